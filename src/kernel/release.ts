@@ -1,0 +1,81 @@
+// Kernel releases and dated facts. A behavioural difference between releases is a table of facts, never a class per version.
+import { BadInput } from "../base/bad_input.ts";
+
+/** Architectures that the facts tell apart. */
+export const architectures = ["i386", "x86_64", "ppc32", "ppc64", "arm", "arm64", "mips", "s390x", "riscv64"] as const;
+export type Architecture = (typeof architectures)[number];
+
+/** A kernel release: `version` has two to four numbers (2.6.24, 6.1, 6.1.192). */
+export interface Release {
+  readonly version: readonly number[];
+  readonly arch: Architecture;
+}
+
+/** One dated value: it holds from `since` (inclusive) until the next entry of its table. */
+export interface Fact<T> {
+  readonly since: readonly number[];
+  readonly value: T;
+  /** Where it was read: file and release, or commit. */
+  readonly source: string;
+}
+
+/** -1, 0 or 1 as version `a` is older than, the same as, or newer than `b`; missing numbers count as 0. */
+export function compareVersions(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const d = (a[i] ?? 0) - (b[i] ?? 0);
+    if (d !== 0) return d < 0 ? -1 : 1;
+  }
+  return 0;
+}
+
+/** True when `release` is `version` or newer. */
+export function atLeast(release: Release, version: readonly number[]): boolean {
+  return compareVersions(release.version, version) >= 0;
+}
+
+/** The fact in force at a release: the last entry whose `since` is not newer; undefined before the first. Tables are in order of `since`. */
+export function factAt<T>(facts: readonly Fact<T>[], version: readonly number[]): Fact<T> | undefined {
+  let found: Fact<T> | undefined;
+  for (const fact of facts) if (compareVersions(fact.since, version) <= 0) found = fact;
+  return found;
+}
+
+const archAliases: Readonly<Record<string, Architecture>> = {
+  amd64: "x86_64",
+  x64: "x86_64",
+  i586: "i386",
+  i686: "i386",
+  x86: "i386",
+  ppc: "ppc32",
+  powerpc: "ppc32",
+  ppc64le: "ppc64",
+  aarch64: "arm64",
+  armv7l: "arm",
+  riscv: "riscv64",
+};
+
+/** Reads `2.6.24-x86_64`, `6.1`, `6.1.0-56-amd64`, `4.20-arm64`; the architecture is x86_64 unless the text ends in one. Throws BadInput. */
+export function parseRelease(text: string): Release {
+  const match = /^v?(\d+(?:\.\d+){1,3})/.exec(text.trim());
+  const numbers = match?.[1];
+  if (numbers === undefined) {
+    throw new BadInput(
+      `"${text}" is not a kernel release.`,
+      undefined,
+      "Write it like 2.6.24, 4.19-arm64 or 6.1-x86_64.",
+    );
+  }
+  const tail =
+    text
+      .trim()
+      .slice(match?.[0].length ?? 0)
+      .split("-")
+      .pop() ?? "";
+  const arch = architectures.find((a) => a === tail) ?? archAliases[tail] ?? "x86_64";
+  return { version: numbers.split(".").map(Number), arch };
+}
+
+/** `2.6.24-x86_64` */
+export function formatRelease(release: Release): string {
+  return `${release.version.join(".")}-${release.arch}`;
+}

@@ -1,0 +1,215 @@
+// Document → terminal text. Colour is the caller's choice (a terminal without NO_COLOR); without it the same characters, no escapes.
+import type { Block, Document, Text, Tone } from "./document.ts";
+import { plain } from "./document.ts";
+import { inertLine } from "./escape.ts";
+
+export interface TextStyle {
+  readonly colour: boolean;
+  /** Columns to wrap at. */
+  readonly width: number;
+}
+
+const codes: Readonly<Record<Tone, string>> = {
+  plain: "",
+  strong: "1",
+  dim: "2",
+  good: "32",
+  bad: "31",
+  warn: "33",
+  code: "36",
+};
+
+/** Draws a document as lines, each ended by a newline. */
+export function renderText(document: Document, style: TextStyle): string {
+  const out: string[] = [];
+  for (const block of document) {
+    if (out.length > 0 && block.kind !== "list") out.push("");
+    drawBlock(block, style, out);
+  }
+  return out.length === 0 ? "" : `${out.join("\n")}\n`;
+}
+
+function drawBlock(block: Block, style: TextStyle, out: string[]): void {
+  switch (block.kind) {
+    case "heading":
+      out.push(paint(inertLine(block.text), "strong", style));
+      if (block.level === 1) out.push(paint("=".repeat(Math.min(style.width, block.text.length)), "dim", style));
+      return;
+    case "text":
+      out.push(...wrap(block.text, style, "", ""));
+      return;
+    case "list":
+      for (const item of block.items) out.push(...wrap(item, style, "  - ", "    "));
+      return;
+    case "facts": {
+      const width = Math.max(0, ...block.rows.map(([name]) => displayWidth(name)));
+      for (const [name, value] of block.rows) {
+        out.push(...wrap(value, style, `${padEnd(inertLine(name), width)}  `, " ".repeat(width + 2)));
+      }
+      return;
+    }
+    case "table":
+      drawTable(block, style, out);
+      return;
+    case "quote": {
+      const place = (l: { input: string; line: number }): string => `${l.input}:${l.line}`;
+      const width = Math.max(0, ...block.lines.map((l) => place(l).length));
+      for (const l of block.lines)
+        out.push(
+          `    ${paint(padEnd(inertLine(place(l)), width), "dim", style)}  ${paint(inertLine(l.text), "code", style)}`,
+        );
+      return;
+    }
+    case "code":
+      for (const line of block.text.split("\n")) out.push(`    ${inertLine(line)}`);
+      return;
+    case "bars":
+      drawBars(block, style, out);
+      return;
+    case "lines":
+      drawLines(block, style, out);
+      return;
+  }
+}
+
+function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, out: string[]): void {
+  if (block.title !== undefined) out.push(paint(inertLine(block.title), "strong", style));
+  const widths = block.columns.map((c, i) =>
+    Math.max(displayWidth(c.title), ...block.rows.map((row) => displayWidth(inertLine(plain(row[i] ?? ""))))),
+  );
+  const cell = (text: Text, i: number): string => {
+    const drawn = paintText(text, style);
+    const gap = " ".repeat(Math.max(0, (widths[i] ?? 0) - displayWidth(inertLine(plain(text)))));
+    return block.columns[i]?.align === "right" ? gap + drawn : drawn + gap;
+  };
+  out.push(
+    block.columns
+      .map((c, i) => cell([{ text: c.title, tone: "strong" }], i))
+      .join("  ")
+      .trimEnd(),
+  );
+  out.push(paint(widths.map((w) => "-".repeat(w)).join("  "), "dim", style));
+  for (const row of block.rows)
+    out.push(
+      block.columns
+        .map((_, i) => cell(row[i] ?? "", i))
+        .join("  ")
+        .trimEnd(),
+    );
+}
+
+function drawBars(block: Extract<Block, { kind: "bars" }>, style: TextStyle, out: string[]): void {
+  out.push(paint(inertLine(block.title), "strong", style));
+  const label = Math.max(0, ...block.bars.map((b) => displayWidth(b.label)));
+  const most = Math.max(0, ...block.bars.map((b) => b.value));
+  const room = Math.max(10, style.width - label - 24);
+  for (const bar of block.bars) {
+    const cells = most === 0 ? 0 : (bar.value / most) * room;
+    const full = "█".repeat(Math.floor(cells)) + ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][Math.floor((cells % 1) * 8)];
+    const note = bar.note === undefined ? "" : `  ${inertLine(bar.note)}`;
+    out.push(
+      `${padEnd(inertLine(bar.label), label)}  ${paint(full, "code", style)} ${formatNumber(bar.value)} ${block.unit}${note}`.trimEnd(),
+    );
+  }
+}
+
+const marks = ["●", "○", "▲", "△", "■", "□"];
+
+function drawLines(block: Extract<Block, { kind: "lines" }>, style: TextStyle, out: string[]): void {
+  out.push(paint(inertLine(block.title), "strong", style));
+  const all = block.series.flatMap((s) => s.values.filter((v): v is number => v !== null));
+  if (all.length === 0 || block.x.length === 0) return void out.push("(no data)");
+  const top = Math.max(...all);
+  const bottom = Math.min(0, ...all);
+  const rows = 12;
+  const axis = Math.max(formatNumber(top).length, formatNumber(bottom).length);
+  const columns = Math.max(10, Math.min(style.width - axis - 3, 100));
+  const x0 = Math.min(...block.x);
+  const x1 = Math.max(...block.x);
+  const grid = Array.from({ length: rows }, () => Array<string>(columns).fill(" "));
+  block.series.forEach((series, s) => {
+    series.values.forEach((v, i) => {
+      if (v === null) return;
+      const c = x1 === x0 ? 0 : Math.round((((block.x[i] ?? x0) - x0) / (x1 - x0)) * (columns - 1));
+      const r = top === bottom ? rows - 1 : rows - 1 - Math.round(((v - bottom) / (top - bottom)) * (rows - 1));
+      const line = grid[r];
+      if (line !== undefined) line[c] = marks[s % marks.length] ?? "*";
+    });
+  });
+  grid.forEach((line, r) => {
+    const value = r === 0 ? formatNumber(top) : r === rows - 1 ? formatNumber(bottom) : "";
+    out.push(`${value.padStart(axis)} ${paint("│", "dim", style)}${line.join("")}`.trimEnd());
+  });
+  out.push(`${" ".repeat(axis)} ${paint(`└${"─".repeat(columns)}`, "dim", style)}`);
+  const left = formatNumber(x0);
+  const right = formatNumber(x1);
+  out.push(
+    `${" ".repeat(axis + 2)}${left}${`${block.xTitle} `.padStart(Math.max(1, columns - left.length - right.length))}${right}`,
+  );
+  out.push(
+    block.series.map((s, i) => `${marks[i % marks.length]} ${inertLine(s.name)}`).join("   ") +
+      (block.yTitle === "" ? "" : `   (y: ${block.yTitle})`),
+  );
+}
+
+/** Three significant digits at most after the point; thousands are grouped. */
+export function formatNumber(n: number): string {
+  if (Number.isInteger(n)) return n.toLocaleString("en-US");
+  const digits = Math.abs(n) >= 100 ? 0 : Math.abs(n) >= 10 ? 1 : Math.abs(n) >= 1 ? 2 : 3;
+  return n.toLocaleString("en-US", { maximumFractionDigits: digits });
+}
+
+function paint(text: string, tone: Tone, style: TextStyle): string {
+  const code = codes[tone];
+  return style.colour && code !== "" && text !== "" ? `\u001b[${code}m${text}\u001b[0m` : text;
+}
+
+function paintText(text: Text, style: TextStyle): string {
+  return typeof text === "string" ? inertLine(text) : text.map((s) => paint(inertLine(s.text), s.tone, style)).join("");
+}
+
+function wrap(text: Text, style: TextStyle, first: string, rest: string): string[] {
+  const lines: string[] = [];
+  let line = first;
+  let used = displayWidth(first);
+  let empty = true;
+  const spans = typeof text === "string" ? [{ text, tone: "plain" as Tone }] : text;
+  for (const { text: run, tone } of spans) {
+    for (const piece of inertLine(run).split(/(?<= )/)) {
+      const width = displayWidth(piece.trimEnd());
+      if (!empty && used + width > style.width) {
+        lines.push(line.trimEnd());
+        line = rest;
+        used = displayWidth(rest);
+      }
+      line += paint(piece, tone, style);
+      used += displayWidth(piece);
+      empty = false;
+    }
+  }
+  lines.push(line.trimEnd());
+  return lines;
+}
+
+function padEnd(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - displayWidth(text)));
+}
+
+// Combining marks take no column, wide East Asian characters two: enough for names in logs.
+function displayWidth(text: string): number {
+  let width = 0;
+  for (const c of text) {
+    const code = c.codePointAt(0) ?? 0;
+    if (code >= 0x300 && code <= 0x36f) continue;
+    width +=
+      (code >= 0x1100 && code <= 0x115f) ||
+      (code >= 0x2e80 && code <= 0xa4cf) ||
+      (code >= 0xac00 && code <= 0xd7a3) ||
+      (code >= 0xf900 && code <= 0xfaff) ||
+      (code >= 0xff00 && code <= 0xff60) ||
+      code >= 0x1f300
+        ? 2
+        : 1;
+  }
+  return width;
+}

@@ -1,0 +1,119 @@
+// The house rules that a machine can check: who may import whom, what a browser room must not touch, no default exports.
+// The table is HOUSE.md's with docs/decisions/001; a canary at the end proves that the check bites.
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const src = join(import.meta.dirname, ".");
+
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  kernel: ["base"],
+  model: ["base", "kernel"],
+  explore: ["base", "model"],
+  artifact: ["base", "kernel"],
+  analysis: ["base", "kernel", "artifact"],
+  scenario: ["base", "kernel", "model", "explore", "artifact", "analysis"],
+  verify: ["base", "kernel", "model", "artifact"],
+  diagnosis: ["base", "kernel", "model", "artifact", "analysis", "scenario"],
+  report: ["base", "kernel", "artifact", "analysis", "explore", "scenario", "verify", "diagnosis"],
+  cli: ["base", "kernel", "explore", "artifact", "analysis", "scenario", "verify", "diagnosis", "report"],
+  web: ["base", "kernel", "explore", "artifact", "analysis", "scenario", "verify", "diagnosis", "report"],
+};
+const modelRooms = ["sync", "mm", "slab", "net", "drivers"];
+/** Files at the top of model/ that every inner room may use. */
+const modelGround = ["model/journal.ts", "model/not_modelled.ts"];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+function importsOf(file: string, text: string): Import[] {
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((m) => m[1] as string);
+  return specifiers.map((to) => ({
+    from: file,
+    to: to.startsWith(".") ? join(file, "..", to).split(sep).join("/") : to,
+  }));
+}
+
+/** What is wrong with one import, or undefined. Paths are relative to src/. */
+function verdict({ from, to }: Import): string | undefined {
+  const room = from.split("/")[0] as string;
+  const isFace = room === "cli" || room === "web" || !from.includes("/");
+  if (to.startsWith("node:")) return isFace ? undefined : `${from} imports ${to}: only cli and web may touch Node`;
+  if (!/\.(ts|tsx|css|json)$/.test(to)) {
+    const core = ["base", "kernel", "model", "explore"].includes(room);
+    return core && !to.startsWith(".") ? `${from} imports the package ${to}: the core has no dependencies` : undefined;
+  }
+  if (!from.includes("/")) return undefined;
+  const target = to.split("/")[0] as string;
+  if (target !== room && !rooms[room]?.includes(target))
+    return `${from} imports ${to}: room ${room} may not import ${target}`;
+  if (room === "model" && target === "model" && !modelGround.includes(to)) {
+    const own = modelRooms.indexOf(from.split("/")[1] as string);
+    const other = modelRooms.indexOf(to.split("/")[1] as string);
+    if (own >= 0 && (other < 0 || other > own))
+      return `${from} imports ${to}: inside model, ${modelRooms.join(" < ")} < machine`;
+  }
+  return undefined;
+}
+
+const files = (readdirSync(src, { recursive: true }) as string[])
+  .map((f) => f.split(sep).join("/"))
+  .filter((f) => /\.(ts|tsx)$/.test(f));
+const product = files.filter((f) => !/\.(test|fuzz|bench)\.tsx?$/.test(f));
+const textOf = (file: string): string => readFileSync(join(src, file), "utf8");
+
+describe("the house", () => {
+  test("a room imports only from the rooms that the table lists", () => {
+    expect(
+      product.flatMap((f) =>
+        importsOf(f, textOf(f))
+          .map(verdict)
+          .filter((v) => v !== undefined),
+      ),
+    ).toEqual([]);
+  });
+
+  test("no import cycle", () => {
+    const edges = new Map(product.map((f) => [f, importsOf(f, textOf(f)).map((i) => i.to)]));
+    const state = new Map<string, "open" | "done">();
+    const cycles: string[] = [];
+    const visit = (f: string, path: readonly string[]): void => {
+      if (state.get(f) === "open") cycles.push([...path.slice(path.indexOf(f)), f].join(" → "));
+      if (state.has(f)) return;
+      state.set(f, "open");
+      for (const to of edges.get(f) ?? []) if (edges.has(to)) visit(to, [...path, f]);
+      state.set(f, "done");
+    };
+    for (const f of product) visit(f, []);
+    expect(cycles).toEqual([]);
+  });
+
+  test("the rooms above the faces know no clock, no chance, no DOM", () => {
+    const banned =
+      /\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bdocument\.(body|getElement|query)|\bprocess\./;
+    const above = product.filter((f) => !/^(cli|web)\//.test(f));
+    expect(above.filter((f) => banned.test(textOf(f).replace(/\/\/.*$/gm, "")))).toEqual([]);
+  });
+
+  test("no enum, no any, no default export", () => {
+    const banned = /^\s*(export )?(const )?enum |: any\b|\bas any\b|<any>|^export default/m;
+    const checked = product.filter((f) => !/vite\.config\.ts$/.test(f));
+    expect(checked.filter((f) => banned.test(textOf(f)))).toEqual([]);
+  });
+
+  test("nothing tracked in src names a path of one machine", () => {
+    expect(product.filter((f) => /\/(work|root|home)\//.test(textOf(f)))).toEqual([]);
+  });
+
+  test("canary: the check bites", () => {
+    expect(verdict({ from: "base/prng.ts", to: "kernel/release.ts" })).toMatch(/may not import kernel/);
+    expect(verdict({ from: "model/mm/zone.ts", to: "model/net/skbuff.ts" })).toMatch(/sync < mm/);
+    expect(verdict({ from: "artifact/x.ts", to: "node:fs" })).toMatch(/only cli and web/);
+    expect(verdict({ from: "model/mm/zone.ts", to: "zod" })).toMatch(/no dependencies/);
+    expect(verdict({ from: "diagnosis/rules.ts", to: "model/mm/watermark.ts" })).toBeUndefined();
+    expect(relative(src, src)).toBe("");
+  });
+});
