@@ -1,38 +1,68 @@
-// One line of a kernel log, as the readers of incidents see it: what stands in the input, and what the kernel itself wrote.
-// Whoever streams an input strips the transport (mail quoting, journald, syslog, dmesg stamps, priorities); nobody downstream does.
+// One line of a kernel log after repair: what it says, where it stood, and when it was printed. Shapes only;
+// artifact/log/lines.ts makes them, artifact/log/scan.ts cuts the windows, artifact/log/incidents/* reads them.
 
-/** A line of an input, split into the kernel's own text and what the transport put before it. */
+/** A line of a log without what its transport put around it. Several LogLines may share one `line` (records glued by `#012`). */
 export interface LogLine {
-  /** Counts from 1 in the input, before anything was joined or un-interleaved. */
+  /** Number of the input line it comes from, counted from 1; of the first one where several were joined. */
   readonly line: number;
-  /** The characters as they stand in the input, without the line end. */
+  /** The input line as it stood (cut where it was too long); joined pieces are separated by a newline. */
   readonly raw: string;
-  /** The kernel's text: every prefix of the transport is gone, leading blanks that the kernel wrote are kept. */
+  /** What the kernel printed: prefixes, quoting and damage removed. Inner leading blanks are kept. */
   readonly text: string;
-  /** Seconds since boot, from `[   12.032024]`; fractions as printed (micro- or milliseconds). */
+  /** Seconds since boot from the `[  12.345678]` prefix. */
   readonly seconds?: number;
-  /** A date that the transport put there (`dmesg -T`, syslog, journald), as printed. */
+  /** Seconds since the line before, from a `[  +0.000004]` prefix. */
+  readonly deltaSeconds?: number;
+  /** Wall clock as printed by syslog, journald or dmesg -T, never converted: it has no zone and often no year. */
   readonly wallClock?: string;
-  /** The CPU or task that printed the line (`C1`, `T44` under CONFIG_PRINTK_CALLER). */
-  readonly cpuToken?: string;
-  /** The name of the machine, where a syslog or journald prefix gives it. */
+  /** printk level 0..7 from `<4>`. */
+  readonly level?: number;
+  /** Who printed it, with CONFIG_PRINTK_CALLER: `T123` a task, `C1` a cpu. */
+  readonly caller?: string;
+  /** Host name from a syslog or journald prefix. */
   readonly host?: string;
-  /** The syslog priority of a `<4>` prefix. */
-  readonly priority?: number;
-  /** How many times a `> ` of mail quoting stood before the text. */
-  readonly quoteDepth?: number;
+  /** What was done to the line beyond cutting a prefix, in the order it was done. */
+  readonly repairs?: readonly LineRepair[];
 }
 
-/** Something a reader saw and could not use, or used with a reservation; nothing is dropped without one. */
+/** Kinds of damage that are undone. */
+export type LineRepair =
+  /** mail quoting `> ` was removed */
+  | "unquoted"
+  /** a line that a mailer or a terminal wrapped was joined with the next */
+  | "rejoined"
+  /** pieces of one printk that stood on lines of their own were joined (KERN_CONT) */
+  | "continued"
+  /** `#012` and `#011` were turned back into newline and tab */
+  | "unescaped"
+  /** a U+00D7 between digits was turned back into x */
+  | "times sign"
+  /** NUL bytes were dropped */
+  | "nul bytes"
+  /** bytes that are not UTF-8 were replaced by U+FFFD */
+  | "invalid utf-8"
+  /** the line was cut because it was longer than the limit */
+  | "cut"
+  /** the line stood on one line with another record and was separated from it */
+  | "split"
+  /** the line ends where a terminal's 80 columns end: its tail may be missing */
+  | "may be truncated";
+
+/** Something skipped, cut or repaired, in plain words. */
 export interface LogNote {
-  /** The line it is about; undefined when it is about a line that is missing. */
-  readonly line?: number;
+  /** Line of the input it is about, counted from 1. */
+  readonly line: number;
   readonly sentence: string;
 }
 
-/** A LogLine for each line of a clean text: nothing is stripped. For tests and for text that our own printers wrote. */
-export function plainLines(text: string): LogLine[] {
-  const rows = text.split("\n");
-  if (rows.at(-1) === "") rows.pop();
-  return rows.map((raw, i) => ({ line: i + 1, raw, text: raw }));
+/** The lines around one or more anchors of a log. */
+export interface LogWindow {
+  /** Line number of its first and its last line in the input. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+  readonly lines: readonly LogLine[];
+  /** Lines where an anchor of the registry (artifact/log/anchors.ts) was found, in order; `name` is the anchor's. */
+  readonly anchors: readonly { readonly name: string; readonly line: number }[];
+  /** True when lines that belonged to the window were left out (its limit was reached): a note says which. */
+  readonly cut: boolean;
 }
