@@ -1,0 +1,189 @@
+// skblab verify: replays transcripts of real kernels on the model and says whether every operation came out the same.
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { constants, gunzipSync } from "node:zlib";
+import { BadInput } from "../../base/bad_input.ts";
+import type { Block, Document } from "../../report/document.ts";
+import { facts, heading, paragraph, span, table } from "../../report/document.ts";
+import type { Difference, Replayed } from "../../verify/replayer.ts";
+import { replayerFor, replayTranscript, unknownTranscript } from "../../verify/verify.ts";
+import type { CommandSpec, Io } from "../command.ts";
+
+interface FileResult extends Replayed {
+  readonly path: string;
+  readonly kind: string;
+}
+
+export const command: CommandSpec = {
+  name: "verify",
+  examples: [
+    { line: "skblab verify fixtures/buddy", does: "replay every transcript below a directory" },
+    {
+      line: "skblab verify --format json fixtures/buddy",
+      does: "the same as data: operations, exact, and the first difference of each file",
+    },
+  ],
+  configure(cmd, io) {
+    cmd
+      .argument("<paths...>", "transcripts, or directories that are searched for them")
+      .action((paths: string[]) => verify(paths, io));
+  },
+};
+
+async function verify(paths: readonly string[], io: Io): Promise<void> {
+  const { chosen, skipped } = choose(paths);
+  if (chosen.length === 0)
+    throw new BadInput(
+      `There is no transcript in ${paths.join(", ")}.`,
+      undefined,
+      "Name a file or another directory.",
+    );
+  const files: FileResult[] = [];
+  let replayMillis = 0;
+  for (const path of chosen) {
+    io.progress("replaying", files.length / chosen.length, path);
+    const lines = readLines(path);
+    const begin = performance.now();
+    files.push({ path, ...replayTranscript({ path, lines }) });
+    replayMillis += performance.now() - begin;
+  }
+  io.progress("replaying", 1);
+  const operations = files.reduce((n, f) => n + f.operations, 0);
+  const exact = files.reduce((n, f) => n + f.exact, 0);
+  await io.answer({
+    document: draw(files, operations, exact, skipped, replayMillis),
+    json: {
+      schema: "skblab.verify/1",
+      operations,
+      exact,
+      files: files.map((f) => ({
+        path: f.path,
+        kind: f.kind,
+        operations: f.operations,
+        exact: f.exact,
+        firstDifference: f.firstDifference ?? null,
+      })),
+    },
+    exit: exact === operations && files.every((f) => f.firstDifference === undefined) ? 0 : 1,
+  });
+}
+
+/** The transcripts among the paths; a directory may hold other things, a file that is named must be a transcript. */
+function choose(paths: readonly string[]): { chosen: string[]; skipped: number } {
+  const chosen: string[] = [];
+  let skipped = 0;
+  for (const path of paths) {
+    if (!statSync(path).isDirectory()) {
+      if (replayerFor(firstLineOf(path)) === undefined) throw unknownTranscript(path);
+      chosen.push(path);
+      continue;
+    }
+    for (const entry of (readdirSync(path, { recursive: true }) as string[]).sort()) {
+      const file = join(path, entry);
+      if (!statSync(file).isFile()) continue;
+      if (replayerFor(firstLineOf(file)) === undefined) skipped++;
+      else chosen.push(file);
+    }
+  }
+  return { chosen, skipped };
+}
+
+const gzipMagic = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/** The first line, from the first 64 KiB of the file; "" when nothing can be read of it. */
+function firstLineOf(path: string): string {
+  const buffer = new Uint8Array(65536);
+  const fd = openSync(path, "r");
+  const bytes = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
+  closeSync(fd);
+  try {
+    const head = gzipMagic(bytes) ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes;
+    return new TextDecoder().decode(head.subarray(0, 65536)).trimStart().split("\n", 1)[0] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function readLines(path: string): string[] {
+  const bytes = readFileSync(path);
+  const lines = new TextDecoder().decode(gzipMagic(bytes) ? unzip(bytes, path) : bytes).split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+function unzip(bytes: Uint8Array, path: string): Uint8Array {
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    const whole = gunzipWhatIsThere(bytes);
+    const line = whole.reduce((n, byte) => n + (byte === 10 ? 1 : 0), 1);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BadInput(
+      `The compressed transcript breaks off here (${why}).`,
+      { file: path, line },
+      "Copy it again, whole.",
+    );
+  }
+}
+
+function gunzipWhatIsThere(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return new Uint8Array(0);
+  }
+}
+
+function draw(
+  files: readonly FileResult[],
+  operations: number,
+  exact: number,
+  skipped: number,
+  replayMillis: number,
+): Document {
+  const differing = files.filter((f) => f.firstDifference !== undefined);
+  const verdict =
+    differing.length === 0
+      ? [
+          span(
+            `All ${operations} operations of ${files.length} transcripts came out exactly as on the real kernel.`,
+            "good",
+          ),
+        ]
+      : [
+          span(
+            `${operations - exact} of ${operations} operations differ, in ${differing.length} of ${files.length} transcripts.`,
+            "bad",
+          ),
+        ];
+  const rate = replayMillis > 0 ? Math.round((operations / replayMillis) * 1000) : 0;
+  const blocks: Block[] = [
+    heading(1, "Replay of kernel transcripts"),
+    paragraph(verdict),
+    facts([
+      ["operations", String(operations)],
+      ["exact", String(exact)],
+      ["replayed at", `${rate} operations a second`],
+      ...(skipped > 0 ? [["other files passed over", String(skipped)] as const] : []),
+    ]),
+    table(
+      ["transcript", "kind", ">operations", ">exact"],
+      files.map((f) => [f.path, f.kind, String(f.operations), String(f.exact)]),
+    ),
+  ];
+  for (const f of differing)
+    if (f.firstDifference !== undefined) blocks.push(...drawDifference(f.path, f.firstDifference));
+  return blocks;
+}
+
+function drawDifference(path: string, d: Difference): Block[] {
+  return [
+    heading(2, `${path}:${d.line}`),
+    facts([
+      ["operation", d.operation],
+      ["kernel", d.kernel],
+      ["model", d.model],
+      ...d.reasons.map((reason, i) => [i === 0 ? "because" : "", reason] as const),
+    ]),
+  ];
+}

@@ -1,0 +1,50 @@
+// What a replayer of transcripts is: it recognises a transcript by its first line and compares the model with it, operation by operation.
+import { BadInput } from "../base/bad_input.ts";
+
+/** One transcript as text: `lines[0]` is line 1 of the file, without line ends. */
+export interface TranscriptInput {
+  readonly path: string;
+  readonly lines: readonly string[];
+}
+
+/** Where model and kernel part first, and why each side did what it did, in words that name the rule. */
+export interface Difference {
+  /** Line of the transcript, from 1. */
+  readonly line: number;
+  /** The operation as the transcript names it, such as `a i=17 NOWAIT_MOVABLE order 3`. */
+  readonly operation: string;
+  readonly kernel: string;
+  readonly model: string;
+  /** What on either side led there, as far as it is known. */
+  readonly reasons: readonly string[];
+}
+
+/** `operations` counts what was compared, `exact` how many of those agreed in every recorded field. */
+export interface Replayed {
+  readonly operations: number;
+  readonly exact: number;
+  readonly firstDifference: Difference | undefined;
+}
+
+/** One kind of transcript. `sniff` sees the first non-empty line; `replay` throws BadInput (file, line) when the transcript is unusable. */
+export interface Replayer {
+  readonly kind: string;
+  sniff(firstLine: string): boolean;
+  replay(input: TranscriptInput): Replayed;
+}
+
+/** The JSON object on line `index + 1`; BadInput when the line is cut off or no object. */
+export function objectAt(input: TranscriptInput, index: number): Readonly<Record<string, unknown>> {
+  const text = input.lines[index];
+  const place = { file: input.path, line: index + 1 };
+  if (text === undefined) throw new BadInput("The transcript ends too early.", place, "Copy it again, whole.");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new BadInput("This line is not JSON; it may be cut off.", place, "Copy the transcript again, whole.");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new BadInput("This line is not a JSON object.", place);
+  return value as Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,25 @@
+// The registry of replayers: transcripts of a real kernel replayed on the model. Adding a kind is one line here.
+// A replayer is chosen by the content of the first line, never by a file's name.
+import { BadInput } from "../base/bad_input.ts";
+import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+
+/** All replayers: one line each. */
+export const replayers: readonly Replayer[] = [];
+
+/** The replayer for a file that begins with `firstLine`, or undefined. */
+export function replayerFor(firstLine: string): Replayer | undefined {
+  return replayers.find((replayer) => replayer.sniff(firstLine));
+}
+
+/** Replays one transcript with the replayer its first line asks for; BadInput when no replayer knows it. */
+export function replayTranscript(input: TranscriptInput): Replayed & { readonly kind: string } {
+  const replayer = replayerFor(input.lines.find((line) => line.trim() !== "") ?? "");
+  if (replayer === undefined) throw unknownTranscript(input.path);
+  return { kind: replayer.kind, ...replayer.replay(input) };
+}
+
+/** The sentence for a file that is no transcript we know. */
+export function unknownTranscript(path: string): BadInput {
+  const kinds = replayers.map((r) => r.kind).join(", ");
+  return new BadInput("This is no transcript that skblab can replay.", { file: path, line: 1 }, `It knows: ${kinds}.`);
+}
