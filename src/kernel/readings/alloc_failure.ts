@@ -1,0 +1,41 @@
+// A failed page allocation as the kernel reported it: 2.4's one-liner, `COMM: page allocation failure …` of every later era, and the
+// vmalloc variants, which print a page-allocator report that has no page-allocator order.
+import type { CallTrace } from "./call_trace.ts";
+import type { MemInfo } from "./mem_info.ts";
+import type { ProcessLine } from "./process_line.ts";
+import type { SlabFailure } from "./slab_failure.ts";
+
+/** A gfp mask as printed. */
+export interface GfpText {
+  readonly mask: number;
+  /** The names behind it in parentheses (4.6 and later), as printed: `GFP_ATOMIC|__GFP_COMP`. */
+  readonly names?: string;
+}
+
+export interface AllocFailure {
+  /** `page`: the page allocator; `vmalloc`: a vmalloc that could not get its pages or its address range; `2.4`: the one-line form. */
+  readonly variant: "page" | "vmalloc" | "2.4";
+  readonly comm?: string;
+  /** The caller's own words between `COMM: ` and `, mode:`: `vmalloc: allocation failure, allocated 1 of 2 bytes`. Absent for `page`. */
+  readonly reason?: string;
+  /** What stands between `failure` and `order`: a full stop until 2.6.39, a colon from 3.0. */
+  readonly separator?: "." | ":";
+  readonly order?: number;
+  /** Bytes that were asked for, where the report says so (vmalloc). */
+  readonly bytes?: number;
+  readonly gfp?: GfpText;
+  /** `(null)` or a list (4.11 and later). */
+  readonly nodemask?: string;
+  /** On a line of its own from 4.11 to 4.20, on the first line from 5.0. */
+  readonly cpuset?: string;
+  readonly memsAllowed?: string;
+  readonly cpusetOnOwnLine?: boolean;
+  /** 2.4: the second number of `(gfp=0x20/0)`, non-zero under PF_MEMALLOC. */
+  readonly memalloc?: number;
+  readonly process?: ProcessLine;
+  /** `Modules linked in:` as some configurations print it. */
+  readonly trace?: CallTrace;
+  readonly memInfo?: MemInfo;
+  /** The slab allocator's own lines about the same failure. */
+  readonly slab?: SlabFailure;
+}

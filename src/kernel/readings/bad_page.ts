@@ -1,0 +1,59 @@
+// `BUG: Bad page state`: a page whose fields contradict that it is free, or about to be. Hex fields are digits as printed, without 0x.
+import type { CallTrace, Frame } from "./call_trace.ts";
+import type { ProcessLine } from "./process_line.ts";
+
+/** What page_owner added (`page last allocated via order 0, migratetype Unmovable, gfp_mask 0xcc0(GFP_KERNEL), pid 44 …`). */
+export interface PageOwnerNote {
+  /** `page_owner tracks the page as freed` or `allocated`. */
+  readonly state?: "freed" | "allocated";
+  readonly allocated?: string;
+  readonly allocatedBy: readonly Frame[];
+  readonly freedBy: readonly Frame[];
+  /** `page last free pid 44 tgid 44 stack trace:` (6.6 and later carries the pids). */
+  readonly freed?: string;
+  /** Lines that say why page_owner knows nothing: `page_owner info is not present (never set?)`. */
+  readonly absent?: string;
+}
+
+/** The compound head line of 4.x and later: `head:… order:2 entire_mapcount:0 …`. */
+export interface CompoundNote {
+  readonly head?: string;
+  readonly order?: number;
+  /** The rest as printed: mapcounts and pincount changed their names several times. */
+  readonly text: string;
+}
+
+export interface BadPage {
+  readonly comm?: string;
+  readonly pfn?: number;
+  /** struct page's address as printed; newer kernels hash it or print `(____ptrval____)`. */
+  readonly page?: string;
+  /** page->flags as printed. */
+  readonly flags?: string;
+  /** The names behind the flags, `head|tail|zone=1`, where the release prints them. */
+  readonly flagNames?: string;
+  /** `count` until 4.20, `refcount` from 5.0. */
+  readonly refcount?: number;
+  readonly mapcount?: number;
+  /** As printed: `(null)`, `0000000000000000`, `dead000000000400`. */
+  readonly mapping?: string;
+  readonly invalidMapping?: string;
+  /** `index` with its own prefix, as printed: `3718`, `0x0`. */
+  readonly index?: string;
+  readonly compound?: CompoundNote;
+  /** The words of struct page (`raw:`), eight on 64-bit; word 0 is flags, 1 and 2 lru or page_pool's signature and pointer. */
+  readonly raw: readonly string[];
+  /** `page dumped because: …`. */
+  readonly reason?: string;
+  /** `bad because of flags: 0x…(…)`, 3.12 to 5.x. */
+  readonly badFlags?: { readonly flags: string; readonly names?: string };
+  /** `page_type:` of 6.6 and later, as printed. */
+  readonly pageType?: string;
+  readonly aops?: string;
+  readonly owner?: PageOwnerNote;
+  readonly modules?: string;
+  readonly process?: ProcessLine;
+  readonly trace?: CallTrace;
+  /** The lines of 2.6.9 to 2.6.28 that ask for a reboot. */
+  readonly triesToFix?: boolean;
+}

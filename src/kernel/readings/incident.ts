@@ -1,0 +1,89 @@
+// An incident of a kernel log: what was read, where it stands, and which line carries which part of it.
+import type { AllocFailure } from "./alloc_failure.ts";
+import type { BadPage } from "./bad_page.ts";
+import type { LogLine, LogNote } from "./log_line.ts";
+import type { MemInfo } from "./mem_info.ts";
+import type { Oom } from "./oom.ts";
+import type { Oops } from "./oops.ts";
+import type { PagePoolStall } from "./page_pool_stall.ts";
+import type { SkbPanic } from "./skb_panic.ts";
+import type { SlabCorruption } from "./slab_corruption.ts";
+import type { SlabFailure } from "./slab_failure.ts";
+
+/** A line that says how many messages of a kind were not printed. */
+export interface Suppressed {
+  /** `warn_alloc`, `warn_alloc_failed`, `Bad page state`, `printk`, … as printed. */
+  readonly what: string;
+  readonly count: number;
+}
+
+/** A line of a driver or protocol that says an allocation failed without a report: the size is there, the order is not. */
+export interface DriverLine {
+  /** `ath`, `eth0`, … where the line names it. */
+  readonly source?: string;
+  readonly bytes?: number;
+  readonly text: string;
+}
+
+/** Mem-Info that no report owns: SysRq-m, or a report whose head is missing. */
+export interface LooseMemInfo {
+  readonly memInfo: MemInfo;
+}
+
+export interface IncidentReadings {
+  readonly alloc_failure: AllocFailure;
+  readonly slab_failure: SlabFailure;
+  readonly bad_page: BadPage;
+  readonly oops: Oops;
+  readonly skb_panic: SkbPanic;
+  readonly slab_corruption: SlabCorruption;
+  readonly page_pool_stall: PagePoolStall;
+  readonly oom: Oom;
+  readonly mem_info: LooseMemInfo;
+  readonly suppressed: Suppressed;
+  readonly driver_line: DriverLine;
+}
+export type IncidentKind = keyof IncidentReadings;
+
+/**
+ * Names of the parts of a report: `headline`, `process`, `workqueue`, `hardware`, `trace`, `frame:3` (index in framesOf), `registers`,
+ * `totals`, `cpu_pages:0:Normal`, `node:0`, `zone:0:DMA32`, `lowmem_reserve:0:DMA32`, `free_lists:0:DMA32`, `huge_pages`, `tail`, `slab`,
+ * `cache`, `flags`, `raw`, `reason`, `owner`, `modules`, `code`, `panic`, `tasks`, `memcg`, `summary`, `victim`.
+ */
+export type PartName = string;
+
+/** Which lines carry a part. */
+export interface Carried {
+  readonly part: PartName;
+  readonly lines: readonly LogLine[];
+}
+
+export interface IncidentOf<K extends IncidentKind> {
+  readonly kind: K;
+  readonly reading: IncidentReadings[K];
+  /** First and last line in the input that belong to it, counted from 1. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+  /** When: seconds since boot and the transport's clock, of its first line. */
+  readonly seconds?: number;
+  readonly wallClock?: string;
+  readonly carried: readonly Carried[];
+  /** Reports of the same kind that the kernel's rate limit swallowed just before this one. */
+  readonly suppressedBefore?: number;
+  /** Parts that a report of this kind has and this one lacks, because the input is cut or damaged. */
+  readonly missing: readonly PartName[];
+}
+
+/** A closed union over the kinds. */
+export type Incident = { readonly [K in IncidentKind]: IncidentOf<K> }[IncidentKind];
+
+/** What reading a piece of a log gives. */
+export interface IncidentsRead {
+  readonly incidents: readonly Incident[];
+  readonly notes: readonly LogNote[];
+}
+
+/** The lines that carry a part of an incident; empty when the report does not have it. */
+export function linesOf(incident: { readonly carried: readonly Carried[] }, part: PartName): readonly LogLine[] {
+  return incident.carried.find((c) => c.part === part)?.lines ?? [];
+}

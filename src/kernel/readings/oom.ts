@@ -1,0 +1,64 @@
+// The OOM killer's report, of the machine or of a memory cgroup. It shares the Mem-Info body with allocation failures, and tells
+// "no memory at all" from "no memory of that shape".
+import type { GfpText } from "./alloc_failure.ts";
+import type { CallTrace } from "./call_trace.ts";
+import type { Counters, MemInfo } from "./mem_info.ts";
+import type { ProcessLine } from "./process_line.ts";
+
+/** One row of the task table; columns as that release prints them, `name` last. */
+export interface OomTask {
+  readonly pid: number;
+  readonly columns: Counters;
+  readonly name: string;
+}
+
+/** `Killed process 82 (dd) total-vm:3280kB, anon-rss:1008kB, …`, sizes in kB by their printed names. */
+export interface OomVictim {
+  readonly pid: number;
+  readonly comm: string;
+  readonly kb: Counters;
+  /** The whole line as printed. */
+  readonly text: string;
+}
+
+export interface Memcg {
+  /** `Task in A killed as a result of limit of B` (until 4.x), or oom_memcg= and task_memcg= (4.19 and later). */
+  readonly task?: string;
+  readonly limitOf?: string;
+  /** `memory`, `swap`, `memory+swap`, `kmem`: usage and limit in kB and how often the limit was hit. */
+  readonly usage: readonly {
+    readonly what: string;
+    readonly usageKb: number;
+    readonly limitKb: number;
+    readonly failcnt: number;
+  }[];
+  /** `Memory cgroup stats for …` counters as printed. */
+  readonly stats?: Counters;
+}
+
+export interface Oom {
+  /** Who ran when memory ended; not the culprit by itself. */
+  readonly comm?: string;
+  readonly gfp?: GfpText;
+  readonly order?: number;
+  /** oom_score_adj, or oomkilladj/oom_adj in old releases. */
+  readonly scoreAdj?: number;
+  readonly nodemask?: string;
+  readonly cpuset?: string;
+  readonly memsAllowed?: string;
+  readonly process?: ProcessLine;
+  readonly trace?: CallTrace;
+  readonly memcg?: Memcg;
+  readonly memInfo?: MemInfo;
+  /** `Unreclaimable slab info:` (4.15 and later), printed when slab holds more than user memory does. */
+  readonly slabs?: readonly { readonly name: string; readonly usedKb: number; readonly totalKb: number }[];
+  readonly taskColumns?: readonly string[];
+  readonly tasks: readonly OomTask[];
+  /** `oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),…` by key (5.0 and later). */
+  readonly summary?: Readonly<Record<string, string>>;
+  /** `CONSTRAINT_MEMCG`, …; `memcg` also when only the older lines say so. */
+  readonly scope: "machine" | "memcg" | "cpuset" | "unknown";
+  readonly victim?: OomVictim;
+  readonly outcome: "killed" | "nothing to kill" | "panic" | "unknown";
+  readonly panic?: string;
+}

@@ -1,0 +1,26 @@
+// Who was running: `Pid: 0, comm: swapper Not tainted 2.6.24 #1`, `CPU: 1 PID: 17 Comm: ksoftirqd/1 …` and the lines that go with it.
+
+/** The process line with `Workqueue:` and `Hardware name:`; whatever a release does not print is absent. */
+export interface ProcessLine {
+  readonly cpu?: number;
+  /** Since 6.11. */
+  readonly uid?: number;
+  readonly pid?: number;
+  readonly comm?: string;
+  /** Before 6.11 on kernels with kexec loaded: `Kdump: loaded` stood here. */
+  readonly kdump?: boolean;
+  /** `Not tainted`, or `Tainted: G    B      O      ` with its blanks, which stand for flags that are not set. */
+  readonly taint?: string;
+  /** The release as the kernel names itself, `2.6.24-gentoo-r8_64-08.19.08`. */
+  readonly release?: string;
+  /** `#1`, sometimes followed by flavour and distribution (`#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2`). */
+  readonly build?: string;
+  readonly workqueue?: string;
+  readonly hardware?: string;
+}
+
+/** The taint letters that are set, `G` and `P` included: `["G", "O"]`. Empty for an untainted kernel or when nothing was printed. */
+export function taintLetters(process: ProcessLine): string[] {
+  const taint = process.taint ?? "";
+  return taint.startsWith("Tainted: ") ? [...taint.slice(9).replace(/=\w+/g, "")].filter((c) => /[A-Z]/.test(c)) : [];
+}

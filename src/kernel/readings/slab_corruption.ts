@@ -1,0 +1,47 @@
+// SLUB's debugging report: `BUG skbuff_head_cache (Tainted: …): Poison overwritten`, with who allocated and who freed the object.
+import type { CallTrace, Frame } from "./call_trace.ts";
+import type { ProcessLine } from "./process_line.ts";
+
+/** `Allocated in __alloc_skb+0x123/0x160 age=134 cpu=0 pid=48` and the stack below it. Age in jiffies. */
+export interface ObjectTrack {
+  readonly function: string;
+  readonly offset?: number;
+  readonly size?: number;
+  readonly age?: number;
+  readonly cpu?: number;
+  readonly pid?: number;
+  readonly frames: readonly Frame[];
+}
+
+export interface SlabCorruption {
+  readonly cache: string;
+  readonly taint?: string;
+  /** `Poison overwritten`, `Right Redzone overwritten`, `Object already free`, … */
+  readonly problem: string;
+  /** The first wrong byte and what should have stood there. */
+  readonly overwritten?: {
+    readonly from: string;
+    readonly to: string;
+    readonly offset?: number;
+    readonly found: number;
+    readonly expected: number;
+  };
+  readonly allocated?: ObjectTrack;
+  readonly freed?: ObjectTrack;
+  /** `Slab 0xffffea… objects=21 used=12 fp=0x… flags=0x…(…)`. */
+  readonly slab?: {
+    readonly address: string;
+    readonly objects: number;
+    readonly used: number;
+    readonly fp: string;
+    readonly flags: string;
+    readonly flagNames?: string;
+  };
+  readonly object?: { readonly address: string; readonly offset: number; readonly fp: string };
+  /** The hexdump around the object, as printed; `Redzone`, `Object`, `Padding` by address. */
+  readonly dump: readonly { readonly area: string; readonly address: string; readonly bytes: readonly number[] }[];
+  readonly process?: ProcessLine;
+  readonly trace?: CallTrace;
+  /** What SLUB did about it: `FIX skbuff_head_cache: Marking all objects used`. */
+  readonly fixes: readonly string[];
+}

@@ -1,0 +1,33 @@
+// `SLUB: Unable to allocate memory on node -1, gfp=0xcc0(GFP_KERNEL)` and SLAB's line of the same meaning.
+import type { GfpText } from "./alloc_failure.ts";
+
+export interface SlabFailure {
+  readonly allocator: "SLUB" | "SLAB";
+  /** The node that was asked for; -1 is any. 6.10 and later also name the CPU. */
+  readonly node: number;
+  readonly cpu?: number;
+  /** The caller's mask: without what the slab allocator added, so it differs from the page allocator's report of the same event. */
+  readonly gfp: GfpText;
+  /** How the mask was introduced: ` (gfp=` up to 4.5 and again in other forms, `, gfp=` from 4.6. */
+  readonly form: "parentheses" | "comma";
+  readonly cache?: string;
+  /** The cgroup behind a cache called `kmalloc-1024(1793:docker…)`: the limit of a container, not of the machine. */
+  readonly memcg?: string;
+  readonly objectSize?: number;
+  readonly bufferSize?: number;
+  readonly defaultOrder?: number;
+  readonly minOrder?: number;
+  /** SLAB: `cache: kmalloc-2048, object size: 2048, order: 0`. */
+  readonly order?: number;
+  /** `kmalloc-64 debugging increased min order, use slub_debug=O to disable.` was printed. */
+  readonly debuggingRaisedOrder?: boolean;
+  readonly nodes: readonly {
+    readonly node: number;
+    readonly slabs: number;
+    /** SLAB prints active/total. */
+    readonly slabsTotal?: number;
+    readonly objects: number;
+    readonly objectsTotal?: number;
+    readonly free: number;
+  }[];
+}
