@@ -3,6 +3,11 @@ import type { CommandEntry } from "./command.ts";
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: "page-owner",
+    summary: "take a census of a page_owner dump: who holds memory, what pins it, what grew",
+    load: async () => (await import("./commands/page_owner.ts")).command,
+  },
+  {
     name: "verify",
     summary: "replay transcripts of a real kernel on the model",
     load: async () => (await import("./commands/verify.ts")).command,

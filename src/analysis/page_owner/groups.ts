@@ -1,0 +1,124 @@
+// Counting by several small numbers at once: an open-addressed table whose keys are rows of int32. Rows keep the order in which they
+// were first seen; equal keys share a row. No object per row, so millions of rows cost what their columns cost.
+
+export interface GroupTable {
+  /** The row of this key, made if new. Unused key places are 0. */
+  row(a: number, b: number, c: number, d: number, e: number, f: number): number;
+  readonly size: number;
+  /** The i-th key number of a row. */
+  key(row: number, i: number): number;
+}
+
+const keys = 6;
+
+export function createGroupTable(): GroupTable {
+  let slots = new Int32Array(4096).fill(-1);
+  let columns = new Int32Array(1024 * keys);
+  let used = 0;
+
+  const grow = (): void => {
+    slots = new Int32Array(slots.length * 4).fill(-1);
+    for (let r = 0; r < used; r++) {
+      const k = r * keys;
+      let at = hash(columns[k]!, columns[k + 1]!, columns[k + 2]!, columns[k + 3]!, columns[k + 4]!, columns[k + 5]!);
+      for (at &= slots.length - 1; slots[at]! >= 0; at = (at + 1) & (slots.length - 1));
+      slots[at] = r;
+    }
+  };
+
+  return {
+    row(a, b, c, d, e, f) {
+      let at = hash(a, b, c, d, e, f) & (slots.length - 1);
+      for (;;) {
+        const r = slots[at]!;
+        if (r < 0) break;
+        const k = r * keys;
+        if (
+          columns[k] === a &&
+          columns[k + 1] === b &&
+          columns[k + 2] === c &&
+          columns[k + 3] === d &&
+          columns[k + 4] === e &&
+          columns[k + 5] === f
+        ) {
+          return r;
+        }
+        at = (at + 1) & (slots.length - 1);
+      }
+      if ((used + 1) * keys > columns.length) {
+        const wider = new Int32Array(columns.length * 2);
+        wider.set(columns);
+        columns = wider;
+      }
+      columns.set([a, b, c, d, e, f], used * keys);
+      slots[at] = used++;
+      if (used * 2 > slots.length) grow();
+      return used - 1;
+    },
+    get size() {
+      return used;
+    },
+    key: (row, i) => columns[row * keys + i]!,
+  };
+}
+
+function hash(a: number, b: number, c: number, d: number, e: number, f: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15) ^ b, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 13) ^ c, 0x27d4eb2f);
+  h = Math.imul(h ^ (h >>> 15) ^ d, 0x165667b1);
+  h = Math.imul(h ^ (h >>> 13) ^ e, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 15) ^ f, 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** A growable column of numbers. */
+export interface Column {
+  add(row: number, value: number): void;
+  set(row: number, value: number): void;
+  get(row: number): number;
+}
+
+export function createColumn(): Column {
+  let values = new Float64Array(1024);
+  const reach = (row: number): void => {
+    if (row < values.length) return;
+    const wider = new Float64Array(Math.max(row + 1, values.length * 2));
+    wider.set(values);
+    values = wider;
+  };
+  return {
+    add(row, value) {
+      reach(row);
+      values[row]! += value;
+    },
+    set(row, value) {
+      reach(row);
+      values[row] = value;
+    },
+    get: (row) => values[row] ?? 0,
+  };
+}
+
+/** A stable merge sort that asks `compare` in the order glibc's qsort does: halves n/2 and n - n/2, left first on ties. */
+export function mergeSort(items: Int32Array, compare: (a: number, b: number) => number): void {
+  let sorted = true;
+  for (let i = 1; sorted && i < items.length; i++) sorted = compare(items[i - 1]!, items[i]!) <= 0;
+  if (sorted) return;
+  const temp = new Int32Array(items.length);
+  const sort = (from: number, to: number): void => {
+    const n = to - from;
+    if (n <= 1) return;
+    const mid = from + (n >> 1);
+    sort(from, mid);
+    sort(mid, to);
+    let a = from;
+    let b = mid;
+    let out = from;
+    while (a < mid && b < to) temp[out++] = compare(items[a]!, items[b]!) <= 0 ? items[a++]! : items[b++]!;
+    while (a < mid) temp[out++] = items[a++]!;
+    // What is left of the right half already stands in place.
+    items.set(temp.subarray(from, out), from);
+  };
+  sort(0, items.length);
+}
