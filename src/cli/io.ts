@@ -7,7 +7,7 @@ export type Format = "text" | "json" | "markdown";
 
 export function createIo(format: () => Format): Io {
   const { stdout, stderr, env } = process;
-  const colour = stdout.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+  const colour = stdout.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
   const width = Math.max(40, Math.min(stdout.columns ?? 100, 120));
   const interactive = stderr.isTTY === true;
   let drawn = 0;

@@ -72,34 +72,6 @@ function hash(a: number, b: number, c: number, d: number, e: number, f: number):
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** A growable column of numbers. */
-export interface Column {
-  add(row: number, value: number): void;
-  set(row: number, value: number): void;
-  get(row: number): number;
-}
-
-export function createColumn(): Column {
-  let values = new Float64Array(1024);
-  const reach = (row: number): void => {
-    if (row < values.length) return;
-    const wider = new Float64Array(Math.max(row + 1, values.length * 2));
-    wider.set(values);
-    values = wider;
-  };
-  return {
-    add(row, value) {
-      reach(row);
-      values[row]! += value;
-    },
-    set(row, value) {
-      reach(row);
-      values[row] = value;
-    },
-    get: (row) => values[row] ?? 0,
-  };
-}
-
 /** A stable merge sort that asks `compare` in the order glibc's qsort does: halves n/2 and n - n/2, left first on ties. */
 export function mergeSort(items: Int32Array, compare: (a: number, b: number) => number): void {
   let sorted = true;

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { createSortTool, parseSortToolOptions } from "./sort_tool.ts";
+import { parseSortToolOptions } from "./sort_options.ts";
+import { createSortTool } from "./sort_tool.ts";
 
 const shared = join(import.meta.dirname, "../../../../shared/captures");
 const outputs = join(shared, "page_owner_sort/text128_1_nics");

@@ -5,154 +5,10 @@
 
 import type { BlockBatch, PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { blockFlag, createPageOwnerScanner } from "../../artifact/page_owner/scan.ts";
-import { some } from "../../base/assert.ts";
-import { BadInput } from "../../base/bad_input.ts";
-import type { Column } from "./groups.ts";
-import { createColumn, createGroupTable, mergeSort } from "./groups.ts";
-
-/** What to sort and cull by; the words are the tool's. */
-export type SortKey =
-  | "pid"
-  | "tgid"
-  | "name"
-  | "stacktrace"
-  | "alloc_ts"
-  | "free_ts"
-  | "txt"
-  | "allocator"
-  | "num"
-  | "page_num";
-export type CullKey = "pid" | "tgid" | "name" | "stacktrace" | "free" | "allocator";
-
-export interface SortToolOptions {
-  readonly sort: readonly { readonly key: SortKey; readonly sign: 1 | -1 }[];
-  readonly cull: ReadonlySet<CullKey>;
-  readonly unreleasedOnly: boolean;
-  readonly pids: readonly number[] | undefined;
-  readonly tgids: readonly number[] | undefined;
-  readonly names: readonly string[] | undefined;
-}
-
-const words: Readonly<Record<string, SortKey | "free">> = {
-  pid: "pid",
-  p: "pid",
-  tgid: "tgid",
-  tg: "tgid",
-  name: "name",
-  n: "name",
-  stacktrace: "stacktrace",
-  st: "stacktrace",
-  free: "free",
-  f: "free",
-  txt: "txt",
-  T: "txt",
-  free_ts: "free_ts",
-  ft: "free_ts",
-  alloc_ts: "alloc_ts",
-  at: "alloc_ts",
-  allocator: "allocator",
-  ator: "allocator",
-};
-
-const letters: Readonly<Record<string, { readonly key: SortKey; readonly sign: 1 | -1 }>> = {
-  a: { key: "alloc_ts", sign: 1 },
-  m: { key: "page_num", sign: -1 },
-  p: { key: "pid", sign: 1 },
-  r: { key: "free_ts", sign: 1 },
-  s: { key: "stacktrace", sign: 1 },
-  t: { key: "num", sign: -1 },
-  P: { key: "tgid", sign: 1 },
-  n: { key: "name", sign: 1 },
-};
-
-const longNames = ["pid", "tgid", "name", "cull", "sort"] as const;
-
-/** Reads the tool's own command line (short letters may stand together, long names may be cut short); the rest are the inputs. */
-export function parseSortToolOptions(args: readonly string[]): { options: SortToolOptions; inputs: readonly string[] } {
-  let sort: { key: SortKey; sign: 1 | -1 }[] = [];
-  const cull = new Set<CullKey>();
-  let unreleasedOnly = false;
-  let pids: number[] | undefined;
-  let tgids: number[] | undefined;
-  let names: string[] | undefined;
-  const inputs: string[] = [];
-
-  const numbers = (what: string, text: string): number[] =>
-    text.split(",").map((n) => {
-      if (!/^[ \t\n\v\f\r]*[+-]?\d+$/.test(n))
-        throw new BadInput(`wrong/invalid ${what} in from the command line:${text}`);
-      return Number(n);
-    });
-  const long = (name: (typeof longNames)[number], value: string): void => {
-    if (name === "pid") pids = numbers("pid", value);
-    else if (name === "tgid") tgids = numbers("tgid", value);
-    else if (name === "name") names = value.split(",");
-    else if (name === "cull") {
-      for (const word of value.split(",")) {
-        const key = words[word];
-        if (
-          key === undefined ||
-          key === "txt" ||
-          key === "free_ts" ||
-          key === "alloc_ts" ||
-          key === "num" ||
-          key === "page_num"
-        ) {
-          throw new BadInput(
-            `wrong argument after --cull option:${value}`,
-            undefined,
-            "Keys: pid, tgid, name, stacktrace, free, allocator.",
-          );
-        }
-        cull.add(key);
-      }
-      if (sort.length === 0) sort = [{ key: "num", sign: -1 }];
-    } else {
-      sort = value.split(",").map((word) => {
-        const sign = word.startsWith("-") ? -1 : 1;
-        const key = words[word.replace(/^[+-]/, "")];
-        if (key === undefined || key === "free") {
-          throw new BadInput(
-            `wrong argument after --sort option:${value}`,
-            undefined,
-            "Keys: pid, tgid, name, stacktrace, txt, free_ts, alloc_ts, allocator, each with + or - before it.",
-          );
-        }
-        return { key, sign };
-      });
-    }
-  };
-
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] as string;
-    if (arg === "--") {
-      inputs.push(...args.slice(i + 1));
-      break;
-    }
-    if (arg.startsWith("--")) {
-      const [word = "", given] = splitOnce(arg.slice(2), "=");
-      const found = longNames.filter((n) => n === word || n.startsWith(word));
-      const name = longNames.find((n) => n === word) ?? (found.length === 1 ? found[0] : undefined);
-      const value = given ?? args[++i];
-      if (name === undefined || value === undefined)
-        throw new BadInput(`page_owner_sort has no option ${arg}, or it lacks its value.`);
-      long(name, value);
-    } else if (arg.startsWith("-") && arg !== "-") {
-      for (const letter of arg.slice(1)) {
-        const single = letters[letter];
-        if (single !== undefined) sort = [single];
-        else if (letter === "f") unreleasedOnly = true;
-        else if (letter !== "d") throw new BadInput(`page_owner_sort has no option -${letter}.`);
-      }
-    } else inputs.push(arg);
-  }
-  return { options: { sort, cull, unreleasedOnly, pids, tgids, names }, inputs };
-}
-
-function splitOnce(text: string, by: string): [string, string | undefined] {
-  const at = text.indexOf(by);
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
+import { createGroupTable, mergeSort } from "./groups.ts";
+import type { SortKey, SortToolOptions } from "./sort_options.ts";
+import { printCulled, printTexts } from "./sort_print.ts";
+import { allocatorBit, createSortRows } from "./sort_rows.ts";
 
 /** The tool at work: fill `scanner.room()`, push, then `finish`. */
 export interface SortTool {
@@ -163,7 +19,6 @@ export interface SortTool {
   finish(): Generator<Uint8Array>;
 }
 
-const allocatorBit = { cma: 2, slab: 4, vmalloc: 8, others: 16 } as const;
 const blockBytesMax = 128 * 1024 - 1;
 
 /** One record's values as the tool's expressions find them. */
@@ -183,28 +38,12 @@ export function createSortTool(options: SortToolOptions): SortTool {
   const byText = options.cull.size === 0;
   const needHeader = byText || options.sort.some((s) => s.key === "txt");
   const groups = createGroupTable();
-  const columns = Object.fromEntries(
-    ["num", "pages", "pid", "tgid", "comm", "tsLo", "tsHi", "freeLo", "freeHi", "allocator", "header", "stack"].map(
-      (n) => [n, createColumn()],
-    ),
-  ) as Record<
-    | "num"
-    | "pages"
-    | "pid"
-    | "tgid"
-    | "comm"
-    | "tsLo"
-    | "tsHi"
-    | "freeLo"
-    | "freeHi"
-    | "allocator"
-    | "header"
-    | "stack",
-    Column
-  >;
+  const rows = createSortRows();
   const commNames: string[] = [];
   const commIds = new Map<string, number>();
   const commOfKernel: number[] = [];
+  /** Rows of texts whose header another text has too, by their place in `groups`. */
+  const laterRows: number[] = [];
   const vmallocOfStack: (boolean | undefined)[] = [];
   let stopped = false;
   let loaded = 0;
@@ -273,6 +112,25 @@ export function createSortTool(options: SortToolOptions): SortTool {
     into.freeHi = Number(free >> 32n);
   };
 
+  // Most headers are distinct (they hold a time): the first row of each is found without the table.
+  let rowOfHeader = new Int32Array(1024).fill(-1);
+  const rowOfText = (header: number, stack: number): number => {
+    if (header >= rowOfHeader.length) {
+      const wider = new Int32Array(Math.max(header + 1, rowOfHeader.length * 2)).fill(-1);
+      wider.set(rowOfHeader);
+      rowOfHeader = wider;
+    }
+    const first = rowOfHeader[header]!;
+    if (first >= 0 && rows.stack[first] === stack) return first;
+    if (first < 0) {
+      rowOfHeader[header] = rows.size;
+      return rows.add();
+    }
+    const at = groups.row(header, stack, 0, 0, 0, 0);
+    if (at === laterRows.length) laterRows.push(rows.add());
+    return laterRows[at] as number;
+  };
+
   const wanted = (): boolean => {
     const freed = f.freeLo !== 0 || f.freeHi !== 0;
     if (options.unreleasedOnly && freed && (f.tsHi < f.freeHi || (f.tsHi === f.freeHi && f.tsLo < f.freeLo)))
@@ -316,8 +174,8 @@ export function createSortTool(options: SortToolOptions): SortTool {
       if ((flags & blockFlag.hasPfn) !== 0) extBits = flags;
       if (lastRow >= 0 && sameAsLast(batch, i)) {
         fields(batch, i);
-        columns.num.add(lastRow, 1);
-        columns.pages.add(lastRow, f.pages);
+        rows.num[lastRow]! += 1;
+        rows.pages[lastRow]! += f.pages;
         continue;
       }
       fields(batch, i);
@@ -331,31 +189,34 @@ export function createSortTool(options: SortToolOptions): SortTool {
         if (allocator === 0) allocator = allocatorBit.others;
       }
       const stack = batch.stack[i]!;
-      const before = groups.size;
-      const row = byText
-        ? groups.row(batch.headerId[i]!, stack, 0, 0, 0, 0)
-        : groups.row(
-            cStack ? stack : 0,
-            cPid ? f.pid : 0,
-            cTgid ? f.tgid : 0,
-            cName ? f.comm : 0,
-            cFree && (f.freeLo !== 0 || f.freeHi !== 0) ? 1 : 0,
-            cAllocator ? allocator : 0,
-          );
-      if (row === before) {
-        columns.pid.set(row, f.pid);
-        columns.tgid.set(row, f.tgid);
-        columns.comm.set(row, f.comm);
-        columns.tsLo.set(row, f.tsLo);
-        columns.tsHi.set(row, f.tsHi);
-        columns.freeLo.set(row, f.freeLo);
-        columns.freeHi.set(row, f.freeHi);
-        columns.allocator.set(row, allocator);
-        columns.stack.set(row, stack);
-        if (needHeader) columns.header.set(row, batch.headerId[i]!);
+      let row: number;
+      if (byText) {
+        row = rowOfText(batch.headerId[i]!, stack);
+      } else {
+        row = groups.row(
+          cStack ? stack : 0,
+          cPid ? f.pid : 0,
+          cTgid ? f.tgid : 0,
+          cName ? f.comm : 0,
+          cFree && (f.freeLo !== 0 || f.freeHi !== 0) ? 1 : 0,
+          cAllocator ? allocator : 0,
+        );
+        if (row === rows.size) rows.add();
       }
-      columns.num.add(row, 1);
-      columns.pages.add(row, f.pages);
+      if (rows.num[row] === 0) {
+        rows.pid[row] = f.pid;
+        rows.tgid[row] = f.tgid;
+        rows.comm[row] = f.comm;
+        rows.ts[2 * row] = f.tsLo;
+        rows.ts[2 * row + 1] = f.tsHi;
+        rows.freeTs[2 * row] = f.freeLo;
+        rows.freeTs[2 * row + 1] = f.freeHi;
+        rows.allocator[row] = allocator;
+        rows.stack[row] = stack;
+        if (needHeader) rows.header[row] = batch.headerId[i]!;
+      }
+      rows.num[row]! += 1;
+      rows.pages[row]! += f.pages;
       remember(batch, i, row);
     }
   };
@@ -364,34 +225,44 @@ export function createSortTool(options: SortToolOptions): SortTool {
 
   function* finish(): Generator<Uint8Array> {
     scanner.end(false);
-    const rows = Int32Array.from({ length: groups.size }, (_, i) => i);
+    const order = Int32Array.from({ length: rows.size }, (_, i) => i);
     const texts = createTextOrder(scanner, commNames);
-    const c = columns;
+    const { num, pages, pid, tgid, comm, allocator, header, stack } = rows;
     const by: Record<SortKey | "free", (a: number, b: number) => number> = {
-      num: (a, b) => (c.num.get(a) - c.num.get(b)) | 0,
-      page_num: (a, b) => ((c.pages.get(a) | 0) - (c.pages.get(b) | 0)) | 0,
-      pid: (a, b) => c.pid.get(a) - c.pid.get(b),
-      tgid: (a, b) => c.tgid.get(a) - c.tgid.get(b),
-      allocator: (a, b) => c.allocator.get(a) - c.allocator.get(b),
-      name: (a, b) => texts.comms(c.comm.get(a), c.comm.get(b)),
-      stacktrace: (a, b) => texts.stacks(c.stack.get(a), c.stack.get(b)),
-      txt: (a, b) => texts.headers(c.header.get(a), c.header.get(b)) || texts.stacks(c.stack.get(a), c.stack.get(b)),
-      alloc_ts: (a, b) => (less(c.tsHi, c.tsLo, a, b) ? -1 : 1),
-      free_ts: (a, b) => (less(c.freeHi, c.freeLo, a, b) ? -1 : 1),
-      free: (a, b) => Number(released(a)) - Number(released(b)),
+      num: (a, b) => (num[a]! - num[b]!) | 0,
+      page_num: (a, b) => (pages[a]! - pages[b]!) | 0,
+      pid: (a, b) => (pid[a]! - pid[b]!) | 0,
+      tgid: (a, b) => (tgid[a]! - tgid[b]!) | 0,
+      allocator: (a, b) => allocator[a]! - allocator[b]!,
+      name: (a, b) => texts.comms(comm[a]!, comm[b]!),
+      stacktrace: (a, b) => texts.stacks(stack[a]!, stack[b]!),
+      txt: (a, b) => texts.headers(header[a]!, header[b]!) || texts.stacks(stack[a]!, stack[b]!),
+      alloc_ts: (a, b) => (earlier(rows.ts, a, b) ? -1 : 1),
+      free_ts: (a, b) => (earlier(rows.freeTs, a, b) ? -1 : 1),
+      free: (a, b) => Number(rows.freed(a)) - Number(rows.freed(b)),
     };
-    const released = (row: number): boolean => c.freeLo.get(row) !== 0 || c.freeHi.get(row) !== 0;
     const cullOrder = (["stacktrace", "pid", "tgid", "name", "free", "allocator"] as const).filter((k) => cull.has(k));
-    mergeSort(rows, byText ? by.txt : (a, b) => firstDifference(cullOrder, (k) => by[k](a, b)));
-    mergeSort(rows, (a, b) => firstDifference(options.sort, (s) => s.sign * by[s.key](a, b)));
-    yield* print(rows, options, c, commNames, scanner, byText);
+    const compare = (
+      keys: readonly { readonly key: SortKey | "free"; readonly sign: 1 | -1 }[],
+    ): ((a: number, b: number) => number) => {
+      const [first, ...rest] = keys.map(({ key, sign }) =>
+        sign === 1 ? by[key] : (a: number, b: number) => -by[key](a, b),
+      );
+      if (first === undefined) return () => 0;
+      return rest.length === 0 ? first : (a, b) => first(a, b) || firstDifference(rest, (f) => f(a, b));
+    };
+    mergeSort(order, byText ? by.txt : compare(cullOrder.map((key) => ({ key, sign: 1 }))));
+    mergeSort(order, compare(options.sort));
+    yield* byText ? printTexts(order, rows, scanner) : printCulled(order, rows, options, commNames, scanner);
   }
 
   return { scanner, loaded: () => loaded, finish };
 }
 
-function less(hi: Column, lo: Column, a: number, b: number): boolean {
-  return hi.get(a) < hi.get(b) || (hi.get(a) === hi.get(b) && lo.get(a) < lo.get(b));
+function earlier(pairs: Uint32Array, a: number, b: number): boolean {
+  const x = pairs[2 * a + 1]!;
+  const y = pairs[2 * b + 1]!;
+  return x < y || (x === y && pairs[2 * a]! < pairs[2 * b]!);
 }
 
 function firstDifference<T>(keys: readonly T[], compare: (key: T) => number): number {
@@ -400,62 +271,6 @@ function firstDifference<T>(keys: readonly T[], compare: (key: T) => number): nu
     if (d !== 0) return d;
   }
   return 0;
-}
-
-function* print(
-  rows: Int32Array,
-  options: SortToolOptions,
-  c: Readonly<
-    Record<"num" | "pages" | "pid" | "tgid" | "comm" | "freeLo" | "freeHi" | "allocator" | "header" | "stack", Column>
-  >,
-  commNames: readonly string[],
-  scanner: PageOwnerScanner,
-  byText: boolean,
-): Generator<Uint8Array> {
-  const out = createPieces();
-  const { cull } = options;
-  const memory = scanner.memory();
-  const copy = (kind: "stack" | "header", id: number): void => {
-    const { at, length } = scanner.textPlace(kind, id);
-    out.bytes(memory.subarray(at, at + length));
-  };
-  for (const row of rows) {
-    const counted = `${c.num.get(row)} times, ${c.pages.get(row) | 0} pages`;
-    if (byText) {
-      out.text(`${counted}, ${allocatorText(c.allocator.get(row))}:\n`);
-      copy("header", c.header.get(row));
-      // Only the empty record has an empty header line, and it has no newline either.
-      if (scanner.textPlace("header", c.header.get(row)).length > 0) out.text("\n");
-      copy("stack", c.stack.get(row));
-      out.text("\n");
-    } else {
-      out.text(counted);
-      if (cull.has("pid") || options.pids !== undefined) out.text(`, PID ${c.pid.get(row)}`);
-      if (cull.has("tgid") || options.tgids !== undefined) out.text(`, TGID ${c.tgid.get(row)}`);
-      if (cull.has("name") || options.names !== undefined)
-        out.text(`, task_comm_name: ${some(commNames[c.comm.get(row)], "comm")}`);
-      if (cull.has("allocator")) out.text(`, ${allocatorText(c.allocator.get(row))}`);
-      if (cull.has("free"))
-        out.text(c.freeLo.get(row) !== 0 || c.freeHi.get(row) !== 0 ? " (UNRELEASED)" : " (RELEASED)");
-      if (cull.has("stacktrace")) {
-        out.text(":\n");
-        copy("stack", c.stack.get(row));
-      }
-      out.text("\n");
-    }
-    if (out.full()) yield out.take();
-  }
-  yield out.take();
-}
-
-function allocatorText(bits: number): string {
-  const names = [
-    [allocatorBit.cma, "CMA "],
-    [allocatorBit.slab, "SLAB "],
-    [allocatorBit.vmalloc, "VMALLOC "],
-    [allocatorBit.others, "OTHERS "],
-  ] as const;
-  return `allocated by ${names.map(([bit, name]) => ((bits & bit) !== 0 ? name : "")).join("")}`;
 }
 
 /** Whether __vmalloc_node_range stands in the text with alloc_pages in the line before it. */
@@ -519,37 +334,6 @@ function numberOr(text: string | undefined, otherwise: number): number {
 
 function bigOr(text: string | undefined): bigint {
   return text === undefined || text === "" ? -1n : BigInt(text);
-}
-
-const pieceBytes = 1 << 20;
-
-/** Output gathered into pieces of about a mebibyte. Texts are bytes as latin-1: what came in goes out. */
-function createPieces(): { text(t: string): void; bytes(b: Uint8Array): void; full(): boolean; take(): Uint8Array } {
-  let piece = new Uint8Array(pieceBytes * 2);
-  let used = 0;
-  const reach = (n: number): void => {
-    if (used + n <= piece.length) return;
-    const wider = new Uint8Array(Math.max(piece.length * 2, used + n));
-    wider.set(piece.subarray(0, used));
-    piece = wider;
-  };
-  return {
-    text(t) {
-      reach(t.length);
-      for (let i = 0; i < t.length; i++) piece[used++] = t.charCodeAt(i);
-    },
-    bytes(b) {
-      reach(b.length);
-      piece.set(b, used);
-      used += b.length;
-    },
-    full: () => used >= pieceBytes,
-    take() {
-      const done = piece.slice(0, used);
-      used = 0;
-      return done;
-    },
-  };
 }
 
 /** Bytes as characters 0..255. */

@@ -454,3 +454,28 @@ EXPORT(sorted_headers) u32 sorted_headers(void) {
   sort_range(0, n, 0, 0);
   return (u32)sort_ids;
 }
+
+// Assembles "prefix, header line, newline, stack, newline" records for the answer sorted by whole text.
+#define OUT (1u << 20)
+static u8 *out;
+static u32 out_used;
+
+EXPORT(keep) u32 keep(u32 bytes) { return (u32)heap_take(bytes); }
+EXPORT(out_at) u32 out_at(void) {
+  if (!out) out = heap_take(2 * OUT);
+  out_used = 0;
+  return (u32)out;
+}
+
+// Appends one record; returns the bytes now in the buffer. The caller takes them away once they pass a mebibyte.
+EXPORT(emit) u32 emit(u32 prefix, u32 prefix_len, u32 header_id, u32 stack_id) {
+  u8 *p = out + out_used;
+  u32 head = headers.len[header_id], body = stacks.len[stack_id];
+  copy(p, (u8 *)prefix, prefix_len), p += prefix_len;
+  copy(p, (u8 *)headers.text[header_id], head), p += head;
+  if (head) *p++ = '\n'; // the empty record has no line at all
+  copy(p, (u8 *)stacks.text[stack_id], body), p += body;
+  *p++ = '\n';
+  out_used = (u32)(p - out);
+  return out_used;
+}

@@ -81,11 +81,20 @@ export interface PageOwnerScanner {
   headerText(id: number): Uint8Array;
   /** Ids of the kept header lines in strcmp order; call when all is read. */
   sortedHeaders(): Int32Array;
-  /** Where an interned text lies in `memory()`; good until the next push. */
-  textPlace(kind: "stack" | "header", id: number): { at: number; length: number };
-  memory(): Uint8Array;
+  /** Texts "prefix, header line, newline, stack, newline" put together beside the interned texts. */
+  writer(): RecordWriter;
   /** Bytes of memory the kernel holds. */
   memoryBytes(): number;
+}
+
+/** Puts records together without making strings of them. */
+export interface RecordWriter {
+  /** A prefix to use again and again (latin-1 characters); returns its number. */
+  prefix(text: string): number;
+  /** Appends a record of interned texts; true when `take` should be called. */
+  record(prefix: number, header: number, stack: number): boolean;
+  /** A copy of what was appended since the last take. */
+  take(): Uint8Array;
 }
 
 interface Kernel {
@@ -101,6 +110,9 @@ interface Kernel {
   text_at(table: number, id: number): number;
   text_len(table: number, id: number): number;
   sorted_headers(): number;
+  keep(bytes: number): number;
+  out_at(): number;
+  emit(prefix: number, prefixLength: number, header: number, stack: number): number;
 }
 
 /** A scanner that calls `onBatch` with rows in the order of the dump. */
@@ -189,12 +201,36 @@ export function createPageOwnerScanner(
       assert(at !== 0 || count === 0, "no memory left to sort header lines");
       return new Int32Array(kernel.memory.buffer, at, count).slice();
     },
-    textPlace(kind, id) {
-      const table = kind === "stack" ? 0 : 2;
-      return { at: kernel.text_at(table, id) >>> 0, length: kernel.text_len(table, id) };
-    },
-    memory: () => new Uint8Array(kernel.memory.buffer),
+    writer: () => createWriter(kernel),
     memoryBytes: () => kernel.memory.buffer.byteLength,
+  };
+}
+
+const writeBytes = 1 << 20;
+
+function createWriter(kernel: Kernel): RecordWriter {
+  const prefixes: { at: number; length: number }[] = [];
+  let start = kernel.out_at() >>> 0;
+  let used = 0;
+  return {
+    prefix(text) {
+      const at = kernel.keep(text.length) >>> 0;
+      assert(at !== 0 && start !== 0, "no memory left to write records");
+      const bytes = new Uint8Array(kernel.memory.buffer, at, text.length);
+      for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+      return prefixes.push({ at, length: text.length }) - 1;
+    },
+    record(prefix, header, stack) {
+      const p = prefixes[prefix]!;
+      used = kernel.emit(p.at, p.length, header, stack);
+      return used >= writeBytes;
+    },
+    take() {
+      const piece = new Uint8Array(kernel.memory.buffer, start, used).slice();
+      start = kernel.out_at() >>> 0;
+      used = 0;
+      return piece;
+    },
   };
 }
 

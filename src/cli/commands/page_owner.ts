@@ -1,6 +1,7 @@
 // `skblab page-owner`: who holds this machine's memory. `--compat` is the kernel's own page_owner_sort, same options, same bytes.
 import { closeSync, openSync, readSync } from "node:fs";
-import { createSortTool, parseSortToolOptions } from "../../analysis/page_owner/sort_tool.ts";
+import { parseSortToolOptions } from "../../analysis/page_owner/sort_options.ts";
+import { createSortTool } from "../../analysis/page_owner/sort_tool.ts";
 import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { CommandSpec, Io } from "../command.ts";
