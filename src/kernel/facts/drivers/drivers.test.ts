@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { parseRelease } from "../../release.ts";
+import type { RxMachine } from "./driver.ts";
+import { driverOfStack, drivers, failureAt, rxRuleAt } from "./index.ts";
+import { cacheLineOf, memoryOf, padsOf } from "./rx_path.ts";
+
+const stack = (...names: string[]) =>
+  names.map((n) => {
+    const [name = "", module] = n.split(" ");
+    return { function: name, reliable: true, ...(module === undefined ? {} : { module: module.slice(1, -1) }) };
+  });
+const machine = (text: string, sharedInfo: number): RxMachine => {
+  const release = parseRelease(text);
+  return { pageSize: 4096, cacheLine: cacheLineOf(release.arch), ...padsOf(release), sharedInfo };
+};
+
+describe("a driver is recognised by its frames", () => {
+  test("tg3 refilling its receive ring in 2.6.24", () => {
+    const seen = driverOfStack(
+      stack("__alloc_pages", "__netdev_alloc_skb", "__alloc_skb", "tg3_alloc_rx_skb", "tg3_poll"),
+    );
+    expect([seen?.driver.name, seen?.role]).toEqual(["tg3", "rx refill"]);
+  });
+  test("e1000 and e1000e share names; e1000_up and e1000e_up tell them apart, and so does the module", () => {
+    const frames = ["e1000_alloc_rx_buffers", "e1000_configure"];
+    expect(driverOfStack(stack(...frames))).toBeUndefined();
+    expect(driverOfStack(stack(...frames, "e1000_up"))?.driver.name).toBe("e1000");
+    expect(driverOfStack(stack(...frames, "e1000e_up"))?.driver.name).toBe("e1000e");
+    expect(driverOfStack(stack("e1000_alloc_rx_buffers [e1000e]"))?.driver.name).toBe("e1000e");
+  });
+  test("compiler suffixes do not hide a name, and a foreign module's frame names no driver here", () => {
+    expect(driverOfStack(stack("mlx5e_post_rx_wqes.constprop.0"))?.driver.name).toBe("mlx5");
+    expect(driverOfStack(stack("start_xmit [my_own_nic]", "dev_hard_start_xmit"))).toBeUndefined();
+    expect(driverOfStack(stack("vfs_write", "ksys_write"))).toBeUndefined();
+  });
+});
+
+describe("what a driver asks the allocators for", () => {
+  test("tg3's standard buffer in 2.6.24 is 1976 bytes of kmalloc with a shared_info of 312 (seed arithmetic)", () => {
+    const at = machine("2.6.24-x86_64", 312);
+    const [standard] = rxRuleAt(driverOfStack(stack("tg3_poll"))!.driver, [2, 6, 24])!.rule.buffers(1500, at);
+    expect(memoryOf(standard!, parseRelease("2.6.24"), at, false)).toMatchObject({ allocator: "kmalloc", bytes: 1976 });
+  });
+  test("the EMAC asks for more than a page for every MTU above 1500 (2.6.29)", () => {
+    const at = machine("2.6.29-ppc32", 336);
+    const release = parseRelease("2.6.29-ppc32");
+    const emac = drivers.find((d) => d.name === "ibm_emac")!;
+    const bytes = (mtu: number) =>
+      memoryOf(rxRuleAt(emac, release.version)!.rule.buffers(mtu, at)[0]!, release, at, false).bytes;
+    expect(bytes(1500)).toBe(1536 + 336);
+    expect(bytes(1501)).toBe(4096 + 336);
+    expect(bytes(4000)).toBe(4096 + 336);
+    expect(bytes(9000)).toBe(9024 + 336);
+  });
+  test("e1000e at MTU 9000 splits packets: a small header and three pages, as captured on 6.1", () => {
+    const at = machine("6.1-x86_64", 320);
+    const e1000e = drivers.find((d) => d.name === "e1000e")!;
+    const asked = rxRuleAt(e1000e, [6, 1])!
+      .rule.buffers(9000, at)
+      .map((b) => memoryOf(b, parseRelease("6.1"), at, true));
+    expect(asked).toMatchObject([
+      { allocator: "kmalloc", bytes: 512 },
+      { allocator: "pages", order: 0 },
+    ]);
+  });
+  test("netdev_alloc_skb cuts from a page fragment from 3.5 on, not when the mask may sleep, and not for small heads from 5.11 on", () => {
+    const ask = (text: string, bytes: number, sleeping: boolean) =>
+      memoryOf({ call: "netdev_alloc_skb", bytes, holds: "" }, parseRelease(text), machine(text, 320), sleeping)
+        .allocator;
+    expect([ask("3.2", 1500, false), ask("3.10", 1500, false), ask("3.10", 1500, true)]).toEqual([
+      "kmalloc",
+      "page_frag",
+      "kmalloc",
+    ]);
+    expect([ask("4.19", 256, false), ask("6.1", 256, false)]).toEqual(["page_frag", "kmalloc"]);
+    expect(ask("6.1", 9000, false)).toBe("kmalloc");
+  });
+});
+
+test("every driver has dated rules in order, a source for each, and says what a failed refill costs", () => {
+  for (const driver of drivers) {
+    expect(driver.rx.length, driver.name).toBeGreaterThan(0);
+    for (const fact of [...driver.rx, ...driver.failure]) expect(fact.source.length, driver.name).toBeGreaterThan(5);
+    const last = driver.rx.at(-1)!;
+    expect(failureAt(driver, last.since)?.sentence, driver.name).toMatch(/\.$/);
+    const at = machine("6.1-x86_64", 320);
+    for (const fact of driver.rx)
+      for (const mtu of [68, 1500, 1501, 4000, 9000])
+        for (const b of fact.value.buffers(mtu, at)) expect(b.bytes, `${driver.name} ${mtu}`).toBeGreaterThan(0);
+  }
+});

@@ -1,0 +1,117 @@
+// What a driver's call for a buffer asks of the allocators, by release: the pads that netdev_alloc_skb puts around it, when it cuts
+// from a page fragment and when it goes to kmalloc. How kmalloc and the pages answer is the model's business, not this file's.
+import type { Architecture, Fact, Release } from "../../release.ts";
+import { atLeast, factAt } from "../../release.ts";
+import type { BufferRequest, RxMachine } from "./driver.ts";
+import { alignUp } from "./driver.ts";
+
+/** What reaches an allocator in the end. Bytes include pads and shared_info. */
+export type MemoryRequest =
+  | { readonly allocator: "kmalloc"; readonly bytes: number; readonly holds: string }
+  /** Cut from a per-CPU page: a block of order 3 is tried silently, a single page is what a failure reports. */
+  | { readonly allocator: "page_frag"; readonly bytes: number; readonly triedOrder: number; readonly holds: string }
+  | {
+      readonly allocator: "pages" | "page_pool";
+      readonly bytes: number;
+      readonly order: number;
+      readonly holds: string;
+    };
+
+type Pads = Pick<RxMachine, "netSkbPad" | "netIpAlign">;
+interface PadRule {
+  /** NET_SKB_PAD; "cache line" means at least 32 and at least one line. */
+  readonly netSkbPad: number | "cache line";
+  readonly netIpAlign: (arch: Architecture) => number;
+}
+
+const unalignedIsFree = (arch: Architecture): number => (arch === "ppc64" ? 0 : 2);
+const padRules: readonly Fact<PadRule>[] = [
+  {
+    since: [2, 6],
+    value: { netSkbPad: 16, netIpAlign: unalignedIsFree },
+    source: "include/linux/skbuff.h, 2.6.24 and 2.6.29",
+  },
+  {
+    since: [2, 6, 30],
+    value: { netSkbPad: 32, netIpAlign: unalignedIsFree },
+    source: "include/linux/skbuff.h, 2.6.32",
+  },
+  {
+    since: [2, 6, 36],
+    value: {
+      netSkbPad: "cache line",
+      netIpAlign: (arch) => (["i386", "x86_64", "ppc32", "ppc64", "arm64"].includes(arch) ? 0 : 2),
+    },
+    source: "include/linux/skbuff.h and arch/*/include/asm/processor.h, 3.10 and 4.19 (arm64 since 4.6)",
+  },
+];
+
+/** L1_CACHE_BYTES of an architecture as distributions configure it. */
+export function cacheLineOf(arch: Architecture): number {
+  switch (arch) {
+    case "ppc32":
+    case "mips":
+      return 32;
+    case "ppc64":
+      return 128;
+    case "s390x":
+      return 256;
+    default:
+      return 64;
+  }
+}
+
+/** NET_SKB_PAD and NET_IP_ALIGN, bytes. */
+export function padsOf(release: Release): Pads {
+  const rule = (factAt(padRules, release.version) ?? padRules[0])?.value as PadRule;
+  const line = cacheLineOf(release.arch);
+  const netSkbPad =
+    rule.netSkbPad === "cache line" ? Math.max(32, line) : release.arch === "ppc64" ? line : rule.netSkbPad;
+  return { netSkbPad, netIpAlign: rule.netIpAlign(release.arch) };
+}
+
+/** Since 3.5 short-lived receive heads are cut from page fragments. */
+const fragSince = [3, 5] as const;
+/** Since 5.11 heads of less than 1 KiB go to kmalloc again. */
+const smallToKmallocSince = [5, 11] as const;
+
+/**
+ * The memory that `request` needs on a release. `sleeping` is a mask with direct reclaim (an interface being opened, a worker): such
+ * skbs never come from a page fragment. Source: __alloc_skb, __netdev_alloc_skb, __napi_alloc_skb in net/core/skbuff.c of 2.6.24,
+ * 2.6.32, 3.10, 4.14, 4.19 and 6.1.
+ */
+export function memoryOf(request: BufferRequest, release: Release, at: RxMachine, sleeping: boolean): MemoryRequest {
+  const { bytes, holds } = request;
+  switch (request.call) {
+    case "alloc_pages":
+      return { allocator: "pages", bytes, order: request.order ?? 0, holds };
+    case "page_pool":
+      return { allocator: "page_pool", bytes, order: request.order ?? 0, holds };
+    case "kmalloc":
+      return { allocator: "kmalloc", bytes, holds };
+    case "netdev_alloc_frag":
+    case "skb_page_frag_refill":
+      return { allocator: "page_frag", bytes, triedOrder: 3, holds };
+    case "alloc_skb":
+      return { allocator: "kmalloc", bytes: headBytes(bytes, at), holds };
+    case "netdev_alloc_skb":
+    case "netdev_alloc_skb sleeping":
+    case "napi_alloc_skb": {
+      const padded = bytes + at.netSkbPad + (request.call === "napi_alloc_skb" ? at.netIpAlign : 0);
+      const whole = headBytes(padded, at);
+      const small = atLeast(release, smallToKmallocSince) && padded <= 1024 - at.sharedInfo;
+      const frag =
+        atLeast(release, fragSince) &&
+        whole <= at.pageSize &&
+        !sleeping &&
+        request.call !== "netdev_alloc_skb sleeping" &&
+        !small;
+      return frag
+        ? { allocator: "page_frag", bytes: whole, triedOrder: 3, holds }
+        : { allocator: "kmalloc", bytes: whole, holds };
+    }
+  }
+}
+
+/** SKB_DATA_ALIGN(data) + shared_info: what __alloc_skb asks kmalloc for. */
+const headBytes = (data: number, at: RxMachine): number => alignUp(data, at.cacheLine) + at.sharedInfo;

@@ -1,0 +1,184 @@
+// USB network adapters: usbnet and the drivers on top of it (asix, ax88179, smsc95xx, cdc_ncm, …), and r8152 which stands alone.
+// The receive buffer is one USB transfer, which carries several packets: it depends on the adapter and hardly on the MTU.
+import {
+  type BufferRequest,
+  block,
+  type DriverFacts,
+  ethHeader,
+  orderOfBytes,
+  type RefillFailure,
+  type RxRule,
+} from "./driver.ts";
+
+const urb = (bytes: number, holds: string): BufferRequest => ({ call: "netdev_alloc_skb", bytes, holds });
+/** Every minidriver's transfer, biggest common one first; the trace rarely says which adapter it is. */
+const transfer = (bytes: (mtu: number) => number, holds: string): RxRule => ({
+  buffers: (mtu) => [urb(bytes(mtu), holds)],
+});
+const deferred: RefillFailure = {
+  packet: "kept",
+  slot: "stays empty and is retried",
+  sentence:
+    'usbnet gives the transfer back unfilled and asks its worker (kevent) to try again with a mask that may sleep; "kevent … may have been dropped" in the log is the same event seen twice.',
+  counter: "rx_errors",
+};
+const usbnetRefill = [
+  { name: "rx_submit", role: "rx refill", shared: true },
+  { name: "rx_alloc_submit", role: "rx refill", shared: true },
+  { name: "rx_complete", role: "rx poll", shared: true },
+  { name: "usbnet_bh", prefix: true, role: "rx refill", shared: true },
+  { name: "usbnet_start_xmit", role: "tx", shared: true },
+  { name: "tx_complete", role: "tx completion", shared: true },
+  { name: "usbnet_open", role: "setup", shared: true },
+] as const;
+
+export const usbnet: DriverFacts = {
+  name: "usbnet",
+  modules: ["usbnet"],
+  what: "USB network adapter on the usbnet core (the trace does not say which minidriver)",
+  symbols: [...usbnetRefill, { name: "usbnet_", prefix: true }],
+  rx: [
+    {
+      since: [2, 6, 12],
+      value: transfer((mtu) => mtu + ethHeader, "one packet per transfer"),
+      source: "drivers/net/usb/usbnet.c rx_submit and usbnet_probe, 2.6.32 to 6.1",
+    },
+  ],
+  failure: [{ since: [2, 6, 12], value: deferred, source: "rx_submit and kevent, 2.6.32 and 6.1" }],
+  refillGfp: "GFP_ATOMIC, then GFP_KERNEL from the worker",
+  mtuMax: 16384,
+};
+
+const minidriver = (
+  name: string,
+  modules: readonly string[],
+  what: string,
+  prefixes: readonly string[],
+  rx: DriverFacts["rx"],
+): DriverFacts => ({
+  ...usbnet,
+  name,
+  modules,
+  what,
+  symbols: [...prefixes.map((p) => ({ name: p, prefix: true as const })), ...usbnetRefill],
+  rx,
+});
+
+export const asix = minidriver(
+  "asix",
+  ["asix"],
+  "ASIX AX88172/AX88772/AX88178 USB Ethernet",
+  ["asix_", "ax88772_", "ax88178_", "ax88172_"],
+  [
+    {
+      since: [2, 6, 12],
+      value: {
+        buffers: (mtu) => [
+          urb(
+            mtu + ethHeader < 2048 ? 2048 : mtu + ethHeader < 4096 ? 4096 : mtu + ethHeader < 8192 ? 8192 : 16384,
+            "USB transfer",
+          ),
+        ],
+        unless: "only the AX88178 takes an MTU above 1500",
+      },
+      source: "drivers/net/usb/asix_devices.c ax88178_set_mfb, 3.10 to 6.1",
+    },
+  ],
+);
+
+export const ax88179 = minidriver(
+  "ax88179_178a",
+  ["ax88179_178a"],
+  "ASIX AX88179/AX88178A USB 3 Ethernet",
+  ["ax88179_"],
+  [
+    {
+      since: [3, 9],
+      value: transfer(() => 20 * 1024, "20 KiB USB transfer"),
+      source: "drivers/net/usb/ax88179_178a.c rx_urb_size, 3.10, 4.19 and 6.1 (the link speed may set up to 26 KiB)",
+    },
+  ],
+);
+
+export const smsc95xx = minidriver(
+  "smsc95xx",
+  ["smsc95xx"],
+  "SMSC LAN95xx USB Ethernet (Raspberry Pi)",
+  ["smsc95xx_"],
+  [
+    {
+      since: [2, 6, 28],
+      value: {
+        ...transfer(() => 16 * 1024 + 5 * 512, "18.5 KiB USB transfer"),
+        unless: "module parameter turbo_mode=0 makes it 2 KiB, one packet per transfer",
+      },
+      source: "drivers/net/usb/smsc95xx.c DEFAULT_HS_BURST_CAP_SIZE, 2.6.32 to 6.1",
+    },
+  ],
+);
+
+export const cdcNcm = minidriver(
+  "cdc_ncm",
+  ["cdc_ncm", "cdc_mbim"],
+  "USB CDC-NCM and MBIM adapters (modems, docks)",
+  ["cdc_ncm_", "cdc_mbim_"],
+  [
+    {
+      since: [2, 6, 38],
+      value: {
+        ...transfer(() => 16384, "NTB"),
+        unless: "the device and /sys/class/net/…/cdc_ncm/rx_max decide, up to 64 KiB",
+      },
+      source: "drivers/net/usb/cdc_ncm.c and include/linux/usb/cdc_ncm.h, 3.10 to 6.1",
+    },
+  ],
+);
+
+export const r8152: DriverFacts = {
+  name: "r8152",
+  modules: ["r8152"],
+  what: "Realtek RTL8152/8153/8156 USB Ethernet",
+  symbols: [
+    { name: "alloc_rx_agg", role: "rx refill" },
+    { name: "rtl_get_free_rx", role: "rx refill" },
+    { name: "alloc_all_mem", role: "setup", shared: true },
+    { name: "r8152_poll", role: "rx poll" },
+    { name: "rx_bottom", role: "rx poll", shared: true },
+    { name: "rtl8152_start_xmit", role: "tx" },
+    { name: "tx_bottom", role: "tx", shared: true },
+    { name: "rtl8152_open", role: "setup" },
+    { name: "rtl8152_", prefix: true },
+    { name: "r8152", prefix: true },
+    { name: "r8153", prefix: true },
+  ],
+  rx: [
+    {
+      since: [3, 12],
+      value: { buffers: () => [{ call: "kmalloc", bytes: 16384, holds: "aggregation buffer" }] },
+      source: "drivers/net/usb/r8152.c alloc_all_mem (agg_buf_sz), 4.19",
+    },
+    {
+      since: [5, 4],
+      value: {
+        buffers: (_mtu, at) => [block("alloc_pages", orderOfBytes(16384, at.pageSize), at, "aggregation buffer")],
+        unless: "RTL8156 uses 48 KiB buffers (order 4 on 4 KiB pages)",
+      },
+      source: "drivers/net/usb/r8152.c alloc_rx_agg, 6.1",
+    },
+  ],
+  failure: [
+    {
+      since: [3, 12],
+      value: {
+        packet: "kept",
+        slot: "keeps its old buffer",
+        sentence:
+          "r8152 copies out of the buffer it has when it cannot get a fresh one; only bringing the interface up needs the big blocks at once, and fails without them.",
+        counter: "rx_dropped",
+      },
+      source: "rtl_get_free_rx and alloc_all_mem, 6.1",
+    },
+  ],
+  refillGfp: "GFP_ATOMIC | __GFP_COMP (GFP_KERNEL when the interface is opened)",
+  mtuMax: 15360,
+};

@@ -1,0 +1,80 @@
+// virtio_net: the network card of KVM and most clouds. Mergeable buffers are the usual case: small fragments cut from bigger pages.
+import {
+  alignUp,
+  block,
+  type DriverFacts,
+  ethDataLen,
+  ethHeader,
+  type RxMachine,
+  type RxRule,
+  vlanTag,
+} from "./driver.ts";
+
+const goodPacket = ethHeader + vlanTag + ethDataLen;
+const unlessBig =
+  "a host that offers neither mergeable buffers nor jumbo frames gets small linear buffers; one that offers big packets only gets chains of single pages";
+
+/** Fragments for mergeable buffers: their length follows the average packet, never less than a standard frame. */
+const mergeable: RxRule = {
+  buffers: (mtu, at) => [
+    {
+      call: "skb_page_frag_refill",
+      bytes: Math.min(
+        at.pageSize,
+        alignUp(12 + Math.max(goodPacket, Math.min(mtu + ethHeader + vlanTag, at.pageSize - 12)), at.cacheLine),
+      ),
+      holds: "mergeable buffer",
+    },
+  ],
+  unless: unlessBig,
+};
+const pages = (holds: string): RxRule => ({
+  buffers: (_mtu, at: RxMachine) => [block("alloc_pages", 0, at, holds)],
+  unless: unlessBig,
+});
+
+export const virtioNet: DriverFacts = {
+  name: "virtio_net",
+  modules: ["virtio_net"],
+  what: "virtio network device (KVM and clouds)",
+  symbols: [
+    { name: "try_fill_recv", prefix: true, role: "rx refill" },
+    { name: "add_recvbuf", prefix: true, role: "rx refill" },
+    { name: "virtnet_rq_alloc", role: "rx refill" },
+    { name: "refill_work", role: "rx refill", shared: true },
+    { name: "virtnet_poll", prefix: true, role: "rx poll" },
+    { name: "receive_mergeable", role: "rx poll", shared: true },
+    { name: "virtnet_receive", role: "rx poll" },
+    { name: "page_to_skb", role: "rx poll", shared: true },
+    { name: "start_xmit", role: "tx", shared: true },
+    { name: "free_old_xmit", prefix: true, role: "tx completion" },
+    { name: "virtnet_open", role: "setup" },
+    { name: "virtnet_", prefix: true },
+  ],
+  rx: [
+    {
+      since: [2, 6, 24],
+      value: {
+        buffers: () => [{ call: "netdev_alloc_skb", bytes: ethHeader + ethDataLen, holds: "small buffer" }],
+      },
+      source: "drivers/net/virtio_net.c try_fill_recv, 2.6.24",
+    },
+    { since: [2, 6, 29], value: pages("mergeable page"), source: "drivers/net/virtio_net.c, 2.6.32 and 3.10" },
+    { since: [3, 12], value: mergeable, source: "drivers/net/virtio_net.c add_recvbuf_mergeable, 4.19 and 6.1" },
+  ],
+  failure: [
+    {
+      since: [2, 6, 29],
+      value: {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "virtio_net hands the refill to a worker that may sleep and reclaim; packets are lost only when the ring runs empty before it comes.",
+        counter: "rx_drops",
+      },
+      source: "try_fill_recv and refill_work, 2.6.32, 4.19 and 6.1",
+    },
+  ],
+  refillGfp: "GFP_ATOMIC (GFP_KERNEL in the refill worker)",
+  mtuMax: 65535,
+};
