@@ -1,0 +1,63 @@
+// Where bytes come from, as the rooms above the faces see it: something to pull from. Files, pipes and archives live in cli/input.
+
+/** A stream of bytes with a name. */
+export interface ByteSource {
+  /** As the user would recognise it: a path, `-`, or `bundle.tar:var/log/messages`. */
+  readonly name: string;
+  /** Writes up to into.length bytes at the start of `into`; how many, 0 at the end. Throws BadInput when the source is unusable. */
+  read(into: Uint8Array): number | Promise<number>;
+}
+
+/** A source over chunks that are already there or arrive one after another (a string is its UTF-8 bytes). */
+export function sourceOf(name: string, chunks: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ByteSource {
+  const from = typeof chunks === "string" ? [new TextEncoder().encode(chunks)] : chunks;
+  const iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array> =
+    Symbol.asyncIterator in from ? from[Symbol.asyncIterator]() : from[Symbol.iterator]();
+  let rest = new Uint8Array(0);
+  return {
+    name,
+    async read(into) {
+      while (rest.length === 0) {
+        const next = await iterator.next();
+        if (next.done === true) return 0;
+        rest = next.value as Uint8Array<ArrayBuffer>;
+      }
+      const n = Math.min(rest.length, into.length);
+      into.set(rest.subarray(0, n));
+      rest = rest.subarray(n);
+      return n;
+    },
+  };
+}
+
+/** The same bytes in chunks of at most `size`: what tests use to show that chunk borders do not matter. */
+export function inChunks(source: ByteSource, size: number): ByteSource {
+  return { name: source.name, read: (into) => source.read(into.subarray(0, size)) };
+}
+
+/** A source that gives `head` first and then what is left of `source`. */
+export function withHead(head: Uint8Array, source: ByteSource): ByteSource {
+  let used = 0;
+  return {
+    name: source.name,
+    read(into) {
+      if (used === head.length) return source.read(into);
+      const n = Math.min(head.length - used, into.length);
+      into.set(head.subarray(used, used + n));
+      used += n;
+      return n;
+    },
+  };
+}
+
+/** Reads until `limit` bytes are there or the source ends. */
+export async function readHead(source: ByteSource, limit: number): Promise<Uint8Array> {
+  const head = new Uint8Array(limit);
+  let filled = 0;
+  while (filled < limit) {
+    const n = await source.read(head.subarray(filled));
+    if (n === 0) break;
+    filled += n;
+  }
+  return head.subarray(0, filled);
+}

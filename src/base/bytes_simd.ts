@@ -1,0 +1,179 @@
+// A WebAssembly SIMD kernel, assembled here byte by byte, that looks at 32 bytes of text at once: it counts newlines and finds
+// places where the third byte of a fingerprint may stand. It is not a full search: search.ts verifies each place.
+//
+// The filter: three tables of 16 bytes per nibble; a byte b passes table t for bucket k when bit k is set in both
+// lo[t][b & 15] and hi[t][b >> 4]. A place passes when one bucket passes for the two bytes before it and for itself. (The
+// shape of the "Teddy" filter of the Hyperscan paper, NSDI 2019, written for 128-bit lanes with i8x16.swizzle.)
+//
+// memory:  0 newlines counted · 4 mask of the first 16 places · 8 mask of the second 16 · 64.. six tables lo0 hi0 lo1 hi1 lo2 hi2
+//          DATA.. the bytes to look at
+
+/** Where the caller's bytes begin; the 16 bytes before are read too. */
+export const SIMD_DATA = 256;
+const TABLES = 64;
+
+/** The kernel in its memory. */
+export interface SimdScan {
+  readonly memory: Uint8Array;
+  readonly words: Int32Array;
+  /** Looks at whole blocks of 32 bytes in [from, to) and stops after the first that has a candidate: returns where that block
+   *  begins, or the end of the last whole block plus one when there was none. Newlines of all blocks seen go to words[0]. */
+  scan(from: number, to: number): number;
+}
+
+interface WasmGlobal {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
+}
+
+/** The kernel with the given nibble tables (6 × 16 bytes) and room for `capacity` bytes, or undefined where WebAssembly SIMD is missing. */
+export function simdScan(tables: Uint8Array, capacity: number): SimdScan | undefined {
+  const wasm = (globalThis as { readonly WebAssembly?: WasmGlobal }).WebAssembly;
+  if (wasm === undefined) return undefined;
+  try {
+    const pages = Math.ceil((SIMD_DATA + capacity + 64) / 65536);
+    const { exports } = new wasm.Instance(new wasm.Module(moduleBytes(pages)), {});
+    const { buffer } = exports.memory as { readonly buffer: ArrayBuffer };
+    const memory = new Uint8Array(buffer);
+    memory.set(tables, TABLES);
+    return { memory, words: new Int32Array(buffer, 0, 16), scan: exports.scan as SimdScan["scan"] };
+  } catch {
+    return undefined;
+  }
+}
+
+const I32 = 0x7f;
+const V128 = 0x7b;
+const leb = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)]);
+const section = (id: number, body: readonly number[]): number[] => [id, ...leb(body.length), ...body];
+const vec = (items: readonly (readonly number[])[]): number[] => [...leb(items.length), ...items.flat()];
+const name = (text: string): number[] => [...leb(text.length), ...[...text].map((c) => c.charCodeAt(0))];
+const simd = (op: number, ...operands: number[]): number[] => [0xfd, ...leb(op), ...operands];
+
+function i32Const(n: number): number[] {
+  // signed LEB128 of a small non-negative number
+  const out: number[] = [];
+  let rest = n;
+  for (;;) {
+    const byte = rest & 127;
+    rest >>= 7;
+    if (rest === 0 && (byte & 64) === 0) return [0x41, ...out, byte];
+    out.push(byte | 128);
+  }
+}
+const get = (local: number): number[] => [0x20, local];
+const set = (local: number): number[] => [0x21, local];
+const load = (offset: number): number[] => simd(0x00, 0, ...leb(offset));
+const store32 = (offset: number): number[] => [0x36, 2, ...leb(offset)];
+const swizzle = simd(0x0e);
+const and = simd(0x4e);
+const or = simd(0x50);
+const shuffleBack = (n: number): number[] => simd(0x0d, ...Array.from({ length: 16 }, (_, i) => 16 - n + i));
+const splat = (byte: number): number[] => [...i32Const(byte), ...simd(0x0f)];
+
+// locals: 0 p, 1 to, 2 limit (end of a run of at most 120 iterations); then vectors
+const [P, TO, LIMIT, TOTAL, ACC, V, LO, HI, A, B, PREV_A, PREV_B, M0, M1] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+] as const;
+const [T0, T1, T2, T3, T4, T5, NIBBLE, LF] = [14, 15, 16, 17, 18, 19, 20, 21] as const;
+const vectors = 19;
+
+const nibbles = [
+  ...get(V),
+  ...get(NIBBLE),
+  ...and,
+  ...set(LO),
+  ...get(V),
+  ...i32Const(4),
+  ...simd(0x8d),
+  ...get(NIBBLE),
+  ...and,
+  ...set(HI),
+];
+const looked = (lo: number, hi: number): number[] => [
+  ...get(lo),
+  ...get(LO),
+  ...swizzle,
+  ...get(hi),
+  ...get(HI),
+  ...swizzle,
+  ...and,
+];
+
+/** One block of 16 bytes at p + offset: newlines into ACC, surviving buckets of each place into `mask`. */
+const block = (offset: number, mask: number): number[] => [
+  ...[...get(P), ...load(offset), ...set(V)],
+  ...[...get(ACC), ...get(V), ...get(LF), ...simd(0x23), ...simd(0x71), ...set(ACC)],
+  ...nibbles,
+  ...[...looked(T0, T1), ...set(A), ...looked(T2, T3), ...set(B)],
+  ...looked(T4, T5),
+  ...[...get(PREV_B), ...get(B), ...shuffleBack(1), ...and],
+  ...[...get(PREV_A), ...get(A), ...shuffleBack(2), ...and, ...set(mask)],
+  ...[...get(A), ...set(PREV_A), ...get(B), ...set(PREV_B)],
+];
+const bitmask = (mask: number): number[] => [...get(mask), ...splat(0), ...simd(0x24), ...simd(0x64)];
+const lane = (i: number): number[] => [...get(TOTAL), ...simd(0x1b, i)];
+const add = [0x6a];
+/** Adds the 16 byte counters of ACC to the four words of TOTAL and clears them. */
+const fold = [
+  ...[...get(ACC), ...simd(0x7d), ...simd(0x7f), ...get(TOTAL), ...simd(0xae), ...set(TOTAL)],
+  ...[...splat(0), ...set(ACC)],
+];
+const saveCount = [
+  ...fold,
+  ...[...i32Const(0), ...lane(0), ...lane(1), ...add, ...lane(2), ...add, ...lane(3), ...add, ...store32(0)],
+];
+
+function body(): number[] {
+  const constants = [
+    ...[T0, T1, T2, T3, T4, T5].flatMap((t, i) => [...i32Const(0), ...load(TABLES + 16 * i), ...set(t)]),
+    ...[...splat(15), ...set(NIBBLE), ...splat(10), ...set(LF)],
+    // what the two bytes before `from` leave behind
+    ...[...get(P), ...i32Const(16), 0x6b, ...load(0), ...set(V)],
+    ...[...nibbles, ...looked(T0, T1), ...set(PREV_A), ...looked(T2, T3), ...set(PREV_B)],
+  ];
+  const inner = [
+    ...[...get(P), ...i32Const(32), ...add, ...get(LIMIT), 0x4b, 0x0d, 1], // p + 32 > limit: leave the inner block
+    ...[...block(0, M0), ...block(16, M1)],
+    ...[...get(M0), ...get(M1), ...or, ...simd(0x53), 0x04, 0x40], // any candidate?
+    ...[...saveCount, ...i32Const(0), ...bitmask(M0), ...store32(4), ...i32Const(0), ...bitmask(M1), ...store32(8)],
+    ...[...get(P), 0x0f, 0x0b],
+    ...[...get(P), ...i32Const(32), ...add, ...set(P), 0x0c, 0],
+  ];
+  const outer = [
+    // limit = min(to, p + 32 * 120): a byte counter must not pass 255 (two blocks an iteration)
+    ...[...get(P), ...i32Const(32 * 120), ...add, ...get(TO)],
+    ...[...get(P), ...i32Const(32 * 120), ...add, ...get(TO), 0x49, 0x1b, ...set(LIMIT)],
+    ...[0x02, 0x40, 0x03, 0x40, ...inner, 0x0b, 0x0b],
+    ...fold,
+    ...[...get(P), ...i32Const(32), ...add, ...get(TO), 0x4d, 0x0d, 0], // p + 32 <= to: again
+  ];
+  const code = [
+    ...constants,
+    ...[0x03, 0x40, ...outer, 0x0b],
+    ...[...saveCount, ...get(P), ...i32Const(1), ...add, 0x0b],
+  ];
+  const locals = vec([
+    [1, I32],
+    [vectors, V128],
+  ]);
+  return [...locals, ...code];
+}
+
+function moduleBytes(pages: number): Uint8Array {
+  const code = body();
+  return new Uint8Array([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, vec([[0x60, ...vec([[I32], [I32]]), ...vec([[I32]])]])),
+    ...section(3, vec([[0]])),
+    ...section(5, vec([[0x00, ...leb(pages)]])),
+    ...section(
+      7,
+      vec([
+        [...name("memory"), 0x02, 0],
+        [...name("scan"), 0x00, 0],
+      ]),
+    ),
+    ...section(10, vec([[...leb(code.length), ...code]])),
+  ]);
+}
