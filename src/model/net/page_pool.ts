@@ -107,6 +107,8 @@ export interface PagePoolOptions {
   readonly dma?: DmaMapper;
   /** Alignment of a fragment: max(dma_get_cache_alignment(), alignof(skb_shared_info)). */
   readonly fragAlign?: number;
+  /** Every page of a pool counts its pool users (pp_ref_count, 6.8 and newer), not only those of fragment pools (pp_frag_count). */
+  readonly ppRefCount?: boolean;
   /** Masks of this release: GFP_ATOMIC, __GFP_NOWARN, __GFP_COMP. */
   readonly gfp?: { readonly atomic: number; readonly nowarn: number; readonly comp: number };
 }
@@ -125,6 +127,7 @@ export function createPagePools(options: PagePoolOptions) {
   const dmaHome = options.dmaAddressHome ?? "field";
   const fragAlign = options.fragAlign ?? 8;
   const gfpBits = options.gfp ?? gfp61;
+  const everyPageCounts = options.ppRefCount ?? false;
   const dma = options.dma ?? identityDma(pageSize);
   const rings = createPtrRings(poolsMax);
 
@@ -205,10 +208,16 @@ export function createPagePools(options: PagePoolOptions) {
     return true;
   };
 
+  const setUsers = (pfn: number, n: number): void => {
+    fragBias[pfn] = 0;
+    fragDelta[pfn] = n;
+  };
+
   /** The page is the pool's from here: signature, owner, hold count. */
   const adopt = (pool: number, pfn: number): void => {
     assert(pfn >= 0 && pfn < pfnMax, () => `pfn ${pfn} beyond the ${pfnMax} pages of this machine`);
     pp[pfn] = pool + 1;
+    if (everyPageCounts) setUsers(pfn, 1);
     hold[pool] = (hold[pool] as number) + 1;
     if (journal.heard) journal.emit(kindHold, pool, pfn, hold[pool]);
   };
@@ -318,7 +327,10 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_defrag_page(page, BIAS_MAX - users): what remains when the pool gives up its bias. */
   const dropBias = (pfn: number, given: number): number => {
-    if (fragBias[pfn] === 1 && fragDelta[pfn] === -given) return 0;
+    if (fragBias[pfn] === 1 && fragDelta[pfn] === -given) {
+      if (everyPageCounts) setUsers(pfn, 1);
+      return 0;
+    }
     fragBias[pfn] = (fragBias[pfn] as number) - 1;
     fragDelta[pfn] = (fragDelta[pfn] as number) + given;
     const left = fragBias[pfn] === 0 ? (fragDelta[pfn] as number) : -1;
@@ -328,7 +340,7 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_is_last_frag() */
   const isLastFrag = (pool: number, pfn: number): boolean =>
-    ((flags[pool] as number) & PP_FLAG_PAGE_FRAG) === 0 || dropFragment(pfn) === 0;
+    (!everyPageCounts && ((flags[pool] as number) & PP_FLAG_PAGE_FRAG) === 0) || dropFragment(pfn) === 0;
 
   /** __page_pool_put_page(): true when the page may go to the ring, false when it is dealt with. */
   const putPageChecked = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): boolean => {
@@ -574,6 +586,19 @@ export function createPagePools(options: PagePoolOptions) {
     /** page->pp of the head page when the signature is there, else -1. */
     poolOf: (pfn: number): number => (pp[pfn] as number) - 1,
     dmaAddress,
+    /** Pool users that a page can have counted: 0 where this kernel does not count them. */
+    fragmentUsers: (pfn: number): number => {
+      const owner = pp[pfn] as number;
+      if (owner === 0) return 0;
+      if (!everyPageCounts && ((flags[owner - 1] as number) & PP_FLAG_PAGE_FRAG) === 0) return 0;
+      return fragBias[pfn] === 0
+        ? (fragDelta[pfn] as number)
+        : (fragDelta[pfn] as number) + (fragUsers[owner - 1] as number);
+    },
+    /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
+    addFragmentUser(pfn: number): void {
+      fragDelta[pfn] = (fragDelta[pfn] as number) + 1;
+    },
     /** pp_frag_count, exactly. */
     fragCount: (pfn: number): bigint =>
       BigInt(fragBias[pfn] as number) * ((1n << BigInt(wordBits - 1)) - 1n) + BigInt(fragDelta[pfn] as number),

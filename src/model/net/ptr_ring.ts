@@ -32,6 +32,8 @@ export interface PtrRings {
   count(r: number): number;
   /** The entries in the order of consumption. */
   contents(r: number): number[];
+  /** All values that stand in the queue, from consumer_head around: also those taken and not yet zeroed. */
+  occupied(r: number): number[];
   size(r: number): number;
   batch(r: number): number;
   producer(r: number): number;
@@ -141,6 +143,16 @@ export function createPtrRings(ringsMax: number): PtrRings {
       const at = base[r] as number;
       const first = head[r] as number;
       return Array.from({ length: count(r) }, (_, i) => queue[at + ((first + i) % n)] as number);
+    },
+    occupied(r) {
+      const n = size[r] as number;
+      const at = base[r] as number;
+      const found: number[] = [];
+      for (let i = 0; i < n; i++) {
+        const value = queue[at + (((head[r] as number) + i) % n)] as number;
+        if (value !== 0) found.push(value);
+      }
+      return found;
     },
     size: (r) => size[r] as number,
     batch: (r) => batch[r] as number,
