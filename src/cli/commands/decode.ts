@@ -1,0 +1,48 @@
+// skblab decode: what a number from a kernel log means, in one release or in every era where it makes sense.
+import { BadInput } from "../../base/bad_input.ts";
+import { parseRelease } from "../../kernel/release.ts";
+import { answerGfp, answerPageFlags, parseFlagsWord, parseGfp } from "../../report/decode.ts";
+import type { CommandSpec } from "../command.ts";
+
+interface Options {
+  readonly kernel?: string;
+  readonly pfn?: string;
+}
+
+export const command: CommandSpec = {
+  name: "decode",
+  examples: [
+    { line: "skblab decode gfp 0x4020 --kernel 2.6.24", does: "the flags of a mask in one release" },
+    { line: "skblab decode gfp 0x820", does: "every kernel era in which the mask makes sense, the likely one first" },
+    { line: "skblab decode gfp 'GFP_ATOMIC|__GFP_COMP' --kernel 4.9", does: "the value of names in one release" },
+    {
+      line: "skblab decode page-flags 0x44000 --kernel 2.6.29 --pfn 0x80db",
+      does: "page flags, and what the page frame excludes",
+    },
+  ],
+  configure(cmd, io) {
+    cmd
+      .argument("<what>", "gfp or page-flags")
+      .argument("<value>", "the number as the kernel printed it, in hex; for gfp also names")
+      .option("--kernel <release>", "the release it comes from, for example 2.6.24 or 6.1-arm64")
+      .option("--pfn <number>", "page-flags: the page frame number, in hex")
+      .action(async (what: string, value: string, options: Options) => {
+        const release = options.kernel === undefined ? undefined : parseRelease(options.kernel);
+        if (what === "gfp") {
+          return io.answer({ ...answerGfp(parseGfp(value, release?.version), release), exit: 0 });
+        }
+        if (what === "page-flags") {
+          return io.answer({ ...answerPageFlags(parseFlagsWord(value), release, parsePfn(options.pfn)), exit: 0 });
+        }
+        throw new BadInput(`"${what}" is nothing that can be decoded.`, undefined, "Ask for gfp or page-flags.");
+      });
+  },
+};
+
+function parsePfn(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const digits = /^(?:0x)?([0-9a-f]{1,13})$/i.exec(text.trim())?.[1];
+  if (digits === undefined)
+    throw new BadInput(`"${text}" is not a page frame number.`, undefined, "Write it in hex: 0x80db.");
+  return Number.parseInt(digits, 16);
+}
