@@ -4,7 +4,7 @@ import type { Filter } from "./bytes_search.ts";
 import { byteSearch } from "./bytes_search.ts";
 import { prng } from "./prng.ts";
 
-const words = ["page allocation failure", "Bad page state", "Oops", "BUG:", "ooo", "page pool", "failure:"];
+const words = ["page allocation failure", "Bad page state", "Oops", "BUG:", "oooo", "page pool", "failure:"];
 const filters: readonly Filter[] = ["simd", "table"];
 
 /** Every occurrence as [pattern, position, newlines before], found the slow way. */

@@ -1,11 +1,11 @@
 // A WebAssembly SIMD kernel, assembled here byte by byte, that looks at 32 bytes of text at once: it counts newlines and finds
-// places where the third byte of a fingerprint may stand. It is not a full search: search.ts verifies each place.
+// places where the fourth byte of a fingerprint may stand. It is not a full search: search.ts verifies each place.
 //
-// The filter: three tables of 16 bytes per nibble; a byte b passes table t for bucket k when bit k is set in both
-// lo[t][b & 15] and hi[t][b >> 4]. A place passes when one bucket passes for the two bytes before it and for itself. (The
+// The filter: four tables of 16 bytes per nibble; a byte b passes table t for bucket k when bit k is set in both
+// lo[t][b & 15] and hi[t][b >> 4]. A place passes when one bucket passes for the three bytes before it and for itself. (The
 // shape of the "Teddy" filter of the Hyperscan paper, NSDI 2019, written for 128-bit lanes with i8x16.swizzle.)
 //
-// memory:  0 newlines counted · 4 mask of the first 16 places · 8 mask of the second 16 · 64.. six tables lo0 hi0 lo1 hi1 lo2 hi2
+// memory:  0 newlines counted · 4 mask of the first 16 places · 8 mask of the second 16 · 64.. eight tables lo0 hi0 .. lo3 hi3
 //          DATA.. the bytes to look at
 
 /** Where the caller's bytes begin; the 16 bytes before are read too. */
@@ -26,7 +26,7 @@ interface WasmGlobal {
   readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
 }
 
-/** The kernel with the given nibble tables (6 × 16 bytes) and room for `capacity` bytes, or undefined where WebAssembly SIMD is missing. */
+/** The kernel with the given nibble tables (8 × 16 bytes) and room for `capacity` bytes, or undefined where WebAssembly SIMD is missing. */
 export function simdScan(tables: Uint8Array, capacity: number): SimdScan | undefined {
   const wasm = (globalThis as { readonly WebAssembly?: WasmGlobal }).WebAssembly;
   if (wasm === undefined) return undefined;
@@ -72,11 +72,10 @@ const shuffleBack = (n: number): number[] => simd(0x0d, ...Array.from({ length: 
 const splat = (byte: number): number[] => [...i32Const(byte), ...simd(0x0f)];
 
 // locals: 0 p, 1 to, 2 limit (end of a run of at most 120 iterations); then vectors
-const [P, TO, LIMIT, TOTAL, ACC, V, LO, HI, A, B, PREV_A, PREV_B, M0, M1] = [
-  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-] as const;
-const [T0, T1, T2, T3, T4, T5, NIBBLE, LF] = [14, 15, 16, 17, 18, 19, 20, 21] as const;
-const vectors = 19;
+const [P, TO, LIMIT, TOTAL, ACC, V, LO, HI, M0, M1, NIBBLE, LF] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] as const;
+/** Buckets that pass for the first three bytes of a fingerprint: of this block and of the block before. */
+const [NOW, PREV, T] = [12, 15, 18] as const;
+const vectors = 23;
 
 const nibbles = [
   ...get(V),
@@ -90,26 +89,29 @@ const nibbles = [
   ...and,
   ...set(HI),
 ];
-const looked = (lo: number, hi: number): number[] => [
-  ...get(lo),
+/** Buckets that pass for byte `k` of a fingerprint, at each place of the block. */
+const looked = (k: number): number[] => [
+  ...get(T + 2 * k),
   ...get(LO),
   ...swizzle,
-  ...get(hi),
+  ...get(T + 2 * k + 1),
   ...get(HI),
   ...swizzle,
   ...and,
 ];
+
+const firstThree = [0, 1, 2] as const;
 
 /** One block of 16 bytes at p + offset: newlines into ACC, surviving buckets of each place into `mask`. */
 const block = (offset: number, mask: number): number[] => [
   ...[...get(P), ...load(offset), ...set(V)],
   ...[...get(ACC), ...get(V), ...get(LF), ...simd(0x23), ...simd(0x71), ...set(ACC)],
   ...nibbles,
-  ...[...looked(T0, T1), ...set(A), ...looked(T2, T3), ...set(B)],
-  ...looked(T4, T5),
-  ...[...get(PREV_B), ...get(B), ...shuffleBack(1), ...and],
-  ...[...get(PREV_A), ...get(A), ...shuffleBack(2), ...and, ...set(mask)],
-  ...[...get(A), ...set(PREV_A), ...get(B), ...set(PREV_B)],
+  ...firstThree.flatMap((k) => [...looked(k), ...set(NOW + k)]),
+  ...looked(3),
+  ...firstThree.flatMap((k) => [...get(PREV + k), ...get(NOW + k), ...shuffleBack(3 - k), ...and]),
+  ...set(mask),
+  ...firstThree.flatMap((k) => [...get(NOW + k), ...set(PREV + k)]),
 ];
 const bitmask = (mask: number): number[] => [...get(mask), ...splat(0), ...simd(0x24), ...simd(0x64)];
 const lane = (i: number): number[] => [...get(TOTAL), ...simd(0x1b, i)];
@@ -126,11 +128,11 @@ const saveCount = [
 
 function body(): number[] {
   const constants = [
-    ...[T0, T1, T2, T3, T4, T5].flatMap((t, i) => [...i32Const(0), ...load(TABLES + 16 * i), ...set(t)]),
+    ...Array.from({ length: 8 }, (_, i) => [...i32Const(0), ...load(TABLES + 16 * i), ...set(T + i)]).flat(),
     ...[...splat(15), ...set(NIBBLE), ...splat(10), ...set(LF)],
-    // what the two bytes before `from` leave behind
+    // what the three bytes before `from` leave behind
     ...[...get(P), ...i32Const(16), 0x6b, ...load(0), ...set(V)],
-    ...[...nibbles, ...looked(T0, T1), ...set(PREV_A), ...looked(T2, T3), ...set(PREV_B)],
+    ...[...nibbles, ...firstThree.flatMap((k) => [...looked(k), ...set(PREV + k)])],
   ];
   const inner = [
     ...[...get(P), ...i32Const(32), ...add, ...get(LIMIT), 0x4b, 0x0d, 1], // p + 32 > limit: leave the inner block

@@ -66,7 +66,7 @@ export const anchors: readonly Anchor[] = [
 
   row("fault", "Bad page state"),
   row("fault", "Bad page map"),
-  row("fault", "bad_page"),
+  row("body", "bad_page"),
   row("fault", "skb_over_panic"),
   row("fault", "skb_under_panic"),
   row("fault", "stalled pool shutdown"),
