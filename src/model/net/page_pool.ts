@@ -657,10 +657,10 @@ function paramsError(params: PoolParams, dmaWiderThanWord: boolean): number | un
   return undefined;
 }
 
-/** No IOMMU: the bus address is the physical one, and nothing can fail. */
+/** No IOMMU: bus addresses lie one page above the physical ones (so that none is 0, "not mapped"), and nothing can fail. */
 function identityDma(pageSize: number): DmaMapper {
   return {
-    map: (pfn) => pfn * pageSize,
+    map: (pfn) => (pfn + 1) * pageSize,
     unmap() {},
     syncForDevice() {},
   };
