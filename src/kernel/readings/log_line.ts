@@ -37,6 +37,10 @@ export type LineRepair =
   | "unescaped"
   /** a U+00D7 between digits was turned back into x */
   | "times sign"
+  /** terminal control sequences (colours) were dropped */
+  | "terminal codes"
+  /** pieces of two reports printed at the same time were sorted apart */
+  | "deinterleaved"
   /** NUL bytes were dropped */
   | "nul bytes"
   /** bytes that are not UTF-8 were replaced by U+FFFD */

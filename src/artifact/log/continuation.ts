@@ -1,0 +1,95 @@
+// When are two lines one? Rules that name the shape of both halves: KERN_CONT pieces that got a line of their own (kernels around 4.9,
+// mended by 1f84a18fc010 in 4.10), and lines that a mailer wrapped at 72 columns. No rule looks at length alone.
+
+/** One way a line gets broken. */
+export interface JoinRule {
+  /** The end of the first half and the beginning of the second. */
+  readonly first: RegExp;
+  readonly second: RegExp;
+  /** What stood between them. */
+  readonly glue: "" | " ";
+  /** Who breaks it: the kernel's own pieces, or whoever passed the text on. */
+  readonly broken: "printk" | "mail";
+}
+
+const zone = "(?:DMA|DMA32|Normal|HighMem|Movable|Device)";
+const pairs = /^(?:[a-z_]+(?:\([a-z]+\))?:\S+(?:\s+|$))+(?:all_unreclaimable\?.*)?$/;
+
+/** In the order they are tried; the first that fits joins. */
+export const joinRules: readonly JoinRule[] = [
+  // Node 0 DMA: 1*4kB (U) 0*8kB ... = 15908kB
+  {
+    first: new RegExp(`^(?:Node \\d+ )?${zone}: *(?:\\d+\\*\\d+kB *(?:\\([A-Z]+\\) *)?)*$`),
+    second: /^\s*(?:\d+\*\d+kB|\([A-Z]{1,8}\)|= \d+kB)/,
+    glue: " ",
+    broken: "printk",
+  },
+  {
+    first: /^(?:lowmem_reserve|protections)\[\]:(?:\s+\d+)*\s*$/,
+    second: /^\s*\d+(?:\s+\d+)*\s*$/,
+    glue: " ",
+    broken: "printk",
+  },
+  // swapper/0: + page allocation failure: order:0 + , mode:0x20(GFP_ATOMIC)
+  { first: /^[^:].{0,40}:\s*$/, second: /^page allocation failure[:.] /, glue: " ", broken: "printk" },
+  { first: /page allocation failure[:.] order:\d+,?\s*$/, second: /^,?\s*mode:0x/, glue: "", broken: "printk" },
+  { first: /, mode:0x[0-9a-f]+$/, second: /^\((?:__)?GFP_/, glue: "", broken: "printk" },
+  {
+    first: /^Modules linked in:/,
+    second: /^\s*(?:\w+(?:\([A-Z+-]+\))?(?:\s+|$))+(?:\[last unloaded: .*)?$/,
+    glue: " ",
+    broken: "printk",
+  },
+  {
+    first: /^Code:(?: [(<]?[0-9a-f]{2,8}[)>]?)+\s*$/,
+    second: /^\s*[(<]?[0-9a-f]{2}[)>]?(?: [(<]?[0-9a-f]{2}[)>]?)*\s*$/,
+    glue: " ",
+    broken: "printk",
+  },
+  // GPR00: and Instruction dump: of PowerPC, wrapped
+  {
+    first: /^GPR\d\d:(?: [0-9a-f]{8,16}){1,7}\s*$/,
+    second: /^[0-9a-f]{8,16}(?: [0-9a-f]{8,16}){0,6}\s*$/,
+    glue: " ",
+    broken: "mail",
+  },
+  {
+    first: /^page:\S+ (?:flags|count|refcount):/,
+    second: /^(?:flags|count|mapcount|mapping|index|pfn):\S/,
+    glue: " ",
+    broken: "mail",
+  },
+  {
+    first: /\b(?:at|for)(?: data| virtual| instruction)?(?: at)?(?: address| request)?$/,
+    second: /^(?:0x[0-9a-f]+|[0-9a-f]{8,16})\s*$/,
+    glue: " ",
+    broken: "mail",
+  },
+  {
+    first: /^\s*(?:<\w+>\s*)?(?:\[<?(?:0x)?[0-9a-f]{8,16}>?\]\s*)+\??\s*$/,
+    second: /^\s*(?:\? )?[\w.]+\+0x[0-9a-f]+\/0x/,
+    glue: " ",
+    broken: "mail",
+  },
+  { first: /\bpage allocation$/, second: /^failure[.:]/, glue: " ", broken: "mail" },
+  { first: /\bpage allocation failure[.:]$/, second: /^order:\d/, glue: " ", broken: "mail" },
+  // long lines of Mem-Info: free:3836kB min:184kB ... pages_scanned:0 all_unreclaimable? no
+  {
+    first: new RegExp(`^(?:Node \\d+ )?${zone} free:\\d+kB (?!.*all_unreclaimable)`),
+    second: pairs,
+    glue: " ",
+    broken: "mail",
+  },
+  { first: /^Node \d+ active_anon:\d+kB (?!.*all_unreclaimable)/, second: pairs, glue: " ", broken: "mail" },
+];
+
+/** The rule by which `next` goes on `text`, if any. */
+export function joinRule(text: string, next: string): JoinRule | undefined {
+  if (next === "") return undefined;
+  return joinRules.find((r) => r.second.test(next) && r.first.test(text));
+}
+
+/** Both halves with what stood between them, once. */
+export function joined(text: string, next: string, rule: JoinRule): string {
+  return text.trimEnd() + rule.glue + next.trimStart();
+}

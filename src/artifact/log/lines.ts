@@ -1,0 +1,209 @@
+// Raw lines around anchors → what the kernel printed: prefixes off, damage undone where it is evident, and a note for each repair.
+// Nothing is guessed: a rule that joins two lines names both of their shapes. Kinds of damage seen in real reports are listed in the tests.
+import type { LineRepair, LogLine, LogNote, LogWindow } from "../../kernel/readings/log_line.ts";
+import { joined, joinRule } from "./continuation.ts";
+import type { Draft } from "./draft.ts";
+import { sortFirstLines } from "./interleaved.ts";
+import { stripPrefix } from "./prefix.ts";
+import type { RawLine, RawWindow } from "./scan.ts";
+
+/** One window, or one for each printk caller where the reports of several callers run into each other. */
+export interface Repaired {
+  readonly windows: readonly LogWindow[];
+  readonly notes: readonly LogNote[];
+}
+
+/** Repairs the lines of a window. */
+export function repairWindow(raw: RawWindow): Repaired {
+  const drafts = sortFirstLines(joinPieces(raw.lines.flatMap(draftsOf)));
+  markTruncated(drafts);
+  const lines = drafts.map(finished);
+  const window: LogWindow = {
+    firstLine: raw.lines[0]?.line ?? 1,
+    lastLine: raw.lines.at(-1)?.line ?? 1,
+    lines,
+    anchors: raw.anchors,
+    cut: raw.cut,
+  };
+  return { windows: lanes(window), notes: repairNotes(lines) };
+}
+
+/** Repairs a whole text that is known to be small: lines count from 1. */
+export function repairText(text: string): readonly LogLine[] {
+  const raw = text.split("\n");
+  if (raw.at(-1) === "") raw.pop();
+  const lines = raw.map((t, i): RawLine => ({ line: i + 1, text: t, cutBytes: 0 }));
+  return sortFirstLines(joinPieces(lines.flatMap(draftsOf))).map(finished);
+}
+
+function finished(draft: Draft): LogLine {
+  const { repairs, ...line } = draft;
+  return repairs.length === 0 ? line : { ...line, repairs: [...new Set(repairs)] };
+}
+
+// --- one input line -------------------------------------------------------------------------------------------------------
+
+const escapeSequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_c])/g;
+
+/** The records that stand on one input line, prefix off. */
+function draftsOf(raw: RawLine): Draft[] {
+  const repairs: LineRepair[] = [];
+  let text = raw.text;
+  const fix = (repair: LineRepair, changed: string): void => {
+    if (changed !== text) repairs.push(repair);
+    text = changed;
+  };
+  if (text.endsWith("\r")) text = text.replace(/\r+$/, "");
+  if (raw.cutBytes > 0) repairs.push("cut");
+  if (text.includes("\u0000")) fix("nul bytes", text.replaceAll("\u0000", ""));
+  if (text.includes("\u001b")) fix("terminal codes", text.replace(escapeSequence, ""));
+  if (text.includes("\ufffd")) repairs.push("invalid utf-8");
+  if (text.includes("\u00d7")) fix("times sign", text.replace(/0\u00d7(?=[0-9a-fA-F]|$)/g, "0x"));
+  if (text.includes("#01")) fix("unescaped", unescapeOctal(text));
+  const drafts: Draft[] = [];
+  for (const record of text.split("\n")) {
+    const { quoted, ...prefix } = stripPrefix(record);
+    const pieces = splitGlued(prefix.text);
+    pieces.forEach((piece, i) => {
+      const own: Draft = {
+        line: raw.line,
+        raw: raw.text,
+        ...(i === 0 ? prefix : stripPrefix(piece)),
+        repairs: [...repairs],
+      };
+      if (i === 0) own.text = piece;
+      const first = drafts[0];
+      if (first !== undefined) inherit(own, first);
+      if (quoted === true) own.repairs.push("unquoted");
+      if (pieces.length > 1) own.repairs.push("split");
+      drafts.push(own);
+    });
+  }
+  return drafts;
+}
+
+/** A record without a prefix of its own was printed with the one before it. */
+function inherit(own: Draft, first: Draft): void {
+  if (own.seconds === undefined && first.seconds !== undefined) own.seconds = first.seconds;
+  if (own.wallClock === undefined && first.wallClock !== undefined) own.wallClock = first.wallClock;
+  if (own.host === undefined && first.host !== undefined) own.host = first.host;
+}
+
+/** rsyslog writes control characters as # and three octal digits. A number like "bug #0123" looks the same: a digit behind #012 is taken
+ *  for the next line's beginning ("#0124194174 pages RAM") only in a line that has several undoubted #012. */
+function unescapeOctal(text: string): string {
+  const sure = (text.match(/#012(?!\d)/g)?.length ?? 0) >= 2;
+  return text.replace(sure ? /#0(1[0-7]|33)/g : /#0(1[0-7]|33)(?!\d)/g, (_, code: string) =>
+    code === "12" ? "\n" : code === "11" ? "\t" : "",
+  );
+}
+
+/** Places where a second record begins on the same line: its own timestamp or priority, or prose after a stack frame or a sysctl value. */
+const glued: readonly { readonly sign: RegExp; readonly at: RegExp }[] = [
+  { sign: /.<[0-7]>\[/, at: /(?<=.)(?=<[0-7]>\[ *\d{1,8}\.\d{6}\])/ },
+  { sign: /.\[ {0,4}\d{1,8}\.\d{6}\]/, at: /(?<=[^>])(?=\[ {0,4}\d{1,8}\.\d{6}\] )/ },
+  { sign: /\+0x[0-9a-f]/, at: /(?<=\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6})(?=[A-Z][a-z])/ },
+  { sign: /^(?:vm|net|kernel)\./, at: /(?<=^[\w.]+ = \d+)(?=[A-Z])/ },
+];
+
+function splitGlued(text: string): string[] {
+  let pieces = [text];
+  for (const place of glued) if (place.sign.test(text)) pieces = pieces.flatMap((p) => p.split(place.at));
+  return pieces;
+}
+
+// --- several lines --------------------------------------------------------------------------------------------------------
+
+const stamped = (l: Draft): boolean =>
+  l.seconds !== undefined || l.deltaSeconds !== undefined || l.wallClock !== undefined;
+
+/** Joins what a mailer, a terminal or KERN_CONT broke. */
+function joinPieces(drafts: readonly Draft[]): Draft[] {
+  const mostlyStamped = drafts.filter(stamped).length * 10 > drafts.length * 7;
+  const out: Draft[] = [];
+  /** Length of the last raw line: a terminal that wraps fills it. */
+  let width = 0;
+  for (const next of drafts) {
+    const previous = out.at(-1);
+    const wrapped = mostlyStamped && !stamped(next) && width === 80 && next.text !== "" && next.line !== previous?.line;
+    const rule = previous === undefined ? undefined : joinRule(previous.text, next.text);
+    if (previous !== undefined && (rule !== undefined || wrapped)) {
+      previous.text = rule === undefined ? previous.text + next.text : joined(previous.text, next.text, rule);
+      if (next.raw !== previous.raw) previous.raw += `\n${next.raw}`;
+      previous.repairs.push(...next.repairs, rule?.broken === "printk" && stamped(next) ? "continued" : "rejoined");
+    } else out.push(next);
+    width = next.raw.length;
+  }
+  return out;
+}
+
+/** Three lines or more that end exactly at column 80, and none beyond: a terminal has cut them. */
+function markTruncated(drafts: readonly Draft[]): void {
+  const lengths = drafts.map((d) => d.raw.length);
+  const widest = lengths.reduce((a, b) => Math.max(a, b), 0);
+  if (widest !== 80 && widest !== 79) return;
+  const full = drafts.filter((_, i) => lengths[i] === widest);
+  if (full.length >= 3) for (const d of full) d.repairs.push("may be truncated");
+}
+
+// --- printk callers -------------------------------------------------------------------------------------------------------
+
+/** Where the reports of two callers overlap, each caller's lines become a window of their own; lines without a caller go to all. */
+function lanes(window: LogWindow): LogWindow[] {
+  const callerAt = new Map(window.lines.map((l) => [l.line, l.caller]));
+  const spans = new Map<string, [first: number, last: number]>();
+  for (const { line } of window.anchors) {
+    const caller = callerAt.get(line);
+    if (caller === undefined) continue;
+    const span = spans.get(caller);
+    spans.set(caller, span === undefined ? [line, line] : [span[0], line]);
+  }
+  const list = [...spans.values()];
+  const overlap = list.some((a, i) => list.some((b, j) => i < j && a[0] <= b[1] && b[0] <= a[1]));
+  if (!overlap) return [window];
+  return [...spans.keys()].map((caller) => ({
+    ...window,
+    lines: window.lines.filter((l) => l.caller === undefined || l.caller === caller),
+    anchors: window.anchors.filter((a) => (callerAt.get(a.line) ?? caller) === caller),
+  }));
+}
+
+// --- notes ----------------------------------------------------------------------------------------------------------------
+
+const sentences: Readonly<Record<LineRepair, string>> = {
+  unquoted: "mail quoting was removed",
+  rejoined: "a line that was broken on its way was joined again",
+  continued: "pieces of one message, printed as lines of their own, were joined",
+  unescaped: "#012 and #011 were turned back into newlines and tabs",
+  "times sign": "a times sign was turned back into the x of 0x",
+  "nul bytes": "NUL bytes were dropped",
+  "terminal codes": "terminal control sequences were dropped",
+  "invalid utf-8": "bytes that are not UTF-8 were replaced",
+  cut: "the line was too long and only a part of it was read",
+  split: "several records stood on one line and were separated",
+  "may be truncated": "lines end at a terminal's last column: what stood behind it is lost",
+  deinterleaved: "reports printed at the same time by several CPUs were sorted apart",
+};
+
+/** One note for each run of lines with the same repair; gaps of up to ten lines do not end a run. */
+export function repairNotes(lines: readonly LogLine[]): LogNote[] {
+  const runs = new Map<LineRepair, [first: number, last: number][]>();
+  for (const { line, repairs } of lines) {
+    for (const repair of repairs ?? []) {
+      if (repair === "cut") continue; // the scanner has said so
+      const list = runs.get(repair) ?? [];
+      const last = list.at(-1);
+      if (last !== undefined && line - last[1] <= 10) last[1] = line;
+      else list.push([line, line]);
+      runs.set(repair, list);
+    }
+  }
+  const notes: LogNote[] = [];
+  for (const [repair, list] of runs) {
+    for (const [first, last] of list) {
+      const where = first === last ? `Line ${first}` : `Lines ${first} to ${last}`;
+      notes.push({ line: first, sentence: `${where}: ${sentences[repair]}.` });
+    }
+  }
+  return notes.sort((a, b) => a.line - b.line);
+}

@@ -1,0 +1,170 @@
+// What transports put before a kernel line: quoting, syslog, journald, dmesg in its many formats, priorities, timestamps, callers.
+// One function takes all of it off and says what it found. Sources: rsyslog and systemd-journald output formats, util-linux dmesg(1),
+// Documentation/admin-guide/printk (caller ids), Android and MediaTek kernels (cpu and pid in brackets).
+
+/** A line's prefix, taken apart. */
+export interface Prefix {
+  readonly text: string;
+  seconds?: number;
+  deltaSeconds?: number;
+  wallClock?: string;
+  level?: number;
+  caller?: string;
+  host?: string;
+  quoted?: boolean;
+}
+
+type Found = Omit<Prefix, "text">;
+/** One kind of prefix. */
+interface Stripper {
+  /** The first characters it can begin with, as one of the classes of {@link classOf}. */
+  readonly first: string;
+  readonly pattern: RegExp;
+  readonly note: (groups: readonly (string | undefined)[], found: Found) => void;
+}
+
+/** What a text begins with: `[`, `<`, `(`, `>` for quoting, 0 for a digit, a for anything else that may be a word; blank ends it. */
+function classOf(text: string): string {
+  const c = text[0] ?? "";
+  if (c === "[" || c === "<" || c === "(") return c;
+  if (c === ">" || c === "|") return ">";
+  if (c === " ") return /^ {1,3}[>|]/.test(text) ? ">" : "";
+  if (c === "\t" || c === "") return "";
+  return c >= "0" && c <= "9" ? "0" : "a";
+}
+
+const stripper = (first: string, pattern: RegExp, note: Stripper["note"]): Stripper => ({ first, pattern, note });
+
+const clock = "\\d{1,2}:\\d\\d:\\d\\d(?:[.,]\\d+)?";
+const isoTime = `\\d{4}-\\d\\d-\\d\\d[T ]${clock}(?:Z|[+-]\\d\\d:?\\d\\d)?`;
+const month = "[^\\s\\d\\[\\]:<>]{2,9}";
+const weekday = "[^\\s\\d\\[\\]:<>]{2,9}";
+const host = "[\\w.-]+";
+const levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+
+/** `<4>`; syslog sends facility * 8 + level (kern is facility 0, others are not the kernel's). */
+const priority = stripper("<", /^<(\d{1,3})>(?:1 )?/, ([n], f) => {
+  f.level = Number(n) & 7;
+});
+
+/** In the order they are tried; the list is walked again until nothing comes off. */
+const strippers: readonly Stripper[] = [
+  stripper(">", /^(?:[ ]{0,3}(?:>|\|(?=[ >]))[ ]?)+/, (_, f) => {
+    f.quoted = true;
+  }),
+  priority,
+  // /dev/kmsg: 6,339,5140900,-;text or 6,339,5140900,-,caller=T1;text
+  stripper("0", /^(\d{1,4}),\d+,(\d+),[-c+](?:,caller=([TC]\d+))?[^;]{0,40};/, ([level, micros, caller], f) => {
+    f.level = Number(level) & 7;
+    f.seconds = Number(micros) / 1e6;
+    if (caller !== undefined) f.caller = caller;
+  }),
+  // 2026-11-20T20:35:16.123456+00:00 host kernel: ; also without host (dmesg --time-format iso)
+  stripper("0", new RegExp(`^(${isoTime}) (${host}) (?:kernel|klogd)(?:\\[\\d+\\])?: `), ([time, h], f) => {
+    f.wallClock = time as string;
+    f.host = h as string;
+  }),
+  // RFC 5424: TIME HOST kernel - - - text
+  stripper("0", new RegExp(`^(${isoTime}) (${host}) kernel - - (?:-|\\[[^\\]]*\\]) `), ([time, h], f) => {
+    f.wallClock = time as string;
+    f.host = h as string;
+  }),
+  stripper("0", new RegExp(`^(${isoTime})(?::)? (?=\\S)`), ([time], f) => {
+    f.wallClock = time as string;
+  }),
+  // Jun 25 03:14:07 host kernel: , month in any language, year or weekday perhaps before or after
+  stripper(
+    "a",
+    new RegExp(
+      `^((?:${weekday} )?(?:\\d{4} )?${month} {1,2}\\d{1,2}(?: \\d{4})? ${clock}) (${host}) (?:kernel|klogd)(?:\\[\\d+\\])?: ?`,
+    ),
+    ([time, h], f) => {
+      f.wallClock = time as string;
+      f.host = h as string;
+    },
+  ),
+  // OpenWrt logread: Sat Nov 20 20:35:16 2026 kern.warn kernel: text
+  stripper(
+    "a",
+    new RegExp(`^(${weekday} ${month} {1,2}\\d{1,2} ${clock} \\d{4}) kern\\.(\\w+) kernel: ?`),
+    ([time, level], f) => {
+      f.wallClock = time as string;
+      const n = levels.findIndex((l) => (level as string).startsWith(l));
+      if (n >= 0) f.level = n;
+    },
+  ),
+  // Android logcat: 11-20 20:35:16.123  123  123 W kernel  : text
+  stripper("0", new RegExp(`^(\\d\\d-\\d\\d ${clock})(?: +\\d+){0,2} [VDIWEF] kernel *: `), ([time], f) => {
+    f.wallClock = time as string;
+  }),
+  // dmesg -x: kern  :warn  : text
+  stripper("a", /^kern\s*:(\w+)\s*: /, ([level], f) => {
+    const n = levels.findIndex((l) => (level as string).startsWith(l));
+    if (n >= 0) f.level = n;
+  }),
+  // [   12.345678] ; 2.6 kernels may print six digits before the point as well
+  stripper("[", /^\[ *(\d{1,10}\.\d{3,9})\] ?/, ([s], f) => {
+    f.seconds = Number(s);
+  }),
+  // dmesg -d: [  12.345678 <    0.000004>] or [<    0.000004>]; dmesg -e: [  +0.000004]
+  stripper("[", /^\[ *(\d+\.\d{3,9}) < *(\d+\.\d{3,9})>\] ?/, ([s, d], f) => {
+    f.seconds = Number(s);
+    f.deltaSeconds = Number(d);
+  }),
+  stripper("[", /^\[(?:< *| *\+)(\d+\.\d{3,9})>?\] ?/, ([d], f) => {
+    f.deltaSeconds = Number(d);
+  }),
+  // dmesg -T: [Fri Nov 20 20:35:16 2026] in any language; dmesg -e: [Nov20 20:35]
+  stripper("[", new RegExp(`^\\[((?:${weekday} )?${month} {1,2}\\d{1,2} ${clock}(?: \\d{4})?)\\] ?`), ([time], f) => {
+    f.wallClock = time as string;
+  }),
+  stripper("[", /^\[([A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)\] /, ([time], f) => {
+    f.wallClock = time as string;
+  }),
+  // CONFIG_PRINTK_CALLER: [  T123] or [    C1]
+  stripper("[", /^\[ *([TC]\d{1,7})(?:@\d+)?\] ?/, ([caller], f) => {
+    f.caller = caller as string;
+  }),
+  // vendor kernels: (0)[123:comm] ; [1:swapper/0:1] ; [0: swapper/0: 0]
+  stripper("(", /^\((\d{1,3})\)\[\d+:[^\]]{1,24}\] ?/, ([cpu], f) => {
+    f.caller = `C${cpu}`;
+  }),
+  stripper("a", /^[-.]\((\d{1,3})\)\[\d+:[^\]]{1,24}\] ?/, ([cpu], f) => {
+    f.caller = `C${cpu}`;
+  }),
+  stripper("[", /^\[(\d{1,3}): *[^\]:]{1,24}: *\d+\] ?/, ([cpu], f) => {
+    f.caller = `C${cpu}`;
+  }),
+  // journalctl -o short-monotonic leaves: host kernel: text
+  stripper("a", new RegExp(`^(${host}) kernel: ?`), ([h], f) => {
+    f.host = h as string;
+  }),
+  stripper("a", /^kernel: ?/, () => {}),
+];
+
+const byClass = new Map<string, readonly Stripper[]>(
+  ["[", "<", "(", ">", "0", "a"].map((c) => [c, strippers.filter((s) => s.first === c)]),
+);
+
+/** Takes every known prefix off a line. The text keeps its own leading blanks, but one blank after a prefix belongs to the prefix. */
+export function stripPrefix(line: string): Prefix {
+  const found: Found = {};
+  let text = line;
+  // Twelve rounds bound a hostile line of prefixes; real ones need at most six.
+  for (let round = 0; round < 12; round++) {
+    const rest = stripOne(text, found);
+    if (rest === undefined) break;
+    text = rest;
+  }
+  return { text, ...found };
+}
+
+function stripOne(text: string, found: Found): string | undefined {
+  for (const { pattern, note } of byClass.get(classOf(text)) ?? []) {
+    const match = pattern.exec(text);
+    if (match === null) continue;
+    note(match.slice(1), found);
+    return text.slice(match[0].length);
+  }
+  return undefined;
+}
