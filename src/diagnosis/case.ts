@@ -1,0 +1,120 @@
+// One incident with everything a rule may ask: the reading, its lines, the kernel it came from, what its stack says, what the
+// machine's surroundings say. A Case is built once per incident; rules only read it.
+import type { AllocFailure, GfpText } from "../kernel/readings/alloc_failure.ts";
+import type { CallTrace } from "../kernel/readings/call_trace.ts";
+import type { Incident, PartName } from "../kernel/readings/incident.ts";
+import { linesOf } from "../kernel/readings/incident.ts";
+import type { LogLine } from "../kernel/readings/log_line.ts";
+import type { MemInfo } from "../kernel/readings/mem_info.ts";
+import type { ProcessLine } from "../kernel/readings/process_line.ts";
+import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
+import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
+import type { Release } from "../kernel/release.ts";
+import type { ArchitectureSaid } from "./architecture.ts";
+import { architectureOf, pageKbOf } from "./architecture.ts";
+import type { KernelSaid, Quote } from "./finding.ts";
+import type { StackView } from "./stack.ts";
+import { viewStack } from "./stack.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface Case {
+  readonly incident: Incident;
+  readonly input: string;
+  readonly verdict: ReleaseVerdict;
+  readonly said: KernelSaid;
+  /** What to compute with: the likeliest version and the architecture. */
+  readonly release: Release;
+  readonly arch: ArchitectureSaid;
+  readonly pageKb: number;
+  readonly stack: StackView;
+  readonly memInfo: MemInfo | undefined;
+  readonly gfp: GfpText | undefined;
+  readonly order: number | undefined;
+  readonly slab: SlabFailure | undefined;
+  readonly process: ProcessLine | undefined;
+  readonly around: Surroundings;
+}
+
+/** The newest layout that is well known: what to compute with when nothing at all tells the release. */
+const fallbackVersion = [6, 1] as const;
+
+export function buildCase(incident: Incident, input: string, verdict: ReleaseVerdict, around: Surroundings): Case {
+  const { trace, memInfo, gfp, order, slab, process } = partsOf(incident);
+  const version = verdict.version ?? verdict.since ?? fallbackVersion;
+  const releaseText = verdict.certainty === "stated" ? verdict.release : process?.release;
+  const registers = incident.kind === "oops" ? incident.reading.registers : undefined;
+  const seen: CallTrace | undefined =
+    registers === undefined
+      ? trace
+      : { form: trace?.form ?? "plain", heading: trace?.heading ?? "", items: [registers, ...(trace?.items ?? [])] };
+  const page = incident.kind === "bad_page" ? incident.reading.page : undefined;
+  const arch = architectureOf(releaseText, seen, memInfo, page);
+  return {
+    incident,
+    input,
+    verdict,
+    said: {
+      release: verdict.release,
+      certainty: verdict.certainty === "stated" ? "stated" : "inferred",
+      because: verdict.because.map((r) => r.sentence),
+    },
+    release: { version, arch: arch.arch },
+    arch,
+    pageKb: pageKbOf(memInfo),
+    stack: viewStack(trace),
+    memInfo,
+    gfp,
+    order,
+    slab,
+    process,
+    around,
+  };
+}
+
+interface Parts {
+  readonly trace?: CallTrace | undefined;
+  readonly memInfo?: MemInfo | undefined;
+  readonly gfp?: GfpText | undefined;
+  readonly order?: number | undefined;
+  readonly slab?: SlabFailure | undefined;
+  readonly process?: ProcessLine | undefined;
+}
+
+function partsOf(incident: Incident): Parts {
+  switch (incident.kind) {
+    case "alloc_failure":
+      return incident.reading satisfies AllocFailure;
+    case "oom":
+      return incident.reading;
+    case "slab_failure":
+      return { gfp: incident.reading.gfp, order: incident.reading.minOrder, slab: incident.reading };
+    case "bad_page":
+    case "oops":
+    case "slab_corruption":
+      return { trace: incident.reading.trace, process: incident.reading.process };
+    case "skb_panic":
+      return { trace: incident.reading.oops?.trace, process: incident.reading.oops?.process };
+    case "mem_info":
+      return { memInfo: incident.reading.memInfo };
+    default:
+      return {};
+  }
+}
+
+/** Lines of the input as quotes. */
+export const quotesOf = (input: string, lines: readonly LogLine[]): readonly Quote[] =>
+  lines.map((l) => ({ input, line: l.line, text: l.raw }));
+
+/** The lines that carry a part of the case's incident; at most `most` of them. */
+export function quote(c: Case, part: PartName, most = 3): readonly Quote[] {
+  return quotesOf(c.input, linesOf(c.incident, part).slice(0, most));
+}
+
+/** The lines of several frames of the stack, by index. */
+export function quoteFrames(c: Case, frames: readonly (number | undefined)[]): readonly Quote[] {
+  return [...new Set(frames)].flatMap((f) => (f === undefined ? [] : quote(c, `frame:${f}`, 1)));
+}
+
+/** The name that the report prints for a frame, without damage: `tg3_alloc_rx_skb`. */
+export const frameName = (c: Case, index: number | undefined): string | undefined =>
+  index === undefined ? undefined : c.stack.frames[index]?.function;

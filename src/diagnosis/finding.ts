@@ -1,0 +1,116 @@
+// What a diagnosis says: incidents, and for each a list of findings that carry their evidence. This is the JSON of
+// `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
+
+/** `unknown` means that the report does not say; the claim or the advice names the line that would have said it. */
+export type Answer = "yes" | "no" | "unknown";
+
+/** A line of an input that carries a claim. `line` counts from 1. */
+export interface Quote {
+  readonly input: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+/** Something to do, best first within a finding. */
+export interface Advice {
+  readonly action: string;
+  /** What becomes different. */
+  readonly changes: string;
+  /** What it takes away or risks. */
+  readonly costs: string;
+  /** The exact command, where there is one. */
+  readonly command?: string;
+}
+
+/** One question that was put to the report, with its answer. */
+export interface Finding {
+  /** Stable name, `why.watermark`. */
+  readonly id: string;
+  readonly claim: string;
+  readonly answer: Answer;
+  readonly evidence: readonly Quote[];
+  readonly advice: readonly Advice[];
+}
+
+export interface KernelSaid {
+  /** As printed when stated; a version or a range when inferred. */
+  readonly release: string;
+  readonly certainty: "stated" | "inferred";
+  readonly because: readonly string[];
+}
+
+/** One range of MTUs that needs the same memory. */
+export interface MtuRow {
+  readonly from: number;
+  readonly to: number;
+  /** The highest page order that one buffer of this range can fail with. */
+  readonly order: number;
+  /** The pieces of one buffer: `kmalloc-2048 (order-1 slab)`. */
+  readonly needs: readonly string[];
+}
+export interface MtuTable {
+  readonly driver: string;
+  /** The largest MTU that stays at order 0; null when none does. */
+  readonly orderZeroUpTo: number | null;
+  readonly rows: readonly MtuRow[];
+  /** What the table takes for granted. */
+  readonly assumes: readonly string[];
+}
+
+/** When and where one of the grouped reports stands. */
+export interface Occurrence {
+  readonly input: string;
+  readonly firstLine: number;
+  readonly lastLine: number;
+  readonly seconds?: number;
+  readonly wallClock?: string;
+}
+
+/** How bad it is, for a person who wants one word. */
+export type Severity = "harmless" | "watch" | "act" | "corruption";
+
+/** All reports with the same cause. */
+export interface DiagnosedIncident {
+  readonly kind: string;
+  readonly kernel: KernelSaid;
+  readonly order: number | null;
+  readonly bytes: number | null;
+  readonly gfp: { readonly mask: string; readonly names: readonly string[] } | null;
+  readonly driver: string | null;
+  readonly direction: string | null;
+  readonly wanted: string | null;
+  readonly cause: string;
+  readonly severity: Severity;
+  readonly findings: readonly Finding[];
+  /** Reports of this cause, those included that the kernel's rate limit did not print. */
+  readonly count: number;
+  /** How many of `count` were only counted by a rate-limit line. */
+  readonly suppressed: number;
+  readonly occurrences: readonly Occurrence[];
+  readonly mtuTable: MtuTable | null;
+}
+
+export interface DiagnosedInput {
+  readonly name: string;
+  readonly bytes: number | null;
+  readonly lines: number | null;
+  /** What was skipped, cut or repaired, with its line where it has one. */
+  readonly notes: readonly { readonly line: number | null; readonly sentence: string }[];
+}
+
+export interface Diagnosis {
+  readonly schema: "skblab.diagnosis/1";
+  readonly inputs: readonly DiagnosedInput[];
+  readonly incidents: readonly DiagnosedIncident[];
+}
+
+/** Builds a finding; evidence and advice may be left out. */
+export function finding(
+  id: string,
+  answer: Answer,
+  claim: string,
+  evidence: readonly Quote[] = [],
+  advice: readonly Advice[] = [],
+): Finding {
+  return { id, claim, answer, evidence, advice };
+}

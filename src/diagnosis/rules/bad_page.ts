@@ -1,0 +1,292 @@
+// A page whose fields contradict that it is free: which field, which block it was part of, what that excludes, and whose hand it was.
+import { decodePageFlags, pageFlagEraAt } from "../../kernel/facts/page_flags.ts";
+import type { BadPage } from "../../kernel/readings/bad_page.ts";
+import type { IncidentOf } from "../../kernel/readings/incident.ts";
+import type { Case } from "../case.ts";
+import { quote, quoteFrames } from "../case.ts";
+import type { Advice, Finding, Quote } from "../finding.ts";
+import { finding } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+import { listing } from "../words.ts";
+
+const findDoubleFree: Advice = {
+  action: "Boot with the kernel's own ownership records and wait for the next report",
+  changes: "the next Bad page report says who allocated the page and who freed it",
+  costs: "a reboot, about 1 % of memory and some speed",
+  command: "page_owner=on slub_debug=FZPU on the kernel command line (CONFIG_PAGE_OWNER, CONFIG_SLUB_DEBUG)",
+};
+const reboot: Advice = {
+  action: "Reboot when it can be afforded",
+  changes: "ends the risk: the kernel took this page out of use, but whoever still writes to it goes on",
+  costs: "downtime",
+};
+
+export const badPage: Rule = {
+  id: "bad_page",
+  asks: "Which field of the page is wrong, and what does that prove?",
+  kinds: ["bad_page"],
+  answer: (c) => {
+    if (c.incident.kind !== "bad_page") return [];
+    const incident = c.incident;
+    const page = incident.reading;
+    return [
+      ...flagsSay(c, page),
+      ...blockSays(c, page),
+      ...reasonSays(c, page),
+      ...structSize(c, page),
+      ...whoseHand(c, incident),
+      fragmentation(c, page),
+    ];
+  },
+};
+
+const flagsOf = (page: BadPage): bigint | undefined => {
+  const digits = /^(?:0x)?([0-9a-f]+)/i.exec(page.flags ?? "")?.[1];
+  return digits === undefined ? undefined : BigInt(`0x${digits}`);
+};
+
+const fields = (c: Case): readonly Quote[] => {
+  const lines = quote(c, "flags", 1);
+  return lines.length > 0 ? lines : quote(c, "headline", 2);
+};
+
+/** What the flags word says in the layout of that release. */
+export function flagsInLayout(c: Case, page: BadPage): ReturnType<typeof decodePageFlags> | undefined {
+  const flags = flagsOf(page);
+  return flags === undefined ? undefined : decodePageFlags(flags, c.release.version);
+}
+
+function flagsSay(c: Case, page: BadPage): readonly Finding[] {
+  const decoded = flagsInLayout(c, page);
+  if (decoded === undefined) return [];
+  const names = page.flagNames ?? decoded.text;
+  const layout = `page-flag layout of ${pageFlagEraAt(c.release.version).since.join(".")} and later`;
+  if (decoded.names.length === 0)
+    return [
+      finding(
+        "bad_page.flags",
+        "no",
+        `No flag of the page is set (${page.flags}${page.flagNames === undefined ? "" : `: ${page.flagNames}`}): the flags are not what is wrong.`,
+        fields(c),
+      ),
+    ];
+  const wrong =
+    decoded.badAtFree.length > 0 ? ` ${listing(decoded.badAtFree)} must not be set on a page that is being freed.` : "";
+  return [finding("bad_page.flags", "yes", `flags ${page.flags} mean ${names} in the ${layout}.${wrong}`, fields(c))];
+}
+
+/** The largest block that ends with this page: 0x80db ends 0x80d8..0x80db (order 2) and 0x80da..0x80db (order 1). */
+export function blockEndingAt(pfn: number): { order: number; first: number } {
+  let order = 0;
+  while (order < 10 && (pfn >> order) % 2 === 1) order++;
+  return { order, first: pfn - 2 ** order + 1 };
+}
+
+function blockSays(c: Case, page: BadPage): readonly Finding[] {
+  const decoded = flagsInLayout(c, page);
+  if (decoded === undefined || page.pfn === undefined) return [];
+  const pfn = page.pfn;
+  const h = (n: number): string => `0x${n.toString(16)}`;
+  const evidence = [...quote(c, "headline", 1), ...fields(c)];
+  const tail = decoded.names.includes("tail");
+  const buddy = decoded.names.includes("buddy");
+  if (tail) {
+    const { order, first } = blockEndingAt(pfn);
+    const place =
+      order >= 2
+        ? `pfn ${h(pfn)} is ${pfn % 2 ** order} mod ${2 ** order}: it ends the aligned order-${order} block ${h(first)}..${h(pfn)} (${2 ** order} pages, ${2 ** order * c.pageKb} KiB)${order > 2 ? "" : `; if the buffer had only two pages, ${h(pfn - 1)}..${h(pfn)}`}.`
+        : `pfn ${h(pfn)} is a later page of a block of several pages.`;
+    const both = buddy
+      ? `${place} tail says that it was part of a live block when it was freed, buddy says that it was on the free list already: the memory had been freed before, whole (a double free) or in part (an overlapping free).`
+      : `${place} tail says that it still belonged to a block when it was freed on its own.`;
+    return [finding("bad_page.double_free", buddy ? "yes" : "unknown", both, evidence, [findDoubleFree, reboot])];
+  }
+  if (buddy)
+    return [
+      finding(
+        "bad_page.double_free",
+        "yes",
+        `buddy is set: the page was on the free list already when it was freed again (pfn ${h(pfn)}).`,
+        evidence,
+        [findDoubleFree, reboot],
+      ),
+    ];
+  return [];
+}
+
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [
+    /nonzero mapcount/,
+    "_mapcount is not what it must be on a free page: it was freed while a process still had it mapped, or its type field was overwritten",
+  ],
+  [
+    /non-NULL mapping/,
+    "mapping is not empty: it was freed while still in a file's cache, or struct page was overwritten",
+  ],
+  [
+    /nonzero _(refcount|count)/,
+    "the reference count is not zero: somebody took a reference after the last one was given back, or freed the page too often",
+  ],
+  [/PAGE_FLAGS_CHECK_AT_FREE/, "a flag is set that no page may have when it is freed"],
+  [/PAGE_FLAGS_CHECK_AT_PREP/, "a flag appeared while the page was free: somebody wrote to a page he did not own"],
+  [
+    /page_pool leak/,
+    "the page was freed to the page allocator while a page_pool still counts it as handed out: somebody used put_page where the pool's own release was due, so the pool will wait for it for ever",
+  ],
+  [/still charged to cgroup/, "the page is still charged to a memory cgroup"],
+  [
+    /corrupted mapping in tail page|compound_head not consistent|TAIL_MAPPING/,
+    "a tail page of a block was overwritten",
+  ],
+  [/hwpoison/, "the hardware reported this memory as broken"],
+];
+
+function reasonSays(c: Case, page: BadPage): readonly Finding[] {
+  const pool = page.raw[1]?.startsWith("dead0000000000") === true && /dead00000000004[0-3]$/.test(page.raw[1]);
+  const poolEvidence = quote(c, "raw", 1);
+  const found: Finding[] = [];
+  if (page.reason !== undefined) {
+    const text = page.reason;
+    const meaning = reasons.find(([form]) => form.test(text))?.[1];
+    found.push(
+      finding(
+        "bad_page.reason",
+        "yes",
+        `The kernel's reason is "${text}"${meaning === undefined ? "." : `: ${meaning}.`}`,
+        quote(c, "reason", 1),
+        /page_pool leak/.test(text)
+          ? [
+              {
+                action:
+                  "Look for the driver or feature that frees received pages by itself (XDP, AF_XDP, a forwarding or filter module outside the kernel)",
+                changes: "stops the leak; the pool can be destroyed again",
+                costs: "an update or a bug report",
+                command: "for p in /sys/module/*/taint; do grep -H . $p; done",
+              },
+            ]
+          : [findDoubleFree],
+      ),
+    );
+  } else if ((page.refcount ?? 0) !== 0 || (page.mapcount ?? 0) !== 0)
+    found.push(
+      finding(
+        "bad_page.reason",
+        "yes",
+        `The page is still referenced (count ${page.refcount ?? "?"}, mapcount ${page.mapcount ?? "?"}) and was freed nevertheless.`,
+        fields(c),
+        [findDoubleFree],
+      ),
+    );
+  if (pool)
+    found.push(
+      finding(
+        "bad_page.page_pool",
+        "yes",
+        `raw word 1 is ${page.raw[1]}: the page belongs to a page_pool (pool at ${page.raw[2] ?? "?"}).`,
+        poolEvidence,
+      ),
+    );
+  return found;
+}
+
+/** Sizes that struct page has had; the right one puts mem_map on a page boundary. */
+function structSize(c: Case, page: BadPage): readonly Finding[] {
+  if (page.page === undefined || page.pfn === undefined || !/^[0-9a-f]{8}$/.test(page.page)) return [];
+  const address = Number.parseInt(page.page, 16);
+  const pfn = page.pfn;
+  const fits = [32, 28, 36, 40].filter((bytes) => address - pfn * bytes > 0 && (address - pfn * bytes) % 4096 === 0);
+  if (fits.length !== 1) return [];
+  const bytes = fits[0] as number;
+  return [
+    finding(
+      "bad_page.struct_page",
+      "yes",
+      `page ${page.page} minus pfn × ${bytes} bytes is 0x${(address - pfn * bytes).toString(16)}, the start of a page: struct page has ${bytes} bytes here and pfn and pointer agree, so the report itself is sound.`,
+      [...quote(c, "headline", 1), ...fields(c)],
+    ),
+  ];
+}
+
+function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[] {
+  const page = incident.reading;
+  const found: Finding[] = [];
+  const names = c.stack.frames.map((f) => f.function);
+  const late = names.findIndex((n) =>
+    /^(free_pcppages_bulk|drain_pages|drain_zone_pages|__drain_all_pages|free_unref_page_list)/.test(n),
+  );
+  const prep = names.findIndex((n) =>
+    /^(prep_new_page|check_new_page|get_page_from_freelist|rmqueue|buffered_rmqueue|__rmqueue)/.test(n),
+  );
+  if (late >= 0)
+    found.push(
+      finding(
+        "bad_page.process_guilty",
+        "no",
+        `Process ${page.comm ?? "named here"} need not be the culprit: the check ran while a CPU's list of freed pages was drained, some time after the page was freed.`,
+        quoteFrames(c, [late]),
+      ),
+    );
+  else if (prep >= 0)
+    found.push(
+      finding(
+        "bad_page.process_guilty",
+        "no",
+        `Process ${page.comm ?? "named here"} only asked for a page: the damage was done while the page was free, by somebody who still used it.`,
+        quoteFrames(c, [prep]),
+      ),
+    );
+  const by = page.owner?.allocatedBy.find(
+    (f) => !/^(get_page_from_freelist|__?alloc_pages|prep_new_page|post_alloc_hook|__set_page_owner)/.test(f.function),
+  );
+  const freed = page.owner?.freedBy.find(
+    (f) => !/^(free_|__free_|reset_page_owner|__reset_page_owner|put_page)/.test(f.function),
+  );
+  if (by !== undefined || freed !== undefined)
+    found.push(
+      finding(
+        "bad_page.owner",
+        "yes",
+        `page_owner names the hands: ${[by && `allocated by ${by.function}${by.module === undefined ? "" : ` [${by.module}]`}`, freed && `last freed by ${freed.function}${freed.module === undefined ? "" : ` [${freed.module}]`}`].filter((x) => x !== undefined).join(", ")}.`,
+        quote(c, "owner", 14),
+      ),
+    );
+  else
+    found.push(
+      finding(
+        "bad_page.owner",
+        "unknown",
+        "The report does not say who allocated the page or freed it first; lines of page_owner would have said it.",
+        [],
+        [findDoubleFree],
+      ),
+    );
+  const skb = names.findIndex((n) =>
+    /^(skb_release_data|__kfree_skb|kfree_skb|skb_free_head|consume_skb|skb_free_frag|napi_consume_skb)/.test(n),
+  );
+  if (skb >= 0)
+    found.push(
+      finding(
+        "bad_page.packet_memory",
+        "yes",
+        `It is packet memory: the page was being freed with a packet's buffer (${names[skb]}).`,
+        quoteFrames(c, [skb]),
+      ),
+    );
+  return found;
+}
+
+function fragmentation(c: Case, page: BadPage): Finding {
+  const decoded = flagsInLayout(c, page);
+  const because =
+    decoded?.names.includes("buddy") === true
+      ? "the page was on the free list while it was in use"
+      : page.reason !== undefined
+        ? `the kernel complains about ${page.reason}`
+        : "the kernel complains about a field of struct page";
+  return finding(
+    "fragmentation",
+    "no",
+    `This is not fragmentation: nothing was asked for and refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which lack of contiguous memory cannot do.`,
+    [...quote(c, "headline", 1), ...fields(c)],
+  );
+}

@@ -1,0 +1,39 @@
+// The limit of a container, or of the machine? A per-cgroup cache in SLUB's lines says which.
+import { quote } from "../case.ts";
+import { finding } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+
+export const container: Rule = {
+  id: "container",
+  asks: "Did a container's limit refuse it, or the machine?",
+  kinds: ["alloc_failure", "slab_failure"],
+  answer: (c) => {
+    if (c.slab === undefined) return [];
+    const evidence = [...quote(c, "slab", 1), ...quote(c, "cache", 1)];
+    if (c.slab.memcg !== undefined)
+      return [
+        finding(
+          "container.limit",
+          "yes",
+          `The cache is the private copy of the cgroup "${c.slab.memcg}": the memory is accounted to that container, so its limit can refuse what the machine still has.`,
+          evidence,
+          [
+            {
+              action: "Raise the container's memory (or kernel memory) limit",
+              changes: "its packets and sockets can get memory again",
+              costs: "memory for the others on the machine",
+              command: "cat /sys/fs/cgroup/memory/…/memory.kmem.failcnt; docker update --memory …",
+            },
+          ],
+        ),
+      ];
+    return [
+      finding(
+        "container.limit",
+        "no",
+        `The cache ${c.slab.cache ?? ""} is the machine's own, not a container's.`.replace("  ", " "),
+        evidence,
+      ),
+    ];
+  },
+};

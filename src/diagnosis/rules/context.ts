@@ -1,0 +1,73 @@
+// May the caller sleep, and did it ask as if it might not?
+import type { Case } from "../case.ts";
+import { frameName, quote, quoteFrames } from "../case.ts";
+import { finding } from "../finding.ts";
+import { maskOf } from "../mask.ts";
+import type { Rule } from "../rule.ts";
+
+export const context: Rule = {
+  id: "context",
+  asks: "Could the caller have waited, and did it ask as if it could not?",
+  kinds: ["alloc_failure"],
+  answer: (c) => {
+    const mask = maskOf(c);
+    if (mask === undefined || c.stack.frames.length === 0) return [];
+    const where = frameName(c, c.stack.contextFrame);
+    const evidence = [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.contextFrame])];
+    if (mask.maySleep)
+      return [
+        finding(
+          "context.atomic_needlessly",
+          "no",
+          `The request was allowed to wait (${mask.text}): the kernel had tried to reclaim before it gave up.`,
+          evidence,
+        ),
+      ];
+    switch (c.stack.context) {
+      case "softirq":
+      case "interrupt":
+        return [
+          finding(
+            "context.atomic_needlessly",
+            "no",
+            `The request could not wait, and rightly asked so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : "an interrupt"} (${where}).`,
+            evidence,
+          ),
+        ];
+      case "process":
+        return [
+          finding(
+            "context.atomic_needlessly",
+            "yes",
+            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, a mask that may sleep would have succeeded here.`,
+            evidence,
+            [
+              {
+                action: `Report it to the maintainers of ${c.stack.driver?.driver.name ?? frameName(c, c.stack.caller) ?? "the caller"}: GFP_KERNEL where the caller may sleep`,
+                changes: "the request reclaims and compacts memory instead of failing",
+                costs: "a change of the driver; until then, try again with more memory free",
+              },
+              {
+                action: "Free memory just before the operation and repeat it",
+                changes: "gives the atomic request blocks to find",
+                costs: "a pause while caches are dropped and refilled",
+                command: "sync; echo 1 > /proc/sys/vm/drop_caches; echo 1 > /proc/sys/vm/compact_memory",
+              },
+            ],
+          ),
+        ];
+      default:
+        return [
+          finding(
+            "context.atomic_needlessly",
+            "unknown",
+            `The request could not wait (${mask.text}); the stack does not say whether its caller could have.`,
+            evidence,
+          ),
+        ];
+    }
+  },
+};
+
+/** The case asked for memory that may not wait. */
+export const isAtomic = (c: Case): boolean => maskOf(c)?.maySleep === false;

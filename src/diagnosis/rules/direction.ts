@@ -1,0 +1,92 @@
+// Is this receive refill, receive, transmit or neither, and which driver is it?
+import { failureAt } from "../../kernel/facts/drivers/index.ts";
+import type { Case } from "../case.ts";
+import { frameName, quoteFrames } from "../case.ts";
+import type { Finding } from "../finding.ts";
+import { finding } from "../finding.ts";
+import { type Rule, shortages } from "../rule.ts";
+import type { Direction } from "../stack.ts";
+import { ringIsBeingMade } from "../stack.ts";
+
+const words: Readonly<Record<Direction, string>> = {
+  "rx refill": "refilling a receive ring: a buffer for a packet that has not arrived yet",
+  rx: "receiving: handling a packet that has arrived",
+  tx: "transmitting: building or sending a packet",
+  "tx completion": "cleaning up after a packet was sent",
+  setup: "bringing an interface up or changing it",
+  neither: "no network path: nothing of the receive or transmit side is on this stack",
+};
+
+export const direction: Rule = {
+  id: "direction",
+  asks: "Receive refill, receive, transmit, or neither?",
+  kinds: [...shortages, "bad_page", "oops"],
+  answer: (c) => {
+    const { direction, driver } = c.stack;
+    if (c.stack.frames.length === 0)
+      return [
+        finding(
+          "direction",
+          "unknown",
+          "The report does not say who asked: its call trace is missing.",
+          [],
+          [
+            {
+              action: "Get the whole report, with its Call Trace",
+              changes: "names the driver and whether packets are received or sent",
+              costs: "nothing",
+              command: "journalctl -k -o short-monotonic --no-pager",
+            },
+          ],
+        ),
+      ];
+    if (direction === undefined) return [];
+    const at = frameName(c, c.stack.directionFrame);
+    const who = driver === undefined ? "" : ` Driver: ${driver.driver.name} (${driver.driver.what}).`;
+    const made =
+      direction === "rx refill" && ringIsBeingMade(c.stack)
+        ? " The ring is being made, because the interface is opened or its MTU changed."
+        : "";
+    const evidence = quoteFrames(c, [c.stack.directionFrame, driver?.frame]);
+    return [
+      finding(
+        "direction",
+        direction === "neither" ? "no" : "yes",
+        `The kernel was ${words[direction]}${at === undefined ? "" : ` (${at})`}.${made}${who}`,
+        evidence,
+      ),
+      ...afterwards(c),
+    ];
+  },
+};
+
+/** What the driver does with a refill that failed. */
+function afterwards(c: Case): readonly Finding[] {
+  const { driver, direction } = c.stack;
+  if (driver === undefined || direction !== "rx refill" || c.incident.kind === "oops") return [];
+  const failure = failureAt(driver.driver, c.release.version);
+  if (failure === undefined) return [];
+  const lasting = failure.slot === "stays empty and is retried";
+  return [
+    finding(
+      "ring.slot_lost",
+      "no",
+      `No ring slot is lost for good: ${failure.sentence}`,
+      quoteFrames(c, [driver.frame]),
+      [
+        ...(failure.counter === undefined
+          ? []
+          : [
+              {
+                action: `Watch ${failure.counter}`,
+                changes: lasting
+                  ? "tells whether the ring really ran empty"
+                  : "counts the packets that were dropped for this reason",
+                costs: "nothing",
+                command: "ethtool -S IFACE; ip -s link show IFACE",
+              },
+            ]),
+      ],
+    ),
+  ];
+}

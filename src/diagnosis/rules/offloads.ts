@@ -1,0 +1,82 @@
+// Which offload can be on this path? Transmit offloads act on packets that leave; a receive buffer is made before a packet exists.
+import type { Case } from "../case.ts";
+import { frameName, quoteFrames } from "../case.ts";
+import type { Answer, Finding, Quote } from "../finding.ts";
+import { finding } from "../finding.ts";
+import { type Rule, shortages } from "../rule.ts";
+
+interface Offload {
+  readonly id: string;
+  readonly title: string;
+  /** Names under which ethtool -k prints it. */
+  readonly printed: readonly string[];
+  readonly side: "tx" | "rx";
+}
+
+const offloads: readonly Offload[] = [
+  { id: "tso", title: "TCP segmentation offload (TSO)", printed: ["tcp-segmentation-offload"], side: "tx" },
+  { id: "gso", title: "Generic segmentation offload (GSO)", printed: ["generic-segmentation-offload"], side: "tx" },
+  { id: "sg", title: "Scatter-gather", printed: ["scatter-gather"], side: "tx" },
+  { id: "lro", title: "Large receive offload (LRO)", printed: ["large-receive-offload"], side: "rx" },
+  { id: "gro", title: "Generic receive offload (GRO)", printed: ["generic-receive-offload"], side: "rx" },
+];
+
+export const offloadsOnPath: Rule = {
+  id: "offload",
+  asks: "Which offload can be on this path?",
+  kinds: shortages,
+  answer: (c) => {
+    const { direction } = c.stack;
+    if (direction === undefined || direction === "neither") return [];
+    return offloads.flatMap((o) => judge(c, o));
+  },
+};
+
+function judge(c: Case, offload: Offload): readonly Finding[] {
+  const told = offload.printed.map((p) => c.around.offloads.get(p)).find((t) => t !== undefined);
+  const setting: readonly Quote[] = told === undefined ? [] : [told.quote];
+  const where = quoteFrames(c, [c.stack.directionFrame]);
+  const at = frameName(c, c.stack.directionFrame) ?? "the stack";
+  const receiving = c.stack.direction === "rx refill" || c.stack.direction === "rx";
+  const say = (answer: Answer, why: string): readonly Finding[] => [
+    finding(`offload.${offload.id}`, answer, why, [...where, ...setting]),
+  ];
+  if (offload.side === "tx") {
+    if (c.stack.direction === "rx refill")
+      return say(
+        "no",
+        `${offload.title} is not the cause: it changes packets that are sent, and ${at} makes a buffer for a packet that has not been received yet. Its size comes from the MTU and the driver, whatever the offload is set to${told === undefined ? "" : ` (here: ${told.value})`}.`,
+      );
+    if (receiving)
+      return say(
+        "no",
+        `${offload.title} is not on this path: ${at} handles received packets, and this offload only changes packets that are sent.`,
+      );
+    if (c.stack.direction === "tx") {
+      if (told?.value === "off")
+        return say("no", `${offload.title} is off, so it cannot have made this request larger.`);
+      if (offload.id === "sg")
+        return say(
+          "unknown",
+          "Without scatter-gather a packet to be sent must lie in one piece, which needs blocks of several pages for large packets; the report does not say whether it is on.",
+        );
+      return say(
+        "unknown",
+        `${offload.title} can be on this path: with it one large packet goes down the stack instead of many small ones. Its payload lies in single pages, so it matters only where the packet is copied or linearized.`,
+      );
+    }
+    return say("no", `${offload.title} is not on this path: no packet is being sent here.`);
+  }
+  if (told === undefined) return [];
+  if (offload.id === "gro")
+    return say(
+      "no",
+      "Generic receive offload is not the cause: it joins packets after they were received and allocates no ring buffers.",
+    );
+  if (c.stack.direction !== "rx refill") return [];
+  const sizes = c.stack.driver?.driver.name === "ixgbe";
+  if (told.value === "off") return say("no", "Large receive offload is off.");
+  return sizes
+    ? say("yes", "Large receive offload makes ixgbe use order-1 buffers at every MTU.")
+    : say("unknown", "Large receive offload is on; some drivers size their receive buffers for it.");
+}

@@ -1,0 +1,149 @@
+// The OOM killer ran: for the machine or for one cgroup, on whose request, and what memory was used for.
+import type { MemInfo } from "../../kernel/readings/mem_info.ts";
+import type { Oom } from "../../kernel/readings/oom.ts";
+import type { Case } from "../case.ts";
+import { quote } from "../case.ts";
+import type { Finding } from "../finding.ts";
+import { finding } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+import { listing, size } from "../words.ts";
+
+export const oom: Rule = {
+  id: "oom",
+  asks: "Did the machine run out of memory, or one container, and on what?",
+  kinds: ["oom"],
+  answer: (c) =>
+    c.incident.kind === "oom"
+      ? [...scope(c, c.incident.reading), ...users(c, c.incident.reading), ...outcome(c, c.incident.reading)]
+      : [],
+};
+
+function scope(c: Case, o: Oom): readonly Finding[] {
+  const line = [...quote(c, "headline", 1), ...quote(c, "summary", 1), ...quote(c, "memcg", 2)];
+  if (o.scope === "memcg") {
+    const limit = o.memcg?.usage.find((u) => u.what === "memory");
+    return [
+      finding(
+        "oom.scope",
+        "no",
+        `The machine was not out of memory: a cgroup reached its limit${o.memcg?.limitOf === undefined ? "" : ` (${o.memcg.limitOf})`}${limit === undefined ? "" : `, ${size(limit.usageKb * 1024)} of ${size(limit.limitKb * 1024)}, limit hit ${limit.failcnt.toLocaleString("en-US")} times`}.`,
+        line,
+        [
+          {
+            action: "Raise the container's memory limit or make the program in it smaller",
+            changes: "the limit is not reached",
+            costs: "memory for the others on the machine",
+            command: "systemctl set-property UNIT MemoryMax=…    # docker update --memory …",
+          },
+        ],
+      ),
+    ];
+  }
+  const zonesSay = o.memInfo === undefined ? "" : fullWords(o.memInfo, c.pageKb);
+  const known = o.scope === "machine";
+  return [
+    finding(
+      "oom.scope",
+      known ? "yes" : "unknown",
+      `${known ? "The machine was really out of memory" : "The report does not say whether the machine or a cgroup was out of memory"}.${zonesSay} ${o.comm ?? "The process named first"} only happened to ask at that moment.`,
+      line,
+      known
+        ? [
+            {
+              action: "Give the machine more memory or swap, or limit the largest user",
+              changes: "reclaim finds something to give back before the killer runs",
+              costs: "memory, or a slower program",
+              command: "systemd-cgtop -m; smem -tk",
+            },
+          ]
+        : [],
+    ),
+  ];
+}
+
+/** What the totals say about the pages that could not be reclaimed. */
+function fullWords(m: MemInfo, pageKb: number): string {
+  const t = m.totals;
+  const kb = (name: string): number => (t[name] ?? 0) * pageKb;
+  const cache = kb("active_file") + kb("inactive_file");
+  const parts: [string, number][] = [
+    ["anonymous memory", kb("active_anon") + kb("inactive_anon")],
+    ["shared memory", kb("shmem")],
+    ["unreclaimable slab", kb("slab_unreclaimable")],
+    ["page tables", kb("pagetables")],
+    ["unevictable", kb("unevictable")],
+  ];
+  const big = parts
+    .filter(([, v]) => v > 0)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 3);
+  if (big.length === 0) return "";
+  return ` Only ${size(cache * 1024)} of file cache was left to reclaim; in use were ${listing(big.map(([n, v]) => `${size(v * 1024)} ${n}`))}${m.totalSwapKb === 0 ? ", and there is no swap" : ""}.`;
+}
+
+function users(c: Case, o: Oom): readonly Finding[] {
+  const rss = (columns: Readonly<Record<string, number>>): number => columns.rss ?? 0;
+  const top = [...o.tasks]
+    .sort((a, b) => rss(b.columns) - rss(a.columns))
+    .slice(0, 3)
+    .filter((t) => rss(t.columns) > 0);
+  const found: Finding[] = [];
+  if (top.length > 0)
+    found.push(
+      finding(
+        "oom.largest",
+        "yes",
+        `The largest processes: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(rss(t.columns) * c.pageKb * 1024)}`))}.`,
+        quote(c, "tasks", 1),
+      ),
+    );
+  const ram = o.memInfo?.tail["pages RAM"];
+  const slab = o.memInfo?.totals.slab_unreclaimable;
+  if (ram !== undefined && slab !== undefined && o.scope !== "memcg") {
+    const share = slab / ram;
+    found.push(
+      finding(
+        "oom.kernel_memory",
+        share > 0.3 ? "yes" : "no",
+        share > 0.3
+          ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming a process.`
+          : `The kernel's own unreclaimable slab is ${size(slab * c.pageKb * 1024)}, ${Math.round(share * 100)} % of the machine: not the reason.`,
+        quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable")),
+        share > 0.3
+          ? [
+              {
+                action: "See which cache grows",
+                changes: "names the leaking subsystem",
+                costs: "nothing",
+                command: "slabtop -o -s c | head -20",
+              },
+            ]
+          : [],
+      ),
+    );
+  }
+  return found;
+}
+
+function outcome(c: Case, o: Oom): readonly Finding[] {
+  if (o.outcome === "panic")
+    return [
+      finding(
+        "oom.panic",
+        "yes",
+        `Nothing was left to kill and the machine went down${o.panic === undefined ? "" : `: ${o.panic}`}.`,
+        [...quote(c, "panic", 1), ...quote(c, "headline", 1)],
+      ),
+    ];
+  if (o.victim === undefined) return [];
+  const kb = o.victim.kb;
+  const anon = kb["anon-rss"];
+  return [
+    finding(
+      "oom.victim",
+      "yes",
+      `The kernel killed ${o.victim.comm} [${o.victim.pid}]${anon === undefined ? "" : `, which gave back about ${size(anon * 1024)}`}.`,
+      quote(c, "victim", 1),
+    ),
+  ];
+}

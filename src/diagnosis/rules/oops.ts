@@ -1,0 +1,174 @@
+// A fault inside the kernel: where it stood, what the bad pointer was, whether packet memory is involved, and what died with it.
+import type { Oops } from "../../kernel/readings/oops.ts";
+import type { Case } from "../case.ts";
+import { quote, quoteFrames } from "../case.ts";
+import type { Advice, Finding } from "../finding.ts";
+import { finding } from "../finding.ts";
+import { baseRegister, namePointer } from "../pointers.ts";
+import type { Rule } from "../rule.ts";
+
+const skbNames =
+  /skb|^__?(netdev|napi)_alloc|page_pool|page_frag|^(emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action/;
+const allocatorNames =
+  /^(kmem_cache_|kmalloc|__kmalloc|kfree|__slab_|___slab|free_block|get_freepointer|rmqueue|get_page_from_freelist|free_pages|__free_pages|put_page|__put_)/;
+
+const tools: readonly Advice[] = [
+  {
+    action: "Boot with slab debugging and repeat",
+    changes:
+      "a use after free or double free is then reported where it happens, with the stacks that allocated and freed",
+    costs: "a reboot; noticeably slower and more memory",
+    command: "slub_debug=FZPU (slab_debug= since 6.9) on the kernel command line",
+  },
+];
+
+/** The oops of a case, also when it came with an skb panic. */
+export const oopsOf = (c: Case): Oops | undefined =>
+  c.incident.kind === "oops"
+    ? c.incident.reading
+    : c.incident.kind === "skb_panic"
+      ? c.incident.reading.oops
+      : undefined;
+
+export const oops: Rule = {
+  id: "oops",
+  asks: "Where did it fault, on which pointer, and is packet memory involved?",
+  kinds: ["oops"],
+  answer: (c) => {
+    const o = oopsOf(c);
+    if (o === undefined) return [];
+    return [...where(c, o), ...pointer(c, o), ...packet(c, o), ...afterEffects(c, o), notShortage(c, o)];
+  },
+};
+
+const at = (o: Oops): string | undefined => o.at?.function ?? c0(o);
+const c0 = (o: Oops): string | undefined => o.registers?.at?.function;
+
+const headline = (c: Case) => quote(c, "headline", 2);
+
+function where(c: Case, o: Oops): readonly Finding[] {
+  const name = at(o);
+  if (name === undefined) return [];
+  const caller = o.link?.function;
+  const source = o.source === undefined ? "" : ` (${o.source.file}:${o.source.line})`;
+  return [
+    finding(
+      "oops.where",
+      "yes",
+      `The kernel ${o.class === "warning" ? "warned" : o.class === "bug" ? "stopped on a check of its own" : "faulted"} in ${name}${source}${caller === undefined || caller === name ? "" : `, called from ${caller}`}.`,
+      [
+        ...headline(c),
+        ...quote(c, "registers", 40).filter(
+          (q) =>
+            /\b(NIP|RIP|EIP|LR|pc|lr)\b/.test(q.text) &&
+            (q.text.includes(name) || (caller !== undefined && q.text.includes(caller))),
+        ),
+      ],
+    ),
+  ];
+}
+
+function pointer(c: Case, o: Oops): readonly Finding[] {
+  if (o.address === undefined || o.class === "warning") return [];
+  const bits = o.address.length > 8 ? 64 : 32;
+  const base = o.registers === undefined ? undefined : baseRegister(o.registers.values, o.address);
+  const skb = /skb/.test(at(o) ?? "");
+  const value = base?.value ?? o.address;
+  const said = namePointer(value, bits);
+  const name =
+    base === undefined
+      ? `Address 0x${o.address}`
+      : `Register ${base.name} held 0x${value}, and the fault was at offset 0x${base.offset.toString(16)} from it`;
+  const meaning = `${name}: ${said.sentence}.`;
+  const whose =
+    skb && said.kind !== "other"
+      ? " The function takes a packet, so the packet pointer itself was already garbage when it was handed over."
+      : "";
+  const poison = said.kind === "slab poison" && value.startsWith("6b");
+  return [
+    finding(
+      "oops.pointer",
+      said.kind === "other" ? "unknown" : "yes",
+      meaning + whose,
+      [
+        ...headline(c),
+        ...quote(c, "registers", 40).filter((q) => q.text.toLowerCase().includes(value.toLowerCase())),
+      ].slice(0, 4),
+      tools,
+    ),
+    ...(poison
+      ? [
+          finding(
+            "oops.use_after_free",
+            "yes",
+            "It is a use after free: the pointer was read from memory that had been freed and poisoned.",
+            headline(c),
+            tools,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function packet(c: Case, o: Oops): readonly Finding[] {
+  const names = [at(o), o.link?.function, ...c.stack.frames.map((f) => f.function)].filter((n) => n !== undefined);
+  const hit = names.find((n) => skbNames.test(n));
+  if (hit === undefined) {
+    const alloc = names.slice(0, 6).find((n) => allocatorNames.test(n));
+    if (alloc !== undefined)
+      return [
+        finding(
+          "oops.packet_memory",
+          "unknown",
+          `It faulted inside the allocator (${alloc}): memory that somebody damaged earlier. The report does not say whether it was packet memory.`,
+          headline(c),
+          tools,
+        ),
+      ];
+    return [finding("oops.packet_memory", "no", "Nothing on this stack handles packets or their memory.", headline(c))];
+  }
+  const frame = c.stack.frames.findIndex((f) => f.function === hit);
+  const completion = [at(o), o.link?.function].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(at(o) ?? "");
+  return [
+    finding(
+      "oops.packet_memory",
+      "yes",
+      completion
+        ? `Packet memory is involved: ${o.link?.function ?? hit} was freeing a packet after it had been sent, and the pointer in its ring did not point to a packet. Whoever freed or overwrote it did so earlier.`
+        : `Packet memory is involved: ${hit}.`,
+      frame >= 0
+        ? quoteFrames(c, [frame])
+        : quote(c, "registers", 40)
+            .filter((q) => q.text.includes(hit))
+            .slice(0, 2),
+    ),
+  ];
+}
+
+function afterEffects(c: Case, o: Oops): readonly Finding[] {
+  const found: Finding[] = [];
+  if ((o.dieCounter ?? 1) > 1)
+    found.push(
+      finding(
+        "oops.first",
+        "no",
+        `This is fault number ${o.dieCounter}: the machine was hurt before, look at the first one.`,
+        quote(c, "headline", 3),
+      ),
+    );
+  if (o.panic !== undefined)
+    found.push(finding("oops.panic", "yes", `The machine went down with it: ${o.panic}.`, quote(c, "panic", 1)));
+  return found;
+}
+
+function notShortage(c: Case, o: Oops): Finding {
+  const warning = o.class === "warning";
+  return finding(
+    "fragmentation",
+    "no",
+    warning
+      ? "This is not a shortage of memory: a check inside the kernel failed, and it went on."
+      : "This is neither fragmentation nor a shortage: memory was used that did not hold what it should. That is corruption.",
+    headline(c),
+  );
+}

@@ -1,0 +1,55 @@
+// A page_pool that was destroyed and still waits for pages it handed out.
+import type { Case } from "../case.ts";
+import { quote } from "../case.ts";
+import { finding } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+import { count } from "../words.ts";
+
+export const pagePoolStall: Rule = {
+  id: "page_pool",
+  asks: "What does the stalled pool wait for, and who can hold it?",
+  kinds: ["page_pool_stall"],
+  answer: (c: Case) => {
+    if (c.incident.kind !== "page_pool_stall") return [];
+    const { inflight, seconds, poolId } = c.incident.reading;
+    const line = quote(c, "headline", 1);
+    return [
+      finding(
+        "page_pool.stalled",
+        "yes",
+        `A receive queue was torn down ${count(seconds, "second")} ago and ${count(inflight, "page")} of its page_pool${poolId === undefined ? "" : ` (id ${poolId})`} ${inflight === 1 ? "has" : "have"} not come back. The pool and its device's DMA mappings stay until they do.`,
+        line,
+        [
+          {
+            action: "See which sockets sit on unread data, and close or drain them",
+            changes: "packets in a receive queue hold their pages; reading them gives the pages back",
+            costs: "nothing for idle sockets",
+            command: "ss -tumpn | awk '$2 > 0'; ss -xn | awk '$3 > 0'",
+          },
+          {
+            action: "List the pools that still exist",
+            changes: "names the interface and how long each pool has been detached (6.8 and later)",
+            costs: "nothing",
+            command:
+              "ynltool page-pool stats    # or: tools/net/ynl/pyynl/cli.py --spec netdev.yaml --dump page-pool-get",
+          },
+        ],
+      ),
+      finding(
+        "page_pool.leak",
+        "unknown",
+        `The report does not say who holds the ${count(inflight, "page")}. A number that falls from line to line is a slow holder (an unread socket, a reassembly queue, a bridge or NIC that keeps packets); one that never changes is a leak: code that freed a page past its pool.`,
+        line,
+        [
+          {
+            action: "Search a live kernel for the holders",
+            changes: "finds the packets that hold pages of detached pools",
+            costs: "root, debug symbols and a few minutes",
+            command: "drgn contrib/pp_leak/ls_pp_leaks.py; drgn contrib/pp_leak/guess_leaky_skbs.py",
+          },
+        ],
+      ),
+      finding("fragmentation", "no", "This is not a shortage of memory: pages are held, not missing.", line),
+    ];
+  },
+};

@@ -1,0 +1,355 @@
+// What a kernel stack says about an allocation: who really allocated, for whom, on which side of the network, in which context.
+// Only names are looked at, so an unknown driver still gets what its generic frames say.
+import type { DriverSeen } from "../kernel/facts/drivers/index.ts";
+import { bareName, driverOfStack } from "../kernel/facts/drivers/index.ts";
+import type { CallTrace, Frame, FrameContext } from "../kernel/readings/call_trace.ts";
+import { framesOf } from "../kernel/readings/call_trace.ts";
+
+/** The way a page request took out of the caller's hands. */
+export type AllocatorPath =
+  /** a slab cache needed a new slab */
+  | "slab"
+  /** kmalloc of more than the largest cache: whole pages */
+  | "kmalloc_large"
+  /** a per-CPU page that small heads are cut from */
+  | "page_frag"
+  | "page_pool"
+  /** coherent DMA memory */
+  | "dma"
+  | "vmalloc"
+  /** alloc_pages by the caller itself */
+  | "pages"
+  | "unknown";
+
+export type Direction = "rx refill" | "rx" | "tx" | "tx completion" | "setup" | "neither";
+
+export type StackFrame = Frame & { readonly context: FrameContext };
+
+export interface StackView {
+  readonly frames: readonly StackFrame[];
+  readonly path: AllocatorPath;
+  /** Index of the frame that decided `path`. */
+  readonly pathFrame?: number;
+  readonly driver?: DriverSeen;
+  readonly direction: Direction | undefined;
+  readonly directionFrame?: number;
+  /** `skb head`: the struct sk_buff itself; `skb data`: its buffer. */
+  readonly object: "skb data" | "skb head" | "other" | "unknown";
+  readonly objectFrame?: number;
+  /** Where the allocation ran: in softirq or interrupt nobody may sleep. */
+  readonly context: "interrupt" | "softirq" | "process" | "unknown";
+  readonly contextFrame?: number;
+  /** The first frame above the allocators: who asked. */
+  readonly caller?: number;
+}
+
+type Row<T> = readonly [name: string, value: T, prefix?: true];
+
+const reporters: readonly Row<true>[] = [
+  ["dump_stack", true, true],
+  ["show_stack", true, true],
+  ["show_trace", true],
+  ["unwind_backtrace", true],
+  ["dump_backtrace", true],
+  ["warn_alloc", true, true],
+  ["dump_header", true],
+  ["oom_kill_process", true],
+  ["out_of_memory", true],
+  ["__dump_stack", true],
+  ["printk_stack", true, true],
+];
+const pageAllocator: readonly Row<true>[] = [
+  ["__alloc_pages", true, true],
+  ["alloc_pages", true, true],
+  ["__get_free_page", true, true],
+  ["get_free_page", true, true],
+  ["get_zeroed_page", true, true],
+  ["get_page_from_freelist", true],
+  ["__alloc_frozen_pages", true, true],
+  ["alloc_frozen_pages", true, true],
+  ["__folio_alloc", true, true],
+  ["folio_alloc", true, true],
+  ["alloc_page_interleave", true],
+  ["__page_cache_alloc", true],
+  ["__alloc_page", true, true],
+  ["___alloc_page", true, true],
+  ["__perform_reclaim", true],
+  ["try_to_free_pages", true],
+];
+// Most telling first: a large kmalloc also passes through __kmalloc, a page_frag through alloc_pages.
+const paths: readonly Row<AllocatorPath>[] = [
+  ["kmalloc_large_node", "kmalloc_large"],
+  ["__kmalloc_large", "kmalloc_large", true],
+  ["kmalloc_large", "kmalloc_large", true],
+  ["___kmalloc_large", "kmalloc_large", true],
+  ["kmalloc_order", "kmalloc_large", true],
+  ["new_slab", "slab", true],
+  ["allocate_slab", "slab"],
+  ["alloc_slab_page", "slab"],
+  ["___slab_alloc", "slab"],
+  ["__slab_alloc", "slab"],
+  ["kmem_getpages", "slab"],
+  ["cache_grow", "slab", true],
+  ["cache_alloc_refill", "slab"],
+  ["fallback_alloc", "slab"],
+  ["refill_objects", "slab", true],
+  ["__page_frag_cache_refill", "page_frag"],
+  ["__page_frag_refill", "page_frag"],
+  ["page_frag_alloc", "page_frag", true],
+  ["__page_frag_alloc", "page_frag", true],
+  ["__alloc_page_frag", "page_frag"],
+  ["__netdev_alloc_frag", "page_frag", true],
+  ["netdev_alloc_frag", "page_frag"],
+  ["__napi_alloc_frag", "page_frag", true],
+  ["napi_alloc_frag", "page_frag", true],
+  ["skb_page_frag_refill", "page_frag"],
+  ["sk_page_frag_refill", "page_frag"],
+  ["page_pool_alloc", "page_pool", true],
+  ["__page_pool_alloc", "page_pool", true],
+  ["page_pool_dev_alloc", "page_pool", true],
+  ["dma_alloc", "dma", true],
+  ["__dma_alloc", "dma", true],
+  ["dma_direct_alloc", "dma", true],
+  ["__dma_direct_alloc", "dma", true],
+  ["dma_generic_alloc_coherent", "dma"],
+  ["arm_dma_alloc", "dma", true],
+  ["pci_alloc_consistent", "dma"],
+  ["vmalloc", "vmalloc", true],
+  ["__vmalloc", "vmalloc", true],
+  ["module_alloc", "vmalloc"],
+];
+const slabEntries: readonly Row<true>[] = [
+  ["__kmalloc", true, true],
+  ["kmalloc", true, true],
+  ["__do_kmalloc", true, true],
+  ["kmem_cache_alloc", true, true],
+  ["__kmem_cache_alloc", true, true],
+  ["slab_alloc", true, true],
+  ["kzalloc", true, true],
+  ["krealloc", true, true],
+  ["kmemdup", true, true],
+  ["kstrdup", true, true],
+];
+const skbData: readonly Row<true>[] = [
+  ["__alloc_skb", true, true],
+  ["alloc_skb", true, true],
+  ["dev_alloc_skb", true],
+  ["__dev_alloc_skb", true],
+  ["__netdev_alloc_skb", true, true],
+  ["netdev_alloc_skb", true, true],
+  ["__napi_alloc_skb", true, true],
+  ["napi_alloc_skb", true, true],
+  ["pskb_expand_head", true],
+  ["skb_copy", true, true],
+  ["__pskb_copy", true, true],
+  ["skb_realloc_headroom", true],
+  ["kmalloc_reserve", true, true],
+  ["__kmalloc_reserve", true, true],
+];
+const skbHead: readonly Row<true>[] = [
+  ["skb_clone", true],
+  ["build_skb", true, true],
+  ["__build_skb", true, true],
+  ["napi_build_skb", true],
+  ["skb_morph", true],
+];
+// Innermost wins: an acknowledgement sent while receiving is transmit.
+const directions: readonly Row<Direction>[] = [
+  ["dev_hard_start_xmit", "tx", true],
+  ["sch_direct_xmit", "tx"],
+  ["__dev_xmit_skb", "tx"],
+  ["dev_queue_xmit", "tx"],
+  ["__dev_queue_xmit", "tx"],
+  ["__qdisc_run", "tx"],
+  ["validate_xmit_skb", "tx", true],
+  ["__skb_gso_segment", "tx"],
+  ["skb_segment", "tx", true],
+  ["skb_linearize", "tx"],
+  ["__skb_linearize", "tx"],
+  ["sk_stream_alloc_skb", "tx"],
+  ["tcp_stream_alloc_skb", "tx"],
+  ["tcp_sendmsg", "tx", true],
+  ["do_tcp_sendpages", "tx"],
+  ["tcp_write_xmit", "tx"],
+  ["__tcp_push_pending_frames", "tx"],
+  ["__tcp_transmit_skb", "tx"],
+  ["tcp_transmit_skb", "tx"],
+  ["tcp_send_", "tx", true],
+  ["__tcp_send_ack", "tx", true],
+  ["tcp_retransmit_skb", "tx"],
+  ["__tcp_retransmit_skb", "tx"],
+  ["tcp_fragment", "tx"],
+  ["tcp_xmit_probe_skb", "tx"],
+  ["tcp_make_synack", "tx"],
+  ["sock_alloc_send", "tx", true],
+  ["__ip_append_data", "tx"],
+  ["ip_append_data", "tx"],
+  ["__ip6_append_data", "tx"],
+  ["ip_fragment", "tx", true],
+  ["ip_queue_xmit", "tx"],
+  ["udp_sendmsg", "tx"],
+  ["unix_stream_sendmsg", "tx"],
+  ["unix_dgram_sendmsg", "tx"],
+  ["netlink_sendmsg", "neither"],
+  ["netlink_dump", "neither"],
+  ["netlink_alloc_large_skb", "neither"],
+  ["napi_gro_receive", "rx"],
+  ["napi_gro_frags", "rx"],
+  ["netif_receive_skb", "rx", true],
+  ["__netif_receive_skb", "rx", true],
+  ["process_backlog", "rx"],
+  ["ip_rcv", "rx", true],
+  ["ip_local_deliver", "rx", true],
+  ["tcp_v4_rcv", "rx"],
+  ["tcp_rcv_established", "rx"],
+  ["ip_defrag", "rx"],
+  ["skb_gro_receive", "rx"],
+  ["br_handle_frame", "rx", true],
+];
+const pollers: readonly Row<true>[] = [
+  ["net_rx_action", true],
+  ["__napi_poll", true],
+  ["napi_poll", true],
+  ["napi_busy_loop", true],
+  ["napi_threaded_poll", true],
+];
+const softirqNames: readonly Row<true>[] = [
+  ["__do_softirq", true],
+  ["handle_softirqs", true],
+  ["do_softirq", true],
+  ["__local_bh_enable_ip", true],
+  ["net_rx_action", true],
+  ["net_tx_action", true],
+  ["run_ksoftirqd", true],
+  ["tasklet_action", true, true],
+  ["run_timer_softirq", true],
+  ["call_softirq", true],
+  ["rcu_process_callbacks", true],
+];
+const interruptNames: readonly Row<true>[] = [
+  ["handle_irq_event", true, true],
+  ["handle_IRQ_event", true],
+  ["__handle_irq_event_percpu", true],
+];
+const taskNames: readonly Row<true>[] = [
+  ["sys_", true, true],
+  ["__x64_sys_", true, true],
+  ["__se_sys_", true, true],
+  ["__arm64_sys_", true, true],
+  ["SyS_", true, true],
+  ["ksys_", true, true],
+  ["do_syscall", true, true],
+  ["system_call", true, true],
+  ["syscall_call", true],
+  ["ret_from_syscall", true],
+  ["entry_SYSCALL", true, true],
+  ["kthread", true],
+  ["worker_thread", true],
+  ["process_one_work", true],
+  ["kernel_thread", true],
+  ["ret_from_fork", true, true],
+];
+
+const has = <T>(rows: readonly Row<T>[], name: string): T | undefined =>
+  rows.find(([n, , prefix]) => (prefix === true ? name.startsWith(n) : name === n))?.[1];
+
+/** Index of the first frame whose name is in `rows`, reliable ones first. */
+function firstIn<T>(frames: readonly StackFrame[], rows: readonly Row<T>[], from = 0): number {
+  const at = (reliable: boolean): number =>
+    frames.findIndex((f, i) => i >= from && f.reliable === reliable && has(rows, bareName(f.function)) !== undefined);
+  const sure = at(true);
+  return sure >= 0 ? sure : at(false);
+}
+
+/** Reads a stack; undefined frames (no trace) give a view that knows nothing. */
+export function viewStack(trace: CallTrace | undefined): StackView {
+  const frames = trace === undefined ? [] : framesOf(trace);
+  const names = frames.map((f) => bareName(f.function));
+  const driver = driverOfStack(frames);
+  const path = pathOf(frames, names);
+  const caller = names.findIndex(
+    (n, i) =>
+      frames[i]?.reliable === true &&
+      [reporters, pageAllocator, paths, slabEntries, skbData, skbHead].every(
+        (rows) => has<unknown>(rows, n) === undefined,
+      ),
+  );
+  return {
+    frames,
+    ...path,
+    ...(driver === undefined ? {} : { driver }),
+    ...directionOf(frames, names, driver),
+    ...objectOf(frames, names),
+    ...contextOf(frames),
+    ...(caller < 0 ? {} : { caller }),
+  };
+}
+
+function pathOf(frames: readonly StackFrame[], names: readonly string[]): { path: AllocatorPath; pathFrame?: number } {
+  if (frames.length === 0) return { path: "unknown" };
+  for (const wanted of ["kmalloc_large", "slab", "page_frag", "page_pool", "dma", "vmalloc"] as const) {
+    const rows = paths.filter(([, value]) => value === wanted);
+    const at = firstIn(frames, rows);
+    if (at >= 0) return { path: wanted, pathFrame: at };
+  }
+  const entry = firstIn(frames, slabEntries);
+  const pages = firstIn(frames, pageAllocator);
+  // Inlined helpers: kmalloc straight above the page allocator is a request above the largest cache.
+  if (entry >= 0 && pages >= 0 && entry > pages) {
+    const between = names.slice(pages + 1, entry).filter((n) => has(pageAllocator, n) === undefined);
+    if (between.length === 0) return { path: "kmalloc_large", pathFrame: entry };
+  }
+  return pages >= 0 ? { path: "pages", pathFrame: pages } : { path: "unknown" };
+}
+
+function directionOf(
+  frames: readonly StackFrame[],
+  names: readonly string[],
+  driver: DriverSeen | undefined,
+): { direction: Direction | undefined; directionFrame?: number } {
+  if (frames.length === 0) return { direction: undefined };
+  const generic = firstIn(frames, directions);
+  if (driver?.role !== undefined && (generic < 0 || driver.frame <= generic)) {
+    return { direction: driver.role === "rx poll" ? "rx" : driver.role, directionFrame: driver.frame };
+  }
+  if (generic >= 0) return { direction: has(directions, names[generic] ?? "") as Direction, directionFrame: generic };
+  const poll = firstIn(frames, pollers);
+  if (poll >= 0) return { direction: "rx", directionFrame: poll };
+  return { direction: "neither" };
+}
+
+/** The frames that bring an interface up or change it: the ring is filled in process context. */
+const isSetup = (name: string): boolean =>
+  /^(dev_open|__dev_open|dev_change_flags|__dev_change_flags|dev_set_mtu|dev_set_mtu_ext|__dev_set_mtu)$/.test(name);
+
+/** True when the stack fills a ring because an interface is opened or changed. */
+export const ringIsBeingMade = (view: StackView): boolean => view.frames.some((f) => isSetup(bareName(f.function)));
+
+function objectOf(
+  frames: readonly StackFrame[],
+  names: readonly string[],
+): { object: StackView["object"]; objectFrame?: number } {
+  if (frames.length === 0) return { object: "unknown" };
+  const head = firstIn(frames, skbHead);
+  const data = firstIn(frames, skbData);
+  if (data >= 0 && (head < 0 || data < head)) {
+    // kmem_cache_alloc below __alloc_skb is the struct, kmalloc its data.
+    const below = names.slice(0, data);
+    const struct = below.some((n) => /^(__)?kmem_cache_alloc/.test(n)) && !below.some((n) => /kmalloc/.test(n));
+    return { object: struct ? "skb head" : "skb data", objectFrame: data };
+  }
+  if (head >= 0) return { object: "skb head", objectFrame: head };
+  return { object: "other" };
+}
+
+function contextOf(frames: readonly StackFrame[]): { context: StackView["context"]; contextFrame?: number } {
+  const first = (rows: readonly Row<true>[]): number => firstIn(frames, rows);
+  const soft = first(softirqNames);
+  if (soft >= 0) return { context: "softirq", contextFrame: soft };
+  const hard = first(interruptNames);
+  if (hard >= 0) return { context: "interrupt", contextFrame: hard };
+  const inIrq = frames.findIndex((f) => f.context === "irq" || f.context === "nmi");
+  if (inIrq >= 0) return { context: "interrupt", contextFrame: inIrq };
+  const task = first(taskNames);
+  return task >= 0 ? { context: "process", contextFrame: task } : { context: "unknown" };
+}

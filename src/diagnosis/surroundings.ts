@@ -1,0 +1,56 @@
+// What else the inputs tell about the machine besides incidents: settings, offloads, interfaces. Every value keeps its line.
+import type { Quote } from "./finding.ts";
+
+/** A value and the line that says it. */
+export interface Told<T> {
+  readonly value: T;
+  readonly quote: Quote;
+}
+
+export interface Surroundings {
+  /** `vm.min_free_kbytes` → text of the value. */
+  readonly sysctls: ReadonlyMap<string, Told<string>>;
+  /** ethtool -k, by the tool's own names: `tcp segmentation offload` or `tcp-segmentation-offload`, spelled with hyphens. */
+  readonly offloads: ReadonlyMap<string, Told<"on" | "off">>;
+  /** Which interface `offloads` is about, where the text says so. */
+  readonly offloadDevice?: string;
+  /** `driver:` of ethtool -i. */
+  readonly driver?: Told<string>;
+  /** MTUs by interface, from `ip link`, ifconfig or a log line that changes one. */
+  readonly mtus: ReadonlyMap<string, Told<number>>;
+  /** MemTotal of /proc/meminfo in kB. */
+  readonly memTotalKb?: Told<number>;
+  /** Number of CPUs, where a line says so. */
+  readonly cpus?: Told<number>;
+}
+
+export const nothingAround: Surroundings = { sysctls: new Map(), offloads: new Map(), mtus: new Map() };
+
+/** The union of what several inputs tell; the first to say something wins. */
+export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
+  const merge = <T>(pick: (s: Surroundings) => ReadonlyMap<string, T>): ReadonlyMap<string, T> => {
+    const out = new Map<string, T>();
+    for (const s of all) for (const [k, v] of pick(s)) if (!out.has(k)) out.set(k, v);
+    return out;
+  };
+  const first = <T>(pick: (s: Surroundings) => T | undefined): T | undefined => {
+    for (const s of all) {
+      const value = pick(s);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  };
+  const offloadDevice = first((s) => s.offloadDevice);
+  const driver = first((s) => s.driver);
+  const memTotalKb = first((s) => s.memTotalKb);
+  const cpus = first((s) => s.cpus);
+  return {
+    sysctls: merge((s) => s.sysctls),
+    offloads: merge((s) => s.offloads),
+    mtus: merge((s) => s.mtus),
+    ...(offloadDevice === undefined ? {} : { offloadDevice }),
+    ...(driver === undefined ? {} : { driver }),
+    ...(memTotalKb === undefined ? {} : { memTotalKb }),
+    ...(cpus === undefined ? {} : { cpus }),
+  };
+}
