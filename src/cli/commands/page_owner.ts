@@ -1,29 +1,112 @@
 // `skblab page-owner`: who holds this machine's memory. `--compat` is the kernel's own page_owner_sort, same options, same bytes.
-import { closeSync, openSync, readSync } from "node:fs";
+import { writeFileSync } from "node:fs";
+import type { Command as Commander } from "commander";
+import { Option } from "commander";
+import { mapOf, mapToPng, mapToSvg } from "../../analysis/page_map.ts";
+import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
+import { diffCensus, seriesOf } from "../../analysis/page_owner/compare.ts";
+import type { GroupKey, GroupOptions } from "../../analysis/page_owner/group_by.ts";
+import { groupCensus, groupKeys } from "../../analysis/page_owner/group_by.ts";
+import { pinsOf } from "../../analysis/page_owner/pins.ts";
 import { parseSortToolOptions } from "../../analysis/page_owner/sort_options.ts";
 import { createSortTool } from "../../analysis/page_owner/sort_tool.ts";
-import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import { escapeHtml } from "../../report/escape.ts";
+import { toFlameHtml } from "../../report/exports/flame_html.ts";
+import { toFolded, toPprof, toSpeedscope } from "../../report/exports/stacks.ts";
+import type { ExportColumn } from "../../report/exports/tables.ts";
+import { toCsv, toParquet } from "../../report/exports/tables.ts";
+import {
+  censusDocument,
+  censusJson,
+  diffDocument,
+  pinsDocument,
+  seriesDocument,
+  weightedStacks,
+} from "../../report/page_owner.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { fillScanner, takeCensus } from "../input/page_owner.ts";
+
+const exportKinds = ["folded", "speedscope", "pprof", "flamegraph", "csv", "json", "parquet"] as const;
+
+interface Options {
+  readonly by: string;
+  readonly top: string;
+  readonly depth: string;
+  readonly ignore?: string;
+  readonly pid?: string;
+  readonly tgid?: string;
+  readonly name?: string;
+  readonly pageSize: string;
+  readonly diff?: boolean;
+  readonly series?: boolean;
+  readonly pins?: string;
+  readonly map?: string;
+  readonly export?: (typeof exportKinds)[number];
+  readonly out?: string;
+  readonly stacks?: string;
+}
 
 export const command: CommandSpec = {
   name: "page-owner",
   examples: [
     {
-      line: "skblab page-owner --compat --cull=stacktrace -m page_owner.txt",
-      does: "what page_owner_sort would write into its output file, on standard output",
+      line: "skblab page-owner fixtures/page_owner/6.1-loaded.txt.gz",
+      does: "who holds memory, by the function that asked for it",
     },
+    { line: "skblab page-owner --by subsystem,type page_owner.txt", does: "by part of the kernel and migrate type" },
+    { line: "skblab page-owner --diff before.txt after.txt", does: "what grew between two dumps" },
+    { line: "skblab page-owner --series 1.txt 2.txt 3.txt 4.txt", does: "leak or cache: which stacks only ever grow" },
+    { line: "skblab page-owner --pins 9 page_owner.txt", does: "who keeps 2 MiB blocks from being free" },
+    { line: "skblab page-owner --map map.png --by type page_owner.txt", does: "physical memory as a picture" },
+    {
+      line: "skblab page-owner --export flamegraph --out owners.html page_owner.txt",
+      does: "a flame graph in one HTML file",
+    },
+    {
+      line: "skblab page-owner --compat --cull=stacktrace -m page_owner.txt",
+      does: "what page_owner_sort would write, on standard output",
+    },
+    { line: "sudo skblab page-owner /sys/kernel/debug/page_owner", does: "straight from the running kernel" },
   ],
   configure(cmd, io) {
-    cmd.option("--compat", "behave as the kernel's page_owner_sort: its options, its output");
-    cmd.argument("<dump...>", "page_owner dumps; - for standard input");
+    cmd.argument("<dump...>", "page_owner dumps (also .gz, .xz, .zst); - for standard input");
     if (process.argv.includes("--compat")) {
-      cmd.allowUnknownOption().helpOption(false);
+      cmd.option("--compat").allowUnknownOption().helpOption(false);
       const own = process.argv.slice(process.argv.indexOf("page-owner") + 1).filter((a) => a !== "--compat");
       cmd.action(() => compat(own, io));
+      return;
     }
+    cmd
+      .option("--compat", "behave as the kernel's page_owner_sort: its options, its output on standard output")
+      .option("--by <keys>", `group by, separated by commas: ${groupKeys.join(", ")}`, "symbol")
+      .option("--top <n>", "rows to show", "20")
+      .option("--depth <n>", "callers that --by caller shows", "3")
+      .option("--ignore <regex>", "more frames to fold away at the top of stacks, besides the allocators' own")
+      .option("--pid <list>", "only records of these pids")
+      .option("--tgid <list>", "only records of these thread groups")
+      .option("--name <list>", "only records of these process names")
+      .option("--page-size <bytes>", "bytes in a page", "4096")
+      .option("--diff", "two dumps, old and new: what grew")
+      .option("--series", "three or more dumps in order: leaks and caches told apart")
+      .option("--pins <order>", "who pins blocks of this order")
+      .option("--map <file>", "draw physical memory into a .png or .svg file, coloured by the first --by key")
+      .option("--stacks <file>", "show_stacks_handles, when the dump is show_handles")
+      .option("--out <file>", "where --export writes; standard output otherwise")
+      .addOption(new Option("--export <kind>", "write for another tool").choices([...exportKinds]))
+      .addHelpText("after", `\n${compatTable}`);
+    cmd.action((dumps: string[]) => run(dumps, cmd, io));
   },
 };
+
+const compatTable = `page_owner_sort and here:
+  -m / -t (sort by memory / times)     rows are sorted by pages; blocks stand in a column
+  --cull=stacktrace                    --by stack
+  --cull=pid,tgid,name                 --by pid,tgid,name
+  --cull=allocator                     --by subsystem
+  --pid, --tgid, --name                --pid, --tgid, --name
+  -f (not released)                    a dump of 5.12 and later lists only what is held
+  any of them, byte for byte           --compat and the option itself`;
 
 async function compat(args: readonly string[], io: Io): Promise<void> {
   const { options, inputs } = parseSortToolOptions(args);
@@ -36,19 +119,178 @@ async function compat(args: readonly string[], io: Io): Promise<void> {
     );
   }
   const tool = createSortTool(options);
-  fill(tool.scanner, input);
+  await fillScanner(tool.scanner, input, io);
   for (const piece of tool.finish()) await io.write(piece);
 }
 
-function fill(scanner: PageOwnerScanner, path: string): void {
-  const fd = path === "-" ? 0 : openSync(path, "r");
+async function run(dumps: readonly string[], cmd: Commander, io: Io): Promise<void> {
+  const options = cmd.opts<Options>();
+  const by = options.by.split(",").map((word) => {
+    const key = groupKeys.find((k) => k === word.trim());
+    if (key === undefined)
+      throw new BadInput(`There is no key "${word}" to group by.`, undefined, `Keys: ${groupKeys.join(", ")}.`);
+    return key;
+  });
+  const top = wholeNumber(options.top, "--top", 1, 1e9);
+  const pageSize = wholeNumber(options.pageSize, "--page-size", 512, 1 << 26);
+  const grouping: GroupOptions = {
+    by,
+    depth: wholeNumber(options.depth, "--depth", 1, 1000),
+    ...(options.ignore === undefined ? {} : { ignore: regex(options.ignore) }),
+  };
+  const taking: CensusOptions = {
+    byPid: by.includes("pid") || by.includes("tgid"),
+    places: options.pins !== undefined || options.map !== undefined,
+    ...(options.pid === undefined ? {} : { pids: numbers(options.pid, "--pid") }),
+    ...(options.tgid === undefined ? {} : { tgids: numbers(options.tgid, "--tgid") }),
+    ...(options.name === undefined ? {} : { names: new Set(options.name.split(",")) }),
+  };
+  const take = (path: string): Promise<Census> => takeCensus(path, taking, io, options.stacks);
+  const view = { by, top, pageSize, name: dumps.join(", ") };
+
+  if (options.diff === true) {
+    const [before, after] = await all(dumps, take, 2, 2, "--diff takes two dumps, the old one first");
+    const changes = diffCensus(before!, after!, grouping);
+    return io.answer({
+      document: diffDocument(changes, before!, after!, view),
+      json: {
+        schema: "skblab.page-owner-diff/1",
+        inputs: dumps,
+        by,
+        pageSize,
+        before: before!.pages,
+        after: after!.pages,
+        changes,
+      },
+      exit: 0,
+    });
+  }
+  if (options.series === true) {
+    const series = await all(dumps, take, 3, 1000, "--series takes three or more dumps in the order they were taken");
+    const trends = seriesOf(series, grouping);
+    return io.answer({
+      document: seriesDocument(trends, dumps, view),
+      json: { schema: "skblab.page-owner-series/1", inputs: dumps, by, pageSize, trends },
+      exit: 0,
+    });
+  }
+  const [census] = await all(dumps, take, 1, 1, "one dump is read at a time (--diff and --series compare several)");
+  await answerOne(census!, grouping, view, options, io);
+}
+
+async function answerOne(
+  census: Census,
+  grouping: GroupOptions,
+  view: { by: readonly GroupKey[]; top: number; pageSize: number; name: string },
+  options: Options,
+  io: Io,
+): Promise<void> {
+  if (options.map !== undefined) {
+    const map = mapOf(needPlaces(census, view.name, "--map"), view.by[0]!, grouping);
+    if (/\.png$/i.test(options.map)) writeFileSync(options.map, mapToPng(map));
+    else if (/\.svg$/i.test(options.map)) writeFileSync(options.map, mapToSvg(map, escapeHtml));
+    else throw new BadInput(`--map writes .png or .svg files, not "${options.map}".`);
+    io.note(
+      `${options.map}: ${map.width} x ${map.height} cells of ${map.pagesPerCell} page(s) from pfn ${map.firstPfn}`,
+    );
+  }
+  if (options.export !== undefined) {
+    const data = exported(census, grouping, view, options.export);
+    if (options.out === undefined) return io.write(data);
+    writeFileSync(options.out, data);
+    io.note(`${options.out}: written`);
+    return;
+  }
+  if (options.pins !== undefined) {
+    const report = pinsOf(
+      needPlaces(census, view.name, "--pins"),
+      wholeNumber(options.pins, "--pins", 0, 20),
+      view.by[0]!,
+      grouping,
+    );
+    return io.answer({
+      document: pinsDocument(report, view),
+      json: {
+        schema: "skblab.page-owner-pins/1",
+        input: view.name,
+        by: view.by[0],
+        pageSize: view.pageSize,
+        ...report,
+      },
+      exit: 0,
+    });
+  }
+  const groups = groupCensus(census, grouping);
+  return io.answer({ document: censusDocument(census, groups, view), json: censusJson(census, groups, view), exit: 0 });
+}
+
+function needPlaces(census: Census, file: string, option: string): Census {
+  if ((census.places?.count ?? 0) > 0) return census;
+  throw new BadInput(`${option} needs to know where pages lie, and this dump does not say (no PFN lines).`, { file });
+}
+
+function exported(
+  census: Census,
+  grouping: GroupOptions,
+  view: { by: readonly GroupKey[]; pageSize: number; name: string },
+  kind: (typeof exportKinds)[number],
+): string | Uint8Array {
+  switch (kind) {
+    case "folded":
+      return toFolded(weightedStacks(census, false));
+    case "speedscope":
+      return toSpeedscope(weightedStacks(census, false), view.name, view.pageSize);
+    case "pprof":
+      return toPprof(weightedStacks(census, false), view.pageSize);
+    case "flamegraph":
+      return toFlameHtml(weightedStacks(census, false), `page_owner: ${view.name}`, view.pageSize);
+    case "csv":
+      return toCsv(tableOf(census, grouping, view));
+    case "parquet":
+      return toParquet(tableOf(census, grouping, view));
+    case "json":
+      return `${JSON.stringify(censusJson(census, groupCensus(census, grouping), { ...view, top: Number.MAX_SAFE_INTEGER }))}\n`;
+  }
+}
+
+function tableOf(census: Census, grouping: GroupOptions, view: { readonly pageSize: number }): ExportColumn[] {
+  const groups = groupCensus(census, grouping);
+  return [
+    ...grouping.by.map((key, i) => ({ name: key, values: groups.map((g) => g.labels[i] ?? "") })),
+    { name: "pages", values: groups.map((g) => g.pages) },
+    { name: "bytes", values: groups.map((g) => g.pages * view.pageSize) },
+    { name: "blocks", values: groups.map((g) => g.records) },
+  ];
+}
+
+async function all(
+  paths: readonly string[],
+  take: (path: string) => Promise<Census>,
+  least: number,
+  most: number,
+  sentence: string,
+): Promise<Census[]> {
+  if (paths.length < least || paths.length > most) throw new BadInput(`${sentence}; ${paths.length} were named.`);
+  const taken: Census[] = [];
+  for (const path of paths) taken.push(await take(path));
+  return taken;
+}
+
+function wholeNumber(text: string, option: string, least: number, most: number): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < least || n > most)
+    throw new BadInput(`${option} takes a whole number from ${least} to ${most}, not "${text}".`);
+  return n;
+}
+
+function numbers(text: string, option: string): Set<number> {
+  return new Set(text.split(",").map((n) => wholeNumber(n, option, 0, 2 ** 31 - 1)));
+}
+
+function regex(text: string): RegExp {
   try {
-    for (;;) {
-      const n = readSync(fd, scanner.room());
-      if (n === 0) return;
-      scanner.push(n);
-    }
-  } finally {
-    if (fd !== 0) closeSync(fd);
+    return new RegExp(text);
+  } catch {
+    throw new BadInput(`--ignore takes a regular expression, and "${text}" is none.`);
   }
 }

@@ -1,0 +1,273 @@
+// How page_owner dumps come in: plain files and pipes straight into the scanner's memory, compressed ones through their decompressors.
+// The live debugfs file is read like a pipe (its size is 0), which is what the kernel's own tools of 2005 and today cannot do.
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { createGunzip } from "node:zlib";
+import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
+import { createCensus } from "../../analysis/page_owner/census.ts";
+import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
+import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
+import { BadInput } from "../../base/bad_input.ts";
+import type { Io } from "../command.ts";
+import { spawnDecompressor } from "./decompress_child.ts";
+
+const headBytes = 65536;
+/** A table of stacks is held as text: each stack stands in it once. */
+const tableBytesMax = 256 << 20;
+
+interface Opened {
+  readonly fd: number;
+  readonly size: number;
+  readonly head: Uint8Array;
+}
+
+/** Feeds a whole dump; progress by bytes where the size is known. Throws BadInput for what cannot be read. */
+export async function fillScanner(scanner: PageOwnerScanner, path: string, io: Io): Promise<void> {
+  const opened = open(path);
+  try {
+    await pour(opened, path, (chunk) => feed(scanner, chunk), io, scanner);
+  } finally {
+    if (opened.fd !== 0) closeSync(opened.fd);
+  }
+}
+
+/** The census of one dump of any form. */
+export async function takeCensus(
+  path: string,
+  options: CensusOptions,
+  io: Io,
+  stacksPath: string | undefined,
+): Promise<Census> {
+  const opened = open(path);
+  try {
+    const taker = createCensus(options);
+    let form: ReturnType<typeof dumpForm> | undefined;
+    let text = "";
+    let head = "";
+    const decoder = new TextDecoder("latin1");
+    await pour(
+      opened,
+      path,
+      (chunk) => {
+        if (form === undefined || form === "unknown") {
+          head += decoder.decode(chunk.subarray(0, headBytes));
+          form = dumpForm(head);
+          if (form === "unknown" && head.length >= headBytes) throw notADump(head, path);
+        }
+        if (form === "records" || form === "unknown") feed(taker.scanner, chunk);
+        else {
+          text += decoder.decode(chunk);
+          if (text.length > tableBytesMax)
+            throw new BadInput("This table of stacks is longer than 256 MiB.", { file: path });
+        }
+      },
+      io,
+    );
+    if (form === "stack-table" || form === "handles") {
+      return readStackTables(text, path, stacksPath === undefined ? undefined : await readText(stacksPath, io));
+    }
+    if (form !== "records") throw notADump(head, path);
+    return taker.finish();
+  } finally {
+    if (opened.fd !== 0) closeSync(opened.fd);
+  }
+}
+
+async function readText(path: string, io: Io): Promise<string> {
+  const opened = open(path);
+  const decoder = new TextDecoder("latin1");
+  let text = "";
+  try {
+    await pour(
+      opened,
+      path,
+      (chunk) => {
+        text += decoder.decode(chunk);
+      },
+      io,
+    );
+  } finally {
+    if (opened.fd !== 0) closeSync(opened.fd);
+  }
+  return text;
+}
+
+function feed(scanner: PageOwnerScanner, chunk: Uint8Array): void {
+  for (let at = 0; at < chunk.length; ) {
+    const room = scanner.room();
+    const n = Math.min(room.length, chunk.length - at);
+    room.set(chunk.subarray(at, at + n));
+    scanner.push(n);
+    at += n;
+  }
+}
+
+function open(path: string): Opened {
+  let fd: number;
+  try {
+    fd = path === "-" ? 0 : openSync(path, "r");
+  } catch (error) {
+    throw unreadable(path, error as NodeJS.ErrnoException);
+  }
+  const stat = fstatSync(fd);
+  if (stat.isDirectory()) throw new BadInput("This is a directory, not a page_owner dump.", { file: path });
+  const head = Buffer.alloc(headBytes);
+  let got = 0;
+  // Enough for magic bytes; a pipe may give little at a time.
+  while (got < 6) {
+    const n = readSome(fd, head.subarray(got), path);
+    if (n === 0) break;
+    got += n;
+  }
+  return { fd, size: stat.isFile() ? stat.size : 0, head: head.subarray(0, got) };
+}
+
+function unreadable(path: string, error: NodeJS.ErrnoException): BadInput {
+  const debugfs = path.startsWith("/sys/kernel/debug");
+  if (error.code === "EACCES" || error.code === "EPERM") {
+    return new BadInput(
+      "Permission denied.",
+      { file: path },
+      debugfs ? `debugfs is root's: sudo cat ${path} | skblab page-owner -` : "Read it as a user who may.",
+    );
+  }
+  if (error.code === "ENOENT" && debugfs) {
+    return new BadInput(
+      "There is no such file: page_owner is not enabled, or debugfs is not mounted.",
+      { file: path },
+      "Boot with page_owner=on (the kernel needs CONFIG_PAGE_OWNER), then: mount -t debugfs none /sys/kernel/debug",
+    );
+  }
+  return new BadInput(
+    error.code === "ENOENT" ? "There is no such file." : `It cannot be read (${error.code ?? error.message}).`,
+    { file: path },
+  );
+}
+
+function notADump(head: string, path: string): BadInput {
+  if (head.length === 0) {
+    return new BadInput(
+      "The dump is empty.",
+      { file: path },
+      path.startsWith("/sys/kernel/debug")
+        ? "page_owner is built in but not enabled: boot with page_owner=on."
+        : "An empty file has no owners.",
+    );
+  }
+  const binary = /[\0-\x08\x0e-\x1a]/.test(head.slice(0, 512));
+  const first = head.split("\n").find((l) => l.trim() !== "") ?? "";
+  return new BadInput(
+    binary
+      ? "This is a binary file, not a page_owner dump."
+      : `This is no page_owner dump; it begins "${first.slice(0, 80)}".`,
+    { file: path, line: 1 },
+    'A dump begins with "Page allocated via order …"; for a kernel log use skblab diagnose.',
+  );
+}
+
+function readSome(fd: number, into: Uint8Array, path: string): number {
+  for (;;) {
+    try {
+      return readSync(fd, into);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EOF") return 0;
+      if (code === "EAGAIN") {
+        // A terminal or pipe that is set not to wait: wait for it here.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+        continue;
+      }
+      throw unreadable(path, error as NodeJS.ErrnoException);
+    }
+  }
+}
+
+async function pour(
+  opened: Opened,
+  path: string,
+  take: (chunk: Uint8Array) => void,
+  io: Io,
+  scanner?: PageOwnerScanner,
+): Promise<void> {
+  const { fd, size, head } = opened;
+  const kind = compression(head);
+  let read = head.length;
+  const started = process.hrtime.bigint();
+  const progress = (): void => {
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    const rate = read / 1048576 / Math.max(seconds, 0.001);
+    const left =
+      size > 0 && read < size ? `, ${Math.ceil((size - read) / 1048576 / Math.max(rate, 0.001))} s left` : "";
+    io.progress(
+      path,
+      size > 0 ? Math.min(0.999, read / size) : undefined,
+      `${Math.round(read / 1048576)} MiB, ${Math.round(rate)} MiB/s${left}`,
+    );
+  };
+  if (kind !== "plain") {
+    await decompress(kind, opened, path, take, (n) => {
+      read += n;
+      progress();
+    });
+  } else {
+    take(head);
+    const buffer = scanner === undefined ? Buffer.allocUnsafe(1 << 19) : undefined;
+    for (;;) {
+      // Plain bytes go straight into the scanner's own memory.
+      const n = readSome(fd, buffer ?? scanner!.room(), path);
+      if (n === 0) break;
+      if (buffer === undefined) scanner!.push(n);
+      else take(buffer.subarray(0, n));
+      read += n;
+      progress();
+    }
+  }
+  io.progress(path, 1);
+}
+
+type Compression = "plain" | "gzip" | "xz" | "zstd";
+
+function compression(head: Uint8Array): Compression {
+  const starts = (...bytes: readonly number[]): boolean => bytes.every((b, i) => head[i] === b);
+  if (starts(0x1f, 0x8b)) return "gzip";
+  if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return "xz";
+  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
+  return "plain";
+}
+
+async function decompress(
+  kind: Exclude<Compression, "plain">,
+  opened: Opened,
+  path: string,
+  take: (chunk: Uint8Array) => void,
+  count: (bytes: number) => void,
+): Promise<void> {
+  const pipe = kind === "gzip" ? createGunzip() : spawnDecompressor(kind, path);
+  let failure: Error | undefined;
+  const drained = (async () => {
+    for await (const chunk of pipe) take(chunk as Uint8Array);
+  })().catch((error: Error) => {
+    failure = error;
+  });
+  const put = (chunk: Uint8Array): Promise<void> =>
+    new Promise((resolve) => {
+      if (failure !== undefined || pipe.write(chunk)) resolve();
+      else {
+        pipe.once("drain", resolve);
+        pipe.once("close", resolve);
+        pipe.once("error", () => resolve());
+      }
+    });
+  await put(opened.head);
+  const buffer = Buffer.allocUnsafe(1 << 18);
+  while (failure === undefined) {
+    const n = readSome(opened.fd, buffer, path);
+    if (n === 0) break;
+    count(n);
+    await put(Buffer.from(buffer.subarray(0, n)));
+  }
+  pipe.end();
+  await drained;
+  if (failure instanceof BadInput) throw failure;
+  if (failure !== undefined)
+    throw new BadInput(`The ${kind} data is damaged or cut (${failure.message}).`, { file: path });
+}
