@@ -1,11 +1,13 @@
 // The registry of replayers: transcripts of a real kernel replayed on the model. Adding a kind is one line here.
 // A replayer is chosen by the content of the first line, never by a file's name.
 import { BadInput } from "../base/bad_input.ts";
+import { buddyReplayer } from "./buddy.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 
 /** All replayers: one line each. */
 export const replayers: readonly Replayer[] = [
+  buddyReplayer, // the page allocator
   pagePoolReplayer, // page_pool
 ];
 

@@ -1,0 +1,181 @@
+// Per-CPU page lists: a zone's free pages that one CPU keeps for itself, by order and type, so that the common case takes no lock.
+// Follows mm/page_alloc.c of 6.1.192; before 5.13 only order 0 has lists, which `pcpMaxOrder: 0` says.
+//
+//   list index: 3 * order + type for the small orders, then huge-not-movable, huge-movable
+
+import { eventKind } from "../../kernel/events.ts";
+import type { Journal } from "../journal.ts";
+import type { Trouble } from "./bad_page.ts";
+import type { FreeArea } from "./free_area.ts";
+import type { Memory } from "./memory.ts";
+import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "./memory.ts";
+import type { Placement } from "./placement.ts";
+
+const NEXT = record.next;
+const PREV = record.prev;
+const WORD = record.word;
+const REFERENCES = record.references;
+const TYPE_SHIFT = word.typeShift;
+const PCP_STRIDE = pcpStride;
+const COUNT = pcpField.count;
+const HIGH = pcpField.high;
+const BATCH = pcpField.batch;
+const FREE_FACTOR = pcpField.freeFactor;
+const ZONE_STRIDE = zoneStride;
+const FLAGS = zoneField.flags;
+const ISOLATED_BLOCKS = zoneField.isolatedBlocks;
+const RECLAIM_ACTIVE = 2;
+
+export interface PcpRules {
+  /** PCP_BATCH_SCALE_MAX: how often the batch may double while pages are only freed; -1 before 5.14, when it never does. */
+  readonly scaleMax: number;
+  /** MIGRATE_MOVABLE, which has the second huge list. */
+  readonly movable: number;
+  readonly cma: number;
+}
+
+export type PcpLists = ReturnType<typeof createPcp>;
+
+export function createPcp(
+  memory: Memory,
+  area: FreeArea,
+  placement: Placement,
+  journal: Journal,
+  trouble: Trouble,
+  rules: PcpRules,
+) {
+  const { page, pcp, zone, pcpListBase, pcpLists } = memory;
+  const { cpus, pcpMaxOrder, pcpHugeOrder } = memory.spec;
+  const { scaleMax, movable, cma } = rules;
+  const { rmqueue } = placement;
+  const { freeOnePage, insertAfter, unlink, modFree, modFreeState, blockTypeOf } = area;
+  const lowLists = 3 * (pcpMaxOrder + 1);
+  const lastList = pcpLists - 1;
+  const orderOfList = Uint8Array.from({ length: pcpLists }, (_, i) =>
+    i < lowLists ? Math.floor(i / 3) : pcpHugeOrder,
+  );
+  const drainEvent = eventKind.mm_page_pcpu_drain;
+
+  const indexOf = (type: number, order: number): number =>
+    order <= pcpMaxOrder ? 3 * order + type : lowLists + (type === movable ? 1 : 0);
+
+  /** rmqueue_bulk(): up to `count` blocks from the free lists to the tail of a ring; one counter update for all. */
+  const refill = (z: number, order: number, count: number, list: number, type: number, allocFlags: number): number => {
+    let got = 0;
+    let i = 0;
+    for (; i < count; i++) {
+      const pfn = rmqueue(z, order, type, allocFlags);
+      if (pfn < 0) break;
+      if (page[pfn * 4 + REFERENCES] !== 0) {
+        trouble.badPage(pfn, "nonzero _refcount");
+        continue;
+      }
+      insertAfter(page[list * 4 + PREV]!, pfn);
+      got++;
+      if (cma >= 0 && ((page[pfn * 4 + WORD]! >> TYPE_SHIFT) & 7) === cma) {
+        // The refill's one update below covers NR_FREE_PAGES; the CMA counter is kept block by block.
+        modFreeState(z, -(1 << order), cma);
+        modFree(z, 1 << order);
+      }
+    }
+    modFree(z, -(i << order));
+    return got;
+  };
+
+  /** __rmqueue_pcplist(): the head of this CPU's list, refilled by a batch when it is empty; -1 when the zone has nothing. */
+  const takeFrom = (z: number, order: number, type: number, allocFlags: number): number => {
+    const row = (z * cpus + journal.cpu) * PCP_STRIDE;
+    const list = pcpListBase + (z * cpus + journal.cpu) * pcpLists + indexOf(type, order);
+    let pfn = page[list * 4 + NEXT]!;
+    if (pfn === list) {
+      const batch = pcp[row + BATCH]!;
+      const blocks = batch > 1 ? Math.max(batch >> order, 2) : batch;
+      pcp[row + COUNT] = pcp[row + COUNT]! + (refill(z, order, blocks, list, type, allocFlags) << order);
+      pfn = page[list * 4 + NEXT]!;
+      if (pfn === list) return -1;
+    }
+    unlink(pfn);
+    pcp[row + COUNT] = pcp[row + COUNT]! - (1 << order);
+    return pfn;
+  };
+
+  /** rmqueue_pcplist(). Every attempt halves the factor that frees have built up. */
+  const rmqueuePcp = (z: number, order: number, type: number, allocFlags: number): number => {
+    const row = (z * cpus + journal.cpu) * PCP_STRIDE;
+    pcp[row + FREE_FACTOR] = pcp[row + FREE_FACTOR]! >> 1;
+    return takeFrom(z, order, type, allocFlags);
+  };
+
+  /** free_pcppages_bulk(): gives `wanted` pages back to the free lists, list after list starting with `first`, each emptied from its tail. */
+  const drainSome = (z: number, cpu: number, wanted: number, first: number): void => {
+    const row = (z * cpus + cpu) * PCP_STRIDE;
+    const base = pcpListBase + (z * cpus + cpu) * pcpLists;
+    const isolating = zone[z * ZONE_STRIDE + ISOLATED_BLOCKS]! > 0;
+    let count = Math.min(pcp[row + COUNT]!, wanted);
+    let low = 0;
+    let high = lastList;
+    let index = first - 1;
+    while (count > 0) {
+      let list = 0;
+      for (;;) {
+        if (++index > high) index = low;
+        list = base + index;
+        if (page[list * 4 + NEXT] !== list) break;
+        if (index === high) high--;
+        if (index === low) low++;
+      }
+      const order = orderOfList[index]!;
+      let pfn = page[list * 4 + PREV]!;
+      do {
+        unlink(pfn);
+        count -= 1 << order;
+        pcp[row + COUNT] = pcp[row + COUNT]! - (1 << order);
+        if (page[pfn * 4 + REFERENCES] !== 0) trouble.badPage(pfn, "nonzero _refcount");
+        else {
+          const type = isolating ? blockTypeOf(pfn) : (page[pfn * 4 + WORD]! >> TYPE_SHIFT) & 7;
+          freeOnePage(pfn, z, order, type, false);
+          if (journal.heard) journal.emit(drainEvent, pfn, order, type);
+        }
+        pfn = page[list * 4 + PREV]!;
+      } while (count > 0 && pfn !== list);
+    }
+  };
+
+  /** nr_pcp_free(): how many pages go back once the list is full. */
+  const toFree = (row: number, high: number, freeAll: boolean): number => {
+    if (freeAll) return pcp[row + COUNT]!;
+    const batch = pcp[row + BATCH]!;
+    if (scaleMax < 0) return batch;
+    if (high < batch) return 1;
+    const most = high - batch;
+    const factor = pcp[row + FREE_FACTOR]!;
+    const scaled = batch << factor;
+    if (scaled < most && factor < scaleMax) pcp[row + FREE_FACTOR] = factor + 1;
+    // Where the bounds cross (high < 2 batches), the kernel's clamp() answers the upper one.
+    return Math.min(Math.max(scaled, batch), most);
+  };
+
+  /** free_unref_page_commit(): to the head of this CPU's list; a full list, or high orders freed in a row, go back in bulk. */
+  const freePcp = (pfn: number, z: number, order: number, type: number): void => {
+    const cpu = journal.cpu;
+    const row = (z * cpus + cpu) * PCP_STRIDE;
+    const index = indexOf(type, order);
+    insertAfter(pcpListBase + (z * cpus + cpu) * pcpLists + index, pfn);
+    const count = pcp[row + COUNT]! + (1 << order);
+    pcp[row + COUNT] = count;
+    const freeAll = order > 0 && order <= pcpMaxOrder && pcp[row + FREE_FACTOR]! > 0;
+    let high = pcp[row + HIGH]!;
+    if (freeAll) high = 0;
+    else if ((zone[z * ZONE_STRIDE + FLAGS]! & RECLAIM_ACTIVE) !== 0) high = Math.min(pcp[row + BATCH]! << 2, high);
+    if (count >= high) drainSome(z, cpu, toFree(row, high, freeAll), index);
+  };
+
+  /** drain_pages_zone(): everything one CPU keeps of a zone. */
+  const drainZone = (z: number, cpu: number): void => {
+    const row = (z * cpus + cpu) * PCP_STRIDE;
+    for (let count = pcp[row + COUNT]!; count > 0; count = pcp[row + COUNT]!)
+      drainSome(z, cpu, Math.min(count, pcp[row + BATCH]! << Math.max(scaleMax, 0)), 0);
+  };
+
+  return { indexOf, takeFrom, rmqueuePcp, freePcp, drainSome, drainZone, orderOfList };
+}

@@ -1,0 +1,224 @@
+// The slow path: nobody is above the low watermark. kswapd is woken, the request's own rights are tried at the min watermark, and whoever may
+// sleep reclaims and compacts before giving up. Follows __alloc_pages_slowpath(), mm/page_alloc.c, 6.1.192.
+
+import { eventKind } from "../../kernel/events.ts";
+import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
+import type { Journal } from "../journal.ts";
+import { allocFlag } from "./alloc_flags.ts";
+import type { PageAlloc, Request, SlowPath } from "./page_alloc.ts";
+import type { WatermarkGeneration } from "./watermark_test.ts";
+
+/** Who asks: what of the current task the allocator looks at. */
+export interface TaskContext {
+  /** PF_MEMALLOC: the task itself frees memory. */
+  memalloc: boolean;
+  realtime: boolean;
+  inInterrupt: boolean;
+  /** Chosen by the OOM killer. */
+  oomVictim: boolean;
+}
+
+export const plainTask = (): TaskContext => ({
+  memalloc: false,
+  realtime: false,
+  inInterrupt: false,
+  oomVictim: false,
+});
+
+export type CompactResult =
+  | "skipped"
+  | "deferred"
+  | "no_suitable_page"
+  | "continue"
+  | "complete"
+  | "success"
+  | "contended";
+
+/** Reclaim and compaction as the slow path uses them; reclaim.ts and compaction.ts. */
+export interface Rescue {
+  /** try_to_free_pages(): pages reclaimed from the request's zones. */
+  directReclaim(request: Request): number;
+  /** try_to_compact_pages(); priority 2 async, 1 sync light, 0 sync full. */
+  directCompact(request: Request, allocFlags: number, priority: number): CompactResult;
+  /** should_reclaim_retry(): whether reclaiming everything reclaimable would let the request through. */
+  reclaimWouldHelp(request: Request, allocFlags: number): boolean;
+  /** compaction_zonelist_suitable(). */
+  compactionSuitable(request: Request, allocFlags: number): boolean;
+  /** drain_all_pages(). */
+  drainAll(): void;
+  unreserveHighatomic(request: Request, force: boolean): boolean;
+  /** out_of_memory(): true when something was killed. */
+  outOfMemory(request: Request): boolean;
+}
+
+const costlyOrder = 3;
+const maxReclaimRetries = 16;
+const maxCompactRetries = 16;
+
+export function createSlowPath(
+  alloc: PageAlloc,
+  journal: Journal,
+  bits: AllocatorGfp,
+  types: MigrateTypes,
+  generation: WatermarkGeneration,
+  task: TaskContext,
+  rescue: Rescue | undefined,
+): SlowPath {
+  /** gfp_to_alloc_flags(): a request's rights at the min watermark. */
+  const rightsOf = (gfp: number, order: number, migratetype: number): number => {
+    let flags = allocFlag.wmarkMin | allocFlag.cpuset;
+    const high = (gfp & bits.high) !== 0;
+    const canWait = (gfp & bits.directReclaim) !== 0;
+    const mayReserve = (gfp & bits.nomemalloc) === 0;
+    if (high) flags |= allocFlag.minReserve;
+    if (bits.kswapdReclaim === 0 || (gfp & bits.kswapdReclaim) !== 0) flags |= allocFlag.kswapd;
+    const hurried = generation === 3 || bits.atomic === 0 ? !canWait : (gfp & bits.atomic) !== 0;
+    if (hurried) {
+      if (mayReserve) {
+        flags |= allocFlag.nonBlock;
+        if (order > 0 && (generation === 2 || high)) flags |= allocFlag.highatomic;
+      }
+      if (generation !== 3 || high) flags &= ~allocFlag.cpuset;
+    } else if (task.realtime && !task.inInterrupt)
+      flags |= generation === 3 ? allocFlag.minReserve : allocFlag.nonBlock;
+    if (types.cma >= 0 && migratetype === types.movable) flags |= allocFlag.cma;
+    return flags;
+  };
+
+  /** __gfp_pfmemalloc_flags(): who may ignore watermarks. */
+  const reserveFlags = (gfp: number): number => {
+    if ((gfp & bits.nomemalloc) !== 0) return 0;
+    if ((gfp & bits.memalloc) !== 0) return allocFlag.noWatermarks;
+    if (task.inInterrupt) return 0;
+    if (task.memalloc) return allocFlag.noWatermarks;
+    return task.oomVictim ? allocFlag.oom : 0;
+  };
+
+  const attempt = (request: Request, allocFlags: number): number =>
+    alloc.getPageFromFreelist(
+      request.gfp,
+      request.order,
+      allocFlags,
+      request.highest,
+      request.migratetype,
+      request.zonelist,
+    );
+
+  const fail = (request: Request): number => {
+    if (journal.heard && (request.gfp & bits.nowarn) === 0)
+      journal.emit(eventKind.page_allocation_failure, request.order, request.gfp, request.highest);
+    return -1;
+  };
+
+  /** __alloc_pages_direct_compact(). */
+  const compact = (request: Request, allocFlags: number, priority: number): { pfn: number; result: CompactResult } => {
+    if (rescue === undefined || request.order === 0) return { pfn: -1, result: "skipped" };
+    const result = rescue.directCompact(request, allocFlags, priority);
+    return { pfn: result === "skipped" ? -1 : attempt(request, allocFlags), result };
+  };
+
+  /** __alloc_pages_direct_reclaim(): after progress, one try, then per-CPU lists and the atomic reserve are emptied for another. */
+  const reclaim = (request: Request, allocFlags: number): { pfn: number; progress: number } => {
+    const progress = rescue === undefined ? 0 : rescue.directReclaim(request);
+    if (rescue === undefined || progress === 0) return { pfn: -1, progress };
+    const pfn = attempt(request, allocFlags);
+    if (pfn >= 0) return { pfn, progress };
+    rescue.unreserveHighatomic(request, false);
+    rescue.drainAll();
+    return { pfn: attempt(request, allocFlags), progress };
+  };
+
+  /** The part for those who may sleep. */
+  const rescueLoop = (request: Request, rights: number, firstPriority: number): number => {
+    const { gfp, order } = request;
+    const costly = order > costlyOrder;
+    const canCompact = order > 0 && (gfp & bits.io) !== 0;
+    let priority = firstPriority;
+    let compactions = 0;
+    let noProgress = 0;
+    for (let first = true; ; first = false) {
+      let allocFlags = rights;
+      const reserve = reserveFlags(gfp);
+      if (reserve !== 0) allocFlags = reserve | (rights & (allocFlag.kswapd | allocFlag.cma));
+      let pfn = attempt(request, allocFlags);
+      if (pfn >= 0) return pfn;
+      if (task.memalloc || rescue === undefined) return -1;
+      const reclaimed = reclaim(request, allocFlags);
+      if (reclaimed.pfn >= 0) return reclaimed.pfn;
+      const compacted = compact(request, allocFlags, priority);
+      if (compacted.pfn >= 0) return compacted.pfn;
+      if ((gfp & bits.noretry) !== 0) return -1;
+      if (costly && (!canCompact || (gfp & bits.retryMayfail) === 0)) return -1;
+      noProgress = reclaimed.progress > 0 && !costly ? 0 : noProgress + 1;
+      if (noProgress <= maxReclaimRetries && rescue.reclaimWouldHelp(request, allocFlags)) continue;
+      if (rescue.unreserveHighatomic(request, true)) continue;
+      if (reclaimed.progress > 0 && canCompact) {
+        const verdict = compactAgain(request, allocFlags, compacted.result, priority, compactions);
+        priority = verdict.priority;
+        compactions = verdict.compactions;
+        if (verdict.again) continue;
+      }
+      pfn = attempt(request, allocFlag.wmarkHigh | allocFlag.cpuset);
+      if (pfn >= 0) return pfn;
+      if (costly || (gfp & bits.retryMayfail) !== 0 || !first || !rescue.outOfMemory(request)) return -1;
+      noProgress = 0;
+    }
+  };
+
+  /** should_compact_retry(). */
+  const compactAgain = (
+    request: Request,
+    allocFlags: number,
+    result: CompactResult,
+    priority: number,
+    compactions: number,
+  ): { again: boolean; priority: number; compactions: number } => {
+    const costly = request.order > costlyOrder;
+    const tries = result === "success" ? compactions + 1 : compactions;
+    const raise = (): { again: boolean; priority: number; compactions: number } =>
+      priority > (costly ? 1 : 0)
+        ? { again: true, priority: priority - 1, compactions: 0 }
+        : { again: false, priority, compactions: tries };
+    if (result === "complete") return raise();
+    if (result === "skipped")
+      return { again: rescue?.compactionSuitable(request, allocFlags) ?? false, priority, compactions: tries };
+    if (result === "deferred" || result === "contended") return raise();
+    if (tries <= (costly ? maxCompactRetries / 4 : maxCompactRetries))
+      return { again: true, priority, compactions: tries };
+    return raise();
+  };
+
+  return (request) => {
+    const { gfp, order } = request;
+    const rights = rightsOf(gfp, order, request.migratetype);
+    const canWait = (gfp & bits.directReclaim) !== 0;
+    if ((rights & allocFlag.kswapd) !== 0) alloc.wakeKswapd(request.zonelist, order);
+    let pfn = attempt(request, rights);
+    if (pfn >= 0) return pfn;
+    if (!canWait) {
+      const reserve = reserveFlags(gfp);
+      const kept = rights & (allocFlag.kswapd | allocFlag.cma);
+      pfn = attempt(request, reserve !== 0 ? reserve | kept : rights);
+      return pfn >= 0 ? pfn : fail(request);
+    }
+    let priority = 1;
+    const costly = order > costlyOrder;
+    if (
+      order > 0 &&
+      (gfp & bits.io) !== 0 &&
+      (costly || request.migratetype !== types.movable) &&
+      reserveFlags(gfp) === 0
+    ) {
+      const first = compact(request, rights, 2);
+      if (first.pfn >= 0) return first.pfn;
+      if (costly && (gfp & bits.noretry) !== 0) {
+        if (first.result === "skipped" || first.result === "deferred" || (gfp & bits.thisnode) !== 0)
+          return fail(request);
+        priority = 2;
+      }
+    }
+    pfn = rescueLoop(request, rights, priority);
+    if (pfn < 0 && (gfp & bits.nofail) !== 0) pfn = attempt(request, allocFlag.minReserve);
+    return pfn >= 0 ? pfn : fail(request);
+  };
+}
