@@ -4,11 +4,15 @@ import { BadInput } from "../base/bad_input.ts";
 import { buddyReplayer } from "./buddy.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+import { skbFuzzReplayer } from "./skb_fuzz.ts";
+import { skbTablesReplayer } from "./skb_tables.ts";
 
 /** All replayers: one line each. */
 export const replayers: readonly Replayer[] = [
   buddyReplayer, // the page allocator
   pagePoolReplayer, // page_pool
+  skbFuzzReplayer, // sk_buff operations
+  skbTablesReplayer, // sk_buff sizes
 ];
 
 /** The replayer for a file that begins with `firstLine`, or undefined. */

@@ -1,0 +1,51 @@
+// Where receive heads are cut from: the per-CPU caches of net/core/skbuff.c (6.1.192): page fragments, 1 KiB slices, spare sk_buffs.
+//
+//   order-3 page     |.............<--- 1472 ---><-- 896 -->|   cut downwards from the end; every piece holds one page reference
+//   order-0 page     |   0   |  1024 |  2048 |  3072  |         slices from the top; the page starts with four references
+import type { PageAllocator } from "../mm/pages.ts";
+
+/** One page_frag_cache: a big page that is handed out in pieces. */
+export interface FragCache {
+  /** page_frag_alloc_align(): address of `bytes` bytes aligned by `alignMask` (~0 for none), or -1. The piece owns one page reference. */
+  alloc(bytes: number, gfp: number, alignMask: number): number;
+  /** The page in use came out of the emergency reserve. */
+  pfmemalloc(): boolean;
+}
+
+/** The 1 KiB slices of an order-0 page (page_frag_alloc_1k). */
+export interface SliceCache {
+  alloc(gfp: number): number;
+  pfmemalloc(): boolean;
+}
+
+/** What one CPU keeps for receiving. */
+export interface ReceiveCaches {
+  /** napi_alloc_cache.page */
+  readonly frags: FragCache;
+  /** napi_alloc_cache.page_small */
+  readonly slices: SliceCache;
+}
+
+const sliceBytes = 1024;
+
+/** page_frag_alloc_1k(): one reference to the page for each slice, taken when the page is. */
+export function createSliceCache(pages: PageAllocator, pageSize: number): SliceCache {
+  let pfn = -1;
+  let offset = 0;
+  let pfmemalloc = false;
+  return {
+    alloc(gfp) {
+      if (offset < sliceBytes) {
+        const fresh = pages.allocPages(gfp, 0);
+        if (fresh < 0) return -1;
+        pfn = fresh;
+        pfmemalloc = pages.isPfmemalloc(pfn);
+        offset = pageSize;
+        pages.addPageRefs(pfn, pageSize / sliceBytes - 1);
+      }
+      offset -= sliceBytes;
+      return pfn * pageSize + offset;
+    },
+    pfmemalloc: () => pfmemalloc,
+  };
+}

@@ -1,0 +1,16 @@
+// All operations on sk_buffs in one value: what drivers, protocols and replayers take. See skbuff.ts for what an skb is.
+import type { SkbPaged } from "./skb_paged.ts";
+import { createSkbPaged } from "./skb_paged.ts";
+import type { SkbPrivate } from "./skb_private.ts";
+import { createSkbPrivate } from "./skb_private.ts";
+import type { SkbOptions, Skbuff } from "./skbuff.ts";
+import { createSkbuff } from "./skbuff.ts";
+
+export type Skbs = Skbuff & SkbPrivate & SkbPaged;
+
+/** The sk_buffs of one machine. One instance a process runs fastest: the optimizer specializes the code to its columns. */
+export function createSkbs(options: SkbOptions): Skbs {
+  const core = createSkbuff(options);
+  const own = createSkbPrivate(core);
+  return { ...core, ...own, ...createSkbPaged(core, own) };
+}

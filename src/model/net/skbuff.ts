@@ -1,0 +1,744 @@
+// sk_buff: allocation, sharing and release (net/core/skbuff.c and include/linux/skbuff.h, 6.1.192), on columns.
+//
+//      head      data            tail                 end
+//       v         v               v                    v
+//       |headroom |  linear data  |      tailroom      | skb_shared_info: dataref, frags[], frag_list |
+//
+// Ownership: alloc and clone give the caller one user; kfreeSkb and consumeSkb take it back. The last user lets go of the head; the
+// last sk_buff on a head (dataref) lets go of fragments, frag_list and the head's memory.
+// Not here: private heads and copies (skb_private.ts), fragments (skb_paged.ts), GSO (skb_segment.ts), who may do what (ownership.ts).
+import { eventKind } from "../../kernel/events.ts";
+import type { Journal } from "../journal.ts";
+import type { PageAllocator } from "../mm/pages.ts";
+import type { Heap } from "../slab/heap.ts";
+import type { FragDestructors } from "./frag_destructors.ts";
+import { createFragDestructors } from "./frag_destructors.ts";
+import type { ReceiveCaches } from "./napi_alloc_cache.ts";
+import type { SkbColumns } from "./skb_columns.ts";
+import { createSkbColumns, headField, sharedFlag, skbBit, skbField, skbInts } from "./skb_columns.ts";
+import type { SkbConfig } from "./skb_config.ts";
+import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "./skb_config.ts";
+import type { Memory } from "./skb_memory.ts";
+import type { Socks } from "./sock.ts";
+import { createSocks } from "./sock.ts";
+import type { Ubufs } from "./ubuf_info.ts";
+import { createUbufs } from "./ubuf_info.ts";
+
+// Local copies: the optimizer folds constants of its own module, not those behind an import.
+const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, MAC_LEN, NEXT, PREV } =
+  skbField;
+const { SK, DESTRUCTOR, DEV, PARTNER, FCLONE_REF, STATE, PROTOCOL, QUEUE, CSUM_START, CB0, CB1, CB2, CB3, CB4 } =
+  skbField;
+const { MARK, HASH } = skbField;
+const { DATAREF, NR_FRAGS, FLAGS, TX_FLAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE, FRAG_LIST, UARG, PFN, BYTES, TENANT } =
+  headField;
+const HEAD_STATE = headField.STATE;
+const AUX = headField.AUX;
+const { cloned: CLONED, nohdr: NOHDR, headFrag: HEAD_FRAG, ppRecycle: PP_RECYCLE, pfmemalloc: PFMEMALLOC } = skbBit;
+const { fcloneShift: FCLONE_SHIFT, fcloneMask: FCLONE_MASK } = skbBit;
+const { zerocopyEnable: ZEROCOPY_ENABLE, managedFragRefs: MANAGED, allZerocopy: ALL_ZEROCOPY } = sharedFlag;
+const PAYLOAD_ONLY = (1 << 16) + 1;
+
+/** Why a packet was dropped; the numbers are the model's own, the names the kernel's. */
+export const dropReason = { notSpecified: 2, noSocket: 3, pktTooSmall: 4, socketRcvbuff: 6, nomem: 8 } as const;
+
+/** skb->destructor: the built-in ones; registerDestructor() adds more. */
+export const skbDestructor = { none: 0, sockWfree: 1, sockRfree: 2 } as const;
+
+export interface SkbOptions {
+  readonly pages: PageAllocator;
+  readonly heap: Heap;
+  /** One entry a CPU; without them receive heads come from kmalloc. */
+  readonly receive?: readonly ReceiveCaches[];
+  readonly journal?: Journal;
+  readonly memory?: Memory;
+  readonly config?: SkbConfig;
+  readonly socks?: Socks;
+  /** sk_buffs that may be alive at once; default 65536. */
+  readonly skbsMax?: number;
+  /** sk_memalloc_socks(): some socket serves swap over the network. */
+  readonly memallocSocks?: boolean;
+  /** A BUG() in the skb code: it is announced as an `oops` event too. The operation has not happened. */
+  readonly onBug?: (what: string, skb: number) => void;
+}
+
+/** What alloc wants beside the size. */
+export interface AllocFlags {
+  readonly fclone?: boolean;
+  /** SKB_ALLOC_RX */
+  readonly rx?: boolean;
+  /** SKB_ALLOC_NAPI: the sk_buff comes from the NAPI cache. */
+  readonly napi?: boolean;
+}
+
+export type Skbuff = ReturnType<typeof createSkbuff>;
+
+/** The sk_buffs of one machine. Handles are numbers, 0 is NULL; functions that allocate return 0 when there is no memory. */
+export function createSkbuff(options: SkbOptions) {
+  const config = options.config ?? skbConfig61;
+  const { pages, heap, journal } = options;
+  const memory: Memory | undefined = options.memory;
+  const columns: SkbColumns = createSkbColumns(options.skbsMax ?? 65536, config.fragsMax);
+  const { S, H, F, skbAddress, headAddress, takeSkb, giveSkb, takeHead, giveHead, fragBase } = columns;
+  const fragDestructors: FragDestructors = createFragDestructors();
+  const ubufs: Ubufs = createUbufs();
+  const socks: Socks = options.socks ?? createSocks(64);
+  const infoRoom = sharedInfoRoom(config);
+  const wholeObject = config.headRule === "whole-object";
+  const { gfp, pageSize, netSkbPad, netIpAlign } = config;
+  const skbCache = heap.cacheCreate("skbuff_head_cache", config.skBuffBytes, config.cacheLineBytes);
+  const fcloneCache = heap.cacheCreate("skbuff_fclone_cache", config.fclonesBytes, config.cacheLineBytes);
+  const quietGfp = gfp.nomemalloc | gfp.nowarn;
+  const destructors: (((skb: number) => void) | undefined)[] = [undefined, sockWfree, sockRfree];
+  const fitsSlice = 1024 - infoRoom;
+  const fitsPage = pageSize - infoRoom;
+  const kindConsume = eventKind.consume_skb;
+  const kindKfree = eventKind.kfree_skb;
+  let poolReturn: ((pfn: number) => boolean) | undefined;
+  let outPfmemalloc = false;
+  let outBytes = 0;
+
+  // napi_alloc_cache.skb_cache: spare sk_buff objects of each CPU.
+  const spareMax = 64;
+  const spareBulk = 16;
+  const spare: { count: number; readonly at: Float64Array }[] = [];
+  const spareOf = (cpu: number): { count: number; readonly at: Float64Array } =>
+    (spare[cpu] ??= { count: 0, at: new Float64Array(spareMax) });
+  const cpuNow = (): number => journal?.cpu ?? 0;
+
+  function bug(what: string, skb: number, n: number): void {
+    if (journal?.heard) journal.emit(eventKind.oops, journal.textId(what), skb, n);
+    options.onBug?.(what, skb);
+  }
+
+  function warn(what: string, a: number, b: number): void {
+    if (journal?.heard) journal.emit(eventKind.warning, journal.textId(what), a, b);
+  }
+
+  // --- destructors and socket accounting -------------------------------------------------------------------------------------
+
+  function sockWfree(skb: number): void {
+    const sk = S[skb + SK]!;
+    socks.wmemAlloc[sk]! -= S[skb + TRUESIZE]!;
+    socks.writeSpace(sk);
+  }
+
+  function sockRfree(skb: number): void {
+    socks.rmemAlloc[S[skb + SK]!]! -= S[skb + TRUESIZE]!;
+  }
+
+  /** A destructor of another layer (tcp_wfree, …): give the id to S[skb + DESTRUCTOR]. */
+  function registerDestructor(run: (skb: number) => void): number {
+    return destructors.push(run) - 1;
+  }
+
+  /** skb_orphan(): runs the destructor now and leaves the socket. */
+  function skbOrphan(skb: number): void {
+    const d = S[skb + DESTRUCTOR]!;
+    if (d !== 0) destructors[d]?.(skb);
+    S[skb + DESTRUCTOR] = 0;
+    S[skb + SK] = 0;
+  }
+
+  /** skb_set_owner_w(): charges the skb to the socket's send memory. */
+  function skbSetOwnerW(skb: number, sk: number): void {
+    skbOrphan(skb);
+    S[skb + SK] = sk;
+    S[skb + DESTRUCTOR] = skbDestructor.sockWfree;
+    socks.wmemAlloc[sk]! += S[skb + TRUESIZE]!;
+  }
+
+  /** skb_set_owner_r(): charges the skb to the socket's receive memory. */
+  function skbSetOwnerR(skb: number, sk: number): void {
+    skbOrphan(skb);
+    S[skb + SK] = sk;
+    S[skb + DESTRUCTOR] = skbDestructor.sockRfree;
+    socks.rmemAlloc[sk]! += S[skb + TRUESIZE]!;
+  }
+
+  // --- allocation ------------------------------------------------------------------------------------------------------------
+
+  function clearSkb(skb: number): void {
+    S[skb + LEN] = 0;
+    S[skb + DATA_LEN] = 0;
+    S[skb + BITS] = 0;
+    S[skb + HDR_LEN] = 0;
+    S[skb + NET] = 0;
+    S[skb + MAC_LEN] = 0;
+    S[skb + NEXT] = 0;
+    S[skb + PREV] = 0;
+    S[skb + SK] = 0;
+    S[skb + DESTRUCTOR] = 0;
+    S[skb + DEV] = 0;
+    S[skb + PARTNER] = 0;
+    S[skb + PROTOCOL] = 0;
+    S[skb + QUEUE] = 0;
+    S[skb + CSUM_START] = 0;
+    S[skb + CB0] = 0;
+    S[skb + CB1] = 0;
+    S[skb + CB2] = 0;
+    S[skb + CB3] = 0;
+    S[skb + CB4] = 0;
+    S[skb + MARK] = 0;
+    S[skb + HASH] = 0;
+  }
+
+  function newHead(address: number, bytes: number): number {
+    const head = takeHead();
+    headAddress[head >> 4] = address;
+    H[head + DATAREF] = 1;
+    H[head + NR_FRAGS] = 0;
+    H[head + FLAGS] = 0;
+    H[head + TX_FLAGS] = 0;
+    H[head + GSO_SIZE] = 0;
+    H[head + GSO_SEGS] = 0;
+    H[head + GSO_TYPE] = 0;
+    H[head + FRAG_LIST] = 0;
+    H[head + UARG] = 0;
+    H[head + PFN] = Math.floor(address / pageSize);
+    H[head + BYTES] = bytes;
+    H[head + HEAD_STATE] = 1;
+    H[head + TENANT]!++;
+    H[head + AUX] = 0;
+    return head;
+  }
+
+  /** __build_skb_around(): `bytes` is the whole object, shared info included. */
+  function buildAround(skb: number, address: number, bytes: number): void {
+    const end = bytes - infoRoom;
+    clearSkb(skb);
+    S[skb + HEAD] = newHead(address, bytes);
+    S[skb + DATA] = 0;
+    S[skb + TAIL] = 0;
+    S[skb + END] = end;
+    S[skb + TRUESIZE] = truesizeOf(config, end);
+    S[skb + USERS] = 1;
+    S[skb + MAC] = 0xffff;
+    S[skb + TRANS] = 0xffff;
+    S[skb + STATE]! |= 1;
+  }
+
+  /** kmalloc_reserve(): address or -1; `outBytes` is what the object really has, `outPfmemalloc` whether the reserves were needed. */
+  function kmallocReserve(size: number, mask: number): number {
+    const want = dataAlign(config, size) + infoRoom;
+    const bytes = wholeObject ? heap.kmallocSizeRoundup(want) : want;
+    outBytes = bytes;
+    outPfmemalloc = false;
+    const quiet = heap.kmalloc(bytes, mask | quietGfp);
+    if (quiet >= 0 || (mask & gfp.memalloc) === 0 || (mask & gfp.nomemalloc) !== 0) return quiet;
+    outPfmemalloc = true;
+    return heap.kmalloc(bytes, mask);
+  }
+
+  /** napi_skb_cache_get(): an sk_buff object of this CPU's spares, or -1. */
+  function spareGet(): number {
+    const cache = spareOf(cpuNow());
+    if (cache.count === 0) {
+      for (; cache.count < spareBulk; cache.count++) {
+        const address = heap.cacheAlloc(skbCache, gfp.atomic);
+        if (address < 0) break;
+        cache.at[cache.count] = address;
+      }
+      if (cache.count === 0) return -1;
+    }
+    return cache.at[--cache.count]!;
+  }
+
+  /** napi_skb_cache_put() */
+  function sparePut(address: number): void {
+    const cache = spareOf(cpuNow());
+    cache.at[cache.count++] = address;
+    if (cache.count < spareMax) return;
+    for (; cache.count > spareMax / 2; cache.count--) heap.cacheFree(skbCache, cache.at[cache.count - 1]!);
+  }
+
+  /** __alloc_skb(): an empty skb with room for at least `size` bytes, no headroom, one user; 0 when memory is short. */
+  function allocSkb(size: number, mask: number, flags: AllocFlags = {}): number {
+    const { fclone = false } = flags;
+    const gfpMask = options.memallocSocks === true && flags.rx === true ? mask | gfp.memalloc : mask;
+    const object =
+      flags.napi === true && !fclone
+        ? spareGet()
+        : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & ~gfp.dma);
+    if (object < 0) return 0;
+    const data = kmallocReserve(size, gfpMask);
+    if (data < 0) {
+      heap.cacheFree(fclone ? fcloneCache : skbCache, object);
+      return 0;
+    }
+    const skb = takeSkb();
+    skbAddress[skb >> 5] = object;
+    buildAround(skb, data, outBytes);
+    if (outPfmemalloc) S[skb + BITS]! |= PFMEMALLOC;
+    if (fclone) pairUp(skb, object);
+    return skb;
+  }
+
+  /** The second half of a fast-clone object waits as a reserved row. */
+  function pairUp(skb: number, object: number): void {
+    const twin = takeSkb();
+    skbAddress[twin >> 5] = object + config.skBuffBytes;
+    S[twin + STATE]! |= 2;
+    S[twin + PARTNER] = skb;
+    S[skb + PARTNER] = twin;
+    S[skb + FCLONE_REF] = 1;
+    S[skb + BITS]! |= 1 << FCLONE_SHIFT;
+  }
+
+  /**
+   * build_skb(): an sk_buff around memory that the caller owns. `fragBytes` 0: the whole kmalloc object at `address`; else that many bytes
+   * of a page fragment. The skb owns the memory afterwards; on failure (0) the caller still does.
+   */
+  function buildSkb(address: number, fragBytes: number, napi = false): number {
+    const object = napi ? spareGet() : heap.cacheAlloc(skbCache, gfp.atomic);
+    if (object < 0) return 0;
+    const skb = takeSkb();
+    skbAddress[skb >> 5] = object;
+    buildAround(skb, address, fragBytes === 0 ? heap.ksize(address) : fragBytes);
+    if (fragBytes !== 0) {
+      S[skb + BITS]! |= HEAD_FRAG;
+      if (pages.isPfmemalloc(H[S[skb + HEAD]! + PFN]!)) S[skb + BITS]! |= PFMEMALLOC;
+    }
+    return skb;
+  }
+
+  /** skb_free_frag() */
+  const freeFrag = (address: number): void => pages.putPage(Math.floor(address / pageSize));
+
+  /** __netdev_alloc_skb(): for a received packet of up to `length` bytes, with NET_SKB_PAD of headroom. */
+  function netdevAllocSkb(length: number, mask: number): number {
+    const room = length + netSkbPad;
+    const frags = options.receive?.[cpuNow()]?.frags;
+    if (
+      frags === undefined ||
+      config.receiveHeads === "kmalloc" ||
+      room <= fitsSlice ||
+      room > fitsPage ||
+      (mask & (gfp.directReclaim | gfp.dma)) !== 0
+    )
+      return padded(allocSkb(room, mask, { rx: true }), netSkbPad);
+    const bytes = dataAlign(config, room) + infoRoom;
+    const gfpMask = options.memallocSocks === true ? mask | gfp.memalloc : mask;
+    return wrapFragment(frags.alloc(bytes, gfpMask, ~0), bytes, frags.pfmemalloc(), false, netSkbPad);
+  }
+
+  /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
+  function napiAllocSkb(length: number, mask: number = gfp.atomic): number {
+    const pad = netSkbPad + netIpAlign;
+    const room = length + pad;
+    const caches = options.receive?.[cpuNow()];
+    const sliced = config.receiveHeads === "fragments-and-slices";
+    if (
+      caches === undefined ||
+      config.receiveHeads === "kmalloc" ||
+      (!sliced && room <= fitsSlice) ||
+      room > fitsPage ||
+      (mask & (gfp.directReclaim | gfp.dma)) !== 0
+    )
+      return padded(allocSkb(room, mask, { rx: true, napi: true }), pad);
+    const gfpMask = options.memallocSocks === true ? mask | gfp.memalloc : mask;
+    if (sliced && room <= fitsSlice)
+      return wrapFragment(caches.slices.alloc(gfpMask), 1024, caches.slices.pfmemalloc(), true, pad);
+    const bytes = dataAlign(config, room) + infoRoom;
+    return wrapFragment(caches.frags.alloc(bytes, gfpMask, ~0), bytes, caches.frags.pfmemalloc(), true, pad);
+  }
+
+  function wrapFragment(address: number, bytes: number, pfmemalloc: boolean, napi: boolean, pad: number): number {
+    if (address < 0) return 0;
+    const skb = buildSkb(address, bytes, napi);
+    if (skb === 0) {
+      freeFrag(address);
+      return 0;
+    }
+    if (pfmemalloc) S[skb + BITS]! |= PFMEMALLOC;
+    return padded(skb, pad);
+  }
+
+  function padded(skb: number, pad: number): number {
+    if (skb !== 0) skbReserve(skb, pad);
+    return skb;
+  }
+
+  // --- the linear part -------------------------------------------------------------------------------------------------------
+
+  /** skb_reserve(): moves data and tail of an empty skb up by `n`. */
+  function skbReserve(skb: number, n: number): void {
+    S[skb + DATA]! += n;
+    S[skb + TAIL]! += n;
+  }
+
+  /** skb_put(): `n` more bytes at the tail of a linear skb; the offset of the first, or -1 after skb_over_panic. */
+  function skbPut(skb: number, n: number): number {
+    const tail = S[skb + TAIL]!;
+    if (S[skb + DATA_LEN] !== 0 || tail + n > S[skb + END]!) {
+      bug(S[skb + DATA_LEN] !== 0 ? "kernel BUG: skb_put on a non-linear skb" : "skb_over_panic", skb, n);
+      return -1;
+    }
+    S[skb + TAIL] = tail + n;
+    S[skb + LEN]! += n;
+    return tail;
+  }
+
+  /** skb_push(): `n` more bytes in front; the new data offset, or -1 after skb_under_panic. */
+  function skbPush(skb: number, n: number): number {
+    const data = S[skb + DATA]! - n;
+    if (data < 0) {
+      bug("skb_under_panic", skb, n);
+      return -1;
+    }
+    S[skb + DATA] = data;
+    S[skb + LEN]! += n;
+    return data;
+  }
+
+  /** skb_pull(): `n` bytes less in front; the new data offset, or -1 (NULL) when the skb is shorter. */
+  function skbPull(skb: number, n: number): number {
+    const len = S[skb + LEN]!;
+    if (n > len) return -1;
+    if (len - n < S[skb + DATA_LEN]!) {
+      bug("kernel BUG: __skb_pull beyond the linear part", skb, n);
+      return -1;
+    }
+    S[skb + LEN] = len - n;
+    S[skb + DATA]! += n;
+    return S[skb + DATA]!;
+  }
+
+  /** skb_trim(): cuts a linear skb to `len` bytes; a shorter one stays. */
+  function skbTrim(skb: number, len: number): void {
+    if (S[skb + LEN]! <= len) return;
+    if (S[skb + DATA_LEN] !== 0) {
+      warn("skb_trim on a non-linear skb", skb, len);
+      return;
+    }
+    S[skb + LEN] = len;
+    S[skb + TAIL] = S[skb + DATA]! + len;
+  }
+
+  const headlen = (skb: number): number => S[skb + LEN]! - S[skb + DATA_LEN]!;
+  const tailroom = (skb: number): number => (S[skb + DATA_LEN] !== 0 ? 0 : S[skb + END]! - S[skb + TAIL]!);
+  /** skb_cloned(): others look at the same data. */
+  const isCloned = (skb: number): boolean =>
+    (S[skb + BITS]! & CLONED) !== 0 && (H[S[skb + HEAD]! + DATAREF]! & 0xffff) !== 1;
+  /** skb_header_cloned(): others look at the same header bytes. */
+  function isHeaderCloned(skb: number): boolean {
+    if ((S[skb + BITS]! & CLONED) === 0) return false;
+    const ref = H[S[skb + HEAD]! + DATAREF]!;
+    return (ref & 0xffff) - (ref >>> 16) !== 1;
+  }
+  /** __skb_header_release(): later clones may use the headroom. */
+  function headerRelease(skb: number): void {
+    S[skb + BITS]! |= NOHDR;
+    H[S[skb + HEAD]! + DATAREF] = PAYLOAD_ONLY;
+  }
+
+  // --- fragments: the references --------------------------------------------------------------------------------------------
+
+  /** __skb_frag_ref() of the fragment at F[f]. */
+  function fragRef(f: number): void {
+    const d = F[f + 3]!;
+    if (d !== 0) fragDestructors.get(d);
+    else pages.getPage(F[f]!);
+  }
+
+  /** __skb_frag_unref(): to the destructor, to the page pool when `recycle`, else put_page(). */
+  function fragUnref(f: number, recycle: boolean): void {
+    const d = F[f + 3]!;
+    if (d !== 0) fragDestructors.put(d);
+    else if (!(recycle && poolReturn?.(F[f]!) === true)) pages.putPage(F[f]!);
+  }
+
+  const recycles = (skb: number): boolean => (S[skb + BITS]! & PP_RECYCLE) !== 0;
+
+  // --- sharing ---------------------------------------------------------------------------------------------------------------
+
+  /** skb_get() */
+  function skbGet(skb: number): number {
+    S[skb + USERS]!++;
+    return skb;
+  }
+
+  /** __copy_skb_header(): what a copy of any kind inherits. */
+  function copySkbHeader(to: number, from: number): void {
+    S[to + MAC] = S[from + MAC]!;
+    S[to + NET] = S[from + NET]!;
+    S[to + TRANS] = S[from + TRANS]!;
+    S[to + DEV] = S[from + DEV]!;
+    S[to + PROTOCOL] = S[from + PROTOCOL]!;
+    S[to + QUEUE] = S[from + QUEUE]!;
+    S[to + CSUM_START] = S[from + CSUM_START]!;
+    S[to + CB0] = S[from + CB0]!;
+    S[to + CB1] = S[from + CB1]!;
+    S[to + CB2] = S[from + CB2]!;
+    S[to + CB3] = S[from + CB3]!;
+    S[to + CB4] = S[from + CB4]!;
+    S[to + MARK] = S[from + MARK]!;
+    S[to + HASH] = S[from + HASH]!;
+    S[to + BITS] = (S[to + BITS]! & ~skbBit.summedMask) | (S[from + BITS]! & skbBit.summedMask);
+  }
+
+  const refOfPair = (skb: number): number => ((S[skb + BITS]! & FCLONE_MASK) >> FCLONE_SHIFT === 1 ? skb : 0);
+
+  /** The row of a new clone: the waiting half of the pair, or a fresh sk_buff; 0 when there is no memory. */
+  function cloneRow(skb: number, mask: number): number {
+    const first = refOfPair(skb);
+    if (first !== 0 && S[first + FCLONE_REF] === 1) {
+      const twin = S[first + PARTNER]!;
+      clearSkb(twin);
+      S[twin + PARTNER] = first;
+      S[first + FCLONE_REF] = 2;
+      S[twin + BITS] = 2 << FCLONE_SHIFT;
+      return twin;
+    }
+    const gfpMask = (S[skb + BITS]! & PFMEMALLOC) !== 0 ? mask | gfp.memalloc : mask;
+    const object = heap.cacheAlloc(skbCache, gfpMask);
+    if (object < 0) return 0;
+    const row = takeSkb();
+    clearSkb(row);
+    skbAddress[row >> 5] = object;
+    return row;
+  }
+
+  /** __skb_clone(): points row `n` at the data of `skb`. */
+  function cloneInto(n: number, skb: number): number {
+    const head = S[skb + HEAD]!;
+    const bits = S[skb + BITS]!;
+    copySkbHeader(n, skb);
+    S[n + LEN] = S[skb + LEN]!;
+    S[n + DATA_LEN] = S[skb + DATA_LEN]!;
+    S[n + MAC_LEN] = S[skb + MAC_LEN]!;
+    S[n + HDR_LEN] = (bits & NOHDR) !== 0 ? S[skb + DATA]! : S[skb + HDR_LEN]!;
+    S[n + BITS]! |= CLONED | (bits & (PFMEMALLOC | PP_RECYCLE | HEAD_FRAG));
+    S[n + HEAD] = head;
+    S[n + DATA] = S[skb + DATA]!;
+    S[n + TAIL] = S[skb + TAIL]!;
+    S[n + END] = S[skb + END]!;
+    S[n + TRUESIZE] = S[skb + TRUESIZE]!;
+    S[n + USERS] = 1;
+    S[n + STATE] = (S[n + STATE]! & ~3) | 1;
+    H[head + DATAREF]!++;
+    S[skb + BITS] = bits | CLONED;
+    return n;
+  }
+
+  /** skb_clone() once orphan_frags has been seen to (skb_private.ts has the whole of it). */
+  function cloneShared(skb: number, mask: number): number {
+    const n = cloneRow(skb, mask);
+    return n === 0 ? 0 : cloneInto(n, skb);
+  }
+
+  // --- release ---------------------------------------------------------------------------------------------------------------
+
+  /** skb_zcopy(): the ubuf_info of the skb's data, or 0. */
+  const zcopy = (skb: number): number => {
+    const head = S[skb + HEAD]!;
+    return (H[head + FLAGS]! & ZEROCOPY_ENABLE) !== 0 ? H[head + UARG]! : 0;
+  };
+
+  /** skb_zcopy_clear() */
+  function zcopyClear(skb: number, untouched: boolean): void {
+    const ubuf = zcopy(skb);
+    if (ubuf === 0) return;
+    const head = S[skb + HEAD]!;
+    H[head + FLAGS]! &= ~ALL_ZEROCOPY;
+    H[head + UARG] = 0;
+    ubufs.put(ubuf, untouched);
+  }
+
+  /** skb_free_head(): the memory of the head; the row goes with it. */
+  function freeHead(skb: number): void {
+    const head = S[skb + HEAD]!;
+    freeHeadMemory(head, S[skb + BITS]!);
+    H[head + HEAD_STATE] = 0;
+    giveHead(head);
+  }
+
+  function freeHeadMemory(head: number, bits: number): void {
+    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
+    else if (!((bits & PP_RECYCLE) !== 0 && poolReturn?.(H[head + PFN]!) === true)) pages.putPage(H[head + PFN]!);
+  }
+
+  /** kfree_skb_list() */
+  function kfreeSkbList(first: number, reason: number): void {
+    for (let skb = first; skb !== 0; ) {
+      const next = S[skb + NEXT]!;
+      kfreeSkb(skb, reason);
+      skb = next;
+    }
+  }
+
+  /** skb_release_data(): this sk_buff's hold on the head; the last one frees fragments, list and head. */
+  function releaseData(skb: number): void {
+    const head = S[skb + HEAD]!;
+    const bits = S[skb + BITS]!;
+    if ((bits & CLONED) !== 0) {
+      const left = H[head + DATAREF]! - ((bits & NOHDR) !== 0 ? PAYLOAD_ONLY : 1);
+      H[head + DATAREF] = left;
+      if (left !== 0) {
+        S[skb + BITS] = bits & ~PP_RECYCLE;
+        return;
+      }
+    }
+    const skipFrags = (H[head + FLAGS]! & MANAGED) !== 0 && zcopy(skb) !== 0;
+    if (H[head + UARG] !== 0) zcopyClear(skb, true);
+    const count = H[head + NR_FRAGS]!;
+    if (count !== 0 && !skipFrags) {
+      const recycle = (bits & PP_RECYCLE) !== 0;
+      const base = fragBase(head);
+      for (let f = base; f < base + count * 4; f += 4) fragUnref(f, recycle);
+    }
+    const list = H[head + FRAG_LIST]!;
+    if (list !== 0) kfreeSkbList(list, dropReason.notSpecified);
+    freeHead(skb);
+    S[skb + BITS] = bits & ~PP_RECYCLE;
+  }
+
+  /** kfree_skbmem(): the sk_buff itself; a pair goes when both halves are done. */
+  function freeSkbRow(skb: number): void {
+    const fclone = (S[skb + BITS]! & FCLONE_MASK) >> FCLONE_SHIFT;
+    if (fclone === 0) {
+      heap.cacheFree(skbCache, skbAddress[skb >> 5]!);
+      retire(skb);
+      return;
+    }
+    const first = fclone === 1 ? skb : S[skb + PARTNER]!;
+    S[skb + STATE]! ^= 3;
+    if (--S[first + FCLONE_REF]! !== 0) return;
+    const twin = S[first + PARTNER]!;
+    heap.cacheFree(fcloneCache, skbAddress[first >> 5]!);
+    retire(twin);
+    retire(first);
+  }
+
+  /** The row is free: its tenant number goes up. */
+  function retire(skb: number): void {
+    S[skb + STATE] = (S[skb + STATE]! | 3) + 1;
+    giveSkb(skb);
+  }
+
+  /** skb_release_head_state(): the destructor; routes and extensions are not modelled. */
+  function releaseHeadState(skb: number): void {
+    const d = S[skb + DESTRUCTOR]!;
+    if (d !== 0) {
+      destructors[d]?.(skb);
+      S[skb + DESTRUCTOR] = 0;
+    }
+  }
+
+  /** __kfree_skb() */
+  function freeSkb(skb: number): void {
+    releaseHeadState(skb);
+    releaseData(skb);
+    freeSkbRow(skb);
+  }
+
+  /** skb_unref(): true when this was the last user. */
+  function unref(skb: number): boolean {
+    const users = S[skb + USERS]!;
+    if (users === 1) return true;
+    S[skb + USERS] = users - 1;
+    return false;
+  }
+
+  /** kfree_skb_reason(): gives one user back and says that the packet was dropped. */
+  function kfreeSkb(skb: number, reason: number = dropReason.notSpecified): void {
+    if (!unref(skb)) return;
+    if (journal?.heard) journal.emit(kindKfree, skb / skbInts, reason);
+    freeSkb(skb);
+  }
+
+  /** consume_skb(): gives one user back; the packet did its work. */
+  function consumeSkb(skb: number): void {
+    if (!unref(skb)) return;
+    if (journal?.heard) journal.emit(kindConsume, skb / skbInts);
+    freeSkb(skb);
+  }
+
+  /** napi_consume_skb(): consume_skb in a poll with `budget`: the sk_buff goes to this CPU's spares. */
+  function napiConsumeSkb(skb: number, budget: number): void {
+    if (budget === 0 || (S[skb + BITS]! & FCLONE_MASK) !== 0) {
+      consumeSkb(skb);
+      return;
+    }
+    if (!unref(skb)) return;
+    if (journal?.heard) journal.emit(kindConsume, skb / skbInts);
+    releaseHeadState(skb);
+    releaseData(skb);
+    sparePut(skbAddress[skb >> 5]!);
+    retire(skb);
+  }
+
+  /** kfree_skb_partial(): what is left of the second skb of skb_try_coalesce(). */
+  function kfreeSkbPartial(skb: number, headStolen: boolean): void {
+    if (!headStolen) {
+      freeSkb(skb);
+      return;
+    }
+    releaseHeadState(skb);
+    const head = S[skb + HEAD]!;
+    H[head + HEAD_STATE] = 0;
+    giveHead(head);
+    freeSkbRow(skb);
+  }
+
+  return {
+    config,
+    columns,
+    memory,
+    pages,
+    heap,
+    journal,
+    socks,
+    fragDestructors,
+    ubufs,
+    infoRoom,
+    bug,
+    warn,
+    registerDestructor,
+    skbOrphan,
+    skbSetOwnerW,
+    skbSetOwnerR,
+    /** is_skb_wmem(): charged to a socket's send memory. */
+    isWmem: (skb: number) => S[skb + DESTRUCTOR] === skbDestructor.sockWfree,
+    newHead,
+    kmallocReserve,
+    /** Bytes of the object that kmallocReserve() gave last. */
+    reservedBytes: () => outBytes,
+    allocSkb,
+    buildSkb,
+    netdevAllocSkb,
+    napiAllocSkb,
+    freeFrag,
+    skbReserve,
+    skbPut,
+    skbPush,
+    skbPull,
+    skbTrim,
+    headlen,
+    tailroom,
+    isCloned,
+    isHeaderCloned,
+    headerRelease,
+    fragRef,
+    fragUnref,
+    recycles,
+    skbGet,
+    copySkbHeader,
+    cloneShared,
+    zcopy,
+    zcopyClear,
+    freeHeadMemory,
+    freeHead,
+    releaseData,
+    releaseHeadState,
+    kfreeSkbList,
+    kfreeSkb,
+    consumeSkb,
+    napiConsumeSkb,
+    kfreeSkbPartial,
+    /** page_pool_return_skb_page(): asked for pages of skbs with pp_recycle; true when the pool took the page. */
+    setPoolReturn(returnPage: (pfn: number) => boolean) {
+      poolReturn = returnPage;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { BadInput } from "../base/bad_input.ts";
+import type { TranscriptInput } from "./replayer.ts";
+import { skbFuzzReplayer } from "./skb_fuzz.ts";
+import { skbTablesReplayer } from "./skb_tables.ts";
+
+const root = join(import.meta.dirname, "../..");
+const fixtures = join(root, "fixtures/skb");
+const captures = [join(root, "../shared/captures/skb"), join(root, "../shared/captures/debian-stock/skb")];
+
+function open(path: string): TranscriptInput {
+  const bytes = readFileSync(path);
+  return { path, lines: (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString().trimEnd().split("\n") };
+}
+const named = (pattern: RegExp): string[] =>
+  [fixtures, ...captures]
+    .filter(existsSync)
+    .flatMap((folder) => readdirSync(folder).map((f) => join(folder, f)))
+    .filter((f) => pattern.test(f));
+
+describe("6.1.192, recorded operation by operation", () => {
+  test.each(named(/fuzz_.*gz$/))("%s: every field of every skb after every operation", (path) => {
+    const { operations, exact, firstDifference } = skbFuzzReplayer.replay(open(path));
+    expect(firstDifference).toBeUndefined();
+    expect(exact).toBe(operations);
+    expect(operations).toBeGreaterThan(300);
+  });
+
+  test.each(named(/tables\.ndjson/))("%s: every size of alloc_skb, netdev, napi and kmalloc", (path) => {
+    const { operations, exact, firstDifference } = skbTablesReplayer.replay(open(path));
+    expect(firstDifference).toBeUndefined();
+    expect(exact).toBe(operations);
+    expect(operations).toBe(150_018);
+  });
+});
+
+describe("canaries: a difference is found where it is", () => {
+  const input = open(join(fixtures, "fuzz_s3.ndjson.gz"));
+  const changed = (line: number, from: RegExp, to: string): TranscriptInput => ({
+    path: input.path,
+    lines: input.lines.map((text, i) => (i === line - 1 ? text.replace(from, to) : text)),
+  });
+  const fields = ["truesize", "dataref", "users", "fnv", "tail", "ksize", "mac", "net", "hdr_len", "nr_frags"];
+
+  test.each(fields)("a recorded %s that is one too high", (field) => {
+    const at = input.lines.findLastIndex((l) => new RegExp(`"${field}":\\d`).test(l)) + 1;
+    const wrong = changed(at, new RegExp(`"${field}":(\\d+)`), `"${field}":99999999`);
+    const { exact, operations, firstDifference } = skbFuzzReplayer.replay(wrong);
+    expect(firstDifference?.line).toBe(at);
+    expect(firstDifference?.kernel).toContain(`.${field} = `);
+    expect(exact).toBeLessThan(operations);
+  });
+
+  test.each(["count", "pfn", "off", "size"])("a fragment's %s", (field) => {
+    const pattern = new RegExp(`("frags":\\[\\{[^}]*"${field}":)\\d+`);
+    const at = input.lines.findLastIndex((l) => pattern.test(l)) + 1;
+    const { firstDifference } = skbFuzzReplayer.replay(changed(at, pattern, "$17654321"));
+    expect(firstDifference?.line).toBe(at);
+    expect(firstDifference?.kernel).toContain(`.${field} = `);
+  });
+
+  test("an address that two live heads share, and one that moves", () => {
+    const at = input.lines.findLastIndex((l) => /"head":"[0-9a-f]{16}"/.test(l)) + 1;
+    const moved = changed(at, /"head":"ffff888[0-9a-f]{9}"/, '"head":"ffff888001234560"');
+    expect(skbFuzzReplayer.replay(moved).firstDifference?.kernel).toContain(".head = ");
+  });
+
+  test("an operation that is not known is bad input, with its line", () => {
+    const bad = changed(2, /"op":"[a-z_]+"/, '"op":"skb_frobnicate"');
+    expect(() => skbFuzzReplayer.replay(bad)).toThrow(BadInput);
+    expect(() => skbFuzzReplayer.replay(bad)).toThrow(/skb_frobnicate/);
+  });
+
+  test("a size table that claims another end", () => {
+    const table = open(join(fixtures, "tables.ndjson.gz"));
+    const lines = table.lines.map((l) =>
+      l.replace('"from":1729,"to":3776,"end_offset":3776', '"from":1729,"to":3777,"end_offset":3776'),
+    );
+    const { operations, exact, firstDifference } = skbTablesReplayer.replay({ path: table.path, lines });
+    expect(operations - exact).toBe(1);
+    expect(firstDifference?.operation).toBe("alloc_skb(3777)");
+  });
+});

@@ -1,0 +1,371 @@
+// Replays random sequences of sk_buff operations (fuzz_s*.ndjson): six slots, and after every operation every field of every live skb.
+// The recorder wrote bytes from a running counter that goes up by 7 a byte and starts at the seed: into what put and push open, and
+// over each page it made. It holds one reference of its own on those pages. A page that was made for an operation which the recorder
+// then gave up was filled at a moment that is not on record: which of the counter's values since the page before it began the page
+// is taken from the record's hash, at the page's first use.
+import { BadInput } from "../base/bad_input.ts";
+import { payloadFnv } from "../model/net/skb_view.ts";
+import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+import { objectAt } from "./replayer.ts";
+import type { Row } from "./skb_compare.ts";
+import { createComparer, hashedBytes } from "./skb_compare.ts";
+import type { SeenPiece, SkbMachine } from "./skb_machine.ts";
+import { createSkbMachine, pageSize } from "./skb_machine.ts";
+
+export const skbFuzzReplayer: Replayer = {
+  kind: "skb",
+  sniff: (line) => /^\{"t":"fuzz",/.test(line) && line.includes('"seed"'),
+  replay,
+};
+
+interface Run {
+  readonly machine: SkbMachine;
+  /** Model skb in each slot; 0 is empty. */
+  readonly slots: number[];
+  readonly pagesMade: Map<number, number>;
+  readonly pageOrders: ReadonlyMap<number, number>;
+  fill: number;
+  /** The counter after each write; and for each page index the first entry it can begin with, and the last there was when it was named. */
+  readonly fills: number[];
+  readonly dated: Map<number, readonly [since: number, named: number]>;
+  /** The page that this operation named for the first time, or -1. */
+  newPage: number;
+}
+
+type Outcome = Readonly<Record<string, number>>;
+
+function replay(input: TranscriptInput): Replayed {
+  const run = start(input);
+  const comparer = createComparer(run.machine);
+  let operations = 0;
+  let exact = 0;
+  let first: Difference | undefined;
+  for (let i = 1; i < input.lines.length; i++) {
+    const row = objectAt(input, i);
+    if (row["t"] === "pages_at_end") {
+      operations++;
+      const found = pagesAtEnd(run, row);
+      if (found === undefined) exact++;
+      else first ??= { line: i + 1, operation: "pages at the end", ...found, reasons: [] };
+      continue;
+    }
+    if (row["t"] !== "op") continue;
+    operations++;
+    const found = step(run, comparer, row, { file: input.path, line: i + 1 });
+    if (found === undefined) exact++;
+    else {
+      first ??= { line: i + 1, operation: describe(row), ...found };
+      // After a difference the two sides hold different packets: what follows would only repeat it.
+      operations += remaining(input, i + 1);
+      break;
+    }
+  }
+  return { operations, exact, firstDifference: first };
+}
+
+function start(input: TranscriptInput): Run {
+  const head = objectAt(input, 0);
+  const orders = new Map<number, number>();
+  for (let i = input.lines.length - 1; i > 0 && i >= input.lines.length - 4; i--) {
+    const row = objectAt(input, i);
+    if (row["t"] === "pages_at_end")
+      for (const [index, , order] of row["pages"] as number[][]) orders.set(index!, order!);
+  }
+  return {
+    machine: createSkbMachine(),
+    slots: [0, 0, 0, 0, 0, 0],
+    pagesMade: new Map(),
+    pageOrders: orders,
+    fill: Number(head["seed"]) & 255,
+    fills: [Number(head["seed"]) & 255],
+    dated: new Map(),
+    newPage: -1,
+  };
+}
+
+const remaining = (input: TranscriptInput, from: number): number =>
+  input.lines.slice(from).filter((line) => /^\{"t":"(op|pages_at_end)"/.test(line)).length;
+
+const describe = (row: Row): string =>
+  Object.entries(row)
+    .filter(([key]) => key !== "t" && key !== "slots" && key !== "then")
+    .map(([key, value]) => (key === "op" ? String(value) : `${key}=${value}`))
+    .join(" ");
+
+function step(
+  run: Run,
+  comparer: ReturnType<typeof createComparer>,
+  row: Row,
+  place: { readonly file: string; readonly line: number },
+): Omit<Difference, "line" | "operation"> | undefined {
+  const op = String(row["op"]);
+  const perform = operations[op];
+  if (perform === undefined)
+    throw new BadInput(
+      `There is no sk_buff operation "${op}".`,
+      place,
+      `Known: ${Object.keys(operations).join(", ")}.`,
+    );
+  show(run, row);
+  run.newPage = -1;
+  let outcome: Outcome;
+  try {
+    outcome = perform(run, row);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { kernel: "went on", model: error.message, reasons: [] };
+  }
+  for (const key in outcome)
+    if (outcome[key] !== row[key])
+      return { kernel: `${key}=${row[key]}`, model: `${key}=${outcome[key]}`, reasons: [] };
+  if (run.newPage >= 0) dateNewPage(run, row);
+  return compareSlots(run, comparer, row);
+}
+
+/** Finds the value of the counter with which a page named for the first time was filled; leaves the latest when none fits. */
+function dateNewPage(run: Run, row: Row): void {
+  const { skbs } = run.machine;
+  const dump = (row["slots"] as readonly Row[]).find((d) => d["slot"] === row["slot"]);
+  const skb = slotOf(run, row);
+  // Pages were made in the order of their index.
+  const index = Number(row["page"]);
+  let since = 0;
+  let last = run.fills.length - 1;
+  const named = last;
+  for (const [other, [otherSince, otherNamed]] of run.dated) {
+    if (other < index) since = Math.max(since, otherSince);
+    else last = Math.min(last, otherNamed);
+  }
+  for (let at = last; at >= since; at--) {
+    fillPage(run, run.newPage, run.fills[at]!);
+    if (payloadFnv(skbs, skb, hashedBytes) !== dump?.["fnv"]) continue;
+    run.dated.set(index, [run.fills.indexOf(run.fills[at]!, since), named]);
+    return;
+  }
+  fillPage(run, run.newPage, run.fill);
+}
+
+function compareSlots(
+  run: Run,
+  comparer: ReturnType<typeof createComparer>,
+  row: Row,
+): Omit<Difference, "line" | "operation"> | undefined {
+  const dumps = row["slots"] as readonly Row[];
+  const there = dumps.map((dump) => Number(dump["slot"]));
+  const here = run.slots.flatMap((skb, slot) => (skb === 0 ? [] : [slot]));
+  if (String(there) !== String(here))
+    return { kernel: `skbs in slots ${there}`, model: `skbs in slots ${here}`, reasons: [] };
+  comparer.begin();
+  for (const dump of dumps) {
+    const slot = Number(dump["slot"]);
+    const found = comparer.compare(`slot ${slot}`, dump, run.slots[slot]!);
+    if (found !== undefined)
+      return {
+        kernel: `${found.field} = ${String(found.kernel)}`,
+        model: `${found.field} = ${String(found.model)}`,
+        reasons: [],
+      };
+  }
+  comparer.end();
+  return undefined;
+}
+
+/** Shows the fragment caches what the record says about the piece this operation is going to cut. */
+function show(run: Run, row: Row): void {
+  const dumps = row["slots"] as readonly Row[];
+  const made = dumps.find((dump) => dump["slot"] === row["dst"]);
+  const page = made?.["head_frag"] === 1 ? (made["head_page"] as Row) : undefined;
+  const piece: SeenPiece | undefined =
+    page === undefined
+      ? undefined
+      : {
+          pfn: Number(page["pfn"]),
+          offset: Number(page["off"]),
+          count: Number(page["count"]),
+          order: Number(page["order"]),
+        };
+  run.machine.frags.show(piece);
+  run.machine.slices.show(piece);
+}
+
+function pagesAtEnd(run: Run, row: Row): { kernel: string; model: string } | undefined {
+  for (const [index, pfn, order, count] of row["pages"] as number[][]) {
+    const page = run.pagesMade.get(index!);
+    const { pages } = run.machine;
+    // Never named by an operation: it has no part in what was replayed.
+    if (page === undefined) continue;
+    const model = `${pages.nameOf(page) ?? pfn} ${pages.compoundOrder(page)} ${pages.pageCount(page)}`;
+    if (model !== `${pfn} ${order} ${count}`)
+      return { kernel: `page ${index}: ${pfn} ${order} ${count}`, model: `page ${index}: ${model}` };
+  }
+  return undefined;
+}
+
+// --- what the recorder did --------------------------------------------------------------------------------------------------
+
+/** `bytes` bytes that go up by 7 from behind `start`. */
+function pattern(start: number, bytes: number): Uint8Array {
+  const out = new Uint8Array(bytes);
+  for (let i = 0; i < bytes; i++) out[i] = start + 7 * (i + 1);
+  return out;
+}
+
+/** A page's bytes are a multiple of 256: filling it leaves the counter where it was. */
+function fillPage(run: Run, page: number, start: number): void {
+  const bytes = pageSize << run.machine.pages.compoundOrder(page);
+  run.machine.memory.write(page * pageSize, pattern(start, bytes));
+}
+
+/** The recorder's page `index`, made and filled when first named; index -1 is the page that the skb's last fragment lies in. */
+function recorderPage(run: Run, row: Row): number {
+  const index = Number(row["page"]);
+  if (index < 0) return run.machine.pages.named(Number(row["pfn"])) ?? -1;
+  let page = run.pagesMade.get(index);
+  if (page === undefined) {
+    const order = Number(row["order"] ?? run.pageOrders.get(index) ?? 0);
+    page = run.machine.pages.allocPages(0, order);
+    fillPage(run, page, run.fill);
+    run.pagesMade.set(index, page);
+    run.newPage = page;
+  }
+  return page;
+}
+
+const number = (row: Row, key: string): number => Number(row[key]);
+const atomic = 0xa20;
+
+/** Puts a new skb into the slot `dst`; ret says whether there is one. */
+function into(run: Run, row: Row, skb: number): Outcome {
+  run.slots[number(row, "dst")] = skb;
+  return { ret: skb === 0 ? 0 : 1 };
+}
+
+const slotOf = (run: Run, row: Row): number => run.slots[number(row, "slot")]!;
+
+function opened(run: Run, skb: number, offset: number, bytes: number): Outcome {
+  const { memory, skbs } = run.machine;
+  const head = skbs.columns.S[skb]!;
+  memory.write(skbs.columns.headAddress[head >> 4]! + offset, pattern(run.fill, bytes));
+  run.fill = (run.fill + 7 * bytes) & 255;
+  run.fills.push(run.fill);
+  return {};
+}
+
+function buildSkb(run: Run, row: Row): Outcome {
+  const { skbs, heap, pages, frags } = run.machine;
+  const bytes = number(row, "frag_size");
+  switch (row["kind"]) {
+    case "kmalloc":
+      return into(run, row, skbs.buildSkb(heap.kmalloc(number(row, "kmalloc_size"), atomic), 0));
+    case "netdev_alloc_frag":
+      return into(run, row, skbs.buildSkb(frags.alloc(Math.ceil(bytes / 64) * 64, atomic, ~0), bytes));
+    default:
+      return into(run, row, skbs.buildSkb(pages.allocPages(atomic, Math.log2(bytes / pageSize)) * pageSize, bytes));
+  }
+}
+
+function appendPagefrags(run: Run, row: Row): Outcome {
+  const { skbs } = run.machine;
+  const skb = slotOf(run, row);
+  const ret = skbs.skbAppendPagefrags(skb, recorderPage(run, row), number(row, "off"), number(row, "size"));
+  if (ret === 0) skbs.lenAdd(skb, number(row, "size"));
+  return { ret };
+}
+
+function addRxFrag(run: Run, row: Row): Outcome {
+  const { skbs, pages } = run.machine;
+  const skb = slotOf(run, row);
+  const page = recorderPage(run, row);
+  pages.getPage(page);
+  skbs.skbAddRxFrag(skb, skbs.nrFrags(skb), page, number(row, "off"), number(row, "size"), number(row, "truesize"));
+  return {};
+}
+
+function tryCoalesce(run: Run, row: Row): Outcome {
+  const { skbs } = run.machine;
+  const to = run.slots[number(row, "to")]!;
+  const from = run.slots[number(row, "from")]!;
+  const done = skbs.skbTryCoalesce(to, from);
+  if (done.merged) {
+    skbs.kfreeSkbPartial(from, done.headStolen);
+    run.slots[number(row, "from")] = 0;
+  }
+  return { ret: Number(done.merged), stolen: Number(done.headStolen), delta_truesize: done.deltaTruesize };
+}
+
+function splitInto(run: Run, row: Row): Outcome {
+  const { skbs } = run.machine;
+  const rest = skbs.allocSkb(number(row, "dst_alloc"), 0xcc0);
+  skbs.skbReserve(rest, number(row, "dst_reserve"));
+  skbs.skbSplit(slotOf(run, row), rest, number(row, "len"));
+  run.slots[number(row, "dst")] = rest;
+  return {};
+}
+
+const operations: Readonly<Record<string, (run: Run, row: Row) => Outcome>> = {
+  alloc_skb: (run, row) =>
+    into(run, row, run.machine.skbs.allocSkb(number(row, "size"), 0xcc0, { fclone: row["fclone"] === 1 })),
+  netdev_alloc_skb: (run, row) => into(run, row, run.machine.skbs.netdevAllocSkb(number(row, "size"), atomic)),
+  napi_alloc_skb: (run, row) => into(run, row, run.machine.skbs.napiAllocSkb(number(row, "size"), atomic)),
+  build_skb: buildSkb,
+  skb_clone: (run, row) => into(run, row, run.machine.skbs.skbClone(slotOf(run, row), 0xcc0)),
+  skb_copy: (run, row) => into(run, row, run.machine.skbs.skbCopy(slotOf(run, row), 0xcc0)),
+  pskb_copy: (run, row) => into(run, row, run.machine.skbs.pskbCopy(slotOf(run, row), 0xcc0)),
+  skb_copy_expand: (run, row) =>
+    into(
+      run,
+      row,
+      run.machine.skbs.skbCopyExpand(slotOf(run, row), number(row, "newhead"), number(row, "newtail"), 0xcc0),
+    ),
+  skb_realloc_headroom: (run, row) =>
+    into(run, row, run.machine.skbs.skbReallocHeadroom(slotOf(run, row), number(row, "n"))),
+  skb_expand_head(run, row) {
+    const skb = run.machine.skbs.skbExpandHead(slotOf(run, row), number(row, "headroom"));
+    run.slots[number(row, "slot")] = skb;
+    return { ret: skb === 0 ? 0 : 1 };
+  },
+  pskb_expand_head: (run, row) => ({
+    ret: run.machine.skbs.pskbExpandHead(slotOf(run, row), number(row, "nhead"), number(row, "ntail"), 0xcc0),
+  }),
+  skb_unclone: (run, row) => ({ ret: run.machine.skbs.skbUnclone(slotOf(run, row), 0xcc0) }),
+  skb_cow: (run, row) => ({ ret: run.machine.skbs.skbCow(slotOf(run, row), number(row, "n")) }),
+  skb_cow_head: (run, row) => ({ ret: run.machine.skbs.skbCowHead(slotOf(run, row), number(row, "n")) }),
+  skb_linearize: (run, row) => ({ ret: run.machine.skbs.skbLinearize(slotOf(run, row)) }),
+  __pskb_pull_tail: (run, row) => ({
+    ret: run.machine.skbs.pskbPullTail(slotOf(run, row), number(row, "delta")) >= 0 ? 1 : 0,
+  }),
+  pskb_trim: (run, row) => ({ ret: run.machine.skbs.pskbTrim(slotOf(run, row), number(row, "len")) }),
+  skb_reserve(run, row) {
+    run.machine.skbs.skbReserve(slotOf(run, row), number(row, "n"));
+    return {};
+  },
+  skb_put(run, row) {
+    const skb = slotOf(run, row);
+    const bytes = number(row, "n");
+    return opened(run, skb, run.machine.skbs.skbPut(skb, bytes), bytes);
+  },
+  skb_push(run, row) {
+    const skb = slotOf(run, row);
+    const bytes = number(row, "n");
+    return opened(run, skb, run.machine.skbs.skbPush(skb, bytes), bytes);
+  },
+  skb_pull(run, row) {
+    run.machine.skbs.skbPull(slotOf(run, row), number(row, "n"));
+    return {};
+  },
+  skb_add_rx_frag: addRxFrag,
+  skb_append_pagefrags: appendPagefrags,
+  frag_list_append(run, row) {
+    const from = number(row, "from");
+    run.machine.skbs.fragListAppend(slotOf(run, row), run.slots[from]!);
+    run.slots[from] = 0;
+    return {};
+  },
+  skb_split: splitInto,
+  skb_try_coalesce: tryCoalesce,
+  kfree_skb(run, row) {
+    run.machine.skbs.kfreeSkb(slotOf(run, row));
+    run.slots[number(row, "slot")] = 0;
+    return {};
+  },
+};

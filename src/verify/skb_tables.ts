@@ -1,0 +1,126 @@
+// Replays the size tables (tables.ndjson): what alloc_skb, netdev_alloc_skb, napi_alloc_skb and kmalloc give for every single size.
+// A line stands for a run of sizes with equal results; each size of the run is allocated, compared and freed.
+import type { SkbConfig } from "../model/net/skb_config.ts";
+import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "../model/net/skb_config.ts";
+import { viewSkb } from "../model/net/skb_view.ts";
+import type { Skbs } from "../model/net/skbs.ts";
+import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+import { objectAt } from "./replayer.ts";
+import type { Row } from "./skb_compare.ts";
+import type { SkbMachine } from "./skb_machine.ts";
+import { createSkbMachine } from "./skb_machine.ts";
+
+export const skbTablesReplayer: Replayer = {
+  kind: "skb sizes",
+  sniff: (line) => line.startsWith('{"t":"const",') && line.includes('"sizeof_skb_shared_info"'),
+  replay,
+};
+
+function replay(input: TranscriptInput): Replayed {
+  const constants = objectAt(input, 0);
+  const config = configOf(constants);
+  const machine = createSkbMachine(config);
+  let operations = 0;
+  let exact = 0;
+  let first: Difference | undefined;
+  const count = (line: number, operation: string, kernel: Row, model: Row): void => {
+    operations++;
+    const field = Object.keys(model).find((key) => kernel[key] !== model[key]);
+    if (field === undefined) exact++;
+    else
+      first ??= {
+        line,
+        operation,
+        kernel: `${field} = ${String(kernel[field])}`,
+        model: `${field} = ${String(model[field])}`,
+        reasons: [],
+      };
+  };
+  count(1, "constants", constants, derived(config));
+  for (let i = 1; i < input.lines.length; i++) {
+    const row = objectAt(input, i);
+    const kind = String(row["t"]);
+    const measure = measures[kind];
+    if (measure === undefined) continue;
+    const from = Number(row["from"] ?? row["size"]);
+    const to = Number(row["to"] ?? row["size"]);
+    for (let size = from; size <= to; size++) count(i + 1, `${kind}(${size})`, row, measure(machine, size));
+  }
+  return { operations, exact, firstDifference: first };
+}
+
+/** The sizes of the recorded kernel; the rules are the model's. */
+function configOf(constants: Row): SkbConfig {
+  const number = (key: string, otherwise: number): number => Number(constants[key] ?? otherwise);
+  return {
+    ...skbConfig61,
+    skBuffBytes: number("sizeof_sk_buff", skbConfig61.skBuffBytes),
+    fclonesBytes: number("sizeof_sk_buff_fclones", skbConfig61.fclonesBytes),
+    sharedInfoBytes: number("sizeof_skb_shared_info", skbConfig61.sharedInfoBytes),
+    fragsMax: number("MAX_SKB_FRAGS", skbConfig61.fragsMax),
+    netSkbPad: number("NET_SKB_PAD", skbConfig61.netSkbPad),
+    netIpAlign: number("NET_IP_ALIGN", skbConfig61.netIpAlign),
+    cacheLineBytes: number("SMP_CACHE_BYTES", skbConfig61.cacheLineBytes),
+  };
+}
+
+function derived(config: SkbConfig): Row {
+  const overhead = sharedInfoRoom(config);
+  return {
+    SKB_DATA_ALIGN_sk_buff: dataAlign(config, config.skBuffBytes),
+    SKB_DATA_ALIGN_shinfo: overhead,
+    SKB_TRUESIZE_0: truesizeOf(config, 0),
+    SKB_MAX_HEAD_0: config.pageSize - overhead,
+    SKB_MAX_ALLOC: config.pageSize * 4 - overhead,
+    SKB_WITH_OVERHEAD_1024: 1024 - overhead,
+    SKB_WITH_OVERHEAD_PAGE: config.pageSize - overhead,
+    SKB_HEAD_ALIGN_1500: dataAlign(config, 1500) + overhead,
+  };
+}
+
+function measureSkb(machine: SkbMachine, alloc: (skbs: Skbs) => number, received: boolean): Row {
+  const { skbs, heap } = machine;
+  const skb = alloc(skbs);
+  const view = viewSkb(skbs, skb);
+  const common = { end_offset: view.end, truesize: view.truesize };
+  const row: Row = received
+    ? { ...common, headroom: view.data, head_frag: Number(view.headFrag) }
+    : { ...common, ksize: heap.ksize(view.headAddress), ...blockAt(heap, view.headAddress) };
+  skbs.kfreeSkb(skb);
+  return row;
+}
+
+function blockAt(heap: SkbMachine["heap"], address: number): Row {
+  const { slab, order } = heap.blockOf(address);
+  return { slab: Number(slab), head_page_order: order };
+}
+
+function measureKmalloc({ heap }: SkbMachine, size: number): Row {
+  const address = heap.kmalloc(size, 0xcc0);
+  const { slab, order } = heap.blockOf(address);
+  const row = {
+    ksize: heap.ksize(address),
+    slab: Number(slab),
+    page_order: order,
+    roundup: heap.kmallocSizeRoundup(size),
+  };
+  heap.kfree(address);
+  return row;
+}
+
+const atomic = 0xa20;
+const kernel = 0xcc0;
+
+const measures: Readonly<Record<string, (machine: SkbMachine, size: number) => Row>> = {
+  alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.allocSkb(size, kernel), false),
+  netdev_alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, atomic), true),
+  netdev_alloc_skb_gfp_kernel: (m, size) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, kernel), true),
+  napi_alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.napiAllocSkb(size, atomic), true),
+  kmalloc: measureKmalloc,
+  kmalloc_bucket({ heap }, size) {
+    const address = heap.kmalloc(size, kernel);
+    const { slab, order } = heap.blockOf(address);
+    heap.kfree(address);
+    return { slab_page_order: order, is_slab: Number(slab) };
+  },
+};
