@@ -1,0 +1,124 @@
+// From a driver's request to the page order that a failure would print: the driver's facts, the pads of that release, and the slab
+// geometry of the model. Also the table of MTUs.
+import type { BufferRequest, DriverFacts, RxMachine } from "../kernel/facts/drivers/driver.ts";
+import { rxRuleAt } from "../kernel/facts/drivers/index.ts";
+import { cacheLineOf, type MemoryRequest, memoryOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
+import type { SlabAllocator } from "../kernel/facts/slab.ts";
+import type { Release } from "../kernel/release.ts";
+import { defaultAllocator, type KmallocAnswer, type KmallocGeometry, kmallocGeometry } from "../model/slab/geometry.ts";
+import type { MtuRow, MtuTable } from "./finding.ts";
+import { sharedInfoBytes } from "./shared_info.ts";
+import { size } from "./words.ts";
+
+/** Everything the arithmetic of buffers needs to know of a machine. */
+export interface BufferMachine {
+  readonly release: Release;
+  readonly rx: RxMachine;
+  readonly kmalloc: KmallocGeometry;
+  readonly allocator: SlabAllocator;
+}
+
+export function bufferMachine(
+  release: Release,
+  pageKb: number,
+  cpus: number,
+  allocator?: SlabAllocator,
+): BufferMachine {
+  const kind = allocator ?? defaultAllocator(release);
+  const pageSize = pageKb * 1024;
+  const cacheLine = cacheLineOf(release.arch);
+  return {
+    release,
+    rx: { pageSize, cacheLine, ...padsOf(release), sharedInfo: sharedInfoBytes(release, pageSize) },
+    kmalloc: kmallocGeometry(release, { allocator: kind, cpus, pageSize, cacheLine }),
+    allocator: kind,
+  };
+}
+
+/** One piece of a receive buffer, down to the pages. */
+export interface Piece {
+  readonly request: BufferRequest;
+  readonly memory: MemoryRequest;
+  /** For kmalloc: which bucket, which slab. */
+  readonly slab: KmallocAnswer | undefined;
+  /** The order that a failure of this piece prints: the last one tried. */
+  readonly order: number;
+  /** `kmalloc-2048 (order-1 slab, no fall-back)`. */
+  readonly words: string;
+}
+
+/** The pieces of one buffer of a driver at an MTU. `sleeping`: the ring is made by a caller that may wait. */
+export function piecesOf(driver: DriverFacts, mtu: number, m: BufferMachine, sleeping: boolean): readonly Piece[] {
+  const rule = rxRuleAt(driver, m.release.version);
+  if (rule === undefined) return [];
+  return rule.rule.buffers(mtu, m.rx).map((request) => pieceOf(request, m, sleeping));
+}
+
+function pieceOf(request: BufferRequest, m: BufferMachine, sleeping: boolean): Piece {
+  const memory = memoryOf(request, m.release, m.rx, sleeping);
+  const times = request.count === undefined ? "" : `${request.count} × `;
+  switch (memory.allocator) {
+    case "kmalloc": {
+      const slab = m.kmalloc.forSize(memory.bytes);
+      const words =
+        slab.kind === "large"
+          ? `one block of order ${slab.order} (kmalloc of ${memory.bytes} bytes)`
+          : `${slab.bucket} (order-${slab.order} slab${slab.mayFallBack ? `, order ${slab.minOrder} if need be` : slab.order > 0 ? ", no fall-back" : ""})`;
+      return { request, memory, slab, order: slab.minOrder, words: `${times}${words}` };
+    }
+    case "page_frag":
+      return {
+        request,
+        memory,
+        slab: undefined,
+        order: 0,
+        words: `${times}a fragment of a page (order ${memory.triedOrder} tried silently, order 0 if need be)`,
+      };
+    case "pages":
+    case "page_pool":
+      return {
+        request,
+        memory,
+        slab: undefined,
+        order: memory.order,
+        words: `${times}${memory.order === 0 ? "a single page" : `a block of order ${memory.order} (${size(memory.bytes)})`}${memory.allocator === "page_pool" ? " from a page_pool" : ""}`,
+      };
+  }
+}
+
+const mtuLeast = 68;
+const mtuMost = 16384;
+
+/** Which order each MTU needs with this driver on that kernel. */
+export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
+  const rule = rxRuleAt(driver, m.release.version);
+  if (rule === undefined) return undefined;
+  const rows: MtuRow[] = [];
+  const most = Math.min(driver.mtuMax, mtuMost);
+  for (let mtu = mtuLeast; mtu <= most; mtu++) {
+    const pieces = piecesOf(driver, mtu, m, false);
+    const order = Math.max(0, ...pieces.map((p) => p.order));
+    const needs = pieces.map((p) => `${p.request.holds}: ${wordsForTable(p)}`);
+    const last = rows.at(-1);
+    if (last !== undefined && last.order === order && last.needs.join() === needs.join())
+      rows[rows.length - 1] = { ...last, to: mtu };
+    else rows.push({ from: mtu, to: mtu, order, needs });
+  }
+  const zero = rows.filter((r) => r.order === 0).at(-1);
+  return {
+    driver: driver.name,
+    orderZeroUpTo: zero?.to ?? null,
+    rows,
+    assumes: [
+      `${m.allocator.toUpperCase()}, pages of ${m.rx.pageSize / 1024} KiB, skb_shared_info of ${m.rx.sharedInfo} bytes`,
+      rule.source,
+      ...(rule.rule.unless === undefined ? [] : [`unless: ${rule.rule.unless}`]),
+      ...(driver.limits ?? []).map((l) => `${l.name}: at most ${l.bytes} bytes`),
+    ],
+  };
+}
+
+/** Bytes change with every MTU; the table groups by what is asked of the page allocator. */
+function wordsForTable(p: Piece): string {
+  return p.slab?.kind === "large" ? `one block of order ${p.order} (${size(p.slab.usable)})` : p.words;
+}

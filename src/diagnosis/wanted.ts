@@ -1,0 +1,179 @@
+// What was wanted: from the stack to the object, from the object to its size, from the size to the bucket, from the bucket to the slab.
+// Where the report does not carry a step, the answer says so instead of guessing.
+import type { DriverFacts } from "../kernel/facts/drivers/driver.ts";
+import type { BufferMachine, Piece } from "./buffers.ts";
+import { bufferMachine, mtuTable, piecesOf } from "./buffers.ts";
+import type { Case } from "./case.ts";
+import { frameName } from "./case.ts";
+import type { MtuRow } from "./finding.ts";
+import { maskOf } from "./mask.ts";
+import { ringIsBeingMade } from "./stack.ts";
+import { listing, orderWords } from "./words.ts";
+
+export interface Wanted {
+  /** One sentence. */
+  readonly sentence: string;
+  /** The driver's piece that fits the report, and the MTUs at which it is asked for. */
+  readonly piece?: Piece;
+  readonly mtus?: { readonly from: number; readonly to: number };
+  /** Pieces of that driver that the report excludes. */
+  readonly excluded: readonly string[];
+  /** False when the sentence rests on more than the report's own lines. */
+  readonly certain: boolean;
+}
+
+/** SLUB or SLAB, as the frames say. */
+function allocatorSeen(c: Case): "slub" | "slab" | undefined {
+  const names = c.stack.frames.map((f) => f.function);
+  if (c.slab !== undefined) return c.slab.allocator === "SLUB" ? "slub" : "slab";
+  if (names.some((n) => /^(new_slab|allocate_slab|___?slab_alloc|__slab_alloc)/.test(n))) return "slub";
+  if (names.some((n) => /^(cache_alloc_refill|cache_grow|kmem_getpages|fallback_alloc)/.test(n))) return "slab";
+  return undefined;
+}
+
+export function machineOf(c: Case): BufferMachine {
+  const seen =
+    Math.max(0, ...(c.memInfo?.perCpu ?? []).flatMap((z) => z.cpus.map((p) => p.cpu)), c.process?.cpu ?? 0) + 1;
+  const cpus = c.around.cpus?.value ?? Math.max(seen, 2);
+  return bufferMachine(c.release, c.pageKb, cpus, allocatorSeen(c));
+}
+
+/** What the case wanted; undefined when the incident is no request for memory. */
+export function wantedOf(c: Case): Wanted | undefined {
+  if (c.incident.kind === "oom") return oomWanted(c);
+  if (c.incident.kind !== "alloc_failure" && c.incident.kind !== "slab_failure") return undefined;
+  const machine = machineOf(c);
+  const byDriver = c.stack.driver === undefined ? undefined : ofDriver(c, c.stack.driver.driver, machine);
+  if (byDriver !== undefined) return byDriver;
+  const plain = generic(c, machine);
+  return plain === undefined ? undefined : { ...plain, excluded: plain.excluded };
+}
+
+function oomWanted(c: Case): Wanted | undefined {
+  if (c.order === undefined) return undefined;
+  const mask = maskOf(c);
+  const user = mask?.names.some((n) => n.includes("HIGHUSER") || n === "GFP_USER") === true;
+  return {
+    sentence: `${orderWords(c.order, c.pageKb)}${mask === undefined ? "" : ` with ${mask.text}`}${user ? ": a page for a program or for the file cache" : ""}`,
+    excluded: [],
+    certain: true,
+  };
+}
+
+/** The driver's pieces at every MTU, those kept whose path and order the report shows. */
+function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted | undefined {
+  const { direction, path } = c.stack;
+  if (direction !== "rx refill" && direction !== "setup" && direction !== "rx") return undefined;
+  const sleeping = ringIsBeingMade(c.stack) && maskOf(c)?.maySleep === true;
+  const fitting: { row: MtuRow; piece: Piece }[] = [];
+  const excluded = new Set<string>();
+  for (const row of mtuTable(driver, machine)?.rows ?? [])
+    for (const piece of piecesOf(driver, row.from, machine, sleeping)) {
+      if (fits(piece, path, c.order)) fitting.push({ row, piece });
+      else excluded.add(`${piece.request.holds} (${piece.words})`);
+    }
+  const first = fitting[0];
+  if (first === undefined) return undefined;
+  const all = fitting.filter((f) => f.piece.request.holds === first.piece.request.holds);
+  const from = Math.min(...all.map((f) => f.row.from));
+  const to = Math.max(...all.map((f) => f.row.to));
+  const standard = from <= 1500 && to >= 1500;
+  const which = new Set(fitting.map((f) => f.piece.request.holds)).size;
+  for (const f of fitting) excluded.delete(`${f.piece.request.holds} (${f.piece.words})`);
+  return {
+    sentence: `${capitalDriver(driver)} ${first.piece.request.holds}${standard ? " at the standard MTU" : ` at an MTU from ${from} to ${to}`}: ${chain(first.piece, machine)}`,
+    piece: first.piece,
+    mtus: { from, to },
+    excluded: [...excluded],
+    certain: which === 1,
+  };
+}
+
+const capitalDriver = (driver: DriverFacts): string => `a receive buffer of ${driver.name},`;
+
+function fits(piece: Piece, path: Case["stack"]["path"], order: number | undefined): boolean {
+  if (order !== undefined && piece.order !== order) return false;
+  switch (piece.memory.allocator) {
+    case "kmalloc":
+      return piece.slab?.kind === "large" ? path === "kmalloc_large" : path === "slab";
+    case "page_frag":
+      return path === "page_frag";
+    case "pages":
+      return path === "pages";
+    case "page_pool":
+      return path === "page_pool";
+  }
+}
+
+/** The steps from the driver's request to the pages, with every number. */
+function chain(piece: Piece, m: BufferMachine): string {
+  const { request, memory } = piece;
+  const wrapped = memory.bytes !== request.bytes;
+  const parts = wrapped
+    ? `${request.bytes} bytes of ${request.call} become ${memory.bytes} with pads and ${m.rx.sharedInfo} bytes of skb_shared_info; `
+    : "";
+  if (piece.slab !== undefined) return `${parts}${piece.slab.because.replace(/\.$/, "")}`;
+  return `${parts}${piece.words}`;
+}
+
+/** Without a known driver: what the generic frames and the slab's own lines say. */
+function generic(c: Case, machine: BufferMachine): Wanted | undefined {
+  const order = c.order;
+  const orderText = order === undefined ? "memory" : orderWords(order, c.pageKb);
+  const who = frameName(c, c.stack.caller);
+  const forWhom = who === undefined ? "" : ` for ${who}`;
+  const said = (sentence: string, certain = true): Wanted => ({ sentence, excluded: [], certain });
+  if (c.slab?.cache !== undefined) {
+    const s = c.slab;
+    return said(
+      `an object of ${s.cache}${s.objectSize === undefined ? "" : ` (${s.objectSize} bytes)`}${forWhom}, which needed a new slab: ${s.minOrder === undefined ? orderText : `order ${s.minOrder} at least, order ${s.defaultOrder ?? s.minOrder} by preference`}`,
+    );
+  }
+  const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
+  if (reading?.variant === "vmalloc")
+    return said(
+      `a vmalloc area${reading.bytes === undefined ? "" : ` of ${reading.bytes} bytes`}${forWhom}, made of single pages: the order plays no part`,
+    );
+  const what =
+    c.stack.object === "skb data"
+      ? "the data of a packet"
+      : c.stack.object === "skb head"
+        ? "a struct sk_buff"
+        : "an object";
+  switch (c.stack.path) {
+    case "slab": {
+      const caches =
+        order === undefined
+          ? []
+          : machine.kmalloc.caches.filter((k) => k.geometry.minOrder === order).map((k) => k.name);
+      const which =
+        order === undefined || order === 0 || caches.length === 0
+          ? "the report does not say which cache"
+          : `with ${machine.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
+      return said(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, caches.length === 1);
+    }
+    case "kmalloc_large": {
+      const most = order === undefined ? undefined : machine.rx.pageSize << order;
+      const least = order === undefined || order === 0 ? undefined : (machine.rx.pageSize << (order - 1)) + 1;
+      return said(
+        `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`,
+      );
+    }
+    case "page_frag":
+      return said(
+        `a page to cut small packet heads from${forWhom}: ${orderText}, the last resort after larger blocks were tried silently`,
+      );
+    case "page_pool":
+      return said(`a page for a page_pool${forWhom}: ${orderText}`);
+    case "dma":
+      return said(`memory for DMA in one piece${forWhom}: ${orderText}`);
+    case "vmalloc":
+      return said(`pages of a vmalloc area${forWhom}: ${orderText}`);
+    case "pages":
+      return said(`${orderText} straight from the page allocator${forWhom}`);
+    case "unknown":
+      return order === undefined
+        ? undefined
+        : said(`${orderText}; the report does not say for what: its stack is missing or not readable`, false);
+  }
+}
