@@ -2,6 +2,7 @@
 // One instance is one machine, all zones, nodes and CPUs of it; where speed matters, keep one machine to a process.
 import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
 import { gfp61, migrateTypesOf } from "../../kernel/facts/mm_types.ts";
+import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import type { Journal } from "../journal.ts";
 import { createTrouble } from "./bad_page.ts";
 import { createFreeArea } from "./free_area.ts";
@@ -10,10 +11,11 @@ import { createMemory, typesMax } from "./memory.ts";
 import { createPageAlloc } from "./page_alloc.ts";
 import { createPcp } from "./pcp.ts";
 import { createMobility } from "./placement_mobility.ts";
-import type { Rescue, TaskContext } from "./slow_path.ts";
-import { createSlowPath, plainTask } from "./slow_path.ts";
-import type { WatermarkGeneration } from "./watermark_test.ts";
-import { createWatermarkTest } from "./watermark_test.ts";
+import type { TaskContext } from "./rights.ts";
+import { plainTask } from "./rights.ts";
+import type { Rescue } from "./slow_path.ts";
+import { createSlowPath } from "./slow_path.ts";
+import { createWatermarkTest } from "./zone_watermark.ts";
 
 /** Everything that a release or a setting changes about the allocator, named. */
 export interface MmRules {

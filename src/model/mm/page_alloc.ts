@@ -15,7 +15,7 @@ import { record, word, zoneField, zoneStride } from "./memory.ts";
 import type { PageAllocator } from "./pages.ts";
 import type { PcpLists } from "./pcp.ts";
 import type { Placement } from "./placement.ts";
-import type { WatermarkTest } from "./watermark_test.ts";
+import type { WatermarkTest } from "./zone_watermark.ts";
 
 const WORD = record.word;
 const REFERENCES = record.references;
@@ -328,6 +328,16 @@ export function createPageAlloc(parts: AllocatorParts) {
   let wake: (z: number, order: number) => void = () => {};
   const wakeKswapd = (z: number, order: number): void => wake(z, order);
 
+  /** wake_all_kswapds(): once for each node of the zonelist. */
+  const wakeAllKswapds = (asked: Request): void => {
+    let last = -1;
+    for (let k = asked.zonelist; zonelists[k]! >= 0; k++) {
+      const node = zone[zonelists[k]! * ZONE_STRIDE + NODE]!;
+      if (node !== last) wakeKswapd(zonelists[k]!, asked.order);
+      last = node;
+    }
+  };
+
   const pages: PageAllocator = {
     allocPages,
     freePages,
@@ -353,7 +363,7 @@ export function createPageAlloc(parts: AllocatorParts) {
     getPageFromFreelist,
     migratetypeOf,
     highestZoneOf,
-    wakeKswapd,
+    wakeAllKswapds,
     setSlowPath(path: SlowPath): void {
       slowPath = path;
     },

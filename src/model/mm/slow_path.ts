@@ -3,27 +3,12 @@
 
 import { eventKind } from "../../kernel/events.ts";
 import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
+import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import type { Journal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { PageAlloc, Request, SlowPath } from "./page_alloc.ts";
-import type { WatermarkGeneration } from "./watermark_test.ts";
-
-/** Who asks: what of the current task the allocator looks at. */
-export interface TaskContext {
-  /** PF_MEMALLOC: the task itself frees memory. */
-  memalloc: boolean;
-  realtime: boolean;
-  inInterrupt: boolean;
-  /** Chosen by the OOM killer. */
-  oomVictim: boolean;
-}
-
-export const plainTask = (): TaskContext => ({
-  memalloc: false,
-  realtime: false,
-  inInterrupt: false,
-  oomVictim: false,
-});
+import type { TaskContext } from "./rights.ts";
+import { reserveFlags, slowPathFlags } from "./rights.ts";
 
 export type CompactResult =
   | "skipped"
@@ -64,35 +49,7 @@ export function createSlowPath(
   task: TaskContext,
   rescue: Rescue | undefined,
 ): SlowPath {
-  /** gfp_to_alloc_flags(): a request's rights at the min watermark. */
-  const rightsOf = (gfp: number, order: number, migratetype: number): number => {
-    let flags = allocFlag.wmarkMin | allocFlag.cpuset;
-    const high = (gfp & bits.high) !== 0;
-    const canWait = (gfp & bits.directReclaim) !== 0;
-    const mayReserve = (gfp & bits.nomemalloc) === 0;
-    if (high) flags |= allocFlag.minReserve;
-    if (bits.kswapdReclaim === 0 || (gfp & bits.kswapdReclaim) !== 0) flags |= allocFlag.kswapd;
-    const hurried = generation === 3 || bits.atomic === 0 ? !canWait : (gfp & bits.atomic) !== 0;
-    if (hurried) {
-      if (mayReserve) {
-        flags |= allocFlag.nonBlock;
-        if (order > 0 && (generation === 2 || high)) flags |= allocFlag.highatomic;
-      }
-      if (generation !== 3 || high) flags &= ~allocFlag.cpuset;
-    } else if (task.realtime && !task.inInterrupt)
-      flags |= generation === 3 ? allocFlag.minReserve : allocFlag.nonBlock;
-    if (types.cma >= 0 && migratetype === types.movable) flags |= allocFlag.cma;
-    return flags;
-  };
-
-  /** __gfp_pfmemalloc_flags(): who may ignore watermarks. */
-  const reserveFlags = (gfp: number): number => {
-    if ((gfp & bits.nomemalloc) !== 0) return 0;
-    if ((gfp & bits.memalloc) !== 0) return allocFlag.noWatermarks;
-    if (task.inInterrupt) return 0;
-    if (task.memalloc) return allocFlag.noWatermarks;
-    return task.oomVictim ? allocFlag.oom : 0;
-  };
+  const rules = { gfp: bits, types, generation };
 
   const attempt = (request: Request, allocFlags: number): number =>
     alloc.getPageFromFreelist(
@@ -138,7 +95,7 @@ export function createSlowPath(
     let noProgress = 0;
     for (let first = true; ; first = false) {
       let allocFlags = rights;
-      const reserve = reserveFlags(gfp);
+      const reserve = reserveFlags(rules, gfp, task);
       if (reserve !== 0) allocFlags = reserve | (rights & (allocFlag.kswapd | allocFlag.cma));
       let pfn = attempt(request, allocFlags);
       if (pfn >= 0) return pfn;
@@ -190,13 +147,13 @@ export function createSlowPath(
 
   return (request) => {
     const { gfp, order } = request;
-    const rights = rightsOf(gfp, order, request.migratetype);
+    const rights = slowPathFlags(rules, gfp, order, task);
     const canWait = (gfp & bits.directReclaim) !== 0;
-    if ((rights & allocFlag.kswapd) !== 0) alloc.wakeKswapd(request.zonelist, order);
+    if ((rights & allocFlag.kswapd) !== 0) alloc.wakeAllKswapds(request);
     let pfn = attempt(request, rights);
     if (pfn >= 0) return pfn;
     if (!canWait) {
-      const reserve = reserveFlags(gfp);
+      const reserve = reserveFlags(rules, gfp, task);
       const kept = rights & (allocFlag.kswapd | allocFlag.cma);
       pfn = attempt(request, reserve !== 0 ? reserve | kept : rights);
       return pfn >= 0 ? pfn : fail(request);
@@ -207,7 +164,7 @@ export function createSlowPath(
       order > 0 &&
       (gfp & bits.io) !== 0 &&
       (costly || request.migratetype !== types.movable) &&
-      reserveFlags(gfp) === 0
+      reserveFlags(rules, gfp, task) === 0
     ) {
       const first = compact(request, rights, 2);
       if (first.pfn >= 0) return first.pfn;

@@ -1,13 +1,11 @@
 // The watermark test over the machine's columns, as the allocator runs it on every request: one closure per generation.
 // watermark.ts has the same rules as a function of values, with its reasons; a seeded test holds the two together.
 import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
+import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { FreeArea } from "./free_area.ts";
 import type { Memory } from "./memory.ts";
 import { ordersMax, zoneField, zoneStride } from "./memory.ts";
-
-/** W0 2.6.9 · W1 2.6.11 to 4.3 · W2 4.4 to 6.2 · W3 6.3 and late 6.1.y. */
-export type WatermarkGeneration = 0 | 1 | 2 | 3;
 
 const ZONE_STRIDE = zoneStride;
 const ORDERS_MAX = ordersMax;
@@ -37,6 +35,8 @@ export function createWatermarkTest(
   const { orders } = memory.spec;
   const { isEmpty } = area;
   const { cma, highatomic } = types;
+  /** Who may count the atomic reserve as free: up to 6.2 __GFP_HIGH alone does not. */
+  const belowReserve = generation === 3 ? RESERVES : NON_BLOCK | OOM;
 
   /** zone_page_state(): a counter that ran below zero reads as zero. */
   const globalFree = (z: number): number => {
@@ -55,7 +55,7 @@ export function createWatermarkTest(
 
   const unusable = (z: number, order: number, allocFlags: number): number => {
     let pages = (1 << order) - 1;
-    if ((allocFlags & RESERVES) === 0) pages += zone[z * ZONE_STRIDE + RESERVED]!;
+    if ((allocFlags & belowReserve) === 0) pages += zone[z * ZONE_STRIDE + RESERVED]!;
     if (cma >= 0 && (allocFlags & CMA) === 0) pages += freeCma(z);
     return pages;
   };

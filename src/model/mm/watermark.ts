@@ -1,0 +1,269 @@
+// May this zone serve this request? The test of each generation as a function of values, with the arithmetic it did.
+// The allocator runs the same rules over its columns (zone_watermark.ts); a seeded test holds the two together.
+// A report that leaves something out gets "unknown" and is told what was missing, never a guess.
+import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
+
+/** Free blocks of one order. */
+export interface OrderState {
+  readonly blocks: number;
+  /** Letters of the lists that hold at least one (U M E H C I R); undefined when the report does not print them. */
+  readonly letters: string | undefined;
+}
+
+/** A zone as the test sees it, in pages. */
+export interface ZoneState {
+  /** NR_FREE_PAGES, the global counter. */
+  readonly free: number;
+  /** Watermarks, boost included, as every report prints them. */
+  readonly min: number;
+  readonly low: number;
+  readonly high: number;
+  /** The part of the watermarks that is a temporary boost (since 5.0). */
+  readonly boost: number;
+  /** lowmem_reserve[] (protection[] in 2.6.9), by zone index; undefined when the report does not print it. */
+  readonly lowmemReserve: readonly number[] | undefined;
+  /** By order, from 0; undefined when the report has no buddy line for the zone. */
+  readonly orders: readonly OrderState[] | undefined;
+  readonly freeCma: number;
+  readonly reservedHighatomic: number;
+}
+
+/** What a request may do. `rightsAtMin` in rights.ts derives it from a gfp mask. */
+export interface WatermarkRequest {
+  readonly order: number;
+  readonly mark: "min" | "low" | "high";
+  /** Index into lowmemReserve: the highest zone the request could use. */
+  readonly highestZone: number;
+  /** __GFP_HIGH: half of the mark. */
+  readonly high: boolean;
+  /** ALLOC_HARDER / ALLOC_NON_BLOCK: another quarter. */
+  readonly harder: boolean;
+  /** The task was chosen by the OOM killer. */
+  readonly oom: boolean;
+  /** Movable requests may use CMA pages. */
+  readonly cma: boolean;
+  /** ALLOC_HIGHATOMIC (W3): the high-order atomic reserve may be used. In W2 `harder` says it. */
+  readonly highatomic: boolean;
+}
+
+/** One comparison that the kernel made. */
+export interface WatermarkStep {
+  /** In words, with the numbers. */
+  readonly text: string;
+  readonly passed: boolean | undefined;
+}
+
+export interface WatermarkVerdict {
+  readonly answer: "yes" | "no" | "unknown";
+  /** True, false, or undefined when the report does not say. */
+  readonly ok: boolean | undefined;
+  readonly because: readonly WatermarkStep[];
+  /** Which line of a report would have decided an "unknown". */
+  readonly missing?: string;
+}
+
+/** Numbers as a failure report prints them: kB for amounts, pages for lowmem_reserve. */
+export interface ReportedZone {
+  readonly pageKb: number;
+  readonly freeKb: number;
+  readonly minKb: number;
+  readonly lowKb: number;
+  readonly highKb: number;
+  readonly boostKb?: number | undefined;
+  readonly freeCmaKb?: number | undefined;
+  readonly reservedHighatomicKb?: number | undefined;
+  readonly lowmemReserve?: readonly number[] | undefined;
+  readonly orders?: readonly { readonly blocks: number; readonly letters?: string | undefined }[] | undefined;
+}
+
+/** A zone from a report's zone line, lowmem_reserve line and buddy line. */
+export function zoneStateFromReport(zone: ReportedZone): ZoneState {
+  const pages = (kb: number | undefined): number => Math.floor((kb ?? 0) / zone.pageKb);
+  return {
+    free: pages(zone.freeKb),
+    min: pages(zone.minKb),
+    low: pages(zone.lowKb),
+    high: pages(zone.highKb),
+    boost: pages(zone.boostKb),
+    lowmemReserve: zone.lowmemReserve,
+    orders: zone.orders?.map((o) => ({ blocks: o.blocks, letters: o.letters })),
+    freeCma: pages(zone.freeCmaKb),
+    reservedHighatomic: pages(zone.reservedHighatomicKb),
+  };
+}
+
+/** The watermark test of a generation on one zone: yes, no, or what the report does not say; with every comparison. */
+export function zoneWatermarkOk(
+  generation: WatermarkGeneration,
+  zone: ZoneState,
+  request: WatermarkRequest,
+): WatermarkVerdict {
+  const reserve = zone.lowmemReserve?.[request.highestZone];
+  if (reserve === undefined) return unknown([], "the zone's lowmem_reserve[] line");
+  const verdict =
+    generation === 0
+      ? testW0(zone, request, reserve)
+      : generation === 1
+        ? testW1(zone, request, reserve)
+        : testSince44(generation, zone, request, reserve, zone[request.mark]);
+  const retry = generation === 3 && verdict.ok === false && mayIgnoreBoost(zone, request);
+  if (!retry) return verdict;
+  const without = testSince44(3, zone, request, reserve, zone.min - zone.boost);
+  return {
+    ...without,
+    because: [
+      ...verdict.because,
+      { text: "an atomic request for one page ignores the boost", passed: undefined },
+      ...without.because,
+    ],
+  };
+}
+
+const mayIgnoreBoost = (zone: ZoneState, request: WatermarkRequest): boolean =>
+  request.order === 0 && request.mark === "min" && request.high && request.harder && zone.boost > 0;
+
+const unknown = (because: readonly WatermarkStep[], missing: string): WatermarkVerdict => ({
+  answer: "unknown",
+  ok: undefined,
+  because,
+  missing,
+});
+
+const decided = (ok: boolean, because: readonly WatermarkStep[]): WatermarkVerdict => ({
+  answer: ok ? "yes" : "no",
+  ok,
+  because,
+});
+
+/** The mark after the request's cuts, and how it came about. */
+interface CutMark {
+  readonly value: number;
+  readonly text: string;
+}
+
+function cutOld(mark: number, name: string, request: WatermarkRequest): CutMark {
+  let value = mark;
+  let text = `${name} ${mark}`;
+  if (request.high) {
+    value -= Math.floor(value / 2);
+    text += `, halved for __GFP_HIGH to ${value}`;
+  }
+  if (request.harder) {
+    value -= Math.floor(value / 4);
+    text += `, less a quarter for trying harder: ${value}`;
+  }
+  return { value, text };
+}
+
+function cutSince44(generation: WatermarkGeneration, mark: number, name: string, request: WatermarkRequest): CutMark {
+  if (generation === 2) {
+    const withHigh = cutOld(mark, name, { ...request, harder: request.harder && !request.oom });
+    if (!request.oom) return withHigh;
+    const value = withHigh.value - Math.floor(withHigh.value / 2);
+    return { value, text: `${withHigh.text}, halved for an OOM victim to ${value}` };
+  }
+  // W3: the extra quarter only together with __GFP_HIGH.
+  const cut = cutOld(mark, name, { ...request, harder: request.harder && request.high });
+  if (!request.oom) return cut;
+  const value = cut.value - Math.floor(cut.value / 2);
+  return { value, text: `${cut.text}, halved for an OOM victim to ${value}` };
+}
+
+/** 2.6.9: no look at the orders; the free lists decide afterwards. */
+function testW0(zone: ZoneState, request: WatermarkRequest, reserve: number): WatermarkVerdict {
+  const mark = cutOld(zone[request.mark], request.mark, request);
+  const need = mark.value + (1 << request.order) + reserve;
+  const ok = zone.free >= need;
+  const text = `free ${zone.free} must reach ${mark.text} + 2^${request.order} + protection ${reserve} = ${need}`;
+  return decided(ok, [{ text, passed: ok }]);
+}
+
+/** 2.6.11 to 4.3: blocks too small for the request are taken off order by order, against a mark that halves. */
+function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): WatermarkVerdict {
+  const because: WatermarkStep[] = [];
+  const mark = cutOld(zone[request.mark], request.mark, request);
+  let left = zone.free - ((1 << request.order) - 1);
+  const cma = request.cma ? 0 : zone.freeCma;
+  const usable = left - cma;
+  const first = usable > mark.value + reserve;
+  because.push({
+    text:
+      `free ${zone.free} - ${(1 << request.order) - 1}${cma > 0 ? ` - ${cma} CMA` : ""} = ${usable} ` +
+      `must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
+    passed: first,
+  });
+  if (!first || request.order === 0) return decided(first, because);
+  if (zone.orders === undefined) return unknown(because, "the zone's buddy line (blocks by order)");
+  let min = mark.value;
+  for (let order = 0; order < request.order; order++) {
+    const blocks = zone.orders[order]?.blocks ?? 0;
+    left -= blocks * 2 ** order;
+    min = Math.floor(min / 2);
+    const passed = left > min;
+    because.push({ text: `without the ${blocks} blocks of order ${order}: ${left} must exceed ${min}`, passed });
+    if (!passed) return decided(false, because);
+  }
+  return decided(true, because);
+}
+
+/** Since 4.4: one comparison, then any one block of sufficient order on a list the request may use. */
+function testSince44(
+  generation: WatermarkGeneration,
+  zone: ZoneState,
+  request: WatermarkRequest,
+  reserve: number,
+  startMark: number,
+): WatermarkVerdict {
+  const mayReserves = request.harder || request.oom || (generation === 3 && (request.high || request.highatomic));
+  const highatomic = mayReserves ? 0 : zone.reservedHighatomic;
+  const cma = request.cma ? 0 : zone.freeCma;
+  const usable = zone.free - ((1 << request.order) - 1) - highatomic - cma;
+  const mark = cutSince44(generation, startMark, request.mark, request);
+  const first = usable > mark.value + reserve;
+  const taken = [
+    `free ${zone.free} - ${(1 << request.order) - 1}`,
+    ...(highatomic > 0 ? [`${highatomic} reserved for high-order atomic`] : []),
+    ...(cma > 0 ? [`${cma} CMA`] : []),
+  ].join(" - ");
+  const because: WatermarkStep[] = [
+    {
+      text: `${taken} = ${usable} must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
+      passed: first,
+    },
+  ];
+  if (!first || request.order === 0) return decided(first, because);
+  return blockTest(generation, zone, request, because);
+}
+
+function blockTest(
+  generation: WatermarkGeneration,
+  zone: ZoneState,
+  request: WatermarkRequest,
+  because: WatermarkStep[],
+): WatermarkVerdict {
+  if (zone.orders === undefined) return unknown(because, "the zone's buddy line (blocks by order)");
+  const reserveList = request.oom || (generation === 3 ? request.highatomic : request.harder);
+  const allowed = `UME${request.cma ? "C" : ""}${reserveList ? "H" : ""}`;
+  const found: string[] = [];
+  let unsure = false;
+  for (let order = request.order; order < zone.orders.length; order++) {
+    const { blocks, letters } = zone.orders[order] as OrderState;
+    if (blocks === 0) continue;
+    found.push(`${blocks} of order ${order}${letters === undefined ? "" : ` (${letters})`}`);
+    if (letters === undefined) unsure = true;
+    else if ([...letters].some((letter) => allowed.includes(letter))) {
+      because.push({ text: `${found.at(-1)}: a list of ${allowed} has a block`, passed: true });
+      return decided(true, because);
+    }
+  }
+  const text =
+    found.length === 0
+      ? `no free block of order ${request.order} or above`
+      : `only ${found.join(", ")}, none on a list of ${allowed}`;
+  if (!unsure) {
+    because.push({ text, passed: false });
+    return decided(false, because);
+  }
+  because.push({ text: `${found.join(", ")}: on which lists?`, passed: undefined });
+  return unknown(because, "the letters after each count of the zone's buddy line, as (UME)");
+}
