@@ -94,3 +94,28 @@ export function mergeSort(items: Int32Array, compare: (a: number, b: number) => 
   };
   sort(0, items.length);
 }
+
+/** Sorts `items` by a whole-number key, ascending, stable: four counting passes, whatever the number of items. */
+export function radixSort(items: Int32Array, key: (item: number) => number): void {
+  const n = items.length;
+  let keys = new Uint32Array(n);
+  for (let i = 0; i < n; i++) keys[i] = (key(items[i]!) ^ 0x80000000) >>> 0;
+  let from: Int32Array = items;
+  let to: Int32Array = new Int32Array(n);
+  let keysTo = new Uint32Array(n);
+  for (let shift = 0; shift < 32; shift += 8) {
+    const count = new Uint32Array(257);
+    for (let i = 0; i < n; i++) count[((keys[i]! >>> shift) & 255) + 1]!++;
+    // All in one bucket: nothing moves.
+    if (count.includes(n)) continue;
+    for (let b = 0; b < 256; b++) count[b + 1]! += count[b]!;
+    for (let i = 0; i < n; i++) {
+      const at = count[(keys[i]! >>> shift) & 255]!++;
+      to[at] = from[i]!;
+      keysTo[at] = keys[i]!;
+    }
+    [from, to] = [to, from];
+    [keys, keysTo] = [keysTo, keys];
+  }
+  if (from !== items) items.set(from);
+}

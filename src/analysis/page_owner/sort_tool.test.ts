@@ -19,7 +19,7 @@ function run(dump: Uint8Array, args: string, chunk = 1 << 20): string {
     tool.scanner.push(n);
     at += n;
   }
-  return Buffer.concat([...tool.finish()]).toString("latin1");
+  return Buffer.concat(Array.from(tool.finish(), (piece) => Buffer.from(piece))).toString("latin1");
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");

@@ -5,9 +5,10 @@
 
 import type { BlockBatch, PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { blockFlag, createPageOwnerScanner } from "../../artifact/page_owner/scan.ts";
-import { createGroupTable, mergeSort } from "./groups.ts";
+import { createGroupTable, mergeSort, radixSort } from "./groups.ts";
 import type { SortKey, SortToolOptions } from "./sort_options.ts";
 import { printCulled, printTexts } from "./sort_print.ts";
+import type { SortRows } from "./sort_rows.ts";
 import { allocatorBit, createSortRows } from "./sort_rows.ts";
 
 /** The tool at work: fill `scanner.room()`, push, then `finish`. */
@@ -15,7 +16,7 @@ export interface SortTool {
   readonly scanner: PageOwnerScanner;
   /** Records kept ("loaded" in the tool's words). */
   loaded(): number;
-  /** The answer, in pieces; call once. */
+  /** The answer, in pieces, each good until the next is asked for; call once. */
   finish(): Generator<Uint8Array>;
 }
 
@@ -172,7 +173,7 @@ export function createSortTool(options: SortToolOptions): SortTool {
       }
       const flags = batch.flags[i]!;
       if ((flags & blockFlag.hasPfn) !== 0) extBits = flags;
-      if (lastRow >= 0 && sameAsLast(batch, i)) {
+      if (needAllocator && lastRow >= 0 && sameAsLast(batch, i)) {
         fields(batch, i);
         rows.num[lastRow]! += 1;
         rows.pages[lastRow]! += f.pages;
@@ -217,7 +218,8 @@ export function createSortTool(options: SortToolOptions): SortTool {
       }
       rows.num[row]! += 1;
       rows.pages[row]! += f.pages;
-      remember(batch, i, row);
+      // Only the allocator can differ between equal texts.
+      if (needAllocator) remember(batch, i, row);
     }
   };
 
@@ -225,7 +227,6 @@ export function createSortTool(options: SortToolOptions): SortTool {
 
   function* finish(): Generator<Uint8Array> {
     scanner.end(false);
-    const order = Int32Array.from({ length: rows.size }, (_, i) => i);
     const texts = createTextOrder(scanner, commNames);
     const { num, pages, pid, tgid, comm, allocator, header, stack } = rows;
     const by: Record<SortKey | "free", (a: number, b: number) => number> = {
@@ -251,8 +252,19 @@ export function createSortTool(options: SortToolOptions): SortTool {
       if (first === undefined) return () => 0;
       return rest.length === 0 ? first : (a, b) => first(a, b) || firstDifference(rest, (f) => f(a, b));
     };
-    mergeSort(order, byText ? by.txt : compare(cullOrder.map((key) => ({ key, sign: 1 }))));
-    mergeSort(order, compare(options.sort));
+    let order: Int32Array;
+    if (byText) order = mergeEqualTexts(rows, texts);
+    else {
+      order = Int32Array.from({ length: rows.size }, (_, i) => i);
+      mergeSort(order, compare(cullOrder.map((key) => ({ key, sign: 1 }))));
+    }
+    const [only, more] = options.sort;
+    const whole =
+      only === undefined || more !== undefined
+        ? undefined
+        : { num, page_num: pages, pid, tgid, allocator }[only.key as string];
+    if (only !== undefined && whole !== undefined) radixSort(order, (row) => only.sign * whole[row]!);
+    else mergeSort(order, compare(options.sort));
     yield* byText ? printTexts(order, rows, scanner) : printCulled(order, rows, options, commNames, scanner);
   }
 
@@ -283,13 +295,46 @@ function allocatedByVmalloc(text: string): boolean {
   return found >= 0 && found < at;
 }
 
+interface TextOrder {
+  stacks(a: number, b: number): number;
+  headers(a: number, b: number): number;
+  comms(a: number, b: number): number;
+  headerRanks(): Int32Array;
+}
+
+/** Rows in the order of their texts; rows of equal text become one, the first. */
+function mergeEqualTexts(rows: SortRows, texts: TextOrder): Int32Array {
+  const rank = texts.headerRanks();
+  const { header, stack, num, pages } = rows;
+  const order = Int32Array.from({ length: rows.size }, (_, i) => i);
+  radixSort(order, (row) => rank[header[row]!]!);
+  let kept = 0;
+  for (let from = 0; from < order.length; ) {
+    const r = rank[header[order[from]!]!]!;
+    let to = from + 1;
+    while (to < order.length && rank[header[order[to]!]!] === r) to++;
+    if (to - from > 1) mergeSort(order.subarray(from, to), (a, b) => texts.stacks(stack[a]!, stack[b]!));
+    for (let i = from; i < to; i++) {
+      const row = order[i]!;
+      const last = i > from ? order[kept - 1]! : -1;
+      if (last >= 0 && stack[last] === stack[row]) {
+        num[last]! += num[row]!;
+        pages[last]! += pages[row]!;
+      } else order[kept++] = row;
+    }
+    from = to;
+  }
+  return order.subarray(0, kept);
+}
+
 /** Orders of interned texts as strcmp has them. Ranks are made on first use: few texts, many comparisons. */
-function createTextOrder(
-  scanner: PageOwnerScanner,
-  commNames: readonly string[],
-): Record<"stacks" | "headers" | "comms", (a: number, b: number) => number> {
+function createTextOrder(scanner: PageOwnerScanner, commNames: readonly string[]): TextOrder {
   let stackRank: Int32Array | undefined;
   let headerRank: Int32Array | undefined;
+  const headerRanks = (): Int32Array => {
+    headerRank ??= scanner.headerRanks();
+    return headerRank;
+  };
   const ranks = (order: Int32Array): Int32Array => {
     const rank = new Int32Array(order.length);
     for (let at = 0; at < order.length; at++) rank[order[at]!] = at;
@@ -306,10 +351,8 @@ function createTextOrder(
       stackRank ??= rankStacks();
       return stackRank[a]! - stackRank[b]!;
     },
-    headers(a, b) {
-      headerRank ??= ranks(scanner.sortedHeaders());
-      return headerRank[a]! - headerRank[b]!;
-    },
+    headers: (a, b) => headerRanks()[a]! - headerRanks()[b]!,
+    headerRanks,
     comms: (a, b) => {
       const x = commNames[a] as string;
       const y = commNames[b] as string;

@@ -52,8 +52,9 @@ static u8 *heap_take(u32 bytes) {
 typedef struct {
   u32 *slots, slots_mask, used, cap;
   u32 *hash, *text, *len;
+  u32 *also; // another table's id for the same text
 } Table;
-static Table stacks, comms, headers;
+static Table stacks, comms, headers, odd_headers;
 static u32 keep_headers; // 1: whole header lines are interned too (memory then grows with the dump)
 
 static void copy(u8 *to, const u8 *from, u32 n) { __builtin_memcpy(to, from, n); }
@@ -61,13 +62,15 @@ static void copy(u8 *to, const u8 *from, u32 n) { __builtin_memcpy(to, from, n);
 static int table_grow_ids(Table *t) {
   u32 cap = t->cap ? t->cap * 2 : 1024;
   u32 *h = (u32 *)heap_take(cap * 4), *x = (u32 *)heap_take(cap * 4), *l = (u32 *)heap_take(cap * 4);
-  if (!h || !x || !l) return 0;
+  u32 *e = (u32 *)heap_take(cap * 4);
+  if (!h || !x || !l || !e) return 0;
   if (t->used) {
     copy((u8 *)h, (u8 *)t->hash, t->used * 4);
     copy((u8 *)x, (u8 *)t->text, t->used * 4);
     copy((u8 *)l, (u8 *)t->len, t->used * 4);
+    copy((u8 *)e, (u8 *)t->also, t->used * 4);
   }
-  t->hash = h, t->text = x, t->len = l, t->cap = cap;
+  t->hash = h, t->text = x, t->len = l, t->also = e, t->cap = cap;
   return 1;
 }
 
@@ -140,6 +143,24 @@ static u32 hash_text(const u8 *p, u32 len) {
     a = stir(a, wasm_v128_and(wasm_v128_load(p + i), wasm_v128_load(keep_first + 16 - rest)));
   }
   return mix(stir(a, b), len);
+}
+
+// Header lines with a time are all different: they are kept as they come, one id each, and equal ones meet in the sort.
+static u32 append(Table *t, const u8 *text, u32 len) {
+  if (t->used == t->cap && !table_grow_ids(t)) return ~0u;
+  u8 *kept = heap_take(len + 16);
+  if (!kept) return ~0u;
+  copy(kept, text, len);
+  t->hash[t->used] = 0, t->text[t->used] = (u32)kept, t->len[t->used] = len;
+  return t->used++;
+}
+
+// Headers without a time repeat: one id for equal texts.
+static u32 keep_odd(const u8 *text, u32 len) {
+  u32 before = odd_headers.used, id = intern(&odd_headers, text, len, hash_text(text, len));
+  if (id == ~0u) return id;
+  if (odd_headers.used > before) odd_headers.also[id] = append(&headers, text, len);
+  return odd_headers.also[id];
 }
 
 static const u8 *line_end(const u8 *p, const u8 *end) {
@@ -335,7 +356,7 @@ EXPORT(scan) u32 scan(u32 from, u32 len) {
       header(p, p, n);
       pfn_line(p, n);
       r_stack[n] = intern(&stacks, p, 0, hash_text(p, 0));
-      r_header_id[n] = keep_headers ? intern(&headers, p, 0, hash_text(p, 0)) : ~0u;
+      r_header_id[n] = keep_headers ? keep_odd(p, 0) : ~0u;
       r_flags[n++] = ODD_HEADER | ODD_PFN;
       p++;
       continue;
@@ -379,7 +400,9 @@ EXPORT(scan) u32 scan(u32 from, u32 len) {
     r_ext_len[n] = ext_len;
     r_len[n] = head_len + 1 + stack_len;
     r_stack[n] = intern(&stacks, text, stack_len, hash_text(text, stack_len));
-    r_header_id[n] = keep_headers ? intern(&headers, start, head_len, hash_text(start, head_len)) : ~0u;
+    if (!keep_headers) r_header_id[n] = ~0u;
+    else if (flags & ODD_HEADER) r_header_id[n] = keep_odd(start, head_len);
+    else r_header_id[n] = append(&headers, start, head_len);
     if (r_stack[n] == ~0u || (keep_headers && r_header_id[n] == ~0u)) return ~0u;
     r_flags[n++] = flags;
     p = stop + 1;
@@ -444,15 +467,22 @@ static void sort_range(u32 from, u32 to, u32 depth, int loaded) {
   }
 }
 
-// Address of the header ids in order; 0 when memory is out. Ids are distinct texts, so there are no ties.
-EXPORT(sorted_headers) u32 sorted_headers(void) {
+// Address of a rank for each kept header line: the order of strcmp, equal lines equal ranks. 0 when memory is out.
+EXPORT(header_ranks) u32 header_ranks(void) {
   u32 n = headers.used;
+  u32 *rank = (u32 *)heap_take(n * 4 + 4);
   sort_keys = (u64 *)heap_take(n * 8 + 8);
   sort_ids = (u32 *)heap_take(n * 4 + 4);
-  if (!sort_keys || !sort_ids) return 0;
+  if (!rank || !sort_keys || !sort_ids) return 0;
   for (u32 i = 0; i < n; i++) sort_ids[i] = i;
   sort_range(0, n, 0, 0);
-  return (u32)sort_ids;
+  u32 r = 0;
+  for (u32 i = 0; i < n; i++) {
+    u32 id = sort_ids[i], last = i ? sort_ids[i - 1] : id;
+    if (headers.len[id] != headers.len[last] || !same((u8 *)headers.text[id], (u8 *)headers.text[last], headers.len[id])) r++;
+    rank[id] = r;
+  }
+  return (u32)rank;
 }
 
 // Assembles "prefix, header line, newline, stack, newline" records for the answer sorted by whole text.

@@ -33,7 +33,8 @@ const columnNames = [
 export interface BlockBatch {
   count: number;
   memory: Uint8Array;
-  /** Ids of interned texts: the stack (everything behind header and PFN line), the process name, the header line if kept. */
+  /** Ids of interned texts: the stack (everything behind header and PFN line), the process name, the header line if kept
+   *  (lines that hold a time are kept one by one, so equal ones may have several ids). */
   stack: Int32Array;
   comm: Int32Array;
   headerId: Int32Array;
@@ -79,8 +80,8 @@ export interface PageOwnerScanner {
   stackText(id: number): Uint8Array;
   commText(id: number): Uint8Array;
   headerText(id: number): Uint8Array;
-  /** Ids of the kept header lines in strcmp order; call when all is read. */
-  sortedHeaders(): Int32Array;
+  /** A rank for each kept header line, in the order of strcmp; equal lines have equal ranks. Call when all is read. */
+  headerRanks(): Int32Array;
   /** Texts "prefix, header line, newline, stack, newline" put together beside the interned texts. */
   writer(): RecordWriter;
   /** Bytes of memory the kernel holds. */
@@ -93,7 +94,7 @@ export interface RecordWriter {
   prefix(text: string): number;
   /** Appends a record of interned texts; true when `take` should be called. */
   record(prefix: number, header: number, stack: number): boolean;
-  /** A copy of what was appended since the last take. */
+  /** What was appended since the last take; a view that is good until the next record. */
   take(): Uint8Array;
 }
 
@@ -109,7 +110,7 @@ interface Kernel {
   text_count(table: number): number;
   text_at(table: number, id: number): number;
   text_len(table: number, id: number): number;
-  sorted_headers(): number;
+  header_ranks(): number;
   keep(bytes: number): number;
   out_at(): number;
   emit(prefix: number, prefixLength: number, header: number, stack: number): number;
@@ -195,9 +196,9 @@ export function createPageOwnerScanner(
     stackText: (id) => textOf(kernel, 0, id),
     commText: (id) => textOf(kernel, 1, id),
     headerText: (id) => textOf(kernel, 2, id),
-    sortedHeaders() {
+    headerRanks() {
       const count = kernel.text_count(2);
-      const at = kernel.sorted_headers() >>> 0;
+      const at = kernel.header_ranks() >>> 0;
       assert(at !== 0 || count === 0, "no memory left to sort header lines");
       return new Int32Array(kernel.memory.buffer, at, count).slice();
     },
@@ -226,7 +227,7 @@ function createWriter(kernel: Kernel): RecordWriter {
       return used >= writeBytes;
     },
     take() {
-      const piece = new Uint8Array(kernel.memory.buffer, start, used).slice();
+      const piece = new Uint8Array(kernel.memory.buffer, start, used);
       start = kernel.out_at() >>> 0;
       used = 0;
       return piece;
