@@ -1,0 +1,48 @@
+// Finds /proc, ethtool and sysctl texts inside a larger one: a support bundle pasted together, a mail, a log that a script wrote them to.
+import { stripPrefix } from "./log/prefix.ts";
+import type { FoundReading, SourceLine, TextReader } from "./reader.ts";
+import { textReaders } from "./readers.ts";
+
+function starter(text: string, next: string | undefined): TextReader | undefined {
+  return textReaders.find((r) => r.starts(text, next));
+}
+
+/** Every reading in the lines, in order. Lines must have their prefixes off. */
+export function findReadings(lines: readonly SourceLine[]): FoundReading[] {
+  const found: FoundReading[] = [];
+  for (let i = 0; i < lines.length; ) {
+    const reader = starter(lines[i]!.text, lines[i + 1]?.text ?? "");
+    if (reader === undefined) {
+      i++;
+      continue;
+    }
+    let end = i + 1;
+    while (end < lines.length && goesOn(reader, lines, end)) end++;
+    while (lines[end - 1]!.text === "") end--;
+    const own = lines.slice(i, end);
+    const read = reader.read(own);
+    found.push({ ...read, firstLine: own[0]!.line, lastLine: own.at(-1)!.line });
+    i = end;
+  }
+  return found;
+}
+
+// A second text of the same kind begins a reading of its own where its first line cannot stand inside the first one.
+function goesOn(reader: TextReader, lines: readonly SourceLine[], at: number): boolean {
+  const { text } = lines[at]!;
+  if (!reader.continues(text)) return false;
+  const once =
+    reader.kind === "pagetypeinfo" ? /^Page block order/ : reader.kind === "meminfo" ? /^MemTotal:/ : undefined;
+  return once === undefined || !once.test(text);
+}
+
+/** Follows tables while a scanner takes lines (ScanOptions.follow): true as long as the next line may belong to the same text. */
+export function tableFollower(): (text: string) => boolean {
+  let active: TextReader | undefined;
+  return (raw) => {
+    const text = stripPrefix(raw.endsWith("\r") ? raw.slice(0, -1) : raw).text;
+    if (active?.continues(text) === true) return true;
+    active = starter(text, undefined);
+    return active !== undefined;
+  };
+}

@@ -1,0 +1,27 @@
+// The registry of kernel texts that are read line by line, one line each. Formats with a reader of their own shape (failure reports in a
+// log, page_owner dumps, traces) are in the folders of artifact/. Order matters only between readers that could begin with the same line.
+import { buddyinfo, extfrag } from "./proc/buddyinfo.ts";
+import { meminfo, sysctl, vmstat } from "./proc/counters.ts";
+import { ethtoolDriver, ethtoolFeatures, ethtoolRings } from "./proc/ethtool.ts";
+import { netDev, sockStat, softnetStat } from "./proc/netstat.ts";
+import { pagetypeinfo } from "./proc/pagetypeinfo.ts";
+import { slabinfo } from "./proc/slabinfo.ts";
+import { zoneinfo } from "./proc/zoneinfo.ts";
+import type { TextReader } from "./reader.ts";
+
+export const textReaders: readonly TextReader[] = [
+  pagetypeinfo,
+  zoneinfo,
+  buddyinfo,
+  extfrag,
+  meminfo,
+  vmstat,
+  slabinfo,
+  ethtoolFeatures,
+  ethtoolRings,
+  ethtoolDriver,
+  sysctl,
+  netDev,
+  sockStat,
+  softnetStat,
+];

@@ -1,0 +1,28 @@
+// Small texts of /proc/net: dev, sockstat, softnet_stat (net/core/net-procfs.c, net/ipv4/proc.c).
+
+export interface NetDev {
+  readonly kind: "net/dev";
+  /** Column names of the two halves. */
+  readonly receive: readonly string[];
+  readonly transmit: readonly string[];
+  readonly devices: readonly {
+    readonly name: string;
+    readonly receive: readonly number[];
+    readonly transmit: readonly number[];
+  }[];
+}
+
+export interface SockStat {
+  readonly kind: "sockstat";
+  /** TCP → inuse 1, orphan 0, tw 7, alloc 2, mem 258 (mem in pages; FRAG memory in bytes). */
+  readonly protocols: readonly {
+    readonly name: string;
+    readonly values: readonly (readonly [name: string, value: number])[];
+  }[];
+}
+
+export interface SoftnetStat {
+  readonly kind: "softnet_stat";
+  /** One row per online cpu: processed, dropped, time_squeeze, ... as printed in hexadecimal. */
+  readonly cpus: readonly (readonly number[])[];
+}

@@ -1,0 +1,29 @@
+// Every reading of a /proc, debugfs, ethtool or sysctl text, told apart by `kind`.
+import type { BuddyInfo } from "./buddyinfo.ts";
+import type { EthtoolDriver, EthtoolFeatures, EthtoolRings } from "./ethtool.ts";
+import type { Extfrag } from "./extfrag.ts";
+import type { MemInfoFile } from "./meminfo.ts";
+import type { NetDev, SockStat, SoftnetStat } from "./netstat.ts";
+import type { PageTypeInfo } from "./pagetypeinfo.ts";
+import type { SlabInfo } from "./slabinfo.ts";
+import type { Sysctl } from "./sysctl.ts";
+import type { VmStat } from "./vmstat.ts";
+import type { ZoneInfo } from "./zoneinfo.ts";
+
+export type ProcReading =
+  | BuddyInfo
+  | PageTypeInfo
+  | ZoneInfo
+  | MemInfoFile
+  | VmStat
+  | SlabInfo
+  | Extfrag
+  | EthtoolFeatures
+  | EthtoolRings
+  | EthtoolDriver
+  | Sysctl
+  | NetDev
+  | SockStat
+  | SoftnetStat;
+
+export type ProcKind = ProcReading["kind"];
