@@ -13,11 +13,17 @@ export interface GfpText {
 }
 
 export interface AllocFailure {
-  /** `page`: the page allocator; `vmalloc`: a vmalloc that could not get its pages or its address range; `2.4`: the one-line form. */
-  readonly variant: "page" | "vmalloc" | "2.4";
+  /**
+   * `page`: the page allocator; `vmalloc`: a vmalloc that could not get its pages or its address range; `stall`: not a failure yet, the
+   * caller waits for long (4.10 to 4.14); `2.4`: the one-line form.
+   */
+  readonly variant: "page" | "vmalloc" | "stall" | "2.4";
+  readonly stalledMs?: number;
   readonly comm?: string;
-  /** The caller's own words between `COMM: ` and `, mode:`: `vmalloc: allocation failure, allocated 1 of 2 bytes`. Absent for `page`. */
+  /** The caller's own words: `vmalloc: allocation failure, allocated 1 of 2 bytes`. Absent for `page`. */
   readonly reason?: string;
+  /** Up to 4.8 the caller's words stood on a line of their own before the report. */
+  readonly reasonOnOwnLine?: boolean;
   /** What stands between `failure` and `order`: a full stop until 2.6.39, a colon from 3.0. */
   readonly separator?: "." | ":";
   readonly order?: number;
@@ -33,7 +39,6 @@ export interface AllocFailure {
   /** 2.4: the second number of `(gfp=0x20/0)`, non-zero under PF_MEMALLOC. */
   readonly memalloc?: number;
   readonly process?: ProcessLine;
-  /** `Modules linked in:` as some configurations print it. */
   readonly trace?: CallTrace;
   readonly memInfo?: MemInfo;
   /** The slab allocator's own lines about the same failure. */

@@ -7,6 +7,8 @@ export type FrameForm =
   | "plain"
   /** ` [<ffffffff802555f9>] fn+0x1/0x2` (x86 up to 4.9, arm64 up to 4.12, mips) */
   | "bracketed"
+  /** ` <ffffffff80266b5c>{fn+708}`, offsets in decimal (x86_64 up to 2.6.17) */
+  | "braced"
   /** `[cd779b50] [c001220c] fn+0x1/0x2` (powerpc: stack pointer, then program counter) */
   | "powerpc"
   /** `[<c00..>] (fn+0x1/0x2) from [<c00..>] (fn+0x3/0x4)` (arm) */

@@ -69,6 +69,8 @@ export interface HugePages {
 }
 
 export interface MemInfo {
+  /** Zones are introduced by `Node 0 `, as kernels built with NUMA do; all zones belong to node 0 when they are not. */
+  readonly namesNodes: boolean;
   readonly perCpu: readonly CpuPagesOfZone[];
   /** The block of totals in pages: `free`, `free_pcp`, `slab_unreclaimable`, … (before 2.6.28 `active`, `inactive`). */
   readonly totals: Counters;

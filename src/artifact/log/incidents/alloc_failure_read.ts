@@ -1,0 +1,148 @@
+// Reads a failed allocation: 2.4's line, `COMM: page allocation failure …` of every later era, stalls and the vmalloc variants.
+import type { AllocFailure, GfpText } from "../../../kernel/readings/alloc_failure.ts";
+import type { Incident } from "../../../kernel/readings/incident.ts";
+import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
+import type { OwnAnswer } from "./body.ts";
+import { BodyReader } from "./body.ts";
+import type { Stretch } from "./builder.ts";
+import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
+import { SlabFailureBuilder } from "./slab_failure.ts";
+
+const oldLine = /^(.*?)__alloc_pages: (\d+)-order allocation failed(?: \((?:gfp=0x([0-9a-f]{1,8})\/([0-9a-f-]+))?)?/;
+const modeAndMore =
+  /mode:\s*0x([0-9a-f]{1,8})(?:\(([^)]*)\)?)?(?:, ?nodemask=(\([^)]*\)|[\d,-]*))?(?:, ?cpuset=([^,]*))?(?:, ?mems_allowed=([\d,-]*))?/;
+const cpusetLine = /^(.*?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
+
+/** `0x40a20(GFP_ATOMIC|__GFP_COMP)` after `mode:` or `gfp=`. */
+export function gfpText(digits: string | undefined, names: string | undefined): GfpText | undefined {
+  return digits === undefined ? undefined : { mask: Number.parseInt(digits, 16), ...field("names", names) };
+}
+
+/** The fields of a first line, or undefined when it is none. */
+export function readFailureLine(text: string): AllocFailure | undefined {
+  const old = oldLine.exec(text);
+  if (old !== null) {
+    return {
+      variant: "2.4",
+      order: Number(old[2]),
+      ...field("gfp", gfpText(old[3], undefined)),
+      ...field("memalloc", old[4] === undefined ? undefined : Number.parseInt(old[4], 16)),
+    };
+  }
+  const page = /page allocation failure([.:])? ?(?:order:(\d{1,2}))?/.exec(text);
+  const stall = page === null ? /page allocation stalls for (\d{1,9})ms, order:(\d{1,2})/.exec(text) : null;
+  const vm =
+    page === null && stall === null
+      ? /(?:vmalloc: allocation failure|vmalloc error: size|vmap allocation for size)/.exec(text)
+      : null;
+  const found = page ?? stall ?? vm;
+  if (found === null) return undefined;
+  const before = text.slice(0, found.index).replace(/: ?$/, "");
+  const mode = modeAndMore.exec(text.slice(found.index));
+  const middle = text.slice(found.index, mode === null ? undefined : found.index + mode.index).replace(/, *$/, "");
+  return {
+    variant: page !== null ? "page" : stall !== null ? "stall" : "vmalloc",
+    ...field("comm", before === "" ? undefined : before),
+    ...field("reason", vm === null ? undefined : middle.trimEnd()),
+    ...field("separator", page?.[1] as "." | ":" | undefined),
+    ...field("order", decimal(page?.[2] ?? stall?.[2] ?? /page order (\d{1,2})/.exec(vm === null ? "" : text)?.[1])),
+    ...field("bytes", vm === null ? undefined : vmallocBytes(text)),
+    ...field("stalledMs", decimal(stall?.[1])),
+    ...field("gfp", gfpText(mode?.[1], mode?.[2])),
+    ...field("nodemask", mode?.[3]),
+    ...field("cpuset", mode?.[4]),
+    ...field("memsAllowed", mode?.[5]),
+  };
+}
+
+const vmallocBytes = (text: string): number | undefined =>
+  decimal(/(?:failure: |error: size |for size |allocated \d+ of )(\d{1,15})/.exec(text)?.[1]);
+
+/** Reads the report that begins at `index`. */
+export function readAllocFailure(
+  stretch: Stretch,
+  index: number,
+): { readonly incident: Incident; readonly next: number } {
+  const report = new ReportBuilder(stretch);
+  const line = stretch.lines[index];
+  let head = line === undefined ? undefined : readFailureLine(textOf(line));
+  report.take(index, "headline");
+  let next = index + 1;
+  if (head?.variant === "vmalloc" && head.gfp === undefined) {
+    // Up to 4.8 the caller's words stand alone, and the page allocator's line follows.
+    const follower = followingLine(stretch, next);
+    const second = follower === undefined ? undefined : readFailureLine(follower.text);
+    if (follower !== undefined && second?.variant === "page") {
+      report.take(follower.index, "headline");
+      next = follower.index + 1;
+      head = {
+        ...second,
+        variant: "vmalloc",
+        ...field("reason", head.reason),
+        ...field("bytes", head.bytes),
+        reasonOnOwnLine: true,
+      };
+    }
+  }
+  if (head?.variant === "2.4") return { incident: report.finish("alloc_failure", head), next };
+  return readRest(stretch, report, head ?? { variant: "page" }, next);
+}
+
+function followingLine(stretch: Stretch, from: number): { readonly text: string; readonly index: number } | undefined {
+  for (let i = from; i < Math.min(from + 3, stretch.lines.length); i++) {
+    const line = stretch.lines[i];
+    if (line !== undefined && line.text.trim() !== "") return { text: textOf(line), index: i };
+  }
+  return undefined;
+}
+
+function readRest(
+  stretch: Stretch,
+  report: ReportBuilder,
+  head: AllocFailure,
+  from: number,
+): { readonly incident: Incident; readonly next: number } {
+  let cpuset: { readonly cpuset: string; readonly memsAllowed: string; readonly cpusetOnOwnLine: true } | undefined;
+  const slab = new SlabFailureBuilder();
+  const own = (text: string, index: number): OwnAnswer => {
+    const m = text.includes("cpuset=") ? cpusetLine.exec(text) : null;
+    if (m?.[2] !== undefined && m[3] !== undefined && cpuset === undefined) {
+      cpuset = { cpuset: m[2], memsAllowed: m[3], cpusetOnOwnLine: true };
+      report.take(index, "cpuset");
+      return "taken";
+    }
+    if (!slab.take(text)) return "left";
+    report.take(index, "slab");
+    return "taken";
+  };
+  const body = new BodyReader(stretch, report, own).read(from);
+  const companion: SlabFailure | undefined = slab.finish();
+  const reading: AllocFailure = {
+    ...head,
+    ...cpuset,
+    ...field("process", body.process),
+    ...field("trace", body.trace),
+    ...field("memInfo", body.memInfo),
+    ...field("slab", companion),
+  };
+  report.missing.push(...missingOf(reading));
+  return { incident: report.finish("alloc_failure", reading), next: from };
+}
+
+/** What a report of this kind has and this one lacks. `Mem-Info` may be missing by rate limit or option, not only by damage. */
+function missingOf(reading: AllocFailure): string[] {
+  const missing: string[] = [];
+  if (reading.gfp === undefined) missing.push("gfp mask");
+  if (reading.comm === undefined) missing.push("comm");
+  if (reading.process === undefined) missing.push("process");
+  if (reading.trace === undefined) missing.push("trace");
+  const { memInfo } = reading;
+  if (memInfo === undefined) missing.push("mem_info");
+  for (const zone of memInfo?.zones ?? []) {
+    const name = `${zone.node}:${zone.name}`;
+    if (zone.kb.free === undefined) missing.push(`zone:${name}`);
+    if (zone.lowmemReserve === undefined) missing.push(`lowmem_reserve:${name}`);
+    if (zone.freeLists?.totalKb === undefined) missing.push(`free_lists:${name}`);
+  }
+  return missing;
+}

@@ -1,0 +1,253 @@
+// `Bad page state` of every era: reads what the kernel found in the struct page, and prints it in the form of a given release.
+import { badPageForms } from "../../../kernel/facts/report_formats.ts";
+import type { BadPage, CompoundNote, PageOwnerNote } from "../../../kernel/readings/bad_page.ts";
+import type { Frame } from "../../../kernel/readings/call_trace.ts";
+import type { Incident } from "../../../kernel/readings/incident.ts";
+import { factAt } from "../../../kernel/release.ts";
+import type { OwnAnswer } from "./body.ts";
+import { BodyReader } from "./body.ts";
+import type { Stretch } from "./builder.ts";
+import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
+import { printFrame, printTrace, readTraceLine } from "./call_trace.ts";
+import { printProcess } from "./process_line.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const headForms: readonly RegExp[] = [
+  /Bad page state in process '(.*)'(?:\s*$|, page)/,
+  /Bad page state at \S+ \(in process '(.*)', page ([0-9a-f]+)\)/,
+  /Bad page state in process (.*?)(?: {2}| )pfn:\s*([0-9a-f]{1,16})/,
+  /Bad page state in process (.*)$/,
+];
+const pairs = /(?:^|\s)(page|flags|count|refcount|mapcount|mapping|index|pfn):\s?(\(\w*\)|\(_+\w+_+\)|[^\s(]+)/g;
+const flagsLine =
+  /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*(?:\([^)]*\))?[^)]*)\))?(?: CMA)?(?:\s|$)/;
+
+/** Reads the report that begins at `index`. */
+export function readBadPage(stretch: Stretch, index: number): { readonly incident: Incident; readonly next: number } {
+  const report = new ReportBuilder(stretch);
+  const line = stretch.lines[index];
+  const page = new BadPageBuilder(line === undefined ? "" : textOf(line));
+  report.take(index, "headline");
+  const own = (text: string, at: number): OwnAnswer => {
+    const part = page.take(text);
+    if (part === undefined) return "left";
+    report.take(at, part);
+    return "taken";
+  };
+  const body = new BodyReader(stretch, report, own).read(index + 1);
+  const reading: BadPage = {
+    ...page.finish(),
+    ...field("modules", body.modules),
+    ...field("process", body.process),
+    ...field("trace", body.trace),
+  };
+  if (reading.flags === undefined) report.missing.push("flags");
+  if (reading.pfn === undefined) report.missing.push("pfn");
+  if (reading.trace === undefined) report.missing.push("trace");
+  return { incident: report.finish("bad_page", reading), next: index + 1 };
+}
+
+class BadPageBuilder {
+  private readonly page: Mutable<BadPage> = { raw: [] };
+  private readonly raw: string[] = [];
+  private readonly ownerParts: Mutable<Partial<PageOwnerNote>> = {};
+  private readonly allocatedBy: Frame[] = [];
+  private readonly freedBy: Frame[] = [];
+  private stack: Frame[] | undefined;
+  private ownerSeen = false;
+
+  constructor(headline: string) {
+    for (const form of headForms) {
+      const m = form.exec(headline);
+      if (m?.[1] === undefined) continue;
+      this.page.comm = m[1].trim();
+      if (form === headForms[1]) this.page.page = m[2] as string;
+      if (form === headForms[2] && m[2] !== undefined) this.page.pfn = Number.parseInt(m[2], 16);
+      return;
+    }
+  }
+
+  take(text: string): string | undefined {
+    return this.takeOwner(text) ?? this.takePage(text) ?? this.takeFlags(text) ?? this.takeReason(text);
+  }
+
+  private takePage(text: string): string | undefined {
+    const trimmed = text.trim();
+    if (!/^(?:page:|flags:0x[0-9a-f]+ mapping:|index:|mapping:|mapcount:|count:|refcount:)/.test(trimmed))
+      return undefined;
+    for (const m of trimmed.matchAll(pairs)) this.setPair(m[1] as string, m[2] as string);
+    const compound = /(?:^|\s)compound_mapcount: (\d+)/.exec(trimmed);
+    if (compound !== null) this.page.compound = { text: compound[0].trim() };
+    return "page";
+  }
+
+  private setPair(name: string, value: string): void {
+    const { page } = this;
+    if (name === "page" && value !== "") page.page = value;
+    else if (name === "flags") page.flags = value.replace(/^0x/, "");
+    else if (name === "count" || name === "refcount") Object.assign(page, field("refcount", decimal(value)));
+    else if (name === "mapcount") Object.assign(page, field("mapcount", decimal(value)));
+    else if (name === "mapping") page.mapping = value;
+    else if (name === "index") page.index = value;
+    else if (name === "pfn" && page.pfn === undefined) page.pfn = Number.parseInt(value.replace(/^0x/, ""), 16);
+  }
+
+  private takeFlags(text: string): string | undefined {
+    const m = flagsLine.exec(text);
+    if (m?.[2] !== undefined) {
+      this.page.flags = m[2];
+      if (m[3] !== undefined) this.page.flagNames = m[3];
+      return "flags";
+    }
+    const head = /^head:\s?(\S+) order:(\d+) (.*)$/.exec(text);
+    if (head?.[1] !== undefined) {
+      this.page.compound = compoundOf(head[1], Number(head[2]), head[3] ?? "");
+      return "compound";
+    }
+    const raw = /^(raw|head): ((?:[0-9a-f]{8,16} ?)+)$/.exec(text.trimEnd());
+    if (raw?.[2] === undefined) return undefined;
+    if (raw[1] === "raw") this.raw.push(...raw[2].trim().split(" "));
+    return raw[1] === "raw" ? "raw" : "head";
+  }
+
+  private takeReason(text: string): string | undefined {
+    const { page } = this;
+    const because = /^page dumped because: (.*)$/.exec(text)?.[1];
+    if (because !== undefined) {
+      page.reason = because.trimEnd();
+      return "reason";
+    }
+    const bad = /^bad because of (?:flags|compound flags): ?(?:0x)?([0-9a-f]+)(?:\((.*)\))?/.exec(text);
+    if (bad?.[1] !== undefined) {
+      page.badFlags = { flags: bad[1], ...field("names", bad[2]) };
+      return "reason";
+    }
+    const other = /^(invalid mapping|page_type|aops|memcg|page->mem_cgroup): ?(.*)$/.exec(text);
+    if (other?.[1] === "invalid mapping") page.invalidMapping = other[2] ?? "";
+    else if (other?.[1] === "page_type") page.pageType = other[2] ?? "";
+    else if (other?.[1] === "aops") page.aops = other[2] ?? "";
+    if (other !== null) return "page";
+    if (!text.startsWith("Trying to fix it up")) return undefined;
+    page.triesToFix = true;
+    return "reason";
+  }
+
+  private takeOwner(text: string): string | undefined {
+    const state = /^page_owner tracks the page as (freed|allocated)/.exec(text)?.[1];
+    const absent = /^page_owner (?:info is not (?:present|active)|free stack trace missing|info is not).*$/.exec(
+      text,
+    )?.[0];
+    const allocated = /^page (?:last )?allocated via (.*)$/.exec(text)?.[1];
+    const freed = /^page last free (.*?)stack trace:/.exec(text);
+    if (state !== undefined) this.ownerParts.state = state === "freed" ? "freed" : "allocated";
+    else if (absent !== undefined) this.ownerParts.absent = absent;
+    else if (allocated !== undefined) {
+      this.ownerParts.allocated = allocated;
+      this.stack = this.allocatedBy;
+    } else if (freed !== null) {
+      if (freed[1] !== undefined && freed[1] !== "") this.ownerParts.freed = freed[1].trim();
+      this.stack = this.freedBy;
+    } else return this.takeOwnerFrame(text);
+    this.ownerSeen = true;
+    return "owner";
+  }
+
+  private takeOwnerFrame(text: string): string | undefined {
+    if (this.stack === undefined) return undefined;
+    const line = readTraceLine(text);
+    if (line?.kind !== "items") {
+      this.stack = undefined;
+      return undefined;
+    }
+    for (const item of line.items) if (item.kind === "frame") this.stack.push(item);
+    return "owner";
+  }
+
+  finish(): BadPage {
+    const owner: PageOwnerNote = { ...this.ownerParts, allocatedBy: this.allocatedBy, freedBy: this.freedBy };
+    return { ...this.page, raw: this.raw, ...field("owner", this.ownerSeen ? owner : undefined) };
+  }
+}
+
+const compoundOf = (head: string, order: number, text: string): CompoundNote => ({ head, order, text });
+
+/** The report as lines (mm/page_alloc.c bad_page; mm/debug.c __dump_page). */
+export function printBadPage(p: BadPage, version: readonly number[]): string[] {
+  const form = factAt(badPageForms, version)?.value ?? "dump_page pfn";
+  const tail = [
+    ...(p.modules === undefined ? [] : [`Modules linked in: ${p.modules}`]),
+    ...(p.process === undefined ? [] : printProcess(p.process, version)),
+    ...(p.trace === undefined ? [] : printTrace(p.trace)),
+  ];
+  const hexPfn = (p.pfn ?? 0).toString(16);
+  const common = `mapcount:${p.mapcount ?? 0} mapping:${p.mapping ?? "(null)"}`;
+  const head = `BUG: Bad page state in process ${p.comm ?? ""}  pfn:${hexPfn.padStart(5, "0")}`;
+  switch (form) {
+    case "count last":
+      return [
+        `Bad page state in process '${p.comm ?? ""}'`,
+        `page:${p.page ?? ""} flags:0x${p.flags ?? "0"} mapping:${p.mapping ?? ""} mapcount:${p.mapcount ?? 0} count:${p.refcount ?? 0}`,
+        "Trying to fix it up, but a reboot is needed",
+        "Backtrace:",
+        ...tail,
+      ];
+    case "count first":
+      return [
+        head,
+        `page:${p.page ?? ""} flags:${p.flags ?? "0"} count:${p.refcount ?? 0} ${common} index:${p.index ?? "0"}`,
+        ...tail,
+      ];
+    case "dump_page":
+      return [
+        head,
+        `page:${p.page ?? ""} count:${p.refcount ?? 0} ${common} index:${p.index ?? "0x0"}`,
+        ...dumpRest(p, version),
+        ...tail,
+      ];
+    case "dump_page refcount":
+      return [
+        head,
+        `page:${p.page ?? ""} refcount:${p.refcount ?? 0} ${common} index:${p.index ?? "0x0"}`,
+        ...dumpRest(p, version),
+        ...tail,
+      ];
+    case "dump_page pfn":
+      return [
+        head,
+        `page:${p.page ?? ""} refcount:${p.refcount ?? 0} ${common} index:${p.index ?? "0x0"} pfn:0x${hexPfn}`,
+        ...(p.compound?.head === undefined
+          ? []
+          : [`head:${p.compound.head} order:${p.compound.order ?? 0} ${p.compound.text}`]),
+        ...dumpRest(p, version),
+        ...tail,
+      ];
+  }
+}
+
+function dumpRest(p: BadPage, version: readonly number[]): string[] {
+  const label = (version[0] ?? 0) < 4 ? "page flags" : "flags";
+  const lines = p.invalidMapping === undefined ? [] : [`invalid mapping:${p.invalidMapping}`];
+  if (p.aops !== undefined) lines.push(`aops:${p.aops}`);
+  if (p.flags !== undefined) lines.push(`${label}: 0x${p.flags}(${p.flagNames ?? ""})`);
+  if (p.pageType !== undefined) lines.push(`page_type: ${p.pageType}`);
+  for (let i = 0; i < p.raw.length; i += 4) lines.push(`raw: ${p.raw.slice(i, i + 4).join(" ")}`);
+  if (p.reason !== undefined) lines.push(`page dumped because: ${p.reason}`);
+  if (p.badFlags !== undefined) lines.push(`bad because of flags: 0x${p.badFlags.flags}(${p.badFlags.names ?? ""})`);
+  return [...lines, ...ownerLines(p.owner)];
+}
+
+function ownerLines(owner: PageOwnerNote | undefined): string[] {
+  if (owner === undefined) return [];
+  const frames = (list: readonly Frame[]): string[] => list.map((f) => printFrame(f, "plain"));
+  return [
+    ...(owner.state === undefined ? [] : [`page_owner tracks the page as ${owner.state}`]),
+    ...(owner.allocated === undefined
+      ? []
+      : [`page last allocated via ${owner.allocated}`, ...frames(owner.allocatedBy)]),
+    ...(owner.absent === undefined ? [] : [owner.absent]),
+    ...(owner.freedBy.length === 0
+      ? []
+      : [`page last free ${owner.freed === undefined ? "" : `${owner.freed} `}stack trace:`, ...frames(owner.freedBy)]),
+  ];
+}

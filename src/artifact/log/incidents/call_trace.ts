@@ -1,0 +1,314 @@
+// Kernel stacks: reads the frame forms of x86, arm, powerpc and mips with their markers and register blocks, and prints them again.
+import type {
+  CallTrace,
+  CodePlace,
+  Frame,
+  FrameForm,
+  RegisterDump,
+  TraceItem,
+} from "../../../kernel/readings/call_trace.ts";
+import { field } from "./builder.ts";
+
+const symbol = "(\\.?[A-Za-z_$][\\w.$@]*)";
+const place = `${symbol}\\+0x([0-9a-f]+)\\/0x([0-9a-f]+)`;
+const plainFrame = new RegExp(`^\\s*(\\? )?${place}(?: \\[([\\w-]+)[^\\]]*\\])?(.*)$`);
+const bracketedFrame = new RegExp(
+  `^\\s*((?:<[/#\\w]+> +)*)\\[<([0-9a-f]+)>\\] *(\\? )?(?:${place}|(\\w+))(?: \\[([\\w-]+)[^\\]]*\\])?(.*)$`,
+);
+const powerpcFrame = new RegExp(
+  `^\\[([0-9a-f]{8,16})\\] \\[([0-9a-f]{8,16})\\] (?:${place}|(\\S+))(?: \\[([\\w-]+)[^\\]]*\\])?(.*)$`,
+);
+const armFrame = new RegExp(
+  `^\\s*(?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)? from (?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)?(.*)$`,
+);
+const bracedFrame = /<([0-9a-f]{8,16})>\{(:\w+:)?([\w.$]+)\+(\d+)\}/g;
+const bareAddress = /^\s*(\? )?(0x[0-9a-f]{6,16})$/;
+const markerLine = /^\s*<(\/?[#A-Z][A-Z_0-9]*)>\s*$/;
+const headingLine = /^\s*(Call [Tt]race:|Backtrace:|Stack trace:|\[<[0-9a-f]+>\] Call Trace:)\s*(.*)$/;
+
+/** What a line of a stack is; `rest` is text behind a frame that is not the kernel's (prose glued on by a blog). */
+export type TraceLine =
+  | { readonly kind: "heading"; readonly text: string; readonly rest: string }
+  | { readonly kind: "items"; readonly items: readonly TraceItem[]; readonly form: FrameForm; readonly rest: string };
+
+const hexNumber = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : Number.parseInt(text, 16);
+
+/** Reads one line of a stack, or undefined. Constant work per character: every pattern is anchored. */
+export function readTraceLine(text: string): TraceLine | undefined {
+  const heading = headingLine.exec(text);
+  if (heading?.[1] !== undefined) return { kind: "heading", text: heading[1], rest: heading[2] ?? "" };
+  const marker = markerLine.exec(text)?.[1];
+  if (marker !== undefined) return one({ kind: "marker", name: marker }, "plain", "");
+  if (text.includes("{")) return readBraced(text);
+  if (text.includes(" from ")) {
+    const arm = readArm(text);
+    if (arm !== undefined) return arm;
+  }
+  if (text.startsWith("[") && !text.startsWith("[<")) return readPowerpc(text);
+  if (text.includes("[<")) return readBracketed(text);
+  const bare = bareAddress.exec(text);
+  if (bare?.[2] !== undefined)
+    return one({ kind: "frame", function: bare[2], reliable: bare[1] === undefined }, "plain", "");
+  const plain = plainFrame.exec(text);
+  if (plain?.[2] === undefined) return undefined;
+  const [unreliable, rest] = afterFrame(plain[6] ?? "");
+  return one(
+    {
+      kind: "frame",
+      function: plain[2],
+      ...field("offset", hexNumber(plain[3])),
+      ...field("size", hexNumber(plain[4])),
+      ...field("module", plain[5]),
+      reliable: plain[1] === undefined && !unreliable,
+    },
+    "plain",
+    rest,
+  );
+}
+
+const one = (item: TraceItem, form: FrameForm, rest: string): TraceLine => ({
+  kind: "items",
+  items: [item],
+  form,
+  rest,
+});
+
+function afterFrame(text: string): readonly [unreliable: boolean, rest: string] {
+  const trimmed = text.trim();
+  return trimmed.startsWith("(unreliable)") ? [true, trimmed.slice(12).trim()] : [false, trimmed];
+}
+
+function readBracketed(text: string): TraceLine | undefined {
+  const m = bracketedFrame.exec(text);
+  const name = m?.[4] ?? m?.[7];
+  if (m?.[2] === undefined || name === undefined) return undefined;
+  const marks = [...(m[1] ?? "").matchAll(/<([/#\w]+)>/g)].map((x) => x[1] as string);
+  const [unreliable, rest] = afterFrame(m[9] ?? "");
+  return one(
+    {
+      kind: "frame",
+      function: name,
+      ...field("offset", hexNumber(m[5])),
+      ...field("size", hexNumber(m[6])),
+      ...field("module", m[8]),
+      reliable: m[3] === undefined && !unreliable,
+      address: m[2],
+      ...field("marks", marks.length === 0 ? undefined : marks),
+    },
+    "bracketed",
+    rest,
+  );
+}
+
+function readPowerpc(text: string): TraceLine | undefined {
+  const m = powerpcFrame.exec(text);
+  const name = m?.[3] ?? m?.[6];
+  if (m?.[1] === undefined || m[2] === undefined || name === undefined) return undefined;
+  const [unreliable, rest] = afterFrame(m[8] ?? "");
+  return one(
+    {
+      kind: "frame",
+      function: name,
+      ...field("offset", hexNumber(m[4])),
+      ...field("size", hexNumber(m[5])),
+      ...field("module", m[7]),
+      reliable: !unreliable,
+      address: m[2],
+      stackPointer: m[1],
+    },
+    "powerpc",
+    rest,
+  );
+}
+
+function readArm(text: string): TraceLine | undefined {
+  const m = armFrame.exec(text);
+  if (m?.[2] === undefined || m[7] === undefined) return undefined;
+  return one(
+    {
+      kind: "frame",
+      function: m[2],
+      ...field("offset", hexNumber(m[3])),
+      ...field("size", hexNumber(m[4])),
+      ...field("module", m[5]),
+      reliable: true,
+      ...field("address", m[1]),
+      from: {
+        function: m[7],
+        ...field("offset", hexNumber(m[8])),
+        ...field("size", hexNumber(m[9])),
+        ...field("address", m[6]),
+      },
+    },
+    "arm",
+    (m[11] ?? "").trim(),
+  );
+}
+
+function readBraced(text: string): TraceLine | undefined {
+  const items: TraceItem[] = [];
+  for (const m of text.matchAll(bracedFrame)) {
+    const mark = /<(IRQ|EOI|EOE|NMI)>\s*$/.exec(text.slice(Math.max(0, (m.index ?? 0) - 12), m.index))?.[1];
+    items.push({
+      kind: "frame",
+      function: m[3] as string,
+      offset: Number(m[4]),
+      ...field("module", m[2]?.replace(/:/g, "")),
+      reliable: true,
+      ...field("address", m[1]),
+      ...field("marks", mark === undefined ? undefined : [mark]),
+    });
+  }
+  return items.length === 0 ? undefined : { kind: "items", items, form: "braced", rest: "" };
+}
+
+/** Gathers the lines of one stack. */
+export class TraceBuilder {
+  private heading = "";
+  private form: FrameForm = "plain";
+  private readonly items: TraceItem[] = [];
+  private dump: string[] | undefined;
+  frames = 0;
+
+  setHeading(text: string): void {
+    this.heading = text;
+  }
+
+  add(items: readonly TraceItem[], form: FrameForm): void {
+    this.endDump();
+    for (const item of items) {
+      this.items.push(item);
+      if (item.kind === "frame") {
+        this.frames++;
+        this.form = form;
+      }
+    }
+  }
+
+  /** A register line inside the stack. */
+  addRegisters(text: string): void {
+    this.dump ??= [];
+    this.dump.push(text);
+  }
+
+  private endDump(): void {
+    if (this.dump === undefined) return;
+    this.items.push(readRegisters(this.dump));
+    this.dump = undefined;
+  }
+
+  get started(): boolean {
+    return this.heading !== "" || this.items.length > 0;
+  }
+
+  finish(): CallTrace | undefined {
+    this.endDump();
+    return this.started ? { form: this.form, heading: this.heading, items: this.items } : undefined;
+  }
+}
+
+const registerLine =
+  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|pc : |lr : |sp : |x\d+ *: |r\d+ *: |Flags: |Control: |Process |Stack: |PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|Modules linked in:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: )/;
+const hexRow =
+  /^\s*(?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?)(?: (?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?))*\s*$/;
+
+/** A line of a register block, `Code:` and instruction dumps included. */
+export function isRegisterLine(text: string): boolean {
+  return registerLine.test(text) && !text.startsWith("Modules linked in:");
+}
+
+/** A row of nothing but hex words: the continuation of a wrapped register or instruction line. */
+export const isHexRow = (text: string): boolean => hexRow.test(text);
+
+/** Register values and the place of the instruction pointer out of the lines of a block. */
+export function readRegisters(text: readonly string[]): RegisterDump {
+  const values: Record<string, string> = {};
+  let at: CodePlace | undefined;
+  let row: { name: string; next: number } | undefined;
+  for (const line of text) {
+    at ??= codePlaceAfter(line, /(?:^|\s)(?:RIP:|EIP:|EIP is at|NIP|PC is at|pc :)\s*/);
+    for (const m of line.matchAll(
+      /(?:^|\s)([A-Za-z][\w]{0,9}) ?[:=]\s{0,2}(?:[0-9a-f]{4}:)?(?:\[<)?([0-9a-f]{4,16})\b/g,
+    )) {
+      if (m[1] !== undefined && m[2] !== undefined) values[m[1]] = m[2];
+    }
+    // powerpc prints eight registers behind the number of the first; mailers wrap that line.
+    const gpr = /^GPR(\d\d):((?: [0-9a-f]{8,16})+)/.exec(line);
+    if (gpr?.[1] !== undefined) row = { name: "GPR", next: Number(gpr[1]) };
+    const words = gpr?.[2] ?? (row !== undefined && hexRow.test(line) ? line : undefined);
+    if (words === undefined) row = undefined;
+    else if (row !== undefined) {
+      for (const word of words.trim().split(" ")) values[`GPR${String(row.next++).padStart(2, "0")}`] = word;
+    }
+  }
+  return { kind: "registers", values, ...field("at", at), text };
+}
+
+/** The place that follows `before` in a line: `0010:skb_panic+0x4a/0x4c`, `[c017500c] kfree_skb+0xc/0x38`, `0033:0x47b7a0`. */
+export function codePlaceAfter(line: string, before: RegExp): CodePlace | undefined {
+  const start = before.exec(line);
+  if (start === null) return undefined;
+  const rest = line.slice(start.index + start[0].length, start.index + start[0].length + 200);
+  const m = new RegExp(
+    `^:?\\s*(?:[0-9a-f]{4}:)?(?:\\[<?([0-9a-f]{8,16})>?\\]\\s*)*(?:\\[<[0-9a-f]+>\\]\\s*)?(?:${place}(?: \\[([\\w-]+)[^\\]]*\\])?|(0x[0-9a-f]+)|(?=))`,
+  ).exec(rest);
+  if (m === null) return undefined;
+  const address = m[1] ?? m[6]?.slice(2);
+  if (m[2] === undefined && address === undefined) return undefined;
+  return {
+    ...field("function", m[2]),
+    ...field("offset", hexNumber(m[3])),
+    ...field("size", hexNumber(m[4])),
+    ...field("module", m[5]),
+    ...field("address", address),
+  };
+}
+
+const hexText = (n: number | undefined): string => (n === undefined ? "" : `0x${n.toString(16)}`);
+
+function placeText(f: { readonly function: string; readonly offset?: number; readonly size?: number }): string {
+  return f.offset === undefined || f.size === undefined
+    ? f.function
+    : `${f.function}+${hexText(f.offset)}/${hexText(f.size)}`;
+}
+
+/** One frame in its form. */
+export function printFrame(frame: Frame, form: FrameForm): string {
+  const mod = frame.module === undefined ? "" : ` [${frame.module}]`;
+  const marks = (frame.marks ?? []).map((m) => ` <${m}> `).join("");
+  switch (form) {
+    case "plain":
+      return ` ${frame.reliable ? "" : "? "}${placeText(frame)}${mod}`;
+    case "bracketed":
+      return `${marks === "" ? " " : marks}[<${frame.address ?? "0"}>] ${frame.reliable ? "" : "? "}${placeText(frame)}${mod}`;
+    case "braced":
+      return `${marks === "" ? " " : marks}<${frame.address ?? "0"}>{${frame.module === undefined ? "" : `:${frame.module}:`}${frame.function}+${frame.offset ?? 0}}`;
+    case "powerpc":
+      return `[${frame.stackPointer ?? ""}] [${frame.address ?? ""}] ${placeText(frame)}${mod}${frame.reliable ? "" : " (unreliable)"}`;
+    case "arm":
+      return printArm(frame, mod);
+  }
+}
+
+function printArm(frame: Frame, mod: string): string {
+  const { from } = frame;
+  const at = frame.address === undefined ? " " : `[<${frame.address}>] `;
+  const open = frame.address === undefined ? "" : "(";
+  const close = frame.address === undefined ? "" : ")";
+  const callee = `${open}${placeText(frame)}${mod}${close}`;
+  if (from === undefined) return `${at}${callee}`;
+  const fromAt = from.address === undefined ? "" : `[<${from.address}>] `;
+  return `${at}${callee} from ${fromAt}${open}${placeText(from)}${close}`;
+}
+
+/** A stack as lines. */
+export function printTrace(trace: CallTrace): string[] {
+  const lines = trace.heading === "" ? [] : [trace.heading];
+  for (const item of trace.items) {
+    if (item.kind === "frame") lines.push(printFrame(item, trace.form));
+    else if (item.kind === "marker") lines.push(` <${item.name}>`);
+    else lines.push(...item.text);
+  }
+  return lines;
+}

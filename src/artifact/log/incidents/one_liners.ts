@@ -1,0 +1,77 @@
+// Incidents of one line: a page_pool that cannot shut down, lines that count what was not printed, and drivers' complaints.
+import type { Incident } from "../../../kernel/readings/incident.ts";
+import type { PagePoolStall } from "../../../kernel/readings/page_pool_stall.ts";
+import type { Stretch } from "./builder.ts";
+import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
+
+const stall = /(page_pool_release_retry)\(\) stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight (\d+) sec/;
+
+/** `page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec`, from 6.6 with `id 12,`. */
+export function readStallLine(text: string): PagePoolStall | undefined {
+  const m = stall.exec(text);
+  if (m?.[1] === undefined) return undefined;
+  return { function: m[1], inflight: Number(m[3]), seconds: Number(m[4]), ...field("poolId", decimal(m[2])) };
+}
+
+/** The line as a release prints it (net/core/page_pool.c). */
+export function printStallLine(s: PagePoolStall): string {
+  return `${s.function}() stalled pool shutdown${s.poolId === undefined ? "" : `: id ${s.poolId},`} ${s.inflight} inflight ${s.seconds} sec`;
+}
+
+export function readStall(
+  stretch: Stretch,
+  index: number,
+): { readonly incident: Incident; readonly next: number } | undefined {
+  const line = stretch.lines[index];
+  const reading = line === undefined ? undefined : readStallLine(textOf(line));
+  if (reading === undefined) return undefined;
+  const report = new ReportBuilder(stretch);
+  report.take(index, "headline");
+  return { incident: report.finish("page_pool_stall", reading), next: index + 1 };
+}
+
+const suppressedForms: readonly RegExp[] = [
+  /(?:BUG: )?(Bad page state): (\d{1,12}) messages suppressed/,
+  /([\w.]+): (\d{1,12}) callbacks suppressed/,
+  /(__ratelimit): (\d{1,12}) (?:messages|callbacks) suppressed/,
+  /(printk|net_ratelimit)(?:\(\))?: (\d{1,12}) (?:messages|callbacks) suppressed/,
+  /(?:^|: )()(\d{1,12}) messages suppressed/,
+];
+
+/** What was suppressed and how often, or undefined. */
+export function readSuppressed(text: string): { readonly what: string; readonly count: number } | undefined {
+  for (const form of suppressedForms) {
+    const m = form.exec(text);
+    if (m?.[2] !== undefined) return { what: m[1] === "" || m[1] === undefined ? "printk" : m[1], count: Number(m[2]) };
+  }
+  return undefined;
+}
+
+export function readSuppressedLine(
+  stretch: Stretch,
+  index: number,
+): { readonly incident: Incident; readonly next: number } | undefined {
+  const line = stretch.lines[index];
+  const reading = line === undefined ? undefined : readSuppressed(textOf(line));
+  if (reading === undefined) return undefined;
+  const report = new ReportBuilder(stretch);
+  report.take(index, "headline");
+  return { incident: report.finish("suppressed", reading), next: index + 1 };
+}
+
+/** A driver's complaint: the device or module before the first colon or blank, and the size where it is named. */
+export function readDriverLine(
+  stretch: Stretch,
+  index: number,
+): { readonly incident: Incident; readonly next: number } {
+  const line = stretch.lines[index];
+  const text = line === undefined ? "" : textOf(line).trim();
+  const report = new ReportBuilder(stretch);
+  report.take(index, "headline");
+  const source = /^([\w.-]{1,32}(?: [\w:.-]{4,16})?)(?: \w[\w-]*)?: /.exec(text)?.[1];
+  const bytes = decimal(/(?:of size|size) (\d{1,9})/.exec(text)?.[1]);
+  return {
+    incident: report.finish("driver_line", { ...field("source", source), ...field("bytes", bytes), text }),
+    next: index + 1,
+  };
+}

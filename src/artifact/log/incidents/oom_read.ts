@@ -1,0 +1,210 @@
+// Reads the OOM killer's report, of the machine and of a memory cgroup, from 2.6.9's line to today's.
+import type { Incident } from "../../../kernel/readings/incident.ts";
+import type { Memcg, Oom, OomTask, OomVictim } from "../../../kernel/readings/oom.ts";
+import { gfpText } from "./alloc_failure_read.ts";
+import type { OwnAnswer } from "./body.ts";
+import { BodyReader } from "./body.ts";
+import type { Stretch } from "./builder.ts";
+import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
+
+const headLine =
+  /^(?:(.*?) )?invoked oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
+const cpusetLine = /^(.*?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
+const killLine =
+  /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]*: )?(Kill|Killed|kill) process (\d+)(?:,? UID \d+,)?,? \(([^)]*)\)(.*)$/;
+const usageLine = /^(memory|swap|memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)/;
+const tasksHead = /^\[ *pid *\] +uid +tgid .*name\s*$/;
+const taskLine = /^\[ *(\d+) *\] +(.*)$/;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Reads the report that begins at `index`. */
+export function readOom(stretch: Stretch, index: number): { readonly incident: Incident; readonly next: number } {
+  const report = new ReportBuilder(stretch);
+  const line = stretch.lines[index];
+  const oom = new OomBuilder();
+  const text = line === undefined ? "" : textOf(line);
+  report.take(index, "headline");
+  oom.takeHead(text);
+  const body = new BodyReader(stretch, report, (t, at): OwnAnswer => {
+    if (oom.over) return "end";
+    const part = oom.take(t);
+    if (part === undefined) return "left";
+    report.take(at, part);
+    return "taken";
+  }).read(index + 1);
+  const reading: Oom = {
+    ...oom.finish(),
+    ...field("process", body.process),
+    ...field("trace", body.trace),
+    ...field("memInfo", body.memInfo),
+  };
+  if (reading.gfp === undefined) report.missing.push("gfp mask");
+  if (reading.memInfo === undefined && reading.scope !== "memcg") report.missing.push("mem_info");
+  if (reading.victim === undefined && reading.outcome === "unknown") report.missing.push("victim");
+  return { incident: report.finish("oom", reading), next: index + 1 };
+}
+
+class OomBuilder {
+  private readonly oom: Mutable<Oom> = { tasks: [], scope: "unknown", outcome: "unknown" };
+  private readonly tasks: OomTask[] = [];
+  private readonly usage: Memcg["usage"][number][] = [];
+  private memcg: Mutable<Memcg> | undefined;
+  private slabs: { name: string; usedKb: number; totalKb: number }[] | undefined;
+  private columns: string[] | undefined;
+  /** The killer said what it did: what follows (reaper, the next report) is another matter. */
+  over = false;
+
+  takeHead(text: string): void {
+    const m = headLine.exec(text);
+    if (m !== null && text.includes("invoked oom-killer")) {
+      Object.assign(this.oom, {
+        ...field("comm", m[1]),
+        ...field("gfp", gfpText(m[2], m[3])),
+        ...field("nodemask", m[4]),
+        ...field("order", decimal(m[5])),
+        ...field("scoreAdj", decimal(m[6])),
+      });
+    } else this.takeKill(text);
+  }
+
+  take(text: string): string | undefined {
+    return (
+      this.takeCpuset(text) ??
+      this.takeTable(text) ??
+      this.takeSummary(text) ??
+      this.takeKill(text) ??
+      this.takeEnd(text) ??
+      this.takeMemcg(text)
+    );
+  }
+
+  private takeCpuset(text: string): string | undefined {
+    const m = text.includes("cpuset=") && !text.startsWith("oom-kill:") ? cpusetLine.exec(text) : null;
+    if (m?.[2] === undefined || m[3] === undefined) return undefined;
+    this.oom.cpuset = m[2];
+    this.oom.memsAllowed = m[3];
+    return "cpuset";
+  }
+
+  private takeTable(text: string): string | undefined {
+    if (/^Tasks state \(memory values in pages\):/.test(text)) return "tasks";
+    if (tasksHead.test(text)) {
+      this.columns = text.replace(/[[\]]/g, " ").trim().split(/\s+/);
+      return "tasks";
+    }
+    const task = this.columns === undefined ? null : taskLine.exec(text);
+    if (task?.[1] !== undefined && task[2] !== undefined) return this.takeTask(Number(task[1]), task[2]);
+    if (/^Unreclaimable slab info:/.test(text)) {
+      this.slabs = [];
+      return "slabs";
+    }
+    if (this.slabs === undefined) return undefined;
+    const slab = /^(\S+) +(\d+)KB +(\d+)KB\s*$/.exec(text);
+    if (slab?.[1] !== undefined) {
+      this.slabs.push({ name: slab[1], usedKb: Number(slab[2]), totalKb: Number(slab[3]) });
+      return "slabs";
+    }
+    return /^Name +Used +Total/.test(text) ? "slabs" : undefined;
+  }
+
+  private takeTask(pid: number, rest: string): string {
+    // All columns but the last are numbers; a name may hold blanks.
+    const columns: Record<string, number> = {};
+    let text = rest;
+    for (const name of (this.columns ?? []).slice(1, -1)) {
+      const m = /^(-?\d{1,15})\s*/.exec(text);
+      if (m?.[1] === undefined) break;
+      columns[name] = Number(m[1]);
+      text = text.slice(m[0].length);
+    }
+    this.tasks.push({ pid, columns, name: text.trimEnd() });
+    return "tasks";
+  }
+
+  private takeSummary(text: string): string | undefined {
+    if (!text.startsWith("oom-kill:")) return undefined;
+    const summary: Record<string, string> = {};
+    // A nodemask holds commas itself: a key begins after a comma and ends before =.
+    for (const m of text.slice(9).matchAll(/(?:^|,)([a-z_]+)=((?:(?!,[a-z_]+=).)*)/g)) {
+      if (m[1] !== undefined) summary[m[1]] = m[2] ?? "";
+    }
+    this.oom.summary = summary;
+    const scopes: Readonly<Record<string, Oom["scope"]>> = {
+      CONSTRAINT_NONE: "machine",
+      CONSTRAINT_MEMCG: "memcg",
+      CONSTRAINT_CPUSET: "cpuset",
+      CONSTRAINT_MEMORY_POLICY: "cpuset",
+    };
+    this.oom.scope = scopes[summary.constraint ?? ""] ?? "unknown";
+    if (summary.oom_memcg !== undefined) {
+      this.memcg = {
+        usage: this.usage,
+        ...this.memcg,
+        limitOf: summary.oom_memcg,
+        ...field("task", summary.task_memcg),
+      };
+    }
+    return "summary";
+  }
+
+  private takeKill(text: string): string | undefined {
+    const m = /[Kk]ill(?:ed)? process /.test(text) ? killLine.exec(text) : null;
+    if (m?.[3] === undefined || m[4] === undefined) return undefined;
+    const kb: Record<string, number> = {};
+    for (const size of (m[5] ?? "").matchAll(/([a-z-]{2,20}):(\d{1,15})kB/g))
+      if (size[1] !== undefined) kb[size[1]] = Number(size[2]);
+    const victim: OomVictim = { pid: Number(m[3]), comm: m[4], kb, text: text.trim() };
+    if (m[1]?.startsWith("Memory cgroup")) this.oom.scope = "memcg";
+    else if (m[1] !== undefined && this.oom.scope === "unknown") this.oom.scope = "machine";
+    this.oom.victim = victim;
+    this.oom.outcome = "killed";
+    // Until 5.0 `Kill process … or sacrifice child` comes first and the sizes follow.
+    if (m[2] === "Killed") this.over = true;
+    return "victim";
+  }
+
+  private takeEnd(text: string): string | undefined {
+    if (/^Out of memory and no killable processes/.test(text)) {
+      this.oom.outcome = "nothing to kill";
+      if (this.oom.scope === "unknown") this.oom.scope = "machine";
+      return "victim";
+    }
+    if (!/^Kernel panic - not syncing: .*(?:[Mm]emory)/.test(text)) return undefined;
+    this.oom.panic = text.trim();
+    this.oom.outcome = "panic";
+    this.over = true;
+    return "panic";
+  }
+
+  private takeMemcg(text: string): string | undefined {
+    const task = /^Task in (\S+) killed as a result of limit of (\S+)/.exec(text);
+    const usage = usageLine.exec(text);
+    const stats = /^Memory cgroup stats(?: for (\S*?))?:(.*)$/.exec(text);
+    if (task === null && usage === null && stats === null) return undefined;
+    this.memcg ??= { usage: this.usage };
+    this.oom.scope = "memcg";
+    if (task !== null) Object.assign(this.memcg, { ...field("task", task[1]), ...field("limitOf", task[2]) });
+    if (usage !== null) {
+      const [usageKb, limitKb, failcnt] = usage.slice(2, 5).map(Number) as [number, number, number];
+      this.usage.push({ what: usage[1] ?? "memory", usageKb, limitKb, failcnt });
+    }
+    if (stats !== null) {
+      const counters: Record<string, number> = { ...this.memcg.stats };
+      for (const m of (stats[2] ?? "").matchAll(/([a-z_]{2,40}):(\d{1,15})KB/g))
+        if (m[1] !== undefined) counters[m[1]] = Number(m[2]);
+      this.memcg.stats = counters;
+    }
+    return "memcg";
+  }
+
+  finish(): Oom {
+    return {
+      ...this.oom,
+      tasks: this.tasks,
+      ...field("taskColumns", this.columns),
+      ...field("slabs", this.slabs),
+      ...field("memcg", this.memcg),
+    };
+  }
+}

@@ -1,0 +1,57 @@
+// `Pid: …` / `CPU: … PID: …` and the lines that go with them.
+import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
+import { compareVersions } from "../../../kernel/release.ts";
+import { decimal, field } from "./builder.ts";
+
+const oldLine = /^Pid: (\d+), comm: (.*)$/;
+const newLine = /^CPU: (\d+) (?:UID: (\d+) )?PID: (\d+) Comm: (.*)$/;
+/** Blanks stand for unset taint flags; the release begins with its first digit. */
+const taintAndRelease =
+  /^(.*?) +(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z ]*(?:\[\w\]=\w+(?:, )?)*)(?: *(\d\S*)(?: (.*))?)?$/;
+
+/** The process line of a text, or undefined. */
+export function readProcessLine(text: string): ProcessLine | undefined {
+  const modern = newLine.exec(text);
+  const old = modern === null ? oldLine.exec(text) : null;
+  const rest = modern?.[4] ?? old?.[2];
+  if (rest === undefined) return undefined;
+  const m = taintAndRelease.exec(rest);
+  // A tainted line keeps the blanks of its unset flags; the one blank before the release is the format's.
+  const taint = m?.[3];
+  return {
+    ...field("cpu", decimal(modern?.[1])),
+    ...field("uid", decimal(modern?.[2])),
+    ...field("pid", decimal(modern?.[3] ?? old?.[1])),
+    comm: m?.[1] ?? rest.trim(),
+    ...field("kdump", m?.[2] === undefined ? undefined : true),
+    ...field("taint", taint?.startsWith("Tainted") && m?.[4] !== undefined ? taint.replace(/ $/, "") : taint),
+    ...field("release", m?.[4]),
+    ...field("build", m?.[5]?.trimEnd()),
+  };
+}
+
+/** Reads `Workqueue:` and `Hardware name:`; undefined for other lines. */
+export function readProcessExtra(
+  text: string,
+): { readonly workqueue: string } | { readonly hardware: string } | undefined {
+  const m = /^(Workqueue|Hardware name): (.*)$/.exec(text);
+  if (m?.[2] === undefined) return undefined;
+  return m[1] === "Workqueue" ? { workqueue: m[2].trimEnd() } : { hardware: m[2].trimEnd() };
+}
+
+/**
+ * The lines of a process as a release prints them. `Pid:` until 3.9, `CPU:` since 3.10 (lib/dump_stack.c); the UID since 6.11; from 5.14
+ * the build id, empty by default, leaves a blank at the end.
+ */
+export function printProcess(process: ProcessLine, version: readonly number[]): string[] {
+  const since = (v: readonly number[]): boolean => compareVersions(version, v) >= 0;
+  const taint = process.taint ?? "Not tainted";
+  const tail = [process.release, process.build].filter((x) => x !== undefined).join(" ");
+  const who = since([3, 10])
+    ? `CPU: ${process.cpu ?? 0} ${process.uid === undefined ? "" : `UID: ${process.uid} `}PID: ${process.pid ?? 0} Comm: ${process.comm ?? ""} ${process.kdump === true ? "Kdump: loaded " : ""}`
+    : `Pid: ${process.pid ?? 0}, comm: ${process.comm ?? ""} `;
+  const lines = [`${who}${taint} ${tail}${since([5, 14]) ? " " : ""}`];
+  if (process.hardware !== undefined) lines.push(`Hardware name: ${process.hardware}`);
+  if (process.workqueue !== undefined) lines.push(`Workqueue: ${process.workqueue}`);
+  return lines;
+}

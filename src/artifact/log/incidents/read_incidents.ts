@@ -1,0 +1,120 @@
+// Reads every incident out of repaired log lines: finds the headlines, lets each kind's reader take its report, ties rate-limit lines to the
+// reports that follow them. Linear in the number of lines: a line is offered to one report, and reports end at the next headline.
+import type { Incident, IncidentKind, IncidentsRead } from "../../../kernel/readings/incident.ts";
+import type { LogLine, LogNote } from "../../../kernel/readings/log_line.ts";
+import { readAllocFailure } from "./alloc_failure_read.ts";
+import { readBadPage } from "./bad_page.ts";
+import { BodyReader } from "./body.ts";
+import type { Stretch } from "./builder.ts";
+import { ReportBuilder, textOf } from "./builder.ts";
+import { headlineKind } from "./headline.ts";
+import { opensMemInfo } from "./mem_info_read.ts";
+import { readDriverLine, readStall, readSuppressedLine } from "./one_liners.ts";
+import { readOom } from "./oom_read.ts";
+import { readOops } from "./oops.ts";
+import { readSkbPanic } from "./skb_panic.ts";
+import { readSlabCorruption } from "./slab_corruption.ts";
+import { SlabFailureBuilder } from "./slab_failure.ts";
+
+type Read = { readonly incident: Incident; readonly next: number };
+
+/** Reads all incidents of the lines, in the order of their first line. */
+export function readIncidents(lines: readonly LogLine[]): IncidentsRead {
+  const notes: LogNote[] = [];
+  const stretch: Stretch = { lines, taken: new Uint8Array(lines.length), notes };
+  const incidents: Incident[] = [];
+  for (let index = 0; index < lines.length; index++) {
+    if (stretch.taken[index] === 1) continue;
+    const line = lines[index];
+    const read = line === undefined ? undefined : readAt(stretch, index, textOf(line));
+    if (read !== undefined) incidents.push(read.incident);
+  }
+  notes.sort((a, b) => a.line - b.line);
+  return { incidents: tieSuppressed(incidents), notes };
+}
+
+function readAt(stretch: Stretch, index: number, text: string): Read | undefined {
+  const kind = headlineKind(text);
+  if (kind !== undefined) return readKind(kind, stretch, index);
+  return opensMemInfo(text) ? readLooseMemInfo(stretch, index) : undefined;
+}
+
+function readKind(kind: IncidentKind, stretch: Stretch, index: number): Read | undefined {
+  switch (kind) {
+    case "alloc_failure":
+      return readAllocFailure(stretch, index);
+    case "slab_failure":
+      return readSlabFailure(stretch, index);
+    case "oom":
+      return readOom(stretch, index);
+    case "bad_page":
+      return readBadPage(stretch, index);
+    case "skb_panic":
+      return readSkbPanic(stretch, index);
+    case "slab_corruption":
+      return readSlabCorruption(stretch, index);
+    case "oops":
+      return readOops(stretch, index);
+    case "page_pool_stall":
+      return readStall(stretch, index);
+    case "suppressed":
+      return readSuppressedLine(stretch, index);
+    case "driver_line":
+      return readDriverLine(stretch, index);
+    case "mem_info":
+      return readLooseMemInfo(stretch, index);
+  }
+}
+
+/** SLUB's lines that no page-allocator report precedes: that report was rate-limited, forbidden by __GFP_NOWARN, or is missing. */
+function readSlabFailure(stretch: Stretch, index: number): Read | undefined {
+  const builder = new SlabFailureBuilder();
+  const report = new ReportBuilder(stretch);
+  let gap = 0;
+  for (let i = index; i < stretch.lines.length && gap < 4; i++) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) continue;
+    const text = textOf(line);
+    if (i > index && headlineKind(text) !== undefined) break;
+    if (builder.take(text)) {
+      report.take(i, i === index ? "headline" : "slab");
+      gap = 0;
+    } else gap++;
+  }
+  const reading = builder.finish();
+  if (reading === undefined) return undefined;
+  if (reading.cache === undefined) report.missing.push("cache");
+  return { incident: report.finish("slab_failure", reading), next: index + 1 };
+}
+
+/** A Mem-Info body without a headline: SysRq-m, or a report that lost its head. */
+function readLooseMemInfo(stretch: Stretch, index: number): Read | undefined {
+  const report = new ReportBuilder(stretch);
+  const body = new BodyReader(stretch, report, () => "left").read(index);
+  if (body.memInfo === undefined) return undefined;
+  report.missing.push("headline");
+  return { incident: report.finish("mem_info", { memInfo: body.memInfo }), next: index + 1 };
+}
+
+/** The kernel's name for the rate limit of a kind of report. */
+const limiters: readonly (readonly [what: RegExp, kind: IncidentKind])[] = [
+  [/^warn_alloc(?:_failed)?$|^nopage/, "alloc_failure"],
+  [/^slab_out_of_memory$/, "slab_failure"],
+  [/^Bad page state$/, "bad_page"],
+  [/^oom_kill_process$|^dump_header$/, "oom"],
+];
+
+function tieSuppressed(incidents: readonly Incident[]): Incident[] {
+  const waiting = new Map<IncidentKind, number>();
+  return incidents.map((incident) => {
+    if (incident.kind === "suppressed") {
+      const kind = limiters.find(([what]) => what.test(incident.reading.what))?.[1];
+      if (kind !== undefined) waiting.set(kind, (waiting.get(kind) ?? 0) + incident.reading.count);
+      return incident;
+    }
+    const count = waiting.get(incident.kind);
+    if (count === undefined) return incident;
+    waiting.delete(incident.kind);
+    return { ...incident, suppressedBefore: count };
+  });
+}
