@@ -2,10 +2,12 @@
 // A replayer is chosen by the content of the first line, never by a file's name.
 import { BadInput } from "../base/bad_input.ts";
 import { buddyReplayer } from "./buddy.ts";
+import { pageFragReplayer } from "./page_frag.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { skbFuzzReplayer } from "./skb_fuzz.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
+import { slubReplayer } from "./slub.ts";
 
 /** All replayers: one line each. */
 export const replayers: readonly Replayer[] = [
@@ -13,6 +15,8 @@ export const replayers: readonly Replayer[] = [
   pagePoolReplayer, // page_pool
   skbFuzzReplayer, // sk_buff operations
   skbTablesReplayer, // sk_buff sizes
+  slubReplayer, // slab objects and lists
+  pageFragReplayer, // page fragments
 ];
 
 /** The replayer for a file that begins with `firstLine`, or undefined. */

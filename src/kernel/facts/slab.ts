@@ -210,3 +210,58 @@ export const cacheLineBytes: Readonly<Record<Architecture, number>> = {
   s390x: 256,
   riscv64: 64,
 };
+
+/** What SLUB does with slabs between a CPU and its node's list; each field is a difference that was seen in source. */
+export interface SlubListRules {
+  /** A slab that a CPU lets go gets the CPU's objects back one by one (their order turns round), or as they are. */
+  readonly giveBack: "reversed" | "spliced";
+  /** Where a slab with free objects goes when a CPU lets it go: to the head, or to the tail when others freed into it. */
+  readonly letGo: "head" | "tail after remote frees";
+  /** A slab that becomes empty by a free: always given back to the page allocator, or kept while the node has few. */
+  readonly emptied: "given back" | "kept below min_partial";
+  /** Empty slabs are given up when the node has more than min_partial, or as many. */
+  readonly manyMeans: "more" | "as many";
+}
+
+export const slubListRules: readonly Fact<SlubListRules>[] = [
+  {
+    since: [2, 6, 22],
+    value: { giveBack: "reversed", letGo: "head", emptied: "given back", manyMeans: "as many" },
+    source: "mm/slub.c deactivate_slab(), unfreeze_slab(), __slab_free(), 2.6.24",
+  },
+  {
+    since: [2, 6, 25],
+    value: { giveBack: "reversed", letGo: "tail after remote frees", emptied: "given back", manyMeans: "as many" },
+    source: "mm/slub.c deactivate_slab(), unfreeze_slab(), 2.6.29, 2.6.32",
+  },
+  {
+    since: [3, 1],
+    value: {
+      giveBack: "reversed",
+      letGo: "tail after remote frees",
+      emptied: "kept below min_partial",
+      manyMeans: "more",
+    },
+    source: "mm/slub.c deactivate_slab(), unfreeze_partials(), __slab_free(), 3.13",
+  },
+  {
+    since: [3, 17],
+    value: {
+      giveBack: "reversed",
+      letGo: "tail after remote frees",
+      emptied: "kept below min_partial",
+      manyMeans: "as many",
+    },
+    source: "mm/slub.c, 4.19 (the date of the stricter test was not read in a tagged tree)",
+  },
+  {
+    since: [5, 12],
+    value: {
+      giveBack: "spliced",
+      letGo: "tail after remote frees",
+      emptied: "kept below min_partial",
+      manyMeans: "as many",
+    },
+    source: "mm/slub.c deactivate_slab(), 6.1",
+  },
+];

@@ -1,0 +1,37 @@
+// What the slab allocators add to a caller's gfp mask before they ask for pages, in the bits of one release.
+import { gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
+import type { Release } from "../../kernel/release.ts";
+
+/** Bits of one release that slab code tests or sets; 0 where the release has no such bit. */
+export interface SlabGfp {
+  readonly comp: number;
+  readonly dma: number;
+  readonly reclaimable: number;
+  readonly memalloc: number;
+  /** Added to the first, silent attempt at a slab's full order. */
+  readonly silent: number;
+  /** Taken away from that attempt. */
+  readonly noFail: number;
+  /** The caller may sleep and reclaim. */
+  readonly mayReclaim: number;
+  /** Both reclaim bits, which an attempt above the minimum order gives up (since 4.4 or so). */
+  readonly reclaim: number;
+  readonly noMemalloc: number;
+}
+
+export function slabGfp(release: Release): SlabGfp {
+  const era = gfpEraAt(release.version);
+  const bit = (name: string): number => (era === undefined ? 0 : (gfpMask(name, era) ?? 0));
+  const wait = bit("DIRECT_RECLAIM") || bit("WAIT");
+  return {
+    comp: bit("COMP"),
+    dma: bit("DMA"),
+    reclaimable: bit("RECLAIMABLE"),
+    memalloc: bit("MEMALLOC"),
+    silent: bit("NOWARN") | bit("NORETRY"),
+    noFail: bit("NOFAIL"),
+    mayReclaim: wait,
+    reclaim: bit("RECLAIM"),
+    noMemalloc: bit("NOMEMALLOC"),
+  };
+}

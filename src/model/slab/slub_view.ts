@@ -1,0 +1,102 @@
+// What others see of a SLUB cache: its lists as values. Reads the rows, changes nothing.
+import type { CacheCounts, CacheView, SlabView } from "./slub_shape.ts";
+import {
+  BASE,
+  C_FREE,
+  C_PARTIAL,
+  C_SLAB,
+  CHAIN,
+  FREE,
+  FROZEN,
+  INUSE,
+  N_HEAD,
+  N_OBJECTS,
+  N_SLABS,
+  NEXT,
+  none,
+  noObject,
+  OBJECTS,
+  ORDER,
+  PFN,
+  slabShift,
+} from "./slub_shape.ts";
+
+/** The present arrays of a SLUB instance (they move when they grow). */
+export interface SlubColumns {
+  readonly slabs: Int32Array;
+  readonly links: Uint16Array;
+  readonly cpuRows: Int32Array;
+  readonly nodeRows: Int32Array;
+}
+
+/** Object indexes from `head` on. */
+function walk({ links }: SlubColumns, base: number, head: number): number[] {
+  const list: number[] = [];
+  for (let o = head; o !== noObject; o = links[base + o] as number) list.push(o);
+  return list;
+}
+
+/** Slab rows from `head` on. */
+function follow({ slabs }: SlubColumns, head: number): number[] {
+  const rows: number[] = [];
+  for (let row = head; row !== none; row = slabs[(row << slabShift) + NEXT] as number) rows.push(row);
+  return rows;
+}
+
+export function viewSlab(columns: SlubColumns, row: number): SlabView {
+  const { slabs } = columns;
+  const s = row << slabShift;
+  return {
+    row,
+    pfn: slabs[s + PFN] as number,
+    order: slabs[s + ORDER] as number,
+    objects: slabs[s + OBJECTS] as number,
+    inuse: slabs[s + INUSE] as number,
+    frozen: slabs[s + FROZEN] === 1,
+    freelist: walk(columns, slabs[s + BASE] as number, slabs[s + FREE] as number),
+  };
+}
+
+export function viewCache(columns: SlubColumns, cache: number, cpus: number, nodes: number): CacheView {
+  const { slabs, cpuRows, nodeRows } = columns;
+  return {
+    cpus: Array.from({ length: cpus }, (_, cpu) => {
+      const k = (cache * cpus + cpu) << 2;
+      const row = cpuRows[k + C_SLAB] as number;
+      const base = row === none ? 0 : (slabs[(row << slabShift) + BASE] as number);
+      return {
+        slab: row === none ? undefined : viewSlab(columns, row),
+        freelist: row === none ? [] : walk(columns, base, cpuRows[k + C_FREE] as number),
+        partial: follow(columns, cpuRows[k + C_PARTIAL] as number).map((p) => ({
+          ...viewSlab(columns, p),
+          slabs: slabs[(p << slabShift) + CHAIN] as number,
+        })),
+      };
+    }),
+    nodes: Array.from({ length: nodes }, (_, node) => {
+      const n = (cache * nodes + node) << 3;
+      return {
+        nrSlabs: nodeRows[n + N_SLABS] as number,
+        partial: follow(columns, nodeRows[n + N_HEAD] as number).map((row) => viewSlab(columns, row)),
+      };
+    }),
+  };
+}
+
+/** get_slabinfo() (mm/slub.c): objects on CPU lists and chains count as in use, only the nodes' lists are looked at. */
+export function countCache(columns: SlubColumns, cache: number, nodes: number): CacheCounts {
+  const { slabs, nodeRows } = columns;
+  let slabsInAll = 0;
+  let objects = 0;
+  let freeObjects = 0;
+  for (let node = 0; node < nodes; node++) {
+    const n = (cache * nodes + node) << 3;
+    slabsInAll += nodeRows[n + N_SLABS] as number;
+    objects += nodeRows[n + N_OBJECTS] as number;
+    for (const row of follow(columns, nodeRows[n + N_HEAD] as number)) {
+      const s = row << slabShift;
+      freeObjects += (slabs[s + OBJECTS] as number) - (slabs[s + INUSE] as number);
+    }
+  }
+  return { slabs: slabsInAll, objects, active: objects - freeObjects };
+}
