@@ -8,7 +8,7 @@
 //   alloc_pages ◀── put_page ── released: unmapped, signature gone, release count up ◀── refcount ≠ 1, pfmemalloc, ring full
 //
 // Not modelled: the locks (every call is one step of the caller's schedule), page init callbacks, XDP's disconnect hook.
-import { assert } from "../../base/assert.ts";
+import { ModelBug } from "../../base/assert.ts";
 import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
@@ -29,6 +29,35 @@ export const EINVAL = 22;
 export const ENOMEM = 12;
 /** Whole page, whatever the pool's max_len says (the kernel passes -1 as unsigned). */
 export const FULL_SYNC = 0xffffffff;
+// Fields of a pool's row; the stat counters are u64 in the kernel, see countUp().
+const LIVE = 0;
+const FLAGS = 1;
+const ORDER = 2;
+const NID = 3;
+const USERS = 4;
+const DESTROYS = 5;
+const CACHED_PAGES = 6;
+const HOLD = 7;
+const RELEASED = 8;
+const FRAG_PAGE = 9;
+const FRAG_OFFSET = 10;
+const FRAG_USERS = 11;
+const FAST = 12;
+const SLOW = 13;
+const SLOW_HIGH_ORDER = 14;
+const EMPTY = 15;
+const REFILL = 16;
+const WAIVE = 17;
+const CACHED = 18;
+const CACHE_FULL = 19;
+const RING = 20;
+const RING_FULL = 21;
+const RELEASED_REFCNT = 22;
+/** The pool counts the users of its pages: fragments, or every page from 6.8 on. */
+const COUNTS_USERS = 23;
+/** A row is 32 fields, a cache 128 pages: shifts, because a product would be checked for overflow. */
+const ROW_SHIFT = 5;
+const CACHE_SHIFT = 7;
 const DEFER_NANOS = 1_000_000_000;
 const DEFER_WARN_NANOS = 60_000_000_000;
 
@@ -131,38 +160,27 @@ export function createPagePools(options: PagePoolOptions) {
   const dma = options.dma ?? identityDma(pageSize);
   const rings = createPtrRings(poolsMax);
 
-  // One row a pool.
-  const live = new Uint8Array(poolsMax);
-  const flags = new Int32Array(poolsMax);
-  const order = new Int32Array(poolsMax);
-  const nid = new Int32Array(poolsMax);
+  // Cache and ring hold pfn + 1, so that 0 is nothing. On hot paths `| 0` says that nothing there leaves 32 bits.
+  // One row a pool: hot fields side by side in one array.
+  const P = new Int32Array(poolsMax << ROW_SHIFT);
+  const cache = new Int32Array(poolsMax * PP_ALLOC_CACHE_SIZE);
   const maxLen = new Float64Array(poolsMax);
   const offset = new Float64Array(poolsMax);
   const direction = new Array<DmaDirection>(poolsMax).fill("from_device");
-  const users = new Int32Array(poolsMax);
-  const destroyCount = new Int32Array(poolsMax);
-  const cacheCount = new Int32Array(poolsMax);
-  const cache = new Int32Array(poolsMax * PP_ALLOC_CACHE_SIZE);
-  const hold = new Uint32Array(poolsMax);
-  const released = new Uint32Array(poolsMax);
-  const fragPage = new Int32Array(poolsMax).fill(-1);
-  const fragOffset = new Int32Array(poolsMax);
-  const fragUsers = new Int32Array(poolsMax);
   const deferDue = new Float64Array(poolsMax).fill(-1);
   const deferStart = new Float64Array(poolsMax);
   const deferWarn = new Float64Array(poolsMax);
 
-  const fast = new Float64Array(poolsMax);
-  const slow = new Float64Array(poolsMax);
-  const slowHighOrder = new Float64Array(poolsMax);
-  const empty = new Float64Array(poolsMax);
-  const refill = new Float64Array(poolsMax);
-  const waive = new Float64Array(poolsMax);
-  const cached = new Float64Array(poolsMax);
-  const cacheFull = new Float64Array(poolsMax);
-  const ringed = new Float64Array(poolsMax);
-  const ringFull = new Float64Array(poolsMax);
-  const releasedRefcnt = new Float64Array(poolsMax);
+  /** Times that the 32-bit word of a u64 counter wrapped. */
+  const carries = new Float64Array(poolsMax << ROW_SHIFT);
+  const countUp = (at: number): void => {
+    const n = ((P[at] as number) + 1) | 0;
+    P[at] = n;
+    if (n === 0) carries[at] = (carries[at] as number) + 1;
+  };
+  const counted = (pool: number, field: number): number =>
+    ((P[(pool << ROW_SHIFT) + field] as number) >>> 0) + (carries[(pool << ROW_SHIFT) + field] as number) * 4294967296;
+  const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
 
   // One row a page. `pp` is page->pp plus one; 0: no signature, not a pool's page.
   const pp = new Int32Array(pfnMax);
@@ -201,10 +219,11 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_dma_map() */
   const dmaMap = (pool: number, pfn: number): boolean => {
-    const address = dma.map(pfn, order[pool] as number, direction[pool] as DmaDirection);
+    const address = dma.map(pfn, P[(pool << ROW_SHIFT) + ORDER] as number, direction[pool] as DmaDirection);
     if (address < 0) return false;
     setDmaAddress(pfn, address);
-    if (((flags[pool] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0) syncForDevice(pool, pfn, maxLen[pool] as number);
+    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0)
+      syncForDevice(pool, pfn, maxLen[pool] as number);
     return true;
   };
 
@@ -215,22 +234,22 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** The page is the pool's from here: signature, owner, hold count. */
   const adopt = (pool: number, pfn: number): void => {
-    assert(pfn >= 0 && pfn < pfnMax, () => `pfn ${pfn} beyond the ${pfnMax} pages of this machine`);
+    if (pfn >= pfnMax) throw new ModelBug(`pfn ${pfn} beyond the ${pfnMax} pages of this machine`);
     pp[pfn] = pool + 1;
     if (everyPageCounts) setUsers(pfn, 1);
-    hold[pool] = (hold[pool] as number) + 1;
-    if (journal.heard) journal.emit(kindHold, pool, pfn, hold[pool]);
+    P[(pool << ROW_SHIFT) + HOLD] = ((P[(pool << ROW_SHIFT) + HOLD] as number) + 1) | 0;
+    if (journal.heard) journal.emit(kindHold, pool, pfn, unsigned(pool, HOLD));
   };
 
   /** page_pool_release_page(): the page leaves the pool for good; whoever holds it returns it to the page allocator. */
   const releasePage = (pool: number, pfn: number): void => {
-    if (((flags[pool] as number) & PP_FLAG_DMA_MAP) !== 0) {
-      dma.unmap(dmaAddress(pfn), order[pool] as number);
+    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0) {
+      dma.unmap(dmaAddress(pfn), P[(pool << ROW_SHIFT) + ORDER] as number);
       setDmaAddress(pfn, 0);
     }
     pp[pfn] = 0;
-    released[pool] = (released[pool] as number) + 1;
-    if (journal.heard) journal.emit(kindRelease, pool, pfn, released[pool]);
+    P[(pool << ROW_SHIFT) + RELEASED] = ((P[(pool << ROW_SHIFT) + RELEASED] as number) + 1) | 0;
+    if (journal.heard) journal.emit(kindRelease, pool, pfn, unsigned(pool, RELEASED));
   };
 
   /** page_pool_return_page() */
@@ -239,41 +258,40 @@ export function createPagePools(options: PagePoolOptions) {
     pages.putPage(pfn);
   };
 
+  let wantedNode = 0;
+  const ofWantedNode = (value: number): boolean => pages.nodeOf((value - 1) | 0) === wantedNode;
+
   /** page_pool_refill_alloc_cache(): up to 64 from the ring while they are of the right node. */
   const refillAllocCache = (pool: number): number => {
     if (rings.empty(pool)) {
-      empty[pool] = (empty[pool] as number) + 1;
+      countUp((pool << ROW_SHIFT) + EMPTY);
       return -1;
     }
-    const want = nid[pool] === NUMA_NO_NODE ? context.node : (nid[pool] as number);
-    const at = pool * PP_ALLOC_CACHE_SIZE;
-    let n = cacheCount[pool] as number;
-    do {
-      const value = rings.consume(pool);
-      if (value === 0) break;
-      const pfn = value - 1;
-      if (pages.nodeOf(pfn) !== want) {
-        returnPage(pool, pfn);
-        waive[pool] = (waive[pool] as number) + 1;
-        break;
-      }
-      cache[at + n++] = pfn;
-    } while (n < PP_ALLOC_CACHE_REFILL);
+    wantedNode =
+      P[(pool << ROW_SHIFT) + NID] === NUMA_NO_NODE ? context.node : (P[(pool << ROW_SHIFT) + NID] as number);
+    const at = pool << CACHE_SHIFT;
+    // Only an empty cache is refilled.
+    const n = rings.consumeWhile(pool, cache, at, PP_ALLOC_CACHE_REFILL, ofWantedNode);
+    const refused = rings.refused();
+    if (refused !== 0) {
+      returnPage(pool, refused - 1);
+      countUp((pool << ROW_SHIFT) + WAIVE);
+    }
     if (n === 0) return -1;
-    cacheCount[pool] = n - 1;
-    refill[pool] = (refill[pool] as number) + 1;
-    return cache[at + n - 1] as number;
+    P[(pool << ROW_SHIFT) + CACHED_PAGES] = n - 1;
+    countUp((pool << ROW_SHIFT) + REFILL);
+    return (cache[at + n - 1] as number) - 1;
   };
 
   /** __page_pool_alloc_page_order() */
   const allocPageOrder = (pool: number, gfp: number): number => {
-    const pfn = pages.allocPages(gfp | gfpBits.comp, order[pool] as number);
+    const pfn = pages.allocPages(gfp | gfpBits.comp, P[(pool << ROW_SHIFT) + ORDER] as number);
     if (pfn < 0) return -1;
-    if (((flags[pool] as number) & PP_FLAG_DMA_MAP) !== 0 && !dmaMap(pool, pfn)) {
+    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0 && !dmaMap(pool, pfn)) {
       pages.putPage(pfn);
       return -1;
     }
-    slowHighOrder[pool] = (slowHighOrder[pool] as number) + 1;
+    countUp((pool << ROW_SHIFT) + SLOW_HIGH_ORDER);
     adopt(pool, pfn);
     return pfn;
   };
@@ -281,11 +299,11 @@ export function createPagePools(options: PagePoolOptions) {
   /** __page_pool_alloc_pages_slow(): 64 pages at once; the last one is handed out, the others wait in the cache. */
   const allocPagesSlow = (pool: number, gfp: number): number => {
     const mask = (gfp & gfpBits.atomic) === gfpBits.atomic ? gfp | gfpBits.nowarn : gfp;
-    if ((order[pool] as number) > 0) return allocPageOrder(pool, mask);
+    if ((P[(pool << ROW_SHIFT) + ORDER] as number) > 0) return allocPageOrder(pool, mask);
     const got = pages.allocPagesBulk(mask, PP_ALLOC_CACHE_REFILL, bulk);
-    const mapped = ((flags[pool] as number) & PP_FLAG_DMA_MAP) !== 0;
-    const at = pool * PP_ALLOC_CACHE_SIZE;
-    let n = cacheCount[pool] as number;
+    const mapped = ((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0;
+    const at = pool << CACHE_SHIFT;
+    let n = P[(pool << ROW_SHIFT) + CACHED_PAGES] as number;
     for (let i = 0; i < got; i++) {
       const pfn = bulk[i] as number;
       if (mapped && !dmaMap(pool, pfn)) {
@@ -293,12 +311,12 @@ export function createPagePools(options: PagePoolOptions) {
         continue;
       }
       adopt(pool, pfn);
-      cache[at + n++] = pfn;
+      cache[at + n++] = (pfn + 1) | 0;
     }
     if (n === 0) return -1;
-    cacheCount[pool] = n - 1;
-    slow[pool] = (slow[pool] as number) + 1;
-    return cache[at + n - 1] as number;
+    P[(pool << ROW_SHIFT) + CACHED_PAGES] = n - 1;
+    countUp((pool << ROW_SHIFT) + SLOW);
+    return (cache[at + n - 1] as number) - 1;
   };
 
   const allocPagesUncached = (pool: number, gfp: number): number => {
@@ -308,11 +326,12 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_alloc_pages(): a pfn, or -1. */
   const allocPages = (pool: number, gfp: number): number => {
-    const n = (cacheCount[pool] as number) - 1;
-    if (n < 0) return allocPagesUncached(pool, gfp);
-    cacheCount[pool] = n;
-    fast[pool] = (fast[pool] as number) + 1;
-    return cache[pool * PP_ALLOC_CACHE_SIZE + n] as number;
+    const row = pool << ROW_SHIFT;
+    const n = ((P[row + CACHED_PAGES] as number) - 1) | 0;
+    if (n < 0) return allocPagesUncached(pool, gfp) | 0;
+    P[row + CACHED_PAGES] = n;
+    countUp(row + FAST);
+    return ((cache[(pool << CACHE_SHIFT) + n] as number) - 1) | 0;
   };
 
   /** page_pool_defrag_page(page, 1): users that stay, 0 for the last one. */
@@ -338,44 +357,46 @@ export function createPagePools(options: PagePoolOptions) {
     return left;
   };
 
-  /** page_pool_is_last_frag() */
-  const isLastFrag = (pool: number, pfn: number): boolean =>
-    (!everyPageCounts && ((flags[pool] as number) & PP_FLAG_PAGE_FRAG) === 0) || dropFragment(pfn) === 0;
-
-  /** __page_pool_put_page(): true when the page may go to the ring, false when it is dealt with. */
-  const putPageChecked = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): boolean => {
-    if (pages.pageCount(pfn) === 1 && !pages.isPfmemalloc(pfn)) {
-      if (((flags[pool] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0) syncForDevice(pool, pfn, syncSize);
-      if (!allowDirect || !context.inSoftirq) return true;
-      const n = cacheCount[pool] as number;
-      if (n === PP_ALLOC_CACHE_SIZE) {
-        cacheFull[pool] = (cacheFull[pool] as number) + 1;
-        return true;
-      }
-      cache[pool * PP_ALLOC_CACHE_SIZE + n] = pfn;
-      cacheCount[pool] = n + 1;
-      cached[pool] = (cached[pool] as number) + 1;
+  /** The page is dealt with when it went into the cache; otherwise it may go to the ring. */
+  const recycleInCache = (pool: number, pfn: number): boolean => {
+    const row = pool << ROW_SHIFT;
+    const n = P[row + CACHED_PAGES] as number;
+    if (n === PP_ALLOC_CACHE_SIZE) {
+      countUp(row + CACHE_FULL);
       return false;
     }
-    releasedRefcnt[pool] = (releasedRefcnt[pool] as number) + 1;
+    cache[(pool << CACHE_SHIFT) + n] = (pfn + 1) | 0;
+    P[row + CACHED_PAGES] = (n + 1) | 0;
+    countUp(row + CACHED);
+    return true;
+  };
+
+  const recycleInRing = (pool: number, pfn: number): void => {
+    if (rings.produce(pool, (pfn + 1) | 0)) {
+      countUp((pool << ROW_SHIFT) + RING);
+      return;
+    }
+    countUp((pool << ROW_SHIFT) + RING_FULL);
+    returnPage(pool, pfn);
+  };
+
+  /** The first half of __page_pool_put_page(): true when the page stays the pool's, false when it was released. */
+  const keeps = (pool: number, pfn: number, syncSize: number): boolean => {
+    if (pages.pageCount(pfn) === 1 && !pages.isPfmemalloc(pfn)) {
+      if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0) syncForDevice(pool, pfn, syncSize);
+      return true;
+    }
+    countUp((pool << ROW_SHIFT) + RELEASED_REFCNT);
     returnPage(pool, pfn);
     return false;
   };
 
-  /** page_pool_put_defragged_page() */
-  const putDefraggedPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
-    if (!putPageChecked(pool, pfn, syncSize, allowDirect)) return;
-    if (rings.produce(pool, pfn + 1)) {
-      ringed[pool] = (ringed[pool] as number) + 1;
-    } else {
-      ringFull[pool] = (ringFull[pool] as number) + 1;
-      returnPage(pool, pfn);
-    }
-  };
-
   /** page_pool_put_page(): one user less; the last one sends the page home. `syncSize` bytes may have been written. */
   const putPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
-    if (isLastFrag(pool, pfn)) putDefraggedPage(pool, pfn, syncSize, allowDirect);
+    if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && dropFragment(pfn) !== 0) return;
+    if (!keeps(pool, pfn, syncSize)) return;
+    if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
+    recycleInRing(pool, pfn);
   };
 
   /** page_pool_put_page_bulk(): overwrites the first entries of `pfns`, as the kernel does; ring_full counts once a call. */
@@ -383,20 +404,22 @@ export function createPagePools(options: PagePoolOptions) {
     let n = 0;
     for (let i = 0; i < count; i++) {
       const pfn = pages.compoundHead(pfns[i] as number);
-      if (isLastFrag(pool, pfn) && putPageChecked(pool, pfn, FULL_SYNC, false)) pfns[n++] = pfn;
+      if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && dropFragment(pfn) !== 0) continue;
+      if (keeps(pool, pfn, FULL_SYNC)) pfns[n++] = pfn;
     }
     let i = 0;
     while (i < n && rings.produce(pool, (pfns[i] as number) + 1)) i++;
-    if (i < n) ringFull[pool] = (ringFull[pool] as number) + 1;
-    ringed[pool] = (ringed[pool] as number) + i;
+    if (i < n) countUp((pool << ROW_SHIFT) + RING_FULL);
+    for (let k = 0; k < i; k++) countUp((pool << ROW_SHIFT) + RING);
     for (; i < n; i++) returnPage(pool, pfns[i] as number);
   };
 
   /** page_pool_drain_frag(): the fragment page may start over when no user but the pool is left. */
   const drainFrag = (pool: number, pfn: number): boolean => {
-    if (dropBias(pfn, fragUsers[pool] as number) !== 0) return false;
+    if (dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) !== 0) return false;
     if (pages.pageCount(pfn) === 1 && !pages.isPfmemalloc(pfn)) {
-      if (((flags[pool] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0) syncForDevice(pool, pfn, FULL_SYNC);
+      if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0)
+        syncForDevice(pool, pfn, FULL_SYNC);
       return true;
     }
     returnPage(pool, pfn);
@@ -405,60 +428,65 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_alloc_frag(): a pfn or -1; the place in the page is lastFragOffset(). */
   const allocFrag = (pool: number, sizeBytes: number, gfp: number): number => {
-    const room = pageSize << (order[pool] as number);
-    if (((flags[pool] as number) & PP_FLAG_PAGE_FRAG) === 0 || sizeBytes > room) {
+    const room = pageSize << (P[(pool << ROW_SHIFT) + ORDER] as number);
+    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_PAGE_FRAG) === 0 || sizeBytes > room) {
       warn("page_pool_alloc_frag: no fragment pool, or more than a page asked for", pool, sizeBytes);
       return -1;
     }
     const size = Math.ceil(sizeBytes / fragAlign) * fragAlign;
-    let pfn = fragPage[pool] as number;
-    const at = fragOffset[pool] as number;
+    let pfn = P[(pool << ROW_SHIFT) + FRAG_PAGE] as number;
+    const at = P[(pool << ROW_SHIFT) + FRAG_OFFSET] as number;
     let again = false;
     if (pfn >= 0 && at + size > room) {
       again = drainFrag(pool, pfn);
-      if (again) fast[pool] = (fast[pool] as number) + 1;
+      if (again) countUp((pool << ROW_SHIFT) + FAST);
       else pfn = -1;
     }
     if (pfn < 0) {
       pfn = allocPages(pool, gfp);
-      fragPage[pool] = pfn;
+      P[(pool << ROW_SHIFT) + FRAG_PAGE] = pfn;
       if (pfn < 0) return -1;
       again = true;
     }
     if (again) {
-      fragUsers[pool] = 1;
-      fragOffset[pool] = size;
+      P[(pool << ROW_SHIFT) + FRAG_USERS] = 1;
+      P[(pool << ROW_SHIFT) + FRAG_OFFSET] = size;
       fragBias[pfn] = 1;
       fragDelta[pfn] = 0;
       lastFragOffset = 0;
       return pfn;
     }
-    fragUsers[pool] = (fragUsers[pool] as number) + 1;
-    fragOffset[pool] = at + size;
-    fast[pool] = (fast[pool] as number) + 1;
+    P[(pool << ROW_SHIFT) + FRAG_USERS] = (P[(pool << ROW_SHIFT) + FRAG_USERS] as number) + 1;
+    P[(pool << ROW_SHIFT) + FRAG_OFFSET] = at + size;
+    countUp((pool << ROW_SHIFT) + FAST);
     lastFragOffset = at;
     return pfn;
   };
 
   /** page_pool_inflight(): pages held and not released; 32-bit serial arithmetic, so both counters may wrap. */
-  const inflight = (pool: number): number => ((hold[pool] as number) - (released[pool] as number)) | 0;
+  const inflight = (pool: number): number =>
+    ((P[(pool << ROW_SHIFT) + HOLD] as number) - (P[(pool << ROW_SHIFT) + RELEASED] as number)) | 0;
+
+  const flushCache = (pool: number): void => {
+    for (let n = (P[(pool << ROW_SHIFT) + CACHED_PAGES] as number) - 1; n >= 0; n--) {
+      P[(pool << ROW_SHIFT) + CACHED_PAGES] = n;
+      returnPage(pool, (cache[(pool << CACHE_SHIFT) + n] as number) - 1);
+    }
+  };
 
   /** page_pool_release(): empties cache and ring, frees the pool when nothing is out; gives what is in flight. */
   const release = (pool: number): number => {
-    if (destroyCount[pool] === 0) {
-      while ((cacheCount[pool] as number) > 0) {
-        cacheCount[pool] = (cacheCount[pool] as number) - 1;
-        returnPage(pool, cache[pool * PP_ALLOC_CACHE_SIZE + (cacheCount[pool] as number)] as number);
-      }
+    if (P[(pool << ROW_SHIFT) + DESTROYS] === 0) {
+      flushCache(pool);
     }
-    destroyCount[pool] = (destroyCount[pool] as number) + 1;
+    P[(pool << ROW_SHIFT) + DESTROYS] = (P[(pool << ROW_SHIFT) + DESTROYS] as number) + 1;
     for (let value = rings.consume(pool); value !== 0; value = rings.consume(pool)) {
       const count = pages.pageCount(value - 1);
       if (count !== 1) warn(`page_pool_empty_ring() page_pool refcnt ${count} violation`, value - 1, count);
       returnPage(pool, value - 1);
     }
     const left = inflight(pool);
-    if (journal.heard) journal.emit(kindInflight, pool, left, hold[pool], released[pool]);
+    if (journal.heard) journal.emit(kindInflight, pool, left, unsigned(pool, HOLD), unsigned(pool, RELEASED));
     if (left < 0) warn(`Negative(${left}) inflight packet-pages`, pool, left);
     if (left === 0) free(pool);
     return left;
@@ -466,54 +494,49 @@ export function createPagePools(options: PagePoolOptions) {
 
   const free = (pool: number): void => {
     rings.cleanup(pool);
-    live[pool] = 0;
+    P[(pool << ROW_SHIFT) + LIVE] = 0;
     deferDue[pool] = -1;
+  };
+
+  const deadPool = (): number => {
+    for (let pool = 0; pool < poolsMax; pool++) if (P[(pool << ROW_SHIFT) + LIVE] === 0) return pool;
+    return -1;
+  };
+
+  const refuse = (error: number): number => {
+    warn(`page_pool_create() gave up with errno -${error}`, -error);
+    return -error;
   };
 
   /** page_pool_create(): a pool, or -EINVAL or -ENOMEM with the kernel's warning. */
   const create = (params: PoolParams): number => {
-    const pool = live.indexOf(0);
+    const pool = deadPool();
     const error = paramsError(params, dmaBits > wordBits) ?? (pool < 0 ? ENOMEM : undefined);
-    if (error !== undefined) {
-      warn(`page_pool_create() gave up with errno -${error}`, -error);
-      return -error;
-    }
+    if (error !== undefined) return refuse(error);
     const size = params.poolSize === 0 ? 1024 : Math.min(params.poolSize, 16384);
-    rings.init(pool, size, ringBatch(size, 64, wordBits / 8));
-    live[pool] = 1;
-    flags[pool] = params.flags;
-    order[pool] = params.order;
-    nid[pool] = params.nid;
+    if (!rings.init(pool, size, ringBatch(size, 64, wordBits / 8))) return refuse(ENOMEM);
+    P.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
+    carries.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
+    P[(pool << ROW_SHIFT) + LIVE] = 1;
+    P[(pool << ROW_SHIFT) + FLAGS] = params.flags;
+    P[(pool << ROW_SHIFT) + ORDER] = params.order;
+    P[(pool << ROW_SHIFT) + NID] = params.nid;
     maxLen[pool] = params.maxLen;
     offset[pool] = params.offset;
     direction[pool] = params.dmaDir;
-    users[pool] = 1;
-    fragPage[pool] = -1;
-    for (const column of [destroyCount, cacheCount, hold, released, fragOffset, fragUsers, ...statColumns])
-      column[pool] = 0;
+    P[(pool << ROW_SHIFT) + COUNTS_USERS] = everyPageCounts || (params.flags & PP_FLAG_PAGE_FRAG) !== 0 ? 1 : 0;
+    P[(pool << ROW_SHIFT) + USERS] = 1;
+    P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
     return pool;
   };
-  const statColumns = [
-    fast,
-    slow,
-    slowHighOrder,
-    empty,
-    refill,
-    waive,
-    cached,
-    cacheFull,
-    ringed,
-    ringFull,
-    releasedRefcnt,
-  ];
 
   /** page_pool_destroy(): frees at once, or waits for the pages that are out: runDelayed() goes on. */
   const destroy = (pool: number): void => {
-    users[pool] = (users[pool] as number) - 1;
-    if (users[pool] !== 0) return;
-    const pfn = fragPage[pool] as number;
-    fragPage[pool] = -1;
-    if (pfn >= 0 && dropBias(pfn, fragUsers[pool] as number) === 0) returnPage(pool, pfn);
+    P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) - 1;
+    if (P[(pool << ROW_SHIFT) + USERS] !== 0) return;
+    const pfn = P[(pool << ROW_SHIFT) + FRAG_PAGE] as number;
+    P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
+    if (pfn >= 0 && dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) === 0) returnPage(pool, pfn);
     if (release(pool) === 0) return;
     deferStart[pool] = journal.nanos;
     deferWarn[pool] = journal.nanos + DEFER_WARN_NANOS;
@@ -523,7 +546,7 @@ export function createPagePools(options: PagePoolOptions) {
   /** page_pool_release_retry(), for every pool whose second is over; the jiffy slack of the timer wheel is not modelled. */
   const runDelayed = (nanos: number): void => {
     for (let pool = 0; pool < poolsMax; pool++) {
-      while (live[pool] === 1 && deferDue[pool] !== -1 && nanos >= (deferDue[pool] as number)) {
+      while (P[(pool << ROW_SHIFT) + LIVE] === 1 && deferDue[pool] !== -1 && nanos >= (deferDue[pool] as number)) {
         const now = deferDue[pool] as number;
         const left = release(pool);
         if (left <= 0) {
@@ -563,15 +586,12 @@ export function createPagePools(options: PagePoolOptions) {
     },
     /** page_pool_update_nid(): the cache is flushed, the ring is checked page by page at the next refill. */
     updateNid(pool: number, node: number): void {
-      nid[pool] = node;
-      for (let n = (cacheCount[pool] as number) - 1; n >= 0; n--) {
-        cacheCount[pool] = n;
-        returnPage(pool, cache[pool * PP_ALLOC_CACHE_SIZE + n] as number);
-      }
+      P[(pool << ROW_SHIFT) + NID] = node;
+      flushCache(pool);
     },
     /** page_pool_use_xdp_mem(): one more user that will call destroy(). */
     useXdpMem(pool: number): void {
-      users[pool] = (users[pool] as number) + 1;
+      P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) + 1;
     },
     destroy,
     runDelayed,
@@ -582,7 +602,7 @@ export function createPagePools(options: PagePoolOptions) {
       for (const due of deferDue) if (due >= 0 && (first < 0 || due < first)) first = due;
       return first;
     },
-    isLive: (pool: number): boolean => live[pool] === 1,
+    isLive: (pool: number): boolean => P[(pool << ROW_SHIFT) + LIVE] === 1,
     /** page->pp of the head page when the signature is there, else -1. */
     poolOf: (pfn: number): number => (pp[pfn] as number) - 1,
     dmaAddress,
@@ -590,10 +610,10 @@ export function createPagePools(options: PagePoolOptions) {
     fragmentUsers: (pfn: number): number => {
       const owner = pp[pfn] as number;
       if (owner === 0) return 0;
-      if (!everyPageCounts && ((flags[owner - 1] as number) & PP_FLAG_PAGE_FRAG) === 0) return 0;
+      if (P[((owner - 1) << ROW_SHIFT) + COUNTS_USERS] === 0) return 0;
       return fragBias[pfn] === 0
         ? (fragDelta[pfn] as number)
-        : (fragDelta[pfn] as number) + (fragUsers[owner - 1] as number);
+        : (fragDelta[pfn] as number) + (P[((owner - 1) << ROW_SHIFT) + FRAG_USERS] as number);
     },
     /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
     addFragmentUser(pfn: number): void {
@@ -602,44 +622,49 @@ export function createPagePools(options: PagePoolOptions) {
     /** pp_frag_count, exactly. */
     fragCount: (pfn: number): bigint =>
       BigInt(fragBias[pfn] as number) * ((1n << BigInt(wordBits - 1)) - 1n) + BigInt(fragDelta[pfn] as number),
-    fragPage: (pool: number): number => fragPage[pool] as number,
-    fragOffset: (pool: number): number => fragOffset[pool] as number,
-    fragUsers: (pool: number): number => fragUsers[pool] as number,
-    cacheCount: (pool: number): number => cacheCount[pool] as number,
+    fragPage: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_PAGE] as number,
+    fragOffset: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_OFFSET] as number,
+    fragUsers: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_USERS] as number,
+    cacheCount: (pool: number): number => P[(pool << ROW_SHIFT) + CACHED_PAGES] as number,
     /** Oldest first; the last one is handed out next. */
-    cacheContents: (pool: number): number[] =>
-      Array.from(cache.subarray(pool * PP_ALLOC_CACHE_SIZE, pool * PP_ALLOC_CACHE_SIZE + (cacheCount[pool] as number))),
+    cacheContents(pool: number): number[] {
+      const at = pool << CACHE_SHIFT;
+      return Array.from(
+        cache.subarray(at, at + (P[(pool << ROW_SHIFT) + CACHED_PAGES] as number)),
+        (value) => value - 1,
+      );
+    },
     /** pfns in the order of consumption. */
     ringContents: (pool: number): number[] => rings.contents(pool).map((value) => value - 1),
     rings,
-    holdCount: (pool: number): number => hold[pool] as number,
-    releaseCount: (pool: number): number => released[pool] as number,
+    holdCount: (pool: number): number => unsigned(pool, HOLD),
+    releaseCount: (pool: number): number => unsigned(pool, RELEASED),
     /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
     setCounters(pool: number, start: number): void {
-      hold[pool] = start + inflight(pool);
-      released[pool] = start;
+      P[(pool << ROW_SHIFT) + HOLD] = start + inflight(pool);
+      P[(pool << ROW_SHIFT) + RELEASED] = start;
     },
     params: (pool: number): PoolParams => ({
-      flags: flags[pool] as number,
-      order: order[pool] as number,
+      flags: P[(pool << ROW_SHIFT) + FLAGS] as number,
+      order: P[(pool << ROW_SHIFT) + ORDER] as number,
       poolSize: rings.size(pool),
-      nid: nid[pool] as number,
+      nid: P[(pool << ROW_SHIFT) + NID] as number,
       dmaDir: direction[pool] as DmaDirection,
       maxLen: maxLen[pool] as number,
       offset: offset[pool] as number,
     }),
     stats: (pool: number): PoolStats => ({
-      fast: fast[pool] as number,
-      slow: slow[pool] as number,
-      slowHighOrder: slowHighOrder[pool] as number,
-      empty: empty[pool] as number,
-      refill: refill[pool] as number,
-      waive: waive[pool] as number,
-      cached: cached[pool] as number,
-      cacheFull: cacheFull[pool] as number,
-      ring: ringed[pool] as number,
-      ringFull: ringFull[pool] as number,
-      releasedRefcnt: releasedRefcnt[pool] as number,
+      fast: counted(pool, FAST),
+      slow: counted(pool, SLOW),
+      slowHighOrder: counted(pool, SLOW_HIGH_ORDER),
+      empty: counted(pool, EMPTY),
+      refill: counted(pool, REFILL),
+      waive: counted(pool, WAIVE),
+      cached: counted(pool, CACHED),
+      cacheFull: counted(pool, CACHE_FULL),
+      ring: counted(pool, RING),
+      ringFull: counted(pool, RING_FULL),
+      releasedRefcnt: counted(pool, RELEASED_REFCNT),
     }),
     poolsMax,
     pfnMax,

@@ -1,5 +1,6 @@
 // ptr_ring: the bounded queue between those who give pages back and the one who takes them (include/linux/ptr_ring.h, 6.1.192).
-// Rings are rows: all queues lie in one Int32Array, a ring is its number. 0 is the empty slot, so a value must not be 0.
+// Rings are rows: all queues lie in one Int32Array, their indices in another; a ring is its number. 0 is the empty slot, so a
+// value must not be 0.
 //
 //        consumer_tail   consumer_head        producer
 //              v               v                 v
@@ -16,14 +17,21 @@ export function ringBatch(size: number, cacheLineBytes = 64, pointerBytes = 8): 
 }
 
 export interface PtrRings {
-  /** ptr_ring_init(): gives ring `r` a queue of `size` zeroed slots. */
-  init(r: number, size: number, batch: number): void;
+  /** ptr_ring_init(): gives ring `r` a queue of `size` zeroed slots; false is -ENOMEM. */
+  init(r: number, size: number, batch: number): boolean;
   /** ptr_ring_cleanup(): gives the queue back. */
   cleanup(r: number): void;
   /** __ptr_ring_produce(): false is -ENOSPC. */
   produce(r: number, value: number): boolean;
   /** __ptr_ring_consume(): the oldest value, or 0. */
   consume(r: number): number;
+  /**
+   * consume() again and again, up to `max` values, into `into` from index `at`; gives how many. Ends also behind a value that
+   * `accept` does not want: that one is consumed too, not written, and is refused().
+   */
+  consumeWhile(r: number, into: Int32Array, at: number, max: number, accept: (value: number) => boolean): number;
+  /** The value that ended the last consumeWhile(), or 0. */
+  refused(): number;
   /** __ptr_ring_empty() */
   empty(r: number): boolean;
   /** __ptr_ring_full(): the producer's slot is not zero. */
@@ -41,123 +49,145 @@ export interface PtrRings {
   consumerTail(r: number): number;
 }
 
-/** Rings 0 .. ringsMax-1; none has a queue before init(). */
-export function createPtrRings(ringsMax: number): PtrRings {
-  let queue = new Int32Array(1024);
+const BASE = 0;
+const SIZE = 1;
+const BATCH = 2;
+const PRODUCER = 3;
+const HEAD = 4;
+const TAIL = 5;
+/** Fields of a ring's row: 8; a shift, because a product would be checked for overflow. */
+const ROW_SHIFT = 3;
+
+/** Rings 0 .. ringsMax-1 with `slotsMax` slots among them; none has a queue before init(). */
+export function createPtrRings(ringsMax: number, slotsMax = 1 << 16): PtrRings {
+  const queue = new Int32Array(slotsMax);
+  const rows = new Int32Array(ringsMax << ROW_SHIFT);
   let used = 0;
+  let alive = 0;
+  let refused = 0;
   /** size → bases of queues given back. */
   const spare = new Map<number, number[]>();
-  const base = new Int32Array(ringsMax);
-  const size = new Int32Array(ringsMax);
-  const batch = new Int32Array(ringsMax);
-  const producer = new Int32Array(ringsMax);
-  const head = new Int32Array(ringsMax);
-  const tail = new Int32Array(ringsMax);
 
   const claim = (slots: number): number => {
+    if (alive === 0) {
+      spare.clear();
+      used = 0;
+    }
     const again = spare.get(slots)?.pop();
     if (again !== undefined) return again;
-    const at = used;
+    if (used + slots > slotsMax) return -1;
     used += slots;
-    if (used > queue.length) {
-      const wider = new Int32Array(Math.max(used, queue.length * 2));
-      wider.set(queue);
-      queue = wider;
-    }
-    return at;
+    return used - slots;
   };
 
-  /** Zeroes the taken entries tail .. last, newest first, as the kernel does. */
-  const invalidate = (from: number, last: number): void => {
-    for (let i = last; i >= from; i--) queue[i] = 0;
-  };
-
-  const count = (r: number): number => {
-    const n = size[r] as number;
-    const at = base[r] as number;
-    const first = head[r] as number;
-    // Behind the head stand taken entries that are not zeroed yet: they end the walk.
-    const taken = first - (tail[r] as number);
-    let seen = 0;
-    for (let i = first; seen < n - taken; i = i + 1 === n ? 0 : i + 1) {
-      if (queue[at + i] === 0) break;
-      seen++;
+  /** The slots that consume() would give, behind one another from consumer_head. */
+  const walk = (r: number, taken: boolean): number[] => {
+    const row = r << ROW_SHIFT;
+    const size = rows[row + SIZE] as number;
+    const head = rows[row + HEAD] as number;
+    // Behind the head stand taken entries that are not zeroed yet.
+    const stop = taken ? size : size - (head - (rows[row + TAIL] as number));
+    const found: number[] = [];
+    for (let i = 0; i < stop; i++) {
+      const value = queue[(rows[row + BASE] as number) + ((head + i) % size)] as number;
+      if (value !== 0) found.push(value);
+      else if (!taken) break;
     }
-    return seen;
+    return found;
   };
 
   return {
     init(r, slots, entriesPerBatch) {
       assert(r >= 0 && r < ringsMax, () => `ring ${r} of ${ringsMax}`);
       const at = claim(slots);
+      if (at < 0) return false;
+      alive++;
       queue.fill(0, at, at + slots);
-      base[r] = at;
-      size[r] = slots;
-      batch[r] = entriesPerBatch;
-      producer[r] = 0;
-      head[r] = 0;
-      tail[r] = 0;
+      rows.set([at, slots, entriesPerBatch, 0, 0, 0], r << ROW_SHIFT);
+      return true;
     },
     cleanup(r) {
-      const slots = size[r] as number;
+      const row = r << ROW_SHIFT;
+      const slots = rows[row + SIZE] as number;
       const list = spare.get(slots) ?? [];
       spare.set(slots, list);
-      list.push(base[r] as number);
-      size[r] = 0;
+      list.push(rows[row + BASE] as number);
+      rows[row + SIZE] = 0;
+      alive--;
     },
     produce(r, value) {
-      const n = size[r] as number;
-      const p = producer[r] as number;
-      const slot = (base[r] as number) + p;
-      if (n === 0 || queue[slot] !== 0) return false;
+      const row = r << ROW_SHIFT;
+      const size = rows[row + SIZE] as number;
+      const producer = rows[row + PRODUCER] as number;
+      const slot = ((rows[row + BASE] as number) + producer) | 0;
+      if (size === 0 || queue[slot] !== 0) return false;
       queue[slot] = value;
-      producer[r] = p + 1 >= n ? 0 : p + 1;
+      const next = (producer + 1) | 0;
+      rows[row + PRODUCER] = next >= size ? 0 : next;
       return true;
     },
     consume(r) {
-      const n = size[r] as number;
-      if (n === 0) return 0;
-      const at = base[r] as number;
-      const h = head[r] as number;
-      const value = queue[at + h] as number;
+      const row = r << ROW_SHIFT;
+      const size = rows[row + SIZE] as number;
+      if (size === 0) return 0;
+      const at = rows[row + BASE] as number;
+      const head = rows[row + HEAD] as number;
+      const value = queue[at + head] as number;
       if (value === 0) return 0;
-      const next = h + 1;
-      const t = tail[r] as number;
-      if (next - t >= (batch[r] as number) || next >= n) {
-        invalidate(at + t, at + h);
-        tail[r] = next;
+      const next = head + 1;
+      const tail = rows[row + TAIL] as number;
+      if (next - tail < (rows[row + BATCH] as number) && next < size) {
+        rows[row + HEAD] = next;
+        return value;
       }
-      if (next >= n) {
-        head[r] = 0;
-        tail[r] = 0;
-      } else {
-        head[r] = next;
-      }
+      // Newest first: the producer's cache line is touched last.
+      for (let i = at + head; i >= at + tail; i--) queue[i] = 0;
+      rows[row + TAIL] = next >= size ? 0 : next;
+      rows[row + HEAD] = next >= size ? 0 : next;
       return value;
     },
-    empty: (r) => size[r] === 0 || queue[(base[r] as number) + (head[r] as number)] === 0,
-    full: (r) => queue[(base[r] as number) + (producer[r] as number)] !== 0,
-    count,
-    contents(r) {
-      const n = size[r] as number;
-      const at = base[r] as number;
-      const first = head[r] as number;
-      return Array.from({ length: count(r) }, (_, i) => queue[at + ((first + i) % n)] as number);
-    },
-    occupied(r) {
-      const n = size[r] as number;
-      const at = base[r] as number;
-      const found: number[] = [];
-      for (let i = 0; i < n; i++) {
-        const value = queue[at + (((head[r] as number) + i) % n)] as number;
-        if (value !== 0) found.push(value);
+    consumeWhile(r, into, first, max, accept) {
+      const row = r << ROW_SHIFT;
+      const size = rows[row + SIZE] as number;
+      const batch = rows[row + BATCH] as number;
+      const at = rows[row + BASE] as number;
+      let head = rows[row + HEAD] as number;
+      let tail = rows[row + TAIL] as number;
+      const room = size === 0 ? 0 : max;
+      let n = 0;
+      let unwanted = 0;
+      while (n < room) {
+        const value = queue[(at + head) | 0] as number;
+        if (value === 0) break;
+        head = (head + 1) | 0;
+        if (((head - tail) | 0) >= batch || head >= size) {
+          for (let i = at + head - 1; i >= at + tail; i--) queue[i] = 0;
+          if (head >= size) head = 0;
+          tail = head;
+        }
+        if (!accept(value)) {
+          unwanted = value;
+          break;
+        }
+        into[first + n++] = value;
       }
-      return found;
+      refused = unwanted;
+      rows[row + HEAD] = head;
+      rows[row + TAIL] = tail;
+      return n;
     },
-    size: (r) => size[r] as number,
-    batch: (r) => batch[r] as number,
-    producer: (r) => producer[r] as number,
-    consumerHead: (r) => head[r] as number,
-    consumerTail: (r) => tail[r] as number,
+    refused: () => refused,
+    empty: (r) =>
+      rows[(r << ROW_SHIFT) + SIZE] === 0 ||
+      queue[(rows[(r << ROW_SHIFT) + BASE] as number) + (rows[(r << ROW_SHIFT) + HEAD] as number)] === 0,
+    full: (r) => queue[(rows[(r << ROW_SHIFT) + BASE] as number) + (rows[(r << ROW_SHIFT) + PRODUCER] as number)] !== 0,
+    count: (r) => walk(r, false).length,
+    contents: (r) => walk(r, false),
+    occupied: (r) => walk(r, true),
+    size: (r) => rows[(r << ROW_SHIFT) + SIZE] as number,
+    batch: (r) => rows[(r << ROW_SHIFT) + BATCH] as number,
+    producer: (r) => rows[(r << ROW_SHIFT) + PRODUCER] as number,
+    consumerHead: (r) => rows[(r << ROW_SHIFT) + HEAD] as number,
+    consumerTail: (r) => rows[(r << ROW_SHIFT) + TAIL] as number,
   };
 }
