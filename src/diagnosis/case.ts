@@ -35,12 +35,18 @@ export interface Case {
   readonly around: Surroundings;
 }
 
+/** Debian calls a whole series 6.1.0-56 and prints what it really is behind the build: `#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2`. */
+function distributionVersion(process: ProcessLine | undefined): readonly number[] | undefined {
+  const text = /Debian (\d+\.\d+\.\d+)-/.exec(process?.build ?? "")?.[1];
+  return text?.split(".").map(Number);
+}
+
 /** The newest layout that is well known: what to compute with when nothing at all tells the release. */
 const fallbackVersion = [6, 1] as const;
 
 export function buildCase(incident: Incident, input: string, verdict: ReleaseVerdict, around: Surroundings): Case {
   const { trace, memInfo, gfp, order, slab, process } = partsOf(incident);
-  const version = verdict.version ?? verdict.since ?? fallbackVersion;
+  const version = distributionVersion(process) ?? verdict.version ?? verdict.since ?? fallbackVersion;
   const releaseText = verdict.certainty === "stated" ? verdict.release : process?.release;
   const registers = incident.kind === "oops" ? incident.reading.registers : undefined;
   const seen: CallTrace | undefined =
@@ -61,7 +67,7 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
     release: { version, arch: arch.arch },
     arch,
     pageKb: pageKbOf(memInfo),
-    stack: viewStack(trace),
+    stack: viewStack(trace, above(incident)),
     memInfo,
     gfp,
     order,
@@ -69,6 +75,13 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
     process,
     around,
   };
+}
+
+/** Where a fault stood and who called it, as far as registers say. */
+function above(incident: Incident): string[] {
+  const oops =
+    incident.kind === "oops" ? incident.reading : incident.kind === "skb_panic" ? incident.reading.oops : undefined;
+  return [oops?.at?.function, oops?.link?.function].filter((name) => name !== undefined);
 }
 
 interface Parts {

@@ -261,11 +261,15 @@ function firstIn<T>(frames: readonly StackFrame[], rows: readonly Row<T>[], from
   return sure >= 0 ? sure : at(false);
 }
 
-/** Reads a stack; undefined frames (no trace) give a view that knows nothing. */
-export function viewStack(trace: CallTrace | undefined): StackView {
+/**
+ * Reads a stack; no trace gives a view that knows nothing. `above`: functions that a fault names above the first frame (where it stood,
+ * and the link register); a driver seen there has a negative frame index.
+ */
+export function viewStack(trace: CallTrace | undefined, above: readonly string[] = []): StackView {
   const frames = trace === undefined ? [] : framesOf(trace);
   const names = frames.map((f) => bareName(f.function));
-  const driver = driverOfStack(frames);
+  const seen = driverOfStack([...above.map((name) => ({ function: name, reliable: true })), ...frames]);
+  const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
   const caller = names.findIndex(
     (n, i) =>

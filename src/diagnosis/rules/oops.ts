@@ -41,8 +41,7 @@ export const oops: Rule = {
   },
 };
 
-const at = (o: Oops): string | undefined => o.at?.function ?? c0(o);
-const c0 = (o: Oops): string | undefined => o.registers?.at?.function;
+const at = (o: Oops): string | undefined => o.at?.function ?? o.registers?.at?.function;
 
 const headline = (c: Case) => quote(c, "headline", 2);
 

@@ -1,0 +1,211 @@
+// From findings to one cause, in one sentence, and to how bad it is. Nothing here looks at the report again: a conclusion rests on
+// findings that carry their evidence.
+import type { Case } from "./case.ts";
+import type { Finding, Severity } from "./finding.ts";
+import { maskOf } from "./mask.ts";
+import { orderWords, size } from "./words.ts";
+
+export interface Conclusion {
+  /** Reports with the same key are the same trouble. */
+  readonly key: string;
+  readonly cause: string;
+  readonly severity: Severity;
+}
+
+const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
+  findings.find((f) => f.id === id)?.answer;
+
+export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
+  const { incident } = c;
+  switch (incident.kind) {
+    case "alloc_failure":
+    case "slab_failure":
+      return shortage(c, findings);
+    case "oom": {
+      const { scope, outcome } = incident.reading;
+      if (scope === "memcg")
+        return {
+          key: "oom:memcg",
+          cause: "A cgroup reached its memory limit; the machine itself was not out of memory.",
+          severity: "act",
+        };
+      return {
+        key: `oom:machine:${outcome}`,
+        cause:
+          outcome === "panic"
+            ? "The machine was really out of memory, and nothing was left to kill."
+            : "The machine was really out of memory: nothing was left to reclaim.",
+        severity: "act",
+      };
+    }
+    case "bad_page": {
+      const double = answerOf(findings, "bad_page.double_free") === "yes";
+      const leak = /page_pool leak/.test(incident.reading.reason ?? "");
+      const reason = incident.reading.reason;
+      return {
+        key: `bad_page:${double ? "double free" : (reason ?? "fields")}`,
+        cause: leak
+          ? "A page of a page_pool was freed past its pool: the pool leaks."
+          : double
+            ? "Memory was freed twice: the page was on the free list while it still belonged to a buffer (double or overlapping free). Corruption, not fragmentation."
+            : `A page was freed, or handed out, in a state that no free page may have${reason === undefined ? "" : ` (${reason})`}. Corruption, not a shortage.`,
+        severity: "corruption",
+      };
+    }
+    case "oops": {
+      const where = incident.reading.at?.function ?? incident.reading.registers?.at?.function ?? "an unknown place";
+      const warning = incident.reading.class === "warning";
+      const uaf = answerOf(findings, "oops.use_after_free") === "yes";
+      const packet = answerOf(findings, "oops.packet_memory") === "yes";
+      const caller = incident.reading.link?.function;
+      return {
+        key: `oops:${incident.reading.class}:${where}`,
+        cause: warning
+          ? `A check in ${where} failed; the kernel went on.`
+          : uaf
+            ? `${where} used memory that had been freed.`
+            : `${where}${caller === undefined || caller === where ? "" : `, called from ${caller},`} followed a pointer that pointed nowhere${packet ? ": packet memory was corrupted before" : ""}.`,
+        severity: warning ? "watch" : "corruption",
+      };
+    }
+    case "skb_panic":
+      return {
+        key: `skb_panic:${incident.reading.what}`,
+        cause:
+          incident.reading.what === "skb_over_panic"
+            ? "More bytes were appended to a packet than its buffer holds; the kernel stopped instead of overwriting memory."
+            : "A header was put in front of a packet that had no room for it; the kernel stopped instead of overwriting memory.",
+        severity: "corruption",
+      };
+    case "slab_corruption": {
+      const kind = findings.find((f) =>
+        ["slab.use_after_free", "slab.out_of_bounds", "slab.double_free"].includes(f.id),
+      )?.id;
+      const what =
+        kind === "slab.use_after_free"
+          ? "was used after it was freed"
+          : kind === "slab.out_of_bounds"
+            ? "was written past its end"
+            : kind === "slab.double_free"
+              ? "was freed twice"
+              : "is damaged";
+      return {
+        key: `slab_corruption:${incident.reading.cache}:${incident.reading.problem}`,
+        cause: `An object of ${incident.reading.cache} ${what}.`,
+        severity: "corruption",
+      };
+    }
+    case "page_pool_stall":
+      return {
+        key: `page_pool:${incident.reading.poolId ?? incident.reading.inflight}`,
+        cause: `A destroyed page_pool waits for ${incident.reading.inflight} pages that somebody still holds.`,
+        severity: "watch",
+      };
+    case "driver_line":
+      return {
+        key: `driver_line:${incident.reading.source ?? incident.reading.text.replace(/\d+/g, "N")}`,
+        cause: `${incident.reading.source ?? "A driver"} says that it could not get${incident.reading.bytes === undefined ? " memory" : ` ${size(incident.reading.bytes)}`}; the kernel's own report is not in the text.`,
+        severity: "watch",
+      };
+    case "mem_info":
+      return {
+        key: "mem_info",
+        cause:
+          "A state of memory without a report it belongs to: SysRq-m was pressed, or the head of the report is missing.",
+        severity: "harmless",
+      };
+    case "suppressed":
+      return {
+        key: `suppressed:${incident.reading.what}`,
+        cause: `The kernel left out ${incident.reading.count} messages (${incident.reading.what}).`,
+        severity: "watch",
+      };
+  }
+}
+
+function shortage(c: Case, findings: readonly Finding[]): Conclusion {
+  const order = c.order;
+  const refused = answerOf(findings, "why.refused");
+  const fragmented = answerOf(findings, "fragmentation");
+  const container = answerOf(findings, "container.limit") === "yes";
+  const mask = maskOf(c);
+  const atomic = mask?.maySleep === false;
+  const block = order === undefined ? "the memory" : orderWords(order, c.pageKb);
+  const cannotWait = atomic ? ", and the request could not wait" : "";
+  const who = c.stack.driver?.driver.name ?? c.stack.frames[c.stack.caller ?? -1]?.function ?? "unknown";
+  const key = (why: string): string =>
+    `${c.incident.kind}:${order ?? "-"}:${mask?.hex ?? "-"}:${who}:${c.stack.direction ?? "-"}:${why}`;
+  const severity = severityOf(c, atomic);
+  const unusableLists = findings.find((f) => f.id === "why.free_unusable" && f.answer === "yes");
+  if (container)
+    return { key: key("container"), cause: "A container's memory limit refused it, not the machine.", severity: "act" };
+  const closed = unusableLists !== undefined && /lie on lists/.test(unusableLists.claim);
+  if (fragmented === "yes")
+    return {
+      key: key(closed ? "closed lists" : "fragmentation"),
+      cause: closed
+        ? `Blocks that are large enough were free, but on lists this request may not use${cannotWait}: ${block} could not be had.`
+        : `Memory was fragmented: single pages were free, but not ${block} in one piece${cannotWait}.`,
+      severity,
+    };
+  if (refused === "yes" && order === 0)
+    return {
+      key: key("below mark"),
+      cause: `Too little memory was free: every zone it may use was at or below the part of the reserve that this request may touch${cannotWait}.`,
+      severity,
+    };
+  if (refused === "yes")
+    return {
+      key: key("short"),
+      cause: `Too little memory was free: even a single page would have been refused, let alone ${block}${cannotWait}.`,
+      severity,
+    };
+  const slabWords = noFallBack(findings);
+  if (refused === "unknown" && c.memInfo !== undefined)
+    return {
+      key: key("race"),
+      cause: `${block} could not be had at that moment${cannotWait}; when the state was printed, memory had come back.`,
+      severity,
+    };
+  return {
+    key: key("not said"),
+    cause:
+      `No ${block} could be had${cannotWait}${slabWords}. The report does not say whether memory was short or fragmented: it has no Mem-Info.`.replace(
+        "No order",
+        "No block of order",
+      ),
+    severity,
+  };
+}
+
+function noFallBack(findings: readonly Finding[]): string {
+  const claim = findings.find((f) => f.id === "wanted.object")?.claim ?? "";
+  return /no fall-back/.test(claim) && /kmalloc-\d+/.test(claim)
+    ? `; the slab of ${/kmalloc-\w+/.exec(claim)?.[0]} needs it and cannot fall back to fewer pages in this release`
+    : "";
+}
+
+/** A packet that is dropped is harmless once; what a process needed is not. */
+function severityOf(c: Case, atomic: boolean): Severity {
+  const packet = ["rx refill", "rx", "tx", "tx completion"].includes(c.stack.direction ?? "");
+  if (!atomic && c.stack.context === "process") return "act";
+  if (packet && atomic) return c.stack.context === "process" ? "act" : (c.order ?? 0) > 3 ? "watch" : "harmless";
+  return "watch";
+}
+
+/** What the severity means for this incident, in one sentence. */
+export function severityWords(severity: Severity, kind: string, count: number, direction: string | null): string {
+  switch (severity) {
+    case "harmless":
+      if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
+      return count > 20
+        ? `Each one costs ${direction === "tx" ? "a packet that is sent again" : "at most one packet"}; ${count.toLocaleString("en-US")} of them show that memory runs too low all the time.`
+        : `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
+    case "watch":
+      return "Not dangerous by itself, but something did not get what it asked for.";
+    case "act":
+      return "Act on it: something failed or was killed because of it.";
+    case "corruption":
+      return "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
+  }
+}

@@ -1,0 +1,141 @@
+// The diagnosis: every incident becomes a case, every rule is asked, alike cases are grouped and counted.
+import type { Incident } from "../kernel/readings/incident.ts";
+import type { LogNote } from "../kernel/readings/log_line.ts";
+import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
+import type { Case } from "./case.ts";
+import { buildCase } from "./case.ts";
+import type { Conclusion } from "./conclude.ts";
+import { conclude } from "./conclude.ts";
+import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence } from "./finding.ts";
+import { maskOf } from "./mask.ts";
+import { rules } from "./rules/index.ts";
+import { tableOf } from "./rules/wanted.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { mergeSurroundings } from "./surroundings.ts";
+import { wantedOf } from "./wanted.ts";
+
+/** One input as it was read. */
+export interface InputRead {
+  readonly name: string;
+  readonly bytes?: number;
+  readonly lines?: number;
+  readonly incidents: readonly { readonly incident: Incident; readonly verdict: ReleaseVerdict }[];
+  readonly notes: readonly LogNote[];
+  readonly around: Surroundings;
+}
+
+interface Judged {
+  readonly c: Case;
+  readonly findings: readonly Finding[];
+  readonly conclusion: Conclusion;
+}
+
+/** Reads nothing and asks everything: pure over what was read. */
+export function diagnose(inputs: readonly InputRead[]): Diagnosis {
+  const groups = new Map<string, Judged[]>();
+  const loose = new Map<string, number>();
+  for (const input of inputs) {
+    const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
+    for (const { incident, verdict } of input.incidents) {
+      if (incident.kind === "suppressed") {
+        const kind = suppressedKind(incident.reading.what);
+        // The reader has added the number to the next report of that kind, where there is one.
+        const counted = input.incidents.some(
+          (i) => i.incident.kind === kind && i.incident.firstLine > incident.firstLine,
+        );
+        if (kind !== undefined && counted) continue;
+        if (kind !== undefined && input.incidents.some((i) => i.incident.kind === kind)) {
+          loose.set(kind, (loose.get(kind) ?? 0) + incident.reading.count);
+          continue;
+        }
+      }
+      const c = buildCase(incident, input.name, verdict, around);
+      const findings = rules.filter((r) => r.kinds.includes(incident.kind)).flatMap((r) => r.answer(c));
+      const conclusion = conclude(c, findings);
+      const key = `${conclusion.key}|${c.said.release}`;
+      const group = groups.get(key) ?? [];
+      group.push({ c, findings, conclusion });
+      groups.set(key, group);
+    }
+  }
+  const incidents: DiagnosedIncident[] = [];
+  for (const group of groups.values()) incidents.push(groupOf(group));
+  return { schema: "skblab.diagnosis/1", inputs: inputs.map(inputOf), incidents: withLoose(incidents, loose) };
+}
+
+const inputOf = (i: InputRead): Diagnosis["inputs"][number] => ({
+  name: i.name,
+  bytes: i.bytes ?? null,
+  lines: i.lines ?? null,
+  notes: i.notes.map((n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence })),
+});
+
+/** Which kind of incident a rate-limit line stands for. */
+function suppressedKind(what: string): Incident["kind"] | undefined {
+  if (/warn_alloc|page allocation/.test(what)) return "alloc_failure";
+  if (/slab_out_of_memory|SLUB|SLAB/.test(what)) return "slab_failure";
+  if (/Bad page/.test(what)) return "bad_page";
+  return undefined;
+}
+
+/** Rate-limit lines that no report followed are added to the latest group of their kind. */
+function withLoose(incidents: DiagnosedIncident[], loose: ReadonlyMap<string, number>): DiagnosedIncident[] {
+  for (const [kind, n] of loose) {
+    const at = incidents.findLastIndex((i) => i.kind === kind);
+    const found = incidents[at];
+    if (found !== undefined) incidents[at] = { ...found, count: found.count + n, suppressed: found.suppressed + n };
+  }
+  return incidents;
+}
+
+/** The case of a group that tells most: fewest missing parts, then the first. */
+function fullest(group: readonly Judged[]): Judged {
+  let best = group[0] as Judged;
+  for (const g of group)
+    if (
+      g.c.incident.missing.length < best.c.incident.missing.length ||
+      (best.c.memInfo === undefined && g.c.memInfo !== undefined)
+    )
+      best = g;
+  return best;
+}
+
+function groupOf(group: readonly Judged[]): DiagnosedIncident {
+  const { c, findings, conclusion } = fullest(group);
+  const mask = maskOf(c);
+  const suppressed = group.reduce((n, g) => n + (g.c.incident.suppressedBefore ?? 0), 0);
+  const orderBytes = c.order === undefined ? undefined : (c.pageKb * 1024) << c.order;
+  const reading = c.incident.reading;
+  const bytes = orderBytes ?? ("bytes" in reading ? reading.bytes : undefined);
+  const table: MtuTable | undefined = ["alloc_failure", "slab_failure", "oops"].includes(c.incident.kind)
+    ? tableOf(c)
+    : undefined;
+  return {
+    kind: c.incident.kind,
+    kernel: c.said,
+    order: c.order ?? null,
+    bytes: bytes ?? null,
+    gfp: mask === undefined ? null : { mask: mask.hex, names: mask.names },
+    driver: c.stack.driver?.driver.name ?? null,
+    direction: c.stack.direction ?? null,
+    wanted: wantedOf(c)?.sentence ?? null,
+    cause: conclusion.cause,
+    severity: conclusion.severity,
+    findings,
+    count: group.length + suppressed,
+    suppressed,
+    occurrences: group.map((g) => occurrenceOf(g.c)),
+    mtuTable: table ?? null,
+  };
+}
+
+function occurrenceOf(c: Case): Occurrence {
+  const { firstLine, lastLine, seconds, wallClock } = c.incident;
+  return {
+    input: c.input,
+    firstLine,
+    lastLine,
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(wallClock === undefined ? {} : { wallClock }),
+  };
+}

@@ -1,0 +1,175 @@
+// Rebuilds the zones of a report in the model and asks the model's own watermark test of that release's generation whether the request
+// may be served. No rule derives a watermark; a wrong answer here is a bug of the model, with the report as the fixture.
+import { gfpEraAt, gfpMask } from "../kernel/facts/gfp.ts";
+import type { AllocatorGfp, MigrateTypes } from "../kernel/facts/mm_types.ts";
+import { migrateTypeFacts, migrateTypesOf } from "../kernel/facts/mm_types.ts";
+import type { WatermarkGeneration } from "../kernel/facts/mm_watermark.ts";
+import { watermarkGenerationOf } from "../kernel/facts/mm_watermark.ts";
+import type { MemInfo, MemZone } from "../kernel/readings/mem_info.ts";
+import type { Architecture } from "../kernel/release.ts";
+import { factAt } from "../kernel/release.ts";
+import { allocFlag } from "../model/mm/alloc_flags.ts";
+import type { RightsRules } from "../model/mm/rights.ts";
+import { plainTask, requestAtMin, reserveFlags } from "../model/mm/rights.ts";
+import type { WatermarkRequest, WatermarkVerdict, ZoneState } from "../model/mm/watermark.ts";
+import { zoneStateFromReport, zoneWatermarkOk } from "../model/mm/watermark.ts";
+import type { Case } from "./case.ts";
+
+/** One zone of the report as the model judges it. */
+export interface RebuiltZone {
+  readonly node: number;
+  readonly name: string;
+  readonly state: ZoneState;
+  /** The request may use this zone at all. */
+  readonly eligible: boolean;
+  /** The model's answer to the request. */
+  readonly verdict: WatermarkVerdict;
+  /** Would a single page with the same rights have been served? */
+  readonly single: WatermarkVerdict;
+  /** Would the same request have been served if every list were open to it? Letters C and H say what is closed. */
+  readonly open: WatermarkVerdict;
+}
+
+export interface Rebuilt {
+  readonly generation: WatermarkGeneration;
+  readonly request: WatermarkRequest;
+  readonly zones: readonly RebuiltZone[];
+  /** The marks did not apply: the task frees memory itself (PF_MEMALLOC) or carried __GFP_MEMALLOC. */
+  readonly noWatermarks: boolean;
+  /** Every eligible zone refuses in the model, as the kernel did; undefined when a zone's line is missing. */
+  readonly refused: boolean | undefined;
+  /** A single page would have been refused by every eligible zone too. */
+  readonly singleRefused: boolean | undefined;
+}
+
+/** Kernel zone types in rising order. */
+const zoneOrder = ["DMA", "DMA32", "Normal", "HighMem", "Movable", "Device"] as const;
+
+/** The zone types a kernel was built with, lowest first: those printed, and those that the length of lowmem_reserve[] still asks for. */
+export function zoneTypesOf(m: MemInfo, arch: Architecture): readonly string[] {
+  const printed = zoneOrder.filter((z) => m.zones.some((x) => x.name === z));
+  const wanted = Math.max(printed.length, ...m.zones.map((z) => z.lowmemReserve?.length ?? 0));
+  const wide = !["i386", "ppc32", "arm", "mips"].includes(arch);
+  const likely = wide
+    ? ["Normal", "Movable", "DMA32", "DMA", "Device"]
+    : ["Normal", "HighMem", "Movable", "DMA", "DMA32", "Device"];
+  const types = new Set<string>(printed);
+  for (const z of likely) if (types.size < wanted) types.add(z);
+  return zoneOrder.filter((z) => types.has(z));
+}
+
+/** gfp_zone(): the highest zone type that a mask allows, as an index into `types`. */
+function highestZoneOf(mask: number, bits: AllocatorGfp, types: readonly string[]): number {
+  const has = (bit: number): boolean => bit !== 0 && (mask & bit) !== 0;
+  const want = has(bits.dma)
+    ? "DMA"
+    : has(bits.dma32)
+      ? "DMA32"
+      : has(bits.highmem)
+        ? has(bits.movable)
+          ? "Movable"
+          : "HighMem"
+        : "Normal";
+  const rank = zoneOrder.indexOf(want);
+  return types.reduce((best, z, i) => (zoneOrder.indexOf(z as (typeof zoneOrder)[number]) <= rank ? i : best), 0);
+}
+
+/** The bits that the allocator looks at, from the mask's layout at that release. */
+export function allocatorBits(version: readonly number[]): AllocatorGfp | undefined {
+  const era = gfpEraAt(version);
+  if (era === undefined) return undefined;
+  const bit = (flag: string): number => gfpMask(flag, era) ?? 0;
+  const split = bit("DIRECT_RECLAIM") !== 0;
+  return {
+    dma: bit("DMA"),
+    highmem: bit("HIGHMEM"),
+    dma32: bit("DMA32"),
+    movable: bit("MOVABLE"),
+    reclaimable: bit("RECLAIMABLE"),
+    high: bit("HIGH"),
+    atomic: bit("ATOMIC"),
+    directReclaim: split ? bit("DIRECT_RECLAIM") : bit("WAIT"),
+    kswapdReclaim: split ? bit("KSWAPD_RECLAIM") : 0,
+    nowarn: bit("NOWARN"),
+    retryMayfail: bit("RETRY_MAYFAIL") || bit("REPEAT"),
+    nofail: bit("NOFAIL"),
+    noretry: bit("NORETRY"),
+    memalloc: bit("MEMALLOC"),
+    comp: bit("COMP"),
+    nomemalloc: bit("NOMEMALLOC"),
+    thisnode: bit("THISNODE"),
+    io: bit("IO"),
+    fs: bit("FS"),
+  };
+}
+
+const hasCma = (m: MemInfo): boolean =>
+  m.zones.some((z) => (z.kb.free_cma ?? 0) > 0 || z.freeLists?.blocks.some((b) => b.types?.includes("C")) === true);
+
+function typesAt(version: readonly number[], m: MemInfo): MigrateTypes {
+  return migrateTypesOf(factAt(migrateTypeFacts, version)?.value ?? "2.6.24", hasCma(m));
+}
+
+function stateOf(z: MemZone, pageKb: number): ZoneState {
+  return zoneStateFromReport({
+    pageKb,
+    freeKb: z.kb.free ?? 0,
+    minKb: z.kb.min ?? 0,
+    lowKb: z.kb.low ?? 0,
+    highKb: z.kb.high ?? 0,
+    boostKb: z.kb.boost,
+    freeCmaKb: z.kb.free_cma,
+    reservedHighatomicKb: z.kb.reserved_highatomic,
+    lowmemReserve: z.lowmemReserve,
+    orders: z.freeLists?.blocks.map((b) => ({ blocks: b.count, letters: b.types })),
+  });
+}
+
+/** Rebuilds the zones of a case's report and asks the model; undefined without Mem-Info, mask and order. */
+export function rebuild(c: Case): Rebuilt | undefined {
+  const { memInfo, gfp, order } = c;
+  const bits = allocatorBits(c.release.version);
+  if (memInfo === undefined || gfp === undefined || order === undefined || bits === undefined) return undefined;
+  if (memInfo.zones.length === 0) return undefined;
+  const generation = watermarkGenerationOf(c.release);
+  const rules: RightsRules = { gfp: bits, types: typesAt(c.release.version, memInfo), generation };
+  const types = zoneTypesOf(memInfo, c.arch.arch);
+  const highest = highestZoneOf(gfp.mask, bits, types);
+  const task = {
+    ...plainTask(),
+    inInterrupt: c.stack.context === "softirq" || c.stack.context === "interrupt",
+    memalloc: /^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq",
+  };
+  const request = requestAtMin(rules, gfp.mask, order, highest, task);
+  const zones = memInfo.zones.map((z): RebuiltZone => {
+    const state = stateOf(z, c.pageKb);
+    return {
+      node: z.node,
+      name: z.name,
+      state,
+      eligible: types.indexOf(z.name) <= highest && types.includes(z.name),
+      verdict: zoneWatermarkOk(generation, state, request),
+      single: zoneWatermarkOk(generation, state, { ...request, order: 0, highatomic: false }),
+      open: zoneWatermarkOk(
+        generation,
+        { ...state, freeCma: 0, reservedHighatomic: 0 },
+        { ...request, cma: true, oom: false, highatomic: true, harder: true },
+      ),
+    };
+  });
+  return {
+    generation,
+    request,
+    zones,
+    noWatermarks: (reserveFlags(rules, gfp.mask, task) & allocFlag.noWatermarks) !== 0,
+    refused: everyRefuses(zones, (z) => z.verdict),
+    singleRefused: everyRefuses(zones, (z) => z.single),
+  };
+}
+
+function everyRefuses(zones: readonly RebuiltZone[], of: (z: RebuiltZone) => WatermarkVerdict): boolean | undefined {
+  const eligible = zones.filter((z) => z.eligible);
+  if (eligible.some((z) => of(z).ok === true)) return false;
+  if (eligible.length === 0 || eligible.some((z) => of(z).ok === undefined)) return undefined;
+  return true;
+}

@@ -1,0 +1,34 @@
+// Every rule, in the order in which a person wants the answers. Adding one is one line here and one file beside.
+import type { Rule } from "../rule.ts";
+import { badPage } from "./bad_page.ts";
+import { container } from "./container.ts";
+import { context } from "./context.ts";
+import { direction } from "./direction.ts";
+import { minFree } from "./min_free.ts";
+import { missing } from "./missing.ts";
+import { offloadsOnPath } from "./offloads.ts";
+import { oom } from "./oom.ts";
+import { oops } from "./oops.ts";
+import { pagePoolStall } from "./page_pool_stall.ts";
+import { skbPanic } from "./skb_panic.ts";
+import { slabCorruption } from "./slab_corruption.ts";
+import { mtu, wanted } from "./wanted.ts";
+import { whyRefused } from "./why_refused.ts";
+
+export const rules: readonly Rule[] = [
+  oom,
+  badPage,
+  oops,
+  skbPanic,
+  slabCorruption,
+  pagePoolStall,
+  wanted,
+  whyRefused,
+  direction,
+  context,
+  container,
+  offloadsOnPath,
+  mtu,
+  minFree,
+  missing,
+];

@@ -1,0 +1,77 @@
+// What the report lacks, and the exact command that gets it next time.
+import { quote } from "../case.ts";
+import type { Advice, Finding } from "../finding.ts";
+import { finding } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+import { listing } from "../words.ts";
+
+const names: Readonly<Record<string, string>> = {
+  headline: "first line",
+  process: "process line (release, CPU, command)",
+  trace: "call trace",
+  totals: "Mem-Info totals",
+  tail: "end of Mem-Info",
+};
+
+const partWords = (part: string): string => {
+  const [what = part, , zone] = part.split(":");
+  if (what === "zone") return `line of zone ${zone}`;
+  if (what === "lowmem_reserve") return `lowmem_reserve line of ${zone}`;
+  if (what === "free_lists") return `buddy line of ${zone}`;
+  return names[what] ?? what;
+};
+
+export const missing: Rule = {
+  id: "missing",
+  asks: "Which parts of the report are not there, and how are they had?",
+  kinds: ["alloc_failure", "slab_failure", "bad_page", "oops", "skb_panic", "slab_corruption", "oom", "mem_info"],
+  answer: (c) => {
+    const found: Finding[] = [];
+    const gone = [...new Set(c.incident.missing.map(partWords))];
+    if (gone.length > 0)
+      found.push(
+        finding(
+          "missing.parts",
+          "yes",
+          `The report is incomplete: its ${listing(gone.slice(0, 6))} ${gone.length === 1 ? "is" : "are"} missing, because the text is cut or damaged (or that kernel does not print it).`,
+          quote(c, "headline", 1),
+          [wholeLog],
+        ),
+      );
+    const network = c.stack.direction !== undefined && c.stack.direction !== "neither";
+    if (network && c.around.mtus.size === 0 && c.around.driver === undefined && c.incident.kind !== "oops")
+      found.push(
+        finding(
+          "missing.interface",
+          "yes",
+          "The inputs do not say which MTU, ring size and driver version the interface has.",
+          [],
+          [
+            {
+              action: "Add the interface's settings to the input",
+              changes: "pins down the buffer size instead of a range of MTUs",
+              costs: "nothing",
+              command: "ip -d link show IFACE; ethtool -i IFACE; ethtool -k IFACE; ethtool -g IFACE; ethtool -S IFACE",
+            },
+          ],
+        ),
+      );
+    if (c.verdict.backport !== undefined)
+      found.push(
+        finding(
+          "kernel.backport",
+          "yes",
+          `The form of the report does not fit the stated release: ${c.verdict.backport.sentence}`,
+          c.verdict.backport.lines.slice(0, 2).map((l) => ({ input: c.input, line: l.line, text: l.raw })),
+        ),
+      );
+    return found;
+  },
+};
+
+const wholeLog: Advice = {
+  action: "Get the whole kernel log, from the machine itself",
+  changes: "answers what is unknown here",
+  costs: "nothing",
+  command: "journalctl -k -b -o short-monotonic --no-pager > kernel.log    # or: dmesg > kernel.log",
+};

@@ -1,0 +1,230 @@
+// Why the request failed: the zones of the report, judged by the model's watermark test of that release.
+import type { Case } from "../case.ts";
+import { quote } from "../case.ts";
+import type { Answer, Finding, Quote } from "../finding.ts";
+import { finding } from "../finding.ts";
+import type { Rebuilt, RebuiltZone } from "../rebuild.ts";
+import { rebuild } from "../rebuild.ts";
+import { type Rule, shortages } from "../rule.ts";
+import { count, listing, orderWords, size } from "../words.ts";
+
+const generationWords = ["2.6.9", "2.6.11 to 4.3", "4.4 to 6.2", "6.3 and later (and late 6.1.y)"] as const;
+
+export const zoneQuotes = (c: Case, z: RebuiltZone): readonly Quote[] => {
+  const at = `${z.node}:${z.name}`;
+  return [...quote(c, `zone:${at}`, 1), ...quote(c, `lowmem_reserve:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)];
+};
+
+export const whyRefused: Rule = {
+  id: "why",
+  asks: "Which mark or which list refused the request, in numbers?",
+  kinds: [...shortages],
+  answer: (c) => {
+    if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
+    const r = rebuild(c);
+    if (r === undefined) return [notSaid(c)];
+    return [verdictOf(c, r), ...zonesSay(c, r), ...unusable(c, r), ...fragmentation(c, r)];
+  },
+};
+
+function notSaid(c: Case): Finding {
+  const old = c.release.version[0] === 2 && (c.release.version[2] ?? 99) < 18;
+  return finding(
+    "why.refused",
+    "unknown",
+    c.memInfo === undefined
+      ? `The report does not say why: it has no Mem-Info${old ? ", which kernels before 2.6.18 did not print" : ""}. Its zone lines (free, min) and buddy lines would tell a shortage from fragmentation.`
+      : "The report does not say why: its zone lines are missing.",
+    [],
+    [
+      {
+        action: "Save the memory state when it happens again",
+        changes: "tells a shortage of memory from fragmentation, and which zone it is in",
+        costs: "nothing",
+        command: "dmesg; cat /proc/buddyinfo /proc/pagetypeinfo /proc/zoneinfo /proc/vmstat; sysctl vm.min_free_kbytes",
+      },
+    ],
+  );
+}
+
+/** Zone by zone, the comparison that decided. */
+function deciding(z: RebuiltZone): string {
+  const step = [...z.verdict.because].reverse().find((s) => s.passed === z.verdict.ok) ?? z.verdict.because.at(-1);
+  return `${z.name}: ${step?.text ?? "no comparison"}`;
+}
+
+function verdictOf(c: Case, r: Rebuilt): Finding {
+  const eligible = r.zones.filter((z) => z.eligible);
+  const evidence = [...quote(c, "headline", 1), ...eligible.flatMap((z) => zoneQuotes(c, z))];
+  const test = `the watermark test of ${generationWords[r.generation]}`;
+  if (r.noWatermarks)
+    return finding(
+      "why.refused",
+      "yes",
+      `The watermarks did not apply to this task (it frees memory itself): not one block of ${orderWords(r.request.order, c.pageKb)} was free where it could look.`,
+      evidence,
+    );
+  if (r.refused === true) {
+    const why = eligible.map(deciding);
+    return finding(
+      "why.refused",
+      "yes",
+      `Rebuilt from the report, every zone the request may use refuses it by ${test}, as the kernel did. ${why.join("; ")} (pages).`,
+      evidence,
+    );
+  }
+  if (r.refused === undefined) {
+    const gap = eligible.map((z) => z.verdict.missing).find((m) => m !== undefined);
+    return finding(
+      "why.refused",
+      "unknown",
+      `The report does not say enough to repeat ${test}: it lacks ${gap ?? "a zone the request may use"}.`,
+      evidence,
+    );
+  }
+  const open = eligible.filter((z) => z.verdict.ok === true);
+  return finding(
+    "why.refused",
+    "unknown",
+    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}: memory came back between the failure and the printing of these lines, or the request was confined to other zones (cpuset, node).`,
+    evidence,
+  );
+}
+
+/** One finding per zone that may serve: passes or not, with every comparison. */
+function zonesSay(c: Case, r: Rebuilt): readonly Finding[] {
+  return r.zones.map((z) => {
+    const name = `${r.zones.some((x) => x.node !== z.node) ? `node ${z.node} ` : ""}${z.name}`;
+    if (!z.eligible)
+      return finding(
+        `why.zone.${z.node}.${z.name}`,
+        "no",
+        `Zone ${name} plays no part: the mask does not allow it.`,
+        zoneQuotes(c, z).slice(0, 1),
+      );
+    const steps = z.verdict.because
+      .map((s) => `${s.text}${s.passed === undefined ? "" : s.passed ? ": passes" : ": refused"}`)
+      .join("; ");
+    const answer: Answer = z.verdict.ok === undefined ? "unknown" : z.verdict.ok ? "yes" : "no";
+    return finding(`why.zone.${z.node}.${z.name}`, answer, `May zone ${name} serve it? ${steps}.`, zoneQuotes(c, z));
+  });
+}
+
+/** Memory that was free and yet not for this request. */
+function unusable(c: Case, r: Rebuilt): readonly Finding[] {
+  const eligible = r.zones.filter((z) => z.eligible);
+  const { order } = r.request;
+  const bytes = (pages: number): string => size(pages * c.pageKb * 1024);
+  const parts: string[] = [];
+  const evidence: Quote[] = [];
+  for (const z of eligible) {
+    const s = z.state;
+    const reserve = s.lowmemReserve?.[r.request.highestZone] ?? 0;
+    const blocks = (s.orders ?? []).slice(order).reduce((n, o) => n + o.blocks, 0);
+    const before = parts.length;
+    if (s.freeCma > 0 && !r.request.cma)
+      parts.push(`${bytes(s.freeCma)} in ${z.name} belong to CMA, which only movable pages may use`);
+    if (s.reservedHighatomic > 0 && !r.request.highatomic && !r.request.harder)
+      parts.push(`up to ${bytes(s.reservedHighatomic)} in ${z.name} are reserved for atomic requests of several pages`);
+    if (reserve > 0 && s.free > s.min)
+      parts.push(
+        `${bytes(Math.min(reserve, s.free))} in ${z.name} are kept for requests that can only use that zone (lowmem_reserve)`,
+      );
+    if (blocks > 0 && z.verdict.ok === false && order > 0)
+      parts.push(
+        z.open.ok === true
+          ? `${count(blocks, "block")} of order ${order} or more in ${z.name} lie on lists that this request may not use (${lettersOf(z, order)})`
+          : `${count(blocks, "block")} of order ${order} or more in ${z.name} ${blocks === 1 ? "was" : "were"} there, but too little else was free to hand one out`,
+      );
+    if (parts.length > before) evidence.push(...zoneQuotes(c, z));
+  }
+  const free = eligible.reduce((n, z) => n + z.state.free, 0);
+  if (parts.length === 0)
+    return [
+      finding(
+        "why.free_unusable",
+        "no",
+        `Of the ${bytes(free)} that were free in zones it may use, nothing was set aside for others: it was simply too little${order > 0 ? " or in too small pieces" : ""}.`,
+        eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4),
+      ),
+    ];
+  return [
+    finding(
+      "why.free_unusable",
+      "yes",
+      `${bytes(free)} were free in zones it may use, and not usable for it: ${listing(parts)}.`,
+      evidence,
+    ),
+  ];
+}
+
+const lettersOf = (z: RebuiltZone, order: number): string =>
+  [...new Set((z.state.orders ?? []).slice(order).flatMap((o) => (o.blocks > 0 ? [...(o.letters ?? "")] : [])))].join(
+    "",
+  ) || "letters not printed";
+
+function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
+  const { order } = r.request;
+  if (c.incident.kind === "oom" && order === 0) return [];
+  const eligible = r.zones.filter((z) => z.eligible);
+  const evidence = eligible.flatMap((z) => zoneQuotes(c, z));
+  if (order === 0)
+    return [
+      finding(
+        "fragmentation",
+        "no",
+        "This is not fragmentation: a single page was asked for, and any free page would have done.",
+        [...quote(c, "headline", 1), ...evidence.slice(0, 3)],
+      ),
+    ];
+  const free = size(eligible.reduce((n, z) => n + z.state.free, 0) * c.pageKb * 1024);
+  if (r.singleRefused === true)
+    return [
+      finding(
+        "fragmentation",
+        "no",
+        `Not fragmentation in the first place: even a single page would have been refused. Memory as a whole was short (${free} free in zones it may use).`,
+        evidence,
+        [compactLater(c)],
+      ),
+    ];
+  if (r.refused === true && r.singleRefused === false) {
+    const passing = eligible.filter((z) => z.single.ok === true).map((z) => z.name);
+    return [
+      finding(
+        "fragmentation",
+        "yes",
+        `This is fragmentation: a single page would have been served (${listing(passing)}; ${free} free in zones it may use), but not ${orderWords(order, c.pageKb)} in one piece.`,
+        evidence,
+        [
+          {
+            action: "Compact memory now",
+            changes: "joins free pages into larger blocks at once",
+            costs: "CPU time for some seconds; the effect wears off",
+            command: "echo 1 > /proc/sys/vm/compact_memory",
+          },
+          compactLater(c),
+        ],
+      ),
+    ];
+  }
+  return [
+    finding(
+      "fragmentation",
+      "unknown",
+      "The report does not say whether memory was short or fragmented: the numbers were printed when the request could have been served again, or are incomplete.",
+      evidence,
+    ),
+  ];
+}
+
+const compactLater = (c: Case) =>
+  ({
+    action: "Keep more memory free: raise vm.min_free_kbytes (and watermark_scale_factor from 4.6 on)",
+    changes: "kswapd starts earlier, so blocks of several pages survive until somebody who cannot wait needs one",
+    costs: "memory that programs cannot use; far too high a value brings the OOM killer",
+    command:
+      c.release.version[0] !== undefined && c.release.version[0] >= 5
+        ? "sysctl vm.min_free_kbytes vm.watermark_scale_factor; sysctl -w vm.watermark_scale_factor=100"
+        : "sysctl vm.min_free_kbytes; sysctl -w vm.min_free_kbytes=…   # twice to four times what it prints",
+  }) as const;

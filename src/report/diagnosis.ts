@@ -1,0 +1,280 @@
+// A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
+// the lines themselves. Written for somebody who reads it at three in the morning.
+import { severityWords } from "../diagnosis/conclude.ts";
+import type {
+  Advice,
+  Answer,
+  DiagnosedIncident,
+  Diagnosis,
+  Finding,
+  MtuTable,
+  Occurrence,
+  Quote,
+  Severity,
+} from "../diagnosis/finding.ts";
+import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
+import { facts, heading, list, paragraph, span, table } from "./document.ts";
+
+const tones: Readonly<Record<Severity, Tone>> = { harmless: "good", watch: "warn", act: "bad", corruption: "bad" };
+const marks: Readonly<Record<Answer, Span>> = {
+  yes: span("yes      ", "good"),
+  no: span("no       ", "bad"),
+  unknown: span("unknown  ", "warn"),
+};
+/** Findings that the summary rows above already say. */
+const inSummary = new Set(["wanted.object"]);
+
+/** Draws a diagnosis; an empty one says so in a sentence. */
+export function diagnosisDocument(d: Diagnosis): Document {
+  const blocks: Block[] = [];
+  if (d.incidents.length === 0) blocks.push(...nothingFound(d));
+  else {
+    const reports = d.incidents.reduce((n, i) => n + i.count, 0);
+    const head = `${reports.toLocaleString("en-US")} ${reports === 1 ? "report" : "reports"} of memory trouble, ${d.incidents.length} ${d.incidents.length === 1 ? "cause" : "causes"}, in ${d.inputs.map((i) => i.name).join(", ")}`;
+    blocks.push(heading(1, head));
+    if (d.incidents.length > 1) blocks.push(overview(d.incidents));
+    d.incidents.forEach((incident, i) => {
+      blocks.push(...incidentBlocks(incident, d.incidents.length > 1 ? i + 1 : undefined));
+    });
+  }
+  blocks.push(...noteBlocks(d));
+  return blocks;
+}
+
+function nothingFound(d: Diagnosis): Block[] {
+  const lines = d.inputs.map((i) => {
+    const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} lines)`;
+    if (i.bytes === 0) return `${i.name} is empty.`;
+    return `${i.name}${size}: no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool.`;
+  });
+  return [
+    ...lines.map((l) => paragraph(l)),
+    ...(d.inputs.every((i) => i.bytes === 0)
+      ? []
+      : [
+          paragraph(
+            "If the trouble is not in this text, the log may have wrapped. Get all of it with: journalctl -k --no-pager, or look for packets dropped without a report in: ip -s link; ethtool -S IFACE; nstat -az TcpExtTCPMemoryPressures",
+          ),
+        ]),
+  ];
+}
+
+const kindWords: Readonly<Record<string, string>> = {
+  alloc_failure: "page allocation failure",
+  slab_failure: "slab could not grow",
+  bad_page: "bad page state",
+  oops: "kernel fault",
+  skb_panic: "packet left its buffer",
+  slab_corruption: "slab corruption",
+  page_pool_stall: "page_pool stalled",
+  oom: "out of memory",
+  mem_info: "memory state",
+  driver_line: "driver could not get memory",
+  suppressed: "messages left out",
+};
+
+function title(i: DiagnosedIncident): string {
+  const order = i.order === null || i.kind === "oom" ? "" : ` of order ${i.order}`;
+  const where = i.driver === null ? "" : ` in ${i.driver}`;
+  const doing =
+    i.direction === null || i.direction === "neither"
+      ? ""
+      : i.direction === "rx refill"
+        ? ", refilling its receive ring"
+        : `, ${directionWords(i.direction)}`;
+  const what =
+    i.kind === "oops" ? (/^A check/.test(i.cause) ? "kernel warning" : "kernel fault") : (kindWords[i.kind] ?? i.kind);
+  return `${capital(what)}${order}${where}${i.kind === "oom" ? "" : doing}`;
+}
+
+const directionWords = (direction: string): string =>
+  ({
+    rx: "receiving",
+    tx: "transmitting",
+    "tx completion": "after a packet was sent",
+    setup: "while the interface comes up",
+  })[direction] ?? direction;
+
+function overview(incidents: readonly DiagnosedIncident[]): Block {
+  return table(
+    [">", ">times", "what", "how bad", "first seen"],
+    incidents.map((i, n) => [
+      `${n + 1}`,
+      i.count.toLocaleString("en-US"),
+      title(i),
+      [span(i.severity, tones[i.severity])],
+      firstSeen(i),
+    ]),
+  );
+}
+
+const firstSeen = (i: DiagnosedIncident): string => {
+  const o = i.occurrences[0];
+  return o === undefined ? "" : `${time(o)}${time(o) === "" ? "" : "  "}${o.input}:${o.firstLine}`;
+};
+
+const time = (o: Occurrence): string =>
+  o.wallClock ?? (o.seconds === undefined ? "" : `${o.seconds.toFixed(3)} s after boot`);
+
+function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block[] {
+  const blocks: Block[] = [heading(2, `${number === undefined ? "" : `${number}. `}${title(i)}`)];
+  const rows: [string, Text][] = [
+    ["What", [span(i.cause, "strong")]],
+    ...(i.wanted === null ? [] : ([["Wanted", `${capital(i.wanted)}.`]] as [string, Text][])),
+    ...(whyText(i) === undefined ? [] : ([["Why", whyText(i) as string]] as [string, Text][])),
+    [
+      "How bad",
+      [span(`${i.severity}: `, tones[i.severity]), span(severityWords(i.severity, i.kind, i.count, i.direction))],
+    ],
+    ["How sure", sureText(i)],
+    ["Seen", seenText(i)],
+  ];
+  blocks.push(facts(rows));
+  blocks.push(...adviceBlocks(i));
+  blocks.push(...answersBlocks(i));
+  if (i.mtuTable !== null) blocks.push(...mtuBlocks(i.mtuTable));
+  const lines = evidenceOf(i.findings);
+  if (lines.length > 0) blocks.push(paragraph([span("The lines that say so", "strong")]), { kind: "quote", lines });
+  return blocks;
+}
+
+/** The finding that tells most about why, in the report's own numbers. */
+function whyText(i: DiagnosedIncident): string | undefined {
+  const find = (id: string): Finding | undefined => i.findings.find((f) => f.id === id && f.answer !== "unknown");
+  const order = [
+    "fragmentation",
+    "oom.scope",
+    "bad_page.double_free",
+    "bad_page.reason",
+    "oops.pointer",
+    "skb_panic.bounds",
+    "slab.use_after_free",
+    "slab.out_of_bounds",
+    "slab.double_free",
+    "page_pool.stalled",
+  ];
+  const corruption = i.severity === "corruption" || i.kind === "page_pool_stall";
+  for (const id of corruption ? order.slice(2) : order) {
+    const found = find(id);
+    if (found !== undefined) return found.claim;
+  }
+  return find("why.refused")?.claim;
+}
+
+function sureText(i: DiagnosedIncident): string {
+  const { release, certainty, because } = i.kernel;
+  const known = i.findings.filter((f) => f.answer !== "unknown").length;
+  const kernel =
+    certainty === "stated"
+      ? `kernel ${release}, as the report states`
+      : release === "unknown"
+        ? "the kernel's release is not known"
+        : `kernel ${release}, inferred${because.length === 0 ? "" : ` (${because.slice(0, 3).join("; ")})`}`;
+  return `${known} of ${i.findings.length} questions answered from the text; ${kernel}.`;
+}
+
+function seenText(i: DiagnosedIncident): string {
+  const first = i.occurrences[0];
+  const last = i.occurrences.at(-1);
+  const places = first === undefined ? "" : `${first.input}:${first.firstLine}-${first.lastLine}`;
+  const when = first === undefined ? "" : time(first);
+  const more =
+    i.occurrences.length > 1 && last !== undefined
+      ? `, last ${time(last) === "" ? `at ${last.input}:${last.firstLine}` : `${time(last)} (${last.input}:${last.firstLine})`}`
+      : "";
+  const hidden =
+    i.suppressed > 0 ? `; ${i.suppressed.toLocaleString("en-US")} of them only counted by the kernel's rate limit` : "";
+  return `${i.count.toLocaleString("en-US")} ${i.count === 1 ? "time" : "times"}: ${i.count > 1 ? "first " : ""}${when}${when === "" ? places : ` (${places})`}${more}${hidden}.`;
+}
+
+/** Advice of all findings, those of answered questions first, each once. */
+export function rankedAdvice(i: DiagnosedIncident): readonly Advice[] {
+  const weight = (f: Finding): number =>
+    f.id.startsWith("missing") ? 3 : f.answer === "unknown" ? 2 : f.id === "ring.slot_lost" ? 1 : 0;
+  const seen = new Set<string>();
+  const out: Advice[] = [];
+  for (const f of [...i.findings].sort((a, b) => weight(a) - weight(b)))
+    for (const a of f.advice) {
+      const key = a.command ?? a.action;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      out.push(a);
+    }
+  return out;
+}
+
+function adviceBlocks(i: DiagnosedIncident): Block[] {
+  const advice = rankedAdvice(i);
+  if (advice.length === 0) return [];
+  return [
+    paragraph([span("What to do, best first", "strong")]),
+    list(
+      advice.map(
+        (a): Text => [
+          span(`${a.action}. `, "strong"),
+          span(`${capital(a.changes)}. Costs: ${a.costs}.`),
+          ...(a.command === undefined ? [] : [span(" "), span(a.command, "code")]),
+        ],
+      ),
+    ),
+  ];
+}
+
+function answersBlocks(i: DiagnosedIncident): Block[] {
+  const shown = i.findings.filter((f) => !inSummary.has(f.id));
+  if (shown.length === 0) return [];
+  return [
+    paragraph([span("Questions and answers", "strong")]),
+    list(shown.map((f): Text => [marks[f.answer], span(f.claim), ...whereSpans(f.evidence)])),
+  ];
+}
+
+function whereSpans(evidence: readonly Quote[]): readonly Span[] {
+  if (evidence.length === 0) return [];
+  const lines = [...new Set(evidence.map((q) => q.line))].sort((a, b) => a - b);
+  return [span(`  [line ${lines.slice(0, 6).join(", ")}${lines.length > 6 ? ", …" : ""}]`, "dim")];
+}
+
+function mtuBlocks(t: MtuTable): Block[] {
+  return [
+    table(
+      [">MTU from", ">to", ">order", "one receive buffer needs"],
+      t.rows.map((r) => [
+        `${r.from}`,
+        `${r.to}`,
+        [span(`${r.order}`, r.order === 0 ? "good" : "warn")],
+        r.needs.join("; "),
+      ]),
+      `MTU and memory of ${t.driver}: ${t.orderZeroUpTo === null ? "no MTU stays at order 0" : `order 0 up to ${t.orderZeroUpTo}`}`,
+    ),
+    paragraph([span(`Computed for ${t.assumes.join("; ")}.`, "dim")]),
+  ];
+}
+
+/** Every quoted line once, in the order of the inputs. */
+export function evidenceOf(findings: readonly Finding[]): QuotedLine[] {
+  const seen = new Map<string, QuotedLine>();
+  for (const f of findings) for (const q of f.evidence) seen.set(`${q.input}\u0000${q.line}`, q);
+  return [...seen.values()]
+    .sort((a, b) => (a.input === b.input ? a.line - b.line : a.input < b.input ? -1 : 1))
+    .slice(0, 60);
+}
+
+function noteBlocks(d: Diagnosis): Block[] {
+  const notes = d.inputs.flatMap((i) =>
+    i.notes.map((n) => `${i.name}${n.line === null ? "" : `:${n.line}`}  ${n.sentence}`),
+  );
+  if (notes.length === 0) return [];
+  const shown = notes.slice(0, 12);
+  return [
+    heading(2, "Skipped, cut or repaired while reading"),
+    list([
+      ...shown,
+      ...(notes.length > shown.length
+        ? [`… and ${notes.length - shown.length} more (--format json has all of them)`]
+        : []),
+    ]),
+  ];
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
