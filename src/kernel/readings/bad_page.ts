@@ -54,6 +54,8 @@ export interface BadPage {
   readonly modules?: string;
   readonly process?: ProcessLine;
   readonly trace?: CallTrace;
+  /** `Disabling lock debugging due to kernel taint` followed: until then this kernel was untainted by anything of that weight. */
+  readonly firstTaint?: boolean;
   /** The lines of 2.6.9 to 2.6.28 that ask for a reboot. */
   readonly triesToFix?: boolean;
 }

@@ -7,8 +7,8 @@ export type ZoneField =
   | { readonly group: "heading"; readonly name: string }
   /** below `per-node stats`, once for each node (4.8+) */
   | { readonly group: "node stat"; readonly name: string; readonly value: number }
-  /** free, boost, min, low, high, scanned, spanned, present, managed, cma */
-  | { readonly group: "pages"; readonly name: string; readonly value: number }
+  /** free, boost, min, low, high, scanned, spanned, present, managed, cma; `detail` as in `scanned  0 (a: 0 i: 0)` (2.6) */
+  | { readonly group: "pages"; readonly name: string; readonly value: number; readonly detail?: string }
   /** lowmem_reserve by zone index */
   | { readonly group: "protection"; readonly pages: readonly number[] }
   /** nr_* counters of the zone */
@@ -17,6 +17,8 @@ export type ZoneField =
   | { readonly group: "cpu"; readonly cpu: number; readonly pcp?: number }
   /** count, high, batch, ... of the cpu above */
   | { readonly group: "pageset"; readonly name: string; readonly value: number }
+  /** numa_hit, numa_miss, ... of the cpu above (2.6 kernels) */
+  | { readonly group: "numa"; readonly name: string; readonly value: number }
   /** vm stats threshold, node_unreclaimable, all_unreclaimable, start_pfn, inactive_ratio, ... */
   | { readonly group: "zone"; readonly name: string; readonly value: number }
   /** a line of another form, kept as it is */

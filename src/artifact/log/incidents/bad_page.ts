@@ -41,6 +41,7 @@ export function readBadPage(stretch: Stretch, index: number): { readonly inciden
     ...field("modules", body.modules),
     ...field("process", body.process),
     ...field("trace", body.trace),
+    ...field("firstTaint", body.firstTaint ? true : undefined),
   };
   if (reading.flags === undefined) report.missing.push("flags");
   if (reading.pfn === undefined) report.missing.push("pfn");
@@ -179,6 +180,7 @@ export function printBadPage(p: BadPage, version: readonly number[]): string[] {
     ...(p.modules === undefined ? [] : [`Modules linked in: ${p.modules}`]),
     ...(p.process === undefined ? [] : printProcess(p.process, version)),
     ...(p.trace === undefined ? [] : printTrace(p.trace)),
+    ...(p.firstTaint === true ? ["Disabling lock debugging due to kernel taint"] : []),
   ];
   const hexPfn = (p.pfn ?? 0).toString(16);
   const common = `mapcount:${p.mapcount ?? 0} mapping:${p.mapping ?? "(null)"}`;

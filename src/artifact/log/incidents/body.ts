@@ -8,7 +8,7 @@ import { textOf } from "./builder.ts";
 import { isHexRow, isRegisterLine, readRegisters, readTraceLine, TraceBuilder } from "./call_trace.ts";
 import { headlineKind } from "./headline.ts";
 import { MemInfoBuilder } from "./mem_info_read.ts";
-import { readProcessExtra, readProcessLine } from "./process_line.ts";
+import { processOfRegisters, readProcessExtra, readProcessLine } from "./process_line.ts";
 
 /** What a kind's own reader did with a line: took it, left it, or knows that the report ended before it. */
 export type OwnAnswer = "taken" | "left" | "end";
@@ -21,6 +21,8 @@ export interface Body {
   readonly modules?: string;
   readonly code?: string;
   readonly memInfo?: MemInfo;
+  /** `Disabling lock debugging due to kernel taint` followed. */
+  readonly firstTaint: boolean;
   /** Index of the first line after the report. */
   readonly end: number;
 }
@@ -39,7 +41,9 @@ export class BodyReader {
   private code: string | undefined;
   private readonly own: (text: string, index: number) => OwnAnswer;
   private inDump = false;
+  private inCode = false;
   private traceOver = false;
+  private firstTaint = false;
 
   constructor(stretch: Stretch, report: ReportBuilder, own: (text: string, index: number) => OwnAnswer) {
     this.stretch = stretch;
@@ -74,6 +78,8 @@ export class BodyReader {
   }
 
   private result(end: number): Body {
+    this.process = { ...processOfRegisters(this.dump), ...this.process };
+    if (Object.keys(this.process).length === 0) this.process = undefined;
     const memInfo = this.mem.finish();
     const trace = this.trace.finish();
     return {
@@ -83,6 +89,7 @@ export class BodyReader {
       ...(this.modules === undefined ? {} : { modules: this.modules }),
       ...(this.code === undefined ? {} : { code: this.code }),
       ...(memInfo === undefined ? {} : { memInfo }),
+      firstTaint: this.firstTaint,
       end,
     };
   }
@@ -133,15 +140,16 @@ export class BodyReader {
     }
     this.inDump = true;
     const code = /^\s*(?:Code|Instruction dump):/.test(text);
-    if (this.trace.started && !this.traceOver) {
-      if (code && text.includes("Instruction dump")) this.code ??= text.trim();
-      this.trace.addRegisters(text);
-    } else if (!this.traceOver) {
+    // powerpc dumps its instructions behind the stack, a word or more per line.
+    this.inCode = text.startsWith("Instruction dump:") || (continues && this.inCode);
+    if (this.inCode) this.code = this.code === undefined ? text.trim() : `${this.code} ${text.trim()}`;
+    else if (this.trace.started && !this.traceOver) this.trace.addRegisters(text);
+    else if (!this.traceOver) {
       if (code) this.code ??= text.trim();
       this.dump.push(text);
     }
     // After the stack the first fault's registers are printed again: they are the report's, and say nothing new.
-    this.report.take(index, code ? "code" : "registers");
+    this.report.take(index, code || this.inCode ? "code" : "registers");
     return true;
   }
 
@@ -150,6 +158,7 @@ export class BodyReader {
     if (line === undefined) {
       if (!/^\s*(?:---\[ end trace|Disabling lock debugging|RIP\s+\[<)/.test(text)) return false;
       this.traceOver = true;
+      if (text.startsWith("Disabling lock")) this.firstTaint = true;
       this.report.take(index, "end");
       return true;
     }

@@ -216,7 +216,7 @@ export class MemInfoBuilder {
       this.rest.swapCache = { add, delete: del, find, findTotal, ...field("race", race) };
       return "tail";
     }
-    const size = /^(Free|Total) swap ?[=:] ?\s*(-?\d{1,15})kB/.exec(text);
+    const size = /^(Free|Total) swap *[=:] *(-?\d{1,15})kB/.exec(text);
     if (size !== null) {
       if (size[1] === "Free") this.rest.freeSwapKb = Number(size[2]);
       else this.rest.totalSwapKb = Number(size[2]);

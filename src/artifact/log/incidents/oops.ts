@@ -23,6 +23,7 @@ export class OopsBuilder {
 
   constructor(headline: string) {
     this.oops = { headline: headline.trim(), ...opening(headline) };
+    if (dieLine.test(headline)) this.oops.oops = headline.trim();
     this.takeCommon(headline);
   }
 

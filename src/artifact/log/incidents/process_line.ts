@@ -40,6 +40,26 @@ export function readProcessExtra(
 }
 
 /**
+ * Who ran, out of a register block: powerpc names the task (`TASK = ce8883f0[770] 'dcb' THREAD: …`) and the release behind `Not tainted`,
+ * x86 and arm of 2.6 write `Process dcb (pid: 770, …`.
+ */
+export function processOfRegisters(lines: readonly string[]): ProcessLine {
+  let process: ProcessLine = {};
+  for (const line of lines) {
+    const task = /TASK ?= ?[0-9a-f]+\[(\d+)\] '([^']*)'/.exec(line);
+    if (task?.[1] !== undefined && task[1] !== "")
+      process = { ...process, pid: Number(task[1]), ...field("comm", task[2]) };
+    const named = /^Process (.{1,32}?) \(pid: (\d+)[,)]/.exec(line);
+    if (named?.[2] !== undefined) process = { ...process, pid: Number(named[2]), ...field("comm", named[1]) };
+    const release = /(Not tainted|Tainted: [A-Z][A-Z ]*?)(?: VLI)? +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
+    if (release?.[2] !== undefined) {
+      process = { ...process, ...field("taint", release[1]), release: release[2], ...field("build", release[3]) };
+    }
+  }
+  return process;
+}
+
+/**
  * The lines of a process as a release prints them. `Pid:` until 3.9, `CPU:` since 3.10 (lib/dump_stack.c); the UID since 6.11; from 5.14
  * the build id, empty by default, leaves a blank at the end.
  */
