@@ -6,6 +6,8 @@ export interface ByteSource {
   readonly name: string;
   /** Writes up to into.length bytes at the start of `into`; how many, 0 at the end. Throws BadInput when the source is unusable. */
   read(into: Uint8Array): number | Promise<number>;
+  /** What went wrong on the way, one sentence, known when read() has given 0: the bytes before it are good. */
+  problem?(): string | undefined;
 }
 
 /** A source over chunks that are already there or arrive one after another (a string is its UTF-8 bytes). */
@@ -32,14 +34,14 @@ export function sourceOf(name: string, chunks: string | Iterable<Uint8Array> | A
 
 /** The same bytes in chunks of at most `size`: what tests use to show that chunk borders do not matter. */
 export function inChunks(source: ByteSource, size: number): ByteSource {
-  return { name: source.name, read: (into) => source.read(into.subarray(0, size)) };
+  return { ...source, read: (into) => source.read(into.subarray(0, size)) };
 }
 
 /** A source that gives `head` first and then what is left of `source`. */
 export function withHead(head: Uint8Array, source: ByteSource): ByteSource {
   let used = 0;
   return {
-    name: source.name,
+    ...source,
     read(into) {
       if (used === head.length) return source.read(into);
       const n = Math.min(head.length - used, into.length);
@@ -53,11 +55,16 @@ export function withHead(head: Uint8Array, source: ByteSource): ByteSource {
 /** Reads until `limit` bytes are there or the source ends. */
 export async function readHead(source: ByteSource, limit: number): Promise<Uint8Array> {
   const head = new Uint8Array(limit);
+  return head.subarray(0, await readFully(source, head));
+}
+
+/** Reads exactly `into.length` bytes, fewer only at the end; how many. */
+export async function readFully(source: ByteSource, into: Uint8Array): Promise<number> {
   let filled = 0;
-  while (filled < limit) {
-    const n = await source.read(head.subarray(filled));
+  while (filled < into.length) {
+    const n = await source.read(into.subarray(filled));
     if (n === 0) break;
     filled += n;
   }
-  return head.subarray(0, filled);
+  return filled;
 }

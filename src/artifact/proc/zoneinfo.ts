@@ -8,7 +8,8 @@ import { zoneHead } from "./buddyinfo.ts";
 
 const head = /^Node (\d+), zone\s+(\S+)\s*$/;
 const pagesFree = /^ {2}pages free\s+(\d+)$/;
-const pagesLine = /^ {8}([a-z]+)\s+(\d+)$/;
+const pagesLine = /^ {8}([a-z]+)\s+(\d+)(?: (\([a-z:\d ]+\)))?$/;
+const numa = /^ {12}([a-z_]+):\s+(\d+)$/;
 const protection = /^ {8}protection: \(([\d, ]*)\)$/;
 const stat = /^( {4}| {6})([a-z]\w*)\s+(\d+)$/;
 const cpu = /^ {4}cpu: (\d+)(?: pcp: (\d+))?$/;
@@ -55,7 +56,11 @@ const forms: readonly (readonly [RegExp, (m: RegExpExecArray) => ZoneField])[] =
   [pageset, (m) => ({ group: "pageset", name: m[1]!, value: Number(m[2]) })],
   [cpu, (m) => ({ group: "cpu", cpu: Number(m[1]), ...(m[2] === undefined ? {} : { pcp: Number(m[2]) }) })],
   [pagesFree, (m) => ({ group: "pages", name: "free", value: Number(m[1]) })],
-  [pagesLine, (m) => ({ group: "pages", name: m[1]!, value: Number(m[2]) })],
+  [
+    pagesLine,
+    (m) => ({ group: "pages", name: m[1]!, value: Number(m[2]), ...(m[3] === undefined ? {} : { detail: m[3] }) }),
+  ],
+  [numa, (m) => ({ group: "numa", name: m[1]!, value: Number(m[2]) })],
   [protection, (m) => ({ group: "protection", pages: m[1]!.trim() === "" ? [] : m[1]!.split(",").map(Number) })],
   [heading, (m) => ({ group: "heading", name: m[1]! })],
   [zoneLine, (m) => ({ group: "zone", name: m[1]!, value: Number(m[2]) })],
@@ -88,9 +93,10 @@ function fieldLine(field: ZoneField, statIndent: number, tail: number): string {
     case "stat":
       return `${" ".repeat(statIndent)}${field.name.padEnd(12)} ${field.value}`;
     case "pages":
-      return field.name === "free"
-        ? `  pages free     ${field.value}`
-        : `        ${field.name.padEnd(8)} ${field.value}`;
+      if (field.name === "free") return `  pages free     ${field.value}`;
+      return `        ${field.name.padEnd(8)} ${field.value}${field.detail === undefined ? "" : ` ${field.detail}`}`;
+    case "numa":
+      return `            ${`${field.name}:`.padEnd(15)} ${field.value}`;
     case "protection":
       return `        protection: (${field.pages.join(", ")})`;
     case "cpu":

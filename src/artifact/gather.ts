@@ -1,0 +1,198 @@
+// From inputs to what diagnosis works on: what each input is, the windows of its log, the /proc texts found in it, and every note. The
+// inputs come as byte sources (cli/input opens them); nothing here touches a file. Memory is bounded whatever the inputs are.
+import type { ByteSource } from "../base/byte_source.ts";
+import { readHead, withHead } from "../base/byte_source.ts";
+import type { LogNote, LogWindow } from "../kernel/readings/log_line.ts";
+import { findReadings, tableFollower } from "./embedded.ts";
+import type { Certainty, Identification, InputKind } from "./identify.ts";
+import { HEAD_BYTES, identify } from "./identify.ts";
+import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
+import type { ScanLimits } from "./log/scan.ts";
+import { scanLog } from "./log/scan.ts";
+import type { FoundReading } from "./reader.ts";
+import { textReaders } from "./readers.ts";
+
+/** An input, or a sentence about one that could not be opened. */
+export type InputItem =
+  | {
+      readonly source: ByteSource;
+      /** True when the user named it; false for members of a directory or an archive, whose emptiness is not worth a note. */
+      readonly named: boolean;
+    }
+  | { readonly name: string; readonly sentence: string };
+
+/** What an input was. */
+export interface GatheredInput {
+  readonly name: string;
+  readonly kind: InputKind;
+  readonly certainty: Certainty;
+  readonly because: string;
+  /** Other kinds that its beginning allows. */
+  readonly alternatives: readonly Identification[];
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/** A window and the input it is from. */
+export interface GatheredWindow {
+  readonly input: string;
+  readonly window: LogWindow;
+}
+
+export interface GatheredReading extends FoundReading {
+  readonly input: string;
+}
+
+/** A note about an input; without a line it is about all of it. */
+export interface InputNote {
+  readonly input: string;
+  readonly line?: number;
+  readonly sentence: string;
+}
+
+export interface Gathered {
+  readonly inputs: readonly GatheredInput[];
+  /** Empty when the caller took them as they came (onWindow). */
+  readonly windows: readonly GatheredWindow[];
+  readonly readings: readonly GatheredReading[];
+  readonly notes: readonly InputNote[];
+}
+
+export interface GatherOptions {
+  /** Takes each window as it is found, so that a log full of reports needs no memory. Without it windows are kept, up to `keptChars`. */
+  readonly onWindow?: (found: GatheredWindow) => void;
+  /** Characters of log kept when there is no onWindow. */
+  readonly keptChars?: number;
+  readonly limits?: Partial<ScanLimits>;
+  /** Called now and then with the input's name and the bytes of it that were seen. */
+  readonly progress?: (input: string, bytes: number) => void;
+}
+
+const KEPT_CHARS = 40_000_000;
+const MOST_READINGS = 20_000;
+const MOST_NOTES = 10_000;
+/** Text of a known kind up to this size is read as a whole. */
+const WHOLE_BYTES = 1 << 18;
+
+/** Reads every input to its end. */
+export async function gather(
+  items: AsyncIterable<InputItem> | Iterable<InputItem>,
+  options: GatherOptions = {},
+): Promise<Gathered> {
+  const gatherer = new Gatherer(options);
+  for await (const item of items) {
+    if ("source" in item) await gatherer.take(item.source, item.named);
+    else gatherer.note(item.name, { sentence: item.sentence });
+  }
+  return gatherer.result();
+}
+
+class Gatherer {
+  private readonly options: GatherOptions;
+  private readonly inputs: GatheredInput[] = [];
+  private readonly windows: GatheredWindow[] = [];
+  private readonly readings: GatheredReading[] = [];
+  private readonly notes: InputNote[] = [];
+  private kept = 0;
+  private dropped = 0;
+
+  constructor(options: GatherOptions) {
+    this.options = options;
+  }
+
+  note(input: string, note: { readonly line?: number; readonly sentence: string }): void {
+    if (this.notes.length < MOST_NOTES) this.notes.push({ input, ...note });
+    else if (this.notes.length === MOST_NOTES)
+      this.notes.push({ input, sentence: "More notes than these were left out." });
+  }
+
+  async take(source: ByteSource, named: boolean): Promise<void> {
+    const head = await readHead(source, WHOLE_BYTES);
+    const [what, ...alternatives] = identify(head.subarray(0, HEAD_BYTES));
+    const { kind, certainty, because } = what!;
+    let [bytes, lines] = [head.length, 0];
+    const known = textReaders.some((r) => r.kind === kind);
+    if (kind === "empty" || kind === "binary") {
+      if (named) this.note(source.name, { sentence: kind === "empty" ? "It is empty." : `It is not text: ${because}` });
+      bytes += kind === "binary" ? await this.drain(source) : 0;
+    } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
+      lines = this.readWhole(source.name, new TextDecoder().decode(head));
+    } else {
+      const summary = await this.scan(withHead(head, source));
+      ({ bytes, lines } = summary);
+    }
+    const problem = source.problem?.();
+    if (problem !== undefined) this.note(source.name, { sentence: problem });
+    this.inputs.push({ name: source.name, kind, certainty, because, alternatives, bytes, lines });
+  }
+
+  result(): Gathered {
+    if (this.dropped > 0) {
+      this.note(this.windows.at(-1)?.input ?? "", {
+        sentence: `${this.dropped} stretches of log behind the first ${this.windows.length} were found but not kept.`,
+      });
+    }
+    return { inputs: this.inputs, windows: this.windows, readings: this.readings, notes: this.notes };
+  }
+
+  /** The rest of an input nobody reads: only so much that a pipe's writer is not cut off at once. */
+  private async drain(source: ByteSource): Promise<number> {
+    const scratch = new Uint8Array(65_536);
+    let total = 0;
+    while (total < 1 << 20) {
+      const n = await source.read(scratch);
+      if (n === 0) break;
+      total += n;
+    }
+    return total;
+  }
+
+  private readWhole(input: string, text: string): number {
+    const lines = repairText(text);
+    for (const note of repairNotes(lines)) this.note(input, note);
+    this.found(input, findReadings(lines));
+    return lines.at(-1)?.line ?? 0;
+  }
+
+  private async scan(source: ByteSource): Promise<{ bytes: number; lines: number }> {
+    const input = source.name;
+    const { limits, progress } = this.options;
+    const summary = await scanLog(
+      source,
+      (raw) => {
+        const { windows, notes } = repairWindow(raw);
+        for (const note of notes) this.note(input, note);
+        for (const window of windows) this.window(input, window);
+        this.found(input, findReadings(windows.flatMap((w) => w.lines)));
+      },
+      {
+        follow: tableFollower(),
+        ...(limits === undefined ? {} : { limits }),
+        ...(progress === undefined ? {} : { progress: (bytes) => progress(input, bytes) }),
+      },
+    );
+    for (const note of summary.notes) this.note(input, note);
+    return summary;
+  }
+
+  private window(input: string, window: LogWindow): void {
+    if (this.options.onWindow !== undefined) {
+      this.options.onWindow({ input, window });
+      return;
+    }
+    const chars = window.lines.reduce((sum, l) => sum + l.raw.length + l.text.length, 0);
+    if (this.kept + chars > (this.options.keptChars ?? KEPT_CHARS)) {
+      this.dropped++;
+      return;
+    }
+    this.kept += chars;
+    this.windows.push({ input, window });
+  }
+
+  private found(input: string, readings: readonly FoundReading[]): void {
+    for (const reading of readings) {
+      if (this.readings.length < MOST_READINGS) this.readings.push({ input, ...reading });
+      for (const note of reading.notes as readonly LogNote[]) this.note(input, note);
+    }
+  }
+}
