@@ -265,3 +265,19 @@ export const slubListRules: readonly Fact<SlubListRules>[] = [
     source: "mm/slub.c deactivate_slab(), 6.1",
   },
 ];
+
+/** Caches that their owners create with SLAB_HWCACHE_ALIGN (net/core/skbuff.c skb_init(), 2.6.9 .. 6.1; net/core/skbuff_ext). */
+export const hwcacheAlignedCaches: ReadonlySet<string> = new Set([
+  "skbuff_head_cache",
+  "skbuff_fclone_cache",
+  "skbuff_ext_cache",
+]);
+
+/** SLAB: objects that a CPU keeps at hand, by object size: [above this size, limit]. */
+export const slabCpuLimits: readonly (readonly [sizeBytes: number, limit: number])[] = [
+  [131072, 1],
+  [4096, 8],
+  [1024, 24],
+  [256, 54],
+  [0, 120],
+];

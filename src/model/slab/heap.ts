@@ -1,4 +1,4 @@
-// What net and the drivers see of the slab allocator: kmalloc by size, caches by name. slab.ts provides it.
+// What net and the drivers see of the slab allocator: kmalloc by size, caches by name. kmalloc.ts provides it (createHeap).
 // An object's address is a plain number: pfn * pageSize + offset. -1 is "no memory", a kernel outcome.
 
 /** Ownership: whoever allocated an object (or was handed it) frees it, once. */

@@ -549,7 +549,11 @@ export function createSlub(options: SlubOptions): Slub {
       const row = rowAt(address);
       return row === none ? none : (slabs[(row << slabShift) + CACHE] as number);
     },
-    sizeOf: (cache) => cacheRows[cache << cacheShift] as number,
+    blockAt(address) {
+      const row = rowAt(address);
+      if (row === none) return undefined;
+      return { pfn: slabs[(row << slabShift) + PFN] as number, order: slabs[(row << slabShift) + ORDER] as number };
+    },
     slabAt(address) {
       const row = rowAt(address);
       return row === none ? undefined : viewSlab(columns(), row);

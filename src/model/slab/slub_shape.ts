@@ -58,21 +58,29 @@ export interface CacheCounts {
   readonly active: number;
 }
 
-export interface Slub {
+/** What kmalloc.ts needs of an allocator of objects: SLUB or SLAB. */
+export interface ObjectEngine {
+  /** A cache; `gfpBits` are added to every request for its pages. */
   addCache(geometry: CacheGeometry, gfpBits: number): number;
+  /** Address of an object, or -1. */
   alloc(cache: number, gfp: number): number;
   free(cache: number, address: number): void;
   /** The cache that owns the object at `address`, or -1. */
   cacheOf(address: number): number;
-  /** Bytes between objects of a cache. */
-  sizeOf(cache: number): number;
+  /** The slab's block of pages, when `address` lies in a slab. */
+  blockAt(address: number): { readonly pfn: number; readonly order: number } | undefined;
+  /** kmem_cache_shrink(). */
+  shrink(cache: number): void;
+  counts(cache: number): CacheCounts;
+}
+
+export interface Slub extends ObjectEngine {
   slabAt(address: number): SlabView | undefined;
   /** Index of the object at `address` in its slab. */
   indexOf(address: number): number;
-  /** kmem_cache_shrink(). `flushes` is the order in which the CPUs' two steps (slab, then chain) happen; CPU by CPU when left out. */
+  /** `flushes` is the order in which the CPUs' two steps (slab, then chain) happen; CPU by CPU when left out. */
   shrink(cache: number, flushes?: readonly number[]): void;
   view(cache: number): CacheView;
-  counts(cache: number): CacheCounts;
   /** Copies the columns; the returned function puts them back. */
   snapshot(): () => void;
 }
