@@ -3,6 +3,11 @@ import type { CommandEntry } from "./command.ts";
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: "diagnose",
+    summary: "explain every memory failure in a kernel log: what, why, how sure, and what would change it",
+    load: async () => (await import("./commands/diagnose.ts")).command,
+  },
+  {
     name: "decode",
     summary: "say what a gfp mask or a page-flags word means, in one kernel or in every era",
     load: async () => (await import("./commands/decode.ts")).command,

@@ -116,7 +116,10 @@ function partsOf(incident: Incident): Parts {
 
 /** Lines of the input as quotes. */
 export const quotesOf = (input: string, lines: readonly LogLine[]): readonly Quote[] =>
-  lines.map((l) => ({ input, line: l.line, text: l.raw }));
+  // A line that was rejoined from several is quoted as it stands in the input: one quote a line.
+  lines.flatMap((l) =>
+    l.raw.split("\n").map((text, i) => ({ input, line: l.line + i, text: text.replace(/\r$/, "") })),
+  );
 
 /** The lines that carry a part of the case's incident; at most `most` of them. */
 export function quote(c: Case, part: PartName, most = 3): readonly Quote[] {

@@ -36,7 +36,8 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const loose = new Map<string, number>();
   for (const input of inputs) {
     const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
-    for (const { incident, verdict } of input.incidents) {
+    for (const { incident, verdict: own } of input.incidents) {
+      const verdict = own.version === undefined ? borrowed(input, own) : own;
       if (incident.kind === "suppressed") {
         const kind = suppressedKind(incident.reading.what);
         // The reader has added the number to the next report of that kind, where there is one.
@@ -61,6 +62,33 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const incidents: DiagnosedIncident[] = [];
   for (const group of groups.values()) incidents.push(groupOf(group));
   return { schema: "skblab.diagnosis/1", inputs: inputs.map(inputOf), incidents: withLoose(incidents, loose) };
+}
+
+/** A report that does not tell its release comes from the kernel that the other reports of the same input tell. */
+function borrowed(input: InputRead, own: ReleaseVerdict): ReleaseVerdict {
+  const boot = input.around.bootRelease;
+  const version = /^(\d+(?:\.\d+){1,3})/
+    .exec(boot?.value ?? "")?.[1]
+    ?.split(".")
+    .map(Number);
+  if (boot !== undefined && version !== undefined)
+    return {
+      release: boot.value,
+      certainty: "stated",
+      version,
+      because: [{ sentence: `the log's boot line ${boot.quote.line} states it`, lines: [] }],
+    };
+  const told =
+    input.incidents.find((i) => i.verdict.version !== undefined && i.verdict.certainty === "stated") ??
+    input.incidents.find((i) => i.verdict.version !== undefined);
+  if (told === undefined) return own;
+  const { verdict, incident } = told;
+  const sentence = `the report at line ${incident.firstLine} of the same input is from ${verdict.release}`;
+  return {
+    ...verdict,
+    certainty: "inferred",
+    because: [{ sentence, lines: [] }, ...(verdict.certainty === "stated" ? [] : verdict.because)],
+  };
 }
 
 const inputOf = (i: InputRead): Diagnosis["inputs"][number] => ({

@@ -140,7 +140,10 @@ export function rebuild(c: Case): Rebuilt | undefined {
     inInterrupt: c.stack.context === "softirq" || c.stack.context === "interrupt",
     memalloc: /^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq",
   };
-  const request = requestAtMin(rules, gfp.mask, order, highest, task);
+  const asked = requestAtMin(rules, gfp.mask, order, highest, task);
+  // Before it kills, the OOM killer looks once more, at the high mark and without any right to the reserves (__alloc_pages_may_oom).
+  const request: WatermarkRequest =
+    c.incident.kind === "oom" ? { ...asked, mark: "high", high: false, harder: false, highatomic: false } : asked;
   const zones = memInfo.zones.map((z): RebuiltZone => {
     const state = stateOf(z, c.pageKb);
     return {

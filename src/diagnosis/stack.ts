@@ -193,6 +193,9 @@ const directions: readonly Row<Direction>[] = [
   ["netlink_sendmsg", "neither"],
   ["netlink_dump", "neither"],
   ["netlink_alloc_large_skb", "neither"],
+  // Data that was sent is freed when its acknowledgement arrives.
+  ["tcp_clean_rtx_queue", "tx completion"],
+  ["tcp_ack", "tx completion"],
   ["napi_gro_receive", "rx"],
   ["napi_gro_frags", "rx"],
   ["netif_receive_skb", "rx", true],

@@ -1,9 +1,8 @@
 // The release of an incident: what the incident itself says, else what its neighbourhood in the log says.
 import type { Incident } from "../kernel/readings/incident.ts";
-import type { LogLine } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 
-export function verdictOf(incident: Incident, _lines: readonly LogLine[]): ReleaseVerdict {
+export function verdictOf(incident: Incident): ReleaseVerdict {
   const reading = incident.reading;
   const release = "process" in reading ? reading.process?.release : undefined;
   const version = /^(\d+(?:\.\d+){1,3})/

@@ -75,7 +75,7 @@ const kindWords: Readonly<Record<string, string>> = {
 
 function title(i: DiagnosedIncident): string {
   const order = i.order === null || i.kind === "oom" ? "" : ` of order ${i.order}`;
-  const where = i.driver === null ? "" : ` in ${i.driver}`;
+  const where = i.driver === null || i.kind === "oom" ? "" : ` in ${i.driver}`;
   const doing =
     i.direction === null || i.direction === "neither"
       ? ""
@@ -122,10 +122,7 @@ function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block
     ["What", [span(i.cause, "strong")]],
     ...(i.wanted === null ? [] : ([["Wanted", `${capital(i.wanted)}.`]] as [string, Text][])),
     ...(whyText(i) === undefined ? [] : ([["Why", whyText(i) as string]] as [string, Text][])),
-    [
-      "How bad",
-      [span(`${i.severity}: `, tones[i.severity]), span(severityWords(i.severity, i.kind, i.count, i.direction))],
-    ],
+    ["How bad", [span(severityWords(i.severity, i.kind, i.count, i.direction), tones[i.severity])]],
     ["How sure", sureText(i)],
     ["Seen", seenText(i)],
   ];
@@ -220,14 +217,39 @@ function adviceBlocks(i: DiagnosedIncident): Block[] {
   ];
 }
 
+/** Findings as lines: zone by zone only where the sum of them does not say it, offloads with the same answer in one line. */
 function answersBlocks(i: DiagnosedIncident): Block[] {
-  const shown = i.findings.filter((f) => !inSummary.has(f.id));
+  const refused = i.findings.find((f) => f.id === "why.refused")?.answer === "yes";
+  const shown = i.findings.filter(
+    (f) => !inSummary.has(f.id) && !(refused && f.id.startsWith("why.zone.")) && !f.id.startsWith("missing."),
+  );
   if (shown.length === 0) return [];
-  return [
-    paragraph([span("Questions and answers", "strong")]),
-    list(shown.map((f): Text => [marks[f.answer], span(f.claim), ...whereSpans(f.evidence)])),
-  ];
+  const items: Text[] = [];
+  for (const f of shown) {
+    const alike = shown.filter(
+      (g) => offloadName(g) !== undefined && offloadName(f) !== undefined && g.answer === f.answer,
+    );
+    if (alike.length > 1 && alike[0] !== f) continue;
+    const same = alike.length > 1 ? ` The same holds for ${alike.slice(1).map(offloadName).join(", ")}.` : "";
+    items.push([
+      marks[f.answer],
+      span(f.claim + same),
+      ...whereSpans(alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence),
+    ]);
+  }
+  for (const f of i.findings.filter((g) => g.id.startsWith("missing.")))
+    items.push([span("missing  ", "warn"), span(f.claim), ...whereSpans(f.evidence)]);
+  return [paragraph([span("Questions and answers", "strong")]), list(items)];
 }
+
+const offloadName = (f: Finding): string | undefined =>
+  ({
+    "offload.tso": "TSO",
+    "offload.gso": "GSO",
+    "offload.sg": "scatter-gather",
+    "offload.gro": "GRO",
+    "offload.lro": "LRO",
+  })[f.id];
 
 function whereSpans(evidence: readonly Quote[]): readonly Span[] {
   if (evidence.length === 0) return [];

@@ -260,6 +260,18 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
         [findDoubleFree],
       ),
     );
+  const large = names.findIndex((n) =>
+    /^(put_compound_page|free_compound_page|__put_compound_page|free_large_kmalloc)/.test(n),
+  );
+  if (large >= 0 && names.some((n) => /^kfree/.test(n)))
+    found.push(
+      finding(
+        "bad_page.whole_block",
+        "yes",
+        `The buffer was one block of several pages from kmalloc: kfree() gave it back through ${names[large]}.`,
+        quoteFrames(c, [large, names.findIndex((n) => /^kfree/.test(n))]),
+      ),
+    );
   const skb = names.findIndex((n) =>
     /^(skb_release_data|__kfree_skb|kfree_skb|skb_free_head|consume_skb|skb_free_frag|napi_consume_skb)/.test(n),
   );

@@ -12,7 +12,7 @@ const words: Readonly<Record<Direction, string>> = {
   "rx refill": "refilling a receive ring: a buffer for a packet that has not arrived yet",
   rx: "receiving: handling a packet that has arrived",
   tx: "transmitting: building or sending a packet",
-  "tx completion": "cleaning up after a packet was sent",
+  "tx completion": "freeing a packet that had been sent",
   setup: "bringing an interface up or changing it",
   neither: "no network path: nothing of the receive or transmit side is on this stack",
 };
@@ -63,7 +63,8 @@ export const direction: Rule = {
 /** What the driver does with a refill that failed. */
 function afterwards(c: Case): readonly Finding[] {
   const { driver, direction } = c.stack;
-  if (driver === undefined || direction !== "rx refill" || c.incident.kind === "oops") return [];
+  if (driver === undefined || direction !== "rx refill" || c.incident.kind === "oops" || c.incident.kind === "oom")
+    return [];
   const failure = failureAt(driver.driver, c.release.version);
   if (failure === undefined) return [];
   const lasting = failure.slot === "stays empty and is retried";

@@ -9,6 +9,7 @@ const names: Readonly<Record<string, string>> = {
   headline: "first line",
   process: "process line (release, CPU, command)",
   trace: "call trace",
+  mem_info: "Mem-Info (zones and free blocks)",
   totals: "Mem-Info totals",
   tail: "end of Mem-Info",
 };
@@ -39,7 +40,12 @@ export const missing: Rule = {
         ),
       );
     const network = c.stack.direction !== undefined && c.stack.direction !== "neither";
-    if (network && c.around.mtus.size === 0 && c.around.driver === undefined && c.incident.kind !== "oops")
+    if (
+      network &&
+      c.around.mtus.size === 0 &&
+      c.around.driver === undefined &&
+      ["alloc_failure", "slab_failure"].includes(c.incident.kind)
+    )
       found.push(
         finding(
           "missing.interface",

@@ -3,7 +3,7 @@ import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
 import type { Answer, Finding, Quote } from "../finding.ts";
 import { finding } from "../finding.ts";
-import { type Rule, shortages } from "../rule.ts";
+import type { Rule } from "../rule.ts";
 
 interface Offload {
   readonly id: string;
@@ -24,7 +24,7 @@ const offloads: readonly Offload[] = [
 export const offloadsOnPath: Rule = {
   id: "offload",
   asks: "Which offload can be on this path?",
-  kinds: shortages,
+  kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     const { direction } = c.stack;
     if (direction === undefined || direction === "neither") return [];

@@ -1,7 +1,9 @@
 // Why the request failed: the zones of the report, judged by the model's watermark test of that release.
+
+import { linesOf } from "../../kernel/readings/incident.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
-import type { Answer, Finding, Quote } from "../finding.ts";
+import type { Advice, Answer, Finding, Quote } from "../finding.ts";
 import { finding } from "../finding.ts";
 import type { Rebuilt, RebuiltZone } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
@@ -83,12 +85,24 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
     );
   }
   const open = eligible.filter((z) => z.verdict.ok === true);
+  const later = printedLater(c, open);
   return finding(
     "why.refused",
     "unknown",
-    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}: memory came back between the failure and the printing of these lines, or the request was confined to other zones (cpuset, node).`,
+    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${later === undefined ? "after" : `${later} ms after`} the failure: memory had come back by then, or the request was confined to other zones (cpuset, node).`,
     evidence,
   );
+}
+
+/** Milliseconds between the failure and the buddy lines of these zones, where lines carry the time. */
+function printedLater(c: Case, zones: readonly RebuiltZone[]): number | undefined {
+  const from = c.incident.seconds;
+  const times = zones
+    .flatMap((z) => linesOf(c.incident, `free_lists:${z.node}:${z.name}`))
+    .map((l) => l.seconds)
+    .filter((t) => t !== undefined);
+  const to = Math.max(...times);
+  return from === undefined || times.length === 0 || to <= from ? undefined : Math.round((to - from) * 1000);
 }
 
 /** One finding per zone that may serve: passes or not, with every comparison. */
@@ -158,6 +172,10 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   ];
 }
 
+/** Pages in free blocks of at least `order`. */
+const largeBlocks = (z: RebuiltZone, order: number): number =>
+  (z.state.orders ?? []).slice(order).reduce((n, o, i) => n + o.blocks * 2 ** (order + i), 0);
+
 const lettersOf = (z: RebuiltZone, order: number): string =>
   [...new Set((z.state.orders ?? []).slice(order).flatMap((o) => (o.blocks > 0 ? [...(o.letters ?? "")] : [])))].join(
     "",
@@ -196,18 +214,22 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
         "yes",
         `This is fragmentation: a single page would have been served (${listing(passing)}; ${free} free in zones it may use), but not ${orderWords(order, c.pageKb)} in one piece.`,
         evidence,
-        [
-          {
-            action: "Compact memory now",
-            changes: "joins free pages into larger blocks at once",
-            costs: "CPU time for some seconds; the effect wears off",
-            command: "echo 1 > /proc/sys/vm/compact_memory",
-          },
-          compactLater(c),
-        ],
+        [compactNow, compactLater(c)],
       ),
     ];
   }
+  const large = eligible.reduce((n, z) => n + largeBlocks(z, order), 0);
+  const all = eligible.reduce((n, z) => n + z.state.free, 0);
+  if (r.refused === false && r.singleRefused === false && large * 100 < all)
+    return [
+      finding(
+        "fragmentation",
+        "yes",
+        `This is fragmentation: ${free} were free in zones it may use, but hardly any of it (${size(large * c.pageKb * 1024)}) in pieces of ${orderWords(order, c.pageKb)} or more, even when the state was printed.`,
+        evidence,
+        [compactNow, compactLater(c)],
+      ),
+    ];
   return [
     finding(
       "fragmentation",
@@ -218,6 +240,12 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
   ];
 }
 
+const compactNow: Advice = {
+  action: "Compact memory now",
+  changes: "joins free pages into larger blocks at once",
+  costs: "CPU time for some seconds; the effect wears off",
+  command: "echo 1 > /proc/sys/vm/compact_memory",
+};
 const compactLater = (c: Case) =>
   ({
     action: "Keep more memory free: raise vm.min_free_kbytes (and watermark_scale_factor from 4.6 on)",

@@ -1,0 +1,53 @@
+// skblab diagnose FILE…: what happened to the memory of packets, why, how sure that is, and what would change it.
+import { statSync } from "node:fs";
+import { gather } from "../../artifact/gather.ts";
+import { createCollector } from "../../diagnosis/collect.ts";
+import { diagnose } from "../../diagnosis/diagnose.ts";
+import { diagnosisDocument } from "../../report/diagnosis.ts";
+import type { CommandSpec } from "../command.ts";
+import { openInputs } from "../input/open.ts";
+
+export const command: CommandSpec = {
+  name: "diagnose",
+  examples: [
+    {
+      line: "skblab diagnose /var/log/kern.log",
+      does: "explain every memory failure in a log (.gz, .xz, .zst and tar are opened too)",
+    },
+    { line: "dmesg | skblab diagnose -", does: "the same for the running kernel" },
+    {
+      line: "dmesg > d.txt; ethtool -k eth0 > k.txt; sysctl -a > s.txt; skblab diagnose d.txt k.txt s.txt",
+      does: "settings in other files count as evidence",
+    },
+    { line: "journalctl -k -b -1 | skblab diagnose - --format json", does: "the boot before this one, for a program" },
+    { line: "skblab diagnose kern.log --format markdown", does: "for a bug report" },
+  ],
+  configure(cmd, io) {
+    cmd
+      .argument("<files...>", "kernel logs, support bundles, directories, or - for standard input")
+      .action(async (files: string[]) => {
+        const collector = createCollector();
+        const total = sizeOf(files);
+        const gathered = await gather(openInputs(files), {
+          onWindow: collector.onWindow,
+          progress: (input, bytes) =>
+            io.progress("reading", total === undefined ? undefined : Math.min(1, bytes / total), input),
+        });
+        io.progress("reading", 1);
+        const diagnosis = diagnose(collector.finish(gathered));
+        await io.answer({ document: diagnosisDocument(diagnosis), json: diagnosis, exit: 0 });
+      });
+  },
+};
+
+/** Bytes of the only file, for the progress bar; undefined when it cannot be known. */
+function sizeOf(files: readonly string[]): number | undefined {
+  const [only] = files;
+  if (files.length !== 1 || only === undefined || only === "-" || /\.(gz|xz|zst|bz2|tgz)$/.test(only)) return undefined;
+  try {
+    const stats = statSync(only);
+    return stats.isFile() && stats.size > 0 ? stats.size : undefined;
+  } catch {
+    return undefined;
+  }
+}

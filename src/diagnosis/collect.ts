@@ -1,0 +1,142 @@
+// Collects what diagnosis works on from the stream of windows and readings that artifact/gather.ts finds: incidents with their release,
+// and what the surroundings say, each with the line that says it.
+import { findReadings } from "../artifact/embedded.ts";
+import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
+import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
+import type { FoundReading } from "../artifact/reader.ts";
+import { featureName } from "../kernel/readings/ethtool.ts";
+import type { Incident } from "../kernel/readings/incident.ts";
+import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
+import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
+import type { InputRead } from "./diagnose.ts";
+import type { Quote } from "./finding.ts";
+import type { Surroundings, Told } from "./surroundings.ts";
+import { verdictOf } from "./verdict.ts";
+
+/** More incidents of one kind than this are counted, not explained: a log may hold a million alike. */
+const keepPerKind = 2000;
+
+type Changing<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Everything collected from one input. */
+class InputCollection {
+  readonly name: string;
+  readonly incidents: { incident: Incident; verdict: ReleaseVerdict }[] = [];
+  readonly notes: LogNote[] = [];
+  private readonly seen = new Map<string, number>();
+  private readonly sysctls = new Map<string, Told<string>>();
+  private readonly offloads = new Map<string, Told<"on" | "off">>();
+  private readonly mtus = new Map<string, Told<number>>();
+  private readonly single: Changing<
+    Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "bootRelease">
+  > = {};
+  /** First lines of the readings that a window showed, so that they are not taken twice. */
+  private readonly absorbed = new Set<number>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  window(lines: readonly LogLine[]): void {
+    for (const line of lines) this.lineSays(line);
+    const read = readIncidents(lines);
+    this.notes.push(...read.notes);
+    for (const incident of read.incidents) {
+      const n = (this.seen.get(incident.kind) ?? 0) + 1;
+      this.seen.set(incident.kind, n);
+      if (n <= keepPerKind) this.incidents.push({ incident, verdict: verdictOf(incident) });
+    }
+    for (const found of findReadings(lines)) this.reading(found, lines);
+  }
+
+  /** `lines` are those around the reading where they are at hand; without them a quote says what was read in the tool's own form. */
+  reading(found: FoundReading, lines: readonly LogLine[]): void {
+    if (this.absorbed.has(found.firstLine)) return;
+    this.absorbed.add(found.firstLine);
+    const { reading, firstLine, lastLine } = found;
+    const own = lines.filter((l) => l.line >= firstLine && l.line <= lastLine);
+    const quote = (start: string, otherwise: string, index: number): Quote => {
+      const at = own.find((l) => l.text.trimStart().startsWith(start));
+      return { input: this.name, line: at?.line ?? firstLine + index, text: at?.raw ?? otherwise };
+    };
+    switch (reading.kind) {
+      case "sysctl":
+        reading.settings.forEach((s, i) => {
+          if (!this.sysctls.has(s.key))
+            this.sysctls.set(s.key, { value: s.value.trim(), quote: quote(s.key, `${s.key} = ${s.value}`, i) });
+        });
+        return;
+      case "ethtool -k":
+        this.single.offloadDevice ??= reading.device;
+        reading.features.forEach((f, i) => {
+          const key = featureName(f.name);
+          const value = f.on ? "on" : "off";
+          if (!this.offloads.has(key))
+            this.offloads.set(key, { value, quote: quote(`${f.name}:`, `${f.name}: ${value}`, i + 1) });
+        });
+        return;
+      case "ethtool -i": {
+        const at = reading.fields.findIndex(([name]) => name === "driver");
+        const value = reading.fields[at]?.[1];
+        if (value !== undefined) this.single.driver ??= { value, quote: quote("driver:", `driver: ${value}`, at) };
+        return;
+      }
+      case "meminfo": {
+        const value = reading.fields.find((f) => f.name === "MemTotal")?.value;
+        if (value !== undefined)
+          this.single.memTotalKb ??= { value, quote: quote("MemTotal:", `MemTotal: ${value} kB`, 0) };
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  /** Settings that stand on a line of their own. */
+  private lineSays(l: LogLine): void {
+    const quote = (): Quote => ({ input: this.name, line: l.line, text: l.raw });
+    const mtu =
+      /^(?:\d+: )?([\w.@-]+):? .*\bmtu (\d{2,5})\b/.exec(l.text) ??
+      /(?:^|\s)([\w.-]+): changing MTU from \d+ to (\d+)/i.exec(l.text);
+    if (mtu?.[1] !== undefined && mtu[2] !== undefined && mtu[1] !== "lo")
+      this.mtus.set(mtu[1], { value: Number(mtu[2]), quote: quote() });
+    const cpus = /SLUB: .*\bCPUs=(\d{1,5})/.exec(l.text)?.[1];
+    if (cpus !== undefined) this.single.cpus ??= { value: Number(cpus), quote: quote() };
+    const boot = /^Linux version (\S+)/.exec(l.text)?.[1];
+    if (boot !== undefined) this.single.bootRelease = { value: boot, quote: quote() };
+  }
+
+  finish(size: { readonly bytes?: number; readonly lines?: number }): InputRead {
+    for (const [kind, n] of this.seen)
+      if (n > keepPerKind)
+        this.notes.push({
+          line: 0,
+          sentence: `Only the first ${keepPerKind} of ${n} reports (${kind}) are explained and counted below; the others are alike in kind.`,
+        });
+    const around: Surroundings = { sysctls: this.sysctls, offloads: this.offloads, mtus: this.mtus, ...this.single };
+    return { name: this.name, ...size, incidents: this.incidents, notes: this.notes, around };
+  }
+}
+
+/** Takes windows as they come (GatherOptions.onWindow), then everything else when all inputs were read. */
+export function createCollector(): { onWindow(found: GatheredWindow): void; finish(gathered: Gathered): InputRead[] } {
+  const inputs = new Map<string, InputCollection>();
+  const of = (name: string): InputCollection => {
+    const known = inputs.get(name) ?? new InputCollection(name);
+    inputs.set(name, known);
+    return known;
+  };
+  return {
+    onWindow: ({ input, window }) => of(input).window(window.lines),
+    finish(gathered) {
+      for (const input of gathered.inputs) of(input.name);
+      for (const { input, window } of gathered.windows) of(input).window(window.lines);
+      for (const { input, ...found } of gathered.readings) of(input).reading(found, []);
+      for (const { input, line, sentence } of gathered.notes) of(input).notes.push({ line: line ?? 0, sentence });
+      return [...inputs.values()].map((c) => {
+        const told = gathered.inputs.find((i) => i.name === c.name);
+        return c.finish(told === undefined ? {} : { bytes: told.bytes, lines: told.lines });
+      });
+    },
+  };
+}
