@@ -8,16 +8,7 @@
 import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
 import type { Memory } from "./memory.ts";
-import {
-  ordersMax as ordersMaxOf,
-  pcpField,
-  pcpStride,
-  record,
-  typesMax,
-  word,
-  zoneField,
-  zoneStride,
-} from "./memory.ts";
+import { ordersMax, pcpField, pcpStride, record, typesMax, word, zoneField, zoneStride } from "./memory.ts";
 
 // Local copies: V8 folds a module's own constants, but loads imported bindings through a cell.
 const NEXT = record.next;
@@ -31,8 +22,8 @@ const ORDER_MASK = word.orderMask;
 const ZONE_SHIFT = word.zoneShift;
 const TYPE_SHIFT = word.typeShift;
 const LRU_OR_MOVABLE = word.lru | word.movable;
-const ZONE_STRIDE = zoneStride;
-const PCP_STRIDE = pcpStride;
+const ZONE_ROW = Math.log2(zoneStride);
+const PCP_SHIFT = Math.log2(pcpStride);
 const FREE = zoneField.free;
 const FREE_CMA = zoneField.freeCma;
 const START = zoneField.start;
@@ -40,8 +31,8 @@ const END = zoneField.end;
 const STAT_THRESHOLD = pcpField.statThreshold;
 const FREE_DIFF = pcpField.freeDiff;
 const CMA_DIFF = pcpField.cmaDiff;
-const ORDERS_MAX = ordersMaxOf;
-const TYPES_MAX = typesMax;
+const ORDERS_SHIFT = Math.log2(ordersMax);
+const TYPES_SHIFT = Math.log2(typesMax);
 const NO_BLOCK = -1;
 
 /** What a release or policy changes about merging. */
@@ -69,7 +60,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
   const lockedEvent = eventKind.mm_page_alloc_zone_locked;
 
   const listOf = (z: number, order: number, type: number): number =>
-    freeLists + (z * ORDERS_MAX + order) * TYPES_MAX + type;
+    freeLists + (((z << ORDERS_SHIFT) | order) << TYPES_SHIFT) + type;
 
   const blockTypeOf = (pfn: number): number => blockType[pfn >> pageblockOrder]! & 7;
 
@@ -80,23 +71,23 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
 
   /** __mod_zone_page_state() for NR_FREE_PAGES: this CPU's difference folds into the global counter when it passes the threshold. */
   const modFree = (z: number, delta: number): void => {
-    const row = (z * cpus + journal.cpu) * PCP_STRIDE;
-    const x = pcp[row + FREE_DIFF]! + delta;
-    const threshold = pcp[row + STAT_THRESHOLD]!;
+    const row = (z * cpus + journal.cpu) << PCP_SHIFT;
+    const x = pcp[row | FREE_DIFF]! + delta;
+    const threshold = pcp[row | STAT_THRESHOLD]!;
     if (x > threshold || x < -threshold) {
-      zone[z * ZONE_STRIDE + FREE] = zone[z * ZONE_STRIDE + FREE]! + x;
-      pcp[row + FREE_DIFF] = 0;
-    } else pcp[row + FREE_DIFF] = x;
+      zone[(z << ZONE_ROW) | FREE] = zone[(z << ZONE_ROW) | FREE]! + x;
+      pcp[row | FREE_DIFF] = 0;
+    } else pcp[row | FREE_DIFF] = x;
   };
 
   const modFreeCma = (z: number, delta: number): void => {
-    const row = (z * cpus + journal.cpu) * PCP_STRIDE;
-    const x = pcp[row + CMA_DIFF]! + delta;
-    const threshold = pcp[row + STAT_THRESHOLD]!;
+    const row = (z * cpus + journal.cpu) << PCP_SHIFT;
+    const x = pcp[row | CMA_DIFF]! + delta;
+    const threshold = pcp[row | STAT_THRESHOLD]!;
     if (x > threshold || x < -threshold) {
-      zone[z * ZONE_STRIDE + FREE_CMA] = zone[z * ZONE_STRIDE + FREE_CMA]! + x;
-      pcp[row + CMA_DIFF] = 0;
-    } else pcp[row + CMA_DIFF] = x;
+      zone[(z << ZONE_ROW) | FREE_CMA] = zone[(z << ZONE_ROW) | FREE_CMA]! + x;
+      pcp[row | CMA_DIFF] = 0;
+    } else pcp[row | CMA_DIFF] = x;
   };
 
   /** __mod_zone_freepage_state(). */
@@ -106,48 +97,48 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
   };
 
   const insertAfter = (at: number, pfn: number): void => {
-    const next = page[at * 4 + NEXT]!;
-    page[pfn * 4 + NEXT] = next;
-    page[pfn * 4 + PREV] = at;
-    page[at * 4 + NEXT] = pfn;
-    page[next * 4 + PREV] = pfn;
+    const next = page[(at << 2) | NEXT]!;
+    page[(pfn << 2) | NEXT] = next;
+    page[(pfn << 2) | PREV] = at;
+    page[(at << 2) | NEXT] = pfn;
+    page[(next << 2) | PREV] = pfn;
   };
 
   const unlink = (pfn: number): void => {
-    const next = page[pfn * 4 + NEXT]!;
-    const prev = page[pfn * 4 + PREV]!;
-    page[prev * 4 + NEXT] = next;
-    page[next * 4 + PREV] = prev;
+    const next = page[(pfn << 2) | NEXT]!;
+    const prev = page[(pfn << 2) | PREV]!;
+    page[(prev << 2) | NEXT] = next;
+    page[(next << 2) | PREV] = prev;
   };
 
   const addHead = (pfn: number, z: number, order: number, type: number): void => {
     insertAfter(listOf(z, order, type), pfn);
-    page[pfn * 4 + WORD] = (z << ZONE_SHIFT) | BUDDY | order;
-    nrFree[z * ORDERS_MAX + order] = nrFree[z * ORDERS_MAX + order]! + 1;
+    page[(pfn << 2) | WORD] = (z << ZONE_SHIFT) | BUDDY | order;
+    nrFree[(z << ORDERS_SHIFT) + order] = nrFree[(z << ORDERS_SHIFT) + order]! + 1;
   };
 
   const addTail = (pfn: number, z: number, order: number, type: number): void => {
-    insertAfter(page[listOf(z, order, type) * 4 + PREV]!, pfn);
-    page[pfn * 4 + WORD] = (z << ZONE_SHIFT) | BUDDY | order;
-    nrFree[z * ORDERS_MAX + order] = nrFree[z * ORDERS_MAX + order]! + 1;
+    insertAfter(page[(listOf(z, order, type) << 2) | PREV]!, pfn);
+    page[(pfn << 2) | WORD] = (z << ZONE_SHIFT) | BUDDY | order;
+    nrFree[(z << ORDERS_SHIFT) + order] = nrFree[(z << ORDERS_SHIFT) + order]! + 1;
   };
 
   const remove = (pfn: number, z: number, order: number): void => {
     unlink(pfn);
-    page[pfn * 4 + WORD] = 0;
-    nrFree[z * ORDERS_MAX + order] = nrFree[z * ORDERS_MAX + order]! - 1;
+    page[(pfn << 2) | WORD] = 0;
+    nrFree[(z << ORDERS_SHIFT) + order] = nrFree[(z << ORDERS_SHIFT) + order]! - 1;
   };
 
   /** First block of a list, or -1. */
   const firstOf = (z: number, order: number, type: number): number => {
     const list = listOf(z, order, type);
-    const pfn = page[list * 4 + NEXT]!;
+    const pfn = page[(list << 2) | NEXT]!;
     return pfn === list ? NO_BLOCK : pfn;
   };
 
   const isEmpty = (z: number, order: number, type: number): boolean => {
     const list = listOf(z, order, type);
-    return page[list * 4 + NEXT] === list;
+    return page[(list << 2) | NEXT] === list;
   };
 
   /** expand(): the upper halves of a block that is larger than wanted go to the heads of their lists. */
@@ -159,7 +150,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
   const take = (pfn: number, z: number, order: number, from: number, type: number): void => {
     remove(pfn, z, from);
     expand(pfn, z, order, from, type);
-    page[pfn * 4 + WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
+    page[(pfn << 2) | WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
   };
 
   /** __rmqueue_smallest(): the first block of the smallest sufficient order, or -1. */
@@ -179,7 +170,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
 
   /** True when the block at `pfn` is free, whole and of exactly this order in this zone: find_buddy_page_pfn()'s test. */
   const isFreeBlock = (pfn: number, z: number, order: number): boolean =>
-    (page[pfn * 4 + WORD]! & HEAD_MASK) === ((z << ZONE_SHIFT) | BUDDY | order);
+    (page[(pfn << 2) | WORD]! & HEAD_MASK) === ((z << ZONE_SHIFT) | BUDDY | order);
 
   /** __free_one_page(): merges upwards as far as buddies are free, then lists the result. `type` is the freed page's. */
   const freeOnePage = (freed: number, z: number, freedOrder: number, type: number, toTail: boolean): void => {
@@ -187,7 +178,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     let order = freedOrder;
     let buddy = 0;
     if (isolate < 0 || type !== isolate) modFreeState(z, 1 << order, type);
-    page[pfn * 4 + WORD] = 0;
+    page[(pfn << 2) | WORD] = 0;
     while (order < topOrder) {
       buddy = pfn ^ (1 << order);
       if (!isFreeBlock(buddy, z, order)) break;
@@ -211,7 +202,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
   /** move_to_free_list(): to the tail of another type's list. */
   const moveToList = (pfn: number, z: number, order: number, type: number): void => {
     unlink(pfn);
-    insertAfter(page[listOf(z, order, type) * 4 + PREV]!, pfn);
+    insertAfter(page[(listOf(z, order, type) << 2) | PREV]!, pfn);
   };
 
   /** Movable pages that the last moveFreepagesBlock met. */
@@ -225,11 +216,11 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     movableMet = 0;
     let pfn = around & -blockPages;
     const end = pfn + blockPages;
-    if (pfn < zone[z * ZONE_STRIDE + START]!) pfn = around;
-    if (end > zone[z * ZONE_STRIDE + END]!) return 0;
+    if (pfn < zone[(z << ZONE_ROW) | START]!) pfn = around;
+    if (end > zone[(z << ZONE_ROW) | END]!) return 0;
     let moved = 0;
     while (pfn < end) {
-      const w = page[pfn * 4 + WORD]!;
+      const w = page[(pfn << 2) | WORD]!;
       if ((w & STATE_MASK) !== BUDDY) {
         if ((w & LRU_OR_MOVABLE) !== 0) movableMet++;
         pfn++;

@@ -11,12 +11,14 @@ import { allocFlag } from "./alloc_flags.ts";
 import type { Trouble } from "./bad_page.ts";
 import type { FreeArea } from "./free_area.ts";
 import type { Memory } from "./memory.ts";
-import { record, word, zoneField, zoneStride } from "./memory.ts";
+import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "./memory.ts";
 import type { PageAllocator } from "./pages.ts";
 import type { PcpLists } from "./pcp.ts";
 import type { Placement } from "./placement.ts";
 import type { WatermarkTest } from "./zone_watermark.ts";
 
+const NEXT = record.next;
+const PREV = record.prev;
 const WORD = record.word;
 const REFERENCES = record.references;
 const STATE_MASK = word.stateMask;
@@ -27,10 +29,18 @@ const TYPE_SHIFT = word.typeShift;
 const PFMEMALLOC = word.pfmemalloc;
 const COMPOUND = word.compound;
 const KEEP_ON_FREE = word.zoneMask | word.stateMask | word.orderMask;
-const ZONE_STRIDE = zoneStride;
+const ZONE_ROW = Math.log2(zoneStride);
 const TYPE = zoneField.type;
 const NODE = zoneField.node;
 const FLAGS = zoneField.flags;
+const FREE = zoneField.free;
+const LOW = zoneField.low;
+const BOOST = zoneField.boost;
+const RESERVED = zoneField.reservedHighatomic;
+const LOWMEM = zoneField.lowmemReserve;
+const PCP_SHIFT = Math.log2(pcpStride);
+const COUNT = pcpField.count;
+const FREE_FACTOR = pcpField.freeFactor;
 const WMARK_LOW = allocFlag.wmarkLow;
 const NO_WATERMARKS = allocFlag.noWatermarks;
 const NO_FRAGMENT = allocFlag.noFragment;
@@ -82,8 +92,8 @@ export type PageAlloc = ReturnType<typeof createPageAlloc>;
 
 export function createPageAlloc(parts: AllocatorParts) {
   const { memory, journal, trouble, nodeOfCpu } = parts;
-  const { page, zone, zonelists, zonelistStart } = memory;
-  const { orders, pcpMaxOrder, pcpHugeOrder, nodes, zoneTypes } = memory.spec;
+  const { page, zone, pcp, zonelists, zonelistStart, pcpListBase, pcpLists } = memory;
+  const { orders, pcpMaxOrder, pcpHugeOrder, nodes, cpus, zoneTypes } = memory.spec;
   const { rmqueue, freeType, reserveHighatomic } = parts.placement;
   const { rmqueuePcp, takeFrom, freePcp } = parts.pcp;
   const { markOf, zoneOk } = parts.watermarks;
@@ -125,8 +135,8 @@ export function createPageAlloc(parts: AllocatorParts) {
       if (pfn < 0 && HIGHATOMIC >= 0 && (allocFlags & OOM_OR_NON_BLOCK) !== 0)
         pfn = rmqueueSmallest(z, order, HIGHATOMIC);
       if (pfn < 0) return -1;
-      modFreeState(z, -(1 << order), (page[pfn * 4 + WORD]! >> TYPE_SHIFT) & 7);
-      if (page[pfn * 4 + REFERENCES] === 0) return pfn;
+      modFreeState(z, -(1 << order), (page[(pfn << 2) | WORD]! >> TYPE_SHIFT) & 7);
+      if (page[(pfn << 2) | REFERENCES] === 0) return pfn;
       trouble.badPage(pfn, "nonzero _refcount");
     }
   };
@@ -137,8 +147,8 @@ export function createPageAlloc(parts: AllocatorParts) {
     if (throughPcp(order) && (cma < 0 || (allocFlags & CMA_FLAG) !== 0 || type !== MOVABLE))
       pfn = rmqueuePcp(z, order, type, allocFlags);
     if (pfn < 0) pfn = rmqueueBuddy(z, order, type, allocFlags);
-    if ((zone[z * ZONE_STRIDE + FLAGS]! & BOOSTED) !== 0) {
-      zone[z * ZONE_STRIDE + FLAGS] = zone[z * ZONE_STRIDE + FLAGS]! & ~BOOSTED;
+    if ((zone[(z << ZONE_ROW) | FLAGS]! & BOOSTED) !== 0) {
+      zone[(z << ZONE_ROW) | FLAGS] = zone[(z << ZONE_ROW) | FLAGS]! & ~BOOSTED;
       wakeKswapd(z, 0);
     }
     return pfn;
@@ -146,11 +156,11 @@ export function createPageAlloc(parts: AllocatorParts) {
 
   /** prep_new_page(): one reference, and what the page has to remember of its request. */
   const prepare = (pfn: number, order: number, gfp: number, allocFlags: number): void => {
-    const at = pfn * 4;
-    page[at + REFERENCES] = 1;
+    const at = pfn << 2;
+    page[at | REFERENCES] = 1;
     const compound = order > 0 && (gfp & COMP_BIT) !== 0 ? COMPOUND : 0;
     const pfmemalloc = (allocFlags & NO_WATERMARKS) !== 0 ? PFMEMALLOC : 0;
-    if ((compound | pfmemalloc) !== 0) page[at + WORD] = page[at + WORD]! | compound | pfmemalloc;
+    if ((compound | pfmemalloc) !== 0) page[at | WORD] = page[at | WORD]! | compound | pfmemalloc;
   };
 
   /** get_page_from_freelist(): the zones of a zonelist, first without fragmenting when the flags say so. -1 when none may or can. */
@@ -164,13 +174,13 @@ export function createPageAlloc(parts: AllocatorParts) {
   ): number => {
     let allocFlags = flags;
     const noFallback = (flags & NO_FRAGMENT) !== 0;
-    const preferredNode = nodes > 1 ? zone[zonelists[zonelist]! * ZONE_STRIDE + NODE]! : 0;
+    const preferredNode = nodes > 1 ? zone[(zonelists[zonelist]! << ZONE_ROW) | NODE]! : 0;
     for (;;) {
       let leftNode = false;
       for (let k = zonelist; ; k++) {
         const z = zonelists[k]!;
         if (z < 0) break;
-        if (nodes > 1 && zone[z * ZONE_STRIDE + NODE] !== preferredNode) {
+        if (nodes > 1 && zone[(z << ZONE_ROW) | NODE] !== preferredNode) {
           if ((gfp & THISNODE_BIT) !== 0) break;
           if ((allocFlags & NO_FRAGMENT) !== 0) {
             leftNode = true;
@@ -199,11 +209,47 @@ export function createPageAlloc(parts: AllocatorParts) {
     let flags = WMARK_LOW;
     if (KSWAPD_BIT === 0 || (gfp & KSWAPD_BIT) !== 0) flags |= KSWAPD_FLAG;
     if (cma >= 0 && type === MOVABLE) flags |= CMA_FLAG;
-    if (noFragmentType >= 0 && zone[zonelists[zonelist]! * ZONE_STRIDE + TYPE] === noFragmentType) flags |= NO_FRAGMENT;
+    if (noFragmentType >= 0 && zone[(zonelists[zonelist]! << ZONE_ROW) | TYPE] === noFragmentType) flags |= NO_FRAGMENT;
     return flags;
   };
 
+  /**
+   * The common case in one piece, to the same effect as the long way: one page for a request whose preferred zone is above its low
+   * watermark and whose list on this CPU is not empty. -1: take the long way.
+   */
+  const takeQuick = (gfp: number): number => {
+    const highest = highestZoneOf(gfp);
+    const cpu = journal.cpu;
+    const z = zonelists[zonelistStart[(nodeOfCpu[cpu]! << 3) | highest]!]!;
+    if (z < 0 || cma >= 0) return -1;
+    const at = z << ZONE_ROW;
+    const mark = zone[at | LOW]! + zone[at | BOOST]! + zone[at + LOWMEM + highest]!;
+    if (zone[at | FREE]! - zone[at | RESERVED]! <= mark || (zone[at | FLAGS]! & BOOSTED) !== 0) return -1;
+    const row = z * cpus + cpu;
+    const list = pcpListBase + row * pcpLists + migratetypeOf(gfp);
+    const pfn = page[(list << 2) | NEXT]!;
+    if (pfn === list) return -1;
+    const next = page[(pfn << 2) | NEXT]!;
+    page[(list << 2) | NEXT] = next;
+    page[(next << 2) | PREV] = list;
+    page[(pfn << 2) | REFERENCES] = 1;
+    pcp[(row << PCP_SHIFT) | FREE_FACTOR] = pcp[(row << PCP_SHIFT) | FREE_FACTOR]! >> 1;
+    pcp[(row << PCP_SHIFT) | COUNT] = pcp[(row << PCP_SHIFT) | COUNT]! - 1;
+    return pfn;
+  };
+
   const allocPages = (gfp: number, order: number): number => {
+    if (order === 0) {
+      const pfn = takeQuick(gfp);
+      if (pfn >= 0) {
+        if (journal.heard) journal.emit(allocEvent, pfn, 0, gfp, migratetypeOf(gfp));
+        return pfn;
+      }
+    }
+    return allocLongWay(gfp, order);
+  };
+
+  const allocLongWay = (gfp: number, order: number): number => {
     if (order >= orders) return -1;
     const highest = highestZoneOf(gfp);
     const type = migratetypeOf(gfp);
@@ -253,26 +299,35 @@ export function createPageAlloc(parts: AllocatorParts) {
     const allocFlags = WMARK_LOW | (cma >= 0 && type === MOVABLE ? CMA_FLAG : 0);
     for (let k = zonelist; ; k++) {
       const z = zonelists[k]!;
-      if (z < 0 || zone[z * ZONE_STRIDE + NODE] !== zone[preferred * ZONE_STRIDE + NODE]) return -1;
+      if (z < 0 || zone[(z << ZONE_ROW) | NODE] !== zone[(preferred << ZONE_ROW) | NODE]) return -1;
       const mark = markOf(z, allocFlags) + want;
-      if (zoneOk(z, 0, mark, zone[preferred * ZONE_STRIDE + TYPE]!, allocFlags, (gfp & ATOMIC_BIT) !== 0)) return z;
+      if (zoneOk(z, 0, mark, zone[(preferred << ZONE_ROW) | TYPE]!, allocFlags, (gfp & ATOMIC_BIT) !== 0)) return z;
     }
   };
 
   /** free_the_page(): the last reference is gone. */
   const freeUnused = (pfn: number, order: number, w: number): void => {
     if (journal.heard) journal.emit(freeEvent, pfn, order);
-    const z = (w >> ZONE_SHIFT) & 0x3f;
     const type = freeType(pfn);
-    if (throughPcp(order) && (type < 3 || type !== ISOLATE)) {
-      page[pfn * 4 + WORD] = (w & KEEP_ON_FREE) | (type << TYPE_SHIFT);
-      freePcp(pfn, z, order, type < 3 ? type : MOVABLE);
-    } else freeOnePage(pfn, z, order, type, false);
+    if (type < 3 && (order <= pcpMaxOrder || order === pcpHugeOrder)) {
+      page[(pfn << 2) | WORD] = (w & KEEP_ON_FREE) | (type << TYPE_SHIFT);
+      freePcp(pfn, (w >> ZONE_SHIFT) & 0x3f, order, type);
+    } else freeElsewhere(pfn, order, w, type);
+  };
+
+  /** Orders without per-CPU lists, isolated pageblocks, and the types that share the movable lists. */
+  const freeElsewhere = (pfn: number, order: number, w: number, type: number): void => {
+    const z = (w >> ZONE_SHIFT) & 0x3f;
+    if (!throughPcp(order) || type === ISOLATE) freeOnePage(pfn, z, order, type, false);
+    else {
+      page[(pfn << 2) | WORD] = (w & KEEP_ON_FREE) | (type << TYPE_SHIFT);
+      freePcp(pfn, z, order, MOVABLE);
+    }
   };
 
   /** A free that the model refuses: not a block's head, not in use, or of another order. The kernel may notice only later. */
   const refuseFree = (pfn: number, order: number): void => {
-    const w = page[pfn * 4 + WORD]!;
+    const w = page[(pfn << 2) | WORD]!;
     if ((w & STATE_MASK) !== TAKEN) {
       trouble.warn("free of a page that is not in use", pfn, order);
       return;
@@ -283,26 +338,25 @@ export function createPageAlloc(parts: AllocatorParts) {
     }
     trouble.warn("double free", pfn, order);
     // The kernel's count goes below zero; it will say "nonzero _refcount" when the page leaves its list.
-    page[pfn * 4 + REFERENCES] = page[pfn * 4 + REFERENCES]! - 1;
+    page[(pfn << 2) | REFERENCES] = page[(pfn << 2) | REFERENCES]! - 1;
   };
 
   const freePages = (pfn: number, order: number): void => {
-    const w = page[pfn * 4 + WORD]!;
-    const references = page[pfn * 4 + REFERENCES]!;
-    if ((w & (STATE_MASK | ORDER_MASK)) !== (TAKEN | order) || references <= 0) {
-      refuseFree(pfn, order);
-      return;
+    const w = page[(pfn << 2) | WORD]!;
+    const references = page[(pfn << 2) | REFERENCES]!;
+    if ((w & (STATE_MASK | ORDER_MASK)) !== (TAKEN | order) || references <= 0) refuseFree(pfn, order);
+    else {
+      page[(pfn << 2) | REFERENCES] = references - 1;
+      if (references === 1) freeUnused(pfn, order, w);
     }
-    page[pfn * 4 + REFERENCES] = references - 1;
-    if (references === 1) freeUnused(pfn, order, w);
   };
 
   /** The head of the taken block around a page; the page itself when nobody the model knows has it. */
   const compoundHead = (pfn: number): number => {
-    if ((page[pfn * 4 + WORD]! & STATE_MASK) === TAKEN) return pfn;
+    if ((page[(pfn << 2) | WORD]! & STATE_MASK) === TAKEN) return pfn;
     for (let order = 1; order < orders; order++) {
       const head = pfn & -(1 << order);
-      const w = page[head * 4 + WORD]!;
+      const w = page[(head << 2) | WORD]!;
       if ((w & STATE_MASK) === TAKEN && (w & ORDER_MASK) >= order) return head;
     }
     return pfn;
@@ -310,8 +364,8 @@ export function createPageAlloc(parts: AllocatorParts) {
 
   const addPageRefs = (pfn: number, n: number): void => {
     const head = compoundHead(pfn);
-    const references = page[head * 4 + REFERENCES]!;
-    const w = page[head * 4 + WORD]!;
+    const references = page[(head << 2) | REFERENCES]!;
+    const w = page[(head << 2) | WORD]!;
     if ((w & STATE_MASK) !== TAKEN || references <= 0) {
       trouble.warn("reference to a free page", pfn, n);
       return;
@@ -320,7 +374,7 @@ export function createPageAlloc(parts: AllocatorParts) {
       trouble.warn("more references dropped than held", pfn, n);
       return;
     }
-    page[head * 4 + REFERENCES] = references + n;
+    page[(head << 2) | REFERENCES] = references + n;
     if (references + n === 0) freeUnused(head, w & ORDER_MASK, w);
   };
 
@@ -332,7 +386,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   const wakeAllKswapds = (asked: Request): void => {
     let last = -1;
     for (let k = asked.zonelist; zonelists[k]! >= 0; k++) {
-      const node = zone[zonelists[k]! * ZONE_STRIDE + NODE]!;
+      const node = zone[(zonelists[k]! << ZONE_ROW) | NODE]!;
       if (node !== last) wakeKswapd(zonelists[k]!, asked.order);
       last = node;
     }
@@ -344,17 +398,17 @@ export function createPageAlloc(parts: AllocatorParts) {
     getPage: (pfn) => addPageRefs(pfn, 1),
     putPage(pfn) {
       const head = compoundHead(pfn);
-      freePages(head, page[head * 4 + WORD]! & ORDER_MASK);
+      freePages(head, page[(head << 2) | WORD]! & ORDER_MASK);
     },
-    pageCount: (pfn) => page[compoundHead(pfn) * 4 + REFERENCES]!,
+    pageCount: (pfn) => page[(compoundHead(pfn) << 2) | REFERENCES]!,
     addPageRefs,
     compoundHead,
-    compoundOrder: (pfn) => page[compoundHead(pfn) * 4 + WORD]! & ORDER_MASK,
+    compoundOrder: (pfn) => page[(compoundHead(pfn) << 2) | WORD]! & ORDER_MASK,
     allocPagesBulk,
-    isPfmemalloc: (pfn) => (page[compoundHead(pfn) * 4 + WORD]! & PFMEMALLOC) !== 0,
+    isPfmemalloc: (pfn) => (page[(compoundHead(pfn) << 2) | WORD]! & PFMEMALLOC) !== 0,
     nodeOf: (pfn) => {
-      const w = page[compoundHead(pfn) * 4 + WORD]!;
-      return zone[((w >> ZONE_SHIFT) & 0x3f) * ZONE_STRIDE + NODE]!;
+      const w = page[(compoundHead(pfn) << 2) | WORD]!;
+      return zone[(((w >> ZONE_SHIFT) & 0x3f) << ZONE_ROW) | NODE]!;
     },
   };
 

@@ -2,6 +2,8 @@
 
 /** One policy over one machine's free lists. Zones are rows, pages are pfns. */
 export interface Placement {
+  /** The type every pageblock has at boot. */
+  readonly bootType: number;
   /** __rmqueue(): takes a block of `order` for a request of type `type`; -1 when the zone has none to give. `allocFlags` as in alloc_flags.ts. */
   rmqueue(z: number, order: number, type: number, allocFlags: number): number;
   /** The list a page returns to when it is freed: the pageblock's type, the only list, … */

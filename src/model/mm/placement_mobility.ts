@@ -14,8 +14,8 @@ import type { Placement } from "./placement.ts";
 
 const WORD = record.word;
 const ORDER_MASK = word.orderMask;
-const ZONE_STRIDE = zoneStride;
-const ORDERS_MAX = ordersMax;
+const ZONE_ROW = Math.log2(zoneStride);
+const ORDERS_SHIFT = Math.log2(ordersMax);
 const MANAGED = zoneField.managed;
 const HIGH = zoneField.high;
 const BOOST = zoneField.boost;
@@ -57,7 +57,7 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
 
   /** find_suitable_fallback() without only_stealable: the first other type with a block of this order, or -1. */
   const findFallback = (z: number, order: number, type: number): number => {
-    if (nrFree[z * ORDERS_MAX + order] === 0) return -1;
+    if (nrFree[(z << ORDERS_SHIFT) + order] === 0) return -1;
     const first = fallbacks[type * 2]!;
     if (!isEmpty(z, order, first)) return first;
     const second = fallbacks[type * 2 + 1]!;
@@ -66,17 +66,17 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
 
   /** boost_watermark(): fragmentation raises the watermarks so that kswapd works ahead. True when it was raised. */
   const boostWatermark = (z: number): boolean => {
-    const at = z * ZONE_STRIDE;
-    if (boostFactor === 0 || blockPages * 4 > zone[at + MANAGED]!) return false;
-    const limit = Math.floor((zone[at + HIGH]! * boostFactor) / 10000);
+    const at = z << ZONE_ROW;
+    if (boostFactor === 0 || blockPages * 4 > zone[at | MANAGED]!) return false;
+    const limit = Math.floor((zone[at | HIGH]! * boostFactor) / 10000);
     if (limit === 0) return false;
-    zone[at + BOOST] = Math.min(zone[at + BOOST]! + blockPages, Math.max(blockPages, limit));
+    zone[at | BOOST] = Math.min(zone[at | BOOST]! + blockPages, Math.max(blockPages, limit));
     return true;
   };
 
   /** steal_suitable_fallback(): brings the block, or its whole pageblock, over to `type`'s lists. */
   const steal = (pfn: number, z: number, allocFlags: number, type: number, wholeBlock: boolean): void => {
-    const order = page[pfn * 4 + WORD]! & ORDER_MASK;
+    const order = page[(pfn << 2) | WORD]! & ORDER_MASK;
     const oldType = blockTypeOf(pfn);
     if (HIGHATOMIC >= 0 && oldType === HIGHATOMIC) {
       moveToList(pfn, z, order, type);
@@ -88,7 +88,7 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
       return;
     }
     if (boostWatermark(z) && (allocFlags & KSWAPD) !== 0)
-      zone[z * ZONE_STRIDE + FLAGS] = zone[z * ZONE_STRIDE + FLAGS]! | 1;
+      zone[(z << ZONE_ROW) | FLAGS] = zone[(z << ZONE_ROW) | FLAGS]! | 1;
     if (!wholeBlock) {
       moveToList(pfn, z, order, type);
       return;
@@ -140,11 +140,12 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
   };
 
   return {
+    bootType: MOVABLE,
     rmqueue(z, order, type, allocFlags) {
       if (
         cma >= 0 &&
         (allocFlags & CMA_FLAG) !== 0 &&
-        zone[z * ZONE_STRIDE + FREE_CMA]! * 2 > zone[z * ZONE_STRIDE + FREE]!
+        zone[(z << ZONE_ROW) | FREE_CMA]! * 2 > zone[(z << ZONE_ROW) | FREE]!
       ) {
         const pfn = rmqueueSmallest(z, order, cma);
         if (pfn >= 0) return pfn;
@@ -154,21 +155,21 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
     },
     freeType: blockTypeOf,
     reserveHighatomic(pfn, z) {
-      const at = z * ZONE_STRIDE;
-      const limit = Math.floor(zone[at + MANAGED]! / 100) + blockPages;
-      if (zone[at + RESERVED]! >= limit || blockTypeOf(pfn) >= mergeableBelow) return;
-      zone[at + RESERVED] = zone[at + RESERVED]! + blockPages;
+      const at = z << ZONE_ROW;
+      const limit = Math.floor(zone[at | MANAGED]! / 100) + blockPages;
+      if (zone[at | RESERVED]! >= limit || blockTypeOf(pfn) >= mergeableBelow) return;
+      zone[at | RESERVED] = zone[at | RESERVED]! + blockPages;
       setBlockType(pfn, HIGHATOMIC);
       moveFreepagesBlock(pfn, z, HIGHATOMIC);
     },
     unreserveHighatomic(z, type, force) {
-      const at = z * ZONE_STRIDE;
-      if (!force && zone[at + RESERVED]! <= blockPages) return false;
+      const at = z << ZONE_ROW;
+      if (!force && zone[at | RESERVED]! <= blockPages) return false;
       for (let order = 0; order <= topOrder; order++) {
         const pfn = firstOf(z, order, HIGHATOMIC);
         if (pfn < 0) continue;
         if (blockTypeOf(pfn) === HIGHATOMIC)
-          zone[at + RESERVED] = zone[at + RESERVED]! - Math.min(blockPages, zone[at + RESERVED]!);
+          zone[at | RESERVED] = zone[at | RESERVED]! - Math.min(blockPages, zone[at | RESERVED]!);
         setBlockType(pfn, type);
         if (moveFreepagesBlock(pfn, z, type) > 0) return true;
       }

@@ -7,8 +7,8 @@ import type { FreeArea } from "./free_area.ts";
 import type { Memory } from "./memory.ts";
 import { ordersMax, zoneField, zoneStride } from "./memory.ts";
 
-const ZONE_STRIDE = zoneStride;
-const ORDERS_MAX = ordersMax;
+const ZONE_ROW = Math.log2(zoneStride);
+const ORDERS_SHIFT = Math.log2(ordersMax);
 const FREE = zoneField.free;
 const FREE_CMA = zoneField.freeCma;
 const MIN = zoneField.min;
@@ -40,22 +40,22 @@ export function createWatermarkTest(
 
   /** zone_page_state(): a counter that ran below zero reads as zero. */
   const globalFree = (z: number): number => {
-    const free = zone[z * ZONE_STRIDE + FREE]!;
+    const free = zone[(z << ZONE_ROW) | FREE]!;
     return free < 0 ? 0 : free;
   };
 
   const freeCma = (z: number): number => {
-    const free = zone[z * ZONE_STRIDE + FREE_CMA]!;
+    const free = zone[(z << ZONE_ROW) | FREE_CMA]!;
     return free < 0 ? 0 : free;
   };
 
   /** wmark_pages(): the chosen watermark, boost included. */
   const markOf = (z: number, allocFlags: number): number =>
-    zone[z * ZONE_STRIDE + MIN + (allocFlags & WMARK_MASK)]! + zone[z * ZONE_STRIDE + BOOST]!;
+    zone[(z << ZONE_ROW) + MIN + (allocFlags & WMARK_MASK)]! + zone[(z << ZONE_ROW) | BOOST]!;
 
   const unusable = (z: number, order: number, allocFlags: number): number => {
     let pages = (1 << order) - 1;
-    if ((allocFlags & belowReserve) === 0) pages += zone[z * ZONE_STRIDE + RESERVED]!;
+    if ((allocFlags & belowReserve) === 0) pages += zone[(z << ZONE_ROW) | RESERVED]!;
     if (cma >= 0 && (allocFlags & CMA) === 0) pages += freeCma(z);
     return pages;
   };
@@ -63,7 +63,7 @@ export function createWatermarkTest(
   /** A block of at least this order on a list that the request may use. */
   const hasBlock = (z: number, order: number, allocFlags: number): boolean => {
     for (let o = order; o < orders; o++) {
-      if (nrFree[z * ORDERS_MAX + o] === 0) continue;
+      if (nrFree[(z << ORDERS_SHIFT) + o] === 0) continue;
       if (!isEmpty(z, o, 0) || !isEmpty(z, o, 1) || !isEmpty(z, o, 2)) return true;
       if (cma >= 0 && (allocFlags & CMA) !== 0 && !isEmpty(z, o, cma)) return true;
       if (highatomic >= 0 && (allocFlags & HIGHATOMIC_OR_OOM) !== 0 && !isEmpty(z, o, highatomic)) return true;
@@ -94,7 +94,7 @@ export function createWatermarkTest(
         else if ((allocFlags & NON_BLOCK) !== 0) min -= min >> 2;
       }
     }
-    if (free - unusable(z, order, allocFlags) <= min + zone[z * ZONE_STRIDE + LOWMEM + highest]!) return false;
+    if (free - unusable(z, order, allocFlags) <= min + zone[(z << ZONE_ROW) + LOWMEM + highest]!) return false;
     return order === 0 || hasBlock(z, order, allocFlags);
   };
 
@@ -105,9 +105,9 @@ export function createWatermarkTest(
     if ((allocFlags & MIN_RESERVE) !== 0) min -= min >> 1;
     if ((allocFlags & NON_BLOCK) !== 0) min -= min >> 2;
     const usable = cma >= 0 && (allocFlags & CMA) === 0 ? left - freeCma(z) : left;
-    if (usable <= min + zone[z * ZONE_STRIDE + LOWMEM + highest]!) return false;
+    if (usable <= min + zone[(z << ZONE_ROW) + LOWMEM + highest]!) return false;
     for (let o = 0; o < order; o++) {
-      left -= nrFree[z * ORDERS_MAX + o]! << o;
+      left -= nrFree[(z << ORDERS_SHIFT) + o]! << o;
       min >>= 1;
       if (left <= min) return false;
     }
@@ -119,7 +119,7 @@ export function createWatermarkTest(
     let min = mark;
     if ((allocFlags & MIN_RESERVE) !== 0) min -= min >> 1;
     if ((allocFlags & NON_BLOCK) !== 0) min -= min >> 2;
-    return free >= min + (1 << order) + zone[z * ZONE_STRIDE + LOWMEM + highest]!;
+    return free >= min + (1 << order) + zone[(z << ZONE_ROW) + LOWMEM + highest]!;
   };
 
   const ok = generation >= 2 ? okSince44 : generation === 1 ? okW1 : okW0;
@@ -139,11 +139,11 @@ export function createWatermarkTest(
     const free = globalFree(z);
     if (generation >= 2 && order === 0) {
       const reserved = unusable(z, 0, allocFlags);
-      if (free - (reserved < free ? reserved : free) > mark + zone[z * ZONE_STRIDE + LOWMEM + highest]!) return true;
+      if (free - (reserved < free ? reserved : free) > mark + zone[(z << ZONE_ROW) + LOWMEM + highest]!) return true;
     }
     if (ok(z, order, mark, highest, allocFlags, free)) return true;
-    if (order === 0 && atomic && zone[z * ZONE_STRIDE + BOOST]! > 0 && (allocFlags & WMARK_MASK) === 0)
-      return ok(z, 0, zone[z * ZONE_STRIDE + MIN]!, highest, allocFlags, free);
+    if (order === 0 && atomic && zone[(z << ZONE_ROW) | BOOST]! > 0 && (allocFlags & WMARK_MASK) === 0)
+      return ok(z, 0, zone[(z << ZONE_ROW) | MIN]!, highest, allocFlags, free);
     return false;
   };
 
