@@ -286,3 +286,17 @@ export const badPageForms: readonly Fact<BadPageForm>[] = [
   { since: [5, 0], value: "dump_page refcount", source: "history" },
   { since: [5, 7], value: "dump_page pfn", source: "5.10.13, 6.1.192; first release from history" },
 ];
+
+/** Kernel functions that date a stack: present from `since` up to `until` (the last release that has them). */
+export const datedSymbols: readonly {
+  readonly name: string;
+  readonly since?: readonly number[];
+  readonly until?: readonly number[];
+  readonly source: string;
+}[] = [
+  { name: "__alloc_pages_internal", since: [2, 6, 26], until: [2, 6, 30], source: "2.6.29; bounds from history" },
+  { name: "__alloc_pages_nodemask", since: [2, 6, 31], until: [5, 12], source: "2.6.32 to 5.10; bounds from history" },
+  { name: "__alloc_pages_noprof", since: [6, 10], source: "history" },
+  { name: "warn_alloc_failed", since: [3, 0], until: [4, 8], source: "3.0.1, 3.10.99, 3.13; bounds from history" },
+  { name: "warn_alloc", since: [4, 9], source: "4.14, 4.19, 5.10, 6.1; bound from history" },
+];

@@ -1,0 +1,359 @@
+// What the form of a report says about the release that wrote it: each reason is one observation with the bounds it sets.
+import { gfpReadings, hex, previousRelease } from "../../../kernel/facts/gfp.ts";
+import { largestHeadOrder, pageFlagReadings } from "../../../kernel/facts/page_flags.ts";
+import {
+  cpuPagesForms,
+  datedSymbols,
+  nodeFields,
+  totalsLines,
+  zoneFields,
+} from "../../../kernel/facts/report_formats.ts";
+import type { AllocFailure, GfpText } from "../../../kernel/readings/alloc_failure.ts";
+import type { CallTrace } from "../../../kernel/readings/call_trace.ts";
+import { framesOf } from "../../../kernel/readings/call_trace.ts";
+import type { Incident, IncidentOf } from "../../../kernel/readings/incident.ts";
+import { linesOf } from "../../../kernel/readings/incident.ts";
+import type { LogLine } from "../../../kernel/readings/log_line.ts";
+import type { MemInfo } from "../../../kernel/readings/mem_info.ts";
+import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
+import type { ReleaseReason } from "../../../kernel/readings/release_verdict.ts";
+import type { Fact } from "../../../kernel/release.ts";
+import { compareVersions } from "../../../kernel/release.ts";
+
+type Version = readonly number[];
+interface Range {
+  readonly since?: Version;
+  readonly until?: Version;
+}
+
+const reason = (sentence: string, range: Range, lines: readonly LogLine[]): ReleaseReason => ({
+  sentence,
+  ...range,
+  lines,
+});
+const before = (version: Version): Version => previousRelease(version).split(".").map(Number);
+
+/** All reasons that one incident gives. */
+export function reasonsOf(incident: Incident): ReleaseReason[] {
+  const lines = (part: string): readonly LogLine[] => linesOf(incident, part);
+  switch (incident.kind) {
+    case "alloc_failure": {
+      const r = incident.reading;
+      return [
+        ...failureLineReasons(r, lines("headline")),
+        ...maskReasons(r.gfp, lines("headline")),
+        ...processReasons(r.process, lines("process")),
+        ...traceReasons(r.trace, lines("trace")),
+        ...memInfoReasons(r.memInfo, incident),
+        ...maskReasons(r.slab?.gfp, lines("slab").slice(0, 1)),
+      ];
+    }
+    case "oom": {
+      const r = incident.reading;
+      return [
+        ...maskReasons(r.gfp, lines("headline")),
+        ...namesReasons(r.gfp, r.nodemask, lines("headline")),
+        ...processReasons(r.process, lines("process")),
+        ...traceReasons(r.trace, lines("trace")),
+        ...memInfoReasons(r.memInfo, incident),
+      ];
+    }
+    case "bad_page":
+      return badPageReasons(incident);
+    case "slab_failure":
+      return maskReasons(incident.reading.gfp, lines("headline"));
+    case "oops":
+    case "slab_corruption":
+      return [
+        ...processReasons(incident.reading.process, lines("process")),
+        ...traceReasons(incident.reading.trace, lines("trace")),
+      ];
+    case "mem_info":
+      return memInfoReasons(incident.reading.memInfo, incident);
+    case "page_pool_stall":
+      return [reason("page_pool reports stalled shutdowns since 5.3.", { since: [5, 3] }, lines("headline"))];
+    default:
+      return [];
+  }
+}
+
+function failureLineReasons(r: AllocFailure, lines: readonly LogLine[]): ReleaseReason[] {
+  if (r.variant === "2.4")
+    return [reason("Only 2.4 wrote a failed allocation as one such line.", { since: [2, 4], until: [2, 4] }, lines)];
+  if (r.variant === "stall")
+    return [reason("Stalled allocations were reported from 4.10 to 4.14.", { since: [4, 10], until: [4, 14] }, lines)];
+  const reasons: ReleaseReason[] = [];
+  if (r.separator === ".") {
+    reasons.push(
+      reason('A full stop stands before "order", as up to 2.6.39.', { since: [2, 6], until: [2, 6, 39] }, lines),
+    );
+  }
+  if (r.separator === ":")
+    reasons.push(reason('A colon stands before "order", as since 3.0.', { since: [3, 0] }, lines));
+  return [...reasons, ...namesReasons(r.gfp, r.nodemask, lines), ...cpusetReasons(r, lines)];
+}
+
+function namesReasons(
+  gfp: GfpText | undefined,
+  nodemask: string | undefined,
+  lines: readonly LogLine[],
+): ReleaseReason[] {
+  if (gfp === undefined) return [];
+  if (gfp.names === undefined) return [reason("The mask is a bare number, as up to 4.5.", { until: [4, 5] }, lines)];
+  const named = reason("Names stand behind the mask, as since 4.6.", { since: [4, 6] }, lines);
+  return nodemask === undefined
+    ? [named]
+    : [named, reason("A nodemask is printed, as since 4.11.", { since: [4, 11] }, lines)];
+}
+
+function cpusetReasons(r: AllocFailure, lines: readonly LogLine[]): ReleaseReason[] {
+  if (r.cpuset === undefined) return [];
+  return r.cpusetOnOwnLine === true
+    ? [reason("The cpuset has a line of its own, as from 3.10 to 4.20.", { since: [3, 10], until: [4, 20] }, lines)]
+    : [reason("The cpuset stands on the first line, as since 5.0.", { since: [5, 0] }, lines)];
+}
+
+/** The eras in which a mask is one that a caller makes. */
+function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[]): ReleaseReason[] {
+  if (gfp === undefined || gfp.mask === 0) return [];
+  const readings = gfpReadings(gfp.mask);
+  const best = readings[0]?.score ?? 0;
+  if (best < 2) return [];
+  const fits = readings.filter((r) => r.score === best && (gfp.names === undefined || r.text === gfp.names));
+  const first = fits[0];
+  if (first === undefined) return [];
+  const since = fits.map((r) => r.since).reduce((a, b) => (compareVersions(a, b) <= 0 ? a : b));
+  const open = fits.some((r) => r.before === undefined);
+  const until = open
+    ? undefined
+    : before(fits.map((r) => r.before ?? since).reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b)));
+  const where = fits.map((r) => `${r.kernels} (${r.text})`).join(", ");
+  return [
+    reason(
+      `The mask ${hex(gfp.mask)} is one that callers make in ${where}.`,
+      { since, ...(until === undefined ? {} : { until }) },
+      lines,
+    ),
+  ];
+}
+
+function processReasons(process: ProcessLine | undefined, lines: readonly LogLine[]): ReleaseReason[] {
+  if (process === undefined || lines.length === 0) return [];
+  if (process.uid !== undefined)
+    return [reason("The process line names a UID, as since 6.11.", { since: [6, 11] }, lines)];
+  if (process.cpu !== undefined)
+    return [reason("The process line begins with the CPU, as since 3.10.", { since: [3, 10] }, lines)];
+  return [reason('The process line begins with "Pid:", as up to 3.9.', { until: [3, 9] }, lines)];
+}
+
+function traceReasons(trace: CallTrace | undefined, lines: readonly LogLine[]): ReleaseReason[] {
+  if (trace === undefined) return [];
+  const x86 = framesOf(trace).find((f) => f.address?.startsWith("ffffffff"));
+  const line = lines.slice(0, 2);
+  if (trace.form === "braced")
+    return [
+      reason("Frames stand in braces with decimal offsets, as on x86_64 up to 2.6.17.", { until: [2, 6, 17] }, line),
+    ];
+  const reasons = symbolReasons(trace, lines);
+  if (trace.form !== "bracketed" || x86 === undefined) return reasons;
+  return [
+    reason(
+      "Frames carry their addresses, as on x86_64 from 2.6.18 to 4.9.",
+      { since: [2, 6, 18], until: [4, 9] },
+      line,
+    ),
+    ...reasons,
+  ];
+}
+
+/** Functions whose name tells the time. `__alloc_pages` itself had this name up to 2.6.25 and has it again since 5.13. */
+function symbolReasons(trace: CallTrace, lines: readonly LogLine[]): ReleaseReason[] {
+  const names = new Set(
+    framesOf(trace)
+      .filter((f) => f.reliable)
+      .map((f) => f.function),
+  );
+  const at = (name: string): readonly LogLine[] => lines.filter((l) => l.text.includes(name)).slice(0, 1);
+  const reasons = datedSymbols
+    .filter((s) => names.has(s.name))
+    .map((s) => {
+      const range: Range = { ...(s.since && { since: s.since }), ...(s.until && { until: s.until }) };
+      return reason(`${s.name} is on the stack, a function of ${rangeWords(range)}.`, range, at(s.name));
+    });
+  if (names.has("__alloc_pages") && trace.form === "bracketed") {
+    reasons.push(
+      reason(
+        "__alloc_pages is on a stack with addresses, as up to 2.6.25.",
+        { until: [2, 6, 25] },
+        at("__alloc_pages"),
+      ),
+    );
+  }
+  return reasons;
+}
+
+/** Rows of a table whose fields are exactly those read: their joint range. `all` names every field of a row, optional ones with `?`. */
+function matching<T>(
+  facts: readonly Fact<T>[],
+  read: ReadonlySet<string>,
+  all: (value: T) => readonly string[],
+): Range | undefined {
+  let found: { since: Version; until?: Version } | undefined;
+  for (const [i, fact] of facts.entries()) {
+    const fields = all(fact.value);
+    const needed = fields.filter((f) => !f.endsWith("?"));
+    const known = new Set(fields.map((f) => f.replace("?", "")));
+    if (!needed.every((f) => read.has(f)) || ![...read].every((f) => known.has(f))) continue;
+    const next = facts[i + 1]?.since;
+    found = { since: found?.since ?? fact.since, ...(next === undefined ? {} : { until: before(next) }) };
+  }
+  return found;
+}
+
+function memInfoReasons(info: MemInfo | undefined, incident: Incident): ReleaseReason[] {
+  if (info === undefined) return [];
+  const reasons: ReleaseReason[] = [];
+  const add = (what: string, range: Range | undefined, part: string): void => {
+    if (range === undefined || Object.keys(range).length === 0) return;
+    reasons.push(reason(`${what}${rangeWords(range)}.`, range, linesOf(incident, part).slice(0, 3)));
+  };
+  const [zone] = info.zones;
+  if (zone !== undefined && zone.kb.free !== undefined) {
+    const read = new Set(Object.keys(zone.kb));
+    if (zone.pagesScanned !== undefined) read.add("pages_scanned");
+    if (zone.allUnreclaimable !== undefined) read.add("all_unreclaimable");
+    add(
+      "The zone line has exactly the fields of ",
+      matching(zoneFields, read, (v) => v.split(" ")),
+      `zone:${zone.node}:${zone.name}`,
+    );
+  }
+  const totals = new Set(Object.keys(info.totals));
+  if (totals.size > 0)
+    add(
+      "The totals are exactly those of ",
+      matching(totalsLines, totals, (v) => v.flatMap((l) => l.split(" "))),
+      "totals",
+    );
+  const [node] = info.nodes;
+  if (node !== undefined)
+    add(
+      "The node line has exactly the fields of ",
+      matching(nodeFields, new Set(Object.keys(node.kb)), (v) => v.split(" ")),
+      `node:${node.node}`,
+    );
+  return [...reasons, ...listReasons(info, incident), ...perCpuReasons(info, incident)];
+}
+
+function rangeWords({ since, until }: Range): string {
+  if (since === undefined) return until === undefined ? "" : `kernels up to ${until.join(".")}`;
+  return until === undefined ? `${since.join(".")} and later` : `${since.join(".")} to ${until.join(".")}`;
+}
+
+function listReasons(info: MemInfo, incident: Incident): ReleaseReason[] {
+  const lists = info.zones.filter((z) => z.freeLists?.blocks.some((b) => b.count > 0));
+  const [zone] = lists;
+  if (zone === undefined) return [];
+  const lines = linesOf(incident, `free_lists:${zone.node}:${zone.name}`);
+  const letters = lists.flatMap((z) => z.freeLists?.blocks.map((b) => b.types ?? "") ?? []).join("");
+  if (letters === "")
+    return [reason("Free blocks carry no migratetype letters, as up to 3.7.", { until: [3, 7] }, lines)];
+  const reasons = [reason("Free blocks carry migratetype letters, as since 3.8.", { since: [3, 8] }, lines)];
+  if (letters.includes("R"))
+    reasons.push(reason("A free list of the reserve (R) exists, as up to 4.3.", { until: [4, 3] }, lines));
+  if (letters.includes("H"))
+    reasons.push(reason("A free list of highatomic blocks (H) exists, as since 4.4.", { since: [4, 4] }, lines));
+  return reasons;
+}
+
+function perCpuReasons(info: MemInfo, incident: Incident): ReleaseReason[] {
+  const [zone] = info.perCpu;
+  const cpu = zone?.cpus[0];
+  if (zone === undefined || cpu === undefined) return [];
+  const form = cpu.hot.low !== undefined ? "low high batch" : cpu.cold === undefined ? "one list" : "Hot Cold";
+  const index = cpuPagesForms.findIndex(
+    (f) => f.value === form || (form === "Hot Cold" && f.value === "hot cold used"),
+  );
+  const next = cpuPagesForms.find((f, i) => i > index && f.value !== "Hot Cold")?.since;
+  const fact = cpuPagesForms[index];
+  if (fact === undefined) return [];
+  const range: Range = { since: fact.since, ...(next === undefined ? {} : { until: before(next) }) };
+  return [
+    reason(
+      `The lists of each CPU are printed as in ${rangeWords(range)}.`,
+      range,
+      linesOf(incident, `cpu_pages:${zone.node}:${zone.zone}`).slice(0, 2),
+    ),
+  ];
+}
+
+function badPageReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
+  const page = incident.reading;
+  const head = linesOf(incident, "headline");
+  const lines = linesOf(incident, "page");
+  const text = lines.map((l) => l.text).join(" ");
+  const reasons: ReleaseReason[] = [
+    ...(head.some((l) => /pfn:/.test(l.text))
+      ? [reason("The headline names the page frame, as since 2.6.29.", { since: [2, 6, 29] }, head)]
+      : [reason("The headline names no page frame, as up to 2.6.28.", { until: [2, 6, 28] }, head)]),
+    ...processReasons(page.process, linesOf(incident, "process")),
+    ...traceReasons(page.trace, linesOf(incident, "trace")),
+  ];
+  if (/\brefcount:/.test(text)) reasons.push(reason('"refcount" is printed, as since 5.0.', { since: [5, 0] }, lines));
+  else if (/\bcount:/.test(text)) reasons.push(reason('"count" is printed, as up to 4.20.', { until: [4, 20] }, lines));
+  if (/\bpfn:/.test(text))
+    reasons.push(reason("The page line names the page frame, as since 5.7.", { since: [5, 7] }, lines));
+  if (page.index !== undefined && !page.index.startsWith("0x")) {
+    reasons.push(
+      reason(
+        "The index has no 0x before it and the flags stand on the page line, as up to 2.6.33.",
+        { until: [2, 6, 33] },
+        lines,
+      ),
+    );
+  }
+  if (page.raw.length > 0)
+    reasons.push(
+      reason("The words of struct page are dumped, as since 4.9.", { since: [4, 9] }, linesOf(incident, "raw")),
+    );
+  return [...reasons, ...flagReasons(incident)];
+}
+
+/** Releases in which the flags make sense on that page frame: a head must be aligned, and something must have been bad. */
+function flagReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
+  const page = incident.reading;
+  if (page.flags === undefined || page.flagNames !== undefined || !/^[0-9a-f]{1,16}$/.test(page.flags)) return [];
+  const clean = page.refcount === 0 && (page.mapcount ?? 0) === 0 && /^(?:\(null\)|0+)$/.test(page.mapping ?? "(null)");
+  const frames = page.trace === undefined ? [] : framesOf(page.trace).map((f) => f.function);
+  const freeing =
+    frames.some((f) => /free/.test(f)) && !frames.some((f) => /prep_new_page|get_page_from_freelist|rmqueue/.test(f));
+  const excluded: string[] = [];
+  // Only 2.6.29 and later name the page frame.
+  const possible = pageFlagReadings(BigInt(`0x${page.flags}`)).filter(
+    (r) => page.pfn === undefined || r.before === undefined || compareVersions(r.before, [2, 6, 29]) > 0,
+  );
+  const fits = possible.filter((r) => {
+    if (r.unknown.length > 0) return false;
+    if (r.names.includes("head") && page.pfn !== undefined && largestHeadOrder(page.pfn) === 0) {
+      excluded.push(
+        `${r.text} (${r.kernels}) is impossible, because page 0x${page.pfn.toString(16)} cannot head a compound`,
+      );
+      return false;
+    }
+    if (clean && freeing && r.badAtFree.length === 0) {
+      excluded.push(`${r.text} (${r.kernels}) would not have been bad`);
+      return false;
+    }
+    return true;
+  });
+  // Several separate ranges bound little; the joint range of the readings before 4.0, where flags were printed without names.
+  const old = fits.filter((r) => compareVersions(r.since, [4, 0]) < 0);
+  const first = old[0];
+  const last = old.at(-1);
+  if (first === undefined || last === undefined) return [];
+  const until = last.before === undefined ? undefined : before(last.before);
+  const words = old.map((r) => `${r.text} in ${r.kernels}`).join(", ");
+  const sentence = `The flags ${page.flags} read ${words}${excluded.length === 0 ? "" : `; ${excluded.slice(0, 3).join("; ")}`}.`;
+  const lines = [...linesOf(incident, "flags"), ...linesOf(incident, "page").filter((l) => l.text.includes("flags:"))];
+  return [reason(sentence, { since: first.since, ...(until === undefined ? {} : { until }) }, lines)];
+}
