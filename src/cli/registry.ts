@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/page_owner.ts")).command,
   },
   {
+    name: "pools",
+    summary: "judge page pools of a real machine: hit rates, what is in flight, leak, slow consumer or small ring",
+    load: async () => (await import("./commands/pools.ts")).command,
+  },
+  {
     name: "verify",
     summary: "replay transcripts of a real kernel on the model",
     load: async () => (await import("./commands/verify.ts")).command,

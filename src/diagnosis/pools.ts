@@ -93,7 +93,8 @@ export function judgePools(readings: readonly PoolReading[]): PoolVerdict[] {
   );
   const verdicts: PoolVerdict[] = [];
   for (const [name, list] of series) verdicts.push(judgeCounters(name, list, quote));
-  for (const [name, list] of states) verdicts.push(judgeStates(name, list, quote));
+  for (const [name, list] of states)
+    verdicts.push(judgeStates(name, list, verdicts.find((v) => v.subject === name)?.rates?.out, quote));
   for (const trace of readings.flatMap((r) => r.traces)) verdicts.push(judgeTrace(trace, quote));
   for (const reading of readings) verdicts.push(...judgeWarnings(reading, quote));
   return verdicts;
@@ -349,17 +350,21 @@ function judgeCounters(name: string, list: readonly CounterSnapshot[], quote: Qu
   );
 }
 
-function judgeStates(name: string, list: readonly PoolState[], quote: Quote): PoolVerdict {
+function judgeStates(name: string, list: readonly PoolState[], out: number | undefined, quote: Quote): PoolVerdict {
   const last = list.at(-1) as PoolState;
   const inflights = list.map((s) => s.inflight).filter((n) => n !== undefined);
   const evidence = list.map((s) => quote(s.input, s.line));
   const trend = trendOf(inflights);
-  const base = {
-    subject: name,
-    rates: undefined,
-    inFlight: last.inflight,
-    reasons: [{ text: `In flight, by page-pool-get: ${inflights.join(", ") || "not given"}.`, evidence }],
-  };
+  const reasons: PoolReason[] = [
+    { text: `In flight, by page-pool-get: ${inflights.join(", ") || "not given"}.`, evidence },
+  ];
+  if (out !== undefined && last.inflight !== undefined && last.inflight >= out)
+    reasons.push({
+      text: `By the counters ${out} of them were out when those were taken: the other ${last.inflight - out} in cache and ring.`,
+      evidence: [],
+    });
+  const base = { subject: name, rates: undefined, inFlight: last.inflight, reasons };
+
   if (last.detachTime !== undefined)
     return {
       ...base,
@@ -556,11 +561,11 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
       evidence: list.map((w) => quote(w.input, w.line)),
     },
   ];
-  const destroyed =
-    last.at === undefined || last.stalledSeconds === undefined ? undefined : last.at - last.stalledSeconds;
-  if (destroyed !== undefined) {
-    // Retries come about every second, so the destroy lies up to two per cent before.
-    const slack = 1 + (last.stalledSeconds ?? 0) * 0.03;
+  const [first] = list as [PoolWarning, ...PoolWarning[]];
+  if (first.at !== undefined && first.stalledSeconds !== undefined) {
+    const destroyed = first.at - first.stalledSeconds;
+    // Retries come about every second and a little late, so the destroy lies up to two per cent before.
+    const slack = 1 + first.stalledSeconds * 0.015;
     const near = loglines(reading, destroyed - slack, destroyed + 0.5);
     if (near.length > 0)
       reasons.push({

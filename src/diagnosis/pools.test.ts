@@ -1,0 +1,186 @@
+// What `skblab pools` says, on texts of a real 6.1.192 (fixtures/page_pool) and on the forms that newer kernels and drivers print.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { isEmptyReading, readPools } from "../artifact/page_pool/read.ts";
+import type { PoolVerdict } from "./pools.ts";
+import { judgePools } from "./pools.ts";
+
+const folder = join(import.meta.dirname, "../../fixtures/page_pool");
+const judge = (...texts: string[]): PoolVerdict[] => judgePools(texts.map((text, i) => readPools(`in${i}`, text)));
+const fixture = (name: string): string => readFileSync(join(folder, name), "utf8");
+const patterns = (verdicts: readonly PoolVerdict[]): string[] => verdicts.map((v) => `${v.pattern}/${v.certainty}`);
+const linesCited = (v: PoolVerdict | undefined): number[] =>
+  v?.reasons.flatMap((r) => r.evidence.map((e) => e.line)) ?? [];
+
+const counters = (values: Partial<Record<string, number>>, prefix = "rx"): string => {
+  const names = [
+    "alloc_fast",
+    "alloc_slow",
+    "alloc_slow_ho",
+    "alloc_empty",
+    "alloc_refill",
+    "alloc_waive",
+    "recycle_cached",
+    "recycle_cache_full",
+    "recycle_ring",
+    "recycle_ring_full",
+    "recycle_released_ref",
+  ];
+  return `NIC statistics:\n${names.map((n) => `     ${prefix}_pp_${n}: ${values[n] ?? 0}\n`).join("")}`;
+};
+
+describe("a stalled pool in a real log", () => {
+  const [stall, bad] = judge(fixture("stall_dmesg.log"));
+
+  test("the same seven pages after 60 s and after 120 s: held for good, with both lines as evidence", () => {
+    expect(stall).toMatchObject({ pattern: "leak", certainty: "likely", inFlight: 7 });
+    expect(linesCited(stall)).toEqual(expect.arrayContaining([215, 216]));
+  });
+
+  test("the log around the destroy names who destroyed it, and the log after it who brought pages back", () => {
+    const texts = stall?.reasons.flatMap((r) => r.evidence.map((e) => e.text)) ?? [];
+    expect(texts.some((t) => t.includes("page_pool_destroy() with 7 pages in flight"))).toBe(true);
+    expect(texts.some((t) => t.includes("returning 7 pages to the destroyed pool"))).toBe(true);
+  });
+
+  test("whether the pool ended the log does not say: it ends before the next warning was due", () => {
+    expect(stall?.reasons.some((r) => r.text.includes("does not say"))).toBe(true);
+  });
+
+  test("bad parameters are a verdict of their own", () => {
+    expect(bad).toMatchObject({ pattern: "bad parameters", certainty: "shown" });
+    expect(linesCited(bad)).toEqual([213]);
+  });
+});
+
+describe("stall warnings of other kernels and courses", () => {
+  const warning = (at: number, id: number, pages: number, sec: number): string =>
+    `[${at}.000000] page_pool_release_retry() stalled pool shutdown: id ${id}, ${pages} inflight ${sec} sec`;
+
+  test("6.8 names the pool: two dying pools are told apart", () => {
+    const verdicts = judge([warning(60, 3, 9, 60), warning(61, 4, 2, 60), warning(121, 3, 4, 121)].join("\n"));
+    expect(verdicts.map((v) => [v.subject, v.pattern, v.inFlight])).toEqual([
+      ["pool 3", "slow consumer", 4],
+      ["pool 4", "does not say", 2],
+    ]);
+  });
+
+  test("no further warning in a log that goes on: the pages came back", () => {
+    expect(patterns(judge(`${warning(60, 3, 9, 60)}\n[200.000000] something else`))).toEqual(["slow consumer/likely"]);
+  });
+
+  test("one warning has no direction", () => {
+    expect(patterns(judge(warning(60, 3, 9, 60)))).toEqual(["does not say/possible"]);
+  });
+
+  test("a count below zero and a referenced page at home are kernel bugs", () => {
+    expect(
+      patterns(
+        judge("[1.0] Negative(-1) inflight packet-pages\n[2.0] page_pool_empty_ring() page_pool refcnt 2 violation"),
+      ),
+    ).toEqual(["kernel bug/shown", "kernel bug/shown"]);
+  });
+});
+
+describe("counters of real pools", () => {
+  test.each([
+    ["ethtool_small_ring.txt", "small ring/shown"],
+    ["ethtool_shared.txt", "shared pages/shown"],
+    ["ethtool_healthy.txt", "healthy/shown"],
+    ["ethtool_slow.txt", "slow consumer/likely"],
+  ])("%s is a %s", (name, expected) => {
+    const [verdict, ...others] = judge(fixture(name));
+    expect([patterns([verdict as PoolVerdict]), others]).toEqual([[expected], []]);
+    expect(linesCited(verdict).length).toBeGreaterThan(0);
+  });
+
+  test("the pages that are out are those taken and not come back", () => {
+    const [verdict] = judge(
+      counters({ alloc_fast: 1000, alloc_refill: 10, alloc_slow: 5, recycle_cached: 900, recycle_ring: 60 }),
+    );
+    expect(verdict?.rates).toMatchObject({ allocations: 1015, returns: 960, out: 55, interval: false });
+    expect(verdict?.rates?.hit).toBeCloseTo(1010 / 1015);
+  });
+});
+
+describe("patterns over time", () => {
+  const at = (taken: number, back: number, more: Partial<Record<string, number>> = {}): string =>
+    counters({ alloc_fast: taken - 10, alloc_slow: 10, recycle_cached: back - 5, recycle_ring: 5, ...more });
+
+  test("out grows at every look: a leak; snapshots may lie in several files", () => {
+    expect(patterns(judge(at(1000, 900), at(5000, 4700), at(9000, 8500)))).toEqual(["leak/likely"]);
+  });
+
+  test("two looks cannot tell a leak from a slow consumer, and it says so", () => {
+    expect(patterns(judge(at(1000, 900), at(5000, 4700)))).toEqual(["does not say/possible"]);
+  });
+
+  test("out goes up and down: a slow consumer", () => {
+    expect(patterns(judge(at(1000, 990), at(5000, 4600), at(9000, 8980)))).toEqual(["slow consumer/likely"]);
+  });
+
+  test("pages of another node", () => {
+    expect(
+      patterns(judge(counters({ alloc_fast: 100, alloc_refill: 10, alloc_waive: 10, recycle_ring: 100 }))),
+    ).toEqual(["wrong node/shown"]);
+  });
+
+  test("a pool made anew in between is no negative rate", () => {
+    const [verdict] = judge(at(9000, 8990), at(1000, 990));
+    expect(verdict?.rates).toMatchObject({ interval: false, allocations: 1000 });
+  });
+
+  test("queues are judged apart, and a pool without traffic says nothing", () => {
+    const verdicts = judge(
+      counters({ alloc_fast: 500, recycle_cached: 500 }, "rx0") + counters({}, "rx1").replace("NIC statistics:\n", ""),
+    );
+    expect(verdicts.map((v) => [v.subject, v.pattern])).toEqual([
+      ["rx0", "healthy"],
+      ["rx1", "does not say"],
+    ]);
+  });
+});
+
+describe("netlink", () => {
+  test("a detached pool with the same pages at two looks", () => {
+    expect(judge(fixture("netlink_stall.json"))).toMatchObject([
+      { subject: "pool 5", pattern: "leak", certainty: "likely", inFlight: 7 },
+    ]);
+  });
+
+  test("Python values as ynl prints them; counters tell home from out", () => {
+    const verdicts = judge(fixture("netlink_leak.txt"));
+    expect(verdicts.map((v) => [v.subject, v.pattern, v.inFlight])).toEqual([
+      ["pool 19", "does not say", undefined],
+      ["pool 19", "leak", 672],
+    ]);
+    expect(verdicts[0]?.rates?.out).toBe(220);
+    expect(verdicts[1]?.reasons.some((r) => r.text.includes("other 452 in cache and ring"))).toBe(true);
+  });
+
+  test("an answer cut off is noted with its line, what came before is kept", () => {
+    const reading = readPools("x", '[{"id": 1, "inflight": 5}]\n[{"id": 1,\n "inflight": ');
+    expect(reading.states).toHaveLength(1);
+    expect(reading.notes).toEqual([expect.stringMatching(/^x:3: .*cut off/)]);
+  });
+});
+
+describe("tracepoints of a real kernel", () => {
+  test("every page given up, the pool ended: nothing out", () => {
+    expect(judge(fixture("trace.txt"))).toMatchObject([{ pattern: "healthy", certainty: "shown", inFlight: 0 }]);
+  });
+
+  test("cut before the end: the pages still the pool's, oldest first, with the task that took them", () => {
+    const text = fixture("trace.txt").split("\n").slice(0, 45).join("\n");
+    const [trace] = readPools("t", text).traces;
+    expect(trace?.out.length).toBe((trace?.holds ?? 0) - (trace?.releases ?? 0));
+    expect(trace?.out[0]).toMatchObject({ pfn: 0x3d08, line: 13, task: "sh-44" });
+    expect(judge(text)).toMatchObject([{ pattern: "does not say" }]);
+  });
+});
+
+test("a text without page pools is empty, and hostile text stays text", () => {
+  expect(isEmptyReading(readPools("x", "hello\n\u001b[31m"))).toBe(true);
+  expect(isEmptyReading(readPools("x", `${"[".repeat(10_000)}{"inflight": 1`))).toBe(true);
+});
