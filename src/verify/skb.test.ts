@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
 import type { TranscriptInput } from "./replayer.ts";
 import { skbFuzzReplayer } from "./skb_fuzz.ts";
+import { skbSegmentReplayer } from "./skb_segments.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -34,6 +35,25 @@ describe("6.1.192, recorded operation by operation", () => {
     expect(firstDifference).toBeUndefined();
     expect(exact).toBe(operations);
     expect(operations).toBe(150_018);
+  });
+});
+
+describe("6.1.192, GSO", () => {
+  test.each(named(/segment.*gz$/))(
+    "%s: the packet before and after, and every field and byte of each segment",
+    (path) => {
+      const { operations, exact, firstDifference } = skbSegmentReplayer.replay(open(path));
+      expect(firstDifference).toBeUndefined();
+      expect([operations, exact]).toEqual([56, 56]);
+    },
+  );
+
+  test("canary: a segment whose recorded hash is another", () => {
+    const input = open(join(fixtures, "segment.ndjson.gz"));
+    const lines = input.lines.map((l, i) => (i === 9 ? l.replace(/("segs":.*?"fnv":)\d+/, "$11") : l));
+    const { operations, exact, firstDifference } = skbSegmentReplayer.replay({ path: input.path, lines });
+    expect(operations - exact).toBe(1);
+    expect(firstDifference).toMatchObject({ line: 10, kernel: "segs[0].fnv = 1" });
   });
 });
 

@@ -6,6 +6,7 @@ import { pageFragReplayer } from "./page_frag.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { skbFuzzReplayer } from "./skb_fuzz.ts";
+import { skbSegmentReplayer } from "./skb_segments.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
 import { slubReplayer } from "./slub.ts";
 
@@ -15,6 +16,7 @@ export const replayers: readonly Replayer[] = [
   pagePoolReplayer, // page_pool
   skbFuzzReplayer, // sk_buff operations
   skbTablesReplayer, // sk_buff sizes
+  skbSegmentReplayer, // GSO segmentation
   slubReplayer, // slab objects and lists
   pageFragReplayer, // page fragments
 ];

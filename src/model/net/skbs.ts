@@ -3,14 +3,17 @@ import type { SkbPaged } from "./skb_paged.ts";
 import { createSkbPaged } from "./skb_paged.ts";
 import type { SkbPrivate } from "./skb_private.ts";
 import { createSkbPrivate } from "./skb_private.ts";
+import type { SkbSegment } from "./skb_segment.ts";
+import { createSkbSegment } from "./skb_segment.ts";
 import type { SkbOptions, Skbuff } from "./skbuff.ts";
 import { createSkbuff } from "./skbuff.ts";
 
-export type Skbs = Skbuff & SkbPrivate & SkbPaged;
+export type Skbs = Skbuff & SkbPrivate & SkbPaged & SkbSegment;
 
 /** The sk_buffs of one machine. One instance a process runs fastest: the optimizer specializes the code to its columns. */
 export function createSkbs(options: SkbOptions): Skbs {
   const core = createSkbuff(options);
   const own = createSkbPrivate(core);
-  return { ...core, ...own, ...createSkbPaged(core, own) };
+  const paged = createSkbPaged(core, own);
+  return { ...core, ...own, ...paged, ...createSkbSegment(core, own, paged) };
 }
