@@ -20,8 +20,7 @@ const headForms: readonly RegExp[] = [
   /Bad page state in process (.*)$/,
 ];
 const pairs = /(?:^|\s)(page|flags|count|refcount|mapcount|mapping|index|pfn):\s?(\(\w*\)|\(_+\w+_+\)|[^\s(]+)/g;
-const flagsLine =
-  /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*(?:\([^)]*\))?[^)]*)\))?(?: CMA)?(?:\s|$)/;
+const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*)\))?(?: CMA)?(?:\s|$)/;
 
 /** Reads the report that begins at `index`. */
 export function readBadPage(stretch: Stretch, index: number): { readonly incident: Incident; readonly next: number } {

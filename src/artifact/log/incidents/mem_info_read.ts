@@ -188,6 +188,7 @@ export class MemInfoBuilder {
   }
 
   private takeTail(text: string): PartName | undefined {
+    if (text.length > 300) return undefined;
     const huge = hugeLine.exec(text);
     if (huge !== null) {
       const [node, total, free, surplus, sizeKb] = huge.slice(1, 6).map(Number) as [

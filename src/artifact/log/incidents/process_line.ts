@@ -15,7 +15,8 @@ export function readProcessLine(text: string): ProcessLine | undefined {
   const old = modern === null ? oldLine.exec(text) : null;
   const rest = modern?.[4] ?? old?.[2];
   if (rest === undefined) return undefined;
-  const m = taintAndRelease.exec(rest);
+  // A comm has at most 16 bytes; the limit keeps a hostile line of blanks from costing its square.
+  const m = taintAndRelease.exec(rest.slice(0, 400));
   // A tainted line keeps the blanks of its unset flags; the one blank before the release is the format's.
   const taint = m?.[3];
   return {
