@@ -27,4 +27,15 @@ export const commands: readonly CommandEntry[] = [
     summary: "replay transcripts of a real kernel on the model",
     load: async () => (await import("./commands/verify.ts")).command,
   },
+  {
+    name: "explore",
+    summary:
+      "try every interleaving of CPUs: which locking lets a packet race, hang, or get lost (NETIF_F_LLTX and your own)",
+    load: async () => (await import("./commands/explore.ts")).command,
+  },
+  {
+    name: "serve",
+    summary: "the laboratory in the browser, on this machine only",
+    load: async () => (await import("./commands/serve.ts")).command,
+  },
 ];

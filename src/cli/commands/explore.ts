@@ -1,0 +1,323 @@
+// skblab explore: every interleaving of a story; the table of transmit locking schemes; a schedule played step by step.
+import { writeFileSync } from "node:fs";
+import { register } from "node:module";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command as Commander } from "commander";
+import { BadInput } from "../../base/bad_input.ts";
+import {
+  compile,
+  type Replay,
+  randomRuns,
+  readSchedule,
+  replay,
+  type SearchResult,
+  type Story,
+  scheduleText,
+  search,
+} from "../../explore/index.ts";
+import { promelaText } from "../../explore/promela.ts";
+import { stories } from "../../explore/stories/index.ts";
+import {
+  lltxProgram,
+  lltxTable,
+  readVariants,
+  replayLltx,
+  schemeOf,
+  showSchedule,
+  worldOf,
+  worldText,
+} from "../../explore/stories/lltx.ts";
+import { type Variant, variants } from "../../explore/stories/transmit.ts";
+import { facts, heading, list, paragraph, table } from "../../report/document.ts";
+import { lltxDocument, replayDocument, searchDocument } from "../../report/explore.ts";
+import { lanesSvg } from "../../report/explore_svg.ts";
+import type { CommandSpec, Io } from "../command.ts";
+
+interface Options {
+  readonly scheme?: string;
+  readonly cpus?: number;
+  readonly ring?: number;
+  readonly without?: string;
+  readonly replay?: string;
+  readonly states?: number;
+  readonly preemptions?: number;
+  readonly random?: number;
+  readonly seed: number;
+  readonly reduce?: boolean;
+  readonly svg?: string;
+  readonly promela?: string;
+}
+
+const schema = "skblab.explore/1";
+
+const whole =
+  (name: string, least: number, most: number) =>
+  (text: string): number => {
+    const n = Number(text);
+    if (!/^\d+$/.test(text) || n < least || n > most)
+      throw new BadInput(`--${name} is "${text}"; it must be a whole number ${least} .. ${most}.`);
+    return n;
+  };
+
+export const command: CommandSpec = {
+  name: "explore",
+  examples: [
+    {
+      line: "skblab explore lltx",
+      does: "the table: six ways of locking transmit, what each allows, a shortest schedule for each trouble",
+    },
+    {
+      line: "skblab explore lltx --scheme original --replay 0000111001",
+      does: "plays the race of NETIF_F_LLTX, step by step",
+    },
+    {
+      line: "skblab explore lltx --scheme modern --without no-recheck",
+      does: "takes a fix away and looks what breaks",
+    },
+    { line: "skblab explore page_pool-before-6.16 --svg race.svg", does: "finds the use after free and draws it" },
+    { line: "skblab explore examples/stories/story.ts", does: "explores a transmit path of your own" },
+  ],
+  configure(cmd: Commander, io: Io) {
+    cmd
+      .argument("[story]", "lltx, a story that comes with skblab, or a file (.ts, .mjs, .js) that exports `story`")
+      .option("--scheme <id>", "lltx: only this way of locking")
+      .option("--cpus <n>", "lltx: 2 .. 4 CPUs that send", whole("cpus", 2, 4))
+      .option("--ring <n>", "lltx: a ring of 1 .. 4 descriptors", whole("ring", 1, 4))
+      .option(
+        "--without <list>",
+        `lltx: take fixes away or plant mistakes, with commas: ${Object.keys(variants).join(", ")}`,
+      )
+      .option("--replay <schedule>", "play this schedule and show every step")
+      .option("--states <n>", "stop after so many states (of one world)", whole("states", 1, 60_000_000))
+      .option("--preemptions <n>", "only schedules with at most n preemptions, 0 .. 14", whole("preemptions", 0, 14))
+      .option("--random <runs>", "instead of searching, play so many random schedules", whole("random", 1, 10_000_000))
+      .option("--seed <n>", "seed of the random schedules", whole("seed", 0, Number.MAX_SAFE_INTEGER), 1)
+      .option("--reduce", "partial-order reduction: fewer states, the same findings")
+      .option("--svg <file>", "also draw the schedule (of --replay, or the shortest found) into this file")
+      .option("--promela <file>", "write the story as a Promela model, for spin")
+      .action(async (name: string | undefined) => {
+        const o = cmd.opts<Options>();
+        if (name === undefined) return listStories(io);
+        if (name === "lltx") return lltx(o, io);
+        return oneStory(name, o, io);
+      });
+  },
+};
+
+async function listStories(io: Io): Promise<void> {
+  const rows = [
+    { id: "lltx", title: "six ways of locking transmit: NETIF_F_LLTX and what came before and after" },
+    ...stories.map(({ id, title }) => ({ id, title })),
+  ];
+  await io.answer({
+    document: [
+      heading(1, "Stories that can be explored"),
+      table(
+        ["story", "what"],
+        rows.map((r) => [r.id, r.title]),
+      ),
+      paragraph("Or a file of your own that exports `story`: see docs/explore.md."),
+      heading(2, "What --without takes away or plants (lltx)"),
+      facts(Object.entries(variants)),
+    ],
+    json: { schema, stories: rows },
+    exit: 0,
+  });
+}
+
+async function lltx(o: Options, io: Io): Promise<void> {
+  const without: readonly Variant[] = readVariants(
+    o.without === undefined ? [] : o.without.split(",").map((s) => s.trim()),
+  );
+  const world = worldOf(o.cpus ?? 2, o.ring ?? 1, without);
+  if (o.replay !== undefined) {
+    if (o.scheme === undefined)
+      throw new BadInput("--replay plays a schedule of one scheme.", undefined, "Say which: --scheme original.");
+    const played = replayLltx(o.scheme, o.replay, world);
+    const title = `lltx, ${o.scheme}, ${worldText(played.world)}: ${o.replay}`;
+    if (o.svg !== undefined) writeFileSync(o.svg, lanesSvg(title, played.replay));
+    return io.answer({
+      document: replayDocument(title, played.replay),
+      json: { schema, scheme: o.scheme, world: worldText(played.world), schedule: o.replay, ...played.replay },
+      exit: 0,
+    });
+  }
+  if (o.promela !== undefined || o.random !== undefined || o.svg !== undefined) {
+    const scheme = schemeOf(o.scheme ?? "original");
+    const p = lltxProgram(scheme.id, world);
+    return report(
+      `lltx ${scheme.id} ${worldText(world)}`,
+      p.story,
+      o,
+      io,
+      (path) => `skblab explore lltx --scheme ${scheme.id} --replay ${showSchedule(world, path)}`,
+    );
+  }
+  const answer = lltxTable({
+    without,
+    ...(o.scheme === undefined ? {} : { scheme: o.scheme }),
+    ...(o.cpus === undefined ? {} : { cpus: o.cpus }),
+    ...(o.ring === undefined ? {} : { ring: o.ring }),
+    ...(o.states === undefined ? {} : { states: o.states }),
+    ...(o.reduce === undefined ? {} : { reduce: o.reduce }),
+    ...(o.preemptions === undefined ? {} : { preemptions: o.preemptions }),
+    progress: (scheme, where, states, done) =>
+      io.progress(`${scheme} ${where}`, done, `${states.toLocaleString("en-US")} states`),
+  });
+  io.progress("done", 1);
+  await io.answer({
+    document: lltxDocument(answer),
+    json: {
+      schema,
+      schemes: answer.rows,
+      details: answer.details.map((d) => ({
+        ...d,
+        worlds: d.worlds.map((w) => ({ world: w.world, ...plainResult(w.result) })),
+      })),
+    },
+    exit: 0,
+  });
+}
+
+async function oneStory(name: string, o: Options, io: Io): Promise<void> {
+  const known = stories.find((s) => s.id === name);
+  const story = known === undefined ? await storyFrom(name) : known.make();
+  await report(story.name, story, o, io, (path) => `skblab explore ${name} --replay ${scheduleText(path)}`);
+}
+
+/** Searches, plays at random, replays or exports one story, as asked. */
+async function report(
+  name: string,
+  story: Story,
+  o: Options,
+  io: Io,
+  playWith: (path: readonly number[]) => string,
+): Promise<void> {
+  const p = compile(story, { preemptions: o.preemptions !== undefined });
+  if (o.promela !== undefined) {
+    writeFileSync(o.promela, promelaText(p));
+    io.note(`wrote ${o.promela}: spin -a ${o.promela} && cc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -m1000000`);
+  }
+  const draw = (r: Replay): void => {
+    if (o.svg !== undefined) writeFileSync(o.svg, lanesSvg(name, r));
+  };
+  if (o.replay !== undefined) {
+    const played = replay(p, readSchedule(o.replay, p));
+    draw(played);
+    return io.answer({
+      document: replayDocument(`${name}: ${o.replay}`, played),
+      json: { schema, story: name, schedule: o.replay, ...played },
+      exit: 0,
+    });
+  }
+  if (o.random !== undefined) {
+    const r = randomRuns(p, { seed: o.seed, runs: o.random });
+    return io.answer({
+      document: [
+        heading(1, `Random schedules of ${name}`),
+        facts([
+          ["seed", String(r.seed)],
+          [
+            "schedules",
+            `${r.runs.toLocaleString("en-US")}, of which ${r.unfinished.toLocaleString("en-US")} were cut before they came to rest`,
+          ],
+          ["steps", r.steps.toLocaleString("en-US")],
+        ]),
+        paragraph("Random schedules find trouble; that they find none proves nothing."),
+        list(r.findings.map((f) => `${f.finding}: ${f.text}. ${playWith(f.path)}`)),
+      ],
+      json: {
+        schema,
+        story: name,
+        ...r,
+        findings: r.findings.map((f) => ({
+          finding: f.finding,
+          text: f.text,
+          schedule: scheduleText(f.path),
+          steps: f.path.length,
+        })),
+      },
+      exit: troubled(r.findings),
+    });
+  }
+  const r = search(p, {
+    progress: (states) => io.progress(name, undefined, `${states.toLocaleString("en-US")} states`),
+    ...(o.states === undefined ? {} : { states: o.states }),
+    ...(o.preemptions === undefined ? {} : { preemptions: o.preemptions }),
+    ...(o.reduce === undefined ? {} : { reduce: o.reduce }),
+  });
+  io.progress(name, 1);
+  const shortest = [...r.findings].sort((a, b) => a.path.length - b.path.length)[0];
+  const played = shortest === undefined ? undefined : replay(p, shortest.path);
+  if (played !== undefined) draw(played);
+  else if (o.svg !== undefined) io.note(`nothing was found, so ${o.svg} was not written`);
+  await io.answer({
+    document: searchDocument(name, r, shortest === undefined ? "" : playWith(shortest.path), played),
+    json: { schema, story: name, bits: p.bits, ...plainResult(r) },
+    exit: troubled(r.findings),
+  });
+}
+
+/** Remarks of these names are worth knowing and no fault. */
+const harmless = new Set(["messagePrinted", "reordered"]);
+const troubled = (findings: readonly { readonly finding: string }[]): 0 | 1 =>
+  findings.some((f) => !harmless.has(f.finding)) ? 1 : 0;
+
+function plainResult(r: SearchResult): Record<string, unknown> {
+  return {
+    ...r,
+    schedules: r.schedules?.toString() ?? null,
+    findings: r.findings.map((f) => ({
+      finding: f.finding,
+      text: f.text,
+      schedule: scheduleText(f.path),
+      steps: f.path.length,
+    })),
+  };
+}
+
+/** Loads an author's file. */
+async function storyFrom(file: string): Promise<Story> {
+  if (!/\.(m?ts|m?js)$/.test(file))
+    throw new BadInput(
+      `There is no story ${file}.`,
+      undefined,
+      `Stories: lltx, ${stories.map((s) => s.id).join(", ")}; or a file that ends in .ts, .mjs or .js.`,
+    );
+  register(new URL("../story_hooks.js", import.meta.url));
+  const url = pathToFileURL(resolve(file));
+  let loaded: { readonly story?: unknown };
+  try {
+    loaded = (await import(url.href)) as { readonly story?: unknown };
+  } catch (error) {
+    throw loadFault(file, error);
+  }
+  if (!isStory(loaded.story))
+    throw new BadInput(
+      `it does not export a story.`,
+      { file },
+      'Write: export const story = defineStory("name", (s) => { … }).',
+    );
+  return loaded.story;
+}
+
+function loadFault(file: string, error: unknown): unknown {
+  if (error instanceof BadInput) return error;
+  const text = error instanceof Error ? error.message.split("\n")[0] : String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (
+    code === "ENOENT" ||
+    (code === "ERR_MODULE_NOT_FOUND" && text?.includes(resolve(file)) === true && !text.includes("imported from"))
+  )
+    return new BadInput("this file cannot be read.", { file });
+  const advice =
+    error instanceof SyntaxError && file.endsWith("ts")
+      ? `Node ${process.version} cannot strip types. Leave annotations out (inside defineStory the types are inferred), rename the file to .mjs, or use Node 22.18 or later.`
+      : undefined;
+  return new BadInput(`the story cannot be loaded: ${text}.`, { file }, advice);
+}
+
+function isStory(x: unknown): x is Story {
+  return typeof x === "object" && x !== null && Array.isArray((x as Story).tasks) && Array.isArray((x as Story).shared);
+}
