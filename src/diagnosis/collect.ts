@@ -2,6 +2,7 @@
 // and what the surroundings say, each with the line that says it.
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
+import { inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import type { FoundReading } from "../artifact/reader.ts";
 import { featureName } from "../kernel/readings/ethtool.ts";
@@ -11,7 +12,6 @@ import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { InputRead } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
-import { verdictOf } from "./verdict.ts";
 
 /** More incidents of one kind than this are counted, not explained: a log may hold a million alike. */
 const keepPerKind = 2000;
@@ -21,15 +21,14 @@ type Changing<T> = { -readonly [K in keyof T]: T[K] };
 /** Everything collected from one input. */
 class InputCollection {
   readonly name: string;
-  readonly incidents: { incident: Incident; verdict: ReleaseVerdict }[] = [];
+  readonly incidents: Incident[] = [];
   readonly notes: LogNote[] = [];
   private readonly seen = new Map<string, number>();
   private readonly sysctls = new Map<string, Told<string>>();
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
-  private readonly single: Changing<
-    Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "bootRelease">
-  > = {};
+  private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus">> = {};
+  private readonly banners: StatedRelease[] = [];
   /** First lines of the readings that a window showed, so that they are not taken twice. */
   private readonly absorbed = new Set<number>();
 
@@ -44,7 +43,7 @@ class InputCollection {
     for (const incident of read.incidents) {
       const n = (this.seen.get(incident.kind) ?? 0) + 1;
       this.seen.set(incident.kind, n);
-      if (n <= keepPerKind) this.incidents.push({ incident, verdict: verdictOf(incident) });
+      if (n <= keepPerKind) this.incidents.push(incident);
     }
     for (const found of findReadings(lines)) this.reading(found, lines);
   }
@@ -102,8 +101,22 @@ class InputCollection {
       this.mtus.set(mtu[1], { value: Number(mtu[2]), quote: quote() });
     const cpus = /SLUB: .*\bCPUs=(\d{1,5})/.exec(l.text)?.[1];
     if (cpus !== undefined) this.single.cpus ??= { value: Number(cpus), quote: quote() };
-    const boot = /^Linux version (\S+)/.exec(l.text)?.[1];
-    if (boot !== undefined) this.single.bootRelease = { value: boot, quote: quote() };
+    const banner = readBanner(l);
+    if (banner !== undefined) this.banners.push(banner);
+  }
+
+  /** A report that states its release stands for itself; the others of an input are taken together, with the boot line above them. */
+  private verdicts(): ReleaseVerdict[] {
+    const states = (i: Incident): boolean => inferRelease([i]).certainty === "stated";
+    const silent = this.incidents.filter((i) => !states(i));
+    const together = new Map<StatedRelease | undefined, ReleaseVerdict>();
+    return this.incidents.map((incident) => {
+      const banner = this.banners.findLast((b) => b.line.line <= incident.firstLine) ?? this.banners[0];
+      if (!silent.includes(incident)) return inferRelease([incident], banner);
+      const known = together.get(banner) ?? inferRelease(silent.length > 0 ? silent.slice(0, 50) : [incident], banner);
+      together.set(banner, known);
+      return known;
+    });
   }
 
   finish(size: { readonly bytes?: number; readonly lines?: number }): InputRead {
@@ -114,7 +127,9 @@ class InputCollection {
           sentence: `Only the first ${keepPerKind} of ${n} reports (${kind}) are explained and counted below; the others are alike in kind.`,
         });
     const around: Surroundings = { sysctls: this.sysctls, offloads: this.offloads, mtus: this.mtus, ...this.single };
-    return { name: this.name, ...size, incidents: this.incidents, notes: this.notes, around };
+    const verdicts = this.verdicts();
+    const incidents = this.incidents.map((incident, i) => ({ incident, verdict: verdicts[i] as ReleaseVerdict }));
+    return { name: this.name, ...size, incidents, notes: this.notes, around };
   }
 }
 

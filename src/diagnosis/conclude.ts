@@ -30,7 +30,7 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
           severity: "act",
         };
       return {
-        key: `oom:machine:${outcome}`,
+        key: `oom:machine:${outcome}:${incident.reading.victim?.comm ?? ""}`,
         cause:
           outcome === "panic"
             ? "The machine was really out of memory, and nothing was left to kill."
@@ -202,6 +202,10 @@ export function severityWords(severity: Severity, kind: string, count: number, d
         ? `Each one costs ${direction === "tx" ? "a packet that is sent again" : "at most one packet"}; ${count.toLocaleString("en-US")} of them show that memory runs too low all the time.`
         : `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
     case "watch":
+      if (kind === "oops")
+        return "Not dangerous by itself: the kernel went on, but something it relies on does not hold.";
+      if (kind === "page_pool_stall")
+        return "Not dangerous by itself: memory and the device stay held until the pages come back.";
       return "Not dangerous by itself, but something did not get what it asked for.";
     case "act":
       return "Act on it: something failed or was killed because of it.";

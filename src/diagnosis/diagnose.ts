@@ -1,5 +1,6 @@
 // The diagnosis: every incident becomes a case, every rule is asked, alike cases are grouped and counted.
 import type { Incident } from "../kernel/readings/incident.ts";
+import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { Case } from "./case.ts";
@@ -12,6 +13,7 @@ import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings } from "./surroundings.ts";
+import { titleOf } from "./title.ts";
 import { wantedOf } from "./wanted.ts";
 
 /** One input as it was read. */
@@ -66,18 +68,6 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
 
 /** A report that does not tell its release comes from the kernel that the other reports of the same input tell. */
 function borrowed(input: InputRead, own: ReleaseVerdict): ReleaseVerdict {
-  const boot = input.around.bootRelease;
-  const version = /^(\d+(?:\.\d+){1,3})/
-    .exec(boot?.value ?? "")?.[1]
-    ?.split(".")
-    .map(Number);
-  if (boot !== undefined && version !== undefined)
-    return {
-      release: boot.value,
-      certainty: "stated",
-      version,
-      because: [{ sentence: `the log's boot line ${boot.quote.line} states it`, lines: [] }],
-    };
   const told =
     input.incidents.find((i) => i.verdict.version !== undefined && i.verdict.certainty === "stated") ??
     input.incidents.find((i) => i.verdict.version !== undefined);
@@ -131,7 +121,8 @@ function fullest(group: readonly Judged[]): Judged {
 function groupOf(group: readonly Judged[]): DiagnosedIncident {
   const { c, findings, conclusion } = fullest(group);
   const mask = maskOf(c);
-  const suppressed = group.reduce((n, g) => n + (g.c.incident.suppressedBefore ?? 0), 0);
+  const events = distinct(group);
+  const suppressed = events.reduce((n, g) => n + (g.c.incident.suppressedBefore ?? 0), 0);
   const orderBytes = c.order === undefined ? undefined : (c.pageKb * 1024) << c.order;
   const reading = c.incident.reading;
   const bytes = orderBytes ?? ("bytes" in reading ? reading.bytes : undefined);
@@ -140,6 +131,7 @@ function groupOf(group: readonly Judged[]): DiagnosedIncident {
     : undefined;
   return {
     kind: c.incident.kind,
+    title: titleOf(c),
     kernel: c.said,
     order: c.order ?? null,
     bytes: bytes ?? null,
@@ -150,11 +142,24 @@ function groupOf(group: readonly Judged[]): DiagnosedIncident {
     cause: conclusion.cause,
     severity: conclusion.severity,
     findings,
-    count: group.length + suppressed,
+    count: events.length + suppressed,
     suppressed,
     occurrences: group.map((g) => occurrenceOf(g.c)),
     mtuTable: table ?? null,
   };
+}
+
+/** The same report in two inputs (a console log and dmesg of one boot) is one event: same time since boot, same first line. */
+function distinct(group: readonly Judged[]): readonly Judged[] {
+  const seen = new Map<string, string>();
+  return group.filter(({ c }) => {
+    const { seconds } = c.incident;
+    if (seconds === undefined) return true;
+    const key = `${seconds} ${linesOf(c.incident, "headline")[0]?.text ?? ""}`;
+    const input = seen.get(key);
+    if (input === undefined) seen.set(key, c.input);
+    return input === undefined || input === c.input;
+  });
 }
 
 function occurrenceOf(c: Case): Occurrence {

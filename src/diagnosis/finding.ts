@@ -72,6 +72,8 @@ export type Severity = "harmless" | "watch" | "act" | "corruption";
 /** All reports with the same cause. */
 export interface DiagnosedIncident {
   readonly kind: string;
+  /** One line to recognise it by. */
+  readonly title: string;
   readonly kernel: KernelSaid;
   readonly order: number | null;
   readonly bytes: number | null;

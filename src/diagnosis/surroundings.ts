@@ -22,8 +22,6 @@ export interface Surroundings {
   readonly memTotalKb?: Told<number>;
   /** Number of CPUs, where a line says so. */
   readonly cpus?: Told<number>;
-  /** What the last `Linux version …` line of the log says. */
-  readonly bootRelease?: Told<string>;
 }
 
 export const nothingAround: Surroundings = { sysctls: new Map(), offloads: new Map(), mtus: new Map() };
@@ -46,7 +44,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
   const driver = first((s) => s.driver);
   const memTotalKb = first((s) => s.memTotalKb);
   const cpus = first((s) => s.cpus);
-  const bootRelease = all[0]?.bootRelease;
+
   return {
     sysctls: merge((s) => s.sysctls),
     offloads: merge((s) => s.offloads),
@@ -55,6 +53,5 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
     ...(driver === undefined ? {} : { driver }),
     ...(memTotalKb === undefined ? {} : { memTotalKb }),
     ...(cpus === undefined ? {} : { cpus }),
-    ...(bootRelease === undefined ? {} : { bootRelease }),
   };
 }

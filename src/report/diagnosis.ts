@@ -30,7 +30,7 @@ export function diagnosisDocument(d: Diagnosis): Document {
   if (d.incidents.length === 0) blocks.push(...nothingFound(d));
   else {
     const reports = d.incidents.reduce((n, i) => n + i.count, 0);
-    const head = `${reports.toLocaleString("en-US")} ${reports === 1 ? "report" : "reports"} of memory trouble, ${d.incidents.length} ${d.incidents.length === 1 ? "cause" : "causes"}, in ${d.inputs.map((i) => i.name).join(", ")}`;
+    const head = `${reports.toLocaleString("en-US")} ${reports === 1 ? "report" : "reports"} of memory trouble, ${d.incidents.length} ${d.incidents.length === 1 ? "cause" : "causes"}, in ${d.inputs.length === 1 ? d.inputs[0]?.name : `${d.inputs.length} inputs`}`;
     blocks.push(heading(1, head));
     if (d.incidents.length > 1) blocks.push(overview(d.incidents));
     d.incidents.forEach((incident, i) => {
@@ -42,11 +42,20 @@ export function diagnosisDocument(d: Diagnosis): Document {
 }
 
 function nothingFound(d: Diagnosis): Block[] {
-  const lines = d.inputs.map((i) => {
-    const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} lines)`;
-    if (i.bytes === 0) return `${i.name} is empty.`;
-    return `${i.name}${size}: no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool.`;
-  });
+  const searched =
+    "no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool";
+  const all = d.inputs.reduce((n, i) => n + (i.lines ?? 0), 0);
+  const several =
+    d.inputs.length > 4
+      ? [`${d.inputs.length} inputs (${all.toLocaleString("en-US")} lines): ${searched}.`]
+      : undefined;
+  const lines =
+    several ??
+    d.inputs.map((i) => {
+      const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} lines)`;
+      if (i.bytes === 0) return `${i.name} is empty.`;
+      return `${i.name}${size}: ${searched}.`;
+    });
   return [
     ...lines.map((l) => paragraph(l)),
     ...(d.inputs.every((i) => i.bytes === 0)
@@ -59,49 +68,13 @@ function nothingFound(d: Diagnosis): Block[] {
   ];
 }
 
-const kindWords: Readonly<Record<string, string>> = {
-  alloc_failure: "page allocation failure",
-  slab_failure: "slab could not grow",
-  bad_page: "bad page state",
-  oops: "kernel fault",
-  skb_panic: "packet left its buffer",
-  slab_corruption: "slab corruption",
-  page_pool_stall: "page_pool stalled",
-  oom: "out of memory",
-  mem_info: "memory state",
-  driver_line: "driver could not get memory",
-  suppressed: "messages left out",
-};
-
-function title(i: DiagnosedIncident): string {
-  const order = i.order === null || i.kind === "oom" ? "" : ` of order ${i.order}`;
-  const where = i.driver === null || i.kind === "oom" ? "" : ` in ${i.driver}`;
-  const doing =
-    i.direction === null || i.direction === "neither"
-      ? ""
-      : i.direction === "rx refill"
-        ? ", refilling its receive ring"
-        : `, ${directionWords(i.direction)}`;
-  const what =
-    i.kind === "oops" ? (/^A check/.test(i.cause) ? "kernel warning" : "kernel fault") : (kindWords[i.kind] ?? i.kind);
-  return `${capital(what)}${order}${where}${i.kind === "oom" ? "" : doing}`;
-}
-
-const directionWords = (direction: string): string =>
-  ({
-    rx: "receiving",
-    tx: "transmitting",
-    "tx completion": "after a packet was sent",
-    setup: "while the interface comes up",
-  })[direction] ?? direction;
-
 function overview(incidents: readonly DiagnosedIncident[]): Block {
   return table(
     [">", ">times", "what", "how bad", "first seen"],
     incidents.map((i, n) => [
       `${n + 1}`,
       i.count.toLocaleString("en-US"),
-      title(i),
+      i.title,
       [span(i.severity, tones[i.severity])],
       firstSeen(i),
     ]),
@@ -117,7 +90,7 @@ const time = (o: Occurrence): string =>
   o.wallClock ?? (o.seconds === undefined ? "" : `${o.seconds.toFixed(3)} s after boot`);
 
 function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block[] {
-  const blocks: Block[] = [heading(2, `${number === undefined ? "" : `${number}. `}${title(i)}`)];
+  const blocks: Block[] = [heading(2, `${number === undefined ? "" : `${number}. `}${i.title}`)];
   const rows: [string, Text][] = [
     ["What", [span(i.cause, "strong")]],
     ...(i.wanted === null ? [] : ([["Wanted", `${capital(i.wanted)}.`]] as [string, Text][])),
@@ -166,7 +139,14 @@ function sureText(i: DiagnosedIncident): string {
       ? `kernel ${release}, as the report states`
       : release === "unknown"
         ? "the kernel's release is not known"
-        : `kernel ${release}, inferred${because.length === 0 ? "" : ` (${because.slice(0, 3).join("; ")})`}`;
+        : `kernel ${release}, inferred${
+            because.length === 0
+              ? ""
+              : ` (${because
+                  .slice(0, 4)
+                  .map((b) => b.replace(/\.$/, ""))
+                  .join("; ")})`
+          }`;
   return `${known} of ${i.findings.length} questions answered from the text; ${kernel}.`;
 }
 
@@ -283,9 +263,9 @@ export function evidenceOf(findings: readonly Finding[]): QuotedLine[] {
 }
 
 function noteBlocks(d: Diagnosis): Block[] {
-  const notes = d.inputs.flatMap((i) =>
-    i.notes.map((n) => `${i.name}${n.line === null ? "" : `:${n.line}`}  ${n.sentence}`),
-  );
+  const notes = d.inputs
+    .filter((i) => i.bytes !== 0 || d.incidents.length > 0)
+    .flatMap((i) => i.notes.map((n) => `${i.name}${n.line === null ? "" : `:${n.line}`}  ${n.sentence}`));
   if (notes.length === 0) return [];
   const shown = notes.slice(0, 12);
   return [

@@ -46,7 +46,7 @@ const flagsOf = (page: BadPage): bigint | undefined => {
 };
 
 const fields = (c: Case): readonly Quote[] => {
-  const lines = quote(c, "flags", 1);
+  const lines = [...quote(c, "page", 1), ...quote(c, "flags", 1)];
   return lines.length > 0 ? lines : quote(c, "headline", 2);
 };
 

@@ -1,4 +1,5 @@
 // A fault inside the kernel: where it stood, what the bad pointer was, whether packet memory is involved, and what died with it.
+import { decodePageFlags } from "../../kernel/facts/page_flags.ts";
 import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
@@ -78,7 +79,12 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
     base === undefined
       ? `Address 0x${o.address}`
       : `Register ${base.name} held 0x${value}, and the fault was at offset 0x${base.offset.toString(16)} from it`;
-  const meaning = `${name}: ${said.sentence}.`;
+  const flag = said.kind === "single bit" ? decodePageFlags(BigInt(`0x${value}`), c.release.version).text : "";
+  const echo =
+    flag === "" || /\?/.test(flag)
+      ? ""
+      : ` In struct page's flags of this kernel the same bit means "${flag}": suggestive of a stray write by whoever handles free pages, not proven.`;
+  const meaning = `${name}: ${said.sentence}.${echo}`;
   const whose =
     skb && said.kind !== "other"
       ? " The function takes a packet, so the packet pointer itself was already garbage when it was handed over."

@@ -66,7 +66,7 @@ export const mtu: Rule = {
         : !changes
           ? `On ${driver.name} every MTU stays at order 0 on this kernel.`
           : `On ${driver.name} the largest MTU that stays at order 0 on this kernel is ${table.orderZeroUpTo}: ${steps}.`;
-    const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 1) > 0;
+    const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0;
     return [
       finding(
         "mtu.order_zero",

@@ -1,0 +1,256 @@
+// The main job on the logs of the project: real kernels' own words (fixtures/logs), and the bigger captures where they lie beside the clone.
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { gather } from "../artifact/gather.ts";
+import { repairText } from "../artifact/log/lines.ts";
+import { sourceOf } from "../base/byte_source.ts";
+import { createCollector } from "./collect.ts";
+import { diagnose } from "./diagnose.ts";
+import type { DiagnosedIncident, Diagnosis, Finding } from "./finding.ts";
+
+const root = new URL("../../", import.meta.url);
+const fixture = (name: string): string => readFileSync(new URL(`fixtures/logs/${name}`, root), "utf8");
+
+async function diagnoseTexts(texts: Readonly<Record<string, string>>): Promise<Diagnosis> {
+  const collector = createCollector();
+  const items = Object.entries(texts).map(([name, text]) => ({ source: sourceOf(name, text), named: true }));
+  return diagnose(collector.finish(await gather(items, { onWindow: collector.onWindow })));
+}
+const finding = (i: DiagnosedIncident | undefined, id: string): Finding => {
+  const found = i?.findings.find((f) => f.id === id);
+  expect(found, id).toBeDefined();
+  return found as Finding;
+};
+
+describe("an order-1 failure of tg3 on 2.6.24", async () => {
+  const d = await diagnoseTexts({
+    "tg3.log": readFileSync(new URL("fixtures/diagnosis/tg3_with_settings.txt", root), "utf8"),
+  });
+  const [i] = d.incidents;
+  test("is one report: order 1 = 8 KiB, GFP_ATOMIC|__GFP_COMP in the layout of 2.6.24, stated", () => {
+    expect(d.incidents).toHaveLength(1);
+    expect(i).toMatchObject({
+      kind: "alloc_failure",
+      order: 1,
+      bytes: 8192,
+      gfp: { mask: "0x4020", names: ["GFP_ATOMIC", "__GFP_COMP"] },
+      kernel: { release: "2.6.24-gentoo-r8_64-08.19.08", certainty: "stated" },
+      driver: "tg3",
+      direction: "rx refill",
+      count: 1,
+      severity: "harmless",
+    });
+  });
+  test("wanted 1976 bytes for the standard MTU from kmalloc-2048, whose order-1 slab cannot fall back in that release", () => {
+    expect(i?.wanted).toMatch(/standard MTU/);
+    expect(i?.wanted).toMatch(/1976 bytes come from kmalloc-2048; its slab is 4 objects in one block of order 1/);
+    expect(i?.wanted).toMatch(/before 2\.6\.26 has no fall-back/);
+    expect(finding(i, "wanted.object").claim).toMatch(/Not possible with this stack and order: jumbo ring/);
+  });
+  test("TSO is answered no, with the reason and the line that sets it", () => {
+    const tso = finding(i, "offload.tso");
+    expect(tso.answer).toBe("no");
+    expect(tso.claim).toMatch(/packets that are sent.*tg3_alloc_rx_skb/);
+    expect(tso.evidence.map((q) => q.text).join()).toMatch(/tcp segmentation offload: on/);
+  });
+  test("min_free_kbytes 11495 is the untouched default of 7.88 GiB, and raising it is the first advice", () => {
+    const f = finding(i, "min_free.default");
+    expect([f.answer, f.claim]).toEqual(["yes", expect.stringMatching(/11495 .*7\.88 GiB/)]);
+    expect(f.evidence[0]?.text).toMatch(/vm\.min_free_kbytes = 11495/);
+    expect(f.advice[0]?.command).toBe("sysctl -w vm.min_free_kbytes=45980");
+  });
+  test("why it could not be had is unknown: the report has no Mem-Info, and says so with the command that gets it", () => {
+    const f = finding(i, "why.refused");
+    expect(f.answer).toBe("unknown");
+    expect(f.advice[0]?.command).toMatch(/buddyinfo/);
+  });
+});
+
+describe("a bad page and an oops of one machine with an EMAC", async () => {
+  const d = await diagnoseTexts({ "ppc.log": fixture("ppc405ex_emac_2009.txt") });
+  const bad = d.incidents.find((i) => i.kind === "bad_page");
+  const oops = d.incidents.find((i) => i.kind === "oops");
+  test("are two incidents of an inferred 2.6.29, with reasons", () => {
+    expect(d.incidents).toHaveLength(2);
+    for (const i of [bad, oops]) {
+      expect(i?.kernel).toMatchObject({ release: "2.6.29", certainty: "inferred" });
+      expect(i?.kernel.because.length).toBeGreaterThan(1);
+    }
+  });
+  test("the page is tail|buddy, ends the block 0x80d8..0x80db, was freed twice; fragmentation is answered no", () => {
+    expect(finding(bad, "bad_page.flags").claim).toMatch(/tail\|buddy/);
+    expect(finding(bad, "bad_page.double_free")).toMatchObject({
+      answer: "yes",
+      claim: expect.stringMatching(/3 mod 4.*0x80d8\.\.0x80db.*double free.*overlapping free/),
+    });
+    expect(finding(bad, "fragmentation").answer).toBe("no");
+    expect(finding(bad, "bad_page.struct_page").claim).toMatch(/32 bytes/);
+    expect(bad?.severity).toBe("corruption");
+  });
+  test("the oops is in kfree_skb under emac_poll_tx, on a pointer of one bit", () => {
+    expect(oops?.driver).toBe("ibm_emac");
+    expect(finding(oops, "oops.where").claim).toMatch(/kfree_skb, called from emac_poll_tx/);
+    expect(finding(oops, "oops.pointer").claim).toMatch(/GPR03 held 0x00040000.*single bit \(bit 18\).*"buddy"/);
+  });
+  test("the EMAC's MTU table: order 0 only up to 1500, order 1 up to about 7800, order 2 above", () => {
+    const table = oops?.mtuTable;
+    expect(table?.orderZeroUpTo).toBe(1500);
+    expect(table?.rows.map((r) => [r.from, r.order])).toEqual([
+      [68, 0],
+      [1501, 1],
+      [expect.any(Number), 2],
+    ]);
+    expect(table?.rows[2]?.from).toBeGreaterThan(7700);
+    expect(table?.rows[2]?.from).toBeLessThan(7900);
+  });
+});
+
+describe("failures of a running 6.1.192 with Mem-Info", async () => {
+  const d = await diagnoseTexts({ "fail.log": fixture("failures_6.1.txt") });
+  const failures = d.incidents.filter((i) => i.kind === "alloc_failure");
+  test("each report is found, dated and grouped", () => {
+    expect(failures.length).toBeGreaterThan(2);
+    for (const i of d.incidents) expect(i.occurrences[0]?.seconds).toBeGreaterThan(1);
+    expect(d.incidents.reduce((n, i) => n + i.count, 0)).toBe(
+      (fixture("failures_6.1.txt").match(/page allocation failure: order|invoked oom-killer/g) ?? []).length,
+    );
+  });
+  test("the rebuilt zones refuse, asked by the model, whenever the printed state was still the one of the failure", () => {
+    for (const i of failures) {
+      const why = finding(i, "why.refused");
+      if (why.answer === "unknown") expect(why.claim, i.title).toMatch(/memory had come back by then/);
+      else
+        expect(why, i.title).toMatchObject({
+          answer: "yes",
+          claim: expect.stringMatching(/^Rebuilt from the report, every zone/),
+        });
+    }
+    expect(failures.filter((i) => finding(i, "why.refused").answer === "yes").length).toBeGreaterThanOrEqual(
+      failures.length - 1,
+    );
+  });
+  test("an order above 0 with single pages free is fragmentation, order 0 is not", () => {
+    for (const i of failures)
+      expect([i.order, finding(i, "fragmentation").answer]).toEqual([i.order, i.order === 0 ? "no" : "yes"]);
+  });
+});
+
+describe("a real driver refilling its ring (e1000 on 6.1.192)", async () => {
+  const d = await diagnoseTexts({ "e1000.log": fixture("e1000_refill_6.1.txt") });
+  const i = d.incidents.find((x) => x.kind === "alloc_failure");
+  test("the marks refuse at the very edge: free equals what it must exceed", () => {
+    expect(i).toMatchObject({ driver: "e1000", direction: "rx refill", order: 0 });
+    expect(finding(i, "why.refused").claim).toMatch(/free 66 - 0 = 66 must exceed .* = 66/);
+  });
+  test("it asked atomically from process context, which is said, and the ring keeps its slots", () => {
+    expect(finding(i, "context.atomic_needlessly").answer).toBe("yes");
+    expect(finding(i, "ring.slot_lost").answer).toBe("no");
+    expect(finding(i, "offload.tso").answer).toBe("no");
+  });
+});
+
+describe("corruption of packet memory under SLUB debugging", async () => {
+  const d = await diagnoseTexts({ "slub.log": fixture("slub_debug_6.1.txt") });
+  const of = (kind: string) => d.incidents.filter((i) => i.kind === kind);
+  test("a second kfree_skb() shows as one byte that is one less", () => {
+    const head = of("slab_corruption").find((i) => /skbuff/.test(i.title));
+    expect(finding(head, "slab.use_after_free").answer).toBe("yes");
+    expect(finding(head, "slab.reference_dropped").claim).toMatch(/kfree_skb\(\) ran a second time/);
+  });
+  test("every kind of corruption says no to fragmentation", () => {
+    for (const kind of ["slab_corruption", "oops", "skb_panic"])
+      for (const i of of(kind)) expect(finding(i, "fragmentation").answer, i.title).toBe("no");
+  });
+});
+
+test("a stalled pool that reports twice is one cause, counted twice", async () => {
+  const d = await diagnoseTexts({ "pool.log": fixture("page_pool_stall_6.1.txt") });
+  expect(d.incidents).toHaveLength(1);
+  expect(d.incidents[0]).toMatchObject({ kind: "page_pool_stall", count: 2 });
+});
+
+test("the same boot in two files is counted once, with both places; settings in another file are evidence", async () => {
+  const log = fixture("e1000_refill_6.1.txt");
+  const d = await diagnoseTexts({ "console.log": log, "dmesg.txt": log, "sysctl.txt": "vm.min_free_kbytes = 1000\n" });
+  const i = d.incidents.find((x) => x.kind === "alloc_failure");
+  expect(i?.count).toBe(1);
+  expect(i?.occurrences.map((o) => o.input)).toEqual(["console.log", "dmesg.txt"]);
+  expect(finding(i, "min_free.default").evidence[0]).toMatchObject({ input: "sysctl.txt", line: 1 });
+});
+
+test("suppressed reports count", async () => {
+  const lines = fixture("e1000_refill_6.1.txt").split("\n");
+  const at = lines.findIndex((l) => l.includes("page allocation failure"));
+  lines.splice(at, 0, "[   24.676000] warn_alloc: 41 callbacks suppressed");
+  const d = await diagnoseTexts({ log: lines.join("\n") });
+  expect(d.incidents.find((x) => x.kind === "alloc_failure")).toMatchObject({ count: 42, suppressed: 41 });
+  expect(d.incidents.some((x) => x.kind === "suppressed")).toBe(false);
+});
+
+test("an empty input, and one without incidents, have none", async () => {
+  const d = await diagnoseTexts({ empty: "", quiet: "[    1.0] hello\n[    2.0] world\n" });
+  expect(d.incidents).toEqual([]);
+  expect(d.inputs.map((i) => i.name)).toEqual(["empty", "quiet"]);
+});
+
+test("every quoted line stands in its input, at that line", async () => {
+  for (const name of [
+    "failures_6.1.txt",
+    "tg3_gentoo_2009.txt",
+    "ppc405ex_emac_2009.txt",
+    "slub_debug_6.1.txt",
+    "bad_pages_6.1.txt",
+  ]) {
+    const text = fixture(name);
+    const lines = text.split("\n").map((l) => l.replace(/\r$/, ""));
+    const d = await diagnoseTexts({ [name]: text });
+    for (const i of d.incidents)
+      for (const f of i.findings)
+        for (const q of f.evidence) expect(lines[q.line - 1], `${name}:${q.line} ${f.id}`).toBe(q.text);
+  }
+  expect(repairText("").length).toBe(0);
+});
+
+const captures = new URL("../shared/captures/", root);
+describe.skipIf(!existsSync(captures))("the captures beside the clone", () => {
+  const logs = [
+    "dmesg/badpage/console.log",
+    "dmesg/badpage/dmesg.txt",
+    "dmesg/drvfail_e1000/console.log",
+    "dmesg/drvfail_e1000/dmesg.txt",
+    "dmesg/drvfail_e1000e/console.log",
+    "dmesg/drvfail_e1000e/console_slab_inode_oom.log",
+    "dmesg/fail64/console.log",
+    "dmesg/fail64/dmesg.txt",
+    "dmesg/slubdbg/console.log",
+    "dmesg/slubdbg/dmesg.txt",
+    "debian-stock/console.log",
+    "debian-stock/dmesg.txt",
+    "text/text64/console.log",
+    "text/text64/dmesg.txt",
+    "page_pool/console_stall_dmesg.log",
+  ];
+  test.each(logs)(
+    "%s: each incident is found, dated and explained, and no rebuilt zone contradicts the kernel",
+    async (name) => {
+      const text = readFileSync(new URL(name, captures), "utf8");
+      const d = await diagnoseTexts({ [name]: text });
+      const heads =
+        text.match(
+          /page allocation failure: order|invoked oom-killer|BUG: Bad page state|^.*\] BUG [\w-]+ \(|general protection fault, probably|skb_(?:over|under)_panic: text|stalled pool shutdown|SLUB: Unable to allocate(?!.*gfp=0xcc0\(GFP_KERNEL\)\s*\n.*cache: \w*inode)/gm,
+        ) ?? [];
+      const counted = d.incidents.reduce((n, i) => n + i.count, 0);
+      // SLUB's lines behind a report belong to it and are no incident of their own.
+      const slub = heads.filter((h) => h.startsWith("SLUB")).length;
+      expect(counted).toBe(heads.length - slub);
+      for (const i of d.incidents) {
+        expect(i.occurrences[0]?.seconds, i.title).toBeGreaterThan(0);
+        expect(i.cause.length).toBeGreaterThan(20);
+        expect(i.findings.length, i.title).toBeGreaterThan(1);
+        const why = i.findings.find((f) => f.id === "why.refused");
+        if (why !== undefined && why.answer !== "yes")
+          expect(why.claim, i.title).toMatch(/memory had come back by then/);
+      }
+    },
+  );
+});

@@ -1,0 +1,107 @@
+// The shape of `skblab diagnose --format json`, as a schema that can be run; schemas/diagnosis.schema.json is printed from it.
+import { z } from "zod";
+
+const quote = z
+  .strictObject({
+    input: z.string().describe("Name of the input as it was given."),
+    line: z.int().min(1).describe("Line in that input, counted from 1."),
+    text: z.string().describe("The line as it stands there. Untrusted text."),
+  })
+  .describe("A line that carries a claim.");
+
+const advice = z
+  .strictObject({
+    action: z.string(),
+    changes: z.string().describe("What becomes different."),
+    costs: z.string().describe("What it takes away or risks."),
+    command: z.string().optional().describe("The exact command, where there is one."),
+  })
+  .describe("Something to do; best first within a finding.");
+
+const finding = z.strictObject({
+  id: z.string().describe("Stable name of the question."),
+  claim: z.string(),
+  answer: z.enum(["yes", "no", "unknown"]).describe("unknown: the report does not say."),
+  evidence: z.array(quote),
+  advice: z.array(advice),
+});
+
+const occurrence = z.strictObject({
+  input: z.string(),
+  firstLine: z.int(),
+  lastLine: z.int(),
+  seconds: z.number().optional().describe("Seconds since boot."),
+  wallClock: z.string().optional().describe("As the transport printed it: without a zone, often without a year."),
+});
+
+const mtuTable = z.strictObject({
+  driver: z.string(),
+  orderZeroUpTo: z.int().nullable().describe("The largest MTU that stays at order 0; null when none does."),
+  rows: z.array(
+    z.strictObject({
+      from: z.int(),
+      to: z.int(),
+      order: z.int().describe("The highest page order that one receive buffer can fail with."),
+      needs: z.array(z.string()),
+    }),
+  ),
+  assumes: z.array(z.string()),
+});
+
+const incident = z.strictObject({
+  kind: z.enum([
+    "alloc_failure",
+    "slab_failure",
+    "bad_page",
+    "oops",
+    "skb_panic",
+    "slab_corruption",
+    "page_pool_stall",
+    "oom",
+    "mem_info",
+    "suppressed",
+    "driver_line",
+  ]),
+  title: z.string(),
+  kernel: z.strictObject({
+    release: z.string(),
+    certainty: z.enum(["stated", "inferred"]),
+    because: z.array(z.string()),
+  }),
+  order: z.int().nullable(),
+  bytes: z.number().nullable(),
+  gfp: z.strictObject({ mask: z.string().regex(/^0x[0-9a-f]+$/), names: z.array(z.string()) }).nullable(),
+  driver: z.string().nullable(),
+  direction: z.enum(["rx refill", "rx", "tx", "tx completion", "setup", "neither"]).nullable(),
+  wanted: z.string().nullable(),
+  cause: z.string(),
+  severity: z.enum(["harmless", "watch", "act", "corruption"]),
+  findings: z.array(finding),
+  count: z.int().min(1).describe("Reports of this cause, those included that the kernel's rate limit did not print."),
+  suppressed: z.int().describe("How many of count were only counted by a rate-limit line."),
+  occurrences: z.array(occurrence),
+  mtuTable: mtuTable.nullable(),
+});
+
+export const diagnosisSchema = z
+  .strictObject({
+    schema: z.literal("skblab.diagnosis/1"),
+    inputs: z.array(
+      z.strictObject({
+        name: z.string(),
+        bytes: z.number().nullable(),
+        lines: z.number().nullable(),
+        notes: z
+          .array(z.strictObject({ line: z.int().nullable(), sentence: z.string() }))
+          .describe("What was skipped, cut or repaired while reading."),
+      }),
+    ),
+    incidents: z.array(incident),
+  })
+  .describe("What skblab diagnose found.");
+
+/** The published JSON Schema (draft 2020-12), as text. */
+export function diagnosisJsonSchema(): string {
+  const schema = z.toJSONSchema(diagnosisSchema);
+  return `${JSON.stringify({ $id: "skblab.diagnosis/1", title: "skblab diagnosis", ...schema }, null, 2)}\n`;
+}
