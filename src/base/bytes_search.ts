@@ -119,47 +119,103 @@ function places(bytes: Uint8Array): Fingerprint["end"][] {
   const cost = (e: number): number => [0, 1, 2, 3].reduce((product, k) => product * commonness(bytes[e - k]!), 1);
   return Array.from({ length: bytes.length - 3 }, (_, i) => i + 3)
     .sort((a, b) => cost(a) - cost(b))
-    .slice(0, 4);
+    .slice(0, 6);
 }
 
 /** A bucket: the nibbles that it lets through at each of the four places (low, high, low, high, ...), and how often it will. */
 interface Bucket {
   readonly sets: Uint16Array;
-  readonly rate: number;
+  /** Share of bytes that each of the four places lets through, by the letters' shares. */
+  readonly sums: Float64Array;
+  /** Their product, and the share of {@link ordinary} that passes. */
+  readonly byLetters: number;
+  readonly byWords: number;
 }
 
-const weights = Array.from({ length: 256 }, (_, b) => commonness(b));
+const weights = Float64Array.from({ length: 256 }, (_, b) => commonness(b));
 
-function grow(bucket: Bucket, bytes: Uint8Array, end: number): Bucket {
+/** Words that ordinary logs repeat on every other line: a bucket that lets them through costs more than its letters' shares say. */
+const ordinary =
+  "Nov 20 10:31:42 host kernel: [ 1234.567890] eth0: NIC Link is Up 1000 Mbps Full Duplex, Flow Control: RX/TX\n" +
+  "Jun  5 03:14:07 server systemd[1]: Started Session 42 of user root. Starting Stopped target Reached service mounted\n" +
+  "2026-11-20T20:35:16.123456+00:00 node1 kernel: usb 1-1: new high-speed USB device number 5 using xhci_hcd product\n" +
+  'audit: type=1400 audit(1700000000.123:45): apparmor="ALLOWED" operation="open" profile= name= pid=123 comm="ntpd"\n' +
+  "[UFW BLOCK] IN=eth0 OUT= MAC=00:1e:67:aa:bb:cc SRC=10.0.0.1 DST=10.0.0.2 LEN=60 TTL=64 ID=1234 DF PROTO=TCP SPT=443\n" +
+  "EXT4-fs (sda1): mounted filesystem with ordered data mode. Opts: (null) quota mode: none. XFS (dm-0): Ending clean mount\n" +
+  "sshd[1234]: Accepted publickey for root from 10.0.0.1 port 50022 ssh2: session opened connection closed disconnected\n" +
+  "docker0: port 1(veth1234567) entered blocking state, entered forwarding state, device left promiscuous mode dropping\n" +
+  "ACPI: PCI Interrupt Link enabled, memory range reserved, allocated resource region, registered driver version loaded\n" +
+  "pci 0000:00:1c.0: AER: Corrected error received, bridge window, supports, interrupt lowering rate, failed, timeout\n" +
+  "  do_syscall_64+0x5b/0x90 entry_SYSCALL_64_after_hwframe+0x6e/0xd8 R13: 0000000000000000 RIP: 0033:0x7f ret_from_fork\n";
+
+/** Its distinct four-byte strings: the bytes one behind another, and how often each stands in it, in parts of its length. */
+const grams = (() => {
+  const counts = new Map<string, number>();
+  for (let i = 3; i < ordinary.length; i++) {
+    const gram = ordinary.slice(i - 3, i + 1);
+    counts.set(gram, (counts.get(gram) ?? 0) + 1);
+  }
+  const bytes = Uint8Array.from([...counts.keys()].join(""), (c) => c.charCodeAt(0));
+  return { bytes, shares: Float64Array.from(counts.values(), (n) => n / ordinary.length) };
+})();
+
+function ordinaryShare(sets: Uint16Array): number {
+  const { bytes, shares } = grams;
+  let sum = 0;
+  for (let i = 0, at = 0; i < shares.length; i++, at += 4) {
+    let lets = 1;
+    for (let t = 0; t < 4 && lets !== 0; t++) {
+      const byte = bytes[at + t]!;
+      lets = (sets[2 * t]! >> (byte & 15)) & (sets[2 * t + 1]! >> (byte >> 4)) & 1;
+    }
+    if (lets !== 0) sum += shares[i]!;
+  }
+  return sum;
+}
+
+/** The bucket with one more fingerprint, and what that costs; undefined when it costs `limit` or more. */
+function grow(
+  bucket: Bucket,
+  bytes: Uint8Array,
+  end: number,
+  limit: number,
+): { bucket: Bucket; cost: number } | undefined {
   const sets = bucket.sets.slice();
-  let rate = 1;
+  const sums = bucket.sums.slice();
   for (let t = 0; t < 4; t++) {
     const byte = bytes[end - 3 + t]!;
     const low = sets[2 * t]! | (1 << (byte & 15));
     const high = sets[2 * t + 1]! | (1 << (byte >> 4));
+    if (low === sets[2 * t] && high === sets[2 * t + 1]) continue;
     sets[2 * t] = low;
     sets[2 * t + 1] = high;
     let sum = 0;
     for (let b = 0; b < 256; b++) if ((low >> (b & 15)) & (high >> (b >> 4)) & 1) sum += weights[b]!;
-    rate *= sum;
+    sums[t] = sum;
   }
-  return { sets, rate };
+  const byLetters = sums.reduce((product, sum) => product * sum, 1);
+  if (byLetters - bucket.byLetters >= limit) return undefined;
+  const byWords = ordinaryShare(sets);
+  const cost = byLetters - bucket.byLetters + byWords - bucket.byWords;
+  return cost < limit ? { bucket: { sets, sums, byLetters, byWords }, cost } : undefined;
 }
 
 /** Puts each pattern, by one of its rarest places, into the bucket where it raises the expected number of false candidates least.
  *  Tables: eight of 16 bytes; bit k of an entry: bucket k lets that nibble through there. */
 function choosePrints(patterns: readonly Uint8Array[]): { prints: Fingerprint[]; tables: Uint8Array } {
-  const buckets: Bucket[] = Array.from({ length: 8 }, () => ({ sets: new Uint16Array(8), rate: 0 }));
+  const buckets = Array.from(
+    { length: 8 },
+    (): Bucket => ({ sets: new Uint16Array(8), sums: new Float64Array(4), byLetters: 0, byWords: 0 }),
+  );
   const prints = patterns.map((bytes, pattern): Fingerprint => {
-    let best = { cost: Number.POSITIVE_INFINITY, end: 3, k: 0, grown: buckets[0]! };
+    let best = { cost: Number.POSITIVE_INFINITY, end: 3, k: 0, bucket: buckets[0]! };
     for (const end of places(bytes)) {
-      buckets.forEach((bucket, k) => {
-        const grown = grow(bucket, bytes, end);
-        const cost = grown.rate - bucket.rate;
-        if (cost < best.cost) best = { cost, end, k, grown };
-      });
+      for (let k = 0; k < 8 && best.cost > 0; k++) {
+        const grown = grow(buckets[k]!, bytes, end, best.cost);
+        if (grown !== undefined) best = { ...grown, end, k };
+      }
     }
-    buckets[best.k] = best.grown;
+    buckets[best.k] = best.bucket;
     return { pattern, end: best.end, bytes };
   });
   const tables = new Uint8Array(128);
