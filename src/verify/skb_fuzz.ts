@@ -10,7 +10,7 @@ import { objectAt } from "./replayer.ts";
 import type { Row } from "./skb_compare.ts";
 import { createComparer, hashedBytes } from "./skb_compare.ts";
 import type { SeenPiece, SkbMachine } from "./skb_machine.ts";
-import { createSkbMachine, pageSize } from "./skb_machine.ts";
+import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
 
 export const skbFuzzReplayer: Replayer = {
   kind: "skb",
@@ -72,7 +72,7 @@ function start(input: TranscriptInput): Run {
       for (const [index, , order] of row["pages"] as number[][]) orders.set(index!, order!);
   }
   return {
-    machine: createSkbMachine(),
+    machine: createSkbMachine(undefined, cpusOf(input.lines)),
     slots: [0, 0, 0, 0, 0, 0],
     pagesMade: new Map(),
     pageOrders: orders,

@@ -8,19 +8,25 @@
 //   - the page fragment cache at the first piece of a file  everything after it: page, offset, page count, refill, reuse
 //
 // Everything else (lengths, sizes, flags, counters, page counts, bytes) must be equal without help.
+import { parseRelease } from "../kernel/release.ts";
+import { createJournal } from "../model/journal.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
-import type { NaiveHeap } from "../model/net/naive_heap.ts";
-import { createNaiveHeap } from "../model/net/naive_heap.ts";
 import type { FragCache, ReceiveCaches, SliceCache } from "../model/net/napi_alloc_cache.ts";
+import { createSliceCache } from "../model/net/napi_alloc_cache.ts";
 import type { SkbConfig } from "../model/net/skb_config.ts";
 import { skbConfig61 } from "../model/net/skb_config.ts";
 import type { Memory } from "../model/net/skb_memory.ts";
 import { createMemory } from "../model/net/skb_memory.ts";
 import type { Skbs } from "../model/net/skbs.ts";
 import { createSkbs } from "../model/net/skbs.ts";
+import { kmallocGeometry } from "../model/slab/geometry.ts";
+import type { SlabHeap } from "../model/slab/kmalloc.ts";
+import { createHeap } from "../model/slab/kmalloc.ts";
+import { createPageFragCache, pageFragMaxBytes } from "../model/slab/page_frag.ts";
 
 export const pageSize = 4096;
 const blockPages = 1024;
+const release = parseRelease("6.1.192");
 
 /** Pages whose model numbers are never used twice, so that a name given to one stays with it. */
 export interface NamedPages extends PageAllocator {
@@ -97,95 +103,84 @@ export interface PrimedFragCache extends FragCache {
   show(piece: SeenPiece | undefined): void;
 }
 
-const bias = 32768 + 1;
+/** References that a page fragment cache takes with a page: one for each byte it may hold, and the page's own. */
+const pageRefs = pageFragMaxBytes + 1;
 
 function createPrimedFrags(pages: NamedPages): PrimedFragCache {
-  let page = -1;
-  let offset = 0;
-  let size = 0;
-  let left = 0;
+  const cache = createPageFragCache({ release, pages, pageSize });
   let shown: SeenPiece | undefined;
-  const refill = (gfp: number): void => {
-    page = pages.allocPages(gfp, 3);
-    size = pageSize << 3;
-    pages.setCount(page, bias);
-    left = bias;
-    offset = size;
-  };
-  /** The page that was there before: nobody but the cache holds pieces of it, so its bias is its count. */
-  const prime = (piece: SeenPiece, bytes: number): void => {
-    page = pages.allocPages(0, piece.order);
-    size = pageSize << piece.order;
-    pages.setCount(page, piece.count);
-    left = piece.count;
-    offset = piece.offset + bytes;
+  let used = false;
+  /** Cuts and gives back what was cut and given back before the transcript began: nobody but the cache held pieces then. */
+  const prime = (piece: SeenPiece, bytes: number, gfp: number): void => {
+    const before = pageFragMaxBytes - piece.offset - bytes;
+    for (let n = pageRefs - piece.count; n > 0; n--)
+      pages.putPage(Math.floor(cache.alloc(n === 1 ? before : 0, gfp, -1) / pageSize));
   };
   return {
     show(piece) {
       shown = piece;
     },
     alloc(bytes, gfp, mask) {
-      if (page < 0 && shown !== undefined && shown.offset + bytes < pageSize << shown.order) prime(shown, bytes);
-      else if (page < 0) refill(gfp);
-      if (offset - bytes < 0) {
-        pages.addPageRefs(page, -left);
-        if (pages.alive(page)) refill(gfp);
-        else {
-          pages.setCount(page, bias);
-          left = bias;
-          offset = size;
-        }
-      }
-      left--;
-      offset = (offset - bytes) & mask;
-      return page * pageSize + offset;
+      if (!used && shown !== undefined && shown.offset + bytes < pageFragMaxBytes) prime(shown, bytes, gfp);
+      used = true;
+      return cache.alloc(bytes, gfp, mask);
     },
-    pfmemalloc: () => false,
+    pfmemalloc: cache.pfmemalloc,
   };
 }
 
+/** The slice cache, set up the same way. */
 export interface PrimedSlices extends SliceCache {
   show(piece: SeenPiece | undefined): void;
 }
 
 function createPrimedSlices(pages: NamedPages): PrimedSlices {
-  let page = -1;
-  let offset = 0;
+  const cache = createSliceCache(pages, pageSize);
   let shown: SeenPiece | undefined;
+  let used = false;
   return {
     show(piece) {
       shown = piece;
     },
     alloc(gfp) {
-      if (page < 0 && shown !== undefined) {
-        page = pages.allocPages(gfp, 0);
-        offset = shown.offset + 1024;
-        pages.setCount(page, shown.count);
-      } else if (offset < 1024) {
-        page = pages.allocPages(gfp, 0);
-        pages.setCount(page, pageSize / 1024);
-        offset = pageSize;
-      }
-      offset -= 1024;
-      return page * pageSize + offset;
+      if (!used && shown !== undefined)
+        for (let offset = shown.offset + 1024; offset < pageSize; offset += 1024)
+          pages.putPage(Math.floor(cache.alloc(gfp) / pageSize));
+      used = true;
+      return cache.alloc(gfp);
     },
-    pfmemalloc: () => false,
+    pfmemalloc: cache.pfmemalloc,
   };
 }
 
 export interface SkbMachine {
   readonly skbs: Skbs;
   readonly pages: NamedPages;
-  readonly heap: NaiveHeap;
+  readonly heap: SlabHeap;
   readonly memory: Memory;
   readonly frags: PrimedFragCache;
   readonly slices: PrimedSlices;
 }
 
+/** What a line shows of kmalloc's slabs: bytes of the objects, page order of the slab. */
+const slabsSeen = /"ksize":(\d+),"head_page":\{"pfn":\d+,"order":(\d+),"slab":1/g;
+
+/** CPUs of the recorded machine, as far as they decide the order of slabs: the fewest with which all recorded orders agree. */
+export function cpusOf(lines: readonly string[]): number {
+  const seen = new Map<number, number>();
+  for (const line of lines)
+    for (const [, size, order] of line.matchAll(slabsSeen)) seen.set(Number(size), Number(order));
+  const fits = (cpus: number): boolean => {
+    const { caches } = kmallocGeometry(release, { allocator: "slub", cpus });
+    return caches.every((c) => (seen.get(c.size) ?? c.geometry.order) === c.geometry.order);
+  };
+  return [2, 1, 4, 8, 16, 32, 64].find(fits) ?? 2;
+}
+
 /** A machine with 6.1's rules, nothing allocated. */
-export function createSkbMachine(config: SkbConfig = skbConfig61): SkbMachine {
+export function createSkbMachine(config: SkbConfig = skbConfig61, cpus = 2): SkbMachine {
   const pages = createNamedPages();
-  const heap = createNaiveHeap({ pages });
+  const heap = createHeap({ release, allocator: "slub", cpus, pages, journal: createJournal() });
   const memory = createMemory(pageSize);
   const frags = createPrimedFrags(pages);
   const slices = createPrimedSlices(pages);

@@ -11,7 +11,7 @@ import { objectAt } from "./replayer.ts";
 import type { FieldDifference, Row } from "./skb_compare.ts";
 import { createComparer } from "./skb_compare.ts";
 import type { SkbMachine } from "./skb_machine.ts";
-import { createSkbMachine, pageSize } from "./skb_machine.ts";
+import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
 
 export const skbSegmentReplayer: Replayer = {
   kind: "skb segments",
@@ -29,7 +29,7 @@ interface Run {
 }
 
 function replay(input: TranscriptInput): Replayed {
-  const run: Run = { machine: createSkbMachine(), fill: 0 };
+  const run: Run = { machine: createSkbMachine(undefined, cpusOf(input.lines)), fill: 0 };
   const comparer = createComparer(run.machine);
   const gso = createGso(run.machine.skbs);
   let operations = 0;

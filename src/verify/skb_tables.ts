@@ -19,7 +19,7 @@ export const skbTablesReplayer: Replayer = {
 function replay(input: TranscriptInput): Replayed {
   const constants = objectAt(input, 0);
   const config = configOf(constants);
-  const machine = createSkbMachine(config);
+  const machine = createSkbMachine(config, cpusOfTable(input.lines));
   let operations = 0;
   let exact = 0;
   let first: Difference | undefined;
@@ -47,6 +47,12 @@ function replay(input: TranscriptInput): Replayed {
     for (let size = from; size <= to; size++) count(i + 1, `${kind}(${size})`, row, measure(machine, size));
   }
   return { operations, exact, firstDifference: first };
+}
+
+/** The order of the 2048-byte slabs tells whether the recorded machine had one CPU or more. */
+function cpusOfTable(lines: readonly string[]): number {
+  const bucket = lines.find((line) => line.startsWith('{"t":"kmalloc_bucket","size":2048,'));
+  return bucket?.includes('"slab_page_order":2') === true ? 1 : 2;
 }
 
 /** The sizes of the recorded kernel; the rules are the model's. */

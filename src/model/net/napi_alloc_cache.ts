@@ -2,15 +2,13 @@
 //
 //   order-3 page     |.............<--- 1472 ---><-- 896 -->|   cut downwards from the end; every piece holds one page reference
 //   order-0 page     |   0   |  1024 |  2048 |  3072  |         slices from the top; the page starts with four references
+import type { Release } from "../../kernel/release.ts";
 import type { PageAllocator } from "../mm/pages.ts";
+import type { PageFragCache } from "../slab/page_frag.ts";
+import { createPageFragCache } from "../slab/page_frag.ts";
 
-/** One page_frag_cache: a big page that is handed out in pieces. */
-export interface FragCache {
-  /** page_frag_alloc_align(): address of `bytes` bytes aligned by `alignMask` (~0 for none), or -1. The piece owns one page reference. */
-  alloc(bytes: number, gfp: number, alignMask: number): number;
-  /** The page in use came out of the emergency reserve. */
-  pfmemalloc(): boolean;
-}
+/** One page_frag_cache (slab/page_frag.ts). */
+export type FragCache = Pick<PageFragCache, "alloc" | "pfmemalloc">;
 
 /** The 1 KiB slices of an order-0 page (page_frag_alloc_1k). */
 export interface SliceCache {
@@ -48,4 +46,17 @@ export function createSliceCache(pages: PageAllocator, pageSize: number): SliceC
     },
     pfmemalloc: () => pfmemalloc,
   };
+}
+
+/** The receive caches of `cpus` CPUs, empty. */
+export function createReceiveCaches(
+  release: Release,
+  pages: PageAllocator,
+  cpus: number,
+  pageSize = 4096,
+): readonly ReceiveCaches[] {
+  return Array.from({ length: cpus }, () => ({
+    frags: createPageFragCache({ release, pages, pageSize }),
+    slices: createSliceCache(pages, pageSize),
+  }));
 }
