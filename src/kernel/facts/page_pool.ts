@@ -1,5 +1,6 @@
 // Dated facts of page_pool: what a release does differently. The model runs 6.1.192; these tables say where that is not the kernel in question.
-// Sources are net/core/page_pool.c of 6.1.192 (read) and, for the others, the change that brought the difference.
+// 6.1.192 was read in its source. The other entries name the change by its title and the release that first had it; they were not checked
+// against a tagged tree.
 import type { Fact } from "../release.ts";
 import { factAt } from "../release.ts";
 
@@ -16,12 +17,12 @@ export type DmaAddressPlace =
 
 export const dmaAddressPlace: readonly Fact<DmaAddressPlace>[] = [
   { since: [4, 18], value: "private", source: "4.18 net/core/page_pool.c: set_page_private()" },
-  { since: [5, 1], value: "field", source: "mm: add dma_addr_t to struct page (c25fff7171be, 5.1)" },
-  { since: [5, 13], value: "two words", source: "mm: fix struct page layout on 32-bit systems (9ddb3c14afba, 5.13)" },
+  { since: [5, 1], value: "field", source: "mm: add dma_addr_t to struct page (5.1)" },
+  { since: [5, 13], value: "two words", source: "mm: fix struct page layout on 32-bit systems (5.13)" },
   {
     since: [6, 7],
     value: "page number",
-    source: "page_pool: fragment API support for 32-bit arch with 64-bit DMA (8ab32fa1c794, 6.7)",
+    source: "page_pool: fragment API support for 32-bit arch with 64-bit DMA (6.7)",
   },
 ];
 
@@ -31,20 +32,20 @@ export const slowPathPages: readonly Fact<number>[] = [
   {
     since: [5, 13],
     value: 64,
-    source: "net: page_pool: use alloc_pages_bulk in refill code path (be5dba25b4b2, 5.13)",
+    source: "net: page_pool: use alloc_pages_bulk in refill code path (5.13)",
   },
 ];
 
 /** Whether a mapping leaves the cache maintenance to the driver (DMA_ATTR_SKIP_CPU_SYNC). */
 export const skipsCpuSync: readonly Fact<boolean>[] = [
   { since: [4, 18], value: false, source: "4.18 net/core/page_pool.c: dma_map_page()" },
-  { since: [5, 1], value: true, source: "page_pool: use DMA_ATTR_SKIP_CPU_SYNC for DMA mappings (13f16d9d4a9d, 5.1)" },
+  { since: [5, 1], value: true, source: "page_pool: use DMA_ATTR_SKIP_CPU_SYNC for DMA mappings (5.1)" },
 ];
 
 /** Whether the pool can sync for the device itself (PP_FLAG_DMA_SYNC_DEV). */
 export const syncsForDevice: readonly Fact<boolean>[] = [
   { since: [4, 18], value: false, source: "4.18 include/net/page_pool.h" },
-  { since: [5, 5], value: true, source: "net: page_pool: Add PP_FLAG_DMA_SYNC_DEV (e68bc75691cc, 5.5)" },
+  { since: [5, 5], value: true, source: "net: page_pool: Add PP_FLAG_DMA_SYNC_DEV (5.5)" },
 ];
 
 /** What page_pool_destroy() does while pages are out. */
@@ -55,12 +56,12 @@ export const destroyWithPagesOut: readonly Fact<
   {
     since: [5, 3],
     value: "waits and warns every 60 s",
-    source: "xdp: tracking page_pool resources and safe removal (99c07c43c4ea, 5.3)",
+    source: "xdp: tracking page_pool resources and safe removal (5.3)",
   },
   {
     since: [6, 16],
     value: "waits, warns, unmaps at once",
-    source: "page_pool: Track DMA-mapped pages and unmap them when destroying the pool (ee62ce7a1d90, 6.16)",
+    source: "page_pool: Track DMA-mapped pages and unmap them when destroying the pool (6.16)",
   },
 ];
 
@@ -76,12 +77,12 @@ export const skbReturn: readonly Fact<
   {
     since: [5, 14],
     value: "pp_recycle bit, by the ring",
-    source: "page_pool: Allow drivers to hint on SKB recycling (6a5bcd84e886, 5.14)",
+    source: "page_pool: Allow drivers to hint on SKB recycling (5.14)",
   },
   {
     since: [6, 4],
     value: "pp_recycle bit, into the cache of the same NAPI",
-    source: "page_pool: allow caching from safely localized NAPI (8c48eea3adf3, 6.4)",
+    source: "page_pool: allow caching from safely localized NAPI (6.4)",
   },
 ];
 
@@ -91,12 +92,12 @@ export const poolUsers: readonly Fact<"one" | "pages of fragment pools" | "any p
   {
     since: [5, 15],
     value: "pages of fragment pools",
-    source: "page_pool: add frag page recycling support in page pool (53e0961da1c7, 5.15)",
+    source: "page_pool: add frag page recycling support in page pool (5.15)",
   },
   {
     since: [6, 8],
     value: "any page",
-    source: "page_pool: transition to reference count management after page draining (0a149ab78ee2, 6.8)",
+    source: "page_pool: transition to reference count management after page draining (6.8)",
   },
 ];
 
@@ -107,13 +108,13 @@ export const fragReference: readonly Fact<"page_reference" | "mirrored">[] = [
     value: "page_reference",
     source: "include/linux/skbuff.h __skb_frag_ref(): get_page(), read in 6.1.192",
   },
-  { since: [6, 10], value: "mirrored", source: "net: mirror skb frag ref/unref helpers (a580ea994fd3, 6.10)" },
+  { since: [6, 10], value: "mirrored", source: "net: mirror skb frag ref/unref helpers (6.10)" },
 ];
 
 /** Counters for people. */
 export const poolStatistics: readonly Fact<"none" | "driver's ethtool" | "netlink too">[] = [
   { since: [4, 18], value: "none", source: "4.18" },
-  { since: [5, 18], value: "driver's ethtool", source: "page_pool: Add allocation stats (8610037e8106, 5.18)" },
+  { since: [5, 18], value: "driver's ethtool", source: "page_pool: Add allocation stats (5.18)" },
   { since: [6, 8], value: "netlink too", source: "Documentation/netlink/specs/netdev.yaml page-pool-stats-get (6.8)" },
 ];
 

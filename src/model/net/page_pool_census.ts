@@ -66,6 +66,8 @@ export function skbHolders(skbs: PoolSkbs, pages: PageAllocator): Holder[] {
 export interface WatchedPages extends PageAllocator {
   allocated(pfn: number): boolean;
   readonly outstanding: () => number;
+  /** Allocations that were made to fail. */
+  readonly failures: () => number;
   /** Pages that became free while a pool still called them its own; asks at the moment of freeing. */
   readonly freedWhileOwned: { readonly pool: number; readonly pfn: number }[];
   ownedBy: (pfn: number) => number;
@@ -92,6 +94,7 @@ export function watchPages(inner: PageAllocator, failAt = 0): WatchedPages {
     ...inner,
     allocated: (pfn) => live.has(pfn),
     outstanding: () => live.size,
+    failures: () => (failAt > 0 && calls >= failAt ? 1 : 0),
     freedWhileOwned: [],
     ownedBy: () => -1,
     allocPages: (gfp, order) => (++calls === failAt ? -1 : note(inner.allocPages(gfp, order), order)),
