@@ -32,6 +32,7 @@ export interface Frame {
     readonly function: string;
     readonly offset?: number;
     readonly size?: number;
+    readonly module?: string;
     readonly address?: string;
   };
   /** Markers written on the same line before the frame, as x86 did until 4.9: `IRQ`, `EOI`. */

@@ -19,7 +19,7 @@ const headForms: readonly RegExp[] = [
   /Bad page state in process (.*?)(?: {2}| )pfn:\s*([0-9a-f]{1,16})/,
   /Bad page state in process (.*)$/,
 ];
-const pairs = /(?:^|\s)(page|flags|count|refcount|mapcount|mapping|index|pfn):\s?(\(\w*\)|\(_+\w+_+\)|[^\s(]+)/g;
+const pairs = /(?:^|\s)(?:(page):(\S*)|(flags|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+))/g;
 const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*)\))?(?: CMA)?(?:\s|$)/;
 
 /** Reads the report that begins at `index`. */
@@ -76,7 +76,7 @@ class BadPageBuilder {
     const trimmed = text.trim();
     if (!/^(?:page:|flags:0x[0-9a-f]+ mapping:|index:|mapping:|mapcount:|count:|refcount:)/.test(trimmed))
       return undefined;
-    for (const m of trimmed.matchAll(pairs)) this.setPair(m[1] as string, m[2] as string);
+    for (const m of trimmed.matchAll(pairs)) this.setPair(m[1] ?? m[3] ?? "", m[2] ?? m[4] ?? "");
     const compound = /(?:^|\s)compound_mapcount: (\d+)/.exec(trimmed);
     if (compound !== null) this.page.compound = { text: compound[0].trim() };
     return "page";

@@ -5,7 +5,7 @@ import type { MemInfo } from "../../../kernel/readings/mem_info.ts";
 import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
 import type { ReportBuilder, Stretch } from "./builder.ts";
 import { textOf } from "./builder.ts";
-import { isHexRow, isRegisterLine, readRegisters, readTraceLine, TraceBuilder } from "./call_trace.ts";
+import { isHexRow, isRegisterLine, isStackWords, readRegisters, readTraceLine, TraceBuilder } from "./call_trace.ts";
 import { headlineKind } from "./headline.ts";
 import { MemInfoBuilder } from "./mem_info_read.ts";
 import { processOfRegisters, readProcessExtra, readProcessLine } from "./process_line.ts";
@@ -107,6 +107,7 @@ export class BodyReader {
     return (
       this.takeProcess(text, index) ||
       this.takeRegisters(text, index) ||
+      this.takeStackWords(text, index) ||
       this.takeTrace(text, index) ||
       this.takeMemInfo(text, index)
     );
@@ -150,6 +151,12 @@ export class BodyReader {
     }
     // After the stack the first fault's registers are printed again: they are the report's, and say nothing new.
     this.report.take(index, code || this.inCode ? "code" : "registers");
+    return true;
+  }
+
+  private takeStackWords(text: string, index: number): boolean {
+    if (this.trace.frames > 0 || !isStackWords(text)) return false;
+    this.report.take(index, "stack_words");
     return true;
   }
 

@@ -138,6 +138,7 @@ function readArm(text: string): TraceLine | undefined {
         function: m[7],
         ...field("offset", hexNumber(m[8])),
         ...field("size", hexNumber(m[9])),
+        ...field("module", m[10]),
         ...field("address", m[6]),
       },
     },
@@ -221,6 +222,12 @@ export function isRegisterLine(text: string): boolean {
 /** A row of nothing but hex words: the continuation of a wrapped register or instruction line. */
 export const isHexRow = (text: string): boolean => hexRow.test(text);
 
+const stackWords = /^(?:> ?)?\s*(?:>?[0-9a-f]{8}(?:[0-9a-f]{8})?\b ?){2,}\s*$/;
+
+/** A row of the raw stack, as printed between the process line and the frames up to 4.9 (and still on some architectures). */
+export const isStackWords = (text: string): boolean =>
+  text.length < 200 && (stackWords.test(text) || /^Stack:\s*$/.test(text));
+
 /** Register values and the place of the instruction pointer out of the lines of a block. */
 export function readRegisters(text: readonly string[]): RegisterDump {
   const values: Record<string, string> = {};
@@ -299,7 +306,8 @@ function printArm(frame: Frame, mod: string): string {
   const callee = `${open}${placeText(frame)}${mod}${close}`;
   if (from === undefined) return `${at}${callee}`;
   const fromAt = from.address === undefined ? "" : `[<${from.address}>] `;
-  return `${at}${callee} from ${fromAt}${open}${placeText(from)}${close}`;
+  const fromMod = from.module === undefined ? "" : ` [${from.module}]`;
+  return `${at}${callee} from ${fromAt}${open}${placeText(from)}${fromMod}${close}`;
 }
 
 /** A stack as lines. */

@@ -16,8 +16,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const zoneLine = /^(?:Node (\d+) )?([A-Z][A-Za-z0-9]*) (free:\s*\d+kB .*)$/;
 const cutZoneLine = /^(?:Node (\d+) )?(DMA|DMA32|Normal|HighMem|Movable|Device) (free:\s*\d.*)$/;
-const freeListLine = /^(?:Node (\d+) )?([A-Z][A-Za-z0-9]*): ((?:empty|\d+\*\d+kB).*)$/;
-const freeListPiece = /^\s*((?:\d+\*\d+kB|\([UMERCHI]+\)|= \d+kB).*)$/;
+const freeListLine = /^(?:Node (\d+) )?([A-Z][A-Za-z0-9]*): ((?:empty|\d+[*_]\d+kB).*)$/;
+const freeListPiece = /^\s*((?:\d+[*_]\d+kB|\([UMERCHI]+\)|= \d+kB).*)$/;
 const nodeLine = /^Node (\d+) ((?:active_anon|inactive_anon):\s*\d+kB.*)$/;
 const perCpuHead = /^(?:Node (\d+) )?([A-Z][A-Za-z0-9]*) per-cpu:(.*)$/;
 const perCpuHotCold =
@@ -290,10 +290,11 @@ function readCpuRow(text: string): CpuPages | { readonly cpu: number; readonly c
   return old[2] === "hot" ? { cpu: Number(old[1]), hot: list } : { cpu: Number(old[1]), cold: list };
 }
 
-/** `1994*4kB (UM) 1*8kB (U) 0*16kB … = 7984kB`; orders count from the first size, so that any page size works. */
+/** `1994*4kB (UM) 1*8kB (U) 0*16kB … = 7984kB`; orders count from the first size, so that any page size works. An
+ * issue tracker that takes the stars for emphasis leaves `1994_4kB` (openzfs/zfs#325). */
 export function readFreeLists(text: string): FreeLists {
   const blocks: FreeBlocks[] = [];
-  for (const m of text.matchAll(/(\d{1,12})\*(\d{1,9})kB(?: ?\(([A-Z]{1,8})\))?/g)) {
+  for (const m of text.matchAll(/(\d{1,12})[*_](\d{1,9})kB(?: ?\(([A-Z]{1,8})\))?/g)) {
     blocks.push({ order: blocks.length, count: Number(m[1]), ...field("types", m[3]) });
   }
   const total = /= ?(\d{1,15})kB/.exec(text)?.[1];

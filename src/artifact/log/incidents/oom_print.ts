@@ -36,10 +36,13 @@ export function printOom(oom: Oom, version: Version, pageKb = 4): string[] {
 
 function printHead(oom: Oom, version: Version): string[] {
   const mask = since(version, [4, 6]) ? printGfp(oom.gfp, version) : `0x${(oom.gfp?.mask ?? 0).toString(16)}`;
-  const nodemask = since(version, [4, 11]) && !since(version, [5, 0]) ? `, nodemask=${oom.nodemask ?? "(null)"}` : "";
+  // 4.14 has two blanks behind the nodemask, 4.19 one.
+  const blanks = since(version, [4, 19]) ? " " : "  ";
+  const named = since(version, [4, 11]) && !since(version, [5, 0]);
+  const nodemask = named ? `, nodemask=${oom.nodemask ?? "(null)"},${blanks}` : ", ";
   const adj = since(version, [2, 6, 36]) ? "oom_score_adj" : since(version, [2, 6, 31]) ? "oom_adj" : "oomkilladj";
   const lines = [
-    `${oom.comm ?? ""} invoked oom-killer: gfp_mask=${mask}${nodemask}, order=${oom.order ?? 0}, ${adj}=${oom.scoreAdj ?? 0}`,
+    `${oom.comm ?? ""} invoked oom-killer: gfp_mask=${mask}${nodemask}order=${oom.order ?? 0}, ${adj}=${oom.scoreAdj ?? 0}`,
   ];
   if (oom.cpuset !== undefined && !since(version, [5, 0])) {
     lines.push(`${oom.comm ?? ""} cpuset=${oom.cpuset} mems_allowed=${oom.memsAllowed ?? ""}`);

@@ -8,7 +8,7 @@ import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 
 const headLine =
-  /^(?:(.*?) )?invoked oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
+  /^(?:(.*?) )?invoked oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
 const cpusetLine = /^(.*?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 const killLine =
   /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]*: )?(Kill|Killed|kill) process (\d+)(?:,? UID \d+,)?,? \(([^)]*)\)(.*)$/;

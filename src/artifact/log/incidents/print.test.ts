@@ -8,6 +8,7 @@ import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
 import type { BadPage } from "../../../kernel/readings/bad_page.ts";
 import type { CallTrace, Frame } from "../../../kernel/readings/call_trace.ts";
 import type { MemInfo, MemZone } from "../../../kernel/readings/mem_info.ts";
+import type { Oom } from "../../../kernel/readings/oom.ts";
 import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
 import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
 import { compareVersions, factAt } from "../../../kernel/release.ts";
@@ -15,6 +16,7 @@ import { printAllocFailure, printGfp } from "./alloc_failure_print.ts";
 import { printBadPage } from "./bad_page.ts";
 import { completeMemInfo } from "./complete_mem_info.ts";
 import { inferRelease } from "./infer_release.ts";
+import { printOom } from "./oom_print.ts";
 import { plainLines } from "./plain_lines.ts";
 import { readIncidents } from "./read_incidents.ts";
 
@@ -244,6 +246,61 @@ describe.each(releases)("a failure in the form of %s", (_name, version) => {
     const [a, b] = [randomFailure(prng(31), version), randomFailure(prng(32), version)];
     const text = [...printAllocFailure(a, version), ...printAllocFailure(b, version)].join("\n");
     expect(readIncidents(plainLines(text)).incidents.map((i) => i.reading)).toEqual([a, b]);
+  });
+});
+
+function randomOom(p: Prng, version: readonly number[]): Oom {
+  const mask = gfpCombination("GFP_KERNEL", version) ?? 0xd0;
+  const named = since(version, [4, 6]);
+  const comm = p.pick(["dd", "my java", "kworker/0:1"]);
+  const modern = since(version, [4, 19]);
+  const columns = modern
+    ? ["pid", "uid", "tgid", "total_vm", "rss", "pgtables_bytes", "swapents", "oom_score_adj", "name"]
+    : since(version, [2, 6, 36])
+      ? ["pid", "uid", "tgid", "total_vm", "rss", "nr_ptes", "swapents", "oom_score_adj", "name"]
+      : ["pid", "uid", "tgid", "total_vm", "rss", "cpu", "oom_adj", "name"];
+  const tasks = Array.from({ length: p.below(6) }, (_, i) => ({
+    pid: 100 + i,
+    name: p.pick(["sshd", "Web Content", "a [b]"]),
+    columns: Object.fromEntries(columns.slice(1, -1).map((c) => [c, p.below(100_000)])),
+  }));
+  const kb = { "total-vm": p.below(1 << 22), "anon-rss": p.below(1 << 22), "file-rss": p.below(99) };
+  const sizes = Object.entries(kb)
+    .map(([k, v]) => `${k}:${v}kB`)
+    .join(", ");
+  return {
+    comm,
+    gfp: { mask, ...(named ? { names: "GFP_KERNEL" } : {}) },
+    order: p.below(3),
+    scoreAdj: p.below(1000),
+    ...(since(version, [4, 11]) && !since(version, [5, 0]) ? { nodemask: "(null)" } : {}),
+    ...(since(version, [5, 0]) ? {} : { cpuset: "/", memsAllowed: "0" }),
+    process: randomProcess(p, version, comm),
+    trace: randomTrace(p, version),
+    memInfo: completeMemInfo(randomState(p, version), version),
+    taskColumns: columns,
+    tasks,
+    ...(since(version, [5, 0])
+      ? { summary: { constraint: "CONSTRAINT_NONE", nodemask: "(null)", task: "dd", pid: "5", uid: "0" } }
+      : {}),
+    scope: "machine",
+    victim: { pid: 5, comm: "dd", kb, text: `Out of memory: Killed process 5 (dd) ${sizes}` },
+    outcome: "killed",
+  };
+}
+
+describe.each(releases.filter(([, v]) => since(v, [2, 6, 31])))("an OOM report in the form of %s", (_name, version) => {
+  test("reads back equal, every line of it is used (seeds 41 to 50)", () => {
+    for (let seed = 41; seed <= 50; seed++) {
+      const oom = randomOom(prng(seed), version);
+      const text = printOom(oom, version).join("\n");
+      const { incidents, notes } = readIncidents(plainLines(text));
+      expect(
+        incidents.map((i) => i.reading),
+        `seed ${seed}\n${text}`,
+      ).toEqual([oom]);
+      expect(notes).toEqual([]);
+    }
   });
 });
 

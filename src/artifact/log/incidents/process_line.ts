@@ -7,7 +7,7 @@ const oldLine = /^Pid: (\d+), comm: (.*)$/;
 const newLine = /^CPU: (\d+) (?:UID: (\d+) )?PID: (\d+) Comm: (.*)$/;
 /** Blanks stand for unset taint flags; the release begins with its first digit. */
 const taintAndRelease =
-  /^(.*?) +(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z ]*(?:\[\w\]=\w+(?:, )?)*)(?: *(\d\S*)(?: (.*))?)?$/;
+  /^(.*?) +(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z -]*(?:\[\w\]=\w+(?:, )?)*)(?: *(\d\S*)(?: (.*))?)?$/;
 
 /** The process line of a text, or undefined. */
 export function readProcessLine(text: string): ProcessLine | undefined {
@@ -52,7 +52,7 @@ export function processOfRegisters(lines: readonly string[]): ProcessLine {
       process = { ...process, pid: Number(task[1]), ...field("comm", task[2]) };
     const named = /^Process (.{1,32}?) \(pid: (\d+)[,)]/.exec(line);
     if (named?.[2] !== undefined) process = { ...process, pid: Number(named[2]), ...field("comm", named[1]) };
-    const release = /(Not tainted|Tainted: [A-Z][A-Z ]*?)(?: VLI)? +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
+    const release = /(Not tainted|Tainted: [A-Z][A-Z -]*?)(?: VLI)? +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
     if (release?.[2] !== undefined) {
       process = { ...process, ...field("taint", release[1]), release: release[2], ...field("build", release[3]) };
     }
