@@ -1,8 +1,10 @@
-// After tsc: the command line becomes executable, and the web page is built where its sources are.
-import { chmodSync, existsSync } from "node:fs";
+// After tsc: the command line becomes executable, and the web page is built beside it: the site, and the one file that works from file://.
+import { chmodSync, copyFileSync, rmSync } from "node:fs";
+import { build } from "vite";
 
 chmodSync("dist/cli/main.js", 0o755);
-if (existsSync("src/web/vite.config.ts")) {
-  const { build } = await import("vite");
-  await build({ configFile: "src/web/vite.config.ts", logLevel: "warn" });
-}
+const { configFor } = await import("../src/web/vite.config.mjs");
+await build({ ...configFor(false), configFile: false });
+await build({ ...configFor(true), configFile: false });
+copyFileSync("dist/web-single/skblab.html", "dist/web/skblab.html");
+rmSync("dist/web-single", { recursive: true });

@@ -1,0 +1,130 @@
+// The page in a real Chromium, driven as a person would: what it shows is what the command line prints, nothing is requested from
+// elsewhere, hostile text stays text, and axe finds no barrier. Debian's package is used: apt-get install chromium.
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What the tests of each page need: a new page at an address, with everything that went wrong noted. */
+interface Visit {
+  readonly page: Page;
+  readonly faults: string[];
+}
+
+describe.runIf(executablePath !== undefined)(
+  `the web page in Chromium${executablePath === undefined ? " (no Chromium here: not run)" : ""}`,
+  () => {
+    let browser: Browser;
+    let stop: () => void;
+    let base = "";
+
+    beforeAll(async () => {
+      const server = spawn(process.execPath, [join(root, "dist/cli/main.js"), "serve", "--no-open"], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      stop = () => server.kill("SIGTERM");
+      base = await new Promise<string>((resolve, reject) => {
+        server.stdout.once("data", (data: Buffer) => resolve(data.toString().trim()));
+        server.once("exit", () => reject(new Error("skblab serve ended; was the project built?")));
+      });
+      browser = await chromium.launch({
+        ...(executablePath === undefined ? {} : { executablePath }),
+        args: [
+          "--no-sandbox",
+          "--disable-dev-shm-usage",
+          "--use-angle=swiftshader",
+          "--enable-unsafe-swiftshader",
+          "--ignore-gpu-blocklist",
+          "--disable-background-networking",
+          "--disable-component-update",
+          "--disable-sync",
+          "--no-first-run",
+          "--disable-quic",
+        ],
+      });
+    });
+    afterAll(async () => {
+      await browser?.close();
+      stop?.();
+    });
+
+    async function visit(address: string): Promise<Visit> {
+      const page = await browser.newPage();
+      const faults: string[] = [];
+      page.on("pageerror", (e) => faults.push(`error: ${e.message}`));
+      page.on("console", (m) => m.type() === "error" && faults.push(`console: ${m.text()}`));
+      page.on("request", (r) => {
+        if (!/^(blob|data|file):/.test(r.url()) && !r.url().startsWith(base)) faults.push(`request: ${r.url()}`);
+      });
+      page.on("dialog", (d) => {
+        faults.push(`dialog: ${d.message()}`);
+        void d.dismiss();
+      });
+      await page.goto(address.startsWith("file:") ? address : base + address);
+      return { page, faults };
+    }
+
+    async function barriers(page: Page): Promise<string[]> {
+      await page.evaluate(axe);
+      const found = await page.evaluate(async () => {
+        const run = (
+          globalThis as unknown as {
+            axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+          }
+        ).axe;
+        return (await run.run()).violations.map((v) => `${v.id}: ${v.nodes[0]?.html ?? ""}`);
+      });
+      return found;
+    }
+
+    test("the server refuses a foreign Host and what is not its own", async () => {
+      const { request } = await import("node:http");
+      const status = (path: string, host: string): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          const r = request({ host: "127.0.0.1", port: new URL(base).port, path, headers: { host } }, (res) => {
+            res.resume();
+            resolve(res.statusCode);
+          });
+          r.on("error", reject);
+          r.end();
+        });
+      expect(await status("/", "127.0.0.1")).toBe(200);
+      expect(await status("/", "evil.example")).toBe(421);
+      expect(await status("/../../package.json", "127.0.0.1")).toBe(404);
+      expect(await status("/..%2f..%2fpackage.json", "localhost")).toBe(404);
+    });
+
+    test("census: a real dump of 6.1 gives the command line's table, its map and its flame graph", async () => {
+      const { page, faults } = await visit("#/census");
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
+      await page.waitForSelector(".answer table");
+      const first = await page.textContent(".answer tbody tr");
+      expect(first).toContain("shmem_alloc_folio");
+      expect(await barriers(page)).toEqual([]);
+      await page.selectOption("text=View >> select", "map");
+      await page.waitForSelector("canvas.map");
+      expect(await barriers(page)).toEqual([]);
+      await page.selectOption("text=View >> select", "flame graph");
+      await page.waitForSelector("svg.flame");
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("the single file works from file:// without a network", async () => {
+      const { page, faults } = await visit(`file://${join(root, "dist/web/skblab.html")}#/census`);
+      await page.context().setOffline(true);
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
+      await page.waitForSelector(".answer table");
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+  },
+);

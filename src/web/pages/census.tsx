@@ -1,0 +1,158 @@
+// Census: a page_owner dump of any size, streamed; table, flame graph, diff of two, map.
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { mapToPng } from "../../analysis/page_map.ts";
+import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
+import { groupKeys } from "../../analysis/page_owner/group_by.ts";
+import { toFlameHtml } from "../../report/exports/flame_html.ts";
+import { toFolded, toSpeedscope } from "../../report/exports/stacks.ts";
+import { DocumentView } from "../ui/document_view.tsx";
+import { download } from "../ui/download.ts";
+import { FlameGraph } from "../ui/flame_graph.tsx";
+import { MapView } from "../ui/map_view.tsx";
+import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { route, setQuery } from "../ui/route.ts";
+import type { CensusOutput } from "../work/census_task.ts";
+import { ask } from "../work/client.ts";
+
+const views = ["table", "flame graph", "map", "pins"] as const;
+
+export function CensusPage(): JSX.Element {
+  const [files, setFiles] = useState<readonly File[]>([]);
+  const [output, setOutput] = useState<CensusOutput>();
+  const [error, setError] = useState<unknown>();
+  const { query } = route.value;
+  const by = groupKeys.find((k) => k === query.by) ?? "symbol";
+  const view = views.find((v) => v === query.view) ?? "table";
+  const order = Number(query.pins ?? 9);
+
+  const run = async (chosen: readonly File[], key: GroupKey, pins: number): Promise<void> => {
+    setError(undefined);
+    if (chosen.length === 0) return;
+    try {
+      setOutput(
+        await ask(
+          "census",
+          { files: chosen.map((f) => ({ name: f.name, blob: f })), by: [key], top: 100, pageSize: 4096, pins },
+          "Reading",
+        ),
+      );
+    } catch (e) {
+      setOutput(undefined);
+      setError(e);
+    }
+  };
+  const take = (chosen: File[]): void => {
+    const two = chosen.slice(0, 2);
+    setFiles(two);
+    void run(two, by, order);
+  };
+
+  return (
+    <>
+      <h1>Census</h1>
+      <DropZone onFiles={take}>
+        <p>
+          Drop a <code>page_owner</code> dump here, of any size (also .gz, .xz, .zst); or two, the older first, to see
+          what grew.
+        </p>
+      </DropZone>
+      <div class="form">
+        <label>
+          Group by
+          <select
+            value={by}
+            onChange={(e) => {
+              setQuery({ by: e.currentTarget.value });
+              void run(files, e.currentTarget.value as GroupKey, order);
+            }}
+          >
+            {groupKeys.map((k) => (
+              <option key={k}>{k}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          View
+          <select value={view} onChange={(e) => setQuery({ view: e.currentTarget.value })}>
+            {views.map((v) => (
+              <option key={v}>{v}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Blocks of order
+          <input
+            type="number"
+            min={0}
+            max={11}
+            value={order}
+            onChange={(e) => {
+              setQuery({ pins: e.currentTarget.value });
+              void run(files, by, Number(e.currentTarget.value));
+            }}
+          />
+        </label>
+      </div>
+      <ErrorBox error={error} />
+      {output === undefined ? (
+        <p class="empty">
+          No dump has been read yet. On a kernel booted with page_owner=on: sudo cat /sys/kernel/debug/page_owner &gt;
+          dump.txt
+        </p>
+      ) : (
+        <Output output={output} view={view} />
+      )}
+    </>
+  );
+}
+
+function Output({ output, view }: { output: CensusOutput; view: (typeof views)[number] }): JSX.Element {
+  const { map, pins, stacks } = output;
+  if (view === "map") {
+    if (map === undefined) return <p class="empty">This dump does not say where pages lie.</p>;
+    return (
+      <>
+        <div class="tools">
+          <button type="button" onClick={() => download("memory.png", "image/png", mapToPng(map))}>
+            PNG
+          </button>
+        </div>
+        <MapView map={map} />
+      </>
+    );
+  }
+  if (view === "flame graph") {
+    return (
+      <>
+        <div class="tools">
+          <button
+            type="button"
+            onClick={() => download("owners.html", "text/html", toFlameHtml(stacks, "page_owner", 4096))}
+          >
+            HTML
+          </button>
+          <button
+            type="button"
+            onClick={() =>
+              download("owners.speedscope.json", "application/json", toSpeedscope(stacks, "page_owner", 4096))
+            }
+          >
+            speedscope
+          </button>
+          <button type="button" onClick={() => download("owners.folded", "text/plain", toFolded(stacks))}>
+            folded
+          </button>
+        </div>
+        <FlameGraph stacks={stacks} />
+      </>
+    );
+  }
+  if (view === "pins")
+    return pins === undefined ? (
+      <p class="empty">This dump does not say where pages lie.</p>
+    ) : (
+      <DocumentView document={pins.document} />
+    );
+  return <Answer shown={output.shown} name="page_owner census" />;
+}

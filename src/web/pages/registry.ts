@@ -1,0 +1,12 @@
+// The pages, in the order of the menu; each is loaded when it is first opened.
+import type { FunctionComponent } from "preact";
+
+export interface Page {
+  readonly id: string;
+  readonly title: string;
+  load(): Promise<FunctionComponent>;
+}
+
+export const pages: readonly Page[] = [
+  { id: "census", title: "Census", load: async () => (await import("./census.tsx")).CensusPage },
+];

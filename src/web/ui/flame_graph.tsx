@@ -1,0 +1,123 @@
+// A flame graph of weighted stacks: callers above, width is pages; click or Enter zooms, Escape goes back.
+import type { JSX } from "preact";
+import { useMemo, useState } from "preact/hooks";
+import type { WeightedStack } from "../../report/exports/stacks.ts";
+import { formatNumber } from "../../report/text.ts";
+
+interface Node {
+  readonly name: string;
+  pages: number;
+  readonly children: Map<string, Node>;
+}
+
+function build(stacks: readonly WeightedStack[]): Node {
+  const root: Node = { name: "all", pages: 0, children: new Map() };
+  for (const s of stacks) {
+    root.pages += s.pages;
+    let node = root;
+    for (let i = s.frames.length - 1; i >= 0; i--) {
+      const name = s.frames[i] as string;
+      let child = node.children.get(name);
+      if (child === undefined) {
+        child = { name, pages: 0, children: new Map() };
+        node.children.set(name, child);
+      }
+      child.pages += s.pages;
+      node = child;
+    }
+  }
+  return root;
+}
+
+interface Box {
+  readonly node: Node;
+  readonly path: readonly string[];
+  readonly x: number;
+  readonly width: number;
+  readonly depth: number;
+}
+
+function layout(root: Node, path: readonly string[]): Box[] {
+  const boxes: Box[] = [];
+  let top = root;
+  path.forEach((name, depth) => {
+    boxes.push({ node: top, path: path.slice(0, depth), x: 0, width: 1000, depth });
+    top = top.children.get(name) ?? top;
+  });
+  const place = (node: Node, at: readonly string[], x: number, width: number, depth: number): void => {
+    if (width < 0.6) return;
+    boxes.push({ node, path: at, x, width, depth });
+    let left = x;
+    for (const child of [...node.children.values()].sort((a, b) => b.pages - a.pages)) {
+      const w = (child.pages / node.pages) * width;
+      place(child, [...at, child.name], left, w, depth + 1);
+      left += w;
+    }
+  };
+  place(top, path, 0, 1000, path.length);
+  return boxes;
+}
+
+const rowHeight = 20;
+
+export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JSX.Element {
+  const root = useMemo(() => build(stacks), [stacks]);
+  const [path, setPath] = useState<readonly string[]>([]);
+  const boxes = useMemo(() => layout(root, path), [root, path]);
+  const height = (Math.max(0, ...boxes.map((b) => b.depth)) + 1) * rowHeight;
+  return (
+    <figure onKeyDown={(e) => e.key === "Escape" && setPath([])}>
+      <figcaption>
+        {formatNumber(root.pages)} pages; callers stand above what they called.{" "}
+        {path.length > 0 ? (
+          <button type="button" onClick={() => setPath([])}>
+            Back to all
+          </button>
+        ) : null}
+      </figcaption>
+      <svg
+        class="flame"
+        viewBox={`0 0 1000 ${height}`}
+        preserveAspectRatio="none"
+        style={{ width: "100%", height: `${height}px` }}
+        role="group"
+        aria-label="Flame graph"
+      >
+        {boxes.map((b) => (
+          <g
+            key={b.path.join("\0")}
+            role="button"
+            tabIndex={b.width > 20 ? 0 : -1}
+            aria-label={`${b.node.name}, ${formatNumber(b.node.pages)} pages`}
+            style={{ cursor: "pointer" }}
+            onClick={() => setPath(b.path)}
+            onKeyDown={(e) => e.key === "Enter" && setPath(b.path)}
+          >
+            <title>{`${b.node.name}: ${formatNumber(b.node.pages)} pages, ${((b.node.pages / root.pages) * 100).toFixed(2)} %`}</title>
+            <rect
+              x={b.x}
+              y={b.depth * rowHeight}
+              width={Math.max(0.3, b.width - 0.4)}
+              height={rowHeight - 1}
+              fill={colour(b.node.name)}
+            />
+            {b.width > 30 ? (
+              <svg x={b.x} y={b.depth * rowHeight} width={b.width - 1} height={rowHeight} overflow="hidden">
+                <text x="2" y="14" style={{ fill: "#111", fontSize: "11px", pointerEvents: "none" }}>
+                  {b.node.name}
+                </text>
+              </svg>
+            ) : null}
+          </g>
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+function colour(name: string): string {
+  let h = 2166136261;
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619);
+  const v = (h >>> 0) % 1000;
+  return `hsl(${20 + (v % 35)} 75% ${66 + (v % 14)}%)`;
+}

@@ -1,0 +1,114 @@
+// A page_owner dump (or two) read in the worker as a stream: the file is never in memory as a whole.
+
+import type { PageMap } from "../../analysis/page_map.ts";
+import { mapOf } from "../../analysis/page_map.ts";
+import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
+import { createCensus } from "../../analysis/page_owner/census.ts";
+import { diffCensus } from "../../analysis/page_owner/compare.ts";
+import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
+import { groupCensus } from "../../analysis/page_owner/group_by.ts";
+import { pinsOf } from "../../analysis/page_owner/pins.ts";
+import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
+import { BadInput } from "../../base/bad_input.ts";
+import type { WeightedStack } from "../../report/exports/stacks.ts";
+import { censusDocument, censusJson, diffDocument, pinsDocument, weightedStacks } from "../../report/page_owner.ts";
+import type { Progress, Shown } from "./protocol.ts";
+import { chunksOf } from "./streams.ts";
+
+export interface CensusInput {
+  readonly files: readonly { readonly name: string; readonly blob: Blob }[];
+  readonly by: readonly GroupKey[];
+  readonly top: number;
+  readonly pageSize: number;
+  /** Order of the blocks whose owners are asked for; undefined for none. */
+  readonly pins: number | undefined;
+}
+
+export interface CensusOutput {
+  readonly shown: Shown;
+  readonly pins: Shown | undefined;
+  readonly map: PageMap | undefined;
+  readonly stacks: readonly WeightedStack[];
+}
+
+export async function censusTask(input: CensusInput, progress: Progress): Promise<CensusOutput> {
+  const options: CensusOptions = { byPid: input.by.includes("pid") || input.by.includes("tgid"), places: true };
+  const taken: Census[] = [];
+  for (const file of input.files) taken.push(await take(file, options, progress));
+  const [first, second] = taken;
+  if (first === undefined) throw new BadInput("No file was given.");
+  const grouping = { by: input.by, depth: 3 };
+  const view = {
+    name: input.files.map((f) => f.name).join(", "),
+    by: input.by,
+    top: input.top,
+    pageSize: input.pageSize,
+  };
+  const key = input.by[0] ?? "symbol";
+  const census = second ?? first;
+  const hasPlaces = (census.places?.count ?? 0) > 0;
+  let shown: Shown;
+  if (second === undefined) {
+    const groups = groupCensus(first, grouping);
+    shown = { document: censusDocument(first, groups, view), json: censusJson(first, groups, view) };
+  } else {
+    const changes = diffCensus(first, second, grouping);
+    shown = {
+      document: diffDocument(changes, first, second, view),
+      json: {
+        schema: "skblab.page-owner-diff/1",
+        inputs: input.files.map((f) => f.name),
+        by: input.by,
+        pageSize: input.pageSize,
+        before: first.pages,
+        after: second.pages,
+        changes,
+      },
+    };
+  }
+  let pins: Shown | undefined;
+  if (input.pins !== undefined && hasPlaces) {
+    const report = pinsOf(census, input.pins, key, grouping);
+    pins = { document: pinsDocument(report, view), json: report };
+  }
+  return {
+    shown,
+    pins,
+    map: hasPlaces ? mapOf(census, key, grouping, 1 << 24) : undefined,
+    stacks: weightedStacks(census, false),
+  };
+}
+
+async function take(
+  file: { readonly name: string; readonly blob: Blob },
+  options: CensusOptions,
+  progress: Progress,
+): Promise<Census> {
+  const taker = createCensus(options);
+  const decoder = new TextDecoder("latin1");
+  let form: ReturnType<typeof dumpForm> | undefined;
+  let text = "";
+  for await (const chunk of chunksOf(file.blob, (done, note) => progress(done, `${file.name}: ${note}`))) {
+    form ??= dumpForm(decoder.decode(chunk.subarray(0, 65536)));
+    if (form === "unknown") {
+      throw new BadInput(
+        "This is no page_owner dump.",
+        { file: file.name },
+        'A dump begins with "Page allocated via order …".',
+      );
+    }
+    if (form !== "records") {
+      text += decoder.decode(chunk);
+      continue;
+    }
+    for (let at = 0; at < chunk.length; ) {
+      const room = taker.scanner.room();
+      const n = Math.min(room.length, chunk.length - at);
+      room.set(chunk.subarray(at, at + n));
+      taker.scanner.push(n);
+      at += n;
+    }
+  }
+  if (form === undefined) throw new BadInput("The dump is empty.", { file: file.name });
+  return form === "records" ? taker.finish() : readStackTables(text, file.name);
+}

@@ -1,0 +1,69 @@
+// Files as chunks of plain bytes: .gz through the browser's own stream, .zst and .xz through their libraries.
+import { BadInput } from "../../base/bad_input.ts";
+import type { Progress } from "./protocol.ts";
+
+const magic = {
+  gzip: [0x1f, 0x8b],
+  xz: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+  zstd: [0x28, 0xb5, 0x2f, 0xfd],
+} as const;
+
+/** Unpacked bytes at most; a bomb ends here. */
+const unpackedMax = 64 * 2 ** 30;
+
+export async function* chunksOf(blob: Blob, progress: Progress): AsyncGenerator<Uint8Array> {
+  const head = new Uint8Array(await blob.slice(0, 6).arrayBuffer());
+  const is = (bytes: readonly number[]): boolean => bytes.every((b, i) => head[i] === b);
+  let read = 0;
+  const counted = blob.stream().pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        read += chunk.length;
+        progress(
+          read / Math.max(1, blob.size),
+          `${Math.round(read / 1048576)} of ${Math.round(blob.size / 1048576)} MiB`,
+        );
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  let plain: ReadableStream<Uint8Array> = counted;
+  if (is(magic.gzip))
+    plain = counted.pipeThrough(
+      new DecompressionStream("gzip") as unknown as ReadableWritablePair<Uint8Array, Uint8Array>,
+    );
+  else if (is(magic.xz))
+    plain = new (await import("xz-decompress")).XzReadableStream(counted) as ReadableStream<Uint8Array>;
+  else if (is(magic.zstd)) plain = await unzstd(counted);
+  const reader = plain.getReader();
+  let given = 0;
+  for (;;) {
+    let step: ReadableStreamReadResult<Uint8Array>;
+    try {
+      step = await reader.read();
+    } catch (error) {
+      throw new BadInput(
+        `The compressed data is damaged or cut (${error instanceof Error ? error.message : String(error)}).`,
+      );
+    }
+    if (step.done) return;
+    given += step.value.length;
+    if (given > unpackedMax)
+      throw new BadInput("This unpacks to more than 64 GiB.", undefined, "Unpack it and give the part that matters.");
+    yield step.value;
+  }
+}
+
+async function unzstd(packed: ReadableStream<Uint8Array>): Promise<ReadableStream<Uint8Array>> {
+  const { Decompress } = await import("fzstd");
+  return packed.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      start(controller) {
+        (this as { d?: InstanceType<typeof Decompress> }).d = new Decompress((chunk) => controller.enqueue(chunk));
+      },
+      transform(chunk) {
+        (this as { d?: InstanceType<typeof Decompress> }).d?.push(chunk);
+      },
+    }),
+  );
+}

@@ -1,0 +1,13 @@
+// Every task the worker can do, by name; each loads what it needs when it is first asked.
+import type { Task } from "./protocol.ts";
+
+/** A literal table, so that a task's input and output types are known where it is called. */
+export const tasks = {
+  census: async (input, progress) => (await import("./census_task.ts")).censusTask(input, progress),
+} satisfies Record<string, Task<never, unknown>> as {
+  readonly census: typeof import("./census_task.ts").censusTask;
+};
+
+export type TaskName = keyof typeof tasks;
+export type InputOf<N extends TaskName> = Parameters<(typeof tasks)[N]>[0];
+export type OutputOf<N extends TaskName> = Awaited<ReturnType<(typeof tasks)[N]>>;
