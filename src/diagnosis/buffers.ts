@@ -29,7 +29,7 @@ export function bufferMachine(
   const cacheLine = cacheLineOf(release.arch);
   return {
     release,
-    rx: { pageSize, cacheLine, ...padsOf(release), sharedInfo: sharedInfoBytes(release, pageSize) },
+    rx: { pageSize, cacheLine, ...padsOf(release), sharedInfo: sharedInfoBytes(release) },
     kmalloc: kmallocGeometry(release, { allocator: kind, cpus, pageSize, cacheLine }),
     allocator: kind,
   };

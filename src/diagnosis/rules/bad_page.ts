@@ -1,5 +1,6 @@
 // A page whose fields contradict that it is free: which field, which block it was part of, what that excludes, and whose hand it was.
 import { decodePageFlags, pageFlagEraAt } from "../../kernel/facts/page_flags.ts";
+import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { BadPage } from "../../kernel/readings/bad_page.ts";
 import type { IncidentOf } from "../../kernel/readings/incident.ts";
 import type { Case } from "../case.ts";
@@ -194,7 +195,9 @@ function structSize(c: Case, page: BadPage): readonly Finding[] {
   if (page.page === undefined || page.pfn === undefined || !/^[0-9a-f]{8}$/.test(page.page)) return [];
   const address = Number.parseInt(page.page, 16);
   const pfn = page.pfn;
-  const fits = [32, 28, 36, 40].filter((bytes) => address - pfn * bytes > 0 && (address - pfn * bytes) % 4096 === 0);
+  const declared = declaredStructs(c.release).layout("page")?.sizeBytes;
+  const candidates = new Set([...(declared === undefined ? [] : [declared]), 32, 28, 36, 40]);
+  const fits = [...candidates].filter((bytes) => address - pfn * bytes > 0 && (address - pfn * bytes) % 4096 === 0);
   if (fits.length !== 1) return [];
   const bytes = fits[0] as number;
   return [

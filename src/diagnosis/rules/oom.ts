@@ -106,7 +106,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
         "oom.kernel_memory",
         share > 0.3 ? "yes" : "no",
         share > 0.3
-          ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming a process.`
+          ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming any program.`
           : `The kernel's own unreclaimable slab is ${size(slab * c.pageKb * 1024)}, ${Math.round(share * 100)} % of the machine: not the reason.`,
         quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable")),
         share > 0.3
