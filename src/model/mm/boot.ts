@@ -3,8 +3,10 @@
 //
 //   x86_64, 8 GiB:   0 ·DMA· 16M ··DMA32·· 3G   hole   4G ··Normal·· 9G
 import type { Release } from "../../kernel/release.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import type { MemorySpec, ZoneName, ZoneSpec } from "./memory.ts";
+import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "./memory.ts";
 import type { MarkSettings } from "./watermark_setup.ts";
 import { setupMarks } from "./watermark_setup.ts";
 
@@ -43,7 +45,41 @@ export function bootMemory(
       }
     }
   });
-  return setupMarks(memory, release, settings);
+  const minFreeKb = setupMarks(memory, release, settings);
+  if (rules.types.reserve >= 0) reserveBlocks(machine, release);
+  if (!rules.vmStatFree) countExactly(machine);
+  return minFreeKb;
+}
+
+/** setup_zone_migrate_reserve(), mm/page_alloc.c, 2.6.24 to 4.3: whole free pageblocks that make up the min watermark, since 2.6.32 at most two. */
+function reserveBlocks({ memory, area, rules }: MachineMemory, release: Release): void {
+  const { spec, page, zone } = memory;
+  const blockPages = 1 << spec.pageblockOrder;
+  spec.zones.forEach((z, row) => {
+    let left = Math.ceil((zone[row * zoneStride + zoneField.min] as number) / blockPages);
+    if (atLeast(release, [2, 6, 32])) left = Math.min(2, left);
+    for (
+      let at = Math.ceil(z.startPfn / blockPages) * blockPages;
+      left > 0 && at + blockPages <= z.startPfn + z.spannedPages;
+      at += blockPages
+    ) {
+      const head = at & -(1 << (spec.orders - 1));
+      const free = [at, head].some((pfn) => {
+        const w = page[pfn * 4 + record.word] as number;
+        return (w & word.stateMask) === word.buddy && pfn + (1 << (w & word.orderMask)) >= at + blockPages;
+      });
+      if (!free || area.blockTypeOf(at) !== rules.types.movable) continue;
+      area.setBlockType(at, rules.types.reserve);
+      area.moveFreepagesBlock(at, row, rules.types.reserve);
+      left--;
+    }
+  });
+}
+
+/** Before 2.6.21 zone->free_pages has no per-CPU part. */
+function countExactly({ memory }: MachineMemory): void {
+  const { spec, pcp } = memory;
+  for (let row = 0; row < spec.zones.length * spec.cpus; row++) pcp[row * pcpStride + pcpField.statThreshold] = 0;
 }
 
 export interface PcOptions {

@@ -250,6 +250,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     take,
     rmqueueSmallest,
     isFreeBlock,
+    isWholeOrder: (order: number): boolean => order === topOrder,
     freeOnePage,
     moveToList,
     moveFreepagesBlock,

@@ -1,57 +1,28 @@
 // A machine's memory, put together in boot order: columns, free lists, placement, per-CPU lists, watermarks, allocator, slow path.
 // One instance is one machine, all zones, nodes and CPUs of it; where speed matters, keep one machine to a process.
-import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
-import { gfp61, migrateTypesOf } from "../../kernel/facts/mm_types.ts";
-import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
+import { assert, assertNever } from "../../base/assert.ts";
 import type { Journal } from "../journal.ts";
 import { createTrouble } from "./bad_page.ts";
+import type { FreeArea } from "./free_area.ts";
 import { createFreeArea } from "./free_area.ts";
-import type { MemorySpec } from "./memory.ts";
+import { createHotCold } from "./hot_cold.ts";
+import type { Memory, MemorySpec } from "./memory.ts";
 import { createMemory, typesMax } from "./memory.ts";
 import { createPageAlloc } from "./page_alloc.ts";
 import { createPcp } from "./pcp.ts";
+import type { Placement } from "./placement.ts";
+import { createPlacement2005, globalList } from "./placement_2005.ts";
+import { createClassic } from "./placement_classic.ts";
 import { createMobility } from "./placement_mobility.ts";
 import type { TaskContext } from "./rights.ts";
 import { plainTask } from "./rights.ts";
+import type { MmRules } from "./rules.ts";
 import type { Rescue } from "./slow_path.ts";
+
+export { type MmRules, rules61 } from "./rules.ts";
+
 import { createSlowPath } from "./slow_path.ts";
 import { createWatermarkTest } from "./zone_watermark.ts";
-
-/** Everything that a release or a setting changes about the allocator, named. */
-export interface MmRules {
-  readonly types: MigrateTypes;
-  readonly gfp: AllocatorGfp;
-  readonly generation: WatermarkGeneration;
-  readonly fallbacks: readonly (readonly [number, number])[];
-  /** vm.watermark_boost_factor; 0 is off. */
-  readonly boostFactor: number;
-  readonly groupingDisabled: boolean;
-  /** ALLOC_NOFRAGMENT exists (since 5.0) and the configuration has ZONE_DMA32. */
-  readonly avoidFragmenting: boolean;
-  readonly mergeLikelyToTail: boolean;
-  /** PCP_BATCH_SCALE_MAX, or -1. */
-  readonly pcpScaleMax: number;
-}
-
-/** The rules of 6.1.192 as Debian and the oracle kernels build it; `cma` adds CONFIG_CMA. */
-export function rules61(cma = false): MmRules {
-  const types = migrateTypesOf("4.4", cma);
-  const fallbacks: [number, number][] = [];
-  fallbacks[types.unmovable] = [types.reclaimable, types.movable];
-  fallbacks[types.movable] = [types.reclaimable, types.unmovable];
-  fallbacks[types.reclaimable] = [types.unmovable, types.movable];
-  return {
-    types,
-    gfp: gfp61,
-    generation: 3,
-    fallbacks,
-    boostFactor: 15000,
-    groupingDisabled: false,
-    avoidFragmenting: true,
-    mergeLikelyToTail: true,
-    pcpScaleMax: 5,
-  };
-}
 
 export interface MachineMemoryOptions {
   readonly spec: MemorySpec;
@@ -71,19 +42,22 @@ export function createMachineMemory(options: MachineMemoryOptions) {
   const memory = createMemory(spec);
   const trouble = createTrouble(memory, journal);
   const area = createFreeArea(memory, journal, {
-    wholeBlocksTo: -1,
+    wholeBlocksTo: rules.policy === "placement-2005" ? globalList : -1,
     mergeLikelyToTail: rules.mergeLikelyToTail,
     unmergeableFrom: types.highatomic >= 0 ? types.highatomic : typesMax,
     cma: types.cma,
     isolate: types.isolate,
   });
-  const placement = createMobility(memory, area, journal, rules);
-  const pcp = createPcp(memory, area, placement, journal, trouble, {
-    scaleMax: rules.pcpScaleMax,
-    movable: types.movable,
-    cma: types.cma,
-  });
-  const watermarks = createWatermarkTest(memory, area, rules.generation, types);
+  const placement = createPlacement(memory, area, journal, rules);
+  const pcp =
+    rules.hotCold === undefined
+      ? createPcp(memory, area, placement, journal, trouble, {
+          scaleMax: rules.pcpScaleMax,
+          movable: types.movable,
+          cma: types.cma,
+        })
+      : createHotCold(memory, area, placement, journal, trouble, rules.hotCold);
+  const watermarks = createWatermarkTest(memory, area, rules.generation, types, rules.policy === "mobility");
   const alloc = createPageAlloc({
     memory,
     area,
@@ -96,6 +70,7 @@ export function createMachineMemory(options: MachineMemoryOptions) {
       types,
       gfp: rules.gfp,
       groupingDisabled: rules.groupingDisabled,
+      listsByType: rules.hotCold === undefined,
       noFragmentType:
         rules.avoidFragmenting && spec.zoneTypes.includes("DMA32") ? spec.zoneTypes.indexOf("Normal") : -1,
     },
@@ -104,4 +79,23 @@ export function createMachineMemory(options: MachineMemoryOptions) {
   const task = options.task ?? plainTask();
   alloc.setSlowPath(createSlowPath(alloc, journal, rules.gfp, types, rules.generation, task, options.rescue));
   return { memory, area, placement, pcp, watermarks, alloc, pages: alloc.pages, task, rules, journal };
+}
+
+function createPlacement(memory: Memory, area: FreeArea, journal: Journal, rules: MmRules): Placement {
+  switch (rules.policy) {
+    case "classic":
+      return createClassic(area);
+    case "placement-2005": {
+      const top = memory.spec.orders - 1;
+      assert(
+        memory.spec.pageblockOrder === top,
+        () => `placement-2005 has blocks of order ${top}, not ${memory.spec.pageblockOrder}`,
+      );
+      return createPlacement2005(area, top, rules.fallbacks);
+    }
+    case "mobility":
+      return createMobility(memory, area, journal, rules);
+    default:
+      return assertNever(rules.policy, "policy");
+  }
 }

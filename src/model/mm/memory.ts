@@ -99,9 +99,9 @@ export interface MemorySpec {
   /** Number of orders: 11 means 0..10. */
   readonly orders: number;
   readonly pageblockOrder: number;
-  /** Highest order that goes through per-CPU lists besides the huge one: 3 since 5.13, 0 before. */
+  /** Highest order that goes through per-CPU lists besides the huge one: 3 since 5.14, 0 before. */
   readonly pcpMaxOrder: number;
-  /** The huge order with per-CPU lists of its own (CONFIG_TRANSPARENT_HUGEPAGE since 5.13), or -1. */
+  /** The huge order with per-CPU lists of its own (CONFIG_TRANSPARENT_HUGEPAGE since 5.14), or -1. */
   readonly pcpHugeOrder: number;
 }
 

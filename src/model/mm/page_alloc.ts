@@ -56,6 +56,8 @@ export interface RequestRules {
   readonly gfp: AllocatorGfp;
   /** Grouping by mobility is off: every request counts as unmovable. */
   readonly groupingDisabled: boolean;
+  /** Per-CPU lists by type (since 2.6.33): the quick way may pop their heads. */
+  readonly listsByType: boolean;
   /** ALLOC_NOFRAGMENT (since 5.0): the zone type it applies to (Normal with a DMA32 below), or -1. */
   readonly noFragmentType: number;
 }
@@ -98,7 +100,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   const { rmqueuePcp, takeFrom, freePcp } = parts.pcp;
   const { markOf, zoneOk } = parts.watermarks;
   const { rmqueueSmallest, freeOnePage, modFreeState } = parts.area;
-  const { types, gfp: bits, groupingDisabled, noFragmentType } = parts.rules;
+  const { types, gfp: bits, groupingDisabled, listsByType, noFragmentType } = parts.rules;
   const { unmovable: UNMOVABLE, movable: MOVABLE, reclaimable: RECLAIMABLE, highatomic: HIGHATOMIC } = types;
   const { isolate: ISOLATE, cma } = types;
   const MOVABLE_BIT = bits.movable;
@@ -221,7 +223,7 @@ export function createPageAlloc(parts: AllocatorParts) {
     const highest = highestZoneOf(gfp);
     const cpu = journal.cpu;
     const z = zonelists[zonelistStart[(nodeOfCpu[cpu]! << 3) | highest]!]!;
-    if (z < 0 || cma >= 0) return -1;
+    if (z < 0 || cma >= 0 || !listsByType) return -1;
     const at = z << ZONE_ROW;
     const mark = zone[at | LOW]! + zone[at | BOOST]! + zone[at + LOWMEM + highest]!;
     if (zone[at | FREE]! - zone[at | RESERVED]! <= mark || (zone[at | FLAGS]! & BOOSTED) !== 0) return -1;

@@ -1,5 +1,5 @@
 // Per-CPU page lists: a zone's free pages that one CPU keeps for itself, by order and type, so that the common case takes no lock.
-// Follows mm/page_alloc.c of 6.1.192; before 5.13 only order 0 has lists, which `pcpMaxOrder: 0` says.
+// Follows mm/page_alloc.c of 6.1.192; before 5.14 only order 0 has lists, which `pcpMaxOrder: 0` says.
 //
 //   list index: 3 * order + type for the small orders, then huge-not-movable, huge-movable
 
@@ -34,7 +34,19 @@ export interface PcpRules {
   readonly cma: number;
 }
 
-export type PcpLists = ReturnType<typeof createPcp>;
+/** What the allocator asks of per-CPU lists, whatever their kind. */
+export interface PcpLists {
+  /** The head of this CPU's list, refilled when empty; -1 when the zone has nothing. */
+  takeFrom(z: number, order: number, type: number, allocFlags: number): number;
+  /** takeFrom() as a single request does it. */
+  rmqueuePcp(z: number, order: number, type: number, allocFlags: number): number;
+  /** Takes a freed block in; what is too much goes back to the free lists. */
+  freePcp(pfn: number, z: number, order: number, type: number): void;
+  /** Gives everything that one CPU keeps of a zone back. */
+  drainZone(z: number, cpu: number): void;
+  /** Order of the blocks on each list. */
+  readonly orderOfList: Uint8Array;
+}
 
 export function createPcp(
   memory: Memory,
@@ -43,7 +55,7 @@ export function createPcp(
   journal: Journal,
   trouble: Trouble,
   rules: PcpRules,
-) {
+): PcpLists {
   const { page, pcp, zone, pcpListBase, pcpLists } = memory;
   const { cpus, pcpMaxOrder, pcpHugeOrder } = memory.spec;
   const { scaleMax, movable, cma } = rules;
@@ -184,5 +196,5 @@ export function createPcp(
       drainSome(z, cpu, Math.min(count, pcp[row | BATCH]! << Math.max(scaleMax, 0)), 0);
   };
 
-  return { indexOf, takeFrom, rmqueuePcp, freePcp, drainSome, drainZone, orderOfList };
+  return { takeFrom, rmqueuePcp, freePcp, drainZone, orderOfList };
 }

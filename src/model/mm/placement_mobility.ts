@@ -4,13 +4,13 @@
 //   U uuuuuuuu   M mm......   a movable request looks in M; an unmovable one that finds U full takes the largest block of M
 
 import { eventKind } from "../../kernel/events.ts";
-import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
 import type { Journal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { FreeArea } from "./free_area.ts";
 import type { Memory } from "./memory.ts";
 import { ordersMax, record, word, zoneField, zoneStride } from "./memory.ts";
 import type { Placement } from "./placement.ts";
+import type { MmRules } from "./rules.ts";
 
 const WORD = record.word;
 const ORDER_MASK = word.orderMask;
@@ -27,33 +27,33 @@ const NO_FRAGMENT = allocFlag.noFragment;
 const KSWAPD = allocFlag.kswapd;
 const CMA_FLAG = allocFlag.cma;
 
-/** What differs between releases and settings. */
-export interface MobilityRules {
-  readonly types: MigrateTypes;
-  /** Types to fall back to, first choice first, by request type. */
-  readonly fallbacks: readonly (readonly [number, number])[];
-  /** vm.watermark_boost_factor in 1/10000; 0 turns boosting off (and before 5.0). */
-  readonly boostFactor: number;
-  /** Small machines turn grouping off: page_group_by_mobility_disabled. */
-  readonly groupingDisabled: boolean;
-}
-
-export function createMobility(memory: Memory, area: FreeArea, journal: Journal, rules: MobilityRules): Placement {
+export function createMobility(memory: Memory, area: FreeArea, journal: Journal, rules: MmRules): Placement {
   const { page, zone, nrFree } = memory;
   const { orders, pageblockOrder } = memory.spec;
   const { movable: MOVABLE, reclaimable: RECLAIMABLE, unmovable: UNMOVABLE, highatomic: HIGHATOMIC, cma } = rules.types;
-  const { boostFactor, groupingDisabled } = rules;
-  const { rmqueueSmallest, firstOf, isEmpty, blockTypeOf, setBlockType, moveToList, moveFreepagesBlock, movableMet } =
-    area;
+  const { boostFactor, groupingDisabled, unmovableSteals, splitSmallestAfterSteal, smallestForMovable } = rules;
+  const { reserve: RESERVE } = rules.types;
+  const {
+    rmqueueSmallest,
+    take,
+    firstOf,
+    isEmpty,
+    blockTypeOf,
+    setBlockType,
+    moveToList,
+    moveFreepagesBlock,
+    movableMet,
+  } = area;
   const topOrder = orders - 1;
   const blockPages = 1 << pageblockOrder;
   const mergeableBelow = HIGHATOMIC >= 0 ? HIGHATOMIC : rules.types.reserve;
   const fallbacks = Int32Array.from(rules.fallbacks.flat());
   const extfragEvent = eventKind.mm_page_alloc_extfrag;
+  const lockedEvent = eventKind.mm_page_alloc_zone_locked;
 
   /** can_steal_fallback(): whether a request may take more of the pageblock than the block it found. */
   const canSteal = (order: number, type: number): boolean =>
-    order >= pageblockOrder >> 1 || type === RECLAIMABLE || type === UNMOVABLE || groupingDisabled;
+    order >= pageblockOrder >> 1 || type === RECLAIMABLE || (unmovableSteals && type === UNMOVABLE) || groupingDisabled;
 
   /** find_suitable_fallback() without only_stealable: the first other type with a block of this order, or -1. */
   const findFallback = (z: number, order: number, type: number): number => {
@@ -99,12 +99,18 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
       return;
     }
     const movable = movableMet();
-    const alike = type === MOVABLE ? movable : oldType === MOVABLE ? blockPages - (free + movable) : 0;
+    const alike = !splitSmallestAfterSteal
+      ? 0
+      : type === MOVABLE
+        ? movable
+        : oldType === MOVABLE
+          ? blockPages - (free + movable)
+          : 0;
     if (free + alike >= blockPages >> 1 || groupingDisabled) setBlockType(pfn, type);
   };
 
-  /** __rmqueue_fallback(): true when something was brought to `type`'s lists. */
-  const fallBack = (z: number, order: number, type: number, allocFlags: number): boolean => {
+  /** __rmqueue_fallback(): the block that was brought to `type`'s lists, or -1. */
+  const fallBack = (z: number, order: number, type: number, allocFlags: number): number => {
     const lowest = order < pageblockOrder && (allocFlags & NO_FRAGMENT) !== 0 ? pageblockOrder : order;
     let from = topOrder;
     let other = -1;
@@ -112,9 +118,9 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
       other = findFallback(z, from, type);
       if (other >= 0) break;
     }
-    if (other < 0) return false;
+    if (other < 0) return -1;
     let whole = canSteal(from, type);
-    if (!whole && type === MOVABLE && from > order) {
+    if (smallestForMovable && !whole && type === MOVABLE && from > order) {
       for (from = order; ; from++) {
         other = findFallback(z, from, type);
         if (other >= 0) break;
@@ -124,7 +130,14 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
     const pfn = firstOf(z, from, other);
     steal(pfn, z, allocFlags, type, whole);
     if (journal.heard) journal.emit(extfragEvent, pfn, order, from, type, other, blockTypeOf(pfn) === type ? 1 : 0);
-    return true;
+    return pfn;
+  };
+
+  /** Up to 4.11 the stolen block itself is split. */
+  const takeStolen = (pfn: number, z: number, order: number, type: number): number => {
+    take(pfn, z, order, page[(pfn << 2) | WORD]! & ORDER_MASK, type);
+    if (journal.heard) journal.emit(lockedEvent, pfn, order, type, order === 0 ? 1 : 0);
+    return pfn;
   };
 
   const rmqueueSlow = (z: number, order: number, type: number, allocFlags: number): number => {
@@ -133,7 +146,9 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
         const pfn = rmqueueSmallest(z, order, cma);
         if (pfn >= 0) return pfn;
       }
-      if (!fallBack(z, order, type, allocFlags)) return -1;
+      const stolen = fallBack(z, order, type, allocFlags);
+      if (stolen < 0) return RESERVE >= 0 ? rmqueueSmallest(z, order, RESERVE) : -1;
+      if (!splitSmallestAfterSteal) return takeStolen(stolen, z, order, type);
       const pfn = rmqueueSmallest(z, order, type);
       if (pfn >= 0) return pfn;
     }

@@ -25,11 +25,13 @@ const WMARK_MASK = allocFlag.wmarkMask;
 
 export type WatermarkTest = ReturnType<typeof createWatermarkTest>;
 
+/** `typedLists`: lists 0 to 2 are what everybody may use, others are reserves; false where lists mean something else. */
 export function createWatermarkTest(
   memory: Memory,
   area: FreeArea,
   generation: WatermarkGeneration,
   types: MigrateTypes,
+  typedLists: boolean,
 ) {
   const { zone, nrFree } = memory;
   const { orders } = memory.spec;
@@ -64,6 +66,7 @@ export function createWatermarkTest(
   const hasBlock = (z: number, order: number, allocFlags: number): boolean => {
     for (let o = order; o < orders; o++) {
       if (nrFree[(z << ORDERS_SHIFT) + o] === 0) continue;
+      if (!typedLists) return true;
       if (!isEmpty(z, o, 0) || !isEmpty(z, o, 1) || !isEmpty(z, o, 2)) return true;
       if (cma >= 0 && (allocFlags & CMA) !== 0 && !isEmpty(z, o, cma)) return true;
       if (highatomic >= 0 && (allocFlags & HIGHATOMIC_OR_OOM) !== 0 && !isEmpty(z, o, highatomic)) return true;
