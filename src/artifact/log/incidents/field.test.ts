@@ -163,6 +163,60 @@ Feb  9 08:09:39 prod-server kernel: lowmem_reserve[]: 0 2660 15392 15392 15392
     });
   });
 
+  test("KERN_CONT breakage around 4.9: every piece on a line of its own, the node broken off from its zone", () => {
+    const stamp = (i: number): string => `[   10.${String(100000 + i)}] `;
+    const text = [
+      "a: page allocation failure: order:1, mode:0x2080020(GFP_ATOMIC)",
+      "Mem-Info:",
+      "Node 1 ",
+      "DMA free:15884kB min:32kB low:44kB high:56kB active_anon:0kB",
+      "lowmem_reserve[]:",
+      " 0",
+      " 2660",
+      "Node 1 ",
+      "DMA: ",
+      "1*4kB ",
+      "(U) ",
+      "0*8kB ",
+      "2*16kB ",
+      "(UM) ",
+      "= 36kB",
+    ];
+    const { incidents, notes } = read(text.map((t, i) => stamp(i) + t).join("\n"));
+    expect(incidents[0]?.kind === "alloc_failure" ? incidents[0].reading.memInfo?.zones : undefined).toMatchObject([
+      {
+        node: 1,
+        name: "DMA",
+        lowmemReserve: [0, 2660],
+        freeLists: {
+          blocks: [
+            { order: 0, count: 1, types: "U" },
+            { order: 1, count: 0 },
+            { order: 2, count: 2, types: "UM" },
+          ],
+          totalKb: 36,
+        },
+      },
+    ]);
+    expect(notes.filter((n) => n.sentence.includes("skipped"))).toEqual([]);
+  });
+
+  test("a terminal cut every line at column 80: what is there counts, what is not is named (openwrt#495)", () => {
+    const whole = [
+      "a: page allocation failure: order:0, mode:0x20",
+      "Mem-Info:",
+      "Normal free:720kB min:720kB low:900kB high:1080kB active_anon:1168kB inactive_anon:20kB present:32768kB",
+      "lowmem_reserve[]: 0 0",
+      "Normal: 94*4kB (UEM) 43*8kB (UEM) 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB = 720kB",
+    ];
+    const incident = first(whole.map((l) => l.slice(0, 80)).join("\n"), "alloc_failure");
+    const zone = incident.reading.memInfo?.zones[0];
+    expect(zone?.kb).toMatchObject({ free: 720, min: 720, low: 900, high: 1080 });
+    expect(zone?.kb.inactive_anon).toBeUndefined();
+    expect(zone?.freeLists?.totalKb).toBeUndefined();
+    expect(incident.missing).toContain("free_lists:0:Normal");
+  });
+
   test("SLUB alone, for a memory cgroup's clone of a cache (openzfs/zfs#1535, moby/moby#35545)", () => {
     const incident = first(
       `

@@ -76,6 +76,8 @@ export class MemInfoBuilder {
   private readonly tail: Record<string, number> = {};
   private readonly rest: Mutable<Partial<MemInfo>> = {};
   private allocations: { size: string; calls: number; place: string }[] | undefined;
+  /** `Node 1 ` broke off from its zone (KERN_CONT around 4.9): the next zone or free list is that node's. */
+  private pendingNode: string | undefined;
   private list: { zone: Mutable<MemZone>; text: string } | undefined;
 
   get started(): boolean {
@@ -100,6 +102,11 @@ export class MemInfoBuilder {
   }
 
   private takeZone(text: string): PartName | undefined {
+    const alone = this.opened ? /^Node (\d{1,4})\s*$/.exec(text)?.[1] : undefined;
+    if (alone !== undefined) {
+      this.pendingNode = alone;
+      return "mem_info";
+    }
     const node = nodeLine.exec(text);
     if (node?.[2] !== undefined) {
       const id = Number(node[1]);
@@ -111,7 +118,8 @@ export class MemInfoBuilder {
       return `node:${id}`;
     }
     const zone = zoneLine.exec(text) ?? cutZoneLine.exec(text);
-    if (zone?.[2] !== undefined && zone[3] !== undefined) return this.newZone(zone[1], zone[2], zone[3]);
+    if (zone?.[2] !== undefined && zone[3] !== undefined)
+      return this.newZone(zone[1] ?? this.takePending(), zone[2], zone[3]);
     const reserved = reserve.exec(text);
     const last = this.zones.at(-1);
     if (reserved !== null && last !== undefined) {
@@ -123,13 +131,20 @@ export class MemInfoBuilder {
       return `lowmem_reserve:${last.node}:${last.name}`;
     }
     const free = freeListLine.exec(text);
-    if (free?.[2] !== undefined && free[3] !== undefined) return this.newFreeList(free[1], free[2], free[3]);
+    if (free?.[2] !== undefined && free[3] !== undefined)
+      return this.newFreeList(free[1] ?? this.takePending(), free[2], free[3]);
     const piece = this.list === undefined ? null : freeListPiece.exec(text);
     if (piece?.[1] !== undefined && this.list !== undefined && !this.list.text.includes("=")) {
       this.list.text += ` ${piece[1]}`;
       return `free_lists:${this.list.zone.node}:${this.list.zone.name}`;
     }
     return undefined;
+  }
+
+  private takePending(): string | undefined {
+    const node = this.pendingNode;
+    this.pendingNode = undefined;
+    return node;
   }
 
   private newZone(node: string | undefined, name: string, text: string): PartName {

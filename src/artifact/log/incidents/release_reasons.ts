@@ -130,7 +130,7 @@ function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[]): Relea
   const where = fits.map((r) => `${r.kernels} (${r.text})`).join(", ");
   return [
     reason(
-      `The mask ${hex(gfp.mask)} is one that callers make in ${where}.`,
+      `The mask ${hex(gfp.mask)} is one that callers make in kernels ${where}.`,
       { since, ...(until === undefined ? {} : { until }) },
       lines,
     ),
