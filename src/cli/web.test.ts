@@ -1,6 +1,6 @@
 // The page in a real Chromium, driven as a person would: what it shows is what the command line prints, nothing is requested from
 // elsewhere, hostile text stays text, and axe finds no barrier. Debian's package is used: apt-get install chromium.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -114,6 +114,44 @@ describe.runIf(executablePath !== undefined)(
       await page.selectOption("text=View >> select", "flame graph");
       await page.waitForSelector("svg.flame");
       expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    const logs = join(root, "fixtures/logs");
+    test("diagnose: what the page finds in a dropped log is what the command line prints as JSON; evidence opens the log beside it", async () => {
+      const { page, faults } = await visit("#/diagnose");
+      for (const name of ["tg3_gentoo_2009.txt", "ppc405ex_emac_2009.txt"]) {
+        const file = join(logs, name);
+        await page.setInputFiles("input[type=file]", file);
+        await page.waitForSelector(`.answer h2:has-text("${name}")`);
+        const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
+        const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
+        const cli = execFileSync(
+          process.execPath,
+          [join(root, "dist/cli/main.js"), "diagnose", name, "--format", "json"],
+          { cwd: logs },
+        );
+        expect(shown).toEqual(JSON.parse(cli.toString()));
+        expect(await barriers(page)).toEqual([]);
+      }
+      await page.click(".quote .place");
+      await page.waitForSelector(".log .here");
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("diagnose: a log full of markup and terminal escapes stays text", async () => {
+      const { page, faults } = await visit("#/diagnose");
+      const hostile = '<img src=x onerror=alert(1)>"><script>alert(2)</script>\u001b[2J\u202e';
+      await page.fill(
+        "#log",
+        `[1.0] ${hostile}: page allocation failure: order:1, mode:0x20\n[1.1] Pid: 0, comm: ${hostile} Not tainted 3.2.0\n[1.2] Call Trace:\n[1.3]  [<ffffffff802555f9>] ${hostile}+0x1/0x2\n`,
+      );
+      await page.click("text=Diagnose >> nth=-1");
+      await page.waitForSelector(".answer h2");
+      expect(await page.$(".answer img, .answer script")).toBeNull();
       expect(faults).toEqual([]);
       await page.close();
     });

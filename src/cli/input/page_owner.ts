@@ -1,14 +1,17 @@
 // How page_owner dumps come in: plain files and pipes straight into the scanner's memory, compressed ones through their decompressors.
 // The live debugfs file is read like a pipe (its size is 0), which is what the kernel's own tools of 2005 and today cannot do.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { createGunzip } from "node:zlib";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
 import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import type { ByteSource } from "../../base/byte_source.ts";
+import { withHead } from "../../base/byte_source.ts";
 import type { Io } from "../command.ts";
-import { spawnDecompressor } from "./decompress_child.ts";
+import type { Compression } from "./decompress.ts";
+import { compressionOf, decompress } from "./decompress.ts";
+import { inputLimits } from "./limits.ts";
 
 const headBytes = 65536;
 /** A table of stacks is held as text: each stack stands in it once. */
@@ -189,7 +192,7 @@ async function pour(
   scanner?: PageOwnerScanner,
 ): Promise<void> {
   const { fd, size, head } = opened;
-  const kind = compression(head);
+  const kind = compressionOf(head);
   let read = head.length;
   const started = process.hrtime.bigint();
   const progress = (): void => {
@@ -203,8 +206,8 @@ async function pour(
       `${Math.round(read / 1048576)} MiB, ${Math.round(rate)} MiB/s${left}`,
     );
   };
-  if (kind !== "plain") {
-    await decompress(kind, opened, path, take, (n) => {
+  if (kind !== undefined) {
+    await unpack(kind, opened, path, take, (n) => {
       read += n;
       progress();
     });
@@ -224,50 +227,31 @@ async function pour(
   io.progress(path, 1);
 }
 
-type Compression = "plain" | "gzip" | "xz" | "zstd";
-
-function compression(head: Uint8Array): Compression {
-  const starts = (...bytes: readonly number[]): boolean => bytes.every((b, i) => head[i] === b);
-  if (starts(0x1f, 0x8b)) return "gzip";
-  if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)) return "xz";
-  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
-  return "plain";
-}
-
-async function decompress(
-  kind: Exclude<Compression, "plain">,
+/** Unpacks with the same streams as every other input; a damaged or cut file is an error here, for a census of a part misleads. */
+async function unpack(
+  kind: Compression,
   opened: Opened,
   path: string,
   take: (chunk: Uint8Array) => void,
   count: (bytes: number) => void,
 ): Promise<void> {
-  const pipe = kind === "gzip" ? createGunzip() : spawnDecompressor(kind, path);
-  let failure: Error | undefined;
-  const drained = (async () => {
-    for await (const chunk of pipe) take(chunk as Uint8Array);
-  })().catch((error: Error) => {
-    failure = error;
-  });
-  const put = (chunk: Uint8Array): Promise<void> =>
-    new Promise((resolve) => {
-      if (failure !== undefined || pipe.write(chunk)) resolve();
-      else {
-        pipe.once("drain", resolve);
-        pipe.once("close", resolve);
-        pipe.once("error", () => resolve());
-      }
-    });
-  await put(opened.head);
-  const buffer = Buffer.allocUnsafe(1 << 18);
-  while (failure === undefined) {
-    const n = readSome(opened.fd, buffer, path);
+  const rest: ByteSource = {
+    name: path,
+    read(into) {
+      const n = readSome(opened.fd, into, path);
+      count(n);
+      return n;
+    },
+  };
+  const packed = withHead(opened.head, rest);
+  const { source } = decompress(packed, kind, { limits: inputLimits, unpacked: 0, files: 0 });
+  const buffer = new Uint8Array(1 << 18);
+  for (;;) {
+    const n = await source.read(buffer);
     if (n === 0) break;
-    count(n);
-    await put(Buffer.from(buffer.subarray(0, n)));
+    take(buffer.subarray(0, n));
   }
-  pipe.end();
-  await drained;
-  if (failure instanceof BadInput) throw failure;
-  if (failure !== undefined)
-    throw new BadInput(`The ${kind} data is damaged or cut (${failure.message}).`, { file: path });
+  const problem = source.problem?.();
+  if (problem !== undefined)
+    throw new BadInput(problem, { file: path }, "Unpack it by hand to see how much can be had.");
 }

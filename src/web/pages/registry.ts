@@ -8,5 +8,6 @@ export interface Page {
 }
 
 export const pages: readonly Page[] = [
+  { id: "diagnose", title: "Diagnose", load: async () => (await import("./diagnose.tsx")).DiagnosePage },
   { id: "census", title: "Census", load: async () => (await import("./census.tsx")).CensusPage },
 ];

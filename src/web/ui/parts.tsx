@@ -1,6 +1,7 @@
 // The parts every page is made of: a place to drop files, the line that shows work, an error, an answer with its exports.
 import type { ComponentChildren, JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
+import type { QuotedLine } from "../../report/document.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
 import { renderText } from "../../report/text.ts";
 import { Cancelled, cancel, running, TaskFailure } from "../work/client.ts";
@@ -101,10 +102,12 @@ export function ErrorBox({ error }: { error: unknown }): JSX.Element | null {
 export function Answer({
   shown,
   name,
+  onQuote,
   children,
 }: {
   shown: Shown;
   name: string;
+  onQuote?: (line: QuotedLine) => void;
   children?: ComponentChildren;
 }): JSX.Element {
   const file = slug(name);
@@ -130,7 +133,7 @@ export function Answer({
         </button>
         {children}
       </div>
-      <DocumentView document={shown.document} />
+      <DocumentView document={shown.document} {...(onQuote === undefined ? {} : { onQuote })} />
     </section>
   );
 }

@@ -4,8 +4,10 @@ import type { Task } from "./protocol.ts";
 /** A literal table, so that a task's input and output types are known where it is called. */
 export const tasks = {
   census: async (input, progress) => (await import("./census_task.ts")).censusTask(input, progress),
+  diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
+  readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
 
 export type TaskName = keyof typeof tasks;

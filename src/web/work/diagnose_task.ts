@@ -1,0 +1,68 @@
+// `skblab diagnose` in the worker: the same gather, the same rules, the same Document and JSON.
+import type { InputItem } from "../../artifact/gather.ts";
+import { gather } from "../../artifact/gather.ts";
+import { isTar, tarMembers } from "../../artifact/tar.ts";
+import type { ByteSource } from "../../base/byte_source.ts";
+import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
+import { createCollector } from "../../diagnosis/collect.ts";
+import { diagnose } from "../../diagnosis/diagnose.ts";
+import { diagnosisDocument } from "../../report/diagnosis.ts";
+import type { Progress, Shown } from "./protocol.ts";
+import { chunksOf } from "./streams.ts";
+
+export interface DiagnoseInput {
+  /** What was pasted; "" for nothing. */
+  readonly pasted: string;
+  readonly files: readonly { readonly name: string; readonly blob: Blob }[];
+}
+
+export interface DiagnoseOutput {
+  readonly shown: Shown;
+  /** The lines of a pasted text or small file, so that evidence can be shown in its place; by input name. */
+  readonly texts: Readonly<Record<string, readonly string[]>>;
+}
+
+const shownBytesMax = 4 << 20;
+
+export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Promise<DiagnoseOutput> {
+  const collector = createCollector();
+  const gathered = await gather(itemsOf(input, progress), { onWindow: collector.onWindow });
+  const diagnosis = diagnose(collector.finish(gathered));
+  const texts: Record<string, readonly string[]> = {};
+  if (input.pasted !== "") texts[pastedName] = input.pasted.split("\n");
+  for (const { name, blob } of input.files) {
+    if (blob.size > shownBytesMax) continue;
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of chunksOf(blob, () => undefined)) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > shownBytesMax) break;
+    }
+    if (text.length <= shownBytesMax && !text.includes("\0")) texts[name] = text.split("\n");
+  }
+  return { shown: { document: diagnosisDocument(diagnosis), json: diagnosis }, texts };
+}
+
+/** The name that a pasted text has in answers. */
+export const pastedName = "pasted";
+
+async function* itemsOf(input: DiagnoseInput, progress: Progress): AsyncGenerator<InputItem> {
+  if (input.pasted !== "") yield { source: sourceOf(pastedName, input.pasted), named: true };
+  for (const { name, blob } of input.files) {
+    const source = sourceOf(
+      name,
+      chunksOf(blob, (done, note) => progress(done, `${name}: ${note}`)),
+    );
+    const head = await readHead(source, 512);
+    const whole: ByteSource = withHead(head, source);
+    if (!isTar(head)) {
+      yield { source: whole, named: true };
+      continue;
+    }
+    const problems: string[] = [];
+    for await (const member of tarMembers(whole, (sentence) => problems.push(sentence))) {
+      yield { source: member.source, named: false };
+    }
+    for (const sentence of problems) yield { name, sentence };
+  }
+}
