@@ -4,7 +4,8 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
 import type { TranscriptInput } from "./replayer.ts";
-import { skbFuzzReplayer } from "./skb_fuzz.ts";
+import { replaySkbFuzz, skbFuzzReplayer } from "./skb_fuzz.ts";
+import { createOwnedSkbMachine } from "./skb_machine.ts";
 import { skbSegmentReplayer } from "./skb_segments.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
 
@@ -28,6 +29,11 @@ describe("6.1.192, recorded operation by operation", () => {
     expect(firstDifference).toBeUndefined();
     expect(exact).toBe(operations);
     expect(operations).toBeGreaterThan(300);
+  });
+
+  test.each(named(/fuzz_.*gz$/))("%s: no reference is lost or given twice on the way", (path) => {
+    const { operations, exact } = replaySkbFuzz(open(path), createOwnedSkbMachine);
+    expect(exact).toBe(operations);
   });
 
   test.each(named(/tables\.ndjson/))("%s: every size of alloc_skb, netdev, napi and kmalloc", (path) => {

@@ -15,7 +15,7 @@ import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
 export const skbFuzzReplayer: Replayer = {
   kind: "skb",
   sniff: (line) => /^\{"t":"fuzz",/.test(line) && line.includes('"seed"'),
-  replay,
+  replay: (input) => replaySkbFuzz(input, createSkbMachine),
 };
 
 interface Run {
@@ -34,8 +34,9 @@ interface Run {
 
 type Outcome = Readonly<Record<string, number>>;
 
-function replay(input: TranscriptInput): Replayed {
-  const run = start(input);
+/** Replays on a machine of the caller's making. */
+export function replaySkbFuzz(input: TranscriptInput, create: typeof createSkbMachine): Replayed {
+  const run = start(input, create);
   const comparer = createComparer(run.machine);
   let operations = 0;
   let exact = 0;
@@ -63,7 +64,7 @@ function replay(input: TranscriptInput): Replayed {
   return { operations, exact, firstDifference: first };
 }
 
-function start(input: TranscriptInput): Run {
+function start(input: TranscriptInput, create: typeof createSkbMachine): Run {
   const head = objectAt(input, 0);
   const orders = new Map<number, number>();
   for (let i = input.lines.length - 1; i > 0 && i >= input.lines.length - 4; i--) {
@@ -72,7 +73,7 @@ function start(input: TranscriptInput): Run {
       for (const [index, , order] of row["pages"] as number[][]) orders.set(index!, order!);
   }
   return {
-    machine: createSkbMachine(undefined, cpusOf(input.lines)),
+    machine: create(undefined, cpusOf(input.lines)),
     slots: [0, 0, 0, 0, 0, 0],
     pagesMade: new Map(),
     pageOrders: orders,
@@ -223,7 +224,7 @@ function recorderPage(run: Run, row: Row): number {
   let page = run.pagesMade.get(index);
   if (page === undefined) {
     const order = Number(row["order"] ?? run.pageOrders.get(index) ?? 0);
-    page = run.machine.pages.allocPages(0, order);
+    page = run.machine.outside.allocPages(0, order);
     fillPage(run, page, run.fill);
     run.pagesMade.set(index, page);
     run.newPage = page;
@@ -252,7 +253,7 @@ function opened(run: Run, skb: number, offset: number, bytes: number): Outcome {
 }
 
 function buildSkb(run: Run, row: Row): Outcome {
-  const { skbs, heap, pages, frags } = run.machine;
+  const { skbs, heap, outside, frags } = run.machine;
   const bytes = number(row, "frag_size");
   switch (row["kind"]) {
     case "kmalloc":
@@ -260,7 +261,7 @@ function buildSkb(run: Run, row: Row): Outcome {
     case "netdev_alloc_frag":
       return into(run, row, skbs.buildSkb(frags.alloc(Math.ceil(bytes / 64) * 64, atomic, ~0), bytes));
     default:
-      return into(run, row, skbs.buildSkb(pages.allocPages(atomic, Math.log2(bytes / pageSize)) * pageSize, bytes));
+      return into(run, row, skbs.buildSkb(outside.allocPages(atomic, Math.log2(bytes / pageSize)) * pageSize, bytes));
   }
 }
 
@@ -273,10 +274,10 @@ function appendPagefrags(run: Run, row: Row): Outcome {
 }
 
 function addRxFrag(run: Run, row: Row): Outcome {
-  const { skbs, pages } = run.machine;
+  const { skbs, outside } = run.machine;
   const skb = slotOf(run, row);
   const page = recorderPage(run, row);
-  pages.getPage(page);
+  outside.getPage(page);
   skbs.skbAddRxFrag(skb, skbs.nrFrags(skb), page, number(row, "off"), number(row, "size"), number(row, "truesize"));
   return {};
 }

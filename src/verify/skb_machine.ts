@@ -8,11 +8,13 @@
 //   - the page fragment cache at the first piece of a file  everything after it: page, offset, page count, refill, reuse
 //
 // Everything else (lengths, sizes, flags, counters, page counts, bytes) must be equal without help.
+import { some } from "../base/assert.ts";
 import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { FragCache, ReceiveCaches, SliceCache } from "../model/net/napi_alloc_cache.ts";
 import { createSliceCache } from "../model/net/napi_alloc_cache.ts";
+import { createOwnedSkbs } from "../model/net/ownership.ts";
 import type { SkbConfig } from "../model/net/skb_config.ts";
 import { skbConfig61 } from "../model/net/skb_config.ts";
 import type { Memory } from "../model/net/skb_memory.ts";
@@ -106,15 +108,15 @@ export interface PrimedFragCache extends FragCache {
 /** References that a page fragment cache takes with a page: one for each byte it may hold, and the page's own. */
 const pageRefs = pageFragMaxBytes + 1;
 
-function createPrimedFrags(pages: NamedPages): PrimedFragCache {
+function createPrimedFrags(pages: PageAllocator): PrimedFragCache {
   const cache = createPageFragCache({ release, pages, pageSize });
   let shown: SeenPiece | undefined;
   let used = false;
   /** Cuts and gives back what was cut and given back before the transcript began: nobody but the cache held pieces then. */
   const prime = (piece: SeenPiece, bytes: number, gfp: number): void => {
-    const before = pageFragMaxBytes - piece.offset - bytes;
-    for (let n = pageRefs - piece.count; n > 0; n--)
-      pages.putPage(Math.floor(cache.alloc(n === 1 ? before : 0, gfp, -1) / pageSize));
+    let before = pageFragMaxBytes - piece.offset - bytes;
+    for (let n = pageRefs - piece.count; n > 0; n--, before = 0)
+      pages.putPage(Math.floor(cache.alloc(before, gfp, -1) / pageSize));
   };
   return {
     show(piece) {
@@ -134,7 +136,7 @@ export interface PrimedSlices extends SliceCache {
   show(piece: SeenPiece | undefined): void;
 }
 
-function createPrimedSlices(pages: NamedPages): PrimedSlices {
+function createPrimedSlices(pages: PageAllocator): PrimedSlices {
   const cache = createSliceCache(pages, pageSize);
   let shown: SeenPiece | undefined;
   let used = false;
@@ -156,6 +158,8 @@ function createPrimedSlices(pages: NamedPages): PrimedSlices {
 export interface SkbMachine {
   readonly skbs: Skbs;
   readonly pages: NamedPages;
+  /** The same pages for whoever is not the skb code. */
+  readonly outside: PageAllocator;
   readonly heap: SlabHeap;
   readonly memory: Memory;
   readonly frags: PrimedFragCache;
@@ -179,12 +183,27 @@ export function cpusOf(lines: readonly string[]): number {
 
 /** A machine with 6.1's rules, nothing allocated. */
 export function createSkbMachine(config: SkbConfig = skbConfig61, cpus = 2): SkbMachine {
-  const pages = createNamedPages();
-  const heap = createHeap({ release, allocator: "slub", cpus, pages, journal: createJournal() });
-  const memory = createMemory(pageSize);
+  const { pages, heap, memory } = createGround(cpus);
   const frags = createPrimedFrags(pages);
   const slices = createPrimedSlices(pages);
-  const receive: readonly ReceiveCaches[] = [{ frags, slices }];
-  const skbs = createSkbs({ pages, heap, memory, receive, config, skbsMax: 4096 });
-  return { skbs, pages, heap, memory, frags, slices };
+  const skbs = createSkbs({ pages, heap, memory, receive: [{ frags, slices }], config, skbsMax: 4096 });
+  return { skbs, pages, outside: pages, heap, memory, frags, slices };
+}
+
+/** The same machine with every reference watched; a fault throws. Writes into shared room are let through: the recorder made some. */
+export function createOwnedSkbMachine(config: SkbConfig = skbConfig61, cpus = 2): SkbMachine {
+  const { pages, heap, memory } = createGround(cpus);
+  let caches: { readonly frags: PrimedFragCache; readonly slices: PrimedSlices } | undefined;
+  const receive = (view: PageAllocator): readonly ReceiveCaches[] => {
+    caches = { frags: createPrimedFrags(view), slices: createPrimedSlices(view) };
+    return [caches];
+  };
+  const skbs = createOwnedSkbs({ pages, heap, memory, receive, config, skbsMax: 4096 }, { writes: false });
+  return { skbs, pages, outside: skbs.outside, heap, memory, ...some(caches, "receive caches") };
+}
+
+function createGround(cpus: number): { pages: NamedPages; heap: SlabHeap; memory: Memory } {
+  const pages = createNamedPages();
+  const heap = createHeap({ release, allocator: "slub", cpus, pages, journal: createJournal() });
+  return { pages, heap, memory: createMemory(pageSize) };
 }

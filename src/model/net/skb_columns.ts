@@ -132,8 +132,11 @@ export interface SkbColumns {
   headsLive(): number;
 }
 
-/** Columns for up to `skbsMax` sk_buffs; memory is only touched for rows that were ever used at the same time. */
-export function createSkbColumns(skbsMax: number, fragsMax: number): SkbColumns {
+/**
+ * Columns for up to `skbsMax` sk_buffs; memory is only touched for rows that were ever used at the same time. With `quarantineRows` a
+ * freed row is handed out again only when that many others wait: a stale handle then finds a dead row, not another packet.
+ */
+export function createSkbColumns(skbsMax: number, fragsMax: number, quarantineRows = 0): SkbColumns {
   const rows = skbsMax + 1;
   const S = new Int32Array(rows * skbInts);
   const H = new Int32Array(rows * headInts);
@@ -150,7 +153,7 @@ export function createSkbColumns(skbsMax: number, fragsMax: number): SkbColumns 
   const full = (what: string): string =>
     `all ${skbsMax} ${what} rows are in use: create the skbs with a larger skbsMax, or find who keeps them`;
 
-  return {
+  const columns: SkbColumns = {
     S,
     H,
     F,
@@ -177,4 +180,21 @@ export function createSkbColumns(skbsMax: number, fragsMax: number): SkbColumns 
     skbsLive: () => freshSkb - 1 - freeSkbCount,
     headsLive: () => freshHead - 1 - freeHeadCount,
   };
+  if (quarantineRows > 0) {
+    const skbs: number[] = [];
+    const heads: number[] = [];
+    const { takeSkb, takeHead } = columns;
+    const oldest = (waiting: number[], fresh: () => number): number =>
+      waiting.length > quarantineRows ? (waiting.shift() ?? fresh()) : fresh();
+    return {
+      ...columns,
+      takeSkb: () => oldest(skbs, takeSkb),
+      giveSkb: (skb) => void skbs.push(skb),
+      takeHead: () => oldest(heads, takeHead),
+      giveHead: (head) => void heads.push(head),
+      skbsLive: () => columns.skbsLive() - skbs.length,
+      headsLive: () => columns.headsLive() - heads.length,
+    };
+  }
+  return columns;
 }

@@ -56,6 +56,8 @@ export interface SkbOptions {
   readonly socks?: Socks;
   /** sk_buffs that may be alive at once; default 65536. */
   readonly skbsMax?: number;
+  /** Freed rows that wait before one is used again; 0 (the default) is fastest, the ownership checker wants some. */
+  readonly quarantineRows?: number;
   /** sk_memalloc_socks(): some socket serves swap over the network. */
   readonly memallocSocks?: boolean;
   /** A BUG() in the skb code: it is announced as an `oops` event too. The operation has not happened. */
@@ -78,7 +80,7 @@ export function createSkbuff(options: SkbOptions) {
   const config = options.config ?? skbConfig61;
   const { pages, heap, journal } = options;
   const memory: Memory | undefined = options.memory;
-  const columns: SkbColumns = createSkbColumns(options.skbsMax ?? 65536, config.fragsMax);
+  const columns: SkbColumns = createSkbColumns(options.skbsMax ?? 65536, config.fragsMax, options.quarantineRows);
   const { S, H, F, skbAddress, headAddress, takeSkb, giveSkb, takeHead, giveHead, fragBase } = columns;
   const fragDestructors: FragDestructors = createFragDestructors();
   const ubufs: Ubufs = createUbufs();
