@@ -42,6 +42,7 @@ export class BodyReader {
   private readonly own: (text: string, index: number) => OwnAnswer;
   private inDump = false;
   private inCode = false;
+  private inModules = false;
   private traceOver = false;
   private firstTaint = false;
 
@@ -127,8 +128,19 @@ export class BodyReader {
       this.report.take(index, "workqueue" in extra ? "workqueue" : "hardware");
       return true;
     }
-    if (!text.startsWith("Modules linked in:")) return false;
-    this.modules ??= text.slice("Modules linked in:".length).trim();
+    return this.takeModules(text, index);
+  }
+
+  /** The list of modules breaks where a printk record is full; the next line is nothing but more names. */
+  private takeModules(text: string, index: number): boolean {
+    const continues = this.inModules && /^ {1,2}[\w()+-]+(?: [\w()+-]+)*(?: \[last unloaded: [^\]]*\])?\s*$/.test(text);
+    if (continues) this.modules = `${this.modules ?? ""} ${text.trim()}`;
+    else if (text.startsWith("Modules linked in:")) this.modules ??= text.slice("Modules linked in:".length).trim();
+    else {
+      this.inModules = false;
+      return false;
+    }
+    this.inModules = true;
     this.report.take(index, "modules");
     return true;
   }

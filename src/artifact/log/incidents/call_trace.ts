@@ -210,13 +210,13 @@ export class TraceBuilder {
 }
 
 const registerLine =
-  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|pc : |lr : |sp : |x\d+ *: |r\d+ *: |Flags: |Control: |Process |Stack: |PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|Modules linked in:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: )/;
+  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;
 const hexRow =
   /^\s*(?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?)(?: (?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?))*\s*$/;
 
 /** A line of a register block, `Code:` and instruction dumps included. */
 export function isRegisterLine(text: string): boolean {
-  return registerLine.test(text) && !text.startsWith("Modules linked in:");
+  return registerLine.test(text);
 }
 
 /** A row of nothing but hex words: the continuation of a wrapped register or instruction line. */
@@ -234,7 +234,7 @@ export function readRegisters(text: readonly string[]): RegisterDump {
   let at: CodePlace | undefined;
   let row: { name: string; next: number } | undefined;
   for (const line of text) {
-    at ??= codePlaceAfter(line, /(?:^|\s)(?:RIP:|EIP:|EIP is at|NIP|PC is at|pc :)\s*/);
+    at ??= codePlaceAfter(line, /(?:^|\s)(?:RIP:|EIP:|EIP is at|NIP|PC is at|pc :|epc *:)\s*/);
     for (const m of line.matchAll(
       /(?:^|\s)([A-Za-z][\w]{0,9}) ?[:=]\s{0,2}(?:[0-9a-f]{4}:)?(?:\[<)?([0-9a-f]{4,16})\b/g,
     )) {
@@ -258,7 +258,7 @@ export function codePlaceAfter(line: string, before: RegExp): CodePlace | undefi
   if (start === null) return undefined;
   const rest = line.slice(start.index + start[0].length, start.index + start[0].length + 200);
   const m = new RegExp(
-    `^:?\\s*(?:[0-9a-f]{4}:)?(?:\\[<?([0-9a-f]{8,16})>?\\]\\s*)*(?:\\[<[0-9a-f]+>\\]\\s*)?(?:${place}(?: \\[([\\w-]+)[^\\]]*\\])?|(0x[0-9a-f]+)|(?=))`,
+    `^:?\\s*(?:[0-9a-f]{4}:)?(?:(?:\\[<?)?([0-9a-f]{8,16})(?:>?\\]|(?= ))\\s*)*(?:${place}(?: \\[([\\w-]+)[^\\]]*\\])?|(0x[0-9a-f]+)|(?=))`,
   ).exec(rest);
   if (m === null) return undefined;
   const address = m[1] ?? m[6]?.slice(2);

@@ -3,7 +3,7 @@ import type { IncidentKind } from "../../../kernel/readings/incident.ts";
 
 /** Words of which every headline has one; the lines without them cost one scan. */
 const hint =
-  /allocation|nable to |invoked oom|emory: |Bad page|skb_|skput|BUG|stalled pool|protection fault|Oops|nternal error|WARNING|suppressed|panic|error: |skbuff|may have been|out of |not freed|lab corruption|divide|opcode/;
+  /allocation|nable to |invoked oom|emory: |Bad page|skb_|skput|BUG|bug detected|stalled pool|protection fault|Oops|nternal error|WARNING|suppressed|panic|error: |skbuff|may have been|out of |not freed|lab corruption|divide|opcode/;
 
 /** The kind of report that a text begins, or undefined. */
 export function headlineKind(text: string): IncidentKind | undefined {
@@ -30,7 +30,7 @@ export function headlineKind(text: string): IncidentKind | undefined {
 }
 
 const oopsLine =
-  /^(?:Unable to handle kernel |BUG: [Uu]nable to handle |BUG: kernel NULL pointer|general protection fault|kernel BUG at |Kernel BUG at |Oops: |Internal error: |WARNING: (?:at |CPU: )|divide error: |invalid opcode: |Kernel panic - not syncing|stack segment: |double fault: |BUG: soft lockup|Badness at )/;
+  /^(?:Unable to handle kernel |BUG: [Uu]nable to handle |BUG: kernel NULL pointer|general protection fault|kernel BUG at |Kernel BUG at |Kernel bug detected|Oops: |Internal error: |WARNING: (?:at |CPU: )|divide error: |invalid opcode: |Kernel panic - not syncing|stack segment: |double fault: |BUG: soft lockup|Badness at )/;
 
 /** A fault, an assertion or a panic. */
 export const isOopsHeadline = (text: string): boolean => oopsLine.test(text);

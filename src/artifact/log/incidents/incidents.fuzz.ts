@@ -51,8 +51,8 @@ function check(lines: readonly LogLine[], incidents: readonly Incident[]): void 
   expect(owner.size).toBeLessThanOrEqual(lines.length);
 }
 
-test("mutated logs (seeds 1 to 250): no crash, no line owned twice, every number a number", () => {
-  for (let seed = 1; seed <= 250; seed++) {
+test("mutated logs (seeds 1 to 120): no crash, no line owned twice, every number a number", () => {
+  for (let seed = 1; seed <= 120; seed++) {
     const p = prng(seed);
     let rows = p.pick(texts).split("\n");
     for (let n = 1 + p.below(4); n > 0; n--) rows = p.pick(mutations)(rows, p);

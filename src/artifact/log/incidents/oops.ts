@@ -12,7 +12,7 @@ import { isOopsHeadline } from "./headline.ts";
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const dieLine =
-  /^(?:Oops|general protection fault|invalid opcode|divide error|Internal error|stack segment|double fault|Kernel BUG)\b.*?(?:\[#(\d+)\]|$)/;
+  /^(?:Oops|Kernel bug detected|general protection fault|invalid opcode|divide error|Internal error|stack segment|double fault|Kernel BUG)\b.*?(?:\[#(\d+)\]|$)/;
 const sourceLine =
   /(?:kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |Badness (?:at|in) )([\w./-]+):(\d+)/;
 
@@ -47,7 +47,7 @@ export class OopsBuilder {
       return "headline";
     }
     if (
-      /^(?:PGD|\*?pgd|IP:|PREEMPT|SMP|BE PAGE_SIZE|LE PAGE_SIZE|#PF: |Mem abort info| {1,2}ESR| {1,2}EC|Data abort|\[[0-9a-f]+\] (?:\*?pgd|user))/.test(
+      /^(?:PGD|\*?pgd|IP:|PREEMPT|SMP|user pgtable|swapper pgtable| {4}Not tainted| {2}[A-Z][A-Za-z0-9 ]{1,8} = |BE PAGE_SIZE|LE PAGE_SIZE|#PF: |Mem abort info| {1,2}ESR| {1,2}EC|Data abort|\[[0-9a-f]+\] (?:\*?pgd|user))/.test(
         text,
       )
     ) {
@@ -86,13 +86,13 @@ export class OopsBuilder {
   finish(body: Body): Oops {
     const { oops } = this;
     const registerText = body.registers?.text ?? [];
-    const link = firstPlace(registerText, /^\s*(?:LR \[|LR is at |lr : )/);
+    const link = firstPlace(registerText, /^\s*(?:LR \[|LR is at |lr : |ra *: )/);
     const ip = body.registers?.at;
     const warned = codePlaceAfter(oops.headline, /:\d+ (?=[A-Za-z_])/);
     const at =
       ip?.function !== undefined
         ? ip
-        : (firstPlace(registerText, /^\s*(?:NIP \[|RIP: |RIP +|EIP is at |PC is at |pc : )/) ??
+        : (firstPlace(registerText, /^\s*(?:NIP \[|RIP: |RIP +|EIP is at |PC is at |pc : |epc *: )/) ??
           warned ??
           oops.at ??
           ip);
@@ -115,7 +115,10 @@ function firstPlace(lines: readonly string[], before: RegExp): CodePlace | undef
   for (const line of lines) {
     if (!before.test(line)) continue;
     const start = before.source.includes("\\[") ? line.replace(/^(\s*(?:NIP|LR) )\[/, "$1[") : line;
-    const place = codePlaceAfter(start, /^\s*(?:NIP|LR is at|LR|lr :|RIP:|RIP|EIP is at|PC is at|pc :)\s*/);
+    const place = codePlaceAfter(
+      start,
+      /^\s*(?:NIP|LR is at|LR|lr :|RIP:|RIP|EIP is at|PC is at|pc :|epc *:|ra *:)\s*/,
+    );
     if (place?.function !== undefined) return place;
   }
   return undefined;

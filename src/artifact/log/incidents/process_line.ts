@@ -53,6 +53,9 @@ export function processOfRegisters(lines: readonly string[]): ProcessLine {
     const named = /^Process (.{1,32}?) \(pid: (\d+)[,)]/.exec(line);
     if (named?.[2] !== undefined) process = { ...process, pid: Number(named[2]), ...field("comm", named[1]) };
     const release = /(Not tainted|Tainted: [A-Z][A-Z -]*?)(?: VLI)? +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
+    // i386 of 2.6 puts it behind the flags register.
+    const flags = /^EFLAGS: [0-9a-f]{8} +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
+    if (flags?.[1] !== undefined) process = { ...process, release: flags[1], ...field("build", flags[2]) };
     if (release?.[2] !== undefined) {
       process = { ...process, ...field("taint", release[1]), release: release[2], ...field("build", release[3]) };
     }

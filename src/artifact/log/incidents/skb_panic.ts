@@ -75,7 +75,7 @@ export function readSkbPanic(stretch: Stretch, index: number): { readonly incide
 function followingBug(stretch: Stretch, index: number): number | undefined {
   for (let i = index + 1; i < Math.min(index + 6, stretch.lines.length); i++) {
     const text = stretch.lines[i]?.text ?? "";
-    if (/kernel BUG at /i.test(text)) return i;
+    if (/kernel BUG at |Kernel bug detected/i.test(text)) return i;
     if (/skb_(?:over|under)_panic/.test(text)) return undefined;
   }
   return undefined;
