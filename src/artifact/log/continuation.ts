@@ -13,7 +13,7 @@ export interface JoinRule {
 }
 
 const zone = "(?:DMA|DMA32|Normal|HighMem|Movable|Device)";
-const pairs = /^(?:[a-z_]+(?:\([a-z]+\))?:\S+(?:\s+|$))+(?:all_unreclaimable\?.*)?$/;
+const pairs = /^(?:[a-z_]+(?:\([a-z]+\))?: ?\S+(?:\s+|$))*(?:all_unreclaimable\?.*)?$/;
 
 /** In the order they are tried; the first that fits joins. */
 export const joinRules: readonly JoinRule[] = [
@@ -32,7 +32,8 @@ export const joinRules: readonly JoinRule[] = [
   },
   // swapper/0: + page allocation failure: order:0 + , mode:0x20(GFP_ATOMIC)
   { first: /^[^:].{0,40}:\s*$/, second: /^page allocation failure[:.] /, glue: " ", broken: "printk" },
-  { first: /page allocation failure[:.] order:\d+,?\s*$/, second: /^,?\s*mode:0x/, glue: "", broken: "printk" },
+  { first: /page allocation failure[:.] order:\d+\s*$/, second: /^,\s*mode:0x/, glue: "", broken: "printk" },
+  { first: /page allocation failure[:.] order:\d+,$/, second: /^\s*mode:0x/, glue: " ", broken: "mail" },
   { first: /, mode:0x[0-9a-f]+$/, second: /^\((?:__)?GFP_/, glue: "", broken: "printk" },
   {
     first: /^Modules linked in:/,
@@ -81,6 +82,26 @@ export const joinRules: readonly JoinRule[] = [
     broken: "mail",
   },
   { first: /^Node \d+ active_anon:\d+kB (?!.*all_unreclaimable)/, second: pairs, glue: " ", broken: "mail" },
+  {
+    first: /page allocation failure[:.] order:\d+, mode:\S+,$/,
+    second: /^(?:nodemask=|cpuset=)/,
+    glue: " ",
+    broken: "mail",
+  },
+  {
+    first: /^CPU: \d+ .*PID: \d+ Comm: /,
+    second: /^(?:Not tainted|Tainted:|G {2,}|\d\.\d+)\s*/,
+    glue: " ",
+    broken: "mail",
+  },
+  { first: /^Node \d+ hugepages_/, second: /^hugepages_\w+=\d/, glue: " ", broken: "mail" },
+  { first: /invoked oom-killer: gfp_mask=/, second: /^(?:order|oom_score_adj|nodemask)=/, glue: " ", broken: "mail" },
+  {
+    first: /^(?:Memory cgroup out|Out) of memory: Kill/,
+    second: /^(?:(?:total-vm|anon-rss|file-rss|shmem-rss|UID|pgtables|oom_score_adj):\S+[, ]*)+/,
+    glue: " ",
+    broken: "mail",
+  },
 ];
 
 /** The rule by which `next` goes on `text`, if any. */

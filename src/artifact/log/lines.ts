@@ -72,6 +72,7 @@ function draftsOf(raw: RawLine): Draft[] {
         repairs: [...repairs],
       };
       if (i === 0) own.text = piece;
+      own.text = own.text.replace(/\r+$/, "");
       const first = drafts[0];
       if (first !== undefined) inherit(own, first);
       if (quoted === true) own.repairs.push("unquoted");
@@ -100,8 +101,8 @@ function unescapeOctal(text: string): string {
 
 /** Places where a second record begins on the same line: its own timestamp or priority, or prose after a stack frame or a sysctl value. */
 const glued: readonly { readonly sign: RegExp; readonly at: RegExp }[] = [
-  { sign: /.<[0-7]>\[/, at: /(?<=.)(?=<[0-7]>\[ *\d{1,8}\.\d{6}\])/ },
-  { sign: /.\[ {0,4}\d{1,8}\.\d{6}\]/, at: /(?<=[^>])(?=\[ {0,4}\d{1,8}\.\d{6}\] )/ },
+  { sign: /[\s\S]<[0-7]>\[/, at: /(?<=[\s\S])(?=<[0-7]>\[ *\d{1,8}\.\d{6}\])/ },
+  { sign: /[\s\S]\[ {0,4}\d{1,8}\.\d{6}\]/, at: /(?<=[\s\S])(?<!<[0-7]>)(?=\[ {0,4}\d{1,8}\.\d{6}\] )/ },
   { sign: /\+0x[0-9a-f]/, at: /(?<=\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6})(?=[A-Z][a-z])/ },
   { sign: /^(?:vm|net|kernel)\./, at: /(?<=^[\w.]+ = \d+)(?=[A-Z])/ },
 ];
@@ -119,22 +120,42 @@ const stamped = (l: Draft): boolean =>
 
 /** Joins what a mailer, a terminal or KERN_CONT broke. */
 function joinPieces(drafts: readonly Draft[]): Draft[] {
-  const mostlyStamped = drafts.filter(stamped).length * 10 > drafts.length * 7;
+  const wraps = wrapTest(drafts);
   const out: Draft[] = [];
-  /** Length of the last raw line: a terminal that wraps fills it. */
-  let width = 0;
+  let above: Draft | undefined;
   for (const next of drafts) {
     const previous = out.at(-1);
-    const wrapped = mostlyStamped && !stamped(next) && width === 80 && next.text !== "" && next.line !== previous?.line;
     const rule = previous === undefined ? undefined : joinRule(previous.text, next.text);
-    if (previous !== undefined && (rule !== undefined || wrapped)) {
-      previous.text = rule === undefined ? previous.text + next.text : joined(previous.text, next.text, rule);
-      if (next.raw !== previous.raw) previous.raw += `\n${next.raw}`;
+    const glue = previous === undefined || rule !== undefined ? undefined : wraps(previous, above!, next);
+    if (previous !== undefined && (rule !== undefined || glue !== undefined)) {
+      previous.text = rule === undefined ? previous.text + glue + next.text : joined(previous.text, next.text, rule);
+      if (next.line !== previous.line) previous.raw += `\n${next.raw}`;
       previous.repairs.push(...next.repairs, rule?.broken === "printk" && stamped(next) ? "continued" : "rejoined");
     } else out.push(next);
-    width = next.raw.length;
+    // `raw` of what was joined grows: the width of the line above is that of its own raw line.
+    above = { ...next, raw: next.raw };
   }
   return out;
+}
+
+/** A line without a time stamp goes on with the stamped line above it when that one is as full as a broken line is. A terminal of 80
+ *  columns breaks anywhere, and nothing is wider; a mailer breaks quoted lines at blanks, where the next word would have been too much. */
+function wrapTest(drafts: readonly Draft[]): (previous: Draft, above: Draft, next: Draft) => "" | " " | undefined {
+  const stamps = drafts.filter(stamped).length;
+  if (stamps * 2 < drafts.length || stamps === drafts.length) return () => undefined;
+  const columns = (d: Draft): number => (d.raw.endsWith("\r") ? d.raw.length - 1 : d.raw.length);
+  const widest = drafts.reduce((w, d) => Math.max(w, columns(d)), 0);
+  // A word that fills half a line cannot be broken: such lines say nothing about where the mailer breaks.
+  const breakable = (d: Draft): boolean => d.raw.length <= 140 && d.raw.lastIndexOf(" ") >= 40;
+  const mailWidth = drafts.reduce((w, d) => (breakable(d) ? Math.max(w, columns(d)) : w), 0);
+  return (previous, above, next) => {
+    if (!stamped(previous) || stamped(next) || next.text === "" || next.line !== above.line + 1) return undefined;
+    if (widest === 80 && columns(above) === 80) return "";
+    if (!above.repairs.includes("unquoted") || !next.repairs.includes("unquoted") || mailWidth < 60 || mailWidth > 132)
+      return undefined;
+    const word = /^\S+/.exec(next.text)?.[0].length ?? 0;
+    return word > 0 && columns(above) + 1 + word > mailWidth ? " " : undefined;
+  };
 }
 
 /** Three lines or more that end exactly at column 80, and none beyond: a terminal has cut them. */
