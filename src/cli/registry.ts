@@ -23,6 +23,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/pools.ts")).command,
   },
   {
+    name: "run",
+    summary: "run a scenario file on the model",
+    load: async () => (await import("./commands/run.ts")).command,
+  },
+  {
     name: "verify",
     summary: "replay transcripts of a real kernel on the model",
     load: async () => (await import("./commands/verify.ts")).command,

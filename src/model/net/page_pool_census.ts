@@ -62,7 +62,7 @@ export function skbHolders(skbs: PoolSkbs, pages: PageAllocator): Holder[] {
   return holders;
 }
 
-/** Pages of the page allocator with a memory of what is allocated; `freed` lists pool pages that it got back behind the pool. */
+/** Pages of the page allocator with a memory of what is allocated; simulated corruption is listed, never thrown. */
 export interface WatchedPages extends PageAllocator {
   allocated(pfn: number): boolean;
   readonly outstanding: () => number;
@@ -70,32 +70,44 @@ export interface WatchedPages extends PageAllocator {
   readonly failures: () => number;
   /** Pages that became free while a pool still called them its own; asks at the moment of freeing. */
   readonly freedWhileOwned: { readonly pool: number; readonly pfn: number }[];
+  /** References taken or dropped on a page that is free: a bad page state or worse on a real machine. */
+  readonly usedAfterFree: { readonly pfn: number; readonly step: "get_page" | "put_page" }[];
   ownedBy: (pfn: number) => number;
 }
 
 /** Wraps a page allocator; set `ownedBy` to the pools' poolOf() afterwards. `failAt` makes the nth allocation fail (from 1). */
 export function watchPages(inner: PageAllocator, failAt = 0): WatchedPages {
-  const live = new Map<number, number>();
+  /** Page → first page of its block. */
+  const headOf = new Map<number, number>();
+  let blocks = 0;
   let calls = 0;
   const note = (pfn: number, order: number): number => {
-    if (pfn >= 0) live.set(pfn, order);
+    if (pfn < 0) return pfn;
+    for (let i = 0; i < 1 << order; i++) headOf.set(pfn + i, pfn);
+    blocks++;
     return pfn;
   };
-  const drop = (anyPfn: number, drop1: () => void): void => {
-    const pfn = inner.compoundHead(anyPfn);
-    const last = inner.pageCount(pfn) === 1;
-    drop1();
-    if (!last) return;
-    live.delete(pfn);
-    const pool = watched.ownedBy(pfn);
-    if (pool >= 0) watched.freedWhileOwned.push({ pool, pfn });
+  const drop = (anyPfn: number, give: (head: number) => void): void => {
+    const pfn = headOf.get(anyPfn);
+    if (pfn === undefined) {
+      watched.usedAfterFree.push({ pfn: anyPfn, step: "put_page" });
+      return;
+    }
+    if (inner.pageCount(pfn) === 1) {
+      for (let i = 0; i < 1 << inner.compoundOrder(pfn); i++) headOf.delete(pfn + i);
+      blocks--;
+      const pool = watched.ownedBy(pfn);
+      if (pool >= 0) watched.freedWhileOwned.push({ pool, pfn });
+    }
+    give(pfn);
   };
   const watched: WatchedPages = {
     ...inner,
-    allocated: (pfn) => live.has(pfn),
-    outstanding: () => live.size,
+    allocated: (pfn) => headOf.has(pfn),
+    outstanding: () => blocks,
     failures: () => (failAt > 0 && calls >= failAt ? 1 : 0),
     freedWhileOwned: [],
+    usedAfterFree: [],
     ownedBy: () => -1,
     allocPages: (gfp, order) => (++calls === failAt ? -1 : note(inner.allocPages(gfp, order), order)),
     allocPagesBulk(gfp, want, into) {
@@ -104,11 +116,22 @@ export function watchPages(inner: PageAllocator, failAt = 0): WatchedPages {
       for (let i = 0; i < got; i++) note(into[i] as number, 0);
       return got;
     },
-    freePages: (pfn, order) => drop(pfn, () => inner.freePages(pfn, order)),
-    putPage: (pfn) => drop(pfn, () => inner.putPage(pfn)),
+    compoundHead: (pfn) => headOf.get(pfn) ?? pfn,
+    compoundOrder: (pfn) => (headOf.has(pfn) ? inner.compoundOrder(pfn) : 0),
+    pageCount: (pfn) => (headOf.has(pfn) ? inner.pageCount(pfn) : 0),
+    nodeOf: (pfn) => (headOf.has(pfn) ? inner.nodeOf(pfn) : 0),
+    isPfmemalloc: (pfn) => headOf.has(pfn) && inner.isPfmemalloc(pfn),
+    getPage(pfn) {
+      if (headOf.has(pfn)) inner.getPage(pfn);
+      else watched.usedAfterFree.push({ pfn, step: "get_page" });
+    },
+    freePages: (pfn, order) => drop(pfn, (head) => inner.freePages(head, order)),
+    putPage: (pfn) => drop(pfn, (head) => inner.putPage(head)),
     addPageRefs(pfn, n) {
-      if (n >= 0) inner.addPageRefs(pfn, n);
-      else for (let i = 0; i < -n; i++) watched.putPage(pfn);
+      for (let i = 0; i < Math.abs(n); i++) {
+        if (n > 0) watched.getPage(pfn);
+        else watched.putPage(pfn);
+      }
     },
   };
   return watched;

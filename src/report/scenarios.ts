@@ -1,0 +1,23 @@
+// Draws what scenarios gave: one drawer for each kind.
+import type { Document } from "./document.ts";
+import { heading, paragraph } from "./document.ts";
+import { drawDesigns } from "./pools_scenario.ts";
+
+/** Result (as the kind's run() gave it) → blocks. */
+export type ScenarioDrawer = (result: unknown) => Document;
+
+const drawers: Readonly<Record<string, ScenarioDrawer>> = {
+  "page-pool-skb-copy": drawDesigns,
+  "page-pool-multicast": drawDesigns,
+  "page-pool-tcp": drawDesigns,
+};
+
+/** A scenario's document: what was run, then what came out. */
+export function scenarioDocument(file: string, kind: string, summary: string, result: unknown): Document {
+  const drawer = drawers[kind];
+  return [
+    heading(1, `${kind}: ${file}`),
+    paragraph(summary),
+    ...(drawer?.(result) ?? [{ kind: "code" as const, text: JSON.stringify(result, null, 2) }]),
+  ];
+}

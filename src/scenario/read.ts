@@ -1,0 +1,113 @@
+// Reads a scenario file: YAML with places, checked against its kind's schema. Every complaint names file, line and column, and what to write.
+import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import type { z } from "zod";
+import { BadInput } from "../base/bad_input.ts";
+import type { ScenarioKind } from "./kind.ts";
+import { kindNamed, scenarioKinds } from "./kinds.ts";
+
+/** A scenario that can run. */
+export interface Scenario {
+  readonly file: string;
+  readonly kind: ScenarioKind;
+  readonly settings: unknown;
+}
+
+/** Throws BadInput with the place of the first thing that is wrong. */
+export function readScenario(file: string, text: string): Scenario {
+  const lines = new LineCounter();
+  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const at = (offset: number): { file: string; line: number; column: number } => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const [broken] = doc.errors;
+  if (broken !== undefined) throw new BadInput(`This is no YAML: ${broken.message}.`, at(broken.pos[0]));
+  if (!isMap(doc.contents))
+    throw new BadInput("A scenario is a list of `name: value` lines.", { file, line: 1 }, "Begin with `kind: ...`.");
+  const names = scenarioKinds.map((k) => k.kind);
+  const place = (path: readonly PropertyKey[], key: boolean): { file: string; line: number; column: number } => {
+    for (let n = path.length; n > 0; n--) {
+      const parent = doc.getIn(path.slice(0, n - 1), true) ?? doc.contents;
+      const last = path[n - 1];
+      if (isMap(parent)) {
+        const pair = parent.items.find((p) => isScalar(p.key) && p.key.value === last);
+        const node = key || n < path.length ? pair?.key : (pair?.value ?? pair?.key);
+        const range =
+          isScalar(node) || isMap(node)
+            ? node.range
+            : (node as { range?: [number, number, number] } | undefined)?.range;
+        if (range !== undefined && range !== null) return at(range[0]);
+      }
+      const node = doc.getIn(path.slice(0, n), true) as { range?: [number, number, number] } | undefined;
+      if (node?.range !== undefined) return at(node.range[0]);
+    }
+    return { file, line: 1, column: 1 };
+  };
+  const kindName = doc.get("kind");
+  const kind = typeof kindName === "string" ? kindNamed(kindName) : undefined;
+  if (kind === undefined) {
+    if (kindName === undefined)
+      throw new BadInput("The scenario has no `kind`.", { file, line: 1 }, `Write one of ${names.join(", ")}.`);
+    throw new BadInput(
+      `There is no kind of scenario "${kindName}".`,
+      place(["kind"], false),
+      suggest(`${kindName}`, names),
+    );
+  }
+  const { kind: _kind, ...rest } = doc.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
+  const checked = kind.schema.safeParse(rest);
+  if (!checked.success) throw complain(checked.error.issues[0], kind, place);
+  return { file, kind, settings: checked.data };
+}
+
+type Place = (path: readonly PropertyKey[], key: boolean) => { file: string; line: number; column: number };
+
+function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place: Place): BadInput {
+  if (issue === undefined) return new BadInput("This scenario is not right.");
+  const name = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    return new BadInput(
+      `A ${kind.kind} scenario has no "${key}".`,
+      place([...issue.path, key], true),
+      suggest(key, keysOf(kind)),
+    );
+  }
+  if (issue.code === "invalid_value")
+    return new BadInput(
+      `"${name}" cannot be that.`,
+      place(issue.path, false),
+      suggest(`${issue.input ?? ""}`, issue.values.map(String)),
+    );
+  return new BadInput(`"${name}": ${lowerFirst(issue.message)}.`, place(issue.path, false));
+}
+
+const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1).replace(/\.$/, "");
+
+function keysOf(kind: ScenarioKind): string[] {
+  const shape = (kind.schema as unknown as { shape?: Record<string, unknown> }).shape;
+  return shape === undefined ? [] : Object.keys(shape);
+}
+
+/** "Did you mean …?" with the nearest, else the whole list. */
+function suggest(wrong: string, right: readonly string[]): string {
+  const ranked = right.map((r) => ({ r, d: distance(wrong, r) })).sort((a, b) => a.d - b.d);
+  const [best] = ranked;
+  return best !== undefined && best.d <= Math.max(2, wrong.length / 3)
+    ? `Did you mean "${best.r}"?`
+    : `Write one of ${right.join(", ")}.`;
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      );
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
