@@ -37,6 +37,7 @@ export const eventShapes = [
   { name: "not_modelled", fields: ["hole"] },
   { name: "warning", fields: ["text", "a", "b"] },
   { name: "oops", fields: ["text", "a", "b"] },
+  { name: "page_migrated", fields: ["from", "to"] },
 ] as const satisfies readonly EventShape[];
 
 export type EventName = (typeof eventShapes)[number]["name"];

@@ -17,7 +17,6 @@ import { createMobility } from "./placement_mobility.ts";
 import type { TaskContext } from "./rights.ts";
 import { plainTask } from "./rights.ts";
 import type { MmRules } from "./rules.ts";
-import type { Rescue } from "./slow_path.ts";
 
 export { type MmRules, rules61 } from "./rules.ts";
 
@@ -31,7 +30,6 @@ export interface MachineMemoryOptions {
   /** Node of each CPU; all on node 0 when left out. */
   readonly nodeOfCpu?: readonly number[];
   readonly task?: TaskContext;
-  readonly rescue?: Rescue;
 }
 
 export type MachineMemory = ReturnType<typeof createMachineMemory>;
@@ -77,8 +75,22 @@ export function createMachineMemory(options: MachineMemoryOptions) {
     nodeOfCpu: Int32Array.from(options.nodeOfCpu ?? Array.from({ length: spec.cpus }, () => 0)),
   });
   const task = options.task ?? plainTask();
-  alloc.setSlowPath(createSlowPath(alloc, journal, rules.gfp, types, rules.generation, task, options.rescue));
-  return { memory, area, placement, pcp, watermarks, alloc, pages: alloc.pages, task, rules, journal };
+  const slow = createSlowPath(alloc, journal, rules, task);
+  alloc.setSlowPath(slow.path);
+  return {
+    /** Reclaim and compaction for those who may sleep; reclaim.ts sets it. */
+    setRescue: slow.setRescue,
+    memory,
+    area,
+    placement,
+    pcp,
+    watermarks,
+    alloc,
+    pages: alloc.pages,
+    task,
+    rules,
+    journal,
+  };
 }
 
 function createPlacement(memory: Memory, area: FreeArea, journal: Journal, rules: MmRules): Placement {

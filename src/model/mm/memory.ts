@@ -58,7 +58,7 @@ export const zoneField = {
   driftMark: 15,
   /** lowmem_reserve[] by zone type, up to 8. */
   lowmemReserve: 16,
-  /** 3.14 to 6.1: pages taken since the batch was reset (fair zone policy); unused by 6.1. */
+  /** Pages on the zone's LRU list. */
   lruPages: 24,
 } as const;
 
@@ -127,6 +127,8 @@ export interface Memory {
   /** Record index of the first per-CPU list; the others follow by (zone * cpus + cpu) * pcpLists + list. */
   readonly pcpListBase: number;
   readonly pcpLists: number;
+  /** Record index of zone 0's LRU sentinel; the other zones follow. */
+  readonly lruLists: number;
   /** Zone rows in the order a node tries them, for a highest zone type: from zonelistStart[node * 8 + type], ended by -1. */
   readonly zonelists: Int32Array;
   readonly zonelistStart: Int32Array;
@@ -142,7 +144,8 @@ export function createMemory(spec: MemorySpec): Memory {
   const pcpLists = 3 * (spec.pcpMaxOrder + 1) + (spec.pcpHugeOrder >= 0 ? 2 : 0);
   const freeLists = pages;
   const pcpListBase = freeLists + spec.zones.length * ordersMax * typesMax;
-  const records = pcpListBase + spec.zones.length * spec.cpus * pcpLists;
+  const lruLists = pcpListBase + spec.zones.length * spec.cpus * pcpLists;
+  const records = lruLists + spec.zones.length;
   const page = new Int32Array(records * 4);
   for (let i = pages; i < records; i++) {
     page[i * 4 + record.next] = i;
@@ -171,6 +174,7 @@ export function createMemory(spec: MemorySpec): Memory {
     freeLists,
     pcpListBase,
     pcpLists,
+    lruLists,
     ...zonelistsOf(spec),
   };
 }

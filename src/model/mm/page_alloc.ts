@@ -27,6 +27,7 @@ const TAKEN = word.taken;
 const ZONE_SHIFT = word.zoneShift;
 const TYPE_SHIFT = word.typeShift;
 const PFMEMALLOC = word.pfmemalloc;
+const LRU = word.lru;
 const COMPOUND = word.compound;
 const KEEP_ON_FREE = word.zoneMask | word.stateMask | word.orderMask;
 const ZONE_ROW = Math.log2(zoneStride);
@@ -327,7 +328,7 @@ export function createPageAlloc(parts: AllocatorParts) {
     }
   };
 
-  /** A free that the model refuses: not a block's head, not in use, or of another order. The kernel may notice only later. */
+  /** A free that the model refuses: not a block's head, not in use, of another order, or still on an LRU list. The kernel may notice only later. */
   const refuseFree = (pfn: number, order: number): void => {
     const w = page[(pfn << 2) | WORD]!;
     if ((w & STATE_MASK) !== TAKEN) {
@@ -338,6 +339,13 @@ export function createPageAlloc(parts: AllocatorParts) {
       trouble.warn("free with another order than it was allocated with", pfn, order);
       return;
     }
+    const references = page[(pfn << 2) | REFERENCES]!;
+    if (references > 0) {
+      // Still on an LRU list: the last reference finds PG_lru set, and the page is lost.
+      if (references > 1) page[(pfn << 2) | REFERENCES] = references - 1;
+      else trouble.badPage(pfn, "PAGE_FLAGS_CHECK_AT_FREE flag(s) set");
+      return;
+    }
     trouble.warn("double free", pfn, order);
     // The kernel's count goes below zero; it will say "nonzero _refcount" when the page leaves its list.
     page[(pfn << 2) | REFERENCES] = page[(pfn << 2) | REFERENCES]! - 1;
@@ -346,7 +354,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   const freePages = (pfn: number, order: number): void => {
     const w = page[(pfn << 2) | WORD]!;
     const references = page[(pfn << 2) | REFERENCES]!;
-    if ((w & (STATE_MASK | ORDER_MASK)) !== (TAKEN | order) || references <= 0) refuseFree(pfn, order);
+    if ((w & (STATE_MASK | ORDER_MASK | LRU)) !== (TAKEN | order) || references <= 0) refuseFree(pfn, order);
     else {
       page[(pfn << 2) | REFERENCES] = references - 1;
       if (references === 1) freeUnused(pfn, order, w);

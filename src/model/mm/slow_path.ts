@@ -2,12 +2,10 @@
 // sleep reclaims and compacts before giving up. Follows __alloc_pages_slowpath(), mm/page_alloc.c, 6.1.192.
 
 import { eventKind } from "../../kernel/events.ts";
-import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
-import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import type { Journal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { PageAlloc, Request, SlowPath } from "./page_alloc.ts";
-import type { TaskContext } from "./rights.ts";
+import type { RightsRules, TaskContext } from "./rights.ts";
 import { reserveFlags, slowPathFlags } from "./rights.ts";
 
 export type CompactResult =
@@ -39,17 +37,18 @@ export interface Rescue {
 const costlyOrder = 3;
 const maxReclaimRetries = 16;
 const maxCompactRetries = 16;
+/** The kernel kills as long as there is somebody to kill; the model stops here. */
+const maxKills = 64;
 
+/** The slow path of a machine, without helpers until setRescue. */
 export function createSlowPath(
   alloc: PageAlloc,
   journal: Journal,
-  bits: AllocatorGfp,
-  types: MigrateTypes,
-  generation: WatermarkGeneration,
+  rules: RightsRules,
   task: TaskContext,
-  rescue: Rescue | undefined,
-): SlowPath {
-  const rules = { gfp: bits, types, generation };
+): { readonly path: SlowPath; setRescue(to: Rescue): void } {
+  const { gfp: bits, types } = rules;
+  let rescue: Rescue | undefined;
 
   const attempt = (request: Request, allocFlags: number): number =>
     alloc.getPageFromFreelist(
@@ -93,7 +92,7 @@ export function createSlowPath(
     let priority = firstPriority;
     let compactions = 0;
     let noProgress = 0;
-    for (let first = true; ; first = false) {
+    for (let kills = 0; ; ) {
       let allocFlags = rights;
       const reserve = reserveFlags(rules, gfp, task);
       if (reserve !== 0) allocFlags = reserve | (rights & (allocFlag.kswapd | allocFlag.cma));
@@ -117,7 +116,8 @@ export function createSlowPath(
       }
       pfn = attempt(request, allocFlag.wmarkHigh | allocFlag.cpuset);
       if (pfn >= 0) return pfn;
-      if (costly || (gfp & bits.retryMayfail) !== 0 || !first || !rescue.outOfMemory(request)) return -1;
+      if (costly || (gfp & bits.retryMayfail) !== 0 || kills >= maxKills || !rescue.outOfMemory(request)) return -1;
+      kills++;
       noProgress = 0;
     }
   };
@@ -145,7 +145,9 @@ export function createSlowPath(
     return raise();
   };
 
-  return (request) => {
+  const path: SlowPath = (asked) => {
+    // Reclaim may allocate itself: the caller's record is not safe to keep.
+    const request = { ...asked };
     const { gfp, order } = request;
     const rights = slowPathFlags(rules, gfp, order, task);
     const canWait = (gfp & bits.directReclaim) !== 0;
@@ -177,5 +179,11 @@ export function createSlowPath(
     pfn = rescueLoop(request, rights, priority);
     if (pfn < 0 && (gfp & bits.nofail) !== 0) pfn = attempt(request, allocFlag.minReserve);
     return pfn >= 0 ? pfn : fail(request);
+  };
+  return {
+    path,
+    setRescue(to) {
+      rescue = to;
+    },
   };
 }

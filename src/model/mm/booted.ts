@@ -1,0 +1,90 @@
+// A booted machine's memory in one call: release, policy, size; with user pages, kswapd, reclaim and what the release has of compaction.
+import { assert } from "../../base/assert.ts";
+import { mmFact } from "../../kernel/facts/mm_rules.ts";
+import type { Release } from "../../kernel/release.ts";
+import { atLeast } from "../../kernel/release.ts";
+import type { Journal } from "../journal.ts";
+import { createJournal } from "../journal.ts";
+import type { BootLayout } from "./boot.ts";
+import { bootMemory, pc32, pc64 } from "./boot.ts";
+import type { Lru } from "./lru.ts";
+import { createLru } from "./lru.ts";
+import type { MachineMemory } from "./machine_memory.ts";
+import { createMachineMemory } from "./machine_memory.ts";
+import type { Reclaim } from "./reclaim.ts";
+import { createReclaim } from "./reclaim.ts";
+import type { PolicyName } from "./rules.ts";
+import { rulesOf } from "./rules.ts";
+import type { MarkSettings } from "./watermark_setup.ts";
+
+export interface BootedOptions {
+  readonly release: Release;
+  readonly memoryMb: number;
+  readonly cpus?: number;
+  readonly nodes?: number;
+  /** Left out: the release's own. */
+  readonly policy?: PolicyName;
+  readonly activeFreeing?: boolean;
+  /** Left out: as the release has it (since 2.6.35, mobility only). */
+  readonly compaction?: boolean;
+  readonly cma?: boolean;
+  readonly journal?: Journal;
+  readonly marks?: MarkSettings;
+  /** What an OOM kill frees. */
+  readonly killSomething?: () => boolean;
+}
+
+export interface BootedMemory extends MachineMemory {
+  readonly layout: BootLayout;
+  readonly lru: Lru;
+  readonly reclaim: Reclaim;
+  readonly minFreeKb: number;
+  /** Asks for a page of user space or page cache and puts it on the LRU; -1 when there is none. `gfp` must be movable where the policy has types. */
+  allocUser(gfp: number): number;
+  /** Gives such a page back. */
+  freeUser(pfn: number): void;
+}
+
+/** Boots x86: i386 machines as pc32, all others as pc64. */
+export function createBootedMemory(options: BootedOptions): BootedMemory {
+  const { release, memoryMb, cpus = 1 } = options;
+  assert(memoryMb >= 32, () => `${memoryMb} MB is less than the kernel image and its maps need here`);
+  const rules = rulesOf(release, {
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
+    ...(options.cma === undefined ? {} : { cma: options.cma }),
+  });
+  const pcpHigh = mmFact("pcpHighOrders", release);
+  const orders = 11;
+  const shape = {
+    memoryMb,
+    cpus,
+    orders,
+    // i386 with PAE has 2 MB huge pages too; without, MAX_ORDER - 1.
+    pageblockOrder: rules.policy === "placement-2005" || release.arch === "i386" ? orders - 1 : 9,
+    pcpMaxOrder: pcpHigh ? 3 : 0,
+    pcpHugeOrder: pcpHigh && rules.policy === "mobility" && release.arch !== "i386" ? 9 : -1,
+    ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+  };
+  const layout = release.arch === "i386" ? pc32(shape) : pc64(shape);
+  const machine = createMachineMemory({ spec: layout.spec, journal: options.journal ?? createJournal(), rules });
+  const minFreeKb = bootMemory(machine, layout, release, options.marks);
+  const lru = createLru(machine);
+  const reclaim = createReclaim(machine, lru, {
+    compaction: options.compaction ?? (rules.policy === "mobility" && atLeast(release, [2, 6, 35])),
+    activeFreeing: options.activeFreeing ?? false,
+    ...(options.killSomething === undefined ? {} : { killSomething: options.killSomething }),
+  });
+  return {
+    ...machine,
+    layout,
+    lru,
+    reclaim,
+    minFreeKb,
+    allocUser(gfp) {
+      const pfn = machine.pages.allocPages(gfp, 0);
+      if (pfn >= 0) lru.add(pfn);
+      return pfn;
+    },
+    freeUser: lru.release,
+  };
+}
