@@ -1,16 +1,12 @@
 // A failed page allocation as the kernel reported it: 2.4's one-liner, `COMM: page allocation failure …` of every later era, and the
 // vmalloc variants, which print a page-allocator report that has no page-allocator order.
 import type { CallTrace } from "./call_trace.ts";
+import type { GfpText } from "./gfp_text.ts";
 import type { MemInfo } from "./mem_info.ts";
 import type { ProcessLine } from "./process_line.ts";
 import type { SlabFailure } from "./slab_failure.ts";
 
-/** A gfp mask as printed. */
-export interface GfpText {
-  readonly mask: number;
-  /** The names behind it in parentheses (4.6 and later), as printed: `GFP_ATOMIC|__GFP_COMP`. */
-  readonly names?: string;
-}
+export type { GfpText } from "./gfp_text.ts";
 
 export interface AllocFailure {
   /**

@@ -1,7 +1,8 @@
-// The OOM killer's report, of the machine or of a memory cgroup. It shares the Mem-Info body with allocation failures, and tells
-// "no memory at all" from "no memory of that shape".
-import type { GfpText } from "./alloc_failure.ts";
+// The OOM killer's report, of the machine or of a memory cgroup. It shares the Mem-Info body with allocation failures: a machine without any
+// memory can be told apart by it, where only memory of one shape is missing.
+
 import type { CallTrace } from "./call_trace.ts";
+import type { GfpText } from "./gfp_text.ts";
 import type { Counters, MemInfo } from "./mem_info.ts";
 import type { ProcessLine } from "./process_line.ts";
 

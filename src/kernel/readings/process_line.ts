@@ -20,7 +20,6 @@ export interface ProcessLine {
 }
 
 /** The taint letters that are set, `G` and `P` included: `["G", "O"]`. Empty for an untainted kernel or when nothing was printed. */
-export function taintLetters(process: ProcessLine): string[] {
-  const taint = process.taint ?? "";
+export function taintLetters({ taint = "" }: ProcessLine): string[] {
   return taint.startsWith("Tainted: ") ? [...taint.slice(9).replace(/=\w+/g, "")].filter((c) => /[A-Z]/.test(c)) : [];
 }

@@ -1,5 +1,5 @@
 // `SLUB: Unable to allocate memory on node -1, gfp=0xcc0(GFP_KERNEL)` and SLAB's line of the same meaning.
-import type { GfpText } from "./alloc_failure.ts";
+import type { GfpText } from "./gfp_text.ts";
 
 export interface SlabFailure {
   readonly allocator: "SLUB" | "SLAB";

@@ -1,7 +1,8 @@
 // Prints a failed allocation in the form of a given release, from the same Reading that the reader makes.
 import { decodeGfp } from "../../../kernel/facts/gfp.ts";
 import { failureLineForms } from "../../../kernel/facts/report_formats.ts";
-import type { AllocFailure, GfpText } from "../../../kernel/readings/alloc_failure.ts";
+import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
+import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import { factAt } from "../../../kernel/release.ts";
 import { printTrace } from "./call_trace.ts";
 import { printMemInfo } from "./mem_info_print.ts";

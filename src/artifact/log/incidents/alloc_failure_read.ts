@@ -1,5 +1,6 @@
 // Reads a failed allocation: 2.4's line, `COMM: page allocation failure …` of every later era, stalls and the vmalloc variants.
-import type { AllocFailure, GfpText } from "../../../kernel/readings/alloc_failure.ts";
+import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
+import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
 import type { OwnAnswer } from "./body.ts";

@@ -115,7 +115,7 @@ export class BodyReader {
   }
 
   private takeProcess(text: string, index: number): boolean {
-    const process = this.process === undefined || this.process.pid === undefined ? readProcessLine(text) : undefined;
+    const process = this.process?.pid === undefined ? readProcessLine(text) : undefined;
     if (process !== undefined) {
       this.process = { ...process, ...this.process };
       this.report.take(index, "process");

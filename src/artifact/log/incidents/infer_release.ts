@@ -30,11 +30,10 @@ export function versionOf(text: string): readonly number[] | undefined {
 /** The release stated by the reports themselves. */
 function statedIn(incidents: readonly Incident[]): StatedRelease | undefined {
   for (const incident of incidents) {
-    const process = processOf(incident);
+    const release = processOf(incident)?.release;
     const line =
-      linesOf(incident, "process")[0] ??
-      linesOf(incident, "registers").find((l) => l.text.includes(process?.release ?? "\n"));
-    if (process?.release !== undefined && line !== undefined) return { text: process.release, line };
+      linesOf(incident, "process")[0] ?? linesOf(incident, "registers").find((l) => l.text.includes(release ?? "\n"));
+    if (release !== undefined && line !== undefined) return { text: release, line };
   }
   return undefined;
 }

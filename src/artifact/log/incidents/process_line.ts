@@ -67,15 +67,15 @@ export function processOfRegisters(lines: readonly string[]): ProcessLine {
  * The lines of a process as a release prints them. `Pid:` until 3.9, `CPU:` since 3.10 (lib/dump_stack.c); the UID since 6.11; from 5.14
  * the build id, empty by default, leaves a blank at the end.
  */
-export function printProcess(process: ProcessLine, version: readonly number[]): string[] {
+export function printProcess(ran: ProcessLine, version: readonly number[]): string[] {
   const since = (v: readonly number[]): boolean => compareVersions(version, v) >= 0;
-  const taint = process.taint ?? "Not tainted";
-  const tail = [process.release, process.build].filter((x) => x !== undefined).join(" ");
+  const taint = ran.taint ?? "Not tainted";
+  const tail = [ran.release, ran.build].filter((x) => x !== undefined).join(" ");
   const who = since([3, 10])
-    ? `CPU: ${process.cpu ?? 0} ${process.uid === undefined ? "" : `UID: ${process.uid} `}PID: ${process.pid ?? 0} Comm: ${process.comm ?? ""} ${process.kdump === true ? "Kdump: loaded " : ""}`
-    : `Pid: ${process.pid ?? 0}, comm: ${process.comm ?? ""} `;
+    ? `CPU: ${ran.cpu ?? 0} ${ran.uid === undefined ? "" : `UID: ${ran.uid} `}PID: ${ran.pid ?? 0} Comm: ${ran.comm ?? ""} ${ran.kdump === true ? "Kdump: loaded " : ""}`
+    : `Pid: ${ran.pid ?? 0}, comm: ${ran.comm ?? ""} `;
   const lines = [`${who}${taint} ${tail}${since([5, 14]) ? " " : ""}`];
-  if (process.hardware !== undefined) lines.push(`Hardware name: ${process.hardware}`);
-  if (process.workqueue !== undefined) lines.push(`Workqueue: ${process.workqueue}`);
+  if (ran.hardware !== undefined) lines.push(`Hardware name: ${ran.hardware}`);
+  if (ran.workqueue !== undefined) lines.push(`Workqueue: ${ran.workqueue}`);
   return lines;
 }

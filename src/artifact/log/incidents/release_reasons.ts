@@ -8,9 +8,10 @@ import {
   totalsLines,
   zoneFields,
 } from "../../../kernel/facts/report_formats.ts";
-import type { AllocFailure, GfpText } from "../../../kernel/readings/alloc_failure.ts";
+import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
 import type { CallTrace } from "../../../kernel/readings/call_trace.ts";
 import { framesOf } from "../../../kernel/readings/call_trace.ts";
+import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import type { Incident, IncidentOf } from "../../../kernel/readings/incident.ts";
 import { linesOf } from "../../../kernel/readings/incident.ts";
 import type { LogLine } from "../../../kernel/readings/log_line.ts";
@@ -137,11 +138,10 @@ function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[]): Relea
   ];
 }
 
-function processReasons(process: ProcessLine | undefined, lines: readonly LogLine[]): ReleaseReason[] {
-  if (process === undefined || lines.length === 0) return [];
-  if (process.uid !== undefined)
-    return [reason("The process line names a UID, as since 6.11.", { since: [6, 11] }, lines)];
-  if (process.cpu !== undefined)
+function processReasons(ran: ProcessLine | undefined, lines: readonly LogLine[]): ReleaseReason[] {
+  if (ran === undefined || lines.length === 0) return [];
+  if (ran.uid !== undefined) return [reason("The process line names a UID, as since 6.11.", { since: [6, 11] }, lines)];
+  if (ran.cpu !== undefined)
     return [reason("The process line begins with the CPU, as since 3.10.", { since: [3, 10] }, lines)];
   return [reason('The process line begins with "Pid:", as up to 3.9.', { until: [3, 9] }, lines)];
 }
