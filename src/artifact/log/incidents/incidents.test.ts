@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { decodeGfp } from "../../../kernel/facts/gfp.ts";
 import { framesOf } from "../../../kernel/readings/call_trace.ts";
 import type { Incident, IncidentKind, IncidentOf } from "../../../kernel/readings/incident.ts";
 import { linesOf } from "../../../kernel/readings/incident.ts";
@@ -282,7 +283,32 @@ describe("reports of a running 6.1 are read without loss", () => {
   });
 });
 
+describe("the kernel's own names for its masks", () => {
+  test("every mask of the 6.1 logs decodes to exactly the text the kernel printed behind it", () => {
+    let seen = 0;
+    for (const file of readdirSync(fixtures).filter((f) => f.endsWith("_6.1.txt"))) {
+      for (const m of fixture(file).matchAll(/0x([0-9a-f]+)\(((?:__)?GFP_[A-Z_|]+)\)/g)) {
+        expect(decodeGfp(Number.parseInt(m[1] ?? "", 16), v61).text).toBe(m[2]);
+        seen++;
+      }
+    }
+    expect(seen).toBeGreaterThan(15);
+  });
+});
+
 describe("promises of a reader", () => {
+  test.each(["tg3_gentoo_2009", "ppc405ex_emac_2009", "e1000_refill_6.1"])("%s: the golden dump", async (name) => {
+    const readings = incidentsOf(`${name}.txt`).map((i) => ({
+      kind: i.kind,
+      lines: [i.firstLine, i.lastLine],
+      missing: i.missing,
+      carried: Object.fromEntries(i.carried.map((c) => [c.part, c.lines.map((l) => l.line)])),
+      reading: i.reading,
+    }));
+    const golden = join(fixtures, `../incidents/${name}.json`);
+    await expect(`${JSON.stringify(readings, null, 1)}\n`).toMatchFileSnapshot(golden);
+  });
+
   const files = readdirSync(fixtures);
 
   test.each(files)("%s: cut anywhere, the head reads as before and nothing crashes", (file) => {
