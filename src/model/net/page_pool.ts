@@ -127,6 +127,8 @@ export interface PagePoolOptions {
   /** Pages are pfn 0 .. pfnMax-1. */
   readonly pfnMax: number;
   readonly poolsMax?: number;
+  /** Slots that all rings have together; page_pool_create() gives -ENOMEM beyond. */
+  readonly ringSlots?: number;
   readonly pageSize?: number;
   /** 32 or 64: width of unsigned long, which bounds page->private and pp_frag_count. */
   readonly wordBits?: 32 | 64;
@@ -158,7 +160,7 @@ export function createPagePools(options: PagePoolOptions) {
   const gfpBits = options.gfp ?? gfp61;
   const everyPageCounts = options.ppRefCount ?? false;
   const dma = options.dma ?? identityDma(pageSize);
-  const rings = createPtrRings(poolsMax);
+  const rings = createPtrRings(poolsMax, options.ringSlots ?? Math.min(1 << 16, poolsMax << 14));
 
   // Cache and ring hold pfn + 1, so that 0 is nothing. On hot paths `| 0` says that nothing there leaves 32 bits.
   // One row a pool: hot fields side by side in one array.
