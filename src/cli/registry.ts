@@ -33,6 +33,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/verify.ts")).command,
   },
   {
+    name: "layout",
+    summary: "where the fields of a kernel struct lie (declared, or your kernel's BTF), and what a change would move",
+    load: async () => (await import("./commands/layout.ts")).command,
+  },
+  {
     name: "explore",
     summary:
       "try every interleaving of CPUs: which locking lets a packet race, hang, or get lost (NETIF_F_LLTX and your own)",

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -8,9 +9,9 @@ import { prng } from "../../base/prng.ts";
 import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
 import { holesOf, memberOf } from "../../kernel/layout/layout.ts";
 import type { Btf } from "./btf.ts";
-import { readBtf } from "./btf.ts";
+import { isBtf, readBtf } from "./btf.ts";
 import type { Unpack } from "./kernel_file.ts";
-import { readKernelFile } from "./kernel_file.ts";
+import { rawBtf, readKernelFile } from "./kernel_file.ts";
 
 const fixtures = join(import.meta.dirname, "../../../fixtures/btf");
 const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(join(fixtures, name)));
@@ -232,7 +233,6 @@ function lines(members: readonly Member[]): Line[] {
   });
 }
 
-const vmlinux = "/sys/kernel/btf/vmlinux";
 const hasPahole = ((): boolean => {
   try {
     execFileSync("pahole", ["--version"], { stdio: "ignore" });
@@ -241,59 +241,96 @@ const hasPahole = ((): boolean => {
     return false;
   }
 })();
-const bothThere = existsSync(vmlinux) && hasPahole;
+/** The running kernel, kernel images that are installed, and one that the environment names (a Debian vmlinuz). */
+const kernels = [
+  "/sys/kernel/btf/vmlinux",
+  ...(existsSync("/boot")
+    ? readdirSync("/boot")
+        .filter((f) => /^vmlinuz-/.test(f))
+        .map((f) => join("/boot", f))
+    : []),
+  ...(process.env.SKBLAB_KERNEL === undefined ? [] : [process.env.SKBLAB_KERNEL]),
+].filter((f) => existsSync(f));
 
-test.skipIf(!bothThere)(
-  `every struct of the running kernel agrees with pahole in size, every member in offset${bothThere ? "" : " (SKIPPED: needs /sys/kernel/btf/vmlinux and pahole)"}`,
-  () => {
-    const btf = readBtf(new Uint8Array(readFileSync(vmlinux)), vmlinux);
-    const printed = execFileSync("pahole", ["-F", "btf", vmlinux], {
+const unpack: Unpack = async (packing, packed) => {
+  if (packing === "gzip") return new Uint8Array(gunzipSync(packed));
+  return new Uint8Array(
+    execFileSync(packing === "bzip2" ? "bzip2" : packing, ["-dc"], {
+      input: packed,
       maxBuffer: 2 ** 30,
-      stdio: ["ignore", "pipe", "ignore"],
-    })
+      stdio: ["pipe", "pipe", "ignore"],
+    }),
+  );
+};
+
+/** pahole's text of every struct, of the raw BTF in `file`. */
+function paholeOf(file: string): string {
+  return (
+    execFileSync("pahole", ["-F", "btf", file], { maxBuffer: 2 ** 30, stdio: ["ignore", "pipe", "ignore"] })
       .toString()
       // What a pointer to an unnamed struct points to is printed too; it is no part of the struct.
-      .replace(/^(\t+)(?:struct|union) \{\n(?:\1\t.*\n|\n)*?\1\} \*/gm, "$1struct *");
-    let structs = 0;
-    let members = 0;
-    const wrong: string[] = [];
-    for (const text of printed.split(/^(?=(?:struct|union) \w+ \{$)/m)) {
-      const head = /^(struct|union) (\w+) \{\n/.exec(text);
-      if (head === null) continue;
-      const name = head[2] as string;
-      const size = /^\t\/\* size: (\d+)/m.exec(text)?.[1];
-      const theirs: Line[] = [];
-      for (const [, before = "", byte = "", bit, bytes = ""] of text.matchAll(
-        /^\t+(.*?);\s*\/\*\s*(\d+)(?::\s*(\d+))?\s+(\d+)\s*\*\/$/gm,
-      )) {
-        const field =
-          /\(\*+\s*(?:const\s+|volatile\s+)?(\w+)(?:\[\d*\])*\)\(/.exec(before)?.[1] ??
-          /(\w+)(?::\d+)?(?:\[\d*\])*(?:\s*__attribute__\(\(.*\)\))*$/.exec(before)?.[1];
-        theirs.push([
-          before.startsWith("}") && !/^\}\s*\w/.test(before) ? "" : (field ?? ""),
-          Number(byte) * 8 + Number(bit ?? 0),
-          Number(bytes),
-        ]);
+      .replace(/^(\t+)(?:struct|union) \{\n(?:\1\t.*\n|\n)*?\1\} \*/gm, "$1struct *")
+  );
+}
+
+/** Where we and pahole differ, one line a struct, and how much was compared. */
+function compareWithPahole(btf: Btf, printed: string): { structs: number; members: number; wrong: string[] } {
+  let structs = 0;
+  let members = 0;
+  const wrong: string[] = [];
+  for (const text of printed.split(/^(?=(?:struct|union) \w+ \{$)/m)) {
+    const name = /^(?:struct|union) (\w+) \{\n/.exec(text)?.[1];
+    if (name === undefined) continue;
+    const size = /^\t\/\* size: (\d+)/m.exec(text)?.[1];
+    const theirs: Line[] = [];
+    for (const [, before = "", byte = "", bit, bytes = ""] of text.matchAll(
+      /^\t+(.*?);\s*\/\*\s*(\d+)(?::\s*(\d+))?\s+(\d+)\s*\*\/$/gm,
+    ))
+      theirs.push([before, Number(byte) * 8 + Number(bit ?? 0), Number(bytes)]);
+    const candidates = btf.layouts(name).filter((l) => size === undefined || l.sizeBytes === Number(size));
+    structs++;
+    members += theirs.length;
+    const same = (l: StructLayout): boolean => {
+      const mine = lines(l.members);
+      return (
+        mine.length === theirs.length &&
+        mine.every(([field, at, bytes], i) => {
+          const [declared = "", offset, size] = theirs[i] as Line;
+          return at === offset && bytes === size && declared.includes(field);
+        })
+      );
+    };
+    if (!candidates.some(same))
+      wrong.push(
+        `${name}, ${size} bytes: ${lines(candidates[0]?.members ?? []).length} members, pahole ${theirs.length}`,
+      );
+  }
+  return { structs, members, wrong };
+}
+
+const can = hasPahole && kernels.length > 0;
+describe("every struct of a real kernel agrees with pahole in size, every member in offset", () => {
+  test.skipIf(can)(
+    "SKIPPED: needs pahole (package dwarves) and /sys/kernel/btf/vmlinux or a vmlinuz in /boot",
+    () => {},
+  );
+
+  test.skipIf(!can).each(kernels)("%s", async (file) => {
+    const bytes = new Uint8Array(readFileSync(file));
+    const btf = await readKernelFile(bytes, file, unpack);
+    let raw = file;
+    const folder = mkdtempSync(join(tmpdir(), "skblab-btf-"));
+    try {
+      if (!isBtf(bytes)) {
+        raw = join(folder, "raw.btf");
+        writeFileSync(raw, await rawBtf(bytes, file, unpack));
       }
-      const candidates = btf.layouts(name).filter((l) => size === undefined || l.sizeBytes === Number(size));
-      const fits = candidates.find((l) => {
-        const mine = lines(l.members);
-        return (
-          mine.length === theirs.length && mine.every((m, i) => m[1] === theirs[i]?.[1] && m[2] === theirs[i]?.[2])
-        );
-      });
-      structs++;
-      members += theirs.length;
-      if (fits === undefined) {
-        const mine = lines(candidates[0]?.members ?? []);
-        const at = mine.findIndex((m, i) => m[1] !== theirs[i]?.[1] || m[2] !== theirs[i]?.[2]);
-        wrong.push(
-          `${name}: size ${size}, ${mine.length}/${theirs.length} members, ours ${mine[at]}, pahole ${theirs[at < 0 ? mine.length : at]}`,
-        );
-      }
+      const { structs, members, wrong } = compareWithPahole(btf, paholeOf(raw));
+      expect(wrong.slice(0, 20)).toEqual([]);
+      expect(structs).toBeGreaterThan(1000);
+      expect(members).toBeGreaterThan(structs);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
-    expect(wrong.slice(0, 20)).toEqual([]);
-    expect(structs).toBeGreaterThan(1000);
-    expect(members).toBeGreaterThan(structs);
-  },
-);
+  });
+});

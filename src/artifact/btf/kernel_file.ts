@@ -16,6 +16,11 @@ export async function readKernelFile(bytes: Uint8Array, file: string, unpack: Un
   return readBtf(found, file, base, pointerBytes);
 }
 
+/** The raw BTF within a kernel file, as bytes. */
+export async function rawBtf(bytes: Uint8Array, file: string, unpack: Unpack): Promise<Uint8Array> {
+  return (await btfBytes(bytes, file, unpack, 0)).found;
+}
+
 interface Found {
   readonly found: Uint8Array;
   /** What the ELF class says, where there is one. */

@@ -1,0 +1,272 @@
+// skblab layout: where the fields of a struct lie, in a release or in the user's own kernel, and what a change would move.
+import { existsSync, readFileSync } from "node:fs";
+import type { Packing } from "../../artifact/btf/boot_image.ts";
+import type { Btf } from "../../artifact/btf/btf.ts";
+import { readKernelFile } from "../../artifact/btf/kernel_file.ts";
+import { BadInput } from "../../base/bad_input.ts";
+import { sourceOf } from "../../base/byte_source.ts";
+import { cacheLineBytes } from "../../kernel/facts/slab.ts";
+import { declaredStructs, structSource } from "../../kernel/facts/structs.ts";
+import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
+import { memberNames, memberOf, nearestNames } from "../../kernel/layout/layout.ts";
+import type { Release } from "../../kernel/release.ts";
+import { formatRelease, parseRelease } from "../../kernel/release.ts";
+import type { LayoutView } from "../../report/layout.ts";
+import {
+  layoutDocument,
+  layoutJson,
+  memberDocument,
+  namesDocument,
+  whatIfDocument,
+  whatIfJson,
+} from "../../report/layout.ts";
+import { parseEdit, unknownStruct, whatIf } from "../../scenario/layout_what_if.ts";
+import type { CommandSpec, Io } from "../command.ts";
+import { decompress } from "../input/decompress.ts";
+import { inputLimits } from "../input/limits.ts";
+
+interface Options {
+  readonly kernel?: string;
+  readonly btf?: string;
+  readonly btfBase?: string;
+  readonly config?: readonly string[];
+  readonly whatIf?: readonly string[];
+  readonly cpus?: string;
+  readonly allocator?: string;
+  readonly frames?: string;
+}
+
+const ownKernel = "/sys/kernel/btf/vmlinux";
+/** Structs that a list shows when no name is given, if they exist. */
+const packetStructs = [
+  "sk_buff",
+  "sk_buff_fclones",
+  "skb_shared_info",
+  "skb_frag_t",
+  "page",
+  "slab",
+  "folio",
+  "page_pool",
+  "page_frag_cache",
+  "napi_struct",
+  "net_device",
+  "sock",
+  "tcp_sock",
+  "zone",
+  "per_cpu_pages",
+  "kmem_cache",
+];
+
+const repeat = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+export const command: CommandSpec = {
+  name: "layout",
+  examples: [
+    { line: "skblab layout skb_shared_info --kernel 3.2-x86_64", does: "offsets, holes and cache lines in a release" },
+    {
+      line: "skblab layout sk_buff --kernel 6.1 --config NETWORK_SECMARK=n",
+      does: "with a kernel option set otherwise",
+    },
+    { line: `skblab layout --btf ${ownKernel} sk_buff`, does: "the structs of the running kernel, from its own BTF" },
+    { line: "skblab layout --btf /boot/vmlinuz sk_buff.cb", does: "one member, out of a kernel image" },
+    {
+      line: "skblab layout --kernel 3.2-i386 --what-if 'skb_frag_struct:+void *destructor'",
+      does: "what a new field moves: sizes, kmalloc buckets, waste, orders",
+    },
+  ],
+  configure(cmd, io) {
+    cmd
+      .argument(
+        "[struct]",
+        "a struct, or a member as sk_buff.cb; without it: the structs of packet memory and their sizes",
+      )
+      .option("--kernel <release>", "a release with its architecture: 3.2-i386, 2.6.32-ppc32, 6.1")
+      .option("--btf <file>", "raw BTF, vmlinux, vmlinuz or a module")
+      .option("--btf-base <file>", "for a module: the BTF of its kernel")
+      .option("--config <option>", "NAME=y or NAME=n for declared structs; may be repeated", repeat)
+      .option("--what-if <edit>", "STRUCT:+TYPE NAME [after FIELD] or STRUCT:-FIELD; may be repeated", repeat)
+      .option("--cpus <n>", "what-if: CPUs that SLUB counts", "4")
+      .option("--allocator <name>", "what-if: slab or slub")
+      .option("--frames <sizes>", "what-if: frame sizes, such as 64,1500,9000")
+      .action(async (struct: string | undefined, options: Options) => {
+        if (options.whatIf !== undefined) return answerWhatIf(struct, options, io);
+        const { source, view } = await open(options);
+        if (struct === undefined) return listStructs(source, io);
+        return show(struct, source, view, io);
+      });
+  },
+};
+
+interface Opened {
+  readonly source: StructSource;
+  view(struct: string): LayoutView;
+}
+
+async function open(options: Options): Promise<Opened> {
+  if (options.btf !== undefined && options.kernel !== undefined)
+    throw new BadInput("--kernel and --btf both say where structs come from.", undefined, "Give one of them.");
+  const btf = options.btf ?? (options.kernel === undefined && existsSync(ownKernel) ? ownKernel : undefined);
+  if (btf !== undefined) return openBtf(btf, options);
+  if (options.kernel === undefined)
+    throw new BadInput("Which kernel?", undefined, "Say --kernel 6.1-x86_64, or --btf with a file.");
+  const release = parseRelease(options.kernel);
+  const source = declaredStructs(release, parseConfig(options.config));
+  return {
+    source,
+    view: (struct) => {
+      const read = structSource(struct, release);
+      return {
+        cacheLine: cacheLineBytes[release.arch],
+        origin: `${formatRelease(release)}, as declared in ${read?.source ?? "our facts"}`,
+        ...(read?.newest === true
+          ? {
+              caution: `This is the newest declaration that is known; ${formatRelease(release)} may differ. --btf shows a real kernel.`,
+            }
+          : {}),
+      };
+    },
+  };
+}
+
+async function openBtf(file: string, options: Options): Promise<Opened> {
+  if (options.config !== undefined)
+    throw new BadInput(
+      "--config changes declared structs; BTF is as the kernel was built.",
+      undefined,
+      "Leave it out.",
+    );
+  const base = options.btfBase === undefined ? moduleBase(file) : options.btfBase;
+  const below = base === undefined ? undefined : await readFile(base);
+  const source = await readFile(file, below);
+  return { source, view: () => ({ cacheLine: 64, origin: `${file}, BTF` }) };
+}
+
+/** The BTF of a module that the running kernel has loaded lies beside its base. */
+const moduleBase = (file: string): string | undefined =>
+  file.startsWith("/sys/kernel/btf/") && file !== ownKernel && existsSync(ownKernel) ? ownKernel : undefined;
+
+const readFile = (file: string, base?: Btf): Promise<Btf> =>
+  readKernelFile(new Uint8Array(readFileSync(file)), file, (packing, packed) => unpack(packing, packed, file), base);
+
+/** All of a packed kernel; it is some tens of megabytes. */
+async function unpack(packing: Packing, packed: Uint8Array, file: string): Promise<Uint8Array> {
+  if (packing === "lzma" || packing === "lz4" || packing === "lzo")
+    throw new BadInput(
+      `Its kernel is packed with ${packing}, which is not read here.`,
+      { file },
+      "Unpack it with the kernel's scripts/extract-vmlinux.",
+    );
+  const limits = { ...inputLimits, unpackedBytes: 4 * 2 ** 30 };
+  const { source, close } = decompress(sourceOf(file, [packed]), packing, { limits, unpacked: 0, files: 0 });
+  try {
+    const parts: Uint8Array[] = [];
+    let total = 0;
+    for (;;) {
+      const into = new Uint8Array(1 << 22);
+      const n = await source.read(into);
+      if (n === 0) break;
+      parts.push(into.subarray(0, n));
+      total += n;
+    }
+    const problem = source.problem?.();
+    if (total === 0 && problem !== undefined) throw new BadInput(problem, { file });
+    const whole = new Uint8Array(total);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  } finally {
+    close();
+  }
+}
+
+function parseConfig(texts: readonly string[] | undefined): ReadonlyMap<string, boolean> {
+  return new Map(
+    (texts ?? []).map((text) => {
+      const match = /^(?:CONFIG_)?([A-Z0-9_]+)=([ymn])$/.exec(text);
+      if (match === null) throw new BadInput(`"${text}" is no option.`, undefined, "Write NETWORK_SECMARK=n.");
+      return [match[1] as string, match[2] !== "n"] as const;
+    }),
+  );
+}
+
+async function listStructs(source: StructSource, io: Io): Promise<void> {
+  const names = source.names();
+  const known = packetStructs.filter((name) => source.layout(name) !== undefined);
+  await io.answer({
+    document: namesDocument(source, known, names.length),
+    json: {
+      schema: "skblab.layout-list/1",
+      from: source.name,
+      structs: Object.fromEntries(known.map((name) => [name, source.layout(name)?.sizeBytes])),
+    },
+    exit: 0,
+  });
+}
+
+async function show(text: string, source: StructSource, view: Opened["view"], io: Io): Promise<void> {
+  const [struct = "", ...path] = text.split(".");
+  const layout = source.layout(struct);
+  if (layout === undefined) throw unknownStruct(struct, source.names(), source.name);
+  if (path.length === 0)
+    return io.answer({
+      document: layoutDocument(layout, view(struct)),
+      json: layoutJson(layout, view(struct).origin),
+      exit: 0,
+    });
+  const field = path.join(".");
+  const member = memberOf(layout, field);
+  if (member === undefined) throw unknownMember(layout, field);
+  const json = {
+    schema: "skblab.layout-member/1",
+    from: view(struct).origin,
+    struct: layout.name,
+    member: field,
+    type: member.type,
+    offsetBits: member.offsetBits,
+    sizeBytes: member.sizeBytes,
+    bits: member.bits ?? null,
+  };
+  return io.answer({ document: memberDocument(layout, field, member, view(struct)), json, exit: 0 });
+}
+
+function unknownMember(layout: StructLayout, field: string): BadInput {
+  const near = nearestNames(field.split(".").at(-1) ?? field, memberNames(layout));
+  return new BadInput(
+    `${layout.kind} ${layout.name} has no member ${field}.`,
+    undefined,
+    near.length === 0 ? `skblab layout ${layout.name} shows all.` : `Did you mean ${near.join(", ")}?`,
+  );
+}
+
+async function answerWhatIf(struct: string | undefined, options: Options, io: Io): Promise<void> {
+  if (options.btf !== undefined)
+    throw new BadInput("--what-if changes declared structs, not BTF.", undefined, "Say --kernel instead of --btf.");
+  if (struct !== undefined)
+    throw new BadInput("--what-if names its struct itself.", undefined, "Leave the other name out.");
+  const release: Release = parseRelease(options.kernel ?? "6.1-x86_64");
+  const answer = whatIf(release, {
+    edits: (options.whatIf ?? []).map(parseEdit),
+    options: parseConfig(options.config),
+    cpus: whole(options.cpus ?? "4", "--cpus", 1, 65536),
+    ...(options.allocator === undefined ? {} : { allocator: parseAllocator(options.allocator) }),
+    ...(options.frames === undefined
+      ? {}
+      : { frames: options.frames.split(",").map((f) => whole(f, "--frames", 1, 1 << 20)) }),
+  });
+  await io.answer({ document: whatIfDocument(answer), json: whatIfJson(answer), exit: 0 });
+}
+
+function parseAllocator(text: string): "slab" | "slub" {
+  if (text === "slab" || text === "slub") return text;
+  throw new BadInput(`"${text}" is no allocator.`, undefined, "Say slab or slub.");
+}
+
+function whole(text: string, name: string, least: number, most: number): number {
+  const n = /^\s*\d{1,9}\s*$/.test(text) ? Number(text) : Number.NaN;
+  if (!(n >= least && n <= most))
+    throw new BadInput(`"${text}" is no number for ${name}.`, undefined, `It goes from ${least} to ${most}.`);
+  return n;
+}
