@@ -18,6 +18,9 @@ export interface BufferMachine {
   readonly allocator: SlabAllocator;
 }
 
+const machines = new Map<string, BufferMachine>();
+
+/** The same machine is asked for again and again: one log holds many reports of it. */
 export function bufferMachine(
   release: Release,
   pageKb: number,
@@ -25,6 +28,16 @@ export function bufferMachine(
   allocator?: SlabAllocator,
 ): BufferMachine {
   const kind = allocator ?? defaultAllocator(release);
+  const key = `${release.version.join(".")} ${release.arch} ${pageKb} ${cpus} ${kind}`;
+  const known = machines.get(key);
+  if (known !== undefined) return known;
+  if (machines.size > 200) machines.clear();
+  const made = makeMachine(release, pageKb, cpus, kind);
+  machines.set(key, made);
+  return made;
+}
+
+function makeMachine(release: Release, pageKb: number, cpus: number, kind: SlabAllocator): BufferMachine {
   const pageSize = pageKb * 1024;
   const cacheLine = cacheLineOf(release.arch);
   return {
@@ -89,8 +102,17 @@ function pieceOf(request: BufferRequest, m: BufferMachine, sleeping: boolean): P
 const mtuLeast = 68;
 const mtuMost = 16384;
 
+const tables = new WeakMap<BufferMachine, Map<string, MtuTable | undefined>>();
+
 /** Which order each MTU needs with this driver on that kernel. */
 export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
+  const known = tables.get(m) ?? new Map<string, MtuTable | undefined>();
+  tables.set(m, known);
+  if (!known.has(driver.name)) known.set(driver.name, makeTable(driver, m));
+  return known.get(driver.name);
+}
+
+function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
   const rule = rxRuleAt(driver, m.release.version);
   if (rule === undefined) return undefined;
   const rows: MtuRow[] = [];

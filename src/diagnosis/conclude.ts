@@ -125,6 +125,13 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
 
 function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   const order = c.order;
+  const variant = c.incident.kind === "alloc_failure" ? c.incident.reading.variant : undefined;
+  if (variant === "vmalloc")
+    return {
+      key: "alloc_failure:vmalloc",
+      cause: "A vmalloc could not get its pages or its range of addresses.",
+      severity: "act",
+    };
   const refused = answerOf(findings, "why.refused");
   const fragmented = answerOf(findings, "fragmentation");
   const container = answerOf(findings, "container.limit") === "yes";
@@ -198,10 +205,10 @@ export function severityWords(severity: Severity, kind: string, count: number, d
   switch (severity) {
     case "harmless":
       if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
-      return count > 20
-        ? `Each one costs ${direction === "tx" ? "a packet that is sent again" : "at most one packet"}; ${count.toLocaleString("en-US")} of them show that memory runs too low all the time.`
-        : `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
+      return `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
     case "watch":
+      if (count > 20 && (direction ?? "neither") !== "neither")
+        return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that memory runs too low all the time.`;
       if (kind === "oops")
         return "Not dangerous by itself: the kernel went on, but something it relies on does not hold.";
       if (kind === "page_pool_stall")

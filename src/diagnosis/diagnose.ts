@@ -118,6 +118,9 @@ function fullest(group: readonly Judged[]): Judged {
   return best;
 }
 
+/** A dropped packet is nothing; this many are a machine that runs too low all the time. */
+const many = 20;
+
 function groupOf(group: readonly Judged[]): DiagnosedIncident {
   const { c, findings, conclusion } = fullest(group);
   const mask = maskOf(c);
@@ -140,7 +143,7 @@ function groupOf(group: readonly Judged[]): DiagnosedIncident {
     direction: c.stack.direction ?? null,
     wanted: wantedOf(c)?.sentence ?? null,
     cause: conclusion.cause,
-    severity: conclusion.severity,
+    severity: conclusion.severity === "harmless" && events.length + suppressed > many ? "watch" : conclusion.severity,
     findings,
     count: events.length + suppressed,
     suppressed,

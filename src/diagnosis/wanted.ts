@@ -1,5 +1,7 @@
 // What was wanted: from the stack to the object, from the object to its size, from the size to the bucket, from the bucket to the slab.
 // Where the report does not carry a step, the answer says so instead of guessing.
+
+import { BadInput } from "../base/bad_input.ts";
 import type { DriverFacts } from "../kernel/facts/drivers/driver.ts";
 import type { BufferMachine, Piece } from "./buffers.ts";
 import { bufferMachine, mtuTable, piecesOf } from "./buffers.ts";
@@ -31,11 +33,19 @@ function allocatorSeen(c: Case): "slub" | "slab" | undefined {
   return undefined;
 }
 
-export function machineOf(c: Case): BufferMachine {
+/** The machine to compute buffers with; undefined for a release whose slab allocator is not in the facts (2.4, or a misread version). */
+export function machineOf(c: Case): BufferMachine | undefined {
   const seen =
     Math.max(0, ...(c.memInfo?.perCpu ?? []).flatMap((z) => z.cpus.map((p) => p.cpu)), c.process?.cpu ?? 0) + 1;
   const cpus = c.around.cpus?.value ?? Math.max(seen, 2);
-  return bufferMachine(c.release, c.pageKb, cpus, allocatorSeen(c));
+  const seenAllocator = allocatorSeen(c);
+  for (const allocator of [seenAllocator, undefined])
+    try {
+      return bufferMachine(c.release, c.pageKb, cpus, allocator);
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error;
+    }
+  return undefined;
 }
 
 /** What the case wanted; undefined when the incident is no request for memory. */
@@ -43,7 +53,8 @@ export function wantedOf(c: Case): Wanted | undefined {
   if (c.incident.kind === "oom") return oomWanted(c);
   if (c.incident.kind !== "alloc_failure" && c.incident.kind !== "slab_failure") return undefined;
   const machine = machineOf(c);
-  const byDriver = c.stack.driver === undefined ? undefined : ofDriver(c, c.stack.driver.driver, machine);
+  const byDriver =
+    c.stack.driver === undefined || machine === undefined ? undefined : ofDriver(c, c.stack.driver.driver, machine);
   if (byDriver !== undefined) return byDriver;
   const plain = generic(c, machine);
   return plain === undefined ? undefined : { ...plain, excluded: plain.excluded };
@@ -117,7 +128,7 @@ function chain(piece: Piece, m: BufferMachine): string {
 }
 
 /** Without a known driver: what the generic frames and the slab's own lines say. */
-function generic(c: Case, machine: BufferMachine): Wanted | undefined {
+function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefined {
   const order = c.order;
   const orderText = order === undefined ? "memory" : orderWords(order, c.pageKb);
   const who = frameName(c, c.stack.caller);
@@ -143,18 +154,19 @@ function generic(c: Case, machine: BufferMachine): Wanted | undefined {
   switch (c.stack.path) {
     case "slab": {
       const caches =
-        order === undefined
+        order === undefined || machine === undefined
           ? []
           : machine.kmalloc.caches.filter((k) => k.geometry.minOrder === order).map((k) => k.name);
       const which =
         order === undefined || order === 0 || caches.length === 0
           ? "the report does not say which cache"
-          : `with ${machine.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
+          : `with ${machine?.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
       return said(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, caches.length === 1);
     }
     case "kmalloc_large": {
-      const most = order === undefined ? undefined : machine.rx.pageSize << order;
-      const least = order === undefined || order === 0 ? undefined : (machine.rx.pageSize << (order - 1)) + 1;
+      const page = c.pageKb * 1024;
+      const most = order === undefined ? undefined : page << order;
+      const least = order === undefined || order === 0 ? undefined : (page << (order - 1)) + 1;
       return said(
         `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`,
       );

@@ -4,6 +4,7 @@ import { badPage } from "./bad_page.ts";
 import { container } from "./container.ts";
 import { context } from "./context.ts";
 import { direction } from "./direction.ts";
+import { driverLine } from "./driver_line.ts";
 import { minFree } from "./min_free.ts";
 import { missing } from "./missing.ts";
 import { offloadsOnPath } from "./offloads.ts";
@@ -22,6 +23,7 @@ export const rules: readonly Rule[] = [
   skbPanic,
   slabCorruption,
   pagePoolStall,
+  driverLine,
   wanted,
   whyRefused,
   direction,

@@ -47,7 +47,8 @@ function asked(c: Case): Finding | undefined {
 /** The table of MTUs of the case's driver; undefined without a known driver. */
 export function tableOf(c: Case): MtuTable | undefined {
   const driver = c.stack.driver?.driver;
-  return driver === undefined ? undefined : mtuTable(driver, machineOf(c));
+  const machine = machineOf(c);
+  return driver === undefined || machine === undefined ? undefined : mtuTable(driver, machine);
 }
 
 export const mtu: Rule = {

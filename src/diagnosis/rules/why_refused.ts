@@ -23,11 +23,40 @@ export const whyRefused: Rule = {
   kinds: [...shortages],
   answer: (c) => {
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
+    if (c.incident.kind === "alloc_failure" && c.incident.reading.variant === "vmalloc") return vmalloc(c);
     const r = rebuild(c);
     if (r === undefined) return [notSaid(c)];
     return [verdictOf(c, r), ...zonesSay(c, r), ...unusable(c, r), ...fragmentation(c, r)];
   },
 };
+
+/** vmalloc takes single pages and a range of addresses; neither is a block of several pages. */
+function vmalloc(c: Case): readonly Finding[] {
+  const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
+  const line = quote(c, "headline", 2);
+  return [
+    finding(
+      "why.vmalloc",
+      "yes",
+      `vmalloc could not get all it wanted${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.`,
+      line,
+      [
+        {
+          action: "See how much of the vmalloc range is used, and by whom",
+          changes: "tells a lack of addresses from a lack of pages",
+          costs: "nothing",
+          command: "grep Vmalloc /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head",
+        },
+      ],
+    ),
+    finding(
+      "fragmentation",
+      "no",
+      "Fragmentation of physical memory plays no part: vmalloc is content with single pages wherever they lie.",
+      line,
+    ),
+  ];
+}
 
 function notSaid(c: Case): Finding {
   const old = c.release.version[0] === 2 && (c.release.version[2] ?? 99) < 18;
