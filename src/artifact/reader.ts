@@ -43,3 +43,10 @@ export function skipped({ line, text }: SourceLine, title: string): LogNote {
 
 /** Lines joined as the kernel ends them. */
 export const asText = (lines: readonly string[]): string => lines.map((l) => `${l}\n`).join("");
+
+/** A note for a number that JavaScript cannot hold exactly, as a counter that fell below zero prints (18446744073709551615). */
+export function rounded({ line, text }: SourceLine): LogNote[] {
+  const long = /\d{16,}/.exec(text)?.[0];
+  if (long === undefined || Number.isSafeInteger(Number(long))) return [];
+  return [{ line, sentence: `Line ${line}: ${long.slice(0, 40)} is too large to be held exactly and was rounded.` }];
+}

@@ -67,6 +67,39 @@ describe("prefixes", () => {
   });
 });
 
+describe("JSON envelopes", () => {
+  test("journalctl -o json: message, clocks, priority and host", () => {
+    const line = {
+      __REALTIME_TIMESTAMP: "1700000000000000",
+      _SOURCE_MONOTONIC_TIMESTAMP: "5140900",
+      PRIORITY: "4",
+      _HOSTNAME: "h",
+      MESSAGE: "Oops: 0002",
+    };
+    expect(only(JSON.stringify(line))).toMatchObject({
+      text: "Oops: 0002",
+      seconds: 5.1409,
+      level: 4,
+      host: "h",
+      wallClock: "2023-11-14T22:13:20.000Z",
+    });
+    expect(texts(JSON.stringify({ MESSAGE: [79, 111, 112, 115, 255] }))).toEqual(["Oops\ufffd"]);
+  });
+  test("Docker's json-file, with the kernel's own prefix inside", () => {
+    const line = JSON.stringify({
+      log: "[    1.000000] Oops: 0002\n",
+      stream: "stdout",
+      time: "2026-11-20T20:35:16.1Z",
+    });
+    expect(only(line)).toMatchObject({ text: "Oops: 0002", seconds: 1, wallClock: "2026-11-20T20:35:16.1Z" });
+  });
+  test("a message of several lines, and what only looks like JSON", () => {
+    expect(texts(JSON.stringify({ message: "one\ntwo" }))).toEqual(["one", "two"]);
+    expect(texts('{"message": broken}')).toEqual(['{"message": broken}']);
+    expect(texts('{"other": "x"}')).toEqual(['{"other": "x"}']);
+  });
+});
+
 describe("damage inside a line", () => {
   test("a times sign for the x of 0x, as blogs print it", () => {
     expect(only("[<ffffffff804f2ebb>] __netdev_alloc_skb+0×29/0×43")).toMatchObject({

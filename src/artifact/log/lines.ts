@@ -4,6 +4,8 @@ import type { LineRepair, LogLine, LogNote, LogWindow } from "../../kernel/readi
 import { joined, joinRule } from "./continuation.ts";
 import type { Draft } from "./draft.ts";
 import { sortFirstLines } from "./interleaved.ts";
+import type { JsonLine } from "./json_line.ts";
+import { unwrapJson } from "./json_line.ts";
 import { stripPrefix } from "./prefix.ts";
 import type { RawLine, RawWindow } from "./scan.ts";
 
@@ -60,6 +62,8 @@ function draftsOf(raw: RawLine): Draft[] {
   if (text.includes("\ufffd")) repairs.push("invalid utf-8");
   if (text.includes("\u00d7")) fix("times sign", text.replace(/0\u00d7(?=[0-9a-fA-F]|$)/g, "0x"));
   if (text.includes("#01")) fix("unescaped", unescapeOctal(text));
+  const envelope = text.startsWith("{") ? unwrapJson(text) : undefined;
+  if (envelope !== undefined) text = envelope.text;
   const drafts: Draft[] = [];
   for (const record of text.split("\n")) {
     const { quoted, ...prefix } = stripPrefix(record);
@@ -74,6 +78,7 @@ function draftsOf(raw: RawLine): Draft[] {
       if (i === 0) own.text = piece;
       own.text = own.text.replace(/\r+$/, "");
       const first = drafts[0];
+      if (envelope !== undefined) inherit(own, envelope);
       if (first !== undefined) inherit(own, first);
       if (quoted === true) own.repairs.push("unquoted");
       if (pieces.length > 1) own.repairs.push("split");
@@ -84,10 +89,11 @@ function draftsOf(raw: RawLine): Draft[] {
 }
 
 /** A record without a prefix of its own was printed with the one before it. */
-function inherit(own: Draft, first: Draft): void {
+function inherit(own: Draft, first: Omit<JsonLine, "text">): void {
   if (own.seconds === undefined && first.seconds !== undefined) own.seconds = first.seconds;
   if (own.wallClock === undefined && first.wallClock !== undefined) own.wallClock = first.wallClock;
   if (own.host === undefined && first.host !== undefined) own.host = first.host;
+  if (own.level === undefined && first.level !== undefined) own.level = first.level;
 }
 
 /** rsyslog writes control characters as # and three octal digits. A number like "bug #0123" looks the same: a digit behind #012 is taken

@@ -4,7 +4,7 @@ import type { MemInfoField, MemInfoFile } from "../../kernel/readings/meminfo.ts
 import type { Sysctl, SysctlSetting } from "../../kernel/readings/sysctl.ts";
 import type { VmStat } from "../../kernel/readings/vmstat.ts";
 import type { TextReader } from "../reader.ts";
-import { asText, skipped } from "../reader.ts";
+import { asText, rounded, skipped } from "../reader.ts";
 
 const memLine = /^([A-Z][\w()]*):\s+(\d+)( kB)?\s*$/;
 
@@ -23,6 +23,7 @@ export const meminfo: TextReader<MemInfoFile> = {
         notes.push(skipped(source, this.title));
         continue;
       }
+      notes.push(...rounded(source));
       if (match[1] === "MemTotal") width = match[1].length + /:\s+\d+/.exec(source.text)![0].length;
       fields.push({
         name: match[1]!,
@@ -54,7 +55,10 @@ export const vmstat: TextReader<VmStat> = {
     for (const source of lines) {
       const match = counter.exec(source.text);
       if (match === null) notes.push(skipped(source, this.title));
-      else counters.push([match[1]!, Number(match[2])]);
+      else {
+        counters.push([match[1]!, Number(match[2])]);
+        notes.push(...rounded(source));
+      }
     }
     return { reading: { kind: "vmstat", counters }, notes };
   },

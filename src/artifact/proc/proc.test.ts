@@ -121,6 +121,10 @@ describe("meaning", () => {
     });
     expect(found.notes).toEqual([{ line: 3, sentence: expect.stringContaining("-and-") }]);
   });
+  test("a counter below zero is rounded, and a note says so", () => {
+    const found = readText("nr_free_pages 18446744073709551615\nnr_mapped 3\n")[0]!;
+    expect(found.notes).toEqual([{ line: 1, sentence: expect.stringMatching(/18446744073709551615 .* rounded/) }]);
+  });
   test("sysctl values, spaced or not", () => {
     const info = readText("vm.min_free_kbytes = 11495\nnet.ipv4.tcp_mem=1 2 3\n")[0]!.reading;
     if (info.kind !== "sysctl") throw new Error(info.kind);

@@ -3,7 +3,7 @@
 import type { LogNote } from "../../kernel/readings/log_line.ts";
 import type { ZoneField, ZoneInfo, ZoneInfoZone } from "../../kernel/readings/zoneinfo.ts";
 import type { TextReader } from "../reader.ts";
-import { asText } from "../reader.ts";
+import { asText, rounded } from "../reader.ts";
 import { zoneHead } from "./buddyinfo.ts";
 
 const head = /^Node (\d+), zone\s+(\S+)\s*$/;
@@ -35,6 +35,7 @@ export const zoneinfo: TextReader<ZoneInfo> = {
         continue;
       }
       const field = fieldOf(text, perNode);
+      notes.push(...rounded({ line, text }));
       if (field.group === "heading") perNode = field.name === "per-node stats";
       else if (field.group === "pages") perNode = false;
       else if (field.group === "stat" || field.group === "node stat") statIndent = /^ */.exec(text)![0].length;

@@ -1,0 +1,59 @@
+// Log lines that are JSON objects: journalctl -o json (systemd.journal-fields(7)), the json-file driver of Docker, and the shapes of log
+// collectors that keep the line in `message`, `msg` or `textPayload`. What is not one of them stays as it is.
+
+/** The line inside, and what its envelope says. */
+export interface JsonLine {
+  readonly text: string;
+  readonly seconds?: number;
+  readonly wallClock?: string;
+  readonly level?: number;
+  readonly host?: string;
+}
+
+const keys = ["MESSAGE", "log", "message", "msg", "textPayload"] as const;
+const sign =
+  /^\{\s*".*"(?:MESSAGE|log|message|msg|textPayload)"\s*:|^\{\s*"(?:MESSAGE|log|message|msg|textPayload)"\s*:/;
+
+/** The line inside a JSON envelope; undefined when `line` is not one. */
+export function unwrapJson(line: string): JsonLine | undefined {
+  if (!line.startsWith("{") || !line.trimEnd().endsWith("}") || !sign.test(line)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const fields = value as Readonly<Record<string, unknown>>;
+  const text = keys.map((k) => textOf(fields[k])).find((t) => t !== undefined);
+  if (text === undefined) return undefined;
+  const micros = Number(fields._SOURCE_MONOTONIC_TIMESTAMP ?? Number.NaN);
+  const real = Number(fields.__REALTIME_TIMESTAMP ?? Number.NaN);
+  const time = fields.time ?? fields.timestamp ?? fields["@timestamp"];
+  const wallClock =
+    Number.isFinite(real) && real > 0 && real < 8e18
+      ? isoTime(real / 1000)
+      : typeof time === "string"
+        ? time
+        : undefined;
+  const level = Number(fields.PRIORITY ?? Number.NaN);
+  const host = fields._HOSTNAME;
+  return {
+    text: text.replace(/\n+$/, ""),
+    ...(Number.isFinite(micros) ? { seconds: micros / 1e6 } : {}),
+    ...(wallClock === undefined ? {} : { wallClock }),
+    ...(level >= 0 && level <= 7 ? { level } : {}),
+    ...(typeof host === "string" ? { host } : {}),
+  };
+}
+
+/** journald writes a message that is not UTF-8 as a list of bytes. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value) || !value.every((b) => typeof b === "number")) return undefined;
+  return new TextDecoder().decode(Uint8Array.from(value as number[]));
+}
+
+function isoTime(millis: number): string | undefined {
+  const date = new Date(millis);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
