@@ -10,7 +10,7 @@ import { runsOver } from "../model/sync/context.ts";
 import type { Cell, Effect, Fifo, Goto, Lock, Remark } from "../model/sync/effect.ts";
 import { effectText } from "../model/sync/effect.ts";
 import type { Field, Note, Program } from "./program.ts";
-import { compareCode, op, opOf, setField } from "./program.ts";
+import { compareCode, op, opOf, pack, present, setField } from "./program.ts";
 import type { Story, TaskSpec } from "./story.ts";
 
 export interface CompileLimits {
@@ -317,13 +317,24 @@ export function compile(
   const lastTask = options.preemptions === true ? layout.field("last task", 4) : undefined;
   const preemptions = options.preemptions === true ? layout.field("preemptions", 4) : undefined;
   const bits = layout.used.reduce((sum, n) => sum + n, 0);
-  if (layout.used.length > 8)
+  if (layout.used.length > 8 || (layout.used[7] ?? 0) > 31)
     throw new BadInput(
-      `Story ${story.name}: the state does not fit: it needs ${bits} bits, there are 256.`,
+      `Story ${story.name}: the state does not fit: it needs ${bits} bits, there are 255.`,
       undefined,
       "Fewer tasks, smaller ranges.",
     );
-  const words = layout.used.length <= 4 ? 4 : 8;
+  // The last bit of the last word is always 1 (program.ts, present): a state is never all zero.
+  if (layout.used.length > 4 || (layout.used[3] ?? 0) > 31)
+    throw new BadInput(
+      `Story ${story.name}: the state does not fit: it needs ${bits} bits, there are 127.`,
+      undefined,
+      `Fewer tasks, smaller ranges; the largest: ${[...layout.fields]
+        .map(([name, f]) => ({ name, bits: bitsFor(f.mask) }))
+        .sort((a, b) => b.bits - a.bits)
+        .slice(0, 3)
+        .map((f) => `${f.name} ${f.bits}`)
+        .join(", ")}.`,
+    );
 
   const notes: Note[] = [{ remarks: [], ends: false }];
   const noteIds = new Map<string, number>();
@@ -464,7 +475,8 @@ export function compile(
   const rival = lists((a, b) => a.context === b.context);
   const flag = (name: string, part: "word" | "shift"): Int32Array =>
     Int32Array.from(tasks, (t) => layout.fields.get(`${name}, CPU ${t.cpu}`)?.[part] ?? -1);
-  const initial = new Int32Array(words);
+  const initial = new Int32Array(4);
+  initial[3] = present;
   for (const thing of story.shared)
     if (thing.kind === "cell" && thing.initial > 0)
       setField(initial, some(layout.fields.get(thing.name), thing.name), thing.initial);
@@ -478,9 +490,8 @@ export function compile(
   markLocal(story, nodes, table, edgeTo, edgeNote, reached.back);
   const seenSize = n * 2 ** (locks.length + 1);
   if (n > 65535) throw new ModelBug(`${n} nodes`);
-  return {
+  const program = {
     story,
-    words,
     bits,
     initial,
     tasks: tasks.length,
@@ -517,6 +528,7 @@ export function compile(
     badNode: 0,
     badValue: 0,
   };
+  return { ...program, ...pack(program) };
 }
 
 /** Which edges lead back on the way of a depth-first walk; without one a task cannot go round. */

@@ -1,4 +1,4 @@
-// A story as tables, and the one function that makes a step. A state is 4 or 8 words of 32 bits: each task's place, each lock's
+// A story as tables, and the one function that makes a step. A state is 4 words of 32 bits: each task's place, each lock's
 // owner, each shared number, in bit fields. Everything a step needs is in typed arrays, so that a step costs no allocation.
 import { assertNever, ModelBug } from "../base/assert.ts";
 import type { Comparison, Effect, Remark } from "../model/sync/effect.ts";
@@ -29,6 +29,9 @@ export const op = {
 
 export const compareCode: Readonly<Record<Comparison, number>> = { "==": 0, "!=": 1, "<": 2, ">=": 3 };
 
+/** Set in the last word of every state, so that a place in a hash table is empty exactly when that word is 0. */
+export const present = 1 << 31;
+
 /** A bit field of the state. */
 export interface Field {
   readonly word: number;
@@ -56,7 +59,6 @@ export interface LockSight {
 
 export interface Program {
   readonly story: Story;
-  readonly words: number;
   /** Bits in use. */
   readonly bits: number;
   readonly initial: Int32Array;
@@ -97,6 +99,10 @@ export interface Program {
   /** What the node announces; undefined for the end of a task. */
   readonly effects: readonly (Effect | undefined)[];
   readonly taskOf: Uint8Array;
+  // the same, packed for step()
+  readonly code: Int32Array;
+  readonly edges: Int32Array;
+  readonly taskCode: Int32Array;
   // by edge
   readonly edgeTo: Int32Array;
   readonly edgeNote: Int32Array;
@@ -187,67 +193,115 @@ export function bothNotes(p: Program, a: number, b: number): number {
   return p.notes.push({ remarks: [...one.remarks, ...two.remarks], ends: one.ends || two.ends }) - 1;
 }
 
+/** Numbers in a node's record in `code`; edges are pairs (record of the next node, note) in `edges`. */
+export const stride = 16; // step() shifts by 4
+export const at = {
+  op: 0,
+  word: 1,
+  shift: 2,
+  mask: 3,
+  arg: 4,
+  compare: 5,
+  most: 6,
+  edge: 7,
+  fault: 8,
+  joined: 9,
+  watch: 10,
+} as const;
+/** Numbers in a task's record in `taskCode`. */
+export const taskStride = 8;
+
+/** Packs what {@link step} needs into records that lie together: one cache line a node. */
+export function pack(p: Omit<Program, "code" | "edges" | "taskCode">): {
+  code: Int32Array;
+  edges: Int32Array;
+  taskCode: Int32Array;
+} {
+  const nodes = p.op.length;
+  const code = new Int32Array(nodes * stride);
+  for (let n = 0; n < nodes; n++) {
+    const numbers = [p.op, p.word, p.shift, p.mask, p.arg, p.compare, p.most, p.edge, p.fault, p.joined, p.watch];
+    numbers.forEach((column, i) => {
+      code[n * stride + i] = column[n] as number;
+    });
+    code[n * stride + at.edge] = 2 * (p.edge[n] as number);
+  }
+  const edges = new Int32Array(p.edgeTo.length * 2);
+  p.edgeTo.forEach((to, e) => {
+    edges[2 * e] = to * stride;
+    edges[2 * e + 1] = p.edgeNote[e] as number;
+  });
+  const taskCode = new Int32Array(p.tasks * taskStride);
+  for (let t = 0; t < p.tasks; t++) {
+    const numbers = [p.pcWord[t], p.pcShift[t], p.pcMask[t], p.base[t], p.stopFrom[t], p.stopFrom[t + 1]];
+    numbers.forEach((x, i) => {
+      taskCode[t * taskStride + i] = x as number;
+    });
+  }
+  return { code, edges, taskCode };
+}
+
 /**
  * Runs `task` for one step on the state `s`, in place. Gives {@link blocked} (s is as it was), {@link outOfRange}, or the index of
  * the step's note, 0 for none.
  */
 export function step(p: Program, s: Int32Array, task: number): number {
-  const pcWord = p.pcWord[task] as number;
-  const pcShift = p.pcShift[task] as number;
-  const pcMask = p.pcMask[task] as number;
-  const base = p.base[task] as number;
-  let node = base + (((s[pcWord] as number) >>> pcShift) & pcMask);
-  if (p.op[node] === op.done) return blocked;
-  const stops = p.stopFrom[task + 1] as number;
-  for (let i = p.stopFrom[task] as number; i < stops; i++)
+  const { code, edges, taskCode } = p;
+  const q = task * taskStride;
+  const pcWord = taskCode[q] as number;
+  const pcShift = taskCode[q + 1] as number;
+  const pcMask = taskCode[q + 2] as number;
+  const base = taskCode[q + 3] as number;
+  let r = (base + (((s[pcWord] as number) >>> pcShift) & pcMask)) * stride;
+  const stops = taskCode[q + 5] as number;
+  for (let i = taskCode[q + 4] as number; i < stops; i++)
     if (p.active[nodeOf(p, s, p.stoppers[i] as number)] === 1) return blocked;
   let note = 0;
   for (;;) {
-    const word = p.word[node] as number;
-    const shift = p.shift[node] as number;
-    const mask = p.mask[node] as number;
-    const arg = p.arg[node] as number;
+    const word = code[r + 1] as number;
+    const shift = code[r + 2] as number;
+    const mask = code[r + 3] as number;
     const all = s[word] as number;
     const x = (all >>> shift) & mask;
     let gives = 0;
-    switch (p.op[node]) {
+    switch (code[r]) {
       case op.lock:
         if (x !== 0) return blocked;
-        sight(p, s, task, node);
+        sight(p, s, task, r / stride);
         s[word] = all | ((task + 1) << shift);
         break;
       case op.trylock:
         if (x !== 0) break;
-        sight(p, s, task, node);
+        sight(p, s, task, r / stride);
         s[word] = all | ((task + 1) << shift);
         gives = 1;
         break;
       case op.unlock:
-        if (x !== task + 1) note = bothNotes(p, note, p.fault[node] as number);
+        if (x !== task + 1) note = bothNotes(p, note, code[r + at.fault] as number);
         s[word] = all & ~(mask << shift);
         break;
       case op.read:
         gives = x;
         break;
       case op.write:
-        if (p.watch[node] === 1) sight(p, s, task, node);
-        s[word] = (all & ~(mask << shift)) | (arg << shift);
+        if (code[r + at.watch] === 1) sight(p, s, task, r / stride);
+        s[word] = (all & ~(mask << shift)) | ((code[r + at.arg] as number) << shift);
         break;
       case op.add:
       case op.addAndRead:
       case op.addAndTest: {
-        const sum = x + arg;
-        if (sum < 0 || sum > (p.most[node] as number)) {
-          p.badNode = node;
+        const sum = x + (code[r + at.arg] as number);
+        if (sum < 0 || sum > (code[r + at.most] as number)) {
+          p.badNode = r / stride;
           p.badValue = sum;
           return outOfRange;
         }
         s[word] = (all & ~(mask << shift)) | (sum << shift);
-        gives = p.op[node] === op.addAndRead ? sum : p.op[node] === op.addAndTest && sum === 0 ? 1 : 0;
+        gives = code[r] === op.addAndRead ? sum : code[r] === op.addAndTest && sum === 0 ? 1 : 0;
         break;
       }
       case op.test:
-        gives = holds(p.compare[node] as number, x, arg) ? 1 : 0;
+        gives = holds(code[r + at.compare] as number, x, code[r + at.arg] as number) ? 1 : 0;
         break;
       case op.testAndSet:
         gives = x;
@@ -258,59 +312,64 @@ export function step(p: Program, s: Int32Array, task: number): number {
         s[word] = all & ~(mask << shift);
         break;
       case op.wait:
-        if (!holds(p.compare[node] as number, x, arg)) return blocked;
+        if (!holds(code[r + at.compare] as number, x, code[r + at.arg] as number)) return blocked;
         break;
       case op.enter:
-        if (!holds(p.compare[node] as number, x, arg) || !mayEnter(p, s, task)) return blocked;
+        if (!holds(code[r + at.compare] as number, x, code[r + at.arg] as number) || !mayEnter(p, s, task))
+          return blocked;
         break;
       case op.push: {
-        const bits = p.compare[node] as number;
-        let at = 0;
-        while (at < (p.most[node] as number) && x >>> (at * bits) !== 0) at++;
-        if (at === p.most[node]) {
-          p.badNode = node;
-          p.badValue = at + 1;
+        const bits = code[r + at.compare] as number;
+        const room = code[r + at.most] as number;
+        let place = 0;
+        while (place < room && x >>> (place * bits) !== 0) place++;
+        if (place === room) {
+          p.badNode = r / stride;
+          p.badValue = place + 1;
           return outOfRange;
         }
-        s[word] = all | (arg << (shift + at * bits));
+        s[word] = all | ((code[r + at.arg] as number) << (shift + place * bits));
         break;
       }
       case op.pushFront: {
-        const bits = p.compare[node] as number;
-        if (x >>> (((p.most[node] as number) - 1) * bits) !== 0) {
-          p.badNode = node;
-          p.badValue = (p.most[node] as number) + 1;
+        const bits = code[r + at.compare] as number;
+        const room = code[r + at.most] as number;
+        if (x >>> ((room - 1) * bits) !== 0) {
+          p.badNode = r / stride;
+          p.badValue = room + 1;
           return outOfRange;
         }
-        s[word] = (all & ~(mask << shift)) | (((x << bits) | arg) << shift);
+        s[word] = (all & ~(mask << shift)) | (((x << bits) | (code[r + at.arg] as number)) << shift);
         break;
       }
       case op.pop: {
-        const bits = p.compare[node] as number;
+        const bits = code[r + at.compare] as number;
         gives = x & ((1 << bits) - 1);
         s[word] = (all & ~(mask << shift)) | ((x >>> bits) << shift);
         break;
       }
       case op.require:
-        if (!allowed(p, s, task, arg)) note = bothNotes(p, note, p.fault[node] as number);
+        if (!allowed(p, s, task, code[r + at.arg] as number)) note = bothNotes(p, note, code[r + at.fault] as number);
         break;
       case op.step:
         break;
       case op.done:
-        s[pcWord] = ((s[pcWord] as number) & ~(pcMask << pcShift)) | ((node - base) << pcShift);
+        // Nothing more to do; or the end of a joined step.
+        if (r / stride === base + (((s[pcWord] as number) >>> pcShift) & pcMask)) return blocked;
+        s[pcWord] = ((s[pcWord] as number) & ~(pcMask << pcShift)) | ((r / stride - base) << pcShift);
         return note;
       default:
-        throw new ModelBug(`node ${node} has operation ${p.op[node]}`);
+        throw new ModelBug(`node ${r / stride} has operation ${code[r]}`);
     }
-    const e = (p.edge[node] as number) + gives;
-    const more = p.edgeNote[e] as number;
+    const e = (code[r + at.edge] as number) + 2 * gives;
+    const more = edges[e + 1] as number;
     if (more !== 0) note = bothNotes(p, note, more);
-    const next = p.edgeTo[e] as number;
-    if (p.joined[node] === 0) {
-      s[pcWord] = ((s[pcWord] as number) & ~(pcMask << pcShift)) | ((next - base) << pcShift);
+    const next = edges[e] as number;
+    if (code[r + at.joined] === 0) {
+      s[pcWord] = ((s[pcWord] as number) & ~(pcMask << pcShift)) | (((next >> 4) - base) << pcShift);
       return note;
     }
-    node = next;
+    r = next;
   }
 }
 

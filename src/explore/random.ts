@@ -24,8 +24,8 @@ export function randomRuns(
   const most = options.steps ?? 2000;
   const chance = prng(options.seed);
   const found = new Map<string, Finding>();
-  const s = new Int32Array(p.words);
-  const next = new Int32Array(p.words);
+  const s = new Int32Array(p.initial.length);
+  const next = new Int32Array(p.initial.length);
   let steps = 0;
   let unfinished = 0;
   for (let run = 0; run < options.runs; run++) {

@@ -2,7 +2,7 @@
 import { BadInput } from "../base/bad_input.ts";
 import { effectText } from "../model/sync/effect.ts";
 import type { Field, Note, Program } from "./program.ts";
-import { blocked, fieldOf, nodeOf, op, outOfRange, step } from "./program.ts";
+import { at, blocked, fieldOf, nodeOf, op, outOfRange, step, stride, taskStride } from "./program.ts";
 import { atRest, waitCycle } from "./rest.ts";
 import { tooBig } from "./search.ts";
 
@@ -120,30 +120,32 @@ function waiting(p: Program, node: number): string {
 function effectsOf(p: Program, s: Int32Array, task: number): { does: string; at: string } {
   const probe = Int32Array.from(s);
   const texts: string[] = [];
-  let at = "";
+  let place = "";
   let node = nodeOf(p, s, task);
   for (;;) {
     const e = p.effects[node];
     if (e === undefined) break;
-    if (at === "") at = e.at;
+    if (place === "") place = e.at;
     const x = ((probe[p.word[node] as number] as number) >>> (p.shift[node] as number)) & (p.mask[node] as number);
     const next = peek(p, probe, task, node);
     texts.push(`${effectText(e)}${gave(p, node, x, next.gives)}`);
     if (!e.joined || next.node < 0) break;
     node = next.node;
   }
-  return { does: texts.join("; "), at };
+  return { does: texts.join("; "), at: place };
 }
 
 // Performs the one node alone, to know which edge it takes.
 function peek(p: Program, s: Int32Array, task: number, node: number): { node: number; gives: number } {
   const lone = {
     ...p,
-    joined: new Uint8Array(p.joined.length),
-    stopFrom: new Int32Array(p.tasks + 1),
+    code: Int32Array.from(p.code),
+    taskCode: Int32Array.from(p.taskCode),
     lockSeen: new Uint8Array(p.lockSeen.length),
     lockSights: [],
   };
+  lone.code[node * stride + at.joined] = 0;
+  lone.taskCode[task * taskStride + 5] = lone.taskCode[task * taskStride + 4] as number;
   const pc = p.pc[task] as Field;
   const base = p.base[task] as number;
   s[pc.word] = ((s[pc.word] as number) & ~(pc.mask << pc.shift)) | ((node - base) << pc.shift);

@@ -1,16 +1,17 @@
 // Every interleaving: breadth first over hashed states, so that the first schedule found for a finding is a shortest one.
-// States lie in insertion order in one array, which is also the queue; an open-addressing table finds them again.
+// States lie in insertion order in one array, which is also the queue; an open-addressing table holds a second copy of each, so
+// that finding one again touches one cache line.
 //
 //   states  | s0 | s1 | s2 | s3 | …      from, by   the state it was reached from and the task that moved
-//   table   hash → index + 1
+//   table   | s2 |    | s0 | s3 |  …     place = hash; an empty place has a last word of 0, a state never has (program.ts, present)
 import { ModelBug } from "../base/assert.ts";
 import { BadInput } from "../base/bad_input.ts";
 import { effectText } from "../model/sync/effect.ts";
 import type { Finding } from "./finding.ts";
 import { judgeLocks } from "./lock_rules.ts";
 import type { Field, Program } from "./program.ts";
-import { blocked, fieldOf, nodeOf, op, outOfRange, setField, step } from "./program.ts";
-import { atRest, waitCycle } from "./rest.ts";
+import { blocked, fieldOf, nodeOf, outOfRange, setField, step } from "./program.ts";
+import { atRest, mayHang, waitCycle } from "./rest.ts";
 
 export interface SearchOptions {
   /** Stop after so many states; 4,000,000 when left out. */
@@ -40,17 +41,29 @@ export interface SearchResult {
   readonly findings: readonly Finding[];
 }
 
+/** 32-bit words of a state: a constant, so that every offset is a shift. */
+const words = 4;
+
+/** Successors looked up together. */
+const batch = 128;
+
+/** Keeps the loads that only warm the caches from being optimized away. */
+export let sink = 0;
+
 interface Store {
   states: Int32Array;
   from: Int32Array;
   by: Uint8Array;
+  /** `slots` places of a state's words. */
   table: Int32Array;
+  slots: number;
+  /** By place: the state's number; empty when nobody asks for edges. */
+  indexOf: Int32Array;
   count: number;
 }
 
 /** Explores the program's story from its initial state. */
 export function search(p: Program, options: SearchOptions = {}): SearchResult {
-  const words = p.words;
   const most = options.states ?? 4_000_000;
   const bound = options.preemptions;
   const { lastTask, preemptions } = p;
@@ -58,10 +71,12 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
     throw new ModelBug("the program was not compiled for a bound on preemptions");
   const wantEdges = options.livelock !== false;
   const store: Store = {
-    states: new Int32Array(words << 12),
-    from: new Int32Array(1 << 12),
-    by: new Uint8Array(1 << 12),
-    table: new Int32Array(1 << 14),
+    states: new Int32Array(words << 14),
+    from: new Int32Array(1 << 14),
+    by: new Uint8Array(1 << 14),
+    table: new Int32Array(words << 16),
+    slots: 1 << 16,
+    indexOf: new Int32Array(wantEdges ? 1 << 16 : 0),
     count: 0,
   };
   let edges = new Int32Array(wantEdges ? 1 << 14 : 0);
@@ -73,103 +88,135 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
   p.lockSights.length = 0;
   const s = new Int32Array(words);
   s.set(p.initial);
-  insert(store, s, words, 0, 0);
+  append(store, s, 0, 0, hash(s) & (store.slots - 1));
   let { states, table } = store;
-  let mask = table.length - 1;
+  let mask = store.slots - 1;
   let transitions = 0;
   let cut = false;
   let boundCut = false;
+  let hung = false;
+  let failed = false;
   const tasks = p.tasks;
   const keep = (finding: string, text: string, state: number, task?: number): void => {
     if (!found.has(finding)) found.set(finding, { finding, text, path: pathTo(store, state, task) });
   };
+  // Successors of several states are collected and then looked up together: the loads of the first two passes do not depend on
+  // each other, so the processor waits for memory once, not once a state.
+  const out = new Int32Array((batch + tasks) * words);
+  const outFrom = new Int32Array(batch + tasks);
+  const outBy = new Uint8Array(batch + tasks);
+  const outHash = new Int32Array(batch + tasks);
+  let pending = 0;
   let i = 0;
-  for (; i < store.count; i++) {
-    if ((i & 0xffff) === 0xffff) options.progress?.(store.count);
-    edgeFrom?.push(edgeCount);
-    p.at = i;
-    const at = i * words;
-    let moved = 0;
-    let last = 15;
-    let used = 0;
-    let lastCan = false;
-    if (bound !== undefined) {
-      load(states, at, words, s);
-      last = fieldOf(s, lastTask as Field);
-      used = fieldOf(s, preemptions as Field);
-      lastCan = last !== 15 && step(p, s, last) !== blocked;
-    }
-    let only = -1;
-    if (options.reduce === true) only = alone(p, states, at, words, s);
-    for (let t = only >= 0 ? only : 0; t < tasks; t++) {
-      load(states, at, words, s);
-      const note = step(p, s, t);
-      if (note === blocked) {
-        if (!found.has("deadlock") && p.op[nodeOf(p, s, t)] === op.lock) {
-          const cycle = waitCycle(p, s, t);
-          if (cycle !== undefined) keep("deadlock", cycle, i);
-        }
-        continue;
-      }
-      if (note === outOfRange) throw tooBig(p, t);
-      moved++;
+  while (i < store.count) {
+    if (cut && store.count >= most) break;
+    const upTo = store.count;
+    pending = 0;
+    for (; i < upTo && pending < batch; i++) {
+      if ((i & 0xffff) === 0xffff) options.progress?.(store.count);
+      edgeFrom?.push(edgeCount + pending);
+      p.at = i;
+      const from = i * words;
+      let moved = 0;
+      let last = 15;
+      let used = 0;
+      let lastCan = false;
       if (bound !== undefined) {
-        const switched = lastCan && t !== last;
-        if (switched && used >= bound) {
-          boundCut = true;
+        load(states, from, s);
+        last = fieldOf(s, lastTask as Field);
+        used = fieldOf(s, preemptions as Field);
+        lastCan = last !== 15 && step(p, s, last) !== blocked;
+      }
+      const only = options.reduce === true ? alone(p, states, from, s) : -1;
+      for (let t = only >= 0 ? only : 0; t < tasks; t++) {
+        load(states, from, s);
+        const note = step(p, s, t);
+        if (note === blocked) {
+          if (!hung && mayHang(p, s, t)) {
+            const cycle = waitCycle(p, s, t);
+            if (cycle !== undefined) {
+              hung = true;
+              keep("deadlock", cycle, i);
+            }
+          }
           continue;
         }
-        setField(s, lastTask as Field, t);
-        if (switched) setField(s, preemptions as Field, used + 1);
+        if (note === outOfRange) throw tooBig(p, t);
+        moved++;
+        if (bound !== undefined) {
+          const switched = lastCan && t !== last;
+          if (switched && used >= bound) {
+            boundCut = true;
+            continue;
+          }
+          setField(s, lastTask as Field, t);
+          if (switched) setField(s, preemptions as Field, used + 1);
+        }
+        transitions++;
+        if (note > 0) {
+          const { remarks, ends: stop } = p.notes[note] as Program["notes"][number];
+          for (const r of remarks) keep(r.finding, r.text, i, t);
+          if (stop) {
+            failed = true;
+            continue;
+          }
+        }
+        const o = pending * words;
+        out[o] = s[0] as number;
+        out[o + 1] = s[1] as number;
+        out[o + 2] = s[2] as number;
+        out[o + 3] = s[3] as number;
+        outFrom[pending] = i;
+        outBy[pending] = t;
+        outHash[pending++] = hash(s);
+        if (only >= 0) break;
       }
-      transitions++;
-      if (note > 0) {
-        const { remarks, ends: stop } = p.notes[note] as Program["notes"][number];
-        for (const r of remarks) keep(r.finding, r.text, i, t);
-        if (stop) continue;
+      if (moved === 0) {
+        load(states, from, s);
+        const rest = atRest(p, s);
+        if (rest.finding !== undefined) keep(rest.finding, rest.text, i);
+        ends.push(i);
       }
-      // Find or insert, written out here: this is where the time goes.
-      let h = hash(s, words) & mask;
-      let index = -1;
+    }
+    let touched = 0;
+    for (let k = 0; k < pending; k++) touched |= table[((outHash[k] as number) & mask) * words] as number;
+    sink = touched;
+    for (let k = 0; k < pending; k++) {
+      const o = k * words;
+      const a = out[o] as number;
+      const b = out[o + 1] as number;
+      const c = out[o + 2] as number;
+      const d = out[o + 3] as number;
+      let h = (outHash[k] as number) & mask;
+      let known = false;
       for (;;) {
-        const slot = table[h] as number;
-        if (slot === 0) break;
-        const o = (slot - 1) * words;
-        if (
-          states[o] === s[0] &&
-          states[o + 1] === s[1] &&
-          states[o + 2] === s[2] &&
-          states[o + 3] === s[3] &&
-          (words === 4 || sameTail(states, o, s))
-        ) {
-          index = slot - 1;
+        const x = h * words;
+        if (table[x] === a && table[x + 1] === b && table[x + 2] === c && table[x + 3] === d) {
+          known = true;
           break;
         }
+        if (table[x + 3] === 0) break;
         h = (h + 1) & mask;
       }
-      if (index < 0) {
+      let index = -1;
+      if (known) {
+        if (wantEdges) index = store.indexOf[h] as number;
+      } else {
         if (store.count >= most) {
           cut = true;
           continue;
         }
         index = store.count;
-        append(store, s, words, i, t, h);
+        load(out, o, s);
+        append(store, s, outFrom[k] as number, outBy[k] as number, h);
         ({ states, table } = store);
-        mask = table.length - 1;
+        mask = store.slots - 1;
       }
       if (wantEdges) {
         if (edgeCount === edges.length) edges = grown(edges);
         edges[edgeCount++] = index;
       }
-      if (only >= 0) break;
     }
-    if (moved === 0) {
-      load(states, at, words, s);
-      const rest = atRest(p, s);
-      if (rest.finding !== undefined) keep(rest.finding, rest.text, i);
-      ends.push(i);
-    }
-    if (cut && store.count >= most) break;
   }
   const limits: string[] = [];
   if (cut) limits.push(`stopped at ${store.count} states; ${i} of them were followed`);
@@ -182,7 +229,7 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
   if (wantEdges && edgeFrom !== undefined && complete) {
     edgeFrom.push(edgeCount);
     // Where a schedule fails or tasks hang on each other there is no end to reach, and that was said already.
-    livelockChecked = !found.has("assertion") && !found.has("deadlock");
+    livelockChecked = !failed && !found.has("deadlock");
     const trapped = neverEnds(store.count, edgeFrom.values, edges, livelockChecked ? ends : undefined);
     if (trapped >= 0) keep("livelock", "from here no schedule comes to an end", trapped);
     if (options.reduce !== true) schedules = countSchedules(store.count, edgeFrom.values, edges);
@@ -199,37 +246,23 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
   };
 }
 
-function load(states: Int32Array, at: number, words: number, s: Int32Array): void {
+function load(states: Int32Array, at: number, s: Int32Array): void {
   s[0] = states[at] as number;
   s[1] = states[at + 1] as number;
   s[2] = states[at + 2] as number;
   s[3] = states[at + 3] as number;
-  if (words === 8) for (let w = 4; w < 8; w++) s[w] = states[at + w] as number;
 }
 
-function sameTail(states: Int32Array, o: number, s: Int32Array): boolean {
-  return states[o + 4] === s[4] && states[o + 5] === s[5] && states[o + 6] === s[6] && states[o + 7] === s[7];
-}
-
-function hash(s: Int32Array, words: number): number {
+function hash(s: Int32Array): number {
   let h = Math.imul(s[0] as number, 0x9e3779b1) ^ Math.imul((s[1] as number) + 0x7f4a7c15, 0x85ebca6b);
   h = (h << 13) | (h >>> 19);
   h ^= Math.imul(s[2] as number, 0xc2b2ae35) ^ Math.imul((s[3] as number) + 0x165667b1, 0x27d4eb2f);
-  if (words === 8)
-    for (let w = 4; w < 8; w++) {
-      h = (h << 11) | (h >>> 21);
-      h ^= Math.imul((s[w] as number) + w, 0x9e3779b1);
-    }
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-function insert(store: Store, s: Int32Array, words: number, from: number, by: number): void {
-  append(store, s, words, from, by, hash(s, words) & (store.table.length - 1));
-}
-
-function append(store: Store, s: Int32Array, words: number, from: number, by: number, slot: number): void {
+function append(store: Store, s: Int32Array, from: number, by: number, slot: number): void {
   const index = store.count++;
   if (index === store.from.length) {
     store.states = grown(store.states);
@@ -239,23 +272,36 @@ function append(store: Store, s: Int32Array, words: number, from: number, by: nu
     store.by = by2;
   }
   const o = index * words;
-  for (let w = 0; w < words; w++) store.states[o + w] = s[w] as number;
+  const place = slot * words;
+  const { states, table } = store;
+  for (let w = 0; w < words; w++) {
+    const x = s[w] as number;
+    states[o + w] = x;
+    table[place + w] = x;
+  }
   store.from[index] = from;
   store.by[index] = by;
-  store.table[slot] = index + 1;
-  if (store.count * 2 > store.table.length) rehash(store, s, words);
+  if (store.indexOf.length > 0) store.indexOf[slot] = index;
+  if (store.count * 8 > store.slots * 5) rehash(store);
 }
 
-function rehash(store: Store, s: Int32Array, words: number): void {
-  const table = new Int32Array(store.table.length * 2);
-  const mask = table.length - 1;
-  for (let i = 0; i < store.count; i++) {
-    load(store.states, i * words, words, s);
-    let h = hash(s, words) & mask;
-    while (table[h] !== 0) h = (h + 1) & mask;
-    table[h] = i + 1;
+function rehash(store: Store): void {
+  const slots = store.slots * 4;
+  const mask = slots - 1;
+  const table = new Int32Array(slots * words);
+  const indexOf = new Int32Array(store.indexOf.length * 4);
+  const { states, count } = store;
+  const s = new Int32Array(words);
+  for (let i = 0; i < count; i++) {
+    load(states, i * words, s);
+    let h = hash(s) & mask;
+    while (table[h * words + 3] !== 0) h = (h + 1) & mask;
+    for (let w = 0; w < words; w++) table[h * words + w] = s[w] as number;
+    if (indexOf.length > 0) indexOf[h] = i;
   }
   store.table = table;
+  store.slots = slots;
+  store.indexOf = indexOf;
 }
 
 function grown(a: Int32Array): Int32Array<ArrayBuffer> {
@@ -284,8 +330,8 @@ function pathTo(store: Store, state: number, task?: number): number[] {
 }
 
 /** A task whose next step is local: it alone is enough (an ample set of one). */
-function alone(p: Program, states: Int32Array, at: number, words: number, s: Int32Array): number {
-  load(states, at, words, s);
+function alone(p: Program, states: Int32Array, at: number, s: Int32Array): number {
+  load(states, at, s);
   for (let t = 0; t < p.tasks; t++) if (p.local[nodeOf(p, s, t)] === 1) return t;
   return -1;
 }

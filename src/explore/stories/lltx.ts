@@ -68,11 +68,11 @@ export interface LltxOptions {
   readonly progress?: (scheme: string, world: string, states: number, done: number) => void;
 }
 
-/** Enough packets to fill the ring and have one too many. */
+/** Enough packets to fill the ring and have one too many, and one at least for each CPU. */
 export const worldOf = (cpus: number, ring: number, vs: readonly Variant[] = []): World => ({
   cpus,
   ring,
-  packets: Math.ceil((ring + 1) / cpus),
+  packets: Math.max(cpus, ring + 1),
   variants: vs,
 });
 

@@ -130,7 +130,7 @@ export type Variant = keyof typeof variants;
 export interface World {
   readonly cpus: number;
   readonly ring: number;
-  /** Packets that each CPU sends. */
+  /** Packets in all; the first CPUs send one more where it does not divide. */
   readonly packets: number;
   readonly variants: readonly Variant[];
 }
@@ -145,9 +145,8 @@ const tx = { ok: 0, busy: 1, locked: 2 } as const;
 
 /** The story of one scheme in one world. Tasks: 0 … cpus-1 the CPUs that send, then the completion, then the wire. */
 export function transmitStory(scheme: Scheme, world: World): Story {
-  const { cpus, ring, packets } = world;
+  const { cpus, ring, packets: total } = world;
   const has = (v: Variant): boolean => world.variants.includes(v);
-  const total = cpus * packets;
   const full: Scheme["full"] = has("no-stopped-check") ? "log" : scheme.full;
   const serialize: Scheme["serialize"] = has("no-xmit-lock") ? "none" : scheme.serialize;
   const napi = scheme.reclaim === "napi";
@@ -193,7 +192,14 @@ export function transmitStory(scheme: Scheme, world: World): Story {
     };
     for (let cpu = 0; cpu < cpus; cpu++) {
       const sections = cpuSections(core, cpu, seq, total);
-      s.task({ name: `CPU${cpu}`, context: "process", cpu, start: "dev_queue_xmit", args: [packets - 1], sections });
+      s.task({
+        name: `CPU${cpu}`,
+        context: "process",
+        cpu,
+        start: "dev_queue_xmit",
+        args: [Math.ceil((total - cpu) / cpus) - 1],
+        sections,
+      });
     }
     if (napi && buffered !== undefined) {
       s.task({

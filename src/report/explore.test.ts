@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { replayLltx } from "../explore/stories/lltx.ts";
+import { lanesText, replayDocument } from "./explore.ts";
+import { lanesSvg } from "./explore_svg.ts";
+import { renderMarkdown } from "./markdown.ts";
+import { renderText } from "./text.ts";
+
+const { replay } = replayLltx("original", "0000111001");
+
+test("swim lanes have a column for each task that moves, a number for each step, and what the step changed", () => {
+  const text = lanesText(replay);
+  expect(text.split("\n")[0]).toMatch(/0 CPU0 +1 CPU1 +after the step/);
+  for (let i = 1; i <= 10; i++) expect(text).toMatch(new RegExp(`^ *${i}  `, "m"));
+  expect(text).toContain("xoff: 0 → 1");
+  expect(text).toContain("! race: transmit was called although the queue is stopped");
+  expect(text).toContain("sch_generic.c:netif_queue_stopped");
+});
+
+test("the picture has a box for each step and is inert whatever the names are", () => {
+  const hostile = { ...replay, tasks: ["<script>alert(1)</script>", '"&'], end: "]]><x/>" };
+  const svg = lanesSvg("<b>", hostile);
+  expect(svg.match(/<rect x=/g)?.length).toBe(10);
+  expect(svg).not.toContain("<script");
+  expect(svg).not.toContain("<x/>");
+  expect(svg).toContain("&#60;b&#62;");
+});
+
+test("a replay is drawn as text and as Markdown", () => {
+  const doc = replayDocument("t", replay);
+  expect(renderText(doc, { colour: false, width: 100 })).toContain("at the end");
+  expect(renderMarkdown(doc)).toContain("race");
+});
