@@ -1,7 +1,7 @@
 // Which release prints which line and which field in its memory reports, as dated facts: the printers write by these tables, and the
 // inference of an unstated release asks them which releases can have written what was read.
 // Field lists are names separated by blanks, in printed order; `?` marks a field that depends on the configuration. Boundaries marked
-// "history" were not read in a tree; the others were (2.6.9, 2.6.18, 2.6.24, 2.6.29, 2.6.32, 3.0, 3.10, 3.13, 4.14, 4.19, 5.10, 6.1).
+// "history" were not read in a tree; the others were (2.6.9, 2.6.18, 2.6.24, 2.6.29, 2.6.32, 3.0, 3.10, 3.13, 4.14, 4.19, 5.10, 5.15, 6.1).
 import type { Fact } from "../release.ts";
 
 /** Lines of the totals block; a line after the first begins with a blank (mm/page_alloc.c show_free_areas, from 6.2 mm/show_mem.c). */
@@ -83,7 +83,7 @@ export const totalsLines: readonly Fact<readonly string[]>[] = [
       "kernel_misc_reclaimable",
       "free free_pcp free_cma",
     ],
-    source: "commit eb2169cee36f",
+    source: "5.15.0; commit eb2169cee36f",
   },
   {
     since: [6, 1],
@@ -120,7 +120,11 @@ export const nodeFields: readonly Fact<string>[] = [
     value: `${nodeHead} writeback_tmp kernel_stack shadow_call_stack?`,
     source: "5.10.13; commit 991e7673859e",
   },
-  { since: [5, 11], value: `${nodeHead} writeback_tmp kernel_stack shadow_call_stack? pagetables`, source: "history" },
+  {
+    since: [5, 11],
+    value: `${nodeHead} writeback_tmp kernel_stack shadow_call_stack? pagetables`,
+    source: "5.15.0; first release from history",
+  },
   {
     since: [6, 1],
     value: `${nodeHead} writeback_tmp kernel_stack shadow_call_stack? pagetables sec_pagetables`,
@@ -186,7 +190,7 @@ export const zoneFields: readonly Fact<string>[] = [
   {
     since: [5, 11],
     value: `free min low high reserved_highatomic ${zone4} writepending present managed mlocked bounce free_pcp local_pcp free_cma`,
-    source: "history",
+    source: "5.15.0; first release from history",
   },
   {
     since: [5, 16],
@@ -203,8 +207,17 @@ export const zoneFields: readonly Fact<string>[] = [
 /** Fields that the kernel prints with a capital unit, `0KB`. */
 export const capitalUnit: ReadonlySet<string> = new Set(["reserved_highatomic", "free_highatomic"]);
 
-/** Fields that the kernel prints with a blank behind the colon, `shmem_thp: 0kB`. */
-export const spacedValue: ReadonlySet<string> = new Set(["shmem_thp", "shmem_pmdmapped", "anon_thp"]);
+/**
+ * The three THP fields of the node line had a blank behind the colon, `shmem_thp: 0kB`, until a patch of 2023 deleted it.
+ * (4.8 and 4.9 also gave the four values from `shmem` on in the wrong order: `shmem` got the first THP counter, `anon_thp` got shmem.)
+ */
+export const blankBeforeThp: readonly Fact<boolean>[] = [
+  { since: [4, 8], value: true, source: "4.14, 4.19, 5.10.13, 5.15.0, 6.1.192" },
+  { since: [6, 7], value: false, source: "mm/show_mem.c at 044d659 (6.10); first release from history" },
+];
+
+/** The node's THP fields. */
+export const thpFields: ReadonlySet<string> = new Set(["shmem_thp", "shmem_pmdmapped", "anon_thp"]);
 
 /** How the per-CPU page lists are printed; gone with 4.1. */
 export type CpuPagesForm = "low high batch" | "hot cold used" | "Hot Cold" | "one list" | "none";
@@ -257,7 +270,7 @@ export const tailWords: readonly string[] = [
 export type SwapForm = "race" | "pages and stats" | "pages";
 export const swapForms: readonly Fact<SwapForm>[] = [
   { since: [2, 6], value: "race", source: "2.6.9, 2.6.18, 2.6.24" },
-  { since: [2, 6, 28], value: "pages and stats", source: "2.6.29 to 5.10" },
+  { since: [2, 6, 28], value: "pages and stats", source: "2.6.29 to 5.15" },
   { since: [5, 19], value: "pages", source: "6.1.192; first release from history" },
 ];
 

@@ -13,8 +13,12 @@ export interface ProcessLine {
   readonly taint?: string;
   /** The release as the kernel names itself, `2.6.24-gentoo-r8_64-08.19.08`. */
   readonly release?: string;
-  /** `#1`, sometimes followed by flavour and distribution (`#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2`). */
+  /** `#1`, `#50-Ubuntu`. */
   readonly build?: string;
+  /** 40 hex digits, with CONFIG_STACKTRACE_BUILD_ID (5.14 and later). */
+  readonly buildId?: string;
+  /** What Debian's kernels put behind the build, ` Debian 6.1.76-1` with its own blank; empty in one built from Debian's source by hand. */
+  readonly packageId?: string;
   readonly workqueue?: string;
   readonly hardware?: string;
 }

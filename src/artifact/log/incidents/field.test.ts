@@ -112,6 +112,20 @@ Call Trace:
     expect(incident.reading.trace?.items.at(-1)).toMatchObject({ module: "fbcapture" });
   });
 
+  test("behind the build stand a build id, or Debian's package with a blank of its own", () => {
+    const build = (line: string): unknown =>
+      first(`x: page allocation failure: order:0, mode:0x820(GFP_ATOMIC), nodemask=(null)\n${line}\n`, "alloc_failure")
+        .reading.process;
+    expect(
+      build("CPU: 3 PID: 1 Comm: perf Not tainted 6.9.0-rc7 #1 47154153e3152498d7551147b11cdd2fdbee3ec5"),
+    ).toMatchObject({ build: "#1", buildId: "47154153e3152498d7551147b11cdd2fdbee3ec5" });
+    expect(build("CPU: 3 PID: 1 Comm: perf Not tainted 6.1.0-18-amd64 #1  Debian 6.1.76-1")).toMatchObject({
+      release: "6.1.0-18-amd64",
+      build: "#1",
+      packageId: " Debian 6.1.76-1",
+    });
+  });
+
   test("a report without a name begins with the words themselves (QAT_Engine#84)", () => {
     const incident = first(
       "page allocation failure: order:6, mode:0x24000c0\nCPU: 1 PID: 2 Comm: nginx Not tainted 4.4.0-31-generic #50-Ubuntu\n",

@@ -1,15 +1,16 @@
 // Prints the body that show_mem prints, in the form of a given release (kernel/facts/report_formats.ts holds the forms).
 import type { CpuPagesForm, SwapForm } from "../../../kernel/facts/report_formats.ts";
 import {
+  blankBeforeThp,
   capitalUnit,
   cpuPagesForms,
   freeListLetters,
   memInfoHeading,
   nodeFields,
   reserveLine,
-  spacedValue,
   swapForms,
   tailWords,
+  thpFields,
   totalsCapital,
   totalsLines,
   zoneFields,
@@ -99,18 +100,20 @@ function printNode(node: MemNode, version: Version): string[] {
   if (fields === undefined) return [];
   const text = fields
     .split(" ")
-    .flatMap((f) => (f === "pages_scanned" ? [`pages_scanned:${node.kb[f] ?? 0}`] : size(f, node.kb)))
+    .flatMap((f) =>
+      f === "pages_scanned" ? [`pages_scanned:${node.kb[f] ?? 0}`] : size(f, node.kb, at(blankBeforeThp, version)),
+    )
     .join(" ");
   return [`Node ${node.node} ${text} all_unreclaimable? ${node.allUnreclaimable === true ? "yes" : "no"}`];
 }
 
 /** `name:12kB`; an optional field (`?`) only where the reading has it. */
-function size(fieldName: string, kb: Readonly<Record<string, number>>): string[] {
+function size(fieldName: string, kb: Readonly<Record<string, number>>, blank = false): string[] {
   const optional = fieldName.endsWith("?");
   const name = optional ? fieldName.slice(0, -1) : fieldName;
   const value = kb[name];
   if (optional && value === undefined) return [];
-  return [`${name}:${spacedValue.has(name) ? " " : ""}${value ?? 0}${capitalUnit.has(name) ? "KB" : "kB"}`];
+  return [`${name}:${blank && thpFields.has(name) ? " " : ""}${value ?? 0}${capitalUnit.has(name) ? "KB" : "kB"}`];
 }
 
 function printZone(info: MemInfo, zone: MemZone, version: Version): string[] {

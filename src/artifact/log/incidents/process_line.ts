@@ -1,4 +1,5 @@
 // `Pid: …` / `CPU: … PID: …` and the lines that go with them.
+
 import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
 import { compareVersions } from "../../../kernel/release.ts";
 import { decimal, field } from "./builder.ts";
@@ -27,8 +28,16 @@ export function readProcessLine(text: string): ProcessLine | undefined {
     ...field("kdump", m?.[2] === undefined ? undefined : true),
     ...field("taint", taint?.startsWith("Tainted") && m?.[4] !== undefined ? taint.replace(/ $/, "") : taint),
     ...field("release", m?.[4]),
-    ...field("build", m?.[5]?.trimEnd()),
+    ...readBuild(m?.[5]),
   };
+}
+
+/** `#1`, `#1 4715…` with a build id, `#1  Debian 6.1.76-1` with a package. */
+function readBuild(text: string | undefined): Pick<ProcessLine, "build" | "buildId" | "packageId"> {
+  const m = /^(#\S*)(?: (.*))?$/.exec(text ?? "");
+  if (m?.[1] === undefined) return field("build", text?.trimEnd());
+  const id = /^[0-9a-f]{20,40}$/.test(m[2] ?? "") ? m[2] : undefined;
+  return { build: m[1], ...field("buildId", id), ...field("packageId", id === undefined ? m[2] : undefined) };
 }
 
 /** Reads `Workqueue:` and `Hardware name:`; undefined for other lines. */
@@ -64,17 +73,17 @@ export function processOfRegisters(lines: readonly string[]): ProcessLine {
 }
 
 /**
- * The lines of a process as a release prints them. `Pid:` until 3.9, `CPU:` since 3.10 (lib/dump_stack.c); the UID since 6.11; from 5.14
- * the build id, empty by default, leaves a blank at the end.
+ * The lines of a process as a release prints them. `Pid:` until 3.9, `CPU:` since 3.10 (lib/dump_stack.c); the UID since 6.11. A build id (CONFIG_STACKTRACE_BUILD_ID,
+ * 5.14) or Debian's package version ends it.
  */
 export function printProcess(ran: ProcessLine, version: readonly number[]): string[] {
   const since = (v: readonly number[]): boolean => compareVersions(version, v) >= 0;
   const taint = ran.taint ?? "Not tainted";
-  const tail = [ran.release, ran.build].filter((x) => x !== undefined).join(" ");
+  const tail = [ran.release, ran.build, ran.buildId ?? ran.packageId].filter((x) => x !== undefined).join(" ");
   const who = since([3, 10])
     ? `CPU: ${ran.cpu ?? 0} ${ran.uid === undefined ? "" : `UID: ${ran.uid} `}PID: ${ran.pid ?? 0} Comm: ${ran.comm ?? ""} ${ran.kdump === true ? "Kdump: loaded " : ""}`
     : `Pid: ${ran.pid ?? 0}, comm: ${ran.comm ?? ""} `;
-  const lines = [`${who}${taint} ${tail}${since([5, 14]) ? " " : ""}`];
+  const lines = [`${who}${taint} ${tail}`];
   if (ran.hardware !== undefined) lines.push(`Hardware name: ${ran.hardware}`);
   if (ran.workqueue !== undefined) lines.push(`Workqueue: ${ran.workqueue}`);
   return lines;
