@@ -160,10 +160,10 @@ class Gatherer {
     const summary = await scanLog(
       source,
       (raw) => {
-        const { windows, notes } = repairWindow(raw);
+        const { windows, lines, notes } = repairWindow(raw);
         for (const note of notes) this.note(input, note);
         for (const window of windows) this.window(input, window);
-        this.found(input, findReadings(windows.flatMap((w) => w.lines)));
+        this.found(input, findReadings(lines));
       },
       {
         follow: tableFollower(),

@@ -12,6 +12,8 @@ import type { RawLine, RawWindow } from "./scan.ts";
 /** One window, or one for each printk caller where the reports of several callers run into each other. */
 export interface Repaired {
   readonly windows: readonly LogWindow[];
+  /** All lines of the window, each once. */
+  readonly lines: readonly LogLine[];
   readonly notes: readonly LogNote[];
 }
 
@@ -27,7 +29,7 @@ export function repairWindow(raw: RawWindow): Repaired {
     anchors: raw.anchors,
     cut: raw.cut,
   };
-  return { windows: lanes(window), notes: repairNotes(lines) };
+  return { windows: lanes(window), lines, notes: repairNotes(lines) };
 }
 
 /** Repairs a whole text that is known to be small: lines count from 1. */

@@ -116,6 +116,12 @@ describe("single inputs", () => {
     expect(g.inputs[0]).toMatchObject({ kind: "meminfo", certainty: "certain" });
     expect(g.readings).toHaveLength(1);
   });
+  test.skipIf(!existsSync("/dev/kmsg"))("a file that never ends is refused with what to do instead", async () => {
+    await expect(read(["/dev/kmsg"])).rejects.toMatchObject({
+      name: "BadInput",
+      advice: expect.stringMatching(/dmesg/),
+    });
+  });
   test.skipIf(process.platform === "win32")("a FIFO is read until its writer closes it", async () => {
     execFileSync("mkfifo", [at("fifo")]);
     const answer = read([at("fifo")]);

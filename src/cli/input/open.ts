@@ -70,6 +70,13 @@ class Opener {
       if (this.budget.files === 0) yield { name: path, sentence: "There is no file in this directory." };
       return;
     }
+    if (/^\/(?:dev|proc)\/kmsg$|\/trace_pipe$/.test(path)) {
+      throw new BadInput(
+        "It never ends: the kernel adds to it as it goes.",
+        { file: path },
+        "Use: dmesg | skblab diagnose -",
+      );
+    }
     if (stats.isSocket()) throw new BadInput("It is a socket, not a file.", { file: path });
     try {
       yield* this.file(path, stats, true);
