@@ -1,17 +1,22 @@
 // The library: what a program may import from "skblab". Rooms add their public names here.
 
+export { type Btf, readBtf } from "./artifact/btf/btf.ts";
+export { readKernelFile, type Unpack } from "./artifact/btf/kernel_file.ts";
 export { inferRelease } from "./artifact/log/incidents/infer_release.ts";
 export { readIncidents } from "./artifact/log/incidents/read_incidents.ts";
 export { repairText } from "./artifact/log/lines.ts";
 export { BadInput, type InputPlace } from "./base/bad_input.ts";
 export { type Prng, prng } from "./base/prng.ts";
+// Stories of tasks, and the explorer of their interleavings (docs/explore.md).
+export * from "./explore/index.ts";
 export { decodeGfp, gfpReadings } from "./kernel/facts/gfp.ts";
 export { decodePageFlags, pageFlagReadings } from "./kernel/facts/page_flags.ts";
+export { declaredStructs } from "./kernel/facts/structs.ts";
+export { holesOf, type Member, memberOf, type StructLayout, type StructSource } from "./kernel/layout/layout.ts";
 export type { Incident, IncidentsRead } from "./kernel/readings/incident.ts";
 export type { LogLine } from "./kernel/readings/log_line.ts";
 export { formatRelease, parseRelease, type Release } from "./kernel/release.ts";
+export { kmallocGeometry } from "./model/slab/geometry.ts";
 export type { Block, Document } from "./report/document.ts";
 export { renderMarkdown } from "./report/markdown.ts";
 export { renderText } from "./report/text.ts";
-// Stories of tasks, and the explorer of their interleavings (docs/explore.md).
-export * from "./explore/index.ts";

@@ -349,6 +349,12 @@ export function declarationsAt(release: Release, options: ReadonlyMap<string, bo
 
 /** The declared structs of a release. */
 export function declaredStructs(release: Release, options?: ReadonlyMap<string, boolean>): StructSource {
+  if (compareVersions(release.version, [2, 6]) < 0)
+    throw new BadInput(
+      `No structs of ${formatRelease(release)} are declared.`,
+      undefined,
+      "The oldest known are those of 2.6.9.",
+    );
   return structsFrom(declarationsAt(release, options), release, `${formatRelease(release)}, declared`);
 }
 
@@ -359,7 +365,7 @@ export function structsFrom(declarations: Declarations, release: Release, name: 
   return {
     name,
     pointerBytes: abi.pointerBytes,
-    names: () => [...names, ...Object.keys(aliases)],
+    names: () => [...names, ...Object.keys(aliases).filter((a) => names.includes(aliases[a] as string))],
     layout: (wanted): StructLayout | undefined => layoutOf(wanted.replace(/^struct\s+/, ""), declarations, abi),
   };
 }

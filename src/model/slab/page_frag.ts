@@ -22,7 +22,7 @@ export interface PageFragState {
 
 /** One page_frag_cache. A piece's reference is dropped with PageAllocator.putPage (page_frag_free()). */
 export interface PageFragCache {
-  /** page_frag_alloc_align(): address of `bytes` bytes, its offset masked by `alignMask` (-1: any); -1 without memory, or for more than fits. */
+  /** page_frag_alloc_align(): address of `bytes` bytes, its offset masked by `alignMask` (-1 for none); -1 without memory, or for more than fits. */
   alloc(bytes: number, gfp: number, alignMask: number): number;
   /** The page in use came out of the emergency reserve. */
   pfmemalloc(): boolean;
