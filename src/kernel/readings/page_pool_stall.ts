@@ -8,4 +8,6 @@ export interface PagePoolStall {
   readonly seconds: number;
   /** 6.6 and later: `id 12`. */
   readonly poolId?: number;
+  /** The device, where a kernel names it. */
+  readonly device?: string;
 }

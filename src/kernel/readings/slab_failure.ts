@@ -3,9 +3,11 @@ import type { GfpText } from "./gfp_text.ts";
 
 export interface SlabFailure {
   readonly allocator: "SLUB" | "SLAB";
-  /** The node that was asked for; -1 is any. 6.10 and later also name the CPU. */
+  /** The node that was asked for; -1 is any. */
   readonly node: number;
+  /** Where the caller ran, and that CPU's node (6.12 and later, from history). */
   readonly cpu?: number;
+  readonly cpuNode?: number;
   /** The caller's mask: without what the slab allocator added, so it differs from the page allocator's report of the same event. */
   readonly gfp: GfpText;
   /** How the mask was introduced: ` (gfp=` up to 4.5 and again in other forms, `, gfp=` from 4.6. */

@@ -100,7 +100,7 @@ class BadPageBuilder {
       if (m[3] !== undefined) this.page.flagNames = m[3];
       return "flags";
     }
-    const head = /^head:\s?(\S+) order:(\d+) (.*)$/.exec(text);
+    const head = /^head:(\S*) order:(\d+) (.*)$/.exec(text);
     if (head?.[1] !== undefined) {
       this.page.compound = compoundOf(head[1], Number(head[2]), head[3] ?? "");
       return "compound";
@@ -170,7 +170,12 @@ class BadPageBuilder {
   }
 }
 
-const compoundOf = (head: string, order: number, text: string): CompoundNote => ({ head, order, text });
+/** Newer kernels print no pointer: `head: order:2 mapcount:1 …`. */
+const compoundOf = (head: string, order: number, text: string): CompoundNote => ({
+  ...field("head", head === "" ? undefined : head),
+  order,
+  text,
+});
 
 /** The report as lines (mm/page_alloc.c bad_page; mm/debug.c __dump_page). */
 export function printBadPage(p: BadPage, version: readonly number[]): string[] {
@@ -217,9 +222,9 @@ export function printBadPage(p: BadPage, version: readonly number[]): string[] {
       return [
         head,
         `page:${p.page ?? ""} refcount:${p.refcount ?? 0} ${common} index:${p.index ?? "0x0"} pfn:0x${hexPfn}`,
-        ...(p.compound?.head === undefined
+        ...(p.compound?.order === undefined
           ? []
-          : [`head:${p.compound.head} order:${p.compound.order ?? 0} ${p.compound.text}`]),
+          : [`head:${p.compound.head ?? ""} order:${p.compound.order} ${p.compound.text}`]),
         ...dumpRest(p, version),
         ...tail,
       ];

@@ -6,6 +6,7 @@ import type { Incident, IncidentKind, IncidentOf } from "../../../kernel/reading
 import { repairText } from "../lines.ts";
 import { inferRelease } from "./infer_release.ts";
 import { readIncidents } from "./read_incidents.ts";
+import { printSlabFailure } from "./slab_failure.ts";
 
 const read = (text: string): ReturnType<typeof readIncidents> => readIncidents(repairText(text.replace(/^\n/, "")));
 const first = <K extends IncidentKind>(text: string, kind: K): IncidentOf<K> => {
@@ -259,6 +260,20 @@ SLUB: Unable to allocate memory on node -1 (gfp=0x20)
     });
   });
 
+  test("SLUB of 6.12 also says where the caller ran", () => {
+    const text =
+      "SLUB: Unable to allocate memory on CPU 3 (of node 1) on node -1, gfp=0x820(GFP_ATOMIC)\n  cache: skbuff_small_head, object size: 640, buffer size: 704, default order: 2, min order: 0\n  node 0: slabs: 1, objs: 23, free: 0\n";
+    const incident = first(text, "slab_failure");
+    expect(incident.reading).toMatchObject({
+      cpu: 3,
+      cpuNode: 1,
+      node: -1,
+      gfp: { mask: 0x820, names: "GFP_ATOMIC" },
+      cache: "skbuff_small_head",
+    });
+    expect(`${printSlabFailure(incident.reading, [6, 12]).join("\n")}\n`).toBe(text);
+  });
+
   test("vmalloc: the caller's words on their own line up to 4.8, inside the first line later", () => {
     const old = first(
       "vmalloc: allocation failure: 4198400 bytes\nmodprobe: page allocation failure: order:0, mode:0xd2\nPid: 1, comm: modprobe Not tainted 3.2.0 #1\n",
@@ -347,6 +362,17 @@ Modules linked in: tempesta_fw(OE) tempesta_db(OE)
       compound: { order: 8 },
     });
     expect(incident.reading.trace?.heading).toBe("Call trace:");
+  });
+
+  test("the compound line without a pointer, as kernels of 6.9 and later print it", () => {
+    const incident = first(
+      "BUG: Bad page state in process a  pfn:00010\npage: refcount:0 mapcount:0 mapping:0000000000000000 index:0x0 pfn:0x10\nhead: order:2 mapcount:0 entire_mapcount:0 nr_pages_mapped:0 pincount:0\nflags: 0x40(head|zone=1)\n",
+      "bad_page",
+    );
+    expect(incident.reading.compound).toEqual({
+      order: 2,
+      text: "mapcount:0 entire_mapcount:0 nr_pages_mapped:0 pincount:0",
+    });
   });
 
   test("blanks before (null), a negative count, names behind bad flags (mptcp#259, raspberrypi/firmware#865)", () => {
@@ -480,6 +506,13 @@ describe("other lines", () => {
       first("page_pool_release_retry() stalled pool shutdown: id 949, 98 inflight 1449 sec\n", "page_pool_stall")
         .reading,
     ).toEqual({ function: "page_pool_release_retry", poolId: 949, inflight: 98, seconds: 1449 });
+  });
+
+  test("a wrapped stall, and a count that ran below zero", () => {
+    expect(
+      first("page_pool_release_retry() stalled pool shutdown -1783494730 inflight 1451031\n", "page_pool_stall")
+        .reading,
+    ).toMatchObject({ inflight: -1783494730, seconds: 1451031 });
   });
 
   test("drivers' complaints keep device and size", () => {

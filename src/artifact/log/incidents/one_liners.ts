@@ -4,13 +4,20 @@ import type { PagePoolStall } from "../../../kernel/readings/page_pool_stall.ts"
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 
-const stall = /(page_pool_release_retry)\(\) stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight (\d+) sec/;
+const stall =
+  /(page_pool_release_retry)\(\):? (?:(\S{1,32}) )?stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight (\d+)/;
 
 /** `page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec`, from 6.6 with `id 12,`. */
 export function readStallLine(text: string): PagePoolStall | undefined {
   const m = stall.exec(text);
   if (m?.[1] === undefined) return undefined;
-  return { function: m[1], inflight: Number(m[3]), seconds: Number(m[4]), ...field("poolId", decimal(m[2])) };
+  return {
+    function: m[1],
+    inflight: Number(m[4]),
+    seconds: Number(m[5]),
+    ...field("poolId", decimal(m[3])),
+    ...field("device", m[2]),
+  };
 }
 
 /** The line as a release prints it (net/core/page_pool.c). */

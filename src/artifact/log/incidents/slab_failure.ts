@@ -6,7 +6,7 @@ import { factAt } from "../../../kernel/release.ts";
 import { decimal, field } from "./builder.ts";
 
 const headLine =
-  /(SL[AU]B): Unable to allocate memory on (?:CPU (\d+) \(of )?node (-?\d+)\)?(, gfp=| \(gfp=)0x([0-9a-f]{1,8})(?:\(([^)]*)\))?/;
+  /(SL[AU]B): Unable to allocate memory on (?:CPU (\d+) \(of node (-?\d+)\) on )?node (-?\d+)(, gfp=| \(gfp=)0x([0-9a-f]{1,8})(?:\(([^)]*)\))?/;
 const cacheLine =
   /^\s*cache: (\S+?)(\([^)]*\))?, object size: (\d+)(?:, buffer size: (\d+), default order: (\d+), min order: (\d+)|, order: (\d+))/;
 const nodeLine = /^\s*node (\d+): slabs: (\d+)(?:\/(\d+))?, objs: (\d+)(?:\/(\d+))?(?:, free: (\d+))?/;
@@ -24,13 +24,14 @@ export class SlabFailureBuilder {
 
   private takeHead(text: string): boolean {
     const m = headLine.exec(text);
-    if (m?.[1] === undefined || m[5] === undefined) return false;
+    if (m?.[1] === undefined || m[6] === undefined) return false;
     this.reading = {
       allocator: m[1] === "SLAB" ? "SLAB" : "SLUB",
       ...field("cpu", decimal(m[2])),
-      node: Number(m[3]),
-      gfp: { mask: Number.parseInt(m[5], 16), ...field("names", m[6]) },
-      form: m[4] === ", gfp=" ? "comma" : "parentheses",
+      ...field("cpuNode", decimal(m[3])),
+      node: Number(m[4]),
+      gfp: { mask: Number.parseInt(m[6], 16), ...field("names", m[7]) },
+      form: m[5] === ", gfp=" ? "comma" : "parentheses",
       nodes: this.nodes,
     };
     return true;
@@ -80,7 +81,7 @@ export function printSlabFailure(s: SlabFailure, version: readonly number[]): st
   const form = factAt(slabFailureForms, version)?.value ?? s.form;
   const mask = `0x${s.gfp.mask.toString(16)}`;
   const gfp = form === "comma" ? `, gfp=${mask}(${s.gfp.names ?? ""})` : ` (gfp=${mask})`;
-  const on = s.cpu === undefined ? `node ${s.node}` : `CPU ${s.cpu} (of node ${s.node})`;
+  const on = s.cpu === undefined ? `node ${s.node}` : `CPU ${s.cpu} (of node ${s.cpuNode ?? 0}) on node ${s.node}`;
   const name = `${s.cache ?? ""}${s.memcg === undefined ? "" : `(${s.memcg})`}`;
   const lines = [`${s.allocator}: Unable to allocate memory on ${on}${gfp}`];
   if (s.cache !== undefined) {
