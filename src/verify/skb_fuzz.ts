@@ -5,6 +5,7 @@
 // is taken from the record's hash, at the page's first use.
 import { BadInput } from "../base/bad_input.ts";
 import { payloadFnv } from "../model/net/skb_view.ts";
+import { allocFlag } from "../model/net/skbuff.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 import type { Row } from "./skb_compare.ts";
@@ -305,7 +306,7 @@ function splitInto(run: Run, row: Row): Outcome {
 
 const operations: Readonly<Record<string, (run: Run, row: Row) => Outcome>> = {
   alloc_skb: (run, row) =>
-    into(run, row, run.machine.skbs.allocSkb(number(row, "size"), 0xcc0, { fclone: row["fclone"] === 1 })),
+    into(run, row, run.machine.skbs.allocSkb(number(row, "size"), 0xcc0, row["fclone"] === 1 ? allocFlag.fclone : 0)),
   netdev_alloc_skb: (run, row) => into(run, row, run.machine.skbs.netdevAllocSkb(number(row, "size"), atomic)),
   napi_alloc_skb: (run, row) => into(run, row, run.machine.skbs.napiAllocSkb(number(row, "size"), atomic)),
   build_skb: buildSkb,

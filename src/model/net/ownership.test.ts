@@ -7,6 +7,7 @@ import { createReceiveCaches } from "./napi_alloc_cache.ts";
 import type { OwnedSkbs, OwnershipFault } from "./ownership.ts";
 import { createOwnedSkbs, OwnershipError } from "./ownership.ts";
 import { headField, skbField } from "./skb_columns.ts";
+import { allocFlag } from "./skbuff.ts";
 
 const atomic = 0xa20;
 
@@ -169,7 +170,7 @@ test("10,000 random operations by a careful caller make no fault, and everything
     return false;
   };
   const actions: readonly (() => void)[] = [
-    () => take(skbs.allocSkb(random.below(3000), atomic, { fclone: random.chance(0.5) })),
+    () => take(skbs.allocSkb(random.below(3000), atomic, random.chance(0.5) ? allocFlag.fclone : 0)),
     () => take(skbs.napiAllocSkb(random.below(2000))),
     () => take(skbs.netdevAllocSkb(random.below(2000), atomic)),
     () => take(skbs.skbClone(some(), atomic)),

@@ -7,7 +7,7 @@
 import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { truesizeOf } from "./skb_config.ts";
 import type { Skbuff } from "./skbuff.ts";
-import { dropReason } from "./skbuff.ts";
+import { allocFlag, dropReason } from "./skbuff.ts";
 
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, NEXT, SK } = skbField;
 const { CSUM_START } = skbField;
@@ -294,12 +294,12 @@ export function createSkbPrivate(core: Skbuff) {
     H[a + GSO_TYPE] = H[b + GSO_TYPE]!;
   }
 
-  const rxFlag = (skb: number): boolean => (S[skb + BITS]! & PFMEMALLOC) !== 0;
+  const rxFlag = (skb: number): number => ((S[skb + BITS]! & PFMEMALLOC) !== 0 ? allocFlag.rx : 0);
 
   /** skb_copy(): a linear skb with its own copy of all bytes, headroom included. */
   function skbCopy(skb: number, mask: number): number {
     const headroom = S[skb + DATA]!;
-    const n = core.allocSkb(S[skb + END]! + S[skb + DATA_LEN]!, mask, { rx: rxFlag(skb) });
+    const n = core.allocSkb(S[skb + END]! + S[skb + DATA_LEN]!, mask, rxFlag(skb));
     if (n === 0) return 0;
     core.skbReserve(n, headroom);
     core.skbPut(n, S[skb + LEN]!);
@@ -312,7 +312,7 @@ export function createSkbPrivate(core: Skbuff) {
   function skbCopyExpand(skb: number, newHeadroom: number, newTailroom: number, mask: number): number {
     const headroom = S[skb + DATA]!;
     const len = S[skb + LEN]!;
-    const n = core.allocSkb(newHeadroom + len + newTailroom, mask, { rx: rxFlag(skb) });
+    const n = core.allocSkb(newHeadroom + len + newTailroom, mask, rxFlag(skb));
     if (n === 0) return 0;
     core.skbReserve(n, newHeadroom);
     core.skbPut(n, len);
@@ -326,7 +326,7 @@ export function createSkbPrivate(core: Skbuff) {
   /** __pskb_copy_fclone(): its own head, the fragments shared by reference. */
   function pskbCopyFclone(skb: number, headroom: number, mask: number, fclone: boolean): number {
     const linear = headlen(skb);
-    const n = core.allocSkb(linear + headroom, mask, { rx: rxFlag(skb), fclone });
+    const n = core.allocSkb(linear + headroom, mask, rxFlag(skb) | (fclone ? allocFlag.fclone : 0));
     if (n === 0) return 0;
     core.skbReserve(n, headroom);
     core.skbPut(n, linear);

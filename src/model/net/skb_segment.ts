@@ -10,7 +10,7 @@ import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import type { SkbPaged } from "./skb_paged.ts";
 import type { SkbPrivate } from "./skb_private.ts";
 import type { Skbuff } from "./skbuff.ts";
-import { dropReason, skbDestructor } from "./skbuff.ts";
+import { allocFlag, dropReason, skbDestructor } from "./skbuff.ts";
 
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, BITS, MAC, NET, MAC_LEN, NEXT, SK, DESTRUCTOR } = skbField;
 const { NR_FRAGS, FLAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE, FRAG_LIST, PFN } = headField;
@@ -137,9 +137,8 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
       (headlen(list) === len || at.features.sg)
     )
       return cloneMember(at, len);
-    const segment = core.allocSkb(linearBytes(at, len) + at.headerBytes + at.headroom, atomic, {
-      rx: (S[at.head + BITS]! & PFMEMALLOC) !== 0,
-    });
+    const rx = (S[at.head + BITS]! & PFMEMALLOC) !== 0 ? allocFlag.rx : 0;
+    const segment = core.allocSkb(linearBytes(at, len) + at.headerBytes + at.headroom, atomic, rx);
     if (segment === 0) return 0;
     core.skbReserve(segment, at.headroom);
     core.skbPut(segment, at.headerBytes);

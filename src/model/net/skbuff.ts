@@ -64,14 +64,16 @@ export interface SkbOptions {
   readonly onBug?: (what: string, skb: number) => void;
 }
 
-/** What alloc wants beside the size. */
-export interface AllocFlags {
-  readonly fclone?: boolean;
-  /** SKB_ALLOC_RX */
-  readonly rx?: boolean;
-  /** SKB_ALLOC_NAPI: the sk_buff comes from the NAPI cache. */
-  readonly napi?: boolean;
-}
+/** SKB_ALLOC_*: what alloc wants beside the size. A number, so that no call makes garbage. */
+export const allocFlag = {
+  /** SKB_ALLOC_FCLONE: with room for one clone in the same object. */
+  fclone: 1,
+  /** SKB_ALLOC_RX: may use the reserves when a socket serves swap. */
+  rx: 2,
+  /** SKB_ALLOC_NAPI: the sk_buff comes from this CPU's spares. */
+  napi: 4,
+} as const;
+const { fclone: ALLOC_FCLONE, rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
 
 export type Skbuff = ReturnType<typeof createSkbuff>;
 
@@ -86,10 +88,17 @@ export function createSkbuff(options: SkbOptions) {
   const ubufs: Ubufs = createUbufs();
   const socks: Socks = options.socks ?? createSocks(64);
   const infoRoom = sharedInfoRoom(config);
+  const truesizeBase = truesizeOf(config, 0);
+  const lineMask = config.cacheLineBytes - 1;
+  /** The same rows, two ints at a time: for zeroing only. */
+  const pairs = new Float64Array(S.buffer);
+  const headPairs = new Float64Array(H.buffer);
   const wholeObject = config.headRule === "whole-object";
   const { gfp, pageSize, netSkbPad, netIpAlign } = config;
   const skbCache = heap.cacheCreate("skbuff_head_cache", config.skBuffBytes, config.cacheLineBytes);
   const fcloneCache = heap.cacheCreate("skbuff_fclone_cache", config.fclonesBytes, config.cacheLineBytes);
+  const memallocSocks = options.memallocSocks === true;
+  const notDma = ~gfp.dma;
   const quietGfp = gfp.nomemalloc | gfp.nowarn;
   const destructors: (((skb: number) => void) | undefined)[] = [undefined, sockWfree, sockRfree];
   const fitsSlice = 1024 - infoRoom;
@@ -160,44 +169,38 @@ export function createSkbuff(options: SkbOptions) {
 
   // --- allocation ------------------------------------------------------------------------------------------------------------
 
+  /** Zeroes a row but for FCLONE_REF and STATE, two fields at a time. */
   function clearSkb(skb: number): void {
-    S[skb + LEN] = 0;
-    S[skb + DATA_LEN] = 0;
-    S[skb + BITS] = 0;
-    S[skb + HDR_LEN] = 0;
-    S[skb + NET] = 0;
-    S[skb + MAC_LEN] = 0;
-    S[skb + NEXT] = 0;
-    S[skb + PREV] = 0;
-    S[skb + SK] = 0;
-    S[skb + DESTRUCTOR] = 0;
-    S[skb + DEV] = 0;
-    S[skb + PARTNER] = 0;
-    S[skb + PROTOCOL] = 0;
-    S[skb + QUEUE] = 0;
-    S[skb + CSUM_START] = 0;
-    S[skb + CB0] = 0;
-    S[skb + CB1] = 0;
-    S[skb + CB2] = 0;
-    S[skb + CB3] = 0;
-    S[skb + CB4] = 0;
-    S[skb + MARK] = 0;
-    S[skb + HASH] = 0;
+    const at = skb >> 1;
+    pairs[at] = 0;
+    pairs[at + 1] = 0;
+    pairs[at + 2] = 0;
+    pairs[at + 3] = 0;
+    pairs[at + 4] = 0;
+    pairs[at + 5] = 0;
+    pairs[at + 6] = 0;
+    pairs[at + 7] = 0;
+    pairs[at + 8] = 0;
+    pairs[at + 9] = 0;
+    pairs[at + 11] = 0;
+    pairs[at + 12] = 0;
+    pairs[at + 13] = 0;
+    pairs[at + 14] = 0;
+    pairs[at + 15] = 0;
   }
 
   function newHead(address: number, bytes: number): number {
     const head = takeHead();
     headAddress[head >> 4] = address;
+    // DATAREF .. BYTES and AUX; the tenant number stays.
+    const at = head >> 1;
+    headPairs[at + 1] = 0;
+    headPairs[at + 2] = 0;
+    headPairs[at + 3] = 0;
+    headPairs[at + 4] = 0;
     H[head + DATAREF] = 1;
     H[head + NR_FRAGS] = 0;
-    H[head + FLAGS] = 0;
-    H[head + TX_FLAGS] = 0;
-    H[head + GSO_SIZE] = 0;
-    H[head + GSO_SEGS] = 0;
-    H[head + GSO_TYPE] = 0;
-    H[head + FRAG_LIST] = 0;
-    H[head + UARG] = 0;
-    H[head + PFN] = Math.floor(address / pageSize);
+    H[head + PFN] = address / pageSize;
     H[head + BYTES] = bytes;
     H[head + HEAD_STATE] = 1;
     H[head + TENANT]!++;
@@ -210,10 +213,8 @@ export function createSkbuff(options: SkbOptions) {
     const end = bytes - infoRoom;
     clearSkb(skb);
     S[skb + HEAD] = newHead(address, bytes);
-    S[skb + DATA] = 0;
-    S[skb + TAIL] = 0;
     S[skb + END] = end;
-    S[skb + TRUESIZE] = truesizeOf(config, end);
+    S[skb + TRUESIZE] = end + truesizeBase;
     S[skb + USERS] = 1;
     S[skb + MAC] = 0xffff;
     S[skb + TRANS] = 0xffff;
@@ -222,7 +223,7 @@ export function createSkbuff(options: SkbOptions) {
 
   /** kmalloc_reserve(): address or -1; `outBytes` is what the object really has, `outPfmemalloc` whether the reserves were needed. */
   function kmallocReserve(size: number, mask: number): number {
-    const want = dataAlign(config, size) + infoRoom;
+    const want = ((size + lineMask) & ~lineMask) + infoRoom;
     const bytes = wholeObject ? heap.kmallocSizeRoundup(want) : want;
     outBytes = bytes;
     outPfmemalloc = false;
@@ -255,13 +256,13 @@ export function createSkbuff(options: SkbOptions) {
   }
 
   /** __alloc_skb(): an empty skb with room for at least `size` bytes, no headroom, one user; 0 when memory is short. */
-  function allocSkb(size: number, mask: number, flags: AllocFlags = {}): number {
-    const { fclone = false } = flags;
-    const gfpMask = options.memallocSocks === true && flags.rx === true ? mask | gfp.memalloc : mask;
+  function allocSkb(size: number, mask: number, flags = 0): number {
+    const fclone = (flags & ALLOC_FCLONE) !== 0;
+    const gfpMask = memallocSocks && (flags & ALLOC_RX) !== 0 ? mask | gfp.memalloc : mask;
     const object =
-      flags.napi === true && !fclone
+      (flags & (ALLOC_NAPI | ALLOC_FCLONE)) === ALLOC_NAPI
         ? spareGet()
-        : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & ~gfp.dma);
+        : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & notDma);
     if (object < 0) return 0;
     const data = kmallocReserve(size, gfpMask);
     if (data < 0) {
@@ -318,9 +319,9 @@ export function createSkbuff(options: SkbOptions) {
       room > fitsPage ||
       (mask & (gfp.directReclaim | gfp.dma)) !== 0
     )
-      return padded(allocSkb(room, mask, { rx: true }), netSkbPad);
+      return padded(allocSkb(room, mask, ALLOC_RX), netSkbPad);
     const bytes = dataAlign(config, room) + infoRoom;
-    const gfpMask = options.memallocSocks === true ? mask | gfp.memalloc : mask;
+    const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
     return wrapFragment(frags.alloc(bytes, gfpMask, ~0), bytes, frags.pfmemalloc(), false, netSkbPad);
   }
 
@@ -337,8 +338,8 @@ export function createSkbuff(options: SkbOptions) {
       room > fitsPage ||
       (mask & (gfp.directReclaim | gfp.dma)) !== 0
     )
-      return padded(allocSkb(room, mask, { rx: true, napi: true }), pad);
-    const gfpMask = options.memallocSocks === true ? mask | gfp.memalloc : mask;
+      return padded(allocSkb(room, mask, ALLOC_RX | ALLOC_NAPI), pad);
+    const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
     if (sliced && room <= fitsSlice)
       return wrapFragment(caches.slices.alloc(gfpMask), 1024, caches.slices.pfmemalloc(), true, pad);
     const bytes = dataAlign(config, room) + infoRoom;
@@ -550,7 +551,9 @@ export function createSkbuff(options: SkbOptions) {
   /** skb_free_head(): the memory of the head; the row goes with it. */
   function freeHead(skb: number): void {
     const head = S[skb + HEAD]!;
-    freeHeadMemory(head, S[skb + BITS]!);
+    const bits = S[skb + BITS]!;
+    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
+    else freeHeadMemory(head, bits);
     H[head + HEAD_STATE] = 0;
     giveHead(head);
   }
@@ -577,22 +580,29 @@ export function createSkbuff(options: SkbOptions) {
       const left = H[head + DATAREF]! - ((bits & NOHDR) !== 0 ? PAYLOAD_ONLY : 1);
       H[head + DATAREF] = left;
       if (left !== 0) {
-        S[skb + BITS] = bits & ~PP_RECYCLE;
+        if ((bits & PP_RECYCLE) !== 0) S[skb + BITS] = bits & ~PP_RECYCLE;
         return;
       }
     }
-    const skipFrags = (H[head + FLAGS]! & MANAGED) !== 0 && zcopy(skb) !== 0;
-    if (H[head + UARG] !== 0) zcopyClear(skb, true);
-    const count = H[head + NR_FRAGS]!;
-    if (count !== 0 && !skipFrags) {
-      const recycle = (bits & PP_RECYCLE) !== 0;
-      const base = fragBase(head);
-      for (let f = base; f < base + count * 4; f += 4) fragUnref(f, recycle);
-    }
+    let count = H[head + NR_FRAGS]!;
+    if (H[head + UARG] !== 0) count = dropUbuf(skb, count);
+    if (count !== 0) dropFrags(head, count, (bits & PP_RECYCLE) !== 0);
     const list = H[head + FRAG_LIST]!;
     if (list !== 0) kfreeSkbList(list, dropReason.notSpecified);
     freeHead(skb);
-    S[skb + BITS] = bits & ~PP_RECYCLE;
+    if ((bits & PP_RECYCLE) !== 0) S[skb + BITS] = bits & ~PP_RECYCLE;
+  }
+
+  /** Gives the ubuf up; how many fragments are then left to give back. */
+  function dropUbuf(skb: number, count: number): number {
+    const managed = (H[S[skb + HEAD]! + FLAGS]! & MANAGED) !== 0 && zcopy(skb) !== 0;
+    zcopyClear(skb, true);
+    return managed ? 0 : count;
+  }
+
+  function dropFrags(head: number, count: number, recycle: boolean): void {
+    const base = fragBase(head);
+    for (let f = base; f < base + count * 4; f += 4) fragUnref(f, recycle);
   }
 
   /** kfree_skbmem(): the sk_buff itself; a pair goes when both halves are done. */
