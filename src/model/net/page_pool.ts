@@ -55,6 +55,8 @@ const RING_FULL = 21;
 const RELEASED_REFCNT = 22;
 /** The pool counts the users of its pages: fragments, or every page from 6.8 on. */
 const COUNTS_USERS = 23;
+/** Not 0 when a page that comes back needs more than the plain way: users to count, bytes to sync. */
+const SPECIAL = 24;
 /** A row is 32 fields, a cache 128 pages: shifts, because a product would be checked for overflow. */
 const ROW_SHIFT = 5;
 const CACHE_SHIFT = 7;
@@ -243,6 +245,20 @@ export function createPagePools(options: PagePoolOptions) {
     if (journal.heard) journal.emit(kindHold, pool, pfn, unsigned(pool, HOLD));
   };
 
+  /** adopt() of the whole bulk where nothing is mapped and nobody listens: straight into the empty cache. */
+  const adoptQuietly = (pool: number, got: number): number => {
+    const at = pool << CACHE_SHIFT;
+    const owner = (pool + 1) | 0;
+    for (let i = 0; i < got; i++) {
+      const pfn = bulk[i] as number;
+      if (pfn >= pfnMax) throw new ModelBug(`pfn ${pfn} beyond the ${pfnMax} pages of this machine`);
+      pp[pfn] = owner;
+      cache[(at + i) | 0] = (pfn + 1) | 0;
+    }
+    P[(pool << ROW_SHIFT) + HOLD] = ((P[(pool << ROW_SHIFT) + HOLD] as number) + got) | 0;
+    return got;
+  };
+
   /** page_pool_release_page(): the page leaves the pool for good; whoever holds it returns it to the page allocator. */
   const releasePage = (pool: number, pfn: number): void => {
     if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0) {
@@ -303,18 +319,21 @@ export function createPagePools(options: PagePoolOptions) {
     const mask = (gfp & gfpBits.atomic) === gfpBits.atomic ? gfp | gfpBits.nowarn : gfp;
     if ((P[(pool << ROW_SHIFT) + ORDER] as number) > 0) return allocPageOrder(pool, mask);
     const got = pages.allocPagesBulk(mask, PP_ALLOC_CACHE_REFILL, bulk);
-    const mapped = ((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0;
+    const mapped = (P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP;
     const at = pool << CACHE_SHIFT;
     let n = P[(pool << ROW_SHIFT) + CACHED_PAGES] as number;
-    for (let i = 0; i < got; i++) {
-      const pfn = bulk[i] as number;
-      if (mapped && !dmaMap(pool, pfn)) {
-        pages.putPage(pfn);
-        continue;
+    if (mapped === 0 && !everyPageCounts && !journal.heard) n = adoptQuietly(pool, got);
+    else
+      for (let i = 0; i < got; i++) {
+        const pfn = bulk[i] as number;
+        if (mapped !== 0 && !dmaMap(pool, pfn)) {
+          pages.putPage(pfn);
+          continue;
+        }
+        adopt(pool, pfn);
+        cache[(at + n) | 0] = (pfn + 1) | 0;
+        n = (n + 1) | 0;
       }
-      adopt(pool, pfn);
-      cache[at + n++] = (pfn + 1) | 0;
-    }
     if (n === 0) return -1;
     P[(pool << ROW_SHIFT) + CACHED_PAGES] = n - 1;
     countUp((pool << ROW_SHIFT) + SLOW);
@@ -382,19 +401,39 @@ export function createPagePools(options: PagePoolOptions) {
     returnPage(pool, pfn);
   };
 
+  /** Somebody else holds the page, or it is of the emergency reserve: it leaves the pool. */
+  const giveUp = (pool: number, pfn: number): void => {
+    countUp((pool << ROW_SHIFT) + RELEASED_REFCNT);
+    returnPage(pool, pfn);
+  };
+
   /** The first half of __page_pool_put_page(): true when the page stays the pool's, false when it was released. */
   const keeps = (pool: number, pfn: number, syncSize: number): boolean => {
     if (pages.pageCount(pfn) === 1 && !pages.isPfmemalloc(pfn)) {
       if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0) syncForDevice(pool, pfn, syncSize);
       return true;
     }
-    countUp((pool << ROW_SHIFT) + RELEASED_REFCNT);
-    returnPage(pool, pfn);
+    giveUp(pool, pfn);
     return false;
   };
 
   /** page_pool_put_page(): one user less; the last one sends the page home. `syncSize` bytes may have been written. */
   const putPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
+    const row = pool << ROW_SHIFT;
+    if (P[row + SPECIAL] !== 0) {
+      putSpecialPage(pool, pfn, syncSize, allowDirect);
+      return;
+    }
+    if (pages.pageCount(pfn) !== 1 || pages.isPfmemalloc(pfn)) {
+      giveUp(pool, pfn);
+      return;
+    }
+    if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
+    recycleInRing(pool, pfn);
+  };
+
+  /** The same for pools that count users or sync for the device. */
+  const putSpecialPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
     if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && dropFragment(pfn) !== 0) return;
     if (!keeps(pool, pfn, syncSize)) return;
     if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
@@ -527,6 +566,8 @@ export function createPagePools(options: PagePoolOptions) {
     offset[pool] = params.offset;
     direction[pool] = params.dmaDir;
     P[(pool << ROW_SHIFT) + COUNTS_USERS] = everyPageCounts || (params.flags & PP_FLAG_PAGE_FRAG) !== 0 ? 1 : 0;
+    P[(pool << ROW_SHIFT) + SPECIAL] =
+      (P[(pool << ROW_SHIFT) + COUNTS_USERS] as number) | (params.flags & PP_FLAG_DMA_SYNC_DEV);
     P[(pool << ROW_SHIFT) + USERS] = 1;
     P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
     return pool;
