@@ -4,6 +4,8 @@ import type { FoundReading, SourceLine, TextReader } from "./reader.ts";
 import { textReaders } from "./readers.ts";
 
 function starter(text: string, next: string | undefined): TextReader | undefined {
+  // No text begins with a blank; most lines of a stack do.
+  if (text === "" || text.startsWith(" ")) return undefined;
   return textReaders.find((r) => r.starts(text, next));
 }
 

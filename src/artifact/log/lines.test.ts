@@ -252,6 +252,20 @@ test("lines that end at column 80 are marked, and a note says what may be missin
   expect(notes).toEqual([{ line: 7, sentence: expect.stringMatching(/^Lines 7 to 10: .*last column/) }]);
 });
 
+test("two reports that begin at once, and no caller ids to sort them by: a note says that they may be mixed", () => {
+  const raw = [
+    "a: page allocation failure: order:0, mode:0x20",
+    "b: page allocation failure: order:0, mode:0x20",
+    "Call Trace:",
+  ];
+  const { notes } = repairWindow({
+    lines: raw.map((text, i) => ({ line: i + 5, text, cutBytes: 0 })),
+    anchors: [],
+    cut: false,
+  });
+  expect(notes).toEqual([{ line: 6, sentence: expect.stringMatching(/^Lines 5 and 6: two reports begin at once/) }]);
+});
+
 test("notes name the lines, one for each run of the same repair", () => {
   const lines = repairText(["> a", "> b", ...Array(20).fill("c"), "> d"].join("\n"));
   expect(repairNotes(lines).map((n) => n.sentence)).toEqual([

@@ -29,7 +29,7 @@ export function repairWindow(raw: RawWindow): Repaired {
     anchors: raw.anchors,
     cut: raw.cut,
   };
-  return { windows: lanes(window), lines, notes: repairNotes(lines) };
+  return { windows: lanes(window), lines, notes: [...repairNotes(lines), ...mixedNotes(lines)] };
 }
 
 /** Repairs a whole text that is known to be small: lines count from 1. */
@@ -195,6 +195,25 @@ function lanes(window: LogWindow): LogWindow[] {
     lines: window.lines.filter((l) => l.caller === undefined || l.caller === caller),
     anchors: window.anchors.filter((a) => (callerAt.get(a.line) ?? caller) === caller),
   }));
+}
+
+const headline = /page allocation failure[:.] order:\d|invoked oom-killer:/;
+
+/** Two reports that begin at once without caller ids: their stacks cannot be told apart, which is said. */
+function mixedNotes(lines: readonly LogLine[]): LogNote[] {
+  const notes: LogNote[] = [];
+  let before: LogLine | undefined;
+  for (const line of lines) {
+    if (/^(?:CPU: |Pid: |Call [Tt]race|\[<)/.test(line.text)) before = undefined;
+    else if (headline.test(line.text)) {
+      if (before !== undefined && line.line - before.line <= 3 && line.caller === before.caller) {
+        const sentence = `Lines ${before.line} and ${line.line}: two reports begin at once; the lines below them may be mixed.`;
+        notes.push({ line: line.line, sentence });
+      }
+      before = line;
+    }
+  }
+  return notes;
 }
 
 // --- notes ----------------------------------------------------------------------------------------------------------------
