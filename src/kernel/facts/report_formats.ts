@@ -202,6 +202,11 @@ export const zoneFields: readonly Fact<string>[] = [
     value: `free boost min low high reserved_highatomic free_highatomic ${zone4} writepending present managed mlocked bounce free_pcp local_pcp free_cma`,
     source: "history",
   },
+  {
+    since: [6, 18],
+    value: `free boost min low high reserved_highatomic free_highatomic ${zone4} writepending zspages present managed mlocked bounce free_pcp local_pcp free_cma`,
+    source: "the patch that shows zspages (September 2025); first release from history",
+  },
 ];
 
 /** Fields that the kernel prints with a capital unit, `0KB`. */

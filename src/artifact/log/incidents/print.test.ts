@@ -39,6 +39,7 @@ const releases: readonly (readonly [string, readonly number[]])[] = [
   ["6.6", [6, 6]],
   ["6.8", [6, 8]],
   ["6.14", [6, 14]],
+  ["6.18", [6, 18]],
 ];
 
 const since = (version: readonly number[], date: readonly number[]): boolean => compareVersions(version, date) >= 0;
