@@ -137,7 +137,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   const container = answerOf(findings, "container.limit") === "yes";
   const mask = maskOf(c);
   const atomic = mask?.maySleep === false;
-  const block = order === undefined ? "the memory" : orderWords(order, c.pageKb);
+  const block = order === undefined ? "memory" : orderWords(order, c.pageKb);
   const cannotWait = atomic ? ", and the request could not wait" : "";
   const who = c.stack.driver?.driver.name ?? c.stack.frames[c.stack.caller ?? -1]?.function ?? "unknown";
   const key = (why: string): string =>
@@ -177,7 +177,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   return {
     key: key("not said"),
     cause:
-      `No ${block} could be had${cannotWait}${slabWords}. The report does not say whether memory was short or fragmented: it has no Mem-Info.`.replace(
+      `No ${order === undefined ? "memory for a new slab" : block} could be had${cannotWait}${slabWords}. The report does not say whether memory was short or fragmented: it has no Mem-Info.`.replace(
         "No order",
         "No block of order",
       ),

@@ -274,9 +274,11 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const seen = driverOfStack([...above.map((name) => ({ function: name, reliable: true })), ...frames]);
   const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
+  // Kernels without unwinding data mark every frame as a guess.
+  const guesses = !frames.some((f) => f.reliable);
   const caller = names.findIndex(
     (n, i) =>
-      frames[i]?.reliable === true &&
+      (guesses || frames[i]?.reliable === true) &&
       [reporters, pageAllocator, paths, slabEntries, skbData, skbHead].every(
         (rows) => has<unknown>(rows, n) === undefined,
       ),

@@ -76,31 +76,38 @@ function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted 
   const { direction, path } = c.stack;
   if (direction !== "rx refill" && direction !== "setup" && direction !== "rx") return undefined;
   const sleeping = ringIsBeingMade(c.stack) && maskOf(c)?.maySleep === true;
-  const fitting: { row: MtuRow; piece: Piece }[] = [];
+  const fitting: { member: DriverFacts; row: MtuRow; piece: Piece }[] = [];
   const excluded = new Set<string>();
-  for (const row of mtuTable(driver, machine)?.rows ?? [])
-    for (const piece of piecesOf(driver, row.from, machine, sleeping)) {
-      if (fits(piece, path, c.order)) fitting.push({ row, piece });
-      else excluded.add(`${piece.request.holds} (${piece.words})`);
-    }
+  for (const member of [driver, ...(driver.family ?? [])])
+    for (const row of mtuTable(member, machine)?.rows ?? [])
+      for (const piece of piecesOf(member, row.from, machine, sleeping)) {
+        if (fits(piece, path, c.order)) fitting.push({ member, row, piece });
+        else excluded.add(`${piece.request.holds} (${piece.words})`);
+      }
+  // Of several drivers that share their names, those are likelier that need this order at the MTU everybody has.
+  const usual = driver.family === undefined ? [] : fitting.filter((f) => f.row.from <= 1500 && f.row.to >= 1500);
+  if (usual.length > 0) fitting.splice(0, fitting.length, ...usual);
   const first = fitting[0];
   if (first === undefined) return undefined;
-  const all = fitting.filter((f) => f.piece.request.holds === first.piece.request.holds);
+  const members = [
+    ...new Set(
+      fitting.map((f) => (driver.family === undefined ? f.member.name : `${f.member.name} (${f.piece.request.holds})`)),
+    ),
+  ];
+  const all = fitting.filter((f) => f.member === first.member && f.piece.request.holds === first.piece.request.holds);
   const from = Math.min(...all.map((f) => f.row.from));
   const to = Math.max(...all.map((f) => f.row.to));
   const standard = from <= 1500 && to >= 1500;
   const which = new Set(fitting.map((f) => f.piece.request.holds)).size;
   for (const f of fitting) excluded.delete(`${f.piece.request.holds} (${f.piece.words})`);
   return {
-    sentence: `${capitalDriver(driver)} ${first.piece.request.holds}${standard ? " at the standard MTU" : ` at an MTU from ${from} to ${to}`}: ${chain(first.piece, machine)}`,
+    sentence: `a receive buffer of ${listing(members, "or")}, ${first.piece.request.holds}${standard ? " at the standard MTU" : ` at an MTU from ${from} to ${to}`}: ${chain(first.piece, machine)}`,
     piece: first.piece,
     mtus: { from, to },
     excluded: [...excluded],
     certain: which === 1,
   };
 }
-
-const capitalDriver = (driver: DriverFacts): string => `a receive buffer of ${driver.name},`;
 
 function fits(piece: Piece, path: Case["stack"]["path"], order: number | undefined): boolean {
   if (order !== undefined && piece.order !== order) return false;

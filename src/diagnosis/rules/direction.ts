@@ -14,7 +14,7 @@ const words: Readonly<Record<Direction, string>> = {
   tx: "transmitting: building or sending a packet",
   "tx completion": "freeing a packet that had been sent",
   setup: "bringing an interface up or changing it",
-  neither: "no network path: nothing of the receive or transmit side is on this stack",
+  neither: "not a network path: nothing of the receive or transmit side is on this stack",
 };
 
 export const direction: Rule = {
@@ -40,7 +40,7 @@ export const direction: Rule = {
           ],
         ),
       ];
-    if (direction === undefined) return [];
+    if (direction === undefined || (direction === "neither" && !c.incident.kind.endsWith("_failure"))) return [];
     const at = frameName(c, c.stack.directionFrame);
     const who = driver === undefined ? "" : ` Driver: ${driver.driver.name} (${driver.driver.what}).`;
     const made =
@@ -52,7 +52,7 @@ export const direction: Rule = {
       finding(
         "direction",
         direction === "neither" ? "no" : "yes",
-        `The kernel was ${words[direction]}${at === undefined ? "" : ` (${at})`}.${made}${who}`,
+        `${direction === "neither" ? "This is" : "The kernel was"} ${words[direction]}${at === undefined ? "" : ` (${at})`}.${made}${who}`,
         evidence,
       ),
       ...afterwards(c),

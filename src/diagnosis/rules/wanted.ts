@@ -48,7 +48,9 @@ function asked(c: Case): Finding | undefined {
 export function tableOf(c: Case): MtuTable | undefined {
   const driver = c.stack.driver?.driver;
   const machine = machineOf(c);
-  return driver === undefined || machine === undefined ? undefined : mtuTable(driver, machine);
+  return driver === undefined || driver.family !== undefined || machine === undefined
+    ? undefined
+    : mtuTable(driver, machine);
 }
 
 export const mtu: Rule = {

@@ -177,7 +177,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       parts.push(
         z.open.ok === true
           ? `${count(blocks, "block")} of order ${order} or more in ${z.name} lie on lists that this request may not use (${lettersOf(z, order)})`
-          : `${count(blocks, "block")} of order ${order} or more in ${z.name} ${blocks === 1 ? "was" : "were"} there, but too little else was free to hand one out`,
+          : `${count(blocks, "block")} of order ${order} or more in ${z.name} ${blocks === 1 ? "was" : "were"} there, but ${r.generation === 1 && z.single.ok === true ? "kernels of that time want the memory in such blocks alone to exceed a part of the mark" : "the zone as a whole was at its mark"}`,
       );
     if (parts.length > before) evidence.push(...zoneQuotes(c, z));
   }
@@ -197,6 +197,16 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       "yes",
       `${bytes(free)} were free in zones it may use, and not usable for it: ${listing(parts)}.`,
       evidence,
+      eligible.some((z) => z.state.freeCma * 4 > z.state.free && !r.request.cma)
+        ? [
+            {
+              action: "Make the CMA area smaller",
+              changes: "pages that only movable users may take become usable for everybody",
+              costs: "devices that need large contiguous memory (camera, GPU, video) may fail; a reboot",
+              command: "cma=… on the kernel command line; grep Cma /proc/meminfo",
+            },
+          ]
+        : [],
     ),
   ];
 }

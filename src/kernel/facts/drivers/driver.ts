@@ -86,6 +86,8 @@ export interface DriverFacts {
   /** The mask of the refill path, by name. */
   readonly refillGfp: string;
   readonly mtuMax: number;
+  /** Drivers that share every telling name with this one: when a stack fits them all, this one stands for them. */
+  readonly family?: readonly DriverFacts[];
   /** Hard limits of the hardware or its DMA engine. */
   readonly limits?: readonly { readonly name: string; readonly bytes: number; readonly source: string }[];
 }

@@ -85,7 +85,12 @@ export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefi
       best = { driver, role: seen.symbol.role, frame: seen.frame };
       bestScore = score;
       tied = false;
-    } else if (score === bestScore && score > 0) tied = true;
+    } else if (score === bestScore && score > 0 && seen !== undefined) {
+      if (driver.family !== undefined && best !== undefined && driver.family.includes(best.driver)) {
+        best = { driver, role: seen.symbol.role, frame: seen.frame };
+        tied = false;
+      } else if (best?.driver.family?.includes(driver) !== true) tied = true;
+    }
   }
   return tied ? undefined : best;
 }

@@ -32,7 +32,7 @@ const usbnetRefill = [
   { name: "usbnet_open", role: "setup", shared: true },
 ] as const;
 
-export const usbnet: DriverFacts = {
+const core: DriverFacts = {
   name: "usbnet",
   modules: ["usbnet"],
   what: "USB network adapter on the usbnet core (the trace does not say which minidriver)",
@@ -56,7 +56,7 @@ const minidriver = (
   prefixes: readonly string[],
   rx: DriverFacts["rx"],
 ): DriverFacts => ({
-  ...usbnet,
+  ...core,
   name,
   modules,
   what,
@@ -133,6 +133,9 @@ export const cdcNcm = minidriver(
     },
   ],
 );
+
+/** What is left when only the core's own functions are on the stack. */
+export const usbnet: DriverFacts = { ...core, family: [asix, ax88179, smsc95xx, cdcNcm] };
 
 export const r8152: DriverFacts = {
   name: "r8152",
