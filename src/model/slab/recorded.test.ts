@@ -41,7 +41,7 @@ interface Range {
 
 describe("kmalloc of every size from 1 to 70000", () => {
   const tables = [
-    join(fixtures, "kmalloc-table-6.1-cpus2.ndjson.gz"),
+    join(fixtures, "kmalloc-table-6.1-cpus2.json-lines.gz"),
     join(captures, "skb/tables.ndjson"),
     join(captures, "debian-stock/skb/tables.ndjson.gz"),
   ].filter((f) => existsSync(f));

@@ -28,6 +28,7 @@ import {
   FREE,
   FROZEN,
   GFP,
+  handedOut,
   INUSE,
   MIN_OBJECTS,
   MIN_ORDER,
@@ -77,9 +78,8 @@ export function createSlub(options: SlubOptions): Slub {
 
   let slabs = new Int32Array(64 << slabShift);
   let slabCount = 0;
+  /** The next free object behind each free one; handedOut while it belongs to somebody. */
   let links = new Uint16Array(4096);
-  /** 1 while the object is handed out. */
-  let live = new Uint8Array(4096);
   let linkCount = 0;
   /** pfn → slab row + 1; 0 elsewhere. */
   let rowOfPage = new Int32Array(1024);
@@ -87,6 +87,8 @@ export function createSlub(options: SlubOptions): Slub {
   let cacheCount = 0;
   let cpuRows = new Int32Array((64 * cpus) << 2);
   let nodeRows = new Int32Array((64 * nodes) << 3);
+  /** One over the distance of objects, by cache. */
+  let inverse = new Float64Array(64);
   const order = new Uint16Array(32768);
 
   const pfnOf = (address: number): number =>
@@ -113,7 +115,6 @@ export function createSlub(options: SlubOptions): Slub {
     if (linkCount > links.length) {
       const room = Math.max(links.length * 2, linkCount);
       links = grown(links, new Uint16Array(room));
-      live = grown(live, new Uint8Array(room));
     }
     return row;
   };
@@ -168,7 +169,6 @@ export function createSlub(options: SlubOptions): Slub {
       for (let i = 1; i < objects; i++) links[base + (order[i - 1] as number)] = order[i] as number;
       links[base + (order[objects - 1] as number)] = noObject;
     }
-    live.fill(0, base, base + objects);
     ownPages(pfn, 1 << slabOrder, row + 1);
     const n = (cache * nodes + (slabs[s + NODE] as number)) << 3;
     nodeRows[n + N_SLABS] = (nodeRows[n + N_SLABS] as number) + 1;
@@ -305,8 +305,6 @@ export function createSlub(options: SlubOptions): Slub {
     if (full !== none) unfreeze(full);
   };
 
-  // ---- allocation ----
-
   /** get_partial_node(): the first slab of the list for the CPU, and some more for its chain; the slab's row, or -1. `taken` gets its list. */
   let taken = noObject;
   const getPartialNode = (cache: number, node: number, k: number, reserveAllowed: boolean): number => {
@@ -357,7 +355,7 @@ export function createSlub(options: SlubOptions): Slub {
     const at = (slabs[s + BASE] as number) + object;
     cpuRows[k + C_SLAB] = row;
     cpuRows[k + C_FREE] = links[at] as number;
-    live[at] = 1;
+    links[at] = handedOut;
     return (slabs[s + PFN] as number) * pageSize + object * (cacheRows[cache << cacheShift] as number);
   };
 
@@ -403,7 +401,7 @@ export function createSlub(options: SlubOptions): Slub {
     if (slabs[s + RESERVE] === 1 && !reserveAllowed) {
       const at = (slabs[s + BASE] as number) + head;
       const rest = links[at] as number;
-      live[at] = 1;
+      links[at] = handedOut;
       deactivate(fresh, rest);
       return (slabs[s + PFN] as number) * pageSize + head * (cacheRows[cache << cacheShift] as number);
     }
@@ -417,11 +415,9 @@ export function createSlub(options: SlubOptions): Slub {
     const s = (cpuRows[k + C_SLAB] as number) << slabShift;
     const at = (slabs[s + BASE] as number) + object;
     cpuRows[k + C_FREE] = links[at] as number;
-    live[at] = 1;
+    links[at] = handedOut;
     return (slabs[s + PFN] as number) * pageSize + object * (cacheRows[cache << cacheShift] as number);
   };
-
-  // ---- freeing ----
 
   /** __slab_free(): the object goes to its slab; a full slab enters this CPU's chain, an empty one may leave its node. */
   const freeSlow = (row: number, object: number, k: number): void => {
@@ -448,21 +444,20 @@ export function createSlub(options: SlubOptions): Slub {
       return;
     }
     const s = row << slabShift;
-    const object = (address - (slabs[s + PFN] as number) * pageSize) / (cacheRows[cache << cacheShift] as number);
+    const offset = (address - (slabs[s + PFN] as number) * pageSize) | 0;
+    // Exact for every offset within a slab: the half keeps the product away from whole numbers.
+    const object = ((offset + 0.5) * (inverse[cache] as number)) | 0;
     const at = (slabs[s + BASE] as number) + object;
-    if (live[at] !== 1) {
-      misuse(Number.isInteger(object) ? "double free of an object" : "free of an address inside an object", address);
+    if (links[at] !== handedOut || object * (cacheRows[cache << cacheShift] as number) !== offset) {
+      misuse(links[at] === handedOut ? "free of an address inside an object" : "double free of an object", address);
       return;
     }
-    live[at] = 0;
     const k = (cache * cpus + journal.cpu) << 2;
     if (cpuRows[k + C_SLAB] === row) {
       links[at] = cpuRows[k + C_FREE] as number;
       cpuRows[k + C_FREE] = object;
     } else freeSlow(row, object, k);
   };
-
-  // ---- shrinking ----
 
   /** __kmem_cache_do_shrink(): empty slabs go, the fullest come first; equally full ones end in reversed order. */
   const sortPartial = (cache: number, node: number): void => {
@@ -517,8 +512,10 @@ export function createSlub(options: SlubOptions): Slub {
         cacheRows = grown(cacheRows, new Int32Array(cacheRows.length * 2));
         cpuRows = grown(cpuRows, new Int32Array(cpuRows.length * 2));
         nodeRows = grown(nodeRows, new Int32Array(nodeRows.length * 2));
+        inverse = grown(inverse, new Float64Array(inverse.length * 2));
       }
-      assert(g.objects < noObject, () => `${g.objects} objects a slab`);
+      inverse[cache] = 1 / g.size;
+      assert(g.objects < handedOut, () => `${g.objects} objects a slab`);
       const c = cache << cacheShift;
       cacheRows[c + SIZE] = g.size;
       cacheRows[c + OO_ORDER] = g.order;
@@ -570,7 +567,6 @@ export function createSlub(options: SlubOptions): Slub {
       const kept = {
         slabs: slabs.slice(),
         links: links.slice(),
-        live: live.slice(),
         pages: rowOfPage.slice(),
         caches: cacheRows.slice(),
         cpus: cpuRows.slice(),
@@ -580,7 +576,6 @@ export function createSlub(options: SlubOptions): Slub {
       return () => {
         slabs = kept.slabs.slice();
         links = kept.links.slice();
-        live = kept.live.slice();
         rowOfPage = kept.pages.slice();
         cacheRows = kept.caches.slice();
         cpuRows = kept.cpus.slice();
@@ -594,7 +589,7 @@ export function createSlub(options: SlubOptions): Slub {
 /** SHRINK_PROMOTE_MAX. */
 const shrinkPromoteMax = 32;
 
-function grown<T extends Int32Array | Uint16Array | Uint8Array>(from: T, into: T): T {
+function grown<T extends Int32Array | Uint16Array | Float64Array>(from: T, into: T): T {
   into.set(from);
   return into;
 }

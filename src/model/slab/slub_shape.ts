@@ -6,6 +6,8 @@ import type { CacheGeometry } from "./geometry.ts";
 
 /** No object, no link. */
 export const noObject = 0xffff;
+/** In the place of a link: the object belongs to somebody. */
+export const handedOut = 0xfffe;
 
 /** Where a new slab's objects start and in which order they follow: fills `into[0 .. objects-1]` with every index once. */
 export type FreelistOrder = (cache: number, objects: number, fullObjects: number, into: Uint16Array) => void;
