@@ -470,6 +470,19 @@ describe("the OOM killer", () => {
     expect(incident.missing).toEqual([]);
   });
 
+  test("2.6.9 names no task before the report, and kills with a capital M", () => {
+    const incident = first(
+      "oom-killer: gfp_mask=0xd0\nMem-info:\nFree pages:        1320kB (0kB HighMem)\nOut of Memory: Killed process 2912 (httpd).\n",
+      "oom",
+    );
+    expect(incident.reading).toMatchObject({
+      gfp: { mask: 0xd0 },
+      memInfo: { freePagesKb: { free: 1320, highMem: 0 } },
+      victim: { pid: 2912, comm: "httpd" },
+      scope: "machine",
+    });
+  });
+
   test("el7 puts dashes behind the taint letters (marathon#2874)", () => {
     const incident = first(
       "java invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0\nCPU: 1 PID: 9949 Comm: java Tainted: P           OE  ------------   3.10.0-327.13.1.el7.x86_64 #1\n",

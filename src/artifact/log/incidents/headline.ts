@@ -3,7 +3,7 @@ import type { IncidentKind } from "../../../kernel/readings/incident.ts";
 
 /** Words of which every headline has one; the lines without them cost one scan. */
 const hint =
-  /allocation|nable to |invoked oom|emory: |Bad page|skb_|skput|BUG|bug detected|stalled pool|protection fault|Oops|nternal error|WARNING|suppressed|panic|error: |skbuff|may have been|out of |not freed|lab corruption|divide|opcode/;
+  /allocation|nable to |oom-killer|emory: |Bad page|skb_|skput|BUG|bug detected|stalled pool|protection fault|Oops|nternal error|WARNING|suppressed|panic|error: |skbuff|may have been|out of |not freed|lab corruption|divide|opcode/;
 
 /** The kind of report that a text begins, or undefined. */
 export function headlineKind(text: string): IncidentKind | undefined {
@@ -13,7 +13,7 @@ export function headlineKind(text: string): IncidentKind | undefined {
   if (/vmalloc: allocation failure|vmalloc error: size|vmap allocation for size \d+ failed/.test(text))
     return "alloc_failure";
   if (/SL[AU]B: Unable to allocate memory on/.test(text)) return "slab_failure";
-  if (text.includes("invoked oom-killer")) return "oom";
+  if (text.includes("invoked oom-killer") || /^oom-killer: gfp_mask=/.test(text)) return "oom";
   if (
     /(?:^|: )(?:Memory cgroup o|O)ut of [Mm]emory(?: \(oom_kill_allocating_task\))?: Kill(?:ed)? process \d+/.test(text)
   )

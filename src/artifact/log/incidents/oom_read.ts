@@ -8,7 +8,7 @@ import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 
 const headLine =
-  /^(?:(.*?) )?invoked oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
+  /^(?:(?:(.*?) )?invoked )?oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
 const cpusetLine = /^(.*?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 const killLine =
   /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]*: )?(Kill|Killed|kill) process (\d+)(?:,? UID \d+,)?,? \(([^)]*)\)(.*)$/;
@@ -57,7 +57,7 @@ class OomBuilder {
 
   takeHead(text: string): void {
     const m = headLine.exec(text);
-    if (m !== null && text.includes("invoked oom-killer")) {
+    if (m !== null && text.includes("oom-killer:")) {
       Object.assign(this.oom, {
         ...field("comm", m[1]),
         ...field("gfp", gfpText(m[2], m[3])),
@@ -181,10 +181,12 @@ class OomBuilder {
     const task = /^Task in (\S+) killed as a result of limit of (\S+)/.exec(text);
     const usage = usageLine.exec(text);
     const stats = /^Memory cgroup stats(?: for (\S*?))?:(.*)$/.exec(text);
-    if (task === null && usage === null && stats === null) return undefined;
+    const reached = /^Memory limit reached of cgroup (\S+)/.exec(text);
+    if (task === null && usage === null && stats === null && reached === null) return undefined;
     this.memcg ??= { usage: this.usage };
     this.oom.scope = "memcg";
     if (task !== null) Object.assign(this.memcg, { ...field("task", task[1]), ...field("limitOf", task[2]) });
+    if (reached !== null) Object.assign(this.memcg, field("limitOf", reached[1]));
     if (usage !== null) {
       const [usageKb, limitKb, failcnt] = usage.slice(2, 5).map(Number) as [number, number, number];
       this.usage.push({ what: usage[1] ?? "memory", usageKb, limitKb, failcnt });
