@@ -2,11 +2,18 @@
 
 export { type Btf, readBtf } from "./artifact/btf/btf.ts";
 export { readKernelFile, type Unpack } from "./artifact/btf/kernel_file.ts";
+export { findReadings } from "./artifact/embedded.ts";
+export { type Gathered, type GatheredInput, type GatheredReading, gather, type InputItem } from "./artifact/gather.ts";
+export { type Identification, identify } from "./artifact/identify.ts";
 export { inferRelease } from "./artifact/log/incidents/infer_release.ts";
 export { readIncidents } from "./artifact/log/incidents/read_incidents.ts";
 export { repairText } from "./artifact/log/lines.ts";
+export { readPools } from "./artifact/page_pool/read.ts";
+export { textReaders } from "./artifact/readers.ts";
 export { BadInput, type InputPlace } from "./base/bad_input.ts";
+export { type ByteSource, sourceOf } from "./base/byte_source.ts";
 export { type Prng, prng } from "./base/prng.ts";
+export { judgePools, type PoolVerdict } from "./diagnosis/pools.ts";
 // Stories of tasks, and the explorer of their interleavings (docs/explore.md).
 export * from "./explore/index.ts";
 export { decodeGfp, gfpReadings } from "./kernel/facts/gfp.ts";
@@ -15,8 +22,10 @@ export { declaredStructs } from "./kernel/facts/structs.ts";
 export { holesOf, type Member, memberOf, type StructLayout, type StructSource } from "./kernel/layout/layout.ts";
 export type { Incident, IncidentsRead } from "./kernel/readings/incident.ts";
 export type { LogLine } from "./kernel/readings/log_line.ts";
+export type { ProcReading } from "./kernel/readings/proc.ts";
 export { formatRelease, parseRelease, type Release } from "./kernel/release.ts";
 export { kmallocGeometry } from "./model/slab/geometry.ts";
 export type { Block, Document } from "./report/document.ts";
 export { renderMarkdown } from "./report/markdown.ts";
+export { poolsDocument, poolsJson } from "./report/pools.ts";
 export { renderText } from "./report/text.ts";
