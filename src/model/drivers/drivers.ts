@@ -1,0 +1,18 @@
+// Every driver of the model: one line each.
+import { BadInput } from "../../base/bad_input.ts";
+import type { DriverMaker } from "./driver.ts";
+import { ringnic } from "./ringnic.ts";
+
+export const drivers: readonly DriverMaker[] = [ringnic];
+
+/** The driver of that name; BadInput with the names there are. */
+export function driverNamed(name: string): DriverMaker {
+  const found = drivers.find((d) => d.name === name);
+  if (found === undefined)
+    throw new BadInput(
+      `There is no driver "${name}" here.`,
+      undefined,
+      `Drivers: ${drivers.map((d) => d.name).join(", ")}.`,
+    );
+  return found;
+}

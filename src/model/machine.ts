@@ -1,0 +1,202 @@
+// The parts list of a computer, in boot order. A release picks the facts; one instance is one machine.
+//
+//   clock ── cpus (irq, softirq) ── memory (zones, buddy, pcp) ── heap (kmalloc) ── sk_buffs ── receive / transmit ── devices ── wires
+import type { Prng } from "../base/prng.ts";
+import { prng } from "../base/prng.ts";
+import { declaredStructs } from "../kernel/facts/structs.ts";
+import type { Release } from "../kernel/release.ts";
+import type { DriverParts } from "./drivers/driver.ts";
+import { gfpOf } from "./drivers/driver.ts";
+import { driverNamed } from "./drivers/drivers.ts";
+import type { Journal } from "./journal.ts";
+import { createJournal } from "./journal.ts";
+import type { BootedMemory, BootedOptions } from "./mm/booted.ts";
+import { createBootedMemory } from "./mm/booted.ts";
+import type { Napi } from "./net/napi.ts";
+import { createNapi } from "./net/napi.ts";
+import { createReceiveCaches } from "./net/napi_alloc_cache.ts";
+import type { DriverHost, NetDevice } from "./net/netdevice.ts";
+import type { Receive } from "./net/receive.ts";
+import { createReceive } from "./net/receive.ts";
+import type { SkbConfig } from "./net/skb_config.ts";
+import { skbConfigFor } from "./net/skb_config.ts";
+import type { Skbs } from "./net/skbs.ts";
+import { createSkbs } from "./net/skbs.ts";
+import type { Frames } from "./net/wire.ts";
+import { createFrames } from "./net/wire.ts";
+import type { Xmit } from "./net/xmit.ts";
+import { createXmit } from "./net/xmit.ts";
+import type { Hole } from "./not_modelled.ts";
+import { notModelled } from "./not_modelled.ts";
+import { defaultAllocator } from "./slab/geometry.ts";
+import type { SlabHeap } from "./slab/kmalloc.ts";
+import { createHeap } from "./slab/kmalloc.ts";
+import type { Clock } from "./sync/clock.ts";
+import { createClock } from "./sync/clock.ts";
+import type { Cpus } from "./sync/cpu.ts";
+import { createCpus } from "./sync/cpu.ts";
+
+/** A network card to plug in. */
+export interface NicOptions {
+  /** eth0, eth1 … when left out. */
+  readonly name?: string;
+  /** A driver of drivers.ts. */
+  readonly driver: string;
+  readonly mtu?: number;
+  readonly txQueueLen?: number;
+  readonly irqCpu?: number;
+  /** What the driver itself takes (ring sizes, policies). */
+  readonly settings?: Readonly<Record<string, number | string | boolean>>;
+}
+
+export interface MachineOptions {
+  readonly release: Release;
+  readonly memoryMb: number;
+  readonly cpus?: number;
+  readonly seed?: number;
+  readonly nics?: readonly NicOptions[];
+  readonly memory?: Omit<BootedOptions, "release" | "memoryMb" | "cpus" | "journal">;
+  readonly skb?: Partial<SkbConfig>;
+  readonly skbsMax?: number;
+}
+
+export interface Machine {
+  readonly release: Release;
+  readonly random: Prng;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly cpus: Cpus;
+  readonly memory: BootedMemory;
+  readonly heap: SlabHeap;
+  readonly skbs: Skbs;
+  readonly frames: Frames;
+  readonly napi: Napi;
+  readonly receive: Receive;
+  readonly xmit: Xmit;
+  readonly devices: readonly NetDevice[];
+  /** dev_open(): false when the driver could not get its memory. */
+  up(device: NetDevice): boolean;
+  down(device: NetDevice): void;
+  /** What this machine does not have. */
+  readonly absent: readonly Hole[];
+}
+
+export function createMachine(options: MachineOptions): Machine {
+  const { release, memoryMb, cpus: cpuCount = 1, seed = 1 } = options;
+  const random = prng(seed);
+  const journal = createJournal();
+  const clock = createClock(journal);
+  const cpus = createCpus(clock, journal, cpuCount);
+  const memory = createBootedMemory({ ...options.memory, release, memoryMb, cpus: cpuCount, journal });
+  const { pages } = memory;
+  const heap = createHeap({ release, pages, journal, cpus: cpuCount, allocator: defaultAllocator(release) });
+  const config = skbConfigFor(release, { ...structSizes(release), gfp: gfpMasks(release), ...options.skb });
+  const skbs = createSkbs({
+    pages,
+    heap,
+    journal,
+    config,
+    receive: createReceiveCaches(release, pages, cpuCount, config.pageSize),
+    ...(options.skbsMax === undefined ? {} : { skbsMax: options.skbsMax }),
+  });
+  const frames = createFrames();
+  const napi = createNapi(clock, cpus, journal);
+  const receive = createReceive(skbs, frames, journal);
+  const xmit = createXmit(skbs, cpus, journal);
+  const parts: DriverParts = { release, random, journal, clock, cpus, memory, heap, skbs, frames, receive };
+  const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, xmit, nic, index));
+
+  return {
+    ...parts,
+    napi,
+    xmit,
+    devices,
+    up(device) {
+      device.running = device.driver.open();
+      return device.running;
+    },
+    down(device) {
+      device.running = false;
+      xmit.purge(device);
+      device.driver.stop();
+    },
+    absent: [
+      notModelled(journal, "IOMMU and cache maintenance of the architecture", "dma_map_page(), kernel/dma"),
+      notModelled(journal, "receive packet steering to other CPUs", "get_rps_cpu(), net/core/dev.c"),
+      notModelled(journal, "netfilter, traffic control beside a FIFO, bridges and tunnels", "net/netfilter, net/sched"),
+      notModelled(journal, "swap", "mm/swapfile.c"),
+    ],
+  };
+}
+
+function plugIn(parts: DriverParts, napi: Napi, xmit: Xmit, nic: NicOptions, index: number): NetDevice {
+  const { cpus } = parts;
+  const irqCpu = nic.irqCpu ?? 0;
+  let device: NetDevice | undefined;
+  const self = (): NetDevice => device as NetDevice;
+  const id = napi.add(
+    (budget) => self().driver.poll(budget),
+    () => undefined,
+  );
+  const irq = cpus.register(() => void napi.schedule(id));
+  const host: DriverHost = {
+    cpus,
+    frames: parts.frames,
+    device: self,
+    napiSchedule: () => void napi.schedule(id),
+    receive(skb) {
+      const { stats } = self();
+      stats.rxPackets++;
+      stats.rxBytes += parts.skbs.columns.S[skb + 4]!;
+      parts.receive.netifReceive(skb);
+    },
+    wakeQueue: () => xmit.wake(self()),
+    stopQueue() {
+      self().txStopped = true;
+    },
+    raiseInterrupt() {
+      if (!napi.scheduled(id)) cpus.interrupt(irqCpu, irq);
+    },
+  };
+  const { make, features } = driverNamed(nic.driver);
+  device = {
+    index,
+    name: nic.name ?? `eth${index}`,
+    mtu: nic.mtu ?? 1500,
+    features,
+    txQueueLen: nic.txQueueLen ?? 1000,
+    txStopped: false,
+    running: false,
+    driver: make(parts, host, nic.settings ?? {}),
+    link: undefined,
+    irqCpu,
+    stats: { rxPackets: 0, rxBytes: 0, rxDropped: 0, rxMissed: 0, txPackets: 0, txBytes: 0, txDropped: 0 },
+  };
+  xmit.attach(device);
+  return device;
+}
+
+/** sizeof of the structs that decide how much memory a packet takes, from the declared layouts of the release. */
+function structSizes(release: Release): Partial<SkbConfig> {
+  const structs = declaredStructs(release);
+  const skBuff = structs.layout("sk_buff")?.sizeBytes;
+  const shared = structs.layout("skb_shared_info")?.sizeBytes;
+  return {
+    ...(skBuff === undefined ? {} : { skBuffBytes: skBuff, fclonesBytes: 2 * skBuff + 8 }),
+    ...(shared === undefined ? {} : { sharedInfoBytes: shared }),
+  };
+}
+
+function gfpMasks(release: Release): SkbConfig["gfp"] {
+  const bit = (name: string): number => gfpOf(release, "", name);
+  return {
+    atomic: gfpOf(release, "GFP_ATOMIC"),
+    kernel: gfpOf(release, "GFP_KERNEL"),
+    dma: bit("DMA"),
+    directReclaim: bit("DIRECT_RECLAIM") || bit("WAIT"),
+    nowarn: bit("NOWARN"),
+    nomemalloc: bit("NOMEMALLOC"),
+    memalloc: bit("MEMALLOC"),
+    comp: bit("COMP"),
+  };
+}

@@ -1,0 +1,66 @@
+// NET_RX: the poll list of each CPU, the budget, and who is asked again. net_rx_action(), napi_poll(), net/core/dev.c, 6.1.
+import { eventKind } from "../../kernel/events.ts";
+import type { Journal } from "../journal.ts";
+import type { Clock } from "../sync/clock.ts";
+import type { Cpus } from "../sync/cpu.ts";
+import { softirq } from "../sync/cpu.ts";
+
+export interface Napi {
+  /** Registers a poll function; its number is for `schedule`. `flush` runs when a round of polling ends (GRO). */
+  add(poll: (budget: number) => number, flush: () => void, weight?: number): number;
+  /** napi_schedule(): false when it is scheduled already. */
+  schedule(napi: number): boolean;
+  scheduled(napi: number): boolean;
+}
+
+/** net.core.netdev_budget and NAPI_POLL_WEIGHT. */
+export const netdevBudget = 300;
+export const pollWeight = 64;
+/** net.core.netdev_budget_usecs: two jiffies at HZ 250. */
+const budgetNanos = 8_000_000;
+
+export function createNapi(clock: Clock, cpus: Cpus, journal: Journal): Napi {
+  const polls: ((budget: number) => number)[] = [];
+  const flushes: (() => void)[] = [];
+  const weights: number[] = [];
+  const onList: boolean[] = [];
+  const lists: number[][] = Array.from({ length: cpus.count }, () => []);
+  const pollKind = eventKind.napi_poll;
+
+  cpus.openSoftirq(softirq.netRx, (cpu) => {
+    const list = lists[cpu]!;
+    const deadline = clock.now() + budgetNanos;
+    let budget = netdevBudget;
+    // Whoever is on the list now is polled in this round; those that use their whole weight are asked again behind the others.
+    while (list.length > 0 && budget > 0 && clock.now() <= deadline) {
+      const napi = list.shift() as number;
+      const weight = weights[napi]!;
+      const work = polls[napi]!(weight);
+      budget -= work;
+      if (journal.heard) journal.emit(pollKind, napi, work, weight);
+      if (work < weight) {
+        onList[napi] = false;
+        flushes[napi]!();
+      } else list.push(napi);
+    }
+    if (list.length > 0) cpus.raise(cpu, softirq.netRx);
+  });
+
+  return {
+    add(poll, flush, weight = pollWeight) {
+      flushes.push(flush);
+      weights.push(weight);
+      onList.push(false);
+      return polls.push(poll) - 1;
+    },
+    schedule(napi) {
+      if (onList[napi]) return false;
+      onList[napi] = true;
+      const cpu = cpus.current();
+      lists[cpu]!.push(napi);
+      cpus.raise(cpu, softirq.netRx);
+      return true;
+    },
+    scheduled: (napi) => onList[napi] as boolean,
+  };
+}
