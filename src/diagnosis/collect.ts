@@ -9,21 +9,52 @@ import { featureName } from "../kernel/readings/ethtool.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
-import type { InputRead } from "./diagnose.ts";
+import type { InputRead, MoreAlike } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
 
-/** More incidents of one kind than this are counted, not explained: a log may hold a million alike. */
-const keepPerKind = 2000;
+/** Of reports that look alike (same kind, order, mask, same functions on top) so many are explained; the others are counted and dated. */
+const keepAlike = 20;
+/** Looks that are told apart; a log with more of them is somebody's fuzzing. */
+const mostLooks = 1000;
+
+/** What makes reports look alike before anything is asked. */
+function lookOf(incident: Incident): string {
+  const reading = incident.reading;
+  const part = (value: unknown): string => (value === undefined ? "" : String(value));
+  const trace = "trace" in reading ? reading.trace : undefined;
+  const names = (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14);
+  const own = "order" in reading ? `${part(reading.order)} ${"gfp" in reading ? part(reading.gfp?.mask) : ""}` : "";
+  const what =
+    "problem" in reading
+      ? reading.problem
+      : "reason" in reading
+        ? part(reading.reason)
+        : "text" in reading && incident.kind === "driver_line"
+          ? part(reading.text).replace(/\d+/g, "N")
+          : "";
+  return [incident.kind, own, what, ...names].join("|");
+}
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Where a counted report stands, without the report. */
+function placeOf(incident: Incident): MoreAlike["last"] {
+  const { firstLine, lastLine, seconds, wallClock } = incident;
+  return {
+    firstLine,
+    lastLine,
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(wallClock === undefined ? {} : { wallClock }),
+  };
+}
 
 /** Everything collected from one input. */
 class InputCollection {
   readonly name: string;
   readonly incidents: Incident[] = [];
   readonly notes: LogNote[] = [];
-  private readonly seen = new Map<string, number>();
+  private readonly looks = new Map<string, { kept: number; more: number; last?: Incident }>();
   private readonly sysctls = new Map<string, Told<string>>();
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
@@ -41,9 +72,16 @@ class InputCollection {
     const read = readIncidents(lines);
     this.notes.push(...read.notes);
     for (const incident of read.incidents) {
-      const n = (this.seen.get(incident.kind) ?? 0) + 1;
-      this.seen.set(incident.kind, n);
-      if (n <= keepPerKind) this.incidents.push(incident);
+      const look = lookOf(incident);
+      const known = this.looks.get(look) ?? { kept: 0, more: 0 };
+      if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
+      if (known.kept < keepAlike && this.looks.has(look)) {
+        known.kept++;
+        this.incidents.push(incident);
+      } else {
+        known.more += 1 + (incident.suppressedBefore ?? 0);
+        known.last = incident;
+      }
     }
     for (const found of findReadings(lines)) this.reading(found, lines);
   }
@@ -120,16 +158,17 @@ class InputCollection {
   }
 
   finish(size: { readonly bytes?: number; readonly lines?: number }): InputRead {
-    for (const [kind, n] of this.seen)
-      if (n > keepPerKind)
-        this.notes.push({
-          line: 0,
-          sentence: `Only the first ${keepPerKind} of ${n} reports (${kind}) are explained and counted below; the others are alike in kind.`,
-        });
+    const more = [...this.looks].flatMap(([look, { more: count, last }]) =>
+      count > 0 && last !== undefined ? [{ look, count, last: placeOf(last) }] : [],
+    );
     const around: Surroundings = { sysctls: this.sysctls, offloads: this.offloads, mtus: this.mtus, ...this.single };
     const verdicts = this.verdicts();
-    const incidents = this.incidents.map((incident, i) => ({ incident, verdict: verdicts[i] as ReleaseVerdict }));
-    return { name: this.name, ...size, incidents, notes: this.notes, around };
+    const incidents = this.incidents.map((incident, i) => ({
+      incident,
+      verdict: verdicts[i] as ReleaseVerdict,
+      look: lookOf(incident),
+    }));
+    return { name: this.name, ...size, incidents, more, notes: this.notes, around };
   }
 }
 

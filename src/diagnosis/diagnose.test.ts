@@ -254,3 +254,17 @@ describe.skipIf(!existsSync(captures))("the captures beside the clone", () => {
     },
   );
 });
+
+test("a thousand alike reports are one cause with a true count, a first and a last time", async () => {
+  const one = fixture("e1000_refill_6.1.txt").split("\n");
+  const from = one.findIndex((l) => l.includes("page allocation failure"));
+  const report = one.slice(from).map((l) => l.replace(/^\[ *\d+\.\d+\]/, "[@]"));
+  const text = Array.from({ length: 1000 }, (_, k) =>
+    report.map((l) => l.replace("[@]", `[${(100 + k).toFixed(6).padStart(12)}]`)).join("\n"),
+  ).join("\n");
+  const d = await diagnoseTexts({ log: text });
+  const i = d.incidents.find((x) => x.kind === "alloc_failure");
+  expect(i?.count).toBe(1000);
+  expect([i?.occurrences[0]?.seconds, i?.occurrences.at(-1)?.seconds]).toEqual([100, 1099]);
+  expect(i?.occurrences.length).toBeLessThan(50);
+});

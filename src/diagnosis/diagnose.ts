@@ -16,12 +16,25 @@ import { mergeSurroundings } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
 import { wantedOf } from "./wanted.ts";
 
+/** Reports that look like kept ones and were only counted. */
+export interface MoreAlike {
+  readonly look: string;
+  readonly count: number;
+  /** Where the last of them stands. */
+  readonly last: Omit<Occurrence, "input">;
+}
+
 /** One input as it was read. */
 export interface InputRead {
   readonly name: string;
   readonly bytes?: number;
   readonly lines?: number;
-  readonly incidents: readonly { readonly incident: Incident; readonly verdict: ReleaseVerdict }[];
+  readonly incidents: readonly {
+    readonly incident: Incident;
+    readonly verdict: ReleaseVerdict;
+    readonly look?: string;
+  }[];
+  readonly more?: readonly MoreAlike[];
   readonly notes: readonly LogNote[];
   readonly around: Surroundings;
 }
@@ -30,6 +43,7 @@ interface Judged {
   readonly c: Case;
   readonly findings: readonly Finding[];
   readonly conclusion: Conclusion;
+  readonly look: string;
 }
 
 /** Reads nothing and asks everything: pure over what was read. */
@@ -38,7 +52,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const loose = new Map<string, number>();
   for (const input of inputs) {
     const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
-    for (const { incident, verdict: own } of input.incidents) {
+    for (const { incident, verdict: own, look = "" } of input.incidents) {
       const verdict = own.version === undefined ? borrowed(input, own) : own;
       if (incident.kind === "suppressed") {
         const kind = suppressedKind(incident.reading.what);
@@ -57,12 +71,11 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
       const conclusion = conclude(c, findings);
       const key = `${conclusion.key}|${c.said.release}`;
       const group = groups.get(key) ?? [];
-      group.push({ c, findings, conclusion });
+      group.push({ c, findings, conclusion, look });
       groups.set(key, group);
     }
   }
-  const incidents: DiagnosedIncident[] = [];
-  for (const group of groups.values()) incidents.push(groupOf(group));
+  const incidents = [...groups.values()].map((group) => groupOf(group, inputs));
   return { schema: "skblab.diagnosis/1", inputs: inputs.map(inputOf), incidents: withLoose(incidents, loose) };
 }
 
@@ -121,8 +134,9 @@ function fullest(group: readonly Judged[]): Judged {
 /** A dropped packet is nothing; this many are a machine that runs too low all the time. */
 const many = 20;
 
-function groupOf(group: readonly Judged[]): DiagnosedIncident {
+function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): DiagnosedIncident {
   const { c, findings, conclusion } = fullest(group);
+  const more = onlyCounted(group, inputs);
   const mask = maskOf(c);
   const events = distinct(group);
   const suppressed = events.reduce((n, g) => n + (g.c.incident.suppressedBefore ?? 0), 0);
@@ -143,13 +157,28 @@ function groupOf(group: readonly Judged[]): DiagnosedIncident {
     direction: c.stack.direction ?? null,
     wanted: wantedOf(c)?.sentence ?? null,
     cause: conclusion.cause,
-    severity: conclusion.severity === "harmless" && events.length + suppressed > many ? "watch" : conclusion.severity,
+    severity:
+      (conclusion.severity === "harmless" && events.length + suppressed + more.length > many) || more.length > 0
+        ? "watch"
+        : conclusion.severity,
     findings,
-    count: events.length + suppressed,
+    count: events.length + suppressed + more.reduce((n, m) => n + m.count, 0),
     suppressed,
-    occurrences: group.map((g) => occurrenceOf(g.c)),
+    occurrences: [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)],
     mtuTable: table ?? null,
   };
+}
+
+/** Reports that were only counted belong to the group that holds the last kept one of their look. */
+function onlyCounted(group: readonly Judged[], inputs: readonly InputRead[]): { count: number; last: Occurrence }[] {
+  const out: { count: number; last: Occurrence }[] = [];
+  for (const input of inputs)
+    for (const m of input.more ?? []) {
+      const last = input.incidents.findLast((i) => i.look === m.look)?.incident;
+      if (last !== undefined && last.kind !== "suppressed" && group.some((g) => g.c.incident === last))
+        out.push({ count: m.count, last: { input: input.name, ...m.last } });
+    }
+  return out;
 }
 
 /** The same report in two inputs (a console log and dmesg of one boot) is one event: same time since boot, same first line. */
