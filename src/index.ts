@@ -13,6 +13,9 @@ export { textReaders } from "./artifact/readers.ts";
 export { BadInput, type InputPlace } from "./base/bad_input.ts";
 export { type ByteSource, sourceOf } from "./base/byte_source.ts";
 export { type Prng, prng } from "./base/prng.ts";
+export { createCollector } from "./diagnosis/collect.ts";
+export { diagnose } from "./diagnosis/diagnose.ts";
+export type { DiagnosedIncident, Diagnosis, Finding } from "./diagnosis/finding.ts";
 export { judgePools, type PoolVerdict } from "./diagnosis/pools.ts";
 // Stories of tasks, and the explorer of their interleavings (docs/explore.md).
 export * from "./explore/index.ts";
@@ -25,6 +28,8 @@ export type { LogLine } from "./kernel/readings/log_line.ts";
 export type { ProcReading } from "./kernel/readings/proc.ts";
 export { formatRelease, parseRelease, type Release } from "./kernel/release.ts";
 export { kmallocGeometry } from "./model/slab/geometry.ts";
+export { diagnosisDocument } from "./report/diagnosis.ts";
+export { diagnosisJsonSchema, diagnosisSchema } from "./report/diagnosis_schema.ts";
 export type { Block, Document } from "./report/document.ts";
 export { renderMarkdown } from "./report/markdown.ts";
 export { poolsDocument, poolsJson } from "./report/pools.ts";
