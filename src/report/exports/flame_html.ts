@@ -58,9 +58,9 @@ g:hover rect,g:focus rect{stroke:#000;stroke-width:.6}g{outline:none;cursor:poin
 <h1>${escapeHtml(title)}</h1><p>${root.pages} pages, ${mebibytes(root.pages * pageSize)} MiB. Width is pages; callers stand above what they called. Click or press Enter to zoom, Escape to go back.
 <label>Search <input id="q" type="search"></label></p>
 <svg viewBox="0 0 1000 ${height}" preserveAspectRatio="none" role="img" aria-label="${escapeHtml(title)}">${boxes.join("")}</svg>
-<script>(()=>{const gs=[...document.querySelectorAll("g")];const zoom=(x,w,d)=>{for(const g of gs){const gx=+g.dataset.x,gw=+g.dataset.w,gd=+g.dataset.d;const a=(gx-x)/w*1000,b=gw/w*1000;const up=gd<d&&gx<=x+1e-6&&gx+gw>=x+w-1e-6;const on=up||(gd>=d&&a>-1e-6&&a+b<1000.001);g.style.display=on?"":"none";if(!on)continue;const r=g.firstElementChild.nextElementSibling,t=r.nextElementSibling;const X=up?0:a,W=up?1000:b;r.setAttribute("x",X);r.setAttribute("width",Math.max(.2,W-.15));if(t){t.setAttribute("x",X+1);t.textContent=g.dataset.n.slice(0,Math.max(0,Math.floor(W/6.2)))}}};
+<script>(()=>{const D=document,gs=[...D.querySelectorAll("g")];const zoom=(x,w,d)=>{for(const g of gs){const gx=+g.dataset.x,gw=+g.dataset.w,gd=+g.dataset.d;const a=(gx-x)/w*1000,b=gw/w*1000;const up=gd<d&&gx<=x+1e-6&&gx+gw>=x+w-1e-6;const on=up||(gd>=d&&a>-1e-6&&a+b<1000.001);g.style.display=on?"":"none";if(!on)continue;const r=g.firstElementChild.nextElementSibling,t=r.nextElementSibling;const X=up?0:a,W=up?1000:b;r.setAttribute("x",X);r.setAttribute("width",Math.max(.2,W-.15));if(t){t.setAttribute("x",X+1);t.textContent=g.dataset.n.slice(0,Math.max(0,Math.floor(W/6.2)))}}};
 for(const g of gs){const go=()=>zoom(+g.dataset.x,+g.dataset.w,+g.dataset.d);g.addEventListener("click",go);g.addEventListener("keydown",e=>{if(e.key==="Enter")go()})}
-addEventListener("keydown",e=>{if(e.key==="Escape")zoom(0,1000,0)});const q=document.getElementById("q");q.addEventListener("input",()=>{for(const g of gs)g.classList.toggle("off",q.value!==""&&!g.dataset.n.toLowerCase().includes(q.value.toLowerCase()))})})()</script></body></html>
+addEventListener("keydown",e=>{if(e.key==="Escape")zoom(0,1000,0)});const q=D.getElementById("q");q.addEventListener("input",()=>{for(const g of gs)g.classList.toggle("off",q.value!==""&&!g.dataset.n.toLowerCase().includes(q.value.toLowerCase()))})})()</script></body></html>
 `;
 }
 
