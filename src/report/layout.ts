@@ -184,7 +184,7 @@ export function whatIfDocument(answer: WhatIf): Document {
   const blocks: Block[] = [
     heading(1, `What if: ${answer.edits.map((e) => e.text).join("; ")}`),
     facts([
-      ["kernel", `${release}, declared structs`],
+      ["kernel", `${release}, ${answer.from}`],
       ["allocator", `${answer.allocator.toUpperCase()}, ${answer.cpus} CPUs`],
     ]),
     table(
@@ -274,6 +274,7 @@ export function whatIfJson(answer: WhatIf): unknown {
   return {
     schema: "skblab.layout-what-if/1",
     kernel: formatRelease(answer.release),
+    from: answer.from,
     allocator: answer.allocator,
     cpus: answer.cpus,
     edits: answer.edits.map((e) => e.text),

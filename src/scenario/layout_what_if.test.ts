@@ -1,5 +1,10 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readBtf } from "../artifact/btf/btf.ts";
 import { BadInput } from "../base/bad_input.ts";
+import { abiOf } from "../kernel/layout/abi.ts";
+import { declarationsOf, reproduces } from "../kernel/layout/relayout.ts";
 import { parseRelease } from "../kernel/release.ts";
 import { parseEdit, whatIf } from "./layout_what_if.ts";
 
@@ -88,4 +93,41 @@ describe("edits", () => {
     expect(() => parseEdit("banana")).toThrow(BadInput);
     expect(() => parseEdit("sk_buff:+")).toThrow(BadInput);
   });
+});
+
+describe("structs out of BTF can be changed too", () => {
+  const root = join(import.meta.dirname, "../..");
+  const file = join(root, "fixtures/btf/small.btf");
+  const source = readBtf(new Uint8Array(readFileSync(file)), "small.btf");
+
+  test("every struct of the small file is laid out again as it was", () => {
+    const abi = abiOf("x86_64");
+    const declarations = declarationsOf(source, abi);
+    for (const name of source.sizes().keys())
+      expect([name, reproduces(name, source, declarations, abi)]).toEqual([name, true]);
+  });
+
+  test("a field added to an inner struct moves what holds it", () => {
+    const answer = whatIf(parseRelease("6.1"), {
+      edits: [parseEdit("inner:+int d"), parseEdit("outer:-flag")],
+      source,
+    });
+    expect(answer.changes.map((c) => [c.struct, c.before.sizeBytes, c.after.sizeBytes])).toEqual([
+      ["inner", 12, 16],
+      ["outer", 128, 136],
+    ]);
+    expect(() => whatIf(parseRelease("6.1"), { edits: [parseEdit("inne:+int d")], source })).toThrow(BadInput);
+  });
+
+  const own = "/sys/kernel/btf/vmlinux";
+  test.skipIf(!existsSync(own))(
+    `packet structs of the running kernel are laid out again as they were${existsSync(own) ? "" : " (SKIPPED: no /sys/kernel/btf/vmlinux)"}`,
+    () => {
+      const kernel = readBtf(new Uint8Array(readFileSync(own)), own);
+      const answer = whatIf(parseRelease("6.1"), { edits: [parseEdit("skb_shared_info:+u64 mine")], source: kernel });
+      const info = answer.changes.find((c) => c.struct === "skb_shared_info");
+      expect((info?.after.sizeBytes ?? 0) - (info?.before.sizeBytes ?? 0)).toBe(8);
+      expect(answer.changes.map((c) => c.struct)).toEqual(["skb_shared_info"]);
+    },
+  );
 });

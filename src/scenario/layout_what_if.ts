@@ -1,12 +1,15 @@
 // What moves when a struct changes: declared layouts with an edit applied, and what the model's slab allocator makes of the new sizes.
 import { BadInput } from "../base/bad_input.ts";
 import { cacheLineBytes } from "../kernel/facts/slab.ts";
-import { declarationsAt, sharedInfoAligned, structDeclarations, structsFrom } from "../kernel/facts/structs.ts";
+import { declarationsAt, sharedInfoAligned, structDeclarations } from "../kernel/facts/structs.ts";
+import type { Abi } from "../kernel/layout/abi.ts";
 import { abiOf, scalarOf } from "../kernel/layout/abi.ts";
 import type { Declarations } from "../kernel/layout/engine.ts";
-import type { StructLayout } from "../kernel/layout/layout.ts";
+import { layoutOf } from "../kernel/layout/engine.ts";
+import type { StructLayout, StructSource } from "../kernel/layout/layout.ts";
 import { nearestNames } from "../kernel/layout/layout.ts";
 import type { FieldDecl, TypeDecl } from "../kernel/layout/notation.ts";
+import { declarationsOf, reproduces } from "../kernel/layout/relayout.ts";
 import type { Release } from "../kernel/release.ts";
 import { factAt, formatRelease } from "../kernel/release.ts";
 import type { KmallocAnswer, KmallocGeometry, SlabMachine } from "../model/slab/geometry.ts";
@@ -75,13 +78,23 @@ function parseMember(text: string, edit: string): FieldDecl {
 }
 
 /** The declarations with the edits applied in their order. Throws BadInput: no such struct, field or type, or a name taken. */
-export function applyEdits(declarations: Declarations, edits: readonly LayoutEdit[], release: Release): Declarations {
+export function applyEdits(
+  declarations: Declarations,
+  edits: readonly LayoutEdit[],
+  release: Release,
+  source?: StructSource,
+): Declarations {
   const changed = new Map<string, readonly FieldDecl[]>();
   const present = (name: string): readonly FieldDecl[] | undefined => changed.get(name) ?? declarations.fields(name);
   for (const edit of edits) {
     const struct = declarations.alias(edit.struct);
     const fields = present(struct);
-    if (fields === undefined) throw unknownStruct(edit.struct, Object.keys(structDeclarations), formatRelease(release));
+    if (fields === undefined)
+      throw unknownStruct(
+        edit.struct,
+        source?.names() ?? Object.keys(structDeclarations),
+        source?.name ?? formatRelease(release),
+      );
     const at = (name: string): number => {
       const index = fields.findIndex((f) => holds(f, name));
       if (index < 0) throw unknownField(edit.struct, name, fields);
@@ -179,6 +192,8 @@ export interface Moved {
 
 export interface WhatIf {
   readonly release: Release;
+  /** Where the structs come from. */
+  readonly from: string;
   readonly allocator: SlabMachine["allocator"];
   readonly cpus: number;
   readonly edits: readonly LayoutEdit[];
@@ -203,21 +218,19 @@ export interface WhatIfOptions {
   readonly cpus?: number;
   readonly allocator?: SlabMachine["allocator"];
   readonly frames?: readonly number[];
+  /** Structs of a real kernel instead of the declared ones; the release still says the rules of the slab allocator. */
+  readonly source?: StructSource;
 }
 
 export const usualFrames: readonly number[] = [64, 128, 256, 512, 1024, 1500, 2048, 4096, 9000];
 
 /** Runs the question: the edited layouts and what they cost in slabs. */
 export function whatIf(release: Release, o: WhatIfOptions): WhatIf {
-  const declarations = declarationsAt(release, o.options);
-  const before = structsFrom(declarations, release, "before");
-  const after = structsFrom(applyEdits(declarations, o.edits, release), release, "after");
-  const sizes = Object.keys(structDeclarations).flatMap((struct): SizeChange[] => {
-    const b = before.layout(struct);
-    const a = after.layout(struct);
-    return a === undefined || b === undefined ? [] : [{ struct, before: b, after: a }];
-  });
+  const declarations =
+    o.source === undefined ? declarationsAt(release, o.options) : declarationsOf(o.source, abiFor(release, o.source));
   const edited = new Set(o.edits.map((e) => declarations.alias(e.struct)));
+  const names = o.source === undefined ? Object.keys(structDeclarations) : [...new Set([...edited, ...packetStructs])];
+  const sizes = sizesOf(release, declarations, applyEdits(declarations, o.edits, release, o.source), names, o.source);
   const differs = ({ struct, before: b, after: a }: SizeChange): boolean =>
     b.sizeBytes !== a.sizeBytes || edited.has(struct);
   const allocator = o.allocator ?? defaultAllocator(release);
@@ -227,11 +240,14 @@ export function whatIf(release: Release, o: WhatIfOptions): WhatIf {
   const heads = info === undefined ? undefined : headPlaces(release, kmalloc, info);
   return {
     release,
+    from: o.source === undefined ? "declared structs" : `structs of ${o.source.name}`,
     allocator,
     cpus,
     edits: o.edits,
     changes: sizes.filter(differs),
-    unchanged: sizes.filter((s) => !differs(s) && ["sk_buff", "skb_shared_info", "skb_frag_struct"].includes(s.struct)),
+    unchanged: sizes.filter(
+      (s) => !differs(s) && ["sk_buff", "skb_shared_info", "skb_frag_struct", "skb_frag", "bio_vec"].includes(s.struct),
+    ),
     room:
       info === undefined
         ? undefined
@@ -243,6 +259,45 @@ export function whatIf(release: Release, o: WhatIfOptions): WhatIf {
 
 /** The shortest linear data that makes sense: an Ethernet header. It rules out kmalloc-192 for the 188 bytes of a 32-bit shared info. */
 export const leastLinearBytes = 14;
+
+/** Structs of packet memory that are looked at when the source is a real kernel. */
+const packetStructs = [
+  "skb_frag_t",
+  "skb_shared_info",
+  "sk_buff",
+  "sk_buff_fclones",
+  "page",
+  "page_pool",
+  "napi_struct",
+  "sock",
+];
+
+const abiFor = (release: Release, source: StructSource): Abi => ({
+  ...abiOf(release.arch),
+  pointerBytes: source.pointerBytes,
+});
+
+function sizesOf(
+  release: Release,
+  declared: Declarations,
+  edited: Declarations,
+  names: readonly string[],
+  source: StructSource | undefined,
+): SizeChange[] {
+  const abi = source === undefined ? abiOf(release.arch) : abiFor(release, source);
+  return names.flatMap((struct): SizeChange[] => {
+    const before = source === undefined ? layoutOf(struct, declared, abi) : source.layout(struct);
+    if (before === undefined) return [];
+    if (source !== undefined && !reproduces(struct, source, declared, abi))
+      throw new BadInput(
+        `struct ${struct} has an alignment that its BTF does not say, so it cannot be laid out again.`,
+        { file: source.name },
+        "Ask for a declared release with --kernel alone.",
+      );
+    const after = layoutOf(struct, edited, abi);
+    return after === undefined ? [] : [{ struct: before.name, before, after }];
+  });
+}
 
 function roomFor(kmalloc: KmallocGeometry, infoBytes: number): Room {
   const { usable, bucket } = kmalloc.forSize(infoBytes + leastLinearBytes);

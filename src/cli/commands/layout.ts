@@ -70,6 +70,10 @@ export const command: CommandSpec = {
     { line: `skblab layout --btf ${ownKernel} sk_buff`, does: "the structs of the running kernel, from its own BTF" },
     { line: "skblab layout --btf /boot/vmlinuz sk_buff.cb", does: "one member, out of a kernel image" },
     {
+      line: `skblab layout --btf ${ownKernel} --what-if 'skb_shared_info:+u32 mine'`,
+      does: "the same for your own kernel (its slab rules are those of --kernel, 6.1 if left out)",
+    },
+    {
       line: "skblab layout --kernel 3.2-i386 --what-if 'skb_frag_struct:+void *destructor'",
       does: "what a new field moves: sizes, kmalloc buckets, waste, orders",
     },
@@ -242,12 +246,13 @@ function unknownMember(layout: StructLayout, field: string): BadInput {
 }
 
 async function answerWhatIf(struct: string | undefined, options: Options, io: Io): Promise<void> {
-  if (options.btf !== undefined)
-    throw new BadInput("--what-if changes declared structs, not BTF.", undefined, "Say --kernel instead of --btf.");
   if (struct !== undefined)
     throw new BadInput("--what-if names its struct itself.", undefined, "Leave the other name out.");
+  // With BTF the release says only by which rules its slab allocator works.
   const release: Release = parseRelease(options.kernel ?? "6.1-x86_64");
+  const opened = options.btf === undefined ? undefined : await openBtf(options.btf, options);
   const answer = whatIf(release, {
+    ...(opened === undefined ? {} : { source: opened.source }),
     edits: (options.whatIf ?? []).map(parseEdit),
     options: parseConfig(options.config),
     cpus: whole(options.cpus ?? "4", "--cpus", 1, 65536),

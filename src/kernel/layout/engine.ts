@@ -93,6 +93,7 @@ function sized(type: TypeDecl, declarations: Declarations, abi: Abi, path: reado
     const of = sized(type.of, declarations, abi, path);
     return { sizeBytes: of.sizeBytes * type.length, alignBytes: of.alignBytes, text: `${of.text}[${type.length}]` };
   }
+  if (type.kind === "blob") return { sizeBytes: type.sizeBytes, alignBytes: type.alignBytes, text: type.text };
   if (type.kind === "block") return place(type.block, type.fields, declarations, abi, path);
   const scalar = scalarOf(type.name, abi);
   if (scalar !== undefined) return scalar;

@@ -11,6 +11,8 @@ export type TypeDecl =
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "pointer"; readonly to: string }
   | { readonly kind: "array"; readonly of: TypeDecl; readonly length: number }
+  /** Bytes of a type that is known by size alone (out of BTF). */
+  | { readonly kind: "blob"; readonly text: string; readonly sizeBytes: number; readonly alignBytes: number }
   | { readonly kind: "block"; readonly block: "struct" | "union"; readonly fields: readonly FieldDecl[] };
 
 export interface FieldDecl {
