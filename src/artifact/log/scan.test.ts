@@ -98,6 +98,17 @@ describe("bounded memory", () => {
     expect(summary.notes).toHaveLength(1);
   });
 
+  test("an 8 MB line made of anchors costs no more than its length, and names each anchor once", async () => {
+    const { windows } = await scan(`one\n${"Oops BUG: ".repeat(800_000)}\nnext\n`);
+    expect(windows.map((w) => w.anchors)).toEqual([
+      [
+        { name: "Oops", line: 2 },
+        { name: "BUG: ", line: 2 },
+      ],
+    ]);
+    expect(windows[0]?.lines.map((l) => l.line)).toEqual([1, 2, 3]);
+  });
+
   test("a log that is all reports is split at a report, not in one, and loses no line", async () => {
     const report = `a: page allocation failure. order:1\n${"stack\n".repeat(20)}`;
     const { windows } = await scan(report.repeat(500), { limits: { softLines: 100 } });

@@ -67,10 +67,20 @@ export interface ScanOptions {
 interface OpenWindow {
   readonly lines: RawLine[];
   readonly anchors: { readonly name: string; readonly line: number }[];
+  /** Anchors already listed for the line of the last one: each counts once a line. */
+  named: { readonly line: number; readonly names: Set<string> };
   chars: number;
   /** Last line that belongs to it. */
   until: number;
 }
+
+const emptyWindow = (until: number): OpenWindow => ({
+  lines: [],
+  anchors: [],
+  named: { line: 0, names: new Set() },
+  chars: 0,
+  until,
+});
 
 /** Scans to the end of the source. Windows come in order and do not overlap. */
 export async function scanLog(
@@ -120,6 +130,8 @@ class Scanner {
   private next: number;
   private nextLine = 1;
   private inside = false;
+  /** No newline stands in memory[next, searchedTo): a long line full of anchors is not searched again for each of them. */
+  private searchedTo = 0;
   private lastByte = NEWLINE;
   private longNotes = 0;
   bytes = 0;
@@ -180,6 +192,9 @@ class Scanner {
     const open = this.open as OpenWindow | undefined;
     if (open === undefined) return;
     open.until = Math.max(open.until, line + anchor.after);
+    if (open.named.line !== line) open.named = { line, names: new Set() };
+    if (open.named.names.has(anchor.name)) return;
+    open.named.names.add(anchor.name);
     open.anchors.push({ name: anchor.name, line });
   }
 
@@ -202,8 +217,9 @@ class Scanner {
       } else if (this.inside) this.tornLine = true;
       this.next = start;
       this.nextLine = first;
+      this.searchedTo = 0;
     }
-    this.open = { lines: [], anchors: [], chars: 0, until: line };
+    this.open = emptyWindow(line);
   }
   private floorIsLineStart = true;
   /** The line at `next` lost its head. */
@@ -212,8 +228,13 @@ class Scanner {
   /** Takes the lines of the open window that end before `limit`. */
   private takeLines(limit: number): void {
     while (this.open !== undefined && this.nextLine <= this.open.until) {
-      const newline = this.memory.indexOf(NEWLINE, this.next);
-      if (newline < 0 || newline >= limit) return;
+      const from = Math.max(this.next, this.searchedTo);
+      if (from >= this.end) return;
+      const newline = this.memory.indexOf(NEWLINE, from);
+      if (newline < 0 || newline >= limit) {
+        this.searchedTo = newline < 0 ? this.end : Math.min(newline, this.end);
+        return;
+      }
       this.push(this.next, newline);
       this.next = newline + 1;
       this.nextLine++;
@@ -252,7 +273,7 @@ class Scanner {
       sentence: `A stretch of ${this.open!.lines.length} lines full of reports was split before this line: a report that stands across it may be read in two parts.`,
     });
     this.close(true);
-    if (until >= this.nextLine) this.open = { lines: [], anchors: [], chars: 0, until };
+    if (until >= this.nextLine) this.open = emptyWindow(until);
   }
 
   private close(cut: boolean): void {
@@ -277,6 +298,7 @@ class Scanner {
     this.memory.copyWithin(base - 32, from - 32, this.end);
     this.floor = base;
     this.scanned -= shift;
+    this.searchedTo -= shift;
     this.end -= shift;
     this.next = Math.max(base, this.next - shift);
   }
