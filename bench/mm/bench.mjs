@@ -11,13 +11,38 @@ const dir = mkdtempSync(join(tmpdir(), "skblab-bench-"));
 const twin = join(dir, "twin");
 execFileSync("cc", ["-O2", "-o", twin, join(here, "twin.c")]);
 
-const worker = (...args) => execFileSync(process.execPath, [join(here, "worker.mjs"), ...args.map(String)], { encoding: "utf8" });
+const worker = (...args) =>
+  execFileSync(process.execPath, [join(here, "worker.mjs"), ...args.map(String)], { encoding: "utf8" });
 const median = (xs) => [...xs].sort((a, b) => a - b)[Math.floor(xs.length / 2)];
 
 const cases = [
-  { name: "mixed 70 % order 0, rest 1-5; 1M pages", kind: "mixed", mb: 4096, slotBits: 18, ops: 10_000_000, warm: 4_000_000, aim: 1.4 },
-  { name: "mixed 70 % order 0, rest 1-5; 16M pages", kind: "mixed", mb: 65536, slotBits: 22, ops: 8_000_000, warm: 12_000_000, aim: 1.4 },
-  { name: "order-0 free and alloc through per-CPU lists, 4096 live", kind: "pair", mb: 4096, slotBits: 12, ops: 20_000_000, warm: 4_000_000, aim: 1.3 },
+  {
+    name: "mixed 70 % order 0, rest 1-5; 1M pages",
+    kind: "mixed",
+    mb: 4096,
+    slotBits: 18,
+    ops: 10_000_000,
+    warm: 4_000_000,
+    aim: 1.4,
+  },
+  {
+    name: "mixed 70 % order 0, rest 1-5; 16M pages",
+    kind: "mixed",
+    mb: 65536,
+    slotBits: 22,
+    ops: 8_000_000,
+    warm: 12_000_000,
+    aim: 1.4,
+  },
+  {
+    name: "order-0 free and alloc through per-CPU lists, 4096 live",
+    kind: "pair",
+    mb: 4096,
+    slotBits: 12,
+    ops: 20_000_000,
+    warm: 4_000_000,
+    aim: 1.3,
+  },
 ];
 
 let failed = false;
@@ -28,7 +53,10 @@ for (const c of cases) {
   const native = [];
   for (let i = 0; i < rounds; i++) {
     const [jn, js1] = worker(c.kind, c.mb, 4, c.slotBits, c.ops, c.warm).split(" ");
-    const [cn, cs1, fails] = execFileSync(twin, [c.kind, c.slotBits, c.ops, c.warm].map(String), { input, encoding: "utf8" }).split(" ");
+    const [cn, cs1, fails] = execFileSync(twin, [c.kind, c.slotBits, c.ops, c.warm].map(String), {
+      input,
+      encoding: "utf8",
+    }).split(" ");
     if (js1 !== cs1) throw new Error(`checksums differ: JS ${js1}, C ${cs1}`);
     ratios.push(jn / cn);
     js.push(Number(jn));
@@ -37,7 +65,9 @@ for (const c of cases) {
   }
   const ratio = median(ratios);
   failed ||= ratio > c.aim;
-  console.log(`  JS ${median(js).toFixed(1)} ns, C ${median(native).toFixed(1)} ns, ratio ${ratio.toFixed(2)} (aim ${c.aim}), ${rounds} pairs`);
+  console.log(
+    `  JS ${median(js).toFixed(1)} ns, C ${median(native).toFixed(1)} ns, ratio ${ratio.toFixed(2)} (aim ${c.aim}), ${rounds} pairs`,
+  );
 }
 const boot = JSON.parse(worker("boot", 65536, 4));
 console.log(

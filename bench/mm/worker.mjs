@@ -17,8 +17,21 @@ if (what === "machine") printMachine();
 else if (what === "boot") {
   const peakKb = process.resourceUsage().maxRSS;
   const { memory } = machine;
-  const bytes = memory.page.byteLength + memory.blockType.byteLength + memory.zone.byteLength + memory.pcp.byteLength + memory.nrFree.byteLength;
-  console.log(JSON.stringify({ bootMillis, peakKb, bytesPerPage: bytes / memory.pages, pages: memory.pages, columnsMb: bytes / 2 ** 20 }));
+  const bytes =
+    memory.page.byteLength +
+    memory.blockType.byteLength +
+    memory.zone.byteLength +
+    memory.pcp.byteLength +
+    memory.nrFree.byteLength;
+  console.log(
+    JSON.stringify({
+      bootMillis,
+      peakKb,
+      bytesPerPage: bytes / memory.pages,
+      pages: memory.pages,
+      columnsMb: bytes / 2 ** 20,
+    }),
+  );
 } else run(what === "mixed", ...rest.map(Number));
 
 /** The booted machine as the numbers that twin.c reads. */
@@ -33,7 +46,14 @@ function printMachine() {
   }
   layout.freeRanges.forEach((ranges, row) => {
     const f = (field) => zone[row * zoneStride + field];
-    out.push(f(zoneField.start), f(zoneField.end), f(zoneField.type), f(zoneField.managed), ranges.length, ...ranges.flat());
+    out.push(
+      f(zoneField.start),
+      f(zoneField.end),
+      f(zoneField.type),
+      f(zoneField.managed),
+      ranges.length,
+      ...ranges.flat(),
+    );
     out.push(f(zoneField.min), f(zoneField.low), f(zoneField.high));
     for (let i = 0; i < 4; i++) out.push(f(zoneField.lowmemReserve + i));
     for (let cpu = 0; cpu < spec.cpus; cpu++) {
