@@ -66,8 +66,7 @@ interface Store {
 export function search(p: Program, options: SearchOptions = {}): SearchResult {
   const most = options.states ?? 4_000_000;
   const bound = options.preemptions;
-  const { lastTask, preemptions } = p;
-  if (bound !== undefined && (lastTask === undefined || preemptions === undefined))
+  if (bound !== undefined && p.preemptions === undefined)
     throw new ModelBug("the program was not compiled for a bound on preemptions");
   const wantEdges = options.livelock !== false;
   const store: Store = {
@@ -79,145 +78,42 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
     indexOf: new Int32Array(wantEdges ? 1 << 16 : 0),
     count: 0,
   };
-  let edges = new Int32Array(wantEdges ? 1 << 14 : 0);
-  let edgeCount = 0;
+  const edges = wantEdges ? new Growing(1 << 14) : undefined;
   const edgeFrom = wantEdges ? new Growing(1 << 12) : undefined;
-  const found = new Map<string, Finding>();
   const ends: number[] = [];
   p.lockSeen.fill(0);
   p.lockSights.length = 0;
   const s = new Int32Array(words);
   s.set(p.initial);
   append(store, s, 0, 0, hash(s) & (store.slots - 1));
-  let { states, table } = store;
-  let mask = store.slots - 1;
+  const watch = new Watch(p, store);
+  const { found } = watch;
+  const out = new Frontier(batch + p.tasks);
+  const plain = bound === undefined && options.reduce !== true;
   let transitions = 0;
   let cut = false;
-  let boundCut = false;
-  let hung = false;
-  let failed = false;
-  const tasks = p.tasks;
-  const keep = (finding: string, text: string, state: number, task?: number): void => {
-    if (!found.has(finding)) found.set(finding, { finding, text, path: pathTo(store, state, task) });
-  };
-  // Successors of several states are collected and then looked up together: the loads of the first two passes do not depend on
-  // each other, so the processor waits for memory once, not once a state.
-  const out = new Int32Array((batch + tasks) * words);
-  const outFrom = new Int32Array(batch + tasks);
-  const outBy = new Uint8Array(batch + tasks);
-  const outHash = new Int32Array(batch + tasks);
-  let pending = 0;
   let i = 0;
-  while (i < store.count) {
-    if (cut && store.count >= most) break;
+  while (i < store.count && !cut) {
     const upTo = store.count;
-    pending = 0;
-    for (; i < upTo && pending < batch; i++) {
+    const { states } = store;
+    out.count = 0;
+    for (; i < upTo && out.count < batch; i++) {
       if ((i & 0xffff) === 0xffff) options.progress?.(store.count);
-      edgeFrom?.push(edgeCount + pending);
+      edgeFrom?.push((edges?.count ?? 0) + out.count);
       p.at = i;
-      const from = i * words;
-      let moved = 0;
-      let last = 15;
-      let used = 0;
-      let lastCan = false;
-      if (bound !== undefined) {
-        load(states, from, s);
-        last = fieldOf(s, lastTask as Field);
-        used = fieldOf(s, preemptions as Field);
-        lastCan = last !== 15 && step(p, s, last) !== blocked;
-      }
-      const only = options.reduce === true ? alone(p, states, from, s) : -1;
-      for (let t = only >= 0 ? only : 0; t < tasks; t++) {
-        load(states, from, s);
-        const note = step(p, s, t);
-        if (note === blocked) {
-          if (!hung && mayHang(p, s, t)) {
-            const cycle = waitCycle(p, s, t);
-            if (cycle !== undefined) {
-              hung = true;
-              keep("deadlock", cycle, i);
-            }
-          }
-          continue;
-        }
-        if (note === outOfRange) throw tooBig(p, t);
-        moved++;
-        if (bound !== undefined) {
-          const switched = lastCan && t !== last;
-          if (switched && used >= bound) {
-            boundCut = true;
-            continue;
-          }
-          setField(s, lastTask as Field, t);
-          if (switched) setField(s, preemptions as Field, used + 1);
-        }
-        transitions++;
-        if (note > 0) {
-          const { remarks, ends: stop } = p.notes[note] as Program["notes"][number];
-          for (const r of remarks) keep(r.finding, r.text, i, t);
-          if (stop) {
-            failed = true;
-            continue;
-          }
-        }
-        const o = pending * words;
-        out[o] = s[0] as number;
-        out[o + 1] = s[1] as number;
-        out[o + 2] = s[2] as number;
-        out[o + 3] = s[3] as number;
-        outFrom[pending] = i;
-        outBy[pending] = t;
-        outHash[pending++] = hash(s);
-        if (only >= 0) break;
-      }
-      if (moved === 0) {
-        load(states, from, s);
-        const rest = atRest(p, s);
-        if (rest.finding !== undefined) keep(rest.finding, rest.text, i);
-        ends.push(i);
-      }
+      const moved = plain ? expand(p, states, i, s, out, watch) : expandWith(p, states, i, s, out, watch, options);
+      transitions += moved;
+      if (moved > 0) continue;
+      load(states, i * words, s);
+      const rest = atRest(p, s);
+      if (rest.finding !== undefined) watch.keep(rest.finding, rest.text, i);
+      ends.push(i);
     }
-    let touched = 0;
-    for (let k = 0; k < pending; k++) touched |= table[((outHash[k] as number) & mask) * words] as number;
-    sink = touched;
-    for (let k = 0; k < pending; k++) {
-      const o = k * words;
-      const a = out[o] as number;
-      const b = out[o + 1] as number;
-      const c = out[o + 2] as number;
-      const d = out[o + 3] as number;
-      let h = (outHash[k] as number) & mask;
-      let known = false;
-      for (;;) {
-        const x = h * words;
-        if (table[x] === a && table[x + 1] === b && table[x + 2] === c && table[x + 3] === d) {
-          known = true;
-          break;
-        }
-        if (table[x + 3] === 0) break;
-        h = (h + 1) & mask;
-      }
-      let index = -1;
-      if (known) {
-        if (wantEdges) index = store.indexOf[h] as number;
-      } else {
-        if (store.count >= most) {
-          cut = true;
-          continue;
-        }
-        index = store.count;
-        load(out, o, s);
-        append(store, s, outFrom[k] as number, outBy[k] as number, h);
-        ({ states, table } = store);
-        mask = store.slots - 1;
-      }
-      if (wantEdges) {
-        if (edgeCount === edges.length) edges = grown(edges);
-        edges[edgeCount++] = index;
-      }
-    }
+    sink = warm(store.table, store.slots - 1, out);
+    cut = settle(store, out, s, most, edges);
   }
+  const { failed, boundCut } = watch;
+  const keep = watch.keep.bind(watch);
   const limits: string[] = [];
   if (cut) limits.push(`stopped at ${store.count} states; ${i} of them were followed`);
   if (boundCut) limits.push(`only schedules with at most ${bound} preemptions`);
@@ -226,13 +122,13 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
   const complete = limits.length === 0;
   let livelockChecked = false;
   let schedules: bigint | undefined;
-  if (wantEdges && edgeFrom !== undefined && complete) {
-    edgeFrom.push(edgeCount);
+  if (edges !== undefined && edgeFrom !== undefined && complete) {
+    edgeFrom.push(edges.count);
     // Where a schedule fails or tasks hang on each other there is no end to reach, and that was said already.
     livelockChecked = !failed && !found.has("deadlock");
-    const trapped = neverEnds(store.count, edgeFrom.values, edges, livelockChecked ? ends : undefined);
+    const trapped = neverEnds(store.count, edgeFrom.values, edges.values, livelockChecked ? ends : undefined);
     if (trapped >= 0) keep("livelock", "from here no schedule comes to an end", trapped);
-    if (options.reduce !== true) schedules = countSchedules(store.count, edgeFrom.values, edges);
+    if (options.reduce !== true) schedules = countSchedules(store.count, edgeFrom.values, edges.values);
   }
   return {
     states: store.count,
@@ -246,6 +142,182 @@ export function search(p: Program, options: SearchOptions = {}): SearchResult {
   };
 }
 
+/** What is found on the way; asked only where something happens. */
+class Watch {
+  readonly p: Program;
+  readonly store: Store;
+  readonly found = new Map<string, Finding>();
+  hung = false;
+  failed = false;
+  boundCut = false;
+
+  constructor(p: Program, store: Store) {
+    this.p = p;
+    this.store = store;
+  }
+
+  keep(finding: string, text: string, state: number, task?: number): void {
+    if (!this.found.has(finding)) this.found.set(finding, { finding, text, path: pathTo(this.store, state, task) });
+  }
+
+  /** A task had to wait in state `i`, which is `s`. */
+  waits(s: Int32Array, i: number, task: number): void {
+    if (!mayHang(this.p, s, task)) return;
+    const cycle = waitCycle(this.p, s, task);
+    if (cycle === undefined) return;
+    this.hung = true;
+    this.keep("deadlock", cycle, i);
+  }
+
+  /** A step left a note; true when the schedule ends with it. */
+  noted(note: number, i: number, task: number): boolean {
+    if (note === outOfRange) throw tooBig(this.p, task);
+    const { remarks, ends } = this.p.notes[note] as Program["notes"][number];
+    for (const r of remarks) this.keep(r.finding, r.text, i, task);
+    if (ends) this.failed = true;
+    return ends;
+  }
+}
+
+/** Successors of several states, looked up together. */
+class Frontier {
+  readonly words: Int32Array;
+  readonly from: Int32Array;
+  readonly by: Uint8Array;
+  readonly hash: Int32Array;
+  count = 0;
+
+  constructor(room: number) {
+    this.words = new Int32Array(room * words);
+    this.from = new Int32Array(room);
+    this.by = new Uint8Array(room);
+    this.hash = new Int32Array(room);
+  }
+}
+
+function push(out: Frontier, s: Int32Array, from: number, by: number): void {
+  const k = out.count++;
+  const o = k * words;
+  const w = out.words;
+  w[o] = s[0] as number;
+  w[o + 1] = s[1] as number;
+  w[o + 2] = s[2] as number;
+  w[o + 3] = s[3] as number;
+  out.from[k] = from;
+  out.by[k] = by;
+  out.hash[k] = hash(s);
+}
+
+/** All successors of state `i`; gives how many steps were made. */
+function expand(p: Program, states: Int32Array, i: number, s: Int32Array, out: Frontier, watch: Watch): number {
+  const from = i * words;
+  const tasks = p.tasks;
+  let moved = 0;
+  for (let t = 0; t < tasks; t++) {
+    load(states, from, s);
+    const note = step(p, s, t);
+    if (note === blocked) {
+      if (!watch.hung) watch.waits(s, i, t);
+      continue;
+    }
+    if (note !== 0 && watch.noted(note, i, t)) {
+      moved++;
+      continue;
+    }
+    moved++;
+    push(out, s, i, t);
+  }
+  return moved;
+}
+
+/** The same with a bound on preemptions or with reduction. Steps that the bound forbids are not counted, but they are no end. */
+function expandWith(
+  p: Program,
+  states: Int32Array,
+  i: number,
+  s: Int32Array,
+  out: Frontier,
+  watch: Watch,
+  options: SearchOptions,
+): number {
+  const from = i * words;
+  const bound = options.preemptions;
+  const { lastTask, preemptions } = p;
+  load(states, from, s);
+  const last = bound === undefined ? 15 : fieldOf(s, lastTask as Field);
+  const used = bound === undefined ? 0 : fieldOf(s, preemptions as Field);
+  const lastCan = last !== 15 && step(p, s, last) !== blocked;
+  const only = options.reduce === true ? alone(p, states, from, s) : -1;
+  let moved = 0;
+  for (let t = only >= 0 ? only : 0; t < (only >= 0 ? only + 1 : p.tasks); t++) {
+    load(states, from, s);
+    const note = step(p, s, t);
+    if (note === blocked) {
+      if (!watch.hung) watch.waits(s, i, t);
+      continue;
+    }
+    if (bound !== undefined) {
+      const switched = lastCan && t !== last;
+      if (switched && used >= bound) {
+        watch.boundCut = true;
+        continue;
+      }
+      setField(s, lastTask as Field, t);
+      if (switched) setField(s, preemptions as Field, used + 1);
+    }
+    moved++;
+    if (note !== 0 && watch.noted(note, i, t)) continue;
+    push(out, s, i, t);
+  }
+  return moved;
+}
+
+/** Loads every place that settle() will look at. The loads do not wait for each other, so memory is waited for once. */
+function warm(table: Int32Array, mask: number, out: Frontier): number {
+  let touched = 0;
+  const { hash: hashes, count } = out;
+  for (let k = 0; k < count; k++) touched |= table[((hashes[k] as number) & mask) * words] as number;
+  return touched;
+}
+
+/** Finds or inserts every successor, in order; true when there was no more room. */
+function settle(store: Store, out: Frontier, s: Int32Array, most: number, edges: Growing | undefined): boolean {
+  let { table } = store;
+  let mask = store.slots - 1;
+  const { words: w, hash: hashes, count } = out;
+  for (let k = 0; k < count; k++) {
+    const o = k * words;
+    const a = w[o] as number;
+    const b = w[o + 1] as number;
+    const c = w[o + 2] as number;
+    const d = w[o + 3] as number;
+    let h = (hashes[k] as number) & mask;
+    let known = false;
+    for (;;) {
+      const x = h * words;
+      const last = table[x + 3] as number;
+      if (last === d && table[x] === a && table[x + 1] === b && table[x + 2] === c) {
+        known = true;
+        break;
+      }
+      if (last === 0) break;
+      h = (h + 1) & mask;
+    }
+    if (known) {
+      edges?.push(store.indexOf[h] as number);
+      continue;
+    }
+    if (store.count >= most) return true;
+    edges?.push(store.count);
+    load(w, o, s);
+    if (append(store, s, out.from[k] as number, out.by[k] as number, h)) {
+      table = store.table;
+      mask = store.slots - 1;
+    }
+  }
+  return false;
+}
+
 function load(states: Int32Array, at: number, s: Int32Array): void {
   s[0] = states[at] as number;
   s[1] = states[at + 1] as number;
@@ -253,16 +325,24 @@ function load(states: Int32Array, at: number, s: Int32Array): void {
   s[3] = states[at + 3] as number;
 }
 
-function hash(s: Int32Array): number {
-  let h = Math.imul(s[0] as number, 0x9e3779b1) ^ Math.imul((s[1] as number) + 0x7f4a7c15, 0x85ebca6b);
-  h = (h << 13) | (h >>> 19);
-  h ^= Math.imul(s[2] as number, 0xc2b2ae35) ^ Math.imul((s[3] as number) + 0x165667b1, 0x27d4eb2f);
-  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+function put(s: Int32Array, to: Int32Array, at: number): void {
+  to[at] = s[0] as number;
+  to[at + 1] = s[1] as number;
+  to[at + 2] = s[2] as number;
+  to[at + 3] = s[3] as number;
 }
 
-function append(store: Store, s: Int32Array, from: number, by: number, slot: number): void {
+function hash(s: Int32Array): number {
+  let h = Math.imul(s[0] as number, 0x9e3779b1) ^ Math.imul((s[1] as number) ^ 0x7f4a7c15, 0x85ebca6b);
+  h = (h << 13) | (h >>> 19);
+  h ^= Math.imul(s[2] as number, 0xc2b2ae35) ^ Math.imul((s[3] as number) ^ 0x165667b1, 0x27d4eb2f);
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** Adds a state; true when the table was replaced by a larger one. */
+function append(store: Store, s: Int32Array, from: number, by: number, slot: number): boolean {
   const index = store.count++;
   if (index === store.from.length) {
     store.states = grown(store.states);
@@ -274,15 +354,14 @@ function append(store: Store, s: Int32Array, from: number, by: number, slot: num
   const o = index * words;
   const place = slot * words;
   const { states, table } = store;
-  for (let w = 0; w < words; w++) {
-    const x = s[w] as number;
-    states[o + w] = x;
-    table[place + w] = x;
-  }
+  put(s, states, o);
+  put(s, table, place);
   store.from[index] = from;
   store.by[index] = by;
   if (store.indexOf.length > 0) store.indexOf[slot] = index;
-  if (store.count * 8 > store.slots * 5) rehash(store);
+  if (store.count * 8 <= store.slots * 5) return false;
+  rehash(store);
+  return true;
 }
 
 function rehash(store: Store): void {
