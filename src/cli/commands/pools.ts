@@ -1,11 +1,15 @@
 // skblab pools: what counters, netlink answers, traces and warnings of a real machine say about its page pools.
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { isEmptyReading, readPools } from "../../artifact/page_pool/read.ts";
+import type { PoolReading } from "../../artifact/page_pool/shape.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import type { ByteSource } from "../../base/byte_source.ts";
 import { judgePools } from "../../diagnosis/pools.ts";
 import { poolsDocument, poolsJson } from "../../report/pools.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { openInputs } from "../input/open.ts";
+
+/** Bytes of one input at most: the whole text is looked at, for the lines around a warning. */
+const mostBytes = 256 * 1024 * 1024;
 
 const alarming = new Set(["leak", "kernel bug", "bad parameters"]);
 
@@ -33,11 +37,21 @@ export const command: CommandSpec = {
 };
 
 async function pools(files: readonly string[], io: Io): Promise<void> {
-  const readings = files.map((file) => readPools(file === "-" ? "stdin" : file, textOf(file)));
+  const readings: PoolReading[] = [];
+  for await (const item of openInputs(files)) {
+    if (!("source" in item)) {
+      io.note(`${item.name}: ${item.sentence}`);
+      continue;
+    }
+    const { text, problem } = await textOf(item.source);
+    if (problem !== undefined) io.note(`${item.source.name}: ${problem}`);
+    const reading = readPools(item.source.name === "-" ? "stdin" : item.source.name, text);
+    if (item.named || !isEmptyReading(reading)) readings.push(reading);
+  }
   if (readings.every(isEmptyReading))
     throw new BadInput(
       "There is nothing about page pools in it.",
-      { file: readings[0]?.input ?? "stdin" },
+      { file: readings[0]?.input ?? files[0] ?? "stdin" },
       `${readings.flatMap((r) => r.notes)[0] ?? ""} Give \`ethtool -S DEV\`, ynl page-pool-get, a trace with page_pool events, or a kernel log.`.trim(),
     );
   const verdicts = judgePools(readings);
@@ -48,16 +62,16 @@ async function pools(files: readonly string[], io: Io): Promise<void> {
   });
 }
 
-function textOf(file: string): string {
-  const bytes = readFileSync(file === "-" ? 0 : file);
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes.toString("utf8");
-  try {
-    return gunzipSync(bytes).toString("utf8");
-  } catch {
-    throw new BadInput(
-      "This file looks compressed with gzip but cannot be unpacked.",
-      { file },
-      "Copy it again, whole.",
-    );
+async function textOf(source: ByteSource): Promise<{ readonly text: string; readonly problem: string | undefined }> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(1 << 20);
+  let text = "";
+  let bytes = 0;
+  for (let n = await source.read(chunk); n > 0; n = await source.read(chunk)) {
+    bytes += n;
+    if (bytes > mostBytes)
+      throw new BadInput("This input is larger than 256 MiB.", { file: source.name }, "Cut out the hours in question.");
+    text += decoder.decode(chunk.subarray(0, n), { stream: true });
   }
+  return { text: text + decoder.decode(), problem: source.problem?.() };
 }
