@@ -142,6 +142,11 @@ export const allocatorGfpFacts: readonly Fact<AllocatorGfp>[] = [
   { since: [3, 6], value: since36, source: "include/linux/gfp.h, 3.13" },
   { since: [4, 4], value: since44, source: "include/linux/gfp.h, 4.19" },
   { since: [5, 4], value: since54, source: "include/linux/gfp_types.h, 6.1.192" },
+  {
+    since: [6, 3],
+    value: { ...since54, atomic: 0 },
+    source: "include/linux/gfp_types.h, 6.6.45: __GFP_ATOMIC is gone",
+  },
 ];
 
 /** The bits of a 6.1 kernel. */

@@ -49,6 +49,7 @@ const HIGHATOMIC_FLAG = allocFlag.highatomic;
 const OOM_OR_NON_BLOCK = allocFlag.oom | allocFlag.nonBlock;
 const CMA_FLAG = allocFlag.cma;
 const KSWAPD_FLAG = allocFlag.kswapd;
+const MIN_RESERVE = allocFlag.minReserve;
 const BOOSTED = 1;
 
 /** What a release changes about requests. */
@@ -166,6 +167,10 @@ export function createPageAlloc(parts: AllocatorParts) {
     if ((compound | pfmemalloc) !== 0) page[at | WORD] = page[at | WORD]! | compound | pfmemalloc;
   };
 
+  /** Who may ignore the boost for a single page: __GFP_ATOMIC, and since 6.3, which has no such bit, ALLOC_MIN_RESERVE. */
+  const isAtomic = (gfp: number, allocFlags: number): boolean =>
+    ATOMIC_BIT !== 0 ? (gfp & ATOMIC_BIT) !== 0 : (allocFlags & MIN_RESERVE) !== 0;
+
   /** get_page_from_freelist(): the zones of a zonelist, first without fragmenting when the flags say so. -1 when none may or can. */
   const getPageFromFreelist = (
     gfp: number,
@@ -192,7 +197,7 @@ export function createPageAlloc(parts: AllocatorParts) {
         }
         const mark = markOf(z, allocFlags);
         if (
-          !zoneOk(z, order, mark, highest, allocFlags, (gfp & ATOMIC_BIT) !== 0) &&
+          !zoneOk(z, order, mark, highest, allocFlags, isAtomic(gfp, allocFlags)) &&
           (allocFlags & NO_WATERMARKS) === 0
         )
           continue;
