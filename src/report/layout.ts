@@ -3,7 +3,7 @@ import type { Hole, Member, StructLayout, StructSource } from "../kernel/layout/
 import { holesOf } from "../kernel/layout/layout.ts";
 import { formatRelease } from "../kernel/release.ts";
 import type { HeadPlace, WhatIf } from "../scenario/layout_what_if.ts";
-import { leastLinearBytes } from "../scenario/layout_what_if.ts";
+import { hasSmallHeadCache, leastLinearBytes } from "../scenario/layout_what_if.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 
@@ -240,6 +240,15 @@ export function whatIfDocument(answer: WhatIf): Document {
       paragraph(
         "Asked and wasted are bytes; a page is heads per page; an order with “or” may fall back to the smaller one.",
       ),
+    );
+  if (answer.heads.length > 0 && hasSmallHeadCache(answer.release))
+    blocks.push(
+      paragraph([
+        span(
+          "Since 6.3 small heads (a few hundred bytes) come from a cache of their own, skbuff_small_head, before kmalloc is asked; the rows of small frames do not show it.",
+          "warn",
+        ),
+      ]),
     );
   blocks.push(heading(2, "Which frames pay"));
   if (answer.moved.length === 0)

@@ -11,7 +11,7 @@ import { nearestNames } from "../kernel/layout/layout.ts";
 import type { FieldDecl, TypeDecl } from "../kernel/layout/notation.ts";
 import { declarationsOf, reproduces } from "../kernel/layout/relayout.ts";
 import type { Release } from "../kernel/release.ts";
-import { factAt, formatRelease } from "../kernel/release.ts";
+import { atLeast, factAt, formatRelease } from "../kernel/release.ts";
 import type { KmallocAnswer, KmallocGeometry, SlabMachine } from "../model/slab/geometry.ts";
 import { defaultAllocator, kmallocGeometry } from "../model/slab/geometry.ts";
 
@@ -222,6 +222,9 @@ export interface WhatIfOptions {
   readonly source?: StructSource;
 }
 
+/** skbuff_small_head: since 6.3 (net/core/skbuff.c) small heads have a cache of their own, which no table here shows. */
+export const hasSmallHeadCache = (release: Release): boolean => atLeast(release, [6, 3]);
+
 export const usualFrames: readonly number[] = [64, 128, 256, 512, 1024, 1500, 2048, 4096, 9000];
 
 /** Runs the question: the edited layouts and what they cost in slabs. */
@@ -285,9 +288,12 @@ function sizesOf(
   source: StructSource | undefined,
 ): SizeChange[] {
   const abi = source === undefined ? abiOf(release.arch) : abiFor(release, source);
+  const seen = new Set<string>();
   return names.flatMap((struct): SizeChange[] => {
     const before = source === undefined ? layoutOf(struct, declared, abi) : source.layout(struct);
-    if (before === undefined) return [];
+    // A typedef and its struct are one.
+    if (before === undefined || seen.has(before.name)) return [];
+    seen.add(before.name);
     if (source !== undefined && !reproduces(struct, source, declared, abi))
       throw new BadInput(
         `struct ${struct} has an alignment that its BTF does not say, so it cannot be laid out again.`,

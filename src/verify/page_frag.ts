@@ -68,7 +68,7 @@ function compareCache(world: World, row: Row): void {
   const nc = row.nc as Row | undefined;
   if (nc === undefined) return;
   const s = world.cache.state();
-  same(world, "nc.pfn", nc.pfn, s.pfn);
+  same(world, "nc.pfn", nc.pfn ?? -1, s.pfn);
   same(world, "nc.offset", nc.offset, s.offset);
   same(world, "nc.size", nc.size, s.sizeBytes);
   same(world, "nc.pagecnt_bias", nc.pagecnt_bias, s.bias);
