@@ -27,6 +27,7 @@ export const PP_SIGNATURE = 0xdead000000000040n;
 export const NUMA_NO_NODE = -1;
 export const EINVAL = 22;
 export const ENOMEM = 12;
+export const E2BIG = 7;
 /** Whole page, whatever the pool's max_len says (the kernel passes -1 as unsigned). */
 export const FULL_SYNC = 0xffffffff;
 // Fields of a pool's row; the stat counters are u64 in the kernel, see countUp().
@@ -119,8 +120,8 @@ export interface PoolStats {
   readonly releasedRefcnt: number;
 }
 
-/** Where struct page keeps the DMA address: the dated fact dmaAddressHome (kernel/facts/page_pool.ts). */
-export type DmaAddressHome = "private" | "field";
+/** Where struct page keeps the DMA address: "private" is one unsigned long, "field" as wide as the address, "page number" without its offset. */
+export type DmaAddressHome = "private" | "field" | "page number";
 
 export interface PagePoolOptions {
   readonly pages: PageAllocator;
@@ -137,6 +138,10 @@ export interface PagePoolOptions {
   /** Width of dma_addr_t. */
   readonly dmaBits?: 32 | 64;
   readonly dmaAddressHome?: DmaAddressHome;
+  /** Pages that the slow path asks for at once: 64, or 1 before 5.13. */
+  readonly slowPathPages?: number;
+  /** Slots of a ring at most; asking for more is clamped, or refused with -E2BIG. */
+  readonly ringLimit?: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" };
   readonly dma?: DmaMapper;
   /** Alignment of a fragment: max(dma_get_cache_alignment(), alignof(skb_shared_info)). */
   readonly fragAlign?: number;
@@ -160,6 +165,9 @@ export function createPagePools(options: PagePoolOptions) {
   const dmaHome = options.dmaAddressHome ?? "field";
   const fragAlign = options.fragAlign ?? 8;
   const gfpBits = options.gfp ?? gfp61;
+  const slowPathPages = options.slowPathPages ?? PP_ALLOC_CACHE_REFILL;
+  const ringLimit = options.ringLimit ?? { slots: 16384, beyond: "clamped" };
+  const wideOnNarrow = dmaBits > wordBits;
   const everyPageCounts = options.ppRefCount ?? false;
   const dma = options.dma ?? identityDma(pageSize);
   const rings = createPtrRings(poolsMax, options.ringSlots ?? Math.min(1 << 16, poolsMax << 14));
@@ -208,13 +216,17 @@ export function createPagePools(options: PagePoolOptions) {
   };
 
   const setDmaAddress = (pfn: number, address: number): void => {
-    dmaLow[pfn] = address % 4294967296;
-    const high = Math.floor(address / 4294967296);
-    // page->private is one unsigned long; the later field is a dma_addr_t (in two words where a word is too narrow).
-    dmaHigh[pfn] = dmaBits === 32 || (dmaHome === "private" && wordBits === 32) ? 0 : high;
+    const kept = wideOnNarrow && dmaHome === "page number" ? Math.floor(address / pageSize) : address;
+    dmaLow[pfn] = kept % 4294967296;
+    const high = Math.floor(kept / 4294967296);
+    // page->private, and the page number, are one unsigned long; the field is a dma_addr_t (in two words where a word is too narrow).
+    dmaHigh[pfn] = dmaBits === 32 || (dmaHome !== "field" && wordBits === 32) ? 0 : high;
   };
 
-  const dmaAddress = (pfn: number): number => (dmaHigh[pfn] as number) * 4294967296 + (dmaLow[pfn] as number);
+  const dmaAddress = (pfn: number): number => {
+    const kept = (dmaHigh[pfn] as number) * 4294967296 + (dmaLow[pfn] as number);
+    return wideOnNarrow && dmaHome === "page number" ? kept * pageSize : kept;
+  };
 
   /** page_pool_dma_sync_for_device() */
   const syncForDevice = (pool: number, pfn: number, size: number): void => {
@@ -226,6 +238,11 @@ export function createPagePools(options: PagePoolOptions) {
     const address = dma.map(pfn, P[(pool << ROW_SHIFT) + ORDER] as number, direction[pool] as DmaDirection);
     if (address < 0) return false;
     setDmaAddress(pfn, address);
+    if (dmaHome === "page number" && dmaAddress(pfn) !== address) {
+      // Since 6.7 an address that does not fit is noticed: the page is not used.
+      dma.unmap(address, P[(pool << ROW_SHIFT) + ORDER] as number);
+      return false;
+    }
     if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0)
       syncForDevice(pool, pfn, maxLen[pool] as number);
     return true;
@@ -318,7 +335,7 @@ export function createPagePools(options: PagePoolOptions) {
   const allocPagesSlow = (pool: number, gfp: number): number => {
     const mask = (gfp & gfpBits.atomic) === gfpBits.atomic ? gfp | gfpBits.nowarn : gfp;
     if ((P[(pool << ROW_SHIFT) + ORDER] as number) > 0) return allocPageOrder(pool, mask);
-    const got = pages.allocPagesBulk(mask, PP_ALLOC_CACHE_REFILL, bulk);
+    const got = pages.allocPagesBulk(mask, slowPathPages, bulk);
     const mapped = (P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP;
     const at = pool << CACHE_SHIFT;
     let n = P[(pool << ROW_SHIFT) + CACHED_PAGES] as number;
@@ -552,9 +569,10 @@ export function createPagePools(options: PagePoolOptions) {
   /** page_pool_create(): a pool, or -EINVAL or -ENOMEM with the kernel's warning. */
   const create = (params: PoolParams): number => {
     const pool = deadPool();
-    const error = paramsError(params, dmaBits > wordBits) ?? (pool < 0 ? ENOMEM : undefined);
+    const error =
+      paramsError(params, wideOnNarrow && dmaHome !== "page number", ringLimit) ?? (pool < 0 ? ENOMEM : undefined);
     if (error !== undefined) return refuse(error);
-    const size = params.poolSize === 0 ? 1024 : Math.min(params.poolSize, 16384);
+    const size = params.poolSize === 0 ? 1024 : Math.min(params.poolSize, ringLimit.slots);
     if (!rings.init(pool, size, ringBatch(size, 64, wordBits / 8))) return refuse(ENOMEM);
     P.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
     carries.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
@@ -715,13 +733,18 @@ export function createPagePools(options: PagePoolOptions) {
 }
 
 /** The checks of page_pool_init() in its order; undefined when the parameters are good. */
-function paramsError(params: PoolParams, dmaWiderThanWord: boolean): number | undefined {
+function paramsError(
+  params: PoolParams,
+  fragmentsHaveNoPlace: boolean,
+  limit: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" },
+): number | undefined {
   const { flags } = params;
   if ((flags & ~(PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | PP_FLAG_PAGE_FRAG)) !== 0) return EINVAL;
+  if (limit.beyond === "E2BIG" && params.poolSize > limit.slots) return E2BIG;
   if ((flags & PP_FLAG_DMA_MAP) !== 0 && params.dmaDir === "to_device") return EINVAL;
   if ((flags & PP_FLAG_DMA_SYNC_DEV) !== 0 && ((flags & PP_FLAG_DMA_MAP) === 0 || params.maxLen === 0)) return EINVAL;
   // The upper half of a wide address lies where the fragment count would be.
-  if (dmaWiderThanWord && (flags & PP_FLAG_PAGE_FRAG) !== 0) return EINVAL;
+  if (fragmentsHaveNoPlace && (flags & PP_FLAG_PAGE_FRAG) !== 0) return EINVAL;
   return undefined;
 }
 
