@@ -36,8 +36,9 @@ export interface Case {
 }
 
 /** Debian calls a whole series 6.1.0-56 and prints what it really is behind the build: `#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2`. */
-function distributionVersion(process: ProcessLine | undefined): readonly number[] | undefined {
-  const text = /Debian (\d+\.\d+\.\d+)-/.exec(process?.build ?? "")?.[1];
+function distributionVersion(process: ProcessLine | undefined, verdict: ReleaseVerdict): readonly number[] | undefined {
+  const places = [process?.build, process?.packageId, ...verdict.because.flatMap((r) => r.lines.map((l) => l.text))];
+  const text = /Debian (\d+\.\d+\.\d+)-/.exec(places.join(" "))?.[1];
   return text?.split(".").map(Number);
 }
 
@@ -46,7 +47,7 @@ const fallbackVersion = [6, 1] as const;
 
 export function buildCase(incident: Incident, input: string, verdict: ReleaseVerdict, around: Surroundings): Case {
   const { trace, memInfo, gfp, order, slab, process } = partsOf(incident);
-  const version = distributionVersion(process) ?? verdict.version ?? verdict.since ?? fallbackVersion;
+  const version = distributionVersion(process, verdict) ?? verdict.version ?? verdict.since ?? fallbackVersion;
   const releaseText = verdict.certainty === "stated" ? verdict.release : process?.release;
   const registers = incident.kind === "oops" ? incident.reading.registers : undefined;
   const seen: CallTrace | undefined =

@@ -268,3 +268,96 @@ test("a thousand alike reports are one cause with a true count, a first and a la
   expect([i?.occurrences[0]?.seconds, i?.occurrences.at(-1)?.seconds]).toEqual([100, 1099]);
   expect(i?.occurrences.length).toBeLessThan(50);
 });
+
+test("Debian's 6.1.0-56 is computed with as the 6.1.192 that its package says it is", async () => {
+  const text = fixture("e1000_refill_6.1.txt").replace(/6\.1\.192-oracle #1/g, "6.1.0-56-amd64 #1  Debian 6.1.192-2");
+  const i = (await diagnoseTexts({ log: text })).incidents.find((x) => x.kind === "alloc_failure");
+  expect(i?.kernel.release).toBe("6.1.0-56-amd64");
+  expect(finding(i, "why.refused").claim).toMatch(/late 6\.1\.y/);
+});
+
+/** A report put together from real lines of that era's form, so that the four generations of the test are asked. */
+const el6 = (order: number, blocks: string): string => `swapper: page allocation failure. order:${order}, mode:0x20
+Pid: 0, comm: swapper Not tainted 2.6.32-431.el6.x86_64 #1
+Call Trace:
+ <IRQ>  [<ffffffff8112f64a>] ? __alloc_pages_nodemask+0x74a/0x8d0
+ [<ffffffff8116e082>] ? kmem_getpages+0x62/0x170
+ [<ffffffff8116ec9a>] ? fallback_alloc+0x1ba/0x270
+ [<ffffffff8116fbad>] ? __kmalloc_node+0x4d/0x60
+ [<ffffffff8144a64a>] ? __alloc_skb+0x7a/0x180
+ [<ffffffff814a1aa2>] ? tcp_collapse+0x1e2/0x440
+ [<ffffffff8145b8ba>] ? net_rx_action+0xda/0x2f0
+Mem-Info:
+active_anon:1000 inactive_anon:200 isolated_anon:0
+ active_file:300000 inactive_file:300000 isolated_file:0
+ unevictable:0 dirty:30 writeback:0 unstable:0
+ free:6000 slab_reclaimable:4000 slab_unreclaimable:9000
+ mapped:2000 shmem:30 pagetables:700 bounce:0
+Node 0 Normal free:28000kB min:29012kB low:36264kB high:43516kB active_anon:4000kB inactive_anon:800kB active_file:1200000kB inactive_file:1200000kB unevictable:0kB isolated(anon):0kB isolated(file):0kB present:5171200kB mlocked:0kB dirty:120kB writeback:0kB mapped:8000kB shmem:120kB slab_reclaimable:16000kB slab_unreclaimable:36000kB kernel_stack:0kB pagetables:2800kB unstable:0kB bounce:0kB writeback_tmp:0kB pages_scanned:0 all_unreclaimable? no
+lowmem_reserve[]: 0 0 0 0
+Node 0 Normal: ${blocks} = 28000kB
+600300 total pagecache pages
+`;
+
+test("2.6.32 refuses an order-1 request although 95 larger blocks are there: their memory alone must exceed a part of the mark", async () => {
+  const blocks = "6800*4kB 90*8kB 5*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB";
+  const i = (await diagnoseTexts({ log: el6(1, blocks) })).incidents[0];
+  expect(finding(i, "why.refused")).toMatchObject({
+    answer: "yes",
+    claim: expect.stringMatching(/2\.6\.11 to 4\.3.*without the 6800 blocks of order 0: 199 must exceed 1360/),
+  });
+  expect(finding(i, "why.free_unusable").claim).toMatch(/95 blocks of order 1 or more in Normal were there/);
+  expect(finding(i, "fragmentation").answer).toBe("yes");
+  expect(i?.wanted).toMatch(/SLAB of this release that is size-8192/);
+});
+
+test("the same numbers pass the test of 6.1, and the answer is unknown instead of an excuse", async () => {
+  const blocks =
+    "6800*4kB (UM) 90*8kB (UM) 5*16kB (M) 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB";
+  const text = el6(1, blocks)
+    .replace("mode:0x20", "mode:0xa20(GFP_ATOMIC), nodemask=(null)")
+    .replace("failure. order", "failure: order")
+    .replace("2.6.32-431.el6.x86_64", "6.1.192-x86_64");
+  const i = (await diagnoseTexts({ log: text })).incidents[0];
+  expect(finding(i, "why.refused").answer).toBe("unknown");
+});
+
+test("blocks that lie in CMA only are free and not usable for a packet", async () => {
+  const blocks =
+    "6000*4kB (UME) 10*8kB (C) 5*16kB (C) 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 3*1024kB (C) 0*2048kB 0*4096kB";
+  const text = el6(1, blocks)
+    .replace("mode:0x20", "mode:0x1080020(GFP_ATOMIC), nodemask=(null)")
+    .replace("failure. order", "failure: order")
+    .replace("2.6.32-431.el6.x86_64", "4.14.98-x86_64")
+    .replace("min:29012kB", "min:9012kB")
+    .replace("pages_scanned:0 all_unreclaimable? no", "free_pcp:0kB local_pcp:0kB free_cma:3300kB");
+  const i = (await diagnoseTexts({ log: text })).incidents[0];
+  expect(finding(i, "why.refused").claim).toMatch(/4\.4 to 6\.2.*none on a list of UMEH/);
+  expect(finding(i, "why.free_unusable")).toMatchObject({
+    answer: "yes",
+    claim: expect.stringMatching(/belong to CMA.*lists that this request may not use \(C\)/),
+  });
+  expect(i?.cause).toMatch(/lists this request may not use/);
+});
+
+test("a cgroup's cache and a cgroup's OOM are the container's limit, not the machine's", async () => {
+  const d = await diagnoseTexts({
+    log: `[  500.100000] SLUB: Unable to allocate memory on node -1 (gfp=0x2080020)
+[  500.100000]   cache: kmalloc-1024(1793:docker-abc), object size: 1024, buffer size: 1024, default order: 3, min order: 0
+[  500.100000]   node 0: slabs: 3, objs: 96, free: 0
+[  501.000000] java invoked oom-killer: gfp_mask=0x24000c0, order=0, oom_score_adj=0
+[  501.000000] java cpuset=docker-abc mems_allowed=0
+[  501.000000] CPU: 1 PID: 4242 Comm: java Not tainted 4.4.0-31-generic #50-Ubuntu
+[  501.000000] Task in /docker/abc killed as a result of limit of /docker/abc
+[  501.000000] memory: usage 524288kB, limit 524288kB, failcnt 3312
+[  501.000000] Killed process 4242 (java) total-vm:2000000kB, anon-rss:510000kB, file-rss:1000kB
+`,
+  });
+  const slub = d.incidents.find((i) => i.kind === "slab_failure");
+  const oom = d.incidents.find((i) => i.kind === "oom");
+  expect(finding(slub, "container.limit")).toMatchObject({ answer: "yes", claim: expect.stringMatching(/docker-abc/) });
+  expect(finding(oom, "oom.scope")).toMatchObject({
+    answer: "no",
+    claim: expect.stringMatching(/512 MiB of 512 MiB, limit hit 3,312 times/),
+  });
+});
