@@ -114,7 +114,7 @@ export function createNaiveHeap(options: NaiveHeapOptions): NaiveHeap {
       if (known !== undefined) return known;
       const step = align > 0 ? align : 8;
       const bytes = Math.ceil(size / step) * step;
-      const id = caches.push(cache(bytes, 0)) - 1;
+      const id = caches.push(cache(bytes, largeOrder(bytes))) - 1;
       names.set(name, id);
       return id;
     },

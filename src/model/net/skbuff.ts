@@ -25,13 +25,12 @@ import type { Ubufs } from "./ubuf_info.ts";
 import { createUbufs } from "./ubuf_info.ts";
 
 // Local copies: the optimizer folds constants of its own module, not those behind an import.
-const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, MAC_LEN, NEXT, PREV } =
+const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, MAC_LEN, NEXT } =
   skbField;
 const { SK, DESTRUCTOR, DEV, PARTNER, FCLONE_REF, STATE, PROTOCOL, QUEUE, CSUM_START, CB0, CB1, CB2, CB3, CB4 } =
   skbField;
 const { MARK, HASH } = skbField;
-const { DATAREF, NR_FRAGS, FLAGS, TX_FLAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE, FRAG_LIST, UARG, PFN, BYTES, TENANT } =
-  headField;
+const { DATAREF, NR_FRAGS, FLAGS, FRAG_LIST, UARG, PFN, BYTES, TENANT } = headField;
 const HEAD_STATE = headField.STATE;
 const AUX = headField.AUX;
 const { cloned: CLONED, nohdr: NOHDR, headFrag: HEAD_FRAG, ppRecycle: PP_RECYCLE, pfmemalloc: PFMEMALLOC } = skbBit;
