@@ -123,12 +123,14 @@ function whyText(i: DiagnosedIncident): string | undefined {
     "slab.double_free",
     "page_pool.stalled",
   ];
+  const refused = find("why.refused");
+  if (i.order === 0 && i.kind !== "oom" && refused !== undefined) return refused.claim;
   const corruption = i.severity === "corruption" || i.kind === "page_pool_stall";
   for (const id of corruption ? order.slice(2) : order) {
     const found = find(id);
     if (found !== undefined) return found.claim;
   }
-  return find("why.refused")?.claim;
+  return refused?.claim;
 }
 
 function sureText(i: DiagnosedIncident): string {
@@ -167,7 +169,15 @@ function seenText(i: DiagnosedIncident): string {
 /** Advice of all findings, those of answered questions first, each once. */
 export function rankedAdvice(i: DiagnosedIncident): readonly Advice[] {
   const weight = (f: Finding): number =>
-    f.id.startsWith("missing") ? 3 : f.answer === "unknown" ? 2 : f.id === "ring.slot_lost" ? 1 : 0;
+    f.id.startsWith("min_free")
+      ? -1
+      : f.id.startsWith("missing")
+        ? 3
+        : f.answer === "unknown"
+          ? 2
+          : f.id === "ring.slot_lost"
+            ? 1
+            : 0;
   const seen = new Set<string>();
   const out: Advice[] = [];
   for (const f of [...i.findings].sort((a, b) => weight(a) - weight(b)))

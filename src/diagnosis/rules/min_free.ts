@@ -1,7 +1,8 @@
 // Is vm.min_free_kbytes what the kernel chose by itself, and is it worth raising?
-import { lowmemOfMinFree } from "../../kernel/facts/min_free.ts";
+import { defaultMinFreeKb, lowmemOfMinFree } from "../../kernel/facts/min_free.ts";
 import type { Case } from "../case.ts";
-import type { Advice } from "../finding.ts";
+import { quote } from "../case.ts";
+import type { Advice, Finding } from "../finding.ts";
 import { finding } from "../finding.ts";
 import { type Rule, shortages } from "../rule.ts";
 import { size } from "../words.ts";
@@ -12,7 +13,7 @@ export const minFree: Rule = {
   kinds: shortages,
   answer: (c) => {
     const told = c.around.sysctls.get("vm.min_free_kbytes");
-    if (told === undefined) return [];
+    if (told === undefined) return fromMarks(c);
     const kb = Number(told.value);
     if (!Number.isInteger(kb) || kb <= 0) return [];
     const lowmem = lowmemOfMinFree(kb, c.release.version);
@@ -51,6 +52,28 @@ export const minFree: Rule = {
     ];
   },
 };
+
+/** Without the sysctl: the min marks of the zones below HighMem add up to it. */
+function fromMarks(c: Case): readonly Finding[] {
+  const zones = (c.memInfo?.zones ?? []).filter(
+    (z) => z.name !== "HighMem" && z.name !== "Movable" && z.name !== "Device",
+  );
+  const sum = (name: string): number => zones.reduce((n, z) => n + (z.kb[name] ?? 0), 0);
+  const kb = sum("min") - sum("boost");
+  const lowmem = sum("managed") || sum("present");
+  if (zones.length === 0 || kb <= 0 || lowmem <= 0 || zones.some((z) => z.kb.min === undefined)) return [];
+  const own = defaultMinFreeKb(lowmem, c.release.version);
+  const evidence = zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1));
+  const base = `The min marks of the zones add up to ${kb} kB, which is what vm.min_free_kbytes is set to (nearly)`;
+  const near = Math.abs(kb - own) <= Math.max(own * 0.1, 128);
+  const claim = near
+    ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} is about ${own}: nobody has tuned it.`
+    : kb > own
+      ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was raised, by somebody or by transparent huge pages.`
+      : `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was lowered.`;
+  const helps = c.incident.kind !== "oom";
+  return [finding("min_free.default", near ? "yes" : "no", claim, evidence, helps ? [raise(c, kb)] : [])];
+}
 
 /** Four times the value at hand, but never above what the kernel itself would allow to be sensible. */
 export function raise(c: Case, kb: number): Advice {

@@ -1,6 +1,7 @@
 // Why the request failed: the zones of the report, judged by the model's watermark test of that release.
 
 import { linesOf } from "../../kernel/readings/incident.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding, Quote } from "../finding.ts";
@@ -242,7 +243,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
         "no",
         `Not fragmentation in the first place: even a single page would have been refused. Memory as a whole was short (${free} free in zones it may use).`,
         evidence,
-        [compactLater(c)],
+        largeBlocksAdvice(c),
       ),
     ];
   if (r.refused === true && r.singleRefused === false) {
@@ -253,7 +254,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
         "yes",
         `This is fragmentation: a single page would have been served (${listing(passing)}; ${free} free in zones it may use), but not ${orderWords(order, c.pageKb)} in one piece.`,
         evidence,
-        [compactNow, compactLater(c)],
+        largeBlocksAdvice(c),
       ),
     ];
   }
@@ -266,7 +267,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
         "yes",
         `This is fragmentation: ${free} were free in zones it may use, but hardly any of it (${size(large * c.pageKb * 1024)}) in pieces of ${orderWords(order, c.pageKb)} or more, even when the state was printed.`,
         evidence,
-        [compactNow, compactLater(c)],
+        largeBlocksAdvice(c),
       ),
     ];
   return [
@@ -285,13 +286,16 @@ const compactNow: Advice = {
   costs: "CPU time for some seconds; the effect wears off",
   command: "echo 1 > /proc/sys/vm/compact_memory",
 };
-const compactLater = (c: Case) =>
-  ({
-    action: "Keep more memory free: raise vm.min_free_kbytes (and watermark_scale_factor from 4.6 on)",
-    changes: "kswapd starts earlier, so blocks of several pages survive until somebody who cannot wait needs one",
-    costs: "memory that programs cannot use; far too high a value brings the OOM killer",
-    command:
-      c.release.version[0] !== undefined && c.release.version[0] >= 5
-        ? "sysctl vm.min_free_kbytes vm.watermark_scale_factor; sysctl -w vm.watermark_scale_factor=100"
-        : "sysctl vm.min_free_kbytes; sysctl -w vm.min_free_kbytes=…   # twice to four times what it prints",
-  }) as const;
+const scaleMarks: Advice = {
+  action: "Let kswapd start earlier and work longer: raise vm.watermark_scale_factor",
+  changes:
+    "widens the distance between the marks, so blocks of several pages survive until somebody who cannot wait needs one",
+  costs: "up to a hundredth of memory per 100 that programs cannot use",
+  command: "sysctl -w vm.watermark_scale_factor=100",
+};
+
+/** What keeps or makes large blocks on that release; raising min_free_kbytes is the min_free rule's advice. */
+const largeBlocksAdvice = (c: Case): readonly Advice[] => [
+  ...(atLeast(c.release, [4, 6]) ? [scaleMarks] : []),
+  ...(atLeast(c.release, [2, 6, 35]) ? [compactNow] : []),
+];
