@@ -1,13 +1,20 @@
 // What the model shows of itself, in the kernel's forms, and the kernel's fragmentation numbers against what a real 6.1.192 printed.
 import { describe, expect, test } from "vitest";
+import { printAllocFailure } from "../../artifact/log/incidents/alloc_failure_print.ts";
+import { completeMemInfo } from "../../artifact/log/incidents/complete_mem_info.ts";
+import { readIncidents } from "../../artifact/log/incidents/read_incidents.ts";
+import { repairText } from "../../artifact/log/lines.ts";
 import { buddyinfo } from "../../artifact/proc/buddyinfo.ts";
 import { pagetypeinfo } from "../../artifact/proc/pagetypeinfo.ts";
 import { zoneinfo } from "../../artifact/proc/zoneinfo.ts";
+import type { AllocFailure } from "../../kernel/readings/alloc_failure.ts";
+import type { MemInfo } from "../../kernel/readings/mem_info.ts";
 import { zoneValue } from "../../kernel/readings/zoneinfo.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createBootedMemory } from "./booted.ts";
 import { fragmentationIndex, unusableIndex } from "./fragmentation.ts";
-import { observeBuddyinfo, observeExtfrag, observeMemZones, observePagetypeinfo, observeZoneinfo } from "./observe.ts";
+import { observeBuddyinfo, observeExtfrag, observePagetypeinfo, observeZoneinfo } from "./observe.ts";
+import { observeAllocFailure, observeMemZones } from "./observe_failure.ts";
 import { zoneStateFromReport, zoneWatermarkOk } from "./watermark.ts";
 
 const asLines = (text: string): { line: number; text: string }[] =>
@@ -98,5 +105,29 @@ describe("a booted machine as /proc shows it", () => {
     };
     const { watermarks } = machine;
     expect(zoneWatermarkOk(3, state, request).ok).toBe(watermarks.zoneOk(2, 3, watermarks.markOf(2, 1), 2, 1, false));
+  });
+});
+
+describe("a failed allocation as the kernel would report it", () => {
+  test.each(["2.6.18", "2.6.24", "3.13", "4.19", "6.1.192"])("%s: printed, read back, zones equal", (text) => {
+    const release = parseRelease(text);
+    const machine = createBootedMemory({ release, memoryMb: 64, cpus: 2 });
+    const { gfp } = machine.rules;
+    const reports: AllocFailure[] = [];
+    machine.journal.listen((_k, _n, _c, order, mask) => {
+      reports.push(observeAllocFailure(machine, release, { comm: "swapper", pid: 0, order, gfp: mask }));
+    }, "page_allocation_failure");
+    const mask = gfp.high | gfp.kswapdReclaim | gfp.atomic | gfp.comp;
+    for (let i = 0; i < 5000 && reports.length === 0; i++) machine.pages.allocPages(mask, 3);
+    const report = reports[0] as AllocFailure;
+    expect([report.order, report.gfp?.mask]).toEqual([3, mask]);
+    const memInfo = completeMemInfo(report.memInfo as MemInfo, release.version);
+    const printed = printAllocFailure({ ...report, memInfo }, release.version);
+    const lines = repairText(printed.join("\n"));
+    const [incident] = readIncidents(lines).incidents;
+    expect(incident?.kind).toBe("alloc_failure");
+    const back = (incident?.reading as AllocFailure | undefined)?.memInfo;
+    expect(back?.zones).toEqual(memInfo.zones);
+    expect(back?.zones.map((z) => z.kb.free)).toEqual(report.memInfo?.zones.map((z) => z.kb.free));
   });
 });

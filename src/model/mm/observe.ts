@@ -2,7 +2,6 @@
 // counters of parts that are not there (bounce buffers, mlock) are left out, not zeroed.
 import type { BuddyInfo } from "../../kernel/readings/buddyinfo.ts";
 import type { Extfrag } from "../../kernel/readings/extfrag.ts";
-import type { MemZone } from "../../kernel/readings/mem_info.ts";
 import type { BlockCounts, FreeCount, PageTypeInfo, PageTypeRow } from "../../kernel/readings/pagetypeinfo.ts";
 import type { ZoneField, ZoneInfo } from "../../kernel/readings/zoneinfo.ts";
 import { fragmentationIndex, unusableIndex } from "./fragmentation.ts";
@@ -127,48 +126,4 @@ export function observeZoneinfo(machine: MachineMemory): ZoneInfo {
       return { node: z.node, zone: z.name, fields };
     }),
   };
-}
-
-/** The zone lines, lowmem_reserve and buddy lines of a failure report (show_free_areas), 6.1 names, in kB as printed. */
-export function observeMemZones(machine: MachineMemory): MemZone[] {
-  const { spec } = machine.memory;
-  const { letters } = machine.rules.types;
-  const kb = (pages: number): number => pages << (spec.pageShift - 10);
-  return spec.zones.map((z, row) => {
-    const f = (which: number): number => at(machine, row, which);
-    const boost = f(field.boost);
-    const free = freeBlocks(machine, row);
-    let freePcp = 0;
-    for (let cpu = 0; cpu < spec.cpus; cpu++)
-      freePcp += machine.memory.pcp[(row * spec.cpus + cpu) * pcpStride + pcpField.count] as number;
-    return {
-      node: z.node,
-      name: z.name,
-      kb: {
-        free: kb(f(field.free)),
-        boost: kb(boost),
-        min: kb(f(field.min) + boost),
-        low: kb(f(field.low) + boost),
-        high: kb(f(field.high) + boost),
-        reserved_highatomic: kb(f(field.reservedHighatomic)),
-        inactive_file: kb(f(field.lruPages)),
-        present: kb(z.presentPages),
-        managed: kb(f(field.managed)),
-        free_pcp: kb(freePcp),
-        local_pcp: kb(
-          machine.memory.pcp[(row * spec.cpus + machine.journal.cpu) * pcpStride + pcpField.count] as number,
-        ),
-        free_cma: kb(f(field.freeCma)),
-      },
-      lowmemReserve: spec.zoneTypes.map((_, type) => f(field.lowmemReserve + type)),
-      freeLists: {
-        blocks: free.map((count, order) => ({
-          order,
-          count,
-          types: [...letters].filter((_, type) => count > 0 && !machine.area.isEmpty(row, order, type)).join(""),
-        })),
-        totalKb: kb(free.reduce((n, count, order) => n + count * 2 ** order, 0)),
-      },
-    };
-  });
 }
