@@ -10,148 +10,57 @@
 // Not modelled: the locks (every call is one step of the caller's schedule), page init callbacks, XDP's disconnect hook.
 import { ModelBug } from "../../base/assert.ts";
 import { eventKind } from "../../kernel/events.ts";
-import type { Journal } from "../journal.ts";
-import type { PageAllocator } from "../mm/pages.ts";
+import type { DmaDirection, PagePoolOptions, PoolParams } from "./page_pool_params.ts";
+import {
+  ENOMEM,
+  FULL_SYNC,
+  gfp61,
+  identityDma,
+  NUMA_NO_NODE,
+  PP_ALLOC_CACHE_REFILL,
+  PP_ALLOC_CACHE_SIZE,
+  PP_FLAG_DMA_MAP,
+  PP_FLAG_DMA_SYNC_DEV,
+  PP_FLAG_PAGE_FRAG,
+  paramsError,
+} from "./page_pool_params.ts";
+import * as row from "./page_pool_rows.ts";
+import { viewPools } from "./page_pool_view.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
-/** PP_FLAG_DMA_MAP: the pool maps and unmaps. */
-export const PP_FLAG_DMA_MAP = 1;
-/** PP_FLAG_DMA_SYNC_DEV: the pool syncs for the device whenever a page becomes the device's again. */
-export const PP_FLAG_DMA_SYNC_DEV = 2;
-/** PP_FLAG_PAGE_FRAG: page_pool_alloc_frag() may be used. */
-export const PP_FLAG_PAGE_FRAG = 4;
-export const PP_ALLOC_CACHE_SIZE = 128;
-export const PP_ALLOC_CACHE_REFILL = 64;
-/** Bits that page->pp_magic holds while a page belongs to a pool (x86_64: POISON_POINTER_DELTA + 0x40). */
-export const PP_SIGNATURE = 0xdead000000000040n;
-export const NUMA_NO_NODE = -1;
-export const EINVAL = 22;
-export const ENOMEM = 12;
-export const E2BIG = 7;
-/** Whole page, whatever the pool's max_len says (the kernel passes -1 as unsigned). */
-export const FULL_SYNC = 0xffffffff;
-// Fields of a pool's row; the stat counters are u64 in the kernel, see countUp().
-const LIVE = 0;
-const FLAGS = 1;
-const ORDER = 2;
-const NID = 3;
-const USERS = 4;
-const DESTROYS = 5;
-const CACHED_PAGES = 6;
-const HOLD = 7;
-const RELEASED = 8;
-const FRAG_PAGE = 9;
-const FRAG_OFFSET = 10;
-const FRAG_USERS = 11;
-const FAST = 12;
-const SLOW = 13;
-const SLOW_HIGH_ORDER = 14;
-const EMPTY = 15;
-const REFILL = 16;
-const WAIVE = 17;
-const CACHED = 18;
-const CACHE_FULL = 19;
-const RING = 20;
-const RING_FULL = 21;
-const RELEASED_REFCNT = 22;
-/** The pool counts the users of its pages: fragments, or every page from 6.8 on. */
-const COUNTS_USERS = 23;
-/** Not 0 when a page that comes back needs more than the plain way: users to count, bytes to sync. */
-const SPECIAL = 24;
-/** A row is 32 fields, a cache 128 pages: shifts, because a product would be checked for overflow. */
-const ROW_SHIFT = 5;
-const CACHE_SHIFT = 7;
+export * from "./page_pool_params.ts";
+
+const {
+  LIVE,
+  FLAGS,
+  ORDER,
+  NID,
+  USERS,
+  DESTROYS,
+  CACHED_PAGES,
+  HOLD,
+  RELEASED,
+  FRAG_PAGE,
+  FRAG_OFFSET,
+  FRAG_USERS,
+  FAST,
+  SLOW,
+  SLOW_HIGH_ORDER,
+  EMPTY,
+  REFILL,
+  WAIVE,
+  CACHED,
+  CACHE_FULL,
+  RING,
+  RING_FULL,
+  RELEASED_REFCNT,
+  COUNTS_USERS,
+  SPECIAL,
+  ROW_SHIFT,
+  CACHE_SHIFT,
+} = row;
 const DEFER_NANOS = 1_000_000_000;
 const DEFER_WARN_NANOS = 60_000_000_000;
-
-export type DmaDirection = "from_device" | "bidirectional" | "to_device";
-
-/** struct page_pool_params. Lengths in bytes; a poolSize of 0 means the default of 1024. */
-export interface PoolParams {
-  readonly flags: number;
-  readonly order: number;
-  readonly poolSize: number;
-  readonly nid: number;
-  readonly dmaDir: DmaDirection;
-  readonly maxLen: number;
-  readonly offset: number;
-}
-
-export const defaultPoolParams: PoolParams = {
-  flags: 0,
-  order: 0,
-  poolSize: 0,
-  nid: NUMA_NO_NODE,
-  dmaDir: "from_device",
-  maxLen: 0,
-  offset: 0,
-};
-
-/** What the pool asks of the DMA API. Addresses are numbers below 2^53; map gives -1 for a mapping error. */
-export interface DmaMapper {
-  /** dma_map_page_attrs(…, DMA_ATTR_SKIP_CPU_SYNC) of 2^order pages. */
-  map(pfn: number, order: number, direction: DmaDirection): number;
-  /** dma_unmap_page_attrs(…, DMA_ATTR_SKIP_CPU_SYNC). */
-  unmap(address: number, order: number): void;
-  /** dma_sync_single_range_for_device() */
-  syncForDevice(address: number, offset: number, size: number): void;
-}
-
-/** Where the caller runs; the machine keeps it up to date. */
-export interface PoolContext {
-  /** in_softirq(): also true with bottom halves disabled. */
-  inSoftirq: boolean;
-  /** numa_mem_id() */
-  node: number;
-}
-
-/** page_pool_get_stats(), in the order of `ethtool -S`. */
-export interface PoolStats {
-  readonly fast: number;
-  readonly slow: number;
-  readonly slowHighOrder: number;
-  readonly empty: number;
-  readonly refill: number;
-  readonly waive: number;
-  readonly cached: number;
-  readonly cacheFull: number;
-  readonly ring: number;
-  readonly ringFull: number;
-  readonly releasedRefcnt: number;
-}
-
-/** Where struct page keeps the DMA address: "private" is one unsigned long, "field" as wide as the address, "page number" without its offset. */
-export type DmaAddressHome = "private" | "field" | "page number";
-
-export interface PagePoolOptions {
-  readonly pages: PageAllocator;
-  readonly journal: Journal;
-  readonly context: PoolContext;
-  /** Pages are pfn 0 .. pfnMax-1. */
-  readonly pfnMax: number;
-  readonly poolsMax?: number;
-  /** Slots that all rings have together; page_pool_create() gives -ENOMEM beyond. */
-  readonly ringSlots?: number;
-  readonly pageSize?: number;
-  /** 32 or 64: width of unsigned long, which bounds page->private and pp_frag_count. */
-  readonly wordBits?: 32 | 64;
-  /** Width of dma_addr_t. */
-  readonly dmaBits?: 32 | 64;
-  readonly dmaAddressHome?: DmaAddressHome;
-  /** Pages that the slow path asks for at once: 64, or 1 before 5.13. */
-  readonly slowPathPages?: number;
-  /** Slots of a ring at most; asking for more is clamped, or refused with -E2BIG. */
-  readonly ringLimit?: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" };
-  readonly dma?: DmaMapper;
-  /** Alignment of a fragment: max(dma_get_cache_alignment(), alignof(skb_shared_info)). */
-  readonly fragAlign?: number;
-  /** Every page of a pool counts its pool users (pp_ref_count, 6.8 and newer), not only those of fragment pools (pp_frag_count). */
-  readonly ppRefCount?: boolean;
-  /** Masks of this release: GFP_ATOMIC, __GFP_NOWARN, __GFP_COMP. */
-  readonly gfp?: { readonly atomic: number; readonly nowarn: number; readonly comp: number };
-}
-
-const gfp61 = { atomic: 0xa20, nowarn: 0x2000, comp: 0x40000 };
 
 export type PagePools = ReturnType<typeof createPagePools>;
 
@@ -190,8 +99,6 @@ export function createPagePools(options: PagePoolOptions) {
     P[at] = n;
     if (n === 0) carries[at] = (carries[at] as number) + 1;
   };
-  const counted = (pool: number, field: number): number =>
-    ((P[(pool << ROW_SHIFT) + field] as number) >>> 0) + (carries[(pool << ROW_SHIFT) + field] as number) * 4294967296;
   const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
 
   // One row a page. `pp` is page->pp plus one; 0: no signature, not a pool's page.
@@ -663,96 +570,19 @@ export function createPagePools(options: PagePoolOptions) {
       for (const due of deferDue) if (due >= 0 && (first < 0 || due < first)) first = due;
       return first;
     },
-    isLive: (pool: number): boolean => P[(pool << ROW_SHIFT) + LIVE] === 1,
-    /** page->pp of the head page when the signature is there, else -1. */
-    poolOf: (pfn: number): number => (pp[pfn] as number) - 1,
     dmaAddress,
-    /** Pool users that a page can have counted: 0 where this kernel does not count them. */
-    fragmentUsers: (pfn: number): number => {
-      const owner = pp[pfn] as number;
-      if (owner === 0) return 0;
-      if (P[((owner - 1) << ROW_SHIFT) + COUNTS_USERS] === 0) return 0;
-      return fragBias[pfn] === 0
-        ? (fragDelta[pfn] as number)
-        : (fragDelta[pfn] as number) + (P[((owner - 1) << ROW_SHIFT) + FRAG_USERS] as number);
-    },
     /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
     addFragmentUser(pfn: number): void {
       fragDelta[pfn] = (fragDelta[pfn] as number) + 1;
     },
-    /** pp_frag_count, exactly. */
-    fragCount: (pfn: number): bigint =>
-      BigInt(fragBias[pfn] as number) * ((1n << BigInt(wordBits - 1)) - 1n) + BigInt(fragDelta[pfn] as number),
-    fragPage: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_PAGE] as number,
-    fragOffset: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_OFFSET] as number,
-    fragUsers: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_USERS] as number,
-    cacheCount: (pool: number): number => P[(pool << ROW_SHIFT) + CACHED_PAGES] as number,
-    /** Oldest first; the last one is handed out next. */
-    cacheContents(pool: number): number[] {
-      const at = pool << CACHE_SHIFT;
-      return Array.from(
-        cache.subarray(at, at + (P[(pool << ROW_SHIFT) + CACHED_PAGES] as number)),
-        (value) => value - 1,
-      );
-    },
-    /** pfns in the order of consumption. */
-    ringContents: (pool: number): number[] => rings.contents(pool).map((value) => value - 1),
-    rings,
-    holdCount: (pool: number): number => unsigned(pool, HOLD),
-    releaseCount: (pool: number): number => unsigned(pool, RELEASED),
     /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
     setCounters(pool: number, start: number): void {
       P[(pool << ROW_SHIFT) + HOLD] = start + inflight(pool);
       P[(pool << ROW_SHIFT) + RELEASED] = start;
     },
-    params: (pool: number): PoolParams => ({
-      flags: P[(pool << ROW_SHIFT) + FLAGS] as number,
-      order: P[(pool << ROW_SHIFT) + ORDER] as number,
-      poolSize: rings.size(pool),
-      nid: P[(pool << ROW_SHIFT) + NID] as number,
-      dmaDir: direction[pool] as DmaDirection,
-      maxLen: maxLen[pool] as number,
-      offset: offset[pool] as number,
-    }),
-    stats: (pool: number): PoolStats => ({
-      fast: counted(pool, FAST),
-      slow: counted(pool, SLOW),
-      slowHighOrder: counted(pool, SLOW_HIGH_ORDER),
-      empty: counted(pool, EMPTY),
-      refill: counted(pool, REFILL),
-      waive: counted(pool, WAIVE),
-      cached: counted(pool, CACHED),
-      cacheFull: counted(pool, CACHE_FULL),
-      ring: counted(pool, RING),
-      ringFull: counted(pool, RING_FULL),
-      releasedRefcnt: counted(pool, RELEASED_REFCNT),
-    }),
+    rings,
     poolsMax,
     pfnMax,
-  };
-}
-
-/** The checks of page_pool_init() in its order; undefined when the parameters are good. */
-function paramsError(
-  params: PoolParams,
-  fragmentsHaveNoPlace: boolean,
-  limit: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" },
-): number | undefined {
-  const { flags } = params;
-  if ((flags & ~(PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | PP_FLAG_PAGE_FRAG)) !== 0) return EINVAL;
-  if (limit.beyond === "E2BIG" && params.poolSize > limit.slots) return E2BIG;
-  if ((flags & PP_FLAG_DMA_MAP) !== 0 && params.dmaDir === "to_device") return EINVAL;
-  if ((flags & PP_FLAG_DMA_SYNC_DEV) !== 0 && ((flags & PP_FLAG_DMA_MAP) === 0 || params.maxLen === 0)) return EINVAL;
-  // The upper half of a wide address lies where the fragment count would be.
-  if (fragmentsHaveNoPlace && (flags & PP_FLAG_PAGE_FRAG) !== 0) return EINVAL;
-  return undefined;
-}
-
-/** No IOMMU: bus addresses lie one page above the physical ones (so that none is 0, "not mapped"), and nothing can fail. */
-function identityDma(pageSize: number): DmaMapper {
-  return {
-    map: (pfn) => (pfn + 1) * pageSize,
-    unmap() {},
-    syncForDevice() {},
+    ...viewPools({ P, carries, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits }),
   };
 }

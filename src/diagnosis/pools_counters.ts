@@ -1,0 +1,282 @@
+// Judges the counters of page pools: rates, what is out, and the pattern; one rule a pattern.
+import type { CounterSnapshot, PoolCounter } from "../artifact/page_pool/shape.ts";
+import { poolCounters } from "../artifact/page_pool/shape.ts";
+import type { PoolEvidence, PoolRates, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
+import { holders } from "./pools_verdict.ts";
+
+const of = (s: CounterSnapshot, c: PoolCounter): number => s.counters[c]?.value ?? 0;
+const allocationsOf = (s: CounterSnapshot): number =>
+  of(s, "alloc-fast") + of(s, "alloc-refill") + of(s, "alloc-slow") + of(s, "alloc-slow-high-order");
+const returnsOf = (s: CounterSnapshot): number =>
+  of(s, "recycle-cached") + of(s, "recycle-ring") + of(s, "recycle-ring-full") + of(s, "recycle-released-refcnt");
+const complete = (s: CounterSnapshot): boolean =>
+  (
+    [
+      "alloc-fast",
+      "alloc-slow",
+      "alloc-refill",
+      "recycle-cached",
+      "recycle-ring",
+      "recycle-ring-full",
+      "recycle-released-refcnt",
+    ] as const
+  ).every((c) => s.counters[c] !== undefined);
+
+/** Last snapshot minus first; undefined when a counter went backwards (the pool was made anew). */
+function difference(first: CounterSnapshot, last: CounterSnapshot): CounterSnapshot | undefined {
+  const counters: Partial<Record<PoolCounter, { value: number; line: number }>> = {};
+  for (const c of poolCounters) {
+    const b = last.counters[c];
+    if (b === undefined) continue;
+    const value = b.value - of(first, c);
+    if (value < 0) return undefined;
+    counters[c] = { value, line: b.line };
+  }
+  return { ...last, counters };
+}
+
+const share = (part: number, whole: number): number | undefined => (whole > 0 ? part / whole : undefined);
+const percent = (x: number | undefined): string =>
+  x === undefined ? "none" : x > 0.9995 && x < 1 ? "more than 99.9 %" : `${(x * 100).toFixed(x < 0.0095 ? 2 : 1)} %`;
+
+/** Rates of one snapshot, or of the time between two. */
+export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: boolean): PoolRates {
+  const allocations = allocationsOf(span);
+  const returns = returnsOf(span);
+  const kept = of(span, "recycle-cached") + of(span, "recycle-ring");
+  const slow = of(span, "alloc-slow") + of(span, "alloc-slow-high-order");
+  return {
+    allocations,
+    hit: share(allocations - slow, allocations),
+    fast: share(of(span, "alloc-fast"), allocations),
+    refill: share(of(span, "alloc-refill"), allocations),
+    slow: share(slow, allocations),
+    returns,
+    recycled: share(kept, returns),
+    ringFull: share(of(span, "recycle-ring-full"), returns),
+    released: share(of(span, "recycle-released-refcnt"), returns),
+    out: complete(last) ? allocationsOf(last) - returnsOf(last) : undefined,
+    interval,
+  };
+}
+
+/** A series of snapshots, with what the rules ask for. */
+interface Look {
+  readonly span: CounterSnapshot;
+  readonly rates: PoolRates;
+  /** Pages out at each complete snapshot. */
+  readonly outs: readonly number[];
+  /** Out at the end minus out at the beginning. */
+  readonly growth: number;
+  cite(...counters: PoolCounter[]): PoolEvidence[];
+}
+
+type Judged = Pick<PoolVerdict, "pattern" | "certainty" | "summary"> &
+  Partial<Pick<PoolVerdict, "reasons" | "mayHold" | "next">>;
+type Rule = (look: Look) => Judged | undefined;
+
+const idle: Rule = ({ rates }) =>
+  rates.allocations > 0
+    ? undefined
+    : {
+        pattern: "does not say",
+        certainty: "shown",
+        summary: "No page was taken from this pool in that time.",
+        next: ["Take the counters while packets arrive."],
+      };
+
+const wrongNode: Rule = ({ span, cite }) => {
+  const waived = of(span, "alloc-waive");
+  if (waived === 0 || waived / (waived + of(span, "alloc-refill")) <= 0.01) return undefined;
+  return {
+    pattern: "wrong node",
+    certainty: "shown",
+    summary: `${waived} refills met a page of another NUMA node and gave it away.`,
+    reasons: [
+      {
+        text: "alloc-waive counts refills that ended at a page of the wrong node.",
+        evidence: cite("alloc-waive", "alloc-refill"),
+      },
+    ],
+    next: ["Bind the receive interrupt to the node of the NIC, or let the driver call page_pool_nid_changed()."],
+  };
+};
+
+const leak: Rule = ({ outs, growth, cite }) => {
+  const grows = outs.length > 2 && outs.every((n, i) => i === 0 || n > (outs[i - 1] as number));
+  if (!grows || growth < 64) return undefined;
+  return {
+    pattern: "leak",
+    certainty: "likely",
+    summary: `Pages out grow at every look: ${outs.join(", ")}. Nothing that is merely slow grows without a pause.`,
+    reasons: [
+      {
+        text: "Taken minus come back, by the counters of each snapshot.",
+        evidence: cite("alloc-fast", "alloc-refill", "alloc-slow", "recycle-cached", "recycle-ring"),
+      },
+    ],
+    mayHold: holders,
+    next: ["Take one more snapshot with the traffic stopped: what is then still out is held, not in use."],
+  };
+};
+
+const sharedPages: Rule = ({ rates, cite }) =>
+  (rates.released ?? 0) <= 0.05
+    ? undefined
+    : {
+        pattern: "shared pages",
+        certainty: "shown",
+        summary: `${percent(rates.released)} of the pages that came back had another reference and were given up.`,
+        reasons: [
+          {
+            text: "recycle-released-refcnt counts pages that came back while somebody else held a page reference: the pool unmaps them and takes new ones.",
+            evidence: cite("recycle-released-refcnt", "recycle-ring", "recycle-cached"),
+          },
+        ],
+        mayHold: holders.slice(2, 3),
+        next: [
+          "Look for splice, tee, AF_PACKET, pskb_copy or tcp zerocopy readers of this traffic: each takes page references.",
+        ],
+      };
+
+const smallRing: Rule = ({ span, cite }) => {
+  const full = of(span, "recycle-ring-full");
+  const toRing = of(span, "recycle-ring") + full;
+  const slow = of(span, "alloc-slow") + of(span, "alloc-slow-high-order");
+  if (toRing === 0 || full / toRing <= 0.01 || slow === 0) return undefined;
+  const reasons: PoolReason[] = [
+    {
+      text: "Pages were thrown away for want of room and fetched again: the ring is smaller than the packets in flight.",
+      evidence: cite("recycle-ring", "recycle-ring-full", "alloc-slow"),
+    },
+  ];
+  if (of(span, "alloc-empty") > 0)
+    reasons.push({
+      text: "At other moments the ring was empty: the traffic comes in bursts larger than the ring.",
+      evidence: cite("alloc-empty"),
+    });
+  return {
+    pattern: "small ring",
+    certainty: "shown",
+    summary: `${percent(full / toRing)} of the pages that came back by the ring found it full, while the pool took new ones from the page allocator.`,
+    reasons,
+    next: [
+      "Raise the receive ring (`ethtool -G DEV rx N`): most drivers size the pool by it. ring_full counts a bulk return once, so the true loss may be larger.",
+    ],
+  };
+};
+
+const swinging: Rule = ({ outs, growth, cite }) => {
+  const swing = outs.length > 2 ? Math.max(...outs) - Math.min(...outs) : 0;
+  if (swing < 64 || swing <= Math.abs(growth)) return undefined;
+  return {
+    pattern: "slow consumer",
+    certainty: "likely",
+    summary: `Pages out go up and down: ${outs.join(", ")}. They come back, late.`,
+    reasons: [
+      {
+        text: "Taken minus come back, by the counters of each snapshot.",
+        evidence: cite("alloc-empty", "alloc-slow", "recycle-ring"),
+      },
+    ],
+    mayHold: holders.slice(0, 3),
+    next: ["Compare with the receive queues of the sockets at the same moments (`ss -tmn`)."],
+  };
+};
+
+const grownOnce: Rule = ({ rates, growth, cite }) =>
+  !rates.interval || growth < 64
+    ? undefined
+    : {
+        pattern: "does not say",
+        certainty: "possible",
+        summary: `${growth} more pages are out than at the first look: a leak or a slow consumer.`,
+        reasons: [{ text: "Two snapshots cannot tell the two apart.", evidence: cite("alloc-slow", "alloc-empty") }],
+        mayHold: holders,
+        next: ["Take a third snapshot: a leak goes on growing, a slow consumer gives back."],
+      };
+
+const emptyRing: Rule = ({ span, rates, cite }) => {
+  if ((rates.slow ?? 0) <= 0.01 || of(span, "alloc-empty") === 0) return undefined;
+  const slow = percent(rates.slow);
+  if (!rates.interval)
+    return {
+      pattern: "does not say",
+      certainty: "possible",
+      summary: `${slow} of the allocations went to the page allocator because the ring was empty: pages out for long, or a pool still young.`,
+      reasons: [
+        {
+          text: "One snapshot counts from the pool's creation: its first fill is in it.",
+          evidence: cite("alloc-slow", "alloc-empty"),
+        },
+      ],
+      next: ["Take the counters twice, some seconds apart."],
+    };
+  return {
+    pattern: "slow consumer",
+    certainty: "possible",
+    summary: `${slow} of the allocations found cache and ring empty although nothing was thrown away: the pages were still out.`,
+    reasons: [
+      {
+        text: "The ring was empty, not full, and no page was given up for a reference.",
+        evidence: cite("alloc-empty", "alloc-slow", "recycle-ring-full"),
+      },
+    ],
+    mayHold: holders.slice(0, 3),
+  };
+};
+
+const healthy = ({ rates, cite }: Look): Judged => ({
+  pattern: "healthy",
+  certainty: "shown",
+  summary: `${percent(rates.hit)} of the allocations were served by cache or ring${rates.recycled === undefined ? "" : `, ${percent(rates.recycled)} of the returns were kept`}.`,
+  reasons: [
+    { text: "Next to nothing went to or came from the page allocator.", evidence: cite("alloc-fast", "alloc-slow") },
+  ],
+});
+
+/** The first that has something to say wins: what is shown by counters before what is likely. */
+const rules: readonly Rule[] = [idle, wrongNode, leak, sharedPages, smallRing, swinging, grownOnce, emptyRing];
+
+/** Judges all snapshots of one name, in order of time. */
+export function judgeCounters(name: string, list: readonly CounterSnapshot[], quote: Quote): PoolVerdict {
+  const first = list[0] as CounterSnapshot;
+  const last = list.at(-1) as CounterSnapshot;
+  const delta = list.length > 1 ? difference(first, last) : undefined;
+  const shown = delta === undefined ? [last] : [first, last];
+  const outs = list.filter(complete).map((s) => allocationsOf(s) - returnsOf(s));
+  const look: Look = {
+    span: delta ?? last,
+    rates: ratesOf(delta ?? last, last, delta !== undefined),
+    outs,
+    growth: outs.length > 1 ? (outs.at(-1) as number) - (outs[0] as number) : 0,
+    cite: (...counters) =>
+      shown.flatMap((s) =>
+        counters.flatMap((c) => {
+          const at = s.counters[c];
+          return at === undefined ? [] : [quote(s.input, at.line)];
+        }),
+      ),
+  };
+  let judged: Judged | undefined;
+  for (const rule of rules) judged ??= rule(look);
+  judged ??= healthy(look);
+  const anew: PoolReason[] =
+    list.length > 1 && delta === undefined
+      ? [
+          {
+            text: "A counter went backwards: the pool was made anew in between, so only the last snapshot counts.",
+            evidence: [],
+          },
+        ]
+      : [];
+  return {
+    subject: name,
+    rates: look.rates,
+    inFlight: undefined,
+    mayHold: [],
+    next: [],
+    ...judged,
+    reasons: [...anew, ...(judged.reasons ?? [])],
+  };
+}

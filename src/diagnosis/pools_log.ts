@@ -1,0 +1,138 @@
+// Judges the sentences of page_pool.c in a kernel log: stalled pools above all.
+import type { PoolReading, PoolWarning } from "../artifact/page_pool/shape.ts";
+import type { PoolEvidence, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
+import { group, holders, stalled, trendOf } from "./pools_verdict.ts";
+
+const WARN_SECONDS = 60;
+
+/** A verdict for each pool that does not end, and for each error. */
+export function judgeWarnings(reading: PoolReading, quote: Quote): PoolVerdict[] {
+  const verdicts: PoolVerdict[] = [];
+  const stalls = reading.warnings.filter((w) => w.kind === "stalled");
+  for (const [id, list] of group(episodes(stalls), (e) => `${e.episode}`))
+    verdicts.push(
+      judgeStall(
+        id,
+        list.map((e) => e.warning),
+        reading,
+        quote,
+      ),
+    );
+  for (const w of reading.warnings) {
+    const evidence = [quote(w.input, w.line)];
+    const base = { subject: `${reading.input}:${w.line}`, rates: undefined, certainty: "shown" as const, mayHold: [] };
+    if (w.kind === "create failed")
+      verdicts.push({
+        ...base,
+        pattern: "bad parameters",
+        inFlight: undefined,
+        summary:
+          w.number === -22
+            ? "A driver asked for a pool that cannot be: an unknown flag, DMA sync without DMA map or without a length, a wrong direction, or fragments where the DMA address needs their place."
+            : `A pool could not be made (errno ${w.number}).`,
+        reasons: [{ text: "page_pool_create() returned an error; no pool exists.", evidence }],
+        next: [],
+      });
+    else if (w.kind === "negative inflight")
+      verdicts.push({
+        ...base,
+        pattern: "kernel bug",
+        inFlight: w.number,
+        summary: "More pages were released than taken: one page was given back twice, or to the wrong pool.",
+        reasons: [{ text: "hold - release is negative.", evidence }],
+        next: ["Look for a driver that both releases a page and lets the skb recycle it."],
+      });
+    else if (w.kind === "refcnt violation")
+      verdicts.push({
+        ...base,
+        pattern: "kernel bug",
+        inFlight: undefined,
+        summary: `A page lay in the pool's ring with ${w.number} references: somebody still uses it.`,
+        reasons: [{ text: "Pages at home have exactly one reference.", evidence }],
+        next: [],
+      });
+  }
+  return verdicts;
+}
+
+/** Warnings of one dying pool belong together: same id, or (without ids) seconds that go on growing. */
+function episodes(stalls: readonly PoolWarning[]): { readonly episode: string; readonly warning: PoolWarning }[] {
+  let run = 0;
+  let before = -1;
+  return stalls.map((warning) => {
+    if (warning.poolId !== undefined) return { episode: `pool ${warning.poolId}`, warning };
+    if ((warning.stalledSeconds ?? 0) <= before) run++;
+    before = warning.stalledSeconds ?? 0;
+    return { episode: run === 0 ? "stalled pool" : `stalled pool ${run + 1}`, warning };
+  });
+}
+
+function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolReading, quote: Quote): PoolVerdict {
+  const last = list.at(-1) as PoolWarning;
+  const numbers = list.map((w) => w.number);
+  const reasons: PoolReason[] = [
+    {
+      text: `Pages in flight, warning by warning: ${numbers.join(", ")}.`,
+      evidence: list.map((w) => quote(w.input, w.line)),
+    },
+  ];
+  const [first] = list as [PoolWarning, ...PoolWarning[]];
+  if (first.at !== undefined && first.stalledSeconds !== undefined) {
+    const destroyed = first.at - first.stalledSeconds;
+    // Retries come about every second and a little late, so the destroy lies up to two per cent before.
+    const slack = 1 + first.stalledSeconds * 0.015;
+    const near = loglines(reading, destroyed - slack, destroyed + 0.5);
+    if (near.length > 0)
+      reasons.push({
+        text: `What the log says around the destroy (about ${destroyed.toFixed(1)} s after boot):`,
+        evidence: near,
+      });
+  }
+  const judged = stalled(
+    last.number,
+    trendOf(numbers),
+    list.length,
+    `A destroyed pool waits for its pages since ${last.stalledSeconds} s`,
+  );
+  const next = [...judged.next];
+  if (last.at !== undefined && reading.logEnd !== undefined) {
+    const due = last.at + WARN_SECONDS * 1.02;
+    const after = loglines(reading, last.at + 0.001, due).filter((e) => /pool|page/i.test(e.text));
+    if (after.length > 0)
+      reasons.push({ text: "What the log says about pages after the last warning:", evidence: after });
+    if (reading.logEnd.at > due + 1) {
+      reasons.push({
+        text: `The next warning was due at ${due.toFixed(0)} s and did not come: the last page came back before.`,
+        evidence: [quote(reading.input, reading.logEnd.line)],
+      });
+      return {
+        subject: name,
+        rates: undefined,
+        inFlight: 0,
+        reasons,
+        pattern: "slow consumer",
+        certainty: "likely",
+        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, then it ended: they were held for long, not lost.`,
+        mayHold: holders.slice(0, 3),
+        next: [],
+      };
+    }
+    reasons.push({
+      text: `Whether it ended the log does not say: the kernel prints nothing then, and the next warning was due at ${due.toFixed(0)} s, after the last line (${reading.logEnd.at.toFixed(0)} s).`,
+      evidence: [quote(reading.input, reading.logEnd.line)],
+    });
+  }
+  return { subject: name, rates: undefined, inFlight: last.number, reasons, ...judged, next };
+}
+
+/** Stamped lines of a log between two times, at most six, without the stall warnings themselves. */
+function loglines(reading: PoolReading, from: number, to: number): PoolEvidence[] {
+  const found: PoolEvidence[] = [];
+  reading.lines.forEach((text, i) => {
+    const at = Number(/^(?:<\d+>)?\s*\[\s*(\d+\.\d+)\]/.exec(text)?.[1] ?? Number.NaN);
+    if (at >= from && at <= to && !text.includes("stalled pool shutdown"))
+      found.push({ input: reading.input, line: i + 1, text });
+  });
+  const about = found.filter((e) => /page_pool|pages|\bpool\b/.test(e.text));
+  return (about.length > 0 ? about : found).slice(-6);
+}
