@@ -100,7 +100,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   const { orders, pcpMaxOrder, pcpHugeOrder, nodes, cpus, zoneTypes } = memory.spec;
   const { rmqueue, freeType, reserveHighatomic } = parts.placement;
   const { rmqueuePcp, takeFrom, freePcp } = parts.pcp;
-  const { markOf, zoneOk } = parts.watermarks;
+  const { markOf, zoneOk, hasBlock, blocksDecide } = parts.watermarks;
   const { rmqueueSmallest, freeOnePage, modFreeState } = parts.area;
   const { types, gfp: bits, groupingDisabled, listsByType, noFragmentType } = parts.rules;
   const { unmovable: UNMOVABLE, movable: MOVABLE, reclaimable: RECLAIMABLE, highatomic: HIGHATOMIC } = types;
@@ -116,6 +116,9 @@ export function createPageAlloc(parts: AllocatorParts) {
   const freeEvent = eventKind.mm_page_free;
   const request: Request = { gfp: 0, order: 0, highest: 0, migratetype: 0, zonelist: 0 };
   let slowPath: SlowPath = () => -1;
+
+  /** Highest order of the quick way: lists by type whose head may be popped, and a watermark test that one block satisfies. */
+  const quickOrder = cma >= 0 || !listsByType ? -1 : blocksDecide ? pcpMaxOrder : Math.min(0, pcpMaxOrder);
 
   const throughPcp = (order: number): boolean => order <= pcpMaxOrder || order === pcpHugeOrder;
 
@@ -222,35 +225,37 @@ export function createPageAlloc(parts: AllocatorParts) {
   };
 
   /**
-   * The common case in one piece, to the same effect as the long way: one page for a request whose preferred zone is above its low
+   * The common case in one piece, to the same effect as the long way: a small block for a request whose preferred zone is above its low
    * watermark and whose list on this CPU is not empty. -1: take the long way.
    */
-  const takeQuick = (gfp: number): number => {
+  const takeQuick = (gfp: number, order: number): number => {
     const highest = highestZoneOf(gfp);
     const cpu = journal.cpu;
     const z = zonelists[zonelistStart[(nodeOfCpu[cpu]! << 3) | highest]!]!;
-    if (z < 0 || cma >= 0 || !listsByType) return -1;
+    if (z < 0) return -1;
     const at = z << ZONE_ROW;
     const mark = zone[at | LOW]! + zone[at | BOOST]! + zone[at + LOWMEM + highest]!;
-    if (zone[at | FREE]! - zone[at | RESERVED]! <= mark || (zone[at | FLAGS]! & BOOSTED) !== 0) return -1;
+    const size = 1 << order;
+    if (zone[at | FREE]! - zone[at | RESERVED]! - (size - 1) <= mark || (zone[at | FLAGS]! & BOOSTED) !== 0) return -1;
     const row = z * cpus + cpu;
-    const list = pcpListBase + row * pcpLists + migratetypeOf(gfp);
+    const list = pcpListBase + row * pcpLists + 3 * order + migratetypeOf(gfp);
     const pfn = page[(list << 2) | NEXT]!;
-    if (pfn === list) return -1;
+    if (pfn === list || (order > 0 && !hasBlock(z, order, WMARK_LOW))) return -1;
+    if (order > 0 && (gfp & COMP_BIT) !== 0) page[(pfn << 2) | WORD] = page[(pfn << 2) | WORD]! | COMPOUND;
     const next = page[(pfn << 2) | NEXT]!;
     page[(list << 2) | NEXT] = next;
     page[(next << 2) | PREV] = list;
     page[(pfn << 2) | REFERENCES] = 1;
     pcp[(row << PCP_SHIFT) | FREE_FACTOR] = pcp[(row << PCP_SHIFT) | FREE_FACTOR]! >> 1;
-    pcp[(row << PCP_SHIFT) | COUNT] = pcp[(row << PCP_SHIFT) | COUNT]! - 1;
+    pcp[(row << PCP_SHIFT) | COUNT] = pcp[(row << PCP_SHIFT) | COUNT]! - size;
     return pfn;
   };
 
   const allocPages = (gfp: number, order: number): number => {
-    if (order === 0) {
-      const pfn = takeQuick(gfp);
+    if (order <= quickOrder) {
+      const pfn = takeQuick(gfp, order);
       if (pfn >= 0) {
-        if (journal.heard) journal.emit(allocEvent, pfn, 0, gfp, migratetypeOf(gfp));
+        if (journal.heard) journal.emit(allocEvent, pfn, order, gfp, migratetypeOf(gfp));
         return pfn;
       }
     }

@@ -150,5 +150,13 @@ export function createWatermarkTest(
     return false;
   };
 
-  return { markOf, zoneOk, ok, globalFree };
+  return {
+    markOf,
+    zoneOk,
+    ok,
+    globalFree,
+    hasBlock,
+    /** Since 4.4 a high order needs one comparison and one block; before, a comparison for each order below. */
+    blocksDecide: generation >= 2,
+  };
 }
