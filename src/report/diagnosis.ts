@@ -54,11 +54,13 @@ function nothingFound(d: Diagnosis): Block[] {
     d.inputs.map((i) => {
       const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} lines)`;
       if (i.bytes === 0) return `${i.name} is empty.`;
+      const unread = i.lines === 0 ? i.notes.find((n) => /not text/.test(n.sentence)) : undefined;
+      if (unread !== undefined) return `${i.name} was not read. ${unread.sentence}`;
       return `${i.name}${size}: ${searched}.`;
     });
   return [
     ...lines.map((l) => paragraph(l)),
-    ...(d.inputs.every((i) => i.bytes === 0)
+    ...(d.inputs.every((i) => i.bytes === 0 || i.lines === 0)
       ? []
       : [
           paragraph(
@@ -209,6 +211,7 @@ function adviceBlocks(i: DiagnosedIncident): Block[] {
 
 /** Findings as lines: zone by zone only where the sum of them does not say it, offloads with the same answer in one line. */
 function answersBlocks(i: DiagnosedIncident): Block[] {
+  const home = i.occurrences[0]?.input;
   const refused = i.findings.find((f) => f.id === "why.refused")?.answer === "yes";
   const shown = i.findings.filter(
     (f) => !inSummary.has(f.id) && !(refused && f.id.startsWith("why.zone.")) && !f.id.startsWith("missing."),
@@ -224,11 +227,11 @@ function answersBlocks(i: DiagnosedIncident): Block[] {
     items.push([
       marks[f.answer],
       span(f.claim + same),
-      ...whereSpans(alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence),
+      ...whereSpans(alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence, home),
     ]);
   }
   for (const f of i.findings.filter((g) => g.id.startsWith("missing.")))
-    items.push([span("missing  ", "warn"), span(f.claim), ...whereSpans(f.evidence)]);
+    items.push([span("missing  ", "warn"), span(f.claim), ...whereSpans(f.evidence, home)]);
   return [paragraph([span("Questions and answers", "strong")]), list(items)];
 }
 
@@ -241,10 +244,13 @@ const offloadName = (f: Finding): string | undefined =>
     "offload.lro": "LRO",
   })[f.id];
 
-function whereSpans(evidence: readonly Quote[]): readonly Span[] {
+function whereSpans(evidence: readonly Quote[], input: string | undefined): readonly Span[] {
   if (evidence.length === 0) return [];
-  const lines = [...new Set(evidence.map((q) => q.line))].sort((a, b) => a - b);
-  return [span(`  [line ${lines.slice(0, 6).join(", ")}${lines.length > 6 ? ", …" : ""}]`, "dim")];
+  const own = [...new Set(evidence.filter((q) => q.input === input).map((q) => q.line))].sort((x, y) => x - y);
+  const other = [...new Set(evidence.filter((q) => q.input !== input).map((q) => `${q.input}:${q.line}`))];
+  const places = [...own.map(String), ...other];
+  const shown = places.slice(0, 6).join(", ");
+  return [span(`  [${own.length > 0 ? "line " : ""}${shown}${places.length > 6 ? ", …" : ""}]`, "dim")];
 }
 
 function mtuBlocks(t: MtuTable): Block[] {
@@ -274,7 +280,7 @@ export function evidenceOf(findings: readonly Finding[]): QuotedLine[] {
 
 function noteBlocks(d: Diagnosis): Block[] {
   const notes = d.inputs
-    .filter((i) => i.bytes !== 0 || d.incidents.length > 0)
+    .filter((i) => (i.bytes !== 0 && i.lines !== 0) || d.incidents.length > 0)
     .flatMap((i) => i.notes.map((n) => `${i.name}${n.line === null ? "" : `:${n.line}`}  ${n.sentence}`));
   if (notes.length === 0) return [];
   const shown = notes.slice(0, 12);

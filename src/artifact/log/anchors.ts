@@ -114,6 +114,7 @@ export const anchors: readonly Anchor[] = [
   row("context", "SLUB: Genslabs="),
   row("context", " zonelists"),
   row("context", "changing MTU"),
+  row("context", "> mtu ", "ip link"),
   row("context", "Policy zone:"),
   row("context", "page_owner is"),
 

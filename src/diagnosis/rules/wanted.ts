@@ -69,8 +69,10 @@ export const mtu: Rule = {
         : !changes
           ? `On ${driver.name} every MTU stays at order 0 on this kernel.`
           : `On ${driver.name} the largest MTU that stays at order 0 on this kernel is ${table.orderZeroUpTo}: ${steps}.`;
+    const here = interfaces(c, table);
     const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0;
     return [
+      ...here,
       finding(
         "mtu.order_zero",
         table.orderZeroUpTo === null ? "no" : "yes",
@@ -94,6 +96,22 @@ export const mtu: Rule = {
     ];
   },
 };
+
+/** Interfaces whose MTU the inputs tell, and what it needs. */
+function interfaces(c: Case, table: MtuTable): readonly Finding[] {
+  return [...c.around.mtus].slice(0, 8).flatMap(([name, told]) => {
+    const row = table.rows.find((r) => r.from <= told.value && told.value <= r.to);
+    if (row === undefined) return [];
+    return [
+      finding(
+        `mtu.interface.${name}`,
+        row.order === 0 ? "yes" : "no",
+        `Does ${name} with its MTU of ${told.value} stay at order 0, if it is the ${table.driver}? Order ${row.order}: ${row.needs.join("; ")}.`,
+        [told.quote],
+      ),
+    ];
+  });
+}
 
 /** `order 0 up to 1500, order 1 from 1501 to 7820, order 2 above`. */
 function ordersByMtu(table: MtuTable): string {
