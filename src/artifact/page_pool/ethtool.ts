@@ -47,3 +47,14 @@ export function readEthtool(input: string, lines: readonly string[], notes: stri
   });
   return found.map((s) => ({ input, ...s }));
 }
+
+/** What `ethtool -S` prints of one snapshot: the names of page_pool_ethtool_stats_get_strings(), right-aligned as ethtool does with five spaces. */
+export function printEthtool(name: string, counters: Readonly<Partial<Record<PoolCounter, number>>>): string {
+  const printed = new Map<PoolCounter, string>();
+  for (const [text, counter] of Object.entries(names)) if (!printed.has(counter)) printed.set(counter, text);
+  const rows = [...printed].flatMap(([counter, text]) => {
+    const value = counters[counter];
+    return value === undefined ? [] : [`     ${name}_pp_${text}: ${value}\n`];
+  });
+  return `NIC statistics:\n${rows.join("")}`;
+}
