@@ -69,6 +69,7 @@ export function createMachineMemory(options: MachineMemoryOptions) {
       gfp: rules.gfp,
       groupingDisabled: rules.groupingDisabled,
       listsByType: rules.hotCold === undefined,
+      pcpOnlyType: rules.pcpOnlyType,
       noFragmentType:
         rules.avoidFragmenting && spec.zoneTypes.includes("DMA32") ? spec.zoneTypes.indexOf("Normal") : -1,
     },

@@ -60,6 +60,8 @@ export interface RequestRules {
   readonly groupingDisabled: boolean;
   /** Per-CPU lists by type (since 2.6.33): the quick way may pop their heads. */
   readonly listsByType: boolean;
+  /** The one type that is served from per-CPU lists, or -1 for all. */
+  readonly pcpOnlyType: number;
   /** ALLOC_NOFRAGMENT (since 5.0): the zone type it applies to (Normal with a DMA32 below), or -1. */
   readonly noFragmentType: number;
 }
@@ -102,7 +104,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   const { rmqueuePcp, takeFrom, freePcp } = parts.pcp;
   const { markOf, zoneOk, hasBlock, blocksDecide } = parts.watermarks;
   const { rmqueueSmallest, freeOnePage, modFreeState } = parts.area;
-  const { types, gfp: bits, groupingDisabled, listsByType, noFragmentType } = parts.rules;
+  const { types, gfp: bits, groupingDisabled, listsByType, pcpOnlyType, noFragmentType } = parts.rules;
   const { unmovable: UNMOVABLE, movable: MOVABLE, reclaimable: RECLAIMABLE, highatomic: HIGHATOMIC } = types;
   const { isolate: ISOLATE, cma } = types;
   const MOVABLE_BIT = bits.movable;
@@ -118,7 +120,8 @@ export function createPageAlloc(parts: AllocatorParts) {
   let slowPath: SlowPath = () => -1;
 
   /** Highest order of the quick way: lists by type whose head may be popped, and a watermark test that one block satisfies. */
-  const quickOrder = cma >= 0 || !listsByType ? -1 : blocksDecide ? pcpMaxOrder : Math.min(0, pcpMaxOrder);
+  const quickOrder =
+    cma >= 0 || !listsByType || pcpOnlyType >= 0 ? -1 : blocksDecide ? pcpMaxOrder : Math.min(0, pcpMaxOrder);
 
   const throughPcp = (order: number): boolean => order <= pcpMaxOrder || order === pcpHugeOrder;
 
@@ -151,7 +154,11 @@ export function createPageAlloc(parts: AllocatorParts) {
   /** rmqueue(). */
   const takeFromZone = (z: number, order: number, type: number, allocFlags: number): number => {
     let pfn = -1;
-    if (throughPcp(order) && (cma < 0 || (allocFlags & CMA_FLAG) !== 0 || type !== MOVABLE))
+    if (
+      throughPcp(order) &&
+      (pcpOnlyType < 0 || type === pcpOnlyType) &&
+      (cma < 0 || (allocFlags & CMA_FLAG) !== 0 || type !== MOVABLE)
+    )
       pfn = rmqueuePcp(z, order, type, allocFlags);
     if (pfn < 0) pfn = rmqueueBuddy(z, order, type, allocFlags);
     if ((zone[(z << ZONE_ROW) | FLAGS]! & BOOSTED) !== 0) {

@@ -3,8 +3,10 @@
 //
 //   global  [........][........]      user  uuuu....  0..2@4       kernel  k.......  0@1 1@2 2@4
 //
-// The article does not say what happens when a type and the global list are both empty. Here the other types' lists are searched in a
-// fixed order, smallest sufficient block first, and the block keeps its type: what is freed in it returns to that type's lists.
+// The patch of 2005-01-16 against 2.6.11-rc1 was read for what the article leaves out: when a type and the global list are both empty, the
+// other types' lists are searched in a fixed order, smallest sufficient block first, and the block keeps its type; only user pages are
+// taken from per-CPU lists. One thing is not followed: that patch keeps one type for two neighbouring maximal blocks (its index shifts
+// by MAX_ORDER, one too many); here every block has its own, as the article and the patch's own words have it.
 import type { FreeArea } from "./free_area.ts";
 import type { Placement } from "./placement.ts";
 

@@ -32,6 +32,8 @@ export interface MmRules {
   readonly pcpScaleMax: number;
   /** Hot and cold lists instead of one list a type; `low` batches stay when the hot list is refilled. */
   readonly hotCold: { readonly low: number } | undefined;
+  /** Only requests of this type are served from per-CPU lists (placement-2005: user pages); -1: all. */
+  readonly pcpOnlyType: number;
   /** NR_FREE_PAGES has per-CPU parts. */
   readonly vmStatFree: boolean;
 }
@@ -56,16 +58,16 @@ const untyped: MigrateTypes = {
   names: ["Free"],
 };
 
-/** Kernel non-reclaimable 0, user reclaimable 1, kernel reclaimable 2; 3 is the global list of whole blocks. */
+/** ALLOC_KERNNORCLM 0, ALLOC_KERNRCLM 1, ALLOC_USERRCLM 2 of the patch; 3 is its global list of whole blocks. */
 const types2005: MigrateTypes = {
   ...untyped,
-  movable: 1,
-  reclaimable: 2,
-  names: ["KernNoRclm", "UserRclm", "KernRclm", "Global"],
+  movable: 2,
+  reclaimable: 1,
+  names: ["KernNoRclm", "KernRclm", "UserRclm", "Global"],
 };
 
-/** The patch's __GFP_USERRCLM and __GFP_KERNRCLM, at bits that 2.6.11 leaves free; the article gives no numbers. */
-const gfp2005 = { movable: 0x10000, reclaimable: 0x20000 } as const;
+/** __GFP_USERRCLM and __GFP_KERNRCLM as the patch of 2005-01-16 against 2.6.11-rc1 numbers them. */
+const gfp2005 = { movable: 0x20000, reclaimable: 0x10000 } as const;
 
 /** The rules of a release, or of another policy on top of it. */
 export function rulesOf(release: Release, choices: RuleChoices = {}): MmRules {
@@ -95,6 +97,7 @@ export function rulesOf(release: Release, choices: RuleChoices = {}): MmRules {
     smallestForMovable: is("smallestForMovable"),
     pcpScaleMax: is("pcpHighOrders") ? 5 : -1,
     hotCold: is("pcpByType") ? undefined : { low: is("hotRefillWhenEmpty") ? 0 : 2 },
+    pcpOnlyType: policy === "placement-2005" ? types.movable : -1,
     vmStatFree: is("vmStatFree"),
   };
 }
@@ -103,8 +106,9 @@ function fallbacksOf(policy: PolicyName, types: MigrateTypes): (readonly [number
   const table: (readonly [number, number])[] = [];
   if (policy === "classic") return table;
   table[types.unmovable] = [types.reclaimable, types.movable];
-  // The 2005 patch lets user pages spill into unpinnable kernel blocks last.
-  table[types.movable] = [types.reclaimable, types.unmovable];
+  // The 2005 patch lets user pages spill into the kernel's pinned blocks first, mainline into the reclaimable ones.
+  table[types.movable] =
+    policy === "placement-2005" ? [types.unmovable, types.reclaimable] : [types.reclaimable, types.unmovable];
   table[types.reclaimable] = [types.unmovable, types.movable];
   return table;
 }

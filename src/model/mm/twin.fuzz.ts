@@ -109,11 +109,19 @@ class Twin {
   }
 
   others(type: number): readonly number[] {
-    return [
-      [2, 1],
-      [2, 0],
-      [0, 1],
-    ][type] as readonly number[];
+    const table =
+      this.policy === "placement-2005"
+        ? [
+            [1, 2],
+            [0, 2],
+            [0, 1],
+          ]
+        : [
+            [2, 1],
+            [2, 0],
+            [0, 1],
+          ];
+    return table[type] as readonly number[];
   }
 
   allocMobility(order: number, type: number): number {
@@ -181,7 +189,9 @@ interface Held {
   readonly order: number;
 }
 
-const gfpOf = [0, 8, 16];
+/** The gfp mask that asks for a type: the policies number them differently. */
+const gfpFor = (machine: MachineMemory, type: number): number =>
+  [0, 8, 16].find((gfp) => machine.alloc.migratetypeOf(gfp) === type) ?? 0;
 
 function compareLists(machine: MachineMemory, twin: Twin, where: () => string): void {
   const problems = memoryProblems(machine);
@@ -207,7 +217,7 @@ function allocBoth(
   type: number,
   where: () => string,
 ): Held | undefined {
-  const pfn = machine.pages.allocPages(gfpOf[type] as number, order);
+  const pfn = machine.pages.allocPages(gfpFor(machine, type), order);
   const expected = twin.alloc(order, type);
   if (pfn !== expected)
     throw new Error(`${where()}: alloc order ${order} type ${type}: the twin ${expected}, the model ${pfn}`);
