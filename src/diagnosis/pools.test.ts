@@ -48,6 +48,17 @@ describe("a stalled pool in a real log", () => {
     expect(stall?.reasons.some((r) => r.text.includes("does not say"))).toBe(true);
   });
 
+  test("the model, asked, warns at the same seconds, and ends a second after the last page is back", () => {
+    expect(stall?.reasons.map((r) => r.text)).toContain(
+      "A model pool destroyed with these pages out warns the same: 7 after 60 s, 7 after 120 s. Give it the last page back and it is gone 1 s later.",
+    );
+  });
+
+  test("a warning missing from the log is noticed by asking the model", () => {
+    const cut = fixture("stall_dmesg.log").replace(/.*inflight 60 sec\n/, "");
+    expect(judge(cut)[0]?.reasons.some((r) => r.text.includes("lines are missing"))).toBe(true);
+  });
+
   test("bad parameters are a verdict of their own", () => {
     expect(bad).toMatchObject({ pattern: "bad parameters", certainty: "shown" });
     expect(linesCited(bad)).toEqual([213]);

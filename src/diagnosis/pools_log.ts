@@ -1,5 +1,6 @@
 // Judges the sentences of page_pool.c in a kernel log: stalled pools above all.
 import type { PoolReading, PoolWarning } from "../artifact/page_pool/shape.ts";
+import { replayStall } from "./pools_rebuild.ts";
 import type { PoolEvidence, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
 import { group, holders, stalled, trendOf } from "./pools_verdict.ts";
 
@@ -135,4 +136,20 @@ function loglines(reading: PoolReading, from: number, to: number): PoolEvidence[
   });
   const about = found.filter((e) => /page_pool|pages|\bpool\b/.test(e.text));
   return (about.length > 0 ? about : found).slice(-6);
+}
+
+/** What the model does with the same numbers. */
+function askModel(list: readonly PoolWarning[]): PoolReason | undefined {
+  const log = list.map((w) => ({ inflight: w.number, seconds: w.stalledSeconds ?? 0 }));
+  const replay = replayStall(log);
+  if (replay === undefined) return undefined;
+  const show = (of: readonly { readonly inflight: number; readonly seconds: number }[]): string =>
+    of.map((w) => `${w.inflight} after ${w.seconds} s`).join(", ");
+  const same = show(replay.warnings) === show(log);
+  return {
+    text: same
+      ? `A model pool destroyed with these pages out warns the same: ${show(log)}. Give it the last page back and it is gone ${replay.endsAfter} s later.`
+      : `A model pool destroyed with these pages out would warn: ${show(replay.warnings) || "nothing"}. The log says ${show(log)}: lines are missing, or they are of different pools.`,
+    evidence: [],
+  };
 }

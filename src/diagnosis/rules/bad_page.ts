@@ -16,6 +16,8 @@ const findDoubleFree: Advice = {
   costs: "a reboot, about 1 % of memory and some speed",
   command: "page_owner=on slub_debug=FZPU on the kernel command line (CONFIG_PAGE_OWNER, CONFIG_SLUB_DEBUG)",
 };
+/** Ownership records help only where there are none yet. */
+const ownership = (page: BadPage): readonly Advice[] => (page.owner === undefined ? [findDoubleFree] : []);
 const reboot: Advice = {
   action: "Reboot when it can be afforded",
   changes: "ends the risk: the kernel took this page out of use, but whoever still writes to it goes on",
@@ -100,7 +102,7 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
     const both = buddy
       ? `${place} tail says that it was part of a live block when it was freed, buddy says that it was on the free list already: the memory had been freed before, whole (a double free) or in part (an overlapping free).`
       : `${place} tail says that it still belonged to a block when it was freed on its own.`;
-    return [finding("bad_page.double_free", buddy ? "yes" : "unknown", both, evidence, [findDoubleFree, reboot])];
+    return [finding("bad_page.double_free", buddy ? "yes" : "unknown", both, evidence, [...ownership(page), reboot])];
   }
   if (buddy)
     return [
@@ -109,7 +111,7 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
         "yes",
         `buddy is set: the page was on the free list already when it was freed again (pfn ${h(pfn)}).`,
         evidence,
-        [findDoubleFree, reboot],
+        [...ownership(page), reboot],
       ),
     ];
   return [];
@@ -165,7 +167,7 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
                 command: "for p in /sys/module/*/taint; do grep -H . $p; done",
               },
             ]
-          : [findDoubleFree],
+          : ownership(page),
       ),
     );
   } else if ((page.refcount ?? 0) !== 0 || (page.mapcount ?? 0) !== 0)
@@ -175,7 +177,7 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
         "yes",
         `The page is still referenced (count ${page.refcount ?? "?"}, mapcount ${page.mapcount ?? "?"}) and was freed nevertheless.`,
         fields(c),
-        [findDoubleFree],
+        ownership(page),
       ),
     );
   if (pool)
@@ -250,7 +252,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
         "bad_page.owner",
         "yes",
         `page_owner names the hands: ${[by && `allocated by ${by.function}${by.module === undefined ? "" : ` [${by.module}]`}`, freed && `last freed by ${freed.function}${freed.module === undefined ? "" : ` [${freed.module}]`}`].filter((x) => x !== undefined).join(", ")}.`,
-        quote(c, "owner", 14),
+        ownerLines(c, [by?.function, freed?.function]),
       ),
     );
   else
@@ -289,6 +291,12 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     );
   return found;
 }
+
+/** The sentences of page_owner and the frames that the finding names. */
+const ownerLines = (c: Case, names: readonly (string | undefined)[]): readonly Quote[] =>
+  quote(c, "owner", 60).filter(
+    (q) => /page_owner|page last/.test(q.text) || names.some((n) => n !== undefined && q.text.includes(`${n}+`)),
+  );
 
 function fragmentation(c: Case, page: BadPage): Finding {
   const decoded = flagsInLayout(c, page);

@@ -13,6 +13,7 @@ import { oops } from "./oops.ts";
 import { pagePoolStall } from "./page_pool_stall.ts";
 import { skbPanic } from "./skb_panic.ts";
 import { slabCorruption } from "./slab_corruption.ts";
+import { taint } from "./taint.ts";
 import { mtu, wanted } from "./wanted.ts";
 import { whyRefused } from "./why_refused.ts";
 
@@ -32,5 +33,6 @@ export const rules: readonly Rule[] = [
   offloadsOnPath,
   mtu,
   minFree,
+  taint,
   missing,
 ];

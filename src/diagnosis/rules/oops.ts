@@ -85,11 +85,14 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
       ? ""
       : ` In struct page's flags of this kernel the same bit means "${flag}": suggestive of a stray write by whoever handles free pages, not proven.`;
   const meaning = `${name}: ${said.sentence}.${echo}`;
+  const argument = base === undefined || /^(GPR0?3|RDI|EAX|[rRx]0|a0)$/.test(base.name);
   const whose =
-    skb && said.kind !== "other"
+    skb && argument && said.kind !== "other"
       ? " The function takes a packet, so the packet pointer itself was already garbage when it was handed over."
       : "";
   const poison = said.kind === "slab poison" && value.startsWith("6b");
+  // Poison is there already: the debugging that would be advised is on.
+  const advice = poison ? [] : tools;
   return [
     finding(
       "oops.pointer",
@@ -99,7 +102,7 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
         ...headline(c),
         ...quote(c, "registers", 40).filter((q) => q.text.toLowerCase().includes(value.toLowerCase())),
       ].slice(0, 4),
-      tools,
+      advice,
     ),
     ...(poison
       ? [
@@ -108,7 +111,7 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
             "yes",
             "It is a use after free: the pointer was read from memory that had been freed and poisoned.",
             headline(c),
-            tools,
+            advice,
           ),
         ]
       : []),
