@@ -2,7 +2,7 @@
 // Follows mm/page_alloc.c, mm/vmstat.c and mm/khugepaged.c of 6.1.192; what older releases did otherwise is a dated fact below.
 import { defaultMinFreeKb } from "../../kernel/facts/min_free.ts";
 import type { Fact, Release } from "../../kernel/release.ts";
-import { factAt } from "../../kernel/release.ts";
+import { atLeast, factAt } from "../../kernel/release.ts";
 import type { Memory } from "./memory.ts";
 import { pcpField, pcpStride, zoneField, zoneStride } from "./memory.ts";
 
@@ -50,7 +50,7 @@ export function setupMarks(memory: Memory, release: Release, settings: MarkSetti
     memory.zone[at + zoneField.high] = min + (spacing === "quarters" ? share >> 1 : 2 * step);
     memory.zone[at + zoneField.boost] = 0;
   });
-  setupLowmemReserve(memory, settings.lowmemReserveRatio);
+  setupLowmemReserve(memory, release, settings.lowmemReserveRatio);
   setupPcp(memory);
   setupThresholds(memory);
   return minFreeKb;
@@ -65,9 +65,13 @@ function hugePageMinFreeKb(memory: Memory, lowmem: number): number {
   return pages << (spec.pageShift - 10);
 }
 
-/** lowmem_reserve[j] of a zone: what lies in the zones above it up to j, divided by the zone's ratio. */
-function setupLowmemReserve(memory: Memory, given: readonly number[] | undefined): void {
+/**
+ * lowmem_reserve[j] of a zone: what lies in the zones above it up to j, divided by the zone's ratio. Up to 2.6.10 protection[] takes its
+ * place, which lower_zone_protection (0 unless set) multiplies away.
+ */
+function setupLowmemReserve(memory: Memory, release: Release, given: readonly number[] | undefined): void {
   const { spec } = memory;
+  if (given === undefined && !atLeast(release, [2, 6, 11])) return;
   const ratio = given ?? spec.zoneTypes.map((name) => (name === "Normal" ? 32 : isHighmem(name) ? 0 : 256));
   spec.zones.forEach((z, row) => {
     const type = spec.zoneTypes.indexOf(z.name);
