@@ -156,6 +156,31 @@ describe.runIf(executablePath !== undefined)(
       await page.close();
     });
 
+    test("interleavings: the table is the command line's, a cell opens its schedule, and the stepper steps to its end", async () => {
+      const { page, faults } = await visit("#/interleavings");
+      await page.click("text=Explore");
+      await page.waitForSelector("table .found");
+      const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
+      const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
+      const cli = execFileSync(process.execPath, [
+        join(root, "dist/cli/main.js"),
+        "explore",
+        "lltx",
+        "--format",
+        "json",
+      ]);
+      expect(shown.schemes).toEqual(JSON.parse(cli.toString()).schemes);
+      await page.click("table .found");
+      await page.waitForSelector(".lanes tr.here");
+      expect(await barriers(page)).toEqual([]);
+      const next = page.locator("button:has-text('Next')");
+      while (await next.isEnabled()) await next.click();
+      expect(await page.textContent(".stepper")).toContain("At the end:");
+      expect(new URL(page.url()).hash).toContain("schedule=");
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
     test("the single file works from file:// without a network", async () => {
       const { page, faults } = await visit(`file://${join(root, "dist/web/skblab.html")}#/census`);
       await page.context().setOffline(true);

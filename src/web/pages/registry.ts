@@ -9,5 +9,10 @@ export interface Page {
 
 export const pages: readonly Page[] = [
   { id: "diagnose", title: "Diagnose", load: async () => (await import("./diagnose.tsx")).DiagnosePage },
+  {
+    id: "interleavings",
+    title: "Interleavings",
+    load: async () => (await import("./interleavings.tsx")).InterleavingsPage,
+  },
   { id: "census", title: "Census", load: async () => (await import("./census.tsx")).CensusPage },
 ];

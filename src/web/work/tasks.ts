@@ -5,8 +5,12 @@ import type { Task } from "./protocol.ts";
 export const tasks = {
   census: async (input, progress) => (await import("./census_task.ts")).censusTask(input, progress),
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
+  lltx: async (input, progress) => (await import("./explore_task.ts")).lltxTask(input, progress),
+  schedule: async (input) => (await import("./explore_task.ts")).scheduleTask(input),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
+  readonly lltx: typeof import("./explore_task.ts").lltxTask;
+  readonly schedule: typeof import("./explore_task.ts").scheduleTask;
   readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
 
