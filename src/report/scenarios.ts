@@ -1,6 +1,7 @@
 // Draws what scenarios gave: one drawer for each kind.
 import type { Document } from "./document.ts";
 import { heading, paragraph } from "./document.ts";
+import { drawFragDestructorCost, drawNfsRetransmit } from "./frag_destructors.ts";
 import { drawDesigns } from "./pools_scenario.ts";
 
 /** Result (as the kind's run() gave it) → blocks. */
@@ -10,6 +11,8 @@ const drawers: Readonly<Record<string, ScenarioDrawer>> = {
   "page-pool-skb-copy": drawDesigns,
   "page-pool-multicast": drawDesigns,
   "page-pool-tcp": drawDesigns,
+  "frag-destructor-cost": drawFragDestructorCost,
+  "nfs-retransmit-corruption": drawNfsRetransmit,
 };
 
 /** A scenario's document: what was run, then what came out. */

@@ -1,5 +1,6 @@
 // The bytes behind heads and fragments, when a run wants them: page by page, by physical address. Without it a model only moves lengths.
 // Off by default: copying payload costs, and most questions are about memory, not about its content.
+import { assert } from "../../base/assert.ts";
 
 /** Bytes at physical addresses (pfn * pageSize + offset); pages that were never written read as zero. */
 export interface Memory {
@@ -11,9 +12,9 @@ export interface Memory {
   read(from: number, bytes: number): Uint8Array;
   /** FNV-1a of `bytes` bytes at `from`, continued from `hash`. */
   fnv(hash: number, from: number, bytes: number): number;
-  /** Content tag: the 32-bit number repeated over [to, to + bytes), in phase with the address, so that every aligned word tells it. */
+  /** Content tag: the 32-bit number repeated over [to, to + bytes); both are multiples of 4. */
   tag(to: number, bytes: number, tag: number): void;
-  /** The one tag that fills [from, from + bytes), or undefined when the range holds more than one. */
+  /** The one tag that fills [from, from + bytes), or undefined when the range holds more than one. Multiples of 4. */
   tagOf(from: number, bytes: number): number | undefined;
 }
 
@@ -71,22 +72,21 @@ export function createMemory(pageSize: number): Memory {
       return h >>> 0;
     },
     tag(to, bytes, tag) {
-      pieces(to, bytes, (p, offset, length) => {
-        for (let i = offset; i < offset + length; i++) p[i] = tag >>> (8 * (i & 3));
-      });
+      assert(to % 4 === 0 && bytes % 4 === 0, () => `a tag over ${bytes} bytes at ${to} is not of whole words`);
+      pieces(to, bytes, (p, offset, length) => void words(p).fill(tag, offset >> 2, (offset + length) >> 2));
     },
     tagOf(from, bytes) {
-      if (bytes < 4) return undefined;
+      assert(from % 4 === 0 && bytes % 4 === 0, () => `a tag over ${bytes} bytes at ${from} is not of whole words`);
       let found: number | undefined;
       let same = true;
       pieces(from, bytes, (p, offset, length) => {
-        for (let i = offset; i < offset + length && same; i++) {
-          if (found === undefined && (i & 3) === 0 && i + 4 <= offset + length)
-            found = (p[i]! | (p[i + 1]! << 8) | (p[i + 2]! << 16) | (p[i + 3]! << 24)) >>> 0;
-          if (found !== undefined && p[i] !== ((found >>> (8 * (i & 3))) & 255)) same = false;
-        }
+        const w = words(p);
+        found ??= w[offset >> 2];
+        for (let i = offset >> 2; i < (offset + length) >> 2 && same; i++) same = w[i] === found;
       });
       return same ? found : undefined;
     },
   };
 }
+
+const words = (page: Uint8Array): Uint32Array => new Uint32Array(page.buffer, 0, page.length >> 2);

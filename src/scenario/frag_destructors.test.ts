@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import { scenarioDocument } from "../report/scenarios.ts";
+import { renderText } from "../report/text.ts";
+import { costDefaults, runFragDestructorCost } from "./frag_destructor_cost.ts";
+import { nfsDefaults, runNfsRetransmit } from "./nfs_retransmit.ts";
+import { skbKinds } from "./skb_kinds.ts";
+
+describe("what fragment destructors cost on 3.2", () => {
+  const settings = {
+    ...costDefaults,
+    frames: [60, 100, 160, 600, 1514].map((bytes) => ({ bytes, weight: 1 })),
+    packets: 200,
+    memoryMb: 32,
+    pressurePackets: 1500,
+  };
+  const result = runFragDestructorCost(settings);
+  const of = (name: string) => result.designs.find((d) => d.design === name);
+  const frame = (name: string, bytes: number) => of(name)?.frames.find((f) => f.bytes === bytes);
+
+  test("the pointer takes the room in the 512-byte bucket from 168 to 24 bytes", () => {
+    expect(of("none")?.room).toEqual({ bucket: 512, left: 168 });
+    expect(of("plain-pointer")?.room).toEqual({ bucket: 512, left: 24 });
+  });
+
+  test("a frame of 24 < size < 168 moves to the next bucket with the plain pointer, and with nothing else", () => {
+    expect(frame("none", 100)?.headBytes).toBe(512);
+    expect(frame("plain-pointer", 100)?.headBytes).toBe(1024);
+    for (const name of ["stolen-bit", "bitmap", "compressed-pointer", "ubuf-per-skb"])
+      expect(frame(name, 100)).toEqual(frame("none", 100));
+  });
+
+  test("a larger bucket is more memory a packet and more failures under pressure", () => {
+    expect(frame("plain-pointer", 60)!.memoryPerPacket).toBeGreaterThan(1.5 * frame("none", 60)!.memoryPerPacket);
+    expect(frame("plain-pointer", 60)!.failures).toBeGreaterThan(frame("none", 60)!.failures);
+  });
+
+  test("a split head is three allocations on three pages; fitting caches lie between", () => {
+    expect(frame("split-info", 60)).toMatchObject({ allocations: 3, pagesTouched: 3 });
+    expect(frame("fitting-caches", 60)!.memoryPerPacket).toBeLessThan(frame("plain-pointer", 60)!.memoryPerPacket);
+    expect(frame("fitting-caches", 60)!.memoryPerPacket).toBeGreaterThan(frame("none", 60)!.memoryPerPacket);
+  });
+
+  test("the same settings give the same result", () => {
+    const once = { ...settings, designs: ["plain-pointer" as const], frames: [{ bytes: 60, weight: 1 }] };
+    expect(runFragDestructorCost(once)).toEqual(runFragDestructorCost(once));
+  });
+});
+
+describe("pages reused while a retransmission holds them", () => {
+  const settings = { ...nfsDefaults, lossRates: [0, 0.03], seeds: 4, rpcs: 40 };
+  const result = runNfsRetransmit({ ...settings, designs: ["none", "plain-pointer", "bitmap", "ubuf-per-skb"] });
+
+  test("without destructors data that was changed goes out, and the server writes it", () => {
+    const [calm, lossy] = result.designs[0]!.runs;
+    expect(calm).toMatchObject({ framesCorrupted: 0, filesCorrupted: 0 });
+    expect(lossy!.framesCorrupted).toBeGreaterThan(0);
+    expect(lossy!.filesCorrupted).toBeGreaterThan(0);
+  });
+
+  test("with destructors it never does, at the price of a wait", () => {
+    for (const design of result.designs.slice(1)) {
+      for (const run of design.runs) expect(run).toMatchObject({ framesCorrupted: 0, filesCorrupted: 0 });
+      expect(design.runs[1]!.reuseWaitTicks).toBeGreaterThan(0);
+    }
+  });
+
+  test("all designs see the same packets: only the pages differ", () => {
+    const frames = result.designs.map((d) => d.runs.map((r) => [r.calls, r.callsSentAgain, r.framesSent]));
+    for (const other of frames.slice(1)) expect(other).toEqual(frames[0]);
+  });
+});
+
+test("both scenarios are drawn", () => {
+  const settings = [
+    { ...costDefaults, frames: [{ bytes: 60, weight: 1 }], packets: 20, memoryMb: 32, pressurePackets: 50 },
+    { ...nfsDefaults, lossRates: [0.05], seeds: 1, rpcs: 10 },
+  ];
+  skbKinds.forEach((kind, i) => {
+    const parsed = kind.schema.parse(settings[i]);
+    const document = scenarioDocument("x.yaml", kind.kind, kind.summary, kind.run(parsed));
+    const text = renderText(document, { colour: false, width: 120 });
+    expect(text).toContain("plain-pointer");
+    expect(text).not.toContain("undefined");
+  });
+});
