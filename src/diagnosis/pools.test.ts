@@ -55,7 +55,7 @@ describe("a stalled pool in a real log", () => {
   });
 
   test("a warning missing from the log is noticed by asking the model", () => {
-    const cut = fixture("stall_dmesg.log").replace(/.*inflight 60 sec\n/, "");
+    const cut = fixture("stall_dmesg.log").replace(/.*inflight 60 sec\r?\n/, "");
     expect(judge(cut)[0]?.reasons.some((r) => r.text.includes("lines are missing"))).toBe(true);
   });
 

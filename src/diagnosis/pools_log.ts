@@ -89,6 +89,8 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
         evidence: near,
       });
   }
+  const asked = askModel(list);
+  if (asked !== undefined) reasons.push(asked);
   const judged = stalled(
     last.number,
     trendOf(numbers),
