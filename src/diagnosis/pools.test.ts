@@ -77,6 +77,21 @@ describe("stall warnings of other kernels and courses", () => {
     ]);
   });
 
+  test("before 6.8 the pools of several queues have no name and warn in turns: told apart by their numbers and the moment of destroy", () => {
+    const line = (at: number, pages: number, sec: number): string =>
+      `[${at}.500000] page_pool_release_retry() stalled pool shutdown ${pages} inflight ${sec} sec`;
+    const verdicts = judge(
+      [line(63, 9, 60), line(63, 2, 60), line(123, 9, 120), line(123, 1, 120), line(300, 5, 60)].join("\n"),
+    );
+    expect(verdicts.map((v) => [v.subject, v.pattern, v.inFlight])).toEqual([
+      ["stalled pool", "slow consumer", 0],
+      ["stalled pool 2", "slow consumer", 0],
+      ["stalled pool 3", "does not say", 5],
+    ]);
+    expect(verdicts[0]?.reasons[0]?.text).toContain("9, 9");
+    expect(verdicts[1]?.reasons[0]?.text).toContain("2, 1");
+  });
+
   test("no further warning in a log that goes on: the pages came back", () => {
     expect(patterns(judge(`${warning(60, 3, 9, 60)}\n[200.000000] something else`))).toEqual(["slow consumer/likely"]);
   });

@@ -56,15 +56,32 @@ export function judgeWarnings(reading: PoolReading, quote: Quote): PoolVerdict[]
   return verdicts;
 }
 
-/** Warnings of one dying pool belong together: same id, or (without ids) seconds that go on growing. */
+/**
+ * Warnings of one dying pool belong together: the same id (6.8 and newer), or the same moment of destroy. A driver destroys the pools of all
+ * its queues at once; they then warn in turns, so a warning goes to the first that was not heard since and had no fewer pages.
+ */
 function episodes(stalls: readonly PoolWarning[]): { readonly episode: string; readonly warning: PoolWarning }[] {
-  let run = 0;
-  let before = -1;
+  const open: { readonly name: string; last: PoolWarning }[] = [];
+  const begunAt = (w: PoolWarning): number | undefined =>
+    w.at === undefined || w.stalledSeconds === undefined ? undefined : w.at - w.stalledSeconds;
+  const follows = (before: PoolWarning, now: PoolWarning): boolean => {
+    if ((now.stalledSeconds ?? 0) <= (before.stalledSeconds ?? 0) || now.number > before.number) return false;
+    const [a, b] = [begunAt(before), begunAt(now)];
+    // Retries drift by one or two per cent: the moment seems to move on by as much of the time between.
+    const drift = 1 + 0.02 * ((now.stalledSeconds ?? 0) - (before.stalledSeconds ?? 0));
+    return a === undefined || b === undefined || Math.abs(b - a) <= drift;
+  };
   return stalls.map((warning) => {
     if (warning.poolId !== undefined) return { episode: `pool ${warning.poolId}`, warning };
-    if ((warning.stalledSeconds ?? 0) <= before) run++;
-    before = warning.stalledSeconds ?? 0;
-    return { episode: run === 0 ? "stalled pool" : `stalled pool ${run + 1}`, warning };
+    const quietest = Math.min(...open.filter((e) => follows(e.last, warning)).map((e) => e.last.stalledSeconds ?? 0));
+    const known = open.find((e) => follows(e.last, warning) && (e.last.stalledSeconds ?? 0) === quietest);
+    if (known !== undefined) {
+      known.last = warning;
+      return { episode: known.name, warning };
+    }
+    const name = open.length === 0 ? "stalled pool" : `stalled pool ${open.length + 1}`;
+    open.push({ name, last: warning });
+    return { episode: name, warning };
   });
 }
 
