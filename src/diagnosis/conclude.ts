@@ -97,7 +97,7 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
     }
     case "page_pool_stall":
       return {
-        key: `page_pool:${incident.reading.poolId ?? incident.reading.inflight}`,
+        key: `page_pool:${incident.reading.poolId ?? ""}`,
         cause: `A destroyed page_pool waits for ${incident.reading.inflight} pages that somebody still holds.`,
         severity: "watch",
       };

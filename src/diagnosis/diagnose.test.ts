@@ -361,3 +361,16 @@ test("a cgroup's cache and a cgroup's OOM are the container's limit, not the mac
     claim: expect.stringMatching(/512 MiB of 512 MiB, limit hit 3,312 times/),
   });
 });
+
+test("a stalled pool whose number falls is draining; one whose number stays is not", async () => {
+  const log = (second: number): string =>
+    `[   62.809163] page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec\n[  123.224753] page_pool_release_retry() stalled pool shutdown ${second} inflight 120 sec\n`;
+  for (const [second, answer] of [
+    [7, "no"],
+    [3, "yes"],
+  ] as const) {
+    const d = await diagnoseTexts({ log: log(second) });
+    expect(d.incidents).toHaveLength(1);
+    expect(finding(d.incidents[0], "page_pool.draining").answer).toBe(answer);
+  }
+});

@@ -4,10 +4,11 @@ import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { Case } from "./case.ts";
-import { buildCase } from "./case.ts";
+import { buildCase, quote } from "./case.ts";
 import type { Conclusion } from "./conclude.ts";
-import { conclude } from "./conclude.ts";
-import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence } from "./finding.ts";
+import { conclude, severityWords } from "./conclude.ts";
+import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
+import { finding } from "./finding.ts";
 import { maskOf } from "./mask.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
@@ -15,6 +16,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
 import { wantedOf } from "./wanted.ts";
+import { duration } from "./words.ts";
 
 /** Reports that look like kept ones and were only counted. */
 export interface MoreAlike {
@@ -146,6 +148,9 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): Diagno
   const table: MtuTable | undefined = ["alloc_failure", "slab_failure", "oops"].includes(c.incident.kind)
     ? tableOf(c)
     : undefined;
+  const count = events.length + suppressed + more.reduce((n, m) => n + m.count, 0);
+  const severity = conclusion.severity === "harmless" && count > many ? "watch" : conclusion.severity;
+  const occurrences = [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)];
   return {
     kind: c.incident.kind,
     title: titleOf(c),
@@ -157,16 +162,57 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): Diagno
     direction: c.stack.direction ?? null,
     wanted: wantedOf(c)?.sentence ?? null,
     cause: conclusion.cause,
-    severity:
-      (conclusion.severity === "harmless" && events.length + suppressed + more.length > many) || more.length > 0
-        ? "watch"
-        : conclusion.severity,
-    findings,
-    count: events.length + suppressed + more.reduce((n, m) => n + m.count, 0),
+    severity,
+    findings: [...findings, ...poolTrend(group), judgement(group, severity, count, occurrences)],
+    count,
     suppressed,
-    occurrences: [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)],
+    occurrences,
     mtuTable: table ?? null,
   };
+}
+
+/** Whether a stalled pool gets its pages back, as its own lines tell over time. */
+function poolTrend(group: readonly Judged[]): readonly Finding[] {
+  const lines = group.flatMap(({ c }) => (c.incident.kind === "page_pool_stall" ? [{ c, ...c.incident.reading }] : []));
+  const [first, last] = [lines[0], lines.at(-1)];
+  if (first === undefined || last === undefined || lines.length < 2) return [];
+  const evidence = [first, last].flatMap((l) => quote(l.c, "headline", 1));
+  const from = `${first.inflight} after ${first.seconds} s, ${last.inflight} after ${last.seconds} s`;
+  return [
+    last.inflight < first.inflight
+      ? finding(
+          "page_pool.draining",
+          "yes",
+          `The pages come back slowly: ${from}. Somebody holds them and lets go; wait or find the slow reader.`,
+          evidence,
+        )
+      : finding(
+          "page_pool.draining",
+          "no",
+          `No page came back in that time: ${from}. Nobody is letting go: a leak, or a holder that is never read.`,
+          evidence,
+        ),
+  ];
+}
+
+/** Harmless, or the start of something? It takes all reports of a cause to say. */
+function judgement(
+  group: readonly Judged[],
+  severity: Severity,
+  count: number,
+  occurrences: readonly Occurrence[],
+): Finding {
+  const first = group[0] as Judged;
+  const last = group.at(-1) as Judged;
+  const words = severityWords(severity, first.c.incident.kind, count, first.c.stack.direction ?? null);
+  const [from, to] = [occurrences[0]?.seconds, occurrences.at(-1)?.seconds];
+  const span =
+    count > 1 && from !== undefined && to !== undefined && to > from
+      ? ` ${count.toLocaleString("en-US")} times within ${duration(to - from)}.`
+      : "";
+  const heads = [first, ...(last === first ? [] : [last])].flatMap((j) => quote(j.c, "headline", 1));
+  const answer = severity === "harmless" ? "yes" : severity === "watch" ? "unknown" : "no";
+  return finding("judgement.harmless", answer, `${words}${span}`, heads);
 }
 
 /** Reports that were only counted belong to the group that holds the last kept one of their look. */

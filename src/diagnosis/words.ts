@@ -30,3 +30,11 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 /** `order 1 (8 KiB)`. */
 export const orderWords = (order: number, pageKb: number): string =>
   `order ${order} (${size((pageKb * 1024) << order)})`;
+
+/** `40 ms`, `12 s`, `3.5 min`, `2.1 h`, `4.0 d`. */
+export function duration(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${(seconds / 60).toFixed(1)} min`;
+  return seconds < 172800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86400).toFixed(1)} d`;
+}

@@ -1,6 +1,5 @@
 // A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
 // the lines themselves. Written for somebody who reads it at three in the morning.
-import { severityWords } from "../diagnosis/conclude.ts";
 import type {
   Advice,
   Answer,
@@ -22,7 +21,7 @@ const marks: Readonly<Record<Answer, Span>> = {
   unknown: span("unknown  ", "warn"),
 };
 /** Findings that the summary rows above already say. */
-const inSummary = new Set(["wanted.object"]);
+const inSummary = new Set(["wanted.object", "judgement.harmless"]);
 
 /** Draws a diagnosis; an empty one says so in a sentence. */
 export function diagnosisDocument(d: Diagnosis): Document {
@@ -97,7 +96,7 @@ function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block
     ["What", [span(i.cause, "strong")]],
     ...(i.wanted === null ? [] : ([["Wanted", `${capital(i.wanted)}.`]] as [string, Text][])),
     ...(whyText(i) === undefined ? [] : ([["Why", whyText(i) as string]] as [string, Text][])),
-    ["How bad", [span(severityWords(i.severity, i.kind, i.count, i.direction), tones[i.severity])]],
+    ["How bad", [span(howBad(i), tones[i.severity])]],
     ["How sure", sureText(i)],
     ["Seen", seenText(i)],
   ];
@@ -109,6 +108,9 @@ function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block
   if (lines.length > 0) blocks.push(paragraph([span("The lines that say so", "strong")]), { kind: "quote", lines });
   return blocks;
 }
+
+const howBad = (i: DiagnosedIncident): string =>
+  i.findings.find((f) => f.id === "judgement.harmless")?.claim ?? i.severity;
 
 /** The finding that tells most about why, in the report's own numbers. */
 function whyText(i: DiagnosedIncident): string | undefined {
