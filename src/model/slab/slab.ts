@@ -10,7 +10,9 @@ import { assert, ModelBug } from "../../base/assert.ts";
 import { slabCpuLimits } from "../../kernel/facts/slab.ts";
 import { slabGfp } from "./slab_gfp.ts";
 import type { ObjectEngine, SlubOptions } from "./slub_shape.ts";
-import { none, noObject } from "./slub_shape.ts";
+import { mark } from "./slub_shape.ts";
+
+const { none, noObject } = mark;
 
 // Fields of a slab's row.
 const PFN = 0;

@@ -16,44 +16,14 @@ import { factAt } from "../../kernel/release.ts";
 import type { SlabGfp } from "./slab_gfp.ts";
 import { slabGfp } from "./slab_gfp.ts";
 import type { Slub, SlubOptions } from "./slub_shape.ts";
-import {
-  BASE,
-  C_FREE,
-  C_PARTIAL,
-  C_SLAB,
-  CACHE,
-  CHAIN,
-  CPU_PARTIAL,
-  cacheShift,
-  FREE,
-  FROZEN,
-  GFP,
-  handedOut,
-  INUSE,
-  MIN_OBJECTS,
-  MIN_ORDER,
-  MIN_PARTIAL,
-  N_HEAD,
-  N_OBJECTS,
-  N_PARTIAL,
-  N_SLABS,
-  N_TAIL,
-  NEXT,
-  NODE,
-  none,
-  noObject,
-  OBJECTS,
-  OO_OBJECTS,
-  OO_ORDER,
-  ORDER,
-  PFN,
-  POOL,
-  PREV,
-  RESERVE,
-  SIZE,
-  slabShift,
-} from "./slub_shape.ts";
+import { cacheField, cpuField, mark, nodeField, slabField } from "./slub_shape.ts";
 import { countCache, viewCache, viewSlab } from "./slub_view.ts";
+
+const { PFN, CACHE, INUSE, OBJECTS, FROZEN, FREE, NEXT, PREV, CHAIN, BASE, ORDER, NODE, RESERVE } = slabField;
+const { SIZE, OO_ORDER, OO_OBJECTS, MIN_ORDER, MIN_OBJECTS, CPU_PARTIAL, MIN_PARTIAL, GFP, POOL } = cacheField;
+const { C_SLAB, C_FREE, C_PARTIAL } = cpuField;
+const { N_HEAD, N_TAIL, N_PARTIAL, N_SLABS, N_OBJECTS } = nodeField;
+const { none, noObject, handedOut, slabShift, cacheShift } = mark;
 
 export function createSlub(options: SlubOptions): Slub {
   const { pages, journal, cpus } = options;
@@ -285,29 +255,31 @@ export function createSlub(options: SlubOptions): Slub {
 
   /** put_cpu_partial(): the slab becomes the head of the CPU's chain; a full chain goes to the node first when `drain`. */
   const putCpuPartial = (k: number, row: number, drain: boolean): void => {
+    const S = slabs,
+      K = cpuRows;
     const s = row << slabShift;
-    const cache = slabs[s + CACHE] as number;
-    let old = cpuRows[k + C_PARTIAL] as number;
+    const cache = S[s + CACHE] as number;
+    let old = K[k + C_PARTIAL] as number;
     let full = none;
     let chain = 0;
     if (old !== none) {
-      const held = slabs[(old << slabShift) + CHAIN] as number;
+      const held = S[(old << slabShift) + CHAIN] as number;
       const limit = cacheRows[(cache << cacheShift) + CPU_PARTIAL] as number;
       if (drain && (chainCounts === "slabs" ? held >= limit : held > limit)) {
         full = old;
         old = none;
       } else chain = held;
     }
-    slabs[s + CHAIN] =
-      chain + (chainCounts === "slabs" ? 1 : (slabs[s + OBJECTS] as number) - (slabs[s + INUSE] as number));
-    slabs[s + NEXT] = old;
-    cpuRows[k + C_PARTIAL] = row;
+    S[s + CHAIN] = chain + (chainCounts === "slabs" ? 1 : (S[s + OBJECTS] as number) - (S[s + INUSE] as number));
+    S[s + NEXT] = old;
+    K[k + C_PARTIAL] = row;
     if (full !== none) unfreeze(full);
   };
 
   /** get_partial_node(): the first slab of the list for the CPU, and some more for its chain; the slab's row, or -1. `taken` gets its list. */
   let taken = noObject;
   const getPartialNode = (cache: number, node: number, k: number, reserveAllowed: boolean): number => {
+    const S = slabs;
     const n = (cache * nodes + node) << 3;
     const limit = cacheRows[(cache << cacheShift) + CPU_PARTIAL] as number;
     let found = none;
@@ -315,16 +287,16 @@ export function createSlub(options: SlubOptions): Slub {
     let available = 0;
     for (let row = nodeRows[n + N_HEAD] as number; row !== none; ) {
       const s = row << slabShift;
-      const next = slabs[s + NEXT] as number;
-      if (slabs[s + RESERVE] === 0 || reserveAllowed) {
+      const next = S[s + NEXT] as number;
+      if (S[s + RESERVE] === 0 || reserveAllowed) {
         removePartial(row);
-        slabs[s + FROZEN] = 1;
-        available += (slabs[s + OBJECTS] as number) - (slabs[s + INUSE] as number);
+        S[s + FROZEN] = 1;
+        available += (S[s + OBJECTS] as number) - (S[s + INUSE] as number);
         if (found === none) {
           found = row;
-          taken = slabs[s + FREE] as number;
-          slabs[s + FREE] = noObject;
-          slabs[s + INUSE] = slabs[s + OBJECTS] as number;
+          taken = S[s + FREE] as number;
+          S[s + FREE] = noObject;
+          S[s + INUSE] = S[s + OBJECTS] as number;
         } else {
           putCpuPartial(k, row, false);
           more++;
@@ -351,42 +323,47 @@ export function createSlub(options: SlubOptions): Slub {
 
   /** The object leaves the CPU's list. */
   const handOut = (cache: number, k: number, row: number, object: number): number => {
+    const S = slabs,
+      L = links,
+      K = cpuRows;
     const s = row << slabShift;
-    const at = (slabs[s + BASE] as number) + object;
-    cpuRows[k + C_SLAB] = row;
-    cpuRows[k + C_FREE] = links[at] as number;
-    links[at] = handedOut;
-    return (slabs[s + PFN] as number) * pageSize + object * (cacheRows[cache << cacheShift] as number);
+    const at = (S[s + BASE] as number) + object;
+    K[k + C_SLAB] = row;
+    K[k + C_FREE] = L[at] as number;
+    L[at] = handedOut;
+    return (S[s + PFN] as number) * pageSize + object * (cacheRows[cache << cacheShift] as number);
   };
 
   /** ___slab_alloc(): the CPU's own slab, its chain, its node, a new slab. */
   const allocSlow = (cache: number, gfp: number, k: number): number => {
+    const S = slabs,
+      K = cpuRows;
     const reserveAllowed = bits.memalloc !== 0 && (gfp & bits.memalloc) !== 0;
-    for (let row = cpuRows[k + C_SLAB] as number; ; ) {
+    for (let row = K[k + C_SLAB] as number; ; ) {
       if (row === none) {
-        row = cpuRows[k + C_PARTIAL] as number;
+        row = K[k + C_PARTIAL] as number;
         if (row === none) break;
-        cpuRows[k + C_PARTIAL] = slabs[(row << slabShift) + NEXT] as number;
-        cpuRows[k + C_SLAB] = row;
+        K[k + C_PARTIAL] = S[(row << slabShift) + NEXT] as number;
+        K[k + C_SLAB] = row;
       }
       const s = row << slabShift;
-      if (slabs[s + RESERVE] === 1 && !reserveAllowed) {
-        const head = cpuRows[k + C_FREE] as number;
-        cpuRows[k + C_SLAB] = none;
-        cpuRows[k + C_FREE] = noObject;
+      if (S[s + RESERVE] === 1 && !reserveAllowed) {
+        const head = K[k + C_FREE] as number;
+        K[k + C_SLAB] = none;
+        K[k + C_FREE] = noObject;
         deactivate(row, head);
         row = none;
         continue;
       }
-      const own = slabs[s + FREE] as number;
+      const own = S[s + FREE] as number;
       if (own !== noObject) {
-        slabs[s + FREE] = noObject;
-        slabs[s + INUSE] = slabs[s + OBJECTS] as number;
+        S[s + FREE] = noObject;
+        S[s + INUSE] = S[s + OBJECTS] as number;
         return handOut(cache, k, row, own);
       }
       // Nothing came back to it: the slab is full and leaves without a list.
-      slabs[s + FROZEN] = 0;
-      cpuRows[k + C_SLAB] = none;
+      S[s + FROZEN] = 0;
+      K[k + C_SLAB] = none;
       row = none;
     }
     const found = getPartial(cache, nodeOfCpu(journal.cpu), k, reserveAllowed);
@@ -409,27 +386,31 @@ export function createSlub(options: SlubOptions): Slub {
   };
 
   const alloc = (cache: number, gfp: number): number => {
+    const S = slabs,
+      L = links,
+      K = cpuRows;
     const k = (cache * cpus + journal.cpu) << 2;
-    const object = cpuRows[k + C_FREE] as number;
+    const object = K[k + C_FREE] as number;
     if (object === noObject) return allocSlow(cache, gfp, k);
-    const s = (cpuRows[k + C_SLAB] as number) << slabShift;
-    const at = (slabs[s + BASE] as number) + object;
-    cpuRows[k + C_FREE] = links[at] as number;
-    links[at] = handedOut;
-    return (slabs[s + PFN] as number) * pageSize + object * (cacheRows[cache << cacheShift] as number);
+    const s = (K[k + C_SLAB] as number) << slabShift;
+    const at = (S[s + BASE] as number) + object;
+    K[k + C_FREE] = L[at] as number;
+    L[at] = handedOut;
+    return (S[s + PFN] as number) * pageSize + object * (cacheRows[cache << cacheShift] as number);
   };
 
   /** __slab_free(): the object goes to its slab; a full slab enters this CPU's chain, an empty one may leave its node. */
   const freeSlow = (row: number, object: number, k: number): void => {
+    const S = slabs;
     const s = row << slabShift;
-    const prior = slabs[s + FREE] as number;
-    links[(slabs[s + BASE] as number) + object] = prior;
-    slabs[s + FREE] = object;
-    slabs[s + INUSE] = (slabs[s + INUSE] as number) - 1;
-    if (slabs[s + FROZEN] === 1) return;
-    const empty = slabs[s + INUSE] === 0;
+    const prior = S[s + FREE] as number;
+    links[(S[s + BASE] as number) + object] = prior;
+    S[s + FREE] = object;
+    S[s + INUSE] = (S[s + INUSE] as number) - 1;
+    if (S[s + FROZEN] === 1) return;
+    const empty = S[s + INUSE] === 0;
     if (prior === noObject && chainCounts !== undefined) {
-      slabs[s + FROZEN] = 1;
+      S[s + FROZEN] = 1;
       putCpuPartial(k, row, true);
     } else if (empty && (!keepsEmptied || tooMany(row))) {
       if (prior !== noObject) removePartial(row);
@@ -438,24 +419,27 @@ export function createSlub(options: SlubOptions): Slub {
   };
 
   const free = (cache: number, address: number): void => {
+    const S = slabs,
+      L = links,
+      K = cpuRows;
     const row = rowAt(address);
-    if (row === none || slabs[(row << slabShift) + CACHE] !== cache) {
+    if (row === none || S[(row << slabShift) + CACHE] !== cache) {
       misuse(row === none ? "free of an address in no slab" : "free to the wrong cache", address);
       return;
     }
     const s = row << slabShift;
-    const offset = (address - (slabs[s + PFN] as number) * pageSize) | 0;
+    const offset = (address - (S[s + PFN] as number) * pageSize) | 0;
     // Exact for every offset within a slab: the half keeps the product away from whole numbers.
     const object = ((offset + 0.5) * (inverse[cache] as number)) | 0;
-    const at = (slabs[s + BASE] as number) + object;
-    if (links[at] !== handedOut || object * (cacheRows[cache << cacheShift] as number) !== offset) {
-      misuse(links[at] === handedOut ? "free of an address inside an object" : "double free of an object", address);
+    const at = (S[s + BASE] as number) + object;
+    if (L[at] !== handedOut || object * (cacheRows[cache << cacheShift] as number) !== offset) {
+      misuse(L[at] === handedOut ? "free of an address inside an object" : "double free of an object", address);
       return;
     }
     const k = (cache * cpus + journal.cpu) << 2;
-    if (cpuRows[k + C_SLAB] === row) {
-      links[at] = cpuRows[k + C_FREE] as number;
-      cpuRows[k + C_FREE] = object;
+    if (K[k + C_SLAB] === row) {
+      L[at] = K[k + C_FREE] as number;
+      K[k + C_FREE] = object;
     } else freeSlow(row, object, k);
   };
 

@@ -1,25 +1,11 @@
 // What others see of a SLUB cache: its lists as values. Reads the rows, changes nothing.
 import type { CacheCounts, CacheView, SlabView } from "./slub_shape.ts";
-import {
-  BASE,
-  C_FREE,
-  C_PARTIAL,
-  C_SLAB,
-  CHAIN,
-  FREE,
-  FROZEN,
-  INUSE,
-  N_HEAD,
-  N_OBJECTS,
-  N_SLABS,
-  NEXT,
-  none,
-  noObject,
-  OBJECTS,
-  ORDER,
-  PFN,
-  slabShift,
-} from "./slub_shape.ts";
+import { cpuField, mark, nodeField, slabField } from "./slub_shape.ts";
+
+const { PFN, INUSE, OBJECTS, FROZEN, FREE, NEXT, CHAIN, BASE, ORDER } = slabField;
+const { C_SLAB, C_FREE, C_PARTIAL } = cpuField;
+const { N_HEAD, N_SLABS, N_OBJECTS } = nodeField;
+const { none, noObject, slabShift } = mark;
 
 /** The present arrays of a SLUB instance (they move when they grow). */
 export interface SlubColumns {
