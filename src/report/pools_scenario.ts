@@ -16,12 +16,12 @@ export function drawDesigns(result: unknown): Document {
         ">recycled",
         ">released",
         ">leaked",
-        ">corrupted",
-        ">coalesced",
-        ">bytes/packet",
+        ">corrupt",
+        ">merged",
+        ">B/packet",
         ">dropped",
-        ">DMA faults",
-        ">in flight at end",
+        ">DMA",
+        ">in flight",
       ],
       results.map((r) => [
         r.design,
@@ -36,6 +36,9 @@ export function drawDesigns(result: unknown): Document {
         bad(r.dmaFaults),
         bad(r.inFlightAtEnd),
       ]),
+    ),
+    paragraph(
+      "Pages: recycled came home, released left the pool unmapped, leaked were freed mapped and counted as in flight. Corrupt: times that memory went where it does not belong. Merged: packets coalesced into another. B/packet: memory in the receive queues when they held most. DMA: accesses out of turn. In flight: two minutes after the driver went down.",
     ),
     list(results.map((r) => [span(r.design, "strong"), span(`: ${r.says}`)])),
   ];

@@ -24,7 +24,7 @@ import {
   PP_FLAG_PAGE_FRAG,
   paramsError,
 } from "./page_pool_params.ts";
-import * as row from "./page_pool_rows.ts";
+import * as rows from "./page_pool_rows.ts";
 import { viewPools } from "./page_pool_view.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
@@ -58,7 +58,7 @@ const {
   SPECIAL,
   ROW_SHIFT,
   CACHE_SHIFT,
-} = row;
+} = rows;
 const DEFER_NANOS = 1_000_000_000;
 const DEFER_WARN_NANOS = 60_000_000_000;
 
