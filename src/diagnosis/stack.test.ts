@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
+import { repairText } from "../artifact/log/lines.ts";
+import { buildCase } from "./case.ts";
+import { nothingAround } from "./surroundings.ts";
+import { wantedOf } from "./wanted.ts";
+
+/** A case from a first line, a release and the names of a stack, innermost first; `?name` is a guess of the unwinder. */
+function caseOf(headline: string, release: string, names: readonly string[]) {
+  const frames = names.map((n) => {
+    const [name = "", module] = n.replace("?", "").split(" ");
+    return ` ${n.startsWith("?") ? "? " : ""}${name}+0x1a/0x90${module === undefined ? "" : ` ${module}`}`;
+  });
+  const text = [headline, `CPU: 1 PID: 0 Comm: swapper/1 Not tainted ${release} #1`, "Call Trace:", ...frames].join(
+    "\n",
+  );
+  const incident = readIncidents(repairText(text)).incidents[0];
+  if (incident === undefined) throw new Error("no incident");
+  const version = release
+    .split(/[-.]/)
+    .slice(0, 3)
+    .map(Number)
+    .filter((n) => !Number.isNaN(n));
+  return buildCase(incident, "log", { release, certainty: "stated", version, because: [] }, nothingAround);
+}
+const failure = (order: number, mask: string): string =>
+  `swapper/1: page allocation failure: order:${order}, mode:${mask}`;
+
+describe("a stack says who allocated, for whom, on which side", () => {
+  test("igb at a jumbo MTU on 4.19 takes order-1 pages itself: 1500 is excluded", () => {
+    const c = caseOf(failure(1, "0x484020(GFP_ATOMIC|__GFP_COMP)"), "4.19.0", [
+      "dump_stack",
+      "warn_alloc.cold.116",
+      "__alloc_pages_slowpath",
+      "__alloc_pages_nodemask",
+      "igb_alloc_rx_buffers [igb]",
+      "igb_poll [igb]",
+      "net_rx_action",
+      "__do_softirq",
+    ]);
+    expect(c.stack).toMatchObject({
+      path: "pages",
+      direction: "rx refill",
+      context: "softirq",
+      driver: { driver: { name: "igb" } },
+    });
+    const w = wantedOf(c);
+    expect(w?.sentence).toMatch(/3 KiB buffer at an MTU from 1\d{3} to 9216: a block of order 1/);
+    expect(w?.mtus?.from).toBeGreaterThan(1500);
+  });
+  test("a large kmalloc for a jumbo packet is told from a slab", () => {
+    const c = caseOf(failure(2, "0x204020"), "3.10.0", [
+      "dump_stack",
+      "warn_alloc_failed",
+      "__alloc_pages_nodemask",
+      "kmalloc_large_node",
+      "__kmalloc_node_track_caller",
+      "__kmalloc_reserve",
+      "__alloc_skb",
+      "__netdev_alloc_skb",
+      "foo_refill [foo]",
+      "foo_poll [foo]",
+      "net_rx_action",
+      "__do_softirq",
+    ]);
+    expect(c.stack).toMatchObject({ path: "kmalloc_large", direction: "rx", object: "skb data" });
+    expect(c.stack.driver).toBeUndefined();
+    expect(wantedOf(c)?.sentence).toMatch(
+      /the data of a packet for foo_refill by kmalloc above its largest cache.*8193 to 16384 bytes/,
+    );
+  });
+  test("a page fragment is named as the last resort it is", () => {
+    const c = caseOf(failure(0, "0x1080020(GFP_ATOMIC)"), "4.14.0", [
+      "dump_stack",
+      "warn_alloc",
+      "__alloc_pages_nodemask",
+      "page_frag_alloc",
+      "__napi_alloc_skb",
+      "foo_rx [foo]",
+      "net_rx_action",
+    ]);
+    expect(c.stack.path).toBe("page_frag");
+    expect(wantedOf(c)?.sentence).toMatch(/last resort after larger blocks were tried silently/);
+  });
+  test("an acknowledgement sent while receiving is transmit: the innermost side counts", () => {
+    const c = caseOf(failure(0, "0xa20(GFP_ATOMIC)"), "5.15.0", [
+      "dump_stack_lvl",
+      "warn_alloc",
+      "__alloc_pages",
+      "allocate_slab",
+      "___slab_alloc",
+      "kmem_cache_alloc_node",
+      "__alloc_skb",
+      "__tcp_send_ack.part.0",
+      "tcp_rcv_established",
+      "tcp_v4_rcv",
+      "net_rx_action",
+      "__do_softirq",
+    ]);
+    expect(c.stack).toMatchObject({ path: "slab", direction: "tx", object: "skb head" });
+  });
+  test("sending from a process may wait; receiving in a softirq may not", () => {
+    const c = caseOf(failure(3, "0x6000c0(GFP_KERNEL)"), "4.19.0", [
+      "dump_stack",
+      "warn_alloc",
+      "__alloc_pages_nodemask",
+      "skb_page_frag_refill",
+      "sk_page_frag_refill",
+      "tcp_sendmsg_locked",
+      "tcp_sendmsg",
+      "sock_sendmsg",
+      "__x64_sys_sendto",
+      "do_syscall_64",
+    ]);
+    expect(c.stack).toMatchObject({ path: "page_frag", direction: "tx", context: "process" });
+  });
+  test("a ring that is made because the MTU changes is setup in process context, and still a refill", () => {
+    const c = caseOf(failure(2, "0xcc0(GFP_KERNEL)"), "6.1.0", [
+      "dump_stack_lvl",
+      "warn_alloc",
+      "__alloc_pages",
+      "rtl8169_rx_fill [r8169]",
+      "rtl8169_init_ring [r8169]",
+      "rtl_open [r8169]",
+      "__dev_open",
+      "dev_open",
+      "do_setlink",
+      "__x64_sys_sendmsg",
+    ]);
+    expect(c.stack).toMatchObject({ direction: "setup", context: "process", driver: { driver: { name: "r8169" } } });
+    expect(wantedOf(c)?.sentence).toMatch(
+      /made once when the interface is opened at the standard MTU: a block of order 2/,
+    );
+  });
+  test("frames that are all guesses are still read", () => {
+    const c = caseOf(failure(1, "0x20"), "2.6.32", [
+      "?__alloc_pages_nodemask",
+      "?kmem_getpages",
+      "?fallback_alloc",
+      "?__kmalloc_node",
+      "?__alloc_skb",
+      "?bnx2_poll_work [bnx2]",
+      "?net_rx_action",
+    ]);
+    expect(c.stack).toMatchObject({ path: "slab", object: "skb data", direction: "rx" });
+    expect(wantedOf(c)?.sentence).toMatch(/for bnx2_poll_work; with SLAB of this release that is size-8192/);
+  });
+  test("what is no network path says neither", () => {
+    const c = caseOf(failure(4, "0x40cc0(GFP_KERNEL|__GFP_COMP)"), "6.1.0", [
+      "dump_stack_lvl",
+      "warn_alloc",
+      "__alloc_pages",
+      "__kmalloc_large_node",
+      "__kmalloc",
+      "seq_buf_alloc",
+      "seq_read_iter",
+      "vfs_read",
+      "ksys_read",
+    ]);
+    expect(c.stack.direction).toBe("neither");
+  });
+});
