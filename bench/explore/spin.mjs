@@ -10,7 +10,7 @@ import { search } from "../../dist/explore/search.js";
 import { lltxProgram, worldOf } from "../../dist/explore/stories/lltx.js";
 import { schemes } from "../../dist/explore/stories/transmit.js";
 
-const runs = Number(process.argv[2] ?? 5);
+const runs = Number(process.argv[2] ?? 3);
 const dir = mkdtempSync(join(tmpdir(), "skblab-spin-"));
 const sh = (command, args) =>
   execFileSync(command, args, { cwd: dir, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
@@ -39,9 +39,13 @@ try {
     console.log(`  ${s.id.padEnd(14)} ${ours} / ${theirs} ${ours === theirs ? "equal" : "DIFFER"}`);
     if (ours !== theirs) process.exitCode = 1;
   }
-  for (const id of ["plain", "irq-xmit-lock"]) {
-    const p = lltxProgram(id, worldOf(4, 1));
-    const pan = spinFor(p, `big_${id.replace(/\W/g, "_")}`);
+  for (const [id, ring] of [
+    ["plain", 3],
+    ["plain", 1],
+    ["modern", 1],
+  ]) {
+    const p = lltxProgram(id, worldOf(4, ring));
+    const pan = spinFor(p, `big_${id}_${ring}`);
     const ratios = [];
     const ourRates = [];
     const panRates = [];
@@ -59,7 +63,7 @@ try {
       ratios.push(theirs.seconds / seconds);
     }
     console.log(
-      `lltx ${id}, 4 CPUs, ring 1: ${states.toLocaleString("en-US")} states, ${p.bits} of 127 bits; skblab ${(median(ourRates) / 1e6).toFixed(2)} M/s, spin ${(median(panRates) / 1e6).toFixed(2)} M/s; ratio ${median(ratios).toFixed(2)} (median of ${runs} pairs, ${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
+      `lltx ${id}, 4 CPUs, ring ${ring}: ${states.toLocaleString("en-US")} states, ${p.bits} of 127 bits; skblab ${(median(ourRates) / 1e6).toFixed(2)} M/s, spin ${(median(panRates) / 1e6).toFixed(2)} M/s; ratio ${median(ratios).toFixed(2)} (median of ${runs} pairs, ${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
     );
   }
 } finally {

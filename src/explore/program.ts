@@ -246,13 +246,26 @@ export function pack(p: Omit<Program, "code" | "edges" | "taskCode">): {
  * the step's note, 0 for none.
  */
 export function step(p: Program, s: Int32Array, task: number): number {
+  return stepAt(p, s, task, nodeOf(p, s, task) * stride);
+}
+
+/** Quick look, for the search: true when the task is at its end, at a lock that is held, or at a wait that does not hold. */
+export function waitsAt(code: Int32Array, s: Int32Array, r: number): boolean {
+  const what = code[r];
+  if (what !== op.lock && what !== op.wait) return what === op.done;
+  const x = ((s[code[r + 1] as number] as number) >>> (code[r + 2] as number)) & (code[r + 3] as number);
+  return what === op.lock ? x !== 0 : !holds(code[r + at.compare] as number, x, code[r + at.arg] as number);
+}
+
+/** {@link step} for a task whose record in `code` is known. A task that has to wait leaves `s` as it was. */
+export function stepAt(p: Program, s: Int32Array, task: number, start: number): number {
   const { code, edges, taskCode } = p;
   const q = task * taskStride;
   const pcWord = taskCode[q] as number;
   const pcShift = taskCode[q + 1] as number;
   const pcMask = taskCode[q + 2] as number;
   const base = taskCode[q + 3] as number;
-  let r = (base + (((s[pcWord] as number) >>> pcShift) & pcMask)) * stride;
+  let r = start;
   const stops = taskCode[q + 5] as number;
   for (let i = taskCode[q + 4] as number; i < stops; i++)
     if (p.active[nodeOf(p, s, p.stoppers[i] as number)] === 1) return blocked;

@@ -41,13 +41,21 @@ function waitsFor(p: Program, s: Int32Array, task: number): { readonly text: str
   return undefined;
 }
 
-/** Quick look: a task that waits for a lock whose holder cannot go on at once. Only then is {@link waitCycle} worth asking. */
-export function mayHang(p: Program, s: Int32Array, task: number): boolean {
-  const node = nodeOf(p, s, task);
-  if (p.op[node] !== op.lock) return false;
-  const owner = (((s[p.word[node] as number] as number) >>> (p.shift[node] as number)) & 15) - 1;
-  if (owner < 0) return false;
-  return owner === task || p.op[nodeOf(p, s, owner)] === op.lock || standsStill(p, s, owner);
+/** Whether a task that waits for a lock waits, over others, for itself or for a cycle: {@link waitCycle} without the words. */
+export function hangs(p: Program, s: Int32Array, task: number): boolean {
+  let t = task;
+  for (let n = 0; n <= p.tasks; n++) {
+    const node = nodeOf(p, s, t);
+    let on = stopper(p, s, t);
+    if (on < 0) {
+      if (p.op[node] !== op.lock) return false;
+      on = (((s[p.word[node] as number] as number) >>> (p.shift[node] as number)) & 15) - 1;
+      if (on < 0) return false;
+    }
+    if (on === task) return true;
+    t = on;
+  }
+  return true;
 }
 
 /** The cycle of tasks that wait for each other, starting at a task that waits for a lock; undefined when there is none. */

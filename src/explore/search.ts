@@ -10,8 +10,20 @@ import { effectText } from "../model/sync/effect.ts";
 import type { Finding } from "./finding.ts";
 import { judgeLocks } from "./lock_rules.ts";
 import type { Field, Program } from "./program.ts";
-import { blocked, fieldOf, nodeOf, outOfRange, setField, step } from "./program.ts";
-import { atRest, mayHang, waitCycle } from "./rest.ts";
+import {
+  blocked,
+  fieldOf,
+  nodeOf,
+  op,
+  outOfRange,
+  setField,
+  step,
+  stepAt,
+  stride,
+  taskStride,
+  waitsAt,
+} from "./program.ts";
+import { atRest, hangs, waitCycle } from "./rest.ts";
 
 export interface SearchOptions {
   /** Stop after so many states; 4,000,000 when left out. */
@@ -162,7 +174,7 @@ class Watch {
 
   /** A task had to wait in state `i`, which is `s`. */
   waits(s: Int32Array, i: number, task: number): void {
-    if (!mayHang(this.p, s, task)) return;
+    if (!hangs(this.p, s, task)) return;
     const cycle = waitCycle(this.p, s, task);
     if (cycle === undefined) return;
     this.hung = true;
@@ -211,21 +223,21 @@ function push(out: Frontier, s: Int32Array, from: number, by: number): void {
 /** All successors of state `i`; gives how many steps were made. */
 function expand(p: Program, states: Int32Array, i: number, s: Int32Array, out: Frontier, watch: Watch): number {
   const from = i * words;
-  const tasks = p.tasks;
+  const { tasks, code, taskCode } = p;
   let moved = 0;
+  load(states, from, s);
   for (let t = 0; t < tasks; t++) {
-    load(states, from, s);
-    const note = step(p, s, t);
+    const q = t * taskStride;
+    const place = ((s[taskCode[q] as number] as number) >>> (taskCode[q + 1] as number)) & (taskCode[q + 2] as number);
+    const r = ((taskCode[q + 3] as number) + place) * stride;
+    const note = waitsAt(code, s, r) ? blocked : stepAt(p, s, t, r);
     if (note === blocked) {
-      if (!watch.hung) watch.waits(s, i, t);
-      continue;
-    }
-    if (note !== 0 && watch.noted(note, i, t)) {
-      moved++;
+      if (!watch.hung && code[r] === op.lock) watch.waits(s, i, t);
       continue;
     }
     moved++;
-    push(out, s, i, t);
+    if (note === 0 || !watch.noted(note, i, t)) push(out, s, i, t);
+    load(states, from, s);
   }
   return moved;
 }
@@ -371,12 +383,25 @@ function rehash(store: Store): void {
   const indexOf = new Int32Array(store.indexOf.length * 4);
   const { states, count } = store;
   const s = new Int32Array(words);
-  for (let i = 0; i < count; i++) {
-    load(states, i * words, s);
-    let h = hash(s) & mask;
-    while (table[h * words + 3] !== 0) h = (h + 1) & mask;
-    for (let w = 0; w < words; w++) table[h * words + w] = s[w] as number;
-    if (indexOf.length > 0) indexOf[h] = i;
+  const hashes = new Int32Array(batch);
+  for (let first = 0; first < count; first += batch) {
+    const n = Math.min(batch, count - first);
+    // As in warm(): first touch all places, then fill them.
+    let touched = 0;
+    for (let k = 0; k < n; k++) {
+      load(states, (first + k) * words, s);
+      const h = hash(s) & mask;
+      hashes[k] = h;
+      touched |= table[h * words] as number;
+    }
+    sink = touched;
+    for (let k = 0; k < n; k++) {
+      let h = hashes[k] as number;
+      while (table[h * words + 3] !== 0) h = (h + 1) & mask;
+      load(states, (first + k) * words, s);
+      put(s, table, h * words);
+      if (indexOf.length > 0) indexOf[h] = first + k;
+    }
   }
   store.table = table;
   store.slots = slots;
