@@ -121,6 +121,12 @@ function withLoose(incidents: DiagnosedIncident[], loose: ReadonlyMap<string, nu
   return incidents;
 }
 
+/** The module of an unknown network driver: the innermost one on a receive or transmit path. */
+function moduleOnPath(c: Case): string | undefined {
+  if (c.stack.direction === undefined || c.stack.direction === "neither") return undefined;
+  return c.stack.frames.find((f) => f.module !== undefined && f.reliable)?.module;
+}
+
 /** The case of a group that tells most: fewest missing parts, then the first. */
 function fullest(group: readonly Judged[]): Judged {
   let best = group[0] as Judged;
@@ -158,7 +164,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): Diagno
     order: c.order ?? null,
     bytes: bytes ?? null,
     gfp: mask === undefined ? null : { mask: mask.hex, names: mask.names },
-    driver: c.stack.driver?.driver.name ?? null,
+    driver: c.stack.driver?.driver.name ?? moduleOnPath(c) ?? null,
     direction: c.stack.direction ?? null,
     wanted: wantedOf(c)?.sentence ?? null,
     cause: conclusion.cause,

@@ -5,6 +5,7 @@ import { container } from "./container.ts";
 import { context } from "./context.ts";
 import { direction } from "./direction.ts";
 import { driverLine } from "./driver_line.ts";
+import { memoryState } from "./memory_state.ts";
 import { minFree } from "./min_free.ts";
 import { missing } from "./missing.ts";
 import { offloadsOnPath } from "./offloads.ts";
@@ -25,6 +26,7 @@ export const rules: readonly Rule[] = [
   slabCorruption,
   pagePoolStall,
   driverLine,
+  memoryState,
   wanted,
   whyRefused,
   direction,

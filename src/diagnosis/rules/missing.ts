@@ -62,7 +62,7 @@ export const missing: Rule = {
           ],
         ),
       );
-    if (c.verdict.backport !== undefined)
+    if (c.verdict.backport !== undefined && c.verdict.certainty === "stated")
       found.push(
         finding(
           "kernel.backport",

@@ -12,6 +12,7 @@ export const taint: Rule = {
   asks: "Had the machine been hurt before, and is code loaded that did not come with the kernel?",
   kinds: ["bad_page", "oops", "skb_panic", "slab_corruption"],
   answer: (c) => {
+    if (c.incident.kind === "oops" && c.incident.reading.class === "warning") return [];
     const own = c.incident.kind === "slab_corruption" ? c.incident.reading.taint : undefined;
     const text = own ?? c.process?.taint;
     if (text === undefined) return [];

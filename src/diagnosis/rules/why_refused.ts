@@ -60,7 +60,7 @@ function vmalloc(c: Case): readonly Finding[] {
 }
 
 function notSaid(c: Case): Finding {
-  const old = c.release.version[0] === 2 && (c.release.version[2] ?? 99) < 18;
+  const old = !atLeast(c.release, [2, 6, 18]);
   return finding(
     "why.refused",
     "unknown",
@@ -73,7 +73,9 @@ function notSaid(c: Case): Finding {
         action: "Save the memory state when it happens again",
         changes: "tells a shortage of memory from fragmentation, and which zone it is in",
         costs: "nothing",
-        command: "dmesg; cat /proc/buddyinfo /proc/pagetypeinfo /proc/zoneinfo /proc/vmstat; sysctl vm.min_free_kbytes",
+        command: !atLeast(c.release, [2, 6])
+          ? "echo m > /proc/sysrq-trigger; dmesg; cat /proc/meminfo /proc/slabinfo"
+          : "dmesg; cat /proc/buddyinfo /proc/pagetypeinfo /proc/zoneinfo /proc/vmstat; sysctl vm.min_free_kbytes",
       },
     ],
   );

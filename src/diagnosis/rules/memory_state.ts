@@ -1,0 +1,38 @@
+// A state of memory that belongs to no report: how each zone stands to its marks, and the largest block it could give.
+import { quote } from "../case.ts";
+import { finding } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+import { size } from "../words.ts";
+
+export const memoryState: Rule = {
+  id: "state",
+  asks: "How do the zones stand to their marks, and how large is the largest free block?",
+  kinds: ["mem_info"],
+  answer: (c) =>
+    (c.memInfo?.zones ?? []).map((z) => {
+      const { free, min, low, high } = z.kb;
+      const at = `${z.node}:${z.name}`;
+      const largest = (z.freeLists?.blocks ?? []).filter((b) => b.count > 0).at(-1);
+      const kb = (n: number | undefined): string => (n === undefined ? "an unprinted amount" : size(n * 1024));
+      const mark =
+        free === undefined || min === undefined
+          ? "its marks are not printed"
+          : free < min
+            ? `below its min mark of ${kb(min)}: only requests with access to the reserve succeed`
+            : free < (low ?? min)
+              ? `between min (${kb(min)}) and low (${kb(low)}): kswapd is at work`
+              : free < (high ?? min)
+                ? `between low (${kb(low)}) and high (${kb(high)})`
+                : `above its high mark of ${kb(high)}`;
+      const block =
+        largest === undefined
+          ? "no free block is listed"
+          : `the largest free block has order ${largest.order} (${size((c.pageKb * 1024) << largest.order)}, ${largest.count} of them${largest.types === undefined ? "" : `, lists ${largest.types}`})`;
+      return finding(
+        `state.zone.${z.node}.${z.name}`,
+        free === undefined || min === undefined ? "unknown" : free < min ? "no" : "yes",
+        `Does zone ${z.name} of node ${z.node} have enough? ${kb(free)} free, ${mark}; ${block}.`,
+        [...quote(c, `zone:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)],
+      );
+    }),
+};
