@@ -20,6 +20,7 @@ import { promelaText } from "../../explore/promela.ts";
 import { stories } from "../../explore/stories/index.ts";
 import {
   lltxProgram,
+  lltxRandom,
   lltxTable,
   readVariants,
   replayLltx,
@@ -165,9 +166,18 @@ async function lltx(o: Options, io: Io): Promise<void> {
     progress: (scheme, where, states, done) =>
       io.progress(`${scheme} ${where}`, done, `${states.toLocaleString("en-US")} states`),
   });
+  // What is too large to be searched here is at least sampled, with a seed.
+  const whole4 = o.scheme === undefined && o.cpus === undefined && o.ring === undefined && o.preemptions === undefined;
+  const sampled = whole4 ? answer.rows.map((r) => sample(r.id, without, o.seed)) : [];
   io.progress("done", 1);
   await io.answer({
-    document: lltxDocument(answer),
+    document: lltxDocument(
+      answer,
+      sampled.map(
+        (x) =>
+          `${x.scheme}, ${x.world}: ${x.runs} random schedules (seed ${x.seed}): ${x.findings.length === 0 ? "nothing" : x.findings.map((f) => f.finding).join(", ")}`,
+      ),
+    ),
     json: {
       schema,
       schemes: answer.rows,
@@ -175,9 +185,35 @@ async function lltx(o: Options, io: Io): Promise<void> {
         ...d,
         worlds: d.worlds.map((w) => ({ world: w.world, ...plainResult(w.result) })),
       })),
+      sampled,
     },
     exit: 0,
   });
+}
+
+interface Sample {
+  readonly scheme: string;
+  readonly world: string;
+  readonly seed: number;
+  readonly runs: number;
+  readonly findings: readonly { readonly finding: string; readonly schedule: string; readonly steps: number }[];
+}
+
+/** Random schedules of the largest world. */
+function sample(scheme: string, without: readonly Variant[], seed: number): Sample {
+  const world = worldOf(4, 4, without);
+  const r = lltxRandom(scheme, world, seed, 200);
+  return {
+    scheme,
+    world: worldText(world),
+    seed,
+    runs: r.runs,
+    findings: r.findings.map((f) => ({
+      finding: f.finding,
+      schedule: showSchedule(world, f.path),
+      steps: f.path.length,
+    })),
+  };
 }
 
 async function oneStory(name: string, o: Options, io: Io): Promise<void> {
