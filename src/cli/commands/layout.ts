@@ -173,7 +173,14 @@ async function unpack(packing: Packing, packed: Uint8Array, file: string): Promi
       total += n;
     }
     const problem = source.problem?.();
-    if (total === 0 && problem !== undefined) throw new BadInput(problem, { file });
+    if (total === 0 && problem !== undefined)
+      throw new BadInput(
+        problem,
+        { file },
+        packing === "xz"
+          ? "If the file is whole: kernel images use an xz filter that only the xz tool undoes; install xz, or unpack it with the kernel's scripts/extract-vmlinux."
+          : "Unpack it with the kernel's scripts/extract-vmlinux.",
+      );
     const whole = new Uint8Array(total);
     let at = 0;
     for (const part of parts) {

@@ -74,9 +74,9 @@ describe.each([
     const used = new Set<number>();
     const grains = (from: number, end: number): number[] =>
       Array.from({ length: Math.ceil((end - from) / 8) }, (_, i) => from / 8 + i);
-    for (let i = 0; i < 4000; i++) {
+    for (let i = 0; i < 1500; i++) {
       journal.cpu = random.below(2);
-      if (starts.length > 0 && (random.chance(0.48) || starts.length > 400)) {
+      if (starts.length > 0 && (random.chance(0.48) || starts.length > 200)) {
         const at = random.below(starts.length);
         const address = starts[at] as number;
         starts[at] = starts.at(-1) as number;
@@ -89,7 +89,7 @@ describe.each([
         continue;
       }
       const isNamed = random.chance(0.2);
-      const size = isNamed ? 224 : 1 + random.below(random.chance(0.1) ? 40000 : 3000);
+      const size = isNamed ? 224 : 1 + random.below(random.chance(0.04) ? 40000 : 3000);
       const address = isNamed ? heap.cacheAlloc(named, 0) : heap.kmalloc(size, 0);
       expect(address, `seed ${seed}, step ${i}`).toBeGreaterThan(0);
       expect(heap.ksize(address)).toBeGreaterThanOrEqual(size);
