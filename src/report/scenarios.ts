@@ -3,6 +3,7 @@ import type { Document } from "./document.ts";
 import { heading, paragraph } from "./document.ts";
 import { drawFragDestructorCost, drawNfsRetransmit } from "./frag_destructors.ts";
 import { drawDesigns } from "./pools_scenario.ts";
+import { drawHighOrder } from "./scenario_high_order.ts";
 
 /** Result (as the kind's run() gave it) → blocks. */
 export type ScenarioDrawer = (result: unknown) => Document;
@@ -13,6 +14,7 @@ const drawers: Readonly<Record<string, ScenarioDrawer>> = {
   "page-pool-tcp": drawDesigns,
   "frag-destructor-cost": drawFragDestructorCost,
   "nfs-retransmit-corruption": drawNfsRetransmit,
+  "high-order-after-thrash": drawHighOrder,
 };
 
 /** A scenario's document: what was run, then what came out. */

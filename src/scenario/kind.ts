@@ -8,4 +8,24 @@ export interface ScenarioKind {
   readonly schema: z.ZodType;
   /** The result as data; its shape belongs to the kind. Settings are those that the schema gave out. */
   run(settings: unknown): unknown;
+  /** Kinds that are many machines say so: a face may then run the parts on several cores. */
+  readonly parts?: Parts;
 }
+
+/** A scenario as independent machines. Parts and results are plain data: they travel between threads and processes. */
+export interface Parts {
+  list(settings: unknown): readonly unknown[];
+  label(part: unknown): string;
+  run(settings: unknown, part: unknown): unknown;
+  /** Results in the order of the list, whoever ran them. */
+  join(settings: unknown, results: readonly unknown[]): unknown;
+}
+
+/** The run of a kind that is made of parts. */
+export const runParts =
+  (parts: Parts): ScenarioKind["run"] =>
+  (settings) =>
+    parts.join(
+      settings,
+      parts.list(settings).map((part) => parts.run(settings, part)),
+    );

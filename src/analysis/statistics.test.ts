@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { prng } from "../base/prng.ts";
+import {
+  bootstrap,
+  cliffsDelta,
+  deltaWord,
+  differences,
+  hodgesLehmann,
+  mean,
+  median,
+  medianInterval,
+  quantile,
+} from "./statistics.ts";
+
+describe("statistics", () => {
+  test("quantiles interpolate as R's type 7 does", () => {
+    const v = [3, 1, 4, 1, 5, 9, 2, 6];
+    expect([0, 0.1, 0.25, 0.5, 0.9, 1].map((p) => Number(quantile(v, p).toFixed(9)))).toEqual([
+      1, 1, 1.75, 3.5, 6.9, 9,
+    ]);
+    expect(median([7])).toBe(7);
+  });
+
+  test("Hodges and Lehmann's shift of {1, 2, 10} is the median of its six averages", () => {
+    expect(hodgesLehmann([1, 2, 10])).toBe((2 + 5.5) / 2);
+    expect(hodgesLehmann(differences([1, 2, 3], [2, 3, 4]))).toBe(1);
+  });
+
+  test("Cliff's delta is 1 where every value is above, 0 for the same values, and its words follow the bounds", () => {
+    expect(cliffsDelta([1, 2], [3, 4])).toBe(1);
+    expect(cliffsDelta([1, 2, 3], [1, 2, 3])).toBe(0);
+    expect([0.1, -0.2, 0.4, -1].map(deltaWord)).toEqual(["negligible", "small", "medium", "large"]);
+  });
+
+  test("a bootstrap interval is the same for the same seed and holds the truth about as often as it says", () => {
+    const one = medianInterval([1, 5, 2, 8, 3, 9, 4], { seed: 4 });
+    expect(medianInterval([1, 5, 2, 8, 3, 9, 4], { seed: 4 })).toEqual(one);
+    let held = 0;
+    for (let seed = 0; seed < 200; seed++) {
+      const random = prng(seed);
+      const sample = Array.from({ length: 40 }, () => random.unit());
+      const { low, high } = bootstrap(sample, mean, { rounds: 300, seed });
+      if (low <= 0.5 && high >= 0.5) held++;
+    }
+    expect(held).toBeGreaterThan(175);
+    expect(held).toBeLessThan(200);
+  });
+});
