@@ -53,12 +53,13 @@ export function createSlub(options: SlubOptions): Slub {
   let linkCount = 0;
   /** pfn → slab row + 1; 0 elsewhere. */
   let rowOfPage = new Int32Array(1024);
-  let cacheRows = new Int32Array(64 << cacheShift);
+  // These never grow: what is constant here is constant in the machine code.
+  const cacheRows = new Int32Array(cachesMax << cacheShift);
   let cacheCount = 0;
-  let cpuRows = new Int32Array((64 * cpus) << 2);
-  let nodeRows = new Int32Array((64 * nodes) << 3);
+  const cpuRows = new Int32Array((cachesMax * cpus) << 2);
+  const nodeRows = new Int32Array((cachesMax * nodes) << 3);
   /** One over the distance of objects, by cache. */
-  let inverse = new Float64Array(64);
+  const inverse = new Float64Array(cachesMax);
   const order = new Uint16Array(32768);
 
   const pfnOf = (address: number): number =>
@@ -492,12 +493,7 @@ export function createSlub(options: SlubOptions): Slub {
   return {
     addCache(g, gfpBits) {
       const cache = cacheCount++;
-      if (cacheCount << cacheShift > cacheRows.length) {
-        cacheRows = grown(cacheRows, new Int32Array(cacheRows.length * 2));
-        cpuRows = grown(cpuRows, new Int32Array(cpuRows.length * 2));
-        nodeRows = grown(nodeRows, new Int32Array(nodeRows.length * 2));
-        inverse = grown(inverse, new Float64Array(inverse.length * 2));
-      }
+      assert(cache < cachesMax, () => `more than ${cachesMax} slab caches`);
       inverse[cache] = 1 / g.size;
       assert(g.objects < handedOut, () => `${g.objects} objects a slab`);
       const c = cache << cacheShift;
@@ -561,19 +557,21 @@ export function createSlub(options: SlubOptions): Slub {
         slabs = kept.slabs.slice();
         links = kept.links.slice();
         rowOfPage = kept.pages.slice();
-        cacheRows = kept.caches.slice();
-        cpuRows = kept.cpus.slice();
-        nodeRows = kept.nodes.slice();
+        cacheRows.set(kept.caches);
+        cpuRows.set(kept.cpus);
+        nodeRows.set(kept.nodes);
         [slabCount, linkCount, cacheCount] = kept.counts;
       };
     },
   };
 }
 
+/** Caches of one machine; a distribution's kernel has some 300. */
+const cachesMax = 1024;
 /** SHRINK_PROMOTE_MAX. */
 const shrinkPromoteMax = 32;
 
-function grown<T extends Int32Array | Uint16Array | Float64Array>(from: T, into: T): T {
+function grown<T extends Int32Array | Uint16Array>(from: T, into: T): T {
   into.set(from);
   return into;
 }
