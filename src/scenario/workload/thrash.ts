@@ -20,7 +20,7 @@ export interface ThrashSettings {
   readonly cacheShare: number;
   /** Share of requests for reclaimable slab (inodes, dentries). */
   readonly slabShare: number;
-  /** Share of requests for kernel pages that live as long as the process. */
+  /** Share of requests for kernel pages that live as long as their owner. */
   readonly kernelShare: number;
   /** Share of requests for kernel pages that are never given back. */
   readonly pinnedShare: number;
