@@ -92,12 +92,10 @@ export function createPagePools(options: PagePoolOptions) {
   const deferStart = new Float64Array(poolsMax);
   const deferWarn = new Float64Array(poolsMax);
 
-  /** Times that the 32-bit word of a u64 counter wrapped. */
-  const carries = new Float64Array(poolsMax << ROW_SHIFT);
+  /** The u64 counters: doubles are exact up to 2^53, and need no carry. */
+  const counts = new Float64Array(poolsMax << ROW_SHIFT);
   const countUp = (at: number): void => {
-    const n = ((P[at] as number) + 1) | 0;
-    P[at] = n;
-    if (n === 0) carries[at] = (carries[at] as number) + 1;
+    counts[at] = (counts[at] as number) + 1;
   };
   const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
 
@@ -183,15 +181,21 @@ export function createPagePools(options: PagePoolOptions) {
     return got;
   };
 
+  /** The page is nobody's pool's from here. */
+  const disown = (pool: number, pfn: number): void => {
+    const row = pool << ROW_SHIFT;
+    pp[pfn] = 0;
+    P[row + RELEASED] = ((P[row + RELEASED] as number) + 1) | 0;
+    if (journal.heard) journal.emit(kindRelease, pool, pfn, unsigned(pool, RELEASED));
+  };
+
   /** page_pool_release_page(): the page leaves the pool for good; whoever holds it returns it to the page allocator. */
   const releasePage = (pool: number, pfn: number): void => {
     if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0) {
       dma.unmap(dmaAddress(pfn), P[(pool << ROW_SHIFT) + ORDER] as number);
       setDmaAddress(pfn, 0);
     }
-    pp[pfn] = 0;
-    P[(pool << ROW_SHIFT) + RELEASED] = ((P[(pool << ROW_SHIFT) + RELEASED] as number) + 1) | 0;
-    if (journal.heard) journal.emit(kindRelease, pool, pfn, unsigned(pool, RELEASED));
+    disown(pool, pfn);
   };
 
   /** page_pool_return_page() */
@@ -349,14 +353,17 @@ export function createPagePools(options: PagePoolOptions) {
       return;
     }
     if (pages.pageCount(pfn) !== 1 || pages.isPfmemalloc(pfn)) {
-      giveUp(pool, pfn);
+      // As giveUp(), with nothing to unmap.
+      countUp(row + RELEASED_REFCNT);
+      disown(pool, pfn);
+      pages.putPage(pfn);
       return;
     }
     if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
     recycleInRing(pool, pfn);
   };
 
-  /** The same for pools that count users or sync for the device. */
+  /** The same for pools that count users, map their pages or sync them. */
   const putSpecialPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
     if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && dropFragment(pfn) !== 0) return;
     if (!keeps(pool, pfn, syncSize)) return;
@@ -375,7 +382,7 @@ export function createPagePools(options: PagePoolOptions) {
     let i = 0;
     while (i < n && rings.produce(pool, (pfns[i] as number) + 1)) i++;
     if (i < n) countUp((pool << ROW_SHIFT) + RING_FULL);
-    for (let k = 0; k < i; k++) countUp((pool << ROW_SHIFT) + RING);
+    counts[(pool << ROW_SHIFT) + RING] = (counts[(pool << ROW_SHIFT) + RING] as number) + i;
     for (; i < n; i++) returnPage(pool, pfns[i] as number);
   };
 
@@ -482,7 +489,7 @@ export function createPagePools(options: PagePoolOptions) {
     const size = params.poolSize === 0 ? 1024 : Math.min(params.poolSize, ringLimit.slots);
     if (!rings.init(pool, size, ringBatch(size, 64, wordBits / 8))) return refuse(ENOMEM);
     P.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
-    carries.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
+    counts.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
     P[(pool << ROW_SHIFT) + LIVE] = 1;
     P[(pool << ROW_SHIFT) + FLAGS] = params.flags;
     P[(pool << ROW_SHIFT) + ORDER] = params.order;
@@ -492,7 +499,7 @@ export function createPagePools(options: PagePoolOptions) {
     direction[pool] = params.dmaDir;
     P[(pool << ROW_SHIFT) + COUNTS_USERS] = everyPageCounts || (params.flags & PP_FLAG_PAGE_FRAG) !== 0 ? 1 : 0;
     P[(pool << ROW_SHIFT) + SPECIAL] =
-      (P[(pool << ROW_SHIFT) + COUNTS_USERS] as number) | (params.flags & PP_FLAG_DMA_SYNC_DEV);
+      (P[(pool << ROW_SHIFT) + COUNTS_USERS] as number) | (params.flags & (PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV));
     P[(pool << ROW_SHIFT) + USERS] = 1;
     P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
     return pool;
@@ -583,6 +590,6 @@ export function createPagePools(options: PagePoolOptions) {
     rings,
     poolsMax,
     pfnMax,
-    ...viewPools({ P, carries, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits }),
+    ...viewPools({ P, counts, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits }),
   };
 }

@@ -1,6 +1,6 @@
 // The columns of a pool in page_pool.ts: one row of 32 numbers a pool.
 
-// Fields of a pool's row; the stat counters are u64 in the kernel, see countUp().
+// Fields of a pool's row; the stat counters (from FAST on) are u64 in the kernel and doubles in a row of their own.
 export const LIVE = 0;
 export const FLAGS = 1;
 export const ORDER = 2;
@@ -26,7 +26,7 @@ export const RING_FULL = 21;
 export const RELEASED_REFCNT = 22;
 /** The pool counts the users of its pages: fragments, or every page from 6.8 on. */
 export const COUNTS_USERS = 23;
-/** Not 0 when a page that comes back needs more than the plain way: users to count, bytes to sync. */
+/** Not 0 when a page that comes back needs more than the plain way: users to count, pages to unmap, bytes to sync. */
 export const SPECIAL = 24;
 /** A row is 32 fields, a cache 128 pages: shifts, because a product would be checked for overflow. */
 export const ROW_SHIFT = 5;

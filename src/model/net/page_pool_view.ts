@@ -28,10 +28,10 @@ import {
 } from "./page_pool_rows.ts";
 import type { PtrRings } from "./ptr_ring.ts";
 
-/** The columns of all pools (P, carries: rows of 32; cache: rows of 128, pfn + 1) and of all pages (by pfn). */
+/** The columns of all pools (P and counts: rows of 32; cache: rows of 128, pfn + 1) and of all pages (by pfn). */
 export interface PoolColumns {
   readonly P: Int32Array;
-  readonly carries: Float64Array;
+  readonly counts: Float64Array;
   readonly cache: Int32Array;
   readonly maxLen: Float64Array;
   readonly offset: Float64Array;
@@ -46,10 +46,9 @@ export interface PoolColumns {
 export type PoolView = ReturnType<typeof viewPools>;
 
 export function viewPools(columns: PoolColumns) {
-  const { P, carries, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits } = columns;
+  const { P, counts, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits } = columns;
   const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
-  const counted = (pool: number, field: number): number =>
-    unsigned(pool, field) + (carries[(pool << ROW_SHIFT) + field] as number) * 4294967296;
+  const counted = (pool: number, field: number): number => counts[(pool << ROW_SHIFT) + field] as number;
   return {
     isLive: (pool: number): boolean => P[(pool << ROW_SHIFT) + LIVE] === 1,
     /** page->pp of the head page when the signature is there, else -1. */
