@@ -69,6 +69,16 @@ for (const c of cases) {
     `  JS ${median(js).toFixed(1)} ns, C ${median(native).toFixed(1)} ns, ratio ${ratio.toFixed(2)} (aim ${c.aim}), ${rounds} pairs`,
   );
 }
+const listening = [cases[0].kind, "owned"].map((kind) => {
+  const c = cases[0];
+  const runs = Array.from({ length: rounds }, () =>
+    Number(worker(kind, c.mb, 4, c.slotBits, c.ops, c.warm).split(" ")[0]),
+  );
+  return median(runs);
+});
+console.log(
+  `page_owner listening, 1M pages mixed: ${listening[1].toFixed(1)} ns beside ${listening[0].toFixed(1)} ns, 32 bytes a page more`,
+);
 const boot = JSON.parse(worker("boot", 65536, 4));
 console.log(
   `boot of 64 GiB: ${boot.bootMillis.toFixed(0)} ms, peak ${(boot.peakKb / 1024).toFixed(0)} MB, columns ${boot.columnsMb.toFixed(0)} MB, ${boot.bytesPerPage.toFixed(2)} bytes a page`,
