@@ -28,6 +28,13 @@ export type { LogLine } from "./kernel/readings/log_line.ts";
 export type { ProcReading } from "./kernel/readings/proc.ts";
 export { formatRelease, parseRelease, type Release } from "./kernel/release.ts";
 export type { SkbPicture } from "./kernel/skb_picture.ts";
+// The page allocator: a booted machine's memory, its observers, the watermark test with its reasons, and replays of real transcripts.
+export { type BootedMemory, type BootedOptions, createBootedMemory } from "./model/mm/booted.ts";
+export { observeBuddyinfo, observeExtfrag, observePagetypeinfo, observeZoneinfo } from "./model/mm/observe.ts";
+export { createPageOwner, type PageOwner } from "./model/mm/page_owner.ts";
+export { requestAtMin } from "./model/mm/rights.ts";
+export { rulesOf } from "./model/mm/rules.ts";
+export { zoneStateFromReport, zoneWatermarkOk } from "./model/mm/watermark.ts";
 export { kmallocGeometry } from "./model/slab/geometry.ts";
 export { diagnosisDocument } from "./report/diagnosis.ts";
 export { diagnosisJsonSchema, diagnosisSchema } from "./report/diagnosis_schema.ts";
@@ -36,3 +43,4 @@ export { renderMarkdown } from "./report/markdown.ts";
 export { poolsDocument, poolsJson } from "./report/pools.ts";
 export { drawSkbAscii, drawSkbSvg } from "./report/skb_drawing.ts";
 export { renderText } from "./report/text.ts";
+export { replayTranscript } from "./verify/verify.ts";
