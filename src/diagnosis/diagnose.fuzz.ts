@@ -68,7 +68,7 @@ function damage(text: string, p: Prng): string {
         lines[at] = `> ${line}`;
         break;
       default:
-        lines[at] = line.replace(/order:?=?\d+/g, `order:${p.below(40)}`);
+        lines[at] = line.replace(/order:?=?\d+/g, `order:${p.below(60)}`);
     }
   }
   const release = p.pick(releases);

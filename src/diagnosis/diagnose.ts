@@ -148,7 +148,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): Diagno
   const mask = maskOf(c);
   const events = distinct(group);
   const suppressed = events.reduce((n, g) => n + (g.c.incident.suppressedBefore ?? 0), 0);
-  const orderBytes = c.order === undefined ? undefined : (c.pageKb * 1024) << c.order;
+  const orderBytes = c.order === undefined ? undefined : c.pageKb * 1024 * 2 ** c.order;
   const reading = c.incident.reading;
   const bytes = orderBytes ?? ("bytes" in reading ? reading.bytes : undefined);
   const table: MtuTable | undefined = ["alloc_failure", "slab_failure", "oops"].includes(c.incident.kind)

@@ -172,8 +172,8 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
     }
     case "kmalloc_large": {
       const page = c.pageKb * 1024;
-      const most = order === undefined ? undefined : page << order;
-      const least = order === undefined || order === 0 ? undefined : (page << (order - 1)) + 1;
+      const most = order === undefined ? undefined : page * 2 ** order;
+      const least = order === undefined || order === 0 ? undefined : page * 2 ** (order - 1) + 1;
       return said(
         `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`,
       );

@@ -29,7 +29,7 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 
 /** `order 1 (8 KiB)`. */
 export const orderWords = (order: number, pageKb: number): string =>
-  `order ${order} (${size((pageKb * 1024) << order)})`;
+  `order ${order} (${size(pageKb * 1024 * 2 ** order)})`;
 
 /** `40 ms`, `12 s`, `3.5 min`, `2.1 h`, `4.0 d`. */
 export function duration(seconds: number): string {

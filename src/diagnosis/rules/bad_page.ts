@@ -81,7 +81,7 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
 /** The largest block that ends with this page: 0x80db ends 0x80d8..0x80db (order 2) and 0x80da..0x80db (order 1). */
 export function blockEndingAt(pfn: number): { order: number; first: number } {
   let order = 0;
-  while (order < 10 && (pfn >> order) % 2 === 1) order++;
+  while (order < 10 && Math.floor(pfn / 2 ** order) % 2 === 1) order++;
   return { order, first: pfn - 2 ** order + 1 };
 }
 

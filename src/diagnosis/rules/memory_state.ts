@@ -27,7 +27,7 @@ export const memoryState: Rule = {
       const block =
         largest === undefined
           ? "no free block is listed"
-          : `the largest free block has order ${largest.order} (${size((c.pageKb * 1024) << largest.order)}, ${largest.count} of them${largest.types === undefined ? "" : `, lists ${largest.types}`})`;
+          : `the largest free block has order ${largest.order} (${size(c.pageKb * 1024 * 2 ** largest.order)}, ${largest.count} of them${largest.types === undefined ? "" : `, lists ${largest.types}`})`;
       return finding(
         `state.zone.${z.node}.${z.name}`,
         free === undefined || min === undefined ? "unknown" : free < min ? "no" : "yes",

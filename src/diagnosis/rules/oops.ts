@@ -69,7 +69,7 @@ function where(c: Case, o: Oops): readonly Finding[] {
 }
 
 function pointer(c: Case, o: Oops): readonly Finding[] {
-  if (o.address === undefined || o.class === "warning") return [];
+  if (o.address === undefined || !/^[0-9a-f]{1,16}$/i.test(o.address) || o.class === "warning") return [];
   const bits = o.address.length > 8 ? 64 : 32;
   const base = o.registers === undefined ? undefined : baseRegister(o.registers.values, o.address);
   const skb = /skb/.test(at(o) ?? "");

@@ -22,6 +22,7 @@ const isDouble = (s: SlabCorruption): boolean => /already free|double free/i.tes
 /** Bytes that were not what they should be. */
 export function span(s: SlabCorruption): number | undefined {
   if (s.overwritten === undefined) return undefined;
+  if (![s.overwritten.from, s.overwritten.to].every((a) => /^(0x)?[0-9a-f]{1,16}$/i.test(a))) return undefined;
   const from = BigInt(`0x${s.overwritten.from.replace(/^0x/, "")}`);
   const to = BigInt(`0x${s.overwritten.to.replace(/^0x/, "")}`);
   return Number(to - from) + 1;

@@ -95,7 +95,7 @@ export const igb: DriverFacts = {
       source: "drivers/net/ethernet/intel/igb/igb.h IGB_MAX_FRAME_BUILD_SKB, 4.14 and 4.19",
     },
     {
-      since: [5, 11],
+      since: [5, 10],
       value: igbBuildSkb((at) => 1536 - at.netIpAlign),
       source: "drivers/net/ethernet/intel/igb/igb.h IGB_MAX_FRAME_BUILD_SKB, 6.1",
     },
