@@ -6,6 +6,7 @@ import { createCollector } from "../diagnosis/collect.ts";
 import { diagnose } from "../diagnosis/diagnose.ts";
 import type { Diagnosis } from "../diagnosis/finding.ts";
 import { diagnosisDocument } from "./diagnosis.ts";
+import { questionOf } from "./diagnosis_questions.ts";
 import { diagnosisJsonSchema, diagnosisSchema } from "./diagnosis_schema.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderText } from "./text.ts";
@@ -67,7 +68,7 @@ test("a person gets what, why, how sure and what to do in the first lines, and t
   ])
     expect(head).toContain(word);
   expect(text).toMatch(/kern\.log:\d+ +\[4262686\.822339\] swapper: page allocation failure/);
-  expect(text).toMatch(/- no +TCP segmentation offload/);
+  expect(text).toMatch(/Can TSO be the cause\? No\. TCP segmentation offload/);
 });
 
 test("a log with terminal escapes and HTML prints inert, in text and in Markdown", async () => {
@@ -88,4 +89,19 @@ test("nothing found is a sentence, not silence", async () => {
     renderText(diagnosisDocument(await diagnosisOf("a.log", text)), { colour: false, width: 100 });
   expect(await draw("")).toMatch(/a\.log is empty/);
   expect(await draw("hello\n")).toMatch(/no allocation failure/);
+});
+
+test("every finding has a question behind it, or asks by itself", async () => {
+  const without = new Set<string>();
+  for (const name of logs)
+    for (const i of (await diagnosisOf(name, read(name))).incidents)
+      for (const f of i.findings)
+        if (
+          questionOf(f.id) === undefined &&
+          !f.claim.includes("?") &&
+          !/^(missing\.|wanted\.object|judgement\.)/.test(f.id)
+        )
+          without.add(f.id);
+  // A zone that the mask forbids plays no part: nothing is asked of it.
+  expect([...without].filter((id) => !id.startsWith("why.zone."))).toEqual([]);
 });

@@ -11,14 +11,15 @@ import type {
   Quote,
   Severity,
 } from "../diagnosis/finding.ts";
+import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 
 const tones: Readonly<Record<Severity, Tone>> = { harmless: "good", watch: "warn", act: "bad", corruption: "bad" };
-const marks: Readonly<Record<Answer, Span>> = {
-  yes: span("yes      ", "good"),
-  no: span("no       ", "bad"),
-  unknown: span("unknown  ", "warn"),
+const answers: Readonly<Record<Answer, Span>> = {
+  yes: span("Yes. ", "good"),
+  no: span("No. ", "bad"),
+  unknown: span("The report does not say. ", "warn"),
 };
 /** Findings that the summary rows above already say. */
 const inSummary = new Set(["wanted.object", "judgement.harmless"]);
@@ -226,15 +227,20 @@ function answersBlocks(i: DiagnosedIncident): Block[] {
     );
     if (alike.length > 1 && alike[0] !== f) continue;
     const same = alike.length > 1 ? ` The same holds for ${alike.slice(1).map(offloadName).join(", ")}.` : "";
-    items.push([
-      marks[f.answer],
-      span(f.claim + same),
-      ...whereSpans(alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence, home),
-    ]);
+    const evidence = alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence;
+    items.push([...questionSpans(f), span(f.claim + same), ...whereSpans(evidence, home)]);
   }
   for (const f of i.findings.filter((g) => g.id.startsWith("missing.")))
-    items.push([span("missing  ", "warn"), span(f.claim), ...whereSpans(f.evidence, home)]);
+    items.push([span("Missing. ", "warn"), span(f.claim), ...whereSpans(f.evidence, home)]);
   return [paragraph([span("Questions and answers", "strong")]), list(items)];
+}
+
+/** The question and the word that answers it; a claim that asks by itself gets the word only. */
+function questionSpans(f: Finding): readonly Span[] {
+  const question = questionOf(f.id);
+  const asked = question === undefined ? [] : [span(`${question.text} `, "strong")];
+  const saidAlready = f.answer === "unknown" && f.claim.startsWith("The report does not say");
+  return saidAlready || (question?.open === true && f.answer === "yes") ? asked : [...asked, answers[f.answer]];
 }
 
 const offloadName = (f: Finding): string | undefined =>
