@@ -118,6 +118,14 @@ describe("an unusable transcript is refused with file and line", () => {
     );
   });
 
+  test("pageblocks that do not cover the zone", () => {
+    const input = atomic();
+    const zone = input.lines.findIndex((l) => l.startsWith('{"t":"zone"'));
+    expect(
+      refusal(changed(input, zone, (l) => l.replace('"pageblock_flags":[', '"pageblock_flags":[0,'))).message,
+    ).toMatch(/pageblocks/);
+  });
+
   test("a free of something nobody holds", () => {
     const input = atomic();
     const at = input.lines.findIndex((l) => l.startsWith('{"t":"f"'));

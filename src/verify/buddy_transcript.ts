@@ -264,6 +264,9 @@ function readPcp(input: TranscriptInput, index: number, value: unknown, header: 
 function checkZone(zone: BuddyZone, header: BuddyHeader, f: Fields): void {
   if (zone.spanned <= 0 || zone.start < 0) throw f.bad(`Zone ${zone.name} spans nothing.`);
   if (zone.watermark.length !== 3) throw f.bad(`Zone ${zone.name} has ${zone.watermark.length} watermarks, not 3.`);
+  const blocks = ((zone.start + zone.spanned - 1) >> header.pageblockOrder) - (zone.start >> header.pageblockOrder) + 1;
+  if (zone.pageblockFlags.length !== blocks)
+    throw f.bad(`Zone ${zone.name} has ${blocks} pageblocks, but flags of ${zone.pageblockFlags.length}.`);
   const seen = new Uint8Array(zone.spanned);
   const claim = (pfn: number, pages: number, what: string): void => {
     if (pfn < zone.start || pfn + pages > zone.start + zone.spanned)
@@ -291,7 +294,11 @@ function checkZone(zone: BuddyZone, header: BuddyHeader, f: Fields): void {
     for (const [list, entries] of p.lists) {
       const order = orderOfPcpList(list, header);
       pages += entries.length << order;
-      for (const [pfn] of entries) claim(pfn, 1 << order, `The per-CPU block of CPU ${p.cpu}`);
+      for (const [pfn, type] of entries) {
+        if (pfn % (1 << order) !== 0 || type < 0 || type >= header.migrateTypes)
+          throw f.bad(`The per-CPU block at pfn ${pfn} has order ${order} and type ${type}, which cannot be.`);
+        claim(pfn, 1 << order, `The per-CPU block of CPU ${p.cpu}`);
+      }
     }
     if (pages !== p.count) throw f.bad(`CPU ${p.cpu} counts ${p.count} pages, its lists hold ${pages}.`);
   }
