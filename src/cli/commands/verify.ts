@@ -152,7 +152,7 @@ function draw(
         ]
       : [
           span(
-            `${operations - exact} of ${operations} operations differ, in ${differing.length} of ${files.length} transcripts.`,
+            `${exact} of ${operations} operations came out exactly; ${differing.length} of ${files.length} transcripts part from the model.`,
             "bad",
           ),
         ];
