@@ -181,6 +181,22 @@ describe.runIf(executablePath !== undefined)(
       await page.close();
     });
 
+    test("packet: the double free of 2009 is shown in red with its history; seed 002's table comes out; a BTF file is read", async () => {
+      const { page, faults } = await visit("#/packet");
+      await page.getByLabel("Story").selectOption("double-free");
+      await page.waitForSelector(".error:has-text('double free')");
+      expect(await barriers(page)).toEqual([]);
+      await page.getByRole("button", { name: "Show", exact: true }).click();
+      await page.waitForSelector("svg.bytes");
+      const text = await page.textContent("main");
+      for (const figure of ["344", "488", "168", "24"]) expect(text).toContain(figure);
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/btf/small.btf"));
+      await page.waitForSelector(".error, svg.bytes");
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
     test("the single file works from file:// without a network", async () => {
       const { page, faults } = await visit(`file://${join(root, "dist/web/skblab.html")}#/census`);
       await page.context().setOffline(true);

@@ -9,6 +9,7 @@ export interface Page {
 
 export const pages: readonly Page[] = [
   { id: "diagnose", title: "Diagnose", load: async () => (await import("./diagnose.tsx")).DiagnosePage },
+  { id: "packet", title: "Packet", load: async () => (await import("./packet.tsx")).PacketPage },
   {
     id: "interleavings",
     title: "Interleavings",

@@ -7,10 +7,14 @@ export const tasks = {
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
   lltx: async (input, progress) => (await import("./explore_task.ts")).lltxTask(input, progress),
   schedule: async (input) => (await import("./explore_task.ts")).scheduleTask(input),
+  packet: async (input) => (await import("./packet_task.ts")).packetTask(input),
+  layout: async (input) => (await import("./packet_task.ts")).layoutTask(input),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
   readonly lltx: typeof import("./explore_task.ts").lltxTask;
   readonly schedule: typeof import("./explore_task.ts").scheduleTask;
+  readonly packet: typeof import("./packet_task.ts").packetTask;
+  readonly layout: typeof import("./packet_task.ts").layoutTask;
   readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
 

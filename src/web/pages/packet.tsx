@@ -1,0 +1,312 @@
+// Packet: an skb taken apart and stepped through operations; struct layouts as a grid of bytes.
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
+import type { PacketOp, PacketStep } from "../../scenario/packet_lab.ts";
+import { packetOps, packetSlots, packetStories } from "../../scenario/packet_lab.ts";
+import { DocumentView } from "../ui/document_view.tsx";
+import { download } from "../ui/download.ts";
+import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { route, setQuery } from "../ui/route.ts";
+import { ask } from "../work/client.ts";
+import type { LayoutOutput, PlayedPackets } from "../work/packet_task.ts";
+
+export function PacketPage(): JSX.Element {
+  return (
+    <>
+      <h1>A packet taken apart</h1>
+      <PacketLab />
+      <Layouts />
+    </>
+  );
+}
+
+/** The steps in the address: `alloc 0 1500,put 0 100`. */
+const stepsText = (steps: readonly PacketStep[]): string => steps.map((s) => `${s.op} ${s.slot} ${s.n}`).join(",");
+function readSteps(text: string | undefined): PacketStep[] {
+  if (text === undefined || text === "") return [];
+  return text.split(",").flatMap((part) => {
+    const [op, slot, n] = part.split(" ");
+    return packetOps.some((o) => o.op === op) ? [{ op: op as PacketOp, slot: Number(slot), n: Number(n) }] : [];
+  });
+}
+
+function PacketLab(): JSX.Element {
+  const { query } = route.value;
+  const steps = readSteps(query.steps ?? stepsText(packetStories[0]?.steps ?? []));
+  const at = Math.min(Number(query.at ?? steps.length - 1), steps.length - 1);
+  const [played, setPlayed] = useState<PlayedPackets>();
+  const [error, setError] = useState<unknown>();
+  const [op, setOp] = useState<PacketOp>("alloc");
+  const [slot, setSlot] = useState(0);
+  const [n, setN] = useState(1500);
+  const text = stepsText(steps);
+  useEffect(() => {
+    setError(undefined);
+    ask("packet", steps, "Playing").then(setPlayed, setError);
+  }, [text]);
+  const change = (next: readonly PacketStep[]): void =>
+    setQuery({ steps: stepsText(next), at: String(next.length - 1) });
+  const now = played?.steps[at];
+  return (
+    <section aria-label="Packets step by step">
+      <div class="form">
+        <label>
+          Story
+          <select onChange={(e) => change(packetStories.find((s) => s.id === e.currentTarget.value)?.steps ?? [])}>
+            {packetStories.map((s) => (
+              <option key={s.id} value={s.id}>
+                {s.title}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <div class="stepper">
+        <div aria-live="polite">
+          {now === undefined ? (
+            <p class="empty">No step yet.</p>
+          ) : (
+            <>
+              <h2>
+                After step {at + 1}: {packetOps.find((o) => o.op === now.step.op)?.says}
+              </h2>
+              <p>{now.outcome}</p>
+              {now.fault === undefined ? null : (
+                <div class="error" role="alert">
+                  <p class="tone-bad">
+                    {now.fault.kind}: {now.fault.sentence}
+                  </p>
+                  <pre tabIndex={0}>{now.fault.history.join("\n")}</pre>
+                </div>
+              )}
+              {now.drawings.length === 0 ? <p class="empty">No packet is alive.</p> : null}
+              {now.drawings.map((d) => (
+                <figure key={d.slot} class="packet">
+                  <figcaption>
+                    slot {d.slot}{" "}
+                    <button type="button" onClick={() => download(`packet-${d.slot}.svg`, "image/svg+xml", d.svg)}>
+                      SVG
+                    </button>
+                  </figcaption>
+                  <img src={`data:image/svg+xml,${encodeURIComponent(d.svg)}`} alt={`The packet in slot ${d.slot}`} />
+                </figure>
+              ))}
+            </>
+          )}
+        </div>
+        <div>
+          <h2>Steps</h2>
+          <ol class="steps">
+            {steps.map((s, i) => (
+              <li key={`${i}`}>
+                <button
+                  type="button"
+                  aria-current={i === at ? "step" : undefined}
+                  class={played?.steps[i]?.fault === undefined ? undefined : "found"}
+                  onClick={() => setQuery({ steps: text, at: String(i) })}
+                >
+                  {s.op} slot {s.slot} {packetOps.find((o) => o.op === s.op)?.number === "" ? "" : s.n}
+                </button>
+              </li>
+            ))}
+          </ol>
+          <form
+            class="form"
+            onSubmit={(e) => {
+              e.preventDefault();
+              change([...steps, { op, slot, n }]);
+            }}
+          >
+            <label>
+              Operation
+              <select value={op} onChange={(e) => setOp(e.currentTarget.value as PacketOp)}>
+                {packetOps.map((o) => (
+                  <option key={o.op} value={o.op}>
+                    {o.says}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label>
+              Slot
+              <input
+                type="number"
+                min={0}
+                max={packetSlots - 1}
+                value={slot}
+                onInput={(e) => setSlot(Number(e.currentTarget.value))}
+              />
+            </label>
+            <label>
+              Number
+              <input type="number" min={0} max={65536} value={n} onInput={(e) => setN(Number(e.currentTarget.value))} />
+            </label>
+            <button type="submit">Add</button>
+            <button type="button" disabled={steps.length === 0} onClick={() => change(steps.slice(0, -1))}>
+              Take the last away
+            </button>
+          </form>
+          <ErrorBox error={error} />
+        </div>
+      </div>
+    </section>
+  );
+}
+
+const structs = ["sk_buff", "skb_shared_info", "skb_frag_t", "page"];
+
+function Layouts(): JSX.Element {
+  const { query } = route.value;
+  const release = query.kernel ?? "3.2-x86_64";
+  const struct = query.struct ?? "skb_shared_info";
+  const edit = query.edit ?? "skb_frag_struct:+void *destructor";
+  const [btf, setBtf] = useState<File>();
+  const [output, setOutput] = useState<LayoutOutput>();
+  const [error, setError] = useState<unknown>();
+  const run = async (file: File | undefined): Promise<void> => {
+    setError(undefined);
+    try {
+      setOutput(
+        await ask(
+          "layout",
+          { release, struct, edit, btf: file === undefined ? undefined : { name: file.name, blob: file } },
+          "Laying out",
+        ),
+      );
+    } catch (e) {
+      setError(e);
+    }
+  };
+  return (
+    <section aria-label="Struct layouts">
+      <h2>Struct layouts, and what a field moves</h2>
+      <form
+        class="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void run(btf);
+        }}
+      >
+        <label>
+          Kernel
+          <input value={release} onChange={(e) => setQuery({ kernel: e.currentTarget.value })} />
+        </label>
+        <label>
+          Struct
+          <input list="structs" value={struct} onChange={(e) => setQuery({ struct: e.currentTarget.value })} />
+        </label>
+        <datalist id="structs">
+          {structs.map((s) => (
+            <option key={s} value={s} />
+          ))}
+        </datalist>
+        <label>
+          What if (STRUCT:+TYPE NAME or STRUCT:-FIELD)
+          <input
+            size={36}
+            value={edit}
+            onChange={(e) => setQuery({ edit: e.currentTarget.value === "" ? " " : e.currentTarget.value })}
+          />
+        </label>
+        <button type="submit" class="primary">
+          Show
+        </button>
+      </form>
+      <DropZone
+        multiple={false}
+        onFiles={([file]) => {
+          setBtf(file);
+          void run(file);
+        }}
+      >
+        <p>
+          {btf === undefined
+            ? "Or drop your own kernel's types: /sys/kernel/btf/vmlinux, a vmlinuz, or a module."
+            : `Types of ${btf.name}`}
+        </p>
+      </DropZone>
+      <ErrorBox error={error} />
+      {output === undefined ? (
+        <p class="empty">Nothing shown yet.</p>
+      ) : (
+        <>
+          <ByteGrid layout={output.layout} />
+          {output.whatIf === undefined ? null : <DocumentView document={output.whatIf.document} />}
+          <Answer shown={output.shown} name={`layout of ${output.layout.name}`} />
+        </>
+      )}
+    </section>
+  );
+}
+
+const cell = 14;
+const perRow = 64;
+
+/** One cell a byte, 64 a row (a cache line); fields in turn in two tones, holes hatched. */
+function ByteGrid({ layout }: { layout: StructLayout }): JSX.Element {
+  const owner = new Int32Array(layout.sizeBytes).fill(-1);
+  const names: string[] = [];
+  const visit = (members: readonly Member[]): void => {
+    for (const m of members) {
+      if (m.name === "" && m.members !== undefined) {
+        visit(m.members);
+        continue;
+      }
+      const id = names.push(m.name) - 1;
+      const from = Math.floor(m.offsetBits / 8);
+      const to = Math.ceil((m.offsetBits + (m.bits ?? m.sizeBytes * 8)) / 8);
+      for (let b = from; b < to && b < owner.length; b++) owner[b] = id;
+    }
+  };
+  visit(layout.members);
+  const rows = Math.ceil(layout.sizeBytes / perRow);
+  const runs: { at: number; length: number; id: number }[] = [];
+  for (let b = 0; b < layout.sizeBytes; ) {
+    let to = b + 1;
+    while (to < layout.sizeBytes && owner[to] === owner[b] && to % perRow !== 0) to++;
+    runs.push({ at: b, length: to - b, id: owner[b]! });
+    b = to;
+  }
+  return (
+    <figure>
+      <figcaption>
+        {layout.name}: {layout.sizeBytes} bytes, {perRow} a row
+      </figcaption>
+      <svg
+        class="grid"
+        viewBox={`0 0 ${perRow * cell + 44} ${rows * (cell + 6) + 4}`}
+        role="img"
+        aria-label={`Bytes of ${layout.name}`}
+      >
+        {runs.map((r) => {
+          const x = 42 + (r.at % perRow) * cell;
+          const y = Math.floor(r.at / perRow) * (cell + 6);
+          const name = r.id < 0 ? "hole" : (names[r.id] ?? "");
+          return (
+            <g key={r.at}>
+              <title>{`${r.at}: ${name}, ${r.length} bytes`}</title>
+              <rect
+                x={x}
+                y={y}
+                width={r.length * cell - 1}
+                height={cell + 3}
+                class={r.id < 0 ? "hole" : r.id % 2 === 0 ? "even" : "odd"}
+              />
+              {r.length * cell > name.length * 6.4 + 4 ? (
+                <text x={x + 3} y={y + 12}>
+                  {name}
+                </text>
+              ) : null}
+            </g>
+          );
+        })}
+        {Array.from({ length: rows }, (_, i) => (
+          <text key={`${i}`} x={38} y={i * (cell + 6) + 12} text-anchor="end">
+            {i * perRow}
+          </text>
+        ))}
+      </svg>
+    </figure>
+  );
+}
