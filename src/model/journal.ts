@@ -22,6 +22,8 @@ export interface Journal {
   /** The present moment; the machine's clock keeps these. */
   nanos: number;
   cpu: number;
+  /** Who asks for memory now, as a text id: drivers say their call chain ("e1000_alloc_rx_buffers < e1000_open"); 0 is nobody in particular. */
+  caller: number;
   emit(kind: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number): void;
   /** Listens to the named events (all, when none is named); returns the function that stops it. */
   listen(listener: Listener, ...names: readonly EventName[]): () => void;
@@ -32,12 +34,13 @@ export interface Journal {
 
 export function createJournal(): Journal {
   const listeners: { readonly hear: Listener; readonly kinds: ReadonlySet<number> | undefined }[] = [];
-  const texts: string[] = [];
+  const texts: string[] = [""];
   const ids = new Map<string, number>();
   const journal: Journal = {
     heard: false,
     nanos: 0,
     cpu: 0,
+    caller: 0,
     emit(kind, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
       for (const { hear, kinds } of listeners) {
         if (kinds === undefined || kinds.has(kind)) hear(kind, journal.nanos, journal.cpu, a, b, c, d, e, f);

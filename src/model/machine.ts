@@ -3,19 +3,27 @@
 //   clock ── cpus (irq, softirq) ── memory (zones, buddy, pcp) ── heap (kmalloc) ── sk_buffs ── receive / transmit ── devices ── wires
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
+import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
 import type { DriverParts } from "./drivers/driver.ts";
 import { gfpOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
+import type { Failing } from "./failing.ts";
 import type { Journal } from "./journal.ts";
 import { createJournal } from "./journal.ts";
 import type { BootedMemory, BootedOptions } from "./mm/booted.ts";
 import { createBootedMemory } from "./mm/booted.ts";
+import type { PageAllocator } from "./mm/pages.ts";
+import type { Gro } from "./net/gro.ts";
+import { createGro } from "./net/gro.ts";
 import type { Napi } from "./net/napi.ts";
 import { createNapi } from "./net/napi.ts";
 import { createReceiveCaches } from "./net/napi_alloc_cache.ts";
 import type { DriverHost, NetDevice } from "./net/netdevice.ts";
+import { feature } from "./net/netdevice.ts";
+import type { OwnershipOptions } from "./net/ownership.ts";
+import { createOwnedSkbs } from "./net/ownership.ts";
 import type { Receive } from "./net/receive.ts";
 import { createReceive } from "./net/receive.ts";
 import type { SkbConfig } from "./net/skb_config.ts";
@@ -58,6 +66,10 @@ export interface MachineOptions {
   readonly memory?: Omit<BootedOptions, "release" | "memoryMb" | "cpus" | "journal">;
   readonly skb?: Partial<SkbConfig>;
   readonly skbsMax?: number;
+  /** Refuses chosen allocations of everybody above mm and slab: what tests of failure paths want. */
+  readonly failing?: Failing;
+  /** Watches every sk_buff and its pages; a wrong hand-over throws, or is told to `onFault`. Slow: for tests and for finding a driver's mistake. */
+  readonly owned?: OwnershipOptions;
 }
 
 export interface Machine {
@@ -69,8 +81,11 @@ export interface Machine {
   readonly memory: BootedMemory;
   readonly heap: SlabHeap;
   readonly skbs: Skbs;
+  /** The page allocator for whoever is not the skb code: drivers, pools, workloads. */
+  readonly pages: PageAllocator;
   readonly frames: Frames;
   readonly napi: Napi;
+  readonly gro: Gro;
   readonly receive: Receive;
   readonly xmit: Xmit;
   readonly devices: readonly NetDevice[];
@@ -88,31 +103,35 @@ export function createMachine(options: MachineOptions): Machine {
   const clock = createClock(journal);
   const cpus = createCpus(clock, journal, cpuCount);
   const memory = createBootedMemory({ ...options.memory, release, memoryMb, cpus: cpuCount, journal });
-  const { pages } = memory;
-  const heap = createHeap({ release, pages, journal, cpus: cpuCount, allocator: defaultAllocator(release) });
-  const config = skbConfigFor(release, { ...structSizes(release), gfp: gfpMasks(release), ...options.skb });
-  const skbs = createSkbs({
-    pages,
-    heap,
+  const heap = createHeap({
+    release,
+    pages: memory.pages,
     journal,
-    config,
-    receive: createReceiveCaches(release, pages, cpuCount, config.pageSize),
-    ...(options.skbsMax === undefined ? {} : { skbsMax: options.skbsMax }),
+    cpus: cpuCount,
+    allocator: defaultAllocator(release),
   });
+  const config = skbConfigFor(release, { ...sizesOf(release), gfp: gfpMasks(release), ...options.skb });
+  const upper = upperParts(options, memory.pages, heap, journal, config);
+  const { skbs } = upper;
   const frames = createFrames();
   const napi = createNapi(clock, cpus, journal);
   const receive = createReceive(skbs, frames, journal);
+  const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);
-  const parts: DriverParts = { release, random, journal, clock, cpus, memory, heap, skbs, frames, receive };
-  const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, xmit, nic, index));
+  const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, ...upper };
+  const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
 
   return {
     ...parts,
     napi,
+    gro,
     xmit,
     devices,
     up(device) {
       device.running = device.driver.open();
+      // __dev_open() ends with dev_set_rx_mode().
+      if (device.running) device.driver.setRxMode?.();
+      journal.caller = 0;
       return device.running;
     },
     down(device) {
@@ -129,15 +148,42 @@ export function createMachine(options: MachineOptions): Machine {
   };
 }
 
-function plugIn(parts: DriverParts, napi: Napi, xmit: Xmit, nic: NicOptions, index: number): NetDevice {
+type Upper = Pick<DriverParts, "pages" | "heap" | "caches" | "skbs">;
+
+/** Everything that asks the allocators: as they are, or refusing, or watched. */
+function upperParts(
+  options: MachineOptions,
+  real: PageAllocator,
+  slab: SlabHeap,
+  journal: Journal,
+  config: SkbConfig,
+): Upper {
+  const { release, cpus = 1, failing, owned } = options;
+  const pages = failing === undefined ? real : failing.pages(real);
+  const heap = failing === undefined ? slab : failing.heap(slab);
+  const shared = { heap, journal, config, ...(options.skbsMax === undefined ? {} : { skbsMax: options.skbsMax }) };
+  if (owned === undefined) {
+    const caches = createReceiveCaches(release, pages, cpus, config.pageSize);
+    return { pages, heap, caches, skbs: createSkbs({ pages, receive: caches, ...shared }) };
+  }
+  let caches: DriverParts["caches"] = [];
+  const skbs = createOwnedSkbs(
+    { pages, receive: (view) => (caches = createReceiveCaches(release, view, cpus, config.pageSize)), ...shared },
+    owned,
+  );
+  return { pages: skbs.outside, heap, caches, skbs };
+}
+
+function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOptions, index: number): NetDevice {
   const { cpus } = parts;
   const irqCpu = nic.irqCpu ?? 0;
   let device: NetDevice | undefined;
   const self = (): NetDevice => device as NetDevice;
   const id = napi.add(
     (budget) => self().driver.poll(budget),
-    () => undefined,
+    () => gro.flush(groId),
   );
+  const groId = gro.add();
   const irq = cpus.register(() => void napi.schedule(id));
   const host: DriverHost = {
     cpus,
@@ -148,7 +194,8 @@ function plugIn(parts: DriverParts, napi: Napi, xmit: Xmit, nic: NicOptions, ind
       const { stats } = self();
       stats.rxPackets++;
       stats.rxBytes += parts.skbs.columns.S[skb + 4]!;
-      parts.receive.netifReceive(skb);
+      if (((device as NetDevice).features & feature.gro) !== 0) gro.receive(groId, skb);
+      else parts.receive.netifReceive(skb);
     },
     wakeQueue: () => xmit.wake(self()),
     stopQueue() {
@@ -176,12 +223,14 @@ function plugIn(parts: DriverParts, napi: Napi, xmit: Xmit, nic: NicOptions, ind
   return device;
 }
 
-/** sizeof of the structs that decide how much memory a packet takes, from the declared layouts of the release. */
-function structSizes(release: Release): Partial<SkbConfig> {
+/** What decides how much memory a packet takes: pads and cache line of the architecture, sizeof of the declared structs of the release. */
+function sizesOf(release: Release): Partial<SkbConfig> {
   const structs = declaredStructs(release);
   const skBuff = structs.layout("sk_buff")?.sizeBytes;
   const shared = structs.layout("skb_shared_info")?.sizeBytes;
   return {
+    ...padsOf(release),
+    cacheLineBytes: cacheLineOf(release.arch),
     ...(skBuff === undefined ? {} : { skBuffBytes: skBuff, fclonesBytes: 2 * skBuff + 8 }),
     ...(shared === undefined ? {} : { sharedInfoBytes: shared }),
   };

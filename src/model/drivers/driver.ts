@@ -7,6 +7,8 @@ import { gfpCombination, gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
 import type { Release } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import type { BootedMemory } from "../mm/booted.ts";
+import type { PageAllocator } from "../mm/pages.ts";
+import type { ReceiveCaches } from "../net/napi_alloc_cache.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
 import type { Receive } from "../net/receive.ts";
 import type { Skbs } from "../net/skbs.ts";
@@ -27,6 +29,10 @@ export interface DriverParts {
   readonly skbs: Skbs;
   readonly frames: Frames;
   readonly receive: Receive;
+  /** The page allocator as drivers see it: what pages they take, they give back here. */
+  readonly pages: PageAllocator;
+  /** napi_alloc_cache of each CPU: page fragments for netdev_alloc_frag(). */
+  readonly caches: readonly ReceiveCaches[];
 }
 
 /** Settings from the scenario: ring sizes, policies, deliberate mistakes. */

@@ -6,11 +6,13 @@ import type { Cpus } from "../sync/cpu.ts";
 import { softirq } from "../sync/cpu.ts";
 
 export interface Napi {
-  /** Registers a poll function; its number is for `schedule`. `flush` runs when a round of polling ends (GRO). */
+  /** Registers a poll function; its number is for `schedule`. `flush` runs after each poll (GRO: with HZ below 1000 nothing is held longer). */
   add(poll: (budget: number) => number, flush: () => void, weight?: number): number;
   /** napi_schedule(): false when it is scheduled already. */
   schedule(napi: number): boolean;
   scheduled(napi: number): boolean;
+  /** Rounds that ended with work left: time_squeeze of /proc/net/softnet_stat, by CPU. */
+  squeezed(cpu: number): number;
 }
 
 /** net.core.netdev_budget and NAPI_POLL_WEIGHT. */
@@ -25,6 +27,7 @@ export function createNapi(clock: Clock, cpus: Cpus, journal: Journal): Napi {
   const weights: number[] = [];
   const onList: boolean[] = [];
   const lists: number[][] = Array.from({ length: cpus.count }, () => []);
+  const squeezes = new Float64Array(cpus.count);
   const pollKind = eventKind.napi_poll;
 
   cpus.openSoftirq(softirq.netRx, (cpu) => {
@@ -38,12 +41,14 @@ export function createNapi(clock: Clock, cpus: Cpus, journal: Journal): Napi {
       const work = polls[napi]!(weight);
       budget -= work;
       if (journal.heard) journal.emit(pollKind, napi, work, weight);
-      if (work < weight) {
-        onList[napi] = false;
-        flushes[napi]!();
-      } else list.push(napi);
+      flushes[napi]!();
+      if (work < weight) onList[napi] = false;
+      else list.push(napi);
     }
-    if (list.length > 0) cpus.raise(cpu, softirq.netRx);
+    if (list.length > 0) {
+      squeezes[cpu]!++;
+      cpus.raise(cpu, softirq.netRx);
+    }
   });
 
   return {
@@ -62,5 +67,6 @@ export function createNapi(clock: Clock, cpus: Cpus, journal: Journal): Napi {
       return true;
     },
     scheduled: (napi) => onList[napi] as boolean,
+    squeezed: (cpu) => squeezes[cpu]!,
   };
 }

@@ -29,6 +29,10 @@ export interface Driver {
   /** Slots that hold a buffer the hardware may write to, of how many: what shrinks when refills fail. */
   ringFill(): { readonly filled: number; readonly size: number };
   readonly counters: Counters;
+  /** The receive ring in the notation of the tests: [FFP.U...]. */
+  draw?(slots?: number): string;
+  /** ndo_set_rx_mode: the card's filter is written anew for `multicasts` addresses; left out, as many as before. */
+  setRxMode?(multicasts?: number): void;
 }
 
 /** struct net_device, as far as the model needs it. */
