@@ -1,4 +1,5 @@
 // sk_buff alloc, replace and clone beside a C twin with the same rules, rows and heap: same checksum, interleaved, medians of 7 rounds.
+// CPU time on both sides, so that a busy machine matters less.
 // Also shown: how many garbage collections fell into the measured loops.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

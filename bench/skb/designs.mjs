@@ -46,5 +46,7 @@ for (let round = 0; round <= rounds; round++)
 const plain = median(runs[0].rates);
 for (const { design, rates } of runs) {
   const rate = median(rates);
-  process.stdout.write(`${design.name.padEnd(20)} ${rate.toFixed(2).padStart(6)} M/s  ${(rate / plain).toFixed(2)} of none\n`);
+  process.stdout.write(
+    `${design.name.padEnd(20)} ${rate.toFixed(2).padStart(6)} M/s  ${(rate / plain).toFixed(2)} of none\n`,
+  );
 }

@@ -6,7 +6,7 @@
 //
 // Ownership: alloc and clone give the caller one user; kfreeSkb and consumeSkb take it back. The last user lets go of the head; the
 // last sk_buff on a head (dataref) lets go of fragments, frag_list and the head's memory.
-// Not here: private heads and copies (skb_private.ts), fragments (skb_paged.ts), GSO (skb_segment.ts), who may do what (ownership.ts).
+// Not here: the linear part (skb_linear.ts), receive heads (skb_receive.ts), private heads and copies (skb_private.ts), fragments (skb_paged.ts), GSO (skb_segment.ts), who may do what (ownership.ts).
 import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
@@ -17,8 +17,10 @@ import type { ReceiveCaches } from "./napi_alloc_cache.ts";
 import type { SkbColumns } from "./skb_columns.ts";
 import { createSkbColumns, headField, sharedFlag, skbBit, skbField, skbInts } from "./skb_columns.ts";
 import type { SkbConfig } from "./skb_config.ts";
-import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "./skb_config.ts";
+import { sharedInfoRoom, skbConfig61, truesizeOf } from "./skb_config.ts";
+import { createSkbLinear } from "./skb_linear.ts";
 import type { Memory } from "./skb_memory.ts";
+import { createSkbOwner } from "./skb_owner.ts";
 import type { Socks } from "./sock.ts";
 import { createSocks } from "./sock.ts";
 import type { Ubufs } from "./ubuf_info.ts";
@@ -27,8 +29,7 @@ import { createUbufs } from "./ubuf_info.ts";
 // Local copies: the optimizer folds constants of its own module, not those behind an import.
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, MAC_LEN, NEXT } =
   skbField;
-const { SK, DESTRUCTOR, DEV, PARTNER, FCLONE_REF, STATE, PROTOCOL, QUEUE, CSUM_START, CB0, CB1, CB2, CB3, CB4 } =
-  skbField;
+const { SK, DEV, PARTNER, FCLONE_REF, STATE, PROTOCOL, QUEUE, CSUM_START, CB0, CB1, CB2, CB3, CB4 } = skbField;
 const { MARK, HASH } = skbField;
 const { DATAREF, NR_FRAGS, FLAGS, FRAG_LIST, UARG, PFN, BYTES, TENANT } = headField;
 const HEAD_STATE = headField.STATE;
@@ -41,8 +42,7 @@ const PAYLOAD_ONLY = (1 << 16) + 1;
 /** Why a packet was dropped; the numbers are the model's own, the names the kernel's. */
 export const dropReason = { notSpecified: 2, noSocket: 3, pktTooSmall: 4, socketRcvbuff: 6, nomem: 8 } as const;
 
-/** skb->destructor: the built-in ones; registerDestructor() adds more. */
-export const skbDestructor = { none: 0, sockWfree: 1, sockRfree: 2 } as const;
+export { skbDestructor } from "./skb_owner.ts";
 
 export interface SkbOptions {
   readonly pages: PageAllocator;
@@ -89,19 +89,19 @@ export function createSkbuff(options: SkbOptions) {
   const infoRoom = sharedInfoRoom(config);
   const truesizeBase = truesizeOf(config, 0);
   const lineMask = config.cacheLineBytes - 1;
+  const lineShift = 31 - Math.clz32(config.cacheLineBytes);
+  /** Bytes of the object for heads of 0, 1, 2 … cache lines of room; 0 while nobody asked. */
+  const objectBytes = new Int32Array(1024);
   /** The same rows, two ints at a time: for zeroing only. */
   const pairs = new Float64Array(S.buffer);
   const headPairs = new Float64Array(H.buffer);
   const wholeObject = config.headRule === "whole-object";
-  const { gfp, pageSize, netSkbPad, netIpAlign } = config;
+  const { gfp, pageSize } = config;
   const skbCache = heap.cacheCreate("skbuff_head_cache", config.skBuffBytes, config.cacheLineBytes);
   const fcloneCache = heap.cacheCreate("skbuff_fclone_cache", config.fclonesBytes, config.cacheLineBytes);
   const memallocSocks = options.memallocSocks === true;
   const notDma = ~gfp.dma;
   const quietGfp = gfp.nomemalloc | gfp.nowarn;
-  const destructors: (((skb: number) => void) | undefined)[] = [undefined, sockWfree, sockRfree];
-  const fitsSlice = 1024 - infoRoom;
-  const fitsPage = pageSize - infoRoom;
   const kindConsume = eventKind.consume_skb;
   const kindKfree = eventKind.kfree_skb;
   let poolReturn: ((pfn: number) => boolean) | undefined;
@@ -125,68 +125,11 @@ export function createSkbuff(options: SkbOptions) {
     if (journal?.heard) journal.emit(eventKind.warning, journal.textId(what), a, b);
   }
 
-  // --- destructors and socket accounting -------------------------------------------------------------------------------------
-
-  function sockWfree(skb: number): void {
-    const sk = S[skb + SK]!;
-    socks.wmemAlloc[sk]! -= S[skb + TRUESIZE]!;
-    socks.writeSpace(sk);
-  }
-
-  function sockRfree(skb: number): void {
-    socks.rmemAlloc[S[skb + SK]!]! -= S[skb + TRUESIZE]!;
-  }
-
-  /** A destructor of another layer (tcp_wfree, …): give the id to S[skb + DESTRUCTOR]. */
-  function registerDestructor(run: (skb: number) => void): number {
-    return destructors.push(run) - 1;
-  }
-
-  /** skb_orphan(): runs the destructor now and leaves the socket. */
-  function skbOrphan(skb: number): void {
-    const d = S[skb + DESTRUCTOR]!;
-    if (d !== 0) destructors[d]?.(skb);
-    S[skb + DESTRUCTOR] = 0;
-    S[skb + SK] = 0;
-  }
-
-  /** skb_set_owner_w(): charges the skb to the socket's send memory. */
-  function skbSetOwnerW(skb: number, sk: number): void {
-    skbOrphan(skb);
-    S[skb + SK] = sk;
-    S[skb + DESTRUCTOR] = skbDestructor.sockWfree;
-    socks.wmemAlloc[sk]! += S[skb + TRUESIZE]!;
-  }
-
-  /** skb_set_owner_r(): charges the skb to the socket's receive memory. */
-  function skbSetOwnerR(skb: number, sk: number): void {
-    skbOrphan(skb);
-    S[skb + SK] = sk;
-    S[skb + DESTRUCTOR] = skbDestructor.sockRfree;
-    socks.rmemAlloc[sk]! += S[skb + TRUESIZE]!;
-  }
+  const owner = createSkbOwner(columns, socks);
+  const { releaseHeadState } = owner;
+  const linear = createSkbLinear(columns, bug, warn);
 
   // --- allocation ------------------------------------------------------------------------------------------------------------
-
-  /** Zeroes a row but for FCLONE_REF and STATE, two fields at a time. */
-  function clearSkb(skb: number): void {
-    const at = skb >> 1;
-    pairs[at] = 0;
-    pairs[at + 1] = 0;
-    pairs[at + 2] = 0;
-    pairs[at + 3] = 0;
-    pairs[at + 4] = 0;
-    pairs[at + 5] = 0;
-    pairs[at + 6] = 0;
-    pairs[at + 7] = 0;
-    pairs[at + 8] = 0;
-    pairs[at + 9] = 0;
-    pairs[at + 11] = 0;
-    pairs[at + 12] = 0;
-    pairs[at + 13] = 0;
-    pairs[at + 14] = 0;
-    pairs[at + 15] = 0;
-  }
 
   function newHead(address: number, bytes: number): number {
     const head = takeHead();
@@ -210,7 +153,23 @@ export function createSkbuff(options: SkbOptions) {
   /** __build_skb_around(): `bytes` is the whole object, shared info included. */
   function buildAround(skb: number, address: number, bytes: number): void {
     const end = bytes - infoRoom;
-    clearSkb(skb);
+    // The whole row but for FCLONE_REF and STATE, two fields at a time; pair 3 (truesize, users) is set below. Written out: the
+    // optimizer inlines a limited amount of code, and this is the hottest.
+    const at = skb >> 1;
+    pairs[at] = 0;
+    pairs[at + 1] = 0;
+    pairs[at + 2] = 0;
+    pairs[at + 4] = 0;
+    pairs[at + 5] = 0;
+    pairs[at + 6] = 0;
+    pairs[at + 7] = 0;
+    pairs[at + 8] = 0;
+    pairs[at + 9] = 0;
+    pairs[at + 11] = 0;
+    pairs[at + 12] = 0;
+    pairs[at + 13] = 0;
+    pairs[at + 14] = 0;
+    pairs[at + 15] = 0;
     S[skb + HEAD] = newHead(address, bytes);
     S[skb + END] = end;
     S[skb + TRUESIZE] = end + truesizeBase;
@@ -220,10 +179,18 @@ export function createSkbuff(options: SkbOptions) {
     S[skb + STATE]! |= 1;
   }
 
+  /** The object that a head of `line` cache lines of room gets, written down for the next time. */
+  function sizeObject(line: number): number {
+    const want = line * config.cacheLineBytes + infoRoom;
+    const bytes = wholeObject ? heap.kmallocSizeRoundup(want) : want;
+    if (line < objectBytes.length) objectBytes[line] = bytes;
+    return bytes;
+  }
+
   /** kmalloc_reserve(): address or -1; `outBytes` is what the object really has, `outPfmemalloc` whether the reserves were needed. */
   function kmallocReserve(size: number, mask: number): number {
-    const want = ((size + lineMask) & ~lineMask) + infoRoom;
-    const bytes = wholeObject ? heap.kmallocSizeRoundup(want) : want;
+    const line = (size + lineMask) >> lineShift;
+    const bytes = line < objectBytes.length && objectBytes[line] !== 0 ? objectBytes[line]! : sizeObject(line);
     outBytes = bytes;
     outPfmemalloc = false;
     const quiet = heap.kmalloc(bytes, mask | quietGfp);
@@ -304,136 +271,6 @@ export function createSkbuff(options: SkbOptions) {
     return skb;
   }
 
-  /** skb_free_frag() */
-  const freeFrag = (address: number): void => pages.putPage(Math.floor(address / pageSize));
-
-  /** __netdev_alloc_skb(): for a received packet of up to `length` bytes, with NET_SKB_PAD of headroom. */
-  function netdevAllocSkb(length: number, mask: number): number {
-    const room = length + netSkbPad;
-    const frags = options.receive?.[cpuNow()]?.frags;
-    if (
-      frags === undefined ||
-      config.receiveHeads === "kmalloc" ||
-      room <= fitsSlice ||
-      room > fitsPage ||
-      (mask & (gfp.directReclaim | gfp.dma)) !== 0
-    )
-      return padded(allocSkb(room, mask, ALLOC_RX), netSkbPad);
-    const bytes = dataAlign(config, room) + infoRoom;
-    const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
-    return wrapFragment(frags.alloc(bytes, gfpMask, ~0), bytes, frags.pfmemalloc(), false, netSkbPad);
-  }
-
-  /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
-  function napiAllocSkb(length: number, mask: number = gfp.atomic): number {
-    const pad = netSkbPad + netIpAlign;
-    const room = length + pad;
-    const caches = options.receive?.[cpuNow()];
-    const sliced = config.receiveHeads === "fragments-and-slices";
-    if (
-      caches === undefined ||
-      config.receiveHeads === "kmalloc" ||
-      (!sliced && room <= fitsSlice) ||
-      room > fitsPage ||
-      (mask & (gfp.directReclaim | gfp.dma)) !== 0
-    )
-      return padded(allocSkb(room, mask, ALLOC_RX | ALLOC_NAPI), pad);
-    const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
-    if (sliced && room <= fitsSlice)
-      return wrapFragment(caches.slices.alloc(gfpMask), 1024, caches.slices.pfmemalloc(), true, pad);
-    const bytes = dataAlign(config, room) + infoRoom;
-    return wrapFragment(caches.frags.alloc(bytes, gfpMask, ~0), bytes, caches.frags.pfmemalloc(), true, pad);
-  }
-
-  function wrapFragment(address: number, bytes: number, pfmemalloc: boolean, napi: boolean, pad: number): number {
-    if (address < 0) return 0;
-    const skb = buildSkb(address, bytes, napi);
-    if (skb === 0) {
-      freeFrag(address);
-      return 0;
-    }
-    if (pfmemalloc) S[skb + BITS]! |= PFMEMALLOC;
-    return padded(skb, pad);
-  }
-
-  function padded(skb: number, pad: number): number {
-    if (skb !== 0) skbReserve(skb, pad);
-    return skb;
-  }
-
-  // --- the linear part -------------------------------------------------------------------------------------------------------
-
-  /** skb_reserve(): moves data and tail of an empty skb up by `n`. */
-  function skbReserve(skb: number, n: number): void {
-    S[skb + DATA]! += n;
-    S[skb + TAIL]! += n;
-  }
-
-  /** skb_put(): `n` more bytes at the tail of a linear skb; the offset of the first, or -1 after skb_over_panic. */
-  function skbPut(skb: number, n: number): number {
-    const tail = S[skb + TAIL]!;
-    if (S[skb + DATA_LEN] !== 0 || tail + n > S[skb + END]!) {
-      bug(S[skb + DATA_LEN] !== 0 ? "kernel BUG: skb_put on a non-linear skb" : "skb_over_panic", skb, n);
-      return -1;
-    }
-    S[skb + TAIL] = tail + n;
-    S[skb + LEN]! += n;
-    return tail;
-  }
-
-  /** skb_push(): `n` more bytes in front; the new data offset, or -1 after skb_under_panic. */
-  function skbPush(skb: number, n: number): number {
-    const data = S[skb + DATA]! - n;
-    if (data < 0) {
-      bug("skb_under_panic", skb, n);
-      return -1;
-    }
-    S[skb + DATA] = data;
-    S[skb + LEN]! += n;
-    return data;
-  }
-
-  /** skb_pull(): `n` bytes less in front; the new data offset, or -1 (NULL) when the skb is shorter. */
-  function skbPull(skb: number, n: number): number {
-    const len = S[skb + LEN]!;
-    if (n > len) return -1;
-    if (len - n < S[skb + DATA_LEN]!) {
-      bug("kernel BUG: __skb_pull beyond the linear part", skb, n);
-      return -1;
-    }
-    S[skb + LEN] = len - n;
-    S[skb + DATA]! += n;
-    return S[skb + DATA]!;
-  }
-
-  /** skb_trim(): cuts a linear skb to `len` bytes; a shorter one stays. */
-  function skbTrim(skb: number, len: number): void {
-    if (S[skb + LEN]! <= len) return;
-    if (S[skb + DATA_LEN] !== 0) {
-      warn("skb_trim on a non-linear skb", skb, len);
-      return;
-    }
-    S[skb + LEN] = len;
-    S[skb + TAIL] = S[skb + DATA]! + len;
-  }
-
-  const headlen = (skb: number): number => S[skb + LEN]! - S[skb + DATA_LEN]!;
-  const tailroom = (skb: number): number => (S[skb + DATA_LEN] !== 0 ? 0 : S[skb + END]! - S[skb + TAIL]!);
-  /** skb_cloned(): others look at the same data. */
-  const isCloned = (skb: number): boolean =>
-    (S[skb + BITS]! & CLONED) !== 0 && (H[S[skb + HEAD]! + DATAREF]! & 0xffff) !== 1;
-  /** skb_header_cloned(): others look at the same header bytes. */
-  function isHeaderCloned(skb: number): boolean {
-    if ((S[skb + BITS]! & CLONED) === 0) return false;
-    const ref = H[S[skb + HEAD]! + DATAREF]!;
-    return (ref & 0xffff) - (ref >>> 16) !== 1;
-  }
-  /** __skb_header_release(): later clones may use the headroom. */
-  function headerRelease(skb: number): void {
-    S[skb + BITS]! |= NOHDR;
-    H[S[skb + HEAD]! + DATAREF] = PAYLOAD_ONLY;
-  }
-
   // --- fragments: the references --------------------------------------------------------------------------------------------
 
   /** __skb_frag_ref() of the fragment at F[f]. */
@@ -486,8 +323,7 @@ export function createSkbuff(options: SkbOptions) {
     const first = refOfPair(skb);
     if (first !== 0 && S[first + FCLONE_REF] === 1) {
       const twin = S[first + PARTNER]!;
-      clearSkb(twin);
-      S[twin + PARTNER] = first;
+      unlinkRow(twin);
       S[first + FCLONE_REF] = 2;
       S[twin + BITS] = 2 << FCLONE_SHIFT;
       return twin;
@@ -496,9 +332,17 @@ export function createSkbuff(options: SkbOptions) {
     const object = heap.cacheAlloc(skbCache, gfpMask);
     if (object < 0) return 0;
     const row = takeSkb();
-    clearSkb(row);
+    unlinkRow(row);
+    S[row + BITS] = 0;
     skbAddress[row >> 5] = object;
     return row;
+  }
+
+  /** Zeroes what a clone does not copy: next, prev, socket and destructor. */
+  function unlinkRow(skb: number): void {
+    const at = skb >> 1;
+    pairs[at + (NEXT >> 1)] = 0;
+    pairs[at + (SK >> 1)] = 0;
   }
 
   /** __skb_clone(): points row `n` at the data of `skb`. */
@@ -588,7 +432,10 @@ export function createSkbuff(options: SkbOptions) {
     if (count !== 0) dropFrags(head, count, (bits & PP_RECYCLE) !== 0);
     const list = H[head + FRAG_LIST]!;
     if (list !== 0) kfreeSkbList(list, dropReason.notSpecified);
-    freeHead(skb);
+    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
+    else freeHeadMemory(head, bits);
+    H[head + HEAD_STATE] = 0;
+    giveHead(head);
     if ((bits & PP_RECYCLE) !== 0) S[skb + BITS] = bits & ~PP_RECYCLE;
   }
 
@@ -625,15 +472,6 @@ export function createSkbuff(options: SkbOptions) {
   function retire(skb: number): void {
     S[skb + STATE] = (S[skb + STATE]! | 3) + 1;
     giveSkb(skb);
-  }
-
-  /** skb_release_head_state(): the destructor; routes and extensions are not modelled. */
-  function releaseHeadState(skb: number): void {
-    const d = S[skb + DESTRUCTOR]!;
-    if (d !== 0) {
-      destructors[d]?.(skb);
-      S[skb + DESTRUCTOR] = 0;
-    }
   }
 
   /** __kfree_skb() */
@@ -705,31 +543,14 @@ export function createSkbuff(options: SkbOptions) {
     infoRoom,
     bug,
     warn,
-    registerDestructor,
-    skbOrphan,
-    skbSetOwnerW,
-    skbSetOwnerR,
-    /** is_skb_wmem(): charged to a socket's send memory. */
-    isWmem: (skb: number) => S[skb + DESTRUCTOR] === skbDestructor.sockWfree,
+    ...owner,
+    ...linear,
     newHead,
     kmallocReserve,
     /** Bytes of the object that kmallocReserve() gave last. */
     reservedBytes: () => outBytes,
     allocSkb,
     buildSkb,
-    netdevAllocSkb,
-    napiAllocSkb,
-    freeFrag,
-    skbReserve,
-    skbPut,
-    skbPush,
-    skbPull,
-    skbTrim,
-    headlen,
-    tailroom,
-    isCloned,
-    isHeaderCloned,
-    headerRelease,
     fragRef,
     fragUnref,
     recycles,
@@ -741,7 +562,6 @@ export function createSkbuff(options: SkbOptions) {
     freeHeadMemory,
     freeHead,
     releaseData,
-    releaseHeadState,
     kfreeSkbList,
     kfreeSkb,
     consumeSkb,

@@ -1,0 +1,80 @@
+// skbs for received packets: netdev_alloc_skb and napi_alloc_skb (net/core/skbuff.c, 6.1.192), which cut heads from page fragments
+// where the size fits and take kmalloc where it does not.
+import type { ReceiveCaches } from "./napi_alloc_cache.ts";
+import { skbBit, skbField } from "./skb_columns.ts";
+import { dataAlign } from "./skb_config.ts";
+import type { Skbuff } from "./skbuff.ts";
+import { allocFlag } from "./skbuff.ts";
+
+const { rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
+
+export type SkbReceive = ReturnType<typeof createSkbReceive>;
+
+/** `caches`: one entry a CPU; without them heads come from kmalloc. */
+export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] | undefined, memallocSocks: boolean) {
+  const { config, pages, journal, infoRoom, allocSkb, buildSkb, skbReserve } = core;
+  const { S } = core.columns;
+  const { gfp, pageSize, netSkbPad, netIpAlign } = config;
+  const fitsSlice = 1024 - infoRoom;
+  const fitsPage = pageSize - infoRoom;
+  const cpuNow = (): number => journal?.cpu ?? 0;
+
+  /** skb_free_frag() */
+  const freeFrag = (address: number): void => pages.putPage(Math.floor(address / pageSize));
+
+  /** __netdev_alloc_skb(): for a received packet of up to `length` bytes, with NET_SKB_PAD of headroom. */
+  function netdevAllocSkb(length: number, mask: number): number {
+    const room = length + netSkbPad;
+    const frags = caches?.[cpuNow()]?.frags;
+    if (
+      frags === undefined ||
+      config.receiveHeads === "kmalloc" ||
+      room <= fitsSlice ||
+      room > fitsPage ||
+      (mask & (gfp.directReclaim | gfp.dma)) !== 0
+    )
+      return padded(allocSkb(room, mask, ALLOC_RX), netSkbPad);
+    const bytes = dataAlign(config, room) + infoRoom;
+    const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
+    return wrapFragment(frags.alloc(bytes, gfpMask, ~0), bytes, frags.pfmemalloc(), false, netSkbPad);
+  }
+
+  /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
+  function napiAllocSkb(length: number, mask: number = gfp.atomic): number {
+    const pad = netSkbPad + netIpAlign;
+    const room = length + pad;
+    const here = caches?.[cpuNow()];
+    const sliced = config.receiveHeads === "fragments-and-slices";
+    if (
+      here === undefined ||
+      config.receiveHeads === "kmalloc" ||
+      (!sliced && room <= fitsSlice) ||
+      room > fitsPage ||
+      (mask & (gfp.directReclaim | gfp.dma)) !== 0
+    )
+      return padded(allocSkb(room, mask, ALLOC_RX | ALLOC_NAPI), pad);
+    const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
+    if (sliced && room <= fitsSlice)
+      return wrapFragment(here.slices.alloc(gfpMask), 1024, here.slices.pfmemalloc(), true, pad);
+    const bytes = dataAlign(config, room) + infoRoom;
+    return wrapFragment(here.frags.alloc(bytes, gfpMask, ~0), bytes, here.frags.pfmemalloc(), true, pad);
+  }
+
+  function wrapFragment(address: number, bytes: number, pfmemalloc: boolean, napi: boolean, pad: number): number {
+    if (address < 0) return 0;
+    const skb = buildSkb(address, bytes, napi);
+    if (skb === 0) {
+      freeFrag(address);
+      return 0;
+    }
+    if (pfmemalloc) S[skb + skbField.BITS]! |= skbBit.pfmemalloc;
+    return padded(skb, pad);
+  }
+
+  function padded(skb: number, pad: number): number {
+    if (skb !== 0) skbReserve(skb, pad);
+    return skb;
+  }
+
+  return { netdevAllocSkb, napiAllocSkb, freeFrag };
+}
