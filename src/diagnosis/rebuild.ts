@@ -36,6 +36,8 @@ export interface Rebuilt {
   readonly zones: readonly RebuiltZone[];
   /** The marks did not apply: the task frees memory itself (PF_MEMALLOC) or carried __GFP_MEMALLOC. */
   readonly noWatermarks: boolean;
+  /** __GFP_THISNODE on a machine with several nodes: only one node counted, and the report does not say which. */
+  readonly oneNode: boolean;
   /** Every eligible zone refuses in the model, as the kernel did; undefined when a zone's line is missing. */
   readonly refused: boolean | undefined;
   /** A single page would have been refused by every eligible zone too. */
@@ -144,13 +146,14 @@ export function rebuild(c: Case): Rebuilt | undefined {
   // Before it kills, the OOM killer looks once more, at the high mark and without any right to the reserves (__alloc_pages_may_oom).
   const request: WatermarkRequest =
     c.incident.kind === "oom" ? { ...asked, mark: "high", high: false, harder: false, highatomic: false } : asked;
+  const nodes = allowedNodes(c);
   const zones = memInfo.zones.map((z): RebuiltZone => {
     const state = stateOf(z, c.pageKb);
     return {
       node: z.node,
       name: z.name,
       state,
-      eligible: types.indexOf(z.name) <= highest && types.includes(z.name),
+      eligible: types.indexOf(z.name) <= highest && types.includes(z.name) && (nodes?.has(z.node) ?? true),
       verdict: zoneWatermarkOk(generation, state, request),
       single: zoneWatermarkOk(generation, state, { ...request, order: 0, highatomic: false }),
       open: zoneWatermarkOk(
@@ -160,14 +163,57 @@ export function rebuild(c: Case): Rebuilt | undefined {
       ),
     };
   });
+  const bound = bits.thisnode !== 0 && (gfp.mask & bits.thisnode) !== 0;
   return {
     generation,
     request,
     zones,
+    oneNode: bound && new Set(zones.map((z) => z.node)).size > 1,
     noWatermarks: (reserveFlags(rules, gfp.mask, task) & allocFlag.noWatermarks) !== 0,
-    refused: everyRefuses(zones, (z) => z.verdict),
-    singleRefused: everyRefuses(zones, (z) => z.single),
+    refused: refuses(zones, (z) => z.verdict, bound),
+    singleRefused: refuses(zones, (z) => z.single, bound),
   };
+}
+
+/** A request bound to one node was refused when any single node refuses it. */
+function refuses(
+  zones: readonly RebuiltZone[],
+  of: (z: RebuiltZone) => WatermarkVerdict,
+  bound: boolean,
+): boolean | undefined {
+  if (!bound) return everyRefuses(zones, of);
+  const verdicts = [...new Set(zones.map((z) => z.node))].map((node) =>
+    everyRefuses(
+      zones.filter((z) => z.node === node),
+      of,
+    ),
+  );
+  return verdicts.includes(true) ? true : verdicts.includes(undefined) ? undefined : false;
+}
+
+/** The nodes that nodemask and cpuset leave; undefined when they say nothing. Atomic requests do not ask the cpuset. */
+function allowedNodes(c: Case): ReadonlySet<number> | undefined {
+  const reading = c.incident.kind === "alloc_failure" || c.incident.kind === "oom" ? c.incident.reading : undefined;
+  const lists = [reading?.nodemask, c.stack.context === "process" ? reading?.memsAllowed : undefined];
+  let allowed: Set<number> | undefined;
+  for (const list of lists) {
+    const nodes = nodesOf(list);
+    if (nodes === undefined) continue;
+    const before = allowed;
+    allowed = before === undefined ? nodes : new Set([...nodes].filter((n) => before.has(n)));
+  }
+  return allowed;
+}
+
+/** `0-1,3`; undefined for `(null)` and for anything else. */
+export function nodesOf(list: string | undefined): Set<number> | undefined {
+  if (list === undefined || !/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/.test(list)) return undefined;
+  const nodes = new Set<number>();
+  for (const part of list.split(",")) {
+    const [from = 0, to = from] = part.split("-").map(Number);
+    for (let n = from; n <= Math.min(to, 4095); n++) nodes.add(n);
+  }
+  return nodes;
 }
 
 function everyRefuses(zones: readonly RebuiltZone[], of: (z: RebuiltZone) => WatermarkVerdict): boolean | undefined {

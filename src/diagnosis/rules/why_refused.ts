@@ -91,7 +91,8 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   const eligible = r.zones.filter((z) => z.eligible);
   const evidence = [...quote(c, "headline", 1), ...eligible.flatMap((z) => zoneQuotes(c, z))];
   const test = `the watermark test of ${generationWords[r.generation]}`;
-  if (r.noWatermarks)
+  const left = eligible.some((z) => (z.state.orders ?? []).slice(r.request.order).some((o) => o.blocks > 0));
+  if (r.noWatermarks && !left)
     return finding(
       "why.refused",
       "yes",
@@ -103,7 +104,7 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
     return finding(
       "why.refused",
       "yes",
-      `Rebuilt from the report, every zone the request may use refuses it by ${test}, as the kernel did. ${why.join("; ")} (pages).`,
+      `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did. ${why.join("; ")} (pages).`,
       evidence,
     );
   }
