@@ -75,7 +75,7 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
           incident.reading.what === "skb_over_panic"
             ? "More bytes were appended to a packet than its buffer holds; the kernel stopped instead of overwriting memory."
             : "A header was put in front of a packet that had no room for it; the kernel stopped instead of overwriting memory.",
-        severity: "corruption",
+        severity: "act",
       };
     case "slab_corruption": {
       const kind = findings.find((f) =>
@@ -215,6 +215,8 @@ export function severityWords(severity: Severity, kind: string, count: number, d
         return "Not dangerous by itself: memory and the device stay held until the pages come back.";
       return "Not dangerous by itself, but something did not get what it asked for.";
     case "act":
+      if (kind === "skb_panic")
+        return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";
       return "Act on it: something failed or was killed because of it.";
     case "corruption":
       return "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
