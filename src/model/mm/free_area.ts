@@ -96,6 +96,9 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     if (cma >= 0 && type === cma) modFreeCma(z, delta);
   };
 
+  // Chosen once: where there is no CMA, V8 need not carry its branch through every caller.
+  const countFree: (z: number, delta: number, type: number) => void = cma >= 0 ? modFreeState : modFree;
+
   const insertAfter = (at: number, pfn: number): void => {
     const next = page[(at << 2) | NEXT]!;
     page[(pfn << 2) | NEXT] = next;
@@ -177,7 +180,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     let pfn = freed;
     let order = freedOrder;
     let buddy = 0;
-    if (isolate < 0 || type !== isolate) modFreeState(z, 1 << order, type);
+    if (type !== isolate) countFree(z, 1 << order, type);
     page[(pfn << 2) | WORD] = 0;
     while (order < topOrder) {
       buddy = pfn ^ (1 << order);
@@ -239,7 +242,7 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     blockTypeOf,
     setBlockType,
     modFree,
-    modFreeState,
+    modFreeState: countFree,
     insertAfter,
     unlink,
     addHead,

@@ -154,20 +154,23 @@ export function createMobility(memory: Memory, area: FreeArea, journal: Journal,
     }
   };
 
+  const rmqueuePlain = (z: number, order: number, type: number, allocFlags: number): number => {
+    const pfn = rmqueueSmallest(z, order, type);
+    return pfn >= 0 ? pfn : rmqueueSlow(z, order, type, allocFlags);
+  };
+
+  /** Movable requests take CMA pages first while those are more than half of what is free. */
+  const rmqueueCma = (z: number, order: number, type: number, allocFlags: number): number => {
+    if ((allocFlags & CMA_FLAG) !== 0 && zone[(z << ZONE_ROW) | FREE_CMA]! * 2 > zone[(z << ZONE_ROW) | FREE]!) {
+      const pfn = rmqueueSmallest(z, order, cma);
+      if (pfn >= 0) return pfn;
+    }
+    return rmqueuePlain(z, order, type, allocFlags);
+  };
+
   return {
     bootType: MOVABLE,
-    rmqueue(z, order, type, allocFlags) {
-      if (
-        cma >= 0 &&
-        (allocFlags & CMA_FLAG) !== 0 &&
-        zone[(z << ZONE_ROW) | FREE_CMA]! * 2 > zone[(z << ZONE_ROW) | FREE]!
-      ) {
-        const pfn = rmqueueSmallest(z, order, cma);
-        if (pfn >= 0) return pfn;
-      }
-      const pfn = rmqueueSmallest(z, order, type);
-      return pfn >= 0 ? pfn : rmqueueSlow(z, order, type, allocFlags);
-    },
+    rmqueue: cma >= 0 ? rmqueueCma : rmqueuePlain,
     freeType: blockTypeOf,
     reserveHighatomic(pfn, z) {
       const at = z << ZONE_ROW;
