@@ -9,7 +9,7 @@ import { featureName } from "../kernel/readings/ethtool.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
-import type { InputRead, MoreAlike } from "./diagnose.ts";
+import { hostOf, type InputRead, type MoreAlike } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
 
@@ -33,7 +33,7 @@ function lookOf(incident: Incident): string {
         : "text" in reading && incident.kind === "driver_line"
           ? part(reading.text).replace(/\d+/g, "N")
           : "";
-  return [incident.kind, own, what, ...names].join("|");
+  return [hostOf(incident) ?? "", incident.kind, own, what, ...names].join("|");
 }
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
@@ -147,12 +147,15 @@ class InputCollection {
   private verdicts(): ReleaseVerdict[] {
     const states = (i: Incident): boolean => inferRelease([i]).certainty === "stated";
     const silent = this.incidents.filter((i) => !states(i));
-    const together = new Map<StatedRelease | undefined, ReleaseVerdict>();
+    const together = new Map<string, ReleaseVerdict>();
     return this.incidents.map((incident) => {
-      const banner = this.banners.findLast((b) => b.line.line <= incident.firstLine) ?? this.banners[0];
+      const host = hostOf(incident);
+      const banners = this.banners.filter((b) => b.line.host === host);
+      const banner = banners.findLast((b) => b.line.line <= incident.firstLine) ?? banners[0];
+      const like = `${host ?? ""} ${banner?.line.line ?? ""}`;
       if (!silent.includes(incident)) return inferRelease([incident], banner);
-      const known = together.get(banner) ?? inferRelease(silent.length > 0 ? silent.slice(0, 50) : [incident], banner);
-      together.set(banner, known);
+      const known = together.get(like) ?? inferRelease(silent.filter((i) => hostOf(i) === host).slice(0, 50), banner);
+      together.set(like, known);
       return known;
     });
   }

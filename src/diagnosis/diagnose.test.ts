@@ -1,5 +1,5 @@
 // The main job on the logs of the project: real kernels' own words (fixtures/logs), and the bigger captures where they lie beside the clone.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { gather } from "../artifact/gather.ts";
 import { repairText } from "../artifact/log/lines.ts";
@@ -373,4 +373,35 @@ test("a stalled pool whose number falls is draining; one whose number stays is n
     expect(d.incidents).toHaveLength(1);
     expect(finding(d.incidents[0], "page_pool.draining").answer).toBe(answer);
   }
+});
+
+test("a central log of two machines is two causes, each with its machine", async () => {
+  const report = fixture("e1000_refill_6.1.txt")
+    .split("\n")
+    .filter((l) => l.startsWith("["));
+  const of = (host: string): string => report.map((l) => `Jul  3 04:02:11 ${host} kernel: ${l}`).join("\n");
+  const d = await diagnoseTexts({ log: `${of("alpha")}\n${of("beta")}\n` });
+  expect(d.incidents.map((i) => [i.count, i.title.replace(/.* on /, "")])).toEqual([
+    [1, "alpha"],
+    [1, "beta"],
+  ]);
+});
+
+const seeds = new URL("../shared/seeds/", root);
+describe.skipIf(!existsSync(seeds))("the five documents beside the clone", () => {
+  const read = (prefix: string): string => {
+    const name = readdirSync(seeds).find((n) => n.startsWith(prefix)) as string;
+    return readFileSync(new URL(name, seeds), "utf8");
+  };
+  test("two of them hold kernel reports, three only talk about kernels", async () => {
+    const counts: number[] = [];
+    for (const prefix of ["000", "001", "002", "003", "004"])
+      counts.push((await diagnoseTexts({ [prefix]: read(prefix) })).incidents.length);
+    expect(counts).toEqual([2, 1, 0, 0, 0]);
+  });
+  test("the blog's sysctl and ethtool lines count although prose runs into them", async () => {
+    const [i] = (await diagnoseTexts({ blog: read("001") })).incidents;
+    expect(finding(i, "min_free.default")).toMatchObject({ answer: "yes", claim: expect.stringMatching(/7\.88 GiB/) });
+    expect(finding(i, "offload.tso").evidence.map((q) => q.text)).toContain("tcp segmentation offload: on");
+  });
 });

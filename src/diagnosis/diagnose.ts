@@ -52,6 +52,7 @@ interface Judged {
 export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const groups = new Map<string, Judged[]>();
   const loose = new Map<string, number>();
+  const hosts = new Set<string>();
   for (const input of inputs) {
     const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
     for (const { incident, verdict: own, look = "" } of input.incidents) {
@@ -71,15 +72,20 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
       const c = buildCase(incident, input.name, verdict, around);
       const findings = rules.filter((r) => r.kinds.includes(incident.kind)).flatMap((r) => r.answer(c));
       const conclusion = conclude(c, findings);
-      const key = `${conclusion.key}|${c.said.release}`;
+      const host = hostOf(incident);
+      if (host !== undefined) hosts.add(host);
+      const key = `${conclusion.key}|${c.said.release}|${host ?? ""}`;
       const group = groups.get(key) ?? [];
       group.push({ c, findings, conclusion, look });
       groups.set(key, group);
     }
   }
-  const incidents = [...groups.values()].map((group) => groupOf(group, inputs));
+  const incidents = [...groups.values()].map((group) => groupOf(group, inputs, hosts.size > 1));
   return { schema: "skblab.diagnosis/1", inputs: inputs.map(inputOf), incidents: withLoose(incidents, loose) };
 }
+
+/** The machine that a central log names for a report. */
+export const hostOf = (incident: Incident): string | undefined => incident.carried[0]?.lines[0]?.host;
 
 /** A report that does not tell its release comes from the kernel that the other reports of the same input tell. */
 function borrowed(input: InputRead, own: ReleaseVerdict): ReleaseVerdict {
@@ -142,7 +148,7 @@ function fullest(group: readonly Judged[]): Judged {
 /** A dropped packet is nothing; this many are a machine that runs too low all the time. */
 const many = 20;
 
-function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): DiagnosedIncident {
+function groupOf(group: readonly Judged[], inputs: readonly InputRead[], severalHosts: boolean): DiagnosedIncident {
   const { c, findings, conclusion } = fullest(group);
   const more = onlyCounted(group, inputs);
   const mask = maskOf(c);
@@ -159,7 +165,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[]): Diagno
   const occurrences = [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)];
   return {
     kind: c.incident.kind,
-    title: titleOf(c),
+    title: severalHosts && hostOf(c.incident) !== undefined ? `${titleOf(c)} on ${hostOf(c.incident)}` : titleOf(c),
     kernel: c.said,
     order: c.order ?? null,
     bytes: bytes ?? null,
