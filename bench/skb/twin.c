@@ -60,12 +60,9 @@ static int new_head(double address, int bytes)
 	int head = take_head();
 	head_addr[head >> 4] = address;
 	H[head + DATAREF] = 1;
-	for (int i = NR_FRAGS; i <= UARG; i++) H[head + i] = 0;
-	H[head + PFN] = (int)(address / 4096);
+	for (int i = NR_FRAGS; i <= PFN; i++) H[head + i] = 0;
 	H[head + BYTES] = bytes;
-	H[head + HSTATE] = 1;
 	H[head + TENANT]++;
-	H[head + AUX] = 0;
 	return head;
 }
 
@@ -120,7 +117,6 @@ static void release_data(int skb)
 	for (int list = H[head + FRAG_LIST]; list; ) { int next = S[list + NEXT]; kfree_skb(list); list = next; }
 	if (bits & HEAD_FRAG) abort();
 	kfree_(head_addr[head >> 4]);
-	H[head + HSTATE] = 0;
 	free_heads[free_head_count++] = head;
 	S[skb + BITS] = bits & ~PP_RECYCLE;
 }

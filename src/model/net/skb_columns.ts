@@ -85,15 +85,12 @@ export const headField = {
   FRAG_LIST: 7,
   /** destructor_arg as the ubuf_info it points to; 0 none. */
   UARG: 8,
-  /** pfn of the head's first byte. */
+  /** pfn of the first byte of a head that is a page fragment. */
   PFN: 9,
   /** Bytes from the head to the end of its object, shared info included. */
   BYTES: 10,
-  STATE: 11,
   /** Bumped each time the row is handed out, so that histories can tell tenants apart. */
   TENANT: 12,
-  /** Address of a separately allocated shared info is kept by the design that allocates it. */
-  AUX: 13,
 } as const;
 
 /** SKBFL_* of include/linux/skbuff.h, 6.1. */
@@ -153,6 +150,16 @@ export function createSkbColumns(skbsMax: number, fragsMax: number, quarantineRo
   const full = (what: string): string =>
     `all ${skbsMax} ${what} rows are in use: create the skbs with a larger skbsMax, or find who keeps them`;
 
+  // Out of line, so that taking a row stays small enough to be inlined everywhere.
+  const newSkbRow = (): number => {
+    assert(freshSkb < rows, () => full("sk_buff"));
+    return freshSkb++ * skbInts;
+  };
+  const newHeadRow = (): number => {
+    assert(freshHead < rows, () => full("head"));
+    return freshHead++ * headInts;
+  };
+
   const columns: SkbColumns = {
     S,
     H,
@@ -162,17 +169,13 @@ export function createSkbColumns(skbsMax: number, fragsMax: number, quarantineRo
     fragsMax,
     fragBase: (head) => (head >> 4) * fragRow,
     takeSkb() {
-      if (freeSkbCount > 0) return freeSkbs[--freeSkbCount]!;
-      assert(freshSkb < rows, () => full("sk_buff"));
-      return freshSkb++ * skbInts;
+      return freeSkbCount > 0 ? freeSkbs[--freeSkbCount]! : newSkbRow();
     },
     giveSkb(skb) {
       freeSkbs[freeSkbCount++] = skb;
     },
     takeHead() {
-      if (freeHeadCount > 0) return freeHeads[--freeHeadCount]!;
-      assert(freshHead < rows, () => full("head"));
-      return freshHead++ * headInts;
+      return freeHeadCount > 0 ? freeHeads[--freeHeadCount]! : newHeadRow();
     },
     giveHead(head) {
       freeHeads[freeHeadCount++] = head;

@@ -29,15 +29,15 @@ import { createUbufs } from "./ubuf_info.ts";
 // Local copies: the optimizer folds constants of its own module, not those behind an import.
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, MAC_LEN, NEXT } =
   skbField;
-const { SK, DEV, PARTNER, FCLONE_REF, STATE, PROTOCOL, QUEUE, CSUM_START, CB0, CB1, CB2, CB3, CB4 } = skbField;
+const { SK, DESTRUCTOR, DEV, PARTNER, FCLONE_REF, STATE, PROTOCOL, QUEUE, CSUM_START, CB0, CB1, CB2, CB3, CB4 } =
+  skbField;
 const { MARK, HASH } = skbField;
 const { DATAREF, NR_FRAGS, FLAGS, FRAG_LIST, UARG, PFN, BYTES, TENANT } = headField;
-const HEAD_STATE = headField.STATE;
-const AUX = headField.AUX;
 const { cloned: CLONED, nohdr: NOHDR, headFrag: HEAD_FRAG, ppRecycle: PP_RECYCLE, pfmemalloc: PFMEMALLOC } = skbBit;
 const { fcloneShift: FCLONE_SHIFT, fcloneMask: FCLONE_MASK } = skbBit;
 const { zerocopyEnable: ZEROCOPY_ENABLE, managedFragRefs: MANAGED, allZerocopy: ALL_ZEROCOPY } = sharedFlag;
 const PAYLOAD_ONLY = (1 << 16) + 1;
+const UNCOMMON = CLONED | HEAD_FRAG | PP_RECYCLE | FCLONE_MASK;
 
 /** Why a packet was dropped; the numbers are the model's own, the names the kernel's. */
 export const dropReason = { notSpecified: 2, noSocket: 3, pktTooSmall: 4, socketRcvbuff: 6, nomem: 8 } as const;
@@ -134,7 +134,7 @@ export function createSkbuff(options: SkbOptions) {
   function newHead(address: number, bytes: number): number {
     const head = takeHead();
     headAddress[head >> 4] = address;
-    // DATAREF .. BYTES and AUX; the tenant number stays.
+    // NR_FRAGS .. BYTES; the tenant number stays.
     const at = head >> 1;
     headPairs[at + 1] = 0;
     headPairs[at + 2] = 0;
@@ -142,11 +142,8 @@ export function createSkbuff(options: SkbOptions) {
     headPairs[at + 4] = 0;
     H[head + DATAREF] = 1;
     H[head + NR_FRAGS] = 0;
-    H[head + PFN] = address / pageSize;
     H[head + BYTES] = bytes;
-    H[head + HEAD_STATE] = 1;
     H[head + TENANT]!++;
-    H[head + AUX] = 0;
     return head;
   }
 
@@ -265,6 +262,7 @@ export function createSkbuff(options: SkbOptions) {
     skbAddress[skb >> 5] = object;
     buildAround(skb, address, fragBytes === 0 ? heap.ksize(address) : fragBytes);
     if (fragBytes !== 0) {
+      H[S[skb + HEAD]! + PFN] = Math.floor(address / pageSize);
       S[skb + BITS]! |= HEAD_FRAG;
       if (pages.isPfmemalloc(H[S[skb + HEAD]! + PFN]!)) S[skb + BITS]! |= PFMEMALLOC;
     }
@@ -397,7 +395,6 @@ export function createSkbuff(options: SkbOptions) {
     const bits = S[skb + BITS]!;
     if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
     else freeHeadMemory(head, bits);
-    H[head + HEAD_STATE] = 0;
     giveHead(head);
   }
 
@@ -434,7 +431,6 @@ export function createSkbuff(options: SkbOptions) {
     if (list !== 0) kfreeSkbList(list, dropReason.notSpecified);
     if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
     else freeHeadMemory(head, bits);
-    H[head + HEAD_STATE] = 0;
     giveHead(head);
     if ((bits & PP_RECYCLE) !== 0) S[skb + BITS] = bits & ~PP_RECYCLE;
   }
@@ -489,8 +485,32 @@ export function createSkbuff(options: SkbOptions) {
     return false;
   }
 
+  /**
+   * The common end: last user of a private kmalloc head without fragments, list, ubuf or destructor, and nobody listening. True when it was
+   * that and is done. The other ends take the long way; this one is short so that it is inlined.
+   */
+  function freePlain(skb: number): boolean {
+    const head = S[skb + HEAD]!;
+    if (
+      S[skb + USERS] !== 1 ||
+      (S[skb + BITS]! & UNCOMMON) !== 0 ||
+      (S[skb + DESTRUCTOR]! | H[head + NR_FRAGS]! | H[head + FRAG_LIST]! | H[head + UARG]!) !== 0 ||
+      journal?.heard
+    )
+      return false;
+    heap.kfree(headAddress[head >> 4]!);
+    giveHead(head);
+    heap.cacheFree(skbCache, skbAddress[skb >> 5]!);
+    retire(skb);
+    return true;
+  }
+
   /** kfree_skb_reason(): gives one user back and says that the packet was dropped. */
   function kfreeSkb(skb: number, reason: number = dropReason.notSpecified): void {
+    if (!freePlain(skb)) kfreeAny(skb, reason);
+  }
+
+  function kfreeAny(skb: number, reason: number): void {
     if (!unref(skb)) return;
     if (journal?.heard) journal.emit(kindKfree, skb / skbInts, reason);
     freeSkb(skb);
@@ -498,7 +518,7 @@ export function createSkbuff(options: SkbOptions) {
 
   /** consume_skb(): gives one user back; the packet did its work. */
   function consumeSkb(skb: number): void {
-    if (!unref(skb)) return;
+    if (freePlain(skb) || !unref(skb)) return;
     if (journal?.heard) journal.emit(kindConsume, skb / skbInts);
     freeSkb(skb);
   }
@@ -525,7 +545,6 @@ export function createSkbuff(options: SkbOptions) {
     }
     releaseHeadState(skb);
     const head = S[skb + HEAD]!;
-    H[head + HEAD_STATE] = 0;
     giveHead(head);
     freeSkbRow(skb);
   }
