@@ -52,7 +52,7 @@ function nothingFound(d: Diagnosis): Block[] {
   const lines =
     several ??
     d.inputs.map((i) => {
-      const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} lines)`;
+      const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} ${i.lines === 1 ? "line" : "lines"})`;
       if (i.bytes === 0) return `${i.name} is empty.`;
       const unread = i.lines === 0 ? i.notes.find((n) => /not text/.test(n.sentence)) : undefined;
       if (unread !== undefined) return `${i.name} was not read. ${unread.sentence}`;

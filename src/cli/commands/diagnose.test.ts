@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { Command } from "commander";
+import { afterAll, expect, test } from "vitest";
+import { BadInput } from "../../base/bad_input.ts";
+import { diagnosisSchema } from "../../report/diagnosis_schema.ts";
+import { renderText } from "../../report/text.ts";
+import type { Answer, Io } from "../command.ts";
+import { command } from "./diagnose.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "skblab-diagnose-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = (name: string, content: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
+
+async function run(...files: string[]): Promise<Answer> {
+  const answers: Answer[] = [];
+  const io: Io = {
+    colour: false,
+    width: 100,
+    interactive: false,
+    answer: async (a) => void answers.push(a),
+    write: async () => {},
+    progress: () => {},
+    note: () => {},
+  };
+  const cmd = new Command("diagnose").exitOverride();
+  command.configure(cmd, io);
+  await cmd.parseAsync(files, { from: "user" });
+  expect(answers).toHaveLength(1);
+  return answers[0] as Answer;
+}
+const text = (a: Answer): string => renderText(a.document, { colour: false, width: 100 });
+
+test("several files make one answer, packed or not, that validates; finding trouble is no error", async () => {
+  const packed = file(
+    "kern.log.gz",
+    gzipSync("[   62.809163] page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec\n"),
+  );
+  const answer = await run(fixture("diagnosis/tg3_with_settings.txt"), packed);
+  expect(answer.exit).toBe(0);
+  const d = diagnosisSchema.parse(JSON.parse(JSON.stringify(answer.json)));
+  expect(d.incidents.map((i) => i.kind)).toEqual(["alloc_failure", "page_pool_stall"]);
+  expect(text(answer)).toMatch(/2 reports of memory trouble, 2 causes, in 2 inputs/);
+});
+
+test("an empty file, a binary one and a log without incidents each get a sentence", async () => {
+  expect(text(await run(file("empty.log", "")))).toMatch(/empty\.log is empty/);
+  expect(text(await run(file("a.bin", new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3, 0, 0, 0, 0]))))).toMatch(
+    /a\.bin was not read\. It is not text/,
+  );
+  expect(text(await run(file("quiet.log", "[    1.000000] all is well\n")))).toMatch(
+    /quiet\.log \(1 line\): no allocation failure/,
+  );
+});
+
+test("a file that is not there is the user's input, not our fault", async () => {
+  await expect(run(join(folder, "missing.log"))).rejects.toThrow(BadInput);
+});
+
+test("the examples of the help page name this command", () => {
+  expect(command.examples.length).toBeGreaterThan(2);
+  for (const e of command.examples) expect(e.line).toContain("skblab diagnose");
+});
