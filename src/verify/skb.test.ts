@@ -100,6 +100,12 @@ describe("canaries: a difference is found where it is", () => {
     expect(() => skbFuzzReplayer.replay(bad)).toThrow(/skb_frobnicate/);
   });
 
+  test("a line that lost its dump, and a slot that nothing was put into, are bad input with their line", () => {
+    expect(() => skbFuzzReplayer.replay(changed(3, /"slots":.*$/, '"cut":1}'))).toThrow(/has no "slots"/);
+    const missing = { path: input.path, lines: [input.lines[0]!, ...input.lines.slice(2)] };
+    expect(() => skbFuzzReplayer.replay(missing)).toThrow(BadInput);
+  });
+
   test("a size table that claims another end", () => {
     const table = open(join(fixtures, "tables.ndjson.gz"));
     const lines = table.lines.map((l) =>

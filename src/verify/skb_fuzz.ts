@@ -108,6 +108,7 @@ function step(
       place,
       `Known: ${Object.keys(operations).join(", ")}.`,
     );
+  checkRow(run, row, place);
   show(run, row);
   run.newPage = -1;
   let outcome: Outcome;
@@ -145,6 +146,26 @@ function dateNewPage(run: Run, row: Row): void {
     return;
   }
   fillPage(run, run.newPage, run.fill);
+}
+
+/** Refuses an operation without its dump, or on a slot that holds nothing. */
+function checkRow(run: Run, row: Row, place: { readonly file: string; readonly line: number }): void {
+  if (!Array.isArray(row["slots"]))
+    throw new BadInput(
+      `The operation ${row["op"]} has no "slots" after it.`,
+      place,
+      "Copy the transcript again, whole.",
+    );
+  for (const key of ["slot", "from", "to"]) {
+    const slot = row[key];
+    if (slot === undefined) continue;
+    if (typeof slot !== "number" || (run.slots[slot] ?? 0) === 0)
+      throw new BadInput(
+        `The operation ${row["op"]} works on slot ${slot}, which is empty.`,
+        place,
+        "Lines may be missing.",
+      );
+  }
 }
 
 function compareSlots(
