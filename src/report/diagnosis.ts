@@ -228,17 +228,22 @@ function answersBlocks(i: DiagnosedIncident): Block[] {
     if (alike.length > 1 && alike[0] !== f) continue;
     const same = alike.length > 1 ? ` The same holds for ${alike.slice(1).map(offloadName).join(", ")}.` : "";
     const evidence = alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence;
-    items.push([...questionSpans(f), span(f.claim + same), ...whereSpans(evidence, home)]);
+    items.push([...questionSpans(f), span(claimAfterQuestion(f) + same), ...whereSpans(evidence, home)]);
   }
   for (const f of i.findings.filter((g) => g.id.startsWith("missing.")))
     items.push([span("Missing. ", "warn"), span(f.claim), ...whereSpans(f.evidence, home)]);
   return [paragraph([span("Questions and answers", "strong")]), list(items)];
 }
 
-/** The question and the word that answers it; a claim that asks by itself gets the word only. */
+/** Where a claim asks by itself, its question ends here. */
+const ownQuestion = (f: Finding): number => (questionOf(f.id) === undefined ? f.claim.indexOf("? ") + 1 : 0);
+const claimAfterQuestion = (f: Finding): string => f.claim.slice(ownQuestion(f)).trimStart();
+
+/** The question and the word that answers it. */
 function questionSpans(f: Finding): readonly Span[] {
   const question = questionOf(f.id);
-  const asked = question === undefined ? [] : [span(`${question.text} `, "strong")];
+  const text = question?.text ?? f.claim.slice(0, ownQuestion(f));
+  const asked = text === "" ? [] : [span(`${text} `, "strong")];
   const saidAlready = f.answer === "unknown" && f.claim.startsWith("The report does not say");
   return saidAlready || (question?.open === true && f.answer === "yes") ? asked : [...asked, answers[f.answer]];
 }

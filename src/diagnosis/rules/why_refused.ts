@@ -199,7 +199,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
     finding(
       "why.free_unusable",
       "yes",
-      `${bytes(free)} were free in zones it may use, and not usable for it: ${listing(parts)}.`,
+      `Of ${bytes(free)} that were free in zones it may use, a part was not for this request: ${listing(parts)}.`,
       evidence,
       eligible.some((z) => z.state.freeCma * 4 > z.state.free && !r.request.cma)
         ? [
