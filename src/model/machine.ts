@@ -6,6 +6,7 @@ import { prng } from "../base/prng.ts";
 import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
+import { atLeast } from "../kernel/release.ts";
 import type { DriverParts } from "./drivers/driver.ts";
 import { gfpOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
@@ -238,13 +239,16 @@ function sizesOf(release: Release): Partial<SkbConfig> {
 
 function gfpMasks(release: Release): SkbConfig["gfp"] {
   const bit = (name: string): number => gfpOf(release, "", name);
+  // kmalloc_reserve() asks quietly first, since 3.6 (net/core/skbuff.c, 3.13). Before, a head is asked for plainly and its failure is printed:
+  // order:1, mode:0x4020 in 2.6.24.
+  const asksQuietly = atLeast(release, [3, 6]);
   return {
     atomic: gfpOf(release, "GFP_ATOMIC"),
     kernel: gfpOf(release, "GFP_KERNEL"),
     dma: bit("DMA"),
     directReclaim: bit("DIRECT_RECLAIM") || bit("WAIT"),
-    nowarn: bit("NOWARN"),
-    nomemalloc: bit("NOMEMALLOC"),
+    nowarn: asksQuietly ? bit("NOWARN") : 0,
+    nomemalloc: asksQuietly ? bit("NOMEMALLOC") : 0,
     memalloc: bit("MEMALLOC"),
     comp: bit("COMP"),
   };

@@ -1,5 +1,6 @@
 // What a kind of scenario is.
 import type { z } from "zod";
+import type { Onlooker } from "./machine_run.ts";
 
 /** A kind of scenario file: `kind: NAME` and the settings of its schema. `run` is a function of the settings alone. */
 export interface ScenarioKind {
@@ -10,6 +11,12 @@ export interface ScenarioKind {
   run(settings: unknown): unknown;
   /** Kinds that are many machines say so: a face may then run the parts on several cores. */
   readonly parts?: Parts;
+  /** Throws BadInput when settings that the schema lets through do not go together. */
+  check?(settings: unknown): void;
+  /** The same as run(), with somebody looking on. */
+  watch?(settings: unknown, onlooker: Onlooker): unknown;
+  /** The numbers of a result that experiments compare, by name; settings then have a `seed`. */
+  measure?(result: unknown): Readonly<Record<string, number>>;
 }
 
 /** A scenario as independent machines. Parts and results are plain data: they travel between threads and processes. */

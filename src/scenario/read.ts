@@ -1,6 +1,6 @@
 // Reads a scenario file: YAML with places, checked against its kind's schema. Every complaint names file, line and column, and what to write.
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
-import type { z } from "zod";
+import { z } from "zod";
 import { BadInput } from "../base/bad_input.ts";
 import type { ScenarioKind } from "./kind.ts";
 import { kindNamed, scenarioKinds } from "./kinds.ts";
@@ -55,22 +55,53 @@ export function readScenario(file: string, text: string): Scenario {
     );
   }
   const { kind: _kind, ...rest } = doc.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
-  const checked = kind.schema.safeParse(rest);
-  if (!checked.success) throw complain(checked.error.issues[0], kind, place);
-  return { file, kind, settings: checked.data };
+  return { file, kind, settings: checkSettings(kind, rest, file, place) };
 }
 
-type Place = (path: readonly PropertyKey[], key: boolean) => { file: string; line: number; column: number };
+/** Settings as the kind's run() takes them; complaints name `file` and, where `place` knows it, line and column. */
+export function checkSettings(
+  kind: ScenarioKind,
+  given: unknown,
+  file: string,
+  place: Place = () => ({ file, line: 1, column: 1 }),
+): unknown {
+  const checked = kind.schema.safeParse(given);
+  if (!checked.success) {
+    // A key that nobody knows explains the one that is missing.
+    const { issues } = checked.error;
+    throw complain(issues.find((i) => i.code === "unrecognized_keys") ?? issues[0], kind, place);
+  }
+  try {
+    kind.check?.(checked.data);
+  } catch (error) {
+    if (!(error instanceof BadInput) || error.place !== undefined) throw error;
+    const path = /^([\w.[\]]+)/.exec(error.message)?.[1] ?? "";
+    const steps = path.split(/[.[\]]+/).filter((p) => p !== "");
+    throw new BadInput(
+      error.message,
+      place(
+        steps.map((p) => (/^\d+$/.test(p) ? Number(p) : p)),
+        false,
+      ),
+      error.advice,
+    );
+  }
+  return checked.data;
+}
+
+/** Where a setting stands; `key` asks for the name instead of the value. */
+export type Place = (path: readonly PropertyKey[], key: boolean) => { file: string; line: number; column: number };
 
 function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place: Place): BadInput {
   if (issue === undefined) return new BadInput("This scenario is not right.");
   const name = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
+    const inside = issue.path.filter((p) => typeof p === "string").join(".");
     return new BadInput(
-      `A ${kind.kind} scenario has no "${key}".`,
+      inside === "" ? `A ${kind.kind} scenario has no "${key}".` : `There is no "${key}" in ${inside}.`,
       place([...issue.path, key], true),
-      suggest(key, keysOf(kind)),
+      suggest(key, keysAt(kind, issue.path)),
     );
   }
   if (issue.code === "invalid_value")
@@ -84,13 +115,20 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
 
 const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1).replace(/\.$/, "");
 
-function keysOf(kind: ScenarioKind): string[] {
-  const shape = (kind.schema as unknown as { shape?: Record<string, unknown> }).shape;
-  return shape === undefined ? [] : Object.keys(shape);
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+}
+
+/** The keys that may stand at a place of a kind's settings. */
+function keysAt(kind: ScenarioKind, path: readonly PropertyKey[]): string[] {
+  let at = z.toJSONSchema(kind.schema, { io: "input", unrepresentable: "any" }) as JsonSchema | undefined;
+  for (const step of path) at = typeof step === "number" ? at?.items : at?.properties?.[String(step)];
+  return Object.keys(at?.properties ?? {});
 }
 
 /** "Did you mean …?" with the nearest, else the whole list. */
-function suggest(wrong: string, right: readonly string[]): string {
+export function suggest(wrong: string, right: readonly string[]): string {
   const ranked = right.map((r) => ({ r, d: distance(wrong, r) })).sort((a, b) => a.d - b.d);
   const [best] = ranked;
   return best !== undefined && best.d <= Math.max(2, wrong.length / 3)

@@ -1,10 +1,14 @@
 // skblab run: runs scenario files on the model.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { BadInput } from "../../base/bad_input.ts";
-import { scenarioDocument } from "../../report/scenarios.ts";
-import type { ScenarioKind } from "../../scenario/kind.ts";
+import { scenarioDocument, simulatedLog } from "../../report/scenarios.ts";
+import { scenarioJsonSchema } from "../../scenario/json_schema.ts";
+import type { Parts, ScenarioKind } from "../../scenario/kind.ts";
+import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import type { JournalForm } from "../work/journal_file.ts";
+import { journalFile } from "../work/journal_file.ts";
 import { runPool } from "../work/pool.ts";
 
 export const command: CommandSpec = {
@@ -18,23 +22,41 @@ export const command: CommandSpec = {
       line: "skblab run scenarios/high-order-after-thrash.yaml",
       does: "120 machines: large blocks after a compile, by placement policy",
     },
+    {
+      line: "skblab run scenarios/jumbo-under-pressure.yaml",
+      does: "one machine, jumbo frames, a compile beside it: counters, timeline, the failure report",
+    },
     { line: "skblab run scenarios/page-pool-tcp.yaml", does: "three ways to coalesce pages of a pool, side by side" },
   ],
   configure(cmd, io) {
     cmd
-      .argument("<files...>", "scenario files (YAML), - for standard input")
+      .argument("[files...]", "scenario files (YAML), - for standard input")
       .option("--jobs <n>", "threads for scenarios of many machines (default: one a core)")
-      .action((files: string[], options: { jobs?: string }) => run(files, options, io));
+      .option("--journal <file>", "write every event of the run to a file: NDJSON")
+      .option("--ftrace <file>", "the same in the format of /sys/kernel/tracing/trace")
+      .option("--perfetto <file>", "the same as a Perfetto trace, with counters (ui.perfetto.dev)")
+      .option("--log <file>", "write the failure reports as the kernel log they would be, for skblab diagnose")
+      .option("--schema", "print the JSON Schema of scenario files")
+      .action((files: string[], options: RunOptions) => run(files, options, io));
   },
 };
 
-async function run(files: readonly string[], options: { jobs?: string }, io: Io): Promise<void> {
+interface RunOptions extends Readonly<Partial<Record<JournalForm | "journal" | "jobs" | "log", string>>> {
+  readonly schema?: boolean;
+}
+
+async function run(files: readonly string[], options: RunOptions, io: Io): Promise<void> {
+  if (options.schema === true) return io.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
+  if (files.length === 0) throw new BadInput("No scenario was named.", undefined, "Try: skblab run scenarios/*.yaml");
   // All are read before the first one runs: a mistake in the last file costs nothing.
   const scenarios = files.map((file) => readScenario(file, readFileSync(file === "-" ? 0 : file, "utf8")));
   const jobs = threadsOf(options.jobs);
+  const exports = exportsOf(options, scenarios);
   const runs = [];
   for (const { file, kind, settings } of scenarios)
-    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io) });
+    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports) });
+  if (options.log !== undefined)
+    writeFileSync(options.log, runs.map((r) => simulatedLog(r.kind.kind, r.result)).join(""));
   await io.answer({
     document: runs.flatMap((r) => scenarioDocument(r.file, r.kind.kind, r.kind.summary, r.result)),
     json: {
@@ -45,6 +67,24 @@ async function run(files: readonly string[], options: { jobs?: string }, io: Io)
   });
 }
 
+type Export = readonly [form: JournalForm, path: string];
+
+function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[] {
+  const asked = (
+    [
+      ["ndjson", options.journal],
+      ["ftrace", options.ftrace],
+      ["perfetto", options.perfetto],
+    ] as const
+  ).flatMap(([form, path]): Export[] => (path === undefined ? [] : [[form, path]]));
+  if (asked.length === 0) return asked;
+  const [only, another] = scenarios;
+  if (another !== undefined) throw new BadInput("A journal is of one scenario: name one file.");
+  if (only?.kind.watch === undefined)
+    throw new BadInput(`A ${only?.kind.kind} scenario has no journal to write: it is not one machine.`);
+  return asked;
+}
+
 /** `--jobs`: a whole number of threads; undefined when it was left out. */
 export function threadsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
@@ -53,15 +93,46 @@ export function threadsOf(text: string | undefined): number | undefined {
   return Number(text);
 }
 
-/** Runs a scenario; its parts on all cores, when it has any. */
+/** Runs a scenario: its parts on all cores when it has any; a single machine here, with whoever wants to look on. */
 export async function runKind(
   kind: ScenarioKind,
   settings: unknown,
   jobs: number | undefined,
   io: Io,
+  exports: readonly Export[] = [],
 ): Promise<unknown> {
   const { parts } = kind;
-  if (parts === undefined) return kind.run(settings);
+  if (parts !== undefined) return runAllParts(kind, parts, settings, jobs, io);
+  if (kind.watch === undefined) return kind.run(settings);
+  const { cpus = 1 } = settings as { cpus?: number };
+  const writers = exports.map(([form, path]) => journalFile(path, form, cpus));
+  const result = kind.watch(settings, {
+    begin(journal) {
+      for (const w of writers) w.begin?.(journal);
+    },
+    sample(sample, done) {
+      for (const w of writers) w.sample?.(sample, done);
+      io.progress(
+        kind.kind,
+        done,
+        `${sample.millis} ms, ${sample.received} received, ${sample.failures} failed, ${sample.freePages} pages free`,
+      );
+    },
+  });
+  writers.forEach((w, i) => {
+    w.close();
+    io.note(`${w.events()} events written to ${exports[i]?.[1]}`);
+  });
+  return result;
+}
+
+async function runAllParts(
+  kind: ScenarioKind,
+  parts: Parts,
+  settings: unknown,
+  jobs: number | undefined,
+  io: Io,
+): Promise<unknown> {
   const list = parts.list(settings);
   io.progress(kind.kind, 0, `0 of ${list.length} machines`);
   const results = await runPool(

@@ -1,0 +1,63 @@
+// Writes what a run announces to a file as it happens: NDJSON, ftrace's text, or Perfetto. Buffered; a full disk is the user's problem in one sentence.
+import { closeSync, openSync, writeSync } from "node:fs";
+import { BadInput } from "../../base/bad_input.ts";
+import { ftraceHead, ftraceLine, ndjsonLine } from "../../report/exports/journal_lines.ts";
+import { perfettoCounters, perfettoEvent, perfettoHead } from "../../report/exports/perfetto.ts";
+import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
+
+export type JournalForm = "ndjson" | "ftrace" | "perfetto";
+
+const counterNames = ["free pages", "free pages in order 3 and above", "ring buffers", "received", "failures"];
+const bufferBytes = 1 << 20;
+
+/** An onlooker that writes; `close` when the run is over. `events` counts what was written. */
+export function journalFile(
+  path: string,
+  form: JournalForm,
+  cpus: number,
+): Onlooker & { close(): void; events(): number } {
+  let fd: number;
+  try {
+    fd = openSync(path, "w");
+  } catch (error) {
+    throw new BadInput(`${path} cannot be written: ${(error as NodeJS.ErrnoException).code}.`);
+  }
+  let pending: Uint8Array[] = [];
+  let bytes = 0;
+  let events = 0;
+  const encoder = new TextEncoder();
+  const flush = (): void => {
+    for (const chunk of pending) writeSync(fd, chunk);
+    pending = [];
+    bytes = 0;
+  };
+  const put = (chunk: Uint8Array): void => {
+    pending.push(chunk);
+    bytes += chunk.length;
+    if (bytes > bufferBytes) flush();
+  };
+  const line = (text: string): void => put(encoder.encode(`${text}\n`));
+  if (form === "ftrace") put(encoder.encode(ftraceHead));
+  if (form === "perfetto") put(perfettoHead(cpus, counterNames));
+  return {
+    begin(journal) {
+      const textOf = (id: number): string => journal.text(id);
+      journal.listen((kind, nanos, cpu, a, b, c, d, e, f) => {
+        events++;
+        const numbers = [a, b, c, d, e, f];
+        if (form === "ndjson") line(ndjsonLine(kind, nanos, cpu, numbers, textOf));
+        else if (form === "ftrace") line(ftraceLine(kind, nanos, cpu, numbers, textOf));
+        else put(perfettoEvent(kind, nanos, cpu, numbers, textOf));
+      });
+    },
+    sample(s: Sample) {
+      if (form === "perfetto")
+        put(perfettoCounters(s.millis * 1e6, [s.freePages, s.largeFreePages, s.ringFilled, s.received, s.failures]));
+    },
+    close() {
+      flush();
+      closeSync(fd);
+    },
+    events: () => events,
+  };
+}

@@ -1,0 +1,39 @@
+// The scenario kind of whole machines.
+import type { ScenarioKind } from "./kind.ts";
+import type { MachineResult, Onlooker } from "./machine_run.ts";
+import { checkMachine, runMachine } from "./machine_run.ts";
+import type { MachineSettings } from "./machine_settings.ts";
+import { machineSchema } from "./machine_settings.ts";
+
+export const machineKind: ScenarioKind = {
+  kind: "machine",
+  summary: "a machine with network cards, traffic into it, and whatever else uses its memory",
+  schema: machineSchema,
+  check: (settings) => checkMachine(settings as MachineSettings),
+  run: (settings) => runMachine(settings as MachineSettings),
+  watch: (settings, onlooker: Onlooker) => runMachine(settings as MachineSettings, onlooker),
+  measure: (result) => metricsOf(result as MachineResult),
+};
+
+/** What experiments compare; units are in the names. */
+function metricsOf(r: MachineResult): Readonly<Record<string, number>> {
+  const asked = r.orders.reduce((n, o) => n + o.asked, 0);
+  const failed = r.orders.reduce((n, o) => n + o.failed, 0);
+  const highAsked = r.orders.reduce((n, o) => n + (o.order > 0 ? o.asked : 0), 0);
+  const highFailed = r.orders.reduce((n, o) => n + (o.order > 0 ? o.failed : 0), 0);
+  const of = (pick: (d: MachineResult["devices"][number]) => number): number =>
+    r.devices.reduce((n, d) => n + pick(d), 0);
+  return {
+    goodputMbit: r.goodputMbit,
+    lostShare: r.sent === 0 ? 0 : 1 - r.received / r.sent,
+    allocFailures: failed,
+    failureShare: asked === 0 ? 0 : failed / asked,
+    highOrderFailures: highFailed,
+    highOrderFailureShare: highAsked === 0 ? 0 : highFailed / highAsked,
+    highestOrder: r.orders.reduce((n, o) => Math.max(n, o.order), 0),
+    ringDrops: of((d) => d.stats.rxMissed),
+    driverDrops: of((d) => d.stats.rxDropped),
+    socketDrops: r.socketDrops,
+    freePagesLeast: r.samples.reduce((n, x) => Math.min(n, x.freePages), Number.MAX_SAFE_INTEGER),
+  };
+}

@@ -1,0 +1,343 @@
+// Runs a machine with traffic into it: a load fragments memory, the wires carry datagrams, an application reads them, and what happened comes
+// out as counters, samples and the kernel's own failure reports. A function of the settings: same settings, same bytes.
+import { BadInput } from "../base/bad_input.ts";
+import { eventKind } from "../kernel/events.ts";
+import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
+import type { BuddyInfo } from "../kernel/readings/buddyinfo.ts";
+import { atLeast, parseRelease } from "../kernel/release.ts";
+import { drivers } from "../model/drivers/drivers.ts";
+import type { Journal } from "../model/journal.ts";
+import type { Machine } from "../model/machine.ts";
+import { createMachine } from "../model/machine.ts";
+import { freeBlocks, observeBuddyinfo } from "../model/mm/observe.ts";
+import { observeAllocFailure } from "../model/mm/observe_failure.ts";
+import type { NetDevice } from "../model/net/netdevice.ts";
+import { skbField } from "../model/net/skb_columns.ts";
+import { createLink, frameField, frameKind, headerBytes } from "../model/net/wire.ts";
+import type { RunEnd } from "../model/sync/clock.ts";
+import type { MachineSettings } from "./machine_settings.ts";
+import type { Thrash } from "./workload/thrash.ts";
+import { createThrash } from "./workload/thrash.ts";
+
+/** One row of the timeline. */
+export interface Sample {
+  readonly millis: number;
+  readonly freePages: number;
+  /** Free blocks of order 3 and above, in pages. */
+  readonly largeFreePages: number;
+  /** Buffers that the cards can receive into, all rings. */
+  readonly ringFilled: number;
+  /** Totals so far. */
+  readonly received: number;
+  readonly failures: number;
+}
+
+/** What the network asked the page allocator for. */
+export interface OrderCount {
+  readonly order: number;
+  readonly asked: number;
+  readonly failed: number;
+}
+
+export interface DeviceResult {
+  readonly name: string;
+  readonly driver: string;
+  readonly mtu: number;
+  /** False when the interface could not be brought up: no memory for its rings. */
+  readonly up: boolean;
+  readonly stats: NetDevice["stats"];
+  /** As `ethtool -S` shows them. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface MachineResult {
+  /** "time": all of it ran; "events": the limit on events ended it. */
+  readonly end: RunEnd;
+  readonly simulatedMillis: number;
+  readonly events: number;
+  readonly minFreeKb: number;
+  readonly devices: readonly DeviceResult[];
+  readonly sent: number;
+  readonly received: number;
+  readonly receivedBytes: number;
+  readonly socketDrops: number;
+  readonly goodputMbit: number;
+  readonly orders: readonly OrderCount[];
+  /** Page requests of the load that were refused. */
+  readonly loadRefused: number;
+  readonly samples: readonly Sample[];
+  readonly buddyinfo: BuddyInfo;
+  readonly reports: readonly AllocFailure[];
+  /** Warnings and oopses, in words. */
+  readonly said: readonly string[];
+}
+
+/** Looks on while a machine runs. */
+export interface Onlooker {
+  /** Once, when the machine stands and nothing has happened yet. */
+  begin?(journal: Journal): void;
+  /** At every sample; `done` in 0..1. */
+  sample?(sample: Sample, done: number): void;
+}
+
+const nanosPerMilli = 1e6;
+
+/** What no schema can say: settings that do not go together. BadInput with a sentence. */
+export function checkMachine(s: MachineSettings): void {
+  const release = parseRelease(s.release);
+  const { min_free_kbytes: minFree, watermark_scale_factor: scale } = s.sysctl;
+  if (minFree !== undefined && minFree > s.memoryMb * 512)
+    throw new BadInput(
+      `sysctl.min_free_kbytes of ${minFree} is more than half of the machine's ${s.memoryMb} MB: it would have no memory left to use.`,
+    );
+  if (scale !== undefined && !atLeast(release, [4, 6]))
+    throw new BadInput(`sysctl.watermark_scale_factor does not exist in ${s.release}.`, undefined, "It came with 4.6.");
+  const names = s.nics.map((n, i) => n.name ?? `eth${i}`);
+  const twice = names.find((n, i) => names.indexOf(n) !== i);
+  if (twice !== undefined) throw new BadInput(`Two cards are called ${twice}.`);
+  for (const [i, nic] of s.nics.entries()) {
+    if (!drivers.some((d) => d.name === nic.driver))
+      throw new BadInput(
+        `nics[${i}].driver: there is no driver "${nic.driver}" here.`,
+        undefined,
+        `Drivers: ${drivers.map((d) => d.name).join(", ")}.`,
+      );
+    for (const [key, value] of Object.entries(nic.settings))
+      if (/ring/.test(key) && typeof value === "number" && value * nic.mtu > s.memoryMb * 1048576)
+        throw new BadInput(
+          `nics[${i}].settings.${key}: ${value} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
+        );
+  }
+  for (const [i, t] of s.traffic.entries()) {
+    const nic = s.nics[names.indexOf(t.to)];
+    if (nic === undefined)
+      throw new BadInput(
+        `traffic[${i}] goes to ${t.to}, which is no card here.`,
+        undefined,
+        `Cards: ${names.join(", ")}.`,
+      );
+    if (t.bytes + headerBytes[1] - 14 > nic.mtu)
+      throw new BadInput(
+        `traffic[${i}]: ${t.bytes} bytes and 28 of headers do not fit the MTU ${nic.mtu} of ${t.to}.`,
+        undefined,
+        `At most ${nic.mtu - 28} do.`,
+      );
+  }
+}
+
+export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): MachineResult {
+  checkMachine(s);
+  const release = parseRelease(s.release);
+  const machine = createMachine({
+    release,
+    memoryMb: s.memoryMb,
+    cpus: s.cpus,
+    seed: s.seed,
+    nics: s.nics.map((n) => ({
+      driver: n.driver,
+      mtu: n.mtu,
+      settings: n.settings,
+      ...(n.name === undefined ? {} : { name: n.name }),
+    })),
+    memory: {
+      marks: {
+        ...(s.sysctl.min_free_kbytes === undefined ? {} : { minFreeKb: s.sysctl.min_free_kbytes }),
+        ...(s.sysctl.watermark_scale_factor === undefined ? {} : { scaleFactor: s.sysctl.watermark_scale_factor }),
+      },
+    },
+  });
+  onlooker.begin?.(machine.journal);
+  const bench = createBench(machine, s);
+  // Cards come up at boot, before memory is used up.
+  const up = machine.devices.map((d) => machine.up(d));
+  bench.loading(() => void bench.load?.run((s.load?.kilopages ?? 0) * 1000));
+  bench.start();
+  const end = sampleUntil(machine, s, bench, onlooker);
+  return {
+    end: end === "idle" ? "time" : end,
+    simulatedMillis: machine.clock.now() / nanosPerMilli,
+    events: machine.clock.events(),
+    minFreeKb: machine.memory.minFreeKb,
+    devices: machine.devices.map((d, i) => ({
+      name: d.name,
+      driver: d.driver.name,
+      mtu: d.mtu,
+      up: up[i] ?? false,
+      stats: { ...d.stats },
+      counters: { ...d.driver.counters },
+    })),
+    ...bench.totals(),
+    goodputMbit: (bench.totals().receivedBytes * 8e3) / Math.max(1, machine.clock.now()),
+    samples: bench.samples,
+    buddyinfo: observeBuddyinfo(machine.memory),
+    reports: bench.reports,
+    said: bench.said,
+  };
+}
+
+type Bench = ReturnType<typeof createBench>;
+
+/** Everything around the machine: load, wires, reader, and who counts. */
+function createBench(machine: Machine, s: MachineSettings) {
+  const { clock, journal, skbs, frames, memory, cpus } = machine;
+  const { S } = skbs.columns;
+  const orders = new Map<number, { asked: number; failed: number }>();
+  const reports: AllocFailure[] = [];
+  const said: string[] = [];
+  const samples: Sample[] = [];
+  const queue: number[] = [];
+  const rcvbuf = s.reader.rcvbufKb * 1024;
+  let queued = 0;
+  let received = 0;
+  let receivedBytes = 0;
+  let socketDrops = 0;
+  let sent = 0;
+  let failures = 0;
+  let loadRefused = 0;
+  let inLoad = false;
+
+  const loading = (what: () => void): void => {
+    inLoad = true;
+    what();
+    inLoad = false;
+  };
+
+  journal.listen((_kind, _nanos, _cpu, pfn, order) => {
+    if (inLoad) return;
+    const row = orders.get(order) ?? { asked: 0, failed: 0 };
+    if (row.asked === 0) orders.set(order, row);
+    row.asked++;
+    if (pfn >= 0) return;
+    row.failed++;
+    failures++;
+  }, "mm_page_alloc");
+  journal.listen((_kind, _nanos, _cpu, order, gfp) => {
+    if (inLoad || reports.length >= s.reports) return;
+    reports.push(observeAllocFailure(memory, machine.release, { comm: "swapper", pid: 0, order, gfp }));
+  }, "page_allocation_failure");
+  journal.listen(
+    (kind, _nanos, _cpu, text, a, b) => {
+      if (said.length < 20)
+        said.push(`${kind === eventKind.oops ? "oops" : "warning"}: ${journal.text(text)} (${a}, ${b})`);
+    },
+    "warning",
+    "oops",
+  );
+
+  const load: Thrash | undefined =
+    s.load === undefined ? undefined : createThrash(memory, s.load, machine.random.fork("load"));
+
+  const read = (): void => {
+    for (const skb of queue) skbs.consumeSkb(skb);
+    queue.length = 0;
+    queued = 0;
+  };
+  const readWork = cpus.register(() => {
+    read();
+    cpus.work(0, s.reader.everyMicros * 1000, readWork);
+  });
+
+  machine.receive.protocol(frameKind.udp, (skb) => {
+    const truesize = S[skb + skbField.TRUESIZE]!;
+    if (queued + truesize > rcvbuf) {
+      socketDrops++;
+      skbs.kfreeSkb(skb);
+      return;
+    }
+    received++;
+    receivedBytes += S[skb + skbField.LEN]! - headerBytes[frameKind.udp];
+    queue.push(skb);
+    queued += truesize;
+  });
+
+  /** The load's turn, and kswapd's: every simulated millisecond. */
+  const tick = clock.handler(() => {
+    loading(() => {
+      if (load !== undefined) loadRefused += load.run(s.load?.pagesPerMilli ?? 0);
+      if (load !== undefined) load.background();
+      else memory.reclaim.runKswapd();
+    });
+    clock.after(nanosPerMilli, tick);
+  });
+
+  const startStream = (index: number): void => {
+    const t = s.traffic[index]!;
+    const nic = s.nics[machine.devices.findIndex((d) => d.name === t.to)]!;
+    const device = machine.devices.find((d) => d.name === t.to)!;
+    const random = machine.random.fork(`stream ${index}`);
+    const link = createLink(
+      clock,
+      frames,
+      { bitsPerSecond: nic.mbitPerSecond * 1e6, delayNanos: nic.delayMicros * 1000, loss: nic.loss },
+      machine.random.fork(`wire ${index}`),
+      (frame) => device.driver.frameArrived(frame),
+    );
+    const gap = (1e9 * t.burst) / t.framesPerSecond;
+    const send = clock.handler((seq) => {
+      for (let i = 0; i < t.burst; i++) {
+        const frame = frames.take();
+        frames.W[frame + frameField.LEN] = t.bytes;
+        frames.W[frame + frameField.KIND] = frameKind.udp;
+        frames.W[frame + frameField.FLOW] = index + 1;
+        frames.W[frame + frameField.SEQ] = seq + i;
+        link.send(frame);
+        sent++;
+      }
+      // Gaps vary by half around the mean, so that streams do not march in step.
+      clock.after(gap * (0.5 + random.unit()), send, seq + t.burst);
+    });
+    clock.after(gap * random.unit(), send, 0);
+  };
+
+  return {
+    load,
+    loading,
+    reports,
+    said,
+    samples,
+    start(): void {
+      clock.after(0, tick);
+      cpus.work(0, s.reader.everyMicros * 1000, readWork);
+      s.traffic.forEach((_, i) => {
+        startStream(i);
+      });
+    },
+    sample(millis: number): Sample {
+      const { spec } = memory.memory;
+      let freePages = 0;
+      let large = 0;
+      for (let z = 0; z < spec.zones.length; z++) {
+        freeBlocks(memory, z).forEach((count, order) => {
+          freePages += count << order;
+          if (order >= 3) large += count << order;
+        });
+      }
+      const ringFilled = machine.devices.reduce((n, d) => n + d.driver.ringFill().filled, 0);
+      const sample = { millis, freePages, largeFreePages: large, ringFilled, received, failures };
+      samples.push(sample);
+      return sample;
+    },
+    totals: () => ({
+      sent,
+      received,
+      receivedBytes,
+      socketDrops,
+      loadRefused,
+      orders: [...orders].map(([order, c]) => ({ order, ...c })).sort((a, b) => a.order - b.order),
+    }),
+  };
+}
+
+function sampleUntil(machine: Machine, s: MachineSettings, bench: Bench, onlooker: Onlooker): RunEnd {
+  const step = s.sampleMillis ?? s.millis / 100;
+  let left = s.eventsMax;
+  for (let at = step; ; at += step) {
+    const until = Math.min(at, s.millis);
+    const before = machine.clock.events();
+    const end = machine.clock.run(until * nanosPerMilli, left);
+    left -= machine.clock.events() - before;
+    const sample = bench.sample(Math.round(until * 1e6) / 1e6);
+    onlooker.sample?.(sample, until / s.millis);
+    if (end === "events" || end === "stopped" || until >= s.millis) return end;
+  }
+}

@@ -1,0 +1,79 @@
+// What a scenario file about a whole machine may say: every key with its meaning, unit and default. machine_run.ts runs it.
+import { z } from "zod";
+import { release, share, thrashShape, whole } from "./schema_parts.ts";
+
+const setting = z.union([z.number(), z.string(), z.boolean()]);
+
+const nic = z.strictObject({
+  name: z.string().min(1).max(15).describe("interface name; default eth0, eth1, … in the order of the list").optional(),
+  driver: z
+    .string()
+    .describe("driver of the card, as `modinfo` names it; `ringnic` is a plain card whose policy is settings"),
+  mtu: whole(68, 65521, "MTU, bytes").default(1500),
+  mbitPerSecond: z.number().positive().max(1_000_000).describe("rate of the wire, Mbit/s").default(1000),
+  delayMicros: z.number().min(0).max(1e7).describe("delay of the wire, microseconds").default(10),
+  loss: share("frames that the wire loses").default(0),
+  settings: z
+    .record(z.string(), setting)
+    .describe("what the driver itself takes: ring sizes (entries), policies")
+    .default({}),
+});
+
+const stream = z.strictObject({
+  to: z.string().describe("interface that receives").default("eth0"),
+  bytes: whole(1, 65507, "payload of a datagram, bytes; with its headers it must fit the MTU").default(1472),
+  framesPerSecond: z.number().positive().max(1e8).describe("average rate, frames per second").default(20_000),
+  burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
+});
+
+const reader = z.strictObject({
+  everyMicros: z
+    .number()
+    .positive()
+    .max(1e7)
+    .describe("the application reads everything that is queued this often, microseconds")
+    .default(1000),
+  rcvbufKb: whole(1, 4_000_000, "socket receive buffer, KB of truesize; more is dropped").default(208),
+});
+
+const load = z.strictObject({
+  ...thrashShape,
+  kilopages: thrashShape.kilopages.describe("page requests before traffic begins, in thousands of pages"),
+  pagesPerMilli: whole(0, 100_000, "page requests per millisecond while traffic runs").default(100),
+});
+
+const sysctl = z
+  .strictObject({
+    min_free_kbytes: whole(128, 100_000_000, "vm.min_free_kbytes, KB; default: what the kernel computes").optional(),
+    watermark_scale_factor: whole(1, 3000, "vm.watermark_scale_factor, 1/10000 (since 4.6)").optional(),
+  })
+  .describe("settings under /proc/sys/vm");
+
+export const machineSchema = z.strictObject({
+  release: release.default("6.1-x86_64"),
+  memoryMb: whole(64, 65536, "memory, MB").default(512),
+  cpus: whole(1, 64, "CPUs").default(1),
+  seed: whole(0, 2 ** 31, "everything random follows from it").default(1),
+  sysctl: sysctl.prefault({}),
+  nics: z
+    .array(nic)
+    .min(1)
+    .max(16)
+    .describe("network cards")
+    .prefault([{ driver: "ringnic" }]),
+  traffic: z.array(stream).max(64).describe("datagram streams into the machine").prefault([{}]),
+  reader: reader.describe("the application behind the socket").prefault({}),
+  load: load.describe("what else uses memory; left out: nothing does").optional(),
+  millis: z.number().positive().max(3_600_000).describe("simulated time of traffic, milliseconds").default(200),
+  eventsMax: whole(1, 2_000_000_000, "the run ends with a message after so many events of the simulator").default(
+    20_000_000,
+  ),
+  sampleMillis: z
+    .number()
+    .positive()
+    .describe("distance of the samples in the timeline, milliseconds; default: a hundredth of `millis`")
+    .optional(),
+  reports: whole(0, 1000, "failure reports to print in full").default(1),
+});
+
+export type MachineSettings = z.output<typeof machineSchema>;
