@@ -80,7 +80,8 @@ static int smallest(int z, int order, int type)
 		int p = first_of(z, o, type);
 		if (p < 0)
 			continue;
-		remove_block(p, z, o);
+		unlink_page(p);
+		zones[z].nr_free[o]--;
 		for (int k = o - 1; k >= order; k--)
 			add_head(p + (1 << k), z, k, type);
 		map[p].word = type << 14 | z << 8 | TAKEN | order;
@@ -92,9 +93,8 @@ static inline int is_free(int p, int z, int order) { return (map[p].word & HEADM
 
 static void free_one(int p, int z, int order, int type, int to_tail)
 {
-	int buddy = 0;
+	int buddy = 0, freed = p;
 	mod_free(&zones[z], 1 << order);
-	map[p].word = 0;
 	while (order < TOP) {
 		buddy = p ^ (1 << order);
 		if (!is_free(buddy, z, order))
@@ -108,6 +108,8 @@ static void free_one(int p, int z, int order, int type, int to_tail)
 		p &= buddy;
 		order++;
 	}
+	if (p != freed)
+		map[freed].word = 0;
 	if (to_tail || (order < TOP - 1 && is_free((p & buddy) ^ (2 << order), z, order + 1)))
 		add_tail(p, z, order, type);
 	else

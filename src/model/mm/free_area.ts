@@ -151,8 +151,9 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
 
   /** Takes a block off its list and marks it taken, with the type it is cached under (page->index). */
   const take = (pfn: number, z: number, order: number, from: number, type: number): void => {
-    remove(pfn, z, from);
-    expand(pfn, z, order, from, type);
+    unlink(pfn);
+    nrFree[(z << ORDERS_SHIFT) + from] = nrFree[(z << ORDERS_SHIFT) + from]! - 1;
+    if (from > order) expand(pfn, z, order, from, type);
     page[(pfn << 2) | WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
   };
 
@@ -181,7 +182,6 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     let order = freedOrder;
     let buddy = 0;
     if (type !== isolate) countFree(z, 1 << order, type);
-    page[(pfn << 2) | WORD] = 0;
     while (order < topOrder) {
       buddy = pfn ^ (1 << order);
       if (!isFreeBlock(buddy, z, order)) break;
@@ -193,6 +193,8 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
       pfn &= buddy;
       order++;
     }
+    // The freed page is the head of the result, or inside it.
+    if (pfn !== freed) page[(freed << 2) | WORD] = 0;
     const list = wholeBlocksTo >= 0 && order === topOrder ? wholeBlocksTo : type;
     if (
       toTail ||
