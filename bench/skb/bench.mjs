@@ -36,14 +36,13 @@ try {
         .trim()
         .split(" ");
       const out = execFileSync(process.execPath, [
-        "--trace-gc",
+        "--expose-gc",
         join(here, "worker.mjs"),
         what,
         String(ops),
       ]).toString();
-      const measured = out.slice(out.indexOf("=== begin"), out.indexOf("=== end"));
-      collections += measured.split("\n").filter((line) => /Scavenge|Mark-Compact|Mark-sweep/i.test(line)).length;
-      const [, jsNanos, jsSum] = /result (\S+) (\S+)/.exec(out);
+      const [, jsNanos, jsSum, inLoop] = /result (\S+) (\S+) (\d+)/.exec(out);
+      collections += Number(inLoop);
       if (jsSum !== cSum) throw new Error(`${title}: checksums differ, C ${cSum}, JS ${jsSum}`);
       checksum = cSum;
       c.push(Number(cNanos));
