@@ -181,6 +181,23 @@ describe.runIf(executablePath !== undefined)(
       await page.close();
     });
 
+    test("memory: two policies run side by side and the map scrubs through the run; a real pagetypeinfo is read", async () => {
+      const { page, faults } = await visit("#/memory?mb=64");
+      await page.getByRole("button", { name: "Run", exact: true }).click();
+      await page.waitForSelector("#moment");
+      const pictureOf = (): Promise<string> => page.evaluate("document.querySelector('canvas.map').toDataURL()");
+      const first = await pictureOf();
+      await page.locator("#moment").fill("30");
+      await expect.poll(pictureOf).not.toBe(first);
+      expect(new URL(page.url()).hash).toContain("at=30");
+      expect(await barriers(page)).toEqual([]);
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/proc/buddyinfo-6.1"));
+      await page.waitForSelector(".answer table");
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
     test("packet: the double free of 2009 is shown in red with its history; seed 002's table comes out; a BTF file is read", async () => {
       const { page, faults } = await visit("#/packet");
       await page.getByLabel("Story").selectOption("double-free");

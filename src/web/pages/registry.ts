@@ -9,6 +9,7 @@ export interface Page {
 
 export const pages: readonly Page[] = [
   { id: "diagnose", title: "Diagnose", load: async () => (await import("./diagnose.tsx")).DiagnosePage },
+  { id: "memory", title: "Memory", load: async () => (await import("./memory.tsx")).MemoryPage },
   { id: "packet", title: "Packet", load: async () => (await import("./packet.tsx")).PacketPage },
   {
     id: "interleavings",

@@ -31,9 +31,10 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
   const [view, setView] = useState<View>({ x: 0, y: 0, span: map.width });
   const [pointed, setPointed] = useState<string>("");
   const [failed, setFailed] = useState<string>();
-  const draw = useRef<(v: View) => void>(() => undefined);
+  const drawer = useRef<Drawer | undefined>(undefined);
   const aspect = Math.min(1, Math.max(0.25, map.height / map.width));
 
+  // One drawer for each size of map; another picture of the same size is only loaded into it.
   useEffect(() => {
     const element = canvas.current;
     const gl = element?.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
@@ -41,11 +42,13 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
       setFailed("This browser offers no WebGL2; use the PNG export instead.");
       return;
     }
-    const drawer = createDrawer(gl, map);
-    draw.current = (v) => drawer(v, aspect);
-    draw.current(view);
+    drawer.current = createDrawer(gl, map);
+  }, [map.width, map.height]);
+  useEffect(() => {
+    drawer.current?.load(map);
+    drawer.current?.draw(view, aspect);
   }, [map]);
-  useEffect(() => draw.current(view), [view]);
+  useEffect(() => drawer.current?.draw(view, aspect), [view]);
 
   const cellAt = (e: {
     clientX: number;
@@ -141,7 +144,12 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
   );
 }
 
-function createDrawer(gl: WebGL2RenderingContext, map: PageMap): (view: View, aspect: number) => void {
+interface Drawer {
+  load(map: PageMap): void;
+  draw(view: View, aspect: number): void;
+}
+
+function createDrawer(gl: WebGL2RenderingContext, map: PageMap): Drawer {
   const program = gl.createProgram();
   for (const [type, source] of [
     [gl.VERTEX_SHADER, vertex],
@@ -162,19 +170,25 @@ function createDrawer(gl: WebGL2RenderingContext, map: PageMap): (view: View, as
   gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
   gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8UI, map.width, map.height, 0, gl.RED_INTEGER, gl.UNSIGNED_BYTE, map.cells);
+  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R8UI, map.width, map.height);
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
   gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-  const palette = new Float32Array(64).fill(1);
-  [...["#e9e9e9"], ...map.legend.map((l) => l.colour)].slice(0, 16).forEach((c, i) => {
-    for (let k = 0; k < 3; k++) palette[i * 4 + k] = Number.parseInt(c.slice(1 + 2 * k, 3 + 2 * k), 16) / 255;
-  });
-  gl.uniform4fv(gl.getUniformLocation(program, "palette"), palette);
   gl.uniform2f(gl.getUniformLocation(program, "size"), map.width, map.height);
   const at = gl.getUniformLocation(program, "view");
-  return (view, aspect) => {
-    gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
-    gl.uniform4f(at, view.x, view.y, view.span, view.span * aspect);
-    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+  const colours = gl.getUniformLocation(program, "palette");
+  return {
+    load({ width, height, cells, legend }) {
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, gl.RED_INTEGER, gl.UNSIGNED_BYTE, cells);
+      const palette = new Float32Array(64).fill(1);
+      ["#e9e9e9", ...legend.map((l) => l.colour)].slice(0, 16).forEach((c, i) => {
+        for (let k = 0; k < 3; k++) palette[i * 4 + k] = Number.parseInt(c.slice(1 + 2 * k, 3 + 2 * k), 16) / 255;
+      });
+      gl.uniform4fv(colours, palette);
+    },
+    draw(view, aspect) {
+      gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
+      gl.uniform4f(at, view.x, view.y, view.span, view.span * aspect);
+      gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+    },
   };
 }

@@ -9,12 +9,16 @@ export const tasks = {
   schedule: async (input) => (await import("./explore_task.ts")).scheduleTask(input),
   packet: async (input) => (await import("./packet_task.ts")).packetTask(input),
   layout: async (input) => (await import("./packet_task.ts")).layoutTask(input),
+  film: async (input, progress) => (await import("./memory_task.ts")).filmTask(input, progress),
+  freeLists: async (input, progress) => (await import("./memory_task.ts")).freeListsTask(input, progress),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
   readonly lltx: typeof import("./explore_task.ts").lltxTask;
   readonly schedule: typeof import("./explore_task.ts").scheduleTask;
   readonly packet: typeof import("./packet_task.ts").packetTask;
   readonly layout: typeof import("./packet_task.ts").layoutTask;
+  readonly film: typeof import("./memory_task.ts").filmTask;
+  readonly freeLists: typeof import("./memory_task.ts").freeListsTask;
   readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
 
