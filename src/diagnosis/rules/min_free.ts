@@ -18,7 +18,7 @@ export const minFree: Rule = {
     if (!Number.isInteger(kb) || kb <= 0) return [];
     const lowmem = lowmemOfMinFree(kb, c.release.version);
     const evidence = [told.quote];
-    const advice = [raise(c, kb)];
+    const advice = [raise(c, kb, lowmem?.from ?? c.around.memTotalKb?.value)];
     if (lowmem === undefined)
       return [
         finding(
@@ -72,12 +72,13 @@ function fromMarks(c: Case): readonly Finding[] {
       ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was raised, by somebody or by transparent huge pages.`
       : `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was lowered.`;
   const helps = c.incident.kind !== "oom";
-  return [finding("min_free.default", near ? "yes" : "no", claim, evidence, helps ? [raise(c, kb)] : [])];
+  return [finding("min_free.default", near ? "yes" : "no", claim, evidence, helps ? [raise(c, kb, lowmem)] : [])];
 }
 
-/** Four times the value at hand, but never above what the kernel itself would allow to be sensible. */
-export function raise(c: Case, kb: number): Advice {
-  const to = Math.max(kb * 2, Math.min(kb * 4, 262144));
+/** Four times the value at hand, but neither above what the kernel would ever choose nor above a twentieth of low memory. */
+function raise(c: Case, kb: number, lowmemKb: number | undefined): Advice {
+  const sensible = lowmemKb === undefined ? kb * 4 : Math.floor(lowmemKb / 20);
+  const to = Math.max(Math.ceil(kb * 1.25), Math.min(kb * 4, 262144, sensible));
   const atomic = c.order === undefined || c.order > 0;
   return {
     action: `Raise vm.min_free_kbytes from ${kb} to ${to}`,
