@@ -35,6 +35,8 @@ export function failing(options: { readonly nth: number; readonly every?: number
       ...inner,
       kmalloc: (size, gfp) => (refuse() ? -1 : inner.kmalloc(size, gfp)),
       cacheAlloc: (cache, gfp) => (refuse() ? -1 : inner.cacheAlloc(cache, gfp)),
+      cacheAllocBulk: (cache, gfp, into, from, to) =>
+        refuse() ? 0 : (inner.cacheAllocBulk?.(cache, gfp, into, from, to) ?? 0),
     }),
     asked: () => asked,
     refused: () => refused,

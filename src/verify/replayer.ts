@@ -24,6 +24,8 @@ export interface Replayed {
   readonly operations: number;
   readonly exact: number;
   readonly firstDifference: Difference | undefined;
+  /** What was compared and what was passed over, in a sentence, where that is not obvious. */
+  readonly compared?: string;
 }
 
 /** One kind of transcript. `sniff` sees the first non-empty line; `replay` throws BadInput (file, line) when the transcript is unusable. */

@@ -2,6 +2,7 @@
 // A replayer is chosen by the content of the first line, never by a file's name.
 import { BadInput } from "../base/bad_input.ts";
 import { buddyReplayer } from "./buddy.ts";
+import { driverRingsReplayer } from "./driver_rings.ts";
 import { pageFragReplayer } from "./page_frag.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
@@ -19,6 +20,7 @@ export const replayers: readonly Replayer[] = [
   skbSegmentReplayer, // GSO segmentation
   slubReplayer, // slab objects and lists
   pageFragReplayer, // page fragments
+  driverRingsReplayer, // what network drivers allocate
 ];
 
 /** The replayer for a file that begins with `firstLine`, or undefined. */

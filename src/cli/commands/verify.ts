@@ -62,6 +62,7 @@ async function verify(paths: readonly string[], io: Io): Promise<void> {
         operations: f.operations,
         exact: f.exact,
         firstDifference: f.firstDifference ?? null,
+        ...(f.compared === undefined ? {} : { compared: f.compared }),
       })),
     },
     exit: exact === operations && files.every((f) => f.firstDifference === undefined) ? 0 : 1,
@@ -171,6 +172,12 @@ function draw(
       files.map((f) => [f.path, f.kind, String(f.operations), String(f.exact)]),
     ),
   ];
+  const compared = files.filter((f) => f.compared !== undefined && f.operations > 0);
+  if (compared.length > 0)
+    blocks.push(
+      heading(2, "What was compared"),
+      facts(compared.map((f) => [f.path.split("/").at(-1) ?? f.path, f.compared ?? ""] as const)),
+    );
   for (const f of differing)
     if (f.firstDifference !== undefined) blocks.push(...drawDifference(f.path, f.firstDifference));
   return blocks;

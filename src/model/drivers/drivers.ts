@@ -1,9 +1,12 @@
 // Every driver of the model: one line each.
 import { BadInput } from "../../base/bad_input.ts";
 import type { DriverMaker } from "./driver.ts";
+import { e1000 } from "./e1000.ts";
+import { e1000e } from "./e1000e.ts";
 import { ringnic } from "./ringnic.ts";
+import { virtioNet } from "./virtio_net.ts";
 
-export const drivers: readonly DriverMaker[] = [ringnic];
+export const drivers: readonly DriverMaker[] = [ringnic, e1000, e1000e, virtioNet];
 
 /** The driver of that name; BadInput with the names there are. */
 export function driverNamed(name: string): DriverMaker {

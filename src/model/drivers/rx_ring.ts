@@ -26,6 +26,8 @@ export interface RxRing {
   set(slot: number, buffer: number): void;
   /** The hardware's side: a frame that needs `pieces` slots; false when they are not there (the frame is still the caller's). */
   arrive(frame: number, pieces: number): boolean;
+  /** Where the hardware writes next. */
+  hardware(): number;
   /** Takes the frame out of the slot at `clean`; 0 when none has arrived there. `clean` stays. */
   arrived(): number;
   /** The slot at `clean` was dealt with. */
@@ -81,6 +83,7 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
       if (waiting++ === 0) clock.after(coalesceNanos, interrupt);
       return true;
     },
+    hardware: () => hardware,
     arrived() {
       const slot = ring.clean;
       const f = frame[slot]!;

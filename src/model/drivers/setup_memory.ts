@@ -72,6 +72,8 @@ export function createSetupMemory(parts: DriverParts): SetupMemory {
 /** The bookkeeping array and the descriptors of one ring, as Intel's drivers take them. */
 export interface RingMemory {
   take(caller: number): boolean;
+  /** The array alone. */
+  takeArray(caller: number): boolean;
   give(): void;
 }
 
@@ -85,14 +87,18 @@ export function ringMemory(
 ): RingMemory {
   let array: Mapped | undefined;
   let descriptors = -1;
+  const takeArray = (caller: number): boolean => {
+    parts.journal.caller = caller;
+    array = setup.vzalloc(arrayBytes);
+    return array !== undefined;
+  };
   return {
+    takeArray,
     take(caller) {
-      parts.journal.caller = caller;
-      array = setup.vzalloc(arrayBytes);
-      if (array === undefined) return false;
+      if (!takeArray(caller)) return false;
       descriptors = setup.dmaAlloc(descriptorBytes, dma32);
       if (descriptors >= 0) return true;
-      setup.vfree(array);
+      if (array !== undefined) setup.vfree(array);
       array = undefined;
       return false;
     },

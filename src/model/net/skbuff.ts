@@ -200,11 +200,14 @@ export function createSkbuff(options: SkbOptions) {
   function spareGet(): number {
     const cache = spareOf(cpuNow());
     if (cache.count === 0) {
-      for (; cache.count < spareBulk; cache.count++) {
-        const address = heap.cacheAlloc(skbCache, gfp.atomic);
-        if (address < 0) break;
-        cache.at[cache.count] = address;
-      }
+      if (heap.cacheAllocBulk !== undefined)
+        cache.count = heap.cacheAllocBulk(skbCache, gfp.atomic, cache.at, 0, spareBulk);
+      else
+        for (; cache.count < spareBulk; cache.count++) {
+          const address = heap.cacheAlloc(skbCache, gfp.atomic);
+          if (address < 0) break;
+          cache.at[cache.count] = address;
+        }
       if (cache.count === 0) return -1;
     }
     return cache.at[--cache.count]!;

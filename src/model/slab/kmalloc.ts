@@ -208,6 +208,15 @@ export function createHeap(options: HeapOptions): SlabHeap {
       if (journal.heard) journal.emit(cacheAllocKind, address, cache, gfp, 0);
       return address;
     },
+    cacheAllocBulk(cache, gfp, into, from, to) {
+      for (let i = from; i < to; i++) {
+        const address = engine.alloc(cache, gfp);
+        if (address < 0) return i - from;
+        live++;
+        into[i] = address;
+      }
+      return to - from;
+    },
     cacheFree(cache, address) {
       if (journal.heard) journal.emit(cacheFreeKind, address, cache, 0);
       live--;

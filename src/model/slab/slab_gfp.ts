@@ -17,7 +17,12 @@ export interface SlabGfp {
   /** Both reclaim bits, which an attempt above the minimum order gives up (since 4.4 or so). */
   readonly reclaim: number;
   readonly noMemalloc: number;
+  /** What of a caller's mask reaches the page allocator (GFP_RECLAIM_MASK and GFP_CONSTRAINT_MASK): not __GFP_ZERO, not the zone. */
+  readonly passed: number;
 }
+
+const passedNames =
+  "DIRECT_RECLAIM KSWAPD_RECLAIM WAIT HIGH IO FS NOWARN REPEAT RETRY_MAYFAIL NOFAIL NORETRY MEMALLOC NOMEMALLOC ATOMIC HARDWALL THISNODE";
 
 export function slabGfp(release: Release): SlabGfp {
   const era = gfpEraAt(release.version);
@@ -33,5 +38,6 @@ export function slabGfp(release: Release): SlabGfp {
     mayReclaim: wait,
     reclaim: bit("RECLAIM"),
     noMemalloc: bit("NOMEMALLOC"),
+    passed: passedNames.split(" ").reduce((mask, name) => mask | bit(name), 0),
   };
 }

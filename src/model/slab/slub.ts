@@ -99,7 +99,7 @@ export function createSlub(options: SlubOptions): Slub {
   /** allocate_slab(): at the full order without noise, then at the smallest order as the caller asked; the slab's row, or -1. */
   const newSlab = (cache: number, callerGfp: number): number => {
     const c = cache << cacheShift;
-    const gfp = callerGfp | (cacheRows[c + GFP] as number);
+    const gfp = (callerGfp & bits.passed) | (cacheRows[c + GFP] as number);
     let slabOrder = cacheRows[c + OO_ORDER] as number;
     const minOrder = cacheRows[c + MIN_ORDER] as number;
     let objects = cacheRows[c + OO_OBJECTS] as number;

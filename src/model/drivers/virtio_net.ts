@@ -1,0 +1,358 @@
+// virtio_net: the card of virtual machines. drivers/net/virtio_net.c, 6.1: virtnet_open, try_fill_recv, receive_mergeable, page_to_skb.
+//   mergeable   pieces of one big page, as long as packets are on average; a packet takes as many as it needs
+//   big         chains of single pages, long enough for the largest packet; what a packet leaves goes to a private list
+//   small       one piece for a standard frame, which becomes the head
+// Packets of up to 128 bytes, and such as fill their piece to the brim, are copied in whole or in part; the others keep their piece as head.
+import type { Driver, DriverHost } from "../net/netdevice.ts";
+import { feature } from "../net/netdevice.ts";
+import { headField, skbField } from "../net/skb_columns.ts";
+import { frameBytes, headerBytes } from "../net/wire.ts";
+import { rxMachineOf } from "./buffers.ts";
+import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
+import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import { createPageFrag } from "./page_frag_refill.ts";
+import { rxPacketNanos } from "./ringnic.ts";
+import { createRxRing } from "./rx_ring.ts";
+import { createSetupMemory } from "./setup_memory.ts";
+import { createTxRing } from "./tx_ring.ts";
+
+/** sizeof(struct virtio_net_hdr_mrg_rxbuf); padded to 16 in front of big packets. */
+const headerLength = 12;
+const paddedHeader = 16;
+const goodCopy = 128;
+const goodPacket = 14 + 4 + 1500;
+const ethHeader = 14;
+/** The weight of the running average of packet lengths. */
+const averageWeight = 64;
+/** Bytes of a descriptor in an indirect table, of a MAC table's two counts, of an address. */
+const descriptorBytes = 16;
+const addressBytes = 6;
+const { LEN, HEAD } = skbField;
+const { NR_FRAGS } = headField;
+
+export const virtioNet: DriverMaker = {
+  name: "virtio_net",
+  features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro | feature.highdma,
+  make,
+};
+
+function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
+  const { skbs, cpus, frames, receive, release, journal, heap, pages } = parts;
+  const { S, H, F, fragsMax } = skbs.columns;
+  const mode = wordSetting(settings, "mode", ["mergeable", "big", "small"]);
+  const rxSize = numberSetting(settings, "rx_ring", 256);
+  const rx = createRxRing(parts, host, rxSize);
+  const tx = createTxRing(parts, host, { size: numberSetting(settings, "tx_ring", 256), stopRoom: 19, wakeRoom: 19 });
+  const setup = createSetupMemory(parts);
+  const at = rxMachineOf(parts);
+  const { pageSize, sharedInfo } = at;
+  const line = at.cacheLine - 1;
+  const atomic = gfpOf(release, "GFP_ATOMIC");
+  const kernel = gfpOf(release, "GFP_KERNEL");
+  const piece = createPageFrag(parts);
+  /** What a slot's buffer is long (mergeable, small). */
+  const lengthOf = new Int32Array(rxSize);
+  /** The pages behind the first of a slot's chain (big), pfn plus one. */
+  const chainMax = fragsMax + 1;
+  const chains = new Int32Array(rxSize * chainMax);
+  /** rq->pages: what packets left of their chains. */
+  const spares: number[] = [];
+  let multicasts = numberSetting(settings, "multicasts", 1);
+  let average = 0;
+  let open = false;
+  let refillWaiting = false;
+  const counters = { rx_packets: 0, tx_packets: 0, rx_drops: 0, rx_refill_failed: 0, tx_busy: 0 };
+  const add = `add_recvbuf_${mode} < try_fill_recv`;
+  const sites = {
+    open: journal.textId(`${add} < virtnet_open`),
+    poll: journal.textId(`${add} < virtnet_receive < virtnet_poll`),
+    work: journal.textId(`${add} < refill_work`),
+    skb: journal.textId(`page_to_skb < receive_${mode} < receive_buf < virtnet_receive < virtnet_poll`),
+    command: journal.textId("virtqueue_add_split < virtqueue_add_sgs < virtnet_send_command < virtnet_set_rx_mode"),
+    macs: journal.textId("virtnet_set_rx_mode"),
+  };
+
+  const mergeableLength = (): number => {
+    const want = Math.min(Math.max(average, goodPacket), pageSize - headerLength);
+    return (headerLength + want + line) & ~line;
+  };
+  const smallHeadroom = at.netSkbPad + at.netIpAlign + headerLength;
+  const smallLength = ((goodPacket + smallHeadroom + line) & ~line) + sharedInfo;
+  const chainLength = (): number =>
+    Math.min(
+      fragsMax,
+      (host.device().features & feature.gro) !== 0 ? fragsMax : Math.ceil(host.device().mtu / pageSize),
+    ) + 1;
+
+  const addPiece = (slot: number, bytes: number, gfp: number): boolean => {
+    const address = piece.cut(bytes, gfp, mode === "mergeable");
+    if (address < 0) return false;
+    lengthOf[slot] = piece.bytes();
+    rx.set(slot, address);
+    return true;
+  };
+  const takePage = (gfp: number): number => spares.pop() ?? pages.allocPages(gfp, 0) + 1;
+  const addChain = (slot: number, gfp: number): boolean => {
+    const want = chainLength();
+    for (let i = 0; i < want; i++) {
+      const page = takePage(gfp);
+      if (page === 0) {
+        while (i-- > 0) spares.push(chains[slot * chainMax + i]!);
+        return false;
+      }
+      chains[slot * chainMax + i] = page;
+    }
+    rx.set(slot, chains[slot * chainMax]! * pageSize);
+    lengthOf[slot] = want;
+    return true;
+  };
+
+  /** try_fill_recv(): until the queue is full, or there is no memory (false). */
+  const fill = (gfp: number, site: number): boolean => {
+    journal.caller = site;
+    while (rx.filled() < rxSize) {
+      const slot = rx.use;
+      const ok =
+        mode === "big" ? addChain(slot, gfp) : addPiece(slot, mode === "small" ? smallLength : mergeableLength(), gfp);
+      if (!ok) {
+        counters.rx_refill_failed++;
+        return false;
+      }
+      rx.use = slot + 1 === rxSize ? 0 : slot + 1;
+    }
+    return true;
+  };
+  const refillWork = cpus.register(() => {
+    refillWaiting = false;
+    // Half a second later again, as long as nothing could be had.
+    if (open && !fill(kernel, sites.work) && rx.filled() === 0) scheduleRefill(500_000_000);
+  });
+  function scheduleRefill(delayNanos: number): void {
+    if (refillWaiting) return;
+    refillWaiting = true;
+    cpus.work(cpus.current(), delayNanos, refillWork);
+  }
+
+  const putPiece = (address: number): void => pages.putPage(Math.floor(address / pageSize));
+  const pageOf = (address: number): number => pages.compoundHead(Math.floor(address / pageSize));
+
+  /** page_to_skb() of a piece: the skb owns it, or has copied it (then it is put); 0 without memory, the piece still ours. */
+  const pieceToSkb = (address: number, truesize: number, bytes: number): number => {
+    if (at.netIpAlign === 0 && bytes > goodCopy && truesize - headerLength - bytes >= sharedInfo) {
+      const skb = skbs.buildSkb(address, truesize);
+      if (skb === 0) return 0;
+      skbs.skbReserve(skb, headerLength);
+      skbs.skbPut(skb, bytes);
+      return skb;
+    }
+    const skb = skbs.napiAllocSkb(goodCopy, atomic);
+    if (skb === 0) return 0;
+    const copy = bytes <= skbs.tailroom(skb) ? bytes : ethHeader;
+    skbs.skbPut(skb, copy);
+    if (copy === bytes) putPiece(address);
+    else {
+      const page = pageOf(address);
+      skbs.skbAddRxFrag(skb, 0, page, address + headerLength + copy - page * pageSize, bytes - copy, truesize);
+    }
+    return skb;
+  };
+
+  /** One more piece of a packet behind what it has. */
+  const append = (skb: number, address: number, truesize: number, bytes: number): boolean => {
+    const page = pageOf(address);
+    const offset = address - page * pageSize;
+    const n = H[S[skb + HEAD]! + NR_FRAGS]!;
+    const last = n === 0 ? -1 : skbs.fragAt(skb, n - 1);
+    if (last >= 0 && F[last] === page && F[last + 1]! + F[last + 2]! === offset) {
+      putPiece(address);
+      skbs.skbCoalesceRxFrag(skb, n - 1, bytes, truesize);
+    } else if (n < fragsMax) skbs.skbAddRxFrag(skb, n, page, offset, bytes, truesize);
+    else return false;
+    return true;
+  };
+
+  const takeSlot = (): number => {
+    const address = rx.buffer[rx.clean]!;
+    rx.set(rx.clean, 0);
+    rx.advance();
+    return address;
+  };
+
+  const mergeable = (bytes: number, pieces: number): number => {
+    let left = bytes + headerLength;
+    let skb = 0;
+    for (let i = 0; i < pieces; i++) {
+      const truesize = lengthOf[rx.clean]!;
+      const part = Math.min(left, truesize);
+      const address = takeSlot();
+      left -= part;
+      if (i === 0) {
+        skb = pieceToSkb(address, truesize, part - headerLength);
+        if (skb === 0) putPiece(address);
+      } else if (skb === 0) putPiece(address);
+      else if (!append(skb, address, truesize, part)) {
+        // 6.1 goes on in a second sk_buff; packets here end at 64 KiB, which fits.
+        putPiece(address);
+        skbs.kfreeSkb(skb);
+        skb = 0;
+      }
+    }
+    if (skb !== 0) average = average === 0 ? bytes : (average * (averageWeight - 1) + bytes) >> 6;
+    return skb;
+  };
+
+  const small = (bytes: number): number => {
+    const address = takeSlot();
+    const skb = bytes <= goodPacket ? skbs.buildSkb(address, smallLength) : 0;
+    if (skb === 0) {
+      putPiece(address);
+      return 0;
+    }
+    skbs.skbReserve(skb, smallHeadroom);
+    skbs.skbPut(skb, bytes);
+    return skb;
+  };
+
+  const big = (bytes: number): number => {
+    const slot = rx.clean;
+    const count = lengthOf[slot]!;
+    const page = (i: number): number => chains[slot * chainMax + i]!;
+    takeSlot();
+    let used = 0;
+    let skb: number;
+    if (bytes > goodCopy && pageSize - paddedHeader - bytes >= sharedInfo) {
+      skb = skbs.buildSkb((page(0) - 1) * pageSize, pageSize);
+      if (skb !== 0) {
+        skbs.skbReserve(skb, paddedHeader);
+        skbs.skbPut(skb, bytes);
+        used = 1;
+      }
+    } else {
+      skb = skbs.napiAllocSkb(goodCopy, atomic);
+      if (skb !== 0) {
+        const copy = bytes <= skbs.tailroom(skb) ? bytes : ethHeader;
+        skbs.skbPut(skb, copy);
+        for (let left = bytes - copy, offset = paddedHeader + copy; left > 0; offset = 0) {
+          const part = Math.min(left, pageSize - offset);
+          skbs.skbAddRxFrag(skb, used, page(used) - 1, offset, part, pageSize);
+          used++;
+          left -= part;
+        }
+      }
+    }
+    for (; used < count; used++) spares.push(page(used));
+    return skb;
+  };
+
+  const receiveOne = (frame: number): void => {
+    const bytes = frameBytes(frames, frame);
+    const pieces = rx.pieces[rx.clean]!;
+    journal.caller = sites.skb;
+    const skb = mode === "mergeable" ? mergeable(bytes, pieces) : mode === "big" ? big(bytes) : small(bytes);
+    if (skb === 0) {
+      counters.rx_drops++;
+      host.device().stats.rxDropped++;
+      frames.give(frame);
+      return;
+    }
+    receive.describe(skb, frame);
+    frames.give(frame);
+    counters.rx_packets++;
+    // GRO and the stack want the headers in the linear part.
+    const headers = headerBytes[(S[skb + skbField.PROTOCOL]! & 255) as 0 | 1 | 2];
+    if (skbs.pskbMayPull(skb, Math.min(headers, S[skb + LEN]!))) host.receive(skb);
+    else skbs.kfreeSkb(skb);
+  };
+
+  /** Slots that a frame will take, from where the hardware stands. */
+  const piecesOf = (bytes: number): number => {
+    if (mode !== "mergeable") return 1;
+    let slot = rx.hardware();
+    let count = 0;
+    for (let left = bytes + headerLength; left > 0 && count < rxSize; count++) {
+      if (rx.buffer[slot] === 0) return rxSize + 1;
+      left -= lengthOf[slot]!;
+      slot = slot + 1 === rxSize ? 0 : slot + 1;
+    }
+    return count;
+  };
+
+  const freeBuffer = (slot: number): void => {
+    if (mode !== "big") {
+      putPiece(rx.buffer[slot]!);
+      return;
+    }
+    for (let i = 0; i < lengthOf[slot]!; i++) pages.putPage(chains[slot * chainMax + i]! - 1);
+  };
+
+  const command = (descriptors: number): void => {
+    journal.caller = sites.command;
+    const table = heap.kmalloc(descriptors * descriptorBytes, atomic);
+    if (table >= 0) heap.kfree(table);
+  };
+
+  const driver: Driver = {
+    name: "virtio_net",
+    counters,
+    open() {
+      open = true;
+      if (!fill(kernel, sites.open)) scheduleRefill(0);
+      return true;
+    },
+    stop() {
+      open = false;
+      for (let slot = 0; slot < rxSize; slot++) if (rx.buffer[slot] !== 0) freeBuffer(slot);
+      rx.reset(() => undefined);
+      for (const page of spares) pages.putPage(page - 1);
+      spares.length = 0;
+      piece.drop();
+      tx.reset();
+    },
+    changeMtu(mtu) {
+      if (mtu < 68 || mtu > 65535) return `mtu ${mtu} is not between 68 and 65535`;
+      // The buffers stay: with mergeable ones nothing depends on the MTU.
+      host.device().mtu = mtu;
+      return "ok";
+    },
+    startXmit(skb) {
+      const rc = tx.xmit(skb);
+      counters.tx_busy = tx.counters.busy;
+      return rc;
+    },
+    poll(budget) {
+      tx.clean(budget);
+      counters.tx_packets = tx.counters.packets;
+      let work = 0;
+      while (work < budget) {
+        const frame = rx.arrived();
+        if (frame === 0) break;
+        cpus.spend(rxPacketNanos);
+        receiveOne(frame);
+        work++;
+      }
+      if (open && rxSize - rx.filled() > Math.min(budget, rxSize) / 2 && !fill(atomic, sites.poll)) scheduleRefill(0);
+      return work;
+    },
+    frameArrived(frame) {
+      const bytes = frameBytes(frames, frame);
+      const limit = mode === "small" ? goodPacket : 65535 + ethHeader;
+      if (open && bytes <= limit && rx.arrive(frame, piecesOf(bytes))) return;
+      host.device().stats.rxMissed++;
+      frames.give(frame);
+    },
+    setRxMode(count) {
+      if (count !== undefined) multicasts = count;
+      // Promiscuous and all-multicast: two commands of three descriptors; then the table, in one of four.
+      command(3);
+      command(3);
+      journal.caller = sites.macs;
+      const table = setup.kcalloc(8 + multicasts * addressBytes, true);
+      if (table < 0) return;
+      command(4);
+      heap.kfree(table);
+    },
+    ringFill: () => ({ filled: rx.filled(), size: rxSize }),
+    draw: (slots) => rx.draw(slots),
+  };
+  return driver;
+}

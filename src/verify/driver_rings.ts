@@ -1,0 +1,451 @@
+// Replays what network drivers allocated on a real kernel: link up, MTU change, filter writes, receiving, for virtio_net, e1000 and e1000e.
+//
+//   taken from the record                                    compared, event by event in order
+//   - which operations ran on which card, and how many        - tracepoint, order and migratetype, or bytes asked and given
+//     multicast addresses the card had to filter              - gfp mask
+//   - free objects in a slab cache before its first new       - the driver's functions in the stack (inlined ones are missing in the record)
+//     slab, and how far a page fragment was used               - when a new slab or a new page becomes necessary
+//   - which frames came: long, middle or short
+//
+// The MTU stands nowhere in such a record: the model is run with the MTUs that make a difference, and the one that agrees best counts.
+import { some } from "../base/assert.ts";
+import { eventKind, eventShapes } from "../kernel/events.ts";
+import { decodeGfp } from "../kernel/facts/gfp.ts";
+import { parseRelease } from "../kernel/release.ts";
+import type { Machine } from "../model/machine.ts";
+import { createMachine } from "../model/machine.ts";
+import type { NetDevice } from "../model/net/netdevice.ts";
+import { frameField, frameKind } from "../model/net/wire.ts";
+import type { SlabHeap } from "../model/slab/kmalloc.ts";
+import type { Allocation, DriverName } from "./kmem_trace.ts";
+import { readKmemTrace } from "./kmem_trace.ts";
+import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+
+type Operation = "open" | "change_mtu" | "set_rx_mode" | "poll";
+
+/** Allocations of one operation of one driver, one after the other in the record. */
+interface Group {
+  readonly driver: DriverName;
+  readonly operation: Operation;
+  readonly recorded: Allocation[];
+}
+
+/** What the model asked for. */
+type Asked = Pick<Allocation, "event" | "gfp" | "a" | "b" | "chain">;
+
+/** What the record leaves open; the best guess is kept. */
+interface Guess {
+  readonly mtu: number;
+  /** Slots that were empty, pieces and slices that were cut, before the record begins. */
+  readonly empty: number;
+  readonly slices: number;
+  readonly pieces: number;
+  /** Frames on the last slice page before a refill, 1 to 4. */
+  readonly last: number;
+}
+
+interface Outcome {
+  readonly guess: Guess;
+  readonly exact: number;
+  readonly operations: number;
+  readonly first: Difference | undefined;
+}
+
+const release = parseRelease("6.1.192-x86_64");
+
+function operationOf(chain: readonly string[]): Operation | undefined {
+  const outer = chain.at(-1) ?? "";
+  if (/_open$/.test(outer)) return "open";
+  if (/_change_mtu$/.test(outer)) return "change_mtu";
+  if (/_set_rx_mode$/.test(outer)) return "set_rx_mode";
+  return /^(e1000_clean|e1000e_poll|virtnet_poll)$/.test(outer) ? "poll" : undefined;
+}
+
+function groupsOf(allocations: readonly Allocation[]): { groups: Group[]; unknown: number } {
+  const groups: Group[] = [];
+  let unknown = 0;
+  for (const a of allocations) {
+    const operation = operationOf(a.chain);
+    if (operation === undefined) {
+      unknown++;
+      continue;
+    }
+    const last = groups.at(-1);
+    if (last?.driver === a.driver && last.operation === operation) last.recorded.push(a);
+    else groups.push({ driver: a.driver, operation, recorded: [a] });
+  }
+  return { groups, unknown };
+}
+
+/** A new slab's page belongs to the object that is announced next. */
+const cacheKey = (a: Pick<Allocation, "event" | "a" | "b">): string =>
+  a.event === "kmalloc" ? `kmalloc ${a.b}` : `cache ${a.a}`;
+
+/** Objects of each cache that could be had before the record shows a new slab of it. */
+function freeBefore(recorded: readonly Allocation[]): Map<string, number> {
+  const free = new Map<string, number>();
+  const closed = new Set<string>();
+  recorded.forEach((a, i) => {
+    if (a.event === "mm_page_alloc") {
+      const next = a.slab ? recorded.slice(i + 1).find((n) => n.event !== "mm_page_alloc") : undefined;
+      if (next !== undefined) {
+        closed.add(cacheKey(next));
+        if (!free.has(cacheKey(next))) free.set(cacheKey(next), 0);
+      }
+    } else if (!closed.has(cacheKey(a))) free.set(cacheKey(a), (free.get(cacheKey(a)) ?? 0) + 1);
+  });
+  return free;
+}
+
+/** The machine of a replay: one CPU and 256 MB as the recorded one, listening to what drivers ask for. */
+interface World {
+  readonly machine: Machine;
+  readonly asked: Asked[];
+  /** Free objects that a cache shall have when it is asked next. */
+  prime: Map<string, number>;
+  muted: boolean;
+}
+
+/** sizeof(struct sk_buff) of the recorded kernel; what it was built with decides. */
+function skBuffBytesOf(groups: readonly Group[]): number {
+  for (const { recorded } of groups)
+    for (const a of recorded)
+      if (a.event === "kmem_cache_alloc" && a.b === 256 && a.chain.some((f) => /rx_buffers|page_to_skb/.test(f)))
+        return a.a;
+  return 224;
+}
+
+function createWorld(drivers: readonly DriverName[], skBuffBytes: number): World {
+  let real: SlabHeap | undefined;
+  let world: World | undefined;
+  const primed = (key: string, take: () => number, give: (address: number) => void): void => {
+    const free = world?.muted === false ? world.prime.get(key) : undefined;
+    if (free === undefined || world === undefined) return;
+    world.prime.delete(key);
+    world.muted = true;
+    setFree(some(real, "heap"), free, take, give);
+    world.muted = false;
+  };
+  const machine = createMachine({
+    release,
+    memoryMb: 256,
+    cpus: 1,
+    skb: { skBuffBytes, fclonesBytes: 2 * skBuffBytes + 8 },
+    nics: drivers.map((driver) => ({ driver })),
+    failing: {
+      pages: (inner) => inner,
+      heap(inner) {
+        real = inner;
+        return {
+          ...inner,
+          kmalloc(size, gfp) {
+            const given = inner.kmallocSizeRoundup(size);
+            primed(`kmalloc ${given}`, () => inner.kmalloc(size, gfp), inner.kfree);
+            return inner.kmalloc(size, gfp);
+          },
+          cacheAlloc(cache, gfp) {
+            const { objectSize } = some(inner.caches()[cache], "cache").geometry;
+            primed(
+              `cache ${objectSize}`,
+              () => inner.cacheAlloc(cache, gfp),
+              (a) => inner.cacheFree(cache, a),
+            );
+            return inner.cacheAlloc(cache, gfp);
+          },
+          // The kernel announces no object of a bulk, so how full its cache was cannot be known: its slabs are passed over on both sides.
+          cacheAllocBulk(cache, gfp, into, from, to) {
+            const was = world?.muted ?? true;
+            if (world !== undefined) world.muted = true;
+            const got = inner.cacheAllocBulk?.(cache, gfp, into, from, to) ?? 0;
+            if (world !== undefined) world.muted = was;
+            return got;
+          },
+        };
+      },
+      asked: () => 0,
+      refused: () => 0,
+      arm: () => undefined,
+    },
+  });
+  const { journal } = machine;
+  world = { machine, asked: [], prime: new Map(), muted: true };
+  const w = world;
+  journal.listen(
+    (kind, _nanos, _cpu, _ptr, y, z, more) => {
+      if (w.muted) return;
+      const chain = journal.text(journal.caller).split(" < ");
+      const event = some(eventShapes[kind], "event").name as Asked["event"];
+      if (kind === eventKind.mm_page_alloc) w.asked.push({ event, gfp: z, a: y, b: more, chain });
+      else if (kind === eventKind.kmalloc) w.asked.push({ event, gfp: more, a: y, b: z, chain });
+      else {
+        const { objectSize, size } = some(some(real, "heap").caches()[y], "cache").geometry;
+        w.asked.push({ event, gfp: z, a: objectSize, b: size, chain });
+      }
+    },
+    "mm_page_alloc",
+    "kmalloc",
+    "kmem_cache_alloc",
+  );
+  return world;
+}
+
+/** Fills up what a cache has, then leaves `free` objects free, each in a slab of its own so that none is discarded. */
+function setFree(heap: SlabHeap, free: number, take: () => number, give: (address: number) => void): void {
+  const probe = take();
+  if (probe < 0) return;
+  const cache = heap.engine.cacheOf(probe);
+  if (cache < 0) {
+    give(probe);
+    return;
+  }
+  const objects = heap.caches()[cache]?.geometry.objects ?? 1;
+  const slabs = (): number => heap.engine.counts(cache).slabs;
+  for (const before = slabs(); slabs() === before; ) take();
+  for (let i = 1; i < objects; i++) take();
+  const loose: number[] = [];
+  for (let n = 0; n < free; n++) {
+    loose.push(take());
+    for (let i = 1; i < objects; i++) take();
+  }
+  for (const address of loose) give(address);
+}
+
+/** Frames by length: payload bytes behind 66 of headers, so that drivers copy, wrap or split them. */
+const frameLengths = { short: 20, middle: 600, long: 1448 } as const;
+type FrameLength = keyof typeof frameLengths;
+
+function arrive(world: World, device: NetDevice, length: FrameLength, n: number): void {
+  const { frames } = world.machine;
+  const frame = frames.take();
+  frames.W[frame + frameField.LEN] = frameLengths[length];
+  frames.W[frame + frameField.KIND] = frameKind.tcp;
+  // Each of its own flow: nothing is merged, everything is freed at once.
+  frames.W[frame + frameField.FLOW] = n;
+  frames.W[frame + frameField.SEQ] = n;
+  device.driver.frameArrived(frame);
+}
+
+const budget = 64;
+
+/** Feeds the frames that the record shows, and polls where it shows a refill. */
+function pollLike(world: World, device: NetDevice, recorded: readonly Allocation[], guess: Guess): void {
+  const { driver } = device;
+  const copies = (a: Allocation): boolean =>
+    !a.chain.some((f) => /alloc_(jumbo_)?rx_buffers|add_recvbuf|try_fill/.test(f));
+  let n = 1;
+  const poll = (): void => {
+    driver.poll(budget);
+  };
+  let i = 0;
+  while (i < recorded.length) {
+    // What the frames of one or more polls ask for, then what the refill behind them asks for.
+    let split = i;
+    while (split < recorded.length && copies(recorded[split] as Allocation)) split++;
+    let end = split;
+    while (end < recorded.length && !copies(recorded[end] as Allocation)) end++;
+    const kinds = recorded.slice(i, split);
+    const refills = recorded.slice(split, end);
+    if (driver.name === "virtio_net") {
+      const pages = kinds.filter((a) => a.event === "mm_page_alloc" && !a.slab);
+      for (const a of kinds) {
+        if (a.slab) continue;
+        const last = a === pages.at(-1) && refills.length > 0;
+        const count = a.event === "mm_page_alloc" ? (last ? guess.last : 4) : 1;
+        for (let k = 0; k < count; k++) {
+          arrive(world, device, a.event === "mm_page_alloc" ? "long" : "middle", n++);
+          const { filled, size } = driver.ringFill();
+          // More than half a budget of empty slots is refilled at once: until the record shows it, frames wait for one poll.
+          if (size - filled < budget / 2) poll();
+        }
+      }
+      if (refills.length > 0) {
+        // Nothing visible led to it: packets that were copied into slices cut before.
+        if (kinds.length === 0) arrive(world, device, "short", n++);
+        poll();
+      }
+    } else {
+      for (const a of kinds) {
+        const split = a.chain.includes("e1000_clean_jumbo_rx_irq");
+        for (let k = 0; k < (split ? 1 : 4); k++) arrive(world, device, split ? "long" : "short", n++);
+      }
+      const perFrame = framesOf(refills);
+      for (
+        let k = kinds.length > 0 && kinds.some((a) => a.chain.includes("e1000_clean_jumbo_rx_irq")) ? kinds.length : 0;
+        k < perFrame;
+        k++
+      ) {
+        arrive(world, device, "long", n++);
+        if (kinds.length === 0) poll();
+      }
+      poll();
+    }
+    i = end;
+  }
+}
+
+/** Frames that a refill replaces: one sk_buff each, or one page, or what one big page holds. */
+function framesOf(refills: readonly Allocation[]): number {
+  const objects = refills.filter((a) => a.event === "kmem_cache_alloc").length;
+  const blocks = refills.filter((a) => a.event === "mm_page_alloc" && !a.slab && a.a > 0).length;
+  if (objects > 0) return objects;
+  return blocks > 0 ? blocks * 17 : refills.filter((a) => !a.slab).length;
+}
+
+const multicastsOf = (group: readonly Allocation[]): number | undefined => {
+  const table = group.find((a) => a.event === "kmalloc" && a.chain[0]?.endsWith("_set_rx_mode"));
+  if (table === undefined) return undefined;
+  return table.driver === "virtio_net" ? (table.a - 8) / 6 : table.driver === "e1000e" ? table.a / 6 : undefined;
+};
+
+function runGroup(world: World, device: NetDevice, group: Group, guess: Guess): void {
+  const { driver } = device;
+  const { recorded, operation } = group;
+  world.asked.length = 0;
+  world.prime = freeBefore(recorded);
+  const count = multicastsOf(recorded);
+  if (count !== undefined && operation !== "set_rx_mode") driver.setRxMode?.(count);
+  world.muted = false;
+  if (operation === "open") device.running = driver.open();
+  else if (operation === "change_mtu") driver.changeMtu(guess.mtu);
+  else if (operation === "poll") pollLike(world, device, recorded, guess);
+  else
+    for (let before = -1; world.asked.length < recorded.length && world.asked.length > before; ) {
+      before = world.asked.length;
+      driver.setRxMode?.(multicastsOf(recorded.slice(before)));
+    }
+  world.muted = true;
+}
+
+/** Inlined functions are missing in a recorded stack: what is there must stand in the model's chain, in order, down to the outermost. */
+function chainAgrees(recorded: readonly string[], model: readonly string[]): boolean {
+  let at = 0;
+  for (const f of model) if (recorded[at] === f) at++;
+  return at === recorded.length && recorded.at(-1) === model.at(-1);
+}
+
+const agrees = (k: Allocation, m: Asked | undefined): boolean =>
+  m !== undefined &&
+  k.event === m.event &&
+  k.gfp === m.gfp &&
+  k.a === m.a &&
+  k.b === m.b &&
+  chainAgrees(k.chain, m.chain);
+
+function describe(a: Asked | undefined): string {
+  if (a === undefined) return "nothing more";
+  const what = a.event === "mm_page_alloc" ? `order=${a.a} migratetype=${a.b}` : `bytes_req=${a.a} bytes_alloc=${a.b}`;
+  return `${a.event} ${what} gfp=${decodeGfp(a.gfp >>> 0, release.version).text} from ${a.chain.join(" < ")}`;
+}
+
+/** Brings a card that the record does not open into the state it was in. */
+function prepare(world: World, device: NetDevice, groups: readonly Group[], guess: Guess): void {
+  const first = groups.find((g) => g.driver === device.driver.name);
+  if (first === undefined || first.operation === "open") return;
+  device.mtu = first.operation === "change_mtu" ? (guess.mtu === 1500 ? 3000 : 1500) : guess.mtu;
+  world.machine.up(device);
+  for (let i = 0; i < guess.empty; i++) {
+    arrive(world, device, "long", 1_000_000 + i);
+    device.driver.poll(budget);
+  }
+}
+
+function attempt(groups: readonly Group[], guess: Guess): Outcome {
+  const drivers = [...new Set(groups.map((g) => g.driver))];
+  const world = createWorld(drivers, skBuffBytesOf(groups));
+  const { machine } = world;
+  const cut = (cache: "frags" | "slices", times: number): void => {
+    for (let i = 0; i < times; i++) {
+      const gfp = machine.skbs.config.gfp.atomic;
+      if (cache === "slices") machine.skbs.kfreeSkb(machine.skbs.napiAllocSkb(64, gfp));
+      else machine.skbs.kfreeSkb(machine.skbs.netdevAllocSkb(1522, gfp));
+    }
+  };
+  const devices = machine.devices;
+  for (const device of devices) prepare(world, device, groups, guess);
+  cut("slices", guess.slices);
+  cut("frags", guess.pieces);
+  let exact = 0;
+  let operations = 0;
+  let first: Difference | undefined;
+  for (const group of groups) {
+    const device = some(devices[drivers.indexOf(group.driver)], "device");
+    runGroup(world, device, group, guess);
+    const { recorded } = group;
+    const more = world.asked.length > recorded.length ? 1 : 0;
+    operations += recorded.length + more;
+    recorded.forEach((k, i) => {
+      const m = world.asked[i];
+      if (agrees(k, m)) {
+        exact++;
+        return;
+      }
+      first ??= {
+        line: k.line,
+        operation: `${group.driver} ${group.operation}, allocation ${i + 1} of ${recorded.length}`,
+        kernel: describe(k),
+        model: describe(m),
+        reasons: [`The model was run with MTU ${guess.mtu}.`],
+      };
+    });
+    if (more === 1)
+      first ??= {
+        line: recorded.at(-1)?.line ?? 1,
+        operation: `${group.driver} ${group.operation}, behind allocation ${recorded.length}`,
+        kernel: describe(undefined),
+        model: describe(world.asked[recorded.length]),
+        reasons: [`The model was run with MTU ${guess.mtu}.`],
+      };
+  }
+  return { guess, exact, operations, first };
+}
+
+/** Guesses in the order in which they are tried; the first that explains everything ends the search. */
+function* guesses(groups: readonly Group[]): Generator<Guess> {
+  const receives = groups.some((g) => g.operation === "poll");
+  const mtus = groups.every((g) => g.driver === "virtio_net" || g.operation === "open" || g.operation === "set_rx_mode")
+    ? [1500]
+    : [1500, 3000, 6000, 9000];
+  for (const mtu of mtus) yield { mtu, empty: 0, slices: 0, pieces: 0, last: 4 };
+  if (!receives) return;
+  for (const mtu of mtus)
+    for (const empty of [32, 28, 22, 16, 10, 4])
+      for (let slices = 0; slices < 4; slices++)
+        for (const pieces of [0, 5, 10, 14])
+          for (let last = 4; last >= 1; last--) yield { mtu, empty, slices, pieces, last };
+}
+
+const attemptsMax = 400;
+
+function replay(input: TranscriptInput): Replayed {
+  const { allocations, passedOver } = readKmemTrace(input);
+  const { groups, unknown } = groupsOf(allocations);
+  if (groups.length === 0)
+    return {
+      operations: 0,
+      exact: 0,
+      firstDifference: undefined,
+      compared: "no allocation of a driver that the model has",
+    };
+  let best: Outcome | undefined;
+  let tries = 0;
+  for (const guess of guesses(groups)) {
+    const outcome = attempt(groups, guess);
+    if (best === undefined || outcome.operations - outcome.exact < best.operations - best.exact) best = outcome;
+    if (best.exact === best.operations || ++tries === attemptsMax) break;
+  }
+  const { exact, operations, first, guess } = some(best, "attempt");
+  const cards = [...new Set(groups.map((g) => `${g.driver} ${g.operation}`))].join(", ");
+  return {
+    operations,
+    exact,
+    firstDifference: first,
+    compared: `${cards}: allocations by the driver's own functions (MTU ${guess.mtu}); passed over: ${passedOver + unknown} that protocols, interrupt setup or others made below them`,
+  };
+}
+
+/** ftrace texts of the kmem events with stacks; such without a driver in them have nothing to compare. */
+export const driverRingsReplayer: Replayer = {
+  kind: "driver_rings",
+  sniff: (firstLine) => /^# tracer: nop\s*$/.test(firstLine),
+  replay,
+};

@@ -1,0 +1,117 @@
+// The kmem events of an ftrace text with the kernel stack behind each: allocations that a network driver's own functions made. An event
+// belongs to a driver when between the allocator and the driver's innermost function stand only helpers of memory and sk_buffs, and no
+// interrupt. What protocols, interrupt setup or /proc ask for below a driver's function is passed over and counted.
+import { BadInput } from "../base/bad_input.ts";
+import { bareName } from "../kernel/facts/drivers/index.ts";
+import { gfpCombination, gfpEraAt, gfpMask } from "../kernel/facts/gfp.ts";
+import type { TranscriptInput } from "./replayer.ts";
+
+export type DriverName = "e1000" | "e1000e" | "virtio_net";
+
+/** One allocation. Sizes in bytes; `chain` are the driver's functions, innermost first. */
+export interface Allocation {
+  readonly line: number;
+  readonly event: "kmalloc" | "kmem_cache_alloc" | "mm_page_alloc";
+  readonly gfp: number;
+  /** order and migratetype for pages; requested and given bytes for objects. */
+  readonly a: number;
+  readonly b: number;
+  /** The page of a new slab. */
+  readonly slab: boolean;
+  readonly chain: readonly string[];
+  readonly driver: DriverName;
+}
+
+export interface KmemTrace {
+  readonly allocations: readonly Allocation[];
+  /** Allocations with a driver's function in the stack that others asked for. */
+  readonly passedOver: number;
+}
+
+const version = [6, 1, 192];
+const ours =
+  /^(e1000e?_|virtnet_|try_fill_recv$|add_recvbuf|refill_work$|receive_(buf|mergeable|big|small)$|page_to_skb$|virtqueue_)/;
+const helper =
+  /^(__alloc_pages(_bulk)?|allocate_slab|_*slab_alloc|_*kmem_cache_alloc\w*|_*kmalloc\w*|v[zm]alloc\w*|__vmalloc_node_range|__get_vm_area_node|alloc_vmap_area|dma_\w+|__dma_direct\w*|page_frag_alloc\w*|__netdev_alloc_\w+|__napi_alloc_\w+|napi_alloc_\w+|napi_get_frags|skb_page_frag_refill|__alloc_skb|_*(napi_)?build_skb)$/;
+const interrupt =
+  /^(asm_|sysvec_|common_interrupt|irq_exit|handle_softirqs|__?do_softirq|net_rx_action|__napi_poll|process_one_work)/;
+const anyDriver = /^(e1000e?_|virtnet_|try_fill_recv$)/;
+
+function gfpOfText(text: string): number | undefined {
+  const era = gfpEraAt(version);
+  let mask = 0;
+  for (const word of text.split("|")) {
+    const value = gfpCombination(word, version) ?? (era && gfpMask(word.replace(/^(__)?GFP_/, ""), era));
+    if (value === undefined) return undefined;
+    mask |= value;
+  }
+  return mask;
+}
+
+function driverOf(chain: readonly string[]): DriverName | undefined {
+  if (chain.some((f) => /^(virtnet_|try_fill_recv|refill_work)/.test(f))) return "virtio_net";
+  if (chain.some((f) => f.startsWith("e1000e_"))) return "e1000e";
+  return chain.some((f) => f.startsWith("e1000_")) ? "e1000" : undefined;
+}
+
+const fields = /^(kmalloc|kmem_cache_alloc|mm_page_alloc): (.*)$/;
+const number = (text: string, name: string): number =>
+  Number(new RegExp(`\\b${name}=(-?\\d+)`).exec(text)?.[1] ?? Number.NaN);
+
+/** Reads an ftrace text; events without a stack are no driver's. */
+export function readKmemTrace(input: TranscriptInput): KmemTrace {
+  const allocations: Allocation[] = [];
+  let passedOver = 0;
+  let at = 0;
+  let text = "";
+  let stack: string[] = [];
+  const finish = (): void => {
+    const found = fields.exec(text);
+    text = "";
+    if (found === null || stack.length === 0) return;
+    const [, event = "", rest = ""] = found;
+    const cut = stack.findIndex((f) => interrupt.test(f));
+    const own = cut < 0 ? stack : stack.slice(0, cut);
+    const first = own.findIndex((f) => ours.test(f));
+    const driver = driverOf(own);
+    if (
+      first < 0 ||
+      driver === undefined ||
+      own.includes("kmem_cache_alloc_bulk") ||
+      !own.slice(0, first).every((f) => helper.test(f))
+    ) {
+      if (own.some((f) => anyDriver.test(f))) passedOver++;
+      return;
+    }
+    const gfp = gfpOfText(/gfp_flags=(\S+)/.exec(rest)?.[1] ?? "");
+    const pages = event === "mm_page_alloc";
+    const a = number(rest, pages ? "order" : "bytes_req");
+    const b = number(rest, pages ? "migratetype" : "bytes_alloc");
+    if (gfp === undefined || Number.isNaN(a) || Number.isNaN(b))
+      throw new BadInput("This event lacks the size, the order or the gfp flags.", { file: input.path, line: at });
+    allocations.push({
+      line: at,
+      event: event as Allocation["event"],
+      gfp,
+      a,
+      b,
+      slab: own.includes("allocate_slab"),
+      chain: own.filter((f) => ours.test(f)),
+      driver,
+    });
+  };
+  input.lines.forEach((line, i) => {
+    if (line.startsWith(" => ")) {
+      stack.push(bareName(line.slice(4).trim()));
+      return;
+    }
+    const event = /^\s*\S.*\[\d+\]\s+\S+\s+[\d.]+: (.*)$/.exec(line)?.[1];
+    if (event === undefined || event.startsWith("<stack trace>")) return;
+    finish();
+    text = event;
+    at = i + 1;
+    stack = [];
+  });
+  finish();
+  return { allocations, passedOver };
+}
