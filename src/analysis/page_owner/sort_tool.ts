@@ -48,7 +48,6 @@ export function createSortTool(options: SortToolOptions): SortTool {
   const vmallocOfStack: (boolean | undefined)[] = [];
   let stopped = false;
   let loaded = 0;
-  let extBits = 0;
   // The text of the record kept last, to see it repeated; its row takes the repetition whatever else differs.
   let lastHeader = new Uint8Array(256);
   let lastHeaderLength = -1;
@@ -172,7 +171,6 @@ export function createSortTool(options: SortToolOptions): SortTool {
         return;
       }
       const flags = batch.flags[i]!;
-      if ((flags & blockFlag.hasPfn) !== 0) extBits = flags;
       if (needAllocator && lastRow >= 0 && sameAsLast(batch, i)) {
         fields(batch, i);
         rows.num[lastRow]! += 1;
@@ -184,8 +182,8 @@ export function createSortTool(options: SortToolOptions): SortTool {
       loaded++;
       let allocator = 0;
       if (needAllocator) {
-        if ((extBits & blockFlag.saysCma) !== 0) allocator |= allocatorBit.cma;
-        if ((extBits & blockFlag.saysSlab) !== 0) allocator |= allocatorBit.slab;
+        if ((flags & blockFlag.saysCma) !== 0) allocator |= allocatorBit.cma;
+        if ((flags & blockFlag.saysSlab) !== 0) allocator |= allocatorBit.slab;
         if (isVmalloc(batch, i)) allocator |= allocatorBit.vmalloc;
         if (allocator === 0) allocator = allocatorBit.others;
       }
@@ -223,7 +221,7 @@ export function createSortTool(options: SortToolOptions): SortTool {
     }
   };
 
-  const scanner = createPageOwnerScanner(take, { keepHeaders: needHeader });
+  const scanner = createPageOwnerScanner(take, { keepHeaders: needHeader, pids: options.pids, tgids: options.tgids });
 
   function* finish(): Generator<Uint8Array> {
     scanner.end(false);

@@ -314,6 +314,18 @@ static u32 ext_words(const u8 *p, const u8 *end) {
 }
 
 static u32 consumed_bytes;
+// What the last PFN line said: the kernel's own tool keeps it for blocks that have none.
+static u32 last_ext;
+
+// Records to take, by pid and tgid; a list that is empty takes all. Only plain headers are judged here.
+#define WANTED 64
+static u32 wanted_pids[WANTED], wanted_tgids[WANTED], pid_count, tgid_count;
+
+static int on_list(const u32 *list, u32 count, u32 value) {
+  for (u32 i = 0; i < count; i++)
+    if (list[i] == value) return 1;
+  return count == 0;
+}
 
 // Room for PFN lines that compact() took out of their blocks; scan() stops a batch when it is used up.
 #define KEPT_LINE 512u
@@ -389,8 +401,14 @@ EXPORT(scan) u32 scan(u32 from, u32 len) {
     u32 stack_len = (u32)(text_end - text);
     if (flags & MOVED) flags |= ODD_HEADER;
     if (!header(start, head_end, n)) flags |= ODD_HEADER;
+    if (ext) last_ext = ext_words(ext, ext + ext_len);
+    if (!(flags & ODD_HEADER) && !(on_list(wanted_pids, pid_count, r_pid[n]) && on_list(wanted_tgids, tgid_count, r_tgid[n]))) {
+      p = stop + 1;
+      continue;
+    }
+    flags |= last_ext;
     if (ext) {
-      flags |= HAS_PFN | ext_words(ext, ext + ext_len);
+      flags |= HAS_PFN;
       if (!pfn_line(ext, n)) flags |= ODD_PFN;
     } else {
       pfn_line(start, n);
@@ -409,6 +427,14 @@ EXPORT(scan) u32 scan(u32 from, u32 len) {
   }
   consumed_bytes = (u32)(p - buffer);
   return n;
+}
+
+// Adds to the lists; 0 when a list is full (then the caller judges by itself).
+EXPORT(want) u32 want(u32 pid_or_tgid, u32 value) {
+  u32 *count = pid_or_tgid ? &tgid_count : &pid_count;
+  if (*count == WANTED) return 0;
+  (pid_or_tgid ? wanted_tgids : wanted_pids)[(*count)++] = value;
+  return 1;
 }
 
 EXPORT(consumed) u32 consumed(void) { return consumed_bytes; }

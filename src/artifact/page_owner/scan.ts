@@ -102,6 +102,7 @@ interface Kernel {
   readonly memory: { readonly buffer: ArrayBuffer };
   scan(from: number, length: number): number;
   consumed(): number;
+  want(pidOrTgid: number, value: number): number;
   buffer_at(): number;
   buffer_size(): number;
   records_max(): number;
@@ -116,13 +117,30 @@ interface Kernel {
   emit(prefix: number, prefixLength: number, header: number, stack: number): number;
 }
 
+export interface ScanOptions {
+  /** Whole header lines are kept too: memory then grows with the dump. */
+  readonly keepHeaders?: boolean;
+  /** Leaves out plain records of other pids or thread groups before anything is kept of them. Unusual records still come: judge them. */
+  readonly pids?: readonly number[] | undefined;
+  readonly tgids?: readonly number[] | undefined;
+}
+
+const wantedMax = 64;
+
+function want(kernel: Kernel, which: 0 | 1, values: readonly number[] | undefined): void {
+  if (values === undefined || values.length === 0 || values.length > wantedMax) return;
+  for (const value of values) kernel.want(which, value);
+}
+
 /** A scanner that calls `onBatch` with rows in the order of the dump. */
 export function createPageOwnerScanner(
   onBatch: (batch: BlockBatch) => void,
-  options: { readonly keepHeaders: boolean } = { keepHeaders: false },
+  options: ScanOptions = {},
 ): PageOwnerScanner {
   const kernel = instantiate();
-  if (options.keepHeaders) kernel.keep_header_lines();
+  if (options.keepHeaders === true) kernel.keep_header_lines();
+  want(kernel, 0, options.pids);
+  want(kernel, 1, options.tgids);
   const base = kernel.buffer_at();
   const size = kernel.buffer_size();
   let batch = viewsOf(kernel);
