@@ -1,0 +1,252 @@
+import { describe, expect, test } from "vitest";
+import { prng } from "../../base/prng.ts";
+import { createJournal } from "../journal.ts";
+import type { PageAllocator } from "../mm/pages.ts";
+import { createNaivePages } from "../mm/pages.ts";
+import { createClock } from "../sync/clock.ts";
+import { createCpus } from "../sync/cpu.ts";
+import { createNaiveHeap } from "./naive_heap.ts";
+import { packetField } from "./receive.ts";
+import { headField, skbField } from "./skb_columns.ts";
+import { createMemory } from "./skb_memory.ts";
+import { createSkbs } from "./skbs.ts";
+import { createSockMem } from "./sock_mem.ts";
+import type { ConnectOptions, Tcp } from "./tcp.ts";
+import { createTcp } from "./tcp.ts";
+
+const { LEN, HEAD } = skbField;
+const headers = 66;
+
+/**
+ * Two connections of one TCP over a cable that carries bytes: each segment becomes a packet of its own at the other end, its head a page
+ * fragment, or (paged) its payload in pages. A packet waits in the card until its last frame has left.
+ */
+function lab(o: {
+  seed: number;
+  loss?: number;
+  reorder?: number;
+  paged?: boolean;
+  fails?: () => boolean;
+  rate?: number;
+}) {
+  const journal = createJournal();
+  const clock = createClock(journal);
+  const cpus = createCpus(clock, journal, 1);
+  const base = createNaivePages(1 << 15, 16);
+  const fails = o.fails ?? (() => false);
+  const pages: PageAllocator = { ...base, allocPages: (g, order) => (fails() ? -1 : base.allocPages(g, order)) };
+  const heap = createNaiveHeap({ pages });
+  const cacheAlloc = heap.cacheAlloc;
+  const failing = { ...heap, cacheAlloc: (c: number, g: number) => (fails() ? -1 : cacheAlloc(c, g)) };
+  const memory = createMemory(4096);
+  const skbs = createSkbs({ pages, heap: failing, memory, journal });
+  const { S, H } = skbs.columns;
+  const random = prng(o.seed);
+  const mem = createSockMem(skbs, { limitsPages: [20000, 24000, 30000], stream: true });
+  const perByte = o.rate ?? 1;
+  let wireFree = 0;
+  let frames = 0;
+  const arrive = clock.handler((skb) => tcp.take(skb));
+  const complete = clock.handler((skb) => skbs.consumeSkb(skb));
+
+  const segment = (skb: number, offset: number, bytes: number): void => {
+    frames++;
+    wireFree = Math.max(wireFree, clock.now()) + (bytes + headers) * perByte;
+    if (random.chance(o.loss ?? 0)) return;
+    // The receiving driver: one buffer a frame, dropped when there is none.
+    const n = o.paged === true && bytes > 0 ? pagedPacket(skb, offset, bytes) : linearPacket(skb, offset, bytes);
+    if (n === 0) return;
+    for (let f = packetField.FLOW; f <= packetField.AUX; f++) S[n + f] = S[skb + f]!;
+    S[n + packetField.KIND] = S[skb + packetField.KIND]!;
+    S[n + packetField.SEQ] = (S[skb + packetField.SEQ]! + offset) | 0;
+    const late = random.chance(o.reorder ?? 0) ? 200_000 : 0;
+    clock.after(wireFree - clock.now() + 20_000 + late, arrive, n);
+  };
+  const linearPacket = (skb: number, offset: number, bytes: number): number => {
+    const n = skbs.netdevAllocSkb(headers + bytes, skbs.config.gfp.atomic);
+    if (n === 0) return 0;
+    skbs.skbPut(n, headers + bytes);
+    skbs.copyBits(skb, headers + offset, skbs.dataAddress(n) + headers, bytes);
+    return n;
+  };
+  const pagedPacket = (skb: number, offset: number, bytes: number): number => {
+    const pfn = pages.allocPages(skbs.config.gfp.atomic, bytes > 4096 ? 2 : 0);
+    const n = pfn < 0 ? 0 : skbs.netdevAllocSkb(128, skbs.config.gfp.atomic);
+    if (n === 0) {
+      if (pfn >= 0) pages.putPage(pfn);
+      return 0;
+    }
+    skbs.skbPut(n, headers);
+    skbs.copyBits(skb, headers + offset, pfn * 4096, bytes);
+    skbs.skbAddRxFrag(n, 0, pfn, 0, bytes, bytes > 4096 ? 16384 : 4096);
+    return n;
+  };
+
+  const tcp: Tcp = createTcp({
+    skbs,
+    clock,
+    cpus,
+    mem,
+    pages,
+    output(_c, skb) {
+      const all = S[skb + LEN]! - headers;
+      const mss = H[S[skb + HEAD]! + headField.GSO_SIZE]! || Math.max(1, all);
+      if (all === 0) segment(skb, 0, 0);
+      for (let at = 0; at < all; at += mss) segment(skb, at, Math.min(mss, all - at));
+      clock.after(wireFree - clock.now(), complete, skb);
+      return true;
+    },
+  });
+  const user = base.allocPages(0, 5) * 4096;
+  return { clock, skbs, tcp, mem, memory, base, user, heap, frames: () => frames };
+}
+
+const pattern = (from: number, bytes: number): Uint8Array =>
+  Uint8Array.from({ length: bytes }, (_, i) => ((from + i) * 31 + ((from + i) >> 8) * 7) & 255);
+
+interface Transfer {
+  readonly bytes: number;
+  readonly chunk?: number;
+  readonly linear?: boolean;
+  readonly mtu?: number;
+  readonly isn?: number;
+  readonly rcvbuf?: number;
+  /** The reader reads so often; at once when left out. */
+  readonly readEveryNanos?: number;
+}
+
+/** Sends a pattern from one end to the other, and back from there at the same time a tenth of it; the bytes are compared as they are read. */
+function transfer(o: Parameters<typeof lab>[0], x: Transfer) {
+  const l = lab(o);
+  const { tcp, memory, user, clock } = l;
+  const chunk = x.chunk ?? 20_000;
+  const wrong: string[] = [];
+  const sides = [
+    { bytes: x.bytes, sent: 0, read: 0, c: 0, peer: 1 },
+    { bytes: Math.floor(x.bytes / 10), sent: 0, read: 0, c: 0, peer: 0 },
+  ] as { bytes: number; sent: number; read: number; c: number; peer: number }[];
+  const write = (side: (typeof sides)[number]): void => {
+    while (side.sent < side.bytes) {
+      const bytes = Math.min(chunk, side.bytes - side.sent);
+      memory.write(user, pattern(side.sent, bytes));
+      const took = tcp.sendmsg(side.c, bytes, 0, user);
+      side.sent += took;
+      if (took < bytes) return;
+    }
+  };
+  const read = (side: (typeof sides)[number]): void => {
+    const from = sides[side.peer]!;
+    for (;;) {
+      const got = tcp.recv(side.c, 7000, user + 65536);
+      if (got === 0) return;
+      const bytes = memory.read(user + 65536, got);
+      const want = pattern(from.read, got);
+      for (let i = 0; i < got; i++)
+        if (bytes[i] !== want[i] && wrong.length < 3) wrong.push(`byte ${from.read + i}: ${bytes[i]} for ${want[i]}`);
+      from.read += got;
+    }
+  };
+  const options = (flowIn: number, flowOut: number): ConnectOptions => ({
+    flowIn,
+    flowOut,
+    mtu: x.mtu ?? 1500,
+    scatterGather: x.linear !== true,
+    gso: x.linear !== true,
+    ...(x.isn === undefined ? {} : { isn: x.isn }),
+    ...(x.rcvbuf === undefined ? {} : { rcvbufBytes: x.rcvbuf }),
+  });
+  for (const [i, side] of sides.entries())
+    side.c = tcp.connect(options(i + 1, 2 - i), {
+      writable: () => write(side),
+      ...(x.readEveryNanos === undefined ? { readable: () => read(side) } : {}),
+    });
+  if (x.readEveryNanos !== undefined) {
+    const every = x.readEveryNanos;
+    const turn = clock.handler(() => {
+      for (const side of sides) read(side);
+      if (sides.some((s) => s.read < s.bytes)) clock.after(every, turn);
+    });
+    clock.after(every, turn);
+  }
+  for (const side of sides) write(side);
+  const end = clock.run(600e9, 3e6);
+  const done = { end, wrong, read: sides.map((s) => s.read), want: sides.map((s) => s.bytes) };
+  return { ...l, ...done, sides };
+}
+
+function expectClean(r: ReturnType<typeof transfer>): void {
+  const { tcp, skbs, mem, sides } = r;
+  for (const s of sides) {
+    const sk = tcp.sock(s.c);
+    expect([skbs.socks.wmemAlloc[sk], skbs.socks.wmemQueued[sk], skbs.socks.rmemAlloc[sk]]).toEqual([0, 0, 0]);
+    tcp.close(s.c);
+    expect(skbs.socks.forwardAlloc[sk]).toBeLessThan(4096);
+    expect(skbs.socks.forwardAlloc[sk]).toBeGreaterThanOrEqual(0);
+  }
+  tcp.exit();
+  expect([skbs.columns.skbsLive(), skbs.columns.headsLive(), r.heap.live()]).toEqual([0, 0, 0]);
+  expect(mem.allocatedPages()).toBeLessThanOrEqual(2);
+}
+
+describe("TCP carries bytes", () => {
+  for (const linear of [false, true])
+    for (const paged of [false, true])
+      test(`${linear ? "linear" : "GSO"} packets into ${paged ? "pages" : "heads"}: in order, complete, and nothing stays`, () => {
+        const r = transfer({ seed: 1, paged }, { bytes: 400_000, linear });
+        expect(r.wrong).toEqual([]);
+        expect(r.read).toEqual(r.want);
+        expect(r.tcp.counters.retransSegs).toBe(0);
+        expectClean(r);
+      });
+
+  for (const seed of [1, 2, 3, 4, 5, 6])
+    test(`through loss and disorder, over the wrap of sequence numbers (seed ${seed})`, () => {
+      const r = transfer(
+        { seed, loss: 0.03, reorder: 0.05, paged: seed % 2 === 0 },
+        { bytes: 250_000, isn: -100_000, linear: seed === 3, mtu: seed === 4 ? 9000 : 1500 },
+      );
+      expect(r.wrong).toEqual([]);
+      expect(r.read).toEqual(r.want);
+      expect(r.tcp.counters.retransSegs).toBeGreaterThan(0);
+      expectClean(r);
+    });
+
+  test("a slow reader closes the window, and it opens again", () => {
+    const r = transfer({ seed: 9 }, { bytes: 600_000, rcvbuf: 40_000, readEveryNanos: 10e6 });
+    expect(r.wrong).toEqual([]);
+    expect(r.read).toEqual(r.want);
+    expectClean(r);
+  });
+
+  test("small segments in large buffers are collapsed before anything is dropped", () => {
+    const r = transfer(
+      { seed: 3, loss: 0.02, paged: true },
+      { bytes: 60_000, chunk: 90, linear: true, mtu: 150, rcvbuf: 30_000, readEveryNanos: 60e6 },
+    );
+    expect(r.wrong).toEqual([]);
+    expect(r.read).toEqual(r.want);
+    expect(r.tcp.counters.rcvCollapsed + r.tcp.counters.rcvCoalesce).toBeGreaterThan(0);
+    expectClean(r);
+  });
+
+  test("every allocation may fail once: the transfer still completes and nothing leaks", () => {
+    let asked = 0;
+    transfer({ seed: 1, fails: () => ++asked < 0 }, { bytes: 60_000 });
+    const total = asked;
+    expect(total).toBeGreaterThan(20);
+    for (let nth = 1; nth <= total; nth += total > 150 ? Math.ceil(total / 150) : 1) {
+      let at = 0;
+      const r = transfer({ seed: 1, fails: () => ++at === nth }, { bytes: 60_000 });
+      expect([nth, r.wrong, r.read]).toEqual([nth, [], r.want]);
+      expectClean(r);
+    }
+  });
+
+  test("the same seed gives the same run", () => {
+    const run = (): unknown => {
+      const r = transfer({ seed: 5, loss: 0.05 }, { bytes: 100_000 });
+      return [r.clock.events(), r.clock.now(), r.frames(), r.tcp.counters];
+    };
+    expect(run()).toEqual(run());
+  });
+});
