@@ -10,6 +10,7 @@ import { conclude, severityWords } from "./conclude.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
 import { finding } from "./finding.ts";
 import { maskOf } from "./mask.ts";
+import { memoryPicture } from "./memory_picture.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -180,6 +181,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     suppressed,
     occurrences,
     mtuTable: table ?? null,
+    memory: memoryPicture(c) ?? null,
   };
 }
 

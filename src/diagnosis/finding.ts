@@ -57,6 +57,43 @@ export interface MtuTable {
   readonly assumes: readonly string[];
 }
 
+/** Free blocks of one order in a zone; `lists` are the letters of the migrate types that hold some, "" where they are not printed. */
+export interface OrderPicture {
+  readonly blocks: number;
+  readonly lists: string;
+}
+
+/** One comparison of the kernel's watermark test, in words; in pages where it compared numbers: usable had to exceed limit. */
+export interface MarkComparison {
+  readonly text: string;
+  readonly passed: boolean | null;
+  readonly usable: number | null;
+  readonly limit: number | null;
+}
+
+/** A zone of the report as it was judged; amounts in pages. */
+export interface ZonePicture {
+  readonly node: number;
+  readonly zone: string;
+  /** The request may use this zone at all. */
+  readonly eligible: boolean;
+  readonly answer: Answer;
+  readonly free: number;
+  readonly min: number;
+  readonly low: number;
+  readonly high: number;
+  /** By order, from 0; empty when the report has no buddy line for the zone. */
+  readonly orders: readonly OrderPicture[];
+  readonly comparisons: readonly MarkComparison[];
+}
+
+/** What the pictures of a shortage are drawn from. */
+export interface MemoryPicture {
+  readonly pageKb: number;
+  readonly order: number;
+  readonly zones: readonly ZonePicture[];
+}
+
 /** When and where one of the grouped reports stands. */
 export interface Occurrence {
   readonly input: string;
@@ -90,6 +127,8 @@ export interface DiagnosedIncident {
   readonly suppressed: number;
   readonly occurrences: readonly Occurrence[];
   readonly mtuTable: MtuTable | null;
+  /** The zones as rebuilt from the fullest report; null without Mem-Info, mask and order. */
+  readonly memory: MemoryPicture | null;
 }
 
 export interface DiagnosedInput {

@@ -48,6 +48,34 @@ const mtuTable = z.strictObject({
   assumes: z.array(z.string()),
 });
 
+const zonePicture = z
+  .strictObject({
+    node: z.int(),
+    zone: z.string(),
+    eligible: z.boolean().describe("The request may use this zone at all."),
+    answer: z
+      .enum(["yes", "no", "unknown"])
+      .describe("May the zone serve the request, by the kernel's watermark test?"),
+    free: z.number(),
+    min: z.number(),
+    low: z.number(),
+    high: z.number(),
+    orders: z
+      .array(z.strictObject({ blocks: z.number(), lists: z.string() }))
+      .describe("Free blocks by order, from 0; lists holds the letters of the migrate types, where they are printed."),
+    comparisons: z.array(
+      z.strictObject({
+        text: z.string(),
+        passed: z.boolean().nullable(),
+        usable: z.number().nullable().describe("Pages that had to exceed limit."),
+        limit: z.number().nullable(),
+      }),
+    ),
+  })
+  .describe("A zone as it was judged; amounts in pages.");
+
+const memory = z.strictObject({ pageKb: z.number(), order: z.int(), zones: z.array(zonePicture) });
+
 const incident = z.strictObject({
   kind: z.enum([
     "alloc_failure",
@@ -81,6 +109,7 @@ const incident = z.strictObject({
   suppressed: z.int().describe("How many of count were only counted by a rate-limit line."),
   occurrences: z.array(occurrence),
   mtuTable: mtuTable.nullable(),
+  memory: memory.nullable().describe("The zones as rebuilt from the report; null without Mem-Info, mask and order."),
 });
 
 export const diagnosisSchema = z

@@ -45,7 +45,10 @@ describe("the watermark test", () => {
     const answers = ([0, 1, 2, 3] as const).map((g) => zoneWatermarkOk(g, singles, { ...plain, order: 1 }).answer);
     expect(answers).toEqual(["yes", "no", "yes", "yes"]);
     const because = zoneWatermarkOk(1, singles, { ...plain, order: 1 }).because;
-    expect(because.at(-1)).toEqual({ text: "without the 990 blocks of order 0: 9 must exceed 400", passed: false });
+    expect(because.at(-1)).toMatchObject({
+      text: "without the 990 blocks of order 0: 9 must exceed 400",
+      passed: false,
+    });
   });
 
   test("who cannot wait but has no __GFP_HIGH cuts the mark up to 6.2, not from 6.3", () => {

@@ -51,6 +51,8 @@ export interface WatermarkStep {
   /** In words, with the numbers. */
   readonly text: string;
   readonly passed: boolean | undefined;
+  /** The two sides in pages, where numbers were compared: `usable` had to exceed `limit`. */
+  readonly compared?: { readonly usable: number; readonly limit: number };
 }
 
 export interface WatermarkVerdict {
@@ -175,7 +177,7 @@ function testW0(zone: ZoneState, request: WatermarkRequest, reserve: number): Wa
   const need = mark.value + (1 << request.order) + reserve;
   const ok = zone.free >= need;
   const text = `free ${zone.free} must reach ${mark.text} + 2^${request.order} + protection ${reserve} = ${need}`;
-  return decided(ok, [{ text, passed: ok }]);
+  return decided(ok, [{ text, passed: ok, compared: { usable: zone.free, limit: need - 1 } }]);
 }
 
 /** 2.6.11 to 4.3: blocks too small for the request are taken off order by order, against a mark that halves. */
@@ -191,6 +193,7 @@ function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Wa
       `free ${zone.free} - ${(1 << request.order) - 1}${cma > 0 ? ` - ${cma} CMA` : ""} = ${usable} ` +
       `must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
     passed: first,
+    compared: { usable, limit: mark.value + reserve },
   });
   if (!first || request.order === 0) return decided(first, because);
   if (zone.orders === undefined) return unknown(because, "the zone's buddy line (blocks by order)");
@@ -200,7 +203,11 @@ function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Wa
     left -= blocks * 2 ** order;
     min = Math.floor(min / 2);
     const passed = left > min;
-    because.push({ text: `without the ${blocks} blocks of order ${order}: ${left} must exceed ${min}`, passed });
+    because.push({
+      text: `without the ${blocks} blocks of order ${order}: ${left} must exceed ${min}`,
+      passed,
+      compared: { usable: left, limit: min },
+    });
     if (!passed) return decided(false, because);
   }
   return decided(true, because);
@@ -229,6 +236,7 @@ function testSince44(
     {
       text: `${taken} = ${usable} must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
       passed: first,
+      compared: { usable, limit: mark.value + reserve },
     },
   ];
   if (!first || request.order === 0) return decided(first, because);
