@@ -42,8 +42,16 @@ function PacketLab(): JSX.Element {
   const [n, setN] = useState(1500);
   const text = stepsText(steps);
   useEffect(() => {
+    // An answer to steps that are no longer shown is thrown away.
+    let current = true;
     setError(undefined);
-    ask("packet", steps, "Playing").then(setPlayed, setError);
+    ask("packet", steps, "Playing").then(
+      (answer) => current && setPlayed(answer),
+      (e) => current && setError(e),
+    );
+    return () => {
+      current = false;
+    };
   }, [text]);
   const change = (next: readonly PacketStep[]): void =>
     setQuery({ steps: stepsText(next), at: String(next.length - 1) });
@@ -274,7 +282,7 @@ function ByteGrid({ layout }: { layout: StructLayout }): JSX.Element {
         {layout.name}: {layout.sizeBytes} bytes, {perRow} a row
       </figcaption>
       <svg
-        class="grid"
+        class="bytes"
         viewBox={`0 0 ${perRow * cell + 44} ${rows * (cell + 6) + 4}`}
         role="img"
         aria-label={`Bytes of ${layout.name}`}
