@@ -68,7 +68,7 @@ function groupsOf(allocations: readonly Allocation[]): { groups: Group[]; unknow
   let unknown = 0;
   for (const a of allocations) {
     const operation = operationOf(a.chain);
-    if (operation === undefined) {
+    if (operation === undefined || (operation === "poll" && a.slab)) {
       unknown++;
       continue;
     }
@@ -106,6 +106,9 @@ interface World {
   /** Free objects that a cache shall have when it is asked next. */
   prime: Map<string, number>;
   muted: boolean;
+  /** While receiving, packets are freed by whoever read them: when a cache needs a new slab is not the driver's doing. */
+  withoutSlabs: boolean;
+  inHeap: boolean;
 }
 
 /** sizeof(struct sk_buff) of the recorded kernel; what it was built with decides. */
@@ -128,6 +131,12 @@ function createWorld(drivers: readonly DriverName[], skBuffBytes: number): World
     setFree(some(real, "heap"), free, take, give);
     world.muted = false;
   };
+  const inHeap = (ask: () => number): number => {
+    if (world !== undefined) world.inHeap = true;
+    const address = ask();
+    if (world !== undefined) world.inHeap = false;
+    return address;
+  };
   const machine = createMachine({
     release,
     memoryMb: 256,
@@ -143,7 +152,7 @@ function createWorld(drivers: readonly DriverName[], skBuffBytes: number): World
           kmalloc(size, gfp) {
             const given = inner.kmallocSizeRoundup(size);
             primed(`kmalloc ${given}`, () => inner.kmalloc(size, gfp), inner.kfree);
-            return inner.kmalloc(size, gfp);
+            return inHeap(() => inner.kmalloc(size, gfp));
           },
           cacheAlloc(cache, gfp) {
             const { objectSize } = some(inner.caches()[cache], "cache").geometry;
@@ -152,7 +161,7 @@ function createWorld(drivers: readonly DriverName[], skBuffBytes: number): World
               () => inner.cacheAlloc(cache, gfp),
               (a) => inner.cacheFree(cache, a),
             );
-            return inner.cacheAlloc(cache, gfp);
+            return inHeap(() => inner.cacheAlloc(cache, gfp));
           },
           // The kernel announces no object of a bulk, so how full its cache was cannot be known: its slabs are passed over on both sides.
           cacheAllocBulk(cache, gfp, into, from, to) {
@@ -170,11 +179,11 @@ function createWorld(drivers: readonly DriverName[], skBuffBytes: number): World
     },
   });
   const { journal } = machine;
-  world = { machine, asked: [], prime: new Map(), muted: true };
+  world = { machine, asked: [], prime: new Map(), muted: true, withoutSlabs: false, inHeap: false };
   const w = world;
   journal.listen(
     (kind, _nanos, _cpu, _ptr, y, z, more) => {
-      if (w.muted) return;
+      if (w.muted || (w.withoutSlabs && w.inHeap && kind === eventKind.mm_page_alloc)) return;
       const chain = journal.text(journal.caller).split(" < ");
       const event = some(eventShapes[kind], "event").name as Asked["event"];
       if (kind === eventKind.mm_page_alloc) w.asked.push({ event, gfp: z, a: y, b: more, chain });
@@ -294,27 +303,38 @@ function pollLike(world: World, device: NetDevice, recorded: readonly Allocation
         const split = a.chain.includes("e1000_clean_jumbo_rx_irq");
         for (let k = 0; k < (split ? 1 : 4); k++) arrive(world, device, split ? "long" : "short", n++);
       }
-      const perFrame = framesOf(refills);
-      for (
-        let k = kinds.length > 0 && kinds.some((a) => a.chain.includes("e1000_clean_jumbo_rx_irq")) ? kinds.length : 0;
-        k < perFrame;
-        k++
-      ) {
-        arrive(world, device, "long", n++);
-        if (kinds.length === 0) poll();
-      }
+      const chained = kinds.filter((a) => a.chain.includes("e1000_clean_jumbo_rx_irq")).length;
+      framesOf(refills)
+        .slice(chained)
+        .forEach((length) => {
+          arrive(world, device, length, n++);
+          if (kinds.length === 0) poll();
+        });
       poll();
     }
     i = end;
   }
 }
 
-/** Frames that a refill replaces: one sk_buff each, or one page, or what one big page holds. */
-function framesOf(refills: readonly Allocation[]): number {
-  const objects = refills.filter((a) => a.event === "kmem_cache_alloc").length;
-  const blocks = refills.filter((a) => a.event === "mm_page_alloc" && !a.slab && a.a > 0).length;
-  if (objects > 0) return objects;
-  return blocks > 0 ? blocks * 17 : refills.filter((a) => !a.slab).length;
+/**
+ * The frames that a refill replaces: one a sk_buff where it allocates those, a short one where the slot kept its page; else one a page, or
+ * what one big page holds.
+ */
+function framesOf(refills: readonly Allocation[]): FrameLength[] {
+  const frames: FrameLength[] = [];
+  const split = refills.some((a) => a.chain.includes("e1000_alloc_rx_buffers_ps"));
+  const skbs = refills.some((a) => a.event === "kmem_cache_alloc");
+  let paged = false;
+  for (const a of refills) {
+    if (a.event === "mm_page_alloc") {
+      paged = true;
+      if (!skbs) for (let i = 0; i < (a.a > 0 ? 17 : 1); i++) frames.push("long");
+    } else if (a.event === "kmem_cache_alloc") {
+      frames.push(split && !paged ? "short" : "long");
+      paged = false;
+    }
+  }
+  return frames;
 }
 
 const multicastsOf = (group: readonly Allocation[]): number | undefined => {
@@ -327,7 +347,8 @@ function runGroup(world: World, device: NetDevice, group: Group, guess: Guess): 
   const { driver } = device;
   const { recorded, operation } = group;
   world.asked.length = 0;
-  world.prime = freeBefore(recorded);
+  world.withoutSlabs = operation === "poll";
+  world.prime = world.withoutSlabs ? new Map() : freeBefore(recorded);
   const count = multicastsOf(recorded);
   if (count !== undefined && operation !== "set_rx_mode") driver.setRxMode?.(count);
   world.muted = false;
