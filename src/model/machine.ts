@@ -7,7 +7,7 @@ import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
 import { atLeast } from "../kernel/release.ts";
-import type { DriverParts } from "./drivers/driver.ts";
+import type { DriverParts, PoolsOfMachine } from "./drivers/driver.ts";
 import { gfpOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
@@ -25,6 +25,8 @@ import type { DriverHost, NetDevice } from "./net/netdevice.ts";
 import { feature } from "./net/netdevice.ts";
 import type { OwnershipOptions } from "./net/ownership.ts";
 import { createOwnedSkbs } from "./net/ownership.ts";
+import { createPagePools } from "./net/page_pool.ts";
+import { attachPools } from "./net/page_pool_hook.ts";
 import type { Receive } from "./net/receive.ts";
 import { createReceive } from "./net/receive.ts";
 import type { SkbConfig } from "./net/skb_config.ts";
@@ -89,6 +91,8 @@ export interface Machine {
   readonly gro: Gro;
   readonly receive: Receive;
   readonly xmit: Xmit;
+  /** The page pools of this machine. */
+  readonly pools: DriverParts["pools"];
   readonly devices: readonly NetDevice[];
   /** dev_open(): false when the driver could not get its memory. */
   up(device: NetDevice): boolean;
@@ -119,7 +123,8 @@ export function createMachine(options: MachineOptions): Machine {
   const receive = createReceive(skbs, frames, journal);
   const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);
-  const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, ...upper };
+  const pools = poolsOf(memory, upper, journal, config);
+  const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
   const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
 
   return {
@@ -146,6 +151,24 @@ export function createMachine(options: MachineOptions): Machine {
       notModelled(journal, "netfilter, traffic control beside a FIFO, bridges and tunnels", "net/netfilter, net/sched"),
       notModelled(journal, "swap", "mm/swapfile.c"),
     ],
+  };
+}
+
+/** Page pools take columns as long as memory: made when somebody wants one. */
+function poolsOf(memory: BootedMemory, upper: Upper, journal: Journal, config: SkbConfig): DriverParts["pools"] {
+  let made: PoolsOfMachine | undefined;
+  return () => {
+    if (made !== undefined) return made;
+    const context = { inSoftirq: false, node: 0 };
+    const pfnMax = Math.max(...memory.layout.spec.zones.map((z) => z.startPfn + z.spannedPages));
+    const { atomic, nowarn, comp } = config.gfp;
+    const gfp = { atomic, nowarn, comp };
+    made = {
+      context,
+      pools: createPagePools({ pages: upper.pages, journal, context, pfnMax, pageSize: config.pageSize, gfp }),
+    };
+    attachPools(upper.skbs, made.pools);
+    return made;
   };
 }
 
@@ -185,7 +208,11 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
     () => gro.flush(groId),
   );
   const groId = gro.add();
-  const irq = cpus.register(() => void napi.schedule(id));
+  let irqRaised = false;
+  const irq = cpus.register(() => {
+    irqRaised = false;
+    napi.schedule(id);
+  });
   const host: DriverHost = {
     cpus,
     frames: parts.frames,
@@ -203,7 +230,10 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
       self().txStopped = true;
     },
     raiseInterrupt() {
-      if (!napi.scheduled(id)) cpus.interrupt(irqCpu, irq);
+      // One interrupt waits at most: a device's line is either raised or not.
+      if (irqRaised || napi.scheduled(id)) return;
+      irqRaised = true;
+      cpus.interrupt(irqCpu, irq);
     },
   };
   const { make, features } = driverNamed(nic.driver);

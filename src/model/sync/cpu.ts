@@ -78,13 +78,27 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
     leave(c);
   });
 
-  // Work for a CPU that is busy waits until it is free. CPU, work and whether it is an interrupt ride in one number with `a`.
+  // Work for a CPU that is busy waits in line until it is free; one event a CPU wakes the line, so that a long line costs no more than a short
+  // one. CPU, work and whether it is an interrupt ride in one number with `a`.
+  const lines = Array.from({ length: count }, () => createLine());
+  const wakeHandler = clock.handler((c) => {
+    const line = lines[c]!;
+    if (busyUntil[c]! <= clock.now()) line.take(run);
+    if (line.waiting() > 0) clock.after(busyUntil[c]! - clock.now(), wakeHandler, c);
+  });
   const workHandler = clock.handler((packed, b) => {
     const c = packed % 256;
-    if (busyUntil[c]! > clock.now()) {
-      clock.after(busyUntil[c]! - clock.now(), workHandler, packed, b);
+    const line = lines[c]!;
+    const first = line.waiting() === 0;
+    if (first && busyUntil[c]! <= clock.now()) {
+      run(packed, b);
       return;
     }
+    line.put(packed, b);
+    if (first) clock.after(busyUntil[c]! - clock.now(), wakeHandler, c);
+  });
+  const run = (packed: number, b: number): void => {
+    const c = packed % 256;
     const rest = Math.floor(packed / 256);
     const which = (rest % 4096) >> 1;
     enter(c);
@@ -94,7 +108,7 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
     }
     works[which]?.(Math.floor(rest / 4096), b);
     leave(c);
-  });
+  };
   const pack = (c: number, which: number, hard: 0 | 1, a: number): number => c + (which * 2 + hard) * 256 + a * 1048576;
 
   return {
@@ -125,5 +139,38 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
       busy[cpu]! += nanos;
     },
     busyNanos: (c) => busy[c]!,
+  };
+}
+
+/** First in, first out; pairs of numbers. */
+function createLine() {
+  let capacity = 64;
+  let pairs = new Float64Array(capacity * 2);
+  let head = 0;
+  let count = 0;
+  return {
+    waiting: () => count,
+    put(a: number, b: number): void {
+      if (count === capacity) {
+        const wide = new Float64Array(capacity * 4);
+        for (let i = 0; i < count; i++) {
+          const from = ((head + i) % capacity) * 2;
+          wide[i * 2] = pairs[from]!;
+          wide[i * 2 + 1] = pairs[from + 1]!;
+        }
+        pairs = wide;
+        capacity *= 2;
+        head = 0;
+      }
+      const at = ((head + count++) % capacity) * 2;
+      pairs[at] = a;
+      pairs[at + 1] = b;
+    },
+    take(use: (a: number, b: number) => void): void {
+      const at = head * 2;
+      head = (head + 1) % capacity;
+      count--;
+      use(pairs[at]!, pairs[at + 1]!);
+    },
   };
 }
