@@ -10,6 +10,7 @@ import type { BootedMemory } from "../mm/booted.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import type { ReceiveCaches } from "../net/napi_alloc_cache.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
+import type { PagePools, PoolContext } from "../net/page_pool.ts";
 import type { Receive } from "../net/receive.ts";
 import type { Skbs } from "../net/skbs.ts";
 import type { Frames } from "../net/wire.ts";
@@ -33,6 +34,14 @@ export interface DriverParts {
   readonly pages: PageAllocator;
   /** napi_alloc_cache of each CPU: page fragments for netdev_alloc_frag(). */
   readonly caches: readonly ReceiveCaches[];
+  /** The page pools of this machine, made when the first driver wants one; the skb code then sends marked pages home. */
+  pools(): PoolsOfMachine;
+}
+
+export interface PoolsOfMachine {
+  readonly pools: PagePools;
+  /** Who asks: drivers say when they are in a poll. */
+  readonly context: PoolContext;
 }
 
 /** Settings from the scenario: ring sizes, policies, deliberate mistakes. */

@@ -1,0 +1,210 @@
+// ibm_emac (ibm_newemac): the Ethernet of the PowerPC 4xx behind the MAL, whose descriptors carry at most 4080 bytes. Each slot has an skb
+// for the whole MTU all the same: of a jumbo frame in pieces the first skb goes up, the pieces behind it are copied to its end, and their
+// skbs stay. drivers/net/ibm_newemac/core.c 2.6.29 (emac_open, emac_poll_rx, emac_rx_sg_append, emac_resize_rx_ring, emac_start_xmit_sg).
+import { ibmEmac as facts } from "../../kernel/facts/drivers/ibm_emac.ts";
+import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
+import type { Driver, DriverHost } from "../net/netdevice.ts";
+import { feature } from "../net/netdevice.ts";
+import { headField, skbField } from "../net/skb_columns.ts";
+import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { BufferMaker } from "./buffers.ts";
+import { bufferMaker, rxMachineOf } from "./buffers.ts";
+import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
+import { gfpOf, numberSetting } from "./driver.ts";
+import { rxPacketNanos } from "./ringnic.ts";
+import { createRxRing } from "./rx_ring.ts";
+import { createTxRing } from "./tx_ring.ts";
+
+/** MAL_MAX_TX_SIZE and MAL_MAX_RX_SIZE. */
+const malBytes = 4080;
+/** EMAC_RX_COPY_THRESH, and the two bytes that align the IP header. */
+const copyThreshold = 256;
+const rxOffset = 2;
+/** Copying a piece of a frame costs this much a byte, a plausible figure for a 600 MHz PowerPC. */
+const copyNanosPerByte = 1;
+const { LEN, DATA_LEN, HEAD } = skbField;
+const { NR_FRAGS } = headField;
+
+export const ibmEmac: DriverMaker = { name: "ibm_emac", features: feature.sg | feature.csum | feature.gso, make };
+
+function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
+  const { skbs, cpus, frames, receive, release, journal } = parts;
+  const { S, H, F } = skbs.columns;
+  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 128));
+  const txSize = numberSetting(settings, "tx_ring", 64);
+  const chunks = (bytes: number): number => Math.max(1, Math.ceil(bytes / malBytes));
+  const tx = createTxRing(parts, host, {
+    size: txSize,
+    stopRoom: 1,
+    wakeRoom: txSize - (txSize >> 2),
+    descriptors(skb) {
+      let n = chunks(S[skb + LEN]! - S[skb + DATA_LEN]!);
+      const frags = H[S[skb + HEAD]! + NR_FRAGS]!;
+      for (let i = 0; i < frags; i++) n += chunks(F[skbs.fragAt(skb, i) + 2]!);
+      return n;
+    },
+  });
+  const at = rxMachineOf(parts);
+  const atomic = gfpOf(release, "GFP_ATOMIC");
+  const kernel = gfpOf(release, "GFP_KERNEL");
+  const sites = {
+    open: journal.textId("emac_alloc_rx_skb < emac_open"),
+    poll: journal.textId("emac_alloc_rx_skb < emac_poll_rx < mal_poll"),
+    copy: journal.textId("emac_poll_rx < mal_poll"),
+    resize: journal.textId("emac_resize_rx_ring < emac_change_mtu"),
+  };
+  let maker: BufferMaker | undefined;
+  /** dev->rx_skb_size: it only grows while the ring lives. */
+  let skbBytes = 0;
+  let open = false;
+  const counters = {
+    rx_packets: 0,
+    tx_packets: 0,
+    rx_dropped_oom: 0,
+    rx_dropped_stack: 0,
+    rx_dropped_mtu: 0,
+    rx_stopped: 0,
+    tx_busy: 0,
+  };
+
+  const makerFor = (mtu: number): BufferMaker | undefined => {
+    const [request] = rxRuleAt(facts, release.version)?.rule.buffers(mtu, at) ?? [];
+    return request === undefined ? undefined : bufferMaker(parts, request);
+  };
+  const fresh = (of: BufferMaker | undefined, gfp: number): number => {
+    const skb = of?.make(gfp) ?? 0;
+    if (skb !== 0) skbs.skbReserve(skb, rxOffset);
+    return skb;
+  };
+  const up = (skb: number, frame: number): void => {
+    receive.describe(skb, frame);
+    frames.give(frame);
+    counters.rx_packets++;
+    host.receive(skb);
+  };
+  const droppedOom = (frame: number, pieces: number): void => {
+    counters.rx_dropped_oom++;
+    host.device().stats.rxDropped++;
+    frames.give(frame);
+    for (let i = 0; i < pieces; i++) rx.advance();
+  };
+
+  const receiveOne = (frame: number): void => {
+    const bytes = frameBytes(frames, frame);
+    const slot = rx.clean;
+    const pieces = rx.pieces[slot]!;
+    if (pieces === 1 && bytes < copyThreshold) {
+      journal.caller = sites.copy;
+      const skb = skbs.allocSkb(bytes + rxOffset, atomic);
+      if (skb === 0) {
+        droppedOom(frame, 1);
+        return;
+      }
+      rx.advance();
+      skbs.skbReserve(skb, rxOffset);
+      skbs.skbPut(skb, bytes);
+      up(skb, frame);
+      return;
+    }
+    journal.caller = sites.poll;
+    const next = fresh(maker, atomic);
+    if (next === 0) {
+      droppedOom(frame, pieces);
+      return;
+    }
+    const skb = rx.buffer[slot]!;
+    rx.set(slot, next);
+    rx.advance();
+    const firstBytes = Math.min(bytes, malBytes);
+    skbs.skbPut(skb, firstBytes);
+    if (pieces > 1) {
+      // The skbs of the pieces behind the first keep their slots; their bytes are copied.
+      for (let i = 1; i < pieces; i++) rx.advance();
+      if (bytes - firstBytes > skbs.tailroom(skb)) {
+        counters.rx_dropped_mtu++;
+        skbs.kfreeSkb(skb);
+        frames.give(frame);
+        return;
+      }
+      skbs.skbPut(skb, bytes - firstBytes);
+      cpus.spend((bytes - firstBytes) * copyNanosPerByte);
+    }
+    up(skb, frame);
+  };
+
+  const driver: Driver = {
+    name: "ibm_emac",
+    counters,
+    open() {
+      maker = makerFor(host.device().mtu);
+      skbBytes = maker?.request.bytes ?? 0;
+      journal.caller = sites.open;
+      for (let slot = 0; slot < rx.size; slot++) {
+        const skb = fresh(maker, kernel);
+        if (skb === 0) {
+          driver.stop();
+          return false;
+        }
+        rx.set(slot, skb);
+      }
+      open = true;
+      return true;
+    },
+    stop() {
+      open = false;
+      rx.reset((skb) => skbs.kfreeSkb(skb));
+      tx.reset();
+    },
+    changeMtu(mtu) {
+      if (mtu < 46 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 46 and ${facts.mtuMax}`;
+      const wanted = makerFor(mtu);
+      if (open && wanted !== undefined && wanted.request.bytes > skbBytes) {
+        // emac_resize_rx_ring(): what waits is dropped; then a whole ring at once, atomically. What was replaced stays replaced.
+        for (let frame = rx.arrived(); frame !== 0; frame = rx.arrived()) {
+          counters.rx_stopped++;
+          droppedOom(frame, rx.pieces[rx.clean]!);
+        }
+        journal.caller = sites.resize;
+        for (let slot = 0; slot < rx.size; slot++) {
+          const skb = fresh(wanted, atomic);
+          if (skb === 0) return "no memory";
+          skbs.kfreeSkb(rx.buffer[slot]!);
+          rx.set(slot, skb);
+        }
+        skbBytes = wanted.request.bytes;
+      }
+      if (wanted !== undefined && (!open || wanted.request.bytes >= skbBytes)) maker = wanted;
+      host.device().mtu = mtu;
+      return "ok";
+    },
+    startXmit(skb) {
+      const rc = tx.xmit(skb);
+      counters.tx_busy = tx.counters.busy;
+      return rc;
+    },
+    poll(budget) {
+      tx.clean(0);
+      counters.tx_packets = tx.counters.packets;
+      let work = 0;
+      while (work < budget) {
+        const frame = rx.arrived();
+        if (frame === 0) break;
+        cpus.spend(rxPacketNanos);
+        receiveOne(frame);
+        work++;
+      }
+      return work;
+    },
+    frameArrived(frame) {
+      const bytes = frameBytes(frames, frame);
+      const fits = bytes <= host.device().mtu + headerBytes[0] + 4;
+      if (open && fits && rx.arrive(frame, chunks(bytes))) return;
+      if (!fits) counters.rx_dropped_mtu++;
+      host.device().stats.rxMissed++;
+      frames.give(frame);
+    },
+    ringFill: () => ({ filled: rx.filled(), size: rx.size }),
+    draw: (slots) => rx.draw(slots),
+  };
+  return driver;
+}

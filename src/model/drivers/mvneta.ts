@@ -1,0 +1,230 @@
+// mvneta: Marvell Armada 370 to 3720. How a slot gets its buffer has changed four times (kernel/facts/drivers/embedded.ts):
+//   3.8    an skb a slot                             3.15   bare data (page fragment, or kmalloc above a page) with build_skb()
+//   4.19   a page a slot, headers copied             5.5    a page of a page_pool with build_skb(); longer frames take several slots
+// drivers/net/ethernet/marvell/mvneta.c of 3.10, 4.14, 4.19 and 6.1. Not here: the hardware buffer manager, XDP.
+import { mvneta as facts } from "../../kernel/facts/drivers/embedded.ts";
+import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
+import type { Driver, DriverHost } from "../net/netdevice.ts";
+import { feature } from "../net/netdevice.ts";
+import { defaultPoolParams } from "../net/page_pool.ts";
+import { skbMarkForRecycle } from "../net/page_pool_hook.ts";
+import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { BufferMaker } from "./buffers.ts";
+import { bufferMaker, rxMachineOf } from "./buffers.ts";
+import type { DriverMaker, DriverParts, DriverSettings, PoolsOfMachine } from "./driver.ts";
+import { gfpOf, numberSetting } from "./driver.ts";
+import { rxPacketNanos } from "./ringnic.ts";
+import { createRxRing } from "./rx_ring.ts";
+import { createTxRing } from "./tx_ring.ts";
+
+/** rx_copybreak, the Marvell header in front of a frame, headroom of a pool's page (XDP_PACKET_HEADROOM), bytes copied of a paged frame. */
+const rxCopybreak = 256;
+const marvellHeader = 2;
+const poolHeadroom = 256;
+const headerCopy = 128;
+
+export const mvneta: DriverMaker = {
+  name: "mvneta",
+  features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro,
+  make,
+};
+
+function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
+  const { skbs, cpus, frames, receive, release, journal } = parts;
+  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 512));
+  const tx = createTxRing(parts, host, {
+    size: numberSetting(settings, "tx_ring", 1024),
+    stopRoom: 100,
+    wakeRoom: 200,
+  });
+  const at = rxMachineOf(parts);
+  const { pageSize, sharedInfo } = at;
+  const atomic = gfpOf(release, "GFP_ATOMIC");
+  const kernel = gfpOf(release, "GFP_KERNEL");
+  const quiet = gfpOf(release, "GFP_ATOMIC", "NOWARN");
+  const sites = {
+    open: journal.textId("mvneta_rx_refill < mvneta_rxq_fill < mvneta_setup_rxqs < mvneta_open"),
+    poll: journal.textId("mvneta_rx_refill < mvneta_rx_refill_queue < mvneta_rx_swbm < mvneta_poll"),
+    copy: journal.textId("mvneta_rx_swbm < mvneta_poll"),
+  };
+  let maker: BufferMaker | undefined;
+  let machinePools: PoolsOfMachine | undefined;
+  let pool = -1;
+  let pieceBytes = 0;
+  let open = false;
+  const counters = { rx_packets: 0, tx_packets: 0, refill_error: 0, skb_alloc_error: 0, rx_discard: 0, tx_busy: 0 };
+
+  const pooled = (): boolean => pool >= 0 && machinePools !== undefined;
+  const fillSlot = (slot: number, gfp: number): boolean => {
+    const buffer =
+      machinePools !== undefined && pool >= 0 ? machinePools.pools.allocPages(pool, gfp) + 1 : (maker?.make(gfp) ?? 0);
+    if (buffer === 0) {
+      counters.refill_error++;
+      return false;
+    }
+    rx.set(slot, buffer);
+    return true;
+  };
+  const giveBuffer = (buffer: number): void => {
+    if (machinePools !== undefined && pool >= 0) machinePools.pools.putFullPage(pool, buffer - 1, true);
+    else maker?.free(buffer);
+  };
+  /** mvneta_rx_refill_queue(): empty slots in order, until one gets nothing. */
+  const refill = (): void => {
+    journal.caller = sites.poll;
+    const gfp = pooled() ? quiet : atomic;
+    while (rx.buffer[rx.use] === 0) {
+      if (!fillSlot(rx.use, gfp)) return;
+      rx.use = rx.use + 1 === rx.size ? 0 : rx.use + 1;
+    }
+  };
+
+  const copied = (bytes: number): number => {
+    journal.caller = sites.copy;
+    const skb = skbs.netdevAllocSkb(bytes + at.netIpAlign, atomic);
+    if (skb === 0) return 0;
+    skbs.skbReserve(skb, at.netIpAlign);
+    skbs.skbPut(skb, bytes);
+    return skb;
+  };
+  const fromPages = (bytes: number, buffer: number): number => {
+    const skb = copied(Math.min(bytes, headerCopy));
+    if (skb !== 0 && bytes > headerCopy)
+      skbs.skbAddRxFrag(skb, 0, buffer - 1, at.netSkbPad + marvellHeader + headerCopy, bytes - headerCopy, pageSize);
+    else if (buffer !== 0) maker?.free(buffer);
+    return skb;
+  };
+  /** build_skb() around the first page, the others as fragments; all of them the pool's. */
+  const fromPool = (bytes: number, pieces: readonly number[]): number => {
+    const [first = 0, ...others] = pieces;
+    const skb = skbs.buildSkb((first - 1) * pageSize, pageSize);
+    if (skb === 0) {
+      for (const page of pieces) giveBuffer(page);
+      return 0;
+    }
+    skbMarkForRecycle(skbs, skb);
+    skbs.skbReserve(skb, poolHeadroom + marvellHeader);
+    let left = bytes - Math.min(bytes, pieceBytes);
+    skbs.skbPut(skb, bytes - left);
+    others.forEach((page, i) => {
+      const part = Math.min(left, pieceBytes);
+      skbs.skbAddRxFrag(skb, i, page - 1, poolHeadroom, part, pageSize);
+      left -= part;
+    });
+    return skb;
+  };
+
+  const takeSlots = (count: number): number[] => {
+    const taken: number[] = [];
+    for (let i = 0; i < count; i++) {
+      taken.push(rx.buffer[rx.clean]!);
+      rx.set(rx.clean, 0);
+      rx.advance();
+    }
+    return taken;
+  };
+
+  const toSkb = (bytes: number, pieces: number): number => {
+    if (bytes <= rxCopybreak && pieces === 1 && maker?.kind !== "skb") {
+      // The buffer stays where it is.
+      const skb = copied(bytes);
+      rx.advance();
+      return skb;
+    }
+    const buffers = takeSlots(pieces);
+    const buffer = buffers[0] ?? 0;
+    if (pooled()) return fromPool(bytes, buffers);
+    const of = maker as BufferMaker;
+    if (of.kind === "pages") return fromPages(bytes, buffer);
+    const skb = of.kind === "skb" ? buffer : of.build(buffer, at.netSkbPad + marvellHeader, false);
+    if (skb === 0) of.free(buffer);
+    else {
+      if (of.kind === "skb") skbs.skbReserve(skb, marvellHeader);
+      skbs.skbPut(skb, bytes);
+    }
+    return skb;
+  };
+
+  const driver: Driver = {
+    name: "mvneta",
+    counters,
+    open() {
+      const { mtu } = host.device();
+      const [request] = rxRuleAt(facts, release.version)?.rule.buffers(mtu, at) ?? [];
+      if (request === undefined) return false;
+      maker = bufferMaker(parts, request);
+      pieceBytes = Number.POSITIVE_INFINITY;
+      if (request.call === "page_pool") {
+        machinePools = parts.pools();
+        pool = machinePools.pools.create({ ...defaultPoolParams, poolSize: rx.size });
+        if (pool < 0) return false;
+        pieceBytes = pageSize - sharedInfo - poolHeadroom - marvellHeader;
+      }
+      journal.caller = sites.open;
+      for (let slot = 0; slot < rx.size; slot++) {
+        if (fillSlot(slot, kernel)) continue;
+        // "Can't refill queue": the interface does not come up.
+        driver.stop();
+        return false;
+      }
+      open = true;
+      return true;
+    },
+    stop() {
+      open = false;
+      rx.reset(giveBuffer);
+      if (machinePools !== undefined && pool >= 0) machinePools.pools.destroy(pool);
+      pool = -1;
+      tx.reset();
+    },
+    changeMtu(mtu) {
+      if (mtu < 68 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 68 and ${facts.mtuMax}`;
+      const was = open;
+      if (was) driver.stop();
+      host.device().mtu = mtu;
+      return !was || driver.open() ? "ok" : "no memory";
+    },
+    startXmit(skb) {
+      const rc = tx.xmit(skb);
+      counters.tx_busy = tx.counters.busy;
+      return rc;
+    },
+    poll(budget) {
+      if (machinePools !== undefined) machinePools.context.inSoftirq = true;
+      tx.clean(budget);
+      counters.tx_packets = tx.counters.packets;
+      let work = 0;
+      while (work < budget) {
+        const frame = rx.arrived();
+        if (frame === 0) break;
+        cpus.spend(rxPacketNanos);
+        work++;
+        const skb = toSkb(frameBytes(frames, frame), rx.pieces[rx.clean]!);
+        if (skb === 0) {
+          counters.skb_alloc_error++;
+          host.device().stats.rxDropped++;
+        } else {
+          receive.describe(skb, frame);
+          counters.rx_packets++;
+          host.receive(skb);
+        }
+        frames.give(frame);
+      }
+      if (open) refill();
+      if (machinePools !== undefined) machinePools.context.inSoftirq = false;
+      return work;
+    },
+    frameArrived(frame) {
+      const bytes = frameBytes(frames, frame);
+      const fits = bytes <= host.device().mtu + headerBytes[0] + 4;
+      const limit = maker?.kind === "pages" && !pooled() ? pageSize - at.netSkbPad - marvellHeader : bytes;
+      if (open && fits && bytes <= limit && rx.arrive(frame, Math.max(1, Math.ceil(bytes / pieceBytes)))) return;
+      counters.rx_discard++;
+      host.device().stats.rxMissed++;
+      frames.give(frame);
+    },
+    ringFill: () => ({ filled: rx.filled(), size: rx.size }),
+    draw: (slots) => rx.draw(slots),
+  };
+  return driver;
+}
