@@ -4,11 +4,16 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
+/** A build elsewhere can be tested too. */
+const dist = process.env["SKBLAB_DIST"] ?? join(root, "dist");
+const main = join(dist, "cli/main.js");
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -26,14 +31,7 @@ describe.runIf(executablePath !== undefined)(
     let base = "";
 
     beforeAll(async () => {
-      const server = spawn(process.execPath, [join(root, "dist/cli/main.js"), "serve", "--no-open"], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      stop = () => server.kill("SIGTERM");
-      base = await new Promise<string>((resolve, reject) => {
-        server.stdout.once("data", (data: Buffer) => resolve(data.toString().trim()));
-        server.once("exit", () => reject(new Error("skblab serve ended; was the project built?")));
-      });
+      base = await serve();
       browser = await chromium.launch({
         ...(executablePath === undefined ? {} : { executablePath }),
         args: [
@@ -55,6 +53,21 @@ describe.runIf(executablePath !== undefined)(
       stop?.();
     });
 
+    /** Starts the server; one that came while the page was being built anew is started again. */
+    async function serve(): Promise<string> {
+      for (let left = 20; ; left--) {
+        const server = spawn(process.execPath, [main, "serve", "--no-open"], { stdio: ["ignore", "pipe", "ignore"] });
+        stop = () => server.kill("SIGTERM");
+        const said = await new Promise<string>((resolve) => {
+          server.stdout.once("data", (data: Buffer) => resolve(data.toString().trim()));
+          server.once("exit", () => resolve(""));
+        });
+        if (said !== "") return said;
+        if (left === 0) throw new Error("skblab serve ended; was the project built?");
+        await wait(1000);
+      }
+    }
+
     async function visit(address: string): Promise<Visit> {
       const page = await browser.newPage();
       const faults: string[] = [];
@@ -71,8 +84,18 @@ describe.runIf(executablePath !== undefined)(
       return { page, faults };
     }
 
+    /** What axe finds, in light and in dark. */
     async function barriers(page: Page): Promise<string[]> {
       await page.evaluate(axe);
+      const all: string[] = [];
+      for (const colorScheme of ["dark", "light"] as const) {
+        await page.emulateMedia({ colorScheme });
+        all.push(...(await barriersNow(page)).map((b) => `${colorScheme}: ${b}`));
+      }
+      return all;
+    }
+
+    async function barriersNow(page: Page): Promise<string[]> {
       const found = await page.evaluate(async () => {
         const run = (
           globalThis as unknown as {
@@ -101,6 +124,31 @@ describe.runIf(executablePath !== undefined)(
       expect(await status("/..%2f..%2fpackage.json", "localhost")).toBe(404);
     });
 
+    test("every answer of the server carries the strict policy, which lets no style, script or frame in", async () => {
+      for (const path of ["", "skblab.html", "nothing"]) {
+        const policy = (await fetch(base + path)).headers.get("content-security-policy") ?? "";
+        expect(policy).toContain("default-src 'none'");
+        expect(policy).toContain("frame-ancestors 'none'");
+        expect(policy).not.toContain("unsafe-inline");
+        expect(policy).not.toContain("'unsafe-eval'");
+      }
+      const html = await (await fetch(base)).text();
+      const script = await fetch(base + (/src="\.\/([^"]+)"/.exec(html)?.[1] ?? ""));
+      expect(script.headers.get("content-security-policy")).toContain("script-src 'self' 'wasm-unsafe-eval'");
+    });
+
+    test("the first view takes less than 150 KB compressed", async () => {
+      const page = await browser.newPage();
+      const bodies: Promise<Buffer>[] = [];
+      page.on("response", (r) => r.url().startsWith(base) && bodies.push(r.body()));
+      await page.goto(base);
+      await page.waitForSelector("#log");
+      const bytes = (await Promise.all(bodies)).reduce((n, b) => n + gzipSync(b).length, 0);
+      expect(bodies.length).toBeGreaterThan(2);
+      expect(bytes).toBeLessThan(150_000);
+      await page.close();
+    });
+
     test("census: a real dump of 6.1 gives the command line's table, its map and its flame graph", async () => {
       const { page, faults } = await visit("#/census");
       await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
@@ -127,17 +175,50 @@ describe.runIf(executablePath !== undefined)(
         await page.waitForSelector(`.answer h2:has-text("${name}")`);
         const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
         const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
-        const cli = execFileSync(
-          process.execPath,
-          [join(root, "dist/cli/main.js"), "diagnose", name, "--format", "json"],
-          { cwd: logs },
-        );
+        const cli = execFileSync(process.execPath, [main, "diagnose", name, "--format", "json"], { cwd: logs });
         expect(shown).toEqual(JSON.parse(cli.toString()));
         expect(await barriers(page)).toEqual([]);
       }
       await page.click(".quote .place");
       await page.waitForSelector(".log .here");
       expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("diagnose: the pictures show the free blocks and the mark that refused; each is exported as SVG and PNG; the address brings it all back", async () => {
+      const { page, faults } = await visit("#/diagnose?example=failures_6.1.txt");
+      await page.waitForSelector(".picture svg");
+      const { incidents } = JSON.parse(
+        execFileSync(process.execPath, [main, "diagnose", "failures_6.1.txt", "--format", "json"], {
+          cwd: logs,
+        }).toString(),
+      );
+      const drawn = incidents.filter((i: { memory: unknown }) => i.memory !== null);
+      const first = page.locator(".pictures").first();
+      const blocks = drawn[0].memory.zones.flatMap((z: { orders: { blocks: number }[] }) =>
+        z.orders.map((o) => o.blocks),
+      );
+      const said = await first.locator(".picture svg").first().getAttribute("aria-label");
+      expect(said?.match(/\d+(?= of order)/g)?.map(Number)).toEqual(blocks);
+      expect(await page.locator(".refused").count()).toBeGreaterThan(0);
+      for (const [kind, start] of [
+        ["SVG", "<svg"],
+        ["PNG", "\u0089PNG"],
+      ] as const) {
+        const [file] = await Promise.all([
+          page.waitForEvent("download"),
+          first.locator(`.picture button:has-text("${kind}")`).first().click(),
+        ]);
+        expect(readFileSync(await file.path(), "latin1").slice(0, 4)).toBe(start.slice(0, 4));
+      }
+      await page.locator(".quote .place").first().click();
+      await page.waitForSelector(".log .here");
+      const here = await page.textContent(".log .here");
+      expect(await barriers(page)).toEqual([]);
+      await page.reload();
+      await page.waitForSelector(".log .here");
+      expect(await page.textContent(".log .here")).toBe(here);
       expect(faults).toEqual([]);
       await page.close();
     });
@@ -162,13 +243,7 @@ describe.runIf(executablePath !== undefined)(
       await page.waitForSelector("table .found");
       const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
       const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
-      const cli = execFileSync(process.execPath, [
-        join(root, "dist/cli/main.js"),
-        "explore",
-        "lltx",
-        "--format",
-        "json",
-      ]);
+      const cli = execFileSync(process.execPath, [main, "explore", "lltx", "--format", "json"]);
       expect(shown.schemes).toEqual(JSON.parse(cli.toString()).schemes);
       await page.click("table .found");
       await page.waitForSelector(".lanes tr.here");
@@ -215,7 +290,7 @@ describe.runIf(executablePath !== undefined)(
     });
 
     test("the single file works from file:// without a network", async () => {
-      const { page, faults } = await visit(`file://${join(root, "dist/web/skblab.html")}#/census`);
+      const { page, faults } = await visit(`file://${join(dist, "web/skblab.html")}#/census`);
       await page.context().setOffline(true);
       await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
       await page.waitForSelector(".answer table");

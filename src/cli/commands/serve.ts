@@ -41,11 +41,20 @@ async function serve(options: { readonly port: string; readonly open: boolean },
     const path = new URL(request.url ?? "/", "http://x").pathname;
     const file = files.get(path === "/" ? "/index.html" : path);
     if (file === undefined) return refuse(404, "There is no such file.");
-    response.writeHead(200, { ...headers, "content-type": file.type, "content-length": file.data.length });
+    response.writeHead(200, {
+      ...headers,
+      "content-security-policy": file.policy,
+      "content-type": file.type,
+      "content-length": file.data.length,
+    });
     response.end(request.method === "HEAD" ? undefined : file.data);
 
     function refuse(status: number, sentence: string): void {
-      response.writeHead(status, { ...headers, "content-type": "text/plain; charset=utf-8" });
+      response.writeHead(status, {
+        ...headers,
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "content-type": "text/plain; charset=utf-8",
+      });
       response.end(`${sentence}\n`);
     }
   });
@@ -83,6 +92,8 @@ const headers = {
 interface Served {
   readonly type: string;
   readonly data: Buffer;
+  /** What the response may do; a worker is bound by the policy that its own file came with. */
+  readonly policy: string;
 }
 
 /** All files of the page, read once: what is not in this table cannot be asked for. */
@@ -95,12 +106,23 @@ function loadFiles(folder: string): Map<string, Served> {
   } catch {
     throw new BadInput("The web page was not built.", { file: folder }, "Run npm run build.");
   }
+  const read = (name: string): Buffer => readFileSync(join(folder, name));
+  if (!names.includes("index.html"))
+    throw new BadInput("The web page was not built.", { file: folder }, "Run npm run build.");
+  const own = policyOf(read("index.html"));
   return new Map(
-    names.map((n) => [
-      `/${n}`,
-      { type: types[extname(n)] ?? "application/octet-stream", data: readFileSync(join(folder, n)) },
-    ]),
+    names.map((n) => {
+      const data = read(n);
+      const policy = extname(n) === ".html" ? policyOf(data) : own;
+      return [`/${n}`, { type: types[extname(n)] ?? "application/octet-stream", data, policy }];
+    }),
   );
+}
+
+/** The policy that a page carries within itself, for the header, which can also forbid frames. */
+function policyOf(html: Buffer): string {
+  const text = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(html.toString("utf8"))?.[1];
+  return `${text ?? "default-src 'none'"}; frame-ancestors 'none'`;
 }
 
 function openBrowser(url: string): void {
