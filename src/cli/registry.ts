@@ -28,6 +28,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/run.ts")).command,
   },
   {
+    name: "experiment",
+    summary: "compare, ablate or sweep a machine's settings: medians, intervals and effect sizes over many seeds",
+    load: async () => (await import("./commands/experiment.ts")).command,
+  },
+  {
+    name: "merge",
+    summary: "join the shards of an experiment that several hosts ran",
+    load: async () => (await import("./commands/merge.ts")).command,
+  },
+  {
     name: "verify",
     summary: "replay transcripts of a real kernel on the model",
     load: async () => (await import("./commands/verify.ts")).command,

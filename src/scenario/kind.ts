@@ -17,6 +17,8 @@ export interface ScenarioKind {
   watch?(settings: unknown, onlooker: Onlooker): unknown;
   /** The numbers of a result that experiments compare, by name; settings then have a `seed`. */
   measure?(result: unknown): Readonly<Record<string, number>>;
+  /** Settings that make a run as short as can be: what asks for the names of its measures lays these over its own. */
+  readonly shortest?: Readonly<Record<string, unknown>>;
 }
 
 /** A scenario as independent machines. Parts and results are plain data: they travel between threads and processes. */

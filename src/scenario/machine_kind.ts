@@ -12,6 +12,7 @@ export const machineKind: ScenarioKind = {
   check: (settings) => checkMachine(settings as MachineSettings),
   run: (settings) => runMachine(settings as MachineSettings),
   watch: (settings, onlooker: Onlooker) => runMachine(settings as MachineSettings, onlooker),
+  shortest: { millis: 0.001, load: undefined, sampleMillis: 1 },
   measure: (result) => metricsOf(result as MachineResult),
 };
 

@@ -81,6 +81,8 @@ export interface Onlooker {
 }
 
 const nanosPerMilli = 1e6;
+/** IPv4 and UDP. */
+const udpHeaders = 28;
 
 /** What no schema can say: settings that do not go together. BadInput with a sentence. */
 export function checkMachine(s: MachineSettings): void {
@@ -116,11 +118,11 @@ export function checkMachine(s: MachineSettings): void {
         undefined,
         `Cards: ${names.join(", ")}.`,
       );
-    if (t.bytes + headerBytes[1] - 14 > nic.mtu)
+    if (t.bytes !== "mtu" && t.bytes + udpHeaders > nic.mtu)
       throw new BadInput(
-        `traffic[${i}]: ${t.bytes} bytes and 28 of headers do not fit the MTU ${nic.mtu} of ${t.to}.`,
+        `traffic[${i}]: ${t.bytes} bytes and ${udpHeaders} of headers do not fit the MTU ${nic.mtu} of ${t.to}.`,
         undefined,
-        `At most ${nic.mtu - 28} do.`,
+        `At most ${nic.mtu - udpHeaders} do.`,
       );
   }
 }
@@ -272,11 +274,12 @@ function createBench(machine: Machine, s: MachineSettings) {
       machine.random.fork(`wire ${index}`),
       (frame) => device.driver.frameArrived(frame),
     );
+    const bytes = t.bytes === "mtu" ? nic.mtu - udpHeaders : t.bytes;
     const gap = (1e9 * t.burst) / t.framesPerSecond;
     const send = clock.handler((seq) => {
       for (let i = 0; i < t.burst; i++) {
         const frame = frames.take();
-        frames.W[frame + frameField.LEN] = t.bytes;
+        frames.W[frame + frameField.LEN] = bytes;
         frames.W[frame + frameField.KIND] = frameKind.udp;
         frames.W[frame + frameField.FLOW] = index + 1;
         frames.W[frame + frameField.SEQ] = seq + i;

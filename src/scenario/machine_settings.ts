@@ -21,7 +21,10 @@ const nic = z.strictObject({
 
 const stream = z.strictObject({
   to: z.string().describe("interface that receives").default("eth0"),
-  bytes: whole(1, 65507, "payload of a datagram, bytes; with its headers it must fit the MTU").default(1472),
+  bytes: z
+    .union([whole(1, 65507, "bytes"), z.literal("mtu")])
+    .describe("payload of a datagram, bytes; with its 28 bytes of headers it must fit the MTU; `mtu`: as much as fits")
+    .default("mtu"),
   framesPerSecond: z.number().positive().max(1e8).describe("average rate, frames per second").default(20_000),
   burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
 });

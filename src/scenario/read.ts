@@ -3,17 +3,19 @@ import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { BadInput } from "../base/bad_input.ts";
 import type { ScenarioKind } from "./kind.ts";
-import { kindNamed, scenarioKinds } from "./kinds.ts";
+import { scenarioKinds } from "./kinds.ts";
 
 /** A scenario that can run. */
 export interface Scenario {
   readonly file: string;
   readonly kind: ScenarioKind;
   readonly settings: unknown;
+  /** Where a setting stands in the file. */
+  readonly place: Place;
 }
 
 /** Throws BadInput with the place of the first thing that is wrong. */
-export function readScenario(file: string, text: string): Scenario {
+export function readScenario(file: string, text: string, kinds: readonly ScenarioKind[] = scenarioKinds): Scenario {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const at = (offset: number): { file: string; line: number; column: number } => {
@@ -24,7 +26,7 @@ export function readScenario(file: string, text: string): Scenario {
   if (broken !== undefined) throw new BadInput(`This is no YAML: ${broken.message}.`, at(broken.pos[0]));
   if (!isMap(doc.contents))
     throw new BadInput("A scenario is a list of `name: value` lines.", { file, line: 1 }, "Begin with `kind: ...`.");
-  const names = scenarioKinds.map((k) => k.kind);
+  const names = kinds.map((k) => k.kind);
   const place = (path: readonly PropertyKey[], key: boolean): { file: string; line: number; column: number } => {
     for (let n = path.length; n > 0; n--) {
       const parent = doc.getIn(path.slice(0, n - 1), true) ?? doc.contents;
@@ -44,7 +46,7 @@ export function readScenario(file: string, text: string): Scenario {
     return { file, line: 1, column: 1 };
   };
   const kindName = doc.get("kind");
-  const kind = typeof kindName === "string" ? kindNamed(kindName) : undefined;
+  const kind = kinds.find((k) => k.kind === kindName);
   if (kind === undefined) {
     if (kindName === undefined)
       throw new BadInput("The scenario has no `kind`.", { file, line: 1 }, `Write one of ${names.join(", ")}.`);
@@ -55,7 +57,7 @@ export function readScenario(file: string, text: string): Scenario {
     );
   }
   const { kind: _kind, ...rest } = doc.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
-  return { file, kind, settings: checkSettings(kind, rest, file, place) };
+  return { file, kind, settings: checkSettings(kind, rest, file, place), place };
 }
 
 /** Settings as the kind's run() takes them; complaints name `file` and, where `place` knows it, line and column. */

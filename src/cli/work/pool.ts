@@ -4,26 +4,24 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import { measureUnit } from "../../scenario/experiment.ts";
 import { kindNamed } from "../../scenario/kinds.ts";
 
-/** What a worker is told. */
-export type Order = {
-  readonly index: number;
+/** A part of a scenario, or a run of one machine with a seed, of which only the measures are wanted. */
+export interface PartJob {
   readonly kind: string;
   readonly settings: unknown;
-  readonly part: unknown;
-};
+  readonly part?: unknown;
+  readonly seed?: number;
+}
+
+/** What a worker is told. */
+export type Order = PartJob & { readonly index: number };
 /** What it answers. */
 export type Reply =
   | { readonly index: number; readonly result: unknown }
   | { readonly index: number; readonly bad: { readonly sentence: string; readonly advice?: string | undefined } }
   | { readonly index: number; readonly failed: string };
-
-export interface PartJob {
-  readonly kind: string;
-  readonly settings: unknown;
-  readonly part: unknown;
-}
 
 export interface PoolOptions {
   /** Threads; left out: as many as there are cores. */
@@ -34,6 +32,7 @@ export interface PoolOptions {
 
 /** Does one part in this thread. */
 export function runPart(job: PartJob): unknown {
+  if (job.seed !== undefined) return measureUnit(job.kind, job.settings, job.seed);
   const parts = kindNamed(job.kind)?.parts;
   assert(parts !== undefined, () => `kind ${job.kind} has no parts`);
   return parts.run(job.settings, job.part);
@@ -57,9 +56,11 @@ export async function runPool(jobs: readonly PartJob[], options: PoolOptions = {
   }
   let next = 0;
   const file = new URL("./part_worker.js", import.meta.url);
+  const workers: Worker[] = [];
   const serve = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const worker = new Worker(file);
+      workers.push(worker);
       const feed = (): void => {
         const job = jobs[next];
         if (job === undefined) {
@@ -80,7 +81,11 @@ export async function runPool(jobs: readonly PartJob[], options: PoolOptions = {
       worker.on("error", reject);
       feed();
     });
-  const workers = Array.from({ length: threads }, serve);
-  await Promise.all(workers);
+  try {
+    await Promise.all(Array.from({ length: threads }, serve));
+  } finally {
+    // When one of them fails, the others stop too.
+    await Promise.all(workers.map((w) => w.terminate()));
+  }
   return results;
 }
