@@ -195,6 +195,39 @@ describe("damage", () => {
   });
 });
 
+describe("equal hashes", () => {
+  /** The scanner's hash of a text of 16 bytes (hash_text() in artifact/page_owner/kernel.c), to find texts that collide. */
+  const hash16 = (bytes: Int32Array): number => {
+    const stir = (acc: number, v: number): number => {
+      const m = Math.imul(acc ^ v, 0x9e3779b1);
+      return m ^ (m >>> 15);
+    };
+    const lane = (v: number): number => stir(stir(0x2545f491, v), 0x61c88647);
+    const l = Array.from(bytes, lane) as [number, number, number, number];
+    let h = l[0] ^ Math.imul(l[1], 0x9e3779b1) ^ Math.imul(l[2], 0x85ebca6b) ^ Math.imul(l[3], 0xc2b2ae35);
+    h = Math.imul(h ^ 16, 0x27d4eb2f);
+    return h ^ (h >>> 15);
+  };
+  test("stacks of one hash stay two stacks: the bytes decide", () => {
+    const seen = new Map<number, string>();
+    const pairs: string[] = [];
+    const bytes = new Uint8Array(16);
+    for (let i = 0; i < 300_000; i++) {
+      const text = ` f${i.toString(36).padStart(5, "0")}+0x1/0x2\n`;
+      new TextEncoder().encodeInto(text, bytes);
+      const hash = hash16(new Int32Array(bytes.buffer));
+      const other = seen.get(hash);
+      if (other === undefined) seen.set(hash, text);
+      else pairs.push(other, text);
+    }
+    expect(pairs.length).toBeGreaterThan(0);
+    const dumpOf = pairs.map((stack) => `Page allocated via order 0, mask 0x1\n${stack}\n`).join("");
+    const census = take(dumpOf.repeat(3));
+    expect(census.stackTexts).toEqual(pairs);
+    expect(census.rows.map((r) => r.records)).toEqual(pairs.map(() => 3));
+  });
+});
+
 describe("series", () => {
   const of = (pages: readonly number[]): Census[] =>
     pages.map((n) => readStackTables(` leak+0x1/0x2\nnr_base_pages: ${n}\n\n`, "x"));

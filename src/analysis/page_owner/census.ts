@@ -4,6 +4,7 @@ import type { BlockBatch, PageOwnerScanner } from "../../artifact/page_owner/sca
 import { blockFlag, createPageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import type { OwnerStack } from "../../artifact/page_owner/stack.ts";
 import { readOwnerStack } from "../../artifact/page_owner/stack.ts";
+import { allocatedByVmalloc, allocatorBit } from "./allocators.ts";
 import { createGroupTable } from "./groups.ts";
 
 /** One distinct combination of what a record says. */
@@ -19,6 +20,8 @@ export interface CensusRow {
   readonly comm: string;
   readonly pid: number;
   readonly tgid: number;
+  /** allocatorBit; 0 when the census does not tell allocators apart. */
+  readonly allocator: number;
   records: number;
   pages: number;
 }
@@ -54,11 +57,15 @@ export interface Census {
 export interface CensusOptions {
   /** Keep pid and tgid apart (more rows). */
   readonly byPid?: boolean;
+  /** Keep apart what the slab allocator, vmalloc, CMA and others asked for. */
+  readonly byAllocator?: boolean;
   readonly places?: boolean;
   /** Records to take; all when absent. */
   readonly pids?: ReadonlySet<number>;
   readonly tgids?: ReadonlySet<number>;
   readonly names?: ReadonlySet<string>;
+  /** allocatorBit values, any of which will do. */
+  readonly allocators?: number;
 }
 
 export interface CensusTaker {
@@ -88,6 +95,19 @@ export function createCensus(options: CensusOptions = {}): CensusTaker {
       commIds.set(name, id);
     }
     return id;
+  };
+
+  const allocators = options.byAllocator === true || options.allocators !== undefined;
+  const vmallocOfStack: (boolean | undefined)[] = [];
+  const allocatorOf = (batch: BlockBatch, i: number): number => {
+    const flags = batch.flags[i]!;
+    const stack = batch.stack[i]!;
+    vmallocOfStack[stack] ??= allocatedByVmalloc(latin1(scanner.stackText(stack)));
+    const bits =
+      ((flags & blockFlag.saysCma) !== 0 ? allocatorBit.cma : 0) |
+      ((flags & blockFlag.saysSlab) !== 0 ? allocatorBit.slab : 0) |
+      (vmallocOfStack[stack] ? allocatorBit.vmalloc : 0);
+    return bits === 0 ? allocatorBit.others : bits;
   };
 
   const scanner = createPageOwnerScanner((batch) => {
@@ -121,8 +141,11 @@ export function createCensus(options: CensusOptions = {}): CensusTaker {
       if (options.pids !== undefined && !options.pids.has(pid)) continue;
       if (options.tgids !== undefined && !options.tgids.has(tgid)) continue;
       if (options.names !== undefined && !options.names.has(comms[comm]!)) continue;
+      const allocator = allocators ? allocatorOf(batch, i) : 0;
+      if (options.allocators !== undefined && (allocator & options.allocators) === 0) continue;
       const { pfn, types } = placeOf(batch, i);
-      const meta = (order & 0xff) | ((types & 0xff) << 8) | ((types & 0xff00) << 8);
+      const told = options.byAllocator === true ? allocator : 0;
+      const meta = (order & 0xff) | ((types & 0xff) << 8) | ((types & 0xff00) << 8) | (told << 24);
       const row = groups.row(
         batch.stack[i]!,
         meta,
@@ -162,6 +185,7 @@ export function createCensus(options: CensusOptions = {}): CensusTaker {
           comm: comms[groups.key(r, 3)] as string,
           pid: options.byPid === true ? groups.key(r, 4) : -1,
           tgid: options.byPid === true ? groups.key(r, 5) : -1,
+          allocator: (meta >> 24) & 0xff,
           records: count,
           pages: pages[r] as number,
         };

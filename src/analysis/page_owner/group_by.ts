@@ -1,5 +1,6 @@
 // A census seen by what one asks for: owner function, module, subsystem, depth of callers, whole stack, order, type, mask or process.
 import { frameName } from "../../artifact/page_owner/stack.ts";
+import { allocatorText } from "./allocators.ts";
 import type { Census, CensusRow } from "./census.ts";
 import { foldAllocator, subsystemOf } from "./owners.ts";
 
@@ -13,6 +14,7 @@ export const groupKeys = [
   "type",
   "block-type",
   "gfp",
+  "allocator",
   "name",
   "pid",
   "tgid",
@@ -58,6 +60,31 @@ export function groupCensus(census: Census, options: GroupOptions): Group[] {
   return [...groups.values()]
     .sort((a, b) => b.pages - a.pages || b.records - a.records || (a.labels.join() < b.labels.join() ? -1 : 1))
     .map(({ most: _, ...group }) => group);
+}
+
+/** What to sort groups by: a column, or the label of a key; `sign` 1 rises. */
+export interface GroupSort {
+  readonly key: "pages" | "blocks" | GroupKey;
+  readonly sign: 1 | -1;
+}
+
+/** Groups in another order; labels that are whole numbers are compared as such. Equal ones keep their order. */
+export function sortGroups(groups: readonly Group[], by: readonly GroupKey[], sorts: readonly GroupSort[]): Group[] {
+  const compareLabels = (a: string, b: string): number =>
+    /^\d+$/.test(a) && /^\d+$/.test(b) ? Number(a) - Number(b) : a < b ? -1 : a > b ? 1 : 0;
+  const compare = (a: Group, b: Group, key: GroupSort["key"]): number => {
+    if (key === "pages") return a.pages - b.pages;
+    if (key === "blocks") return a.records - b.records;
+    const at = by.indexOf(key);
+    return compareLabels(a.labels[at] ?? "", b.labels[at] ?? "");
+  };
+  return [...groups].sort((a, b) => {
+    for (const { key, sign } of sorts) {
+      const d = sign * compare(a, b, key);
+      if (d !== 0) return d;
+    }
+    return 0;
+  });
 }
 
 const typeNames: Readonly<Record<string, string>> = {
@@ -126,6 +153,8 @@ export function labeller(
         return typeName(row.blockType);
       case "gfp":
         return row.mask === 0 ? "not said" : `0x${row.mask.toString(16)}`;
+      case "allocator":
+        return allocatorText(row.allocator);
       case "name":
         return row.comm === "" ? "not said" : row.comm;
       case "pid":

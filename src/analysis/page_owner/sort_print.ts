@@ -2,9 +2,9 @@
 
 import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { some } from "../../base/assert.ts";
+import { allocatorBit } from "./allocators.ts";
 import type { SortToolOptions } from "./sort_options.ts";
 import type { SortRows } from "./sort_rows.ts";
-import { allocatorBit } from "./sort_rows.ts";
 
 /** "N times, M pages, allocated by …:" and the whole text. */
 export function* printTexts(order: Int32Array, rows: SortRows, scanner: PageOwnerScanner): Generator<Uint8Array> {

@@ -1,8 +1,5 @@
 // The records of page_owner_sort as columns: one row a group, with the values of the group's first record.
 
-/** Bits of "allocated by". */
-export const allocatorBit = { cma: 2, slab: 4, vmalloc: 8, others: 16 } as const;
-
 /** Counts wrap like the tool's int. Times are pairs (low, high). */
 export interface SortRows {
   readonly size: number;

@@ -5,11 +5,12 @@
 
 import type { BlockBatch, PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { blockFlag, createPageOwnerScanner } from "../../artifact/page_owner/scan.ts";
+import { allocatedByVmalloc, allocatorBit } from "./allocators.ts";
 import { createGroupTable, mergeSort, radixSort } from "./groups.ts";
 import type { SortKey, SortToolOptions } from "./sort_options.ts";
 import { printCulled, printTexts } from "./sort_print.ts";
 import type { SortRows } from "./sort_rows.ts";
-import { allocatorBit, createSortRows } from "./sort_rows.ts";
+import { createSortRows } from "./sort_rows.ts";
 
 /** The tool at work: fill `scanner.room()`, push, then `finish`. */
 export interface SortTool {
@@ -281,16 +282,6 @@ function firstDifference<T>(keys: readonly T[], compare: (key: T) => number): nu
     if (d !== 0) return d;
   }
   return 0;
-}
-
-/** Whether __vmalloc_node_range stands in the text with alloc_pages in the line before it. */
-function allocatedByVmalloc(text: string): boolean {
-  const at = text.indexOf("__vmalloc_node_range");
-  if (at < 0) return false;
-  const lineStart = text.lastIndexOf("\n", at);
-  const previous = text.lastIndexOf("\n", lineStart - 1) + 1;
-  const found = text.indexOf("alloc_pages", previous);
-  return found >= 0 && found < at;
 }
 
 interface TextOrder {

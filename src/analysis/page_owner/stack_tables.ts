@@ -73,6 +73,7 @@ export function readStackTables(text: string, file: string, stacksText?: string)
       comm: "",
       pid: -1,
       tgid: -1,
+      allocator: 0,
       records: 1,
       pages: e.pages,
     });

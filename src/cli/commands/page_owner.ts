@@ -3,10 +3,11 @@ import { writeFileSync } from "node:fs";
 import type { Command as Commander } from "commander";
 import { Option } from "commander";
 import { mapOf, mapToPng, mapToSvg } from "../../analysis/page_map.ts";
+import { allocatorBit, allocatorNames } from "../../analysis/page_owner/allocators.ts";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { diffCensus, seriesOf } from "../../analysis/page_owner/compare.ts";
-import type { GroupKey, GroupOptions } from "../../analysis/page_owner/group_by.ts";
-import { groupCensus, groupKeys } from "../../analysis/page_owner/group_by.ts";
+import type { Group, GroupKey, GroupOptions, GroupSort } from "../../analysis/page_owner/group_by.ts";
+import { groupCensus, groupKeys, sortGroups } from "../../analysis/page_owner/group_by.ts";
 import { pinsOf } from "../../analysis/page_owner/pins.ts";
 import { parseSortToolOptions } from "../../analysis/page_owner/sort_options.ts";
 import { createSortTool } from "../../analysis/page_owner/sort_tool.ts";
@@ -37,6 +38,8 @@ interface Options {
   readonly pid?: string;
   readonly tgid?: string;
   readonly name?: string;
+  readonly allocator?: string;
+  readonly sort?: string;
   readonly pageSize: string;
   readonly diff?: boolean;
   readonly series?: boolean;
@@ -86,6 +89,8 @@ export const command: CommandSpec = {
       .option("--pid <list>", "only records of these pids")
       .option("--tgid <list>", "only records of these thread groups")
       .option("--name <list>", "only records of these process names")
+      .option("--allocator <list>", `only what these allocators asked for: ${allocatorNames.join(", ")}`)
+      .option("--sort <keys>", "sort by pages, blocks or --by keys; - before a key: falling, +: rising", "-pages")
       .option("--page-size <bytes>", "bytes in a page", "4096")
       .option("--diff", "two dumps, old and new: what grew")
       .option("--series", "three or more dumps in order: leaks and caches told apart")
@@ -100,11 +105,13 @@ export const command: CommandSpec = {
 };
 
 const compatTable = `page_owner_sort and here:
-  -m / -t (sort by memory / times)     rows are sorted by pages; blocks stand in a column
+  -m / -t (sort by memory / times)     --sort -pages / --sort -blocks
+  -p, -P, -n, -s; --sort=pid,-name     --sort with --by: --by pid,name --sort pid,-name
+  -a, -r; --sort=alloc_ts (times)      --compat only: groups have no one time
   --cull=stacktrace                    --by stack
   --cull=pid,tgid,name                 --by pid,tgid,name
-  --cull=allocator                     --by subsystem
-  --pid, --tgid, --name                --pid, --tgid, --name
+  --cull=allocator                     --by allocator (--by subsystem says more)
+  --pid, --tgid, --name                --pid, --tgid, --name; also --allocator
   -f (not released)                    a dump of 5.12 and later lists only what is held
   any of them, byte for byte           --compat and the option itself`;
 
@@ -131,6 +138,7 @@ async function run(dumps: readonly string[], cmd: Commander, io: Io): Promise<vo
       throw new BadInput(`There is no key "${word}" to group by.`, undefined, `Keys: ${groupKeys.join(", ")}.`);
     return key;
   });
+  const sorts = sortsOf(options.sort ?? "-pages", by);
   const top = wholeNumber(options.top, "--top", 1, 1e9);
   const pageSize = wholeNumber(options.pageSize, "--page-size", 512, 1 << 26);
   const grouping: GroupOptions = {
@@ -140,13 +148,15 @@ async function run(dumps: readonly string[], cmd: Commander, io: Io): Promise<vo
   };
   const taking: CensusOptions = {
     byPid: by.includes("pid") || by.includes("tgid"),
+    byAllocator: by.includes("allocator"),
     places: options.pins !== undefined || options.map !== undefined,
     ...(options.pid === undefined ? {} : { pids: numbers(options.pid, "--pid") }),
     ...(options.tgid === undefined ? {} : { tgids: numbers(options.tgid, "--tgid") }),
     ...(options.name === undefined ? {} : { names: new Set(options.name.split(",")) }),
+    ...(options.allocator === undefined ? {} : { allocators: allocatorBits(options.allocator) }),
   };
   const take = (path: string): Promise<Census> => takeCensus(path, taking, io, options.stacks);
-  const view = { by, top, pageSize, name: dumps.join(", ") };
+  const view = { by, top, pageSize, name: dumps.join(", "), sorts };
 
   if (options.diff === true) {
     const [before, after] = await all(dumps, take, 2, 2, "--diff takes two dumps, the old one first");
@@ -181,7 +191,7 @@ async function run(dumps: readonly string[], cmd: Commander, io: Io): Promise<vo
 async function answerOne(
   census: Census,
   grouping: GroupOptions,
-  view: { by: readonly GroupKey[]; top: number; pageSize: number; name: string },
+  view: { by: readonly GroupKey[]; top: number; pageSize: number; name: string; sorts: readonly GroupSort[] },
   options: Options,
   io: Io,
 ): Promise<void> {
@@ -220,8 +230,37 @@ async function answerOne(
       exit: 0,
     });
   }
-  const groups = groupCensus(census, grouping);
+  const groups = sortedGroups(census, grouping, view.sorts);
   return io.answer({ document: censusDocument(census, groups, view), json: censusJson(census, groups, view), exit: 0 });
+}
+
+const sortedGroups = (census: Census, grouping: GroupOptions, sorts: readonly GroupSort[]): Group[] =>
+  sortGroups(groupCensus(census, grouping), grouping.by, sorts);
+
+/** Numbers fall and labels rise where no sign says otherwise. */
+function sortsOf(text: string, by: readonly GroupKey[]): GroupSort[] {
+  return text.split(",").map((word) => {
+    const name = word.trim().replace(/^[+-]/, "");
+    const key = (["pages", "blocks", ...by] as const).find((k) => k === name);
+    if (key === undefined)
+      throw new BadInput(
+        `There is nothing called "${name}" to sort by.`,
+        undefined,
+        `Here: pages, blocks, ${by.join(", ")} (what --by names).`,
+      );
+    const falls =
+      word.trim().startsWith("-") || (!word.trim().startsWith("+") && (key === "pages" || key === "blocks"));
+    return { key, sign: falls ? -1 : 1 };
+  });
+}
+
+function allocatorBits(text: string): number {
+  return text.split(",").reduce((bits, word) => {
+    const name = allocatorNames.find((n) => n === word.trim());
+    if (name === undefined)
+      throw new BadInput(`There is no allocator "${word}".`, undefined, `Allocators: ${allocatorNames.join(", ")}.`);
+    return bits | allocatorBit[name];
+  }, 0);
 }
 
 function needPlaces(census: Census, file: string, option: string): Census {
@@ -232,7 +271,7 @@ function needPlaces(census: Census, file: string, option: string): Census {
 function exported(
   census: Census,
   grouping: GroupOptions,
-  view: { by: readonly GroupKey[]; pageSize: number; name: string },
+  view: { by: readonly GroupKey[]; pageSize: number; name: string; sorts: readonly GroupSort[] },
   kind: (typeof exportKinds)[number],
 ): string | Uint8Array {
   switch (kind) {
@@ -249,12 +288,16 @@ function exported(
     case "parquet":
       return toParquet(tableOf(census, grouping, view));
     case "json":
-      return `${JSON.stringify(censusJson(census, groupCensus(census, grouping), { ...view, top: Number.MAX_SAFE_INTEGER }))}\n`;
+      return `${JSON.stringify(censusJson(census, sortedGroups(census, grouping, view.sorts), { ...view, top: Number.MAX_SAFE_INTEGER }))}\n`;
   }
 }
 
-function tableOf(census: Census, grouping: GroupOptions, view: { readonly pageSize: number }): ExportColumn[] {
-  const groups = groupCensus(census, grouping);
+function tableOf(
+  census: Census,
+  grouping: GroupOptions,
+  view: { readonly pageSize: number; readonly sorts: readonly GroupSort[] },
+): ExportColumn[] {
+  const groups = sortedGroups(census, grouping, view.sorts);
   return [
     ...grouping.by.map((key, i) => ({ name: key, values: groups.map((g) => g.labels[i] ?? "") })),
     { name: "pages", values: groups.map((g) => g.pages) },

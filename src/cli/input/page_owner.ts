@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
+import { HEAD_BYTES, identify } from "../../artifact/identify.ts";
 import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
@@ -156,14 +157,18 @@ function notADump(head: string, path: string): BadInput {
         : "An empty file has no owners.",
     );
   }
-  const binary = /[\0-\x08\x0e-\x1a]/.test(head.slice(0, 512));
+  const [looks] = identify(Buffer.from(head.slice(0, HEAD_BYTES), "latin1"));
   const first = head.split("\n").find((l) => l.trim() !== "") ?? "";
+  const isLike =
+    looks === undefined || looks.kind === "text" || looks.kind === "page_owner" ? "" : ` It looks like: ${looks.kind}.`;
   return new BadInput(
-    binary
-      ? "This is a binary file, not a page_owner dump."
-      : `This is no page_owner dump; it begins "${first.slice(0, 80)}".`,
+    looks?.kind === "binary"
+      ? `This is a binary file, not a page_owner dump. ${looks.because}`
+      : `This is no page_owner dump; it begins "${first.slice(0, 80)}".${isLike}`,
     { file: path, line: 1 },
-    'A dump begins with "Page allocated via order …"; for a kernel log use skblab diagnose.',
+    looks?.kind === "kernel log"
+      ? `For a kernel log: skblab diagnose ${path}`
+      : 'A dump begins with "Page allocated via order …".',
   );
 }
 
@@ -225,6 +230,14 @@ async function pour(
     }
   }
   io.progress(path, 1);
+  // A file that lost bytes behind our back would give a census that looks whole.
+  const now = size > 0 && read < size ? fstatSync(fd).size : size;
+  if (now < size)
+    throw new BadInput(
+      `The file shrank while it was read: it had ${size} bytes, and ${read} could be read.`,
+      { file: path },
+      "Something wrote it anew: read it again when that is done, or read the live file through a pipe.",
+    );
 }
 
 /** Unpacks with the same streams as every other input; a damaged or cut file is an error here, for a census of a part misleads. */
