@@ -195,7 +195,19 @@ function upperParts(
     { pages, receive: (view) => (caches = createReceiveCaches(release, view, cpus, config.pageSize)), ...shared },
     owned,
   );
-  return { pages: skbs.outside, heap, caches, skbs };
+  // What a driver cuts from a CPU's page is the driver's from then on.
+  const handed = caches.map(({ frags, slices }) => ({
+    slices,
+    frags: {
+      ...frags,
+      alloc(bytes: number, gfp: number, mask: number): number {
+        const address = frags.alloc(bytes, gfp, mask);
+        if (address >= 0) skbs.watch.pass("cache", "outside", Math.floor(address / config.pageSize), 1);
+        return address;
+      },
+    },
+  }));
+  return { pages: skbs.outside, heap, caches: handed, skbs };
 }
 
 function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOptions, index: number): NetDevice {

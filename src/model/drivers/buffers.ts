@@ -71,7 +71,7 @@ export function bufferMaker(parts: DriverParts, request: BufferRequest): BufferM
         request,
         make: (gfp) =>
           Math.max(0, some(parts.caches[parts.cpus.current()], "receive caches").frags.alloc(bytes, gfp, -1)),
-        free: (address) => skbs.freeFrag(address),
+        free: (address) => pages.putPage(Math.floor(address / skbs.config.pageSize)),
         build: (address, pad, napi) => built(parts, skbs.buildSkb(address, bytes, napi), pad),
       };
     case "alloc_pages":
