@@ -41,6 +41,11 @@ export function diagnosisDocument(d: Diagnosis): Document {
   return blocks;
 }
 
+/** Why an input could not be read at all; undefined when it was read, or was empty. */
+export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
+  return i.bytes !== 0 && (i.lines ?? 0) === 0 ? i.notes[0]?.sentence : undefined;
+}
+
 function nothingFound(d: Diagnosis): Block[] {
   const searched =
     "no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool";
@@ -53,14 +58,15 @@ function nothingFound(d: Diagnosis): Block[] {
     several ??
     d.inputs.map((i) => {
       const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} ${i.lines === 1 ? "line" : "lines"})`;
-      if (i.bytes === 0) return `${i.name} is empty.`;
-      const unread = i.lines === 0 ? i.notes.find((n) => /not text/.test(n.sentence)) : undefined;
-      if (unread !== undefined) return `${i.name} was not read. ${unread.sentence}`;
-      return `${i.name}${size}: ${searched}.`;
+      const name = i.name === "-" ? "Standard input" : i.name;
+      if (i.bytes === 0) return `${name} is empty.`;
+      const unread = whyUnread(i);
+      if (unread !== undefined) return `${name} was not read. ${unread}`;
+      return `${name}${size}: ${searched}.`;
     });
   return [
     ...lines.map((l) => paragraph(l)),
-    ...(d.inputs.every((i) => i.bytes === 0 || i.lines === 0)
+    ...(d.inputs.every((i) => i.bytes === 0 || (i.lines ?? 0) === 0)
       ? []
       : [
           paragraph(

@@ -33,7 +33,7 @@ function drawBlock(block: Block): string {
       );
     }
     case "quote":
-      return fence(block.lines.map((l) => `${l.input}:${l.line}  ${l.text}`).join("\n"));
+      return fence(block.lines.map((l) => inertLine(`${l.input}:${l.line}  ${l.text}`)).join("\n"));
     case "code":
       return fence(block.text);
     case "bars":

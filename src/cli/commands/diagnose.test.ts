@@ -51,21 +51,42 @@ test("several files make one answer, packed or not, that validates; finding trou
   expect(text(answer)).toMatch(/2 reports of memory trouble, 2 causes, in 2 inputs/);
 });
 
-test("an empty file, a binary one and a log without incidents each get a sentence", async () => {
+test("an empty file and a log without incidents each get a sentence", async () => {
   expect(text(await run(file("empty.log", "")))).toMatch(/empty\.log is empty/);
-  expect(text(await run(file("a.bin", new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3, 0, 0, 0, 0]))))).toMatch(
-    /a\.bin was not read\. It is not text/,
-  );
   expect(text(await run(file("quiet.log", "[    1.000000] all is well\n")))).toMatch(
     /quiet\.log \(1 line\): no allocation failure/,
   );
+});
+
+test("a binary file alone is unreadable input; beside a log it is a note", async () => {
+  const binary = file("a.bin", new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3, 0, 0, 0, 0]));
+  await expect(run(binary)).rejects.toThrow(/It is not text: It begins like an ELF file/);
+  const both = text(await run(binary, file("quiet.log", "[    1.000000] all is well\n")));
+  expect(both).toMatch(/a\.bin was not read\. It is not text/);
+  expect(both).toMatch(/quiet\.log \(1 line\): no allocation failure/);
+});
+
+test("what lies too deep or is missing is never said to be free of trouble", async () => {
+  let packed: Uint8Array = new TextEncoder().encode("x\n");
+  for (let i = 0; i < 8; i++) packed = gzipSync(packed);
+  await expect(run(file("deep.gz", packed))).rejects.toThrow(/packed more than 6 layers deep/);
 });
 
 test("a file that is not there is the user's input, not our fault", async () => {
   await expect(run(join(folder, "missing.log"))).rejects.toThrow(BadInput);
 });
 
-test("the examples of the help page name this command", () => {
-  expect(command.examples.length).toBeGreaterThan(2);
-  for (const e of command.examples) expect(e.line).toContain("skblab diagnose");
+test("the examples of the help page run from a clone", async () => {
+  const repo = fileURLToPath(new URL("../../../", import.meta.url));
+  const runnable = command.examples.filter((e) => e.line.startsWith("skblab diagnose "));
+  expect(runnable.length).toBeGreaterThan(3);
+  for (const e of runnable) {
+    const files = e.line
+      .split(" ")
+      .slice(2)
+      .filter((w) => w.startsWith("fixtures/"));
+    expect(files.length, e.line).toBeGreaterThan(0);
+    const d = diagnosisSchema.parse(JSON.parse(JSON.stringify((await run(...files.map((f) => join(repo, f)))).json)));
+    expect(d.incidents.length, e.line).toBeGreaterThan(0);
+  }
 });

@@ -1,9 +1,10 @@
 // skblab diagnose FILE…: what happened to the memory of packets, why, how sure that is, and what would change it.
 import { statSync } from "node:fs";
 import { gather } from "../../artifact/gather.ts";
+import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
-import { diagnosisDocument } from "../../report/diagnosis.ts";
+import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import type { CommandSpec } from "../command.ts";
 import { openInputs } from "../input/open.ts";
 
@@ -11,16 +12,22 @@ export const command: CommandSpec = {
   name: "diagnose",
   examples: [
     {
-      line: "skblab diagnose /var/log/kern.log",
+      line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt",
       does: "explain every memory failure in a log (.gz, .xz, .zst and tar are opened too)",
     },
-    { line: "dmesg | skblab diagnose -", does: "the same for the running kernel" },
     {
-      line: "dmesg > d.txt; ethtool -k eth0 > k.txt; sysctl -a > s.txt; skblab diagnose d.txt k.txt s.txt",
-      does: "settings in other files count as evidence",
+      line: "dmesg | skblab diagnose -",
+      does: "the same for the running kernel; for the boot before it: journalctl -k -b -1",
     },
-    { line: "journalctl -k -b -1 | skblab diagnose - --format json", does: "the boot before this one, for a program" },
-    { line: "skblab diagnose kern.log --format markdown", does: "for a bug report" },
+    {
+      line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt fixtures/proc/ethtool-g fixtures/proc/ethtool-i",
+      does: "settings in other files count as evidence: ethtool -k, -g, -i, sysctl -a, /proc/buddyinfo ...",
+    },
+    {
+      line: "skblab diagnose fixtures/logs --format json",
+      does: "every file of a directory or of a support bundle, for a program",
+    },
+    { line: "skblab diagnose fixtures/logs/failures_6.1.txt --format markdown", does: "for a bug report" },
   ],
   configure(cmd, io) {
     cmd
@@ -35,6 +42,10 @@ export const command: CommandSpec = {
         });
         io.progress("reading", 1);
         const diagnosis = diagnose(collector.finish(gathered));
+        const [first] = diagnosis.inputs;
+        if (first !== undefined && diagnosis.inputs.every((i) => whyUnread(i) !== undefined)) {
+          throw new BadInput(whyUnread(first) as string, { file: first.name });
+        }
         await io.answer({ document: diagnosisDocument(diagnosis), json: diagnosis, exit: 0 });
       });
   },

@@ -122,6 +122,13 @@ describe("single inputs", () => {
       advice: expect.stringMatching(/dmesg/),
     });
   });
+  test.skipIf(process.platform === "win32")("a FIFO that nobody writes to is refused, not waited for", async () => {
+    execFileSync("mkfifo", [at("lonely")]);
+    await expect(read([at("lonely")], { writerWait: 50 })).rejects.toMatchObject({
+      name: "BadInput",
+      message: "It is a FIFO, and for 0.05 s nobody wrote to it.",
+    });
+  });
   test.skipIf(process.platform === "win32")("a FIFO is read until its writer closes it", async () => {
     execFileSync("mkfifo", [at("fifo")]);
     const answer = read([at("fifo")]);

@@ -1,8 +1,18 @@
 // Opens what a user names: files, `-` for standard input, FIFOs and /proc files, directories, and archives of archives of all that. Each
 // byte source must be read (or left) before the next one is asked for: archives stream by.
 import type { Stats } from "node:fs";
-import { closeSync, createReadStream, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { InputItem } from "../../artifact/gather.ts";
 import { isTar, tarMembers } from "../../artifact/tar.ts";
 import { BadInput } from "../../base/bad_input.ts";
@@ -18,7 +28,11 @@ export interface OpenOptions {
   readonly nativeTools?: boolean;
   /** What `-` means; process.stdin unless said otherwise. */
   readonly stdin?: AsyncIterable<Uint8Array>;
+  /** How long a FIFO may stay without a writer, in ms; 10 s unless said otherwise. */
+  readonly writerWait?: number;
 }
+
+const WRITER_WAIT = 10_000;
 
 /** Everything behind the named paths, in the order named. Throws BadInput when a named path cannot be opened. */
 export async function* openInputs(paths: readonly string[], options: OpenOptions = {}): AsyncGenerator<InputItem> {
@@ -86,8 +100,17 @@ class Opener {
   }
 
   private async *file(path: string, stats: Stats, named: boolean): AsyncGenerator<InputItem> {
+    if (stats.isFIFO()) {
+      const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      try {
+        yield* this.expand(fifoSource(path, fd, this.options.writerWait ?? WRITER_WAIT), 0, named);
+      } finally {
+        closeSync(fd);
+      }
+      return;
+    }
     if (!stats.isFile()) {
-      // A FIFO or a device: opening one may wait for its writer, so it is left to the stream.
+      // A device: reading one may wait, so it is left to the stream.
       const stream = createReadStream(path);
       try {
         yield* this.expand(sourceOf(path, stream), 0, named);
@@ -190,6 +213,33 @@ class Opener {
     if (members === 0 && problems.length === 0) problems.push("It is an archive without a file in it.");
     for (const sentence of problems) yield { name: archive.name, sentence };
   }
+}
+
+/** A FIFO: its writer may be slow (a password is asked for), but there must be one, or we would wait for ever. */
+function fifoSource(name: string, fd: number, wait: number): ByteSource {
+  const until = Date.now() + wait;
+  let written = false;
+  return {
+    name,
+    async read(into) {
+      for (let pause = 1; ; pause = Math.min(20, pause * 2)) {
+        try {
+          const n = readSync(fd, into, 0, into.length, null);
+          if (n > 0 || written || into.length === 0) {
+            written = true;
+            return n;
+          }
+        } catch (error) {
+          if ((error as { readonly code?: string }).code !== "EAGAIN") throw error;
+          written = true;
+        }
+        if (!written && Date.now() > until) {
+          throw new BadInput(`It is a FIFO, and for ${wait / 1000} s nobody wrote to it.`, { file: name });
+        }
+        await sleep(pause);
+      }
+    },
+  };
 }
 
 /** A regular file, read where it is asked for; /proc files say size 0 and are read to their end like any other. */
