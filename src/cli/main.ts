@@ -40,7 +40,8 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     const lines = spec.examples.map((e) => `  ${e.line}\n      ${e.does}`).join("\n");
     sub.addHelpText("after", `\nExamples:\n${lines}`);
   }
-  if (completing) (await import("@bomb.sh/tab/commander")).default(program);
+  if (completing || (asked === "help" && argv.includes("complete")))
+    await (await import("./completion.ts")).addCompletion(program, argv);
   else
     program
       .command("complete")

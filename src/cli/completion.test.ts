@@ -1,0 +1,61 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const bash = spawnSync("bash", ["-c", "true"]).status === 0;
+const folder = mkdtempSync(join(tmpdir(), "skblab-complete-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What Tab offers behind each line, in a bash without any other completion. */
+function offered(...lines: readonly string[][]): string[][] {
+  const tool = join(folder, "skblab");
+  writeFileSync(tool, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+  chmodSync(tool, 0o755);
+  const tries = lines.map((words) => {
+    const list = words.map((w) => `'${w}'`).join(" ");
+    return `COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _skblab; echo "\${COMPREPLY[*]}"`;
+  });
+  const script = `source <(skblab complete bash)\ncomplete -p skblab\n${tries.join("\n")}\n`;
+  const printed = execFileSync("bash", ["--norc", "-c", script], {
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${folder}:${process.env["PATH"]}` },
+  });
+  const [registered = "", ...answers] = printed.trimEnd().split("\n");
+  expect(registered).toMatch(/-o default/);
+  return answers.map((a) => a.split(" ").filter((w) => w !== ""));
+}
+
+test.skipIf(!bash || !existsSync(main))("bash alone completes commands, options and choices, and else files", () => {
+  const answers = offered(
+    ["skblab", "di"],
+    ["skblab", "diagnose", "--f"],
+    ["skblab", "diagnose", "--format", ""],
+    ["skblab", "diagnose", "--format", "=", "js"],
+    ["skblab", "diagnose", "fixt"],
+  );
+  expect(answers).toEqual([["diagnose"], ["--format"], ["text", "json", "markdown"], ["json"]]);
+});
+
+test.skipIf(!existsSync(main))("the scripts for other shells let file names through too", () => {
+  for (const shell of ["zsh", "fish", "powershell"]) {
+    const script = execFileSync(process.execPath, [main, "complete", shell], { encoding: "utf8" });
+    expect(script).toMatch(/CompDirectiveNoFileComp *[= ] *64\b/);
+    expect(script).toMatch(/skblab/);
+  }
+});
+
+test.skipIf(!existsSync(main))("an unknown shell is bad usage, and the help shows examples", () => {
+  expect(spawnSync(process.execPath, [main, "complete", "tcsh"]).status).toBe(2);
+  for (const words of [
+    ["complete", "--help"],
+    ["help", "complete"],
+  ]) {
+    const help = spawnSync(process.execPath, [main, ...words], { encoding: "utf8" });
+    expect(help.status).toBe(0);
+    expect(help.stdout).toContain("source <(skblab complete bash)");
+  }
+});
