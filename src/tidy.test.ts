@@ -20,7 +20,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   cli: ["base", "kernel", "explore", "artifact", "analysis", "scenario", "verify", "diagnosis", "report"],
   web: ["base", "kernel", "explore", "artifact", "analysis", "scenario", "verify", "diagnosis", "report"],
 };
-const modelRooms = ["sync", "mm", "slab", "net", "drivers"];
+const modelRooms = ["sync", "mm", "slab", "net", "drivers", "workload"];
 /** Files at the top of model/ that every inner room may use. */
 const modelGround = ["model/journal.ts", "model/not_modelled.ts"];
 
