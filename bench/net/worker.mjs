@@ -1,0 +1,61 @@
+// One measured run: a stream of frames over a 10 Gbit/s wire into a driver, through GRO, consumed by the protocol. Prints one line:
+// packets, nanoseconds of CPU a packet, checksum of what came up, RSS before and after in MiB.
+import { parseRelease } from "../../dist/kernel/release.js";
+import { createMachine } from "../../dist/model/machine.js";
+import { createLink, frameField, frameKind } from "../../dist/model/net/wire.js";
+
+const [driver = "ringnic", mtu = "1500", count = "2000000", kind = "udp"] = process.argv.slice(2);
+const machine = createMachine({
+  release: parseRelease("6.1.192-x86_64"),
+  memoryMb: 256,
+  nics: [{ driver, mtu: Number(mtu) }],
+});
+const { clock, frames, skbs } = machine;
+const device = machine.devices[0];
+if (!machine.up(device)) throw new Error("the device did not come up");
+const headers = kind === "tcp" ? 66 : 42;
+const payload = Number(mtu) + 14 - headers;
+const { S } = skbs.columns;
+let bytes = 0;
+let sum = 0;
+machine.receive.protocol(frameKind[kind], (skb) => {
+  bytes += S[skb + 4] - headers;
+  sum = (Math.imul(sum, 31) + S[skb + 26]) | 0;
+  skbs.consumeSkb(skb);
+});
+const link = createLink(
+  clock,
+  frames,
+  { bitsPerSecond: 10e9, delayNanos: 1000, loss: 0 },
+  machine.random.fork("wire"),
+  (f) => device.driver.frameArrived(f),
+);
+const step = (1500 + 38) * 0.8 * (Number(mtu) / 1500) * 1.02;
+let left = 0;
+let seq = 0;
+const send = clock.handler(() => {
+  const f = frames.take();
+  const { W } = frames;
+  W[f + frameField.LEN] = payload;
+  W[f + frameField.KIND] = frameKind[kind];
+  W[f + frameField.SEQ] = seq;
+  seq = (seq + payload) | 0;
+  link.send(f);
+  if (--left > 0) clock.after(step, send);
+});
+const run = (n) => {
+  left = n;
+  clock.after(0, send);
+  clock.run(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+};
+run(200_000);
+const rss = process.memoryUsage().rss;
+const begin = process.cpuUsage();
+const before = bytes;
+run(Number(count));
+const { user, system } = process.cpuUsage(begin);
+const lost = device.stats.rxMissed + device.stats.rxDropped;
+if (bytes - before !== Number(count) * payload) throw new Error(`${lost} packets were lost: the stream is faster than the driver`);
+process.stdout.write(
+  `result ${count} ${(((user + system) * 1000) / Number(count)).toFixed(1)} ${sum >>> 0} ${(rss / 2 ** 20).toFixed(0)} ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} ${machine.gro.merged()}\n`,
+);
