@@ -161,8 +161,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const configure = (): void => {
     const { mtu } = host.device();
     jumbo = mtu > 1500 && paged;
-    // With pages, only whether the standard buffer is outgrown matters; what it is comes from the facts.
-    const [request] = rxRuleAt(facts, release.version)?.rule.buffers(jumbo ? 9000 : mtu, at) ?? [];
+    const [request] = rxRuleAt(facts, release.version)?.rule.buffers(mtu, at) ?? [];
     if (request === undefined) return;
     maker = bufferMaker(parts, request);
     pieceBytes = jumbo && mtu + headerBytes[0] + fcsBytes <= 2048 ? 2048 : at.pageSize;

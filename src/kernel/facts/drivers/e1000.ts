@@ -4,6 +4,7 @@ import {
   block,
   type DriverFacts,
   ethChecksum,
+  ethDataLen,
   ethHeader,
   type RxMachine,
   type RxRule,
@@ -30,12 +31,11 @@ const powersOfTwo: RxRule = {
   unless: "packet split (off by default) takes a small header and whole pages instead",
 };
 
-/** Later: a linear buffer up to 2 KiB frames, and single pages above that. */
-const standardBytes = (mtu: number): number =>
-  maxFrame(mtu) === 1518 || maxFrame(mtu) === standardFrame ? standardFrame : 2048;
+/** Later: a linear buffer up to MTU 1500, and single pages above that. */
+const standardBytes = (mtu: number): number => (maxFrame(mtu) === 1518 ? standardFrame : 2048);
 const pagesAboveStandard = (standard: (bytes: number, at: RxMachine) => ReturnType<RxRule["buffers"]>): RxRule => ({
   buffers: (mtu, at) =>
-    maxFrame(mtu) <= 2048
+    mtu <= ethDataLen
       ? standard(standardBytes(mtu), at)
       : [block("alloc_pages", 0, at, "jumbo page", Math.ceil(maxFrame(mtu) / at.pageSize))],
 });
