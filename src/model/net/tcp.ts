@@ -12,6 +12,7 @@ import { dropReason } from "./skbuff.ts";
 import type { CongOptions } from "./tcp_cong.ts";
 import { createTcpCong } from "./tcp_cong.ts";
 import { createTcpInput, createWindow, windowFromSpace } from "./tcp_input.ts";
+import type { SendpageOptions } from "./tcp_output.ts";
 import { createTcpOutput } from "./tcp_output.ts";
 import type { ConnectOptions, TcpCounters, TcpParts, TcpShared, TcpState } from "./tcp_state.ts";
 import { connFlag, connState, createTcpCounters, createTcpState } from "./tcp_state.ts";
@@ -40,7 +41,7 @@ export interface Tcp {
   /** What netif_receive_skb() hands up: owns the packet. */
   take(skb: number): void;
   sendmsg(connection: number, bytes: number, tag?: number, fromAddress?: number): number;
-  sendpage(connection: number, pfn: number, offset: number, bytes: number, tag?: number, destructor?: number): number;
+  sendpage(connection: number, pfn: number, offset: number, bytes: number, options?: SendpageOptions): number;
   recv(connection: number, most: number, toAddress?: number): number;
   splice(connection: number, most: number, take: (pfn: number, offset: number, bytes: number) => void): number;
   mapPages(connection: number, most: number, take: (pfn: number) => void): number;
@@ -136,7 +137,7 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
       else input.take(c, skb);
     },
     sendmsg: (c, bytes, tag, from) => output.sendmsg(live(c), bytes, tag, from),
-    sendpage: (c, pfn, offset, bytes, tag, destructor) => output.sendpage(live(c), pfn, offset, bytes, tag, destructor),
+    sendpage: (c, pfn, offset, bytes, o) => output.sendpage(live(c), pfn, offset, bytes, o),
     recv: (c, most, to) => input.recv(live(c), most, to),
     splice: (c, most, take) => input.splice(live(c), most, take),
     mapPages: (c, most, take) => input.mapPages(live(c), most, take),

@@ -13,12 +13,14 @@ const { open: OPEN, recovery: RECOVERY, loss: LOSS } = congState;
 export const initialWindow = 10;
 export const rtoMinNanos = 200e6;
 export const rtoMaxNanos = 120e9;
-const rtoInitialNanos = 1e9;
+export const rtoInitialNanos = 1e9;
 const duplicates = 3;
 
 export interface CongOptions {
   readonly initialWindow?: number;
   readonly rtoMinNanos?: number;
+  /** The timeout before the first round trip was measured. */
+  readonly rtoInitialNanos?: number;
 }
 
 /** Rows, one a connection; windows in segments. */
@@ -44,7 +46,7 @@ export interface TcpCong {
 }
 
 export function createTcpCong(rows: number, options: CongOptions = {}): TcpCong {
-  const { rtoMinNanos: rtoMin = rtoMinNanos } = options;
+  const { rtoMinNanos: rtoMin = rtoMinNanos, rtoInitialNanos: rtoInitial = rtoInitialNanos } = options;
   const start = options.initialWindow ?? initialWindow;
   const cwnd = new Int32Array(rows);
   const credit = new Int32Array(rows);
@@ -129,7 +131,7 @@ export function createTcpCong(rows: number, options: CongOptions = {}): TcpCong 
       if (backoff[c]! < 15) backoff[c]!++;
     },
     rtoNanos(c) {
-      const base = srttNanos[c] === 0 ? rtoInitialNanos : srttNanos[c]! + Math.max(4 * deviation[c]!, rtoMin);
+      const base = srttNanos[c] === 0 ? rtoInitial : srttNanos[c]! + Math.max(4 * deviation[c]!, rtoMin);
       return Math.min(base * 2 ** backoff[c]!, rtoMaxNanos);
     },
   };

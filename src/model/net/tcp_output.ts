@@ -8,7 +8,7 @@
 // however long ago the peer had it. A retransmission never clones a packet whose clone still waits in a queue (skb_still_in_host_queue).
 
 import { packetField } from "./receive.ts";
-import { headField, skbBit, skbField } from "./skb_columns.ts";
+import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { memKind } from "./sock_mem.ts";
 import { congState } from "./tcp_cong.ts";
 import type { TcpShared } from "./tcp_state.ts";
@@ -16,7 +16,7 @@ import { before, connFlag, connState } from "./tcp_state.ts";
 import { frameKind, headerBytes } from "./wire.ts";
 
 const { LEN, DATA_LEN, TRUESIZE, BITS, NEXT, SK, DESTRUCTOR, HEAD, MARK, HASH, FCLONE_REF, CB4 } = skbField;
-const { NR_FRAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE } = headField;
+const { NR_FRAGS, FLAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE } = headField;
 const { FLOW, SEQ, TAG, ACK, AUX, KIND } = packetField;
 const headers = headerBytes[frameKind.tcp];
 /** MAX_TCP_HEADER with the usual options: room for all headers, 64-byte aligned. */
@@ -27,6 +27,15 @@ const fragPageBytes = 32768;
 const limitOutputBytes = 1048576;
 /** tcp_wmem[2] */
 const wmemMaxBytes = 4194304;
+
+/** Who is told when the stack is done with a page that sendpage() was given. */
+export interface SendpageOptions {
+  readonly tag?: number;
+  /** Of frag_destructors.ts: the fragment's reference is on it. */
+  readonly destructor?: number;
+  /** Of ubuf_info.ts: every packet with such pages has a reference on it, and no pages of others. */
+  readonly ubuf?: number;
+}
 
 export type TcpOutput = ReturnType<typeof createTcpOutput>;
 
@@ -125,9 +134,9 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
     return skb;
   };
 
-  /** The packet that takes more bytes, and how many. */
-  const room = (c: number, skb: number): number =>
-    t.unsent[c] === 0 || skb === 0 ? 0 : Math.max(0, t.goal[c]! - S[skb + LEN]!);
+  /** How many bytes the last packet still takes; none when its pages belong to another owner (ubuf_info). */
+  const room = (c: number, skb: number, ubuf: number): number =>
+    t.unsent[c] === 0 || skb === 0 || skbs.zcopy(skb) !== ubuf ? 0 : Math.max(0, t.goal[c]! - S[skb + LEN]!);
 
   /** A packet that got no byte does not stay in the queue. */
   const dropEmpty = (c: number): void => {
@@ -151,7 +160,7 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
   const follows = (skb: number, pfn: number, offset: number, destructor: number): boolean => {
     const head = S[skb + HEAD]!;
     const count = H[head + NR_FRAGS]!;
-    if (count === 0) return false;
+    if (count === 0 || skbs.zcopy(skb) !== 0) return false;
     const f = fragBase(head) + (count - 1) * 4;
     return F[f] === pfn && F[f + 3] === destructor && F[f + 1]! + F[f + 2]! === offset;
   };
@@ -191,7 +200,7 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
     let done = 0;
     while (done < bytes) {
       let skb = t.last[c]!;
-      let space = room(c, skb);
+      let space = room(c, skb, 0);
       if (space === 0) {
         if (full(c)) break;
         if (t.unsent[c] !== 0) push(c, t.packetsOut[c] === 0);
@@ -239,13 +248,15 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
 
   /**
    * do_tcp_sendpages(): puts `bytes` at `offset` of a page into the write queue by reference; the queue holds the page until the data is
-   * acknowledged and no clone is left. With a destructor (frag_destructors.ts) the fragment counts on that instead. Bytes taken.
+   * acknowledged and no clone is left. With a destructor (frag_destructors.ts) the fragment counts on that instead; with a ubuf the packet
+   * takes a reference on it (MSG_ZEROCOPY). Bytes taken.
    */
-  const sendpage = (c: number, pfn: number, offset: number, bytes: number, tag = 0, destructor = 0): number => {
+  const sendpage = (c: number, pfn: number, offset: number, bytes: number, options: SendpageOptions = {}): number => {
+    const { tag = 0, destructor = 0, ubuf = 0 } = options;
     let done = 0;
     while (done < bytes) {
       let skb = t.last[c]!;
-      let space = room(c, skb);
+      let space = room(c, skb, ubuf);
       const from = offset + done;
       const count = space === 0 ? 0 : H[S[skb + HEAD]! + NR_FRAGS]!;
       const joins = space !== 0 && follows(skb, pfn, from, destructor);
@@ -254,6 +265,10 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
         if (t.unsent[c] !== 0) push(c, t.packetsOut[c] === 0);
         skb = entail(c, 0, tag);
         if (skb === 0) break;
+        if (ubuf !== 0) {
+          skbs.zcopySet(skb, ubuf);
+          H[S[skb + HEAD]! + FLAGS]! |= sharedFlag.dontOrphan;
+        }
         space = t.goal[c]!;
       }
       const got = Math.min(space, bytes - done);

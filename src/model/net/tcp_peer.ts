@@ -8,6 +8,7 @@
 // to receive into a buffer. Not here: the peer's CPU, its memory, delayed reading (its window never closes).
 import { assert } from "../../base/assert.ts";
 import type { Clock } from "../sync/clock.ts";
+import type { CongOptions } from "./tcp_cong.ts";
 import { congState, createTcpCong } from "./tcp_cong.ts";
 import { before } from "./tcp_state.ts";
 import type { Frames } from "./wire.ts";
@@ -50,6 +51,8 @@ export interface TcpPeer {
 const delackNanos = 40e6;
 /** Ranges of early data that a connection keeps; more is dropped and comes again. */
 const rangesMax = 256;
+/** Connections of one peer. */
+const rows = 64;
 
 interface Row {
   readonly o: PeerConnectionOptions;
@@ -75,8 +78,13 @@ interface Row {
 }
 
 /** `out` puts a frame on the wire to the machine and owns it. */
-export function createTcpPeer(clock: Clock, frames: Frames, out: (frame: number) => void, rows = 64): TcpPeer {
-  const cong = createTcpCong(rows);
+export function createTcpPeer(
+  clock: Clock,
+  frames: Frames,
+  out: (frame: number) => void,
+  options: CongOptions = {},
+): TcpPeer {
+  const cong = createTcpCong(rows, options);
   const conns: Row[] = [];
   const byFlow = new Map<number, number>();
   const counters = { segments: 0, retransmitted: 0, timeouts: 0, early: 0 };
