@@ -15,7 +15,9 @@ const js = (...args) =>
 
 if (process.argv.includes("--long")) {
   const [count, nanos, , before, after] = js("ringnic", 1500, 100_000_000, "udp");
-  process.stdout.write(`${count} packets, ${nanos} ns each; resident ${before} MiB after 200,000 packets, ${after} MiB at the end\n`);
+  process.stdout.write(
+    `${count} packets, ${nanos} ns each; resident ${before} MiB after 200,000 packets, ${after} MiB at the end\n`,
+  );
 } else {
   const build = mkdtempSync(join(tmpdir(), "skblab-net-"));
   const twin = join(build, "twin");

@@ -55,7 +55,8 @@ const before = bytes;
 run(Number(count));
 const { user, system } = process.cpuUsage(begin);
 const lost = device.stats.rxMissed + device.stats.rxDropped;
-if (bytes - before !== Number(count) * payload) throw new Error(`${lost} packets were lost: the stream is faster than the driver`);
+if (bytes - before !== Number(count) * payload)
+  throw new Error(`${lost} packets were lost: the stream is faster than the driver`);
 process.stdout.write(
   `result ${count} ${(((user + system) * 1000) / Number(count)).toFixed(1)} ${sum >>> 0} ${(rss / 2 ** 20).toFixed(0)} ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} ${machine.gro.merged()}\n`,
 );

@@ -113,22 +113,24 @@ export function createLink(
   const nanosPerByte = 8e9 / options.bitsPerSecond;
   const arrival = clock.handler(arrive);
   const { loss, delayNanos } = options;
-  let freeAt = 0;
+  /** When the wire is free; in an array, so that a change makes no garbage. */
+  const free = new Float64Array(1);
   let sent = 0;
   let lost = 0;
   return {
     send(frame) {
-      const start = freeAt > clock.now() ? freeAt : clock.now();
-      freeAt = start + (frameBytes(frames, frame) + wireExtra) * nanosPerByte;
+      const now = clock.now();
+      const start = free[0]! > now ? free[0]! : now;
+      free[0] = start + (frameBytes(frames, frame) + wireExtra) * nanosPerByte;
       sent++;
       if (loss > 0 && random.unit() < loss) {
         lost++;
         frames.give(frame);
         return;
       }
-      clock.after(freeAt + delayNanos - clock.now(), arrival, frame);
+      clock.after(free[0]! + delayNanos - now, arrival, frame);
     },
-    freeAtNanos: () => freeAt,
+    freeAtNanos: () => free[0]!,
     sent: () => sent,
     lost: () => lost,
   };

@@ -46,7 +46,8 @@ export function createClock(journal: Journal): Clock {
   let freeCount = capacity;
   let size = 0;
   let next = 0;
-  let nanos = 0;
+  /** The present moment; in an array, so that a change makes no garbage. */
+  const time = new Float64Array(1);
   let ran = 0;
   let stopped = false;
 
@@ -118,12 +119,12 @@ export function createClock(journal: Journal): Clock {
   };
 
   return {
-    now: () => nanos,
+    now: () => time[0]!,
     handler: (run) => handlers.push(run) - 1,
     after(delay, handler, a = 0, b = 0) {
       if (freeCount === 0) grow();
       const slot = free[--freeCount]!;
-      at[slot] = nanos + (delay > 0 ? delay : 0);
+      at[slot] = time[0]! + (delay > 0 ? delay : 0);
       sequence[slot] = next++;
       handlerOf[slot] = handler;
       first[slot] = a;
@@ -143,13 +144,13 @@ export function createClock(journal: Journal): Clock {
       while (size > 0) {
         const slot = heap[0]!;
         if (at[slot]! > untilNanos) {
-          nanos = untilNanos;
-          journal.nanos = nanos;
+          time[0] = untilNanos;
+          journal.nanos = untilNanos;
           return "time";
         }
         if (ran >= last) return "events";
-        if (at[slot]! > nanos) nanos = at[slot]!;
-        journal.nanos = nanos;
+        if (at[slot]! > time[0]!) time[0] = at[slot]!;
+        journal.nanos = time[0]!;
         const handler = handlers[handlerOf[slot]!]!;
         const a = first[slot]!;
         const b = second[slot]!;
@@ -164,8 +165,8 @@ export function createClock(journal: Journal): Clock {
       stopped = true;
     },
     spend(cost) {
-      nanos += cost;
-      journal.nanos = nanos;
+      time[0]! += cost;
+      journal.nanos = time[0]!;
     },
     pending: () => size,
     events: () => ran,
