@@ -1,5 +1,6 @@
 // The census of page_owner as Documents and JSON values; no counting here.
 
+import type { BlockReport } from "../analysis/page_owner/block.ts";
 import type { Census } from "../analysis/page_owner/census.ts";
 import type { Change, Trend } from "../analysis/page_owner/compare.ts";
 import type { Group, GroupKey } from "../analysis/page_owner/group_by.ts";
@@ -199,6 +200,45 @@ export function pinsDocument(report: PinReport, view: CensusView): Document {
     paragraph(
       "A dump lists allocated pages only: a page it does not list is free, or was handed out before page_owner started.",
     ),
+  ];
+}
+
+/** Who holds pages in one block, with the stack of each. */
+export function blockDocument(report: BlockReport, view: Pick<CensusView, "pageSize">): Document {
+  const pages = 2 ** report.order;
+  const fixed = report.owners.filter((o) => o.type !== "" && o.type !== "Movable" && o.type !== "CMA");
+  const [only] = report.owners;
+  const says =
+    only === undefined
+      ? "The dump lists no page of it: it is free, or was handed out before page_owner started."
+      : fixed.length > 0
+        ? `It cannot be compacted: ${formatNumber(fixed.reduce((n, o) => n + o.pages, 0))} of its pages are not movable.`
+        : report.owners.every((o) => o.type !== "")
+          ? "Only movable pages lie in it: compaction may free it."
+          : "The dump does not say which of its pages are movable.";
+  return [
+    heading(1, `What pins the block of order ${report.order} at pfn ${report.firstPfn}`),
+    paragraph([span(says, "strong")]),
+    facts([
+      ["pages", `${report.firstPfn} to ${report.firstPfn + pages - 1} (${formatBytes(pages * view.pageSize)})`],
+      ["not listed", `${formatNumber(report.unlisted)}: free, or never tracked`],
+      ...(report.blockType === "" ? [] : ([["type of the pageblock", report.blockType]] as [string, Text][])),
+    ]),
+    ...(only === undefined
+      ? []
+      : [
+          table(
+            [">pages", ">first pfn", "type", "owner", "stack, innermost first"],
+            report.owners.map((o) => [
+              formatNumber(o.pages),
+              `${o.firstPfn}`,
+              o.type,
+              o.label,
+              o.stack.slice(0, 12).join(" < "),
+            ]),
+            "Owners in this block",
+          ),
+        ]),
   ];
 }
 

@@ -15,6 +15,21 @@ test("a picture's free pages are the free blocks of the moment and what per-CPU 
   }
 });
 
+test("the orders of free pages are the free lists of the moment, and no page is younger than its picture", () => {
+  for (const film of filmMemory(small, () => undefined)) {
+    film.frames.forEach((frame, at) => {
+      const counted = new Array<number>(frame.freeBlocks.length).fill(0);
+      frame.pages.forEach((c, pfn) => {
+        const order = frame.orders[pfn]!;
+        if (c === 0 && order > 0 && pfn % 2 ** order === 0) counted[order]!++;
+      });
+      expect(counted.slice(1), `${film.policy}, ${frame.what}`).toEqual(frame.freeBlocks.slice(1));
+      expect(Math.max(...frame.born)).toBeLessThanOrEqual(at);
+      expect(frame.born.some((b) => b > 0)).toBe(at > 0);
+    });
+  }
+});
+
 test("the same settings give the same film, and the load is the same for every policy", () => {
   const [a, b] = [filmMemory(small, () => undefined), filmMemory(small, () => undefined)];
   expect(a.map((f) => f.frames.map((x) => x.freeBlocks))).toEqual(b.map((f) => f.frames.map((x) => x.freeBlocks)));

@@ -35,6 +35,10 @@ export interface FilmSettings {
 export interface FilmFrame {
   /** One byte a page from firstPfn on: an index into pageClasses. */
   readonly pages: Uint8Array;
+  /** In which picture's interval each page was last taken or given back; 0 is before the load. */
+  readonly born: Uint8Array;
+  /** Order of the block that each page was taken in, or lies free in; 0 for pages on per-CPU lists and those of the boot. */
+  readonly orders: Uint8Array;
   readonly what: string;
   /** Free blocks by order. */
   readonly freeBlocks: readonly number[];
@@ -67,10 +71,13 @@ export const filmDefaults: FilmSettings = {
   },
 };
 
+/** Bytes a page and picture. */
+const columnsPerPicture = 3;
+
 /** Runs the films; `progress` hears 0..1. Pages of all films and pictures together are limited so that a browser can hold them. */
 export function filmMemory(settings: FilmSettings, progress: (done: number) => void): Film[] {
-  const bytes = settings.memoryMb * 256 * settings.policies.length * (settings.pictures + 2);
-  if (bytes > 512 * 2 ** 20) {
+  const bytes = settings.memoryMb * 256 * settings.policies.length * (settings.pictures + 2) * columnsPerPicture;
+  if (settings.pictures > 250 || bytes > 512 * 2 ** 20) {
     throw new BadInput(
       `${settings.pictures} pictures of ${settings.memoryMb} MB under ${settings.policies.length} policies are too much to keep.`,
       undefined,
@@ -92,27 +99,32 @@ function film(settings: FilmSettings, policy: PolicyName, progress: (done: numbe
   });
   const { gfp } = memory.rules;
   const total = memory.memory.pages;
+  const frames: FilmFrame[] = [];
   const now = new Uint8Array(total).fill(4);
+  const born = new Uint8Array(total);
+  const orders = new Uint8Array(total);
   const { nrFree, spec } = memory.memory;
   // What was free when the load began is what the load can get.
-  for (const pfn of freePages(memory)) now[pfn] = 0;
+  for (const block of freeBlocks(memory)) now.fill(0, block.pfn, block.pfn + 2 ** block.order);
   const allocKind = eventKind.mm_page_alloc;
   journal.listen(
     (kind, _nanos, _cpu, pfn, order, mask) => {
       const size = 1 << order;
       const value = kind !== allocKind ? 0 : (mask & gfp.movable) !== 0 ? 1 : (mask & gfp.reclaimable) !== 0 ? 2 : 3;
-      for (let i = 0; i < size; i++) now[pfn + i] = value;
+      now.fill(value, pfn, pfn + size);
+      born.fill(frames.length, pfn, pfn + size);
+      orders.fill(value === 0 ? 0 : order, pfn, pfn + size);
     },
     "mm_page_alloc",
     "mm_page_free",
   );
   const ordersMax = nrFree.length / spec.zones.length;
-  const frames: FilmFrame[] = [];
   const picture = (what: string): void => {
-    const freeBlocks = Array.from({ length: spec.orders }, (_, o) =>
+    for (const block of freeBlocks(memory)) orders.fill(block.order, block.pfn, block.pfn + 2 ** block.order);
+    const blocks = Array.from({ length: spec.orders }, (_, o) =>
       spec.zones.reduce((n, _z, z) => n + nrFree[z * ordersMax + o]!, 0),
     );
-    frames.push({ pages: now.slice(), what, freeBlocks });
+    frames.push({ pages: now.slice(), born: born.slice(), orders: orders.slice(), what, freeBlocks: blocks });
   };
   const load = createThrash(memory, settings.load, prng(settings.seed).fork("load"));
   const step = Math.max(1, Math.round((settings.load.kilopages * 1000) / settings.pictures));
@@ -128,22 +140,17 @@ function film(settings: FilmSettings, policy: PolicyName, progress: (done: numbe
   return { policy, firstPfn: 0, frames };
 }
 
-/** Pages on the free lists: not taken by anybody. */
-function* freePages(memory: ReturnType<typeof createBootedMemory>): Generator<number> {
+/** Blocks on the free lists: not taken by anybody. */
+function* freeBlocks(memory: ReturnType<typeof createBootedMemory>): Generator<{ pfn: number; order: number }> {
   const { pages, spec } = memory.memory;
   const orderAt = (pfn: number): number => {
-    for (let z = 0; z < spec.zones.length; z++) {
-      for (let order = 0; order < spec.orders; order++) if (memory.area.isFreeBlock(pfn, z, order)) return order;
-    }
+    for (let order = 0; order < spec.orders && pfn % 2 ** order === 0; order++)
+      for (let z = 0; z < spec.zones.length; z++) if (memory.area.isFreeBlock(pfn, z, order)) return order;
     return -1;
   };
   for (let pfn = 0; pfn < pages; ) {
     const order = orderAt(pfn);
-    if (order < 0) {
-      pfn++;
-      continue;
-    }
-    for (let i = 0; i < 1 << order; i++) yield pfn + i;
-    pfn += 1 << order;
+    if (order >= 0) yield { pfn, order };
+    pfn += order < 0 ? 1 : 2 ** order;
   }
 }

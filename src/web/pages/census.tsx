@@ -1,19 +1,19 @@
 // Census: a page_owner dump of any size, streamed; table, flame graph, diff of two, map.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import { mapToPng } from "../../analysis/page_map.ts";
+import { useEffect, useState } from "preact/hooks";
+import type { PageMap } from "../../analysis/page_map.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupKeys } from "../../analysis/page_owner/group_by.ts";
 import { toFlameHtml } from "../../report/exports/flame_html.ts";
 import { toFolded, toSpeedscope } from "../../report/exports/stacks.ts";
-import { DocumentView } from "../ui/document_view.tsx";
 import { download } from "../ui/download.ts";
 import { FlameGraph } from "../ui/flame_graph.tsx";
-import { MapView } from "../ui/map_view.tsx";
+import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 import type { CensusOutput } from "../work/census_task.ts";
 import { ask } from "../work/client.ts";
+import type { Shown } from "../work/protocol.ts";
 
 const views = ["table", "flame graph", "map", "pins"] as const;
 
@@ -101,26 +101,63 @@ export function CensusPage(): JSX.Element {
           dump.txt
         </p>
       ) : (
-        <Output output={output} view={view} />
+        <Output output={output} view={view} order={order} />
       )}
     </>
   );
 }
 
-function Output({ output, view }: { output: CensusOutput; view: (typeof views)[number] }): JSX.Element {
+/** The map, and who holds pages in the block that was chosen on it (`block=<pfn>` in the address). */
+function OwnersMap({ map, order }: { map: PageMap; order: number }): JSX.Element {
+  const seen = useMapWindow(map.width);
+  const { block } = route.value.query;
+  const pfn = block === undefined ? Number.NaN : Number(block);
+  const [shown, setShown] = useState<Shown>();
+  const [error, setError] = useState<unknown>();
+  useEffect(() => {
+    setError(undefined);
+    setShown(undefined);
+    if (!Number.isSafeInteger(pfn) || pfn < 0) return;
+    let stale = false;
+    ask("block", { pfn, order }, "Looking at the block").then(
+      (answer) => stale || setShown(answer),
+      (e) => stale || setError(e),
+    );
+    return () => {
+      stale = true;
+    };
+  }, [map, pfn, order]);
+  return (
+    <>
+      <p>
+        What pins a block? Choose a page: by click, or with Enter for the page in the middle; blocks are of order{" "}
+        {order}.
+      </p>
+      <MapView
+        map={map}
+        name="Owners of physical memory"
+        window={seen}
+        onPick={(chosen) => setQuery({ block: String(chosen) })}
+      />
+      <ErrorBox error={error} />
+      {shown === undefined ? null : <Answer shown={shown} name={`block at ${pfn}`} />}
+    </>
+  );
+}
+
+function Output({
+  output,
+  view,
+  order,
+}: {
+  output: CensusOutput;
+  view: (typeof views)[number];
+  order: number;
+}): JSX.Element {
   const { map, pins, stacks } = output;
   if (view === "map") {
     if (map === undefined) return <p class="empty">This dump does not say where pages lie.</p>;
-    return (
-      <>
-        <div class="tools">
-          <button type="button" onClick={() => download("memory.png", "image/png", mapToPng(map))}>
-            PNG
-          </button>
-        </div>
-        <MapView map={map} />
-      </>
-    );
+    return <OwnersMap map={map} order={order} />;
   }
   if (view === "flame graph") {
     return (
@@ -152,7 +189,7 @@ function Output({ output, view }: { output: CensusOutput; view: (typeof views)[n
     return pins === undefined ? (
       <p class="empty">This dump does not say where pages lie.</p>
     ) : (
-      <DocumentView document={pins.document} />
+      <Answer shown={pins} name="pins" />
     );
   return <Answer shown={output.shown} name="page_owner census" />;
 }

@@ -32,6 +32,10 @@ export function InterleavingsPage(): JSX.Element {
     }
   };
 
+  useEffect(() => {
+    if (route.value.query.table === "yes") void explore();
+  }, []);
+
   return (
     <>
       <h1>Transmit locking, every interleaving</h1>
@@ -39,7 +43,14 @@ export function InterleavingsPage(): JSX.Element {
         A driver that sets NETIF_F_LLTX locks for itself. Six ways of doing so since 2004: which of them lets a packet
         race with a stopped queue, hang, or get lost? Every order in which the CPUs can move is tried.
       </p>
-      <button type="button" class="primary" onClick={() => void explore()}>
+      <button
+        type="button"
+        class="primary"
+        onClick={() => {
+          setQuery({ table: "yes" });
+          void explore();
+        }}
+      >
         Explore
       </button>
       <ErrorBox error={error} />

@@ -6,6 +6,7 @@ import type { PacketOp, PacketStep } from "../../scenario/packet_lab.ts";
 import { packetOps, packetSlots, packetStories } from "../../scenario/packet_lab.ts";
 import { DocumentView } from "../ui/document_view.tsx";
 import { download } from "../ui/download.ts";
+import { Picture } from "../ui/figure.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 import { ask } from "../work/client.ts";
@@ -186,6 +187,9 @@ function Layouts(): JSX.Element {
       setError(e);
     }
   };
+  useEffect(() => {
+    if (query.shown === "yes") void run(undefined);
+  }, []);
   return (
     <section aria-label="Struct layouts">
       <h2>Struct layouts, and what a field moves</h2>
@@ -193,6 +197,7 @@ function Layouts(): JSX.Element {
         class="form"
         onSubmit={(e) => {
           e.preventDefault();
+          setQuery({ shown: "yes" });
           void run(btf);
         }}
       >
@@ -277,44 +282,39 @@ function ByteGrid({ layout }: { layout: StructLayout }): JSX.Element {
     b = to;
   }
   return (
-    <figure>
-      <figcaption>
-        {layout.name}: {layout.sizeBytes} bytes, {perRow} a row
-      </figcaption>
-      <svg
-        class="bytes"
-        viewBox={`0 0 ${perRow * cell + 44} ${rows * (cell + 6) + 4}`}
-        role="img"
-        aria-label={`Bytes of ${layout.name}`}
-      >
-        {runs.map((r) => {
-          const x = 42 + (r.at % perRow) * cell;
-          const y = Math.floor(r.at / perRow) * (cell + 6);
-          const name = r.id < 0 ? "hole" : (names[r.id] ?? "");
-          return (
-            <g key={r.at}>
-              <title>{`${r.at}: ${name}, ${r.length} bytes`}</title>
-              <rect
-                x={x}
-                y={y}
-                width={r.length * cell - 1}
-                height={cell + 3}
-                class={r.id < 0 ? "hole" : r.id % 2 === 0 ? "even" : "odd"}
-              />
-              {r.length * cell > name.length * 6.4 + 4 ? (
-                <text x={x + 3} y={y + 12}>
-                  {name}
-                </text>
-              ) : null}
-            </g>
-          );
-        })}
-        {Array.from({ length: rows }, (_, i) => (
-          <text key={`${i}`} x={38} y={i * (cell + 6) + 12} text-anchor="end">
-            {i * perRow}
-          </text>
-        ))}
-      </svg>
-    </figure>
+    <Picture
+      title={`${layout.name}: ${layout.sizeBytes} bytes, ${perRow} a row`}
+      width={perRow * cell + 44}
+      height={rows * (cell + 6) + 4}
+      says={`Bytes of ${layout.name}; the table below has the same in words`}
+    >
+      {runs.map((r) => {
+        const x = 42 + (r.at % perRow) * cell;
+        const y = Math.floor(r.at / perRow) * (cell + 6);
+        const name = r.id < 0 ? "hole" : (names[r.id] ?? "");
+        return (
+          <g key={r.at}>
+            <title>{`${r.at}: ${name}, ${r.length} bytes`}</title>
+            <rect
+              x={x}
+              y={y}
+              width={r.length * cell - 1}
+              height={cell + 3}
+              class={r.id < 0 ? "hole" : r.id % 2 === 0 ? "even" : "odd"}
+            />
+            {r.length * cell > name.length * 6.4 + 4 ? (
+              <text class="byte-name" x={x + 3} y={y + 12}>
+                {name}
+              </text>
+            ) : null}
+          </g>
+        );
+      })}
+      {Array.from({ length: rows }, (_, i) => (
+        <text key={`${i}`} x={38} y={i * (cell + 6) + 12} text-anchor="end">
+          {i * perRow}
+        </text>
+      ))}
+    </Picture>
   );
 }

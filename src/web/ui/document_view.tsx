@@ -6,6 +6,7 @@ import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { formatNumber } from "../../report/text.ts";
 import { download, slug } from "./download.ts";
+import { Picture } from "./figure.tsx";
 
 /** Draws the blocks; `onQuote` is told when a quoted line is chosen. */
 export function DocumentView({
@@ -161,26 +162,49 @@ function TableView({ block }: { block: Extract<Block, { kind: "table" }> }): JSX
 
 function Bars({ block }: { block: Extract<Block, { kind: "bars" }> }): JSX.Element {
   const most = Math.max(...block.bars.map((b) => b.value), 0);
+  const width = 720;
+  const left = 200;
+  const row = 24;
+  const said = (b: (typeof block.bars)[number]): string =>
+    `${formatNumber(b.value)} ${block.unit} ${b.note ?? ""}`.trim();
   return (
-    <figure class="bars">
-      <figcaption>{inertLine(block.title)}</figcaption>
+    <Picture
+      title={block.title}
+      width={width}
+      height={block.bars.length * row + 4}
+      says={`${block.title}: ${block.bars.map((b) => `${b.label} ${said(b)}`).join(", ")}`}
+    >
       {block.bars.map((b, i) => (
-        <div key={`${i}`} class="bar">
-          <span>{inertLine(b.label)}</span>
-          <span class="track">
-            <span class="fill" style={{ width: `${most === 0 ? 0 : (b.value / most) * 100}%` }} />
-          </span>
-          <span>
-            {formatNumber(b.value)} {inertLine(block.unit)} {inertLine(b.note ?? "")}
-          </span>
-        </div>
+        <g key={`${i}`}>
+          <text x={left - 8} y={i * row + 16} text-anchor="end">
+            {inertLine(b.label)}
+          </text>
+          <rect
+            class="fits"
+            x={left}
+            y={i * row + 4}
+            width={most <= 0 ? 0 : Math.max(0, (b.value / most) * (width - left - 200))}
+            height={row - 8}
+          />
+          <text x={left + (most <= 0 ? 0 : Math.max(0, (b.value / most) * (width - left - 200))) + 6} y={i * row + 16}>
+            {inertLine(said(b))}
+          </text>
+        </g>
       ))}
-    </figure>
+    </Picture>
   );
 }
 
 const lineColours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 const dashes = ["", "6 3", "2 2", "8 2 2 2", "4 4", "1 3"];
+
+/** A series in words: where it begins and ends. */
+function ends(values: readonly (number | null)[]): string {
+  const known = values.filter((v): v is number => v !== null);
+  return known.length === 0
+    ? "has no values"
+    : `from ${formatNumber(known[0] as number)} to ${formatNumber(known.at(-1) as number)}`;
+}
 
 /** A small line chart in SVG: colour and dash both tell the series apart. */
 function Lines({ block }: { block: Extract<Block, { kind: "lines" }> }): JSX.Element {
@@ -197,60 +221,64 @@ function Lines({ block }: { block: Extract<Block, { kind: "lines" }> }): JSX.Ele
   const py = (v: number): number => 12 + (top === low ? 0 : ((top - v) / (top - low)) * (height - bottom - 12));
   const ticks = [low, (low + top) / 2, top];
   return (
-    <figure class="lines">
-      <figcaption>{inertLine(block.title)}</figcaption>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={inertLine(block.title)}>
-        {ticks.map((t) => (
-          <g key={t}>
-            <line class="grid" x1={left} x2={width - 12} y1={py(t)} y2={py(t)} />
-            <text x={left - 6} y={py(t) + 4} text-anchor="end">
-              {formatNumber(t)}
-            </text>
-          </g>
-        ))}
-        {[x0, x1].map((x, i) => (
-          <text key={`${i}`} x={px(x)} y={height - 16} text-anchor={i === 0 ? "start" : "end"}>
-            {formatNumber(x)}
+    <Picture
+      title={block.title}
+      width={width}
+      height={height}
+      says={`${block.title}: ${block.series.map((s) => `${s.name} ${ends(s.values)}`).join("; ")}`}
+      below={
+        <ul class="legend">
+          {block.series.map((s, i) => (
+            <li key={s.name}>
+              <svg viewBox="0 0 30 8" width="30" height="8" aria-hidden="true">
+                <line
+                  x1="0"
+                  x2="30"
+                  y1="4"
+                  y2="4"
+                  stroke={lineColours[i % lineColours.length]}
+                  stroke-width="2"
+                  stroke-dasharray={dashes[i % dashes.length]}
+                />
+              </svg>
+              {inertLine(s.name)}
+            </li>
+          ))}
+        </ul>
+      }
+    >
+      {ticks.map((t) => (
+        <g key={t}>
+          <line class="grid" x1={left} x2={width - 12} y1={py(t)} y2={py(t)} />
+          <text x={left - 6} y={py(t) + 4} text-anchor="end">
+            {formatNumber(t)}
           </text>
-        ))}
-        <text x={(left + width) / 2} y={height - 4} text-anchor="middle">
-          {inertLine(block.xTitle)}
+        </g>
+      ))}
+      {[x0, x1].map((x, i) => (
+        <text key={`${i}`} x={px(x)} y={height - 16} text-anchor={i === 0 ? "start" : "end"}>
+          {formatNumber(x)}
         </text>
-        {block.series.map((s, i) => (
-          <path
-            key={s.name}
-            fill="none"
-            stroke={lineColours[i % lineColours.length]}
-            stroke-width="2"
-            stroke-dasharray={dashes[i % dashes.length]}
-            d={s.values
-              .map((v, k) =>
-                v === null
-                  ? ""
-                  : `${k === 0 || s.values[k - 1] === null ? "M" : "L"}${px(block.x[k] ?? 0).toFixed(1)} ${py(v).toFixed(1)}`,
-              )
-              .join("")}
-          />
-        ))}
-      </svg>
-      <ul class="legend">
-        {block.series.map((s, i) => (
-          <li key={s.name}>
-            <svg viewBox="0 0 30 8" width="30" height="8" aria-hidden="true">
-              <line
-                x1="0"
-                x2="30"
-                y1="4"
-                y2="4"
-                stroke={lineColours[i % lineColours.length]}
-                stroke-width="2"
-                stroke-dasharray={dashes[i % dashes.length]}
-              />
-            </svg>
-            {inertLine(s.name)}
-          </li>
-        ))}
-      </ul>
-    </figure>
+      ))}
+      <text x={(left + width) / 2} y={height - 4} text-anchor="middle">
+        {inertLine(block.xTitle)}
+      </text>
+      {block.series.map((s, i) => (
+        <path
+          key={s.name}
+          fill="none"
+          stroke={lineColours[i % lineColours.length]}
+          stroke-width="2"
+          stroke-dasharray={dashes[i % dashes.length]}
+          d={s.values
+            .map((v, k) =>
+              v === null
+                ? ""
+                : `${k === 0 || s.values[k - 1] === null ? "M" : "L"}${px(block.x[k] ?? 0).toFixed(1)} ${py(v).toFixed(1)}`,
+            )
+            .join("")}
+        />
+      ))}
+    </Picture>
   );
 }

@@ -25,10 +25,7 @@ export function Picture({
   const svg = useRef<SVGSVGElement>(null);
   const name = slug(title);
   const save = async (kind: "SVG" | "PNG"): Promise<void> => {
-    if (svg.current === null) return;
-    const text = standalone(svg.current, width, height);
-    if (kind === "SVG") download(`${name}.svg`, "image/svg+xml", text);
-    else download(`${name}.png`, "image/png", await rasterize(text, width, height));
+    if (svg.current !== null) await savePicture(svg.current, width, height, name, kind);
   };
   return (
     <figure class="picture">
@@ -53,6 +50,19 @@ export function Picture({
       {below}
     </figure>
   );
+}
+
+/** A drawing of the page as a file. */
+export async function savePicture(
+  svg: SVGSVGElement,
+  width: number,
+  height: number,
+  name: string,
+  kind: "SVG" | "PNG",
+): Promise<void> {
+  const text = standalone(svg, width, height);
+  if (kind === "SVG") download(`${name}.svg`, "image/svg+xml", text);
+  else download(`${name}.png`, "image/png", await rasterize(text, width, height));
 }
 
 const copied = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "font-family"];

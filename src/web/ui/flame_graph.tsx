@@ -1,8 +1,9 @@
 // A flame graph of weighted stacks: callers above, width is pages; click or Enter zooms, Escape goes back.
 import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
 import { formatNumber } from "../../report/text.ts";
+import { savePicture } from "./figure.tsx";
 
 interface Node {
   readonly name: string;
@@ -64,6 +65,7 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
   const root = useMemo(() => build(stacks), [stacks]);
   const [path, setPath] = useState<readonly string[]>([]);
   const boxes = useMemo(() => layout(root, path), [root, path]);
+  const svg = useRef<SVGSVGElement>(null);
   const height = (Math.max(0, ...boxes.map((b) => b.depth)) + 1) * rowHeight;
   return (
     <figure onKeyDown={(e) => e.key === "Escape" && setPath([])}>
@@ -73,9 +75,20 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
           <button type="button" onClick={() => setPath([])}>
             Back to all
           </button>
-        ) : null}
+        ) : null}{" "}
+        {(["SVG", "PNG"] as const).map((kind) => (
+          <button
+            key={kind}
+            type="button"
+            aria-label={`${kind} of the flame graph`}
+            onClick={() => svg.current !== null && void savePicture(svg.current, 1000, height, "flame-graph", kind)}
+          >
+            {kind}
+          </button>
+        ))}
       </figcaption>
       <svg
+        ref={svg}
         class="flame"
         viewBox={`0 0 1000 ${height}`}
         preserveAspectRatio="none"

@@ -3,7 +3,11 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { PageMap } from "../../analysis/page_map.ts";
+import { mapToPng, mapToSvg } from "../../analysis/page_map.ts";
+import { inertLine } from "../../report/escape.ts";
 import { formatNumber } from "../../report/text.ts";
+import { download, slug } from "./download.ts";
+import { route, setQuery } from "./route.ts";
 
 const vertex = `#version 300 es
 in vec2 corner; out vec2 at;
@@ -19,19 +23,61 @@ void main() {
   colour = palette[min(v, 15u)];
 }`;
 
-interface View {
+const xmlText = (text: string): string => inertLine(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+export interface View {
   readonly x: number;
   readonly y: number;
   /** Cells across the canvas. */
   readonly span: number;
 }
 
-export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: number) => string }): JSX.Element {
+/** Where maps of a size are looked at: kept in the address as `view=x,y,span` (written when the hand rests), so that maps can share it. */
+export function useMapWindow(width: number): readonly [View, (view: View) => void] {
+  const whole = { x: 0, y: 0, span: width };
+  const [view, setView] = useState<View>(() => readView(route.value.query.window) ?? whole);
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const change = (next: View): void => {
+    setView(next);
+    clearTimeout(timer.current);
+    const isWhole = next.x === 0 && next.y === 0 && next.span === width;
+    timer.current = window.setTimeout(
+      () => setQuery({ window: isWhole ? undefined : [next.x, next.y, next.span].map((n) => n.toFixed(2)).join(",") }),
+      300,
+    );
+  };
+  return [view, change];
+}
+
+function readView(text: string | undefined): View | undefined {
+  const [x, y, span] = (text ?? "").split(",").map(Number);
+  return x === undefined || y === undefined || span === undefined || ![x, y, span].every(Number.isFinite) || span < 1
+    ? undefined
+    : { x, y, span };
+}
+
+export function MapView({
+  map,
+  name,
+  window: [view, setView],
+  describe,
+  onPick,
+}: {
+  map: PageMap;
+  /** What it is a map of, for screen readers and file names. */
+  name: string;
+  window: readonly [View, (view: View) => void];
+  describe?: (pfn: number) => string;
+  /** Told when a page is chosen by click or Enter. */
+  onPick?: (pfn: number) => void;
+}): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [view, setView] = useState<View>({ x: 0, y: 0, span: map.width });
   const [pointed, setPointed] = useState<string>("");
   const [failed, setFailed] = useState<string>();
   const drawer = useRef<Drawer | undefined>(undefined);
+  const now = useRef(view);
+  now.current = view;
   const aspect = Math.min(1, Math.max(0.25, map.height / map.width));
 
   // One drawer for each size of map; another picture of the same size is only loaded into it.
@@ -49,6 +95,20 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
     drawer.current?.draw(view, aspect);
   }, [map]);
   useEffect(() => drawer.current?.draw(view, aspect), [view]);
+  // As many points as the screen has for it, so that a cell is a square of whole points where the zoom allows.
+  useEffect(() => {
+    const element = canvas.current;
+    if (element === null) return;
+    const fit = new ResizeObserver(() => {
+      const width = Math.max(256, Math.round(element.clientWidth * devicePixelRatio));
+      if (element.width === width) return;
+      element.width = width;
+      element.height = Math.round(width * aspect);
+      drawer.current?.draw(now.current, aspect);
+    });
+    fit.observe(element);
+    return () => fit.disconnect();
+  }, [aspect]);
 
   const cellAt = (e: {
     clientX: number;
@@ -61,14 +121,19 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
       y: view.y + ((e.clientY - box.top) / box.height) * view.span * aspect,
     };
   };
-  const say = (x: number, y: number): void => {
+  const pfnAt = (x: number, y: number): number | undefined => {
     const cell = Math.floor(y) * map.width + Math.floor(x);
-    const value = x < 0 || x >= map.width ? undefined : map.cells[cell];
-    if (value === undefined) {
+    return x < 0 || y < 0 || x >= map.width || cell >= map.cells.length
+      ? undefined
+      : map.firstPfn + cell * map.pagesPerCell;
+  };
+  const say = (x: number, y: number): void => {
+    const pfn = pfnAt(x, y);
+    if (pfn === undefined) {
       setPointed("");
       return;
     }
-    const pfn = map.firstPfn + cell * map.pagesPerCell;
+    const value = map.cells[(pfn - map.firstPfn) / map.pagesPerCell] ?? 0;
     const what = value === 0 ? "not listed" : (map.legend[value - 1]?.label ?? "");
     setPointed(
       `pfn ${pfn} (0x${pfn.toString(16)}), block of order 9: ${Math.floor(pfn / 512)}: ${what}${describe === undefined ? "" : `; ${describe(pfn)}`}`,
@@ -79,7 +144,11 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
     const k = span / view.span;
     setView({ x: x - (x - view.x) * k, y: y - (y - view.y) * k, span });
   };
-  const drag = useRef<{ x: number; y: number } | undefined>(undefined);
+  const pick = (x: number, y: number): void => {
+    const pfn = pfnAt(x, y);
+    if (pfn !== undefined) onPick?.(pfn);
+  };
+  const drag = useRef<{ x: number; y: number; moved: boolean } | undefined>(undefined);
   const middle = { x: view.x + view.span / 2, y: view.y + (view.span * aspect) / 2 };
 
   if (failed !== undefined) return <p class="error">{failed}</p>;
@@ -92,7 +161,7 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
         height={Math.round(1024 * aspect)}
         tabIndex={0}
         role="img"
-        aria-label={`Physical memory, ${formatNumber(map.width * map.height)} cells of ${map.pagesPerCell} pages. Plus and minus zoom, arrows move.`}
+        aria-label={`${name}: ${formatNumber(map.width * map.height)} cells of ${map.pagesPerCell} pages. Plus and minus zoom, arrows move, Home shows all${onPick === undefined ? "" : ", Enter asks about the page in the middle"}.`}
         onWheel={(e) => {
           e.preventDefault();
           const c = cellAt(e as unknown as MouseEvent & { currentTarget: HTMLCanvasElement });
@@ -100,15 +169,26 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
         }}
         onPointerDown={(e) => {
           e.currentTarget.setPointerCapture(e.pointerId);
-          drag.current = cellAt(e);
+          drag.current = { ...cellAt(e), moved: false };
         }}
-        onPointerUp={() => {
+        onPointerUp={(e) => {
+          if (drag.current?.moved === false) {
+            const c = cellAt(e);
+            say(c.x, c.y);
+            pick(c.x, c.y);
+          }
           drag.current = undefined;
         }}
         onPointerMove={(e) => {
           const c = cellAt(e);
           if (drag.current === undefined) say(c.x, c.y);
-          else setView({ ...view, x: view.x - (c.x - drag.current.x), y: view.y - (c.y - drag.current.y) });
+          else {
+            const [dx, dy] = [c.x - drag.current.x, c.y - drag.current.y];
+            // A hand that trembles by less than a hundredth of the picture has not dragged.
+            if (!drag.current.moved && Math.hypot(dx, dy) < view.span / 100) return;
+            drag.current.moved = true;
+            setView({ ...view, x: view.x - dx, y: view.y - dy });
+          }
         }}
         onKeyDown={(e) => {
           const step = view.span / 8;
@@ -120,6 +200,7 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
             ArrowRight: () => setView({ ...view, x: view.x + step }),
             ArrowUp: () => setView({ ...view, y: view.y - step }),
             ArrowDown: () => setView({ ...view, y: view.y + step }),
+            Enter: () => pick(middle.x, middle.y),
             Home: () => setView({ x: 0, y: 0, span: map.width }),
           };
           const move = moves[e.key];
@@ -129,6 +210,31 @@ export function MapView({ map, describe }: { map: PageMap; describe?: (pfn: numb
           say(middle.x, middle.y);
         }}
       />
+      <div class="tools">
+        <button type="button" aria-label={`Zoom in: ${name}`} onClick={() => zoom(0.5, middle.x, middle.y)}>
+          +
+        </button>
+        <button type="button" aria-label={`Zoom out: ${name}`} onClick={() => zoom(2, middle.x, middle.y)}>
+          −
+        </button>
+        <button type="button" aria-label={`Show all: ${name}`} onClick={() => setView({ x: 0, y: 0, span: map.width })}>
+          all
+        </button>
+        <button
+          type="button"
+          aria-label={`PNG of ${name}`}
+          onClick={() => download(`${slug(name)}.png`, "image/png", mapToPng(map))}
+        >
+          PNG
+        </button>
+        <button
+          type="button"
+          aria-label={`SVG of ${name}`}
+          onClick={() => download(`${slug(name)}.svg`, "image/svg+xml", mapToSvg(map, xmlText))}
+        >
+          SVG
+        </button>
+      </div>
       <p aria-live="polite">{pointed === "" ? "Point at a page." : pointed}</p>
       <ul class="legend">
         {map.legend.map((l) => (

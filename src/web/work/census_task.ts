@@ -2,6 +2,7 @@
 
 import type { PageMap } from "../../analysis/page_map.ts";
 import { mapOf } from "../../analysis/page_map.ts";
+import { blockOwners } from "../../analysis/page_owner/block.ts";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
 import { diffCensus } from "../../analysis/page_owner/compare.ts";
@@ -11,7 +12,14 @@ import { pinsOf } from "../../analysis/page_owner/pins.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
-import { censusDocument, censusJson, diffDocument, pinsDocument, weightedStacks } from "../../report/page_owner.ts";
+import {
+  blockDocument,
+  censusDocument,
+  censusJson,
+  diffDocument,
+  pinsDocument,
+  weightedStacks,
+} from "../../report/page_owner.ts";
 import type { Progress, Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 
@@ -31,6 +39,25 @@ export interface CensusOutput {
   readonly stacks: readonly WeightedStack[];
 }
 
+/** The last census taken here, for questions about one block of it. */
+let kept: { readonly census: Census; readonly by: GroupKey; readonly pageSize: number } | undefined;
+
+export interface BlockInput {
+  readonly pfn: number;
+  readonly order: number;
+}
+
+/** Who holds pages in the block around a page of the map that is shown. */
+export async function blockTask({ pfn, order }: BlockInput): Promise<Shown> {
+  if (kept?.census.places === undefined)
+    throw new BadInput("The dump is no longer at hand.", undefined, "Read it again, then choose a block.");
+  const report = blockOwners(kept.census, pfn, order, kept.by, { depth: 3 });
+  return {
+    document: blockDocument(report, kept),
+    json: { schema: "skblab.page-owner-block/1", by: kept.by, pageSize: kept.pageSize, ...report },
+  };
+}
+
 export async function censusTask(input: CensusInput, progress: Progress): Promise<CensusOutput> {
   const options: CensusOptions = { byPid: input.by.includes("pid") || input.by.includes("tgid"), places: true };
   const taken: Census[] = [];
@@ -46,6 +73,7 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
   };
   const key = input.by[0] ?? "symbol";
   const census = second ?? first;
+  kept = { census, by: key, pageSize: input.pageSize };
   const hasPlaces = (census.places?.count ?? 0) > 0;
   let shown: Shown;
   if (second === undefined) {

@@ -4,6 +4,7 @@ import type { Task } from "./protocol.ts";
 /** A literal table, so that a task's input and output types are known where it is called. */
 export const tasks = {
   census: async (input, progress) => (await import("./census_task.ts")).censusTask(input, progress),
+  block: async (input) => (await import("./census_task.ts")).blockTask(input),
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
   lltx: async (input, progress) => (await import("./explore_task.ts")).lltxTask(input, progress),
   schedule: async (input) => (await import("./explore_task.ts")).scheduleTask(input),
@@ -13,6 +14,7 @@ export const tasks = {
   freeLists: async (input, progress) => (await import("./memory_task.ts")).freeListsTask(input, progress),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
+  readonly block: typeof import("./census_task.ts").blockTask;
   readonly lltx: typeof import("./explore_task.ts").lltxTask;
   readonly schedule: typeof import("./explore_task.ts").scheduleTask;
   readonly packet: typeof import("./packet_task.ts").packetTask;
