@@ -1,5 +1,5 @@
 // TCP as far as it holds memory: connections over the skb code, with a send queue of clones, windows, loss recovery, a receive queue that
-// joins packets, and socket memory. tcp_output.ts sends, tcp_input.ts receives, tcp_cong.ts says how much; tcp_state.ts is the columns.
+// joins packets, and socket memory. tcp_write.ts fills the queue, tcp_output.ts sends, tcp_input.ts receives, tcp_cong.ts says how much; tcp_state.ts is the columns.
 //
 //   sendmsg ─copy─▶ page fragment ─▶ write queue ─clone─▶ qdisc ─▶ device ─▶ wire
 //   sendpage ─────▶ your page ─────▶     │ (until acknowledged)
@@ -12,10 +12,12 @@ import { dropReason } from "./skbuff.ts";
 import type { CongOptions } from "./tcp_cong.ts";
 import { createTcpCong } from "./tcp_cong.ts";
 import { createTcpInput, createWindow, windowFromSpace } from "./tcp_input.ts";
-import type { SendpageOptions } from "./tcp_output.ts";
 import { createTcpOutput } from "./tcp_output.ts";
+import { createTcpQueue } from "./tcp_queue.ts";
 import type { ConnectOptions, TcpCounters, TcpParts, TcpShared, TcpState } from "./tcp_state.ts";
 import { connFlag, connState, createTcpCounters, createTcpState } from "./tcp_state.ts";
+import type { SendpageOptions } from "./tcp_write.ts";
+import { createTcpWrite } from "./tcp_write.ts";
 
 export type { ConnectOptions, TcpCounters, TcpParts } from "./tcp_state.ts";
 
@@ -78,7 +80,9 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
     readable: (c) => users[c]?.readable?.(c),
   };
   const window = createWindow(shared);
-  const output = createTcpOutput(shared, window.offer);
+  const queue = createTcpQueue(shared);
+  const output = createTcpOutput(shared, queue, window.offer);
+  const write = createTcpWrite(shared, queue, output);
   const input = createTcpInput(shared, output, window.wouldOffer);
   const { skbs } = parts;
   let next = 1;
@@ -136,8 +140,8 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
       if (c === undefined) skbs.kfreeSkb(skb, dropReason.noSocket);
       else input.take(c, skb);
     },
-    sendmsg: (c, bytes, tag, from) => output.sendmsg(live(c), bytes, tag, from),
-    sendpage: (c, pfn, offset, bytes, o) => output.sendpage(live(c), pfn, offset, bytes, o),
+    sendmsg: (c, bytes, tag, from) => write.sendmsg(live(c), bytes, tag, from),
+    sendpage: (c, pfn, offset, bytes, o) => write.sendpage(live(c), pfn, offset, bytes, o),
     recv: (c, most, to) => input.recv(live(c), most, to),
     splice: (c, most, take) => input.splice(live(c), most, take),
     mapPages: (c, most, take) => input.mapPages(live(c), most, take),
@@ -145,6 +149,6 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
     unacknowledged: (c) => (t.write[c]! - t.una[c]!) | 0,
     sock: (c) => t.sock[c]!,
     cwnd: (c) => cong.cwnd[c]!,
-    exit: output.dropFrag,
+    exit: write.dropFrag,
   };
 }

@@ -1,5 +1,5 @@
-// The sending half of TCP: user data into packets, packets out as clones, and what happens to them until they are acknowledged.
-// net/ipv4/tcp.c (tcp_sendmsg, tcp_sendpage), net/ipv4/tcp_output.c, 6.1.192.
+// The sending half of TCP: packets of the write queue go out as clones, again when they are lost, and stay until they are acknowledged.
+// net/ipv4/tcp_output.c, tcp_input.c (tcp_ack), tcp_timer.c, 6.1.192. tcp_write.ts fills the queue.
 //
 //   write queue   [A A A A]─[B B B B]─[C C]        each an sk_buff of a fast-clone pair, payload in page fragments
 //   device             └clone A'  └clone B'        same head and pages; A' goes at completion, A when acknowledged
@@ -8,280 +8,34 @@
 // however long ago the peer had it. A retransmission never clones a packet whose clone still waits in a queue (skb_still_in_host_queue).
 
 import { packetField } from "./receive.ts";
-import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
-import { memKind } from "./sock_mem.ts";
+import { headField, skbBit, skbField } from "./skb_columns.ts";
 import { congState } from "./tcp_cong.ts";
+import type { TcpQueue } from "./tcp_queue.ts";
+import { maxTcpHeader } from "./tcp_queue.ts";
 import type { TcpShared } from "./tcp_state.ts";
 import { before, connFlag, connState } from "./tcp_state.ts";
 import { frameKind, headerBytes } from "./wire.ts";
 
 const { LEN, DATA_LEN, TRUESIZE, BITS, NEXT, SK, DESTRUCTOR, HEAD, MARK, HASH, FCLONE_REF, CB4 } = skbField;
-const { NR_FRAGS, FLAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE } = headField;
+const { NR_FRAGS } = headField;
 const { FLOW, SEQ, TAG, ACK, AUX, KIND } = packetField;
 const headers = headerBytes[frameKind.tcp];
-/** MAX_TCP_HEADER with the usual options: room for all headers, 64-byte aligned. */
-export const maxTcpHeader = 320;
-/** sk_page_frag: SKB_FRAG_PAGE_ORDER of 4 KiB pages. */
-const fragPageBytes = 32768;
 /** net.ipv4.tcp_limit_output_bytes */
 const limitOutputBytes = 1048576;
 /** tcp_wmem[2] */
 const wmemMaxBytes = 4194304;
 
-/** Who is told when the stack is done with a page that sendpage() was given. */
-export interface SendpageOptions {
-  readonly tag?: number;
-  /** Of frag_destructors.ts: the fragment's reference is on it. */
-  readonly destructor?: number;
-  /** Of ubuf_info.ts: every packet with such pages has a reference on it, and no pages of others. */
-  readonly ubuf?: number;
-}
-
 export type TcpOutput = ReturnType<typeof createTcpOutput>;
 
-export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => number) {
+export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow: (c: number) => number) {
   const { parts, t, cong, counters } = shared;
-  const { skbs, clock, cpus, mem, pages } = parts;
+  const { skbs, clock, cpus, mem } = parts;
   const { S, H, F, fragBase } = skbs.columns;
   const { socks, config } = skbs;
   const { wmemAlloc, wmemQueued, sndbuf } = socks;
-  const { gfp, pageSize } = config;
-  const { summedMask, fcloneMask, fcloneShift } = skbBit;
-  let bigOrder = 0;
-  while (pageSize << bigOrder < fragPageBytes) bigOrder++;
-  const bigGfp = (gfp.kernel & ~gfp.directReclaim) | gfp.comp | gfp.nowarn;
-  let fragPfn = -1;
-  let fragBytes = 0;
-  let fragOffset = 0;
-
-  // --- memory ----------------------------------------------------------------------------------------------------------------
-
-  const queueCharge = (c: number, bytes: number): void => {
-    wmemQueued[t.sock[c]!]! += bytes;
-    if (bytes >= 0) mem.charge(t.sock[c]!, bytes);
-    else mem.uncharge(t.sock[c]!, -bytes);
-  };
-
-  /** sk_wmem_free_skb() */
-  const freeQueued = (c: number, skb: number): void => {
-    queueCharge(c, -S[skb + TRUESIZE]!);
-    S[skb + NEXT] = 0;
-    skbs.consumeSkb(skb);
-  };
-
-  /** tcp_stream_alloc_skb(): an empty packet with room for headers and `linear` bytes, charged to nobody yet; 0 without memory. */
-  const streamAlloc = (c: number, linear: number, mask: number, force: boolean): number => {
-    const skb = skbs.allocSkb(maxTcpHeader + ((linear + 3) & ~3), mask, 1);
-    if (skb === 0) {
-      counters.sendNoMemory++;
-      mem.moderate(t.sock[c]!);
-      return 0;
-    }
-    if (!mem.schedule(t.sock[c]!, S[skb + TRUESIZE]!, memKind.send) && !force) {
-      counters.sendNoMemory++;
-      skbs.consumeSkb(skb);
-      return 0;
-    }
-    skbs.skbReserve(skb, maxTcpHeader);
-    skbs.headerRelease(skb);
-    S[skb + BITS]! |= summedMask;
-    return skb;
-  };
-
-  /** skb_page_frag_refill(): a page with at least one byte of room, of which one reference is ours. */
-  const refillFrag = (): boolean => {
-    if (fragPfn >= 0) {
-      if (pages.pageCount(fragPfn) === 1) fragOffset = 0;
-      if (fragOffset < fragBytes) return true;
-      pages.putPage(fragPfn);
-      fragPfn = -1;
-    }
-    fragPfn = bigOrder > 0 ? pages.allocPages(bigGfp, bigOrder) : -1;
-    fragBytes = fragPageBytes;
-    if (fragPfn < 0) {
-      fragPfn = pages.allocPages(gfp.kernel, 0);
-      fragBytes = pageSize;
-    }
-    fragOffset = 0;
-    return fragPfn >= 0;
-  };
-
-  // --- writing ---------------------------------------------------------------------------------------------------------------
-
-  const setSegments = (c: number, skb: number): void => {
-    const head = S[skb + HEAD]!;
-    const len = S[skb + LEN]!;
-    const mss = t.mss[c]!;
-    const segments = len <= mss ? 1 : Math.ceil(len / mss);
-    S[skb + MARK] = segments;
-    H[head + GSO_SIZE] = segments > 1 ? mss : 0;
-    H[head + GSO_SEGS] = segments > 1 ? segments : 0;
-    H[head + GSO_TYPE] = segments > 1 ? 1 : 0;
-  };
-
-  /** tcp_skb_entail(): a new packet at the end of the write queue. */
-  const entail = (c: number, linear: number, tag: number): number => {
-    const skb = streamAlloc(c, linear, gfp.kernel, false);
-    if (skb === 0) return 0;
-    S[skb + SEQ] = t.write[c]!;
-    S[skb + TAG] = tag;
-    S[skb + CB4] = 0;
-    queueCharge(c, S[skb + TRUESIZE]!);
-    if (t.last[c] === 0) t.first[c] = skb;
-    else S[t.last[c]! + NEXT] = skb;
-    t.last[c] = skb;
-    if (t.unsent[c] === 0) t.unsent[c] = skb;
-    return skb;
-  };
-
-  /** How many bytes the last packet still takes; none when its pages belong to another owner (ubuf_info). */
-  const room = (c: number, skb: number, ubuf: number): number =>
-    t.unsent[c] === 0 || skb === 0 || skbs.zcopy(skb) !== ubuf ? 0 : Math.max(0, t.goal[c]! - S[skb + LEN]!);
-
-  /** A packet that got no byte does not stay in the queue. */
-  const dropEmpty = (c: number): void => {
-    const skb = t.last[c]!;
-    if (skb === 0 || S[skb + LEN] !== 0) return;
-    let previous = 0;
-    for (let at = t.first[c]!; at !== skb; at = S[at + NEXT]!) previous = at;
-    if (previous === 0) t.first[c] = 0;
-    else S[previous + NEXT] = 0;
-    t.last[c] = previous;
-    if (t.unsent[c] === skb) t.unsent[c] = 0;
-    freeQueued(c, skb);
-  };
-
-  const wrote = (c: number, skb: number, bytes: number): void => {
-    t.write[c] = (t.write[c]! + bytes) | 0;
-    setSegments(c, skb);
-  };
-
-  /** skb_can_coalesce(): the bytes follow those of the packet's last fragment. */
-  const follows = (skb: number, pfn: number, offset: number, destructor: number): boolean => {
-    const head = S[skb + HEAD]!;
-    const count = H[head + NR_FRAGS]!;
-    if (count === 0 || skbs.zcopy(skb) !== 0) return false;
-    const f = fragBase(head) + (count - 1) * 4;
-    return F[f] === pfn && F[f + 3] === destructor && F[f + 1]! + F[f + 2]! === offset;
-  };
-
-  /** Copies into the page fragment of the writing process; bytes that went in, 0 without memory. */
-  const copyToFrag = (c: number, skb: number, want: number, from: number): number => {
-    if (!refillFrag()) return 0;
-    const head = S[skb + HEAD]!;
-    const bytes = Math.min(want, fragBytes - fragOffset);
-    const pfn = fragPfn;
-    const count = H[head + NR_FRAGS]!;
-    if (count === skbs.columns.fragsMax && !follows(skb, pfn, fragOffset, 0)) return -1;
-    if (!mem.schedule(t.sock[c]!, bytes, memKind.send)) return 0;
-    skbs.skbAppendPagefrags(skb, pfn, fragOffset, bytes);
-    if (from >= 0) skbs.memory?.copy(pfn * pageSize + fragOffset, from, bytes);
-    fragOffset += bytes;
-    skbs.lenAdd(skb, bytes);
-    queueCharge(c, bytes);
-    return bytes;
-  };
-
-  const copyLinear = (skb: number, want: number, from: number): number => {
-    const bytes = Math.min(want, skbs.tailroom(skb));
-    const at = skbs.skbPut(skb, bytes);
-    if (from >= 0) skbs.memory?.copy(skbs.columns.headAddress[S[skb + HEAD]! >> 4]! + at, from, bytes);
-    return bytes;
-  };
-
-  const full = (c: number): boolean => wmemQueued[t.sock[c]!]! >= sndbuf[t.sock[c]!]!;
-
-  /**
-   * tcp_sendmsg(): copies user data into the write queue; bytes taken, fewer when the send buffer is full or memory is short. `from` is the
-   * address of the data where a run moves bytes, -1 elsewhere.
-   */
-  const sendmsg = (c: number, bytes: number, tag = 0, from = -1): number => {
-    const paged = (t.flags[c]! & connFlag.scatterGather) !== 0;
-    let done = 0;
-    while (done < bytes) {
-      let skb = t.last[c]!;
-      let space = room(c, skb, 0);
-      if (space === 0) {
-        if (full(c)) break;
-        if (t.unsent[c] !== 0) push(c, t.packetsOut[c] === 0);
-        skb = entail(c, paged ? 0 : t.goal[c]!, tag);
-        if (skb === 0) break;
-        space = t.goal[c]!;
-      }
-      const want = Math.min(space, bytes - done);
-      const at = from < 0 ? -1 : from + done;
-      let got = paged ? copyToFrag(c, skb, want, at) : copyLinear(skb, want, at);
-      if (got < 0) {
-        // All fragment slots are taken: the packet is as large as it can be.
-        if (full(c)) break;
-        push(c, true);
-        skb = entail(c, 0, tag);
-        if (skb === 0) break;
-        got = copyToFrag(c, skb, Math.min(t.goal[c]!, bytes - done), at);
-      }
-      if (got === 0) break;
-      wrote(c, skb, got);
-      done += got;
-    }
-    finish(c, done < bytes);
-    return done;
-  };
-
-  /** The end of a write: an empty packet goes, the rest is pushed, and who could not write everything is remembered. */
-  const finish = (c: number, short: boolean): void => {
-    dropEmpty(c);
-    if (short) {
-      t.flags[c]! |= connFlag.noSpace;
-      // sk_stream_wait_memory(): with room in the buffer it was memory that lacked, and the writer tries again.
-      if (!full(c)) waitMemory(c);
-    }
-    push(c, false);
-  };
-
-  const retryWrite = cpus.register((c) => {
-    if (t.state[c] === connState.closed || (t.flags[c]! & connFlag.noSpace) === 0) return;
-    t.flags[c]! &= ~connFlag.noSpace;
-    shared.writable(c);
-  });
-  /** HZ/10: about the mean of what the kernel waits. */
-  const waitMemory = (c: number): void => cpus.work(t.cpu[c]!, 100e6, retryWrite, c);
-
-  /**
-   * do_tcp_sendpages(): puts `bytes` at `offset` of a page into the write queue by reference; the queue holds the page until the data is
-   * acknowledged and no clone is left. With a destructor (frag_destructors.ts) the fragment counts on that instead; with a ubuf the packet
-   * takes a reference on it (MSG_ZEROCOPY). Bytes taken.
-   */
-  const sendpage = (c: number, pfn: number, offset: number, bytes: number, options: SendpageOptions = {}): number => {
-    const { tag = 0, destructor = 0, ubuf = 0 } = options;
-    let done = 0;
-    while (done < bytes) {
-      let skb = t.last[c]!;
-      let space = room(c, skb, ubuf);
-      const from = offset + done;
-      const count = space === 0 ? 0 : H[S[skb + HEAD]! + NR_FRAGS]!;
-      const joins = space !== 0 && follows(skb, pfn, from, destructor);
-      if (space === 0 || (!joins && count >= skbs.columns.fragsMax)) {
-        if (full(c)) break;
-        if (t.unsent[c] !== 0) push(c, t.packetsOut[c] === 0);
-        skb = entail(c, 0, tag);
-        if (skb === 0) break;
-        if (ubuf !== 0) {
-          skbs.zcopySet(skb, ubuf);
-          H[S[skb + HEAD]! + FLAGS]! |= sharedFlag.dontOrphan;
-        }
-        space = t.goal[c]!;
-      }
-      const got = Math.min(space, bytes - done);
-      if (!mem.schedule(t.sock[c]!, got, memKind.send)) break;
-      skbs.skbAppendPagefrags(skb, pfn, from, got, destructor);
-      skbs.lenAdd(skb, got);
-      queueCharge(c, got);
-      wrote(c, skb, got);
-      done += got;
-    }
-    finish(c, done < bytes);
-    return done;
-  };
+  const { gfp } = config;
+  const { fcloneMask, fcloneShift } = skbBit;
+  const { queueCharge, freeQueued, streamAlloc, setSegments } = queue;
 
   // --- sending ---------------------------------------------------------------------------------------------------------------
 
@@ -621,12 +375,9 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
   };
 
   return {
-    sendmsg,
-    sendpage,
     sendAck,
     push,
     acknowledged,
-    full,
     bind(c: number): void {
       connectionOf[t.sock[c]!] = c;
     },
@@ -637,11 +388,6 @@ export function createTcpOutput(shared: TcpShared, selectWindow: (c: number) => 
         freeQueued(c, skb);
       }
       t.last[c] = t.unsent[c] = t.again[c] = t.packetsOut[c] = 0;
-    },
-    /** The writing process exits: its page fragment goes. */
-    dropFrag(): void {
-      if (fragPfn >= 0) pages.putPage(fragPfn);
-      fragPfn = -1;
     },
   };
 }
