@@ -68,7 +68,7 @@ export const command: CommandSpec = {
       does: "with a kernel option set otherwise",
     },
     { line: `skblab layout --btf ${ownKernel} sk_buff`, does: "the structs of the running kernel, from its own BTF" },
-    { line: "skblab layout --btf /boot/vmlinuz sk_buff.cb", does: "one member, out of a kernel image" },
+    { line: "skblab layout --btf /boot/vmlinuz-$(uname -r) sk_buff.cb", does: "one member, out of a kernel image" },
     {
       line: `skblab layout --btf ${ownKernel} --what-if 'skb_shared_info:+u32 mine'`,
       does: "the same for your own kernel (its slab rules are those of --kernel, 6.1 if left out)",

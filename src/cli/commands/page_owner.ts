@@ -57,17 +57,32 @@ export const command: CommandSpec = {
       line: "skblab page-owner fixtures/page_owner/6.1-loaded.txt.gz",
       does: "who holds memory, by the function that asked for it",
     },
-    { line: "skblab page-owner --by subsystem,type page_owner.txt", does: "by part of the kernel and migrate type" },
-    { line: "skblab page-owner --diff before.txt after.txt", does: "what grew between two dumps" },
-    { line: "skblab page-owner --series 1.txt 2.txt 3.txt 4.txt", does: "leak or cache: which stacks only ever grow" },
-    { line: "skblab page-owner --pins 9 page_owner.txt", does: "who keeps 2 MiB blocks from being free" },
-    { line: "skblab page-owner --map map.png --by type page_owner.txt", does: "physical memory as a picture" },
     {
-      line: "skblab page-owner --export flamegraph --out owners.html page_owner.txt",
+      line: "skblab page-owner --by subsystem,type fixtures/page_owner/6.1-loaded.txt.gz",
+      does: "by part of the kernel and migrate type",
+    },
+    {
+      line: "skblab page-owner --diff fixtures/page_owner/6.1-before-load.txt.gz fixtures/page_owner/6.1-loaded.txt.gz",
+      does: "what grew between two dumps",
+    },
+    {
+      line: "skblab page-owner --series fixtures/page_owner/6.1-before-load.txt.gz fixtures/page_owner/6.1-loaded.txt.gz fixtures/page_owner/6.1-nics128.txt.gz",
+      does: "leak or cache: which stacks only ever grow",
+    },
+    {
+      line: "skblab page-owner --pins 9 fixtures/page_owner/6.1-loaded.txt.gz",
+      does: "who keeps 2 MiB blocks from being free",
+    },
+    {
+      line: "skblab page-owner --map map.png --by type fixtures/page_owner/6.1-loaded.txt.gz",
+      does: "physical memory as a picture",
+    },
+    {
+      line: "skblab page-owner --export flamegraph --out owners.html fixtures/page_owner/6.1-loaded.txt.gz",
       does: "a flame graph in one HTML file",
     },
     {
-      line: "skblab page-owner --compat --cull=stacktrace -m page_owner.txt",
+      line: "skblab page-owner --compat --cull=stacktrace -m fixtures/page_owner/6.1-loaded.txt.gz",
       does: "what page_owner_sort would write, on standard output",
     },
     { line: "sudo skblab page-owner /sys/kernel/debug/page_owner", does: "straight from the running kernel" },
