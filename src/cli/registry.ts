@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/merge.ts")).command,
   },
   {
+    name: "cases",
+    summary: "questions that people asked about packet memory, answered by running",
+    load: async () => (await import("./commands/cases.ts")).command,
+  },
+  {
     name: "verify",
     summary: "replay transcripts of a real kernel on the model",
     load: async () => (await import("./commands/verify.ts")).command,

@@ -35,6 +35,8 @@ export function drawMachine(result: unknown): Document {
       ["frames sent to the machine", r.sent.toLocaleString("en-US")],
       ["read by the application", r.received.toLocaleString("en-US")],
       ["dropped by the socket", r.socketDrops.toLocaleString("en-US")],
+      ["writes", `${r.writes.sent} sent as ${r.writes.frames} packets, ${r.writes.dropped} given up`],
+      ["failures printed", r.printed.map((p) => `${p.count} of order ${p.order}`).join(", ") || "none"],
       ["vm.min_free_kbytes", String(r.minFreeKb)],
     ]),
     table(

@@ -28,6 +28,8 @@ function metricsOf(r: MachineResult): Readonly<Record<string, number>> {
     goodputMbit: r.goodputMbit,
     lostShare: r.sent === 0 ? 0 : 1 - r.received / r.sent,
     allocFailures: failed,
+    printedFailures: r.printed.reduce((n, p) => n + p.count, 0),
+    framesSent: r.writes.frames,
     failureShare: asked === 0 ? 0 : failed / asked,
     highOrderFailures: highFailed,
     highOrderFailureShare: highAsked === 0 ? 0 : highFailed / highAsked,

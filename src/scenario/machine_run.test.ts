@@ -18,7 +18,7 @@ const pressed = {
   nics: [{ driver: "ringnic", mtu: 9000, settings: { rx_ring: 64, refill: "after" } }],
   traffic: [{ bytes: 8972, framesPerSecond: 10_000, burst: 32 }],
   reader: { everyMicros: 20_000, rcvbufKb: 16_384 },
-  load: { kilopages: 60, jobs: 8, pagesPerMilli: 400 },
+  load: { kilopages: 40, jobs: 8, pagesPerMilli: 400 },
   millis: 60,
 };
 
@@ -26,12 +26,15 @@ describe("a machine under traffic and load", () => {
   test("two runs write the same journal, byte for byte, and another seed another", () => {
     const journal = (seed: number): string => {
       const lines: string[] = [];
-      runMachine(settings({ ...pressed, millis: 3, seed }), {
-        begin: (j) =>
-          void j.listen(
-            (kind, nanos, cpu, ...n) => void lines.push(ndjsonLine(kind, nanos, cpu, n, (id) => j.text(id))),
-          ),
-      });
+      runMachine(
+        settings({ ...pressed, millis: 3, seed, memoryMb: 64, load: { kilopages: 18, jobs: 4, pagesPerMilli: 100 } }),
+        {
+          begin: (j) =>
+            void j.listen(
+              (kind, nanos, cpu, ...n) => void lines.push(ndjsonLine(kind, nanos, cpu, n, (id) => j.text(id))),
+            ),
+        },
+      );
       return lines.join("\n");
     };
     const first = journal(1);

@@ -12,7 +12,8 @@ import { createMachine } from "../model/machine.ts";
 import { freeBlocks, observeBuddyinfo } from "../model/mm/observe.ts";
 import { observeAllocFailure } from "../model/mm/observe_failure.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
-import { skbField } from "../model/net/skb_columns.ts";
+import { feature } from "../model/net/netdevice.ts";
+import { headField, skbBit, skbField } from "../model/net/skb_columns.ts";
 import { createLink, frameField, frameKind, headerBytes } from "../model/net/wire.ts";
 import type { RunEnd } from "../model/sync/clock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
@@ -63,6 +64,10 @@ export interface MachineResult {
   readonly socketDrops: number;
   readonly goodputMbit: number;
   readonly orders: readonly OrderCount[];
+  /** Failures that the kernel printed, by order: requests with __GFP_NOWARN, which have a way out, are not among them. */
+  readonly printed: readonly { readonly order: number; readonly count: number }[];
+  /** Writes sent, frames they became, writes given up for lack of memory or room. */
+  readonly writes: { readonly sent: number; readonly frames: number; readonly dropped: number };
   /** Page requests of the load that were refused. */
   readonly loadRefused: number;
   readonly samples: readonly Sample[];
@@ -83,6 +88,10 @@ export interface Onlooker {
 const nanosPerMilli = 1e6;
 /** IPv4 and UDP. */
 const udpHeaders = 28;
+/** IPv4 and TCP with timestamps. */
+const tcpHeaders = 52;
+/** Room for the link's header in front of a packet. */
+const headroom = 64;
 
 /** What no schema can say: settings that do not go together. BadInput with a sentence. */
 export function checkMachine(s: MachineSettings): void {
@@ -110,6 +119,13 @@ export function checkMachine(s: MachineSettings): void {
           `nics[${i}].settings.${key}: ${value} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
         );
   }
+  for (const [i, w] of s.sends.entries())
+    if (!names.includes(w.from))
+      throw new BadInput(
+        `sends[${i}] leaves by ${w.from}, which is no card here.`,
+        undefined,
+        `Cards: ${names.join(", ")}.`,
+      );
   for (const [i, t] of s.traffic.entries()) {
     const nic = s.nics[names.indexOf(t.to)];
     if (nic === undefined)
@@ -184,6 +200,8 @@ function createBench(machine: Machine, s: MachineSettings) {
   const { clock, journal, skbs, frames, memory, cpus } = machine;
   const { S } = skbs.columns;
   const orders = new Map<number, { asked: number; failed: number }>();
+  const printed = new Map<number, number>();
+  const writes = { sent: 0, dropped: 0 };
   const reports: AllocFailure[] = [];
   const said: string[] = [];
   const samples: Sample[] = [];
@@ -197,6 +215,7 @@ function createBench(machine: Machine, s: MachineSettings) {
   let failures = 0;
   let loadRefused = 0;
   let inLoad = false;
+  let kswapdAt = 0;
 
   const loading = (what: () => void): void => {
     inLoad = true;
@@ -214,7 +233,9 @@ function createBench(machine: Machine, s: MachineSettings) {
     failures++;
   }, "mm_page_alloc");
   journal.listen((_kind, _nanos, _cpu, order, gfp) => {
-    if (inLoad || reports.length >= s.reports) return;
+    if (inLoad) return;
+    printed.set(order, (printed.get(order) ?? 0) + 1);
+    if (reports.length >= s.reports) return;
     reports.push(observeAllocFailure(memory, machine.release, { comm: "swapper", pid: 0, order, gfp }));
   }, "page_allocation_failure");
   journal.listen(
@@ -255,7 +276,9 @@ function createBench(machine: Machine, s: MachineSettings) {
   /** The load's turn, and kswapd's: every simulated millisecond. */
   const tick = clock.handler(() => {
     loading(() => {
-      if (load !== undefined) loadRefused += load.run(s.load?.pagesPerMilli ?? 0);
+      if (load !== undefined) loadRefused += load.run(s.load?.pagesPerMilli ?? 0, false);
+      if (clock.now() < kswapdAt) return;
+      kswapdAt = clock.now() + s.kswapdMillis * nanosPerMilli;
       if (load !== undefined) load.background();
       else memory.reclaim.runKswapd();
     });
@@ -292,6 +315,35 @@ function createBench(machine: Machine, s: MachineSettings) {
     clock.after(gap * random.unit(), send, 0);
   };
 
+  for (const nic of s.nics.entries()) {
+    const [i, { tso }] = nic;
+    const device = machine.devices[i]!;
+    if (tso !== undefined) device.features = tso ? device.features | feature.tso : device.features & ~feature.tso;
+  }
+
+  const startSend = (index: number): void => {
+    const w = s.sends[index]!;
+    const device = machine.devices.find((d) => d.name === w.from)!;
+    const nic = s.nics[machine.devices.indexOf(device)]!;
+    device.link ??= createLink(
+      clock,
+      frames,
+      { bitsPerSecond: nic.mbitPerSecond * 1e6, delayNanos: nic.delayMicros * 1000, loss: nic.loss },
+      machine.random.fork(`wire out ${w.from}`),
+      (frame) => frames.give(frame),
+    );
+    const gap = 1e9 / w.writesPerSecond;
+    const random = machine.random.fork(`write ${index}`);
+    const write = cpus.register(() => {
+      const skb = pagedSkb(machine, w.bytes, device.mtu - tcpHeaders);
+      if (skb === 0) writes.dropped++;
+      else if (machine.xmit.queue(device, skb)) writes.sent++;
+      else writes.dropped++;
+      cpus.work(0, gap * (0.5 + random.unit()), write);
+    });
+    cpus.work(0, gap * random.unit(), write);
+  };
+
   return {
     load,
     loading,
@@ -303,6 +355,9 @@ function createBench(machine: Machine, s: MachineSettings) {
       cpus.work(0, s.reader.everyMicros * 1000, readWork);
       s.traffic.forEach((_, i) => {
         startStream(i);
+      });
+      s.sends.forEach((_, i) => {
+        startSend(i);
       });
     },
     sample(millis: number): Sample {
@@ -326,9 +381,39 @@ function createBench(machine: Machine, s: MachineSettings) {
       receivedBytes,
       socketDrops,
       loadRefused,
+      writes: { ...writes, frames: machine.devices.reduce((n, d) => n + d.stats.txPackets, 0) },
+      printed: [...printed].map(([order, count]) => ({ order, count })).sort((a, b) => a.order - b.order),
       orders: [...orders].map(([order, c]) => ({ order, ...c })).sort((a, b) => a.order - b.order),
     }),
   };
+}
+
+/** A write as TCP makes packets of it: headers in the head, payload in single pages, cut later into segments of `mss`. 0 without memory. */
+function pagedSkb({ skbs, pages }: Machine, bytes: number, mss: number): number {
+  const { gfp } = skbs.config;
+  const { S, H } = skbs.columns;
+  const skb = skbs.allocSkb(headroom + headerBytes[frameKind.tcp], gfp.kernel);
+  if (skb === 0) return 0;
+  skbs.skbReserve(skb, headroom);
+  skbs.skbPut(skb, headerBytes[frameKind.tcp]);
+  for (let left = bytes, i = 0; left > 0; i++) {
+    const pfn = pages.allocPages(gfp.kernel, 0);
+    if (pfn < 0) {
+      skbs.kfreeSkb(skb);
+      return 0;
+    }
+    const size = Math.min(left, skbs.config.pageSize);
+    skbs.skbAddRxFrag(skb, i, pfn, 0, size, skbs.config.pageSize);
+    left -= size;
+  }
+  const head = S[skb + skbField.HEAD]!;
+  const segments = Math.ceil(bytes / mss);
+  H[head + headField.GSO_SIZE] = segments > 1 ? mss : 0;
+  H[head + headField.GSO_SEGS] = segments > 1 ? segments : 0;
+  H[head + headField.GSO_TYPE] = segments > 1 ? 1 : 0;
+  S[skb + skbField.BITS]! |= skbBit.summedMask;
+  S[skb + skbField.PROTOCOL] = frameKind.tcp;
+  return skb;
 }
 
 function sampleUntil(machine: Machine, s: MachineSettings, bench: Bench, onlooker: Onlooker): RunEnd {

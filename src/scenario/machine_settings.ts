@@ -13,10 +13,21 @@ const nic = z.strictObject({
   mbitPerSecond: z.number().positive().max(1_000_000).describe("rate of the wire, Mbit/s").default(1000),
   delayMicros: z.number().min(0).max(1e7).describe("delay of the wire, microseconds").default(10),
   loss: share("frames that the wire loses").default(0),
+  tso: z.boolean().describe("false: `ethtool -K tso off`; default: as the driver has it").optional(),
   settings: z
     .record(z.string(), setting)
     .describe("what the driver itself takes: ring sizes (entries), policies")
     .default({}),
+});
+
+const send = z.strictObject({
+  from: z.string().describe("interface that sends").default("eth0"),
+  bytes: whole(
+    1,
+    65160,
+    "payload of one write, bytes; what does not fit a frame is cut by the card (TSO) or by the kernel",
+  ).default(32_768),
+  writesPerSecond: z.number().positive().max(1e7).describe("writes per second").default(1000),
 });
 
 const stream = z.strictObject({
@@ -65,8 +76,15 @@ export const machineSchema = z.strictObject({
     .describe("network cards")
     .prefault([{ driver: "ringnic" }]),
   traffic: z.array(stream).max(64).describe("datagram streams into the machine").prefault([{}]),
+  sends: z.array(send).max(64).describe("writes out of the machine, in pages, over TCP's framing").default([]),
   reader: reader.describe("the application behind the socket").prefault({}),
   load: load.describe("what else uses memory; left out: nothing does").optional(),
+  kswapdMillis: z
+    .number()
+    .min(1)
+    .max(10_000)
+    .describe("kswapd gets something done this often, milliseconds: what it frees has to be written back first")
+    .default(5),
   millis: z.number().positive().max(3_600_000).describe("simulated time of traffic, milliseconds").default(200),
   eventsMax: whole(1, 2_000_000_000, "the run ends with a message after so many events of the simulator").default(
     20_000_000,

@@ -31,8 +31,8 @@ export interface ThrashSettings {
 }
 
 export interface Thrash {
-  /** Goes on for `pages` page requests; returns how many were refused. */
-  run(pages: number): number;
+  /** Goes on for `pages` page requests; returns how many were refused. `kswapd` false: it has no time to run in between. */
+  run(pages: number, kswapd?: boolean): number;
   /** Every process exits; cache, slab and pinned pages stay. */
   exitAll(): void;
   /** Files are deleted: this share of the cached pages, drawn page by page, goes at once. */
@@ -183,7 +183,7 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
   };
 
   return {
-    run(wanted) {
+    run(wanted, kswapd = true) {
       const before = refused;
       for (let n = 0; n < wanted; n++) {
         while (jobs.length < settings.jobs) jobs.push(fork());
@@ -195,7 +195,7 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
           jobs[at] = jobs[jobs.length - 1]!;
           jobs.pop();
         }
-        if ((n & 63) === 63) background();
+        if (kswapd && (n & 63) === 63) background();
       }
       return refused - before;
     },

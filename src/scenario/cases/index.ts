@@ -1,0 +1,17 @@
+// Every case, in the order of the conversations they come from.
+import type { Case } from "./case.ts";
+import { antiFragmentation, fragDestructors, lltx, nfsRetransmit, poolMulticast, poolTcp } from "./engines.ts";
+import { emacJumbo, tg3Order1 } from "./machines.ts";
+
+export type { Case, CaseResult, Claim } from "./case.ts";
+
+export const cases: readonly Case[] = [
+  emacJumbo,
+  tg3Order1,
+  fragDestructors,
+  nfsRetransmit,
+  antiFragmentation,
+  lltx,
+  poolMulticast,
+  poolTcp,
+];
