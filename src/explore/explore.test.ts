@@ -420,3 +420,38 @@ describe("bad stories get a sentence that names task and step", () => {
     );
   });
 });
+
+describe("states are told apart by all of their bits", () => {
+  // Tasks that only count are in one place all the time: states differ in nothing but the counters, wherever those lie in the state.
+  test.each([0, 1, 2, 3, 4, 5])("with %i cells of 16 bits before the counters", (pads) => {
+    const p = compile(
+      defineStory("counters", (s) => {
+        for (let i = 0; i < pads; i++) s.cell(`pad${i}`, 65535, 65535);
+        for (let i = 0; i < 3; i++) {
+          const n = s.cell(`n${i}`, 15);
+          const run = function* (): Code {
+            if ((yield when(n, "==", 15)) === 1) return to("");
+            yield joined(add(n, 1));
+            return to("run");
+          };
+          s.task({ name: `t${i}`, context: "process", cpu: i, start: "run", sections: { run } });
+        }
+      }),
+    );
+    const { states, complete } = search(p, { livelock: false });
+    const alone = search(
+      compile(
+        defineStory("one counter", (s) => {
+          const n = s.cell("n", 15);
+          const run = function* (): Code {
+            if ((yield when(n, "==", 15)) === 1) return to("");
+            yield joined(add(n, 1));
+            return to("run");
+          };
+          s.task({ name: "t", context: "process", cpu: 0, start: "run", sections: { run } });
+        }),
+      ),
+    ).states;
+    expect([complete, states]).toEqual([true, alone ** 3]);
+  });
+});
