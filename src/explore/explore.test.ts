@@ -428,9 +428,9 @@ describe("states are told apart by all of their bits", () => {
       defineStory("counters", (s) => {
         for (let i = 0; i < pads; i++) s.cell(`pad${i}`, 65535, 65535);
         for (let i = 0; i < 3; i++) {
-          const n = s.cell(`n${i}`, 15);
+          const n = s.cell(`n${i}`, 31);
           const run = function* (): Code {
-            if ((yield when(n, "==", 15)) === 1) return to("");
+            if ((yield when(n, "==", 31)) === 1) return to("");
             yield joined(add(n, 1));
             return to("run");
           };
@@ -442,9 +442,9 @@ describe("states are told apart by all of their bits", () => {
     const alone = search(
       compile(
         defineStory("one counter", (s) => {
-          const n = s.cell("n", 15);
+          const n = s.cell("n", 31);
           const run = function* (): Code {
-            if ((yield when(n, "==", 15)) === 1) return to("");
+            if ((yield when(n, "==", 31)) === 1) return to("");
             yield joined(add(n, 1));
             return to("run");
           };
