@@ -7,7 +7,7 @@
 //     slab, and how far a page fragment was used               - when a new slab or a new page becomes necessary
 //   - which frames came: long, middle or short
 //
-// The MTU stands nowhere in such a record: the model is run with the MTUs that make a difference, and the one that agrees best counts.
+// The MTU stands nowhere in such a record: it is told by the kind of buffers, and by how many pages a packet-split slot gets.
 import { some } from "../base/assert.ts";
 import { eventKind, eventShapes } from "../kernel/events.ts";
 import { decodeGfp } from "../kernel/facts/gfp.ts";
@@ -35,7 +35,6 @@ type Asked = Pick<Allocation, "event" | "gfp" | "a" | "b" | "chain">;
 
 /** What the record leaves open; the best guess is kept. */
 interface Guess {
-  readonly mtu: number;
   /** Slots that were empty, pieces and slices that were cut, before the record begins. */
   readonly empty: number;
   readonly slices: number;
@@ -77,6 +76,20 @@ function groupsOf(allocations: readonly Allocation[]): { groups: Group[]; unknow
     else groups.push({ driver: a.driver, operation, recorded: [a] });
   }
   return { groups, unknown };
+}
+
+/** An MTU with which the driver makes such buffers as the group shows. */
+function mtuOf({ recorded }: Group): number {
+  const shows = (part: string): boolean => recorded.some((a) => a.chain.some((f) => f.includes(part)));
+  if (shows("jumbo")) return 9000;
+  if (!shows("_ps")) return 1500;
+  let most = 1;
+  let pages = 0;
+  for (const a of recorded) {
+    if (a.event === "mm_page_alloc" && !a.slab && a.a === 0) most = Math.max(most, ++pages);
+    else if (a.event === "kmem_cache_alloc") pages = 0;
+  }
+  return most * 3000;
 }
 
 /** A new slab's page belongs to the object that is announced next. */
@@ -362,8 +375,10 @@ function runGroup(world: World, device: NetDevice, group: Group, guess: Guess): 
   const count = multicastsOf(recorded);
   if (count !== undefined && operation !== "set_rx_mode") driver.setRxMode?.(count);
   world.muted = false;
-  if (operation === "open") device.running = driver.open();
-  else if (operation === "change_mtu") driver.changeMtu(guess.mtu);
+  if (operation === "open") {
+    device.mtu = mtuOf(group);
+    device.running = driver.open();
+  } else if (operation === "change_mtu") driver.changeMtu(mtuOf(group));
   else if (operation === "poll") pollLike(world, device, recorded, guess);
   else
     for (let before = -1; world.asked.length < recorded.length && world.asked.length > before; ) {
@@ -398,7 +413,8 @@ function describe(a: Asked | undefined): string {
 function prepare(world: World, device: NetDevice, groups: readonly Group[], guess: Guess): void {
   const first = groups.find((g) => g.driver === device.driver.name);
   if (first === undefined || first.operation === "open") return;
-  device.mtu = first.operation === "change_mtu" ? (guess.mtu === 1500 ? 3000 : 1500) : guess.mtu;
+  const shows = groups.find((g) => g.driver === first.driver && g.operation !== "set_rx_mode") ?? first;
+  device.mtu = shows.operation === "change_mtu" ? (mtuOf(shows) === 1500 ? 3000 : 1500) : mtuOf(shows);
   world.machine.up(device);
   for (let i = 0; i < guess.empty; i++) {
     arrive(world, device, "long", 1_000_000 + i);
@@ -441,7 +457,7 @@ function attempt(groups: readonly Group[], guess: Guess): Outcome {
         operation: `${group.driver} ${group.operation}, allocation ${i + 1} of ${recorded.length}`,
         kernel: describe(k),
         model: describe(m),
-        reasons: [`The model was run with MTU ${guess.mtu}.`],
+        reasons: [`The model was run with MTU ${device.mtu}.`],
       };
     });
     if (more === 1)
@@ -450,7 +466,7 @@ function attempt(groups: readonly Group[], guess: Guess): Outcome {
         operation: `${group.driver} ${group.operation}, behind allocation ${recorded.length}`,
         kernel: describe(undefined),
         model: describe(world.asked[recorded.length]),
-        reasons: [`The model was run with MTU ${guess.mtu}.`],
+        reasons: [`The model was run with MTU ${device.mtu}.`],
       };
   }
   return { guess, exact, operations, first };
@@ -459,10 +475,7 @@ function attempt(groups: readonly Group[], guess: Guess): Outcome {
 /** Guesses in the order in which they are tried; the first that explains everything ends the search. */
 function* guesses(groups: readonly Group[]): Generator<Guess> {
   const receives = groups.some((g) => g.operation === "poll");
-  const mtus = groups.every((g) => g.driver === "virtio_net" || g.operation === "open" || g.operation === "set_rx_mode")
-    ? [1500]
-    : [1500, 3000, 6000, 9000];
-  for (const mtu of mtus) yield { mtu, empty: 0, slices: 0, pieces: 0, last: 4, middle: -1 };
+  yield { empty: 0, slices: 0, pieces: 0, last: 4, middle: -1 };
   if (!receives) return;
   const virtio = groups.every((g) => g.driver === "virtio_net");
   // One sk_buff too many around a piece: a frame that was not long, such as the head of an answer.
@@ -471,10 +484,9 @@ function* guesses(groups: readonly Group[]): Generator<Guess> {
   const middles = virtio && odd >= 0 ? [-1, odd] : [-1];
   for (let last = 4; last >= 1; last--)
     for (const middle of middles)
-      for (const mtu of mtus)
-        for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
-          for (let slices = 0; slices < 4; slices++)
-            for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { mtu, empty, slices, pieces, last, middle };
+      for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
+        for (let slices = 0; slices < 4; slices++)
+          for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { empty, slices, pieces, last, middle };
 }
 
 /** virtio_net's search has most to find out. */
@@ -498,13 +510,17 @@ function replay(input: TranscriptInput): Replayed {
     if (best === undefined || outcome.operations - outcome.exact < best.operations - best.exact) best = outcome;
     if (best.exact === best.operations || ++tries === most) break;
   }
-  const { exact, operations, first, guess } = some(best, "attempt");
-  const cards = [...new Set(groups.map((g) => `${g.driver} ${g.operation}`))].join(", ");
+  const { exact, operations, first } = some(best, "attempt");
+  const cards = [
+    ...new Set(
+      groups.map((g) => `${g.driver} ${g.operation}${/mtu|poll/.test(g.operation) ? ` (as at MTU ${mtuOf(g)})` : ""}`),
+    ),
+  ].join(", ");
   return {
     operations,
     exact,
     firstDifference: first,
-    compared: `${cards}: allocations by the driver's own functions (MTU ${guess.mtu}); passed over: ${passedOver + unknown} that protocols, interrupt setup or others made below them`,
+    compared: `${cards}: allocations by the driver's own functions; passed over: ${passedOver + unknown} that protocols, interrupt setup or others made below them`,
   };
 }
 

@@ -99,6 +99,8 @@ for (const [driver, mtu, frames, batch] of [
   ["e1000", 3000, long, 5],
   ["e1000", 9000, long, 1],
   ["virtio_net", 1500, long, 1],
+  ["e1000", 1500, mix, 1],
+  ["e1000", 1500, mix, 8],
 ] as const)
   test(`${driver} at MTU ${mtu}, ${frames === mix ? "short and long" : "long"} frames, ${batch} a poll: every allocation is explained`, () => {
     const lines = printed(driver, mtu, frames, batch);
