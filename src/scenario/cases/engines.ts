@@ -19,7 +19,7 @@ export const antiFragmentation: Case = {
   wouldChange:
     "A workload whose pinned pages come in bursts, or memory so short that every type falls back into the others' blocks.",
   answer(progress) {
-    const settings = highOrderKind.schema.parse({ seeds: 3, load: { kilopages: 450 } });
+    const settings = highOrderKind.schema.parse({ seeds: 3 });
     const parts = highOrderParts.list(settings);
     const results = parts.map((part, i) => {
       progress(i / parts.length, highOrderParts.label(part));

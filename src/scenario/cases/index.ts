@@ -2,6 +2,7 @@
 import type { Case } from "./case.ts";
 import { antiFragmentation, fragDestructors, lltx, nfsRetransmit, poolMulticast, poolTcp } from "./engines.ts";
 import { emacJumbo, tg3Order1 } from "./machines.ts";
+import { pageOwner } from "./page_owner.ts";
 
 export type { Case, CaseResult, Claim } from "./case.ts";
 
@@ -11,6 +12,7 @@ export const cases: readonly Case[] = [
   fragDestructors,
   nfsRetransmit,
   antiFragmentation,
+  pageOwner,
   lltx,
   poolMulticast,
   poolTcp,

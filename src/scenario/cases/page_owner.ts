@@ -1,0 +1,160 @@
+// The case of /proc/page_owner: a 256 MB box of 2005 with a leak in it, its dump as that kernel wrote it, and the census of two dumps.
+import type { Census } from "../../analysis/page_owner/census.ts";
+import { createCensus } from "../../analysis/page_owner/census.ts";
+import { diffCensus, seriesOf } from "../../analysis/page_owner/compare.ts";
+import { prng } from "../../base/prng.ts";
+import { parseRelease } from "../../kernel/release.ts";
+import { createBootedMemory } from "../../model/mm/booted.ts";
+import type { StackFrame } from "../../model/mm/page_owner.ts";
+import { createPageOwner } from "../../model/mm/page_owner.ts";
+import type { Case } from "./case.ts";
+import { judge } from "./case.ts";
+
+/** Call chains at addresses of an i386 kernel; sizes and offsets only tell frames apart. */
+const chain = (at: number, ...symbols: readonly string[]): StackFrame[] =>
+  symbols.map((symbol, i) => ({
+    symbol,
+    offset: 17 + i * 32,
+    size: 512,
+    address: 0xc0140000 + at * 0x1000 + i * 0x40,
+  }));
+
+const culprit = "snd_leaky_open";
+
+const chains = {
+  readahead: chain(
+    1,
+    "__do_page_cache_readahead",
+    "max_sane_readahead",
+    "filemap_nopage",
+    "do_no_page",
+    "handle_mm_fault",
+  ),
+  anonymous: chain(2, "do_anonymous_page", "do_no_page", "handle_mm_fault", "do_page_fault"),
+  inodes: chain(3, "kmem_getpages", "cache_grow", "cache_alloc_refill", "kmem_cache_alloc", "ext3_alloc_inode"),
+  leak: chain(4, "kmem_getpages", "cache_grow", "cache_alloc_refill", "__kmalloc", culprit),
+};
+
+const dumpCount = 7;
+
+function censusOf(dump: Iterable<string>): Census {
+  const taker = createCensus();
+  const encoder = new TextEncoder();
+  for (const record of dump) {
+    for (let bytes = encoder.encode(record); bytes.length > 0; ) {
+      const room = taker.scanner.room();
+      const n = Math.min(room.length, bytes.length);
+      room.set(bytes.subarray(0, n));
+      taker.scanner.push(n);
+      bytes = bytes.subarray(n);
+    }
+  }
+  return taker.finish();
+}
+
+export const pageOwner: Case = {
+  id: "page-owner",
+  seed: "003",
+  question: "Does the call chain of every page find a leak among thousands of records?",
+  run: "A 256 MB machine of 2.6.11 with page_owner listening: page cache, processes, inodes, and a driver that forgets one page in a thousand requests; its dump in the form of 2005, seven times, read and compared.",
+  wouldChange:
+    "A leak whose pages are asked for by a chain that much else uses too: then the chain must be followed further up (--depth).",
+  answer(progress) {
+    const random = prng(3);
+    const memory = createBootedMemory({ release: parseRelease("2.6.11-i386"), memoryMb: 256 });
+    const owner = createPageOwner(memory, [2, 6, 11]);
+    const { gfp } = memory.rules;
+    const kernel = gfp.directReclaim | gfp.io | gfp.fs;
+    const user = kernel | gfp.highmem;
+    const processes: number[][] = [[], [], [], []];
+    const inodes: number[] = [];
+    let leaked = 0;
+    const resident = new Set<number>();
+    memory.lru.setOwner({ evict: (pfn) => resident.delete(pfn), migrate: () => false });
+    const fault = (frames: readonly StackFrame[]): number => {
+      const pfn = owner.within(frames, () => memory.allocUser(user));
+      if (pfn >= 0) resident.add(pfn);
+      return pfn;
+    };
+    const slab = (frames: readonly StackFrame[]): number =>
+      owner.within(frames, () => memory.pages.allocPages(kernel, 0));
+    const live = (steps: number): void => {
+      for (let i = 0; i < steps; i++) {
+        const dice = random.unit();
+        const process = random.pick(processes);
+        if (dice < 0.45) fault(chains.readahead);
+        else if (dice < 0.9) process.push(fault(chains.anonymous));
+        else if (dice < 0.999) inodes.push(slab(chains.inodes));
+        else if (slab(chains.leak) >= 0) leaked++;
+        if (process.length > 2000) {
+          for (const pfn of process) if (resident.delete(pfn)) memory.freeUser(pfn);
+          process.length = 0;
+        }
+        if (inodes.length > 3000) {
+          for (const pfn of inodes.splice(0, 1500)) if (pfn >= 0) memory.pages.freePages(pfn, 0);
+        }
+        if (i % 64 === 0) memory.reclaim.runKswapd();
+      }
+    };
+    live(60_000);
+    const leakedBefore = leaked;
+    const dumps = Array.from({ length: dumpCount }, (_, i) => {
+      progress(i / dumpCount, `dump ${i + 1} of ${dumpCount}`);
+      live(40_000);
+      return censusOf(owner.dump("2005"));
+    });
+    const [before, after] = [dumps[0] as Census, dumps.at(-1) as Census];
+    const grouping = { by: ["caller"], depth: 1 } as const;
+    const changes = diffCensus(before, after, grouping);
+    const suspect = changes[0];
+    const found = suspect?.labels.join(" ") ?? "nothing";
+    const leaking = seriesOf(dumps, grouping).filter((t) => t.verdict === "leak-like");
+    const accused = leaking.map((t) => t.labels.join(" "));
+    const only = accused.length === 1 && accused[0]?.includes(culprit) === true;
+    return {
+      id: "page-owner",
+      answer:
+        `${only ? "Yes" : accused.some((a) => a.includes(culprit)) ? "Partly" : "No"}: of ${after.records.toLocaleString("en-US")} records in ${after.stacks.length} groups, ` +
+        `${dumpCount} dumps accuse ${accused.join(", ") || "nobody"}. Two dumps alone put ${found} first, which grew by ${suspect?.delta ?? 0} pages.`,
+      claims: [
+        {
+          id: "finds-the-leak",
+          claim: `The trend over ${dumpCount} dumps accuses the leaking function and nobody else.`,
+          answer: judge(only),
+          measured: { accused: accused.join(", ") || "nobody", leakedPages: leaked - leakedBefore },
+        },
+        {
+          id: "two-dumps-find-it",
+          claim: "Comparing two dumps puts the leaking function first.",
+          answer: judge(found.includes(culprit)),
+          measured: { first: found, grownPages: suspect?.delta ?? 0 },
+        },
+        {
+          id: "thousands-of-records",
+          claim: "A 256 MB machine has more than 13,000 records, as the article's did.",
+          answer: judge(after.records > 13_000),
+          measured: { records: after.records, groups: after.stacks.length },
+        },
+        {
+          id: "one-dump-shows-it",
+          claim: "In a single dump the leak is the largest group already.",
+          answer: judge(
+            [...after.rows].sort((a, b) => b.pages - a.pages)[0]?.stack ===
+              after.stacks.findIndex((s) => s.frames.some((f) => f.symbol === culprit)),
+          ),
+          measured: {
+            leakPages: after.rows
+              .filter((r) => after.stacks[r.stack]?.frames.some((f) => f.symbol === culprit))
+              .reduce((n, r) => n + r.pages, 0),
+            largestPages: Math.max(...after.rows.map((r) => r.pages)),
+          },
+        },
+      ],
+      picture: {
+        title: "what grew between the dumps",
+        unit: "pages",
+        bars: changes.filter((c) => c.delta > 0).map((c) => ({ label: c.labels.join(" "), value: c.delta })),
+      },
+    };
+  },
+};
