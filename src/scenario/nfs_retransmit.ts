@@ -5,19 +5,29 @@
 //   client   pages A ──copy 1──▶ wire ──▶ server writes A, replies
 //            (timeout) ──copy 2──▶ send queue ...............▶ wire: pages hold B by now ──▶ server writes B over A
 //
-// Pages carry a tag that is read where the card would read the bytes: at the moment a frame leaves. The TCP here is only what holds
-// memory: a send queue of skbs whose clones go to the card, cumulative acknowledgements, a retransmission timer, in-order delivery.
+// Pages carry a tag that is read where the card would read the bytes: at the moment a frame leaves. The client is sunrpc.ts over the TCP of
+// model/net; the server's TCP is tcp_peer.ts. The card is here, since it has to know when it reads: one frame at a time, fragments and all.
 import { assert } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
+import { createJournal } from "../model/journal.ts";
 import { createNaivePages } from "../model/mm/pages.ts";
 import type { FragDesign, FragDesignName } from "../model/net/frag_designs.ts";
 import { fragDesignNamed } from "../model/net/frag_designs.ts";
 import { createNaiveHeap } from "../model/net/naive_heap.ts";
-import type { Memory } from "../model/net/skb_memory.ts";
+import { packetField } from "../model/net/receive.ts";
+import { headField, skbField } from "../model/net/skb_columns.ts";
 import { createMemory } from "../model/net/skb_memory.ts";
 import type { Skbs } from "../model/net/skbs.ts";
 import { createSkbs } from "../model/net/skbs.ts";
+import { createSockMem } from "../model/net/sock_mem.ts";
+import type { PageHold } from "../model/net/sunrpc.ts";
+import { createRpcClient } from "../model/net/sunrpc.ts";
+import { createTcp, segmentHeaders } from "../model/net/tcp.ts";
+import { createTcpPeer } from "../model/net/tcp_peer.ts";
+import { createFrames, frameField, frameKind, headerBytes } from "../model/net/wire.ts";
+import { createClock } from "../model/sync/clock.ts";
+import { createCpus } from "../model/sync/cpu.ts";
 
 export interface NfsSettings {
   readonly designs: readonly FragDesignName[];
@@ -86,19 +96,10 @@ export function runNfsRetransmit(settings: NfsSettings): NfsResult {
 type Counts = { -readonly [K in keyof Omit<NfsRun, "lossRate" | "runs" | "runsWithCorruption">]: number };
 
 function runRate(design: FragDesign, settings: NfsSettings, lossRate: number): NfsRun {
-  const total: Counts = {
-    calls: 0,
-    callsSentAgain: 0,
-    framesSent: 0,
-    framesSentAgain: 0,
-    framesCorrupted: 0,
-    filesCorrupted: 0,
-    reuseWaitTicks: 0,
-  };
+  const total: Counts = noCounts();
   let runsWithCorruption = 0;
-  const world = createWorld();
   for (let i = 0; i < settings.seeds; i++) {
-    const counts = runOnce(world, design, settings, lossRate, prng(settings.seed + i));
+    const counts = runOnce(design, settings, lossRate, prng(settings.seed + i));
     for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[key];
     if (counts.framesCorrupted + counts.filesCorrupted > 0) runsWithCorruption++;
   }
@@ -106,286 +107,286 @@ function runRate(design: FragDesign, settings: NfsSettings, lossRate: number): N
   return { ...total, reuseWaitTicks, lossRate, runs: settings.seeds, runsWithCorruption };
 }
 
-interface World {
-  readonly skbs: Skbs;
-  readonly memory: Memory;
-  readonly pages: ReturnType<typeof createNaivePages>;
-  readonly heap: ReturnType<typeof createNaiveHeap>;
+const noCounts = (): Counts => ({
+  calls: 0,
+  callsSentAgain: 0,
+  framesSent: 0,
+  framesSentAgain: 0,
+  framesCorrupted: 0,
+  filesCorrupted: 0,
+  reuseWaitTicks: 0,
+});
+
+/** Bytes of one page in a frame as it left the card. */
+interface Piece {
+  readonly from: number;
+  readonly bytes: number;
+  readonly tag: number | undefined;
 }
 
-function createWorld(): World {
-  const pages = createNaivePages(1 << 16, 16);
-  const heap = createNaiveHeap({ pages });
-  const memory = createMemory(4096);
-  return { skbs: createSkbs({ pages, heap, memory, skbsMax: 8192 }), memory, pages, heap };
+/** A message of the stream: which call it is, where it stands, where its first frame begins. */
+interface Message {
+  readonly call: number;
+  readonly from: number;
+  readonly to: number;
 }
 
-/** One call: its pages, what they held when it was made, and how far it is. */
-interface Call {
-  readonly id: number;
-  readonly pages: number[];
-  readonly tag: number;
-  sentAt: number;
-  /** Copies sent so far; the timeout doubles with each. */
-  copies: number;
-  replied: number;
-  /** Counted callbacks of all copies that have not run yet. */
-  holds: number;
-}
+const tickNanos = 100_000;
+const pageBytes = 4096;
+const rpcHeader = 128;
+const tcpHeaders = headerBytes[frameKind.tcp];
+const { LEN, HEAD } = skbField;
 
-/** One segment in the send queue. */
-interface Segment {
-  readonly skb: number;
-  readonly seq: number;
-  readonly call: Call;
-  readonly first: number;
-  readonly count: number;
-  sentAt: number;
-  everSent: boolean;
-}
-
-/** What a frame carried when it left the card. */
-interface Frame {
-  readonly segment: Segment;
-  readonly tags: readonly (number | undefined)[];
-}
-
-const gfpAtomic = 0xa20;
-
-function runOnce(world: World, design: FragDesign, settings: NfsSettings, lossRate: number, random: Prng): Counts {
-  const client = createClient(world, design, settings, lossRate, random);
-  const limit = 200 * settings.rpcs * (settings.rpcTimeoutTicks + settings.tcpTimeoutTicks);
-  let tick = 0;
-  for (; !client.finished() && tick < limit; tick++) client.tick(tick);
-  assert(tick < limit, () => `the calls do not end within ${limit} ticks at loss ${lossRate}`);
-  return client.close();
-}
-
-/** Client, card, link and server of one run; everything happens in tick(). */
-function createClient(world: World, design: FragDesign, settings: NfsSettings, lossRate: number, random: Prng) {
-  const { skbs, memory, pages } = world;
-  const counts: Counts = {
-    calls: 0,
-    callsSentAgain: 0,
-    framesSent: 0,
-    framesSentAgain: 0,
-    framesCorrupted: 0,
-    filesCorrupted: 0,
-    reuseWaitTicks: 0,
+function holdOf(design: FragDesign, skbs: Skbs): PageHold | undefined {
+  if (design.name === "none") return undefined;
+  return {
+    perPage: design.onePage,
+    as: design.name === "ubuf-per-skb" ? "ubuf" : "destructor",
+    create: (done) => design.create(skbs, done),
+    release: (id) => design.release(skbs, id),
   };
-  const queue: Segment[] = [];
-  const ring: { readonly clone: number; readonly segment: Segment }[] = [];
-  const agenda = new Map<number, (() => void)[]>();
-  const open = new Set<Call>();
-  /** Calls that were answered, or given up for reuse, but whose pages the stack still holds. */
-  const lingering = new Set<Call>();
-  const files = new Map<number, (number | undefined)[]>();
-  const received = new Map<number, Frame>();
-  const spare: number[] = [];
+}
+
+/** One run: client, card, link and server from the first call until everything has come back. */
+function runOnce(design: FragDesign, settings: NfsSettings, lossRate: number, random: Prng): Counts {
+  const counts = noCounts();
+  const journal = createJournal();
+  const clock = createClock(journal);
+  const cpus = createCpus(clock, journal, 1);
+  const pages = createNaivePages(1 << 14, 16);
+  const heap = createNaiveHeap({ pages });
+  const memory = createMemory(pageBytes);
+  const skbs = createSkbs({ pages, heap, memory, skbsMax: 4096 });
+  const { S, H, F, fragBase } = skbs.columns;
+  const frames = createFrames();
+  const mem = createSockMem(skbs, { limitsPages: [1 << 20, 1 << 20, 1 << 20], stream: true });
+  const mss = settings.pagesPerFrame * pageBytes;
+  const rto = settings.tcpTimeoutTicks * tickNanos;
+  const cong = { rtoMinNanos: rto, rtoInitialNanos: rto };
+  const losses = { up: random.fork("up"), down: random.fork("down") };
+
+  // --- what the stream carries -------------------------------------------------------------------------------------------------
+  const messages: Message[] = [];
+  const flying: (readonly Piece[] | undefined)[] = [];
+  /** What the server got first for each frame, by its first byte. */
+  const taken = new Map<number, { readonly bytes: number; readonly pieces: readonly Piece[] }>();
+  const files: (readonly (number | undefined)[] | undefined)[] = [];
   /** The tag that each call wrote. */
   const written: number[] = [];
-  let now = 0;
-  let nextSeq = 0;
-  let acked = 0;
-  let expected = 0;
-  let made = 0;
+  let stream = 0;
+  const unwrap = (seq: number): number => stream + ((seq - (stream | 0)) | 0);
+
+  const messageAt = (position: number): Message => {
+    let low = 0;
+    let high = messages.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (messages[middle]!.from <= position) low = middle;
+      else high = middle - 1;
+    }
+    return messages[low] as Message;
+  };
+
+  // --- the card ----------------------------------------------------------------------------------------------------------------
+  const ring: number[] = [];
+  let sending = false;
+
+  /** Reads a packet as DMA would, now. */
+  const read = (skb: number): Piece[] => {
+    const head = S[skb + HEAD]!;
+    const base = fragBase(head);
+    const pieces: Piece[] = [];
+    let from = unwrap(S[skb + packetField.SEQ]!) + skbs.headlen(skb) - tcpHeaders;
+    for (let f = base; f < base + H[head + headField.NR_FRAGS]! * 4; f += 4) {
+      const bytes = F[f + 2]!;
+      if (from - messageAt(from).from >= rpcHeader)
+        pieces.push({ from, bytes, tag: memory.tagOf(F[f]! * pageBytes + F[f + 1]!, bytes) });
+      from += bytes;
+    }
+    return pieces;
+  };
+
+  const left = clock.handler((skb) => {
+    const bytes = S[skb + LEN]! - tcpHeaders;
+    const pieces = bytes > 0 ? read(skb) : [];
+    if (bytes > 0) {
+      counts.framesSent++;
+      if (pieces.some((p) => p.tag !== written[messageAt(p.from).call])) counts.framesCorrupted++;
+    }
+    if (!losses.up.chance(lossRate)) {
+      const frame = frames.take();
+      const { W } = frames;
+      W[frame + frameField.LEN] = bytes;
+      W[frame + frameField.FLOW] = S[skb + packetField.FLOW]!;
+      W[frame + frameField.SEQ] = S[skb + packetField.SEQ]!;
+      W[frame + frameField.KIND] = frameKind.tcp;
+      W[frame + frameField.ACK] = S[skb + packetField.ACK]!;
+      W[frame + frameField.AUX] = S[skb + packetField.AUX]!;
+      flying[frame >> 3] = pieces;
+      clock.after(settings.delayTicks * tickNanos, arriveAtServer, frame);
+    }
+    skbs.consumeSkb(skb);
+    sending = false;
+    sendNext();
+  });
+  const sendNext = (): void => {
+    const skb = sending ? undefined : ring.shift();
+    if (skb === undefined) return;
+    sending = true;
+    clock.after((tickNanos * S[skb + LEN]!) / (mss + tcpHeaders), left, skb);
+  };
+  const arriveAtServer = clock.handler((frame) => peer.frameArrived(frame));
+  const arriveAtClient = clock.handler((frame) => {
+    const skb = skbs.netdevAllocSkb(tcpHeaders + frames.W[frame + frameField.LEN]!, skbs.config.gfp.atomic);
+    skbs.skbPut(skb, tcpHeaders + frames.W[frame + frameField.LEN]!);
+    S[skb + packetField.FLOW] = frames.W[frame + frameField.FLOW]!;
+    S[skb + packetField.SEQ] = frames.W[frame + frameField.SEQ]!;
+    S[skb + packetField.ACK] = frames.W[frame + frameField.ACK]!;
+    S[skb + packetField.AUX] = frames.W[frame + frameField.AUX]!;
+    frames.give(frame);
+    tcp.take(skb);
+  });
+
+  const tcp = createTcp(
+    {
+      skbs,
+      clock,
+      cpus,
+      mem,
+      pages,
+      output(_c, skb) {
+        ring.push(skb);
+        sendNext();
+        return true;
+      },
+    },
+    cong,
+  );
+
+  // --- the server --------------------------------------------------------------------------------------------------------------
+  const peer = createTcpPeer(
+    clock,
+    frames,
+    (frame) => {
+      if (losses.down.chance(lossRate)) frames.give(frame);
+      else clock.after(settings.delayTicks * tickNanos, arriveAtClient, frame);
+    },
+    cong,
+  );
+  let done = 0;
+  let frameFrom = 0;
+
+  /** Every copy of a call is carried out when all of it is there: this server has no reply cache. */
+  const carryOut = (message: Message): void => {
+    const file: (number | undefined)[] = [];
+    for (let at = frameFrom; at < message.to; ) {
+      const frame = taken.get(at);
+      assert(frame !== undefined, () => `the server has no frame at byte ${at}`);
+      for (const p of frame.pieces) {
+        if (p.from < message.from || p.from >= message.to) continue;
+        const page = Math.floor((p.from - message.from - rpcHeader) / pageBytes);
+        file[page] = page in file && file[page] !== p.tag ? undefined : p.tag;
+      }
+      frameFrom = at;
+      at += frame.bytes;
+      if (at <= message.to) {
+        taken.delete(frameFrom);
+        frameFrom = at;
+      }
+    }
+    files[message.call] = file;
+    clock.after(settings.serverTicks * tickNanos, replyNow, message.call);
+  };
+  const replyNow = clock.handler((call) => {
+    rpc.replies.push(call);
+    peer.send(connection, rpcHeader);
+  });
+  const connection = peer.connect({
+    flowIn: 2,
+    flowOut: 1,
+    mss,
+    windowBytes: settings.windowFrames * mss,
+    onFrame(frame) {
+      const from = unwrap(frames.W[frame + frameField.SEQ]!);
+      if (from >= stream && !taken.has(from))
+        taken.set(from, { bytes: frames.W[frame + frameField.LEN]!, pieces: flying[frame >> 3] ?? [] });
+    },
+    onData(bytes) {
+      stream = bytes;
+      for (let next = messages[done]; next !== undefined && next.to <= bytes; next = messages[++done]) carryOut(next);
+    },
+  });
+
+  // --- the client --------------------------------------------------------------------------------------------------------------
+  const spare: number[] = [];
+  const pagesOf: number[][] = [];
+  const repliedAt: number[] = [];
   let lastTag = 0;
 
-  const at = (tick: number, what: () => void): void => {
-    const list = agenda.get(tick) ?? [];
-    agenda.set(tick, list);
-    list.push(what);
-  };
-  const lost = (): boolean => random.chance(lossRate);
-
-  function takePage(): number {
-    const pfn = spare.pop() ?? pages.allocPages(gfpAtomic, 0);
-    assert(pfn >= 0, () => `${settings.outstanding} calls need more pages than the model has`);
-    return pfn;
-  }
-
-  function startCall(): void {
-    const call: Call = {
-      id: made++,
-      pages: Array.from({ length: settings.pagesPerRpc }, takePage),
-      tag: ++lastTag,
-      sentAt: now,
-      copies: 0,
-      replied: -1,
-      holds: 0,
-    };
-    for (const pfn of call.pages) memory.tag(pfn * 4096, 4096, call.tag);
-    written[call.id] = call.tag;
-    counts.calls++;
-    open.add(call);
-    enqueue(call);
-  }
-
-  /** kernel_sendpage() of all pages: segments at the end of the send queue, with a page reference or a destructor's each. */
-  function enqueue(call: Call): void {
-    call.sentAt = now;
-    call.copies++;
-    for (let first = 0; first < call.pages.length; first += settings.pagesPerFrame) {
-      const count = Math.min(settings.pagesPerFrame, call.pages.length - first);
-      const skb = skbs.allocSkb(128, gfpAtomic);
-      skbs.skbReserve(skb, 128);
-      skbs.headerRelease(skb);
-      attach(call, skb, first, count);
-      queue.push({ skb, seq: nextSeq++, call, first, count, sentAt: -1, everSent: false });
-    }
-  }
-
-  function attach(call: Call, skb: number, first: number, count: number): void {
-    const done = (): void => {
-      call.holds--;
-      if (call.holds === 0 && call.replied >= 0) reuse(call);
-    };
-    const shared = design.name === "none" || design.onePage ? 0 : design.create(skbs, done);
-    if (shared !== 0) call.holds++;
-    for (let i = 0; i < count; i++) {
-      const pfn = call.pages[first + i]!;
-      skbs.skbAppendPagefrags(skb, pfn, 0, 4096);
-      skbs.lenAdd(skb, 4096);
-      if (design.name === "none") continue;
-      const id = design.onePage ? design.create(skbs, done) : shared;
-      if (design.onePage) call.holds++;
-      const refused = design.attach(skbs, skb, skbs.nrFrags(skb) - 1, id);
-      assert(refused === undefined, () => `${design.name}: ${refused}`);
-      if (design.onePage) design.release(skbs, id);
-    }
-    if (shared !== 0) design.release(skbs, shared);
-  }
-
-  /** The client writes something else into the pages: the page cache does not wait. */
-  function reuse(call: Call): void {
-    lingering.delete(call);
-    counts.reuseWaitTicks += now - call.replied;
-    const tag = ++lastTag;
-    for (const pfn of call.pages) {
-      memory.tag(pfn * 4096, 4096, tag);
-      spare.push(pfn);
-    }
-  }
-
-  function replyArrives(call: Call): void {
-    if (call.replied >= 0) return;
-    call.replied = now;
-    open.delete(call);
-    lingering.add(call);
-    if (design.name === "none" || call.holds === 0) reuse(call);
-  }
-
-  // --- sending ---------------------------------------------------------------------------------------------------------------
-
-  function transmit(segment: Segment): void {
-    const clone = skbs.skbClone(segment.skb, gfpAtomic);
-    assert(clone !== 0, "no memory for a clone");
-    if (segment.everSent) counts.framesSentAgain++;
-    segment.everSent = true;
-    segment.sentAt = now;
-    ring.push({ clone, segment });
-  }
-
-  function fillWindow(): void {
-    let inFlight = 0;
-    for (const segment of queue) {
-      if (inFlight >= settings.windowFrames) return;
-      inFlight++;
-      if (!segment.everSent) transmit(segment);
-    }
-  }
-
-  function tcpTimer(): void {
-    const oldest = queue[0];
-    const waiting = ring.some(({ segment }) => segment === oldest);
-    if (oldest?.everSent === true && !waiting && now - oldest.sentAt >= settings.tcpTimeoutTicks) transmit(oldest);
-  }
-
-  function rpcTimers(): void {
-    for (const call of open)
-      if (now - call.sentAt >= settings.rpcTimeoutTicks * 2 ** (call.copies - 1)) {
-        counts.callsSentAgain++;
-        enqueue(call);
-      }
-  }
-
-  /** The card reads the pages of the frame at the head of its ring, and lets go of the clone. */
-  function cardSends(): void {
-    const next = ring.shift();
-    if (next === undefined) return;
-    const { clone, segment } = next;
-    const tags = Array.from({ length: skbs.nrFrags(clone) }, (_, i) => {
-      const f = skbs.fragAt(clone, i);
-      return memory.tagOf(skbs.columns.F[f]! * 4096 + skbs.columns.F[f + 1]!, skbs.columns.F[f + 2]!);
+  const startCalls = clock.handler(() => {
+    while (counts.calls < settings.rpcs && rpc.pending() < settings.outstanding) startCall();
+  });
+  const startCall = (): void => {
+    const mine = Array.from({ length: settings.pagesPerRpc }, () => {
+      const pfn = spare.pop() ?? pages.allocPages(skbs.config.gfp.kernel, 0);
+      assert(pfn >= 0, () => `${settings.outstanding} calls need more pages than the model has`);
+      return pfn;
     });
-    counts.framesSent++;
-    if (tags.some((tag) => tag !== segment.call.tag)) counts.framesCorrupted++;
-    skbs.consumeSkb(clone);
-    if (!lost()) at(now + settings.delayTicks, () => serverReceives({ segment, tags }));
-  }
-
-  // --- the server ------------------------------------------------------------------------------------------------------------
-
-  function serverReceives(frame: Frame): void {
-    if (frame.segment.seq >= expected && !received.has(frame.segment.seq)) received.set(frame.segment.seq, frame);
-    for (let next = received.get(expected); next !== undefined; next = received.get(expected)) {
-      received.delete(expected++);
-      serverTakes(next);
-    }
-    const upTo = expected;
-    if (!lost()) at(now + settings.delayTicks, () => ackArrives(upTo));
-  }
-
-  /** Every copy of a call is carried out when its last segment is there: this server has no reply cache. */
-  function serverTakes({ segment, tags }: Frame): void {
-    const { call } = segment;
-    const file = files.get(call.id) ?? [];
-    files.set(call.id, file);
-    for (const [i, tag] of tags.entries()) file[segment.first + i] = tag;
-    if (segment.first + segment.count < call.pages.length) return;
-    at(now + settings.serverTicks, () => reply(call));
-  }
-
-  /** The reply is TCP too: a lost one comes a timeout later. */
-  function reply(call: Call): void {
-    if (lost()) at(now + settings.tcpTimeoutTicks, () => reply(call));
-    else at(now + settings.delayTicks, () => replyArrives(call));
-  }
-
-  function ackArrives(upTo: number): void {
-    if (upTo <= acked) return;
-    acked = upTo;
-    while (queue.length > 0 && queue[0]!.seq < acked) skbs.kfreeSkb(queue.shift()!.skb);
-  }
-
-  return {
-    finished: () =>
-      made >= settings.rpcs && open.size + lingering.size + queue.length + ring.length === 0 && agenda.size === 0,
-    tick(tick: number): void {
-      now = tick;
-      for (const run of agenda.get(tick) ?? []) run();
-      agenda.delete(tick);
-      while (made < settings.rpcs && open.size < settings.outstanding) startCall();
-      rpcTimers();
-      tcpTimer();
-      fillWindow();
-      cardSends();
-    },
-    /** What happened; everything must have come back. */
-    close(): Counts {
-      for (let id = 0; id < made; id++) {
-        const file = files.get(id) ?? [];
-        const whole = file.length === settings.pagesPerRpc && new Set(file).size === 1;
-        if (!whole || file[0] !== written[id]) counts.filesCorrupted++;
-      }
-      for (const pfn of spare) {
-        assert(pages.pageCount(pfn) === 1, () => `page ${pfn} ends with ${pages.pageCount(pfn)} references`);
-        pages.putPage(pfn);
-      }
-      assert(skbs.columns.skbsLive() === 0, () => `${skbs.columns.skbsLive()} sk_buffs are left`);
-      return counts;
-    },
+    const tag = ++lastTag;
+    for (const pfn of mine) memory.tag(pfn * pageBytes, pageBytes, tag);
+    pagesOf[counts.calls] = mine;
+    written[counts.calls++] = tag;
+    rpc.call(mine);
   };
+
+  const rpc = createRpcClient(
+    tcp,
+    clock,
+    (user) =>
+      tcp.connect(
+        { flowIn: 1, flowOut: 2, mtu: mss + segmentHeaders, gso: false, noDelay: true, sndbufBytes: 1 << 22 },
+        user,
+      ),
+    {
+      headerBytes: rpcHeader,
+      replyBytes: rpcHeader,
+      timeoutNanos: settings.rpcTimeoutTicks * tickNanos,
+      ...(design.name === "none" ? {} : { hold: holdOf(design, skbs) as PageHold }),
+      onMessage: (call, from, bytes) => void messages.push({ call, from, to: from + bytes }),
+      onReply(call) {
+        repliedAt[call] = clock.now();
+        clock.after(0, startCalls);
+      },
+      // The page cache does not wait: something else is written into the pages at once.
+      onFree(call) {
+        counts.reuseWaitTicks += (clock.now() - repliedAt[call]!) / tickNanos;
+        const tag = ++lastTag;
+        for (const pfn of pagesOf[call]!) {
+          memory.tag(pfn * pageBytes, pageBytes, tag);
+          spare.push(pfn);
+        }
+      },
+    },
+  );
+
+  clock.after(0, startCalls);
+  const end = clock.run(Number.POSITIVE_INFINITY, 2000 * settings.rpcs * settings.pagesPerRpc + 100_000);
+  assert(end === "idle", () => `the calls do not end at loss ${lossRate}: ${rpc.pending()} have no reply`);
+
+  for (let call = 0; call < counts.calls; call++) {
+    const file = files[call] ?? [];
+    const whole = file.length === settings.pagesPerRpc && file.every((tag) => tag === written[call]);
+    if (!whole) counts.filesCorrupted++;
+  }
+  counts.callsSentAgain = rpc.sentAgain();
+  counts.framesSentAgain = tcp.counters.retransSegs;
+  tcp.close(1);
+  tcp.exit();
+  assert(rpc.held() === 0, () => `the pages of ${rpc.held()} calls are held for ever`);
+  for (const pfn of spare)
+    assert(pages.pageCount(pfn) === 1, () => `page ${pfn} ends with ${pages.pageCount(pfn)} references`);
+  assert(skbs.columns.skbsLive() === 0, () => `${skbs.columns.skbsLive()} sk_buffs are left`);
+  return counts;
 }
 
 export const nfsDefaults: NfsSettings = {
