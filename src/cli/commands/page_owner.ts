@@ -127,7 +127,7 @@ const compatTable = `page_owner_sort and here:
   --cull=pid,tgid,name                 --by pid,tgid,name
   --cull=allocator                     --by allocator (--by subsystem says more)
   --pid, --tgid, --name                --pid, --tgid, --name; also --allocator
-  -f (not released)                    a dump of 5.12 and later lists only what is held
+  -f (not released)                    --compat only: a dump lists only what is held
   any of them, byte for byte           --compat and the option itself`;
 
 async function compat(args: readonly string[], io: Io): Promise<void> {
