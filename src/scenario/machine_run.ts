@@ -146,8 +146,17 @@ export function checkMachine(s: MachineSettings): void {
 export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): MachineResult {
   checkMachine(s);
   const release = parseRelease(s.release);
+  const faults: string[] = [];
   const machine = createMachine({
     release,
+    // Slow, so only where a driver does wrong on purpose.
+    ...(s.nics.some((n) => n.settings.buffers === "preallocated")
+      ? {
+          owned: {
+            onFault: (f) => void (faults.length < 20 && faults.push(`${f.kind}: ${f.sentence} (${f.operation})`)),
+          },
+        }
+      : {}),
     memoryMb: s.memoryMb,
     cpus: s.cpus,
     seed: s.seed,
@@ -189,7 +198,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     samples: bench.samples,
     buddyinfo: observeBuddyinfo(machine.memory),
     reports: bench.reports,
-    said: bench.said,
+    said: [...faults, ...bench.said],
   };
 }
 

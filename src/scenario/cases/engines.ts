@@ -36,8 +36,8 @@ export const antiFragmentation: Case = {
     return {
       id: "anti-fragmentation",
       answer:
-        `At rest ${split} of ${requests} requests succeed with areas split by type, ${plain} without. Under load it helps only together with active freeing: ` +
-        `${active} instead of ${passive}.`,
+        `At rest ${split} of ${requests} requests succeed with areas split by type, ${plain} without. Under load: ` +
+        `${passive}, with active freeing ${active}.`,
       claims: [
         {
           id: "splitting-helps",
@@ -349,7 +349,7 @@ export const poolTcp: Case = {
     const perPacket = (d: string): number => of(d)?.memoryPerPacket ?? 0;
     return {
       id: "page-pool-tcp",
-      answer: `Anything but ignore them: safe are ${safe.join(", ")}. Refusing keeps ${perPacket("coalesce-refuse")} bytes a queued packet, releasing ${perPacket("coalesce-release")}, mainline ${perPacket("pp-recycle")}; ${percent((of("coalesce-release")?.recycled ?? 0) / Math.max(1, of("coalesce-release")?.packets ?? 1))} of the packets still come home when coalesced pages are released.`,
+      answer: `Safe are ${safe.join(", ") || "none"}. Refusing keeps ${perPacket("coalesce-refuse")} bytes a queued packet, releasing ${perPacket("coalesce-release")}, mainline ${perPacket("pp-recycle")}; ${percent((of("coalesce-release")?.recycled ?? 0) / Math.max(1, of("coalesce-release")?.packets ?? 1))} of the packets still come home when coalesced pages are released.`,
       claims: [
         designClaim(rows, "after-head-frag", "unaware-safe", "skb_try_coalesce may ignore that the page is a pool's."),
         designClaim(

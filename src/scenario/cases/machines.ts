@@ -63,7 +63,7 @@ export const emacJumbo: Case = {
     return {
       id: "emac-jumbo",
       answer:
-        `No: at MTU 4000 a receive buffer takes a block of order ${needs[1]} at least, not a single page. It loses ${percent(losses[1] ?? 0)} of the frames here, ` +
+        `${highest(calm, 3) === 0 ? "Yes" : "No"}: at MTU 4000 a receive buffer is served by blocks of order ${needs[1]} and up. It loses ${percent(losses[1] ?? 0)} of the frames here, ` +
         `MTU 9000 ${percent(losses[2] ?? 0)}, MTU 1500 ${percent(losses[0] ?? 0)}.`,
       claims: [
         {
@@ -149,8 +149,8 @@ export const tg3Order1: Case = {
     return {
       id: "tg3-order1",
       answer:
-        `TSO is not the cause: ${base.toFixed(0)} failures with it, ${noTso.toFixed(0)} without, and ${alone.toFixed(0)} when nothing is sent at all. The request is a receive ` +
-        `buffer, whose slab is of order 1. Raising vm.min_free_kbytes to 16384 leaves ${minFree.toFixed(0)}.`,
+        `TSO is ${base > 0 && noTso < base / 4 ? "" : "not "}the cause: ${base.toFixed(0)} failures with it, ${noTso.toFixed(0)} without, and ${alone.toFixed(0)} when nothing is sent at all. ` +
+        `${order1.toFixed(0)} of them are of order 1. Raising vm.min_free_kbytes to 16384 leaves ${minFree.toFixed(0)}.`,
       claims: [
         {
           id: "tso-cause",
