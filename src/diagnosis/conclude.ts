@@ -139,7 +139,11 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   const atomic = mask?.maySleep === false;
   const block = order === undefined ? "memory" : orderWords(order, c.pageKb);
   const cannotWait = atomic ? ", and the request could not wait" : "";
-  const who = c.stack.driver?.driver.name ?? c.stack.frames[c.stack.caller ?? -1]?.function ?? "unknown";
+  const who =
+    c.slab?.cache?.replace(/\(.*/, "") ??
+    c.stack.driver?.driver.name ??
+    c.stack.frames[c.stack.caller ?? -1]?.function ??
+    "unknown";
   const key = (why: string): string =>
     `${c.incident.kind}:${order ?? "-"}:${mask?.hex ?? "-"}:${who}:${c.stack.direction ?? "-"}:${why}`;
   const severity = severityOf(c, atomic);

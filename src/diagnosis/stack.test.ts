@@ -48,6 +48,57 @@ describe("a stack says who allocated, for whom, on which side", () => {
     expect(w?.sentence).toMatch(/3 KiB buffer at an MTU from 1\d{3} to 9216: a block of order 1/);
     expect(w?.mtus?.from).toBeGreaterThan(1500);
   });
+  test("a driver that nobody knows still receives, when it takes its buffers from netdev_alloc_skb", () => {
+    const fill = caseOf(failure(0, "0x1080020(GFP_ATOMIC)"), "4.14.48", [
+      "__alloc_pages_nodemask",
+      "page_frag_alloc",
+      "__netdev_alloc_skb",
+      "odd_ring_fill",
+      "odd_worker",
+    ]);
+    expect(fill.stack).toMatchObject({ path: "page_frag", direction: "rx refill" });
+    const other = caseOf(failure(0, "0x1080020(GFP_ATOMIC)"), "4.14.48", [
+      "__alloc_pages_nodemask",
+      "page_frag_alloc",
+      "__netdev_alloc_skb",
+      "odd_thing",
+    ]);
+    expect(other.stack.direction).toBe("rx");
+  });
+  test("a child of a listening socket is born on the receive side, from a cache with a name of its own", () => {
+    const c = caseOf(failure(1, "0x20"), "3.16.0", [
+      "__alloc_pages_nodemask",
+      "kmem_getpages",
+      "fallback_alloc",
+      "kmem_cache_alloc",
+      "sk_prot_alloc",
+      "sk_clone_lock",
+      "inet_csk_clone_lock",
+    ]);
+    expect(c.stack.direction).toBe("rx");
+    expect(wantedOf(c)?.sentence).toMatch(/for sk_prot_alloc; the report does not say which cache/);
+  });
+  test("what SLAB calls on the way is not who asked, nor is a folio's helper", () => {
+    const slab = caseOf(failure(2, "0x20"), "2.6.32", [
+      "__alloc_pages_nodemask",
+      "kmem_getpages",
+      "cache_grow",
+      "____cache_alloc_node",
+      "__kmalloc_node",
+      "__alloc_skb",
+      "skb_copy",
+      "tg3_start_xmit [tg3]",
+    ]);
+    expect(slab.stack.frames[slab.stack.caller ?? -1]?.function).toBe("tg3_start_xmit");
+    const folio = caseOf(failure(9, "0x140dca"), "6.12.0", [
+      "__alloc_pages_noprof",
+      "alloc_pages_mpol_noprof",
+      "folio_alloc_mpol_noprof",
+      "vma_alloc_folio_noprof",
+      "do_huge_pmd_anonymous_page",
+    ]);
+    expect(folio.stack.frames[folio.stack.caller ?? -1]?.function).toBe("do_huge_pmd_anonymous_page");
+  });
   test("a large kmalloc for a jumbo packet is told from a slab", () => {
     const c = caseOf(failure(2, "0x204020"), "3.10.0", [
       "dump_stack",
@@ -63,7 +114,7 @@ describe("a stack says who allocated, for whom, on which side", () => {
       "net_rx_action",
       "__do_softirq",
     ]);
-    expect(c.stack).toMatchObject({ path: "kmalloc_large", direction: "rx", object: "skb data" });
+    expect(c.stack).toMatchObject({ path: "kmalloc_large", direction: "rx refill", object: "skb data" });
     expect(c.stack.driver).toBeUndefined();
     expect(wantedOf(c)?.sentence).toMatch(
       /the data of a packet for foo_refill by kmalloc above its largest cache.*8193 to 16384 bytes/,

@@ -70,6 +70,9 @@ const pageAllocator: readonly Row<true>[] = [
   ["__folio_alloc", true, true],
   ["folio_alloc", true, true],
   ["alloc_page_interleave", true],
+  ["alloc_kmem_pages", true, true],
+  ["alloc_pool_huge_page", true],
+  ["vma_alloc_folio", true, true],
   ["__page_cache_alloc", true],
   ["__alloc_page", true, true],
   ["___alloc_page", true, true],
@@ -123,6 +126,9 @@ const slabEntries: readonly Row<true>[] = [
   ["kmalloc", true, true],
   ["__do_kmalloc", true, true],
   ["kmem_cache_alloc", true, true],
+  ["cache_alloc", true, true],
+  ["__cache_alloc", true, true],
+  ["____cache_alloc", true, true],
   ["__kmem_cache_alloc", true, true],
   ["slab_alloc", true, true],
   ["kzalloc", true, true],
@@ -208,7 +214,26 @@ const directions: readonly Row<Direction>[] = [
   ["ip_defrag", "rx"],
   ["skb_gro_receive", "rx"],
   ["br_handle_frame", "rx", true],
+  // A connection is born when the handshake's packet arrives.
+  ["sk_clone_lock", "rx"],
+  ["inet_csk_clone_lock", "rx"],
+  ["tcp_create_openreq_child", "rx"],
+  ["tcp_conn_request", "rx"],
 ];
+/** Calls that make buffers for packets that come in, whoever the driver is. */
+const receiveBuffers: readonly Row<true>[] = [
+  ["netdev_alloc_skb", true, true],
+  ["__netdev_alloc_skb", true, true],
+  ["dev_alloc_skb", true],
+  ["__dev_alloc_skb", true],
+  ["napi_alloc_skb", true, true],
+  ["__napi_alloc_skb", true, true],
+  ["netdev_alloc_frag", true],
+  ["__netdev_alloc_frag", true, true],
+  ["napi_alloc_frag", true, true],
+  ["__napi_alloc_frag", true, true],
+];
+const refilling = /fill|alloc_?rx|rx_?alloc|alloc_rx|rx_?buf|new_rx|rx_submit|post_rx|rx_post/;
 const pollers: readonly Row<true>[] = [
   ["net_rx_action", true],
   ["__napi_poll", true],
@@ -322,8 +347,12 @@ function directionOf(
     return { direction: driver.role === "rx poll" ? "rx" : driver.role, directionFrame: driver.frame };
   }
   if (generic >= 0) return { direction: has(directions, names[generic] ?? "") as Direction, directionFrame: generic };
+  const buffer = firstIn(frames, receiveBuffers);
+  const asker = buffer < 0 ? -1 : names.findIndex((n, i) => i > buffer && has(receiveBuffers, n) === undefined);
+  if (asker >= 0 && refilling.test(names[asker] ?? "")) return { direction: "rx refill", directionFrame: asker };
   const poll = firstIn(frames, pollers);
   if (poll >= 0) return { direction: "rx", directionFrame: poll };
+  if (asker >= 0) return { direction: "rx", directionFrame: asker };
   return { direction: "neither" };
 }
 

@@ -164,11 +164,16 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
         order === undefined || machine === undefined
           ? []
           : machine.kmalloc.caches.filter((k) => k.geometry.minOrder === order).map((k) => k.name);
+      // kmem_cache_alloc without kmalloc: a cache with a name of its own, which the stack does not show.
+      const own =
+        c.stack.object === "other" &&
+        c.stack.frames.some((f) => /^(__)?kmem_cache_alloc(?!.*trace)/.test(f.function)) &&
+        !c.stack.frames.some((f) => /kmalloc/.test(f.function));
       const which =
-        order === undefined || order === 0 || caches.length === 0
-          ? "the report does not say which cache"
+        own || order === undefined || order === 0 || caches.length === 0
+          ? `the report does not say which cache${own ? " (one of its own, no kmalloc bucket)" : ""}`
           : `with ${machine?.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
-      return said(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, caches.length === 1);
+      return said(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, !own && caches.length === 1);
     }
     case "kmalloc_large": {
       const page = c.pageKb * 1024;
@@ -180,7 +185,7 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
     }
     case "page_frag":
       return said(
-        `a page to cut small packet heads from${forWhom}: ${orderText}, the last resort after larger blocks were tried silently`,
+        `${c.stack.frames.some((f) => /^skb?_page_frag_refill/.test(f.function)) ? "a page that a sender's data is copied into" : "a page that packet heads are cut from"}${forWhom}: ${orderText}, ${order === 0 ? "the last resort after larger blocks were tried silently" : "more than is needed: smaller blocks are tried next"}`,
       );
     case "page_pool":
       return said(`a page for a page_pool${forWhom}: ${orderText}`);

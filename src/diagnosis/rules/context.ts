@@ -12,7 +12,12 @@ export const context: Rule = {
   answer: (c) => {
     const mask = maskOf(c);
     if (mask === undefined || c.stack.frames.length === 0) return [];
-    const where = frameName(c, c.stack.contextFrame);
+    // A frame is named only where its name says so; else the trace's own mark does.
+    const frame = c.stack.frames[c.stack.contextFrame ?? -1];
+    const marked = c.stack.context === "interrupt" && frame !== undefined && frame.context !== "task";
+    const where = marked
+      ? `${frame.context === "nmi" ? "<NMI>" : "<IRQ>"} in the call trace`
+      : frameName(c, c.stack.contextFrame);
     const evidence = [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.contextFrame])];
     if (mask.maySleep)
       return [

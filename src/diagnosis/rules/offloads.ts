@@ -32,6 +32,10 @@ export const offloadsOnPath: Rule = {
   },
 };
 
+/** What copies or flattens a packet: its fragments then need one block. */
+const copiers =
+  /^(skb_copy(_expand)?|__?skb_linearize|__pskb_pull_tail|pskb_expand_head|tg3_tso_bug|skb_realloc_headroom)(\.|$)/;
+
 function judge(c: Case, offload: Offload): readonly Finding[] {
   const told = offload.printed.map((p) => c.around.offloads.get(p)).find((t) => t !== undefined);
   const setting: readonly Quote[] = told === undefined ? [] : [told.quote];
@@ -60,6 +64,24 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
           "unknown",
           "Without scatter-gather a packet to be sent must lie in one piece, which needs blocks of several pages for large packets; the report does not say whether it is on.",
         );
+      const copier = c.stack.frames.findIndex((f) => copiers.test(f.function));
+      if (copier >= 0 && (c.order ?? 0) > 0 && c.stack.object === "skb data")
+        return [
+          finding(
+            `offload.${offload.id}`,
+            told === undefined ? "unknown" : "yes",
+            `${offload.title} may well be what makes this request so large: ${frameName(c, copier)} copies a whole packet into one block, and with the offload on a packet to be sent can have up to 64 KiB${told === undefined ? "; the report does not say whether it is on" : " (here: on)"}.`,
+            [...quoteFrames(c, [copier, c.stack.directionFrame]), ...setting],
+            [
+              {
+                action: `Switch ${offload.id.toUpperCase()} off on that interface, as a test`,
+                changes: "packets are copied into blocks no larger than the MTU needs",
+                costs: "more CPU time for sending",
+                command: `ethtool -K IFACE ${offload.id} off`,
+              },
+            ],
+          ),
+        ];
       return say(
         "unknown",
         `${offload.title} can be on this path: with it one large packet goes down the stack instead of many small ones. Its payload lies in single pages, so it matters only where the packet is copied or linearized.`,

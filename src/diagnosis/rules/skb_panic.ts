@@ -48,7 +48,16 @@ function explain(c: Case, p: SkbPanic): readonly Finding[] {
   );
   const who = frameName(c, pusher < 0 ? undefined : pusher);
   const found: Finding[] = [];
-  if (g !== undefined)
+  if (g !== undefined && g.beyond <= 0)
+    found.push(
+      finding(
+        "skb_panic.bounds",
+        "unknown",
+        `The numbers as printed do not leave the buffer (tail ${p.tail}, end ${p.end}, data ${p.data}, head ${p.head}): a digit was lost or changed on the way.`,
+        line,
+      ),
+    );
+  else if (g !== undefined)
     found.push(
       finding(
         "skb_panic.bounds",

@@ -70,7 +70,7 @@ export const mtu: Rule = {
           ? `On ${driver.name} every MTU stays at order 0 on this kernel.`
           : `On ${driver.name} the largest MTU that stays at order 0 on this kernel is ${table.orderZeroUpTo}: ${steps}.`;
     const here = interfaces(c, table);
-    const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0;
+    const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
     return [
       ...here,
       finding(

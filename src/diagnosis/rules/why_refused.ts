@@ -122,7 +122,7 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   return finding(
     "why.refused",
     "unknown",
-    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${later === undefined ? "after" : `${later} ms after`} the failure: memory had come back by then, or the request was confined to other zones (cpuset, node).`,
+    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${later === undefined || later < 1 ? "after" : `${later} ms after`} the failure: memory had come back by then, or the request was confined to other zones (cpuset, node).`,
     evidence,
   );
 }

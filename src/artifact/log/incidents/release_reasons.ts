@@ -217,6 +217,13 @@ function memInfoReasons(info: MemInfo | undefined, incident: Incident): ReleaseR
     if (range === undefined || Object.keys(range).length === 0) return;
     reasons.push(reason(`${what}${rangeWords(range)}.`, range, linesOf(incident, part).slice(0, 3)));
   };
+  const protections = info.zones
+    .flatMap((z) => linesOf(incident, `lowmem_reserve:${z.node}:${z.name}`))
+    .filter((l) => l.text.includes("protections[]"));
+  if (protections.length > 0) {
+    const range = { since: [2, 6], until: [2, 6, 10] };
+    reasons.push(reason("The reserves are called protections, as up to 2.6.10.", range, protections.slice(0, 1)));
+  }
   const [zone] = info.zones;
   if (zone !== undefined && zone.kb.free !== undefined) {
     const read = new Set(Object.keys(zone.kb));
