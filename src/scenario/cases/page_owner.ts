@@ -66,7 +66,7 @@ export const pageOwner: Case = {
     const { gfp } = memory.rules;
     const kernel = gfp.directReclaim | gfp.io | gfp.fs;
     const user = kernel | gfp.highmem;
-    const processes: number[][] = [[], [], [], []];
+    const tasks: number[][] = [[], [], [], []];
     const inodes: number[] = [];
     let leaked = 0;
     const resident = new Set<number>();
@@ -81,14 +81,14 @@ export const pageOwner: Case = {
     const live = (steps: number): void => {
       for (let i = 0; i < steps; i++) {
         const dice = random.unit();
-        const process = random.pick(processes);
+        const task = random.pick(tasks);
         if (dice < 0.45) fault(chains.readahead);
-        else if (dice < 0.9) process.push(fault(chains.anonymous));
+        else if (dice < 0.9) task.push(fault(chains.anonymous));
         else if (dice < 0.999) inodes.push(slab(chains.inodes));
         else if (slab(chains.leak) >= 0) leaked++;
-        if (process.length > 2000) {
-          for (const pfn of process) if (resident.delete(pfn)) memory.freeUser(pfn);
-          process.length = 0;
+        if (task.length > 2000) {
+          for (const pfn of task) if (resident.delete(pfn)) memory.freeUser(pfn);
+          task.length = 0;
         }
         if (inodes.length > 3000) {
           for (const pfn of inodes.splice(0, 1500)) if (pfn >= 0) memory.pages.freePages(pfn, 0);
