@@ -39,8 +39,6 @@ interface Guess {
   readonly empty: number;
   readonly slices: number;
   readonly pieces: number;
-  /** Frames on the last slice page before a refill, 1 to 4. */
-  readonly last: number;
   /** The allocation, counted from 0 in its group, that a frame of middle length caused; -1 for none. */
   readonly middle: number;
 }
@@ -251,44 +249,43 @@ function arrive(world: World, device: NetDevice, length: FrameLength, n: number)
 
 const budget = 64;
 
+/** A poll with such a budget refills only when half of the ring is empty, so what each frame does is seen before any refill. */
+const withoutRefill = 512;
+/** Pieces of 1536 bytes in an order-3 page, and what a ring of 256 leaves of its last one. */
+const piecesPerPage = 21;
+const roomAfterOpen = 17;
+
 /**
- * Long frames for virtio_net, one a poll: each is copied into a slice, a quarter of a page, or keeps its piece where that has room behind
- * it. With half a budget of empty slots any poll would refill, so from there on frames wait until the record shows the refill.
+ * Long frames for virtio_net until what the record shows has been asked for: each is copied into a slice, a quarter of a page, or keeps its
+ * piece where that has room behind it. Then up to three more that needed nothing new, and the refill.
  */
 function feed(
   world: World,
   device: NetDevice,
   kinds: readonly Allocation[],
-  refilled: boolean,
+  refills: readonly Allocation[],
   guess: Guess,
-  left: { slices: number; frame: number },
+  left: { slices: number; frame: number; room: number },
 ): void {
   const { driver } = device;
   const began = world.asked.length;
-  const send = (): void => arrive(world, device, world.asked.length === guess.middle ? "middle" : "long", left.frame++);
-  const empty = (): number => driver.ringFill().size - driver.ringFill().filled;
-  const shown = (): number => world.asked.length - began;
-  for (let tries = 0; shown() < kinds.length && empty() < budget / 2 && tries < 4 * kinds.length + 8; tries++) {
+  const send = (): void => {
     const before = world.asked.length;
-    send();
-    driver.poll(budget);
+    arrive(world, device, before === guess.middle ? "middle" : "long", left.frame++);
+    driver.poll(withoutRefill);
     if (world.asked.length === before) left.slices--;
     else if (world.asked[before]?.event === "mm_page_alloc") left.slices = 3;
-  }
-  const rest = kinds.slice(shown());
-  const slices = rest.filter((a) => a.event === "mm_page_alloc").length;
-  let frames = rest.length - slices;
-  if (slices > 0) {
-    frames += left.slices + 1 + 4 * (slices - 1);
-    left.slices = 3;
-  }
-  if (refilled) {
-    const more = Math.min(left.slices, guess.last - 1);
-    frames += more;
-    left.slices -= more;
-  }
-  for (let k = 0; k < frames; k++) send();
-  if (frames > 0 || refilled) driver.poll(budget);
+  };
+  const enough = 4 * kinds.length + 8;
+  for (let tries = 0; world.asked.length - began < kinds.length && tries < enough; tries++) send();
+  if (refills.length === 0) return;
+  // How many such frames there were is told by the big pages that the refill took.
+  const empty = (): number => driver.ringFill().size - driver.ringFill().filled;
+  const pages = (slots: number): number => Math.max(0, Math.ceil((slots - left.room) / piecesPerPage));
+  const seen = refills.filter((a) => a.event === "mm_page_alloc" && a.a > 0).length;
+  while (left.slices > 0 && (pages(empty()) < seen || empty() <= budget / 2)) send();
+  left.room += piecesPerPage * seen - empty();
+  driver.poll(budget);
 }
 
 /** Feeds the frames that the record shows, and polls where it shows a refill. */
@@ -297,7 +294,7 @@ function pollLike(world: World, device: NetDevice, recorded: readonly Allocation
   const copies = (a: Allocation): boolean =>
     !a.chain.some((f) => /alloc_(jumbo_)?rx_buffers|add_recvbuf|try_fill/.test(f));
   let n = 1;
-  const left = { slices: 4 - guess.slices, frame: 0 };
+  const left = { slices: 4 - guess.slices, frame: 0, room: roomAfterOpen };
   const poll = (): void => {
     driver.poll(budget);
   };
@@ -317,7 +314,7 @@ function pollLike(world: World, device: NetDevice, recorded: readonly Allocation
     while (end < recorded.length && !copies(recorded[end] as Allocation)) end++;
     const kinds = recorded.slice(i, split);
     const refills = recorded.slice(split, end);
-    if (driver.name === "virtio_net") feed(world, device, kinds, refills.length > 0, guess, left);
+    if (driver.name === "virtio_net") feed(world, device, kinds, refills, guess, left);
     else {
       for (const a of kinds) {
         const split = a.chain.includes("e1000_clean_jumbo_rx_irq");
@@ -475,18 +472,17 @@ function attempt(groups: readonly Group[], guess: Guess): Outcome {
 /** Guesses in the order in which they are tried; the first that explains everything ends the search. */
 function* guesses(groups: readonly Group[]): Generator<Guess> {
   const receives = groups.some((g) => g.operation === "poll");
-  yield { empty: 0, slices: 0, pieces: 0, last: 4, middle: -1 };
+  yield { empty: 0, slices: 0, pieces: 0, middle: -1 };
   if (!receives) return;
   const virtio = groups.every((g) => g.driver === "virtio_net");
   // One sk_buff too many around a piece: a frame that was not long, such as the head of an answer.
   const odd =
     groups.find((g) => g.operation === "poll")?.recorded.findIndex((a) => a.event === "kmem_cache_alloc") ?? -1;
   const middles = virtio && odd >= 0 ? [-1, odd] : [-1];
-  for (let last = 4; last >= 1; last--)
-    for (const middle of middles)
-      for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
-        for (let slices = 0; slices < 4; slices++)
-          for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { empty, slices, pieces, last, middle };
+  for (const middle of middles)
+    for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
+      for (let slices = 0; slices < 4; slices++)
+        for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { empty, slices, pieces, middle };
 }
 
 /** virtio_net's search has most to find out. */

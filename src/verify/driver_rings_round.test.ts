@@ -99,6 +99,8 @@ for (const [driver, mtu, frames, batch] of [
   ["e1000", 3000, long, 5],
   ["e1000", 9000, long, 1],
   ["virtio_net", 1500, long, 1],
+  ["virtio_net", 1500, long, 8],
+  ["virtio_net", 1500, long, 20],
   ["e1000", 1500, mix, 1],
   ["e1000", 1500, mix, 8],
 ] as const)

@@ -50,3 +50,16 @@ export function objectAt(input: TranscriptInput, index: number): Readonly<Record
     throw new BadInput("This line is not a JSON object.", place);
   return value as Readonly<Record<string, unknown>>;
 }
+
+/** Every recorder of JSON lines ends with an end line that says whether it ran out of room; BadInput when that is missing or says so. */
+export function requireWhole(input: TranscriptInput): void {
+  let last = input.lines.length - 1;
+  while (last > 0 && input.lines[last]?.trim() === "") last--;
+  const end = objectAt(input, last);
+  const place = { file: input.path, line: last + 1 };
+  if (end.t !== "end")
+    throw new BadInput("The transcript has no end line: it is cut off.", place, "Copy it again, whole.");
+  for (const key of ["truncated", "out_truncated"])
+    if (end[key] !== undefined && end[key] !== 0)
+      throw new BadInput(`The recorder itself ran out of room (${key}).`, place, "Record it again.");
+}

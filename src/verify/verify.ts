@@ -6,6 +6,7 @@ import { driverRingsReplayer } from "./driver_rings.ts";
 import { pageFragReplayer } from "./page_frag.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+import { requireWhole } from "./replayer.ts";
 import { skbFuzzReplayer } from "./skb_fuzz.ts";
 import { skbSegmentReplayer } from "./skb_segments.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
@@ -30,8 +31,10 @@ export function replayerFor(firstLine: string): Replayer | undefined {
 
 /** Replays one transcript with the replayer its first line asks for; BadInput when no replayer knows it. */
 export function replayTranscript(input: TranscriptInput): Replayed & { readonly kind: string } {
-  const replayer = replayerFor(input.lines.find((line) => line.trim() !== "") ?? "");
+  const first = input.lines.find((line) => line.trim() !== "") ?? "";
+  const replayer = replayerFor(first);
   if (replayer === undefined) throw unknownTranscript(input.path);
+  if (first.startsWith("{")) requireWhole(input);
   return { kind: replayer.kind, ...replayer.replay(input) };
 }
 
