@@ -19,6 +19,7 @@ interface Lab {
 
 /** A machine with one card, and a peer at the far end. */
 function withPeer(o: {
+  driver?: string;
   release?: string;
   mtu?: number;
   loss?: number;
@@ -30,7 +31,11 @@ function withPeer(o: {
     release: parseRelease(o.release ?? "6.1.192-x86_64"),
     memoryMb: 128,
     seed: o.seed ?? 1,
-    nics: [{ driver: "ringnic", mtu: o.mtu ?? 1500, settings: { rx_ring: 128, tx_ring: 128 } }],
+    nics: [
+      o.driver === undefined
+        ? { driver: "ringnic", mtu: o.mtu ?? 1500, settings: { rx_ring: 128, tx_ring: 128 } }
+        : { driver: o.driver, mtu: o.mtu ?? 1500 },
+    ],
     ...(o.fails === undefined ? {} : { failing: o.fails }),
     ...(o.owned === true ? { owned: {} } : {}),
   });
@@ -103,6 +108,24 @@ describe("TCP through a machine", () => {
         expect([sent, read]).toEqual([1_000_000, 1_000_000]);
         expectEmpty(lab, [c]);
       });
+
+  for (const [driver, release, mtu] of [
+    ["tg3", "2.6.24-x86_64", 1500],
+    ["tg3", "6.1-x86_64", 9000],
+    ["e1000", "6.1.192-x86_64", 1500],
+    ["e1000", "6.1.192-x86_64", 9000],
+    ["e1000e", "6.1.192-x86_64", 1500],
+    ["e1000e", "6.1.192-x86_64", 9000],
+    ["virtio_net", "6.1.192-x86_64", 1500],
+    ["mvneta", "6.1-x86_64", 1500],
+    ["ibm_emac", "2.6.29-x86_64", 4000],
+  ] as const)
+    test(`over ${driver} of ${release}, MTU ${mtu}, with loss: complete, and nothing stays`, () => {
+      const lab = withPeer({ driver, release, mtu, loss: 0.01 });
+      const { sent, read, c } = exchange(lab, 300_000, 300_000);
+      expect([sent, read]).toEqual([300_000, 300_000]);
+      expectEmpty(lab, [c]);
+    });
 
   for (const seed of [1, 2, 3])
     test(`2 % of frames are lost on each wire (seed ${seed})`, () => {
