@@ -4,8 +4,12 @@ import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
+import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
-import type { CommandSpec } from "../command.ts";
+import { proofsDocument } from "../../report/prove.ts";
+import type { Proof } from "../../scenario/prove.ts";
+import { prove } from "../../scenario/prove.ts";
+import type { CommandSpec, Io } from "../command.ts";
 import { openInputs } from "../input/open.ts";
 
 export const command: CommandSpec = {
@@ -27,12 +31,17 @@ export const command: CommandSpec = {
       line: "skblab diagnose fixtures/logs --format json",
       does: "every file of a directory or of a support bundle, for a program",
     },
+    {
+      line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --prove",
+      does: "test the advice by running: by how much does each change lower the failures?",
+    },
     { line: "skblab diagnose fixtures/logs/failures_6.1.txt --format markdown", does: "for a bug report" },
   ],
   configure(cmd, io) {
     cmd
       .argument("<files...>", "kernel logs, support bundles, directories, or - for standard input")
-      .action(async (files: string[]) => {
+      .option("--prove", "test the advice: build such a machine in the model, and run it with each change")
+      .action(async (files: string[], options: { prove?: boolean }) => {
         const collector = createCollector();
         const total = sizeOf(files);
         const gathered = await gather(openInputs(files), {
@@ -46,10 +55,33 @@ export const command: CommandSpec = {
         if (first !== undefined && diagnosis.inputs.every((i) => whyUnread(i) !== undefined)) {
           throw new BadInput(whyUnread(first) as string, { file: first.name });
         }
-        await io.answer({ document: diagnosisDocument(diagnosis), json: diagnosis, exit: 0 });
+        const proofs = options.prove === true ? proveAll(diagnosis, io) : undefined;
+        await io.answer({
+          document: [...diagnosisDocument(diagnosis), ...proofsDocument(proofs ?? [])],
+          json: proofs === undefined ? diagnosis : { ...diagnosis, proofs },
+          exit: 0,
+        });
       });
   },
 };
+
+/** Runs an experiment for each cause. */
+function proveAll(diagnosis: Diagnosis, io: Io): readonly Proof[] {
+  return diagnosis.incidents.map((i) =>
+    prove(
+      {
+        kind: i.kind,
+        title: i.title,
+        release: i.kernel.release,
+        arch: /x86_64|i386|arm64|ppc/.exec(i.kernel.because.join(" "))?.[0],
+        driver: i.driver,
+        order: i.order,
+        gfpNames: i.gfp?.names ?? [],
+      },
+      (done, what) => io.progress("testing the advice", done, what),
+    ),
+  );
+}
 
 /** Bytes of the only file, for the progress bar; undefined when it cannot be known. */
 function sizeOf(files: readonly string[]): number | undefined {

@@ -21,7 +21,7 @@ const frames = 1000;
 const ring = 256;
 
 /** Frames of MTU 9000 into a plain card on a 405EX's kernel, with every sk_buff watched. `slowest` packets wait in the socket. */
-function receive(buffers: "preallocated" | "fresh", slowest: number): Outcome {
+export function receiveWatched(buffers: "preallocated" | "fresh", slowest: number): Outcome {
   const faults: OwnershipFault[] = [];
   let firstAfterFrames = 0;
   let firstAtMicros = 0;
@@ -77,11 +77,11 @@ export const emacPreallocated: Case = {
     "A stack that gives the buffer back to the driver instead of freeing it: a page pool, a destructor for the fragment, or a copy.",
   answer(progress) {
     progress(0.1, "preallocated buffers, read at once");
-    const kept = receive("preallocated", 0);
+    const kept = receiveWatched("preallocated", 0);
     progress(0.4, "preallocated buffers, read late");
-    const late = receive("preallocated", 64);
+    const late = receiveWatched("preallocated", 64);
     progress(0.6, "fresh buffers");
-    const fresh = receive("fresh", 64);
+    const fresh = receiveWatched("fresh", 64);
     progress(0.8, "a page pool");
     const kind = pagePoolKinds.find((k) => k.kind === "page-pool-multicast");
     const pools = kind?.run(kind.schema.parse({ designs: ["pp-recycle"] })) as readonly DesignResult[] | undefined;
