@@ -1,10 +1,11 @@
 // The page in a real Chromium, driven as a person would: what it shows is what the command line prints, nothing is requested from
 // elsewhere, hostile text stays text, and axe finds no barrier. Debian's package is used: apt-get install chromium.
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
@@ -243,12 +244,12 @@ describe.runIf(executablePath !== undefined)(
 
     test("interleavings: the table is the command line's, a cell opens its schedule, and the stepper steps to its end", async () => {
       const { page, faults } = await visit("#/interleavings");
+      const printed = promisify(execFile)(process.execPath, [main, "explore", "lltx", "--format", "json"]);
       await page.click("text=Explore");
       await page.waitForSelector("table .found");
       const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
       const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
-      const cli = execFileSync(process.execPath, [main, "explore", "lltx", "--format", "json"]);
-      expect(shown.schemes).toEqual(JSON.parse(cli.toString()).schemes);
+      expect(shown.schemes).toEqual(JSON.parse((await printed).stdout).schemes);
       await page.click("table .found");
       await page.waitForSelector(".lanes tr.here");
       expect(await barriers(page)).toEqual([]);
@@ -298,6 +299,63 @@ describe.runIf(executablePath !== undefined)(
       await page.setInputFiles("input[type=file]", join(root, "fixtures/btf/small.btf"));
       await page.waitForSelector(".error, svg[aria-label*='Bytes of']");
       expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("cases: a question is answered as the command line answers it; a scenario's knob is turned, and hostile settings stay text", async () => {
+      const { page, faults } = await visit("#/cases");
+      await page.click(".cases button >> nth=-1");
+      const id = new URLSearchParams(page.url().split("?")[1]).get("id") ?? "";
+      expect(await barriers(page)).toEqual([]);
+      await page.getByRole("button", { name: "Run", exact: true }).click();
+      await page.waitForSelector(".answer h2");
+      const [download] = await Promise.all([page.waitForEvent("download"), page.click(".answer >> text=JSON")]);
+      const cli = execFileSync(process.execPath, [main, "cases", id, "--format", "json"], {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      expect(JSON.parse(readFileSync(await download.path(), "utf8"))).toEqual(JSON.parse(cli.toString()));
+      expect(await barriers(page)).toEqual([]);
+      await page.getByRole("combobox").selectOption("page-pool-skb-copy.yaml");
+      await expect.poll(() => page.inputValue("textarea")).toContain("kind: page-pool-skb-copy");
+      await page.getByRole("button", { name: "Run the scenario" }).click();
+      await page.waitForSelector(".answer h2:has-text('page-pool-skb-copy')");
+      expect(await barriers(page)).toEqual([]);
+      await page.fill("textarea", "kind: <img src=x onerror=alert(1)>\n");
+      await page.getByRole("button", { name: "Run the scenario" }).click();
+      await page.waitForSelector(".error:has-text('There is no kind of scenario')");
+      expect(await page.$("main img")).toBeNull();
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("hostile names stay text wherever a page shows what it was given", async () => {
+      const hostile = '<img src=x onerror=alert(1)>"><script>alert(2)</script>';
+      const { page, faults } = await visit("#/census");
+      const record = `Page allocated via order 0, mask 0x0(), pid 1, tgid 1 (${hostile}), ts 1 ns, free_ts 0 ns\nPFN 4096 type Movable Block 8 type Movable Flags 0x0()\n ${hostile}+0x1/0x2\n a+0x1/0x2\n\n`;
+      const give = (name: string, text: string): Promise<void> =>
+        page.setInputFiles("input[type=file]", { name, mimeType: "text/plain", buffer: Buffer.from(text) });
+      await give(`${hostile}.txt`, record);
+      await page.waitForSelector(".answer table");
+      for (const view of ["flame graph", "map", "pins"]) await page.selectOption("text=View >> select", view);
+      await page.goto(`${base}#/memory`);
+      await give(
+        `${hostile}.txt`,
+        `Node 0, zone ${hostile} 1 2 3\nNode 0, zone   Normal      1      2      3      4      5      6      7      8      9     10     11\n`,
+      );
+      await page.waitForSelector(".answer table, .error");
+      for (const address of [
+        `#/packet?steps=${encodeURIComponent(hostile)}&struct=${encodeURIComponent(hostile)}&shown=yes`,
+        `#/interleavings?scheme=${encodeURIComponent(hostile)}&schedule=${encodeURIComponent(hostile)}`,
+        `#/memory?left=${encodeURIComponent(hostile)}&mb=${encodeURIComponent(hostile)}&window=${encodeURIComponent(hostile)}`,
+        `#/diagnose?example=${encodeURIComponent(hostile)}&log=${encodeURIComponent(hostile)}&line=1`,
+        `#/${encodeURIComponent(hostile)}`,
+      ]) {
+        await page.goto(base + address);
+        await page.waitForSelector("main h1");
+        await page.waitForSelector(".work progress", { state: "detached" });
+        expect(await page.$("main img[src=x], main script")).toBeNull();
+      }
       expect(faults).toEqual([]);
       await page.close();
     });

@@ -17,4 +17,5 @@ export const pages: readonly Page[] = [
     load: async () => (await import("./interleavings.tsx")).InterleavingsPage,
   },
   { id: "census", title: "Census", load: async () => (await import("./census.tsx")).CensusPage },
+  { id: "cases", title: "Cases", load: async () => (await import("./cases.tsx")).CasesPage },
 ];

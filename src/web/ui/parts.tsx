@@ -112,7 +112,7 @@ export function Answer({
 }): JSX.Element {
   const file = slug(name);
   return (
-    <section class="answer" aria-label={name}>
+    <section class="answer" aria-label={`Answer: ${name}`}>
       <div class="tools">
         <button
           type="button"

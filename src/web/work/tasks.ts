@@ -5,6 +5,9 @@ import type { Task } from "./protocol.ts";
 export const tasks = {
   census: async (input, progress) => (await import("./census_task.ts")).censusTask(input, progress),
   block: async (input) => (await import("./census_task.ts")).blockTask(input),
+  caseStories: async (input) => (await import("./cases_task.ts")).caseStoriesTask(input),
+  case: async (input, progress) => (await import("./cases_task.ts")).caseTask(input, progress),
+  scenario: async (input, progress) => (await import("./cases_task.ts")).scenarioTask(input, progress),
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
   lltx: async (input, progress) => (await import("./explore_task.ts")).lltxTask(input, progress),
   schedule: async (input) => (await import("./explore_task.ts")).scheduleTask(input),
@@ -15,6 +18,9 @@ export const tasks = {
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
   readonly block: typeof import("./census_task.ts").blockTask;
+  readonly caseStories: typeof import("./cases_task.ts").caseStoriesTask;
+  readonly case: typeof import("./cases_task.ts").caseTask;
+  readonly scenario: typeof import("./cases_task.ts").scenarioTask;
   readonly lltx: typeof import("./explore_task.ts").lltxTask;
   readonly schedule: typeof import("./explore_task.ts").scheduleTask;
   readonly packet: typeof import("./packet_task.ts").packetTask;
