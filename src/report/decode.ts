@@ -53,7 +53,7 @@ export function answerGfp(mask: number, release: Release | undefined): DecodeAns
     throw new BadInput(
       `Linux ${release.version.join(".")} is older than the layouts known here.`,
       undefined,
-      "They begin with 2.6.0.",
+      "They begin with 2.4.",
     );
   }
   const readings = gfpReadings(mask);

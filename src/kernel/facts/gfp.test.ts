@@ -80,9 +80,13 @@ describe("GFP_ATOMIC and GFP_KERNEL are fingerprints of the kernel", () => {
   test("a mask without a release: the likely era first, the impossible ones named with the reason", () => {
     const readings = gfpReadings(0x820);
     expect(readings[0]).toMatchObject({ kernels: "6.3 and later", text: "GFP_ATOMIC", score: 3 });
-    expect(readings.find((r) => r.kernels === "up to 4.3")).toMatchObject({ score: 1 });
+    expect(readings.find((r) => r.kernels === "2.6 to 4.3")).toMatchObject({ score: 1 });
     expect(gfpReadings(0x4020)[0]).toMatchObject({ kernels: "2.6.9 to 4.3", text: "GFP_ATOMIC|__GFP_COMP" });
-    expect(gfpReadings(0xd0)[0]).toMatchObject({ kernels: "up to 4.3", text: "GFP_KERNEL" });
+    expect(gfpReadings(0xd0)[0]).toMatchObject({ kernels: "2.6 to 4.3", text: "GFP_KERNEL" });
+    // 2.4 had a bit more: high I/O at 0x80, FS at 0x100.
+    expect(gfpReadings(0x1f0)[0]).toMatchObject({ kernels: "up to 2.5", text: "GFP_KERNEL" });
+    expect(gfpReadings(0x1d2)[0]).toMatchObject({ kernels: "up to 2.5", text: "GFP_HIGHUSER" });
+    expect(gfpReadings(0xf0)[0]).toMatchObject({ kernels: "up to 2.5", text: "GFP_NOFS" });
     expect(gfpReadings(0xd0).find((r) => r.kernels === "4.4 to 6.9")?.because).toMatch(/without __GFP_DIRECT_RECLAIM/);
     for (const [mask, era] of [
       [0x2080020, "4.4 to 4.9"],

@@ -180,7 +180,7 @@ function layoutSpans(): (readonly [readonly number[], readonly number[] | undefi
   return unique.map((cut, i) => [cut, unique[i + 1]] as const);
 }
 
-const firstOfAll = [2, 6];
+const firstOfAll = [2, 4];
 
 function span(since: readonly number[], before: readonly number[] | undefined): string {
   if (before === undefined) return `${since.join(".")} and later`;

@@ -1,4 +1,4 @@
-// The gfp mask's bits by era, 2.6.0 to today, as dated facts. A mask means nothing without one of these rows: 0x400 is REPEAT, RETRY_MAYFAIL
+// The gfp mask's bits by era, 2.4 to today, as dated facts. A mask means nothing without one of these rows: 0x400 is REPEAT, RETRY_MAYFAIL
 // or DIRECT_RECLAIM; 0x20 alone is GFP_ATOMIC only up to 4.3. What a mask says is gfp.ts; this file only knows which bit has which name.
 
 /** One layout of the mask. It holds from `since` until the next row. */
@@ -15,6 +15,14 @@ export interface GfpEra {
 
 /** In order of `since`. */
 export const gfpEras: readonly GfpEra[] = [
+  {
+    id: "2.4",
+    since: [2, 4],
+    sinceIsRead: false,
+    bits: "DMA HIGHMEM . . WAIT HIGH IO HIGHIO FS",
+    source: "include/linux/mm.h, 2.4.18 and later 2.4",
+    caution: "the first releases of 2.4 numbered the bits otherwise",
+  },
   {
     id: "A0",
     since: [2, 6],
@@ -284,18 +292,23 @@ export const gfpCombinations: readonly GfpCombination[] = [
   { name: "GFP_TEMPORARY", flags: "WAIT IO FS RECLAIMABLE", since: [2, 6, 23], until: [4, 4] },
   { name: "GFP_TEMPORARY", flags: "RECLAIM IO FS RECLAIMABLE", since: [4, 4], until: [4, 14] },
   { name: "GFP_KERNEL_ACCOUNT", flags: "RECLAIM IO FS ACCOUNT", since: [4, 5] },
+  { name: "GFP_HIGHUSER", flags: "WAIT IO HIGHIO FS HIGHMEM", since: [2, 4], until: [2, 6] },
+  { name: "GFP_KERNEL", flags: "WAIT HIGH IO HIGHIO FS", since: [2, 4], until: [2, 6] },
+  { name: "GFP_USER", flags: "WAIT IO HIGHIO FS", since: [2, 4], until: [2, 6] },
+  { name: "GFP_NOFS", flags: "WAIT HIGH IO HIGHIO", since: [2, 4], until: [2, 6] },
+  { name: "GFP_NOIO", flags: "WAIT HIGH", since: [2, 4], until: [2, 6] },
   { name: "GFP_KERNEL", flags: "WAIT IO FS", since: [2, 6], until: [4, 4] },
   { name: "GFP_KERNEL", flags: "RECLAIM IO FS", since: [4, 4] },
   { name: "GFP_NOFS", flags: "WAIT IO", since: [2, 6], until: [4, 4] },
   { name: "GFP_NOFS", flags: "RECLAIM IO", since: [4, 4] },
-  { name: "GFP_ATOMIC", flags: "HIGH", since: [2, 6], until: [4, 4] },
+  { name: "GFP_ATOMIC", flags: "HIGH", since: [2, 4], until: [4, 4] },
   { name: "GFP_ATOMIC", flags: "HIGH ATOMIC KSWAPD_RECLAIM", since: [4, 4], until: [6, 3] },
   { name: "GFP_ATOMIC", flags: "HIGH KSWAPD_RECLAIM", since: [6, 3] },
   { name: "GFP_NOIO", flags: "WAIT", since: [2, 6], until: [4, 4] },
   { name: "GFP_NOIO", flags: "RECLAIM", since: [4, 4] },
   { name: "GFP_NOWAIT", flags: "KSWAPD_RECLAIM", since: [4, 4], until: [6, 8] },
   { name: "GFP_NOWAIT", flags: "KSWAPD_RECLAIM NOWARN", since: [6, 8] },
-  { name: "GFP_DMA", flags: "DMA", since: [2, 6] },
+  { name: "GFP_DMA", flags: "DMA", since: [2, 4] },
 ];
 
 /**
