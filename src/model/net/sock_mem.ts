@@ -94,6 +94,7 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
     if (pages <= 0) return;
     forwardAlloc[sk]! -= pages * pageSize;
     allocated -= pages;
+    assert(allocated >= 0, () => `socket ${sk} gave back ${-allocated} pages more than all sockets had`);
     if (pressure && allocated < low) pressure = false;
   };
 
