@@ -11,7 +11,7 @@ import { skbTablesReplayer } from "./skb_tables.ts";
 
 const root = join(import.meta.dirname, "../..");
 const fixtures = join(root, "fixtures/skb");
-const captures = [join(root, "../shared/captures/skb"), join(root, "../shared/captures/debian-stock/skb")];
+const captures = ["skb", "debian-stock/skb", "dmesg/slubdbg"].map((d) => join(root, "../shared/captures", d));
 
 function open(path: string): TranscriptInput {
   const bytes = readFileSync(path);

@@ -28,7 +28,7 @@ import { createPageFragCache, pageFragMaxBytes } from "../model/slab/page_frag.t
 
 export const pageSize = 4096;
 const blockPages = 1024;
-const release = parseRelease("6.1.192");
+export const release = parseRelease("6.1.192");
 
 /** Pages whose model numbers are never used twice, so that a name given to one stays with it. */
 export interface NamedPages extends PageAllocator {
@@ -182,8 +182,8 @@ export function cpusOf(lines: readonly string[]): number {
 }
 
 /** A machine with 6.1's rules, nothing allocated. */
-export function createSkbMachine(config: SkbConfig = skbConfig61, cpus = 2): SkbMachine {
-  const { pages, heap, memory } = createGround(cpus);
+export function createSkbMachine(config: SkbConfig = skbConfig61, cpus = 2, slubDebug = false): SkbMachine {
+  const { pages, heap, memory } = createGround(cpus, slubDebug);
   const frags = createPrimedFrags(pages);
   const slices = createPrimedSlices(pages);
   const skbs = createSkbs({ pages, heap, memory, receive: [{ frags, slices }], config, skbsMax: 4096 });
@@ -202,8 +202,8 @@ export function createOwnedSkbMachine(config: SkbConfig = skbConfig61, cpus = 2)
   return { skbs, pages, outside: skbs.outside, heap, memory, ...some(caches, "receive caches") };
 }
 
-function createGround(cpus: number): { pages: NamedPages; heap: SlabHeap; memory: Memory } {
+function createGround(cpus: number, slubDebug = false): { pages: NamedPages; heap: SlabHeap; memory: Memory } {
   const pages = createNamedPages();
-  const heap = createHeap({ release, allocator: "slub", cpus, pages, journal: createJournal() });
+  const heap = createHeap({ release, allocator: "slub", cpus, slubDebug, pages, journal: createJournal() });
   return { pages, heap, memory: createMemory(pageSize) };
 }

@@ -4,11 +4,12 @@ import type { SkbConfig } from "../model/net/skb_config.ts";
 import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "../model/net/skb_config.ts";
 import { viewSkb } from "../model/net/skb_view.ts";
 import type { Skbs } from "../model/net/skbs.ts";
+import { kmallocGeometry } from "../model/slab/geometry.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 import type { Row } from "./skb_compare.ts";
 import type { SkbMachine } from "./skb_machine.ts";
-import { createSkbMachine } from "./skb_machine.ts";
+import { createSkbMachine, release } from "./skb_machine.ts";
 
 export const skbTablesReplayer: Replayer = {
   kind: "skb sizes",
@@ -19,7 +20,8 @@ export const skbTablesReplayer: Replayer = {
 function replay(input: TranscriptInput): Replayed {
   const constants = objectAt(input, 0);
   const config = configOf(constants);
-  const machine = createSkbMachine(config, cpusOfTable(input.lines));
+  const { cpus, slubDebug } = shapeOf(input.lines);
+  const machine = createSkbMachine(config, cpus, slubDebug);
   let operations = 0;
   let exact = 0;
   let first: Difference | undefined;
@@ -49,10 +51,24 @@ function replay(input: TranscriptInput): Replayed {
   return { operations, exact, firstDifference: first };
 }
 
-/** The order of the 2048-byte slabs tells whether the recorded machine had one CPU or more. */
-function cpusOfTable(lines: readonly string[]): number {
-  const bucket = lines.find((line) => line.startsWith('{"t":"kmalloc_bucket","size":2048,'));
-  return bucket?.includes('"slab_page_order":2') === true ? 1 : 2;
+interface Shape {
+  readonly cpus: number;
+  /** Booted with slub_debug=FZPU. */
+  readonly slubDebug: boolean;
+}
+
+/** The machine that was recorded, as far as it decides the order of slabs: the first with which every recorded order agrees. */
+export function shapeOf(lines: readonly string[]): Shape {
+  const seen = lines.flatMap((line) => {
+    const row = /^\{"t":"kmalloc_bucket","size":(\d+),.*"slab_page_order":(\d+)/.exec(line);
+    return row === null ? [] : [{ size: Number(row[1]), order: Number(row[2]) }];
+  });
+  const shapes = [false, true].flatMap((slubDebug) => [2, 1, 4, 8, 16].map((cpus) => ({ cpus, slubDebug })));
+  const fits = (shape: Shape): boolean => {
+    const kmalloc = kmallocGeometry(release, { allocator: "slub", ...shape });
+    return seen.every(({ size, order }) => kmalloc.forSize(size).order === order);
+  };
+  return shapes.find(fits) ?? { cpus: 2, slubDebug: false };
 }
 
 /** The sizes of the recorded kernel; the rules are the model's. */

@@ -127,6 +127,18 @@ export const slubLinkPlace: readonly Fact<"start" | "middle">[] = [
   { since: [5, 7], value: "middle", source: "mm/slub.c calculate_sizes(), 6.1" },
 ];
 
+/** What slub_debug=FZPU adds to an object, in bytes of a 64-bit kernel. */
+export interface SlubDebugRoom {
+  /** struct track: who, when, on which CPU, with which stack; one for the allocation and one for the free. */
+  readonly track: number;
+  /** kmalloc caches remember how much was asked for. */
+  readonly askedFor: number;
+}
+
+export const slubDebugRoom: readonly Fact<SlubDebugRoom>[] = [
+  { since: [6, 1], value: { track: 32, askedFor: 4 }, source: "mm/slub.c struct track, calculate_sizes(), 6.1" },
+];
+
 /** kmalloc objects of a power-of-two size are aligned to it. */
 export const kmallocNaturallyAligned: readonly Fact<boolean>[] = [
   { since: [2, 6], value: false, source: "mm/slub.c, 2.6.24: ARCH_KMALLOC_MINALIGN" },

@@ -61,6 +61,24 @@ describe("every cache of a running 6.1 has the geometry that the rules give", ()
   });
 });
 
+test("under slub_debug=FZPU every cache of 6.1 has the size, the slab and the order that the kernel shows", () => {
+  const caches = recorded(read(join(root, "fixtures/slub/geometry-6.1-slub_debug.txt.gz")));
+  expect(caches.length).toBeGreaterThan(25);
+  const machine = { release: parseRelease("6.1.192"), allocator: "slub" as const, cpus: 2, slubDebug: true };
+  for (const { name, values: v } of caches) {
+    const wish = { objectSize: v.object_size as number, align: v.align as number, kmalloc: /^kmalloc/.test(name) };
+    const g = cacheGeometry(machine, wish);
+    expect({ name, size: g.size, objects: g.objects, order: g.order, partial: g.cpuPartial }).toEqual({
+      name,
+      size: v.slab_size,
+      objects: v.objs_per_slab,
+      order: v.order,
+      partial: v.cpu_partial,
+    });
+  }
+  expect(() => cacheGeometry({ ...machine, release: parseRelease("4.19") }, { objectSize: 64 })).toThrow(BadInput);
+});
+
 const pick = (g: ReturnType<typeof cacheGeometry>): Record<string, number> => ({
   slab_size: g.size,
   objs_per_slab: g.objects,

@@ -12,6 +12,7 @@ import {
   slabManagement,
   slubCpuCount,
   slubCpuPartial,
+  slubDebugRoom,
   slubLargestCacheShift,
   slubLinkPlace,
   slubMayFallBack,
@@ -33,6 +34,8 @@ export interface SlabMachine {
   readonly pageSize?: number;
   /** cache_line_size(); the architecture's commonest when left out. */
   readonly cacheLine?: number;
+  /** Booted with slub_debug=FZPU: red zones, poison and owners make every object larger (SLUB, 64 bits). */
+  readonly slubDebug?: boolean;
   /** Memory above 32 MiB lets SLAB take order 1; true when left out. */
   readonly moreThan32M?: boolean;
 }
@@ -46,6 +49,8 @@ export interface CacheWish {
   /** It has a constructor or is freed by RCU: a free object's first words must survive. */
   readonly keepsContents?: boolean;
   readonly reclaimable?: boolean;
+  /** It is one of kmalloc's. */
+  readonly kmalloc?: boolean;
 }
 
 /** The shape of a cache's slabs. */
@@ -176,22 +181,48 @@ function countedCpus(machine: SlabMachine): number {
   return rule === "present" && machine.cpus > 1 ? machine.cpus : ids;
 }
 
+/** How SLUB lays out one object. */
+interface ObjectLayout {
+  readonly inuse: number;
+  readonly linkOffset: number;
+  readonly size: number;
+}
+
+function plainLayout(machine: SlabMachine, wish: CacheWish, align: number): ObjectLayout {
+  const word = wordSize(machine.release);
+  const inuse = alignUp(wish.objectSize, word);
+  const outside = wish.keepsContents === true;
+  const middle = required(slubLinkPlace, machine.release, "SLUB").value === "middle";
+  const linkOffset = outside ? inuse : middle ? Math.floor(Math.floor(wish.objectSize / 2) / word) * word : 0;
+  return { inuse, linkOffset, size: alignUp(outside ? inuse + word : inuse, align) };
+}
+
+/**
+ * The object under slub_debug=FZPU: a red zone behind it (its own padding where that is room enough), the link behind that because poison
+ * fills the object, two owners, kmalloc's note of the size asked for, room for a second red zone, and an aligned red zone in front.
+ */
+function debugLayout(machine: SlabMachine, wish: CacheWish, align: number): ObjectLayout {
+  const { track, askedFor } = required(slubDebugRoom, machine.release, "known slub_debug layout").value;
+  const word = wordSize(machine.release);
+  const padded = alignUp(wish.objectSize, word);
+  const inuse = padded === wish.objectSize ? padded + word : padded;
+  const behind = word + 2 * track + (wish.kmalloc === true ? askedFor : 0) + word;
+  return { inuse, linkOffset: inuse, size: alignUp(inuse + behind + alignUp(word, align), align) };
+}
+
 /** kmem_cache_open() / calculate_sizes() (mm/slub.c). */
 function slubGeometry(machine: SlabMachine, wish: CacheWish): CacheGeometry {
   const { release } = machine;
   const pageSize = machine.pageSize ?? 4096;
-  const word = wordSize(release);
   const align = alignment(machine, wish);
-  const inuse = alignUp(wish.objectSize, word);
-  const outside = wish.keepsContents === true;
-  const middle = required(slubLinkPlace, release, "SLUB").value === "middle";
-  const linkOffset = outside ? inuse : middle ? Math.floor(Math.floor(wish.objectSize / 2) / word) * word : 0;
-  const size = alignUp(outside ? inuse + word : inuse, align);
+  const { inuse, linkOffset, size } =
+    machine.slubDebug === true ? debugLayout(machine, wish, align) : plainLayout(machine, wish, align);
   const order = slubOrder(machine, size);
   const objects = Math.floor((pageSize * 2 ** order) / size);
   const mayFallBack = required(slubMayFallBack, release, "SLUB").value;
   const minOrder = mayFallBack ? orderFor(size, pageSize) : order;
-  const rule = factAt(slubCpuPartial, release.version)?.value;
+  // A cache that is checked keeps no slabs on a CPU: every object passes the checks of its node.
+  const rule = machine.slubDebug === true ? undefined : factAt(slubCpuPartial, release.version)?.value;
   const cpuPartial = rule?.bySize.find(([from]) => size >= (from === 4096 ? pageSize : from))?.[1] ?? 0;
   const log = log2Floor(size);
   const wantedPartial = { five: 5, log2: log, "half log2": Math.floor(log / 2) }[
@@ -350,7 +381,12 @@ export function kmallocCacheGeometry(machine: SlabMachine, size: number): CacheG
   const raised = factAt(kmallocMinimum[release.arch] ?? [], release.version)?.value ?? 8;
   // SLAB asked for whole cache lines for kmalloc objects where the architecture asked for nothing.
   const hwcacheAlign = allocator === "slab" && !atLeast(release, [3, 10]);
-  return cacheGeometry(machine, { objectSize: size, align: natural ? Math.max(size, raised) : raised, hwcacheAlign });
+  return cacheGeometry(machine, {
+    objectSize: size,
+    align: natural ? Math.max(size, raised) : raised,
+    hwcacheAlign,
+    kmalloc: true,
+  });
 }
 
 /** What kmalloc does with every size on this machine. */

@@ -188,7 +188,11 @@ export function createHeap(options: HeapOptions): SlabHeap {
       if (address === zeroSizeAddress) return 0;
       const cache = engine.cacheOf(address);
       // With SLUB's own bookkeeping off, all of the object may be used.
-      if (cache >= 0) return (infos[cache] as { geometry: CacheGeometry }).geometry.size;
+      if (cache >= 0) {
+        // slab_ksize(): what lies behind a checked object is not the caller's.
+        const { geometry } = infos[cache] as { geometry: CacheGeometry };
+        return options.slubDebug === true ? geometry.objectSize : geometry.size;
+      }
       const order = large.get(pageOf(address));
       assert(order !== undefined, () => `ksize of 0x${address.toString(16)}, which kmalloc did not give`);
       return pageSize * 2 ** order;
