@@ -228,6 +228,27 @@ describe.runIf(executablePath !== undefined)(
       await page.close();
     });
 
+    test("diagnose: prove it runs the advice and says what the command line's --prove says", async () => {
+      const { page, faults } = await visit("#/diagnose?example=tg3_gentoo_2009.txt");
+      await page.getByRole("button", { name: "Prove it" }).click();
+      await page.waitForSelector(".answer h3:has-text('Tested')");
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.locator(".answer[aria-label*=proof] >> text=JSON").click(),
+      ]);
+      const { proofs } = JSON.parse(readFileSync(await download.path(), "utf8"));
+      const printed = execFileSync(
+        process.execPath,
+        [main, "diagnose", "tg3_gentoo_2009.txt", "--prove", "--format", "json"],
+        { cwd: logs, stdio: ["ignore", "pipe", "ignore"] },
+      );
+      expect(proofs[0].rows.length).toBeGreaterThan(0);
+      expect(proofs).toEqual(JSON.parse(printed.toString()).proofs);
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
     test("diagnose: a log full of markup and terminal escapes stays text", async () => {
       const { page, faults } = await visit("#/diagnose");
       const hostile = '<img src=x onerror=alert(1)>"><script>alert(2)</script>\u001b[2J\u202e';

@@ -8,9 +8,9 @@ import type { ExperimentResult, ExperimentSettings, Plan } from "../../scenario/
 import { concludeExperiment, experimentKind, planExperiment, unitOf, unitsOf } from "../../scenario/experiment.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
-import { runPool } from "../work/pool.ts";
-import type { Measures } from "../work/shard_file.ts";
-import { fingerprintOf, openShard } from "../work/shard_file.ts";
+import { runPool } from "../parallel/pool.ts";
+import type { Measures } from "../parallel/shard_file.ts";
+import { fingerprintOf, openShard } from "../parallel/shard_file.ts";
 import { threadsOf } from "./run.ts";
 
 interface Options {

@@ -1,7 +1,7 @@
 // skblab merge: joins the shards of an experiment into the table that one run of all of it would have printed.
 import { concludeExperiment } from "../../scenario/experiment.ts";
 import type { CommandSpec } from "../command.ts";
-import { joinShards } from "../work/shard_file.ts";
+import { joinShards } from "../parallel/shard_file.ts";
 import { experimentAnswer } from "./experiment.ts";
 
 export const command: CommandSpec = {

@@ -7,9 +7,9 @@ import type { Parts, ScenarioKind } from "../../scenario/kind.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
-import type { JournalForm } from "../work/journal_file.ts";
-import { journalFile } from "../work/journal_file.ts";
-import { runPool } from "../work/pool.ts";
+import type { JournalForm } from "../parallel/journal_file.ts";
+import { journalFile } from "../parallel/journal_file.ts";
+import { runPool } from "../parallel/pool.ts";
 
 export const command: CommandSpec = {
   name: "run",
