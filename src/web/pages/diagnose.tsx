@@ -9,6 +9,7 @@ import { route, setQuery } from "../ui/route.ts";
 import { Pictures } from "../ui/shortage.tsx";
 import { ask, TaskFailure } from "../work/client.ts";
 import type { DiagnoseOutput } from "../work/diagnose_task.ts";
+import type { Shown } from "../work/protocol.ts";
 
 /** Logs of real machines that come with the page; each is fetched from the page's own files when it is asked for. */
 const examples: Readonly<Record<string, { readonly title: string; load(): Promise<{ readonly default: string }> }>> = {
@@ -136,18 +137,42 @@ function Output({ output }: { output: DiagnoseOutput }): JSX.Element {
       ? undefined
       : { input: log, line: number, text: output.texts[log]?.[number - 1] ?? quoted(output.shown.json, log, number) };
   const drawn = (output.shown.json as Diagnosis).incidents.filter((i) => i.memory !== null || i.mtuTable !== null);
+  const { incidents } = output.shown.json as Diagnosis;
+  const [proof, setProof] = useState<Shown>();
+  const [error, setError] = useState<unknown>();
+  useEffect(() => {
+    setProof(undefined);
+    setError(undefined);
+  }, [output]);
+  /** Builds such a machine in the model and runs it with each change; Cancel is in the line of work. */
+  const test = (): void => {
+    setError(undefined);
+    ask("prove", output.shown.json as Diagnosis, "Testing the advice").then(setProof, setError);
+  };
   const open = pictures !== "no";
   const pictured = useRef<HTMLDetailsElement>(null);
   return (
     <div class={at === undefined ? "beside" : "beside open"}>
       <div>
         <Answer shown={output.shown} name="diagnosis" onQuote={(q) => setQuery({ log: q.input, line: String(q.line) })}>
+          {incidents.length === 0 ? null : (
+            <button type="button" onClick={test}>
+              Prove it
+            </button>
+          )}
           {drawn.length === 0 ? null : (
             <button type="button" onClick={() => pictured.current?.scrollIntoView()}>
               Pictures
             </button>
           )}
         </Answer>
+        <ErrorBox error={error} />
+        {proof === undefined ? null : (
+          <>
+            <h2>The advice, tested by running</h2>
+            <Answer shown={proof} name="proof" />
+          </>
+        )}
         {drawn.length === 0 ? null : (
           <details
             ref={pictured}

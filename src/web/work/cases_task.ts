@@ -1,7 +1,9 @@
 // `skblab cases`, `skblab run` and `skblab experiment` in the worker, on one processor: the same runs, the same Documents and JSON.
 import { BadInput } from "../../base/bad_input.ts";
+import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { caseDocument } from "../../report/cases.ts";
 import { experimentDocument } from "../../report/experiment.ts";
+import { proofsDocument } from "../../report/prove.ts";
 import { scenarioDocument } from "../../report/scenarios.ts";
 import { cases } from "../../scenario/cases/index.ts";
 import type { ExperimentSettings } from "../../scenario/experiment.ts";
@@ -14,6 +16,7 @@ import {
   unitsOf,
 } from "../../scenario/experiment.ts";
 import { scenarioKinds } from "../../scenario/kinds.ts";
+import { prove } from "../../scenario/prove.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { Progress, Shown } from "./protocol.ts";
@@ -36,6 +39,26 @@ export async function caseTask(id: string, progress: Progress): Promise<Shown> {
   if (found === undefined) throw new BadInput(`There is no case "${id}".`);
   const result = found.answer((done, what) => progress(done, what));
   return { document: caseDocument(found, result), json: result };
+}
+
+/** Tests the advice of every cause of a diagnosis, as `skblab diagnose --prove` does. */
+export async function proveTask(diagnosis: Diagnosis, progress: Progress): Promise<Shown> {
+  const { incidents } = diagnosis;
+  const proofs = incidents.map((i, at) =>
+    prove(
+      {
+        kind: i.kind,
+        title: i.title,
+        release: i.kernel.release,
+        arch: /x86_64|i386|arm64|ppc/.exec(i.kernel.because.join(" "))?.[0],
+        driver: i.driver,
+        order: i.order,
+        gfpNames: i.gfp?.names ?? [],
+      },
+      (done, what) => progress((at + done) / incidents.length, what),
+    ),
+  );
+  return { document: proofsDocument(proofs), json: { ...diagnosis, proofs } };
 }
 
 /** Runs a scenario's or an experiment's text; `file` is the name that complaints and answers give it. */

@@ -2,11 +2,12 @@
 import type { InputItem } from "../../artifact/gather.ts";
 import { gather } from "../../artifact/gather.ts";
 import { isTar, tarMembers } from "../../artifact/tar.ts";
+import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
-import { diagnosisDocument } from "../../report/diagnosis.ts";
+import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import type { Progress, Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 
@@ -28,6 +29,10 @@ export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Pr
   const collector = createCollector();
   const gathered = await gather(itemsOf(input, progress), { onWindow: collector.onWindow });
   const diagnosis = diagnose(collector.finish(gathered));
+  const [first] = diagnosis.inputs;
+  const unread = diagnosis.inputs.map(whyUnread);
+  if (first !== undefined && unread[0] !== undefined && unread.every((w) => w !== undefined))
+    throw new BadInput(unread[0], { file: first.name });
   const texts: Record<string, readonly string[]> = {};
   if (input.pasted !== "") texts[pastedName] = input.pasted.split("\n");
   for (const { name, blob } of input.files) {

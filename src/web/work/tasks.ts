@@ -7,6 +7,7 @@ export const tasks = {
   block: async (input) => (await import("./census_task.ts")).blockTask(input),
   caseStories: async (input) => (await import("./cases_task.ts")).caseStoriesTask(input),
   case: async (input, progress) => (await import("./cases_task.ts")).caseTask(input, progress),
+  prove: async (input, progress) => (await import("./cases_task.ts")).proveTask(input, progress),
   scenario: async (input, progress) => (await import("./cases_task.ts")).scenarioTask(input, progress),
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
   lltx: async (input, progress) => (await import("./explore_task.ts")).lltxTask(input, progress),
@@ -20,6 +21,7 @@ export const tasks = {
   readonly block: typeof import("./census_task.ts").blockTask;
   readonly caseStories: typeof import("./cases_task.ts").caseStoriesTask;
   readonly case: typeof import("./cases_task.ts").caseTask;
+  readonly prove: typeof import("./cases_task.ts").proveTask;
   readonly scenario: typeof import("./cases_task.ts").scenarioTask;
   readonly lltx: typeof import("./explore_task.ts").lltxTask;
   readonly schedule: typeof import("./explore_task.ts").scheduleTask;
