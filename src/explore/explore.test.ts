@@ -47,7 +47,7 @@ const findingsOf = (story: Story): string[] => search(compile(story)).findings.m
 const lostUpdate = processes("lost update", (s) => {
   const n = s.cell("n", 2);
   const done = s.cell("done", 2);
-  const run = function* (): Code {
+  const run = function* (): Code<Goto> {
     const seen = yield read(n);
     yield write(n, Math.min(seen + 1, 2));
     yield add(done, 1);
@@ -429,7 +429,7 @@ describe("states are told apart by all of their bits", () => {
         for (let i = 0; i < pads; i++) s.cell(`pad${i}`, 65535, 65535);
         for (let i = 0; i < 3; i++) {
           const n = s.cell(`n${i}`, 31);
-          const run = function* (): Code {
+          const run = function* (): Code<Goto> {
             if ((yield when(n, "==", 31)) === 1) return to("");
             yield joined(add(n, 1));
             return to("run");
@@ -443,7 +443,7 @@ describe("states are told apart by all of their bits", () => {
       compile(
         defineStory("one counter", (s) => {
           const n = s.cell("n", 31);
-          const run = function* (): Code {
+          const run = function* (): Code<Goto> {
             if ((yield when(n, "==", 31)) === 1) return to("");
             yield joined(add(n, 1));
             return to("run");
