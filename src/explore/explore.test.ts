@@ -9,6 +9,7 @@ import {
   type Effect,
   enter,
   fail,
+  type Goto,
   irqOff,
   irqOn,
   joined,
