@@ -48,7 +48,7 @@ const findingsOf = (story: Story): string[] => search(compile(story)).findings.m
 const lostUpdate = processes("lost update", (s) => {
   const n = s.cell("n", 2);
   const done = s.cell("done", 2);
-  const run = function* (): Code<Goto> {
+  const run = function* (): Code {
     const seen = yield read(n);
     yield write(n, Math.min(seen + 1, 2));
     yield add(done, 1);
