@@ -175,7 +175,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   if (refused === "unknown" && c.memInfo !== undefined)
     return {
       key: key("race"),
-      cause: `${block} could not be had at that moment${cannotWait}; when the state was printed, memory had come back.`,
+      cause: `${order === undefined ? "Memory" : `A block of ${block}`} could not be had at that moment${cannotWait}; when the state was printed, memory had come back.`,
       severity,
     };
   return {

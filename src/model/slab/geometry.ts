@@ -432,7 +432,7 @@ export function kmallocGeometry(release: Release, options: Omit<SlabMachine, "re
       const cache = caches.find((c) => c.size >= bytes);
       if (cache === undefined) return large(bytes);
       const { geometry: g, name } = cache;
-      const slab = `${bytes} bytes come from ${name}; its slab is ${g.objects} objects in one block of order ${g.order}`;
+      const slab = `${bytes} bytes come from ${name}; its slab is ${g.objects === 1 ? "1 object" : `${g.objects} objects`} in one block of order ${g.order}`;
       return {
         kind: "slab",
         bucket: name,
