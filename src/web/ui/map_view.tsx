@@ -25,6 +25,9 @@ void main() {
 
 const xmlText = (text: string): string => inertLine(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
+/** Points of the drawing: more than these a processor that draws alone, without a graphics card, cannot do in a frame or two. */
+const pointsMost = 600_000;
+
 export interface View {
   readonly x: number;
   readonly y: number;
@@ -95,12 +98,13 @@ export function MapView({
     drawer.current?.draw(view, aspect);
   }, [map]);
   useEffect(() => drawer.current?.draw(view, aspect), [view]);
-  // As many points as the screen has for it, so that a cell is a square of whole points where the zoom allows.
+  // As many points as the screen has for it, so that a cell is not drawn twice as large and then made small again.
   useEffect(() => {
     const element = canvas.current;
     if (element === null) return;
     const fit = new ResizeObserver(() => {
-      const width = Math.max(256, Math.round(element.clientWidth * devicePixelRatio));
+      const most = Math.floor(Math.sqrt(pointsMost / aspect));
+      const width = Math.max(256, Math.min(most, Math.round(element.clientWidth * devicePixelRatio)));
       if (element.width === width) return;
       element.width = width;
       element.height = Math.round(width * aspect);
