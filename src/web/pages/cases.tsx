@@ -4,9 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download } from "../ui/download.ts";
 import { Answer, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import type { CaseStory } from "../work/cases_task.ts";
-import { ask } from "../work/client.ts";
-import type { Shown } from "../work/protocol.ts";
+import type { CaseStory } from "../tasks/cases_task.ts";
+import { ask } from "../tasks/client.ts";
+import type { Shown } from "../tasks/protocol.ts";
 
 export function CasesPage(): JSX.Element {
   const [stories, setStories] = useState<readonly CaseStory[]>();

@@ -11,9 +11,9 @@ import { FlameGraph } from "../ui/flame_graph.tsx";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import type { CensusOutput } from "../work/census_task.ts";
-import { ask } from "../work/client.ts";
-import type { Shown } from "../work/protocol.ts";
+import type { CensusOutput } from "../tasks/census_task.ts";
+import { ask } from "../tasks/client.ts";
+import type { Shown } from "../tasks/protocol.ts";
 
 const views = ["table", "flame graph", "map", "pins"] as const;
 

@@ -7,8 +7,8 @@ import { DocumentView } from "../ui/document_view.tsx";
 import { download, slug } from "../ui/download.ts";
 import { ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import { ask } from "../work/client.ts";
-import type { LltxOutput, PlayedSchedule } from "../work/explore_task.ts";
+import { ask } from "../tasks/client.ts";
+import type { LltxOutput, PlayedSchedule } from "../tasks/explore_task.ts";
 
 const columns = [
   ["race", "race"],

@@ -9,8 +9,8 @@ import { filmDefaults, filmPolicies, pageClasses } from "../../scenario/memory_f
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import { ask } from "../work/client.ts";
-import type { Shown } from "../work/protocol.ts";
+import { ask } from "../tasks/client.ts";
+import type { Shown } from "../tasks/protocol.ts";
 
 const colours = ["#e69f00", "#009e73", "#0072b2", "#b0b0b0"];
 

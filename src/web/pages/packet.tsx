@@ -9,8 +9,8 @@ import { download } from "../ui/download.ts";
 import { Picture } from "../ui/figure.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import { ask } from "../work/client.ts";
-import type { LayoutOutput, PlayedPackets } from "../work/packet_task.ts";
+import { ask } from "../tasks/client.ts";
+import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
 
 export function PacketPage(): JSX.Element {
   return (

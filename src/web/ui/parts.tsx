@@ -4,8 +4,8 @@ import { useRef, useState } from "preact/hooks";
 import type { QuotedLine } from "../../report/document.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
 import { renderText } from "../../report/text.ts";
-import { Cancelled, cancel, running, TaskFailure } from "../work/client.ts";
-import type { Shown } from "../work/protocol.ts";
+import { Cancelled, cancel, running, TaskFailure } from "../tasks/client.ts";
+import type { Shown } from "../tasks/protocol.ts";
 import { DocumentView } from "./document_view.tsx";
 import { download, slug } from "./download.ts";
 
