@@ -1,12 +1,12 @@
 // Cases: questions that people asked, each with its story, its live run and its answer; and the scenarios they rest on, with every knob.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { download } from "../ui/download.ts";
-import { Answer, ErrorBox } from "../ui/parts.tsx";
-import { route, setQuery } from "../ui/route.ts";
 import type { CaseStory } from "../tasks/cases_task.ts";
 import { ask } from "../tasks/client.ts";
 import type { Shown } from "../tasks/protocol.ts";
+import { download } from "../ui/download.ts";
+import { Answer, ErrorBox } from "../ui/parts.tsx";
+import { route, setQuery } from "../ui/route.ts";
 
 export function CasesPage(): JSX.Element {
   const [stories, setStories] = useState<readonly CaseStory[]>();

@@ -6,14 +6,14 @@ import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupKeys } from "../../analysis/page_owner/group_by.ts";
 import { toFlameHtml } from "../../report/exports/flame_html.ts";
 import { toFolded, toSpeedscope } from "../../report/exports/stacks.ts";
+import type { CensusOutput } from "../tasks/census_task.ts";
+import { ask } from "../tasks/client.ts";
+import type { Shown } from "../tasks/protocol.ts";
 import { download } from "../ui/download.ts";
 import { FlameGraph } from "../ui/flame_graph.tsx";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import type { CensusOutput } from "../tasks/census_task.ts";
-import { ask } from "../tasks/client.ts";
-import type { Shown } from "../tasks/protocol.ts";
 
 const views = ["table", "flame graph", "map", "pins"] as const;
 

@@ -4,12 +4,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
 import type { QuotedLine } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
-import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
-import { route, setQuery } from "../ui/route.ts";
-import { Pictures } from "../ui/shortage.tsx";
 import { ask, TaskFailure } from "../tasks/client.ts";
 import type { DiagnoseOutput } from "../tasks/diagnose_task.ts";
 import type { Shown } from "../tasks/protocol.ts";
+import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { route, setQuery } from "../ui/route.ts";
+import { Pictures } from "../ui/shortage.tsx";
 
 /** Logs of real machines that come with the page; each is fetched from the page's own files when it is asked for. */
 const examples: Readonly<Record<string, { readonly title: string; load(): Promise<{ readonly default: string }> }>> = {

@@ -3,12 +3,12 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { SchemeRow, Shown as ShownSchedule } from "../../explore/stories/lltx.ts";
 import { formatNumber } from "../../report/text.ts";
+import { ask } from "../tasks/client.ts";
+import type { LltxOutput, PlayedSchedule } from "../tasks/explore_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
 import { download, slug } from "../ui/download.ts";
 import { ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import { ask } from "../tasks/client.ts";
-import type { LltxOutput, PlayedSchedule } from "../tasks/explore_task.ts";
 
 const columns = [
   ["race", "race"],

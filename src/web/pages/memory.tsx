@@ -6,11 +6,11 @@ import type { Document } from "../../report/document.ts";
 import { formatNumber } from "../../report/text.ts";
 import type { Film, FilmFrame } from "../../scenario/memory_film.ts";
 import { filmDefaults, filmPolicies, pageClasses } from "../../scenario/memory_film.ts";
+import { ask } from "../tasks/client.ts";
+import type { Shown } from "../tasks/protocol.ts";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import { ask } from "../tasks/client.ts";
-import type { Shown } from "../tasks/protocol.ts";
 
 const colours = ["#e69f00", "#009e73", "#0072b2", "#b0b0b0"];
 

@@ -4,13 +4,13 @@ import { useEffect, useState } from "preact/hooks";
 import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
 import type { PacketOp, PacketStep } from "../../scenario/packet_lab.ts";
 import { packetOps, packetSlots, packetStories } from "../../scenario/packet_lab.ts";
+import { ask } from "../tasks/client.ts";
+import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
 import { download } from "../ui/download.ts";
 import { Picture } from "../ui/figure.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
-import { ask } from "../tasks/client.ts";
-import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
 
 export function PacketPage(): JSX.Element {
   return (
