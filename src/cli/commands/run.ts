@@ -93,7 +93,7 @@ export function threadsOf(text: string | undefined): number | undefined {
   return Number(text);
 }
 
-/** Runs a scenario: its parts on all cores when it has any; a single machine here, with whoever wants to look on. */
+/** Runs a scenario: its parts, when it has them, on all cores; a single machine here, with whoever wants to look on. */
 export async function runKind(
   kind: ScenarioKind,
   settings: unknown,

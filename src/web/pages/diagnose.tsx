@@ -1,4 +1,4 @@
-// Diagnose: any mixture of logs, /proc files and archives, pasted or dropped. Findings left, the log they quote beside them, pictures below.
+// Diagnose: logs in whatever mixture, /proc files and archives, pasted or dropped. Findings left, the log they quote beside them, pictures below.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
