@@ -1,6 +1,9 @@
 // What a case is: a question that somebody asked in public, answered by running the model. No sentence here decides an answer: every claim
 // is judged from numbers of that very run.
 
+import type { Knobs, KnobValues, ValuesOf } from "./knobs.ts";
+import { valuesOf } from "./knobs.ts";
+
 export type ClaimAnswer = "yes" | "no" | "unknown";
 
 export interface Claim {
@@ -14,6 +17,8 @@ export interface Claim {
 
 export interface CaseResult {
   readonly id: string;
+  /** The knobs that were turned, with the values of this run; absent when every one stood at its default. */
+  readonly set?: KnobValues;
   /** A sentence or two, with the run's numbers in it. */
   readonly answer: string;
   readonly claims: readonly Claim[];
@@ -30,11 +35,33 @@ export interface Case {
   /** The conversation it comes from: 000 to 004. */
   readonly seed: string;
   readonly question: string;
+  /** What the people saw and asked, in our words. Only this is told; the answer is run. */
+  readonly story?: string;
+  /** What may be changed. With the defaults the answer is the one of docs/cases. */
+  readonly knobs?: Knobs;
   /** What was built to answer it, and what would change the answer. */
   readonly run: string;
   readonly wouldChange: string;
-  /** A function of nothing: seeds are fixed. `progress` in 0..1. */
-  answer(progress: (done: number, what: string) => void): CaseResult;
+  /** A function of the knobs alone: seeds are fixed. `progress` in 0..1; knobs that are not given stand at their defaults. */
+  answer(progress: CaseProgress, given?: KnobValues): CaseResult;
+}
+
+export type CaseProgress = (done: number, what: string) => void;
+
+/** A case with knobs: its answer gets a value for each, and the result says which were turned. */
+export function withKnobs<K extends Knobs>(
+  knobs: K,
+  told: Omit<Case, "knobs" | "answer"> & { answer(progress: CaseProgress, set: ValuesOf<K>): CaseResult },
+): Case {
+  return {
+    ...told,
+    knobs,
+    answer(progress, given = {}) {
+      const turned = Object.fromEntries(Object.entries(given).filter(([key, value]) => knobs[key]?.default !== value));
+      const result = told.answer(progress, valuesOf(knobs, turned));
+      return Object.keys(turned).length === 0 ? result : { ...result, set: turned };
+    },
+  };
 }
 
 export const judge = (holds: boolean): ClaimAnswer => (holds ? "yes" : "no");
