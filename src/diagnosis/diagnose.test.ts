@@ -115,19 +115,16 @@ describe("failures of a running 6.1.192 with Mem-Info", async () => {
       (fixture("failures_6.1.txt").match(/page allocation failure: order|invoked oom-killer/g) ?? []).length,
     );
   });
-  test("the rebuilt zones refuse, asked by the model, whenever the printed state was still the one of the failure", () => {
-    for (const i of failures) {
-      const why = finding(i, "why.refused");
-      if (why.answer === "unknown") expect(why.claim, i.title).toMatch(/memory had come back by then/);
-      else
-        expect(why, i.title).toMatchObject({
-          answer: "yes",
-          claim: expect.stringMatching(/^Rebuilt from the report, every zone/),
-        });
-    }
-    expect(failures.filter((i) => finding(i, "why.refused").answer === "yes").length).toBeGreaterThanOrEqual(
-      failures.length - 1,
-    );
+  test("the rebuilt zones refuse, asked by the model; the print that is two pages off is said to be so", () => {
+    for (const i of failures)
+      expect(finding(i, "why.refused"), i.title).toMatchObject({
+        answer: "yes",
+        claim: expect.stringMatching(/^Rebuilt from the report, every zone/),
+      });
+    const off = failures.filter((i) => /own error is allowed for/.test(finding(i, "why.refused").claim));
+    expect(off.map((i) => finding(i, "why.refused").claim)).toEqual([
+      expect.stringMatching(/24 ms after.* difference of 44 KiB.* 8 KiB more .*no free block of order 1 or above/),
+    ]);
   });
   test("an order above 0 with single pages free is fragmentation, order 0 is not", () => {
     for (const i of failures)
@@ -248,8 +245,7 @@ describe.skipIf(!existsSync(captures))("the captures beside the clone", () => {
         expect(i.cause.length).toBeGreaterThan(20);
         expect(i.findings.length, i.title).toBeGreaterThan(1);
         const why = i.findings.find((f) => f.id === "why.refused");
-        if (why !== undefined && why.answer !== "yes")
-          expect(why.claim, i.title).toMatch(/memory had come back by then/);
+        if (why !== undefined) expect(why.answer, i.title).toBe("yes");
       }
     },
   );

@@ -76,3 +76,23 @@ test("zone types fill up to the length of lowmem_reserve[]: DMA and DMA32 printe
   };
   expect(zoneTypesOf(info, "x86_64")).toEqual(["DMA", "DMA32", "Normal", "Movable"]);
 });
+
+const order1 = (zoneKb: number, singles: number, pairs: number) =>
+  rebuilt(
+    numa("0xa20(GFP_ATOMIC)", "(null)", 200)
+      .replace("order:0", "order:1")
+      .replace(/.*Node 1.*\n/g, "")
+      .replace("Node 0 Normal free:200kB", `Node 0 Normal free:${zoneKb}kB`)
+      .replace(/50\*4kB \(UM\) 0\*8kB/, `${singles}*4kB (UM) ${pairs}*8kB${pairs === 0 ? "" : " (U)"}`),
+  );
+
+test("a print is taken as no more exact than its two counts of the same pages agree, and no less", () => {
+  // 8000 kB are 2000 pages; min is 2760 kB, cut to less than half of that for an atomic request.
+  expect(order1(8000, 2000, 0)).toMatchObject({ refused: true, within: undefined });
+  expect(order1(8000, 1998, 1)).toMatchObject({ refused: false, within: undefined });
+  expect(order1(8000, 1997, 1)).toMatchObject({ refused: false, within: undefined });
+  expect(order1(8000, 1996, 1)?.within).toMatchObject([{ error: 2, taken: 2, verdict: { ok: false } }]);
+  expect(order1(8000, 2004, 1)?.within).toMatchObject([{ error: 6, taken: 2 }]);
+  expect(order1(8000, 1994, 3)).toMatchObject({ refused: false, within: undefined });
+  expect(order1(8000, 1988, 3)?.within).toMatchObject([{ error: 6, taken: 6 }]);
+});

@@ -30,6 +30,21 @@ export interface RebuiltZone {
   readonly open: WatermarkVerdict;
 }
 
+/**
+ * A zone that would serve as printed and refuses within the report's own error: its zone line and its buddy line count the same free pages and
+ * differ, because memory moves while a report is printed and because the counter of the zone line lags behind by the CPUs' own shares
+ * (mm/vmstat.c).
+ */
+export interface WithinError {
+  readonly zone: RebuiltZone;
+  /** By how many pages the two lines differ. */
+  readonly error: number;
+  /** Pages taken out of the printed state until the model refused; at most `error`. */
+  readonly taken: number;
+  /** The test without them. */
+  readonly verdict: WatermarkVerdict;
+}
+
 export interface Rebuilt {
   readonly generation: WatermarkGeneration;
   readonly request: WatermarkRequest;
@@ -40,6 +55,8 @@ export interface Rebuilt {
   readonly oneNode: boolean;
   /** Every eligible zone refuses in the model, as the kernel did; undefined when a zone's line is missing. */
   readonly refused: boolean | undefined;
+  /** When `refused` is false: every zone that would serve, if each refuses within the report's own error; else undefined. */
+  readonly within: readonly WithinError[] | undefined;
   /** A single page would have been refused by every eligible zone too. */
   readonly singleRefused: boolean | undefined;
 }
@@ -163,6 +180,7 @@ export function rebuild(c: Case): Rebuilt | undefined {
       ),
     };
   });
+  const refused = (of: (z: RebuiltZone) => WatermarkVerdict): boolean | undefined => refuses(zones, of, bound);
   const bound = bits.thisnode !== 0 && (gfp.mask & bits.thisnode) !== 0;
   return {
     generation,
@@ -170,9 +188,43 @@ export function rebuild(c: Case): Rebuilt | undefined {
     zones,
     oneNode: bound && new Set(zones.map((z) => z.node)).size > 1,
     noWatermarks: (reserveFlags(rules, gfp.mask, task) & allocFlag.noWatermarks) !== 0,
-    refused: refuses(zones, (z) => z.verdict, bound),
-    singleRefused: refuses(zones, (z) => z.single, bound),
+    refused: refused((z) => z.verdict),
+    within: refused((z) => z.verdict) === false ? withinError(generation, request, zones) : undefined,
+    singleRefused: refused((z) => z.single),
   };
+}
+
+/** Takes the least out of each zone that would serve, never more than its two lines differ by; undefined unless all of them then refuse. */
+function withinError(
+  generation: WatermarkGeneration,
+  request: WatermarkRequest,
+  zones: readonly RebuiltZone[],
+): readonly WithinError[] | undefined {
+  const all: WithinError[] = [];
+  for (const zone of zones) {
+    if (!zone.eligible || zone.verdict.ok !== true) continue;
+    const { free, orders } = zone.state;
+    if (orders === undefined) return undefined;
+    const error = Math.abs(free - orders.reduce((n, o, order) => n + o.blocks * 2 ** order, 0));
+    const left = orders.map((o) => ({ ...o }));
+    const ask = (taken: number): WatermarkVerdict =>
+      zoneWatermarkOk(generation, { ...zone.state, free: free - taken, orders: left }, request);
+    let taken = 0;
+    for (let order = request.order; order < left.length && ask(taken).ok === true; ) {
+      const row = left[order];
+      if (row === undefined || row.blocks === 0) order++;
+      else if (taken + 2 ** order > error) break;
+      else {
+        row.blocks--;
+        if (row.blocks === 0) row.letters = "";
+        taken += 2 ** order;
+      }
+    }
+    const verdict = ask(taken);
+    if (verdict.ok !== false) return undefined;
+    all.push({ zone, error, taken, verdict });
+  }
+  return all;
 }
 
 /** A request bound to one node was refused when any single node refuses it. */

@@ -6,7 +6,7 @@ import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding, Quote } from "../finding.ts";
 import { finding } from "../finding.ts";
-import type { Rebuilt, RebuiltZone } from "../rebuild.ts";
+import type { Rebuilt, RebuiltZone, WithinError } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
 import { type Rule, shortages } from "../rule.ts";
 import { count, listing, orderWords, size } from "../words.ts";
@@ -119,11 +119,29 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   }
   const open = eligible.filter((z) => z.verdict.ok === true);
   const later = printedLater(c, open);
+  if (r.within !== undefined)
+    return finding(
+      "why.refused",
+      "yes",
+      `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did, once the report's own error is allowed for. ` +
+        `${r.within.map((w) => withinWords(c, w, later)).join("; ")} (pages).`,
+      evidence,
+    );
   return finding(
     "why.refused",
     "unknown",
     `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${later === undefined || later < 1 ? "after" : `${later} ms after`} the failure: memory had come back by then, or the request was confined to other zones (cpuset, node).`,
     evidence,
+  );
+}
+
+/** What the printed state has too much of, and how exact the report is. */
+function withinWords(c: Case, w: WithinError, later: number | undefined): string {
+  const kb = (pages: number): string => size(pages * c.pageKb * 1024);
+  const when = later === undefined || later < 1 ? "after" : `${later} ms after`;
+  return (
+    `${w.zone.name} was printed ${when} the failure, and its zone line and its buddy line count the same pages with a difference of ${kb(w.error)}: the print is no more exact than that. ` +
+    `It shows ${kb(w.taken)} more than a refusal leaves room for; without ${w.taken === 1 ? "that page" : "them"}, ${deciding({ ...w.zone, verdict: w.verdict })}`
   );
 }
 
@@ -249,7 +267,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
         largeBlocksAdvice(c),
       ),
     ];
-  if (r.refused === true && r.singleRefused === false) {
+  if ((r.refused === true || r.within !== undefined) && r.singleRefused === false) {
     const passing = eligible.filter((z) => z.single.ok === true).map((z) => z.name);
     return [
       finding(
