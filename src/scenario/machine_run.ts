@@ -1,7 +1,6 @@
 // Runs a machine with traffic into it: a load fragments memory, the wires carry datagrams, an application reads them, and what happened comes
 // out as counters, samples and the kernel's own failure reports. A function of the settings: same settings, same bytes.
 import { BadInput } from "../base/bad_input.ts";
-import { eventKind } from "../kernel/events.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { BuddyInfo } from "../kernel/readings/buddyinfo.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
@@ -10,12 +9,12 @@ import type { Journal } from "../model/journal.ts";
 import type { Machine } from "../model/machine.ts";
 import { createMachine } from "../model/machine.ts";
 import { freeBlocks, observeBuddyinfo } from "../model/mm/observe.ts";
-import { observeAllocFailure } from "../model/mm/observe_failure.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
 import { feature } from "../model/net/netdevice.ts";
 import { headField, skbBit, skbField } from "../model/net/skb_columns.ts";
 import { createLink, frameField, frameKind, headerBytes } from "../model/net/wire.ts";
 import type { RunEnd } from "../model/sync/clock.ts";
+import { createKernelLog } from "./kernel_log.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { Thrash } from "./workload/thrash.ts";
 import { createThrash } from "./workload/thrash.ts";
@@ -197,8 +196,8 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     goodputMbit: (bench.totals().receivedBytes * 8e3) / Math.max(1, machine.clock.now()),
     samples: bench.samples,
     buddyinfo: observeBuddyinfo(machine.memory),
-    reports: bench.reports,
-    said: [...faults, ...bench.said],
+    reports: bench.log.reports,
+    said: [...faults, ...bench.log.said],
   };
 }
 
@@ -209,10 +208,7 @@ function createBench(machine: Machine, s: MachineSettings) {
   const { clock, journal, skbs, frames, memory, cpus } = machine;
   const { S } = skbs.columns;
   const orders = new Map<number, { asked: number; failed: number }>();
-  const printed = new Map<number, number>();
   const writes = { sent: 0, dropped: 0 };
-  const reports: AllocFailure[] = [];
-  const said: string[] = [];
   const samples: Sample[] = [];
   const queue: number[] = [];
   const rcvbuf = s.reader.rcvbufKb * 1024;
@@ -241,20 +237,7 @@ function createBench(machine: Machine, s: MachineSettings) {
     row.failed++;
     failures++;
   }, "mm_page_alloc");
-  journal.listen((_kind, _nanos, _cpu, order, gfp) => {
-    if (inLoad) return;
-    printed.set(order, (printed.get(order) ?? 0) + 1);
-    if (reports.length >= s.reports) return;
-    reports.push(observeAllocFailure(memory, machine.release, { comm: "swapper", pid: 0, order, gfp }));
-  }, "page_allocation_failure");
-  journal.listen(
-    (kind, _nanos, _cpu, text, a, b) => {
-      if (said.length < 20)
-        said.push(`${kind === eventKind.oops ? "oops" : "warning"}: ${journal.text(text)} (${a}, ${b})`);
-    },
-    "warning",
-    "oops",
-  );
+  const log = createKernelLog(machine, s.reports, () => inLoad);
 
   const load: Thrash | undefined =
     s.load === undefined ? undefined : createThrash(memory, s.load, machine.random.fork("load"));
@@ -356,8 +339,7 @@ function createBench(machine: Machine, s: MachineSettings) {
   return {
     load,
     loading,
-    reports,
-    said,
+    log,
     samples,
     start(): void {
       clock.after(0, tick);
@@ -391,7 +373,7 @@ function createBench(machine: Machine, s: MachineSettings) {
       socketDrops,
       loadRefused,
       writes: { ...writes, frames: machine.devices.reduce((n, d) => n + d.stats.txPackets, 0) },
-      printed: [...printed].map(([order, count]) => ({ order, count })).sort((a, b) => a.order - b.order),
+      printed: log.printed(),
       orders: [...orders].map(([order, c]) => ({ order, ...c })).sort((a, b) => a.order - b.order),
     }),
   };
