@@ -87,6 +87,13 @@ describe("a bad page and an oops of one machine with an EMAC", async () => {
     expect(finding(bad, "bad_page.struct_page").claim).toMatch(/32 bytes/);
     expect(bad?.severity).toBe("corruption");
   });
+  test("modules that 2.6.29 could not mark as foreign are named, not accused; the page's report lists none", () => {
+    expect(finding(oops, "taint.foreign")).toMatchObject({
+      answer: "unknown",
+      claim: expect.stringMatching(/ds3b3, dma and ds3b2/),
+    });
+    expect(bad?.findings.some((f) => f.id === "taint.foreign")).toBe(false);
+  });
   test("the oops is in kfree_skb under emac_poll_tx, on a pointer of one bit", () => {
     expect(oops?.driver).toBe("ibm_emac");
     expect(finding(oops, "oops.where").claim).toMatch(/kfree_skb, called from emac_poll_tx/);

@@ -1,5 +1,6 @@
 // What the taint letters say about a machine that reports corruption: was it hurt before, and is foreign code loaded?
 import { taintLetters } from "../../kernel/readings/process_line.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Finding } from "../finding.ts";
@@ -15,12 +16,16 @@ export const taint: Rule = {
     if (c.incident.kind === "oops" && c.incident.reading.class === "warning") return [];
     const own = c.incident.kind === "slab_corruption" ? c.incident.reading.taint : undefined;
     const text = own ?? c.process?.taint;
-    if (text === undefined) return [];
+    if (text === undefined) return unmarked(c);
     const letters = taintLetters({
       taint: text.startsWith("Tainted") || text.startsWith("Not") ? text : `Tainted: ${text}`,
     });
     const evidence = own === undefined ? quote(c, "process", 1) : quote(c, "headline", 1);
-    return [...before(letters, evidence), ...foreign(c, letters, evidence)];
+    return [
+      ...before(letters, evidence),
+      ...foreign(c, letters, evidence),
+      ...(letters.includes("P") ? [] : unmarked(c)),
+    ];
   },
 };
 
@@ -84,6 +89,30 @@ function foreign(c: Case, letters: readonly string[], evidence: Finding["evidenc
           changes: "tells whether it is their fault; nobody will look at the report before",
           costs: "what the module does is missing meanwhile",
           command: "grep -l O /sys/module/*/taint",
+        },
+      ],
+    ),
+  ];
+}
+
+/** Before 3.2 no letter told a module from outside the tree (TAINT_OOT_MODULE, include/linux/kernel.h): the list of modules is all there is. */
+function unmarked(c: Case): readonly Finding[] {
+  const modules = modulesOf(c);
+  if (modules.length === 0 || atLeast(c.release, [3, 2])) return [];
+  const named = listing(modules.slice(0, 6)) + (modules.length > 6 ? `, and ${modules.length - 6} more` : "");
+  return [
+    finding(
+      "taint.foreign",
+      "unknown",
+      `Kernels before 3.2 do not mark modules that did not come with them. Loaded: ${named}.`,
+      quote(c, "modules", 1),
+      [
+        {
+          action: `Repeat without the modules that are not the kernel's own (loaded: ${named})`,
+          changes: "tells whether one of them writes where it must not, above all one that drives a DMA engine",
+          costs: "what the module does is missing meanwhile",
+          command:
+            "lsmod; find /lib/modules/$(uname -r)/kernel -name '*.ko'   # what is not in the list came from elsewhere",
         },
       ],
     ),
