@@ -3,15 +3,13 @@
 // The log is generated into a temporary directory and deleted: ordinary kernel lines with three real reports among them (fixtures/logs).
 // grep counts one string; diagnose looks for every anchor, counts lines, and explains what it finds.
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { inTemporaryFolder, median, result } from "../harness.mjs";
 
 const megabytes = Number(process.argv[2] ?? 1000);
 const runs = Number(process.argv[3] ?? 5);
 const root = join(import.meta.dirname, "../..");
-const temp = mkdtempSync(join(tmpdir(), "skblab-bench-"));
-const log = join(temp, "kern.log");
 
 let state = 20261120;
 const random = (below) => {
@@ -39,7 +37,7 @@ const ordinary = [
 ];
 
 /** About 8 MB of ordinary lines, repeated with three reports at a tenth, a half and nine tenths of the file. */
-function generate() {
+function generate(log) {
   const lines = [];
   let seconds = 1000;
   for (let bytes = 0; bytes < 8e6; ) {
@@ -78,10 +76,9 @@ function timed(command, args) {
   return { seconds, stdout };
 }
 
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-
-try {
-  generate();
+await inTemporaryFolder((temp) => {
+  const log = join(temp, "kern.log");
+  generate(log);
   const bytes = statSync(log).size;
   const main = join(root, "dist/cli/main.js");
   const times = { grep: [], skblab: [] };
@@ -101,9 +98,7 @@ try {
   console.log(
     `skblab diagnose   ${rate(median(times.skblab))}   ${answer.incidents.length} incidents: ${answer.incidents.map((i) => i.kind).join(", ")}`,
   );
-  console.log(
-    `ratio             ${median(times.grep.map((g, i) => times.skblab[i] / g)).toFixed(2)} (median of pairs)`,
-  );
-} finally {
-  rmSync(temp, { recursive: true, force: true });
-}
+  const ratio = median(times.grep.map((g, i) => times.skblab[i] / g));
+  console.log(`ratio             ${ratio.toFixed(2)} (median of pairs)`);
+  result("time of diagnose, grep -c = 1", ratio, { aim: 3 });
+});

@@ -2,35 +2,33 @@
 // with 128-bit states (spin: its own state vector), in turn, in one run. The number of states must be the same.
 // Usage: node bench/explore/spin.mjs [runs]      needs spin and cc; run `npm run build` first
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promelaText } from "../../dist/explore/promela.js";
 import { search } from "../../dist/explore/search.js";
 import { lltxProgram, worldOf } from "../../dist/explore/stories/lltx.js";
 import { schemes } from "../../dist/explore/stories/transmit.js";
+import { inTemporaryFolder, median, result } from "../harness.mjs";
 
 const runs = Number(process.argv[2] ?? 3);
-const dir = mkdtempSync(join(tmpdir(), "skblab-spin-"));
-const sh = (command, args) =>
-  execFileSync(command, args, { cwd: dir, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
-function spinFor(program, name) {
-  writeFileSync(join(dir, `${name}.pml`), promelaText(program));
-  sh("spin", ["-a", `${name}.pml`]);
-  sh("cc", ["-O3", "-DSAFETY", "-DNOREDUCE", "-w", "-o", name, "pan.c"]);
-  return () => {
-    const text = sh(join(dir, name), ["-m500000", "-E"]);
-    return {
-      states: Number(/(\d+) states, stored/.exec(text)[1]),
-      transitions: Number(/(\d+) transitions/.exec(text)[1]),
-      seconds: Number(/elapsed time ([\d.]+)/.exec(text)[1]),
+await inTemporaryFolder((dir) => {
+  const sh = (command, args) =>
+    execFileSync(command, args, { cwd: dir, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  function spinFor(program, name) {
+    writeFileSync(join(dir, `${name}.pml`), promelaText(program));
+    sh("spin", ["-a", `${name}.pml`]);
+    sh("cc", ["-O3", "-DSAFETY", "-DNOREDUCE", "-w", "-o", name, "pan.c"]);
+    return () => {
+      const text = sh(join(dir, name), ["-m500000", "-E"]);
+      return {
+        states: Number(/(\d+) states, stored/.exec(text)[1]),
+        transitions: Number(/(\d+) transitions/.exec(text)[1]),
+        seconds: Number(/elapsed time ([\d.]+)/.exec(text)[1]),
+      };
     };
-  };
-}
+  }
 
-try {
   console.log("Same number of states (2 CPUs, ring 1):");
   for (const s of schemes) {
     const p = lltxProgram(s.id, worldOf(2, 1));
@@ -65,7 +63,6 @@ try {
     console.log(
       `lltx ${id}, 4 CPUs, ring ${ring}: ${states.toLocaleString("en-US")} states, ${p.bits} of 127 bits; skblab ${(median(ourRates) / 1e6).toFixed(2)} M/s, spin ${(median(panRates) / 1e6).toFixed(2)} M/s; ratio ${median(ratios).toFixed(2)} (median of ${runs} pairs, ${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
     );
+    result(`${id}, 4 CPUs, ring ${ring}: states a second, spin = 1`, median(ratios), { aim: 2, over: true });
   }
-} finally {
-  rmSync(dir, { recursive: true, force: true });
-}
+});

@@ -1,19 +1,10 @@
 // The page allocator against its C twin: same rules, same machine, same requests, same checksum of pfns; runs interleaved, medians of pair ratios.
 // node bench/mm/bench.mjs [rounds]   (npm run build first; needs cc)
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { median, race, result, withTwin, workerOf } from "../harness.mjs";
 
-const rounds = Number(process.argv[2] ?? 5);
 const here = import.meta.dirname;
-const dir = mkdtempSync(join(tmpdir(), "skblab-bench-"));
-const twin = join(dir, "twin");
-execFileSync("cc", ["-O2", "-o", twin, join(here, "twin.c")]);
-
-const worker = (...args) =>
-  execFileSync(process.execPath, [join(here, "worker.mjs"), ...args.map(String)], { encoding: "utf8" });
-const median = (xs) => [...xs].sort((a, b) => a - b)[Math.floor(xs.length / 2)];
+const rounds = Number(process.argv[2] ?? 5);
+const worker = workerOf(here);
 
 const cases = [
   {
@@ -45,43 +36,40 @@ const cases = [
   },
 ];
 
-let failed = false;
-for (const c of cases) {
-  const input = worker("machine", c.mb, 4);
-  const ratios = [];
-  const js = [];
-  const native = [];
-  for (let i = 0; i < rounds; i++) {
-    const [jn, js1] = worker(c.kind, c.mb, 4, c.slotBits, c.ops, c.warm).split(" ");
-    const [cn, cs1, fails] = execFileSync(twin, [c.kind, c.slotBits, c.ops, c.warm].map(String), {
-      input,
-      encoding: "utf8",
-    }).split(" ");
-    if (js1 !== cs1) throw new Error(`checksums differ: JS ${js1}, C ${cs1}`);
-    ratios.push(jn / cn);
-    js.push(Number(jn));
-    native.push(Number(cn));
-    if (i === 0) console.log(`${c.name}\n  checksum ${js1} on both sides, ${fails.trim()} failures`);
+const argsOf = (c) => [c.slotBits, c.ops, c.warm];
+const model = (c, kind = c.kind) => worker.run([kind, c.mb, 4, ...argsOf(c)]);
+
+await withTwin(here, (twin) => {
+  for (const c of cases) {
+    const input = worker.text(["machine", c.mb, 4]);
+    const {
+      c: native,
+      js,
+      ratio,
+      checksum,
+      twinRest,
+    } = race(
+      c.name,
+      rounds,
+      () => twin([c.kind, ...argsOf(c)], input),
+      () => model(c),
+    );
+    if (ratio > c.aim) process.exitCode = 1;
+    console.log(`${c.name}\n  checksum ${checksum} on both sides, ${twinRest[0]} failures`);
+    console.log(
+      `  JS ${median(js).toFixed(1)} ns, C ${median(native).toFixed(1)} ns, ratio ${ratio.toFixed(2)} (aim ${c.aim}), ${rounds} pairs`,
+    );
+    result(c.name, ratio, { aim: c.aim });
   }
-  const ratio = median(ratios);
-  failed ||= ratio > c.aim;
-  console.log(
-    `  JS ${median(js).toFixed(1)} ns, C ${median(native).toFixed(1)} ns, ratio ${ratio.toFixed(2)} (aim ${c.aim}), ${rounds} pairs`,
-  );
-}
-const listening = [cases[0].kind, "owned"].map((kind) => {
-  const c = cases[0];
-  const runs = Array.from({ length: rounds }, () =>
-    Number(worker(kind, c.mb, 4, c.slotBits, c.ops, c.warm).split(" ")[0]),
-  );
-  return median(runs);
 });
-console.log(
-  `page_owner listening, 1M pages mixed: ${listening[1].toFixed(1)} ns beside ${listening[0].toFixed(1)} ns, 32 bytes a page more`,
+const [mixed] = cases;
+const [quiet, listening] = [mixed.kind, "owned"].map((kind) =>
+  median(Array.from({ length: rounds }, () => model(mixed, kind).nanos)),
 );
-const boot = JSON.parse(worker("boot", 65536, 4));
+console.log(
+  `page_owner listening, 1M pages mixed: ${listening.toFixed(1)} ns beside ${quiet.toFixed(1)} ns, 32 bytes a page more`,
+);
+const boot = JSON.parse(worker.text(["boot", 65536, 4]));
 console.log(
   `boot of 64 GiB: ${boot.bootMillis.toFixed(0)} ms, peak ${(boot.peakKb / 1024).toFixed(0)} MB, columns ${boot.columnsMb.toFixed(0)} MB, ${boot.bytesPerPage.toFixed(2)} bytes a page`,
 );
-rmSync(dir, { recursive: true });
-process.exitCode = failed ? 1 : 0;

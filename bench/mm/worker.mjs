@@ -5,6 +5,7 @@ import { bootMemory, pc64 } from "../../dist/model/mm/boot.js";
 import { createMachineMemory, rules61 } from "../../dist/model/mm/machine_memory.js";
 import { pcpField, pcpStride, zoneField, zoneStride } from "../../dist/model/mm/memory.js";
 import { createPageOwner } from "../../dist/model/mm/page_owner.js";
+import { answer, processorNanos } from "../harness.mjs";
 
 const release = { version: [6, 1, 192], arch: "x86_64" };
 const [what, mb, cpus, ...rest] = process.argv.slice(2);
@@ -124,10 +125,6 @@ function run(mixed) {
   };
   const work = mixed ? mixedOps : pairOps;
   work(warm);
-  // CPU time, so that a busy machine disturbs the ratio less.
-  const start = process.cpuUsage();
-  work(ops);
-  const spent = process.cpuUsage(start);
-  const nanos = ((spent.user + spent.system) * 1000) / ops;
-  console.log(`${nanos.toFixed(3)} ${state[1] >>> 0} ${state[2]}`);
+  const nanos = processorNanos(ops, () => work(ops));
+  answer(nanos, state[1], state[2]);
 }

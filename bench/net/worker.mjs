@@ -1,8 +1,9 @@
 // One measured run: a stream of frames over a 10 Gbit/s wire into a driver, through GRO, consumed by the protocol. Prints one line:
-// packets, nanoseconds of CPU a packet, checksum of what came up, RSS before and after in MiB.
+// nanoseconds of CPU a packet, checksum of what came up, RSS before and after in MiB, segments that GRO merged.
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createMachine } from "../../dist/model/machine.js";
 import { createLink, frameField, frameKind } from "../../dist/model/net/wire.js";
+import { answer, processorNanos } from "../harness.mjs";
 
 const [driver = "ringnic", mtu = "1500", count = "2000000", kind = "udp"] = process.argv.slice(2);
 const machine = createMachine({
@@ -50,13 +51,10 @@ const run = (n) => {
 };
 run(200_000);
 const rss = process.memoryUsage().rss;
-const begin = process.cpuUsage();
 const before = bytes;
-run(Number(count));
-const { user, system } = process.cpuUsage(begin);
+const nanos = processorNanos(Number(count), () => run(Number(count)));
 const lost = device.stats.rxMissed + device.stats.rxDropped;
 if (bytes - before !== Number(count) * payload)
   throw new Error(`${lost} packets were lost: the stream is faster than the driver`);
-process.stdout.write(
-  `result ${count} ${(((user + system) * 1000) / Number(count)).toFixed(1)} ${sum >>> 0} ${(rss / 2 ** 20).toFixed(0)} ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} ${machine.gro.merged()}\n`,
-);
+const mib = (b) => (b / 2 ** 20).toFixed(0);
+answer(nanos, sum, mib(rss), mib(process.memoryUsage().rss), machine.gro.merged());

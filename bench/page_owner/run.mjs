@@ -3,29 +3,17 @@
 // page_owner_sort is compiled here from Debian's linux-source-6.1 (apt-get install linux-source-6.1); without it only our figures print.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, createReadStream, existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { inTemporaryFolder, median, result } from "../harness.mjs";
 
 const megabytes = Number(process.argv[2] ?? 1000);
 const runs = Number(process.argv[3] ?? 3);
 const root = join(import.meta.dirname, "../..");
-const temp = mkdtempSync(join(tmpdir(), "skblab-bench-"));
-const dump = join(temp, "page_owner.txt");
 
 /** 3000 stacks (the real ones of a capture, then variants), Zipf-distributed, times and pids as a real kernel prints them. */
-function generate() {
+function generate(dump) {
   const text = gunzipSync(readFileSync(join(root, "fixtures/page_owner/6.1-loaded.txt.gz"))).toString("latin1");
   const real = [
     ...new Set(
@@ -84,7 +72,7 @@ function generate() {
   return records;
 }
 
-function compileTool() {
+function compileTool(temp) {
   const archive = "/usr/src/linux-source-6.1.tar.xz";
   if (!existsSync(archive)) return undefined;
   execFileSync("tar", ["-C", temp, "-xf", archive, "linux-source-6.1/tools/vm/page_owner_sort.c"]);
@@ -118,12 +106,11 @@ async function sumOf(file) {
   return hash.digest("hex").slice(0, 16);
 }
 
-const median = (xs) => [...xs].sort((a, b) => a - b)[xs.length >> 1];
-
-try {
-  const records = generate();
+await inTemporaryFolder(async (temp) => {
+  const dump = join(temp, "page_owner.txt");
+  const records = generate(dump);
   const bytes = statSync(dump).size;
-  const tool = compileTool();
+  const tool = compileTool(temp);
   console.log(`${(bytes / 1e6).toFixed(0)} MB, ${records} records, 3000 stacks; ${runs} interleaved runs, medians`);
   if (tool === undefined)
     console.log("page_owner_sort: linux-source-6.1 is not installed, so there is no peer to compare with");
@@ -150,8 +137,8 @@ try {
     console.log(
       `${name.padEnd(32)} ${tool === undefined ? "" : `page_owner_sort ${median(a).toFixed(2)} s, `}skblab ${median(b).toFixed(2)} s (${(bytes / 1e6 / median(b)).toFixed(0)} MB/s, ${memory.toFixed(0)} MiB)${ratio}, ${same}`,
     );
+    if (tool !== undefined)
+      result(`${name}: speed, page_owner_sort = 1`, median(a) / median(b), { aim: 10, over: true });
     if (same === "DIFFERENT") process.exitCode = 1;
   }
-} finally {
-  rmSync(temp, { recursive: true });
-}
+});

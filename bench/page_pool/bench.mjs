@@ -1,11 +1,9 @@
 // page_pool per element, fast, ring and slow path, beside a C twin with the same rules and checksum, interleaved in one run.
 // Needs `npm run build` and a C compiler. Loops as in the kernel's bench_page_pool_simple: take a page, give it back.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createJournal } from "../../dist/model/journal.js";
 import { createPagePools, defaultPoolParams } from "../../dist/model/net/page_pool.js";
+import { median, race, result, twinAt, withTwin } from "../harness.mjs";
 
 const PAGES = 1 << 16;
 const rounds = Number(process.argv[2] ?? 25);
@@ -119,73 +117,65 @@ function run(path, n) {
   const checksum = (sum ^ ((stats % 2 ** 32) | 0) ^ pools.holdCount(pool) ^ pools.releaseCount(pool)) >>> 0;
   pools.destroy(pool);
   pages.reset();
-  return { nanos, checksum };
+  return { nanos, checksum, rest: [] };
 }
 
-const median = (xs) => [...xs].sort((a, b) => a - b)[Math.floor(xs.length / 2)];
-
-/** Rounds of twin and model in turn over the given paths; gives the samples of each. */
+/** Rounds of twin and model in turn over the given paths; gives the race of each. */
 function measure(twin, paths) {
-  const c = Object.fromEntries(paths.map((p) => [p, []]));
-  const js = Object.fromEntries(paths.map((p) => [p, []]));
   for (let i = 0; i < 3; i++) for (const path of paths) run(path, loops[path]);
+  const races = Object.fromEntries(paths.map((p) => [p, { c: [], js: [] }]));
   for (let round = 0; round < rounds; round++) {
     for (const path of paths) {
-      const [nanos, checksum] = execFileSync(twin, [path, String(loops[path])])
-        .toString()
-        .trim()
-        .split(" ")
-        .map(Number);
-      const mine = run(path, loops[path]);
-      if (mine.checksum !== checksum) throw new Error(`${path}: checksum ${mine.checksum}, the twin's ${checksum}`);
-      c[path].push(nanos);
-      js[path].push(mine.nanos);
+      const one = race(
+        path,
+        1,
+        () => twin([path, loops[path]]),
+        () => run(path, loops[path]),
+      );
+      races[path].c.push(...one.c);
+      races[path].js.push(...one.js);
     }
   }
-  return { c, js };
+  return races;
 }
 
-const paths = Object.keys(loops);
-if (process.argv[3] !== undefined) {
-  // A child: one path, or all of them in one process.
-  const only = process.argv[4].split(",");
-  console.log(JSON.stringify(measure(process.argv[3], only)));
-} else {
-  const dir = mkdtempSync(join(tmpdir(), "skblab-bench-"));
-  try {
-    const twin = join(dir, "twin");
-    execFileSync("cc", ["-O2", "-o", twin, join(import.meta.dirname, "twin.c")]);
-    const child = (only) =>
-      JSON.parse(execFileSync(process.execPath, [process.argv[1], String(rounds), twin, only.join(",")]).toString());
-    const alone = paths.map((p) => child([p]));
-    const mixed = child(paths);
-    const f = (v, w, d = 2) => v.toFixed(d).padStart(w);
+const best = (nanos) => Math.min(...nanos);
+const bestRatio = ({ c, js }) => best(js) / best(c);
+const pairRatio = ({ c, js }) => median(js.map((nanos, i) => nanos / c[i]));
+
+function table(path) {
+  const paths = Object.keys(loops);
+  const child = (only) =>
+    JSON.parse(execFileSync(process.execPath, [process.argv[1], String(rounds), path, only.join(",")]).toString());
+  const alone = paths.map((p) => child([p])[p]);
+  const mixed = child(paths);
+  const f = (v, w, d = 2) => v.toFixed(d).padStart(w);
+  console.log(
+    `page_pool, ns per element (take a page, give it back), ${rounds} interleaved rounds; ns and ratio are of the best rounds, (median) of the paired ones`,
+  );
+  console.log("path   C twin   model  model/C  (median)  mixed  (median)   x fast: C  model  kernel   kernel ns");
+  const [fast] = alone;
+  paths.forEach((p, i) => {
+    const one = alone[i];
     console.log(
-      `page_pool, ns per element (take a page, give it back), ${rounds} interleaved rounds; ns and ratio are of the best rounds, (median) of the paired ones`,
+      p.padEnd(5) +
+        f(best(one.c), 8) +
+        f(best(one.js), 8) +
+        f(bestRatio(one), 9) +
+        f(pairRatio(one), 10) +
+        f(bestRatio(mixed[p]), 7) +
+        f(pairRatio(mixed[p]), 10) +
+        f(best(one.c) / best(fast.c), 12) +
+        f(best(one.js) / best(fast.js), 7) +
+        f(published[p] / published.fast, 8) +
+        f(published[p], 12, 1),
     );
-    console.log("path   C twin   model  model/C  (median)  mixed  (median)   x fast: C  model  kernel   kernel ns");
-    const best = (xs) => Math.min(...xs);
-    const base = { c: best(alone[0].c.fast), js: best(alone[0].js.fast) };
-    const bestRatio = (m, p) => best(m.js[p]) / best(m.c[p]);
-    paths.forEach((p, i) => {
-      const { c, js } = alone[i];
-      const ratio = (m) => median(m.js[p].map((v, k) => v / m.c[p][k]));
-      console.log(
-        p.padEnd(5) +
-          f(best(c[p]), 8) +
-          f(best(js[p]), 8) +
-          f(bestRatio(alone[i], p), 9) +
-          f(ratio(alone[i]), 10) +
-          f(bestRatio(mixed, p), 7) +
-          f(ratio(mixed), 10) +
-          f(best(c[p]) / base.c, 12) +
-          f(best(js[p]) / base.js, 7) +
-          f(published[p] / published.fast, 8) +
-          f(published[p], 12, 1),
-      );
-    });
-    console.log("same checksum in every round; mixed: the three paths in turn in one process");
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
+    result(`${p} path, best rounds`, bestRatio(one), { aim: 1.5 });
+  });
+  console.log("same checksum in every round; mixed: the three paths in turn in one process");
 }
+
+// A child measures one path, or all of them in one process.
+const [, , , compiled, only] = process.argv;
+if (compiled === undefined) await withTwin(import.meta.dirname, (_twin, path) => table(path));
+else console.log(JSON.stringify(measure(twinAt(compiled), only.split(","))));

@@ -7,12 +7,12 @@ import { fragDesigns } from "../../dist/model/net/frag_designs.js";
 import { skbConfigFor } from "../../dist/model/net/skb_config.js";
 import { createSkbs } from "../../dist/model/net/skbs.js";
 import { createHeap } from "../../dist/model/slab/kmalloc.js";
+import { median } from "../harness.mjs";
 
 const release = parseRelease("3.2-x86_64");
 const atomic = 0x20;
 const rounds = Number(process.argv[2] ?? 5);
 const ops = 200_000;
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 function bench(design) {
   const journal = createJournal();

@@ -1,9 +1,8 @@
 // One JavaScript measurement: `node --expose-gc worker.mjs WHAT OPS` prints nanoseconds an operation, the checksum, and how many garbage
 // collections began in the measured loop.
-import { PerformanceObserver, performance } from "node:perf_hooks";
-import { setTimeout as wait } from "node:timers/promises";
 import { createNaivePages } from "../../dist/model/mm/pages.js";
 import { createSkbs } from "../../dist/model/net/skbs.js";
+import { answer, nanosAndCollections } from "../harness.mjs";
 
 const [what, opsText] = process.argv.slice(2);
 const ops = Number(opsText);
@@ -94,15 +93,5 @@ const run = what === "alloc" ? allocFree : what === "clone" ? cloneFree : (n) =>
 run(ops);
 run(ops);
 sum = 0;
-const collections = [];
-new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ["gc"] });
-// What start-up left behind is collected now, so that a collection in the loop is the loop's own.
-globalThis.gc?.();
-const from = performance.now();
-const begin = process.cpuUsage();
-run(ops);
-const { user, system } = process.cpuUsage(begin);
-const to = performance.now();
-await wait(20);
-const inLoop = collections.filter((c) => c.startTime >= from && c.startTime <= to).length;
-process.stdout.write(`result ${(((user + system) * 1000) / ops).toFixed(3)} ${sum >>> 0} ${inLoop}\n`);
+const { nanos, collections } = await nanosAndCollections(ops, () => run(ops));
+answer(nanos, sum, collections);

@@ -1,57 +1,11 @@
-// SLUB object alloc and free beside a C twin with the same rules and checks: same checksum over the addresses, interleaved, medians.
-// Also shown: how many garbage collections fell into the measured loops. Usage: node bench/slab/bench.mjs [ROUNDS]
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// SLUB objects: alloc and free beside a C twin with the same rules and checks, same checksum over the addresses, interleaved, medians.
+// Processor time on both sides; counts the garbage collections in the measured loops.
+// node bench/slab/bench.mjs [rounds]   (npm run build first; needs cc)
+import { raceTable } from "../harness.mjs";
 
-const here = import.meta.dirname;
-const build = mkdtempSync(join(tmpdir(), "skblab-slab-"));
-const twin = join(build, "twin");
-execFileSync("cc", ["-O2", "-o", twin, join(here, "twin.c")]);
-
-const rounds = Number(process.argv[2] ?? 7);
 const cases = [
   ["pair", 10_000_000, "alloc + free, one at a time"],
   ["4096", 5_000_000, "replace at random, 4096 live"],
   ["32768", 4_000_000, "replace at random, 32768 live"],
 ];
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-
-try {
-  process.stdout.write(
-    `${"work".padEnd(34)} ${"C ns".padStart(8)} ${"JS ns".padStart(8)} ${"JS/C".padStart(6)}  GCs  checksum\n`,
-  );
-  for (const [what, ops, title] of cases) {
-    const c = [];
-    const js = [];
-    const ratios = [];
-    let collections = 0;
-    let checksum = "";
-    for (let round = 0; round < rounds; round++) {
-      const [cNanos, cSum] = execFileSync(twin, [what, String(ops)])
-        .toString()
-        .trim()
-        .split(" ");
-      const out = execFileSync(process.execPath, [
-        "--trace-gc",
-        join(here, "worker.mjs"),
-        what,
-        String(ops),
-      ]).toString();
-      const measured = out.slice(out.indexOf("=== begin"), out.indexOf("=== end"));
-      collections += measured.split("\n").filter((line) => /Scavenge|Mark-Compact|Mark-sweep/i.test(line)).length;
-      const [, jsNanos, jsSum] = /result (\S+) (\S+)/.exec(out);
-      if (jsSum !== cSum) throw new Error(`${title}: checksums differ, C ${cSum}, JS ${jsSum}`);
-      checksum = cSum;
-      c.push(Number(cNanos));
-      js.push(Number(jsNanos));
-      ratios.push(Number(jsNanos) / Number(cNanos));
-    }
-    process.stdout.write(
-      `${title.padEnd(34)} ${median(c).toFixed(1).padStart(8)} ${median(js).toFixed(1).padStart(8)} ${median(ratios).toFixed(2).padStart(6)}  ${String(collections).padStart(3)}  ${checksum}\n`,
-    );
-  }
-} finally {
-  rmSync(build, { recursive: true });
-}
+await raceTable(import.meta.dirname, cases, Number(process.argv[2] ?? 7));

@@ -1,9 +1,9 @@
-// One measured loop over the model's heap: node worker.mjs WORK OPS → nanoseconds and checksum; markers for --trace-gc around the loop.
-
+// One measured loop over the model's heap: node --expose-gc worker.mjs WORK OPS → nanoseconds, checksum, garbage collections.
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createJournal } from "../../dist/model/journal.js";
 import { createNaivePages } from "../../dist/model/mm/pages.js";
 import { createHeap } from "../../dist/model/slab/kmalloc.js";
+import { answer, nanosAndCollections } from "../harness.mjs";
 
 const [what, opsText] = process.argv.slice(2);
 const ops = Number(opsText);
@@ -42,13 +42,10 @@ function replace(n, held, seed) {
 }
 
 // No warm-up: it would leave other pages in the allocator than the twin has. Millions of operations make it small.
-process.stdout.write("=== begin\n");
 const held = new Int32Array(live);
 for (let i = 0; i < live; i++) held[i] = heap.cacheAlloc(cache, 0);
-// Processor time, not the clock on the wall: other work on the machine must not count. V8's compiler threads are in it.
-const start = process.cpuUsage();
-const sum = live === 0 ? pairs(ops) : replace(ops, held, 12345);
-const spent = process.cpuUsage(start);
-const nanos = ((spent.user + spent.system) * 1000) / ops;
-process.stdout.write("=== end\n");
-process.stdout.write(`result ${nanos.toFixed(2)} ${sum >>> 0}\n`);
+let sum = 0;
+const { nanos, collections } = await nanosAndCollections(ops, () => {
+  sum = live === 0 ? pairs(ops) : replace(ops, held, 12345);
+});
+answer(nanos, sum, collections);

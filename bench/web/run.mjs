@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
+import { result } from "../harness.mjs";
 
 const root = join(import.meta.dirname, "../..");
 const dist = process.env.SKBLAB_DIST ?? join(root, "dist");
@@ -126,6 +127,7 @@ async function modelSpeed() {
   console.log(
     `model: ${Math.round(node)} ms in Node, ${Math.round(web)} ms in the worker: ${((node / web) * 100).toFixed(0)} % of Node's speed (promise: 80 %)${sums.size === 1 ? ", same free blocks" : ", DIFFERENT RESULTS"}`,
   );
+  result("the model's speed in the worker, Node = 1", node / web, { aim: 0.8, over: true });
   if (sums.size !== 1) process.exitCode = 1;
 }
 
