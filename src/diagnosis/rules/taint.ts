@@ -74,9 +74,11 @@ function foreign(c: Case, letters: readonly string[], evidence: Finding["evidenc
   );
   const named = modules.length === 0 ? "" : ` (${listing(modules.slice(0, 6))})`;
   const there =
-    onStack.length === 0
-      ? " None of its functions is on this stack, which acquits it of nothing: corruption strikes later."
-      : ` ${listing(onStack)} ${onStack.length === 1 ? "is" : "are"} on this very stack.`;
+    modules.length === 0
+      ? ` The report does not say which${onStack.length === 0 ? "" : `; ${listing(onStack)} ${onStack.length === 1 ? "is" : "are"} on this stack`}.`
+      : onStack.length === 0
+        ? " None of its functions is on this stack, which acquits it of nothing: corruption strikes later."
+        : ` ${listing(onStack)} ${onStack.length === 1 ? "is" : "are"} on this very stack.`;
   return [
     finding(
       "taint.foreign",
