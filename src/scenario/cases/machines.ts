@@ -3,8 +3,9 @@ import { mean } from "../../analysis/statistics.ts";
 import type { MachineResult } from "../machine_run.ts";
 import { runMachine } from "../machine_run.ts";
 import { machineSchema } from "../machine_settings.ts";
-import type { Case } from "./case.ts";
-import { judge, judgeIf, percent } from "./case.ts";
+import { judge, judgeIf, percent, withKnobs } from "./case.ts";
+import type { ValuesOf } from "./knobs.ts";
+import { choiceKnob, numberKnob } from "./knobs.ts";
 
 /** Runs the same machine with several seeds. */
 function runs(
@@ -31,52 +32,66 @@ const highest = (r: MachineResult, least: number): number =>
 const smallestLarge = (r: MachineResult): number =>
   r.orders.reduce((n, o) => (o.order > 0 && o.asked > o.failed ? Math.min(n, o.order) : n), 99);
 
-const emacBase = (mtu: number): object => ({
+const emacKnobs = {
+  mtu: numberKnob("MTU that is tried against 1500 and 9000", "bytes", 4000, 1600, 8900),
+  memoryMb: numberKnob("memory", "MB", 128, 64, 512),
+  framesPerSecond: numberKnob("frames that arrive", "per second", 15000, 1000, 100_000),
+  burst: numberKnob("frames that arrive back to back", "", 16, 1, 256),
+  pagesPerMilli: numberKnob("what the load beside asks for", "pages per ms", 600, 0, 3000),
+  millis: numberKnob("simulated time of traffic", "ms", 60, 10, 500),
+  seeds: numberKnob("machines for each MTU", "", 3, 1, 20),
+};
+type EmacKnobs = ValuesOf<typeof emacKnobs>;
+
+const emacBase = (mtu: number, set: EmacKnobs): object => ({
   release: "2.6.31-ppc32",
-  memoryMb: 128,
+  memoryMb: set.memoryMb,
   nics: [{ driver: "ibm_emac", mtu }],
-  traffic: [{ framesPerSecond: 15000, burst: 16 }],
-  load: { kilopages: 80, jobs: 10, pagesPerMilli: 600 },
+  traffic: [{ framesPerSecond: set.framesPerSecond, burst: set.burst }],
+  load: { kilopages: 80, jobs: 10, pagesPerMilli: set.pagesPerMilli },
   reader: { everyMicros: 20000, rcvbufKb: 16384 },
-  millis: 60,
+  millis: set.millis,
 });
 
-export const emacJumbo: Case = {
+export const emacJumbo = withKnobs(emacKnobs, {
   id: "emac-jumbo",
   seed: "000",
+  story:
+    "Two teams build boards on the PPC405EX and collect data over its EMAC with 9 KB jumbo frames. After days one board prints a bad page state while TCP frees an acknowledged buffer; the other team's boards run out of blocks of four pages in a row. One of them hopes that an MTU of 4 KB, which should fit a page, clears it.",
   question:
     "Does an MTU of 4000 keep a packet in one page on the 405EX's EMAC, and is it enough to stop the failures of 9000?",
   run: "ibm_emac as 2.6.31 has it, 128 MB fragmented by a compile-like load that goes on, bursts of 16 full frames; MTU 1500, 4000 and 9000, 3 seeds each.",
   wouldChange:
     "A driver that sizes its buffers by the descriptor (4080 bytes with the shared info inside), or one that receives into single pages.",
-  answer(progress) {
-    const mtus = [1500, 4000, 9000];
+  answer(progress, set) {
+    const { mtu: tried, seeds } = set;
+    const mtus = [1500, tried, 9000];
     const results = mtus.map((mtu, k) =>
-      runs(emacBase(mtu), 3, (i) => progress((k * 3 + i) / 9, `MTU ${mtu}, seed ${i + 1}`)),
+      runs(emacBase(mtu, set), seeds, (i) => progress((k + i / seeds) / 3, `MTU ${mtu}, seed ${i + 1}`)),
     );
     const [small, middle, large] = results as [(typeof results)[0], (typeof results)[0], (typeof results)[0]];
     const needs = results.map((r) => Math.min(...r.all.map(smallestLarge)));
-    const quiet = machineSchema.parse({ ...emacBase(4000), load: undefined, millis: 5, seed: 1 });
+    const quiet = machineSchema.parse({ ...emacBase(tried, set), load: undefined, millis: 5, seed: 1 });
     const calm = runMachine(quiet);
     const failures = results.map((r) => r.of((x) => printed(x)));
     const losses = results.map((r) => r.of(lost));
     return {
       id: "emac-jumbo",
       answer:
-        `${highest(calm, 3) === 0 ? "Yes" : "No"}: at MTU 4000 a receive buffer is served by blocks of order ${needs[1]} and up. It loses ${percent(losses[1] ?? 0)} of the frames here, ` +
+        `${highest(calm, 3) === 0 ? "Yes" : "No"}: at MTU ${tried} a receive buffer is served by blocks of order ${needs[1]} and up. It loses ${percent(losses[1] ?? 0)} of the frames here, ` +
         `MTU 9000 ${percent(losses[2] ?? 0)}, MTU 1500 ${percent(losses[0] ?? 0)}.`,
       claims: [
         {
-          id: "4000-one-page",
-          claim: "An MTU of 4000 keeps a receive buffer inside one page.",
+          id: `${tried}-one-page`,
+          claim: `An MTU of ${tried} keeps a receive buffer inside one page.`,
           answer: judge(highest(calm, 3) === 0),
           measured: { smallestOrderThatServed: needs[1] ?? -1, highestOrderAsked: highest(calm, 3) },
         },
         {
-          id: "4000-better-than-9000",
-          claim: "An MTU of 4000 loses fewer frames than 9000 on the same fragmented memory.",
+          id: `${tried}-better-than-9000`,
+          claim: `An MTU of ${tried} loses fewer frames than 9000 on the same fragmented memory.`,
           answer: judgeIf((losses[2] ?? 0) > 0, (losses[1] ?? 0) < (losses[2] ?? 0)),
-          measured: { lostShare4000: losses[1] ?? 0, lostShare9000: losses[2] ?? 0 },
+          measured: { [`lostShare${tried}`]: losses[1] ?? 0, lostShare9000: losses[2] ?? 0 },
         },
         {
           id: "9000-order-2",
@@ -92,10 +107,10 @@ export const emacJumbo: Case = {
         },
         {
           id: "throughput",
-          claim: "MTU 9000 carries more payload per second than MTU 4000 on this machine.",
+          claim: `MTU 9000 carries more payload per second than MTU ${tried} on this machine.`,
           answer: judge(large.of((r) => r.goodputMbit) > middle.of((r) => r.goodputMbit)),
           measured: {
-            goodputMbit4000: middle.of((r) => r.goodputMbit),
+            [`goodputMbit${tried}`]: middle.of((r) => r.goodputMbit),
             goodputMbit9000: large.of((r) => r.goodputMbit),
           },
         },
@@ -107,50 +122,77 @@ export const emacJumbo: Case = {
       },
     };
   },
+});
+
+const tg3Knobs = {
+  release: choiceKnob("kernel", "2.6.24-x86_64", ["2.6.22-x86_64", "2.6.24-x86_64", "2.6.26-x86_64", "2.6.31-x86_64"]),
+  minFreeKb: numberKnob("vm.min_free_kbytes of the run that has it raised", "KB", 16384, 1024, 65536),
+  memoryMb: numberKnob("memory", "MB", 128, 96, 512),
+  framesPerSecond: numberKnob("frames that arrive", "per second", 60000, 1000, 200_000),
+  burst: numberKnob("frames that arrive back to back", "", 128, 1, 512),
+  writesPerSecond: numberKnob("writes of 32 KB that are sent", "per second", 1000, 1, 10_000),
+  pagesPerMilli: numberKnob("what the load beside asks for", "pages per ms", 600, 0, 3000),
+  millis: numberKnob("simulated time of traffic", "ms", 60, 10, 500),
+  seeds: numberKnob("machines for each change", "", 3, 1, 20),
 };
 
-const tg3Base = {
-  release: "2.6.24-x86_64",
-  memoryMb: 128,
+const tg3Base = (set: ValuesOf<typeof tg3Knobs>): object => ({
+  release: set.release,
+  memoryMb: set.memoryMb,
   nics: [{ driver: "tg3", tso: true }],
-  traffic: [{ framesPerSecond: 60000, burst: 128 }],
-  sends: [{ writesPerSecond: 1000 }],
+  traffic: [{ framesPerSecond: set.framesPerSecond, burst: set.burst }],
+  sends: [{ writesPerSecond: set.writesPerSecond }],
   reader: { everyMicros: 20000, rcvbufKb: 16384 },
-  load: { kilopages: 150, jobs: 10, pagesPerMilli: 600 },
-  millis: 60,
-};
+  load: { kilopages: 150, jobs: 10, pagesPerMilli: set.pagesPerMilli },
+  millis: set.millis,
+});
 
-export const tg3Order1: Case = {
+export const tg3Order1 = withKnobs(tg3Knobs, {
   id: "tg3-order1",
   seed: "001",
+  story:
+    "In 2009 an administrator finds the same failure in the logs of several servers over a week: the idle task could not get a block of order 1 while tg3 refilled its receive ring. Two settings look suspicious, TCP segmentation offload and a small vm.min_free_kbytes. Both are changed, the message stays away, and which of them it was is never found out.",
   question:
     "tg3 reports `page allocation failure. order:1, mode:0x4020`: is TSO the cause, and which change makes it stop?",
   run: "tg3 of 2.6.24 on amd64 with SLUB, 128 MB under a compile-like load, bursts received while 1000 writes of 32 KB a second are sent; TSO on and off, min_free_kbytes as computed and 16384, MTU 1500 and 9000; 3 seeds each.",
   wouldChange:
     "A kernel whose slabs fall back to a smaller order (2.6.26 and later), or whose receive buffers are single pages.",
-  answer(progress) {
+  answer(progress, set) {
+    const { seeds, minFreeKb, millis } = set;
+    const asItWas = tg3Base(set);
     const variants = [
       { name: "as it was", set: {} },
       { name: "TSO off", set: { nics: [{ driver: "tg3", tso: false }] } },
-      { name: "min_free_kbytes 16384", set: { sysctl: { min_free_kbytes: 16384 } } },
+      { name: `min_free_kbytes ${minFreeKb}`, set: { sysctl: { min_free_kbytes: minFreeKb } } },
       {
         name: "MTU 9000",
-        set: { nics: [{ driver: "tg3", tso: true, mtu: 9000 }], traffic: [{ framesPerSecond: 10000, burst: 21 }] },
+        // As many bytes a second, in frames six times as long.
+        set: {
+          nics: [{ driver: "tg3", tso: true, mtu: 9000 }],
+          traffic: [
+            {
+              framesPerSecond: Math.max(1, Math.floor(set.framesPerSecond / 6)),
+              burst: Math.max(1, Math.floor(set.burst / 6)),
+            },
+          ],
+        },
       },
     ];
     const results = variants.map((v, k) =>
-      runs({ ...tg3Base, ...v.set }, 3, (i) => progress((k * 3 + i) / 12, `${v.name}, seed ${i + 1}`)),
+      runs({ ...asItWas, ...v.set }, seeds, (i) => progress((k + i / seeds) / 5, `${v.name}, seed ${i + 1}`)),
     );
     const failures = results.map((r) => r.of((x) => printed(x)));
     const [base = 0, noTso = 0, minFree = 0, jumbo = 0] = failures;
     const order1 = results[0]?.of((r) => printed(r, 1)) ?? 0;
-    const receiveOnly = runs({ ...tg3Base, sends: [] }, 3, () => progress(1, "nothing sent"));
+    const receiveOnly = runs({ ...asItWas, sends: [] }, seeds, (i) =>
+      progress((4 + i / seeds) / 5, `nothing sent, seed ${i + 1}`),
+    );
     const alone = receiveOnly.of((r) => printed(r, 1));
     return {
       id: "tg3-order1",
       answer:
         `TSO is ${base > 0 && noTso < base / 4 ? "" : "not "}the cause: ${base.toFixed(0)} failures with it, ${noTso.toFixed(0)} without, and ${alone.toFixed(0)} when nothing is sent at all. ` +
-        `${order1.toFixed(0)} of them are of order 1. Raising vm.min_free_kbytes to 16384 leaves ${minFree.toFixed(0)}.`,
+        `${order1.toFixed(0)} of them are of order 1. Raising vm.min_free_kbytes to ${minFreeKb} leaves ${minFree.toFixed(0)}.`,
       claims: [
         {
           id: "tso-cause",
@@ -186,7 +228,7 @@ export const tg3Order1: Case = {
         },
       ],
       picture: {
-        title: "printed failures in 60 ms",
+        title: `printed failures in ${millis} ms`,
         unit: "",
         bars: [
           ...variants.map((v, i) => ({ label: v.name, value: failures[i] ?? 0 })),
@@ -195,4 +237,4 @@ export const tg3Order1: Case = {
       },
     };
   },
-};
+});
