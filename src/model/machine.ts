@@ -68,6 +68,8 @@ export interface MachineOptions {
   readonly nics?: readonly NicOptions[];
   readonly memory?: Omit<BootedOptions, "release" | "memoryMb" | "cpus" | "journal">;
   readonly skb?: Partial<SkbConfig>;
+  /** slub_max_order= on the kernel's command line. */
+  readonly slubMaxOrder?: number;
   readonly skbsMax?: number;
   /** Refuses chosen allocations of everybody above mm and slab: what tests of failure paths want. */
   readonly failing?: Failing;
@@ -114,6 +116,7 @@ export function createMachine(options: MachineOptions): Machine {
     journal,
     cpus: cpuCount,
     allocator: defaultAllocator(release),
+    ...(options.slubMaxOrder === undefined ? {} : { slubMaxOrder: options.slubMaxOrder }),
   });
   const config = skbConfigFor(release, { ...sizesOf(release), gfp: gfpMasks(release), ...options.skb });
   const upper = upperParts(options, memory.pages, heap, journal, config);

@@ -33,6 +33,12 @@ function metricsOf(r: MachineResult): Readonly<Record<string, number>> {
     failureShare: asked === 0 ? 0 : failed / asked,
     highOrderFailures: highFailed,
     highOrderFailureShare: highAsked === 0 ? 0 : highFailed / highAsked,
+    ...Object.fromEntries(
+      Array.from({ length: 11 }, (_, order) => [
+        `failedOrder${order}`,
+        r.orders.find((o) => o.order === order)?.failed ?? 0,
+      ]),
+    ),
     highestOrder: r.orders.reduce((n, o) => Math.max(n, o.order), 0),
     ringDrops: of((d) => d.stats.rxMissed),
     driverDrops: of((d) => d.stats.rxDropped),

@@ -1,6 +1,7 @@
 // A plain network card whose policy is data: one buffer a packet in each ring, and the choices that real drivers differ in.
 //   refill   "before" handing a packet up (the old buffer stays if there is no memory) or "after" (the slot stays empty until it works)
 //   buffers  "fresh" skbs, or "preallocated": a fixed set is handed to the stack and put back into the ring, as seed 000 tried
+//   buffer_bytes  what a buffer must hold; 0: a frame of the MTU
 //   copybreak  packets up to so many bytes are copied and their buffer stays in the ring (0: never)
 // Not any real device; the real ones are their own files.
 import type { Driver, DriverHost } from "../net/netdevice.ts";
@@ -28,6 +29,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const refill = wordSetting(settings, "refill", ["before", "after"]);
   const fresh = wordSetting(settings, "buffers", ["fresh", "preallocated"]) === "fresh";
   const copybreak = numberSetting(settings, "copybreak", 0);
+  const ownBytes = numberSetting(settings, "buffer_bytes", 0);
   const before = refill === "before" && fresh;
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const kernel = gfpOf(release, "GFP_KERNEL");
@@ -96,7 +98,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     name: "ringnic",
     counters,
     open() {
-      bufferBytes = host.device().mtu + headerBytes[0] + 4;
+      bufferBytes = Math.max(ownBytes, host.device().mtu + headerBytes[0] + 4);
       journal.caller = openSite;
       for (let slot = 0; slot < rx.size; slot++) {
         const skb = make(kernel);

@@ -193,6 +193,12 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
     rescue,
     compaction,
     drainAll,
+    /** compact_nodes(), mm/compaction.c: 1 written to compact_memory. Every movable page, whatever block comes of it. */
+    compactAll(): void {
+      drainAll();
+      for (let z = 0; z < spec.zones.length; z++)
+        compaction?.compactZone(z, spec.orders, machine.rules.types.movable, 0);
+    },
     /** Nodes whose kswapd was woken since it last ran. */
     woken: (): readonly number[] => [...wanted.keys()],
     /** Lets kswapd of every woken node run to its end; pages freed. */

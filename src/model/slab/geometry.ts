@@ -36,6 +36,8 @@ export interface SlabMachine {
   readonly cacheLine?: number;
   /** Booted with slub_debug=FZPU: red zones, poison and owners make every object larger (SLUB, 64 bits). */
   readonly slubDebug?: boolean;
+  /** slub_max_order= on the command line; the release's own when left out. */
+  readonly slubMaxOrder?: number;
   /** Memory above 32 MiB lets SLAB take order 1; true when left out. */
   readonly moreThan32M?: boolean;
 }
@@ -155,7 +157,7 @@ function slubOrder(machine: SlabMachine, size: number): number {
   // MAX_OBJS_PER_PAGE: the count has 15 bits (16 before the frozen bit); no slab of ours comes near, but an 8-byte cache on 64K pages does.
   if (Math.floor(pageSize / size) > 32767) return orderFor(size * 32767, pageSize) - 1;
   let wanted = rules.minObjects === "cpus" ? 4 * (fls(countedCpus(machine)) + 1) : rules.minObjects;
-  const { maxOrder } = rules;
+  const maxOrder = machine.slubMaxOrder ?? rules.maxOrder;
   if (rules.capped) wanted = Math.min(wanted, Math.max(Math.floor((pageSize * 2 ** maxOrder) / size), 1));
   if (rules.retreat === "never") {
     const from = orderFor(wanted * size, pageSize);
