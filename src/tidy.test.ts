@@ -64,7 +64,7 @@ function verdict({ from, to }: Import): string | undefined {
 const files = (readdirSync(src, { recursive: true }) as string[])
   .map((f) => f.split(sep).join("/"))
   .filter((f) => /\.(ts|tsx)$/.test(f));
-const product = files.filter((f) => !/\.(test|fuzz|bench)\.tsx?$/.test(f));
+const product = files.filter((f) => !/\.(test|fuzz|testkit)\.tsx?$/.test(f));
 const textOf = (file: string): string => readFileSync(join(src, file), "utf8");
 
 describe("the house", () => {

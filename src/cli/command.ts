@@ -35,12 +35,10 @@ export interface CommandEntry {
 export interface Io {
   readonly colour: boolean;
   readonly width: number;
-  /** True when stderr is a terminal: then progress may be drawn there. */
-  readonly interactive: boolean;
   answer(answer: Answer): Promise<void>;
   /** Raw bytes or text for standard output (exports, --compat); waits for the reader to keep up. */
   write(data: string | Uint8Array): Promise<void>;
-  /** One progress line on stderr, redrawn in place; nothing when not interactive. `done` in 0..1, or undefined when unknown. */
+  /** One progress line on stderr, redrawn in place; nothing when stderr is no terminal. `done` in 0..1, or undefined when unknown. */
   progress(label: string, done: number | undefined, note?: string): void;
   /** A sentence on stderr. */
   note(text: string): void;

@@ -23,7 +23,6 @@ export function createIo(format: () => Format): Io {
   return {
     colour,
     width,
-    interactive,
     write,
     async answer(answer: Answer) {
       clear();

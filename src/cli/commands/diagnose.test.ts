@@ -3,12 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { Command } from "commander";
 import { afterAll, expect, test } from "vitest";
-import { BadInput } from "../../base/bad_input.ts";
 import { diagnosisSchema } from "../../report/diagnosis_schema.ts";
-import { renderText } from "../../report/text.ts";
-import type { Answer, Io } from "../command.ts";
+import type { Ran } from "./command.testkit.ts";
+import { refusal, runCommand } from "./command.testkit.ts";
 import { command } from "./diagnose.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skblab-diagnose-"));
@@ -20,24 +18,7 @@ const file = (name: string, content: string | Uint8Array): string => {
 };
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../fixtures/${name}`, import.meta.url));
 
-async function run(...files: string[]): Promise<Answer> {
-  const answers: Answer[] = [];
-  const io: Io = {
-    colour: false,
-    width: 100,
-    interactive: false,
-    answer: async (a) => void answers.push(a),
-    write: async () => {},
-    progress: () => {},
-    note: () => {},
-  };
-  const cmd = new Command("diagnose").exitOverride();
-  command.configure(cmd, io);
-  await cmd.parseAsync(files, { from: "user" });
-  expect(answers).toHaveLength(1);
-  return answers[0] as Answer;
-}
-const text = (a: Answer): string => renderText(a.document, { colour: false, width: 100 });
+const run = (...files: string[]): Promise<Ran> => runCommand(command, files);
 
 test("several files make one answer, packed or not, that validates; finding trouble is no error", async () => {
   const packed = file(
@@ -48,12 +29,12 @@ test("several files make one answer, packed or not, that validates; finding trou
   expect(answer.exit).toBe(0);
   const d = diagnosisSchema.parse(JSON.parse(JSON.stringify(answer.json)));
   expect(d.incidents.map((i) => i.kind)).toEqual(["alloc_failure", "page_pool_stall"]);
-  expect(text(answer)).toMatch(/2 reports of memory trouble, 2 causes, in 2 inputs/);
+  expect(answer.text).toMatch(/2 reports of memory trouble, 2 causes, in 2 inputs/);
 });
 
 test("an empty file and a log without incidents each get a sentence", async () => {
-  expect(text(await run(file("empty.log", "")))).toMatch(/empty\.log is empty/);
-  expect(text(await run(file("quiet.log", "[    1.000000] all is well\n")))).toMatch(
+  expect((await run(file("empty.log", ""))).text).toMatch(/empty\.log is empty/);
+  expect((await run(file("quiet.log", "[    1.000000] all is well\n"))).text).toMatch(
     /quiet\.log \(1 line\): no allocation failure/,
   );
 });
@@ -61,7 +42,7 @@ test("an empty file and a log without incidents each get a sentence", async () =
 test("a binary file alone is unreadable input; beside a log it is a note", async () => {
   const binary = file("a.bin", new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3, 0, 0, 0, 0]));
   await expect(run(binary)).rejects.toThrow(/It is not text: It begins like an ELF file/);
-  const both = text(await run(binary, file("quiet.log", "[    1.000000] all is well\n")));
+  const both = (await run(binary, file("quiet.log", "[    1.000000] all is well\n"))).text;
   expect(both).toMatch(/a\.bin was not read\. It is not text/);
   expect(both).toMatch(/quiet\.log \(1 line\): no allocation failure/);
 });
@@ -73,7 +54,7 @@ test("what lies too deep or is missing is never said to be free of trouble", asy
 });
 
 test("a file that is not there is the user's input, not our fault", async () => {
-  await expect(run(join(folder, "missing.log"))).rejects.toThrow(BadInput);
+  await refusal(run(join(folder, "missing.log")));
 });
 
 test("the examples of the help page run from a clone", async () => {

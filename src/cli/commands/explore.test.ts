@@ -1,27 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
 import { expect, test } from "vitest";
-import type { Answer, Io } from "../command.ts";
+import type { Ran } from "./command.testkit.ts";
+import { runCommand } from "./command.testkit.ts";
 import { command } from "./explore.ts";
 
-async function run(...argv: string[]): Promise<Answer> {
-  const answers: Answer[] = [];
-  const io: Io = {
-    colour: false,
-    width: 100,
-    interactive: false,
-    answer: async (a) => void answers.push(a),
-    write: async () => {},
-    progress: () => {},
-    note: () => {},
-  };
-  const cmd = new Command("explore").exitOverride();
-  command.configure(cmd, io);
-  await cmd.parseAsync(argv, { from: "user" });
-  return answers[0] as Answer;
-}
+const run = (...args: string[]): Promise<Ran> => runCommand(command, args);
 
 test("the JSON of the table has the promised shape, and each cell's schedule is accepted by --replay", async () => {
   const { json, exit } = await run("lltx", "--cpus", "2", "--ring", "1");

@@ -1,36 +1,16 @@
 // The command from its arguments to its answer: what it prints, and the sentence for each wrong input.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { BadInput } from "../../base/bad_input.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
-import { renderText } from "../../report/text.ts";
-import type { Answer, Io } from "../command.ts";
+import type { Ran } from "./command.testkit.ts";
+import { refusal, runCommand } from "./command.testkit.ts";
 import { command } from "./layout.ts";
 
 const fixtures = join(import.meta.dirname, "../../../fixtures/btf");
 
-async function run(...args: string[]): Promise<Answer> {
-  let answer: Answer | undefined;
-  const io: Io = {
-    colour: false,
-    width: 100,
-    interactive: false,
-    answer: async (a) => {
-      answer = a;
-    },
-    write: async () => {},
-    progress() {},
-    note() {},
-  };
-  const cmd = new Command("layout").exitOverride();
-  command.configure(cmd, io);
-  await cmd.parseAsync(args, { from: "user" });
-  return answer as Answer;
-}
-const text = async (...args: string[]): Promise<string> =>
-  renderText((await run(...args)).document, { colour: false, width: 100 });
+const run = (...args: string[]): Promise<Ran> => runCommand(command, args);
+const text = async (...args: string[]): Promise<string> => (await run(...args)).text;
 
 describe("skblab layout", () => {
   test("a declared struct with its holes and cache lines", async () => {
@@ -92,9 +72,7 @@ describe("skblab layout", () => {
     [["--what-if", "sk_buff:+int a", "--frames", "64,x"], /no number for --frames/],
     [["--what-if", "sk_buff:+int a", "--allocator", "slob"], /no allocator/],
   ])("%j is one sentence and exit 2", async (args, sentence) => {
-    const error = await run(...args).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(BadInput);
-    expect((error as BadInput).sentence()).toMatch(sentence);
+    expect((await refusal(run(...args))).sentence()).toMatch(sentence);
   });
 
   test("every example runs", async () => {

@@ -4,12 +4,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { Command } from "commander";
 import { parquetReadObjects } from "hyparquet";
 import { afterAll, describe, expect, test } from "vitest";
-import { BadInput } from "../../base/bad_input.ts";
-import { renderText } from "../../report/text.ts";
-import type { Io } from "../command.ts";
+import type { BadInput } from "../../base/bad_input.ts";
+import type { Ran } from "./command.testkit.ts";
+import { refusal, runCommand } from "./command.testkit.ts";
 import { command } from "./page_owner.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
@@ -33,55 +32,10 @@ interface Groups {
   }[];
 }
 
-interface Ran {
-  readonly json: unknown;
-  readonly text: string;
-  readonly written: Buffer;
-  readonly notes: readonly string[];
-  readonly bars: readonly (readonly [number | undefined, string | undefined])[];
-}
-
-async function run(...args: string[]): Promise<Ran> {
-  const ran = { json: undefined as unknown, text: "", written: [] as Buffer[], notes: [] as string[] };
-  const bars: [number | undefined, string | undefined][] = [];
-  const io: Io = {
-    colour: false,
-    width: 100,
-    interactive: true,
-    answer: async (answer) => {
-      ran.json = answer.json;
-      ran.text = renderText(answer.document, { colour: false, width: 100 });
-    },
-    write: async (data) => {
-      ran.written.push(Buffer.from(data as Uint8Array));
-    },
-    progress: (_label, done, note) => bars.push([done, note]),
-    note: (text) => ran.notes.push(text),
-  };
-  const cmd = new Command("page-owner").exitOverride();
-  const argv = process.argv;
-  process.argv = ["node", "skblab", "page-owner", ...args];
-  try {
-    command.configure(cmd, io);
-    await cmd.parseAsync(args, { from: "user" });
-  } finally {
-    process.argv = argv;
-  }
-  return { ...ran, written: Buffer.concat(ran.written), bars };
-}
-
+const run = (...args: string[]): Promise<Ran> => runCommand(command, args);
 const groups = async (...args: string[]): Promise<Groups> => (await run(...args)).json as Groups;
 
-const refusal = (...args: string[]): Promise<BadInput> =>
-  run(...args).then(
-    () => {
-      throw new Error("accepted");
-    },
-    (error: unknown) => {
-      if (error instanceof BadInput) return error;
-      throw error;
-    },
-  );
+const refused = (...args: string[]): Promise<BadInput> => refusal(run(...args));
 
 const put = (name: string, text: string | Uint8Array): string => {
   writeFileSync(join(dir, name), text);
@@ -167,7 +121,7 @@ describe("one dump", () => {
     expect(blocks).toEqual([...blocks].sort((a, b) => b - a));
     const rising = (await groups(plain, "--sort", "+pages")).groups.map((g) => g.pages);
     expect(rising).toEqual([...rising].sort((a, b) => a - b));
-    expect((await refusal(plain, "--sort", "txt")).message).toContain('nothing called "txt"');
+    expect((await refused(plain, "--sort", "txt")).message).toContain('nothing called "txt"');
   });
 });
 
@@ -184,7 +138,7 @@ describe("two and more dumps", () => {
         .filter((b) => b.includes("shmem_alloc_folio")).length;
     expect(changes[0]?.delta).toBe(records(loaded) - records(before));
     expect(text).toContain("Grew");
-    expect((await refusal("--diff", before)).message).toContain("two dumps");
+    expect((await refused("--diff", before)).message).toContain("two dumps");
   });
   test("--series of four rising dumps calls the riser leak-like", async () => {
     const files = [1, 2, 3, 4, 5].map((n) =>
@@ -221,7 +175,7 @@ describe("exports", () => {
     expect(readFileSync(png).subarray(1, 4).toString()).toBe("PNG");
     await run(plain, "--map", svg);
     expect(readFileSync(svg, "utf8")).toContain("<svg");
-    expect((await refusal(plain, "--map", join(dir, "map.bmp"))).message).toContain(".png or .svg");
+    expect((await refused(plain, "--map", join(dir, "map.bmp"))).message).toContain(".png or .svg");
   });
 });
 
@@ -231,23 +185,23 @@ describe("bad input", () => {
       "buddyinfo",
       "Node 0, zone      DMA      3      5      1      0      2      1      1      0      1      1      3\n",
     );
-    expect((await refusal(buddy)).message).toContain("It looks like: buddyinfo.");
+    expect((await refused(buddy)).message).toContain("It looks like: buddyinfo.");
     const log = put("dmesg", "[    1.000000] Linux version 6.1\n[    2.000000] eth0: link up\n");
-    const refused = await refusal(log);
-    expect(refused.message).toContain("kernel log");
-    expect(refused.advice).toContain("skblab diagnose");
-    expect((await refusal(put("x.png", Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2])))).message).toContain(
+    const { message, advice } = await refused(log);
+    expect(message).toContain("kernel log");
+    expect(advice).toContain("skblab diagnose");
+    expect((await refused(put("x.png", Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2])))).message).toContain(
       "a PNG image",
     );
-    expect((await refusal(put("empty", ""))).message).toContain("empty");
-    expect((await refusal(join(dir, "absent"))).message).toContain("no such file");
-    expect((await refusal(dir)).message).toContain("a directory");
+    expect((await refused(put("empty", ""))).message).toContain("empty");
+    expect((await refused(join(dir, "absent"))).message).toContain("no such file");
+    expect((await refused(dir)).message).toContain("a directory");
   });
 
   test.skipIf(existsSync("/sys/kernel/debug/page_owner"))(
     "page_owner that is not enabled, or forbidden: the boot option or the command that works",
     async () => {
-      const { advice } = await refusal("/sys/kernel/debug/page_owner");
+      const { advice } = await refused("/sys/kernel/debug/page_owner");
       expect(advice).toMatch(/page_owner=on|sudo/);
     },
   );
@@ -262,29 +216,8 @@ describe("bad input", () => {
         if (!cut) truncateSync(big, size >> 1);
         cut = true;
       };
-      await expect(withProgress(args, shrink)).rejects.toThrow(/shrank while it was read: it had \d+ bytes/);
+      await expect(runCommand(command, args, shrink)).rejects.toThrow(/shrank while it was read: it had \d+ bytes/);
       expect(cut).toBe(true);
     }
   });
 });
-
-async function withProgress(args: readonly string[], progress: Io["progress"]): Promise<void> {
-  const io: Io = {
-    colour: false,
-    width: 100,
-    interactive: true,
-    answer: async () => {},
-    write: async () => {},
-    progress,
-    note() {},
-  };
-  const cmd = new Command("page-owner").exitOverride();
-  const argv = process.argv;
-  process.argv = ["node", "skblab", "page-owner", ...args];
-  try {
-    command.configure(cmd, io);
-    await cmd.parseAsync([...args], { from: "user" });
-  } finally {
-    process.argv = argv;
-  }
-}
