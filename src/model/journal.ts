@@ -16,6 +16,8 @@ export type Listener = (
   f: number,
 ) => void;
 
+const refusedKind = eventKind.allocation_refused;
+
 export interface Journal {
   /** True while somebody listens; test it before `emit`. */
   heard: boolean;
@@ -24,6 +26,17 @@ export interface Journal {
   cpu: number;
   /** Who asks for memory now, as a text id: drivers say their call chain ("e1000_alloc_rx_buffers < e1000_open"); 0 is nobody in particular. */
   caller: number;
+  /** The task that runs, by name (a text id); 0 is the CPU's idle task. */
+  task: number;
+  /** In which context: bits of {@link running}; 0 is the task itself. */
+  level: number;
+  /** True while a failure that the kernel prints is on its way back to whoever asked. */
+  unwinding: boolean;
+  /**
+   * A request that failed returns through the function `site` (a text id): what is on the stack is told in the branches that a success
+   * never takes, so that a call chain costs nothing until it is printed.
+   */
+  refused(site: number): void;
   emit(kind: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number): void;
   /** Listens to the named events (all, when none is named); returns the function that stops it. */
   listen(listener: Listener, ...names: readonly EventName[]): () => void;
@@ -31,6 +44,14 @@ export interface Journal {
   textId(text: string): number;
   text(id: number): string;
 }
+
+/** Bits of {@link Journal.level}. */
+export const running = {
+  /** A softirq. */
+  softirq: 1,
+  /** A hard interrupt came in: its handler, or the softirqs at its end. */
+  interrupt: 2,
+} as const;
 
 export function createJournal(): Journal {
   const listeners: { readonly hear: Listener; readonly kinds: ReadonlySet<number> | undefined }[] = [];
@@ -41,6 +62,12 @@ export function createJournal(): Journal {
     nanos: 0,
     cpu: 0,
     caller: 0,
+    task: 0,
+    level: 0,
+    unwinding: false,
+    refused(site) {
+      if (journal.unwinding) journal.emit(refusedKind, site);
+    },
     emit(kind, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
       for (const { hear, kinds } of listeners) {
         if (kinds === undefined || kinds.has(kind)) hear(kind, journal.nanos, journal.cpu, a, b, c, d, e, f);

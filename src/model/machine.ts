@@ -7,7 +7,7 @@ import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
 import { atLeast } from "../kernel/release.ts";
-import type { DriverParts, PoolsOfMachine } from "./drivers/driver.ts";
+import type { DriverMaker, DriverParts, PoolsOfMachine } from "./drivers/driver.ts";
 import { gfpOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
@@ -51,8 +51,8 @@ import { createCpus } from "./sync/cpu.ts";
 export interface NicOptions {
   /** eth0, eth1 … when left out. */
   readonly name?: string;
-  /** A driver of drivers.ts. */
-  readonly driver: string;
+  /** A driver of drivers.ts by name, or one of your own. */
+  readonly driver: string | DriverMaker;
   readonly mtu?: number;
   readonly txQueueLen?: number;
   readonly irqCpu?: number;
@@ -128,6 +128,7 @@ export function createMachine(options: MachineOptions): Machine {
   const xmit = createXmit(skbs, cpus, journal);
   const pools = poolsOf(memory, upper, journal, config);
   const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
+  const openTask = journal.textId("ifconfig");
   const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
 
   return {
@@ -137,10 +138,12 @@ export function createMachine(options: MachineOptions): Machine {
     xmit,
     devices,
     up(device) {
+      journal.task = openTask;
       device.running = device.driver.open();
       // __dev_open() ends with dev_set_rx_mode().
       if (device.running) device.driver.setRxMode?.();
       journal.caller = 0;
+      journal.task = 0;
       return device.running;
     },
     down(device) {
@@ -190,17 +193,22 @@ function upperParts(
   const heap = failing === undefined ? slab : failing.heap(slab);
   const shared = { heap, journal, config, ...(options.skbsMax === undefined ? {} : { skbsMax: options.skbsMax }) };
   if (owned === undefined) {
-    const caches = createReceiveCaches(release, pages, cpus, config.pageSize);
+    const caches = createReceiveCaches(release, pages, cpus, config.pageSize, journal);
     return { pages, heap, caches, skbs: createSkbs({ pages, receive: caches, ...shared }) };
   }
   let caches: DriverParts["caches"] = [];
   const skbs = createOwnedSkbs(
-    { pages, receive: (view) => (caches = createReceiveCaches(release, view, cpus, config.pageSize)), ...shared },
+    {
+      pages,
+      receive: (view) => (caches = createReceiveCaches(release, view, cpus, config.pageSize, journal)),
+      ...shared,
+    },
     owned,
   );
   // What a driver cuts from a CPU's page is the driver's from then on.
-  const handed = caches.map(({ frags, slices }) => ({
+  const handed = caches.map(({ frags, slices, free }) => ({
     slices,
+    free,
     frags: {
       ...frags,
       alloc(bytes: number, gfp: number, mask: number): number {
@@ -214,13 +222,27 @@ function upperParts(
 }
 
 function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOptions, index: number): NetDevice {
-  const { cpus } = parts;
+  const { cpus, journal } = parts;
   const irqCpu = nic.irqCpu ?? 0;
+  /** Text of a driver's call chain → text of the stack's, called from the same poll function. */
+  const stackOf: number[] = [];
+  /** What asks for memory from here on is the stack, not the driver: the driver's chain is returned, to be set again afterwards. */
+  const enterStack = (): number => {
+    const driver = journal.caller;
+    journal.caller = stackOf[driver] ??= journal.textId(
+      ["netif_receive_skb", ...journal.text(driver).split(" < ").slice(-1)].filter((f) => f !== "").join(" < "),
+    );
+    return driver;
+  };
   let device: NetDevice | undefined;
   const self = (): NetDevice => device as NetDevice;
   const id = napi.add(
     (budget) => self().driver.poll(budget),
-    () => gro.flush(groId),
+    () => {
+      const driver = enterStack();
+      gro.flush(groId);
+      journal.caller = driver;
+    },
   );
   const groId = gro.add();
   let irqRaised = false;
@@ -237,8 +259,10 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
       const { stats } = self();
       stats.rxPackets++;
       stats.rxBytes += parts.skbs.columns.S[skb + 4]!;
+      const driver = enterStack();
       if (((device as NetDevice).features & feature.gro) !== 0) gro.receive(groId, skb);
       else parts.receive.netifReceive(skb);
+      journal.caller = driver;
     },
     wakeQueue: () => xmit.wake(self()),
     stopQueue() {
@@ -251,7 +275,7 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
       cpus.interrupt(irqCpu, irq);
     },
   };
-  const { make, features } = driverNamed(nic.driver);
+  const { make, features } = typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
   device = {
     index,
     name: nic.name ?? `eth${index}`,

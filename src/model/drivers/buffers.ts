@@ -43,6 +43,7 @@ export function bufferMaker(parts: DriverParts, request: BufferRequest): BufferM
   const { skbs, heap, pages } = parts;
   const { bytes } = request;
   const freeSkb = (skb: number): void => skbs.kfreeSkb(skb);
+  const refusedIn = parts.journal.textId("netdev_alloc_frag");
   const noBuild = (): number => {
     throw new ModelBug(`build_skb around a buffer of ${request.call}`);
   };
@@ -69,8 +70,12 @@ export function bufferMaker(parts: DriverParts, request: BufferRequest): BufferM
       return {
         kind: "frag",
         request,
-        make: (gfp) =>
-          Math.max(0, some(parts.caches[parts.cpus.current()], "receive caches").frags.alloc(bytes, gfp, -1)),
+        make(gfp) {
+          const { frags } = some(parts.caches[parts.cpus.current()], "receive caches");
+          const address = frags.alloc(bytes, gfp, -1);
+          if (address < 0) parts.journal.refused(refusedIn);
+          return Math.max(0, address);
+        },
         free: (address) => pages.putPage(Math.floor(address / skbs.config.pageSize)),
         build: (address, pad, napi) => built(parts, skbs.buildSkb(address, bytes, napi), pad),
       };

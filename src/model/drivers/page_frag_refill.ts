@@ -19,6 +19,7 @@ export function createPageFrag(parts: DriverParts): PageFrag {
   const sleeps = gfpOf(release, "", "DIRECT_RECLAIM") || gfpOf(release, "", "WAIT");
   const quick = gfpOf(release, "", "COMP", "NOWARN", "NORETRY");
   const bigOrder = 3;
+  const refusedIn = parts.journal.textId("skb_page_frag_refill");
   let pfn = -1;
   let offset = 0;
   let size = 0;
@@ -38,6 +39,7 @@ export function createPageFrag(parts: DriverParts): PageFrag {
     if (pfn >= 0) return true;
     size = pageSize;
     pfn = pages.allocPages(gfp, 0);
+    if (pfn < 0) parts.journal.refused(refusedIn);
     return pfn >= 0;
   };
   return {

@@ -36,6 +36,7 @@ export function createSetupMemory(parts: DriverParts): SetupMemory {
   const mapped = gfpOf(release, "GFP_KERNEL", "HIGHMEM", "NOWARN", "ZERO");
   const low = gfpOf(release, "GFP_KERNEL", "DMA32");
   const ranges = heap.cacheCreate("vmap_area", vmapAreaBytes, 0);
+  const refusedIn = { vmalloc: parts.journal.textId("vzalloc"), dma: parts.journal.textId("dma_alloc_coherent") };
   const orderFor = (bytes: number): number => {
     let order = 0;
     while (pageSize << order < bytes) order++;
@@ -59,11 +60,16 @@ export function createSetupMemory(parts: DriverParts): SetupMemory {
         got = pfns[i]! >= 0;
       }
       if (got) return { area, range, array, pfns };
+      parts.journal.refused(refusedIn.vmalloc);
       undo(area, range, array, pfns);
       return undefined;
     },
     vfree: ({ area, range, array, pfns }) => undo(area, range, array, pfns),
-    dmaAlloc: (bytes, dma32) => pages.allocPages(dma32 ? low : kernel, orderFor(bytes)),
+    dmaAlloc(bytes, dma32) {
+      const pfn = pages.allocPages(dma32 ? low : kernel, orderFor(bytes));
+      if (pfn < 0) parts.journal.refused(refusedIn.dma);
+      return pfn;
+    },
     dmaFree: (pfn, bytes) => pages.freePages(pfn, orderFor(bytes)),
     kcalloc: (bytes, atomic) => heap.kmalloc(bytes, atomic ? atomicZeroed : zeroed),
   };

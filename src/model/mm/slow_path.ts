@@ -61,8 +61,8 @@ export function createSlowPath(
     );
 
   const fail = (request: Request): number => {
-    if (journal.heard && (request.gfp & bits.nowarn) === 0)
-      journal.emit(eventKind.page_allocation_failure, request.order, request.gfp, request.highest);
+    journal.unwinding = journal.heard && (request.gfp & bits.nowarn) === 0;
+    if (journal.unwinding) journal.emit(eventKind.page_allocation_failure, request.order, request.gfp, request.highest);
     return -1;
   };
 

@@ -3,6 +3,7 @@
 //   order-3 page     |.............<--- 1472 ---><-- 896 -->|   cut downwards from the end; every piece holds one page reference
 //   order-0 page     |   0   |  1024 |  2048 |  3072  |         slices from the top; the page starts with four references
 import type { Release } from "../../kernel/release.ts";
+import type { Journal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import type { PageFragCache } from "../slab/page_frag.ts";
 import { createPageFragCache } from "../slab/page_frag.ts";
@@ -22,6 +23,8 @@ export interface ReceiveCaches {
   readonly frags: FragCache;
   /** napi_alloc_cache.page_small */
   readonly slices: SliceCache;
+  /** skb_free_frag(): a piece, by its address, that no skb was made of. */
+  free(address: number): void;
 }
 
 const sliceBytes = 1024;
@@ -54,9 +57,11 @@ export function createReceiveCaches(
   pages: PageAllocator,
   cpus: number,
   pageSize = 4096,
+  journal?: Journal,
 ): readonly ReceiveCaches[] {
   return Array.from({ length: cpus }, () => ({
-    frags: createPageFragCache({ release, pages, pageSize }),
+    frags: createPageFragCache({ release, pages, pageSize, ...(journal === undefined ? {} : { journal }) }),
     slices: createSliceCache(pages, pageSize),
+    free: (address) => pages.putPage(Math.floor(address / pageSize)),
   }));
 }

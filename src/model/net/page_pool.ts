@@ -67,6 +67,7 @@ export type PagePools = ReturnType<typeof createPagePools>;
 /** Makes the pools of one machine. Ownership: a page handed out belongs to the caller until one of the put or release functions. */
 export function createPagePools(options: PagePoolOptions) {
   const { pages, journal, context, pfnMax } = options;
+  const refusedIn = journal.textId("__page_pool_alloc_pages_slow");
   const poolsMax = options.poolsMax ?? 64;
   const pageSize = options.pageSize ?? 4096;
   const wordBits = options.wordBits ?? 64;
@@ -232,7 +233,10 @@ export function createPagePools(options: PagePoolOptions) {
   /** __page_pool_alloc_page_order() */
   const allocPageOrder = (pool: number, gfp: number): number => {
     const pfn = pages.allocPages(gfp | gfpBits.comp, P[(pool << ROW_SHIFT) + ORDER] as number);
-    if (pfn < 0) return -1;
+    if (pfn < 0) {
+      journal.refused(refusedIn);
+      return -1;
+    }
     if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0 && !dmaMap(pool, pfn)) {
       pages.putPage(pfn);
       return -1;
@@ -262,7 +266,10 @@ export function createPagePools(options: PagePoolOptions) {
         cache[(at + n) | 0] = (pfn + 1) | 0;
         n = (n + 1) | 0;
       }
-    if (n === 0) return -1;
+    if (n === 0) {
+      journal.refused(refusedIn);
+      return -1;
+    }
     P[(pool << ROW_SHIFT) + CACHED_PAGES] = n - 1;
     countUp((pool << ROW_SHIFT) + SLOW);
     return (cache[at + n - 1] as number) - 1;

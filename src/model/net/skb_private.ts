@@ -24,6 +24,13 @@ export function createSkbPrivate(core: Skbuff) {
   const { S, H, F, headAddress, fragBase, fragsMax } = columns;
   const { gfp, pageSize } = config;
   const { isCloned, zcopy, fragRef, fragUnref, headlen } = core;
+  const site = (name: string): number => core.journal?.textId(name) ?? 0;
+  const refusedIn = {
+    copy: site("skb_copy"),
+    expand: site("skb_copy_expand"),
+    pskbCopy: site("__pskb_copy_fclone"),
+    grow: site("pskb_expand_head"),
+  };
 
   // --- reading payload -------------------------------------------------------------------------------------------------------
 
@@ -203,7 +210,10 @@ export function createSkbPrivate(core: Skbuff) {
     const end = S[skb + END]!;
     const gfpMask = (S[skb + BITS]! & PFMEMALLOC) !== 0 ? mask | gfp.memalloc : mask;
     const address = core.kmallocReserve(end + nhead + ntail, gfpMask);
-    if (address < 0) return errno.nomem;
+    if (address < 0) {
+      core.refused(refusedIn.grow);
+      return errno.nomem;
+    }
     const bytes = core.reservedBytes();
     if (isCloned(skb) && orphanFrags(skb, mask) !== 0) {
       heap.kfree(address);
@@ -300,7 +310,7 @@ export function createSkbPrivate(core: Skbuff) {
   function skbCopy(skb: number, mask: number): number {
     const headroom = S[skb + DATA]!;
     const n = core.allocSkb(S[skb + END]! + S[skb + DATA_LEN]!, mask, rxFlag(skb));
-    if (n === 0) return 0;
+    if (n === 0) return core.refused(refusedIn.copy);
     core.skbReserve(n, headroom);
     core.skbPut(n, S[skb + LEN]!);
     copyBits(skb, -headroom, headAddress[S[n + HEAD]! >> 4]!, headroom + S[skb + LEN]!);
@@ -313,7 +323,7 @@ export function createSkbPrivate(core: Skbuff) {
     const headroom = S[skb + DATA]!;
     const len = S[skb + LEN]!;
     const n = core.allocSkb(newHeadroom + len + newTailroom, mask, rxFlag(skb));
-    if (n === 0) return 0;
+    if (n === 0) return core.refused(refusedIn.expand);
     core.skbReserve(n, newHeadroom);
     core.skbPut(n, len);
     const keep = Math.min(headroom, newHeadroom);
@@ -327,7 +337,7 @@ export function createSkbPrivate(core: Skbuff) {
   function pskbCopyFclone(skb: number, headroom: number, mask: number, fclone: boolean): number {
     const linear = headlen(skb);
     const n = core.allocSkb(linear + headroom, mask, rxFlag(skb) | (fclone ? allocFlag.fclone : 0));
-    if (n === 0) return 0;
+    if (n === 0) return core.refused(refusedIn.pskbCopy);
     core.skbReserve(n, headroom);
     core.skbPut(n, linear);
     memory?.copy(dataAddress(n), dataAddress(skb), linear);

@@ -12,31 +12,32 @@ export type SkbReceive = ReturnType<typeof createSkbReceive>;
 
 /** `caches`: one entry a CPU; without them heads come from kmalloc. */
 export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] | undefined, memallocSocks: boolean) {
-  const { config, pages, journal, infoRoom, allocSkb, buildSkb, skbReserve } = core;
+  const { config, journal, infoRoom, allocSkb, buildSkb, skbReserve } = core;
   const { S } = core.columns;
   const { gfp, pageSize, netSkbPad, netIpAlign } = config;
   const fitsSlice = 1024 - infoRoom;
   const fitsPage = pageSize - infoRoom;
+  const refusedIn = {
+    netdev: journal?.textId("__netdev_alloc_skb") ?? 0,
+    napi: journal?.textId("__napi_alloc_skb") ?? 0,
+  };
   const cpuNow = (): number => journal?.cpu ?? 0;
-
-  /** skb_free_frag() */
-  const freeFrag = (address: number): void => pages.putPage(Math.floor(address / pageSize));
 
   /** __netdev_alloc_skb(): for a received packet of up to `length` bytes, with NET_SKB_PAD of headroom. */
   function netdevAllocSkb(length: number, mask: number): number {
     const room = length + netSkbPad;
-    const frags = caches?.[cpuNow()]?.frags;
+    const here = caches?.[cpuNow()];
     if (
-      frags === undefined ||
+      here === undefined ||
       config.receiveHeads === "kmalloc" ||
       room <= fitsSlice ||
       room > fitsPage ||
       (mask & (gfp.directReclaim | gfp.dma)) !== 0
     )
-      return padded(allocSkb(room, mask, ALLOC_RX), netSkbPad);
+      return padded(allocSkb(room, mask, ALLOC_RX), netSkbPad, refusedIn.netdev);
     const bytes = dataAlign(config, room) + infoRoom;
     const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
-    return wrapFragment(frags.alloc(bytes, gfpMask, ~0), bytes, frags.pfmemalloc(), false, netSkbPad);
+    return wrapFragment(here, here.frags.alloc(bytes, gfpMask, ~0), bytes, here.frags.pfmemalloc(), false, netSkbPad);
   }
 
   /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
@@ -52,29 +53,37 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
       room > fitsPage ||
       (mask & (gfp.directReclaim | gfp.dma)) !== 0
     )
-      return padded(allocSkb(room, mask, ALLOC_RX | ALLOC_NAPI), pad);
+      return padded(allocSkb(room, mask, ALLOC_RX | ALLOC_NAPI), pad, refusedIn.napi);
     const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
     if (sliced && room <= fitsSlice)
-      return wrapFragment(here.slices.alloc(gfpMask), 1024, here.slices.pfmemalloc(), true, pad);
+      return wrapFragment(here, here.slices.alloc(gfpMask), 1024, here.slices.pfmemalloc(), true, pad);
     const bytes = dataAlign(config, room) + infoRoom;
-    return wrapFragment(here.frags.alloc(bytes, gfpMask, ~0), bytes, here.frags.pfmemalloc(), true, pad);
+    return wrapFragment(here, here.frags.alloc(bytes, gfpMask, ~0), bytes, here.frags.pfmemalloc(), true, pad);
   }
 
-  function wrapFragment(address: number, bytes: number, pfmemalloc: boolean, napi: boolean, pad: number): number {
-    if (address < 0) return 0;
+  function wrapFragment(
+    cache: ReceiveCaches,
+    address: number,
+    bytes: number,
+    pfmemalloc: boolean,
+    napi: boolean,
+    pad: number,
+  ): number {
+    if (address < 0) return core.refused(napi ? refusedIn.napi : refusedIn.netdev);
     const skb = buildSkb(address, bytes, napi);
     if (skb === 0) {
-      freeFrag(address);
-      return 0;
+      cache.free(address);
+      return core.refused(napi ? refusedIn.napi : refusedIn.netdev);
     }
     if (pfmemalloc) S[skb + skbField.BITS]! |= skbBit.pfmemalloc;
     return padded(skb, pad);
   }
 
-  function padded(skb: number, pad: number): number {
-    if (skb !== 0) skbReserve(skb, pad);
+  function padded(skb: number, pad: number, site = 0): number {
+    if (skb === 0) return core.refused(site);
+    skbReserve(skb, pad);
     return skb;
   }
 
-  return { netdevAllocSkb, napiAllocSkb, freeFrag };
+  return { netdevAllocSkb, napiAllocSkb };
 }

@@ -48,6 +48,7 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
   const { columns, config, pages } = core;
   const { S, H, F, headAddress, fragBase, fragsMax } = columns;
   const { headlen } = core;
+  const refusedIn = core.journal?.textId("skb_segment") ?? 0;
   const { pageSize } = config;
   const atomic = config.gfp.atomic;
 
@@ -139,7 +140,7 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
       return cloneMember(at, len);
     const rx = (S[at.head + BITS]! & PFMEMALLOC) !== 0 ? allocFlag.rx : 0;
     const segment = core.allocSkb(linearBytes(at, len) + at.headerBytes + at.headroom, atomic, rx);
-    if (segment === 0) return 0;
+    if (segment === 0) return core.refused(refusedIn);
     core.skbReserve(segment, at.headroom);
     core.skbPut(segment, at.headerBytes);
     return segment;

@@ -22,7 +22,7 @@ import { createSkbLinear } from "./skb_linear.ts";
 import type { Memory } from "./skb_memory.ts";
 import { createSkbOwner } from "./skb_owner.ts";
 import type { Socks } from "./sock.ts";
-import { createSocks } from "./sock.ts";
+import { createSocks, socksMax } from "./sock.ts";
 import type { Ubufs } from "./ubuf_info.ts";
 import { createUbufs } from "./ubuf_info.ts";
 
@@ -85,7 +85,7 @@ export function createSkbuff(options: SkbOptions) {
   const { S, H, F, skbAddress, headAddress, takeSkb, giveSkb, takeHead, giveHead, fragBase } = columns;
   const fragDestructors: FragDestructors = createFragDestructors();
   const ubufs: Ubufs = createUbufs();
-  const socks: Socks = options.socks ?? createSocks(64);
+  const socks: Socks = options.socks ?? createSocks(socksMax);
   const infoRoom = sharedInfoRoom(config);
   const truesizeBase = truesizeOf(config, 0);
   const lineMask = config.cacheLineBytes - 1;
@@ -123,6 +123,18 @@ export function createSkbuff(options: SkbOptions) {
 
   function warn(what: string, a: number, b: number): void {
     if (journal?.heard) journal.emit(eventKind.warning, journal.textId(what), a, b);
+  }
+
+  const refusedIn = {
+    alloc: journal?.textId("__alloc_skb") ?? 0,
+    build: journal?.textId("build_skb") ?? 0,
+    napiBuild: journal?.textId("napi_build_skb") ?? 0,
+    clone: journal?.textId("skb_clone") ?? 0,
+  };
+  /** A printed failure passes through the function of that text id on its way back; returns 0, as that function does. */
+  function refused(site: number): 0 {
+    journal?.refused(site);
+    return 0;
   }
 
   const owner = createSkbOwner(columns, socks);
@@ -229,11 +241,11 @@ export function createSkbuff(options: SkbOptions) {
       (flags & (ALLOC_NAPI | ALLOC_FCLONE)) === ALLOC_NAPI
         ? spareGet()
         : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & notDma);
-    if (object < 0) return 0;
+    if (object < 0) return refused(refusedIn.alloc);
     const data = kmallocReserve(size, gfpMask);
     if (data < 0) {
       heap.cacheFree(fclone ? fcloneCache : skbCache, object);
-      return 0;
+      return refused(refusedIn.alloc);
     }
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
@@ -260,7 +272,7 @@ export function createSkbuff(options: SkbOptions) {
    */
   function buildSkb(address: number, fragBytes: number, napi = false): number {
     const object = napi ? spareGet() : heap.cacheAlloc(skbCache, gfp.atomic);
-    if (object < 0) return 0;
+    if (object < 0) return refused(napi ? refusedIn.napiBuild : refusedIn.build);
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
     buildAround(skb, address, fragBytes === 0 ? heap.ksize(address) : fragBytes);
@@ -331,7 +343,7 @@ export function createSkbuff(options: SkbOptions) {
     }
     const gfpMask = (S[skb + BITS]! & PFMEMALLOC) !== 0 ? mask | gfp.memalloc : mask;
     const object = heap.cacheAlloc(skbCache, gfpMask);
-    if (object < 0) return 0;
+    if (object < 0) return refused(refusedIn.clone);
     const row = takeSkb();
     unlinkRow(row);
     S[row + BITS] = 0;
@@ -565,6 +577,7 @@ export function createSkbuff(options: SkbOptions) {
     infoRoom,
     bug,
     warn,
+    refused,
     ...owner,
     ...linear,
     newHead,

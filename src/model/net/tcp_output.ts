@@ -70,12 +70,14 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     parts.output(c, skb);
   };
 
+  const refusedIn = skbs.journal?.textId("tcp_transmit_skb") ?? 0;
   /** tcp_transmit_skb() with a clone: false when there was no memory for one. */
   const transmit = (c: number, skb: number): boolean => {
     // A clone of this data waits somewhere with its own headers in the shared head: this one needs its own head.
     const n = skbs.isCloned(skb) ? skbs.pskbCopy(skb, gfp.atomic) : skbs.skbClone(skb, gfp.atomic);
     if (n === 0) {
       counters.sendNoMemory++;
+      skbs.refused(refusedIn);
       return false;
     }
     S[skb + HASH] = Math.floor(clock.now() / 1000) | 0;

@@ -30,13 +30,14 @@ export function createTcpQueue(shared: TcpShared) {
     skbs.consumeSkb(skb);
   };
 
+  const refusedIn = skbs.journal?.textId("sk_stream_alloc_skb") ?? 0;
   /** tcp_stream_alloc_skb(): an empty packet with room for headers and `linear` bytes, charged to nobody yet; 0 without memory. */
   const streamAlloc = (c: number, linear: number, mask: number, force: boolean): number => {
     const skb = skbs.allocSkb(maxTcpHeader + ((linear + 3) & ~3), mask, 1);
     if (skb === 0) {
       counters.sendNoMemory++;
       mem.moderate(t.sock[c]!);
-      return 0;
+      return skbs.refused(refusedIn);
     }
     if (!mem.schedule(t.sock[c]!, S[skb + TRUESIZE]!, memKind.send) && !force) {
       counters.sendNoMemory++;

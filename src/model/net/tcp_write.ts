@@ -40,6 +40,7 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
   let bigOrder = 0;
   while (pageSize << bigOrder < fragPageBytes) bigOrder++;
   const bigGfp = (gfp.kernel & ~gfp.directReclaim) | gfp.comp | gfp.nowarn;
+  const refusedIn = skbs.journal?.textId("sk_page_frag_refill") ?? 0;
   let fragPfn = -1;
   let fragBytes = 0;
   let fragOffset = 0;
@@ -59,6 +60,7 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
       fragBytes = pageSize;
     }
     fragOffset = 0;
+    if (fragPfn < 0) skbs.refused(refusedIn);
     return fragPfn >= 0;
   };
 

@@ -128,6 +128,13 @@ export function createHeap(options: HeapOptions): SlabHeap {
   };
   const { largestCache } = table;
 
+  const refusedIn = {
+    large: journal.textId("kmalloc_large"),
+    kmalloc: journal.textId("kmalloc"),
+    cache: journal.textId("kmem_cache_alloc"),
+    bulk: journal.textId("kmem_cache_alloc_bulk"),
+  };
+
   /** first pfn of a kmalloc_large block → its order */
   const large = new Map<number, number>();
   let live = 0;
@@ -136,7 +143,10 @@ export function createHeap(options: HeapOptions): SlabHeap {
   const kmallocLarge = (size: number, gfp: number): number => {
     const order = orderFor(size, pageSize);
     const pfn = pages.allocPages(gfp | bits.comp, order);
-    if (pfn < 0) return -1;
+    if (pfn < 0) {
+      journal.refused(refusedIn.large);
+      return -1;
+    }
     large.set(pfn, order);
     return pfn * pageSize;
   };
@@ -151,7 +161,8 @@ export function createHeap(options: HeapOptions): SlabHeap {
     const address =
       size > largestCache ? kmallocLarge(size, gfp) : engine.alloc(cachesFor(gfp)[classFor(size)] as number, gfp);
     if (address >= 0) live++;
-    if (journal.heard) journal.emit(kmallocKind, address, size, address < 0 ? 0 : roundup(size), gfp, 0);
+    else journal.refused(refusedIn.kmalloc);
+    if (journal.heard) journal.emit(kmallocKind, address, size, address < 0 ? 0 : roundup(size), gfp, journal.caller);
     return address;
   };
   const roundup = (size: number): number => {
@@ -209,13 +220,17 @@ export function createHeap(options: HeapOptions): SlabHeap {
     cacheAlloc(cache, gfp) {
       const address = engine.alloc(cache, gfp);
       if (address >= 0) live++;
-      if (journal.heard) journal.emit(cacheAllocKind, address, cache, gfp, 0);
+      else journal.refused(refusedIn.cache);
+      if (journal.heard) journal.emit(cacheAllocKind, address, cache, gfp, journal.caller);
       return address;
     },
     cacheAllocBulk(cache, gfp, into, from, to) {
       for (let i = from; i < to; i++) {
         const address = engine.alloc(cache, gfp);
-        if (address < 0) return i - from;
+        if (address < 0) {
+          journal.refused(refusedIn.bulk);
+          return i - from;
+        }
         live++;
         into[i] = address;
       }

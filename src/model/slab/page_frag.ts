@@ -5,6 +5,7 @@
 // The cache takes 32768 references at once and remembers in `bias` how many it still holds for pieces not yet cut; each piece
 // carries one. Nobody holds a piece any more when the page's count equals the bias: then the same page is used again.
 import type { Release } from "../../kernel/release.ts";
+import type { Journal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import { slabGfp } from "./slab_gfp.ts";
 
@@ -35,10 +36,13 @@ export interface PageFragOptions {
   readonly release: Release;
   readonly pages: PageAllocator;
   readonly pageSize?: number;
+  /** Told when a page could not be had. */
+  readonly journal?: Journal;
 }
 
 export function createPageFragCache(options: PageFragOptions): PageFragCache {
-  const { pages } = options;
+  const { pages, journal } = options;
+  const refusedIn = journal?.textId("page_frag_alloc") ?? 0;
   const pageSize = options.pageSize ?? 4096;
   const bits = slabGfp(options.release);
   const big = bits.comp | bits.silent | bits.noMemalloc;
@@ -58,7 +62,10 @@ export function createPageFragCache(options: PageFragOptions): PageFragCache {
       size = pfn >= 0 ? pageFragMaxBytes : pageSize;
     }
     if (pfn < 0) pfn = pages.allocPages(gfp, 0);
-    if (pfn < 0) return false;
+    if (pfn < 0) {
+      journal?.refused(refusedIn);
+      return false;
+    }
     pages.addPageRefs(pfn, pageFragMaxBytes);
     reserve = pages.isPfmemalloc(pfn);
     bias = pageFragMaxBytes + 1;

@@ -46,6 +46,7 @@ export function createSlab(options: SlubOptions): ObjectEngine {
   const { pages, journal, cpus } = options;
   const pageSize = options.pageSize ?? 4096;
   const bits = slabGfp(options.release);
+  const refusedIn = journal.textId("cache_grow");
   const misuse = (what: string, address: number): void => {
     if (options.onMisuse === undefined) throw new ModelBug(`${what} at address 0x${address.toString(16)}`);
     options.onMisuse(what, address);
@@ -134,7 +135,10 @@ export function createSlab(options: SlubOptions): ObjectEngine {
     const c = cache << cacheShift;
     const order = caches[c + ORDER] as number;
     const pfn = pages.allocPages(gfp | (caches[c + GFP] as number) | (order > 0 ? bits.comp : 0), order);
-    if (pfn < 0) return false;
+    if (pfn < 0) {
+      journal.refused(refusedIn);
+      return false;
+    }
     const row = takeRow(cache);
     const s = row << slabShift;
     const base = slabs[s + BASE] as number;

@@ -41,6 +41,7 @@ export function createSlub(options: SlubOptions): Slub {
   const toTail = lists.letGo === "tail after remote frees";
   const keepsEmptied = lists.emptied === "kept below min_partial";
   const slack = lists.manyMeans === "more" ? 1 : 0;
+  const refusedIn = journal.textId("new_slab");
   const misuse = (what: string, address: number): void => {
     if (options.onMisuse === undefined) throw new ModelBug(`${what} at address 0x${address.toString(16)}`);
     options.onMisuse(what, address);
@@ -116,7 +117,10 @@ export function createSlub(options: SlubOptions): Slub {
       objects = cacheRows[c + MIN_OBJECTS] as number;
       pfn = pages.allocPages(gfp | comp, slabOrder);
     }
-    if (pfn < 0) return none;
+    if (pfn < 0) {
+      journal.refused(refusedIn);
+      return none;
+    }
     const row = takeRow(cache);
     const s = row << slabShift;
     const base = slabs[s + BASE] as number;

@@ -2,6 +2,7 @@
 // once; what it cost makes the CPU busy, and the next work for that CPU waits until it is free. kernel/softirq.c, 6.1.
 import { assert } from "../../base/assert.ts";
 import type { Journal } from "../journal.ts";
+import { running } from "../journal.ts";
 import type { Clock } from "./clock.ts";
 
 /** Softirqs by number, as the kernel counts them. */
@@ -9,8 +10,8 @@ export const softirq = { netTx: 2, netRx: 3 } as const;
 
 export interface Cpus {
   readonly count: number;
-  /** Registers work: a hard interrupt's handler, a timer's, a task's. Its number is for `interrupt` and `work`. */
-  register(run: (a: number, b: number) => void): number;
+  /** Registers work: a hard interrupt's handler, a timer's, or that of the task of that name. Its number is for `interrupt` and `work`. */
+  register(run: (a: number, b: number) => void, task?: string): number;
   /** A hard interrupt on a CPU; softirqs raised inside run behind it. `a` below 2^32. */
   interrupt(cpu: number, work: number, a?: number, b?: number): void;
   /** The same without an interrupt's cost, `delayNanos` from now: a task or a timer on that CPU. */
@@ -39,12 +40,18 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
   const queued = new Uint8Array(count);
   const softirqs: ((cpu: number) => void)[] = [];
   const works: ((a: number, b: number) => void)[] = [];
+  /** The task each work belongs to, and each CPU's ksoftirqd: text ids. */
+  const tasks: number[] = [];
+  const ksoftirqd = Array.from({ length: count }, (_, c) => journal.textId(`ksoftirqd/${c}`));
   let cpu = 0;
   let depth = 0;
 
-  const enter = (c: number): void => {
+  const enter = (c: number, task: number, level: number): void => {
     cpu = c;
     journal.cpu = c;
+    journal.task = task;
+    journal.level = level;
+    journal.caller = 0;
     depth++;
     if (busyUntil[c]! < clock.now()) busyUntil[c] = clock.now();
   };
@@ -58,13 +65,22 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
       }
       const bits = pending[c]!;
       pending[c] = 0;
-      for (let nr = 0; bits >> nr !== 0; nr++) if (((bits >> nr) & 1) !== 0) softirqs[nr]?.(c);
+      for (let nr = 0; bits >> nr !== 0; nr++) {
+        if (((bits >> nr) & 1) === 0) continue;
+        journal.caller = 0;
+        softirqs[nr]?.(c);
+      }
     }
   };
 
   const leave = (c: number): void => {
-    if (depth === 1 && queued[c] === 0) runSoftirqs(c);
+    if (depth === 1 && queued[c] === 0) {
+      journal.level |= running.softirq;
+      runSoftirqs(c);
+    }
     depth--;
+    journal.task = 0;
+    journal.level = 0;
   };
 
   const softirqHandler = clock.handler((c) => {
@@ -74,7 +90,7 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
       clock.after(busyUntil[c]! - clock.now(), softirqHandler, c);
       return;
     }
-    enter(c);
+    enter(c, ksoftirqd[c]!, 0);
     leave(c);
   });
 
@@ -101,8 +117,9 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
     const c = packed % 256;
     const rest = Math.floor(packed / 256);
     const which = (rest % 4096) >> 1;
-    enter(c);
-    if ((rest & 1) !== 0) {
+    const hard = (rest & 1) !== 0;
+    enter(c, hard ? 0 : tasks[which]!, hard ? running.interrupt : 0);
+    if (hard) {
       busyUntil[c]! += interruptNanos;
       busy[c]! += interruptNanos;
     }
@@ -113,8 +130,9 @@ export function createCpus(clock: Clock, journal: Journal, count: number): Cpus 
 
   return {
     count,
-    register(run) {
+    register(run, task = "") {
       assert(works.length < 2048, "2048 kinds of work are registered: register once, not per packet");
+      tasks.push(journal.textId(task));
       return works.push(run) - 1;
     },
     interrupt(c, which, a = 0, b = 0) {
