@@ -58,7 +58,8 @@ class InputCollection {
   private readonly sysctls = new Map<string, Told<string>>();
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
-  private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus">> = {};
+  private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "rings">> =
+    {};
   private readonly banners: StatedRelease[] = [];
   /** First lines of the readings that a window showed, so that they are not taken twice. */
   private readonly absorbed = new Set<number>();
@@ -116,6 +117,15 @@ class InputCollection {
         const at = reading.fields.findIndex(([name]) => name === "driver");
         const value = reading.fields[at]?.[1];
         if (value !== undefined) this.single.driver ??= { value, quote: quote("driver:", `driver: ${value}`, at) };
+        return;
+      }
+      case "ethtool -g": {
+        const at = (name: string): number | null => reading.current.find((r) => r.name === name)?.value ?? null;
+        const line = quote("Current hardware settings", `RX: ${at("RX") ?? "n/a"}`, 1 + reading.maximums.length);
+        this.single.rings ??= {
+          value: { rx: at("RX"), rxJumbo: at("RX Jumbo"), tx: at("TX") },
+          quote: line,
+        };
         return;
       }
       case "meminfo": {

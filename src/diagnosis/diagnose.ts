@@ -9,6 +9,7 @@ import type { Conclusion } from "./conclude.ts";
 import { conclude, severityWords } from "./conclude.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
 import { finding } from "./finding.ts";
+import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
 import { rules } from "./rules/index.ts";
@@ -181,6 +182,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     suppressed,
     occurrences,
     mtuTable: table ?? null,
+    machine: machineSaid(c, table),
     memory: memoryPicture(c) ?? null,
   };
 }

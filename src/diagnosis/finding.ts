@@ -1,5 +1,6 @@
 // What a diagnosis says: incidents, and for each a list of findings that carry their evidence. This is the JSON of
 // `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
+import type { Change, MachineSaid } from "../scenario/prove/input.ts";
 
 /** `unknown` means that the report does not say; the claim or the advice names the line that would have said it. */
 export type Answer = "yes" | "no" | "unknown";
@@ -13,6 +14,8 @@ export interface Quote {
 
 /** Something to do, best first within a finding. */
 export interface Advice {
+  /** What it does to a machine, for a program; `--prove` runs it where a machine can be changed so. */
+  readonly change: Change;
   readonly action: string;
   /** What becomes different. */
   readonly changes: string;
@@ -127,6 +130,8 @@ export interface DiagnosedIncident {
   readonly suppressed: number;
   readonly occurrences: readonly Occurrence[];
   readonly mtuTable: MtuTable | null;
+  /** What the inputs say of the machine. */
+  readonly machine: MachineSaid;
   /** The zones as rebuilt from the fullest report; null without Mem-Info, mask and order. */
   readonly memory: MemoryPicture | null;
 }

@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly offloadDevice?: string;
   /** `driver:` of ethtool -i. */
   readonly driver?: Told<string>;
+  /** `ethtool -g`, current settings: entries of the rings. */
+  readonly rings?: Told<{ readonly rx: number | null; readonly rxJumbo: number | null; readonly tx: number | null }>;
   /** MTUs by interface, from `ip link`, ifconfig or a log line that changes one. */
   readonly mtus: ReadonlyMap<string, Told<number>>;
   /** MemTotal of /proc/meminfo in kB. */
@@ -44,6 +46,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
   const driver = first((s) => s.driver);
   const memTotalKb = first((s) => s.memTotalKb);
   const cpus = first((s) => s.cpus);
+  const rings = first((s) => s.rings);
 
   return {
     sysctls: merge((s) => s.sysctls),
@@ -53,5 +56,6 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
     ...(driver === undefined ? {} : { driver }),
     ...(memTotalKb === undefined ? {} : { memTotalKb }),
     ...(cpus === undefined ? {} : { cpus }),
+    ...(rings === undefined ? {} : { rings }),
   };
 }

@@ -26,6 +26,7 @@ const questions: Readonly<Record<string, Question>> = {
   "offload.lro": yesNo("Can LRO be the cause?"),
   "offload.gro": yesNo("Can GRO be the cause?"),
   "mtu.order_zero": yesNo("Is there an MTU that keeps receive buffers within one page?"),
+  slab_order: yesNo("Is it the slab that needs the block, and not the object?"),
   "min_free.default": yesNo("Is min_free_kbytes the kernel's own default?"),
   "bad_page.flags": yesNo("Are flags set on the page?"),
   "bad_page.double_free": yesNo("Was the memory freed twice?"),

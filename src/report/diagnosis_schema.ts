@@ -9,8 +9,37 @@ const quote = z
   })
   .describe("A line that carries a claim.");
 
+const change = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("min_free_kbytes"), kb: z.number() }),
+    z.strictObject({ kind: z.literal("watermark_scale_factor"), value: z.number() }),
+    z.strictObject({ kind: z.literal("mtu"), mtu: z.int() }),
+    z.strictObject({
+      kind: z.literal("offload"),
+      name: z.string().describe("As `ethtool -K` takes it: it is switched off."),
+    }),
+    z.strictObject({ kind: z.literal("rx_ring"), entries: z.int() }),
+    z.strictObject({ kind: z.literal("slub_max_order"), order: z.int() }),
+    z.strictObject({ kind: z.literal("release"), version: z.string().describe("That kernel or a later one.") }),
+    ...(
+      [
+        ["compact_memory", "1 is written to compact_memory."],
+        ["drop_caches", "Caches are dropped, then memory is compacted."],
+        ["drain_sockets", "Unread sockets are read or closed."],
+        ["cma", "The CMA area becomes smaller."],
+        ["memory", "More memory, or less use of it."],
+        ["limit", "A container's limit changes."],
+        ["code", "Somebody changes source code."],
+        ["reboot", "The machine is booted again."],
+        ["evidence", "Nothing changes: something is looked at."],
+      ] as const
+    ).map(([kind, says]) => z.strictObject({ kind: z.literal(kind).describe(says) })),
+  ])
+  .describe("What the advice does to a machine, for a program.");
+
 const advice = z
   .strictObject({
+    change,
     action: z.string(),
     changes: z.string().describe("What becomes different."),
     costs: z.string().describe("What it takes away or risks."),
@@ -76,6 +105,37 @@ const zonePicture = z
 
 const memory = z.strictObject({ pageKb: z.number(), order: z.int(), zones: z.array(zonePicture) });
 
+const told = (value: z.ZodType): z.ZodType =>
+  z.strictObject({ value, because: z.string(), evidence: z.array(quote) }).nullable();
+
+const machine = z
+  .strictObject({
+    release: z
+      .strictObject({ value: z.string(), because: z.string(), evidence: z.array(quote) })
+      .describe("What was computed with: version and architecture."),
+    pageKb: z.number(),
+    memoryKb: told(z.number()).describe("All memory, kB."),
+    zones: z
+      .array(
+        z.strictObject({
+          node: z.int(),
+          zone: z.string(),
+          presentKb: z.number().nullable(),
+          managedKb: z.number().nullable(),
+        }),
+      )
+      .describe("Zones of Mem-Info."),
+    cpus: told(z.int()),
+    minFreeKb: told(z.number()).describe("vm.min_free_kbytes, or what the zones' min marks add up to."),
+    scaleFactor: told(z.number()).describe("vm.watermark_scale_factor."),
+    mtu: told(z.int()).describe("MTU of the interface, where there is only one it can be."),
+    rings: told(
+      z.strictObject({ rx: z.number().nullable(), rxJumbo: z.number().nullable(), tx: z.number().nullable() }),
+    ),
+    tso: told(z.boolean()).describe("TCP segmentation offload."),
+  })
+  .describe("What the inputs say of the machine; null: they do not say.");
+
 const incident = z.strictObject({
   kind: z.enum([
     "alloc_failure",
@@ -109,6 +169,7 @@ const incident = z.strictObject({
   suppressed: z.int().describe("How many of count were only counted by a rate-limit line."),
   occurrences: z.array(occurrence),
   mtuTable: mtuTable.nullable(),
+  machine,
   memory: memory.nullable().describe("The zones as rebuilt from the report; null without Mem-Info, mask and order."),
 });
 

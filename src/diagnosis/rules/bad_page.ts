@@ -11,6 +11,7 @@ import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
 const findDoubleFree: Advice = {
+  change: { kind: "evidence" },
   action: "Boot with the kernel's own ownership records and wait for the next report",
   changes: "the next Bad page report says who allocated the page and who freed it",
   costs: "a reboot, about 1 % of memory and some speed",
@@ -19,6 +20,7 @@ const findDoubleFree: Advice = {
 /** Ownership records help only where there are none yet. */
 const ownership = (page: BadPage): readonly Advice[] => (page.owner === undefined ? [findDoubleFree] : []);
 const reboot: Advice = {
+  change: { kind: "reboot" },
   action: "Reboot when it can be afforded",
   changes: "ends the risk: the kernel took this page out of use, but whoever still writes to it goes on",
   costs: "downtime",
@@ -160,6 +162,7 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
         /page_pool leak/.test(text)
           ? [
               {
+                change: { kind: "code" },
                 action:
                   "Look for the driver or feature that frees received pages by itself (XDP, AF_XDP, a forwarding or filter module outside the kernel)",
                 changes: "stops the leak; the pool can be destroyed again",

@@ -19,6 +19,7 @@ export const container: Rule = {
           evidence,
           [
             {
+              change: { kind: "limit" },
               action: "Raise the container's memory (or kernel memory) limit",
               changes: "its packets and sockets can get memory again",
               costs: "memory for the others on the machine",

@@ -48,11 +48,13 @@ export const context: Rule = {
             evidence,
             [
               {
+                change: { kind: "code" },
                 action: `Report it to the maintainers of ${c.stack.driver?.driver.name ?? frameName(c, c.stack.caller) ?? "the caller"}: GFP_KERNEL where the caller may sleep`,
                 changes: "the request reclaims and compacts memory instead of failing",
                 costs: "a change of the driver; until then, try again with more memory free",
               },
               {
+                change: { kind: "drop_caches" },
                 action: "Free memory just before the operation and repeat it",
                 changes: "gives the atomic request blocks to find",
                 costs: "a pause while caches are dropped and refilled",

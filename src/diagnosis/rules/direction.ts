@@ -32,6 +32,7 @@ export const direction: Rule = {
           [],
           [
             {
+              change: { kind: "evidence" },
               action: "Get the whole report, with its Call Trace",
               changes: "names the driver and whether packets are received or sent",
               costs: "nothing",
@@ -79,6 +80,7 @@ function afterwards(c: Case): readonly Finding[] {
           ? []
           : [
               {
+                change: { kind: "evidence" as const },
                 action: `Watch ${failure.counter}`,
                 changes: lasting
                   ? "tells whether the ring really ran empty"

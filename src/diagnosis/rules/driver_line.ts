@@ -17,6 +17,7 @@ export const driverLine: Rule = {
       return [
         finding("driver_line.size", "unknown", `"${text}" does not say how much memory was wanted.`, line, [
           {
+            change: { kind: "evidence" },
             action: "Look for the page allocation failure that belongs to it",
             changes: "names the order, the mask and the state of memory",
             costs: "nothing",

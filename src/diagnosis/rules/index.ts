@@ -14,6 +14,7 @@ import { oops } from "./oops.ts";
 import { pagePoolStall } from "./page_pool_stall.ts";
 import { skbPanic } from "./skb_panic.ts";
 import { slabCorruption } from "./slab_corruption.ts";
+import { slabOrder } from "./slab_order.ts";
 import { taint } from "./taint.ts";
 import { mtu, wanted } from "./wanted.ts";
 import { whyRefused } from "./why_refused.ts";
@@ -34,6 +35,7 @@ export const rules: readonly Rule[] = [
   container,
   offloadsOnPath,
   mtu,
+  slabOrder,
   minFree,
   taint,
   missing,

@@ -81,6 +81,7 @@ function raise(c: Case, kb: number, lowmemKb: number | undefined): Advice {
   const to = Math.max(Math.ceil(kb * 1.25), Math.min(kb * 4, 262144, sensible));
   const atomic = c.order === undefined || c.order > 0;
   return {
+    change: { kind: "min_free_kbytes", kb: to },
     action: `Raise vm.min_free_kbytes from ${kb} to ${to}`,
     changes: atomic
       ? "kswapd starts earlier and keeps more memory free, so that blocks of several pages survive and requests that may not wait find them"

@@ -54,6 +54,7 @@ export const missing: Rule = {
           [],
           [
             {
+              change: { kind: "evidence" },
               action: "Add the interface's settings to the input",
               changes: "pins down the buffer size instead of a range of MTUs",
               costs: "nothing",
@@ -76,6 +77,7 @@ export const missing: Rule = {
 };
 
 const wholeLog: Advice = {
+  change: { kind: "evidence" },
   action: "Get the whole kernel log, from the machine itself",
   changes: "answers what is unknown here",
   costs: "nothing",

@@ -74,6 +74,7 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
             [...quoteFrames(c, [copier, c.stack.directionFrame]), ...setting],
             [
               {
+                change: { kind: "offload", name: offload.id },
                 action: `Switch ${offload.id.toUpperCase()} off on that interface, as a test`,
                 changes: "packets are copied into blocks no larger than the MTU needs",
                 costs: "more CPU time for sending",

@@ -30,6 +30,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
         line,
         [
           {
+            change: { kind: "limit" },
             action: "Raise the container's memory limit or make the program in it smaller",
             changes: "the limit is not reached",
             costs: "memory for the others on the machine",
@@ -50,6 +51,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
       known
         ? [
             {
+              change: { kind: "memory" },
               action: "Give the machine more memory or swap, or limit the largest user",
               changes: "reclaim finds something to give back before the killer runs",
               costs: "memory, or a slower program",
@@ -112,6 +114,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
         share > 0.3
           ? [
               {
+                change: { kind: "evidence" },
                 action: "See which cache grows",
                 changes: "names the leaking subsystem",
                 costs: "nothing",

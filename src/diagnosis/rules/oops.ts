@@ -15,6 +15,7 @@ const allocatorNames =
 
 const tools: readonly Advice[] = [
   {
+    change: { kind: "evidence" },
     action: "Boot with slab debugging and repeat",
     changes:
       "a use after free or double free is then reported where it happens, with the stacks that allocated and freed",

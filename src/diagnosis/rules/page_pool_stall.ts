@@ -21,12 +21,14 @@ export const pagePoolStall: Rule = {
         line,
         [
           {
+            change: { kind: "drain_sockets" },
             action: "See which sockets sit on unread data, and close or drain them",
             changes: "packets in a receive queue hold their pages; reading them gives the pages back",
             costs: "nothing for idle sockets",
             command: "ss -tumpn | awk '$2 > 0'; ss -xn | awk '$3 > 0'",
           },
           {
+            change: { kind: "evidence" },
             action: "List the pools that still exist",
             changes: "names the interface and how long each pool has been detached (6.8 and later)",
             costs: "nothing",
@@ -42,6 +44,7 @@ export const pagePoolStall: Rule = {
         line,
         [
           {
+            change: { kind: "evidence" },
             action: "Search a live kernel for the holders",
             changes: "finds the packets that hold pages of detached pools",
             costs: "root, debug symbols and a few minutes",

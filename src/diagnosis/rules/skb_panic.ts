@@ -69,12 +69,14 @@ function explain(c: Case, p: SkbPanic): readonly Finding[] {
         [
           over
             ? {
+                change: { kind: "code" },
                 action: `Find why ${who ?? "the caller"} trusts a length that is larger than the buffer (a hardware length, a larger MTU than the buffers were made for, corrupted descriptors)`,
                 changes: "stops the panic",
                 costs: "a driver fix or update; until then a smaller MTU on the sending side avoids it",
                 command: "ip link show; ethtool -g IFACE; ethtool -i IFACE",
               }
             : {
+                change: { kind: "code" },
                 action: `Make ${who ?? "the caller"} check or extend the headroom (skb_cow_head) before it adds a header`,
                 changes: "stops the panic",
                 costs: "a fix in the module that adds the header; until then take the tunnel or VLAN off that device",

@@ -43,6 +43,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
   );
   const advice: readonly Advice[] = [
     {
+      change: { kind: "code" },
       action: `Read who freed the object last (${freer ?? "see Freed in"}) and who uses it afterwards`,
       changes: "finds the second free or the late write",
       costs:
@@ -79,6 +80,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
         [...headline, ...quote(c, "overwritten", 1)],
         [
           {
+            change: { kind: "code" },
             action: `Check the lengths that ${owner ?? "the owner of the object"} works with`,
             changes: "finds the write that is too long",
             costs: "work in the source",

@@ -52,6 +52,7 @@ function before(letters: readonly string[], evidence: Finding["evidence"]): read
       evidence,
       [
         {
+          change: { kind: "evidence" },
           action: "Look at the first report since boot",
           changes: "the cause is there; what follows are consequences",
           costs: "nothing",
@@ -87,6 +88,7 @@ function foreign(c: Case, letters: readonly string[], evidence: Finding["evidenc
       [...evidence, ...quote(c, "modules", 1)],
       [
         {
+          change: { kind: "evidence" },
           action: `Repeat without ${modules.length === 0 ? "the foreign modules" : listing(modules.slice(0, 6))}`,
           changes: "tells whether it is their fault; nobody will look at the report before",
           costs: "what the module does is missing meanwhile",
@@ -110,6 +112,7 @@ function unmarked(c: Case): readonly Finding[] {
       quote(c, "modules", 1),
       [
         {
+          change: { kind: "evidence" },
           action: `Repeat without the modules that are not the kernel's own (loaded: ${named})`,
           changes: "tells whether one of them writes where it must not, above all one that drives a DMA engine",
           costs: "what the module does is missing meanwhile",

@@ -82,6 +82,7 @@ export const mtu: Rule = {
           ...(smaller
             ? [
                 {
+                  change: { kind: "mtu" as const, mtu: table.orderZeroUpTo },
                   action: `Set the MTU to ${table.orderZeroUpTo} or less`,
                   changes:
                     "receive buffers no longer need blocks of several pages, so fragmentation cannot refuse them",

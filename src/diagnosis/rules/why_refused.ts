@@ -43,6 +43,7 @@ function vmalloc(c: Case): readonly Finding[] {
       line,
       [
         {
+          change: { kind: "evidence" },
           action: "See how much of the vmalloc range is used, and by whom",
           changes: "tells a lack of addresses from a lack of pages",
           costs: "nothing",
@@ -70,6 +71,7 @@ function notSaid(c: Case): Finding {
     [],
     [
       {
+        change: { kind: "evidence" },
         action: "Save the memory state when it happens again",
         changes: "tells a shortage of memory from fragmentation, and which zone it is in",
         costs: "nothing",
@@ -222,6 +224,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       eligible.some((z) => z.state.freeCma * 4 > z.state.free && !r.request.cma)
         ? [
             {
+              change: { kind: "cma" },
               action: "Make the CMA area smaller",
               changes: "pages that only movable users may take become usable for everybody",
               costs: "devices that need large contiguous memory (camera, GPU, video) may fail; a reboot",
@@ -302,12 +305,14 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
 }
 
 const compactNow: Advice = {
+  change: { kind: "compact_memory" },
   action: "Compact memory now",
   changes: "joins free pages into larger blocks at once",
   costs: "CPU time for some seconds; the effect wears off",
   command: "echo 1 > /proc/sys/vm/compact_memory",
 };
 const scaleMarks: Advice = {
+  change: { kind: "watermark_scale_factor", value: 100 },
   action: "Let kswapd start earlier and work longer: raise vm.watermark_scale_factor",
   changes:
     "widens the distance between the marks, so blocks of several pages survive until somebody who cannot wait needs one",

@@ -1,0 +1,106 @@
+// What the inputs say of the machine that a report comes from, each value with the lines or the arithmetic behind it. `--prove` builds from it.
+import { defaultMinFreeKb, lowmemOfMinFree } from "../kernel/facts/min_free.ts";
+import type { MachineSaid, Told } from "../scenario/prove/input.ts";
+import type { Case } from "./case.ts";
+import { quote, quotesOf } from "./case.ts";
+import type { MtuTable, Quote } from "./finding.ts";
+import { size } from "./words.ts";
+
+const told = <T>(value: T, because: string, evidence: readonly Quote[]): Told<T> => ({ value, because, evidence });
+
+/** Below HighMem and what only movable pages use: the memory that min_free_kbytes is shared over. */
+const isLow = (name: string): boolean => name !== "HighMem" && name !== "Movable" && name !== "Device";
+
+export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
+  const minFreeKb = minFreeOf(c);
+  return {
+    release: told(
+      `${c.release.version.join(".")}-${c.release.arch}`,
+      `${c.said.certainty === "stated" ? "the report states" : "inferred:"} ${c.said.release}; ${c.arch.because}`,
+      c.verdict.because.flatMap((r) => quotesOf(c.input, r.lines)).slice(0, 2),
+    ),
+    pageKb: c.pageKb,
+    memoryKb: memoryOf(c, minFreeKb),
+    zones: (c.memInfo?.zones ?? []).map((z) => ({
+      node: z.node,
+      zone: z.name,
+      presentKb: z.kb.present ?? null,
+      managedKb: z.kb.managed ?? null,
+    })),
+    cpus: cpusOf(c),
+    minFreeKb,
+    scaleFactor: sysctl(c, "vm.watermark_scale_factor"),
+    mtu: mtuOf(c, table),
+    rings: c.around.rings === undefined ? null : told(c.around.rings.value, "ethtool -g", [c.around.rings.quote]),
+    tso: tsoOf(c),
+  };
+}
+
+function sysctl(c: Case, name: string): Told<number> | null {
+  const line = c.around.sysctls.get(name);
+  const value = Number(line?.value);
+  return line === undefined || !Number.isInteger(value) || value <= 0 ? null : told(value, name, [line.quote]);
+}
+
+/** The sysctl, else the min marks of the zones, which add up to it. */
+function minFreeOf(c: Case): Told<number> | null {
+  const said = sysctl(c, "vm.min_free_kbytes");
+  if (said !== null) return said;
+  const zones = (c.memInfo?.zones ?? []).filter((z) => isLow(z.name));
+  const kb = zones.reduce((n, z) => n + (z.kb.min ?? 0) - (z.kb.boost ?? 0), 0);
+  if (kb <= 0 || zones.some((z) => z.kb.min === undefined)) return null;
+  return told(
+    kb,
+    "the min marks of the zones add up to it",
+    zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
+  );
+}
+
+/** Zones, else MemTotal, else the amount that an untouched min_free_kbytes is the default of. */
+function memoryOf(c: Case, minFree: Told<number> | null): Told<number> | null {
+  const zones = c.memInfo?.zones ?? [];
+  const kb = zones.reduce((n, z) => n + (z.kb.present ?? z.kb.managed ?? 0), 0);
+  if (kb > 0)
+    return told(
+      kb,
+      "the zones of Mem-Info, present pages",
+      zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
+    );
+  const total = c.around.memTotalKb;
+  if (total !== undefined) return told(total.value, "MemTotal", [total.quote]);
+  const lowmem = minFree === null ? undefined : lowmemOfMinFree(minFree.value, c.release.version);
+  if (minFree === null || lowmem === undefined || defaultMinFreeKb(lowmem.from, c.release.version) !== minFree.value)
+    return null;
+  return told(
+    lowmem.from,
+    `computed: vm.min_free_kbytes ${minFree.value} is the kernel's own choice for ${size(lowmem.from * 1024)} of low memory`,
+    minFree.evidence,
+  );
+}
+
+function cpusOf(c: Case): Told<number> | null {
+  const { cpus } = c.around;
+  if (cpus !== undefined) return told(cpus.value, "the boot messages", [cpus.quote]);
+  const listed = Math.max(0, ...(c.memInfo?.perCpu ?? []).map((z) => z.cpus.length));
+  if (listed > 0) return told(listed, "the per-CPU lists of Mem-Info", []);
+  const cpu = c.process?.cpu;
+  return cpu === undefined || cpu === 0
+    ? null
+    : told(cpu + 1, `the report came from CPU ${cpu}: at least so many`, quote(c, "process", 1));
+}
+
+/** Of several interfaces the one whose MTU needs the order that failed. */
+function mtuOf(c: Case, table: MtuTable | undefined): Told<number> | null {
+  const all = [...c.around.mtus];
+  const orderOf = (mtu: number): number | undefined => table?.rows.find((r) => r.from <= mtu && mtu <= r.to)?.order;
+  const fitting = all.length === 1 ? all : all.filter(([, t]) => c.order !== undefined && orderOf(t.value) === c.order);
+  const [only] = fitting;
+  return only === undefined || fitting.length > 1
+    ? null
+    : told(only[1].value, `the MTU of ${only[0]}`, [only[1].quote]);
+}
+
+function tsoOf(c: Case): Told<boolean> | null {
+  const line = c.around.offloads.get("tcp-segmentation-offload");
+  return line === undefined ? null : told(line.value === "on", "ethtool -k", [line.quote]);
+}

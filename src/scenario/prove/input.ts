@@ -1,0 +1,105 @@
+// What --prove works on: an incident as a diagnosis tells it, with what the inputs say of the machine and with advice that a machine can be
+// changed by. A diagnosed incident has this shape; nothing here knows who made it.
+
+/** A line of an input that says something. `line` counts from 1. */
+export interface SaidLine {
+  readonly input: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+/** A value with the reason for it: lines, or a sentence where it was computed from them. */
+export interface Told<T> {
+  readonly value: T;
+  readonly because: string;
+  readonly evidence: readonly SaidLine[];
+}
+
+/** What the inputs say of the machine that a report comes from; null: they do not say. */
+export interface MachineSaid {
+  /** What to compute with: version numbers and architecture. */
+  readonly release: Told<string>;
+  readonly pageKb: number;
+  /** All memory, in kB. */
+  readonly memoryKb: Told<number> | null;
+  /** Zones of Mem-Info in kB; null where a release does not print the amount. */
+  readonly zones: readonly {
+    readonly node: number;
+    readonly zone: string;
+    readonly presentKb: number | null;
+    readonly managedKb: number | null;
+  }[];
+  readonly cpus: Told<number> | null;
+  /** vm.min_free_kbytes. */
+  readonly minFreeKb: Told<number> | null;
+  /** vm.watermark_scale_factor. */
+  readonly scaleFactor: Told<number> | null;
+  /** Of the interface, where there is only one it can be. */
+  readonly mtu: Told<number> | null;
+  /** Receive and transmit ring, entries. */
+  readonly rings: Told<{
+    readonly rx: number | null;
+    readonly rxJumbo: number | null;
+    readonly tx: number | null;
+  }> | null;
+  /** TCP segmentation offload. */
+  readonly tso: Told<boolean> | null;
+}
+
+/** What an advice does to a machine, for a program. */
+export type Change =
+  | { readonly kind: "min_free_kbytes"; readonly kb: number }
+  | { readonly kind: "watermark_scale_factor"; readonly value: number }
+  | { readonly kind: "compact_memory" }
+  /** Caches are dropped, then memory is compacted. */
+  | { readonly kind: "drop_caches" }
+  | { readonly kind: "mtu"; readonly mtu: number }
+  | { readonly kind: "offload"; readonly name: string }
+  | { readonly kind: "rx_ring"; readonly entries: number }
+  | { readonly kind: "slub_max_order"; readonly order: number }
+  /** Another kernel: its version. */
+  | { readonly kind: "release"; readonly version: string }
+  /** Unread sockets are read or closed. */
+  | { readonly kind: "drain_sockets" }
+  | { readonly kind: "cma" }
+  /** More memory, or less use of it. */
+  | { readonly kind: "memory" }
+  /** A container's limit. */
+  | { readonly kind: "limit" }
+  /** Somebody changes source code. */
+  | { readonly kind: "code" }
+  | { readonly kind: "reboot" }
+  /** Nothing on the machine changes: it is looked at. */
+  | { readonly kind: "evidence" };
+
+/** One thing that was advised. */
+export interface Advised {
+  readonly action: string;
+  readonly command?: string;
+  readonly change: Change;
+}
+
+export interface ProveInput {
+  readonly kind: string;
+  readonly title: string;
+  readonly driver: string | null;
+  readonly direction: string | null;
+  readonly order: number | null;
+  readonly gfp: { readonly mask: string; readonly names: readonly string[] } | null;
+  readonly cause: string;
+  readonly machine: MachineSaid;
+  readonly findings: readonly {
+    readonly id: string;
+    readonly answer: "yes" | "no" | "unknown";
+    readonly claim: string;
+    readonly evidence: readonly SaidLine[];
+    readonly advice: readonly Advised[];
+  }[];
+  readonly mtuTable: {
+    readonly rows: readonly { readonly from: number; readonly to: number; readonly order: number }[];
+  } | null;
+  readonly memory: {
+    readonly order: number;
+    readonly zones: readonly { readonly eligible: boolean; readonly orders: readonly { readonly blocks: number }[] }[];
+  } | null;
+}
