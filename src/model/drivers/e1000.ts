@@ -12,9 +12,9 @@ import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting } from "./driver.ts";
-import { copybreakDefault, fcsBytes, receivePoll, refill } from "./intel_receive.ts";
-import { rxPacketNanos } from "./ringnic.ts";
-import { createRxRing } from "./rx_ring.ts";
+import { transmitSide } from "./driver_life.ts";
+import { copybreakDefault, fcsBytes, intelLife, receivePoll, refill } from "./intel.ts";
+import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
 import { createSetupMemory, ringMemory } from "./setup_memory.ts";
 import { createTxRing } from "./tx_ring.ts";
 
@@ -63,8 +63,6 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   let maker: BufferMaker | undefined;
   let jumbo = false;
   let pieceBytes = 0;
-  let open = false;
-  let why = "e1000_open";
   const counters = {
     rx_packets: 0,
     tx_packets: 0,
@@ -158,18 +156,18 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return pieces;
   };
 
-  const configure = (): void => {
+  const configure = (why: string): boolean => {
     const { mtu } = host.device();
     jumbo = mtu > 1500 && paged;
     const [request] = rxRuleAt(facts, release.version)?.rule.buffers(mtu, at) ?? [];
-    if (request === undefined) return;
+    if (request === undefined) return false;
     maker = bufferMaker(parts, request);
     pieceBytes = jumbo && mtu + headerBytes[0] + fcsBytes <= 2048 ? 2048 : at.pageSize;
     setMulticasts(`e1000_set_rx_mode < e1000_configure < ${why}`);
     const alloc = jumbo ? "e1000_alloc_jumbo_rx_buffers" : "e1000_alloc_frag < e1000_alloc_rx_buffers";
     journal.caller = site(`${alloc} < e1000_configure < ${why}`);
     refill(rx, rx.unused(), fillOne);
-    open = true;
+    return true;
   };
 
   function setMulticasts(chain: string): void {
@@ -177,53 +175,43 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const table = setup.kcalloc(multicastTableBytes, true);
     if (table >= 0) heap.kfree(table);
   }
-  const quiet = (): void => {
-    open = false;
-    rx.reset((buffer) => (maker as BufferMaker).free(buffer));
-    tx.reset();
-  };
+  const transmit = transmitSide(tx, counters);
+  const life = intelLife(host, {
+    mtu: { least: 46, most: facts.mtuMax },
+    callers: { open: "e1000_open", changeMtu: "e1000_up < e1000_change_mtu" },
+    takeRings() {
+      if (!txMemory.take(sites.tx)) return false;
+      const both = rxMemory.take(sites.rx);
+      if (!both) txMemory.give();
+      return both;
+    },
+    giveRings() {
+      txMemory.give();
+      rxMemory.give();
+    },
+    configure,
+    down() {
+      rx.reset((buffer) => (maker as BufferMaker).free(buffer));
+      tx.reset();
+    },
+  });
 
   return {
     name: "e1000",
     counters,
-    open() {
-      why = "e1000_open";
-      if (!txMemory.take(sites.tx)) return false;
-      if (!rxMemory.take(sites.rx)) {
-        txMemory.give();
-        return false;
-      }
-      configure();
-      return true;
-    },
-    stop() {
-      quiet();
-      txMemory.give();
-      rxMemory.give();
-    },
-    changeMtu(mtu) {
-      if (mtu < 46 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 46 and ${facts.mtuMax}`;
-      const was = open;
-      if (was) quiet();
-      host.device().mtu = mtu;
-      why = "e1000_up < e1000_change_mtu";
-      if (was) configure();
-      return "ok";
-    },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+    open: life.open,
+    stop: life.stop,
+    changeMtu: life.changeMtu,
+    startXmit: transmit.startXmit,
     poll(budget) {
-      tx.clean(budget);
-      counters.tx_packets = tx.counters.packets;
-      return open ? receivePoll(rx, budget, jumbo ? receivePages : receiveLinear, post) : 0;
+      transmit.clean(budget);
+      return life.running() ? receivePoll(rx, budget, jumbo ? receivePages : receiveLinear, post) : 0;
     },
     frameArrived(frame) {
       const bytes = frameBytes(frames, frame);
       const tooLong = bytes > host.device().mtu + headerBytes[0] + 4;
-      if (!tooLong && open && rx.arrive(frame, jumbo ? Math.ceil((bytes + fcsBytes) / pieceBytes) : 1)) return;
+      if (!tooLong && life.running() && rx.arrive(frame, jumbo ? Math.ceil((bytes + fcsBytes) / pieceBytes) : 1))
+        return;
       if (tooLong) counters.rx_long_length_errors++;
       else counters.rx_no_buffer_count++;
       host.device().stats.rxMissed++;

@@ -10,9 +10,9 @@ import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting } from "./driver.ts";
-import { copybreakDefault, receivePoll, refill } from "./intel_receive.ts";
-import { rxPacketNanos } from "./ringnic.ts";
-import { createRxRing } from "./rx_ring.ts";
+import { transmitSide } from "./driver_life.ts";
+import { copybreakDefault, intelLife, receivePoll, refill } from "./intel.ts";
+import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
 import { createSetupMemory, ringMemory } from "./setup_memory.ts";
 import { createTxRing } from "./tx_ring.ts";
 
@@ -58,8 +58,6 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   let maker: BufferMaker | undefined;
   let splitPages = 0;
   let multicasts = numberSetting(settings, "multicasts", 1);
-  let open = false;
-  let why = "e1000e_open";
   let gfp = kernel;
   const counters = {
     rx_packets: 0,
@@ -157,28 +155,18 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     if (list >= 0) heap.kfree(list);
   }
 
-  const configure = (): void => {
+  const configure = (why: string): boolean => {
     const requests = rxRuleAt(facts, release.version)?.rule.buffers(host.device().mtu, at) ?? [];
     const head = requests.find((r) => r.call !== "alloc_pages");
-    if (head === undefined) return;
+    if (head === undefined) return false;
     maker = bufferMaker(parts, head);
     splitPages = requests.find((r) => r.call === "alloc_pages")?.count ?? (requests.length > 1 ? 1 : 0);
     setMulticasts(`e1000e_set_rx_mode < e1000_configure < ${why}`);
     journal.caller = site(`e1000_alloc_rx_buffers${splitPages > 0 ? "_ps" : ""} < e1000_configure < ${why}`);
     gfp = kernel;
     refill(rx, rx.unused(), fillOne);
-    open = true;
+    return true;
   };
-  const quiet = (): void => {
-    open = false;
-    rx.reset((skb) => skbs.consumeSkb(skb));
-    for (let j = 0; j < psPages.length; j++) {
-      if (psPages[j] !== 0) pages.putPage(psPages[j]! - 1);
-      psPages[j] = 0;
-    }
-    tx.reset();
-  };
-
   const setupRx = (): boolean => {
     const caller = site("e1000e_setup_rx_resources < e1000e_open");
     journal.caller = caller;
@@ -199,47 +187,46 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     rxArray.give();
   };
 
-  return {
-    name: "e1000e",
-    counters,
-    open() {
-      why = "e1000e_open";
+  const transmit = transmitSide(tx, counters);
+  const life = intelLife(host, {
+    mtu: { least: 68, most: facts.mtuMax },
+    callers: { open: "e1000e_open", changeMtu: "e1000e_up < e1000_change_mtu" },
+    takeRings() {
       if (!txMemory.take(site("e1000e_setup_tx_resources < e1000e_open"))) return false;
-      if (!setupRx()) {
-        freeRx();
-        txMemory.give();
-        return false;
-      }
-      configure();
-      return true;
+      if (setupRx()) return true;
+      freeRx();
+      txMemory.give();
+      return false;
     },
-    stop() {
-      quiet();
+    giveRings() {
       txMemory.give();
       freeRx();
     },
-    changeMtu(mtu) {
-      if (mtu < 68 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 68 and ${facts.mtuMax}`;
-      const was = open;
-      if (was) quiet();
-      host.device().mtu = mtu;
-      why = "e1000e_up < e1000_change_mtu";
-      if (was) configure();
-      return "ok";
+    configure,
+    down() {
+      rx.reset((skb) => skbs.consumeSkb(skb));
+      for (let j = 0; j < psPages.length; j++) {
+        if (psPages[j] !== 0) pages.putPage(psPages[j]! - 1);
+        psPages[j] = 0;
+      }
+      tx.reset();
     },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+  });
+
+  return {
+    name: "e1000e",
+    counters,
+    open: life.open,
+    stop: life.stop,
+    changeMtu: life.changeMtu,
+    startXmit: transmit.startXmit,
     poll(budget) {
-      tx.clean(budget);
-      counters.tx_packets = tx.counters.packets;
-      return open ? receivePoll(rx, budget, splitPages > 0 ? receiveSplit : receiveLinear, post) : 0;
+      transmit.clean(budget);
+      return life.running() ? receivePoll(rx, budget, splitPages > 0 ? receiveSplit : receiveLinear, post) : 0;
     },
     frameArrived(frame) {
       const tooLong = frameBytes(frames, frame) > host.device().mtu + headerBytes[0] + 4;
-      if (!tooLong && open && rx.arrive(frame, 1)) return;
+      if (!tooLong && life.running() && rx.arrive(frame, 1)) return;
       if (tooLong) counters.rx_long_length_errors++;
       else counters.rx_no_buffer_count++;
       host.device().stats.rxMissed++;

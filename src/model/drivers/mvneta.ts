@@ -13,7 +13,7 @@ import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings, PoolsOfMachine } from "./driver.ts";
 import { gfpOf, numberSetting } from "./driver.ts";
-import { rxPacketNanos } from "./ringnic.ts";
+import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
 
@@ -145,6 +145,20 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return skb;
   };
 
+  const receiveOne = (frame: number): void => {
+    const skb = toSkb(frameBytes(frames, frame), rx.pieces[rx.clean]!);
+    if (skb === 0) {
+      counters.skb_alloc_error++;
+      host.device().stats.rxDropped++;
+    } else {
+      receive.describe(skb, frame);
+      counters.rx_packets++;
+      host.receive(skb);
+    }
+    frames.give(frame);
+  };
+
+  const transmit = transmitSide(tx, counters);
   const driver: Driver = {
     name: "mvneta",
     counters,
@@ -178,38 +192,13 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       tx.reset();
     },
     changeMtu(mtu) {
-      if (mtu < 68 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 68 and ${facts.mtuMax}`;
-      const was = open;
-      if (was) driver.stop();
-      host.device().mtu = mtu;
-      return !was || driver.open() ? "ok" : "no memory";
+      return mtuRefusal(mtu, 68, facts.mtuMax) ?? reopenWithMtu(driver, host, open, mtu);
     },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+    startXmit: transmit.startXmit,
     poll(budget) {
       if (machinePools !== undefined) machinePools.context.inSoftirq = true;
-      tx.clean(budget);
-      counters.tx_packets = tx.counters.packets;
-      let work = 0;
-      while (work < budget) {
-        const frame = rx.arrived();
-        if (frame === 0) break;
-        cpus.spend(rxPacketNanos);
-        work++;
-        const skb = toSkb(frameBytes(frames, frame), rx.pieces[rx.clean]!);
-        if (skb === 0) {
-          counters.skb_alloc_error++;
-          host.device().stats.rxDropped++;
-        } else {
-          receive.describe(skb, frame);
-          counters.rx_packets++;
-          host.receive(skb);
-        }
-        frames.give(frame);
-      }
+      transmit.clean(budget);
+      const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (open) refill();
       if (machinePools !== undefined) machinePools.context.inSoftirq = false;
       return work;

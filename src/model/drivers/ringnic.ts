@@ -9,11 +9,11 @@ import { feature } from "../net/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/wire.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
 
-/** Simulated cost of handling a packet in the driver and the stack above it, a plausible figure for one CPU. */
-export const rxPacketNanos = 600;
+export { rxPacketNanos } from "./rx_ring.ts";
 
 export const ringnic: DriverMaker = {
   name: "ringnic",
@@ -94,6 +94,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     }
   };
 
+  const transmit = transmitSide(tx, counters);
   const driver: Driver = {
     name: "ringnic",
     counters,
@@ -117,29 +118,13 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       tx.reset();
     },
     changeMtu(mtu) {
-      if (mtu < 68 || mtu > 9000) return `mtu ${mtu} is not between 68 and 9000`;
-      const was = open;
-      if (was) driver.stop();
-      host.device().mtu = mtu;
-      return !was || driver.open() ? "ok" : "no memory";
+      return mtuRefusal(mtu, 68, 9000) ?? reopenWithMtu(driver, host, open, mtu);
     },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+    startXmit: transmit.startXmit,
     poll(budget) {
-      tx.clean(budget);
-      counters.tx_packets = tx.counters.packets;
+      transmit.clean(budget);
       journal.caller = refillSite;
-      let work = 0;
-      while (work < budget) {
-        const frame = rx.arrived();
-        if (frame === 0) break;
-        cpus.spend(rxPacketNanos);
-        receiveOne(frame);
-        work++;
-      }
+      const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (fresh && !before) refillAfter();
       return work;
     },

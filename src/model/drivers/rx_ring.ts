@@ -8,6 +8,8 @@ import { assert } from "../../base/assert.ts";
 import type { DriverHost } from "../net/netdevice.ts";
 import type { DriverParts } from "./driver.ts";
 
+/** Simulated cost of handling a packet in the driver and the stack above it, a plausible figure for one CPU. */
+export const rxPacketNanos = 600;
 /** How long the hardware gathers packets before it interrupts. */
 const coalesceNanos = 10_000;
 

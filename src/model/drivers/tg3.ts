@@ -10,9 +10,10 @@ import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting } from "./driver.ts";
-import { rxPacketNanos } from "./ringnic.ts";
+import { mtuRefusal, reopenWithMtu, transmitSide } from "./driver_life.ts";
+
 import type { RxRing } from "./rx_ring.ts";
-import { createRxRing } from "./rx_ring.ts";
+import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
 
 /** tp->rx_offset behind NET_SKB_PAD, the copy threshold, what a standard buffer takes off the wire. */
@@ -118,6 +119,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     up(skb, frame, bytes);
   };
 
+  const transmit = transmitSide(tx, counters);
   const driver: Driver = {
     name: "tg3",
     counters,
@@ -145,20 +147,11 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       tx.reset();
     },
     changeMtu(mtu) {
-      if (mtu < 60 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 60 and ${facts.mtuMax}`;
-      const was = open;
-      if (was) driver.stop();
-      host.device().mtu = mtu;
-      return !was || driver.open() ? "ok" : "no memory";
+      return mtuRefusal(mtu, 60, facts.mtuMax) ?? reopenWithMtu(driver, host, open, mtu);
     },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+    startXmit: transmit.startXmit,
     poll(budget) {
-      tx.clean(budget);
-      counters.tx_packets = tx.counters.packets;
+      transmit.clean(budget);
       let work = 0;
       for (; work < budget && waiting > 0; work++) {
         const which = order[first];

@@ -10,8 +10,8 @@ import { frameBytes, headerBytes } from "../net/wire.ts";
 import { rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import { mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
 import { createPageFrag } from "./page_frag_refill.ts";
-import { rxPacketNanos } from "./ringnic.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createSetupMemory } from "./setup_memory.ts";
 import { createTxRing } from "./tx_ring.ts";
@@ -291,6 +291,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     if (table >= 0) heap.kfree(table);
   };
 
+  const transmit = transmitSide(tx, counters);
   const driver: Driver = {
     name: "virtio_net",
     counters,
@@ -309,27 +310,16 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       tx.reset();
     },
     changeMtu(mtu) {
-      if (mtu < 68 || mtu > 65535) return `mtu ${mtu} is not between 68 and 65535`;
+      const refusal = mtuRefusal(mtu, 68, 65535);
+      if (refusal !== undefined) return refusal;
       // The buffers stay: with mergeable ones nothing depends on the MTU.
       host.device().mtu = mtu;
       return "ok";
     },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+    startXmit: transmit.startXmit,
     poll(budget) {
-      tx.clean(budget);
-      counters.tx_packets = tx.counters.packets;
-      let work = 0;
-      while (work < budget) {
-        const frame = rx.arrived();
-        if (frame === 0) break;
-        cpus.spend(rxPacketNanos);
-        receiveOne(frame);
-        work++;
-      }
+      transmit.clean(budget);
+      const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (open && rxSize - rx.filled() > Math.min(budget, rxSize) / 2 && !fill(atomic, sites.poll)) scheduleRefill(0);
       return work;
     },

@@ -1,0 +1,47 @@
+// What drivers do alike beside their rings: transmitting with its two counters, the plain receive loop, a change of the MTU that takes the
+// device down and up. Not here: how a ring is filled and what becomes of a frame, which is where drivers differ.
+import type { Driver, DriverHost } from "../net/netdevice.ts";
+import type { Cpus } from "../sync/cpu.ts";
+import type { RxRing } from "./rx_ring.ts";
+import { rxPacketNanos } from "./rx_ring.ts";
+import type { TxRing } from "./tx_ring.ts";
+
+/** ndo_start_xmit, and the poll's cleaning of what was sent, both counted where `ethtool -S` of the driver shows them. */
+export function transmitSide(tx: TxRing, counters: { tx_packets: number; tx_busy: number }) {
+  return {
+    startXmit(skb: number): number {
+      const rc = tx.xmit(skb);
+      counters.tx_busy = tx.counters.busy;
+      return rc;
+    },
+    clean(budget: number): void {
+      tx.clean(budget);
+      counters.tx_packets = tx.counters.packets;
+    },
+  };
+}
+
+/** Takes up to `budget` arrived frames out of the ring, one slot chain at a time; `one` deals with each. Returns how many. */
+export function receiveUpTo(rx: RxRing, cpus: Cpus, budget: number, one: (frame: number) => void): number {
+  let work = 0;
+  while (work < budget) {
+    const frame = rx.arrived();
+    if (frame === 0) break;
+    cpus.spend(rxPacketNanos);
+    one(frame);
+    work++;
+  }
+  return work;
+}
+
+/** Why a device cannot have this MTU, or undefined. */
+export function mtuRefusal(mtu: number, least: number, most: number): string | undefined {
+  return mtu < least || mtu > most ? `mtu ${mtu} is not between ${least} and ${most}` : undefined;
+}
+
+/** ndo_change_mtu of a driver that frees its rings and fills them anew; one that does not run only notes the number. */
+export function reopenWithMtu(driver: Driver, host: DriverHost, running: boolean, mtu: number): string {
+  if (running) driver.stop();
+  host.device().mtu = mtu;
+  return !running || driver.open() ? "ok" : "no memory";
+}
