@@ -11,7 +11,6 @@ import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting } from "./driver.ts";
 import { mtuRefusal, reopenWithMtu, transmitSide } from "./driver_life.ts";
-
 import type { RxRing } from "./rx_ring.ts";
 import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
