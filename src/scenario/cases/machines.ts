@@ -191,8 +191,10 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
     return {
       id: "tg3-order1",
       answer:
-        `TSO is ${base > 0 && noTso < base / 4 ? "" : "not "}the cause: ${base.toFixed(0)} failures with it, ${noTso.toFixed(0)} without, and ${alone.toFixed(0)} when nothing is sent at all. ` +
-        `${order1.toFixed(0)} of them are of order 1. Raising vm.min_free_kbytes to ${minFreeKb} leaves ${minFree.toFixed(0)}.`,
+        base === 0
+          ? `Such a machine does not fail, so nothing is shown of what makes it stop: ${noTso.toFixed(0)} failures without TSO, ${jumbo.toFixed(0)} with MTU 9000.`
+          : `TSO is ${noTso < base / 4 ? "" : "not "}the cause: ${base.toFixed(0)} failures with it, ${noTso.toFixed(0)} without, and ${alone.toFixed(0)} when nothing is sent at all. ` +
+            `${order1.toFixed(0)} of them are of order 1. Raising vm.min_free_kbytes to ${minFreeKb} leaves ${minFree.toFixed(0)}.`,
       claims: [
         {
           id: "tso-cause",

@@ -7,8 +7,8 @@ import { parseRelease } from "../../kernel/release.ts";
 import { createBootedMemory } from "../../model/mm/booted.ts";
 import type { StackFrame } from "../../model/mm/page_owner.ts";
 import { createPageOwner } from "../../model/mm/page_owner.ts";
-import type { Case } from "./case.ts";
-import { judge } from "./case.ts";
+import { judge, judgeIf, withKnobs } from "./case.ts";
+import { numberKnob } from "./knobs.ts";
 
 /** Call chains at addresses of an i386 kernel; sizes and offsets only tell frames apart. */
 const chain = (at: number, ...symbols: readonly string[]): StackFrame[] =>
@@ -35,8 +35,6 @@ const chains = {
   leak: chain(4, "kmem_getpages", "cache_grow", "cache_alloc_refill", "__kmalloc", culprit),
 };
 
-const dumpCount = 7;
-
 function censusOf(dump: Iterable<string>): Census {
   const taker = createCensus();
   const encoder = new TextEncoder();
@@ -52,16 +50,26 @@ function censusOf(dump: Iterable<string>): Census {
   return taker.finish();
 }
 
-export const pageOwner: Case = {
+const pageOwnerKnobs = {
+  memoryMb: numberKnob("memory", "MB", 256, 64, 1024),
+  dumps: numberKnob("dumps that are compared", "", 7, 2, 20),
+  requestsBetween: numberKnob("page requests from one dump to the next", "", 40_000, 1000, 200_000),
+  leakPerMillion: numberKnob("requests whose page the driver forgets", "per million", 1000, 0, 100_000),
+};
+
+export const pageOwner = withKnobs(pageOwnerKnobs, {
   id: "page-owner",
   seed: "003",
+  story:
+    "Leaks plague the prepatches of 2.6.11, and a patch lets the kernel remember who asked for each page. A journalist's box of 256 MB soon has more than 13,000 such records, nothing to read by eye; a small program sorts them into groups and puts the largest first. With that, he expects, the source of a large leak is easily found.",
   question: "Does the call chain of every page find a leak among thousands of records?",
   run: "A 256 MB machine of 2.6.11 with page_owner listening: page cache, processes, inodes, and a driver that forgets one page in a thousand requests; its dump in the form of 2005, seven times, read and compared.",
   wouldChange:
     "A leak whose pages are asked for by a chain that much else uses too: then the chain must be followed further up (--depth).",
-  answer(progress) {
+  answer(progress, set) {
+    const { dumps: dumpCount, leakPerMillion } = set;
     const random = prng(3);
-    const memory = createBootedMemory({ release: parseRelease("2.6.11-i386"), memoryMb: 256 });
+    const memory = createBootedMemory({ release: parseRelease("2.6.11-i386"), memoryMb: set.memoryMb });
     const owner = createPageOwner(memory, [2, 6, 11]);
     const { gfp } = memory.rules;
     const kernel = gfp.directReclaim | gfp.io | gfp.fs;
@@ -84,7 +92,7 @@ export const pageOwner: Case = {
         const task = random.pick(tasks);
         if (dice < 0.45) fault(chains.readahead);
         else if (dice < 0.9) task.push(fault(chains.anonymous));
-        else if (dice < 0.999) inodes.push(slab(chains.inodes));
+        else if (dice < 1 - leakPerMillion / 1e6) inodes.push(slab(chains.inodes));
         else if (slab(chains.leak) >= 0) leaked++;
         if (task.length > 2000) {
           for (const pfn of task) if (resident.delete(pfn)) memory.freeUser(pfn);
@@ -100,7 +108,7 @@ export const pageOwner: Case = {
     const leakedBefore = leaked;
     const dumps = Array.from({ length: dumpCount }, (_, i) => {
       progress(i / dumpCount, `dump ${i + 1} of ${dumpCount}`);
-      live(40_000);
+      live(set.requestsBetween);
       return censusOf(owner.dump("2005"));
     });
     const [before, after] = [dumps[0] as Census, dumps.at(-1) as Census];
@@ -114,24 +122,24 @@ export const pageOwner: Case = {
     return {
       id: "page-owner",
       answer:
-        `${only ? "Yes" : accused.some((a) => a.includes(culprit)) ? "Partly" : "No"}: of ${after.records.toLocaleString("en-US")} records in ${after.stacks.length} groups, ` +
+        `${leaked === leakedBefore ? "Nothing leaks here" : only ? "Yes" : accused.some((a) => a.includes(culprit)) ? "Partly" : "No"}: of ${after.records.toLocaleString("en-US")} records in ${after.stacks.length} groups, ` +
         `${dumpCount} dumps accuse ${accused.join(", ") || "nobody"}. Two dumps alone put ${found} first, which grew by ${suspect?.delta ?? 0} pages.`,
       claims: [
         {
           id: "finds-the-leak",
           claim: `The trend over ${dumpCount} dumps accuses the leaking function and nobody else.`,
-          answer: judge(only),
+          answer: judgeIf(leaked > leakedBefore, only),
           measured: { accused: accused.join(", ") || "nobody", leakedPages: leaked - leakedBefore },
         },
         {
           id: "two-dumps-find-it",
           claim: "Comparing two dumps puts the leaking function first.",
-          answer: judge(found.includes(culprit)),
+          answer: judgeIf(leaked > leakedBefore, found.includes(culprit)),
           measured: { first: found, grownPages: suspect?.delta ?? 0 },
         },
         {
           id: "thousands-of-records",
-          claim: "A 256 MB machine has more than 13,000 records, as the article's did.",
+          claim: `A ${set.memoryMb} MB machine has more than 13,000 records, as the article's did.`,
           answer: judge(after.records > 13_000),
           measured: { records: after.records, groups: after.stacks.length },
         },
@@ -157,4 +165,4 @@ export const pageOwner: Case = {
       },
     };
   },
-};
+});
