@@ -13,7 +13,7 @@ import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { FragCache, ReceiveCaches, SliceCache } from "../model/net/napi_alloc_cache.ts";
-import { createSliceCache } from "../model/net/napi_alloc_cache.ts";
+import { createSliceCache, pieceFree } from "../model/net/napi_alloc_cache.ts";
 import { createOwnedSkbs } from "../model/net/ownership.ts";
 import type { SkbConfig } from "../model/net/skb_config.ts";
 import { skbConfig61 } from "../model/net/skb_config.ts";
@@ -186,7 +186,14 @@ export function createSkbMachine(config: SkbConfig = skbConfig61, cpus = 2, slub
   const { pages, heap, memory } = createGround(cpus, slubDebug);
   const frags = createPrimedFrags(pages);
   const slices = createPrimedSlices(pages);
-  const skbs = createSkbs({ pages, heap, memory, receive: [{ frags, slices }], config, skbsMax: 4096 });
+  const skbs = createSkbs({
+    pages,
+    heap,
+    memory,
+    receive: [{ frags, slices, free: pieceFree(pages, pageSize) }],
+    config,
+    skbsMax: 4096,
+  });
   return { skbs, pages, outside: pages, heap, memory, frags, slices };
 }
 
@@ -196,7 +203,7 @@ export function createOwnedSkbMachine(config: SkbConfig = skbConfig61, cpus = 2)
   let caches: { readonly frags: PrimedFragCache; readonly slices: PrimedSlices } | undefined;
   const receive = (view: PageAllocator): readonly ReceiveCaches[] => {
     caches = { frags: createPrimedFrags(view), slices: createPrimedSlices(view) };
-    return [caches];
+    return [{ ...caches, free: pieceFree(view, pageSize) }];
   };
   const skbs = createOwnedSkbs({ pages, heap, memory, receive, config, skbsMax: 4096 }, { writes: false });
   return { skbs, pages, outside: skbs.outside, heap, memory, ...some(caches, "receive caches") };

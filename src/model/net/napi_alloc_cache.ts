@@ -51,6 +51,12 @@ export function createSliceCache(pages: PageAllocator, pageSize: number): SliceC
   };
 }
 
+/** page_frag_free() of the view that the caches take their pages from. */
+export const pieceFree =
+  (pages: PageAllocator, pageSize: number): ReceiveCaches["free"] =>
+  (address) =>
+    pages.putPage(Math.floor(address / pageSize));
+
 /** The receive caches of `cpus` CPUs, empty. */
 export function createReceiveCaches(
   release: Release,
@@ -62,6 +68,6 @@ export function createReceiveCaches(
   return Array.from({ length: cpus }, () => ({
     frags: createPageFragCache({ release, pages, pageSize, ...(journal === undefined ? {} : { journal }) }),
     slices: createSliceCache(pages, pageSize),
-    free: (address) => pages.putPage(Math.floor(address / pageSize)),
+    free: pieceFree(pages, pageSize),
   }));
 }

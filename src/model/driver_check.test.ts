@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { parseRelease } from "../kernel/release.ts";
+import { checkDriver } from "./driver_check.ts";
+import type { DriverMaker, DriverParts } from "./drivers/driver.ts";
+import { driverNamed } from "./drivers/drivers.ts";
+import type { Driver } from "./net/netdevice.ts";
+import { netdevTx } from "./net/netdevice.ts";
+
+const cases: readonly [driver: string, release: string, mtu: number, settings?: Record<string, string | number>][] = [
+  ["ringnic", "6.1.192-x86_64", 4000],
+  ["ringnic", "2.6.24-x86_64", 4000, { refill: "after", copybreak: 200 }],
+  ["e1000", "6.1.192-x86_64", 9000],
+  ["e1000", "2.6.24-x86_64", 9000],
+  ["e1000e", "6.1.192-x86_64", 9000],
+  ["virtio_net", "6.1.192-x86_64", 9000],
+  ["virtio_net", "6.1.192-x86_64", 1500, { mode: "small" }],
+  ["virtio_net", "6.1.192-x86_64", 9000, { mode: "big" }],
+  ["tg3", "2.6.24-x86_64", 9000],
+  ["tg3", "6.1.192-x86_64", 9000],
+  ["ibm_emac", "2.6.29-ppc32", 9000],
+  ["mvneta", "3.10-arm", 4000],
+  ["mvneta", "4.14-arm", 4000],
+  ["mvneta", "4.19-arm64", 1500],
+  ["mvneta", "6.1-arm64", 9000],
+];
+
+describe("every allocation of every driver path fails once, and nothing stays behind", () => {
+  for (const [driver, release, mtu, settings = {}] of cases)
+    test(`${driver} of ${release} ${JSON.stringify(settings)}`, () => {
+      const check = checkDriver({ driver, release: parseRelease(release), mtu, settings });
+      expect(check).toMatchObject({ leaks: [], faults: [], recovered: true });
+      expect(check.received).toBeGreaterThan(20);
+      expect(check.lives).toBeGreaterThan(40);
+    });
+});
+
+describe("canaries: mistakes that drivers make", () => {
+  const base = driverNamed("ringnic");
+  const release = parseRelease("6.1.192-x86_64");
+  /** ringnic with one function of its own. */
+  const wrong = (change: (driver: Driver, parts: DriverParts) => Partial<Driver>): DriverMaker => ({
+    ...base,
+    name: "wrongnic",
+    make(parts, host, settings) {
+      const driver = base.make(parts, host, settings);
+      return Object.assign(driver, change({ ...driver }, parts));
+    },
+  });
+
+  test("an open() that forgets what it had when memory ends leaks only where a request was refused, and the request is named", () => {
+    const leaky = wrong((driver, parts) => ({
+      open() {
+        // Its own table, taken first and forgotten on the error path.
+        const table = parts.heap.kmalloc(512, parts.skbs.config.gfp.kernel);
+        if (table < 0) return false;
+        if (driver.open()) {
+          tables.push(table);
+          return true;
+        }
+        return false;
+      },
+      stop() {
+        driver.stop();
+        for (const table of tables.splice(0)) parts.heap.kfree(table);
+      },
+    }));
+    const tables: number[] = [];
+    const check = checkDriver({ driver: leaky, release, mtu: 4000 });
+    expect(check.faults).toEqual([]);
+    expect(check.leaks.length).toBeGreaterThan(5);
+    for (const leak of check.leaks)
+      expect(leak).toMatchObject({ kmallocs: 1, skbs: 0, refused: expect.stringMatching(/for ringnic_refill < /) });
+    expect(check.leaks.some((l) => l.nth === 0)).toBe(false);
+  });
+
+  test("a sent packet that is freed twice is a fault of the life in which nothing was refused", () => {
+    const twice = wrong((driver, parts) => ({
+      startXmit(skb) {
+        const rc = driver.startXmit(skb);
+        if (rc === netdevTx.ok) parts.skbs.kfreeSkb(skb);
+        return rc;
+      },
+    }));
+    const [first] = checkDriver({ driver: twice, release, mtu: 4000 }).faults;
+    expect(first).toMatchObject({ nth: 0, fault: { kind: expect.stringMatching(/double free|use after free/) } });
+  });
+
+  test("buffers that are handed up and kept are a fault", () => {
+    const check = checkDriver({ driver: "ringnic", release, mtu: 4000, settings: { buffers: "preallocated" } });
+    expect(check.faults[0]).toMatchObject({
+      nth: 0,
+      fault: { kind: expect.stringMatching(/double free|use after free/) },
+    });
+  });
+});
