@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { BadInput } from "../../base/bad_input.ts";
 import { cases } from "./index.ts";
+import { readKnobs } from "./knobs.ts";
 
 const run = (id: string): Record<string, string> => {
   const found = cases.find((c) => c.id === id);
@@ -48,5 +50,48 @@ describe("cases answer what reading the source gives", () => {
       "min-free": "yes",
       "jumbo-worse": "yes",
     });
+  });
+});
+
+describe("knobs of cases", () => {
+  const frag = cases.find((c) => c.id === "frag-destructors") as (typeof cases)[number];
+
+  test("a story is more than a word, and every default lies within its knob's bounds", () => {
+    for (const c of cases) {
+      expect(c.story?.length ?? 101, c.id).toBeGreaterThan(100);
+      const written = Object.entries(c.knobs ?? {}).map(([key, k]) => [key, String(k.default)] as const);
+      expect(readKnobs(c, written)).toEqual(Object.fromEntries(written.map(([key]) => [key, c.knobs?.[key]?.default])));
+    }
+  });
+
+  test("a knob that is turned changes the answer, and the result says so: on i386 the shared info grows from 188 to 260", () => {
+    const turned = frag.answer(() => undefined, readKnobs(frag, [["release", "3.2-i386"]]));
+    expect(turned.set).toEqual({ release: "3.2-i386" });
+    expect(turned.claims.find((c) => c.id === "shared-info-grows")).toMatchObject({
+      answer: "yes",
+      measured: { before: 188, after: 260 },
+    });
+  });
+
+  test("a knob set to its default is no change", () => {
+    expect(frag.answer(() => undefined, { release: "3.2-x86_64", frameBytes: 0 })).toEqual(
+      frag.answer(() => undefined),
+    );
+  });
+
+  test("a wrong key gets the nearest one; a wrong value gets the bounds", () => {
+    const read = (key: string, value: string) => (): void => {
+      try {
+        readKnobs(frag, [[key, value]]);
+      } catch (e) {
+        if (e instanceof BadInput) throw new Error(e.sentence());
+        throw e;
+      }
+    };
+    expect(read("realease", "3.2-i386")).toThrow(/Did you mean "release"/);
+    expect(read("__proto__", "1")).toThrow(/has no knob/);
+    expect(read("release", "3.2-i38")).toThrow(/Did you mean "3.2-i386"/);
+    for (const bad of ["9", "", "1e9", "12.5", "-1", "NaN", "0x"])
+      expect(read("packets", bad), bad).toThrow(/whole number from 10 to 10000/);
   });
 });
