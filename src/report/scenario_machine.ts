@@ -32,10 +32,7 @@ export function drawMachine(result: unknown): Document {
     facts([
       ["simulated", `${round(r.simulatedMillis)} ms, ${r.events.toLocaleString("en-US")} events`],
       ["goodput", `${round(r.goodputMbit)} Mbit/s`],
-      ["frames sent to the machine", r.sent.toLocaleString("en-US")],
-      ["read by the application", r.received.toLocaleString("en-US")],
-      ["dropped by the socket", r.socketDrops.toLocaleString("en-US")],
-      ["writes", `${r.writes.sent} sent as ${r.writes.frames} packets, ${r.writes.dropped} given up`],
+      ...trafficFacts(r),
       ["failures printed", r.printed.map((p) => `${p.count} of order ${p.order}`).join(", ") || "none"],
       ["vm.min_free_kbytes", String(r.minFreeKb)],
     ]),
@@ -64,6 +61,8 @@ export function drawMachine(result: unknown): Document {
       ]),
       "What the network asked the page allocator for",
     ),
+    ...pressureBlocks(r.pressure),
+    ...tcpBlocks(r.tcp),
     timeline(r, "free memory", "pages", [
       ["all free", (s) => s.freePages],
       ["order 3 and above", (s) => s.largeFreePages],
@@ -73,8 +72,110 @@ export function drawMachine(result: unknown): Document {
       ["buffers in the rings", (s) => s.ringFilled],
     ]),
   );
+  if (r.pressure !== undefined)
+    blocks.push(
+      timeline(
+        r,
+        "held by workloads",
+        "pages or objects",
+        r.pressure.workloads.map(({ kind }, i) => [`${i + 1} ${kind}`, (s) => s.held?.[i] ?? 0]),
+      ),
+    );
+  if (r.tcp !== undefined)
+    blocks.push(
+      timeline(r, "memory in TCP's queues", "KiB of truesize", [
+        ["to be read", (s) => (s.tcp?.receiveQueueBytes ?? 0) / 1024],
+        ["to be acknowledged", (s) => (s.tcp?.sendQueueBytes ?? 0) / 1024],
+      ]),
+      timeline(r, "segments sent again", "", [["so far", (s) => s.tcp?.retransmitted ?? 0]]),
+    );
   if (r.said.length > 0) blocks.push(heading(2, "What the kernel said"), list(r.said));
   for (const report of r.reports) blocks.push({ kind: "code", text: reportText(report) });
+  return blocks;
+}
+
+/** What came and went as datagrams and writes, as far as there were any. */
+function trafficFacts(r: MachineResult): [string, string][] {
+  const rows: [string, string][] = [];
+  if (r.sent > 0 || r.tcp === undefined)
+    rows.push(
+      ["frames sent to the machine", r.sent.toLocaleString("en-US")],
+      ["read by the application", r.received.toLocaleString("en-US")],
+      ["dropped by the socket", r.socketDrops.toLocaleString("en-US")],
+    );
+  const { sent, frames, dropped } = r.writes;
+  if (sent + dropped > 0 || r.tcp === undefined)
+    rows.push(["writes", `${sent} sent as ${frames} packets, ${dropped} given up`]);
+  return rows;
+}
+
+function pressureBlocks(p: MachineResult["pressure"]): Block[] {
+  if (p === undefined) return [];
+  return [
+    table(
+      [">", "workload", ">held at the end", ">held at most", ">refused"],
+      p.workloads.map((w, i) => [
+        String(i + 1),
+        w.kind === "slab" ? "slab (objects)" : w.kind,
+        w.held.toLocaleString("en-US"),
+        w.heldMost.toLocaleString("en-US"),
+        w.refused.toLocaleString("en-US"),
+      ]),
+      "What else used memory, in pages",
+    ),
+    paragraph(
+      `Reclaim took ${p.evicted.toLocaleString("en-US")} clean pages and had to leave a dirty one ${p.leftDirty.toLocaleString("en-US")} times; compaction moved ${p.moved.toLocaleString("en-US")}.`,
+    ),
+  ];
+}
+
+function tcpBlocks(t: MachineResult["tcp"]): Block[] {
+  if (t === undefined) return [];
+  const said = Object.entries(t.counters).filter(([, n]) => n !== 0);
+  const blocks: Block[] = [];
+  if (t.streams.length > 0)
+    blocks.push(
+      table(
+        ["TCP", ">connections", ">Mbit/s", ">writes", ">MB", ">memory a byte", ">socket drops"],
+        t.streams.map((s) => [
+          `${s.direction} ${s.nic}`,
+          String(s.connections),
+          round(s.goodputMbit),
+          s.writes.toLocaleString("en-US"),
+          round(s.bytes / 1e6),
+          s.truesizePerByte === 0 ? "" : round(s.truesizePerByte, 2),
+          s.drops.toLocaleString("en-US"),
+        ]),
+      ),
+    );
+  if (t.rpc.length > 0)
+    blocks.push(
+      table(
+        ["RPC", ">calls", ">answered", ">written again", ">pages reused while held", ">mean ms"],
+        t.rpc.map((c) => [
+          c.nic,
+          String(c.calls),
+          String(c.answered),
+          String(c.sentAgain),
+          String(c.reusedWhileHeld),
+          round(c.meanMillis, 2),
+        ]),
+      ),
+    );
+  blocks.push(
+    facts([
+      ["this machine's TCP", said.map(([name, n]) => `${name} ${n.toLocaleString("en-US")}`).join(", ") || "quiet"],
+      [
+        "remote hosts",
+        `${t.remote.segments.toLocaleString("en-US")} segments, ${t.remote.retransmitted} sent again, ${t.remote.timeouts} timeouts`,
+      ],
+      ["joined by GRO", t.groMerged.toLocaleString("en-US")],
+      [
+        "socket memory",
+        `${t.memoryPagesMost.toLocaleString("en-US")} pages at most; pressure begins at ${t.memoryPagesPressure.toLocaleString("en-US")} (tcp_mem)`,
+      ],
+    ]),
+  );
   return blocks;
 }
 

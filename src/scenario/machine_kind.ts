@@ -1,9 +1,11 @@
 // The scenario kind of whole machines.
 import type { ScenarioKind } from "./kind.ts";
+import { checkMachine } from "./machine_check.ts";
 import type { MachineResult, Onlooker } from "./machine_run.ts";
-import { checkMachine, runMachine } from "./machine_run.ts";
+import { runMachine } from "./machine_run.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import { machineSchema } from "./machine_settings.ts";
+import type { TcpResult } from "./machine_streams.ts";
 
 export const machineKind: ScenarioKind = {
   kind: "machine",
@@ -12,7 +14,7 @@ export const machineKind: ScenarioKind = {
   check: (settings) => checkMachine(settings as MachineSettings),
   run: (settings) => runMachine(settings as MachineSettings),
   watch: (settings, onlooker: Onlooker) => runMachine(settings as MachineSettings, onlooker),
-  shortest: { millis: 0.001, load: undefined, sampleMillis: 1 },
+  shortest: { millis: 0.001, load: undefined, workloads: [], warmMillis: 0, sampleMillis: 1 },
   measure: (result) => metricsOf(result as MachineResult),
 };
 
@@ -43,6 +45,35 @@ function metricsOf(r: MachineResult): Readonly<Record<string, number>> {
     ringDrops: of((d) => d.stats.rxMissed),
     driverDrops: of((d) => d.stats.rxDropped),
     socketDrops: r.socketDrops,
+    loadRefused: r.loadRefused,
+    ...(r.tcp === undefined ? {} : tcpMetricsOf(r.tcp)),
     freePagesLeast: r.samples.reduce((n, x) => Math.min(n, x.freePages), Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function tcpMetricsOf({
+  streams,
+  counters,
+  remote,
+  rpc,
+  memoryPagesMost,
+}: TcpResult): Readonly<Record<string, number>> {
+  const sum = (pick: (s: TcpResult["streams"][number]) => number, direction?: string): number =>
+    streams.reduce((n, s) => n + (direction === undefined || s.direction === direction ? pick(s) : 0), 0);
+  const worst = (direction: string): number =>
+    streams.reduce((n, s) => (s.direction === direction ? Math.max(n, s.truesizePerByte) : n), 0);
+  return {
+    tcpInMbit: sum((s) => s.goodputMbit, "in"),
+    tcpOutMbit: sum((s) => s.goodputMbit, "out"),
+    tcpRetransmitted: counters.retransSegs + remote.retransmitted,
+    tcpTimeouts: counters.timeouts + remote.timeouts,
+    tcpOutOfOrder: counters.ofoQueue,
+    tcpDrops: sum((s) => s.drops),
+    tcpReadTruesizePerByte: worst("in"),
+    tcpSendTruesizePerByte: worst("out"),
+    tcpMemoryPagesMost: memoryPagesMost,
+    rpcAnswered: rpc.reduce((n, c) => n + c.answered, 0),
+    rpcSentAgain: rpc.reduce((n, c) => n + c.sentAgain, 0),
+    rpcReusedWhileHeld: rpc.reduce((n, c) => n + c.reusedWhileHeld, 0),
   };
 }

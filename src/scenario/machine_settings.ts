@@ -1,6 +1,7 @@
 // What a scenario file about a whole machine may say: every key with its meaning, unit and default. machine_run.ts runs it.
 import { z } from "zod";
 import { release, share, thrashShape, whole } from "./schema_parts.ts";
+import { workloadSchema } from "./workload/settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
 
@@ -40,6 +41,59 @@ const stream = z.strictObject({
   burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
 });
 
+const tcp = z.strictObject({
+  nic: z.string().describe("interface that the connections use").default("eth0"),
+  direction: z
+    .enum(["in", "out"])
+    .describe("in: a remote host sends to this machine; out: this machine sends to the remote host")
+    .default("in"),
+  connections: whole(1, 2000, "connections").default(1),
+  bytes: whole(1, 2 ** 28, "payload of one write(), bytes").default(65_536),
+  writesPerSecond: z
+    .number()
+    .positive()
+    .max(1e7)
+    .describe("writes per second on each connection; left out: as many as windows and buffers let through")
+    .optional(),
+  by: z
+    .enum(["write", "sendfile"])
+    .describe("out: write copies into page fragments, sendfile sends pages of a file by reference")
+    .default("write"),
+  noDelay: z.boolean().describe("out: TCP_NODELAY").default(false),
+  readMicros: z
+    .number()
+    .min(0)
+    .max(1e7)
+    .describe("in: from data's arrival until the application reads all there is, microseconds")
+    .default(50),
+  rcvbufKb: whole(
+    4,
+    1_000_000,
+    "receive buffer of a connection, KB of truesize, half of it offered as window; tcp_rmem[1], which nothing tunes here",
+  ).default(128),
+  sndbufKb: whole(
+    5,
+    1_000_000,
+    "send buffer of a connection, KB of truesize; left out: it grows with the window, from 16 to 4096",
+  ).optional(),
+  windowKb: whole(2, 1_000_000, "window that the remote host offers, KB").default(1024),
+});
+
+const rpc = z.strictObject({
+  nic: z.string().describe("interface that the client uses").default("eth0"),
+  pages: whole(1, 1024, "pages that one call writes, by reference, as an NFS client does").default(8),
+  inFlight: whole(1, 1000, "calls under way at once").default(4),
+  serverMicros: z.number().min(0).max(1e7).describe("time the server takes for a call, microseconds").default(200),
+  timeoutMillis: z
+    .number()
+    .min(0.1)
+    .max(3_600_000)
+    .describe("without a reply for so long the call is written again, milliseconds; doubles each time")
+    .default(1000),
+  sndbufKb: whole(5, 1_000_000, "send buffer, KB of truesize").default(1024),
+  windowKb: whole(2, 1_000_000, "window that the server offers, KB").default(1024),
+});
+
 const reader = z.strictObject({
   everyMicros: z
     .number()
@@ -60,25 +114,52 @@ const sysctl = z
   .strictObject({
     min_free_kbytes: whole(128, 100_000_000, "vm.min_free_kbytes, KB; default: what the kernel computes").optional(),
     watermark_scale_factor: whole(1, 3000, "vm.watermark_scale_factor, 1/10000 (since 4.6)").optional(),
+    drop_caches: z
+      .boolean()
+      .describe("true: the page cache is dropped once, just before traffic begins (echo 1 > drop_caches, since 2.6.16)")
+      .optional(),
+    compact_memory: z
+      .boolean()
+      .describe(
+        "true: all memory is compacted once, just before traffic begins (echo 1 > compact_memory, since 2.6.35)",
+      )
+      .optional(),
   })
   .describe("settings under /proc/sys/vm");
 
-export const machineSchema = z.strictObject({
+const machineShape = z.strictObject({
   release: release.default("6.1-x86_64"),
   memoryMb: whole(64, 65536, "memory, MB").default(512),
   cpus: whole(1, 64, "CPUs").default(1),
   seed: whole(0, 2 ** 31, "everything random follows from it").default(1),
   sysctl: sysctl.prefault({}),
+  slubMaxOrder: whole(0, 10, "slub_max_order= on the kernel's command line; default: the release's own").optional(),
   nics: z
     .array(nic)
     .min(1)
     .max(16)
     .describe("network cards")
     .prefault([{ driver: "ringnic" }]),
-  traffic: z.array(stream).max(64).describe("datagram streams into the machine").prefault([{}]),
+  traffic: z
+    .array(stream)
+    .max(64)
+    .describe("datagram streams into the machine; default: one as it stands here, none where there is `tcp` or `rpc`")
+    .optional(),
+  tcp: z.array(tcp).max(64).describe("TCP connections with remote hosts, one host a card").default([]),
+  rpc: z.array(rpc).max(64).describe("RPC clients that write pages over TCP").default([]),
   sends: z.array(send).max(64).describe("writes out of the machine, in pages, over TCP's framing").default([]),
   reader: reader.describe("the application behind the socket").prefault({}),
-  load: load.describe("what else uses memory; left out: nothing does").optional(),
+  load: load.describe("a compile beside it; left out: none").optional(),
+  workloads: z
+    .array(workloadSchema)
+    .max(32)
+    .describe("what else uses memory, in parts; all of them run in the same memory, from seeds of their own")
+    .default([]),
+  warmMillis: whole(
+    0,
+    60_000,
+    "`workloads` run for so long before traffic begins, simulated milliseconds in which nothing but them happens",
+  ).default(0),
   kswapdMillis: z
     .number()
     .min(1)
@@ -97,4 +178,11 @@ export const machineSchema = z.strictObject({
   reports: whole(0, 1000, "failure reports to print in full").default(1),
 });
 
-export type MachineSettings = z.output<typeof machineSchema>;
+/** Who asks for TCP does not get datagrams without asking. */
+export const machineSchema = machineShape.overwrite((s) => ({
+  ...s,
+  traffic: s.traffic ?? (s.tcp.length + s.rpc.length > 0 ? [] : [stream.parse({})]),
+}));
+
+type Given = z.output<typeof machineShape>;
+export type MachineSettings = Omit<Given, "traffic"> & { readonly traffic?: Given["traffic"] };

@@ -71,7 +71,7 @@ export function checkSettings(
   if (!checked.success) {
     // A key that nobody knows explains the one that is missing.
     const { issues } = checked.error;
-    throw complain(issues.find((i) => i.code === "unrecognized_keys") ?? issues[0], kind, place);
+    throw complain(issues.find((i) => i.code === "unrecognized_keys") ?? issues[0], kind, place, given);
   }
   try {
     kind.check?.(checked.data);
@@ -94,7 +94,7 @@ export function checkSettings(
 /** Where a setting stands; `key` asks for the name instead of the value. */
 export type Place = (path: readonly PropertyKey[], key: boolean) => { file: string; line: number; column: number };
 
-function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place: Place): BadInput {
+function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place: Place, given: unknown): BadInput {
   if (issue === undefined) return new BadInput("This scenario is not right.");
   const name = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
@@ -103,8 +103,19 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
     return new BadInput(
       inside === "" ? `A ${kind.kind} scenario has no "${key}".` : `There is no "${key}" in ${inside}.`,
       place([...issue.path, key], true),
-      suggest(key, keysAt(kind, issue.path)),
+      suggest(key, keysAt(kind, issue.path, given)),
     );
+  }
+  if (issue.code === "invalid_union" && issue.discriminator !== undefined) {
+    const options = "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    const said = valueAt(given, issue.path);
+    return said === undefined
+      ? new BadInput(
+          `"${issue.path.slice(0, -1).join(".")}" has no \`${issue.discriminator}\`.`,
+          place(issue.path.slice(0, -1), false),
+          `Write one of ${options.join(", ")}.`,
+        )
+      : new BadInput(`"${name}" cannot be that.`, place(issue.path, false), suggest(`${said}`, options));
   }
   if (issue.code === "invalid_value")
     return new BadInput(
@@ -120,12 +131,20 @@ const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + te
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
+  /** Alternatives; a `kind` with a fixed value tells them apart. */
+  readonly oneOf?: readonly JsonSchema[];
+  readonly const?: unknown;
 }
 
+const valueAt = (given: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], given);
+
 /** The keys that may stand at a place of a kind's settings. */
-function keysAt(kind: ScenarioKind, path: readonly PropertyKey[]): string[] {
+function keysAt(kind: ScenarioKind, path: readonly PropertyKey[], given: unknown): string[] {
   let at = z.toJSONSchema(kind.schema, { io: "input", unrepresentable: "any" }) as JsonSchema | undefined;
   for (const step of path) at = typeof step === "number" ? at?.items : at?.properties?.[String(step)];
+  const named = valueAt(given, [...path, "kind"]);
+  at = at?.oneOf?.find((option) => option.properties?.kind?.const === named) ?? at;
   return Object.keys(at?.properties ?? {});
 }
 

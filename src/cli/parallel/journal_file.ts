@@ -8,6 +8,12 @@ import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 export type JournalForm = "ndjson" | "ftrace" | "perfetto";
 
 const counterNames = ["free pages", "free pages in order 3 and above", "ring buffers", "received", "failures"];
+const tcpCounterNames = [
+  "payload over TCP",
+  "segments sent again",
+  "receive queues (truesize)",
+  "send queues (truesize)",
+];
 const bufferBytes = 1 << 20;
 
 /** An onlooker that writes; `close` when the run is over. `events` counts what was written. */
@@ -38,7 +44,8 @@ export function journalFile(
   };
   const line = (text: string): void => put(encoder.encode(`${text}\n`));
   if (form === "ftrace") put(encoder.encode(ftraceHead));
-  if (form === "perfetto") put(perfettoHead(cpus, counterNames));
+  if (form === "perfetto") put(perfettoHead(cpus, []));
+  let countersNamed = false;
   return {
     begin(journal) {
       const textOf = (id: number): string => journal.text(id);
@@ -51,8 +58,15 @@ export function journalFile(
       });
     },
     sample(s: Sample) {
-      if (form === "perfetto")
-        put(perfettoCounters(s.millis * 1e6, [s.freePages, s.largeFreePages, s.ringFilled, s.received, s.failures]));
+      if (form !== "perfetto") return;
+      // What is counted depends on the scenario: the first sample shows it.
+      if (!countersNamed)
+        put(perfettoHead(0, s.tcp === undefined ? counterNames : [...counterNames, ...tcpCounterNames]));
+      countersNamed = true;
+      const { tcp } = s;
+      const more = tcp === undefined ? [] : [tcp.bytes, tcp.retransmitted, tcp.receiveQueueBytes, tcp.sendQueueBytes];
+      const values = [s.freePages, s.largeFreePages, s.ringFilled, s.received, s.failures, ...more];
+      put(perfettoCounters(s.millis * 1e6, values));
     },
     close() {
       flush();

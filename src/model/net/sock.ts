@@ -13,6 +13,8 @@ export interface Socks {
   readonly rmemAlloc: Int32Array;
   readonly sndbuf: Int32Array;
   readonly rcvbuf: Int32Array;
+  /** SOCK_SNDBUF_LOCK: 1 where somebody set the send buffer, and nothing tunes it any more. */
+  readonly sndbufLocked: Uint8Array;
   /** sk_wmem_queued: truesize in a stream's write queue. */
   readonly wmemQueued: Int32Array;
   /** sk_forward_alloc: bytes reserved from the protocol's memory and not used yet. */
@@ -25,6 +27,9 @@ export interface Socks {
   onWriteSpace(listener: (sock: number) => void): void;
   writeSpace(sock: number): void;
 }
+
+/** Sockets of a machine, unless somebody says otherwise: a few KiB of rows each hundred. */
+export const socksMax = 4096;
 
 export function createSocks(socksMax: number): Socks {
   const row = (): Int32Array => new Int32Array(socksMax + 1);
@@ -43,6 +48,7 @@ export function createSocks(socksMax: number): Socks {
     rmemAlloc: row(),
     sndbuf,
     rcvbuf,
+    sndbufLocked: new Uint8Array(socksMax + 1),
     wmemQueued: row(),
     forwardAlloc: row(),
     drops: row(),

@@ -38,7 +38,7 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
   const { socks } = skbs;
   const { S } = skbs.columns;
   const { pageSize } = skbs.config;
-  const { rmemAlloc, wmemAlloc, wmemQueued, forwardAlloc, sndbuf } = socks;
+  const { rmemAlloc, wmemAlloc, wmemQueued, forwardAlloc, sndbuf, sndbufLocked } = socks;
   const [low, middle, high] = options.limitsPages;
   const { stream, sendMinBytes = 4096, receiveMinBytes = 4096 } = options;
   let allocated = 0;
@@ -49,6 +49,7 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
 
   /** sk_stream_moderate_sndbuf(): a sender under pressure gets a smaller buffer. */
   const moderate = (sk: number): void => {
+    if (sndbufLocked[sk] !== 0) return;
     const half = Math.min(sndbuf[sk]!, wmemQueued[sk]! >> 1);
     sndbuf[sk] = Math.max(half, 4608);
   };
@@ -134,6 +135,7 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
       reclaim(sk);
       assert(sockets >= 0, () => `${sockets} sockets are left`);
     },
+    limitsPages: options.limitsPages,
     underPressure: () => pressure,
     /** Pages that all sockets hold or reserved. */
     allocatedPages: () => allocated,

@@ -14,7 +14,7 @@ import { createTcpCong } from "./tcp_cong.ts";
 import { createTcpInput, createWindow, windowFromSpace } from "./tcp_input.ts";
 import { createTcpOutput } from "./tcp_output.ts";
 import { createTcpQueue } from "./tcp_queue.ts";
-import type { ConnectOptions, TcpCounters, TcpParts, TcpShared, TcpState } from "./tcp_state.ts";
+import type { ConnectOptions, SendPage, TcpCounters, TcpParts, TcpShared, TcpState } from "./tcp_state.ts";
 import { connFlag, connState, createTcpCounters, createTcpState } from "./tcp_state.ts";
 import type { SendpageOptions } from "./tcp_write.ts";
 import { createTcpWrite } from "./tcp_write.ts";
@@ -42,6 +42,8 @@ export interface Tcp {
   close(connection: number): void;
   /** What netif_receive_skb() hands up: owns the packet. */
   take(skb: number): void;
+  /** writev(): one call with several pieces, their lengths in bytes. */
+  writev(connection: number, lengths: readonly number[], tag?: number, fromAddresses?: readonly number[]): number;
   sendmsg(connection: number, bytes: number, tag?: number, fromAddress?: number): number;
   sendpage(connection: number, pfn: number, offset: number, bytes: number, options?: SendpageOptions): number;
   recv(connection: number, most: number, toAddress?: number): number;
@@ -62,6 +64,7 @@ export interface Tcp {
 
 export interface TcpOptions extends CongOptions {
   readonly connectionsMax?: number;
+  readonly sendPage?: SendPage;
 }
 
 export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
@@ -76,6 +79,7 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
     t,
     cong,
     counters,
+    sendPage: options.sendPage ?? "32 KiB a process",
     writable: (c) => users[c]?.writable?.(c),
     readable: (c) => users[c]?.readable?.(c),
   };
@@ -99,6 +103,7 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
     const { scatterGather = true, gso = true, isn = 0 } = o;
     const rcvbuf = o.rcvbufBytes ?? defaultRcvbuf;
     t.sock[c] = skbs.socks.create(o.sndbufBytes ?? defaultSndbuf, rcvbuf);
+    if (o.sndbufBytes !== undefined) skbs.socks.sndbufLocked[t.sock[c]!] = 1;
     t.state[c] = connState.established;
     t.cpu[c] = o.cpu ?? 0;
     t.flowIn[c] = o.flowIn;
@@ -130,6 +135,7 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
     close(c) {
       output.purge(live(c));
       input.purge(c);
+      write.closeConnection(c);
       t.state[c] = connState.closed;
       t.rtoAt[c] = t.delackAt[c] = 0;
       byFlow.delete(t.flowIn[c]!);
@@ -140,6 +146,7 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
       if (c === undefined) skbs.kfreeSkb(skb, dropReason.noSocket);
       else input.take(c, skb);
     },
+    writev: (c, lengths, tag, from) => write.writev(live(c), lengths, tag, from),
     sendmsg: (c, bytes, tag, from) => write.sendmsg(live(c), bytes, tag, from),
     sendpage: (c, pfn, offset, bytes, o) => write.sendpage(live(c), pfn, offset, bytes, o),
     recv: (c, most, to) => input.recv(live(c), most, to),

@@ -32,7 +32,7 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
   const { skbs, clock, cpus, mem } = parts;
   const { S, H, F, fragBase } = skbs.columns;
   const { socks, config } = skbs;
-  const { wmemAlloc, wmemQueued, sndbuf } = socks;
+  const { wmemAlloc, wmemQueued, sndbuf, sndbufLocked } = socks;
   const { gfp } = config;
   const { fcloneMask, fcloneShift } = skbBit;
   const { queueCharge, freeQueued, streamAlloc, setSegments } = queue;
@@ -337,6 +337,7 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
 
   /** tcp_sndbuf_expand(): room for twice the window, packets counted as kmalloc gives them. */
   const expandSndbuf = (c: number): void => {
+    if (sndbufLocked[t.sock[c]!] !== 0) return;
     const want = t.mss[c]! + maxTcpHeader + skbs.infoRoom;
     const each = 2 ** Math.ceil(Math.log2(want)) + ((config.skBuffBytes + 63) & ~63);
     const bytes = Math.min(2 * Math.max(10, cong.cwnd[c]!) * each, wmemMaxBytes);

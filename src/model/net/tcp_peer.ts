@@ -51,8 +51,8 @@ export interface TcpPeer {
 const delackNanos = 40e6;
 /** Ranges of early data that a connection keeps; more is dropped and comes again. */
 const rangesMax = 256;
-/** Connections of one peer. */
-const rows = 64;
+/** Connections of one peer, unless somebody says otherwise. */
+const defaultRows = 64;
 
 interface Row {
   readonly o: PeerConnectionOptions;
@@ -82,8 +82,9 @@ export function createTcpPeer(
   clock: Clock,
   frames: Frames,
   out: (frame: number) => void,
-  options: CongOptions = {},
+  options: CongOptions & { readonly connectionsMax?: number } = {},
 ): TcpPeer {
+  const rows = options.connectionsMax ?? defaultRows;
   const cong = createTcpCong(rows, options);
   const conns: Row[] = [];
   const byFlow = new Map<number, number>();

@@ -32,6 +32,7 @@ export interface ConnectOptions {
   readonly flowOut: number;
   /** MTU of the path, bytes. */
   readonly mtu?: number;
+  /** As setsockopt(SO_SNDBUF) leaves it; without, the buffer begins at tcp_wmem[1] and grows with the window. */
   readonly sndbufBytes?: number;
   readonly rcvbufBytes?: number;
   /** The device takes fragments (NETIF_F_SG); without, payload is linear and a packet is a segment. */
@@ -179,12 +180,17 @@ export const createTcpCounters = (): TcpCounters => ({
   hostQueueBusy: 0,
 });
 
+/** net/core/sock.c sk_page_frag() since 3.7 (5640f7685831); sk_sndmsg_page before. */
+export type SendPage = "32 KiB a process" | "a page a socket";
+
 /** What the halves of TCP share. */
 export interface TcpShared {
   readonly parts: TcpParts;
   readonly t: TcpState;
   readonly cong: TcpCong;
   readonly counters: TcpCounters;
+  /** Where written data goes: page fragments of the process (since 3.7), or a page that each socket keeps. */
+  readonly sendPage: SendPage;
   /** Somebody waits for room in the write queue, and there is some. */
   writable(c: number): void;
   readable(c: number): void;

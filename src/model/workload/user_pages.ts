@@ -119,6 +119,14 @@ export function createUserPages(memory: BootedMemory) {
       memory.freeUser(pfn);
     },
     setUse,
+    /** drop_caches: every clean page that nobody pins goes. */
+    dropClean(): void {
+      for (let pfn = 0; pfn < count; pfn++) {
+        if (use[pfn] !== pageUse.clean || pins[pfn] !== 0) continue;
+        forget(pfn);
+        memory.freeUser(pfn);
+      }
+    },
     /** Pins: one more user of the page, who keeps it where it is. */
     pin(pfn: number): void {
       pins[pfn]!++;

@@ -31,6 +31,8 @@ export interface Workloads {
   drain(): void;
   /** Requests refused, over all. */
   refused(): number;
+  /** True while one of them, or kswapd, asks for or frees memory: whoever counts the network's requests leaves these out. */
+  busy(): boolean;
 }
 
 const make = (host: WorkloadHost, s: WorkloadSettings): Workload => {
@@ -60,12 +62,14 @@ export function createWorkloads(parts: WorkloadParts, options: WorkloadsOptions)
   const sites = options.loads.map((s) => journal.textId(`workload ${s.kind}`));
   const kswapdSite = journal.textId("kswapd");
   let running = false;
+  let busy = false;
 
-  /** Whoever counts requests by caller can leave these out. */
   const as = (site: number, what: () => void): void => {
     const { caller } = journal;
     journal.caller = site;
+    busy = true;
     what();
+    busy = false;
     journal.caller = caller;
   };
   // Without progress kswapd looks less and less often (kswapd_failures).
@@ -118,5 +122,6 @@ export function createWorkloads(parts: WorkloadParts, options: WorkloadsOptions)
       for (const load of loads) load.drain();
     },
     refused: () => loads.reduce((n, load) => n + load.refused(), 0),
+    busy: () => busy,
   };
 }

@@ -1,0 +1,119 @@
+// Settings of a machine that each may be right and do not go together: what no schema can say.
+import { BadInput } from "../base/bad_input.ts";
+import { atLeast, parseRelease } from "../kernel/release.ts";
+import { drivers } from "../model/drivers/drivers.ts";
+import { socksMax } from "../model/net/sock.ts";
+import type { MachineSettings } from "./machine_settings.ts";
+import { udpHeaders } from "./machine_traffic.ts";
+import { connectionsOf } from "./machine_wires.ts";
+
+/** Bytes that every link of IPv4 has to carry (RFC 791). */
+const leastMtu = 68;
+
+/** Throws BadInput with a sentence that begins with the setting's path. */
+export function checkMachine(s: MachineSettings): void {
+  const release = parseRelease(s.release);
+  const { min_free_kbytes: minFree, watermark_scale_factor: scale } = s.sysctl;
+  if (minFree !== undefined && minFree > s.memoryMb * 512)
+    throw new BadInput(
+      `sysctl.min_free_kbytes of ${minFree} is more than half of the machine's ${s.memoryMb} MB: it would have no memory left to use.`,
+    );
+  if (scale !== undefined && !atLeast(release, [4, 6]))
+    throw new BadInput(`sysctl.watermark_scale_factor does not exist in ${s.release}.`, undefined, "It came with 4.6.");
+  for (const { name, on, since } of [
+    { name: "sysctl.drop_caches", on: s.sysctl.drop_caches === true, since: [2, 6, 16] },
+    { name: "sysctl.compact_memory", on: s.sysctl.compact_memory === true, since: [2, 6, 35] },
+    { name: "slubMaxOrder", on: s.slubMaxOrder !== undefined, since: [2, 6, 22] },
+  ])
+    if (on && !atLeast(release, since))
+      throw new BadInput(`${name} does not exist in ${s.release}.`, undefined, `It came with ${since.join(".")}.`);
+  const names = s.nics.map((n, i) => n.name ?? `eth${i}`);
+  const twice = names.find((n, i) => names.indexOf(n) !== i);
+  if (twice !== undefined) throw new BadInput(`Two cards are called ${twice}.`);
+  for (const [i, nic] of s.nics.entries()) {
+    if (!drivers.some((d) => d.name === nic.driver))
+      throw new BadInput(
+        `nics[${i}].driver: there is no driver "${nic.driver}" here.`,
+        undefined,
+        `Drivers: ${drivers.map((d) => d.name).join(", ")}.`,
+      );
+    for (const [key, value] of Object.entries(nic.settings))
+      if (/ring/.test(key) && typeof value === "number" && value * nic.mtu > s.memoryMb * 1048576)
+        throw new BadInput(
+          `nics[${i}].settings.${key}: ${value} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
+        );
+  }
+  for (const [i, w] of s.sends.entries())
+    if (!names.includes(w.from))
+      throw new BadInput(
+        `sends[${i}] leaves by ${w.from}, which is no card here.`,
+        undefined,
+        `Cards: ${names.join(", ")}.`,
+      );
+  for (const [i, t] of (s.traffic ?? []).entries()) {
+    const nic = s.nics[names.indexOf(t.to)];
+    if (nic === undefined)
+      throw new BadInput(
+        `traffic[${i}] goes to ${t.to}, which is no card here.`,
+        undefined,
+        `Cards: ${names.join(", ")}.`,
+      );
+    if (t.bytes !== "mtu" && t.bytes + udpHeaders > nic.mtu)
+      throw new BadInput(
+        `traffic[${i}]: ${t.bytes} bytes and ${udpHeaders} of headers do not fit the MTU ${nic.mtu} of ${t.to}.`,
+        undefined,
+        `At most ${nic.mtu - udpHeaders} do.`,
+      );
+  }
+  checkPressure(s);
+  checkTcp(s, names);
+}
+
+function checkPressure(s: MachineSettings): void {
+  if (s.workloads.length > 0 && s.load !== undefined)
+    throw new BadInput(
+      "workloads and load both own the page cache: a machine has one of them.",
+      undefined,
+      "Write the load's part as workloads of the kinds processes, page-cache and slab.",
+    );
+  if (s.workloads.length === 0 && s.warmMillis > 0)
+    throw new BadInput("warmMillis without workloads warms nothing.", undefined, "Add `workloads`, or leave it out.");
+  const managed = s.memoryMb * 256;
+  for (const [i, w] of s.workloads.entries()) {
+    if (w.kind === "pinned" && w.pages > managed)
+      throw new BadInput(`workloads[${i}].pages: ${w.pages} pinned pages are more than the machine's ${managed}.`);
+    if (w.kind === "writeback" && !s.workloads.some((x) => x.kind === "page-cache" && x.dirtyShare > 0))
+      throw new BadInput(
+        `workloads[${i}] writes back what nobody dirties.`,
+        undefined,
+        "Give a page-cache workload a dirtyShare.",
+      );
+  }
+}
+
+function checkTcp(s: MachineSettings, names: readonly string[]): void {
+  const where = [...s.tcp.map((t, i) => [`tcp[${i}]`, t.nic]), ...s.rpc.map((r, i) => [`rpc[${i}]`, r.nic])];
+  for (const [what, nic] of where)
+    if (!names.includes(nic as string))
+      throw new BadInput(`${what}.nic: there is no card ${nic} here.`, undefined, `Cards: ${names.join(", ")}.`);
+  for (const [i, t] of s.tcp.entries()) {
+    const mtu = s.nics[names.indexOf(t.nic)]?.mtu ?? 0;
+    if (mtu < leastMtu)
+      throw new BadInput(
+        `tcp[${i}] goes over ${t.nic}, whose MTU of ${mtu} leaves no room for TCP.`,
+        undefined,
+        `IPv4 wants ${leastMtu} at least.`,
+      );
+    if (t.direction === "in" && (t.by !== "write" || t.noDelay))
+      throw new BadInput(
+        `tcp[${i}].${t.noDelay ? "noDelay" : "by"} is about writing here, and this stream comes in.`,
+        undefined,
+        "Write direction: out, or leave it out.",
+      );
+    if (t.bytes / 1048576 > s.memoryMb / 2 && t.by === "sendfile")
+      throw new BadInput(`tcp[${i}].bytes: a file of ${t.bytes} bytes takes more than half of the machine's memory.`);
+  }
+  const connections = connectionsOf(s);
+  if (connections > socksMax)
+    throw new BadInput(`tcp and rpc ask for ${connections} connections; a machine here has ${socksMax} sockets.`);
+}

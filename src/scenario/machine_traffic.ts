@@ -1,0 +1,139 @@
+// Traffic without a protocol's state: datagrams that arrive, the application that reads them, and writes that leave in TCP's framing.
+import type { Machine } from "../model/machine.ts";
+import { headField, skbBit, skbField } from "../model/net/skb_columns.ts";
+import { frameField, frameKind, headerBytes } from "../model/net/wire.ts";
+import type { MachineSettings } from "./machine_settings.ts";
+import type { Wires } from "./machine_wires.ts";
+
+/** IPv4 and UDP. */
+export const udpHeaders = 28;
+/** IPv4 and TCP with timestamps. */
+const tcpHeaders = 52;
+/** Room for the link's header in front of a packet. */
+const headroom = 64;
+
+export interface Traffic {
+  start(): void;
+  /** Totals so far. */
+  totals(): {
+    readonly sent: number;
+    readonly received: number;
+    readonly receivedBytes: number;
+    readonly socketDrops: number;
+    readonly writes: { readonly sent: number; readonly frames: number; readonly dropped: number };
+  };
+}
+
+export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires): Traffic {
+  const { clock, skbs, frames, cpus } = machine;
+  const { S } = skbs.columns;
+  const streams = s.traffic ?? [];
+  const writes = { sent: 0, dropped: 0 };
+  const queue: number[] = [];
+  const rcvbuf = s.reader.rcvbufKb * 1024;
+  let queued = 0;
+  let received = 0;
+  let receivedBytes = 0;
+  let socketDrops = 0;
+  let sent = 0;
+
+  const readWork = cpus.register(() => {
+    for (const skb of queue) skbs.consumeSkb(skb);
+    queue.length = 0;
+    queued = 0;
+    cpus.work(0, s.reader.everyMicros * 1000, readWork);
+  });
+
+  const take = (skb: number): void => {
+    const truesize = S[skb + skbField.TRUESIZE]!;
+    if (queued + truesize > rcvbuf) {
+      socketDrops++;
+      skbs.kfreeSkb(skb);
+      return;
+    }
+    received++;
+    receivedBytes += S[skb + skbField.LEN]! - headerBytes[frameKind.udp];
+    queue.push(skb);
+    queued += truesize;
+  };
+
+  const startStream = (t: (typeof streams)[number], index: number): void => {
+    const device = wires.device(t.to);
+    const random = machine.random.fork(`stream ${index}`);
+    const link = wires.into(device);
+    const bytes = t.bytes === "mtu" ? device.mtu - udpHeaders : t.bytes;
+    const gap = (1e9 * t.burst) / t.framesPerSecond;
+    const send = clock.handler((seq) => {
+      for (let i = 0; i < t.burst; i++) {
+        const frame = frames.take();
+        frames.W[frame + frameField.LEN] = bytes;
+        frames.W[frame + frameField.KIND] = frameKind.udp;
+        frames.W[frame + frameField.FLOW] = index + 1;
+        frames.W[frame + frameField.SEQ] = seq + i;
+        link.send(frame);
+        sent++;
+      }
+      // Gaps vary by half around the mean, so that streams do not march in step.
+      clock.after(gap * (0.5 + random.unit()), send, seq + t.burst);
+    });
+    clock.after(gap * random.unit(), send, 0);
+  };
+
+  const startSend = (w: MachineSettings["sends"][number], index: number): void => {
+    const device = wires.device(w.from);
+    wires.out(device);
+    const gap = 1e9 / w.writesPerSecond;
+    const random = machine.random.fork(`write ${index}`);
+    const write = cpus.register(() => {
+      const skb = pagedSkb(machine, w.bytes, device.mtu - tcpHeaders);
+      if (skb !== 0 && machine.xmit.queue(device, skb)) writes.sent++;
+      else writes.dropped++;
+      cpus.work(0, gap * (0.5 + random.unit()), write);
+    });
+    cpus.work(0, gap * random.unit(), write);
+  };
+
+  return {
+    start() {
+      machine.receive.protocol(frameKind.udp, take);
+      cpus.work(0, s.reader.everyMicros * 1000, readWork);
+      streams.forEach(startStream);
+      s.sends.forEach(startSend);
+    },
+    totals: () => ({
+      sent,
+      received,
+      receivedBytes,
+      socketDrops,
+      writes: { ...writes, frames: machine.devices.reduce((n, d) => n + d.stats.txPackets, 0) },
+    }),
+  };
+}
+
+/** A write as TCP makes packets of it: headers in the head, payload in single pages, cut later into segments of `mss`. 0 without memory. */
+function pagedSkb({ skbs, pages }: Machine, bytes: number, mss: number): number {
+  const { gfp } = skbs.config;
+  const { S, H } = skbs.columns;
+  const skb = skbs.allocSkb(headroom + headerBytes[frameKind.tcp], gfp.kernel);
+  if (skb === 0) return 0;
+  skbs.skbReserve(skb, headroom);
+  skbs.skbPut(skb, headerBytes[frameKind.tcp]);
+  for (let left = bytes, i = 0; left > 0; i++) {
+    const pfn = pages.allocPages(gfp.kernel, 0);
+    if (pfn < 0) {
+      skbs.kfreeSkb(skb);
+      return 0;
+    }
+    const size = Math.min(left, skbs.config.pageSize);
+    skbs.skbAddRxFrag(skb, i, pfn, 0, size, skbs.config.pageSize);
+    left -= size;
+  }
+  const head = S[skb + skbField.HEAD]!;
+  const segments = Math.ceil(bytes / mss);
+  H[head + headField.GSO_SIZE] = segments > 1 ? mss : 0;
+  H[head + headField.GSO_SEGS] = segments > 1 ? segments : 0;
+  H[head + headField.GSO_TYPE] = segments > 1 ? 1 : 0;
+  S[skb + skbField.BITS]! |= skbBit.summedMask;
+  S[skb + skbField.PROTOCOL] = frameKind.tcp;
+  return skb;
+}

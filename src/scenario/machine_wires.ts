@@ -1,0 +1,65 @@
+// The cables of a machine's cards: one wire in and one out for each, whoever sends on it, and at the far end a remote host that speaks TCP.
+import type { Machine } from "../model/machine.ts";
+import type { NetDevice } from "../model/net/netdevice.ts";
+import type { TcpPeer } from "../model/net/tcp_peer.ts";
+import { createTcpPeer } from "../model/net/tcp_peer.ts";
+import type { Link } from "../model/net/wire.ts";
+import { createLink } from "../model/net/wire.ts";
+import type { MachineSettings } from "./machine_settings.ts";
+
+export interface Wires {
+  device(name: string): NetDevice;
+  /** The card's wire to the machine. */
+  into(device: NetDevice): Link;
+  /** Connects the card's way out. What no remote host takes is gone. */
+  out(device: NetDevice): void;
+  /** The remote host at the card's cable. */
+  peer(device: NetDevice): TcpPeer;
+  readonly peers: readonly TcpPeer[];
+}
+
+export function createWires(machine: Machine, s: MachineSettings): Wires {
+  const { clock, frames, random, devices } = machine;
+  const inward = new Map<NetDevice, Link>();
+  const peerOf = new Map<NetDevice, TcpPeer>();
+  const peers: TcpPeer[] = [];
+
+  const link = (device: NetDevice, seed: string, arrive: (frame: number) => void): Link => {
+    const { mbitPerSecond, delayMicros, loss } = s.nics[devices.indexOf(device)]!;
+    const options = { bitsPerSecond: mbitPerSecond * 1e6, delayNanos: delayMicros * 1000, loss };
+    return createLink(clock, frames, options, random.fork(`wire ${seed} ${device.name}`), arrive);
+  };
+  const into = (device: NetDevice): Link => {
+    const known = inward.get(device);
+    if (known !== undefined) return known;
+    const made = link(device, "in", (frame) => device.driver.frameArrived(frame));
+    inward.set(device, made);
+    return made;
+  };
+  const out = (device: NetDevice): void => {
+    device.link ??= link(device, "out", (frame) => {
+      const peer = peerOf.get(device);
+      if (peer === undefined) frames.give(frame);
+      else peer.frameArrived(frame);
+    });
+  };
+  return {
+    device: (name) => devices.find((d) => d.name === name)!,
+    into,
+    out,
+    peer(device) {
+      out(device);
+      const known = peerOf.get(device);
+      if (known !== undefined) return known;
+      const peer = createTcpPeer(clock, frames, into(device).send, { connectionsMax: connectionsOf(s) });
+      peerOf.set(device, peer);
+      peers.push(peer);
+      return peer;
+    },
+    peers,
+  };
+}
+
+/** TCP connections of a machine, those of RPC clients included. */
+export const connectionsOf = (s: MachineSettings): number =>
+  s.tcp.reduce((n, t) => n + t.connections, 0) + s.rpc.length;
