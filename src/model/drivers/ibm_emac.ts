@@ -33,8 +33,20 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 128));
   const txSize = numberSetting(settings, "tx_ring", 64);
   const chunks = (bytes: number): number => Math.max(1, Math.ceil(bytes / malBytes));
+  // On purpose: every so many packets are freed twice at completion; the poll of another CPU comes in between (tx_lock: false).
+  const twiceEvery = numberSetting(settings, "tx_free_twice_every", 0);
   const tx = createTxRing(parts, host, {
     size: txSize,
+    cleaner: "emac_poll_tx < mal_poll < net_rx_action",
+    ...(settings["tx_lock"] === false ? { unlocked: () => void tx.clean(0) } : {}),
+    ...(twiceEvery === 0
+      ? {}
+      : {
+          free(skb: number) {
+            skbs.kfreeSkb(skb);
+            if (tx.counters.packets % twiceEvery === 0) skbs.kfreeSkb(skb);
+          },
+        }),
     stopRoom: 1,
     wakeRoom: txSize - (txSize >> 2),
     descriptors(skb) {
@@ -50,6 +62,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const sites = {
     open: journal.textId("emac_alloc_rx_skb < emac_open"),
     poll: journal.textId("emac_alloc_rx_skb < emac_poll_rx < mal_poll"),
+    sent: journal.textId("skb_release_data < __kfree_skb < kfree_skb < emac_poll_tx < mal_poll < net_rx_action"),
     copy: journal.textId("emac_poll_rx < mal_poll"),
     resize: journal.textId("emac_resize_rx_ring < emac_change_mtu"),
   };
@@ -136,6 +149,8 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     name: "ibm_emac",
     counters,
     open() {
+      // Scatter-gather and checksums are the TAH's; the 405EX has none (emac_probe()).
+      if (settings["tah"] === false) host.device().features = 0;
       maker = makerFor(host.device().mtu);
       skbBytes = maker?.request.bytes ?? 0;
       journal.caller = sites.open;
@@ -183,6 +198,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       return rc;
     },
     poll(budget) {
+      journal.caller = sites.sent;
       tx.clean(0);
       counters.tx_packets = tx.counters.packets;
       let work = 0;
@@ -205,6 +221,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     },
     ringFill: () => ({ filled: rx.filled(), size: rx.size }),
     draw: (slots) => rx.draw(slots),
+    txSlots: tx.slots,
   };
   return driver;
 }

@@ -1,6 +1,12 @@
 // A transmit ring: packets in descriptors, the wire behind it, completions that free. Shared by the drivers; how many descriptors a packet
 // takes and where the queue stops is theirs to say. A TSO packet leaves as frames of gso_size bytes, cut here as the hardware would.
-import type { DriverHost } from "../net/netdevice.ts";
+//
+// A packet's pointer stands in the slot of its last descriptor, so that it is not freed too early; the slots before it are NULL. Completions
+// free what the slots say: whoever writes into a slot has it freed (struck() below, the accident of a board whose hardware writes astray).
+//   slots   [ 0 ][ 0 ][ A ][ 0 ][ 0 ][ B ][ . ][ . ]      ready: the hardware has not sent it yet
+//     acked ─^                             ^─ head
+import { eventKind } from "../../kernel/events.ts";
+import type { DriverHost, TxSlots } from "../net/netdevice.ts";
 import { netdevTx } from "../net/netdevice.ts";
 import { packetField } from "../net/receive.ts";
 import { headField, skbField } from "../net/skb_columns.ts";
@@ -9,6 +15,9 @@ import type { DriverParts } from "./driver.ts";
 
 /** Simulated cost of queueing a packet in a driver, a plausible figure for one CPU. */
 const txPacketNanos = 500;
+/** Where lowmem begins in a 32-bit kernel's addresses, and where users lies in an sk_buff of 2.6.29 on ppc32 (both as in seed 000's oops). */
+const pageOffset = 0xc0000000;
+const usersOffset = 0x9c;
 const { LEN, HEAD } = skbField;
 const { GSO_SIZE, NR_FRAGS } = headField;
 const { KIND, FLOW, SEQ, TAG, ACK, AUX } = packetField;
@@ -20,6 +29,12 @@ export interface TxRingOptions {
   /** The queue stops when fewer descriptors than this are free, and wakes at `wakeRoom`. */
   readonly stopRoom: number;
   readonly wakeRoom: number;
+  /** How a sent packet is freed; napi_consume_skb() when left out. */
+  readonly free?: (skb: number, budget: number) => void;
+  /** Called while a packet is half in the ring: another CPU's poll where nothing locks the two. */
+  readonly unlocked?: () => void;
+  /** The function that frees sent packets, for what the kernel says when it faults there. */
+  readonly cleaner?: string;
 }
 
 export interface TxRing {
@@ -31,28 +46,54 @@ export interface TxRing {
   reset(): void;
   /** Packets that the hardware or the driver still has. */
   pending(): number;
+  /** The slots as memory. */
+  readonly slots: TxSlots;
   readonly counters: { packets: number; busy: number };
 }
 
 export function createTxRing(parts: DriverParts, host: DriverHost, options: TxRingOptions): TxRing {
-  const { skbs, clock, cpus, frames } = parts;
-  const { S, H } = skbs.columns;
-  const { size, stopRoom, wakeRoom } = options;
+  const { skbs, clock, cpus, frames, journal } = parts;
+  const { S, H, skbAddress } = skbs.columns;
+  const { size, stopRoom, wakeRoom, unlocked } = options;
+  const free = options.free ?? ((skb: number, budget: number): void => skbs.napiConsumeSkb(skb, budget));
   const descriptors = options.descriptors ?? ((skb: number): number => 1 + H[S[skb + HEAD]! + NR_FRAGS]!);
-  const ring = new Int32Array(size);
+  /** tx_skb[]: the packet, or 0. */
+  const slots = new Int32Array(size);
+  /** What a stray write left in a slot: the word that stands there now. */
+  const struck = new Map<number, number>();
+  const ready = new Uint8Array(size);
+  /** Descriptors of the packet that begins in a slot. */
   const room = new Int32Array(size);
   let head = 0;
+  let acked = 0;
+  /** Where the hardware sends next. */
+  let hardware = 0;
   let packets = 0;
   let used = 0;
-  let done = 0;
+  let indexStruck: number | undefined;
   const counters = { packets: 0, busy: 0 };
   let epoch = 0;
+  const next = (slot: number): number => (slot + 1 === size ? 0 : slot + 1);
 
   const completed = clock.handler((of) => {
     if (of !== epoch) return;
-    done++;
+    sent();
     host.raiseInterrupt();
   });
+
+  /** The hardware is done with the oldest packet: its descriptors are no longer ready. */
+  const sent = (): void => {
+    for (let left = room[hardware]!; left > 0; left--) {
+      ready[hardware] = 0;
+      hardware = next(hardware);
+    }
+  };
+
+  const oops = (address: number, inside: string): void => {
+    const hex = (address >>> 0).toString(16).padStart(8, "0");
+    const text = `Unable to handle kernel paging request for data at address 0x${hex}`;
+    journal.emit(eventKind.oops, journal.textId(`${text} < ${inside}`), address, 0);
+  };
 
   const sendFrame = (skb: number, payload: number, seq: number): void => {
     const { link } = host.device();
@@ -77,14 +118,55 @@ export function createTxRing(parts: DriverParts, host: DriverHost, options: TxRi
     else for (let at = 0; at < all; at += mss) sendFrame(skb, Math.min(mss, all - at), seq + at);
   };
 
-  const freeOne = (budget: number): void => {
-    const at = (head + size - packets) % size;
-    const skb = ring[at]!;
-    ring[at] = 0;
-    packets--;
-    used -= room[at]!;
-    counters.packets++;
-    skbs.napiConsumeSkb(skb, budget);
+  /** Frees what a slot says. A word that somebody else wrote is taken for a packet as well, and that is where the kernel stops. */
+  const freeSlot = (slot: number, budget: number): void => {
+    const word = struck.size > 0 ? struck.get(slot) : undefined;
+    const skb = slots[slot]!;
+    slots[slot] = 0;
+    if (word !== undefined) struck.delete(slot);
+    if (word !== undefined && word !== addressOf(skb)) {
+      if (skb !== 0) packets--;
+      if (word !== 0) oops(word + usersOffset, `kfree_skb < ${options.cleaner ?? "clean_tx"}`);
+    } else if (skb !== 0) {
+      packets--;
+      counters.packets++;
+      free(skb, budget);
+    }
+  };
+  const addressOf = (skb: number): number => (skb === 0 ? 0 : (pageOffset + skbAddress[skb >> 5]!) | 0);
+
+  /** emac_poll_tx() and its like: from the oldest descriptor on, until one that the hardware has not sent. */
+  const clean = (budget: number): number => {
+    if (indexStruck !== undefined) {
+      oops(indexStruck, options.cleaner ?? "clean_tx");
+      return 0;
+    }
+    const before = counters.packets;
+    const usedBefore = used;
+    while (used > 0 && ready[acked] === 0) {
+      freeSlot(acked, budget);
+      acked = next(acked);
+      used--;
+    }
+    if (used < usedBefore && host.device().txStopped && size - used >= wakeRoom) host.wakeQueue();
+    return counters.packets - before;
+  };
+
+  const fill = (skb: number, need: number): void => {
+    const first = head;
+    room[first] = need;
+    for (let i = 0; i < need; i++, head = next(head)) {
+      slots[head] = i === need - 1 ? skb : 0;
+      if (struck.size > 0) struck.delete(head);
+      if (i === 0) continue;
+      // The descriptors behind the first are made ready, and counted, before the first one is.
+      ready[head] = 1;
+      used++;
+    }
+    unlocked?.();
+    ready[first] = 1;
+    used++;
+    packets++;
   };
 
   return {
@@ -96,36 +178,37 @@ export function createTxRing(parts: DriverParts, host: DriverHost, options: TxRi
         host.stopQueue();
         return netdevTx.busy;
       }
-      ring[head] = skb;
-      room[head] = need;
-      head = (head + 1) % size;
-      packets++;
-      used += need;
+      fill(skb, need);
       cpus.spend(txPacketNanos);
       const { link } = host.device();
       send(skb);
       if (link === undefined) {
-        done++;
+        sent();
         host.raiseInterrupt();
       } else clock.after(Math.max(0, link.freeAtNanos() - clock.now()), completed, epoch);
       if (size - used < stopRoom) host.stopQueue();
       return netdevTx.ok;
     },
-    clean(budget) {
-      const cleaned = done;
-      while (done > 0) {
-        done--;
-        freeOne(budget);
-      }
-      if (cleaned > 0 && host.device().txStopped && size - used >= wakeRoom) host.wakeQueue();
-      return cleaned;
-    },
+    clean,
     reset() {
       epoch++;
-      done = 0;
-      while (packets > 0) freeOne(0);
-      head = used = 0;
+      indexStruck = undefined;
+      for (let slot = 0; slot < size; slot++) freeSlot(slot, 0);
+      ready.fill(0);
+      packets = used = head = acked = hardware = 0;
     },
     pending: () => packets,
+    slots: {
+      size,
+      inFlight: (slot) => (slot - acked + size) % size < used,
+      isNull: (slot) => slots[slot] === 0,
+      strike(slot, bits, how) {
+        const now = struck.get(slot) ?? addressOf(slots[slot]!);
+        struck.set(slot, (how === "or" ? now | bits : bits) | 0);
+      },
+      strikeIndex(value) {
+        indexStruck = value;
+      },
+    },
   };
 }

@@ -11,6 +11,18 @@ export const netdevTx = { ok: 0, busy: 16 } as const;
 /** Counters by `ethtool -S` name; a driver adds its own. */
 export type Counters = Record<string, number>;
 
+/** The transmit ring's pointers to packets, as the words in memory that they are: for runs in which somebody writes where he should not. */
+export interface TxSlots {
+  readonly size: number;
+  /** Between hard_start_xmit and the poll that frees it. */
+  inFlight(slot: number): boolean;
+  isNull(slot: number): boolean;
+  /** A stray write: the word becomes `bits`, or gets them on top. What the driver writes there later makes it good again. */
+  strike(slot: number, bits: number, how: "store" | "or"): void;
+  /** A write through the fields in front of the array: the poll's index into the descriptors is this address from then on. */
+  strikeIndex(address: number): void;
+}
+
 /** What a driver is to the rest of the machine. Every function runs on the CPU that cpus.current() says. */
 export interface Driver {
   readonly name: string;
@@ -31,6 +43,7 @@ export interface Driver {
   readonly counters: Counters;
   /** The receive ring in the notation of the tests: [FFP.U...]. */
   draw?(slots?: number): string;
+  readonly txSlots?: TxSlots;
   /** ndo_set_rx_mode: the card's filter is written anew for `multicasts` addresses; left out, as many as before. */
   setRxMode?(multicasts?: number): void;
 }

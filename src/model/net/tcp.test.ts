@@ -11,8 +11,9 @@ import { headField, skbField } from "./skb_columns.ts";
 import { createMemory } from "./skb_memory.ts";
 import { createSkbs } from "./skbs.ts";
 import { createSockMem } from "./sock_mem.ts";
-import type { ConnectOptions, Tcp } from "./tcp.ts";
+import type { ConnectOptions, Tcp, TcpParts } from "./tcp.ts";
 import { createTcp } from "./tcp.ts";
+import type { SendPage } from "./tcp_state.ts";
 
 const { LEN, HEAD } = skbField;
 const headers = 66;
@@ -29,6 +30,7 @@ function lab(o: {
   fails?: () => boolean;
   rate?: number;
   limits?: readonly [number, number, number];
+  sendPage?: SendPage;
 }) {
   const journal = createJournal();
   const clock = createClock(journal);
@@ -83,7 +85,7 @@ function lab(o: {
     return n;
   };
 
-  const tcp: Tcp = createTcp({
+  const parts: TcpParts = {
     skbs,
     clock,
     cpus,
@@ -97,7 +99,8 @@ function lab(o: {
       clock.after(wireFree - clock.now(), complete, skb);
       return true;
     },
-  });
+  };
+  const tcp: Tcp = createTcp(parts, o.sendPage === undefined ? {} : { sendPage: o.sendPage });
   const user = base.allocPages(0, 5) * 4096;
   return { clock, skbs, tcp, mem, memory, base, user, heap, frames: () => frames };
 }
@@ -109,6 +112,8 @@ interface Transfer {
   readonly bytes: number;
   readonly chunk?: number;
   readonly linear?: boolean;
+  /** writev() with pieces of these sizes, one after the other. */
+  readonly pieces?: readonly number[];
   readonly mtu?: number;
   readonly isn?: number;
   readonly rcvbuf?: number;
@@ -130,7 +135,9 @@ function transfer(o: Parameters<typeof lab>[0], x: Transfer) {
     while (side.sent < side.bytes) {
       const bytes = Math.min(chunk, side.bytes - side.sent);
       memory.write(user, pattern(side.sent, bytes));
-      const took = tcp.sendmsg(side.c, bytes, 0, user);
+      const { pieces } = x;
+      const took =
+        pieces === undefined ? tcp.sendmsg(side.c, bytes, 0, user) : tcp.writev(side.c, ...cut(bytes, pieces, user));
       side.sent += took;
       if (took < bytes) return;
     }
@@ -175,6 +182,17 @@ function transfer(o: Parameters<typeof lab>[0], x: Transfer) {
   return { ...l, ...done, sides };
 }
 
+/** The pieces of a buffer at `user`: lengths, tag, addresses. */
+function cut(bytes: number, pieces: readonly number[], user: number): [number[], number, number[]] {
+  const lengths: number[] = [];
+  const addresses: number[] = [];
+  for (let at = 0, i = 0; at < bytes; at += lengths.at(-1) as number) {
+    addresses.push(user + at);
+    lengths.push(Math.min(bytes - at, pieces[i++ % pieces.length] as number));
+  }
+  return [lengths, 0, addresses];
+}
+
 function expectClean(r: ReturnType<typeof transfer>): void {
   const { tcp, skbs, mem, sides } = r;
   for (const s of sides) {
@@ -188,6 +206,67 @@ function expectClean(r: ReturnType<typeof transfer>): void {
   expect([skbs.columns.skbsLive(), skbs.columns.headsLive(), r.heap.live()]).toEqual([0, 0, 0]);
   expect(mem.allocatedPages()).toBe(0);
 }
+
+describe("writev", () => {
+  for (const sendPage of ["32 KiB a process", "a page a socket"] as const)
+    for (const linear of [false, true])
+      test(`pieces of any size arrive as one stream: ${sendPage}, ${linear ? "linear" : "scatter-gather"}`, () => {
+        const r = transfer(
+          { seed: 5, sendPage },
+          { bytes: 300_000, linear, mtu: 9000, pieces: [64, 16384, 1784, 1, 4096] },
+        );
+        expect(r.wrong).toEqual([]);
+        expect(r.read).toEqual(r.want);
+        expectClean(r);
+      });
+
+  test("a packet takes the end of one piece and the beginning of the next: fewer packets than one call a piece", () => {
+    const framesOf = (each: boolean): number => {
+      const l = lab({ seed: 1, sendPage: "a page a socket" });
+      const c = l.tcp.connect({ flowIn: 1, flowOut: 2, mtu: 9000, scatterGather: false, gso: false, noDelay: true });
+      const pieces = [100, 100, 100, 100];
+      if (each) for (const p of pieces) l.tcp.sendmsg(c, p);
+      else l.tcp.writev(c, pieces);
+      return l.frames();
+    };
+    expect([framesOf(false), framesOf(true)]).toEqual([1, 4]);
+  });
+
+  test("2.6 without scatter-gather: a segment of MTU 9000 is one linear head of four pages; with it, heads stay in a page", () => {
+    const orders = (scatterGather: boolean): readonly [number, number] => {
+      const l = lab({ seed: 1, sendPage: "a page a socket" });
+      const c = l.tcp.connect({ flowIn: 1, flowOut: 2, mtu: 9000, scatterGather, gso: false });
+      l.tcp.writev(c, [16384, 1784]);
+      const skb = l.tcp.state.first[c] as number;
+      const head = l.skbs.columns.S[skb + HEAD] as number;
+      return [
+        l.skbs.columns.H[head + headField.BYTES] as number,
+        l.skbs.columns.H[head + headField.NR_FRAGS] as number,
+      ];
+    };
+    const [linear, none] = orders(false);
+    expect(linear).toBeGreaterThan(8192);
+    expect(none).toBe(0);
+    const [head, frags] = orders(true);
+    expect(head).toBeLessThanOrEqual(4096);
+    expect(frags).toBeGreaterThan(0);
+  });
+
+  test("what does not fit the send buffer is left to the next call", () => {
+    const l = lab({ seed: 1, sendPage: "a page a socket" });
+    const c = l.tcp.connect({
+      flowIn: 1,
+      flowOut: 2,
+      mtu: 9000,
+      scatterGather: false,
+      gso: false,
+      sndbufBytes: 20_000,
+    });
+    const took = l.tcp.writev(c, [16384, 16384, 16384]);
+    expect(took).toBeGreaterThan(16384);
+    expect(took).toBeLessThan(3 * 16384);
+  });
+});
 
 describe("TCP carries bytes", () => {
   for (const linear of [false, true])

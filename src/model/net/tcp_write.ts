@@ -1,7 +1,9 @@
 // Writing to a TCP connection: user data is copied into page fragments, or pages are taken by reference. net/ipv4/tcp.c (tcp_sendmsg,
-// do_tcp_sendpages), net/core/sock.c (sk_page_frag), 6.1.192.
+// do_tcp_sendpages), net/core/sock.c (sk_page_frag), 6.1.192; the page of a socket and select_size(): 2.6.29.
 //
-//   sendmsg    |....user data....|  ──copy──▶  32 KiB page [aaaabbbb....]   frags of packets point into it, a reference each
+//   writev     |..iov 0..|..iov 1..|  ──copy──▶  32 KiB page [aaaabbbb....]   frags of packets point into it, a reference each
+//                                    (2.6.x:)   room behind the head, then a 4 KiB page that the socket keeps from call to call
+//                                    (no NETIF_F_SG:)   a linear packet of one segment, however many pages that takes in one block
 //   sendpage   [your page]  ──reference──▶  frag of the packet
 
 import { packetField } from "./receive.ts";
@@ -9,6 +11,7 @@ import { headField, sharedFlag, skbField } from "./skb_columns.ts";
 import { memKind } from "./sock_mem.ts";
 import type { TcpOutput } from "./tcp_output.ts";
 import type { TcpQueue } from "./tcp_queue.ts";
+import { maxTcpHeader } from "./tcp_queue.ts";
 import type { TcpShared } from "./tcp_state.ts";
 import { connFlag, connState } from "./tcp_state.ts";
 
@@ -41,9 +44,13 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
   while (pageSize << bigOrder < fragPageBytes) bigOrder++;
   const bigGfp = (gfp.kernel & ~gfp.directReclaim) | gfp.comp | gfp.nowarn;
   const refusedIn = skbs.journal?.textId("sk_page_frag_refill") ?? 0;
+  const ownPage = shared.sendPage === "a page a socket";
   let fragPfn = -1;
   let fragBytes = 0;
   let fragOffset = 0;
+  /** sk_sndmsg_page and sk_sndmsg_off of each connection, plus one; 0 none. */
+  const pageOf = new Int32Array(ownPage ? t.connectionsMax + 1 : 0);
+  const offsetOf = new Int32Array(ownPage ? t.connectionsMax + 1 : 0);
 
   /** skb_page_frag_refill(): a page with at least one byte of room, of which one reference is ours. */
   const refillFrag = (): boolean => {
@@ -134,42 +141,98 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
     return bytes;
   };
 
+  /** The page of the socket, as 2.6 fills it: a page that is full is let go, a new one is kept while it has room. Bytes, 0 or -1 as above. */
+  const copyToOwnPage = (c: number, skb: number, want: number, from: number): number => {
+    const head = S[skb + HEAD]!;
+    const count = H[head + NR_FRAGS]!;
+    let pfn = pageOf[c]! - 1;
+    let offset = pfn < 0 ? 0 : offsetOf[c]!;
+    const joins = pfn >= 0 && offset < pageSize && follows(skb, pfn, offset, 0);
+    if (!joins && (count === skbs.columns.fragsMax || (count === 0 && !paged(c)))) return -1;
+    if (pfn >= 0 && offset === pageSize) {
+      pages.putPage(pfn);
+      pageOf[c] = 0;
+      pfn = -1;
+      offset = 0;
+    }
+    const bytes = Math.min(want, pageSize - offset);
+    if (!mem.schedule(t.sock[c]!, bytes, memKind.send)) return 0;
+    if (pfn < 0) {
+      pfn = pages.allocPages(gfp.kernel, 0);
+      if (pfn < 0) return 0;
+      pageOf[c] = pfn + 1;
+    }
+    skbs.skbAppendPagefrags(skb, pfn, offset, bytes);
+    if (from >= 0) skbs.memory?.copy(pfn * pageSize + offset, from, bytes);
+    offsetOf[c] = offset + bytes;
+    skbs.lenAdd(skb, bytes);
+    queueCharge(c, bytes);
+    return bytes;
+  };
+
+  const paged = (c: number): boolean => (t.flags[c]! & connFlag.scatterGather) !== 0;
   const full = (c: number): boolean => wmemQueued[t.sock[c]!]! >= sndbuf[t.sock[c]!]!;
+
+  /** select_size(): the linear room of a new packet. Nothing with scatter-gather and GSO; without scatter-gather a whole segment. */
+  const linearOf = (c: number): number => {
+    if (!paged(c)) return t.goal[c]!;
+    if (!ownPage || (t.flags[c]! & connFlag.gso) !== 0) return 0;
+    const pageRoom = pageSize - maxTcpHeader - skbs.infoRoom;
+    const most = pageRoom + (skbs.columns.fragsMax - 1) * pageSize;
+    return t.mss[c]! >= pageRoom && t.mss[c]! <= most ? pageRoom : t.mss[c]!;
+  };
+
+  /** Where the next bytes go: behind the packet's linear data, or into pages. */
+  const copyInto = (c: number, skb: number, want: number, from: number): number => {
+    if (!ownPage) return paged(c) ? copyToFrag(c, skb, want, from) : copyLinear(skb, want, from);
+    return skbs.tailroom(skb) > 0 ? copyLinear(skb, want, from) : copyToOwnPage(c, skb, want, from);
+  };
+
+  /** One piece of what the caller writes; false when no more goes in now. `done.bytes` counts over all pieces. */
+  const copyPiece = (c: number, bytes: number, from: number, tag: number, done: { bytes: number }): boolean => {
+    for (let at = 0; at < bytes; ) {
+      let skb = t.last[c]!;
+      let space = room(c, skb, 0);
+      let got = -1;
+      const source = (): number => (from < 0 ? -1 : from + at);
+      if (space > 0) got = copyInto(c, skb, Math.min(space, bytes - at), source());
+      if (got < 0) {
+        // new_segment: the last packet is as large as it may be, or has no slot left.
+        if (full(c)) return false;
+        if (t.unsent[c] !== 0) push(c, space > 0 || t.packetsOut[c] === 0);
+        skb = entail(c, linearOf(c), tag);
+        if (skb === 0) return false;
+        space = t.goal[c]!;
+        got = copyInto(c, skb, Math.min(space, bytes - at), source());
+      }
+      if (got <= 0) return false;
+      wrote(c, skb, got);
+      at += got;
+      done.bytes += got;
+    }
+    return true;
+  };
+
+  /**
+   * tcp_sendmsg() with an iovec: one call, piece after piece, each copied to the end of the write queue; a packet takes the end of one piece
+   * and the beginning of the next. `from[i]` is the address of piece i where a run moves bytes. Bytes taken; fewer when the send buffer is
+   * full or memory is short, and the user's writable() is called when it is worth to go on.
+   */
+  const writev = (c: number, lengths: readonly number[], tag = 0, from?: readonly number[]): number => {
+    const done = { bytes: 0 };
+    const all = lengths.every((bytes, i) => copyPiece(c, bytes, from?.[i] ?? -1, tag, done));
+    finish(c, !all);
+    return done.bytes;
+  };
 
   /**
    * tcp_sendmsg(): copies user data into the write queue; bytes taken, fewer when the send buffer is full or memory is short. `from` is the
    * address of the data where a run moves bytes, -1 elsewhere.
    */
   const sendmsg = (c: number, bytes: number, tag = 0, from = -1): number => {
-    const paged = (t.flags[c]! & connFlag.scatterGather) !== 0;
-    let done = 0;
-    while (done < bytes) {
-      let skb = t.last[c]!;
-      let space = room(c, skb, 0);
-      if (space === 0) {
-        if (full(c)) break;
-        if (t.unsent[c] !== 0) push(c, t.packetsOut[c] === 0);
-        skb = entail(c, paged ? 0 : t.goal[c]!, tag);
-        if (skb === 0) break;
-        space = t.goal[c]!;
-      }
-      const want = Math.min(space, bytes - done);
-      const at = from < 0 ? -1 : from + done;
-      let got = paged ? copyToFrag(c, skb, want, at) : copyLinear(skb, want, at);
-      if (got < 0) {
-        // All fragment slots are taken: the packet is as large as it can be.
-        if (full(c)) break;
-        push(c, true);
-        skb = entail(c, 0, tag);
-        if (skb === 0) break;
-        got = copyToFrag(c, skb, Math.min(t.goal[c]!, bytes - done), at);
-      }
-      if (got === 0) break;
-      wrote(c, skb, got);
-      done += got;
-    }
-    finish(c, done < bytes);
-    return done;
+    const done = { bytes: 0 };
+    finish(c, !copyPiece(c, bytes, from, tag, done));
+    return done.bytes;
   };
 
   /** The end of a write: an empty packet goes, the rest is pushed, and who could not write everything is remembered. */
@@ -229,9 +292,16 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
   };
 
   return {
+    writev,
     sendmsg,
     sendpage,
     full,
+    /** The connection goes: so does the page that it kept. */
+    closeConnection(c: number): void {
+      if (!ownPage || pageOf[c] === 0) return;
+      pages.putPage(pageOf[c]! - 1);
+      pageOf[c] = offsetOf[c] = 0;
+    },
     /** The writing process exits: its page fragment goes. */
     dropFrag(): void {
       if (fragPfn >= 0) pages.putPage(fragPfn);
