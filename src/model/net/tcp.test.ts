@@ -223,7 +223,15 @@ describe("writev", () => {
   test("a packet takes the end of one piece and the beginning of the next: fewer packets than one call a piece", () => {
     const queued = (each: boolean): number => {
       const l = lab({ seed: 1, sendPage: "a page a socket" });
-      const c = l.tcp.connect({ flowIn: 1, flowOut: 2, mtu: 9000, scatterGather: false, gso: false, noDelay: true });
+      const c = l.tcp.connect({
+        flowIn: 1,
+        flowOut: 2,
+        mtu: 9000,
+        scatterGather: false,
+        gso: false,
+        noDelay: true,
+        sndbufBytes: 1e6,
+      });
       const pieces = [100, 100, 100, 100];
       if (each) for (const p of pieces) l.tcp.sendmsg(c, p);
       else l.tcp.writev(c, pieces);
