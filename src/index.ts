@@ -28,6 +28,15 @@ export type { LogLine } from "./kernel/readings/log_line.ts";
 export type { ProcReading } from "./kernel/readings/proc.ts";
 export { formatRelease, parseRelease, type Release } from "./kernel/release.ts";
 export type { SkbPicture } from "./kernel/skb_picture.ts";
+// A whole machine, its drivers, and what a driver of your own is made of (docs/library.md).
+export type { DriverMaker, DriverParts, DriverSettings } from "./model/drivers/driver.ts";
+export { gfpOf } from "./model/drivers/driver.ts";
+export { drivers } from "./model/drivers/drivers.ts";
+export { createRxRing, type RxRing } from "./model/drivers/rx_ring.ts";
+export { createTxRing, type TxRing } from "./model/drivers/tx_ring.ts";
+export { type Failing, failing } from "./model/failing.ts";
+export type { Journal, Listener } from "./model/journal.ts";
+export { createMachine, type Machine, type MachineOptions } from "./model/machine.ts";
 // The page allocator: a booted machine's memory, its observers, the watermark test with its reasons, and replays of real transcripts.
 export { type BootedMemory, type BootedOptions, createBootedMemory } from "./model/mm/booted.ts";
 export { observeBuddyinfo, observeExtfrag, observePagetypeinfo, observeZoneinfo } from "./model/mm/observe.ts";
@@ -35,6 +44,9 @@ export { createPageOwner, type PageOwner } from "./model/mm/page_owner.ts";
 export { requestAtMin } from "./model/mm/rights.ts";
 export { rulesOf } from "./model/mm/rules.ts";
 export { zoneStateFromReport, zoneWatermarkOk } from "./model/mm/watermark.ts";
+export { type Driver, type DriverHost, feature, type NetDevice, netdevTx } from "./model/net/netdevice.ts";
+export type { OwnershipFault } from "./model/net/ownership.ts";
+export { createLink, frameBytes, frameField, frameKind } from "./model/net/wire.ts";
 export { kmallocGeometry } from "./model/slab/geometry.ts";
 export { diagnosisDocument } from "./report/diagnosis.ts";
 export { diagnosisJsonSchema, diagnosisSchema } from "./report/diagnosis_schema.ts";
@@ -43,4 +55,9 @@ export { renderMarkdown } from "./report/markdown.ts";
 export { poolsDocument, poolsJson } from "./report/pools.ts";
 export { drawSkbAscii, drawSkbSvg } from "./report/skb_drawing.ts";
 export { renderText } from "./report/text.ts";
+// Scenarios: the files of `skblab run`, and the cases.
+export { cases } from "./scenario/cases/index.ts";
+export { kindNamed } from "./scenario/kinds.ts";
+export { readScenario } from "./scenario/read.ts";
+export { type DriverVerdict, verifyDriver } from "./verify/driver.ts";
 export { replayTranscript } from "./verify/verify.ts";

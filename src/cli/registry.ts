@@ -48,6 +48,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/verify.ts")).command,
   },
   {
+    name: "driver",
+    summary: "hold a driver to the rules of memory: every request refused once, every reference watched",
+    load: async () => (await import("./commands/driver.ts")).command,
+  },
+  {
     name: "layout",
     summary: "where the fields of a kernel struct lie (declared, or your kernel's BTF), and what a change would move",
     load: async () => (await import("./commands/layout.ts")).command,

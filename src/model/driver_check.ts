@@ -269,7 +269,8 @@ function life(machine: Machine, mtu: number): number {
     xmit.queue(device, skb);
   }
   settle();
-  machine.down(device);
+  // ndo_stop is for a device whose ndo_open went well (__dev_open(), net/core/dev.c).
+  if (device.running) machine.down(device);
   settle();
   device.driver.changeMtu(1500);
   return got;

@@ -1,8 +1,5 @@
 // skblab explore: every interleaving of a story; the table of transmit locking schemes; a schedule played step by step.
 import { writeFileSync } from "node:fs";
-import { register } from "node:module";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Command as Commander } from "commander";
 import { BadInput } from "../../base/bad_input.ts";
 import {
@@ -33,6 +30,7 @@ import { type Variant, variants } from "../../explore/stories/transmit.ts";
 import { facts, heading, list, paragraph, table } from "../../report/document.ts";
 import { lltxDocument, replayDocument, searchDocument } from "../../report/explore.ts";
 import { lanesSvg } from "../../report/explore_svg.ts";
+import { isAuthorFile, loadAuthorFile } from "../author_file.ts";
 import type { CommandSpec, Io } from "../command.ts";
 
 interface Options {
@@ -315,43 +313,20 @@ function plainResult(r: SearchResult): Record<string, unknown> {
 
 /** Loads an author's file. */
 async function storyFrom(file: string): Promise<Story> {
-  if (!/\.(m?ts|m?js)$/.test(file))
+  if (!isAuthorFile(file))
     throw new BadInput(
       `There is no story ${file}.`,
       undefined,
       `Stories: lltx, ${stories.map((s) => s.id).join(", ")}; or a file that ends in .ts, .mjs or .js.`,
     );
-  register(new URL("../story_hooks.js", import.meta.url));
-  const url = pathToFileURL(resolve(file));
-  let loaded: { readonly story?: unknown };
-  try {
-    loaded = (await import(url.href)) as { readonly story?: unknown };
-  } catch (error) {
-    throw loadFault(file, error);
-  }
-  if (!isStory(loaded.story))
+  const { story } = await loadAuthorFile(file, "Leave annotations out (inside defineStory the types are inferred), ");
+  if (!isStory(story))
     throw new BadInput(
       `it does not export a story.`,
       { file },
       'Write: export const story = defineStory("name", (s) => { … }).',
     );
-  return loaded.story;
-}
-
-function loadFault(file: string, error: unknown): unknown {
-  if (error instanceof BadInput) return error;
-  const text = error instanceof Error ? error.message.split("\n")[0] : String(error);
-  const code = (error as NodeJS.ErrnoException).code;
-  if (
-    code === "ENOENT" ||
-    (code === "ERR_MODULE_NOT_FOUND" && text?.includes(resolve(file)) === true && !text.includes("imported from"))
-  )
-    return new BadInput("this file cannot be read.", { file });
-  const advice =
-    error instanceof SyntaxError && file.endsWith("ts")
-      ? `Node ${process.version} cannot strip types. Leave annotations out (inside defineStory the types are inferred), rename the file to .mjs, or use Node 22.18 or later.`
-      : undefined;
-  return new BadInput(`the story cannot be loaded: ${text}.`, { file }, advice);
+  return story;
 }
 
 function isStory(x: unknown): x is Story {
