@@ -1,13 +1,9 @@
 // Who may go below which line (mm/page_alloc.c, 6.1): the last resort of requests that cannot wait, and the room that a bulk request needs.
 import { describe, expect, test } from "vitest";
-import { createJournal } from "../journal.ts";
-import { oneZone } from "./boot.ts";
 import type { MachineMemory } from "./machine_memory.ts";
-import { createMachineMemory } from "./machine_memory.ts";
 import { pcpField, zoneField } from "./memory.ts";
-import { rulesOf } from "./rules.ts";
+import { zoneOf } from "./zone.testkit.ts";
 
-const release = { version: [6, 1, 192], arch: "x86_64" } as const;
 const MOVABLE = 1;
 const HIGHATOMIC = 3;
 /** GFP_NOWAIT with __GFP_HIGH as the kernel's GFP_ATOMIC has it, and without; GFP_ATOMIC | __GFP_NOMEMALLOC of the recordings. */
@@ -16,19 +12,11 @@ const HIGH_NOMEMALLOC = 534560;
 
 /** One zone, marks 100, 120, 140, per-CPU batch 7; `blocks` of order 4 are free in pageblock 1, of `type`. */
 function zoneWith(blocks: number, type: number): MachineMemory {
-  const { spec } = oneZone({ pages: 4096, cpus: 1 });
-  const m = createMachineMemory({ spec, journal: createJournal(), rules: rulesOf(release, { policy: "mobility" }) });
+  const m = zoneOf({ marks: [100, 120, 140], pcp: [100, 7], choices: { policy: "mobility" } });
   const { zone, pcp } = m.memory;
-  m.memory.blockType.fill(MOVABLE);
   m.area.setBlockType(512, type);
   for (let i = 0; i < blocks; i++) m.area.addTail(512 + i * 32, 0, 4, type);
-  zone[zoneField.managed] = 4096;
   zone[zoneField.free] = blocks * 16;
-  [100, 120, 140].forEach((mark, i) => {
-    zone[zoneField.min + i] = mark;
-  });
-  pcp[pcpField.high] = 100;
-  pcp[pcpField.batch] = 7;
   pcp[pcpField.statThreshold] = 1;
   return m;
 }

@@ -1,15 +1,11 @@
 // The rare turns of steal_suitable_fallback() and boost_watermark() (mm/page_alloc.c, 6.1): blocks inside high-order atomic pageblocks,
 // pageblocks that reach past the ends of their zone, zones too small to boost, NOFRAGMENT, and which end of a list a moved block gets.
 import { describe, expect, test } from "vitest";
-import { createJournal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
-import { oneZone } from "./boot.ts";
 import type { MachineMemory } from "./machine_memory.ts";
-import { createMachineMemory } from "./machine_memory.ts";
 import { record, word, zoneField } from "./memory.ts";
-import { rulesOf } from "./rules.ts";
+import { zoneOf as emptyZone } from "./zone.testkit.ts";
 
-const release = { version: [6, 1, 192], arch: "x86_64" } as const;
 const UNMOVABLE = 0;
 const MOVABLE = 1;
 const RECLAIMABLE = 2;
@@ -17,18 +13,8 @@ const HIGHATOMIC = 3;
 const nobody = -1;
 
 /** A zone of pageblocks of 512 pages where nothing is free yet; every pageblock is movable. */
-function zoneOf(startPfn: number, pages: number): MachineMemory {
-  const { spec } = oneZone({ pages, startPfn, cpus: 1 });
-  const machine = createMachineMemory({
-    spec,
-    journal: createJournal(),
-    rules: rulesOf(release, { policy: "mobility" }),
-  });
-  machine.memory.blockType.fill(MOVABLE);
-  machine.memory.zone[zoneField.managed] = pages;
-  machine.memory.zone[zoneField.high] = 1000;
-  return machine;
-}
+const zoneOf = (startPfn: number, pages: number): MachineMemory =>
+  emptyZone({ startPfn, pages, marks: [0, 0, 1000], choices: { policy: "mobility" } });
 
 const boostOf = ({ memory }: MachineMemory): number => memory.zone[zoneField.boost] as number;
 

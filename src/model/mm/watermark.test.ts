@@ -12,6 +12,7 @@ import { zoneField } from "./memory.ts";
 import { plainTask, requestAtMin } from "./rights.ts";
 import type { WatermarkRequest, ZoneState } from "./watermark.ts";
 import { zoneStateFromReport, zoneWatermarkOk } from "./watermark.ts";
+import { zoneOf } from "./zone.testkit.ts";
 
 const plain: WatermarkRequest = {
   order: 0,
@@ -119,6 +120,17 @@ describe("the watermark test", () => {
 });
 
 describe("the allocator's own test gives the same answers", () => {
+  test("W1 takes off the orders below the wanted one, and not the wanted one itself (2.6.24 zone_watermark_ok)", () => {
+    const m = zoneOf({ release: "2.6.24", marks: [40, 40, 40] });
+    const set = (free: number, singles: number, pairs: number): boolean => {
+      m.memory.zone[zoneField.free] = free;
+      m.memory.nrFree.set([singles, pairs]);
+      return m.watermarks.zoneOk(0, 1, 40, 0, 0, false);
+    };
+    // 100 pages: less one for the order, less 70 singles, leaves 29, above half the mark; the 15 pairs that are the rest do not count.
+    expect([set(100, 70, 15), set(100, 79, 10), set(100, 78, 11)]).toEqual([true, false, true]);
+  });
+
   test.each([0, 1, 2, 3] as const)("generation W%i, 400 random zones", (generation) => {
     const seed = 20261120 + generation;
     const random = prng(seed);

@@ -1,0 +1,41 @@
+// One zone for tests of the allocator's parts: nothing is free, every pageblock is movable, marks and lists are the test's to set.
+import type { Release } from "../../kernel/release.ts";
+import { parseRelease } from "../../kernel/release.ts";
+import { createJournal } from "../journal.ts";
+import { oneZone } from "./boot.ts";
+import type { MachineMemory } from "./machine_memory.ts";
+import { createMachineMemory } from "./machine_memory.ts";
+import { pcpField, zoneField } from "./memory.ts";
+import type { RuleChoices } from "./rules.ts";
+import { rulesOf } from "./rules.ts";
+
+export interface ZoneOptions {
+  /** "6.1.192" when left out. */
+  readonly release?: string;
+  readonly choices?: RuleChoices;
+  readonly pages?: number;
+  readonly startPfn?: number;
+  /** min, low and high. */
+  readonly marks?: readonly [number, number, number];
+  /** high and batch of the per-CPU lists. */
+  readonly pcp?: readonly [high: number, batch: number];
+}
+
+/** MIGRATE_MOVABLE of every release that has types. */
+const MOVABLE = 1;
+
+export function zoneOf(options: ZoneOptions = {}): MachineMemory {
+  const { pages = 4096, startPfn = 0, marks, pcp } = options;
+  const release: Release = parseRelease(options.release ?? "6.1.192");
+  const { spec } = oneZone({ pages, startPfn, cpus: 1 });
+  const rules = rulesOf(release, options.choices);
+  const machine = createMachineMemory({ spec, journal: createJournal(), rules });
+  const { memory } = machine;
+  if (rules.policy === "mobility") memory.blockType.fill(MOVABLE);
+  memory.zone[zoneField.managed] = pages;
+  marks?.forEach((mark, i) => {
+    memory.zone[zoneField.min + i] = mark;
+  });
+  if (pcp !== undefined) [memory.pcp[pcpField.high], memory.pcp[pcpField.batch]] = [...pcp];
+  return machine;
+}
