@@ -15,6 +15,7 @@ export { type ByteSource, sourceOf } from "./base/byte_source.ts";
 export { type Prng, prng } from "./base/prng.ts";
 export { createCollector } from "./diagnosis/collect.ts";
 export { diagnose } from "./diagnosis/diagnose.ts";
+export { explain } from "./diagnosis/explain.ts";
 export type { DiagnosedIncident, Diagnosis, Finding } from "./diagnosis/finding.ts";
 export { judgePools, type PoolVerdict } from "./diagnosis/pools.ts";
 // Stories of tasks, and the explorer of their interleavings (docs/explore.md).

@@ -1,21 +1,13 @@
 // The main job on the logs of the project: real kernels' own words (fixtures/logs), and the bigger captures where they lie beside the clone.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { gather } from "../artifact/gather.ts";
 import { repairText } from "../artifact/log/lines.ts";
-import { sourceOf } from "../base/byte_source.ts";
-import { createCollector } from "./collect.ts";
-import { diagnose } from "./diagnose.ts";
-import type { DiagnosedIncident, Diagnosis, Finding } from "./finding.ts";
+import { explain } from "./explain.ts";
+import type { DiagnosedIncident, Finding } from "./finding.ts";
 
 const root = new URL("../../", import.meta.url);
 const fixture = (name: string): string => readFileSync(new URL(`fixtures/logs/${name}`, root), "utf8");
 
-async function diagnoseTexts(texts: Readonly<Record<string, string>>): Promise<Diagnosis> {
-  const collector = createCollector();
-  const items = Object.entries(texts).map(([name, text]) => ({ source: sourceOf(name, text), named: true }));
-  return diagnose(collector.finish(await gather(items, { onWindow: collector.onWindow })));
-}
 const finding = (i: DiagnosedIncident | undefined, id: string): Finding => {
   const found = i?.findings.find((f) => f.id === id);
   expect(found, id).toBeDefined();
@@ -23,7 +15,7 @@ const finding = (i: DiagnosedIncident | undefined, id: string): Finding => {
 };
 
 describe("an order-1 failure of tg3 on 2.6.24", async () => {
-  const d = await diagnoseTexts({
+  const d = await explain({
     "tg3.log": readFileSync(new URL("fixtures/diagnosis/tg3_with_settings.txt", root), "utf8"),
   });
   const [i] = d.incidents;
@@ -67,7 +59,7 @@ describe("an order-1 failure of tg3 on 2.6.24", async () => {
 });
 
 describe("a bad page and an oops of one machine with an EMAC", async () => {
-  const d = await diagnoseTexts({ "ppc.log": fixture("ppc405ex_emac_2009.txt") });
+  const d = await explain({ "ppc.log": fixture("ppc405ex_emac_2009.txt") });
   const bad = d.incidents.find((i) => i.kind === "bad_page");
   const oops = d.incidents.find((i) => i.kind === "oops");
   test("are two incidents of an inferred 2.6.29, with reasons", () => {
@@ -113,7 +105,7 @@ describe("a bad page and an oops of one machine with an EMAC", async () => {
 });
 
 describe("failures of a running 6.1.192 with Mem-Info", async () => {
-  const d = await diagnoseTexts({ "fail.log": fixture("failures_6.1.txt") });
+  const d = await explain({ "fail.log": fixture("failures_6.1.txt") });
   const failures = d.incidents.filter((i) => i.kind === "alloc_failure");
   test("each report is found, dated and grouped", () => {
     expect(failures.length).toBeGreaterThan(2);
@@ -140,7 +132,7 @@ describe("failures of a running 6.1.192 with Mem-Info", async () => {
 });
 
 describe("a real driver refilling its ring (e1000 on 6.1.192)", async () => {
-  const d = await diagnoseTexts({ "e1000.log": fixture("e1000_refill_6.1.txt") });
+  const d = await explain({ "e1000.log": fixture("e1000_refill_6.1.txt") });
   const i = d.incidents.find((x) => x.kind === "alloc_failure");
   test("the marks refuse at the very edge: free equals what it must exceed", () => {
     expect(i).toMatchObject({ driver: "e1000", direction: "rx refill", order: 0 });
@@ -154,7 +146,7 @@ describe("a real driver refilling its ring (e1000 on 6.1.192)", async () => {
 });
 
 describe("corruption of packet memory under SLUB debugging", async () => {
-  const d = await diagnoseTexts({ "slub.log": fixture("slub_debug_6.1.txt") });
+  const d = await explain({ "slub.log": fixture("slub_debug_6.1.txt") });
   const of = (kind: string) => d.incidents.filter((i) => i.kind === kind);
   test("a second kfree_skb() shows as one byte that is one less", () => {
     const head = of("slab_corruption").find((i) => /skbuff/.test(i.title));
@@ -168,14 +160,14 @@ describe("corruption of packet memory under SLUB debugging", async () => {
 });
 
 test("a stalled pool that reports twice is one cause, counted twice", async () => {
-  const d = await diagnoseTexts({ "pool.log": fixture("page_pool_stall_6.1.txt") });
+  const d = await explain({ "pool.log": fixture("page_pool_stall_6.1.txt") });
   expect(d.incidents).toHaveLength(1);
   expect(d.incidents[0]).toMatchObject({ kind: "page_pool_stall", count: 2 });
 });
 
 test("the same boot in two files is counted once, with both places; settings in another file are evidence", async () => {
   const log = fixture("e1000_refill_6.1.txt");
-  const d = await diagnoseTexts({ "console.log": log, "dmesg.txt": log, "sysctl.txt": "vm.min_free_kbytes = 1000\n" });
+  const d = await explain({ "console.log": log, "dmesg.txt": log, "sysctl.txt": "vm.min_free_kbytes = 1000\n" });
   const i = d.incidents.find((x) => x.kind === "alloc_failure");
   expect(i?.count).toBe(1);
   expect(i?.occurrences.map((o) => o.input)).toEqual(["console.log", "dmesg.txt"]);
@@ -186,13 +178,13 @@ test("suppressed reports count", async () => {
   const lines = fixture("e1000_refill_6.1.txt").split("\n");
   const at = lines.findIndex((l) => l.includes("page allocation failure"));
   lines.splice(at, 0, "[   24.676000] warn_alloc: 41 callbacks suppressed");
-  const d = await diagnoseTexts({ log: lines.join("\n") });
+  const d = await explain({ log: lines.join("\n") });
   expect(d.incidents.find((x) => x.kind === "alloc_failure")).toMatchObject({ count: 42, suppressed: 41 });
   expect(d.incidents.some((x) => x.kind === "suppressed")).toBe(false);
 });
 
 test("an empty input, and one without incidents, have none", async () => {
-  const d = await diagnoseTexts({ empty: "", quiet: "[    1.0] hello\n[    2.0] world\n" });
+  const d = await explain({ empty: "", quiet: "[    1.0] hello\n[    2.0] world\n" });
   expect(d.incidents).toEqual([]);
   expect(d.inputs.map((i) => i.name)).toEqual(["empty", "quiet"]);
 });
@@ -207,7 +199,7 @@ test("every quoted line stands in its input, at that line", async () => {
   ]) {
     const text = fixture(name);
     const lines = text.split("\n").map((l) => l.replace(/\r$/, ""));
-    const d = await diagnoseTexts({ [name]: text });
+    const d = await explain({ [name]: text });
     for (const i of d.incidents)
       for (const f of i.findings)
         for (const q of f.evidence) expect(lines[q.line - 1], `${name}:${q.line} ${f.id}`).toBe(q.text);
@@ -238,7 +230,7 @@ describe.skipIf(!existsSync(captures))("the captures beside the clone", () => {
     "%s: each incident is found, dated and explained, and no rebuilt zone contradicts the kernel",
     async (name) => {
       const text = readFileSync(new URL(name, captures), "utf8");
-      const d = await diagnoseTexts({ [name]: text });
+      const d = await explain({ [name]: text });
       const heads =
         text.match(
           /page allocation failure: order|invoked oom-killer|BUG: Bad page state|^.*\] BUG [\w-]+ \(|general protection fault, probably|skb_(?:over|under)_panic: text|stalled pool shutdown|SLUB: Unable to allocate(?!.*gfp=0xcc0\(GFP_KERNEL\)\s*\n.*cache: \w*inode)/gm,
@@ -265,7 +257,7 @@ test("a thousand alike reports are one cause with a true count, a first and a la
   const text = Array.from({ length: 1000 }, (_, k) =>
     report.map((l) => l.replace("[@]", `[${(100 + k).toFixed(6).padStart(12)}]`)).join("\n"),
   ).join("\n");
-  const d = await diagnoseTexts({ log: text });
+  const d = await explain({ log: text });
   const i = d.incidents.find((x) => x.kind === "alloc_failure");
   expect(i?.count).toBe(1000);
   expect([i?.occurrences[0]?.seconds, i?.occurrences.at(-1)?.seconds]).toEqual([100, 1099]);
@@ -274,7 +266,7 @@ test("a thousand alike reports are one cause with a true count, a first and a la
 
 test("Debian's 6.1.0-56 is computed with as the 6.1.192 that its package says it is", async () => {
   const text = fixture("e1000_refill_6.1.txt").replace(/6\.1\.192-oracle #1/g, "6.1.0-56-amd64 #1  Debian 6.1.192-2");
-  const i = (await diagnoseTexts({ log: text })).incidents.find((x) => x.kind === "alloc_failure");
+  const i = (await explain({ log: text })).incidents.find((x) => x.kind === "alloc_failure");
   expect(i?.kernel.release).toBe("6.1.0-56-amd64");
   expect(finding(i, "why.refused").claim).toMatch(/late 6\.1\.y/);
 });
@@ -304,7 +296,7 @@ Node 0 Normal: ${blocks} = 28000kB
 
 test("2.6.32 refuses an order-1 request although 95 larger blocks are there: their memory alone must exceed a part of the mark", async () => {
   const blocks = "6800*4kB 90*8kB 5*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB";
-  const i = (await diagnoseTexts({ log: el6(1, blocks) })).incidents[0];
+  const i = (await explain({ log: el6(1, blocks) })).incidents[0];
   expect(finding(i, "why.refused")).toMatchObject({
     answer: "yes",
     claim: expect.stringMatching(/2\.6\.11 to 4\.3.*without the 6800 blocks of order 0: 199 must exceed 1360/),
@@ -321,7 +313,7 @@ test("the same numbers pass the test of 6.1, and the answer is unknown instead o
     .replace("mode:0x20", "mode:0xa20(GFP_ATOMIC), nodemask=(null)")
     .replace("failure. order", "failure: order")
     .replace("2.6.32-431.el6.x86_64", "6.1.192-x86_64");
-  const i = (await diagnoseTexts({ log: text })).incidents[0];
+  const i = (await explain({ log: text })).incidents[0];
   expect(finding(i, "why.refused").answer).toBe("unknown");
 });
 
@@ -334,7 +326,7 @@ test("blocks that lie in CMA only are free and not usable for a packet", async (
     .replace("2.6.32-431.el6.x86_64", "4.14.98-x86_64")
     .replace("min:29012kB", "min:9012kB")
     .replace("pages_scanned:0 all_unreclaimable? no", "free_pcp:0kB local_pcp:0kB free_cma:3300kB");
-  const i = (await diagnoseTexts({ log: text })).incidents[0];
+  const i = (await explain({ log: text })).incidents[0];
   expect(finding(i, "why.refused").claim).toMatch(/4\.4 to 6\.2.*none on a list of UMEH/);
   expect(finding(i, "why.free_unusable")).toMatchObject({
     answer: "yes",
@@ -344,7 +336,7 @@ test("blocks that lie in CMA only are free and not usable for a packet", async (
 });
 
 test("a cgroup's cache and a cgroup's OOM are the container's limit, not the machine's", async () => {
-  const d = await diagnoseTexts({
+  const d = await explain({
     log: `[  500.100000] SLUB: Unable to allocate memory on node -1 (gfp=0x2080020)
 [  500.100000]   cache: kmalloc-1024(1793:docker-abc), object size: 1024, buffer size: 1024, default order: 3, min order: 0
 [  500.100000]   node 0: slabs: 3, objs: 96, free: 0
@@ -372,7 +364,7 @@ test("a stalled pool whose number falls is draining; one whose number stays is n
     [7, "no"],
     [3, "yes"],
   ] as const) {
-    const d = await diagnoseTexts({ log: log(second) });
+    const d = await explain({ log: log(second) });
     expect(d.incidents).toHaveLength(1);
     expect(finding(d.incidents[0], "page_pool.draining").answer).toBe(answer);
   }
@@ -383,7 +375,7 @@ test("a central log of two machines is two causes, each with its machine", async
     .split("\n")
     .filter((l) => l.startsWith("["));
   const of = (host: string): string => report.map((l) => `Jul  3 04:02:11 ${host} kernel: ${l}`).join("\n");
-  const d = await diagnoseTexts({ log: `${of("alpha")}\n${of("beta")}\n` });
+  const d = await explain({ log: `${of("alpha")}\n${of("beta")}\n` });
   expect(d.incidents.map((i) => [i.count, i.title.replace(/.* on /, "")])).toEqual([
     [1, "alpha"],
     [1, "beta"],
@@ -399,11 +391,11 @@ describe.skipIf(!existsSync(seeds))("the five documents beside the clone", () =>
   test("two of them hold kernel reports, three only talk about kernels", async () => {
     const counts: number[] = [];
     for (const prefix of ["000", "001", "002", "003", "004"])
-      counts.push((await diagnoseTexts({ [prefix]: read(prefix) })).incidents.length);
+      counts.push((await explain({ [prefix]: read(prefix) })).incidents.length);
     expect(counts).toEqual([2, 1, 0, 0, 0]);
   });
   test("the blog's sysctl and ethtool lines count although prose runs into them", async () => {
-    const [i] = (await diagnoseTexts({ blog: read("001") })).incidents;
+    const [i] = (await explain({ blog: read("001") })).incidents;
     expect(finding(i, "min_free.default")).toMatchObject({ answer: "yes", claim: expect.stringMatching(/7\.88 GiB/) });
     expect(finding(i, "offload.tso").evidence.map((q) => q.text)).toContain("tcp segmentation offload: on");
   });

@@ -1,18 +1,13 @@
 // What a picture of a shortage is drawn from says the same as the findings do.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { gather } from "../artifact/gather.ts";
-import { sourceOf } from "../base/byte_source.ts";
-import { createCollector } from "./collect.ts";
-import { diagnose } from "./diagnose.ts";
+import { explain } from "./explain.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (name: string): string => readFileSync(new URL(`fixtures/logs/${name}`, root), "utf8");
 
 async function incidentsOf(name: string) {
-  const collector = createCollector();
-  const items = [{ source: sourceOf(name, read(name)), named: true }];
-  return diagnose(collector.finish(await gather(items, { onWindow: collector.onWindow }))).incidents;
+  return (await explain({ [name]: read(name) })).incidents;
 }
 
 test("a picture gives each zone the answer and the comparisons of its finding, and the number that was not exceeded", async () => {

@@ -1,9 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { gather } from "../artifact/gather.ts";
-import { sourceOf } from "../base/byte_source.ts";
-import { createCollector } from "../diagnosis/collect.ts";
-import { diagnose } from "../diagnosis/diagnose.ts";
+import { explain } from "../diagnosis/explain.ts";
 import type { Diagnosis } from "../diagnosis/finding.ts";
 import { diagnosisDocument } from "./diagnosis.ts";
 import { questionOf } from "./diagnosis_questions.ts";
@@ -23,11 +20,7 @@ const logs = [
   "page_pool_stall_6.1.txt",
 ];
 
-async function diagnosisOf(name: string, text: string): Promise<Diagnosis> {
-  const collector = createCollector();
-  const gathered = await gather([{ source: sourceOf(name, text), named: true }], { onWindow: collector.onWindow });
-  return diagnose(collector.finish(gathered));
-}
+const diagnosisOf = (name: string, text: string): Promise<Diagnosis> => explain({ [name]: text });
 const read = (name: string): string => readFileSync(new URL(`fixtures/logs/${name}`, root), "utf8");
 
 test("the published JSON Schema is the one that the program's schema prints (vitest -u writes it anew)", async () => {

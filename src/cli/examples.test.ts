@@ -1,0 +1,55 @@
+// The programs of examples/ run as their first lines say, against the built package.
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const node = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [...args], { cwd: root, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+
+test("examples/library/explain.mjs prints the findings of the log that comes with skblab", () => {
+  const out = execFileSync(process.execPath, ["examples/library/explain.mjs"], { cwd: root, encoding: "utf8" });
+  expect(out).toMatch(/1 x Bad page state of pfn 0x80db/);
+  expect(out).toMatch(/bad_page\.double_free: yes \(line 1, 2, 3\)/);
+});
+
+test("examples/library/machine.mjs: a ring of jumbo frames takes blocks of order 3 on 2.6.24 and single pages on 6.1", () => {
+  const [old, now] = execFileSync(process.execPath, ["examples/library/machine.mjs"], { cwd: root, encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.includes("asked for"));
+  expect(old).toMatch(/255 of order 3/);
+  expect(now).toMatch(/asked for \d+ of order 0$/);
+});
+
+describe("skblab driver", () => {
+  const cli = join(process.env["SKBLAB_DIST"] ?? join(root, "dist"), "cli/main.js");
+  test("finds the example sound, and the leak when the line is taken out that the file names", () => {
+    const sound = node(cli, "driver", "examples/drivers/mynic.mjs", "--mtu", "1500", "--format", "json");
+    expect(JSON.parse(sound.stdout)).toMatchObject({ schema: "skblab.driver/1", driver: "mynic", sound: true });
+    expect(sound.status).toBe(0);
+    const text = readFileSync(join(root, "examples/drivers/mynic.mjs"), "utf8");
+    const broken = text.replace(/mynic\.stop\(\); \/\/ take this line out.*/, "");
+    expect(broken).not.toBe(text);
+    const file = join(mkdtempSync(join(tmpdir(), "skblab-")), "broken.mjs");
+    writeFileSync(file, broken);
+    const leaky = node(cli, "driver", file, "--mtu", "1500");
+    expect(leaky.stdout).toMatch(/Not sound: \d+ of \d+ lives left memory behind/);
+    expect(leaky.stdout).toMatch(/for mynic_alloc_rx < mynic_open was refused/);
+    expect(leaky.status).toBe(1);
+  });
+
+  test.each([
+    [["nope"], /There is no driver "nope" here\. Drivers: ringnic, /],
+    [["nope.mjs"], /nope\.mjs: there is no such file/],
+    [["tidy.ts", "--mtu", "9"], /--mtu is "9"/],
+    [["ibm_emac", "--kernel", "2.6.29-ppc32", "--mtu", "65000"], /ibm_emac takes none of the MTUs 65000/],
+    [["examples/library/../../vitest.config.ts"], /vitest\.config\.ts: /],
+  ])("says what is wrong with %j, exit 2", (args, sentence) => {
+    const run = node(cli, "driver", ...args);
+    expect(run.stderr).toMatch(sentence);
+    expect(run.status).toBe(2);
+  });
+});
