@@ -8,9 +8,10 @@ import { createBootedMemory } from "./booted.ts";
 import { memoryProblems } from "./invariants.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
-import { zoneField, zoneOf, zoneStride } from "./memory.ts";
+import { pcpField, zoneField, zoneOf, zoneStride } from "./memory.ts";
 import { observeBuddyinfo } from "./observe.ts";
 import { rulesOf } from "./rules.ts";
+import { setupMarks } from "./watermark_setup.ts";
 
 const now = parseRelease("6.1.192");
 const nowait = 0x2800;
@@ -127,6 +128,29 @@ describe("what boot computes", () => {
     const [min61 = 0, low61 = 0, high61] = marks("6.1.192");
     expect(high61).toBe(low61 + (low61 - min61));
     expect(min61).toBe(min24);
+  });
+
+  test("huge pages raise min_free_kbytes to 67584 kB on a PC, but never above 5 % of low memory", () => {
+    const minFreeKb = (memoryMb: number): number => {
+      const { memory } = createBootedMemory({ release: now, memoryMb });
+      return setupMarks(memory, now, { hugePages: true });
+    };
+    // Two pageblocks of 2 MB for each of three types and their fallbacks, 11 in all, in DMA, DMA32 and Normal.
+    expect(minFreeKb(8192)).toBe(512 * 3 * 11 * 4);
+    const managed = createBootedMemory({ release: now, memoryMb: 512 }).memory.spec.zones;
+    const lowmem = managed.reduce((n, z) => n + z.managedPages, 0);
+    expect(minFreeKb(512)).toBe(Math.floor(lowmem / 20) * 4);
+  });
+
+  test("per-CPU lists hold four batches at least; a CPU's counter runs at most 125 pages away (zone_highsize, mm/vmstat.c)", () => {
+    const firstCpu = (pages: number, cpus: number): number[] => {
+      const { pcp } = boot(oneZone({ pages, cpus })).memory;
+      return [pcp[pcpField.batch] as number, pcp[pcpField.high] as number, pcp[pcpField.statThreshold] as number];
+    };
+    // 64 MB: batch (4 + 2 rounded down to 4) - 1; 2 × fls(64) × 1.
+    expect(firstCpu(16384, 64)).toEqual([3, 12, 14]);
+    // 4 GB: 2 × fls(512) × (1 + fls(32)) would be 140.
+    expect(firstCpu(1 << 20, 512)).toEqual([63, 252, 125]);
   });
 
   test("2.6.24 to 4.3 set whole pageblocks aside, others none", () => {

@@ -35,6 +35,20 @@ describe("pages reserved for high-order atomic requests", () => {
   });
 });
 
+describe("unreserve_highatomic_pageblock()", () => {
+  test.each([
+    [512, false, false],
+    [512, true, true],
+    [1024, false, true],
+  ])("%i pages reserved, by force %s: gives a pageblock back %s, for the last one stays", (reserved, force, gives) => {
+    const m = zoneWith(12, HIGHATOMIC);
+    m.memory.zone[zoneField.reservedHighatomic] = reserved;
+    expect(m.placement.unreserveHighatomic(0, MOVABLE, force)).toBe(gives);
+    expect(m.area.blockTypeOf(512)).toBe(gives ? MOVABLE : HIGHATOMIC);
+    expect(m.memory.zone[zoneField.reservedHighatomic]).toBe(gives ? reserved - 512 : reserved);
+  });
+});
+
 describe("alloc_pages_bulk", () => {
   const into = new Int32Array(64);
   test.each([

@@ -9,6 +9,7 @@ import { createJournal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import { createMachineMemory, rules61 } from "./machine_memory.ts";
 import { zoneField } from "./memory.ts";
+import type { TaskContext } from "./rights.ts";
 import { plainTask, requestAtMin } from "./rights.ts";
 import type { WatermarkRequest, ZoneState } from "./watermark.ts";
 import { zoneStateFromReport, zoneWatermarkOk } from "./watermark.ts";
@@ -116,6 +117,17 @@ describe("the watermark test", () => {
     expect([atomic.high, atomic.harder, atomic.highatomic]).toEqual([true, true, true]);
     const nowait = requestAtMin(rules, 0x800, 1, 2, plainTask());
     expect([nowait.high, nowait.harder, nowait.highatomic]).toEqual([false, true, false]);
+    expect(requestAtMin(rules, 0xa20, 0, 2, plainTask()).highatomic).toBe(false);
+  });
+
+  test("a real-time task that may sleep goes halfway below the mark, but not in an interrupt", () => {
+    const high = (task: Partial<TaskContext>): boolean =>
+      requestAtMin(rules61(), 0xcc0, 0, 2, { ...plainTask(), ...task }).high;
+    expect([high({}), high({ realtime: true }), high({ realtime: true, inInterrupt: true })]).toEqual([
+      false,
+      true,
+      false,
+    ]);
   });
 });
 
