@@ -38,7 +38,7 @@ export const eventShapes = [
   { name: "warning", fields: ["text", "a", "b"] },
   { name: "oops", fields: ["text", "a", "b"] },
   { name: "page_migrated", fields: ["from", "to"] },
-  { name: "allocation_refused", fields: ["call_site"] },
+  { name: "allocation_refused", fields: ["call_site", "cache", "gfp_flags"] },
 ] as const satisfies readonly EventShape[];
 
 export type EventName = (typeof eventShapes)[number]["name"];

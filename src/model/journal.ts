@@ -34,9 +34,9 @@ export interface Journal {
   unwinding: boolean;
   /**
    * A request that failed returns through the function `site` (a text id): what is on the stack is told in the branches that a success
-   * never takes, so that a call chain costs nothing until it is printed.
+   * never takes, so that a call chain costs nothing until it is printed. A slab says which cache, and the mask its caller gave.
    */
-  refused(site: number): void;
+  refused(site: number, cache?: number, gfp?: number): void;
   emit(kind: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number): void;
   /** Listens to the named events (all, when none is named); returns the function that stops it. */
   listen(listener: Listener, ...names: readonly EventName[]): () => void;
@@ -65,8 +65,8 @@ export function createJournal(): Journal {
     task: 0,
     level: 0,
     unwinding: false,
-    refused(site) {
-      if (journal.unwinding) journal.emit(refusedKind, site);
+    refused(site, cache = 0, gfp = 0) {
+      if (journal.unwinding) journal.emit(refusedKind, site, cache, gfp);
     },
     emit(kind, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
       for (const { hear, kinds } of listeners) {

@@ -3,6 +3,7 @@
 //   clock ── cpus (irq, softirq) ── memory (zones, buddy, pcp) ── heap (kmalloc) ── sk_buffs ── receive / transmit ── devices ── wires
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
+import { openingTask } from "../kernel/facts/call_chains/index.ts";
 import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
@@ -128,7 +129,7 @@ export function createMachine(options: MachineOptions): Machine {
   const xmit = createXmit(skbs, cpus, journal);
   const pools = poolsOf(memory, upper, journal, config);
   const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
-  const openTask = journal.textId("ifconfig");
+  const openTask = journal.textId(openingTask);
   const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
 
   return {

@@ -1,20 +1,17 @@
 // A run of a machine as a reader wants it: what came in, what was lost where, what the allocator was asked for, the timeline, the reports.
 
-import { printAllocFailure } from "../artifact/log/incidents/alloc_failure_print.ts";
-import { completeMemInfo } from "../artifact/log/incidents/complete_mem_info.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import { parseRelease } from "../kernel/release.ts";
 import type { MachineResult } from "../scenario/machine_run.ts";
 import type { Block, Document } from "./document.ts";
 import { facts, heading, list, paragraph, table } from "./document.ts";
+import { reportLines } from "./kernel_log.ts";
 
 const round = (n: number, digits = 1): string => Number(n.toFixed(digits)).toLocaleString("en-US");
 
 /** A failure report in the words of its release. */
 export function reportText(report: AllocFailure): string {
-  const { version } = parseRelease(`${report.process?.release ?? "6.1"}-x86_64`);
-  const memInfo = report.memInfo === undefined ? undefined : completeMemInfo(report.memInfo, version);
-  return printAllocFailure({ ...report, ...(memInfo === undefined ? {} : { memInfo }) }, version).join("\n");
+  return reportLines(report, parseRelease(report.process?.release ?? "6.1").version).join("\n");
 }
 
 export function drawMachine(result: unknown): Document {
@@ -178,9 +175,6 @@ function tcpBlocks(t: MachineResult["tcp"]): Block[] {
   );
   return blocks;
 }
-
-/** The failure reports of a run, one after the other. */
-export const machineLog = (result: MachineResult): string => result.reports.map((r) => `${reportText(r)}\n`).join("");
 
 type Pick = readonly [name: string, of: (sample: MachineResult["samples"][number]) => number];
 

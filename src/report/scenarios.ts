@@ -4,7 +4,7 @@ import { heading, paragraph } from "./document.ts";
 import { drawFragDestructorCost, drawNfsRetransmit } from "./frag_destructors.ts";
 import { drawDesigns } from "./pools_scenario.ts";
 import { drawHighOrder } from "./scenario_high_order.ts";
-import { drawMachine, machineLog } from "./scenario_machine.ts";
+import { drawMachine } from "./scenario_machine.ts";
 
 /** Result (as the kind's run() gave it) → blocks. */
 export type ScenarioDrawer = (result: unknown) => Document;
@@ -27,9 +27,4 @@ export function scenarioDocument(file: string, kind: string, summary: string, re
     paragraph(summary),
     ...(drawer?.(result) ?? [{ kind: "code" as const, text: JSON.stringify(result, null, 2) }]),
   ];
-}
-
-/** What the kernel would have logged in a run; empty for kinds that keep no reports. */
-export function simulatedLog(kind: string, result: unknown): string {
-  return kind === "machine" ? machineLog(result as Parameters<typeof machineLog>[0]) : "";
 }

@@ -4,7 +4,7 @@ import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import { repairText } from "../artifact/log/lines.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import { ndjsonLine } from "../report/exports/journal_lines.ts";
-import { simulatedLog } from "../report/scenarios.ts";
+import { logText } from "../report/kernel_log.ts";
 import { scenarioJsonSchema } from "./json_schema.ts";
 import type { MachineResult } from "./machine_run.ts";
 import { runMachine } from "./machine_run.ts";
@@ -55,14 +55,18 @@ describe("a machine under traffic and load", () => {
   });
 
   test("order-2 buffers fail under load and order-0 ones do not; the kernel's own report reads back", () => {
-    const jumbo = runMachine(settings(pressed));
+    let log = "";
+    const jumbo = runMachine(settings(pressed), {
+      end(logged) {
+        log = logText(logged, pressed.release);
+      },
+    });
     const plain = runMachine(
       settings({ ...pressed, nics: [{ driver: "ringnic" }], traffic: [{ bytes: 1000, framesPerSecond: 10_000 }] }),
     );
     const failed = (r: MachineResult): number => r.orders.reduce((n, o) => n + o.failed, 0);
     expect(failed(jumbo)).toBeGreaterThan(20);
     expect(failed(plain)).toBe(0);
-    const log = simulatedLog("machine", jumbo);
     expect(log).toMatch(/page allocation failure\. order:2, mode:0x4020/);
     const [incident] = readIncidents(repairText(log)).incidents;
     const back = incident?.reading as AllocFailure;

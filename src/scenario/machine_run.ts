@@ -10,6 +10,9 @@ import { freeBlocks, observeBuddyinfo } from "../model/mm/observe.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
 import { feature } from "../model/net/netdevice.ts";
 import type { RunEnd } from "../model/sync/clock.ts";
+import type { KernelFile } from "./kernel_files.ts";
+import { kernelFiles } from "./kernel_files.ts";
+import type { Logged } from "./kernel_log.ts";
 import { createKernelLog } from "./kernel_log.ts";
 import { checkMachine } from "./machine_check.ts";
 import type { PressureResult } from "./machine_pressure.ts";
@@ -92,6 +95,8 @@ export interface Onlooker {
   begin?(journal: Journal): void;
   /** At every sample; `done` in 0..1. */
   sample?(sample: Sample, done: number): void;
+  /** Once, at the end: what the kernel logged, and its files as they would be read now. */
+  end?(log: readonly Logged[], files: () => readonly KernelFile[]): void;
 }
 
 const nanosPerMilli = 1e6;
@@ -139,6 +144,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
   const began = machine.clock.now();
   bench.start();
   const end = sampleUntil(machine, s, bench, onlooker);
+  onlooker.end?.(bench.log.log(), () => kernelFiles(machine));
   const nanos = machine.clock.now() - began;
   const pressure = bench.pressure.result();
   return {
@@ -160,7 +166,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     ...(bench.streams === undefined ? {} : { tcp: bench.streams.result(nanos) }),
     samples: bench.samples,
     buddyinfo: observeBuddyinfo(machine.memory),
-    reports: bench.log.reports,
+    reports: bench.log.reports(),
     said: [...faults, ...bench.log.said],
   };
 }

@@ -1,9 +1,13 @@
 // skblab run: runs scenario files on the model.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
-import { scenarioDocument, simulatedLog } from "../../report/scenarios.ts";
+import { fileText, logText } from "../../report/kernel_log.ts";
+import { scenarioDocument } from "../../report/scenarios.ts";
 import { scenarioJsonSchema } from "../../scenario/json_schema.ts";
+import type { KernelFile } from "../../scenario/kernel_files.ts";
 import type { Parts, ScenarioKind } from "../../scenario/kind.ts";
+import type { Onlooker } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
@@ -35,13 +39,14 @@ export const command: CommandSpec = {
       .option("--journal <file>", "write every event of the run to a file: NDJSON")
       .option("--ftrace <file>", "the same in the format of /sys/kernel/tracing/trace")
       .option("--perfetto <file>", "the same as a Perfetto trace, with counters (ui.perfetto.dev)")
-      .option("--log <file>", "write the failure reports as the kernel log they would be, for skblab diagnose")
+      .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
+      .option("--proc <dir>", "write /proc and ethtool -S as they would read at the end, for skblab diagnose")
       .option("--schema", "print the JSON Schema of scenario files")
       .action((files: string[], options: RunOptions) => run(files, options, io));
   },
 };
 
-interface RunOptions extends Readonly<Partial<Record<JournalForm | "journal" | "jobs" | "log", string>>> {
+interface RunOptions extends Readonly<Partial<Record<JournalForm | "journal" | "jobs" | "log" | "proc", string>>> {
   readonly schema?: boolean;
 }
 
@@ -52,11 +57,11 @@ async function run(files: readonly string[], options: RunOptions, io: Io): Promi
   const scenarios = files.map((file) => readScenario(file, readFileSync(file === "-" ? 0 : file, "utf8")));
   const jobs = threadsOf(options.jobs);
   const exports = exportsOf(options, scenarios);
+  const traces = tracesOf(options, scenarios);
   const runs = [];
   for (const { file, kind, settings } of scenarios)
-    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports) });
-  if (options.log !== undefined)
-    writeFileSync(options.log, runs.map((r) => simulatedLog(r.kind.kind, r.result)).join(""));
+    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports, traces?.end) });
+  traces?.write(io);
   await io.answer({
     document: runs.flatMap((r) => scenarioDocument(r.file, r.kind.kind, r.kind.summary, r.result)),
     json: {
@@ -85,6 +90,40 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
   return asked;
 }
 
+/** What `--log` and `--proc` want of a run, kept until it is written; undefined when neither was given. */
+function tracesOf(options: RunOptions, scenarios: readonly Scenario[]) {
+  const { log, proc } = options;
+  if (log === undefined && proc === undefined) return undefined;
+  const [only, another] = scenarios;
+  if (another !== undefined) throw new BadInput("A log and files are those of one machine: name one scenario.");
+  if (only?.kind.watch === undefined)
+    throw new BadInput(`A ${only?.kind.kind} scenario has no log and no files to write: it is not one machine.`);
+  const { release } = only.settings as { release: string };
+  let text = "";
+  let files: readonly KernelFile[] = [];
+  const end: Onlooker["end"] = (logged, filesNow) => {
+    if (log !== undefined) text = logText(logged, release);
+    if (proc !== undefined) files = filesNow();
+  };
+  return {
+    end,
+    write(io: Io): void {
+      if (log !== undefined) put(log, text);
+      for (const { path, reading } of files) put(join(proc ?? "", path), fileText(reading));
+      if (files.length > 0) io.note(`${files.length} files written below ${proc}`);
+    },
+  };
+}
+
+function put(path: string, text: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new BadInput(`${path} cannot be written: ${(error as NodeJS.ErrnoException).code}.`);
+  }
+}
+
 /** `--jobs`: a whole number of threads; undefined when it was left out. */
 export function threadsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
@@ -100,6 +139,7 @@ export async function runKind(
   jobs: number | undefined,
   io: Io,
   exports: readonly Export[] = [],
+  end: Onlooker["end"] = undefined,
 ): Promise<unknown> {
   const { parts } = kind;
   if (parts !== undefined) return runAllParts(kind, parts, settings, jobs, io);
@@ -107,6 +147,7 @@ export async function runKind(
   const { cpus = 1 } = settings as { cpus?: number };
   const writers = exports.map(([form, path]) => journalFile(path, form, cpus));
   const result = kind.watch(settings, {
+    ...(end === undefined ? {} : { end }),
     begin(journal) {
       for (const w of writers) w.begin?.(journal);
     },

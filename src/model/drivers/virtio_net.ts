@@ -3,6 +3,7 @@
 //   big         chains of single pages, long enough for the largest packet; what a packet leaves goes to a private list
 //   small       one piece for a standard frame, which becomes the head
 // Packets of up to 128 bytes, and such as fill their piece to the brim, are copied in whole or in part; the others keep their piece as head.
+import { workerTask } from "../../kernel/facts/call_chains/index.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
 import { feature } from "../net/netdevice.ts";
 import { headField, skbField } from "../net/skb_columns.ts";
@@ -122,11 +123,14 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     }
     return true;
   };
-  const refillWork = cpus.register(() => {
-    refillWaiting = false;
-    // Half a second later again, as long as nothing could be had.
-    if (open && !fill(kernel, sites.work) && rx.filled() === 0) scheduleRefill(500_000_000);
-  });
+  const refillWork = cpus.register(
+    () => {
+      refillWaiting = false;
+      // Half a second later again, as long as nothing could be had.
+      if (open && !fill(kernel, sites.work) && rx.filled() === 0) scheduleRefill(500_000_000);
+    },
+    workerTask(release, 0),
+  );
   function scheduleRefill(delayNanos: number): void {
     if (refillWaiting) return;
     refillWaiting = true;

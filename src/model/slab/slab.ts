@@ -136,7 +136,7 @@ export function createSlab(options: SlubOptions): ObjectEngine {
     const order = caches[c + ORDER] as number;
     const pfn = pages.allocPages(gfp | (caches[c + GFP] as number) | (order > 0 ? bits.comp : 0), order);
     if (pfn < 0) {
-      journal.refused(refusedIn);
+      journal.refused(refusedIn, cache, gfp);
       return false;
     }
     const row = takeRow(cache);

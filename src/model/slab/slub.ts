@@ -118,7 +118,7 @@ export function createSlub(options: SlubOptions): Slub {
       pfn = pages.allocPages(gfp | comp, slabOrder);
     }
     if (pfn < 0) {
-      journal.refused(refusedIn);
+      journal.refused(refusedIn, cache, callerGfp);
       return none;
     }
     const row = takeRow(cache);
