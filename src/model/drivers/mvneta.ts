@@ -1,9 +1,17 @@
-// mvneta: Marvell Armada 370 to 3720. How a slot gets its buffer has changed four times (kernel/facts/drivers/embedded.ts):
+// mvneta: Marvell Armada 370 to 3720. How a slot gets its buffer has changed four times (kernel/facts/drivers/embedded.ts), and when, thrice:
 //   3.8    an skb a slot                             3.15   bare data (page fragment, or kmalloc above a page) with build_skb()
 //   4.19   a page a slot, headers copied             5.5    a page of a page_pool with build_skb(); longer frames take several slots
-// drivers/net/ethernet/marvell/mvneta.c of 3.10, 4.14, 4.19 and 6.1. Not here: the hardware buffer manager, XDP.
+//
+//   before 4.2    frame up, then a new buffer                no memory: the slot stays empty
+//   4.2 to 4.18   a new buffer, then frame up                no memory: the frame is dropped, its buffer stays in the slot
+//   since 4.19    frames up, new buffers after the poll      no memory: slots stay empty until the next poll
+//
+// Better than the real ones in two places: before 4.2 a buffer without a successor went up and stayed in the ring as well (mended by "net:
+// mvneta: fix refilling for Rx DMA buffers"), and 3.15 to 4.18 lose the old buffer when build_skb() gets no sk_buff. Here neither happens.
+// drivers/net/ethernet/marvell/mvneta.c of 3.10, 4.14 (mvneta_rx_swbm), 4.19 and 6.1. Not here: the hardware buffer manager, XDP.
 import { mvneta as facts } from "../../kernel/facts/drivers/embedded.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
 import { feature } from "../net/netdevice.ts";
 import { defaultPoolParams } from "../net/page_pool.ts";
@@ -42,10 +50,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const kernel = gfpOf(release, "GFP_KERNEL");
   const quiet = gfpOf(release, "GFP_ATOMIC", "NOWARN");
+  const loop = atLeast(release, [4, 6]) ? "mvneta_rx_swbm" : "mvneta_rx";
   const sites = {
     open: journal.textId("mvneta_rx_refill < mvneta_rxq_fill < mvneta_setup_rxqs < mvneta_open"),
     poll: journal.textId("mvneta_rx_refill < mvneta_rx_refill_queue < mvneta_rx_swbm < mvneta_poll"),
-    copy: journal.textId("mvneta_rx_swbm < mvneta_poll"),
+    frame: journal.textId(`mvneta_rx_refill < ${loop} < mvneta_poll`),
+    copy: journal.textId(`${loop} < mvneta_poll`),
   };
   let maker: BufferMaker | undefined;
   let machinePools: PoolsOfMachine | undefined;
@@ -69,9 +79,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     if (machinePools !== undefined && pool >= 0) machinePools.pools.putFullPage(pool, buffer - 1, true);
     else maker?.free(buffer);
   };
-  /** mvneta_rx_refill_queue(): empty slots in order, until one gets nothing. */
+  /** A frame's slot gets its next buffer with the frame, not at the end of the poll. */
+  const perFrame = (): boolean => !pooled() && maker?.kind !== "pages";
+  const refillsFirst = atLeast(release, [4, 2]);
+  /** mvneta_rx_refill_queue(), and before it each frame's own refill: empty slots in order, until one gets nothing. */
   const refill = (): void => {
-    journal.caller = sites.poll;
+    journal.caller = perFrame() ? sites.frame : sites.poll;
     const gfp = pooled() ? quiet : atomic;
     while (rx.buffer[rx.use] === 0) {
       if (!fillSlot(rx.use, gfp)) return;
@@ -124,6 +137,26 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return taken;
   };
 
+  const headUp = (bytes: number, buffer: number, of: BufferMaker): number => {
+    const skb = of.kind === "skb" ? buffer : of.build(buffer, at.netSkbPad + marvellHeader, false);
+    if (skb === 0) {
+      of.free(buffer);
+      return 0;
+    }
+    if (of.kind === "skb") skbs.skbReserve(skb, marvellHeader);
+    skbs.skbPut(skb, bytes);
+    return skb;
+  };
+
+  /** Refill, then build_skb() on what was in the slot. Without a new buffer the old one stays, and the frame is lost. */
+  const exchanged = (bytes: number, of: BufferMaker): number => {
+    journal.caller = sites.frame;
+    const buffer = rx.buffer[rx.clean]!;
+    const filled = fillSlot(rx.clean, atomic);
+    rx.advance();
+    return filled ? headUp(bytes, buffer, of) : 0;
+  };
+
   const toSkb = (bytes: number, pieces: number): number => {
     if (bytes <= rxCopybreak && pieces === 1 && maker?.kind !== "skb") {
       // The buffer stays where it is.
@@ -131,18 +164,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       rx.advance();
       return skb;
     }
+    if (perFrame() && refillsFirst) return exchanged(bytes, maker as BufferMaker);
     const buffers = takeSlots(pieces);
     const buffer = buffers[0] ?? 0;
     if (pooled()) return fromPool(bytes, buffers);
     const of = maker as BufferMaker;
-    if (of.kind === "pages") return fromPages(bytes, buffer);
-    const skb = of.kind === "skb" ? buffer : of.build(buffer, at.netSkbPad + marvellHeader, false);
-    if (skb === 0) of.free(buffer);
-    else {
-      if (of.kind === "skb") skbs.skbReserve(skb, marvellHeader);
-      skbs.skbPut(skb, bytes);
-    }
-    return skb;
+    return of.kind === "pages" ? fromPages(bytes, buffer) : headUp(bytes, buffer, of);
   };
 
   const receiveOne = (frame: number): void => {
@@ -155,6 +182,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       counters.rx_packets++;
       host.receive(skb);
     }
+    if (perFrame()) refill();
     frames.give(frame);
   };
 
@@ -176,7 +204,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       }
       journal.caller = sites.open;
       for (let slot = 0; slot < rx.size; slot++) {
-        if (fillSlot(slot, kernel)) continue;
+        if (fillSlot(slot, perFrame() ? atomic : kernel)) continue;
         // "Can't refill queue": the interface does not come up.
         driver.stop();
         return false;

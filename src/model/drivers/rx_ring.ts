@@ -34,6 +34,8 @@ export interface RxRing {
   arrived(): number;
   /** The slot at `clean` was dealt with. */
   advance(): void;
+  /** Only the first `slots` are gone round from now on: a driver that got fewer buffers posts on where it stands, and a slot may not lie empty. */
+  shorten(slots: number): void;
   /** Slots that may be posted so that one always stays free between tail and head, as Intel's rings want it. */
   unused(): number;
   filled(): number;
@@ -51,11 +53,12 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
   const pieces = new Int32Array(size);
   /** 0 nothing, 1 written, 2 handed up. */
   const state = new Uint8Array(size);
+  let end = size;
   let hardware = 0;
   let filled = 0;
   let waiting = 0;
   const interrupt = clock.handler(() => host.raiseInterrupt());
-  const next = (slot: number): number => (slot + 1 === size ? 0 : slot + 1);
+  const next = (slot: number): number => (slot + 1 === end ? 0 : slot + 1);
   const ring: RxRing = {
     size,
     buffer,
@@ -100,6 +103,9 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
       pieces[slot] = 0;
       ring.clean = next(slot);
     },
+    shorten(slots) {
+      end = slots;
+    },
     unused: () => (ring.clean > ring.use ? 0 : size) + ring.clean - ring.use - 1,
     filled: () => filled,
     reset(free) {
@@ -111,6 +117,7 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
       frame.fill(0);
       pieces.fill(0);
       state.fill(0);
+      end = size;
       hardware = ring.clean = ring.use = filled = waiting = 0;
     },
     draw(slots = size) {

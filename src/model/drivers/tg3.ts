@@ -59,7 +59,8 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       const buffer = maker?.make(atomic) ?? 0;
       if (buffer === 0) {
         counters.rx_alloc_failed++;
-        // A shorter ring is better than none.
+        // "Using a smaller RX standard ring": better than none.
+        if (slot > 0) ring.shorten(slot);
         return slot > 0;
       }
       ring.set(slot, buffer);

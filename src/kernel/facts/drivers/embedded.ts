@@ -71,12 +71,34 @@ export const mvneta: DriverFacts = {
       since: [3, 8],
       value: {
         packet: "kept",
+        slot: "keeps its old buffer",
+        sentence:
+          'mvneta prints "Linux processing - Can\'t refill", hands the packet up and leaves its buffer in the ring as well: the card may write into what the stack reads (mended in 4.2 and in stable releases before it).',
+        counter: "rx_errors",
+      },
+      source: "drivers/net/ethernet/marvell/mvneta.c mvneta_rx, 3.10",
+    },
+    {
+      since: [4, 2],
+      value: {
+        packet: "dropped",
+        slot: "keeps its old buffer",
+        sentence:
+          'mvneta prints "Linux processing - Can\'t refill", drops the packet and leaves its buffer in the ring: the ring stays full.',
+        counter: "rx_errors",
+      },
+      source: "drivers/net/ethernet/marvell/mvneta.c mvneta_rx_swbm, 4.14",
+    },
+    {
+      since: [4, 19],
+      value: {
+        packet: "kept",
         slot: "stays empty and is retried",
         sentence:
           'mvneta marks the descriptor empty, prints "Can\'t refill queue", and tries again at the next poll: the ring is shorter until memory comes back.',
         counter: "refill_error",
       },
-      source: "mvneta_rx_refill_queue, 6.1",
+      source: "drivers/net/ethernet/marvell/mvneta.c mvneta_rx_refill_queue, 6.1",
     },
   ],
   refillGfp: "GFP_ATOMIC (| __GFP_NOWARN since 5.5)",
