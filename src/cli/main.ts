@@ -69,7 +69,7 @@ function explain(error: unknown): number {
   }
   if (isSystemError(error)) {
     if (error.code === "EPIPE") return 0;
-    process.stderr.write(`skblab: ${inertLine(error.message)}\n`);
+    process.stderr.write(`skblab: ${inertLine(systemSentence(error))}\n`);
     return 2;
   }
   const story = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -82,6 +82,24 @@ function explain(error: unknown): number {
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
+}
+
+const systemWords: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory",
+  EISDIR: "this is a directory. Name a file",
+  ENOTDIR: "a part of this path is no directory",
+  EACCES: "you may not open this. Ask its owner, or copy it",
+  EPERM: "you may not do this",
+  ENOSPC: "the disk is full. Make room, or write elsewhere",
+  EROFS: "this cannot be written to. Write elsewhere",
+  EMFILE: "too many files are open",
+};
+
+/** What the system refused, with the file where the system names it. */
+function systemSentence(error: NodeJS.ErrnoException): string {
+  const words = systemWords[error.code ?? ""];
+  if (words === undefined) return error.message;
+  return error.path === undefined ? `${words} (${error.syscall}).` : `${error.path}: ${words}.`;
 }
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
