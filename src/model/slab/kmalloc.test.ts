@@ -5,53 +5,10 @@ import { parseRelease } from "../../kernel/release.ts";
 import { createJournal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import { createNaivePages } from "../mm/pages.ts";
-import type { HeapOptions, SlabHeap } from "./kmalloc.ts";
+import { world } from "./heap.testkit.ts";
 import { createHeap, randomFreelists, zeroSizeAddress } from "./kmalloc.ts";
 import { observeSlabInfo } from "./slabinfo.ts";
 import type { Slub } from "./slub_shape.ts";
-
-interface World {
-  readonly heap: SlabHeap;
-  readonly pages: PageAllocator & { readonly held: () => number };
-  readonly journal: ReturnType<typeof createJournal>;
-}
-
-/** Naive pages that count what is out and can refuse orders. */
-function countedPages(pagesMax: number, refuses: (order: number) => boolean): World["pages"] {
-  const inner = createNaivePages(pagesMax, 64);
-  let held = 0;
-  return {
-    ...inner,
-    held: () => held,
-    allocPages(gfp, order) {
-      const pfn = refuses(order) ? -1 : inner.allocPages(gfp, order);
-      if (pfn >= 0) held += 1 << order;
-      return pfn;
-    },
-    freePages(pfn, order) {
-      held -= 1 << order;
-      inner.freePages(pfn, order);
-    },
-  };
-}
-
-function world(
-  text: string,
-  more: Partial<HeapOptions> = {},
-  refuses: (order: number) => boolean = () => false,
-): World {
-  const journal = createJournal();
-  const pages = countedPages(1 << 16, refuses);
-  const heap = createHeap({
-    release: parseRelease(text),
-    allocator: "slub",
-    cpus: 2,
-    pages,
-    journal,
-    ...more,
-  });
-  return { heap, pages, journal };
-}
 
 describe.each([
   ["2.6.9-i386", "slab"],
