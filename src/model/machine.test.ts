@@ -142,3 +142,16 @@ test("the ring in the notation of the tests: filled, arrived, empty", () => {
   // Two went up and the ring moved on by two: the slot behind the last one posted waits for its turn.
   expect(device.driver.draw?.()).toBe("[FUFFFFFF]");
 });
+
+test("the pools of a machine are its release's: mvneta's first buffer costs one page in 5.12, and from 5.13 on a batch of 64", () => {
+  const pagesFor = (release: string): number => {
+    const machine = createMachine({
+      release: parseRelease(release),
+      memoryMb: 64,
+      nics: [{ driver: "mvneta", settings: { rx_ring: 2 } }],
+    });
+    expect(machine.up(machine.devices[0]!)).toBe(true);
+    return machine.pools().pools.holdCount(0);
+  };
+  expect([pagesFor("5.12-arm64"), pagesFor("5.13-arm64")]).toEqual([2, 64]);
+});

@@ -28,6 +28,7 @@ import type { OwnershipOptions } from "./net/ownership.ts";
 import { createOwnedSkbs } from "./net/ownership.ts";
 import { createPagePools } from "./net/page_pool.ts";
 import { attachPools } from "./net/page_pool_hook.ts";
+import { poolRulesOf } from "./net/page_pool_release.ts";
 import type { Receive } from "./net/receive.ts";
 import { createReceive } from "./net/receive.ts";
 import type { SkbConfig } from "./net/skb_config.ts";
@@ -127,7 +128,7 @@ export function createMachine(options: MachineOptions): Machine {
   const receive = createReceive(skbs, frames, journal);
   const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);
-  const pools = poolsOf(memory, upper, journal, config);
+  const pools = poolsOf(release, memory, upper, journal, config);
   const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
   const openTask = journal.textId(openingTask);
   const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
@@ -162,7 +163,13 @@ export function createMachine(options: MachineOptions): Machine {
 }
 
 /** Page pools take columns as long as memory: made when somebody wants one. */
-function poolsOf(memory: BootedMemory, upper: Upper, journal: Journal, config: SkbConfig): DriverParts["pools"] {
+function poolsOf(
+  release: Release,
+  memory: BootedMemory,
+  upper: Upper,
+  journal: Journal,
+  config: SkbConfig,
+): DriverParts["pools"] {
   let made: PoolsOfMachine | undefined;
   return () => {
     if (made !== undefined) return made;
@@ -170,10 +177,17 @@ function poolsOf(memory: BootedMemory, upper: Upper, journal: Journal, config: S
     const pfnMax = Math.max(...memory.layout.spec.zones.map((z) => z.startPfn + z.spannedPages));
     const { atomic, nowarn, comp } = config.gfp;
     const gfp = { atomic, nowarn, comp };
-    made = {
+    const { pageSize } = config;
+    const pools = createPagePools({
+      ...poolRulesOf(release),
+      pages: upper.pages,
+      journal,
       context,
-      pools: createPagePools({ pages: upper.pages, journal, context, pfnMax, pageSize: config.pageSize, gfp }),
-    };
+      pfnMax,
+      pageSize,
+      gfp,
+    });
+    made = { context, pools };
     attachPools(upper.skbs, made.pools);
     return made;
   };
