@@ -12,15 +12,16 @@ function machine(release: string, busBase: number) {
   const rules = poolRulesOf(parseRelease(release));
   if (rules === undefined) throw new Error(`${release} has no page_pool`);
   const dma = createDmaChecker({ pfnMax: 1024, busBase });
+  const pages = createNaivePages(1024);
   const pools = createPagePools({
     ...rules,
-    pages: createNaivePages(1024),
+    pages,
     journal: createJournal(),
     context: { inSoftirq: true, node: 0 },
     pfnMax: 1024,
     dma,
   });
-  return { dma, pools, pool: pools.create({ ...defaultPoolParams, flags: PP_FLAG_DMA_MAP }) };
+  return { dma, pages, pools, pool: pools.create({ ...defaultPoolParams, flags: PP_FLAG_DMA_MAP }) };
 }
 
 describe("a DMA address above 4 GiB on a 32-bit machine", () => {
@@ -47,6 +48,23 @@ test("fragments on such a machine: refused in 6.1, allowed from 6.7 on", () => {
   const ask = (release: string): number =>
     machine(release, 0x8_0000_0000).pools.create({ ...defaultPoolParams, flags: PP_FLAG_PAGE_FRAG });
   expect([ask("6.1-arm"), ask("6.7-arm") >= 0, ask("6.1-arm64") >= 0]).toEqual([-EINVAL, true, true]);
+});
+
+test("a drained fragment page counts one user since 6.8, what the pool gave up before: page_pool_unref_page(), page_pool_defrag_page()", () => {
+  const countAfterDrain = (release: string): bigint => {
+    const { pages, pools } = machine(release, 0);
+    const pool = pools.create({ ...defaultPoolParams, flags: PP_FLAG_PAGE_FRAG });
+    const pfn = pools.allocFrag(pool, 2048, 0);
+    expect(pools.allocFrag(pool, 2048, 0)).toBe(pfn);
+    for (let i = 0; i < 2; i++) pools.putFullPage(pool, pfn, true);
+    // Somebody outside still reads it: the next fragment drains the page, and it leaves the pool.
+    pages.getPage(pfn);
+    expect(pools.allocFrag(pool, 2048, 0)).not.toBe(pfn);
+    expect(pools.poolOf(pfn)).toBe(-1);
+    return pools.fragCount(pfn);
+  };
+  expect(countAfterDrain("6.8")).toBe(1n);
+  expect(countAfterDrain("6.1.192")).toBe(2n ** 63n - 1n - 2n);
 });
 
 test("before 5.13 the slow path takes one page at a time", () => {
