@@ -55,9 +55,10 @@ export function mapOf(
   const width = Math.max(64, 2 ** Math.round(Math.log2(Math.sqrt(Math.max(1, cellCount)) * 1.4)));
   const height = Math.max(1, Math.ceil(cellCount / width));
 
-  const owners = by === "type" || by === "block-type" ? typeOwners(by) : stackOwners(census, by, options);
+  const owners = ownersBy(census, by, options);
   const pages = new Float64Array(owners.names.length);
-  for (let i = 0; i < places.count; i++) pages[owners.of(places.stack[i]!, places.types[i]!)]! += 2 ** places.order[i]!;
+  for (let i = 0; i < places.count; i++)
+    pages[owners.of(places.stack[i]!, places.types[i]!, places.order[i]!)]! += 2 ** places.order[i]!;
   const ranked = Array.from(pages, (n, id) => ({ n, id }))
     .filter((o) => o.n > 0)
     .sort((a, b) => b.n - a.n);
@@ -69,7 +70,7 @@ export function mapOf(
   const cells = new Uint8Array(width * height);
   const weight = perCell > 1 ? new Float64Array(width * height) : undefined;
   for (let i = 0; i < places.count; i++) {
-    const colour = colourOf[owners.of(places.stack[i]!, places.types[i]!)]!;
+    const colour = colourOf[owners.of(places.stack[i]!, places.types[i]!, places.order[i]!)]!;
     const from = places.pfn[i]! - first;
     const size = 2 ** places.order[i]!;
     for (let p = from; p < from + size; ) {
@@ -97,7 +98,33 @@ export function mapOf(
 
 interface Owners {
   readonly names: readonly string[];
-  of(stack: number, types: number): number;
+  of(stack: number, types: number, order: number): number;
+}
+
+/** Where each page lies is kept with its stack, order and types only: keys that say more (mask, process) colour by owner. */
+function ownersBy(census: Census, by: GroupKey, options: Pick<GroupOptions, "depth" | "ignore">): Owners {
+  switch (by) {
+    case "type":
+    case "block-type":
+      return typeOwners(by);
+    case "order":
+      return {
+        names: Array.from({ length: 32 }, (_, order) => `order ${order}`),
+        of: (_stack, _types, order) => order,
+      };
+    case "symbol":
+    case "module":
+    case "subsystem":
+    case "caller":
+    case "stack":
+      return stackOwners(census, by, options);
+    case "gfp":
+    case "allocator":
+    case "name":
+    case "pid":
+    case "tgid":
+      return stackOwners(census, "symbol", options);
+  }
 }
 
 function stackOwners(census: Census, by: GroupKey, options: Pick<GroupOptions, "depth" | "ignore">): Owners {

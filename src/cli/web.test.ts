@@ -24,6 +24,15 @@ interface Visit {
   readonly faults: string[];
 }
 
+/** What is used of a canvas in the page. */
+interface Canvas {
+  readonly width: number;
+  readonly height: number;
+  getContext(kind: "2d"): {
+    getImageData(x: number, y: number, w: number, h: number): { readonly data: Uint8ClampedArray };
+  };
+}
+
 describe.runIf(executablePath !== undefined)(
   `the web page in Chromium${executablePath === undefined ? " (no Chromium here: not run)" : ""}`,
   () => {
@@ -291,21 +300,82 @@ describe.runIf(executablePath !== undefined)(
       await page.locator("#moment").fill("30");
       await expect.poll(pictureOf).not.toBe(first);
       expect(new URL(page.url()).hash).toContain("at=30");
-      const byWhat = await pictureOf();
-      for (const by of ["age", "order"]) {
+      const legend = (text: string): Promise<unknown> => page.waitForSelector(`.legend:has-text("${text}")`);
+      for (const [by, text] of [
+        ["block", "this policy keeps no types"],
+        ["owner", "do_anonymous_page < handle_mm_fault"],
+        ["state", "on a CPU's own list"],
+        ["age", "longer ago"],
+        ["order", "taken, orders 1 and 2"],
+      ] as const) {
+        const before = await pictureOf();
         await page.getByLabel("Colour by").selectOption(by);
-        await expect.poll(pictureOf).not.toBe(byWhat);
+        await legend(text);
+        expect(await pictureOf(), by).not.toBe(before);
       }
       const shown = await pictureOf();
       await page.reload();
-      await page.waitForSelector("canvas.map");
+      await legend("taken, orders 1 and 2");
       await expect.poll(pictureOf).toBe(shown);
+      const canvas = page.locator("canvas.map").nth(1);
+      await canvas.press("+");
+      await expect.poll(() => page.locator(".pointed").nth(1).textContent()).toMatch(/pfn \d+ .*of order 10.*picture/);
+      await canvas.press("Enter");
+      await page.waitForSelector(".answer:has-text('Its life up to this picture')");
+      await page.waitForSelector(".answer h2:has-text('What pins the block of order 10')");
       expect(await barriers(page)).toEqual([]);
       await page.setInputFiles("input[type=file]", join(root, "fixtures/proc/buddyinfo-6.1"));
-      await page.waitForSelector(".answer table");
+      await page.waitForSelector(".answer:has-text('Free memory by order')");
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
+      await page.locator("canvas.map").nth(2).press("Enter");
+      await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
       expect(await barriers(page)).toEqual([]);
       expect(faults).toEqual([]);
       await page.close();
+    });
+
+    test("maps: near enough a page is a square of whole pixels; what the page itself does for a map does not grow with memory", async () => {
+      const steps: number[] = [];
+      for (const pages of [1 << 20, 1 << 24]) {
+        const { page, faults } = await visit("#/census?view=map");
+        const profiler = await page.context().newCDPSession(page);
+        await profiler.send("Profiler.enable");
+        await profiler.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
+        const records = Array.from({ length: 64 }, (_, i) => (i * pages) / 64).concat(pages - 512);
+        const dump = records
+          .map(
+            (pfn, i) =>
+              `Page allocated via order 9, mask 0x0(), pid 1, tgid 1 (a), ts 1 ns, free_ts 0 ns\nPFN ${pfn} type Movable Block ${pfn >> 9} type Movable Flags 0x0()\n owner_${i % 2}+0x1/0x2\n caller+0x1/0x2\n\n`,
+          )
+          .join("");
+        await page.setInputFiles("input[type=file]", {
+          name: "d.txt",
+          mimeType: "text/plain",
+          buffer: Buffer.from(dump),
+        });
+        await page.waitForSelector("canvas.map");
+        const canvas = page.locator("canvas.map");
+        expect(await canvas.getAttribute("aria-label")).toContain(`${pages.toLocaleString("en-US")} cells of 1 pages`);
+        for (const key of ["ArrowRight", "ArrowDown", "+", "Home"]) await canvas.press(key);
+        const { result } = await profiler.send("Profiler.takePreciseCoverage");
+        const counts = result.flatMap((s) => s.functions.flatMap((f) => f.ranges.map((r) => r.count)));
+        steps.push(counts.reduce((n, count) => n + count, 0));
+        while (!/A page is 32 by 32 pixels/.test((await page.textContent(".scale")) ?? "")) await canvas.press("+");
+        const squares = await canvas.evaluate((c) => {
+          const { width, height, getContext } = c as unknown as Canvas;
+          const drawn = getContext.call(c, "2d").getImageData(0, 0, width, height);
+          const point = new Uint32Array(drawn.data.buffer);
+          const edges = new Set<number>();
+          for (let y = 0; y < height; y++)
+            for (let x = 1; x < width; x++) if (point[y * width + x] !== point[y * width + x - 1]) edges.add(x % 32);
+          return edges.size;
+        });
+        expect(squares).toBeLessThanOrEqual(1);
+        expect(faults).toEqual([]);
+        await page.close();
+      }
+      expect(steps[0]).toBeGreaterThan(1 << 20);
+      expect(steps[1]! / steps[0]!).toBeLessThan(1.2);
     });
 
     test("packet: the double free of 2009 is shown in red with its history; seed 002's table comes out; a BTF file is read", async () => {

@@ -1,92 +1,108 @@
-// Physical memory filmed while a load runs: the same load with the same seed on several placement policies, in step, a picture of every page
-// now and then. What a page is for comes from the request that took it (its gfp mask), heard on the journal; no policy is asked.
+// Physical memory filmed while a load runs: the same load with the same seed on several placement policies, in step. A film is not pictures but
+// what happened: every allocation and free as the journal told it, 8 bytes each, with the free lists noted at each picture's moment. So any page's
+// whole history is there, and a picture costs what changed (film_pictures.ts draws it).
+//
+//   what:  order in bits 0..3 · taken 4 · kind asked for 5..7 · caller 8..15 · process, mod 65536, 16..31
+//
+// What kind a page is comes from the request that took it (its gfp mask) and not from the policy: an allocator that knows no migrate types serves
+// movable pages too.
 
+import { assert } from "../base/assert.ts";
 import { BadInput } from "../base/bad_input.ts";
 import { prng } from "../base/prng.ts";
 import { eventKind } from "../kernel/events.ts";
 import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
+import type { BootedMemory } from "../model/mm/booted.ts";
 import { createBootedMemory } from "../model/mm/booted.ts";
 import type { PolicyName } from "../model/mm/rules.ts";
-import type { ThrashSettings } from "./workload/thrash.ts";
+import type { FilmMoment, FilmSettings, FilmSummary } from "./film_settings.ts";
 import { createThrash } from "./workload/thrash.ts";
 
-export const filmPolicies = ["classic", "placement-2005", "mobility"] as const satisfies readonly PolicyName[];
-
-/** What a page is, as a byte of a picture. */
-export const pageClasses = [
-  "free",
-  "movable (user, page cache)",
-  "reclaimable (inodes, dentries)",
-  "kernel, not movable",
-  "not handed out at boot",
-] as const;
-
-export interface FilmSettings {
-  readonly release: string;
-  readonly memoryMb: number;
-  readonly policies: readonly PolicyName[];
-  readonly seed: number;
-  /** Pictures of the loading; two more show memory after the processes have exited and after the files are deleted. */
-  readonly pictures: number;
-  readonly load: ThrashSettings;
+/** What was noted at a picture's moment; all in pages of the film. */
+export interface FilmPicture extends FilmMoment {
+  /** Events before this moment. */
+  readonly events: number;
+  /** The free lists: pfn · 16 + order of each block. */
+  readonly free: Float64Array;
+  /** Migrate type that the kernel has noted for each pageblock, index into typeNames. */
+  readonly blockTypes: Uint8Array;
 }
 
-export interface FilmFrame {
-  /** One byte a page from firstPfn on: an index into pageClasses. */
-  readonly pages: Uint8Array;
-  /** In which picture's interval each page was last taken or given back; 0 is before the load. */
-  readonly born: Uint8Array;
-  /** Order of the block that each page was taken in, or lies free in; 0 for pages on per-CPU lists and those of the boot. */
-  readonly orders: Uint8Array;
-  readonly what: string;
-  /** Free blocks by order. */
-  readonly freeBlocks: readonly number[];
+export interface Film extends Omit<FilmSummary, "moments"> {
+  /** The page that each event is about. */
+  readonly pfns: Int32Array;
+  /** Its order, kind, type, caller and process: see the head of this file. */
+  readonly what: Uint32Array;
+  /** Call chains by number, innermost function first: "a < b"; "" is nobody in particular. */
+  readonly callers: readonly string[];
+  readonly pictures: readonly FilmPicture[];
+  /** Parts that pages were asked for by: the numbers of `callers` that ever took one. */
+  readonly takers: readonly number[];
 }
 
-export interface Film {
-  readonly policy: PolicyName;
-  readonly firstPfn: number;
-  readonly frames: readonly FilmFrame[];
-}
+/** Bits of `what`. */
+export const filmBits = { order: 15, taken: 16, kindShift: 5, callerShift: 8, processShift: 16 } as const;
 
-/** The load of the article's experiment, on a machine small enough to look at. */
-export const filmDefaults: FilmSettings = {
-  release: "2.6.34-i386",
-  memoryMb: 256,
-  policies: ["classic", "mobility"],
-  seed: 1,
-  pictures: 60,
-  load: {
-    jobs: 12,
-    kilopages: 150,
-    jobPagesMin: 100,
-    jobPagesMax: 3000,
-    cacheShare: 0.35,
-    slabShare: 0.04,
-    kernelShare: 0.02,
-    pinnedShare: 0.0005,
-    busyShare: 0.02,
-    slabShrink: 0.5,
-  },
-};
+/** Migrate types that a request can ask for, by number of its kind. */
+export const pageKinds = ["Unmovable", "Movable", "Reclaimable"] as const;
 
-/** Bytes a page and picture. */
-const columnsPerPicture = 3;
+const bytesMax = 2 ** 31;
 
-/** Runs the films; `progress` hears 0..1. Pages of all films and pictures together are limited so that a browser can hold them. */
+/** Runs the films; `progress` hears 0..1. What all films together may keep is limited so that a browser can hold them. */
 export function filmMemory(settings: FilmSettings, progress: (done: number) => void): Film[] {
-  const bytes = settings.memoryMb * 256 * settings.policies.length * (settings.pictures + 2) * columnsPerPicture;
-  if (settings.pictures > 250 || bytes > 512 * 2 ** 20) {
+  const { memoryMb, pictures, policies, load } = settings;
+  if (!Number.isSafeInteger(memoryMb) || memoryMb < 64 || memoryMb > 65536) {
+    throw new BadInput(`${memoryMb} MiB is no size of memory to film.`, undefined, "Take 64 to 65536.");
+  }
+  if (!Number.isSafeInteger(settings.seed) || settings.seed < 0) throw new BadInput("The seed is a whole number.");
+  // About two events of 8 bytes for each request; a picture notes at most a block for every four pages, 8 bytes.
+  const bytes = policies.length * (load.kilopages * 1000 * 2.1 * 8 + pictures * memoryMb * 256 * 0.25);
+  if (pictures > 250 || bytes > bytesMax) {
     throw new BadInput(
-      `${settings.pictures} pictures of ${settings.memoryMb} MB under ${settings.policies.length} policies are too much to keep.`,
+      `${pictures} pictures of ${memoryMb} MiB under ${policies.length} policies are too much to keep.`,
       undefined,
-      "Take fewer pictures or less memory.",
+      "Take less memory, or fewer pictures.",
     );
   }
-  return settings.policies.map((policy, at) =>
-    film(settings, policy, (done) => progress((at + done) / settings.policies.length)),
-  );
+  return policies.map((policy, at) => film(settings, policy, (done) => progress((at + done) / policies.length)));
+}
+
+/** What can be told without the events. */
+export function filmSummary(film: Film): FilmSummary {
+  const { policy, firstPfn, pages, blockOrder, typeNames, pictures } = film;
+  return {
+    policy,
+    firstPfn,
+    pages,
+    blockOrder,
+    typeNames,
+    moments: pictures.map(({ what, freeBlocks }) => ({ what, freeBlocks })),
+  };
+}
+
+/** Events in columns that grow. */
+function createRecorder(expected: number) {
+  let pfns = new Int32Array(expected);
+  let what = new Uint32Array(expected);
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    add(pfn: number, bits: number): void {
+      if (count === pfns.length) {
+        const [longer, wider] = [new Int32Array(count * 2), new Uint32Array(count * 2)];
+        longer.set(pfns);
+        wider.set(what);
+        pfns = longer;
+        what = wider;
+      }
+      pfns[count] = pfn;
+      what[count++] = bits;
+    },
+    columns: () => ({ pfns: pfns.subarray(0, count), what: what.subarray(0, count) }),
+  };
 }
 
 function film(settings: FilmSettings, policy: PolicyName, progress: (done: number) => void): Film {
@@ -97,37 +113,46 @@ function film(settings: FilmSettings, policy: PolicyName, progress: (done: numbe
     policy,
     journal,
   });
+  const chance = prng(settings.seed);
+  const load = createThrash(memory, settings.load, chance.fork("load"), chance.fork("luck"));
+  const requests = settings.load.kilopages * 1000;
+  const events = createRecorder(Math.ceil(requests * 2) + 1024);
+  const takers = new Set<number>();
+  let callersMost = 0;
+  const { mm_page_alloc, page_migrated } = eventKind;
   const { gfp } = memory.rules;
-  const total = memory.memory.pages;
-  const frames: FilmFrame[] = [];
-  const now = new Uint8Array(total).fill(4);
-  const born = new Uint8Array(total);
-  const orders = new Uint8Array(total);
-  const { nrFree, spec } = memory.memory;
-  // What was free when the load began is what the load can get.
-  for (const block of freeBlocks(memory)) now.fill(0, block.pfn, block.pfn + 2 ** block.order);
-  const allocKind = eventKind.mm_page_alloc;
+  // What a migrated page was asked for goes along with it: its last event, by page.
+  const lastOf = new Uint32Array(memory.memory.pages);
   journal.listen(
     (kind, _nanos, _cpu, pfn, order, mask) => {
-      const size = 1 << order;
-      const value = kind !== allocKind ? 0 : (mask & gfp.movable) !== 0 ? 1 : (mask & gfp.reclaimable) !== 0 ? 2 : 3;
-      now.fill(value, pfn, pfn + size);
-      born.fill(frames.length, pfn, pfn + size);
-      orders.fill(value === 0 ? 0 : order, pfn, pfn + size);
+      if (pfn < 0) return;
+      if (kind === page_migrated) {
+        // The new place was told of as an allocation just before; what was asked for, and by whom, comes from the old one.
+        lastOf[order] = lastOf[pfn]!;
+        events.add(order, lastOf[pfn]!);
+        return;
+      }
+      const { caller } = journal;
+      assert(caller < 256, () => `caller ${caller} in a film of 256`);
+      callersMost = Math.max(callersMost, caller);
+      let bits = order | (caller << filmBits.callerShift) | (load.who() << filmBits.processShift);
+      if (kind === mm_page_alloc) {
+        takers.add(caller);
+        const kind = (mask & gfp.movable) !== 0 ? 1 : (mask & gfp.reclaimable) !== 0 ? 2 : 0;
+        bits |= filmBits.taken | (kind << filmBits.kindShift);
+      }
+      lastOf[pfn] = bits;
+      events.add(pfn, bits);
     },
     "mm_page_alloc",
     "mm_page_free",
+    "page_migrated",
   );
-  const ordersMax = nrFree.length / spec.zones.length;
+  const pictures: FilmPicture[] = [];
   const picture = (what: string): void => {
-    for (const block of freeBlocks(memory)) orders.fill(block.order, block.pfn, block.pfn + 2 ** block.order);
-    const blocks = Array.from({ length: spec.orders }, (_, o) =>
-      spec.zones.reduce((n, _z, z) => n + nrFree[z * ordersMax + o]!, 0),
-    );
-    frames.push({ pages: now.slice(), born: born.slice(), orders: orders.slice(), what, freeBlocks: blocks });
+    pictures.push({ what, events: events.count, ...freeLists(memory) });
   };
-  const load = createThrash(memory, settings.load, prng(settings.seed).fork("load"));
-  const step = Math.max(1, Math.round((settings.load.kilopages * 1000) / settings.pictures));
+  const step = Math.max(1, Math.round(requests / settings.pictures));
   for (let i = 0; i < settings.pictures; i++) {
     picture(`after ${i * step} page requests`);
     load.run(step);
@@ -137,20 +162,41 @@ function film(settings: FilmSettings, policy: PolicyName, progress: (done: numbe
   picture("every process has exited");
   load.deleteCache(1);
   picture("the files are deleted too");
-  return { policy, firstPfn: 0, frames };
+  return {
+    policy,
+    firstPfn: 0,
+    pages: memory.memory.pages,
+    blockOrder: memory.memory.spec.pageblockOrder,
+    typeNames: memory.rules.types.names,
+    ...events.columns(),
+    callers: Array.from({ length: callersMost + 1 }, (_, id) => (id === 0 ? "" : journal.text(id))),
+    pictures,
+    takers: [...takers].sort((a, b) => a - b),
+  };
 }
 
-/** Blocks on the free lists: not taken by anybody. */
-function* freeBlocks(memory: ReturnType<typeof createBootedMemory>): Generator<{ pfn: number; order: number }> {
-  const { pages, spec } = memory.memory;
+/** The free lists of the moment, and the type of each pageblock. */
+function freeLists({ memory, area }: BootedMemory): Pick<FilmPicture, "free" | "freeBlocks" | "blockTypes"> {
+  const { pages, spec, nrFree } = memory;
+  const ordersMax = nrFree.length / spec.zones.length;
+  const freeBlocks = Array.from({ length: spec.orders }, (_, o) =>
+    spec.zones.reduce((n, _z, z) => n + nrFree[z * ordersMax + o]!, 0),
+  );
+  const free = new Float64Array(freeBlocks.reduce((n, blocks) => n + blocks, 0));
   const orderAt = (pfn: number): number => {
     for (let order = 0; order < spec.orders && pfn % 2 ** order === 0; order++)
-      for (let z = 0; z < spec.zones.length; z++) if (memory.area.isFreeBlock(pfn, z, order)) return order;
+      for (let z = 0; z < spec.zones.length; z++) if (area.isFreeBlock(pfn, z, order)) return order;
     return -1;
   };
+  let count = 0;
   for (let pfn = 0; pfn < pages; ) {
     const order = orderAt(pfn);
-    if (order >= 0) yield { pfn, order };
+    if (order >= 0) free[count++] = pfn * 16 + order;
     pfn += order < 0 ? 1 : 2 ** order;
   }
+  assert(count === free.length, () => `${count} free blocks found, ${free.length} counted`);
+  const blockTypes = Uint8Array.from({ length: Math.ceil(pages / 2 ** spec.pageblockOrder) }, (_, block) =>
+    area.blockTypeOf(block * 2 ** spec.pageblockOrder),
+  );
+  return { free, freeBlocks, blockTypes };
 }

@@ -3,7 +3,8 @@
 //
 //   process:  fork (kernel stack, page tables) ─▶ faults and reads, interleaved with the others' ─▶ exit (all its pages at once)
 //
-// Knows no policy: the same calls with the same seed reach every allocator.
+// Knows no policy: the same calls with the same seed reach every allocator. While it runs the journal's caller names the part that it plays,
+// as a call chain that such pages have in kernels of these years; what the chain names does not run here.
 import type { Prng } from "../../base/prng.ts";
 import type { BootedMemory } from "../../model/mm/booted.ts";
 
@@ -47,6 +48,8 @@ export interface Thrash {
   };
   /** Lets kswapd run if it was woken, with the slab caches shrunk beside it. */
   background(): void;
+  /** Process that asks or gives back now, a number from 2 on; 0 when it is none of them. */
+  who(): number;
 }
 
 interface Job {
@@ -60,9 +63,33 @@ interface Job {
 const pagesPerTable = 512;
 const owners = { none: 0, cache: 1, firstJob: 2 } as const;
 
-export function createThrash(memory: BootedMemory, settings: ThrashSettings, random: Prng): Thrash {
+/** Who takes pages and who gives them back, innermost function first. */
+const chains = {
+  anonymous: "do_anonymous_page < handle_mm_fault",
+  cache: "__do_page_cache_readahead < do_generic_file_read",
+  slab: "new_slab < kmem_cache_alloc < ext3_alloc_inode",
+  stack: "dup_task_struct < copy_process < do_fork",
+  table: "pte_alloc_one < handle_mm_fault",
+  kernel: "pipe_write < do_sync_write",
+  pinned: "__vmalloc_area_node < module_alloc < load_module",
+  exit: "exit_mmap < mmput < do_exit",
+  kswapd: "balance_pgdat < kswapd",
+  truncate: "truncate_inode_pages < vfs_unlink",
+} as const;
+
+/** `luck` decides what reclaim meets. Kept apart from `random` the requests stay the same whatever a policy reclaims and when. */
+export function createThrash(
+  memory: BootedMemory,
+  settings: ThrashSettings,
+  random: Prng,
+  luck: Prng = random,
+): Thrash {
   const { gfp } = memory.rules;
-  const { pages, lru } = memory;
+  const { pages, lru, journal } = memory;
+  const site = Object.fromEntries(Object.entries(chains).map(([part, chain]) => [part, journal.textId(chain)])) as {
+    readonly [P in keyof typeof chains]: number;
+  };
+  let present = 0;
   const kernelGfp = gfp.directReclaim | gfp.kswapdReclaim | gfp.io | gfp.fs | gfp.nowarn;
   const userGfp = kernelGfp | gfp.highmem | gfp.movable;
   const slabGfp = kernelGfp | gfp.reclaimable;
@@ -81,12 +108,12 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
 
   lru.setOwner({
     evict(pfn) {
-      if (random.chance(settings.busyShare)) return false;
+      if (luck.chance(settings.busyShare)) return false;
       gone(pfn);
       return true;
     },
     migrate(from, to) {
-      if (random.chance(settings.busyShare)) return false;
+      if (luck.chance(settings.busyShare)) return false;
       const who = owner[from]!;
       owner[to] = who;
       owner[from] = owners.none;
@@ -99,6 +126,8 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
     const ratio = settings.jobPagesMax / settings.jobPagesMin;
     const left = Math.round(settings.jobPagesMin * ratio ** random.unit());
     const job: Job = { id: nextJob++, user: [], kernel: [], left };
+    present = job.id;
+    journal.caller = site.stack;
     const stack = pages.allocPages(kernelGfp | gfp.comp, 1);
     if (stack < 0) refused++;
     else job.kernel.push(stack * 2 + 1);
@@ -107,6 +136,8 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
   };
 
   const exit = (job: Job): void => {
+    present = job.id;
+    journal.caller = site.exit;
     for (const pfn of job.user) {
       // Evicted pages belong to somebody else by now, or to nobody.
       if (owner[pfn] !== job.id) continue;
@@ -124,7 +155,7 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
   const shrinkSlab = (freed: number, left: number): void => {
     slabDebt += (slab.length * settings.slabShrink * freed) / Math.max(1, freed + left);
     for (; slabDebt >= 1 && slab.length > 0; slabDebt--) {
-      const at = random.below(slab.length);
+      const at = luck.below(slab.length);
       const pfn = slab[at]!;
       slab[at] = slab[slab.length - 1]!;
       slab.pop();
@@ -134,8 +165,12 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
 
   const background = (): void => {
     if (memory.reclaim.woken().length === 0) return;
+    const before = journal.caller;
+    present = 0;
+    journal.caller = site.kswapd;
     const freed = memory.reclaim.runKswapd();
     shrinkSlab(freed, count.anonymous + count.cache);
+    journal.caller = before;
   };
 
   const ask = (mask: number): number => {
@@ -150,6 +185,7 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
   const pinnedTo = kernelTo + pinnedShare;
 
   const user = (who: number, job: Job): void => {
+    journal.caller = who === owners.cache ? site.cache : site.anonymous;
     const pfn = memory.allocUser(userGfp);
     if (pfn < 0) {
       refused++;
@@ -159,11 +195,12 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
     if (who === owners.cache) count.cache++;
     else {
       count.anonymous++;
-      if (job.user.push(pfn) % pagesPerTable === 1) kernelPage(job);
+      if (job.user.push(pfn) % pagesPerTable === 1) kernelPage(job, site.table);
     }
   };
 
-  const kernelPage = (job: Job): void => {
+  const kernelPage = (job: Job, caller: number): void => {
+    journal.caller = caller;
     const pfn = ask(kernelGfp);
     if (pfn < 0) return;
     job.kernel.push(pfn * 2);
@@ -171,13 +208,16 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
   };
 
   const step = (job: Job): void => {
+    present = job.id;
     const dice = random.unit();
     if (dice < cacheShare) user(owners.cache, job);
     else if (dice < slabTo) {
+      journal.caller = site.slab;
       const pfn = ask(slabGfp);
       if (pfn >= 0) slab.push(pfn);
-    } else if (dice < kernelTo) kernelPage(job);
+    } else if (dice < kernelTo) kernelPage(job, site.kernel);
     else if (dice < pinnedTo) {
+      journal.caller = site.pinned;
       if (ask(kernelGfp) >= 0) count.pinned++;
     } else user(job.id, job);
   };
@@ -185,6 +225,7 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
   return {
     run(wanted, kswapd = true) {
       const before = refused;
+      const caller = journal.caller;
       for (let n = 0; n < wanted; n++) {
         while (jobs.length < settings.jobs) jobs.push(fork());
         const at = random.below(jobs.length);
@@ -197,20 +238,29 @@ export function createThrash(memory: BootedMemory, settings: ThrashSettings, ran
         }
         if (kswapd && (n & 63) === 63) background();
       }
+      journal.caller = caller;
+      present = 0;
       return refused - before;
     },
     exitAll() {
+      const caller = journal.caller;
       for (const job of jobs) exit(job);
       jobs.length = 0;
+      journal.caller = caller;
+      present = 0;
     },
     deleteCache(share) {
+      const caller = journal.caller;
+      journal.caller = site.truncate;
       for (let pfn = 0; pfn < owner.length; pfn++) {
         if (owner[pfn] !== owners.cache || !random.chance(share)) continue;
         gone(pfn);
         memory.freeUser(pfn);
       }
+      journal.caller = caller;
     },
     held: () => ({ ...count, slab: slab.length }),
     background,
+    who: () => present,
   };
 }

@@ -1,17 +1,15 @@
 // Census: a page_owner dump of any size, streamed; table, flame graph, diff of two, map.
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import type { PageMap } from "../../analysis/page_map.ts";
+import { useState } from "preact/hooks";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupKeys } from "../../analysis/page_owner/group_by.ts";
 import { toFlameHtml } from "../../report/exports/flame_html.ts";
 import { toFolded, toSpeedscope } from "../../report/exports/stacks.ts";
 import type { CensusOutput } from "../tasks/census_task.ts";
 import { ask } from "../tasks/client.ts";
-import type { Shown } from "../tasks/protocol.ts";
 import { download } from "../ui/download.ts";
 import { FlameGraph } from "../ui/flame_graph.tsx";
-import { MapView, useMapWindow } from "../ui/map_view.tsx";
+import { OwnersMap } from "../ui/owners_map.tsx";
 import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 
@@ -103,44 +101,6 @@ export function CensusPage(): JSX.Element {
       ) : (
         <Output output={output} view={view} order={order} />
       )}
-    </>
-  );
-}
-
-/** The map, and who holds pages in the block that was chosen on it (`block=<pfn>` in the address). */
-function OwnersMap({ map, order }: { map: PageMap; order: number }): JSX.Element {
-  const seen = useMapWindow(map.width);
-  const { block } = route.value.query;
-  const pfn = block === undefined ? Number.NaN : Number(block);
-  const [shown, setShown] = useState<Shown>();
-  const [error, setError] = useState<unknown>();
-  useEffect(() => {
-    setError(undefined);
-    setShown(undefined);
-    if (!Number.isSafeInteger(pfn) || pfn < 0) return;
-    let stale = false;
-    ask("block", { pfn, order }, "Looking at the block").then(
-      (answer) => stale || setShown(answer),
-      (e) => stale || setError(e),
-    );
-    return () => {
-      stale = true;
-    };
-  }, [map, pfn, order]);
-  return (
-    <>
-      <p>
-        What pins a block? Choose a page: by click, or with Enter for the page in the middle; blocks are of order{" "}
-        {order}.
-      </p>
-      <MapView
-        map={map}
-        name="Owners of physical memory"
-        window={seen}
-        onPick={(chosen) => setQuery({ block: String(chosen) })}
-      />
-      <ErrorBox error={error} />
-      {shown === undefined ? null : <Answer shown={shown} name={`block at ${pfn}`} />}
     </>
   );
 }

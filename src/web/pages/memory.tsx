@@ -1,18 +1,18 @@
-// Memory: the same load under several placement policies, side by side, a pixel a page; a time line to scrub. And a real machine's free lists.
+// Memory: the same load under two placement policies, side by side and in step, a pixel a page; a time line to scrub; one page and its block. And a
+// real machine's memory: who owns it out of a page_owner dump, and its free lists.
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
-import type { PageMap } from "../../analysis/page_map.ts";
-import type { Document } from "../../report/document.ts";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { LevelledMap } from "../../analysis/map_levels.ts";
+import { filmDocument } from "../../report/memory_film.ts";
 import { formatNumber } from "../../report/text.ts";
-import type { Film, FilmFrame } from "../../scenario/memory_film.ts";
-import { filmDefaults, filmPolicies, pageClasses } from "../../scenario/memory_film.ts";
+import type { Colouring, FilmSummary } from "../../scenario/film_settings.ts";
+import { colourings, filmDefaults, filmPolicies, filmSettings } from "../../scenario/film_settings.ts";
 import { ask } from "../tasks/client.ts";
 import type { Shown } from "../tasks/protocol.ts";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
-import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { Answer, ErrorBox } from "../ui/parts.tsx";
+import { RealMachine } from "../ui/real_machine.tsx";
 import { route, setQuery } from "../ui/route.ts";
-
-const colours = ["#e69f00", "#009e73", "#0072b2", "#b0b0b0"];
 
 export function MemoryPage(): JSX.Element {
   const { query } = route.value;
@@ -20,42 +20,21 @@ export function MemoryPage(): JSX.Element {
   const right = filmPolicies.find((p) => p === query.right) ?? "mobility";
   const memoryMb = Number(query.mb ?? filmDefaults.memoryMb);
   const seed = Number(query.seed ?? 1);
-  const [films, setFilms] = useState<readonly Film[]>();
-  const [lists, setLists] = useState<readonly Shown[]>([]);
+  const [films, setFilms] = useState<readonly FilmSummary[]>();
   const [error, setError] = useState<unknown>();
-  const by = Object.hasOwn(colourings, query.by ?? "") ? (query.by as string) : "what";
-  const colouring = colourings[by]!;
-  const seen = useMapWindow(mapWidth);
-  const frames = films?.[0]?.frames.length ?? 0;
-  const at = Math.max(0, Math.min(Number(query.at ?? 0), frames - 1));
 
   const run = async (): Promise<void> => {
     setError(undefined);
     try {
-      const scale = memoryMb / filmDefaults.memoryMb;
-      const load = { ...filmDefaults.load, kilopages: Math.round(filmDefaults.load.kilopages * scale) };
-      setFilms(await ask("film", { ...filmDefaults, memoryMb, seed, policies: [left, right], load }, "Filming memory"));
+      setFilms(await ask("film", filmSettings(memoryMb, seed, [left, right]), "Filming memory"));
     } catch (e) {
+      setFilms(undefined);
       setError(e);
     }
   };
   useEffect(() => {
     if (query.run === "yes") void run();
   }, []);
-  const take = async (files: readonly File[]): Promise<void> => {
-    setError(undefined);
-    try {
-      setLists(
-        await ask(
-          "freeLists",
-          files.map((f) => ({ name: f.name, blob: f })),
-          "Reading",
-        ),
-      );
-    } catch (e) {
-      setError(e);
-    }
-  };
 
   return (
     <>
@@ -90,7 +69,7 @@ export function MemoryPage(): JSX.Element {
           <input
             type="number"
             min={64}
-            max={2048}
+            max={16384}
             step={64}
             value={memoryMb}
             onChange={(e) => setQuery({ mb: e.currentTarget.value })}
@@ -105,200 +84,215 @@ export function MemoryPage(): JSX.Element {
         </button>
       </form>
       <ErrorBox error={error} />
-      {films === undefined ? (
-        <p class="empty">Nothing has run yet.</p>
-      ) : (
-        <>
-          <p class="scrub">
-            <label for="moment">Moment</label>
-            <input
-              id="moment"
-              type="range"
-              min={0}
-              max={frames - 1}
-              value={at}
-              onInput={(e) => setQuery({ at: e.currentTarget.value })}
-            />
-            <label>
-              <span class="hidden">Colour by</span>
-              <select value={by} onChange={(e) => setQuery({ by: e.currentTarget.value })}>
-                {Object.entries(colourings).map(([id, c]) => (
-                  <option key={id} value={id}>
-                    {c.title}
-                  </option>
-                ))}
-              </select>
-            </label>
-            <output for="moment">{films[0]?.frames[at]?.what}</output>
-          </p>
-          <div class="beside open">
-            {films.map((film, i) => (
-              <FilmView key={`${film.policy} ${i}`} film={film} at={at} colouring={colouring} window={seen} />
-            ))}
-          </div>
-          <Answer
-            shown={{
-              document: filmDocument(films),
-              json: {
-                schema: "skblab.memory-film/1",
-                films: films.map((f) => ({
-                  policy: f.policy,
-                  pictures: f.frames.map(({ what, freeBlocks }) => ({ what, freeBlocks })),
-                })),
-              },
-            }}
-            name="free blocks over the run"
-          />
-        </>
-      )}
-      <h2>A real machine's free lists</h2>
-      <DropZone onFiles={(files) => void take(files)}>
-        <p>
-          Drop /proc/buddyinfo, /proc/pagetypeinfo or anything that holds them. (A page_owner dump shows its map on the
-          Census page.)
-        </p>
-      </DropZone>
-      {lists.map((shown, i) => (
-        <Answer key={`${i}`} shown={shown} name="free lists" />
-      ))}
+      {films === undefined ? <p class="empty">Nothing has run yet.</p> : <Films films={films} />}
+      <RealMachine />
     </>
   );
 }
 
-const sequence = ["#fde725", "#5ec962", "#21918c", "#3b528b", "#440154"];
-const freeColour = "#d9d9d9";
-const bootClass = pageClasses.length - 1;
-const freeShades = ["#08306b", "#2171b5", "#6baed6", "#9ecae1", "#deebf7"];
-const takenShades = ["#7f2704", "#d94801", "#fd8d3c", "#fdae6b", "#feedde"];
-const orderBands = ["order 0", "orders 1 and 2", "orders 3 to 5", "orders 6 to 8", "order 9 and more"];
-const bandOf = (order: number): number => (order === 0 ? 0 : order < 3 ? 1 : order < 6 ? 2 : order < 9 ? 3 : 4);
-const ageBands = ["since the last picture", "1 to 3 pictures ago", "4 to 10", "11 to 30", "longer ago"];
-const ageBandOf = (age: number): number => (age <= 0 ? 0 : age <= 3 ? 1 : age <= 10 ? 2 : age <= 30 ? 3 : 4);
-
-interface Colouring {
-  readonly title: string;
-  readonly legend: readonly { readonly label: string; readonly colour: string }[];
-  /** Index into the legend plus one; 0 leaves the page blank. */
-  of(frame: FilmFrame, at: number, pfn: number): number;
+/** The films' maps at a moment; while they are drawn, those before. */
+function useMaps(
+  films: readonly FilmSummary[],
+  at: number,
+  by: Colouring,
+): readonly [readonly LevelledMap[] | undefined, unknown] {
+  const [maps, setMaps] = useState<readonly LevelledMap[]>();
+  const [error, setError] = useState<unknown>();
+  const wanted = useRef({ films, at, by });
+  const busy = useRef(false);
+  useEffect(() => {
+    wanted.current = { films, at, by };
+    if (busy.current) return;
+    busy.current = true;
+    void (async () => {
+      // A hand that scrubs is faster than the worker: only where it is now is asked for.
+      for (let drawn: unknown; drawn !== wanted.current; ) {
+        drawn = wanted.current;
+        try {
+          setMaps(await ask("filmMaps", { at: wanted.current.at, by: wanted.current.by }));
+          setError(undefined);
+        } catch (e) {
+          setError(e);
+        }
+      }
+      busy.current = false;
+    })();
+  }, [films, at, by]);
+  return [maps, error];
 }
 
-const colourings: Readonly<Record<string, Colouring>> = {
-  what: {
-    title: "what it holds",
-    legend: pageClasses.slice(1).map((label, i) => ({ label, colour: colours[i] ?? "#000000" })),
-    of: (frame, _at, pfn) => frame.pages[pfn]!,
-  },
-  age: {
-    title: "age",
-    legend: [
-      ...ageBands.map((label, i) => ({ label: `taken ${label}`, colour: sequence[i]! })),
-      { label: "free", colour: freeColour },
-    ],
-    of: (frame, at, pfn) =>
-      frame.pages[pfn] === 0
-        ? ageBands.length + 1
-        : frame.pages[pfn] === bootClass
-          ? 0
-          : 1 + ageBandOf(at - 1 - frame.born[pfn]!),
-  },
-  order: {
-    title: "order of its block",
-    legend: [
-      ...orderBands.map((label, i) => ({ label: `taken, ${label}`, colour: takenShades[i]! })),
-      ...orderBands.map((label, i) => ({ label: `free, ${label}`, colour: freeShades[i]! })),
-    ],
-    of: (frame, _at, pfn) =>
-      frame.pages[pfn] === bootClass
-        ? 0
-        : 1 + bandOf(frame.orders[pfn]!) + (frame.pages[pfn] === 0 ? orderBands.length : 0),
-  },
-};
+function Films({ films }: { films: readonly FilmSummary[] }): JSX.Element {
+  const { query } = route.value;
+  const pictures = films[0]?.moments.length ?? 0;
+  const at = Math.max(0, Math.min(Math.round(Number(query.at ?? 0)) || 0, pictures - 1));
+  const by: Colouring = Object.hasOwn(colourings, query.by ?? "") ? (query.by as Colouring) : "type";
+  const [maps, error] = useMaps(films, at, by);
+  return (
+    <>
+      <p class="scrub">
+        <label for="moment">Moment</label>
+        <input
+          id="moment"
+          type="range"
+          min={0}
+          max={pictures - 1}
+          value={at}
+          onInput={(e) => setQuery({ at: e.currentTarget.value })}
+        />
+        <label>
+          Colour by{" "}
+          <select value={by} onChange={(e) => setQuery({ by: e.currentTarget.value })}>
+            {Object.entries(colourings).map(([id, title]) => (
+              <option key={id} value={id}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </label>
+        <output for="moment">{films[0]?.moments[at]?.what}</output>
+      </p>
+      <ErrorBox error={error} />
+      {maps === undefined ? null : <FilmMaps key={maps[0]?.width} films={films} maps={maps} at={at} />}
+      <Answer
+        shown={{
+          document: filmDocument(films),
+          json: {
+            schema: "skblab.memory-film/1",
+            films: films.map((f) => ({ policy: f.policy, pictures: f.moments })),
+          },
+        }}
+        name="free blocks over the run"
+      />
+    </>
+  );
+}
 
-const mapWidth = 256;
+/** The maps side by side, zoomed and moved as one, and the page that was chosen on one of them. */
+function FilmMaps({
+  films,
+  maps,
+  at,
+}: {
+  films: readonly FilmSummary[];
+  maps: readonly LevelledMap[];
+  at: number;
+}): JSX.Element {
+  const { query } = route.value;
+  const seen = useMapWindow(maps[0]?.width ?? 0);
+  const [place, pfn] = [Number(query.of ?? 0), Number(query.page ?? Number.NaN)];
+  const film = films[place];
+  const chosen = film !== undefined && Number.isSafeInteger(pfn) && pfn >= 0 && pfn < film.pages;
+  return (
+    <>
+      <p>Choose a page, by click or with Enter for the one in the middle, to see its life and what pins its block.</p>
+      <div class="beside open">
+        {films.map((f, i) => (
+          <FilmView
+            key={`${f.policy} ${i}`}
+            film={f}
+            at={at}
+            map={maps[i]}
+            window={seen}
+            chosen={chosen && place === i ? pfn : undefined}
+            place={i}
+          />
+        ))}
+      </div>
+      {chosen ? <ChosenPage films={films} place={place} at={at} pfn={pfn} /> : null}
+    </>
+  );
+}
 
 function FilmView({
   film,
   at,
-  colouring,
+  map,
   window,
+  chosen,
+  place,
 }: {
-  film: Film;
+  film: FilmSummary;
   at: number;
-  colouring: Colouring;
+  map: LevelledMap | undefined;
   window: ReturnType<typeof useMapWindow>;
+  /** Page whose block is framed. */
+  chosen: number | undefined;
+  /** Which of the films it is. */
+  place: number;
 }): JSX.Element {
-  const frame = film.frames[at];
-  const map = useMemo((): PageMap | undefined => {
-    if (frame === undefined) return undefined;
-    const height = Math.ceil(frame.pages.length / mapWidth);
-    const cells = new Uint8Array(mapWidth * height);
-    const count = new Array<number>(colouring.legend.length + 1).fill(0);
-    for (let pfn = 0; pfn < frame.pages.length; pfn++) {
-      const c = colouring.of(frame, at, pfn);
-      cells[pfn] = c;
-      count[c]!++;
-    }
-    return {
-      width: mapWidth,
-      height,
-      firstPfn: film.firstPfn,
-      pagesPerCell: 1,
-      cells,
-      legend: colouring.legend.map((l, i) => ({ ...l, pages: count[i + 1] ?? 0 })),
-    };
-  }, [film, at, colouring]);
-  if (frame === undefined || map === undefined) return <p class="empty">No picture.</p>;
-  const top = frame.freeBlocks.length - 1;
-  // The life of one page over the film, as changes only.
-  const history = (pfn: number): string => {
-    const parts: string[] = [];
-    let last = -1;
-    film.frames.slice(0, at + 1).forEach((f, i) => {
-      const c = f.pages[pfn - film.firstPfn] ?? -1;
-      if (c !== last) parts.push(`${i}: ${pageClasses[c] ?? "?"}`);
-      last = c;
-    });
-    return `order ${frame.orders[pfn - film.firstPfn] ?? 0}; so far (picture: what) ${parts.slice(-6).join(", ")}`;
-  };
+  const moment = film.moments[at];
+  if (moment === undefined || map === undefined) return <p class="empty">No picture.</p>;
+  const top = moment.freeBlocks.length - 1;
+  const size = 2 ** film.blockOrder;
   return (
     <div>
       <h2>{film.policy}</h2>
       <p>
-        Blocks of order {top} that are whole and free: <strong>{formatNumber(frame.freeBlocks[top] ?? 0)}</strong>; free
-        blocks by order: {frame.freeBlocks.join(" ")}
+        Blocks of order {top} that are whole and free: <strong>{formatNumber(moment.freeBlocks[top] ?? 0)}</strong>.
+        Free blocks by order: {moment.freeBlocks.join(" ")}
       </p>
-      <MapView map={map} name={`Memory under ${film.policy}, picture ${at}`} window={window} describe={history} />
+      <MapView
+        map={map}
+        name={`Memory under ${film.policy}, picture ${at}`}
+        window={window}
+        blockOrder={film.blockOrder}
+        blankMeans="not to be had when the load began"
+        marked={chosen === undefined ? undefined : { first: Math.floor(chosen / size) * size, count: size }}
+        describe={(pfn) => pageInALine(place, at, pfn)}
+        onPick={(pfn) => setQuery({ page: String(pfn), of: String(place) })}
+      />
     </div>
   );
 }
 
-/** Whole blocks of the largest order that are free, over the film, for each policy. */
-function filmDocument(films: readonly Film[]): Document {
-  const top = (films[0]?.frames[0]?.freeBlocks.length ?? 1) - 1;
-  const series = films.map((f, i) => ({
-    name: films.some((g, k) => k !== i && g.policy === f.policy) ? `${f.policy} (${i + 1})` : f.policy,
-    values: f.frames.map((x) => x.freeBlocks[top] ?? 0),
-  }));
+/** What is known of a page of a film; its whole life is shown when it is chosen. */
+async function pageInALine(film: number, at: number, pfn: number): Promise<string> {
+  const { order, blockType, stack, process, history } = await ask("filmPage", { film, at, pfn });
+  const last = history.at(-1);
   return [
-    {
-      kind: "lines",
-      title: `Free blocks of order ${top}`,
-      xTitle: "picture",
-      yTitle: "blocks",
-      x: films[0]?.frames.map((_, i) => i) ?? [],
-      series,
-    },
-    {
-      kind: "table",
-      title: "Free blocks by order, last pictures",
-      columns: [
-        { title: "policy", align: "left" },
-        { title: "moment", align: "left" },
-        ...Array.from({ length: top + 1 }, (_, o) => ({ title: `${o}`, align: "right" as const })),
-      ],
-      rows: films.flatMap((f) =>
-        f.frames.slice(-3).map((x) => [f.policy, x.what, ...x.freeBlocks.map((b) => formatNumber(b))]),
-      ),
-    },
-  ];
+    `order ${order}`,
+    ...(stack.length === 0 ? [] : [stack.join(" < ")]),
+    ...(process === 0 ? [] : [`process ${process}`]),
+    ...(blockType === "" ? [] : [`in a ${blockType} block`]),
+    last === undefined ? "untouched so far" : `so since picture ${last.picture}, change ${history.length} of its life`,
+  ].join(", ");
+}
+
+/** A chosen page: what is known of it, and what pins its block. */
+function ChosenPage({
+  films,
+  place,
+  at,
+  pfn,
+}: {
+  films: readonly FilmSummary[];
+  place: number;
+  at: number;
+  pfn: number;
+}): JSX.Element | null {
+  const [shown, setShown] = useState<readonly Shown[]>();
+  const [error, setError] = useState<unknown>();
+  useEffect(() => {
+    let stale = false;
+    ask("filmChoice", { film: place, at, pfn }).then(
+      (answers) => {
+        if (stale) return;
+        setError(undefined);
+        setShown(answers);
+      },
+      (e) => stale || setError(e),
+    );
+    return () => {
+      stale = true;
+    };
+  }, [films, place, at, pfn]);
+  if (error !== undefined) return <ErrorBox error={error} />;
+  const names = [`page ${pfn}`, `block of page ${pfn}`].map((n) => `${n} under ${films[place]?.policy}`);
+  return (
+    <div class="beside open">
+      {shown?.map((answer, i) => (
+        <Answer key={names[i]} shown={answer} name={names[i] ?? ""} />
+      ))}
+    </div>
+  );
 }

@@ -1,15 +1,17 @@
 // A page_owner dump (or two) read in the worker as a stream: the file is never in memory as a whole.
 
-import type { PageMap } from "../../analysis/page_map.ts";
+import type { LevelledMap } from "../../analysis/map_levels.ts";
+import { withLevels } from "../../analysis/map_levels.ts";
 import { mapOf } from "../../analysis/page_map.ts";
 import { blockOwners } from "../../analysis/page_owner/block.ts";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
 import { diffCensus } from "../../analysis/page_owner/compare.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
-import { groupCensus } from "../../analysis/page_owner/group_by.ts";
+import { groupCensus, typeName } from "../../analysis/page_owner/group_by.ts";
 import { pinsOf } from "../../analysis/page_owner/pins.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
+import { frameName } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
 import {
@@ -20,6 +22,7 @@ import {
   pinsDocument,
   weightedStacks,
 } from "../../report/page_owner.ts";
+import { moving } from "./moving.ts";
 import type { Progress, Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 
@@ -35,7 +38,7 @@ export interface CensusInput {
 export interface CensusOutput {
   readonly shown: Shown;
   readonly pins: Shown | undefined;
-  readonly map: PageMap | undefined;
+  readonly map: LevelledMap | undefined;
   readonly stacks: readonly WeightedStack[];
 }
 
@@ -99,12 +102,47 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
     const report = pinsOf(census, input.pins, key, grouping);
     pins = { document: pinsDocument(report, view), json: report };
   }
-  return {
-    shown,
-    pins,
-    map: hasPlaces ? mapOf(census, key, grouping, 1 << 24) : undefined,
-    stacks: weightedStacks(census, false),
-  };
+  const map = hasPlaces ? withLevels(mapOf(census, key, grouping, 1 << 24)) : undefined;
+  return moving(
+    { shown, pins, map, stacks: weightedStacks(census, false) },
+    map === undefined ? [] : [map.cells, ...map.levels],
+  );
+}
+
+/** What the dump says of one page. */
+export interface OwnedPage {
+  readonly pfn: number;
+  /** False: free, or handed out before page_owner started. */
+  readonly listed: boolean;
+  readonly order: number;
+  /** Migrate types of the page and of its pageblock; "" where the dump does not print them. */
+  readonly type: string;
+  readonly blockType: string;
+  /** Innermost function first. */
+  readonly stack: readonly string[];
+}
+
+/** Who holds a page of the dump read last. */
+export async function ownerPageTask({ pfn }: { readonly pfn: number }): Promise<OwnedPage> {
+  const places = kept?.census.places;
+  if (kept === undefined || places === undefined)
+    throw new BadInput("The dump is no longer at hand.", undefined, "Read it again.");
+  for (let i = 0; i < places.count; i++) {
+    const first = places.pfn[i]!;
+    if (pfn < first || pfn >= first + 2 ** places.order[i]!) continue;
+    const types = places.types[i]!;
+    const name = (code: number): string => (code === 0 ? "" : typeName(String.fromCharCode(code)));
+    const frames = kept.census.stacks[places.stack[i]!]?.frames ?? [];
+    return {
+      pfn,
+      listed: true,
+      order: places.order[i]!,
+      type: name(types & 255),
+      blockType: name(types >> 8),
+      stack: frames.map(frameName),
+    };
+  }
+  return { pfn, listed: false, order: 0, type: "", blockType: "", stack: [] };
 }
 
 async function take(

@@ -45,7 +45,7 @@ function start(): Worker {
       return;
     }
     waiting.delete(reply.id);
-    if (waiting.size === 0) running.value = undefined;
+    if (![...waiting.values()].some((w) => w.label !== "")) running.value = undefined;
     if (reply.kind === "result") who.resolve(reply.value);
     else who.reject(new TaskFailure(reply.kind === "bad-input" ? reply.sentence : reply.story, reply.kind === "fault"));
   };
@@ -59,11 +59,11 @@ function start(): Worker {
   return made;
 }
 
-/** Asks the worker for a task; rejects with TaskFailure or Cancelled. */
-export function ask<N extends TaskName>(task: N, input: InputOf<N>, label: string): Promise<OutputOf<N>> {
+/** Asks the worker for a task; rejects with TaskFailure or Cancelled. Without a label nothing is said of it: for what takes a moment. */
+export function ask<N extends TaskName>(task: N, input: InputOf<N>, label = ""): Promise<OutputOf<N>> {
   worker ??= start();
   const id = nextId++;
-  running.value = { label, done: undefined, note: "" };
+  if (label !== "") running.value = { label, done: undefined, note: "" };
   const request: Request = { id, task, input };
   worker.postMessage(request);
   return new Promise<OutputOf<N>>((resolve, reject) => {

@@ -1,45 +1,86 @@
-// Films of memory under a load, and the free lists of a real machine.
+// Films of memory under a load, and maps as files. A film stays here: the page is given one picture at a time.
 
-import { freeRows } from "../../analysis/free_lists.ts";
-import type { InputItem } from "../../artifact/gather.ts";
-import { gather } from "../../artifact/gather.ts";
+import type { LevelledMap } from "../../analysis/map_levels.ts";
+import { withLevels } from "../../analysis/map_levels.ts";
+import type { PageMap } from "../../analysis/page_map.ts";
+import { mapToPng, mapToSvg } from "../../analysis/page_map.ts";
+import { blockOwners } from "../../analysis/page_owner/block.ts";
 import { BadInput } from "../../base/bad_input.ts";
-import { sourceOf } from "../../base/byte_source.ts";
-import { freeListsDocument } from "../../report/free_lists.ts";
-import type { Film, FilmSettings } from "../../scenario/memory_film.ts";
-import { filmMemory } from "../../scenario/memory_film.ts";
+import { inertLine } from "../../report/escape.ts";
+import { pageStoryDocument } from "../../report/memory_film.ts";
+import { blockDocument } from "../../report/page_owner.ts";
+import type { PageStory, Projector } from "../../scenario/film_pictures.ts";
+import { createProjector } from "../../scenario/film_pictures.ts";
+import type { Colouring, FilmSettings, FilmSummary } from "../../scenario/film_settings.ts";
+import { filmMemory, filmSummary } from "../../scenario/memory_film.ts";
+import { moving } from "./moving.ts";
 import type { Progress, Shown } from "./protocol.ts";
-import { chunksOf } from "./streams.ts";
 
-export async function filmTask(settings: FilmSettings, progress: Progress): Promise<readonly Film[]> {
-  return filmMemory(settings, (done) => progress(done, "running the load"));
+/** The films run last, one for each policy. */
+let kept: readonly Projector[] = [];
+
+export async function filmTask(settings: FilmSettings, progress: Progress): Promise<readonly FilmSummary[]> {
+  // What was kept makes room first.
+  kept = [];
+  const films = filmMemory(settings, (done) => progress(done, "running the load"));
+  kept = films.map(createProjector);
+  return films.map(filmSummary);
 }
 
-/** buddyinfo and pagetypeinfo out of any mixture of files. */
-export async function freeListsTask(
-  files: readonly { readonly name: string; readonly blob: Blob }[],
-  progress: Progress,
-): Promise<readonly Shown[]> {
-  async function* items(): AsyncGenerator<InputItem> {
-    for (const { name, blob } of files) yield { source: sourceOf(name, chunksOf(blob, progress)), named: true };
-  }
-  const gathered = await gather(items());
-  const shown = gathered.readings.flatMap(({ input, reading }): Shown[] =>
-    reading.kind === "buddyinfo" || reading.kind === "pagetypeinfo"
-      ? [
-          {
-            document: freeListsDocument(input, freeRows(reading)),
-            json: { schema: "skblab.free-lists/1", input, rows: freeRows(reading) },
-          },
-        ]
-      : [],
+function projector(film: number): Projector {
+  const found = kept[film];
+  if (found === undefined) throw new BadInput("This run is no longer at hand.", undefined, "Run it again.");
+  return found;
+}
+
+/** One moment of every film, as maps. */
+export async function filmMapsTask(input: {
+  readonly at: number;
+  readonly by: Colouring;
+}): Promise<readonly LevelledMap[]> {
+  projector(0);
+  const maps = kept.map((film) => withLevels(film.map(input.at, input.by)));
+  return moving(
+    maps,
+    maps.flatMap((m) => [m.cells, ...m.levels]),
   );
-  if (shown.length === 0) {
-    throw new BadInput(
-      "No buddyinfo or pagetypeinfo was found in these files.",
-      undefined,
-      "On the machine: cat /proc/buddyinfo /proc/pagetypeinfo. A page_owner dump is read on the Census page, with its map.",
-    );
-  }
-  return shown;
+}
+
+export interface FilmPlace {
+  /** Which of the films, 0 the first. */
+  readonly film: number;
+  readonly at: number;
+  readonly pfn: number;
+}
+
+/** What is known of a page of a film. */
+export async function filmPageTask({ film, at, pfn }: FilmPlace): Promise<PageStory> {
+  return projector(film).story(at, pfn);
+}
+
+/** Two answers: the page with its life, and who holds pages in the pageblock around it, as a real dump would be asked. */
+export async function filmChoiceTask({ film, at, pfn }: FilmPlace): Promise<readonly [Shown, Shown]> {
+  const from = projector(film);
+  const { blockOrder } = from.film;
+  const story = from.story(at, pfn);
+  const report = blockOwners(from.censusOfBlock(at, pfn, blockOrder), pfn, blockOrder, "symbol", { depth: 3 });
+  return [
+    { document: pageStoryDocument(story), json: { schema: "skblab.page/1", ...story } },
+    {
+      document: blockDocument(report, { pageSize: 4096 }),
+      json: { schema: "skblab.page-owner-block/1", by: "symbol", pageSize: 4096, ...report },
+    },
+  ];
+}
+
+const safe = (text: string): string => inertLine(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+/** A map as the bytes of a picture file. */
+export async function mapFileTask(input: {
+  readonly map: PageMap;
+  readonly form: "png" | "svg";
+}): Promise<Uint8Array | string> {
+  if (input.form === "svg") return mapToSvg(input.map, safe);
+  const bytes = mapToPng(input.map);
+  return moving(bytes, [bytes]);
 }

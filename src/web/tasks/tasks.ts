@@ -15,7 +15,12 @@ export const tasks = {
   packet: async (input) => (await import("./packet_task.ts")).packetTask(input),
   layout: async (input) => (await import("./packet_task.ts")).layoutTask(input),
   film: async (input, progress) => (await import("./memory_task.ts")).filmTask(input, progress),
-  freeLists: async (input, progress) => (await import("./memory_task.ts")).freeListsTask(input, progress),
+  filmMaps: async (input) => (await import("./memory_task.ts")).filmMapsTask(input),
+  filmPage: async (input) => (await import("./memory_task.ts")).filmPageTask(input),
+  filmChoice: async (input) => (await import("./memory_task.ts")).filmChoiceTask(input),
+  mapFile: async (input) => (await import("./memory_task.ts")).mapFileTask(input),
+  ownerPage: async (input) => (await import("./census_task.ts")).ownerPageTask(input),
+  realMemory: async (input, progress) => (await import("./real_memory_task.ts")).realMemoryTask(input, progress),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
   readonly block: typeof import("./census_task.ts").blockTask;
@@ -28,7 +33,12 @@ export const tasks = {
   readonly packet: typeof import("./packet_task.ts").packetTask;
   readonly layout: typeof import("./packet_task.ts").layoutTask;
   readonly film: typeof import("./memory_task.ts").filmTask;
-  readonly freeLists: typeof import("./memory_task.ts").freeListsTask;
+  readonly filmMaps: typeof import("./memory_task.ts").filmMapsTask;
+  readonly filmPage: typeof import("./memory_task.ts").filmPageTask;
+  readonly filmChoice: typeof import("./memory_task.ts").filmChoiceTask;
+  readonly mapFile: typeof import("./memory_task.ts").mapFileTask;
+  readonly ownerPage: typeof import("./census_task.ts").ownerPageTask;
+  readonly realMemory: typeof import("./real_memory_task.ts").realMemoryTask;
   readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
 

@@ -1,9 +1,11 @@
 // The worker's end: runs tasks, sends progress at most twenty times a second, turns what went wrong into replies.
 import { BadInput } from "../../base/bad_input.ts";
+import { movedBy } from "./moving.ts";
 import type { Progress, Reply, Request, Task } from "./protocol.ts";
 import { tasks } from "./tasks.ts";
 
-const send = (reply: Reply): void => self.postMessage(reply);
+const send = (reply: Reply, moved: readonly ArrayBuffer[] = []): void =>
+  self.postMessage(reply, { transfer: [...moved] });
 
 self.onmessage = async (event: MessageEvent<Request>): Promise<void> => {
   const { id, task, input } = event.data;
@@ -17,7 +19,8 @@ self.onmessage = async (event: MessageEvent<Request>): Promise<void> => {
   try {
     const run = (tasks as unknown as Readonly<Record<string, Task<unknown, unknown>>>)[task];
     if (run === undefined) throw new Error(`no task "${task}"`);
-    send({ id, kind: "result", value: await run(input, progress) });
+    const value = await run(input, progress);
+    send({ id, kind: "result", value }, movedBy(value));
   } catch (error) {
     if (error instanceof BadInput) send({ id, kind: "bad-input", sentence: error.sentence() });
     else send({ id, kind: "fault", story: error instanceof Error ? (error.stack ?? error.message) : String(error) });

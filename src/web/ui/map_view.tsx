@@ -1,39 +1,19 @@
-// Physical memory, a pixel a cell: raw WebGL2 with one byte texture and the palette in the shader, so that 16 million cells redraw in a
-// frame. Wheel or + and - zoom, drag or arrows pan, pointing (or the middle of the view) says what is there.
+// Physical memory, a pixel a page. At a size where a page has a point or more it is a square of whole points; where a point stands for several pages
+// it shows what most of them are (analysis/map_levels.ts). Wheel or + and - zoom, drag or arrows pan, pointing (or the middle) says what is there.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { PageMap } from "../../analysis/page_map.ts";
-import { mapToPng, mapToSvg } from "../../analysis/page_map.ts";
-import { inertLine } from "../../report/escape.ts";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { LevelledMap } from "../../analysis/map_levels.ts";
 import { formatNumber } from "../../report/text.ts";
+import { ask } from "../tasks/client.ts";
 import { download, slug } from "./download.ts";
+import type { View } from "./map_paint.ts";
+import { cellsPerPoint, paintMap, paletteOf, scaleOf, zoomedSpan } from "./map_paint.ts";
 import { route, setQuery } from "./route.ts";
 
-const vertex = `#version 300 es
-in vec2 corner; out vec2 at;
-void main() { at = corner * 0.5 + 0.5; at.y = 1.0 - at.y; gl_Position = vec4(corner, 0, 1); }`;
-const fragment = `#version 300 es
-precision highp float; precision highp usampler2D;
-uniform usampler2D cells; uniform vec4 view; uniform vec2 size; uniform vec4 palette[16];
-in vec2 at; out vec4 colour;
-void main() {
-  vec2 p = view.xy + at * view.zw;
-  if (p.x < 0.0 || p.y < 0.0 || p.x >= size.x || p.y >= size.y) { colour = vec4(0.5, 0.5, 0.5, 0.15); return; }
-  uint v = texelFetch(cells, ivec2(p), 0).r;
-  colour = palette[min(v, 15u)];
-}`;
-
-const xmlText = (text: string): string => inertLine(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-
-/** Points of the drawing: more than these a processor that draws alone, without a graphics card, cannot do in a frame or two. */
-const pointsMost = 600_000;
-
-export interface View {
-  readonly x: number;
-  readonly y: number;
-  /** Cells across the canvas. */
-  readonly span: number;
-}
+/** Pages that are not listed, or not part of what is shown. */
+const blank = "#f4f4f4";
+/** Wheel turns of this many units are one step. */
+const wheelStep = 60;
 
 /** Where maps of a size are looked at: kept in the address as `view=x,y,span` (written when the hand rests), so that maps can share it. */
 export function useMapWindow(width: number): readonly [View, (view: View) => void] {
@@ -64,55 +44,52 @@ export function MapView({
   map,
   name,
   window: [view, setView],
+  blockOrder = 9,
+  blankMeans = "not listed",
+  marked,
   describe,
   onPick,
 }: {
-  map: PageMap;
+  map: LevelledMap;
   /** What it is a map of, for screen readers and file names. */
   name: string;
   window: readonly [View, (view: View) => void];
-  describe?: (pfn: number) => string;
+  /** Order of the blocks that pages are said to lie in. */
+  blockOrder?: number;
+  /** What a page of no kind in the legend is. */
+  blankMeans?: string;
+  /** Pages to put a frame around. */
+  marked?: { readonly first: number; readonly count: number } | undefined;
+  /** More of the page that is pointed at; asked for one page at a time. */
+  describe?: (pfn: number) => Promise<string>;
   /** Told when a page is chosen by click or Enter. */
   onPick?: (pfn: number) => void;
 }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [pointed, setPointed] = useState<string>("");
-  const [failed, setFailed] = useState<string>();
-  const drawer = useRef<Drawer | undefined>(undefined);
-  const now = useRef(view);
-  now.current = view;
-  const aspect = Math.min(1, Math.max(0.25, map.height / map.width));
+  const [pointed, point] = usePointed(describe);
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  const aspect = Math.min(1.1, Math.max(0.25, map.height / map.width));
+  const palette = useMemo(() => paletteOf(map, blank), [map]);
+  const scale = scaleOf(map, view.span, Math.max(1, size.width));
+  /** Cells in a point's length. */
+  const unit = cellsPerPoint(scale);
 
-  // One drawer for each size of map; another picture of the same size is only loaded into it.
-  useEffect(() => {
-    const element = canvas.current;
-    const gl = element?.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
-    if (element === null || gl === null || gl === undefined) {
-      setFailed("This browser offers no WebGL2; use the PNG export instead.");
-      return;
-    }
-    drawer.current = createDrawer(gl, map);
-  }, [map.width, map.height]);
-  useEffect(() => {
-    drawer.current?.load(map);
-    drawer.current?.draw(view, aspect);
-  }, [map]);
-  useEffect(() => drawer.current?.draw(view, aspect), [view]);
-  // As many points as the screen has for it, so that a cell is not drawn twice as large and then made small again.
+  // The canvas has as many points as the screen has for it, so that none is drawn twice as large and made small again.
   useEffect(() => {
     const element = canvas.current;
     if (element === null) return;
     const fit = new ResizeObserver(() => {
-      const most = Math.floor(Math.sqrt(pointsMost / aspect));
-      const width = Math.max(256, Math.min(most, Math.round(element.clientWidth * devicePixelRatio)));
-      if (element.width === width) return;
-      element.width = width;
-      element.height = Math.round(width * aspect);
-      drawer.current?.draw(now.current, aspect);
+      const width = Math.max(256, Math.round(element.clientWidth * devicePixelRatio));
+      setSize({ width, height: Math.round(width * aspect) });
     });
     fit.observe(element);
     return () => fit.disconnect();
   }, [aspect]);
+  useLayoutEffect(() => {
+    const element = canvas.current;
+    if (element === null || size.width === 0) return;
+    draw(element, size, map, view, palette, marked);
+  }, [map, view, size, palette, marked?.first, marked?.count]);
 
   const cellAt = (e: {
     clientX: number;
@@ -121,8 +98,8 @@ export function MapView({
   }): { x: number; y: number } => {
     const box = e.currentTarget.getBoundingClientRect();
     return {
-      x: view.x + ((e.clientX - box.left) / box.width) * view.span,
-      y: view.y + ((e.clientY - box.top) / box.height) * view.span * aspect,
+      x: view.x + ((e.clientX - box.left) / box.width) * size.width * unit,
+      y: view.y + ((e.clientY - box.top) / box.height) * size.height * unit,
     };
   };
   const pfnAt = (x: number, y: number): number | undefined => {
@@ -134,42 +111,55 @@ export function MapView({
   const say = (x: number, y: number): void => {
     const pfn = pfnAt(x, y);
     if (pfn === undefined) {
-      setPointed("");
+      point(undefined);
       return;
     }
     const value = map.cells[(pfn - map.firstPfn) / map.pagesPerCell] ?? 0;
-    const what = value === 0 ? "not listed" : (map.legend[value - 1]?.label ?? "");
-    setPointed(
-      `pfn ${pfn} (0x${pfn.toString(16)}), block of order 9: ${Math.floor(pfn / 512)}: ${what}${describe === undefined ? "" : `; ${describe(pfn)}`}`,
-    );
+    const what = value === 0 ? blankMeans : (map.legend[value - 1]?.label ?? "");
+    point({
+      pfn,
+      text: `pfn ${pfn} (0x${pfn.toString(16)}), block ${Math.floor(pfn / 2 ** blockOrder)} of order ${blockOrder}: ${what}`,
+    });
   };
-  const zoom = (factor: number, x: number, y: number): void => {
-    const span = Math.min(map.width * 1.5, Math.max(8, view.span * factor));
-    const k = span / view.span;
+  const zoom = (by: number, x: number, y: number): void => {
+    const span = zoomedSpan(map, view.span, size.width, by);
+    const k = cellsPerPoint(scaleOf(map, span, size.width)) / unit;
     setView({ x: x - (x - view.x) * k, y: y - (y - view.y) * k, span });
   };
+  const turned = useRef(0);
   const pick = (x: number, y: number): void => {
     const pfn = pfnAt(x, y);
     if (pfn !== undefined) onPick?.(pfn);
   };
   const drag = useRef<{ x: number; y: number; moved: boolean } | undefined>(undefined);
-  const middle = { x: view.x + view.span / 2, y: view.y + (view.span * aspect) / 2 };
+  const middle = { x: view.x + (size.width * unit) / 2, y: view.y + (size.height * unit) / 2 };
+  const save = async (form: "png" | "svg"): Promise<void> => {
+    const { width, height, firstPfn, pagesPerCell, cells, legend } = map;
+    const file = await ask(
+      "mapFile",
+      { map: { width, height, firstPfn, pagesPerCell, cells, legend }, form },
+      "Drawing",
+    );
+    download(`${slug(name)}.${form}`, form === "png" ? "image/png" : "image/svg+xml", file);
+  };
 
-  if (failed !== undefined) return <p class="error">{failed}</p>;
   return (
     <figure>
       <canvas
         ref={canvas}
         class="map"
-        width={1024}
-        height={Math.round(1024 * aspect)}
+        width={size.width === 0 ? 1024 : size.width}
+        height={size.width === 0 ? Math.round(1024 * aspect) : size.height}
         tabIndex={0}
         role="img"
         aria-label={`${name}: ${formatNumber(map.width * map.height)} cells of ${map.pagesPerCell} pages. Plus and minus zoom, arrows move, Home shows all${onPick === undefined ? "" : ", Enter asks about the page in the middle"}.`}
         onWheel={(e) => {
           e.preventDefault();
           const c = cellAt(e as unknown as MouseEvent & { currentTarget: HTMLCanvasElement });
-          zoom(e.deltaY > 0 ? 1.25 : 0.8, c.x, c.y);
+          turned.current += e.deltaMode === 0 ? e.deltaY : e.deltaY * wheelStep;
+          const by = Math.trunc(turned.current / wheelStep);
+          turned.current -= by * wheelStep;
+          if (by !== 0) zoom(-Math.sign(by), c.x, c.y);
         }}
         onPointerDown={(e) => {
           e.currentTarget.setPointerCapture(e.pointerId);
@@ -189,17 +179,17 @@ export function MapView({
           else {
             const [dx, dy] = [c.x - drag.current.x, c.y - drag.current.y];
             // A hand that trembles by less than a hundredth of the picture has not dragged.
-            if (!drag.current.moved && Math.hypot(dx, dy) < view.span / 100) return;
+            if (!drag.current.moved && Math.hypot(dx, dy) < (size.width * unit) / 100) return;
             drag.current.moved = true;
             setView({ ...view, x: view.x - dx, y: view.y - dy });
           }
         }}
         onKeyDown={(e) => {
-          const step = view.span / 8;
+          const step = (size.width * unit) / 8;
           const moves: Record<string, () => void> = {
-            "+": () => zoom(0.8, middle.x, middle.y),
-            "=": () => zoom(0.8, middle.x, middle.y),
-            "-": () => zoom(1.25, middle.x, middle.y),
+            "+": () => zoom(1, middle.x, middle.y),
+            "=": () => zoom(1, middle.x, middle.y),
+            "-": () => zoom(-1, middle.x, middle.y),
             ArrowLeft: () => setView({ ...view, x: view.x - step }),
             ArrowRight: () => setView({ ...view, x: view.x + step }),
             ArrowUp: () => setView({ ...view, y: view.y - step }),
@@ -215,31 +205,26 @@ export function MapView({
         }}
       />
       <div class="tools">
-        <button type="button" aria-label={`Zoom in: ${name}`} onClick={() => zoom(0.5, middle.x, middle.y)}>
+        <button type="button" aria-label={`Zoom in: ${name}`} onClick={() => zoom(1, middle.x, middle.y)}>
           +
         </button>
-        <button type="button" aria-label={`Zoom out: ${name}`} onClick={() => zoom(2, middle.x, middle.y)}>
+        <button type="button" aria-label={`Zoom out: ${name}`} onClick={() => zoom(-1, middle.x, middle.y)}>
           −
         </button>
         <button type="button" aria-label={`Show all: ${name}`} onClick={() => setView({ x: 0, y: 0, span: map.width })}>
           all
         </button>
-        <button
-          type="button"
-          aria-label={`PNG of ${name}`}
-          onClick={() => download(`${slug(name)}.png`, "image/png", mapToPng(map))}
-        >
+        <button type="button" aria-label={`PNG of ${name}`} onClick={() => void save("png")}>
           PNG
         </button>
-        <button
-          type="button"
-          aria-label={`SVG of ${name}`}
-          onClick={() => download(`${slug(name)}.svg`, "image/svg+xml", mapToSvg(map, xmlText))}
-        >
+        <button type="button" aria-label={`SVG of ${name}`} onClick={() => void save("svg")}>
           SVG
         </button>
       </div>
-      <p aria-live="polite">{pointed === "" ? "Point at a page." : pointed}</p>
+      <p class="pointed" aria-live="polite">
+        {pointed === "" ? "Point at a page." : pointed}
+      </p>
+      <p class="scale">{scaleText(map, scale)}</p>
       <ul class="legend">
         {map.legend.map((l) => (
           <li key={l.label}>
@@ -254,51 +239,78 @@ export function MapView({
   );
 }
 
-interface Drawer {
-  load(map: PageMap): void;
-  draw(view: View, aspect: number): void;
+/** What a point of the drawing stands for. */
+function scaleText({ pagesPerCell }: LevelledMap, { points, shift }: { points: number; shift: number }): string {
+  const cell = pagesPerCell === 1 ? "page" : `group of ${pagesPerCell} pages`;
+  if (shift > 0) {
+    const n = 2 ** shift;
+    return `A pixel stands for ${n} by ${n} ${pagesPerCell === 1 ? "pages" : `groups of ${pagesPerCell} pages`} and shows what most of them are.`;
+  }
+  return points === 1 ? `A pixel is a ${cell}.` : `A ${cell} is ${points} by ${points} pixels.`;
 }
 
-function createDrawer(gl: WebGL2RenderingContext, map: PageMap): Drawer {
-  const program = gl.createProgram();
-  for (const [type, source] of [
-    [gl.VERTEX_SHADER, vertex],
-    [gl.FRAGMENT_SHADER, fragment],
-  ] as const) {
-    const shader = gl.createShader(type)!;
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    gl.attachShader(program, shader);
-  }
-  gl.linkProgram(program);
-  gl.useProgram(program);
-  const corners = gl.createBuffer();
-  gl.bindBuffer(gl.ARRAY_BUFFER, corners);
-  gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), gl.STATIC_DRAW);
-  const corner = gl.getAttribLocation(program, "corner");
-  gl.enableVertexAttribArray(corner);
-  gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
-  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-  gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R8UI, map.width, map.height);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-  gl.uniform2f(gl.getUniformLocation(program, "size"), map.width, map.height);
-  const at = gl.getUniformLocation(program, "view");
-  const colours = gl.getUniformLocation(program, "palette");
-  return {
-    load({ width, height, cells, legend }) {
-      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, gl.RED_INTEGER, gl.UNSIGNED_BYTE, cells);
-      const palette = new Float32Array(64).fill(1);
-      ["#e9e9e9", ...legend.map((l) => l.colour)].slice(0, 16).forEach((c, i) => {
-        for (let k = 0; k < 3; k++) palette[i * 4 + k] = Number.parseInt(c.slice(1 + 2 * k, 3 + 2 * k), 16) / 255;
-      });
-      gl.uniform4fv(colours, palette);
-    },
-    draw(view, aspect) {
-      gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
-      gl.uniform4f(at, view.x, view.y, view.span, view.span * aspect);
-      gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
-    },
+/** What is pointed at, with what is found out about it; a pointer that has moved on is not told of where it was. */
+function usePointed(
+  describe: ((pfn: number) => Promise<string>) | undefined,
+): readonly [string, (at: { pfn: number; text: string } | undefined) => void] {
+  const [text, setText] = useState("");
+  const latest = useRef<{ pfn: number; text: string } | undefined>(undefined);
+  const busy = useRef(false);
+  const more = async (): Promise<void> => {
+    if (describe === undefined || busy.current) return;
+    busy.current = true;
+    for (let told = -1; latest.current !== undefined && latest.current.pfn !== told; ) {
+      const at: { pfn: number; text: string } = latest.current;
+      told = at.pfn;
+      const found = await describe(at.pfn).catch(() => "");
+      if (latest.current?.pfn === told && found !== "") setText(`${at.text}; ${found}`);
+    }
+    busy.current = false;
   };
+  return [
+    text,
+    (at) => {
+      if (at !== undefined && at.pfn === latest.current?.pfn && at.text === latest.current.text) return;
+      latest.current = at;
+      setText(at?.text ?? "");
+      void more();
+    },
+  ];
+}
+
+const images = new WeakMap<HTMLCanvasElement, ImageData>();
+
+function draw(
+  canvas: HTMLCanvasElement,
+  { width, height }: { width: number; height: number },
+  map: LevelledMap,
+  view: View,
+  palette: Uint32Array,
+  marked: { readonly first: number; readonly count: number } | undefined,
+): void {
+  // Memory of the processor's, not of a graphics card: the points are written here.
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (context === null) return;
+  let image = images.get(canvas);
+  if (image === undefined || image.width !== width || image.height !== height) {
+    image = new ImageData(width, height);
+    images.set(canvas, image);
+  }
+  paintMap(map, view, palette, new Uint32Array(image.data.buffer), width);
+  context.putImageData(image, 0, 0);
+  if (marked === undefined) return;
+  const unit = cellsPerPoint(scaleOf(map, view.span, width));
+  const cells = marked.count / map.pagesPerCell;
+  const first = (marked.first - map.firstPfn) / map.pagesPerCell;
+  const x = (first % map.width) - view.x;
+  const y = Math.floor(first / map.width) - view.y;
+  const box = [x / unit, y / unit, Math.min(cells, map.width) / unit, Math.max(1, cells / map.width) / unit] as const;
+  for (const [colour, line] of [
+    ["#ffffff", 4],
+    ["#000000", 2],
+  ] as const) {
+    context.strokeStyle = colour;
+    context.lineWidth = line;
+    context.strokeRect(box[0] - 1, box[1] - 1, box[2] + 2, box[3] + 2);
+  }
 }

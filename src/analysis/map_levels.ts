@@ -1,0 +1,53 @@
+// A map made smaller, so that drawing it costs screen points and not pages: in each next level a cell stands for twice as many cells across and
+// down. A cell of a level shows the kind that most of the map's own cells in its square have (not of the level below: exact); of two kinds with
+// equally many, the one earlier in the legend; blank only where blank is the most.
+import type { PageMap } from "./page_map.ts";
+
+/** A map with its smaller levels: `levels[i]` has ceil(width / 2^(i+1)) cells in a row; the last is at most 256 wide and high. */
+export interface LevelledMap extends PageMap {
+  readonly levels: readonly Uint8Array[];
+}
+
+const smallest = 256;
+
+export function withLevels(map: PageMap): LevelledMap {
+  const levels: Uint8Array[] = [];
+  for (let shift = 1; Math.max(map.width, map.height) > smallest << (shift - 1); shift++)
+    levels.push(shrink(map, shift));
+  return { ...map, levels };
+}
+
+/** Each cell stands for a square of 2^shift by 2^shift cells, or what of it lies on the map. */
+export function shrink({ width, height, cells, legend }: PageMap, shift: number): Uint8Array {
+  const kinds = legend.length + 1;
+  const across = Math.ceil(width / 2 ** shift);
+  const down = Math.ceil(height / 2 ** shift);
+  const out = new Uint8Array(across * down);
+  const count = new Uint32Array(across * kinds);
+  for (let row = 0; row < down; row++) {
+    count.fill(0);
+    const end = Math.min(height, (row + 1) << shift);
+    for (let y = row << shift; y < end; y++) {
+      const base = y * width;
+      for (let x = 0; x < width; x++) {
+        const at = (x >> shift) * kinds + cells[base + x]!;
+        count[at] = count[at]! + 1;
+      }
+    }
+    for (let x = 0; x < across; x++) {
+      let best = 0;
+      let most = 0;
+      // Blank (0) is asked last: it wins only with more than any kind.
+      for (let k = 1; k <= kinds; k++) {
+        const kind = k === kinds ? 0 : k;
+        const n = count[x * kinds + kind]!;
+        if (n > most) {
+          most = n;
+          best = kind;
+        }
+      }
+      out[row * across + x] = best;
+    }
+  }
+  return out;
+}

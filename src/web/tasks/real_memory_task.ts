@@ -1,0 +1,76 @@
+// A real machine's memory out of any mixture of files: who owns which page (page_owner), and its free lists (buddyinfo, pagetypeinfo).
+
+import { freeRows } from "../../analysis/free_lists.ts";
+import type { LevelledMap } from "../../analysis/map_levels.ts";
+import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
+import { dumpForm } from "../../analysis/page_owner/stack_tables.ts";
+import type { InputItem } from "../../artifact/gather.ts";
+import { gather } from "../../artifact/gather.ts";
+import { BadInput } from "../../base/bad_input.ts";
+import { sourceOf } from "../../base/byte_source.ts";
+import { freeListsDocument } from "../../report/free_lists.ts";
+import { censusTask } from "./census_task.ts";
+import { moving } from "./moving.ts";
+import type { Progress, Shown } from "./protocol.ts";
+import { chunksOf } from "./streams.ts";
+
+export interface RealMemory {
+  /** Who owns which page; undefined when no page_owner dump was among the files. */
+  readonly map: LevelledMap | undefined;
+  readonly lists: readonly Shown[];
+}
+
+interface Given {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** Of several page_owner dumps the last is shown. */
+export async function realMemoryTask(
+  input: { readonly files: readonly Given[]; readonly by: GroupKey },
+  progress: Progress,
+): Promise<RealMemory> {
+  const dumps: Given[] = [];
+  const others: Given[] = [];
+  for (const file of input.files) ((await isOwnerDump(file)) ? dumps : others).push(file);
+  const dump = dumps.at(-1);
+  const map = dump === undefined ? undefined : await ownersOf(dump, input.by, progress);
+  const lists = others.length === 0 ? [] : await freeLists(others, progress);
+  if (map === undefined && lists.length === 0) {
+    throw new BadInput(
+      "No page_owner dump, buddyinfo or pagetypeinfo was found in these files.",
+      undefined,
+      "On the machine: cat /sys/kernel/debug/page_owner, or /proc/buddyinfo /proc/pagetypeinfo.",
+    );
+  }
+  return moving({ map, lists }, map === undefined ? [] : [map.cells, ...map.levels]);
+}
+
+async function isOwnerDump({ blob }: Given): Promise<boolean> {
+  for await (const chunk of chunksOf(blob, () => undefined))
+    return dumpForm(new TextDecoder("latin1").decode(chunk.subarray(0, 65536))) !== "unknown";
+  return false;
+}
+
+async function ownersOf(dump: Given, by: GroupKey, progress: Progress): Promise<LevelledMap> {
+  const { map } = await censusTask({ files: [dump], by: [by], top: 1, pageSize: 4096, pins: undefined }, progress);
+  if (map === undefined) throw new BadInput("This dump does not say where its pages lie.", { file: dump.name });
+  return map;
+}
+
+async function freeLists(files: readonly Given[], progress: Progress): Promise<readonly Shown[]> {
+  async function* items(): AsyncGenerator<InputItem> {
+    for (const { name, blob } of files) yield { source: sourceOf(name, chunksOf(blob, progress)), named: true };
+  }
+  const gathered = await gather(items());
+  return gathered.readings.flatMap(({ input, reading }): Shown[] =>
+    reading.kind === "buddyinfo" || reading.kind === "pagetypeinfo"
+      ? [
+          {
+            document: freeListsDocument(input, freeRows(reading)),
+            json: { schema: "skblab.free-lists/1", input, rows: freeRows(reading) },
+          },
+        ]
+      : [],
+  );
+}

@@ -1,0 +1,73 @@
+// What a real machine wrote of its memory: page_owner as a map, buddyinfo and pagetypeinfo as pictures and tables of free lists.
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
+import { ask } from "../tasks/client.ts";
+import type { RealMemory } from "../tasks/real_memory_task.ts";
+import { OwnersMap } from "./owners_map.tsx";
+import { Answer, DropZone, ErrorBox } from "./parts.tsx";
+import { route, setQuery } from "./route.ts";
+
+const ownerKeys = [
+  ["symbol", "owner"],
+  ["subsystem", "subsystem"],
+  ["type", "migrate type of the page"],
+  ["block-type", "migrate type of its block"],
+  ["order", "order"],
+] as const satisfies readonly (readonly [GroupKey, string])[];
+
+export function RealMachine(): JSX.Element {
+  const [files, setFiles] = useState<readonly File[]>([]);
+  const [real, setReal] = useState<RealMemory>();
+  const [error, setError] = useState<unknown>();
+  const by = ownerKeys.find(([key]) => key === route.value.query.owners)?.[0] ?? "symbol";
+  const take = async (chosen: readonly File[], key: string): Promise<void> => {
+    setError(undefined);
+    setFiles(chosen);
+    try {
+      const input = { files: chosen.map((f) => ({ name: f.name, blob: f })), by: key as GroupKey };
+      setReal(await ask("realMemory", input, "Reading"));
+    } catch (e) {
+      setReal(undefined);
+      setError(e);
+    }
+  };
+  return (
+    <>
+      <h2>A real machine's memory</h2>
+      <DropZone onFiles={(chosen) => void take(chosen, by)}>
+        <p>
+          Drop /sys/kernel/debug/page_owner to see who owns which page and what pins a block; /proc/buddyinfo or
+          /proc/pagetypeinfo, or anything that holds them, to see the free lists.
+        </p>
+      </DropZone>
+      <ErrorBox error={error} />
+      {real?.map === undefined ? null : (
+        <>
+          <p class="scrub">
+            <label>
+              Colour pages by{" "}
+              <select
+                value={by}
+                onChange={(e) => {
+                  setQuery({ owners: e.currentTarget.value });
+                  void take(files, e.currentTarget.value);
+                }}
+              >
+                {ownerKeys.map(([key, title]) => (
+                  <option key={key} value={key}>
+                    {title}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </p>
+          <OwnersMap map={real.map} order={9} />
+        </>
+      )}
+      {real?.lists.map((shown, i) => (
+        <Answer key={`${i}`} shown={shown} name="free lists" />
+      ))}
+    </>
+  );
+}
