@@ -52,12 +52,16 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     rx: site("e1000_setup_rx_resources < e1000_setup_all_rx_resources < e1000_open"),
     mode: site("e1000_set_rx_mode"),
   };
+  // e1000_alloc_frag and e1000_alloc_rx_skb came with build_skb(), 3.18.
+  const pieces = atLeast(release, [3, 18]);
+  const standardAlloc = `${pieces ? "e1000_alloc_frag < " : ""}e1000_alloc_rx_buffers`;
   const fillSites = [false, true].map((jumbo) => {
-    const alloc = jumbo ? "e1000_alloc_jumbo_rx_buffers" : "e1000_alloc_frag < e1000_alloc_rx_buffers";
+    const alloc = jumbo ? "e1000_alloc_jumbo_rx_buffers" : standardAlloc;
     const clean = jumbo ? "e1000_clean_jumbo_rx_irq" : "e1000_clean_rx_irq";
     return {
       poll: site(`${alloc} < ${clean} < e1000_clean`),
-      copy: site(`e1000_alloc_rx_skb < e1000_copybreak < ${clean} < e1000_clean`),
+      copy: site(`${pieces ? "e1000_alloc_rx_skb < e1000_copybreak < " : ""}${clean} < e1000_clean`),
+      build: site(`${clean} < e1000_clean`),
     };
   });
   let maker: BufferMaker | undefined;
@@ -111,6 +115,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const slot = rx.clean;
     const buffer = rx.buffer[slot]!;
     const of = maker as BufferMaker;
+    journal.caller = fillSites[0]!.build;
     const skb = of.kind === "skb" ? buffer : of.build(buffer, at.netSkbPad + at.netIpAlign, true);
     if (skb === 0) {
       counters.alloc_rx_buff_failed++;
@@ -164,7 +169,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     maker = bufferMaker(parts, request);
     pieceBytes = jumbo && mtu + headerBytes[0] + fcsBytes <= 2048 ? 2048 : at.pageSize;
     setMulticasts(`e1000_set_rx_mode < e1000_configure < ${why}`);
-    const alloc = jumbo ? "e1000_alloc_jumbo_rx_buffers" : "e1000_alloc_frag < e1000_alloc_rx_buffers";
+    const alloc = jumbo ? "e1000_alloc_jumbo_rx_buffers" : standardAlloc;
     journal.caller = site(`${alloc} < e1000_configure < ${why}`);
     refill(rx, rx.unused(), fillOne);
     return true;

@@ -110,6 +110,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   /** build_skb() around the first page, the others as fragments; all of them the pool's. */
   const fromPool = (bytes: number, pieces: readonly number[]): number => {
     const [first = 0, ...others] = pieces;
+    journal.caller = sites.copy;
     const skb = skbs.buildSkb((first - 1) * pageSize, pageSize);
     if (skb === 0) {
       for (const page of pieces) giveBuffer(page);
@@ -138,6 +139,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   };
 
   const headUp = (bytes: number, buffer: number, of: BufferMaker): number => {
+    journal.caller = sites.copy;
     const skb = of.kind === "skb" ? buffer : of.build(buffer, at.netSkbPad + marvellHeader, false);
     if (skb === 0) {
       of.free(buffer);

@@ -3,6 +3,7 @@
 // tg3_alloc_rx_skb / tg3_alloc_rx_data, tg3_rx, tg3_change_mtu.
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import { tg3 as facts } from "../../kernel/facts/drivers/tg3.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
 import { feature } from "../net/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/wire.ts";
@@ -109,6 +110,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const old = ring.buffer[slot]!;
     ring.set(slot, next);
     ring.advance();
+    journal.caller = sites.copy;
     const skb = of.kind === "skb" ? old : of.build(old, at.netSkbPad + rxOffset, false);
     if (skb === 0) {
       of.free(old);
@@ -133,8 +135,10 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       sites.open = journal.textId(
         `${alloc} < tg3_rx_prodring_alloc < tg3_init_rings < tg3_reset_hw < tg3_init_hw < tg3_open`,
       );
-      sites.poll = journal.textId(`${alloc} < tg3_rx < tg3_poll_work < tg3_poll`);
-      sites.copy = journal.textId("tg3_rx < tg3_poll_work < tg3_poll");
+      // Until 2.6.25 or so one function polls.
+      const poll = atLeast(release, [2, 6, 26]) ? "tg3_rx < tg3_poll_work < tg3_poll" : "tg3_rx < tg3_poll";
+      sites.poll = journal.textId(`${alloc} < ${poll}`);
+      sites.copy = journal.textId(poll);
       journal.caller = sites.open;
       open = fill(standard) && (makers[1] === undefined || fill(jumbo));
       if (!open) driver.stop();

@@ -4,6 +4,7 @@
 //   small       one piece for a standard frame, which becomes the head
 // Packets of up to 128 bytes, and such as fill their piece to the brim, are copied in whole or in part; the others keep their piece as head.
 import { workerTask } from "../../kernel/facts/call_chains/index.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
 import { feature } from "../net/netdevice.ts";
 import { headField, skbField } from "../net/skb_columns.ts";
@@ -63,12 +64,14 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   let open = false;
   let refillWaiting = false;
   const counters = { rx_packets: 0, tx_packets: 0, rx_drops: 0, rx_refill_failed: 0, tx_busy: 0 };
-  const add = `add_recvbuf_${mode} < try_fill_recv`;
+  // One function for all modes until 2.6.35, and no virtnet_receive() until 3.19 (a report of 2.6.34; 3.13).
+  const add = atLeast(release, [2, 6, 35]) ? `add_recvbuf_${mode} < try_fill_recv` : "try_fill_recv";
+  const poll = atLeast(release, [3, 19]) ? "virtnet_receive < virtnet_poll" : "virtnet_poll";
   const sites = {
     open: journal.textId(`${add} < virtnet_open`),
-    poll: journal.textId(`${add} < virtnet_receive < virtnet_poll`),
+    poll: journal.textId(`${add} < ${poll}`),
     work: journal.textId(`${add} < refill_work`),
-    skb: journal.textId(`page_to_skb < receive_${mode} < receive_buf < virtnet_receive < virtnet_poll`),
+    skb: journal.textId(`page_to_skb < receive_${mode} < receive_buf < ${poll}`),
     command: journal.textId("virtqueue_add_split < virtqueue_add_sgs < virtnet_send_command < virtnet_set_rx_mode"),
     macs: journal.textId("virtnet_set_rx_mode"),
   };

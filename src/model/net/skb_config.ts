@@ -33,6 +33,8 @@ export interface SkbConfig {
   readonly netIpAlign: number;
   readonly headRule: HeadRule;
   readonly receiveHeads: ReceiveHeads;
+  /** Each CPU keeps freed sk_buffs for the next receive (napi_skb_cache_get). */
+  readonly napiSpares: boolean;
   /** gfp masks and bits of this release. */
   readonly gfp: {
     readonly atomic: number;
@@ -58,6 +60,7 @@ export const skbConfig61: SkbConfig = {
   netIpAlign: 0,
   headRule: "whole-object",
   receiveHeads: "fragments-and-slices",
+  napiSpares: true,
   gfp: {
     atomic: 0xa20,
     kernel: 0xcc0,
@@ -87,12 +90,19 @@ export const receiveHeadRules: readonly Fact<ReceiveHeads>[] = [
   { since: [6, 1], value: "fragments-and-slices", source: "net/core/skbuff.c __napi_alloc_skb, 6.1.192" },
 ];
 
+/** When a CPU began to hand out again the sk_buffs that it had freed. */
+export const napiSpareRules: readonly Fact<boolean>[] = [
+  { since: [2, 6, 0], value: false, source: "net/core/skbuff.c __build_skb, 4.19" },
+  { since: [5, 12], value: true, source: "net/core/skbuff.c napi_skb_cache_get, 6.1.192; first release from history" },
+];
+
 /** The 6.1 numbers with the dated rules of another release, and whatever sizes the caller knows better. */
 export function skbConfigFor(release: Release, known: Partial<SkbConfig> = {}): SkbConfig {
   return {
     ...skbConfig61,
     headRule: factAt(headRules, release.version)?.value ?? "as-asked",
     receiveHeads: factAt(receiveHeadRules, release.version)?.value ?? "kmalloc",
+    napiSpares: factAt(napiSpareRules, release.version)?.value ?? false,
     ...known,
   };
 }

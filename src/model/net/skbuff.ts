@@ -96,7 +96,7 @@ export function createSkbuff(options: SkbOptions) {
   const pairs = new Float64Array(S.buffer);
   const headPairs = new Float64Array(H.buffer);
   const wholeObject = config.headRule === "whole-object";
-  const { gfp, pageSize } = config;
+  const { gfp, pageSize, napiSpares } = config;
   const skbCache = heap.cacheCreate("skbuff_head_cache", config.skBuffBytes, config.cacheLineBytes);
   const fcloneCache = heap.cacheCreate("skbuff_fclone_cache", config.fclonesBytes, config.cacheLineBytes);
   const memallocSocks = options.memallocSocks === true;
@@ -227,6 +227,10 @@ export function createSkbuff(options: SkbOptions) {
 
   /** napi_skb_cache_put() */
   function sparePut(address: number): void {
+    if (!napiSpares) {
+      heap.cacheFree(skbCache, address);
+      return;
+    }
     const cache = spareOf(cpuNow());
     cache.at[cache.count++] = address;
     if (cache.count < spareMax) return;
@@ -238,7 +242,7 @@ export function createSkbuff(options: SkbOptions) {
     const fclone = (flags & ALLOC_FCLONE) !== 0;
     const gfpMask = memallocSocks && (flags & ALLOC_RX) !== 0 ? mask | gfp.memalloc : mask;
     const object =
-      (flags & (ALLOC_NAPI | ALLOC_FCLONE)) === ALLOC_NAPI
+      napiSpares && (flags & (ALLOC_NAPI | ALLOC_FCLONE)) === ALLOC_NAPI
         ? spareGet()
         : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & notDma);
     if (object < 0) return refused(refusedIn.alloc);
@@ -271,8 +275,9 @@ export function createSkbuff(options: SkbOptions) {
    * of a page fragment. The skb owns the memory afterwards; on failure (0) the caller still does.
    */
   function buildSkb(address: number, fragBytes: number, napi = false): number {
-    const object = napi ? spareGet() : heap.cacheAlloc(skbCache, gfp.atomic);
-    if (object < 0) return refused(napi ? refusedIn.napiBuild : refusedIn.build);
+    const fromSpares = napi && napiSpares;
+    const object = fromSpares ? spareGet() : heap.cacheAlloc(skbCache, gfp.atomic);
+    if (object < 0) return refused(fromSpares ? refusedIn.napiBuild : refusedIn.build);
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
     buildAround(skb, address, fragBytes === 0 ? heap.ksize(address) : fragBytes);

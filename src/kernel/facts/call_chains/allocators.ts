@@ -98,6 +98,12 @@ export const passed: Readonly<Record<string, Chain>> = {
       source: "mm/slab.c 4.8",
     },
   ],
+  // Without NUMA, kmalloc() asks for pages itself.
+  "kmalloc_large without nodes": [
+    { since: [2, 6, 22], value: "__get_free_pages", source: "include/linux/slub_def.h 2.6.24 and 2.6.29" },
+    { since: [3, 15], value: "kmalloc_order", source: "mm/slab_common.c 4.19" },
+    { since: [5, 19], value: "__kmalloc_large_node", source: "mm/slab_common.c 6.1" },
+  ],
   kmalloc_large: [
     { since: [2, 6, 22], value: "__get_free_pages", source: "include/linux/slub_def.h 2.6.24" },
     { since: [2, 6, 28], value: "kmalloc_large_node", source: "mm/slub.c 2.6.29 and 4.19" },

@@ -79,7 +79,12 @@ function wayThrough(release: Release, sites: readonly string[]): { frames: strin
   sites.forEach((site, i) => {
     const forSkb = (site === "kmalloc" || site === "kmem_cache_alloc") && skbSites.has(sites[i + 1] ?? "");
     // A site that stands for itself: skb_clone, skb_copy, skb_page_frag_refill …
-    const chain = passed[forSkb ? `${site} for an skb` : site] ?? [{ since: [2], value: site, source: "" }];
+    const variant = forSkb
+      ? " for an skb"
+      : site === "kmalloc_large" && release.arch !== "x86_64"
+        ? " without nodes"
+        : "";
+    const chain = passed[site + variant] ?? [{ since: [2], value: site, source: "" }];
     const numa = release.arch === "x86_64";
     frames.push(...names(factAt(chain, release.version)?.value).map((f) => (numa ? (askedAgain[f] ?? f) : f)));
   });
