@@ -8,10 +8,12 @@
 // mm/page_alloc.c (bad_page, free_pages_check, __free_pages_ok, free_hot_cold_page, prep_new_page, destroy_compound_page), mm/swap.c
 // (put_page), mm/slub.c (kfree), 2.6.29: pages of a new block are checked at its head alone, those of a freed block one by one.
 // Not here: mapping, index, private; pages of a page cache.
+import { ModelBug } from "../../base/assert.ts";
 import type { Journal } from "../journal.ts";
 import { running } from "../journal.ts";
+import { createApartPages } from "./apart_pages.ts";
 import type { BootedMemory } from "./booted.ts";
-import { record, word } from "./memory.ts";
+import { ordersMax, pcpField, pcpStride, record, word } from "./memory.ts";
 import type { PageAllocator } from "./pages.ts";
 
 /** Page flags of 2.6.29 with CONFIG_PAGEFLAGS_EXTENDED (include/linux/page-flags.h). */
@@ -56,12 +58,14 @@ export interface StructPageOptions {
   readonly onBadPage: (seen: BadPageSeen) => void;
 }
 
+/** A list that runs in circles gives the same page for ever; the kernel would hang there. */
+const badInARow = 64;
 const { head: HEAD, tail: TAIL, buddy: BUDDY } = pageFlag;
 
 export function createStructPages(options: StructPageOptions): StructPages {
   const { pages, journal } = options;
-  const { page, pages: pageCount } = options.memory.memory;
-  const { zones } = options.memory.memory.spec;
+  const { page, pages: pageCount, nrFree, pcp } = options.memory.memory;
+  const { zones, cpus } = options.memory.memory.spec;
   const { comp } = options.memory.rules.gfp;
   /** All flags; that of the buddy only where a stray write set it: else it is the allocator's record that tells. */
   const own = new Int32Array(pageCount);
@@ -70,12 +74,23 @@ export function createStructPages(options: StructPageOptions): StructPages {
   /** compound_order at a head; first_page at a tail. */
   const orderOf = new Uint8Array(pageCount);
   const headOf = new Int32Array(pageCount);
-  /** 1: on a free list without the buddy mark, which bad_page() took away; 2: on no list, whatever the allocator's record says. */
+  /** 1: on a free list without the buddy mark, which bad_page() took away. */
   const unmarked = new Uint8Array(pageCount);
   let lost = 0;
 
+  const apart = createApartPages(
+    () => zones.reduce((n, _, z) => n + (nrFree[z * ordersMax] as number), 0),
+    () => zones.reduce((n, _, z) => n + (pcp[z * cpus * pcpStride + pcpField.count] as number), 0),
+    (pfn) => {
+      // __free_one_page(): a page that became a tail while it waited is found out here, and does not get onto the list.
+      if (((own[pfn] as number) & (HEAD | TAIL)) === 0) return true;
+      bad(pfn, "destroy_compound_page < __free_one_page < free_pages_bulk");
+      return false;
+    },
+  );
   const onList = (pfn: number): boolean =>
-    unmarked[pfn] === 0 && ((page[(pfn << 2) | record.word] as number) & word.stateMask) === word.buddy;
+    (unmarked[pfn] === 0 && apart.isFree(pfn)) ||
+    (unmarked[pfn] === 0 && ((page[(pfn << 2) | record.word] as number) & word.stateMask) === word.buddy);
   const flags = (pfn: number): number => (own[pfn] as number) | (onList(pfn) ? BUDDY : 0);
 
   const bad = (pfn: number, inside: string): void => {
@@ -105,10 +120,16 @@ export function createStructPages(options: StructPageOptions): StructPages {
 
   /** The allocator takes it as a block that was handed out, whatever its record says. */
   const give = (pfn: number, order: number): void => {
+    const state = (page[(pfn << 2) | record.word] as number) & word.stateMask;
+    unmarked[pfn] = 0;
+    if (order === 0 && state !== word.taken) {
+      apart.add(pfn);
+      return;
+    }
+    if (order === 0) apart.freed();
     const zone = zones.findIndex((z) => pfn >= z.startPfn && pfn < z.startPfn + z.spannedPages);
     page[(pfn << 2) | record.word] = (zone << word.zoneShift) | word.taken | order;
     page[(pfn << 2) | record.references] = 1;
-    unmarked[pfn] = 0;
     pages.freePages(pfn, order);
   };
 
@@ -133,11 +154,13 @@ export function createStructPages(options: StructPageOptions): StructPages {
   };
 
   const allocPages = (gfp: number, order: number): number => {
-    for (;;) {
-      const pfn = pages.allocPages(gfp, order);
+    for (let tries = 0; ; tries++) {
+      if (tries > badInARow) throw new ModelBug(`the free lists hand out bad pages only: ${tries} in a row`);
+      const own0 = order === 0 ? apart.take() : -1;
+      const pfn = own0 >= 0 ? own0 : pages.allocPages(gfp, order);
       if (pfn < 0) return -1;
+      if (own0 < 0) apart.drop(pfn);
       // prep_new_page(): the head alone is looked at; what is bad is forgotten, and another one taken.
-      if (unmarked[pfn] === 2) continue;
       if (mapped[pfn] !== 0 || counts[pfn] !== 0 || flags(pfn) !== 0) {
         bad(pfn, "get_page_from_freelist < __alloc_pages_internal");
         continue;
@@ -160,12 +183,7 @@ export function createStructPages(options: StructPageOptions): StructPages {
     else freeHot(at, ` < put_page${inside}`);
   };
 
-  // free_pages_bulk(): a page that became a tail while it waited on the CPU's list is found out when the list is drained.
-  journal.listen((_kind, _nanos, _cpu, pfn) => {
-    if (((own[pfn] as number) & (HEAD | TAIL)) === 0) return;
-    unmarked[pfn] = 2;
-    bad(pfn, "destroy_compound_page < __free_one_page < free_pages_bulk");
-  }, "mm_page_pcpu_drain");
+  journal.listen(() => apart.drain(), "mm_page_pcpu_drain");
 
   const view: StructPages = {
     allocPages,

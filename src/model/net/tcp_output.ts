@@ -306,8 +306,27 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     return true;
   };
 
+  /** Who frees acknowledged packets, by who called the stack. */
+  const acking: number[] = [];
+  const ackedBy = (caller: number): number =>
+    (acking[caller] ??=
+      skbs.journal?.textId(
+        ["skb_release_data < __kfree_skb < tcp_ack < tcp_rcv_established < tcp_v4_do_rcv < tcp_v4_rcv < ip_rcv"]
+          .concat(caller === 0 ? [] : [skbs.journal.text(caller)])
+          .join(" < "),
+      ) ?? 0);
+
   /** tcp_clean_rtx_queue(): packets below `ack` go; segments that were acknowledged. */
   const clean = (c: number, ack: number): number => {
+    const { journal } = skbs;
+    if (journal === undefined) return cleanQueue(c, ack);
+    const { caller } = journal;
+    journal.caller = ackedBy(caller);
+    const segments = cleanQueue(c, ack);
+    journal.caller = caller;
+    return segments;
+  };
+  const cleanQueue = (c: number, ack: number): number => {
     const were = t.packetsOut[c]!;
     let rttFrom = -1;
     for (let skb = t.first[c]!; skb !== 0 && skb !== t.unsent[c]; skb = t.first[c]!) {
