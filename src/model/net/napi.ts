@@ -1,7 +1,6 @@
 // NET_RX: the poll list of each CPU, the budget, and who is asked again. net_rx_action(), napi_poll(), net/core/dev.c, 6.1.
 import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
-import type { Clock } from "../sync/clock.ts";
 import type { Cpus } from "../sync/cpu.ts";
 import { softirq } from "../sync/cpu.ts";
 
@@ -16,12 +15,12 @@ export interface Napi {
 }
 
 /** net.core.netdev_budget and NAPI_POLL_WEIGHT. */
-export const netdevBudget = 300;
-export const pollWeight = 64;
+const netdevBudget = 300;
+const pollWeight = 64;
 /** net.core.netdev_budget_usecs: two jiffies at HZ 250. */
 const budgetNanos = 8_000_000;
 
-export function createNapi(clock: Clock, cpus: Cpus, journal: Journal): Napi {
+export function createNapi(cpus: Cpus, journal: Journal): Napi {
   const polls: ((budget: number) => number)[] = [];
   const flushes: (() => void)[] = [];
   const weights: number[] = [];
@@ -32,10 +31,10 @@ export function createNapi(clock: Clock, cpus: Cpus, journal: Journal): Napi {
 
   cpus.openSoftirq(softirq.netRx, (cpu) => {
     const list = lists[cpu]!;
-    const deadline = clock.now() + budgetNanos;
+    const begin = cpus.busyNanos(cpu);
     let budget = netdevBudget;
     // Whoever is on the list now is polled in this round; those that use their whole weight are asked again behind the others.
-    while (list.length > 0 && budget > 0 && clock.now() <= deadline) {
+    while (list.length > 0 && budget > 0 && cpus.busyNanos(cpu) - begin <= budgetNanos) {
       const napi = list.shift() as number;
       const weight = weights[napi]!;
       const work = polls[napi]!(weight);

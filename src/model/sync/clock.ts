@@ -24,8 +24,6 @@ export interface Clock {
   run(untilNanos: number, eventsMax: number): RunEnd;
   /** Ends run() after the present event. */
   stop(): void;
-  /** Lets time pass inside an event: whoever runs longer than nothing says so. */
-  spend(nanos: number): void;
   pending(): number;
   /** Events run since boot. */
   events(): number;
@@ -163,10 +161,6 @@ export function createClock(journal: Journal): Clock {
     },
     stop() {
       stopped = true;
-    },
-    spend(cost) {
-      time[0]! += cost;
-      journal.nanos = time[0]!;
     },
     pending: () => size,
     events: () => ran,
