@@ -1,0 +1,131 @@
+// What a simulated kernel logs is explained like a real log: a run's settings are found again in its own report, by the same rules.
+import { describe, expect, test } from "vitest";
+import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
+import { repairText } from "../artifact/log/lines.ts";
+import { explain } from "../diagnosis/explain.ts";
+import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
+import type { Frame } from "../kernel/readings/call_trace.ts";
+import type { Logged } from "../scenario/kernel_log.ts";
+import type { MachineResult } from "../scenario/machine_run.ts";
+import { runMachine } from "../scenario/machine_run.ts";
+import { machineSchema } from "../scenario/machine_settings.ts";
+import { logText, reportLines } from "./kernel_log.ts";
+
+interface Ran {
+  readonly result: MachineResult;
+  readonly log: readonly Logged[];
+  readonly text: string;
+}
+
+function ran(given: Record<string, unknown> & { readonly release: string }): Ran {
+  let log: readonly Logged[] = [];
+  const result = runMachine(machineSchema.parse(given), {
+    end(logged) {
+      log = logged;
+    },
+  });
+  return { result, log, text: logText(log, given.release) };
+}
+
+/** Packets come faster than they are read, until memory is gone; what else uses it leaves single pages. */
+const flooded = (release: string, driver: string, mtu: number, settings: object = {}) => ({
+  release,
+  memoryMb: 64,
+  nics: [{ driver, mtu, settings, mbitPerSecond: 10_000 }],
+  traffic: [{ framesPerSecond: 400_000, burst: 32 }],
+  reader: { everyMicros: 100_000, rcvbufKb: 163_840 },
+  load: { kilopages: 20, jobs: 4, pagesPerMilli: 50 },
+  millis: 45,
+  eventsMax: 200_000,
+});
+
+const failuresOf = (text: string): AllocFailure[] =>
+  readIncidents(repairText(text)).incidents.flatMap((i) => (i.kind === "alloc_failure" ? [i.reading] : []));
+const firstFailure = (text: string): AllocFailure => {
+  const [first] = failuresOf(text);
+  expect(first, "the run fails to get memory").toBeDefined();
+  return first as AllocFailure;
+};
+
+const functions = (f: AllocFailure): string[] =>
+  (f.trace?.items ?? []).filter((i): i is Frame => i.kind === "frame" && i.reliable).map((i) => i.function);
+
+describe.each([
+  { release: "2.6.24-x86_64", driver: "tg3", mtu: 1500, order: 1, wanted: /tg3, standard ring.*1976 bytes/ },
+  { release: "2.6.31-ppc32", driver: "ibm_emac", mtu: 9000, order: 2, wanted: /ibm_emac, jumbo buffer.*MTU.* to 9000/ },
+  { release: "4.9-x86_64", driver: "e1000", mtu: 9000, order: 0, wanted: /e1000, jumbo page/ },
+  { release: "4.14-arm", driver: "mvneta", mtu: 9000, order: 2, wanted: /mvneta, linear buffer at an MTU from 7913/ },
+  { release: "5.4-x86_64", driver: "tg3", mtu: 9000, order: 2, wanted: /tg3, jumbo ring/ },
+  { release: "6.1-x86_64", driver: "e1000", mtu: 9000, order: 0, wanted: /e1000, jumbo page/ },
+  { release: "6.1-x86_64", driver: "virtio_net", mtu: 1500, order: 0, wanted: /virtio_net, mergeable buffer/ },
+])("$driver with MTU $mtu on $release, out of memory", ({ release, driver, mtu, order, wanted }) => {
+  const { result, text } = ran(flooded(release, driver, mtu));
+  const report = firstFailure(text);
+
+  test("the report names the driver, receive refill, the order and the object; the model agrees that it was refused", async () => {
+    const { incidents } = await explain({ "run.log": text });
+    const [first] = incidents;
+    expect(first).toMatchObject({
+      kind: "alloc_failure",
+      driver,
+      direction: "rx refill",
+      order,
+      kernel: { certainty: "stated" },
+    });
+    expect(first?.wanted).toMatch(wanted);
+    const refused = first?.findings.find((f) => f.id === "why.refused");
+    expect([refused?.answer, refused?.claim]).toEqual(["yes", expect.stringMatching(/refuses? it/)]);
+    expect(first?.findings.filter((f) => f.id === "context" && f.answer === "unknown")).toEqual([]);
+  });
+
+  test("it is what the run counted, in the idle task, and reads back as it was made", () => {
+    expect(result.printed.find((p) => p.order === order)?.count).toBeGreaterThan(0);
+    const made = result.reports[0] as AllocFailure;
+    expect(functions(report)).toEqual(functions(made));
+    expect(report.comm).toBe(/^2/.test(release) ? "swapper" : "swapper/0");
+    const again = reportLines(report, report.process!.release!.split(".").map(Number)).join("\n");
+    expect(firstFailure(again).trace).toEqual(report.trace);
+  });
+});
+
+describe("the functions on a stack are those that the request went through", () => {
+  const stackOf = (release: string, driver: string, mtu: number): string =>
+    functions(firstFailure(ran(flooded(release, driver, mtu)).text)).join(" < ");
+
+  test("a slab, as in the report of 2.6.24 that seed 001 shows", () => {
+    expect(stackOf("2.6.24-x86_64", "tg3", 1500)).toBe(
+      "__alloc_pages < new_slab < __slab_alloc < __kmalloc_node_track_caller < __alloc_skb < __netdev_alloc_skb < tg3_alloc_rx_skb < tg3_rx < tg3_poll < net_rx_action < __do_softirq < call_softirq < do_softirq < irq_exit < do_IRQ < ret_from_intr < default_idle < cpu_idle",
+    );
+  });
+  test("a page of the driver's own, as in the captured report of 6.1.192", () => {
+    expect(stackOf("6.1-x86_64", "e1000", 9000)).toMatch(
+      /^dump_stack_lvl < dump_stack < warn_alloc < __alloc_pages_slowpath.constprop.0 < __alloc_pages < e1000_alloc_jumbo_rx_buffers < e1000_clean_jumbo_rx_irq < e1000_clean < __napi_poll < net_rx_action < /,
+    );
+  });
+  test("a page fragment, and no skb function behind it", () => {
+    expect(stackOf("6.1-x86_64", "virtio_net", 1500)).toMatch(
+      / < __alloc_pages < skb_page_frag_refill < add_recvbuf_mergeable < try_fill_recv < virtnet_receive < virtnet_poll < /,
+    );
+  });
+});
+
+describe("the log says as much as the release lets through", () => {
+  test("2.6.24 prints ten failures of a burst, 6.1 one, and neither more than there were", () => {
+    for (const [release, driver, mtu, most] of [
+      ["2.6.24-x86_64", "tg3", 1500, 10],
+      ["6.1-x86_64", "e1000", 9000, 1],
+    ] as const) {
+      const { result, log } = ran(flooded(release, driver, mtu));
+      const printed = log.filter((e) => e.kind === "alloc_failure").length;
+      const there = result.printed.reduce((n, p) => n + p.count, 0);
+      expect(printed, release).toBe(Math.min(most, there));
+      expect(there, release).toBeGreaterThanOrEqual(printed);
+    }
+  });
+
+  test("every line has its time, and two runs log the same", () => {
+    const once = ran(flooded("2.6.31-ppc32", "ibm_emac", 9000));
+    expect(once.text.split("\n").filter((l) => l !== "" && !/^\[ {4}0\.\d{6}\] /.test(l))).toEqual([]);
+    expect(ran(flooded("2.6.31-ppc32", "ibm_emac", 9000)).text).toBe(once.text);
+  });
+});
