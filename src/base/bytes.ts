@@ -10,12 +10,6 @@ export function countByte(bytes: Uint8Array, byte: number, from = 0, to = bytes.
   return count;
 }
 
-/** Index of the first `byte` in bytes[from, to), or -1. */
-export function indexOfByte(bytes: Uint8Array, byte: number, from: number, to: number): number {
-  const at = bytes.indexOf(byte, from);
-  return at >= 0 && at < to ? at : -1;
-}
-
 /** Index of the first byte of the line that holds position `at`, not before `floor`. */
 export function lineStart(bytes: Uint8Array, at: number, floor: number): number {
   let i = at;

@@ -590,8 +590,4 @@ function markLocal(
   });
 }
 
-/** For tests: how many places a task has. */
-export const placesOf = (p: Program, task: number): number =>
-  ((p.base[task + 1] ?? p.op.length) as number) - (p.base[task] as number);
-
 export { op };

@@ -13,7 +13,7 @@ import type { WeightedStack } from "./exports/stacks.ts";
 import { formatNumber } from "./text.ts";
 
 /** Bytes with a binary unit, three significant digits. */
-export function formatBytes(bytes: number): string {
+function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let value = Math.abs(bytes);
   let unit = 0;

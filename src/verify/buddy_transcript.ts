@@ -4,7 +4,7 @@ import { BadInput } from "../base/bad_input.ts";
 import type { TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 
-export const buddyFormat = "ora_buddy/1";
+const buddyFormat = "ora_buddy/1";
 
 /** Line 1. */
 export interface BuddyHeader {
@@ -306,6 +306,6 @@ function checkZone(zone: BuddyZone, header: BuddyHeader, f: Fields): void {
 }
 
 /** Order of the blocks on a per-CPU list: three types an order, then the two lists of the huge order. */
-export function orderOfPcpList(list: number, header: BuddyHeader): number {
+function orderOfPcpList(list: number, header: BuddyHeader): number {
   return list < 12 ? Math.floor(list / 3) : header.pageblockOrder;
 }

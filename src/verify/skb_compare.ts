@@ -16,7 +16,7 @@ export interface Names {
   skBuffBytes: number | undefined;
 }
 
-export const createNames = (): Names => ({ heads: new Map(), skbs: new Map(), skBuffBytes: undefined });
+const createNames = (): Names => ({ heads: new Map(), skbs: new Map(), skBuffBytes: undefined });
 
 export interface FieldDifference {
   readonly field: string;

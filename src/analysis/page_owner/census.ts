@@ -245,7 +245,7 @@ interface OddHeader {
 }
 
 /** Headers of the other eras: no mask (2005), no pid (3.19), no comm (5.11), `, allocated by` … ; undefined when it is no header at all. */
-export function readOddHeader(header: string): OddHeader | undefined {
+function readOddHeader(header: string): OddHeader | undefined {
   const start = /^(?:Page|Block) allocated via order (\d+)?/.exec(header);
   if (start === null) return undefined;
   const order = start[1] === undefined || Number(start[1]) > 20 ? -1 : Number(start[1]);

@@ -7,7 +7,7 @@ const allocatorFrames =
   /^(save_stack|__?set_page_owner\w*|__reset_page_owner|post_alloc_hook|prep_new_page|get_page_from_freelist|buffered_rmqueue|__alloc_pages\w*|alloc_pages?\w*|__alloc_frozen_pages\w*|alloc_frozen_pages\w*|__?get_free_pages\w*|get_zeroed_page\w*|__?folio_alloc\w*|vma_alloc_folio\w*|alloc_slab_page|allocate_slab|new_slab\w*|__?_*slab_alloc\w*|kmem_getpages|cache_grow\w*|cache_alloc_refill|cache_alloc_debugcheck\w*|____cache_alloc\w*|kmem_cache_alloc\w*|__?kmem_cache_alloc\w*|__do_kmalloc\w*|__do_cache_alloc|kmalloc\w*|__kmalloc\w*|krealloc\w*|__krealloc\w*|kzalloc\w*|kmemdup\w*|kstrdup\w*|kvmalloc\w*|__kvmalloc\w*|__?vmalloc\w*|__vmalloc_\w+|vmap_\w+|__get_vm_area\w*|vm_area_alloc_pages|pcpu_\w+|__alloc_percpu\w*|stack_trace_save|__stack_depot_save|stack_depot_save|alloc_page_interleave|alloc_buddy\w*|alloc_contig\w*|cma_alloc|dma_alloc\w*|__dma_direct_alloc\w*|dma_direct_alloc\w*|mempool_\w+)(\.(constprop|isra|part|cold)\.\d+)*$/;
 
 /** True for a frame that belongs to an allocator and not to who called it. */
-export function isAllocatorFrame(frame: OwnerFrame): boolean {
+function isAllocatorFrame(frame: OwnerFrame): boolean {
   return allocatorFrames.test(frame.symbol);
 }
 

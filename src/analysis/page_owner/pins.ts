@@ -111,7 +111,7 @@ export function pinsOf(
 }
 
 /** Row numbers of the places in order of pfn. */
-export function byPfn(places: PagePlaces): Int32Array {
+function byPfn(places: PagePlaces): Int32Array {
   const order = Int32Array.from({ length: places.count }, (_, i) => i);
   let sorted = true;
   for (let i = 1; sorted && i < places.count; i++) sorted = places.pfn[i - 1]! <= places.pfn[i]!;

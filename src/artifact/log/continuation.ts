@@ -16,7 +16,7 @@ const zone = "(?:DMA|DMA32|Normal|HighMem|Movable|Device)";
 const pairs = /^(?:[a-z_]+(?:\([a-z]+\))?: ?\S+(?:\s+|$))*(?:all_unreclaimable\?.*)?$/;
 
 /** In the order they are tried; the first that fits joins. */
-export const joinRules: readonly JoinRule[] = [
+const joinRules: readonly JoinRule[] = [
   // Node 0 DMA: 1*4kB (U) 0*8kB ... = 15908kB
   {
     first: new RegExp(`^(?:Node \\d+ )?${zone}: *(?:\\d+\\*\\d+kB *(?:\\([A-Z]+\\) *)?)*$`),

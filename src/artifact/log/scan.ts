@@ -46,7 +46,7 @@ export interface ScanLimits {
   readonly windowChars: number;
 }
 
-export const scanLimits: ScanLimits = {
+const scanLimits: ScanLimits = {
   chunkBytes: 1 << 18,
   keepBytes: 1 << 15,
   lineBytes: 1 << 18,

@@ -7,7 +7,7 @@ const since = (version: readonly number[], source: string): readonly Fact<boolea
 ];
 
 /** Each fact is false before its first entry. */
-export const mmFacts = {
+const mmFacts = {
   /** Free pages are grouped by mobility (2.6.24); before, one list an order. */
   mobility: since([2, 6, 24], "mm/page_alloc.c, 2.6.24; 2.6.20 has none of it"),
   /** A freed block whose parent is about to merge goes to the tail: buddy_merge_likely(). */

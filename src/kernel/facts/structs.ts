@@ -305,7 +305,7 @@ const optionsOff: ReadonlySet<string> = new Set(["KCOV", "WANT_PAGE_VIRTUAL"]);
 const alignedPage: ReadonlySet<Architecture> = new Set(["i386", "x86_64", "arm64", "s390x"]);
 
 /** Every option that the declarations in force at a release mention, with its default for the architecture. */
-export function structOptions(release: Release): ReadonlyMap<string, boolean> {
+function structOptions(release: Release): ReadonlyMap<string, boolean> {
   const found = new Map<string, boolean>();
   for (const facts of Object.values(structDeclarations)) {
     const text = factAt(facts, release.version)?.value ?? "";
@@ -359,7 +359,7 @@ export function declaredStructs(release: Release, options?: ReadonlyMap<string, 
 }
 
 /** A source over any declarations, changed ones among them. */
-export function structsFrom(declarations: Declarations, release: Release, name: string): StructSource {
+function structsFrom(declarations: Declarations, release: Release, name: string): StructSource {
   const abi = abiOf(release.arch);
   const names = Object.keys(structDeclarations).filter((n) => declarations.fields(n) !== undefined);
   return {

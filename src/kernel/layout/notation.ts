@@ -57,7 +57,7 @@ export function parseFields(text: string): readonly FieldDecl[] {
 }
 
 /** One field without conditions: `name:type[length]/bits!align`. */
-export function parseField(text: string): Omit<FieldDecl, "when"> {
+function parseField(text: string): Omit<FieldDecl, "when"> {
   const match = /^(\w+):(\*?)(\w+)((?:\[\d+\])*)(?:\/(\d+))?(?:!(\d+))?$/.exec(text);
   if (match === null) throw new ModelBug(`cannot read the field "${text}"`);
   const [, name = "", star, typeName = "", arrays = "", bits, align] = match;

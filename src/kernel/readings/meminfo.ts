@@ -13,8 +13,3 @@ export interface MemInfoFile {
   readonly width: number;
   readonly fields: readonly MemInfoField[];
 }
-
-/** The value of a field in its unit; undefined when it was not printed. */
-export function memInfoValue(info: MemInfoFile, name: string): number | undefined {
-  return info.fields.find((f) => f.name === name)?.value;
-}

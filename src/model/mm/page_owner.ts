@@ -25,7 +25,7 @@ export interface StackDepot {
   readonly size: number;
 }
 
-export function createStackDepot(): StackDepot {
+function createStackDepot(): StackDepot {
   const chains: (readonly StackFrame[])[] = [[]];
   const handles = new Map<string, number>();
   return {

@@ -30,7 +30,7 @@ export interface RightsRules {
 }
 
 /** gfp_migratetype(): the free list a mask asks for. */
-export function migratetypeOfGfp({ gfp: bits, types }: RightsRules, gfp: number): number {
+function migratetypeOfGfp({ gfp: bits, types }: RightsRules, gfp: number): number {
   if ((gfp & bits.movable) !== 0) return types.movable;
   return (gfp & bits.reclaimable) !== 0 ? types.reclaimable : types.unmovable;
 }

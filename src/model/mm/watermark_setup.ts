@@ -10,7 +10,7 @@ import { pcpField, pcpStride, zoneField, zoneStride } from "./memory.ts";
 export type MarkSpacing = "triple" | "quarters" | "scaled";
 
 /** 2.6.9: low = 2 min, high = 3 min. Then quarters of min. Since 4.6 at least watermark_scale_factor of the zone. */
-export const markSpacings: readonly Fact<MarkSpacing>[] = [
+const markSpacings: readonly Fact<MarkSpacing>[] = [
   { since: [2, 6, 9], value: "triple", source: "setup_per_zone_pages_min(), mm/page_alloc.c, 2.6.9" },
   { since: [2, 6, 11], value: "quarters", source: "setup_per_zone_pages_min(), mm/page_alloc.c, 2.6.11, 2.6.24" },
   { since: [4, 6], value: "scaled", source: "__setup_per_zone_wmarks(), mm/page_alloc.c, 4.19, 6.1.192" },

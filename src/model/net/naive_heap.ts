@@ -5,7 +5,7 @@ import type { PageAllocator } from "../mm/pages.ts";
 import type { Heap } from "../slab/heap.ts";
 
 /** kmalloc caches of 6.1 (SLUB, x86_64). */
-export const kmallocClasses = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192] as const;
+const kmallocClasses = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192] as const;
 
 export interface NaiveHeap extends Heap {
   /** The page block an object lies in: its first pfn, its order, and whether it is a slab (or a large kmalloc of its own). */

@@ -25,7 +25,7 @@ import { createPoolSkbs, SHARED_INFO_BYTES } from "./page_pool_skb.ts";
 
 const PAGE_SIZE = 4096;
 /** Bytes before the frame: NET_SKB_PAD and the Marvell header. */
-export const RX_HEADROOM = 66;
+const RX_HEADROOM = 66;
 const GFP_ATOMIC = 0xa20;
 
 export interface LabOptions {

@@ -10,8 +10,6 @@ export const PP_FLAG_DMA_SYNC_DEV = 2;
 export const PP_FLAG_PAGE_FRAG = 4;
 export const PP_ALLOC_CACHE_SIZE = 128;
 export const PP_ALLOC_CACHE_REFILL = 64;
-/** Bits that page->pp_magic holds while a page belongs to a pool (x86_64: POISON_POINTER_DELTA + 0x40). */
-export const PP_SIGNATURE = 0xdead000000000040n;
 export const NUMA_NO_NODE = -1;
 export const EINVAL = 22;
 export const ENOMEM = 12;

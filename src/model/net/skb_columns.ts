@@ -13,7 +13,7 @@ export const skbInts = 32;
 /** Ints in a row of H; handles of heads are multiples of it. */
 export const headInts = 16;
 /** Ints of one fragment. */
-export const fragInts = 4;
+const fragInts = 4;
 
 /** Indices into a row of S. Offsets and lengths are bytes; `mac net trans` are u16 offsets from the head, 65535 is unset. */
 export const skbField = {

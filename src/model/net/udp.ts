@@ -46,7 +46,7 @@ export interface Udp {
 }
 
 /** net.core.rmem_default and wmem_default of x86_64. */
-export const defaultBufBytes = 212992;
+const defaultBufBytes = 212992;
 
 /** `output` owns the packet and says whether it went: dev_queue_xmit(). */
 export function createUdp(skbs: Skbs, mem: SockMem, output: (skb: number) => boolean): Udp {

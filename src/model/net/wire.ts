@@ -5,7 +5,7 @@ import type { Prng } from "../../base/prng.ts";
 import type { Clock } from "../sync/clock.ts";
 
 /** Ints in a frame's row; handles are multiples of it, 0 is no frame. */
-export const frameInts = 8;
+const frameInts = 8;
 /** Indices into a row. */
 export const frameField = {
   /** Bytes of payload behind the headers. */

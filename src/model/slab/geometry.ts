@@ -377,7 +377,7 @@ export function kmallocCaches(machine: SlabMachine): readonly KmallocCache[] {
 }
 
 /** The geometry of one kmalloc cache. */
-export function kmallocCacheGeometry(machine: SlabMachine, size: number): CacheGeometry {
+function kmallocCacheGeometry(machine: SlabMachine, size: number): CacheGeometry {
   const { release, allocator } = machine;
   const natural = factAt(kmallocNaturallyAligned, release.version)?.value === true && (size & (size - 1)) === 0;
   const raised = factAt(kmallocMinimum[release.arch] ?? [], release.version)?.value ?? 8;

@@ -20,7 +20,7 @@ export function gfpText(digits: string | undefined, names: string | undefined): 
 }
 
 /** The fields of a first line, or undefined when it is none. */
-export function readFailureLine(text: string): AllocFailure | undefined {
+function readFailureLine(text: string): AllocFailure | undefined {
   const old = oldLine.exec(text);
   if (old !== null) {
     return {

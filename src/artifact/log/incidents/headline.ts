@@ -39,4 +39,4 @@ const driverLine =
   /skbuff alloc of size \d+ failed|kevent \d+ may have been dropped|falling back to vmalloc|failed to unshare skbuff|llocation of RX skb failed|[Uu]nable to allocate (?:rx |tx |new )?(?:skb|skbuff)|[Ff]ailed to allocate (?:rx |tx |new )?(?:skb|skbuff|RX buffer)|[Mm]emory squeeze|ut of socket memory|[Cc]an(?:'t|not) alloc(?:ate)? (?:rx )?skb|no memory for (?:rx )?(?:skb|buffer)/;
 
 /** One-line complaints of drivers and protocols. */
-export const isDriverLine = (text: string): boolean => driverLine.test(text);
+const isDriverLine = (text: string): boolean => driverLine.test(text);

@@ -307,7 +307,7 @@ function readCpuRow(text: string): CpuPages | { readonly cpu: number; readonly c
 
 /** `1994*4kB (UM) 1*8kB (U) 0*16kB … = 7984kB`; orders count from the first size, so that any page size works. An
  * issue tracker that takes the stars for emphasis leaves `1994_4kB` (openzfs/zfs#325). */
-export function readFreeLists(text: string): FreeLists {
+function readFreeLists(text: string): FreeLists {
   const blocks: FreeBlocks[] = [];
   for (const m of text.matchAll(/(\d{1,12})[*_](\d{1,9})kB(?: ?\(([A-Z]{1,8})\))?/g)) {
     blocks.push({ order: blocks.length, count: Number(m[1]), ...field("types", m[3]) });

@@ -8,7 +8,7 @@ const stall =
   /(page_pool_release_retry)\(\):? (?:(\S{1,32}) )?stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight (\d+)/;
 
 /** `page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec`, from 6.6 with `id 12,`. */
-export function readStallLine(text: string): PagePoolStall | undefined {
+function readStallLine(text: string): PagePoolStall | undefined {
   const m = stall.exec(text);
   if (m?.[1] === undefined) return undefined;
   return {
@@ -46,7 +46,7 @@ const suppressedForms: readonly RegExp[] = [
 ];
 
 /** What was suppressed and how often, or undefined. */
-export function readSuppressed(text: string): { readonly what: string; readonly count: number } | undefined {
+function readSuppressed(text: string): { readonly what: string; readonly count: number } | undefined {
   for (const form of suppressedForms) {
     const m = form.exec(text);
     if (m?.[2] !== undefined) return { what: m[1] === "" || m[1] === undefined ? "printk" : m[1], count: Number(m[2]) };

@@ -13,7 +13,7 @@ const old = /skput:(over|under): ([0-9a-f]+):(-?\d+) put:(-?\d+) dev:(\S*)/;
 const digits = (text: string | undefined): string | undefined => text?.replace(/^0x/, "");
 
 /** The fields of the line, or undefined. Pointers and offsets keep their hex digits. */
-export function readSkbPanicLine(text: string): SkbPanic | undefined {
+function readSkbPanicLine(text: string): SkbPanic | undefined {
   const m = modern.exec(text);
   if (m !== null) {
     return {
