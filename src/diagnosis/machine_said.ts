@@ -33,6 +33,10 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
     mtu: mtuOf(c, table),
     rings: c.around.rings === undefined ? null : told(c.around.rings.value, "ethtool -g", [c.around.rings.quote]),
     tso: tsoOf(c),
+    poolPages:
+      c.incident.kind === "page_pool_stall"
+        ? told(c.incident.reading.inflight, "the report", quote(c, "headline", 1))
+        : null,
   };
 }
 

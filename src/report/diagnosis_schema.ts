@@ -25,6 +25,7 @@ const change = z
       [
         ["compact_memory", "1 is written to compact_memory."],
         ["drop_caches", "Caches are dropped, then memory is compacted."],
+        ["fresh_buffers", "A driver no longer puts buffers into its ring that it has handed up."],
         ["drain_sockets", "Unread sockets are read or closed."],
         ["cma", "The CMA area becomes smaller."],
         ["memory", "More memory, or less use of it."],
@@ -133,6 +134,7 @@ const machine = z
       z.strictObject({ rx: z.number().nullable(), rxJumbo: z.number().nullable(), tx: z.number().nullable() }),
     ),
     tso: told(z.boolean()).describe("TCP segmentation offload."),
+    poolPages: told(z.int()).describe("Pages that a destroyed page_pool waits for."),
   })
   .describe("What the inputs say of the machine; null: they do not say.");
 
@@ -173,6 +175,64 @@ const incident = z.strictObject({
   memory: memory.nullable().describe("The zones as rebuilt from the report; null without Mem-Info, mask and order."),
 });
 
+const interval = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number() });
+
+const proof = z
+  .strictObject({
+    title: z.string(),
+    refused: z.string().nullable().describe("Why nothing was run; null when something was."),
+    standsFor: z
+      .string()
+      .nullable()
+      .describe("What stands for what the model does not have, or for a cause that the report does not prove."),
+    assumptions: z
+      .array(
+        z.strictObject({
+          what: z.string(),
+          value: z.string(),
+          from: z
+            .enum(["report", "computed", "scaled", "tuned", "assumed"])
+            .describe(
+              "report: a line says so. computed: from lines. scaled: smaller, in proportion. tuned: tried until it failed as the report did. assumed: nothing says so.",
+            ),
+          because: z.string(),
+          evidence: z.array(quote),
+        }),
+      )
+      .describe("The machine that was built."),
+    likeness: z
+      .strictObject({
+        orders: z.array(z.strictObject({ order: z.int(), report: z.number(), machine: z.number() })),
+        distance: z.number().describe("Mean distance of the columns, 0 to 1."),
+      })
+      .nullable()
+      .describe("Shares of free memory in blocks of at least that order."),
+    measure: z.string().describe("What the rates count."),
+    seeds: z.int(),
+    rows: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          change,
+          advised: z.boolean().describe("False: no advice, tried beside it; note says why."),
+          note: z.string().nullable(),
+          before: interval,
+          after: interval,
+          difference: interval.describe("After minus before, seed by seed; 95 % bootstrap interval."),
+          verdict: z.enum(["lowers", "raises", "no clear difference"]),
+          lostBefore: z.number().describe("Frames that the card lost, in the same unit of time."),
+          lostAfter: z.number(),
+        }),
+      )
+      .describe("Best first, then what was no advice."),
+    untested: z.array(z.strictObject({ action: z.string(), why: z.string() })).describe("Advice that cannot be run."),
+    experiment: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .describe("The same as an experiment's file for `skblab experiment`."),
+  })
+  .describe("A cause's advice, tested by running (`--prove`).");
+
 export const diagnosisSchema = z
   .strictObject({
     schema: z.literal("skblab.diagnosis/1"),
@@ -187,6 +247,7 @@ export const diagnosisSchema = z
       }),
     ),
     incidents: z.array(incident),
+    proofs: z.array(proof).optional().describe("With --prove: one for each incident, in the same order."),
   })
   .describe("What skblab diagnose found.");
 

@@ -1,24 +1,118 @@
-// The proofs of a diagnosis' advice, as tables.
-import type { Proof } from "../scenario/prove.ts";
-import type { Document } from "./document.ts";
-import { heading, list, paragraph, table } from "./document.ts";
+// The proofs of a diagnosis' advice: the machine with its assumptions, the changes best first, what could not be tried.
+import type { Assumption, Likeness, Proof, ProofRow } from "../scenario/prove/proof.ts";
+import type { Block, Document, Text } from "./document.ts";
+import { heading, list, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
 
-const change = (before: number, after: number): string =>
-  before === 0 ? "" : `${after <= before ? "-" : "+"}${Math.abs(((after - before) / before) * 100).toFixed(0)} %`;
-
 export function proofsDocument(proofs: readonly Proof[]): Document {
-  return proofs.flatMap((p): Document => {
-    if (p.refused !== undefined) return [heading(2, `Tested: ${p.title}`), paragraph(`Nothing was run: ${p.refused}.`)];
-    return [
-      heading(2, `Tested by running: ${p.title}`),
-      paragraph("The report does not say everything; the machine was built with these assumptions:"),
-      list(p.assumed),
-      table(
-        ["change", ">before", ">after", ">difference"],
-        p.rows.map((r) => [r.change, brief(r.before), brief(r.after), change(r.before, r.after)]),
-        p.measure,
-      ),
-    ];
+  return proofs.flatMap((p) => [heading(2, `Tested by running: ${p.title}`), ...proofBlocks(p)]);
+}
+
+function proofBlocks(p: Proof): Block[] {
+  const blocks: Block[] = [];
+  if (p.refused !== null)
+    blocks.push(paragraph([span("Nothing was run: ", "warn"), span(`${p.refused.replace(/\.$/, "")}.`)]));
+  if (p.standsFor !== null) blocks.push(paragraph([span("Stands for it. ", "strong"), span(sentence(p.standsFor))]));
+  if (p.rows.length > 0) blocks.push(...rowsBlocks(p));
+  if (p.assumptions.length > 0)
+    blocks.push(
+      paragraph([span("The machine", "strong"), span(", and where each part of it comes from")]),
+      list(p.assumptions.map(assumptionText)),
+    );
+  if (p.likeness !== null) blocks.push(likenessBlock(p.likeness));
+  if (p.likeness !== null && p.likeness.distance > unlike)
+    blocks.push(
+      paragraph([
+        span("Caution: ", "warn"),
+        span(
+          "memory lies in other pieces here than it did in the report. Where the report's was cut smaller, what makes or keeps large blocks (compaction, a larger reserve) has more to do there than this table says.",
+        ),
+      ]),
+    );
+  if (p.untested.length > 0)
+    blocks.push(paragraph([span("Advice that was not run", "strong")]), list(untestedItems(p.untested)));
+  return blocks;
+}
+
+function rowsBlocks(p: Proof): Block[] {
+  const helping = p.rows.filter((r) => r.advised && r.verdict === "lowers");
+  const best = helping[0];
+  const losing = p.rows.some((r) => r.lostBefore > 0 || r.lostAfter > 0);
+  return [
+    paragraph(
+      best === undefined
+        ? [span("None of the advice that can be run lowers the failures on this machine.", "warn")]
+        : [span(`${best.name}: `, "strong"), span(`${changeText(best)}. `, "good"), span(othersText(helping.slice(1)))],
+    ),
+    table(
+      ["change", ">before", ">after", ">difference", "", ...(losing ? [">frames lost/s"] : [])],
+      p.rows.map((r) => [
+        [span(r.name, r.advised ? "plain" : "dim"), ...(r.note === null ? [] : [span(` (${r.note})`, "dim")])],
+        intervalText(r.before),
+        intervalText(r.after),
+        changeText(r),
+        verdictText(r),
+        ...(losing ? [`${brief(r.lostBefore)} → ${brief(r.lostAfter)}`] : []),
+      ]),
+      `${p.measure}${p.seeds > 1 ? `; mean of ${p.seeds} seeds with its 95 % interval, the same seeds before and after` : ""}`,
+    ),
+  ];
+}
+
+const othersText = (rows: readonly ProofRow[]): string =>
+  rows.length === 0 ? "" : `Also: ${rows.map((r) => `${r.name} (${changeText(r)})`).join("; ")}.`;
+
+/** `-87 %`. */
+function changeText({ before, after }: ProofRow): string {
+  const [was, is] = [before.estimate, after.estimate];
+  if (was === is) return "the same";
+  if (was === 0) return `+${brief(is)}`;
+  const percent = Math.abs(((is - was) / was) * 100);
+  return `${is < was ? "-" : "+"}${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+}
+
+const intervalText = (i: ProofRow["before"]): Text => [
+  span(brief(i.estimate), "strong"),
+  ...(i.low === i.high ? [] : [span(`  [${brief(i.low)}, ${brief(i.high)}]`, "dim")]),
+];
+
+const verdictText = (r: ProofRow): Text => [
+  span(r.verdict, r.verdict === "lowers" ? "good" : r.verdict === "raises" ? "bad" : "dim"),
+];
+
+/** `memory: 1,024 MB (from the report). Why.  [line 12]` */
+function assumptionText(a: Assumption): Text {
+  const said = a.from === "report" || a.from === "computed";
+  const [first] = a.evidence;
+  const more = a.evidence.length > 1 ? ` and ${a.evidence.length - 1} more` : "";
+  return [
+    span(`${a.what}: `, "strong"),
+    span(`${a.value} `),
+    span(`(${a.from === "report" ? "from the report" : a.from}) `, said ? "good" : "warn"),
+    span(a.because, "dim"),
+    ...(first === undefined ? [] : [span(`  [line ${first.line}${more}]`, "dim")]),
+  ];
+}
+
+/** Advice that is not run for the same reason stands together. */
+function untestedItems(untested: Proof["untested"]): readonly Text[] {
+  const whys = [...new Set(untested.map((u) => u.why))];
+  return whys.map((why): Text => {
+    const actions = untested.filter((u) => u.why === why).map((u) => u.action.replace(/\.$/, ""));
+    return [span(`${why.charAt(0).toUpperCase()}${why.slice(1)}: `, "dim"), span(`${actions.join("; ")}.`)];
   });
 }
+
+/** Free lists that are this far apart are those of another machine. */
+const unlike = 0.25;
+
+const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+
+const likenessBlock = (l: Likeness): Block =>
+  table(
+    ["free memory in blocks of", ">in the report", ">in the machine"],
+    l.orders.map((o) => [`order ${o.order} and above`, percent(o.report), percent(o.machine)]),
+    `How free memory lies at a failure: ${percent(l.distance)} apart on average`,
+  );
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;

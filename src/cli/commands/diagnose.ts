@@ -4,12 +4,10 @@ import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
-import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { proofsDocument } from "../../report/prove.ts";
-import type { Proof } from "../../scenario/prove.ts";
-import { prove } from "../../scenario/prove.ts";
-import type { CommandSpec, Io } from "../command.ts";
+import { proveAll } from "../../scenario/prove.ts";
+import type { CommandSpec } from "../command.ts";
 import { openInputs } from "../input/open.ts";
 
 export const command: CommandSpec = {
@@ -55,7 +53,11 @@ export const command: CommandSpec = {
         if (first !== undefined && diagnosis.inputs.every((i) => whyUnread(i) !== undefined)) {
           throw new BadInput(whyUnread(first) as string, { file: first.name });
         }
-        const proofs = options.prove === true ? proveAll(diagnosis, io) : undefined;
+        const proofs =
+          options.prove === true
+            ? proveAll(diagnosis.incidents, (done, what) => io.progress("testing the advice", done, what))
+            : undefined;
+        if (proofs !== undefined) io.progress("testing the advice", 1);
         await io.answer({
           document: [...diagnosisDocument(diagnosis), ...proofsDocument(proofs ?? [])],
           json: proofs === undefined ? diagnosis : { ...diagnosis, proofs },
@@ -64,24 +66,6 @@ export const command: CommandSpec = {
       });
   },
 };
-
-/** Runs an experiment for each cause. */
-function proveAll(diagnosis: Diagnosis, io: Io): readonly Proof[] {
-  return diagnosis.incidents.map((i) =>
-    prove(
-      {
-        kind: i.kind,
-        title: i.title,
-        release: i.kernel.release,
-        arch: /x86_64|i386|arm64|ppc/.exec(i.kernel.because.join(" "))?.[0],
-        driver: i.driver,
-        order: i.order,
-        gfpNames: i.gfp?.names ?? [],
-      },
-      (done, what) => io.progress("testing the advice", done, what),
-    ),
-  );
-}
 
 /** Bytes of the only file, for the progress bar; undefined when it cannot be known. */
 function sizeOf(files: readonly string[]): number | undefined {

@@ -7,6 +7,7 @@ import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
 import { finding } from "../finding.ts";
+import { ownBuffers } from "../own_buffers.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -290,6 +291,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
         "yes",
         `It is packet memory: the page was being freed with a packet's buffer (${names[skb]}).`,
         quoteFrames(c, [skb]),
+        [ownBuffers],
       ),
     );
   return found;

@@ -5,6 +5,7 @@ import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { finding } from "../finding.ts";
+import { ownBuffers } from "../own_buffers.ts";
 import { baseRegister, namePointer } from "../pointers.ts";
 import type { Rule } from "../rule.ts";
 
@@ -150,6 +151,7 @@ function packet(c: Case, o: Oops): readonly Finding[] {
         : quote(c, "registers", 40)
             .filter((q) => q.text.includes(hit))
             .slice(0, 2),
+      completion ? [ownBuffers] : [],
     ),
   ];
 }

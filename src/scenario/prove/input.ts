@@ -44,6 +44,8 @@ export interface MachineSaid {
   }> | null;
   /** TCP segmentation offload. */
   readonly tso: Told<boolean> | null;
+  /** Pages that a destroyed page_pool waits for. */
+  readonly poolPages: Told<number> | null;
 }
 
 /** What an advice does to a machine, for a program. */
@@ -59,6 +61,8 @@ export type Change =
   | { readonly kind: "slub_max_order"; readonly order: number }
   /** Another kernel: its version. */
   | { readonly kind: "release"; readonly version: string }
+  /** A driver no longer puts buffers into its ring that it has handed up. */
+  | { readonly kind: "fresh_buffers" }
   /** Unread sockets are read or closed. */
   | { readonly kind: "drain_sockets" }
   | { readonly kind: "cma" }

@@ -6,6 +6,8 @@ import { experimentDocument } from "../../report/experiment.ts";
 import { proofsDocument } from "../../report/prove.ts";
 import { scenarioDocument } from "../../report/scenarios.ts";
 import { cases } from "../../scenario/cases/index.ts";
+import type { Knobs } from "../../scenario/cases/knobs.ts";
+import { readKnobs } from "../../scenario/cases/knobs.ts";
 import type { ExperimentSettings } from "../../scenario/experiment.ts";
 import {
   concludeExperiment,
@@ -16,7 +18,7 @@ import {
   unitsOf,
 } from "../../scenario/experiment.ts";
 import { scenarioKinds } from "../../scenario/kinds.ts";
-import { prove } from "../../scenario/prove.ts";
+import { proveAll } from "../../scenario/prove.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { Progress, Shown } from "./protocol.ts";
@@ -26,38 +28,40 @@ export interface CaseStory {
   readonly id: string;
   readonly seed: string;
   readonly question: string;
+  readonly story: string;
   readonly run: string;
   readonly wouldChange: string;
+  readonly knobs: Knobs;
 }
 
 export async function caseStoriesTask(_: null): Promise<readonly CaseStory[]> {
-  return cases.map(({ id, seed, question, run, wouldChange }) => ({ id, seed, question, run, wouldChange }));
+  return cases.map(({ id, seed, question, story = "", run, wouldChange, knobs = {} }) => ({
+    id,
+    seed,
+    question,
+    story,
+    run,
+    wouldChange,
+    knobs,
+  }));
 }
 
-export async function caseTask(id: string, progress: Progress): Promise<Shown> {
+export interface CaseInput {
+  readonly id: string;
+  /** What was written for each knob that was turned, as after `--set`. */
+  readonly set: readonly (readonly [key: string, value: string])[];
+}
+
+export async function caseTask({ id, set }: CaseInput, progress: Progress): Promise<Shown> {
   const found = cases.find((c) => c.id === id);
   if (found === undefined) throw new BadInput(`There is no case "${id}".`);
-  const result = found.answer((done, what) => progress(done, what));
+  const result = found.answer((done, what) => progress(done, what), readKnobs(found, set));
   return { document: caseDocument(found, result), json: result };
 }
 
 /** Tests the advice of every cause of a diagnosis, as `skblab diagnose --prove` does. */
 export async function proveTask(diagnosis: Diagnosis, progress: Progress): Promise<Shown> {
-  const { incidents } = diagnosis;
-  const proofs = incidents.map((i, at) =>
-    prove(
-      {
-        kind: i.kind,
-        title: i.title,
-        release: i.kernel.release,
-        arch: /x86_64|i386|arm64|ppc/.exec(i.kernel.because.join(" "))?.[0],
-        driver: i.driver,
-        order: i.order,
-        gfpNames: i.gfp?.names ?? [],
-      },
-      (done, what) => progress((at + done) / incidents.length, what),
-    ),
-  );
+  const proofs = proveAll(diagnosis.incidents, progress);
   return { document: proofsDocument(proofs), json: { ...diagnosis, proofs } };
 }
 
