@@ -12,6 +12,7 @@ import { defaultAllocator, orderFor } from "./slab/geometry.ts";
 import { createHeap } from "./slab/kmalloc.ts";
 import { slabGfp } from "./slab/slab_gfp.ts";
 
+/** `arm(n)`: from here on every nth request for more than one page is refused. */
 export interface Trusting extends Failing {
   /** Call once the machine is there, before anything is brought up. */
   attach(machine: Pick<Machine, "memory" | "journal">): StructPages;
@@ -24,8 +25,6 @@ export interface TrustingOptions {
   readonly onBadPage: (seen: BadPageSeen) => void;
   /** BUG_ON(!PageCompound(page)) in kfree(). */
   readonly onBug: (where: string, address: number) => void;
-  /** Refuses the nth request for more than one page, and every `every`th after it; nothing when left out. */
-  readonly refuse?: { readonly nth: number; readonly every: number };
 }
 
 export function trusting(options: TrustingOptions): Trusting {
@@ -34,8 +33,8 @@ export function trusting(options: TrustingOptions): Trusting {
   let twice = 0;
   let asked = 0;
   let refused = 0;
-  const nth = options.refuse?.nth ?? 0;
-  const every = options.refuse?.every ?? 0;
+  let nth = 0;
+  let every = 0;
   const compBit = slabGfp(options.release).comp;
   const there = (): StructPages => {
     assert(made !== undefined, "pages are asked for before the machine was attached");
@@ -97,7 +96,10 @@ export function trusting(options: TrustingOptions): Trusting {
     },
     asked: () => asked,
     refused: () => refused,
-    arm: () => undefined,
+    arm(at) {
+      nth = every = at;
+      asked = refused = 0;
+    },
     attach({ memory, journal }) {
       assert(inner !== undefined, "the machine was not built with these pages");
       made = createStructPages({ memory, pages: inner, journal, onBadPage: options.onBadPage });

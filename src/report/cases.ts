@@ -69,6 +69,7 @@ export function caseDocument(c: Case, r: CaseResult): Document {
       ]),
     ),
     { kind: "bars", ...r.picture },
+    ...(r.log === undefined ? [] : [paragraph("What the kernel prints:"), { kind: "code" as const, text: r.log }]),
     facts([["what would change it", c.wouldChange]]),
   ];
 }

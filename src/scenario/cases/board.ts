@@ -108,7 +108,6 @@ export function runBoard(options: BoardOptions): BoardOutcome {
       });
       now.clock.stop();
     },
-    ...(cause === "fragmentation" ? { refuse: { nth: 5, every: 5 } } : {}),
   });
   machine = createMachine({
     release,
@@ -129,6 +128,7 @@ export function runBoard(options: BoardOptions): BoardOutcome {
   let lostTrack: string | undefined;
   try {
     board.start();
+    if (cause === "fragmentation") trust.arm(5);
     clock.run(millis * nanosPerMilli, 4e6);
   } catch (error) {
     if (!(error instanceof ModelBug)) throw error;

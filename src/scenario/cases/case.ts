@@ -28,6 +28,8 @@ export interface CaseResult {
     readonly unit: string;
     readonly bars: readonly { readonly label: string; readonly value: number }[];
   };
+  /** What the model's kernel printed, where that is part of the answer. */
+  readonly log?: string;
 }
 
 export interface Case {

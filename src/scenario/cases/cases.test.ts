@@ -43,6 +43,34 @@ describe("cases answer what reading the source gives", () => {
     });
   });
 
+  test("000: the sending board's traces come from an overlapping free or a stray bit, not from fragmentation", () => {
+    const found = cases.find((c) => c.id === "emac-writev");
+    const result = found?.answer(() => undefined, { seeds: 1, millis: 200 });
+    const answers = Object.fromEntries(result?.claims.map((c) => [c.id, c.answer]) ?? []);
+    expect(answers).toEqual({
+      healthy: "yes",
+      fragmentation: "no",
+      "packet-freed-twice": "no",
+      "no-lock": "no",
+      "receive-buffers-reused": "no",
+      "buffer-freed-twice": "no",
+      "overlapping-free": "yes",
+      "stray-word-page": "no",
+      "stray-bit-page": "yes",
+      "stray-word-ring": "yes",
+      "stray-bit-ring": "yes",
+      overrun: "no",
+      "last-of-four": "yes",
+      "one-cause": "yes",
+      "mtu-1500-avoids-failures": "yes",
+      "mtu-1500-avoids-trace": "yes",
+      "mtu-1500-avoids-damage": "no",
+      "pointer-needs-split-frames": "yes",
+    });
+    expect(result?.log).toMatch(/flags:00044000 count:0 mapcount:0/);
+    expect(result?.log).toMatch(/0x0004009c/);
+  });
+
   test("001: TSO is not the cause; min_free_kbytes is what helps", () => {
     expect(run("tg3-order1")).toEqual({
       "tso-cause": "no",

@@ -7,12 +7,14 @@ import { pageOwner } from "./page_owner.ts";
 import { antiFragmentation } from "./placement.ts";
 import { poolMulticast, poolTcp } from "./pools.ts";
 import { emacPreallocated } from "./preallocated.ts";
+import { emacWritev } from "./writev.ts";
 
 export type { Case, CaseResult, Claim } from "./case.ts";
 
 export const cases: readonly Case[] = [
   emacJumbo,
   emacPreallocated,
+  emacWritev,
   tg3Order1,
   fragDestructors,
   nfsRetransmit,
