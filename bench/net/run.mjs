@@ -1,7 +1,10 @@
 // Simulated packets per second of host time: a stream over a wire into a driver, through GRO, consumed; beside a C twin of the same stations
 // (twin.c says what it leaves out) for ringnic. Interleaved, medians of 5 rounds, CPU time, equal checksums.
-//   node bench/net/run.mjs [rounds]    the table
-//   node bench/net/run.mjs --long      100 million packets through ringnic: memory at the beginning and at the end
+// Below it TCP streams with a remote host, both ends and the acknowledgements included (stream.mjs); these have no twin.
+//   node bench/net/run.mjs [rounds]    the tables
+//   node bench/net/run.mjs --long      100 million packets through ringnic, 10 million of a TCP stream each way: memory at the beginning and at the end
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { median, race, result, withTwin, workerOf } from "../harness.mjs";
 
 const here = import.meta.dirname;
@@ -18,6 +21,42 @@ const cases = [
   ["tg3", 1500, "tcp"],
   ["mvneta", 1500, "tcp"],
 ];
+
+const streams = [
+  ["ringnic", 1500, "in"],
+  ["e1000e", 1500, "in"],
+  ["e1000e", 9000, "in"],
+  ["e1000e", 1500, "out"],
+  ["e1000e", 9000, "out"],
+  ["virtio_net", 1500, "in"],
+  ["mvneta", 1500, "in"],
+  ["tg3", 9000, "in"],
+];
+
+/** stream.mjs says what a packet is. */
+function stream(driver, mtu, packets, direction) {
+  const args = ["--expose-gc", join(here, "stream.mjs"), driver, mtu, packets, direction].map(String);
+  const [nanos, checksum, frames, merged, again, collections, before, after] = execFileSync(process.execPath, args, {
+    encoding: "utf8",
+  })
+    .trim()
+    .split(" ")
+    .map(Number);
+  return { nanos, checksum, frames, merged, again, collections, before, after };
+}
+
+function streamTable() {
+  console.log("\nTCP stream        MTU  ns/packet  packets/s   frames a packet   GRO  sent again  GCs  bytes");
+  for (const [driver, mtu, direction] of streams) {
+    const runs = Array.from({ length: rounds }, () => stream(driver, mtu, count, direction));
+    const nanos = median(runs.map((r) => r.nanos));
+    const { frames, merged, again, collections, checksum } = runs[0];
+    if (runs.some((r) => r.checksum !== checksum)) throw new Error(`${driver} ${mtu} ${direction}: runs differ`);
+    console.log(
+      `${`${driver} ${direction}`.padEnd(15)} ${String(mtu).padStart(5)} ${nanos.toFixed(0).padStart(10)} ${(1e9 / nanos / 1e6).toFixed(2).padStart(9)} M ${(frames / count).toFixed(2).padStart(15)} ${merged > count / 100 ? "  yes" : "   no"} ${String(again).padStart(11)} ${String(collections).padStart(4)}  ${checksum}`,
+    );
+  }
+}
 
 function long() {
   const packets = 100_000_000;
@@ -52,5 +91,20 @@ function table(twin) {
   }
 }
 
-if (process.argv.includes("--long")) long();
-else await withTwin(here, table);
+function longStreams() {
+  const packets = 10_000_000;
+  for (const direction of ["in", "out"]) {
+    const { nanos, before, after } = stream("e1000e", 1500, packets, direction);
+    console.log(
+      `${packets} packets of TCP ${direction}, ${nanos} ns each; resident ${before} MiB after 200,000 packets, ${after} MiB at the end`,
+    );
+  }
+}
+
+if (process.argv.includes("--long")) {
+  long();
+  longStreams();
+} else {
+  await withTwin(here, table);
+  streamTable();
+}

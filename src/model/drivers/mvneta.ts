@@ -61,6 +61,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   let machinePools: PoolsOfMachine | undefined;
   let pool = -1;
   let pieceBytes = 0;
+  const taken = new Float64Array(rx.size);
   let open = false;
   const counters = { rx_packets: 0, tx_packets: 0, refill_error: 0, skb_alloc_error: 0, rx_discard: 0, tx_busy: 0 };
 
@@ -108,34 +109,32 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return skb;
   };
   /** build_skb() around the first page, the others as fragments; all of them the pool's. */
-  const fromPool = (bytes: number, pieces: readonly number[]): number => {
-    const [first = 0, ...others] = pieces;
+  const fromPool = (bytes: number, pieces: number): number => {
     journal.caller = sites.copy;
-    const skb = skbs.buildSkb((first - 1) * pageSize, pageSize);
+    const skb = skbs.buildSkb((taken[0]! - 1) * pageSize, pageSize);
     if (skb === 0) {
-      for (const page of pieces) giveBuffer(page);
+      for (let i = 0; i < pieces; i++) giveBuffer(taken[i]!);
       return 0;
     }
     skbMarkForRecycle(skbs, skb);
     skbs.skbReserve(skb, poolHeadroom + marvellHeader);
     let left = bytes - Math.min(bytes, pieceBytes);
     skbs.skbPut(skb, bytes - left);
-    others.forEach((page, i) => {
+    for (let i = 1; i < pieces; i++) {
       const part = Math.min(left, pieceBytes);
-      skbs.skbAddRxFrag(skb, i, page - 1, poolHeadroom, part, pageSize);
+      skbs.skbAddRxFrag(skb, i - 1, taken[i]! - 1, poolHeadroom, part, pageSize);
       left -= part;
-    });
+    }
     return skb;
   };
 
-  const takeSlots = (count: number): number[] => {
-    const taken: number[] = [];
+  /** The buffers of the frame at hand are in `taken` from here on. */
+  const takeSlots = (count: number): void => {
     for (let i = 0; i < count; i++) {
-      taken.push(rx.buffer[rx.clean]!);
+      taken[i] = rx.buffer[rx.clean]!;
       rx.set(rx.clean, 0);
       rx.advance();
     }
-    return taken;
   };
 
   const headUp = (bytes: number, buffer: number, of: BufferMaker): number => {
@@ -167,9 +166,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       return skb;
     }
     if (perFrame() && refillsFirst) return exchanged(bytes, maker as BufferMaker);
-    const buffers = takeSlots(pieces);
-    const buffer = buffers[0] ?? 0;
-    if (pooled()) return fromPool(bytes, buffers);
+    takeSlots(pieces);
+    const buffer = taken[0]!;
+    if (pooled()) return fromPool(bytes, pieces);
     const of = maker as BufferMaker;
     return of.kind === "pages" ? fromPages(bytes, buffer) : headUp(bytes, buffer, of);
   };

@@ -457,11 +457,17 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     return bytes;
   }
 
+  const merged = { merged: true, headStolen: false, deltaTruesize: 0 };
+  const joined = (headStolen: boolean, deltaTruesize: number): Coalesced => {
+    merged.headStolen = headStolen;
+    merged.deltaTruesize = deltaTruesize;
+    return merged;
+  };
   const notMerged: Coalesced = { merged: false, headStolen: false, deltaTruesize: -1 };
 
   /**
    * skb_try_coalesce(): the payload of `from` joins `to`, copied into its tail room or by its fragments (and its head, if that is a page
-   * fragment nobody else uses). The caller then frees `from` with kfreeSkbPartial().
+   * fragment nobody else uses). The caller then frees `from` with kfreeSkbPartial(). What is returned holds until the next call.
    */
   function skbTryCoalesce(to: number, from: number): Coalesced {
     const len = S[from + LEN]!;
@@ -472,7 +478,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
         const at = core.skbPut(to, len);
         own.copyBits(from, 0, headAddress[headOf(to) >> 4]! + at, len);
       }
-      return { merged: true, headStolen: false, deltaTruesize: 0 };
+      return joined(false, 0);
     }
     const a = headOf(to);
     const b = headOf(from);
@@ -507,7 +513,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     S[to + TRUESIZE]! += delta;
     S[to + LEN]! += len;
     S[to + DATA_LEN]! += len;
-    return { merged: true, headStolen, deltaTruesize: delta };
+    return joined(headStolen, delta);
   }
 
   return {

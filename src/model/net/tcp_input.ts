@@ -404,6 +404,9 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
     if (opened || (unacked > t.mss[c]! && t.readFirst[c] === 0)) ackOrRetry(c);
   };
 
+  /** Bytes that nobody looks at. */
+  const readAway = (_skb: number, _offset: number, bytes: number): number => bytes;
+
   /** Hands pages to `take` with a reference each; linear bytes are copied into a page of their own. Bytes handed over. */
   const spliceOne = (
     skb: number,
@@ -491,12 +494,11 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
     },
     /** tcp_recvmsg(): bytes read; to the address `to` where a run moves bytes. */
     recv(c: number, most: number, to = -1): number {
+      if (to < 0) return readWith(c, most, readAway);
       let at = to;
       return readWith(c, most, (skb, offset, bytes) => {
-        if (to >= 0) {
-          skbs.copyBits(skb, offset, at, bytes);
-          at += bytes;
-        }
+        skbs.copyBits(skb, offset, at, bytes);
+        at += bytes;
         return bytes;
       });
     },
