@@ -1,6 +1,6 @@
 // The page in a real Chromium, driven as a person would: what it shows is what the command line prints, nothing is requested from
 // elsewhere, hostile text stays text, and axe finds no barrier. Debian's package is used: apt-get install chromium.
-import { execFile, execFileSync, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -181,16 +181,28 @@ describe.runIf(executablePath !== undefined)(
     });
 
     const logs = join(root, "fixtures/logs");
+    /** What the command line prints; it works while the page does. */
+    const printed = async (...args: string[]): Promise<ReturnType<typeof JSON.parse>> =>
+      JSON.parse(
+        (
+          await promisify(execFile)(process.execPath, [main, ...args, "--format", "json"], {
+            cwd: logs,
+            maxBuffer: 1 << 26,
+          })
+        ).stdout,
+      );
+
     test("diagnose: what the page finds in a dropped log is what the command line prints as JSON; evidence opens the log beside it", async () => {
       const { page, faults } = await visit("#/diagnose");
-      for (const name of ["tg3_gentoo_2009.txt", "ppc405ex_emac_2009.txt"]) {
+      const names = ["tg3_gentoo_2009.txt", "ppc405ex_emac_2009.txt"];
+      const lines = names.map((name) => printed("diagnose", name));
+      for (const [i, name] of names.entries()) {
         const file = join(logs, name);
         await page.setInputFiles("input[type=file]", file);
         await page.waitForSelector(`.answer h2:has-text("${name}")`);
         const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
         const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
-        const cli = execFileSync(process.execPath, [main, "diagnose", name, "--format", "json"], { cwd: logs });
-        expect(shown).toEqual(JSON.parse(cli.toString()));
+        expect(shown).toEqual(await lines[i]);
         expect(await barriers(page)).toEqual([]);
       }
       await page.click(".quote .place");
@@ -201,13 +213,10 @@ describe.runIf(executablePath !== undefined)(
     });
 
     test("diagnose: the pictures show the free blocks and the mark that refused; each is exported as SVG and PNG; the address brings it all back", async () => {
+      const line = printed("diagnose", "failures_6.1.txt");
       const { page, faults } = await visit("#/diagnose?example=failures_6.1.txt");
       await page.waitForSelector(".picture svg");
-      const { incidents } = JSON.parse(
-        execFileSync(process.execPath, [main, "diagnose", "failures_6.1.txt", "--format", "json"], {
-          cwd: logs,
-        }).toString(),
-      );
+      const { incidents } = await line;
       const drawn = incidents.filter((i: { memory: unknown }) => i.memory !== null);
       const first = page.locator(".pictures").first();
       const blocks = drawn[0].memory.zones.flatMap((z: { orders: { blocks: number }[] }) =>
@@ -238,21 +247,17 @@ describe.runIf(executablePath !== undefined)(
     });
 
     test("diagnose: prove it runs the advice and says what the command line's --prove says", async () => {
+      const line = printed("diagnose", "tg3_gentoo_2009.txt", "--prove");
       const { page, faults } = await visit("#/diagnose?example=tg3_gentoo_2009.txt");
       await page.getByRole("button", { name: "Prove it" }).click();
       await page.waitForSelector(".answer h3:has-text('Tested')");
       const [download] = await Promise.all([
         page.waitForEvent("download"),
-        page.locator(".answer[aria-label*=proof] >> text=JSON").click(),
+        page.locator(".answer[aria-label*=proof] .answer-tools >> text=JSON").click(),
       ]);
       const { proofs } = JSON.parse(readFileSync(await download.path(), "utf8"));
-      const printed = execFileSync(
-        process.execPath,
-        [main, "diagnose", "tg3_gentoo_2009.txt", "--prove", "--format", "json"],
-        { cwd: logs, stdio: ["ignore", "pipe", "ignore"] },
-      );
       expect(proofs[0].rows.length).toBeGreaterThan(0);
-      expect(proofs).toEqual(JSON.parse(printed.toString()).proofs);
+      expect(proofs).toEqual((await line).proofs);
       expect(await barriers(page)).toEqual([]);
       expect(faults).toEqual([]);
       await page.close();
@@ -274,12 +279,12 @@ describe.runIf(executablePath !== undefined)(
 
     test("interleavings: the table is the command line's, a cell opens its schedule, and the stepper steps to its end", async () => {
       const { page, faults } = await visit("#/interleavings");
-      const printed = promisify(execFile)(process.execPath, [main, "explore", "lltx", "--format", "json"]);
+      const line = printed("explore", "lltx");
       await page.click("text=Explore");
       await page.waitForSelector("table .found");
       const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=JSON")]);
       const shown = JSON.parse(readFileSync(await download.path(), "utf8"));
-      expect(shown.schemes).toEqual(JSON.parse((await printed).stdout).schemes);
+      expect(shown.schemes).toEqual((await line).schemes);
       await page.click("table .found");
       await page.waitForSelector(".lanes tr.here");
       expect(await barriers(page)).toEqual([]);
@@ -381,6 +386,9 @@ describe.runIf(executablePath !== undefined)(
     test("packet: the double free of 2009 is shown in red with its history; seed 002's table comes out; a BTF file is read", async () => {
       const { page, faults } = await visit("#/packet");
       await page.getByLabel("Story").selectOption("double-free");
+      const next = page.getByRole("button", { name: "Next" });
+      await expect.poll(() => page.textContent(".bar")).toContain("step 1 of");
+      while (await next.isEnabled()) await next.click();
       await page.waitForSelector(".error:has-text('double free')");
       expect(await barriers(page)).toEqual([]);
       await page.getByRole("button", { name: "Show", exact: true }).click();
@@ -394,20 +402,44 @@ describe.runIf(executablePath !== undefined)(
       await page.close();
     });
 
-    test("cases: a question is answered as the command line answers it; a scenario's knob is turned, and hostile settings stay text", async () => {
+    test("cases: with its knobs a question is answered as the command line answers it, and the address brings the answer back", async () => {
+      const line = printed("cases", "page-pool-tcp", "--set", "readEvery=1");
       const { page, faults } = await visit("#/cases");
-      await page.click(".cases button >> nth=-1");
-      const id = new URLSearchParams(page.url().split("?")[1]).get("id") ?? "";
-      expect(await barriers(page)).toEqual([]);
+      await page.click(".cases button:has-text('skb_try_coalesce')");
+      await page.waitForSelector("section[aria-label='Case page-pool-tcp'] .story");
+      await page.getByLabel("segments until the application reads").fill("1");
+      expect(new URL(page.url()).hash).toContain("k.readEvery=1");
       await page.getByRole("button", { name: "Run", exact: true }).click();
       await page.waitForSelector(".answer h2");
-      const [download] = await Promise.all([page.waitForEvent("download"), page.click(".answer >> text=JSON")]);
-      const cli = execFileSync(process.execPath, [main, "cases", id, "--format", "json"], {
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      expect(JSON.parse(readFileSync(await download.path(), "utf8"))).toEqual(JSON.parse(cli.toString()));
+      const json = async (): Promise<unknown> => {
+        const [file] = await Promise.all([page.waitForEvent("download"), page.click(".answer-tools >> text=JSON")]);
+        return JSON.parse(readFileSync(await file.path(), "utf8"));
+      };
+      const said = await line;
+      expect(said.set).toEqual({ readEvery: 1 });
+      expect(await json()).toEqual(said);
       expect(await barriers(page)).toEqual([]);
-      await page.getByRole("combobox").selectOption("page-pool-skb-copy.yaml");
+      await page.reload();
+      await page.waitForSelector(".answer h2");
+      expect(await json()).toEqual(said);
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("cases: a run is cancelled; a knob out of its bounds is refused with a sentence", async () => {
+      const { page, faults } = await visit("#/cases?id=page-owner&ran=yes&k.dumps=20&k.requestsBetween=200000");
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.waitForSelector("text=Cancelled");
+      expect(await page.$(".answer")).toBeNull();
+      await page.goto(`${base}#/cases?id=emac-jumbo&ran=yes&k.mtu=9`);
+      await page.waitForSelector(".error:has-text('Write a whole number from 1600 to 8900')");
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("cases: a scenario's setting is changed and run, and hostile settings stay text", async () => {
+      const { page, faults } = await visit("#/cases");
+      await page.locator("section[aria-label=Scenarios] select").selectOption("page-pool-skb-copy.yaml");
       await expect.poll(() => page.inputValue("textarea")).toContain("kind: page-pool-skb-copy");
       await page.getByRole("button", { name: "Run the scenario" }).click();
       await page.waitForSelector(".answer h2:has-text('page-pool-skb-copy')");
@@ -440,6 +472,8 @@ describe.runIf(executablePath !== undefined)(
         `#/interleavings?scheme=${encodeURIComponent(hostile)}&schedule=${encodeURIComponent(hostile)}`,
         `#/memory?left=${encodeURIComponent(hostile)}&mb=${encodeURIComponent(hostile)}&window=${encodeURIComponent(hostile)}`,
         `#/diagnose?example=${encodeURIComponent(hostile)}&log=${encodeURIComponent(hostile)}&line=1`,
+        `#/cases?id=${encodeURIComponent(hostile)}&k.${encodeURIComponent(hostile)}=1`,
+        `#/cases?id=lltx&ran=yes&k.${encodeURIComponent(hostile)}=${encodeURIComponent(hostile)}`,
         `#/${encodeURIComponent(hostile)}`,
       ]) {
         await page.goto(base + address);

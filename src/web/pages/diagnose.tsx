@@ -7,7 +7,7 @@ import { inertLine } from "../../report/escape.ts";
 import { ask, TaskFailure } from "../tasks/client.ts";
 import type { DiagnoseOutput } from "../tasks/diagnose_task.ts";
 import type { Shown } from "../tasks/protocol.ts";
-import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 import { Pictures } from "../ui/shortage.tsx";
 
@@ -35,6 +35,7 @@ export function DiagnosePage(): JSX.Element {
   const [empty, setEmpty] = useState(true);
   const [output, setOutput] = useState<DiagnoseOutput>();
   const [error, setError] = useState<unknown>();
+  const [asking, setAsking] = useState(true);
   const { example } = route.value.query;
 
   const run = async (text: string, files: readonly { name: string; blob: Blob }[]): Promise<void> => {
@@ -42,8 +43,11 @@ export function DiagnosePage(): JSX.Element {
     setQuery({ log: undefined, line: undefined });
     try {
       setOutput(await ask("diagnose", { pasted: text, files }, "Reading"));
+      // What was read makes room for what was found.
+      setAsking(false);
     } catch (e) {
       setOutput(undefined);
+      setAsking(true);
       setError(e);
     }
   };
@@ -61,67 +65,73 @@ export function DiagnosePage(): JSX.Element {
   return (
     <>
       <h1>What happened to this machine's packet memory?</h1>
-      <DropZone
-        onFiles={(files) => {
-          setQuery({ example: undefined });
-          void run(
-            "",
-            files.map((f) => ({ name: f.name, blob: f })),
-          );
-        }}
-      >
-        <p>
-          Drop kernel logs, /proc files, ethtool or sysctl output or a whole support bundle here (also .gz, .xz, .zst,
-          .tar).
-        </p>
-      </DropZone>
-      <form
-        onSubmit={(e) => {
-          e.preventDefault();
-          const text = area.current?.value ?? "";
-          if (text.length > pastedMax) {
-            setError(
-              new TaskFailure("This text is too large for a text field; save it as a file and drop that.", false),
+      <details class="input" open={asking} onToggle={(e) => setAsking(e.currentTarget.open)}>
+        <summary>{output === undefined ? "Give it what the kernel wrote" : "Read something else"}</summary>
+        <DropZone
+          onFiles={(files) => {
+            setQuery({ example: undefined });
+            void run(
+              "",
+              files.map((f) => ({ name: f.name, blob: f })),
             );
-            return;
-          }
-          setQuery({ example: undefined });
-          void run(text, []);
-        }}
-      >
-        <p>
-          <label for="log">Or paste a log, in whatever state it reached you:</label>
-          <textarea
-            id="log"
-            ref={area}
-            spellcheck={false}
-            autocomplete="off"
-            onInput={(e) => setEmpty(e.currentTarget.value.trim() === "")}
-          />
-        </p>
-        <div class="form">
-          <button type="submit" class="primary" disabled={empty}>
-            Diagnose
-          </button>
-          <label>
-            Or look at one of ours
-            <select
-              value={example ?? ""}
-              onChange={(e) => setQuery({ example: e.currentTarget.value, log: undefined, line: undefined })}
-            >
-              <option value="">none</option>
-              {Object.entries(examples).map(([id, x]) => (
-                <option key={id} value={id}>
-                  {x.title}
-                </option>
-              ))}
-            </select>
-          </label>
-        </div>
-      </form>
+          }}
+        >
+          <p>
+            Drop kernel logs, /proc files, ethtool or sysctl output, or a whole support bundle: several files at once,
+            also .gz, .xz, .zst and .tar.
+          </p>
+        </DropZone>
+        <form
+          onSubmit={(e) => {
+            e.preventDefault();
+            const text = area.current?.value ?? "";
+            if (text.length > pastedMax) {
+              setError(
+                new TaskFailure("This text is too large for a text field; save it as a file and drop that.", false),
+              );
+              return;
+            }
+            setQuery({ example: undefined });
+            void run(text, []);
+          }}
+        >
+          <p>
+            <label for="log">Or paste a log, in whatever state it reached you:</label>
+            <textarea
+              id="log"
+              ref={area}
+              spellcheck={false}
+              autocomplete="off"
+              onInput={(e) => setEmpty(e.currentTarget.value.trim() === "")}
+            />
+          </p>
+          <div class="form">
+            <button type="submit" class="primary" disabled={empty}>
+              Diagnose
+            </button>
+            <label>
+              Or look at one of ours
+              <select
+                value={example ?? ""}
+                onChange={(e) => setQuery({ example: e.currentTarget.value, log: undefined, line: undefined })}
+              >
+                <option value="">none</option>
+                {Object.entries(examples).map(([id, x]) => (
+                  <option key={id} value={id}>
+                    {x.title}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </div>
+        </form>
+      </details>
       <ErrorBox error={error} />
       {output === undefined ? (
-        <p class="empty">Nothing has been read yet. On the machine: dmesg, or journalctl -k -b --no-pager.</p>
+        <Empty>
+          Nothing has been read yet. On the machine: <code>dmesg</code>, or <code>journalctl -k -b --no-pager</code>;{" "}
+          <code>/proc/buddyinfo</code> and <code>/proc/zoneinfo</code> beside it say more.
+        </Empty>
       ) : (
         <Output output={output} />
       )}
@@ -219,18 +229,26 @@ function Log({
   close: () => void;
 }): JSX.Element {
   const marked = useRef<HTMLLIElement>(null);
-  useEffect(() => marked.current?.scrollIntoView({ block: "center" }), [at.input, at.line]);
+  const list = useRef<HTMLOListElement>(null);
+  // Only the log moves: the finding that was chosen stays where it is.
+  useEffect(() => {
+    const [line, log] = [marked.current, list.current];
+    if (line === null || log === null) return;
+    log.scrollTop += line.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 2;
+  }, [at.input, at.line]);
   const from = Math.max(0, at.line - 1 - around);
   const shown = lines?.slice(from, at.line + around) ?? [at.text];
   return (
     <aside aria-label={`The log ${at.input} around line ${at.line}`}>
-      <div class="tools">
-        <span>{inertLine(at.input)}</span>
+      <div class="bar">
+        <strong>
+          {inertLine(at.input)}, line {at.line}
+        </strong>
         <button type="button" onClick={close}>
           Close
         </button>
       </div>
-      <ol class="log" start={lines === undefined ? at.line : from + 1} tabIndex={0}>
+      <ol ref={list} class="log" start={lines === undefined ? at.line : from + 1} tabIndex={0}>
         {shown.map((text, i) => {
           const here = lines === undefined || from + i + 1 === at.line;
           return (

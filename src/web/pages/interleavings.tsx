@@ -6,8 +6,9 @@ import { formatNumber } from "../../report/text.ts";
 import { ask } from "../tasks/client.ts";
 import type { LltxOutput, PlayedSchedule } from "../tasks/explore_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
-import { download, slug } from "../ui/download.ts";
-import { ErrorBox } from "../ui/parts.tsx";
+import type { TableData } from "../ui/exports.tsx";
+import { AnswerExports, PictureExports, pictureOf, TableExports } from "../ui/exports.tsx";
+import { Empty, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 
 const columns = [
@@ -55,9 +56,12 @@ export function InterleavingsPage(): JSX.Element {
       </button>
       <ErrorBox error={error} />
       {output === undefined ? (
-        <p class="empty">Nothing has been explored yet; it takes a few seconds.</p>
+        <Empty>Nothing has been explored yet; it takes a few seconds.</Empty>
       ) : (
-        <SchemeTable output={output} />
+        <section aria-label="Answer: locking schemes">
+          <AnswerExports shown={output.shown} name="lltx" />
+          <SchemeTable output={output} />
+        </section>
       )}
       {scheme === undefined || schedule === undefined ? null : (
         <Schedule key={`${scheme} ${schedule}`} scheme={scheme} schedule={schedule} />
@@ -75,48 +79,70 @@ export function InterleavingsPage(): JSX.Element {
 function SchemeTable({ output }: { output: LltxOutput }): JSX.Element {
   return (
     <div class="table">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">scheme</th>
-            <th scope="col" class="right">
-              states
-            </th>
-            {columns.map(([key, title]) => (
-              <th key={key} scope="col">
-                {title}
+      <div class="scroller" tabIndex={0} role="group" aria-label="Locking schemes">
+        <table>
+          <caption>What each scheme allows; choose a cell to see its shortest schedule</caption>
+          <thead>
+            <tr>
+              <th scope="col">scheme</th>
+              <th scope="col" class="right">
+                states
               </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {output.table.rows.map((row) => (
-            <tr key={row.id}>
-              <th scope="row">{row.id}</th>
-              <td class="right">
-                {formatNumber(row.states)}
-                {row.complete ? "" : "+"}
-              </td>
-              {columns.map(([key]) => (
-                <td key={key}>
-                  <Cell found={row[key]} complete={row.complete} scheme={row.id} what={key} />
-                </td>
+              {columns.map(([key, title]) => (
+                <th key={key} scope="col">
+                  {title}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-      <div class="tools">
-        <button
-          type="button"
-          onClick={() => download("lltx.json", "application/json", JSON.stringify(output.shown.json, null, 2))}
-        >
-          JSON
-        </button>
+          </thead>
+          <tbody>
+            {output.table.rows.map((row) => (
+              <tr key={row.id}>
+                <th scope="row">{row.id}</th>
+                <td class="right">
+                  {formatNumber(row.states)}
+                  {row.complete ? "" : "+"}
+                </td>
+                {columns.map(([key]) => (
+                  <td key={key}>
+                    <Cell found={row[key]} complete={row.complete} scheme={row.id} what={key} />
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
       </div>
+      <TableExports table={() => schemesOf(output)} />
     </div>
   );
 }
+
+/** A cell of a file holds the schedule itself: it can be played on the command line. */
+const schemesOf = ({ table }: LltxOutput): TableData => ({
+  title: "locking schemes",
+  columns: ["scheme", "states", "complete", ...columns.map(([, title]) => title)],
+  rows: table.rows.map((row) => [
+    row.id,
+    String(row.states),
+    row.complete ? "yes" : "no",
+    ...columns.map(([key]) => row[key]?.schedule ?? (row.complete ? "none" : "not found")),
+  ]),
+});
+
+const stepsOf = (title: string, { replay }: PlayedSchedule): TableData => ({
+  title,
+  columns: ["step", "task", "at", "does", "waits", "remarks", "state"],
+  rows: replay.steps.map((s, i) => [
+    String(i + 1),
+    replay.tasks[s.task] ?? String(s.task),
+    s.at,
+    s.does,
+    s.moved ? "no" : "yes",
+    s.remarks.map((r) => `${r.finding}: ${r.text}`).join("; "),
+    s.state.map(([name, value]) => `${name}=${value}`).join(" "),
+  ]),
+});
 
 function Cell({
   found,
@@ -151,10 +177,11 @@ function Schedule({ scheme, schedule }: { scheme: string; schedule: string }): J
     ask("schedule", { scheme, schedule }, "Playing").then(setPlayed, setError);
   }, []);
   if (error !== undefined) return <ErrorBox error={error} />;
-  if (played === undefined) return <p class="empty">Playing …</p>;
+  if (played === undefined) return <Empty>The schedule was not played.</Empty>;
   const { replay } = played;
   const lanes = [...new Set(replay.steps.map((s) => s.task))].sort((a, b) => a - b);
   const last = replay.steps.length - 1;
+  const title = `${scheme}, ${played.world}: ${schedule}`;
   const step = replay.steps[Math.min(at, last)];
   return (
     <section
@@ -169,70 +196,69 @@ function Schedule({ scheme, schedule }: { scheme: string; schedule: string }): J
       <h2>
         {scheme}, {played.world}: <code>{schedule}</code>
       </h2>
-      <div class="tools">
+      <div class="bar">
         <button type="button" disabled={at === 0} onClick={() => setAt(at - 1)}>
           Back
         </button>
-        <span>
+        <span aria-live="polite">
           step {at + 1} of {last + 1}
         </span>
         <button type="button" disabled={at >= last} onClick={() => setAt(at + 1)}>
           Next
         </button>
-        <button
-          type="button"
-          onClick={() => download(`${slug(`${scheme}-${schedule}`)}.svg`, "image/svg+xml", played.svg)}
-        >
-          SVG
-        </button>
+        <span class="keys">or the arrow keys</span>
+        <PictureExports title={title} picture={() => pictureOf(played.svg)} />
       </div>
       <div class="stepper">
-        <div class="table" tabIndex={0}>
-          <table class="lanes">
-            <thead>
-              <tr>
-                <th scope="col" class="right">
-                  step
-                </th>
-                {lanes.map((t) => (
-                  <th key={t} scope="col">
-                    {replay.tasks[t]}
+        <div class="table">
+          <div class="scroller" tabIndex={0} role="group" aria-label="Swim lanes">
+            <table class="lanes">
+              <thead>
+                <tr>
+                  <th scope="col" class="right">
+                    step
                   </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {replay.steps.map((s, i) => (
-                <tr
-                  key={`${i}`}
-                  class={i === at ? "here" : undefined}
-                  aria-current={i === at ? "step" : undefined}
-                  onClick={() => setAt(i)}
-                >
-                  <td class="right">{i + 1}</td>
                   {lanes.map((t) => (
-                    <td key={t}>
-                      {s.task === t ? (
-                        <>
-                          <div class="tone-dim">{s.at}</div>
-                          <code>{s.does}</code>
-                          {s.moved ? null : <div class="tone-dim">waits</div>}
-                          {s.remarks.map((r) => (
-                            <div key={r.text} class="tone-bad">
-                              {r.finding}: {r.text}
-                            </div>
-                          ))}
-                        </>
-                      ) : null}
-                    </td>
+                    <th key={t} scope="col">
+                      {replay.tasks[t]}
+                    </th>
                   ))}
                 </tr>
-              ))}
-            </tbody>
-          </table>
+              </thead>
+              <tbody>
+                {replay.steps.map((s, i) => (
+                  <tr
+                    key={`${i}`}
+                    class={i === at ? "here" : undefined}
+                    aria-current={i === at ? "step" : undefined}
+                    onClick={() => setAt(i)}
+                  >
+                    <td class="right">{i + 1}</td>
+                    {lanes.map((t) => (
+                      <td key={t}>
+                        {s.task === t ? (
+                          <>
+                            <div class="tone-dim">{s.at}</div>
+                            <code>{s.does}</code>
+                            {s.moved ? null : <div class="tone-dim">waits</div>}
+                            {s.remarks.map((r) => (
+                              <div key={r.text} class="tone-bad">
+                                {r.finding}: {r.text}
+                              </div>
+                            ))}
+                          </>
+                        ) : null}
+                      </td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          <TableExports table={() => stepsOf(title, played)} />
         </div>
         {step === undefined ? null : (
-          <div aria-live="polite">
+          <div class="state">
             <h3>After step {at + 1}</h3>
             <dl class="facts">
               {step.state.map(([name, value]) => (

@@ -7,9 +7,8 @@ import { packetOps, packetSlots, packetStories } from "../../scenario/packet_lab
 import { ask } from "../tasks/client.ts";
 import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
-import { download } from "../ui/download.ts";
-import { Picture } from "../ui/figure.tsx";
-import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { Picture, SvgImage } from "../ui/figure.tsx";
+import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 
 export function PacketPage(): JSX.Element {
@@ -35,7 +34,8 @@ function readSteps(text: string | undefined): PacketStep[] {
 function PacketLab(): JSX.Element {
   const { query } = route.value;
   const steps = readSteps(query.steps ?? stepsText(packetStories[0]?.steps ?? []));
-  const at = Math.min(Number(query.at ?? steps.length - 1), steps.length - 1);
+  const asked = Number(query.at ?? 0);
+  const at = Math.max(0, Math.min(Number.isSafeInteger(asked) ? asked : 0, steps.length - 1));
   const [played, setPlayed] = useState<PlayedPackets>();
   const [error, setError] = useState<unknown>();
   const [op, setOp] = useState<PacketOp>("alloc");
@@ -56,13 +56,32 @@ function PacketLab(): JSX.Element {
   }, [text]);
   const change = (next: readonly PacketStep[]): void =>
     setQuery({ steps: stepsText(next), at: String(next.length - 1) });
+  /** A story is told from its beginning. */
+  const tell = (next: readonly PacketStep[]): void => setQuery({ steps: stepsText(next), at: "0" });
+  const go = (to: number): void => setQuery({ steps: text, at: String(Math.max(0, Math.min(steps.length - 1, to))) });
   const now = played?.steps[at];
   return (
-    <section aria-label="Packets step by step">
+    <section
+      aria-label="Packets step by step"
+      onKeyDown={(e) => {
+        if (e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement) return;
+        if (e.key === "ArrowDown" || e.key === "ArrowRight") go(at + 1);
+        else if (e.key === "ArrowUp" || e.key === "ArrowLeft") go(at - 1);
+        else return;
+        e.preventDefault();
+      }}
+    >
       <div class="form">
         <label>
           Story
-          <select onChange={(e) => change(packetStories.find((s) => s.id === e.currentTarget.value)?.steps ?? [])}>
+          <select
+            value={packetStories.find((s) => stepsText(s.steps) === text)?.id ?? ""}
+            onChange={(e) => {
+              const story = packetStories.find((s) => s.id === e.currentTarget.value);
+              if (story !== undefined) tell(story.steps);
+            }}
+          >
+            <option value="">steps of your own</option>
             {packetStories.map((s) => (
               <option key={s.id} value={s.id}>
                 {s.title}
@@ -71,10 +90,22 @@ function PacketLab(): JSX.Element {
           </select>
         </label>
       </div>
+      <div class="bar">
+        <button type="button" disabled={at === 0} onClick={() => go(at - 1)}>
+          Back
+        </button>
+        <span>
+          step {steps.length === 0 ? 0 : at + 1} of {steps.length}
+        </span>
+        <button type="button" disabled={at >= steps.length - 1} onClick={() => go(at + 1)}>
+          Next
+        </button>
+        <span class="keys">or the arrow keys</span>
+      </div>
       <div class="stepper">
         <div aria-live="polite">
           {now === undefined ? (
-            <p class="empty">No step yet.</p>
+            <Empty>No step yet; choose a story, or add a first step.</Empty>
           ) : (
             <>
               <h2>
@@ -91,15 +122,12 @@ function PacketLab(): JSX.Element {
               )}
               {now.drawings.length === 0 ? <p class="empty">No packet is alive.</p> : null}
               {now.drawings.map((d) => (
-                <figure key={d.slot} class="packet">
-                  <figcaption>
-                    slot {d.slot}{" "}
-                    <button type="button" onClick={() => download(`packet-${d.slot}.svg`, "image/svg+xml", d.svg)}>
-                      SVG
-                    </button>
-                  </figcaption>
-                  <img src={`data:image/svg+xml,${encodeURIComponent(d.svg)}`} alt={`The packet in slot ${d.slot}`} />
-                </figure>
+                <SvgImage
+                  key={d.slot}
+                  title={`Packet in slot ${d.slot}`}
+                  svg={d.svg}
+                  says={`The packet in slot ${d.slot} after step ${at + 1}`}
+                />
               ))}
             </>
           )}
@@ -113,7 +141,7 @@ function PacketLab(): JSX.Element {
                   type="button"
                   aria-current={i === at ? "step" : undefined}
                   class={played?.steps[i]?.fault === undefined ? undefined : "found"}
-                  onClick={() => setQuery({ steps: text, at: String(i) })}
+                  onClick={() => go(i)}
                 >
                   {s.op} slot {s.slot} {packetOps.find((o) => o.op === s.op)?.number === "" ? "" : s.n}
                 </button>
@@ -241,7 +269,7 @@ function Layouts(): JSX.Element {
       </DropZone>
       <ErrorBox error={error} />
       {output === undefined ? (
-        <p class="empty">Nothing shown yet.</p>
+        <Empty>Nothing shown yet.</Empty>
       ) : (
         <>
           <ByteGrid layout={output.layout} />

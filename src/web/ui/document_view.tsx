@@ -5,7 +5,8 @@ import type { Block, Document, QuotedLine, Text } from "../../report/document.ts
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { formatNumber } from "../../report/text.ts";
-import { download, slug } from "./download.ts";
+import type { TableData } from "./exports.tsx";
+import { TableExports } from "./exports.tsx";
 import { Picture } from "./figure.tsx";
 
 /** Draws the blocks; `onQuote` is told when a quoted line is chosen. */
@@ -113,49 +114,51 @@ function BlockView({
 
 const rowsFirst = 200;
 
+/** A share drawn in characters, which must all be as wide. */
+const isShare = (title: string, cell: Text | undefined): boolean => title === "" && /[█·]/.test(plain(cell ?? ""));
+
 function TableView({ block }: { block: Extract<Block, { kind: "table" }> }): JSX.Element {
   const [all, setAll] = useState(false);
   const rows = all ? block.rows : block.rows.slice(0, rowsFirst);
-  const save = (): void => {
-    const cell = (text: string): string => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const lines = [block.columns.map((c) => cell(c.title)), ...block.rows.map((row) => row.map((t) => cell(plain(t))))];
-    download(`${slug(block.title ?? "table")}.csv`, "text/csv", `${lines.map((l) => l.join(",")).join("\r\n")}\r\n`);
-  };
+  const data = (): TableData => ({
+    title: block.title ?? "table",
+    columns: block.columns.map((c) => c.title),
+    rows: block.rows.map((row) => row.map(plain)),
+  });
   return (
     <div class="table">
-      <table>
-        {block.title === undefined ? null : <caption>{inertLine(block.title)}</caption>}
-        <thead>
-          <tr>
-            {block.columns.map((c, i) => (
-              <th key={`${i}`} scope="col" class={c.align}>
-                {c.title === "" ? <span class="hidden">share</span> : inertLine(c.title)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, r) => (
-            <tr key={`${r}`}>
+      <div class="scroller" tabIndex={0} role="group" aria-label={inertLine(block.title ?? "Table")}>
+        <table>
+          {block.title === undefined ? null : <caption>{inertLine(block.title)}</caption>}
+          <thead>
+            <tr>
               {block.columns.map((c, i) => (
-                <td key={`${i}`} class={c.align}>
-                  <TextView text={row[i] ?? ""} />
-                </td>
+                <th key={`${i}`} scope="col" class={c.align}>
+                  {c.title === "" ? <span class="hidden">share</span> : inertLine(c.title)}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-      <div class="tools">
+          </thead>
+          <tbody>
+            {rows.map((row, r) => (
+              <tr key={`${r}`}>
+                {block.columns.map((c, i) => (
+                  <td key={`${i}`} class={isShare(c.title, row[i]) ? "share" : c.align}>
+                    <TextView text={row[i] ?? ""} />
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <TableExports table={data}>
         {block.rows.length > rows.length ? (
           <button type="button" onClick={() => setAll(true)}>
-            show all {formatNumber(block.rows.length)} rows
+            Show all {formatNumber(block.rows.length)} rows
           </button>
         ) : null}
-        <button type="button" onClick={save}>
-          CSV
-        </button>
-      </div>
+      </TableExports>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
 import { formatNumber } from "../../report/text.ts";
-import { savePicture } from "./figure.tsx";
+import { PictureExports, standalone } from "./exports.tsx";
 
 interface Node {
   readonly name: string;
@@ -68,24 +68,18 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
   const svg = useRef<SVGSVGElement>(null);
   const height = (Math.max(0, ...boxes.map((b) => b.depth)) + 1) * rowHeight;
   return (
-    <figure onKeyDown={(e) => e.key === "Escape" && setPath([])}>
+    <figure class="picture" onKeyDown={(e) => e.key === "Escape" && setPath([])}>
       <figcaption>
-        {formatNumber(root.pages)} pages; callers stand above what they called.{" "}
+        <span>{formatNumber(root.pages)} pages; callers stand above what they called.</span>
         {path.length > 0 ? (
           <button type="button" onClick={() => setPath([])}>
             Back to all
           </button>
-        ) : null}{" "}
-        {(["SVG", "PNG"] as const).map((kind) => (
-          <button
-            key={kind}
-            type="button"
-            aria-label={`${kind} of the flame graph`}
-            onClick={() => svg.current !== null && void savePicture(svg.current, 1000, height, "flame-graph", kind)}
-          >
-            {kind}
-          </button>
-        ))}
+        ) : null}
+        <PictureExports
+          title="flame graph"
+          picture={() => (svg.current === null ? undefined : standalone(svg.current, 1000, height))}
+        />
       </figcaption>
       <svg
         ref={svg}

@@ -1,13 +1,11 @@
 // The parts every page is made of: a place to drop files, the line that shows work, an error, an answer with its exports.
 import type { ComponentChildren, JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
-import type { QuotedLine } from "../../report/document.ts";
-import { renderMarkdown } from "../../report/markdown.ts";
-import { renderText } from "../../report/text.ts";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Document, QuotedLine } from "../../report/document.ts";
 import { Cancelled, cancel, running, TaskFailure } from "../tasks/client.ts";
 import type { Shown } from "../tasks/protocol.ts";
 import { DocumentView } from "./document_view.tsx";
-import { download, slug } from "./download.ts";
+import { AnswerExports } from "./exports.tsx";
 
 /** Takes files by drop, by dialog and by keyboard. */
 export function DropZone({
@@ -25,21 +23,34 @@ export function DropZone({
     const files = [...(list ?? [])];
     if (files.length > 0) onFiles(files);
   };
+  const latest = useRef(take);
+  latest.current = take;
+  // The whole page takes files: one that falls beside the zone would make the browser leave the page.
+  useEffect(() => {
+    const dragged = (e: DragEvent): void => {
+      if (e.dataTransfer?.types.includes("Files") !== true) return;
+      e.preventDefault();
+      setOver(true);
+    };
+    const left = (e: DragEvent): void => {
+      if (e.relatedTarget === null) setOver(false);
+    };
+    const dropped = (e: DragEvent): void => {
+      e.preventDefault();
+      setOver(false);
+      latest.current(e.dataTransfer?.files);
+    };
+    addEventListener("dragover", dragged);
+    addEventListener("dragleave", left);
+    addEventListener("drop", dropped);
+    return () => {
+      removeEventListener("dragover", dragged);
+      removeEventListener("dragleave", left);
+      removeEventListener("drop", dropped);
+    };
+  }, []);
   return (
-    <section
-      aria-label="Files"
-      class={over ? "drop over" : "drop"}
-      onDragOver={(e) => {
-        e.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(e) => {
-        e.preventDefault();
-        setOver(false);
-        take(e.dataTransfer?.files);
-      }}
-    >
+    <section aria-label="Files" class={over ? "drop over" : "drop"}>
       {children}
       <button type="button" onClick={() => input.current?.click()}>
         Choose files
@@ -58,6 +69,11 @@ export function DropZone({
       />
     </section>
   );
+}
+
+/** What stands where an answer will be: advice, or that work is under way. */
+export function Empty({ children }: { children: ComponentChildren }): JSX.Element {
+  return <p class="empty">{running.value === undefined ? children : `${running.value.label} …`}</p>;
 }
 
 /** What is running, how far, and a way to stop it. */
@@ -81,7 +97,13 @@ export function WorkLine(): JSX.Element {
 
 /** An error of the user's input as a sentence; ours with its story, to be copied. */
 export function ErrorBox({ error }: { error: unknown }): JSX.Element | null {
-  if (error === undefined || error instanceof Cancelled) return null;
+  if (error === undefined) return null;
+  if (error instanceof Cancelled)
+    return (
+      <p class="empty" role="status">
+        Cancelled; nothing was kept.
+      </p>
+    );
   const ours = !(error instanceof TaskFailure) || error.ours;
   const text = error instanceof Error ? error.message : String(error);
   return (
@@ -89,7 +111,7 @@ export function ErrorBox({ error }: { error: unknown }): JSX.Element | null {
       {ours ? (
         <>
           <p>This is our own fault, not your input's. Please report it with these lines:</p>
-          <pre>{text}</pre>
+          <pre tabIndex={0}>{text}</pre>
         </>
       ) : (
         <p>{text}</p>
@@ -103,37 +125,22 @@ export function Answer({
   shown,
   name,
   onQuote,
+  view = (document) => document,
   children,
 }: {
   shown: Shown;
   name: string;
   onQuote?: (line: QuotedLine) => void;
+  /** What of it the page has not shown already; exports have all of it. */
+  view?: (document: Document) => Document;
   children?: ComponentChildren;
 }): JSX.Element {
-  const file = slug(name);
   return (
     <section class="answer" aria-label={`Answer: ${name}`}>
-      <div class="tools">
-        <button
-          type="button"
-          onClick={() => download(`${file}.json`, "application/json", JSON.stringify(shown.json, null, 2))}
-        >
-          JSON
-        </button>
-        <button type="button" onClick={() => download(`${file}.md`, "text/markdown", renderMarkdown(shown.document))}>
-          Markdown
-        </button>
-        <button
-          type="button"
-          onClick={() =>
-            download(`${file}.txt`, "text/plain", renderText(shown.document, { colour: false, width: 100 }))
-          }
-        >
-          Text
-        </button>
+      <AnswerExports shown={shown} name={name}>
         {children}
-      </div>
-      <DocumentView document={shown.document} {...(onQuote === undefined ? {} : { onQuote })} />
+      </AnswerExports>
+      <DocumentView document={view(shown.document)} {...(onQuote === undefined ? {} : { onQuote })} />
     </section>
   );
 }
