@@ -6,6 +6,7 @@ import { ethtoolDriver, ethtoolFeatures, ethtoolRings } from "./proc/ethtool.ts"
 import { netDev, sockStat, softnetStat } from "./proc/netstat.ts";
 import { pagetypeinfo } from "./proc/pagetypeinfo.ts";
 import { slabinfo } from "./proc/slabinfo.ts";
+import { ethtoolStatistics, netCounters } from "./proc/statistics.ts";
 import { zoneinfo } from "./proc/zoneinfo.ts";
 import type { TextReader } from "./reader.ts";
 
@@ -24,4 +25,6 @@ export const textReaders: readonly TextReader[] = [
   netDev,
   sockStat,
   softnetStat,
+  ethtoolStatistics,
+  netCounters,
 ];

@@ -1,15 +1,17 @@
 // What a simulated kernel logs is explained like a real log: a run's settings are found again in its own report, by the same rules.
 import { describe, expect, test } from "vitest";
+import { findReadings } from "../artifact/embedded.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import { repairText } from "../artifact/log/lines.ts";
 import { explain } from "../diagnosis/explain.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { Frame } from "../kernel/readings/call_trace.ts";
+import type { KernelFile } from "../scenario/kernel_files.ts";
 import type { Logged } from "../scenario/kernel_log.ts";
 import type { MachineResult } from "../scenario/machine_run.ts";
 import { runMachine } from "../scenario/machine_run.ts";
 import { machineSchema } from "../scenario/machine_settings.ts";
-import { logText, reportLines } from "./kernel_log.ts";
+import { fileText, logText, reportLines } from "./kernel_log.ts";
 
 interface Ran {
   readonly result: MachineResult;
@@ -127,5 +129,42 @@ describe("the log says as much as the release lets through", () => {
     const once = ran(flooded("2.6.31-ppc32", "ibm_emac", 9000));
     expect(once.text.split("\n").filter((l) => l !== "" && !/^\[ {4}0\.\d{6}\] /.test(l))).toEqual([]);
     expect(ran(flooded("2.6.31-ppc32", "ibm_emac", 9000)).text).toBe(once.text);
+  });
+});
+
+describe("the files of a machine", () => {
+  test.each([
+    ["2.6.24-x86_64", "tg3"],
+    ["6.1-x86_64", "e1000"],
+    ["2.6.9-i386", "e1000"],
+    ["6.1-x86_64", "virtio_net"],
+    ["2.6.31-ppc32", "ibm_emac"],
+    ["6.1-arm64", "mvneta"],
+  ])("are read back as they were made: %s, %s", (release, driver) => {
+    let files: readonly KernelFile[] = [];
+    const tcp = [{ nic: "eth0", direction: "in", connections: 1 }];
+    const result = runMachine(machineSchema.parse({ release, memoryMb: 64, nics: [{ driver }], tcp, millis: 5 }), {
+      end(_log, now) {
+        files = now();
+      },
+    });
+    const paths = files.map((f) => f.path);
+    expect(paths).toEqual(
+      expect.arrayContaining(
+        ["proc/buddyinfo", "proc/zoneinfo", "proc/slabinfo", "proc/net/netstat"].filter(
+          (p) => p !== "proc/zoneinfo" || release !== "2.6.9-i386",
+        ),
+      ),
+    );
+    for (const { path, reading } of files) {
+      const lines = fileText(reading).trimEnd().split("\n");
+      const [back, another] = findReadings(lines.map((text, i) => ({ line: i + 1, text })));
+      expect([path, back?.reading, back?.notes, another]).toEqual([path, reading, [], undefined]);
+    }
+    const packets = files.find((f) => f.path === "ethtool-S-eth0.txt")?.reading;
+    if (packets?.kind !== "ethtool -S") throw new Error("no ethtool -S");
+    const received = packets.counters.find(([name]) => /^rx.*packets$|^unicast_frames_received$/.test(name))?.[1];
+    expect(received).toBe(result.devices[0]?.counters.rx_packets);
+    expect(received).toBeGreaterThan(0);
   });
 });

@@ -1,9 +1,12 @@
 // The files under /proc and what ethtool prints, as a machine of the model would show them now. Only what the model knows is in them.
+import { ethtoolNames, tcpExtNames } from "../kernel/facts/drivers/ethtool_names.ts";
 import type { ProcReading } from "../kernel/readings/proc.ts";
-import { atLeast } from "../kernel/release.ts";
+import type { Release } from "../kernel/release.ts";
+import { atLeast, compareVersions, factAt } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
 import { observeBuddyinfo, observePagetypeinfo, observeZoneinfo } from "../model/mm/observe.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
+import type { TcpCounters } from "../model/net/tcp_state.ts";
 import { observeSlabInfo } from "../model/slab/slabinfo.ts";
 
 /** A file by its path below the directory that people copy such things to. */
@@ -13,7 +16,7 @@ export interface KernelFile {
   readonly reading: ProcReading;
 }
 
-export function kernelFiles(machine: Machine): KernelFile[] {
+export function kernelFiles(machine: Machine, tcp?: TcpCounters): KernelFile[] {
   const { memory, heap, release, devices } = machine;
   const since = (version: readonly number[], path: string, reading: () => ProcReading): KernelFile[] =>
     atLeast(release, version) ? [{ path, reading: reading() }] : [];
@@ -25,10 +28,44 @@ export function kernelFiles(machine: Machine): KernelFile[] {
     ...since([2, 6, 13], "proc/zoneinfo", () => observeZoneinfo(memory)),
     { path: "proc/slabinfo", reading: observeSlabInfo(heap) },
     { path: "proc/net/dev", reading: netDev(devices) },
+    ...devices.flatMap((d) => statistics(release, d)),
+    ...(tcp === undefined ? [] : netCounters(release, tcp)),
     {
       path: "sysctl-vm.txt",
       reading: { kind: "sysctl", settings: [{ key: "vm.min_free_kbytes", value: String(memory.minFreeKb) }] },
     },
+  ];
+}
+
+/** `ethtool -S`; a driver of a release that prints nothing gives no file ("no stats available"). */
+function statistics(release: Release, device: NetDevice): KernelFile[] {
+  const names = factAt(ethtoolNames[device.driver.name] ?? [], release.version)?.value;
+  if (names === undefined) return [];
+  const numbers: Readonly<Record<string, number>> = { ...device.stats, ...device.driver.counters };
+  const counters = names.flatMap(([printed, counter]): [string, number][] => {
+    const value = numbers[counter];
+    return value === undefined ? [] : [[printed, value]];
+  });
+  return [{ path: `ethtool-S-${device.name}.txt`, reading: { kind: "ethtool -S", counters } }];
+}
+
+/** /proc/net/snmp and netstat, as far as the model counts. */
+function netCounters(release: Release, tcp: TcpCounters): KernelFile[] {
+  const numbers = tcp as unknown as Readonly<Record<string, number>>;
+  const ext = tcpExtNames.flatMap(([printed, counter, since]): [string, number][] => {
+    const value = numbers[counter];
+    return value === undefined || compareVersions(release.version, since) < 0 ? [] : [[printed, value]];
+  });
+  const segments: [string, number][] = [
+    ["OutSegs", tcp.segmentsOut],
+    ["RetransSegs", tcp.retransSegs],
+  ];
+  return [
+    {
+      path: "proc/net/snmp",
+      reading: { kind: "net/netstat", protocols: [{ name: "Tcp", counters: segments }] },
+    },
+    { path: "proc/net/netstat", reading: { kind: "net/netstat", protocols: [{ name: "TcpExt", counters: ext }] } },
   ];
 }
 

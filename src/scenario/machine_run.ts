@@ -144,7 +144,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
   const began = machine.clock.now();
   bench.start();
   const end = sampleUntil(machine, s, bench, onlooker);
-  onlooker.end?.(bench.log.log(), () => kernelFiles(machine));
+  onlooker.end?.(bench.log.log(), () => kernelFiles(machine, bench.streams?.result(1).counters));
   const nanos = machine.clock.now() - began;
   const pressure = bench.pressure.result();
   return {

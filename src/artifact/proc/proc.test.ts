@@ -22,6 +22,8 @@ const kinds: Readonly<Record<string, ProcKind>> = {
   extfrag_index: "extfrag",
   extfrag_unusable_index: "extfrag",
   net_dev: "net/dev",
+  netstat: "net/netstat",
+  snmp: "net/netstat",
 };
 function kindOf(file: string): string {
   const name = file.startsWith("ethtool") ? file.split("-").slice(0, 2).join(" -") : file.replace(/-\d.*$/, "");
@@ -66,12 +68,12 @@ describe("inside a larger text", () => {
   test("every fixture is found in one pasted file", () => {
     expect(readText(bundle).map((f) => f.reading)).toEqual(expected);
   });
-  test("the scanner finds them in a log, whatever stands around (softnet_stat and ethtool -i need a file of their own)", async () => {
+  test("the scanner finds them in a log, whatever stands around (counters of the network and ethtool -i need a file of their own)", async () => {
     const noise = `${"[    1.000000] nothing\n".repeat(2000)}`;
     const { readings } = await gather([{ source: sourceOf("log", noise + bundle + noise), named: true }]);
     const found = new Set(readings.map((r) => JSON.stringify(r.reading)));
     const missing = fixtures.filter((_, i) => !found.has(JSON.stringify(expected[i])));
-    expect(missing.filter((f) => !/^(softnet_stat|ethtool-i)/.test(f))).toEqual([]);
+    expect(missing.filter((f) => !/^(softnet_stat|netstat|snmp|ethtool-[iS])/.test(f))).toEqual([]);
   });
   test("a script that wrote them to syslog does not hide them", async () => {
     const log = textOf("buddyinfo-6.1").replace(/^/gm, "Jun 25 03:14:07 web1 kernel: [    1.000000] ");

@@ -1,4 +1,4 @@
-// What ethtool(8) prints about a device: -k offloads, -g ring sizes, -i driver.
+// What ethtool(8) prints about a device: -k offloads, -g ring sizes, -i driver, -S counters.
 
 export interface EthtoolFeature {
   /** As printed: `tcp-segmentation-offload`, in old versions `tcp segmentation offload`. */
@@ -37,6 +37,12 @@ export interface EthtoolDriver {
   readonly kind: "ethtool -i";
   /** driver, version, firmware-version, bus-info, ... in order. */
   readonly fields: readonly (readonly [name: string, value: string])[];
+}
+
+/** Counters of the driver, by its own names; the text does not say which device. */
+export interface EthtoolStatistics {
+  readonly kind: "ethtool -S";
+  readonly counters: readonly (readonly [name: string, value: number])[];
 }
 
 /** Names of features that have changed: the one that today's ethtool prints. */

@@ -1,4 +1,4 @@
-// Small texts of /proc/net: dev, sockstat, softnet_stat (net/core/net-procfs.c, net/ipv4/proc.c).
+// Small texts of /proc/net: dev, sockstat, softnet_stat, snmp and netstat (net/core/net-procfs.c, net/ipv4/proc.c).
 
 export interface NetDev {
   readonly kind: "net/dev";
@@ -25,4 +25,14 @@ export interface SoftnetStat {
   readonly kind: "softnet_stat";
   /** One row per online cpu: processed, dropped, time_squeeze, ... as printed in hexadecimal. */
   readonly cpus: readonly (readonly number[])[];
+}
+
+/** /proc/net/snmp and /proc/net/netstat: two lines a protocol, names and values (net/ipv4/proc.c). */
+export interface NetCounters {
+  readonly kind: "net/netstat";
+  /** `Tcp`, `TcpExt`, `IpExt` … */
+  readonly protocols: readonly {
+    readonly name: string;
+    readonly counters: readonly (readonly [name: string, value: number])[];
+  }[];
 }

@@ -1,9 +1,9 @@
 // Every reading of a /proc, debugfs, ethtool or sysctl text, told apart by `kind`.
 import type { BuddyInfo } from "./buddyinfo.ts";
-import type { EthtoolDriver, EthtoolFeatures, EthtoolRings } from "./ethtool.ts";
+import type { EthtoolDriver, EthtoolFeatures, EthtoolRings, EthtoolStatistics } from "./ethtool.ts";
 import type { Extfrag } from "./extfrag.ts";
 import type { MemInfoFile } from "./meminfo.ts";
-import type { NetDev, SockStat, SoftnetStat } from "./netstat.ts";
+import type { NetCounters, NetDev, SockStat, SoftnetStat } from "./netstat.ts";
 import type { PageTypeInfo } from "./pagetypeinfo.ts";
 import type { SlabInfo } from "./slabinfo.ts";
 import type { Sysctl } from "./sysctl.ts";
@@ -21,9 +21,11 @@ export type ProcReading =
   | EthtoolFeatures
   | EthtoolRings
   | EthtoolDriver
+  | EthtoolStatistics
   | Sysctl
   | NetDev
   | SockStat
-  | SoftnetStat;
+  | SoftnetStat
+  | NetCounters;
 
 export type ProcKind = ProcReading["kind"];

@@ -1,0 +1,148 @@
+// What `ethtool -S` calls the counters of a driver, in the order it prints them, and since when. A counter that a driver does not print is
+// not here: tg3's rx_dropped is in `ip -s link` only.
+import type { Fact } from "../../release.ts";
+
+/** A printed name, and where its number is: a counter of the model's driver, or of the device (`rxBytes`, `txBytes`, `rxMissed`, …). */
+export type PrintedCounter = readonly [printed: string, counter: string];
+
+const intel: readonly PrintedCounter[] = [
+  ["rx_packets", "rx_packets"],
+  ["tx_packets", "tx_packets"],
+  ["rx_bytes", "rxBytes"],
+  ["tx_bytes", "txBytes"],
+  ["rx_no_buffer_count", "rx_no_buffer_count"],
+  ["rx_missed_errors", "rxMissed"],
+  ["rx_long_length_errors", "rx_long_length_errors"],
+];
+
+/** By driver; a driver or release without an entry prints none of what the model counts. */
+export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly PrintedCounter[]>[]>> = {
+  e1000: [
+    { since: [2, 6], value: intel, source: "e1000_gstrings_stats, drivers/net/e1000/e1000_ethtool.c 2.6.9" },
+    {
+      since: [2, 6, 18],
+      value: [...intel, ["alloc_rx_buff_failed", "alloc_rx_buff_failed"]],
+      source: "e1000_gstrings_stats, 2.6.24 and 6.1",
+    },
+  ],
+  e1000e: [
+    {
+      since: [2, 6, 24],
+      value: [...intel, ["rx_header_split", "rx_hdr_split"], ["alloc_rx_buff_failed", "alloc_rx_buff_failed"]],
+      source: "e1000_gstrings_stats, drivers/net/e1000e/ethtool.c 2.6.29",
+    },
+    {
+      since: [2, 6, 36],
+      value: [...intel, ["rx_hdr_split", "rx_hdr_split"], ["alloc_rx_buff_failed", "alloc_rx_buff_failed"]],
+      source: "e1000_gstrings_stats, 3.13 and 6.1; first release from history",
+    },
+  ],
+  tg3: [
+    {
+      since: [2, 6],
+      value: [
+        ["rx_octets", "rxBytes"],
+        ["rx_ucast_packets", "rx_packets"],
+        ["tx_octets", "txBytes"],
+        ["tx_ucast_packets", "tx_packets"],
+        ["rx_discards", "rx_discards"],
+      ],
+      source: "ethtool_stats_keys, drivers/net/tg3.c 2.6.24 and 6.1",
+    },
+  ],
+  ibm_emac: [
+    {
+      since: [2, 6, 24],
+      value: [
+        ["rx_packets", "rx_packets"],
+        ["rx_bytes", "rxBytes"],
+        ["tx_packets", "tx_packets"],
+        ["tx_bytes", "txBytes"],
+        ["rx_dropped_stack", "rx_dropped_stack"],
+        ["rx_dropped_oom", "rx_dropped_oom"],
+        ["rx_dropped_mtu", "rx_dropped_mtu"],
+        ["rx_stopped", "rx_stopped"],
+      ],
+      source: "emac_stats_keys, drivers/net/ibm_newemac/core.c 2.6.29",
+    },
+  ],
+  mvneta: [
+    {
+      since: [4, 4],
+      value: [
+        ["good_octets_received", "rxBytes"],
+        ["unicast_frames_received", "rx_packets"],
+        ["good_octets_sent", "txBytes"],
+        ["unicast_frames_sent", "tx_packets"],
+        ["rx_discard", "rx_discard"],
+      ],
+      source: "mvneta_statistics, drivers/net/ethernet/marvell/mvneta.c 4.4",
+    },
+    {
+      since: [5, 0],
+      value: [
+        ["good_octets_received", "rxBytes"],
+        ["unicast_frames_received", "rx_packets"],
+        ["good_octets_sent", "txBytes"],
+        ["unicast_frames_sent", "tx_packets"],
+        ["rx_discard", "rx_discard"],
+        ["skb_alloc_error", "skb_alloc_error"],
+        ["refill_error", "refill_error"],
+      ],
+      source: "mvneta_statistics, 6.1; first release from history",
+    },
+  ],
+  virtio_net: [
+    {
+      since: [4, 16],
+      value: [
+        ["rx_queue_0_packets", "rx_packets"],
+        ["rx_queue_0_bytes", "rxBytes"],
+        ["tx_queue_0_packets", "tx_packets"],
+        ["tx_queue_0_bytes", "txBytes"],
+      ],
+      source: "virtnet_rq_stats_desc, drivers/net/virtio_net.c; first release from history",
+    },
+    {
+      since: [4, 19],
+      value: [
+        ["rx_queue_0_packets", "rx_packets"],
+        ["rx_queue_0_bytes", "rxBytes"],
+        ["rx_queue_0_drops", "rx_drops"],
+        ["tx_queue_0_packets", "tx_packets"],
+        ["tx_queue_0_bytes", "txBytes"],
+      ],
+      source: "virtnet_rq_stats_desc, drivers/net/virtio_net.c 6.1",
+    },
+  ],
+  ringnic: [
+    {
+      since: [2, 6],
+      value: [
+        ["rx_packets", "rx_packets"],
+        ["rx_no_buffer", "rx_no_buffer"],
+        ["rx_alloc_failed", "rx_alloc_failed"],
+        ["rx_dropped", "rx_dropped"],
+        ["tx_packets", "tx_packets"],
+      ],
+      source: "the model's own card",
+    },
+  ],
+};
+
+/** /proc/net/netstat: TcpExt's names for what the model counts, in the kernel's order (net/ipv4/proc.c snmp4_net_list). */
+export const tcpExtNames: readonly (readonly [printed: string, counter: string, since: readonly number[]])[] = [
+  ["PruneCalled", "pruned", [2, 6]],
+  ["RcvPruned", "rcvPruned", [2, 6]],
+  ["OfoPruned", "ofoPruned", [2, 6]],
+  ["DelayedACKs", "delayedAcks", [2, 6]],
+  ["TCPRcvCollapsed", "rcvCollapsed", [2, 6]],
+  ["TCPFastRetrans", "fastRetrans", [2, 6]],
+  ["TCPTimeouts", "timeouts", [2, 6]],
+  ["TCPRcvCoalesce", "rcvCoalesce", [3, 5]],
+  ["TCPOFOQueue", "ofoQueue", [3, 6]],
+  ["TCPOFODrop", "ofoDrop", [3, 6]],
+  ["TCPOFOMerge", "ofoMerge", [3, 6]],
+  ["TCPZeroWindowDrop", "zeroWindowDrop", [4, 17]],
+  ["TCPRcvQDrop", "rcvQDrop", [4, 18]],
+];
