@@ -76,6 +76,8 @@ describe("cases answer what reading the source gives", () => {
       "tso-cause": "no",
       "receive-order-1": "yes",
       "min-free": "yes",
+      theory: "no",
+      "slab-order": "yes",
       "jumbo-worse": "yes",
     });
   });
