@@ -101,30 +101,12 @@ interface Owners {
   of(stack: number, types: number, order: number): number;
 }
 
-/** Where each page lies is kept with its stack, order and types only: keys that say more (mask, process) colour by owner. */
+/** By what is kept of each page: types and order, or what its stack tells. */
 function ownersBy(census: Census, by: GroupKey, options: Pick<GroupOptions, "depth" | "ignore">): Owners {
-  switch (by) {
-    case "type":
-    case "block-type":
-      return typeOwners(by);
-    case "order":
-      return {
-        names: Array.from({ length: 32 }, (_, order) => `order ${order}`),
-        of: (_stack, _types, order) => order,
-      };
-    case "symbol":
-    case "module":
-    case "subsystem":
-    case "caller":
-    case "stack":
-      return stackOwners(census, by, options);
-    case "gfp":
-    case "allocator":
-    case "name":
-    case "pid":
-    case "tgid":
-      return stackOwners(census, "symbol", options);
-  }
+  if (by === "type" || by === "block-type") return typeOwners(by);
+  if (by === "order")
+    return { names: Array.from({ length: 32 }, (_, order) => `order ${order}`), of: (_stack, _types, order) => order };
+  return stackOwners(census, by, options);
 }
 
 function stackOwners(census: Census, by: GroupKey, options: Pick<GroupOptions, "depth" | "ignore">): Owners {

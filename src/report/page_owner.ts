@@ -212,7 +212,7 @@ export function blockDocument(report: BlockReport, view: Pick<CensusView, "pageS
     only === undefined
       ? "The dump lists no page of it: it is free, or was handed out before page_owner started."
       : fixed.length > 0
-        ? `It cannot be compacted: ${formatNumber(fixed.reduce((n, o) => n + o.pages, 0))} of its pages are not movable.`
+        ? `It cannot be compacted: pages of it that are not movable: ${formatNumber(fixed.reduce((n, o) => n + o.pages, 0))}.`
         : report.owners.every((o) => o.type !== "")
           ? "Only movable pages lie in it: compaction may free it."
           : "The dump does not say which of its pages are movable.";

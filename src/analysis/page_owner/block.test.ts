@@ -48,3 +48,12 @@ test("a block that no record lies in is all unlisted", () => {
     blockType: "",
   });
 });
+
+test("owners of places are told by what a stack says; by process or mask they are refused and not guessed", () => {
+  const places = { count: 0, pfn: new Float64Array(), order: new Uint8Array(), stack: new Int32Array() };
+  const census = { ...createCensus({ places: true }).finish(), places: { ...places, types: new Uint16Array() } };
+  for (const by of ["pid", "tgid", "name", "gfp", "order", "allocator"] as const)
+    expect(() => pinsOf(census, 9, by, { depth: 3 })).toThrow(/stack/);
+  for (const by of ["symbol", "module", "subsystem", "caller", "stack"] as const)
+    expect(pinsOf(census, 9, by, { depth: 3 }).blocksSeen).toBe(0);
+});

@@ -2,7 +2,7 @@
 import type { Census } from "./census.ts";
 import type { GroupKey, GroupOptions } from "./group_by.ts";
 import { typeName } from "./group_by.ts";
-import { ownerIds } from "./pins.ts";
+import { isStackKey, ownerIds } from "./pins.ts";
 
 export interface BlockOwner {
   readonly label: string;
@@ -44,7 +44,7 @@ export function blockOwners(
   if (places === undefined) throw new RangeError("the census was taken without places");
   const size = 2 ** order;
   const from = Math.floor(pfn / size) * size;
-  const { of, names } = ownerIds(census, by === "type" || by === "block-type" ? "symbol" : by, options);
+  const { of, names } = ownerIds(census, isStackKey(by) ? by : "symbol", options);
   const found = new Map<string, Tally>();
   let listed = 0;
   let blockLetter = 0;

@@ -1,6 +1,7 @@
 // What pins memory: for blocks of an order, who holds pages in them, and which single owner stands alone in how many.
 // A dump lists allocated pages only: a page it does not list is free, or was never tracked (boot memory, holes). So "would be freed"
 // means: all listed pages of the block belong to this owner.
+import { BadInput } from "../../base/bad_input.ts";
 import type { Census, PagePlaces } from "./census.ts";
 import type { GroupKey, GroupOptions } from "./group_by.ts";
 import { labeller } from "./group_by.ts";
@@ -118,12 +119,24 @@ function byPfn(places: PagePlaces): Int32Array {
   return sorted ? order : order.sort((a, b) => places.pfn[a]! - places.pfn[b]!);
 }
 
-/** An owner's number for each stack, and the owners' names. */
+const stackKeys: readonly GroupKey[] = ["symbol", "module", "subsystem", "caller", "stack"];
+
+/** True of keys that follow from a stack alone. Where a page lies is kept with its stack, not with its process or mask. */
+export const isStackKey = (by: GroupKey): boolean => stackKeys.includes(by);
+
+/** An owner's number for each stack, and the owners' names; BadInput for a key that a stack does not tell. */
 export function ownerIds(
   census: Census,
   by: GroupKey,
   options: Pick<GroupOptions, "depth" | "ignore">,
 ): { of: Int32Array; names: string[] } {
+  if (!isStackKey(by)) {
+    throw new BadInput(
+      `Owners of places cannot be told by "${by}": what is kept of each page is its stack, order and types.`,
+      undefined,
+      `Group by ${stackKeys.join(", ")}.`,
+    );
+  }
   const label = labeller(census, options);
   const ids = new Map<string, number>();
   const names: string[] = [];

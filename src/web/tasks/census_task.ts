@@ -9,7 +9,7 @@ import { createCensus } from "../../analysis/page_owner/census.ts";
 import { diffCensus } from "../../analysis/page_owner/compare.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupCensus, typeName } from "../../analysis/page_owner/group_by.ts";
-import { pinsOf } from "../../analysis/page_owner/pins.ts";
+import { isStackKey, pinsOf } from "../../analysis/page_owner/pins.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
 import { frameName } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
@@ -76,7 +76,7 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
   };
   const key = input.by[0] ?? "symbol";
   const census = second ?? first;
-  kept = { census, by: key, pageSize: input.pageSize };
+  kept = { census, by: isStackKey(key) ? key : "symbol", pageSize: input.pageSize };
   const hasPlaces = (census.places?.count ?? 0) > 0;
   let shown: Shown;
   if (second === undefined) {
@@ -97,12 +97,15 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
       },
     };
   }
+  // Of each page's place no process or mask is kept: those groups are seen by function on the map.
+  const owner = isStackKey(key) ? key : "symbol";
+  const mapKey = key === "type" || key === "block-type" || key === "order" ? key : owner;
   let pins: Shown | undefined;
   if (input.pins !== undefined && hasPlaces) {
-    const report = pinsOf(census, input.pins, key, grouping);
-    pins = { document: pinsDocument(report, view), json: report };
+    const report = pinsOf(census, input.pins, owner, grouping);
+    pins = { document: pinsDocument(report, { ...view, by: [owner] }), json: report };
   }
-  const map = hasPlaces ? withLevels(mapOf(census, key, grouping, 1 << 24)) : undefined;
+  const map = hasPlaces ? withLevels(mapOf(census, mapKey, grouping, 1 << 24)) : undefined;
   return moving(
     { shown, pins, map, stacks: weightedStacks(census, false) },
     map === undefined ? [] : [map.cells, ...map.levels],

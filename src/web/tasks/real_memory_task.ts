@@ -1,7 +1,10 @@
 // A real machine's memory out of any mixture of files: who owns which page (page_owner), and its free lists (buddyinfo, pagetypeinfo).
 
 import { freeRows } from "../../analysis/free_lists.ts";
+import type { FreeStretch } from "../../analysis/free_map.ts";
+import { freeMap } from "../../analysis/free_map.ts";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
+import { withLevels } from "../../analysis/map_levels.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { dumpForm } from "../../analysis/page_owner/stack_tables.ts";
 import type { InputItem } from "../../artifact/gather.ts";
@@ -17,7 +20,15 @@ import { chunksOf } from "./streams.ts";
 export interface RealMemory {
   /** Who owns which page; undefined when no page_owner dump was among the files. */
   readonly map: LevelledMap | undefined;
-  readonly lists: readonly Shown[];
+  readonly lists: readonly FreeLists[];
+}
+
+/** One buddyinfo or pagetypeinfo: its tables, and its memory drawn to scale (undefined when nothing is free). */
+export interface FreeLists {
+  readonly name: string;
+  readonly shown: Shown;
+  readonly map: LevelledMap | undefined;
+  readonly stretches: readonly FreeStretch[];
 }
 
 interface Given {
@@ -43,7 +54,11 @@ export async function realMemoryTask(
       "On the machine: cat /sys/kernel/debug/page_owner, or /proc/buddyinfo /proc/pagetypeinfo.",
     );
   }
-  return moving({ map, lists }, map === undefined ? [] : [map.cells, ...map.levels]);
+  const maps = [map, ...lists.map((l) => l.map)].filter((m) => m !== undefined);
+  return moving(
+    { map, lists },
+    maps.flatMap((m) => [m.cells, ...m.levels]),
+  );
 }
 
 async function isOwnerDump({ blob }: Given): Promise<boolean> {
@@ -58,19 +73,20 @@ async function ownersOf(dump: Given, by: GroupKey, progress: Progress): Promise<
   return map;
 }
 
-async function freeLists(files: readonly Given[], progress: Progress): Promise<readonly Shown[]> {
+async function freeLists(files: readonly Given[], progress: Progress): Promise<readonly FreeLists[]> {
   async function* items(): AsyncGenerator<InputItem> {
     for (const { name, blob } of files) yield { source: sourceOf(name, chunksOf(blob, progress)), named: true };
   }
   const gathered = await gather(items());
-  return gathered.readings.flatMap(({ input, reading }): Shown[] =>
-    reading.kind === "buddyinfo" || reading.kind === "pagetypeinfo"
-      ? [
-          {
-            document: freeListsDocument(input, freeRows(reading)),
-            json: { schema: "skblab.free-lists/1", input, rows: freeRows(reading) },
-          },
-        ]
-      : [],
-  );
+  return gathered.readings.flatMap(({ input, reading }): FreeLists[] => {
+    if (reading.kind !== "buddyinfo" && reading.kind !== "pagetypeinfo") return [];
+    const rows = freeRows(reading);
+    const drawn = freeMap(reading);
+    const shown = {
+      document: freeListsDocument(input, rows),
+      json: { schema: "skblab.free-lists/1", input, rows },
+    };
+    const map = drawn === undefined ? undefined : withLevels(drawn.map);
+    return [{ name: input, shown, map, stretches: drawn?.stretches ?? [] }];
+  });
 }

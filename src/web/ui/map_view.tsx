@@ -15,10 +15,10 @@ const blank = "#f4f4f4";
 /** Wheel turns of this many units are one step. */
 const wheelStep = 60;
 
-/** Where maps of a size are looked at: kept in the address as `view=x,y,span` (written when the hand rests), so that maps can share it. */
-export function useMapWindow(width: number): readonly [View, (view: View) => void] {
+/** Where maps of a size are looked at: kept in the address as `window=x,y,span`, or under another key (written when the hand rests), so that maps can share it. */
+export function useMapWindow(width: number, key = "window"): readonly [View, (view: View) => void] {
   const whole = { x: 0, y: 0, span: width };
-  const [view, setView] = useState<View>(() => readView(route.value.query.window) ?? whole);
+  const [view, setView] = useState<View>(() => readView(route.value.query[key]) ?? whole);
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
   const change = (next: View): void => {
@@ -26,7 +26,7 @@ export function useMapWindow(width: number): readonly [View, (view: View) => voi
     clearTimeout(timer.current);
     const isWhole = next.x === 0 && next.y === 0 && next.span === width;
     timer.current = window.setTimeout(
-      () => setQuery({ window: isWhole ? undefined : [next.x, next.y, next.span].map((n) => n.toFixed(2)).join(",") }),
+      () => setQuery({ [key]: isWhole ? undefined : [next.x, next.y, next.span].map((n) => n.toFixed(2)).join(",") }),
       300,
     );
   };
@@ -47,6 +47,7 @@ export function MapView({
   blockOrder = 9,
   blankMeans = "not listed",
   marked,
+  tell,
   describe,
   onPick,
 }: {
@@ -60,6 +61,8 @@ export function MapView({
   blankMeans?: string;
   /** Pages to put a frame around. */
   marked?: { readonly first: number; readonly count: number } | undefined;
+  /** What is said of a page, in place of its number and kind: for pictures that are no map of addresses. */
+  tell?: (page: number) => string;
   /** More of the page that is pointed at; asked for one page at a time. */
   describe?: (pfn: number) => Promise<string>;
   /** Told when a page is chosen by click or Enter. */
@@ -112,6 +115,10 @@ export function MapView({
     const pfn = pfnAt(x, y);
     if (pfn === undefined) {
       point(undefined);
+      return;
+    }
+    if (tell !== undefined) {
+      point({ pfn, text: tell(pfn) });
       return;
     }
     const value = map.cells[(pfn - map.firstPfn) / map.pagesPerCell] ?? 0;

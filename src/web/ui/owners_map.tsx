@@ -9,8 +9,17 @@ import { MapView, useMapWindow } from "./map_view.tsx";
 import { Answer, ErrorBox } from "./parts.tsx";
 import { route, setQuery } from "./route.ts";
 
-export function OwnersMap({ map, order }: { map: LevelledMap; order: number }): JSX.Element {
-  const seen = useMapWindow(map.width);
+export function OwnersMap({
+  map,
+  order,
+  windowKey = "window",
+}: {
+  map: LevelledMap;
+  order: number;
+  /** Where in the address it is told what part is looked at. */
+  windowKey?: string;
+}): JSX.Element {
+  const seen = useMapWindow(map.width, windowKey);
   const { block } = route.value.query;
   const pfn = block === undefined ? Number.NaN : Number(block);
   const [shown, setShown] = useState<Shown>();

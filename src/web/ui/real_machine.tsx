@@ -1,9 +1,11 @@
 // What a real machine wrote of its memory: page_owner as a map, buddyinfo and pagetypeinfo as pictures and tables of free lists.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import type { LevelledMap } from "../../analysis/map_levels.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { ask } from "../tasks/client.ts";
-import type { RealMemory } from "../tasks/real_memory_task.ts";
+import type { FreeLists, RealMemory } from "../tasks/real_memory_task.ts";
+import { MapView, useMapWindow } from "./map_view.tsx";
 import { OwnersMap } from "./owners_map.tsx";
 import { Answer, DropZone, ErrorBox } from "./parts.tsx";
 import { route, setQuery } from "./route.ts";
@@ -62,12 +64,39 @@ export function RealMachine(): JSX.Element {
               </select>
             </label>
           </p>
-          <OwnersMap map={real.map} order={9} />
+          <OwnersMap map={real.map} order={9} windowKey="owned" />
         </>
       )}
-      {real?.lists.map((shown, i) => (
-        <Answer key={`${i}`} shown={shown} name="free lists" />
+      {real?.lists.map((lists, i) => (
+        <FreeListsView key={`${i} ${lists.name}`} lists={lists} />
       ))}
+    </>
+  );
+}
+
+function FreeListsView({ lists: { name, shown, map, stretches } }: { lists: FreeLists }): JSX.Element {
+  return (
+    <>
+      {map === undefined ? null : <FreeArea name={name} map={map} stretches={stretches} />}
+      <Answer shown={shown} name={`free lists of ${name}`} />
+    </>
+  );
+}
+
+function FreeArea({ name, map, stretches }: Pick<FreeLists, "name" | "stretches"> & { map: LevelledMap }): JSX.Element {
+  const seen = useMapWindow(map.width, "area");
+  const tell = (page: number): string => {
+    const cell = page / map.pagesPerCell;
+    return stretches.find((s) => cell >= s.firstCell && cell < s.firstCell + s.cells)?.text ?? "";
+  };
+  return (
+    <>
+      <h3>Memory of {name}, drawn to scale</h3>
+      <p>
+        Each zone and type fills an area as large as its memory, the largest free blocks first. Where they lie these
+        files do not tell: page_owner does.
+      </p>
+      <MapView map={map} name={`Memory of ${name}`} window={seen} tell={tell} />
     </>
   );
 }
