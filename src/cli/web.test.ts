@@ -331,7 +331,11 @@ describe.runIf(executablePath !== undefined)(
       expect(await barriers(page)).toEqual([]);
       await page.setInputFiles("input[type=file]", join(root, "fixtures/proc/buddyinfo-6.1"));
       await page.waitForSelector(".answer:has-text('Free memory by order')");
+      await page.locator("canvas.map").nth(2).press("Home");
+      await expect.poll(() => page.locator(".pointed").nth(2).textContent()).toMatch(/free blocks of order \d+/);
+      expect(await barriers(page)).toEqual([]);
       await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
+      await page.getByLabel("Colour pages by").waitFor();
       await page.locator("canvas.map").nth(2).press("Enter");
       await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
       expect(await barriers(page)).toEqual([]);
