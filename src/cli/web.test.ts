@@ -412,6 +412,7 @@ describe.runIf(executablePath !== undefined)(
       await page.click(".cases button:has-text('skb_try_coalesce')");
       await page.waitForSelector("section[aria-label='Case page-pool-tcp'] .story");
       await page.getByLabel("segments until the application reads").fill("1");
+      await page.keyboard.press("Tab");
       expect(new URL(page.url()).hash).toContain("k.readEvery=1");
       await page.getByRole("button", { name: "Run", exact: true }).click();
       await page.waitForSelector(".answer h2");

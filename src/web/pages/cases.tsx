@@ -24,7 +24,7 @@ export function CasesPage(): JSX.Element {
   const [error, setError] = useState<unknown>();
   const { id } = route.value.query;
   useEffect(() => {
-    ask("caseStories", null, "Reading the cases").then(setStories, setError);
+    ask("caseStories", null).then(setStories, setError);
   }, []);
   const chosen = stories?.find((s) => s.id === id);
   return (
@@ -32,7 +32,7 @@ export function CasesPage(): JSX.Element {
       <h1>Questions that people asked, answered by running</h1>
       <ErrorBox error={error} />
       {stories === undefined ? (
-        <Empty>The cases could not be read.</Empty>
+        <p class="empty">{error === undefined ? "Reading the cases …" : "The cases could not be read."}</p>
       ) : (
         <div class="master">
           <nav aria-label="Cases">
