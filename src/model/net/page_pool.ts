@@ -10,6 +10,7 @@
 // Not modelled: the locks (every call is one step of the caller's schedule), page init callbacks, XDP's disconnect hook.
 import { ModelBug } from "../../base/assert.ts";
 import { eventKind } from "../../kernel/events.ts";
+import { createDmaAddresses } from "./page_pool_address.ts";
 import type { DmaDirection, PagePoolOptions, PoolParams } from "./page_pool_params.ts";
 import {
   ENOMEM,
@@ -25,6 +26,7 @@ import {
   paramsError,
 } from "./page_pool_params.ts";
 import * as rows from "./page_pool_rows.ts";
+import { createPageUsers } from "./page_pool_users.ts";
 import { viewPools } from "./page_pool_view.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
@@ -71,13 +73,10 @@ export function createPagePools(options: PagePoolOptions) {
   const poolsMax = options.poolsMax ?? 64;
   const pageSize = options.pageSize ?? 4096;
   const wordBits = options.wordBits ?? 64;
-  const dmaBits = options.dmaBits ?? 64;
-  const dmaHome = options.dmaAddressHome ?? "field";
   const fragAlign = options.fragAlign ?? 8;
   const gfpBits = options.gfp ?? gfp61;
   const slowPathPages = options.slowPathPages ?? PP_ALLOC_CACHE_REFILL;
   const ringLimit = options.ringLimit ?? { slots: 16384, beyond: "clamped" };
-  const wideOnNarrow = dmaBits > wordBits;
   const everyPageCounts = options.ppRefCount ?? false;
   const dma = options.dma ?? identityDma(pageSize);
   const rings = createPtrRings(poolsMax, options.ringSlots ?? Math.min(1 << 16, poolsMax << 14));
@@ -102,11 +101,7 @@ export function createPagePools(options: PagePoolOptions) {
 
   // One row a page. `pp` is page->pp plus one; 0: no signature, not a pool's page.
   const pp = new Int32Array(pfnMax);
-  const dmaLow = new Uint32Array(pfnMax);
-  const dmaHigh = new Uint32Array(pfnMax);
-  // pp_frag_count = fragBias * BIAS_MAX + fragDelta: BIAS_MAX is LONG_MAX, which no double holds.
-  const fragBias = new Int8Array(pfnMax);
-  const fragDelta = new Int32Array(pfnMax);
+  const { get: dmaAddress, set: setDmaAddress, wideOnNarrow, home: dmaHome } = createDmaAddresses(options);
 
   const bulk = new Int32Array(PP_ALLOC_CACHE_REFILL);
   let lastFragOffset = 0;
@@ -121,18 +116,7 @@ export function createPagePools(options: PagePoolOptions) {
     if (journal.heard) journal.emit(eventKind.warning, journal.textId(text), a, b);
   };
 
-  const setDmaAddress = (pfn: number, address: number): void => {
-    const kept = wideOnNarrow && dmaHome === "page number" ? Math.floor(address / pageSize) : address;
-    dmaLow[pfn] = kept % 4294967296;
-    const high = Math.floor(kept / 4294967296);
-    // page->private, and the page number, are one unsigned long; the field is a dma_addr_t (in two words where a word is too narrow).
-    dmaHigh[pfn] = dmaBits === 32 || (dmaHome !== "field" && wordBits === 32) ? 0 : high;
-  };
-
-  const dmaAddress = (pfn: number): number => {
-    const kept = (dmaHigh[pfn] as number) * 4294967296 + (dmaLow[pfn] as number);
-    return wideOnNarrow && dmaHome === "page number" ? kept * pageSize : kept;
-  };
+  const users = createPageUsers(pfnMax, everyPageCounts, warn);
 
   /** page_pool_dma_sync_for_device() */
   const syncForDevice = (pool: number, pfn: number, size: number): void => {
@@ -154,16 +138,11 @@ export function createPagePools(options: PagePoolOptions) {
     return true;
   };
 
-  const setUsers = (pfn: number, n: number): void => {
-    fragBias[pfn] = 0;
-    fragDelta[pfn] = n;
-  };
-
   /** The page is the pool's from here: signature, owner, hold count. */
   const adopt = (pool: number, pfn: number): void => {
     if (pfn >= pfnMax) throw new ModelBug(`pfn ${pfn} beyond the ${pfnMax} pages of this machine`);
     pp[pfn] = pool + 1;
-    if (everyPageCounts) setUsers(pfn, 1);
+    if (everyPageCounts) users.setOne(pfn);
     P[(pool << ROW_SHIFT) + HOLD] = ((P[(pool << ROW_SHIFT) + HOLD] as number) + 1) | 0;
     if (journal.heard) journal.emit(kindHold, pool, pfn, unsigned(pool, HOLD));
   };
@@ -290,29 +269,6 @@ export function createPagePools(options: PagePoolOptions) {
     return ((cache[(pool << CACHE_SHIFT) + n] as number) - 1) | 0;
   };
 
-  /** page_pool_defrag_page(page, 1): users that stay, 0 for the last one. */
-  const dropFragment = (pfn: number): number => {
-    const delta = fragDelta[pfn] as number;
-    if (fragBias[pfn] === 0 && delta === 1) return 0;
-    fragDelta[pfn] = delta - 1;
-    if (fragBias[pfn] !== 0) return 1;
-    if (delta - 1 < 0) warn("page_pool_defrag_page: pp_frag_count below zero", pfn, delta - 1);
-    return delta - 1;
-  };
-
-  /** page_pool_defrag_page(page, BIAS_MAX - users): what remains when the pool gives up its bias. */
-  const dropBias = (pfn: number, given: number): number => {
-    if (fragBias[pfn] === 1 && fragDelta[pfn] === -given) {
-      if (everyPageCounts) setUsers(pfn, 1);
-      return 0;
-    }
-    fragBias[pfn] = (fragBias[pfn] as number) - 1;
-    fragDelta[pfn] = (fragDelta[pfn] as number) + given;
-    const left = fragBias[pfn] === 0 ? (fragDelta[pfn] as number) : -1;
-    if (left < 0) warn("page_pool_defrag_page: pp_frag_count below zero", pfn, left);
-    return left;
-  };
-
   /** The page is dealt with when it went into the cache; otherwise it may go to the ring. */
   const recycleInCache = (pool: number, pfn: number): boolean => {
     const row = pool << ROW_SHIFT;
@@ -372,7 +328,7 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** The same for pools that count users, map their pages or sync them. */
   const putSpecialPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
-    if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && dropFragment(pfn) !== 0) return;
+    if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && users.drop(pfn) !== 0) return;
     if (!keeps(pool, pfn, syncSize)) return;
     if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
     recycleInRing(pool, pfn);
@@ -383,7 +339,7 @@ export function createPagePools(options: PagePoolOptions) {
     let n = 0;
     for (let i = 0; i < count; i++) {
       const pfn = pages.compoundHead(pfns[i] as number);
-      if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && dropFragment(pfn) !== 0) continue;
+      if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && users.drop(pfn) !== 0) continue;
       if (keeps(pool, pfn, FULL_SYNC)) pfns[n++] = pfn;
     }
     let i = 0;
@@ -395,7 +351,7 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_drain_frag(): the fragment page may start over when no user but the pool is left. */
   const drainFrag = (pool: number, pfn: number): boolean => {
-    if (dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) !== 0) return false;
+    if (users.dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) !== 0) return false;
     if (pages.pageCount(pfn) === 1 && !pages.isPfmemalloc(pfn)) {
       if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_SYNC_DEV) !== 0)
         syncForDevice(pool, pfn, FULL_SYNC);
@@ -430,8 +386,7 @@ export function createPagePools(options: PagePoolOptions) {
     if (again) {
       P[(pool << ROW_SHIFT) + FRAG_USERS] = 1;
       P[(pool << ROW_SHIFT) + FRAG_OFFSET] = size;
-      fragBias[pfn] = 1;
-      fragDelta[pfn] = 0;
+      users.setBias(pfn);
       lastFragOffset = 0;
       return pfn;
     }
@@ -518,7 +473,7 @@ export function createPagePools(options: PagePoolOptions) {
     if (P[(pool << ROW_SHIFT) + USERS] !== 0) return;
     const pfn = P[(pool << ROW_SHIFT) + FRAG_PAGE] as number;
     P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
-    if (pfn >= 0 && dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) === 0) returnPage(pool, pfn);
+    if (pfn >= 0 && users.dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) === 0) returnPage(pool, pfn);
     if (release(pool) === 0) return;
     deferStart[pool] = journal.nanos;
     deferWarn[pool] = journal.nanos + DEFER_WARN_NANOS;
@@ -586,9 +541,7 @@ export function createPagePools(options: PagePoolOptions) {
     },
     dmaAddress,
     /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
-    addFragmentUser(pfn: number): void {
-      fragDelta[pfn] = (fragDelta[pfn] as number) + 1;
-    },
+    addFragmentUser: users.add,
     /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
     setCounters(pool: number, start: number): void {
       P[(pool << ROW_SHIFT) + HOLD] = start + inflight(pool);
@@ -597,6 +550,6 @@ export function createPagePools(options: PagePoolOptions) {
     rings,
     poolsMax,
     pfnMax,
-    ...viewPools({ P, counts, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits }),
+    ...viewPools({ P, counts, cache, maxLen, offset, direction, pp, users, rings, wordBits }),
   };
 }

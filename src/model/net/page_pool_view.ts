@@ -26,6 +26,7 @@ import {
   SLOW_HIGH_ORDER,
   WAIVE,
 } from "./page_pool_rows.ts";
+import type { PageUsers } from "./page_pool_users.ts";
 import type { PtrRings } from "./ptr_ring.ts";
 
 /** The columns of all pools (P and counts: rows of 32; cache: rows of 128, pfn + 1) and of all pages (by pfn). */
@@ -37,8 +38,7 @@ export interface PoolColumns {
   readonly offset: Float64Array;
   readonly direction: readonly DmaDirection[];
   readonly pp: Int32Array;
-  readonly fragBias: Int8Array;
-  readonly fragDelta: Int32Array;
+  readonly users: PageUsers;
   readonly rings: PtrRings;
   readonly wordBits: 32 | 64;
 }
@@ -46,7 +46,8 @@ export interface PoolColumns {
 export type PoolView = ReturnType<typeof viewPools>;
 
 export function viewPools(columns: PoolColumns) {
-  const { P, counts, cache, maxLen, offset, direction, pp, fragBias, fragDelta, rings, wordBits } = columns;
+  const { P, counts, cache, maxLen, offset, direction, pp, rings, wordBits } = columns;
+  const { bias, delta } = columns.users;
   const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
   const counted = (pool: number, field: number): number => counts[(pool << ROW_SHIFT) + field] as number;
   return {
@@ -58,13 +59,13 @@ export function viewPools(columns: PoolColumns) {
       const owner = pp[pfn] as number;
       if (owner === 0) return 0;
       if (P[((owner - 1) << ROW_SHIFT) + COUNTS_USERS] === 0) return 0;
-      return fragBias[pfn] === 0
-        ? (fragDelta[pfn] as number)
-        : (fragDelta[pfn] as number) + (P[((owner - 1) << ROW_SHIFT) + FRAG_USERS] as number);
+      return bias[pfn] === 0
+        ? (delta[pfn] as number)
+        : (delta[pfn] as number) + (P[((owner - 1) << ROW_SHIFT) + FRAG_USERS] as number);
     },
     /** pp_frag_count, exactly. */
     fragCount: (pfn: number): bigint =>
-      BigInt(fragBias[pfn] as number) * ((1n << BigInt(wordBits - 1)) - 1n) + BigInt(fragDelta[pfn] as number),
+      BigInt(bias[pfn] as number) * ((1n << BigInt(wordBits - 1)) - 1n) + BigInt(delta[pfn] as number),
     fragPage: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_PAGE] as number,
     fragOffset: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_OFFSET] as number,
     fragUsers: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_USERS] as number,

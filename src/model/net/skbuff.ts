@@ -14,6 +14,7 @@ import type { Heap } from "../slab/heap.ts";
 import type { FragDestructors } from "./frag_destructors.ts";
 import { createFragDestructors } from "./frag_destructors.ts";
 import type { ReceiveCaches } from "./napi_alloc_cache.ts";
+import { createNapiSkbCache } from "./napi_skb_cache.ts";
 import type { SkbColumns } from "./skb_columns.ts";
 import { createSkbColumns, headField, sharedFlag, skbBit, skbField, skbInts } from "./skb_columns.ts";
 import type { SkbConfig } from "./skb_config.ts";
@@ -108,13 +109,7 @@ export function createSkbuff(options: SkbOptions) {
   let outPfmemalloc = false;
   let outBytes = 0;
 
-  // napi_alloc_cache.skb_cache: spare sk_buff objects of each CPU.
-  const spareMax = 64;
-  const spareBulk = 16;
-  const spare: { count: number; readonly at: Float64Array }[] = [];
-  const spareOf = (cpu: number): { count: number; readonly at: Float64Array } =>
-    (spare[cpu] ??= { count: 0, at: new Float64Array(spareMax) });
-  const cpuNow = (): number => journal?.cpu ?? 0;
+  const spares = createNapiSkbCache(heap, skbCache, gfp.atomic, napiSpares, journal);
 
   function bug(what: string, skb: number, n: number): void {
     if (journal?.heard) journal.emit(eventKind.oops, journal.textId(what), skb, n);
@@ -208,42 +203,13 @@ export function createSkbuff(options: SkbOptions) {
     return heap.kmalloc(bytes, mask);
   }
 
-  /** napi_skb_cache_get(): an sk_buff object of this CPU's spares, or -1. */
-  function spareGet(): number {
-    const cache = spareOf(cpuNow());
-    if (cache.count === 0) {
-      if (heap.cacheAllocBulk !== undefined)
-        cache.count = heap.cacheAllocBulk(skbCache, gfp.atomic, cache.at, 0, spareBulk);
-      else
-        for (; cache.count < spareBulk; cache.count++) {
-          const address = heap.cacheAlloc(skbCache, gfp.atomic);
-          if (address < 0) break;
-          cache.at[cache.count] = address;
-        }
-      if (cache.count === 0) return -1;
-    }
-    return cache.at[--cache.count]!;
-  }
-
-  /** napi_skb_cache_put() */
-  function sparePut(address: number): void {
-    if (!napiSpares) {
-      heap.cacheFree(skbCache, address);
-      return;
-    }
-    const cache = spareOf(cpuNow());
-    cache.at[cache.count++] = address;
-    if (cache.count < spareMax) return;
-    for (; cache.count > spareMax / 2; cache.count--) heap.cacheFree(skbCache, cache.at[cache.count - 1]!);
-  }
-
   /** __alloc_skb(): an empty skb with room for at least `size` bytes, no headroom, one user; 0 when memory is short. */
   function allocSkb(size: number, mask: number, flags = 0): number {
     const fclone = (flags & ALLOC_FCLONE) !== 0;
     const gfpMask = memallocSocks && (flags & ALLOC_RX) !== 0 ? mask | gfp.memalloc : mask;
     const object =
       napiSpares && (flags & (ALLOC_NAPI | ALLOC_FCLONE)) === ALLOC_NAPI
-        ? spareGet()
+        ? spares.get()
         : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & notDma);
     if (object < 0) return refused(refusedIn.alloc);
     const data = kmallocReserve(size, gfpMask);
@@ -276,7 +242,7 @@ export function createSkbuff(options: SkbOptions) {
    */
   function buildSkb(address: number, fragBytes: number, napi = false): number {
     const fromSpares = napi && napiSpares;
-    const object = fromSpares ? spareGet() : heap.cacheAlloc(skbCache, gfp.atomic);
+    const object = fromSpares ? spares.get() : heap.cacheAlloc(skbCache, gfp.atomic);
     if (object < 0) return refused(fromSpares ? refusedIn.napiBuild : refusedIn.build);
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
@@ -553,7 +519,7 @@ export function createSkbuff(options: SkbOptions) {
     if (journal?.heard) journal.emit(kindConsume, skb / skbInts);
     releaseHeadState(skb);
     releaseData(skb);
-    sparePut(skbAddress[skb >> 5]!);
+    spares.put(skbAddress[skb >> 5]!);
     retire(skb);
   }
 
