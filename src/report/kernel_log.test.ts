@@ -6,8 +6,11 @@ import { repairText } from "../artifact/log/lines.ts";
 import { explain } from "../diagnosis/explain.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { Frame } from "../kernel/readings/call_trace.ts";
+import { parseRelease } from "../kernel/release.ts";
+import { createMachine } from "../model/machine.ts";
 import type { KernelFile } from "../scenario/kernel_files.ts";
 import type { Logged } from "../scenario/kernel_log.ts";
+import { createKernelLog } from "../scenario/kernel_log.ts";
 import type { MachineResult } from "../scenario/machine_run.ts";
 import { runMachine } from "../scenario/machine_run.ts";
 import { machineSchema } from "../scenario/machine_settings.ts";
@@ -167,4 +170,48 @@ describe("the files of a machine", () => {
     expect(received).toBe(result.devices[0]?.counters.rx_packets);
     expect(received).toBeGreaterThan(0);
   });
+});
+
+describe("faults are logged so that they are read and explained", () => {
+  test.each(["2.6.29-ppc32", "2.6.24-x86_64", "4.4-x86_64", "6.1-x86_64"])(
+    "preallocated buffers used again on %s end in skb_over_panic, once, and a panic",
+    async (release) => {
+      const { text } = ran({
+        release,
+        memoryMb: 64,
+        nics: [{ driver: "ringnic", mtu: 9000, settings: { buffers: "preallocated", rx_ring: 64 } }],
+        traffic: [{ framesPerSecond: 20_000, burst: 32 }],
+        reader: { everyMicros: 20_000, rcvbufKb: 16_384 },
+        millis: 10,
+      });
+      expect(text).toMatch(/kernel BUG at net\/core\/skbuff\.c:\d+!/);
+      expect(text.trimEnd().split("\n").at(-1)).toMatch(/Kernel panic - not syncing: Fatal exception in interrupt$/);
+      const read = readIncidents(repairText(text));
+      expect(read.incidents.map((i) => [i.kind, i.missing])).toEqual([["skb_panic", []]]);
+      const { incidents } = await explain({ "run.log": text });
+      expect(incidents).toHaveLength(1);
+      expect(incidents[0]).toMatchObject({ kind: "skb_panic", kernel: { certainty: "stated" } });
+      expect(incidents[0]?.findings.map((f) => f.claim).join()).toMatch(/packet belonged to eth0/);
+    },
+  );
+
+  test.each(["2.6.18-i386", "2.6.31-ppc32", "3.13-x86_64", "4.19-x86_64", "6.1-x86_64"])(
+    "a page that is freed twice is a bad page on %s, with its number and where it was found",
+    (release) => {
+      const machine = createMachine({ release: parseRelease(release), memoryMb: 64 });
+      const log = createKernelLog(machine, 0, () => false);
+      const { atomic } = machine.skbs.config.gfp;
+      const [pfn = -1, ...others] = Array.from({ length: 1000 }, () => machine.pages.allocPages(atomic, 0));
+      machine.pages.freePages(pfn, 0);
+      machine.pages.freePages(pfn, 0);
+      for (const other of others) machine.pages.freePages(other, 0);
+      const text = logText(log.log(), release);
+      const [bad] = readIncidents(repairText(text)).incidents;
+      if (bad?.kind !== "bad_page") throw new Error(text);
+      expect(bad.reading).toMatchObject({ comm: expect.stringMatching(/^swapper/), mapcount: 0 });
+      if (!release.startsWith("2.6.18")) expect(bad.reading.pfn).toBe(pfn);
+      expect(bad.reading.refcount).toBe(-1);
+      expect(bad.reading.trace?.items.length).toBeGreaterThan(1);
+    },
+  );
 });

@@ -47,7 +47,8 @@ function hash(name: string): number {
   return h >>> 0;
 }
 
-function place(release: Release, name: string): { offset: number; size: number; address: string } {
+/** A place in a function: made up from its name. */
+export function codePlace(release: Release, name: string): { offset: number; size: number; address: string } {
   const h = hash(name);
   const [prefix, newest] = textBase[release.arch];
   // x86_64 kernels stood at 2 MiB until 2.6.30, at 16 MiB since (CONFIG_PHYSICAL_START).
@@ -101,7 +102,7 @@ function withLeftovers(release: Release, names: readonly string[], innermost = t
 }
 
 function frame(release: Release, name: string, reliable: boolean): Frame {
-  return { kind: "frame", function: name, reliable, ...place(release, name) };
+  return { kind: "frame", function: name, reliable, ...codePlace(release, name) };
 }
 
 /** powerpc prints each frame's stack pointer; the first one is where the backtrace itself stands. */

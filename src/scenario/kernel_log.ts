@@ -8,6 +8,7 @@ import { badPageLimits, failureLimits, memInfoLimits, slabLimit } from "../kerne
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { BadPage } from "../kernel/readings/bad_page.ts";
 import type { CallTrace } from "../kernel/readings/call_trace.ts";
+import type { Oops } from "../kernel/readings/oops.ts";
 import type { ProcessLine } from "../kernel/readings/process_line.ts";
 import type { SkbPanic } from "../kernel/readings/skb_panic.ts";
 import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
@@ -16,16 +17,19 @@ import { atLeast, factAt } from "../kernel/release.ts";
 import { running } from "../model/journal.ts";
 import type { Machine } from "../model/machine.ts";
 import { observeAllocFailure } from "../model/mm/observe_failure.ts";
-import { skbField } from "../model/net/skb_columns.ts";
 import { callTrace } from "./call_trace.ts";
 import { observeBadPage } from "./observe_bad_page.ts";
+import type { Fault } from "./observe_fault.ts";
+import { observeBug, observeSkbPanic, observeWarning } from "./observe_fault.ts";
 import { createRateLimiter } from "./rate_limit.ts";
+import { taintText } from "./taint.ts";
 
 /** One report in the log, or one line. */
 export type Logged = { readonly nanos: number } & (
   | { readonly kind: "alloc_failure"; readonly reading: AllocFailure }
   | { readonly kind: "bad_page"; readonly reading: BadPage }
   | { readonly kind: "skb_panic"; readonly reading: SkbPanic }
+  | { readonly kind: "oops"; readonly reading: Oops }
   | { readonly kind: "line"; readonly text: string }
 );
 
@@ -51,6 +55,8 @@ interface Stack {
   readonly task: number;
   readonly level: number;
   readonly passed: number[];
+  /** The process line's word on what happened to this kernel before. */
+  readonly taint: string;
 }
 
 interface Failure {
@@ -74,9 +80,12 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
   const reports: Failure[] = [];
   const said: string[] = [];
   const entries: (() => Logged)[] = [];
+  const taints = new Set<string>();
   let pending: Failure | undefined;
+  let dead = false;
 
   const log = (nanos: number, entry: () => Logged): void => {
+    if (dead) return;
     if (entries.length < loggedMax) entries.push(entry);
     else if (entries.length === loggedMax)
       entries.push(() => ({ nanos, kind: "line", text: `skblab: the log ends here, ${loggedMax} reports are kept` }));
@@ -91,8 +100,40 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
     task: journal.task,
     level: journal.level,
     passed: [],
+    taint: taintText(release, taints),
   });
   const view: View = { machine, text: (id) => journal.text(id) };
+  let deaths = 0;
+  const faultOf = (stack: Stack): Fault => ({
+    process: processOf(view, stack),
+    trace: traceOf(view, stack, "fault"),
+    dieCounter: deaths,
+    fatal: stack.level !== 0 || stack.task === 0,
+  });
+  const died = (nanos: number, text: string, skb: number, n: number): void => {
+    deaths++;
+    const stack = stackNow();
+    const panic = /^skb_(?:over|under)_panic$/.exec(text)?.[0] as SkbPanic["what"] | undefined;
+    const fault = faultOf(stack);
+    if (panic === undefined) {
+      const name = /\b_*p?skb_\w+/.exec(text)?.[0] ?? "skb_put";
+      log(nanos, () => ({ nanos, kind: "oops", reading: observeBug(release, name, fault) }));
+    } else {
+      stack.passed.push(journal.textId(panic === "skb_over_panic" ? "skb_put" : "skb_push"));
+      const seen = observeSkbPanic(machine, panic, skb, n);
+      const oops = observeBug(release, atLeast(release, [3, 9]) ? "skb_panic" : panic, faultOf(stack));
+      log(nanos, () => ({ nanos, kind: "skb_panic", reading: { ...seen, oops } }));
+    }
+    taints.add("D");
+    // The machine is gone; what the model goes on to do, nobody sees.
+    if (fault.fatal) dead = true;
+  };
+  const warned = (nanos: number, text: string): void => {
+    const fault = faultOf(stackNow());
+    taints.add("W");
+    const name = /^skb_\w+/.exec(text)?.[0] ?? "";
+    log(nanos, () => ({ nanos, kind: "oops", reading: observeWarning(release, name, fault) }));
+  };
 
   journal.listen((_kind, nanos, _cpu, order, gfp) => {
     pending = undefined;
@@ -123,6 +164,7 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
     if (!badPages.allows(nanos)) return;
     if (badLimit !== undefined && badLimit !== "none") suppressed(nanos, badLimit.suppressed, badPages.missed());
     const stack = stackNow();
+    taints.add("B");
     const seen = observeBadPage(machine.memory, release, pfn, word, journal.text(reason));
     log(nanos, () => ({
       nanos,
@@ -142,20 +184,8 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
       if (said.length < saidMax) said.push(`${kind === eventKind.oops ? "oops" : "warning"}: ${text} (${a}, ${b})`);
       // page_pool's words are the kernel's; other warnings are the model's own, of faults that the kernel has not noticed.
       if (/^page_pool_\w+\(\)|^Negative\(/.test(text)) line(nanos, text);
-      const panic = /^skb_(?:over|under)_panic$/.exec(text)?.[0] as SkbPanic["what"] | undefined;
-      if (panic === undefined) return;
-      const { S } = machine.skbs.columns;
-      const field = (name: keyof typeof skbField): number => S[a + skbField[name]] as number;
-      const offset = (name: "TAIL" | "END"): string => field(name).toString(16);
-      const reading: SkbPanic = {
-        what: panic,
-        form: "2.6",
-        len: field("LEN") + b,
-        put: b,
-        tail: offset("TAIL"),
-        end: offset("END"),
-      };
-      log(nanos, () => ({ nanos, kind: "skb_panic", reading }));
+      if (kind === eventKind.oops) died(nanos, text, a, b);
+      else if (/^skb_\w+/.test(text)) warned(nanos, text);
     },
     "warning",
     "oops",
@@ -186,7 +216,7 @@ function reportOf(view: View, { reading, stack, slab }: Failure, withMemory: boo
 }
 
 /** The stack of a report, made from who ran. */
-function traceOf(view: View, stack: Stack, report: "failure" | "bad page"): CallTrace {
+function traceOf(view: View, stack: Stack, report: "failure" | "bad page" | "fault"): CallTrace {
   const { release } = view.machine;
   const names = stackNames(release, {
     report,
@@ -212,7 +242,7 @@ function processOf(view: View, stack: Stack): ProcessLine {
   return {
     cpu: stack.cpu,
     ...commOf(view, stack),
-    taint: "Not tainted",
+    taint: stack.taint,
     release: release.version.join("."),
     build: "#1",
   };

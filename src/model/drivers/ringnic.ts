@@ -34,6 +34,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const kernel = gfpOf(release, "GFP_KERNEL");
   const refillSite = journal.textId("ringnic_refill < ringnic_poll");
+  const receiveSite = journal.textId("ringnic_receive < ringnic_poll");
   const openSite = journal.textId("ringnic_refill < ringnic_open");
   let bufferBytes = 0;
   let open = false;
@@ -50,6 +51,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     frames.give(frame);
   };
   const handUp = (skb: number, frame: number, bytes: number): void => {
+    journal.caller = receiveSite;
     skbs.skbPut(skb, bytes < bufferBytes ? bytes : bufferBytes);
     receive.describe(skb, frame);
     frames.give(frame);
@@ -62,6 +64,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const skb = rx.buffer[slot]!;
     const bytes = frameBytes(frames, frame);
     if (bytes <= copybreak) {
+      journal.caller = receiveSite;
       const copy = skbs.napiAllocSkb(bytes, atomic);
       rx.advance();
       if (copy === 0) drop(frame);
@@ -70,6 +73,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     }
     if (before) {
       // A new buffer first; without one this packet is dropped and its buffer used again.
+      journal.caller = refillSite;
       const next = make(atomic);
       if (next !== 0) rx.set(slot, next);
       rx.advance();
@@ -84,6 +88,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   };
 
   const refillAfter = (): void => {
+    journal.caller = refillSite;
     for (let i = 0; i < rx.size && rx.filled() < rx.size; i++) {
       if (rx.buffer[rx.use] === 0) {
         const skb = make(atomic);
@@ -123,7 +128,6 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     startXmit: transmit.startXmit,
     poll(budget) {
       transmit.clean(budget);
-      journal.caller = refillSite;
       const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (fresh && !before) refillAfter();
       return work;

@@ -22,8 +22,8 @@ const askedAgain: Readonly<Record<string, string>> = { __kmalloc_track_caller: "
 
 /** Who asked, in what context. */
 export interface StackAsked {
-  /** What is printed: a failed page request, or a bad page. */
-  readonly report: "failure" | "bad page";
+  /** What is printed: a failed page request, a bad page, or a fault, whose stack begins above the function that stopped. */
+  readonly report: "failure" | "bad page" | "fault";
   /** Functions of the model through which the failure returned, innermost first. */
   readonly passed: readonly string[];
   /** The caller's chain as the journal has it, "a < b". */
@@ -50,7 +50,9 @@ export function stackNames(release: Release, asked: StackAsked): StackNames {
   const top =
     asked.report === "failure"
       ? [...reporters, ...at(pageAllocator)]
-      : [...reporters.filter((name) => !name.startsWith("warn_alloc")), "bad_page"];
+      : asked.report === "fault"
+        ? []
+        : [...reporters.filter((name) => !name.startsWith("warn_alloc")), "bad_page"];
   const way = wayThrough(release, asked.passed);
   const numa = arch === "x86_64" && way.policy && asked.report === "failure" ? at(policy) : [];
   const own = ownFrames(release, asked);
