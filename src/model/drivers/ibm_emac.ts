@@ -5,12 +5,14 @@ import { ibmEmac as facts } from "../../kernel/facts/drivers/ibm_emac.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import type { Driver, DriverHost } from "../net/netdevice.ts";
 import { feature } from "../net/netdevice.ts";
-import { headField, headInts, skbField, skbInts } from "../net/skb_columns.ts";
+import { headField, skbField } from "../net/skb_columns.ts";
 import { frameBytes, headerBytes } from "../net/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting } from "./driver.ts";
+import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import type { KeptBuffers } from "./kept_buffers.ts";
+import { createKeptBuffers, keptModes } from "./kept_buffers.ts";
 import { rxPacketNanos } from "./ringnic.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
@@ -24,16 +26,6 @@ const rxOffset = 2;
 const copyNanosPerByte = 1;
 const { LEN, DATA_LEN, HEAD } = skbField;
 const { NR_FRAGS } = headField;
-
-/** A buffer of the pool as the driver remembers it: where the sk_buff and its head lie, and what stood in the sk_buff when it was new. */
-interface KeptBuffer {
-  readonly skb: number;
-  used: boolean;
-  readonly row: Int32Array;
-  readonly object: number;
-  readonly address: number;
-  readonly bytes: number;
-}
 
 export const ibmEmac: DriverMaker = { name: "ibm_emac", features: feature.sg | feature.csum | feature.gso, make };
 
@@ -76,10 +68,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     copy: journal.textId("emac_poll_rx < mal_poll"),
     resize: journal.textId("emac_resize_rx_ring < emac_change_mtu"),
   };
-  // On purpose: a pool of buffers made at open that the driver thinks are its own for ever, as seed 000 tried; 0 makes a fresh one each time.
+  // On purpose: buffers that are made at open and kept, as seed 000 tried; without `pool` a fresh one is made for each that goes up.
   const poolSize = numberSetting(settings, "pool", 0);
-  const pool: KeptBuffer[] = [];
-  let poolAt = 0;
+  const kept =
+    poolSize === 0
+      ? undefined
+      : createKeptBuffers(parts, wordSetting(settings, "pool_use", keptModes), poolSize, rxOffset);
   let maker: BufferMaker | undefined;
   /** dev->rx_skb_size: it only grows while the ring lives. */
   let skbBytes = 0;
@@ -104,40 +98,6 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     if (skb !== 0) skbs.skbReserve(skb, rxOffset);
     return skb;
   };
-  /** The next buffer of the pool, as an empty packet: the sk_buff and the memory that were handed up a lap ago, whoever has them now. */
-  const fromPool = (): number => {
-    const kept = pool[poolAt] as KeptBuffer;
-    poolAt = (poolAt + 1) % pool.length;
-    if (!kept.used) {
-      kept.used = true;
-      return kept.skb;
-    }
-    counters.pool_reused++;
-    const skb = skbs.columns.takeSkb();
-    const { STATE } = skbField;
-    const state = S[skb + STATE]!;
-    S.set(kept.row, skb);
-    S[skb + STATE] = (state & ~3) | 1;
-    S[skb + HEAD] = skbs.newHead(kept.address, kept.bytes);
-    skbs.columns.skbAddress[skb / skbInts] = kept.object;
-    return skb;
-  };
-  const fillPool = (): boolean => {
-    for (let i = 0; i < poolSize; i++) {
-      const skb = fresh(maker, kernel);
-      if (skb === 0) return false;
-      const head = S[skb + HEAD]!;
-      pool.push({
-        skb,
-        used: false,
-        row: S.slice(skb, skb + skbInts),
-        object: skbs.columns.skbAddress[skb / skbInts]!,
-        address: skbs.columns.headAddress[head / headInts]!,
-        bytes: H[head + headField.BYTES]!,
-      });
-    }
-    return true;
-  };
   const up = (skb: number, frame: number): void => {
     receive.describe(skb, frame);
     frames.give(frame);
@@ -149,6 +109,19 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     host.device().stats.rxDropped++;
     frames.give(frame);
     for (let i = 0; i < pieces; i++) rx.advance();
+  };
+
+  const receiveKept = (buffers: KeptBuffers, frame: number, bytes: number, pieces: number): void => {
+    const slot = rx.clean;
+    const skb = buffers.packet(rx.buffer[slot]!, bytes);
+    if (skb === 0) {
+      droppedOom(frame, pieces);
+      return;
+    }
+    rx.set(slot, buffers.after());
+    for (let i = 0; i < pieces; i++) rx.advance();
+    counters.pool_reused = buffers.reused();
+    up(skb, frame);
   };
 
   const receiveOne = (frame: number): void => {
@@ -169,7 +142,11 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       return;
     }
     journal.caller = sites.poll;
-    const next = poolSize > 0 ? fromPool() : fresh(maker, atomic);
+    if (kept !== undefined) {
+      receiveKept(kept, frame, bytes, pieces);
+      return;
+    }
+    const next = fresh(maker, atomic);
     if (next === 0) {
       droppedOom(frame, pieces);
       return;
@@ -203,9 +180,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       maker = makerFor(host.device().mtu);
       skbBytes = maker?.request.bytes ?? 0;
       journal.caller = sites.open;
-      if (poolSize > 0 && (poolSize < rx.size || !fillPool())) return false;
+      if (kept !== undefined && (maker === undefined || poolSize < rx.size || !kept.fill(maker))) return false;
       for (let slot = 0; slot < rx.size; slot++) {
-        const skb = poolSize > 0 ? fromPool() : fresh(maker, kernel);
+        const skb = kept !== undefined ? kept.next() : fresh(maker, kernel);
         if (skb === 0) {
           driver.stop();
           return false;
@@ -217,11 +194,20 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     },
     stop() {
       open = false;
-      rx.reset((skb) => skbs.kfreeSkb(skb));
+      if (kept === undefined) rx.reset((skb) => skbs.kfreeSkb(skb));
+      else {
+        rx.reset((buffer) => kept.giveBack(buffer));
+        kept.close();
+      }
       tx.reset();
     },
     changeMtu(mtu) {
       if (mtu < 46 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 46 and ${facts.mtuMax}`;
+      if (kept !== undefined && open) {
+        driver.stop();
+        host.device().mtu = mtu;
+        return driver.open() ? "ok" : "no memory";
+      }
       const wanted = makerFor(mtu);
       if (open && wanted !== undefined && wanted.request.bytes > skbBytes) {
         // emac_resize_rx_ring(): what waits is dropped; then a whole ring at once, atomically. What was replaced stays replaced.

@@ -43,6 +43,22 @@ describe("cases answer what reading the source gives", () => {
     });
   });
 
+  test("000: buffers that were handed up are not the driver's; a copy, a destructor and a page pool are safe", () => {
+    expect(run("emac-preallocated")).toEqual({
+      "reuse-safe": "no",
+      "first-lap-fine": "yes",
+      innocent: "yes",
+      "fresh-safe": "yes",
+      "copy-safe": "yes",
+      "destructor-safe": "yes",
+      "pool-safe": "yes",
+    });
+    const found = cases.find((c) => c.id === "emac-preallocated");
+    expect(found?.answer(() => undefined).log).toMatch(
+      /^kernel BUG at mm\/slub\.c!\n.*\nNIP kfree\nLR skb_release_data/,
+    );
+  });
+
   test("000: the sending board's traces come from an overlapping free or a stray bit, not from fragmentation", () => {
     const found = cases.find((c) => c.id === "emac-writev");
     const result = found?.answer(() => undefined, { seeds: 1, millis: 200 });

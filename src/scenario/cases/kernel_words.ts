@@ -54,6 +54,9 @@ export function oopsText(seen: OopsSeen): string {
     `LR ${caller}`,
     "Call Trace:",
     ...[caller, ...rest].filter((f) => f !== "").map((f) => ` ${f}`),
-    "Kernel panic - not syncing: Fatal exception in interrupt",
+    // An oops of a process takes that process alone, with whatever locks it held.
+    ...(framesIn(seen.path).includes("net_rx_action")
+      ? ["Kernel panic - not syncing: Fatal exception in interrupt"]
+      : []),
   ].join("\n");
 }

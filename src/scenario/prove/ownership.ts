@@ -1,6 +1,6 @@
 // Reports of memory with two owners: the mistake that fits them, run with every packet and page watched, and the same card without the mistake.
 import { drivers } from "../../model/drivers/drivers.ts";
-import { receiveWatched } from "../cases/preallocated.ts";
+import { receiveWatched } from "../watched_receive.ts";
 import { advised, whyNot } from "./changes.ts";
 import type { ProveInput } from "./input.ts";
 import type { Proof, ProofRow, ProveProgress } from "./proof.ts";
