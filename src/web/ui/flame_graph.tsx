@@ -1,6 +1,6 @@
 // A flame graph of weighted stacks: callers above, width is pages; click or Enter zooms, Escape goes back.
 import type { JSX } from "preact";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
 import { formatNumber } from "../../report/text.ts";
 import { PictureExports, standalone } from "./exports.tsx";
@@ -60,11 +60,26 @@ function layout(root: Node, path: readonly string[]): Box[] {
 }
 
 const rowHeight = 20;
+/** Boxes put on the page at once: a graph of thousands comes in parts, a frame each, so that a key never waits for all of it. */
+const boxesAtOnce = 250;
+
+/** How many of `boxes` are on the page; more each frame. */
+function useInParts(boxes: readonly Box[]): number {
+  const [shown, setShown] = useState({ boxes, count: boxesAtOnce });
+  const count = shown.boxes === boxes ? shown.count : boxesAtOnce;
+  useEffect(() => {
+    if (count >= boxes.length) return;
+    const frame = requestAnimationFrame(() => setShown({ boxes, count: count + boxesAtOnce }));
+    return () => cancelAnimationFrame(frame);
+  }, [boxes, count]);
+  return count;
+}
 
 export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JSX.Element {
   const root = useMemo(() => build(stacks), [stacks]);
   const [path, setPath] = useState<readonly string[]>([]);
   const boxes = useMemo(() => layout(root, path), [root, path]);
+  const shown = useInParts(boxes);
   const svg = useRef<SVGSVGElement>(null);
   const height = (Math.max(0, ...boxes.map((b) => b.depth)) + 1) * rowHeight;
   return (
@@ -90,7 +105,7 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
         role="group"
         aria-label="Flame graph"
       >
-        {boxes.map((b) => (
+        {boxes.slice(0, shown).map((b) => (
           <g
             key={b.path.join("\0")}
             role="button"
