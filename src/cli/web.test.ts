@@ -247,8 +247,8 @@ describe.runIf(executablePath !== undefined)(
     });
 
     test("diagnose: prove it runs the advice and says what the command line's --prove says", async () => {
-      const line = printed("diagnose", "tg3_gentoo_2009.txt", "--prove");
-      const { page, faults } = await visit("#/diagnose?example=tg3_gentoo_2009.txt");
+      const line = printed("diagnose", "ppc405ex_emac_2009.txt", "--prove");
+      const { page, faults } = await visit("#/diagnose?example=ppc405ex_emac_2009.txt");
       await page.getByRole("button", { name: "Prove it" }).click();
       await page.waitForSelector(".answer h3:has-text('Tested')");
       const [download] = await Promise.all([

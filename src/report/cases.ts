@@ -53,7 +53,7 @@ export function caseDocument(c: Case, r: CaseResult): Document {
     heading(1, c.id),
     facts([
       ["question", c.question],
-      ...(c.story === undefined ? [] : [["story", c.story] as const]),
+      ["story", c.story],
       ["run", c.run],
       ...(set === "" ? [] : [["changed", [span(set, "warn")]] as const]),
       ["answer", [span(r.answer, "strong")]],

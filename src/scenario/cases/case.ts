@@ -38,7 +38,7 @@ export interface Case {
   readonly seed: string;
   readonly question: string;
   /** What the people saw and asked, in our words. Only this is told; the answer is run. */
-  readonly story?: string;
+  readonly story: string;
   /** What may be changed. With the defaults the answer is the one of docs/cases. */
   readonly knobs?: Knobs;
   /** What was built to answer it, and what would change the answer. */

@@ -93,7 +93,7 @@ function OneCase({ story }: { story: CaseStory }): JSX.Element {
   return (
     <section aria-label={`Case ${story.id}`}>
       <h2>{story.question}</h2>
-      {story.story === "" ? null : <p class="story">{story.story}</p>}
+      <p class="story">{story.story}</p>
       <dl class="facts">
         <div>
           <dt>What is run</dt>

@@ -17,6 +17,10 @@ const examples: Readonly<Record<string, { readonly title: string; load(): Promis
     title: "tg3 on 2.6.24: order 1, no Mem-Info",
     load: () => import("../../../fixtures/logs/tg3_gentoo_2009.txt?raw"),
   },
+  "ppc405ex_emac_2009.txt": {
+    title: "PPC405EX of 2009: a bad page, and jumbo frames that find no block",
+    load: () => import("../../../fixtures/logs/ppc405ex_emac_2009.txt?raw"),
+  },
   "failures_6.1.txt": {
     title: "6.1: failures of several orders, and an OOM kill",
     load: () => import("../../../fixtures/logs/failures_6.1.txt?raw"),
@@ -24,6 +28,10 @@ const examples: Readonly<Record<string, { readonly title: string; load(): Promis
   "bad_pages_6.1.txt": {
     title: "6.1: bad pages",
     load: () => import("../../../fixtures/logs/bad_pages_6.1.txt?raw"),
+  },
+  "page_pool_stall_6.1.txt": {
+    title: "6.1: a page pool that waits for its pages",
+    load: () => import("../../../fixtures/logs/page_pool_stall_6.1.txt?raw"),
   },
 };
 

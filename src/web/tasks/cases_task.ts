@@ -35,7 +35,7 @@ export interface CaseStory {
 }
 
 export async function caseStoriesTask(_: null): Promise<readonly CaseStory[]> {
-  return cases.map(({ id, seed, question, story = "", run, wouldChange, knobs = {} }) => ({
+  return cases.map(({ id, seed, question, story, run, wouldChange, knobs = {} }) => ({
     id,
     seed,
     question,
