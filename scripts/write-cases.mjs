@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
+const dist = process.env.SKBLAB_DIST ?? join(root, "dist");
 const skblab = (...args) =>
-  execFileSync(process.execPath, [join(root, "dist/cli/main.js"), ...args], { encoding: "utf8", maxBuffer: 1 << 26 });
+  execFileSync(process.execPath, [join(dist, "cli/main.js"), ...args], { encoding: "utf8", maxBuffer: 1 << 26 });
 const asked = process.argv.slice(2);
 const known = JSON.parse(skblab("cases", "--format", "json")).map((c) => c.id);
 mkdirSync(join(root, "docs/cases"), { recursive: true });

@@ -26,7 +26,7 @@ export type Cause =
   | "packet freed twice"
   /** Another CPU's poll runs while hard_start_xmit fills the ring. */
   | "no lock around the ring"
-  /** The driver's receive buffers are handed up and kept in the ring. */
+  /** The driver keeps 256 receive buffers, hands them up and uses them again. */
   | "receive buffers reused"
   /** At disconnect a DMA buffer is freed, and once more when the next connection is up. */
   | "buffer freed twice"

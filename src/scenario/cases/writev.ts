@@ -137,6 +137,7 @@ function claimOf(suspect: Suspect, s: Seen): Claim {
       badPages: total(s, (r) => r.badPages.length),
       oopses: total(s, (r) => r.oopses.length),
       otherwiseMost: otherwise(s),
+      objectsFreedTwice: total(s, (r) => r.objectsFreedTwice),
       failedRequests: total(s, (r) => r.noMemory),
       sentMb: Math.round(total(s, (r) => r.sentMb)),
     },
@@ -249,17 +250,18 @@ export const emacWritev = withKnobs(knobs, {
         },
         {
           id: "mtu-1500-avoids-damage",
-          claim: "At MTU 1500 the cause of the first trace does no damage any more.",
-          answer: judge(damage(small) === 0),
+          claim: "At MTU 1500 neither an overlapping free nor a stray bit does damage any more.",
+          answer: judge(damage(small) + damage(bit[0]) === 0),
           measured: {
             ...Object.fromEntries(mtus.map((m, i) => [`reports${m}`, damage(apart[i])])),
-            otherwiseMost1500: otherwise(small),
+            mostOfThemAtMtu1500: otherwise(small),
+            ...Object.fromEntries(mtus.map((m, i) => [`oopsesOfTheStrayBit${m}`, damage(bit[i])])),
           },
         },
         {
           id: "pointer-needs-split-frames",
           claim:
-            "The bare pointer 00040000 needs frames of several descriptors: only their slots are NULL while in flight.",
+            "A bit set astray in tx_skb[] gives the bare pointer 00040000 only with frames of several descriptors, whose first slots are NULL in flight.",
           answer: judgeIf((bit[2]?.second ?? 0) > 0, (bit[0]?.second ?? 0) + (bit[1]?.second ?? 0) === 0),
           measured: Object.fromEntries(mtus.map((m, i) => [`runsWithTheSecondTrace${m}`, (bit[i] as Seen).second])),
         },
