@@ -113,7 +113,7 @@ describe("a fault", () => {
           journal.emit(eventKind.page_allocation_failure, 1, 0x20, 0);
         }),
       );
-      clock.run(second);
+      clock.run(second, 1000);
     });
   test("in an interrupt ends the log: nobody writes behind a panic", () => {
     const log = overrun("6.1").log();
