@@ -43,7 +43,8 @@ test("winding back gives the same picture as coming to it first", () => {
   const jumping = createProjector(film);
   for (const at of [7, 2, 5, 0, 6, 1, 4, 3]) {
     Object.keys(colourings).forEach((by, i) => {
-      expect(jumping.map(at, by as Colouring).cells, `picture ${at} by ${by}`).toEqual(seen[at]![i]);
+      const { cells } = jumping.map(at, by as Colouring);
+      expect(Buffer.compare(cells, seen[at]![i]!), `picture ${at} by ${by}`).toBe(0);
     });
   }
 });
@@ -89,12 +90,13 @@ test("who pins a block of a film is what the same question to a dump of page_own
 
 test("the same settings give the same film, and the load is the same for every policy", () => {
   const [a, b] = [films(), films()];
-  expect(a.map((f) => f.what)).toEqual(b.map((f) => f.what));
+  const same = (x: Uint32Array, y: Uint32Array): boolean => x.length === y.length && x.every((w, i) => w === y[i]);
+  expect(a.every((f, i) => same(f.what, b[i]!.what))).toBe(true);
   // Memory is short in this load, and each policy reclaims what it likes: the requests stay the same, refused ones included.
   const asked = a.map((f) => f.what.filter((w) => (w & filmBits.taken) !== 0));
   expect(asked[0]!.length).toBeGreaterThan(20_000);
-  expect(asked[1]).toEqual(asked[0]);
-  expect(asked[2]).toEqual(asked[0]);
+  expect(same(asked[1]!, asked[0]!)).toBe(true);
+  expect(same(asked[2]!, asked[0]!)).toBe(true);
 });
 
 test("too many pictures and impossible sizes are refused with what to do", () => {
@@ -109,6 +111,7 @@ test("a smaller level shows the kind that most of its pages have, the earlier on
     [600, 300],
     [512, 513],
     [300, 7],
+    [512, 256],
   ] as const) {
     const cells = Uint8Array.from({ length: width * height }, () => p.below(4));
     const map: PageMap = { width, height, firstPfn: 0, pagesPerCell: 1, cells, legend };
@@ -117,7 +120,7 @@ test("a smaller level shows the kind that most of its pages have, the earlier on
     levels.forEach((level, i) => {
       const n = 2 ** (i + 1);
       const across = Math.ceil(width / n);
-      expect(level).toEqual(shrink(map, i + 1));
+      expect(Buffer.compare(level, shrink(map, i + 1))).toBe(0);
       for (let tries = 0; tries < 200; tries++) {
         const at = p.below(level.length);
         const [cx, cy] = [at % across, Math.floor(at / across)];
