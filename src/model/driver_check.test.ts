@@ -69,7 +69,11 @@ describe("canaries: mistakes that drivers make", () => {
     expect(check.faults).toEqual([]);
     expect(check.leaks.length).toBeGreaterThan(5);
     for (const leak of check.leaks)
-      expect(leak).toMatchObject({ kmallocs: 1, skbs: 0, refused: expect.stringMatching(/for ringnic_(?:refill|receive) < /) });
+      expect(leak).toMatchObject({
+        kmallocs: 1,
+        skbs: 0,
+        refused: expect.stringMatching(/for ringnic_(?:refill|receive) < /),
+      });
     expect(check.leaks.some((l) => l.nth === 0)).toBe(false);
   });
 
