@@ -35,6 +35,18 @@ describe("pages reserved for high-order atomic requests", () => {
   });
 });
 
+test("a per-CPU list whose high mark is below its batch gives back one page at a time: nr_pcp_free()", () => {
+  const m = zoneWith(10, MOVABLE);
+  const pages = Array.from({ length: 5 }, () => m.pages.allocPages(NOWAIT | 8, 0));
+  m.pcp.drainZone(0, 0);
+  m.memory.pcp[pcpField.high] = 3;
+  const held = pages.map((pfn) => {
+    m.pages.freePages(pfn, 0);
+    return m.memory.pcp[pcpField.count];
+  });
+  expect(held).toEqual([1, 2, 2, 2, 2]);
+});
+
 describe("unreserve_highatomic_pageblock()", () => {
   test.each([
     [512, false, false],
