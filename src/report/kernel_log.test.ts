@@ -160,12 +160,16 @@ describe("the files of a machine", () => {
       ),
     );
     for (const { path, reading } of files) {
+      if (typeof reading === "string") {
+        expect(reading).toMatch(/^2: eth0: <.*,UP,.*> mtu 1500 /);
+        continue;
+      }
       const lines = fileText(reading).trimEnd().split("\n");
       const [back, another] = findReadings(lines.map((text, i) => ({ line: i + 1, text })));
       expect([path, back?.reading, back?.notes, another]).toEqual([path, reading, [], undefined]);
     }
     const packets = files.find((f) => f.path === "ethtool-S-eth0.txt")?.reading;
-    if (packets?.kind !== "ethtool -S") throw new Error("no ethtool -S");
+    if (typeof packets !== "object" || packets.kind !== "ethtool -S") throw new Error("no ethtool -S");
     const received = packets.counters.find(([name]) => /^rx.*packets$|^unicast_frames_received$/.test(name))?.[1];
     expect(received).toBe(result.devices[0]?.counters.rx_packets);
     expect(received).toBeGreaterThan(0);
@@ -214,4 +218,24 @@ describe("faults are logged so that they are read and explained", () => {
       expect(bad.reading.trace?.items.length).toBeGreaterThan(1);
     },
   );
+});
+
+test("with the machine's files beside its log the diagnosis knows MTU, ring and settings, and misses nothing", async () => {
+  let files: readonly KernelFile[] = [];
+  let text = "";
+  runMachine(machineSchema.parse(flooded("5.4-x86_64", "tg3", 9000)), {
+    end(logged, now) {
+      text = logText(logged, "5.4-x86_64");
+      files = now();
+    },
+  });
+  const alone = (await explain({ "run.log": text })).incidents[0];
+  const inputs = Object.fromEntries(files.map((f) => [f.path, fileText(f.reading)]));
+  const both = (await explain({ "run.log": text, ...inputs })).incidents[0];
+  const missing = (i: typeof both) => i?.findings.filter((f) => f.id.startsWith("missing")).map((f) => f.claim) ?? [];
+  expect(missing(alone).join()).toMatch(/MTU/);
+  expect(missing(both)).toEqual([]);
+  expect(both?.wanted).toMatch(/tg3, jumbo ring/);
+  const told = both?.findings.find((f) => f.id === "mtu.interface.eth0");
+  expect([told?.answer, told?.claim]).toEqual(["no", expect.stringMatching(/MTU of 9000.*Order 2/)]);
 });

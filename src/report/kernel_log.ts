@@ -63,7 +63,8 @@ function faultLines(oops: Oops, version: readonly number[]): string[] {
 }
 
 /** A file of /proc as the kernel prints it. */
-export function fileText(reading: ProcReading): string {
+export function fileText(reading: ProcReading | string): string {
+  if (typeof reading === "string") return reading;
   const printer = textReaders.find((r) => r.kind === reading.kind);
   return printer?.print(reading) ?? "";
 }

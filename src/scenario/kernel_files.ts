@@ -6,6 +6,7 @@ import { atLeast, compareVersions, factAt } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
 import { observeBuddyinfo, observePagetypeinfo, observeZoneinfo } from "../model/mm/observe.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
+import { feature } from "../model/net/netdevice.ts";
 import type { TcpCounters } from "../model/net/tcp_state.ts";
 import { observeSlabInfo } from "../model/slab/slabinfo.ts";
 
@@ -13,7 +14,8 @@ import { observeSlabInfo } from "../model/slab/slabinfo.ts";
 export interface KernelFile {
   /** `proc/buddyinfo`, `ethtool-S-eth0.txt` */
   readonly path: string;
-  readonly reading: ProcReading;
+  /** What it says; a text as it is where no reader of its own is needed. */
+  readonly reading: ProcReading | string;
 }
 
 export function kernelFiles(machine: Machine, tcp?: TcpCounters): KernelFile[] {
@@ -28,11 +30,64 @@ export function kernelFiles(machine: Machine, tcp?: TcpCounters): KernelFile[] {
     ...since([2, 6, 13], "proc/zoneinfo", () => observeZoneinfo(memory)),
     { path: "proc/slabinfo", reading: observeSlabInfo(heap) },
     { path: "proc/net/dev", reading: netDev(devices) },
+    ...devices.flatMap((d) => settings(release, d)),
     ...devices.flatMap((d) => statistics(release, d)),
+    { path: "ip-link.txt", reading: devices.map(linkLine).join("") },
     ...(tcp === undefined ? [] : netCounters(release, tcp)),
     {
       path: "sysctl-vm.txt",
       reading: { kind: "sysctl", settings: [{ key: "vm.min_free_kbytes", value: String(memory.minFreeKb) }] },
+    },
+  ];
+}
+
+/** What `ip link` prints first of an interface; the queue is the model's (pfifo_fast, net/sched/sch_generic.c). */
+function linkLine({ index, name, mtu, running, txQueueLen }: NetDevice): string {
+  const flags = running ? "BROADCAST,MULTICAST,UP,LOWER_UP" : "BROADCAST,MULTICAST";
+  const state = running ? "UP" : "DOWN";
+  return `${index + 2}: ${name}: <${flags}> mtu ${mtu} qdisc pfifo_fast state ${state} qlen ${txQueueLen}\n`;
+}
+
+/** ethtool -i, -k and -g: the driver, what the card does in the kernel's place, and the receive ring. */
+function settings(release: Release, { name, driver, features }: NetDevice): KernelFile[] {
+  const on = (bit: number): boolean => (features & bit) !== 0;
+  // ethtool wrote blanks and "Offload parameters" until its version 3 (2011).
+  const old = !atLeast(release, [3, 0]);
+  const offloads: readonly (readonly [name: string, on: boolean])[] = [
+    ["tx-checksumming", on(feature.csum)],
+    ["scatter-gather", on(feature.sg)],
+    [old ? "tcp segmentation offload" : "tcp-segmentation-offload", on(feature.tso)],
+    [old ? "generic segmentation offload" : "generic-segmentation-offload", on(feature.gso)],
+    ...(atLeast(release, [2, 6, 29])
+      ? ([[old ? "generic receive offload" : "generic-receive-offload", on(feature.gro)]] as const)
+      : []),
+  ];
+  const ring = driver.ringFill().size;
+  const rx = { name: "RX", value: ring, text: String(ring) };
+  return [
+    {
+      path: `ethtool-i-${name}.txt`,
+      reading: {
+        kind: "ethtool -i",
+        fields: [
+          ["driver", driver.name],
+          ["version", release.version.join(".")],
+          ["firmware-version", ""],
+        ],
+      },
+    },
+    {
+      path: `ethtool-k-${name}.txt`,
+      reading: {
+        kind: "ethtool -k",
+        device: name,
+        heading: old ? "Offload parameters" : "Features",
+        features: offloads.map(([title, set]) => ({ name: title, on: set, nested: false })),
+      },
+    },
+    {
+      path: `ethtool-g-${name}.txt`,
+      reading: { kind: "ethtool -g", device: name, maximums: [rx], current: [rx] },
     },
   ];
 }
