@@ -7,6 +7,7 @@ import { inertLine } from "../../report/escape.ts";
 import { ask, TaskFailure } from "../tasks/client.ts";
 import type { DiagnoseOutput } from "../tasks/diagnose_task.ts";
 import type { Shown } from "../tasks/protocol.ts";
+import { lineShown } from "../ui/document_view.tsx";
 import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 import { Pictures } from "../ui/shortage.tsx";
@@ -266,7 +267,7 @@ function Log({
               value={lines === undefined ? at.line : from + i + 1}
               class={here ? "here" : undefined}
             >
-              <code>{inertLine(text)}</code>
+              <code>{inertLine(lineShown(text))}</code>
             </li>
           );
         })}

@@ -39,7 +39,10 @@ export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Pr
     if (blob.size > shownBytesMax) continue;
     let text = "";
     const decoder = new TextDecoder();
-    for await (const chunk of chunksOf(blob, () => undefined)) {
+    for await (const chunk of untilDamaged(
+      chunksOf(blob, () => undefined),
+      () => undefined,
+    )) {
       text += decoder.decode(chunk, { stream: true });
       if (text.length > shownBytesMax) break;
     }
@@ -54,20 +57,39 @@ export const pastedName = "pasted";
 async function* itemsOf(input: DiagnoseInput, progress: Progress): AsyncGenerator<InputItem> {
   if (input.pasted !== "") yield { source: sourceOf(pastedName, input.pasted), named: true };
   for (const { name, blob } of input.files) {
+    const problems: string[] = [];
+    const packed = chunksOf(blob, (done, note) => progress(done, `${name}: ${note}`));
     const source = sourceOf(
       name,
-      chunksOf(blob, (done, note) => progress(done, `${name}: ${note}`)),
+      untilDamaged(packed, (sentence) => problems.push(sentence)),
     );
     const head = await readHead(source, 512);
     const whole: ByteSource = withHead(head, source);
     if (!isTar(head)) {
       yield { source: whole, named: true };
+      for (const sentence of problems) yield { name, sentence };
       continue;
     }
-    const problems: string[] = [];
     for await (const member of tarMembers(whole, (sentence) => problems.push(sentence))) {
       yield { source: member.source, named: false };
     }
     for (const sentence of problems) yield { name, sentence };
+  }
+}
+
+/** What could be unpacked of a damaged or cut file is read; `onProblem` hears one sentence about the rest, as on the command line. */
+async function* untilDamaged(
+  chunks: AsyncIterable<Uint8Array>,
+  onProblem: (sentence: string) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    onProblem(`${error.message} ${bytes} bytes could be unpacked.`);
   }
 }

@@ -95,7 +95,7 @@ function BlockView({
               <button type="button" class="place" disabled={onQuote === undefined} onClick={() => onQuote?.(l)}>
                 {inertLine(`${l.input}:${l.line}`)}
               </button>
-              <code>{inertLine(l.text)}</code>
+              <code>{inertLine(lineShown(l.text))}</code>
             </li>
           ))}
         </ul>
@@ -111,6 +111,14 @@ function BlockView({
       return <Lines block={block} />;
   }
 }
+
+const lineMax = 2000;
+
+/** A line of megabytes would not be drawn; its beginning is what tells. */
+export const lineShown = (text: string): string =>
+  text.length <= lineMax
+    ? text
+    : `${text.slice(0, lineMax)} … (${formatNumber(text.length - lineMax)} more characters)`;
 
 const rowsFirst = 200;
 
