@@ -77,6 +77,7 @@ describe("cases answer what reading the source gives", () => {
       "stray-bit-ring": "yes",
       overrun: "no",
       "last-of-four": "yes",
+      "goes-on": "yes",
       "one-cause": "yes",
       "mtu-1500-avoids-failures": "yes",
       "mtu-1500-avoids-trace": "yes",

@@ -222,6 +222,20 @@ export const emacWritev = withKnobs(knobs, {
           },
         },
         {
+          id: "goes-on",
+          claim: "After the first trace the board goes on, as the seven did: the block is lost and nothing else.",
+          answer: judgeIf(
+            of("last page freed apart").first > 0,
+            total(of("last page freed apart"), (r) => r.oopses.length) === 0 &&
+              total(of("last page freed apart"), (r) => r.sentMb) > 0.9 * total(healthy, (r) => r.sentMb),
+          ),
+          measured: {
+            sentMb: Math.round(total(of("last page freed apart"), (r) => r.sentMb)),
+            sentMbWithoutTheMistake: Math.round(total(healthy, (r) => r.sentMb)),
+            oopses: total(of("last page freed apart"), (r) => r.oopses.length),
+          },
+        },
+        {
           id: "one-cause",
           claim: "One cause gives both traces: a bit 18 set astray, in a struct page or in tx_skb[].",
           answer: judge(both),
