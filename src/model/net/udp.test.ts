@@ -44,6 +44,36 @@ describe("datagram sockets", () => {
     expect(skbs.columns.skbsLive()).toBe(0);
   });
 
+  test("a receive buffer that is exactly full takes one more: __udp_enqueue_schedule_skb() drops above sk_rcvbuf, not at it (6.1)", () => {
+    const { skbs, udp } = lab();
+    const probe = udp.bind(1);
+    udp.take(datagram(skbs, 1));
+    const truesize = skbs.socks.rmemAlloc[probe] as number;
+    const sock = udp.bind(2, truesize * 3);
+    for (let i = 0; i < 5; i++) udp.take(datagram(skbs, 2));
+    expect([udp.queued(sock), skbs.socks.drops[sock]]).toEqual([4, 1]);
+    for (const s of [probe, sock]) udp.close(s);
+  });
+
+  test("above half a receive buffer a packet with fragments that fit its head is condensed, and charged less (6.1)", () => {
+    const { skbs, udp } = lab();
+    const sock = udp.bind(3, 12_000);
+    /** 100 bytes in a page fragment behind the headers, charged a whole page. */
+    const charged = Array.from({ length: 4 }, () => {
+      const before = skbs.socks.rmemAlloc[sock] as number;
+      const skb = skbs.allocSkb(42 + 200, skbs.config.gfp.atomic);
+      skbs.skbPut(skb, 42);
+      skbs.columns.S[skb + packetField.FLOW] = 3;
+      skbs.columns.S[skb + packetField.KIND] = frameKind.udp;
+      skbs.skbAddRxFrag(skb, 0, skbs.outside.allocPages(skbs.config.gfp.atomic, 0), 0, 100, 4096);
+      udp.take(skb);
+      return (skbs.socks.rmemAlloc[sock] as number) - before;
+    });
+    expect(charged[1]).toBe(charged[0]);
+    expect(charged[3]).toBeLessThan((charged[0] as number) - 4000);
+    udp.close(sock);
+  });
+
   test("each member of a group gets every packet; they share the memory and each is charged for all of it", () => {
     const { skbs, udp } = lab();
     const socks = [udp.bind(9), udp.bind(9), udp.bind(9)];
