@@ -114,6 +114,7 @@ export function runBoard(options: BoardOptions): BoardOutcome {
     memoryMb: 128,
     seed,
     failing: trust,
+    skbsMax: 8192,
     nics: [{ driver: "ibm_emac", mtu, settings: settingsOf(cause) }],
   });
   const pages = trust.attach(machine);
