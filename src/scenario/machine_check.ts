@@ -4,9 +4,13 @@ import { atLeast, parseRelease } from "../kernel/release.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import { socksMax } from "../model/net/sock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
-import { udpHeaders } from "./machine_traffic.ts";
+import { tcpHeaders, udpHeaders } from "./machine_traffic.ts";
 import { connectionsOf } from "./machine_wires.ts";
 
+/** A minute of host time and more. */
+const pagesMost = 200e6;
+/** Frames under way at once that the wires have rows for, less what others need. */
+const framesMost = 900_000;
 /** Bytes that every link of IPv4 has to carry (RFC 791). */
 const leastMtu = 68;
 
@@ -78,6 +82,13 @@ function checkPressure(s: MachineSettings): void {
     );
   if (s.workloads.length === 0 && s.warmMillis > 0)
     throw new BadInput("warmMillis without workloads warms nothing.", undefined, "Add `workloads`, or leave it out.");
+  const asked = pagesAsked(s);
+  if (asked > pagesMost)
+    throw new BadInput(
+      `${s.workloads.length > 0 ? "workloads" : "load"} would ask for memory ${Math.round(asked / 1e6).toLocaleString("en-US")} million times: that takes hours.`,
+      undefined,
+      `Lower the rates or millis; ${pagesMost / 1e6} million are run.`,
+    );
   const managed = s.memoryMb * 256;
   for (const [i, w] of s.workloads.entries()) {
     if (w.kind === "pinned" && w.pages > managed)
@@ -89,6 +100,16 @@ function checkPressure(s: MachineSettings): void {
         "Give a page-cache workload a dirtyShare.",
       );
   }
+}
+
+/** Requests that the users of memory make in a whole run. */
+function pagesAsked(s: MachineSettings): number {
+  const perMilli = s.workloads.reduce((n, w) => {
+    if (w.kind === "atomic") return n + w.blocks / w.everyMillis;
+    return n + (w.kind === "slab" ? w.objectsPerMilli : w.pagesPerMilli);
+  }, 0);
+  const load = s.load === undefined ? 0 : s.load.kilopages * 1000 + s.load.pagesPerMilli * s.millis;
+  return load + perMilli * (s.warmMillis + s.millis);
 }
 
 function checkTcp(s: MachineSettings, names: readonly string[]): void {
@@ -113,6 +134,17 @@ function checkTcp(s: MachineSettings, names: readonly string[]): void {
     if (t.bytes / 1048576 > s.memoryMb / 2 && t.by === "sendfile")
       throw new BadInput(`tcp[${i}].bytes: a file of ${t.bytes} bytes takes more than half of the machine's memory.`);
   }
+  const windows = s.tcp.reduce((n, t) => {
+    const mtu = s.nics[names.indexOf(t.nic)]?.mtu ?? leastMtu;
+    const bytes = t.direction === "in" ? t.rcvbufKb * 512 : t.windowKb * 1024;
+    return n + (t.connections * bytes) / Math.max(1, mtu - tcpHeaders);
+  }, 0);
+  if (windows > framesMost)
+    throw new BadInput(
+      `tcp: the windows let ${Math.round(windows).toLocaleString("en-US")} frames be under way at once; ${framesMost.toLocaleString("en-US")} find room.`,
+      undefined,
+      "Lower rcvbufKb, windowKb or connections, or raise the MTU.",
+    );
   const connections = connectionsOf(s);
   if (connections > socksMax)
     throw new BadInput(`tcp and rpc ask for ${connections} connections; a machine here has ${socksMax} sockets.`);

@@ -78,6 +78,30 @@ describe("TCP in a scenario", () => {
   });
 });
 
+test("more datagrams than the wire carries: what waits too long for it is not sent, and the run ends", () => {
+  const r = run({
+    nics: [{ driver: "ringnic", mbitPerSecond: 1 }],
+    traffic: [{ framesPerSecond: 1e8, burst: 100_000 }],
+    millis: 300,
+  });
+  expect(r.sent).toBeGreaterThan(20);
+  expect(r.sent).toBeLessThan(40);
+});
+
+test("a writer without memory sleeps: writes that are due do not make it ask again", () => {
+  const { orders } = run({
+    memoryMb: 64,
+    tcp: [{ connections: 5, direction: "out", bytes: 1, writesPerSecond: 1e6 }],
+    workloads: [{ kind: "pinned", pages: 16_000, pagesPerMilli: 1000 }],
+    warmMillis: 20,
+    millis: 20,
+    reports: 0,
+  });
+  const [single] = orders;
+  expect(single?.failed).toBeGreaterThan(0);
+  expect(single?.asked).toBeLessThan(2000);
+});
+
 describe("workloads in a scenario", () => {
   test("each says what it held and was refused; warm-up is before the samples begin, and its requests are not the network's", () => {
     const r = run({ ...parts, warmMillis: 150, millis: 50, reports: 0 });
@@ -148,6 +172,14 @@ describe("bad input", () => {
     ["workloads: [{ kind: writeback }]", /workloads\[0\] writes back what nobody dirties/],
     ["warmMillis: 5", /warmMillis without workloads warms nothing/],
     ["tcp: [{ nic: eth3 }]", /tcp\[0\].nic: there is no card eth3 here. Cards: eth0/],
+    [
+      "tcp: [{ connections: 200, rcvbufKb: 1000000 }]",
+      /the windows let [\d,]+ frames be under way at once; 900,000 find room/,
+    ],
+    [
+      "workloads: [{ kind: atomic, blocks: 100000, everyMillis: 0.01 }]",
+      /workloads would ask for memory 2,000 million times: that takes hours/,
+    ],
     ["tcp: [{ by: sendfile }]", /tcp\[0\].by is about writing here/],
     ["rpc: [{ nic: eth1 }]", /rpc\[0\].nic: there is no card eth1 here/],
     [

@@ -314,6 +314,7 @@ function filePages({ skbs, pages }: Machine, t: StreamSettings) {
       let owed = 0;
       let left = 0;
       let writing = false;
+      let asleep = false;
       const on = (c: number): void => {
         if (writing) return;
         writing = true;
@@ -324,17 +325,19 @@ function filePages({ skbs, pages }: Machine, t: StreamSettings) {
           }
           const took = put(inet, c, left);
           left -= took;
-          if (took === 0) break;
           if (left === 0) wrote();
+          asleep = took === 0;
+          if (asleep) break;
         }
         writing = false;
       };
       return {
+        /** The socket takes more again. */
         on,
-        /** A write is due; one that is under way ends first. */
+        /** A write is due; one that is under way ends first, and who sleeps in it is not woken by this. */
         begin(c: number): void {
           owed++;
-          on(c);
+          if (!asleep) on(c);
         },
       };
     },

@@ -8,7 +8,9 @@ import type { Wires } from "./machine_wires.ts";
 /** IPv4 and UDP. */
 export const udpHeaders = 28;
 /** IPv4 and TCP with timestamps. */
-const tcpHeaders = 52;
+export const tcpHeaders = 52;
+/** What waits longer for the wire than this is not sent: the sender's queue is full. */
+const waitNanos = 50e6;
 /** Room for the link's header in front of a packet. */
 const headroom = 64;
 
@@ -64,7 +66,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
     const bytes = t.bytes === "mtu" ? device.mtu - udpHeaders : t.bytes;
     const gap = (1e9 * t.burst) / t.framesPerSecond;
     const send = clock.handler((seq) => {
-      for (let i = 0; i < t.burst; i++) {
+      for (let i = 0; i < t.burst && link.freeAtNanos() - clock.now() < waitNanos; i++) {
         const frame = frames.take();
         frames.W[frame + frameField.LEN] = bytes;
         frames.W[frame + frameField.KIND] = frameKind.udp;
