@@ -1,14 +1,14 @@
 // Memory: the same load under two placement policies, side by side and in step, a pixel a page; a time line to scrub; one page and its block. And a
 // real machine's memory: who owns it out of a page_owner dump, and its free lists.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 import { filmDocument } from "../../report/memory_film.ts";
 import { formatNumber } from "../../report/text.ts";
 import type { Colouring, FilmSummary } from "../../scenario/film_settings.ts";
 import { colourings, filmDefaults, filmPolicies, filmSettings } from "../../scenario/film_settings.ts";
 import { ask } from "../tasks/client.ts";
-import type { Shown } from "../tasks/protocol.ts";
+import { useLatest } from "../ui/latest.ts";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, ErrorBox } from "../ui/parts.tsx";
 import { RealMachine } from "../ui/real_machine.tsx";
@@ -90,46 +90,15 @@ export function MemoryPage(): JSX.Element {
   );
 }
 
-/** The films' maps at a moment; while they are drawn, those before. */
-function useMaps(
-  films: readonly FilmSummary[],
-  at: number,
-  by: Colouring,
-): readonly [readonly LevelledMap[] | undefined, unknown] {
-  const [maps, setMaps] = useState<readonly LevelledMap[]>();
-  const [error, setError] = useState<unknown>();
-  const wanted = useRef({ films, at, by });
-  const busy = useRef(false);
-  useEffect(() => {
-    wanted.current = { films, at, by };
-    if (busy.current) return;
-    busy.current = true;
-    void (async () => {
-      // A hand that scrubs is faster than the worker: only where it is now is asked for.
-      for (let drawn: unknown; drawn !== wanted.current; ) {
-        drawn = wanted.current;
-        try {
-          setMaps(await ask("filmMaps", { at: wanted.current.at, by: wanted.current.by }));
-          setError(undefined);
-        } catch (e) {
-          setError(e);
-        }
-      }
-      busy.current = false;
-    })();
-  }, [films, at, by]);
-  return [maps, error];
-}
-
 function Films({ films }: { films: readonly FilmSummary[] }): JSX.Element {
   const { query } = route.value;
   const pictures = films[0]?.moments.length ?? 0;
   const at = Math.max(0, Math.min(Math.round(Number(query.at ?? 0)) || 0, pictures - 1));
   const by: Colouring = Object.hasOwn(colourings, query.by ?? "") ? (query.by as Colouring) : "type";
-  const [maps, error] = useMaps(films, at, by);
+  const [maps, error] = useLatest(() => ask("filmMaps", { at, by }), [films, at, by]);
   return (
     <>
-      <p class="scrub">
+      <div class="scrub">
         <label for="moment">Moment</label>
         <input
           id="moment"
@@ -150,7 +119,7 @@ function Films({ films }: { films: readonly FilmSummary[] }): JSX.Element {
           </select>
         </label>
         <output for="moment">{films[0]?.moments[at]?.what}</output>
-      </p>
+      </div>
       <ErrorBox error={error} />
       {maps === undefined ? null : <FilmMaps key={maps[0]?.width} films={films} maps={maps} at={at} />}
       <Answer
@@ -270,22 +239,7 @@ function ChosenPage({
   at: number;
   pfn: number;
 }): JSX.Element | null {
-  const [shown, setShown] = useState<readonly Shown[]>();
-  const [error, setError] = useState<unknown>();
-  useEffect(() => {
-    let stale = false;
-    ask("filmChoice", { film: place, at, pfn }).then(
-      (answers) => {
-        if (stale) return;
-        setError(undefined);
-        setShown(answers);
-      },
-      (e) => stale || setError(e),
-    );
-    return () => {
-      stale = true;
-    };
-  }, [films, place, at, pfn]);
+  const [shown, error] = useLatest(() => ask("filmChoice", { film: place, at, pfn }), [films, place, at, pfn]);
   if (error !== undefined) return <ErrorBox error={error} />;
   const names = [`page ${pfn}`, `block of page ${pfn}`].map((n) => `${n} under ${films[place]?.policy}`);
   return (

@@ -1,5 +1,5 @@
 // Where a map's cells lie on the screen, and their points: the cost is that of the points on the screen, not of the pages in memory. Drawn by the
-// processor: measured against WebGL's software renderer this is several times faster and needs no copy of the map (docs/decisions/005-maps.md).
+// processor: measured against WebGL's software renderer this is several times faster and needs no copy of the map (docs/decisions/040-maps.md).
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 
 export interface View {

@@ -111,7 +111,9 @@ export function MapView({
       ? undefined
       : map.firstPfn + cell * map.pagesPerCell;
   };
+  const where = useRef<{ readonly x: number; readonly y: number } | undefined>(undefined);
   const say = (x: number, y: number): void => {
+    where.current = { x, y };
     const pfn = pfnAt(x, y);
     if (pfn === undefined) {
       point(undefined);
@@ -133,6 +135,12 @@ export function MapView({
     const k = cellsPerPoint(scaleOf(map, span, size.width)) / unit;
     setView({ x: x - (x - view.x) * k, y: y - (y - view.y) * k, span });
   };
+  // Another picture under a pointer that rests: what is there now.
+  useEffect(() => {
+    if (where.current === undefined) return;
+    point(undefined);
+    say(where.current.x, where.current.y);
+  }, [map]);
   const turned = useRef(0);
   const pick = (x: number, y: number): void => {
     const pfn = pfnAt(x, y);

@@ -46,7 +46,7 @@ export function RealMachine(): JSX.Element {
       <ErrorBox error={error} />
       {real?.map === undefined ? null : (
         <>
-          <p class="scrub">
+          <div class="scrub">
             <label>
               Colour pages by{" "}
               <select
@@ -63,7 +63,7 @@ export function RealMachine(): JSX.Element {
                 ))}
               </select>
             </label>
-          </p>
+          </div>
           <OwnersMap map={real.map} order={9} windowKey="owned" />
         </>
       )}
