@@ -126,7 +126,11 @@ function loadOf({ clock, memory, random }: Machine, s: MachineSettings): Parts {
     clock.after(nanosPerMilli, tick);
   });
   return {
-    before: () => quietly(() => void load?.run((s.load?.kilopages ?? 0) * 1000)),
+    before: () =>
+      quietly(() => {
+        load?.run((s.load?.kilopages ?? 0) * 1000);
+        load?.deleteCache(s.load?.deletedShare ?? 0);
+      }),
     start: () => clock.after(0, tick),
     busy: () => busy,
     refused: () => refused,

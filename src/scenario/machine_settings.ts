@@ -108,6 +108,9 @@ const load = z.strictObject({
   ...thrashShape,
   kilopages: thrashShape.kilopages.describe("page requests before traffic begins, in thousands of pages"),
   pagesPerMilli: whole(0, 100_000, "page requests per millisecond while traffic runs").default(100),
+  deletedShare: share(
+    "cached pages that go just before traffic begins, drawn page by page, as when many small files are deleted: free pages, but scattered",
+  ).default(0),
 });
 
 const sysctl = z

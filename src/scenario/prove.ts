@@ -2,7 +2,7 @@
 // change, and tells by how much each lowers the failures. What cannot be built or run is said, with the reason.
 import { BadInput } from "../base/bad_input.ts";
 import { advised, whyNot } from "./prove/changes.ts";
-import { proveFailure } from "./prove/failure.ts";
+import { fewestSeeds, proveFailure } from "./prove/failure.ts";
 import type { ProveInput } from "./prove/input.ts";
 import { proveOwnership } from "./prove/ownership.ts";
 import { provePool } from "./prove/pool.ts";
@@ -12,13 +12,11 @@ import { refuse } from "./prove/proof.ts";
 export type { ProveInput } from "./prove/input.ts";
 export type { Proof, ProofRow } from "./prove/proof.ts";
 
-/** Runs of each variant; fewer where many causes are tested, so that an answer comes within a minute. */
-const seedsAlone = 5;
-const seedsAmongMany = 4;
-const few = 3;
+/** With more causes than this each gets fewer seeds, so that an answer comes within a minute. */
+const few = 2;
 
-/** A function of its input. `progress` in 0..1; `seeds`: runs of each variant of a machine. */
-export function prove(input: ProveInput, progress: ProveProgress, seeds = seedsAlone): Proof {
+/** A function of its input. `progress` in 0..1; `seeds`: runs of each variant of a machine; left out: as many as its size allows. */
+export function prove(input: ProveInput, progress: ProveProgress, seeds?: number): Proof {
   try {
     return proveKind(input, seeds, progress);
   } catch (error) {
@@ -28,7 +26,7 @@ export function prove(input: ProveInput, progress: ProveProgress, seeds = seedsA
   }
 }
 
-function proveKind(input: ProveInput, seeds: number, progress: ProveProgress): Proof {
+function proveKind(input: ProveInput, seeds: number | undefined, progress: ProveProgress): Proof {
   switch (input.kind) {
     case "alloc_failure":
     case "slab_failure":
@@ -58,6 +56,11 @@ const cannot = (input: ProveInput, why: string): Proof =>
 
 /** Every cause of a diagnosis, in its order. */
 export function proveAll(inputs: readonly ProveInput[], progress: ProveProgress): readonly Proof[] {
-  const seeds = inputs.length > few ? seedsAmongMany : seedsAlone;
-  return inputs.map((input, i) => prove(input, (done, what) => progress((i + done) / inputs.length, what), seeds));
+  return inputs.map((input, i) =>
+    prove(
+      input,
+      (done, what) => progress((i + done) / inputs.length, what),
+      inputs.length > few ? fewestSeeds : undefined,
+    ),
+  );
 }

@@ -103,7 +103,7 @@ export function controls(input: ProveInput, built: Built): readonly Trial[] {
   const { rxRing } = built;
   if (rxRing * 4 * built.bufferBytes < built.memoryMb * 262144)
     found.push({
-      name: `a receive ring of ${rxRing * 4} instead of ${rxRing} `,
+      name: `a receive ring of ${rxRing * 4} instead of ${rxRing}`,
       change: { kind: "rx_ring", entries: rxRing * 4 },
       advised: false,
       note: "often tried, not advised here",

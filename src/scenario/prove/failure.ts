@@ -11,17 +11,21 @@ import { advised, controls, settingsOf } from "./changes.ts";
 import type { ProveInput } from "./input.ts";
 import { likenessOf } from "./likeness.ts";
 import type { Built, Level } from "./machine.ts";
-import { buildMachine, levels, scenarioOf, trafficMillis } from "./machine.ts";
+import { buildMachine, levels, scatteredLevels, scenarioOf, trafficMillis } from "./machine.ts";
 import type { Assumption, Likeness, Proof, ProofRow, ProveProgress } from "./proof.ts";
 import { refuse } from "./proof.ts";
 
+/** Runs of each variant. Five is the least of which chance makes all agree in one case of sixteen only; small machines run fast. */
+export const fewestSeeds = 5;
+const mostSeeds = 9;
+const smallMb = 128;
 /** Loads that are tried beyond the first that makes the machine fail, in search of likelier free lists. */
 const further = 2;
 /** Progress that tuning takes of the whole. */
 const tuningShare = 0.2;
 
 /** `seeds`: runs of each variant. */
-export function proveFailure(input: ProveInput, seeds: number, progress: ProveProgress): Proof {
+export function proveFailure(input: ProveInput, seeds: number | undefined, progress: ProveProgress): Proof {
   const everything = advised(input);
   const untestable = (why: string): Proof["untested"] => everything.map(({ action }) => ({ action, why }));
   const { order } = input;
@@ -41,7 +45,13 @@ export function proveFailure(input: ProveInput, seeds: number, progress: ProvePr
       assumptions: machine.assumptions,
       untested: untestable("the machine as it was did not fail"),
     });
-  return experiment(input, { ...machine, level: tuned.level }, tuned, seeds, progress);
+  return experiment(
+    input,
+    { ...machine, level: tuned.level },
+    tuned,
+    seeds ?? (machine.memoryMb <= smallMb ? mostSeeds : fewestSeeds),
+    progress,
+  );
 }
 
 /** GFP_KERNEL and its like: the kernel reclaims before it gives up. */
@@ -59,25 +69,44 @@ interface Tuned {
 /** The mildest load under which it fails as the report did; where the report shows its free lists, a few harsher ones are looked at too. */
 function tune(built: Built, input: ProveInput, progress: ProveProgress): Tuned | undefined {
   let best: Tuned | undefined;
+  /** Fails with one seed and not with another: better than nothing. */
+  let rare: Tuned | undefined;
   let tries = Number.POSITIVE_INFINITY;
-  for (const [i, level] of levels.entries()) {
+  const all = [...scatteredLevels(input, built), ...levels];
+  for (const [i, level] of all.entries()) {
     if (tries-- <= 0) break;
-    progress(i / levels.length, "pressing the machine until it fails");
+    progress(i / all.length, "pressing the machine until it fails");
     const { kind: _, ...settings } = scenarioOf(built, level);
-    const run = runMachine(machineSchema.parse({ ...settings, seed: 1 }));
+    const runOf = (seed: number): MachineResult => runMachine(machineSchema.parse({ ...settings, seed }));
+    const run = runOf(1);
     const metric = metricOf(run, built.order);
     if (metric === undefined) continue;
     const found = { level, metric, likeness: likenessOf(input, run) };
+    if (metricOf(runOf(2), built.order) === undefined) {
+      rare ??= found;
+      continue;
+    }
     if (found.likeness === null) return found;
     tries = Math.min(tries, further);
     if (best === undefined || found.likeness.distance < (best.likeness?.distance ?? 1)) best = found;
   }
-  return best;
+  return best ?? rare;
 }
+
+/** Frames lost for each failure from which on the frames are what counts. */
+const emptyRing = 10;
+
+const counted: Readonly<Record<string, string>> = {
+  printedFailures: "failures that the kernel prints",
+  ringDrops: "frames that the card lost because its ring had run out of buffers",
+};
 
 /** What to count: failures that the kernel prints where this order's are among them; else requests of this order that failed silently. */
 function metricOf(run: MachineResult, order: number): string | undefined {
-  if (run.printed.some((p) => p.order === order)) return "printedFailures";
+  const printed = run.printed.find((p) => p.order === order)?.count ?? 0;
+  const missed = run.devices.reduce((n, d) => n + d.stats.rxMissed, 0);
+  // A ring that ran empty is filled again when the next packet is handled, and none can arrive: one failure, and everything is lost.
+  if (printed > 0) return missed > printed * emptyRing ? "ringDrops" : "printedFailures";
   if (run.orders.some((o) => o.order === order && o.failed > 0)) return `failedOrder${order}`;
   return undefined;
 }
@@ -121,7 +150,7 @@ function experiment(input: ProveInput, built: Built, tuned: Tuned, seeds: number
     standsFor: built.standIn ? (built.assumptions.find((a) => a.what === "driver")?.because ?? null) : null,
     assumptions: [...built.assumptions, loadSaid(tuned)],
     likeness: tuned.likeness,
-    measure: `${tuned.metric === "printedFailures" ? "failures that the kernel prints" : `requests of order ${built.order} that failed`}, per second of traffic`,
+    measure: `${counted[tuned.metric] ?? `requests of order ${built.order} that failed`}, per second of traffic`,
     seeds,
     rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
     untested,
@@ -197,7 +226,7 @@ function rowOf(
 function loadSaid({ level, likeness }: Tuned): Assumption {
   return {
     what: "load and traffic",
-    value: `memory filled by a compile-like load${level.pagesPerMilli === 0 ? " that rests while frames arrive" : `, then ${level.pagesPerMilli} pages/ms more`}${level.pinned >= 0.01 ? `, ${level.pinned * 100} % of memory pinned page by page` : ""}, bursts of ${level.burst} full frames, kswapd every ${level.kswapdMillis} ms, an application that reads every ${level.readMillis} ms`,
+    value: `memory filled by a compile-like load${level.pagesPerMilli === 0 ? " that rests while frames arrive" : `, then ${level.pagesPerMilli} pages/ms more`}${level.pinned >= 0.01 ? `, ${level.pinned * 100} % of memory pinned page by page` : ""}${level.deleted === undefined ? "" : `, ${(level.deleted * 100).toFixed(0)} % of the cache deleted page by page`}, bursts of ${level.burst} full frames, kswapd every ${level.kswapdMillis} ms, an application that reads every ${level.readMillis} ms`,
     from: "tuned",
     because:
       likeness === null

@@ -104,6 +104,12 @@ export interface ProveInput {
   } | null;
   readonly memory: {
     readonly order: number;
-    readonly zones: readonly { readonly eligible: boolean; readonly orders: readonly { readonly blocks: number }[] }[];
+    readonly zones: readonly {
+      readonly eligible: boolean;
+      /** Pages. */
+      readonly free: number;
+      readonly high: number;
+      readonly orders: readonly { readonly blocks: number }[];
+    }[];
   } | null;
 }

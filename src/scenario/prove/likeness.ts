@@ -3,11 +3,11 @@ import type { MachineResult } from "../machine_run.ts";
 import type { ProveInput } from "./input.ts";
 import type { Likeness } from "./proof.ts";
 
-/** Null when the report does not show its free lists. */
+/** Null when the report does not show its free lists, or when any single page would have done. */
 export function likenessOf(input: ProveInput, run: MachineResult): Likeness | null {
   const zones = (input.memory?.zones ?? []).filter((z) => z.eligible && z.orders.length > 0);
   const [report] = run.reports;
-  if (zones.length === 0) return null;
+  if (zones.length === 0 || input.order === 0) return null;
   const real = addUp(zones.map((z) => z.orders.map((o) => o.blocks)));
   const own = addUp(
     report?.memInfo === undefined
