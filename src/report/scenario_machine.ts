@@ -30,7 +30,7 @@ export function drawMachine(result: unknown): Document {
       ["simulated", `${round(r.simulatedMillis)} ms, ${r.events.toLocaleString("en-US")} events`],
       ["goodput", `${round(r.goodputMbit)} Mbit/s`],
       ...trafficFacts(r),
-      ["failures printed", r.printed.map((p) => `${p.count} of order ${p.order}`).join(", ") || "none"],
+      ["failures to report", r.printed.map((p) => `${p.count} of order ${p.order}`).join(", ") || "none"],
       ["vm.min_free_kbytes", String(r.minFreeKb)],
     ]),
     table(

@@ -143,7 +143,12 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
     const wanted = reports.length < reportsMax;
     if (!allowed && !wanted) return;
     const stack = stackNow();
-    const whole = observeAllocFailure(machine.memory, release, { ...commOf(view, stack), order, gfp });
+    const whole = observeAllocFailure(machine.memory, release, {
+      ...commOf(view, stack),
+      order,
+      gfp,
+      slabPages: machine.heap.engine.slabPages(),
+    });
     const failure: Failure = { nanos, reading: whole, stack };
     pending = failure;
     if (wanted) reports.push(failure);

@@ -59,8 +59,8 @@ export function observeMemZones(machine: MachineMemory): MemZone[] {
   });
 }
 
-/** show_free_areas(): zones, totals that the model has, and the per-CPU lists that releases up to 4.0 print. */
-export function observeMemInfo(machine: MachineMemory): MemInfo {
+/** show_free_areas(): zones, totals that the model has, and the per-CPU lists that releases up to 4.0 print. `slabPages`: what is in slabs. */
+export function observeMemInfo(machine: MachineMemory, slabPages = 0): MemInfo {
   const { spec } = machine.memory;
   const rows = spec.zones.map((_, row) => row);
   const sum = (of: (row: number) => number): number => rows.reduce((n, row) => n + of(row), 0);
@@ -82,6 +82,9 @@ export function observeMemInfo(machine: MachineMemory): MemInfo {
     totals: {
       inactive_file: sum((row) => at(machine, row, field.lruPages)),
       free: sum((row) => at(machine, row, field.free)),
+      // One number until 2.6.31, two since; the model's caches are all unreclaimable.
+      slab: slabPages,
+      slab_unreclaimable: slabPages,
       free_pcp: sum((row) => cpus.reduce((n, cpu) => n + pcpOf(machine, row, cpu, pcpField.count), 0)),
       free_cma: sum((row) => at(machine, row, field.freeCma)),
     },
@@ -101,6 +104,7 @@ export interface FailedRequest {
   readonly pid: number;
   readonly order: number;
   readonly gfp: number;
+  readonly slabPages?: number;
 }
 
 /** warn_alloc(), at the moment of the failure: call it from a listener of page_allocation_failure. */
@@ -126,6 +130,6 @@ export function observeAllocFailure(machine: MachineMemory, release: Release, re
       release: release.version.join("."),
       build: "#1",
     },
-    memInfo: observeMemInfo(machine),
+    memInfo: observeMemInfo(machine, request.slabPages),
   };
 }

@@ -304,6 +304,7 @@ export function createSlab(options: SlubOptions): ObjectEngine {
       const c = cache << cacheShift;
       while (caches[c + EMPTY] !== none) destroy(caches[c + EMPTY] as number);
     },
+    slabPages: () => rowOfPage.reduce((n, row) => (row === 0 ? n : n + 1), 0),
     counts(cache) {
       const c = cache << cacheShift;
       const objects = (caches[c + SLABS] as number) * (caches[c + OBJECTS] as number);

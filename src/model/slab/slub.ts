@@ -547,6 +547,7 @@ export function createSlub(options: SlubOptions): Slub {
     shrink,
     view: (cache) => viewCache(columns(), cache, cpus, nodes),
     counts: (cache) => countCache(columns(), cache, nodes),
+    slabPages: () => rowOfPage.reduce((n, row) => (row === 0 ? n : n + 1), 0),
     snapshot() {
       const kept = {
         slabs: slabs.slice(),

@@ -69,6 +69,8 @@ export interface ObjectEngine {
   /** kmem_cache_shrink(). */
   shrink(cache: number): void;
   counts(cache: number): CacheCounts;
+  /** Pages in slabs, all caches together. */
+  slabPages(): number;
 }
 
 export interface Slub extends ObjectEngine {
