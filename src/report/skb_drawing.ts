@@ -97,7 +97,7 @@ export function drawSkbSvg(picture: SkbPicture): string {
   const rects = boxes.map(
     (b) =>
       `<rect x="${b.x}" y="${b.y}" width="${b.width}" height="${b.height}" fill="${b.fill}" stroke="${ink}"/>` +
-      `<text x="${b.x + 4}" y="${b.y + 16}">${escapeXml(b.text)}</text>`,
+      `<text x="${b.x + 4}" y="${b.y + 16}">${escapeXml(fitted(b))}</text>`,
   );
   const texts = labels.map((l) => `<text x="${l.x}" y="${l.y + 16}">${escapeXml(l.text)}</text>`);
   return (
@@ -105,6 +105,13 @@ export function drawSkbSvg(picture: SkbPicture): string {
     `role="img" aria-label="${escapeXml(`sk_buff of ${picture.len} bytes with ${picture.frags.length} fragments`)}" ` +
     `font-family="ui-monospace, monospace" font-size="11" fill="${ink}">${rects.join("")}${texts.join("")}</svg>`
   );
+}
+
+/** The words of a box as far as they fit into it: a character of the font is about 6.7 wide. */
+function fitted({ text, width }: Box): string {
+  const most = Math.floor((width - 6) / 6.7);
+  if (text.length <= most) return text;
+  return most < 3 ? "" : `${text.slice(0, most - 1)}…`;
 }
 
 /** Places one skb from `top` on; the y below it. */
@@ -117,7 +124,7 @@ function place(p: SkbPicture, top: number, boxes: Box[], labels: Box[]): number 
     `skb ${p.skb} (${owners(p)}) len ${p.len}, truesize ${p.truesize}; ${headKind(p)}, dataref ${datarefWords(p)}`,
   );
   y += rowHeight;
-  const scale = (svgWidth - 90) / Math.max(1, p.end);
+  const scale = (svgWidth - 104) / Math.max(1, p.end);
   const shared = (p.dataref & 0xffff) > 1;
   const parts: readonly (readonly [from: number, to: number, fill: string, text: string])[] = [
     [0, p.data, colours.room, `headroom ${p.data}`],
@@ -127,7 +134,7 @@ function place(p: SkbPicture, top: number, boxes: Box[], labels: Box[]): number 
   for (const [from, to, colour, words] of parts)
     if (to > from)
       boxes.push({ x: 10 + from * scale, y, width: (to - from) * scale, height: 22, fill: colour, text: words });
-  boxes.push({ x: 10 + p.end * scale, y, width: 70, height: 22, fill: colours.info, text: "shared info" });
+  boxes.push({ x: 10 + p.end * scale, y, width: 84, height: 22, fill: colours.info, text: "shared info" });
   y += rowHeight;
   for (const [i, frag] of p.frags.entries()) {
     const colour = frag.count > 1 ? colours.shared : colours.page;

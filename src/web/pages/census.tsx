@@ -10,7 +10,7 @@ import { ask } from "../tasks/client.ts";
 import { download } from "../ui/download.ts";
 import { FlameGraph } from "../ui/flame_graph.tsx";
 import { OwnersMap } from "../ui/owners_map.tsx";
-import { Answer, DropZone, ErrorBox } from "../ui/parts.tsx";
+import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
 
 const views = ["table", "flame graph", "map", "pins"] as const;
@@ -22,7 +22,8 @@ export function CensusPage(): JSX.Element {
   const { query } = route.value;
   const by = groupKeys.find((k) => k === query.by) ?? "symbol";
   const view = views.find((v) => v === query.view) ?? "table";
-  const order = Number(query.pins ?? 9);
+  const asked = Number(query.pins ?? 9);
+  const order = Number.isSafeInteger(asked) && asked >= 0 && asked <= 11 ? asked : 9;
 
   const run = async (chosen: readonly File[], key: GroupKey, pins: number): Promise<void> => {
     setError(undefined);
@@ -94,10 +95,10 @@ export function CensusPage(): JSX.Element {
       </div>
       <ErrorBox error={error} />
       {output === undefined ? (
-        <p class="empty">
-          No dump has been read yet. On a kernel booted with page_owner=on: sudo cat /sys/kernel/debug/page_owner &gt;
-          dump.txt
-        </p>
+        <Empty>
+          No dump has been read yet. On a kernel booted with page_owner=on:{" "}
+          <code>sudo cat /sys/kernel/debug/page_owner &gt; dump.txt</code>
+        </Empty>
       ) : (
         <Output output={output} view={view} order={order} />
       )}
