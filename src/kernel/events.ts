@@ -39,6 +39,7 @@ export const eventShapes = [
   { name: "oops", fields: ["text", "a", "b"] },
   { name: "page_migrated", fields: ["from", "to"] },
   { name: "allocation_refused", fields: ["call_site", "cache", "gfp_flags"] },
+  { name: "tcp_retransmit_skb", fields: ["skb", "seq", "segments"] },
 ] as const satisfies readonly EventShape[];
 
 export type EventName = (typeof eventShapes)[number]["name"];

@@ -7,7 +7,7 @@ import { scenarioDocument } from "../../report/scenarios.ts";
 import { scenarioJsonSchema } from "../../scenario/json_schema.ts";
 import type { KernelFile } from "../../scenario/kernel_files.ts";
 import type { Parts, ScenarioKind } from "../../scenario/kind.ts";
-import type { Onlooker } from "../../scenario/machine_run.ts";
+import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
@@ -156,7 +156,7 @@ export async function runKind(
       io.progress(
         kind.kind,
         done,
-        `${sample.millis} ms, ${sample.received} received, ${sample.failures} failed, ${sample.freePages} pages free`,
+        `${sample.millis} ms, ${came(sample)}, ${sample.failures} failed, ${sample.freePages} pages free`,
       );
     },
   });
@@ -166,6 +166,12 @@ export async function runKind(
   });
   return result;
 }
+
+/** What has come so far: datagrams, or what TCP carried both ways. */
+const came = ({ received, tcp }: Sample): string =>
+  tcp === undefined
+    ? `${received} received`
+    : `${(tcp.bytes / 1e6).toFixed(1)} MB by TCP, ${tcp.retransmitted} segments sent again`;
 
 async function runAllParts(
   kind: ScenarioKind,

@@ -30,6 +30,8 @@ const rxCopybreak = 256;
 const marvellHeader = 2;
 const poolHeadroom = 256;
 const headerCopy = 128;
+/** MVNETA_MAX_SKB_DESCS, about: a TSO packet with a header for each segment. */
+const maxSkbDescs = 100;
 
 export const mvneta: DriverMaker = {
   name: "mvneta",
@@ -41,9 +43,10 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const { skbs, cpus, frames, receive, release, journal } = parts;
   const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 512));
   const tx = createTxRing(parts, host, {
-    size: numberSetting(settings, "tx_ring", 1024),
-    stopRoom: 100,
-    wakeRoom: 200,
+    // As mvneta_ethtool_set_ringparam() has it: room for two packets of as many descriptors as can be.
+    size: Math.max(2 * maxSkbDescs, numberSetting(settings, "tx_ring", 1024)),
+    stopRoom: maxSkbDescs,
+    wakeRoom: 2 * maxSkbDescs,
   });
   const at = rxMachineOf(parts);
   const { pageSize, sharedInfo } = at;

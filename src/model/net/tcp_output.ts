@@ -7,6 +7,7 @@
 // So a page written by sendfile has a reference for each packet in the queue and is held by its clones too, until the device is done,
 // however long ago the peer had it. A retransmission never clones a packet whose clone still waits in a queue (skb_still_in_host_queue).
 
+import { eventKind } from "../../kernel/events.ts";
 import { packetField } from "./receive.ts";
 import { headField, skbBit, skbField } from "./skb_columns.ts";
 import { congState } from "./tcp_cong.ts";
@@ -71,6 +72,7 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
   };
 
   const refusedIn = skbs.journal?.textId("tcp_transmit_skb") ?? 0;
+  const retransmitKind = eventKind.tcp_retransmit_skb;
   /** tcp_transmit_skb() with a clone: false when there was no memory for one. */
   const transmit = (c: number, skb: number): boolean => {
     // A clone of this data waits somewhere with its own headers in the shared head: this one needs its own head.
@@ -208,6 +210,7 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     if (!transmit(c, skb)) return 0;
     S[skb + CB4]!++;
     counters.retransSegs += S[skb + MARK]!;
+    if (skbs.journal?.heard === true) skbs.journal.emit(retransmitKind, skb, S[skb + SEQ]!, S[skb + MARK]!);
     return S[skb + MARK]!;
   };
 
