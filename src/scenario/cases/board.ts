@@ -78,6 +78,8 @@ export interface BoardOptions {
 }
 
 const release = parseRelease("2.6.29-ppc32");
+/** BUG_ON(!PageCompound(page)) in kfree(), where 2.6.29 has it. */
+export const kfreeBug = "kernel BUG at mm/slub.c:2751";
 const { HEAD } = skbField;
 /** The line length that the board's log names, bytes; and a header of its own. */
 const lineBytes = 18_168;
@@ -102,7 +104,7 @@ export function runBoard(options: BoardOptions): BoardOutcome {
       const now = machine as Machine;
       oopses.push({
         address,
-        text: "kernel BUG at mm/slub.c",
+        text: kfreeBug,
         path: `${where} < ${now.journal.text(now.journal.caller)}`,
         nanos: now.clock.now(),
       });

@@ -10,6 +10,7 @@ import { trusting } from "../../model/trusting.ts";
 import { pagePoolKinds } from "../page_pool_kinds.ts";
 import type { DesignResult } from "../page_pool_run.ts";
 import type { OopsSeen } from "./board.ts";
+import { kfreeBug } from "./board.ts";
 import { judge, judgeIf, withKnobs } from "./case.ts";
 import { badPageText, oopsText } from "./kernel_words.ts";
 import { numberKnob } from "./knobs.ts";
@@ -64,7 +65,7 @@ export function receiveKept(s: Settings): Outcome {
     onBug(where, address) {
       const { journal, clock } = machine;
       const path = `${where} < ${journal.text(journal.caller)}`;
-      oopses.push({ address, text: "kernel BUG at mm/slub.c", path, nanos: clock.now() });
+      oopses.push({ address, text: kfreeBug, path, nanos: clock.now() });
       word();
       clock.stop();
     },
