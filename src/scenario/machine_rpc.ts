@@ -73,7 +73,7 @@ export function createRpc(
       buffers.push(mine);
       client.call(mine);
     }
-  });
+  }, "rpc-client");
 
   return {
     start(device) {

@@ -1,7 +1,7 @@
 // TCP of a scenario's machine: connections with the remote host at a card's cable, applications that write and read, and RPC clients. What
 // holds memory is the model's own TCP; here is only who calls it when.
+import { atLeast } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
-import { freeBlocks } from "../model/mm/observe.ts";
 import type { Inet } from "../model/net/inet.ts";
 import { createInet } from "../model/net/inet.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
@@ -11,7 +11,7 @@ import type { RpcResult } from "./machine_rpc.ts";
 import { createRpc } from "./machine_rpc.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { Wires } from "./machine_wires.ts";
-import { connectionsOf } from "./machine_wires.ts";
+import { connectionsOf, freePagesOf } from "./machine_wires.ts";
 
 type StreamSettings = MachineSettings["tcp"][number];
 
@@ -79,7 +79,11 @@ const endless = 2 ** 28;
 /** Undefined when the scenario has no connection. */
 export function createStreams(machine: Machine, s: MachineSettings, wires: Wires): Streams | undefined {
   if (connectionsOf(s) === 0) return undefined;
-  const inet = createInet(machine, { freePages: freePages(machine), connectionsMax: connectionsOf(s) });
+  const inet = createInet(machine, {
+    freePages: freePagesOf(machine),
+    connectionsMax: connectionsOf(s),
+    sendPage: atLeast(machine.release, [3, 7]) ? "32 KiB a process" : "a page a socket",
+  });
   const { tcp, tcpMem } = inet;
   const { socks } = machine.skbs;
   let flow = 0;
@@ -142,15 +146,6 @@ export function createStreams(machine: Machine, s: MachineSettings, wires: Wires
   };
 }
 
-function freePages({ memory }: Machine): number {
-  let pages = 0;
-  for (let z = 0; z < memory.memory.spec.zones.length; z++)
-    freeBlocks(memory, z).forEach((count, order) => {
-      pages += count << order;
-    });
-  return pages;
-}
-
 /** The application behind some connections. */
 interface Application {
   readonly connections: number[];
@@ -191,7 +186,7 @@ const readers: MakeApplication = (machine, { tcp, connect }, wires, t, flows) =>
     woken.delete(c);
     cost.add(rmemAlloc[tcp.sock(c)]!, tcp.readableBytes(c));
     bytes += tcp.recv(c, Number.MAX_SAFE_INTEGER);
-  });
+  }, "reader");
   const readable = (c: number): void => {
     if (woken.has(c)) return;
     woken.add(c);
@@ -275,7 +270,7 @@ const writers: MakeApplication = (machine, inet, wires, t, flows) => {
         const begin = cpus.register(() => {
           write.begin(c);
           if (gap > 0) cpus.work(0, gap * (0.5 + random.unit()), begin);
-        });
+        }, "sender");
         cpus.work(0, (gap || 1e4) * random.unit(), begin);
       }
     },

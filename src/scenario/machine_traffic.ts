@@ -1,9 +1,13 @@
 // Traffic without a protocol's state: datagrams that arrive, the application that reads them, and writes that leave in TCP's framing.
 import type { Machine } from "../model/machine.ts";
+import { packetField } from "../model/net/receive.ts";
 import { headField, skbBit, skbField } from "../model/net/skb_columns.ts";
+import { createSockMem, defaultLimits } from "../model/net/sock_mem.ts";
+import { createUdp } from "../model/net/udp.ts";
 import { frameField, frameKind, headerBytes } from "../model/net/wire.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { Wires } from "./machine_wires.ts";
+import { freePagesOf } from "./machine_wires.ts";
 
 /** IPv4 and UDP. */
 export const udpHeaders = 28;
@@ -14,6 +18,15 @@ const waitNanos = 50e6;
 /** Room for the link's header in front of a packet. */
 const headroom = 64;
 
+/** Streams with several listeners: what came to their sockets, and what did not. */
+export interface GroupCounters {
+  readonly delivered: number;
+  /** Drops of a full socket, of udp_mem's limit, and for lack of memory for a clone. */
+  readonly rcvbufErrors: number;
+  readonly memErrors: number;
+  readonly cloneErrors: number;
+}
+
 export interface Traffic {
   start(): void;
   /** Totals so far. */
@@ -22,6 +35,7 @@ export interface Traffic {
     readonly received: number;
     readonly receivedBytes: number;
     readonly socketDrops: number;
+    readonly groups?: GroupCounters;
     readonly writes: { readonly sent: number; readonly frames: number; readonly dropped: number };
   };
 }
@@ -30,6 +44,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
   const { clock, skbs, frames, cpus } = machine;
   const { S } = skbs.columns;
   const streams = s.traffic ?? [];
+  const groups = streams.some((t) => t.listeners > 1) ? createGroups(machine, s) : undefined;
   const writes = { sent: 0, dropped: 0 };
   const queue: number[] = [];
   const rcvbuf = s.reader.rcvbufKb * 1024;
@@ -43,10 +58,18 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
     for (const skb of queue) skbs.consumeSkb(skb);
     queue.length = 0;
     queued = 0;
+    groups?.read((bytes) => {
+      received++;
+      receivedBytes += bytes;
+    });
     cpus.work(0, s.reader.everyMicros * 1000, readWork);
-  });
+  }, "reader");
 
   const take = (skb: number): void => {
+    if (groups?.has(S[skb + packetField.FLOW]!) === true) {
+      groups.take(skb);
+      return;
+    }
     const truesize = S[skb + skbField.TRUESIZE]!;
     if (queued + truesize > rcvbuf) {
       socketDrops++;
@@ -91,7 +114,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
       if (skb !== 0 && machine.xmit.queue(device, skb)) writes.sent++;
       else writes.dropped++;
       cpus.work(0, gap * (0.5 + random.unit()), write);
-    });
+    }, "sender");
     cpus.work(0, gap * random.unit(), write);
   };
 
@@ -106,9 +129,42 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
       sent,
       received,
       receivedBytes,
-      socketDrops,
+      socketDrops: socketDrops + (groups?.dropped() ?? 0),
+      ...(groups === undefined ? {} : { groups: groups.counters() }),
       writes: { ...writes, frames: machine.devices.reduce((n, d) => n + d.stats.txPackets, 0) },
     }),
+  };
+}
+
+/** Sockets of multicast groups, the model's own, one group a stream that has several listeners. */
+function createGroups(machine: Machine, s: MachineSettings) {
+  const { skbs } = machine;
+  const mem = createSockMem(skbs, { limitsPages: defaultLimits(freePagesOf(machine)), stream: false });
+  const udp = createUdp(skbs, mem, () => false);
+  const socks = new Map<number, readonly number[]>();
+  (s.traffic ?? []).forEach((t, i) => {
+    if (t.listeners === 1) return;
+    const flow = i + 1;
+    socks.set(
+      flow,
+      Array.from({ length: t.listeners }, () => udp.bind(flow, s.reader.rcvbufKb * 1024)),
+    );
+  });
+  return {
+    has: (flow: number): boolean => socks.has(flow),
+    take: udp.take,
+    /** Everything that is queued; `first` hears of what the first listener of each group reads. */
+    read(first: (bytes: number) => void): void {
+      for (const group of socks.values())
+        group.forEach((sock, i) => {
+          for (let bytes = udp.recv(sock); bytes >= 0; bytes = udp.recv(sock)) if (i === 0) first(bytes);
+        });
+    },
+    dropped: (): number => udp.counters.rcvbufErrors + udp.counters.memErrors + udp.counters.cloneErrors,
+    counters(): GroupCounters {
+      const { delivered, rcvbufErrors, memErrors, cloneErrors } = udp.counters;
+      return { delivered, rcvbufErrors, memErrors, cloneErrors };
+    },
   };
 }
 

@@ -109,7 +109,7 @@ function taskFrames(release: Release, asked: StackAsked): string[] {
   const kind =
     asked.task === openingTask
       ? "ioctl"
-      : /send|tcp/.test([...asked.passed, asked.caller].join())
+      : /send|tcp|rpc/.test([...asked.passed, asked.caller, asked.task].join())
         ? "sendto"
         : "recvfrom";
   const calls = at(systemCall[kind]).map((f) => (release.arch === "x86_64" ? f : f.replace(/^__x64_sys/, "sys")));

@@ -132,7 +132,6 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
 
 /** /proc/net/netstat: TcpExt's names for what the model counts, in the kernel's order (net/ipv4/proc.c snmp4_net_list). */
 export const tcpExtNames: readonly (readonly [printed: string, counter: string, since: readonly number[]])[] = [
-  ["PruneCalled", "pruned", [2, 6]],
   ["RcvPruned", "rcvPruned", [2, 6]],
   ["OfoPruned", "ofoPruned", [2, 6]],
   ["DelayedACKs", "delayedAcks", [2, 6]],
