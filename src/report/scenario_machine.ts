@@ -100,6 +100,11 @@ function trafficFacts(r: MachineResult): [string, string][] {
       ["read by the application", r.received.toLocaleString("en-US")],
       ["dropped by the socket", r.socketDrops.toLocaleString("en-US")],
     );
+  if (r.groups !== undefined)
+    rows.push([
+      "to listeners of groups",
+      `${r.groups.delivered.toLocaleString("en-US")} delivered, ${r.groups.rcvbufErrors} over the buffer, ${r.groups.memErrors} over udp_mem, ${r.groups.cloneErrors} without memory for a clone`,
+    ]);
   const { sent, frames, dropped } = r.writes;
   if (sent + dropped > 0 || r.tcp === undefined)
     rows.push(["writes", `${sent} sent as ${frames} packets, ${dropped} given up`]);

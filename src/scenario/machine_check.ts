@@ -146,6 +146,9 @@ function checkTcp(s: MachineSettings, names: readonly string[]): void {
       "Lower rcvbufKb, windowKb or connections, or raise the MTU.",
     );
   const connections = connectionsOf(s);
-  if (connections > socksMax)
-    throw new BadInput(`tcp and rpc ask for ${connections} connections; a machine here has ${socksMax} sockets.`);
+  const listeners = (s.traffic ?? []).reduce((n, t) => n + (t.listeners > 1 ? t.listeners : 0), 0);
+  if (connections + listeners > socksMax)
+    throw new BadInput(
+      `tcp, rpc and listeners ask for ${connections + listeners} sockets; a machine here has ${socksMax}.`,
+    );
 }

@@ -20,6 +20,7 @@ import { createPressure } from "./machine_pressure.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { TcpResult, TcpSample } from "./machine_streams.ts";
 import { createStreams } from "./machine_streams.ts";
+import type { GroupCounters } from "./machine_traffic.ts";
 import { createTraffic } from "./machine_traffic.ts";
 import { createWires } from "./machine_wires.ts";
 
@@ -69,6 +70,8 @@ export interface MachineResult {
   readonly received: number;
   readonly receivedBytes: number;
   readonly socketDrops: number;
+  /** With `listeners`; received above counts the first listener of each group only. */
+  readonly groups?: GroupCounters;
   /** Payload that applications here read, datagrams and TCP. */
   readonly goodputMbit: number;
   readonly orders: readonly OrderCount[];

@@ -39,6 +39,11 @@ const stream = z.strictObject({
     .default("mtu"),
   framesPerSecond: z.number().positive().max(1e8).describe("average rate, frames per second").default(20_000),
   burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
+  listeners: whole(
+    1,
+    32,
+    "sockets that each datagram is for; several are a multicast group, of which all but one get clones",
+  ).default(1),
 });
 
 const tcp = z.strictObject({

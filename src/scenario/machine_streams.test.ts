@@ -78,6 +78,21 @@ describe("TCP in a scenario", () => {
   });
 });
 
+test("listeners of a group each get every datagram, as clones but one; the pages are counted against each of them", () => {
+  const one = run({ traffic: [{ bytes: 1000, framesPerSecond: 5000 }], millis: 50 });
+  const group = run({ traffic: [{ bytes: 1000, framesPerSecond: 5000, listeners: 4 }], millis: 50 });
+  expect(one.groups).toBeUndefined();
+  expect(group.received).toBe(one.received);
+  expect(group.groups?.delivered).toBeGreaterThanOrEqual(4 * group.received);
+  const slow = run({
+    traffic: [{ bytes: 1000, framesPerSecond: 20_000, listeners: 4 }],
+    reader: { everyMicros: 20_000, rcvbufKb: 64 },
+    millis: 50,
+  });
+  expect(slow.groups?.rcvbufErrors).toBe(slow.socketDrops);
+  expect(slow.socketDrops).toBeGreaterThan(100);
+});
+
 test("more datagrams than the wire carries: what waits too long for it is not sent, and the run ends", () => {
   const r = run({
     nics: [{ driver: "ringnic", mbitPerSecond: 1 }],
@@ -185,7 +200,7 @@ describe("bad input", () => {
     ["rpc: [{ nic: eth1 }]", /rpc\[0\].nic: there is no card eth1 here/],
     [
       "tcp: [{ connections: 2000 }, { connections: 2000 }, { connections: 97 }]",
-      /ask for 4097 connections; a machine here has 4096/,
+      /ask for 4097 sockets; a machine here has 4096/,
     ],
   ])("%j", (text, sentence) => {
     let said = "";

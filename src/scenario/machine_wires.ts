@@ -1,5 +1,6 @@
 // The cables of a machine's cards: one wire in and one out for each, whoever sends on it, and at the far end a remote host that speaks TCP.
 import type { Machine } from "../model/machine.ts";
+import { freeBlocks } from "../model/mm/observe.ts";
 import type { NetDevice } from "../model/net/netdevice.ts";
 import type { TcpPeer } from "../model/net/tcp_peer.ts";
 import { createTcpPeer } from "../model/net/tcp_peer.ts";
@@ -58,6 +59,16 @@ export function createWires(machine: Machine, s: MachineSettings): Wires {
     },
     peers,
   };
+}
+
+/** Pages in free blocks: what limits of protocols follow from at boot. */
+export function freePagesOf({ memory }: Machine): number {
+  let pages = 0;
+  for (let z = 0; z < memory.memory.spec.zones.length; z++)
+    freeBlocks(memory, z).forEach((count, order) => {
+      pages += count << order;
+    });
+  return pages;
 }
 
 /** TCP connections of a machine, those of RPC clients included. */
