@@ -194,8 +194,8 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
       let skb = t.last[c]!;
       let space = room(c, skb, 0);
       let got = -1;
-      const source = (): number => (from < 0 ? -1 : from + at);
-      if (space > 0) got = copyInto(c, skb, Math.min(space, bytes - at), source());
+      const source = from < 0 ? -1 : from + at;
+      if (space > 0) got = copyInto(c, skb, Math.min(space, bytes - at), source);
       if (got < 0) {
         // new_segment: the last packet is as large as it may be, or has no slot left.
         if (full(c)) return false;
@@ -203,7 +203,7 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
         skb = entail(c, linearOf(c), tag);
         if (skb === 0) return false;
         space = t.goal[c]!;
-        got = copyInto(c, skb, Math.min(space, bytes - at), source());
+        got = copyInto(c, skb, Math.min(space, bytes - at), source);
       }
       if (got <= 0) return false;
       wrote(c, skb, got);
