@@ -7,7 +7,7 @@ import { mapOf, mapToPng } from "../page_map.ts";
 import type { Census, CensusOptions } from "./census.ts";
 import { createCensus } from "./census.ts";
 import { diffCensus, kendallChance, seriesOf } from "./compare.ts";
-import { groupCensus } from "./group_by.ts";
+import { groupCensus, groupKeys } from "./group_by.ts";
 import { pinsOf } from "./pins.ts";
 import { dumpForm, readStackTables } from "./stack_tables.ts";
 
@@ -67,18 +67,7 @@ describe("a real dump of 6.1", () => {
     expect({ ...small, places: undefined }).toEqual({ ...census, places: undefined });
   });
   test("every grouping keeps every page", () => {
-    for (const by of [
-      "symbol",
-      "module",
-      "subsystem",
-      "caller",
-      "stack",
-      "order",
-      "type",
-      "block-type",
-      "gfp",
-      "name",
-    ] as const) {
+    for (const by of groupKeys) {
       const groups = groupCensus(census, { by: [by], depth: 3 });
       expect([by, groups.reduce((n, g) => n + g.pages, 0)]).toEqual([by, census.pages]);
     }

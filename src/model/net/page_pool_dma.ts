@@ -121,6 +121,12 @@ export function createDmaChecker(options: DmaOptions): DmaChecker {
       report("device out of turn", address, offset, size, "no dma_sync_for_device since the CPU had these bytes");
   };
 
+  const sync = (call: string, address: number, offset: number, size: number, mark: typeof set): void => {
+    const m = mapped.get(address);
+    if (m !== undefined) mark(m.pfn, offset, size);
+    else report("sync of an unknown address", address, offset, size, `${call} of an address that is not mapped`);
+  };
+
   return {
     map(pfn, order, direction) {
       const address = busBase + pfn * pageSize;
@@ -134,30 +140,8 @@ export function createDmaChecker(options: DmaOptions): DmaChecker {
         report("unmap of an unknown address", address, 0, 0, "this address was never mapped, or was unmapped before");
       mapped.delete(address);
     },
-    syncForDevice(address, offset, size) {
-      const m = mapped.get(address);
-      if (m === undefined)
-        report(
-          "sync of an unknown address",
-          address,
-          offset,
-          size,
-          "dma_sync_for_device of an address that is not mapped",
-        );
-      else set(m.pfn, offset, size);
-    },
-    syncForCpu(address, offset, size) {
-      const m = mapped.get(address);
-      if (m === undefined)
-        report(
-          "sync of an unknown address",
-          address,
-          offset,
-          size,
-          "dma_sync_for_cpu of an address that is not mapped",
-        );
-      else clear(m.pfn, offset, size);
-    },
+    syncForDevice: (address, offset, size) => sync("dma_sync_for_device", address, offset, size, set),
+    syncForCpu: (address, offset, size) => sync("dma_sync_for_cpu", address, offset, size, clear),
     deviceWrite: (address, offset, size) => deviceAccess(address, offset, size, true),
     deviceRead: (address, offset, size) => deviceAccess(address, offset, size, false),
     cpuRead(pfn, offset, size) {
