@@ -288,6 +288,20 @@ describe.runIf(executablePath !== undefined)(
       await page.click("table .found");
       await page.waitForSelector(".lanes tr.here");
       expect(await barriers(page)).toEqual([]);
+      const saved = async (label: string): Promise<string> => {
+        const [file] = await Promise.all([
+          page.waitForEvent("download"),
+          page.getByLabel(label, { exact: true }).click(),
+        ]);
+        return readFileSync(await file.path(), "latin1");
+      };
+      expect(await saved("CSV of locking schemes")).toMatch(/^scheme,states,complete,race,.*\r\nplain,\d+,yes,none,/);
+      const table = JSON.parse(await saved("JSON of locking schemes"));
+      expect(table.map((r: { scheme: string }) => r.scheme)).toEqual(shown.schemes.map((r: { id: string }) => r.id));
+      const lanes = (await page.textContent("section[aria-label^=Schedule] h2")) ?? "";
+      expect((await saved(`SVG of ${lanes}`)).slice(0, 4)).toBe("<svg");
+      expect((await saved(`PNG of ${lanes}`)).slice(1, 4)).toBe("PNG");
+      expect(await saved(`CSV of ${lanes}`)).toMatch(/^step,task,at,does,/);
       const next = page.locator("button:has-text('Next')");
       while (await next.isEnabled()) await next.click();
       expect(await page.textContent(".stepper")).toContain("At the end:");
@@ -486,6 +500,45 @@ describe.runIf(executablePath !== undefined)(
         await page.waitForSelector(".work progress", { state: "detached" });
         expect(await page.$("main img[src=x], main script")).toBeNull();
       }
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("in a window of 400 pixels no page is wider than the window", async () => {
+      const { page, faults } = await visit(
+        "#/diagnose?example=ppc405ex_emac_2009.txt&log=ppc405ex_emac_2009.txt&line=3",
+      );
+      await page.setViewportSize({ width: 400, height: 800 });
+      const wide = (): Promise<unknown> =>
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+      await page.waitForSelector(".log .here");
+      expect(await wide(), "findings with the log").toBe(0);
+      for (const [address, shown] of [
+        ["memory", "h1"],
+        ["packet?shown=yes", "svg[aria-label*='Bytes of']"],
+        ["interleavings?scheme=original&schedule=0000111001", ".lanes"],
+        ["census", ".drop"],
+        ["cases?id=page-pool-tcp&ran=yes", ".answer table"],
+      ] as const) {
+        await page.goto(`${base}#/${address}`);
+        await page.waitForSelector(`main ${shown}`);
+        expect(await wide(), address).toBe(0);
+      }
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
+    test("a file that falls beside the zone is read all the same", async () => {
+      const { page, faults } = await visit("#/diagnose");
+      await page.waitForSelector(".drop");
+      await page.evaluate(`{
+        const files = new DataTransfer();
+        files.items.add(new File(["[1.0] swapper: page allocation failure. order:1, mode:0x20\\n"], "beside.txt"));
+        document.querySelector("footer").dispatchEvent(
+          new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: files }),
+        );
+      }`);
+      await page.waitForSelector(".answer h2:has-text('beside.txt')");
       expect(faults).toEqual([]);
       await page.close();
     });

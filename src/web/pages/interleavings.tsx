@@ -6,10 +6,10 @@ import { formatNumber } from "../../report/text.ts";
 import { ask } from "../tasks/client.ts";
 import type { LltxOutput, PlayedSchedule } from "../tasks/explore_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
-import type { TableData } from "../ui/exports.tsx";
 import { AnswerExports, PictureExports, pictureOf, TableExports } from "../ui/exports.tsx";
 import { Empty, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery } from "../ui/route.ts";
+import type { TableData } from "../ui/table_files.ts";
 
 const columns = [
   ["race", "race"],

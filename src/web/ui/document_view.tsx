@@ -5,9 +5,9 @@ import type { Block, Document, QuotedLine, Text } from "../../report/document.ts
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { formatNumber } from "../../report/text.ts";
-import type { TableData } from "./exports.tsx";
 import { TableExports } from "./exports.tsx";
 import { Picture } from "./figure.tsx";
+import type { TableData } from "./table_files.ts";
 
 /** Draws the blocks; `onQuote` is told when a quoted line is chosen. */
 export function DocumentView({
