@@ -239,3 +239,19 @@ test("with the machine's files beside its log the diagnosis knows MTU, ring and 
   const told = both?.findings.find((f) => f.id === "mtu.interface.eth0");
   expect([told?.answer, told?.claim]).toEqual(["no", expect.stringMatching(/MTU of 9000.*Order 2/)]);
 });
+
+test("a sender that is woken to go on asks as a task: transmit, in its own name, through a system call", async () => {
+  const { text } = ran({
+    ...flooded("6.1-x86_64", "e1000", 1500),
+    nics: [{ driver: "e1000", mbitPerSecond: 10_000 }, { driver: "tg3" }],
+    tcp: [{ nic: "eth1", direction: "out", connections: 20 }],
+    eventsMax: 300_000,
+  });
+  const report = firstFailure(text);
+  expect(report.comm).toBe("sender");
+  expect(functions(report).join(" < ")).toMatch(
+    /sk_page_frag_refill < tcp_sendmsg_locked < tcp_sendmsg < .*do_syscall_64/,
+  );
+  const { incidents } = await explain({ "run.log": text });
+  expect(incidents[0]).toMatchObject({ direction: "tx", order: 0 });
+});

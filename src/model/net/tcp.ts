@@ -72,6 +72,25 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
   const t = createTcpState(connectionsMax);
   const cong = createTcpCong(connectionsMax + 1, options);
   const counters = createTcpCounters();
+  const { journal } = parts.skbs;
+  const writer = journal?.textId("sender") ?? 0;
+  /** The writer is woken. That it goes on at once is a shortcut of the model: what it asks for, it asks as a task. */
+  const writable = (c: number): void => {
+    const on = users[c]?.writable;
+    if (on === undefined) return;
+    if (journal === undefined) {
+      on(c);
+      return;
+    }
+    const { caller, task, level } = journal;
+    journal.caller = 0;
+    journal.task = writer;
+    journal.level = 0;
+    on(c);
+    journal.caller = caller;
+    journal.task = task;
+    journal.level = level;
+  };
   const users: (ConnectionUser | undefined)[] = [];
   const byFlow = new Map<number, number>();
   const shared: TcpShared = {
@@ -80,7 +99,7 @@ export function createTcp(parts: TcpParts, options: TcpOptions = {}): Tcp {
     cong,
     counters,
     sendPage: options.sendPage ?? "32 KiB a process",
-    writable: (c) => users[c]?.writable?.(c),
+    writable,
     readable: (c) => users[c]?.readable?.(c),
   };
   const window = createWindow(shared);
