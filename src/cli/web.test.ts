@@ -330,7 +330,7 @@ describe.runIf(executablePath !== undefined)(
         const before = await pictureOf();
         await page.getByLabel("Colour by").selectOption(by);
         await legend(text);
-        expect(await pictureOf(), by).not.toBe(before);
+        await expect.poll(pictureOf, { message: by }).not.toBe(before);
       }
       const shown = await pictureOf();
       await page.reload();
