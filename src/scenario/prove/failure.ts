@@ -17,8 +17,8 @@ import { refuse } from "./proof.ts";
 
 /** Runs of each variant. Five is the least of which chance makes all agree in one case of sixteen only; small machines run fast. */
 export const fewestSeeds = 5;
-const mostSeeds = 9;
-const smallMb = 128;
+const mostSeeds = 8;
+const smallMb = 96;
 /** Loads that are tried beyond the first that makes the machine fail, in search of likelier free lists. */
 const further = 2;
 /** Progress that tuning takes of the whole. */

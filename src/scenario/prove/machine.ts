@@ -75,7 +75,7 @@ export interface Built {
 /** Larger machines are built smaller: a run has to end soon, and what is tested are shares of memory. */
 const mostMb = 512;
 /** Where nothing tells. */
-const assumedMb = 256;
+const assumedMb = 128;
 const leastMb = 64;
 /** Page requests of the load before traffic begins, in multiples of the memory: so many fill it with what stays. */
 const fill = 3;
