@@ -5,9 +5,10 @@ import { createRxRing, createTxRing, feature, frameBytes, gfpOf } from "skblab";
 export const driver = {
   name: "mynic",
   features: feature.sg | feature.csum | feature.gro,
+  settings: { rx_ring: { does: "receive ring, descriptors", otherwise: 256, least: 2, most: 4096 } },
   make(parts, host, settings) {
     const { skbs, frames, receive, journal } = parts;
-    const rx = createRxRing(parts, host, Number(settings.rx_ring ?? 256));
+    const rx = createRxRing(parts, host, settings.rx_ring);
     const tx = createTxRing(parts, host, { size: 64, stopRoom: 18, wakeRoom: 32 });
     const atomic = gfpOf(parts.release, "GFP_ATOMIC");
     const kernel = gfpOf(parts.release, "GFP_KERNEL");

@@ -3,6 +3,7 @@
 // meanwhile. The drivers of the model pass it (driver_check.test.ts), and so should yours: `skblab verify my_driver.mjs`.
 import type { Release } from "../kernel/release.ts";
 import type { DriverMaker, DriverSettings } from "./drivers/driver.ts";
+import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
 import { failing } from "./failing.ts";
 import type { Machine } from "./machine.ts";
@@ -71,7 +72,12 @@ const most = 50;
 
 export function checkDriver(options: DriverCheckOptions): DriverCheck {
   const { release, mtu, progress, life = lifeOfFrames } = options;
-  const settings = { rx_ring: 24, rx_jumbo_ring: 12, ...options.settings };
+  const maker = typeof options.driver === "string" ? driverNamed(options.driver) : options.driver;
+  // Small rings, so that they go round in a short life.
+  const small = Object.entries({ rx_ring: 24, rx_jumbo_ring: 12 }).filter(
+    ([name]) => maker.settings?.[name] !== undefined,
+  );
+  const settings = { ...Object.fromEntries(small), ...options.settings };
   const fail = failing({ nth: 0 });
   const out: Out = { refs: new Map(), kmalloc: 0, asked: [] };
   const leaks: DriverLeak[] = [];
@@ -82,7 +88,7 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
     release,
     memoryMb: options.memoryMb ?? 64,
     failing: counted(fail, out, () => machine.journal.text(machine.journal.caller)),
-    nics: [{ driver: options.driver, settings }],
+    nics: [{ driver: maker, settings }],
     ...(options.watched === false
       ? {}
       : {
@@ -132,9 +138,8 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
   fail.arm(0);
   const recovered = life(machine, mtu) === received;
   account();
-  const name = typeof options.driver === "string" ? options.driver : options.driver.name;
   const arrived = life === lifeOfFrames ? framesOfALife : received;
-  return { driver: name, mtu, received, arrived, requests, lives, leaks, faults, recovered };
+  return { driver: maker.name, mtu, received, arrived, requests, lives, leaks, faults, recovered };
 }
 
 /** What is out at the moment: references by block of pages, kmalloc objects. */

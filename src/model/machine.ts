@@ -9,7 +9,7 @@ import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
 import { atLeast } from "../kernel/release.ts";
 import type { DriverMaker, DriverParts, PoolsOfMachine } from "./drivers/driver.ts";
-import { gfpOf } from "./drivers/driver.ts";
+import { gfpOf, settingsOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
 import type { Journal } from "./journal.ts";
@@ -290,16 +290,16 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
       cpus.interrupt(irqCpu, irq);
     },
   };
-  const { make, features } = typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
+  const maker = typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
   device = {
     index,
     name: nic.name ?? `eth${index}`,
     mtu: nic.mtu ?? 1500,
-    features,
+    features: maker.features,
     txQueueLen: nic.txQueueLen ?? 1000,
     txStopped: false,
     running: false,
-    driver: make(parts, host, nic.settings ?? {}),
+    driver: maker.make(parts, host, settingsOf(maker, nic.settings ?? {})),
     link: undefined,
     irqCpu,
     stats: { rxPackets: 0, rxBytes: 0, rxDropped: 0, rxMissed: 0, txPackets: 0, txBytes: 0, txDropped: 0 },

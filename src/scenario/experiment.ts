@@ -8,10 +8,11 @@ import { z } from "zod";
 import type { Interval } from "../analysis/statistics.ts";
 import { bootstrap, cliffsDelta, differences, hodgesLehmann, medianInterval } from "../analysis/statistics.ts";
 import { BadInput } from "../base/bad_input.ts";
+import { suggest } from "../base/suggest.ts";
 import type { ScenarioKind } from "./kind.ts";
 import { kindNamed, scenarioKinds } from "./kinds.ts";
 import type { Place } from "./read.ts";
-import { checkSettings, suggest } from "./read.ts";
+import { checkSettings } from "./read.ts";
 import { whole } from "./schema_parts.ts";
 
 const value = z.json();

@@ -1,6 +1,8 @@
 // Settings of a machine that each may be right and do not go together: what no schema can say.
 import { BadInput } from "../base/bad_input.ts";
+import { suggest } from "../base/suggest.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
+import { settingProblem } from "../model/drivers/driver.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import { socksMax } from "../model/net/sock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
@@ -35,17 +37,29 @@ export function checkMachine(s: MachineSettings): void {
   const twice = names.find((n, i) => names.indexOf(n) !== i);
   if (twice !== undefined) throw new BadInput(`Two cards are called ${twice}.`);
   for (const [i, nic] of s.nics.entries()) {
-    if (!drivers.some((d) => d.name === nic.driver))
+    const driver = drivers.find((d) => d.name === nic.driver);
+    if (driver === undefined)
       throw new BadInput(
         `nics[${i}].driver: there is no driver "${nic.driver}" here.`,
         undefined,
         `Drivers: ${drivers.map((d) => d.name).join(", ")}.`,
       );
-    for (const [key, value] of Object.entries(nic.settings))
+    for (const [key, value] of Object.entries(nic.settings)) {
+      const path = `nics[${i}].settings.${key}`;
+      const spec = driver.settings?.[key];
+      if (spec === undefined)
+        throw new BadInput(
+          `${path}: ${driver.name} has no such setting.`,
+          undefined,
+          suggest(key, Object.keys(driver.settings ?? {})),
+        );
+      const problem = settingProblem(spec, value);
+      if (problem !== undefined) throw new BadInput(`${path}: ${JSON.stringify(value)} will not do: it ${problem}.`);
       if (/ring/.test(key) && typeof value === "number" && value * nic.mtu > s.memoryMb * 1048576)
         throw new BadInput(
-          `nics[${i}].settings.${key}: ${value} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
+          `${path}: ${value} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
         );
+    }
   }
   for (const [i, w] of s.sends.entries())
     if (!names.includes(w.from))

@@ -115,8 +115,16 @@ describe("bad input", () => {
       "x.yaml:4:20: sysctl.min_free_kbytes of 100000 is more than half of the machine's 128 MB: it would have no memory left to use.",
     ],
     [
-      "kind: machine\nmemoryMb: 64\nnics:\n  - driver: ringnic\n    settings: { rx_ring: 100000 }\n",
-      "x.yaml:5:26: nics[0].settings.rx_ring: 100000 buffers of 1500 bytes are more than the machine's 64 MB.",
+      "kind: machine\nmemoryMb: 64\nnics:\n  - driver: ringnic\n    settings: { rx_ring: 60000 }\n",
+      "x.yaml:5:26: nics[0].settings.rx_ring: 60000 buffers of 1500 bytes are more than the machine's 64 MB.",
+    ],
+    [
+      "kind: machine\nnics:\n  - driver: ringnic\n    settings: { rx_rings: 64 }\n",
+      'x.yaml:4:27: nics[0].settings.rx_rings: ringnic has no such setting. Did you mean "rx_ring"?',
+    ],
+    [
+      "kind: machine\nnics:\n  - driver: ringnic\n    settings: { refill: sometimes }\n",
+      'x.yaml:4:25: nics[0].settings.refill: "sometimes" will not do: it must be before or after.',
     ],
     [
       "kind: machine\nrelease: 2.6.24-x86_64\nsysctl: { watermark_scale_factor: 20 }\n",

@@ -1,9 +1,19 @@
 // What a scenario file about a whole machine may say: every key with its meaning, unit and default. machine_run.ts runs it.
 import { z } from "zod";
+import type { DriverMaker } from "../model/drivers/driver.ts";
+import { drivers } from "../model/drivers/drivers.ts";
 import { release, share, thrashShape, whole } from "./schema_parts.ts";
 import { workloadSchema } from "./workload/settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
+
+/** `tg3: rx_ring (receive ring, descriptors; 200), …` */
+function settingsText(driver: DriverMaker): string {
+  const each = Object.entries(driver.settings ?? {}).map(
+    ([name, spec]) => `${name} (${spec.does}; ${"words" in spec ? spec.words.join(" | ") : spec.otherwise})`,
+  );
+  return `${driver.name}: ${each.join(", ")}.`;
+}
 
 const nic = z.strictObject({
   name: z.string().min(1).max(15).describe("interface name; default eth0, eth1, … in the order of the list").optional(),
@@ -17,7 +27,7 @@ const nic = z.strictObject({
   tso: z.boolean().describe("false: `ethtool -K tso off`; default: as the driver has it").optional(),
   settings: z
     .record(z.string(), setting)
-    .describe("what the driver itself takes: ring sizes (entries), policies")
+    .describe(`what the driver itself takes. ${drivers.map(settingsText).join(" ")}`)
     .default({}),
 });
 

@@ -2,6 +2,7 @@
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { BadInput } from "../base/bad_input.ts";
+import { suggest } from "../base/suggest.ts";
 import type { ScenarioKind } from "./kind.ts";
 import { scenarioKinds } from "./kinds.ts";
 
@@ -146,27 +147,4 @@ function keysAt(kind: ScenarioKind, path: readonly PropertyKey[], given: unknown
   const named = valueAt(given, [...path, "kind"]);
   at = at?.oneOf?.find((option) => option.properties?.kind?.const === named) ?? at;
   return Object.keys(at?.properties ?? {});
-}
-
-/** "Did you mean …?" with the nearest, else the whole list. */
-export function suggest(wrong: string, right: readonly string[]): string {
-  const ranked = right.map((r) => ({ r, d: distance(wrong, r) })).sort((a, b) => a.d - b.d);
-  const [best] = ranked;
-  return best !== undefined && best.d <= Math.max(2, wrong.length / 3)
-    ? `Did you mean "${best.r}"?`
-    : `Write one of ${right.join(", ")}.`;
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
-      );
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

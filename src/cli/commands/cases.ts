@@ -1,9 +1,9 @@
 // skblab cases: the questions of the conversations that the project began with, answered by running the model.
 import { BadInput } from "../../base/bad_input.ts";
+import { suggest } from "../../base/suggest.ts";
 import { caseDocument, casesDocument, knobsDocument } from "../../report/cases.ts";
 import { cases } from "../../scenario/cases/index.ts";
 import { readKnobs } from "../../scenario/cases/knobs.ts";
-import { suggest } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
 
 export const command: CommandSpec = {

@@ -2,6 +2,8 @@
 //
 // A receive ring in the notation of the tests: one character a slot, the hardware's next slot at `^`:
 //   [FFFP.U...]   F filled, P packet arrived, U handed up and not refilled yet, . empty
+import { assert } from "../../base/assert.ts";
+import { BadInput } from "../../base/bad_input.ts";
 import type { Prng } from "../../base/prng.ts";
 import { gfpCombination, gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
 import type { Release } from "../../kernel/release.ts";
@@ -47,8 +49,17 @@ export interface PoolsOfMachine {
 /** Settings from the scenario: ring sizes, policies, deliberate mistakes. */
 export type DriverSettings = Readonly<Record<string, number | string | boolean>>;
 
+/** What may be set in a driver, with what it is when nobody sets it. */
+export type SettingSpec =
+  | { readonly does: string; readonly otherwise: number; readonly least: number; readonly most: number }
+  | { readonly does: string; readonly otherwise: boolean }
+  /** One of these words; the first when nobody says. */
+  | { readonly does: string; readonly words: readonly [string, ...string[]] };
+
 /** One row of the registry. */
 export interface DriverMaker {
+  /** What it takes, by name. A driver of your own may leave this out: its settings then reach it as they are. */
+  readonly settings?: Readonly<Record<string, SettingSpec>>;
   readonly name: string;
   /** Feature bits it starts with (netdevice.ts). */
   readonly features: number;
@@ -63,14 +74,57 @@ export function gfpOf(release: Release, combination: string, ...bits: readonly s
   return mask;
 }
 
-/** A whole number among the settings, or the default. */
-export function numberSetting(settings: DriverSettings, name: string, otherwise: number): number {
-  const value = settings[name];
-  return typeof value === "number" ? value : otherwise;
+/** A ring's setting: a number of descriptors. */
+export const ringSetting = (does: string, otherwise: number, least = 2): SettingSpec => ({
+  does: `${does}, descriptors`,
+  otherwise,
+  least,
+  most: 65536,
+});
+
+/** Why a value cannot be set, as the end of a sentence; undefined when it can. */
+export function settingProblem(spec: SettingSpec, value: unknown): string | undefined {
+  if ("words" in spec)
+    return typeof value === "string" && spec.words.includes(value) ? undefined : `must be ${spec.words.join(" or ")}`;
+  if (typeof spec.otherwise === "boolean") return typeof value === "boolean" ? undefined : "must be true or false";
+  const fits =
+    typeof value === "number" &&
+    Number.isInteger(value) &&
+    "least" in spec &&
+    value >= spec.least &&
+    value <= spec.most;
+  return fits || !("least" in spec) ? undefined : `must be a whole number ${spec.least} .. ${spec.most}`;
 }
 
-/** A word among the settings, or the default (the first of `words`). */
-export function wordSetting<W extends string>(settings: DriverSettings, name: string, words: readonly [W, ...W[]]): W {
+/** All settings of a driver, the given ones checked. BadInput for a name it does not have or a value it cannot take. */
+export function settingsOf(maker: DriverMaker, given: DriverSettings): DriverSettings {
+  const specs = maker.settings;
+  if (specs === undefined) return given;
+  for (const [name, value] of Object.entries(given)) {
+    const spec = specs[name];
+    const problem = spec === undefined ? undefined : settingProblem(spec, value);
+    if (spec === undefined)
+      throw new BadInput(
+        `${maker.name} has no setting ${name}.`,
+        undefined,
+        `It has ${Object.keys(specs).join(", ")}.`,
+      );
+    if (problem !== undefined) throw new BadInput(`${maker.name}: ${name} is ${JSON.stringify(value)}; it ${problem}.`);
+  }
+  const all = Object.entries(specs).map(([name, spec]) => [name, "words" in spec ? spec.words[0] : spec.otherwise]);
+  return { ...Object.fromEntries(all), ...given };
+}
+
+/** A number among checked settings. */
+export function numberSetting(settings: DriverSettings, name: string): number {
   const value = settings[name];
-  return words.find((w) => w === value) ?? words[0];
+  assert(typeof value === "number", () => `${name} is no number setting of this driver`);
+  return value;
+}
+
+/** A word among checked settings. */
+export function wordSetting<W extends string>(settings: DriverSettings, name: string, words: readonly [W, ...W[]]): W {
+  const value = words.find((w) => w === settings[name]);
+  assert(value !== undefined, () => `${name} is no setting of these words: ${words.join(", ")}`);
+  return value;
 }

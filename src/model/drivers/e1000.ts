@@ -11,7 +11,7 @@ import { frameBytes, frameField, headerBytes } from "../net/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting } from "./driver.ts";
 import { transmitSide } from "./driver_life.ts";
 import { copybreakDefault, fcsBytes, intelLife, receivePoll, refill } from "./intel.ts";
 import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
@@ -30,14 +30,24 @@ const { LEN } = skbField;
 export const e1000: DriverMaker = {
   name: "e1000",
   features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro,
+  settings: {
+    rx_ring: ringSetting("receive ring", 256),
+    tx_ring: ringSetting("transmit ring", 256, 32),
+    copybreak: {
+      does: "packets up to so many bytes are copied and their buffer stays in the ring",
+      otherwise: copybreakDefault,
+      least: 0,
+      most: 16384,
+    },
+  },
   make,
 };
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal, heap } = parts;
-  const rxSize = numberSetting(settings, "rx_ring", 256);
-  const txSize = numberSetting(settings, "tx_ring", 256);
-  const copybreak = numberSetting(settings, "copybreak", copybreakDefault);
+  const rxSize = numberSetting(settings, "rx_ring");
+  const txSize = numberSetting(settings, "tx_ring");
+  const copybreak = numberSetting(settings, "copybreak");
   const rx = createRxRing(parts, host, rxSize);
   const tx = createTxRing(parts, host, { size: txSize, stopRoom: 20, wakeRoom: 32 });
   const setup = createSetupMemory(parts);

@@ -9,7 +9,7 @@ import { frameBytes, frameField, headerBytes } from "../net/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting } from "./driver.ts";
 import { transmitSide } from "./driver_life.ts";
 import { copybreakDefault, intelLife, receivePoll, refill } from "./intel.ts";
 import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
@@ -29,14 +29,25 @@ const headerBufferBytes = 128;
 export const e1000e: DriverMaker = {
   name: "e1000e",
   features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro | feature.highdma,
+  settings: {
+    rx_ring: ringSetting("receive ring", 256),
+    tx_ring: ringSetting("transmit ring", 256, 32),
+    copybreak: {
+      does: "packets up to so many bytes are copied and their buffer stays in the ring",
+      otherwise: copybreakDefault,
+      least: 0,
+      most: 16384,
+    },
+    multicasts: { does: "multicast addresses in the card's filter", otherwise: 1, least: 0, most: 4096 },
+  },
   make,
 };
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal, heap, pages } = parts;
-  const rxSize = numberSetting(settings, "rx_ring", 256);
-  const txSize = numberSetting(settings, "tx_ring", 256);
-  const copybreak = numberSetting(settings, "copybreak", copybreakDefault);
+  const rxSize = numberSetting(settings, "rx_ring");
+  const txSize = numberSetting(settings, "tx_ring");
+  const copybreak = numberSetting(settings, "copybreak");
   const rx = createRxRing(parts, host, rxSize);
   const tx = createTxRing(parts, host, { size: txSize, stopRoom: 20, wakeRoom: 32 });
   const setup = createSetupMemory(parts);
@@ -57,7 +68,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const copySite = site("e1000_clean_rx_irq < e1000e_poll");
   let maker: BufferMaker | undefined;
   let splitPages = 0;
-  let multicasts = numberSetting(settings, "multicasts", 1);
+  let multicasts = numberSetting(settings, "multicasts");
   let gfp = kernel;
   const counters = {
     rx_packets: 0,

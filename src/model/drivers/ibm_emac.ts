@@ -10,7 +10,7 @@ import { frameBytes, headerBytes } from "../net/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import type { KeptBuffers } from "./kept_buffers.ts";
 import { createKeptBuffers, keptModes } from "./kept_buffers.ts";
 import { rxPacketNanos } from "./ringnic.ts";
@@ -27,16 +27,42 @@ const copyNanosPerByte = 1;
 const { LEN, DATA_LEN, HEAD } = skbField;
 const { NR_FRAGS } = headField;
 
-export const ibmEmac: DriverMaker = { name: "ibm_emac", features: feature.sg | feature.csum | feature.gso, make };
+export const ibmEmac: DriverMaker = {
+  name: "ibm_emac",
+  features: feature.sg | feature.csum | feature.gso,
+  settings: {
+    rx_ring: ringSetting("receive ring", 128),
+    tx_ring: ringSetting("transmit ring", 64),
+    tah: { does: "the chip has a TAH: checksums and scatter-gather", otherwise: true },
+    pool: {
+      does: "a fixed set of so many buffers, made at open and used again for ever, as seed 000 tried; 0: a fresh one each time",
+      otherwise: 0,
+      least: 0,
+      most: 65536,
+    },
+    pool_use: {
+      does: "what goes up from the fixed set: the buffer, a copy, or pages with a destructor",
+      words: keptModes,
+    },
+    tx_lock: { does: "false, wrongly: the poll of another CPU comes in while the ring is filled", otherwise: true },
+    tx_free_twice_every: {
+      does: "wrongly: every so many sent packets are freed twice; 0: none",
+      otherwise: 0,
+      least: 0,
+      most: 1_000_000,
+    },
+  },
+  make,
+};
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal } = parts;
   const { S, H, F } = skbs.columns;
-  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 128));
-  const txSize = numberSetting(settings, "tx_ring", 64);
+  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring"));
+  const txSize = numberSetting(settings, "tx_ring");
   const chunks = (bytes: number): number => Math.max(1, Math.ceil(bytes / malBytes));
   // On purpose: every so many packets are freed twice at completion; the poll of another CPU comes in between (tx_lock: false).
-  const twiceEvery = numberSetting(settings, "tx_free_twice_every", 0);
+  const twiceEvery = numberSetting(settings, "tx_free_twice_every");
   const tx = createTxRing(parts, host, {
     size: txSize,
     cleaner: "emac_poll_tx < mal_poll < net_rx_action",
@@ -69,7 +95,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     resize: journal.textId("emac_resize_rx_ring < emac_change_mtu"),
   };
   // On purpose: buffers that are made at open and kept, as seed 000 tried; without `pool` a fresh one is made for each that goes up.
-  const poolSize = numberSetting(settings, "pool", 0);
+  const poolSize = numberSetting(settings, "pool");
   const kept =
     poolSize === 0
       ? undefined

@@ -20,7 +20,7 @@ import { frameBytes, headerBytes } from "../net/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings, PoolsOfMachine } from "./driver.ts";
-import { gfpOf, numberSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting } from "./driver.ts";
 import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
@@ -36,15 +36,19 @@ const maxSkbDescs = 100;
 export const mvneta: DriverMaker = {
   name: "mvneta",
   features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro,
+  settings: {
+    rx_ring: ringSetting("receive ring", 512),
+    tx_ring: ringSetting("transmit ring", 1024, 2),
+  },
   make,
 };
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal } = parts;
-  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 512));
+  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring"));
   const tx = createTxRing(parts, host, {
     // As mvneta_ethtool_set_ringparam() has it: room for two packets of as many descriptors as can be.
-    size: Math.max(2 * maxSkbDescs, numberSetting(settings, "tx_ring", 1024)),
+    size: Math.max(2 * maxSkbDescs, numberSetting(settings, "tx_ring")),
     stopRoom: maxSkbDescs,
     wakeRoom: 2 * maxSkbDescs,
   });

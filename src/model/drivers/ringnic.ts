@@ -8,28 +8,49 @@ import type { Driver, DriverHost } from "../net/netdevice.ts";
 import { feature } from "../net/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/wire.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
 
 export { rxPacketNanos } from "./rx_ring.ts";
 
+const refills = ["before", "after"] as const;
+const bufferings = ["fresh", "preallocated"] as const;
+
 export const ringnic: DriverMaker = {
   name: "ringnic",
   features: feature.sg | feature.csum | feature.gso | feature.gro,
+  settings: {
+    rx_ring: ringSetting("receive ring", 256),
+    tx_ring: ringSetting("transmit ring", 256, 32),
+    refill: { does: "a new buffer is taken before a packet goes up, or after", words: refills },
+    buffers: { does: "fresh sk_buffs, or a fixed set that is handed up and put back into the ring", words: bufferings },
+    copybreak: {
+      does: "packets up to so many bytes are copied and their buffer stays in the ring",
+      otherwise: 0,
+      least: 0,
+      most: 16384,
+    },
+    buffer_bytes: {
+      does: "what a buffer must hold, bytes; 0: a frame of the MTU",
+      otherwise: 0,
+      least: 0,
+      most: 65536,
+    },
+  },
   make,
 };
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal } = parts;
-  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring", 256));
-  const txSize = numberSetting(settings, "tx_ring", 256);
+  const rx = createRxRing(parts, host, numberSetting(settings, "rx_ring"));
+  const txSize = numberSetting(settings, "tx_ring");
   const tx = createTxRing(parts, host, { size: txSize, stopRoom: 18, wakeRoom: Math.min(32, txSize) });
-  const refill = wordSetting(settings, "refill", ["before", "after"]);
-  const fresh = wordSetting(settings, "buffers", ["fresh", "preallocated"]) === "fresh";
-  const copybreak = numberSetting(settings, "copybreak", 0);
-  const ownBytes = numberSetting(settings, "buffer_bytes", 0);
+  const refill = wordSetting(settings, "refill", refills);
+  const fresh = wordSetting(settings, "buffers", bufferings) === "fresh";
+  const copybreak = numberSetting(settings, "copybreak");
+  const ownBytes = numberSetting(settings, "buffer_bytes");
   const before = refill === "before" && fresh;
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const kernel = gfpOf(release, "GFP_KERNEL");

@@ -10,7 +10,7 @@ import { frameBytes, headerBytes } from "../net/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting } from "./driver.ts";
 import { mtuRefusal, reopenWithMtu, transmitSide } from "./driver_life.ts";
 import type { RxRing } from "./rx_ring.ts";
 import { createRxRing, rxPacketNanos } from "./rx_ring.ts";
@@ -25,6 +25,11 @@ const fcsBytes = 4;
 export const tg3: DriverMaker = {
   name: "tg3",
   features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro | feature.highdma,
+  settings: {
+    rx_ring: ringSetting("receive ring", 200),
+    rx_jumbo_ring: ringSetting("jumbo receive ring", 100),
+    tx_ring: ringSetting("transmit ring", 511, 32),
+  },
   make,
 };
 
@@ -36,18 +41,18 @@ interface Producer {
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal } = parts;
   const standard: Producer = {
-    ring: createRxRing(parts, host, numberSetting(settings, "rx_ring", 200)),
+    ring: createRxRing(parts, host, numberSetting(settings, "rx_ring")),
     maker: undefined,
   };
   const jumbo: Producer = {
-    ring: createRxRing(parts, host, numberSetting(settings, "rx_jumbo_ring", 100)),
+    ring: createRxRing(parts, host, numberSetting(settings, "rx_jumbo_ring")),
     maker: undefined,
   };
   /** The return ring: in which order packets came, and from which producer. */
   const order = new Uint8Array(standard.ring.size + jumbo.ring.size);
   let first = 0;
   let waiting = 0;
-  const txSize = numberSetting(settings, "tx_ring", 511);
+  const txSize = numberSetting(settings, "tx_ring");
   const tx = createTxRing(parts, host, { size: txSize, stopRoom: 19, wakeRoom: Math.max(19, txSize >> 2) });
   const at = rxMachineOf(parts);
   const atomic = gfpOf(release, "GFP_ATOMIC");

@@ -11,7 +11,7 @@ import { headField, skbField } from "../net/skb_columns.ts";
 import { frameBytes, headerBytes } from "../net/wire.ts";
 import { rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
-import { gfpOf, numberSetting, wordSetting } from "./driver.ts";
+import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import { mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
 import { createPageFrag } from "./page_frag_refill.ts";
 import { createRxRing } from "./rx_ring.ts";
@@ -32,19 +32,27 @@ const addressBytes = 6;
 const { LEN, HEAD } = skbField;
 const { NR_FRAGS } = headField;
 
+const modes = ["mergeable", "big", "small"] as const;
+
 export const virtioNet: DriverMaker = {
   name: "virtio_net",
   features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro | feature.highdma,
+  settings: {
+    mode: { does: "how receive buffers are made", words: modes },
+    rx_ring: ringSetting("receive ring", 256),
+    tx_ring: ringSetting("transmit ring", 256, 32),
+    multicasts: { does: "multicast addresses in the card's filter", otherwise: 1, least: 0, most: 4096 },
+  },
   make,
 };
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, cpus, frames, receive, release, journal, heap, pages } = parts;
   const { S, H, F, fragsMax } = skbs.columns;
-  const mode = wordSetting(settings, "mode", ["mergeable", "big", "small"]);
-  const rxSize = numberSetting(settings, "rx_ring", 256);
+  const mode = wordSetting(settings, "mode", modes);
+  const rxSize = numberSetting(settings, "rx_ring");
   const rx = createRxRing(parts, host, rxSize);
-  const tx = createTxRing(parts, host, { size: numberSetting(settings, "tx_ring", 256), stopRoom: 19, wakeRoom: 19 });
+  const tx = createTxRing(parts, host, { size: numberSetting(settings, "tx_ring"), stopRoom: 19, wakeRoom: 19 });
   const setup = createSetupMemory(parts);
   const at = rxMachineOf(parts);
   const { pageSize, sharedInfo } = at;
@@ -59,7 +67,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const chains = new Int32Array(rxSize * chainMax);
   /** rq->pages: what packets left of their chains. */
   const spares: number[] = [];
-  let multicasts = numberSetting(settings, "multicasts", 1);
+  let multicasts = numberSetting(settings, "multicasts");
   let average = 0;
   let open = false;
   let refillWaiting = false;

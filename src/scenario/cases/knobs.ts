@@ -1,7 +1,7 @@
 // What of a case may be changed, by the page and by `skblab cases ID --set key=value`. A knob is a whole number with its unit and bounds, or one of
 // a few words. Texts are read here and nowhere else, so both faces refuse the same things with the same sentences.
 import { BadInput } from "../../base/bad_input.ts";
-import { suggest } from "../read.ts";
+import { suggest } from "../../base/suggest.ts";
 
 export interface NumberKnob {
   readonly kind: "number";

@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { BadInput } from "../../base/bad_input.ts";
+import { parseRelease } from "../../kernel/release.ts";
+import { createMachine } from "../machine.ts";
+import type { DriverMaker, DriverSettings } from "./driver.ts";
+import { settingsOf } from "./driver.ts";
+import { drivers } from "./drivers.ts";
+
+const machineWith = (driver: DriverMaker, settings: DriverSettings = {}) =>
+  createMachine({ release: parseRelease("6.1-x86_64"), memoryMb: 64, nics: [{ driver, mtu: 4000, settings }] });
+
+describe.each(drivers.map((d) => [d.name, d] as const))("%s", (_name, driver) => {
+  test("reads every setting that it declares and no other", () => {
+    const read = new Set<string>();
+    const make: DriverMaker["make"] = (parts, host, settings) => {
+      const noting = new Proxy(settings, {
+        get(all, name: string) {
+          read.add(name);
+          return all[name];
+        },
+      });
+      return driver.make(parts, host, noting);
+    };
+    // What a setting turns on may read another one.
+    for (const settings of [{}, ...(driver.settings?.["pool"] === undefined ? [] : [{ pool: 256 }])]) {
+      const machine = machineWith({ ...driver, make }, settings);
+      expect(machine.devices.every((d) => machine.up(d))).toBe(true);
+    }
+    expect([...read].sort()).toEqual(Object.keys(driver.settings ?? {}).sort());
+  });
+
+  test("goes up with each setting at its least, and refuses what lies beyond, of another kind, or is unknown", () => {
+    expect(() => settingsOf(driver, { nonsense: 1 })).toThrow(BadInput);
+    for (const [name, spec] of Object.entries(driver.settings ?? {})) {
+      const least = "words" in spec ? spec.words.at(-1) : "least" in spec ? spec.least : !spec.otherwise;
+      const machine = machineWith(driver, { [name]: least as number });
+      expect(machine.devices.map((d) => [name, machine.up(d)])).toEqual([[name, true]]);
+      for (const wrong of [
+        "least" in spec ? spec.least - 1 : "most" in spec ? 1.5 : 7,
+        "least" in spec ? 1.5 : "no such word",
+      ])
+        expect(() => settingsOf(driver, { [name]: wrong }), `${name}: ${wrong}`).toThrow(/must be/);
+    }
+  });
+});
