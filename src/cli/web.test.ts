@@ -171,7 +171,7 @@ describe.runIf(executablePath !== undefined)(
       expect(first).toContain("shmem_alloc_folio");
       expect(await barriers(page)).toEqual([]);
       await page.selectOption("text=View >> select", "map");
-      await page.waitForSelector("canvas.map");
+      await page.waitForSelector("canvas.map[aria-busy=false]");
       await page.locator("canvas.map").press("+");
       await page.locator("canvas.map").press("Enter");
       await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
@@ -381,7 +381,7 @@ describe.runIf(executablePath !== undefined)(
           mimeType: "text/plain",
           buffer: Buffer.from(dump),
         });
-        await page.waitForSelector("canvas.map");
+        await page.waitForSelector("canvas.map[aria-busy=false]");
         const canvas = page.locator("canvas.map");
         expect(await canvas.getAttribute("aria-label")).toContain(`${pages.toLocaleString("en-US")} cells of 1 pages`);
         for (const key of ["ArrowRight", "ArrowDown", "+", "Home"]) await canvas.press(key);

@@ -163,6 +163,7 @@ export function MapView({
       <canvas
         ref={canvas}
         class="map"
+        aria-busy={size.width === 0}
         width={size.width === 0 ? 1024 : size.width}
         height={size.width === 0 ? Math.round(1024 * aspect) : size.height}
         tabIndex={0}
@@ -213,7 +214,8 @@ export function MapView({
             Home: () => setView({ x: 0, y: 0, span: map.width }),
           };
           const move = moves[e.key];
-          if (move === undefined) return;
+          // Not before the page has a size to draw in.
+          if (move === undefined || size.width === 0) return;
           e.preventDefault();
           move();
           say(middle.x, middle.y);
