@@ -6,7 +6,6 @@ import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { proofsDocument } from "../../report/prove.ts";
-import { proveAll } from "../../scenario/prove.ts";
 import type { CommandSpec } from "../command.ts";
 import { openInputs } from "../input/open.ts";
 
@@ -53,9 +52,12 @@ export const command: CommandSpec = {
         if (first !== undefined && diagnosis.inputs.every((i) => whyUnread(i) !== undefined)) {
           throw new BadInput(whyUnread(first) as string, { file: first.name });
         }
+        // The machines and their scenarios are loaded only where something is to be proved: a log is explained in half the time.
         const proofs =
           options.prove === true
-            ? proveAll(diagnosis.incidents, (done, what) => io.progress("testing the advice", done, what))
+            ? (await import("../../scenario/prove.ts")).proveAll(diagnosis.incidents, (done, what) =>
+                io.progress("testing the advice", done, what),
+              )
             : undefined;
         if (proofs !== undefined) io.progress("testing the advice", 1);
         await io.answer({
