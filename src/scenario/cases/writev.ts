@@ -21,12 +21,14 @@ const firstTrace = {
 /** The second: DEAR 0004009c, NIP kfree_skb, LR emac_poll_tx. */
 const secondTrace = { address: 0x0004009c, path: "kfree_skb < emac_poll_tx" };
 
-const isFirst = (s: BadPageSeen): boolean =>
+/** The very report of the thread, field by field. */
+export const isFirstTrace = (s: BadPageSeen): boolean =>
   s.flags === firstTrace.flags &&
   s.count === firstTrace.count &&
   s.mapcount === firstTrace.mapcount &&
   s.path.startsWith(firstTrace.path);
-const isSecond = (o: OopsSeen): boolean => o.address === secondTrace.address && o.path.startsWith(secondTrace.path);
+export const isSecondTrace = (o: OopsSeen): boolean =>
+  o.address === secondTrace.address && o.path.startsWith(secondTrace.path);
 
 interface Suspect {
   readonly cause: Cause;
@@ -101,8 +103,8 @@ interface Seen {
 }
 const seenOf = (runs: readonly BoardOutcome[]): Seen => ({
   runs,
-  first: runs.filter((r) => r.badPages.some(isFirst)).length,
-  second: runs.filter((r) => r.oopses.some(isSecond)).length,
+  first: runs.filter((r) => r.badPages.some(isFirstTrace)).length,
+  second: runs.filter((r) => r.oopses.some(isSecondTrace)).length,
 });
 const total = (s: Seen, pick: (r: BoardOutcome) => number): number => s.runs.reduce((n, r) => n + pick(r), 0);
 
@@ -112,12 +114,12 @@ function otherwise(s: Seen): string {
   const add = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   for (const r of s.runs) {
     for (const b of r.badPages)
-      if (!isFirst(b))
+      if (!isFirstTrace(b))
         add(
           `Bad page flags ${b.flags.toString(16)} count ${b.count} in ${b.path.split(" < ").slice(0, 3).join(" < ")}`,
         );
     for (const o of r.oopses)
-      if (!isSecond(o))
+      if (!isSecondTrace(o))
         add(`${o.text.replace("Unable to handle kernel paging request for data", "fault")} in ${o.path}`);
     if (r.lostTrack !== undefined) add(r.lostTrack);
   }
@@ -180,14 +182,14 @@ export const emacWritev = withKnobs(knobs, {
         .filter((x) => x.s[n] > 0)
         .map((x) => x.suspect.cause)
         .join(", ") || "none";
-    const pages = apart[2]?.runs.flatMap((r) => r.badPages.filter(isFirst)) ?? [];
+    const pages = apart[2]?.runs.flatMap((r) => r.badPages.filter(isFirstTrace)) ?? [];
     const both = of("stray bit in a struct page").first > 0 && of("stray bit in tx_skb").second > 0;
     const small = apart[0] as Seen;
     const damage = (s: Seen | undefined): number =>
       s === undefined ? 0 : total(s, (r) => r.badPages.length + r.oopses.length);
     const fragments = of("fragmentation");
-    const firstLog = of("last page freed apart").runs.flatMap((r) => r.badPages.filter(isFirst))[0];
-    const secondLog = of("stray bit in tx_skb").runs.flatMap((r) => r.oopses.filter(isSecond))[0];
+    const firstLog = of("last page freed apart").runs.flatMap((r) => r.badPages.filter(isFirstTrace))[0];
+    const secondLog = of("stray bit in tx_skb").runs.flatMap((r) => r.oopses.filter(isSecondTrace))[0];
     return {
       id: "emac-writev",
       answer:
@@ -286,7 +288,7 @@ export const emacWritev = withKnobs(knobs, {
         bars: seen.map((x) => ({
           label: x.suspect.cause,
           value: Math.round(
-            100 * mean(x.s.runs.map((r) => (r.badPages.some(isFirst) || r.oopses.some(isSecond) ? 1 : 0))),
+            100 * mean(x.s.runs.map((r) => (r.badPages.some(isFirstTrace) || r.oopses.some(isSecondTrace) ? 1 : 0))),
           ),
         })),
       },
