@@ -119,5 +119,21 @@ export function drawNfsRetransmit(result: unknown): Document {
       }),
     ),
     paragraph("The server here keeps no cache of replies: a second copy of a call is carried out again."),
+    ...unfinishedNote(designs),
+  ];
+}
+
+/** What was cut short: on a wire that loses much, TCP waits twice as long after each loss. */
+function unfinishedNote(designs: NfsResult["designs"]): Block[] {
+  const cut = designs.flatMap((d) => d.runs).filter((r) => r.runsUnfinished > 0);
+  if (cut.length === 0) return [];
+  const sum = (pick: "runsUnfinished" | "runs" | "callsUnanswered"): number => cut.reduce((n, r) => n + r[pick], 0);
+  const rates = [...new Set(cut.map((r) => percent(r.lossRate)))].join(", ");
+  return [
+    paragraph(
+      `At a loss of ${rates}, ${sum("runsUnfinished")} of ${sum("runs")} runs were ended by their limit of events: ` +
+        "whatever is sent again is lost again, and each wait is twice as long as the one before. " +
+        `${sum("callsUnanswered")} calls have no reply there, and their files are not judged.`,
+    ),
   ];
 }

@@ -74,6 +74,19 @@ describe("pages reused while a retransmission holds them", () => {
   });
 });
 
+test("a wire that loses nearly every second frame gives a result, not a fault of ours: it says which runs were cut short", () => {
+  const settings = { ...nfsDefaults, designs: ["none" as const], lossRates: [0.2, 0.4], seeds: 1, rpcs: 60 };
+  const result = runNfsRetransmit(settings);
+  const [much, more] = result.designs[0]!.runs;
+  expect(much).toMatchObject({ calls: 60, callsUnanswered: 0, runsUnfinished: 0 });
+  expect(more!.runsUnfinished).toBe(1);
+  expect(more!.callsUnanswered).toBeGreaterThan(0);
+  expect(more!.filesCorrupted).toBeLessThanOrEqual(more!.calls - more!.callsUnanswered);
+  const { kind, summary } = skbKinds[1]!;
+  const text = renderText(scenarioDocument("x.yaml", kind, summary, result), { colour: false, width: 120 });
+  expect(text).toContain("At a loss of 40.0 %, 1 of 1 runs were ended by their limit of events");
+});
+
 test("both scenarios are drawn", () => {
   const settings = [
     { ...costDefaults, frames: [{ bytes: 60, weight: 1 }], packets: 20, memoryMb: 32, pressurePackets: 50 },

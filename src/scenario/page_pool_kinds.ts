@@ -1,37 +1,77 @@
 // What scenario files about page pools may say.
 import { z } from "zod";
 import type { ScenarioKind } from "./kind.ts";
-import type { CopySettings, MulticastSettings, TcpSettings } from "./page_pool_run.ts";
+import type { CopySettings, DesignResult, MulticastSettings, TcpSettings } from "./page_pool_run.ts";
 import { designNames, runCopy, runMulticast, runTcp } from "./page_pool_run.ts";
+import { whole } from "./schema_parts.ts";
 
-const count = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most);
 const common = {
-  packets: count(1, 1_000_000).default(2000),
-  frameBytes: count(70, 9000).default(1514),
-  ringSize: count(4, 1024).default(128),
+  packets: whole(1, 1_000_000, "packets received").default(2000),
+  frameBytes: whole(70, 9000, "bytes of a frame").default(1514),
+  ringSize: whole(4, 1024, "descriptors of the receive ring").default(128),
+  poolSize: whole(
+    1,
+    32768,
+    "pool_size of the page pool: slots of its ring, rounded up to a power of two by the kernel; default: as ringSize",
+  ).optional(),
   designs: z
     .array(z.enum(designNames as [string, ...string[]]))
     .min(1)
-    .default([...designNames]),
+    .default([...designNames])
+    .describe("designs of the return hook; each is run"),
+};
+
+/** What experiments compare; with several designs each measure bears the design's name. */
+const measured: Pick<ScenarioKind, "measure" | "shortest"> = {
+  measure(result) {
+    const all = result as readonly DesignResult[];
+    return Object.fromEntries(
+      all.flatMap((r) =>
+        (["recycled", "fresh", "released", "leaked", "corrupted", "dropped", "memoryPerPacket"] as const).map((key) => [
+          all.length === 1 ? key : `${r.design}.${key}`,
+          r[key],
+        ]),
+      ),
+    );
+  },
+  shortest: { packets: 1 },
 };
 
 export const pagePoolKinds: readonly ScenarioKind[] = [
   {
     kind: "page-pool-skb-copy",
     summary: "every packet is copied and both are freed: whose memory goes into the pool?",
-    schema: z.strictObject({ ...common, copy: z.enum(["skb_copy", "pskb_copy", "both"]).default("both") }),
+    schema: z.strictObject({
+      ...common,
+      copy: z.enum(["skb_copy", "pskb_copy", "both"]).default("both").describe("how a packet is copied"),
+    }),
     run: (settings) => runCopy(settings as CopySettings),
+    ...measured,
   },
   {
     kind: "page-pool-multicast",
     summary: "one packet to several sockets: clones of a pool's page",
-    schema: z.strictObject({ ...common, sockets: count(1, 64).default(4), slowest: count(0, 1000).default(16) }),
+    schema: z.strictObject({
+      ...common,
+      sockets: whole(1, 64, "sockets that listen").default(4),
+      slowest: whole(0, 1000, "packets that the slowest socket lets wait").default(16),
+    }),
     run: (settings) => runMulticast(settings as MulticastSettings),
+    ...measured,
   },
   {
     kind: "page-pool-tcp",
     summary: "bulk TCP both ways: coalescing in the receive queue",
-    schema: z.strictObject({ ...common, readEvery: count(1, 1000).default(32), ackEvery: count(0, 1000).default(2) }),
+    schema: z.strictObject({
+      ...common,
+      readEvery: whole(1, 1000, "packets between two reads of the application").default(32),
+      ackEvery: whole(
+        0,
+        1000,
+        "data packets between two acknowledgements for the other direction; 0: one way only",
+      ).default(2),
+    }),
     run: (settings) => runTcp(settings as TcpSettings),
+    ...measured,
   },
 ];

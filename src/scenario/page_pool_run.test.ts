@@ -107,3 +107,17 @@ describe("scenario files", () => {
     expect(complaint("packets: 5\n")).toMatch(/has no `kind`/);
   });
 });
+
+test("pool size: what the slowest socket holds back comes home only if the pool's ring has room for it", () => {
+  const kind = pagePoolKinds.find((k) => k.kind === "page-pool-multicast");
+  const measured = [16, 128, 512].map((poolSize) =>
+    kind?.measure?.(
+      kind.run(kind.schema.parse({ designs: ["pp-recycle"], packets: 1500, ringSize: 64, slowest: 400, poolSize })),
+    ),
+  );
+  const [small, middle, large] = measured.map((m) => m?.["released"] ?? Number.NaN);
+  expect(small).toBeGreaterThan(middle as number);
+  expect(middle).toBeGreaterThan(large as number);
+  expect(large).toBe(0);
+  for (const m of measured) expect([m?.["leaked"], m?.["corrupted"]]).toEqual([0, 0]);
+});

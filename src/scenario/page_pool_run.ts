@@ -57,6 +57,8 @@ export interface DesignResult {
   readonly dropped: number;
   /** Came home to cache or ring. */
   readonly recycled: number;
+  /** Taken from the page allocator, the ring's first filling among them. */
+  readonly fresh: number;
   /** Left the pool as the rules allow: unmapped and counted out. */
   readonly released: number;
   /** Freed mapped and counted as in flight, or owned and held by nobody. */
@@ -81,6 +83,8 @@ interface Common {
   readonly packets: number;
   readonly frameBytes: number;
   readonly ringSize: number;
+  /** Left out: as many as ringSize. */
+  readonly poolSize?: number;
   readonly designs: readonly DesignName[];
 }
 export interface CopySettings extends Common {
@@ -102,7 +106,8 @@ export interface TcpSettings extends Common {
 function forEachDesign(settings: Common, procedure: (bench: Bench) => void): DesignResult[] {
   return settings.designs.map((design) => {
     const { policy, jumbo, says } = designs[design] as Design;
-    const lab = createLab({ policy, jumbo, ringSize: settings.ringSize, pagesMax: 8192 });
+    const { ringSize, poolSize = ringSize } = settings;
+    const lab = createLab({ policy, jumbo, ringSize, poolSize, pagesMax: 8192 });
     const bench: Bench = {
       lab,
       frameBytes: settings.frameBytes,
@@ -155,6 +160,7 @@ function finish(design: DesignName, says: string, bench: Bench): DesignResult {
     packets: bench.received,
     dropped: lab.dropped(),
     recycled: stats.cached + stats.ring,
+    fresh: pools.holdCount(pool),
     released,
     leaked: census.faults.filter((f) => leaks.includes(f.fault)).length,
     corrupted: skbs.misuses.length + usedAfterFree,
