@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
+import { pagePoolKinds } from "./page_pool_kinds.ts";
 import type { DesignResult } from "./page_pool_run.ts";
 import { designNames, runCopy, runMulticast, runTcp } from "./page_pool_run.ts";
 import { readScenario } from "./read.ts";

@@ -30,8 +30,10 @@ const GFP_ATOMIC = 0xa20;
 
 export interface LabOptions {
   readonly policy: RecyclePolicy;
-  /** Descriptors of the receive ring, and slots of the pool's. */
+  /** Descriptors of the receive ring. */
   readonly ringSize?: number;
+  /** pool_size: slots of the pool's own ring; as many as descriptors when left out. */
+  readonly poolSize?: number;
   readonly pagesMax?: number;
   /** Pages after the first of a jumbo frame: out of the pool by unmapping (2018), or still the pool's. */
   readonly jumbo?: "release" | "keep";
@@ -139,7 +141,7 @@ export function createLab(options: LabOptions, inner?: PageAllocator): Lab {
   const pool = pools.create({
     ...defaultPoolParams,
     flags: PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | (options.fragments === true ? PP_FLAG_PAGE_FRAG : 0),
-    poolSize: ringSize,
+    poolSize: options.poolSize ?? ringSize,
     offset: RX_HEADROOM,
     maxLen,
   });
