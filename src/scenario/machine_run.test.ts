@@ -147,3 +147,15 @@ test("schemas/scenario.schema.json is what the code says (`skblab run --schema`)
   const file = JSON.parse(readFileSync(new URL("../../schemas/scenario.schema.json", import.meta.url), "utf8"));
   expect(file).toEqual(JSON.parse(JSON.stringify(scenarioJsonSchema())));
 });
+
+test("every key of every kind of scenario says in the schema what it is", () => {
+  const silent: string[] = [];
+  const walk = (node: unknown, path: string): void => {
+    if (typeof node !== "object" || node === null) return;
+    for (const [key, value] of Object.entries((node as { properties?: object }).properties ?? {}))
+      if (value.description === undefined && value.const === undefined) silent.push(`${path}.${key}`);
+    for (const [key, value] of Object.entries(node)) walk(value, key === "properties" ? path : `${path}/${key}`);
+  };
+  walk(scenarioJsonSchema(), "");
+  expect(silent).toEqual([]);
+});

@@ -29,7 +29,8 @@ const cost = z.strictObject({
   frames: z
     .array(frame)
     .min(1)
-    .default([...costDefaults.frames]),
+    .default([...costDefaults.frames])
+    .describe("sizes that occur, and how often"),
   packets: whole(1, 20_000, costDefaults.packets, "packets alive at once in the measurement of memory"),
   memoryMb: whole(32, 4096, costDefaults.memoryMb, "megabytes of the machine"),
   cpus: whole(1, 64, costDefaults.cpus, "CPUs: they decide the order of slabs"),
