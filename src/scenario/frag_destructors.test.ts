@@ -74,6 +74,14 @@ describe("pages reused while a retransmission holds them", () => {
   });
 });
 
+test("a socket that is full when a message begins does not move the messages behind it: an owner a packet protects there too", () => {
+  const settings = { ...nfsDefaults, designs: ["ubuf-per-skb" as const], lossRates: [0], seeds: 1 };
+  const result = runNfsRetransmit({ ...settings, outstanding: 24, pagesPerRpc: 16 });
+  const [run] = result.designs[0]!.runs;
+  expect(run!.callsSentAgain).toBeGreaterThan(100);
+  expect(run).toMatchObject({ framesCorrupted: 0, filesCorrupted: 0 });
+});
+
 test("a wire that loses nearly every second frame gives a result, not a fault of ours: it says which runs were cut short", () => {
   const settings = { ...nfsDefaults, designs: ["none" as const], lossRates: [0.2, 0.4], seeds: 1, rpcs: 60 };
   const result = runNfsRetransmit(settings);

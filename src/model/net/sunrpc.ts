@@ -116,8 +116,13 @@ export function createRpcClient(
           [hold?.as ?? "destructor"]: id,
         });
       }
-      message.done += took;
       if (took === 0) return false;
+      if (message.done === 0) {
+        // Only now: while a full socket took nothing of it, it could still be dropped.
+        options.onMessage(message.call, stream, all);
+        stream += all;
+      }
+      message.done += took;
     }
     return true;
   };
@@ -128,17 +133,12 @@ export function createRpcClient(
     pumping = true;
     for (let message = queue[0]; message !== undefined; message = queue[0]) {
       const call = calls[message.call]!;
-      if (message.done === 0) {
-        if (call.replied) {
-          // Answered before this copy began: xprt_request_dequeue_transmit().
-          queue.shift();
-          call.writing--;
-          maybeFree(message.call);
-          continue;
-        }
-        const bytes = headerBytes + call.pfns.length * pageBytes;
-        options.onMessage(message.call, stream, bytes);
-        stream += bytes;
+      if (message.done === 0 && call.replied) {
+        // Answered before this copy began: xprt_request_dequeue_transmit().
+        queue.shift();
+        call.writing--;
+        maybeFree(message.call);
+        continue;
       }
       if (!writeOn(message)) break;
       queue.shift();
