@@ -264,6 +264,39 @@ describe("writev", () => {
     expect(frags).toBeGreaterThan(0);
   });
 
+  test("2.6: the socket keeps a page that has room; one that a single copy fills is the packet's alone", () => {
+    const references = (bytes: number): number => {
+      const l = lab({ seed: 1, sendPage: "a page a socket" });
+      const c = l.tcp.connect({ flowIn: 1, flowOut: 2, mtu: 9000 });
+      expect(l.tcp.sendmsg(c, bytes)).toBe(bytes);
+      const { F, S, fragBase } = l.skbs.columns;
+      return l.base.pageCount(F[fragBase(S[(l.tcp.state.first[c] as number) + HEAD] as number)] as number);
+    };
+    expect([references(1000), references(4096)]).toEqual([2, 1]);
+  });
+
+  test("2.6: what goes into pages leaves the head to the headers, however large the head came out", () => {
+    const l = lab({ seed: 1, sendPage: "a page a socket" });
+    const c = l.tcp.connect({ flowIn: 1, flowOut: 2, mtu: 9000 });
+    l.tcp.sendmsg(c, 4096);
+    expect(l.skbs.headlen(l.tcp.state.first[c] as number)).toBe(0);
+  });
+
+  for (const sendPage of ["32 KiB a process", "a page a socket"] as const)
+    test(`a writer without a page is told by a smaller send buffer: ${sendPage}`, () => {
+      let dry = false;
+      const l = lab({ seed: 1, sendPage, fails: () => dry });
+      const c = l.tcp.connect({ flowIn: 1, flowOut: 2, mtu: 9000 });
+      const { sndbuf } = l.skbs.socks;
+      sndbuf[l.tcp.sock(c)] = 1e6;
+      // The page of 32768 bytes is full, and Nagle keeps a packet with room in the queue: only another page is lacking.
+      for (const bytes of [100, 26_668, 6000]) l.tcp.sendmsg(c, bytes);
+      dry = true;
+      expect(l.tcp.sendmsg(c, 100)).toBe(0);
+      expect(sndbuf[l.tcp.sock(c)]).toBeLessThan(1e6);
+      expect(l.tcp.counters.sendNoMemory).toBe(0);
+    });
+
   test("what does not fit the send buffer is left to the next call", () => {
     const l = lab({ seed: 1, sendPage: "a page a socket" });
     const c = l.tcp.connect({

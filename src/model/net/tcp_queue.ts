@@ -31,9 +31,12 @@ export function createTcpQueue(shared: TcpShared) {
   };
 
   const refusedIn = skbs.journal?.textId("sk_stream_alloc_skb") ?? 0;
+  // In 2.6 a writer fills what tailroom there is, so a new packet has no more of it than was asked for (net/ipv4/tcp.c, 2.6.29).
+  const exactRoom = shared.sendPage === "a page a socket";
   /** tcp_stream_alloc_skb(): an empty packet with room for headers and `linear` bytes, charged to nobody yet; 0 without memory. */
   const streamAlloc = (c: number, linear: number, mask: number, force: boolean): number => {
-    const skb = skbs.allocSkb(maxTcpHeader + ((linear + 3) & ~3), mask, 1);
+    const size = (linear + 3) & ~3;
+    const skb = skbs.allocSkb(maxTcpHeader + size, mask, 1);
     if (skb === 0) {
       counters.sendNoMemory++;
       mem.moderate(t.sock[c]!);
@@ -44,7 +47,7 @@ export function createTcpQueue(shared: TcpShared) {
       skbs.consumeSkb(skb);
       return 0;
     }
-    skbs.skbReserve(skb, maxTcpHeader);
+    skbs.skbReserve(skb, exactRoom ? skbs.tailroom(skb) - size : maxTcpHeader);
     skbs.headerRelease(skb);
     S[skb + BITS]! |= summedMask;
     return skb;

@@ -44,6 +44,11 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
   while (pageSize << bigOrder < fragPageBytes) bigOrder++;
   const bigGfp = (gfp.kernel & ~gfp.directReclaim) | gfp.comp | gfp.nowarn;
   const refusedIn = skbs.journal?.textId("sk_page_frag_refill") ?? 0;
+  /** sk_page_frag_refill(), sk_stream_alloc_page() without a page: the sender's buffer shrinks. */
+  const noPage = (c: number): 0 => {
+    mem.moderate(t.sock[c]!);
+    return skbs.refused(refusedIn);
+  };
   const ownPage = shared.sendPage === "a page a socket";
   let fragPfn = -1;
   let fragBytes = 0;
@@ -67,7 +72,6 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
       fragBytes = pageSize;
     }
     fragOffset = 0;
-    if (fragPfn < 0) skbs.refused(refusedIn);
     return fragPfn >= 0;
   };
 
@@ -119,7 +123,7 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
 
   /** Copies into the page fragment of the writing process; bytes that went in, 0 without memory. */
   const copyToFrag = (c: number, skb: number, want: number, from: number): number => {
-    if (!refillFrag()) return 0;
+    if (!refillFrag()) return noPage(c);
     const head = S[skb + HEAD]!;
     const bytes = Math.min(want, fragBytes - fragOffset);
     const pfn = fragPfn;
@@ -141,7 +145,10 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
     return bytes;
   };
 
-  /** The page of the socket, as 2.6 fills it: a page that is full is let go, a new one is kept while it has room. Bytes, 0 or -1 as above. */
+  /**
+   * The page of the socket, as 2.6 fills it: a new one is kept when the copy leaves room in it, and let go when the next copy finds it full.
+   * Bytes, 0 or -1 as above.
+   */
   const copyToOwnPage = (c: number, skb: number, want: number, from: number): number => {
     const head = S[skb + HEAD]!;
     const count = H[head + NR_FRAGS]!;
@@ -157,12 +164,13 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
     }
     const bytes = Math.min(want, pageSize - offset);
     if (!mem.schedule(t.sock[c]!, bytes, memKind.send)) return 0;
-    if (pfn < 0) {
-      pfn = pages.allocPages(gfp.kernel, 0);
-      if (pfn < 0) return 0;
-      pageOf[c] = pfn + 1;
-    }
+    const fresh = pfn < 0;
+    if (fresh) pfn = pages.allocPages(gfp.kernel, 0);
+    if (pfn < 0) return noPage(c);
     skbs.skbAppendPagefrags(skb, pfn, offset, bytes);
+    // What is full at once is the packet's alone.
+    if (fresh && bytes === pageSize) pages.putPage(pfn);
+    else pageOf[c] = pfn + 1;
     if (from >= 0) skbs.memory?.copy(pfn * pageSize + offset, from, bytes);
     offsetOf[c] = offset + bytes;
     skbs.lenAdd(skb, bytes);
