@@ -12,9 +12,9 @@ export const x86Reporters: Chain = [
   { since: [3, 10], value: "dump_stack < warn_alloc_failed", source: "reports of 3.10 and 4.4" },
   { since: [4, 9], value: "dump_stack < warn_alloc", source: "mm/page_alloc.c 4.9" },
   {
-    since: [5, 11],
+    since: [5, 14],
     value: "dump_stack_lvl < dump_stack < warn_alloc",
-    source: "lib/dump_stack.c 5.11; a report of 6.1.192",
+    source: "lib/dump_stack.c 5.15; reports of 5.13.14, without, and of 6.1.192",
   },
 ];
 export const reportersOf: Partial<Record<Architecture, Chain>> = {
@@ -22,7 +22,7 @@ export const reportersOf: Partial<Record<Architecture, Chain>> = {
     { since: [2, 6], value: "show_stack", source: "a report of a 405EX, 2.6.29" },
     { since: [3, 0], value: "show_stack < dump_stack < warn_alloc_failed", source: "mm/page_alloc.c 3.0" },
     { since: [4, 9], value: "dump_stack < warn_alloc", source: "mm/page_alloc.c 4.9" },
-    { since: [5, 11], value: "dump_stack_lvl < warn_alloc", source: "lib/dump_stack.c 5.11" },
+    { since: [5, 14], value: "dump_stack_lvl < warn_alloc", source: "lib/dump_stack.c 5.15" },
   ],
   arm: [
     { since: [2, 6], value: "dump_backtrace < dump_stack", source: "a report of a CNS3xxx board, 2.6.31" },
@@ -30,18 +30,18 @@ export const reportersOf: Partial<Record<Architecture, Chain>> = {
     { since: [3, 12], value: "unwind_backtrace < show_stack < warn_alloc_failed", source: "a report of 4.3" },
     { since: [4, 9], value: "unwind_backtrace < show_stack < dump_stack < warn_alloc", source: "a report of 5.4" },
     {
-      since: [5, 11],
+      since: [5, 14],
       value: "unwind_backtrace < show_stack < dump_stack_lvl < warn_alloc",
-      source: "lib/dump_stack.c 5.11",
+      source: "lib/dump_stack.c 5.15",
     },
   ],
   arm64: [
     { since: [3, 7], value: "dump_backtrace < show_stack < dump_stack < warn_alloc_failed", source: "arch/arm64 3.10" },
     { since: [4, 9], value: "dump_backtrace < show_stack < dump_stack < warn_alloc", source: "mm/page_alloc.c 4.9" },
     {
-      since: [5, 11],
+      since: [5, 14],
       value: "dump_backtrace < show_stack < dump_stack_lvl < dump_stack < warn_alloc",
-      source: "lib/dump_stack.c 5.11",
+      source: "lib/dump_stack.c 5.15",
     },
   ],
   mips: [
@@ -146,7 +146,7 @@ export const passed: Readonly<Record<string, Chain>> = {
     { since: [4, 0], value: "__alloc_page_frag", source: "a report of 4.3" },
     { since: [4, 10], value: "page_frag_alloc", source: "a report of 4.14" },
     { since: [5, 13], value: "page_frag_alloc_align", source: "mm/page_alloc.c 5.13 and 6.1" },
-    { since: [6, 6], value: "__page_frag_alloc_align", source: "mm/page_alloc.c 6.6" },
+    { since: [6, 9], value: "__page_frag_alloc_align", source: "mm/page_alloc.c; first release from history" },
   ],
   netdev_alloc_frag: [
     { since: [3, 5], value: "", source: "net/core/skbuff.c 3.10: the same function as above" },
@@ -192,26 +192,30 @@ export const passed: Readonly<Record<string, Chain>> = {
   sk_stream_alloc_skb: [
     { since: [2, 6], value: "tcp_sendmsg", source: "net/ipv4/tcp.c 2.6.18: inlined" },
     { since: [2, 6, 25], value: "sk_stream_alloc_skb < tcp_sendmsg", source: "net/ipv4/tcp.c 2.6.29" },
-    { since: [4, 15], value: "sk_stream_alloc_skb < tcp_sendmsg_locked < tcp_sendmsg", source: "net/ipv4/tcp.c 4.19" },
+    { since: [4, 14], value: "sk_stream_alloc_skb < tcp_sendmsg_locked < tcp_sendmsg", source: "net/ipv4/tcp.c 4.14" },
     { since: [5, 16], value: "tcp_stream_alloc_skb < tcp_sendmsg_locked < tcp_sendmsg", source: "net/ipv4/tcp.c 6.1" },
   ],
   sk_page_frag_refill: [
     { since: [2, 6], value: "tcp_sendmsg", source: "net/ipv4/tcp.c 2.6.24: alloc_pages()" },
-    { since: [3, 6], value: "sk_page_frag_refill < tcp_sendmsg", source: "net/core/sock.c 3.13" },
+    { since: [3, 7], value: "sk_page_frag_refill < tcp_sendmsg", source: "net/core/sock.c 3.10; commit 5640f7685831" },
     {
-      since: [3, 12],
+      since: [3, 13],
       value: "skb_page_frag_refill < sk_page_frag_refill < tcp_sendmsg",
       source: "net/core/sock.c 3.13",
     },
     {
-      since: [4, 15],
+      since: [4, 14],
       value: "skb_page_frag_refill < sk_page_frag_refill < tcp_sendmsg_locked < tcp_sendmsg",
-      source: "net/core/sock.c 4.19 and 6.1",
+      source: "net/ipv4/tcp.c 4.14, net/core/sock.c 4.19 and 6.1",
     },
   ],
   tcp_transmit_skb: [
     { since: [2, 6], value: "tcp_transmit_skb < tcp_write_xmit", source: "net/ipv4/tcp_output.c 2.6.24" },
-    { since: [4, 20], value: "__tcp_transmit_skb < tcp_write_xmit", source: "net/ipv4/tcp_output.c 6.1" },
+    {
+      since: [4, 18],
+      value: "__tcp_transmit_skb < tcp_write_xmit",
+      source: "net/ipv4/tcp_output.c 4.19 and 6.1; first release from history",
+    },
   ],
   skb_segment: [
     {
@@ -222,8 +226,14 @@ export const passed: Readonly<Record<string, Chain>> = {
     {
       since: [3, 10],
       value:
-        "skb_segment < tcp_gso_segment < tcp4_gso_segment < inet_gso_segment < skb_mac_gso_segment < __skb_gso_segment < dev_hard_start_xmit",
-      source: "net/core/dev.c 3.13",
+        "skb_segment < tcp_tso_segment < inet_gso_segment < skb_mac_gso_segment < __skb_gso_segment < dev_hard_start_xmit",
+      source: "net/core/dev.c and net/ipv4/tcp.c 3.10",
+    },
+    {
+      since: [3, 11],
+      value:
+        "skb_segment < tcp_gso_segment < inet_gso_segment < skb_mac_gso_segment < __skb_gso_segment < dev_hard_start_xmit",
+      source: "net/ipv4/tcp_offload.c 3.13; first release from history",
     },
     {
       since: [3, 18],

@@ -206,7 +206,7 @@ export const systemCall: Readonly<Record<"ioctl" | "sendto" | "recvfrom", Chain>
       source: "net/core/dev.c 3.13",
     },
     {
-      since: [4, 18],
+      since: [4, 17],
       value:
         "__dev_open < __dev_change_flags < dev_change_flags < devinet_ioctl < inet_ioctl < sock_do_ioctl < sock_ioctl < __x64_sys_ioctl",
       source: "net/core/dev.c 6.1; syzbot reports of 6.9",
@@ -220,7 +220,7 @@ export const systemCall: Readonly<Record<"ioctl" | "sendto" | "recvfrom", Chain>
     },
     { since: [2, 6, 38], value: "inet_sendmsg < sock_sendmsg < sys_sendto", source: "net/ipv4/af_inet.c 3.13" },
     {
-      since: [4, 18],
+      since: [4, 17],
       value: "inet_sendmsg < sock_sendmsg < __sys_sendto < __x64_sys_sendto",
       source: "net/socket.c 6.1",
     },
@@ -228,7 +228,7 @@ export const systemCall: Readonly<Record<"ioctl" | "sendto" | "recvfrom", Chain>
   recvfrom: [
     { since: [2, 6], value: "sock_recvmsg < sys_recvfrom", source: "net/socket.c 2.6.24" },
     {
-      since: [4, 18],
+      since: [4, 17],
       value: "inet_recvmsg < sock_recvmsg < __sys_recvfrom < __x64_sys_recvfrom",
       source: "net/socket.c 6.1",
     },
@@ -237,5 +237,9 @@ export const systemCall: Readonly<Record<"ioctl" | "sendto" | "recvfrom", Chain>
 export const entry: Chain = [
   { since: [2, 6], value: "system_call_fastpath", source: "arch/x86/kernel/entry_64.S 3.0" },
   { since: [4, 2], value: "entry_SYSCALL_64_fastpath", source: "arch/x86/entry/entry_64.S 4.4" },
-  { since: [4, 10], value: "do_syscall_64 < entry_SYSCALL_64_after_hwframe", source: "a report of 6.1.192" },
+  {
+    since: [4, 16],
+    value: "do_syscall_64 < entry_SYSCALL_64_after_hwframe",
+    source: "a report of 6.1.192; first release from history (commit 21d375b6b34f)",
+  },
 ];

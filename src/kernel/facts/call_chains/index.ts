@@ -75,6 +75,9 @@ export function stackNames(release: Release, asked: StackAsked): StackNames {
 
 const names = (chain: string | undefined): string[] => (chain ?? "").split(" < ").filter((name) => name !== "");
 
+/** Sites that call alloc_pages(), which names no node. */
+const policyAsked = new Set(["new_slab", "skb_page_frag_refill", "sk_page_frag_refill"]);
+
 /** The allocators and the skb code between the page allocator and the caller. */
 function wayThrough(release: Release, sites: readonly string[]): { frames: string[]; policy: boolean } {
   const frames: string[] = [];
@@ -92,7 +95,7 @@ function wayThrough(release: Release, sites: readonly string[]): { frames: strin
   });
   const first = sites[0];
   // page_frag and kmalloc_large name a node themselves.
-  return { frames, policy: first === undefined || first === "new_slab" || first === "skb_page_frag_refill" };
+  return { frames, policy: first === undefined || policyAsked.has(first) };
 }
 
 /** The caller's own functions: a driver's chain, or the stack's, called from a poll function. */
