@@ -23,6 +23,11 @@ export const failureLimits: readonly Fact<RateLimit>[] = [
     source: "lib/ratelimit.c, 2.6.32; first release from history",
   },
   {
+    since: [2, 6, 33],
+    value: { kind: "window", seconds: 5, burst: 10, suppressed: "__alloc_pages_slowpath: %d callbacks suppressed" },
+    source: "include/linux/ratelimit.h and printk.h, 3.0: the caller's name; first release from history",
+  },
+  {
     since: [3, 0],
     value: { kind: "window", seconds: 5, burst: 10, suppressed: "warn_alloc_failed: %d callbacks suppressed" },
     source: "mm/page_alloc.c nopage_rs, 3.0; a report of 3.2",

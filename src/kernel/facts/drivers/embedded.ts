@@ -96,7 +96,7 @@ export const mvneta: DriverFacts = {
         slot: "stays empty and is retried",
         sentence:
           'mvneta marks the descriptor empty, prints "Can\'t refill queue", and tries again at the next poll: the ring is shorter until memory comes back.',
-        counter: "refill_error",
+        counter: "refill_errors",
       },
       source: "drivers/net/ethernet/marvell/mvneta.c mvneta_rx_refill_queue, 6.1",
     },

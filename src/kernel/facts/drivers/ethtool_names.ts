@@ -15,6 +15,15 @@ const intel: readonly PrintedCounter[] = [
   ["rx_long_length_errors", "rx_long_length_errors"],
 ];
 
+/** What the MAC counts, read from its registers. */
+const mvnetaRegisters: readonly PrintedCounter[] = [
+  ["good_octets_received", "rxBytes"],
+  ["good_frames_received", "rx_packets"],
+  ["rx_discard", "rx_discard"],
+  ["good_octets_sent", "txBytes"],
+  ["good_frames_sent", "tx_packets"],
+];
+
 /** By driver; a driver or release without an entry prints none of what the model counts. */
 export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly PrintedCounter[]>[]>> = {
   e1000: [
@@ -69,27 +78,13 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
   mvneta: [
     {
       since: [4, 4],
-      value: [
-        ["good_octets_received", "rxBytes"],
-        ["unicast_frames_received", "rx_packets"],
-        ["good_octets_sent", "txBytes"],
-        ["unicast_frames_sent", "tx_packets"],
-        ["rx_discard", "rx_discard"],
-      ],
-      source: "mvneta_statistics, drivers/net/ethernet/marvell/mvneta.c 4.4",
+      value: mvnetaRegisters,
+      source: "mvneta_statistics, drivers/net/ethernet/marvell/mvneta.c 4.14; first release from history",
     },
     {
-      since: [5, 0],
-      value: [
-        ["good_octets_received", "rxBytes"],
-        ["unicast_frames_received", "rx_packets"],
-        ["good_octets_sent", "txBytes"],
-        ["unicast_frames_sent", "tx_packets"],
-        ["rx_discard", "rx_discard"],
-        ["skb_alloc_error", "skb_alloc_error"],
-        ["refill_error", "refill_error"],
-      ],
-      source: "mvneta_statistics, 6.1; first release from history",
+      since: [4, 19],
+      value: [...mvnetaRegisters, ["skb_alloc_errors", "skb_alloc_error"], ["refill_errors", "refill_error"]],
+      source: "mvneta_statistics, 4.19 and 5.15",
     },
   ],
   virtio_net: [
