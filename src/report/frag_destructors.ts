@@ -131,8 +131,8 @@ function unfinishedNote(designs: NfsResult["designs"]): Block[] {
   const rates = [...new Set(cut.map((r) => percent(r.lossRate)))].join(", ");
   return [
     paragraph(
-      `At a loss of ${rates}, ${sum("runsUnfinished")} of ${sum("runs")} runs were ended by their limit of events: ` +
-        "whatever is sent again is lost again, and each wait is twice as long as the one before. " +
+      `At a loss of ${rates}, ${sum("runsUnfinished")} of ${sum("runs")} runs were ended by their limit of events before every call had its reply ` +
+        "(what is sent again may be lost again, and each wait is twice as long as the one before). " +
         `${sum("callsUnanswered")} calls have no reply there, and their files are not judged.`,
     ),
   ];

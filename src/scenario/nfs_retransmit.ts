@@ -379,7 +379,8 @@ function runOnce(design: FragDesign, settings: NfsSettings, lossRate: number, ra
   );
 
   clock.after(0, startCalls);
-  const end = clock.run(Number.POSITIVE_INFINITY, 10_000 * settings.rpcs * settings.pagesPerRpc + 100_000);
+  const eventsMax = Math.min(20_000_000, 10_000 * settings.rpcs * settings.pagesPerRpc + 100_000);
+  const end = clock.run(Number.POSITIVE_INFINITY, eventsMax);
   counts.callsUnanswered = rpc.pending();
 
   for (let call = 0; call < counts.calls; call++) {

@@ -116,15 +116,45 @@ async function* unpack(
   state.problem = "It is packed with bzip2, and the tool bzip2 is not installed: unpack it first.";
 }
 
+/** Packed bytes given at once: a bomb makes at most a thousand times as many of them before it is seen. */
+const gzipStep = 16_384;
+
+/** Not a pipe: when one fails, what it has unpacked but not handed on is lost, and of a cut log that is nearly all. */
 async function* gunzip(packed: AsyncGenerator<Uint8Array>, state: State): AsyncGenerator<Uint8Array> {
-  const input = Readable.from(packed, { objectMode: false });
   const stream = createGunzip();
-  state.closers.push(() => {
-    input.destroy();
-    stream.destroy();
+  state.closers.push(() => stream.destroy());
+  const ready: Uint8Array[] = [];
+  const end: { failed?: Error; reached: boolean; wake(): void } = { reached: false, wake: () => undefined };
+  stream.on("data", (bytes: Uint8Array) => ready.push(bytes));
+  stream.once("end", () => {
+    end.reached = true;
+    end.wake();
   });
-  input.on("error", (error) => stream.destroy(error));
-  yield* input.pipe(stream) as AsyncIterable<Uint8Array>;
+  stream.once("error", (error) => {
+    end.failed = error;
+    end.wake();
+  });
+  const given = (bytes: Uint8Array): Promise<void> =>
+    new Promise((resolve) => {
+      end.wake = resolve;
+      stream.write(bytes, () => resolve());
+    });
+  const over = (): boolean => end.reached || end.failed !== undefined;
+  for await (const chunk of packed) {
+    for (let at = 0; at < chunk.length && !over(); at += gzipStep) {
+      await given(chunk.subarray(at, at + gzipStep));
+      yield* ready.splice(0);
+    }
+    if (over()) break;
+  }
+  if (!over()) {
+    await new Promise<void>((resolve) => {
+      end.wake = resolve;
+      stream.end();
+    });
+  }
+  yield* ready.splice(0);
+  if (end.failed !== undefined) throw end.failed;
 }
 
 async function* unxz(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -6,13 +6,14 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { constants, gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Gathered } from "../../artifact/gather.ts";
 import { gather } from "../../artifact/gather.ts";
@@ -200,6 +201,18 @@ describe("archives", () => {
     expect(g.inputs.map((i) => i.name)).toEqual([name("proc/buddyinfo"), name(`${long}.gnu`), name(long)]);
     expect([orders(g), g.readings.length]).toEqual([2, 1]);
   });
+  test("of a cut file every byte is read that can be unpacked, whoever packed it: the last report of the part is there", async () => {
+    const log = readFileSync(new URL("../../../fixtures/logs/failures_6.1.txt", import.meta.url));
+    const part = gzipSync(log).subarray(0, 3000);
+    const there = gunzipSync(part, { finishFlush: constants.Z_SYNC_FLUSH });
+    expect(there.length).toBeGreaterThan(10_000);
+    const whole = await read([put("part.txt", there)]);
+    const cut = await read([put("part.gz", part)]);
+    expect(orders(cut)).toBe(orders(whole));
+    expect(orders(cut)).toBeGreaterThan(1);
+    expect(sentences(cut)).toContainEqual(expect.stringContaining(`${there.length} bytes could be unpacked`));
+  });
+
   test("an archive that is cut off says where, and keeps what came before", async () => {
     const whole = tar(member("one", report), member("two", report.repeat(100)));
     const g = await read([put("cut.tar", whole.subarray(0, 3000))]);
