@@ -10,7 +10,7 @@ import { colourings, filmDefaults, filmPolicies, filmSettings } from "../../scen
 import { ask } from "../tasks/client.ts";
 import { useLatest } from "../ui/latest.ts";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
-import { Answer, ErrorBox } from "../ui/parts.tsx";
+import { Answer, Empty, ErrorBox } from "../ui/parts.tsx";
 import { RealMachine } from "../ui/real_machine.tsx";
 import { route, setQuery } from "../ui/route.ts";
 
@@ -84,7 +84,7 @@ export function MemoryPage(): JSX.Element {
         </button>
       </form>
       <ErrorBox error={error} />
-      {films === undefined ? <p class="empty">Nothing has run yet.</p> : <Films films={films} />}
+      {films === undefined ? <Empty>Nothing has run yet.</Empty> : <Films films={films} />}
       <RealMachine />
     </>
   );

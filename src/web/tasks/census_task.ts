@@ -157,7 +157,7 @@ async function take(
   const decoder = new TextDecoder("latin1");
   let form: ReturnType<typeof dumpForm> | undefined;
   let text = "";
-  for await (const chunk of chunksOf(file.blob, (done, note) => progress(done, `${file.name}: ${note}`))) {
+  for await (const chunk of chunksOf(file.name, file.blob, (done, note) => progress(done, `${file.name}: ${note}`))) {
     form ??= dumpForm(decoder.decode(chunk.subarray(0, 65536)));
     if (form === "unknown") {
       throw new BadInput(

@@ -27,10 +27,11 @@ const shownBytesMax = 4 << 20;
 
 export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Promise<DiagnoseOutput> {
   const collector = createCollector();
-  const gathered = await gather(itemsOf(input, progress), { onWindow: collector.onWindow });
+  const damage = new Map<string, string>();
+  const gathered = await gather(itemsOf(input, progress, damage), { onWindow: collector.onWindow });
   const diagnosis = diagnose(collector.finish(gathered));
   const [first] = diagnosis.inputs;
-  const unread = diagnosis.inputs.map(whyUnread);
+  const unread = diagnosis.inputs.map((i) => ((i.lines ?? 0) === 0 ? (damage.get(i.name) ?? whyUnread(i)) : undefined));
   if (first !== undefined && unread[0] !== undefined && unread.every((w) => w !== undefined))
     throw new BadInput(unread[0], { file: first.name });
   const texts: Record<string, readonly string[]> = {};
@@ -40,7 +41,7 @@ export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Pr
     let text = "";
     const decoder = new TextDecoder();
     for await (const chunk of untilDamaged(
-      chunksOf(blob, () => undefined),
+      chunksOf(name, blob, () => undefined),
       () => undefined,
     )) {
       text += decoder.decode(chunk, { stream: true });
@@ -54,14 +55,22 @@ export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Pr
 /** The name that a pasted text has in answers. */
 export const pastedName = "pasted";
 
-async function* itemsOf(input: DiagnoseInput, progress: Progress): AsyncGenerator<InputItem> {
+/** Every input; of a damaged one `damage` holds what is wrong with it, for one of which nothing could be read. */
+async function* itemsOf(
+  input: DiagnoseInput,
+  progress: Progress,
+  damage: Map<string, string>,
+): AsyncGenerator<InputItem> {
   if (input.pasted !== "") yield { source: sourceOf(pastedName, input.pasted), named: true };
   for (const { name, blob } of input.files) {
     const problems: string[] = [];
-    const packed = chunksOf(blob, (done, note) => progress(done, `${name}: ${note}`));
+    const packed = chunksOf(name, blob, (done, note) => progress(done, `${name}: ${note}`));
     const source = sourceOf(
       name,
-      untilDamaged(packed, (sentence) => problems.push(sentence)),
+      untilDamaged(packed, (sentence) => {
+        problems.push(sentence);
+        damage.set(name, sentence);
+      }),
     );
     const head = await readHead(source, 512);
     const whole: ByteSource = withHead(head, source);

@@ -75,7 +75,7 @@ async function readBtfFile({ name, blob }: { readonly name: string; readonly blo
     const parts: Uint8Array[] = [];
     let total = 0;
     try {
-      for await (const chunk of chunksOf(new Blob([packed as BlobPart]), () => undefined)) {
+      for await (const chunk of chunksOf(name, new Blob([packed as BlobPart]), () => undefined)) {
         parts.push(chunk.slice());
         total += chunk.length;
       }

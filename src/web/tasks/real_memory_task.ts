@@ -61,8 +61,8 @@ export async function realMemoryTask(
   );
 }
 
-async function isOwnerDump({ blob }: Given): Promise<boolean> {
-  for await (const chunk of chunksOf(blob, () => undefined))
+async function isOwnerDump({ name, blob }: Given): Promise<boolean> {
+  for await (const chunk of chunksOf(name, blob, () => undefined))
     return dumpForm(new TextDecoder("latin1").decode(chunk.subarray(0, 65536))) !== "unknown";
   return false;
 }
@@ -75,7 +75,7 @@ async function ownersOf(dump: Given, by: GroupKey, progress: Progress): Promise<
 
 async function freeLists(files: readonly Given[], progress: Progress): Promise<readonly FreeLists[]> {
   async function* items(): AsyncGenerator<InputItem> {
-    for (const { name, blob } of files) yield { source: sourceOf(name, chunksOf(blob, progress)), named: true };
+    for (const { name, blob } of files) yield { source: sourceOf(name, chunksOf(name, blob, progress)), named: true };
   }
   const gathered = await gather(items());
   return gathered.readings.flatMap(({ input, reading }): FreeLists[] => {

@@ -11,8 +11,9 @@ const magic = {
 /** Unpacked bytes at most; a bomb ends here. */
 const unpackedMax = 64 * 2 ** 30;
 
-export async function* chunksOf(blob: Blob, progress: Progress): AsyncGenerator<Uint8Array> {
-  const head = new Uint8Array(await blob.slice(0, 6).arrayBuffer());
+/** The unpacked bytes of `name`, which every complaint about them names. */
+export async function* chunksOf(name: string, blob: Blob, progress: Progress): AsyncGenerator<Uint8Array> {
+  const head = new Uint8Array(await readable(name, blob.slice(0, 6).arrayBuffer()));
   const is = (bytes: readonly number[]): boolean => bytes.every((b, i) => head[i] === b);
   let read = 0;
   const counted = blob.stream().pipeThrough(
@@ -35,6 +36,7 @@ export async function* chunksOf(blob: Blob, progress: Progress): AsyncGenerator<
   else if (is(magic.xz))
     plain = new (await import("xz-decompress")).XzReadableStream(counted) as ReadableStream<Uint8Array>;
   else if (is(magic.zstd)) plain = await unzstd(counted);
+  const packed = plain !== counted;
   const reader = plain.getReader();
   let given = 0;
   for (;;) {
@@ -43,14 +45,36 @@ export async function* chunksOf(blob: Blob, progress: Progress): AsyncGenerator<
       step = await reader.read();
     } catch (error) {
       throw new BadInput(
-        `The compressed data is damaged or cut (${error instanceof Error ? error.message : String(error)}).`,
+        packed
+          ? `The compressed data is damaged or cut (${reason(error)}).`
+          : `The browser could not read it to its end (${reason(error)}).`,
+        { file: name },
       );
     }
     if (step.done) return;
     given += step.value.length;
     if (given > unpackedMax)
-      throw new BadInput("This unpacks to more than 64 GiB.", undefined, "Unpack it and give the part that matters.");
+      throw new BadInput(
+        "This unpacks to more than 64 GiB.",
+        { file: name },
+        "Unpack it and give the part that matters.",
+      );
     yield step.value;
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+
+/** A folder, or a file that changed or went away since it was chosen, is no fault of ours. */
+async function readable<T>(name: string, read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    throw new BadInput(
+      `The browser could not read it (${reason(error)}).`,
+      { file: name },
+      "Of a folder choose the files; a file that has changed must be chosen again.",
+    );
   }
 }
 
@@ -63,6 +87,10 @@ async function unzstd(packed: ReadableStream<Uint8Array>): Promise<ReadableStrea
       },
       transform(chunk) {
         (this as { d?: InstanceType<typeof Decompress> }).d?.push(chunk);
+      },
+      // Only the end tells that a frame is cut.
+      flush() {
+        (this as { d?: InstanceType<typeof Decompress> }).d?.push(new Uint8Array(0), true);
       },
     }),
   );
