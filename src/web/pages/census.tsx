@@ -3,10 +3,11 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupKeys } from "../../analysis/page_owner/group_by.ts";
+import { inertLine } from "../../report/escape.ts";
 import { toFlameHtml } from "../../report/exports/flame_html.ts";
 import { toFolded, toSpeedscope } from "../../report/exports/stacks.ts";
 import type { CensusOutput } from "../tasks/census_task.ts";
-import { ask } from "../tasks/client.ts";
+import { ask, TaskFailure } from "../tasks/client.ts";
 import { download } from "../ui/download.ts";
 import { FlameGraph } from "../ui/flame_graph.tsx";
 import { OwnersMap } from "../ui/owners_map.tsx";
@@ -42,9 +43,14 @@ export function CensusPage(): JSX.Element {
     }
   };
   const take = (chosen: File[]): void => {
-    const two = chosen.slice(0, 2);
-    setFiles(two);
-    void run(two, by, order);
+    if (chosen.length > 2) {
+      setError(
+        new TaskFailure(`These are ${chosen.length} files: give one dump, or two, the older first, to compare.`, false),
+      );
+      return;
+    }
+    setFiles(chosen);
+    void run(chosen, by, order);
   };
 
   return (
@@ -92,6 +98,11 @@ export function CensusPage(): JSX.Element {
             }}
           />
         </label>
+        {files.length === 2 ? (
+          <button type="button" onClick={() => take([...files].reverse())}>
+            {inertLine(files[1]?.name ?? "")} is the older: swap
+          </button>
+        ) : null}
       </div>
       <ErrorBox error={error} />
       {output === undefined ? (
