@@ -144,7 +144,7 @@ export function unknownStruct(name: string, names: Iterable<string>, where: stri
   return new BadInput(
     `There is no struct ${name} in ${where}.`,
     undefined,
-    near.length === 0 ? "Without a name, layout lists those there are." : `Did you mean ${near.join(", ")}?`,
+    near.length === 0 ? "skblab layout without a name lists those there are." : `Did you mean ${near.join(", ")}?`,
   );
 }
 

@@ -197,8 +197,11 @@ function Layouts(): JSX.Element {
   const { query } = route.value;
   const release = query.kernel ?? "3.2-x86_64";
   const struct = query.struct ?? "skb_shared_info";
-  const edit = query.edit ?? "skb_frag_struct:+void *destructor";
   const [btf, setBtf] = useState<File>();
+  // The question of 2011 is asked of its kernel; a kernel of one's own is first shown as it is.
+  const editOf = (file: File | undefined): string =>
+    query.edit ?? (file === undefined ? "skb_frag_struct:+void *destructor" : "");
+  const edit = editOf(btf);
   const [output, setOutput] = useState<LayoutOutput>();
   const [error, setError] = useState<unknown>();
   const run = async (file: File | undefined): Promise<void> => {
@@ -207,11 +210,18 @@ function Layouts(): JSX.Element {
       setOutput(
         await ask(
           "layout",
-          { release, struct, edit, btf: file === undefined ? undefined : { name: file.name, blob: file } },
+          {
+            release,
+            struct,
+            edit: editOf(file),
+            btf: file === undefined ? undefined : { name: file.name, blob: file },
+          },
           "Laying out",
         ),
       );
     } catch (e) {
+      // What was shown before is no answer to this question.
+      setOutput(undefined);
       setError(e);
     }
   };
@@ -264,8 +274,19 @@ function Layouts(): JSX.Element {
         <p>
           {btf === undefined
             ? "Or drop your own kernel's types: /sys/kernel/btf/vmlinux, a vmlinuz, or a module."
-            : `Types of ${btf.name}`}
+            : `The structs are those of ${btf.name}; the kernel above decides its allocator.`}
         </p>
+        {btf === undefined ? null : (
+          <button
+            type="button"
+            onClick={() => {
+              setBtf(undefined);
+              void run(undefined);
+            }}
+          >
+            Without this file
+          </button>
+        )}
       </DropZone>
       <ErrorBox error={error} />
       {output === undefined ? (
