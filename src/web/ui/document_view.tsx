@@ -174,7 +174,8 @@ function TableView({ block }: { block: Extract<Block, { kind: "table" }> }): JSX
 function Bars({ block }: { block: Extract<Block, { kind: "bars" }> }): JSX.Element {
   const most = Math.max(...block.bars.map((b) => b.value), 0);
   const width = 720;
-  const left = 200;
+  // As wide as the longest label, within reason: the letters of a small sans are some 7 points wide.
+  const left = Math.min(320, Math.max(120, ...block.bars.map((b) => b.label.length * 6.8 + 16)));
   const row = 24;
   const said = (b: (typeof block.bars)[number]): string =>
     `${formatNumber(b.value)} ${block.unit} ${b.note ?? ""}`.trim();
