@@ -93,7 +93,7 @@ describe("bad experiments", () => {
       "seeds: 2\nmetrics: [failureShar]",
       /^x.yaml:3:11: There is no measure "failureShar". Did you mean "failureShare"\?/,
     ],
-    ["kind: machine", "kind: page-pool-tcp", /An experiment cannot be made of page-pool-tcp scenarios/],
+    ["kind: machine", "kind: frag-destructor-cost", /An experiment cannot be made of frag-destructor-cost scenarios/],
     ["sweep:", "compare: [{name: a, set: {}}, {name: b, set: {}}]\nsweep:", /exactly one of/],
   ])("%s → %s", (from, to, sentence) => {
     expect(complaint(from, to)).toMatch(sentence);
