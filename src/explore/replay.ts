@@ -105,7 +105,7 @@ function restOf(
     }
   }
   if (found.has("deadlock")) return { end: `deadlock: ${found.get("deadlock")}`, atRest: able.length === 0 };
-  if (able.length > 0) return { end: `not at an end: ${able.join(", ")} can go on`, atRest: false };
+  if (able.length > 0) return { end: `it could go on with ${able.join(", ")}`, atRest: false };
   const rest = atRest(p, s);
   if (rest.finding !== undefined && !found.has(rest.finding)) found.set(rest.finding, rest.text);
   return { end: rest.text, atRest: true };

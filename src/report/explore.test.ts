@@ -25,6 +25,18 @@ test("the picture has a box for each step and is inert whatever the names are", 
   expect(svg).toContain("&#60;b&#62;");
 });
 
+test("nothing in the picture is cut: long steps and changes are broken into lines that their places have room for", () => {
+  const svg = lanesSvg("original", replay);
+  const drawn = [...svg.matchAll(/<text x="(\d+)" y="\d+"[^>]*>([^<]*)/g)].map(([, x, text]) => ({ x, text: text! }));
+  const words = drawn.map((t) => t.text).join(" ");
+  expect(words).not.toContain("…");
+  for (const s of replay.steps) for (const word of s.changes.join(" ").split(/[ ,>&]+/)) expect(words).toContain(word);
+  for (const x of [...new Set(drawn.map((t) => t.x))].filter((at) => at !== "8")) {
+    const longest = Math.max(...drawn.filter((t) => t.x === x).map((t) => t.text.replace(/&#\d+;/g, "_").length));
+    expect(longest, `at ${x}`).toBeLessThanOrEqual(55);
+  }
+});
+
 test("a replay is drawn as text and as Markdown", () => {
   const doc = replayDocument("t", replay);
   expect(renderText(doc, { colour: false, width: 100 })).toContain("at the end");
