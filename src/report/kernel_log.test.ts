@@ -176,6 +176,16 @@ describe("the files of a machine", () => {
   });
 });
 
+test("min_free_kbytes of a small machine is seen to be untouched, and a lowered one to be lowered", async () => {
+  const answer = async (more: object): Promise<readonly unknown[]> => {
+    const { text } = ran({ ...flooded("2.6.24-x86_64", "tg3", 1500), ...more });
+    const found = (await explain({ "run.log": text })).incidents[0]?.findings.find((f) => f.id === "min_free.default");
+    return [found?.answer, found?.claim, found?.evidence.some((q) => q.text.includes("reserved"))];
+  };
+  expect(await answer({})).toEqual(["yes", expect.stringMatching(/nobody has tuned it/), true]);
+  expect(await answer({ sysctl: { min_free_kbytes: 400 } })).toEqual(["no", expect.stringMatching(/lowered/), true]);
+});
+
 describe("faults are logged so that they are read and explained", () => {
   test.each(["2.6.29-ppc32", "2.6.24-x86_64", "4.4-x86_64", "6.1-x86_64"])(
     "preallocated buffers used again on %s end in skb_over_panic, once, and a panic",

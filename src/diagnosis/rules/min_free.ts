@@ -63,16 +63,31 @@ function fromMarks(c: Case): readonly Finding[] {
   const lowmem = sum("managed") || sum("present");
   if (zones.length === 0 || kb <= 0 || lowmem <= 0 || zones.some((z) => z.kb.min === undefined)) return [];
   const own = defaultMinFreeKb(lowmem, c.release.version);
-  const evidence = zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1));
+  const reservedKb = sum("managed") > 0 ? 0 : keptByBoot(c);
+  const least = defaultMinFreeKb(Math.max(0, lowmem - reservedKb), c.release.version);
+  const evidence = [
+    ...zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
+    ...(reservedKb > 0 ? quote(c, "tail", 20).filter((q) => /\breserved\b/.test(q.text)) : []),
+  ];
   const base = `The min marks of the zones add up to ${kb} kB, which is what vm.min_free_kbytes is set to (nearly)`;
   const near = Math.abs(kb - own) <= Math.max(own * 0.1, 128);
-  const claim = near
-    ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} is about ${own}: nobody has tuned it.`
+  const untouched = near || (kb < own && kb >= least - Math.max(least * 0.1, 128));
+  const claim = untouched
+    ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} is about ${own}${near ? "" : `, and ${least} for what boot did not keep of it`}: nobody has tuned it.`
     : kb > own
       ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was raised, by somebody or by transparent huge pages.`
       : `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was lowered.`;
   const helps = c.incident.kind !== "oom";
-  return [finding("min_free.default", near ? "yes" : "no", claim, evidence, helps ? [raise(c, kb, lowmem)] : [])];
+  return [finding("min_free.default", untouched ? "yes" : "no", claim, evidence, helps ? [raise(c, kb, lowmem)] : [])];
+}
+
+/**
+ * Memory that boot keeps, for reports whose zone lines give only what is there (before 3.9): how much of it the kernel counted when it chose
+ * differs by release and architecture, so both ends are its own choice.
+ */
+function keptByBoot(c: Case): number {
+  const { tail = {} } = c.memInfo ?? {};
+  return (tail["pages reserved"] ?? tail["reserved pages"] ?? 0) * c.pageKb;
 }
 
 /** Four times the value at hand, but neither above what the kernel would ever choose nor above a twentieth of low memory. */
