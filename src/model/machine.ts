@@ -124,7 +124,7 @@ export function createMachine(options: MachineOptions): Machine {
   const upper = upperParts(options, memory.pages, heap, journal, config);
   const { skbs } = upper;
   const frames = createFrames();
-  const napi = createNapi(cpus, journal);
+  const napi = createNapi(cpus, journal, release);
   const receive = createReceive(skbs, frames, journal);
   const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);

@@ -1,5 +1,8 @@
 // NET_RX: the poll list of each CPU, the budget, and who is asked again. net_rx_action(), napi_poll(), net/core/dev.c, 6.1.
 import { eventKind } from "../../kernel/events.ts";
+import { netRxNanos } from "../../kernel/facts/netdev_budget.ts";
+import type { Release } from "../../kernel/release.ts";
+import { factAt } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import type { Cpus } from "../sync/cpu.ts";
 import { softirq } from "../sync/cpu.ts";
@@ -17,10 +20,9 @@ export interface Napi {
 /** net.core.netdev_budget and NAPI_POLL_WEIGHT. */
 const netdevBudget = 300;
 const pollWeight = 64;
-/** net.core.netdev_budget_usecs: two jiffies at HZ 250. */
-const budgetNanos = 8_000_000;
 
-export function createNapi(cpus: Cpus, journal: Journal): Napi {
+export function createNapi(cpus: Cpus, journal: Journal, release: Release): Napi {
+  const budgetNanos = factAt(netRxNanos, release.version)?.value ?? Number.POSITIVE_INFINITY;
   const polls: ((budget: number) => number)[] = [];
   const flushes: (() => void)[] = [];
   const weights: number[] = [];

@@ -15,11 +15,11 @@ import { headField, skbField } from "./skb_columns.ts";
 import { frameKind, headerBytes } from "./wire.ts";
 
 /** A NAPI that always has work, at so many nanoseconds a packet; polls before the first squeeze. */
-function pollsUntilSqueezed(nanosPerPacket: number): number {
+function pollsUntilSqueezed(nanosPerPacket: number, release = "6.1.192-x86_64"): number {
   const journal = createJournal();
   const clock = createClock(journal);
   const cpus = createCpus(clock, journal, 1);
-  const napi = createNapi(cpus, journal);
+  const napi = createNapi(cpus, journal, parseRelease(release));
   let polls = 0;
   const id = napi.add(
     (budget) => {
@@ -41,6 +41,12 @@ test("net_rx_action() stops after 300 packets (netdev_budget) or 8 ms (netdev_bu
   expect(pollsUntilSqueezed(1000)).toBe(5);
   // 3.2 ms a poll: the third passes 8 ms.
   expect(pollsUntilSqueezed(50_000)).toBe(3);
+});
+
+test("from 4.12 to 5.7 netdev_budget_usecs is 2 ms, in 2.6.24 one jiffy", () => {
+  // 1.28 ms a poll.
+  const polls = (release: string) => pollsUntilSqueezed(20_000, release);
+  expect(["2.6.24-x86_64", "3.10-x86_64", "4.19-x86_64", "5.10-x86_64"].map(polls)).toEqual([4, 5, 2, 5]);
 });
 
 interface Line {
