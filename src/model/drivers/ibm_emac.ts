@@ -11,9 +11,9 @@ import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
+import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";
 import type { KeptBuffers } from "./kept_buffers.ts";
 import { createKeptBuffers, keptModes } from "./kept_buffers.ts";
-import { rxPacketNanos } from "./ringnic.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
 
@@ -197,6 +197,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     up(skb, frame);
   };
 
+  const transmit = transmitSide(tx, counters);
   const driver: Driver = {
     name: "ibm_emac",
     counters,
@@ -228,12 +229,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       tx.reset();
     },
     changeMtu(mtu) {
-      if (mtu < 46 || mtu > facts.mtuMax) return `mtu ${mtu} is not between 46 and ${facts.mtuMax}`;
-      if (kept !== undefined && open) {
-        driver.stop();
-        host.device().mtu = mtu;
-        return driver.open() ? "ok" : "no memory";
-      }
+      const refusal = mtuRefusal(mtu, 46, facts.mtuMax);
+      if (refusal !== undefined) return refusal;
+      if (kept !== undefined && open) return reopenWithMtu(driver, host, open, mtu);
       const wanted = makerFor(mtu);
       if (open && wanted !== undefined && wanted.request.bytes > skbBytes) {
         // emac_resize_rx_ring(): what waits is dropped; then a whole ring at once, atomically. What was replaced stays replaced.
@@ -254,24 +252,11 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       host.device().mtu = mtu;
       return "ok";
     },
-    startXmit(skb) {
-      const rc = tx.xmit(skb);
-      counters.tx_busy = tx.counters.busy;
-      return rc;
-    },
+    startXmit: transmit.startXmit,
     poll(budget) {
       journal.caller = sites.sent;
-      tx.clean(0);
-      counters.tx_packets = tx.counters.packets;
-      let work = 0;
-      while (work < budget) {
-        const frame = rx.arrived();
-        if (frame === 0) break;
-        cpus.spend(rxPacketNanos);
-        receiveOne(frame);
-        work++;
-      }
-      return work;
+      transmit.clean(0);
+      return receiveUpTo(rx, cpus, budget, receiveOne);
     },
     frameArrived(frame) {
       const bytes = frameBytes(frames, frame);
