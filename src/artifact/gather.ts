@@ -70,6 +70,8 @@ export interface GatherOptions {
 
 const KEPT_CHARS = 40_000_000;
 const MOST_READINGS = 20_000;
+/** What is noted of an input without a byte. */
+export const emptySentence = "It is empty.";
 const MOST_NOTES = 10_000;
 /** Text of a known kind up to this size is read as a whole. */
 const WHOLE_BYTES = 1 << 18;
@@ -113,7 +115,10 @@ class Gatherer {
     let [bytes, lines] = [head.length, 0];
     const known = textReaders.some((r) => r.kind === kind);
     if (kind === "empty" || kind === "binary") {
-      if (named) this.note(source.name, { sentence: kind === "empty" ? "It is empty." : `It is not text: ${because}` });
+      // Nothing came out of a damaged pack: that is said below, and it is not an empty file.
+      const empty = kind === "empty" && source.problem?.() === undefined ? emptySentence : undefined;
+      const sentence = kind === "empty" ? empty : `It is not text: ${because}`;
+      if (named && sentence !== undefined) this.note(source.name, { sentence });
       bytes += kind === "binary" ? await this.drain(source) : 0;
     } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
       lines = this.readWhole(source.name, new TextDecoder().decode(head));

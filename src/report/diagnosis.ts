@@ -1,5 +1,6 @@
 // A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
 // the lines themselves. Written for somebody who reads it at three in the morning.
+import { emptySentence } from "../artifact/gather.ts";
 import type {
   Advice,
   Answer,
@@ -43,7 +44,8 @@ export function diagnosisDocument(d: Diagnosis): Document {
 
 /** Why an input could not be read at all; undefined when it was read, or was empty. */
 export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
-  return i.bytes !== 0 && (i.lines ?? 0) === 0 ? i.notes[0]?.sentence : undefined;
+  const [note] = i.notes;
+  return (i.lines ?? 0) === 0 && note?.sentence !== emptySentence ? note?.sentence : undefined;
 }
 
 function nothingFound(d: Diagnosis): Block[] {
@@ -59,9 +61,9 @@ function nothingFound(d: Diagnosis): Block[] {
     d.inputs.map((i) => {
       const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} ${i.lines === 1 ? "line" : "lines"})`;
       const name = i.name === "-" ? "Standard input" : i.name;
-      if (i.bytes === 0) return `${name} is empty.`;
       const unread = whyUnread(i);
       if (unread !== undefined) return `${name} was not read. ${unread}`;
+      if (i.bytes === 0) return `${name} is empty.`;
       return `${name}${size}: ${searched}.`;
     });
   return [

@@ -29,6 +29,8 @@ export const command: CommandSpec = {
       .action(async (what: string, value: string, options: Options) => {
         const release = options.kernel === undefined ? undefined : parseRelease(options.kernel);
         if (what === "gfp") {
+          if (options.pfn !== undefined)
+            throw new BadInput("--pfn says something about page-flags, not about a gfp mask.");
           return io.answer({ ...answerGfp(parseGfp(value, release?.version), release), exit: 0 });
         }
         if (what === "page-flags") {

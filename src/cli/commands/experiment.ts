@@ -1,5 +1,5 @@
 // skblab experiment: compares, ablates or sweeps a machine's settings, with many seeds each, on all cores or a part of it on this host.
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
@@ -8,6 +8,7 @@ import type { ExperimentResult, ExperimentSettings, Plan } from "../../scenario/
 import { concludeExperiment, experimentKind, planExperiment, unitOf, unitsOf } from "../../scenario/experiment.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
+import { wholeText } from "../input/whole.ts";
 import { runPool } from "../parallel/pool.ts";
 import type { Measures } from "../parallel/shard_file.ts";
 import { fingerprintOf, openShard } from "../parallel/shard_file.ts";
@@ -69,7 +70,7 @@ export function experimentAnswer(file: string, result: ExperimentResult): Answer
 }
 
 function readPlan(file: string, options: Options): Plan {
-  const { settings, place } = readScenario(file, readFileSync(file === "-" ? 0 : file, "utf8"), [experimentKind]);
+  const { settings, place } = readScenario(file, wholeText(file), [experimentKind]);
   let experiment = settings as ExperimentSettings;
   if (options.seeds !== undefined) {
     if (!/^([2-9]|[1-9]\d{1,3})$/.test(options.seeds))

@@ -1,5 +1,5 @@
 // skblab layout: where the fields of a struct lie, in a release or in the user's own kernel, and what a change would move.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Packing } from "../../artifact/btf/boot_image.ts";
 import type { Btf } from "../../artifact/btf/btf.ts";
 import { readKernelFile } from "../../artifact/btf/kernel_file.ts";
@@ -24,6 +24,7 @@ import { parseEdit, unknownStruct, whatIf } from "../../scenario/layout_what_if.
 import type { CommandSpec, Io } from "../command.ts";
 import { decompress } from "../input/decompress.ts";
 import { inputLimits } from "../input/limits.ts";
+import { wholeFile } from "../input/whole.ts";
 
 interface Options {
   readonly kernel?: string;
@@ -150,7 +151,7 @@ const moduleBase = (file: string): string | undefined =>
   file.startsWith("/sys/kernel/btf/") && file !== ownKernel && existsSync(ownKernel) ? ownKernel : undefined;
 
 const readFile = (file: string, base?: Btf): Promise<Btf> =>
-  readKernelFile(new Uint8Array(readFileSync(file)), file, (packing, packed) => unpack(packing, packed, file), base);
+  readKernelFile(new Uint8Array(wholeFile(file)), file, (packing, packed) => unpack(packing, packed, file), base);
 
 /** All of a packed kernel; it is some tens of megabytes. */
 async function unpack(packing: Packing, packed: Uint8Array, file: string): Promise<Uint8Array> {

@@ -335,7 +335,7 @@ async function all(
 }
 
 function wholeNumber(text: string, option: string, least: number, most: number): number {
-  const n = Number(text);
+  const n = text.trim() === "" ? Number.NaN : Number(text);
   if (!Number.isInteger(n) || n < least || n > most)
     throw new BadInput(`${option} takes a whole number from ${least} to ${most}, not "${text}".`);
   return n;

@@ -64,4 +64,11 @@ describe("skblab run --log and --proc", () => {
     await expect(runCommand(command, [many, "--proc", at("x")])).rejects.toThrow(/not one machine/);
     await expect(runCommand(command, [machine, "--log", `${machine}/x`])).rejects.toThrow(/cannot be written/);
   });
+
+  test("a directory is named where a scenario was meant", async () => {
+    await expect(runCommand(command, [folder])).rejects.toMatchObject({
+      place: { file: folder },
+      advice: "Name a file.",
+    });
+  });
 });

@@ -1,5 +1,5 @@
 // skblab run: runs scenario files on the model.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import { fileText, logText } from "../../report/kernel_log.ts";
@@ -11,6 +11,7 @@ import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { wholeText } from "../input/whole.ts";
 import type { JournalForm } from "../parallel/journal_file.ts";
 import { journalFile } from "../parallel/journal_file.ts";
 import { runPool } from "../parallel/pool.ts";
@@ -54,7 +55,7 @@ async function run(files: readonly string[], options: RunOptions, io: Io): Promi
   if (options.schema === true) return io.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
   if (files.length === 0) throw new BadInput("No scenario was named.", undefined, "Try: skblab run scenarios/*.yaml");
   // All are read before the first one runs: a mistake in the last file costs nothing.
-  const scenarios = files.map((file) => readScenario(file, readFileSync(file === "-" ? 0 : file, "utf8")));
+  const scenarios = files.map((file) => readScenario(file, wholeText(file)));
   const jobs = threadsOf(options.jobs);
   const exports = exportsOf(options, scenarios);
   const traces = tracesOf(options, scenarios);

@@ -213,6 +213,11 @@ describe("archives", () => {
     expect(sentences(cut)).toContainEqual(expect.stringContaining(`${there.length} bytes could be unpacked`));
   });
 
+  test("a pack of which nothing could be unpacked is damaged, not empty", async () => {
+    const nothing = await read([put("stump.gz", gzipSync("x\n".repeat(100)).subarray(0, 12))]);
+    expect(sentences(nothing)).toEqual([expect.stringMatching(/gzip data is damaged or cut off/)]);
+  });
+
   test("an archive that is cut off says where, and keeps what came before", async () => {
     const whole = tar(member("one", report), member("two", report.repeat(100)));
     const g = await read([put("cut.tar", whole.subarray(0, 3000))]);

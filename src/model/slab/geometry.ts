@@ -111,9 +111,9 @@ function required<T>(facts: readonly Fact<T>[], release: Release, what: string):
   const fact = factAt(facts, release.version);
   if (fact === undefined)
     throw new BadInput(
-      `${formatRelease(release)} has no ${what}.`,
+      `The model has no ${what} for ${formatRelease(release)}.`,
       undefined,
-      "SLUB came with 2.6.22; use SLAB before.",
+      facts[0] === undefined ? undefined : `Its first is that of ${facts[0].since.join(".")}.`,
     );
   return fact;
 }
