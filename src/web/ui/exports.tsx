@@ -116,7 +116,7 @@ export function pictureOf(svg: string): PictureData {
 const copied = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "font-family"];
 
 /** A drawing of the page as a file of its own: what the style sheet gave is written onto each element. */
-export function standalone(svg: SVGSVGElement, width: number, height: number): PictureData {
+export function standalone(svg: SVGSVGElement, title: string, width: number, height: number): PictureData {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const from = svg.querySelectorAll<SVGElement>("*");
   copy.querySelectorAll<SVGElement>("*").forEach((element, i) => {
@@ -125,16 +125,34 @@ export function standalone(svg: SVGSVGElement, width: number, height: number): P
     for (const name of ["class", "tabindex", "style"]) element.removeAttribute(name);
   });
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  // Away from the page a picture must say itself what it shows.
+  const head = 28;
+  const tall = height + head;
+  copy.setAttribute("viewBox", `0 ${-head} ${width} ${tall}`);
   copy.setAttribute("width", String(width));
-  copy.setAttribute("height", String(height));
+  copy.setAttribute("height", String(tall));
+  const named = document.createElementNS("http://www.w3.org/2000/svg", "text");
+  const page = getComputedStyle(document.body);
+  for (const [name, value] of [
+    ["x", "4"],
+    ["y", String(14 - head)],
+    ["font-size", "13px"],
+    ["font-weight", "600"],
+    ["font-family", page.fontFamily],
+    ["fill", page.color],
+  ] as const)
+    named.setAttribute(name, value);
+  named.textContent = inertLine(title);
+  copy.prepend(named);
   copy.removeAttribute("class");
   copy.removeAttribute("style");
   const back = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  back.setAttribute("y", String(-head));
   back.setAttribute("width", "100%");
   back.setAttribute("height", "100%");
-  back.setAttribute("fill", getComputedStyle(document.body).backgroundColor);
+  back.setAttribute("fill", page.backgroundColor);
   copy.prepend(back);
-  return { svg: new XMLSerializer().serializeToString(copy), width, height };
+  return { svg: new XMLSerializer().serializeToString(copy), width, height: tall };
 }
 
 /** Twice the size, for sharp text; less where a canvas would be too large. */

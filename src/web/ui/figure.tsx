@@ -29,7 +29,7 @@ export function Picture({
         <span>{inertLine(title)}</span>
         <PictureExports
           title={title}
-          picture={() => (svg.current === null ? undefined : standalone(svg.current, width, height))}
+          picture={() => (svg.current === null ? undefined : standalone(svg.current, title, width, height))}
         />
       </figcaption>
       <div class="canvas" tabIndex={0} role="group" aria-label={`Picture: ${inertLine(title)}`}>

@@ -82,10 +82,11 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
   const shown = useInParts(boxes);
   const svg = useRef<SVGSVGElement>(null);
   const height = (Math.max(0, ...boxes.map((b) => b.depth)) + 1) * rowHeight;
+  const says = `${formatNumber(root.pages)} pages; callers stand above what they called.`;
   return (
     <figure class="picture" onKeyDown={(e) => e.key === "Escape" && setPath([])}>
       <figcaption>
-        <span>{formatNumber(root.pages)} pages; callers stand above what they called.</span>
+        <span>{says}</span>
         {path.length > 0 ? (
           <button type="button" onClick={() => setPath([])}>
             Back to all
@@ -93,7 +94,7 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
         ) : null}
         <PictureExports
           title="flame graph"
-          picture={() => (svg.current === null ? undefined : standalone(svg.current, 1000, height))}
+          picture={() => (svg.current === null ? undefined : standalone(svg.current, says, 1000, height))}
         />
       </figcaption>
       <svg
