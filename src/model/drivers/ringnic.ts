@@ -13,7 +13,6 @@ import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_l
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
 
-
 const refills = ["before", "after"] as const;
 const bufferings = ["fresh", "preallocated"] as const;
 
