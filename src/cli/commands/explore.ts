@@ -215,6 +215,13 @@ function sample(scheme: string, without: readonly Variant[], seed: number): Samp
 }
 
 async function oneStory(name: string, o: Options, io: Io): Promise<void> {
+  for (const option of ["scheme", "cpus", "ring", "without"] as const)
+    if (o[option] !== undefined)
+      throw new BadInput(
+        `--${option} is for lltx: the story ${name} says itself who takes part.`,
+        undefined,
+        "Leave it out.",
+      );
   const known = stories.find((s) => s.id === name);
   const story = known === undefined ? await storyFrom(name) : known.make();
   await report(story.name, story, o, io, (path) => `skblab explore ${name} --replay ${scheduleText(path)}`);

@@ -62,7 +62,9 @@ describe("skblab run --log and --proc", () => {
     await expect(runCommand(command, [machine, machine, "--log", at("x.log")])).rejects.toThrow(/name one scenario/);
     const many = write("many.yaml", "kind: page-pool-tcp\n");
     await expect(runCommand(command, [many, "--proc", at("x")])).rejects.toThrow(/not one machine/);
-    await expect(runCommand(command, [machine, "--log", `${machine}/x`])).rejects.toThrow(/cannot be written/);
+    await expect(runCommand(command, [machine, "--log", `${machine}/x`])).rejects.toThrow(
+      "It cannot be written: a part of the path is not a directory.",
+    );
   });
 
   test("a directory is named where a scenario was meant", async () => {

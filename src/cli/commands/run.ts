@@ -13,7 +13,7 @@ import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { wholeText } from "../input/whole.ts";
 import type { JournalForm } from "../parallel/journal_file.ts";
-import { journalFile } from "../parallel/journal_file.ts";
+import { cannotWrite, journalFile } from "../parallel/journal_file.ts";
 import { runPool } from "../parallel/pool.ts";
 
 export const command: CommandSpec = {
@@ -121,7 +121,7 @@ function put(path: string, text: string): void {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   } catch (error) {
-    throw new BadInput(`${path} cannot be written: ${(error as NodeJS.ErrnoException).code}.`);
+    throw cannotWrite(path, error);
   }
 }
 

@@ -16,6 +16,22 @@ const tcpCounterNames = [
 ];
 const bufferBytes = 1 << 20;
 
+const whyNot: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such directory",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of the path is not a directory",
+  EEXIST: "a part of the path is not a directory",
+  EACCES: "permission denied",
+  EROFS: "nothing can be written there",
+  ENOSPC: "the disk is full",
+};
+
+/** The sentence for a file that a user named and the system would not open. */
+export function cannotWrite(path: string, error: unknown): BadInput {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return new BadInput(`It cannot be written: ${whyNot[code] ?? (code || message)}.`, { file: path });
+}
+
 /** An onlooker that writes; `close` when the run is over. `events` counts what was written. */
 export function journalFile(
   path: string,
@@ -26,7 +42,7 @@ export function journalFile(
   try {
     fd = openSync(path, "w");
   } catch (error) {
-    throw new BadInput(`${path} cannot be written: ${(error as NodeJS.ErrnoException).code}.`);
+    throw cannotWrite(path, error);
   }
   let pending: Uint8Array[] = [];
   let bytes = 0;
