@@ -573,6 +573,19 @@ describe.runIf(executablePath !== undefined)(
       await page.close();
     });
 
+    test("a page that is left while it works lets the next one work at once", async () => {
+      const { page, faults } = await visit("#/memory?mb=4096&run=yes");
+      await page.waitForSelector(".work progress");
+      await page.click("nav >> text=Diagnose");
+      await page.waitForSelector("#log");
+      expect(await page.$(".work progress")).toBeNull();
+      await page.fill("#log", "[1.0] swapper: page allocation failure. order:1, mode:0x20\n");
+      await page.click("text=Diagnose >> nth=-1");
+      await page.waitForSelector(".answer h2");
+      expect(faults).toEqual([]);
+      await page.close();
+    });
+
     test("a file that falls beside the zone is read all the same", async () => {
       const { page, faults } = await visit("#/diagnose");
       await page.waitForSelector(".drop");

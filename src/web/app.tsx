@@ -2,6 +2,7 @@
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { pages } from "./pages/registry.ts";
+import { cancel, running } from "./tasks/client.ts";
 import { WorkLine } from "./ui/parts.tsx";
 import { hrefOf, route } from "./ui/route.ts";
 
@@ -45,6 +46,10 @@ function Lazy({ load, title }: { load: () => Promise<FunctionComponent>; title: 
       (page) => setState({ page }),
       (error: Error) => setState({ error: error.message }),
     );
+    // Nobody waits for what a page that was left has asked for, and the next page would wait behind it.
+    return () => {
+      if (running.value !== undefined) cancel();
+    };
   }, []);
   if (state.error !== undefined) {
     return (
