@@ -124,8 +124,35 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
       place(issue.path, false),
       suggest(`${issue.input ?? ""}`, issue.values.map(String)),
     );
+  if (issue.code === "invalid_type") {
+    const said = valueAt(given, issue.path);
+    const is =
+      said === null
+        ? "empty"
+        : Array.isArray(said)
+          ? "a list"
+          : typeof said === "number" || typeof said === "boolean"
+            ? String(said)
+            : (typeWords[typeof said] ?? "that");
+    return new BadInput(
+      said === undefined
+        ? `"${name}" is missing.`
+        : `"${name}" must be ${typeWords[issue.expected] ?? issue.expected}, and is ${is}.`,
+      place(issue.path, false),
+      issue.expected === "string" && typeof said === "number" ? `Put it in quotes: "${said}".` : undefined,
+    );
+  }
   return new BadInput(`"${name}": ${lowerFirst(issue.message)}.`, place(issue.path, false));
 }
+
+const typeWords: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a group of settings",
+};
 
 const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1).replace(/\.$/, "");
 
