@@ -2,45 +2,25 @@
 // elsewhere, hostile text stays text, and axe finds no barrier. Debian's package is used: apt-get install chromium.
 import { execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { barriers, type Canvas, eventually, mapOf } from "./web.testkit.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** A build elsewhere can be tested too. */
 const dist = process.env["SKBLAB_DIST"] ?? join(root, "dist");
 const main = join(dist, "cli/main.js");
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What the tests of each page need: a new page at an address, with everything that went wrong noted. */
 interface Visit {
   readonly page: Page;
   readonly faults: string[];
-}
-
-/** What is used of a canvas in the page. */
-interface Canvas {
-  readonly width: number;
-  readonly height: number;
-  getContext(kind: "2d"): {
-    getImageData(x: number, y: number, w: number, h: number): { readonly data: Uint8ClampedArray };
-  };
-}
-
-/** What must come true, in however long it takes a machine that does other things too. */
-const eventually = <T>(what: () => T, message = "") => expect.poll(what, { timeout: 30_000, message });
-
-/** The map of this place on the page, once it has a size to draw in: before that it does not hear keys. */
-async function mapOf(page: Page, place = 0): Promise<Locator> {
-  const map = page.locator("canvas.map").nth(place);
-  await eventually(() => map.getAttribute("aria-busy")).toBe("false");
-  return map;
 }
 
 describe.runIf(executablePath !== undefined)(
@@ -102,33 +82,6 @@ describe.runIf(executablePath !== undefined)(
       });
       await page.goto(address.startsWith("file:") ? address : base + address);
       return { page, faults };
-    }
-
-    /** What axe finds, in light and in dark. */
-    async function barriers(page: Page): Promise<string[]> {
-      await page.evaluate(axe);
-      const all: string[] = [];
-      for (const colorScheme of ["dark", "light"] as const) {
-        await page.emulateMedia({ colorScheme });
-        all.push(...(await barriersNow(page, colorScheme === "dark")).map((b) => `${colorScheme}: ${b}`));
-      }
-      return all;
-    }
-
-    /** Colours are all that differ between light and dark. */
-    async function barriersNow(page: Page, coloursOnly: boolean): Promise<string[]> {
-      return page.evaluate(async (only) => {
-        const { axe } = globalThis as unknown as {
-          axe: { run(options: unknown): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-        };
-        const { violations } = await axe.run({
-          // Only what is wrong is told in full: what passes is most of a large page.
-          resultTypes: ["violations"],
-          preload: false,
-          ...(only ? { runOnly: ["color-contrast"] } : {}),
-        });
-        return violations.map((v) => `${v.id}: ${v.nodes[0]?.html ?? ""}`);
-      }, coloursOnly);
     }
 
     test("the server refuses a foreign Host and what is not its own", async () => {

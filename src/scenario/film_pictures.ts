@@ -1,4 +1,4 @@
-// Pictures out of a film: any moment of it as a map of pages, coloured by what is asked; what is known of one page and of its life; and the block
+// Pictures out of a film: every moment of it as a map of pages, coloured by what is asked; what is known of one page and of its life; and the block
 // around a page in the form that a real page_owner dump has, so that one analysis answers for both.
 //
 // A projector stands at one moment and winds forward by what happened; backward it starts from the nearest of a few moments it has kept.
