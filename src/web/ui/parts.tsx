@@ -1,6 +1,6 @@
 // The parts every page is made of: a place to drop files, the line that shows work, an error, an answer with its exports.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Document, QuotedLine } from "../../report/document.ts";
 import { Cancelled, cancel, running, TaskFailure } from "../tasks/client.ts";
 import type { Shown } from "../tasks/protocol.ts";
@@ -26,7 +26,8 @@ export function DropZone({
   const latest = useRef(take);
   latest.current = take;
   // The whole page takes files: one that falls beside the zone would make the browser leave the page.
-  useEffect(() => {
+  // It listens as soon as it is there, not a moment later.
+  useLayoutEffect(() => {
     const dragged = (e: DragEvent): void => {
       if (e.dataTransfer?.types.includes("Files") !== true) return;
       e.preventDefault();
