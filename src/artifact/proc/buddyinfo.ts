@@ -40,28 +40,32 @@ export const extfrag: TextReader<Extfrag> = {
   read(lines) {
     const notes: LogNote[] = [];
     const zones: ExtfragZone[] = [];
-    let wide = false;
+    let index = false;
+    let aligned = false;
     for (const source of lines) {
       const match = fractions.exec(source.text);
       if (match === null) notes.push(skipped(source, this.title));
       else {
         const thousandths = words(match[3]!).map((w) => Number(w.replace(".", "")));
         zones.push({ node: Number(match[1]), zone: match[2]!, thousandths });
-        wide ||= /\s-|\s{2}\d/.test(match[3]!);
+        index ||= thousandths.some((t) => t < 0);
+        aligned ||= /\s{2}\d/.test(match[3]!);
       }
     }
-    return { reading: { kind: "extfrag", which: wide ? "index" : whichOf(zones), zones }, notes };
+    const ragged = index && !aligned && zones.some((z) => z.thousandths.some((t) => t >= 0));
+    const which = index || aligned ? "index" : whichOf(zones);
+    return { reading: { kind: "extfrag", which, ...(ragged ? { ragged } : {}), zones }, notes };
   },
-  print: ({ which, zones }) =>
+  print: ({ which, ragged, zones }) =>
     asText(
       zones.map(
         (z) =>
-          `${zoneHead(z.node, z.zone)} ${z.thousandths.map((t) => `${fraction(t).padStart(which === "index" ? 6 : 5)} `).join("")}`,
+          `${zoneHead(z.node, z.zone)} ${z.thousandths.map((t) => `${fraction(t).padStart(which === "index" && ragged !== true ? 6 : 5)} `).join("")}`,
       ),
     ),
 };
 
-// The index is printed two columns wide before its point, because it may be -1 (a block is free); the unusable share is never negative
+// The index may be -1 (a block is free) and has two columns before its point in 6.1 and later, one in 5.10; the unusable share is never negative
 // and 0 at order 0 by definition. Where blanks were lost on the way, that zero is what is left to go by.
 function whichOf(zones: readonly ExtfragZone[]): Extfrag["which"] {
   return zones.length > 0 && zones.every((z) => z.thousandths[0] === 0) ? "unusable" : "unknown";

@@ -11,7 +11,7 @@ const pagesFree = /^ {2}pages free\s+(\d+)$/;
 const pagesLine = /^ {8}([a-z]+)\s+(\d+)(?: (\([a-z:\d ]+\)))?$/;
 const numa = /^ {12}([a-z_]+):\s+(\d+)$/;
 const protection = /^ {8}protection: \(([\d, ]*)\)$/;
-const stat = /^( {4}| {6})([a-z]\w*)\s+(\d+)$/;
+const statLine = /^( {4}| {6})([a-z]\w*)\s+(\d+)$/;
 const cpu = /^ {4}cpu: (\d+)(?: pcp: (\d+))?$/;
 const pageset = /^ {14}([a-z_]+):\s+(-?\d+)$/;
 const zoneLine = /^ {2}([a-z][\w ]*):\s+(-?\d+)$/;
@@ -53,7 +53,7 @@ export const zoneinfo: TextReader<ZoneInfo> = {
 
 /** How each form of line is understood; the first that fits counts. */
 const forms: readonly (readonly [RegExp, (m: RegExpExecArray) => ZoneField])[] = [
-  [stat, (m) => ({ group: "stat", name: m[2]!, value: Number(m[3]) })],
+  [statLine, (m) => ({ group: "stat", name: m[2]!, value: Number(m[3]) })],
   [pageset, (m) => ({ group: "pageset", name: m[1]!, value: Number(m[2]) })],
   [cpu, (m) => ({ group: "cpu", cpu: Number(m[1]), ...(m[2] === undefined ? {} : { pcp: Number(m[2]) }) })],
   [pagesFree, (m) => ({ group: "pages", name: "free", value: Number(m[1]) })],
@@ -78,21 +78,31 @@ function fieldOf(text: string, perNode: boolean): ZoneField {
 }
 
 function zoneLines(zone: ZoneInfoZone, statIndent: number): string[] {
-  const tail = tailWidth(zone.fields);
-  return [zoneHead(zone.node, zone.zone), ...zone.fields.map((f) => fieldLine(f, statIndent, tail))];
+  const widths = { stat: statIndent, tail: tailWidth(zone.fields), pageset: pagesetWidth(zone.fields) };
+  return [zoneHead(zone.node, zone.zone), ...zone.fields.map((f) => fieldLine(f, widths))];
 }
 
 /** Columns of `name:` in the last lines of a zone: that of the longest, which was all_unreclaimable before 4.8 and is node_unreclaimable since. */
 const tailWidth = (fields: readonly ZoneField[]): number =>
   fields.some((f) => f.group === "zone" && f.name === "all_unreclaimable") ? 18 : 20;
 
-function fieldLine(field: ZoneField, statIndent: number, tail: number): string {
+/** Columns of `name:` in a CPU's lines: that of the longest, which is count until high_min and high_max are printed too (seen in 7.2). */
+const pagesetWidth = (fields: readonly ZoneField[]): number =>
+  Math.max(0, ...fields.map((f) => (f.group === "pageset" ? f.name.length + 1 : 0)));
+
+interface Widths {
+  readonly stat: number;
+  readonly tail: number;
+  readonly pageset: number;
+}
+
+function fieldLine(field: ZoneField, { stat, tail, pageset }: Widths): string {
   switch (field.group) {
     case "heading":
       return `  ${field.name}`;
     case "node stat":
     case "stat":
-      return `${" ".repeat(statIndent)}${field.name.padEnd(12)} ${field.value}`;
+      return `${" ".repeat(stat)}${field.name.padEnd(12)} ${field.value}`;
     case "pages":
       if (field.name === "free") return `  pages free     ${field.value}`;
       return `        ${field.name.padEnd(8)} ${field.value}${field.detail === undefined ? "" : ` ${field.detail}`}`;
@@ -103,7 +113,7 @@ function fieldLine(field: ZoneField, statIndent: number, tail: number): string {
     case "cpu":
       return `    cpu: ${field.cpu}${field.pcp === undefined ? "" : ` pcp: ${field.pcp}`}`;
     case "pageset":
-      return `              ${`${field.name}:`.padEnd(6)} ${field.value}`;
+      return `              ${`${field.name}:`.padEnd(pageset)} ${field.value}`;
     case "zone":
       return `  ${`${field.name}:`.padEnd(field.name === "vm stats threshold" ? 0 : tail)} ${field.value}`;
     case "other":

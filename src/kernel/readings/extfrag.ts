@@ -13,5 +13,7 @@ export interface Extfrag {
   readonly kind: "extfrag";
   /** Which of the two files: they have the same form. `unknown` when nothing tells them apart. */
   readonly which: "index" | "unusable" | "unknown";
+  /** An index whose columns do not align: a value that is not negative stands one column further left, as 5.10 prints it. */
+  readonly ragged?: true;
   readonly zones: readonly ExtfragZone[];
 }
