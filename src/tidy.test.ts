@@ -6,6 +6,20 @@ import { describe, expect, test } from "vitest";
 
 const src = join(import.meta.dirname, ".");
 
+const belowFaces = [
+  "base",
+  "kernel",
+  "explore",
+  "artifact",
+  "analysis",
+  "observe",
+  "lab",
+  "scenario",
+  "verify",
+  "diagnosis",
+  "prove",
+];
+
 const rooms: Readonly<Record<string, readonly string[]>> = {
   base: [],
   kernel: ["base"],
@@ -13,12 +27,15 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   explore: ["base", "model"],
   artifact: ["base", "kernel"],
   analysis: ["base", "kernel", "artifact"],
-  scenario: ["base", "kernel", "model", "explore", "artifact", "analysis"],
+  observe: ["base", "kernel", "model", "artifact"],
+  lab: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe"],
+  scenario: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe", "lab"],
   verify: ["base", "kernel", "model", "artifact"],
-  diagnosis: ["base", "kernel", "model", "artifact", "analysis", "scenario"],
-  report: ["base", "kernel", "artifact", "analysis", "explore", "scenario", "verify", "diagnosis"],
-  cli: ["base", "kernel", "explore", "artifact", "analysis", "scenario", "verify", "diagnosis", "report"],
-  web: ["base", "kernel", "explore", "artifact", "analysis", "scenario", "verify", "diagnosis", "report"],
+  diagnosis: ["base", "kernel", "model", "artifact", "analysis", "observe"],
+  prove: ["base", "kernel", "model", "artifact", "analysis", "observe", "scenario", "diagnosis"],
+  report: [...belowFaces],
+  cli: [...belowFaces, "report"],
+  web: [...belowFaces, "report"],
 };
 const modelRooms = ["sync", "mm", "slab", "net", "drivers", "workload"];
 /** Files at the top of model/ that every inner room may use. */

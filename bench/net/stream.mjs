@@ -5,9 +5,9 @@
 // garbage collections and MiB resident at both ends of the loop.
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createMachine } from "../../dist/model/machine.js";
-import { createInet } from "../../dist/model/net/inet.js";
-import { createTcpPeer } from "../../dist/model/net/tcp_peer.js";
-import { createLink } from "../../dist/model/net/wire.js";
+import { createInet } from "../../dist/model/net/path/inet.js";
+import { createLink } from "../../dist/model/net/path/wire.js";
+import { createTcpPeer } from "../../dist/model/net/tcp/tcp_peer.js";
 import { answer, nanosAndCollections } from "../harness.mjs";
 
 const [driver = "e1000e", mtuText = "1500", countText = "1000000", direction = "in"] = process.argv.slice(2);

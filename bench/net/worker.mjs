@@ -2,7 +2,7 @@
 // nanoseconds of CPU a packet, checksum of what came up, RSS before and after in MiB, segments that GRO merged.
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createMachine } from "../../dist/model/machine.js";
-import { createLink, frameField, frameKind } from "../../dist/model/net/wire.js";
+import { createLink, frameField, frameKind } from "../../dist/model/net/path/wire.js";
 import { answer, processorNanos } from "../harness.mjs";
 
 const [driver = "ringnic", mtu = "1500", count = "2000000", kind = "udp"] = process.argv.slice(2);

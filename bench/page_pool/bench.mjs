@@ -2,7 +2,7 @@
 // Needs `npm run build` and a C compiler. Loops as in the kernel's bench_page_pool_simple: take a page, give it back.
 import { execFileSync } from "node:child_process";
 import { createJournal } from "../../dist/model/journal.js";
-import { createPagePools, defaultPoolParams } from "../../dist/model/net/page_pool.js";
+import { createPagePools, defaultPoolParams } from "../../dist/model/net/pool/page_pool.js";
 import { median, race, result, twinAt, withTwin } from "../harness.mjs";
 
 const PAGES = 1 << 16;

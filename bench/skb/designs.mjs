@@ -3,9 +3,9 @@
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createJournal } from "../../dist/model/journal.js";
 import { createBootedMemory } from "../../dist/model/mm/booted.js";
-import { fragDesigns } from "../../dist/model/net/frag_designs.js";
-import { skbConfigFor } from "../../dist/model/net/skb_config.js";
-import { createSkbs } from "../../dist/model/net/skbs.js";
+import { fragDesigns } from "../../dist/model/net/skb/frag_designs.js";
+import { skbConfigFor } from "../../dist/model/net/skb/skb_config.js";
+import { createSkbs } from "../../dist/model/net/skb/skbs.js";
 import { createHeap } from "../../dist/model/slab/kmalloc.js";
 import { median } from "../harness.mjs";
 

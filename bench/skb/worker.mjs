@@ -1,7 +1,7 @@
 // One JavaScript measurement: `node --expose-gc worker.mjs WHAT OPS` prints nanoseconds an operation, the checksum, and how many garbage
 // collections began in the measured loop.
 import { createNaivePages } from "../../dist/model/mm/pages.js";
-import { createSkbs } from "../../dist/model/net/skbs.js";
+import { createSkbs } from "../../dist/model/net/skb/skbs.js";
 import { answer, nanosAndCollections } from "../harness.mjs";
 
 const [what, opsText] = process.argv.slice(2);

@@ -23,15 +23,15 @@ if (process.argv[2] === "node-side") {
   process.exit(0);
 }
 
-const { filmDefaults } = await import(pathToFileURL(join(dist, "scenario/film_settings.js")).href);
+const { filmDefaults } = await import(pathToFileURL(join(dist, "lab/film_settings.js")).href);
 /** The compile-like load on one policy; few pictures, so that what is measured is the model and not copying. */
 function filmSettings(defaults) {
   return { ...defaults, pictures: 4, policies: ["mobility"], load: { ...defaults.load, kilopages: 600 } };
 }
 
 async function nodeSide() {
-  const film = await import(pathToFileURL(join(dist, "scenario/memory_film.js")).href);
-  const { filmDefaults: defaults } = await import(pathToFileURL(join(dist, "scenario/film_settings.js")).href);
+  const film = await import(pathToFileURL(join(dist, "lab/memory_film.js")).href);
+  const { filmDefaults: defaults } = await import(pathToFileURL(join(dist, "lab/film_settings.js")).href);
   const settings = filmSettings(defaults);
   film.filmMemory(settings, () => undefined);
   const begin = performance.now();

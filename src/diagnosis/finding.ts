@@ -1,6 +1,6 @@
 // What a diagnosis says: incidents, and for each a list of findings that carry their evidence. This is the JSON of
 // `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
-import type { Change, MachineSaid } from "../scenario/prove/input.ts";
+import type { Change, MachineSaid } from "./machine_told.ts";
 
 /** `unknown` means that the report does not say; the claim or the advice names the line that would have said it. */
 export type Answer = "yes" | "no" | "unknown";

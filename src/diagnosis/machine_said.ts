@@ -1,9 +1,9 @@
 // What the inputs say of the machine that a report comes from, each value with the lines or the arithmetic behind it. `--prove` builds from it.
 import { defaultMinFreeKb, lowmemOfMinFree } from "../kernel/facts/min_free.ts";
-import type { MachineSaid, Told } from "../scenario/prove/input.ts";
 import type { Case } from "./case.ts";
 import { quote, quotesOf } from "./case.ts";
 import type { MtuTable, Quote } from "./finding.ts";
+import type { MachineSaid, Told } from "./machine_told.ts";
 import { size } from "./words.ts";
 
 const told = <T>(value: T, because: string, evidence: readonly Quote[]): Told<T> => ({ value, because, evidence });

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { printEthtool, readEthtool } from "../artifact/page_pool/ethtool.ts";
 import { readPools } from "../artifact/page_pool/read.ts";
-import type { Lab } from "../model/net/page_pool_lab.ts";
-import { createLab } from "../model/net/page_pool_lab.ts";
-import type { PoolSkb, RecyclePolicy } from "../model/net/page_pool_skb.ts";
-import { policy61 } from "../model/net/page_pool_skb.ts";
+import type { Lab } from "../model/net/pool/page_pool_lab.ts";
+import { createLab } from "../model/net/pool/page_pool_lab.ts";
+import type { PoolSkb, RecyclePolicy } from "../model/net/pool/page_pool_skb.ts";
+import { policy61 } from "../model/net/pool/page_pool_skb.ts";
 import { judgePools } from "./pools.ts";
 
 /** `ethtool -S` of the lab's pool. */

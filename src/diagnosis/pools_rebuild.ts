@@ -1,7 +1,7 @@
 // Asks the model: a pool destroyed with so many pages out, given back as the log shows it; what does the kernel say, and when?
 import { createJournal } from "../model/journal.ts";
 import { createNaivePages } from "../model/mm/pages.ts";
-import { createPagePools, defaultPoolParams } from "../model/net/page_pool.ts";
+import { createPagePools, defaultPoolParams } from "../model/net/pool/page_pool.ts";
 
 /** One warning of the log: pages in flight, seconds since the destroy. */
 export interface StallWarning {

@@ -3,8 +3,8 @@ import { parseRelease } from "../kernel/release.ts";
 import { checkDriver } from "./driver_check.ts";
 import type { DriverMaker, DriverParts } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
-import type { Driver } from "./net/netdevice.ts";
-import { netdevTx } from "./net/netdevice.ts";
+import type { Driver } from "./net/path/netdevice.ts";
+import { netdevTx } from "./net/path/netdevice.ts";
 
 const cases: readonly [driver: string, release: string, mtu: number, settings?: Record<string, string | number>][] = [
   ["ringnic", "6.1.192-x86_64", 4000],

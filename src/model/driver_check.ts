@@ -9,8 +9,8 @@ import { failing } from "./failing.ts";
 import type { Machine } from "./machine.ts";
 import { createMachine } from "./machine.ts";
 import type { PageAllocator } from "./mm/pages.ts";
-import type { OwnershipFault } from "./net/ownership.ts";
-import { frameField, frameKind, headerBytes } from "./net/wire.ts";
+import { frameField, frameKind, headerBytes } from "./net/path/wire.ts";
+import type { OwnershipFault } from "./net/skb/ownership.ts";
 
 export interface DriverCheckOptions {
   /** Name of a driver of the model, or your own. */

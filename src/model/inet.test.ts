@@ -5,11 +5,11 @@ import type { Failing } from "./failing.ts";
 import { failing } from "./failing.ts";
 import type { Machine } from "./machine.ts";
 import { createMachine } from "./machine.ts";
-import type { Inet } from "./net/inet.ts";
-import { createInet } from "./net/inet.ts";
-import type { TcpPeer } from "./net/tcp_peer.ts";
-import { createTcpPeer } from "./net/tcp_peer.ts";
-import { createLink } from "./net/wire.ts";
+import type { Inet } from "./net/path/inet.ts";
+import { createInet } from "./net/path/inet.ts";
+import { createLink } from "./net/path/wire.ts";
+import type { TcpPeer } from "./net/tcp/tcp_peer.ts";
+import { createTcpPeer } from "./net/tcp/tcp_peer.ts";
 
 interface Lab {
   readonly machine: Machine;

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { parseRelease } from "../kernel/release.ts";
 import type { Machine } from "./machine.ts";
 import { createMachine } from "./machine.ts";
-import { skbField } from "./net/skb_columns.ts";
-import { createLink, frameField, frameKind } from "./net/wire.ts";
+import { createLink, frameField, frameKind } from "./net/path/wire.ts";
+import { skbField } from "./net/skb/skb_columns.ts";
 
 /** Frames of `bytes` payload, one every `gapNanos`, into a device from the far end of a wire. */
 function flood(machine: Machine, count: number, bytes: number, gapNanos: number, loss = 0): void {

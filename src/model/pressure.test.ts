@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { parseRelease } from "../kernel/release.ts";
 import { createMachine } from "./machine.ts";
-import { createInet } from "./net/inet.ts";
-import { createTcpPeer } from "./net/tcp_peer.ts";
-import { createLink } from "./net/wire.ts";
+import { createInet } from "./net/path/inet.ts";
+import { createLink } from "./net/path/wire.ts";
+import { createTcpPeer } from "./net/tcp/tcp_peer.ts";
 import { createWorkloads } from "./workload/workloads.ts";
 
 /** Eight streams into an EMAC whose reader comes every 20 ms; Mbit/s that were read in 200 ms. */

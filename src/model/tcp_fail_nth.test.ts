@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { parseRelease } from "../kernel/release.ts";
 import { checkDriver } from "./driver_check.ts";
 import type { Machine } from "./machine.ts";
-import { createInet } from "./net/inet.ts";
-import { createTcpPeer } from "./net/tcp_peer.ts";
-import { createLink } from "./net/wire.ts";
+import { createInet } from "./net/path/inet.ts";
+import { createLink } from "./net/path/wire.ts";
+import { createTcpPeer } from "./net/tcp/tcp_peer.ts";
 
 const incoming = 14_000;
 const copied = 9000;

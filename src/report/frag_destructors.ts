@@ -1,6 +1,6 @@
 // Draws the two scenarios of seed 002: what fragment destructors cost, and what their absence corrupts.
-import type { CostResult } from "../scenario/frag_destructor_cost.ts";
-import type { NfsResult } from "../scenario/nfs_retransmit.ts";
+import type { CostResult } from "../lab/frag_destructor_cost.ts";
+import type { NfsResult } from "../lab/nfs_retransmit.ts";
 import type { Block, Document } from "./document.ts";
 import { heading, list, paragraph, span, table } from "./document.ts";
 

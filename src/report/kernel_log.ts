@@ -10,7 +10,7 @@ import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { Oops } from "../kernel/readings/oops.ts";
 import type { ProcReading } from "../kernel/readings/proc.ts";
 import { compareVersions, parseRelease } from "../kernel/release.ts";
-import type { Logged } from "../scenario/kernel_log.ts";
+import type { Logged } from "../observe/kernel_log.ts";
 
 /** A failure report in the words of its release. */
 export function reportLines(report: AllocFailure, version: readonly number[]): string[] {

@@ -2,8 +2,8 @@
 import type { Hole, Member, StructLayout, StructSource } from "../kernel/layout/layout.ts";
 import { holesOf } from "../kernel/layout/layout.ts";
 import { formatRelease } from "../kernel/release.ts";
-import type { HeadPlace, WhatIf } from "../scenario/layout_what_if.ts";
-import { hasSmallHeadCache, leastLinearBytes } from "../scenario/layout_what_if.ts";
+import type { HeadPlace, WhatIf } from "../lab/layout_what_if.ts";
+import { hasSmallHeadCache, leastLinearBytes } from "../lab/layout_what_if.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 

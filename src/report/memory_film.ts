@@ -1,6 +1,6 @@
 // Films of memory as Documents: free blocks over a run for each policy, and what is known of one page.
-import type { PageStory } from "../scenario/film_pictures.ts";
-import type { FilmSummary } from "../scenario/film_settings.ts";
+import type { PageStory } from "../lab/film_pictures.ts";
+import type { FilmSummary } from "../lab/film_settings.ts";
 import type { Document } from "./document.ts";
 import { facts, heading, list, paragraph } from "./document.ts";
 import { formatNumber } from "./text.ts";

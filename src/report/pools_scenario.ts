@@ -1,5 +1,5 @@
 // The designs of the page_pool return hook, side by side.
-import type { DesignResult } from "../scenario/page_pool_run.ts";
+import type { DesignResult } from "../lab/page_pool_run.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { heading, list, paragraph, span, table } from "./document.ts";
 

@@ -1,5 +1,5 @@
 // The proofs of a diagnosis' advice: the machine with its assumptions, the changes best first, what could not be tried.
-import type { Assumption, Likeness, Proof, ProofRow } from "../scenario/prove/proof.ts";
+import type { Assumption, Likeness, Proof, ProofRow } from "../prove/proof.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { heading, list, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";

@@ -1,5 +1,5 @@
 // The article's experiment as a table and a chart.
-import type { HighOrderCell, HighOrderResult, Moment } from "../scenario/high_order.ts";
+import type { HighOrderCell, HighOrderResult, Moment } from "../lab/high_order.ts";
 import type { Document, Text } from "./document.ts";
 import { paragraph, span, table } from "./document.ts";
 

@@ -9,11 +9,11 @@ import type { Interval } from "../analysis/statistics.ts";
 import { bootstrap, cliffsDelta, differences, hodgesLehmann, medianInterval } from "../analysis/statistics.ts";
 import { BadInput } from "../base/bad_input.ts";
 import { suggest } from "../base/suggest.ts";
+import { whole } from "../lab/schema_parts.ts";
 import type { ScenarioKind } from "./kind.ts";
 import { kindNamed, scenarioKinds } from "./kinds.ts";
 import type { Place } from "./read.ts";
 import { checkSettings } from "./read.ts";
-import { whole } from "./schema_parts.ts";
 
 const value = z.json();
 const set = z

@@ -1,9 +1,9 @@
 // What a scenario file about high-order blocks after a thrash may say.
 import { z } from "zod";
-import { highOrderParts, policyNames } from "./high_order.ts";
+import { highOrderParts, policyNames } from "../lab/high_order.ts";
+import { release, thrashSchema, whole } from "../lab/schema_parts.ts";
 import type { ScenarioKind } from "./kind.ts";
 import { runParts } from "./kind.ts";
-import { release, thrashSchema, whole } from "./schema_parts.ts";
 
 const schema = z.strictObject({
   release: release.default("2.6.34-i386"),

@@ -1,5 +1,6 @@
 // What a kind of scenario is.
 import type { z } from "zod";
+import type { Parts } from "../lab/parts.ts";
 import type { Onlooker } from "./machine_run.ts";
 
 /** A kind of scenario file: `kind: NAME` and the settings of its schema. `run` is a function of the settings alone. */
@@ -19,15 +20,6 @@ export interface ScenarioKind {
   measure?(result: unknown): Readonly<Record<string, number>>;
   /** Settings that make a run as short as can be: what asks for the names of its measures lays these over its own. */
   readonly shortest?: Readonly<Record<string, unknown>>;
-}
-
-/** A scenario as independent machines. Parts and results are plain data: they travel between threads and processes. */
-export interface Parts {
-  list(settings: unknown): readonly unknown[];
-  label(part: unknown): string;
-  run(settings: unknown, part: unknown): unknown;
-  /** Results in the order of the list, whoever ran them. */
-  join(settings: unknown, results: readonly unknown[]): unknown;
 }
 
 /** The run of a kind that is made of parts. */

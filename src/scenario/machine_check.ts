@@ -4,7 +4,7 @@ import { suggest } from "../base/suggest.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
 import { settingProblem } from "../model/drivers/driver.ts";
 import { drivers } from "../model/drivers/drivers.ts";
-import { socksMax } from "../model/net/sock.ts";
+import { socksMax } from "../model/net/tcp/sock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import { tcpHeaders, udpHeaders } from "./machine_traffic.ts";
 import { connectionsOf } from "./machine_wires.ts";

@@ -1,11 +1,12 @@
 // What uses a machine's memory beside its network, and kswapd: a compile-like load, or workloads that combine. Both own the page cache, so a
 // machine has one or the other.
+
+import { workloadOf } from "../lab/workload/settings.ts";
+import { createThrash } from "../lab/workload/thrash.ts";
 import type { Machine } from "../model/machine.ts";
 import type { WorkloadSettings } from "../model/workload/workload.ts";
 import { createWorkloads } from "../model/workload/workloads.ts";
 import type { MachineSettings } from "./machine_settings.ts";
-import { workloadOf } from "./workload/settings.ts";
-import { createThrash } from "./workload/thrash.ts";
 
 /** What became of one entry of `workloads`. */
 export interface WorkloadResult {

@@ -1,11 +1,11 @@
 // RPC clients of a scenario's machine: calls that write pages by reference over TCP, as NFS does, again when no reply came in time. The same
 // pages are written over and over, so a page that is still in a send queue when its call is answered will leave with other bytes in it.
 import type { Machine } from "../model/machine.ts";
-import type { Inet } from "../model/net/inet.ts";
-import type { NetDevice } from "../model/net/netdevice.ts";
-import type { RpcClient } from "../model/net/sunrpc.ts";
-import { createRpcClient } from "../model/net/sunrpc.ts";
-import { segmentHeaders } from "../model/net/tcp.ts";
+import type { Inet } from "../model/net/path/inet.ts";
+import type { NetDevice } from "../model/net/path/netdevice.ts";
+import type { RpcClient } from "../model/net/tcp/sunrpc.ts";
+import { createRpcClient } from "../model/net/tcp/sunrpc.ts";
+import { segmentHeaders } from "../model/net/tcp/tcp.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { Wires } from "./machine_wires.ts";
 

@@ -1,9 +1,9 @@
 // What a scenario file about a whole machine may say: every key with its meaning, unit and default. machine_run.ts runs it.
 import { z } from "zod";
+import { release, share, thrashShape, whole } from "../lab/schema_parts.ts";
+import { workloadSchema } from "../lab/workload/settings.ts";
 import type { DriverMaker } from "../model/drivers/driver.ts";
 import { drivers } from "../model/drivers/drivers.ts";
-import { release, share, thrashShape, whole } from "./schema_parts.ts";
-import { workloadSchema } from "./workload/settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
 

@@ -2,11 +2,11 @@
 // holds memory is the model's own TCP; here is only who calls it when.
 import { atLeast } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
-import type { Inet } from "../model/net/inet.ts";
-import { createInet } from "../model/net/inet.ts";
-import type { NetDevice } from "../model/net/netdevice.ts";
-import { segmentHeaders } from "../model/net/tcp.ts";
-import type { TcpCounters } from "../model/net/tcp_state.ts";
+import type { Inet } from "../model/net/path/inet.ts";
+import { createInet } from "../model/net/path/inet.ts";
+import type { NetDevice } from "../model/net/path/netdevice.ts";
+import { segmentHeaders } from "../model/net/tcp/tcp.ts";
+import type { TcpCounters } from "../model/net/tcp/tcp_state.ts";
 import type { RpcResult } from "./machine_rpc.ts";
 import { createRpc } from "./machine_rpc.ts";
 import type { MachineSettings } from "./machine_settings.ts";

@@ -1,10 +1,10 @@
 // Traffic without a protocol's state: datagrams that arrive, the application that reads them, and writes that leave in TCP's framing.
 import type { Machine } from "../model/machine.ts";
-import { packetField } from "../model/net/receive.ts";
-import { headField, skbBit, skbField } from "../model/net/skb_columns.ts";
-import { createSockMem, defaultLimits } from "../model/net/sock_mem.ts";
-import { createUdp } from "../model/net/udp.ts";
-import { frameField, frameKind, headerBytes } from "../model/net/wire.ts";
+import { packetField } from "../model/net/path/receive.ts";
+import { createUdp } from "../model/net/path/udp.ts";
+import { frameField, frameKind, headerBytes } from "../model/net/path/wire.ts";
+import { headField, skbBit, skbField } from "../model/net/skb/skb_columns.ts";
+import { createSockMem, defaultLimits } from "../model/net/tcp/sock_mem.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { Wires } from "./machine_wires.ts";
 import { freePagesOf } from "./machine_wires.ts";

@@ -1,11 +1,11 @@
 // The cables of a machine's cards: one wire in and one out for each, whoever sends on it, and at the far end a remote host that speaks TCP.
 import type { Machine } from "../model/machine.ts";
 import { freeBlocks } from "../model/mm/observe.ts";
-import type { NetDevice } from "../model/net/netdevice.ts";
-import type { TcpPeer } from "../model/net/tcp_peer.ts";
-import { createTcpPeer } from "../model/net/tcp_peer.ts";
-import type { Link } from "../model/net/wire.ts";
-import { createLink } from "../model/net/wire.ts";
+import type { NetDevice } from "../model/net/path/netdevice.ts";
+import type { Link } from "../model/net/path/wire.ts";
+import { createLink } from "../model/net/path/wire.ts";
+import type { TcpPeer } from "../model/net/tcp/tcp_peer.ts";
+import { createTcpPeer } from "../model/net/tcp/tcp_peer.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 
 export interface Wires {

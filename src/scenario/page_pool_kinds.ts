@@ -1,9 +1,9 @@
 // What scenario files about page pools may say.
 import { z } from "zod";
+import type { CopySettings, DesignResult, MulticastSettings, TcpSettings } from "../lab/page_pool_run.ts";
+import { designNames, runCopy, runMulticast, runTcp } from "../lab/page_pool_run.ts";
+import { whole } from "../lab/schema_parts.ts";
 import type { ScenarioKind } from "./kind.ts";
-import type { CopySettings, DesignResult, MulticastSettings, TcpSettings } from "./page_pool_run.ts";
-import { designNames, runCopy, runMulticast, runTcp } from "./page_pool_run.ts";
-import { whole } from "./schema_parts.ts";
 
 const common = {
   packets: whole(1, 1_000_000, "packets received").default(2000),

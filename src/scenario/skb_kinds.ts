@@ -1,11 +1,11 @@
 // What scenario files about fragment destructors may say.
 import { z } from "zod";
-import { fragDesignNames } from "../model/net/frag_designs.ts";
-import type { CostSettings } from "./frag_destructor_cost.ts";
-import { costDefaults, runFragDestructorCost } from "./frag_destructor_cost.ts";
+import type { CostSettings } from "../lab/frag_destructor_cost.ts";
+import { costDefaults, runFragDestructorCost } from "../lab/frag_destructor_cost.ts";
+import type { NfsSettings } from "../lab/nfs_retransmit.ts";
+import { nfsDefaults, runNfsRetransmit } from "../lab/nfs_retransmit.ts";
+import { fragDesignNames } from "../model/net/skb/frag_designs.ts";
 import type { ScenarioKind } from "./kind.ts";
-import type { NfsSettings } from "./nfs_retransmit.ts";
-import { nfsDefaults, runNfsRetransmit } from "./nfs_retransmit.ts";
 
 const whole = (least: number, most: number, otherwise: number, says: string): z.ZodDefault<z.ZodNumber> =>
   z.number().int().min(least).max(most).default(otherwise).describe(says);

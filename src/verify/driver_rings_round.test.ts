@@ -6,7 +6,7 @@ import { eventKind, eventShapes } from "../kernel/events.ts";
 import { decodeGfp } from "../kernel/facts/gfp.ts";
 import { parseRelease } from "../kernel/release.ts";
 import { createMachine } from "../model/machine.ts";
-import { frameField, frameKind } from "../model/net/wire.ts";
+import { frameField, frameKind } from "../model/net/path/wire.ts";
 import type { SlabHeap } from "../model/slab/kmalloc.ts";
 import { driverRingsReplayer } from "./driver_rings.ts";
 

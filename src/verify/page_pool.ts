@@ -4,10 +4,10 @@
 import { BadInput } from "../base/bad_input.ts";
 import { createJournal } from "../model/journal.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
-import type { PagePools } from "../model/net/page_pool.ts";
-import { createPagePools, PP_FLAG_DMA_MAP } from "../model/net/page_pool.ts";
-import type { PoolSkb, PoolSkbs } from "../model/net/page_pool_skb.ts";
-import { createPoolSkbs, policy61 } from "../model/net/page_pool_skb.ts";
+import type { PagePools } from "../model/net/pool/page_pool.ts";
+import { createPagePools, PP_FLAG_DMA_MAP } from "../model/net/pool/page_pool.ts";
+import type { PoolSkb, PoolSkbs } from "../model/net/pool/page_pool_skb.ts";
+import { createPoolSkbs, policy61 } from "../model/net/pool/page_pool_skb.ts";
 import type { Heap } from "../model/slab/heap.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";

@@ -1,7 +1,7 @@
 // Compares an sk_buff of the model with one that a recorder dumped, field by field; names of the recorder on both sides.
 import type { SkbPicture } from "../kernel/skb_picture.ts";
-import { headField, skbField } from "../model/net/skb_columns.ts";
-import { payloadFnv, viewSkb } from "../model/net/skb_view.ts";
+import { headField, skbField } from "../model/net/skb/skb_columns.ts";
+import { payloadFnv, viewSkb } from "../model/net/skb/skb_view.ts";
 import type { SkbMachine } from "./skb_machine.ts";
 import { pageSize } from "./skb_machine.ts";
 

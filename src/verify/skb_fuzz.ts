@@ -4,8 +4,8 @@
 // then gave up was filled at a moment that is not on record: which of the counter's values since the page before it began the page
 // is taken from the record's hash, at the page's first use.
 import { BadInput } from "../base/bad_input.ts";
-import { payloadFnv } from "../model/net/skb_view.ts";
-import { allocFlag } from "../model/net/skbuff.ts";
+import { payloadFnv } from "../model/net/skb/skb_view.ts";
+import { allocFlag } from "../model/net/skb/skbuff.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 import type { Row } from "./skb_compare.ts";

@@ -4,8 +4,8 @@
 // seq 1000, ACK and PSH, window 1000, the pseudo header's sum in the check field; payload from a counter that goes up by 7 a byte,
 // runs through the whole file and starts at 0.
 import { BadInput } from "../base/bad_input.ts";
-import { createGso } from "../model/net/gso.ts";
-import { gsoType, headField, skbBit, skbField } from "../model/net/skb_columns.ts";
+import { createGso } from "../model/net/path/gso.ts";
+import { gsoType, headField, skbBit, skbField } from "../model/net/skb/skb_columns.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 import type { FieldDifference, Row } from "./skb_compare.ts";

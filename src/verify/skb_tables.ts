@@ -1,9 +1,9 @@
 // Replays the size tables (tables.ndjson): what alloc_skb, netdev_alloc_skb, napi_alloc_skb and kmalloc give for every single size.
 // A line stands for a run of sizes with equal results; each size of the run is allocated, compared and freed.
-import type { SkbConfig } from "../model/net/skb_config.ts";
-import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "../model/net/skb_config.ts";
-import { viewSkb } from "../model/net/skb_view.ts";
-import type { Skbs } from "../model/net/skbs.ts";
+import type { SkbConfig } from "../model/net/skb/skb_config.ts";
+import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "../model/net/skb/skb_config.ts";
+import { viewSkb } from "../model/net/skb/skb_view.ts";
+import type { Skbs } from "../model/net/skb/skbs.ts";
 import { kmallocGeometry } from "../model/slab/geometry.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";

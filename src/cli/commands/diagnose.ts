@@ -55,7 +55,7 @@ export const command: CommandSpec = {
         // The machines and their scenarios are loaded only where something is to be proved: a log is explained in half the time.
         const proofs =
           options.prove === true
-            ? (await import("../../scenario/prove.ts")).proveAll(diagnosis.incidents, (done, what) =>
+            ? (await import("../../prove/prove.ts")).proveAll(diagnosis.incidents, (done, what) =>
                 io.progress("testing the advice", done, what),
               )
             : undefined;

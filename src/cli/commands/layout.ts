@@ -11,6 +11,7 @@ import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
 import { memberNames, memberOf, nearestNames } from "../../kernel/layout/layout.ts";
 import type { Release } from "../../kernel/release.ts";
 import { formatRelease, parseRelease } from "../../kernel/release.ts";
+import { parseEdit, unknownStruct, whatIf } from "../../lab/layout_what_if.ts";
 import type { LayoutView } from "../../report/layout.ts";
 import {
   layoutDocument,
@@ -20,7 +21,6 @@ import {
   whatIfDocument,
   whatIfJson,
 } from "../../report/layout.ts";
-import { parseEdit, unknownStruct, whatIf } from "../../scenario/layout_what_if.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { decompress } from "../input/decompress.ts";
 import { inputLimits } from "../input/limits.ts";

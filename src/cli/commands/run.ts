@@ -2,11 +2,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
+import type { Parts } from "../../lab/parts.ts";
+import type { KernelFile } from "../../observe/kernel_files.ts";
 import { fileText, logText } from "../../report/kernel_log.ts";
 import { scenarioDocument } from "../../report/scenarios.ts";
 import { scenarioJsonSchema } from "../../scenario/json_schema.ts";
-import type { KernelFile } from "../../scenario/kernel_files.ts";
-import type { Parts, ScenarioKind } from "../../scenario/kind.ts";
+import type { ScenarioKind } from "../../scenario/kind.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";

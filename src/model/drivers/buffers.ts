@@ -2,7 +2,7 @@
 // call a driver makes for an MTU at a release; this file makes the call on the model, with the driver's own function as call site.
 import { ModelBug, some } from "../../base/assert.ts";
 import type { BufferRequest, RxMachine } from "../../kernel/facts/drivers/driver.ts";
-import { sharedInfoRoom } from "../net/skb_config.ts";
+import { sharedInfoRoom } from "../net/skb/skb_config.ts";
 import type { DriverParts } from "./driver.ts";
 
 /** The numbers of this machine that the facts compute with. */

@@ -1,6 +1,6 @@
 // What drivers do alike beside their rings: transmitting with its two counters, the plain receive loop, a change of the MTU that takes the
 // device down and up. Not here: how a ring is filled and what becomes of a frame, which is where drivers differ.
-import type { Driver, DriverHost } from "../net/netdevice.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import type { Cpus } from "../sync/cpu.ts";
 import type { RxRing } from "./rx_ring.ts";
 import { rxPacketNanos } from "./rx_ring.ts";

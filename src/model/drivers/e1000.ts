@@ -4,10 +4,10 @@
 import { e1000 as facts } from "../../kernel/facts/drivers/e1000.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import { atLeast } from "../../kernel/release.ts";
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { skbField } from "../net/skb_columns.ts";
-import { frameBytes, frameField, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, frameField, headerBytes } from "../net/path/wire.ts";
+import { skbField } from "../net/skb/skb_columns.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";

@@ -3,9 +3,9 @@
 // e1000_alloc_rx_buffers_ps, e1000_clean_rx_irq, e1000_clean_rx_irq_ps, e1000_change_mtu. Not here: the chips without packet split.
 import { e1000e as facts } from "../../kernel/facts/drivers/e1000e.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { frameBytes, frameField, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, frameField, headerBytes } from "../net/path/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";

@@ -3,10 +3,10 @@
 // skbs stay. drivers/net/ibm_newemac/core.c 2.6.29 (emac_open, emac_poll_rx, emac_rx_sg_append, emac_resize_rx_ring, emac_start_xmit_sg).
 import { ibmEmac as facts } from "../../kernel/facts/drivers/ibm_emac.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { headField, skbField } from "../net/skb_columns.ts";
-import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, headerBytes } from "../net/path/wire.ts";
+import { headField, skbField } from "../net/skb/skb_columns.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";

@@ -1,6 +1,6 @@
 // What e1000 and e1000e share: 256 descriptors of which one stays free, refilled sixteen at a time and at the end of each poll; and how the
 // device goes up, down and to another MTU. drivers/net/ethernet/intel/e1000 and e1000e, 6.1.
-import type { Driver, DriverHost } from "../net/netdevice.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { mtuRefusal } from "./driver_life.ts";
 import type { RxRing } from "./rx_ring.ts";
 

@@ -5,7 +5,7 @@
 //   copy         ring ─ bytes ─▶ single pages ─▶ stack · the buffer never leaves
 //   destructor   ring ─ buffer ─▶ stack ─ last reference ─▶ back in the pool (frag_destructors.ts)
 import { assert } from "../../base/assert.ts";
-import { headField, headInts, skbField, skbInts } from "../net/skb_columns.ts";
+import { headField, headInts, skbField, skbInts } from "../net/skb/skb_columns.ts";
 import type { BufferMaker } from "./buffers.ts";
 import type { DriverParts } from "./driver.ts";
 import { gfpOf } from "./driver.ts";

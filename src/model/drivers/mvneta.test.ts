@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { parseRelease } from "../../kernel/release.ts";
 import { failing } from "../failing.ts";
 import { createMachine } from "../machine.ts";
-import { frameField, frameKind } from "../net/wire.ts";
+import { frameField, frameKind } from "../net/path/wire.ts";
 
 /** Frames of 1000 bytes into a ring of 16 while every request for memory is refused: what came up, was dropped, and is left to receive into. */
 function starved(release: string): { up: number; dropped: number; filled: number } {

@@ -12,11 +12,11 @@
 import { mvneta as facts } from "../../kernel/facts/drivers/embedded.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import { atLeast } from "../../kernel/release.ts";
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { defaultPoolParams } from "../net/page_pool.ts";
-import { skbMarkForRecycle } from "../net/page_pool_hook.ts";
-import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, headerBytes } from "../net/path/wire.ts";
+import { defaultPoolParams } from "../net/pool/page_pool.ts";
+import { skbMarkForRecycle } from "../net/pool/page_pool_hook.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings, PoolsOfMachine } from "./driver.ts";

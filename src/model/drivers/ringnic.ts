@@ -4,9 +4,9 @@
 //   buffer_bytes  what a buffer must hold; 0: a frame of the MTU
 //   copybreak  packets up to so many bytes are copied and their buffer stays in the ring (0: never)
 // Not any real device; the real ones are their own files.
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";

@@ -5,7 +5,7 @@
 //
 // What a buffer is (skb, address, pfn) is the driver's business; 0 is none. A frame may take several slots: the first holds it.
 import { assert } from "../../base/assert.ts";
-import type { DriverHost } from "../net/netdevice.ts";
+import type { DriverHost } from "../net/path/netdevice.ts";
 import type { DriverParts } from "./driver.ts";
 
 /** Simulated cost of handling a packet in the driver and the stack above it, a plausible figure for one CPU. */

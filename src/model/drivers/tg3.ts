@@ -4,9 +4,9 @@
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import { tg3 as facts } from "../../kernel/facts/drivers/tg3.ts";
 import { atLeast } from "../../kernel/release.ts";
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";

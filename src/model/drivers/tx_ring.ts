@@ -6,11 +6,11 @@
 //   slots   [ 0 ][ 0 ][ A ][ 0 ][ 0 ][ B ][ . ][ . ]      ready: the hardware has not sent it yet
 //     acked ─^                             ^─ head
 import { eventKind } from "../../kernel/events.ts";
-import type { DriverHost, TxSlots } from "../net/netdevice.ts";
-import { netdevTx } from "../net/netdevice.ts";
-import { packetField } from "../net/receive.ts";
-import { headField, skbField } from "../net/skb_columns.ts";
-import { frameField, headerBytes } from "../net/wire.ts";
+import type { DriverHost, TxSlots } from "../net/path/netdevice.ts";
+import { netdevTx } from "../net/path/netdevice.ts";
+import { packetField } from "../net/path/receive.ts";
+import { frameField, headerBytes } from "../net/path/wire.ts";
+import { headField, skbField } from "../net/skb/skb_columns.ts";
 import type { DriverParts } from "./driver.ts";
 
 /** Simulated cost of queueing a packet in a driver, a plausible figure for one CPU. */

@@ -5,10 +5,10 @@
 // Packets of up to 128 bytes, and such as fill their piece to the brim, are copied in whole or in part; the others keep their piece as head.
 import { workerTask } from "../../kernel/facts/call_chains/index.ts";
 import { atLeast } from "../../kernel/release.ts";
-import type { Driver, DriverHost } from "../net/netdevice.ts";
-import { feature } from "../net/netdevice.ts";
-import { headField, skbField } from "../net/skb_columns.ts";
-import { frameBytes, headerBytes } from "../net/wire.ts";
+import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { feature } from "../net/path/netdevice.ts";
+import { frameBytes, headerBytes } from "../net/path/wire.ts";
+import { headField, skbField } from "../net/skb/skb_columns.ts";
 import { rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";

@@ -10,11 +10,11 @@ import { parseRelease } from "../../kernel/release.ts";
 import type { Machine } from "../../model/machine.ts";
 import { createMachine } from "../../model/machine.ts";
 import type { BadPageSeen, StructPages } from "../../model/mm/struct_page.ts";
-import { createInet } from "../../model/net/inet.ts";
-import { skbField } from "../../model/net/skb_columns.ts";
-import { segmentHeaders } from "../../model/net/tcp.ts";
-import { createTcpPeer } from "../../model/net/tcp_peer.ts";
-import { createLink } from "../../model/net/wire.ts";
+import { createInet } from "../../model/net/path/inet.ts";
+import { createLink } from "../../model/net/path/wire.ts";
+import { skbField } from "../../model/net/skb/skb_columns.ts";
+import { segmentHeaders } from "../../model/net/tcp/tcp.ts";
+import { createTcpPeer } from "../../model/net/tcp/tcp_peer.ts";
 import { trusting } from "../../model/trusting.ts";
 
 /** What is wrong with the board. */

@@ -1,6 +1,6 @@
 // The cases of fragment destructors: what the pointer costs, and the bug that it mends.
-import { costDefaults, runFragDestructorCost } from "../frag_destructor_cost.ts";
-import { nfsDefaults, runNfsRetransmit } from "../nfs_retransmit.ts";
+import { costDefaults, runFragDestructorCost } from "../../lab/frag_destructor_cost.ts";
+import { nfsDefaults, runNfsRetransmit } from "../../lab/nfs_retransmit.ts";
 import { judge, judgeIf, withKnobs } from "./case.ts";
 import { choiceKnob, numberKnob } from "./knobs.ts";
 

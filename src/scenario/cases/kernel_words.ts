@@ -5,7 +5,7 @@ import { printTrace } from "../../artifact/log/incidents/call_trace.ts";
 import type { CallTrace } from "../../kernel/readings/call_trace.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import type { BadPageSeen } from "../../model/mm/struct_page.ts";
-import { callTrace, codePlace } from "../call_trace.ts";
+import { callTrace, codePlace } from "../../observe/call_trace.ts";
 import type { OopsSeen } from "./board.ts";
 
 const release = parseRelease("2.6.29-ppc32");

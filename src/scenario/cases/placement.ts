@@ -1,6 +1,6 @@
 // The case of the split free areas: three placement policies after a thrash, with active freeing and without.
-import type { HighOrderResult, Moment } from "../high_order.ts";
-import { highOrderParts } from "../high_order.ts";
+import type { HighOrderResult, Moment } from "../../lab/high_order.ts";
+import { highOrderParts } from "../../lab/high_order.ts";
 import { highOrderKind } from "../high_order_kind.ts";
 import { judge, withKnobs } from "./case.ts";
 import { numberKnob } from "./knobs.ts";

@@ -1,7 +1,8 @@
 // The cases of page pools: pages that shall find home although sk_buffs are cloned and joined.
+
+import type { DesignResult } from "../../lab/page_pool_run.ts";
+import { designNames } from "../../lab/page_pool_run.ts";
 import { pagePoolKinds } from "../page_pool_kinds.ts";
-import type { DesignResult } from "../page_pool_run.ts";
-import { designNames } from "../page_pool_run.ts";
 import type { CaseProgress, Claim } from "./case.ts";
 import { judge, judgeIf, percent, withKnobs } from "./case.ts";
 import type { KnobValues } from "./knobs.ts";

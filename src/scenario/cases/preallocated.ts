@@ -2,13 +2,13 @@
 // beside it the ways in which a driver may keep its buffers. The kernel's own words come from struct page as 2.6.29 looks at it.
 import { ModelBug } from "../../base/assert.ts";
 import { parseRelease } from "../../kernel/release.ts";
+import type { DesignResult } from "../../lab/page_pool_run.ts";
 import type { Machine } from "../../model/machine.ts";
 import { createMachine } from "../../model/machine.ts";
 import type { BadPageSeen } from "../../model/mm/struct_page.ts";
-import { createLink, frameField, frameKind } from "../../model/net/wire.ts";
+import { createLink, frameField, frameKind } from "../../model/net/path/wire.ts";
 import { trusting } from "../../model/trusting.ts";
 import { pagePoolKinds } from "../page_pool_kinds.ts";
-import type { DesignResult } from "../page_pool_run.ts";
 import type { OopsSeen } from "./board.ts";
 import { kfreeBug } from "./board.ts";
 import { judge, judgeIf, withKnobs } from "./case.ts";

@@ -3,10 +3,10 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
+import type { Colouring, FilmSummary } from "../../lab/film_settings.ts";
+import { colourings, filmDefaults, filmPolicies, filmSettings } from "../../lab/film_settings.ts";
 import { filmDocument } from "../../report/memory_film.ts";
 import { formatNumber } from "../../report/text.ts";
-import type { Colouring, FilmSummary } from "../../scenario/film_settings.ts";
-import { colourings, filmDefaults, filmPolicies, filmSettings } from "../../scenario/film_settings.ts";
 import { ask } from "../tasks/client.ts";
 import { useLatest } from "../ui/latest.ts";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";

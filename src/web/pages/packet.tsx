@@ -2,8 +2,8 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
-import type { PacketOp, PacketStep } from "../../scenario/packet_lab.ts";
-import { packetOps, packetSlots, packetStories } from "../../scenario/packet_lab.ts";
+import type { PacketOp, PacketStep } from "../../lab/packet_lab.ts";
+import { packetOps, packetSlots, packetStories } from "../../lab/packet_lab.ts";
 import { ask } from "../tasks/client.ts";
 import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";

@@ -1,6 +1,7 @@
 // `skblab cases`, `skblab run` and `skblab experiment` in the worker, on one processor: the same runs, the same Documents and JSON.
 import { BadInput } from "../../base/bad_input.ts";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
+import { proveAll } from "../../prove/prove.ts";
 import { caseDocument } from "../../report/cases.ts";
 import { experimentDocument } from "../../report/experiment.ts";
 import { proofsDocument } from "../../report/prove.ts";
@@ -18,7 +19,6 @@ import {
   unitsOf,
 } from "../../scenario/experiment.ts";
 import { scenarioKinds } from "../../scenario/kinds.ts";
-import { proveAll } from "../../scenario/prove.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { Progress, Shown } from "./protocol.ts";

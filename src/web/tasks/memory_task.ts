@@ -6,13 +6,13 @@ import type { PageMap } from "../../analysis/page_map.ts";
 import { mapToPng, mapToSvg } from "../../analysis/page_map.ts";
 import { blockOwners } from "../../analysis/page_owner/block.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import type { PageStory, Projector } from "../../lab/film_pictures.ts";
+import { createProjector } from "../../lab/film_pictures.ts";
+import type { Colouring, FilmSettings, FilmSummary } from "../../lab/film_settings.ts";
+import { filmMemory, filmSummary } from "../../lab/memory_film.ts";
 import { inertLine } from "../../report/escape.ts";
 import { pageStoryDocument } from "../../report/memory_film.ts";
 import { blockDocument } from "../../report/page_owner.ts";
-import type { PageStory, Projector } from "../../scenario/film_pictures.ts";
-import { createProjector } from "../../scenario/film_pictures.ts";
-import type { Colouring, FilmSettings, FilmSummary } from "../../scenario/film_settings.ts";
-import { filmMemory, filmSummary } from "../../scenario/memory_film.ts";
 import { moving } from "./moving.ts";
 import type { Progress, Shown } from "./protocol.ts";
 

@@ -5,11 +5,11 @@ import { BadInput } from "../../base/bad_input.ts";
 import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
 import { formatRelease, parseRelease } from "../../kernel/release.ts";
+import { parseEdit, unknownStruct, whatIf } from "../../lab/layout_what_if.ts";
+import type { PacketStep, PlayedPacketStep } from "../../lab/packet_lab.ts";
+import { playPackets } from "../../lab/packet_lab.ts";
 import { layoutDocument, layoutJson, whatIfDocument, whatIfJson } from "../../report/layout.ts";
 import { drawSkbSvg } from "../../report/skb_drawing.ts";
-import { parseEdit, unknownStruct, whatIf } from "../../scenario/layout_what_if.ts";
-import type { PacketStep, PlayedPacketStep } from "../../scenario/packet_lab.ts";
-import { playPackets } from "../../scenario/packet_lab.ts";
 import type { Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 

@@ -1,0 +1,133 @@
+// What a pool is asked for, what it asks for, what it counts (include/net/page_pool.h, 6.1.192); the pool itself is page_pool.ts.
+import type { Journal } from "../../journal.ts";
+import type { PageAllocator } from "../../mm/pages.ts";
+
+/** PP_FLAG_DMA_MAP: the pool maps and unmaps. */
+export const PP_FLAG_DMA_MAP = 1;
+/** PP_FLAG_DMA_SYNC_DEV: the pool syncs for the device whenever a page becomes the device's again. */
+export const PP_FLAG_DMA_SYNC_DEV = 2;
+/** PP_FLAG_PAGE_FRAG: page_pool_alloc_frag() may be used. */
+export const PP_FLAG_PAGE_FRAG = 4;
+export const PP_ALLOC_CACHE_SIZE = 128;
+export const PP_ALLOC_CACHE_REFILL = 64;
+export const NUMA_NO_NODE = -1;
+export const EINVAL = 22;
+export const ENOMEM = 12;
+export const E2BIG = 7;
+/** Whole page, whatever the pool's max_len says (the kernel passes -1 as unsigned). */
+export const FULL_SYNC = 0xffffffff;
+
+export type DmaDirection = "from_device" | "bidirectional" | "to_device";
+
+/** struct page_pool_params. Lengths in bytes; a poolSize of 0 means the default of 1024. */
+export interface PoolParams {
+  readonly flags: number;
+  readonly order: number;
+  readonly poolSize: number;
+  readonly nid: number;
+  readonly dmaDir: DmaDirection;
+  readonly maxLen: number;
+  readonly offset: number;
+}
+
+export const defaultPoolParams: PoolParams = {
+  flags: 0,
+  order: 0,
+  poolSize: 0,
+  nid: NUMA_NO_NODE,
+  dmaDir: "from_device",
+  maxLen: 0,
+  offset: 0,
+};
+
+/** What the pool asks of the DMA API. Addresses are numbers below 2^53; map gives -1 for a mapping error. */
+export interface DmaMapper {
+  /** dma_map_page_attrs(…, DMA_ATTR_SKIP_CPU_SYNC) of 2^order pages. */
+  map(pfn: number, order: number, direction: DmaDirection): number;
+  /** dma_unmap_page_attrs(…, DMA_ATTR_SKIP_CPU_SYNC). */
+  unmap(address: number, order: number): void;
+  /** dma_sync_single_range_for_device() */
+  syncForDevice(address: number, offset: number, size: number): void;
+}
+
+/** Where the caller runs; the machine keeps it up to date. */
+export interface PoolContext {
+  /** in_softirq(): also true with bottom halves disabled. */
+  inSoftirq: boolean;
+  /** numa_mem_id() */
+  node: number;
+}
+
+/** page_pool_get_stats(), in the order of `ethtool -S`. */
+export interface PoolStats {
+  readonly fast: number;
+  readonly slow: number;
+  readonly slowHighOrder: number;
+  readonly empty: number;
+  readonly refill: number;
+  readonly waive: number;
+  readonly cached: number;
+  readonly cacheFull: number;
+  readonly ring: number;
+  readonly ringFull: number;
+  readonly releasedRefcnt: number;
+}
+
+/** Where struct page keeps the DMA address: "private" is one unsigned long, "field" as wide as the address, "page number" without its offset. */
+export type DmaAddressHome = "private" | "field" | "page number";
+
+export interface PagePoolOptions {
+  readonly pages: PageAllocator;
+  readonly journal: Journal;
+  readonly context: PoolContext;
+  /** Pages are pfn 0 .. pfnMax-1. */
+  readonly pfnMax: number;
+  readonly poolsMax?: number;
+  /** Slots that all rings have together; page_pool_create() gives -ENOMEM beyond. */
+  readonly ringSlots?: number;
+  readonly pageSize?: number;
+  /** 32 or 64: width of unsigned long, which bounds page->private and pp_frag_count. */
+  readonly wordBits?: 32 | 64;
+  /** Width of dma_addr_t. */
+  readonly dmaBits?: 32 | 64;
+  readonly dmaAddressHome?: DmaAddressHome;
+  /** Pages that the slow path asks for at once: 64, or 1 before 5.13. */
+  readonly slowPathPages?: number;
+  /** Slots of a ring at most; asking for more is clamped, or refused with -E2BIG. */
+  readonly ringLimit?: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" };
+  readonly dma?: DmaMapper;
+  /** Alignment of a fragment: max(dma_get_cache_alignment(), alignof(skb_shared_info)). */
+  readonly fragAlign?: number;
+  /** Every page of a pool counts its pool users (pp_ref_count, 6.8 and newer), not only those of fragment pools (pp_frag_count). */
+  readonly ppRefCount?: boolean;
+  /** Masks of this release: GFP_ATOMIC, __GFP_NOWARN, __GFP_COMP. */
+  readonly gfp?: { readonly atomic: number; readonly nowarn: number; readonly comp: number };
+}
+
+/** GFP_ATOMIC, __GFP_NOWARN, __GFP_COMP of 6.1. */
+export const gfp61 = { atomic: 0xa20, nowarn: 0x2000, comp: 0x40000 };
+
+/** The checks of page_pool_init() in its order; undefined when the parameters are good. */
+export function paramsError(
+  params: PoolParams,
+  fragmentsHaveNoPlace: boolean,
+  limit: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" },
+): number | undefined {
+  const { flags } = params;
+  if ((flags & ~(PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | PP_FLAG_PAGE_FRAG)) !== 0) return EINVAL;
+  if (limit.beyond === "E2BIG" && params.poolSize > limit.slots) return E2BIG;
+  if ((flags & PP_FLAG_DMA_MAP) !== 0 && params.dmaDir === "to_device") return EINVAL;
+  if ((flags & PP_FLAG_DMA_SYNC_DEV) !== 0 && ((flags & PP_FLAG_DMA_MAP) === 0 || params.maxLen === 0)) return EINVAL;
+  // The upper half of a wide address lies where the fragment count would be.
+  if (fragmentsHaveNoPlace && (flags & PP_FLAG_PAGE_FRAG) !== 0) return EINVAL;
+  return undefined;
+}
+
+/** No IOMMU: bus addresses lie one page above the physical ones (so that none is 0, "not mapped"), and nothing can fail. */
+export function identityDma(pageSize: number): DmaMapper {
+  return {
+    map: (pfn) => (pfn + 1) * pageSize,
+    unmap() {},
+    syncForDevice() {},
+  };
+}

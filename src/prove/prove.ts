@@ -1,0 +1,66 @@
+// Puts a diagnosis' advice to the test: builds the machine that a report describes, says what it had to assume, runs it as it was and with each
+// change, and tells by how much each lowers the failures. What cannot be built or run is said, with the reason.
+import { BadInput } from "../base/bad_input.ts";
+import type { ProveInput } from "../diagnosis/machine_told.ts";
+import { advised, whyNot } from "./changes.ts";
+import { fewestSeeds, proveFailure } from "./failure.ts";
+import { proveOwnership } from "./ownership.ts";
+import { provePool } from "./pool.ts";
+import type { Proof, ProveProgress } from "./proof.ts";
+import { refuse } from "./proof.ts";
+
+export type { ProveInput } from "../diagnosis/machine_told.ts";
+export type { Proof, ProofRow } from "./proof.ts";
+
+/** With more causes than this each gets fewer seeds, so that an answer comes within a minute. */
+const few = 2;
+
+/** A function of its input. `progress` in 0..1; `seeds`: runs of each variant of a machine; left out: as many as its size allows. */
+export function prove(input: ProveInput, progress: ProveProgress, seeds?: number): Proof {
+  try {
+    return proveKind(input, seeds, progress);
+  } catch (error) {
+    // The report describes a machine that the model refuses to build: that is an answer.
+    if (error instanceof BadInput) return cannot(input, error.message.replace(/\.$/, ""));
+    throw error;
+  }
+}
+
+function proveKind(input: ProveInput, seeds: number | undefined, progress: ProveProgress): Proof {
+  switch (input.kind) {
+    case "alloc_failure":
+    case "slab_failure":
+      return proveFailure(input, seeds, progress);
+    case "bad_page":
+    case "oops":
+      return proveOwnership(input, progress);
+    case "page_pool_stall":
+      return provePool(input, progress);
+    case "oom":
+      return cannot(
+        input,
+        "memory was really used up: what filled it is the programs' doing, and they are not in the report",
+      );
+    case "slab_corruption":
+    case "skb_panic":
+      return cannot(input, "the mistake is in code that the model does not have");
+    default:
+      return cannot(input, "it reports no failure that could become rarer");
+  }
+}
+
+const cannot = (input: ProveInput, why: string): Proof =>
+  refuse(input, why, {
+    untested: advised(input).map(({ action, change }) => ({ action, why: whyNot(change) ?? "nothing was run" })),
+  });
+
+/** Every cause of a diagnosis, in its order. */
+export function proveAll(inputs: readonly ProveInput[], progress: ProveProgress): readonly Proof[] {
+  return inputs.map((input, i) =>
+    prove(
+      input,
+      (done, what) => progress((i + done) / inputs.length, what),
+      inputs.length > few ? fewestSeeds : undefined,
+    ),
+  );
+}
