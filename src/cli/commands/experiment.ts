@@ -1,6 +1,5 @@
 // skblab experiment: compares, ablates or sweeps a machine's settings, with many seeds each, on all cores or a part of it on this host.
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import { experimentDocument } from "../../report/experiment.ts";
@@ -9,6 +8,7 @@ import { concludeExperiment, experimentKind, planExperiment, unitOf, unitsOf } f
 import { readScenario } from "../../scenario/read.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
 import { wholeText } from "../input/whole.ts";
+import { cacheDirectory } from "../output.ts";
 import { runPool } from "../parallel/pool.ts";
 import type { Measures } from "../parallel/shard_file.ts";
 import { fingerprintOf, openShard } from "../parallel/shard_file.ts";
@@ -46,7 +46,7 @@ async function run(file: string, options: Options, io: Io): Promise<void> {
   const plan = readPlan(file, options);
   const shard = shardOf(options);
   const partial = shard[1] > 1;
-  const keep = options.out ?? join(tmpdir(), `skblab-${fingerprintOf(plan)}`);
+  const keep = options.out ?? cacheDirectory(`experiment-${fingerprintOf(plan)}`);
   const path = join(keep, `shard-${shard[0]}-of-${shard[1]}.ndjson`);
   const measured = await runUnits(plan, file, path, shard, threadsOf(options.jobs), io);
   if (partial)

@@ -1,5 +1,4 @@
 // skblab explore: every interleaving of a story; the table of transmit locking schemes; a schedule played step by step.
-import { writeFileSync } from "node:fs";
 import type { Command as Commander } from "commander";
 import { BadInput } from "../../base/bad_input.ts";
 import {
@@ -32,6 +31,7 @@ import { lltxDocument, replayDocument, searchDocument } from "../../report/explo
 import { lanesSvg } from "../../report/explore_svg.ts";
 import { isAuthorFile, loadAuthorFile } from "../author_file.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { writeOutput } from "../output.ts";
 
 interface Options {
   readonly scheme?: string;
@@ -135,7 +135,7 @@ async function lltx(o: Options, io: Io): Promise<void> {
       throw new BadInput("--replay plays a schedule of one scheme.", undefined, "Say which: --scheme original.");
     const played = replayLltx(o.scheme, o.replay, world);
     const title = `lltx, ${o.scheme}, ${worldText(played.world)}: ${o.replay}`;
-    if (o.svg !== undefined) writeFileSync(o.svg, lanesSvg(title, played.replay));
+    if (o.svg !== undefined) writeOutput(o.svg, lanesSvg(title, played.replay));
     return io.answer({
       document: replayDocument(title, played.replay),
       json: { schema, scheme: o.scheme, world: worldText(played.world), schedule: o.replay, ...played.replay },
@@ -237,11 +237,11 @@ async function report(
 ): Promise<void> {
   const p = compile(story, { preemptions: o.preemptions !== undefined });
   if (o.promela !== undefined) {
-    writeFileSync(o.promela, promelaText(p));
+    writeOutput(o.promela, promelaText(p));
     io.note(`wrote ${o.promela}: spin -a ${o.promela} && cc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -m1000000`);
   }
   const draw = (r: Replay): void => {
-    if (o.svg !== undefined) writeFileSync(o.svg, lanesSvg(name, r));
+    if (o.svg !== undefined) writeOutput(o.svg, lanesSvg(name, r));
   };
   if (o.replay !== undefined) {
     const played = replay(p, readSchedule(o.replay, p));

@@ -1,5 +1,4 @@
 // `skblab page-owner`: who holds this machine's memory. `--compat` is the kernel's own page_owner_sort, same options, same bytes.
-import { writeFileSync } from "node:fs";
 import type { Command as Commander } from "commander";
 import { Option } from "commander";
 import { mapOf, mapToPng, mapToSvg } from "../../analysis/page_map.ts";
@@ -27,6 +26,7 @@ import {
 } from "../../report/page_owner.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { fillScanner, takeCensus } from "../input/page_owner.ts";
+import { writeOutput } from "../output.ts";
 
 const exportKinds = ["folded", "speedscope", "pprof", "flamegraph", "csv", "json", "parquet"] as const;
 
@@ -212,8 +212,8 @@ async function answerOne(
 ): Promise<void> {
   if (options.map !== undefined) {
     const map = mapOf(needPlaces(census, view.name, "--map"), view.by[0]!, grouping);
-    if (/\.png$/i.test(options.map)) writeFileSync(options.map, mapToPng(map));
-    else if (/\.svg$/i.test(options.map)) writeFileSync(options.map, mapToSvg(map, escapeHtml));
+    if (/\.png$/i.test(options.map)) writeOutput(options.map, mapToPng(map));
+    else if (/\.svg$/i.test(options.map)) writeOutput(options.map, mapToSvg(map, escapeHtml));
     else throw new BadInput(`--map writes .png or .svg files, not "${options.map}".`);
     io.note(
       `${options.map}: ${map.width} x ${map.height} cells of ${map.pagesPerCell} page(s) from pfn ${map.firstPfn}`,
@@ -221,8 +221,8 @@ async function answerOne(
   }
   if (options.export !== undefined) {
     const data = exported(census, grouping, view, options.export);
-    if (options.out === undefined) return io.write(data);
-    writeFileSync(options.out, data);
+    if (options.out === undefined || options.out === "-") return io.write(data);
+    writeOutput(options.out, data);
     io.note(`${options.out}: written`);
     return;
   }

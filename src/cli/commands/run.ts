@@ -1,6 +1,5 @@
 // skblab run: runs scenario files on the model.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Parts } from "../../lab/parts.ts";
 import type { KernelFile } from "../../observe/kernel_files.ts";
@@ -13,8 +12,9 @@ import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { wholeText } from "../input/whole.ts";
+import { writeOutput } from "../output.ts";
 import type { JournalForm } from "../parallel/journal_file.ts";
-import { cannotWrite, journalFile } from "../parallel/journal_file.ts";
+import { journalFile } from "../parallel/journal_file.ts";
 import { runPool } from "../parallel/pool.ts";
 
 export const command: CommandSpec = {
@@ -117,14 +117,7 @@ function tracesOf(options: RunOptions, scenarios: readonly Scenario[]) {
   };
 }
 
-function put(path: string, text: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
-}
+const put = (path: string, text: string): void => writeOutput(path, text, { parents: true });
 
 /** `--jobs`: a whole number of threads; undefined when it was left out. */
 export function threadsOf(text: string | undefined): number | undefined {
@@ -148,7 +141,22 @@ export async function runKind(
   if (kind.watch === undefined) return kind.run(settings);
   const { cpus = 1 } = settings as { cpus?: number };
   const writers = exports.map(([form, path]) => journalFile(path, form, cpus));
-  const result = kind.watch(settings, {
+  try {
+    return watched(kind, settings, writers, exports, io, end);
+  } finally {
+    for (const w of writers) w.discard();
+  }
+}
+
+function watched(
+  kind: ScenarioKind,
+  settings: unknown,
+  writers: readonly ReturnType<typeof journalFile>[],
+  exports: readonly Export[],
+  io: Io,
+  end: Onlooker["end"],
+): unknown {
+  const result = kind.watch?.(settings, {
     ...(end === undefined ? {} : { end }),
     begin(journal) {
       for (const w of writers) w.begin?.(journal);

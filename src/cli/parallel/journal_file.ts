@@ -1,9 +1,8 @@
 // Writes what a run announces to a file as it happens: NDJSON, ftrace's text, or Perfetto. Buffered; a full disk is the user's problem in one sentence.
-import { closeSync, openSync, writeSync } from "node:fs";
-import { BadInput } from "../../base/bad_input.ts";
 import { ftraceHead, ftraceLine, ndjsonLine } from "../../report/exports/journal_lines.ts";
 import { perfettoCounters, perfettoEvent, perfettoHead } from "../../report/exports/perfetto.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
+import { openOutput } from "../output.ts";
 
 export type JournalForm = "ndjson" | "ftrace" | "perfetto";
 
@@ -16,40 +15,19 @@ const tcpCounterNames = [
 ];
 const bufferBytes = 1 << 20;
 
-const whyNot: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such directory",
-  EISDIR: "it is a directory",
-  ENOTDIR: "a part of the path is not a directory",
-  EEXIST: "a part of the path is not a directory",
-  EACCES: "permission denied",
-  EROFS: "nothing can be written there",
-  ENOSPC: "the disk is full",
-};
-
-/** The sentence for a file that a user named and the system would not open. */
-export function cannotWrite(path: string, error: unknown): BadInput {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  return new BadInput(`It cannot be written: ${whyNot[code] ?? (code || message)}.`, { file: path });
-}
-
-/** An onlooker that writes; `close` when the run is over. `events` counts what was written. */
+/** An onlooker that writes; `close` when the run is over, `discard` when it did not get there. `events` counts what was written. */
 export function journalFile(
   path: string,
   form: JournalForm,
   cpus: number,
-): Onlooker & { close(): void; events(): number } {
-  let fd: number;
-  try {
-    fd = openSync(path, "w");
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
+): Onlooker & { close(): void; discard(): void; events(): number } {
+  const output = openOutput(path);
   let pending: Uint8Array[] = [];
   let bytes = 0;
   let events = 0;
   const encoder = new TextEncoder();
   const flush = (): void => {
-    for (const chunk of pending) writeSync(fd, chunk);
+    for (const chunk of pending) output.write(chunk);
     pending = [];
     bytes = 0;
   };
@@ -86,8 +64,9 @@ export function journalFile(
     },
     close() {
       flush();
-      closeSync(fd);
+      output.commit();
     },
+    discard: () => output.discard(),
     events: () => events,
   };
 }

@@ -1,10 +1,11 @@
 // Results of an experiment on disk: one line a run, written as it ends. What was interrupted goes on where it stopped, and files of several
 // hosts are joined. The first line says which experiment, so that nothing is mixed up.
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Plan } from "../../scenario/experiment.ts";
+import { cannotWrite, writeOutput } from "../output.ts";
 
 export type Measures = Readonly<Record<string, number>>;
 
@@ -29,7 +30,6 @@ export interface ShardFile {
 
 /** Opens or goes on with a file. A file of another experiment is refused, not overwritten. */
 export function openShard(path: string, plan: Plan, file: string, shard: readonly [number, number]): ShardFile {
-  mkdirSync(dirname(path), { recursive: true });
   const fingerprint = fingerprintOf(plan);
   const done = new Map<number, Measures>();
   if (existsSync(path)) {
@@ -42,12 +42,21 @@ export function openShard(path: string, plan: Plan, file: string, shard: readonl
       );
     for (const [unit, measures] of lines) done.set(unit, measures);
     // An interrupted line at the end is dropped by writing the whole ones anew.
-    writeFileSync(path, `${[JSON.stringify(head), ...[...lines].map(lineOf)].join("\n")}\n`);
+    writeOutput(path, `${[JSON.stringify(head), ...[...lines].map(lineOf)].join("\n")}\n`);
   } else {
     const head: Head = { schema: "skblab.shard/1", fingerprint, shard, file, plan };
-    writeFileSync(path, `${JSON.stringify(head)}\n`);
+    writeOutput(path, `${JSON.stringify(head)}\n`, { parents: true });
   }
-  return { done, put: (unit, measures) => appendFileSync(path, `${lineOf([unit, measures])}\n`) };
+  return {
+    done,
+    put(unit, measures) {
+      try {
+        appendFileSync(path, `${lineOf([unit, measures])}\n`);
+      } catch (error) {
+        throw cannotWrite(path, error);
+      }
+    },
+  };
 }
 
 const lineOf = ([unit, measures]: readonly [number, Measures]): string => JSON.stringify({ unit, measures });

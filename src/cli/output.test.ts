@@ -1,0 +1,80 @@
+// What becomes of files that skblab writes when a disk is full, a link stands in the way, or the run is given up.
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { cacheDirectory, openOutput, writeOutput } from "./output.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "skblab-output-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string): string => join(folder, name);
+
+describe("a regular file", () => {
+  test("appears whole: until it is committed the old one stands, and nothing else is left", () => {
+    writeFileSync(at("a"), "old");
+    const output = openOutput(at("a"));
+    output.write("new");
+    expect(readFileSync(at("a"), "utf8")).toBe("old");
+    output.commit();
+    expect(readFileSync(at("a"), "utf8")).toBe("new");
+    expect(readdirSync(folder)).toEqual(["a"]);
+  });
+  test("that is given up leaves the old one and no temporary file", () => {
+    const output = openOutput(at("a"));
+    output.write("never");
+    output.discard();
+    output.discard();
+    expect([readFileSync(at("a"), "utf8"), readdirSync(folder)]).toEqual(["new", ["a"]]);
+  });
+  test("does not follow a link: the link is replaced, what it led to is untouched", () => {
+    writeFileSync(at("theirs"), "theirs");
+    symlinkSync(at("theirs"), at("link"));
+    writeOutput(at("link"), "mine");
+    expect([lstatSync(at("link")).isSymbolicLink(), readFileSync(at("link"), "utf8")]).toEqual([false, "mine"]);
+    expect(readFileSync(at("theirs"), "utf8")).toBe("theirs");
+  });
+  test("gets its directories where that is wanted, and one sentence with the file where it cannot be", () => {
+    writeOutput(at("x/y/z"), "deep", { parents: true });
+    expect(readFileSync(at("x/y/z"), "utf8")).toBe("deep");
+    expect(() => writeOutput(at("none/z"), "")).toThrow("It cannot be written: there is no such directory.");
+    expect(() => writeOutput(at("x"), "")).toThrow("It cannot be written: it is a directory.");
+    expect(() => writeOutput(at("a/z"), "", { parents: true })).toThrow(/a part of the path is not a directory/);
+  });
+});
+
+test.skipIf(!existsSync("/dev/full"))("a full disk is said with the name of the file", () => {
+  expect(() => writeOutput("/dev/full", "x")).toThrow(
+    expect.objectContaining({ message: "It cannot be written: the disk is full.", place: { file: "/dev/full" } }),
+  );
+});
+
+describe("the cache directory", () => {
+  const before = process.env.XDG_CACHE_HOME;
+  afterEach(() => {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  });
+  test("is the user's own, and nobody else may look in", () => {
+    process.env.XDG_CACHE_HOME = at("cache");
+    const path = cacheDirectory("run");
+    expect(path).toBe(at("cache/skblab/run"));
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+  test("is refused when a link stands in its place", () => {
+    process.env.XDG_CACHE_HOME = at("cache2");
+    mkdirSync(at("cache2/skblab"), { recursive: true });
+    symlinkSync(folder, at("cache2/skblab/run"));
+    expect(() => cacheDirectory("run")).toThrow(/belongs to somebody else or is a link/);
+  });
+});
