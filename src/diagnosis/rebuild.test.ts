@@ -1,17 +1,9 @@
 import { expect, test } from "vitest";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import { repairText } from "../artifact/log/lines.ts";
-import { gfp61 } from "../kernel/facts/mm_types.ts";
 import { buildCase } from "./case.ts";
-import { allocatorBits, nodesOf, rebuild, zoneTypesOf } from "./rebuild.ts";
+import { nodesOf, rebuild, zoneTypesOf } from "./rebuild.ts";
 import { nothingAround } from "./surroundings.ts";
-
-test("the bits come from the mask's layout: those of 6.1 are the ones the model's allocator uses", () => {
-  expect(allocatorBits([6, 1])).toMatchObject({ ...gfp61 });
-  expect(allocatorBits([2, 6, 24])).toMatchObject({ directReclaim: 0x10, high: 0x20, movable: 0x100000, atomic: 0 });
-  expect(allocatorBits([4, 19])).toMatchObject({ directReclaim: 0x200000, kswapdReclaim: 0x400000 });
-  expect(allocatorBits([2, 2])).toBeUndefined();
-});
 
 test("lists of nodes", () => {
   expect([...(nodesOf("0-1,3") ?? [])]).toEqual([0, 1, 3]);

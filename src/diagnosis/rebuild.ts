@@ -1,7 +1,8 @@
 // Rebuilds the zones of a report in the model and asks the model's own watermark test of that release's generation whether the request
 // may be served. No rule derives a watermark; a wrong answer here is a bug of the model, with the report as the fixture.
-import { gfpEraAt, gfpMask } from "../kernel/facts/gfp.ts";
-import type { AllocatorGfp, MigrateTypes } from "../kernel/facts/mm_types.ts";
+import type { AllocatorGfp } from "../kernel/facts/allocator_gfp.ts";
+import { allocatorGfpAt } from "../kernel/facts/allocator_gfp.ts";
+import type { MigrateTypes } from "../kernel/facts/mm_types.ts";
 import { migrateTypeFacts, migrateTypesOf } from "../kernel/facts/mm_types.ts";
 import type { WatermarkGeneration } from "../kernel/facts/mm_watermark.ts";
 import { watermarkGenerationOf } from "../kernel/facts/mm_watermark.ts";
@@ -93,35 +94,6 @@ function highestZoneOf(mask: number, bits: AllocatorGfp, types: readonly string[
   return types.reduce((best, z, i) => (zoneOrder.indexOf(z as (typeof zoneOrder)[number]) <= rank ? i : best), 0);
 }
 
-/** The bits that the allocator looks at, from the mask's layout at that release. */
-export function allocatorBits(version: readonly number[]): AllocatorGfp | undefined {
-  const era = gfpEraAt(version);
-  if (era === undefined) return undefined;
-  const bit = (flag: string): number => gfpMask(flag, era) ?? 0;
-  const split = bit("DIRECT_RECLAIM") !== 0;
-  return {
-    dma: bit("DMA"),
-    highmem: bit("HIGHMEM"),
-    dma32: bit("DMA32"),
-    movable: bit("MOVABLE"),
-    reclaimable: bit("RECLAIMABLE"),
-    high: bit("HIGH"),
-    atomic: bit("ATOMIC"),
-    directReclaim: split ? bit("DIRECT_RECLAIM") : bit("WAIT"),
-    kswapdReclaim: split ? bit("KSWAPD_RECLAIM") : 0,
-    nowarn: bit("NOWARN"),
-    retryMayfail: bit("RETRY_MAYFAIL") || bit("REPEAT"),
-    nofail: bit("NOFAIL"),
-    noretry: bit("NORETRY"),
-    memalloc: bit("MEMALLOC"),
-    comp: bit("COMP"),
-    nomemalloc: bit("NOMEMALLOC"),
-    thisnode: bit("THISNODE"),
-    io: bit("IO"),
-    fs: bit("FS"),
-  };
-}
-
 const hasCma = (m: MemInfo): boolean =>
   m.zones.some((z) => (z.kb.free_cma ?? 0) > 0 || z.freeLists?.blocks.some((b) => b.types?.includes("C")) === true);
 
@@ -147,7 +119,7 @@ function stateOf(z: MemZone, pageKb: number): ZoneState {
 /** Rebuilds the zones of a case's report and asks the model; undefined without Mem-Info, mask and order. */
 export function rebuild(c: Case): Rebuilt | undefined {
   const { memInfo, gfp, order } = c;
-  const bits = allocatorBits(c.release.version);
+  const bits = allocatorGfpAt(c.release.version);
   if (memInfo === undefined || gfp === undefined || order === undefined || bits === undefined) return undefined;
   if (memInfo.zones.length === 0) return undefined;
   const generation = watermarkGenerationOf(c.release);

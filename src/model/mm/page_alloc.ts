@@ -5,7 +5,8 @@
 //        └────── slow: wake kswapd · min mark with the request's rights · reclaim, compaction · no
 
 import { eventKind } from "../../kernel/events.ts";
-import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
+import type { AllocatorGfp } from "../../kernel/facts/allocator_gfp.ts";
+import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
 import type { Journal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { Trouble } from "./bad_page.ts";

@@ -1,6 +1,7 @@
 // What a gfp mask and the current task entitle a request to at the min watermark: gfp_to_alloc_flags(), mm/page_alloc.c.
 // 6.1.192 (generation 3) ties the atomic reserve to __GFP_HIGH; before, whoever could not wait tried harder.
-import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
+import type { AllocatorGfp } from "../../kernel/facts/allocator_gfp.ts";
+import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
 import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { WatermarkRequest } from "./watermark.ts";

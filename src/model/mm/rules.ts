@@ -1,8 +1,10 @@
 // The allocator's rules for a release and a placement policy: dated facts gathered into one record of named choices.
 
+import type { AllocatorGfp } from "../../kernel/facts/allocator_gfp.ts";
+import { allocatorGfpOf } from "../../kernel/facts/allocator_gfp.ts";
 import { mmFact } from "../../kernel/facts/mm_rules.ts";
-import type { AllocatorGfp, MigrateTypes } from "../../kernel/facts/mm_types.ts";
-import { allocatorGfpFacts, gfp61, migrateTypeFacts, migrateTypesOf } from "../../kernel/facts/mm_types.ts";
+import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
+import { migrateTypeFacts, migrateTypesOf } from "../../kernel/facts/mm_types.ts";
 import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import { watermarkGenerationOf } from "../../kernel/facts/mm_watermark.ts";
 import type { Release } from "../../kernel/release.ts";
@@ -80,7 +82,7 @@ export function rulesOf(release: Release, choices: RuleChoices = {}): MmRules {
       : policy === "placement-2005"
         ? types2005
         : migrateTypesOf(era ?? "2.6.24", choices.cma ?? false);
-  const gfp = factAt(allocatorGfpFacts, release.version)?.value ?? (allocatorGfpFacts[0]?.value as AllocatorGfp);
+  const gfp = allocatorGfpOf(release.version);
   const typed = policy === "mobility";
   return {
     policy,
@@ -115,5 +117,5 @@ function fallbacksOf(policy: PolicyName, types: MigrateTypes): (readonly [number
 
 /** The rules of 6.1.192 as Debian and the oracle kernels build it; `cma` adds CONFIG_CMA. */
 export function rules61(cma = false): MmRules {
-  return { ...rulesOf({ version: [6, 1, 192], arch: "x86_64" }, { cma }), gfp: gfp61 };
+  return rulesOf({ version: [6, 1, 192], arch: "x86_64" }, { cma });
 }
