@@ -8,7 +8,7 @@ import { buildCase, quote } from "./case.ts";
 import type { Conclusion } from "./conclude.ts";
 import { conclude, severityWords } from "./conclude.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
-import { finding } from "./finding.ts";
+import { answering, no, yes } from "./finding.ts";
 import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
@@ -196,15 +196,13 @@ function poolTrend(group: readonly Judged[]): readonly Finding[] {
   const from = `${first.inflight} after ${first.seconds} s, ${last.inflight} after ${last.seconds} s`;
   return [
     last.inflight < first.inflight
-      ? finding(
+      ? yes(
           "page_pool.draining",
-          "yes",
           `The pages come back slowly: ${from}. Somebody holds them and lets go; wait or find the slow reader.`,
           evidence,
         )
-      : finding(
+      : no(
           "page_pool.draining",
-          "no",
           `No page came back in that time: ${from}. Nobody is letting go: a leak, or a holder that is never read.`,
           evidence,
         ),
@@ -228,7 +226,7 @@ function judgement(
       : "";
   const heads = [first, ...(last === first ? [] : [last])].flatMap((j) => quote(j.c, "headline", 1));
   const answer = severity === "harmless" ? "yes" : severity === "watch" ? "unknown" : "no";
-  return finding("judgement.harmless", answer, `${words}${span}`, heads);
+  return answering(answer)("judgement.harmless", `${words}${span}`, heads);
 }
 
 /** Reports that were only counted belong to the group that holds the last kept one of their look. */

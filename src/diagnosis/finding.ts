@@ -1,5 +1,6 @@
 // What a diagnosis says: incidents, and for each a list of findings that carry their evidence. This is the JSON of
 // `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
+import type { Absent, Lack } from "../kernel/readings/part.ts";
 import type { Change, MachineSaid } from "./machine_told.ts";
 
 /** `unknown` means that the report does not say; the claim or the advice names the line that would have said it. */
@@ -150,13 +151,45 @@ export interface Diagnosis {
   readonly incidents: readonly DiagnosedIncident[];
 }
 
-/** Builds a finding; evidence and advice may be left out. */
-export function finding(
-  id: string,
-  answer: Answer,
-  claim: string,
-  evidence: readonly Quote[] = [],
-  advice: readonly Advice[] = [],
-): Finding {
-  return { id, claim, answer, evidence, advice };
+/** The lines that carry an answer. */
+export type Witness = readonly Quote[];
+
+/** A proof that something is not there, with the lines of the part that was searched. */
+export interface Missed {
+  readonly absent: Absent;
+  readonly near: Witness;
 }
+
+function finding(id: string, answer: Answer, claim: string, evidence: Witness, advice: readonly Advice[]): Finding {
+  // An answer that no line of the text carries is none.
+  const carried = answer === "unknown" || evidence.length > 0 ? answer : "unknown";
+  return { id, claim, answer: carried, evidence, advice };
+}
+
+/** Answers yes; without a line that carries it the answer is unknown. */
+export const yes = (id: string, claim: string, by: Witness | Missed, advice: readonly Advice[] = []): Finding =>
+  finding(id, "yes", claim, "absent" in by ? by.near : by, advice);
+
+/** Answers no, by lines that say it or by the proof that what would say otherwise is not there. */
+export const no = (id: string, claim: string, by: Witness | Missed, advice: readonly Advice[] = []): Finding =>
+  finding(id, "no", claim, "absent" in by ? by.near : by, advice);
+
+/** The report does not say; the claim names what would have said it. */
+export const unknown = (
+  id: string,
+  claim: string | Lack,
+  near: Witness = [],
+  advice: readonly Advice[] = [],
+): Finding =>
+  finding(
+    id,
+    "unknown",
+    typeof claim === "string" ? claim : `The report does not say: it lacks ${claim.lacks}.`,
+    near,
+    advice,
+  );
+
+/** The function for an answer that was worked out. */
+export const answering = (answer: Answer): typeof no => (answer === "yes" ? yes : answer === "no" ? no : perhaps);
+
+const perhaps: typeof no = (id, claim, by, advice = []) => unknown(id, claim, "absent" in by ? by.near : by, advice);

@@ -6,7 +6,7 @@ import type { IncidentOf } from "../../kernel/readings/incident.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
@@ -69,16 +69,15 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
   const layout = `page-flag layout of ${pageFlagEraAt(c.release.version).since.join(".")} and later`;
   if (decoded.names.length === 0)
     return [
-      finding(
+      no(
         "bad_page.flags",
-        "no",
         `No flag of the page is set (${page.flags}${page.flagNames === undefined ? "" : `: ${page.flagNames}`}): the flags are not what is wrong.`,
         fields(c),
       ),
     ];
   const wrong =
     decoded.badAtFree.length > 0 ? ` ${listing(decoded.badAtFree)} must not be set on a page that is being freed.` : "";
-  return [finding("bad_page.flags", "yes", `flags ${page.flags} mean ${names} in the ${layout}.${wrong}`, fields(c))];
+  return [yes("bad_page.flags", `flags ${page.flags} mean ${names} in the ${layout}.${wrong}`, fields(c))];
 }
 
 /** The largest block that ends with this page: 0x80db ends 0x80d8..0x80db (order 2) and 0x80da..0x80db (order 1). */
@@ -105,13 +104,12 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
     const both = buddy
       ? `${place} tail says that it was part of a live block when it was freed, buddy says that it was on the free list already: the memory had been freed before, whole (a double free) or in part (an overlapping free).`
       : `${place} tail says that it still belonged to a block when it was freed on its own.`;
-    return [finding("bad_page.double_free", buddy ? "yes" : "unknown", both, evidence, [...ownership(page), reboot])];
+    return [(buddy ? yes : unknown)("bad_page.double_free", both, evidence, [...ownership(page), reboot])];
   }
   if (buddy)
     return [
-      finding(
+      yes(
         "bad_page.double_free",
-        "yes",
         `buddy is set: the page was on the free list already when it was freed again (pfn ${h(pfn)}).`,
         evidence,
         [...ownership(page), reboot],
@@ -155,9 +153,8 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
     const text = page.reason;
     const meaning = reasons.find(([form]) => form.test(text))?.[1];
     found.push(
-      finding(
+      yes(
         "bad_page.reason",
-        "yes",
         `The kernel's reason is "${text}"${meaning === undefined ? "." : `: ${meaning}.`}`,
         quote(c, "reason", 1),
         /page_pool leak/.test(text)
@@ -176,9 +173,8 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
     );
   } else if ((page.refcount ?? 0) !== 0 || (page.mapcount ?? 0) !== 0)
     found.push(
-      finding(
+      yes(
         "bad_page.reason",
-        "yes",
         `The page is still referenced (count ${page.refcount ?? "?"}, mapcount ${page.mapcount ?? "?"}) and was freed nevertheless.`,
         fields(c),
         ownership(page),
@@ -186,9 +182,8 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
     );
   if (pool)
     found.push(
-      finding(
+      yes(
         "bad_page.page_pool",
-        "yes",
         `raw word 1 is ${page.raw[1]}: the page belongs to a page_pool (pool at ${page.raw[2] ?? "?"}).`,
         poolEvidence,
       ),
@@ -207,9 +202,8 @@ function structSize(c: Case, page: BadPage): readonly Finding[] {
   if (fits.length !== 1) return [];
   const bytes = fits[0] as number;
   return [
-    finding(
+    yes(
       "bad_page.struct_page",
-      "yes",
       `page ${page.page} minus pfn × ${bytes} bytes is 0x${(address - pfn * bytes).toString(16)}, the start of a page: struct page has ${bytes} bytes here and pfn and pointer agree, so the report itself is sound.`,
       [...quote(c, "headline", 1), ...fields(c)],
     ),
@@ -228,18 +222,16 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   );
   if (late >= 0)
     found.push(
-      finding(
+      no(
         "bad_page.process_guilty",
-        "no",
         `Process ${page.comm ?? "named here"} need not be the culprit: the check ran while a CPU's list of freed pages was drained, some time after the page was freed.`,
         quoteFrames(c, [late]),
       ),
     );
   else if (prep >= 0)
     found.push(
-      finding(
+      no(
         "bad_page.process_guilty",
-        "no",
         `Process ${page.comm ?? "named here"} only asked for a page: the damage was done while the page was free, by somebody who still used it.`,
         quoteFrames(c, [prep]),
       ),
@@ -252,18 +244,16 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   );
   if (by !== undefined || freed !== undefined)
     found.push(
-      finding(
+      yes(
         "bad_page.owner",
-        "yes",
         `page_owner names the hands: ${[by && `allocated by ${by.function}${by.module === undefined ? "" : ` [${by.module}]`}`, freed && `last freed by ${freed.function}${freed.module === undefined ? "" : ` [${freed.module}]`}`].filter((x) => x !== undefined).join(", ")}.`,
         ownerLines(c, [by?.function, freed?.function]),
       ),
     );
   else
     found.push(
-      finding(
+      unknown(
         "bad_page.owner",
-        "unknown",
         "The report does not say who allocated the page or freed it first; lines of page_owner would have said it.",
         [],
         [findDoubleFree],
@@ -274,9 +264,8 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   );
   if (large >= 0 && names.some((n) => /^kfree/.test(n)))
     found.push(
-      finding(
+      yes(
         "bad_page.whole_block",
-        "yes",
         `The buffer was one block of several pages from kmalloc: kfree() gave it back through ${names[large]}.`,
         quoteFrames(c, [large, names.findIndex((n) => /^kfree/.test(n))]),
       ),
@@ -286,9 +275,8 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   );
   if (skb >= 0)
     found.push(
-      finding(
+      yes(
         "bad_page.packet_memory",
-        "yes",
         `It is packet memory: the page was being freed with a packet's buffer (${names[skb]}).`,
         quoteFrames(c, [skb]),
         [ownBuffers],
@@ -311,9 +299,8 @@ function fragmentation(c: Case, page: BadPage): Finding {
       : page.reason !== undefined
         ? `the kernel complains about ${page.reason}`
         : "the kernel complains about a field of struct page";
-  return finding(
+  return no(
     "fragmentation",
-    "no",
     `This is not fragmentation: nothing was asked for and refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which lack of contiguous memory cannot do.`,
     [...quote(c, "headline", 1), ...fields(c)],
   );

@@ -1,6 +1,6 @@
 // The limit of a container, or of the machine? A per-cgroup cache in SLUB's lines says which.
 import { quote } from "../case.ts";
-import { finding } from "../finding.ts";
+import { no, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 
 export const container: Rule = {
@@ -12,9 +12,8 @@ export const container: Rule = {
     const evidence = [...quote(c, "slab", 1), ...quote(c, "cache", 1)];
     if (c.slab.memcg !== undefined)
       return [
-        finding(
+        yes(
           "container.limit",
-          "yes",
           `The cache is the private copy of the cgroup "${c.slab.memcg}": the memory is accounted to that container, so its limit can refuse what the machine still has.`,
           evidence,
           [
@@ -29,9 +28,8 @@ export const container: Rule = {
         ),
       ];
     return [
-      finding(
+      no(
         "container.limit",
-        "no",
         `The cache ${c.slab.cache ?? ""} is the machine's own, not a container's.`.replace("  ", " "),
         evidence,
       ),

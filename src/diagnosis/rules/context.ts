@@ -1,7 +1,7 @@
 // May the caller sleep, and did it ask as if it might not?
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import type { Rule } from "../rule.ts";
 
@@ -21,9 +21,8 @@ export const context: Rule = {
     const evidence = [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.contextFrame])];
     if (mask.maySleep)
       return [
-        finding(
+        no(
           "context.atomic_needlessly",
-          "no",
           `The request was allowed to wait (${mask.text}): the kernel had tried to reclaim before it gave up.`,
           evidence,
         ),
@@ -32,18 +31,16 @@ export const context: Rule = {
       case "softirq":
       case "interrupt":
         return [
-          finding(
+          no(
             "context.atomic_needlessly",
-            "no",
             `The request could not wait, and rightly asked so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : "an interrupt"} (${where}).`,
             evidence,
           ),
         ];
       case "process":
         return [
-          finding(
+          yes(
             "context.atomic_needlessly",
-            "yes",
             `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, a mask that may sleep would have succeeded here.`,
             evidence,
             [
@@ -65,9 +62,8 @@ export const context: Rule = {
         ];
       default:
         return [
-          finding(
+          unknown(
             "context.atomic_needlessly",
-            "unknown",
             `The request could not wait (${mask.text}); the stack does not say whether its caller could have.`,
             evidence,
           ),

@@ -3,7 +3,7 @@ import { failureAt } from "../../kernel/facts/drivers/index.ts";
 import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
 import type { Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { type Rule, shortages } from "../rule.ts";
 import type { Direction } from "../stack.ts";
 import { ringIsBeingMade } from "../stack.ts";
@@ -25,9 +25,8 @@ export const direction: Rule = {
     const { direction, driver } = c.stack;
     if (c.stack.frames.length === 0)
       return [
-        finding(
+        unknown(
           "direction",
-          "unknown",
           "The report does not say who asked: its call trace is missing.",
           [],
           [
@@ -50,9 +49,8 @@ export const direction: Rule = {
         : "";
     const evidence = quoteFrames(c, [c.stack.directionFrame, driver?.frame]);
     return [
-      finding(
+      (direction === "neither" ? no : yes)(
         "direction",
-        direction === "neither" ? "no" : "yes",
         `${direction === "neither" ? "This is" : "The kernel was"} ${words[direction]}${at === undefined ? "" : ` (${at})`}.${made}${who}`,
         evidence,
       ),
@@ -70,26 +68,20 @@ function afterwards(c: Case): readonly Finding[] {
   if (failure === undefined) return [];
   const lasting = failure.slot === "stays empty and is retried";
   return [
-    finding(
-      "ring.slot_lost",
-      "no",
-      `No ring slot is lost for good: ${failure.sentence}`,
-      quoteFrames(c, [driver.frame]),
-      [
-        ...(failure.counter === undefined
-          ? []
-          : [
-              {
-                change: { kind: "evidence" as const },
-                action: `Watch ${failure.counter}`,
-                changes: lasting
-                  ? "tells whether the ring really ran empty"
-                  : "counts the packets that were dropped for this reason",
-                costs: "nothing",
-                command: "ethtool -S IFACE; ip -s link show IFACE",
-              },
-            ]),
-      ],
-    ),
+    no("ring.slot_lost", `No ring slot is lost for good: ${failure.sentence}`, quoteFrames(c, [driver.frame]), [
+      ...(failure.counter === undefined
+        ? []
+        : [
+            {
+              change: { kind: "evidence" as const },
+              action: `Watch ${failure.counter}`,
+              changes: lasting
+                ? "tells whether the ring really ran empty"
+                : "counts the packets that were dropped for this reason",
+              costs: "nothing",
+              command: "ethtool -S IFACE; ip -s link show IFACE",
+            },
+          ]),
+    ]),
   ];
 }

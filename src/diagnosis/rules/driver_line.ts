@@ -1,6 +1,6 @@
 // A driver or protocol says that it could not get memory and the kernel's own report is not there: the size is in the line, the order follows.
 import { quote } from "../case.ts";
-import { finding } from "../finding.ts";
+import { unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { machineOf } from "../wanted.ts";
 import { orderWords, size } from "../words.ts";
@@ -15,7 +15,7 @@ export const driverLine: Rule = {
     const line = quote(c, "headline", 1);
     if (bytes === undefined)
       return [
-        finding("driver_line.size", "unknown", `"${text}" does not say how much memory was wanted.`, line, [
+        unknown("driver_line.size", `"${text}" does not say how much memory was wanted.`, line, [
           {
             change: { kind: "evidence" },
             action: "Look for the page allocation failure that belongs to it",
@@ -30,9 +30,8 @@ export const driverLine: Rule = {
     const data = Math.ceil((bytes + m.rx.netSkbPad) / m.rx.cacheLine) * m.rx.cacheLine + m.rx.sharedInfo;
     const answer = m.kmalloc.forSize(data);
     return [
-      finding(
+      yes(
         "driver_line.size",
-        "yes",
         `A packet buffer of ${size(bytes)} takes ${data} bytes with pads and skb_shared_info. ${answer.because} A failure of it means that ${orderWords(answer.minOrder, c.pageKb)} could not be had.`,
         line,
       ),

@@ -1,6 +1,6 @@
 // A state of memory that belongs to no report: how each zone stands to its marks, and the largest block it could give.
 import { quote } from "../case.ts";
-import { finding } from "../finding.ts";
+import { answering } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { size } from "../words.ts";
 
@@ -28,9 +28,8 @@ export const memoryState: Rule = {
         largest === undefined
           ? "no free block is listed"
           : `the largest free block has order ${largest.order} (${size(c.pageKb * 1024 * 2 ** largest.order)}, ${largest.count} of them${largest.types === undefined ? "" : `, lists ${largest.types}`})`;
-      return finding(
+      return answering(free === undefined || min === undefined ? "unknown" : free < min ? "no" : "yes")(
         `state.zone.${z.node}.${z.name}`,
-        free === undefined || min === undefined ? "unknown" : free < min ? "no" : "yes",
         `Does zone ${z.name} of node ${z.node} have enough? ${kb(free)} free, ${mark}; ${block}.`,
         [...quote(c, `zone:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)],
       );

@@ -3,7 +3,7 @@ import { defaultMinFreeKb, lowmemOfMinFree } from "../../kernel/facts/min_free.t
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { type Rule, shortages } from "../rule.ts";
 import { size } from "../words.ts";
 
@@ -21,9 +21,8 @@ export const minFree: Rule = {
     const advice = [raise(c, kb, lowmem?.from ?? c.around.memTotalKb?.value)];
     if (lowmem === undefined)
       return [
-        finding(
+        unknown(
           "min_free.default",
-          "unknown",
           `vm.min_free_kbytes ${kb} is at a limit of the kernel's own choice: it may be the default or a user's value.`,
           evidence,
           advice,
@@ -33,18 +32,16 @@ export const minFree: Rule = {
     const known = c.around.memTotalKb;
     if (known !== undefined && (lowmem.from > known.value * 1.06 || lowmem.to < known.value * 0.8))
       return [
-        finding(
+        no(
           "min_free.default",
-          "no",
           `vm.min_free_kbytes ${kb} would be the default of ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so somebody set it (or transparent huge pages raised it).`,
           [...evidence, known.quote],
           advice,
         ),
       ];
     return [
-      finding(
+      yes(
         "min_free.default",
-        "yes",
         `vm.min_free_kbytes ${kb} is the untouched default of a machine with about ${inGib} of low memory: nobody has tuned it.`,
         evidence,
         advice,
@@ -78,7 +75,7 @@ function fromMarks(c: Case): readonly Finding[] {
       ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was raised, by somebody or by transparent huge pages.`
       : `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was lowered.`;
   const helps = c.incident.kind !== "oom";
-  return [finding("min_free.default", untouched ? "yes" : "no", claim, evidence, helps ? [raise(c, kb, lowmem)] : [])];
+  return [(untouched ? yes : no)("min_free.default", claim, evidence, helps ? [raise(c, kb, lowmem)] : [])];
 }
 
 /**

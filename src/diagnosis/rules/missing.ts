@@ -1,7 +1,7 @@
 // What the report lacks, and the exact command that gets it next time.
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -31,9 +31,8 @@ export const missing: Rule = {
     const gone = [...new Set(c.incident.missing.map(partWords))];
     if (gone.length > 0)
       found.push(
-        finding(
+        yes(
           "missing.parts",
-          "yes",
           `The report is incomplete: its ${listing(gone.slice(0, 6))} ${gone.length === 1 ? "is" : "are"} missing, because the text is cut or damaged (or that kernel does not print it).`,
           quote(c, "headline", 1),
           [wholeLog],
@@ -47,9 +46,8 @@ export const missing: Rule = {
       ["alloc_failure", "slab_failure"].includes(c.incident.kind)
     )
       found.push(
-        finding(
+        yes(
           "missing.interface",
-          "yes",
           "The inputs do not say which MTU, ring size and driver version the interface has.",
           [],
           [
@@ -65,9 +63,8 @@ export const missing: Rule = {
       );
     if (c.verdict.backport !== undefined && c.verdict.certainty === "stated")
       found.push(
-        finding(
+        yes(
           "kernel.backport",
-          "yes",
           `The form of the report does not fit the stated release: ${c.verdict.backport.sentence}`,
           c.verdict.backport.lines.slice(0, 2).map((l) => ({ input: c.input, line: l.line, text: l.raw })),
         ),

@@ -2,7 +2,7 @@
 import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
 import type { Answer, Finding, Quote } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { answering, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 
 interface Offload {
@@ -43,7 +43,7 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
   const at = frameName(c, c.stack.directionFrame) ?? "the stack";
   const receiving = c.stack.direction === "rx refill" || c.stack.direction === "rx";
   const say = (answer: Answer, why: string): readonly Finding[] => [
-    finding(`offload.${offload.id}`, answer, why, [...where, ...setting]),
+    answering(answer)(`offload.${offload.id}`, why, [...where, ...setting]),
   ];
   if (offload.side === "tx") {
     if (c.stack.direction === "rx refill")
@@ -67,9 +67,8 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
       const copier = c.stack.frames.findIndex((f) => copiers.test(f.function));
       if (copier >= 0 && (c.order ?? 0) > 0 && c.stack.object === "skb data")
         return [
-          finding(
+          (told === undefined ? unknown : yes)(
             `offload.${offload.id}`,
-            told === undefined ? "unknown" : "yes",
             `${offload.title} may well be what makes this request so large: ${frameName(c, copier)} copies a whole packet into one block, and with the offload on a packet to be sent can have up to 64 KiB${told === undefined ? "; the report does not say whether it is on" : " (here: on)"}.`,
             [...quoteFrames(c, [copier, c.stack.directionFrame]), ...setting],
             [

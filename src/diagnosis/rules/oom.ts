@@ -4,7 +4,7 @@ import type { Oom } from "../../kernel/readings/oom.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing, size } from "../words.ts";
 
@@ -23,9 +23,8 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   if (o.scope === "memcg") {
     const limit = o.memcg?.usage.find((u) => u.what === "memory");
     return [
-      finding(
+      no(
         "oom.scope",
-        "no",
         `The machine was not out of memory: a cgroup reached its limit${o.memcg?.limitOf === undefined ? "" : ` (${o.memcg.limitOf})`}${limit === undefined ? "" : `, ${size(limit.usageKb * 1024)} of ${size(limit.limitKb * 1024)}, limit hit ${limit.failcnt.toLocaleString("en-US")} times`}.`,
         line,
         [
@@ -43,9 +42,8 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   const zonesSay = o.memInfo === undefined ? "" : fullWords(o.memInfo, c.pageKb);
   const known = o.scope === "machine";
   return [
-    finding(
+    (known ? yes : unknown)(
       "oom.scope",
-      known ? "yes" : "unknown",
       `${known ? "The machine was really out of memory" : "The report does not say whether the machine or a cgroup was out of memory"}.${zonesSay} ${o.comm ?? "The process named first"} only happened to ask at that moment.`,
       line,
       known
@@ -92,9 +90,8 @@ function users(c: Case, o: Oom): readonly Finding[] {
   const found: Finding[] = [];
   if (top.length > 0)
     found.push(
-      finding(
+      yes(
         "oom.largest",
-        "yes",
         `The largest processes: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(rss(t.columns) * c.pageKb * 1024)}`))}.`,
         quote(c, "tasks", 1),
       ),
@@ -104,9 +101,8 @@ function users(c: Case, o: Oom): readonly Finding[] {
   if (ram !== undefined && slab !== undefined && o.scope !== "memcg") {
     const share = slab / ram;
     found.push(
-      finding(
+      (share > 0.3 ? yes : no)(
         "oom.kernel_memory",
-        share > 0.3 ? "yes" : "no",
         share > 0.3
           ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming any program.`
           : `The kernel's own unreclaimable slab is ${size(slab * c.pageKb * 1024)}, ${Math.round(share * 100)} % of the machine: not the reason.`,
@@ -131,9 +127,8 @@ function users(c: Case, o: Oom): readonly Finding[] {
 function outcome(c: Case, o: Oom): readonly Finding[] {
   if (o.outcome === "panic")
     return [
-      finding(
+      yes(
         "oom.panic",
-        "yes",
         `Nothing was left to kill and the machine went down${o.panic === undefined ? "" : `: ${o.panic}`}.`,
         [...quote(c, "panic", 1), ...quote(c, "headline", 1)],
       ),
@@ -142,9 +137,8 @@ function outcome(c: Case, o: Oom): readonly Finding[] {
   const kb = o.victim.kb;
   const anon = kb["anon-rss"];
   return [
-    finding(
+    yes(
       "oom.victim",
-      "yes",
       `The kernel killed ${o.victim.comm} [${o.victim.pid}]${anon === undefined ? "" : `, which gave back about ${size(anon * 1024)}`}.`,
       quote(c, "victim", 1),
     ),

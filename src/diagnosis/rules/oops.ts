@@ -4,7 +4,7 @@ import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
 import { baseRegister, namePointer } from "../pointers.ts";
 import type { Rule } from "../rule.ts";
@@ -54,9 +54,8 @@ function where(c: Case, o: Oops): readonly Finding[] {
   const caller = o.link?.function;
   const source = o.source === undefined ? "" : ` (${o.source.file}:${o.source.line})`;
   return [
-    finding(
+    yes(
       "oops.where",
-      "yes",
       `The kernel ${o.class === "warning" ? "warned" : o.class === "bug" ? "stopped on a check of its own" : "faulted"} in ${name}${source}${caller === undefined || caller === name ? "" : `, called from ${caller}`}.`,
       [
         ...headline(c),
@@ -96,9 +95,8 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
   // Poison is there already: the debugging that would be advised is on.
   const advice = poison ? [] : tools;
   return [
-    finding(
+    (said.kind === "other" ? unknown : yes)(
       "oops.pointer",
-      said.kind === "other" ? "unknown" : "yes",
       meaning + whose,
       [
         ...headline(c),
@@ -108,9 +106,8 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
     ),
     ...(poison
       ? [
-          finding(
+          yes(
             "oops.use_after_free",
-            "yes",
             "It is a use after free: the pointer was read from memory that had been freed and poisoned.",
             headline(c),
             advice,
@@ -127,22 +124,20 @@ function packet(c: Case, o: Oops): readonly Finding[] {
     const alloc = names.slice(0, 6).find((n) => allocatorNames.test(n));
     if (alloc !== undefined)
       return [
-        finding(
+        unknown(
           "oops.packet_memory",
-          "unknown",
           `It faulted inside the allocator (${alloc}): memory that somebody damaged earlier. The report does not say whether it was packet memory.`,
           headline(c),
           tools,
         ),
       ];
-    return [finding("oops.packet_memory", "no", "Nothing on this stack handles packets or their memory.", headline(c))];
+    return [no("oops.packet_memory", "Nothing on this stack handles packets or their memory.", headline(c))];
   }
   const frame = c.stack.frames.findIndex((f) => f.function === hit);
   const completion = [at(o), o.link?.function].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(at(o) ?? "");
   return [
-    finding(
+    yes(
       "oops.packet_memory",
-      "yes",
       completion
         ? `Packet memory is involved: ${o.link?.function ?? hit} was freeing a packet after it had been sent, and the pointer in its ring did not point to a packet. Whoever freed or overwrote it did so earlier.`
         : `Packet memory is involved: ${hit}.`,
@@ -160,23 +155,21 @@ function afterEffects(c: Case, o: Oops): readonly Finding[] {
   const found: Finding[] = [];
   if ((o.dieCounter ?? 1) > 1)
     found.push(
-      finding(
+      no(
         "oops.first",
-        "no",
         `This is fault number ${o.dieCounter}: the machine was hurt before, look at the first one.`,
         quote(c, "headline", 3),
       ),
     );
   if (o.panic !== undefined)
-    found.push(finding("oops.panic", "yes", `The machine went down with it: ${o.panic}.`, quote(c, "panic", 1)));
+    found.push(yes("oops.panic", `The machine went down with it: ${o.panic}.`, quote(c, "panic", 1)));
   return found;
 }
 
 function notShortage(c: Case, o: Oops): Finding {
   const warning = o.class === "warning";
-  return finding(
+  return no(
     "fragmentation",
-    "no",
     warning
       ? "This is not a shortage of memory: a check inside the kernel failed, and it went on."
       : "This is neither fragmentation nor a shortage: memory was used that did not hold what it should. That is corruption.",

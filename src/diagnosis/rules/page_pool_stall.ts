@@ -1,7 +1,7 @@
 // A page_pool that was destroyed and still waits for pages it handed out.
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { count } from "../words.ts";
 
@@ -14,9 +14,8 @@ export const pagePoolStall: Rule = {
     const { inflight, seconds, poolId } = c.incident.reading;
     const line = quote(c, "headline", 1);
     return [
-      finding(
+      yes(
         "page_pool.stalled",
-        "yes",
         `A receive queue was torn down ${count(seconds, "second")} ago and ${count(inflight, "page")} of its page_pool${poolId === undefined ? "" : ` (id ${poolId})`} ${inflight === 1 ? "has" : "have"} not come back. The pool and its device's DMA mappings stay until they do.`,
         line,
         [
@@ -37,9 +36,8 @@ export const pagePoolStall: Rule = {
           },
         ],
       ),
-      finding(
+      unknown(
         "page_pool.leak",
-        "unknown",
         `The report does not say who holds the ${count(inflight, "page")}. A number that falls from line to line is a slow holder (an unread socket, a reassembly queue, a bridge or NIC that keeps packets); one that never changes is a leak: code that freed a page past its pool.`,
         line,
         [
@@ -52,7 +50,7 @@ export const pagePoolStall: Rule = {
           },
         ],
       ),
-      finding("fragmentation", "no", "This is not a shortage of memory: pages are held, not missing.", line),
+      no("fragmentation", "This is not a shortage of memory: pages are held, not missing.", line),
     ];
   },
 };

@@ -3,7 +3,7 @@ import type { SkbPanic } from "../../kernel/readings/skb_panic.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
 import type { Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { count } from "../words.ts";
 
@@ -50,18 +50,16 @@ function explain(c: Case, p: SkbPanic): readonly Finding[] {
   const found: Finding[] = [];
   if (g !== undefined && g.beyond <= 0)
     found.push(
-      finding(
+      unknown(
         "skb_panic.bounds",
-        "unknown",
         `The numbers as printed do not leave the buffer (tail ${p.tail}, end ${p.end}, data ${p.data}, head ${p.head}): a digit was lost or changed on the way.`,
         line,
       ),
     );
   else if (g !== undefined)
     found.push(
-      finding(
+      yes(
         "skb_panic.bounds",
-        "yes",
         over
           ? `${count(p.put, "byte")} were appended to a packet whose linear buffer holds ${g.room}: the data would have ended ${count(g.beyond, "byte")} behind it (len ${p.len}). Without this check skb_shared_info would have been overwritten.`
           : `${count(p.put, "byte")} were put in front of a packet that had ${g.headroom + p.put} bytes of headroom: the data would have begun ${count(g.beyond, "byte")} before the buffer (len ${p.len}).`,
@@ -87,25 +85,22 @@ function explain(c: Case, p: SkbPanic): readonly Finding[] {
     );
   if (who !== undefined)
     found.push(
-      finding(
+      yes(
         "skb_panic.who",
-        "yes",
         `${who} changed the packet${c.stack.frames[pusher]?.module === undefined ? "" : `, a function of the module ${c.stack.frames[pusher]?.module}`}.`,
         quoteFrames(c, [pusher]),
       ),
     );
   found.push(
-    finding(
+    (p.dev === undefined || p.dev === "<NULL>" ? unknown : yes)(
       "skb_panic.dev",
-      p.dev === undefined || p.dev === "<NULL>" ? "unknown" : "yes",
       p.dev === undefined || p.dev === "<NULL>"
         ? "The report does not say which device: the packet had none set yet."
         : `The packet belonged to ${p.dev}.`,
       line,
     ),
-    finding(
+    no(
       "fragmentation",
-      "no",
       "This is not a shortage of memory: a length or a header did not fit the buffer that was there.",
       line,
     ),

@@ -3,7 +3,7 @@ import type { ObjectTrack, SlabCorruption } from "../../kernel/readings/slab_cor
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 
 const packetCaches = /^(skbuff|kmalloc|size-|TCP|UDP|sock|request_sock)/;
@@ -53,9 +53,8 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
   if (isPoison(s)) {
     const one = bytes === 1 && first?.expected === 0x6b && first.found === 0x6a;
     found.push(
-      finding(
+      yes(
         "slab.use_after_free",
-        "yes",
         `An object of ${s.cache} was changed after it had been freed${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"}${first === undefined ? "" : `, 0x${first.expected.toString(16)} became 0x${first.found.toString(16)}`})`}: a use after free.`,
         [...headline, ...quote(c, "overwritten", 1)],
         advice,
@@ -63,9 +62,8 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
     );
     if (one)
       found.push(
-        finding(
+        yes(
           "slab.reference_dropped",
-          "yes",
           `The one byte is smaller by exactly one: somebody decremented a counter in the freed object, as dropping a reference does. ${s.cache.startsWith("skbuff") ? "In struct sk_buff that is the user count: kfree_skb() ran a second time on the same packet." : ""}`.trim(),
           headline,
           advice,
@@ -73,9 +71,8 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       );
   } else if (isRedzone(s))
     found.push(
-      finding(
+      yes(
         "slab.out_of_bounds",
-        "yes",
         `Somebody wrote ${/left/i.test(s.problem) ? "before" : "behind"} an object of ${s.cache}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: its guard zone no longer holds its pattern. A write out of bounds, not a lack of memory.`,
         [...headline, ...quote(c, "overwritten", 1)],
         [
@@ -89,13 +86,12 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       ),
     );
   else if (isDouble(s))
-    found.push(finding("slab.double_free", "yes", `An object of ${s.cache} was freed twice.`, headline, advice));
-  else found.push(finding("slab.broken", "yes", `The slab ${s.cache} fails a check: ${s.problem}.`, headline, advice));
+    found.push(yes("slab.double_free", `An object of ${s.cache} was freed twice.`, headline, advice));
+  else found.push(yes("slab.broken", `The slab ${s.cache} fails a check: ${s.problem}.`, headline, advice));
   if (owner !== undefined || freer !== undefined)
     found.push(
-      finding(
+      yes(
         "slab.owner",
-        "yes",
         `The object's last owner: ${[owner === undefined ? undefined : `allocated by ${owner}`, freer === undefined ? undefined : `freed by ${freer}`].filter((x) => x !== undefined).join(", ")}${ageWords(s)}.`,
         [...quote(c, "allocated", 1), ...quote(c, "freed", 1)],
       ),
@@ -104,17 +100,15 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
     packetCaches.test(s.cache) &&
     [...(s.allocated?.frames ?? []), ...(s.freed?.frames ?? [])].some((f) => /skb/.test(f.function));
   found.push(
-    finding(
+    (packet || s.cache.startsWith("skbuff") ? yes : unknown)(
       "slab.packet_memory",
-      packet || s.cache.startsWith("skbuff") ? "yes" : "unknown",
       packet || s.cache.startsWith("skbuff")
         ? "It is packet memory: the object was a packet or its buffer."
         : `The cache ${s.cache} serves many callers; the report does not show a packet function.`,
       headline,
     ),
-    finding(
+    no(
       "fragmentation",
-      "no",
       "This is not a shortage: the allocator found that memory had been written to which nobody owned.",
       headline,
     ),

@@ -2,7 +2,7 @@
 import { slubMayFallBack } from "../../kernel/facts/slab.ts";
 import { compareVersions } from "../../kernel/release.ts";
 import { quoteFrames } from "../case.ts";
-import { finding } from "../finding.ts";
+import { yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { machineOf, wantedOf } from "../wanted.ts";
 import { orderWords } from "../words.ts";
@@ -18,9 +18,8 @@ export const slabOrder: Rule = {
     if (slab.usable > machine.rx.pageSize) return [];
     const falls = slubMayFallBack.find((f) => f.value && compareVersions(f.since, c.release.version) > 0);
     return [
-      finding(
+      yes(
         "slab_order",
-        "yes",
         `The object would fit one page: ${slab.bucket} has ${slab.usable} bytes. It is the slab that takes ${orderWords(slab.order, c.pageKb)}, and SLUB of this release asks for that block only.`,
         quoteFrames(c, [c.stack.pathFrame, c.stack.objectFrame]),
         [

@@ -4,7 +4,7 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Finding } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -36,18 +36,10 @@ function before(letters: readonly string[], evidence: Finding["evidence"]): read
     ...(letters.includes("M") ? ["a machine check (M)"] : []),
   ];
   if (hurt.length === 0)
-    return [
-      finding(
-        "taint.first",
-        "yes",
-        "As far as the taint letters tell, this is the first corruption since boot.",
-        evidence,
-      ),
-    ];
+    return [yes("taint.first", "As far as the taint letters tell, this is the first corruption since boot.", evidence)];
   return [
-    finding(
+    no(
       "taint.first",
-      "no",
       `The kernel had already seen ${listing(hurt)} when it printed this: explain the first report, this one may be a consequence.`,
       evidence,
       [
@@ -81,9 +73,8 @@ function foreign(c: Case, letters: readonly string[], evidence: Finding["evidenc
         ? " None of its functions is on this stack, which acquits it of nothing: corruption strikes later."
         : ` ${listing(onStack)} ${onStack.length === 1 ? "is" : "are"} on this very stack.`;
   return [
-    finding(
+    yes(
       "taint.foreign",
-      "yes",
       `Code is loaded that did not come with this kernel${named}${proprietary ? ", some of it proprietary" : ""}.${there}`,
       [...evidence, ...quote(c, "modules", 1)],
       [
@@ -105,9 +96,8 @@ function unmarked(c: Case): readonly Finding[] {
   if (modules.length === 0 || atLeast(c.release, [3, 2])) return [];
   const named = listing(modules.slice(0, 6)) + (modules.length > 6 ? `, and ${modules.length - 6} more` : "");
   return [
-    finding(
+    unknown(
       "taint.foreign",
-      "unknown",
       `Kernels before 3.2 do not mark modules that did not come with them. Loaded: ${named}.`,
       quote(c, "modules", 1),
       [

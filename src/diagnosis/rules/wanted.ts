@@ -4,7 +4,7 @@ import { mtuTable } from "../buffers.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Finding, MtuTable } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { type Rule, shortages } from "../rule.ts";
 import { machineOf, wantedOf } from "../wanted.ts";
@@ -19,9 +19,8 @@ export const wanted: Rule = {
     const found: Finding[] = [asked(c)].filter((f) => f !== undefined);
     if (w !== undefined)
       found.push(
-        finding(
+        (w.certain ? yes : unknown)(
           "wanted.object",
-          w.certain ? "yes" : "unknown",
           `Wanted was ${w.sentence}.${w.excluded.length === 0 ? "" : ` Not possible with this stack and order: ${listing(w.excluded.slice(0, 4))}.`}`,
           quoteFrames(c, [c.stack.pathFrame, c.stack.objectFrame, c.stack.driver?.frame]),
         ),
@@ -36,9 +35,8 @@ function asked(c: Case): Finding | undefined {
   if (c.order === undefined || mask === undefined) return undefined;
   const wait = mask.maySleep ? "may wait and reclaim" : "may not wait for memory";
   const reserve = mask.high ? ", and may use part of the reserve" : "";
-  return finding(
+  return yes(
     "wanted.request",
-    "yes",
     `The request was ${orderWords(c.order, c.pageKb)} with ${mask.hex} = ${mask.text}: it ${wait}${reserve}.${mask.disagrees === undefined ? "" : ` Note: ${mask.disagrees}.`}`,
     quote(c, "headline", 1),
   );
@@ -73,9 +71,8 @@ export const mtu: Rule = {
     const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
     return [
       ...here,
-      finding(
+      (table.orderZeroUpTo === null ? no : yes)(
         "mtu.order_zero",
-        table.orderZeroUpTo === null ? "no" : "yes",
         capital(claim),
         quoteFrames(c, [c.stack.driver?.frame]),
         [
@@ -104,9 +101,8 @@ function interfaces(c: Case, table: MtuTable): readonly Finding[] {
     const row = table.rows.find((r) => r.from <= told.value && told.value <= r.to);
     if (row === undefined) return [];
     return [
-      finding(
+      (row.order === 0 ? yes : no)(
         `mtu.interface.${name}`,
-        row.order === 0 ? "yes" : "no",
         `Does ${name} with its MTU of ${told.value} stay at order 0, if it is the ${table.driver}? Order ${row.order}: ${row.needs.join("; ")}.`,
         [told.quote],
       ),

@@ -5,7 +5,7 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding, Quote } from "../finding.ts";
-import { finding } from "../finding.ts";
+import { answering, no, unknown, yes } from "../finding.ts";
 import type { Rebuilt, RebuiltZone, WithinError } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
 import { type Rule, shortages } from "../rule.ts";
@@ -36,9 +36,8 @@ function vmalloc(c: Case): readonly Finding[] {
   const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
   const line = quote(c, "headline", 2);
   return [
-    finding(
+    yes(
       "why.vmalloc",
-      "yes",
       `vmalloc could not get all it wanted${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.`,
       line,
       [
@@ -51,9 +50,8 @@ function vmalloc(c: Case): readonly Finding[] {
         },
       ],
     ),
-    finding(
+    no(
       "fragmentation",
-      "no",
       "Fragmentation of physical memory plays no part: vmalloc is content with single pages wherever they lie.",
       line,
     ),
@@ -62,9 +60,8 @@ function vmalloc(c: Case): readonly Finding[] {
 
 function notSaid(c: Case): Finding {
   const old = !atLeast(c.release, [2, 6, 18]);
-  return finding(
+  return unknown(
     "why.refused",
-    "unknown",
     c.memInfo === undefined
       ? `The report does not say why: it has no Mem-Info${old ? ", which kernels before 2.6.18 did not print" : ""}. Its zone lines (free, min) and buddy lines would tell a shortage from fragmentation.`
       : "The report does not say why: its zone lines are missing.",
@@ -95,26 +92,23 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   const test = `the watermark test of ${generationWords[r.generation]}`;
   const left = eligible.some((z) => (z.state.orders ?? []).slice(r.request.order).some((o) => o.blocks > 0));
   if (r.noWatermarks && !left)
-    return finding(
+    return yes(
       "why.refused",
-      "yes",
       `The watermarks did not apply to this task (it frees memory itself): not one block of ${orderWords(r.request.order, c.pageKb)} was free where it could look.`,
       evidence,
     );
   if (r.refused === true) {
     const why = eligible.map(deciding);
-    return finding(
+    return yes(
       "why.refused",
-      "yes",
       `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did. ${why.join("; ")} (pages).`,
       evidence,
     );
   }
   if (r.refused === undefined) {
     const gap = eligible.map((z) => z.verdict.missing).find((m) => m !== undefined);
-    return finding(
+    return unknown(
       "why.refused",
-      "unknown",
       `The report does not say enough to repeat ${test}: it lacks ${gap ?? "a zone the request may use"}.`,
       evidence,
     );
@@ -122,16 +116,14 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   const open = eligible.filter((z) => z.verdict.ok === true);
   const later = printedLater(c, open);
   if (r.within !== undefined)
-    return finding(
+    return yes(
       "why.refused",
-      "yes",
       `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did, once the report's own error is allowed for. ` +
         `${r.within.map((w) => withinWords(c, w, later)).join("; ")} (pages).`,
       evidence,
     );
-  return finding(
+  return unknown(
     "why.refused",
-    "unknown",
     `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${later === undefined || later < 1 ? "after" : `${later} ms after`} the failure: memory had come back by then, or the request was confined to other zones (cpuset, node).`,
     evidence,
   );
@@ -163,9 +155,8 @@ function zonesSay(c: Case, r: Rebuilt): readonly Finding[] {
   return r.zones.map((z) => {
     const name = `${r.zones.some((x) => x.node !== z.node) ? `node ${z.node} ` : ""}${z.name}`;
     if (!z.eligible)
-      return finding(
+      return no(
         `why.zone.${z.node}.${z.name}`,
-        "no",
         `Zone ${name} plays no part: the mask does not allow it.`,
         zoneQuotes(c, z).slice(0, 1),
       );
@@ -173,7 +164,7 @@ function zonesSay(c: Case, r: Rebuilt): readonly Finding[] {
       .map((s) => `${s.text}${s.passed === undefined ? "" : s.passed ? ": passes" : ": refused"}`)
       .join("; ");
     const answer: Answer = z.verdict.ok === undefined ? "unknown" : z.verdict.ok ? "yes" : "no";
-    return finding(`why.zone.${z.node}.${z.name}`, answer, `May zone ${name} serve it? ${steps}.`, zoneQuotes(c, z));
+    return answering(answer)(`why.zone.${z.node}.${z.name}`, `May zone ${name} serve it? ${steps}.`, zoneQuotes(c, z));
   });
 }
 
@@ -208,17 +199,15 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   const free = eligible.reduce((n, z) => n + z.state.free, 0);
   if (parts.length === 0)
     return [
-      finding(
+      no(
         "why.free_unusable",
-        "no",
         `Of the ${bytes(free)} that were free in zones it may use, nothing was set aside for others: it was simply too little${order > 0 ? " or in too small pieces" : ""}.`,
         eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4),
       ),
     ];
   return [
-    finding(
+    yes(
       "why.free_unusable",
-      "yes",
       `Of ${bytes(free)} that were free in zones it may use, a part was not for this request: ${listing(parts)}.`,
       evidence,
       eligible.some((z) => z.state.freeCma * 4 > z.state.free && !r.request.cma)
@@ -252,9 +241,8 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
   const evidence = eligible.flatMap((z) => zoneQuotes(c, z));
   if (order === 0)
     return [
-      finding(
+      no(
         "fragmentation",
-        "no",
         "This is not fragmentation: a single page was asked for, and any free page would have done.",
         [...quote(c, "headline", 1), ...evidence.slice(0, 3)],
       ),
@@ -262,9 +250,8 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
   const free = size(eligible.reduce((n, z) => n + z.state.free, 0) * c.pageKb * 1024);
   if (r.singleRefused === true)
     return [
-      finding(
+      no(
         "fragmentation",
-        "no",
         `Not fragmentation in the first place: even a single page would have been refused. Memory as a whole was short (${free} free in zones it may use).`,
         evidence,
         largeBlocksAdvice(c),
@@ -273,9 +260,8 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
   if ((r.refused === true || r.within !== undefined) && r.singleRefused === false) {
     const passing = eligible.filter((z) => z.single.ok === true).map((z) => z.name);
     return [
-      finding(
+      yes(
         "fragmentation",
-        "yes",
         `This is fragmentation: a single page would have been served (${listing(passing)}; ${free} free in zones it may use), but not ${orderWords(order, c.pageKb)} in one piece.`,
         evidence,
         largeBlocksAdvice(c),
@@ -286,18 +272,16 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
   const all = eligible.reduce((n, z) => n + z.state.free, 0);
   if (r.refused === false && r.singleRefused === false && large * 100 < all)
     return [
-      finding(
+      yes(
         "fragmentation",
-        "yes",
         `This is fragmentation: ${free} were free in zones it may use, but hardly any of it (${size(large * c.pageKb * 1024)}) in pieces of ${orderWords(order, c.pageKb)} or more, even when the state was printed.`,
         evidence,
         largeBlocksAdvice(c),
       ),
     ];
   return [
-    finding(
+    unknown(
       "fragmentation",
-      "unknown",
       "The report does not say whether memory was short or fragmented: the numbers were printed when the request could have been served again, or are incomplete.",
       evidence,
     ),
