@@ -10,6 +10,12 @@ export function assert(condition: boolean, message: string | (() => string)): as
   if (!condition) throw new ModelBug(typeof message === "string" ? message : message());
 }
 
+/** What a user reads of a fault of ours that cost only a part of the answer; `what` is that part. */
+export function ourFault(what: string, error: unknown): string {
+  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return `${what} (our fault). Please report it together with these lines: ${said.slice(0, 200)}`;
+}
+
 /** The end of a closed union: a compile error while a case is missing, a ModelBug if one slips through. */
 export function assertNever(value: never, what: string): never {
   throw new ModelBug(`unexpected ${what}: ${JSON.stringify(value)}`);

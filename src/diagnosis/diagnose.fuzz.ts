@@ -87,6 +87,7 @@ test(`damaged logs never break the diagnosis (seed ${seed}, ${rounds} rounds)`, 
     const shown = `seed ${seed} round ${round}`;
     expect(() => diagnosisSchema.parse(JSON.parse(JSON.stringify(d))), shown).not.toThrow();
     expect(renderText(diagnosisDocument(d), { colour: false, width: 80 }).length, shown).toBeGreaterThan(10);
+    expect(JSON.stringify(d), shown).not.toContain("(our fault)");
     const lines = text.split("\n");
     for (const i of d.incidents)
       for (const f of i.findings) for (const q of f.evidence) expect(q.line, shown).toBeLessThanOrEqual(lines.length);

@@ -1,4 +1,5 @@
 // The diagnosis: every incident becomes a case, every rule is asked, alike cases are grouped and counted.
+import { ourFault } from "../base/assert.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
 import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
@@ -8,7 +9,7 @@ import { buildCase, quote } from "./case.ts";
 import type { Conclusion } from "./conclude.ts";
 import { conclude, severityWords } from "./conclude.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
-import { answering, no, yes } from "./finding.ts";
+import { answering, no, unknown, yes } from "./finding.ts";
 import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
@@ -55,6 +56,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const groups = new Map<string, Judged[]>();
   const loose = new Map<string, number>();
   const hosts = new Set<string>();
+  const broken = new Broken();
   for (const input of inputs) {
     const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
     for (const { incident, verdict: own, look = "" } of input.incidents) {
@@ -71,19 +73,56 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
           continue;
         }
       }
-      const c = buildCase(incident, input.name, verdict, around);
-      const findings = rules.filter((r) => r.kinds.includes(incident.kind)).flatMap((r) => r.answer(c));
-      const conclusion = conclude(c, findings);
+      const judged = broken.guard(input.name, incident, () => judge(buildCase(incident, input.name, verdict, around)));
+      if (judged === undefined) continue;
       const host = hostOf(incident);
       if (host !== undefined) hosts.add(host);
-      const key = `${conclusion.key}|${c.said.release}|${host ?? ""}`;
+      const key = `${judged.conclusion.key}|${judged.c.said.release}|${host ?? ""}`;
       const group = groups.get(key) ?? [];
-      group.push({ c, findings, conclusion, look });
+      group.push({ ...judged, look });
       groups.set(key, group);
     }
   }
-  const incidents = [...groups.values()].map((group) => groupOf(group, inputs, hosts.size > 1));
-  return { schema: "skblab.diagnosis/1", inputs: inputs.map(inputOf), incidents: withLoose(incidents, loose) };
+  const incidents = [...groups.values()].flatMap((group) => {
+    const { c } = group[0] as Judged;
+    return broken.guard(c.input, c.incident, () => groupOf(group, inputs, hosts.size > 1)) ?? [];
+  });
+  return {
+    schema: "skblab.diagnosis/1",
+    inputs: inputs.map((i) => inputOf(i, broken.notes(i.name))),
+    incidents: withLoose(incidents, loose),
+  };
+}
+
+/** Asks every rule; one that breaks costs its own answer. */
+function judge(c: Case): Omit<Judged, "look"> {
+  const findings = rules
+    .filter((r) => r.kinds.includes(c.incident.kind))
+    .flatMap((r) => {
+      try {
+        return r.answer(c);
+      } catch (error) {
+        return [unknown(`${r.id}.broken`, ourFault(`This question was not answered: ${r.asks}`, error))];
+      }
+    });
+  return { c, findings, conclusion: conclude(c, findings) };
+}
+
+/** Keeps a fault of ours to the incident it happened in, and says it in a note. */
+class Broken {
+  private readonly all: { readonly input: string; readonly note: LogNote }[] = [];
+
+  guard<T>(input: string, incident: Incident, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      const what = `The report in lines ${incident.firstLine} to ${incident.lastLine} could not be judged`;
+      this.all.push({ input, note: { line: incident.firstLine, sentence: ourFault(what, error) } });
+      return undefined;
+    }
+  }
+
+  notes = (input: string): readonly LogNote[] => this.all.filter((b) => b.input === input).map((b) => b.note);
 }
 
 /** The machine that a central log names for a report. */
@@ -104,11 +143,11 @@ function borrowed(input: InputRead, own: ReleaseVerdict): ReleaseVerdict {
   };
 }
 
-const inputOf = (i: InputRead): Diagnosis["inputs"][number] => ({
+const inputOf = (i: InputRead, more: readonly LogNote[]): Diagnosis["inputs"][number] => ({
   name: i.name,
   bytes: i.bytes ?? null,
   lines: i.lines ?? null,
-  notes: i.notes.map((n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence })),
+  notes: [...i.notes, ...more].map((n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence })),
 });
 
 /** Which kind of incident a rate-limit line stands for. */

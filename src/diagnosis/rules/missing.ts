@@ -1,7 +1,7 @@
 // What the report lacks, and the exact command that gets it next time.
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { yes } from "../finding.ts";
+import { unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -46,7 +46,7 @@ export const missing: Rule = {
       ["alloc_failure", "slab_failure"].includes(c.incident.kind)
     )
       found.push(
-        yes(
+        unknown(
           "missing.interface",
           "The inputs do not say which MTU, ring size and driver version the interface has.",
           [],

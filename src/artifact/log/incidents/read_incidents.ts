@@ -1,5 +1,6 @@
 // Reads every incident out of repaired log lines: finds the headlines, lets each kind's reader take its report, ties rate-limit lines to the
 // reports that follow them. Linear in the number of lines: a line is offered to one report, and reports end at the next headline.
+import { ourFault } from "../../../base/assert.ts";
 import type { Incident, IncidentKind, IncidentsRead } from "../../../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../../../kernel/readings/log_line.ts";
 import { readAllocFailure } from "./alloc_failure_read.ts";
@@ -26,8 +27,15 @@ export function readIncidents(lines: readonly LogLine[]): IncidentsRead {
   for (let index = 0; index < lines.length; index++) {
     if (stretch.taken[index] === 1) continue;
     const line = lines[index];
-    const read = line === undefined ? undefined : readAt(stretch, index, textOf(line));
-    if (read !== undefined) incidents.push(read.incident);
+    if (line === undefined) continue;
+    try {
+      const read = readAt(stretch, index, textOf(line));
+      if (read !== undefined) incidents.push(read.incident);
+    } catch (error) {
+      // One report that breaks a reader costs that report alone.
+      stretch.taken[index] = 1;
+      notes.push({ line: line.line, sentence: ourFault("The report that begins here could not be read", error) });
+    }
   }
   notes.sort((a, b) => a.line - b.line);
   return { incidents: tieSuppressed(incidents), notes };
