@@ -37,7 +37,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   cli: [...belowFaces, "report"],
   web: [...belowFaces, "report"],
 };
-const modelRooms = ["sync", "mm", "slab", "net", "drivers", "workload"];
+const modelRooms = ["sync", "mm", "slab", "net", "kernels", "drivers", "workload"];
 /** Files at the top of model/ that every inner room may use. */
 const modelGround = ["model/journal.ts", "model/not_modelled.ts"];
 

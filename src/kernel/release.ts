@@ -14,9 +14,13 @@ export interface Release {
 /** One dated value: it holds from `since` (inclusive) until the next entry of its table. */
 export interface Fact<T> {
   readonly since: readonly number[];
+  /** Stable branches that took the same change over: branch to its first point release, as in `{ "6.1": 192 }`. They say nothing of other branches. */
+  readonly stable?: Readonly<Record<string, number>>;
   readonly value: T;
   /** Where it was read: file and release, or commit. */
   readonly source: string;
+  /** Whether it was read in a source tree of a release that it decides, or is told by the history. Left out: not yet looked at. */
+  readonly read?: "tree" | "history";
 }
 
 /** -1, 0 or 1 as version `a` is older than, the same as, or newer than `b`; missing numbers count as 0. */
@@ -33,10 +37,25 @@ export function atLeast(release: Release, version: readonly number[]): boolean {
   return compareVersions(release.version, version) >= 0;
 }
 
-/** The fact in force at a release: the last entry whose `since` is not newer; undefined before the first. Tables are in order of `since`. */
+/** The stable branch of a version: `6.1` of 6.1.192, `2.6.32` of 2.6.32.67. */
+export const branchOf = (version: readonly number[]): string =>
+  version.slice(0, (version[0] as number) < 3 ? 3 : 2).join(".");
+
+const pointOf = (version: readonly number[]): number => version[(version[0] as number) < 3 ? 3 : 2] ?? 0;
+
+/** Whether the version's own branch took a fact over at or before it. */
+const tookOver = (fact: Fact<unknown>, version: readonly number[]): boolean => {
+  const first = fact.stable?.[branchOf(version)];
+  return first !== undefined && first <= pointOf(version);
+};
+
+/**
+ * The fact in force at a release: the last entry whose `since` is not newer or which the release's own stable branch has taken over; undefined
+ * before the first. Tables are in order of `since`.
+ */
 export function factAt<T>(facts: readonly Fact<T>[], version: readonly number[]): Fact<T> | undefined {
   let found: Fact<T> | undefined;
-  for (const fact of facts) if (compareVersions(fact.since, version) <= 0) found = fact;
+  for (const fact of facts) if (compareVersions(fact.since, version) <= 0 || tookOver(fact, version)) found = fact;
   return found;
 }
 

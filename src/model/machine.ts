@@ -14,6 +14,8 @@ import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
 import type { Journal } from "./journal.ts";
 import { createJournal } from "./journal.ts";
+import type { KernelChoice } from "./kernels/parts_for.ts";
+import { partsFor } from "./kernels/parts_for.ts";
 import type { BootedMemory, BootedOptions } from "./mm/booted.ts";
 import { createBootedMemory } from "./mm/booted.ts";
 import type { PageAllocator } from "./mm/pages.ts";
@@ -31,7 +33,6 @@ import type { Xmit } from "./net/path/xmit.ts";
 import { createXmit } from "./net/path/xmit.ts";
 import { createPagePools } from "./net/pool/page_pool.ts";
 import { attachPools } from "./net/pool/page_pool_hook.ts";
-import { poolRulesOf } from "./net/pool/page_pool_release.ts";
 import { createReceiveCaches } from "./net/skb/napi_alloc_cache.ts";
 import type { OwnershipOptions } from "./net/skb/ownership.ts";
 import { createOwnedSkbs } from "./net/skb/ownership.ts";
@@ -81,6 +82,8 @@ export interface MachineOptions {
 
 export interface Machine {
   readonly release: Release;
+  /** The kernel that this machine runs: which recorded one it is, or stands for, and its parts. */
+  readonly kernel: KernelChoice;
   readonly random: Prng;
   readonly journal: Journal;
   readonly clock: Clock;
@@ -108,6 +111,7 @@ export interface Machine {
 export function createMachine(options: MachineOptions): Machine {
   const { release, memoryMb, cpus: cpuCount = 1, seed = 1 } = options;
   const random = prng(seed);
+  const kernel = partsFor(release);
   const journal = createJournal();
   const clock = createClock(journal);
   const cpus = createCpus(clock, journal, cpuCount);
@@ -128,13 +132,14 @@ export function createMachine(options: MachineOptions): Machine {
   const receive = createReceive(skbs, frames, journal);
   const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);
-  const pools = poolsOf(release, memory, upper, journal, config);
+  const pools = poolsOf(kernel, memory, upper, journal, config);
   const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
   const openTask = journal.textId(openingTask);
   const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
 
   return {
     ...parts,
+    kernel,
     napi,
     gro,
     xmit,
@@ -164,7 +169,7 @@ export function createMachine(options: MachineOptions): Machine {
 
 /** Page pools take columns as long as memory: made when somebody wants one. */
 function poolsOf(
-  release: Release,
+  kernel: KernelChoice,
   memory: BootedMemory,
   upper: Upper,
   journal: Journal,
@@ -179,7 +184,7 @@ function poolsOf(
     const gfp = { atomic, nowarn, comp };
     const { pageSize } = config;
     const pools = createPagePools({
-      ...poolRulesOf(release),
+      ...kernel.parts.net.pool,
       pages: upper.pages,
       journal,
       context,

@@ -5,6 +5,8 @@ import { BadInput } from "../base/bad_input.ts";
 export interface TranscriptInput {
   readonly path: string;
   readonly lines: readonly string[];
+  /** The kernel that the surroundings name ("6.1.192"), for transcripts whose first line does not: another transcript or a boot log beside it, or the user. */
+  readonly kernel?: string;
 }
 
 /** Where model and kernel part first, and why each side did what it did, in words that name the rule. */

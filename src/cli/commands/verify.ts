@@ -1,13 +1,13 @@
 // skblab verify: replays transcripts of real kernels on the model and says whether every operation came out the same.
-import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { constants, gunzipSync } from "node:zlib";
+import { readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Block, Document } from "../../report/document.ts";
 import { facts, heading, paragraph, span, table } from "../../report/document.ts";
 import type { Difference, Replayed } from "../../verify/replayer.ts";
 import { replayerFor, replayTranscript, unknownTranscript } from "../../verify/verify.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { firstLineOf, kernelBeside, linesOf } from "../input/transcript.ts";
 
 interface FileResult extends Replayed {
   readonly path: string;
@@ -25,13 +25,18 @@ export const command: CommandSpec = {
   ],
   configure(cmd, io) {
     cmd
-      .argument("<paths...>", "transcripts, or directories that are searched for them")
-      .action((paths: string[]) => verify(paths, io));
+      .argument("<paths...>", "transcripts (.gz, .xz, .zst or plain), or directories that are searched for them")
+      .option("--kernel <release>", "the kernel of transcripts that do not say it, such as 6.1.192")
+      .action((paths: string[], options: VerifyOptions) => verify(paths, options, io));
   },
 };
 
-async function verify(paths: readonly string[], io: Io): Promise<void> {
-  const { chosen, skipped: others } = choose(paths);
+interface VerifyOptions {
+  readonly kernel?: string;
+}
+
+async function verify(paths: readonly string[], options: VerifyOptions, io: Io): Promise<void> {
+  const { chosen, skipped: others } = await choose(paths);
   let skipped = others;
   if (chosen.length === 0)
     throw new BadInput(
@@ -41,11 +46,17 @@ async function verify(paths: readonly string[], io: Io): Promise<void> {
     );
   const files: FileResult[] = [];
   let replayMillis = 0;
+  const besides = new Map<string, string | undefined>();
+  const beside = async (folder: string): Promise<string | undefined> => {
+    if (!besides.has(folder)) besides.set(folder, await kernelBeside(folder));
+    return besides.get(folder);
+  };
   for (const path of chosen) {
     io.progress("replaying", files.length / chosen.length, path);
-    const lines = readLines(path);
+    const lines = await linesOf(path);
+    const kernel = options.kernel ?? (await beside(dirname(path)));
     const begin = performance.now();
-    const replayed = replayTranscript({ path, lines });
+    const replayed = replayTranscript({ path, lines, ...(kernel === undefined ? {} : { kernel }) });
     replayMillis += performance.now() - begin;
     // A trace may be of the right kind and hold nothing that the model has.
     if (replayed.operations === 0 && replayed.compared !== undefined) skipped++;
@@ -80,69 +91,23 @@ async function verify(paths: readonly string[], io: Io): Promise<void> {
 }
 
 /** The transcripts among the paths; a directory may hold other things, a file that is named must be a transcript. */
-function choose(paths: readonly string[]): { chosen: string[]; skipped: number } {
+async function choose(paths: readonly string[]): Promise<{ chosen: string[]; skipped: number }> {
   const chosen: string[] = [];
   let skipped = 0;
   for (const path of paths) {
     if (!statSync(path).isDirectory()) {
-      if (replayerFor(firstLineOf(path)) === undefined) throw unknownTranscript(path);
+      if (replayerFor(await firstLineOf(path)) === undefined) throw unknownTranscript(path);
       chosen.push(path);
       continue;
     }
     for (const entry of (readdirSync(path, { recursive: true }) as string[]).sort()) {
       const file = join(path, entry);
       if (!statSync(file).isFile()) continue;
-      if (replayerFor(firstLineOf(file)) === undefined) skipped++;
+      if (replayerFor(await firstLineOf(file)) === undefined) skipped++;
       else chosen.push(file);
     }
   }
   return { chosen, skipped };
-}
-
-const gzipMagic = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
-
-/** The first line, from the first 64 KiB of the file; "" when nothing can be read of it. */
-function firstLineOf(path: string): string {
-  const buffer = new Uint8Array(65536);
-  const fd = openSync(path, "r");
-  const bytes = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
-  closeSync(fd);
-  try {
-    const head = gzipMagic(bytes) ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes;
-    return new TextDecoder().decode(head.subarray(0, 65536)).trimStart().split("\n", 1)[0] ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function readLines(path: string): string[] {
-  const bytes = readFileSync(path);
-  const lines = new TextDecoder().decode(gzipMagic(bytes) ? unzip(bytes, path) : bytes).split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  return lines;
-}
-
-function unzip(bytes: Uint8Array, path: string): Uint8Array {
-  try {
-    return gunzipSync(bytes);
-  } catch (error) {
-    const whole = gunzipWhatIsThere(bytes);
-    const line = whole.reduce((n, byte) => n + (byte === 10 ? 1 : 0), 1);
-    const why = error instanceof Error ? error.message : String(error);
-    throw new BadInput(
-      `The compressed transcript breaks off here (${why}).`,
-      { file: path, line },
-      "Copy it again, whole.",
-    );
-  }
-}
-
-function gunzipWhatIsThere(bytes: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
-  } catch {
-    return new Uint8Array(0);
-  }
 }
 
 function draw(

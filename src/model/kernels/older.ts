@@ -1,0 +1,20 @@
+// Kernels that nobody recorded: every part and number as the dated facts have it for the release.
+import type { Release } from "../../kernel/release.ts";
+import { rulesOf } from "../mm/rules.ts";
+import { poolRulesOf } from "../net/pool/page_pool_release.ts";
+import { skbConfigFor } from "../net/skb/skb_config.ts";
+import { createSlub } from "../slab/slub.ts";
+import type { KernelParts } from "./kernel.ts";
+
+/** The parts of a release by facts alone. */
+export function byFacts(release: Release): KernelParts {
+  const skb = skbConfigFor(release);
+  return {
+    mm: { rules: (choices) => rulesOf(release, choices) },
+    slab: { slub: createSlub },
+    net: {
+      skb: { heads: skb.headRule, receive: skb.receiveHeads, spares: skb.napiSpares },
+      pool: poolRulesOf(release),
+    },
+  };
+}

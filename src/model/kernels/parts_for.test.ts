@@ -1,0 +1,67 @@
+// Which kernel the model stands for: exact where it was recorded, said in words everywhere else.
+import { describe, expect, test } from "vitest";
+import type { Fact } from "../../kernel/release.ts";
+import { factAt, formatRelease, parseRelease } from "../../kernel/release.ts";
+import { exactKernels, partsFor } from "./parts_for.ts";
+
+describe("a release that was recorded", () => {
+  test.each(exactKernels)("$name is itself", (kernel) => {
+    const choice = partsFor(kernel.release);
+    expect(choice.exact).toBe(kernel);
+    expect(choice.nearest).toBe(kernel);
+    expect(choice.parts).toBe(kernel.parts);
+  });
+});
+
+describe("a release that was not", () => {
+  test.each([
+    ["6.1-x86_64", "Linux 6.1.192"],
+    ["6.12.3-x86_64", "Linux 6.12.117"],
+    ["5.15-x86_64", "Linux 5.10.223"],
+    ["6.6.45-x86_64", "Linux 6.1.192"],
+    ["2.6.24-x86_64", "Linux 5.10.223"],
+    ["8.0-x86_64", "Linux 7.2.12"],
+  ])("%s says that it is not, and that %s is nearest", (text, nearest) => {
+    const choice = partsFor(parseRelease(text));
+    expect(choice.exact).toBeUndefined();
+    expect(choice.nearest.name).toBe(nearest);
+    expect(choice.holes[0]).toContain(text);
+    expect(choice.holes[0]).toContain(nearest);
+  });
+
+  test("another architecture of a recorded release is not exact", () => {
+    const choice = partsFor(parseRelease("6.1.192-arm64"));
+    expect(choice.exact).toBeUndefined();
+    expect(choice.holes[0]).toContain("6.1.192-arm64");
+  });
+
+  test("every branch of an exact kernel runs as that kernel, on its architecture", () => {
+    for (const kernel of exactKernels) {
+      const branch = formatRelease({ ...kernel.release, version: kernel.release.version.slice(0, 2) });
+      expect(partsFor(parseRelease(branch)).parts).toBe(kernel.parts);
+    }
+  });
+});
+
+describe("facts with stable branches", () => {
+  const facts: readonly Fact<string>[] = [
+    { since: [4, 4], value: "old", source: "test" },
+    { since: [6, 3], stable: { "6.1": 25, "5.15": 100 }, value: "new", source: "test" },
+    { since: [6, 13], stable: { "6.12": 2 }, value: "newest", source: "test" },
+  ];
+  test.each([
+    ["6.1.24", "old"],
+    ["6.1.25", "new"],
+    ["6.1", "old"],
+    ["6.2.90", "old"],
+    ["5.15.99", "old"],
+    ["5.15.100", "new"],
+    ["6.3", "new"],
+    ["6.12.1", "new"],
+    ["6.12.2", "newest"],
+    ["6.11.80", "new"],
+    ["6.13", "newest"],
+  ])("%s: %s", (release, value) => {
+    expect(factAt(facts, parseRelease(release).version)?.value).toBe(value);
+  });
+});
