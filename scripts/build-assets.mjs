@@ -1,8 +1,9 @@
-// After tsc: the command line becomes executable, and the web page is built beside it: the site, and the one file that works from file://.
+// After tsc: the command line becomes executable, its manual page is written, and the web page is built beside it: the site, and the one file that works from file://.
 import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { build } from "vite";
 
 chmodSync("dist/cli/main.js", 0o755);
+await import("./build-man.mjs");
 const { configFor } = await import("../src/web/vite.config.mjs");
 await build({ ...configFor(false), configFile: false });
 await build({ ...configFor(true), configFile: false });

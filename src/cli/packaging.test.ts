@@ -1,0 +1,122 @@
+// The ways in: the tarball installs without a network and runs, the single executable runs, an old Node gets one sentence.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "skblab-packaging-"));
+const at = (name: string): string => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const env = {
+  ...process.env,
+  XDG_CACHE_HOME: at("cache"),
+  npm_config_cache: at("npm-cache"),
+  npm_config_offline: "true",
+};
+const log = "fixtures/logs/ppc405ex_emac_2009.txt";
+/** What one way in says of the README's log; every way must say the same. */
+const answerOf = (program: string, words: readonly string[], cwd: string): string =>
+  execFileSync(program, [...words, "diagnose", log], { cwd, env, encoding: "utf8" });
+const wanted = answerOf(process.execPath, [join(root, "dist/cli/main.js")], root);
+
+const two = `kind: experiment
+seeds: 2
+metrics: [failureShare]
+base:
+  kind: machine
+  release: 2.6.24-x86_64
+  memoryMb: 64
+  nics: [{ driver: ringnic }]
+  traffic: [{ framesPerSecond: 1000 }]
+  millis: 2
+ablate:
+  - { name: a small ring, set: { nics.0.settings.rx_ring: 64 } }
+`;
+
+describe("npm pack", () => {
+  let installed = "";
+  let said = "";
+  beforeAll(() => {
+    const before = readFileSync(join(root, "package.json"), "utf8");
+    execFileSync("npm", ["pack", "--pack-destination", folder], {
+      cwd: root,
+      env: { ...env, npm_config_ignore_scripts: "true" },
+      stdio: "ignore",
+    });
+    expect(readFileSync(join(root, "package.json"), "utf8")).toBe(before);
+    const tarball = at(`skblab-${(JSON.parse(before) as { version: string }).version}.tgz`);
+    const done = spawnSync("npm", ["install", "-g", "--ignore-scripts", "--prefix", at("prefix"), tarball], {
+      env,
+      encoding: "utf8",
+    });
+    said = done.stdout + done.stderr;
+    installed = at("prefix/lib/node_modules/skblab");
+  }, 300_000);
+
+  test("installs without a network: its dependencies are in it", () => {
+    expect(said).toMatch(/added 1 package/);
+  });
+  test("answers as the checkout does, and has the files that the help of its commands names", () => {
+    const tool = at("prefix/bin/skblab");
+    expect(answerOf(tool, [], installed)).toBe(wanted);
+    const help = commandsOf(tool).map((c) => execFileSync(tool, [c, "--help"], { encoding: "utf8" }));
+    const named = help.flatMap((h) => [...h.matchAll(/\b(?:fixtures|scenarios|examples)\/[\w./-]+/g)].map((m) => m[0]));
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((f) => !existsSync(join(installed, f)))).toEqual([]);
+  });
+  test("brings a manual page that names every command", () => {
+    const page = readFileSync(join(installed, "dist/skblab.1"), "utf8");
+    for (const name of commandsOf(at("prefix/bin/skblab")))
+      expect(page).toContain(`skblab ${name.replace(/-/g, "\\-")}`);
+  });
+});
+
+/** The commands that `--help` lists, but for those of every program. */
+function commandsOf(tool: string): string[] {
+  const listed = execFileSync(tool, ["--help"], { encoding: "utf8" }).split("\nCommands:\n")[1] ?? "";
+  const names = [...listed.matchAll(/^ {2}([a-z][a-z-]*) /gm)].map((m) => m[1]!);
+  return names.filter((n) => !["complete", "help", "skblab"].includes(n));
+}
+
+test("the packed package.json carries no scripts, and packing puts the checkout's own back", () => {
+  mkdirSync(at("copy/node_modules"), { recursive: true });
+  const manifest = at("copy/package.json");
+  const before = readFileSync(join(root, "package.json"), "utf8");
+  writeFileSync(manifest, before);
+  const manifestScript = (what: string): unknown =>
+    execFileSync(process.execPath, [join(root, "scripts/pack-manifest.mjs"), what, at("copy")]);
+  manifestScript("strip");
+  const stripped = JSON.parse(readFileSync(manifest, "utf8")) as Record<string, unknown>;
+  expect([stripped["scripts"], stripped["devDependencies"], stripped["name"]]).toEqual([
+    undefined,
+    undefined,
+    "skblab",
+  ]);
+  manifestScript("restore");
+  expect(readFileSync(manifest, "utf8")).toBe(before);
+});
+
+test("the single executable answers as the checkout does, from the first start and from the second, workers included", () => {
+  execFileSync(process.execPath, [join(root, "scripts/build-single.mjs"), at("single")], {
+    cwd: root,
+    stdio: "ignore",
+  });
+  for (let start = 0; start < 2; start++) expect(answerOf(at("single"), [], root)).toBe(wanted);
+  writeFileSync(at("two.yaml"), two);
+  const experiment = ["experiment", at("two.yaml"), "--jobs", "2", "--format", "json"];
+  const json = execFileSync(at("single"), experiment, { cwd: root, env, encoding: "utf8" });
+  expect((JSON.parse(json) as { schema: string }).schema).toBe("skblab.experiment/1");
+}, 300_000);
+
+test("an old Node gets one sentence and exit code 2", () => {
+  const old = "Object.defineProperty(process.versions, 'node', { value: '18.20.4' })";
+  const done = spawnSync(
+    process.execPath,
+    ["--import", `data:text/javascript,${encodeURIComponent(old)}`, join(root, "dist/cli/main.js"), "diagnose", log],
+    { encoding: "utf8" },
+  );
+  expect([done.status, done.stdout]).toEqual([2, ""]);
+  expect(done.stderr).toMatch(/^skblab: this is Node 18\.20\.4; skblab needs 20\.19 or newer\. [^\n]*\n$/);
+});

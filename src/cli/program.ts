@@ -1,0 +1,107 @@
+// The program: finds the command, loads only that one, turns what went wrong into an exit code.
+// 0 done · 1 done and something differs or is broken · 2 bad usage or unreadable input · 70 our own fault
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { BadInput } from "../base/bad_input.ts";
+import { inertLine } from "../report/escape.ts";
+import type { Format } from "./io.ts";
+import { createIo } from "./io.ts";
+import { commands } from "./registry.ts";
+
+/** `skblab …`; the program with the one command that `argv` asks for configured in full. */
+export async function buildProgram(argv: readonly string[]): Promise<Command> {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const program = new Command("skblab");
+  const formatOption = (): Option =>
+    new Option("--format <kind>", "how to print the answer").choices(["text", "json", "markdown"]).default("text");
+  program.description(
+    "A laboratory for Linux packet memory: reads what the kernel wrote, says what happened, proves what would change it.",
+  );
+  program.version(version).exitOverride().showSuggestionAfterError().enablePositionalOptions();
+  program.addHelpText(
+    "after",
+    "\nStart here:\n  skblab diagnose LOG        explain the memory failures in a kernel log (or - for stdin)\n  skblab COMMAND --help      options and examples that run",
+  );
+  const asked = argv.find((a) => !a.startsWith("-"));
+  // The completion script and the completions themselves need every command's options.
+  const completing = asked === "complete";
+  for (const entry of commands) {
+    const sub = program.command(entry.name).summary(entry.summary).description(entry.summary).exitOverride();
+    if (!completing && entry.name !== asked && !(asked === "help" && argv.includes(entry.name))) continue;
+    const spec = await entry.load();
+    sub.addOption(formatOption());
+    spec.configure(
+      sub,
+      createIo(() => sub.opts<{ format: Format }>().format),
+    );
+    const lines = spec.examples.map((e) => `  ${e.line}\n      ${e.does}`).join("\n");
+    sub.addHelpText("after", `\nExamples:\n${lines}`);
+  }
+  if (completing || (asked === "help" && argv.includes("complete")))
+    await (await import("./completion.ts")).addCompletion(program, argv);
+  else
+    program
+      .command("complete")
+      .argument("<shell>", "bash, zsh, fish or powershell")
+      .summary("print a shell completion script: source <(skblab complete bash)");
+  return program;
+}
+
+/** Does what the command line asks for and sets the exit code; never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // The reader of the pipe went away (`| head`): stop quietly. A full disk behind it is the user's to know.
+    if (error.code !== "EPIPE") process.stderr.write(`skblab: standard output: ${systemSentence(error)}\n`);
+    process.exit(error.code === "EPIPE" ? 0 : isSystemError(error) ? 2 : 70);
+  });
+  try {
+    const program = await buildProgram(argv);
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof BadInput) {
+    process.stderr.write(`skblab: ${inertLine(error.sentence())}\n`);
+    return 2;
+  }
+  if (isSystemError(error)) {
+    if (error.code === "EPIPE") return 0;
+    process.stderr.write(`skblab: ${inertLine(systemSentence(error))}\n`);
+    return 2;
+  }
+  const story = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(
+    `skblab: this is our own fault, not your input's. Please report it with the lines below, the command, and the input if you may share it.\n` +
+      `node ${process.version} ${process.platform} ${process.arch}; arguments: ${JSON.stringify(process.argv.slice(2))}\n${story}\n`,
+  );
+  return 70;
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
+}
+
+const systemWords: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory",
+  EISDIR: "this is a directory. Name a file",
+  ENOTDIR: "a part of this path is no directory",
+  EACCES: "you may not open this. Ask its owner, or copy it",
+  EPERM: "you may not do this",
+  ENOSPC: "the disk is full. Make room, or write elsewhere",
+  EROFS: "this cannot be written to. Write elsewhere",
+  EMFILE: "too many files are open",
+};
+
+/** What the system refused, with the file where the system names it. */
+function systemSentence(error: NodeJS.ErrnoException): string {
+  const words = systemWords[error.code ?? ""];
+  if (words === undefined) return error.message;
+  return error.path === undefined ? `${words} (${error.syscall}).` : `${error.path}: ${words}.`;
+}
