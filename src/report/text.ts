@@ -19,6 +19,46 @@ const codes: Readonly<Record<Tone, string>> = {
   code: "36",
 };
 
+const asciiOf: Readonly<Record<string, string>> = {
+  "·": ".",
+  "×": "x",
+  "–": "-",
+  "“": '"',
+  "”": '"',
+  "‘": "'",
+  "’": "'",
+  "…": "...",
+  "→": "->",
+  "←": "<-",
+  "≥": ">=",
+  "≤": "<=",
+  "─": "-",
+  "│": "|",
+  "└": "+",
+  "█": "#",
+  "▉": "#",
+  "▊": "#",
+  "▋": "#",
+  "▌": "=",
+  "▍": "-",
+  "▎": "-",
+  "▏": "",
+  "■": "#",
+  "□": "=",
+  "▲": "^",
+  "△": "v",
+  "○": "o",
+  "●": "*",
+  µ: "u",
+  "°": "deg",
+  "⚠": "!",
+  "✓": "yes",
+  "✗": "no",
+};
+
+/** The same in ASCII, for a terminal whose locale is not UTF-8; what has no likeness (a name in a log) becomes "?". */
+export const toAscii = (text: string): string => text.replace(/[^\0-\x7f]/gu, (c) => asciiOf[c] ?? "?");
+
 /** Draws a document as lines, each ended by a newline. */
 export function renderText(document: Document, style: TextStyle): string {
   const out: string[] = [];
@@ -73,29 +113,83 @@ function drawBlock(block: Block, style: TextStyle, out: string[]): void {
 }
 
 function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, out: string[]): void {
-  if (block.title !== undefined) out.push(paint(inertLine(block.title), "strong", style));
-  const widths = block.columns.map((c, i) =>
+  if (block.title !== undefined) out.push(...wrap([{ text: block.title, tone: "strong" }], style, "", ""));
+  const natural = block.columns.map((c, i) =>
     Math.max(displayWidth(c.title), ...block.rows.map((row) => displayWidth(inertLine(plain(row[i] ?? ""))))),
   );
-  const cell = (text: Text, i: number): string => {
-    const drawn = paintText(text, style);
-    const gap = " ".repeat(Math.max(0, (widths[i] ?? 0) - displayWidth(inertLine(plain(text)))));
-    return block.columns[i]?.align === "right" ? gap + drawn : drawn + gap;
-  };
-  out.push(
-    block.columns
-      .map((c, i) => cell([{ text: c.title, tone: "strong" }], i))
-      .join("  ")
-      .trimEnd(),
+  const narrowest = block.columns.map((c, i) =>
+    c.align === "right" ? (natural[i] ?? 0) : Math.min(natural[i] ?? 0, leastColumn),
   );
+  const widths = fitColumns(natural, narrowest, style.width - 2 * (natural.length - 1));
+  const drawRow = (row: readonly Text[]): void => {
+    const cells = widths.map((w, i) => wrapCell(row[i] ?? "", { ...style, width: w }));
+    for (let l = 0; l < Math.max(1, ...cells.map((c) => c.length)); l++)
+      out.push(
+        cells
+          .map((lines, i) => {
+            const { drawn, used } = lines[l] ?? { drawn: "", used: 0 };
+            const gap = " ".repeat(Math.max(0, (widths[i] ?? 0) - used));
+            return block.columns[i]?.align === "right" ? gap + drawn : drawn + gap;
+          })
+          .join("  ")
+          .trimEnd(),
+      );
+  };
+  drawRow(block.columns.map((c) => [{ text: c.title, tone: "strong" }]));
   out.push(paint(widths.map((w) => "-".repeat(w)).join("  "), "dim", style));
-  for (const row of block.rows)
-    out.push(
-      block.columns
-        .map((_, i) => cell(row[i] ?? "", i))
-        .join("  ")
-        .trimEnd(),
-    );
+  for (const row of block.rows) drawRow(row);
+}
+
+/** No column of words is made narrower than this. */
+const leastColumn = 10;
+
+/** Widths that add up to `room`, taken from the widest columns first; wider where the narrowest do not fit. */
+function fitColumns(natural: readonly number[], narrowest: readonly number[], room: number): number[] {
+  const widths = [...natural];
+  for (let over = widths.reduce((a, b) => a + b, 0) - room; over > 0; over--) {
+    let widest = -1;
+    widths.forEach((w, i) => {
+      if (w > (narrowest[i] ?? 0) && (widest < 0 || w > (widths[widest] ?? 0))) widest = i;
+    });
+    if (widest < 0) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
+}
+
+/** A cell as lines of at most `style.width` columns, broken at blanks, and within a word that is longer than the column. */
+function wrapCell(text: Text, style: TextStyle): { readonly drawn: string; readonly used: number }[] {
+  const lines: { drawn: string; used: number }[] = [];
+  let line = { drawn: "", used: 0 };
+  const next = (): void => {
+    lines.push(line);
+    line = { drawn: "", used: 0 };
+  };
+  const spans = typeof text === "string" ? [{ text, tone: "plain" as Tone }] : text;
+  for (const { text: run, tone } of spans)
+    for (const word of inertLine(run).split(/(?<= )/))
+      for (const piece of pieces(word, style.width)) {
+        if (line.used > 0 && line.used + displayWidth(piece.trimEnd()) > style.width) next();
+        const kept = line.used + displayWidth(piece) > style.width ? piece.trimEnd() : piece;
+        line.drawn += paint(kept, tone, style);
+        line.used += displayWidth(kept);
+      }
+  next();
+  return lines;
+}
+
+function pieces(word: string, width: number): string[] {
+  if (displayWidth(word.trimEnd()) <= width) return [word];
+  const out: string[] = [];
+  let piece = "";
+  for (const c of word) {
+    if (piece !== "" && displayWidth(piece + c) > width) {
+      out.push(piece);
+      piece = "";
+    }
+    piece += c;
+  }
+  return [...out, piece];
 }
 
 function drawBars(block: Extract<Block, { kind: "bars" }>, style: TextStyle, out: string[]): void {
@@ -162,10 +256,6 @@ export function formatNumber(n: number): string {
 function paint(text: string, tone: Tone, style: TextStyle): string {
   const code = codes[tone];
   return style.colour && code !== "" && text !== "" ? `\u001b[${code}m${text}\u001b[0m` : text;
-}
-
-function paintText(text: Text, style: TextStyle): string {
-  return typeof text === "string" ? inertLine(text) : text.map((s) => paint(inertLine(s.text), s.tone, style)).join("");
 }
 
 function wrap(text: Text, style: TextStyle, first: string, rest: string): string[] {

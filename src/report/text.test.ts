@@ -1,0 +1,42 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Document } from "./document.ts";
+import { renderText, toAscii } from "./text.ts";
+
+const table = (rows: readonly (readonly string[])[]): Document => [
+  {
+    kind: "table",
+    columns: ["what", "why", "n"].map((title, i) => ({ title, align: i === 2 ? "right" : "left" })),
+    rows,
+  },
+];
+const rendered = (rows: readonly (readonly string[])[], width: number): string[] =>
+  renderText(table(rows), { colour: false, width }).trimEnd().split("\n");
+
+describe("tables", () => {
+  const word = fc.string({ unit: fc.constantFrom(..."abcdefghij_"), minLength: 1, maxLength: 30 });
+  const words = fc.array(word, { minLength: 1, maxLength: 8 }).map((w) => w.join(" "));
+  test("fit into 40 columns and more, and lose no letter", () => {
+    const seed = 2026;
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(words, words, fc.nat(99999).map(String)), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 40, max: 120 }),
+        (rows, width) => {
+          const lines = rendered(rows, width);
+          const letters = (text: string): string => [...text.replace(/[^a-j_0-9]/g, "")].sort().join("");
+          const body = lines.slice(2).join("\n");
+          return lines.every((l) => l.length <= width) && letters(body) === letters(rows.flat().join(""));
+        },
+      ),
+      { seed, numRuns: 200 },
+    );
+  });
+  test("that fit are drawn on one line a row, as wide as their words", () => {
+    expect(rendered([["a", "b", "1"]], 40)).toEqual(["what  why  n", "----  ---  -", "a     b    1"]);
+  });
+});
+
+test("ASCII: what has a likeness gets it, what has none becomes a question mark", () => {
+  expect(toAscii("3 × 4 KiB … → 12 ≥ 10 █ 😀")).toBe("3 x 4 KiB ... -> 12 >= 10 # ?");
+});
