@@ -83,6 +83,9 @@ interface Tables {
 }
 
 const tablesOf = new WeakMap<Btf, Tables>();
+const baseOf = new WeakMap<Btf, Btf>();
+/** Ids of the structs of a name in a file itself. */
+const idsOf = new WeakMap<Btf, (name: string) => readonly number[]>();
 
 /** Reads raw BTF. `base` is needed for the BTF of a module; `pointerBytes` is what the file around it says of pointers. Throws BadInput: not BTF, another version, cut off, wrong base. */
 export function readBtf(bytes: Uint8Array, file: string, base?: Btf, pointerBytes?: 4 | 8): Btf {
@@ -120,6 +123,7 @@ export function readBtf(bytes: Uint8Array, file: string, base?: Btf, pointerByte
   };
   const btf = sourceOver(tables, file, base, pointerBytes);
   tablesOf.set(btf, tables);
+  if (base !== undefined) baseOf.set(btf, base);
   return btf;
 }
 
@@ -213,14 +217,15 @@ function bare(tables: Tables, id: number): TypeWords | undefined {
   return w;
 }
 
-function sizeOf(tables: Tables, id: number, pointerBytes: number): number {
+function sizeOf(tables: Tables, id: number, pointerBytes: number, depth = 0): number {
   const w = bare(tables, id);
-  if (w === undefined) return 0;
+  // Types of a damaged file may go in circles.
+  if (w === undefined || depth > 16) return 0;
   switch (w.kind) {
     case kinds.pointer:
       return pointerBytes;
     case kinds.array:
-      return word(w, 2) * sizeOf(tables, word(w, 0), pointerBytes);
+      return word(w, 2) * sizeOf(tables, word(w, 0), pointerBytes, depth + 1);
     case kinds.int:
     case kinds.struct:
     case kinds.union:
@@ -404,7 +409,91 @@ function sourceOver(tables: Tables, file: string, base: Btf | undefined, pointer
       return values;
     },
   };
+  idsOf.set(btf, own);
   return btf;
+}
+
+/** Where a member lies, found without laying out the whole struct. */
+export interface MemberPlace {
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  /** Of a bit-field: its first bit counted from the start of the struct, and its width. */
+  readonly bitField: { readonly firstBit: number; readonly bits: number } | undefined;
+  /** Elements of an array (of the outermost dimension), 1 for anything else. */
+  readonly elements: number;
+  /** Name of the struct or union that the member is, is an array of, or points to; "" for others. */
+  readonly struct: string;
+}
+
+/** Members that one search may look at: more is a damaged or hostile file. */
+const mostMembersSeen = 100_000;
+
+/** The place of `path` (`free_area`, `sk_backlog.head`) in a struct; anonymous structs and unions are seen through. Undefined when there is none. */
+export function memberPlace(btf: Btf, struct: string, path: string): MemberPlace | undefined {
+  const tables = tablesOf.get(btf);
+  const names = idsOf.get(btf);
+  if (tables === undefined || names === undefined) return undefined;
+  const [id] = names(struct);
+  if (id === undefined) {
+    const base = baseOf.get(btf);
+    return base === undefined ? undefined : memberPlace(base, struct, path);
+  }
+  let bits = 0;
+  let w = typeAt(tables, id);
+  const budget = { left: mostMembersSeen };
+  const parts = path.split(".");
+  for (const [i, part] of parts.entries()) {
+    const found: Found | undefined = w === undefined ? undefined : findMember(tables, w, part, budget, 0);
+    if (found === undefined) return undefined;
+    bits += found.bits;
+    if (i === parts.length - 1) return placeOf(tables, found, bits, btf.pointerBytes);
+    w = blockOf(tables, bare(tables, found.type));
+  }
+  return undefined;
+}
+
+interface Found {
+  readonly type: number;
+  readonly bits: number;
+  readonly width: number;
+}
+
+function findMember(
+  tables: Tables,
+  w: TypeWords,
+  name: string,
+  budget: { left: number },
+  depth: number,
+): Found | undefined {
+  if (depth > 16 || (w.kind !== kinds.struct && w.kind !== kinds.union)) return undefined;
+  for (let i = 0; i < w.count; i++) {
+    if (budget.left-- <= 0) return undefined;
+    const nameAt = word(w, i * 3);
+    const type = word(w, i * 3 + 1);
+    const place = word(w, i * 3 + 2);
+    const bits = w.flag ? place & 0xffffff : place;
+    if (nameAt === 0) {
+      const block = bare(tables, type);
+      const inner = block === undefined ? undefined : findMember(tables, block, name, budget, depth + 1);
+      if (inner !== undefined) return { ...inner, bits: inner.bits + bits };
+    } else if (stringAt(w.t, nameAt) === name) return { type, bits, width: w.flag ? place >>> 24 : 0 };
+  }
+  return undefined;
+}
+
+function placeOf(tables: Tables, found: Found, bits: number, pointerBytes: number): MemberPlace {
+  const target = bare(tables, found.type);
+  let named = target?.kind === kinds.pointer ? bare(tables, target.value) : target;
+  for (let hops = 0; named?.kind === kinds.array && hops < 8; hops++) named = bare(tables, word(named, 0));
+  if (named?.kind === kinds.pointer) named = bare(tables, named.value);
+  const isBlock = named?.kind === kinds.struct || named?.kind === kinds.union;
+  return {
+    offsetBytes: bits >>> 3,
+    sizeBytes: sizeOf(tables, found.type, pointerBytes),
+    bitField: found.width === 0 ? undefined : { firstBit: bits, bits: found.width },
+    elements: target?.kind === kinds.array ? word(target, 2) : 1,
+    struct: isBlock && named !== undefined ? stringAt(named.t, named.name) : "",
+  };
 }
 
 /** The width of a pointer is that of the kernel's long. */

@@ -1,0 +1,319 @@
+// The memory map: every struct page of the image, read once in order of frames into columns. What a page is follows from its own words;
+// what only lists can tell (per-CPU pages, blocks of free pages) is added by those who walk them.
+import { Absent, ifThere } from "../address_space.ts";
+import { pageBytes } from "../container/physical.ts";
+import type { Kernel } from "../kernel.ts";
+import { isType, type PageMarks, pageKind, pageMarksOf } from "./page_kinds.ts";
+
+/** Columns by frame number, each `endPfn` long. */
+export interface MemMap {
+  readonly endPfn: number;
+  readonly marks: PageMarks;
+  /** One of `pageKind`. */
+  readonly kind: Uint8Array;
+  /** Order of a free block or compound page at its head; 0 elsewhere. */
+  readonly order: Uint8Array;
+  /** Low half of page->flags. */
+  readonly flags: Uint32Array;
+  /** High half, as an index into `highFlags`. */
+  readonly high: Uint16Array;
+  readonly highFlags: readonly number[];
+  readonly refcount: Int32Array;
+  /** The word of _mapcount, which page types share. */
+  readonly mapcount: Int32Array;
+  /** Head's frame + 1 for tails of compound pages; for others the frame + 1 that lru.next points to, 0 when it is no struct page. */
+  readonly link: Uint32Array;
+  /** Low bits of page->mapping: 1 anonymous, 2 movable; 4 that it is set at all. */
+  readonly mapping: Uint8Array;
+  /** Bit 0: tail of a compound page; bit 1: head. */
+  readonly shape: Uint8Array;
+  /** Heads of slabs with the address of the cache they name. */
+  readonly slabs: readonly SlabHead[];
+  /** Frames that carry the page_pool mark. */
+  readonly poolPages: readonly number[];
+  /** Struct pages that are not in the image. */
+  readonly unseen: number;
+  /** Struct pages read. */
+  readonly seen: number;
+}
+
+export interface SlabHead {
+  readonly pfn: number;
+  readonly cache: bigint;
+}
+
+export const isTail = 1;
+export const isHead = 2;
+
+/** More frames than a 64 GiB machine by far; 21 bytes each. */
+const mostFrames = 1 << 28;
+/** Struct pages read together. */
+const group = 64;
+const mostMarked = 1 << 26;
+
+/** Where there are struct pages: [first, end) in order, from the memory sections (mm/sparse.c), up to `endPfn`. */
+export function framesWithPages(kernel: Kernel, endPfn: number): readonly (readonly [number, number])[] {
+  const { info, space, types } = kernel;
+  const roots = info.symbol("mem_section");
+  const section = types.find("mem_section");
+  const usage = types.find("mem_section_usage");
+  if (roots === undefined || section === undefined || section.sizeBytes === 0) return [[0, endPfn]];
+  const sectionFrames = 2 ** (Number(info.number("SECTION_SIZE_BITS") ?? 27n) - 12);
+  const perRoot = Math.floor(pageBytes / section.sizeBytes);
+  const rootCount = Math.min(info.length("mem_section") ?? 0, Math.ceil(endPfn / sectionFrames / perRoot));
+  const out: [number, number][] = [];
+  const add = (first: number, end: number): void => {
+    const last = out.at(-1);
+    const stop = Math.min(end, endPfn);
+    if (first >= stop) return;
+    if (last !== undefined && last[1] === first) last[1] = stop;
+    else out.push([first, stop]);
+  };
+  for (let r = 0; r < rootCount; r++) {
+    const root = space.u64(roots + BigInt(r * 8));
+    if (root === 0n) continue;
+    for (let i = 0; i < perRoot; i++) {
+      const at = root + BigInt(i * section.sizeBytes);
+      const map = Number(space.u64(at + section.at("section_mem_map")) & 31n);
+      if ((map & sectionHasMap) === 0) continue;
+      const first = (r * perRoot + i) * sectionFrames;
+      if (first >= endPfn) break;
+      if ((map & sectionIsEarly) !== 0 || usage === undefined) add(first, first + sectionFrames);
+      else addSubsections(kernel, at, first, sectionFrames, add);
+    }
+  }
+  return out;
+}
+
+/** SECTION_HAS_MEM_MAP and SECTION_IS_EARLY, include/linux/mmzone.h of 6.1 to 7.2. */
+const sectionHasMap = 2;
+const sectionIsEarly = 8;
+/** Sections that were added while running are valid by parts of 2 MiB (SUBSECTION_SHIFT). */
+const subsectionFrames = 512;
+
+function addSubsections(
+  kernel: Kernel,
+  sectionAt: bigint,
+  first: number,
+  frames: number,
+  add: (first: number, end: number) => void,
+): void {
+  const { space, types } = kernel;
+  const usage = space.u64(sectionAt + types.struct("mem_section").at("usage"));
+  const bits = usage + types.struct("mem_section_usage").at("subsection_map");
+  for (let s = 0; s * subsectionFrames < frames; s++) {
+    const word = ifThere(() => space.u8(bits + BigInt(s >> 3)));
+    if (word !== undefined && (word & (1 << (s & 7))) !== 0)
+      add(first + s * subsectionFrames, first + (s + 1) * subsectionFrames);
+  }
+}
+
+/** Reads the map of frames below `endPfn`. Throws LayoutUnknown. */
+export function readMemMap(kernel: Kernel, endPfn: number, progress: (done: number) => void = () => undefined): MemMap {
+  const marks = pageMarksOf(kernel);
+  const end = Math.min(endPfn, mostFrames);
+  const scan = new MapScan(kernel, marks, end);
+  for (const [first, stop] of framesWithPages(kernel, end)) {
+    for (let pfn = first - (first % group); pfn < stop; pfn += group) {
+      scan.group(pfn, Math.max(first, pfn), Math.min(stop, pfn + group));
+      if ((pfn & 0xfffff) === 0) progress(pfn / end);
+    }
+  }
+  return scan.done();
+}
+
+class MapScan {
+  private readonly kernel: Kernel;
+  private readonly marks: PageMarks;
+  private readonly end: number;
+  private readonly columns;
+  private readonly highIndex = new Map<number, number>();
+  private readonly highFlags: number[] = [];
+  private readonly slabs: SlabHead[] = [];
+  private readonly poolPages: number[] = [];
+  private unseen = 0;
+  private seen = 0;
+  private readonly buffer: Uint32Array;
+  private readonly bytes: Uint8Array;
+  private runEnd = 0n;
+  private runDelta = 0n;
+
+  constructor(kernel: Kernel, marks: PageMarks, end: number) {
+    this.kernel = kernel;
+    this.marks = marks;
+    this.end = end;
+    this.columns = {
+      kind: new Uint8Array(end),
+      order: new Uint8Array(end),
+      flags: new Uint32Array(end),
+      high: new Uint16Array(end),
+      refcount: new Int32Array(end),
+      mapcount: new Int32Array(end),
+      link: new Uint32Array(end),
+      mapping: new Uint8Array(end),
+      shape: new Uint8Array(end),
+    };
+    this.buffer = new Uint32Array((group * kernel.pageStructBytes) / 4);
+    this.bytes = new Uint8Array(this.buffer.buffer);
+  }
+
+  done(): MemMap {
+    return {
+      endPfn: this.end,
+      marks: this.marks,
+      ...this.columns,
+      highFlags: this.highFlags,
+      slabs: this.slabs,
+      poolPages: this.poolPages,
+      unseen: this.unseen,
+      seen: this.seen,
+    };
+  }
+
+  /** Frames [from, to) of the group that begins at `first`. */
+  group(first: number, from: number, to: number): void {
+    if (this.load(first)) {
+      this.take(first, from, to);
+      this.seen += to - from;
+    } else {
+      this.columns.kind.fill(pageKind.unseen, from, to);
+      this.unseen += to - from;
+    }
+  }
+
+  /** Fills the buffer with 64 struct pages; false when not all of them are in the image. */
+  private load(first: number): boolean {
+    const { space, vmemmap, pageStructBytes, memory } = this.kernel;
+    const start = vmemmap + BigInt(first) * BigInt(pageStructBytes);
+    for (let done = 0; done < this.bytes.length; done += pageBytes) {
+      const at = start + BigInt(done);
+      if (at >= this.runEnd || this.runEnd === 0n) {
+        const run = space.run(at);
+        if (run === undefined) {
+          this.runEnd = 0n;
+          return false;
+        }
+        this.runEnd = at + BigInt(run.bytes);
+        this.runDelta = at - BigInt(run.physical);
+      }
+      const page = memory.page(Math.floor(Number(at - this.runDelta) / pageBytes));
+      if (page === undefined) return false;
+      this.bytes.set(page, done);
+    }
+    return true;
+  }
+
+  private take(first: number, from: number, to: number): void {
+    const { words: at, types } = this.marks;
+    const c = this.columns;
+    const buffer = this.buffer;
+    const baseLow = Number(this.kernel.vmemmap & 0xffffffffn);
+    const baseHigh = Number(this.kernel.vmemmap >> 32n);
+    const structBytes = this.kernel.pageStructBytes;
+    let lastHigh = -1;
+    let lastHighIndex = 0;
+    const bit = (name: string): number => 1 << (this.marks.flag.get(name) ?? 31);
+    const slabFlag = this.marks.flag.has("slab") ? bit("slab") : 0;
+    const lruFlag = bit("lru");
+    const reservedFlag = bit("reserved");
+    const headFlag = bit("head");
+    for (let pfn = from, w = (from - first) * at.words; pfn < to; pfn++, w += at.words) {
+      const flags = buffer[w + at.flags] as number;
+      const high = buffer[w + at.flags + 1] as number;
+      if (high !== lastHigh) {
+        lastHigh = high;
+        lastHighIndex = this.indexOfHigh(high);
+      }
+      const map = (buffer[w + at.mapcount] as number) | 0;
+      c.flags[pfn] = flags;
+      c.high[pfn] = lastHighIndex;
+      c.refcount[pfn] = buffer[w + at.refcount] as number;
+      c.mapcount[pfn] = map;
+      const mapping = buffer[w + at.mapping] as number;
+      c.mapping[pfn] = (mapping & 3) | (mapping !== 0 || buffer[w + at.mapping + 1] !== 0 ? 4 : 0);
+      const low = buffer[w + at.compound] as number;
+      if ((low & 1) !== 0) {
+        const head = this.headOf(pfn, low, buffer[w + at.compound + 1] as number);
+        c.shape[pfn] = isTail;
+        c.link[pfn] = head + 1;
+        if (head === pfn - 1) c.order[head] = this.bytes[w * 4 + at.orderByte] as number;
+        // A tail is what its head is; a tail before its head is no tail.
+        c.kind[pfn] = head >= 0 && head < pfn ? (c.kind[head] as number) : pageKind.unknown;
+        continue;
+      }
+      const linkHigh = (buffer[w + at.link + 1] as number) - baseHigh;
+      const linkBytes = linkHigh * 2 ** 32 + ((buffer[w + at.link] as number) - baseLow);
+      if (linkBytes >= 0 && linkBytes < this.end * structBytes && linkBytes % structBytes === at.link * 4)
+        c.link[pfn] = (linkBytes - at.link * 4) / structBytes + 1;
+      if ((flags & headFlag) !== 0) c.shape[pfn] = isHead;
+      let kind: number = pageKind.unknown;
+      if (isType(types, map, types.buddy)) {
+        kind = pageKind.buddy;
+        c.order[pfn] = Math.min(255, buffer[w + at.private] as number);
+      } else if (slabFlag !== 0 ? (flags & slabFlag) !== 0 : isType(types, map, types.slab)) {
+        kind = pageKind.slab;
+        this.addSlab(pfn, buffer[w + at.slabCache] as number, buffer[w + at.slabCache + 1] as number);
+      } else if (isType(types, map, types.table)) kind = pageKind.pageTable;
+      else if (at.poolMagic !== undefined && this.isPool(w + at.poolMagic)) {
+        kind = pageKind.pagePool;
+        if (this.poolPages.length < mostMarked) this.poolPages.push(pfn);
+      } else if ((flags & lruFlag) !== 0) kind = pageKind.lru;
+      else if ((flags & reservedFlag) !== 0) kind = pageKind.reserved;
+      else if (types.isTopByte && map >>> 24 >= 0xf0 && map >>> 24 < 0xff) kind = pageKind.typed;
+      else if ((flags & headFlag) !== 0) kind = pageKind.compound;
+      c.kind[pfn] = kind;
+    }
+  }
+
+  /**
+   * The mark of a page_pool's page: PP_SIGNATURE over POISON_POINTER_DELTA (0xdead000000000040) but for its two low bits, and since
+   * 6.15 for bits 8 to 39, which hold the number of the DMA mapping (include/linux/poison.h, include/net/page_pool/types.h).
+   */
+  private isPool(word: number): boolean {
+    return (
+      ((this.buffer[word] as number) & 0xfc) === 0x40 &&
+      ((this.buffer[word + 1] as number) & 0xffffff00) >>> 0 === 0xdead0000
+    );
+  }
+
+  private addSlab(pfn: number, low: number, high: number): void {
+    if (this.slabs.length < mostMarked) this.slabs.push({ pfn, cache: (BigInt(high) << 32n) | BigInt(low) });
+  }
+
+  /** Frame of a tail's head; -1 when it points to no struct page of the map. Since 7.0 it may be a mask over the page's own place. */
+  private headOf(pfn: number, low: number, high: number): number {
+    const structBytes = this.kernel.pageStructBytes;
+    if (high === 0xffffffff && structBytes === 64) {
+      const mask = (low & ~1) >> 6;
+      return (pfn & mask) >>> 0;
+    }
+    const bytes =
+      (high - Number(this.kernel.vmemmap >> 32n)) * 2 ** 32 + (low - 1 - Number(this.kernel.vmemmap & 0xffffffffn));
+    const head = bytes / structBytes;
+    return Number.isInteger(head) && head >= 0 && head < this.end ? head : -1;
+  }
+
+  private indexOfHigh(high: number): number {
+    const known = this.highIndex.get(high);
+    if (known !== undefined) return known;
+    // A damaged map may hold any number of them: the last one stands for the rest.
+    if (this.highFlags.length >= 0xffff) return 0xfffe;
+    this.highFlags.push(high);
+    this.highIndex.set(high, this.highFlags.length - 1);
+    return this.highFlags.length - 1;
+  }
+}
+
+/** page->flags of a frame, whole. */
+export const flagsOf = (map: MemMap, pfn: number): bigint =>
+  (BigInt(map.highFlags[map.high[pfn] as number] ?? 0) << 32n) | BigInt(map.flags[pfn] as number);
+
+/** A 64-bit word of a struct page that the columns do not hold; undefined when it is absent. */
+export function pageWord(kernel: Kernel, pfn: number, offset: number): bigint | undefined {
+  try {
+    return kernel.space.u64(kernel.vmemmap + BigInt(pfn) * BigInt(kernel.pageStructBytes) + BigInt(offset));
+  } catch (error) {
+    if (error instanceof Absent) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,521 @@
+// Nodes, zones, their free lists, per-CPU lists and pageblocks, as mm/page_alloc.c keeps them. Lists are walked from both ends, with
+// bounds; what does not fit together becomes a finding, once.
+import { Absent, ifThere } from "../address_space.ts";
+import type { Findings } from "../findings.ts";
+import { type Kernel, perCpu, pfnOfPage } from "../kernel.ts";
+import type { Struct } from "../types.ts";
+import type { MemMap } from "./mem_map.ts";
+import { isType, pageKind } from "./page_kinds.ts";
+
+export interface ZoneState {
+  readonly node: number;
+  /** Index within its node. */
+  readonly index: number;
+  readonly name: string;
+  readonly address: bigint;
+  readonly start: number;
+  readonly spanned: number;
+  readonly present: number;
+  readonly managed: number;
+  /** vm_stat[NR_FREE_PAGES] without what CPUs hold back. */
+  readonly free: number;
+  /** min, low, high, without boost. */
+  readonly watermarks: readonly [number, number, number];
+  readonly boost: number;
+  readonly highatomic: number;
+  /** Per order. */
+  readonly nrFree: readonly number[];
+  readonly vmStat: readonly number[];
+  /** Free pages that each online CPU has counted and not yet added to vm_stat. */
+  readonly diffFree: readonly number[];
+  readonly lists: readonly FreeList[];
+  readonly pcp: readonly CpuPages[];
+  readonly blocks: Pageblocks | undefined;
+}
+
+export interface FreeList {
+  readonly order: number;
+  readonly migrateType: number;
+  /** Heads of blocks, head of the list first. */
+  readonly pfns: readonly number[];
+  /** True when the list breaks off and the rest was found from its other end, or not at all. */
+  readonly broken: boolean;
+}
+
+export interface CpuPages {
+  readonly cpu: number;
+  readonly count: number;
+  readonly high: number;
+  readonly batch: number;
+  /** Head first, per list of the kernel. */
+  readonly lists: readonly (readonly number[])[];
+}
+
+export interface Pageblocks {
+  /** First frame of the first block. */
+  readonly first: number;
+  readonly framesPerBlock: number;
+  /** Migrate type per block; 15 where there is none. */
+  readonly types: Uint8Array;
+}
+
+export interface Zones {
+  readonly zones: readonly ZoneState[];
+  /** One above the highest frame of any populated zone. */
+  readonly endPfn: number;
+  readonly orders: number;
+  readonly migrateTypes: readonly string[];
+  readonly pageblockOrder: number;
+}
+
+const mostNodes = 1024;
+const mostZones = 16;
+const mostOrders = 32;
+const mostStats = 256;
+
+/** A zone without its lists: what is needed to know how large the memory map is. */
+export interface ZoneHeader {
+  readonly node: number;
+  readonly index: number;
+  readonly address: bigint;
+  readonly start: number;
+  readonly spanned: number;
+}
+
+/** Every zone of every node that is on line, empty ones among them. Throws LayoutUnknown, Absent. */
+export function zoneHeaders(kernel: Kernel): readonly ZoneHeader[] {
+  const { space, types, info } = kernel;
+  const table = info.symbol("node_data") ?? kernel.symbols.address("node_data");
+  const node = types.struct("pglist_data");
+  const zone = types.struct("zone");
+  const zones = node.field("node_zones");
+  const nodes = table === undefined ? [] : nodeAddresses(kernel, table);
+  const out: ZoneHeader[] = [];
+  for (const { id, address } of nodes)
+    for (let index = 0; index < Math.min(zones.elements, mostZones); index++) {
+      const at = address + zones.at + BigInt(index * zone.sizeBytes);
+      out.push({
+        node: id,
+        index,
+        address: at,
+        start: asFrames(space.u64(at + zone.at("zone_start_pfn"))),
+        spanned: asFrames(space.u64(at + zone.at("spanned_pages"))),
+      });
+    }
+  return out;
+}
+
+function nodeAddresses(kernel: Kernel, table: bigint): readonly { id: number; address: bigint }[] {
+  const count = Math.min(kernel.info.length("node_data") ?? 1, mostNodes);
+  const out: { id: number; address: bigint }[] = [];
+  for (let id = 0; id < count; id++) {
+    const address = ifThere(() => kernel.space.u64(table + BigInt(id * 8)));
+    if (address !== undefined && address !== 0n) out.push({ id, address });
+  }
+  return out;
+}
+
+/** Page counts of a sane machine fit into 40 bits; anything above is damage and counts as none. */
+const asFrames = (value: bigint): number => (value < 1n << 40n ? Number(value) : 0);
+
+/** One above the highest frame that a zone spans, but not far beyond what the image can hold. */
+export const endOfZones = (headers: readonly ZoneHeader[]): number =>
+  Math.max(0, ...headers.filter((z) => z.spanned > 0).map((z) => z.start + z.spanned));
+
+/** Reads all zones with their lists; marks free and per-CPU pages in `map.kind`. */
+export function readZones(kernel: Kernel, headers: readonly ZoneHeader[], map: MemMap, findings: Findings): Zones {
+  const orders = Math.min(kernel.types.struct("zone").field("free_area").elements, mostOrders);
+  const migrateTypes = migrateTypesOf(kernel);
+  const pageblockOrder = pageblockOrderOf(kernel, orders);
+  const walker = new ListWalker(kernel, map, findings);
+  const zones = headers.map((h) =>
+    readZone(kernel, h, map, walker, { orders, migrateTypes, pageblockOrder }, findings),
+  );
+  markFreeTails(map, zones);
+  walker.checkStrays(zones);
+  return { zones, endPfn: endOfZones(headers), orders, migrateTypes, pageblockOrder };
+}
+
+interface Geometry {
+  readonly orders: number;
+  readonly migrateTypes: readonly string[];
+  readonly pageblockOrder: number;
+}
+
+function migrateTypesOf(kernel: Kernel): readonly string[] {
+  const names: string[] = [];
+  for (const [name, value] of kernel.types.enumerators("migratetype"))
+    if (value >= 0 && value < 16 && name !== "MIGRATE_TYPES" && names[value] === undefined)
+      names[value] = name.replace(/^MIGRATE_/, "");
+  const count = kernel.types.struct("free_area").field("free_list").elements;
+  return Array.from({ length: Math.min(count, 15) }, (_, i) => names[i] ?? `type ${i}`);
+}
+
+/** HUGETLB_PAGE_ORDER, a macro: 9 on x86 with 2 MiB pages (include/linux/pageblock-flags.h of 6.1 to 7.2), else the largest order. */
+const pageblockOrderOf = (kernel: Kernel, orders: number): number =>
+  kernel.types.find("hstate") === undefined && kernel.symbols.address("transparent_hugepage_flags") === undefined
+    ? orders - 1
+    : Math.min(9, orders - 1);
+
+function readZone(
+  kernel: Kernel,
+  header: ZoneHeader,
+  map: MemMap,
+  walker: ListWalker,
+  geometry: Geometry,
+  findings: Findings,
+): ZoneState {
+  const { space, types } = kernel;
+  const zone = types.struct("zone");
+  const at = header.address;
+  const count = (name: string): number => asFrames(space.u64(at + zone.at(name)));
+  const name = space.text(space.u64(at + zone.at("name")), 32);
+  const watermark = zone.field("_watermark", "watermark");
+  const mark = (i: number): number => asFrames(space.u64(at + watermark.at + BigInt(i * 8)));
+  const vmStat = signedWords(
+    space.bytes(at + zone.at("vm_stat"), Math.min(zone.field("vm_stat").elements, mostStats) * 8),
+  );
+  const freeItem = types.constant("zone_stat_item", "NR_FREE_PAGES") ?? 0;
+  const area = types.struct("free_area");
+  const areas = at + zone.at("free_area");
+  const nrFree = Array.from({ length: geometry.orders }, (_, o) =>
+    asFrames(space.u64(areas + BigInt(o * area.sizeBytes) + area.at("nr_free"))),
+  );
+  const isPopulated = header.spanned > 0 && count("present_pages") > 0;
+  const place: ZonePlace = { name, start: header.start, end: header.start + header.spanned };
+  const lists = isPopulated ? freeListsOf(place, areas, area, geometry, walker) : [];
+  if (isPopulated) checkCounts(place, lists, nrFree, findings);
+  return {
+    node: header.node,
+    index: header.index,
+    name,
+    address: at,
+    start: header.start,
+    spanned: header.spanned,
+    present: count("present_pages"),
+    managed: count("managed_pages"),
+    free: vmStat[freeItem] ?? 0,
+    watermarks: [mark(0), mark(1), mark(2)],
+    boost: zone.has("watermark_boost") ? count("watermark_boost") : 0,
+    highatomic: zone.has("nr_reserved_highatomic") ? count("nr_reserved_highatomic") : 0,
+    nrFree,
+    vmStat,
+    diffFree: isPopulated
+      ? kernel.onlineCpus.map((cpu) => diffFreeOf(kernel, at, cpu, freeItem))
+      : kernel.onlineCpus.map(() => 0),
+    lists,
+    pcp: isPopulated
+      ? kernel.onlineCpus.flatMap((cpu) => cpuPages(kernel, place, at, cpu, geometry, walker, findings))
+      : [],
+    blocks: isPopulated ? pageblocksOf(kernel, header, map, geometry) : undefined,
+  };
+}
+
+function signedWords(bytes: Uint8Array): readonly number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: bytes.length / 8 }, (_, i) => Number(view.getBigInt64(i * 8, true)));
+}
+
+function diffFreeOf(kernel: Kernel, zoneAt: bigint, cpu: number, item: number): number {
+  const { space, types } = kernel;
+  const zone = types.struct("zone");
+  // Since 5.14 counters and lists of a CPU are two structs.
+  const [field, struct] = zone.has("per_cpu_zonestats")
+    ? (["per_cpu_zonestats", "per_cpu_zonestat"] as const)
+    : (["pageset", "per_cpu_pageset"] as const);
+  const diff = types.find(struct)?.find("vm_stat_diff");
+  if (diff === undefined) return 0;
+  const value = ifThere(() =>
+    space.u8(perCpu(kernel, space.u64(zoneAt + zone.at(field)), cpu) + diff.at + BigInt(item)),
+  );
+  return value === undefined ? 0 : (value << 24) >> 24;
+}
+
+interface ZonePlace {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+function freeListsOf(
+  zone: ZonePlace,
+  areas: bigint,
+  area: Struct,
+  geometry: Geometry,
+  walker: ListWalker,
+): readonly FreeList[] {
+  const out: FreeList[] = [];
+  const heads = area.field("free_list");
+  for (let order = 0; order < geometry.orders; order++)
+    for (let migrateType = 0; migrateType < geometry.migrateTypes.length; migrateType++) {
+      const head = areas + BigInt(order * area.sizeBytes) + heads.at + BigInt(migrateType * 16);
+      const list = walker.freeList(head, zone, order, migrateType);
+      if (list.pfns.length > 0 || list.broken) out.push(list);
+    }
+  return out;
+}
+
+function checkCounts(zone: ZonePlace, lists: readonly FreeList[], nrFree: readonly number[], findings: Findings): void {
+  for (const [order, said] of nrFree.entries()) {
+    const own = lists.filter((l) => l.order === order);
+    if (own.some((l) => l.broken)) continue;
+    const found = own.reduce((sum, l) => sum + l.pfns.length, 0);
+    if (found !== said)
+      findings.add({
+        kind: "free count",
+        text: `zone ${zone.name} order ${order}: nr_free says ${said}, ${found} blocks are on the lists`,
+        zone: zone.name,
+        order,
+      });
+  }
+}
+
+function cpuPages(
+  kernel: Kernel,
+  zone: ZonePlace,
+  zoneAt: bigint,
+  cpu: number,
+  geometry: Geometry,
+  walker: ListWalker,
+  findings: Findings,
+): readonly CpuPages[] {
+  const { space, types } = kernel;
+  const pcp = types.struct("per_cpu_pages");
+  const zoneStruct = types.struct("zone");
+  const inner = zoneStruct.has("per_cpu_pageset") ? 0n : types.struct("per_cpu_pageset").at("pcp");
+  const at = perCpu(kernel, space.u64(zoneAt + zoneStruct.at("per_cpu_pageset", "pageset")), cpu) + inner;
+  const lists = pcp.field("lists");
+  try {
+    const count = space.i32(at + pcp.at("count"));
+    const pfns = Array.from({ length: Math.min(lists.elements, 64) }, (_, i) =>
+      walker.cpuList(at + lists.at + BigInt(i * 16), zone, cpu, i),
+    );
+    const held = pfns.reduce((sum, list, i) => sum + list.pfns.length * 2 ** listOrder(i, geometry), 0);
+    if (held !== count && !pfns.some((l) => l.broken))
+      findings.add({
+        kind: "per-cpu list",
+        text: `zone ${zone.name} cpu ${cpu}: pcp count says ${count}, ${held} pages are on its lists`,
+        zone: zone.name,
+        cpu,
+      });
+    return [
+      {
+        cpu,
+        count,
+        high: space.i32(at + pcp.at("high")),
+        batch: space.i32(at + pcp.at("batch")),
+        lists: pfns.map((l) => l.pfns),
+      },
+    ];
+  } catch (error) {
+    if (error instanceof Absent) return [];
+    throw error;
+  }
+}
+
+/**
+ * Order of a per-CPU list: three migrate types for each of orders 0 to 3, then whole pageblocks (order_to_pindex, mm/page_alloc.c of
+ * 5.14 to 7.2). Before 5.14 there are three lists, of order 0.
+ */
+export const listOrder = (list: number, geometry: { readonly pageblockOrder: number }): number =>
+  list < 12 ? Math.floor(list / 3) : geometry.pageblockOrder;
+
+function pageblocksOf(kernel: Kernel, header: ZoneHeader, map: MemMap, geometry: Geometry): Pageblocks | undefined {
+  const { space, types, info } = kernel;
+  const framesPerBlock = 2 ** geometry.pageblockOrder;
+  const first = header.start - (header.start % framesPerBlock);
+  const end = Math.min(header.start + header.spanned, map.endPfn);
+  const count = Math.max(0, Math.ceil((end - first) / framesPerBlock));
+  const bits = bitsPerBlock(kernel);
+  const usageStruct = types.find("mem_section_usage");
+  const section = types.find("mem_section");
+  const roots = info.symbol("mem_section");
+  if (usageStruct === undefined || section === undefined || roots === undefined) return undefined;
+  const sectionFrames = 2 ** (Number(info.number("SECTION_SIZE_BITS") ?? 27n) - 12);
+  const perRoot = Math.floor(4096 / section.sizeBytes);
+  const types_ = new Uint8Array(count).fill(15);
+  const isolate = geometry.migrateTypes.indexOf("ISOLATE");
+  const isolateBit = types.constant("pageblock_bits", "PB_migrate_isolate");
+  for (let i = 0; i < count; i++) {
+    const pfn = first + i * framesPerBlock;
+    if (map.kind[pfn] === pageKind.none) continue;
+    const word = ifThere(() => {
+      const number = Math.floor(pfn / sectionFrames);
+      const root = space.u64(roots + BigInt(Math.floor(number / perRoot) * 8));
+      const usage = space.u64(root + BigInt((number % perRoot) * section.sizeBytes) + section.at("usage"));
+      const bit = Math.floor((pfn % sectionFrames) / framesPerBlock) * bits;
+      return space.u8(usage + usageStruct.at("pageblock_flags") + BigInt(bit >> 3)) >> (bit & 7);
+    });
+    if (word === undefined) continue;
+    const isIsolated = isolateBit !== undefined && ((word >> isolateBit) & 1) === 1;
+    types_[i] = isIsolated && isolate >= 0 ? isolate : word & 7;
+  }
+  return { first, framesPerBlock, types: types_ };
+}
+
+/** NR_PAGEBLOCK_BITS, a power of two: three bits of migrate type, one to skip compaction, in 6.18 and later one for isolation. */
+function bitsPerBlock(kernel: Kernel): number {
+  const bits = kernel.types.enumerators("pageblock_bits");
+  const said = bits.get("NR_PAGEBLOCK_BITS") ?? bits.get("__NR_PAGEBLOCK_BITS") ?? 4;
+  return said <= 4 ? 4 : 8;
+}
+
+interface Walk {
+  readonly pfns: number[];
+  readonly broken: boolean;
+}
+
+/** Walks lists of struct pages. Remembers every page that it met: a page on two lists, or twice on one, ends a walk. */
+class ListWalker {
+  private readonly kernel: Kernel;
+  private readonly map: MemMap;
+  private readonly findings: Findings;
+  private readonly met: Uint8Array;
+  private readonly linkBytes: bigint;
+
+  constructor(kernel: Kernel, map: MemMap, findings: Findings) {
+    this.kernel = kernel;
+    this.map = map;
+    this.findings = findings;
+    this.met = new Uint8Array(map.endPfn);
+    this.linkBytes = BigInt(map.marks.words.link * 4);
+  }
+
+  freeList(head: bigint, zone: ZonePlace, order: number, migrateType: number): FreeList {
+    const where = { kind: "free list", zone: zone.name, order, migrateType } as const;
+    const name = `free list ${zone.name} order ${order} migratetype ${migrateType}`;
+    const { pfns, broken } = this.walk(head, zone, (text, pfn) =>
+      this.findings.add({ ...where, text: `${name}${text}`, ...(pfn === undefined ? {} : { pfn }) }),
+    );
+    for (const pfn of pfns) this.checkFree(pfn, order, zone);
+    return { order, migrateType, pfns, broken };
+  }
+
+  cpuList(head: bigint, zone: ZonePlace, cpu: number, list: number): Walk {
+    const walk = this.walk(head, zone, (text, pfn) =>
+      this.findings.add({
+        kind: "per-cpu list",
+        text: `per-CPU list ${list} of zone ${zone.name} cpu ${cpu}${text}`,
+        zone: zone.name,
+        cpu,
+        ...(pfn === undefined ? {} : { pfn }),
+      }),
+    );
+    for (const pfn of walk.pfns) {
+      this.map.kind[pfn] = pageKind.perCpu;
+      const refs = this.map.refcount[pfn] as number;
+      if (refs !== 0)
+        this.findings.add({
+          kind: "per-cpu list",
+          text: `pfn ${pfn} on a per-CPU list of zone ${zone.name} cpu ${cpu} has refcount ${refs}`,
+          zone: zone.name,
+          cpu,
+          pfn,
+        });
+    }
+    return walk;
+  }
+
+  /** One finding at most for each page: the first thing that cannot be. */
+  private checkFree(pfn: number, order: number, zone: ZonePlace): void {
+    const { map } = this;
+    const refs = map.refcount[pfn] as number;
+    const text = !isType(map.marks.types, map.mapcount[pfn] as number, map.marks.types.buddy)
+      ? `pfn ${pfn} on a free list (${zone.name} order ${order}) is not marked buddy`
+      : map.order[pfn] !== order
+        ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${map.order[pfn]}`
+        : refs !== 0
+          ? `pfn ${pfn} on a free list (${zone.name} order ${order}) has refcount ${refs}`
+          : pfn % 2 ** order !== 0
+            ? `pfn ${pfn} on a free list (${zone.name}) is not aligned to its order ${order}`
+            : undefined;
+    if (text !== undefined) this.findings.add({ kind: "free page", text, zone: zone.name, order, pfn });
+    map.kind[pfn] = pageKind.buddy;
+    map.order[pfn] = order;
+  }
+
+  private next(entry: bigint, offset: bigint): bigint | undefined {
+    return ifThere(() => this.kernel.space.u64(entry + offset));
+  }
+
+  /** Frame of a list entry inside the zone; undefined for anything else. */
+  private pfnOf(entry: bigint, zone: ZonePlace): number | undefined {
+    const pfn = pfnOfPage(this.kernel, entry - this.linkBytes);
+    return pfn === undefined || pfn < zone.start || pfn >= Math.min(zone.end, this.map.endPfn) ? undefined : pfn;
+  }
+
+  private walk(head: bigint, zone: ZonePlace, report: (text: string, pfn?: number) => void): Walk {
+    const pfns: number[] = [];
+    let before = head;
+    let broken = false;
+    for (let at = this.next(head, 0n); at !== head; at = this.next(before, 0n)) {
+      const pfn = at === undefined ? undefined : this.pfnOf(at, zone);
+      if (at === undefined || pfn === undefined) {
+        broken = true;
+        break;
+      }
+      if (this.met[pfn] === 1) {
+        report(`: pfn ${pfn} is reached a second time`, pfn);
+        return { pfns, broken: true };
+      }
+      this.met[pfn] = 1;
+      const back = this.next(at, 8n);
+      if (back !== undefined && back !== before) {
+        const from = pfns.at(-1);
+        report(`: prev of pfn ${pfn} does not point to ${from === undefined ? "the head" : `pfn ${from}`}`, pfn);
+        broken = true;
+      }
+      pfns.push(pfn);
+      before = at;
+    }
+    if (before === head || this.next(before, 0n) === head) return { pfns, broken };
+    return this.fromTheEnd(head, zone, pfns, report);
+  }
+
+  /** A list that breaks off: what is left is found by going backwards from its end. */
+  private fromTheEnd(
+    head: bigint,
+    zone: ZonePlace,
+    pfns: number[],
+    report: (text: string, pfn?: number) => void,
+  ): Walk {
+    const reached = pfns.length;
+    const rest: number[] = [];
+    for (let at = this.next(head, 8n); at !== undefined && at !== head; at = this.next(at, 8n)) {
+      const pfn = this.pfnOf(at, zone);
+      if (pfn === undefined || this.met[pfn] === 1) break;
+      this.met[pfn] = 1;
+      rest.push(pfn);
+    }
+    const last = pfns.at(-1);
+    report(
+      ` breaks off after ${last === undefined ? "its head" : `pfn ${last}`}: ${reached} of ${reached + rest.length} blocks reachable from the head`,
+      last,
+    );
+    pfns.push(...rest.reverse());
+    return { pfns, broken: true };
+  }
+
+  /** Pages that are marked free and stand on no list. Says nothing when a list is broken: they may have been on it. */
+  checkStrays(zones: readonly ZoneState[]): void {
+    if (zones.some((z) => z.lists.some((l) => l.broken))) return;
+    const { map } = this;
+    for (const z of zones)
+      for (let pfn = z.start; pfn < Math.min(z.start + z.spanned, map.endPfn); pfn++)
+        if (map.kind[pfn] === pageKind.buddy && this.met[pfn] === 0)
+          this.findings.add({
+            kind: "free page",
+            text: `pfn ${pfn} is marked buddy, order ${map.order[pfn]}, but stands on no free list`,
+            zone: z.name,
+            order: map.order[pfn] as number,
+            pfn,
+          });
+  }
+}
+
+function markFreeTails(map: MemMap, zones: readonly ZoneState[]): void {
+  for (const z of zones)
+    for (const list of z.lists)
+      for (const pfn of list.pfns)
+        map.kind.fill(pageKind.freeTail, pfn + 1, Math.min(map.endPfn, pfn + 2 ** list.order));
+}
