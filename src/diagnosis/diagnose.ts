@@ -44,11 +44,25 @@ export interface InputRead {
   readonly around: Surroundings;
 }
 
-interface Judged {
+/** One report with its answers, before reports of one cause are put together. */
+export interface JudgedReport {
   readonly c: Case;
   readonly findings: readonly Finding[];
   readonly conclusion: Conclusion;
+}
+
+interface Judged extends JudgedReport {
   readonly look: string;
+}
+
+/** Every report by itself, in the order of the inputs; for checks of single answers. */
+export function judgeAll(inputs: readonly InputRead[]): readonly JudgedReport[] {
+  return inputs.flatMap((input) =>
+    input.incidents.flatMap(({ incident, verdict }) => {
+      const known = verdict.version === undefined ? borrowed(input, verdict) : verdict;
+      return incident.kind === "suppressed" ? [] : [judge(buildCase(incident, input.name, known, input.around))];
+    }),
+  );
 }
 
 /** Reads nothing and asks everything: pure over what was read. */
@@ -95,7 +109,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
 }
 
 /** Asks every rule; one that breaks costs its own answer. */
-function judge(c: Case): Omit<Judged, "look"> {
+function judge(c: Case): JudgedReport {
   const findings = rules
     .filter((r) => r.kinds.includes(c.incident.kind))
     .flatMap((r) => {
