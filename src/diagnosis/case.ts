@@ -127,9 +127,15 @@ export function quote(c: Case, part: PartName, most = 3): readonly Quote[] {
   return quotesOf(c.input, linesOf(c.incident, part).slice(0, most));
 }
 
+/** The line of a frame; ARM names two on one line, and the last caller stands on the line of its callee. */
+const frameLine = (c: Case, index: number): readonly Quote[] => {
+  const own = quote(c, `frame:${index}`, 1);
+  return own.length > 0 ? own : quote(c, `frame:${index - 1}`, 1);
+};
+
 /** The lines of several frames of the stack, by index. */
 export function quoteFrames(c: Case, frames: readonly (number | undefined)[]): readonly Quote[] {
-  return [...new Set(frames)].flatMap((f) => (f === undefined ? [] : quote(c, `frame:${f}`, 1)));
+  return [...new Set(frames)].flatMap((f) => (f === undefined ? [] : frameLine(c, f)));
 }
 
 /** The name that the report prints for a frame, without damage: `tg3_alloc_rx_skb`. */

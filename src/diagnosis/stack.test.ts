@@ -207,7 +207,36 @@ describe("a stack says who allocated, for whom, on which side", () => {
       "seq_read_iter",
       "vfs_read",
       "ksys_read",
+      "do_syscall_64",
+      "entry_SYSCALL_64_after_hwframe",
     ]);
     expect(c.stack.direction).toBe("neither");
+  });
+  test("a stack that ends before its bottom frame, or in the allocator, denies nothing", () => {
+    const names = [
+      "dump_stack_lvl",
+      "warn_alloc",
+      "__alloc_pages",
+      "__kmalloc_large_node",
+      "seq_buf_alloc",
+      "vfs_read",
+    ];
+    const cut = caseOf(failure(4, "0x40cc0(GFP_KERNEL|__GFP_COMP)"), "6.1.0", names);
+    expect(cut.stack).toMatchObject({ direction: undefined, trace: { state: "cut" } });
+    const inside = caseOf(failure(4, "0x40cc0(GFP_KERNEL|__GFP_COMP)"), "6.1.0", names.slice(0, 4));
+    expect(inside.stack).toMatchObject({ direction: undefined, trace: { state: "cut" } });
+    expect(inside.stack.caller).toBeUndefined();
+  });
+  test("frames are missing where an allocator is called by what only hands on", () => {
+    const c = caseOf(failure(0, "0xa20(GFP_ATOMIC)"), "6.1.0", [
+      "dump_stack_lvl",
+      "warn_alloc",
+      "__alloc_pages",
+      "vfs_write",
+      "ksys_write",
+      "do_syscall_64",
+      "entry_SYSCALL_64_after_hwframe",
+    ]);
+    expect(c.stack).toMatchObject({ direction: undefined, context: "unknown", trace: { state: "cut" } });
   });
 });

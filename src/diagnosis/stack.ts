@@ -2,8 +2,11 @@
 // Only names are looked at, so an unknown driver still gets what its generic frames say.
 import type { DriverSeen } from "../kernel/facts/drivers/index.ts";
 import { bareName, driverOfStack } from "../kernel/facts/drivers/index.ts";
+import { handingOnFrames, isFrameIn, outermostFrames } from "../kernel/facts/trace_frames.ts";
 import type { CallTrace, Frame, FrameContext } from "../kernel/readings/call_trace.ts";
 import { framesOf } from "../kernel/readings/call_trace.ts";
+import type { Part } from "../kernel/readings/part.ts";
+import { cut, lost, whole } from "../kernel/readings/part.ts";
 
 /** The way a page request took out of the caller's hands. */
 export type AllocatorPath =
@@ -27,6 +30,8 @@ export type StackFrame = Frame & { readonly context: FrameContext };
 
 export interface StackView {
   readonly frames: readonly StackFrame[];
+  /** The same frames with what is known of the missing ones: whole from the function that asked to the frame the stack ends with. */
+  readonly trace: Part<readonly StackFrame[]>;
   readonly path: AllocatorPath;
   /** Index of the frame that decided `path`. */
   readonly pathFrame?: number;
@@ -39,6 +44,10 @@ export interface StackView {
   /** Where the allocation ran: in softirq or interrupt nobody may sleep. */
   readonly context: "interrupt" | "softirq" | "process" | "unknown";
   readonly contextFrame?: number;
+  /** A frame above the caller that forbids sleeping although a task runs: bottom halves or preemption are off there. */
+  readonly noSleepFrame?: number;
+  /** A frame of reclaim or compaction above the caller: the task frees memory itself (PF_MEMALLOC). */
+  readonly reclaimFrame?: number;
   /** The first frame above the allocators: who asked. */
   readonly caller?: number;
 }
@@ -196,6 +205,16 @@ const directions: readonly Row<Direction>[] = [
   ["udp_sendmsg", "tx"],
   ["unix_stream_sendmsg", "tx"],
   ["unix_dgram_sendmsg", "tx"],
+  // An interface is opened or changed, a card is probed or wakes up; the system call at the outside only brought the order.
+  ["__dev_open", "setup"],
+  ["dev_open", "setup"],
+  ["__dev_change_flags", "setup"],
+  ["dev_change_flags", "setup"],
+  ["netif_change_flags", "setup"],
+  ["dev_set_mtu", "setup", true],
+  ["netif_set_mtu", "setup", true],
+  ["__dev_set_mtu", "setup"],
+  ["register_netdev", "setup", true],
   ["netlink_sendmsg", "neither"],
   ["netlink_dump", "neither"],
   ["netlink_alloc_large_skb", "neither"],
@@ -278,6 +297,36 @@ const taskNames: readonly Row<true>[] = [
   ["ret_from_fork", true, true],
 ];
 
+const noSleepNames: readonly Row<true>[] = [
+  ["dev_hard_start_xmit", true],
+  ["sch_direct_xmit", true],
+  ["__dev_queue_xmit", true],
+  ["dev_queue_xmit", true],
+  ["napi_busy_loop", true],
+  ["__napi_busy_loop", true],
+  ["busy_poll_stop", true],
+  ["kprobe_handler", true],
+  ["kprobe_ftrace_handler", true],
+  ["kprobe_int3_handler", true],
+  ["trampoline_handler", true],
+  ["__kretprobe_trampoline_handler", true],
+  ["arch_rethook_trampoline_callback", true],
+  ["optimized_callback", true],
+  ["opt_pre_handler", true],
+  ["aggr_pre_handler", true],
+  ["pre_handler_kretprobe", true],
+];
+const reclaimNames: readonly Row<true>[] = [
+  ["try_to_free_pages", true],
+  ["do_try_to_free_pages", true],
+  ["shrink_", true],
+  ["balance_pgdat", true],
+  ["kswapd", true],
+  ["__perform_reclaim", true],
+  ["try_to_compact_pages", true],
+  ["compact_zone", true, true],
+];
+
 const has = <T>(rows: readonly Row<T>[], name: string): T | undefined =>
   rows.find(([n, , prefix]) => (prefix === true ? name.startsWith(n) : name === n))?.[1];
 
@@ -294,29 +343,118 @@ function firstIn<T>(frames: readonly StackFrame[], rows: readonly Row<T>[], from
  * and the link register); a driver seen there has a negative frame index.
  */
 export function viewStack(trace: CallTrace | undefined, above: readonly string[] = []): StackView {
-  const frames = trace === undefined ? [] : framesOf(trace);
+  const frames = trace === undefined ? [] : wholeNames(trace);
   const names = frames.map((f) => bareName(f.function));
   const seen = driverOfStack([...above.map((name) => ({ function: name, reliable: true })), ...frames]);
   const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
-  // Kernels without unwinding data mark every frame as a guess.
-  const guesses = !frames.some((f) => f.reliable);
-  const caller = names.findIndex(
-    (n, i) =>
-      (guesses || frames[i]?.reliable === true) &&
-      [reporters, pageAllocator, paths, slabEntries, skbData, skbHead].every(
-        (rows) => has<unknown>(rows, n) === undefined,
-      ),
-  );
+  const caller = callerOf(frames, names);
+  const gap = gapOf(trace, frames, names, caller, above.length > 0);
+  const at = caller < 0 ? 0 : caller;
+  const noSleep = firstIn(frames, noSleepNames, at);
+  const reclaim = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
   return {
     frames,
+    trace: partOf(frames, gap, trace),
     ...path,
     ...(driver === undefined ? {} : { driver }),
-    ...directionOf(frames, names, driver),
+    ...(gap === undefined || gap === "end"
+      ? directionOf(frames, names, driver, gap === undefined && caller >= 0)
+      : { direction: undefined }),
     ...objectOf(frames, names),
-    ...contextOf(frames),
+    ...contextOf(frames, gap === undefined || gap === "end"),
+    ...(noSleep < 0 ? {} : { noSleepFrame: noSleep }),
+    ...(reclaim < 0 ? {} : { reclaimFrame: reclaim }),
     ...(caller < 0 ? {} : { caller }),
   };
+}
+
+/** Frames whose name is whole: where the others have offsets, one without was cut in its name. */
+function wholeNames(trace: CallTrace): readonly StackFrame[] {
+  const frames = framesOf(trace);
+  return trace.form !== "arm" && frames.some((f) => f.offset !== undefined)
+    ? frames.filter((f) => f.offset !== undefined || /^0x/.test(f.function))
+    : frames;
+}
+
+const allocating = (name: string): boolean =>
+  [reporters, pageAllocator, paths, slabEntries, skbData, skbHead].some(
+    (rows) => has<unknown>(rows, name) !== undefined,
+  );
+
+/** So many leftovers may stand between two allocator frames of a stack that is all guesses. */
+const mostLeftovers = 4;
+
+/**
+ * Who asked: the first frame behind the allocators. What lies between two of their frames cannot have called them, so leftovers of a guessed
+ * stack are passed over; so are clones without a name (`T.874`).
+ */
+function callerOf(frames: readonly StackFrame[], names: readonly string[]): number {
+  // Kernels without unwinding data mark every frame as a guess.
+  const guesses = !frames.some((f) => f.reliable);
+  const usable = (i: number): boolean => guesses || frames[i]?.reliable === true;
+  // Up to 2.6.24 x86 printed every address that it found, and marked none.
+  const marked = !guesses && frames.some((f) => !f.reliable);
+  let last = -1;
+  let gap = 0;
+  for (let i = 0; i < names.length; i++) {
+    if (allocating(names[i] ?? "")) {
+      last = i;
+      gap = 0;
+    } else if (usable(i) && ++gap > (marked ? 0 : mostLeftovers)) break;
+  }
+  return names.findIndex((n, i) => i > last && usable(i) && !/^T(\.\d+)?$/.test(n) && !/^0x[0-9a-f]+$/.test(n));
+}
+
+/** Where frames are missing: `start` between the allocator and the caller or above all of it, `inside`, `end` below; undefined: nowhere. */
+function gapOf(
+  trace: CallTrace | undefined,
+  frames: readonly StackFrame[],
+  names: readonly string[],
+  caller: number,
+  fault: boolean,
+): "start" | "inside" | "end" | undefined {
+  if (trace === undefined || frames.length === 0) return "start";
+  const begins = trace.heading !== "" || names.some((n) => allocating(n)) || fault;
+  if (!begins) return "start";
+  if (trace.torn === true || frames.length < framesOf(trace).length) return "inside";
+  const arm = trace.items.filter((i) => i.kind === "frame");
+  // ARM names the caller of a line again on the next one: where it does not, lines are missing.
+  const breaks = (f: Frame, next: Frame | undefined): boolean =>
+    f.from !== undefined &&
+    next !== undefined &&
+    next.function !== f.from.function &&
+    !allocating(bareName(next.function));
+  if (arm.some((f, i) => breaks(f, arm[i + 1]))) return "inside";
+  const who = names[caller];
+  if (who !== undefined && caller > 0 && allocating(names[caller - 1] ?? "") && isFrameIn(handingOnFrames, who))
+    return "inside";
+  return endsWhole(trace, names) ? undefined : "end";
+}
+
+/** A stack ends with entry or boot code; from 5.16 on the end of a task's stack is marked as well. */
+function endsWhole(trace: CallTrace, names: readonly string[]): boolean {
+  const last = trace.items.findLast((i) => i.kind !== "registers");
+  if (last?.kind === "marker" && last.name === "/TASK") return true;
+  return names.slice(-3).some((n) => isFrameIn(outermostFrames, n));
+}
+
+function partOf(
+  frames: readonly StackFrame[],
+  gap: "start" | "inside" | "end" | undefined,
+  trace: CallTrace | undefined,
+): StackView["trace"] {
+  if (trace === undefined || frames.length === 0) return lost("the call trace");
+  switch (gap) {
+    case undefined:
+      return whole(frames, `the call trace ends with ${frames.at(-1)?.function}`);
+    case "start":
+      return cut(frames, "the beginning of the call trace");
+    case "inside":
+      return cut(frames, "frames inside the call trace");
+    case "end":
+      return cut(frames, "the end of the call trace");
+  }
 }
 
 function pathOf(frames: readonly StackFrame[], names: readonly string[]): { path: AllocatorPath; pathFrame?: number } {
@@ -340,25 +478,29 @@ function directionOf(
   frames: readonly StackFrame[],
   names: readonly string[],
   driver: DriverSeen | undefined,
+  mayDeny: boolean,
 ): { direction: Direction | undefined; directionFrame?: number } {
   if (frames.length === 0) return { direction: undefined };
   const generic = firstIn(frames, directions);
   if (driver?.role !== undefined && (generic < 0 || driver.frame <= generic)) {
     return { direction: driver.role === "rx poll" ? "rx" : driver.role, directionFrame: driver.frame };
   }
-  if (generic >= 0) return { direction: has(directions, names[generic] ?? "") as Direction, directionFrame: generic };
   const buffer = firstIn(frames, receiveBuffers);
   const asker = buffer < 0 ? -1 : names.findIndex((n, i) => i > buffer && has(receiveBuffers, n) === undefined);
-  if (asker >= 0 && refilling.test(names[asker] ?? "")) return { direction: "rx refill", directionFrame: asker };
+  const said = generic < 0 ? undefined : (has(directions, names[generic] ?? "") as Direction);
+  const refill = asker >= 0 && refilling.test(names[asker] ?? "");
+  // Buffers that are made while the interface is opened fill its ring.
+  if (refill && (generic < 0 || (said === "setup" && asker < generic)))
+    return { direction: "rx refill", directionFrame: asker };
+  if (said !== undefined) return { direction: said, directionFrame: generic };
   const poll = firstIn(frames, pollers);
   if (poll >= 0) return { direction: "rx", directionFrame: poll };
   if (asker >= 0) return { direction: "rx", directionFrame: asker };
-  return { direction: "neither" };
+  return { direction: mayDeny ? "neither" : undefined };
 }
 
 /** The frames that bring an interface up or change it: the ring is filled in process context. */
-const isSetup = (name: string): boolean =>
-  /^(dev_open|__dev_open|dev_change_flags|__dev_change_flags|dev_set_mtu|dev_set_mtu_ext|__dev_set_mtu)$/.test(name);
+const isSetup = (name: string): boolean => has(directions, name) === "setup";
 
 /** True when the stack fills a ring because an interface is opened or changed. */
 export const ringIsBeingMade = (view: StackView): boolean => view.frames.some((f) => isSetup(bareName(f.function)));
@@ -380,7 +522,10 @@ function objectOf(
   return { object: "other" };
 }
 
-function contextOf(frames: readonly StackFrame[]): { context: StackView["context"]; contextFrame?: number } {
+function contextOf(
+  frames: readonly StackFrame[],
+  connected: boolean,
+): { context: StackView["context"]; contextFrame?: number } {
   const first = (rows: readonly Row<true>[]): number => firstIn(frames, rows);
   const soft = first(softirqNames);
   if (soft >= 0) return { context: "softirq", contextFrame: soft };
@@ -388,6 +533,6 @@ function contextOf(frames: readonly StackFrame[]): { context: StackView["context
   if (hard >= 0) return { context: "interrupt", contextFrame: hard };
   const inIrq = frames.findIndex((f) => f.context === "irq" || f.context === "nmi");
   if (inIrq >= 0) return { context: "interrupt", contextFrame: inIrq };
-  const task = first(taskNames);
+  const task = connected ? first(taskNames) : -1;
   return task >= 0 ? { context: "process", contextFrame: task } : { context: "unknown" };
 }

@@ -1,9 +1,11 @@
 // Is this receive refill, receive, transmit or neither, and which driver is it?
 import { failureAt } from "../../kernel/facts/drivers/index.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
-import type { Finding } from "../finding.ts";
+import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
+import { logCommand } from "../log_command.ts";
 import { type Rule, shortages } from "../rule.ts";
 import type { Direction } from "../stack.ts";
 import { ringIsBeingMade } from "../stack.ts";
@@ -25,29 +27,21 @@ export const direction: Rule = {
     const { direction, driver } = c.stack;
     if (c.stack.frames.length === 0)
       return [
-        unknown(
-          "direction",
-          "The report does not say who asked: its call trace is missing.",
-          [],
-          [
-            {
-              change: { kind: "evidence" },
-              action: "Get the whole report, with its Call Trace",
-              changes: "names the driver and whether packets are received or sent",
-              costs: "nothing",
-              command: "journalctl -k -o short-monotonic --no-pager",
-            },
-          ],
-        ),
+        unknown("direction", "The report does not say who asked: its call trace is missing.", [], wholeReport(c)),
       ];
-    if (direction === undefined || (direction === "neither" && !c.incident.kind.endsWith("_failure"))) return [];
+    if (direction === undefined) return [notSaid(c)];
+    if (direction === "neither" && !c.incident.kind.endsWith("_failure")) return [];
     const at = frameName(c, c.stack.directionFrame);
     const who = driver === undefined ? "" : ` Driver: ${driver.driver.name} (${driver.driver.what}).`;
     const made =
       direction === "rx refill" && ringIsBeingMade(c.stack)
         ? " The ring is being made, because the interface is opened or its MTU changed."
         : "";
-    const evidence = quoteFrames(c, [c.stack.directionFrame, driver?.frame]);
+    const evidence = quoteFrames(c, [
+      c.stack.directionFrame,
+      ...(direction === "neither" ? [c.stack.caller, c.stack.frames.length - 1] : []),
+      driver?.frame,
+    ]);
     return [
       (direction === "neither" ? no : yes)(
         "direction",
@@ -58,6 +52,40 @@ export const direction: Rule = {
     ];
   },
 };
+
+/** 2.4 prints no stack with a failure; there is nothing to get (mm/page_alloc.c; only 2.4.23 and later with vm.vm_gfp_debug=1). */
+const wholeReport = (c: Case): readonly Advice[] =>
+  atLeast(c.release, [2, 6])
+    ? [
+        {
+          change: { kind: "evidence" },
+          action: "Get the whole report, with its Call Trace",
+          changes: "names the driver and whether packets are received or sent",
+          costs: "nothing",
+          command: logCommand(c),
+        },
+      ]
+    : [];
+
+/** The frames that would say it are not all there, or none of them is of the network's and the stack has no end. */
+function notSaid(c: Case): Finding {
+  const { frames, caller, object, objectFrame, trace } = c.stack;
+  const gap = trace.state === "cut" ? ` The text lacks ${trace.lacks}.` : "";
+  const packet =
+    object === "skb data" || object === "skb head"
+      ? ` Memory for a packet was asked for (${frameName(c, objectFrame)}).`
+      : "";
+  const who =
+    caller === undefined
+      ? "its call trace stops before the function that asked"
+      : `nothing on the part of the stack that is there tells it (${frameName(c, caller)} asked)`;
+  return unknown(
+    "direction",
+    `The report does not say whether packets were received or sent: ${who}.${gap}${packet}`,
+    quoteFrames(c, [frames.length - 1, objectFrame]),
+    wholeReport(c),
+  );
+}
 
 /** What the driver does with a refill that failed. */
 function afterwards(c: Case): readonly Finding[] {

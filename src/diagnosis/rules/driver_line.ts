@@ -1,6 +1,7 @@
 // A driver or protocol says that it could not get memory and the kernel's own report is not there: the size is in the line, the order follows.
 import { quote } from "../case.ts";
 import { unknown, yes } from "../finding.ts";
+import { logCommand } from "../log_command.ts";
 import type { Rule } from "../rule.ts";
 import { machineOf } from "../wanted.ts";
 import { orderWords, size } from "../words.ts";
@@ -21,7 +22,7 @@ export const driverLine: Rule = {
             action: "Look for the page allocation failure that belongs to it",
             changes: "names the order, the mask and the state of memory",
             costs: "nothing",
-            command: "journalctl -k --no-pager | grep -B2 -A60 'page allocation failure'",
+            command: `${logCommand(c)} | grep -B2 -A60 'allocation fail'`,
           },
         ]),
       ];

@@ -1,7 +1,9 @@
 // What the report lacks, and the exact command that gets it next time.
+import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { unknown, yes } from "../finding.ts";
+import { logCommand } from "../log_command.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -35,7 +37,7 @@ export const missing: Rule = {
           "missing.parts",
           `The report is incomplete: its ${listing(gone.slice(0, 6))} ${gone.length === 1 ? "is" : "are"} missing, because the text is cut or damaged (or that kernel does not print it).`,
           quote(c, "headline", 1),
-          [wholeLog],
+          [wholeLog(c)],
         ),
       );
     const network = c.stack.direction !== undefined && c.stack.direction !== "neither";
@@ -73,10 +75,10 @@ export const missing: Rule = {
   },
 };
 
-const wholeLog: Advice = {
+const wholeLog = (c: Case): Advice => ({
   change: { kind: "evidence" },
   action: "Get the whole kernel log, from the machine itself",
   changes: "answers what is unknown here",
   costs: "nothing",
-  command: "journalctl -k -b -o short-monotonic --no-pager > kernel.log    # or: dmesg > kernel.log",
-};
+  command: `${logCommand(c)} > kernel.log`,
+});

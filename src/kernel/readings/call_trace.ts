@@ -72,6 +72,8 @@ export interface CallTrace {
   /** `Call Trace:`, `Call trace:`, `Backtrace:` … as printed; empty when the line is missing. */
   readonly heading: string;
   readonly items: readonly TraceItem[];
+  /** A line between the frames is a frame that was cut: its function is not known. */
+  readonly torn?: true;
 }
 
 /** The context a frame ran in, as the markers before it say. */
@@ -96,5 +98,9 @@ export function framesOf(trace: CallTrace): (Frame & { readonly context: FrameCo
       frames.push({ ...item, context });
     }
   }
+  // ARM repeats the caller of a line as the callee of the next one; behind the last line there is no next one.
+  const last = frames.at(-1);
+  if (last?.from !== undefined)
+    frames.push({ kind: "frame", ...last.from, reliable: last.reliable, context: last.context });
   return frames;
 }

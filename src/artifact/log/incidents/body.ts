@@ -5,7 +5,15 @@ import type { MemInfo } from "../../../kernel/readings/mem_info.ts";
 import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
 import type { ReportBuilder, Stretch } from "./builder.ts";
 import { textOf } from "./builder.ts";
-import { isHexRow, isRegisterLine, isStackWords, readRegisters, readTraceLine, TraceBuilder } from "./call_trace.ts";
+import {
+  isHexRow,
+  isRegisterLine,
+  isStackWords,
+  isTornFrame,
+  readRegisters,
+  readTraceLine,
+  TraceBuilder,
+} from "./call_trace.ts";
 import { headlineKind } from "./headline.ts";
 import { MemInfoBuilder } from "./mem_info_read.ts";
 import { processOfRegisters, readProcessExtra, readProcessLine } from "./process_line.ts";
@@ -175,6 +183,7 @@ export class BodyReader {
   private takeTrace(text: string, index: number): boolean {
     const line = this.traceOver ? undefined : readTraceLine(text);
     if (line === undefined) {
+      if (!this.traceOver && this.trace.started && isTornFrame(text)) this.trace.tear();
       if (!/^\s*(?:---\[ end trace|Disabling lock debugging|RIP\s+\[<)/.test(text)) return false;
       this.traceOver = true;
       if (text.startsWith("Disabling lock")) this.firstTaint = true;

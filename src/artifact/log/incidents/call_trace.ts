@@ -170,6 +170,7 @@ export class TraceBuilder {
   private form: FrameForm = "plain";
   private readonly items: TraceItem[] = [];
   private dump: string[] | undefined;
+  private torn = false;
   frames = 0;
 
   setHeading(text: string): void {
@@ -185,6 +186,11 @@ export class TraceBuilder {
         this.form = form;
       }
     }
+  }
+
+  /** A line that began as a frame and is cut. */
+  tear(): void {
+    this.torn = true;
   }
 
   /** A register line inside the stack. */
@@ -205,9 +211,18 @@ export class TraceBuilder {
 
   finish(): CallTrace | undefined {
     this.endDump();
-    return this.started ? { form: this.form, heading: this.heading, items: this.items } : undefined;
+    return this.started
+      ? { form: this.form, heading: this.heading, items: this.items, ...field("torn", this.torn ? true : undefined) }
+      : undefined;
   }
 }
+
+const tornFrame =
+  /^\s*(?:\[?<?[0-9a-f]{4,16}>?\]? *)?(?:\? )?[A-Za-z_][\w.]*(?:\+(?:0(?:x[0-9a-f]*)?(?:\/(?:0x?)?)?)?)?$/;
+
+/** A line with the beginning of a frame, cut before its offset and size were whole. */
+export const isTornFrame = (text: string): boolean =>
+  text.length < 300 && (/^\s*\[?<?[0-9a-f]*$/.test(text) || tornFrame.test(text));
 
 const registerLine =
   /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;

@@ -54,7 +54,7 @@ sshd: page allocation failure: order:0, mode:0x20
       "alloc_failure",
     );
     expect(old.reading.trace?.form).toBe("arm");
-    expect(functions(old)).toEqual(["unwind_backtrace", "__alloc_pages_nodemask", "__netdev_alloc_skb"]);
+    expect(functions(old)).toEqual(["unwind_backtrace", "__alloc_pages_nodemask", "__netdev_alloc_skb", "rx_submit"]);
     expect(old.reading.trace?.items.at(-1)).toMatchObject({
       from: { function: "rx_submit", offset: 0x1c, size: 0x1f8 },
     });
@@ -89,7 +89,12 @@ Hardware name: BCM2711
       "alloc_failure",
     );
     expect(incident.reading).toMatchObject({ cpuset: "/", memsAllowed: "0", trace: { form: "arm" } });
-    expect(functions(incident)).toEqual(["unwind_backtrace", "kmem_cache_alloc", "__netdev_alloc_skb"]);
+    expect(functions(incident)).toEqual([
+      "unwind_backtrace",
+      "kmem_cache_alloc",
+      "__netdev_alloc_skb",
+      "bcmgenet_rx_refill",
+    ]);
   });
 
   test("an old process line, and taint letters in a row (ntop/PF_RING#337, 3.8)", () => {

@@ -49,8 +49,8 @@ export interface DriverSeen {
   readonly frame: number;
 }
 
-/** Compilers append `.constprop.0`, `.isra.3`, `.part.1` and `.cold` to a function's name. */
-export const bareName = (name: string): string => name.replace(/(\.(constprop|isra|part|cold|llvm)(\.\d+)?)+$/, "");
+/** Compilers append `.constprop.0`, `.isra.3`, `.part.1`, `.cold`, `.clone.2`, `.cfi_jt` to a function's name. */
+export const bareName = (name: string): string => name.replace(/(\.[a-z_]+(\.\d+)*)+$/, "");
 
 function symbolOf(driver: DriverFacts, name: string): DriverSymbol | undefined {
   const bare = bareName(name);
