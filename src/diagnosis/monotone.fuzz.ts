@@ -12,24 +12,27 @@ const each = Math.ceil(Number(process.env.MONOTONE_CUTS ?? 400) / names.length);
 /** A stretch of a long log is enough to be cut. */
 const stretch = 260;
 
-describe.skipIf(process.env.MONOTONE_CUTS === undefined)(`monotone under loss (seed ${seed}, ${each} cuts a log)`, () => {
-  test.each(names)("%s", { timeout: 3_600_000 }, async (name) => {
-    const p = prng(seed + names.indexOf(name));
-    const all = readFileSync(new URL(name, root), "utf8").split(/\r?\n/);
-    const bad: string[] = [];
-    let first = -1;
-    let lines: readonly string[] = [];
-    let whole: Awaited<ReturnType<typeof judgeText>> = [];
-    for (let round = 0; round < each; round++) {
-      if (round % 20 === 0) {
-        first = p.below(Math.max(1, all.length - stretch));
-        lines = all.slice(first, first + stretch);
-        whole = await judgeText(lines.map((l) => `${l}\n`).join(""));
+describe.skipIf(process.env.MONOTONE_CUTS === undefined)(
+  `monotone under loss (seed ${seed}, ${each} cuts a log)`,
+  () => {
+    test.each(names)("%s", { timeout: 3_600_000 }, async (name) => {
+      const p = prng(seed + names.indexOf(name));
+      const all = readFileSync(new URL(name, root), "utf8").split(/\r?\n/);
+      const bad: string[] = [];
+      let first = -1;
+      let lines: readonly string[] = [];
+      let whole: Awaited<ReturnType<typeof judgeText>> = [];
+      for (let round = 0; round < each; round++) {
+        if (round % 20 === 0) {
+          first = p.below(Math.max(1, all.length - stretch));
+          lines = all.slice(first, first + stretch);
+          whole = await judgeText(lines.map((l) => `${l}\n`).join(""));
+        }
+        const cut = loseSome(lines, p);
+        for (const report of await judgeText(cut.text))
+          bad.push(...newClaims(cut, whole, report).map((b) => `line ${first + 1}: ${b}`));
       }
-      const cut = loseSome(lines, p);
-      for (const report of await judgeText(cut.text))
-        bad.push(...newClaims(cut, whole, report).map((b) => `line ${first + 1}: ${b}`));
-    }
-    expect(bad).toEqual([]);
-  });
-});
+      expect(bad).toEqual([]);
+    });
+  },
+);
