@@ -18,6 +18,8 @@ export interface Btf extends StructSource {
   layouts(name: string): readonly StructLayout[];
   /** Enumerators of an enum by its name. */
   enumerators(name: string): ReadonlyMap<string, number> | undefined;
+  /** The functions of this file with their prototypes as C writes them, `int (struct napi_struct *, int)`; the first of a name counts. */
+  functions(): ReadonlyMap<string, string>;
 }
 
 const kinds = {
@@ -408,6 +410,16 @@ function sourceOver(tables: Tables, file: string, base: Btf | undefined, pointer
       }
       return values;
     },
+    functions() {
+      const prototypes = new Map<string, string>();
+      for (let i = 0; i < at.length; i++) {
+        const w = typeAt(tables, firstId + i) as TypeWords;
+        if (w.kind !== kinds.func) continue;
+        const name = stringAt(tables, w.name);
+        if (!prototypes.has(name)) prototypes.set(name, prototypeOf(tables, w.value));
+      }
+      return prototypes;
+    },
   };
   idsOf.set(btf, own);
   return btf;
@@ -494,6 +506,17 @@ function placeOf(tables: Tables, found: Found, bits: number, pointerBytes: numbe
     elements: target?.kind === kinds.array ? word(target, 2) : 1,
     struct: isBlock && named !== undefined ? stringAt(named.t, named.name) : "",
   };
+}
+
+/** `int (struct napi_struct *, int)`; a variadic tail is `...`. */
+function prototypeOf(tables: Tables, id: number): string {
+  const proto = typeAt(tables, id);
+  if (proto === undefined) return "void ()";
+  const parameters = Array.from({ length: proto.count }, (_, i) => {
+    const type = word(proto, i * 2 + 1);
+    return type === 0 ? "..." : textOf(tables, type);
+  });
+  return `${textOf(tables, proto.value)} (${parameters.join(", ")})`;
 }
 
 /** The width of a pointer is that of the kernel's long. */
