@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { build } from "vite";
 
 chmodSync("dist/cli/main.js", 0o755);
+copyFileSync("src/kernel/facts/functions/network.idx.gz", "dist/kernel/facts/functions/network.idx.gz");
 await import("./build-man.mjs");
 const { configFor } = await import("../src/web/vite.config.mjs");
 await build({ ...configFor(false), configFile: false });

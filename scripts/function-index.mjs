@@ -12,7 +12,15 @@ import { basename, dirname, join } from "node:path";
 import { readModule } from "./function-index/elf.mjs";
 import { functionsOf } from "./function-index/graph.mjs";
 import { pack } from "./function-index/pack.mjs";
-import { aptRoot, filesBelow, kernels, moduleBytes, source, unpacked, unpackWithTools } from "./function-index/packages.mjs";
+import {
+  aptRoot,
+  filesBelow,
+  kernels,
+  moduleBytes,
+  source,
+  unpacked,
+  unpackWithTools,
+} from "./function-index/packages.mjs";
 import { roleByPrototype, roleNames, tablesOf } from "./function-index/roles.mjs";
 import { definitions, options } from "./function-index/source.mjs";
 
@@ -25,12 +33,19 @@ const keep = process.argv.includes("--keep") ? process.argv[process.argv.indexOf
 const work = keep ?? mkdtempSync(join(tmpdir(), "function-index-"));
 mkdirSync(work, { recursive: true });
 
-const network = /^(net|drivers\/net|drivers\/usb\/gadget|drivers\/vhost|drivers\/infiniband\/ulp)\/|^drivers\/scsi\/(\w+\/)*\w*iscsi/;
+const network =
+  /^(net|drivers\/net|drivers\/usb\/gadget|drivers\/vhost|drivers\/infiniband\/ulp)\/|^drivers\/staging\/(rtl|vt66|wlan|wfx|wilc|qlge|ks7010)|^drivers\/scsi\/(\w+\/)*\w*iscsi/;
 
 /** `drivers/net/ethernet/intel/igb/igb.ko.xz` to its name and directory. */
 function placeOf(file) {
   const path = file.slice(file.indexOf("/kernel/") + 8);
-  return { name: basename(path).replace(/\.ko(\.xz|\.zst)?$/, "").replaceAll("-", "_"), directory: dirname(path), file };
+  return {
+    name: basename(path)
+      .replace(/\.ko(\.xz|\.zst)?$/, "")
+      .replaceAll("-", "_"),
+    directory: dirname(path),
+    file,
+  };
 }
 
 function bootFile(files) {
@@ -65,7 +80,9 @@ async function readKernel(apt, kernel, roleElsewhere) {
       if (file !== undefined) inText.set(name, { file, role: roleByPrototype(prototype, name) });
     }
   }
-  console.log(`${kernel.name}: ${places.length} modules, ${modules.length} of the network, ${nodes.length} functions in them, ${inText.size} in the kernel's text`);
+  console.log(
+    `${kernel.name}: ${places.length} modules, ${modules.length} of the network, ${nodes.length} functions in them, ${inText.size} in the kernel's text`,
+  );
   return { kernel, places, nodes, inText, options: tree === undefined ? new Map() : options(tree) };
 }
 
@@ -75,7 +92,8 @@ const read = [];
 // Kernels whose modules carry types come first: their roles stand for those of older ones with the same name.
 for (const kernel of [...kernels].reverse()) {
   const one = await readKernel(apt, kernel, (module, name) => roles.get(`${module}:${name}`));
-  for (const n of one.nodes) if (n.role !== undefined && !roles.has(`${n.module}:${n.name}`)) roles.set(`${n.module}:${n.name}`, n.role);
+  for (const n of one.nodes)
+    if (n.role !== undefined && !roles.has(`${n.module}:${n.name}`)) roles.set(`${n.module}:${n.name}`, n.role);
   read.unshift(one);
 }
 
@@ -85,7 +103,8 @@ const notOnStacks =
 const modules = [];
 const moduleIndex = new Map();
 const rows = new Map();
-const optionOf = (directory, name) => read.map((r) => r.options.get(`${directory}/${name}`)).find((o) => o !== undefined) ?? "";
+const optionOf = (directory, name) =>
+  read.map((r) => r.options.get(`${directory}/${name}`)).find((o) => o !== undefined) ?? "";
 const indexOf = (name, directory) => {
   const known = moduleIndex.get(`${name}:${name === "" ? directory : ""}`);
   if (known !== undefined) return known;
@@ -98,7 +117,11 @@ const add = (name, module, facts, kernelBit) => {
   rows.set(name, places);
   const known = places.get(module);
   if (known === undefined) places.set(module, { facts, kernels: kernelBit });
-  else places.set(module, { facts: known.facts.map((v, i) => (i === 0 ? v || facts[0] : v | facts[i])), kernels: known.kernels | kernelBit });
+  else
+    places.set(module, {
+      facts: known.facts.map((v, i) => (i === 0 ? v || facts[0] : v | facts[i])),
+      kernels: known.kernels | kernelBit,
+    });
 };
 // The newest kernel's directories count.
 for (const one of [...read].reverse()) for (const p of one.places) indexOf(p.name, p.directory);
@@ -107,9 +130,15 @@ read.forEach(({ nodes, inText, places }, k) => {
   for (const n of nodes) {
     const name = n.name.replace(/(\.(isra|constprop|part|cold|llvm|clone)(\.\d+)?)+$/, "");
     if (notOnStacks.test(name)) continue;
-    add(name, indexOf(n.module, directories.get(n.module)), [roleNames.indexOf(n.role ?? ""), n.reach, n.memory, n.does], 1 << k);
+    add(
+      name,
+      indexOf(n.module, directories.get(n.module)),
+      [roleNames.indexOf(n.role ?? ""), n.reach, n.memory, n.does],
+      1 << k,
+    );
   }
-  for (const [name, { file, role }] of inText) add(name, indexOf("", file), [roleNames.indexOf(role ?? ""), 0, 0, 0], 1 << k);
+  for (const [name, { file, role }] of inText)
+    add(name, indexOf("", file), [roleNames.indexOf(role ?? ""), 0, 0, 0], 1 << k);
 });
 for (const places of rows.values()) for (const place of places.values()) place.facts = place.facts.join(",");
 const { packed, names, facts } = pack({ kernels: kernels.map((k) => k.name), roles: roleNames, modules, rows });

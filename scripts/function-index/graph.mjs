@@ -3,7 +3,18 @@
 import { completes, delivers, memory, roleByPrototype, rolesByTable } from "./roles.mjs";
 
 /** Bits of the entry kinds; the order is that of src/kernel/facts/functions/roles.ts. */
-export const reachBits = ["poll", "interrupt", "transmit", "setup", "teardown", "worker", "timeout", "send", "take", "receive"];
+export const reachBits = [
+  "poll",
+  "interrupt",
+  "transmit",
+  "setup",
+  "teardown",
+  "worker",
+  "timeout",
+  "send",
+  "take",
+  "receive",
+];
 const reachOf = {
   poll: "poll",
   interrupt: "interrupt",
@@ -43,11 +54,22 @@ export function functionsOf(modules, tables, knownRole) {
   const exported = new Map();
   for (const m of modules)
     for (const f of m.module.functions) {
-      const node = { name: f.name, module: m.name, calls: new Set(), refers: new Set(), memory: 0, does: 0, taken: false, role: undefined, reach: 0 };
+      const node = {
+        name: f.name,
+        module: m.name,
+        calls: new Set(),
+        refers: new Set(),
+        memory: 0,
+        does: 0,
+        taken: false,
+        role: undefined,
+        reach: 0,
+      };
       nodes.set(f, node);
       if (f.global) exported.set(f.name, exported.has(f.name) && exported.get(f.name)?.module !== m.name ? null : node);
     }
-  const nodeOf = (ref) => (ref.function === undefined ? (exported.get(ref.outside) ?? undefined) : nodes.get(ref.function));
+  const nodeOf = (ref) =>
+    ref.function === undefined ? (exported.get(ref.outside) ?? undefined) : nodes.get(ref.function);
   const tableRoles = new Map();
   for (const m of modules) {
     for (const r of m.module.references) {

@@ -50,10 +50,16 @@ export function pack({ kernels, roles, modules, rows }) {
     }
     previous = name;
   });
-  const head = Buffer.from(`${JSON.stringify({ form: 1, kernels, roles, modules, facts: factList, blockNames, blocks: blocks.length, bytes: out.length })}\n`);
+  const head = Buffer.from(
+    `${JSON.stringify({ form: 1, kernels, roles, modules, facts: factList, blockNames, blocks: blocks.length, bytes: out.length })}\n`,
+  );
   const offsets = Buffer.alloc(blocks.length * 4);
   blocks.forEach((at, i) => {
     offsets.writeUInt32LE(at, i * 4);
   });
-  return { packed: gzipSync(Buffer.concat([head, offsets, Buffer.from(out)]), { level: 9 }), names: names.length, facts: factList.length };
+  return {
+    packed: gzipSync(Buffer.concat([head, offsets, Buffer.from(out)]), { level: 9 }),
+    names: names.length,
+    facts: factList.length,
+  };
 }

@@ -60,13 +60,17 @@ export function aptRoot(root) {
 /** Fetches the newest package that fits, unless one that fits is there. Gives the file. */
 function fetched(root, apt, form, arch) {
   const here = () => {
-    const names = readdirSync(join(root, "debs")).filter((f) => form.test(f.split("_")[0]) && /_(all|\w+64)\.deb$/.test(f));
+    const names = readdirSync(join(root, "debs")).filter(
+      (f) => form.test(f.split("_")[0]) && /_(all|\w+64)\.deb$/.test(f),
+    );
     const name = names.filter((f) => f.endsWith(`_${arch}.deb`) || f.endsWith("_all.deb")).at(-1);
     return name === undefined ? undefined : join(root, "debs", name);
   };
   const there = here();
   if (there !== undefined) return there;
-  const names = apt("apt-cache", "pkgnames", "linux-").split("\n").filter((n) => form.test(n));
+  const names = apt("apt-cache", "pkgnames", "linux-")
+    .split("\n")
+    .filter((n) => form.test(n));
   const newest = names.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).reverse();
   for (const name of newest) {
     const run = spawnSync("apt-get", ["download", `${name}:${arch}`], {
@@ -121,7 +125,13 @@ export function moduleBytes(file) {
   return new Uint8Array(run.stdout);
 }
 
-const tools = { xz: ["xz", "-dc", "--single-stream"], zstd: ["zstd", "-dc"], gzip: ["gzip", "-dc"], lz4: ["lz4", "-dc"], lzma: ["xz", "-dc", "--format=lzma"] };
+const tools = {
+  xz: ["xz", "-dc", "--single-stream"],
+  zstd: ["zstd", "-dc"],
+  gzip: ["gzip", "-dc"],
+  lz4: ["lz4", "-dc"],
+  lzma: ["xz", "-dc", "--format=lzma"],
+};
 
 /** Unpacks what a boot image holds; what follows the stream is none of its business. */
 export async function unpackWithTools(packing, packed) {

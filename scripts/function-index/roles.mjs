@@ -15,8 +15,14 @@ const prototypes = [
   [/^void \(struct usb_ep \*, struct usb_request \*\)$/, "completion"],
   [/^rx_handler_result_t \(struct sk_buff \*\*\)$|^enum rx_handler_result \(struct sk_buff \*\*\)$/, "receive"],
   [/^int \(struct sk_buff \*, struct net_device \*, struct packet_type \*, struct net_device \*\)$/, "receive"],
-  [/^int \(struct (pci_dev|usb_interface|sdio_func|hv_device|xenbus_device|auxiliary_device) \*, const struct \w+ \*\)$/, "probe"],
-  [/^int \(struct (platform_device|virtio_device|mdio_device|phy_device|spi_device|i2c_client|fsl_mc_device|of_device) \*(, const struct \w+ \*)?\)$/, "probe"],
+  [
+    /^int \(struct (pci_dev|usb_interface|sdio_func|hv_device|xenbus_device|auxiliary_device) \*, const struct \w+ \*\)$/,
+    "probe",
+  ],
+  [
+    /^int \(struct (platform_device|virtio_device|mdio_device|phy_device|spi_device|i2c_client|fsl_mc_device|of_device) \*(, const struct \w+ \*)?\)$/,
+    "probe",
+  ],
   [/^int \(struct usbnet \*, struct usb_interface \*\)$/, "probe"],
   [/^void \(struct (pci_dev|platform_device|usb_interface|sdio_func|virtio_device|auxiliary_device) \*\)$/, "remove"],
   [/^int \(struct device \*\)$/, "power"],
@@ -44,7 +50,13 @@ const netDeviceOps = {
   ndo_tx_timeout: "timeout",
   ndo_poll_controller: "poll",
 };
-const wifiOps = { tx: "transmit", wake_tx_queue: "transmit", start: "open", stop: "stop", reconfig_complete: "configure" };
+const wifiOps = {
+  tx: "transmit",
+  wake_tx_queue: "transmit",
+  start: "open",
+  stop: "stop",
+  reconfig_complete: "configure",
+};
 
 /**
  * The tables of operations that are known by their size and by what a kernel's BTF says of their members.
@@ -59,7 +71,13 @@ export function tablesOf(btf) {
   };
   return [
     ...table("net_device_ops", (m) => netDeviceOps[m] ?? "configure", ["ndo_start_xmit"]),
-    ...table("ethtool_ops", () => "ethtool", ["get_drvinfo", "get_link_ksettings", "get_link", "get_strings", "get_ringparam"]),
+    ...table("ethtool_ops", () => "ethtool", [
+      "get_drvinfo",
+      "get_link_ksettings",
+      "get_link",
+      "get_strings",
+      "get_ringparam",
+    ]),
     ...table("ieee80211_ops", (m) => wifiOps[m] ?? "configure", ["start", "stop", "config", "add_interface"]),
   ];
 }
@@ -67,7 +85,9 @@ export function tablesOf(btf) {
 /** Roles by the tables that hold a function; a table is known by its size and by members that any of its kind has. */
 export function rolesByTable(module, tables) {
   const roles = new Map();
-  const pointers = module.references.filter((r) => r.kind === "table" && (r.function !== undefined || r.outside !== undefined));
+  const pointers = module.references.filter(
+    (r) => r.kind === "table" && (r.function !== undefined || r.outside !== undefined),
+  );
   for (const o of module.objects)
     for (const t of tables) {
       if (o.size !== t.size) continue;
@@ -104,12 +124,35 @@ export const memory = {
   vmalloc: /^_*(vmalloc|vzalloc|vcalloc)/,
 };
 /** Hands a packet up. */
-export const delivers = /^(napi_gro_|netif_receive_skb|netif_rx|gro_cells_receive|eth_type_trans|ieee80211_rx|cfg80211_rx|__netif_rx)/;
+export const delivers =
+  /^(napi_gro_|netif_receive_skb|netif_rx|gro_cells_receive|eth_type_trans|ieee80211_rx|cfg80211_rx|__netif_rx)/;
 /** Frees a packet that was sent. */
-export const completes = /^(napi_consume_skb|__dev_kfree_skb_|dev_kfree_skb_|dql_completed|ieee80211_tx_status|ieee80211_free_txskb)/;
+export const completes =
+  /^(napi_consume_skb|__dev_kfree_skb_|dev_kfree_skb_|dql_completed|ieee80211_tx_status|ieee80211_free_txskb)/;
 
 /** Every role; the packed file numbers them in this order. */
 export const roleNames = [
-  "", "poll", "interrupt", "tasklet", "timer", "completion", "transmit", "open", "stop", "mtu", "ethtool", "configure", "probe",
-  "remove", "power", "init", "exit", "netlink", "worker", "timeout", "send", "take", "receive",
+  "",
+  "poll",
+  "interrupt",
+  "tasklet",
+  "timer",
+  "completion",
+  "transmit",
+  "open",
+  "stop",
+  "mtu",
+  "ethtool",
+  "configure",
+  "probe",
+  "remove",
+  "power",
+  "init",
+  "exit",
+  "netlink",
+  "worker",
+  "timeout",
+  "send",
+  "take",
+  "receive",
 ];

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
 import { filesBelow } from "./packages.mjs";
 
-const definition = /^(?!#|\s|\/|static_assert|EXPORT_|module_|DEFINE_|DECLARE_|MODULE_)[A-Za-z_][\w\s*]*?\b(\w+)\([^;]*$/gm;
+const definition =
+  /^(?!#|\s|\/|static_assert|EXPORT_|module_|DEFINE_|DECLARE_|MODULE_)[A-Za-z_][\w\s*]*?\b(\w+)\([^;]*$/gm;
 
 /** Function name to the file of net/ that defines it; of several the first. */
 export function definitions(tree) {

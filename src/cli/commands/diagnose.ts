@@ -7,6 +7,7 @@ import { diagnose } from "../../diagnosis/diagnose.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { proofsDocument } from "../../report/prove.ts";
 import type { CommandSpec } from "../command.ts";
+import { giveFunctionIndexFile } from "../function_index.ts";
 import { openInputs } from "../input/open.ts";
 
 export const command: CommandSpec = {
@@ -39,6 +40,7 @@ export const command: CommandSpec = {
       .argument("<files...>", "kernel logs, support bundles, directories, or - for standard input")
       .option("--prove", "test the advice: build such a machine in the model, and run it with each change")
       .action(async (files: string[], options: { prove?: boolean }) => {
+        giveFunctionIndexFile();
         const collector = createCollector();
         const total = sizeOf(files);
         const gathered = await gather(openInputs(files), {

@@ -7,7 +7,9 @@ import type { ByteSource } from "../../base/byte_source.ts";
 import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
+import { functionIndexAsked } from "../../kernel/facts/functions/index.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
+import { loadFunctionIndex } from "./function_index.ts";
 import type { Progress, Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 
@@ -29,7 +31,9 @@ export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Pr
   const collector = createCollector();
   const damage = new Map<string, string>();
   const gathered = await gather(itemsOf(input, progress, damage), { onWindow: collector.onWindow });
-  const diagnosis = diagnose(collector.finish(gathered));
+  const collected = collector.finish(gathered);
+  let diagnosis = diagnose(collected);
+  if (functionIndexAsked() && (await loadFunctionIndex())) diagnosis = diagnose(collected);
   const [first] = diagnosis.inputs;
   const unread = diagnosis.inputs.map((i) => ((i.lines ?? 0) === 0 ? (damage.get(i.name) ?? whyUnread(i)) : undefined));
   if (first !== undefined && unread[0] !== undefined && unread.every((w) => w !== undefined))

@@ -1,0 +1,11 @@
+// The index of the kernel's network functions for Node: a file beside the facts, unpacked when the first frame asks for it.
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { giveFunctionIndex } from "../kernel/facts/functions/index.ts";
+import { readFunctionIndex } from "../kernel/facts/functions/packed.ts";
+
+/** Lets stacks be read with the index. Nothing is read before a frame asks. */
+export function giveFunctionIndexFile(): void {
+  const file = new URL("../kernel/facts/functions/network.idx.gz", import.meta.url);
+  giveFunctionIndex(() => readFunctionIndex(gunzipSync(readFileSync(file))));
+}

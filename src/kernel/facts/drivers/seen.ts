@@ -1,0 +1,160 @@
+// Which network driver stands on a stack, and what it does there. Three sources, in this order for each frame: the module's tag, the index
+// of functions (every driver of Debian's kernels), and the names that are known by hand (older kernels, drivers that Debian does not build).
+import { functionIndex } from "../functions/index.ts";
+import type { ModulePlace, NetworkFunction } from "../functions/roles.ts";
+import { drivers } from "./all.ts";
+import type { DriverFacts, DriverSymbol, FrameRole } from "./driver.ts";
+
+/** A frame as far as drivers need it. */
+export interface StackName {
+  readonly function: string;
+  readonly module?: string | undefined;
+  readonly reliable: boolean;
+}
+
+/** A driver seen in a stack: what its innermost telling frame does, and the index of that frame. */
+export interface DriverSeen {
+  /** What is known by hand; of a driver that only the index knows the name and the place, and no receive path. */
+  readonly driver: DriverFacts;
+  readonly role: FrameRole | undefined;
+  readonly frame: number;
+  /** Where its source stands and what builds it, where the index has it. */
+  readonly place?: ModulePlace;
+}
+
+/** Compilers append `.constprop.0`, `.isra.3`, `.part.1`, `.cold`, `.clone.2`, `.cfi_jt`, `.llvm.123` to a function's name. */
+export const bareName = (name: string): string => name.replace(/(\.[a-z_]+(\.\d+)*)+$/, "");
+
+/** Directories whose modules drive a network interface; net/ itself holds protocols. */
+const driverDirectory =
+  /^drivers\/(net|vhost|usb\/gadget|infiniband\/ulp|staging\/(rtl|vt66|wlan|wfx|wilc|qlge|ks7010))|^drivers\/scsi\/.*iscsi/;
+
+/** True for a module of the network: of a driver, or a protocol's below net/. */
+export const isNetworkPlace = (place: ModulePlace): boolean =>
+  driverDirectory.test(place.directory) || /^net\//.test(place.directory);
+
+const tagOf = (module: string): string => module.replaceAll("-", "_");
+const byModule = new Map(drivers.flatMap((d) => d.modules.map((m) => [m, d] as const)));
+
+function symbolOf(driver: DriverFacts, name: string): DriverSymbol | undefined {
+  return (
+    driver.symbols.find((s) => s.prefix !== true && s.name === name) ??
+    driver.symbols.find((s) => s.prefix === true && name.startsWith(s.name))
+  );
+}
+
+/** What is known by hand, or a driver of the index that nothing but its place is known of. */
+function factsOf(key: string): DriverFacts {
+  const known = byModule.get(key);
+  if (known !== undefined) return known;
+  const place = functionIndex()?.module(key);
+  const option = place === undefined || place.option === "" ? "" : `, CONFIG_${place.option}`;
+  const what = place === undefined ? "" : `${place.directory}${option}`;
+  return { name: key, modules: [key], what, symbols: [], rx: [], failure: [], refillGfp: "", mtuMax: 0 };
+}
+
+/** One key for a driver: the first module of those known by hand, else the module's name. */
+const keyOf = (module: string): string => byModule.get(module)?.modules[0] ?? module;
+
+/** The drivers that a frame may belong to; none for a frame of somebody else. */
+function driversOf(frame: StackName): ReadonlySet<string> {
+  if (frame.module !== undefined) {
+    const tag = tagOf(frame.module);
+    if (byModule.has(tag)) return new Set([keyOf(tag)]);
+    const place = functionIndex()?.module(tag);
+    return new Set(place !== undefined && driverDirectory.test(place.directory) ? [tag] : []);
+  }
+  const name = bareName(frame.function);
+  const indexed = functionIndex()?.find(name) ?? [];
+  // A function of the kernel's own text, or of a protocol: no driver's.
+  if (indexed.some((f) => f.place.name === "")) return new Set();
+  const found = indexed.filter((f) => driverDirectory.test(f.place.directory)).map((f) => keyOf(f.place.name));
+  const byHand = drivers.filter((d) => {
+    const symbol = symbolOf(d, name);
+    return symbol !== undefined && (found.length === 0 || symbol.prefix !== true);
+  });
+  return new Set([...found, ...byHand.map((d) => d.modules[0] as string)]);
+}
+
+/**
+ * The driver that a stack names, or undefined when no frame tells one or several fit. The innermost telling frame decides; frames behind it
+ * narrow what it may be. Frames innermost first; guesses (`?`) are asked only in a stack that is all guesses.
+ */
+export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefined {
+  const guesses = !frames.some((f) => f.reliable);
+  const told = frames.map((f) => (guesses || f.reliable ? driversOf(f) : new Set<string>()));
+  let fits: ReadonlySet<string> = new Set();
+  for (const one of told) {
+    const both = fits.size === 0 ? one : new Set([...one].filter((k) => fits.has(k)));
+    if (both.size > 0) fits = both;
+  }
+  const key = onlyOne(fits, told);
+  if (key === undefined) return undefined;
+  const driver = factsOf(key);
+  const own = told.flatMap((keys, i) => (keys.has(key) ? [i] : []));
+  const roles = own.map((i) => ({ frame: i, role: roleIn(driver, key, frames[i] as StackName) }));
+  const telling = roles.find((r) => r.role !== undefined) ?? roles[0];
+  if (telling === undefined) return undefined;
+  const place = functionIndex()?.module(key);
+  return { driver, ...telling, ...(place === undefined ? {} : { place }) };
+}
+
+/** Of several that fit the core of a family stands for its members, unless the stack names a member elsewhere. */
+function onlyOne(fits: ReadonlySet<string>, told: readonly ReadonlySet<string>[]): string | undefined {
+  const core = [...fits].find((k) => byModule.get(k)?.family !== undefined);
+  if (core === undefined) return fits.size === 1 ? [...fits][0] : undefined;
+  const members = new Set(byModule.get(core)?.family?.map((d) => d.modules[0] as string));
+  if (fits.size > 1 && ![...fits].every((k) => k === core || members.has(k))) return undefined;
+  const alone = told.find((keys) => keys.size === 1 && members.has([...keys][0] as string));
+  return alone === undefined ? core : [...alone][0];
+}
+
+/** What a frame of the driver does, by hand or by the index. */
+function roleIn(driver: DriverFacts, key: string, frame: StackName): FrameRole | undefined {
+  const name = bareName(frame.function);
+  const known = symbolOf(driver, name);
+  if (known?.role !== undefined) return known.role;
+  const facts = functionIndex()
+    ?.find(name)
+    .find((f) => keyOf(f.place.name) === key);
+  return facts === undefined ? undefined : frameRole(facts);
+}
+
+/** What a function of the index does for packets, or undefined: whoever called it decides. */
+export function frameRole(f: NetworkFunction): FrameRole | undefined {
+  if (f.does.has("refills")) return "rx refill";
+  switch (f.role) {
+    case "transmit":
+      return "tx";
+    case "poll":
+    case "receive":
+      return "rx poll";
+    case "open":
+    case "stop":
+    case "mtu":
+    case "ethtool":
+    case "configure":
+    case "probe":
+    case "remove":
+    case "power":
+    case "init":
+    case "exit":
+    case "netlink":
+    case "timeout":
+      return "setup";
+    case undefined:
+      return roleByReach(f);
+    default:
+      return f.does.has("delivers") ? "rx poll" : undefined;
+  }
+}
+
+/** A function without a role of its own does what the only ways to it do. */
+function roleByReach(f: NetworkFunction): FrameRole | undefined {
+  const only = (...kinds: readonly string[]): boolean => f.from.size > 0 && [...f.from].every((k) => kinds.includes(k));
+  if (only("transmit", "send")) return "tx";
+  if (only("setup", "teardown", "timeout")) return "setup";
+  if (!only("poll", "interrupt", "receive")) return undefined;
+  if (f.does.has("delivers")) return "rx poll";
+  return f.does.has("completes") && f.memory.size === 0 ? "tx completion" : undefined;
+}
