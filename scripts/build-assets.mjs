@@ -1,9 +1,11 @@
 // After tsc: the command line becomes executable, its manual page is written, and the web page is built beside it: the site, and the one file that works from file://.
-import { chmodSync, copyFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { build } from "vite";
 
 chmodSync("dist/cli/main.js", 0o755);
 copyFileSync("src/kernel/facts/functions/network.idx.gz", "dist/kernel/facts/functions/network.idx.gz");
+mkdirSync("dist/cli/collect", { recursive: true });
+copyFileSync("src/cli/collect/collect.sh", "dist/cli/collect/collect.sh");
 await import("./build-man.mjs");
 const { configFor } = await import("../src/web/vite.config.mjs");
 await build({ ...configFor(false), configFile: false });

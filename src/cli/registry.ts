@@ -23,6 +23,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/pools.ts")).command,
   },
   {
+    name: "collect",
+    summary: "read everything worth having from a machine, or print a script for one that has only a shell",
+    load: async () => (await import("./commands/collect.ts")).command,
+  },
+  {
     name: "run",
     summary: "run a scenario file on the model",
     load: async () => (await import("./commands/run.ts")).command,

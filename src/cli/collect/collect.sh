@@ -1,0 +1,261 @@
+#!/bin/sh
+# skblab collect: reads what this machine can say of its memory for packets and writes it to standard output as a tar archive.
+# Needs a POSIX shell and the tools of busybox, nothing else. It changes nothing on the machine and writes nothing to its disks.
+#   sh collect.sh > host.tar          SKBLAB_SECONDS=10 (between two samples)  SKBLAB_BYTES=4000000 (of one file)  SKBLAB_ANONYMOUS=1
+# Run it as root where you can: what could not be read is listed in collect/unread.txt with the reason.
+set -u
+LC_ALL=C
+export LC_ALL
+PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
+
+seconds=${SKBLAB_SECONDS:-10}
+limit=${SKBLAB_BYTES:-4000000}
+anonymous=${SKBLAB_ANONYMOUS:-@ANONYMOUS@}
+patience=${SKBLAB_PATIENCE:-20}
+case $seconds$limit$patience in *[!0-9]*)
+  echo 'skblab collect: SKBLAB_SECONDS, SKBLAB_BYTES and SKBLAB_PATIENCE are whole numbers.' >&2; exit 2 ;;
+esac
+if [ -t 1 ]; then
+  echo 'skblab collect: this writes a tar archive to standard output. Send it to a file: sh collect.sh > host.tar' >&2
+  exit 2
+fi
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+host=$(uname -n 2>/dev/null || cat /proc/sys/kernel/hostname 2>/dev/null || echo host)
+domain=$(hostname -d 2>/dev/null || awk '$1 == "search" || $1 == "domain" { print $2; exit }' /etc/resolv.conf 2>/dev/null)
+salt=
+# A host that is called as a word of the kernel's texts gives nobody away, and replacing it would spoil them.
+case $host in vm | net | kernel | fs | dev | user | debug | host | localhost | node | none | '(none)') hidden= ;; *) hidden=$host ;; esac
+if [ "$anonymous" = 1 ]; then
+  # One salt for the whole archive: a name has one replacement in all files, and another one in the next archive.
+  salt=$( { cat /proc/sys/kernel/random/uuid; date; } 2>/dev/null | cksum | tr -d ' ')
+fi
+
+# Replaces the host name, users' home directories, MAC and IP addresses; the same value gets the same replacement. Loopback, unspecified and
+# broadcast addresses stay, and so do numbers that only look like addresses because they are parts of longer words.
+hide='
+function hash(text,   h, i) {
+  h = seed
+  for (i = 1; i <= length(text); i++) h = (h * 31 + ord[substr(text, i, 1)]) % 2147483647
+  return h
+}
+function ip4(text,   h, part) {
+  if (text ~ /^(127\.|0\.0\.0\.0$|255\.)/) return text
+  split(text, part, ".")
+  if (part[1] > 255 || part[2] > 255 || part[3] > 255 || part[4] > 255) return text
+  h = hash(text)
+  return "10." int(h / 65536) % 256 "." int(h / 256) % 256 "." h % 256
+}
+function mac(text,   h, g) {
+  if (tolower(text) ~ /^(00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)$/) return text
+  h = hash(tolower(text)); g = hash(tolower(text) "+")
+  return sprintf("02:%02x:%02x:%02x:%02x:%02x", h % 256, int(h / 256) % 256, int(h / 65536) % 256, g % 256, int(g / 256) % 256)
+}
+function ip6(text,   h, g) {
+  if (text == "::" || text == "::1" || text !~ /::/ && gsub(/:/, ":", text) != 7) return text
+  h = hash(tolower(text)); g = hash(tolower(text) "+")
+  return sprintf("fd00::%x:%x:%x", h % 65536, int(h / 65536) % 32768, g % 65536)
+}
+function edge(c) { return c == "" || c !~ /[0-9A-Za-z_.:]/ }
+function replaced(line, form, kind,   out, found, before, after) {
+  out = ""
+  while (match(line, form)) {
+    found = substr(line, RSTART, RLENGTH)
+    before = RSTART == 1 ? substr(out, length(out), 1) : substr(line, RSTART - 1, 1)
+    after = substr(line, RSTART + RLENGTH, 1)
+    out = out substr(line, 1, RSTART - 1)
+    line = substr(line, RSTART + RLENGTH)
+    if (kind == "user") { split(found, at, "/"); out = out "/home/user" hash(at[3]) % 10000; continue }
+    if (!edge(before) || !edge(after)) out = out found
+    else if (kind == "mac") out = out mac(found)
+    else if (kind == "ip4") out = out ip4(found)
+    else out = out ip6(found)
+  }
+  return out line
+}
+function word(line, old, new,   out, i, last) {
+  out = ""
+  last = ""
+  while (old != "" && (i = index(line, old)) > 0) {
+    if (i > 1) last = substr(line, i - 1, 1)
+    out = out substr(line, 1, i - 1) (last ~ /[0-9A-Za-z_-]/ || substr(line, i + length(old), 1) ~ /[0-9A-Za-z_-]/ ? old : new)
+    line = substr(line, i + length(old))
+    last = substr(old, length(old))
+  }
+  return out line
+}
+BEGIN { for (n = 1; n < 256; n++) ord[sprintf("%c", n)] = n; seed = 7; seed = hash(salt) }
+{
+  line = word(word($0, host, "host" hash(host) % 10000), domain, "example.invalid")
+  line = replaced(line, "[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]", "mac")
+  line = replaced(line, "[0-9][0-9]*[.][0-9][0-9]*[.][0-9][0-9]*[.][0-9][0-9]*", "ip4")
+  line = replaced(line, "[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", "ip6")
+  print replaced(line, "/home/[^/ :\"]+", "user")
+}'
+
+tidy() {
+  if [ "$anonymous" = 1 ]; then awk -v host="$hidden" -v domain="$domain" -v salt="$salt" "$hide"; else cat; fi
+}
+
+# Runs a command for at most $patience seconds where the machine can stop it.
+if has timeout; then
+  # Old busybox wants -t before the seconds.
+  if timeout 5 true 2>/dev/null; then bounded() { timeout "$patience" "$@"; }
+  elif timeout -t 5 true 2>/dev/null; then bounded() { timeout -t "$patience" "$@"; }
+  else bounded() { "$@"; }
+  fi
+else bounded() { "$@"; }
+fi
+
+unread=
+manifest=
+newline='
+'
+
+# member NAME TEXT: one file of the archive. The sum in a header is that of its bytes, with blanks where the sum stands.
+member() {
+  name=$1 text=$2 size=${#2}
+  fields=$(printf '0000644%s0000000%s0000000%s%011o%s%011o%s' : : : "$size" : "$now" :)
+  # Eight blanks for the sum, the type "0", "ustar" and "00" are in every header.
+  sum=$(printf '%s%s' "$name" "$fields" | tr -d : | awk "$bytes")
+  printf '%s' "$name"
+  nulls $((100 - ${#name}))
+  printf '%s' "$fields" | tr : '\000'
+  printf '%06o\000 0' "$sum"
+  nulls 100
+  printf 'ustar\00000'
+  nulls 247
+  printf '%s' "$text"
+  nulls $(((512 - size % 512) % 512))
+}
+nulls() { [ "$1" -le 0 ] || head -c "$1" /dev/zero; }
+bytes='BEGIN { for (n = 32; n < 127; n++) ord[sprintf("%c", n)] = n; sum = 256 + 48 + 117 + 115 + 116 + 97 + 114 + 96 }
+{ for (i = 1; i <= length($0); i++) sum += ord[substr($0, i, 1)] }
+END { print sum }'
+
+# take NAME COMMAND...: the output of a command as host/NAME; what fails or says nothing is noted. A text that is longer than the limit is cut at
+# its front (--tail, for logs: the end is what matters) or at its end, and the manifest says so.
+take() {
+  keep=head
+  if [ "$1" = --tail ]; then keep=tail; shift; fi
+  name=$1
+  shift
+  text=$( { bounded "$@" 2>/dev/null; echo "skblab-exit $?"; } | $keep -c $((limit + 64)) | tidy; echo .)
+  text=${text%.}
+  code=${text##*skblab-exit }
+  code=${code%"$newline"}
+  case $text in *skblab-exit\ *) text=${text%skblab-exit *} ;; *) code='?' ;; esac
+  cut=
+  if [ "${#text}" -ge "$limit" ]; then
+    cut=" cut at $limit bytes, the ${keep} kept"
+    [ "$code" != '?' ] || code=0
+  fi
+  if [ -z "$text" ]; then
+    [ "$code" = 0 ] && reason='it is empty' || reason="exit status $code"
+    unread="$unread$name: $* gave nothing ($reason)$newline"
+    return
+  fi
+  [ "$code" = 0 ] || unread="$unread$name: $* ended with status $code; what it wrote is kept$newline"
+  manifest="$manifest$name: $*$cut$newline"
+  member "$folder/$name" "$text"
+}
+# file PATH: a file of /proc or /sys under its own path.
+file() {
+  if [ ! -e "$1" ]; then unread="$unread$1: there is no such file$newline"
+  elif ! head -c 1 "$1" >/dev/null 2>&1; then unread="$unread$1: it may not be read (are you root?)$newline"
+  else take "${1#/}" cat "$1"
+  fi
+}
+
+folder=$host
+[ "$anonymous" != 1 ] || folder=$(printf '%s\n' "$host" | tidy)
+folder=$(printf '%s' "$folder" | tr -c 'A-Za-z0-9._-' _ | head -c 40)
+now=$(date +%s 2>/dev/null || echo 0)
+case $now in *[!0-9]* | '') now=0 ;; esac
+debug=/sys/kernel/debug
+
+interfaces=
+for path in /sys/class/net/*; do
+  [ -e "$path" ] && [ "${path##*/}" != lo ] && interfaces="$interfaces ${path##*/}"
+done
+
+sample() {
+  for f in buddyinfo pagetypeinfo zoneinfo meminfo vmstat slabinfo net/dev net/softnet_stat net/sockstat net/snmp net/netstat net/protocols; do
+    if [ "$1" = 1 ]; then file "/proc/$f"; else [ ! -r "/proc/$f" ] || take "sample$1/proc/$f" cat "/proc/$f"; fi
+  done
+  prefix=
+  [ "$1" = 1 ] || prefix="sample$1/"
+  if has ip; then take "${prefix}ip-s-d-link.txt" ip -s -d link; fi
+  if has ethtool; then
+    for i in $interfaces; do take "${prefix}ethtool-S-$i.txt" ethtool -S "$i"; done
+  fi
+  take "${prefix}uptime.txt" cat /proc/uptime
+}
+
+started=$(cat /proc/uptime 2>/dev/null)
+file /proc/version
+file /proc/cmdline
+file /proc/cpuinfo
+file /proc/sys/kernel/random/boot_id
+take os-release.txt cat /etc/os-release
+# The kernel's log first, while it is whole: of this boot, of the last, and what survived a crash.
+if has journalctl && journalctl -k -b -n 1 >/dev/null 2>&1; then
+  take --tail journal-this-boot.txt journalctl -k -b -o short-monotonic --no-pager
+  take --tail journal-last-boot.txt journalctl -k -b -1 -o short-monotonic --no-pager
+fi
+take --tail dmesg.txt dmesg
+for f in /sys/fs/pstore/* /var/lib/systemd/pstore/*; do
+  [ -f "$f" ] && take --tail "pstore/${f##*/}" cat "$f"
+done
+
+sample 1
+first=$(cat /proc/uptime 2>/dev/null)
+
+for f in vmallocinfo; do
+  # By caller, since the file itself can be huge: bytes, number, caller.
+  take vmallocinfo-by-caller.txt awk '{ bytes[$3] += $2; n[$3]++ } END { for (c in bytes) print bytes[c], n[c], c }' "/proc/$f"
+done
+file /proc/swaps
+file /proc/modules
+take sys-kernel-slab.txt sh -c 'cd /sys/kernel/slab && for c in skbuff* kmalloc* :* TCP* UDP* sock_inode_cache; do
+  [ -d "$c" ] && [ ! -L "$c" ] && for f in object_size slab_size order objs_per_slab objects slabs partial aliases sanity_checks poison red_zone store_user; do
+    [ ! -r "$c/$f" ] || read -r v <"$c/$f" && echo "$c/$f: $v"; done; done; for c in *; do [ -L "$c" ] && echo "$c -> $(readlink "$c")"; done; true'
+file $debug/extfrag/extfrag_index
+file $debug/extfrag/unusable_index
+file $debug/page_owner
+if has sysctl; then
+  take sysctl.txt sysctl vm net.core net.ipv4.tcp_mem net.ipv4.tcp_rmem net.ipv4.tcp_wmem net.ipv4.udp_mem net.ipv4.tcp_max_orphans net.netfilter
+else
+  take sysctl.txt sh -c 'for f in /proc/sys/vm/* /proc/sys/net/core/* /proc/sys/net/ipv4/tcp_*mem /proc/sys/net/ipv4/udp_mem; do [ -r "$f" ] && [ -f "$f" ] && v=$(cat "$f" 2>/dev/null) && n=${f#/proc/sys/} && echo "$n = $v" | tr / .; done'
+fi
+take transparent_hugepage.txt grep -rs '' /sys/kernel/mm/transparent_hugepage
+for i in $interfaces; do
+  if has ethtool; then
+    for o in i k g l c; do take "ethtool-$o-$i.txt" ethtool "-$o" "$i"; done
+  else unread="${unread}ethtool of $i: the machine has no ethtool$newline"
+  fi
+  take "sys/class/net/$i/device.txt" sh -c 'readlink -f "$1/device/driver"; cat "$1/mtu" "$1/device/vendor" "$1/device/device"' sh "/sys/class/net/$i"
+done
+if has ynl; then
+  take page-pool-get.json ynl --family netdev --dump page-pool-get --output-json
+  take page-pool-stats-get.json ynl --family netdev --dump page-pool-stats-get --output-json
+else unread="${unread}page pools by netlink: the machine has no ynl$newline"
+fi
+if [ -r /sys/kernel/btf/vmlinux ]; then take btf-digest.txt cksum /sys/kernel/btf/vmlinux; fi
+if has modinfo; then
+  take modules-of-interfaces.txt sh -c 'for p in /sys/class/net/*/device/driver/module; do [ -e "$p" ] && modinfo "$(basename "$(readlink -f "$p")")"; done'
+fi
+
+# The second sample: counters say something only by their difference.
+sleep "$seconds"
+sample 2
+
+member "$folder/collect/samples.txt" "uptime and idle seconds of the processors at the start, at the first sample's end and at the end:
+$started
+$first
+$(cat /proc/uptime 2>/dev/null)
+"
+member "$folder/collect/manifest.txt" "$manifest"
+member "$folder/collect/unread.txt" "${unread:-everything that was asked for could be read$newline}"
+nulls 1024
