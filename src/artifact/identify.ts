@@ -86,7 +86,10 @@ function others(text: string): Identification[] {
   if (/^(?:\d+ times?, .*\n)?Page allocated via order \d+, mask 0x[0-9a-f]+/.test(text)) {
     out.push({ kind: "page_owner", certainty: "certain", because: because("a page_owner dump") });
   }
-  if (/^# tracer: \w+/.test(text) || /^ *\S.{0,30}-\d+ +\[\d{3}\] .*\d+\.\d{6}: \w+: /.test(text)) {
+  if (
+    /^# tracer: \w+/.test(text) ||
+    /^ *\S.{0,30}-\d{1,10} {1,9}\[\d{3}\] .{0,40}\d{1,9}\.\d{6}: \w{1,64}: /.test(text)
+  ) {
     out.push({ kind: "ftrace", certainty: "likely", because: because("an ftrace text") });
   }
   if (/^\s*\{".*\}\s*\n/.test(text))

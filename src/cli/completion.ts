@@ -59,5 +59,5 @@ async function libraryScript(shell: string): Promise<string> {
   } finally {
     console.log = log;
   }
-  return `${lines.join("\n").replace(/(ShellCompDirectiveNoFileComp *[= ] *)4\b/i, (_, head: string) => `${head}64`)}\n`;
+  return `${lines.join("\n").replace(/(ShellCompDirectiveNoFileComp {0,9}[= ] {0,9})4\b/i, (_, head: string) => `${head}64`)}\n`;
 }

@@ -147,7 +147,7 @@ class InputCollection {
       /(?:^|\s)([\w.-]+): changing MTU from \d+ to (\d+)/i.exec(l.text);
     if (mtu?.[1] !== undefined && mtu[2] !== undefined && mtu[1] !== "lo")
       this.mtus.set(mtu[1], { value: Number(mtu[2]), quote: quote() });
-    const cpus = /SLUB: .*\bCPUs=(\d{1,5})/.exec(l.text)?.[1];
+    const cpus = /SLUB: .{0,120}\bCPUs=(\d{1,5})/.exec(l.text)?.[1];
     if (cpus !== undefined) this.single.cpus ??= { value: Number(cpus), quote: quote() };
     const banner = readBanner(l);
     if (banner !== undefined) this.banners.push(banner);

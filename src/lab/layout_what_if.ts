@@ -29,11 +29,11 @@ const usage = "Write it like 'skb_frag_struct:+void *destructor', 'sk_buff:+u32 
 
 /** Reads `STRUCT:+TYPE NAME[N] [after FIELD | first]` or `STRUCT:-FIELD`. */
 export function parseEdit(text: string): LayoutEdit {
-  const match = /^\s*(?:struct\s+)?(\w+)\s*:\s*([+-])\s*(.+?)\s*;?\s*$/.exec(text);
+  const match = /^(?:struct\s+)?(\w+)\s*:\s*([+-])\s*(\S.{0,300})$/.exec(text.trim().replace(/;$/, "").trim());
   if (match === null) throw new BadInput(`"${text}" is no change that can be made to a struct.`, undefined, usage);
   const [, struct = "", sign, rest = ""] = match;
   if (sign === "-") return { text, struct, remove: rest };
-  const place = /^(.*?)\s+(?:after\s+(\w+)|(first))$/.exec(rest);
+  const place = /^(.{0,300}?)\s{1,9}(?:after\s+(\w+)|(first))$/.exec(rest);
   const add = parseMember(place?.[1] ?? rest, text);
   if (place === null) return { text, struct, add };
   return { text, struct, add, after: place[2] ?? "" };
@@ -65,7 +65,10 @@ const cTypes: Readonly<Record<string, string>> = {
 
 /** A member as C declares it: `void *destructor`, `u32 hash[2]`, `u8 flag:1`, `struct list_head list`. */
 function parseMember(text: string, edit: string): FieldDecl {
-  const match = /^(?:struct\s+)?([\w ]+?)\s*(\*+\s*|\s)\s*(\w+)((?:\[\d+\])*)(?:\s*:\s*(\d+))?$/.exec(text.trim());
+  const match =
+    /^(?:struct\s+)?([\w ]{1,64}?)(\s{0,9}\*{1,9}\s{0,9}|\s{1,9})(\w+)((?:\[\d+\])*)(?:\s*:\s*(\d+))?$/.exec(
+      text.trim(),
+    );
   if (match === null) throw new BadInput(`"${text}" in "${edit}" is no member that can be read.`, undefined, usage);
   const [, typeText = "", stars = "", name = "", arrays = "", bits] = match;
   const known = typeText.trim().replace(/\s+/g, " ");

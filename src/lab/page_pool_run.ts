@@ -180,7 +180,7 @@ function finish(design: DesignName, says: string, bench: Bench): DesignResult {
 function firstOfEachKind(wrong: readonly string[], most: number): string[] {
   const kinds = new Map<string, { readonly first: string; times: number }>();
   for (const text of wrong) {
-    const kind = text.replace(/\d+(?! sec)/g, "#");
+    const kind = text.replace(/\d{1,15}(?! sec)/g, "#");
     const seen = kinds.get(kind);
     if (seen === undefined) kinds.set(kind, { first: text, times: 1 });
     else seen.times++;

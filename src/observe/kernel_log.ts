@@ -116,7 +116,7 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
     const panic = /^skb_(?:over|under)_panic$/.exec(text)?.[0] as SkbPanic["what"] | undefined;
     const fault = faultOf(stack);
     if (panic === undefined) {
-      const name = /\b_*p?skb_\w+/.exec(text)?.[0] ?? "skb_put";
+      const name = /\b_{0,3}p?skb_\w+/.exec(text)?.[0] ?? "skb_put";
       log(nanos, () => ({ nanos, kind: "oops", reading: observeBug(release, name, fault) }));
     } else {
       stack.passed.push(journal.textId(panic === "skb_over_panic" ? "skb_put" : "skb_push"));

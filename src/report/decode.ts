@@ -17,7 +17,7 @@ export interface DecodeAnswer {
 export function parseGfp(text: string, version: readonly number[] | undefined): number {
   const hexDigits = /^(?:0[x×X])?([0-9a-f]{1,8})$/iu.exec(text.trim())?.[1];
   if (hexDigits !== undefined) return Number.parseInt(hexDigits, 16);
-  const names = text.trim().split(/\s*\|\s*/);
+  const names = text.split("|").map((name) => name.trim());
   if (!names.every((n) => /^(__)?GFP_[A-Z0-9_]+$/.test(n))) {
     throw new BadInput(
       `"${text}" is not a gfp mask.`,

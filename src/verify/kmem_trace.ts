@@ -105,7 +105,7 @@ export function readKmemTrace(input: TranscriptInput): KmemTrace {
       stack.push(bareName(line.slice(4).trim()));
       return;
     }
-    const event = /^\s*\S.*\[\d+\]\s+\S+\s+[\d.]+: (.*)$/.exec(line)?.[1];
+    const event = /^\s*\S.{0,60}\[\d+\]\s{1,9}\S{1,16}\s{1,9}[\d.]+: (.*)$/.exec(line)?.[1];
     if (event === undefined || event.startsWith("<stack trace>")) return;
     finish();
     text = event;

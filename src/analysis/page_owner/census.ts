@@ -252,7 +252,7 @@ function readOddHeader(header: string): OddHeader | undefined {
   const mask = /, mask 0x([0-9a-f]{1,8})\b/.exec(header)?.[1];
   const pid = /, pid (\d+)/.exec(header)?.[1];
   const tgid = /, tgid (\d+)/.exec(header)?.[1];
-  const comm = /, tgid \d+ \((.*)\), ts/.exec(header)?.[1] ?? "";
+  const comm = /, tgid \d{1,10} \((.{0,64})\), ts/.exec(header)?.[1] ?? "";
   return {
     order,
     mask: mask === undefined ? 0 : Number.parseInt(mask, 16) | 0,

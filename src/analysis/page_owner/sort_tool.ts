@@ -104,9 +104,9 @@ export function createSortTool(options: SortToolOptions): SortTool {
     into.pages = order !== "" && Number(order) <= 64 ? 1 << Number(order) : 0;
     into.pid = numberOr(/pid[ \t-\r]*(\d*),/.exec(text)?.[1], -1);
     into.tgid = numberOr(/tgid[ \t-\r]*(\d*) /.exec(text)?.[1], -1);
-    into.comm = commId(/tgid[ \t-\r]*\d*[ \t-\r]*\((.*)\),[ \t-\r]*ts/.exec(text)?.[1] ?? "");
-    const ts = BigInt.asUintN(64, bigOr(/ts[ \t-\r]*(\d*)[ \t-\r]*ns,/.exec(text)?.[1]));
-    const free = BigInt.asUintN(64, bigOr(/free_ts[ \t-\r]*(\d*)[ \t-\r]*ns/.exec(text)?.[1]));
+    into.comm = commId(/tgid[ \t-\r]{0,40}\d{0,20}[ \t-\r]{0,40}\((.{0,200})\),[ \t-\r]{0,40}ts/.exec(text)?.[1] ?? "");
+    const ts = BigInt.asUintN(64, bigOr(/ts[ \t-\r]{0,40}(\d{0,40})[ \t-\r]{0,40}ns,/.exec(text)?.[1]));
+    const free = BigInt.asUintN(64, bigOr(/free_ts[ \t-\r]{0,40}(\d{0,40})[ \t-\r]{0,40}ns/.exec(text)?.[1]));
     into.tsLo = Number(ts & 0xffffffffn);
     into.tsHi = Number(ts >> 32n);
     into.freeLo = Number(free & 0xffffffffn);

@@ -13,7 +13,7 @@ export type DumpForm = "records" | "stack-table" | "handles" | "unknown";
 export function dumpForm(head: string): DumpForm {
   if (/^(?:Page|Block) allocated via order/m.test(head)) return "records";
   const counted = /^(?:nr_base_pages|stack_count): \d+$/m.test(head);
-  const frames = /^ ?\s*\S+\+0x[0-9a-f]+\/0x/m.test(head);
+  const frames = /^\s{0,8}[^\s+]{1,256}\+0x[0-9a-f]{1,16}\/0x/m.test(head);
   if (/^handle: \d+$/m.test(head)) return frames || !counted ? "stack-table" : "handles";
   return counted && frames ? "stack-table" : "unknown";
 }
@@ -26,7 +26,7 @@ interface Entry {
 
 function entriesOf(text: string): Entry[] {
   return text
-    .split(/\n\s*\n/)
+    .split(/\n(?:[ \t]*\n)+/)
     .filter((block) => block.trim() !== "")
     .map((block) => {
       const handle = /^handle: (\d+)$/m.exec(block)?.[1];

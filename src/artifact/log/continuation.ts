@@ -67,7 +67,7 @@ const joinRules: readonly JoinRule[] = [
     broken: "mail",
   },
   {
-    first: /^\s*(?:<\w+>\s*)?(?:\[<?(?:0x)?[0-9a-f]{8,16}>?\]\s*)+\??\s*$/,
+    first: /^\s*(?:<\w+>\s*)?(?:\[<?(?:0x)?[0-9a-f]{8,16}>?\]\s*)+(?:\?\s*)?$/,
     second: /^\s*(?:\? )?[\w.]+\+0x[0-9a-f]+\/0x/,
     glue: " ",
     broken: "mail",

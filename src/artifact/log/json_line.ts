@@ -38,12 +38,18 @@ export function unwrapJson(line: string): JsonLine | undefined {
   const level = Number(fields.PRIORITY ?? Number.NaN);
   const host = fields._HOSTNAME;
   return {
-    text: text.replace(/\n+$/, ""),
+    text: withoutNewlines(text),
     ...(Number.isFinite(micros) ? { seconds: micros / 1e6 } : {}),
     ...(wallClock === undefined ? {} : { wallClock }),
     ...(level >= 0 && level <= 7 ? { level } : {}),
     ...(typeof host === "string" ? { host } : {}),
   };
+}
+
+function withoutNewlines(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "\n") end--;
+  return text.slice(0, end);
 }
 
 /** journald writes a message that is not UTF-8 as a list of bytes. */

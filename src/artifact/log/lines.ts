@@ -57,7 +57,7 @@ function draftsOf(raw: RawLine): Draft[] {
     if (changed !== text) repairs.push(repair);
     text = changed;
   };
-  if (text.endsWith("\r")) text = text.replace(/\r+$/, "");
+  text = withoutReturns(text);
   if (raw.cutBytes > 0) repairs.push("cut");
   if (text.includes("\u0000")) fix("nul bytes", text.replaceAll("\u0000", ""));
   if (text.includes("\u001b")) fix("terminal codes", text.replace(escapeSequence, ""));
@@ -78,7 +78,7 @@ function draftsOf(raw: RawLine): Draft[] {
         repairs: [...repairs],
       };
       if (i === 0) own.text = piece;
-      own.text = own.text.replace(/\r+$/, "");
+      own.text = withoutReturns(own.text);
       const first = drafts[0];
       if (envelope !== undefined) inherit(own, envelope);
       if (first !== undefined) inherit(own, first);
@@ -88,6 +88,13 @@ function draftsOf(raw: RawLine): Draft[] {
     });
   }
   return drafts;
+}
+
+/** A carriage return at the end of a line is the transport's. */
+function withoutReturns(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "\r") end--;
+  return end === text.length ? text : text.slice(0, end);
 }
 
 /** A record without a prefix of its own was printed with the one before it. */
@@ -112,7 +119,7 @@ const glued: readonly { readonly sign: RegExp; readonly at: RegExp }[] = [
   { sign: /[\s\S]<[0-7]>\[/, at: /(?<=[\s\S])(?=<[0-7]>\[ *\d{1,8}\.\d{6}\])/ },
   { sign: /[\s\S]\[ {0,4}\d{1,8}\.\d{6}\]/, at: /(?<=[\s\S])(?<!<[0-7]>)(?=\[ {0,4}\d{1,8}\.\d{6}\] )/ },
   { sign: /\+0x[0-9a-f]/, at: /(?<=\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6})(?=[A-Z][a-z])/ },
-  { sign: /^(?:vm|net|kernel)\./, at: /(?<=^[\w.]+ = \d+)(?=[A-Z])/ },
+  { sign: /^(?:vm|net|kernel)\./, at: /(?<=^[\w.]{1,80} = \d{1,20})(?=[A-Z])/ },
 ];
 
 function splitGlued(text: string): string[] {

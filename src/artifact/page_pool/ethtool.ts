@@ -17,7 +17,7 @@ const names: Readonly<Record<string, PoolCounter>> = {
   recycle_released_refcnt: "recycle-released-refcnt",
 };
 
-const row = /^\s*([\w.[\]-]*?)_?pp_((?:alloc|recycle)_\w+)\s*:\s*(\d+)\s*$/;
+const row = /^\s*([\w.[\]-]{0,64}?)_?pp_((?:alloc|recycle)_\w{1,64})\s*:\s*(\d+)\s*$/;
 
 /** Snapshots in the order of the text: `NIC statistics:` or a name that comes again begins the next one. */
 export function readEthtool(input: string, lines: readonly string[], notes: string[]): CounterSnapshot[] {

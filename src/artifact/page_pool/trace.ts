@@ -2,7 +2,7 @@
 import type { TracedPage, TracedPool } from "./shape.ts";
 
 const line =
-  /^\s*(.+?)-(\d+)\s+(?:\(\s*[\w-]+\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+): page_pool_(state_hold|state_release|release): (.*)$/;
+  /^\s*(\S.{0,40}?)-(\d{1,10})\s{1,20}(?:\(\s*[\w-]+\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+): page_pool_(state_hold|state_release|release): (.*)$/;
 
 interface Open {
   readonly pool: string;
@@ -27,7 +27,7 @@ export function readTrace(input: string, lines: readonly string[], notes: string
       return;
     }
     const [, task = "", pid = "", , seconds = "", event = "", rest = ""] = match;
-    const fields = new Map([...rest.matchAll(/(\w+)=(\S+)/g)].map((m) => [m[1] as string, m[2] as string]));
+    const fields = new Map([...rest.matchAll(/(\w{1,32})=(\S+)/g)].map((m) => [m[1] as string, m[2] as string]));
     const pointer = fields.get("page_pool") ?? "";
     const name = /ptrval|^\(?0+\)?$/.test(pointer) || pointer === "" ? "one pool" : pointer.replace(/[()]/g, "");
     let pool = pools.get(name);

@@ -8,7 +8,7 @@ import { zoneHead } from "./buddyinfo.ts";
 const order = /^Page block order:\s*(\d+)\s*$/;
 const pages = /^Pages per block:\s*(\d+)\s*$/;
 const freeHead = /^Free pages count per migrate type at order((?:\s+\d+)+)\s*$/;
-const freeRow = /^Node\s+(\d+), zone\s+(\S+), type\s+(\S+)((?:\s+>?\s*\d+)+)\s*$/;
+const freeRow = /^Node\s+(\d+), zone\s+(\S+), type\s+(\S+)((?:\s+(?:>\s*)?\d+)+)\s*$/;
 const blockRow = /^Node\s+(\d+), zone\s+(\S+)((?:\s+-?\d+)+)\s*$/;
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
@@ -76,7 +76,7 @@ export const pagetypeinfo: TextReader<PageTypeInfo> = {
 };
 
 function counts(text: string): FreeCount[] {
-  return [...text.matchAll(/(>?)\s*(\d+)/g)].map((m) => ({ blocks: Number(m[2]), more: m[1] === ">" }));
+  return [...text.matchAll(/(?:(>)\s*)?(\d+)/g)].map((m) => ({ blocks: Number(m[2]), more: m[1] === ">" }));
 }
 
 function freeLine(r: PageTypeRow): string {

@@ -6,7 +6,7 @@ import { asText, skipped } from "../reader.ts";
 
 const first = /^slabinfo - version: (\S.*)$/;
 const two =
-  /^(\S.*?) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) : tunables +(\d+) +(\d+) +(\d+) : slabdata +(\d+) +(\d+) +(\d+)( : globalstat .*)?$/;
+  /^(\S.{0,200}?) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) : tunables +(\d+) +(\d+) +(\d+) : slabdata +(\d+) +(\d+) +(\d+)( : globalstat .*)?$/;
 const one = /^(\S+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)( :.*)?$/;
 
 export const slabinfo: TextReader<SlabInfo> = {

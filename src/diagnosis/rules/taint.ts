@@ -60,7 +60,7 @@ function foreign(c: Case, letters: readonly string[], evidence: Finding["evidenc
   const proprietary = letters.includes("P");
   if (!out && !proprietary) return [];
   const modules = modulesOf(c)
-    .filter((m) => /\([A-Z]*[OP][A-Z]*\)/.test(m))
+    .filter((m) => /\([A-Z]{0,30}?[OP][A-Z]{0,30}\)/.test(m))
     .map((m) => m.replace(/\(.*/, ""));
   const onStack = [...new Set(c.stack.frames.flatMap((f) => (f.module === undefined ? [] : [f.module])))].filter(
     (m) => modules.length === 0 || modules.includes(m),

@@ -111,9 +111,9 @@ function explicitAlign(cursor: number, at: number, natural: number): number | un
 
 function inferType(m: Member, context: Context): Piece {
   const text = m.type.replace(/^(?:const |volatile )+/, "");
-  const lengths = [...(/(?:\[\d+\])+$/.exec(text)?.[0] ?? "").matchAll(/\d+/g)].map(Number);
+  const lengths = [...(/(?:\[\d{1,10}\]){1,8}$/.exec(text)?.[0] ?? "").matchAll(/\d+/g)].map(Number);
   const count = lengths.reduce((n, l) => n * l, 1);
-  const base = text.replace(/(?:\[\d+\])+$/, "");
+  const base = text.replace(/(?:\[\d{1,10}\]){1,8}$/, "");
   const each = count === 0 ? 0 : m.sizeBytes / count;
   const one = m.members === undefined ? scalarPiece(base, each, context) : structPiece(m, base, each, context);
   return {

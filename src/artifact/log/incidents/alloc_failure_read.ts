@@ -12,7 +12,7 @@ import { SlabFailureBuilder } from "./slab_failure.ts";
 const oldLine = /^(.*?)__alloc_pages: (\d+)-order allocation failed(?: \((?:gfp=0x([0-9a-f]{1,8})\/([0-9a-f-]+))?)?/;
 const modeAndMore =
   /mode:\s*0x([0-9a-f]{1,8})(?:\(([^)]*)\)?)?(?:, ?nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*))?(?:, ?cpuset=([^,]*))?(?:, ?mems_allowed=([\d,-]*))?/;
-const cpusetLine = /^(.*?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
+const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 
 /** `0x40a20(GFP_ATOMIC|__GFP_COMP)` after `mode:` or `gfp=`. */
 export function gfpText(digits: string | undefined, names: string | undefined): GfpText | undefined {

@@ -14,10 +14,10 @@ import { printProcess } from "./process_line.ts";
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const headForms: readonly RegExp[] = [
-  /Bad page state in process '(.*)'(?:\s*$|, page)/,
-  /Bad page state at \S+ \(in process '(.*)', page ([0-9a-f]+)\)/,
-  /Bad page state in process (.*?)(?: {2}| )pfn:\s*([0-9a-f]{1,16})/,
-  /Bad page state in process (.*)$/,
+  /Bad page state in process '(.{0,64})'(?:\s*$|, page)/,
+  /Bad page state at \S{1,64} \(in process '(.{0,64})', page ([0-9a-f]{1,16})\)/,
+  /Bad page state in process (.{0,64}?)(?: {2}| )pfn:\s{0,16}([0-9a-f]{1,16})/,
+  /Bad page state in process (.{0,64})/,
 ];
 const pairs = /(?:^|\s)(?:(page):(\S*)|(flags|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+))/g;
 const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*)\))?(?: CMA)?(?:\s|$)/;
@@ -105,7 +105,7 @@ class BadPageBuilder {
       this.page.compound = compoundOf(head[1], Number(head[2]), head[3] ?? "");
       return "compound";
     }
-    const raw = /^(raw|head): ((?:[0-9a-f]{8,16} ?)+)$/.exec(text.trimEnd());
+    const raw = /^(raw|head):((?: (?:[0-9a-f]{16}|[0-9a-f]{8}))+)$/.exec(text.trimEnd());
     if (raw?.[2] === undefined) return undefined;
     if (raw[1] === "raw") this.raw.push(...raw[2].trim().split(" "));
     return raw[1] === "raw" ? "raw" : "head";

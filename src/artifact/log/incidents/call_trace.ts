@@ -11,20 +11,20 @@ import { field } from "./builder.ts";
 
 const symbol = "(\\.?[A-Za-z_$][\\w.$@]*)";
 const place = `${symbol}\\+0x([0-9a-f]+)\\/0x([0-9a-f]+)`;
-const plainFrame = new RegExp(`^\\s*(\\? )?${place}(?: \\[([\\w-]+)[^\\]]*\\])?(.*)$`);
+const plainFrame = new RegExp(`^\\s*(\\? )?${place}(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`);
 const bracketedFrame = new RegExp(
-  `^\\s*((?:<[/#\\w]+> +)*)\\[<([0-9a-f]+)>\\] *(\\? )?(?:${place}|(\\w+))(?: \\[([\\w-]+)[^\\]]*\\])?(.*)$`,
+  `^\\s*((?:<[/#\\w]+> +)*)\\[<([0-9a-f]+)>\\] *(\\? )?(?:${place}|(\\w+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
 );
 const powerpcFrame = new RegExp(
-  `^\\[([0-9a-f]{8,16})\\] \\[([0-9a-f]{8,16})\\] (?:${place}|(\\S+))(?: \\[([\\w-]+)[^\\]]*\\])?(.*)$`,
+  `^\\[([0-9a-f]{8,16})\\] \\[([0-9a-f]{8,16})\\] (?:${place}|(\\S+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
 );
 const armFrame = new RegExp(
-  `^\\s*(?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)? from (?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)?(.*)$`,
+  `^\\s*(?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)? from (?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]{1,64})\\])?\\)?(.*)`,
 );
 const bracedFrame = /<([0-9a-f]{8,16})>\{(:\w+:)?([\w.$]+)\+(\d+)\}/g;
 const bareAddress = /^\s*(\? )?(0x[0-9a-f]{6,16})$/;
 const markerLine = /^\s*<(\/?[#A-Z][A-Z_0-9]*)>\s*$/;
-const headingLine = /^\s*(Call [Tt]race:|Backtrace:|Stack trace:|\[<[0-9a-f]+>\] Call Trace:)\s*(.*)$/;
+const headingLine = /^\s*(Call [Tt]race:|Backtrace:|Stack trace:|\[<[0-9a-f]+>\] Call Trace:)\s*(\S.*)?$/;
 
 /** What a line of a stack is; `rest` is text behind a frame that is not the kernel's (prose glued on by a blog). */
 export type TraceLine =
@@ -237,7 +237,7 @@ export function isRegisterLine(text: string): boolean {
 /** A row of nothing but hex words: the continuation of a wrapped register or instruction line. */
 export const isHexRow = (text: string): boolean => hexRow.test(text);
 
-const stackWords = /^(?:> ?)?\s*(?:>?[0-9a-f]{8}(?:[0-9a-f]{8})?\b ?){2,}\s*$/;
+const stackWords = /^(?:> ?)?\s*>?[0-9a-f]{8}(?:[0-9a-f]{8})?(?:(?: >?|>)[0-9a-f]{8}(?:[0-9a-f]{8})?)+\s*$/;
 
 /** A row of the raw stack, as printed between the process line and the frames up to 4.9 (and still on some architectures). */
 export const isStackWords = (text: string): boolean =>

@@ -26,7 +26,7 @@ const perCpuOne = /^CPU\s+(\d+): hi:\s*(\d+), btch:\s*(\d+) usd:\s*(\d+)/;
 const perCpuOld = /^cpu (\d+) (hot|cold): (?:low (\d+), )?high (\d+), batch (\d+)(?: used:(\d+))?/;
 const reserve = /^(?:lowmem_reserve|protections)\[\]:((?: -?\d+)*)\s*$/;
 const hugeLine = /^Node (\d+) hugepages_total=(\d+) hugepages_free=(\d+) hugepages_surp=(\d+) hugepages_size=(\d+)kB/;
-const countLine = /^(\d+) ((?:total pagecache |free |reserved |slab )?pages?(?: [A-Za-z][A-Za-z/ -]*)?)\s*$/;
+const countLine = /^(\d+) ((?:total pagecache |free |reserved |slab )?pages?(?: [A-Za-z][A-Za-z/ -]{0,40})?)\s*$/;
 const swapStats = /^Swap cache(?: stats)?: add (\d+), delete (\d+), find (\d+)\/(\d+)(?:, race (\d+)\+(\d+))?/;
 const freePages = /^Free pages:\s*(\d+)kB \((\d+)kB HighMem\)/;
 const allocationLine = /^\s*(\d+(?:\.\d+)? ?[KMGTkmgt]?i?B?)\s+(\d+) (\S+:\d+ .*)$/;

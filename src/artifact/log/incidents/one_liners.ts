@@ -39,7 +39,7 @@ export function readStall(
 
 const suppressedForms: readonly RegExp[] = [
   /(?:BUG: )?(Bad page state): (\d{1,12}) messages suppressed/,
-  /([\w.]+): (\d{1,12}) callbacks suppressed/,
+  /([\w.]{1,64}): (\d{1,12}) callbacks suppressed/,
   /(__ratelimit): (\d{1,12}) (?:messages|callbacks) suppressed/,
   /(printk|net_ratelimit)(?:\(\))?: (\d{1,12}) (?:messages|callbacks) suppressed/,
   /(?:^|: )()(\d{1,12}) messages suppressed/,

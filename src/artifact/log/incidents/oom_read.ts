@@ -9,12 +9,12 @@ import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 
 const headLine =
   /^(?:(?:(.*?) )?invoked )?oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
-const cpusetLine = /^(.*?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
+const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 const killLine =
-  /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]*: )?(Kill|Killed|kill) process (\d+)(?:,? UID \d+,)?,? \(([^)]*)\)(.*)$/;
+  /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]{0,80}: )?(Kill|Killed|kill) process (\d{1,10})(?:,? UID \d{1,10},)?,? \(([^)]{0,64})\)(.{0,1000})/;
 const usageLine = /^(memory|swap|memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)/;
 const tasksHead = /^\[ *pid *\] +uid +tgid .*name\s*$/;
-const taskLine = /^\[ *(\d+) *\] +(.*)$/;
+const taskLine = /^\[ *(\d+) *\] +(\S.*)$/;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -180,7 +180,7 @@ class OomBuilder {
   private takeMemcg(text: string): string | undefined {
     const task = /^Task in (\S+) killed as a result of limit of (\S+)/.exec(text);
     const usage = usageLine.exec(text);
-    const stats = /^Memory cgroup stats(?: for (\S*?))?:(.*)$/.exec(text);
+    const stats = /^Memory cgroup stats(?: for (\S{0,400}?))?:(.*)$/.exec(text);
     const reached = /^Memory limit reached of cgroup (\S+)/.exec(text);
     if (task === null && usage === null && stats === null && reached === null) return undefined;
     this.memcg ??= { usage: this.usage };

@@ -8,7 +8,7 @@ const oldLine = /^Pid: (\d+), comm: (.*)$/;
 const newLine = /^CPU: (\d+) (?:UID: (\d+) )?PID: (\d+) Comm: (.*)$/;
 /** Blanks stand for unset taint flags; the release begins with its first digit. */
 const taintAndRelease =
-  /^(.*?) +(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z -]*(?:\[\w\]=\w+(?:, )?)*)(?: *(\d\S*)(?: (.*))?)?$/;
+  /^(.{0,64}?) {1,20}(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z -]{0,60}(?:\[\w\]=\w{1,24}(?:, )?){0,24})(?: {0,20}(\d\S*)(?: (.*))?)?$/;
 
 /** The process line of a text, or undefined. */
 export function readProcessLine(text: string): ProcessLine | undefined {
@@ -61,9 +61,12 @@ export function processOfRegisters(lines: readonly string[]): ProcessLine {
       process = { ...process, pid: Number(task[1]), ...field("comm", task[2]) };
     const named = /^Process (.{1,32}?) \(pid: (\d+)[,)]/.exec(line);
     if (named?.[2] !== undefined) process = { ...process, pid: Number(named[2]), ...field("comm", named[1]) };
-    const release = /(Not tainted|Tainted: [A-Z][A-Z -]*?)(?: VLI)? +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
+    const release =
+      /(Not tainted|Tainted: [A-Z][A-Z -]{0,60}?)(?: VLI)? {1,20}\((\d{1,4}\.\d{1,5}\S{0,100})(?: (#[^)]{0,200}))?\)/.exec(
+        line,
+      );
     // i386 of 2.6 puts it behind the flags register.
-    const flags = /^EFLAGS: [0-9a-f]{8} +\((\d+\.\d+\S*)(?: (#[^)]*))?\)/.exec(line);
+    const flags = /^EFLAGS: [0-9a-f]{8} +\((\d{1,4}\.\d{1,5}\S{0,100})(?: (#[^)]{0,200}))?\)/.exec(line);
     if (flags?.[1] !== undefined) process = { ...process, release: flags[1], ...field("build", flags[2]) };
     if (release?.[2] !== undefined) {
       process = { ...process, ...field("taint", release[1]), release: release[2], ...field("build", release[3]) };

@@ -7,7 +7,7 @@ import { field, ReportBuilder, textOf } from "./builder.ts";
 import { OopsBuilder, oopsOwn, takeCutHere } from "./oops.ts";
 
 const modern =
-  /skb_(over|under)_panic: ?text:(\S+) len:(-?\d+) put:(-?\d+) head:(\S+) data:(\S+) tail:(\S+) end:(\S+) dev:(.*)$/;
+  /skb_(over|under)_panic: ?text:(\S{1,64}) len:(-?\d{1,12}) put:(-?\d{1,12}) head:(\S{1,64}) data:(\S{1,64}) tail:(\S{1,64}) end:(\S{1,64}) dev:(.{0,64})/;
 const old = /skput:(over|under): ([0-9a-f]+):(-?\d+) put:(-?\d+) dev:(\S*)/;
 
 const digits = (text: string | undefined): string | undefined => text?.replace(/^0x/, "");

@@ -8,7 +8,7 @@ import { decimal, field } from "./builder.ts";
 const headLine =
   /(SL[AU]B): Unable to allocate memory on (?:CPU (\d+) \(of node (-?\d+)\) on )?node (-?\d+)(, gfp=| \(gfp=)0x([0-9a-f]{1,8})(?:\(([^)]*)\))?/;
 const cacheLine =
-  /^\s*cache: (\S+?)(\([^)]*\))?, object size: (\d+)(?:, buffer size: (\d+), default order: (\d+), min order: (\d+)|, order: (\d+))/;
+  /^\s*cache: (\S{1,200}?)(\([^)]{0,400}\))?, object size: (\d+)(?:, buffer size: (\d+), default order: (\d+), min order: (\d+)|, order: (\d+))/;
 const nodeLine = /^\s*node (\d+): slabs: (\d+)(?:\/(\d+))?, objs: (\d+)(?:\/(\d+))?(?:, free: (\d+))?/;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -23,7 +23,7 @@ export interface DriverSeen {
 }
 
 /** Compilers append `.constprop.0`, `.isra.3`, `.part.1`, `.cold`, `.clone.2`, `.cfi_jt`, `.llvm.123` to a function's name. */
-export const bareName = (name: string): string => name.replace(/(\.[a-z_]+(\.\d+)*)+$/, "");
+export const bareName = (name: string): string => name.replace(/(?:\.[a-z_]{1,30}(?:\.\d{1,20}){0,3}){1,8}$/, "");
 
 /** Directories whose modules drive a network interface; net/ itself holds protocols. */
 const driverDirectory =
