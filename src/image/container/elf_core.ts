@@ -111,7 +111,7 @@ export function findNote(bytes: Uint8Array, name: string): Uint8Array | undefine
     const contentAt = nameAt + Math.ceil(nameBytes / 4) * 4;
     if (contentAt + contentBytes > bytes.length) return undefined;
     const own = new TextDecoder("latin1").decode(bytes.subarray(nameAt, nameAt + Math.min(nameBytes, 64)));
-    if (own.replace(/\0.*$/s, "") === name) return bytes.subarray(contentAt, contentAt + contentBytes);
+    if (own.split("\0")[0]! === name) return bytes.subarray(contentAt, contentAt + contentBytes);
     at = contentAt + Math.ceil(contentBytes / 4) * 4;
   }
   return undefined;
