@@ -5,12 +5,15 @@ import { gfpCombination, gfpEraAt, gfpMask } from "../kernel/facts/gfp.ts";
 import type { Release } from "../kernel/release.ts";
 import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
+import { partsFor } from "../model/kernels/parts_for.ts";
 import { createBootedMemory } from "../model/mm/booted.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { FragDesign, FragDesignName, FragLayout } from "../model/net/skb/frag_designs.ts";
 import { fragDesignNamed, fragDesignNames } from "../model/net/skb/frag_designs.ts";
 import { headField, skbField } from "../model/net/skb/skb_columns.ts";
-import { skbConfigFor } from "../model/net/skb/skb_config.ts";
+import type { SkbGfp } from "../model/net/skb/skb_config.ts";
+import { skbConfigOf } from "../model/net/skb/skb_config.ts";
+import { skbSizes61 } from "../model/net/skb/skb_config61.ts";
 import type { Skbs } from "../model/net/skb/skbs.ts";
 import { createSkbs } from "../model/net/skb/skbs.ts";
 import { defaultAllocator } from "../model/slab/geometry.ts";
@@ -147,7 +150,8 @@ function createBench(design: FragDesign, release: Release, settings: CostSetting
     heap: design.heap(watched(slab, tally), release),
     journal,
     skbsMax,
-    config: skbConfigFor(release, {
+    config: skbConfigOf(partsFor(release).parts.net.skb, {
+      ...skbSizes61,
       sharedInfoBytes: layout.sharedInfoBytes,
       skBuffBytes: layout.skBuffBytes,
       fclonesBytes: 2 * layout.skBuffBytes + 8,
@@ -177,7 +181,7 @@ function watched(heap: Heap, tally: Bench["tally"]): Heap {
   };
 }
 
-function gfpOf(release: Release): ReturnType<typeof skbConfigFor>["gfp"] {
+function gfpOf(release: Release): SkbGfp {
   const era = gfpEraAt(release.version);
   const bit = (name: string): number => (era === undefined ? 0 : (gfpMask(name, era) ?? 0));
   const combination = (name: string): number => gfpCombination(name, release.version) ?? 0;

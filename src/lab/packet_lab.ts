@@ -8,7 +8,7 @@ import { createNaiveHeap } from "../model/net/skb/naive_heap.ts";
 import { createReceiveCaches } from "../model/net/skb/napi_alloc_cache.ts";
 import type { OwnedSkbs } from "../model/net/skb/ownership.ts";
 import { createOwnedSkbs } from "../model/net/skb/ownership.ts";
-import { skbConfig61 } from "../model/net/skb/skb_config.ts";
+import { skbConfig61 } from "../model/net/skb/skb_config61.ts";
 import { viewSkb } from "../model/net/skb/skb_view.ts";
 
 /** The operations that can be played, with what their number means; `from` says which slot is used, `to` where a result goes. */

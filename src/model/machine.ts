@@ -37,7 +37,8 @@ import { createReceiveCaches } from "./net/skb/napi_alloc_cache.ts";
 import type { OwnershipOptions } from "./net/skb/ownership.ts";
 import { createOwnedSkbs } from "./net/skb/ownership.ts";
 import type { SkbConfig } from "./net/skb/skb_config.ts";
-import { skbConfigFor } from "./net/skb/skb_config.ts";
+import { skbConfigOf } from "./net/skb/skb_config.ts";
+import { skbSizes61 } from "./net/skb/skb_config61.ts";
 import type { Skbs } from "./net/skb/skbs.ts";
 import { createSkbs } from "./net/skb/skbs.ts";
 import type { Hole } from "./not_modelled.ts";
@@ -124,7 +125,10 @@ export function createMachine(options: MachineOptions): Machine {
     allocator: defaultAllocator(release),
     ...(options.slubMaxOrder === undefined ? {} : { slubMaxOrder: options.slubMaxOrder }),
   });
-  const config = skbConfigFor(release, { ...sizesOf(release), gfp: gfpMasks(release), ...options.skb });
+  const config = skbConfigOf(
+    { ...kernel.parts.net.skb, ...options.skb },
+    { ...skbSizes61, ...sizesOf(release), gfp: gfpMasks(release), ...options.skb },
+  );
   const upper = upperParts(options, memory.pages, heap, journal, config);
   const { skbs } = upper;
   const frames = createFrames();

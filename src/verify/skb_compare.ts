@@ -1,4 +1,6 @@
 // Compares an sk_buff of the model with one that a recorder dumped, field by field; names of the recorder on both sides.
+import { frozenSlabPages } from "../kernel/facts/skb_heads.ts";
+import { factAt } from "../kernel/release.ts";
 import type { SkbPicture } from "../kernel/skb_picture.ts";
 import { headField, skbField } from "../model/net/skb/skb_columns.ts";
 import { payloadFnv, viewSkb } from "../model/net/skb/skb_view.ts";
@@ -31,6 +33,8 @@ export const hashedBytes = 65536;
 /** One dump of everything: begin(), then compare() for each skb, then end(). */
 export function createComparer(machine: SkbMachine) {
   const { skbs, pages, heap } = machine;
+  const { config } = skbs;
+  const frozen = factAt(frozenSlabPages, machine.kernel.release.version)?.value === true;
   const names = createNames();
   let heads = new Map<number, string>();
   let rows = new Map<number, string>();
@@ -67,7 +71,7 @@ export function createComparer(machine: SkbMachine) {
       hdr_len: v.hdrLen,
       fclone: v.fclone,
       head_frag: Number(v.headFrag),
-      pp_recycle: Number(v.ppRecycle),
+      ...(config.recycleMarks ? { pp_recycle: Number(v.ppRecycle) } : {}),
       pfmemalloc: Number(v.pfmemalloc),
       dataref: v.dataref,
       shflags: v.flags,
@@ -137,10 +141,17 @@ export function createComparer(machine: SkbMachine) {
       pfn: slab || pages.same(page, pfn) ? pfn : (pages.nameOf(page) ?? "another page"),
       order: pages.compoundOrder(page),
       slab: Number(slab),
-      count: pages.pageCount(page),
+      count: frozen && !v.headFrag ? 0 : pages.pageCount(page),
+      ...("cache" in kernel ? { cache: slab ? cacheName(v.headAddress) : "" } : {}),
       off: slab ? offset - (offset % heap.ksize(v.headAddress)) : v.headAddress - pages.compoundHead(page) * pageSize,
     };
     return differing(`${at}.head_page`, kernel, model);
+  }
+
+  /** The name of the cache that an object is of. */
+  function cacheName(address: number): string {
+    const cache = heap.engine.cacheOf(address);
+    return heap.caches().find((c) => c.id === cache)?.name ?? "?";
   }
 
   function compareFrags(at: string, record: Row, v: SkbPicture): FieldDifference | undefined {

@@ -12,6 +12,9 @@ import type { Row } from "./skb_compare.ts";
 import { createComparer, hashedBytes } from "./skb_compare.ts";
 import type { SeenPiece, SkbMachine } from "./skb_machine.ts";
 import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
+import type { NapiComparer } from "./skb_napi.ts";
+import { createNapiComparer } from "./skb_napi.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const skbFuzzReplayer: Replayer = {
   kind: "skb",
@@ -21,6 +24,7 @@ export const skbFuzzReplayer: Replayer = {
 
 interface Run {
   readonly machine: SkbMachine;
+  readonly napi: NapiComparer;
   /** Model skb in each slot; 0 is empty. */
   readonly slots: number[];
   readonly pagesMade: Map<number, number>;
@@ -67,14 +71,17 @@ export function replaySkbFuzz(input: TranscriptInput, create: typeof createSkbMa
 
 function start(input: TranscriptInput, create: typeof createSkbMachine): Run {
   const head = objectAt(input, 0);
+  const kernel = kernelOfTranscript(input, head);
   const orders = new Map<number, number>();
   for (let i = input.lines.length - 1; i > 0 && i >= input.lines.length - 4; i--) {
     const row = objectAt(input, i);
     if (row["t"] === "pages_at_end")
       for (const [index, , order] of row["pages"] as number[][]) orders.set(index!, order!);
   }
+  const machine = create({ kernel, cpus: cpusOf(kernel, input.lines) });
   return {
-    machine: create(undefined, cpusOf(input.lines)),
+    machine,
+    napi: createNapiComparer(machine),
     slots: [0, 0, 0, 0, 0, 0],
     pagesMade: new Map(),
     pageOrders: orders,
@@ -90,7 +97,7 @@ const remaining = (input: TranscriptInput, from: number): number =>
 
 const describe = (row: Row): string =>
   Object.entries(row)
-    .filter(([key]) => key !== "t" && key !== "slots" && key !== "then")
+    .filter(([key]) => key !== "t" && key !== "slots" && key !== "then" && key !== "napi")
     .map(([key, value]) => (key === "op" ? String(value) : `${key}=${value}`))
     .join(" ");
 
@@ -122,7 +129,7 @@ function step(
     if (outcome[key] !== row[key])
       return { kernel: `${key}=${row[key]}`, model: `${key}=${outcome[key]}`, reasons: [] };
   if (run.newPage >= 0) dateNewPage(run, row);
-  return compareSlots(run, comparer, row);
+  return compareSlots(run, comparer, row) ?? run.napi.compare(row);
 }
 
 /** Finds the value of the counter with which a page named for the first time was filled; leaves the latest when none fits. */
@@ -277,13 +284,18 @@ function opened(run: Run, skb: number, offset: number, bytes: number): Outcome {
 function buildSkb(run: Run, row: Row): Outcome {
   const { skbs, heap, outside, frags } = run.machine;
   const bytes = number(row, "frag_size");
+  const napi = row["fn"] === "napi_build_skb";
   switch (row["kind"]) {
     case "kmalloc":
-      return into(run, row, skbs.buildSkb(heap.kmalloc(number(row, "kmalloc_size"), atomic), 0));
+      return into(run, row, skbs.buildSkb(heap.kmalloc(number(row, "kmalloc_size"), atomic), 0, napi));
     case "netdev_alloc_frag":
-      return into(run, row, skbs.buildSkb(frags.alloc(Math.ceil(bytes / 64) * 64, atomic, ~0), bytes));
+      return into(run, row, skbs.buildSkb(frags.alloc(Math.ceil(bytes / 64) * 64, atomic, ~0), bytes, napi));
     default:
-      return into(run, row, skbs.buildSkb(outside.allocPages(atomic, Math.log2(bytes / pageSize)) * pageSize, bytes));
+      return into(
+        run,
+        row,
+        skbs.buildSkb(outside.allocPages(atomic, Math.log2(bytes / pageSize)) * pageSize, bytes, napi),
+      );
   }
 }
 
@@ -322,6 +334,15 @@ function splitInto(run: Run, row: Row): Outcome {
   skbs.skbReserve(rest, number(row, "dst_reserve"));
   skbs.skbSplit(slotOf(run, row), rest, number(row, "len"));
   run.slots[number(row, "dst")] = rest;
+  return {};
+}
+
+/** The budget that the recorder's poll claims: not 0, which would mean no poll. */
+const pollBudget = 64;
+
+function gone(run: Run, row: Row, free: (skb: number) => void): Outcome {
+  free(slotOf(run, row));
+  run.slots[number(row, "slot")] = 0;
   return {};
 }
 
@@ -386,9 +407,7 @@ const operations: Readonly<Record<string, (run: Run, row: Row) => Outcome>> = {
   },
   skb_split: splitInto,
   skb_try_coalesce: tryCoalesce,
-  kfree_skb(run, row) {
-    run.machine.skbs.kfreeSkb(slotOf(run, row));
-    run.slots[number(row, "slot")] = 0;
-    return {};
-  },
+  kfree_skb: (run, row) => gone(run, row, (skb) => run.machine.skbs.kfreeSkb(skb)),
+  consume_skb: (run, row) => gone(run, row, (skb) => run.machine.skbs.consumeSkb(skb)),
+  napi_consume_skb: (run, row) => gone(run, row, (skb) => run.machine.skbs.napiConsumeSkb(skb, pollBudget)),
 };

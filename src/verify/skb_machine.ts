@@ -9,14 +9,16 @@
 //
 // Everything else (lengths, sizes, flags, counters, page counts, bytes) must be equal without help.
 import { some } from "../base/assert.ts";
-import { parseRelease } from "../kernel/release.ts";
+import type { Release } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
+import type { ExactKernel } from "../model/kernels/kernel.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { FragCache, ReceiveCaches, SliceCache } from "../model/net/skb/napi_alloc_cache.ts";
 import { createSliceCache, pieceFree } from "../model/net/skb/napi_alloc_cache.ts";
 import { createOwnedSkbs } from "../model/net/skb/ownership.ts";
-import type { SkbConfig } from "../model/net/skb/skb_config.ts";
-import { skbConfig61 } from "../model/net/skb/skb_config.ts";
+import type { SkbConfig, SkbMachineSizes } from "../model/net/skb/skb_config.ts";
+import { skbConfigOf } from "../model/net/skb/skb_config.ts";
+import { skbSizes61 } from "../model/net/skb/skb_config61.ts";
 import type { Memory } from "../model/net/skb/skb_memory.ts";
 import { createMemory } from "../model/net/skb/skb_memory.ts";
 import type { Skbs } from "../model/net/skb/skbs.ts";
@@ -24,11 +26,11 @@ import { createSkbs } from "../model/net/skb/skbs.ts";
 import { kmallocGeometry } from "../model/slab/geometry.ts";
 import type { SlabHeap } from "../model/slab/kmalloc.ts";
 import { createHeap } from "../model/slab/kmalloc.ts";
+import type { PageFragState } from "../model/slab/page_frag.ts";
 import { createPageFragCache, pageFragMaxBytes } from "../model/slab/page_frag.ts";
 
 export const pageSize = 4096;
 const blockPages = 1024;
-export const release = parseRelease("6.1.192");
 
 /** Pages whose model numbers are never used twice, so that a name given to one stays with it. */
 export interface NamedPages extends PageAllocator {
@@ -103,12 +105,14 @@ export interface SeenPiece {
 export interface PrimedFragCache extends FragCache {
   /** Shows what the record says about the next piece; only the very first is believed. */
   show(piece: SeenPiece | undefined): void;
+  /** The cache, or undefined before the transcript's first piece. */
+  state(): PageFragState | undefined;
 }
 
 /** References that a page fragment cache takes with a page: one for each byte it may hold, and the page's own. */
 const pageRefs = pageFragMaxBytes + 1;
 
-function createPrimedFrags(pages: PageAllocator): PrimedFragCache {
+function createPrimedFrags(release: Release, pages: PageAllocator): PrimedFragCache {
   const cache = createPageFragCache({ release, pages, pageSize });
   let shown: SeenPiece | undefined;
   let used = false;
@@ -128,6 +132,7 @@ function createPrimedFrags(pages: PageAllocator): PrimedFragCache {
       return cache.alloc(bytes, gfp, mask);
     },
     pfmemalloc: cache.pfmemalloc,
+    state: () => (used ? cache.state() : undefined),
   };
 }
 
@@ -162,6 +167,7 @@ export interface SkbMachine {
   readonly outside: PageAllocator;
   readonly heap: SlabHeap;
   readonly memory: Memory;
+  readonly kernel: ExactKernel;
   readonly frags: PrimedFragCache;
   readonly slices: PrimedSlices;
 }
@@ -170,7 +176,7 @@ export interface SkbMachine {
 const slabsSeen = /"ksize":(\d+),"head_page":\{"pfn":\d+,"order":(\d+),"slab":1/g;
 
 /** CPUs of the recorded machine, as far as they decide the order of slabs: the fewest with which all recorded orders agree. */
-export function cpusOf(lines: readonly string[]): number {
+export function cpusOf({ release }: ExactKernel, lines: readonly string[]): number {
   const seen = new Map<number, number>();
   for (const line of lines)
     for (const [, size, order] of line.matchAll(slabsSeen)) seen.set(Number(size), Number(order));
@@ -181,36 +187,56 @@ export function cpusOf(lines: readonly string[]): number {
   return [2, 1, 4, 8, 16, 32, 64].find(fits) ?? 2;
 }
 
-/** A machine with 6.1's rules, nothing allocated. */
-export function createSkbMachine(config: SkbConfig = skbConfig61, cpus = 2, slubDebug = false): SkbMachine {
-  const { pages, heap, memory } = createGround(cpus, slubDebug);
-  const frags = createPrimedFrags(pages);
+/** The machine that was recorded, as far as it decides what skbs get. */
+export interface SkbMachineShape {
+  readonly kernel: ExactKernel;
+  readonly cpus: number;
+  /** Booted with slub_debug=FZPU. */
+  readonly slubDebug?: boolean;
+  /** Sizes that the recording states; those of 6.1 otherwise. */
+  readonly sizes?: Partial<SkbMachineSizes>;
+}
+
+/** The numbers and parts that such a machine runs with. */
+export const skbConfigOfShape = ({ kernel, sizes }: SkbMachineShape): SkbConfig =>
+  skbConfigOf(kernel.parts.net.skb, { ...skbSizes61, ...sizes });
+
+/** A machine with the kernel's rules, nothing allocated. */
+export function createSkbMachine(shape: SkbMachineShape): SkbMachine {
+  const { pages, heap, memory } = createGround(shape);
+  const frags = createPrimedFrags(shape.kernel.release, pages);
   const slices = createPrimedSlices(pages);
   const skbs = createSkbs({
     pages,
     heap,
     memory,
     receive: [{ frags, slices, free: pieceFree(pages, pageSize) }],
-    config,
+    config: skbConfigOfShape(shape),
     skbsMax: 4096,
   });
-  return { skbs, pages, outside: pages, heap, memory, frags, slices };
+  return { skbs, pages, outside: pages, heap, memory, kernel: shape.kernel, frags, slices };
 }
 
 /** The same machine with every reference watched; a fault throws. Writes into shared room are let through: the recorder made some. */
-export function createOwnedSkbMachine(config: SkbConfig = skbConfig61, cpus = 2): SkbMachine {
-  const { pages, heap, memory } = createGround(cpus);
+export function createOwnedSkbMachine(shape: SkbMachineShape): SkbMachine {
+  const { pages, heap, memory } = createGround(shape);
   let caches: { readonly frags: PrimedFragCache; readonly slices: PrimedSlices } | undefined;
   const receive = (view: PageAllocator): readonly ReceiveCaches[] => {
-    caches = { frags: createPrimedFrags(view), slices: createPrimedSlices(view) };
+    caches = { frags: createPrimedFrags(shape.kernel.release, view), slices: createPrimedSlices(view) };
     return [{ ...caches, free: pieceFree(view, pageSize) }];
   };
+  const config = skbConfigOfShape(shape);
   const skbs = createOwnedSkbs({ pages, heap, memory, receive, config, skbsMax: 4096 }, { writes: false });
-  return { skbs, pages, outside: skbs.outside, heap, memory, ...some(caches, "receive caches") };
+  return { skbs, pages, outside: skbs.outside, heap, memory, kernel: shape.kernel, ...some(caches, "receive caches") };
 }
 
-function createGround(cpus: number, slubDebug = false): { pages: NamedPages; heap: SlabHeap; memory: Memory } {
+function createGround({ kernel, cpus, slubDebug = false }: SkbMachineShape): {
+  pages: NamedPages;
+  heap: SlabHeap;
+  memory: Memory;
+} {
   const pages = createNamedPages();
+  const { release } = kernel;
   const heap = createHeap({ release, allocator: "slub", cpus, slubDebug, pages, journal: createJournal() });
   return { pages, heap, memory: createMemory(pageSize) };
 }

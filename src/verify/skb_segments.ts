@@ -12,6 +12,7 @@ import type { FieldDifference, Row } from "./skb_compare.ts";
 import { createComparer } from "./skb_compare.ts";
 import type { SkbMachine } from "./skb_machine.ts";
 import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const skbSegmentReplayer: Replayer = {
   kind: "skb segments",
@@ -29,7 +30,8 @@ interface Run {
 }
 
 function replay(input: TranscriptInput): Replayed {
-  const run: Run = { machine: createSkbMachine(undefined, cpusOf(input.lines)), fill: 0 };
+  const kernel = kernelOfTranscript(input, objectAt(input, 0));
+  const run: Run = { machine: createSkbMachine({ kernel, cpus: cpusOf(kernel, input.lines) }), fill: 0 };
   const comparer = createComparer(run.machine);
   const gso = createGso(run.machine.skbs);
   let operations = 0;

@@ -1,15 +1,18 @@
 // Replays the size tables (tables.ndjson): what alloc_skb, netdev_alloc_skb, napi_alloc_skb and kmalloc give for every single size.
 // A line stands for a run of sizes with equal results; each size of the run is allocated, compared and freed.
-import type { SkbConfig } from "../model/net/skb/skb_config.ts";
-import { dataAlign, sharedInfoRoom, skbConfig61, truesizeOf } from "../model/net/skb/skb_config.ts";
+import type { ExactKernel } from "../model/kernels/kernel.ts";
+import type { SkbConfig, SkbMachineSizes } from "../model/net/skb/skb_config.ts";
+import { dataAlign, sharedInfoRoom, truesizeOf } from "../model/net/skb/skb_config.ts";
+import { skbSizes61 } from "../model/net/skb/skb_config61.ts";
 import { viewSkb } from "../model/net/skb/skb_view.ts";
 import type { Skbs } from "../model/net/skb/skbs.ts";
 import { kmallocGeometry } from "../model/slab/geometry.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 import type { Row } from "./skb_compare.ts";
-import type { SkbMachine } from "./skb_machine.ts";
-import { createSkbMachine, release } from "./skb_machine.ts";
+import type { SkbMachine, SkbMachineShape } from "./skb_machine.ts";
+import { createSkbMachine, skbConfigOfShape } from "./skb_machine.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const skbTablesReplayer: Replayer = {
   kind: "skb sizes",
@@ -19,26 +22,27 @@ export const skbTablesReplayer: Replayer = {
 
 function replay(input: TranscriptInput): Replayed {
   const constants = objectAt(input, 0);
-  const config = configOf(constants);
-  const { cpus, slubDebug } = shapeOf(input.lines);
-  const machine = createSkbMachine(config, cpus, slubDebug);
+  const kernel = kernelOfTranscript(input, constants);
+  const shape: SkbMachineShape = { kernel, sizes: sizesOf(constants), ...shapeOf(kernel, input.lines) };
+  const machine = createSkbMachine(shape);
+  const config = skbConfigOfShape(shape);
   let operations = 0;
   let exact = 0;
   let first: Difference | undefined;
-  const count = (line: number, operation: string, kernel: Row, model: Row): void => {
+  const count = (line: number, operation: string, recorded: Row, model: Row): void => {
     operations++;
-    const field = Object.keys(model).find((key) => kernel[key] !== model[key]);
+    const field = Object.keys(model).find((key) => recorded[key] !== model[key]);
     if (field === undefined) exact++;
     else
       first ??= {
         line,
         operation,
-        kernel: `${field} = ${String(kernel[field])}`,
+        kernel: `${field} = ${String(recorded[field])}`,
         model: `${field} = ${String(model[field])}`,
         reasons: [],
       };
   };
-  count(1, "constants", constants, derived(config));
+  count(1, "constants", constants, derived(config, constants));
   for (let i = 1; i < input.lines.length; i++) {
     const row = objectAt(input, i);
     const kind = String(row["t"]);
@@ -46,7 +50,7 @@ function replay(input: TranscriptInput): Replayed {
     if (measure === undefined) continue;
     const from = Number(row["from"] ?? row["size"]);
     const to = Number(row["to"] ?? row["size"]);
-    for (let size = from; size <= to; size++) count(i + 1, `${kind}(${size})`, row, measure(machine, size));
+    for (let size = from; size <= to; size++) count(i + 1, `${kind}(${size})`, row, measure(machine, size, row));
   }
   return { operations, exact, firstDifference: first };
 }
@@ -58,7 +62,7 @@ interface Shape {
 }
 
 /** The machine that was recorded, as far as it decides the order of slabs: the first with which every recorded order agrees. */
-export function shapeOf(lines: readonly string[]): Shape {
+export function shapeOf({ release }: ExactKernel, lines: readonly string[]): Shape {
   const seen = lines.flatMap((line) => {
     const row = /^\{"t":"kmalloc_bucket","size":(\d+),.*"slab_page_order":(\d+)/.exec(line);
     return row === null ? [] : [{ size: Number(row[1]), order: Number(row[2]) }];
@@ -72,23 +76,25 @@ export function shapeOf(lines: readonly string[]): Shape {
 }
 
 /** The sizes of the recorded kernel; the rules are the model's. */
-function configOf(constants: Row): SkbConfig {
+function sizesOf(constants: Row): Partial<SkbMachineSizes> {
   const number = (key: string, otherwise: number): number => Number(constants[key] ?? otherwise);
   return {
-    ...skbConfig61,
-    skBuffBytes: number("sizeof_sk_buff", skbConfig61.skBuffBytes),
-    fclonesBytes: number("sizeof_sk_buff_fclones", skbConfig61.fclonesBytes),
-    sharedInfoBytes: number("sizeof_skb_shared_info", skbConfig61.sharedInfoBytes),
-    fragsMax: number("MAX_SKB_FRAGS", skbConfig61.fragsMax),
-    netSkbPad: number("NET_SKB_PAD", skbConfig61.netSkbPad),
-    netIpAlign: number("NET_IP_ALIGN", skbConfig61.netIpAlign),
-    cacheLineBytes: number("SMP_CACHE_BYTES", skbConfig61.cacheLineBytes),
+    skBuffBytes: number("sizeof_sk_buff", skbSizes61.skBuffBytes),
+    fclonesBytes: number("sizeof_sk_buff_fclones", skbSizes61.fclonesBytes),
+    sharedInfoBytes: number("sizeof_skb_shared_info", skbSizes61.sharedInfoBytes),
+    fragsMax: number("MAX_SKB_FRAGS", skbSizes61.fragsMax),
+    netSkbPad: number("NET_SKB_PAD", skbSizes61.netSkbPad),
+    netIpAlign: number("NET_IP_ALIGN", skbSizes61.netIpAlign),
+    cacheLineBytes: number("SMP_CACHE_BYTES", skbSizes61.cacheLineBytes),
   };
 }
 
-function derived(config: SkbConfig): Row {
+/** What the kernel computes from its sizes, as far as the recording states it. */
+function derived(config: SkbConfig, constants: Row): Row {
   const overhead = sharedInfoRoom(config);
-  return {
+  const small = config.smallHeadBytes;
+  const all: Row = {
+    ...(small === 0 ? {} : { SKB_SMALL_HEAD_SIZE: small }),
     SKB_DATA_ALIGN_sk_buff: dataAlign(config, config.skBuffBytes),
     SKB_DATA_ALIGN_shinfo: overhead,
     SKB_TRUESIZE_0: truesizeOf(config, 0),
@@ -98,6 +104,7 @@ function derived(config: SkbConfig): Row {
     SKB_WITH_OVERHEAD_PAGE: config.pageSize - overhead,
     SKB_HEAD_ALIGN_1500: dataAlign(config, 1500) + overhead,
   };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => name in constants));
 }
 
 function measureSkb(machine: SkbMachine, alloc: (skbs: Skbs) => number, received: boolean): Row {
@@ -117,14 +124,15 @@ function blockAt(heap: SkbMachine["heap"], address: number): Row {
   return { slab: Number(slab), head_page_order: order };
 }
 
-function measureKmalloc({ heap }: SkbMachine, size: number): Row {
+function measureKmalloc({ heap }: SkbMachine, size: number, recorded: Row): Row {
   const address = heap.kmalloc(size, 0xcc0);
   const { slab, order } = heap.blockOf(address);
   const row = {
     ksize: heap.ksize(address),
     slab: Number(slab),
     page_order: order,
-    roundup: heap.kmallocSizeRoundup(size),
+    // Kernels before 6.1 cannot be asked for it.
+    ...("roundup" in recorded ? { roundup: heap.kmallocSizeRoundup(size) } : {}),
   };
   heap.kfree(address);
   return row;
@@ -133,7 +141,7 @@ function measureKmalloc({ heap }: SkbMachine, size: number): Row {
 const atomic = 0xa20;
 const kernel = 0xcc0;
 
-const measures: Readonly<Record<string, (machine: SkbMachine, size: number) => Row>> = {
+const measures: Readonly<Record<string, (machine: SkbMachine, size: number, recorded: Row) => Row>> = {
   alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.allocSkb(size, kernel), false),
   netdev_alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, atomic), true),
   netdev_alloc_skb_gfp_kernel: (m, size) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, kernel), true),

@@ -2,18 +2,17 @@
 import type { Release } from "../../kernel/release.ts";
 import { rulesOf } from "../mm/rules.ts";
 import { poolRulesOf } from "../net/pool/page_pool_release.ts";
-import { skbConfigFor } from "../net/skb/skb_config.ts";
 import { createSlub } from "../slab/slub.ts";
 import type { KernelParts } from "./kernel.ts";
+import { skbPartsOf } from "./skb_parts.ts";
 
 /** The parts of a release by facts alone. */
 export function byFacts(release: Release): KernelParts {
-  const skb = skbConfigFor(release);
   return {
     mm: { rules: (choices) => rulesOf(release, choices) },
     slab: { slub: createSlub },
     net: {
-      skb: { heads: skb.headRule, receive: skb.receiveHeads, spares: skb.napiSpares },
+      skb: skbPartsOf(release),
       pool: poolRulesOf(release),
     },
   };

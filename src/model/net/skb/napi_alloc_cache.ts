@@ -27,7 +27,7 @@ export interface ReceiveCaches {
   free(address: number): void;
 }
 
-const sliceBytes = 1024;
+export const sliceBytes = 1024;
 
 /** page_frag_alloc_1k(): one reference to the page for each slice, taken when the page is. */
 export function createSliceCache(pages: PageAllocator, pageSize: number): SliceCache {

@@ -1,125 +1,136 @@
-// The numbers of one kernel that the skb code needs: sizes, paddings, gfp bits, and the dated rules of how a head is sized.
-// Not here: the layouts that these sizes come from (the layout engine computes them), and any behaviour.
-import type { Fact, Release } from "../../../kernel/release.ts";
-import { factAt } from "../../../kernel/release.ts";
+// What one kernel's sk_buffs are made of: sizes, paddings and gfp bits as numbers, and the parts that behave otherwise from release to
+// release. Nothing here reads a release: model/kernels picks.
+import { assert } from "../../../base/assert.ts";
+import type { ReceiveHeads, SpareSkbs } from "../../../kernel/facts/skb_heads.ts";
+import type { Journal } from "../../journal.ts";
+import type { Heap } from "../../slab/heap.ts";
 
-/** How the end of a head is found, and what the truesize of a fresh skb is. */
-export type HeadRule =
-  /** end = aligned request; the rest of the object is wasted; truesize = end + sizeof(sk_buff). */
-  | "as-asked"
-  /** shared info stands at the very end of the object that kmalloc really gave; truesize counts the object and an aligned sk_buff. */
-  | "whole-object";
+/** The memory of heads, as one kernel takes it (kmalloc_reserve()). */
+export interface HeadStore {
+  /** Address of an object with at least `size` bytes before its shared info, or -1. */
+  reserve(size: number, mask: number): number;
+  /** Bytes of the object reserved last, shared info included. */
+  reservedBytes(): number;
+  /** The object reserved last came out of the emergency reserve. */
+  fromReserve(): boolean;
+}
 
-/** Where the heads of received packets come from. */
-export type ReceiveHeads =
-  /** always kmalloc */
-  | "kmalloc"
-  /** page fragments for sizes that fit a page; the smallest from kmalloc */
-  | "fragments"
-  /** the same, and napi_alloc_skb cuts its smallest heads as 1 KiB slices of an order-0 page */
-  | "fragments-and-slices";
+/** How a head is sized and what it is charged. */
+export interface HeadsPart {
+  readonly name: string;
+  /** Bytes behind `end`. */
+  sharedInfoRoom(sizes: SkbSizes): number;
+  /** SKB_TRUESIZE: what a head with `end` usable bytes is charged. */
+  truesize(sizes: SkbSizes, end: number): number;
+  create(heap: Heap, config: SkbConfig): HeadStore;
+}
 
-export interface SkbConfig {
-  readonly pageSize: number;
+/** The sk_buff objects that a CPU keeps for its next packets (napi_alloc_cache.skb_cache). */
+export interface SkbSpares {
+  /** The object for __alloc_skb(); `poll`: asked for inside a NAPI poll (SKB_ALLOC_NAPI). -1 without memory. */
+  take(mask: number, poll: boolean): number;
+  /** The object for napi_build_skb(). */
+  takeInPoll(): number;
+  /** napi_consume_skb() is done with the object. */
+  put(object: number): void;
+  /** Objects that this CPU keeps. */
+  kept(): number;
+}
+
+export interface SparesPart {
+  readonly name: string;
+  /** The function that a failed takeInPoll() returns through. */
+  readonly builtBy: "build_skb" | "napi_build_skb";
+  create(heap: Heap, skbCache: number, config: SkbConfig, journal: Journal | undefined): SkbSpares;
+}
+
+/** Sizes in bytes. */
+export interface SkbSizes {
   /** SMP_CACHE_BYTES: what SKB_DATA_ALIGN rounds to. */
   readonly cacheLineBytes: number;
   readonly skBuffBytes: number;
-  readonly fclonesBytes: number;
   readonly sharedInfoBytes: number;
+}
+
+/** gfp masks and bits of one release. */
+export interface SkbGfp {
+  readonly atomic: number;
+  readonly kernel: number;
+  readonly dma: number;
+  readonly directReclaim: number;
+  readonly nowarn: number;
+  readonly nomemalloc: number;
+  readonly memalloc: number;
+  readonly comp: number;
+}
+
+/** What a release picks of sk_buffs: the parts, and the numbers that its code has of them. */
+export interface SkbParts {
+  readonly heads: HeadsPart;
+  readonly spares: SparesPart;
+  readonly receiveHeads: ReceiveHeads;
+  /** Bytes of data that an object of the cache for small heads holds at least; 0 when there is no such cache. */
+  readonly smallHeadRoom: number;
+  readonly spareSkbs: SpareSkbs;
+  /** skbs can be marked for recycling (pp_recycle). */
+  readonly recycleMarks: boolean;
+  /** skb_try_coalesce() of a clone whose fragments are a pool's. */
+  readonly clonedPoolFragments: "refused" | "counted";
+  /** skb_segment() clones members of a frag_list. */
+  readonly segmentClones: "gathering devices" | "any device";
+  /** sk_buffs for received data are asked for without a report when memory is short. */
+  readonly quietReceive: boolean;
+}
+
+/** What a machine and its configuration add: sizes, pads, gfp bits. */
+export interface SkbMachineSizes extends SkbSizes {
+  readonly pageSize: number;
+  readonly fclonesBytes: number;
   /** MAX_SKB_FRAGS */
   readonly fragsMax: number;
   /** NET_SKB_PAD: headroom that netdev_alloc_skb and napi_alloc_skb reserve. */
   readonly netSkbPad: number;
   readonly netIpAlign: number;
-  readonly headRule: HeadRule;
-  readonly receiveHeads: ReceiveHeads;
-  /** Each CPU keeps freed sk_buffs for the next receive (napi_skb_cache_get). */
-  readonly napiSpares: boolean;
-  /** gfp masks and bits of this release. */
-  readonly gfp: {
-    readonly atomic: number;
-    readonly kernel: number;
-    readonly dma: number;
-    readonly directReclaim: number;
-    readonly nowarn: number;
-    readonly nomemalloc: number;
-    readonly memalloc: number;
-    readonly comp: number;
+  readonly gfp: SkbGfp;
+}
+
+export interface SkbConfig extends SkbParts, SkbMachineSizes {
+  /** SKB_SMALL_HEAD_CACHE_SIZE: bytes of an object of the cache for small heads; 0 when there is none. */
+  readonly smallHeadBytes: number;
+  /** GFP_ATOMIC as sk_buffs for received data are asked for. */
+  readonly receiveGfp: number;
+}
+
+/** One machine's sk_buffs. */
+export function skbConfigOf(parts: SkbParts, sizes: SkbMachineSizes): SkbConfig {
+  assert(
+    sizes.skBuffBytes > 0 && sizes.sharedInfoBytes > 0 && sizes.fragsMax > 0,
+    () =>
+      `an sk_buff of ${sizes.skBuffBytes} bytes with ${sizes.sharedInfoBytes} bytes of shared info and ${sizes.fragsMax} fragments`,
+  );
+  const { atomic, nowarn } = sizes.gfp;
+  return {
+    ...parts,
+    ...sizes,
+    smallHeadBytes: parts.smallHeadRoom === 0 ? 0 : smallHeadBytes(parts, sizes),
+    receiveGfp: parts.quietReceive ? atomic | nowarn : atomic,
   };
 }
 
-/** x86_64, 6.1 (include/linux/skbuff.h, gfp_types.h; sizes from the captured kernel's own constants). */
-export const skbConfig61: SkbConfig = {
-  pageSize: 4096,
-  cacheLineBytes: 64,
-  skBuffBytes: 224,
-  fclonesBytes: 456,
-  sharedInfoBytes: 320,
-  fragsMax: 17,
-  netSkbPad: 64,
-  netIpAlign: 0,
-  headRule: "whole-object",
-  receiveHeads: "fragments-and-slices",
-  napiSpares: true,
-  gfp: {
-    atomic: 0xa20,
-    kernel: 0xcc0,
-    dma: 0x01,
-    directReclaim: 0x400,
-    nowarn: 0x2000,
-    nomemalloc: 0x80000,
-    memalloc: 0x20000,
-    comp: 0x40000,
-  },
-};
-
-/** When a head began to fill the object it lies in. */
-export const headRules: readonly Fact<HeadRule>[] = [
-  { since: [2, 6, 0], value: "as-asked", source: "net/core/skbuff.c __alloc_skb, 2.6.24" },
-  {
-    since: [3, 2],
-    value: "whole-object",
-    source: "net/core/skbuff.c __alloc_skb, 3.13; changed for 3.2 with truesize",
-  },
-];
-
-/** When receive heads moved to page fragments (3.5), and when napi got its 1 KiB slices (6.1 stable; read in 6.1.192). */
-export const receiveHeadRules: readonly Fact<ReceiveHeads>[] = [
-  { since: [2, 6, 0], value: "kmalloc", source: "net/core/skbuff.c __netdev_alloc_skb, 2.6.24" },
-  { since: [3, 5], value: "fragments", source: "net/core/skbuff.c __netdev_alloc_skb, 3.13" },
-  { since: [6, 1], value: "fragments-and-slices", source: "net/core/skbuff.c __napi_alloc_skb, 6.1.192" },
-];
-
-/** When a CPU began to hand out again the sk_buffs that it had freed. */
-export const napiSpareRules: readonly Fact<boolean>[] = [
-  { since: [2, 6, 0], value: false, source: "net/core/skbuff.c __build_skb, 4.19" },
-  { since: [5, 12], value: true, source: "net/core/skbuff.c napi_skb_cache_get, 6.1.192; first release from history" },
-];
-
-/** The 6.1 numbers with the dated rules of another release, and whatever sizes the caller knows better. */
-export function skbConfigFor(release: Release, known: Partial<SkbConfig> = {}): SkbConfig {
-  return {
-    ...skbConfig61,
-    headRule: factAt(headRules, release.version)?.value ?? "as-asked",
-    receiveHeads: factAt(receiveHeadRules, release.version)?.value ?? "kmalloc",
-    napiSpares: factAt(napiSpareRules, release.version)?.value ?? false,
-    ...known,
-  };
+/** Never a power of two: until 6.12 such a head was known by where it ends. */
+function smallHeadBytes(parts: SkbParts, sizes: SkbMachineSizes): number {
+  const bytes = dataAlign(sizes, parts.smallHeadRoom) + parts.heads.sharedInfoRoom(sizes);
+  return (bytes & (bytes - 1)) === 0 ? bytes + sizes.cacheLineBytes : bytes;
 }
 
 /** SKB_DATA_ALIGN */
-export function dataAlign(config: SkbConfig, bytes: number): number {
-  const mask = config.cacheLineBytes - 1;
+export function dataAlign(sizes: Pick<SkbSizes, "cacheLineBytes">, bytes: number): number {
+  const mask = sizes.cacheLineBytes - 1;
   return (bytes + mask) & ~mask;
 }
 
-/** Bytes behind `end`: skb_shared_info, cache aligned since heads fill their object. */
-export const sharedInfoRoom = (config: SkbConfig): number =>
-  config.headRule === "as-asked" ? config.sharedInfoBytes : dataAlign(config, config.sharedInfoBytes);
+/** Bytes behind `end`: skb_shared_info. */
+export const sharedInfoRoom = (config: SkbConfig): number => config.heads.sharedInfoRoom(config);
 
-/** SKB_TRUESIZE: what a head with `end` usable bytes is charged. */
-export function truesizeOf(config: SkbConfig, end: number): number {
-  return config.headRule === "as-asked"
-    ? end + config.skBuffBytes
-    : end + dataAlign(config, config.skBuffBytes) + sharedInfoRoom(config);
-}
+/** SKB_TRUESIZE */
+export const truesizeOf = (config: SkbConfig, end: number): number => config.heads.truesize(config, end);

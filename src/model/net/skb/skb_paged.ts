@@ -36,6 +36,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
   const { pageSize } = config;
   const atomic = config.gfp.atomic;
   const skBuffRoom = dataAlign(config, config.skBuffBytes);
+  const refusesPoolClones = config.clonedPoolFragments === "refused";
 
   const headOf = (skb: number): number => S[skb + HEAD]!;
   const nrFrags = (skb: number): number => H[headOf(skb) + NR_FRAGS]!;
@@ -472,7 +473,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
   function skbTryCoalesce(to: number, from: number): Coalesced {
     const len = S[from + LEN]!;
     if (isCloned(to) || ((S[to + BITS]! ^ S[from + BITS]!) & PP_RECYCLE) !== 0) return notMerged;
-    if (recycles(from) && isCloned(from)) return notMerged;
+    if (refusesPoolClones && recycles(from) && isCloned(from)) return notMerged;
     if (len <= core.tailroom(to)) {
       if (len > 0) {
         const at = core.skbPut(to, len);
@@ -503,9 +504,10 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     const count = H[b + NR_FRAGS]!;
     const at = H[a + NR_FRAGS]!;
     const shared = isCloned(from);
+    const recycle = recycles(from);
     for (let i = 0; i < count; i++) {
       copyFrag(fragAt(to, at + i), fragAt(from, i));
-      if (shared) fragRef(fragAt(from, i));
+      if (shared) core.fragRefCounted(fragAt(from, i), recycle);
     }
     H[a + NR_FRAGS] = at + count;
     if (count > 0) H[a + FLAGS]! |= H[b + FLAGS]! & SHARED_FRAG;

@@ -209,12 +209,12 @@ export function createSkbPrivate(core: Skbuff) {
     downgradeManaged(skb);
     const end = S[skb + END]!;
     const gfpMask = (S[skb + BITS]! & PFMEMALLOC) !== 0 ? mask | gfp.memalloc : mask;
-    const address = core.kmallocReserve(end + nhead + ntail, gfpMask);
+    const address = core.heads.reserve(end + nhead + ntail, gfpMask);
     if (address < 0) {
       core.refused(refusedIn.grow);
       return errno.nomem;
     }
-    const bytes = core.reservedBytes();
+    const bytes = core.heads.reservedBytes();
     if (isCloned(skb) && orphanFrags(skb, mask) !== 0) {
       heap.kfree(address);
       return errno.nomem;
@@ -242,7 +242,7 @@ export function createSkbPrivate(core: Skbuff) {
     const base = fragBase(head);
     if (count > 0) F.copyWithin(base, fragBase(old), fragBase(old) + count * 4);
     if (!isCloned(skb)) {
-      core.freeHead(skb);
+      core.freeHead(old, S[skb + BITS]!);
       return;
     }
     const ubuf = zcopy(skb);

@@ -1,11 +1,14 @@
 // skbs for received packets: netdev_alloc_skb and napi_alloc_skb (net/core/skbuff.c, 6.1.192), which cut heads from page fragments
 // where the size fits and take kmalloc where it does not.
 import type { ReceiveCaches } from "./napi_alloc_cache.ts";
+import { sliceBytes } from "./napi_alloc_cache.ts";
 import { skbBit, skbField } from "./skb_columns.ts";
 import { dataAlign } from "./skb_config.ts";
 import type { Skbuff } from "./skbuff.ts";
 import { allocFlag } from "./skbuff.ts";
 
+/** NAPI_HAS_SMALL_PAGE_FRAG: only pages of this size are sliced. */
+const slicedPageBytes = 4096;
 const { rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
 
 export type SkbReceive = ReturnType<typeof createSkbReceive>;
@@ -15,8 +18,11 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
   const { config, journal, infoRoom, allocSkb, buildSkb, skbReserve } = core;
   const { S } = core.columns;
   const { gfp, pageSize, netSkbPad, netIpAlign } = config;
-  const fitsSlice = 1024 - infoRoom;
+  const { kmallocUpTo, napiSlicesUpTo } = config.receiveHeads;
   const fitsPage = pageSize - infoRoom;
+  /** Room for data up to which a head comes from kmalloc, and up to which a poll cuts a slice. */
+  const kmallocRoom = (kmallocUpTo === "a small head" ? config.smallHeadBytes : kmallocUpTo) - infoRoom;
+  const sliceRoom = pageSize === slicedPageBytes ? napiSlicesUpTo - infoRoom : -1;
   const refusedIn = {
     netdev: journal?.textId("__netdev_alloc_skb") ?? 0,
     napi: journal?.textId("__napi_alloc_skb") ?? 0,
@@ -27,13 +33,7 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
   function netdevAllocSkb(length: number, mask: number): number {
     const room = length + netSkbPad;
     const here = caches?.[cpuNow()];
-    if (
-      here === undefined ||
-      config.receiveHeads === "kmalloc" ||
-      room <= fitsSlice ||
-      room > fitsPage ||
-      (mask & (gfp.directReclaim | gfp.dma)) !== 0
-    )
+    if (here === undefined || room <= kmallocRoom || room > fitsPage || (mask & (gfp.directReclaim | gfp.dma)) !== 0)
       return padded(allocSkb(room, mask, ALLOC_RX), netSkbPad, refusedIn.netdev);
     const bytes = dataAlign(config, room) + infoRoom;
     const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
@@ -41,22 +41,20 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
   }
 
   /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
-  function napiAllocSkb(length: number, mask: number = gfp.atomic): number {
+  function napiAllocSkb(length: number, mask: number = config.receiveGfp): number {
     const pad = netSkbPad + netIpAlign;
     const room = length + pad;
     const here = caches?.[cpuNow()];
-    const sliced = config.receiveHeads === "fragments-and-slices";
+    const sliced = room <= sliceRoom;
     if (
       here === undefined ||
-      config.receiveHeads === "kmalloc" ||
-      (!sliced && room <= fitsSlice) ||
+      (!sliced && room <= kmallocRoom) ||
       room > fitsPage ||
       (mask & (gfp.directReclaim | gfp.dma)) !== 0
     )
       return padded(allocSkb(room, mask, ALLOC_RX | ALLOC_NAPI), pad, refusedIn.napi);
     const gfpMask = memallocSocks ? mask | gfp.memalloc : mask;
-    if (sliced && room <= fitsSlice)
-      return wrapFragment(here, here.slices.alloc(gfpMask), 1024, here.slices.pfmemalloc(), true, pad);
+    if (sliced) return wrapFragment(here, here.slices.alloc(gfpMask), sliceBytes, here.slices.pfmemalloc(), true, pad);
     const bytes = dataAlign(config, room) + infoRoom;
     return wrapFragment(here, here.frags.alloc(bytes, gfpMask, ~0), bytes, here.frags.pfmemalloc(), true, pad);
   }

@@ -50,6 +50,7 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
   const { headlen } = core;
   const refusedIn = core.journal?.textId("skb_segment") ?? 0;
   const { pageSize } = config;
+  const clonesForAll = config.segmentClones === "any device";
   const atomic = config.gfp.atomic;
 
   const nrFrags = (skb: number): number => H[S[skb + HEAD]! + NR_FRAGS]!;
@@ -135,7 +136,8 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
       at.i >= nrFrags(at.fragSkb) &&
       list !== 0 &&
       headlen(list) !== 0 &&
-      (headlen(list) === len || at.features.sg)
+      (headlen(list) === len || at.features.sg) &&
+      (clonesForAll || at.features.sg)
     )
       return cloneMember(at, len);
     const rx = (S[at.head + BITS]! & PFMEMALLOC) !== 0 ? allocFlag.rx : 0;

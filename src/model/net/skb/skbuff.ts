@@ -16,11 +16,10 @@ import { createSocks, socksMax } from "../tcp/sock.ts";
 import type { FragDestructors } from "./frag_destructors.ts";
 import { createFragDestructors } from "./frag_destructors.ts";
 import type { ReceiveCaches } from "./napi_alloc_cache.ts";
-import { createNapiSkbCache } from "./napi_skb_cache.ts";
 import type { SkbColumns } from "./skb_columns.ts";
 import { createSkbColumns, headField, sharedFlag, skbBit, skbField, skbInts } from "./skb_columns.ts";
 import type { SkbConfig } from "./skb_config.ts";
-import { sharedInfoRoom, skbConfig61, truesizeOf } from "./skb_config.ts";
+import { skbConfig61 } from "./skb_config61.ts";
 import { createSkbLinear } from "./skb_linear.ts";
 import type { Memory } from "./skb_memory.ts";
 import { createSkbOwner } from "./skb_owner.ts";
@@ -87,29 +86,23 @@ export function createSkbuff(options: SkbOptions) {
   const fragDestructors: FragDestructors = createFragDestructors();
   const ubufs: Ubufs = createUbufs();
   const socks: Socks = options.socks ?? createSocks(socksMax);
-  const infoRoom = sharedInfoRoom(config);
-  const truesizeBase = truesizeOf(config, 0);
-  const lineMask = config.cacheLineBytes - 1;
-  const lineShift = 31 - Math.clz32(config.cacheLineBytes);
-  /** Bytes of the object for heads of 0, 1, 2 … cache lines of room; 0 while nobody asked. */
-  const objectBytes = new Int32Array(1024);
+  const infoRoom = config.heads.sharedInfoRoom(config);
+  const truesizeBase = config.heads.truesize(config, 0);
   /** The same rows, two ints at a time: for zeroing only. */
   const pairs = new Float64Array(S.buffer);
   const headPairs = new Float64Array(H.buffer);
-  const wholeObject = config.headRule === "whole-object";
-  const { gfp, pageSize, napiSpares } = config;
+  const { gfp, pageSize } = config;
   const skbCache = heap.cacheCreate("skbuff_head_cache", config.skBuffBytes, config.cacheLineBytes);
   const fcloneCache = heap.cacheCreate("skbuff_fclone_cache", config.fclonesBytes, config.cacheLineBytes);
   const memallocSocks = options.memallocSocks === true;
   const notDma = ~gfp.dma;
-  const quietGfp = gfp.nomemalloc | gfp.nowarn;
   const kindConsume = eventKind.consume_skb;
   const kindKfree = eventKind.kfree_skb;
   let poolReturn: ((pfn: number) => boolean) | undefined;
-  let outPfmemalloc = false;
-  let outBytes = 0;
+  let poolShare: ((pfn: number) => boolean) | undefined;
 
-  const spares = createNapiSkbCache(heap, skbCache, gfp.atomic, napiSpares, journal);
+  const heads = config.heads.create(heap, config);
+  const spares = config.spares.create(heap, skbCache, config, journal);
 
   function bug(what: string, skb: number, n: number): void {
     if (journal?.heard) journal.emit(eventKind.oops, journal.textId(what), skb, n);
@@ -123,7 +116,7 @@ export function createSkbuff(options: SkbOptions) {
   const refusedIn = {
     alloc: journal?.textId("__alloc_skb") ?? 0,
     build: journal?.textId("build_skb") ?? 0,
-    napiBuild: journal?.textId("napi_build_skb") ?? 0,
+    napiBuild: journal?.textId(config.spares.builtBy) ?? 0,
     clone: journal?.textId("skb_clone") ?? 0,
   };
   /** A printed failure passes through the function of that text id on its way back; returns 0, as that function does. */
@@ -183,44 +176,23 @@ export function createSkbuff(options: SkbOptions) {
     S[skb + STATE]! |= 1;
   }
 
-  /** The object that a head of `line` cache lines of room gets, written down for the next time. */
-  function sizeObject(line: number): number {
-    const want = line * config.cacheLineBytes + infoRoom;
-    const bytes = wholeObject ? heap.kmallocSizeRoundup(want) : want;
-    if (line < objectBytes.length) objectBytes[line] = bytes;
-    return bytes;
-  }
-
-  /** kmalloc_reserve(): address or -1; `outBytes` is what the object really has, `outPfmemalloc` whether the reserves were needed. */
-  function kmallocReserve(size: number, mask: number): number {
-    const line = (size + lineMask) >> lineShift;
-    const bytes = line < objectBytes.length && objectBytes[line] !== 0 ? objectBytes[line]! : sizeObject(line);
-    outBytes = bytes;
-    outPfmemalloc = false;
-    const quiet = heap.kmalloc(bytes, mask | quietGfp);
-    if (quiet >= 0 || (mask & gfp.memalloc) === 0 || (mask & gfp.nomemalloc) !== 0) return quiet;
-    outPfmemalloc = true;
-    return heap.kmalloc(bytes, mask);
-  }
-
   /** __alloc_skb(): an empty skb with room for at least `size` bytes, no headroom, one user; 0 when memory is short. */
   function allocSkb(size: number, mask: number, flags = 0): number {
     const fclone = (flags & ALLOC_FCLONE) !== 0;
     const gfpMask = memallocSocks && (flags & ALLOC_RX) !== 0 ? mask | gfp.memalloc : mask;
-    const object =
-      napiSpares && (flags & (ALLOC_NAPI | ALLOC_FCLONE)) === ALLOC_NAPI
-        ? spares.get()
-        : heap.cacheAlloc(fclone ? fcloneCache : skbCache, gfpMask & notDma);
+    const object = fclone
+      ? heap.cacheAlloc(fcloneCache, gfpMask & notDma)
+      : spares.take(gfpMask & notDma, (flags & ALLOC_NAPI) !== 0);
     if (object < 0) return refused(refusedIn.alloc);
-    const data = kmallocReserve(size, gfpMask);
+    const data = heads.reserve(size, gfpMask);
     if (data < 0) {
       heap.cacheFree(fclone ? fcloneCache : skbCache, object);
       return refused(refusedIn.alloc);
     }
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
-    buildAround(skb, data, outBytes);
-    if (outPfmemalloc) S[skb + BITS]! |= PFMEMALLOC;
+    buildAround(skb, data, heads.reservedBytes());
+    if (heads.fromReserve()) S[skb + BITS]! |= PFMEMALLOC;
     if (fclone) pairUp(skb, object);
     return skb;
   }
@@ -241,9 +213,8 @@ export function createSkbuff(options: SkbOptions) {
    * of a page fragment. The skb owns the memory afterwards; on failure (0) the caller still does.
    */
   function buildSkb(address: number, fragBytes: number, napi = false): number {
-    const fromSpares = napi && napiSpares;
-    const object = fromSpares ? spares.get() : heap.cacheAlloc(skbCache, gfp.atomic);
-    if (object < 0) return refused(fromSpares ? refusedIn.napiBuild : refusedIn.build);
+    const object = napi ? spares.takeInPoll() : heap.cacheAlloc(skbCache, config.receiveGfp);
+    if (object < 0) return refused(napi ? refusedIn.napiBuild : refusedIn.build);
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
     buildAround(skb, address, fragBytes === 0 ? heap.ksize(address) : fragBytes);
@@ -262,6 +233,11 @@ export function createSkbuff(options: SkbOptions) {
     const d = F[f + 3]!;
     if (d !== 0) fragDestructors.get(d);
     else pages.getPage(F[f]!);
+  }
+
+  /** skb_pp_frag_ref() of the fragment at F[f] where the skb is marked and the page a pool's, else __skb_frag_ref(). */
+  function fragRefCounted(f: number, recycle: boolean): void {
+    if (!(recycle && F[f + 3] === 0 && poolShare?.(F[f]!) === true)) fragRef(f);
   }
 
   /** __skb_frag_unref(): to the destructor, to the page pool when `recycle`, else put_page(). */
@@ -375,18 +351,15 @@ export function createSkbuff(options: SkbOptions) {
     ubufs.put(ubuf, untouched);
   }
 
-  /** skb_free_head(): the memory of the head; the row goes with it. */
-  function freeHead(skb: number): void {
-    const head = S[skb + HEAD]!;
-    const bits = S[skb + BITS]!;
+  /** skb_free_head(): the memory of a head, of the sk_buff with these bits, and its row. */
+  function freeHead(head: number, bits: number): void {
     if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
-    else freeHeadMemory(head, bits);
+    else freeHeadFragment(head, bits);
     giveHead(head);
   }
 
-  function freeHeadMemory(head: number, bits: number): void {
-    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
-    else if (!((bits & PP_RECYCLE) !== 0 && poolReturn?.(H[head + PFN]!) === true)) pages.putPage(H[head + PFN]!);
+  function freeHeadFragment(head: number, bits: number): void {
+    if (!((bits & PP_RECYCLE) !== 0 && poolReturn?.(H[head + PFN]!) === true)) pages.putPage(H[head + PFN]!);
   }
 
   /** kfree_skb_list() */
@@ -415,9 +388,7 @@ export function createSkbuff(options: SkbOptions) {
     if (count !== 0) dropFrags(head, count, (bits & PP_RECYCLE) !== 0);
     const list = H[head + FRAG_LIST]!;
     if (list !== 0) kfreeSkbList(list, dropReason.notSpecified);
-    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
-    else freeHeadMemory(head, bits);
-    giveHead(head);
+    freeHead(head, bits);
     if ((bits & PP_RECYCLE) !== 0) S[skb + BITS] = bits & ~PP_RECYCLE;
   }
 
@@ -484,8 +455,7 @@ export function createSkbuff(options: SkbOptions) {
       journal?.heard
     )
       return false;
-    heap.kfree(headAddress[head >> 4]!);
-    giveHead(head);
+    freeHead(head, 0);
     heap.cacheFree(skbCache, skbAddress[skb >> 5]!);
     retire(skb);
     return true;
@@ -552,12 +522,12 @@ export function createSkbuff(options: SkbOptions) {
     ...owner,
     ...linear,
     newHead,
-    kmallocReserve,
-    /** Bytes of the object that kmallocReserve() gave last. */
-    reservedBytes: () => outBytes,
+    heads,
+    spares,
     allocSkb,
     buildSkb,
     fragRef,
+    fragRefCounted,
     fragUnref,
     recycles,
     skbGet,
@@ -565,7 +535,6 @@ export function createSkbuff(options: SkbOptions) {
     cloneShared,
     zcopy,
     zcopyClear,
-    freeHeadMemory,
     freeHead,
     releaseData,
     kfreeSkbList,
@@ -576,6 +545,10 @@ export function createSkbuff(options: SkbOptions) {
     /** page_pool_return_skb_page(): asked for pages of skbs with pp_recycle; true when the pool took the page. */
     setPoolReturn(returnPage: (pfn: number) => boolean) {
       poolReturn = returnPage;
+    },
+    /** page_pool_ref_page(): asked for a second user of pages of skbs with pp_recycle; true when the pool counted it. */
+    setPoolShare(sharePage: (pfn: number) => boolean) {
+      poolShare = sharePage;
     },
   };
 }
