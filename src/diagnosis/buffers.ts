@@ -85,7 +85,10 @@ function pieceOf(request: BufferRequest, m: BufferMachine, sleeping: boolean): P
         memory,
         slab: undefined,
         order: 0,
-        words: `${times}a fragment of a page (order ${memory.triedOrder} tried silently, order 0 if need be)`,
+        words:
+          memory.triedOrder === 0
+            ? `${times}a slice of a page (order 0)`
+            : `${times}a fragment of a page (order ${memory.triedOrder} tried silently, order 0 if need be)`,
       };
     case "pages":
     case "page_pool":

@@ -53,6 +53,43 @@ export const receiveHeads: readonly Fact<ReceiveHeads>[] = [
   },
 ];
 
+/** Bytes of data, pads included, up to which a receive head is of each kind; beyond all of them it is kmalloc's. */
+export interface ReceiveRooms {
+  /** napi_alloc_skb(): a slice. Asked first. */
+  readonly slice: number;
+  /** kmalloc. */
+  readonly kmalloc: number;
+  /** A page fragment. */
+  readonly fragment: number;
+}
+
+/** Bytes of a slice. */
+export const sliceBytes = 1024;
+
+/** NAPI_HAS_SMALL_PAGE_FRAG: only pages of this size are sliced. */
+const slicedPageBytes = 4096;
+
+/** The rooms of a machine: `smallHeadBytes` is an object of the cache for small heads, `infoRoom` what shared info takes of each object. */
+export function receiveRooms(
+  { kmallocUpTo, napiSlicesUpTo }: ReceiveHeads,
+  smallHeadBytes: number,
+  infoRoom: number,
+  pageSize: number,
+): ReceiveRooms {
+  return {
+    slice: pageSize === slicedPageBytes ? napiSlicesUpTo - infoRoom : Number.NEGATIVE_INFINITY,
+    kmalloc: (kmallocUpTo === "a small head" ? smallHeadBytes : kmallocUpTo) - infoRoom,
+    fragment: pageSize - infoRoom,
+  };
+}
+
+/** SKB_SMALL_HEAD_CACHE_SIZE: `room` bytes of data and the shared info; never a power of two, by which such a head was known until 6.12. */
+export function smallHeadObject(room: number, infoRoom: number, cacheLineBytes: number): number {
+  if (room === 0) return 0;
+  const bytes = Math.ceil(room / cacheLineBytes) * cacheLineBytes + infoRoom;
+  return (bytes & (bytes - 1)) === 0 ? bytes + cacheLineBytes : bytes;
+}
+
 /**
  * Bytes of data that an object of skbuff_small_head must hold, before alignment and shared info (SKB_SMALL_HEAD_SIZE); 0 before there was
  * such a cache. MAX_TCP_HEADER is that of distributions, with tunnels and wireless.

@@ -74,6 +74,21 @@ describe("what a driver asks the allocators for", () => {
     ]);
     expect([ask("4.19", 256, false), ask("6.1", 256, false)]).toEqual(["page_frag", "kmalloc"]);
     expect(ask("6.1", 9000, false)).toBe("kmalloc");
+    // 320 bytes and the pad fit a small head of 6.12.117; 321 do not, and 640 still were kmalloc's before.
+    expect([ask("6.12.117", 320, false), ask("6.12.117", 321, false)]).toEqual(["kmalloc", "page_frag"]);
+    expect([ask("6.11", 640, false), ask("6.11", 641, false)]).toEqual(["kmalloc", "page_frag"]);
+  });
+
+  test("a poll's small heads are slices of a page from 6.1 to 6.13", () => {
+    const ask = (text: string, bytes: number) =>
+      memoryOf({ call: "napi_alloc_skb", bytes, holds: "" }, parseRelease(text), machine(text, 320), false);
+    const slice = { allocator: "page_frag", bytes: 1024, triedOrder: 0 };
+    expect([ask("5.10.223", 640).allocator, ask("6.0", 640).allocator]).toEqual(["kmalloc", "kmalloc"]);
+    for (const text of ["6.1.192", "6.12.117"]) {
+      expect(ask(text, 640)).toMatchObject(slice);
+      expect(ask(text, 641)).toMatchObject({ allocator: "page_frag", triedOrder: 3 });
+    }
+    expect([ask("7.2.12", 320).allocator, ask("7.2.12", 321).allocator]).toEqual(["kmalloc", "page_frag"]);
   });
 });
 

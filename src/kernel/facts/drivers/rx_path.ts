@@ -1,14 +1,16 @@
 // What a driver's call for a buffer asks of the allocators, by release: the pads that netdev_alloc_skb puts around it, when it cuts
 // from a page fragment and when it goes to kmalloc. How kmalloc and the pages answer is the model's business, not this file's.
 import type { Architecture, Fact, Release } from "../../release.ts";
-import { atLeast, factAt } from "../../release.ts";
+import { factAt } from "../../release.ts";
+import type { ReceiveHeads, ReceiveRooms } from "../skb_heads.ts";
+import { receiveHeads, receiveRooms, sliceBytes, smallHeadObject, smallHeadRoom } from "../skb_heads.ts";
 import type { BufferRequest, RxMachine } from "./driver.ts";
 import { alignUp } from "./driver.ts";
 
 /** What reaches an allocator in the end. Bytes include pads and shared_info. */
 export type MemoryRequest =
   | { readonly allocator: "kmalloc"; readonly bytes: number; readonly holds: string }
-  /** Cut from a per-CPU page: a block of order 3 is tried silently, a single page is what a failure reports. */
+  /** Cut from a per-CPU page: a block of `triedOrder` is tried silently (0: not tried), a single page is what a failure reports. */
   | { readonly allocator: "page_frag"; readonly bytes: number; readonly triedOrder: number; readonly holds: string }
   | {
       readonly allocator: "pages" | "page_pool";
@@ -70,15 +72,17 @@ export function padsOf(release: Release): Pads {
   return { netSkbPad, netIpAlign: rule.netIpAlign(release.arch) };
 }
 
-/** Since 3.5 short-lived receive heads are cut from page fragments. */
-const fragSince = [3, 5] as const;
-/** Since 5.11 heads of less than 1 KiB go to kmalloc again. */
-const smallToKmallocSince = [5, 11] as const;
+/** Up to how many bytes of data a receive head is of which kind on this machine. */
+function roomsOf(release: Release, at: RxMachine): ReceiveRooms {
+  const heads = factAt(receiveHeads, release.version) ?? (receiveHeads[0] as Fact<ReceiveHeads>);
+  const small = factAt(smallHeadRoom, release.version)?.value ?? 0;
+  return receiveRooms(heads.value, smallHeadObject(small, at.sharedInfo, at.cacheLine), at.sharedInfo, at.pageSize);
+}
 
 /**
  * The memory that `request` needs on a release. `sleeping` is a mask with direct reclaim (an interface being opened, a worker): such
  * skbs never come from a page fragment. Source: __alloc_skb, __netdev_alloc_skb, __napi_alloc_skb in net/core/skbuff.c of 2.6.24,
- * 2.6.32, 3.10, 4.14, 4.19 and 6.1.
+ * 2.6.32, 3.10, 4.14, 4.19, 5.10, 6.1, 6.12 and 7.2.
  */
 export function memoryOf(request: BufferRequest, release: Release, at: RxMachine, sleeping: boolean): MemoryRequest {
   const { bytes, holds } = request;
@@ -99,14 +103,11 @@ export function memoryOf(request: BufferRequest, release: Release, at: RxMachine
     case "napi_alloc_skb": {
       const padded = bytes + at.netSkbPad + (request.call === "napi_alloc_skb" ? at.netIpAlign : 0);
       const whole = headBytes(padded, at);
-      const small = atLeast(release, smallToKmallocSince) && padded <= 1024 - at.sharedInfo;
-      const frag =
-        atLeast(release, fragSince) &&
-        whole <= at.pageSize &&
-        !sleeping &&
-        request.call !== "netdev_alloc_skb sleeping" &&
-        !small;
-      return frag
+      const rooms = roomsOf(release, at);
+      const mayCut = !sleeping && request.call !== "netdev_alloc_skb sleeping" && padded <= rooms.fragment;
+      if (mayCut && request.call === "napi_alloc_skb" && padded <= rooms.slice)
+        return { allocator: "page_frag", bytes: sliceBytes, triedOrder: 0, holds };
+      return mayCut && padded > rooms.kmalloc
         ? { allocator: "page_frag", bytes: whole, triedOrder: 3, holds }
         : { allocator: "kmalloc", bytes: whole, holds };
     }

@@ -2,6 +2,7 @@
 //
 //   order-3 page     |.............<--- 1472 ---><-- 896 -->|   cut downwards from the end; every piece holds one page reference
 //   order-0 page     |   0   |  1024 |  2048 |  3072  |         slices from the top; the page starts with four references
+import { sliceBytes } from "../../../kernel/facts/skb_heads.ts";
 import type { Release } from "../../../kernel/release.ts";
 import type { Journal } from "../../journal.ts";
 import type { PageAllocator } from "../../mm/pages.ts";
@@ -26,8 +27,6 @@ export interface ReceiveCaches {
   /** skb_free_frag(): a piece, by its address, that no skb was made of. */
   free(address: number): void;
 }
-
-export const sliceBytes = 1024;
 
 /** page_frag_alloc_1k(): one reference to the page for each slice, taken when the page is. */
 export function createSliceCache(pages: PageAllocator, pageSize: number): SliceCache {

@@ -2,6 +2,7 @@
 // release. Nothing here reads a release: model/kernels picks.
 import { assert } from "../../../base/assert.ts";
 import type { ReceiveHeads, SpareSkbs } from "../../../kernel/facts/skb_heads.ts";
+import { smallHeadObject } from "../../../kernel/facts/skb_heads.ts";
 import type { Journal } from "../../journal.ts";
 import type { Heap } from "../../slab/heap.ts";
 
@@ -112,15 +113,9 @@ export function skbConfigOf(parts: SkbParts, sizes: SkbMachineSizes): SkbConfig 
   return {
     ...parts,
     ...sizes,
-    smallHeadBytes: parts.smallHeadRoom === 0 ? 0 : smallHeadBytes(parts, sizes),
+    smallHeadBytes: smallHeadObject(parts.smallHeadRoom, parts.heads.sharedInfoRoom(sizes), sizes.cacheLineBytes),
     receiveGfp: parts.quietReceive ? atomic | nowarn : atomic,
   };
-}
-
-/** Never a power of two: until 6.12 such a head was known by where it ends. */
-function smallHeadBytes(parts: SkbParts, sizes: SkbMachineSizes): number {
-  const bytes = dataAlign(sizes, parts.smallHeadRoom) + parts.heads.sharedInfoRoom(sizes);
-  return (bytes & (bytes - 1)) === 0 ? bytes + sizes.cacheLineBytes : bytes;
 }
 
 /** SKB_DATA_ALIGN */

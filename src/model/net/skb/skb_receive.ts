@@ -1,14 +1,12 @@
 // skbs for received packets: netdev_alloc_skb and napi_alloc_skb (net/core/skbuff.c, 6.1.192), which cut heads from page fragments
 // where the size fits and take kmalloc where it does not.
+import { receiveRooms, sliceBytes } from "../../../kernel/facts/skb_heads.ts";
 import type { ReceiveCaches } from "./napi_alloc_cache.ts";
-import { sliceBytes } from "./napi_alloc_cache.ts";
 import { skbBit, skbField } from "./skb_columns.ts";
 import { dataAlign } from "./skb_config.ts";
 import type { Skbuff } from "./skbuff.ts";
 import { allocFlag } from "./skbuff.ts";
 
-/** NAPI_HAS_SMALL_PAGE_FRAG: only pages of this size are sliced. */
-const slicedPageBytes = 4096;
 const { rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
 
 export type SkbReceive = ReturnType<typeof createSkbReceive>;
@@ -18,11 +16,8 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
   const { config, journal, infoRoom, allocSkb, buildSkb, skbReserve } = core;
   const { S } = core.columns;
   const { gfp, pageSize, netSkbPad, netIpAlign } = config;
-  const { kmallocUpTo, napiSlicesUpTo } = config.receiveHeads;
-  const fitsPage = pageSize - infoRoom;
-  /** Room for data up to which a head comes from kmalloc, and up to which a poll cuts a slice. */
-  const kmallocRoom = (kmallocUpTo === "a small head" ? config.smallHeadBytes : kmallocUpTo) - infoRoom;
-  const sliceRoom = pageSize === slicedPageBytes ? napiSlicesUpTo - infoRoom : -1;
+  const rooms = receiveRooms(config.receiveHeads, config.smallHeadBytes, infoRoom, pageSize);
+  const { slice: sliceRoom, kmalloc: kmallocRoom, fragment: fitsPage } = rooms;
   const refusedIn = {
     netdev: journal?.textId("__netdev_alloc_skb") ?? 0,
     napi: journal?.textId("__napi_alloc_skb") ?? 0,
