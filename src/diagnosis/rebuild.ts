@@ -66,7 +66,10 @@ export interface Rebuilt {
 const zoneOrder = ["DMA", "DMA32", "Normal", "HighMem", "Movable", "Device"] as const;
 
 /** The zone types a kernel was built with, lowest first: those printed, and those that the length of lowmem_reserve[] still asks for. */
-export function zoneTypesOf(m: MemInfo, arch: Architecture): readonly string[] {
+export function zoneTypesOf(
+  m: { readonly zones: readonly { readonly name: string; readonly lowmemReserve?: readonly number[] | undefined }[] },
+  arch: Architecture,
+): readonly string[] {
   const printed = zoneOrder.filter((z) => m.zones.some((x) => x.name === z));
   const wanted = Math.max(printed.length, ...m.zones.map((z) => z.lowmemReserve?.length ?? 0));
   const wide = !["i386", "ppc32", "arm", "mips"].includes(arch);
@@ -79,7 +82,7 @@ export function zoneTypesOf(m: MemInfo, arch: Architecture): readonly string[] {
 }
 
 /** gfp_zone(): the highest zone type that a mask allows, as an index into `types`. */
-function highestZoneOf(mask: number, bits: AllocatorGfp, types: readonly string[]): number {
+export function highestZoneOf(mask: number, bits: AllocatorGfp, types: readonly string[]): number {
   const has = (bit: number): boolean => bit !== 0 && (mask & bit) !== 0;
   const want = has(bits.dma)
     ? "DMA"
