@@ -20,12 +20,14 @@ export function walkRing(kernel: Kernel, head: bigint, most = mostEntries): Chai
   const entries: bigint[] = [];
   const seen = new Set<bigint>();
   const { space } = kernel;
+  // A running machine changes its lists while they are walked.
+  const isChecked = !kernel.memory.live;
   let before = head;
   try {
     for (let at = space.u64(head); at !== head; at = space.u64(at)) {
       if (entries.length >= most) return { entries, problem: `has more than ${most} entries` };
       if (seen.has(at)) return { entries, problem: `comes back to ${at.toString(16)} without passing its head` };
-      if (space.u64(at + 8n) !== before)
+      if (isChecked && space.u64(at + 8n) !== before)
         return { entries, problem: `prev of ${at.toString(16)} does not point to the entry before it` };
       seen.add(at);
       entries.push(at);
@@ -88,3 +90,35 @@ const whyNot = (error: Absent): string =>
 /** A list that is not there at all counts as empty with a problem. */
 export const chainOrProblem = (read: () => Chain): Chain =>
   ifThere(read) ?? { entries: [], problem: "is not in the image" };
+
+export interface XarrayContents {
+  readonly entries: readonly bigint[];
+  /** Inner nodes, for those who look for pointers to the entries elsewhere. */
+  readonly nodes: readonly bigint[];
+}
+
+/** Pointers in an xarray (include/linux/xarray.h): an entry whose two low bits are 10 is an inner node, unless it is a small number. */
+export function walkXarray(kernel: Kernel, at: bigint, most = mostEntries): XarrayContents {
+  const entries: bigint[] = [];
+  const xarray = kernel.types.find("xarray");
+  const node = kernel.types.find("xa_node");
+  const nodes = new Set<bigint>();
+  if (xarray === undefined || node === undefined) return { entries, nodes: [] };
+  const head = ifThere(() => kernel.space.u64(at + xarray.at("xa_head")));
+  const slots = node.field("slots");
+  const open = head === undefined || head === 0n ? [] : [head];
+  while (open.length > 0 && entries.length < most) {
+    const entry = open.pop() as bigint;
+    if ((entry & 3n) !== 2n || entry < 4096n) {
+      if (entry >= 4096n && (entry & 3n) === 0n) entries.push(entry);
+      continue;
+    }
+    if (nodes.has(entry) || nodes.size >= most) continue;
+    nodes.add(entry);
+    for (let i = Math.min(slots.elements, 64) - 1; i >= 0; i--) {
+      const slot = ifThere(() => kernel.space.u64(entry - 2n + slots.at + BigInt(i * 8)));
+      if (slot !== undefined && slot !== 0n) open.push(slot);
+    }
+  }
+  return { entries, nodes: Array.from(nodes, (n) => n - 2n) };
+}

@@ -7,6 +7,9 @@ import { kpageflagsReader } from "./mm/kpageflags.ts";
 import { flagsOf } from "./mm/mem_map.ts";
 import { pageKind } from "./mm/page_kinds.ts";
 import type { ZoneState } from "./mm/zones.ts";
+import { inflightOf, type PoolHolder } from "./net/page_pools.ts";
+import { functionName } from "./net/skbs.ts";
+import type { SocketQueue } from "./net/sockets.ts";
 import { allocatedObjects, type CpuState, type NodeState, SlabReader } from "./slab/caches.ts";
 
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
@@ -21,6 +24,116 @@ export function* imageRecords(image: Image): Generator<ImageRecord> {
   for (const z of image.zones.zones) yield* zoneRecords(z);
   yield* pageRuns(image);
   yield* cacheRecords(image);
+  yield* poolRecords(image);
+  yield* socketRecords(image);
+  yield* deviceRecords(image);
+  yield* skbRecords(image);
+}
+
+function* socketRecords({ net }: Image): Generator<ImageRecord> {
+  const queueJson = (q: SocketQueue): (readonly [string, Json])[] => [
+    [q.name, q.skbs.map(hex)],
+    ...(q.qlen === undefined ? [] : [[`${q.name}_qlen`, q.qlen] as const]),
+  ];
+  for (const s of net.sockets.sockets) {
+    if (s.how === "kernel") continue;
+    for (const owner of s.owners.length > 0 ? s.owners : [{ pid: 0, fd: -1 }])
+      yield {
+        t: "sock",
+        a: hex(s.address),
+        how: s.how,
+        label: s.label,
+        pid: owner.pid,
+        fd: owner.fd,
+        family: s.family,
+        type: s.type,
+        protocol: s.protocol,
+        state: s.state,
+        prot: s.prot,
+        lport: s.localPort,
+        dport: s.remotePort,
+        rmem: s.rmem,
+        wmem: s.wmem,
+        fwd: s.forwardAlloc,
+        rcvbuf: s.rcvbuf,
+        sndbuf: s.sndbuf,
+        owned: s.owned,
+        ino: s.inode,
+        ...Object.fromEntries(s.queues.flatMap(queueJson)),
+        ...(s.tcp === undefined
+          ? {}
+          : {
+              snd_una: s.tcp.sndUna,
+              snd_nxt: s.tcp.sndNxt,
+              write_seq: s.tcp.writeSeq,
+              rcv_nxt: s.tcp.rcvNxt,
+              copied_seq: s.tcp.copiedSeq,
+            }),
+      };
+  }
+  for (const m of net.sockets.mini) yield { t: "minisock", a: hex(m.address), state: m.state };
+}
+
+function* deviceRecords({ net }: Image): Generator<ImageRecord> {
+  for (const d of net.devices) {
+    yield {
+      t: "dev",
+      name: d.name,
+      a: hex(d.address),
+      ifindex: d.ifindex,
+      mtu: d.mtu,
+      txq: d.txQueues,
+      rxq: d.rxQueues,
+      tx_stopped: d.txStopped ? 1 : 0,
+      qdisc: d.qdisc,
+    };
+    for (const q of d.qdiscs)
+      yield {
+        t: "qdisc",
+        dev: d.name,
+        txq: q.txq,
+        a: hex(q.address),
+        kind: q.kind,
+        skbs: q.skbs.map(hex),
+        qlen: q.qlen,
+      };
+  }
+}
+
+function* skbRecords({ net, kernel }: Image): Generator<ImageRecord> {
+  for (const s of net.skbs.skbs)
+    yield {
+      t: "skb",
+      a: hex(s.address),
+      len: s.len,
+      data_len: s.dataLen,
+      truesize: s.truesize,
+      head: hex(s.head),
+      data: hex(s.data),
+      tail: s.tail,
+      end: s.end,
+      cloned: s.cloned,
+      fclone: s.fclone,
+      head_frag: s.headFrag,
+      pp_recycle: s.ppRecycle,
+      users: s.users,
+      dataref: s.dataref,
+      sk: hex(s.sk),
+      dev: s.dev > kernel.pageOffset ? "set" : "",
+      destructor: functionName(kernel, s.destructor),
+      nr_frags: s.frags.length,
+      frags: s.frags.map((f) => [f.pfn ?? -1, f.offset, f.size]),
+      frag_list: s.fragList.map(hex),
+    };
+  for (const [a, b] of net.skbs.halves) yield { t: "fclone_half", a: hex(a), skb2: hex(b) };
+  for (const u of net.skbs.unused)
+    yield {
+      t: "skb_unused",
+      a: hex(u.address),
+      ...(u.inNapiCache ? { why: "freed, kept in the per-CPU napi cache" } : {}),
+    };
+  for (const a of net.skbs.odd) yield { t: "skb_odd", a: hex(a) };
+  for (const a of net.skbs.others) yield { t: "not_skb", a: hex(a) };
 }
 
 /** Caches whose objects are listed one by one. */
@@ -143,5 +256,50 @@ function* pageRuns(image: Image): Generator<ImageRecord> {
       end++;
     yield { t: "pg", p: start, n: end - start, k: hex(k), f: hex(f), r, m };
     start = end;
+  }
+}
+
+function* poolRecords({ net }: Image): Generator<ImageRecord> {
+  for (const [i, p] of net.pools.entries()) {
+    yield {
+      t: "pool",
+      i,
+      a: hex(p.address),
+      destroyed: p.isDestroyed ? 1 : 0,
+      flags: p.flags,
+      order: p.order,
+      pool_size: p.poolSize,
+      hold: p.hold,
+      release: p.release,
+      inflight: inflightOf(p),
+      cache_count: p.cacheCount,
+      ring_size: p.ringSize,
+      frag_users: p.fragUsers,
+      frag_pfn: p.fragPfn,
+      frag_offset: p.fragOffset,
+      cache: p.cache,
+      ring: p.ring,
+      owned: p.owned.map((o) => [o.pfn, o.refcount, Number(o.users)]),
+    };
+    for (const { pfn, holders } of net.held.get(p.address) ?? [])
+      for (const h of holders) yield { t: "pp", pfn, pool: i, ...holderJson(h) };
+  }
+}
+
+/** `leaked` is what the kernel's own test calls it: here it means that no reference was found. */
+function holderJson(h: PoolHolder): { readonly [key: string]: Json } {
+  switch (h.kind) {
+    case "cache":
+      return { h: "returned_direct", skb: "0" };
+    case "ring":
+      return { h: "returned_ring", skb: "0" };
+    case "fragment source":
+      return { h: "frag_page", skb: "0" };
+    case "skb":
+      return { h: h.as === "head" ? "skb_head" : "skb_frag", skb: hex(h.skb) };
+    case "pointer":
+      return { h: "driver_array", skb: "0", at: hex(h.at), what: h.what };
+    case "none found":
+      return { h: "leaked", skb: "0" };
   }
 }

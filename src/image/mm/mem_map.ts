@@ -267,12 +267,12 @@ class MapScan {
 
   /**
    * The mark of a page_pool's page: PP_SIGNATURE over POISON_POINTER_DELTA (0xdead000000000040) but for its two low bits, and since
-   * 6.15 for bits 8 to 39, which hold the number of the DMA mapping (include/linux/poison.h, include/net/page_pool/types.h).
+   * 6.15 for bits 7 to 38, which hold the number of the DMA mapping (include/linux/poison.h, include/net/page_pool/types.h).
    */
   private isPool(word: number): boolean {
     return (
-      ((this.buffer[word] as number) & 0xfc) === 0x40 &&
-      ((this.buffer[word + 1] as number) & 0xffffff00) >>> 0 === 0xdead0000
+      ((this.buffer[word] as number) & 0x7c) === 0x40 &&
+      ((this.buffer[word + 1] as number) & 0xffffff80) >>> 0 === 0xdead0000
     );
   }
 

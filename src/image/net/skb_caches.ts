@@ -1,6 +1,6 @@
 // Which caches sk_buffs come from: asked of the kernel's own pointers, because names lie where caches are merged.
-import { ifThere } from "./address_space.ts";
-import type { Kernel } from "./kernel.ts";
+import { ifThere } from "../address_space.ts";
+import type { Kernel } from "../kernel.ts";
 
 export interface SkbCaches {
   readonly plain: bigint | undefined;
