@@ -37,13 +37,15 @@ export { createRxRing, type RxRing } from "./model/drivers/rx_ring.ts";
 export { createTxRing, type TxRing } from "./model/drivers/tx_ring.ts";
 export { type Failing, failing } from "./model/failing.ts";
 export type { Journal, Listener } from "./model/journal.ts";
-export { createMachine, type Machine, type MachineOptions } from "./model/machine.ts";
 // The page allocator: a booted machine's memory, its observers, the watermark test with its reasons, and replays of real transcripts.
-export { type BootedMemory, type BootedOptions, createBootedMemory } from "./model/mm/booted.ts";
+export { createBootedMemory } from "./model/kernels/booted.ts";
+export { mmRulesOf as rulesOf } from "./model/kernels/mm_rules.ts";
+export { type KernelChoice, partsFor } from "./model/kernels/parts_for.ts";
+export { createMachine, type Machine, type MachineOptions } from "./model/machine.ts";
+export type { BootedMemory, BootedOptions } from "./model/mm/booted.ts";
 export { observeBuddyinfo, observeExtfrag, observePagetypeinfo, observeZoneinfo } from "./model/mm/observe.ts";
 export { createPageOwner, type PageOwner } from "./model/mm/page_owner.ts";
 export { requestAtMin } from "./model/mm/rights.ts";
-export { rulesOf } from "./model/mm/rules.ts";
 export { zoneStateFromReport, zoneWatermarkOk } from "./model/mm/watermark.ts";
 export { type Driver, type DriverHost, feature, type NetDevice, netdevTx } from "./model/net/path/netdevice.ts";
 export { createLink, frameBytes, frameField, frameKind } from "./model/net/path/wire.ts";

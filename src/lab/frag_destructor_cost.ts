@@ -6,7 +6,7 @@ import type { Release } from "../kernel/release.ts";
 import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import { partsFor } from "../model/kernels/parts_for.ts";
-import { createBootedMemory } from "../model/mm/booted.ts";
+import { createBootedMemory } from "../model/kernels/booted.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { FragDesign, FragDesignName, FragLayout } from "../model/net/skb/frag_designs.ts";
 import { fragDesignNamed, fragDesignNames } from "../model/net/skb/frag_designs.ts";

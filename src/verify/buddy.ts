@@ -4,14 +4,16 @@ import { BadInput } from "../base/bad_input.ts";
 import { eventKind } from "../kernel/events.ts";
 import { createJournal } from "../model/journal.ts";
 import type { MachineMemory } from "../model/mm/machine_memory.ts";
-import { createMachineMemory, rules61 } from "../model/mm/machine_memory.ts";
+import { createMachineMemory } from "../model/mm/machine_memory.ts";
 import type { ZoneName } from "../model/mm/memory.ts";
 import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
+import { plainTask } from "../model/mm/rights.ts";
 import { firstFinalDifference } from "./buddy_final.ts";
 import type { BuddyStep, BuddyTranscript, BuddyZone } from "./buddy_transcript.ts";
 import { readBuddyTranscript } from "./buddy_transcript.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const buddyReplayer: Replayer = {
   kind: "buddy",
@@ -65,10 +67,13 @@ function buildMachine(input: TranscriptInput, transcript: BuddyTranscript): Mach
   if (header.cpu < 0 || header.cpu >= cpus)
     throw new BadInput(`CPU ${header.cpu} ran the steps, but no zone has lists of it.`, { file: input.path, line: 1 });
   const journal = createJournal();
+  const parts = kernelOfTranscript(input, header).parts.mm;
   const machine = createMachineMemory({
     journal,
+    parts,
+    task: { ...plainTask(), realtime: header.realtime },
     rules: {
-      ...rules61(header.migrateTypes > 5),
+      ...parts.rules({ cma: header.migrateTypes > 5 }),
       boostFactor: header.boostFactor,
       groupingDisabled: header.groupingDisabled,
     },
@@ -87,10 +92,15 @@ function buildMachine(input: TranscriptInput, transcript: BuddyTranscript): Mach
       pageShift: header.pageShift,
       orders: header.orders,
       pageblockOrder: header.pageblockOrder,
-      pcpMaxOrder: 3,
-      pcpHugeOrder: header.pcpLists > 12 ? header.pageblockOrder : -1,
+      pcpMaxOrder: parts.pcp.maxOrder,
+      pcpHugeOrder: parts.pcp.huge && header.pcpLists > 12 ? header.pageblockOrder : -1,
     },
   });
+  if (machine.memory.pcpLists !== header.pcpLists)
+    throw new BadInput(
+      `The kernel had ${header.pcpLists} per-CPU lists a zone; that kernel as the model knows it has ${machine.memory.pcpLists}.`,
+      { file: input.path, line: 1 },
+    );
   for (const [row, zone] of before.entries()) loadZone(machine, zone, row, transcript);
   journal.cpu = header.cpu;
   return machine;
@@ -107,6 +117,7 @@ function loadZone(machine: MachineMemory, recorded: BuddyZone, row: number, { he
   });
   zone[at + zoneField.boost] = recorded.boost;
   zone[at + zoneField.reservedHighatomic] = recorded.reservedHighatomic;
+  zone[at + zoneField.freeHighatomic] = recorded.freeHighatomic;
   zone[at + zoneField.flags] = recorded.flags;
   recorded.lowmemReserve.forEach((pages, i) => {
     zone[at + zoneField.lowmemReserve + i] = pages;
@@ -118,10 +129,7 @@ function loadZone(machine: MachineMemory, recorded: BuddyZone, row: number, { he
   for (const [key, pfns] of recorded.lists) for (const pfn of pfns) area.addTail(pfn, row, key >> 3, key & 7);
   for (const p of recorded.pcp) {
     const base = (row * memory.spec.cpus + p.cpu) * pcpStride;
-    pcp[base + pcpField.count] = p.count;
-    pcp[base + pcpField.high] = p.high;
-    pcp[base + pcpField.batch] = p.batch;
-    pcp[base + pcpField.freeFactor] = p.freeFactor;
+    for (const [name, field] of Object.entries(machine.pcp.fields)) pcp[base + field] = p.fields.get(name) as number;
     pcp[base + pcpField.statThreshold] = p.statThreshold;
     pcp[base + pcpField.freeDiff] = p.freeDiff;
     for (const [list, entries] of p.lists) {
@@ -156,6 +164,25 @@ function listen(machine: MachineMemory, heard: Heard): void {
   );
 }
 
+type StateField = readonly [column: Int32Array, at: number];
+
+/** Where the model keeps what a recorder's name means, of the sampled zone and CPU. */
+function stateField(name: string, machine: MachineMemory, refZone: number, refPcp: number): StateField {
+  const { zone, pcp } = machine.memory;
+  const zones: Readonly<Record<string, number>> = {
+    nr_free_pages: zoneField.free,
+    watermark_boost: zoneField.boost,
+    zone_flags: zoneField.flags,
+    nr_free_highatomic: zoneField.freeHighatomic,
+  };
+  const ofZone = zones[name];
+  if (ofZone !== undefined) return [zone, refZone + ofZone];
+  if (name === "nr_free_diff") return [pcp, refPcp + pcpField.freeDiff];
+  const ofList = machine.pcp.fields[name.replace(/^pcp_/, "")];
+  if (ofList === undefined) throw new BadInput(`A step samples ${name}, which this kernel does not have.`);
+  return [pcp, refPcp + ofList];
+}
+
 interface FoundDifference {
   /** Line index of the first step that differs. */
   readonly at: number;
@@ -169,7 +196,6 @@ function createStepper(
   heard: Heard,
 ): (at: number) => FoundDifference | undefined {
   const { pages, memory } = machine;
-  const { zone, pcp } = memory;
   const held = new Map<number, { readonly pfn: number; readonly order: number }>();
   const into = new Int32Array(65536);
   const refRow = before.findIndex((z) => z.index === header.refzone);
@@ -182,20 +208,18 @@ function createStepper(
   const refPcp = (refRow * memory.spec.cpus + header.cpu) * pcpStride;
   const bad = (at: number, sentence: string): BadInput => new BadInput(sentence, { file: input.path, line: at + 1 });
 
-  const sample = (): number[] => [
-    zone[refZone + zoneField.free] as number,
-    pcp[refPcp + pcpField.freeDiff] as number,
-    pcp[refPcp + pcpField.count] as number,
-    pcp[refPcp + pcpField.freeFactor] as number,
-    zone[refZone + zoneField.boost] as number,
-  ];
+  /** What a step samples: [a column, an index of it] each. */
+  const sampled = header.state.map((name) => stateField(name, machine, refZone, refPcp));
 
-  const sampleDiffers = (s: readonly number[]): boolean =>
-    s[0] !== zone[refZone + zoneField.free] ||
-    s[1] !== pcp[refPcp + pcpField.freeDiff] ||
-    s[2] !== pcp[refPcp + pcpField.count] ||
-    s[3] !== pcp[refPcp + pcpField.freeFactor] ||
-    s[4] !== zone[refZone + zoneField.boost];
+  const sample = (): number[] => sampled.map(([column, at]) => column[at] as number);
+
+  const sampleDiffers = (s: readonly number[]): boolean => {
+    for (let i = 0; i < sampled.length; i++) {
+      const [column, at] = sampled[i] as StateField;
+      if (s[i] !== column[at]) return true;
+    }
+    return s.length !== sampled.length;
+  };
 
   const zoneIndexOf = (pfn: number): number =>
     before.find((z) => pfn >= z.start && pfn < z.start + z.spanned)?.index ?? -1;
@@ -309,7 +333,7 @@ function createStepper(
       case "bp":
         throw bad(at, "A page of a bulk step stands without its step.");
       default:
-        throw bad(at, `"${String((step as { t?: unknown }).t)}" is no kind of step that ora_buddy/1 has.`);
+        throw bad(at, `"${String((step as { t?: unknown }).t)}" is no kind of step that ${header.format} has.`);
     }
   };
 }

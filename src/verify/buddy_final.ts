@@ -29,6 +29,7 @@ function* comparisons(
   yield ["vm_stat NR_FREE_PAGES", String(recorded.free), f(zoneField.free)];
   yield ["watermark_boost", String(recorded.boost), f(zoneField.boost)];
   yield ["nr_reserved_highatomic", String(recorded.reservedHighatomic), f(zoneField.reservedHighatomic)];
+  if (header.freeHighatomic) yield ["nr_free_highatomic", String(recorded.freeHighatomic), f(zoneField.freeHighatomic)];
   yield ["flags", String(recorded.flags), f(zoneField.flags)];
   yield [
     "nr_free",
@@ -47,22 +48,25 @@ function* comparisons(
   yield ["pageblock flags", recorded.pageblockFlags.join(" "), Array.from(blocks).join(" ")];
   for (const p of recorded.pcp) {
     const base = (row * memory.spec.cpus + p.cpu) * pcpStride;
-    const model = [pcpField.count, pcpField.freeFactor, pcpField.freeDiff].map((k) => memory.pcp[base + k]);
+    const own = Object.entries(machine.pcp.fields);
     yield [
-      `CPU ${p.cpu}: count, free_factor, nr_free_diff`,
-      [p.count, p.freeFactor, p.freeDiff].join(" "),
-      model.join(" "),
+      `CPU ${p.cpu}: ${own.map(([name]) => name).join(", ")}, nr_free_diff`,
+      [...own.map(([name]) => p.fields.get(name)), p.freeDiff].join(" "),
+      [...own.map(([, field]) => memory.pcp[base + field]), memory.pcp[base + pcpField.freeDiff]].join(" "),
     ];
     for (let list = 0; list < memory.pcpLists; list++) {
       const sentinel = memory.pcpListBase + (row * memory.spec.cpus + p.cpu) * memory.pcpLists + list;
       const pages = ring(memory.page, sentinel).map(
-        (pfn) => `${pfn}/${((memory.page[pfn * 4 + record.word] as number) & word.typeMask) >> word.typeShift}`,
+        (pfn) => `${pfn}/${header.typesCached ? cachedType(memory.page, pfn) : machine.area.blockTypeOf(pfn)}`,
       );
       const kernel = (p.lists.get(list) ?? []).map(([pfn, type]) => `${pfn}/${type}`);
       yield [`CPU ${p.cpu}: per-CPU list ${list} (pfn/type)`, kernel.join(" "), pages.join(" ")];
     }
   }
 }
+
+const cachedType = (page: Int32Array, pfn: number): number =>
+  ((page[pfn * 4 + record.word] as number) & word.typeMask) >> word.typeShift;
 
 function ring(page: Int32Array, sentinel: number): number[] {
   const out: number[] = [];

@@ -1,14 +1,64 @@
-// Reads a recording of the page allocator (format ora_buddy/1): header, zones before, steps, zones after, end. One JSON object a line.
+// Reads a recording of the page allocator (formats ora_buddy/0 to /2): header, zones before, steps, zones after, end. One JSON object a line.
 // Shape and consistency are checked here, so that the replay can trust what it gets; anything wrong is BadInput with file and line.
 import { BadInput } from "../base/bad_input.ts";
 import type { TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
 
-const buddyFormat = "ora_buddy/1";
+/** One version of the recorder: what a step samples (`s`), and which numbers it shows of a CPU's lists. */
+interface BuddyFormat {
+  readonly state: readonly string[];
+  readonly lists: readonly string[];
+  /** Per-CPU lists tell each page's cached type; else the type of its pageblock when the line was written. */
+  readonly typesCached: boolean;
+  readonly freeHighatomic: boolean;
+}
+
+/** /0 is of 5.10, /1 of 6.1, /2 of 6.12 and 7.2. */
+const buddyFormats: Readonly<Record<string, BuddyFormat>> = {
+  "ora_buddy/0": {
+    state: ["nr_free_pages", "nr_free_diff", "pcp_count", "zone_flags", "watermark_boost"],
+    lists: ["count", "high", "batch"],
+    typesCached: true,
+    freeHighatomic: false,
+  },
+  "ora_buddy/1": {
+    state: ["nr_free_pages", "nr_free_diff", "pcp_count", "pcp_free_factor", "watermark_boost"],
+    lists: ["count", "high", "batch", "free_factor"],
+    typesCached: true,
+    freeHighatomic: false,
+  },
+  "ora_buddy/2": {
+    state: [
+      "nr_free_pages",
+      "nr_free_diff",
+      "pcp_count",
+      "pcp_free_count",
+      "watermark_boost",
+      "pcp_high",
+      "pcp_alloc_factor",
+      "pcp_flags",
+      "zone_flags",
+      "nr_free_highatomic",
+    ],
+    lists: ["count", "high", "batch", "high_min", "high_max", "alloc_factor", "free_count", "flags"],
+    typesCached: false,
+    freeHighatomic: true,
+  },
+};
 
 /** Line 1. */
 export interface BuddyHeader {
+  readonly format: string;
   readonly release: string;
+  /** uname -v */
+  readonly version: string;
+  /** Names of what `s` samples after each step. */
+  readonly state: readonly string[];
+  /** Names of the numbers of a CPU's lists. */
+  readonly listFields: readonly string[];
+  readonly typesCached: boolean;
+  readonly freeHighatomic: boolean;
+  readonly realtime: boolean;
   readonly scenario: string;
   readonly cpu: number;
   readonly orders: number;
@@ -25,9 +75,8 @@ export interface BuddyHeader {
 export interface BuddyPcp {
   readonly cpu: number;
   readonly count: number;
-  readonly high: number;
-  readonly batch: number;
-  readonly freeFactor: number;
+  /** By the names of BuddyHeader.listFields. */
+  readonly fields: ReadonlyMap<string, number>;
   readonly statThreshold: number;
   readonly freeDiff: number;
   /** list index → [pfn, cached type], head first */
@@ -46,6 +95,8 @@ export interface BuddyZone {
   readonly watermark: readonly number[];
   readonly boost: number;
   readonly reservedHighatomic: number;
+  /** nr_free_highatomic; 0 where the format does not have it. */
+  readonly freeHighatomic: number;
   readonly flags: number;
   readonly free: number;
   readonly driftMark: number;
@@ -86,6 +137,7 @@ export interface BuddyTranscript {
 /** What a line can be asked for; every miss is a BadInput that names file, line and field. */
 export interface Fields {
   readonly bad: (sentence: string, advice?: string) => BadInput;
+  has(name: string): boolean;
   number(name: string): number;
   text(name: string): string;
   numbers(name: string): readonly number[];
@@ -104,6 +156,7 @@ function fieldsOf(input: TranscriptInput, index: number, value: Readonly<Record<
   return {
     bad,
     list,
+    has: (name) => value[name] !== undefined,
     number(name) {
       const v = value[name];
       if (typeof v !== "number" || !Number.isSafeInteger(v)) throw bad(`"${name}" is not a whole number.`);
@@ -155,11 +208,20 @@ export function readBuddyTranscript(input: TranscriptInput): BuddyTranscript {
 
 function readHeader(f: Fields): BuddyHeader {
   const format = f.text("format");
-  if (format !== buddyFormat)
+  const shape = Object.hasOwn(buddyFormats, format) ? buddyFormats[format] : undefined;
+  if (shape === undefined)
     throw f.bad(
-      `Format "${format}" is not the ${buddyFormat} that skblab replays.`,
+      `Format "${format}" is none that skblab replays: ${Object.keys(buddyFormats).join(", ")}.`,
       "Record it with the matching recorder.",
     );
+  if (f.has("s_fields") && f.list("s_fields").join(" ") !== shape.state.join(" "))
+    throw f.bad(`The steps sample ${f.list("s_fields").join(", ")}, which ${format} does not have.`);
+  for (const [name, only] of [
+    ["defrag_mode", 0],
+    ["pcp_batch_scale_max", 5],
+  ] as const)
+    if (f.has(name) && f.number(name) !== only)
+      throw f.bad(`The kernel ran with ${name} ${f.number(name)}; the model has ${only} only.`);
   for (const lost of ["events_lost", "snap_lost"])
     if (f.number(lost) !== 0)
       throw f.bad(`The recorder lost something (${lost} ${f.number(lost)}).`, "Record it again.");
@@ -173,7 +235,14 @@ function readHeader(f: Fields): BuddyHeader {
   if (orders < 2 || orders > 16 || pageblockOrder < 1 || pageblockOrder >= orders)
     throw f.bad(`max_order ${orders} with pageblock_order ${pageblockOrder} is no kernel's configuration.`);
   return {
+    format,
     release: f.text("release"),
+    version: f.has("version") ? f.text("version") : "",
+    state: shape.state,
+    listFields: shape.lists,
+    typesCached: shape.typesCached,
+    freeHighatomic: shape.freeHighatomic,
+    realtime: f.has("rt_task") && f.number("rt_task") !== 0,
     scenario: f.text("scenario"),
     cpu: f.number("cpu"),
     orders,
@@ -213,6 +282,7 @@ function readZone(input: TranscriptInput, index: number, header: BuddyHeader, wh
     watermark: f.numbers("watermark"),
     boost: f.number("watermark_boost"),
     reservedHighatomic: f.number("nr_reserved_highatomic"),
+    freeHighatomic: header.freeHighatomic ? f.number("nr_free_highatomic") : 0,
     flags: f.number("flags"),
     free: f.number("vm_stat_nr_free_pages"),
     driftMark: f.number("percpu_drift_mark"),
@@ -251,9 +321,7 @@ function readPcp(input: TranscriptInput, index: number, value: unknown, header: 
   return {
     cpu: f.number("cpu"),
     count: f.number("count"),
-    high: f.number("high"),
-    batch: f.number("batch"),
-    freeFactor: f.number("free_factor"),
+    fields: new Map(header.listFields.map((name) => [name, f.number(name)] as const)),
     statThreshold: f.number("stat_threshold"),
     freeDiff: f.number("nr_free_diff"),
     lists,

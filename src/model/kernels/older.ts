@@ -1,15 +1,15 @@
 // Kernels that nobody recorded: every part and number as the dated facts have it for the release.
 import type { Release } from "../../kernel/release.ts";
-import { rulesOf } from "../mm/rules.ts";
 import { poolRulesOf } from "../net/pool/page_pool_release.ts";
 import { createSlub } from "../slab/slub.ts";
 import type { KernelParts } from "./kernel.ts";
 import { skbPartsOf } from "./skb_parts.ts";
+import { mmPartsOf } from "./mm_rules.ts";
 
 /** The parts of a release by facts alone. */
 export function byFacts(release: Release): KernelParts {
   return {
-    mm: { rules: (choices) => rulesOf(release, choices) },
+    mm: mmPartsOf(release),
     slab: { slub: createSlub },
     net: {
       skb: skbPartsOf(release),

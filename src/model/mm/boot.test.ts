@@ -2,28 +2,29 @@
 import { describe, expect, test } from "vitest";
 import { parseRelease } from "../../kernel/release.ts";
 import { createJournal } from "../journal.ts";
+import { createBootedMemory } from "../kernels/booted.ts";
+import { partsFor } from "../kernels/parts_for.ts";
 import type { BootLayout } from "./boot.ts";
 import { bootMemory, oneZone, pc64 } from "./boot.ts";
-import { createBootedMemory } from "./booted.ts";
 import { memoryProblems } from "./invariants.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
 import { pcpField, zoneField, zoneOf, zoneStride } from "./memory.ts";
 import { observeBuddyinfo } from "./observe.ts";
-import { rulesOf } from "./rules.ts";
 import { setupMarks } from "./watermark_setup.ts";
 
 const now = parseRelease("6.1.192");
+const parts61 = partsFor(now).parts.mm;
 const nowait = 0x2800;
 
 function boot(layout: BootLayout, nodeOfCpu?: readonly number[]): MachineMemory {
   const machine = createMachineMemory({
     spec: layout.spec,
     journal: createJournal(),
-    rules: rulesOf(now),
+    parts: parts61,
     ...(nodeOfCpu === undefined ? {} : { nodeOfCpu }),
   });
-  bootMemory(machine, layout, now);
+  bootMemory(machine, layout);
   return machine;
 }
 
@@ -132,8 +133,8 @@ describe("what boot computes", () => {
 
   test("huge pages raise min_free_kbytes to 67584 kB on a PC, but never above 5 % of low memory", () => {
     const minFreeKb = (memoryMb: number): number => {
-      const { memory } = createBootedMemory({ release: now, memoryMb });
-      return setupMarks(memory, now, { hugePages: true });
+      const machine = createBootedMemory({ release: now, memoryMb });
+      return setupMarks(machine, { hugePages: true });
     };
     // Two pageblocks of 2 MB for each of three types and their fallbacks, 11 in all, in DMA, DMA32 and Normal.
     expect(minFreeKb(8192)).toBe(512 * 3 * 11 * 4);
@@ -170,9 +171,10 @@ describe("what boot computes", () => {
     const machine = createMachineMemory({
       spec: layout.spec,
       journal: createJournal(),
-      rules: rulesOf(now, { groupingDisabled: true }),
+      parts: parts61,
+      rules: parts61.rules({ groupingDisabled: true }),
     });
-    bootMemory(machine, layout, now);
+    bootMemory(machine, layout);
     expect(machine.pages.allocPages(nowait | 8, 0)).toBeGreaterThanOrEqual(0);
     expect(machine.area.isEmpty(0, 9, 1)).toBe(true);
     expect(memoryProblems(machine)).toEqual([]);

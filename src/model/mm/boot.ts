@@ -2,8 +2,6 @@
 // firmware keep is taken off the managed pages at plausible places; the exact places of one real boot come from its transcripts.
 //
 //   x86_64, 8 GiB:   0 ·DMA· 16M ··DMA32·· 3G   hole   4G ··Normal·· 9G
-import type { Release } from "../../kernel/release.ts";
-import { atLeast } from "../../kernel/release.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import type { MemorySpec, ZoneName, ZoneSpec } from "./memory.ts";
 import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "./memory.ts";
@@ -24,12 +22,7 @@ export interface BootLayout {
  * memblock_free_all() and the init calls after it: every free page to the free lists in the largest aligned blocks, rising, at the
  * tails; every pageblock movable; then watermarks and per-CPU sizes. Returns vm.min_free_kbytes.
  */
-export function bootMemory(
-  machine: MachineMemory,
-  layout: BootLayout,
-  release: Release,
-  settings: MarkSettings = {},
-): number {
+export function bootMemory(machine: MachineMemory, layout: BootLayout, settings: MarkSettings = {}): number {
   const { memory, area, rules } = machine;
   const topOrder = memory.spec.orders - 1;
   const bootType = machine.placement.bootType;
@@ -45,19 +38,21 @@ export function bootMemory(
       }
     }
   });
-  const minFreeKb = setupMarks(memory, release, settings);
-  if (rules.types.reserve >= 0) reserveBlocks(machine, release);
+  const minFreeKb = setupMarks(machine, settings);
+  if (rules.types.reserve >= 0) reserveBlocks(machine);
   if (!rules.vmStatFree) countExactly(machine);
   return minFreeKb;
 }
 
 /** setup_zone_migrate_reserve(), mm/page_alloc.c, 2.6.24 to 4.3: whole free pageblocks that make up the min watermark, since 2.6.32 at most two. */
-function reserveBlocks({ memory, area, rules }: MachineMemory, release: Release): void {
+function reserveBlocks({ memory, area, rules }: MachineMemory): void {
   const { spec, page, zone } = memory;
   const blockPages = 1 << spec.pageblockOrder;
   spec.zones.forEach((z, row) => {
-    let left = Math.ceil((zone[row * zoneStride + zoneField.min] as number) / blockPages);
-    if (atLeast(release, [2, 6, 32])) left = Math.min(2, left);
+    let left = Math.min(
+      rules.boot.reserveBlocksMost,
+      Math.ceil((zone[row * zoneStride + zoneField.min] as number) / blockPages),
+    );
     for (
       let at = Math.ceil(z.startPfn / blockPages) * blockPages;
       left > 0 && at + blockPages <= z.startPfn + z.spannedPages;
@@ -70,7 +65,7 @@ function reserveBlocks({ memory, area, rules }: MachineMemory, release: Release)
       });
       if (!free || area.blockTypeOf(at) !== rules.types.movable) continue;
       area.setBlockType(at, rules.types.reserve);
-      area.moveFreepagesBlock(at, row, rules.types.reserve);
+      area.moveFreepagesBlock(at, row, rules.types.movable, rules.types.reserve);
       left--;
     }
   });

@@ -1,8 +1,6 @@
 // A booted machine's memory in one call: release, policy, size; with user pages, kswapd, reclaim and what the release has of compaction.
 import { assert } from "../../base/assert.ts";
-import { mmFact } from "../../kernel/facts/mm_rules.ts";
 import type { Release } from "../../kernel/release.ts";
-import { atLeast } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import { createJournal } from "../journal.ts";
 import type { BootLayout } from "./boot.ts";
@@ -11,13 +9,14 @@ import type { Lru } from "./lru.ts";
 import { createLru } from "./lru.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
+import type { MmParts } from "./parts.ts";
 import type { Reclaim } from "./reclaim.ts";
 import { createReclaim } from "./reclaim.ts";
 import type { PolicyName } from "./rules.ts";
-import { rulesOf } from "./rules.ts";
 import type { MarkSettings } from "./watermark_setup.ts";
 
 export interface BootedOptions {
+  /** Its architecture decides the machine's layout; what the kernel does is in its parts. */
   readonly release: Release;
   readonly memoryMb: number;
   readonly cpus?: number;
@@ -45,15 +44,14 @@ export interface BootedMemory extends MachineMemory {
   freeUser(pfn: number): void;
 }
 
-/** Boots x86: i386 machines as pc32, all others as pc64. */
-export function createBootedMemory(options: BootedOptions): BootedMemory {
+/** Boots a kernel on x86: i386 machines as pc32, all others as pc64. */
+export function bootParts(parts: MmParts, options: BootedOptions): BootedMemory {
   const { release, memoryMb, cpus = 1 } = options;
   assert(memoryMb >= 32, () => `${memoryMb} MB is less than the kernel image and its maps need here`);
-  const rules = rulesOf(release, {
+  const rules = parts.rules({
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.cma === undefined ? {} : { cma: options.cma }),
   });
-  const pcpHigh = mmFact("pcpHighOrders", release);
   const orders = 11;
   const shape = {
     memoryMb,
@@ -61,16 +59,16 @@ export function createBootedMemory(options: BootedOptions): BootedMemory {
     orders,
     // i386 with PAE has 2 MB huge pages too; without, MAX_ORDER - 1.
     pageblockOrder: rules.policy === "placement-2005" || release.arch === "i386" ? orders - 1 : 9,
-    pcpMaxOrder: pcpHigh ? 3 : 0,
-    pcpHugeOrder: pcpHigh && rules.policy === "mobility" && release.arch !== "i386" ? 9 : -1,
+    pcpMaxOrder: parts.pcp.maxOrder,
+    pcpHugeOrder: parts.pcp.huge && rules.policy === "mobility" && release.arch !== "i386" ? 9 : -1,
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
   };
   const layout = release.arch === "i386" ? pc32(shape) : pc64(shape);
-  const machine = createMachineMemory({ spec: layout.spec, journal: options.journal ?? createJournal(), rules });
-  const minFreeKb = bootMemory(machine, layout, release, options.marks);
+  const machine = createMachineMemory({ spec: layout.spec, journal: options.journal ?? createJournal(), parts, rules });
+  const minFreeKb = bootMemory(machine, layout, options.marks);
   const lru = createLru(machine);
   const reclaim = createReclaim(machine, lru, {
-    compaction: options.compaction ?? (rules.policy === "mobility" && atLeast(release, [2, 6, 35])),
+    compaction: options.compaction ?? (rules.policy === "mobility" && rules.boot.compaction),
     activeFreeing: options.activeFreeing ?? false,
     ...(options.killSomething === undefined ? {} : { killSomething: options.killSomething }),
   });

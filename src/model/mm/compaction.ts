@@ -31,7 +31,7 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
     highest: number,
   ): "success" | "skipped" | "continue" => {
     const mark = watermarks.markOf(z, allocFlags);
-    if (watermarks.zoneOk(z, order, mark, highest, allocFlags, false)) return "success";
+    if (watermarks.ok(z, order, mark, highest, allocFlags, watermarks.globalFree(z))) return "success";
     const costly = order > 3;
     const base =
       zone[z * zoneStride + (costly ? zoneField.low : zoneField.min)]! + zone[z * zoneStride + zoneField.boost]!;
@@ -63,8 +63,8 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
       const order = w & word.orderMask;
       // Only pages above the migration scanner help.
       if (pfn > from) {
-        area.take(pfn, z, 0, order, types.movable);
-        area.modFreeState(z, -1, area.blockTypeOf(pfn));
+        area.take(pfn, z, 0, order, area.blockTypeOf(pfn));
+        area.account.handedOut(z, 0, area.blockTypeOf(pfn));
         return pfn;
       }
       pfn += 1 << order;

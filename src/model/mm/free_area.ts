@@ -7,8 +7,9 @@
 // Made once per machine: the functions close over typed arrays, which V8 compiles into constants while there is one instance.
 import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
+import type { Account } from "./account/account.ts";
 import type { Memory } from "./memory.ts";
-import { ordersMax, pcpField, pcpStride, record, typesMax, word, zoneField, zoneStride } from "./memory.ts";
+import { ordersMax, record, typesMax, word, zoneField, zoneStride } from "./memory.ts";
 
 // Local copies: V8 folds a module's own constants, but loads imported bindings through a cell.
 const NEXT = record.next;
@@ -23,14 +24,8 @@ const ZONE_SHIFT = word.zoneShift;
 const TYPE_SHIFT = word.typeShift;
 const LRU_OR_MOVABLE = word.lru | word.movable;
 const ZONE_ROW = Math.log2(zoneStride);
-const PCP_SHIFT = Math.log2(pcpStride);
-const FREE = zoneField.free;
-const FREE_CMA = zoneField.freeCma;
 const START = zoneField.start;
 const END = zoneField.end;
-const STAT_THRESHOLD = pcpField.statThreshold;
-const FREE_DIFF = pcpField.freeDiff;
-const CMA_DIFF = pcpField.cmaDiff;
 const ORDERS_SHIFT = Math.log2(ordersMax);
 const TYPES_SHIFT = Math.log2(typesMax);
 const NO_BLOCK = -1;
@@ -43,18 +38,21 @@ export interface MergeRules {
   readonly mergeLikelyToTail: boolean;
   /** Types from this number on do not merge with others at pageblock order and above; typesMax when the release knows no such types. */
   readonly unmergeableFrom: number;
-  /** MIGRATE_CMA, or -1. */
-  readonly cma: number;
   /** MIGRATE_ISOLATE, or -1: its pages do not count as free. */
   readonly isolate: number;
+  /** Merging across pageblocks gives the buddy's pageblocks the type of the freed block, and larger blocks are freed pageblock by pageblock (since 6.10). */
+  readonly blocksFollowLists: boolean;
+  /** mm_page_alloc_zone_locked names the type that was asked for, not the list that gave (up to 5.18). */
+  readonly lockedNamesRequest: boolean;
 }
 
 export type FreeArea = ReturnType<typeof createFreeArea>;
 
-export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRules) {
-  const { page, blockType, zone, nrFree, pcp, freeLists } = memory;
-  const { orders, pageblockOrder, cpus, pcpMaxOrder, pcpHugeOrder } = memory.spec;
-  const { wholeBlocksTo, mergeLikelyToTail, unmergeableFrom, cma, isolate } = rules;
+export function createFreeArea(memory: Memory, journal: Journal, account: Account, rules: MergeRules) {
+  const { page, blockType, zone, nrFree, freeLists } = memory;
+  const { orders, pageblockOrder, pcpMaxOrder, pcpHugeOrder } = memory.spec;
+  const { wholeBlocksTo, mergeLikelyToTail, unmergeableFrom, isolate, blocksFollowLists, lockedNamesRequest } = rules;
+  const { count, taken, moved: countMoved } = account;
   const topOrder = orders - 1;
   const blockPages = 1 << pageblockOrder;
   const lockedEvent = eventKind.mm_page_alloc_zone_locked;
@@ -69,35 +67,10 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     blockType[block] = (blockType[block]! & 8) | type;
   };
 
-  /** __mod_zone_page_state() for NR_FREE_PAGES: this CPU's difference folds into the global counter when it passes the threshold. */
-  const modFree = (z: number, delta: number): void => {
-    const row = (z * cpus + journal.cpu) << PCP_SHIFT;
-    const x = pcp[row | FREE_DIFF]! + delta;
-    const threshold = pcp[row | STAT_THRESHOLD]!;
-    if (x > threshold || x < -threshold) {
-      zone[(z << ZONE_ROW) | FREE] = zone[(z << ZONE_ROW) | FREE]! + x;
-      pcp[row | FREE_DIFF] = 0;
-    } else pcp[row | FREE_DIFF] = x;
+  /** change_pageblock_range(): the type of every pageblock of a block of at least one. */
+  const setBlockTypes = (pfn: number, order: number, type: number): void => {
+    for (let at = pfn; at < pfn + (1 << order); at += blockPages) setBlockType(at, type);
   };
-
-  const modFreeCma = (z: number, delta: number): void => {
-    const row = (z * cpus + journal.cpu) << PCP_SHIFT;
-    const x = pcp[row | CMA_DIFF]! + delta;
-    const threshold = pcp[row | STAT_THRESHOLD]!;
-    if (x > threshold || x < -threshold) {
-      zone[(z << ZONE_ROW) | FREE_CMA] = zone[(z << ZONE_ROW) | FREE_CMA]! + x;
-      pcp[row | CMA_DIFF] = 0;
-    } else pcp[row | CMA_DIFF] = x;
-  };
-
-  /** __mod_zone_freepage_state(). */
-  const modFreeState = (z: number, delta: number, type: number): void => {
-    modFree(z, delta);
-    if (cma >= 0 && type === cma) modFreeCma(z, delta);
-  };
-
-  // Chosen once: where there is no CMA, V8 need not carry its branch through every caller.
-  const countFree: (z: number, delta: number, type: number) => void = cma >= 0 ? modFreeState : modFree;
 
   const insertAfter = (at: number, pfn: number): void => {
     const next = page[(at << 2) | NEXT]!;
@@ -149,23 +122,36 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     for (let order = high - 1; order >= low; order--) addHead(pfn + (1 << order), z, order, type);
   };
 
-  /** Takes a block off its list and marks it taken, with the type it is cached under (page->index). */
+  /** Takes a block off its list, the one that its halves go back to, and marks it taken, with the type it is cached under (page->index). */
   const take = (pfn: number, z: number, order: number, from: number, type: number): void => {
+    taken(z, order, type);
     unlink(pfn);
     nrFree[(z << ORDERS_SHIFT) + from] = nrFree[(z << ORDERS_SHIFT) + from]! - 1;
     if (from > order) expand(pfn, z, order, from, type);
     page[(pfn << 2) | WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
   };
 
-  /** __rmqueue_smallest(): the first block of the smallest sufficient order, or -1. */
-  const rmqueueSmallest = (z: number, order: number, type: number): number => {
+  /** try_to_claim_block() of a block of at least a pageblock (since 6.10): its pageblocks change their type, what is left of it goes to that type's lists. */
+  const claimWhole = (pfn: number, z: number, order: number, from: number, old: number, type: number): void => {
+    unlink(pfn);
+    nrFree[(z << ORDERS_SHIFT) + from] = nrFree[(z << ORDERS_SHIFT) + from]! - 1;
+    count(z, -(1 << from), old);
+    setBlockTypes(pfn, from, type);
+    expand(pfn, z, order, from, type);
+    count(z, (1 << from) - (1 << order), type);
+    page[(pfn << 2) | WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
+  };
+
+  /** __rmqueue_smallest(): the first block of the smallest sufficient order, or -1. `asked` is the request's type where the list's is another. */
+  const rmqueueSmallest = (z: number, order: number, type: number, asked: number = type): number => {
     for (let from = order; from <= topOrder; from++) {
       const pfn = firstOf(z, from, type);
       if (pfn < 0) continue;
       take(pfn, z, order, from, type);
       if (journal.heard) {
-        const refill = (order <= pcpMaxOrder || order === pcpHugeOrder) && type < 3 ? 1 : 0;
-        journal.emit(lockedEvent, pfn, order, type, refill);
+        const named = lockedNamesRequest ? asked : type;
+        const refill = (order <= pcpMaxOrder || order === pcpHugeOrder) && named < 3 ? 1 : 0;
+        journal.emit(lockedEvent, pfn, order, named, refill);
       }
       return pfn;
     }
@@ -181,13 +167,16 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     let pfn = freed;
     let order = freedOrder;
     let buddy = 0;
-    if (type !== isolate) countFree(z, 1 << order, type);
+    if (type !== isolate) count(z, 1 << order, type);
     while (order < topOrder) {
       buddy = pfn ^ (1 << order);
       if (!isFreeBlock(buddy, z, order)) break;
       if (order >= pageblockOrder) {
         const buddyType = blockTypeOf(buddy);
-        if (type !== buddyType && (type >= unmergeableFrom || buddyType >= unmergeableFrom)) break;
+        if (type !== buddyType) {
+          if (type >= unmergeableFrom || buddyType >= unmergeableFrom) break;
+          if (blocksFollowLists) setBlockTypes(buddy, order, type);
+        }
       }
       remove(buddy, z, order);
       pfn &= buddy;
@@ -204,21 +193,54 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     else addHead(pfn, z, order, list);
   };
 
-  /** move_to_free_list(): to the tail of another type's list. */
-  const moveToList = (pfn: number, z: number, order: number, type: number): void => {
-    unlink(pfn);
-    insertAfter(page[(listOf(z, order, type) << 2) | PREV]!, pfn);
+  /** free_one_page(): a block that no per-CPU list takes. Where lists and pageblocks agree, a larger one goes pageblock by pageblock, each by its own type. */
+  const freeWhole = (pfn: number, z: number, order: number, type: number): void => {
+    if (!blocksFollowLists || order <= pageblockOrder) freeOnePage(pfn, z, order, type, false);
+    else
+      for (let at = pfn; at < pfn + (1 << order); at += blockPages)
+        freeOnePage(at, z, pageblockOrder, blockTypeOf(at), false);
   };
 
-  /** Movable pages that the last moveFreepagesBlock met. */
-  let movableMet = 0;
+  /** move_to_free_list(): to the tail of another type's list. */
+  const moveToList = (pfn: number, z: number, order: number, from: number, type: number): void => {
+    unlink(pfn);
+    insertAfter(page[(listOf(z, order, type) << 2) | PREV]!, pfn);
+    countMoved(z, order, from, type);
+  };
+
+  /** Free and movable pages that the last count met. */
+  const met = { free: 0, movable: 0 };
+
+  /** prep_move_freepages_block() (6.12): whether the pageblock around `pfn` lies in the zone as a whole. */
+  const blockInZone = (around: number, z: number): boolean => {
+    const start = around & -blockPages;
+    return start >= zone[(z << ZONE_ROW) | START]! && start + blockPages <= zone[(z << ZONE_ROW) | END]!;
+  };
+
+  /** Counts what is free and what could be moved from `start` on to the end of its pageblock. */
+  const countBlock = (start: number): void => {
+    const end = (start & -blockPages) + blockPages;
+    met.free = 0;
+    met.movable = 0;
+    for (let pfn = start; pfn < end; ) {
+      const w = page[(pfn << 2) | WORD]!;
+      if ((w & STATE_MASK) === BUDDY) {
+        met.free += 1 << (w & ORDER_MASK);
+        pfn += 1 << (w & ORDER_MASK);
+      } else {
+        if ((w & LRU_OR_MOVABLE) !== 0) met.movable++;
+        pfn++;
+      }
+    }
+  };
 
   /**
-   * move_freepages_block(): every free block of the pageblock around `pfn` to the tail of a type's lists, rising pfn.
-   * Returns the pages moved; 0 without a look when the pageblock reaches past the end of the zone.
+   * move_freepages_block(): every free block of the pageblock around `pfn` to the tail of a type's lists, rising pfn. Returns the pages moved;
+   * 0 without a look when the pageblock reaches past the end of the zone. Where it begins before the zone, the scan begins at `pfn` (up to 6.9;
+   * later callers ask blockInZone first).
    */
-  const moveFreepagesBlock = (around: number, z: number, type: number): number => {
-    movableMet = 0;
+  const moveFreepagesBlock = (around: number, z: number, from: number, type: number): number => {
+    met.movable = 0;
     let pfn = around & -blockPages;
     const end = pfn + blockPages;
     if (pfn < zone[(z << ZONE_ROW) | START]!) pfn = around;
@@ -227,12 +249,12 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     while (pfn < end) {
       const w = page[(pfn << 2) | WORD]!;
       if ((w & STATE_MASK) !== BUDDY) {
-        if ((w & LRU_OR_MOVABLE) !== 0) movableMet++;
+        if ((w & LRU_OR_MOVABLE) !== 0) met.movable++;
         pfn++;
         continue;
       }
       const order = w & ORDER_MASK;
-      moveToList(pfn, z, order, type);
+      moveToList(pfn, z, order, from, type);
       pfn += 1 << order;
       moved += 1 << order;
     }
@@ -243,8 +265,9 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     listOf,
     blockTypeOf,
     setBlockType,
-    modFree,
-    modFreeState: countFree,
+    setBlockTypes,
+    modFree: account.modFree,
+    account,
     insertAfter,
     unlink,
     addHead,
@@ -257,8 +280,12 @@ export function createFreeArea(memory: Memory, journal: Journal, rules: MergeRul
     isFreeBlock,
     isWholeOrder: (order: number): boolean => order === topOrder,
     freeOnePage,
+    freeWhole,
     moveToList,
     moveFreepagesBlock,
-    movableMet: () => movableMet,
+    blockInZone,
+    countBlock,
+    met,
+    claimWhole,
   };
 }

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { Prng } from "../../base/prng.ts";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
+import { createBootedMemory } from "../kernels/booted.ts";
 import type { BootedMemory, BootedOptions } from "./booted.ts";
-import { createBootedMemory } from "./booted.ts";
 import { memoryProblems } from "./invariants.ts";
 
 interface Case {

@@ -5,11 +5,10 @@ import type { Journal } from "../journal.ts";
 import { createTrouble } from "./bad_page.ts";
 import type { FreeArea } from "./free_area.ts";
 import { createFreeArea } from "./free_area.ts";
-import { createHotCold } from "./hot_cold.ts";
 import type { Memory, MemorySpec } from "./memory.ts";
 import { createMemory, typesMax } from "./memory.ts";
 import { createPageAlloc } from "./page_alloc.ts";
-import { createPcp } from "./pcp.ts";
+import type { MmParts } from "./parts.ts";
 import type { Placement } from "./placement.ts";
 import { createPlacement2005, globalList } from "./placement_2005.ts";
 import { createClassic } from "./placement_classic.ts";
@@ -17,16 +16,16 @@ import { createMobility } from "./placement_mobility.ts";
 import type { TaskContext } from "./rights.ts";
 import { plainTask } from "./rights.ts";
 import type { MmRules } from "./rules.ts";
-
-export { type MmRules, rules61 } from "./rules.ts";
-
 import { createSlowPath } from "./slow_path.ts";
 import { createWatermarkTest } from "./zone_watermark.ts";
 
 export interface MachineMemoryOptions {
   readonly spec: MemorySpec;
   readonly journal: Journal;
-  readonly rules: MmRules;
+  /** A kernel's list (model/kernels/). */
+  readonly parts: MmParts;
+  /** Left out: the kernel's own, as a stock configuration has them. */
+  readonly rules?: MmRules;
   /** Node of each CPU; all on node 0 when left out. */
   readonly nodeOfCpu?: readonly number[];
   readonly task?: TaskContext;
@@ -35,27 +34,30 @@ export interface MachineMemoryOptions {
 export type MachineMemory = ReturnType<typeof createMachineMemory>;
 
 export function createMachineMemory(options: MachineMemoryOptions) {
-  const { spec, journal, rules } = options;
+  const { spec, journal, parts, rules = parts.rules() } = options;
   const { types } = rules;
   const memory = createMemory(spec);
   const trouble = createTrouble(memory, journal);
-  const area = createFreeArea(memory, journal, {
+  const account = parts.account.make(memory, journal, types);
+  const area = createFreeArea(memory, journal, account, {
     wholeBlocksTo: rules.policy === "placement-2005" ? globalList : -1,
     mergeLikelyToTail: rules.mergeLikelyToTail,
-    unmergeableFrom: types.highatomic >= 0 ? types.highatomic : typesMax,
-    cma: types.cma,
+    unmergeableFrom: unmergeableFrom(rules),
     isolate: types.isolate,
+    blocksFollowLists: rules.blocksFollowLists,
+    lockedNamesRequest: rules.lockedNamesRequest,
   });
-  const placement = createPlacement(memory, area, journal, rules);
-  const pcp =
-    rules.hotCold === undefined
-      ? createPcp(memory, area, placement, journal, trouble, {
-          scaleMax: rules.pcpScaleMax,
-          movable: types.movable,
-          cma: types.cma,
-        })
-      : createHotCold(memory, area, placement, journal, trouble, rules.hotCold);
-  const watermarks = createWatermarkTest(memory, area, rules.generation, types, rules.policy === "mobility");
+  const placement = createPlacement(memory, area, journal, rules, parts);
+  const watermarks = createWatermarkTest(memory, area, rules);
+  const pcp = parts.pcp.make({
+    memory,
+    area,
+    placement,
+    watermarks,
+    journal,
+    trouble,
+    rules: { movable: types.movable, cma: types.cma, drainsByBlock: rules.blocksFollowLists },
+  });
   const alloc = createPageAlloc({
     memory,
     area,
@@ -68,7 +70,9 @@ export function createMachineMemory(options: MachineMemoryOptions) {
       types,
       gfp: rules.gfp,
       groupingDisabled: rules.groupingDisabled,
-      listsByType: rules.hotCold === undefined,
+      lastResort: rules.lastResort && types.highatomic >= 0,
+      reservesFromFreeLists: parts.highatomic.fromFreeListsOnly,
+      boostSeenBy: rules.boostSeenBy,
       pcpOnlyType: rules.pcpOnlyType,
       noFragmentType:
         rules.avoidFragmenting && spec.zoneTypes.includes("DMA32") ? spec.zoneTypes.indexOf("Normal") : -1,
@@ -90,11 +94,18 @@ export function createMachineMemory(options: MachineMemoryOptions) {
     pages: alloc.pages,
     task,
     rules,
+    parts,
     journal,
   };
 }
 
-function createPlacement(memory: Memory, area: FreeArea, journal: Journal, rules: MmRules): Placement {
+/** The first type that does not merge with others at pageblock order and above. */
+function unmergeableFrom({ unmergeable, types }: MmRules): number {
+  if (unmergeable === "none") return typesMax;
+  return unmergeable === "isolate" ? types.isolate : types.highatomic;
+}
+
+function createPlacement(memory: Memory, area: FreeArea, journal: Journal, rules: MmRules, parts: MmParts): Placement {
   switch (rules.policy) {
     case "classic":
       return createClassic(area);
@@ -107,7 +118,13 @@ function createPlacement(memory: Memory, area: FreeArea, journal: Journal, rules
       return createPlacement2005(area, top, rules.fallbacks);
     }
     case "mobility":
-      return createMobility(memory, area, journal, rules);
+      return createMobility(
+        memory,
+        area,
+        rules,
+        parts.fallback.make(memory, area, journal, rules),
+        parts.highatomic.make(memory, area, rules),
+      );
     default:
       return assertNever(rules.policy, "policy");
   }

@@ -52,7 +52,7 @@ export const zoneField = {
   high: 10,
   boost: 11,
   reservedHighatomic: 12,
-  /** Bit 0 ZONE_BOOSTED_WATERMARK, bit 1 ZONE_RECLAIM_ACTIVE. */
+  /** zone->flags: {@link zoneFlag}. */
   flags: 13,
   isolatedBlocks: 14,
   driftMark: 15,
@@ -60,20 +60,28 @@ export const zoneField = {
   lowmemReserve: 16,
   /** Pages on the zone's LRU list. */
   lruPages: 24,
+  /** Free pages on lists of MIGRATE_HIGHATOMIC, where the release counts them (account/by_block.ts). */
+  freeHighatomic: 25,
 } as const;
 
-/** Int32 fields of a (zone, CPU) row; rows are `pcpStride` apart, row = zone * cpus + cpu. */
-export const pcpStride = 8;
+/** enum zone_flags, include/linux/mmzone.h: the same bits in 5.10, 6.1, 6.12 and 7.2; BELOW_HIGH since 6.7. */
+export const zoneFlag = { boostedWatermark: 1, reclaimActive: 2, belowHigh: 4 } as const;
+
+/**
+ * Int32 fields of a (zone, CPU) row that every kernel has; rows are `pcpStride` apart, row = zone * cpus + cpu. From `ownPcpField` on the row is
+ * the per-CPU lists' own (pcp/).
+ */
+export const pcpStride = 16;
 export const pcpField = {
   count: 0,
   high: 1,
   batch: 2,
-  freeFactor: 3,
-  statThreshold: 4,
+  statThreshold: 3,
   /** This CPU's unfolded part of NR_FREE_PAGES. */
-  freeDiff: 5,
-  cmaDiff: 6,
+  freeDiff: 4,
+  cmaDiff: 5,
 } as const;
+export const ownPcpField = 6;
 
 export type ZoneName = "DMA" | "DMA32" | "Normal" | "HighMem" | "Movable";
 

@@ -11,7 +11,7 @@ import type { AllocFailure } from "../../kernel/readings/alloc_failure.ts";
 import type { MemInfo } from "../../kernel/readings/mem_info.ts";
 import { zoneValue } from "../../kernel/readings/zoneinfo.ts";
 import { parseRelease } from "../../kernel/release.ts";
-import { createBootedMemory } from "./booted.ts";
+import { createBootedMemory } from "../kernels/booted.ts";
 import { fragmentationIndex, unusableIndex } from "./fragmentation.ts";
 import { observeBuddyinfo, observeExtfrag, observePagetypeinfo, observeZoneinfo } from "./observe.ts";
 import { observeAllocFailure, observeMemZones } from "./observe_failure.ts";
@@ -104,7 +104,7 @@ describe("a booted machine as /proc shows it", () => {
       highatomic: false,
     };
     const { watermarks } = machine;
-    expect(zoneWatermarkOk(3, state, request).ok).toBe(watermarks.zoneOk(2, 3, watermarks.markOf(2, 1), 2, 1, false));
+    expect(zoneWatermarkOk(3, state, request).ok).toBe(watermarks.zoneOk(2, 3, watermarks.markOf(2, 1), 2, 1, 0));
   });
 });
 

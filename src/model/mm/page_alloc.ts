@@ -12,14 +12,13 @@ import { allocFlag } from "./alloc_flags.ts";
 import type { Trouble } from "./bad_page.ts";
 import type { FreeArea } from "./free_area.ts";
 import type { Memory } from "./memory.ts";
-import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "./memory.ts";
+import { record, word, zoneField, zoneFlag, zoneStride } from "./memory.ts";
 import type { PageAllocator } from "./pages.ts";
-import type { PcpLists } from "./pcp.ts";
+import type { PcpLists } from "./pcp/pcp.ts";
 import type { Placement } from "./placement.ts";
 import type { WatermarkTest } from "./zone_watermark.ts";
 
 const NEXT = record.next;
-const PREV = record.prev;
 const WORD = record.word;
 const REFERENCES = record.references;
 const STATE_MASK = word.stateMask;
@@ -36,13 +35,7 @@ const TYPE = zoneField.type;
 const NODE = zoneField.node;
 const FLAGS = zoneField.flags;
 const FREE = zoneField.free;
-const LOW = zoneField.low;
-const BOOST = zoneField.boost;
-const RESERVED = zoneField.reservedHighatomic;
 const LOWMEM = zoneField.lowmemReserve;
-const PCP_SHIFT = Math.log2(pcpStride);
-const COUNT = pcpField.count;
-const FREE_FACTOR = pcpField.freeFactor;
 const WMARK_LOW = allocFlag.wmarkLow;
 const NO_WATERMARKS = allocFlag.noWatermarks;
 const NO_FRAGMENT = allocFlag.noFragment;
@@ -50,8 +43,7 @@ const HIGHATOMIC_FLAG = allocFlag.highatomic;
 const OOM_OR_NON_BLOCK = allocFlag.oom | allocFlag.nonBlock;
 const CMA_FLAG = allocFlag.cma;
 const KSWAPD_FLAG = allocFlag.kswapd;
-const MIN_RESERVE = allocFlag.minReserve;
-const BOOSTED = 1;
+const BOOSTED = zoneFlag.boostedWatermark;
 
 /** What a release changes about requests. */
 export interface RequestRules {
@@ -59,12 +51,16 @@ export interface RequestRules {
   readonly gfp: AllocatorGfp;
   /** Grouping by mobility is off: every request counts as unmovable. */
   readonly groupingDisabled: boolean;
-  /** Per-CPU lists by type (since 2.6.33): the quick way may pop their heads. */
-  readonly listsByType: boolean;
   /** The one type that is served from per-CPU lists, or -1 for all. */
   readonly pcpOnlyType: number;
   /** ALLOC_NOFRAGMENT (since 5.0): the zone type it applies to (Normal with a DMA32 below), or -1. */
   readonly noFragmentType: number;
+  /** A request that finds nothing else may take from the atomic reserve when it cannot wait or is an OOM victim (rmqueue_buddy(), since 5.19). */
+  readonly lastResort: boolean;
+  /** Only pages from the free lists make an atomic reserve. */
+  readonly reservesFromFreeLists: boolean;
+  /** Who takes ZONE_BOOSTED_WATERMARK away and wakes kswapd for it: whoever asks the zone, whoever also gets a page, whoever may wake kswapd. */
+  readonly boostSeenBy: "anybody" | "who gets a page" | "who wakes kswapd";
 }
 
 /** A request as the slow path sees it. */
@@ -99,19 +95,19 @@ export type PageAlloc = ReturnType<typeof createPageAlloc>;
 
 export function createPageAlloc(parts: AllocatorParts) {
   const { memory, journal, trouble, nodeOfCpu } = parts;
-  const { page, zone, pcp, zonelists, zonelistStart, pcpListBase, pcpLists } = memory;
+  const { page, zone, zonelists, zonelistStart, pcpListBase, pcpLists } = memory;
   const { orders, pcpMaxOrder, pcpHugeOrder, nodes, cpus, zoneTypes } = memory.spec;
   const { rmqueue, freeType, reserveHighatomic } = parts.placement;
-  const { rmqueuePcp, takeFrom, freePcp } = parts.pcp;
-  const { markOf, zoneOk, hasBlock, blocksDecide } = parts.watermarks;
-  const { rmqueueSmallest, freeOnePage, modFreeState } = parts.area;
-  const { types, gfp: bits, groupingDisabled, listsByType, pcpOnlyType, noFragmentType } = parts.rules;
+  const { rmqueuePcp, takeFrom, takeHead, freePcp, byType: listsByType, lastWord } = parts.pcp;
+  const { markOf, zoneOk, maySpend, firstMark, hasBlock, blocksDecide } = parts.watermarks;
+  const { rmqueueSmallest, freeWhole, account } = parts.area;
+  const { types, gfp: bits, groupingDisabled, pcpOnlyType, noFragmentType } = parts.rules;
+  const { lastResort, reservesFromFreeLists, boostSeenBy } = parts.rules;
   const { unmovable: UNMOVABLE, movable: MOVABLE, reclaimable: RECLAIMABLE, highatomic: HIGHATOMIC } = types;
   const { isolate: ISOLATE, cma } = types;
   const MOVABLE_BIT = bits.movable;
   const RECLAIMABLE_BIT = bits.reclaimable;
   const KSWAPD_BIT = bits.kswapdReclaim;
-  const ATOMIC_BIT = bits.atomic;
   const COMP_BIT = bits.comp;
   const THISNODE_BIT = bits.thisnode;
   const highestOf = zoneTable(zoneTypes, bits);
@@ -141,28 +137,39 @@ export function createPageAlloc(parts: AllocatorParts) {
   const rmqueueBuddy = (z: number, order: number, type: number, allocFlags: number): number => {
     for (;;) {
       let pfn = -1;
-      if (HIGHATOMIC >= 0 && (allocFlags & HIGHATOMIC_FLAG) !== 0) pfn = rmqueueSmallest(z, order, HIGHATOMIC);
+      if (HIGHATOMIC >= 0 && (allocFlags & HIGHATOMIC_FLAG) !== 0) pfn = rmqueueSmallest(z, order, HIGHATOMIC, type);
       if (pfn < 0) pfn = rmqueue(z, order, type, allocFlags);
-      if (pfn < 0 && HIGHATOMIC >= 0 && (allocFlags & OOM_OR_NON_BLOCK) !== 0)
-        pfn = rmqueueSmallest(z, order, HIGHATOMIC);
+      if (pfn < 0 && lastResort && (allocFlags & OOM_OR_NON_BLOCK) !== 0)
+        pfn = rmqueueSmallest(z, order, HIGHATOMIC, type);
       if (pfn < 0) return -1;
-      modFreeState(z, -(1 << order), (page[(pfn << 2) | WORD]! >> TYPE_SHIFT) & 7);
-      if (page[(pfn << 2) | REFERENCES] === 0) return pfn;
-      trouble.badPage(pfn, "nonzero _refcount");
+      account.handedOut(z, order, (page[(pfn << 2) | WORD]! >> TYPE_SHIFT) & 7);
+      if (page[(pfn << 2) | REFERENCES] !== 0) {
+        trouble.badPage(pfn, "nonzero _refcount");
+        continue;
+      }
+      if (reservesFromFreeLists && (allocFlags & HIGHATOMIC_FLAG) !== 0) reserveHighatomic(pfn, z, order);
+      return pfn;
     }
   };
+
+  /** Whether a request in a zone takes the mark that its watermarks were boosted away, and wakes kswapd for it. */
+  const seesBoost: (order: number, got: boolean, allocFlags: number) => boolean =
+    boostSeenBy === "anybody"
+      ? () => true
+      : boostSeenBy === "who wakes kswapd"
+        ? (_order, _got, allocFlags) => (allocFlags & KSWAPD_FLAG) !== 0
+        : (order, got) => got || order === 0;
 
   /** rmqueue(). */
   const takeFromZone = (z: number, order: number, type: number, allocFlags: number): number => {
     let pfn = -1;
-    if (
+    const fromLists =
       throughPcp(order) &&
       (pcpOnlyType < 0 || type === pcpOnlyType) &&
-      (cma < 0 || (allocFlags & CMA_FLAG) !== 0 || type !== MOVABLE)
-    )
-      pfn = rmqueuePcp(z, order, type, allocFlags);
-    if (pfn < 0) pfn = rmqueueBuddy(z, order, type, allocFlags);
-    if ((zone[(z << ZONE_ROW) | FLAGS]! & BOOSTED) !== 0) {
+      (cma < 0 || (allocFlags & CMA_FLAG) !== 0 || type !== MOVABLE);
+    if (fromLists) pfn = rmqueuePcp(z, order, type, allocFlags);
+    if (pfn < 0 && !(fromLists && lastWord)) pfn = rmqueueBuddy(z, order, type, allocFlags);
+    if ((zone[(z << ZONE_ROW) | FLAGS]! & BOOSTED) !== 0 && seesBoost(order, pfn >= 0, allocFlags)) {
       zone[(z << ZONE_ROW) | FLAGS] = zone[(z << ZONE_ROW) | FLAGS]! & ~BOOSTED;
       wakeKswapd(z, 0);
     }
@@ -177,10 +184,6 @@ export function createPageAlloc(parts: AllocatorParts) {
     const pfmemalloc = (allocFlags & NO_WATERMARKS) !== 0 ? PFMEMALLOC : 0;
     if ((compound | pfmemalloc) !== 0) page[at | WORD] = page[at | WORD]! | compound | pfmemalloc;
   };
-
-  /** Who may ignore the boost for a single page: __GFP_ATOMIC, and since 6.3, which has no such bit, ALLOC_MIN_RESERVE. */
-  const isAtomic = (gfp: number, allocFlags: number): boolean =>
-    ATOMIC_BIT !== 0 ? (gfp & ATOMIC_BIT) !== 0 : (allocFlags & MIN_RESERVE) !== 0;
 
   /** get_page_from_freelist(): the zones of a zonelist, first without fragmenting when the flags say so. -1 when none may or can. */
   const getPageFromFreelist = (
@@ -206,16 +209,12 @@ export function createPageAlloc(parts: AllocatorParts) {
             break;
           }
         }
-        const mark = markOf(z, allocFlags);
-        if (
-          !zoneOk(z, order, mark, highest, allocFlags, isAtomic(gfp, allocFlags)) &&
-          (allocFlags & NO_WATERMARKS) === 0
-        )
-          continue;
+        if (!maySpend(z, order, highest, allocFlags, gfp) && (allocFlags & NO_WATERMARKS) === 0) continue;
         const pfn = takeFromZone(z, order, type, allocFlags);
         if (pfn < 0) continue;
         prepare(pfn, order, gfp, allocFlags);
-        if (HIGHATOMIC >= 0 && (allocFlags & HIGHATOMIC_FLAG) !== 0) reserveHighatomic(pfn, z);
+        if (HIGHATOMIC >= 0 && !reservesFromFreeLists && (allocFlags & HIGHATOMIC_FLAG) !== 0)
+          reserveHighatomic(pfn, z, order);
         return pfn;
       }
       if (!leftNode && (!noFallback || (allocFlags & NO_FRAGMENT) === 0)) return -1;
@@ -242,20 +241,17 @@ export function createPageAlloc(parts: AllocatorParts) {
     const z = zonelists[zonelistStart[(nodeOfCpu[cpu]! << 3) | highest]!]!;
     if (z < 0) return -1;
     const at = z << ZONE_ROW;
-    const mark = zone[at | LOW]! + zone[at | BOOST]! + zone[at + LOWMEM + highest]!;
     const size = 1 << order;
-    if (zone[at | FREE]! - zone[at | RESERVED]! - (size - 1) <= mark || (zone[at | FLAGS]! & BOOSTED) !== 0) return -1;
-    const row = z * cpus + cpu;
-    const list = pcpListBase + row * pcpLists + 3 * order + migratetypeOf(gfp);
-    const pfn = page[(list << 2) | NEXT]!;
-    if (pfn === list || (order > 0 && !hasBlock(z, order, WMARK_LOW))) return -1;
+    if (
+      zone[at | FREE]! - (size - 1) <= firstMark(z) + zone[at + LOWMEM + highest]! ||
+      (zone[at | FLAGS]! & BOOSTED) !== 0
+    )
+      return -1;
+    const list = pcpListBase + (z * cpus + cpu) * pcpLists + 3 * order + migratetypeOf(gfp);
+    if (page[(list << 2) | NEXT] === list || (order > 0 && !hasBlock(z, order, WMARK_LOW))) return -1;
+    const pfn = takeHead(z, list, order);
     if (order > 0 && (gfp & COMP_BIT) !== 0) page[(pfn << 2) | WORD] = page[(pfn << 2) | WORD]! | COMPOUND;
-    const next = page[(pfn << 2) | NEXT]!;
-    page[(list << 2) | NEXT] = next;
-    page[(next << 2) | PREV] = list;
     page[(pfn << 2) | REFERENCES] = 1;
-    pcp[(row << PCP_SHIFT) | FREE_FACTOR] = pcp[(row << PCP_SHIFT) | FREE_FACTOR]! >> 1;
-    pcp[(row << PCP_SHIFT) | COUNT] = pcp[(row << PCP_SHIFT) | COUNT]! - size;
     return pfn;
   };
 
@@ -322,7 +318,7 @@ export function createPageAlloc(parts: AllocatorParts) {
       const z = zonelists[k]!;
       if (z < 0 || zone[(z << ZONE_ROW) | NODE] !== zone[(preferred << ZONE_ROW) | NODE]) return -1;
       const mark = markOf(z, allocFlags) + want;
-      if (zoneOk(z, 0, mark, zone[(preferred << ZONE_ROW) | TYPE]!, allocFlags, (gfp & ATOMIC_BIT) !== 0)) return z;
+      if (zoneOk(z, 0, mark, zone[(preferred << ZONE_ROW) | TYPE]!, allocFlags, gfp)) return z;
     }
   };
 
@@ -339,7 +335,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   /** Orders without per-CPU lists, isolated pageblocks, and the types that share the movable lists. */
   const freeElsewhere = (pfn: number, order: number, w: number, type: number): void => {
     const z = (w >> ZONE_SHIFT) & 0x3f;
-    if (!throughPcp(order) || type === ISOLATE) freeOnePage(pfn, z, order, type, false);
+    if (!throughPcp(order) || type === ISOLATE) freeWhole(pfn, z, order, type);
     else {
       page[(pfn << 2) | WORD] = (w & KEEP_ON_FREE) | (type << TYPE_SHIFT);
       freePcp(pfn, z, order, MOVABLE);

@@ -1,7 +1,7 @@
 // page_owner as a listener: the kernel's dump in both forms, one copy of each call chain, both histories of a page freed twice.
 import { describe, expect, test } from "vitest";
 import { parseRelease } from "../../kernel/release.ts";
-import { createBootedMemory } from "./booted.ts";
+import { createBootedMemory } from "../kernels/booted.ts";
 import type { StackFrame } from "./page_owner.ts";
 import { createPageOwner } from "./page_owner.ts";
 

@@ -21,20 +21,22 @@ export function createPlacement2005(
 ): Placement {
   const { rmqueueSmallest, firstOf, take, blockTypeOf, setBlockType } = area;
   const others = Int32Array.from(fallbacks.flat());
+  const rmqueue = (z: number, order: number, type: number): number => {
+    const own = rmqueueSmallest(z, order, type);
+    if (own >= 0) return own;
+    const whole = firstOf(z, topOrder, globalList);
+    if (whole >= 0) {
+      setBlockType(whole, type);
+      take(whole, z, order, topOrder, type);
+      return whole;
+    }
+    const second = rmqueueSmallest(z, order, others[type * 2]!);
+    return second >= 0 ? second : rmqueueSmallest(z, order, others[type * 2 + 1]!);
+  };
   return {
     bootType: 0,
-    rmqueue(z, order, type) {
-      const own = rmqueueSmallest(z, order, type);
-      if (own >= 0) return own;
-      const whole = firstOf(z, topOrder, globalList);
-      if (whole >= 0) {
-        setBlockType(whole, type);
-        take(whole, z, order, topOrder, type);
-        return whole;
-      }
-      const second = rmqueueSmallest(z, order, others[type * 2]!);
-      return second >= 0 ? second : rmqueueSmallest(z, order, others[type * 2 + 1]!);
-    },
+    rmqueue,
+    rmqueueMore: rmqueue,
     freeType: blockTypeOf,
     reserveHighatomic() {},
     unreserveHighatomic: () => false,

@@ -7,6 +7,7 @@ export function createClassic(area: FreeArea): Placement {
   return {
     bootType: 0,
     rmqueue: (z, order) => rmqueueSmallest(z, order, 0),
+    rmqueueMore: (z, order) => rmqueueSmallest(z, order, 0),
     freeType: () => 0,
     reserveHighatomic() {},
     unreserveHighatomic: () => false,

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
 import { eventKind } from "../../kernel/events.ts";
 import { parseRelease } from "../../kernel/release.ts";
+import { createBootedMemory } from "../kernels/booted.ts";
 import type { BootedMemory, BootedOptions } from "./booted.ts";
-import { createBootedMemory } from "./booted.ts";
 import { memoryProblems } from "./invariants.ts";
 import { zoneField, zoneStride } from "./memory.ts";
 

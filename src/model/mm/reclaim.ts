@@ -58,13 +58,13 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
 
   /** zone_balanced() at the high mark. */
   const balanced = (z: number, order: number): boolean =>
-    watermarks.zoneOk(
+    watermarks.ok(
       z,
       order,
       zone[z * zoneStride + zoneField.high]!,
       zone[z * zoneStride + zoneField.type]!,
       allocFlag.wmarkHigh,
-      false,
+      watermarks.globalFree(z),
     );
 
   /** balance_pgdat(): every zone of the node up to its high mark, boost worked off, then compaction for the order that woke it. */

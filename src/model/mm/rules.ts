@@ -1,19 +1,15 @@
-// The allocator's rules for a release and a placement policy: dated facts gathered into one record of named choices.
-
+// The allocator's rules as numbers and named choices. A kernel's list (model/kernels/) fills them in; no part reads a release.
 import type { AllocatorGfp } from "../../kernel/facts/allocator_gfp.ts";
-import { allocatorGfpOf } from "../../kernel/facts/allocator_gfp.ts";
-import { mmFact } from "../../kernel/facts/mm_rules.ts";
 import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
-import { migrateTypeFacts, migrateTypesOf } from "../../kernel/facts/mm_types.ts";
 import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
-import { watermarkGenerationOf } from "../../kernel/facts/mm_watermark.ts";
-import type { Release } from "../../kernel/release.ts";
-import { factAt } from "../../kernel/release.ts";
 
 /** classic: one list an order. placement-2005: three types and a global list of whole blocks. mobility: typed pageblocks. */
 export type PolicyName = "classic" | "placement-2005" | "mobility";
 
-/** Everything that a release or a setting changes about the allocator, named. */
+/** How the distance between the watermarks follows from the zone's share of min_free_kbytes. */
+export type MarkSpacing = "triple" | "quarters" | "scaled";
+
+/** Everything that a release or a setting changes about the allocator in small, named. What changes as a whole is a part (parts.ts). */
 export interface MmRules {
   readonly policy: PolicyName;
   readonly types: MigrateTypes;
@@ -23,21 +19,53 @@ export interface MmRules {
   readonly fallbacks: readonly (readonly [number, number])[];
   /** vm.watermark_boost_factor; 0 is off. */
   readonly boostFactor: number;
+  /** Who may ignore the boost at the min watermark for a single page. */
+  readonly boostExempt: "nobody" | "atomic" | "min reserve";
+  /** Who takes ZONE_BOOSTED_WATERMARK away (page_alloc.ts). */
+  readonly boostSeenBy: "anybody" | "who gets a page" | "who wakes kswapd";
   readonly groupingDisabled: boolean;
   /** ALLOC_NOFRAGMENT exists; it acts only where the configuration has ZONE_DMA32. */
   readonly avoidFragmenting: boolean;
+  /** ALLOC_NOFRAGMENT limits the search to whole pageblocks even for a request of more than one. */
+  readonly noFragmentAnyOrder: boolean;
   readonly mergeLikelyToTail: boolean;
+  /** Which pageblock types keep blocks of a pageblock and more from merging with others. */
+  readonly unmergeable: "none" | "isolate" | "reserves";
+  /** Lists and pageblocks always agree: nothing is cached in a page, merging rewrites pageblocks, large blocks are freed in pageblocks. */
+  readonly blocksFollowLists: boolean;
+  /** mm_page_alloc_zone_locked names the request's type, not the list's. */
+  readonly lockedNamesRequest: boolean;
   readonly unmovableSteals: boolean;
   readonly splitSmallestAfterSteal: boolean;
   readonly smallestForMovable: boolean;
-  /** PCP_BATCH_SCALE_MAX, or -1 before 5.14. */
-  readonly pcpScaleMax: number;
-  /** Hot and cold lists instead of one list a type; `low` batches stay when the hot list is refilled. */
-  readonly hotCold: { readonly low: number } | undefined;
+  /** Those who may leave the atomic reserve alone leave what is free in it, not the size of its pageblocks. */
+  readonly leavesFreeHighatomic: boolean;
+  /** The high watermark is looked at first, and a zone below it noted (ZONE_BELOW_HIGH). */
+  readonly watchesHighMark: boolean;
+  /** rmqueue_buddy() lets those who cannot wait, and OOM victims, take from the atomic reserve at last. */
+  readonly lastResort: boolean;
+  /** Tries of a request that cannot reclaim, once kswapd is woken: a second always, or only with other rights than the first. */
+  readonly secondTry: "always" | "with more rights";
+  /** The second try of __GFP_MEMALLOC keeps ALLOC_KSWAPD. */
+  readonly secondTryKeepsKswapd: boolean;
   /** Only requests of this type are served from per-CPU lists (placement-2005: user pages); -1: all. */
   readonly pcpOnlyType: number;
   /** NR_FREE_PAGES has per-CPU parts. */
   readonly vmStatFree: boolean;
+  readonly boot: BootRules;
+}
+
+/** What boot computes. */
+export interface BootRules {
+  readonly spacing: MarkSpacing;
+  /** vm.min_free_kbytes of a machine with so many kB of low memory, huge pages apart. */
+  readonly minFreeKb: (lowmemKb: number) => number;
+  /** lowmem_reserve[] is filled; up to 2.6.10 protection[] stays 0. */
+  readonly lowmemReserve: boolean;
+  /** Pageblocks of MIGRATE_RESERVE that a zone may have at most. */
+  readonly reserveBlocksMost: number;
+  /** Compaction exists. */
+  readonly compaction: boolean;
 }
 
 export interface RuleChoices {
@@ -45,77 +73,4 @@ export interface RuleChoices {
   readonly policy?: PolicyName;
   readonly cma?: boolean;
   readonly groupingDisabled?: boolean;
-}
-
-/** One list an order: every request and every page has type 0. */
-const untyped: MigrateTypes = {
-  unmovable: 0,
-  movable: 0,
-  reclaimable: 0,
-  highatomic: -1,
-  reserve: -1,
-  cma: -1,
-  isolate: -1,
-  letters: "",
-  names: ["Free"],
-};
-
-/** ALLOC_KERNNORCLM 0, ALLOC_KERNRCLM 1, ALLOC_USERRCLM 2 of the patch; 3 is its global list of whole blocks. */
-const types2005: MigrateTypes = {
-  ...untyped,
-  movable: 2,
-  reclaimable: 1,
-  names: ["KernNoRclm", "KernRclm", "UserRclm", "Global"],
-};
-
-/** __GFP_USERRCLM and __GFP_KERNRCLM as the patch of 2005-01-16 against 2.6.11-rc1 numbers them. */
-const gfp2005 = { movable: 0x20000, reclaimable: 0x10000 } as const;
-
-/** The rules of a release, or of another policy on top of it. */
-export function rulesOf(release: Release, choices: RuleChoices = {}): MmRules {
-  const is = (name: Parameters<typeof mmFact>[0]): boolean => mmFact(name, release);
-  const policy = choices.policy ?? (is("mobility") ? "mobility" : "classic");
-  const era = factAt(migrateTypeFacts, release.version)?.value ?? (policy === "mobility" ? "2.6.24" : undefined);
-  const types =
-    policy === "classic"
-      ? untyped
-      : policy === "placement-2005"
-        ? types2005
-        : migrateTypesOf(era ?? "2.6.24", choices.cma ?? false);
-  const gfp = allocatorGfpOf(release.version);
-  const typed = policy === "mobility";
-  return {
-    policy,
-    types,
-    gfp: policy === "placement-2005" && gfp.movable === 0 ? { ...gfp, ...gfp2005 } : gfp,
-    generation: watermarkGenerationOf(release),
-    fallbacks: fallbacksOf(policy, types),
-    boostFactor: typed && is("watermarkBoost") ? 15000 : 0,
-    groupingDisabled: choices.groupingDisabled ?? false,
-    avoidFragmenting: typed && is("avoidFragmenting"),
-    mergeLikelyToTail: is("mergeLikelyToTail"),
-    unmovableSteals: is("unmovableSteals"),
-    splitSmallestAfterSteal: is("splitSmallestAfterSteal"),
-    smallestForMovable: is("smallestForMovable"),
-    pcpScaleMax: is("pcpHighOrders") ? 5 : -1,
-    hotCold: is("pcpByType") ? undefined : { low: is("hotRefillWhenEmpty") ? 0 : 2 },
-    pcpOnlyType: policy === "placement-2005" ? types.movable : -1,
-    vmStatFree: is("vmStatFree"),
-  };
-}
-
-function fallbacksOf(policy: PolicyName, types: MigrateTypes): (readonly [number, number])[] {
-  const table: (readonly [number, number])[] = [];
-  if (policy === "classic") return table;
-  table[types.unmovable] = [types.reclaimable, types.movable];
-  // The 2005 patch lets user pages spill into the kernel's pinned blocks first, mainline into the reclaimable ones.
-  table[types.movable] =
-    policy === "placement-2005" ? [types.unmovable, types.reclaimable] : [types.reclaimable, types.unmovable];
-  table[types.reclaimable] = [types.unmovable, types.movable];
-  return table;
-}
-
-/** The rules of 6.1.192 as Debian and the oracle kernels build it; `cma` adds CONFIG_CMA. */
-export function rules61(cma = false): MmRules {
-  return rulesOf({ version: [6, 1, 192], arch: "x86_64" }, { cma });
 }

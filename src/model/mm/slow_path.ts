@@ -5,8 +5,9 @@ import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { PageAlloc, Request, SlowPath } from "./page_alloc.ts";
-import type { RightsRules, TaskContext } from "./rights.ts";
+import type { TaskContext } from "./rights.ts";
 import { reserveFlags, slowPathFlags } from "./rights.ts";
+import type { MmRules } from "./rules.ts";
 
 export type CompactResult =
   | "skipped"
@@ -34,20 +35,22 @@ export interface Rescue {
   outOfMemory(request: Request): boolean;
 }
 
+/** A slow path, without helpers until setRescue. */
+export interface SlowPathMachine {
+  readonly path: SlowPath;
+  setRescue(to: Rescue): void;
+}
+
 const costlyOrder = 3;
 const maxReclaimRetries = 16;
 const maxCompactRetries = 16;
 /** The kernel kills as long as there is somebody to kill; the model stops here. */
 const maxKills = 64;
 
-/** The slow path of a machine, without helpers until setRescue. */
-export function createSlowPath(
-  alloc: PageAlloc,
-  journal: Journal,
-  rules: RightsRules,
-  task: TaskContext,
-): { readonly path: SlowPath; setRescue(to: Rescue): void } {
+export function createSlowPath(alloc: PageAlloc, journal: Journal, rules: MmRules, task: TaskContext): SlowPathMachine {
   const { gfp: bits, types } = rules;
+  /** What the reserve's flags do not replace. */
+  const keptRights = allocFlag.cma | (rules.secondTryKeepsKswapd ? allocFlag.kswapd : 0);
   let rescue: Rescue | undefined;
 
   const attempt = (request: Request, allocFlags: number): number =>
@@ -95,7 +98,7 @@ export function createSlowPath(
     for (let kills = 0; ; ) {
       let allocFlags = rights;
       const reserve = reserveFlags(rules, gfp, task);
-      if (reserve !== 0) allocFlags = reserve | (rights & (allocFlag.kswapd | allocFlag.cma));
+      if (reserve !== 0) allocFlags = reserve | (rights & keptRights);
       let pfn = attempt(request, allocFlags);
       if (pfn >= 0) return pfn;
       if (task.memalloc || rescue === undefined) return -1;
@@ -156,8 +159,10 @@ export function createSlowPath(
     if (pfn >= 0) return pfn;
     if (!canWait) {
       const reserve = reserveFlags(rules, gfp, task);
-      const kept = rights & (allocFlag.kswapd | allocFlag.cma);
-      pfn = attempt(request, reserve !== 0 ? reserve | kept : rights);
+      // Since 6.19 or so only who now has other rights, or need not mind cpusets any more, is tried again; it wakes kswapd again, too.
+      const again = rules.secondTry === "always" || reserve !== 0 || (rights & allocFlag.cpuset) === 0;
+      if (!again) return fail(request);
+      pfn = attempt(request, reserve !== 0 ? reserve | (rights & keptRights) : rights);
       return pfn >= 0 ? pfn : fail(request);
     }
     let priority = 1;

@@ -4,15 +4,15 @@ import { describe, expect, test } from "vitest";
 import type { Prng } from "../../base/prng.ts";
 import { prng } from "../../base/prng.ts";
 import { createJournal } from "../journal.ts";
+import { linux_6_1 } from "../kernels/linux_6_1.ts";
 import { bootMemory, oneZone } from "./boot.ts";
 import { memoryProblems, restoreMemory, snapshotMemory } from "./invariants.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
+import { hotColdLists } from "./pcp/hot_cold.ts";
 import type { MmRules, PolicyName } from "./rules.ts";
-import { rulesOf } from "./rules.ts";
 
 const policies: readonly PolicyName[] = ["classic", "placement-2005", "mobility"];
-const release = { version: [6, 1, 192], arch: "x86_64" } as const;
 
 interface World {
   readonly pages: number;
@@ -21,14 +21,13 @@ interface World {
 }
 
 function rulesFor(policy: PolicyName): MmRules {
-  const rules = rulesOf(release, { policy });
+  const rules = linux_6_1.parts.mm.rules({ policy });
   // No per-CPU lists, no per-CPU counters and no boost: the twin is about lists and types only.
   const bits = policy === "placement-2005" ? { movable: 8, reclaimable: 16 } : {};
   return {
     ...rules,
     boostFactor: 0,
     vmStatFree: false,
-    hotCold: { low: 0 },
     avoidFragmenting: false,
     gfp: { ...rules.gfp, ...bits },
   };
@@ -43,8 +42,13 @@ function build(policy: PolicyName, world: World): MachineMemory {
     pcpMaxOrder: -1,
     pcpHugeOrder: -1,
   });
-  const machine = createMachineMemory({ spec: layout.spec, journal: createJournal(), rules: rulesFor(policy) });
-  bootMemory(machine, layout, release, { minFreeKb: 0, scaleFactor: 0 });
+  const machine = createMachineMemory({
+    spec: layout.spec,
+    journal: createJournal(),
+    parts: { ...linux_6_1.parts.mm, pcp: hotColdLists },
+    rules: rulesFor(policy),
+  });
+  bootMemory(machine, layout, { minFreeKb: 0, scaleFactor: 0 });
   return machine;
 }
 

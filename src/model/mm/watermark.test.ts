@@ -6,14 +6,18 @@ import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import { watermarkGenerationOf } from "../../kernel/facts/mm_watermark.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createJournal } from "../journal.ts";
+import { linux_6_1 } from "../kernels/linux_6_1.ts";
 import { allocFlag } from "./alloc_flags.ts";
-import { createMachineMemory, rules61 } from "./machine_memory.ts";
+import { createMachineMemory } from "./machine_memory.ts";
 import { zoneField } from "./memory.ts";
 import type { TaskContext } from "./rights.ts";
 import { plainTask, requestAtMin } from "./rights.ts";
+import type { MmRules } from "./rules.ts";
 import type { WatermarkRequest, ZoneState } from "./watermark.ts";
 import { zoneStateFromReport, zoneWatermarkOk } from "./watermark.ts";
 import { zoneOf } from "./zone.testkit.ts";
+
+const rules61 = (cma = false): MmRules => linux_6_1.parts.mm.rules({ cma });
 
 const plain: WatermarkRequest = {
   order: 0,
@@ -137,7 +141,7 @@ describe("the allocator's own test gives the same answers", () => {
     const set = (free: number, singles: number, pairs: number): boolean => {
       m.memory.zone[zoneField.free] = free;
       m.memory.nrFree.set([singles, pairs]);
-      return m.watermarks.zoneOk(0, 1, 40, 0, 0, false);
+      return m.watermarks.zoneOk(0, 1, 40, 0, 0, 0);
     };
     // 100 pages: less one for the order, less 70 singles, leaves 29, above half the mark; the 15 pairs that are the rest do not count.
     expect([set(100, 70, 15), set(100, 79, 10), set(100, 78, 11)]).toEqual([true, false, true]);
@@ -147,9 +151,10 @@ describe("the allocator's own test gives the same answers", () => {
     const seed = 20261120 + generation;
     const random = prng(seed);
     for (let round = 0; round < 400; round++) {
-      const rules = { ...rules61(true), generation };
+      const rules = { ...rules61(true), generation, boostExempt: "nobody" as const };
       const machine = createMachineMemory({
         journal: createJournal(),
+        parts: linux_6_1.parts.mm,
         rules,
         spec: {
           zoneTypes: ["DMA", "DMA32", "Normal", "Movable"],
@@ -225,7 +230,7 @@ describe("the allocator's own test gives the same answers", () => {
         machine.watermarks.markOf(0, flags),
         request.highestZone,
         flags,
-        false,
+        0,
       );
       const verdict = zoneWatermarkOk(generation, state, { ...request, highatomic });
       expect(verdict.ok, `seed ${seed} round ${round} ${JSON.stringify({ state, request, verdict })}`).toBe(columns);

@@ -1,20 +1,10 @@
 // What boot computes from the amount of memory: min_free_kbytes, watermarks, lowmem_reserve, per-CPU batch and high, counter thresholds.
-// Follows mm/page_alloc.c, mm/vmstat.c and mm/khugepaged.c of 6.1.192; what older releases did otherwise is a dated fact below.
-import { defaultMinFreeKb } from "../../kernel/facts/min_free.ts";
-import type { Fact, Release } from "../../kernel/release.ts";
-import { atLeast, factAt } from "../../kernel/release.ts";
+// Follows mm/page_alloc.c, mm/vmstat.c and mm/khugepaged.c of 6.1.192; what other releases do otherwise is in their rules and parts.
+import type { MachineMemory } from "./machine_memory.ts";
 import type { Memory } from "./memory.ts";
 import { pcpField, pcpStride, zoneField, zoneStride } from "./memory.ts";
-
-/** How the distance between the watermarks follows from the zone's share of min_free_kbytes. */
-export type MarkSpacing = "triple" | "quarters" | "scaled";
-
-/** 2.6.9: low = 2 min, high = 3 min. Then quarters of min. Since 4.6 at least watermark_scale_factor of the zone. */
-const markSpacings: readonly Fact<MarkSpacing>[] = [
-  { since: [2, 6, 9], value: "triple", source: "setup_per_zone_pages_min(), mm/page_alloc.c, 2.6.9" },
-  { since: [2, 6, 11], value: "quarters", source: "setup_per_zone_pages_min(), mm/page_alloc.c, 2.6.11, 2.6.24" },
-  { since: [4, 6], value: "scaled", source: "__setup_per_zone_wmarks(), mm/page_alloc.c, 4.19, 6.1.192" },
-];
+import type { PcpPart } from "./pcp/pcp.ts";
+import type { BootRules } from "./rules.ts";
 
 export interface MarkSettings {
   /** vm.min_free_kbytes; left out: the kernel's own choice. */
@@ -30,15 +20,17 @@ export interface MarkSettings {
 const isHighmem = (name: string): boolean => name === "HighMem" || name === "Movable";
 
 /** setup_per_zone_wmarks(), setup_per_zone_lowmem_reserve(), refresh_zone_stat_thresholds(), zone pageset sizes. Returns min_free_kbytes. */
-export function setupMarks(memory: Memory, release: Release, settings: MarkSettings = {}): number {
+export function setupMarks(machine: MachineMemory, settings: MarkSettings = {}): number {
+  const { memory, parts } = machine;
+  const { boot } = machine.rules;
+  const { spacing } = boot;
   const { spec } = memory;
   const kbPerPage = 1 << (spec.pageShift - 10);
   const lowmem = spec.zones.reduce((n, z) => n + (isHighmem(z.name) ? 0 : z.managedPages), 0);
-  let minFreeKb = settings.minFreeKb ?? defaultMinFreeKb(lowmem * kbPerPage, release.version);
+  let minFreeKb = settings.minFreeKb ?? boot.minFreeKb(lowmem * kbPerPage);
   if (settings.minFreeKb === undefined && settings.hugePages === true)
     minFreeKb = Math.max(minFreeKb, hugePageMinFreeKb(memory, lowmem));
   const pagesMin = Math.floor(minFreeKb / kbPerPage);
-  const spacing = factAt(markSpacings, release.version)?.value ?? "triple";
   spec.zones.forEach((z, row) => {
     const share = Math.floor((pagesMin * z.managedPages) / Math.max(1, lowmem));
     const min = isHighmem(z.name) ? Math.min(128, Math.max(32, Math.floor(z.managedPages / 1024))) : share;
@@ -50,8 +42,8 @@ export function setupMarks(memory: Memory, release: Release, settings: MarkSetti
     memory.zone[at + zoneField.high] = min + (spacing === "quarters" ? share >> 1 : 2 * step);
     memory.zone[at + zoneField.boost] = 0;
   });
-  setupLowmemReserve(memory, release, settings.lowmemReserveRatio);
-  setupPcp(memory);
+  setupLowmemReserve(memory, boot, settings.lowmemReserveRatio);
+  setupPcp(memory, parts.pcp);
   setupThresholds(memory);
   return minFreeKb;
 }
@@ -69,9 +61,9 @@ function hugePageMinFreeKb(memory: Memory, lowmem: number): number {
  * lowmem_reserve[j] of a zone: what lies in the zones above it up to j, divided by the zone's ratio. Up to 2.6.10 protection[] takes its
  * place, which lower_zone_protection (0 unless set) multiplies away.
  */
-function setupLowmemReserve(memory: Memory, release: Release, given: readonly number[] | undefined): void {
+function setupLowmemReserve(memory: Memory, boot: BootRules, given: readonly number[] | undefined): void {
   const { spec } = memory;
-  if (given === undefined && !atLeast(release, [2, 6, 11])) return;
+  if (given === undefined && !boot.lowmemReserve) return;
   const ratio = given ?? spec.zoneTypes.map((name) => (name === "Normal" ? 32 : isHighmem(name) ? 0 : 256));
   spec.zones.forEach((z, row) => {
     const type = spec.zoneTypes.indexOf(z.name);
@@ -85,21 +77,15 @@ function setupLowmemReserve(memory: Memory, release: Release, given: readonly nu
   });
 }
 
-/** zone_batchsize() and zone_highsize(). CPUs are taken to be local to every zone of a one-node machine, spread evenly otherwise. */
-function setupPcp(memory: Memory): void {
+/** What the per-CPU lists want. CPUs are taken to be local to every zone of a one-node machine, spread evenly otherwise. */
+function setupPcp(memory: Memory, part: PcpPart): void {
   const { spec } = memory;
+  const cpus = Math.max(1, Math.floor(spec.cpus / spec.nodes));
   spec.zones.forEach((z, row) => {
-    const pagesPerMb = 1 << (20 - spec.pageShift);
-    const quarter = Math.max(1, Math.floor(Math.min(z.managedPages >> 10, pagesPerMb) / 4));
-    const batch = Math.max(1, 2 ** Math.floor(Math.log2(quarter + (quarter >> 1))) - 1);
-    const localCpus = Math.max(1, Math.floor(spec.cpus / spec.nodes));
     const low = memory.zone[row * zoneStride + zoneField.low] as number;
-    const high = Math.max(Math.floor(low / localCpus), batch * 4);
-    for (let cpu = 0; cpu < spec.cpus; cpu++) {
-      const at = (row * spec.cpus + cpu) * pcpStride;
-      memory.pcp[at + pcpField.batch] = batch;
-      memory.pcp[at + pcpField.high] = high;
-    }
+    const sizes = part.sizes({ managed: z.managedPages, low, cpus, pageShift: spec.pageShift });
+    for (let cpu = 0; cpu < spec.cpus; cpu++)
+      for (const [field, value] of sizes) memory.pcp[(row * spec.cpus + cpu) * pcpStride + field] = value;
   });
 }
 

@@ -2,12 +2,12 @@
 import type { Release } from "../../kernel/release.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createJournal } from "../journal.ts";
+import { partsFor } from "../kernels/parts_for.ts";
 import { oneZone } from "./boot.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
 import { pcpField, zoneField } from "./memory.ts";
 import type { RuleChoices } from "./rules.ts";
-import { rulesOf } from "./rules.ts";
 
 export interface ZoneOptions {
   /** "6.1.192" when left out. */
@@ -27,9 +27,11 @@ const MOVABLE = 1;
 export function zoneOf(options: ZoneOptions = {}): MachineMemory {
   const { pages = 4096, startPfn = 0, marks, pcp } = options;
   const release: Release = parseRelease(options.release ?? "6.1.192");
-  const { spec } = oneZone({ pages, startPfn, cpus: 1 });
-  const rules = rulesOf(release, options.choices);
-  const machine = createMachineMemory({ spec, journal: createJournal(), rules });
+  const parts = partsFor(release).parts.mm;
+  const { maxOrder, huge } = parts.pcp;
+  const { spec } = oneZone({ pages, startPfn, cpus: 1, pcpMaxOrder: maxOrder, pcpHugeOrder: huge ? 9 : -1 });
+  const rules = parts.rules(options.choices);
+  const machine = createMachineMemory({ spec, journal: createJournal(), parts, rules });
   const { memory } = machine;
   if (rules.policy === "mobility") memory.blockType.fill(MOVABLE);
   memory.zone[zoneField.managed] = pages;

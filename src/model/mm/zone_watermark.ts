@@ -1,11 +1,10 @@
 // The watermark test over the machine's columns, as the allocator runs it on every request: one closure per generation.
 // watermark.ts has the same rules as a function of values, with its reasons; a seeded test holds the two together.
-import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
-import type { WatermarkGeneration } from "../../kernel/facts/mm_watermark.ts";
 import { allocFlag } from "./alloc_flags.ts";
 import type { FreeArea } from "./free_area.ts";
 import type { Memory } from "./memory.ts";
-import { ordersMax, zoneField, zoneStride } from "./memory.ts";
+import { ordersMax, zoneField, zoneFlag, zoneStride } from "./memory.ts";
+import type { MmRules } from "./rules.ts";
 
 const ZONE_ROW = Math.log2(zoneStride);
 const ORDERS_SHIFT = Math.log2(ordersMax);
@@ -13,7 +12,10 @@ const FREE = zoneField.free;
 const FREE_CMA = zoneField.freeCma;
 const MIN = zoneField.min;
 const BOOST = zoneField.boost;
-const RESERVED = zoneField.reservedHighatomic;
+const LOW = zoneField.low;
+const HIGH = zoneField.high;
+const FLAGS = zoneField.flags;
+const BELOW_HIGH = zoneFlag.belowHigh;
 const LOWMEM = zoneField.lowmemReserve;
 const RESERVES = allocFlag.reserves;
 const MIN_RESERVE = allocFlag.minReserve;
@@ -25,14 +27,13 @@ const WMARK_MASK = allocFlag.wmarkMask;
 
 export type WatermarkTest = ReturnType<typeof createWatermarkTest>;
 
-/** `typedLists`: lists 0 to 2 are what everybody may use, others are reserves; false where lists mean something else. */
-export function createWatermarkTest(
-  memory: Memory,
-  area: FreeArea,
-  generation: WatermarkGeneration,
-  types: MigrateTypes,
-  typedLists: boolean,
-) {
+export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRules) {
+  const { generation, types, boostExempt } = rules;
+  /** Lists 0 to 2 are what everybody may use, others are reserves; false where lists mean something else. */
+  const typedLists = rules.policy === "mobility";
+  /** What those without rights leave alone of the atomic reserve: the size of its pageblocks, or what is free in them (6.13, 6.12.y). */
+  const RESERVED = rules.leavesFreeHighatomic ? zoneField.freeHighatomic : zoneField.reservedHighatomic;
+  const ATOMIC_BIT = rules.gfp.atomic;
   const { zone, nrFree } = memory;
   const { orders } = memory.spec;
   const { isEmpty } = area;
@@ -127,17 +128,22 @@ export function createWatermarkTest(
 
   const ok = generation >= 2 ? okSince44 : generation === 1 ? okW1 : okW0;
 
-  /**
-   * zone_watermark_fast(): true when the zone may serve the request. `atomic` is __GFP_ATOMIC (or __GFP_HIGH without direct reclaim):
-   * such an order-0 request at the min watermark is tried again without the boost.
-   */
+  /** Who may ignore the boost for a single page at the min watermark: nobody up to 5.8, __GFP_ATOMIC from 5.9, ALLOC_MIN_RESERVE since 6.3. */
+  const exempt: (gfp: number, allocFlags: number) => boolean =
+    boostExempt === "nobody"
+      ? () => false
+      : boostExempt === "atomic"
+        ? (gfp) => (gfp & ATOMIC_BIT) !== 0
+        : (_gfp, allocFlags) => (allocFlags & MIN_RESERVE) !== 0;
+
+  /** zone_watermark_fast(): true when the zone may serve the request. */
   const zoneOk = (
     z: number,
     order: number,
     mark: number,
     highest: number,
     allocFlags: number,
-    atomic: boolean,
+    gfp: number,
   ): boolean => {
     const free = globalFree(z);
     if (generation >= 2 && order === 0) {
@@ -145,14 +151,41 @@ export function createWatermarkTest(
       if (free - (reserved < free ? reserved : free) > mark + zone[(z << ZONE_ROW) + LOWMEM + highest]!) return true;
     }
     if (ok(z, order, mark, highest, allocFlags, free)) return true;
-    if (order === 0 && atomic && zone[(z << ZONE_ROW) | BOOST]! > 0 && (allocFlags & WMARK_MASK) === 0)
+    if (order === 0 && zone[(z << ZONE_ROW) | BOOST]! > 0 && (allocFlags & WMARK_MASK) === 0 && exempt(gfp, allocFlags))
       return ok(z, 0, zone[(z << ZONE_ROW) | MIN]!, highest, allocFlags, free);
     return false;
+  };
+
+  /** get_page_from_freelist()'s test since 6.7: a zone above its high mark serves; one that is not is noted as such, and the request's own mark decides. */
+  const maySpendWatched = (z: number, order: number, highest: number, allocFlags: number, gfp: number): boolean => {
+    const at = z << ZONE_ROW;
+    if ((zone[at | FLAGS]! & BELOW_HIGH) === 0) {
+      if (zoneOk(z, order, zone[at | HIGH]! + zone[at | BOOST]!, highest, allocFlags, gfp)) return true;
+      zone[at | FLAGS] = zone[at | FLAGS]! | BELOW_HIGH;
+    }
+    return zoneOk(z, order, markOf(z, allocFlags), highest, allocFlags, gfp);
+  };
+
+  const maySpendPlain = (z: number, order: number, highest: number, allocFlags: number, gfp: number): boolean =>
+    zoneOk(z, order, markOf(z, allocFlags), highest, allocFlags, gfp);
+
+  const watched = rules.watchesHighMark;
+  /** Pages that must remain, reserves counted, for a request without rights at its first look, lowmem_reserve apart. */
+  const firstMarkWatched = (z: number): number => {
+    const at = z << ZONE_ROW;
+    const mark = (zone[at | FLAGS]! & BELOW_HIGH) === 0 ? zone[at | HIGH]! : zone[at | LOW]!;
+    return mark + zone[at | BOOST]! + zone[at | RESERVED]!;
+  };
+  const firstMarkPlain = (z: number): number => {
+    const at = z << ZONE_ROW;
+    return zone[at | LOW]! + zone[at | BOOST]! + zone[at | RESERVED]!;
   };
 
   return {
     markOf,
     zoneOk,
+    maySpend: watched ? maySpendWatched : maySpendPlain,
+    firstMark: watched ? firstMarkWatched : firstMarkPlain,
     ok,
     globalFree,
     hasBlock,

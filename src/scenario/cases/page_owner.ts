@@ -4,7 +4,7 @@ import { createCensus } from "../../analysis/page_owner/census.ts";
 import { diffCensus, seriesOf } from "../../analysis/page_owner/compare.ts";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
-import { createBootedMemory } from "../../model/mm/booted.ts";
+import { createBootedMemory } from "../../model/kernels/booted.ts";
 import type { StackFrame } from "../../model/mm/page_owner.ts";
 import { createPageOwner } from "../../model/mm/page_owner.ts";
 import { judge, judgeIf, withKnobs } from "./case.ts";

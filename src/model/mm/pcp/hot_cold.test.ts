@@ -1,9 +1,9 @@
 // The hot per-CPU list of single pages (mm/page_alloc.c, 2.6.9 and 2.6.18): when it is refilled, when it gives back, and from which end.
 // Both kernels set high to six batches; 2.6.9 also has pcp->low, two batches, which later kernels dropped.
 import { describe, expect, test } from "vitest";
-import type { MachineMemory } from "./machine_memory.ts";
-import { pcpField, zoneField } from "./memory.ts";
-import { zoneOf } from "./zone.testkit.ts";
+import type { MachineMemory } from "../machine_memory.ts";
+import { pcpField, zoneField } from "../memory.ts";
+import { zoneOf } from "../zone.testkit.ts";
 
 const BATCH = 4;
 const held = (m: MachineMemory): number => m.memory.pcp[pcpField.count] as number;

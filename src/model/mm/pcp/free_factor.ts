@@ -1,15 +1,10 @@
-// Per-CPU page lists: a zone's free pages that one CPU keeps for itself, by order and type, so that the common case takes no lock.
-// Follows mm/page_alloc.c of 6.1.192; before 5.14 only order 0 has lists, which `pcpMaxOrder: 0` says.
-//
-//   list index: 3 * order + type for the small orders, then huge-not-movable, huge-movable
+// Per-CPU lists of 5.14 to 6.6: orders 0 to 3 and the huge order; what goes back in one go doubles while a CPU only frees (free_factor), and
+// high orders freed in a row all go back. Follows mm/page_alloc.c of 6.1.192.
 
-import { eventKind } from "../../kernel/events.ts";
-import type { Journal } from "../journal.ts";
-import type { Trouble } from "./bad_page.ts";
-import type { FreeArea } from "./free_area.ts";
-import type { Memory } from "./memory.ts";
-import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "./memory.ts";
-import type { Placement } from "./placement.ts";
+import { eventKind } from "../../../kernel/events.ts";
+import { ownPcpField, pcpField, pcpStride, record, word, zoneField, zoneFlag, zoneStride } from "../memory.ts";
+import type { PcpDeps, PcpLists, PcpPart } from "./pcp.ts";
+import { batchOf, ordersOfLists } from "./pcp.ts";
 
 const NEXT = record.next;
 const PREV = record.prev;
@@ -20,52 +15,37 @@ const PCP_SHIFT = Math.log2(pcpStride);
 const COUNT = pcpField.count;
 const HIGH = pcpField.high;
 const BATCH = pcpField.batch;
-const FREE_FACTOR = pcpField.freeFactor;
+const FREE_FACTOR = ownPcpField;
 const ZONE_ROW = Math.log2(zoneStride);
 const FLAGS = zoneField.flags;
 const ISOLATED_BLOCKS = zoneField.isolatedBlocks;
-const RECLAIM_ACTIVE = 2;
+const RECLAIM_ACTIVE = zoneFlag.reclaimActive;
+/** CONFIG_PCP_BATCH_SCALE_MAX */
+const SCALE_MAX = 5;
 
-export interface PcpRules {
-  /** PCP_BATCH_SCALE_MAX: how often the batch may double while pages are only freed; -1 before 5.14, when it never does. */
-  readonly scaleMax: number;
-  /** MIGRATE_MOVABLE, which has the second huge list. */
-  readonly movable: number;
-  readonly cma: number;
-}
+export const freeFactorLists: PcpPart = {
+  name: "orders with free factor",
+  maxOrder: 3,
+  huge: true,
+  make: createFreeFactor,
+  sizes(zone) {
+    const batch = Math.max(1, batchOf(zone));
+    return [
+      [BATCH, batch],
+      [HIGH, Math.max(Math.floor(zone.low / zone.cpus), batch * 4)],
+    ];
+  },
+};
 
-/** What the allocator asks of per-CPU lists, whatever their kind. */
-export interface PcpLists {
-  /** The head of this CPU's list, refilled when empty; -1 when the zone has nothing. */
-  takeFrom(z: number, order: number, type: number, allocFlags: number): number;
-  /** takeFrom() as a single request does it. */
-  rmqueuePcp(z: number, order: number, type: number, allocFlags: number): number;
-  /** Takes a freed block in; what is too much goes back to the free lists. */
-  freePcp(pfn: number, z: number, order: number, type: number): void;
-  /** Gives everything that one CPU keeps of a zone back. */
-  drainZone(z: number, cpu: number): void;
-  /** Order of the blocks on each list. */
-  readonly orderOfList: Uint8Array;
-}
-
-export function createPcp(
-  memory: Memory,
-  area: FreeArea,
-  placement: Placement,
-  journal: Journal,
-  trouble: Trouble,
-  rules: PcpRules,
-): PcpLists {
+function createFreeFactor({ memory, area, placement, journal, trouble, rules }: PcpDeps): PcpLists {
   const { page, pcp, zone, pcpListBase, pcpLists } = memory;
-  const { cpus, pcpMaxOrder, pcpHugeOrder } = memory.spec;
-  const { scaleMax, movable, cma } = rules;
-  const { rmqueue } = placement;
-  const { freeOnePage, insertAfter, unlink, modFree, modFreeState, blockTypeOf } = area;
+  const { cpus, pcpMaxOrder } = memory.spec;
+  const { movable, cma } = rules;
+  const { rmqueue, rmqueueMore } = placement;
+  const { freeOnePage, insertAfter, unlink, blockTypeOf, account } = area;
   const lowLists = 3 * (pcpMaxOrder + 1);
   const lastList = pcpLists - 1;
-  const orderOfList = Uint8Array.from({ length: pcpLists }, (_, i) =>
-    i < lowLists ? Math.floor(i / 3) : pcpHugeOrder,
-  );
+  const orderOfList = ordersOfLists(memory);
   const drainEvent = eventKind.mm_page_pcpu_drain;
 
   const indexOf = (type: number, order: number): number =>
@@ -76,7 +56,7 @@ export function createPcp(
     let got = 0;
     let i = 0;
     for (; i < count; i++) {
-      const pfn = rmqueue(z, order, type, allocFlags);
+      const pfn = i === 0 ? rmqueue(z, order, type, allocFlags) : rmqueueMore(z, order, type, allocFlags);
       if (pfn < 0) break;
       if (page[(pfn << 2) | REFERENCES] !== 0) {
         trouble.badPage(pfn, "nonzero _refcount");
@@ -86,11 +66,11 @@ export function createPcp(
       got++;
       if (cma >= 0 && ((page[(pfn << 2) | WORD]! >> TYPE_SHIFT) & 7) === cma) {
         // The refill's one update below covers NR_FREE_PAGES; the CMA counter is kept block by block.
-        modFreeState(z, -(1 << order), cma);
-        modFree(z, 1 << order);
+        account.count(z, -(1 << order), cma);
+        account.modFree(z, 1 << order);
       }
     }
-    modFree(z, -(i << order));
+    account.refilled(z, order, i);
     return got;
   };
 
@@ -116,6 +96,17 @@ export function createPcp(
     const row = (z * cpus + journal.cpu) << PCP_SHIFT;
     pcp[row | FREE_FACTOR] = pcp[row | FREE_FACTOR]! >> 1;
     return takeFrom(z, order, type, allocFlags);
+  };
+
+  const takeHead = (z: number, list: number, order: number): number => {
+    const row = (z * cpus + journal.cpu) << PCP_SHIFT;
+    const pfn = page[(list << 2) | NEXT]!;
+    const next = page[(pfn << 2) | NEXT]!;
+    page[(list << 2) | NEXT] = next;
+    page[(next << 2) | PREV] = list;
+    pcp[row | FREE_FACTOR] = pcp[row | FREE_FACTOR]! >> 1;
+    pcp[row | COUNT] = pcp[row | COUNT]! - (1 << order);
+    return pfn;
   };
 
   /** free_pcppages_bulk(): gives `wanted` pages back to the free lists, list after list starting with `first`, each emptied from its tail. */
@@ -157,12 +148,11 @@ export function createPcp(
   const toFree = (row: number, high: number, freeAll: boolean): number => {
     if (freeAll) return pcp[row | COUNT]!;
     const batch = pcp[row | BATCH]!;
-    if (scaleMax < 0) return batch;
     if (high < batch) return 1;
     const most = high - batch;
     const factor = pcp[row | FREE_FACTOR]!;
     const scaled = batch << factor;
-    if (scaled < most && factor < scaleMax) pcp[row | FREE_FACTOR] = factor + 1;
+    if (scaled < most && factor < SCALE_MAX) pcp[row | FREE_FACTOR] = factor + 1;
     // Where the bounds cross (high < 2 batches), the kernel's clamp() answers the upper one.
     return Math.min(Math.max(scaled, batch), most);
   };
@@ -193,8 +183,18 @@ export function createPcp(
   const drainZone = (z: number, cpu: number): void => {
     const row = (z * cpus + cpu) << PCP_SHIFT;
     for (let count = pcp[row | COUNT]!; count > 0; count = pcp[row | COUNT]!)
-      drainSome(z, cpu, Math.min(count, pcp[row | BATCH]! << Math.max(scaleMax, 0)), 0);
+      drainSome(z, cpu, Math.min(count, pcp[row | BATCH]! << SCALE_MAX), 0);
   };
 
-  return { takeFrom, rmqueuePcp, freePcp, drainZone, orderOfList };
+  return {
+    takeFrom,
+    rmqueuePcp,
+    takeHead,
+    freePcp,
+    drainZone,
+    orderOfList,
+    byType: true,
+    lastWord: false,
+    fields: { count: COUNT, high: HIGH, batch: BATCH, free_factor: FREE_FACTOR },
+  };
 }
