@@ -1,7 +1,9 @@
 // Which kernel the model stands for: exact where it was recorded, said in words everywhere else.
 import { describe, expect, test } from "vitest";
-import type { Fact } from "../../kernel/release.ts";
+import type { Fact, Release } from "../../kernel/release.ts";
 import { factAt, formatRelease, parseRelease } from "../../kernel/release.ts";
+import type { MmRules } from "../mm/rules.ts";
+import { mmPartsOf } from "./mm_rules.ts";
 import { exactKernels, partsFor } from "./parts_for.ts";
 
 describe("a release that was recorded", () => {
@@ -11,6 +13,56 @@ describe("a release that was recorded", () => {
     expect(choice.nearest).toBe(kernel);
     expect(choice.parts).toBe(kernel.parts);
   });
+});
+
+describe("the list of an exact kernel", () => {
+  const named = (release: Release): Readonly<Record<string, string>> => {
+    const { account, pcp, fallback, highatomic } = partsFor(release).parts.mm;
+    return { account: account.name, pcp: pcp.name, fallback: fallback.name, highatomic: highatomic.name };
+  };
+
+  test("names the parts that were read in its source", () => {
+    expect(Object.fromEntries(exactKernels.map((k) => [k.name, named(k.release)]))).toEqual({
+      "Linux 5.10.223": {
+        account: "by batch",
+        pcp: "order 0 only",
+        fallback: "steal",
+        highatomic: "a hundredth and one block",
+      },
+      "Linux 6.1.192": {
+        account: "by batch",
+        pcp: "orders with free factor",
+        fallback: "steal",
+        highatomic: "a hundredth and one block",
+      },
+      "Linux 6.12.117": {
+        account: "by block",
+        pcp: "tuned high",
+        fallback: "claim then steal",
+        highatomic: "a hundredth",
+      },
+      "Linux 7.2.12": {
+        account: "by block",
+        pcp: "tuned high, drained in portions",
+        fallback: "claim then steal",
+        highatomic: "a hundredth, from the free lists",
+      },
+    });
+  });
+
+  test.each(exactKernels)(
+    "$name: the dated facts pick the same parts and rules, so that its neighbours run like it",
+    (kernel) => {
+      const facts = mmPartsOf(kernel.release);
+      const { mm } = kernel.parts;
+      for (const slot of ["account", "pcp", "fallback", "highatomic"] as const) expect(facts[slot]).toBe(mm[slot]);
+      const plain = (rules: MmRules): unknown => ({
+        ...rules,
+        boot: { ...rules.boot, minFreeKb: rules.boot.minFreeKb(1e6) },
+      });
+      expect(plain(facts.rules())).toEqual(plain(mm.rules()));
+    },
+  );
 });
 
 describe("a release that was not", () => {
