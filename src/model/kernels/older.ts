@@ -3,8 +3,8 @@ import type { Release } from "../../kernel/release.ts";
 import { poolRulesOf } from "../net/pool/page_pool_release.ts";
 import { createSlub } from "../slab/slub.ts";
 import type { KernelParts } from "./kernel.ts";
-import { skbPartsOf } from "./skb_parts.ts";
 import { mmPartsOf } from "./mm_rules.ts";
+import { skbPartsOf } from "./skb_parts.ts";
 
 /** The parts of a release by facts alone. */
 export function byFacts(release: Release): KernelParts {
