@@ -1,6 +1,7 @@
 // The registry of anchors: byte strings whose presence makes a stretch of a log worth reading. One line each; scan.ts searches
 // for all of them at once and keeps `before` lines above and `after` lines below. Case matters: these are the kernel's own spellings
 // (mm/page_alloc.c, mm/oom_kill.c, mm/slub.c, mm/slab.c, net/core/skbuff.c, net/core/page_pool.c, fs/proc, ethtool(8), sysctl(8)).
+import { headlineRows } from "./incidents/headline.ts";
 
 /** What an anchor announces. */
 export type AnchorRole =
@@ -41,7 +42,7 @@ const row = (role: AnchorRole, text: string, name = text): Anchor => {
   return { name, text, role, before, after };
 };
 
-export const anchors: readonly Anchor[] = [
+const listed: readonly Anchor[] = [
   row("shortage", "page allocation failure"),
   row("shortage", "-order allocation failed", "allocation failed (2.4)"),
   row("shortage", ", mode:0x", "mode"),
@@ -56,17 +57,13 @@ export const anchors: readonly Anchor[] = [
   row("shortage", "ut of memory", "Out of memory"),
   row("shortage", "oom-kill:constraint"),
   row("shortage", "Killed process"),
-  row("shortage", "ut of socket memory", "Out of socket memory"),
-  row("shortage", "emory squeeze", "memory squeeze"),
-  row("shortage", "skbuff alloc of size"),
-  row("shortage", "may have been dropped"),
-  row("shortage", "falling back to vmalloc"),
-  row("shortage", "failed to unshare skbuff"),
-  row("shortage", "llocation of RX skb failed", "allocation of RX skb failed"),
 
   row("fault", "Bad page state"),
   row("fault", "Bad page map"),
   row("body", "bad_page"),
+  row("body", "warn_alloc"),
+  row("body", "page dumped because"),
+  row("fault", "unreferenced object"),
   row("fault", "skb_over_panic"),
   row("fault", "skb_under_panic"),
   row("fault", "stalled pool shutdown"),
@@ -134,3 +131,19 @@ export const anchors: readonly Anchor[] = [
   row("artifact", "Inter-|"),
   row("artifact", "sockets: used"),
 ];
+
+/** The words of the headlines for which no row above stands: a form that the readers know is found by the scan too. */
+const ofHeadlines: readonly Anchor[] = headlineRows.flatMap(({ kind, words }) => {
+  const role: AnchorRole =
+    kind === "suppressed"
+      ? "suppressed"
+      : ["alloc_failure", "slab_failure", "oom", "driver_line"].includes(kind)
+        ? "shortage"
+        : "fault";
+  return words.filter((w) => !listed.some((a) => w.includes(a.text))).map((w) => row(role, w));
+});
+
+const first = new Set<string>();
+export const anchors: readonly Anchor[] = [...listed, ...ofHeadlines].filter(
+  (a) => !first.has(a.text) && first.add(a.text) !== undefined,
+);

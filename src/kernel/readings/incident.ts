@@ -1,4 +1,5 @@
 // An incident of a kernel log: what was read, where it stands, and which line carries which part of it.
+import type { MessageId } from "../facts/messages.ts";
 import type { AllocFailure } from "./alloc_failure.ts";
 import type { BadPage } from "./bad_page.ts";
 import type { LogLine, LogNote } from "./log_line.ts";
@@ -17,8 +18,9 @@ export interface Suppressed {
   readonly count: number;
 }
 
-/** A line of a driver or protocol that says an allocation failed without a report: the size is there, the order is not. */
+/** One line of a driver, of a protocol or of the memory management that is a report of its own (facts/messages.ts). */
 export interface DriverLine {
+  readonly message: MessageId;
   /** `ath`, `eth0`, … where the line names it. */
   readonly source?: string;
   readonly bytes?: number;

@@ -1,5 +1,5 @@
-// A fault or an assertion inside the kernel: oops, general protection fault, BUG, WARNING, panic.
-import type { CallTrace, CodePlace, RegisterDump } from "./call_trace.ts";
+// A fault or an assertion inside the kernel: oops, general protection fault, BUG, WARNING, panic, a lockup, a sanitizer's report.
+import type { CallTrace, CodePlace, Frame, RegisterDump } from "./call_trace.ts";
 import type { ProcessLine } from "./process_line.ts";
 
 export interface Oops {
@@ -11,9 +11,25 @@ export interface Oops {
     | "warning"
     | "invalid opcode"
     | "machine check"
+    | "divide error"
+    /** #AC on a locked instruction that spans two cache lines (x86, since 5.7). */
+    | "split lock"
+    | "stack segment"
+    | "double fault"
+    /** A CPU that did not schedule: nothing faulted. */
+    | "lockup"
+    /** `Kernel panic - not syncing` without a fault before it. */
+    | "panic"
+    | "sanitizer"
     | "other";
   /** The line that opened it, as printed. */
   readonly headline: string;
+  /**
+   * What the check itself says: the text of a WARN(), `refcount_t: underflow; use-after-free.`, `list_del corruption. …`. x86, arm64 and their
+   * like print it before the headline, arm and mips behind it (kernel/panic.c).
+   */
+  readonly message?: string;
+  readonly sanitizer?: SanitizerReport;
   /** The address that faulted, hex digits. */
   readonly address?: string;
   /** `kernel BUG at net/core/skbuff.c:120!`, `WARNING: CPU: 1 PID: 44 at net/core/skbuff.c:5534`. */
@@ -35,4 +51,24 @@ export interface Oops {
   /** `---[ end trace 0000000000000000 ]---` was there; `Kernel panic - not syncing: …` as printed. */
   readonly endTrace?: string;
   readonly panic?: string;
+}
+
+/** What KASAN, KFENCE or KMSAN found (mm/kasan/report.c, mm/kfence/report.c, mm/kmsan/report.c). */
+export interface SanitizerReport {
+  readonly tool: "KASAN" | "KFENCE" | "KMSAN";
+  /** As printed: `slab-use-after-free`, `out-of-bounds read`, `uninit-value`. */
+  readonly bug: string;
+  readonly access?: "read" | "write" | "free";
+  /** Bytes. */
+  readonly size?: number;
+  /** Hex digits. */
+  readonly address?: string;
+  /** The cache of the object, and the bytes of one. */
+  readonly cache?: string;
+  readonly objectSize?: number;
+  /** `24 bytes inside of freed 232-byte region`, as printed. */
+  readonly place?: string;
+  /** Stacks of the object, innermost frame first; empty where none was printed. For KMSAN: where the value was made. */
+  readonly allocatedBy: readonly Frame[];
+  readonly freedBy: readonly Frame[];
 }

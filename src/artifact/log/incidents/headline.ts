@@ -1,42 +1,194 @@
-// Which line begins a report, and of which kind. A cheap test comes first: nearly every line of a log begins nothing.
+// Which line begins a report, and of which kind. One table says it: each row has the words that every line of its form holds, the form, and
+// a line of the form as a kernel prints it. The cheap test in front and the anchors of the scan (anchors.ts) are made of the words, so a
+// row can never be shut out by a filter that does not know it.
+
+import { messageLines } from "../../../kernel/facts/messages.ts";
 import type { IncidentKind } from "../../../kernel/readings/incident.ts";
 
-/** Words of which every headline has one; the lines without them cost one scan. */
-const hint =
-  /allocation|nable to |oom-killer|emory: |Bad page|skb_|skput|BUG|bug detected|stalled pool|protection fault|Oops|nternal error|WARNING|suppressed|panic|error: |skbuff|may have been|out of |not freed|lab corruption|divide|opcode/;
+/** One form of a line that begins a report. */
+export interface HeadlineRow {
+  readonly kind: IncidentKind;
+  /** Each line of this form holds one of these words, letter for letter. Four characters at least. */
+  readonly words: readonly string[];
+  readonly form: RegExp;
+  /** A line of the form, as printed. */
+  readonly example: string;
+}
+
+const row = (kind: IncidentKind, words: readonly string[], form: RegExp, example: string): HeadlineRow => ({
+  kind,
+  words,
+  form,
+  example,
+});
+
+const shortageRows: readonly HeadlineRow[] = [
+  row(
+    "alloc_failure",
+    ["page allocation failure", "page allocation stalls for"],
+    /page allocation (?:failure|stalls for)/,
+    "swapper: page allocation failure. order:1, mode:0x20",
+  ),
+  row(
+    "alloc_failure",
+    ["-order allocation failed"],
+    /__alloc_pages: \d{1,3}-order allocation failed/,
+    "__alloc_pages: 0-order allocation failed (gfp=0x20/0)",
+  ),
+  row(
+    "alloc_failure",
+    ["vmalloc: allocation failure", "vmalloc error: size", "vmap allocation for size"],
+    /vmalloc: allocation failure|vmalloc error: size|vmap allocation for size \d+ failed/,
+    "vmap allocation for size 1052672 failed: use vmalloc=<size> to increase size.",
+  ),
+  row(
+    "slab_failure",
+    ["nable to allocate memory on"],
+    /SL[AU]B: Unable to allocate memory on/,
+    "SLUB: Unable to allocate memory on node -1 (gfp=0x20)",
+  ),
+  row(
+    "oom",
+    ["invoked oom-killer", "oom-killer: gfp_mask="],
+    /invoked oom-killer|^oom-killer: gfp_mask=/,
+    "httpd invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=0",
+  ),
+  row(
+    "oom",
+    ["ut of memory", "ut of Memory"],
+    /(?:^|: )(?:Memory cgroup o|O)ut of [Mm]emory(?: \(oom_kill_allocating_task\))?: Kill(?:ed)? process \d+/,
+    "Out of memory: Killed process 812 (httpd) total-vm:81920kB, anon-rss:4096kB, file-rss:0kB",
+  ),
+  row(
+    "oom",
+    ["no killable processes", "deadlocked on memory", "panic_on_oom is enabled"],
+    /^(?:Out of memory and no killable processes|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory))/,
+    "Kernel panic - not syncing: System is deadlocked on memory",
+  ),
+];
+
+const pageRows: readonly HeadlineRow[] = [
+  row(
+    "suppressed",
+    ["Bad page state: "],
+    /Bad page state(?:: \d+ messages suppressed)/,
+    "BUG: Bad page state: 14 messages suppressed",
+  ),
+  row("bad_page", ["Bad page state"], /Bad page state/, "BUG: Bad page state in process swapper  pfn:1a2b3"),
+  row(
+    "skb_panic",
+    ["skb_over_panic", "skb_under_panic", "skput:"],
+    /skb_(?:over|under)_panic: ?text:|skput:(?:over|under)/,
+    "skbuff: skb_over_panic: text:c02483f0 len:1536 put:1536 head:c2a18000 data:c2a18020 tail:0xc2a18620 end:0xc2a18600 dev:eth0",
+  ),
+  row(
+    "page_pool_stall",
+    ["stalled pool shutdown"],
+    /page_pool_release_retry\(\).*stalled pool shutdown/,
+    "page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec",
+  ),
+  row(
+    "slab_corruption",
+    ["BUG "],
+    /^BUG [\w:.()-]+ ?(?:\((?:Not tainted|Tainted: [^)]*)\))?: \S/,
+    "BUG kmalloc-2048 (Not tainted): Poison overwritten",
+  ),
+  row(
+    "suppressed",
+    ["callbacks suppressed", "messages suppressed"],
+    /(?:callbacks suppressed|messages suppressed\.?)\s*$/,
+    "warn_alloc_failed: 12 callbacks suppressed",
+  ),
+];
+
+/** What opens a fault: die() and its neighbours in arch/*, BUG(), WARN(), panic(), the watchdog and the sanitizers. */
+const faultRows: readonly HeadlineRow[] = [
+  row(
+    "oops",
+    ["nable to handle "],
+    /^(?:CPU \d{1,5} |BUG: |Internal error: )?[Uu]nable to handle (?:kernel |page fault)/,
+    "BUG: unable to handle kernel NULL pointer dereference at 0000000000000010",
+  ),
+  row(
+    "oops",
+    ["NULL pointer dereference"],
+    /^BUG: [Kk]ernel NULL pointer dereference/,
+    "BUG: Kernel NULL pointer dereference on read at 0x0000000c",
+  ),
+  row("oops", ["general protection fault"], /^general protection fault/, "general protection fault: 0000 [#1] SMP"),
+  row(
+    "oops",
+    ["BUG at ", "bug detected", "BUG in ", "Kernel BUG"],
+    /^(?:[Kk]ernel BUG at |Kernel bug detected|Kernel BUG\b)/,
+    "kernel BUG at net/core/skbuff.c:120!",
+  ),
+  row("oops", ["Oops: ", "Oops ["], /^Oops(?:: | \[#)/, "Oops: 0002 [#1] PREEMPT SMP"),
+  row("oops", ["nternal error: "], /^Internal error: /, "Internal error: Oops: 17 [#1] ARM"),
+  row(
+    "oops",
+    ["WARNING: at ", "WARNING: CPU", "WARNING: ", "Badness at ", "Badness in "],
+    /^(?:WARNING: (?:at |CPU: |[\w./-]+:\d+ at )|Badness (?:at|in) )/,
+    "WARNING: CPU: 1 PID: 0 at net/sched/sch_generic.c:477 dev_watchdog+0x2e4/0x2ec",
+  ),
+  row("oops", ["divide error: "], /^divide error: /, "divide error: 0000 [#1] SMP NOPTI"),
+  row("oops", ["invalid opcode: "], /^invalid opcode: /, "invalid opcode: 0000 [#1] SMP"),
+  row("oops", ["stack segment: "], /^stack segment: /, "stack segment: 0000 [#1] SMP"),
+  row(
+    "oops",
+    ["double fault: ", "PANIC: double fault"],
+    /^(?:PANIC: )?double fault(?:: |, )/,
+    "PANIC: double fault, error_code: 0x0",
+  ),
+  row(
+    "oops",
+    ["Kernel panic - not syncing"],
+    /^Kernel panic - not syncing/,
+    "Kernel panic - not syncing: Fatal exception in interrupt",
+  ),
+  row(
+    "oops",
+    ["soft lockup"],
+    /^(?:NMI )?(?:watchdog: )?BUG: soft lockup/,
+    "watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]",
+  ),
+  row(
+    "oops",
+    ["BUG: KASAN", "BUG: KFENCE", "BUG: KMSAN"],
+    /^(?:BUG|==.*BUG): K(?:ASAN|FENCE|MSAN): /,
+    "BUG: KASAN: slab-use-after-free in skb_release_data+0x1c4/0x1d0",
+  ),
+  row(
+    "oops",
+    ["list_add corruption", "list_del corruption"],
+    /^(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b/,
+    "list_del corruption. prev->next should be ffff88003d5c8e70, but was ffff88003d5c8e80",
+  ),
+  row("oops", ["refcount_t: "], /^refcount_t: /, "refcount_t: underflow; use-after-free."),
+];
+
+/** Every form, in the order in which they are tried. */
+export const headlineRows: readonly HeadlineRow[] = [
+  ...shortageRows,
+  ...pageRows,
+  ...faultRows,
+  ...messageLines.map((m) => row("driver_line", m.words, m.form, m.example)),
+];
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** The words of some rows as one pattern: a line without any of them costs one scan. */
+const hintOf = (rows: readonly HeadlineRow[]): RegExp =>
+  new RegExp([...new Set(rows.flatMap((r) => r.words))].map(escaped).join("|"));
+
+const hint = hintOf(headlineRows);
 
 /** The kind of report that a text begins, or undefined. */
 export function headlineKind(text: string): IncidentKind | undefined {
-  if (!hint.test(text)) return undefined;
-  if (text.includes("page allocation failure") || text.includes("page allocation stalls for")) return "alloc_failure";
-  if (/__alloc_pages: \d+-order allocation failed/.test(text)) return "alloc_failure";
-  if (/vmalloc: allocation failure|vmalloc error: size|vmap allocation for size \d+ failed/.test(text))
-    return "alloc_failure";
-  if (/SL[AU]B: Unable to allocate memory on/.test(text)) return "slab_failure";
-  if (text.includes("invoked oom-killer") || /^oom-killer: gfp_mask=/.test(text)) return "oom";
-  if (
-    /(?:^|: )(?:Memory cgroup o|O)ut of [Mm]emory(?: \(oom_kill_allocating_task\))?: Kill(?:ed)? process \d+/.test(text)
-  )
-    return "oom";
-  if (/Bad page state(?:: \d+ messages suppressed)/.test(text)) return "suppressed";
-  if (text.includes("Bad page state")) return "bad_page";
-  if (/skb_(?:over|under)_panic: ?text:/.test(text) || /skput:(?:over|under)/.test(text)) return "skb_panic";
-  if (/page_pool_release_retry\(\)/.test(text) && text.includes("stalled pool shutdown")) return "page_pool_stall";
-  if (/^BUG [\w:.()-]+ ?(?:\((?:Not tainted|Tainted: [^)]*)\))?: \S/.test(text)) return "slab_corruption";
-  if (/callbacks suppressed$|messages suppressed\.?$/.test(text.trimEnd())) return "suppressed";
-  if (isOopsHeadline(text)) return "oops";
-  if (isDriverLine(text)) return "driver_line";
-  return undefined;
+  return hint.test(text) ? headlineRows.find((r) => r.form.test(text))?.kind : undefined;
 }
 
-const oopsLine =
-  /^(?:Unable to handle kernel |BUG: [Uu]nable to handle |BUG: kernel NULL pointer|general protection fault|kernel BUG at |Kernel BUG at |Kernel bug detected|Oops: |Internal error: |WARNING: (?:at |CPU: )|divide error: |invalid opcode: |Kernel panic - not syncing|stack segment: |double fault: |BUG: soft lockup|Badness at )/;
+const faultHint = hintOf(faultRows);
 
 /** A fault, an assertion or a panic. */
-export const isOopsHeadline = (text: string): boolean => oopsLine.test(text);
-
-const driverLine =
-  /skbuff alloc of size \d+ failed|kevent \d+ may have been dropped|falling back to vmalloc|failed to unshare skbuff|llocation of RX skb failed|[Uu]nable to allocate (?:rx |tx |new )?(?:skb|skbuff)|[Ff]ailed to allocate (?:rx |tx |new )?(?:skb|skbuff|RX buffer)|[Mm]emory squeeze|ut of socket memory|[Cc]an(?:'t|not) alloc(?:ate)? (?:rx )?skb|no memory for (?:rx )?(?:skb|buffer)/;
-
-/** One-line complaints of drivers and protocols. */
-const isDriverLine = (text: string): boolean => driverLine.test(text);
+export const isOopsHeadline = (text: string): boolean =>
+  faultHint.test(text) && faultRows.some((r) => r.form.test(text));

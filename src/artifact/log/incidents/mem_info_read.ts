@@ -69,7 +69,7 @@ export class MemInfoBuilder {
   private opened = false;
   private namesNodes = false;
   private readonly totals: Record<string, number> = {};
-  private readonly perCpu: { node: number; zone: string; cpus: Map<number, Mutable<CpuPages>> }[] = [];
+  private readonly perCpu: { node: number; zone: string; cpus: Map<number, CpuRow> }[] = [];
   private readonly nodes: MemNode[] = [];
   private readonly zones: Mutable<MemZone>[] = [];
   private readonly huge: HugePages[] = [];
@@ -197,8 +197,7 @@ export class MemInfoBuilder {
     const last = this.perCpu.at(-1);
     const row = last === undefined ? undefined : readCpuRow(text);
     if (row === undefined || last === undefined) return undefined;
-    const old = last.cpus.get(row.cpu);
-    last.cpus.set(row.cpu, { ...row, ...(old ?? {}), ...("cold" in row ? { cold: row.cold } : {}) } as CpuPages);
+    last.cpus.set(row.cpu, { ...row, ...last.cpus.get(row.cpu) });
     return `cpu_pages:${last.node}:${last.zone}`;
   }
 
@@ -260,7 +259,7 @@ export class MemInfoBuilder {
     this.endList();
     return {
       namesNodes: this.namesNodes,
-      perCpu: this.perCpu.map((p) => ({ node: p.node, zone: p.zone, cpus: [...p.cpus.values()] })),
+      perCpu: this.perCpu.map((p) => ({ node: p.node, zone: p.zone, cpus: [...p.cpus.values()].flatMap(wholeCpu) })),
       totals: this.totals,
       nodes: this.nodes,
       zones: this.zones,
@@ -282,7 +281,14 @@ function yesNo(text: string): boolean | undefined {
   return answer === undefined ? undefined : answer === "yes";
 }
 
-function readCpuRow(text: string): CpuPages | { readonly cpu: number; readonly cold: CpuList } | undefined {
+/** What one line says of a CPU: 2.6.9 to 2.6.17 print its hot and its cold list on lines of their own, and one of them may be lost. */
+type CpuRow = { readonly cpu: number; readonly hot?: CpuList; readonly cold?: CpuList };
+
+/** A CPU whose hot list was printed; a cold list alone is a damaged pair and says nothing that can be used. */
+const wholeCpu = ({ cpu, hot, cold }: CpuRow): CpuPages[] =>
+  hot === undefined ? [] : [{ cpu, hot, ...field("cold", cold) }];
+
+function readCpuRow(text: string): CpuRow | undefined {
   const both = perCpuHotCold.exec(text);
   if (both !== null) {
     const n = both.slice(1).map(Number);

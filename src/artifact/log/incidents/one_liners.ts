@@ -1,4 +1,5 @@
 // Incidents of one line: a page_pool that cannot shut down, lines that count what was not printed, and drivers' complaints.
+import { messageOf } from "../../../kernel/facts/messages.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { PagePoolStall } from "../../../kernel/readings/page_pool_stall.ts";
 import type { Stretch } from "./builder.ts";
@@ -66,19 +67,21 @@ export function readSuppressedLine(
   return { incident: report.finish("suppressed", reading), next: index + 1 };
 }
 
-/** A driver's complaint: the device or module before the first colon or blank, and the size where it is named. */
+/** A message of one line: which, the device or module before the first colon or blank, and the size where it is named. */
 export function readDriverLine(
   stretch: Stretch,
   index: number,
-): { readonly incident: Incident; readonly next: number } {
+): { readonly incident: Incident; readonly next: number } | undefined {
   const line = stretch.lines[index];
   const text = line === undefined ? "" : textOf(line).trim();
+  const message = messageOf(text)?.id;
+  if (message === undefined) return undefined;
   const report = new ReportBuilder(stretch);
   report.take(index, "headline");
   const source = /^([\w.-]{1,32}(?: [\w:.-]{4,16})?)(?: \w[\w-]*)?: /.exec(text)?.[1];
   const bytes = decimal(/(?:of size|size) (\d{1,9})/.exec(text)?.[1]);
   return {
-    incident: report.finish("driver_line", { ...field("source", source), ...field("bytes", bytes), text }),
+    incident: report.finish("driver_line", { message, ...field("source", source), ...field("bytes", bytes), text }),
     next: index + 1,
   };
 }

@@ -1,4 +1,4 @@
-// Faults and assertions: oops, BUG, general protection fault, WARNING, panic, on x86, powerpc and arm.
+// Faults and assertions: oops, BUG, general protection fault, WARNING, panic, lockups and sanitizers, on x86, powerpc, arm and mips.
 import type { CodePlace } from "../../../kernel/readings/call_trace.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { Oops } from "../../../kernel/readings/oops.ts";
@@ -6,23 +6,32 @@ import type { Body, OwnAnswer } from "./body.ts";
 import { BodyReader } from "./body.ts";
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
-import { codePlaceAfter } from "./call_trace.ts";
-import { isOopsHeadline } from "./headline.ts";
+import { codePlaceAfter, readTraceLine } from "./call_trace.ts";
+import { headlineKind, isOopsHeadline } from "./headline.ts";
+import { SanitizerBuilder } from "./sanitizer.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const dieLine =
-  /^(?:Oops|Kernel bug detected|general protection fault|invalid opcode|divide error|Internal error|stack segment|double fault|Kernel BUG)\b.*?(?:\[#(\d+)\]|$)/;
+  /^(?:Oops|Kernel bug detected|general protection fault|invalid opcode|divide error|Internal error|stack segment|double fault|Kernel BUG)\b/;
 const sourceLine =
-  /(?:kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |Badness (?:at|in) )([\w./-]+):(\d+)/;
+  /(?:kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |WARNING: |Badness (?:at|in) )([\w./-]+):(\d+)/;
+/** What only says what a check found; the WARNING or BUG that it belongs to follows, where it is not lost. */
+const messageHead = /^(?:refcount_t: |(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b)/;
+export const isCheckMessage = (text: string): boolean => messageHead.test(text);
+/** The line of WARN() and BUG() that tells where they stand. */
+const checkLine = /^(?:WARNING: |[Kk]ernel BUG at |Kernel bug detected|Badness (?:at|in) )/;
 
 /** Gathers the fault's own lines; used alone and behind skb_over_panic. */
 export class OopsBuilder {
   private readonly oops: Mutable<Partial<Oops>> & { headline: string };
+  private readonly sanitizer: SanitizerBuilder | undefined;
   private headlines = 1;
 
-  constructor(headline: string) {
-    this.oops = { headline: headline.trim(), ...opening(headline) };
+  constructor(headline: string, message?: string) {
+    const own = messageHead.test(headline) ? headline.trim() : undefined;
+    this.oops = { headline: headline.trim(), ...opening(headline), ...field("message", message ?? own) };
+    this.sanitizer = SanitizerBuilder.of(headline);
     if (dieLine.test(headline)) this.oops.oops = headline.trim();
     this.takeCommon(headline);
   }
@@ -30,6 +39,8 @@ export class OopsBuilder {
   /** Lines of the fault outside registers and stack; the part, or undefined. */
   take(text: string): string | undefined {
     const { oops } = this;
+    const part = this.sanitizer?.take(text);
+    if (part !== undefined) return part;
     if (/^Kernel panic - not syncing/.test(text)) {
       oops.panic = text.trim();
       return "panic";
@@ -106,6 +117,7 @@ export class OopsBuilder {
       ...field("process", body.process),
       ...field("trace", body.trace),
       ...field("code", body.code),
+      ...field("sanitizer", this.sanitizer?.finish()),
     };
   }
 }
@@ -129,15 +141,28 @@ function opening(text: string): { readonly class?: Oops["class"] } {
   return found === undefined ? {} : { class: found };
 }
 
+const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
+  [/^(?:BUG|=+.*BUG): K(?:ASAN|FENCE|MSAN): /, "sanitizer"],
+  [/soft lockup/, "lockup"],
+  [/^WARNING|^Badness/, "warning"],
+  [/^Kernel panic/, "panic"],
+  [/NULL pointer dereference/, "null dereference"],
+  [
+    /paging request|handle page fault|data access|instruction fetch|access of bad area|access to user memory/,
+    "paging request",
+  ],
+  [/general protection/, "general protection"],
+  [/BUG at |Oops - BUG|[Kk]ernel bug detected|Kernel BUG\b/, "bug"],
+  [/[Ss]plit lock/, "split lock"],
+  [/divide error/, "divide error"],
+  [/stack segment/, "stack segment"],
+  [/double fault/, "double fault"],
+  [/invalid opcode|undefined instruction/, "invalid opcode"],
+  [/[Mm]achine check/, "machine check"],
+];
+
 function classOf(text: string): Oops["class"] | undefined {
-  if (/NULL pointer dereference/.test(text)) return "null dereference";
-  if (/paging request|handle page fault|data access|Kernel access of bad area/.test(text)) return "paging request";
-  if (/general protection/.test(text)) return "general protection";
-  if (/BUG at /.test(text)) return "bug";
-  if (/^WARNING|^Badness/.test(text)) return "warning";
-  if (/invalid opcode/.test(text)) return "invalid opcode";
-  if (/[Mm]achine check/.test(text)) return "machine check";
-  return undefined;
+  return classes.find(([form]) => form.test(text))?.[1];
 }
 
 /** Own lines of an oops for a BodyReader; a second fault's headline ends the report. */
@@ -155,17 +180,77 @@ export function oopsOwn(builder: OopsBuilder, report: ReportBuilder): (text: str
   };
 }
 
-/** Reads the report that begins at `index`. */
-export function readOops(stretch: Stretch, index: number): { readonly incident: Incident; readonly next: number } {
+/** Reads the report that begins at `index`; `message` are the lines above its headline that belong to it, by index. */
+export function readOops(
+  stretch: Stretch,
+  index: number,
+  message: readonly number[] = [],
+): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
-  const line = stretch.lines[index];
-  const builder = new OopsBuilder(line === undefined ? "" : textOf(line));
-  takeCutHere(stretch, report, index);
+  const textAt = (i: number): string => {
+    const line = stretch.lines[i];
+    return line === undefined ? "" : textOf(line);
+  };
+  const headline = textAt(index);
+  takeCutHere(stretch, report, message[0] ?? index);
+  for (const i of message) report.take(i, "message");
   report.take(index, "headline");
+  const behind = checkLine.test(headline) && message.length === 0 ? messageBehind(stretch, index) : [];
+  for (const i of behind) report.take(i, "message");
+  const words = [...message, ...behind].map((i) => textAt(i).trim()).join(" ");
+  const builder = new OopsBuilder(headline, words === "" ? undefined : words);
   const body = new BodyReader(stretch, report, oopsOwn(builder, report)).read(index + 1);
   const reading = builder.finish(body);
-  if (reading.trace === undefined) report.missing.push("trace");
+  if (reading.trace === undefined && reading.class !== "lockup") report.missing.push("trace");
   return { incident: report.finish("oops", reading), next: index + 1 };
+}
+
+/** Lines of a WARN()'s message that stand behind its headline: up to the line that the printer prints next. */
+function messageBehind(stretch: Stretch, index: number): number[] {
+  const found: number[] = [];
+  for (let i = index + 1; i < Math.min(index + 6, stretch.lines.length); i++) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) return [];
+    const text = textOf(line);
+    if (/^(?:Modules linked in:|CPU: |Pid: |Call [Tt]race:|------------\[)/.test(text)) return found;
+    if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
+    if (text.trim() === "" || readTraceLine(text) !== undefined) return found;
+    // Another report's headline is no message; the messages that are a row of their own are.
+    const kind = headlineKind(text);
+    if (kind !== undefined && kind !== "driver_line" && !messageHead.test(text)) return [];
+    found.push(i);
+  }
+  return [];
+}
+
+/** How many lines a message before WARNING or BUG may have. */
+const mostMessage = 4;
+
+/**
+ * A WARN() or BUG() whose own words stand before its headline: the headline's index and the lines of the message, for a line `index` that is
+ * `cut here` or such a message itself; undefined when no headline follows at once.
+ */
+export function checkAhead(
+  stretch: Stretch,
+  index: number,
+): { readonly headline: number; readonly message: readonly number[] } | undefined {
+  const first = stretch.lines[index]?.text ?? "";
+  const message: number[] = first.includes("[ cut here ]") ? [] : [index];
+  for (let i = index + 1; i < Math.min(index + 2 + mostMessage, stretch.lines.length); i++) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) return undefined;
+    const text = textOf(line);
+    if (checkLine.test(text)) return message.length === 0 ? undefined : { headline: i, message };
+    if (text.includes("[ cut here ]")) continue;
+    const kind = headlineKind(text);
+    if (kind !== undefined && kind !== "driver_line" && !messageHead.test(text)) return undefined;
+    if (message.length > 0 && message[0] === index) {
+      // A message found by its own words goes on over no foreign line.
+      return undefined;
+    }
+    message.push(i);
+  }
+  return undefined;
 }
 
 /** The line `------------[ cut here ]------------` belongs to the report that follows it. */

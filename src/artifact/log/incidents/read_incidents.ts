@@ -12,7 +12,7 @@ import { headlineKind } from "./headline.ts";
 import { opensMemInfo } from "./mem_info_read.ts";
 import { readDriverLine, readStall, readSuppressedLine } from "./one_liners.ts";
 import { readOom } from "./oom_read.ts";
-import { readOops } from "./oops.ts";
+import { checkAhead, isCheckMessage, readOops } from "./oops.ts";
 import { readSkbPanic } from "./skb_panic.ts";
 import { readSlabCorruption } from "./slab_corruption.ts";
 import { SlabFailureBuilder } from "./slab_failure.ts";
@@ -43,6 +43,11 @@ export function readIncidents(lines: readonly LogLine[]): IncidentsRead {
 
 function readAt(stretch: Stretch, index: number, text: string): Read | undefined {
   const kind = headlineKind(text);
+  // The words of a WARN() or BUG() may stand before its headline.
+  if (kind === "driver_line" || isCheckMessage(text) || text.includes("[ cut here ]")) {
+    const check = checkAhead(stretch, index);
+    if (check !== undefined) return readOops(stretch, check.headline, check.message);
+  }
   if (kind !== undefined) return readKind(kind, stretch, index);
   return opensMemInfo(text) ? readLooseMemInfo(stretch, index) : undefined;
 }
