@@ -1,16 +1,11 @@
 // From findings to one cause, in one sentence, and to how bad it is. Nothing here looks at the report again: a conclusion rests on
 // findings that carry their evidence.
 import type { Case } from "./case.ts";
+import { faulty } from "./conclude_faults.ts";
+import type { Conclusion } from "./conclusion.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { maskOf } from "./mask.ts";
-import { orderWords, size } from "./words.ts";
-
-export interface Conclusion {
-  /** Reports with the same key are the same trouble. */
-  readonly key: string;
-  readonly cause: string;
-  readonly severity: Severity;
-}
+import { orderWords } from "./words.ts";
 
 const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
   findings.find((f) => f.id === id)?.answer;
@@ -38,75 +33,13 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
         severity: "act",
       };
     }
-    case "bad_page": {
-      const double = answerOf(findings, "bad_page.double_free") === "yes";
-      const leak = /page_pool leak/.test(incident.reading.reason ?? "");
-      const reason = incident.reading.reason;
-      return {
-        key: `bad_page:${double ? "double free" : (reason ?? "fields")}`,
-        cause: leak
-          ? "A page of a page_pool was freed past its pool: the pool leaks."
-          : double
-            ? "Memory was freed twice: the page was on the free list while it still belonged to a buffer (double or overlapping free). Corruption, not fragmentation."
-            : `A page was freed, or handed out, in a state that no free page may have${reason === undefined ? "" : ` (${reason})`}. Corruption, not a shortage.`,
-        severity: "corruption",
-      };
-    }
-    case "oops": {
-      const where = incident.reading.at?.function ?? incident.reading.registers?.at?.function ?? "an unknown place";
-      const warning = incident.reading.class === "warning";
-      const uaf = answerOf(findings, "oops.use_after_free") === "yes";
-      const packet = answerOf(findings, "oops.packet_memory") === "yes";
-      const caller = incident.reading.link?.function;
-      return {
-        key: `oops:${incident.reading.class}:${where}`,
-        cause: warning
-          ? `A check in ${where} failed; the kernel went on.`
-          : uaf
-            ? `${where} used memory that had been freed.`
-            : `${where}${caller === undefined || caller === where ? "" : `, called from ${caller},`} followed a pointer that pointed nowhere${packet ? ": packet memory was corrupted before" : ""}.`,
-        severity: warning ? "watch" : "corruption",
-      };
-    }
+    case "bad_page":
+    case "oops":
     case "skb_panic":
-      return {
-        key: `skb_panic:${incident.reading.what}`,
-        cause:
-          incident.reading.what === "skb_over_panic"
-            ? "More bytes were appended to a packet than its buffer holds; the kernel stopped instead of overwriting memory."
-            : "A header was put in front of a packet that had no room for it; the kernel stopped instead of overwriting memory.",
-        severity: "act",
-      };
-    case "slab_corruption": {
-      const kind = findings.find((f) =>
-        ["slab.use_after_free", "slab.out_of_bounds", "slab.double_free"].includes(f.id),
-      )?.id;
-      const what =
-        kind === "slab.use_after_free"
-          ? "was used after it was freed"
-          : kind === "slab.out_of_bounds"
-            ? "was written past its end"
-            : kind === "slab.double_free"
-              ? "was freed twice"
-              : "is damaged";
-      return {
-        key: `slab_corruption:${incident.reading.cache}:${incident.reading.problem}`,
-        cause: `An object of ${incident.reading.cache} ${what}.`,
-        severity: "corruption",
-      };
-    }
+    case "slab_corruption":
     case "page_pool_stall":
-      return {
-        key: `page_pool:${incident.reading.poolId ?? ""}`,
-        cause: `A destroyed page_pool waits for ${incident.reading.inflight} pages that somebody still holds.`,
-        severity: "watch",
-      };
     case "driver_line":
-      return {
-        key: `driver_line:${incident.reading.source ?? incident.reading.text.replace(/\d+/g, "N")}`,
-        cause: `${incident.reading.source ?? "A driver"} says that it could not get${incident.reading.bytes === undefined ? " memory" : ` ${size(incident.reading.bytes)}`}; the kernel's own report is not in the text.`,
-        severity: "watch",
-      };
+      return faulty(c, incident, findings);
     case "mem_info":
       return {
         key: "mem_info",

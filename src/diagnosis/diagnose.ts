@@ -6,8 +6,8 @@ import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { Case } from "./case.ts";
 import { buildCase, quote } from "./case.ts";
-import type { Conclusion } from "./conclude.ts";
 import { conclude, severityWords } from "./conclude.ts";
+import type { Conclusion } from "./conclusion.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
 import { answering, no, unknown, yes } from "./finding.ts";
 import { machineSaid } from "./machine_said.ts";
@@ -271,7 +271,8 @@ function judgement(
 ): Finding {
   const first = group[0] as Judged;
   const last = group.at(-1) as Judged;
-  const words = severityWords(severity, first.c.incident.kind, count, first.c.stack.direction ?? null);
+  const own = severity === first.conclusion.severity ? first.conclusion.consequence : undefined;
+  const words = own ?? severityWords(severity, first.c.incident.kind, count, first.c.stack.direction ?? null);
   const [from, to] = [occurrences[0]?.seconds, occurrences.at(-1)?.seconds];
   const span =
     count > 1 && from !== undefined && to !== undefined && to > from

@@ -1,14 +1,21 @@
-// What a wrong pointer looks like: poison values of the kernel, null with an offset, text, single bits.
+// What a wrong pointer looks like: poison values of the kernel, null with an offset, text, single bits; and which pointer a fault was on.
+import type { Oops } from "../kernel/readings/oops.ts";
+import { operandOf } from "./x86_operand.ts";
 
 export interface PointerSaid {
   readonly kind:
     | "null"
+    /** Near enough to zero to be a member or an element of a null pointer. */
+    | "almost null"
+    /** -1 to -4095: what a function returns for an error, or a null pointer less a member's offset. */
+    | "error"
     | "slab poison"
     | "list poison"
     | "page_pool signature"
     | "text"
     | "single bit"
     | "user"
+    | "non-canonical"
     | "other";
   readonly sentence: string;
 }
@@ -25,7 +32,7 @@ const patterns: readonly (readonly [RegExp, PointerSaid["kind"], string])[] = [
     "0x5a is what SLUB writes into new objects (include/linux/poison.h): the field was never set",
   ],
   [
-    /^dead0000000001[02]/,
+    /^dead0000000001[012]/,
     "list poison",
     "this is the value that list_del leaves behind: the entry was removed from its list before",
   ],
@@ -43,6 +50,17 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
   for (const [form, kind, sentence] of patterns) if (form.test(text)) return { kind, sentence };
   const value = BigInt(`0x${text}`);
   if (value < 4096n) return { kind: "null", sentence: `a null pointer, used at offset ${value}` };
+  if (value < 0x10000n)
+    return {
+      kind: "almost null",
+      sentence: `as good as a null pointer, used at offset ${value}: no process and no kernel has memory there`,
+    };
+  const below = (bits === 32 ? 0x100000000n : 0x10000000000000000n) - value;
+  if (below <= 4095n)
+    return {
+      kind: "error",
+      sentence: `minus ${below}: an error code that was used as a pointer, or a null pointer less the place of a member`,
+    };
   if ((value & (value - 1n)) === 0n)
     return {
       kind: "single bit",
@@ -54,27 +72,72 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
       kind: "text",
       sentence: `the letters "${String.fromCharCode(...bytes.map((b) => Number.parseInt(b, 16)))}": text was written over the pointer`,
     };
+  const high = value >> 47n;
+  if (bits === 64 && high !== 0n && value < 0x8000000000000000n)
+    return { kind: "non-canonical", sentence: "no address: neither a process nor the kernel has any like it" };
   const kernelFrom = bits === 32 ? 0x80000000n : 0x8000000000000000n;
   if (value < kernelFrom) return { kind: "user", sentence: "no address of the kernel" };
   return { kind: "other", sentence: "an address inside the kernel's range" };
 }
 
+/** The pointer that a fault was on. */
+export interface FaultPointer {
+  /** Hex digits. */
+  readonly value: string;
+  readonly said: PointerSaid;
+  /** The register that held it, and the offset in bytes at which it was used. */
+  readonly base?: { readonly name: string; readonly value: string; readonly offset: number };
+}
+
+/** The pointer of a fault; undefined where the report has no address. */
+export function pointerOf(o: Oops): FaultPointer | undefined {
+  if (o.address === undefined || !/^[0-9a-f]{1,16}$/i.test(o.address) || o.class === "warning") return undefined;
+  const bits = o.address.length > 8 ? 64 : 32;
+  const own = namePointer(o.address, bits);
+  const base = o.registers === undefined ? undefined : baseRegister(o.registers.values, o.address, o.code);
+  // An address that says by itself what the pointer was needs no register to say it otherwise.
+  const value = base === undefined || own.kind === "null" ? o.address : base.value;
+  return { value, said: namePointer(value, bits), ...(base === undefined ? {} : { base }) };
+}
+
 /**
- * The register that held the bad pointer: its value plus a small offset is the faulting address, and it is not that address itself.
- * The smallest offset wins.
+ * The register that held the bad pointer. The instruction names it, where its bytes are there (x86-64) and its value fits the address;
+ * else it is the only register whose value plus a small offset is the faulting address. Where several would fit none is named.
  */
 export function baseRegister(
   registers: Readonly<Record<string, string>>,
   address: string,
+  code?: string,
 ): { name: string; value: string; offset: number } | undefined {
   const at = BigInt(`0x${address}`);
-  let found: { name: string; value: string; offset: number } | undefined;
+  const named = code === undefined ? undefined : byInstruction(registers, at, code);
+  if (named !== undefined) return named;
+  const found: { name: string; value: string; offset: number }[] = [];
   for (const [name, text] of Object.entries(registers)) {
-    if (!/^[0-9a-f]{8,16}$/i.test(text)) continue;
-    const value = BigInt(`0x${text}`);
-    const offset = at - value;
-    if (value === 0n || offset <= 0n || offset >= 4096n) continue;
-    if (found === undefined || Number(offset) < found.offset) found = { name, value: text, offset: Number(offset) };
+    if (!/^[0-9a-f]{8,16}$/i.test(text) || notPointers.test(name)) continue;
+    const offset = at - BigInt(`0x${text}`);
+    // The address itself is no base: CR2, DAR and BadVA hold it, and so may a register after the fact.
+    if (offset > 0n && offset < 4096n) found.push({ name, value: text, offset: Number(offset) });
   }
-  return found;
+  const values = new Set(found.map((f) => f.value));
+  return values.size === 1 ? found[0] : undefined;
+}
+
+/** Registers that no instruction takes an address from. */
+const notPointers =
+  /^(?:EFLAGS|CR\d|DR\d|CS|DS|ES|FS|GS|FSGS|ORIG_RAX|PKRU|MSR|CR|XER|DAR|DEAR|DSISR|CTR|Status|Cause|BadVA|PrId|psr|pstate)$/;
+
+function byInstruction(
+  registers: Readonly<Record<string, string>>,
+  at: bigint,
+  code: string,
+): { name: string; value: string; offset: number } | undefined {
+  const operand = operandOf(code);
+  const value = operand?.base === undefined ? undefined : registers[operand.base];
+  if (operand?.base === undefined || value === undefined || !/^[0-9a-f]{16}$/i.test(value)) return undefined;
+  const index = operand.index === undefined ? "0" : registers[operand.index];
+  if (index === undefined || !/^[0-9a-f]{1,16}$/i.test(index)) return undefined;
+  const sum = BigInt(`0x${value}`) + BigInt(`0x${index}`) * BigInt(operand.scale) + BigInt(operand.displacement);
+  if (BigInt.asUintN(64, sum) !== at) return undefined;
+  return { name: operand.base, value, offset: Number(BigInt.asIntN(64, at - BigInt(`0x${value}`))) };
 }

@@ -1,5 +1,7 @@
 // The one line by which a person recognises a report.
 import type { Case } from "./case.ts";
+import { faultAt, faultOf } from "./faults.ts";
+import { messageSaid } from "./messages.ts";
 import type { Direction } from "./stack.ts";
 
 const doing: Readonly<Record<Direction, string>> = {
@@ -30,8 +32,8 @@ export function titleOf(c: Case): string {
     case "bad_page":
       return `Bad page state${incident.reading.pfn === undefined ? "" : ` of pfn 0x${incident.reading.pfn.toString(16)}`}${behind}`;
     case "oops": {
-      const at = incident.reading.at?.function ?? incident.reading.registers?.at?.function;
-      return `${incident.reading.class === "warning" ? "Kernel warning" : "Kernel fault"}${at === undefined ? "" : ` in ${at}`}${behind}`;
+      const at = faultAt(incident.reading);
+      return `${faultOf(c, incident.reading).title}${at === undefined ? "" : ` in ${at}`}${behind}`;
     }
     case "skb_panic":
       return `${incident.reading.what}: a packet left its buffer${behind}`;
@@ -46,7 +48,7 @@ export function titleOf(c: Case): string {
     case "mem_info":
       return "Memory state without a report";
     case "driver_line":
-      return `Driver message: ${incident.reading.text.slice(0, 60)}`;
+      return messageSaid(incident.reading).title;
     case "suppressed":
       return `${incident.reading.count} messages left out (${incident.reading.what})`;
   }

@@ -1,41 +1,73 @@
-// A driver or protocol says that it could not get memory and the kernel's own report is not there: the size is in the line, the order follows.
+// A message of one line: what it means, and what a size that it names means for the page allocator.
+import { memoryOf } from "../../kernel/facts/drivers/rx_path.ts";
+import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
-import { unknown, yes } from "../finding.ts";
+import type { Advice, Finding } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
+import { failureSearch, messageSaid } from "../messages.ts";
 import type { Rule } from "../rule.ts";
 import { machineOf } from "../wanted.ts";
 import { orderWords, size } from "../words.ts";
 
 export const driverLine: Rule = {
   id: "driver_line",
-  asks: "What does the size in a driver's own message mean for the page allocator?",
+  asks: "What does the message mean, and what does its size mean for the page allocator?",
   kinds: ["driver_line"],
   answer: (c) => {
     if (c.incident.kind !== "driver_line") return [];
-    const { bytes, text } = c.incident.reading;
     const line = quote(c, "headline", 1);
-    if (bytes === undefined)
-      return [
-        unknown("driver_line.size", `"${text}" does not say how much memory was wanted.`, line, [
-          {
-            change: { kind: "evidence" },
-            action: "Look for the page allocation failure that belongs to it",
-            changes: "names the order, the mask and the state of memory",
-            costs: "nothing",
-            command: `${logCommand(c)} | grep -B2 -A60 'allocation fail'`,
-          },
-        ]),
-      ];
-    const m = machineOf(c);
-    if (m === undefined) return [];
-    const data = Math.ceil((bytes + m.rx.netSkbPad) / m.rx.cacheLine) * m.rx.cacheLine + m.rx.sharedInfo;
-    const answer = m.kmalloc.forSize(data);
+    const said = messageSaid(c.incident.reading);
+    const advice = said.advice.map((a) =>
+      a === failureSearch ? { ...a, command: `${logCommand(c)} | grep -B2 -A60 'allocation fail'` } : a,
+    );
+    const meaning = yes("driver_line.meaning", said.meaning, line, advice);
+    if (said.memory === "none") return [meaning, no("driver_line.memory", said.cause, line)];
+    if (c.incident.reading.message !== "buffer") return [meaning];
+    return [meaning, ...sizeSays(c, c.incident.reading.bytes, advice)];
+  },
+};
+
+function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[]): readonly Finding[] {
+  const line = quote(c, "headline", 1);
+  if (bytes === undefined)
+    return [unknown("driver_line.size", "The line does not say how much memory was wanted.", line, advice)];
+  const way =
+    "Up to 3.4 such a buffer comes from a kmalloc cache; since 3.5 one that fits a page is cut from a page fragment";
+  if (c.verdict.version === undefined)
     return [
-      yes(
+      unknown(
         "driver_line.size",
-        `A packet buffer of ${size(bytes)} takes ${data} bytes with pads and skb_shared_info. ${answer.because} A failure of it means that ${orderWords(answer.minOrder, c.pageKb)} could not be had.`,
+        `The report does not say from which allocator ${size(bytes)} came: neither release nor machine is in the text. ${way}.`,
         line,
       ),
     ];
-  },
-};
+  const m = machineOf(c);
+  if (m === undefined) return [];
+  const request = memoryOf({ call: "netdev_alloc_skb", bytes, holds: "a packet" }, c.release, m.rx, false);
+  const release = c.release.version.join(".");
+  if (request.allocator === "page_frag")
+    return [
+      yes(
+        "driver_line.size",
+        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; a ${release} cuts it from a page fragment (__netdev_alloc_skb(), net/core/skbuff.c). No slab cache has a part in it; the last resort is ${orderWords(0, c.pageKb)}.`,
+        line,
+      ),
+    ];
+  if (!c.arch.known)
+    return [
+      unknown(
+        "driver_line.size",
+        `A packet buffer of ${size(bytes)} comes from kmalloc in a ${release}; which cache the report does not say, because the machine is not in the text.`,
+        line,
+      ),
+    ];
+  const answer = m.kmalloc.forSize(request.bytes);
+  return [
+    yes(
+      "driver_line.size",
+      `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info. ${answer.because} A failure of it means that ${orderWords(answer.minOrder, c.pageKb)} could not be had.`,
+      line,
+    ),
+  ];
+}

@@ -1,18 +1,29 @@
-// A fault inside the kernel: where it stood, what the bad pointer was, whether packet memory is involved, and what died with it.
+// A fault inside the kernel: where it stood, what the bad pointer was, whether packet memory is involved, and what died with it. What kind of
+// fault it is, and how bad, is said by ../faults.ts.
 import { decodePageFlags } from "../../kernel/facts/page_flags.ts";
 import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
+import { badPointer, faultAt, faultOf } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
-import { baseRegister, namePointer } from "../pointers.ts";
 import type { Rule } from "../rule.ts";
+import { listing } from "../words.ts";
 
-const skbNames =
+/** Functions that handle packets or the memory they lie in. */
+const packetNames =
   /skb|^__?(netdev|napi)_alloc|page_pool|page_frag|^(emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action/;
+/** Functions of the network that may or may not have a packet in hand. */
+const networkNames =
+  /^(?:__)?(?:tcp|udp|ip|ip6|ipv6|inet|icmp|arp|neigh|netif|dev|napi|sk|sock|sctp|netlink|nf|ipt|xfrm|br|vlan|bond|tun|veth)_|_poll$|clean_(?:rx|tx)|alloc_rx|rx_buf|_xmit|refill/;
+const packetFiles = /^net\/core\/|include\/linux\/skbuff\.h$|include\/net\/page_pool|page_pool|skbuff/;
+const networkFiles = /^(?:net|drivers\/net)\//;
 const allocatorNames =
   /^(kmem_cache_|kmalloc|__kmalloc|kfree|__slab_|___slab|free_block|get_freepointer|rmqueue|get_page_from_freelist|free_pages|__free_pages|put_page|__put_)/;
+/** Where a whole trace ends: a system call, a thread's start, an interrupt's entry or the idle loop. */
+const bottoms =
+  /^(?:ret_from_fork|kthread|entry_SYSCALL|do_syscall|system_call|sysenter|ret_fast_syscall|el0_|syscall_|ret_from_syscall|cpu_startup_entry|start_secondary|start_kernel|secondary_startup|cpu_idle|do_idle|rest_init|__vectors_end|kernel_thread_helper|child_rip|ret_from_kernel_thread|handle_sys|asm_\w+|x86_64_start_kernel|invoke_syscall)/;
 
 const tools: readonly Advice[] = [
   {
@@ -40,23 +51,38 @@ export const oops: Rule = {
   answer: (c) => {
     const o = oopsOf(c);
     if (o === undefined) return [];
-    return [...where(c, o), ...pointer(c, o), ...packet(c, o), ...afterEffects(c, o), notShortage(c, o)];
+    return [
+      ...where(c, o),
+      ...said(c, o),
+      ...pointer(c, o),
+      ...sanitizer(c, o),
+      ...packet(c, o),
+      ...afterEffects(c, o),
+      ...notShortage(c, o),
+    ];
   },
 };
 
-const at = (o: Oops): string | undefined => o.at?.function ?? o.registers?.at?.function;
-
 const headline = (c: Case) => quote(c, "headline", 2);
 
+const verbs: Readonly<Partial<Record<Oops["class"], string>>> = {
+  warning: "warned",
+  bug: "stopped on a check of its own",
+  panic: "panicked",
+  lockup: "was",
+  sanitizer: "was caught",
+};
+
 function where(c: Case, o: Oops): readonly Finding[] {
-  const name = at(o);
+  const name = faultAt(o);
   if (name === undefined) return [];
   const caller = o.link?.function;
   const source = o.source === undefined ? "" : ` (${o.source.file}:${o.source.line})`;
+  const module = o.at?.module ?? o.registers?.at?.module;
   return [
     yes(
       "oops.where",
-      `The kernel ${o.class === "warning" ? "warned" : o.class === "bug" ? "stopped on a check of its own" : "faulted"} in ${name}${source}${caller === undefined || caller === name ? "" : `, called from ${caller}`}.`,
+      `The kernel ${verbs[o.class] ?? "faulted"} in ${name}${source}${module === undefined ? "" : `, a function of the module ${module}`}${caller === undefined || caller === name ? "" : `, called from ${caller}`}.`,
       [
         ...headline(c),
         ...quote(c, "registers", 40).filter(
@@ -69,35 +95,51 @@ function where(c: Case, o: Oops): readonly Finding[] {
   ];
 }
 
+/** What the check says in its own words. */
+function said(c: Case, o: Oops): readonly Finding[] {
+  if (o.message === undefined) return [];
+  const lines = [...quote(c, "message", 3), ...headline(c)];
+  return [yes("oops.message", `The kernel's own words are: "${o.message}".`, lines)];
+}
+
+/** Classes whose address says which pointer was bad. */
+const pointing: readonly Oops["class"][] = [
+  "paging request",
+  "null dereference",
+  "general protection",
+  "stack segment",
+  "other",
+];
+
 function pointer(c: Case, o: Oops): readonly Finding[] {
-  if (o.address === undefined || !/^[0-9a-f]{1,16}$/i.test(o.address) || o.class === "warning") return [];
-  const bits = o.address.length > 8 ? 64 : 32;
-  const base = o.registers === undefined ? undefined : baseRegister(o.registers.values, o.address);
-  const skb = /skb/.test(at(o) ?? "");
-  const value = base?.value ?? o.address;
-  const said = namePointer(value, bits);
+  const bad = pointing.includes(o.class) ? badPointer(o) : undefined;
+  if (bad === undefined) return [];
+  const { base, value, said: is } = bad;
+  const skb = /skb/.test(faultAt(o) ?? "");
   const name =
     base === undefined
-      ? `Address 0x${o.address}`
-      : `Register ${base.name} held 0x${value}, and the fault was at offset 0x${base.offset.toString(16)} from it`;
-  const flag = said.kind === "single bit" ? decodePageFlags(BigInt(`0x${value}`), c.release.version).text : "";
+      ? `Address 0x${o.address ?? value}`
+      : o.address === undefined
+        ? `Register ${base.name} holds 0x${value}`
+        : `Register ${base.name} held 0x${base.value}, and the fault was at ${base.offset < 0 ? `${-base.offset} bytes below it` : `offset 0x${base.offset.toString(16)} from it`}`;
+  const flag = is.kind === "single bit" ? decodePageFlags(BigInt(`0x${value}`), c.release.version).text : "";
   const echo =
     flag === "" || /\?/.test(flag)
       ? ""
       : ` In struct page's flags of this kernel the same bit means "${flag}": suggestive of a stray write by whoever handles free pages, not proven.`;
-  const meaning = `${name}: ${said.sentence}.${echo}`;
   const argument = base === undefined || /^(GPR0?3|RDI|EAX|[rRx]0|a0)$/.test(base.name);
   const whose =
-    skb && argument && said.kind !== "other"
+    skb && argument && !["other", "null", "almost null"].includes(is.kind)
       ? " The function takes a packet, so the packet pointer itself was already garbage when it was handed over."
       : "";
-  const poison = said.kind === "slab poison" && value.startsWith("6b");
-  // Poison is there already: the debugging that would be advised is on.
-  const advice = poison ? [] : tools;
+  const poison = is.kind === "slab poison" && value.startsWith("6b");
+  const harmless = is.kind === "null" || is.kind === "almost null" || is.kind === "error";
+  // Poison is there already: the debugging that would be advised is on. A null pointer needs no such thing.
+  const advice = poison || harmless ? [] : tools;
   return [
-    (said.kind === "other" ? unknown : yes)(
+    (is.kind === "other" ? unknown : yes)(
       "oops.pointer",
-      meaning + whose,
+      `${name}: ${is.sentence}.${echo}${whose}`,
       [
         ...headline(c),
         ...quote(c, "registers", 40).filter((q) => q.text.toLowerCase().includes(value.toLowerCase())),
@@ -117,38 +159,124 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
   ];
 }
 
-function packet(c: Case, o: Oops): readonly Finding[] {
-  const names = [at(o), o.link?.function, ...c.stack.frames.map((f) => f.function)].filter((n) => n !== undefined);
-  const hit = names.find((n) => skbNames.test(n));
-  if (hit === undefined) {
-    const alloc = names.slice(0, 6).find((n) => allocatorNames.test(n));
-    if (alloc !== undefined)
-      return [
-        unknown(
-          "oops.packet_memory",
-          `It faulted inside the allocator (${alloc}): memory that somebody damaged earlier. The report does not say whether it was packet memory.`,
-          headline(c),
-          tools,
-        ),
-      ];
-    return [no("oops.packet_memory", "Nothing on this stack handles packets or their memory.", headline(c))];
-  }
-  const frame = c.stack.frames.findIndex((f) => f.function === hit);
-  const completion = [at(o), o.link?.function].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(at(o) ?? "");
+/** Frames of the sanitizers and the allocators, which are nobody's hand. */
+const plumbing =
+  /^(?:kasan_|__kasan_|kmsan_|__kmsan_|kfence_|__kfence_|stack_trace_save|set_alloc_info|slab_|__slab_|___slab_|kmem_cache_|__kmem_cache_|kmalloc|__kmalloc|__do_kmalloc|kfree|kvfree|save_stack|poison_slab|____kasan|__alloc_skb|kmalloc_reserve|__build_skb|build_skb|alloc_skb|__netdev_alloc_skb|__napi_alloc_skb|napi_alloc_skb|skb_release|kfree_skb|__kfree_skb|skb_free|consume_skb|__consume_stateless|sk_skb_reason|allocate_slab|do_slab_free|slab_free)/;
+
+/** The object that a sanitizer found: who made it, who freed it. */
+function sanitizer(c: Case, o: Oops): readonly Finding[] {
+  const s = o.sanitizer;
+  if (s === undefined) return [];
+  const hand = (frames: typeof s.allocatedBy): string | undefined =>
+    frames.find((f) => f.reliable && !plumbing.test(f.function))?.function;
+  const hands = [
+    ...[hand(s.allocatedBy)].flatMap((f) => (f === undefined ? [] : [`allocated by ${f}`])),
+    ...[hand(s.freedBy)].flatMap((f) => (f === undefined ? [] : [`freed by ${f}`])),
+  ];
+  const access =
+    s.access === undefined
+      ? ""
+      : ` A ${s.access}${s.size === undefined ? "" : ` of ${s.size} ${s.size === 1 ? "byte" : "bytes"}`}.`;
+  const place = s.place === undefined ? "" : ` It lies ${s.place.replace(/^located /, "")}.`;
+  const lines = [...headline(c), ...quote(c, "access", 1), ...quote(c, "object", 4)];
   return [
     yes(
-      "oops.packet_memory",
-      completion
-        ? `Packet memory is involved: ${o.link?.function ?? hit} was freeing a packet after it had been sent, and the pointer in its ring did not point to a packet. Whoever freed or overwrote it did so earlier.`
-        : `Packet memory is involved: ${hit}.`,
-      frame >= 0
-        ? quoteFrames(c, [frame])
-        : quote(c, "registers", 40)
-            .filter((q) => q.text.includes(hit))
-            .slice(0, 2),
-      completion ? [ownBuffers] : [],
+      "oops.sanitizer",
+      `${s.tool} reports ${s.bug}${s.cache === undefined ? "" : ` on an object of ${s.cache}`}.${access}${place}`,
+      lines,
     ),
+    hands.length > 0
+      ? yes("oops.object_owner", `The object was ${listing(hands)}.`, [
+          ...headline(c),
+          ...quote(c, "track", 40).filter((q) => hands.some((h) => q.text.includes(h.replace(/^.* by /, "")))),
+        ])
+      : unknown(
+          "oops.object_owner",
+          'The report does not say who had the object; the stacks behind "Allocated by" and "Freed by" would have said it.',
+        ),
   ];
+}
+
+/** Caches whose objects are packets, their buffers or sockets. */
+const packetCaches = /^(?:skbuff|TCP|UDP|sock|request_sock|page_pool)/;
+
+function packet(c: Case, o: Oops): readonly Finding[] {
+  const own = [faultAt(o), o.link?.function].filter((n) => n !== undefined);
+  const inner = [...(o.sanitizer?.allocatedBy ?? []), ...(o.sanitizer?.freedBy ?? [])].map((f) => f.function);
+  const names = [...own, ...c.stack.frames.map((f) => f.function), ...inner];
+  const file = o.source?.file;
+  const cache = o.sanitizer?.cache;
+  const hit = names.find((n) => packetNames.test(n));
+  if (hit !== undefined) return [throughPackets(c, o, hit)];
+  if (file !== undefined && packetFiles.test(file))
+    return [yes("oops.packet_memory", `Packet memory is involved: the check stands in ${file}.`, headline(c))];
+  if (cache !== undefined && packetCaches.test(cache))
+    return [
+      yes(
+        "oops.packet_memory",
+        `Packet memory is involved: the object is of the cache ${cache}.`,
+        quote(c, "object", 2),
+      ),
+    ];
+  const alloc = names.slice(0, 6).find((n) => allocatorNames.test(n));
+  if (alloc !== undefined)
+    return [
+      unknown(
+        "oops.packet_memory",
+        `It stopped inside the allocator (${alloc}). The report does not say whether it was packet memory.`,
+        headline(c),
+        tools,
+      ),
+    ];
+  const network = names.find((n) => networkNames.test(n));
+  if (network !== undefined || (file !== undefined && networkFiles.test(file)))
+    return [
+      unknown(
+        "oops.packet_memory",
+        `It stopped in code of the network (${network ?? file}); whether a packet's memory had a part in it the report does not say.`,
+        headline(c),
+      ),
+    ];
+  return [unrelated(c)];
+}
+
+/** Nothing of the network was seen: a no where the whole trace was seen, else unknown. */
+function unrelated(c: Case): Finding {
+  const last = c.stack.frames.at(-1)?.function;
+  if (last !== undefined && bottoms.test(last))
+    return no(
+      "oops.packet_memory",
+      `Nothing on this stack handles packets or their memory, down to its end (${last}).`,
+      [...headline(c), ...quoteFrames(c, [c.stack.frames.length - 1])],
+    );
+  return unknown(
+    "oops.packet_memory",
+    last === undefined
+      ? "The report does not say: its call trace is missing."
+      : `The report does not say: the part of the call trace that is there (up to ${last}) shows no function that handles packets, and what called it is missing.`,
+    headline(c),
+  );
+}
+
+function throughPackets(c: Case, o: Oops, hit: string): Finding {
+  const frame = c.stack.frames.findIndex((f) => f.function === hit);
+  const wild = faultOf(c, o).key === "wild pointer";
+  const completion =
+    wild && [faultAt(o), o.link?.function].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(faultAt(o) ?? "");
+  const lines =
+    frame >= 0
+      ? quoteFrames(c, [frame])
+      : quote(c, "registers", 40)
+          .filter((q) => q.text.includes(hit))
+          .slice(0, 2);
+  return yes(
+    "oops.packet_memory",
+    completion
+      ? `Packet memory is involved: ${o.link?.function ?? hit} was freeing a packet after it had been sent, and the pointer in its ring did not point to a packet. Whoever freed or overwrote it did so earlier.`
+      : `Packet memory is involved: ${hit}.`,
+    lines.length > 0 ? lines : headline(c),
+    completion ? [ownBuffers] : [],
+  );
 }
 
 function afterEffects(c: Case, o: Oops): readonly Finding[] {
@@ -166,13 +294,11 @@ function afterEffects(c: Case, o: Oops): readonly Finding[] {
   return found;
 }
 
-function notShortage(c: Case, o: Oops): Finding {
-  const warning = o.class === "warning";
-  return no(
-    "fragmentation",
-    warning
-      ? "This is not a shortage of memory: a check inside the kernel failed, and it went on."
-      : "This is neither fragmentation nor a shortage: memory was used that did not hold what it should. That is corruption.",
-    headline(c),
-  );
+/** Whether memory was short: the kind of the fault says that it was not, or leaves it open. */
+function notShortage(c: Case, o: Oops): readonly Finding[] {
+  const fault = faultOf(c, o);
+  if (fault.memory === "shortage") return [];
+  return fault.memory === "not said" && o.class !== "general protection" && o.class !== "paging request"
+    ? [unknown("fragmentation", fault.reason, headline(c))]
+    : [no("fragmentation", fault.reason, headline(c))];
 }

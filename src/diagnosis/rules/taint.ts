@@ -1,12 +1,15 @@
 // What the taint letters say about a machine that reports corruption: was it hurt before, and is foreign code loaded?
+import type { Oops } from "../../kernel/readings/oops.ts";
 import { taintLetters } from "../../kernel/readings/process_line.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
+import { faultAt, faultOf } from "../faults.ts";
 import type { Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
+import { oopsOf } from "./oops.ts";
 
 export const taint: Rule = {
   id: "taint",
@@ -16,25 +19,36 @@ export const taint: Rule = {
     if (c.incident.kind === "oops" && c.incident.reading.class === "warning") return [];
     const own = c.incident.kind === "slab_corruption" ? c.incident.reading.taint : undefined;
     const text = own ?? c.process?.taint;
-    if (text === undefined) return unmarked(c);
+    if (text === undefined) {
+      const marked = foreign(c, [], []);
+      return marked.length > 0 ? marked : unmarked(c);
+    }
     const letters = taintLetters({
       taint: text.startsWith("Tainted") || text.startsWith("Not") ? text : `Tainted: ${text}`,
     });
     const evidence = own === undefined ? quote(c, "process", 1) : quote(c, "headline", 1);
     return [
-      ...before(letters, evidence),
+      ...before(letters, evidence, isCorruption(c)),
       ...foreign(c, letters, evidence),
       ...(letters.includes("P") ? [] : unmarked(c)),
     ];
   },
 };
 
-function before(letters: readonly string[], evidence: Finding["evidence"]): readonly Finding[] {
+/** Whether the report itself is of corruption: of anything else it cannot be "the first". */
+function isCorruption(c: Case): boolean {
+  const { incident } = c;
+  if (incident.kind === "oops") return faultOf(c, incident.reading).severity === "corruption";
+  return incident.kind === "bad_page" || incident.kind === "slab_corruption";
+}
+
+function before(letters: readonly string[], evidence: Finding["evidence"], corruption: boolean): readonly Finding[] {
   const hurt = [
     ...(letters.includes("B") ? ["a bad page or a slab error (B)"] : []),
     ...(letters.includes("D") ? ["an oops or BUG (D)"] : []),
     ...(letters.includes("M") ? ["a machine check (M)"] : []),
   ];
+  if (hurt.length === 0 && !corruption) return [];
   if (hurt.length === 0)
     return [yes("taint.first", "As far as the taint letters tell, this is the first corruption since boot.", evidence)];
   return [
@@ -55,27 +69,39 @@ function before(letters: readonly string[], evidence: Finding["evidence"]): read
   ];
 }
 
-function foreign(c: Case, letters: readonly string[], evidence: Finding["evidence"]): readonly Finding[] {
-  const out = letters.includes("O");
-  const proprietary = letters.includes("P");
-  if (!out && !proprietary) return [];
-  const modules = modulesOf(c)
-    .filter((m) => /\([A-Z]{0,30}?[OP][A-Z]{0,30}\)/.test(m))
+/** Modules that the list marks as foreign or proprietary: `l7fw(OE)`, `nvidia(PO)`. */
+const foreignModules = (c: Case): readonly string[] =>
+  modulesOf(c)
+    .filter((m) => /\([A-Z+-]{0,30}?[OP][A-Z+-]{0,30}\)/.test(m))
     .map((m) => m.replace(/\(.*/, ""));
-  const onStack = [...new Set(c.stack.frames.flatMap((f) => (f.module === undefined ? [] : [f.module])))].filter(
-    (m) => modules.length === 0 || modules.includes(m),
-  );
+
+/** Where the foreign modules stand: it stopped in one, one is on the stack, or none is. */
+function standing(c: Case, modules: readonly string[]): string {
+  const o = oopsOf(c);
+  const inner = o === undefined ? undefined : (o.at?.module ?? o.registers?.at?.module);
+  const known = (m: string): boolean => modules.length === 0 || modules.includes(m);
+  if (inner !== undefined && known(inner))
+    return ` It stopped in ${faultAt(o as Oops) ?? "a function"} of ${inner} itself: look there first.`;
+  const onStack = [...new Set(c.stack.frames.flatMap((f) => (f.module === undefined ? [] : [f.module])))].filter(known);
+  const are = onStack.length === 1 ? "is" : "are";
+  if (modules.length === 0)
+    return ` The report does not say which${onStack.length === 0 ? "" : `; ${listing(onStack)} ${are} on this stack`}.`;
+  if (onStack.length > 0) return ` ${listing(onStack)} ${are} on this very stack.`;
+  if (c.stack.frames.length === 0) return " The text has no stack that would show whether one of them was at work.";
+  return isCorruption(c)
+    ? " None of its functions is on this stack, which acquits it of nothing: corruption strikes later."
+    : " None of its functions is on this stack.";
+}
+
+function foreign(c: Case, letters: readonly string[], evidence: Finding["evidence"]): readonly Finding[] {
+  const modules = foreignModules(c);
+  const proprietary = letters.includes("P");
+  if (!letters.includes("O") && !proprietary && modules.length === 0) return [];
   const named = modules.length === 0 ? "" : ` (${listing(modules.slice(0, 6))})`;
-  const there =
-    modules.length === 0
-      ? ` The report does not say which${onStack.length === 0 ? "" : `; ${listing(onStack)} ${onStack.length === 1 ? "is" : "are"} on this stack`}.`
-      : onStack.length === 0
-        ? " None of its functions is on this stack, which acquits it of nothing: corruption strikes later."
-        : ` ${listing(onStack)} ${onStack.length === 1 ? "is" : "are"} on this very stack.`;
   return [
     yes(
       "taint.foreign",
-      `Code is loaded that did not come with this kernel${named}${proprietary ? ", some of it proprietary" : ""}.${there}`,
+      `Code is loaded that did not come with this kernel${named}${proprietary ? ", some of it proprietary" : ""}.${standing(c, modules)}`,
       [...evidence, ...quote(c, "modules", 1)],
       [
         {
@@ -117,5 +143,9 @@ function unmarked(c: Case): readonly Finding[] {
 function modulesOf(c: Case): readonly string[] {
   const r = c.incident.reading;
   const text = "modules" in r ? r.modules : "oops" in r && typeof r.oops === "object" ? r.oops.modules : undefined;
-  return (text ?? "").split(/\s+/).filter((m) => m !== "");
+  // The list ends before `[last unloaded: …]`.
+  return (text ?? "")
+    .replace(/\[.*$/s, "")
+    .split(/\s+/)
+    .filter((m) => /^[\w-]+(?:\([A-Z+-]*\))?$/.test(m));
 }

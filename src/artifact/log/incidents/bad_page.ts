@@ -20,6 +20,8 @@ const headForms: readonly RegExp[] = [
   /Bad page state in process (.{0,64})/,
 ];
 const pairs = /(?:^|\s)(?:(page):(\S*)|(flags|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+))/g;
+/** Words of 8 or 16 digits with one blank between: two words cannot share a digit. */
+const rawLine = /^(raw|head): ((?:[0-9a-f]{8}){1,2}(?: (?:[0-9a-f]{8}){1,2}){0,15})$/;
 const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*)\))?(?: CMA)?(?:\s|$)/;
 
 /** Reads the report that begins at `index`. */
@@ -105,7 +107,7 @@ class BadPageBuilder {
       this.page.compound = compoundOf(head[1], Number(head[2]), head[3] ?? "");
       return "compound";
     }
-    const raw = /^(raw|head):((?: (?:[0-9a-f]{16}|[0-9a-f]{8}))+)$/.exec(text.trimEnd());
+    const raw = rawLine.exec(text.trimEnd());
     if (raw?.[2] === undefined) return undefined;
     if (raw[1] === "raw") this.raw.push(...raw[2].trim().split(" "));
     return raw[1] === "raw" ? "raw" : "head";

@@ -65,7 +65,7 @@ class OomBuilder {
         ...field("order", decimal(m[5])),
         ...field("scoreAdj", decimal(m[6])),
       });
-    } else this.takeKill(text);
+    } else if (this.takeEnd(text) === undefined) this.takeKill(text);
   }
 
   take(text: string): string | undefined {
@@ -173,7 +173,8 @@ class OomBuilder {
     if (!/^Kernel panic - not syncing: .*(?:[Mm]emory)/.test(text)) return undefined;
     this.oom.panic = text.trim();
     this.oom.outcome = "panic";
-    this.over = true;
+    if (this.oom.scope === "unknown") this.oom.scope = "machine";
+    // Its own process line and stack follow: they are the report's where it has none yet, as on a console that lost the rest.
     return "panic";
   }
 

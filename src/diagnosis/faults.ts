@@ -1,0 +1,349 @@
+// What kind of fault a report tells of, and what follows from that: the cause in one sentence, how bad it is, and whether memory was
+// corrupted. The class of the fault decides. "Corrupted" needs a sign that was seen: a poison value, an address that is none, a damaged
+// list, a sanitizer's or the slab's own words.
+import type { Oops } from "../kernel/readings/oops.ts";
+import type { Case } from "./case.ts";
+import type { Severity } from "./finding.ts";
+import { knownCheck } from "./known_checks.ts";
+import { panicReason, panicSaid } from "./panics.ts";
+import type { FaultPointer } from "./pointers.ts";
+import { namePointer, pointerOf } from "./pointers.ts";
+
+export interface Fault {
+  /** Names the verdict; reports with the same one in the same place are the same trouble. */
+  readonly key: string;
+  /** Words for a title: `Kernel assertion`, `NULL pointer`. */
+  readonly title: string;
+  readonly cause: string;
+  readonly severity: Severity;
+  /** What it means for the machine, one sentence. */
+  readonly consequence: string;
+  /** What it has to do with a lack of memory: `none` is a "no" that the kind of the fault proves. */
+  readonly memory: "shortage" | "corruption" | "none" | "not said";
+  /** Why it is no shortage, or what else there is to say about memory. */
+  readonly reason: string;
+}
+
+/** The function in which it stopped. */
+export const faultAt = (o: Oops): string | undefined => o.at?.function ?? o.registers?.at?.function;
+
+const stopped =
+  "Act on it: the task, or the whole machine, stopped there. Nothing in the report shows that memory was overwritten.";
+const corrupted = "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
+const wentOn = "Not dangerous by itself: the kernel went on, but something it relies on does not hold.";
+
+const noShortage = "This is not a shortage of memory";
+
+/** The module in which it stopped, and whether it came with the kernel, as the list of modules marks it. */
+export function faultModule(o: Oops): { readonly name: string; readonly foreign: boolean } | undefined {
+  const name = o.at?.module ?? o.registers?.at?.module;
+  if (name === undefined) return undefined;
+  const flags = new RegExp(`(?:^|\\s)${name.replace(/[^\w-]/g, "")}\\(([A-Z+-]*)\\)`).exec(o.modules ?? "")?.[1];
+  return { name, foreign: /[OPE]/.test(flags ?? "") };
+}
+
+function placeOf(o: Oops): string {
+  const name = faultAt(o);
+  const module = faultModule(o);
+  const source = o.source === undefined ? undefined : `${o.source.file}:${o.source.line}`;
+  if (name === undefined) return source ?? "a place that the text does not name";
+  if (module === undefined) return name;
+  return `${name} of the module ${module.name}${module.foreign ? ", which did not come with this kernel," : ""}`;
+}
+
+const calledFrom = (o: Oops): string => {
+  const caller = o.link?.function;
+  return caller === undefined || caller === faultAt(o) ? "" : `, called from ${caller},`;
+};
+
+/** The verdict on a fault. */
+export function faultOf(c: Case, o: Oops): Fault {
+  return sanitized(o) ?? byMessage(o) ?? byClass(c, o);
+}
+
+function byClass(c: Case, o: Oops): Fault {
+  const place = placeOf(o);
+  switch (o.class) {
+    case "warning":
+      return {
+        key: "warning",
+        title: "Kernel warning",
+        cause: `A check in ${place} failed; the kernel went on.${o.message === undefined ? "" : ` It says: "${o.message}".`}`,
+        severity: "watch",
+        consequence: wentOn,
+        memory: "none",
+        reason: `${noShortage}: a check inside the kernel failed, and it went on.`,
+      };
+    case "bug":
+    case "invalid opcode":
+      return assertion(o, place);
+    case "panic":
+      return panic(o);
+    case "lockup":
+      return lockup(c, o);
+    case "split lock":
+      return {
+        key: "split lock",
+        title: "Split lock",
+        cause: `A locked instruction in ${place} touched two cache lines, and split lock detection stopped it: what it counts is not aligned (in a packet: skb_shared_info at the end of the buffer).`,
+        severity: "act",
+        consequence: `${stopped} The pointer was good; the buffer's size or start is not aligned to a cache line.`,
+        memory: "none",
+        reason: `${noShortage}: an alignment check (#AC) of a locked instruction.`,
+      };
+    case "divide error":
+      return {
+        key: "divide error",
+        title: "Divide error",
+        cause: `${place} divided by zero, or the result was too large.`,
+        severity: "act",
+        consequence: stopped,
+        memory: "none",
+        reason: `${noShortage}: a division failed.`,
+      };
+    case "machine check":
+      return {
+        key: "machine check",
+        title: "Machine check",
+        cause: "The hardware reported an error.",
+        severity: "act",
+        consequence: "Act on it: look at memory, power and cooling before any software.",
+        memory: "none",
+        reason: `${noShortage}: the hardware reported an error.`,
+      };
+    case "double fault":
+      return {
+        key: "double fault",
+        title: "Double fault",
+        cause: `A fault in ${place} could not even be handled: as a rule the kernel stack was used up or its pointer was wrong.`,
+        severity: "act",
+        consequence: stopped,
+        memory: "not said",
+        reason: `${noShortage} of pages: a kernel stack is of fixed size.`,
+      };
+    default:
+      return pointed(o, place);
+  }
+}
+
+function assertion(o: Oops, place: string): Fault {
+  const known = knownCheck(faultAt(o), o.source);
+  const where = o.source === undefined || place.includes(o.source.file) ? "" : ` (${o.source.file}:${o.source.line})`;
+  const own =
+    o.class === "bug"
+      ? `${place}${where} stopped on a check of its own (BUG).`
+      : `${place} ran into an instruction that cannot be executed: as a rule the end of a BUG() whose own line is missing.`;
+  const severity = known?.severity ?? "act";
+  return {
+    key: known?.key ?? "assertion",
+    title: known?.doubleFree === true ? "Double free" : "Kernel assertion",
+    cause: known === undefined ? own : `${own} ${known.meaning}`,
+    severity,
+    consequence: severity === "corruption" ? corrupted : stopped,
+    memory: severity === "corruption" ? "corruption" : "none",
+    reason: `${noShortage}: a check of the kernel's own came true. The check read a value; it followed no bad pointer.`,
+  };
+}
+
+function panic(o: Oops): Fault {
+  const said = panicSaid(o.headline);
+  const place = faultAt(o) === undefined ? "" : ` (in ${faultAt(o)})`;
+  const about: Readonly<Record<typeof said.memory, string>> = {
+    shortage: "It is a shortage of memory, by the kernel's own words.",
+    corruption: `${noShortage}: memory was written over.`,
+    none: `${noShortage}, and the reason that the kernel gives says nothing of damaged memory.`,
+    "not said": "The reason that the kernel gives does not say what memory has to do with it.",
+  };
+  return {
+    key: `panic:${said.key}`,
+    title: "Kernel panic",
+    cause: `The kernel stopped the machine: ${said.meaning}${place}. Its words: "${panicReason(o.headline)}".`,
+    severity: said.severity,
+    consequence:
+      said.severity === "corruption"
+        ? corrupted
+        : said.severity === "harmless"
+          ? "Nothing is wrong by this: the machine was stopped on purpose."
+          : "Act on it: the machine went down.",
+    memory: said.memory,
+    reason: about[said.memory],
+  };
+}
+
+const reclaiming =
+  /^(?:try_to_free_pages|do_try_to_free_pages|shrink_|balance_pgdat|compact_zone|isolate_freepages|isolate_migratepages|__alloc_pages_direct_|try_to_compact_pages|kswapd|__alloc_pages_slowpath)/;
+
+function lockup(c: Case, o: Oops): Fault {
+  const seconds = /stuck for (\d{1,6})s/.exec(o.headline)?.[1];
+  const reclaim = c.stack.frames.find((f) => f.reliable && reclaiming.test(f.function))?.function;
+  const long = seconds === undefined ? "for too long" : `for ${seconds} s`;
+  return {
+    key: reclaim === undefined ? "lockup" : "lockup in reclaim",
+    title: "Soft lockup",
+    cause:
+      reclaim === undefined
+        ? `A CPU did not let another task run ${long}; it happened to be in ${placeOf(o)} when that was noticed.`
+        : `A CPU did not let another task run ${long}: it was looking for memory to free (${reclaim}).`,
+    severity: "watch",
+    consequence:
+      reclaim === undefined
+        ? "Not dangerous by itself: nothing faulted; the registers only show where that CPU happened to be."
+        : "Not dangerous by itself, but reclaim that takes so long means that next to nothing can be freed: look at the state of memory.",
+    memory: reclaim === undefined ? "none" : "not said",
+    reason:
+      reclaim === undefined
+        ? `${noShortage}: a CPU was busy for too long.`
+        : "Whether memory was short the report does not say; its Mem-Info would.",
+  };
+}
+
+/** A message of a WARN or BUG that is a verdict by itself. */
+function byMessage(o: Oops): Fault | undefined {
+  const text = o.message;
+  if (text === undefined) return undefined;
+  const quoted = `The kernel's words: "${text}".`;
+  if (/refcount_t: .*(?:leaking memory|saturated)/.test(text))
+    return {
+      key: "refcount leak",
+      title: "Reference count saturated",
+      cause: `A reference count was taken beyond its limit or dropped where it must not: the object is never freed again. ${quoted}`,
+      severity: "act",
+      consequence: "Act on it: the object leaks, and whoever counts wrongly goes on doing it.",
+      memory: "none",
+      reason: `${noShortage}: a reference count went wrong.`,
+    };
+  if (text.startsWith("refcount_t:"))
+    return {
+      key: "refcount",
+      title: "Reference count went wrong",
+      cause: `An object was given back once too often, or taken after it had been freed. ${quoted}`,
+      severity: "corruption",
+      consequence: "Serious: the object may be freed while somebody still uses it.",
+      memory: "corruption",
+      reason: `${noShortage}: a reference was given back that nobody had.`,
+    };
+  if (/list_(?:add|del) corruption/.test(text)) {
+    const twice = /LIST_POISON|double add|dead0000000001[012]|0*0010010[0-9]/.test(text);
+    return {
+      key: "list damaged",
+      title: "Damaged list",
+      cause: `A list was damaged${twice ? ": an entry was added or removed twice" : ": its neighbours do not point back to an entry"}. ${quoted}`,
+      severity: "corruption",
+      consequence: corrupted,
+      memory: "corruption",
+      reason: `${noShortage}: a list's pointers do not fit each other.`,
+    };
+  }
+  if (/NETDEV WATCHDOG/.test(text))
+    return {
+      key: `watchdog:${/: (\S{1,16}) \(/.exec(text)?.[1] ?? ""}`,
+      title: "Transmit queue stopped",
+      cause: `A transmit queue made no progress and the driver was told to reset it. ${quoted}`,
+      severity: "watch",
+      consequence: "The interface stands still until its driver has reset it; the kernel went on.",
+      memory: "none",
+      reason: `${noShortage} by itself: the hardware, its interrupt or its driver did not finish what had been given to it.`,
+    };
+  return undefined;
+}
+
+const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: string, severity: Severity])[] = [
+  [/null-ptr-deref/, "NULL pointer", "used a NULL pointer", "act"],
+  [/uninit/, "Uninitialised value", "used a value that nobody had written", "act"],
+  [
+    /double-free|invalid-free|invalid free/,
+    "Invalid free",
+    "freed an object that was free already, or no object at all",
+    "corruption",
+  ],
+  [/use-after-free/, "Use after free", "used memory that had been freed", "corruption"],
+  [/out-of-bounds/, "Out of bounds", "touched memory outside of its object", "corruption"],
+  [/memory corruption/, "Out of bounds", "wrote outside of an object, found when it was freed", "corruption"],
+];
+
+function sanitized(o: Oops): Fault | undefined {
+  const s = o.sanitizer;
+  if (s === undefined) return undefined;
+  const [, title, what, severity] = sanitizerNames.find(([form]) => form.test(s.bug)) ?? [
+    /./,
+    s.bug,
+    `was reported for ${s.bug}`,
+    "corruption" as const,
+  ];
+  const inFunction = / in ([\w.$]+)/.exec(o.headline)?.[1] ?? faultAt(o) ?? "Somebody";
+  const object = s.cache === undefined ? "" : ` The object is of the cache ${s.cache}.`;
+  return {
+    key: `${s.tool}:${s.bug}`,
+    title: `${title} (${s.tool})`,
+    cause: `${inFunction} ${what}: ${s.tool} saw it at the moment it happened (${s.bug}).${object}`,
+    severity,
+    consequence: severity === "corruption" ? corrupted : stopped,
+    memory: severity === "corruption" ? "corruption" : "none",
+    reason: `${noShortage}: a wrong access was caught.`,
+  };
+}
+
+/** Registers of a general protection fault without an address that hold what no pointer may hold. */
+function poisonInRegisters(o: Oops): FaultPointer | undefined {
+  if (o.class !== "general protection" || o.registers === undefined) return undefined;
+  for (const [name, value] of Object.entries(o.registers.values)) {
+    if (!/^[0-9a-f]{16}$/i.test(value) || !/^R/.test(name)) continue;
+    const said = namePointer(value, 64);
+    if (said.kind === "slab poison" || said.kind === "list poison")
+      return { value, said, base: { name, value, offset: 0 } };
+  }
+  return undefined;
+}
+
+/** The bad pointer of a fault, from its address or, where a general protection fault prints none, from a register that holds poison. */
+export const badPointer = (o: Oops): FaultPointer | undefined => pointerOf(o) ?? poisonInRegisters(o);
+
+function pointed(o: Oops, place: string): Fault {
+  const p = badPointer(o);
+  const kind = p?.said.kind ?? (o.class === "null dereference" ? "null" : undefined);
+  const who = `${place}${calledFrom(o)}`;
+  const reason = `${noShortage}: a pointer was used that pointed to no memory.`;
+  if (kind === "null" || kind === "almost null")
+    return {
+      key: "null pointer",
+      title: "NULL pointer",
+      cause: `${who} used a NULL pointer${p === undefined ? "" : ` at offset ${BigInt(`0x${p.value}`)}`}: it was never set, already cleared, or its failure not checked.`,
+      severity: "act",
+      consequence: stopped,
+      memory: "none",
+      reason,
+    };
+  if (kind === "error")
+    return {
+      key: "error pointer",
+      title: "Error used as pointer",
+      cause: `${who} used an error code, or a NULL pointer less the place of a member, as a pointer.`,
+      severity: "act",
+      consequence: stopped,
+      memory: "none",
+      reason,
+    };
+  if (kind === undefined || kind === "other")
+    return {
+      key: "bad pointer",
+      title: "Kernel fault",
+      cause:
+        kind === undefined
+          ? `${who} faulted${o.class === "general protection" ? ": as a rule on a pointer that is no address" : ""}; the text does not tell the address.`
+          : `${who} used an address of the kernel's own range where no memory is: freed, unmapped, or wrong. The report does not say which.`,
+      severity: "act",
+      consequence: `${stopped} Nor does it show the contrary.`,
+      memory: "not said",
+      reason,
+    };
+  return {
+    key: "wild pointer",
+    title: "Wild pointer",
+    cause: `${who} followed a pointer that pointed nowhere: ${p?.said.sentence ?? ""}.`,
+    severity: "corruption",
+    consequence: corrupted,
+    memory: "corruption",
+    reason:
+      "This is neither fragmentation nor a shortage: memory was used that did not hold what it should. That is corruption.",
+  };
+}
