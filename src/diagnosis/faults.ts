@@ -202,7 +202,7 @@ function byMessage(o: Oops): Fault | undefined {
   const text = o.message;
   if (text === undefined) return undefined;
   const quoted = `The kernel's words: "${text}".`;
-  if (/refcount_t: .*(?:leaking memory|saturated)/.test(text))
+  if (/^refcount_t: .{0,40}(?:leaking memory|saturated)/.test(text))
     return {
       key: "refcount leak",
       title: "Reference count saturated",
@@ -223,7 +223,7 @@ function byMessage(o: Oops): Fault | undefined {
       reason: `${noShortage}: a reference was given back that nobody had.`,
     };
   if (/list_(?:add|del) corruption/.test(text)) {
-    const twice = /LIST_POISON|double add|dead0000000001[012]|0*0010010[0-9]/.test(text);
+    const twice = /LIST_POISON|double add|dead0000000001[012]|0010010[0-9]/.test(text);
     return {
       key: "list damaged",
       title: "Damaged list",

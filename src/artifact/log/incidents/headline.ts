@@ -84,7 +84,7 @@ const pageRows: readonly HeadlineRow[] = [
   row(
     "page_pool_stall",
     ["stalled pool shutdown"],
-    /page_pool_release_retry\(\).*stalled pool shutdown/,
+    /page_pool_release_retry\(\).{0,60}stalled pool shutdown/,
     "page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec",
   ),
   row(
@@ -154,7 +154,7 @@ const faultRows: readonly HeadlineRow[] = [
   row(
     "oops",
     ["BUG: KASAN", "BUG: KFENCE", "BUG: KMSAN"],
-    /^(?:BUG|==.*BUG): K(?:ASAN|FENCE|MSAN): /,
+    /^BUG: K(?:ASAN|FENCE|MSAN): /,
     "BUG: KASAN: slab-use-after-free in skb_release_data+0x1c4/0x1d0",
   ),
   row(

@@ -142,7 +142,7 @@ function opening(text: string): { readonly class?: Oops["class"] } {
 }
 
 const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
-  [/^(?:BUG|=+.*BUG): K(?:ASAN|FENCE|MSAN): /, "sanitizer"],
+  [/^BUG: K(?:ASAN|FENCE|MSAN): /, "sanitizer"],
   [/soft lockup/, "lockup"],
   [/^WARNING|^Badness/, "warning"],
   [/^Kernel panic/, "panic"],

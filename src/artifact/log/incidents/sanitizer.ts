@@ -95,6 +95,6 @@ export class SanitizerBuilder {
   }
 
   finish(): SanitizerReport {
-    return { ...this.report, ...field("place", this.place === "" ? undefined : this.place.replace(/ \[.*$/, "")) };
+    return { ...this.report, ...field("place", this.place === "" ? undefined : this.place.split(" [", 1)[0]) };
   }
 }
