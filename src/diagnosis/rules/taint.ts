@@ -145,7 +145,8 @@ function modulesOf(c: Case): readonly string[] {
   const text = "modules" in r ? r.modules : "oops" in r && typeof r.oops === "object" ? r.oops.modules : undefined;
   // The list ends before `[last unloaded: …]`.
   return (text ?? "")
-    .replace(/\[.*$/s, "")
+    .split(" [", 1)
+    .join("")
     .split(/\s+/)
     .filter((m) => /^[\w-]+(?:\([A-Z+-]*\))?$/.test(m));
 }
