@@ -7,6 +7,7 @@ import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import { createBootedMemory } from "../model/kernels/booted.ts";
 import { partsFor } from "../model/kernels/parts_for.ts";
+import { slabPartsOf } from "../model/kernels/slab_parts.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { FragDesign, FragDesignName, FragLayout } from "../model/net/skb/frag_designs.ts";
 import { fragDesignNamed, fragDesignNames } from "../model/net/skb/frag_designs.ts";
@@ -142,6 +143,7 @@ function createBench(design: FragDesign, release: Release, settings: CostSetting
     journal,
     cpus: settings.cpus,
     allocator: defaultAllocator(release),
+    parts: slabPartsOf(release),
   });
   const layout = design.layout(release);
   const gfp = gfpOf(release);

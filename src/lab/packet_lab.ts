@@ -3,6 +3,7 @@
 import { BadInput } from "../base/bad_input.ts";
 import { parseRelease } from "../kernel/release.ts";
 import type { SkbPicture } from "../kernel/skb_picture.ts";
+import { slabPartsOf } from "../model/kernels/slab_parts.ts";
 import { createNaivePages } from "../model/mm/pages.ts";
 import { createNaiveHeap } from "../model/net/skb/naive_heap.ts";
 import { createReceiveCaches } from "../model/net/skb/napi_alloc_cache.ts";
@@ -64,7 +65,7 @@ export function playPackets(steps: readonly PacketStep[]): PlayedPacketStep[] {
     {
       pages,
       heap: createNaiveHeap({ pages }),
-      receive: (view) => createReceiveCaches(parseRelease("6.1.192"), view, 1),
+      receive: (view) => createReceiveCaches(slabPartsOf(parseRelease("6.1.192")).pageFrag, view, 1),
       skbsMax: 1024,
     },
     { onFault: (f) => void faults.push({ kind: f.kind, sentence: f.sentence, history: f.history }) },

@@ -123,13 +123,14 @@ export function createMachine(options: MachineOptions): Machine {
     journal,
     cpus: cpuCount,
     allocator: defaultAllocator(release),
+    parts: kernel.parts.slab,
     ...(options.slubMaxOrder === undefined ? {} : { slubMaxOrder: options.slubMaxOrder }),
   });
   const config = skbConfigOf(
     { ...kernel.parts.net.skb, ...options.skb },
     { ...skbSizes61, ...sizesOf(release), gfp: gfpMasks(release), ...options.skb },
   );
-  const upper = upperParts(options, memory.pages, heap, journal, config);
+  const upper = upperParts(options, kernel, memory.pages, heap, journal, config);
   const { skbs } = upper;
   const frames = createFrames();
   const napi = createNapi(cpus, journal, release);
@@ -207,24 +208,26 @@ type Upper = Pick<DriverParts, "pages" | "heap" | "caches" | "skbs">;
 /** Everything that asks the allocators: as they are, or refusing, or watched. */
 function upperParts(
   options: MachineOptions,
+  kernel: KernelChoice,
   real: PageAllocator,
   slab: SlabHeap,
   journal: Journal,
   config: SkbConfig,
 ): Upper {
-  const { release, cpus = 1, failing, owned } = options;
+  const { cpus = 1, failing, owned } = options;
+  const { pageFrag } = kernel.parts.slab;
   const pages = failing === undefined ? real : failing.pages(real);
   const heap = failing === undefined ? slab : failing.heap(slab);
   const shared = { heap, journal, config, ...(options.skbsMax === undefined ? {} : { skbsMax: options.skbsMax }) };
   if (owned === undefined) {
-    const caches = createReceiveCaches(release, pages, cpus, config.pageSize, journal);
+    const caches = createReceiveCaches(pageFrag, pages, cpus, config.pageSize, journal);
     return { pages, heap, caches, skbs: createSkbs({ pages, receive: caches, ...shared }) };
   }
   let caches: DriverParts["caches"] = [];
   const skbs = createOwnedSkbs(
     {
       pages,
-      receive: (view) => (caches = createReceiveCaches(release, view, cpus, config.pageSize, journal)),
+      receive: (view) => (caches = createReceiveCaches(pageFrag, view, cpus, config.pageSize, journal)),
       ...shared,
     },
     owned,

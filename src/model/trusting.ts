@@ -4,13 +4,13 @@ import { assert } from "../base/assert.ts";
 import type { Release } from "../kernel/release.ts";
 import type { Failing } from "./failing.ts";
 import { createJournal } from "./journal.ts";
+import { slabPartsOf } from "./kernels/slab_parts.ts";
 import type { Machine } from "./machine.ts";
 import type { PageAllocator } from "./mm/pages.ts";
 import type { BadPageSeen, StructPages } from "./mm/struct_page.ts";
 import { createStructPages } from "./mm/struct_page.ts";
 import { defaultAllocator, orderFor } from "./slab/geometry.ts";
 import { createHeap } from "./slab/kmalloc.ts";
-import { slabGfp } from "./slab/slab_gfp.ts";
 
 /** `arm(n)`: from here on every nth request for more than one page is refused. */
 export interface Trusting extends Failing {
@@ -35,7 +35,8 @@ export function trusting(options: TrustingOptions): Trusting {
   let refused = 0;
   let nth = 0;
   let every = 0;
-  const compBit = slabGfp(options.release).comp;
+  const parts = slabPartsOf(options.release);
+  const compBit = parts.rules.gfp.comp;
   const there = (): StructPages => {
     assert(made !== undefined, "pages are asked for before the machine was attached");
     return made;
@@ -73,6 +74,7 @@ export function trusting(options: TrustingOptions): Trusting {
         journal: createJournal(),
         cpus: 1,
         allocator: defaultAllocator(options.release),
+        parts,
         pageSize: real.pageSize,
         onMisuse: () => void twice++,
       });

@@ -9,7 +9,6 @@
 //
 // Everything else (lengths, sizes, flags, counters, page counts, bytes) must be equal without help.
 import { some } from "../base/assert.ts";
-import type { Release } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import type { ExactKernel } from "../model/kernels/kernel.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
@@ -26,8 +25,8 @@ import { createSkbs } from "../model/net/skb/skbs.ts";
 import { kmallocGeometry } from "../model/slab/geometry.ts";
 import type { SlabHeap } from "../model/slab/kmalloc.ts";
 import { createHeap } from "../model/slab/kmalloc.ts";
-import type { PageFragState } from "../model/slab/page_frag.ts";
-import { createPageFragCache, pageFragMaxBytes } from "../model/slab/page_frag.ts";
+import type { PageFragMaker, PageFragState } from "../model/slab/page_frag.ts";
+import { pageFragMaxBytes } from "../model/slab/page_frag.ts";
 
 export const pageSize = 4096;
 const blockPages = 1024;
@@ -112,13 +111,16 @@ export interface PrimedFragCache extends FragCache {
 /** References that a page fragment cache takes with a page: one for each byte it may hold, and the page's own. */
 const pageRefs = pageFragMaxBytes + 1;
 
-function createPrimedFrags(release: Release, pages: PageAllocator): PrimedFragCache {
-  const cache = createPageFragCache({ release, pages, pageSize });
+function createPrimedFrags(make: PageFragMaker, pages: PageAllocator): PrimedFragCache {
+  const cache = make({ pages, pageSize });
   let shown: SeenPiece | undefined;
   let used = false;
+  /** Bytes of the page that were cut before this piece. */
+  const cutBefore = (piece: SeenPiece, bytes: number): number =>
+    cache.upwards ? piece.offset : pageFragMaxBytes - piece.offset - bytes;
   /** Cuts and gives back what was cut and given back before the transcript began: nobody but the cache held pieces then. */
   const prime = (piece: SeenPiece, bytes: number, gfp: number): void => {
-    let before = pageFragMaxBytes - piece.offset - bytes;
+    let before = cutBefore(piece, bytes);
     for (let n = pageRefs - piece.count; n > 0; n--, before = 0)
       pages.putPage(Math.floor(cache.alloc(before, gfp, -1) / pageSize));
   };
@@ -127,7 +129,7 @@ function createPrimedFrags(release: Release, pages: PageAllocator): PrimedFragCa
       shown = piece;
     },
     alloc(bytes, gfp, mask) {
-      if (!used && shown !== undefined && shown.offset + bytes < pageFragMaxBytes) prime(shown, bytes, gfp);
+      if (!used && shown !== undefined && cutBefore(shown, bytes) > 0) prime(shown, bytes, gfp);
       used = true;
       return cache.alloc(bytes, gfp, mask);
     },
@@ -204,7 +206,7 @@ export const skbConfigOfShape = ({ kernel, sizes }: SkbMachineShape): SkbConfig 
 /** A machine with the kernel's rules, nothing allocated. */
 export function createSkbMachine(shape: SkbMachineShape): SkbMachine {
   const { pages, heap, memory } = createGround(shape);
-  const frags = createPrimedFrags(shape.kernel.release, pages);
+  const frags = createPrimedFrags(shape.kernel.parts.slab.pageFrag, pages);
   const slices = createPrimedSlices(pages);
   const skbs = createSkbs({
     pages,
@@ -222,7 +224,7 @@ export function createOwnedSkbMachine(shape: SkbMachineShape): SkbMachine {
   const { pages, heap, memory } = createGround(shape);
   let caches: { readonly frags: PrimedFragCache; readonly slices: PrimedSlices } | undefined;
   const receive = (view: PageAllocator): readonly ReceiveCaches[] => {
-    caches = { frags: createPrimedFrags(shape.kernel.release, view), slices: createPrimedSlices(view) };
+    caches = { frags: createPrimedFrags(shape.kernel.parts.slab.pageFrag, view), slices: createPrimedSlices(view) };
     return [{ ...caches, free: pieceFree(view, pageSize) }];
   };
   const config = skbConfigOfShape(shape);
@@ -236,7 +238,15 @@ function createGround({ kernel, cpus, slubDebug = false }: SkbMachineShape): {
   memory: Memory;
 } {
   const pages = createNamedPages();
-  const { release } = kernel;
-  const heap = createHeap({ release, allocator: "slub", cpus, slubDebug, pages, journal: createJournal() });
+  const { release, parts } = kernel;
+  const heap = createHeap({
+    release,
+    allocator: "slub",
+    parts: parts.slab,
+    cpus,
+    slubDebug,
+    pages,
+    journal: createJournal(),
+  });
   return { pages, heap, memory: createMemory(pageSize) };
 }

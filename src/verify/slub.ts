@@ -2,51 +2,37 @@
 // Outside the cache and therefore taken from the record: which pages the page allocator gave and whether the full order could be had,
 // where in the random sequence a new slab starts (SLAB_FREELIST_RANDOM), and in which order the CPUs' work of kmem_cache_shrink ran.
 import { BadInput } from "../base/bad_input.ts";
-import { parseRelease } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { CacheGeometry } from "../model/slab/geometry.ts";
-import { createSlub } from "../model/slab/slub.ts";
-import type { CpuView, SlabView, Slub } from "../model/slab/slub_shape.ts";
+import type { FreelistOrder, Slub } from "../model/slab/slub/shape.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
-
-type Row = Readonly<Record<string, unknown>>;
-
-interface RecordedSlab {
-  readonly pfn: number;
-  readonly inuse: number;
-  readonly objects: number;
-  readonly frozen: number;
-  readonly slabs?: number;
-  readonly freelist: readonly number[];
-}
-
-interface RecordedState {
-  readonly cpus: readonly {
-    readonly slab: RecordedSlab | null;
-    readonly freelist: readonly number[];
-    readonly partial: readonly RecordedSlab[];
-  }[];
-  readonly node: {
-    readonly nr_partial: number;
-    readonly nr_slabs: number;
-    readonly partial: readonly RecordedSlab[];
-  };
-}
+import type { Recorded, Row, StateLine, StateReader, Wrong } from "./slub_state.ts";
+import { cpuSlabStates, modelLines, sheafStates } from "./slub_state.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 const pageSize = 4096;
+
+/** A slab that the page allocator gave in the present operation, by the record. */
+interface NewSlab {
+  readonly pfn: number;
+  readonly order: number;
+  /** Its objects in the order in which they lay, as far as the record shows them. */
+  readonly seen: readonly number[];
+}
 
 interface World {
   readonly slub: Slub;
   readonly cache: number;
+  readonly geometry: CacheGeometry;
   readonly journal: { cpu: number };
-  readonly size: number;
+  /** Object number of the record → address. */
   readonly live: Map<number, number>;
-  /** What the page allocator may give in the present operation. */
-  grant: { pfn: number; order: number } | undefined;
-  /** The index that the present operation's object has by the record: where a new slab's random order starts. */
-  firstIndex: number;
+  /** Slabs that the page allocator may give in the present operation, in their order. */
+  grants: NewSlab[];
+  /** The model's state when it was looked at last. */
+  after: readonly StateLine[];
   readonly pagesHeld: Map<number, number>;
 }
 
@@ -57,11 +43,12 @@ const num = (row: Row, key: string, input: TranscriptInput, line: number): numbe
   return value;
 };
 
-/** The page allocator of a replay: gives the recorded block at the recorded order, and nothing else. */
+/** The page allocator of a replay: gives the recorded blocks at their recorded orders, and nothing else. */
 function recordedPages(world: () => World): PageAllocator {
-  const pages: PageAllocator = {
+  return {
     allocPages(_gfp, order) {
-      const { grant, pagesHeld } = world();
+      const { grants, pagesHeld } = world();
+      const grant = grants[0];
       if (grant === undefined || grant.order !== order || pagesHeld.has(grant.pfn)) return -1;
       pagesHeld.set(grant.pfn, order);
       return grant.pfn;
@@ -81,24 +68,21 @@ function recordedPages(world: () => World): PageAllocator {
     isPfmemalloc: () => false,
     nodeOf: () => 0,
   };
-  return pages;
 }
 
-/** Orders of new slabs: ascending, or rotations of one random sequence that the first full slab reveals. */
-function observedOrder(random: boolean, world: () => World, seen: () => readonly number[] | undefined) {
+/** Orders of new slabs: rotations of one random sequence that the first whole slab reveals. */
+function observedOrder(world: () => World): FreelistOrder {
   let sequence: readonly number[] | undefined;
-  if (!random) return undefined;
-  return (_cache: number, objects: number, fullObjects: number, into: Uint16Array): void => {
-    const first = world().firstIndex;
-    const observed = seen();
-    if (sequence === undefined && observed?.length === fullObjects) sequence = observed;
+  return (_cache, objects, fullObjects, into) => {
+    const seen = world().grants.shift()?.seen ?? [];
+    if (sequence === undefined && seen.length === fullObjects) sequence = seen;
     if (sequence === undefined) {
-      // A smaller slab came first: its order is a part of the sequence, not all of it.
-      const order = observed ?? Array.from({ length: objects }, (_, i) => i);
+      // A smaller slab came first, or only a part of it shows: that part is all that is known of the sequence.
+      const order = [...seen, ...Array.from({ length: objects }, (_, i) => i).filter((i) => !seen.includes(i))];
       for (let i = 0; i < objects; i++) into[i] = order[i] ?? i;
       return;
     }
-    let at = Math.max(0, sequence.indexOf(first));
+    let at = Math.max(0, sequence.indexOf(seen[0] ?? 0));
     for (let i = 0; i < objects; at = (at + 1) % sequence.length) {
       const index = sequence[at] as number;
       if (index < objects) into[i++] = index;
@@ -106,8 +90,17 @@ function observedOrder(random: boolean, world: () => World, seen: () => readonly
   };
 }
 
+/** Ascending order; takes note that the slab was made. */
+function ascendingOrder(world: () => World): FreelistOrder {
+  return (_cache, objects, _fullObjects, into) => {
+    world().grants.shift();
+    for (let i = 0; i < objects; i++) into[i] = i;
+  };
+}
+
 function geometryOf(header: Row, input: TranscriptInput): CacheGeometry {
   const n = (key: string): number => num(header, key, input, 1);
+  const ifThere = (key: string): number => (header[key] === undefined ? 0 : n(key));
   return {
     objectSize: n("object_size"),
     size: n("size"),
@@ -119,138 +112,169 @@ function geometryOf(header: Row, input: TranscriptInput): CacheGeometry {
     minOrder: n("min_order"),
     minObjects: n("min_objects"),
     mayFallBack: n("min_order") < n("oo_order"),
-    cpuPartial: n("cpu_partial"),
-    cpuPartialSlabs: n("cpu_partial_slabs"),
+    cpuPartial: ifThere("cpu_partial"),
+    cpuPartialSlabs: ifThere("cpu_partial_slabs"),
     minPartial: n("min_partial"),
+    sheafCapacity: ifThere("sheaf_capacity"),
     offSlab: false,
   };
 }
 
-function stateOf(row: Row, input: TranscriptInput, line: number): RecordedState {
-  const { cpus, node } = row;
-  if (!Array.isArray(cpus) || typeof node !== "object" || node === null)
-    throw new BadInput('This line has no "cpus" and "node".', { file: input.path, line }, "Is this a SLUB transcript?");
-  return row as unknown as RecordedState;
-}
-
-const slabText = (s: RecordedSlab, chain: boolean): string =>
-  `${s.pfn}[${s.inuse}/${s.objects}${s.frozen ? " frozen" : ""}${chain ? ` slabs ${s.slabs}` : ""}: ${s.freelist.join(" ")}]`;
-
-const recordedSlab = (s: SlabView & { readonly slabs?: number }): RecordedSlab => ({
-  pfn: s.pfn,
-  inuse: s.inuse,
-  objects: s.objects,
-  frozen: s.frozen ? 1 : 0,
-  ...(s.slabs === undefined ? {} : { slabs: s.slabs }),
-  freelist: s.freelist,
-});
-
-/** The model's state in the record's shape. */
-function modelState(world: World): RecordedState {
-  const { cpus, nodes } = world.slub.view(world.cache);
-  const node = nodes[0] ?? { nrSlabs: 0, partial: [] };
-  return {
-    cpus: cpus.map((c: CpuView) => ({
-      slab: c.slab === undefined ? null : recordedSlab(c.slab),
-      freelist: c.freelist,
-      partial: c.partial.map(recordedSlab),
-    })),
-    node: { nr_partial: node.partial.length, nr_slabs: node.nrSlabs, partial: node.partial.map(recordedSlab) },
-  };
-}
-
-/** Every list as a named line of text, so that states compare and differences read. */
-function stateLines(state: RecordedState): [string, string][] {
-  return [
-    ...state.cpus.flatMap((c, i): [string, string][] => [
-      [`cpu${i} slab`, c.slab === null ? "none" : slabText(c.slab, false)],
-      [`cpu${i} freelist`, c.freelist.join(" ")],
-      [`cpu${i} partial`, c.partial.map((s) => slabText(s, true)).join(" -> ")],
-    ]),
-    ["node nr_slabs", `${state.node.nr_slabs}`],
-    ["node nr_partial", `${state.node.nr_partial}`],
-    ["node partial", state.node.partial.map((s) => slabText(s, false)).join(" -> ")],
-  ];
-}
-
-type Wrong = readonly [field: string, kernel: string, model: string];
-
-function compareState(world: World, recorded: RecordedState): Wrong[] {
-  const mine = new Map(stateLines(modelState(world)));
-  return stateLines(recorded)
-    .map(([field, kernel]): Wrong => [field, kernel, mine.get(field) ?? "no such CPU"])
+function compareState(world: World, recorded: Recorded): Wrong[] {
+  const after = modelLines(world.slub, world.cache);
+  world.after = after;
+  const mine = new Map(after);
+  return recorded.lines
+    .map(([field, kernel]): Wrong => [field, kernel, mine.get(field) ?? "not in the model"])
     .filter(([, kernel, model]) => kernel !== model);
 }
 
-/** Every order in which `cpus` CPUs can do their two steps; CPU by CPU comes first. */
-export function* flushOrders(cpus: readonly number[]): Generator<number[]> {
-  const left = new Map(cpus.map((cpu) => [cpu, 2]));
+/** Every order in which CPUs can do their steps, `steps[cpu]` of each; CPU by CPU comes first. */
+export function* flushOrders(steps: readonly number[]): Generator<number[]> {
+  const left = [...steps];
+  const all = steps.reduce((n, s) => n + s, 0);
   const order: number[] = [];
   function* next(): Generator<number[]> {
-    if (order.length === cpus.length * 2) {
+    if (order.length === all) {
       yield [...order];
       return;
     }
-    for (const cpu of cpus) {
-      const n = left.get(cpu) ?? 0;
+    for (let cpu = 0; cpu < left.length; cpu++) {
+      const n = left[cpu] as number;
       if (n === 0) continue;
-      left.set(cpu, n - 1);
+      left[cpu] = n - 1;
       order.push(cpu);
       yield* next();
       order.pop();
-      left.set(cpu, n);
+      left[cpu] = n;
     }
   }
   yield* next();
 }
 
+/** Steps of each CPU in a shrink: its slab and its chain, or its sheaves; none of a CPU that holds nothing. */
+function stepsOf({ slub, cache }: World): number[] {
+  if (slub.kind === "sheaves") return slub.view(cache).cpus.map((_, cpu) => slub.flushSteps(cache, cpu));
+  return slub.view(cache).cpus.map((c) => (c.slab !== undefined || c.partial.length > 0 ? 2 : 0));
+}
+
 /** kmem_cache_shrink: the flush works of the CPUs race; the model must end as recorded for one of their orders. */
-function shrink(world: World, recorded: RecordedState): Wrong[] {
+function shrink(world: World, recorded: Recorded): Wrong[] {
   const { slub, cache } = world;
   const restore = slub.snapshot();
   const held = new Map(world.pagesHeld);
-  const reset = (): void => {
+  let first: Wrong[] | undefined;
+  for (const order of flushOrders(stepsOf(world))) {
+    slub.shrink(cache, order);
+    const wrong = compareState(world, recorded);
+    if (wrong.length === 0) return [];
+    first ??= wrong;
     restore();
     world.pagesHeld.clear();
-    for (const [pfn, order] of held) world.pagesHeld.set(pfn, order);
-  };
-  const busy = slub.view(cache).cpus.flatMap((c, i) => (c.slab !== undefined || c.partial.length > 0 ? [i] : []));
-  for (const order of flushOrders(busy)) {
-    slub.shrink(cache, order);
-    if (compareState(world, recorded).length === 0) return [];
-    reset();
+    for (const [pfn, pages] of held) world.pagesHeld.set(pfn, pages);
   }
-  slub.shrink(
-    cache,
-    busy.flatMap((cpu) => [cpu, cpu]),
-  );
-  return compareState(world, recorded);
+  slub.shrink(cache);
+  return first ?? [];
 }
 
-function allocate(world: World, row: Row, recorded: RecordedState, geometry: CacheGeometry): Wrong[] {
-  const pfn = typeof row.pfn === "number" ? row.pfn : -1;
-  const cpu = recorded.cpus[world.journal.cpu];
-  const slab = cpu?.slab ?? undefined;
-  const objects = slab !== undefined && slab.pfn === pfn ? slab.objects : geometry.objects;
-  world.firstIndex = typeof row.idx === "number" ? row.idx : 0;
-  world.grant = pfn < 0 ? undefined : { pfn, order: objects === geometry.objects ? geometry.order : geometry.minOrder };
-  const address = world.slub.alloc(world.cache, 0);
-  world.grant = undefined;
-  if (address >= 0 && typeof row.id === "number") world.live.set(row.id, address);
-  const mine = address < 0 ? "no memory" : `${Math.floor(world.slub.slabAt(address)?.pfn ?? -1)}`;
+/** The slabs that are new after an operation, in the order in which their objects were handed out; `given` are those objects. */
+function newSlabs(
+  world: World,
+  recorded: Recorded,
+  given: readonly (readonly [pfn: number, index: number])[],
+): NewSlab[] {
+  const { geometry, journal, pagesHeld } = world;
+  const active = recorded.active(journal.cpu);
+  const found = new Map<number, number[]>();
+  const see = (pfn: number, objects: readonly number[]): void => {
+    if (pagesHeld.has(pfn)) return;
+    const seen = found.get(pfn) ?? [];
+    found.set(pfn, seen);
+    seen.push(...objects);
+  };
+  // A CPU's slab hands out from the head; a sheaf is filled bottom first, and the object handed out was its last.
+  const ready = recorded.ready(journal.cpu);
+  for (const [pfn, index] of ready.length > 0 && given.length === 1 ? [...ready, ...given] : [...given, ...ready])
+    see(pfn, [index]);
+  if (active !== undefined) see(active.pfn, active.freelist);
+  for (const { pfn, freelist } of recorded.node.partial) see(pfn, freelist);
+  const sizes = new Map(recorded.node.partial.map((s) => [s.pfn, s.objects]));
+  if (active !== undefined) sizes.set(active.pfn, active.objects);
+  return [...found].map(([pfn, seen]) => {
+    const objects = sizes.get(pfn) ?? geometry.objects;
+    return { pfn, order: objects === geometry.objects ? geometry.order : geometry.minOrder, seen };
+  });
+}
+
+function comparePlace(world: World, address: number, pfn: number, index: number): Wrong[] {
+  const mine = address < 0 ? "no memory" : `${world.slub.slabAt(address)?.pfn ?? -1}`;
   const wrong: Wrong[] = [];
   if (mine !== (pfn < 0 ? "no memory" : `${pfn}`)) wrong.push(["pfn", `${pfn}`, mine]);
-  if (address >= 0 && pfn >= 0 && world.slub.indexOf(address) !== row.idx)
-    wrong.push(["idx", `${row.idx}`, `${world.slub.indexOf(address)}`]);
-  return [...wrong, ...compareState(world, recorded)];
+  if (address >= 0 && pfn >= 0 && world.slub.indexOf(address) !== index)
+    wrong.push(["idx", `${index}`, `${world.slub.indexOf(address)}`]);
+  return wrong;
 }
 
-function release(world: World, row: Row, recorded: RecordedState): Wrong[] {
+function allocate(world: World, row: Row, recorded: Recorded): Wrong[] {
+  const pfn = typeof row.pfn === "number" ? row.pfn : -1;
+  const index = typeof row.idx === "number" ? row.idx : 0;
+  world.grants = newSlabs(world, recorded, pfn < 0 ? [] : [[pfn, index]]);
+  const address = world.slub.alloc(world.cache, 0);
+  if (address >= 0 && typeof row.id === "number") world.live.set(row.id, address);
+  return [...comparePlace(world, address, pfn, index), ...unused(world), ...compareState(world, recorded)];
+}
+
+/** Slabs that the kernel made in an operation and the model did not. */
+const unused = (world: World): Wrong[] => world.grants.map((grant): Wrong => ["new slab", `${grant.pfn}`, "none"]);
+
+function release(world: World, row: Row, recorded: Recorded): Wrong[] {
   const address = typeof row.id === "number" ? world.live.get(row.id) : undefined;
   if (address === undefined) return [["id", `${row.id} is freed`, "no such object is held"]];
   world.live.delete(row.id as number);
   world.slub.free(world.cache, address);
   return compareState(world, recorded);
+}
+
+type BulkObject = readonly [id: number, pfn: number, index: number];
+
+function allocateBulk(world: World, row: Row, recorded: Recorded): Wrong[] {
+  const objects = row.objs as readonly BulkObject[];
+  world.grants = newSlabs(
+    world,
+    recorded,
+    objects.map(([, pfn, index]) => [pfn, index]),
+  );
+  const into = new Float64Array(objects.length);
+  const wrong: Wrong[] = [];
+  if (world.slub.allocBulk(world.cache, 0, into, 0, into.length))
+    objects.forEach(([id, pfn, index], i) => {
+      world.live.set(id, into[i] as number);
+      wrong.push(...comparePlace(world, into[i] as number, pfn, index));
+    });
+  else wrong.push(["objects", `${objects.length}`, "no memory"]);
+  return [...wrong, ...unused(world), ...compareState(world, recorded)];
+}
+
+function releaseBulk(world: World, row: Row, recorded: Recorded): Wrong[] {
+  const objects = row.objs as readonly BulkObject[];
+  const addresses = Float64Array.from(objects, ([id]) => world.live.get(id) ?? -1);
+  const unknown = addresses.indexOf(-1);
+  if (unknown >= 0) return [["id", `${objects[unknown]?.[0]} is freed`, "no such object is held"]];
+  for (const [id] of objects) world.live.delete(id);
+  world.slub.freeBulk(world.cache, addresses, 0, addresses.length);
+  return compareState(world, recorded);
+}
+
+function operate(world: World, row: Row, recorded: Recorded, place: { file: string; line: number }): Wrong[] {
+  const { op } = row;
+  if (op === "alloc") return allocate(world, row, recorded);
+  if (op === "free") return release(world, row, recorded);
+  if (op === "kmem_cache_shrink") return shrink(world, recorded);
+  if (op === "alloc_bulk" || op === "free_bulk") {
+    if (!Array.isArray(row.objs)) throw new BadInput('This bulk operation has no "objs".', place);
+    return op === "alloc_bulk" ? allocateBulk(world, row, recorded) : releaseBulk(world, row, recorded);
+  }
+  throw new BadInput(`Unknown operation "${op}".`, place, "Is this a SLUB transcript?");
 }
 
 function difference(row: Row, line: number, wrong: readonly Wrong[], before: readonly Wrong[] | undefined): Difference {
@@ -267,40 +291,38 @@ function difference(row: Row, line: number, wrong: readonly Wrong[], before: rea
   };
 }
 
+/** An empty cache like the recorded one, on the recorded kernel's parts. */
+function emptyWorld(input: TranscriptInput, header: Row, states: StateReader): World {
+  const geometry = geometryOf(header, input);
+  const kernel = kernelOfTranscript(input, header);
+  const { slub: make, rules } = kernel.parts.slab;
+  if (make === undefined) throw new BadInput(`${kernel.name} has no SLUB.`, { file: input.path, line: 1 });
+  const journal = createJournal();
+  const self = (): World => world;
+  const slub = make({
+    ...rules,
+    pages: recordedPages(self),
+    journal,
+    cpus: states.cpus,
+    pageSize,
+    freelistOrder: header.freelist_random === 1 ? observedOrder(self) : ascendingOrder(self),
+  });
+  if ((slub.kind === "sheaves") !== (header.sheaf_capacity !== undefined))
+    throw new BadInput(
+      `The header ${header.sheaf_capacity === undefined ? "has no" : "has a"} "sheaf_capacity", and ${kernel.name} ${slub.kind === "sheaves" ? "has" : "has no"} sheaves.`,
+      { file: input.path, line: 1 },
+    );
+  const cache = slub.addCache(geometry, 0);
+  const world: World = { slub, cache, geometry, journal, live: new Map(), grants: [], after: [], pagesHeld: new Map() };
+  return world;
+}
+
 function replay(input: TranscriptInput): Replayed {
   const header = objectAt(input, 0);
-  const geometry = geometryOf(header, input);
-  if (typeof header.release !== "string")
-    throw new BadInput('The header has no "release".', { file: input.path, line: 1 });
-  const start = stateOf(header, input, 1);
-  const journal = createJournal();
-  let present: RecordedState = start;
-  const seen = (): readonly number[] | undefined => {
-    const cpu = present.cpus[journal.cpu];
-    return cpu === undefined ? undefined : [world.firstIndex, ...cpu.freelist];
-  };
-  const slub = createSlub({
-    release: parseRelease(header.release),
-    pages: recordedPages(() => world),
-    journal,
-    cpus: start.cpus.length,
-    pageSize,
-    ...((): { freelistOrder?: NonNullable<ReturnType<typeof observedOrder>> } => {
-      const freelistOrder = observedOrder(header.freelist_random === 1, () => world, seen);
-      return freelistOrder === undefined ? {} : { freelistOrder };
-    })(),
-  });
-  const cache = slub.addCache(geometry, 0);
-  const world: World = {
-    slub,
-    cache,
-    journal,
-    size: geometry.size,
-    live: new Map(),
-    grant: undefined,
-    firstIndex: 0,
-    pagesHeld: new Map(),
-  };
+  num(header, "object_size", input, 1);
+  const states = (header.sheaf_capacity === undefined ? cpuSlabStates : sheafStates)(input, header);
+  const start = states.read(header, 1);
+  const world = emptyWorld(input, header, states);
   if (start.node.nr_slabs !== 0)
     throw new BadInput("This cache was not empty when the recording began.", { file: input.path, line: 1 });
 
@@ -311,19 +333,10 @@ function replay(input: TranscriptInput): Replayed {
     if (input.lines[i]?.trim() === "") continue;
     const row = objectAt(input, i);
     if (row.t === "end") break;
-    present = stateOf(row, input, i + 1);
-    journal.cpu = typeof row.cpu === "number" ? row.cpu : 0;
-    const before = first === undefined ? stateLines(modelState(world)) : [];
-    let wrong: Wrong[];
-    if (row.op === "alloc") wrong = allocate(world, row, present, geometry);
-    else if (row.op === "free") wrong = release(world, row, present);
-    else if (row.op === "kmem_cache_shrink") wrong = shrink(world, present);
-    else
-      throw new BadInput(
-        `Unknown operation "${row.op}".`,
-        { file: input.path, line: i + 1 },
-        "Is this a SLUB transcript?",
-      );
+    const recorded = states.read(row, i + 1);
+    world.journal.cpu = typeof row.cpu === "number" ? row.cpu : 0;
+    const before = world.after;
+    const wrong = operate(world, row, recorded, { file: input.path, line: i + 1 });
     operations++;
     if (wrong.length === 0) exact++;
     else

@@ -110,7 +110,39 @@ export const slubCpuPartial: readonly Fact<CpuPartialRule | undefined>[] = [
       ],
       counted: "slabs",
     },
-    source: "mm/slub.c set_cpu_partial(), slub_set_cpu_partial(), 6.1",
+    source: "mm/slub.c set_cpu_partial(), slub_set_cpu_partial(), 6.1.192, 6.12.117",
+    read: "tree",
+  },
+  {
+    since: [7, 0],
+    value: undefined,
+    source: "mm/slub.c 7.2.12: sheaves instead; the first release is from the history",
+    read: "tree",
+  },
+];
+
+/** Objects that a sheaf of a CPU is meant to hold, by object size: [from this size, objects]; it is then grown to fill its kmalloc object. */
+export interface SheafRule {
+  readonly bySize: readonly (readonly [sizeBytes: number, objects: number])[];
+  /** struct slab_sheaf before its array, with 8-byte pointers. */
+  readonly headBytes: number;
+}
+
+export const slubSheaves: readonly Fact<SheafRule | undefined>[] = [
+  { since: [2, 6, 22], value: undefined, source: "mm/slub.c 6.12.117: none" },
+  {
+    since: [7, 0],
+    value: {
+      bySize: [
+        [4096, 4],
+        [1024, 12],
+        [256, 26],
+        [0, 60],
+      ],
+      headBytes: 32,
+    },
+    source: "mm/slub.c calculate_sheaf_capacity(), 7.2.12; the first release is from the history",
+    read: "tree",
   },
 ];
 
@@ -223,58 +255,31 @@ export const cacheLineBytes: Readonly<Record<Architecture, number>> = {
   riscv64: 64,
 };
 
-/** What SLUB does with slabs between a CPU and its node's list; each field is a difference that was seen in source. */
-export interface SlubListRules {
-  /** A slab that a CPU lets go gets the CPU's objects back one by one (their order turns round), or as they are. */
-  readonly giveBack: "reversed" | "spliced";
-  /** Where a slab with free objects goes when a CPU lets it go: to the head, or to the tail when others freed into it. */
-  readonly letGo: "head" | "tail after remote frees";
-  /** A slab that becomes empty by a free: always given back to the page allocator, or kept while the node has few. */
-  readonly emptied: "given back" | "kept below min_partial";
-  /** Empty slabs are given up when the node has more than min_partial, or as many. */
-  readonly manyMeans: "more" | "as many";
-}
-
-export const slubListRules: readonly Fact<SlubListRules>[] = [
-  {
-    since: [2, 6, 22],
-    value: { giveBack: "reversed", letGo: "head", emptied: "given back", manyMeans: "as many" },
-    source: "mm/slub.c deactivate_slab(), unfreeze_slab(), __slab_free(), 2.6.24",
-  },
-  {
-    since: [2, 6, 25],
-    value: { giveBack: "reversed", letGo: "tail after remote frees", emptied: "given back", manyMeans: "as many" },
-    source: "mm/slub.c deactivate_slab(), unfreeze_slab(), 2.6.29, 2.6.32",
-  },
-  {
-    since: [3, 1],
-    value: {
-      giveBack: "reversed",
-      letGo: "tail after remote frees",
-      emptied: "kept below min_partial",
-      manyMeans: "more",
-    },
-    source: "mm/slub.c deactivate_slab(), unfreeze_partials(), __slab_free(), 3.13",
-  },
+/** A node gives up an empty slab when it has min_partial + this many partial ones. */
+export const slubEmptySlack: readonly Fact<number>[] = [
+  { since: [2, 6, 22], value: 0, source: "mm/slub.c deactivate_slab(), 2.6.24, 2.6.32" },
+  { since: [3, 1], value: 1, source: "mm/slub.c deactivate_slab(), unfreeze_partials(), __slab_free(), 3.13" },
   {
     since: [3, 17],
-    value: {
-      giveBack: "reversed",
-      letGo: "tail after remote frees",
-      emptied: "kept below min_partial",
-      manyMeans: "as many",
-    },
-    source: "mm/slub.c, 4.19 (the date of the stricter test was not read in a tagged tree)",
+    value: 0,
+    source:
+      "mm/slub.c, 4.19, 5.10.223, 6.1.192, 6.12.117, 7.2.12 (the date of the stricter test was not read in a tagged tree)",
+  },
+];
+
+/** page_frag asks for its big page without direct reclaim. */
+export const pageFragBigNeverSleeps: readonly Fact<boolean>[] = [
+  {
+    since: [2, 6],
+    value: false,
+    source: "mm/page_alloc.c __page_frag_cache_refill(), 5.10.223, 6.1.192",
+    read: "tree",
   },
   {
-    since: [5, 12],
-    value: {
-      giveBack: "spliced",
-      letGo: "tail after remote frees",
-      emptied: "kept below min_partial",
-      manyMeans: "as many",
-    },
-    source: "mm/slub.c deactivate_slab(), 6.1",
+    since: [6, 8],
+    value: true,
+    source: "mm/page_alloc.c __page_frag_cache_refill(), 6.12.117; the first release is from the history",
+    read: "tree",
   },
 ];
 

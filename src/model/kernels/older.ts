@@ -1,16 +1,16 @@
 // Kernels that nobody recorded: every part and number as the dated facts have it for the release.
 import type { Release } from "../../kernel/release.ts";
 import { poolRulesOf } from "../net/pool/page_pool_release.ts";
-import { createSlub } from "../slab/slub.ts";
 import type { KernelParts } from "./kernel.ts";
 import { mmPartsOf } from "./mm_rules.ts";
 import { skbPartsOf } from "./skb_parts.ts";
+import { slabPartsOf } from "./slab_parts.ts";
 
 /** The parts of a release by facts alone. */
 export function byFacts(release: Release): KernelParts {
   return {
     mm: mmPartsOf(release),
-    slab: { slub: createSlub },
+    slab: slabPartsOf(release),
     net: {
       skb: skbPartsOf(release),
       pool: poolRulesOf(release),

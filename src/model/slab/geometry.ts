@@ -18,6 +18,7 @@ import {
   slubMayFallBack,
   slubMinPartial,
   slubOrderRules,
+  slubSheaves,
 } from "../../kernel/facts/slab.ts";
 import type { Fact, Release } from "../../kernel/release.ts";
 import { atLeast, compareVersions, factAt, formatRelease } from "../../kernel/release.ts";
@@ -74,6 +75,8 @@ export interface CacheGeometry {
   readonly cpuPartial: number;
   readonly cpuPartialSlabs: number;
   readonly minPartial: number;
+  /** Objects that a CPU's sheaf holds; 0 when the release has none. */
+  readonly sheafCapacity: number;
   /** SLAB keeps its bookkeeping outside the slab. */
   readonly offSlab: boolean;
 }
@@ -212,6 +215,17 @@ function debugLayout(machine: SlabMachine, wish: CacheWish, align: number): Obje
   return { inuse, linkOffset: inuse, size: alignUp(inuse + behind + alignUp(word, align), align) };
 }
 
+/** calculate_sheaf_capacity() (mm/slub.c 7.2.12): so many that the sheaf fills its own kmalloc object. */
+function sheafCapacity(machine: SlabMachine, size: number): number {
+  const rule = factAt(slubSheaves, machine.release.version)?.value;
+  if (rule === undefined) return 0;
+  const pageSize = machine.pageSize ?? 4096;
+  const wished = rule.bySize.find(([from]) => size >= (from === 4096 ? pageSize : from))?.[1] ?? 0;
+  const bytes = rule.headBytes + 8 * wished;
+  const bucket = kmallocCaches(machine).find((c) => c.size >= bytes)?.size ?? bytes;
+  return Math.floor((bucket - rule.headBytes) / 8);
+}
+
 /** kmem_cache_open() / calculate_sizes() (mm/slub.c). */
 function slubGeometry(machine: SlabMachine, wish: CacheWish): CacheGeometry {
   const { release } = machine;
@@ -244,6 +258,7 @@ function slubGeometry(machine: SlabMachine, wish: CacheWish): CacheGeometry {
     cpuPartial,
     cpuPartialSlabs: rule?.counted === "slabs" ? Math.ceil((cpuPartial * 2) / objects) : 0,
     minPartial: Math.max(5, Math.min(10, wantedPartial)),
+    sheafCapacity: machine.slubDebug === true ? 0 : sheafCapacity(machine, size),
     offSlab: false,
   };
 }
@@ -334,6 +349,7 @@ function slabGeometryOf(machine: SlabMachine, wish: CacheWish): CacheGeometry {
     cpuPartial: 0,
     cpuPartialSlabs: 0,
     minPartial: 0,
+    sheafCapacity: 0,
     offSlab,
   };
 }

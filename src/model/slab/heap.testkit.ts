@@ -2,6 +2,7 @@
 import { parseRelease } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import { createJournal } from "../journal.ts";
+import { slabPartsOf } from "../kernels/slab_parts.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import { createNaivePages } from "../mm/pages.ts";
 import type { HeapOptions, SlabHeap } from "./kmalloc.ts";
@@ -51,6 +52,8 @@ export function world(
 ): World {
   const journal = createJournal();
   const pages = countedPages(1 << 16, refuses, nodeOf);
-  const heap = createHeap({ release: parseRelease(release), allocator: "slub", cpus: 2, pages, journal, ...more });
+  const parsed = parseRelease(release);
+  const parts = slabPartsOf(parsed);
+  const heap = createHeap({ release: parsed, parts, allocator: "slub", cpus: 2, pages, journal, ...more });
   return { heap, pages, journal };
 }

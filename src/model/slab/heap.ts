@@ -17,8 +17,10 @@ export interface Heap {
   cacheCreate(name: string, size: number, align: number): number;
   /** kmem_cache_alloc(): address or -1. */
   cacheAlloc(cache: number, gfp: number): number;
-  /** kmem_cache_alloc_bulk(): fills `into[from..to)` as far as memory goes, and says how many; the kernel announces none of them. */
+  /** kmem_cache_alloc_bulk(): fills `into[from..to)` and says how many: all of them, or 0 without memory. The kernel announces none of them. */
   cacheAllocBulk?(cache: number, gfp: number, into: Float64Array, from: number, to: number): number;
+  /** kmem_cache_free_bulk() of `addresses[from..to)`, whose order it may change. */
+  cacheFreeBulk?(cache: number, addresses: Float64Array, from: number, to: number): void;
   /** kmem_cache_free(). */
   cacheFree(cache: number, address: number): void;
 }

@@ -3,12 +3,13 @@ import { ModelBug } from "../../base/assert.ts";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createJournal } from "../journal.ts";
+import { slabPartsOf } from "../kernels/slab_parts.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import { createNaivePages } from "../mm/pages.ts";
 import { world } from "./heap.testkit.ts";
 import { createHeap, randomFreelists, zeroSizeAddress } from "./kmalloc.ts";
 import { observeSlabInfo } from "./slabinfo.ts";
-import type { Slub } from "./slub_shape.ts";
+import type { CpuSlabs } from "./slub/shape.ts";
 
 describe.each([
   ["2.6.9-i386", "slab"],
@@ -90,7 +91,14 @@ describe("when the page allocator has only single pages", () => {
       },
     };
     const atomic = 0xa20; // GFP_ATOMIC of 6.1: HIGH | ATOMIC | KSWAPD_RECLAIM
-    createHeap({ release: parseRelease("6.1"), allocator: "slub", cpus: 2, pages, journal }).kmalloc(2000, atomic);
+    createHeap({
+      release: parseRelease("6.1"),
+      parts: slabPartsOf(parseRelease("6.1")),
+      allocator: "slub",
+      cpus: 2,
+      pages,
+      journal,
+    }).kmalloc(2000, atomic);
     // __GFP_COMP 0x40000, __GFP_NOWARN 0x2000, __GFP_NORETRY 0x10000
     expect(seen).toEqual([
       [atomic | 0x40000 | 0x2000 | 0x10000, 3],
@@ -109,6 +117,7 @@ describe("when the page allocator has only single pages", () => {
     };
     const heap = createHeap({
       release: parseRelease("2.6.24"),
+      parts: slabPartsOf(parseRelease("2.6.24")),
       allocator: "slub",
       cpus: 2,
       pages,
@@ -163,7 +172,7 @@ describe("what observers see", () => {
 
   test("a snapshot puts every list back", () => {
     const { heap } = world("6.1");
-    const slub = heap.engine as Slub;
+    const slub = heap.engine as CpuSlabs;
     const held = Array.from({ length: 50 }, () => heap.kmalloc(1000, 0));
     const cache = slub.cacheOf(held[0] as number);
     const before = slub.view(cache);

@@ -1,24 +1,34 @@
 // kmalloc: sizes to caches, caches by name, whole pages above the largest cache (mm/slab_common.c 6.1, mm/slub.c 2.6.24).
 // One heap serves the machine; the objects themselves are moved by slub.ts or slab.ts.
 import { assert, ModelBug } from "../../base/assert.ts";
+import { BadInput } from "../../base/bad_input.ts";
 import type { Prng } from "../../base/prng.ts";
 import { eventKind } from "../../kernel/events.ts";
 import { hwcacheAlignedCaches, kmallocReclaimable } from "../../kernel/facts/slab.ts";
-import { factAt } from "../../kernel/release.ts";
+import { factAt, formatRelease } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
 import type { CacheGeometry, KmallocGeometry, SlabMachine } from "./geometry.ts";
 import { cacheGeometry, kmallocGeometry, orderFor } from "./geometry.ts";
 import type { Heap } from "./heap.ts";
+import type { SlabParts } from "./parts.ts";
 import { createSlab } from "./slab.ts";
-import { slabGfp } from "./slab_gfp.ts";
-import { createSlub } from "./slub.ts";
-import type { CacheCounts, FreelistOrder, ObjectEngine } from "./slub_shape.ts";
+import type {
+  CacheCounts,
+  FreelistOrder,
+  ObjectEngine,
+  SheafMemory,
+  Sheaves,
+  Slub,
+  SlubOptions,
+} from "./slub/shape.ts";
 
 /** The address that kmalloc(0) gives (ZERO_SIZE_PTR); freeing it does nothing. */
 export const zeroSizeAddress = 16;
 
 export interface HeapOptions extends SlabMachine {
+  /** The kernel's choice of parts. */
+  readonly parts: SlabParts;
   readonly pages: PageAllocator;
   readonly journal: Journal;
   readonly nodes?: number;
@@ -80,19 +90,34 @@ const kfreeKind = eventKind.kfree;
 const cacheAllocKind = eventKind.kmem_cache_alloc;
 const cacheFreeKind = eventKind.kmem_cache_free;
 
+/** SLAB, or the kernel's own SLUB; `takeSheaf` finds memory for its sheaves, where it has them. */
+function engineOf(options: HeapOptions, takeSheaf: SheafMemory["take"]): ObjectEngine {
+  const { parts, random } = options;
+  const inner: SlubOptions = {
+    ...options,
+    ...parts.rules,
+    ...(random === undefined ? {} : { freelistOrder: randomFreelists(random.fork("slab freelists")) }),
+  };
+  if (options.allocator === "slab") return createSlab(inner);
+  if (parts.slub === undefined)
+    throw new BadInput(`${formatRelease(options.release)} has no SLUB.`, undefined, "It came with 2.6.22; use SLAB.");
+  const engine: Slub = parts.slub({
+    ...inner,
+    sheafMemory: { take: takeSheaf, give: (address) => engine.free(engine.cacheOf(address), address) },
+  });
+  return engine;
+}
+
 /** The heap of a machine of a release: kmalloc caches made, named caches to come. */
 export function createHeap(options: HeapOptions): SlabHeap {
   const { pages, journal, release } = options;
   const pageSize = options.pageSize ?? 4096;
-  const bits = slabGfp(release);
+  const bits = options.parts.rules.gfp;
   const misuse = (what: string, address: number): void => {
     if (options.onMisuse === undefined) throw new ModelBug(`${what} at address 0x${address.toString(16)}`);
     options.onMisuse(what, address);
   };
-  const engine: ObjectEngine = (options.allocator === "slub" ? createSlub : createSlab)({
-    ...options,
-    ...(options.random === undefined ? {} : { freelistOrder: randomFreelists(options.random.fork("slab freelists")) }),
-  });
+  const engine = engineOf(options, (cache, bytes, gfp) => takeSheaf(cache, bytes, gfp));
   const table = kmallocGeometry(release, options);
   const infos: { name: string; geometry: CacheGeometry }[] = [];
   const add = (name: string, geometry: CacheGeometry, gfpBits: number): number => {
@@ -128,12 +153,27 @@ export function createHeap(options: HeapOptions): SlabHeap {
   };
   const { largestCache } = table;
 
+  const sheaved = "kind" in engine && (engine as Slub).kind === "sheaves" ? (engine as Sheaves) : undefined;
+  /** A sheaf is an object of kmalloc; that of one of kmalloc's own caches must not need another sheaf. */
+  const takeSheaf: SheafMemory["take"] = (cache, bytes, gfp) => {
+    const from = normal[classFor(bytes)] as number;
+    return kmallocOwn.has(cache) ? (sheaved as Sheaves).allocFlat(from, gfp) : engine.alloc(from, gfp);
+  };
+  const kmallocOwn = new Set<number>([...normal, ...reclaimable]);
+  /** bootstrap_kmalloc_sheaves(), and every later cache: without memory for them at boot the kernel panics, so there is. */
+  const startSheaves = (id: number): void => {
+    if (sheaved === undefined || (infos[id] as { geometry: CacheGeometry }).geometry.sheafCapacity === 0) return;
+    if (!sheaved.startSheaves(id, bits.mayReclaim)) journal.refused(refusedIn.sheaf, id);
+  };
   const refusedIn = {
     large: journal.textId("kmalloc_large"),
     kmalloc: journal.textId("kmalloc"),
     cache: journal.textId("kmem_cache_alloc"),
     bulk: journal.textId("kmem_cache_alloc_bulk"),
+    sheaf: journal.textId("__alloc_empty_sheaf"),
   };
+
+  for (const id of kmallocOwn) startSheaves(id);
 
   /** first pfn of a kmalloc_large block → its order */
   const large = new Map<number, number>();
@@ -153,7 +193,13 @@ export function createHeap(options: HeapOptions): SlabHeap {
   const cachesFor = (gfp: number): Int32Array => {
     if ((gfp & (bits.dma | rclBit)) === 0) return normal;
     if ((gfp & bits.dma) === 0) return reclaimable;
-    dma ??= typed("dma-", bits.dma);
+    if (dma === undefined) {
+      dma = typed("dma-", bits.dma);
+      for (const id of dma) {
+        kmallocOwn.add(id);
+        startSheaves(id);
+      }
+    }
     return dma;
   };
   const kmalloc = (size: number, gfp: number): number => {
@@ -215,6 +261,7 @@ export function createHeap(options: HeapOptions): SlabHeap {
       const hwcacheAlign = align === 0 && hwcacheAlignedCaches.has(name);
       const id = add(name, cacheGeometry(options, { objectSize: size, align, hwcacheAlign }), 0);
       names.set(name, id);
+      startSheaves(id);
       return id;
     },
     cacheAlloc(cache, gfp) {
@@ -225,16 +272,17 @@ export function createHeap(options: HeapOptions): SlabHeap {
       return address;
     },
     cacheAllocBulk(cache, gfp, into, from, to) {
-      for (let i = from; i < to; i++) {
-        const address = engine.alloc(cache, gfp);
-        if (address < 0) {
-          journal.refused(refusedIn.bulk);
-          return i - from;
-        }
-        live++;
-        into[i] = address;
+      if (from === to) return 0;
+      if (!engine.allocBulk(cache, gfp, into, from, to)) {
+        journal.refused(refusedIn.bulk);
+        return 0;
       }
+      live += to - from;
       return to - from;
+    },
+    cacheFreeBulk(cache, addresses, from, to) {
+      live -= to - from;
+      engine.freeBulk(cache, addresses, from, to);
     },
     cacheFree(cache, address) {
       if (journal.heard) journal.emit(cacheFreeKind, address, cache, 0);

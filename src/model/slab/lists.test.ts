@@ -1,7 +1,7 @@
 // Which slab is next: the ends of lists, the limits and the order in which slabs leave. mm/slub.c 6.1 and mm/slab.c 2.6.24.
 import { describe, expect, test } from "vitest";
 import { world } from "./heap.testkit.ts";
-import type { Slub } from "./slub_shape.ts";
+import type { CpuSlabs } from "./slub/shape.ts";
 
 /** Objects of a slab of one page. */
 const OBJECTS = 16;
@@ -19,7 +19,7 @@ describe("SLUB, 6.1", () => {
     const free = (objects: readonly number[] = []): void => {
       for (const address of objects) w.heap.cacheFree(cache, address);
     };
-    return { ...w, cache, full, free, slub: w.heap.engine as Slub };
+    return { ...w, cache, full, free, slub: w.heap.engine as CpuSlabs };
   };
 
   test("__kmem_cache_do_shrink() frees empty slabs from the far end of the partial list", () => {
@@ -52,7 +52,7 @@ describe("SLUB, 6.1", () => {
       const nodeOfPfn = (pfn: number): number => (pfn < 64 + slabs ? 0 : 1);
       const w = world("6.1", { cpus: 2, nodes: 2, nodeOfCpu: (cpu) => cpu }, () => false, nodeOfPfn);
       const cache = w.heap.cacheCreate("test", SIZE, 0);
-      const slub = w.heap.engine as Slub;
+      const slub = w.heap.engine as CpuSlabs;
       const held = Array.from({ length: slabs * OBJECTS }, () => w.heap.cacheAlloc(cache, 0));
       for (let i = 0; i < held.length; i += OBJECTS) w.heap.cacheFree(cache, held[i] as number);
       w.heap.shrink(cache);

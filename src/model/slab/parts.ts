@@ -1,7 +1,12 @@
-// What a kernel picks for its slab allocator: how the objects of a cache are kept and moved.
-import type { Slub, SlubOptions } from "./slub_shape.ts";
+// What a kernel picks for its slab allocator: how the objects of a cache are kept and moved, and how page fragments are cut.
+import type { PageFragMaker } from "./page_frag.ts";
+import type { SlabRules, SlubMaker } from "./slub/shape.ts";
 
 export interface SlabParts {
-  /** The lists of SLUB's caches. Slot for: frozen chains, plain partials, sheaves. */
-  readonly slub: (options: SlubOptions) => Slub;
+  /** SLUB: CPUs that work on a slab each (with frozen, plain or no chains), or on sheaves; undefined where the release has none. */
+  readonly slub: SlubMaker | undefined;
+  /** The numbers and bits that every part takes. */
+  readonly rules: SlabRules;
+  /** Pieces of a big page: cut downwards or upwards. */
+  readonly pageFrag: PageFragMaker;
 }

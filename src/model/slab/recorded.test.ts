@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { slabinfo } from "../../artifact/proc/slabinfo.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createJournal } from "../journal.ts";
+import { slabPartsOf } from "../kernels/slab_parts.ts";
 import { createNaivePages } from "../mm/pages.ts";
 import { cacheGeometry } from "./geometry.ts";
 import type { SlabHeap } from "./kmalloc.ts";
@@ -21,6 +22,7 @@ const read = (path: string): string =>
 const heap = (cpus: number): SlabHeap =>
   createHeap({
     release: parseRelease("6.1.192"),
+    parts: slabPartsOf(parseRelease("6.1.192")),
     allocator: "slub",
     cpus,
     pages: createNaivePages(1 << 16, 64),

@@ -8,9 +8,8 @@
 // Not here: the array that CPUs share and the timer that reaps slabs; the shrink does what the timer would.
 import { assert, ModelBug } from "../../base/assert.ts";
 import { slabCpuLimits } from "../../kernel/facts/slab.ts";
-import { slabGfp } from "./slab_gfp.ts";
-import type { ObjectEngine, SlubOptions } from "./slub_shape.ts";
-import { mark } from "./slub_shape.ts";
+import type { ObjectEngine, SlubOptions } from "./slub/shape.ts";
+import { mark } from "./slub/shape.ts";
 
 const { none, noObject } = mark;
 
@@ -45,7 +44,7 @@ const stackRoom = 128;
 export function createSlab(options: SlubOptions): ObjectEngine {
   const { pages, journal, cpus } = options;
   const pageSize = options.pageSize ?? 4096;
-  const bits = slabGfp(options.release);
+  const { gfp: bits } = options;
   const refusedIn = journal.textId("cache_grow");
   const misuse = (what: string, address: number): void => {
     if (options.onMisuse === undefined) throw new ModelBug(`${what} at address 0x${address.toString(16)}`);
@@ -228,6 +227,37 @@ export function createSlab(options: SlubOptions): ObjectEngine {
     heights[k] = (heights[k] as number) - count;
   };
 
+  const alloc = (cache: number, gfp: number): number => {
+    const k = cache * cpus + journal.cpu;
+    if (heights[k] === 0 && !refill(cache, gfp, k)) return -1;
+    const height = (heights[k] as number) - 1;
+    heights[k] = height;
+    const at = (k * stackRoom + height) * 2;
+    const s = (stacks[at] as number) << slabShift;
+    const object = stacks[at + 1] as number;
+    live[(slabs[s + BASE] as number) + object] = 1;
+    return (slabs[s + PFN] as number) * pageSize + object * (caches[cache << cacheShift] as number);
+  };
+  const free = (cache: number, address: number): void => {
+    const row = rowAt(address);
+    const s = row << slabShift;
+    if (row === none || slabs[s + CACHE] !== cache) {
+      misuse(row === none ? "free of an address in no slab" : "free to the wrong cache", address);
+      return;
+    }
+    const object = (address - (slabs[s + PFN] as number) * pageSize) / (caches[cache << cacheShift] as number);
+    const at = (slabs[s + BASE] as number) + object;
+    if (live[at] !== 1) {
+      misuse(Number.isInteger(object) ? "double free of an object" : "free of an address inside an object", address);
+      return;
+    }
+    live[at] = 0;
+    const k = cache * cpus + journal.cpu;
+    const c = cache << cacheShift;
+    if ((heights[k] as number) >= (caches[c + LIMIT] as number)) flush(k, caches[c + BATCH] as number);
+    push(k, row, object);
+  };
+
   return {
     addCache(g, gfpBits) {
       const cache = cacheCount++;
@@ -256,35 +286,21 @@ export function createSlab(options: SlubOptions): ObjectEngine {
       for (const field of [PARTIAL, PARTIAL + 1, EMPTY, EMPTY + 1, POOL]) caches[c + field] = none;
       return cache;
     },
-    alloc(cache, gfp) {
-      const k = cache * cpus + journal.cpu;
-      if (heights[k] === 0 && !refill(cache, gfp, k)) return -1;
-      const height = (heights[k] as number) - 1;
-      heights[k] = height;
-      const at = (k * stackRoom + height) * 2;
-      const s = (stacks[at] as number) << slabShift;
-      const object = stacks[at + 1] as number;
-      live[(slabs[s + BASE] as number) + object] = 1;
-      return (slabs[s + PFN] as number) * pageSize + object * (caches[cache << cacheShift] as number);
+    alloc,
+    free,
+    allocBulk(cache, gfp, into, from, to) {
+      for (let i = from; i < to; i++) {
+        const address = alloc(cache, gfp);
+        if (address < 0) {
+          for (let given = from; given < i; given++) free(cache, into[given] as number);
+          return false;
+        }
+        into[i] = address;
+      }
+      return true;
     },
-    free(cache, address) {
-      const row = rowAt(address);
-      const s = row << slabShift;
-      if (row === none || slabs[s + CACHE] !== cache) {
-        misuse(row === none ? "free of an address in no slab" : "free to the wrong cache", address);
-        return;
-      }
-      const object = (address - (slabs[s + PFN] as number) * pageSize) / (caches[cache << cacheShift] as number);
-      const at = (slabs[s + BASE] as number) + object;
-      if (live[at] !== 1) {
-        misuse(Number.isInteger(object) ? "double free of an object" : "free of an address inside an object", address);
-        return;
-      }
-      live[at] = 0;
-      const k = cache * cpus + journal.cpu;
-      const c = cache << cacheShift;
-      if ((heights[k] as number) >= (caches[c + LIMIT] as number)) flush(k, caches[c + BATCH] as number);
-      push(k, row, object);
+    freeBulk(cache, addresses, from, to) {
+      for (let i = from; i < to; i++) free(cache, addresses[i] as number);
     },
     cacheOf(address) {
       const row = rowAt(address);

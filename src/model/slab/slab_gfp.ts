@@ -1,7 +1,4 @@
 // What the slab allocators add to a caller's gfp mask before they ask for pages, in the bits of one release.
-import { gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
-import type { Release } from "../../kernel/release.ts";
-
 /** Bits of one release that slab code tests or sets; 0 where the release has no such bit. */
 export interface SlabGfp {
   readonly comp: number;
@@ -10,6 +7,8 @@ export interface SlabGfp {
   readonly memalloc: number;
   /** Added to the first, silent attempt at a slab's full order. */
   readonly silent: number;
+  /** A failure prints nothing. */
+  readonly nowarn: number;
   /** Taken away from that attempt. */
   readonly noFail: number;
   /** The caller may sleep and reclaim. */
@@ -21,23 +20,6 @@ export interface SlabGfp {
   readonly passed: number;
 }
 
-const passedNames =
+/** The names behind {@link SlabGfp.passed}, with those of every release. */
+export const passedNames =
   "DIRECT_RECLAIM KSWAPD_RECLAIM WAIT HIGH IO FS NOWARN REPEAT RETRY_MAYFAIL NOFAIL NORETRY MEMALLOC NOMEMALLOC ATOMIC HARDWALL THISNODE";
-
-export function slabGfp(release: Release): SlabGfp {
-  const era = gfpEraAt(release.version);
-  const bit = (name: string): number => (era === undefined ? 0 : (gfpMask(name, era) ?? 0));
-  const wait = bit("DIRECT_RECLAIM") || bit("WAIT");
-  return {
-    comp: bit("COMP"),
-    dma: bit("DMA"),
-    reclaimable: bit("RECLAIMABLE"),
-    memalloc: bit("MEMALLOC"),
-    silent: bit("NOWARN") | bit("NORETRY"),
-    noFail: bit("NOFAIL"),
-    mayReclaim: wait,
-    reclaim: bit("RECLAIM"),
-    noMemalloc: bit("NOMEMALLOC"),
-    passed: passedNames.split(" ").reduce((mask, name) => mask | bit(name), 0),
-  };
-}

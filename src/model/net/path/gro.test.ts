@@ -1,6 +1,7 @@
 // What becomes of packets that are held to be merged: napi_gro_complete(), skb_gro_receive(), net/core/gro.c, 6.1.192.
 import { expect, test } from "vitest";
 import { parseRelease } from "../../../kernel/release.ts";
+import { slabPartsOf } from "../../kernels/slab_parts.ts";
 import { createNaivePages } from "../../mm/pages.ts";
 import { createNaiveHeap } from "../skb/naive_heap.ts";
 import { createReceiveCaches } from "../skb/napi_alloc_cache.ts";
@@ -16,7 +17,7 @@ const HEADERS = headerBytes[frameKind.tcp];
 
 function lab() {
   const pages = createNaivePages(1 << 12, 16);
-  const receive = (view: typeof pages) => createReceiveCaches(parseRelease("6.1.192"), view, 1);
+  const receive = (view: typeof pages) => createReceiveCaches(slabPartsOf(parseRelease("6.1.192")).pageFrag, view, 1);
   const skbs = createOwnedSkbs({ pages, heap: createNaiveHeap({ pages }), receive, skbsMax: 256 });
   const { S, H } = skbs.columns;
   const up: { len: number; truesize: number; gso: number[] }[] = [];

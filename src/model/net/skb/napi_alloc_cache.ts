@@ -3,11 +3,9 @@
 //   order-3 page     |.............<--- 1472 ---><-- 896 -->|   cut downwards from the end; every piece holds one page reference
 //   order-0 page     |   0   |  1024 |  2048 |  3072  |         slices from the top; the page starts with four references
 import { sliceBytes } from "../../../kernel/facts/skb_heads.ts";
-import type { Release } from "../../../kernel/release.ts";
 import type { Journal } from "../../journal.ts";
 import type { PageAllocator } from "../../mm/pages.ts";
-import type { PageFragCache } from "../../slab/page_frag.ts";
-import { createPageFragCache } from "../../slab/page_frag.ts";
+import type { PageFragCache, PageFragMaker } from "../../slab/page_frag.ts";
 
 /** One page_frag_cache (slab/page_frag.ts). */
 export type FragCache = Pick<PageFragCache, "alloc" | "pfmemalloc">;
@@ -56,16 +54,16 @@ export const pieceFree =
   (address) =>
     pages.putPage(Math.floor(address / pageSize));
 
-/** The receive caches of `cpus` CPUs, empty. */
+/** The receive caches of `cpus` CPUs, empty; `pageFrag` is the kernel's own. */
 export function createReceiveCaches(
-  release: Release,
+  pageFrag: PageFragMaker,
   pages: PageAllocator,
   cpus: number,
   pageSize = 4096,
   journal?: Journal,
 ): readonly ReceiveCaches[] {
   return Array.from({ length: cpus }, () => ({
-    frags: createPageFragCache({ release, pages, pageSize, ...(journal === undefined ? {} : { journal }) }),
+    frags: pageFrag({ pages, pageSize, ...(journal === undefined ? {} : { journal }) }),
     slices: createSliceCache(pages, pageSize),
     free: pieceFree(pages, pageSize),
   }));

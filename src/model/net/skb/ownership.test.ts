@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { prng } from "../../../base/prng.ts";
 import { parseRelease } from "../../../kernel/release.ts";
+import { slabPartsOf } from "../../kernels/slab_parts.ts";
 import { createNaivePages } from "../../mm/pages.ts";
 import { createNaiveHeap } from "./naive_heap.ts";
 import { createReceiveCaches } from "./napi_alloc_cache.ts";
@@ -15,7 +16,7 @@ function world(): { skbs: OwnedSkbs; faults: OwnershipFault[] } {
   const faults: OwnershipFault[] = [];
   const pages = createNaivePages(1 << 18, 16);
   const heap = createNaiveHeap({ pages });
-  const receive = (view: typeof pages) => createReceiveCaches(parseRelease("6.1.192"), view, 1);
+  const receive = (view: typeof pages) => createReceiveCaches(slabPartsOf(parseRelease("6.1.192")).pageFrag, view, 1);
   const skbs = createOwnedSkbs({ pages, heap, receive, skbsMax: 2048 }, { onFault: (f) => void faults.push(f) });
   return { skbs, faults };
 }

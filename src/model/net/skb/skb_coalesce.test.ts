@@ -1,6 +1,7 @@
 // Where skb_try_coalesce() says yes and where no (net/core/skbuff.c, 6.1.192): the edges that random sequences seldom meet.
 import { describe, expect, test } from "vitest";
 import { parseRelease } from "../../../kernel/release.ts";
+import { slabPartsOf } from "../../kernels/slab_parts.ts";
 import { createNaivePages } from "../../mm/pages.ts";
 import { createNaiveHeap } from "./naive_heap.ts";
 import { createReceiveCaches } from "./napi_alloc_cache.ts";
@@ -14,7 +15,7 @@ const MAX_SKB_FRAGS = 17;
 function world(): OwnedSkbs {
   const pages = createNaivePages(1 << 18, 16);
   const heap = createNaiveHeap({ pages });
-  const receive = (view: typeof pages) => createReceiveCaches(parseRelease("6.1.192"), view, 1);
+  const receive = (view: typeof pages) => createReceiveCaches(slabPartsOf(parseRelease("6.1.192")).pageFrag, view, 1);
   return createOwnedSkbs({ pages, heap, receive, skbsMax: 2048 });
 }
 

@@ -1,6 +1,6 @@
 // What others see of a SLUB cache: its lists as values. Reads the rows, changes nothing.
-import type { CacheCounts, CacheView, SlabView } from "./slub_shape.ts";
-import { cpuField, mark, nodeField, slabField } from "./slub_shape.ts";
+import type { CacheCounts, CacheView, NodeView, SlabView } from "./shape.ts";
+import { cpuField, mark, nodeField, slabField } from "./shape.ts";
 
 const { PFN, INUSE, OBJECTS, FROZEN, FREE, NEXT, CHAIN, BASE, ORDER } = slabField;
 const { C_SLAB, C_FREE, C_PARTIAL } = cpuField;
@@ -8,28 +8,28 @@ const { N_HEAD, N_SLABS, N_OBJECTS } = nodeField;
 const { none, noObject, slabShift } = mark;
 
 /** The present arrays of a SLUB instance (they move when they grow). */
-export interface SlubColumns {
+export interface SlubArrays {
   readonly slabs: Int32Array;
   readonly links: Uint16Array;
-  readonly cpuRows: Int32Array;
   readonly nodeRows: Int32Array;
+  readonly nodes: number;
 }
 
 /** Object indexes from `head` on. */
-function walk({ links }: SlubColumns, base: number, head: number): number[] {
+function walk({ links }: SlubArrays, base: number, head: number): number[] {
   const list: number[] = [];
   for (let o = head; o !== noObject; o = links[base + o] as number) list.push(o);
   return list;
 }
 
 /** Slab rows from `head` on. */
-function follow({ slabs }: SlubColumns, head: number): number[] {
+function follow({ slabs }: SlubArrays, head: number): number[] {
   const rows: number[] = [];
   for (let row = head; row !== none; row = slabs[(row << slabShift) + NEXT] as number) rows.push(row);
   return rows;
 }
 
-export function viewSlab(columns: SlubColumns, row: number): SlabView {
+export function viewSlab(columns: SlubArrays, row: number): SlabView {
   const { slabs } = columns;
   const s = row << slabShift;
   return {
@@ -43,8 +43,21 @@ export function viewSlab(columns: SlubColumns, row: number): SlabView {
   };
 }
 
-export function viewCache(columns: SlubColumns, cache: number, cpus: number, nodes: number): CacheView {
-  const { slabs, cpuRows, nodeRows } = columns;
+/** The nodes of a cache. */
+export function viewNodes(columns: SlubArrays, cache: number): NodeView[] {
+  const { nodeRows, nodes } = columns;
+  return Array.from({ length: nodes }, (_, node) => {
+    const n = (cache * nodes + node) << 3;
+    return {
+      nrSlabs: nodeRows[n + N_SLABS] as number,
+      partial: follow(columns, nodeRows[n + N_HEAD] as number).map((row) => viewSlab(columns, row)),
+    };
+  });
+}
+
+/** A cache whose CPUs work on a slab each: `cpuRows` are theirs. */
+export function viewCache(columns: SlubArrays, cpuRows: Int32Array, cache: number, cpus: number): CacheView {
+  const { slabs } = columns;
   return {
     cpus: Array.from({ length: cpus }, (_, cpu) => {
       const k = (cache * cpus + cpu) << 2;
@@ -59,19 +72,13 @@ export function viewCache(columns: SlubColumns, cache: number, cpus: number, nod
         })),
       };
     }),
-    nodes: Array.from({ length: nodes }, (_, node) => {
-      const n = (cache * nodes + node) << 3;
-      return {
-        nrSlabs: nodeRows[n + N_SLABS] as number,
-        partial: follow(columns, nodeRows[n + N_HEAD] as number).map((row) => viewSlab(columns, row)),
-      };
-    }),
+    nodes: viewNodes(columns, cache),
   };
 }
 
 /** get_slabinfo() (mm/slub.c): objects on CPU lists and chains count as in use, only the nodes' lists are looked at. */
-export function countCache(columns: SlubColumns, cache: number, nodes: number): CacheCounts {
-  const { slabs, nodeRows } = columns;
+export function countCache(columns: SlubArrays, cache: number): CacheCounts {
+  const { slabs, nodeRows, nodes } = columns;
   let slabsInAll = 0;
   let objects = 0;
   let freeObjects = 0;

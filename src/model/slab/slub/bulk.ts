@@ -1,0 +1,51 @@
+// Frees of many objects at once (mm/slub.c build_detached_freelist(), 5.10.223 .. 7.2.12): from the end of the array, the objects of one
+// slab are gathered into one list, past at most two others, and freed in one step.
+import type { SlabColumns } from "./columns.ts";
+import { mark, slabField } from "./shape.ts";
+
+const { BASE } = slabField;
+const { slabShift, none } = mark;
+
+/** What a gathered list is handed to: objects `head` .. `tail` of slab `row`, linked. */
+type FreeList = (row: number, head: number, tail: number, count: number) => void;
+
+/** Objects that are passed over in the search for more of the same slab: the third ends it. */
+const lookAhead = 3;
+
+/** __kmem_cache_free_bulk() of `addresses[from..to)`; the order of the array changes as the kernel's does. */
+export function freeDetached(
+  columns: SlabColumns,
+  addresses: Float64Array,
+  from: number,
+  to: number,
+  free: FreeList,
+): void {
+  for (let size = to; size > from; ) {
+    const last = addresses[--size] as number;
+    const row = columns.rowAt(last);
+    const base = columns.slabs[(row << slabShift) + BASE] as number;
+    const tail = columns.objectAt(row, last);
+    let head = tail;
+    let count = 1;
+    let same = size;
+    let passed = 0;
+    while (size > from) {
+      const address = addresses[--size] as number;
+      if (columns.rowAt(address) !== row) {
+        if (++passed === lookAhead) break;
+        continue;
+      }
+      const object = columns.objectAt(row, address);
+      columns.links[base + object] = head;
+      head = object;
+      count++;
+      same--;
+      if (size !== same) {
+        addresses[size] = addresses[same] as number;
+        addresses[same] = address;
+      }
+    }
+    if (row !== none) free(row, head, tail, count);
+    size = same;
+  }
+}
