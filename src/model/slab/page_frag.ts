@@ -128,7 +128,7 @@ export function pageFragDown(rules: PageFragRules): PageFragMaker {
     return {
       upwards: false,
       alloc(bytes, gfp, alignMask) {
-        assert(bytes > 0, () => `a page fragment of ${bytes} bytes`);
+        assert(bytes >= 0, () => `a page fragment of ${bytes} bytes`);
         if (held.pfn < 0 && !fill(gfp)) return -1;
         let at = offset - bytes;
         while (at < 0) {
@@ -167,7 +167,7 @@ export function pageFragUp(rules: PageFragRules): PageFragMaker {
     return {
       upwards: true,
       alloc(bytes, gfp, alignMask) {
-        assert(bytes > 0, () => `a page fragment of ${bytes} bytes`);
+        assert(bytes >= 0, () => `a page fragment of ${bytes} bytes`);
         if (held.pfn < 0 && !fill(gfp)) return -1;
         let at = (offset + ~alignMask) & alignMask;
         while (at + bytes > held.size) {
