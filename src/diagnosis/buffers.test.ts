@@ -42,6 +42,10 @@ test("an MTU table covers every MTU once, in order, for every driver on every re
           4,
         ),
       );
+      if (fact.value.notRead === true) {
+        expect(table, d.name).toBeUndefined();
+        continue;
+      }
       expect(table?.rows[0]?.from, d.name).toBe(68);
       table?.rows.forEach((row, i) => {
         expect(row.to, d.name).toBeGreaterThanOrEqual(row.from);

@@ -117,7 +117,7 @@ export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | unde
 
 function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
   const rule = rxRuleAt(driver, m.release.version);
-  if (rule === undefined) return undefined;
+  if (rule === undefined || rule.rule.notRead === true) return undefined;
   const rows: MtuRow[] = [];
   const most = Math.min(driver.mtuMax, mtuMost);
   for (let mtu = mtuLeast; mtu <= most; mtu++) {

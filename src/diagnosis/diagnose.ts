@@ -15,6 +15,7 @@ import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
+import { driverNameOf } from "./stack.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
@@ -182,12 +183,6 @@ function withLoose(incidents: DiagnosedIncident[], loose: ReadonlyMap<string, nu
   return incidents;
 }
 
-/** The module of an unknown network driver: the innermost one on a receive or transmit path. */
-function moduleOnPath(c: Case): string | undefined {
-  if (c.stack.direction === undefined || c.stack.direction === "neither") return undefined;
-  return c.stack.frames.find((f) => f.module !== undefined && f.reliable)?.module;
-}
-
 /** The case of a group that tells most: fewest missing parts, then the first. */
 function fullest(group: readonly Judged[]): Judged {
   let best = group[0] as Judged;
@@ -225,7 +220,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     order: c.order ?? null,
     bytes: bytes ?? null,
     gfp: mask === undefined ? null : { mask: mask.hex, names: mask.names },
-    driver: c.stack.driver?.driver.name ?? moduleOnPath(c) ?? null,
+    driver: driverNameOf(c.stack) ?? null,
     direction: c.stack.direction ?? null,
     wanted: wantedOf(c)?.sentence ?? null,
     cause: conclusion.cause,

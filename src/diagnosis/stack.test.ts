@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import { repairText } from "../artifact/log/lines.ts";
+import { driverOfStack } from "../kernel/facts/drivers/index.ts";
+import type { CallTrace } from "../kernel/readings/call_trace.ts";
 import { buildCase } from "./case.ts";
+import { viewStack } from "./stack.ts";
 import { nothingAround } from "./surroundings.ts";
 import { wantedOf } from "./wanted.ts";
 
@@ -238,5 +241,71 @@ describe("a stack says who allocated, for whom, on which side", () => {
       "entry_SYSCALL_64_after_hwframe",
     ]);
     expect(c.stack).toMatchObject({ direction: undefined, context: "unknown", trace: { state: "cut" } });
+  });
+});
+
+describe("any driver of the kernel's tree", () => {
+  const plain = (...lines: string[]): CallTrace => ({
+    form: "plain",
+    heading: "Call Trace:",
+    items: lines.map((line) => {
+      const [, name = "", module] = /^(\S+?)(?: \[(\w+)\])?$/.exec(line) ?? [];
+      return { kind: "frame", function: name, offset: 1, size: 2, reliable: true, ...(module ? { module } : {}) };
+    }),
+  });
+  const softirq = ["__napi_poll", "net_rx_action", "__do_softirq", "irq_exit", "ret_from_fork"];
+  const refill = ["warn_alloc", "__alloc_pages_slowpath", "__alloc_pages"];
+
+  test("is named with its path, and its innermost telling frame says what it does: ice fills its ring under its poll", () => {
+    const view = viewStack(
+      plain(...refill, "ice_alloc_rx_bufs [ice]", "ice_clean_rx_irq [ice]", "ice_napi_poll [ice]", ...softirq),
+    );
+    expect([view.driver?.driver.name, view.driver?.place?.directory, view.direction]).toEqual([
+      "ice",
+      "drivers/net/ethernet/intel/ice",
+      "rx refill",
+    ]);
+  });
+
+  test("needs no tag when it is built in: no other driver has these functions", () => {
+    const view = viewStack(plain(...refill, "aq_ring_rx_fill", "aq_vec_poll", ...softirq));
+    expect([view.driver?.driver.name, view.direction]).toEqual(["atlantic", "rx refill"]);
+  });
+
+  test("a file system is no network driver, and what it asks for is no packet", () => {
+    const view = viewStack(
+      plain(...refill, "kmalloc_order", "__kmalloc", "xfs_buf_alloc [xfs]", "xfs_buf_read_map [xfs]", "ret_from_fork"),
+    );
+    expect([view.driver, view.module, view.direction]).toEqual([undefined, undefined, "neither"]);
+  });
+
+  test("a transmit is a transmit, whoever's it is, and a driver that is probed is being set up", () => {
+    const sent = viewStack(
+      plain(...refill, "skb_copy", "ath10k_mac_tx [ath10k_core]", "drv_tx [mac80211]", "dev_hard_start_xmit"),
+    );
+    expect(sent.direction).toBe("tx");
+    const probed = viewStack(
+      plain(
+        ...refill,
+        "dma_alloc_attrs",
+        "bnxt_alloc_mem [bnxt_en]",
+        "bnxt_init_one [bnxt_en]",
+        "local_pci_probe",
+        "ret_from_fork",
+      ),
+    );
+    expect([probed.driver?.driver.name, probed.direction]).toEqual(["bnxt_en", "setup"]);
+  });
+
+  test("the same name in several drivers names none of them until another frame does; a gadget is not the host's side", () => {
+    expect(driverOfStack([{ function: "handle_rx", reliable: true }])?.driver.name).toBe("vhost_net");
+    const gadget = plain(
+      "warn_alloc",
+      "__alloc_pages",
+      "__netdev_alloc_skb",
+      "rx_submit",
+      "usb_gadget_giveback_request",
+    );
+    expect(viewStack(gadget).driver?.driver.name).toBe("u_ether");
   });
 });

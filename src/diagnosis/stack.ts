@@ -1,7 +1,9 @@
 // What a kernel stack says about an allocation: who really allocated, for whom, on which side of the network, in which context.
 // Only names are looked at, so an unknown driver still gets what its generic frames say.
+import type { FrameRole } from "../kernel/facts/drivers/driver.ts";
 import type { DriverSeen } from "../kernel/facts/drivers/index.ts";
-import { bareName, driverOfStack } from "../kernel/facts/drivers/index.ts";
+import { bareName, driverOfStack, foreignModule, networkFrame } from "../kernel/facts/drivers/index.ts";
+import type { NetworkFrame } from "../kernel/facts/drivers/seen.ts";
 import { handingOnFrames, isFrameIn, outermostFrames } from "../kernel/facts/trace_frames.ts";
 import type { CallTrace, Frame, FrameContext } from "../kernel/readings/call_trace.ts";
 import { framesOf } from "../kernel/readings/call_trace.ts";
@@ -36,6 +38,8 @@ export interface StackView {
   /** Index of the frame that decided `path`. */
   readonly pathFrame?: number;
   readonly driver?: DriverSeen;
+  /** A module on a network path that is no driver of the facts or the index: somebody's own. */
+  readonly module?: { readonly name: string; readonly frame: number };
   readonly direction: Direction | undefined;
   readonly directionFrame?: number;
   /** `skb head`: the struct sk_buff itself; `skb data`: its buffer. */
@@ -260,6 +264,18 @@ const pollers: readonly Row<true>[] = [
   ["napi_busy_loop", true],
   ["napi_threaded_poll", true],
 ];
+/** A bus hands a device to its driver, or a module is loaded. */
+const probers: readonly Row<true>[] = [
+  ["local_pci_probe", true],
+  ["pci_device_probe", true],
+  ["usb_probe_interface", true],
+  ["platform_drv_probe", true],
+  ["platform_probe", true],
+  ["driver_probe_device", true],
+  ["really_probe", true],
+  ["do_init_module", true],
+  ["do_one_initcall", true],
+];
 const softirqNames: readonly Row<true>[] = [
   ["__do_softirq", true],
   ["handle_softirqs", true],
@@ -353,14 +369,21 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const at = caller < 0 ? 0 : caller;
   const noSleep = firstIn(frames, noSleepNames, at);
   const reclaim = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
+  const side =
+    gap === undefined || gap === "end"
+      ? directionOf(frames, driver, at, gap === undefined && caller >= 0)
+      : { direction: undefined };
+  const foreign =
+    driver === undefined && side.direction !== undefined && side.direction !== "neither"
+      ? foreignModule(frames, at)
+      : undefined;
   return {
     frames,
     trace: partOf(frames, gap, trace),
     ...path,
     ...(driver === undefined ? {} : { driver }),
-    ...(gap === undefined || gap === "end"
-      ? directionOf(frames, names, driver, gap === undefined && caller >= 0)
-      : { direction: undefined }),
+    ...(foreign === undefined ? {} : { module: foreign }),
+    ...side,
     ...objectOf(frames, names),
     ...contextOf(frames, gap === undefined || gap === "end"),
     ...(noSleep < 0 ? {} : { noSleepFrame: noSleep }),
@@ -474,33 +497,92 @@ function pathOf(frames: readonly StackFrame[], names: readonly string[]): { path
   return pages >= 0 ? { path: "pages", pathFrame: pages } : { path: "unknown" };
 }
 
+interface Side {
+  readonly direction: Direction | undefined;
+  readonly directionFrame?: number;
+}
+
+const directionOfRole = (role: FrameRole): Direction => (role === "rx poll" ? "rx" : role);
+
+/**
+ * Which side of the network this is: the innermost frame decides that tells one, whoever's it is: a function of the generic tables, of the
+ * driver by hand, of any network module by the index. `from`: who asked; what lies below are allocators.
+ */
 function directionOf(
   frames: readonly StackFrame[],
-  names: readonly string[],
   driver: DriverSeen | undefined,
+  from: number,
   mayDeny: boolean,
-): { direction: Direction | undefined; directionFrame?: number } {
+): Side {
   if (frames.length === 0) return { direction: undefined };
-  const generic = firstIn(frames, directions);
-  if (driver?.role !== undefined && (generic < 0 || driver.frame <= generic)) {
-    return { direction: driver.role === "rx poll" ? "rx" : driver.role, directionFrame: driver.frame };
-  }
-  const buffer = firstIn(frames, receiveBuffers);
-  const asker = buffer < 0 ? -1 : names.findIndex((n, i) => i > buffer && has(receiveBuffers, n) === undefined);
-  const said = generic < 0 ? undefined : (has(directions, names[generic] ?? "") as Direction);
-  const refill = asker >= 0 && refilling.test(names[asker] ?? "");
-  // Buffers that are made while the interface is opened fill its ring.
-  if (refill && (generic < 0 || (said === "setup" && asker < generic)))
-    return { direction: "rx refill", directionFrame: asker };
-  if (said !== undefined) return { direction: said, directionFrame: generic };
+  const guesses = !frames.some((f) => f.reliable);
+  const told = frames.map((f, i) => (i >= from && (guesses || f.reliable) ? networkFrame(f) : undefined));
+  const sides = [byTables(frames), byDriver(driver), byIndex(told), byReceiveBuffer(frames)].filter(
+    (side) => side !== undefined,
+  );
+  let inner: (Side & { readonly directionFrame: number }) | undefined;
+  for (const side of sides) if (inner === undefined || side.directionFrame < inner.directionFrame) inner = side;
+  const made = inner?.direction === "setup" ? fillsRing(frames, inner.directionFrame) : undefined;
+  if (made !== undefined) return made;
+  if (inner !== undefined) return inner;
   const poll = firstIn(frames, pollers);
   if (poll >= 0) return { direction: "rx", directionFrame: poll };
+  const asker = receiveAsker(frames);
   if (asker >= 0) return { direction: "rx", directionFrame: asker };
-  return { direction: mayDeny ? "neither" : undefined };
+  // A driver that is probed by its bus, with no frame of its own that says so.
+  const probing = firstIn(frames, probers);
+  if (probing >= 0 && (driver !== undefined || told.some((f) => f !== undefined)))
+    return { direction: "setup", directionFrame: probing };
+  const network = driver !== undefined || told.some((f) => f !== undefined);
+  return { direction: mayDeny && !network ? "neither" : undefined };
+}
+
+function byTables(frames: readonly StackFrame[]): (Side & { readonly directionFrame: number }) | undefined {
+  const at = firstIn(frames, directions);
+  const name = frames[at]?.function;
+  return name === undefined ? undefined : { direction: has(directions, bareName(name)), directionFrame: at };
+}
+
+const byDriver = (driver: DriverSeen | undefined): (Side & { readonly directionFrame: number }) | undefined =>
+  driver?.role === undefined ? undefined : { direction: directionOfRole(driver.role), directionFrame: driver.frame };
+
+function byIndex(
+  told: readonly (NetworkFrame | undefined)[],
+): (Side & { readonly directionFrame: number }) | undefined {
+  const at = told.findIndex((f) => f?.role !== undefined);
+  const role = told[at]?.role;
+  return role === undefined ? undefined : { direction: directionOfRole(role), directionFrame: at };
+}
+
+/** The function that asked for a buffer as only receivers do; -1 when none did. */
+function receiveAsker(frames: readonly StackFrame[]): number {
+  const buffer = firstIn(frames, receiveBuffers);
+  return buffer < 0
+    ? -1
+    : frames.findIndex((f, i) => i > buffer && has(receiveBuffers, bareName(f.function)) === undefined);
+}
+
+/** An unknown driver's function that asked for a receive buffer and is called as those are that fill rings. */
+function byReceiveBuffer(frames: readonly StackFrame[]): (Side & { readonly directionFrame: number }) | undefined {
+  const asker = receiveAsker(frames);
+  return asker >= 0 && refilling.test(frames[asker]?.function ?? "")
+    ? { direction: "rx refill", directionFrame: asker }
+    : undefined;
+}
+
+/** Buffers that are made while the interface is opened fill its ring. */
+function fillsRing(frames: readonly StackFrame[], setup: number): Side | undefined {
+  const asker = receiveAsker(frames);
+  return asker >= 0 && asker <= setup && refilling.test(frames[asker]?.function ?? "")
+    ? { direction: "rx refill", directionFrame: asker }
+    : undefined;
 }
 
 /** The frames that bring an interface up or change it: the ring is filled in process context. */
 const isSetup = (name: string): boolean => has(directions, name) === "setup";
+
+/** The driver by name, or the module that stands where a driver does. */
+export const driverNameOf = (view: StackView): string | undefined => view.driver?.driver.name ?? view.module?.name;
 
 /** True when the stack fills a ring because an interface is opened or changed. */
 export const ringIsBeingMade = (view: StackView): boolean => view.frames.some((f) => isSetup(bareName(f.function)));

@@ -2,7 +2,7 @@
 import type { Case } from "./case.ts";
 import { faultAt, faultOf } from "./faults.ts";
 import { messageSaid } from "./messages.ts";
-import type { Direction } from "./stack.ts";
+import { type Direction, driverNameOf } from "./stack.ts";
 
 const doing: Readonly<Record<Direction, string>> = {
   "rx refill": "refilling a receive ring",
@@ -15,7 +15,7 @@ const doing: Readonly<Record<Direction, string>> = {
 
 export function titleOf(c: Case): string {
   const { incident } = c;
-  const driver = c.stack.driver?.driver.name;
+  const driver = driverNameOf(c.stack);
   const side = c.stack.direction === undefined ? "" : doing[c.stack.direction];
   const where = [driver, side].filter((x) => x !== undefined && x !== "").join(", ");
   const behind = where === "" ? "" : ` (${where})`;

@@ -32,7 +32,7 @@ export const direction: Rule = {
     if (direction === undefined) return [notSaid(c)];
     if (direction === "neither" && !c.incident.kind.endsWith("_failure")) return [];
     const at = frameName(c, c.stack.directionFrame);
-    const who = driver === undefined ? "" : ` Driver: ${driver.driver.name} (${driver.driver.what}).`;
+    const who = whose(c);
     const made =
       direction === "rx refill" && ringIsBeingMade(c.stack)
         ? " The ring is being made, because the interface is opened or its MTU changed."
@@ -41,6 +41,7 @@ export const direction: Rule = {
       c.stack.directionFrame,
       ...(direction === "neither" ? [c.stack.caller, c.stack.frames.length - 1] : []),
       driver?.frame,
+      c.stack.module?.frame,
     ]);
     return [
       (direction === "neither" ? no : yes)(
@@ -52,6 +53,19 @@ export const direction: Rule = {
     ];
   },
 };
+
+/** The driver with what it is and where its source stands; a module that no kernel of the index builds by its name. */
+function whose(c: Case): string {
+  const { driver, module } = c.stack;
+  if (driver !== undefined) {
+    const { what } = driver.driver;
+    const place = driver.place?.directory ?? "";
+    return ` Driver: ${driver.driver.name} (${[what, what.startsWith(place) ? "" : place].filter((x) => x !== "").join("; ")}).`;
+  }
+  return module === undefined
+    ? ""
+    : ` Module: ${module.name}, a driver from outside of the kernels that the index of functions was made from.`;
+}
 
 /** 2.4 prints no stack with a failure; there is nothing to get (mm/page_alloc.c; only 2.4.23 and later with vm.vm_gfp_debug=1). */
 const wholeReport = (c: Case): readonly Advice[] =>
@@ -81,8 +95,8 @@ function notSaid(c: Case): Finding {
       : `nothing on the part of the stack that is there tells it (${frameName(c, caller)} asked)`;
   return unknown(
     "direction",
-    `The report does not say whether packets were received or sent: ${who}.${gap}${packet}`,
-    quoteFrames(c, [frames.length - 1, objectFrame]),
+    `The report does not say whether packets were received or sent: ${who}.${gap}${packet}${whose(c)}`,
+    quoteFrames(c, [frames.length - 1, objectFrame, c.stack.driver?.frame]),
     wholeReport(c),
   );
 }

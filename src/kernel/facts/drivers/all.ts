@@ -8,7 +8,7 @@ import { ibmEmac } from "./ibm_emac.ts";
 import { i40e, igb, ixgbe } from "./intel_pages.ts";
 import { mlx5 } from "./mlx5.ts";
 import { tg3 } from "./tg3.ts";
-import { asix, ax88179, cdcNcm, r8152, smsc95xx, usbnet } from "./usb.ts";
+import { asix, ax88179, cdcNcm, lan78xx, r8152, smsc95xx, usbnet } from "./usb.ts";
 import { virtioNet } from "./virtio_net.ts";
 
 export const drivers: readonly DriverFacts[] = [
@@ -27,6 +27,7 @@ export const drivers: readonly DriverFacts[] = [
   ax88179,
   smsc95xx,
   cdcNcm,
+  lan78xx,
   usbnet,
   r8152,
   mvneta,

@@ -52,7 +52,12 @@ export interface RxRule {
   readonly buffers: (mtu: number, at: RxMachine) => readonly BufferRequest[];
   /** A switch of the card or driver that changes the answer. */
   readonly unless?: string;
+  /** Nobody has read these releases: no buffer is computed, and the answer says so. */
+  readonly notRead?: true;
 }
+
+/** Between two releases that were read and differ: what holds in between is not known. */
+export const notRead: RxRule = { buffers: () => [], notRead: true };
 
 /** What happens to the packet and to the ring slot when the buffer cannot be had. */
 export interface RefillFailure {

@@ -3,8 +3,8 @@ import { factAt } from "../../release.ts";
 import type { DriverFacts, RefillFailure, RxRule } from "./driver.ts";
 
 export { drivers } from "./all.ts";
-export type { DriverSeen, StackName } from "./seen.ts";
-export { bareName, driverOfStack } from "./seen.ts";
+export type { DriverSeen, NetworkFrame, StackName } from "./seen.ts";
+export { bareName, driverOfStack, foreignModule, isNetworkPlace, networkFrame } from "./seen.ts";
 
 /** How the driver makes receive buffers at a release; undefined before it existed. */
 export const rxRuleAt = (

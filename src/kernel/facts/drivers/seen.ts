@@ -82,7 +82,10 @@ function driversOf(frame: StackName): ReadonlySet<string> {
  */
 export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefined {
   const guesses = !frames.some((f) => f.reliable);
-  const told = frames.map((f) => (guesses || f.reliable ? driversOf(f) : new Set<string>()));
+  const plausible = plausibleIn(frames);
+  const told = frames.map((f) =>
+    guesses || f.reliable ? new Set([...driversOf(f)].filter((key) => plausible(key, f))) : new Set<string>(),
+  );
   let fits: ReadonlySet<string> = new Set();
   for (const one of told) {
     const both = fits.size === 0 ? one : new Set([...one].filter((k) => fits.has(k)));
@@ -97,6 +100,23 @@ export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefi
   if (telling === undefined) return undefined;
   const place = functionIndex()?.module(key);
   return { driver, ...telling, ...(place === undefined ? {} : { place }) };
+}
+
+/** Whether a driver of several with the same names can be meant: a gadget's requests are not the host's, and memory must be what it asks for. */
+function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackName) => boolean {
+  const named = (form: RegExp): boolean => frames.some((f) => form.test(f.function));
+  const host = named(/^(__)?usb_hcd_giveback_urb/);
+  const gadget = named(/^usb_gadget_giveback_request|^composite_/);
+  const receiveBuffer = named(/^(__)?(netdev|napi)_alloc_skb/);
+  return (key, frame) => {
+    if (frame.module !== undefined || (!host && !gadget && !receiveBuffer)) return true;
+    const known = functionIndex()
+      ?.find(bareName(frame.function))
+      .find((f) => keyOf(f.place.name) === key);
+    const isGadget = functionIndex()?.module(key)?.directory.startsWith("drivers/usb/gadget") === true;
+    if ((host && isGadget) || (gadget && !isGadget)) return false;
+    return known === undefined || !receiveBuffer || known.memory.has("rxSkb") || !known.does.has("refills");
+  };
 }
 
 /** Of several that fit the core of a family stands for its members, unless the stack names a member elsewhere. */
@@ -157,4 +177,41 @@ function roleByReach(f: NetworkFunction): FrameRole | undefined {
   if (!only("poll", "interrupt", "receive")) return undefined;
   if (f.does.has("delivers")) return "rx poll";
   return f.does.has("completes") && f.memory.size === 0 ? "tx completion" : undefined;
+}
+
+/** A frame of network code, whoever's: a driver's, a protocol's in a module, a file's of net/. */
+export interface NetworkFrame {
+  readonly role: FrameRole | undefined;
+  readonly place: ModulePlace;
+}
+
+/** What the index knows of one frame; undefined for a frame of somebody else. Of several that share the name only what they agree on. */
+export function networkFrame(frame: StackName): NetworkFrame | undefined {
+  const index = functionIndex();
+  if (index === undefined) return undefined;
+  const tag = frame.module === undefined ? undefined : tagOf(frame.module);
+  const tagged = tag === undefined ? undefined : index.module(tag);
+  if (tag !== undefined && (tagged === undefined || !isNetworkPlace(tagged))) return undefined;
+  const found = index.find(bareName(frame.function)).filter((f) => tag === undefined || f.place.name === tag);
+  const [first] = found;
+  if (first === undefined) return tagged === undefined ? undefined : { role: undefined, place: tagged };
+  const roles = new Set(found.map(frameRole));
+  return { role: roles.size === 1 ? [...roles][0] : undefined, place: first.place };
+}
+
+/** The innermost module that no kernel of the index builds: somebody's own driver, perhaps. Undefined without the index. */
+export function foreignModule(frames: readonly StackName[], from: number): { name: string; frame: number } | undefined {
+  const index = functionIndex();
+  if (index === undefined) return undefined;
+  const guesses = !frames.some((f) => f.reliable);
+  const frame = frames.findIndex(
+    (f, i) =>
+      i >= from &&
+      (guesses || f.reliable) &&
+      f.module !== undefined &&
+      index.module(f.module) === undefined &&
+      !byModule.has(tagOf(f.module)),
+  );
+  const name = frames[frame]?.module;
+  return name === undefined ? undefined : { name, frame };
 }

@@ -5,6 +5,7 @@ import {
   block,
   type DriverFacts,
   ethHeader,
+  notRead,
   orderOfBytes,
   type RefillFailure,
   type RxRule,
@@ -134,8 +135,53 @@ export const cdcNcm = minidriver(
   ],
 );
 
+/** Stands alone, but its functions have the names of usbnet's: built into the kernel, a stack of the refill alone cannot tell them apart. */
+export const lan78xx: DriverFacts = {
+  name: "lan78xx",
+  modules: ["lan78xx"],
+  what: "Microchip LAN78xx USB Ethernet (Raspberry Pi 3B+)",
+  symbols: [
+    { name: "rx_submit", role: "rx refill", shared: true },
+    { name: "rx_complete", role: "rx poll", shared: true },
+    { name: "lan78xx_rx_bh", role: "rx refill" },
+    { name: "lan78xx_start_xmit", role: "tx" },
+    { name: "lan78xx_open", role: "setup" },
+    { name: "lan78xx_", prefix: true },
+  ],
+  rx: [
+    {
+      since: [4, 3],
+      value: transfer(() => 12288, "12 KiB USB transfer"),
+      source: "drivers/net/usb/lan78xx.c rx_submit and lan78xx_reset, 5.10",
+    },
+    { since: [5, 11], value: notRead, source: "drivers/net/usb/lan78xx.c, 5.11 to 6.0: not read" },
+    {
+      since: [6, 1],
+      value: {
+        buffers: () => [{ call: "alloc_skb", bytes: 16384, holds: "USB transfer, made once when the card is probed" }],
+        unless: "on USB 3 a transfer is 32 KiB, on USB 1 10 KiB",
+      },
+      source: "drivers/net/usb/lan78xx.c lan78xx_alloc_rx_resources, 6.1 and 7.2",
+    },
+  ],
+  failure: [
+    {
+      since: [4, 3],
+      value: {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "lan78xx gives the transfer up and its bottom half tries again later; packets are lost only while no transfer is left at the card.",
+      },
+      source: "drivers/net/usb/lan78xx.c rx_submit and lan78xx_bh, 5.10",
+    },
+  ],
+  refillGfp: "GFP_ATOMIC",
+  mtuMax: 9000,
+};
+
 /** What is left when only the core's own functions are on the stack. */
-export const usbnet: DriverFacts = { ...core, family: [asix, ax88179, smsc95xx, cdcNcm] };
+export const usbnet: DriverFacts = { ...core, family: [asix, ax88179, smsc95xx, cdcNcm, lan78xx] };
 
 export const r8152: DriverFacts = {
   name: "r8152",
