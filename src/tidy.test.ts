@@ -18,6 +18,7 @@ const belowFaces = [
   "scenario",
   "verify",
   "diagnosis",
+  "live",
   "prove",
 ];
 
@@ -34,6 +35,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   scenario: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe", "lab"],
   verify: ["base", "kernel", "model", "artifact"],
   diagnosis: ["base", "kernel", "model", "artifact", "analysis", "observe"],
+  live: ["base", "kernel", "artifact", "diagnosis"],
   prove: ["base", "kernel", "model", "artifact", "analysis", "observe", "scenario", "diagnosis"],
   report: [...belowFaces],
   cli: [...belowFaces, "report"],

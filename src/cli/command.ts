@@ -40,6 +40,8 @@ export interface Io {
   write(data: string | Uint8Array): Promise<void>;
   /** One progress line on stderr, redrawn in place; nothing when stderr is no terminal. `done` in 0..1, or undefined when unknown. */
   progress(label: string, done: number | undefined, note?: string): void;
+  /** A picture that stays on the terminal and is drawn anew at each call; false, and nothing drawn, where standard output is none. */
+  live?(document: Document): Promise<boolean>;
   /** A sentence on stderr. */
   note(text: string): void;
 }

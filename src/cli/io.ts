@@ -75,6 +75,14 @@ export function createIo(format: () => Format): Io {
       drawn = line.length;
       if (done === 1) clear();
     },
+    async live(document) {
+      if (stdout.isTTY !== true) return false;
+      const text = renderText(document, { colour, width });
+      const lines = (utf8 ? text : toAscii(text)).split("\n");
+      // Home, each line with the rest of it cleared, then what is left of the last picture.
+      await write(`\u001b[H${lines.map((l) => `${l}\u001b[K`).join("\n")}\u001b[J`);
+      return true;
+    },
     note(text) {
       clear();
       stderr.write(`${text}\n`);

@@ -28,6 +28,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/collect.ts")).command,
   },
   {
+    name: "watch",
+    summary: "follow a running machine: room left for each order, where it goes, each incident as it happens",
+    load: async () => (await import("./commands/watch.ts")).command,
+  },
+  {
+    name: "metrics",
+    summary: "one sample of a running machine for Prometheus: room, packet caches, drops",
+    load: async () => (await import("./commands/metrics.ts")).command,
+  },
+  {
     name: "run",
     summary: "run a scenario file on the model",
     load: async () => (await import("./commands/run.ts")).command,

@@ -40,6 +40,8 @@ export interface Room {
   readonly missing?: string;
   /** The watermark alone refuses the next one; false: blocks of this order are what is missing first. */
   readonly short: boolean | undefined;
+  /** Room is 0 because the zone is kept for requests that can use no other (lowmem_reserve): as it should be, and no trouble. */
+  readonly kept?: true;
 }
 
 export interface LiveZone {
@@ -150,12 +152,18 @@ export function roomOf(release: Release, zones: readonly LiveZone[], orders: num
           if (names.indexOf(z.name) > highest) return [];
           return Array.from({ length: orders }, (_, order): Room => {
             const request = requestAtMin({ gfp: bits, types, generation }, mask, order, highest);
+            const ask = (s: ZoneState): Answer => zoneWatermarkOk(generation, s, request);
+            const grants = grantsOf(z.state, order, supplyOf(z, request), ask);
+            const kept =
+              grants.requests === 0 &&
+              ask({ ...z.state, lowmemReserve: z.state.lowmemReserve?.map(() => 0) }).ok === true;
             return {
+              ...(kept ? { kept } : {}),
               node: z.node,
               zone: z.name,
               order,
               context,
-              ...grantsOf(z.state, order, supplyOf(z, request), (s) => zoneWatermarkOk(generation, s, request)),
+              ...grants,
             };
           });
         }),

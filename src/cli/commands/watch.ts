@@ -1,0 +1,232 @@
+// skblab watch: explains each incident of this machine as it happens, with the minutes before it, and says how much room is left.
+import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BadInput } from "../../base/bad_input.ts";
+import { openMetrics } from "../../live/openmetrics.ts";
+import { diagnosisDocument } from "../../report/diagnosis.ts";
+import { plain } from "../../report/document.ts";
+import { inertLine } from "../../report/escape.ts";
+import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts";
+import { renderText } from "../../report/text.ts";
+import type { CommandSpec, Io } from "../command.ts";
+import { cannotWrite, writeOutput } from "../output.ts";
+import { loopback, serveMetrics } from "../watch/exposition.ts";
+import { releaseOf, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
+import type { KernelLog } from "../watch/kmsg.ts";
+import { followCommand, openKernelLog } from "../watch/kmsg.ts";
+import { bootId, keepTold, stateFile, toldIn } from "../watch/told.ts";
+import type { Told, Watcher } from "../watch/watcher.ts";
+import { createWatcher } from "../watch/watcher.ts";
+
+interface Options {
+  readonly interval: string;
+  readonly for?: string;
+  readonly proc: string;
+  readonly kmsg: string;
+  readonly onIncident?: string;
+  readonly out?: string;
+  readonly metrics?: string;
+  readonly textfile?: string;
+  readonly state?: string;
+}
+
+export const command: CommandSpec = {
+  name: "watch",
+  examples: [
+    { line: "skblab watch", does: "room for each order now and where it goes; each incident explained as it happens" },
+    {
+      line: "skblab watch --metrics 127.0.0.1:9417",
+      does: "the same for Prometheus: skblab_room_requests is the number to alert on",
+    },
+    {
+      line: "skblab watch --out incidents.ndjson --on-incident 'mail -s packet-memory root'",
+      does: "keep each incident as a line of JSON, and hand it to a command on its standard input",
+    },
+  ],
+  configure(cmd, io) {
+    cmd
+      .option("--interval <seconds>", "time between two samples", "5")
+      .option("--for <seconds>", "stop after so long (default: until Ctrl-C)")
+      .option("--on-incident <command>", "run this by sh for each incident, its JSON on standard input")
+      .option("--out <file>", "append each incident as a line of JSON; the file may be moved away at any time")
+      .option("--metrics <address:port>", "serve OpenMetrics on the loopback interface")
+      .option("--textfile <dir>", "write skblab.prom there after each sample, for node_exporter")
+      .option("--state <file>", "where it is kept what was told already (default: the user's cache)")
+      .option("--proc <dir>", "read the samples from there", "/proc")
+      .option("--kmsg <file>", "read the log from there", "/dev/kmsg")
+      .action((options: Options) => watch(options, io));
+  },
+};
+
+/** A number of seconds that a user wrote. */
+function secondsOf(text: string, option: string, least: number): number {
+  const seconds = Number(text);
+  if (!/^\d{1,7}(\.\d{1,3})?$/.test(text) || seconds < least)
+    throw new BadInput(`${option} ${text} is no time.`, undefined, `Write seconds, ${least} or more.`);
+  return seconds;
+}
+
+async function watch(options: Options, io: Io): Promise<void> {
+  const interval = secondsOf(options.interval, "--interval", 0.1) * 1000;
+  const limit = options.for === undefined ? Number.POSITIVE_INFINITY : secondsOf(options.for, "--for", 0) * 1000;
+  const address = options.metrics === undefined ? undefined : loopback(options.metrics);
+  const release = releaseOf(options.proc, process.arch);
+  if (release === undefined)
+    throw new BadInput(
+      "It states no release of Linux.",
+      { file: join(options.proc, "version") },
+      "watch runs on a Linux machine.",
+    );
+  const boot = bootId(options.proc);
+  const state = options.state ?? stateFile();
+  const log = openLog(options.kmsg, toldIn(state, boot), io);
+  const watcher = createWatcher({
+    release,
+    boot,
+    around: aroundOf(options.proc),
+    told: (told, last) => tell(told, last, { options, io, watcher: () => watcher, state, boot }),
+  });
+  const server =
+    address === undefined ? undefined : await serveMetrics(address, () => openMetrics(watcher.history, watcher.counts));
+  if (options.metrics !== undefined) io.note(`metrics at http://${options.metrics}/metrics`);
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  // The file for incidents is opened anew for each: a rotation needs no more than that the signal does not end the watch.
+  const rotated = (): void => io.note("SIGHUP: files are opened anew for each line");
+  process.on("SIGHUP", rotated);
+  try {
+    await loop({ watcher, log, options, io, interval, limit, stop: stop.signal });
+  } finally {
+    process.removeListener("SIGHUP", rotated);
+    process.removeListener("SIGINT", end);
+    process.removeListener("SIGTERM", end);
+    log.close();
+    server?.closeAllConnections();
+    server?.close();
+  }
+}
+
+function openLog(path: string, after: number | undefined, io: Io): KernelLog {
+  try {
+    return openKernelLog(after, path);
+  } catch (error) {
+    if (path !== "/dev/kmsg") throw error;
+    io.note("/dev/kmsg may not be read (root can): following dmesg instead.");
+    return followCommand(["dmesg", "-w"]);
+  }
+}
+
+const aroundOf = (proc: string): [string, string][] =>
+  ["version", "meminfo"].flatMap((name) => {
+    const text = textOf(join(proc, name));
+    return text === undefined ? [] : [[`/proc/${name}`, text] as [string, string]];
+  });
+
+interface Running {
+  readonly watcher: Watcher;
+  readonly log: KernelLog;
+  readonly options: Options;
+  readonly io: Io;
+  readonly interval: number;
+  readonly limit: number;
+  readonly stop: AbortSignal;
+}
+
+/** Looks into the log four times a second and takes a sample at each interval; what was read is told before it ends. */
+async function loop({ watcher, log, options, io, interval, limit, stop }: Running): Promise<void> {
+  const began = performance.now();
+  let nextSample = 0;
+  let nextLine = 60_000;
+  let ended = false;
+  for (;;) {
+    const now = performance.now() - began;
+    if (now >= nextSample) {
+      nextSample = now + interval;
+      const seconds = uptimeOf(options.proc) ?? now / 1000;
+      watcher.sample(sampleTexts(options.proc), seconds);
+      if (options.textfile !== undefined) textfile(watcher, options.textfile);
+      if (await io.live?.(roomDocument(watcher.history))) nextLine = Number.POSITIVE_INFINITY;
+    }
+    if (!ended)
+      try {
+        const { lines, lost } = log.read();
+        if (lost > 0) io.note(`${lost} records of the kernel's log were overwritten before they could be read.`);
+        watcher.lines(lines, now);
+      } catch (error) {
+        ended = true;
+        io.note(`The kernel's log can no longer be read: ${(error as Error).message}. Samples go on.`);
+      }
+    await watcher.turn(now);
+    if (now >= nextLine) {
+      nextLine = now + 60_000;
+      io.note(statusLine(watcher));
+    }
+    if (stop.aborted || now >= limit) break;
+    await sleep(Math.min(250, interval), undefined, { signal: stop }).catch(() => {});
+  }
+  await watcher.turn(performance.now() - began, true);
+  await io.write(renderText(roomDocument(watcher.history), { colour: io.colour, width: io.width }));
+}
+
+/** One line for where no terminal is: the tightest room. */
+function statusLine(watcher: Watcher): string {
+  const last = watcher.history.samples.at(-1);
+  const tight = (last?.rooms ?? [])
+    .filter((r) => r.context === "atomic" && r.kept !== true && r.order === 3 && r.requests !== undefined)
+    .sort((a, b) => (a.requests ?? 0) - (b.requests ?? 0))[0];
+  if (tight === undefined) return "room: not known";
+  const forecast = plain(forecastText(watcher.history.forecast(tight)));
+  return `room: ${tight.requests} atomic requests of order 3 in zone ${tight.zone} of node ${tight.node}; ${forecast}`;
+}
+
+function textfile(watcher: Watcher, directory: string): void {
+  writeOutput(join(directory, "skblab.prom"), openMetrics(watcher.history, watcher.counts, "text"));
+}
+
+interface Telling {
+  readonly options: Options;
+  readonly io: Io;
+  readonly watcher: () => Watcher;
+  readonly state: string;
+  readonly boot: string;
+}
+
+function tell(told: Told, last: number | undefined, { options, io, watcher, state, boot }: Telling): void {
+  if (told.diagnosis.incidents.length > 0) {
+    const style = { colour: io.colour, width: io.width };
+    const text = renderText([...diagnosisDocument(told.diagnosis), ...minutesBefore(watcher().history)], style);
+    void io.write(`${text}\n`);
+    const json = JSON.stringify(told);
+    if (options.out !== undefined) append(options.out, `${json}\n`, io);
+    if (options.onIncident !== undefined) handOver(options.onIncident, json, io);
+  }
+  if (last === undefined) return;
+  try {
+    keepTold(state, { boot, sequence: last });
+  } catch (error) {
+    io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is told again.`);
+  }
+}
+
+/** A full disk costs the line, not the watch. */
+function append(path: string, line: string, io: Io): void {
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
+    io.note(`${cannotWrite(path, error).sentence()} This incident is not in it.`);
+  }
+}
+
+function handOver(command: string, json: string, io: Io): void {
+  const child = spawn("sh", ["-c", command], { stdio: ["pipe", "inherit", "inherit"] });
+  child.on("error", (error) => io.note(`--on-incident: ${error.message}`));
+  child.on("close", (code) => {
+    if (code !== 0) io.note(`--on-incident ended with status ${code ?? "of a signal"}.`);
+  });
+  child.stdin.on("error", () => {});
+  child.stdin.end(`${json}\n`);
+}

@@ -1,0 +1,139 @@
+// What one look at a running machine's files says: room by zone, order and context, and every counter with what it counts. Texts come from a
+// face that read them; nothing here touches a file or a clock. A file that is not there leaves its part undefined, never 0.
+import { findReadings } from "../artifact/embedded.ts";
+import type { LiveZone, Room } from "../diagnosis/room.ts";
+import { liveZones, roomOf } from "../diagnosis/room.ts";
+import type { ProcKind, ProcReading } from "../kernel/readings/proc.ts";
+import type { Release } from "../kernel/release.ts";
+
+/** Files of /proc that a sample is made of, below /proc. */
+export const sampledFiles = [
+  "zoneinfo",
+  "buddyinfo",
+  "pagetypeinfo",
+  "vmstat",
+  "slabinfo",
+  "net/dev",
+  "net/softnet_stat",
+  "net/sockstat",
+  "net/snmp",
+  "net/netstat",
+] as const;
+export type SampledFile = (typeof sampledFiles)[number];
+
+/** Texts by file; undefined where one could not be read. */
+export type SampleTexts = Readonly<Partial<Record<SampledFile, string>>>;
+
+/** A slab cache that packets live in. */
+export interface PacketCache {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** A counter that only rises until the machine starts anew: its name tells the file and what is counted ("vmstat allocstall_normal"). */
+export type CounterName = string;
+
+export interface Sample {
+  /** Seconds since boot, from /proc/uptime. */
+  readonly seconds: number;
+  readonly rooms: readonly Room[];
+  readonly zones: readonly LiveZone[];
+  readonly counters: ReadonlyMap<CounterName, number>;
+  /** Empty when slabinfo could not be read (`missing`). */
+  readonly caches: readonly PacketCache[];
+  /** Memory of sockets in bytes, by protocol (sockstat: pages). */
+  readonly sockets: readonly { readonly protocol: string; readonly bytes: number }[];
+  /** Files that said nothing, so that nobody takes their absence for 0. */
+  readonly missing: readonly SampledFile[];
+}
+
+const kindOf: Readonly<Record<SampledFile, ProcKind>> = {
+  zoneinfo: "zoneinfo",
+  buddyinfo: "buddyinfo",
+  pagetypeinfo: "pagetypeinfo",
+  vmstat: "vmstat",
+  slabinfo: "slabinfo",
+  "net/dev": "net/dev",
+  "net/softnet_stat": "softnet_stat",
+  "net/sockstat": "sockstat",
+  "net/snmp": "net/netstat",
+  "net/netstat": "net/netstat",
+};
+
+/** Counters of /proc/vmstat that tell of trouble with memory; those of other releases have the same beginnings. */
+const telling =
+  /^(allocstall|compact_(fail|stall|success)|pgscan_direct|pgsteal_direct|pgscan_kswapd|kswapd_(low|high)_wmark|oom_kill|pageoutrun|drop_slab|nr_throttled)/;
+const packetCache = /^(skbuff_|kmalloc-|TCP|UDP|sock_inode_cache|RAW|PACKET|request_sock|tw_sock|nf_conntrack)/;
+
+/** `pageBytes` is the machine's own page size. */
+export function sampleOf(release: Release, texts: SampleTexts, seconds: number, pageBytes = 4096): Sample {
+  const missing: SampledFile[] = [];
+  const read = <K extends ProcKind>(file: SampledFile): Extract<ProcReading, { kind: K }> | undefined => {
+    const text = texts[file];
+    const lines = text === undefined ? [] : text.replace(/\n+$/, "").split("\n");
+    const found = findReadings(lines.map((line, i) => ({ line: i + 1, text: line }))).find(
+      (f) => f.reading.kind === kindOf[file],
+    );
+    if (found === undefined) missing.push(file);
+    return found?.reading as Extract<ProcReading, { kind: K }> | undefined;
+  };
+  const zoneinfo = read<"zoneinfo">("zoneinfo");
+  const buddyinfo = read<"buddyinfo">("buddyinfo");
+  const types = read<"pagetypeinfo">("pagetypeinfo");
+  const zones = zoneinfo === undefined ? [] : liveZones(zoneinfo, buddyinfo, types);
+  const orders = Math.max(0, ...zones.map((z) => z.state.orders?.length ?? 0));
+  const counters = new Map<CounterName, number>();
+  for (const [name, value] of read<"vmstat">("vmstat")?.counters ?? [])
+    if (telling.test(name)) counters.set(`vmstat ${name}`, value);
+  for (const d of deviceCounters(read<"net/dev">("net/dev"))) counters.set(d[0], d[1]);
+  const softnet = read<"softnet_stat">("net/softnet_stat");
+  if (softnet !== undefined) {
+    counters.set(
+      "softnet dropped",
+      softnet.cpus.reduce((n, c) => n + (c[1] ?? 0), 0),
+    );
+    counters.set(
+      "softnet time_squeeze",
+      softnet.cpus.reduce((n, c) => n + (c[2] ?? 0), 0),
+    );
+  }
+  for (const file of ["net/snmp", "net/netstat"] as const)
+    for (const p of read<"net/netstat">(file)?.protocols ?? [])
+      for (const [name, value] of p.counters)
+        if (
+          /RcvbufErrors|SndbufErrors|MemErrors|TCPMemoryPressures$|TCPRcvQDrop|TCPBacklogDrop|PFMemallocDrop|TCPAbortOnMemory|ListenDrops/.test(
+            name,
+          )
+        )
+          counters.set(`${p.name} ${name}`, value);
+  const caches = (read<"slabinfo">("slabinfo")?.caches ?? [])
+    .filter((c) => packetCache.test(c.name))
+    .map((c) => ({ name: c.name, bytes: c.slabs * c.pagesPerSlab * pageBytes }));
+  const sockets = (read<"sockstat">("net/sockstat")?.protocols ?? []).flatMap((p) =>
+    p.values.flatMap(([name, value]) =>
+      name === "mem"
+        ? [{ protocol: p.name, bytes: value * pageBytes }]
+        : name === "memory"
+          ? [{ protocol: p.name, bytes: value }]
+          : [],
+    ),
+  );
+  return { seconds, rooms: roomOf(release, zones, orders), zones, counters, caches, sockets, missing };
+}
+
+type NetDev = Extract<ProcReading, { kind: "net/dev" }>;
+
+function deviceCounters(dev: NetDev | undefined): [CounterName, number][] {
+  if (dev === undefined) return [];
+  const told: [CounterName, number][] = [];
+  for (const d of dev.devices)
+    for (const [side, names, values] of [
+      ["rx", dev.receive, d.receive],
+      ["tx", dev.transmit, d.transmit],
+    ] as const)
+      names.forEach((name, i) => {
+        const value = values[i];
+        if (value !== undefined && /^(drop|errs|fifo)$/.test(name)) told.push([`${d.name} ${side} ${name}`, value]);
+      });
+  return told;
+}

@@ -1,0 +1,148 @@
+// A running machine in words: room now, where it is going, what rose, and the minutes before an incident.
+import type { Forecast, History, RoomKey } from "../live/history.ts";
+import { roomSeries } from "../live/history.ts";
+import type { Document, Text } from "./document.ts";
+import { formatNumber } from "./text.ts";
+
+/** Orders that receive buffers and slabs ask for; higher ones are shown when somebody asks. */
+const shownOrders = 4;
+const bars = "▁▂▃▄▅▆▇█";
+
+/** Values as small bars, scaled to the largest. */
+export function sparkline(values: readonly number[]): string {
+  const most = Math.max(1, ...values);
+  return values
+    .map((v) => bars[Math.min(bars.length - 1, Math.floor((Math.max(0, v) / most) * (bars.length - 1) + 0.5))])
+    .join("");
+}
+
+/** `90` → 90 s, `5400` → 90 min; what a person would say. */
+export function duration(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+export function forecastText(f: Forecast): Text {
+  switch (f.trend) {
+    case "gone":
+      return [{ text: "none left", tone: "bad" }];
+    case "falling":
+      return [
+        {
+          text: `gone in ${duration(f.seconds)} (${duration(f.from)} to ${duration(f.to)})`,
+          tone: f.seconds < 3600 ? "bad" : "warn",
+        },
+      ];
+    case "not falling":
+      return "not falling";
+    case "unknown":
+      return [{ text: f.why, tone: "dim" }];
+  }
+}
+
+/** The table of room: a row a zone and context, a column an order, the forecast of the tightest order. */
+export function roomDocument(history: History, columns = 24): Document {
+  const last = history.samples.at(-1);
+  if (last === undefined) return [{ kind: "text", text: "No sample yet." }];
+  const zones = last.zones.filter((z) => z.managed > 0);
+  const rows = zones.flatMap((z) =>
+    (["atomic", "may wait"] as const).flatMap((context): Text[][] => {
+      const rooms = last.rooms.filter(
+        (r) => r.node === z.node && r.zone === z.name && r.context === context && r.order < shownOrders,
+      );
+      if (rooms.length === 0) return [];
+      const key: RoomKey = { node: z.node, zone: z.name, order: Math.min(shownOrders, rooms.length) - 1, context };
+      const series = roomSeries(history.samples, key);
+      return [
+        [
+          `${z.node} ${z.name}`,
+          context,
+          ...rooms.map(
+            (r): Text =>
+              r.requests === undefined
+                ? [{ text: "?", tone: "dim" }]
+                : [{ text: formatNumber(r.requests), tone: r.requests === 0 && r.kept !== true ? "bad" : "plain" }],
+          ),
+          sparkline(series.slice(-columns).map((p) => p.requests)),
+          rooms.every((r) => r.kept === true)
+            ? [{ text: "kept for others", tone: "dim" }]
+            : forecastText(history.forecast(key)),
+        ],
+      ];
+    }),
+  );
+  const orders = Array.from({ length: shownOrders }, (_, o) => ({ title: `order ${o}`, align: "right" as const }));
+  const left = (title: string) => ({ title, align: "left" as const });
+  return [
+    {
+      kind: "table",
+      title: "Room: requests that would be granted now",
+      columns: [left("zone"), left("asked by"), ...orders, left(`order ${shownOrders - 1} lately`), left("forecast")],
+      rows,
+    },
+    ...missingText(last.missing),
+  ];
+}
+
+const missingText = (missing: readonly string[]): Document =>
+  missing.length === 0
+    ? []
+    : [
+        {
+          kind: "text",
+          text: [
+            { text: `Not read: ${missing.map((f) => `/proc/${f}`).join(", ")} (not there, or not root).`, tone: "dim" },
+          ],
+        },
+      ];
+
+/** What the minutes before now show: room at their start and now, and the counters that rose. */
+export function minutesBefore(history: History, seconds = 300): Document {
+  const last = history.samples.at(-1);
+  const first = last === undefined ? undefined : history.samples.find((s) => s.seconds >= last.seconds - seconds);
+  if (last === undefined || first === undefined || first === last)
+    return [{ kind: "text", text: "The minutes before are not known: the watch had only begun." }];
+  const fell = last.rooms.flatMap((r): Text[][] => {
+    const before = first.rooms.find(
+      (b) => b.node === r.node && b.zone === r.zone && b.order === r.order && b.context === r.context,
+    );
+    if (
+      r.requests === undefined ||
+      before?.requests === undefined ||
+      r.requests >= before.requests ||
+      r.order >= shownOrders
+    )
+      return [];
+    return [
+      [`${r.node} ${r.zone}`, r.context, String(r.order), formatNumber(before.requests), formatNumber(r.requests)],
+    ];
+  });
+  const rises = history.rises(seconds).slice(0, 12);
+  const column = (title: string) =>
+    title.startsWith(">") ? { title: title.slice(1), align: "right" as const } : { title, align: "left" as const };
+  return [
+    { kind: "heading", level: 3, text: `The ${duration(last.seconds - first.seconds)} before` },
+    ...(fell.length === 0
+      ? [{ kind: "text" as const, text: `Room for orders 0 to ${shownOrders - 1} did not fall.` }]
+      : [
+          {
+            kind: "table" as const,
+            title: "Room that fell",
+            columns: ["zone", "asked by", ">order", ">then", ">now"].map(column),
+            rows: fell,
+          },
+        ]),
+    ...(rises.length === 0
+      ? []
+      : [
+          {
+            kind: "table" as const,
+            title: "Counters that rose",
+            columns: ["counter", ">by", ">per second"].map(column),
+            rows: rises.map((r): Text[] => [r.name, formatNumber(r.by), formatNumber(r.rate)]),
+          },
+        ]),
+  ];
+}
