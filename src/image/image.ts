@@ -3,6 +3,7 @@ import { ifThere } from "./address_space.ts";
 import type { PhysicalMemory } from "./container/physical.ts";
 import { Findings } from "./findings.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
+import { type KernelLog, readKernelLog } from "./kernel_log.ts";
 import { type MemMap, readMemMap } from "./mm/mem_map.ts";
 import { endOfZones, readZones, type Zones, zoneHeaders } from "./mm/zones.ts";
 import { type Device, readDevices, readSoftnet, type Softnet } from "./net/devices.ts";
@@ -25,6 +26,7 @@ export interface Image {
   /** Address of the cache of sk_buff pairs. */
   readonly fcloneCache: bigint | undefined;
   readonly net: NetState;
+  readonly log: KernelLog;
 }
 
 /** Packets and those who hold them. */
@@ -62,6 +64,7 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
   progress("sockets and packets", undefined);
   const net = readNet(kernel, map, caches, findings, progress);
   return {
+    log: readKernelLog(kernel),
     net,
     kernel,
     zones,

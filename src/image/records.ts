@@ -3,6 +3,7 @@
 
 import { hex } from "./address_space.ts";
 import type { Image } from "./image.ts";
+import { syslogLines } from "./kernel_log.ts";
 import { kpageflagsReader } from "./mm/kpageflags.ts";
 import { flagsOf } from "./mm/mem_map.ts";
 import { pageKind } from "./mm/page_kinds.ts";
@@ -28,6 +29,7 @@ export function* imageRecords(image: Image): Generator<ImageRecord> {
   yield* socketRecords(image);
   yield* deviceRecords(image);
   yield* skbRecords(image);
+  for (const record of image.log.records) yield { t: "k", l: syslogLines(record) };
 }
 
 function* socketRecords({ net }: Image): Generator<ImageRecord> {

@@ -78,6 +78,12 @@ describe.skipIf(why !== undefined).each(oracleNames)("%s", (name) => {
     for (const [key, record] of wanted) expect(mine.get(key), key).toEqual(record);
   });
 
+  test("the kernel log is the same, line by line", () => {
+    expect(said("k").length).toBeGreaterThan(400);
+    expect(seen("k").map((r) => r.l)).toEqual(said("k").map((r) => r.l));
+    expect(image.log.lost).toBe(0);
+  });
+
   test("what is allocated for the slab and is no live packet is the same set of objects", () => {
     // The names differ: the truth of 6.1 and 6.12 calls objects of the NAPI cache odd or unused, depending on the day it was made.
     const dead = (of: (kind: string) => readonly TruthRecord[]): string[] =>

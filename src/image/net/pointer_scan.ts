@@ -67,12 +67,15 @@ export function scanPointers(
   const found: FoundPointer[] = [];
   const perPage = new Map<number, number>();
   const owner = new OwnerNames(kernel, map, caches, reader);
-  const baseHigh = Number(kernel.vmemmap >> 32n);
-  const baseLow = Number(kernel.vmemmap & 0xffffffffn);
+  const base = kernel.vmemmap;
+  // As signed 32-bit numbers: others would not be small integers, and this loop sees every word of the image.
+  const baseHigh = Number(base >> 32n) | 0;
+  const baseLow = Number(base & 0xffffffffn);
+  const highs = Number(((base + BigInt(map.endPfn) * BigInt(kernel.pageStructBytes)) >> 32n) - (base >> 32n));
   const structBytes = kernel.pageStructBytes;
   const mapFrames = memMapFrames(kernel, map);
   const stacks = stackFrames(kernel, caches, reader);
-  const words = new Uint32Array(1024);
+  const words = new Int32Array(1024);
   const bytes = new Uint8Array(words.buffer);
   const span = map.endPfn * structBytes;
   for (let pfn = 0; pfn < map.endPfn; pfn++) {
@@ -92,10 +95,9 @@ export function scanPointers(
     if (page === undefined) continue;
     bytes.set(page);
     for (let w = 1; w < 1024; w += 2) {
-      const high = (words[w] as number) - baseHigh;
-      // vmemmap spans more than 4 GiB only above 256 GiB of memory; the high half is compared exactly all the same.
-      if (high < 0 || high > 256) continue;
-      const inside = high * 2 ** 32 + (words[w - 1] as number) - baseLow;
+      const high = ((words[w] as number) - baseHigh) >>> 0;
+      if (high > highs) continue;
+      const inside = high * 2 ** 32 + ((words[w - 1] as number) >>> 0) - baseLow;
       if (inside < 0 || inside >= span || inside % structBytes !== 0) continue;
       const target = inside / structBytes;
       if (!plan.wanted.has(target)) continue;
