@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/metrics.ts")).command,
   },
   {
+    name: "image",
+    summary: "read a memory image (kdump, ELF core, /proc/kcore): who holds packets and pages, and what is broken",
+    load: async () => (await import("./commands/image.ts")).command,
+  },
+  {
     name: "run",
     summary: "run a scenario file on the model",
     load: async () => (await import("./commands/run.ts")).command,

@@ -1,11 +1,13 @@
 // A memory image, read: the order is header, bitmap, kallsyms and BTF, zones, the memory map once, then caches, pools, packets.
-import { ifThere } from "./address_space.ts";
+import { BadInput } from "../base/bad_input.ts";
+import { Absent, ifThere } from "./address_space.ts";
 import type { PhysicalMemory } from "./container/physical.ts";
 import { Findings } from "./findings.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
 import { type KernelLog, readKernelLog } from "./kernel_log.ts";
-import { type MemMap, readMemMap } from "./mm/mem_map.ts";
-import { endOfZones, readZones, type Zones, zoneHeaders } from "./mm/zones.ts";
+import { type MemMap, scanMemMap } from "./mm/mem_map.ts";
+import { pageMarksOf } from "./mm/page_kinds.ts";
+import { endOfZones, readZones, type ZoneHeader, type Zones, zoneHeaders } from "./mm/zones.ts";
 import { type Device, readDevices, readSoftnet, type Softnet } from "./net/devices.ts";
 import { checkSkbs, type Holders, indexHolders } from "./net/holders.ts";
 import { type HeldPage, heldPages, ownPlaces, type PagePool, type PoolHolder, readPools } from "./net/page_pools.ts";
@@ -14,8 +16,12 @@ import { skbCaches } from "./net/skb_caches.ts";
 import { readSkbs, type Skbs } from "./net/skbs.ts";
 import { readSockets, type Sockets } from "./net/sockets.ts";
 import { type CacheTotals, readCaches, type SlabCache, SlabReader, totalsOf } from "./slab/caches.ts";
+import { LayoutUnknown } from "./types.ts";
 
 export interface Image {
+  readonly memory: PhysicalMemory;
+  /** Parts that could not be read, and why. */
+  readonly unread: readonly Unread[];
   readonly kernel: Kernel;
   readonly zones: Zones;
   readonly map: MemMap;
@@ -47,23 +53,31 @@ export interface ReadOptions {
   readonly progress?: (what: string, done: number | undefined) => void;
 }
 
-/** Reads everything. Throws BadInput when the image cannot be read at all. */
+/** Reads everything. Throws BadInput when the image cannot be read at all; a part that cannot be read is said in `unread`. */
 export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Image {
   const progress = options.progress ?? (() => undefined);
   progress("symbols and types", undefined);
   const kernel = options.kernel ?? openKernel(memory);
   const findings = new Findings();
-  const headers = zoneHeaders(kernel);
-  const map = readMemMap(kernel, endOfZones(headers), (done) => progress("memory map", done));
+  const parts = new Parts();
+  const headers = parts.read("zones", () => zoneHeaders(kernel), []);
+  const map = readMemMap(kernel, parts, headers, progress);
   progress("free lists", undefined);
-  const zones = readZones(kernel, headers, map, findings);
+  const zones = parts.read("zones and free lists", () => readZones(kernel, headers, map, findings), noZones);
   progress("slab caches", undefined);
-  const caches = readCaches(kernel, map, findings);
-  const slabReader = new SlabReader(kernel, findings);
-  const totals = new Map(caches.map((c) => [c.address, totalsOf(c, slabReader)] as const));
+  const caches = parts.read("slab caches", () => readCaches(kernel, map, findings), []);
+  const totals = parts.read(
+    "slabs",
+    () => {
+      const reader = new SlabReader(kernel, findings);
+      return new Map(caches.map((c) => [c.address, totalsOf(c, reader)] as const));
+    },
+    new Map<bigint, CacheTotals>(),
+  );
   progress("sockets and packets", undefined);
-  const net = readNet(kernel, map, caches, findings, progress);
+  const net = readNet(kernel, map, caches, findings, parts, progress);
   return {
+    memory,
     log: readKernelLog(kernel),
     net,
     kernel,
@@ -74,7 +88,53 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
     caches,
     totals,
     fcloneCache: skbCaches(kernel).fclone,
+    unread: parts.unread,
   };
+}
+
+/** A part of the answer that this image or kernel does not allow. */
+export interface Unread {
+  readonly what: string;
+  readonly why: string;
+}
+
+/** Reads part by part: what one part lacks does not take the others away. */
+class Parts {
+  readonly unread: Unread[] = [];
+
+  read<T>(what: string, read: () => T, otherwise: T): T {
+    try {
+      return read();
+    } catch (error) {
+      const why =
+        error instanceof LayoutUnknown || error instanceof BadInput
+          ? error.message
+          : error instanceof Absent
+            ? `the image does not hold the memory at ${error.address.toString(16)}`
+            : undefined;
+      if (why === undefined) throw error;
+      this.unread.push({ what, why });
+      return otherwise;
+    }
+  }
+}
+
+const noZones: Zones = { zones: [], endPfn: 0, orders: 0, migrateTypes: [], pageblockOrder: 9 };
+
+function readMemMap(
+  kernel: Kernel,
+  parts: Parts,
+  headers: readonly ZoneHeader[],
+  progress: (what: string, done: number | undefined) => void,
+): MemMap {
+  // Zones of a damaged image may span anything: frames far beyond the image's last page have nothing to say.
+  const end = Math.min(
+    endOfZones(headers),
+    kernel.memory.live ? Number.MAX_SAFE_INTEGER : kernel.memory.endPfn + 2 ** 18,
+  );
+  const marks = parts.read("pages", () => pageMarksOf(kernel), undefined);
+  if (marks === undefined) throw new BadInput("Its BTF does not describe struct page.", { file: kernel.memory.name });
+  return scanMemMap(kernel, end, marks, (done) => progress("memory map", done));
 }
 
 function zeroPfnOf(kernel: Kernel): number | undefined {
@@ -88,20 +148,28 @@ function readNet(
   map: MemMap,
   caches: readonly SlabCache[],
   findings: Findings,
+  parts: Parts,
   progress: (what: string, done: number | undefined) => void,
 ): NetState {
   const reader = new SlabReader(kernel);
-  const skbs = readSkbs(kernel, map, caches, reader);
-  const sockets = readSockets(kernel, caches, reader, findings);
-  const devices = readDevices(kernel);
-  const softnet = readSoftnet(kernel);
+  const skbs = parts.read<Skbs>("sk_buffs", () => readSkbs(kernel, map, caches, reader), noSkbs);
+  const sockets = parts.read<Sockets>("sockets", () => readSockets(kernel, caches, reader, findings), noSockets);
+  const devices = parts.read("network devices", () => readDevices(kernel), []);
+  const softnet = parts.read("softnet", () => readSoftnet(kernel), []);
   const holders = indexHolders(kernel, map, skbs, sockets, devices, softnet);
   checkSkbs(kernel, map, holders, findings);
-  const pools = readPools(kernel, map, findings);
+  const pools = parts.read("page pools", () => readPools(kernel, map, findings), []);
   const byQueues = new Map(pools.map((p) => [p.address, heldPages(p, holders)] as const));
-  const held = withPointers(kernel, map, caches, reader, pools, byQueues, holders, progress);
+  const held = parts.read(
+    "pointers to pages in flight",
+    () => withPointers(kernel, map, caches, reader, pools, byQueues, holders, progress),
+    byQueues,
+  );
   return { skbs, sockets, devices, softnet, holders, pools, held };
 }
+
+const noSkbs: Skbs = { skbs: [], halves: [], unused: [], odd: [], others: [], unseen: 0 };
+const noSockets: Sockets = { sockets: [], mini: [], unseen: 0, processes: 0 };
 
 /** Adds pointers in memory to the pages that nothing else holds. */
 function withPointers(

@@ -3,7 +3,7 @@
 import { Absent, ifThere } from "../address_space.ts";
 import { pageBytes } from "../container/physical.ts";
 import type { Kernel } from "../kernel.ts";
-import { isType, type PageMarks, pageKind, pageMarksOf } from "./page_kinds.ts";
+import { isType, type PageMarks, pageKind } from "./page_kinds.ts";
 
 /** Columns by frame number, each `endPfn` long. */
 export interface MemMap {
@@ -109,8 +109,12 @@ function addSubsections(
 }
 
 /** Reads the map of frames below `endPfn`. Throws LayoutUnknown. */
-export function readMemMap(kernel: Kernel, endPfn: number, progress: (done: number) => void = () => undefined): MemMap {
-  const marks = pageMarksOf(kernel);
+export function scanMemMap(
+  kernel: Kernel,
+  endPfn: number,
+  marks: PageMarks,
+  progress: (done: number) => void = () => undefined,
+): MemMap {
   const end = Math.min(endPfn, mostFrames);
   const scan = new MapScan(kernel, marks, end);
   for (const [first, stop] of framesWithPages(kernel, end)) {

@@ -1,0 +1,122 @@
+// skblab image FILE: what the memory of a machine was, who held packets and pages of page pools, and whether its structures agree.
+import { closeSync, openSync, writeSync } from "node:fs";
+import { gather } from "../../artifact/gather.ts";
+import { BadInput } from "../../base/bad_input.ts";
+import { sourceOf } from "../../base/byte_source.ts";
+import { createCollector } from "../../diagnosis/collect.ts";
+import { diagnose } from "../../diagnosis/diagnose.ts";
+import type { Diagnosis } from "../../diagnosis/finding.ts";
+import { openImage } from "../../image/container/open.ts";
+import { type Image, readImage } from "../../image/image.ts";
+import { syslogLines } from "../../image/kernel_log.ts";
+import { imageRecords } from "../../image/records.ts";
+import { diagnosisDocument } from "../../report/diagnosis.ts";
+import type { Block } from "../../report/document.ts";
+import { heading, paragraph } from "../../report/document.ts";
+import { imageDocument, imageJson } from "../../report/image.ts";
+import type { CommandSpec, Io } from "../command.ts";
+import { openImageFiles } from "../input/image.ts";
+
+interface Options {
+  readonly live?: boolean;
+  readonly records?: string;
+}
+
+const kcore = "/proc/kcore";
+
+export const command: CommandSpec = {
+  name: "image",
+  examples: [
+    {
+      line: "skblab image vmcore",
+      does: "read a memory image (kdump, virsh dump --memory-only, qemu's dump-guest-memory): packets, page pools, free lists, integrity",
+    },
+    { line: "skblab image vmcore.1 vmcore.2", does: "all parts of a split dump" },
+    { line: "sudo skblab image --live", does: "the running machine, through /proc/kcore; it changes while it is read" },
+    {
+      line: "skblab image vmcore --records found.ndjson",
+      does: "everything that was found, one JSON object a line: every page, free list, slab cache, socket, sk_buff",
+    },
+    { line: "skblab image vmcore --format json", does: "the answer as data" },
+  ],
+  configure(cmd, io) {
+    cmd
+      .argument("[files...]", "the image; all parts of a split one; .xz, .zst and .gz are unpacked into memory")
+      .option("--live", "read the running machine through /proc/kcore (root only)")
+      .option("--records <file>", "write what was found as NDJSON")
+      .action((files: string[], options: Options) => image(files, options, io));
+  },
+};
+
+async function image(files: readonly string[], options: Options, io: Io): Promise<void> {
+  const isLive = options.live === true || (files.length === 1 && files[0] === kcore);
+  if (isLive && files.some((f) => f !== kcore))
+    throw new BadInput("--live reads the running machine.", undefined, "Leave the file out.");
+  if (!isLive && files.length === 0)
+    throw new BadInput("Which image?", undefined, "Give a file, or --live for the running machine.");
+  const { sources, close } = await openImageFiles(isLive ? [kcore] : files);
+  try {
+    const found = readImage(openImage(sources, isLive), {
+      progress: (what, done) => io.progress("reading", done, what),
+    });
+    io.progress("reading", 1);
+    if (options.records !== undefined) writeRecords(found, options.records);
+    const log = await diagnoseLog(found);
+    await io.answer({
+      document: [...imageDocument(found), ...logBlocks(found, log)],
+      json: { ...imageJson(found), diagnosis: log ?? null },
+      exit: found.findings.list.length > 0 ? 1 : 0,
+    });
+  } finally {
+    close();
+  }
+}
+
+/** The log in the image, explained as any other log. */
+async function diagnoseLog(found: Image): Promise<Diagnosis | undefined> {
+  if (found.log.records.length === 0) return undefined;
+  const text = `${found.log.records.map(syslogLines).join("\n")}\n`;
+  const collector = createCollector();
+  const gathered = await gather(
+    (async function* () {
+      yield { source: sourceOf(`${found.memory.name}: kernel log`, text), named: true };
+    })(),
+    { onWindow: collector.onWindow },
+  );
+  return diagnose(collector.finish(gathered));
+}
+
+function logBlocks(found: Image, log: Diagnosis | undefined): Block[] {
+  if (log === undefined) return [];
+  const { records } = found.log;
+  if (log.incidents.length === 0)
+    return [
+      heading(2, "Kernel log"),
+      paragraph(
+        `${records.length} records; none of them is about memory of packets that could not be had or was corrupted.`,
+      ),
+    ];
+  return [heading(2, "Kernel log"), ...diagnosisDocument(log)];
+}
+
+function writeRecords(found: Image, file: string): void {
+  let fd: number;
+  try {
+    fd = openSync(file, "w");
+  } catch (error) {
+    throw new BadInput(`It cannot be written: ${(error as Error).message}.`, { file });
+  }
+  try {
+    let lines: string[] = [];
+    for (const record of imageRecords(found)) {
+      lines.push(JSON.stringify(record));
+      if (lines.length < 1000) continue;
+      writeSync(fd, `${lines.join("\n")}\n`);
+      lines = [];
+    }
+    lines.push(JSON.stringify({ t: "end" }));
+    writeSync(fd, `${lines.join("\n")}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}
