@@ -5,7 +5,10 @@ import type { CallTrace } from "../kernel/readings/call_trace.ts";
 import type { Incident, PartName } from "../kernel/readings/incident.ts";
 import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogLine } from "../kernel/readings/log_line.ts";
-import type { MemInfo } from "../kernel/readings/mem_info.ts";
+import type { MemInfo, MemZone } from "../kernel/readings/mem_info.ts";
+import { zonesPart } from "../kernel/readings/mem_info_extent.ts";
+import type { Part } from "../kernel/readings/part.ts";
+import { lost } from "../kernel/readings/part.ts";
 import type { ProcessLine } from "../kernel/readings/process_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
@@ -28,6 +31,8 @@ export interface Case {
   readonly pageKb: number;
   readonly stack: StackView;
   readonly memInfo: MemInfo | undefined;
+  /** The machine's zones as far as they are printed. */
+  readonly zones: Part<readonly MemZone[]>;
   readonly gfp: GfpText | undefined;
   readonly order: number | undefined;
   readonly slab: SlabFailure | undefined;
@@ -70,6 +75,7 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
     pageKb: pageKbOf(memInfo),
     stack: viewStack(trace, above(incident)),
     memInfo,
+    zones: memInfo === undefined ? lost("Mem-Info") : zonesPart(memInfo, pageKbOf(memInfo)),
     gfp,
     order,
     slab,

@@ -5,6 +5,9 @@ import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { maskOf } from "./mask.ts";
+import type { Rebuilt } from "./rebuild.ts";
+import { rebuild } from "./rebuild.ts";
+import { plenty } from "./rules/why_refused.ts";
 import { orderWords } from "./words.ts";
 
 const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
@@ -66,6 +69,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
       severity: "act",
     };
   const refused = answerOf(findings, "why.refused");
+  const r = rebuild(c);
   const fragmented = answerOf(findings, "fragmentation");
   const container = answerOf(findings, "container.limit") === "yes";
   const mask = maskOf(c);
@@ -80,10 +84,15 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   const key = (why: string): string =>
     `${c.incident.kind}:${order ?? "-"}:${mask?.hex ?? "-"}:${who}:${c.stack.direction ?? "-"}:${why}`;
   const severity = severityOf(c, atomic);
-  const unusableLists = findings.find((f) => f.id === "why.free_unusable" && f.answer === "yes");
   if (container)
     return { key: key("container"), cause: "A container's memory limit refused it, not the machine.", severity: "act" };
-  const closed = unusableLists !== undefined && /lie on lists/.test(unusableLists.claim);
+  const closed = onClosedLists(r);
+  if (refused === "yes" && order === 0 && closed)
+    return {
+      key: key("closed lists"),
+      cause: `Pages were free, but only on lists this request may not use${cannotWait}.`,
+      severity,
+    };
   if (fragmented === "yes")
     return {
       key: key(closed ? "closed lists" : "fragmentation"),
@@ -105,22 +114,50 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
       severity,
     };
   const slabWords = noFallBack(findings);
-  if (refused === "unknown" && c.memInfo !== undefined)
+  const had = `${order === undefined ? "Memory" : `A block of ${block}`} could not be had at that moment${cannotWait}`;
+  if (r?.refused === false && plenty(c, r))
     return {
-      key: key("race"),
-      cause: `${order === undefined ? "Memory" : `A block of ${block}`} could not be had at that moment${cannotWait}; when the state was printed, memory had come back.`,
+      key: key("plenty"),
+      cause: `${had}, though far more than it needed was free when the state was printed: neither a lack nor memory that had come back explains it. Look at its zones, nodes and lists.`,
       severity,
     };
+  if (r?.refused === false)
+    return { key: key("race"), cause: `${had}; when the state was printed, memory had come back.`, severity };
+  const none =
+    `No ${order === undefined ? "memory for a new slab" : block} could be had${cannotWait}${slabWords}.`.replace(
+      "No order",
+      "No block of order",
+    );
+  if (order === 0) return { key: key("not said"), cause: `${none} ${onePage(atomic)}`, severity };
+  const gap =
+    c.memInfo === undefined
+      ? "it has no Mem-Info"
+      : `its Mem-Info lacks ${r?.lacks ?? gapOf(r) ?? "what would tell it"}`;
   return {
     key: key("not said"),
-    cause:
-      `No ${order === undefined ? "memory for a new slab" : block} could be had${cannotWait}${slabWords}. The report does not say whether memory was short or fragmented: it has no Mem-Info.`.replace(
-        "No order",
-        "No block of order",
-      ),
+    cause: `${none} The report does not say whether memory was short or fragmented: ${gap}.`,
     severity,
   };
 }
+
+/** Blocks that are large enough were free in a zone that would have served, on lists that are closed to the request. */
+const onClosedLists = (r: Rebuilt | undefined): boolean =>
+  r?.zones.some(
+    (z) =>
+      z.eligible &&
+      z.verdict.ok === false &&
+      z.open.ok === true &&
+      (z.state.orders ?? []).slice(r.request.order).some((o) => o.blocks > 0),
+  ) ?? false;
+
+/** What follows from a refused single page alone: any free page is as good as any other, so the zones were short of them. */
+const onePage = (atomic: boolean): string =>
+  atomic
+    ? "One page cannot be fragmented: the zones it may use stood at or below the part of the reserve that such a request may touch. How much was free the report does not say."
+    : "One page cannot be fragmented: nothing was left that the request may have, and reclaim found nothing. How much was free the report does not say.";
+
+const gapOf = (r: Rebuilt | undefined): string | undefined =>
+  r?.zones.map((z) => z.verdict.missing).find((m) => m !== undefined);
 
 function noFallBack(findings: readonly Finding[]): string {
   const claim = findings.find((f) => f.id === "wanted.object")?.claim ?? "";

@@ -288,7 +288,7 @@ Mem-Info:
 active_anon:1000 inactive_anon:200 isolated_anon:0
  active_file:300000 inactive_file:300000 isolated_file:0
  unevictable:0 dirty:30 writeback:0 unstable:0
- free:6000 slab_reclaimable:4000 slab_unreclaimable:9000
+ free:7000 slab_reclaimable:4000 slab_unreclaimable:9000
  mapped:2000 shmem:30 pagetables:700 bounce:0
 Node 0 Normal free:28000kB min:29012kB low:36264kB high:43516kB active_anon:4000kB inactive_anon:800kB active_file:1200000kB inactive_file:1200000kB unevictable:0kB isolated(anon):0kB isolated(file):0kB present:5171200kB mlocked:0kB dirty:120kB writeback:0kB mapped:8000kB shmem:120kB slab_reclaimable:16000kB slab_unreclaimable:36000kB kernel_stack:0kB pagetables:2800kB unstable:0kB bounce:0kB writeback_tmp:0kB pages_scanned:0 all_unreclaimable? no
 lowmem_reserve[]: 0 0 0 0
@@ -321,7 +321,7 @@ test("the same numbers pass the test of 6.1, and the answer is unknown instead o
 
 test("blocks that lie in CMA only are free and not usable for a packet", async () => {
   const blocks =
-    "6000*4kB (UME) 10*8kB (C) 5*16kB (C) 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 3*1024kB (C) 0*2048kB 0*4096kB";
+    "6192*4kB (UME) 10*8kB (C) 5*16kB (C) 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 3*1024kB (C) 0*2048kB 0*4096kB";
   const text = el6(1, blocks)
     .replace("mode:0x20", "mode:0x1080020(GFP_ATOMIC), nodemask=(null)")
     .replace("failure. order", "failure: order")

@@ -25,7 +25,7 @@ const numa = (
 [   10.000001]  ksys_read+0x10/0x20
 [   10.000001] Mem-Info:
 [   10.000001] active_anon:461 inactive_anon:60 isolated_anon:0
-[   10.000001]  free:133 free_pcp:220 free_cma:0
+[   10.000001]  free:${50 + freeOf1 / 4} free_pcp:220 free_cma:0
 [   10.000001] Node 0 Normal free:200kB boost:0kB min:2760kB low:2936kB high:3112kB reserved_highatomic:0KB present:65396kB managed:49292kB free_cma:0kB
 [   10.000001] lowmem_reserve[]: 0 0 0 0
 [   10.000001] Node 1 Normal free:${freeOf1}kB boost:0kB min:2760kB low:2936kB high:3112kB reserved_highatomic:0KB present:65396kB managed:49292kB free_cma:0kB
@@ -75,6 +75,8 @@ const order1 = (zoneKb: number, singles: number, pairs: number) =>
       .replace("order:0", "order:1")
       .replace(/.*Node 1.*\n/g, "")
       .replace("Node 0 Normal free:200kB", `Node 0 Normal free:${zoneKb}kB`)
+      .replace(/ free:\d+ /, ` free:${zoneKb / 4} `)
+      .replace("= 200kB", `= ${singles * 4 + pairs * 8}kB`)
       .replace(/50\*4kB \(UM\) 0\*8kB/, `${singles}*4kB (UM) ${pairs}*8kB${pairs === 0 ? "" : " (U)"}`),
   );
 

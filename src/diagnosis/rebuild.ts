@@ -5,16 +5,43 @@ import { allocatorGfpAt } from "../kernel/facts/allocator_gfp.ts";
 import type { MigrateTypes } from "../kernel/facts/mm_types.ts";
 import { migrateTypeFacts, migrateTypesOf } from "../kernel/facts/mm_types.ts";
 import type { WatermarkGeneration } from "../kernel/facts/mm_watermark.ts";
-import { watermarkGenerationOf } from "../kernel/facts/mm_watermark.ts";
+import {
+  boostPrintedSince,
+  boostRetryAt,
+  boostSince,
+  singleFromHighatomicAt,
+  watermarkGenerationOf,
+} from "../kernel/facts/mm_watermark.ts";
 import type { MemInfo, MemZone } from "../kernel/readings/mem_info.ts";
+import {
+  blocksPart,
+  listedPages,
+  reservePart,
+  zoneCmaKb,
+  zoneKb,
+  zoneName,
+} from "../kernel/readings/mem_info_extent.ts";
+import type { Lack } from "../kernel/readings/part.ts";
+import { closedOf, isLack, seenOf } from "../kernel/readings/part.ts";
 import type { Architecture } from "../kernel/release.ts";
-import { factAt } from "../kernel/release.ts";
+import { atLeast, factAt } from "../kernel/release.ts";
 import { allocFlag } from "../model/mm/alloc_flags.ts";
 import type { RightsRules } from "../model/mm/rights.ts";
 import { plainTask, requestAtMin, reserveFlags } from "../model/mm/rights.ts";
 import type { WatermarkRequest, WatermarkVerdict, ZoneState } from "../model/mm/watermark.ts";
 import { zoneStateFromReport, zoneWatermarkOk } from "../model/mm/watermark.ts";
 import type { Case } from "./case.ts";
+
+/** A zone whose lines do not say enough to rebuild it. */
+export interface UntoldZone {
+  readonly node: number;
+  readonly name: string;
+  readonly eligible: boolean;
+  /** The line or field that is missing. */
+  readonly lacks: string;
+  /** Free pages as the buddy line lists them, where that is whole. */
+  readonly listed: number | undefined;
+}
 
 /** One zone of the report as the model judges it. */
 export interface RebuiltZone {
@@ -29,6 +56,8 @@ export interface RebuiltZone {
   readonly single: WatermarkVerdict;
   /** Would the same request have been served if every list were open to it? Letters C and H say what is closed. */
   readonly open: WatermarkVerdict;
+  /** Would it have been served if no page belonged to CMA? */
+  readonly withoutCma: WatermarkVerdict;
 }
 
 /**
@@ -50,11 +79,14 @@ export interface Rebuilt {
   readonly generation: WatermarkGeneration;
   readonly request: WatermarkRequest;
   readonly zones: readonly RebuiltZone[];
+  readonly untold: readonly UntoldZone[];
+  /** What would have said whether every zone refuses; undefined when all is there. */
+  readonly lacks: string | undefined;
   /** The marks did not apply: the task frees memory itself (PF_MEMALLOC) or carried __GFP_MEMALLOC. */
   readonly noWatermarks: boolean;
   /** __GFP_THISNODE on a machine with several nodes: only one node counted, and the report does not say which. */
   readonly oneNode: boolean;
-  /** Every eligible zone refuses in the model, as the kernel did; undefined when a zone's line is missing. */
+  /** Every eligible zone refuses in the model, as the kernel did; undefined when a zone or a number is missing. */
   readonly refused: boolean | undefined;
   /** When `refused` is false: every zone that would serve, if each refuses within the report's own error; else undefined. */
   readonly within: readonly WithinError[] | undefined;
@@ -104,23 +136,16 @@ function typesAt(version: readonly number[], m: MemInfo): MigrateTypes {
   return migrateTypesOf(factAt(migrateTypeFacts, version)?.value ?? "2.6.24", hasCma(m));
 }
 
-function stateOf(z: MemZone, pageKb: number): ZoneState {
-  return zoneStateFromReport({
-    pageKb,
-    freeKb: z.kb.free ?? 0,
-    minKb: z.kb.min ?? 0,
-    lowKb: z.kb.low ?? 0,
-    highKb: z.kb.high ?? 0,
-    boostKb: z.kb.boost,
-    freeCmaKb: z.kb.free_cma,
-    reservedHighatomicKb: z.kb.reserved_highatomic,
-    lowmemReserve: z.lowmemReserve,
-    orders: z.freeLists?.blocks.map((b) => ({ blocks: b.count, letters: b.types })),
-  });
+const done = new WeakMap<Case, { readonly rebuilt: Rebuilt | undefined }>();
+
+/** Rebuilds the zones of a case's report and asks the model, once a case; undefined without zones, mask and order. */
+export function rebuild(c: Case): Rebuilt | undefined {
+  const known = done.get(c) ?? { rebuilt: rebuildOnce(c) };
+  done.set(c, known);
+  return known.rebuilt;
 }
 
-/** Rebuilds the zones of a case's report and asks the model; undefined without Mem-Info, mask and order. */
-export function rebuild(c: Case): Rebuilt | undefined {
+function rebuildOnce(c: Case): Rebuilt | undefined {
   const { memInfo, gfp, order } = c;
   const bits = allocatorGfpAt(c.release.version);
   if (memInfo === undefined || gfp === undefined || order === undefined || bits === undefined) return undefined;
@@ -129,44 +154,223 @@ export function rebuild(c: Case): Rebuilt | undefined {
   const rules: RightsRules = { gfp: bits, types: typesAt(c.release.version, memInfo), generation };
   const types = zoneTypesOf(memInfo, c.arch.arch);
   const highest = highestZoneOf(gfp.mask, bits, types);
+  const inInterrupt = c.stack.context === "softirq" || c.stack.context === "interrupt";
   const task = {
     ...plainTask(),
-    inInterrupt: c.stack.context === "softirq" || c.stack.context === "interrupt",
-    memalloc: /^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq",
+    inInterrupt,
+    memalloc: !inInterrupt && (/^kswapd\d/.test(c.process?.comm ?? "") || c.stack.reclaimFrame !== undefined),
   };
   const asked = requestAtMin(rules, gfp.mask, order, highest, task);
   // Before it kills, the OOM killer looks once more, at the high mark and without any right to the reserves (__alloc_pages_may_oom).
   const request: WatermarkRequest =
     c.incident.kind === "oom" ? { ...asked, mark: "high", high: false, harder: false, highatomic: false } : asked;
   const nodes = allowedNodes(c);
-  const zones = memInfo.zones.map((z): RebuiltZone => {
-    const state = stateOf(z, c.pageKb);
-    return {
-      node: z.node,
-      name: z.name,
-      state,
-      eligible: types.indexOf(z.name) <= highest && types.includes(z.name) && (nodes?.has(z.node) ?? true),
-      verdict: zoneWatermarkOk(generation, state, request),
-      single: zoneWatermarkOk(generation, state, { ...request, order: 0, highatomic: false }),
-      open: zoneWatermarkOk(
-        generation,
-        { ...state, freeCma: 0, reservedHighatomic: 0 },
-        { ...request, cma: true, oom: false, highatomic: true, harder: true },
-      ),
-    };
-  });
-  const refused = (of: (z: RebuiltZone) => WatermarkVerdict): boolean | undefined => refuses(zones, of, bound);
+  const zones: RebuiltZone[] = [];
+  const untold: UntoldZone[] = [];
+  const ask: Asking = { c, memInfo, generation };
+  for (const z of memInfo.zones) {
+    const eligible = types.indexOf(z.name) <= highest && types.includes(z.name) && (nodes?.has(z.node) ?? true);
+    const states = zoneStates(ask, z, request);
+    if (isLack(states))
+      untold.push({
+        node: z.node,
+        name: z.name,
+        eligible,
+        lacks: states.lacks,
+        listed: listedWhole(memInfo, z, c.pageKb),
+      });
+    else zones.push(rebuiltZone(ask, z, eligible, states, request));
+  }
+  const whole = closedOf(c.zones);
+  const gap = untold.find((z) => z.eligible);
+  const complete = whole !== undefined && gap === undefined;
+  const refused = (of: (z: RebuiltZone) => WatermarkVerdict): boolean | undefined => {
+    const answer = refuses(zones, of, bound);
+    return answer === true && !complete ? undefined : answer;
+  };
   const bound = bits.thisnode !== 0 && (gfp.mask & bits.thisnode) !== 0;
   return {
     generation,
     request,
     zones,
+    untold,
+    lacks: gap?.lacks ?? (c.zones.state === "cut" || c.zones.state === "lost" ? c.zones.lacks : undefined),
     oneNode: bound && new Set(zones.map((z) => z.node)).size > 1,
     noWatermarks: (reserveFlags(rules, gfp.mask, task) & allocFlag.noWatermarks) !== 0,
     refused: refused((z) => z.verdict),
-    within: refused((z) => z.verdict) === false ? withinError(generation, request, zones) : undefined,
+    within:
+      complete && refused((z) => z.verdict) === false
+        ? withinError(generation, request, zones, boostRetryAt(c.release))
+        : undefined,
     singleRefused: refused((z) => z.single),
   };
+}
+
+interface Asking {
+  readonly c: Case;
+  readonly memInfo: MemInfo;
+  readonly generation: WatermarkGeneration;
+}
+
+const listedWhole = (m: MemInfo, z: MemZone, pageKb: number): number | undefined =>
+  closedOf(blocksPart(m, z, pageKb)) === undefined ? undefined : listedPages(z.freeLists);
+
+/** A value that is not printed lies between these two; both are the same where it is. `lacks` names the line. */
+interface Between {
+  readonly least: number;
+  readonly most: number;
+  readonly lacks?: string;
+}
+const exactly = (value: number): Between => ({ least: value, most: value });
+
+interface ZoneStates {
+  /** The state that serves most, and the one that serves least, of all that the text allows. */
+  readonly best: ZoneState;
+  readonly worst: ZoneState;
+  /** The first number that is not known; empty when all are. */
+  readonly unsure: string;
+}
+
+/** Every state of a zone that its lines allow; a lack where free or min is missing. */
+function zoneStates({ c, memInfo: m, generation }: Asking, z: MemZone, request: WatermarkRequest): ZoneStates | Lack {
+  const free = zoneKb(m, z, "free");
+  const min = zoneKb(m, z, "min");
+  if (isLack(free)) return free;
+  if (isLack(min)) return min;
+  const cma = request.cma ? exactly(0) : cmaBetween(m, z, free, c.pageKb);
+  const reserved = highatomicBetween(c, m, z, free);
+  const reserve = closedOf(reservePart(m, z));
+  const boost = boostBetween(c, z, min);
+  const blocks = blocksSeen(m, z, c.pageKb, request.order, generation);
+  const of = (end: "least" | "most"): ZoneState =>
+    zoneStateFromReport({
+      pageKb: c.pageKb,
+      freeKb: free,
+      minKb: min,
+      lowKb: z.kb.low ?? min,
+      highKb: z.kb.high ?? min,
+      boostKb: boost[end === "least" ? "most" : "least"],
+      freeCmaKb: cma[end],
+      reservedHighatomicKb: reserved[end],
+      lowmemReserve: reserve ?? (end === "least" ? [] : undefined),
+      orders: blocks,
+    });
+  const best = of("least");
+  const unsure =
+    cma.lacks ??
+    reserved.lacks ??
+    boost.lacks ??
+    (reserve === undefined ? `lowmem_reserve[] of ${zoneName(m, z)}` : "");
+  // Whatever the reserve is, it takes away: what refuses without it refuses.
+  const zeros = Array.from({ length: request.highestZone + 1 }, () => 0);
+  return { best: reserve === undefined ? { ...best, lowmemReserve: zeros } : best, worst: of("most"), unsure };
+}
+
+function cmaBetween(m: MemInfo, z: MemZone, free: number, pageKb: number): Between {
+  const told = zoneCmaKb(m, z);
+  if (!isLack(told)) return exactly(told);
+  const total = m.totals.free_cma;
+  const only = m.zones.length === 1 && total !== undefined;
+  const most = total === undefined ? free : Math.min(free, total * pageKb);
+  return { least: only ? most : 0, most, lacks: told.lacks };
+}
+
+/** Printed since 5.5; before, at most one hundredth of the zone (and a block) could be reserved, and the letters H show it. */
+function highatomicBetween(c: Case, m: MemInfo, z: MemZone, free: number): Between {
+  const told = z.kb.reserved_highatomic;
+  if (told !== undefined) return exactly(told);
+  if (z.kb.active_anon !== undefined || !atLeast(c.release, [5, 5])) return exactly(0);
+  return { least: 0, most: free, lacks: `reserved_highatomic in the line of ${zoneName(m, z)}` };
+}
+
+/**
+ * The boost within the marks. From 5.0 to 5.15 it is not printed; low lies at least a quarter of the unboosted mark above min
+ * (__setup_per_zone_wmarks), so that mark is at most four times the difference.
+ */
+function boostBetween(c: Case, z: MemZone, min: number): Between {
+  if (z.kb.boost !== undefined) return exactly(z.kb.boost);
+  if (!atLeast(c.release, boostSince) || atLeast(c.release, boostPrintedSince)) return exactly(0);
+  const hidden = hiddenBoostKb(z, min);
+  if (hidden === undefined) return { least: 0, most: min, lacks: "the low mark, which shows a boost" };
+  return hidden === 0 ? exactly(0) : { least: 0, most: hidden, lacks: "the boost, which that release does not print" };
+}
+
+/** By how much the min mark is above anything that low allows it to be without a boost; undefined when low is not printed. */
+export function hiddenBoostKb(z: MemZone, min: number): number | undefined {
+  if (z.kb.low === undefined) return undefined;
+  const plain = 4 * (z.kb.low - min);
+  return min > plain + 64 ? min - plain : 0;
+}
+
+/** The blocks as far as they decide: a whole line, a line of which too little is missing for one block, or the part below the order. */
+function blocksSeen(
+  m: MemInfo,
+  z: MemZone,
+  pageKb: number,
+  order: number,
+  generation: WatermarkGeneration,
+): readonly { readonly blocks: number; readonly letters: string | undefined }[] | undefined {
+  const part = blocksPart(m, z, pageKb);
+  const rows = (seenOf(part) ?? []).map((b) => ({ blocks: b.count, letters: b.types }));
+  if (part.state === "whole") return rows;
+  if (part.state !== "cut" || z.kb.free === undefined) return undefined;
+  // Up to 4.3 only the blocks below the order count.
+  if (generation < 2 && rows.length >= order) return rows;
+  const rest = z.kb.free / pageKb - (listedPages(z.freeLists) ?? 0);
+  return rows.length > 0 && rest >= 0 && rest < 2 ** order ? rows : undefined;
+}
+
+/** Asks the model with the best and with the worst state that the text allows: only where both agree it is an answer. */
+function rebuiltZone(
+  ask: Asking,
+  z: MemZone,
+  eligible: boolean,
+  states: ZoneStates,
+  request: WatermarkRequest,
+): RebuiltZone {
+  const { c, generation } = ask;
+  const retry = boostRetryAt(c.release);
+  const judge = (change: Partial<ZoneState>, asked: WatermarkRequest): WatermarkVerdict => {
+    const best = withLists(
+      c,
+      { ...states.best, ...change },
+      asked,
+      zoneWatermarkOk(generation, { ...states.best, ...change }, asked, retry),
+    );
+    if (states.unsure === "" || best.ok === false) return best;
+    const worst = zoneWatermarkOk(generation, { ...states.worst, ...change }, asked, retry);
+    return worst.ok === best.ok
+      ? best
+      : { answer: "unknown", ok: undefined, because: best.because, missing: states.unsure };
+  };
+  return {
+    node: z.node,
+    name: z.name,
+    state: states.best,
+    eligible,
+    verdict: judge({}, request),
+    single: judge({}, { ...request, order: 0, highatomic: false }),
+    withoutCma: judge({ freeCma: 0 }, { ...request, cma: true }),
+    open: judge(
+      { freeCma: 0, reservedHighatomic: 0 },
+      { ...request, cma: true, oom: false, highatomic: true, harder: true },
+    ),
+  };
+}
+
+/**
+ * A single page passes by the count of pages alone (zone_watermark_fast), but it must lie on a list that is open to the request: rmqueue()
+ * gives one page from the atomic reserve since 6.12 only. Pages on per-CPU lists were tried before and are not in the buddy line.
+ */
+function withLists(c: Case, state: ZoneState, request: WatermarkRequest, verdict: WatermarkVerdict): WatermarkVerdict {
+  if (verdict.ok !== true || request.order > 0 || request.oom || state.orders === undefined) return verdict;
+  const open = `UMER${request.cma ? "C" : ""}${request.harder && singleFromHighatomicAt(c.release) ? "H" : ""}`;
+  const rows = state.orders.filter((o) => o.blocks > 0);
+  if (rows.length === 0 || rows.some((o) => o.letters === undefined || [...o.letters].some((l) => open.includes(l))))
+    return verdict;
+  const letters = [...new Set(rows.flatMap((o) => [...(o.letters ?? "")]))].join("");
+  const text = `every free block is on a list of ${letters}, none on a list of ${open.replace("R", "")}`;
+  return { answer: "no", ok: false, because: [...verdict.because, { text, passed: false }] };
 }
 
 /** Takes the least out of each zone that would serve, never more than its two lines differ by; undefined unless all of them then refuse. */
@@ -174,6 +378,7 @@ function withinError(
   generation: WatermarkGeneration,
   request: WatermarkRequest,
   zones: readonly RebuiltZone[],
+  retry: boolean,
 ): readonly WithinError[] | undefined {
   const all: WithinError[] = [];
   for (const zone of zones) {
@@ -183,7 +388,7 @@ function withinError(
     const error = Math.abs(free - orders.reduce((n, o, order) => n + o.blocks * 2 ** order, 0));
     const left = orders.map((o) => ({ ...o }));
     const ask = (taken: number): WatermarkVerdict =>
-      zoneWatermarkOk(generation, { ...zone.state, free: free - taken, orders: left }, request);
+      zoneWatermarkOk(generation, { ...zone.state, free: free - taken, orders: left }, request, retry);
     let taken = 0;
     for (let order = request.order; order < left.length && ask(taken).ok === true; ) {
       const row = left[order];

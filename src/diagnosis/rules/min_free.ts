@@ -1,104 +1,243 @@
-// Is vm.min_free_kbytes what the kernel chose by itself, and is it worth raising?
-import { defaultMinFreeKb, lowmemOfMinFree } from "../../kernel/facts/min_free.ts";
+// Is vm.min_free_kbytes what the kernel chose by itself, and is it worth raising? The value comes from sysctl or from a whole list of marks;
+// an advice with a number needs the value and the memory it is shared over, and is given only where a larger reserve has a mechanism.
+
+import { defaultMinFreeKb, hugePagesMinFreeKb, lowmemOfMinFree, mayLeaveCmaOut } from "../../kernel/facts/min_free.ts";
+import { boostPrintedSince, boostSince } from "../../kernel/facts/mm_watermark.ts";
+import type { MemInfo, MemZone } from "../../kernel/readings/mem_info.ts";
+import { sumZones, zoneKb } from "../../kernel/readings/mem_info_extent.ts";
+import type { Lack } from "../../kernel/readings/part.ts";
+import { closedOf, isLack } from "../../kernel/readings/part.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
-import type { Advice, Finding } from "../finding.ts";
+import type { Advice, Finding, Quote } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
+import { maskOf } from "../mask.ts";
+import { hiddenBoostKb } from "../rebuild.ts";
 import { type Rule, shortages } from "../rule.ts";
 import { size } from "../words.ts";
+
+/** Single pages and small blocks survive in a larger reserve; blocks above PAGE_ALLOC_COSTLY_ORDER are not made by it. */
+const highestOrder = 3;
 
 export const minFree: Rule = {
   id: "min_free",
   asks: "Is min_free_kbytes the kernel's own default?",
   kinds: shortages,
   answer: (c) => {
+    if (c.incident.kind === "alloc_failure" && c.incident.reading.variant === "vmalloc") return [];
+    if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
     const told = c.around.sysctls.get("vm.min_free_kbytes");
-    if (told === undefined) return fromMarks(c);
+    if (told === undefined) return fromReport(c);
     const kb = Number(told.value);
-    if (!Number.isInteger(kb) || kb <= 0) return [];
-    const lowmem = lowmemOfMinFree(kb, c.release.version);
-    const evidence = [told.quote];
-    const advice = [raise(c, kb, lowmem?.from ?? c.around.memTotalKb?.value)];
-    if (lowmem === undefined)
-      return [
-        unknown(
-          "min_free.default",
-          `vm.min_free_kbytes ${kb} is at a limit of the kernel's own choice: it may be the default or a user's value.`,
-          evidence,
-          advice,
-        ),
-      ];
-    const inGib = size(lowmem.from * 1024);
-    const known = c.around.memTotalKb;
-    if (known !== undefined && (lowmem.from > known.value * 1.06 || lowmem.to < known.value * 0.8))
-      return [
-        no(
-          "min_free.default",
-          `vm.min_free_kbytes ${kb} would be the default of ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so somebody set it (or transparent huge pages raised it).`,
-          [...evidence, known.quote],
-          advice,
-        ),
-      ];
-    return [
-      yes(
-        "min_free.default",
-        `vm.min_free_kbytes ${kb} is the untouched default of a machine with about ${inGib} of low memory: nobody has tuned it.`,
-        evidence,
-        advice,
-      ),
-    ];
+    return Number.isInteger(kb) && kb > 0 ? fromSysctl(c, kb, told.quote) : [];
   },
 };
 
-/** Without the sysctl: the min marks of the zones below HighMem add up to it. */
-function fromMarks(c: Case): readonly Finding[] {
-  const zones = (c.memInfo?.zones ?? []).filter(
-    (z) => z.name !== "HighMem" && z.name !== "Movable" && z.name !== "Device",
-  );
-  const sum = (name: string): number => zones.reduce((n, z) => n + (z.kb[name] ?? 0), 0);
-  const kb = sum("min") - sum("boost");
-  const lowmem = sum("managed") || sum("present");
-  if (zones.length === 0 || kb <= 0 || lowmem <= 0 || zones.some((z) => z.kb.min === undefined)) return [];
-  const own = defaultMinFreeKb(lowmem, c.release.version);
-  const reservedKb = sum("managed") > 0 ? 0 : keptByBoot(c);
-  const least = defaultMinFreeKb(Math.max(0, lowmem - reservedKb), c.release.version);
+/** A larger reserve helps requests that may not wait, for at most a few pages, of the machine and not of a container. */
+function helps(c: Case): boolean {
+  if (c.incident.kind === "oom" || c.order === undefined || c.order > highestOrder) return false;
+  const mask = maskOf(c);
+  return c.slab?.memcg === undefined && (c.order > 0 || mask?.maySleep !== true);
+}
+
+function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
+  const lowmem = lowmemOfMinFree(kb, c.release.version);
+  const known = c.around.memTotalKb;
+  const advice = raise(c, kb, known?.value ?? lowmem?.from);
+  const huge = hugePagesMinFreeKb(kb, c.pageKb);
+  if (huge !== undefined)
+    return [no("min_free.default", `vm.min_free_kbytes ${kb} is ${hugeWords(huge)}.`, [line], advice)];
+  if (lowmem === undefined)
+    return [
+      unknown(
+        "min_free.default",
+        `vm.min_free_kbytes ${kb} is at a limit of the kernel's own choice: it may be the default or a user's value.`,
+        [line],
+        advice,
+      ),
+    ];
+  const inGib = size(lowmem.from * 1024);
+  if (known !== undefined && (lowmem.from > known.value * 1.06 || lowmem.to < known.value * 0.8))
+    return [
+      no(
+        "min_free.default",
+        `vm.min_free_kbytes ${kb} would be the default of ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so somebody set it.`,
+        [line, known.quote],
+        advice,
+      ),
+    ];
+  return [
+    yes(
+      "min_free.default",
+      `vm.min_free_kbytes ${kb} is the untouched default of a machine with about ${inGib} of low memory: nobody has tuned it.`,
+      [line],
+      advice,
+    ),
+  ];
+}
+
+const hugeWords = (zones: number): string =>
+  `what transparent huge pages raise it to on a machine with ${zones} zones (mm/khugepaged.c); nobody need have tuned it`;
+
+/** Below HighMem and what only movable pages use: the memory that min_free_kbytes is shared over. */
+const isLow = (z: MemZone): boolean => z.name !== "HighMem" && z.name !== "Movable" && z.name !== "Device";
+
+/** What the marks of all zones add up to, and the memory below them; or what is missing for it. */
+interface Marks {
+  readonly kb: number;
+  /** A boost that the release does not print is in the marks: `kb` is what they can be at most without it. */
+  readonly boosted: boolean;
+  readonly lowmemKb: number;
+  /** What of `lowmemKb` boot may have kept. */
+  readonly keptKb: number;
+  readonly zones: readonly MemZone[];
+}
+
+function marksOf(c: Case, m: MemInfo): Marks | Lack {
+  const all = closedOf(c.zones);
+  if (all === undefined) return c.zones.state === "cut" ? { lacks: c.zones.lacks } : { lacks: "its zone lines" };
+  const zones = all.filter(isLow);
+  const hides = atLeast(c.release, boostSince) && !atLeast(c.release, boostPrintedSince);
+  let kb = 0;
+  let boosted = false;
+  for (const z of zones) {
+    const min = zoneKb(m, z, "min");
+    if (isLack(min)) return min;
+    const hidden = hides ? hiddenBoostKb(z, min) : 0;
+    if (hidden === undefined) return { lacks: `the low mark of zone ${z.name}` };
+    boosted ||= hidden > 0;
+    kb += min - (z.kb.boost ?? hidden);
+  }
+  const memory = lowmemOf(c, m, zones);
+  if (kb <= 0 || isLack(memory)) return isLack(memory) ? memory : { lacks: "a mark above zero" };
+  return { kb, boosted, ...memory, zones };
+}
+
+/** Managed pages of the zones; where a release or a cut leaves them out what is present, or what the tail counts. */
+function lowmemOf(c: Case, m: MemInfo, zones: readonly MemZone[]): { lowmemKb: number; keptKb: number } | Lack {
+  const managed = sumZones(m, zones, "managed");
+  if (!isLack(managed)) return { lowmemKb: managed, keptKb: 0 };
+  const { tail } = m;
+  const kept = tail["pages reserved"] ?? tail["reserved pages"];
+  const present = sumZones(m, zones, "present");
+  const printsManaged = zones.some((z) => z.kb.managed !== undefined) || atLeast(c.release, [3, 9]);
+  if (!isLack(present) && !printsManaged) return { lowmemKb: present, keptKb: (kept ?? 0) * c.pageKb };
+  const ram = tail["pages RAM"];
+  const high = tail["pages HighMem/MovableOnly"] ?? tail["pages HighMem"];
+  if (ram === undefined || kept === undefined || high === undefined) return managed;
+  return { lowmemKb: (ram - kept - high) * c.pageKb, keptKb: 0 };
+}
+
+/** Without the sysctl: the min marks of all zones below HighMem add up to it. */
+function fromReport(c: Case): readonly Finding[] {
+  const m = c.memInfo;
+  if (m === undefined || m.zones.length === 0) return helps(c) ? [notTold(c, { lacks: "zone lines" })] : [];
+  const marks = marksOf(c, m);
+  if (isLack(marks)) return [notTold(c, marks)];
+  const { kb, lowmemKb, zones } = marks;
   const evidence = [
     ...zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
-    ...(reservedKb > 0 ? quote(c, "tail", 20).filter((q) => /\breserved\b/.test(q.text)) : []),
+    ...(marks.keptKb > 0 || zones.some((z) => z.kb.managed === undefined)
+      ? quote(c, "tail", 20).filter((q) => /\breserved\b/.test(q.text))
+      : []),
   ];
+  const advice = raise(c, kb, lowmemKb);
+  if (marks.boosted)
+    return [
+      unknown(
+        "min_free.default",
+        `A temporary boost is in the printed marks, which this release does not print by itself: low minus min shows that without it they add up to about ${kb} kB. The report does not say vm.min_free_kbytes exactly.`,
+        evidence,
+        helps(c) ? [readItFirst] : [],
+      ),
+    ];
+  return [judged(c, m, marks, evidence, advice)];
+}
+
+function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], advice: readonly Advice[]): Finding {
+  const { kb, lowmemKb, keptKb } = marks;
+  const { version } = c.release;
+  const near = (to: number): boolean => Math.abs(kb - to) <= Math.max(to * 0.1, 128);
   const base = `The min marks of the zones add up to ${kb} kB, which is what vm.min_free_kbytes is set to (nearly)`;
-  const near = Math.abs(kb - own) <= Math.max(own * 0.1, 128);
-  const untouched = near || (kb < own && kb >= least - Math.max(least * 0.1, 128));
-  const claim = untouched
-    ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} is about ${own}${near ? "" : `, and ${least} for what boot did not keep of it`}: nobody has tuned it.`
-    : kb > own
-      ? `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was raised, by somebody or by transparent huge pages.`
-      : `${base}; the kernel's own choice for ${size(lowmem * 1024)} would be about ${own}: it was lowered.`;
-  const helps = c.incident.kind !== "oom";
-  return [(untouched ? yes : no)("min_free.default", claim, evidence, helps ? [raise(c, kb, lowmem)] : [])];
+  const own = defaultMinFreeKb(lowmemKb, version);
+  const choice = `the kernel's own choice for ${size(lowmemKb * 1024)}`;
+  if (near(own))
+    return yes("min_free.default", `${base}; ${choice} is about ${own}: nobody has tuned it.`, evidence, advice);
+  const least = defaultMinFreeKb(Math.max(0, lowmemKb - keptKb), version);
+  if (kb < own && kb >= least - Math.max(least * 0.1, 128))
+    return yes(
+      "min_free.default",
+      `${base}; ${choice} is about ${own}, and ${least} for what boot did not keep of it: nobody has tuned it.`,
+      evidence,
+      advice,
+    );
+  const huge = hugePagesMinFreeKb(kb, c.pageKb);
+  if (huge !== undefined) return no("min_free.default", `${base}: ${hugeWords(huge)}.`, evidence, advice);
+  if (kb > own)
+    return no("min_free.default", `${base}; ${choice} would be about ${own}: it was raised.`, evidence, advice);
+  const cma = mayLeaveCmaOut(version) ? cmaOf(c, m) : 0;
+  if (cma === undefined || cma > 0) {
+    const without = cma === undefined ? undefined : defaultMinFreeKb(Math.max(0, lowmemKb - cma), version);
+    const words = "kernels of that time leave CMA out when they choose";
+    if (without !== undefined && near(without))
+      return yes(
+        "min_free.default",
+        `${base}; ${words}, and for ${size((lowmemKb - (cma ?? 0)) * 1024)} that is about ${without}: nobody has tuned it.`,
+        evidence,
+        advice,
+      );
+    if (without === undefined)
+      return unknown(
+        "min_free.default",
+        `${base}; ${words}, and the report does not say how much CMA there is.`,
+        evidence,
+      );
+  }
+  return no("min_free.default", `${base}; ${choice} would be about ${own}: it was lowered.`, evidence, advice);
 }
 
-/**
- * Memory that boot keeps, for reports whose zone lines give only what is there (before 3.9): how much of it the kernel counted when it chose
- * differs by release and architecture, so both ends are its own choice.
- */
-function keptByBoot(c: Case): number {
-  const { tail = {} } = c.memInfo ?? {};
-  return (tail["pages reserved"] ?? tail["reserved pages"] ?? 0) * c.pageKb;
+/** Memory set aside for CMA in kB, 0 where there is none, undefined where only a part of it is told. */
+function cmaOf(c: Case, m: MemInfo): number | undefined {
+  const pages = m.tail["pages cma reserved"];
+  if (pages !== undefined) return pages * c.pageKb;
+  return m.totals.free_cma === 0 ? 0 : undefined;
 }
 
-/** Four times the value at hand, but neither above what the kernel would ever choose nor above a twentieth of low memory. */
-function raise(c: Case, kb: number, lowmemKb: number | undefined): Advice {
-  const sensible = lowmemKb === undefined ? kb * 4 : Math.floor(lowmemKb / 20);
-  const to = Math.max(Math.ceil(kb * 1.25), Math.min(kb * 4, 262144, sensible));
-  const atomic = c.order === undefined || c.order > 0;
-  return {
-    change: { kind: "min_free_kbytes", kb: to },
-    action: `Raise vm.min_free_kbytes from ${kb} to ${to}`,
-    changes: atomic
-      ? "kswapd starts earlier and keeps more memory free, so that blocks of several pages survive and requests that may not wait find them"
-      : "kswapd starts earlier and keeps more memory free for requests that may not wait",
-    costs: `${size((to - kb) * 1024)} more memory that programs cannot use; far too high a value brings the OOM killer`,
-    command: `sysctl -w vm.min_free_kbytes=${to}`,
-  };
+function notTold(c: Case, lack: Lack): Finding {
+  return unknown(
+    "min_free.default",
+    `The report does not say how vm.min_free_kbytes is set: it lacks ${lack.lacks}.`,
+    [],
+    helps(c) ? [readItFirst] : [],
+  );
+}
+
+/** The same help without a number, where the value at hand or the memory is not told. */
+const readItFirst: Advice = {
+  change: { kind: "evidence" },
+  action: "Raise vm.min_free_kbytes: read its value, double it, and stay below a twentieth of the machine's memory",
+  changes: "kswapd starts earlier and keeps more memory free for requests that may not wait",
+  costs: "memory that programs cannot use; far too high a value brings the OOM killer",
+  command: "sysctl vm.min_free_kbytes; sysctl -w vm.min_free_kbytes=TWICE_THAT",
+};
+
+/** Four times the value at hand, but neither above what the kernel would ever choose nor above a twentieth of low memory; none where that is no raise. */
+function raise(c: Case, kb: number, lowmemKb: number | undefined): readonly Advice[] {
+  if (!helps(c)) return [];
+  if (lowmemKb === undefined) return [readItFirst];
+  const to = Math.min(kb * 4, 262144, Math.floor(lowmemKb / 20));
+  if (to < kb * 1.1) return [];
+  return [
+    {
+      change: { kind: "min_free_kbytes", kb: to },
+      action: `Raise vm.min_free_kbytes from ${kb} to ${to}`,
+      changes:
+        (c.order ?? 0) > 0
+          ? "kswapd starts earlier and keeps more memory free, so that blocks of several pages survive and requests that may not wait find them"
+          : "kswapd starts earlier and keeps more memory free for requests that may not wait",
+      costs: `${size((to - kb) * 1024)} more memory that programs cannot use; far too high a value brings the OOM killer`,
+      command: `sysctl -w vm.min_free_kbytes=${to}`,
+    },
+  ];
 }

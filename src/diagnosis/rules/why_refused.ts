@@ -6,7 +6,8 @@ import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding, Quote } from "../finding.ts";
 import { answering, no, unknown, yes } from "../finding.ts";
-import type { Rebuilt, RebuiltZone, WithinError } from "../rebuild.ts";
+import { maskOf } from "../mask.ts";
+import type { Rebuilt, RebuiltZone, UntoldZone, WithinError } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
 import { type Rule, shortages } from "../rule.ts";
 import { count, listing, orderWords, size } from "../words.ts";
@@ -26,7 +27,7 @@ export const whyRefused: Rule = {
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
     if (c.incident.kind === "alloc_failure" && c.incident.reading.variant === "vmalloc") return vmalloc(c);
     const r = rebuild(c);
-    if (r === undefined) return [notSaid(c)];
+    if (r === undefined) return [notSaid(c), ...singlePage(c)];
     return [verdictOf(c, r), ...zonesSay(c, r), ...unusable(c, r), ...fragmentation(c, r)];
   },
 };
@@ -63,14 +64,17 @@ function notSaid(c: Case): Finding {
   return unknown(
     "why.refused",
     c.memInfo === undefined
-      ? `The report does not say why: it has no Mem-Info${old ? ", which kernels before 2.6.18 did not print" : ""}. Its zone lines (free, min) and buddy lines would tell a shortage from fragmentation.`
+      ? `The report does not say why: it has no Mem-Info${old ? ", which kernels before 2.6.18 did not print" : ""}. ${c.order === 0 ? "Its zone lines (free, min) would show which mark refused it." : "Its zone lines (free, min) and buddy lines would tell a shortage from fragmentation."}`
       : "The report does not say why: its zone lines are missing.",
     [],
     [
       {
         change: { kind: "evidence" },
         action: "Save the memory state when it happens again",
-        changes: "tells a shortage of memory from fragmentation, and which zone it is in",
+        changes:
+          c.order === 0
+            ? "tells how much was free, in which zone, and against which mark"
+            : "tells a shortage of memory from fragmentation, and which zone it is in",
         costs: "nothing",
         command: !atLeast(c.release, [2, 6])
           ? "echo m > /proc/sysrq-trigger; dmesg; cat /proc/meminfo /proc/slabinfo"
@@ -78,6 +82,19 @@ function notSaid(c: Case): Finding {
       },
     ],
   );
+}
+
+/** What order 0 alone says: any one page would do, wherever it lies. */
+function singlePage(c: Case): readonly Finding[] {
+  if (c.order !== 0 || c.incident.kind === "oom") return [];
+  const line = quote(c, c.slab === undefined ? "headline" : "slab", 2);
+  return [
+    no(
+      "fragmentation",
+      "This is not fragmentation: one page was asked for, and one page cannot be in too many pieces.",
+      line.length > 0 ? line : quote(c, "headline", 1),
+    ),
+  ];
 }
 
 /** Zone by zone, the comparison that decided. */
@@ -106,10 +123,12 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
     );
   }
   if (r.refused === undefined) {
-    const gap = eligible.map((z) => z.verdict.missing).find((m) => m !== undefined);
+    const gap = r.lacks ?? eligible.map((z) => z.verdict.missing).find((m) => m !== undefined);
+    const no = eligible.filter((z) => z.verdict.ok === false);
+    const those = no.length === 0 ? "" : ` What is there refuses: ${no.map(deciding).join("; ")} (pages).`;
     return unknown(
       "why.refused",
-      `The report does not say enough to repeat ${test}: it lacks ${gap ?? "a zone the request may use"}.`,
+      `The report does not say enough to repeat ${test}: it lacks ${gap ?? "a zone the request may use"}.${those}`,
       evidence,
     );
   }
@@ -122,9 +141,14 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
         `${r.within.map((w) => withinWords(c, w, later)).join("; ")} (pages).`,
       evidence,
     );
+  const when = later === undefined || later < 1 ? "after" : `${later} ms after`;
   return unknown(
     "why.refused",
-    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${later === undefined || later < 1 ? "after" : `${later} ms after`} the failure: memory had come back by then, or the request was confined to other zones (cpuset, node).`,
+    `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${when} the failure: ${
+      plenty(c, r)
+        ? "so much does not come back in that time, so it was neither a lack nor a race of amounts. The request was confined to other zones (cpuset, node) or to lists that had nothing."
+        : "memory had come back by then, or the request was confined to other zones (cpuset, node)."
+    }`,
     evidence,
   );
 }
@@ -150,22 +174,52 @@ function printedLater(c: Case, zones: readonly RebuiltZone[]): number | undefine
   return from === undefined || times.length === 0 || to <= from ? undefined : Math.round((to - from) * 1000);
 }
 
+/** More than this above the limit does not come back between a refusal and its report. */
+const plentyBytes = 64 * 2 ** 20;
+
+/** The printed state is far from a refusal in some zone. */
+export function plenty(c: Case, r: Rebuilt): boolean {
+  return r.zones.some(({ eligible, verdict }) => {
+    const compared = verdict.because.find((s) => s.compared !== undefined)?.compared;
+    return (
+      eligible &&
+      verdict.ok === true &&
+      compared !== undefined &&
+      (compared.usable - compared.limit) * c.pageKb * 1024 > plentyBytes &&
+      compared.usable > 4 * compared.limit
+    );
+  });
+}
+
 /** One finding per zone that may serve: passes or not, with every comparison. */
 function zonesSay(c: Case, r: Rebuilt): readonly Finding[] {
-  return r.zones.map((z) => {
-    const name = `${r.zones.some((x) => x.node !== z.node) ? `node ${z.node} ` : ""}${z.name}`;
-    if (!z.eligible)
-      return no(
-        `why.zone.${z.node}.${z.name}`,
-        `Zone ${name} plays no part: the mask does not allow it.`,
-        zoneQuotes(c, z).slice(0, 1),
-      );
-    const steps = z.verdict.because
-      .map((s) => `${s.text}${s.passed === undefined ? "" : s.passed ? ": passes" : ": refused"}`)
-      .join("; ");
-    const answer: Answer = z.verdict.ok === undefined ? "unknown" : z.verdict.ok ? "yes" : "no";
-    return answering(answer)(`why.zone.${z.node}.${z.name}`, `May zone ${name} serve it? ${steps}.`, zoneQuotes(c, z));
-  });
+  return [...r.zones.map((z) => zoneSays(c, r, z)), ...r.untold.filter((z) => z.eligible).map((z) => untoldSays(c, z))];
+}
+
+function untoldSays(c: Case, z: UntoldZone): Finding {
+  const listed = z.listed === undefined ? "" : ` Its buddy line lists ${size(z.listed * c.pageKb * 1024)}.`;
+  return unknown(
+    `why.zone.${z.node}.${z.name}`,
+    `May zone ${z.name} serve it? The report does not say: it lacks ${z.lacks}.${listed}`,
+    quote(c, `free_lists:${z.node}:${z.name}`, 1),
+  );
+}
+
+function zoneSays(c: Case, r: Rebuilt, z: RebuiltZone): Finding {
+  const name = `${r.zones.some((x) => x.node !== z.node) ? `node ${z.node} ` : ""}${z.name}`;
+  if (!z.eligible)
+    return no(
+      `why.zone.${z.node}.${z.name}`,
+      `Zone ${name} plays no part: the mask does not allow it.`,
+      zoneQuotes(c, z).slice(0, 1),
+    );
+  const steps = z.verdict.because
+    .map((s) => `${s.text}${s.passed === undefined ? "" : s.passed ? ": passes" : ": refused"}`)
+    .join("; ");
+  const answer: Answer = z.verdict.ok === undefined ? "unknown" : z.verdict.ok ? "yes" : "no";
+  const lacks = z.verdict.ok === undefined ? [`the report lacks ${z.verdict.missing ?? "a number"}`] : [];
+  const said = [...(steps === "" ? [] : [steps]), ...lacks].join("; ");
+  return answering(answer)(`why.zone.${z.node}.${z.name}`, `May zone ${name} serve it? ${said}.`, zoneQuotes(c, z));
 }
 
 /** Memory that was free and yet not for this request. */
@@ -188,6 +242,8 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       parts.push(
         `${bytes(Math.min(reserve, s.free))} in ${z.name} are kept for requests that can only use that zone (lowmem_reserve)`,
       );
+    if (order === 0 && closedLists(z))
+      parts.push(`every free block in ${z.name} lies on lists that this request may not use (${lettersOf(z, 0)})`);
     if (blocks > 0 && z.verdict.ok === false && order > 0)
       parts.push(
         z.open.ok === true
@@ -197,6 +253,28 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
     if (parts.length > before) evidence.push(...zoneQuotes(c, z));
   }
   const free = eligible.reduce((n, z) => n + z.state.free, 0);
+  const cma = c.memInfo?.totals.free_cma ?? 0;
+  const open = eligible.find((z) => z.verdict.missing !== undefined)?.verdict.missing ?? r.lacks;
+  if (parts.length === 0 && !r.request.cma && cma > 0 && open !== undefined)
+    return [
+      yes(
+        "why.free_unusable",
+        `A part was not for this request: ${bytes(cma)} of the ${bytes(c.memInfo?.totals.free ?? cma)} that were free on the machine belong to CMA (free_cma), which only movable pages may use.`,
+        quote(c, "totals", 8).filter((q) => q.text.includes("free_cma")),
+      ),
+    ];
+  const onlyMovable = parts.length === 0 && r.refused === false ? movableOnly(c, r) : undefined;
+  if (onlyMovable !== undefined) return [onlyMovable];
+  if (parts.length === 0 && (r.refused !== true || open !== undefined))
+    return [
+      unknown(
+        "why.free_unusable",
+        open === undefined
+          ? "The printed numbers set nothing aside that would explain the refusal."
+          : `The report does not say whether a part of the free memory was set aside for others: it lacks ${open}.`,
+        eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4),
+      ),
+    ];
   if (parts.length === 0)
     return [
       no(
@@ -210,7 +288,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       "why.free_unusable",
       `Of ${bytes(free)} that were free in zones it may use, a part was not for this request: ${listing(parts)}.`,
       evidence,
-      eligible.some((z) => z.state.freeCma * 4 > z.state.free && !r.request.cma)
+      !r.request.cma && eligible.some((z) => z.state.freeCma > 0 && z.verdict.ok === false && z.withoutCma.ok === true)
         ? [
             {
               change: { kind: "cma" },
@@ -223,6 +301,38 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
         : [],
     ),
   ];
+}
+
+/** The amounts pass and the lists do not: every free block lies where the request may not go. */
+const closedLists = (z: RebuiltZone): boolean =>
+  z.verdict.ok === false && z.verdict.because.at(-1)?.compared === undefined && z.verdict.because[0]?.passed === true;
+
+/**
+ * Since 6.15 vm.defrag_mode=1 keeps ALLOC_NOFRAGMENT for requests that may not reclaim: they leave the slow path without having tried the
+ * lists of other types (mm/page_alloc.c; 7.2 tries them).
+ */
+function movableOnly(c: Case, r: Rebuilt): Finding | undefined {
+  const movable = maskOf(c)?.names.some((n) => n.includes("MOVABLE")) === true;
+  const rows = r.zones.filter((z) => z.eligible).flatMap((z) => (z.state.orders ?? []).filter((o) => o.blocks > 0));
+  if (movable || !atLeast(c.release, [6, 15]) || atLeast(c.release, [7, 2]) || rows.length === 0) return undefined;
+  if (rows.some((o) => o.letters !== "M") || maskOf(c)?.maySleep !== false) return undefined;
+  return unknown(
+    "why.free_unusable",
+    "All free blocks are of movable type (M) and the request wanted unmovable memory without reclaim. From 6.15 on vm.defrag_mode=1 keeps such requests off the lists of other types; the report does not say how it is set.",
+    r.zones
+      .filter((z) => z.eligible)
+      .flatMap((z) => zoneQuotes(c, z))
+      .slice(0, 4),
+    [
+      {
+        change: { kind: "evidence" },
+        action: "See whether vm.defrag_mode is 1, and set it to 0",
+        changes: "requests that may not reclaim try the lists of other types again",
+        costs: "large blocks get rarer over time",
+        command: "sysctl vm.defrag_mode; sysctl -w vm.defrag_mode=0",
+      },
+    ],
+  );
 }
 
 /** Pages in free blocks of at least `order`. */
@@ -239,14 +349,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
   if (c.incident.kind === "oom" && order === 0) return [];
   const eligible = r.zones.filter((z) => z.eligible);
   const evidence = eligible.flatMap((z) => zoneQuotes(c, z));
-  if (order === 0)
-    return [
-      no(
-        "fragmentation",
-        "This is not fragmentation: a single page was asked for, and any free page would have done.",
-        [...quote(c, "headline", 1), ...evidence.slice(0, 3)],
-      ),
-    ];
+  if (order === 0) return singlePage(c);
   const free = size(eligible.reduce((n, z) => n + z.state.free, 0) * c.pageKb * 1024);
   if (r.singleRefused === true)
     return [

@@ -1,6 +1,6 @@
 // The kernel's own choice of vm.min_free_kbytes by release, and which amount of low memory a value is the default of.
 import type { Fact } from "../release.ts";
-import { factAt } from "../release.ts";
+import { compareVersions, factAt } from "../release.ts";
 
 interface MinFreeRule {
   /** min_free_kbytes = floor(sqrt(lowmem_kB * factor)), then clamped. */
@@ -31,3 +31,22 @@ export function lowmemOfMinFree(kb: number, version: readonly number[]): { from:
   if (kb <= least || kb >= most || !Number.isInteger(kb)) return undefined;
   return { from: Math.ceil((kb * kb) / factor), to: Math.ceil(((kb + 1) * (kb + 1)) / factor) - 1 };
 }
+
+/**
+ * How many zones transparent huge pages raise min_free_kbytes to `kb` for: two blocks of 2 MiB a zone, and nine more against mixing of types
+ * (set_recommended_min_free_kbytes(), mm/khugepaged.c, since 2.6.38); undefined when it is no such value. Marks are rounded down zone by zone,
+ * so a sum of marks lies a little below.
+ */
+export function hugePagesMinFreeKb(kb: number, pageKb: number): number | undefined {
+  if (pageKb !== 4) return undefined;
+  const perZone = 512 * (2 + 3 * 3) * pageKb;
+  const zones = Math.round(kb / perZone);
+  return zones >= 1 && zones <= 32 && kb <= zones * perZone && kb > zones * perZone - 256 ? zones : undefined;
+}
+
+/**
+ * From 4.7 to 5.8 the choice is made before the pages of CMA are counted (init_per_zone_wmark_min() against cma_init_reserved_areas();
+ * e08d3fdfe2da in 5.9 and in stable trees of August 2020, as 5.4.61): either amount may be its base.
+ */
+export const mayLeaveCmaOut = (version: readonly number[]): boolean =>
+  compareVersions(version, [4, 7]) >= 0 && compareVersions(version, [5, 9]) < 0;

@@ -94,11 +94,15 @@ export function zoneStateFromReport(zone: ReportedZone): ZoneState {
   };
 }
 
-/** The watermark test of a generation on one zone: yes, no, or what the report does not say; with every comparison. */
+/**
+ * The watermark test of a generation on one zone: yes, no, or what the report does not say; with every comparison. `boostRetry`: an atomic
+ * request for one page is tried again without the boost (kernel/facts/mm_watermark.ts, boostRetryAt).
+ */
 export function zoneWatermarkOk(
   generation: WatermarkGeneration,
   zone: ZoneState,
   request: WatermarkRequest,
+  boostRetry: boolean = generation === 3,
 ): WatermarkVerdict {
   const reserve = zone.lowmemReserve?.[request.highestZone];
   if (reserve === undefined) return unknown([], "the zone's lowmem_reserve[] line");
@@ -108,9 +112,9 @@ export function zoneWatermarkOk(
       : generation === 1
         ? testW1(zone, request, reserve)
         : testSince44(generation, zone, request, reserve, zone[request.mark]);
-  const retry = generation === 3 && verdict.ok === false && mayIgnoreBoost(zone, request);
+  const retry = boostRetry && verdict.ok === false && mayIgnoreBoost(zone, request);
   if (!retry) return verdict;
-  const without = testSince44(3, zone, request, reserve, zone.min - zone.boost);
+  const without = testSince44(generation, zone, request, reserve, zone.min - zone.boost);
   return {
     ...without,
     because: [
