@@ -10,6 +10,7 @@ import { requireWhole } from "./replayer.ts";
 import { skbFuzzReplayer } from "./skb_fuzz.ts";
 import { skbSegmentReplayer } from "./skb_segments.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
+import { slabGeometryReplayer } from "./slab_geometry.ts";
 import { slubReplayer } from "./slub.ts";
 
 /** All replayers: one line each. */
@@ -20,6 +21,7 @@ export const replayers: readonly Replayer[] = [
   skbTablesReplayer, // sk_buff sizes
   skbSegmentReplayer, // GSO segmentation
   slubReplayer, // slab objects and lists
+  slabGeometryReplayer, // sizes and orders of every cache
   pageFragReplayer, // page fragments
   driverRingsReplayer, // what network drivers allocate
 ];

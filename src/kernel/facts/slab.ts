@@ -44,8 +44,13 @@ export const slubOrderRules: readonly Fact<SlubOrderRules>[] = [
 
 /** Which CPUs the "cpus" rule counts: every id that may ever exist, or those present (all ids when only one is present). */
 export const slubCpuCount: readonly Fact<"nr_cpu_ids" | "present">[] = [
-  { since: [2, 6, 26], value: "nr_cpu_ids", source: "mm/slub.c, 2.6.29 .. 4.19" },
-  { since: [5, 12], value: "present", source: "mm/slub.c calculate_order(), 6.1" },
+  {
+    since: [2, 6, 26],
+    value: "nr_cpu_ids",
+    source: "mm/slub.c calculate_order(), 2.6.29 .. 4.19, 5.10.223",
+    read: "tree",
+  },
+  { since: [5, 12], value: "present", source: "mm/slub.c calculate_order(), 6.1.192, 6.12.117, 7.2.12", read: "tree" },
 ];
 
 /** A slab that cannot be had at its order is tried again at the smallest order that holds one object; the first try is silent. */
@@ -168,14 +173,44 @@ export interface SlubDebugRoom {
 }
 
 export const slubDebugRoom: readonly Fact<SlubDebugRoom>[] = [
-  { since: [6, 1], value: { track: 32, askedFor: 4 }, source: "mm/slub.c struct track, calculate_sizes(), 6.1" },
+  {
+    since: [5, 10],
+    value: { track: 152, askedFor: 0 },
+    source: "mm/slub.c struct track (with the 16 addresses of the stack), calculate_sizes(), 5.10.223",
+    read: "tree",
+  },
+  {
+    since: [6, 1],
+    value: { track: 32, askedFor: 4 },
+    source: "mm/slub.c struct track, calculate_sizes(), 6.1.192, 6.12.117",
+    read: "tree",
+  },
+  { since: [7, 0], value: { track: 32, askedFor: 8 }, source: "mm/slub.c calculate_sizes(), 7.2.12", read: "tree" },
 ];
 
-/** kmalloc objects of a power-of-two size are aligned to it. */
-export const kmallocNaturallyAligned: readonly Fact<boolean>[] = [
-  { since: [2, 6], value: false, source: "mm/slub.c, 2.6.24: ARCH_KMALLOC_MINALIGN" },
-  { since: [5, 4], value: true, source: "mm/slab_common.c create_boot_cache(), 6.1" },
+/** What kmalloc promises of an object's address: the architecture's minimum; its size where that is a power of two; the largest power of two in its size. */
+export const kmallocAlignment: readonly Fact<"minimum" | "powers of two" | "largest power of two">[] = [
+  { since: [2, 6], value: "minimum", source: "mm/slub.c, 2.6.24: ARCH_KMALLOC_MINALIGN" },
+  {
+    since: [5, 4],
+    value: "powers of two",
+    source: "mm/slab_common.c create_boot_cache(), 5.10.223, 6.1.192",
+    read: "tree",
+  },
+  {
+    since: [6, 11],
+    value: "largest power of two",
+    source: "mm/slab_common.c create_boot_cache(), 6.12.117, 7.2.12; the first release is from the history",
+    read: "tree",
+  },
 ];
+
+/** What owners say about the sheaves of their caches: at least so many objects, or 0 for none (mm/slub.c kmem_cache_init(), lib/maple_tree.c, 7.2.12). */
+export const askedSheafCapacity: ReadonlyMap<string, number> = new Map([
+  ["kmem_cache", 0],
+  ["kmem_cache_node", 0],
+  ["maple_node", 32],
+]);
 
 /** How kmalloc caches are called: `size-2048`, `kmalloc-2048`, `kmalloc-2k`. */
 export const kmallocNaming: Readonly<Record<SlabAllocator, readonly Fact<"size" | "bytes" | "short">[]>> = {
@@ -283,11 +318,12 @@ export const pageFragBigNeverSleeps: readonly Fact<boolean>[] = [
   },
 ];
 
-/** Caches that their owners create with SLAB_HWCACHE_ALIGN (net/core/skbuff.c skb_init(), 2.6.9 .. 6.1; net/core/skbuff_ext). */
+/** Caches that their owners create with SLAB_HWCACHE_ALIGN (net/core/skbuff.c skb_init(), 2.6.9 .. 7.2.12). */
 export const hwcacheAlignedCaches: ReadonlySet<string> = new Set([
   "skbuff_head_cache",
   "skbuff_fclone_cache",
   "skbuff_ext_cache",
+  "skbuff_small_head",
 ]);
 
 /** SLAB: objects that a CPU keeps at hand, by object size: [above this size, limit]. */

@@ -5,9 +5,9 @@ import { BadInput } from "../../base/bad_input.ts";
 import type { SlabAllocator } from "../../kernel/facts/slab.ts";
 import {
   cacheLineBytes,
+  kmallocAlignment,
   kmallocMinimum,
   kmallocNaming,
-  kmallocNaturallyAligned,
   slabLargestCache,
   slabManagement,
   slubCpuCount,
@@ -54,6 +54,8 @@ export interface CacheWish {
   readonly reclaimable?: boolean;
   /** It is one of kmalloc's. */
   readonly kmalloc?: boolean;
+  /** What the owner says of its sheaves: at least so many objects; 0: none. */
+  readonly sheafCapacity?: number;
 }
 
 /** The shape of a cache's slabs. */
@@ -216,14 +218,14 @@ function debugLayout(machine: SlabMachine, wish: CacheWish, align: number): Obje
 }
 
 /** calculate_sheaf_capacity() (mm/slub.c 7.2.12): so many that the sheaf fills its own kmalloc object. */
-function sheafCapacity(machine: SlabMachine, size: number): number {
+function sheafCapacity(machine: SlabMachine, size: number, asked: number | undefined): number {
   const rule = factAt(slubSheaves, machine.release.version)?.value;
-  if (rule === undefined) return 0;
+  if (rule === undefined || asked === 0) return 0;
   const pageSize = machine.pageSize ?? 4096;
   const wished = rule.bySize.find(([from]) => size >= (from === 4096 ? pageSize : from))?.[1] ?? 0;
   const bytes = rule.headBytes + 8 * wished;
   const bucket = kmallocCaches(machine).find((c) => c.size >= bytes)?.size ?? bytes;
-  return Math.floor((bucket - rule.headBytes) / 8);
+  return Math.max(Math.floor((bucket - rule.headBytes) / 8), asked ?? 0);
 }
 
 /** kmem_cache_open() / calculate_sizes() (mm/slub.c). */
@@ -258,7 +260,7 @@ function slubGeometry(machine: SlabMachine, wish: CacheWish): CacheGeometry {
     cpuPartial,
     cpuPartialSlabs: rule?.counted === "slabs" ? Math.ceil((cpuPartial * 2) / objects) : 0,
     minPartial: Math.max(5, Math.min(10, wantedPartial)),
-    sheafCapacity: machine.slubDebug === true ? 0 : sheafCapacity(machine, size),
+    sheafCapacity: machine.slubDebug === true ? 0 : sheafCapacity(machine, size, wish.sheafCapacity),
     offSlab: false,
   };
 }
@@ -395,13 +397,15 @@ export function kmallocCaches(machine: SlabMachine): readonly KmallocCache[] {
 /** The geometry of one kmalloc cache. */
 function kmallocCacheGeometry(machine: SlabMachine, size: number): CacheGeometry {
   const { release, allocator } = machine;
-  const natural = factAt(kmallocNaturallyAligned, release.version)?.value === true && (size & (size - 1)) === 0;
+  const rule = factAt(kmallocAlignment, release.version)?.value ?? "minimum";
+  const lowestBit = size & -size;
+  const promised = rule === "largest power of two" || (rule === "powers of two" && lowestBit === size) ? lowestBit : 0;
   const raised = factAt(kmallocMinimum[release.arch] ?? [], release.version)?.value ?? 8;
   // SLAB asked for whole cache lines for kmalloc objects where the architecture asked for nothing.
   const hwcacheAlign = allocator === "slab" && !atLeast(release, [3, 10]);
   return cacheGeometry(machine, {
     objectSize: size,
-    align: natural ? Math.max(size, raised) : raised,
+    align: Math.max(promised, raised),
     hwcacheAlign,
     kmalloc: true,
   });

@@ -4,11 +4,11 @@ import { assert, ModelBug } from "../../base/assert.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Prng } from "../../base/prng.ts";
 import { eventKind } from "../../kernel/events.ts";
-import { hwcacheAlignedCaches, kmallocReclaimable } from "../../kernel/facts/slab.ts";
+import { askedSheafCapacity, hwcacheAlignedCaches, kmallocReclaimable } from "../../kernel/facts/slab.ts";
 import { factAt, formatRelease } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import type { PageAllocator } from "../mm/pages.ts";
-import type { CacheGeometry, KmallocGeometry, SlabMachine } from "./geometry.ts";
+import type { CacheGeometry, CacheWish, KmallocGeometry, SlabMachine } from "./geometry.ts";
 import { cacheGeometry, kmallocGeometry, orderFor } from "./geometry.ts";
 import type { Heap } from "./heap.ts";
 import type { SlabParts } from "./parts.ts";
@@ -89,6 +89,12 @@ const kmallocKind = eventKind.kmalloc;
 const kfreeKind = eventKind.kfree;
 const cacheAllocKind = eventKind.kmem_cache_alloc;
 const cacheFreeKind = eventKind.kmem_cache_free;
+
+/** What the owner of a cache says of its sheaves. */
+const askedOf = (name: string): Pick<CacheWish, "sheafCapacity"> => {
+  const asked = askedSheafCapacity.get(name);
+  return asked === undefined ? {} : { sheafCapacity: asked };
+};
 
 /** SLAB, or the kernel's own SLUB; `takeSheaf` finds memory for its sheaves, where it has them. */
 function engineOf(options: HeapOptions, takeSheaf: SheafMemory["take"]): ObjectEngine {
@@ -259,7 +265,7 @@ export function createHeap(options: HeapOptions): SlabHeap {
       const known = names.get(name);
       if (known !== undefined) return known;
       const hwcacheAlign = align === 0 && hwcacheAlignedCaches.has(name);
-      const id = add(name, cacheGeometry(options, { objectSize: size, align, hwcacheAlign }), 0);
+      const id = add(name, cacheGeometry(options, { objectSize: size, align, hwcacheAlign, ...askedOf(name) }), 0);
       names.set(name, id);
       startSheaves(id);
       return id;
