@@ -18,7 +18,10 @@ describe.each([
   ["2.6.24", "slub"],
   ["2.6.32", "slub"],
   ["4.19-arm64", "slub"],
-  ["6.1", "slub"],
+  ["5.10.223", "slub"],
+  ["6.1.192", "slub"],
+  ["6.12.117", "slub"],
+  ["7.2.12", "slub"],
 ] as const)("%s %s against a list of intervals", (release, allocator) => {
   test("objects never overlap, hold what was asked, and every page comes back", () => {
     const seed = 20261120;
@@ -62,10 +65,18 @@ describe.each([
     }
     expect(heap.live()).toBe(live.size);
     for (const [address, [, cache]] of live) cache >= 0 ? heap.cacheFree(cache, address) : heap.kfree(address);
-    for (const { id } of heap.caches()) heap.shrink(id);
+    // Sheaves are objects of kmalloc: giving up one of them frees an object of another cache, which is shrunk once more.
+    for (let i = 0; i < 3; i++) for (const { id } of heap.caches()) heap.shrink(id);
     expect(heap.live()).toBe(0);
-    expect(heap.caches().map((c) => c.counts.slabs)).toEqual(heap.caches().map(() => 0));
-    expect(pages.held()).toBe(0);
+    // Each CPU keeps one empty sheaf of each cache, of 64 to 512 bytes; all else goes.
+    const sheaves = heap.caches().reduce((n, c) => n + (c.geometry.sheafCapacity > 0 ? 2 : 0), 0);
+    const holders = sheaves === 0 ? [] : ["kmalloc-64", "kmalloc-128", "kmalloc-256", "kmalloc-512"];
+    const kept = heap.caches().filter((c) => c.counts.slabs > 0);
+    expect(kept.map((c) => c.name).filter((name) => !holders.includes(name))).toEqual([]);
+    const inUse = kept.reduce((n, c) => n + c.counts.active, 0);
+    expect(inUse).toBeGreaterThanOrEqual(sheaves);
+    expect(inUse).toBeLessThanOrEqual(sheaves + 8);
+    if (sheaves === 0) expect(pages.held()).toBe(0);
   });
 });
 
