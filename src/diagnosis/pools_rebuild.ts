@@ -2,6 +2,7 @@
 import { createJournal } from "../model/journal.ts";
 import { createNaivePages } from "../model/mm/pages.ts";
 import { createPagePools, defaultPoolParams } from "../model/net/pool/page_pool.ts";
+import { poolContext, softirqState } from "../model/net/pool/pool_context.ts";
 
 /** One warning of the log: pages in flight, seconds since the destroy. */
 export interface StallWarning {
@@ -32,7 +33,7 @@ export function replayStall(log: readonly StallWarning[]): StallReplay | undefin
   const pools = createPagePools({
     pages: createNaivePages(PAGES_MAX + 64),
     journal,
-    context: { inSoftirq: true, node: 0 },
+    context: poolContext(softirqState.running),
     pfnMax: PAGES_MAX + 64,
     poolsMax: 1,
   });

@@ -33,6 +33,8 @@ import type { Xmit } from "./net/path/xmit.ts";
 import { createXmit } from "./net/path/xmit.ts";
 import { createPagePools } from "./net/pool/page_pool.ts";
 import { attachPools } from "./net/pool/page_pool_hook.ts";
+import type { PoolContext } from "./net/pool/pool_context.ts";
+import { softirqState } from "./net/pool/pool_context.ts";
 import { createReceiveCaches } from "./net/skb/napi_alloc_cache.ts";
 import type { OwnershipOptions } from "./net/skb/ownership.ts";
 import { createOwnedSkbs } from "./net/skb/ownership.ts";
@@ -183,7 +185,13 @@ function poolsOf(
   let made: PoolsOfMachine | undefined;
   return () => {
     if (made !== undefined) return made;
-    const context = { inSoftirq: false, node: 0 };
+    const context: PoolContext = {
+      softirq: softirqState.none,
+      node: 0,
+      get cpu() {
+        return journal.cpu;
+      },
+    };
     const pfnMax = Math.max(...memory.layout.spec.zones.map((z) => z.startPfn + z.spannedPages));
     const { atomic, nowarn, comp } = config.gfp;
     const gfp = { atomic, nowarn, comp };

@@ -1,38 +1,39 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { linesOf } from "../cli/input/transcript.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { TranscriptInput } from "./replayer.ts";
 
 const root = join(import.meta.dirname, "../..");
 const fixtures = join(root, "fixtures/page_pool");
-const captures = join(root, "../shared/captures/page_pool");
+const captures = join(root, "../shared/captures");
 
-const open = (path: string): TranscriptInput => ({
-  path,
-  lines: gunzipSync(readFileSync(path)).toString().split("\n"),
+/** Where recordings of each kernel lie: in the clone, and beside it. The headers name the kernel. */
+const recorded = [
+  { kernel: "5.10.223", folders: [join(fixtures, "5.10"), join(captures, "5.10/page_pool")] },
+  { kernel: "6.1.192", folders: [fixtures, join(captures, "page_pool")] },
+  { kernel: "6.12.117", folders: [join(fixtures, "6.12"), join(captures, "6.12/page_pool")] },
+  { kernel: "7.2.12", folders: [join(fixtures, "7.2"), join(captures, "7.2/page_pool")] },
+] as const;
+
+const open = async (path: string): Promise<TranscriptInput> => ({ path, lines: await linesOf(path) });
+const transcripts = (folders: readonly string[]): string[] =>
+  folders
+    .filter(existsSync)
+    .flatMap((folder) => readdirSync(folder).map((f) => join(folder, f)))
+    .filter((f) => /\.ndjson\.[gx]z$/.test(f));
+
+describe.each(recorded)("$kernel, recorded operation by operation", ({ folders }) => {
+  test.each(transcripts(folders))("%s agrees in every counter and every page", async (path) => {
+    const { operations, exact, firstDifference } = pagePoolReplayer.replay(await open(path));
+    expect(firstDifference).toBeUndefined();
+    expect(exact).toBe(operations);
+  });
 });
-const transcripts = (folder: string): string[] =>
-  existsSync(folder)
-    ? readdirSync(folder)
-        .filter((f) => f.endsWith(".ndjson.gz"))
-        .map((f) => join(folder, f))
-    : [];
 
-describe("6.1.192, recorded operation by operation", () => {
-  test.each([...transcripts(fixtures), ...transcripts(captures)])(
-    "%s agrees in every counter and every page",
-    (path) => {
-      const { operations, exact, firstDifference } = pagePoolReplayer.replay(open(path));
-      expect(firstDifference).toBeUndefined();
-      expect(exact).toBe(operations);
-    },
-  );
-});
-
-describe("canaries: a difference is found where it is", () => {
-  const input = open(join(fixtures, "mixed_s2.ndjson.gz"));
+describe("canaries: a difference is found where it is", async () => {
+  const input = await open(join(fixtures, "mixed_s2.ndjson.gz"));
   const changed = (line: number, from: RegExp, to: string): TranscriptInput => ({
     path: input.path,
     lines: input.lines.map((text, i) => {
@@ -62,6 +63,31 @@ describe("canaries: a difference is found where it is", () => {
     ).toMatchObject({
       line,
       model: "pp_recycle of the new skb=0",
+    });
+  });
+
+  test("the last digit of a count of users that no double holds", async () => {
+    const wide = await open(join(fixtures, "7.2/frag_skb_s48.ndjson.xz"));
+    const line = wide.lines.findIndex((text) => /"frag_count":4611686018427387903/.test(text)) + 1;
+    const lines = wide.lines.map((text, i) =>
+      i === line - 1 ? text.replace('"frag_count":4611686018427387903', '"frag_count":4611686018427387902') : text,
+    );
+    expect(pagePoolReplayer.replay({ ...wide, lines }).firstDifference).toMatchObject({
+      line,
+      kernel: "frag_count=4611686018427387902",
+      model: "frag_count=4611686018427387903",
+    });
+  });
+
+  test("a page that left the pool, and another that is said to", async () => {
+    const listed = await open(join(fixtures, "6.12/napi_frag_s30.ndjson.xz"));
+    const line = listed.lines.findIndex((text) => /"released_pfns":\[\d+\]/.test(text)) + 1;
+    const lines = listed.lines.map((text, i) =>
+      i === line - 1 ? text.replace(/"released_pfns":\[\d+\]/, '"released_pfns":[1]') : text,
+    );
+    expect(pagePoolReplayer.replay({ ...listed, lines }).firstDifference).toMatchObject({
+      line,
+      kernel: "released_pfns=1",
     });
   });
 

@@ -1,119 +1,49 @@
-// Replays a recorded page_pool: every operation on the model, every counter, index and page identity compared after it.
-// What the page allocator hands out is outside the pool: the model's pages start without a number and take the one that the
-// record shows when the page is first seen. From then on, until the page is freed, the number must be that one.
+// Replays a recorded page_pool: every operation on the model, every counter, index and page identity compared after it; the skbs that
+// carry the pool's pages are the model's own. What the page allocator hands out is outside the pool: the model's pages start without a number
+// and take the one that the record shows when the page is first seen. From then on, until the page is freed, the number must be that one.
 import { BadInput } from "../base/bad_input.ts";
 import { createJournal } from "../model/journal.ts";
-import type { PageAllocator } from "../model/mm/pages.ts";
+import type { ExactKernel } from "../model/kernels/kernel.ts";
+import { createNaivePages } from "../model/mm/pages.ts";
 import type { PagePools } from "../model/net/pool/page_pool.ts";
-import { createPagePools, PP_FLAG_DMA_MAP } from "../model/net/pool/page_pool.ts";
-import type { PoolSkb, PoolSkbs } from "../model/net/pool/page_pool_skb.ts";
-import { createPoolSkbs, policy61 } from "../model/net/pool/page_pool_skb.ts";
-import type { Heap } from "../model/slab/heap.ts";
+import { createPagePools, PP_FLAG_DMA_MAP, PP_FLAG_PAGE_FRAG } from "../model/net/pool/page_pool.ts";
+import { attachPools, skbMarkForRecycle } from "../model/net/pool/page_pool_hook.ts";
+import type { SoftirqState } from "../model/net/pool/pool_context.ts";
+import { softirqState } from "../model/net/pool/pool_context.ts";
+import { headField, skbBit, skbField } from "../model/net/skb/skb_columns.ts";
+import { skbConfigOf } from "../model/net/skb/skb_config.ts";
+import { skbSizes61 } from "../model/net/skb/skb_config61.ts";
+import type { Skbs } from "../model/net/skb/skbs.ts";
+import { createSkbs } from "../model/net/skb/skbs.ts";
+import { createHeap } from "../model/slab/kmalloc.ts";
+import type { BoundPages } from "./page_pool_pages.ts";
+import { boundPages } from "./page_pool_pages.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Pages without a number: ids that the replay binds to recorded pfns. */
-interface BoundPages extends PageAllocator {
-  /** How many pages the next slow path may get; the record says it, the page allocator is not modelled here. */
-  supply: number;
-  /** True when the model's page may be the recorded pfn; binds it when neither was bound before. */
-  same(page: number, pfn: number): boolean;
-  /** The model's page for a recorded pfn, or -1. */
-  pageOf(pfn: number): number;
-  /** The recorded pfn of a page, or "?" while it was never seen. */
-  name(page: number): string;
-}
-
-function boundPages(order: number): BoundPages {
-  const counts = new Map<number, number>();
-  const pfnOf = new Map<number, number>();
-  const pageOf = new Map<number, number>();
-  let next = 0;
-  const take = (): number => {
-    const page = next++;
-    counts.set(page, 1);
-    return page;
-  };
-  const add = (page: number, n: number): void => {
-    const now = (counts.get(page) ?? Number.NaN) + n;
-    if (Number.isNaN(now)) throw new RangeError(`page ${pages.name(page)} is used after it was freed`);
-    counts.set(page, now);
-    if (now > 0) return;
-    counts.delete(page);
-    // The number stays with the dead page: a taken slot of the ring still points there until it is zeroed.
-    const pfn = pfnOf.get(page);
-    if (pfn !== undefined) pageOf.delete(pfn);
-  };
-  const pages: BoundPages = {
-    supply: 0,
-    same(page, pfn) {
-      const bound = pfnOf.get(page);
-      if (bound !== undefined) return bound === pfn;
-      if (pageOf.has(pfn) || !counts.has(page)) return false;
-      pfnOf.set(page, pfn);
-      pageOf.set(pfn, page);
-      return true;
-    },
-    pageOf: (pfn) => pageOf.get(pfn) ?? -1,
-    name: (page) => `${pfnOf.get(page) ?? "?"}`,
-    allocPages: () => (pages.supply-- > 0 ? take() : -1),
-    allocPagesBulk(_gfp, want, into) {
-      let got = 0;
-      for (; got < want && pages.supply > 0; pages.supply--) into[got++] = take();
-      return got;
-    },
-    freePages: (page) => add(page, -1),
-    getPage: (page) => add(page, 1),
-    putPage: (page) => add(page, -1),
-    addPageRefs: add,
-    pageCount: (page) => counts.get(page) ?? 0,
-    compoundHead: (page) => page,
-    compoundOrder: () => order,
-    isPfmemalloc: () => false,
-    nodeOf: () => 0,
-  };
-  return pages;
-}
-
-/** kmalloc of skb heads: only the size that a request is rounded up to matters here. */
-function headHeap(): Heap {
-  const sizes = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192];
-  const roundup = (size: number): number => {
-    const bucket = sizes.find((s) => s >= size);
-    if (bucket !== undefined) return bucket;
-    let bytes = 16384;
-    while (bytes < size) bytes *= 2;
-    return bytes;
-  };
-  // Above every page of the replay, so that a head is never taken for a pool's page.
-  let next = 2 ** 40;
-  return {
-    pageSize: 4096,
-    kmalloc(size) {
-      const at = next;
-      next += roundup(size);
-      return at;
-    },
-    kfree() {},
-    ksize: () => 0,
-    kmallocSizeRoundup: roundup,
-    cacheCreate: () => 0,
-    cacheAlloc: () => -1,
-    cacheFree() {},
-  };
-}
+const pageSize = 4096;
+const kernelGfp = 0xcc0;
+/** What the recorder gave its skbs: room in the linear part, bytes of each fragment, more headroom when it expanded one. */
+const recorderSkb = { room: 64, fragmentBytes: 1000, moreHeadroom: 64, pollBudget: 64 } as const;
 
 /** One replay: the model's side of the machine and the skbs by their recorded number. */
 interface World {
   readonly row: Row;
+  readonly kernel: ExactKernel;
   readonly pages: BoundPages;
   readonly pools: PagePools;
-  readonly skbs: PoolSkbs;
-  readonly context: { inSoftirq: boolean; node: number };
-  readonly named: Map<number, PoolSkb>;
+  readonly skbs: Skbs;
+  readonly context: { softirq: SoftirqState; cpu: number; readonly node: number };
+  readonly named: Map<number, number>;
   readonly order: number;
+  /** The record lists the pages that came and went in each operation. */
+  readonly listsPages: boolean;
+  /** Pages that came and went in the present operation, in order. */
+  readonly held: number[];
+  readonly released: string[];
   /** What differed in the present operation: [field, kernel, model]. */
   wrong: [string, string, string][];
 }
@@ -131,8 +61,14 @@ const list = (row: Row, key: string): number[] => {
   return value as number[];
 };
 
+/** Numbers beyond 2^53 stand in the record as text: both sides are compared digit by digit. */
 const expectEqual = (world: World, field: string, kernel: unknown, model: unknown): void => {
-  if (kernel !== model) world.wrong.push([field, `${kernel}`, `${model}`]);
+  if (`${kernel}` !== `${model}`) world.wrong.push([field, `${kernel}`, `${model}`]);
+};
+
+/** The same for a field that not every recorder writes. */
+const expectWhere = (world: World, row: Row, field: string, model: () => unknown): void => {
+  if (field in row) expectEqual(world, field, row[field], model());
 };
 
 /** The model's page for a pfn that the operation names; it must be one the caller can hold. */
@@ -142,7 +78,7 @@ function pageNamed(world: World, pfn: number): number {
   return page;
 }
 
-function skbNamed(world: World, row: Row, key: string): PoolSkb {
+function skbNamed(world: World, row: Row, key: string): number {
   const skb = world.named.get(num(row, key));
   if (skb === undefined) throw new RangeError(`skb ${num(row, key)} is not alive`);
   return skb;
@@ -155,40 +91,96 @@ function supplyFor(world: World, pool: number, row: Row): void {
   world.pages.supply = typeof hold === "number" ? (hold - world.pools.holdCount(pool)) >>> 0 : 0;
 }
 
+/** Runs `what` as the recorder did: in a process, with bottom halves off, or in a softirq, on a CPU. */
+function inContext<T>(world: World, softirq: SoftirqState, cpu: number, what: () => T): T {
+  world.context.softirq = softirq;
+  world.context.cpu = cpu;
+  const result = what();
+  world.context.softirq = softirqState.none;
+  world.context.cpu = 0;
+  return result;
+}
+
+// --- looking at an skb --------------------------------------------------------------------------------------------------------
+
+const bits = ({ skbs }: World, skb: number): number => skbs.columns.S[skb + skbField.BITS] as number;
+const flag = (world: World, skb: number, bit: number): number => ((bits(world, skb) & bit) === 0 ? 0 : 1);
+const recycled = (world: World, skb: number): number => flag(world, skb, skbBit.ppRecycle);
+const isCloned = (world: World, skb: number): number => (world.skbs.isCloned(skb) ? 1 : 0);
+const dataref = ({ skbs }: World, skb: number): number =>
+  (skbs.columns.H[(skbs.columns.S[skb + skbField.HEAD] as number) + headField.DATAREF] as number) & 0xffff;
+
+/** pp_recycle of two skbs, in kernels that have it. */
+function expectMarks(world: World, row: Row, first: [string, number], second: [string, number]): void {
+  if (!("pp_recycle" in row)) return;
+  const [a, b] = list(row, "pp_recycle");
+  expectEqual(world, `pp_recycle of ${first[0]}`, a, recycled(world, first[1]));
+  expectEqual(world, `pp_recycle of ${second[0]}`, b, recycled(world, second[1]));
+}
+
+// --- what the recorder did for each operation -----------------------------------------------------------------------------------
+
 type Step = (world: World, pool: number, row: Row) => void;
 
 const put =
-  (softirq: boolean, direct: boolean): Step =>
+  (softirqOf: (row: Row) => SoftirqState, direct: boolean): Step =>
   (world, pool, row) => {
     const page = pageNamed(world, num(row, "pfn"));
     expectEqual(world, "count_before", row.count_before, world.pages.pageCount(page));
-    world.context.inSoftirq = softirq;
-    world.pools.putFullPage(pool, page, direct);
-    world.context.inSoftirq = false;
+    expectWhere(world, row, "pp_ref_before", () => world.pools.fragCount(page));
+    const cpu = typeof row.cpu === "number" ? row.cpu : 0;
+    inContext(world, softirqOf(row), cpu, () => world.pools.putFullPage(pool, page, direct));
   };
 
-const freeSkb: Step = (world, _pool, row) => {
-  const skb = skbNamed(world, row, "skb");
-  if ("dataref" in row) expectEqual(world, "dataref", row.dataref, skb.data.dataref);
-  if ("cloned" in row) expectEqual(world, "cloned", row.cloned, skb.cloned ? 1 : 0);
-  expectEqual(world, "pp_recycle", row.pp_recycle, skb.ppRecycle ? 1 : 0);
-  world.skbs.free(skb);
-  world.named.delete(num(row, "skb"));
-};
+const inProcess = (): SoftirqState => softirqState.none;
+const inSoftirq = (): SoftirqState => softirqState.running;
+const bottomHalvesOff = (): SoftirqState => softirqState.bottomHalvesOff;
+const asRecorded = (row: Row): SoftirqState =>
+  row.bh_disabled === 1 ? softirqState.bottomHalvesOff : softirqState.none;
+
+const freeSkb =
+  (softirq: SoftirqState, free: (skbs: Skbs, skb: number) => void): Step =>
+  (world, _pool, row) => {
+    const skb = skbNamed(world, row, "skb");
+    expectWhere(world, row, "dataref", () => dataref(world, skb));
+    expectWhere(world, row, "cloned", () => flag(world, skb, skbBit.cloned));
+    expectWhere(world, row, "pp_recycle", () => recycled(world, skb));
+    inContext(world, softirq, 0, () => free(world.skbs, skb));
+    world.named.delete(num(row, "skb"));
+  };
 
 const copySkb =
-  (make: (skbs: PoolSkbs, skb: PoolSkb) => PoolSkb | undefined): Step =>
+  (make: (skbs: Skbs, skb: number) => number): Step =>
   (world, _pool, row) => {
     const from = skbNamed(world, row, "from");
     const copy = make(world.skbs, from);
-    if (copy === undefined) throw new RangeError("the copy got no memory");
+    if (copy === 0) throw new RangeError("the copy got no memory");
     world.named.set(num(row, "skb"), copy);
-    const [a, b] = list(row, "pp_recycle");
-    expectEqual(world, "pp_recycle of the old skb", a, from.ppRecycle ? 1 : 0);
-    expectEqual(world, "pp_recycle of the new skb", b, copy.ppRecycle ? 1 : 0);
+    expectMarks(world, row, ["the old skb", from], ["the new skb", copy]);
   };
 
-/** What the recorder did for each operation. */
+const fragment =
+  (cut: (world: World, pool: number, size: number) => number): Step =>
+  (world, pool, row) => {
+    supplyFor(world, pool, row);
+    const page = cut(world, pool, num(row, "size"));
+    if (page < 0) return expectNoPage(world, row.pfn);
+    expectPage(world, "pfn", row.pfn, page);
+    expectEqual(world, "off", row.off, world.pools.lastFragOffset());
+    expectWhere(world, row, "size_out", () => world.pools.lastFragBytes());
+    for (const field of ["pp_frag_count", "pp_ref_count"])
+      expectWhere(world, row, field, () => world.pools.fragCount(page));
+  };
+
+/** Kernels whose skbs cannot be marked: the recorder released the page from its pool first. */
+function giveToStack(world: World, pool: number, page: number): void {
+  if (!world.skbs.config.recycleMarks) world.pools.releasePage(pool, page);
+}
+
+function markWhereItCan(world: World, skb: number): void {
+  if (world.skbs.config.recycleMarks) skbMarkForRecycle(world.skbs, skb);
+}
+
 const steps: Readonly<Record<string, Step>> = {
   nop: () => {},
   alloc(world, pool, row) {
@@ -197,23 +189,22 @@ const steps: Readonly<Record<string, Step>> = {
     if (page < 0) return expectNoPage(world, row.pfn);
     expectPage(world, "pfn", row.pfn, page);
     expectEqual(world, "page_count", row.page_count, world.pages.pageCount(page));
+    expectWhere(world, row, "pp_ref_count", () => world.pools.fragCount(page));
     const mapped = (world.pools.params(pool).flags & PP_FLAG_DMA_MAP) !== 0;
     expectEqual(world, "dma", row.dma, mapped ? (world.pools.dmaAddress(page) !== 0 ? 1 : 0) : -1);
   },
-  alloc_frag(world, pool, row) {
-    supplyFor(world, pool, row);
-    const page = world.pools.allocFrag(pool, num(row, "size"), 0);
-    if (page < 0) return expectNoPage(world, row.pfn);
-    expectPage(world, "pfn", row.pfn, page);
-    expectEqual(world, "off", row.off, world.pools.lastFragOffset());
-    expectEqual(world, "pp_frag_count", Number(row.pp_frag_count), Number(world.pools.fragCount(page)));
-  },
-  put_ring: put(false, false),
-  put_direct_softirq: put(true, true),
-  put_direct_process: put(false, true),
+  alloc_frag: fragment((world, pool, size) => world.pools.allocFrag(pool, size, 0)),
+  page_pool_alloc: fragment((world, pool, size) => world.pools.allocSized(pool, size, 0)),
+  put_ring: put(inProcess, false),
+  put_softirq: put(bottomHalvesOff, false),
+  put_direct_softirq: put(inSoftirq, true),
+  put_direct_process: put(asRecorded, true),
   put_bulk(world, pool, row) {
     const pfns = list(row, "pfns").map((pfn) => pageNamed(world, pfn));
-    world.pools.putPageBulk(pool, Int32Array.from(pfns), pfns.length);
+    // A driver gives back in bulk from its poll.
+    inContext(world, softirqState.bottomHalvesOff, 0, () =>
+      world.pools.putPageBulk(pool, Int32Array.from(pfns), pfns.length),
+    );
   },
   release_and_put(world, pool, row) {
     const page = pageNamed(world, num(row, "pfn"));
@@ -231,53 +222,61 @@ const steps: Readonly<Record<string, Step>> = {
     expectEqual(world, "count_before", row.count_before, world.pages.pageCount(page));
     world.pages.putPage(page);
   },
-  skb_head(world, _pool, row) {
+  skb_head(world, pool, row) {
     const page = pageNamed(world, num(row, "pfn"));
     expectEqual(world, "count", row.count, world.pages.pageCount(page));
-    const skb = world.skbs.buildSkb(page, world.order);
-    world.skbs.markForRecycle(skb, 0);
+    expectWhere(world, row, "pp_ref_count", () => world.pools.fragCount(page));
+    giveToStack(world, pool, page);
+    const skb = world.skbs.buildSkb(page * pageSize, pageSize << world.order);
+    markWhereItCan(world, skb);
     world.named.set(num(row, "skb"), skb);
   },
-  skb_frags(world, _pool, row) {
-    const skb = world.skbs.allocSkb(64);
-    if (skb === undefined) throw new RangeError("the skb got no memory");
-    for (const pfn of list(row, "pfns")) world.skbs.addRxFrag(skb, pageNamed(world, pfn), 0, 1000);
-    world.skbs.markForRecycle(skb, 0);
+  skb_frags(world, pool, row) {
+    const { skbs } = world;
+    const skb = skbs.allocSkb(recorderSkb.room, kernelGfp);
+    if (skb === 0) throw new RangeError("the skb got no memory");
+    for (const [i, pfn] of list(row, "pfns").entries()) {
+      const page = pageNamed(world, pfn);
+      giveToStack(world, pool, page);
+      skbs.skbAddRxFrag(skb, i, page, 0, recorderSkb.fragmentBytes, pageSize << world.order);
+    }
+    markWhereItCan(world, skb);
     world.named.set(num(row, "skb"), skb);
   },
-  kfree_skb: freeSkb,
-  consume_skb: freeSkb,
-  napi_consume_skb: freeSkb,
-  skb_clone: copySkb((skbs, skb) => skbs.clone(skb)),
-  pskb_copy: copySkb((skbs, skb) => skbs.pskbCopy(skb)),
+  kfree_skb: freeSkb(softirqState.none, (skbs, skb) => skbs.kfreeSkb(skb)),
+  kfree_skb_softirq: freeSkb(softirqState.bottomHalvesOff, (skbs, skb) => skbs.kfreeSkb(skb)),
+  consume_skb: freeSkb(softirqState.none, (skbs, skb) => skbs.consumeSkb(skb)),
+  napi_consume_skb: freeSkb(softirqState.bottomHalvesOff, (skbs, skb) =>
+    skbs.napiConsumeSkb(skb, recorderSkb.pollBudget),
+  ),
+  skb_clone: copySkb((skbs, skb) => skbs.skbClone(skb, kernelGfp)),
+  pskb_copy: copySkb((skbs, skb) => skbs.pskbCopy(skb, kernelGfp)),
   pskb_expand_head(world, _pool, row) {
     const skb = skbNamed(world, row, "skb");
-    expectEqual(world, "pp_recycle_before", row.pp_recycle_before, skb.ppRecycle ? 1 : 0);
-    expectEqual(world, "cloned", row.cloned, world.skbs.isCloned(skb) ? 1 : 0);
-    expectEqual(world, "ret", row.ret, world.skbs.expandHead(skb, 64, 0) ? 0 : -12);
-    expectEqual(world, "pp_recycle", row.pp_recycle, skb.ppRecycle ? 1 : 0);
+    expectWhere(world, row, "pp_recycle_before", () => recycled(world, skb));
+    expectEqual(world, "cloned", row.cloned, isCloned(world, skb));
+    const ret = world.skbs.pskbExpandHead(skb, recorderSkb.moreHeadroom, 0, kernelGfp);
+    expectEqual(world, "ret", row.ret, ret);
+    expectWhere(world, row, "pp_recycle", () => recycled(world, skb));
   },
   skb_try_coalesce(world, _pool, row) {
     const to = skbNamed(world, row, "to");
     const from = skbNamed(world, row, "from");
     const { skbs } = world;
     expectEqual(world, "to_tailroom", row.to_tailroom, skbs.tailroom(to));
-    expectEqual(world, "from_len", row.from_len, skbs.lengthOf(from));
-    expectEqual(world, "from_headlen", row.from_headlen, from.headLen);
-    expectEqual(world, "to_nr_frags", row.to_nr_frags, to.data.frags.length);
-    expectEqual(world, "from_nr_frags", row.from_nr_frags, from.data.frags.length);
-    expectEqual(world, "to_cloned", row.to_cloned, skbs.isCloned(to) ? 1 : 0);
-    expectEqual(world, "from_cloned", row.from_cloned, skbs.isCloned(from) ? 1 : 0);
-    expectEqual(world, "from_head_frag", row.from_head_frag, from.headFrag ? 1 : 0);
-    const { merged, stolen } = skbs.tryCoalesce(to, from);
+    expectEqual(world, "from_len", row.from_len, skbs.columns.S[from + skbField.LEN]);
+    expectEqual(world, "from_headlen", row.from_headlen, skbs.headlen(from));
+    expectEqual(world, "to_nr_frags", row.to_nr_frags, skbs.nrFrags(to));
+    expectEqual(world, "from_nr_frags", row.from_nr_frags, skbs.nrFrags(from));
+    expectEqual(world, "to_cloned", row.to_cloned, isCloned(world, to));
+    expectEqual(world, "from_cloned", row.from_cloned, isCloned(world, from));
+    expectEqual(world, "from_head_frag", row.from_head_frag, flag(world, from, skbBit.headFrag));
+    const { merged, headStolen } = skbs.skbTryCoalesce(to, from);
     expectEqual(world, "ret", row.ret, merged ? 1 : 0);
-    expectEqual(world, "stolen", row.stolen, stolen ? 1 : 0);
-    const [a, b] = list(row, "pp_recycle");
-    expectEqual(world, "pp_recycle of to", a, to.ppRecycle ? 1 : 0);
-    expectEqual(world, "pp_recycle of from", b, from.ppRecycle ? 1 : 0);
+    expectEqual(world, "stolen", row.stolen, headStolen ? 1 : 0);
+    expectMarks(world, row, ["to", to], ["from", from]);
     if (!merged) return;
-    if (stolen) skbs.freeStolen(from);
-    else skbs.free(from);
+    skbs.kfreeSkbPartial(from, headStolen);
     world.named.delete(num(row, "from"));
   },
   page_pool_destroy(world, pool, row) {
@@ -285,6 +284,8 @@ const steps: Readonly<Record<string, Step>> = {
     world.pools.destroy(pool);
   },
 };
+
+// --- comparing ------------------------------------------------------------------------------------------------------------------
 
 /** A failed allocation: recorded as null, or as no page frame number. */
 function expectNoPage(world: World, pfn: unknown): void {
@@ -301,11 +302,12 @@ function expectPage(world: World, field: string, pfn: unknown, page: number): vo
 }
 
 /** Everything that "s" may hold, as the model has it. */
-function stateOf(world: World, pool: number): Readonly<Record<string, number>> {
+function stateOf(world: World, pool: number): Readonly<Record<string, number | bigint>> {
   const { pools } = world;
   const { rings } = pools;
   const stats = pools.stats(pool);
   const frag = pools.fragPage(pool);
+  const users = frag < 0 ? 0n : pools.fragCount(frag);
   return {
     cache: pools.cacheCount(pool),
     // The recorder counts the slots that are not zero, taken ones too.
@@ -329,7 +331,8 @@ function stateOf(world: World, pool: number): Readonly<Record<string, number>> {
     released_refcnt: stats.releasedRefcnt,
     frag_off: pools.fragOffset(pool),
     frag_users: pools.fragUsers(pool),
-    frag_count: frag < 0 ? 0 : Number(pools.fragCount(frag)),
+    frag_count: users,
+    frag_ref: users,
   };
 }
 
@@ -341,8 +344,8 @@ function compareState(world: World, pool: number, row: Row): void {
       if (field === "frag_pfn") {
         const page = world.pools.fragPage(pool);
         if (page >= 0 || value !== -1) expectPage(world, field, value, page);
-      } else if (mine[field] !== value)
-        world.wrong.push([field, `${value}`, `${mine[field] ?? "does not know this field"}`]);
+      } else if (!(field in mine)) world.wrong.push([field, `${value}`, "does not know this field"]);
+      else expectEqual(world, field, value, mine[field]);
     }
   }
   comparePages(world, "cache_pfns", row.cache_pfns, world.pools.cacheContents(pool));
@@ -352,6 +355,7 @@ function compareState(world: World, pool: number, row: Row): void {
     row.ring_pfns,
     world.pools.rings.occupied(pool).map((value) => value - 1),
   );
+  compareHeld(world, row.held);
 }
 
 function comparePages(world: World, field: string, recorded: unknown, mine: readonly number[]): void {
@@ -361,34 +365,84 @@ function comparePages(world: World, field: string, recorded: unknown, mine: read
     expectPage(world, `${field}[${i}]`, recorded[i], mine[i] as number);
 }
 
+/** Pages that the recorder's driver holds: number, page count, pool users. */
+function compareHeld(world: World, recorded: unknown): void {
+  if (!Array.isArray(recorded)) return;
+  for (const [pfn, count, users] of recorded as [number, number, unknown][]) {
+    const page = pageNamed(world, pfn);
+    expectEqual(world, `held ${pfn} page count`, count, world.pages.pageCount(page));
+    expectEqual(world, `held ${pfn} pool users`, users, world.pools.fragCount(page));
+  }
+}
+
+/** The pages that came to the pool and left it in this operation, by the trace events of the recording. */
+function compareTraffic(world: World, row: Row): void {
+  if (!world.listsPages) return;
+  comparePages(world, "held_pfns", row.held_pfns ?? [], world.held);
+  expectEqual(world, "released_pfns", String(row.released_pfns ?? []), String(world.released));
+}
+
+/** Numbers that no double holds become texts. */
+const exactly = (line: string): string => line.replace(/([:,])(\d{16,})(?=[,\]}])/g, '$1"$2"');
+
+/** The flags that the kernel got. Where the header cannot say that the recorder cut fragments, 7.2's says it with a flag that is gone. */
+function flagsOf(row: Row, kernel: ExactKernel): number {
+  const flags = row.flags as number;
+  return kernel.parts.net.pool?.fragments === "any pool" && !("frag_api" in row) ? flags & ~PP_FLAG_PAGE_FRAG : flags;
+}
+
 /** The pool that the header asks for; -errno and the comparison of the header itself. */
 function begin(input: TranscriptInput, row: Row): { world: World; pool: number } {
   const place = { file: input.path, line: 1 };
   for (const key of ["flags", "order", "pool_size", "err"])
     if (typeof row[key] !== "number") throw new BadInput(`The header of this transcript has no "${key}".`, place);
+  const kernel = kernelOfTranscript(input, row);
   const order = row.order as number;
   const pages = boundPages(order);
-  const context = { inSoftirq: false, node: 0 };
+  const context = { softirq: softirqState.none as SoftirqState, cpu: 0, node: 0 };
+  const journal = createJournal();
   const pools = createPagePools({
+    ...kernel.parts.net.pool,
     pages,
-    journal: createJournal(),
+    journal,
     context,
     pfnMax: Math.max(4096, input.lines.length * 66),
     poolsMax: 1,
     // Page 0 must not have the address 0, which says "not mapped".
-    dma: { map: (page) => (page + 1) * 4096, unmap() {}, syncForDevice() {} },
+    dma: { map: (page) => (page + 1) * pageSize, unmap() {}, syncForDevice() {} },
   });
-  const skbs = createPoolSkbs({ pools, pages, heap: headHeap(), policy: policy61 });
-  const world: World = { row, pages, pools, skbs, context, named: new Map(), order, wrong: [] };
+  const world: World = {
+    row,
+    kernel,
+    pages,
+    pools,
+    skbs: skbsOver(kernel, pages, pools),
+    context,
+    named: new Map(),
+    order,
+    listsPages: input.lines.some((line) => line.includes('"held_pfns"')),
+    held: [],
+    released: [],
+    wrong: [],
+  };
+  if (world.listsPages) {
+    journal.listen((_kind, _nanos, _cpu, _pool, page) => world.held.push(page), "page_pool_state_hold");
+    journal.listen(
+      (_kind, _nanos, _cpu, _pool, page) => world.released.push(pages.name(page)),
+      "page_pool_state_release",
+    );
+  }
   const pool = pools.create({
-    flags: row.flags as number,
+    flags: flagsOf(row, kernel),
     order,
     poolSize: row.pool_size as number,
     nid: -1,
     dmaDir: "from_device",
     // The recorder gives the whole page; no counter shows it.
-    maxLen: 4096 << order,
+    maxLen: pageSize << order,
     offset: 0,
+    cpu: typeof row.cpuid === "number" ? row.cpuid : -1,
+    ...(row.napi === 1 ? { napi: { listOwner: row.napi_list_owner as number } } : {}),
   });
   expectEqual(world, "err", row.err, Math.min(pool, 0));
   if (pool < 0) return { world, pool };
@@ -396,6 +450,21 @@ function begin(input: TranscriptInput, row: Row): { world: World; pool: number }
   if ("ring_batch" in row) expectEqual(world, "ring_batch", row.ring_batch, pools.rings.batch(pool));
   compareState(world, pool, row);
   return { world, pool };
+}
+
+/** The skbs of that kernel: fragments are the pool's pages, heads lie in a heap of their own. */
+function skbsOver(kernel: ExactKernel, pages: BoundPages, pools: PagePools): Skbs {
+  const { release } = kernel;
+  const heap = createHeap({
+    release,
+    allocator: "slub",
+    cpus: 2,
+    pages: createNaivePages(1 << 16),
+    journal: createJournal(),
+  });
+  const skbs = createSkbs({ pages, heap, config: skbConfigOf(kernel.parts.net.skb, skbSizes61), skbsMax: 4096 });
+  if (skbs.config.recycleMarks) attachPools(skbs, pools);
+  return skbs;
 }
 
 function difference(world: World, row: Row, line: number): Difference {
@@ -410,7 +479,8 @@ function difference(world: World, row: Row, line: number): Difference {
   };
 }
 
-function replay(input: TranscriptInput): Replayed {
+function replay(recording: TranscriptInput): Replayed {
+  const input = { ...recording, lines: recording.lines.map(exactly) };
   const header = objectAt(input, 0);
   const { world, pool } = begin(input, header);
   let operations = 1;
@@ -434,8 +504,11 @@ function replay(input: TranscriptInput): Replayed {
         "Is this a page_pool transcript?",
       );
     operations++;
+    world.held.length = 0;
+    world.released.length = 0;
     try {
       step(world, pool, row);
+      compareTraffic(world, row);
       if (row.op !== "page_pool_destroy") compareState(world, pool, row);
     } catch (error) {
       // A page or skb that the record names and the model does not have: the model went another way before.

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { factAt } from "../release.ts";
-import { dmaAddressPlace, fragReference, slowPathPages } from "./page_pool.ts";
+import { dmaAddressPlace, slowPathPages } from "./page_pool.ts";
 
 test("4.18 keeps the DMA address in page->private, 5.1 in a field, 6.1 in two words, 6.7 as a page number", () => {
   const at = (...v: number[]): string | undefined => factAt(dmaAddressPlace, v)?.value;
@@ -11,11 +11,6 @@ test("4.18 keeps the DMA address in page->private, 5.1 in a field, 6.1 in two wo
     "two words",
     "page number",
   ]);
-});
-
-test("second references to a pool's fragment are mirrored since 6.10", () => {
-  expect(factAt(fragReference, [6, 9])?.value).toBe("page_reference");
-  expect(factAt(fragReference, [6, 10])?.value).toBe("mirrored");
 });
 
 test("the slow path goes in bulk since 5.13", () => {

@@ -1,6 +1,6 @@
-// Dated facts of page_pool: what a release does differently. The model runs 6.1.192; these tables say where that is not the kernel in question.
-// 6.1.192 was read in its source. The other entries name the change by its title and the release that first had it; they were not checked
-// against a tagged tree.
+// Dated facts of page_pool: numbers that a release has otherwise. What it does otherwise are parts (model/net/pool/direct, users), which
+// model/kernels picks. Entries with `read: "tree"` were read in net/core/page_pool.c of the releases that they name; the date between two
+// such releases is the history's.
 import type { Fact } from "../release.ts";
 
 /** Where struct page keeps the DMA address of a pool's page. */
@@ -27,45 +27,109 @@ export const dmaAddressPlace: readonly Fact<DmaAddressPlace>[] = [
 
 /** Pages that the slow path asks of the page allocator at once (order 0). */
 export const slowPathPages: readonly Fact<number>[] = [
-  { since: [4, 18], value: 1, source: "4.18 net/core/page_pool.c" },
+  { since: [4, 18], value: 1, source: "4.18, 5.10.223 net/core/page_pool.c", read: "tree" },
   {
     since: [5, 13],
     value: 64,
-    source: "net: page_pool: use alloc_pages_bulk in refill code path (5.13)",
+    source: "net: page_pool: use alloc_pages_bulk in refill code path (5.13); 6.1.192, 6.12.117, 7.2.12",
+    read: "tree",
   },
 ];
 
-/** Which pages may have several pool users. */
-export const poolUsers: readonly Fact<"one" | "pages of fragment pools" | "any page">[] = [
-  { since: [4, 18], value: "one", source: "4.18" },
+/** Slots of the ring at most, and what asking for more gives. */
+export const ringSlotsMax: readonly Fact<{ readonly slots: number; readonly beyond: "E2BIG" | "clamped" }>[] = [
+  {
+    since: [4, 18],
+    value: { slots: 32768, beyond: "E2BIG" },
+    source: "4.18, 5.10.223 net/core/page_pool.c page_pool_init()",
+    read: "tree",
+  },
+  {
+    since: [6, 18],
+    stable: { "6.1": 192, "6.12": 117 },
+    value: { slots: 16384, beyond: "clamped" },
+    source: "6.1.192, 6.12.117, 7.2.12 net/core/page_pool.c page_pool_init(); first point releases not known",
+    read: "tree",
+  },
+];
+
+/** PP_FLAG_ALL: flags that page_pool_create() knows; others are -EINVAL. */
+export const knownPoolFlags: readonly Fact<number>[] = [
+  { since: [4, 18], value: 1, source: "4.18: PP_FLAG_DMA_MAP" },
+  { since: [5, 6], value: 3, source: "5.10.223 include/net/page_pool.h: PP_FLAG_DMA_SYNC_DEV", read: "tree" },
+  { since: [5, 15], value: 7, source: "6.1.192 include/net/page_pool.h: PP_FLAG_PAGE_FRAG", read: "tree" },
+  { since: [6, 7], value: 3, source: "page_pool: remove PP_FLAG_PAGE_FRAG (6.7)", read: "history" },
+  {
+    since: [6, 12],
+    value: 15,
+    source: "6.12.117, 7.2.12 include/net/page_pool/types.h: PP_FLAG_SYSTEM_POOL, PP_FLAG_ALLOW_UNREADABLE_NETMEM",
+    read: "tree",
+  },
+];
+
+/** Which pools cut fragments: those that asked for it (PP_FLAG_PAGE_FRAG), or any. */
+export const poolFragments: readonly Fact<"none" | "flagged pools" | "any pool">[] = [
+  { since: [4, 18], value: "none", source: "5.10.223 net/core/page_pool.c", read: "tree" },
   {
     since: [5, 15],
-    value: "pages of fragment pools",
-    source: "page_pool: add frag page recycling support in page pool (5.15)",
+    value: "flagged pools",
+    source: "6.1.192 net/core/page_pool.c page_pool_alloc_frag()",
+    read: "tree",
   },
+  {
+    since: [6, 7],
+    value: "any pool",
+    source: "page_pool: remove PP_FLAG_PAGE_FRAG (6.7); 6.12.117, 7.2.12",
+    read: "tree",
+  },
+];
+
+/** Alignment of a fragment on machines whose DMA needs none, bytes. */
+export const fragmentAlign: readonly Fact<number>[] = [
+  {
+    since: [5, 15],
+    value: 8,
+    source: "6.1.192, 6.12.117 net/core/page_pool.c page_pool_alloc_frag(): that of skb_shared_info",
+    read: "tree",
+  },
+  {
+    since: [6, 13],
+    value: 1,
+    source: "7.2.12 net/core/page_pool.c page_pool_alloc_frag_netmem(); when between 6.12.117 and 7.2.12 is not known",
+    read: "tree",
+  },
+];
+
+/** What page_pool_alloc_frag() counts: a fast allocation for each fragment, or one for each page, and a page cut anew as recycled. */
+export const fragmentStats: readonly Fact<"each fragment" | "each page">[] = [
+  { since: [5, 15], value: "each fragment", source: "6.1.192, 6.12.117 net/core/page_pool.c", read: "tree" },
+  {
+    since: [6, 13],
+    value: "each page",
+    source: "7.2.12 net/core/page_pool.c; when between 6.12.117 and 7.2.12 is not known",
+    read: "tree",
+  },
+];
+
+/** page_pool_destroy() unmaps every page that is still out. */
+export const unmapsAtDestroy: readonly Fact<boolean>[] = [
+  { since: [4, 18], value: false, source: "5.10.223, 6.1.192 net/core/page_pool.c page_pool_scrub()", read: "tree" },
+  {
+    since: [6, 16],
+    stable: { "6.12": 117 },
+    value: true,
+    source: "6.12.117, 7.2.12 net/core/page_pool.c page_pool_scrub(); 6.16 from history, its first 6.12 not known",
+    read: "tree",
+  },
+];
+
+/** The report of a pool that cannot be ended names the pool. */
+export const stallNamesPool: readonly Fact<boolean>[] = [
+  { since: [4, 18], value: false, source: "5.10.223, 6.1.192 net/core/page_pool.c", read: "tree" },
   {
     since: [6, 8],
-    value: "any page",
-    source: "page_pool: transition to reference count management after page draining (6.8)",
-  },
-];
-
-/** What a second reference to a pool's fragment is: it is always dropped as a pool's where the skb is marked. */
-export const fragReference: readonly Fact<"page_reference" | "mirrored">[] = [
-  {
-    since: [5, 14],
-    value: "page_reference",
-    source: "include/linux/skbuff.h __skb_frag_ref(): get_page(), read in 6.1.192",
-  },
-  { since: [6, 10], value: "mirrored", source: "net: mirror skb frag ref/unref helpers (6.10)" },
-];
-
-/** Slots of the ring at most, and what asking for more gives. 6.1.192 (a late stable release) already clamps. */
-export const ringSlotsMax: readonly Fact<{ readonly slots: number; readonly beyond: "E2BIG" | "clamped" }>[] = [
-  { since: [4, 18], value: { slots: 32768, beyond: "E2BIG" }, source: "4.18 net/core/page_pool.c page_pool_init()" },
-  {
-    since: [6, 1, 192],
-    value: { slots: 16384, beyond: "clamped" },
-    source: "6.1.192 net/core/page_pool.c page_pool_init()",
+    value: true,
+    source: "6.12.117, 7.2.12 net/core/page_pool.c page_pool_release_retry(); 6.8 from history",
+    read: "tree",
   },
 ];

@@ -17,6 +17,7 @@ import { feature } from "../net/path/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import { defaultPoolParams } from "../net/pool/page_pool.ts";
 import { skbMarkForRecycle } from "../net/pool/page_pool_hook.ts";
+import { softirqState } from "../net/pool/pool_context.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings, PoolsOfMachine } from "./driver.ts";
@@ -232,11 +233,11 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     },
     startXmit: transmit.startXmit,
     poll(budget) {
-      if (machinePools !== undefined) machinePools.context.inSoftirq = true;
+      if (machinePools !== undefined) machinePools.context.softirq = softirqState.running;
       transmit.clean(budget);
       const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (open) refill();
-      if (machinePools !== undefined) machinePools.context.inSoftirq = false;
+      if (machinePools !== undefined) machinePools.context.softirq = softirqState.none;
       return work;
     },
     frameArrived(frame) {

@@ -1,8 +1,8 @@
 // Kernels that nobody recorded: every part and number as the dated facts have it for the release.
 import type { Release } from "../../kernel/release.ts";
-import { poolRulesOf } from "../net/pool/page_pool_release.ts";
 import type { KernelParts } from "./kernel.ts";
 import { mmPartsOf } from "./mm_rules.ts";
+import { poolPartsOf } from "./pool_parts.ts";
 import { skbPartsOf } from "./skb_parts.ts";
 import { slabPartsOf } from "./slab_parts.ts";
 
@@ -13,7 +13,7 @@ export function byFacts(release: Release): KernelParts {
     slab: slabPartsOf(release),
     net: {
       skb: skbPartsOf(release),
-      pool: poolRulesOf(release),
+      pool: poolPartsOf(release),
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Lab } from "./page_pool_lab.ts";
 import { createLab } from "./page_pool_lab.ts";
 import type { PoolSkb } from "./page_pool_skb.ts";
 import { policy61 } from "./page_pool_skb.ts";
+import { poolContext, softirqState } from "./pool_context.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
 /** The twin: who must hold how many references, from nothing but the list of holders. */
@@ -61,7 +62,7 @@ const steps: readonly (readonly [string, (l: Lab, p: Prng, all: PoolSkb[], pipes
   [
     "context",
     (l, p) => {
-      l.context.inSoftirq = p.chance(0.5);
+      l.context.softirq = p.chance(0.5) ? softirqState.running : softirqState.none;
     },
   ],
   ["node", (l, p) => l.pools.updateNid(l.pool, p.chance(0.9) ? 0 : 1)],
@@ -152,7 +153,7 @@ describe("small worlds: every history of six steps on eight pages", () => {
         const pools = createPagePools({
           pages,
           journal: createJournal(),
-          context: { inSoftirq: true, node: 0 },
+          context: poolContext(softirqState.running),
           pfnMax: 8,
           poolsMax: 1,
           ringSlots: 2,

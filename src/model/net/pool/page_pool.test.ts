@@ -14,12 +14,13 @@ import {
   PP_FLAG_PAGE_FRAG,
 } from "./page_pool.ts";
 import { takeCensus, watchPages } from "./page_pool_census.ts";
+import { poolContext, softirqState } from "./pool_context.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
 function machine(params: Partial<PoolParams> = {}, options: Partial<PagePoolOptions> = {}, inner?: PageAllocator) {
   const pages = watchPages(inner ?? createNaivePages(4096));
   const journal = createJournal();
-  const context = { inSoftirq: true, node: 0 };
+  const context = poolContext(softirqState.running);
   const said: string[] = [];
   journal.listen((_kind, _nanos, _cpu, text) => said.push(journal.text(text)), "warning");
   const pools = createPagePools({ pages, journal, context, pfnMax: 4096, poolsMax: 4, ...options });
@@ -126,7 +127,7 @@ describe("coming home", () => {
     const m = machine();
     const [a, b] = take(m, 2) as [number, number];
     m.pools.recycleDirect(m.pool, a);
-    m.context.inSoftirq = false;
+    m.context.softirq = softirqState.none;
     m.pools.recycleDirect(m.pool, b);
     expect(m.pools.cacheContents(m.pool).at(-1)).toBe(a);
     expect(m.pools.ringContents(m.pool)).toEqual([b]);

@@ -8,10 +8,10 @@
 //   alloc_pages ◀── put_page ── released: unmapped, signature gone, release count up ◀── refcount ≠ 1, pfmemalloc, ring full
 //
 // Not modelled: the locks (every call is one step of the caller's schedule), page init callbacks, XDP's disconnect hook.
-import { ModelBug } from "../../../base/assert.ts";
+import { assert, ModelBug } from "../../../base/assert.ts";
 import { eventKind } from "../../../kernel/events.ts";
 import { createDmaAddresses } from "./page_pool_address.ts";
-import type { DmaDirection, PagePoolOptions, PoolParams } from "./page_pool_params.ts";
+import type { DmaDirection, PagePoolOptions, PoolNapi, PoolParams, PoolParts } from "./page_pool_params.ts";
 import {
   ENOMEM,
   FULL_SYNC,
@@ -24,9 +24,9 @@ import {
   PP_FLAG_DMA_SYNC_DEV,
   PP_FLAG_PAGE_FRAG,
   paramsError,
+  poolParts61,
 } from "./page_pool_params.ts";
 import * as rows from "./page_pool_rows.ts";
-import { createPageUsers } from "./page_pool_users.ts";
 import { viewPools } from "./page_pool_view.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
@@ -57,6 +57,7 @@ const {
   RING_FULL,
   RELEASED_REFCNT,
   COUNTS_USERS,
+  CPU,
   SPECIAL,
   ROW_SHIFT,
   CACHE_SHIFT,
@@ -72,12 +73,15 @@ export function createPagePools(options: PagePoolOptions) {
   const refusedIn = journal.textId("__page_pool_alloc_pages_slow");
   const poolsMax = options.poolsMax ?? 64;
   const pageSize = options.pageSize ?? 4096;
-  const wordBits = options.wordBits ?? 64;
-  const fragAlign = options.fragAlign ?? 8;
+  const parts: PoolParts = { ...poolParts61, ...options };
+  const { wordBits, fragAlign, slowPathPages, ringLimit } = parts;
+  assert(
+    pfnMax > 0 && poolsMax > 0 && slowPathPages > 0 && slowPathPages <= PP_ALLOC_CACHE_REFILL && fragAlign > 0,
+    () => `${poolsMax} pools of ${pfnMax} pages, ${slowPathPages} at once, fragments aligned to ${fragAlign}`,
+  );
   const gfpBits = options.gfp ?? gfp61;
-  const slowPathPages = options.slowPathPages ?? PP_ALLOC_CACHE_REFILL;
-  const ringLimit = options.ringLimit ?? { slots: 16384, beyond: "clamped" };
-  const everyPageCounts = options.ppRefCount ?? false;
+  const everyPageCounts = parts.users.everyPage;
+  const countsEachFragment = parts.fragmentStats === "each fragment";
   const dma = options.dma ?? identityDma(pageSize);
   const rings = createPtrRings(poolsMax, options.ringSlots ?? Math.min(1 << 16, poolsMax << 14));
 
@@ -91,6 +95,7 @@ export function createPagePools(options: PagePoolOptions) {
   const deferDue = new Float64Array(poolsMax).fill(-1);
   const deferStart = new Float64Array(poolsMax);
   const deferWarn = new Float64Array(poolsMax);
+  const napis = new Array<PoolNapi | undefined>(poolsMax).fill(undefined);
 
   /** The u64 counters: doubles are exact up to 2^53, and need no carry. */
   const counts = new Float64Array(poolsMax << ROW_SHIFT);
@@ -105,6 +110,7 @@ export function createPagePools(options: PagePoolOptions) {
 
   const bulk = new Int32Array(PP_ALLOC_CACHE_REFILL);
   let lastFragOffset = 0;
+  let lastFragBytes = 0;
 
   const {
     page_pool_state_hold: kindHold,
@@ -116,7 +122,11 @@ export function createPagePools(options: PagePoolOptions) {
     if (journal.heard) journal.emit(eventKind.warning, journal.textId(text), a, b);
   };
 
-  const users = createPageUsers(pfnMax, everyPageCounts, warn);
+  const users = parts.users.create(pfnMax, warn);
+  const mayGoDirect = parts.direct.create(context, {
+    cpuOf: (pool) => P[(pool << ROW_SHIFT) + CPU] as number,
+    napiCpuOf: (pool) => napis[pool]?.listOwner ?? -1,
+  });
 
   /** page_pool_dma_sync_for_device() */
   const syncForDevice = (pool: number, pfn: number, size: number): void => {
@@ -169,12 +179,16 @@ export function createPagePools(options: PagePoolOptions) {
     if (journal.heard) journal.emit(kindRelease, pool, pfn, unsigned(pool, RELEASED));
   };
 
+  /** __page_pool_unmap_netmem_dma(): once a page. */
+  const dmaUnmap = (pool: number, pfn: number): void => {
+    if (parts.unmapsAtDestroy && dmaAddress(pfn) === 0) return;
+    dma.unmap(dmaAddress(pfn), P[(pool << ROW_SHIFT) + ORDER] as number);
+    setDmaAddress(pfn, 0);
+  };
+
   /** page_pool_release_page(): the page leaves the pool for good; whoever holds it returns it to the page allocator. */
   const releasePage = (pool: number, pfn: number): void => {
-    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0) {
-      dma.unmap(dmaAddress(pfn), P[(pool << ROW_SHIFT) + ORDER] as number);
-      setDmaAddress(pfn, 0);
-    }
+    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0) dmaUnmap(pool, pfn);
     disown(pool, pfn);
   };
 
@@ -225,8 +239,26 @@ export function createPagePools(options: PagePoolOptions) {
     return pfn;
   };
 
+  /** __page_pool_alloc_pages_slow() before 5.13: one page, which does not pass through the cache. */
+  const allocOnePage = (pool: number, gfp: number): number => {
+    const row = pool << ROW_SHIFT;
+    const order = P[row + ORDER] as number;
+    const pfn = pages.allocPages(order > 0 ? gfp | gfpBits.comp : gfp, order);
+    if (pfn < 0) {
+      journal.refused(refusedIn);
+      return -1;
+    }
+    if (((P[row + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0 && !dmaMap(pool, pfn)) {
+      pages.putPage(pfn);
+      return -1;
+    }
+    countUp(row + (order > 0 ? SLOW_HIGH_ORDER : SLOW));
+    adopt(pool, pfn);
+    return pfn;
+  };
+
   /** __page_pool_alloc_pages_slow(): 64 pages at once; the last one is handed out, the others wait in the cache. */
-  const allocPagesSlow = (pool: number, gfp: number): number => {
+  const allocInBulk = (pool: number, gfp: number): number => {
     const mask = (gfp & gfpBits.atomic) === gfpBits.atomic ? gfp | gfpBits.nowarn : gfp;
     if ((P[(pool << ROW_SHIFT) + ORDER] as number) > 0) return allocPageOrder(pool, mask);
     const got = pages.allocPagesBulk(mask, slowPathPages, bulk);
@@ -253,6 +285,8 @@ export function createPagePools(options: PagePoolOptions) {
     countUp((pool << ROW_SHIFT) + SLOW);
     return (cache[at + n - 1] as number) - 1;
   };
+
+  const allocPagesSlow = slowPathPages === 1 ? allocOnePage : allocInBulk;
 
   const allocPagesUncached = (pool: number, gfp: number): number => {
     const pfn = refillAllocCache(pool);
@@ -322,7 +356,7 @@ export function createPagePools(options: PagePoolOptions) {
       pages.putPage(pfn);
       return;
     }
-    if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
+    if (mayGoDirect(pool, allowDirect) && recycleInCache(pool, pfn)) return;
     recycleInRing(pool, pfn);
   };
 
@@ -330,17 +364,20 @@ export function createPagePools(options: PagePoolOptions) {
   const putSpecialPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
     if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && users.drop(pfn) !== 0) return;
     if (!keeps(pool, pfn, syncSize)) return;
-    if (allowDirect && context.inSoftirq && recycleInCache(pool, pfn)) return;
+    if (mayGoDirect(pool, allowDirect) && recycleInCache(pool, pfn)) return;
     recycleInRing(pool, pfn);
   };
 
   /** page_pool_put_page_bulk(): overwrites the first entries of `pfns`, as the kernel does; ring_full counts once a call. */
   const putPageBulk = (pool: number, pfns: Int32Array, count: number): void => {
+    assert(count <= pfns.length, () => `${count} pages of a list of ${pfns.length}`);
     let n = 0;
+    const direct = mayGoDirect(pool, false);
     for (let i = 0; i < count; i++) {
       const pfn = pages.compoundHead(pfns[i] as number);
       if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && users.drop(pfn) !== 0) continue;
-      if (keeps(pool, pfn, FULL_SYNC)) pfns[n++] = pfn;
+      if (!keeps(pool, pfn, FULL_SYNC)) continue;
+      if (!(direct && recycleInCache(pool, pfn))) pfns[n++] = pfn;
     }
     let i = 0;
     while (i < n && rings.produce(pool, (pfns[i] as number) + 1)) i++;
@@ -361,10 +398,14 @@ export function createPagePools(options: PagePoolOptions) {
     return false;
   };
 
+  const cutsFragments = (pool: number): boolean =>
+    parts.fragments === "any pool" ||
+    (parts.fragments === "flagged pools" && ((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_PAGE_FRAG) !== 0);
+
   /** page_pool_alloc_frag(): a pfn or -1; the place in the page is lastFragOffset(). */
   const allocFrag = (pool: number, sizeBytes: number, gfp: number): number => {
     const room = pageSize << (P[(pool << ROW_SHIFT) + ORDER] as number);
-    if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_PAGE_FRAG) === 0 || sizeBytes > room) {
+    if (!cutsFragments(pool) || sizeBytes > room) {
       warn("page_pool_alloc_frag: no fragment pool, or more than a page asked for", pool, sizeBytes);
       return -1;
     }
@@ -374,8 +415,10 @@ export function createPagePools(options: PagePoolOptions) {
     let again = false;
     if (pfn >= 0 && at + size > room) {
       again = drainFrag(pool, pfn);
-      if (again) countUp((pool << ROW_SHIFT) + FAST);
-      else pfn = -1;
+      if (again) {
+        countUp((pool << ROW_SHIFT) + FAST);
+        if (!countsEachFragment) countUp((pool << ROW_SHIFT) + CACHED);
+      } else pfn = -1;
     }
     if (pfn < 0) {
       pfn = allocPages(pool, gfp);
@@ -392,8 +435,29 @@ export function createPagePools(options: PagePoolOptions) {
     }
     P[(pool << ROW_SHIFT) + FRAG_USERS] = (P[(pool << ROW_SHIFT) + FRAG_USERS] as number) + 1;
     P[(pool << ROW_SHIFT) + FRAG_OFFSET] = at + size;
-    countUp((pool << ROW_SHIFT) + FAST);
+    if (countsEachFragment) countUp((pool << ROW_SHIFT) + FAST);
     lastFragOffset = at;
+    return pfn;
+  };
+
+  /**
+   * page_pool_alloc(), since 6.7: a whole page for more than half of one, else a fragment, which gets the rest of the page where no other of its
+   * size would fit. The place is lastFragOffset(), the bytes are lastFragBytes().
+   */
+  const allocSized = (pool: number, sizeBytes: number, gfp: number): number => {
+    const row = pool << ROW_SHIFT;
+    const room = pageSize << (P[row + ORDER] as number);
+    if (sizeBytes * 2 > room) {
+      lastFragOffset = 0;
+      lastFragBytes = room;
+      return allocPages(pool, gfp);
+    }
+    const pfn = allocFrag(pool, sizeBytes, gfp);
+    lastFragBytes = sizeBytes;
+    if (pfn >= 0 && (P[row + FRAG_OFFSET] as number) + sizeBytes > room) {
+      lastFragBytes = room - lastFragOffset;
+      P[row + FRAG_OFFSET] = room;
+    }
     return pfn;
   };
 
@@ -412,6 +476,8 @@ export function createPagePools(options: PagePoolOptions) {
   const release = (pool: number): number => {
     if (P[(pool << ROW_SHIFT) + DESTROYS] === 0) {
       flushCache(pool);
+      if (parts.unmapsAtDestroy && ((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0)
+        for (let pfn = 0; pfn < pfnMax; pfn++) if (pp[pfn] === pool + 1) dmaUnmap(pool, pfn);
     }
     P[(pool << ROW_SHIFT) + DESTROYS] = (P[(pool << ROW_SHIFT) + DESTROYS] as number) + 1;
     for (let value = rings.consume(pool); value !== 0; value = rings.consume(pool)) {
@@ -446,7 +512,7 @@ export function createPagePools(options: PagePoolOptions) {
   const create = (params: PoolParams): number => {
     const pool = deadPool();
     const error =
-      paramsError(params, wideOnNarrow && dmaHome !== "page number", ringLimit) ?? (pool < 0 ? ENOMEM : undefined);
+      paramsError(params, wideOnNarrow && dmaHome !== "page number", parts) ?? (pool < 0 ? ENOMEM : undefined);
     if (error !== undefined) return refuse(error);
     const size = params.poolSize === 0 ? 1024 : Math.min(params.poolSize, ringLimit.slots);
     if (!rings.init(pool, size, ringBatch(size, 64, wordBits / 8))) return refuse(ENOMEM);
@@ -456,6 +522,8 @@ export function createPagePools(options: PagePoolOptions) {
     P[(pool << ROW_SHIFT) + FLAGS] = params.flags;
     P[(pool << ROW_SHIFT) + ORDER] = params.order;
     P[(pool << ROW_SHIFT) + NID] = params.nid;
+    P[(pool << ROW_SHIFT) + CPU] = params.cpu ?? -1;
+    napis[pool] = params.napi;
     maxLen[pool] = params.maxLen;
     offset[pool] = params.offset;
     direction[pool] = params.dmaDir;
@@ -471,6 +539,9 @@ export function createPagePools(options: PagePoolOptions) {
   const destroy = (pool: number): void => {
     P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) - 1;
     if (P[(pool << ROW_SHIFT) + USERS] !== 0) return;
+    // page_pool_disable_direct_recycling()
+    P[(pool << ROW_SHIFT) + CPU] = -1;
+    napis[pool] = undefined;
     const pfn = P[(pool << ROW_SHIFT) + FRAG_PAGE] as number;
     P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
     if (pfn >= 0 && users.dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) === 0) returnPage(pool, pfn);
@@ -492,7 +563,13 @@ export function createPagePools(options: PagePoolOptions) {
         }
         if (now >= (deferWarn[pool] as number)) {
           const seconds = Math.floor((now - (deferStart[pool] as number)) / 1e9);
-          warn(`page_pool_release_retry() stalled pool shutdown ${left} inflight ${seconds} sec`, left, seconds);
+          // The model numbers pools from 0, the kernel its ids from 1.
+          const named = parts.stallNamesPool ? `: id ${pool + 1},` : "";
+          warn(
+            `page_pool_release_retry() stalled pool shutdown${named} ${left} inflight ${seconds} sec`,
+            left,
+            seconds,
+          );
           deferWarn[pool] = now + DEFER_WARN_NANOS;
         }
         deferDue[pool] = now + DEFER_NANOS;
@@ -506,6 +583,9 @@ export function createPagePools(options: PagePoolOptions) {
     allocFrag,
     /** Offset in bytes of the fragment that allocFrag() gave last. */
     lastFragOffset: () => lastFragOffset,
+    allocSized,
+    /** Bytes that allocSized() gave last. */
+    lastFragBytes: () => lastFragBytes,
     putPage,
     putPageBulk,
     /** page_pool_put_full_page() */
@@ -550,6 +630,24 @@ export function createPagePools(options: PagePoolOptions) {
     rings,
     poolsMax,
     pfnMax,
-    ...viewPools({ P, counts, cache, maxLen, offset, direction, pp, users, rings, wordBits }),
+    /** page_pool_ref_page() of a page that is a pool's: one more user, counted; false for pages of others. */
+    shareSkbPage(anyPfn: number): boolean {
+      const pfn = pages.compoundHead(anyPfn);
+      if (pp[pfn] === 0) return false;
+      users.add(pfn);
+      return true;
+    },
+    ...viewPools({
+      P,
+      counts,
+      cache,
+      maxLen,
+      offset,
+      direction,
+      pp,
+      users,
+      rings,
+      maxUsers: parts.users.bias(wordBits),
+    }),
   };
 }

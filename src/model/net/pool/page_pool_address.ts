@@ -1,6 +1,6 @@
 // Where struct page keeps the DMA address of a pool's page, and how much of the address fits there: page->private (before 5.1), a field of
 // its own, or a page number (6.7 and newer on 32-bit machines with 64-bit addresses). kernel/facts/page_pool.ts has the sources.
-import type { PagePoolOptions } from "./page_pool_params.ts";
+import type { DmaAddressHome, PagePoolOptions } from "./page_pool_params.ts";
 
 export interface DmaAddresses {
   set(pfn: number, address: number): void;
@@ -8,7 +8,7 @@ export interface DmaAddresses {
   get(pfn: number): number;
   /** 64-bit addresses on a machine with 32-bit words. */
   readonly wideOnNarrow: boolean;
-  readonly home: NonNullable<PagePoolOptions["dmaAddressHome"]>;
+  readonly home: DmaAddressHome;
 }
 
 export function createDmaAddresses(options: PagePoolOptions): DmaAddresses {

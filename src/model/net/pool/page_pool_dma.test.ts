@@ -6,6 +6,7 @@ import type { PagePoolOptions, PoolParams } from "./page_pool.ts";
 import { createPagePools, defaultPoolParams, PP_FLAG_DMA_MAP, PP_FLAG_DMA_SYNC_DEV } from "./page_pool.ts";
 import type { DmaOptions } from "./page_pool_dma.ts";
 import { createDmaChecker, failingMap } from "./page_pool_dma.ts";
+import { poolContext, softirqState } from "./pool_context.ts";
 
 const HIGH_BUS = 0x12_0000_0000;
 
@@ -19,7 +20,7 @@ function machine(
   const pools = createPagePools({
     pages,
     journal: createJournal(),
-    context: { inSoftirq: true, node: 0 },
+    context: poolContext(softirqState.running),
     pfnMax: 1024,
     dma,
     ...options,

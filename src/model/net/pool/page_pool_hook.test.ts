@@ -10,13 +10,14 @@ import { createPagePools, defaultPoolParams } from "./page_pool.ts";
 import { attachPools, skbMarkForRecycle } from "./page_pool_hook.ts";
 import type { PoolSkb } from "./page_pool_skb.ts";
 import { createPoolSkbs, policy61 } from "./page_pool_skb.ts";
+import { poolContext, softirqState } from "./pool_context.ts";
 
 const GFP = 0xa20;
 
 function world() {
   const pages = createNaivePages(4096, 1);
   const heap = createNaiveHeap({ pages: createNaivePages(1 << 16, 1 << 20) });
-  const context = { inSoftirq: true, node: 0 };
+  const context = poolContext(softirqState.running);
   const pools = createPagePools({ pages, journal: createJournal(), context, pfnMax: 4097, poolsMax: 1 });
   const pool = pools.create({ ...defaultPoolParams, poolSize: 32 });
   const state = (): unknown => [

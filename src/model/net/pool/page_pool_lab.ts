@@ -8,7 +8,7 @@ import { createJournal } from "../../journal.ts";
 import type { PageAllocator } from "../../mm/pages.ts";
 import { createNaivePages } from "../../mm/pages.ts";
 import type { Heap } from "../../slab/heap.ts";
-import type { PagePools, PoolContext } from "./page_pool.ts";
+import type { PagePools } from "./page_pool.ts";
 import {
   createPagePools,
   defaultPoolParams,
@@ -22,6 +22,8 @@ import type { DmaChecker } from "./page_pool_dma.ts";
 import { createDmaChecker } from "./page_pool_dma.ts";
 import type { PoolSkb, PoolSkbs, RecyclePolicy } from "./page_pool_skb.ts";
 import { createPoolSkbs, SHARED_INFO_BYTES } from "./page_pool_skb.ts";
+import type { PoolContext } from "./pool_context.ts";
+import { poolContext, softirqState } from "./pool_context.ts";
 
 const PAGE_SIZE = 4096;
 /** Bytes before the frame: NET_SKB_PAD and the Marvell header. */
@@ -131,7 +133,7 @@ export function createLab(options: LabOptions, inner?: PageAllocator): Lab {
   const journal = createJournal();
   const said: string[] = [];
   journal.listen((_kind, _nanos, _cpu, text) => said.push(journal.text(text)), "warning");
-  const context = { inSoftirq: true, node: 0 };
+  const context = poolContext(softirqState.running);
   const dma = createDmaChecker({ pfnMax: pagesMax + 1 });
   const pools = createPagePools({ pages, journal, context, pfnMax: pagesMax + 1, poolsMax: 2, dma });
   pages.ownedBy = pools.poolOf;

@@ -1,6 +1,11 @@
 // What a pool is asked for, what it asks for, what it counts (include/net/page_pool.h, 6.1.192); the pool itself is page_pool.ts.
 import type { Journal } from "../../journal.ts";
 import type { PageAllocator } from "../../mm/pages.ts";
+import type { DirectPart } from "./direct/direct.ts";
+import { directInSoftirq } from "./direct/in_softirq.ts";
+import type { PoolContext } from "./pool_context.ts";
+import { usersByFragments } from "./users/by_fragments.ts";
+import type { UsersPart } from "./users/users.ts";
 
 /** PP_FLAG_DMA_MAP: the pool maps and unmaps. */
 export const PP_FLAG_DMA_MAP = 1;
@@ -28,6 +33,10 @@ export interface PoolParams {
   readonly dmaDir: DmaDirection;
   readonly maxLen: number;
   readonly offset: number;
+  /** page_pool_create_percpu(): the only CPU whose softirqs consume the pool; -1 or left out: any. */
+  readonly cpu?: number;
+  /** Who consumes the pool, where the driver says so. */
+  readonly napi?: PoolNapi;
 }
 
 export const defaultPoolParams: PoolParams = {
@@ -50,12 +59,9 @@ export interface DmaMapper {
   syncForDevice(address: number, offset: number, size: number): void;
 }
 
-/** Where the caller runs; the machine keeps it up to date. */
-export interface PoolContext {
-  /** in_softirq(): also true with bottom halves disabled. */
-  inSoftirq: boolean;
-  /** numa_mem_id() */
-  node: number;
+/** The NAPI that consumes a pool: `listOwner` is the CPU whose poll list it is on, -1 while on none (napi->list_owner). */
+export interface PoolNapi {
+  readonly listOwner: number;
 }
 
 /** page_pool_get_stats(), in the order of `ethtool -S`. */
@@ -76,7 +82,49 @@ export interface PoolStats {
 /** Where struct page keeps the DMA address: "private" is one unsigned long, "field" as wide as the address, "page number" without its offset. */
 export type DmaAddressHome = "private" | "field" | "page number";
 
-export interface PagePoolOptions {
+/** What a release picks of page pools. */
+export interface PoolParts {
+  readonly users: UsersPart;
+  readonly direct: DirectPart;
+  /** Where struct page keeps the DMA address. */
+  readonly dmaAddressHome: DmaAddressHome;
+  /** 32 or 64: width of unsigned long, which bounds page->private and the count of users. */
+  readonly wordBits: 32 | 64;
+  /** Pages that the slow path asks for at once: 64 in bulk, or 1. */
+  readonly slowPathPages: number;
+  /** Slots of a ring at most; asking for more is clamped, or refused with -E2BIG. */
+  readonly ringLimit: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" };
+  /** PP_FLAG_ALL */
+  readonly knownFlags: number;
+  /** Which pools cut fragments. */
+  readonly fragments: "none" | "flagged pools" | "any pool";
+  /** Alignment of a fragment. */
+  readonly fragAlign: number;
+  /** What page_pool_alloc_frag() counts. */
+  readonly fragmentStats: "each fragment" | "each page";
+  /** page_pool_destroy() unmaps what is still out. */
+  readonly unmapsAtDestroy: boolean;
+  /** The report of a stalled shutdown names the pool. */
+  readonly stallNamesPool: boolean;
+}
+
+/** 6.1.192 on 64 bits: what tests and studies take that say nothing else; model/kernels has every release. */
+export const poolParts61: PoolParts = {
+  users: usersByFragments,
+  direct: directInSoftirq,
+  dmaAddressHome: "field",
+  wordBits: 64,
+  slowPathPages: 64,
+  ringLimit: { slots: 16384, beyond: "clamped" },
+  knownFlags: 7,
+  fragments: "flagged pools",
+  fragAlign: 8,
+  fragmentStats: "each fragment",
+  unmapsAtDestroy: false,
+  stallNamesPool: false,
+};
+
+export interface PagePoolOptions extends Partial<PoolParts> {
   readonly pages: PageAllocator;
   readonly journal: Journal;
   readonly context: PoolContext;
@@ -86,20 +134,9 @@ export interface PagePoolOptions {
   /** Slots that all rings have together; page_pool_create() gives -ENOMEM beyond. */
   readonly ringSlots?: number;
   readonly pageSize?: number;
-  /** 32 or 64: width of unsigned long, which bounds page->private and pp_frag_count. */
-  readonly wordBits?: 32 | 64;
   /** Width of dma_addr_t. */
   readonly dmaBits?: 32 | 64;
-  readonly dmaAddressHome?: DmaAddressHome;
-  /** Pages that the slow path asks for at once: 64, or 1 before 5.13. */
-  readonly slowPathPages?: number;
-  /** Slots of a ring at most; asking for more is clamped, or refused with -E2BIG. */
-  readonly ringLimit?: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" };
   readonly dma?: DmaMapper;
-  /** Alignment of a fragment: max(dma_get_cache_alignment(), alignof(skb_shared_info)). */
-  readonly fragAlign?: number;
-  /** Every page of a pool counts its pool users (pp_ref_count, 6.8 and newer), not only those of fragment pools (pp_frag_count). */
-  readonly ppRefCount?: boolean;
   /** Masks of this release: GFP_ATOMIC, __GFP_NOWARN, __GFP_COMP. */
   readonly gfp?: { readonly atomic: number; readonly nowarn: number; readonly comp: number };
 }
@@ -111,15 +148,15 @@ export const gfp61 = { atomic: 0xa20, nowarn: 0x2000, comp: 0x40000 };
 export function paramsError(
   params: PoolParams,
   fragmentsHaveNoPlace: boolean,
-  limit: { readonly slots: number; readonly beyond: "E2BIG" | "clamped" },
+  { ringLimit: limit, knownFlags, fragments }: PoolParts,
 ): number | undefined {
   const { flags } = params;
-  if ((flags & ~(PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV | PP_FLAG_PAGE_FRAG)) !== 0) return EINVAL;
+  if ((flags & ~knownFlags) !== 0) return EINVAL;
   if (limit.beyond === "E2BIG" && params.poolSize > limit.slots) return E2BIG;
   if ((flags & PP_FLAG_DMA_MAP) !== 0 && params.dmaDir === "to_device") return EINVAL;
   if ((flags & PP_FLAG_DMA_SYNC_DEV) !== 0 && ((flags & PP_FLAG_DMA_MAP) === 0 || params.maxLen === 0)) return EINVAL;
   // The upper half of a wide address lies where the fragment count would be.
-  if (fragmentsHaveNoPlace && (flags & PP_FLAG_PAGE_FRAG) !== 0) return EINVAL;
+  if (fragmentsHaveNoPlace && fragments === "flagged pools" && (flags & PP_FLAG_PAGE_FRAG) !== 0) return EINVAL;
   return undefined;
 }
 

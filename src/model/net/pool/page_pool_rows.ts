@@ -28,6 +28,8 @@ export const RELEASED_REFCNT = 22;
 export const COUNTS_USERS = 23;
 /** Not 0 when a page that comes back needs more than the plain way: users to count, pages to unmap, bytes to sync. */
 export const SPECIAL = 24;
+/** The CPU that the pool was made for, or -1. */
+export const CPU = 25;
 /** A row is 32 fields, a cache 128 pages: shifts, because a product would be checked for overflow. */
 export const ROW_SHIFT = 5;
 export const CACHE_SHIFT = 7;

@@ -26,8 +26,9 @@ import {
   SLOW_HIGH_ORDER,
   WAIVE,
 } from "./page_pool_rows.ts";
-import type { PageUsers } from "./page_pool_users.ts";
+
 import type { PtrRings } from "./ptr_ring.ts";
+import type { PageUsers } from "./users/users.ts";
 
 /** The columns of all pools (P and counts: rows of 32; cache: rows of 128, pfn + 1) and of all pages (by pfn). */
 export interface PoolColumns {
@@ -40,13 +41,14 @@ export interface PoolColumns {
   readonly pp: Int32Array;
   readonly users: PageUsers;
   readonly rings: PtrRings;
-  readonly wordBits: 32 | 64;
+  /** BIAS_MAX */
+  readonly maxUsers: bigint;
 }
 
 export type PoolView = ReturnType<typeof viewPools>;
 
 export function viewPools(columns: PoolColumns) {
-  const { P, counts, cache, maxLen, offset, direction, pp, rings, wordBits } = columns;
+  const { P, counts, cache, maxLen, offset, direction, pp, rings, maxUsers } = columns;
   const { bias, delta } = columns.users;
   const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
   const counted = (pool: number, field: number): number => counts[(pool << ROW_SHIFT) + field] as number;
@@ -63,9 +65,8 @@ export function viewPools(columns: PoolColumns) {
         ? (delta[pfn] as number)
         : (delta[pfn] as number) + (P[((owner - 1) << ROW_SHIFT) + FRAG_USERS] as number);
     },
-    /** pp_frag_count, exactly. */
-    fragCount: (pfn: number): bigint =>
-      BigInt(bias[pfn] as number) * ((1n << BigInt(wordBits - 1)) - 1n) + BigInt(delta[pfn] as number),
+    /** pp_frag_count or pp_ref_count, exactly. */
+    fragCount: (pfn: number): bigint => BigInt(bias[pfn] as number) * maxUsers + BigInt(delta[pfn] as number),
     fragPage: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_PAGE] as number,
     fragOffset: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_OFFSET] as number,
     fragUsers: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_USERS] as number,
