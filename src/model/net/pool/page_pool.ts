@@ -179,9 +179,9 @@ export function createPagePools(options: PagePoolOptions) {
     if (journal.heard) journal.emit(kindRelease, pool, pfn, unsigned(pool, RELEASED));
   };
 
-  /** __page_pool_unmap_netmem_dma(): once a page. */
+  /** __page_pool_unmap_netmem_dma(): once a page; since 6.16 those that are still out when the pool ends are unmapped then. */
   const dmaUnmap = (pool: number, pfn: number): void => {
-    if (parts.unmapsAtDestroy && dmaAddress(pfn) === 0) return;
+    if (parts.unmapsAtDestroy && P[(pool << ROW_SHIFT) + DESTROYS] !== 0) return;
     dma.unmap(dmaAddress(pfn), P[(pool << ROW_SHIFT) + ORDER] as number);
     setDmaAddress(pfn, 0);
   };
@@ -404,6 +404,7 @@ export function createPagePools(options: PagePoolOptions) {
 
   /** page_pool_alloc_frag(): a pfn or -1; the place in the page is lastFragOffset(). */
   const allocFrag = (pool: number, sizeBytes: number, gfp: number): number => {
+    assert(P[(pool << ROW_SHIFT) + LIVE] === 1, () => `pool ${pool} is not alive`);
     const room = pageSize << (P[(pool << ROW_SHIFT) + ORDER] as number);
     if (!cutsFragments(pool) || sizeBytes > room) {
       warn("page_pool_alloc_frag: no fragment pool, or more than a page asked for", pool, sizeBytes);
