@@ -458,6 +458,7 @@ function skbsOver(kernel: ExactKernel, pages: BoundPages, pools: PagePools): Skb
   const heap = createHeap({
     release,
     allocator: "slub",
+    parts: kernel.parts.slab,
     cpus: 2,
     pages: createNaivePages(1 << 16),
     journal: createJournal(),
