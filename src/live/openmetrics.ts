@@ -1,5 +1,7 @@
 // A sample as OpenMetrics text (version 1.0.0 of the exposition format), or in the older text format that node_exporter reads from files: names and units as Prometheus' conventions want them. Room is a gauge,
 // what the kernel counts since boot are counters, what is unknown is left out, never 0.
+import type { Severity } from "../diagnosis/finding.ts";
+import type { IncidentKind } from "../kernel/readings/incident.ts";
 import type { History } from "./history.ts";
 import { roomSeries } from "./history.ts";
 import type { CounterName, Sample } from "./sample.ts";
@@ -10,6 +12,19 @@ export interface WatchCounts {
   /** Seconds of the watch's own time on a CPU. */
   readonly cpuSeconds?: number;
 }
+
+const kinds: readonly IncidentKind[] = [
+  "alloc_failure",
+  "slab_failure",
+  "bad_page",
+  "oops",
+  "skb_panic",
+  "slab_corruption",
+  "page_pool_stall",
+  "oom",
+  "driver_line",
+];
+const severities: readonly Severity[] = ["harmless", "watch", "act", "corruption"];
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -29,11 +44,18 @@ export function openMetrics(
 ): string {
   const last = history.samples.at(-1);
   const families = last === undefined ? [] : [...roomFamilies(last, history), ...sampleFamilies(last)];
+  // A counter that appears with its first event has no increase: all of them begin at 0.
+  const seen = new Map(counts.incidents.map((i) => [`${i.kind} ${i.severity}`, i]));
+  for (const kind of kinds)
+    for (const severity of severities) {
+      const key = `${kind} ${severity}`;
+      if (!seen.has(key)) seen.set(key, { kind, severity, count: 0 });
+    }
   families.push({
     name: "skblab_incidents",
     type: "counter",
     help: "Reports of memory trouble in the kernel's log since the watch began, by kind and severity.",
-    points: counts.incidents.map((i) => [{ kind: i.kind, severity: i.severity }, i.count]),
+    points: [...seen.values()].map((i) => [{ kind: i.kind, severity: i.severity }, i.count]),
   });
   const lines = families.flatMap((f) => familyLines(f, form));
   return [...lines, ...(form === "openmetrics" ? ["# EOF"] : []), ""].join("\n");

@@ -1,5 +1,5 @@
 // A recorded hour (generated, with a failure at a known minute) is watched as a live machine is; the live machine itself where there is one.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   accessSync,
   constants,
@@ -10,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -140,8 +141,33 @@ describe("metrics", () => {
     watcher.sample(filesAt(5000, 9), 1);
     const text = openMetrics(watcher.history, { incidents: [{ kind: "oom", severity: "act", count: 2 }] });
     expect(text).toMatch(
-      /# TYPE skblab_incidents counter\nskblab_incidents_total\{kind="oom",severity="act"\} 2\n# EOF\n$/,
+      /# TYPE skblab_incidents counter\nskblab_incidents_total\{kind="oom",severity="act"\} 2\n[\s\S]*severity="corruption"\} 0\n# EOF\n$/,
     );
+  });
+  test.skipIf(spawnSync("promtool", ["--version"]).status !== 0)(
+    "the alert rules hold what their own tests say",
+    () => {
+      const done = spawnSync("promtool", ["test", "rules", join(root, "packaging/prometheus/skblab_rules_test.yml")], {
+        encoding: "utf8",
+      });
+      expect([done.status, done.stderr]).toEqual([0, ""]);
+    },
+  );
+  test("every metric that the rules and the dashboard name is one that a sample has", () => {
+    const watcher = createWatcher({ release: parseRelease("6.1.192-x86_64"), boot: "", around: [], told: () => {} });
+    const more = {
+      slabinfo: fixture("slabinfo-6.1"),
+      "net/dev": fixture("net_dev-6.1"),
+      "net/snmp": fixture("snmp-6.1"),
+      "net/sockstat": fixture("sockstat-6.1"),
+    };
+    for (let i = 0; i < 9; i++) watcher.sample({ ...filesAt(9000 - i * 500, 9), ...more }, i);
+    const text = openMetrics(watcher.history, { incidents: [] });
+    const used = ["skblab_rules.yml", "skblab_dashboard.json"].flatMap(
+      (f) => readFileSync(join(root, "packaging/prometheus", f), "utf8").match(/\bskblab_[a-z_]+(?=[[{])/g) ?? [],
+    );
+    expect(used.length).toBeGreaterThan(8);
+    for (const name of new Set(used)) expect(text, name).toMatch(new RegExp(`^${name}\\{`, "m"));
   });
   test("only the loopback interface is served", () => {
     expect(loopback("127.0.0.1:9417")).toEqual({ host: "127.0.0.1", port: 9417 });
@@ -173,6 +199,68 @@ test.skipIf(!existsSync("/proc/zoneinfo") || !readable("/dev/kmsg"))(
       toldIn(state, readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) ?? first,
     ).toBeGreaterThanOrEqual(first ?? 0);
   },
+);
+
+test.skipIf(spawnSync("prometheus", ["--version"]).status !== 0 || !existsSync("/proc/zoneinfo"))(
+  "a real Prometheus scrapes a running watch",
+  async () => {
+    const port = 20_000 + (process.pid % 20_000);
+    const watching = spawn(
+      process.execPath,
+      [
+        join(root, "dist/cli/main.js"),
+        "watch",
+        "--metrics",
+        `127.0.0.1:${port}`,
+        "--interval",
+        "0.5",
+        "--state",
+        join(folder, "p.json"),
+      ],
+      { stdio: "ignore" },
+    );
+    writeFileSync(
+      join(folder, "prometheus.yml"),
+      `global: { scrape_interval: 1s }\nscrape_configs:\n  - job_name: skblab\n    static_configs: [{ targets: ["127.0.0.1:${port}"] }]\n`,
+    );
+    const prometheus = spawn(
+      "prometheus",
+      [
+        `--config.file=${join(folder, "prometheus.yml")}`,
+        `--storage.tsdb.path=${join(folder, "tsdb")}`,
+        `--web.listen-address=127.0.0.1:${port + 1}`,
+      ],
+      { stdio: "ignore" },
+    );
+    try {
+      let values: unknown[] = [];
+      for (let tries = 0; tries < 120 && values.length === 0; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const answer = await fetch(`http://127.0.0.1:${port + 1}/api/v1/query?query=skblab_room_requests`).catch(
+          () => undefined,
+        );
+        values = answer === undefined ? [] : ((await answer.json()) as { data: { result: unknown[] } }).data.result;
+      }
+      expect(values.length).toBeGreaterThan(10);
+      const status = (path: string, host: string): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          request({ host: "127.0.0.1", port, path, headers: { host } }, (r) => resolve(r.resume().statusCode))
+            .on("error", reject)
+            .end();
+        });
+      const asked = [
+        await status("/metrics", "evil.example"),
+        await status("/", "localhost"),
+        await status("/metrics", "localhost"),
+      ];
+      expect(asked).toEqual([403, 404, 200]);
+    } finally {
+      prometheus.kill("SIGKILL");
+      watching.kill("SIGTERM");
+      await new Promise((resolve) => watching.once("close", resolve));
+    }
+  },
+  90_000,
 );
 
 test("bad times and addresses are one sentence", async () => {
