@@ -36,7 +36,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   verify: ["base", "kernel", "model", "artifact"],
   diagnosis: ["base", "kernel", "model", "artifact", "analysis", "observe"],
   live: ["base", "kernel", "artifact", "diagnosis"],
-  prove: ["base", "kernel", "model", "artifact", "analysis", "observe", "scenario", "diagnosis"],
+  prove: ["base", "kernel", "model", "artifact", "image", "analysis", "observe", "scenario", "diagnosis"],
   report: [...belowFaces],
   cli: [...belowFaces, "report"],
   web: [...belowFaces, "report"],

@@ -15,6 +15,8 @@ export interface Kernel {
   readonly info: Vmcoreinfo;
   readonly symbols: Kallsyms;
   readonly types: Types;
+  /** `uname -v`; "" when it is not in the image. */
+  readonly version: string;
   /** Start of the direct map of physical memory. */
   readonly pageOffset: bigint;
   /** Where the struct page of frame 0 would lie. */
@@ -67,6 +69,7 @@ export function openKernel(memory: PhysicalMemory): Kernel {
     info,
     symbols,
     types,
+    version: versionOf(space, info, types),
     pageOffset,
     vmemmap,
     pageStructBytes,
@@ -74,6 +77,14 @@ export function openKernel(memory: PhysicalMemory): Kernel {
     possibleCpus: possible.length > 0 ? possible : online,
     perCpuOffsets: perCpuOf(space, symbols, Math.max(-1, ...online, ...possible) + 1),
   };
+}
+
+function versionOf(space: AddressSpace, info: Vmcoreinfo, types: Types): string {
+  const at = info.symbol("init_uts_ns");
+  const name = types.find("uts_namespace")?.find("name");
+  const version = types.find("new_utsname")?.find("version");
+  if (at === undefined || name === undefined || version === undefined) return "";
+  return ifThere(() => space.text(at + name.at + version.at, 65)) ?? "";
 }
 
 /** The page tables must say the same as the direct map, at its first page that is in the image. */

@@ -184,6 +184,7 @@ function metaRecord(image: Image): ImageRecord {
   return {
     t: "meta",
     release: kernel.info.release,
+    version: kernel.version,
     cpus: kernel.onlineCpus.length,
     page_offset: hex(kernel.pageOffset),
     vmemmap: hex(kernel.vmemmap),

@@ -1,8 +1,10 @@
 // The answer of `skblab image`: a document for people, a value for programs (schema skblab.image/1).
 import { hex } from "../image/address_space.ts";
 import type { Image } from "../image/image.ts";
+import type { BlockPins } from "../image/mm/pins.ts";
 import type { ZoneState } from "../image/mm/zones.ts";
 import { notSeen, type PoolSum, packetsByHolder, pagesByKind, poolSums, socketName } from "../image/summary.ts";
+import type { ImageAnswer } from "../prove/image_machine.ts";
 import type { Block, Document } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 
@@ -31,7 +33,7 @@ function headFacts(image: Image): Block[] {
     facts([
       ["file", memory.name],
       ["container", `${memory.facts.kind}${level === undefined ? "" : `, dump level ${level}`}`],
-      ["kernel", kernel.info.release],
+      ["kernel", `${kernel.info.release} ${kernel.version}`.trim()],
       ["CPUs on line", String(kernel.onlineCpus.length)],
       ["struct pages", `${map.seen} read, ${map.unseen} not in the image`],
       ["page tables", `${kernel.space.levels} levels`],
@@ -201,6 +203,7 @@ export function imageJson(image: Image): Record<string, unknown> {
     },
     kernel: {
       release: kernel.info.release,
+      version: kernel.version,
       cpus: kernel.onlineCpus.length,
       pageTableLevels: kernel.space.levels,
       pageOffset: hex(kernel.pageOffset),
@@ -277,4 +280,41 @@ export function imageJson(image: Image): Record<string, unknown> {
     })),
     log: { records: image.log.records.length, notWhole: image.log.lost, problem: image.log.problem ?? null },
   };
+}
+
+const yes = (granted: boolean): readonly [ReturnType<typeof span>] => [
+  granted ? span("yes", "good") : span("no", "bad"),
+];
+
+/** What the model says in the state of the image, and who pins the blocks of an order. */
+export function imageProofDocument(answer: ImageAnswer | string, pins: BlockPins): Document {
+  const asked: Block[] =
+    typeof answer === "string"
+      ? [paragraph(`The model cannot stand for this machine: ${answer}`)]
+      : [
+          paragraph(
+            "The model was given the very zones, free lists, per-CPU lists and movable pages of this image, and each request was run in it.",
+          ),
+          table(
+            [">order", "GFP_ATOMIC now", "GFP_KERNEL now", "GFP_KERNEL after compaction, nothing reclaimed"],
+            answer.orders.map((o) => [String(o.order), yes(o.atomic), yes(o.kernel), yes(o.afterCompaction)]),
+          ),
+          ...(answer.holes.length === 0 ? [] : [paragraph("Where the model is not this kernel:"), list(answer.holes)]),
+        ];
+  return [
+    heading(2, "Would it be granted?"),
+    ...asked,
+    heading(2, `What pins blocks of order ${pins.order}`),
+    paragraph(
+      `Of ${pins.blocks} aligned blocks ${pins.free} are free, ${pins.movable} hold only pages that can move, ${pins.pinned} hold at least one page that stays.`,
+    ),
+    ...(pins.owners.length === 0
+      ? []
+      : [
+          table(
+            ["whose pages stay", ">in blocks", ">pinned by them alone", ">pages"],
+            pins.owners.slice(0, 15).map((o) => [o.owner, String(o.blocks), String(o.alone), String(o.pages)]),
+          ),
+        ]),
+  ];
 }

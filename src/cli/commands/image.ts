@@ -9,17 +9,21 @@ import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { openImage } from "../../image/container/open.ts";
 import { type Image, readImage } from "../../image/image.ts";
 import { syslogLines } from "../../image/kernel_log.ts";
+import { type BlockPins, pinsOf } from "../../image/mm/pins.ts";
 import { imageRecords } from "../../image/records.ts";
+import type { ImageAnswer } from "../../prove/image_machine.ts";
 import { diagnosisDocument } from "../../report/diagnosis.ts";
 import type { Block } from "../../report/document.ts";
 import { heading, paragraph } from "../../report/document.ts";
-import { imageDocument, imageJson } from "../../report/image.ts";
+import { imageDocument, imageJson, imageProofDocument } from "../../report/image.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { openImageFiles } from "../input/image.ts";
 
 interface Options {
   readonly live?: boolean;
   readonly records?: string;
+  readonly prove?: boolean;
+  readonly order?: string;
 }
 
 const kcore = "/proc/kcore";
@@ -37,6 +41,10 @@ export const command: CommandSpec = {
       line: "skblab image vmcore --records found.ndjson",
       does: "everything that was found, one JSON object a line: every page, free list, slab cache, socket, sk_buff",
     },
+    {
+      line: "skblab image vmcore --prove --order 3",
+      does: "boot the model from the image: would a block be granted now or after compaction, and whose pages pin blocks",
+    },
     { line: "skblab image vmcore --format json", does: "the answer as data" },
   ],
   configure(cmd, io) {
@@ -44,6 +52,11 @@ export const command: CommandSpec = {
       .argument("[files...]", "the image; all parts of a split one; .xz, .zst and .gz are unpacked into memory")
       .option("--live", "read the running machine through /proc/kcore (root only)")
       .option("--records <file>", "write what was found as NDJSON")
+      .option("--prove", "boot the model from the image and ask it for blocks of every order")
+      .option(
+        "--order <n>",
+        "with --prove: the order whose blocks are looked into (left out: the smallest that is refused)",
+      )
       .action((files: string[], options: Options) => image(files, options, io));
   },
 };
@@ -62,14 +75,42 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
     io.progress("reading", 1);
     if (options.records !== undefined) writeRecords(found, options.records);
     const log = await diagnoseLog(found);
+    const proof = options.prove === true ? await proved(found, options.order) : undefined;
     await io.answer({
-      document: [...imageDocument(found), ...logBlocks(found, log)],
-      json: { ...imageJson(found), diagnosis: log ?? null },
+      document: [
+        ...imageDocument(found),
+        ...(proof === undefined ? [] : imageProofDocument(proof.answer, proof.pins)),
+        ...logBlocks(found, log),
+      ],
+      json: { ...imageJson(found), ...(proof === undefined ? {} : { proof }), diagnosis: log ?? null },
       exit: found.findings.list.length > 0 ? 1 : 0,
     });
   } finally {
     close();
   }
+}
+
+interface Proved {
+  /** The answers, or why there are none. */
+  readonly answer: ImageAnswer | string;
+  readonly pins: BlockPins;
+}
+
+async function proved(found: Image, orderText: string | undefined): Promise<Proved> {
+  const highest = Math.max(0, found.zones.orders - 1);
+  const order = orderText === undefined ? undefined : /^\d{1,2}$/.test(orderText) ? Number(orderText) : Number.NaN;
+  if (order !== undefined && !(order <= highest))
+    throw new BadInput(`"${orderText}" is no order.`, undefined, `This machine has orders 0 to ${highest}.`);
+  const { askOrders } = await import("../../prove/image_machine.ts");
+  let answer: ImageAnswer | string;
+  try {
+    answer = askOrders(found);
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    answer = error.message;
+  }
+  const refused = typeof answer === "string" ? undefined : answer.orders.find((o) => !o.atomic)?.order;
+  return { answer, pins: pinsOf(found, order ?? refused ?? Math.min(9, highest)) };
 }
 
 /** The log in the image, explained as any other log. */

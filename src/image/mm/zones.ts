@@ -28,6 +28,12 @@ export interface ZoneState {
   readonly vmStat: readonly number[];
   /** Free pages that each online CPU has counted and not yet added to vm_stat. */
   readonly diffFree: readonly number[];
+  /** lowmem_reserve[] by zone index. */
+  readonly lowmemReserve: readonly number[];
+  /** percpu_drift_mark, flags and nr_free_highatomic of struct zone; 0 where this kernel has none. */
+  readonly driftMark: number;
+  readonly flags: number;
+  readonly freeHighatomic: number;
   readonly lists: readonly FreeList[];
   readonly pcp: readonly CpuPages[];
   readonly blocks: Pageblocks | undefined;
@@ -44,6 +50,9 @@ export interface FreeList {
 
 export interface CpuPages {
   readonly cpu: number;
+  /** Of its struct per_cpu_pages. */
+  readonly address: bigint;
+  readonly statThreshold: number;
   readonly count: number;
   readonly high: number;
   readonly batch: number;
@@ -203,6 +212,12 @@ function readZone(
     diffFree: isPopulated
       ? kernel.onlineCpus.map((cpu) => diffFreeOf(kernel, at, cpu, freeItem))
       : kernel.onlineCpus.map(() => 0),
+    lowmemReserve: Array.from({ length: Math.min(zone.find("lowmem_reserve")?.elements ?? 0, mostZones) }, (_, i) =>
+      asFrames(space.u64(at + zone.at("lowmem_reserve") + BigInt(i * 8))),
+    ),
+    driftMark: zone.has("percpu_drift_mark") ? count("percpu_drift_mark") : 0,
+    flags: zone.has("flags") ? Number(space.u64(at + zone.at("flags")) & 0x7fffffffn) : 0,
+    freeHighatomic: zone.has("nr_free_highatomic") ? count("nr_free_highatomic") : 0,
     lists,
     pcp: isPopulated
       ? kernel.onlineCpus.flatMap((cpu) => cpuPages(kernel, place, at, cpu, geometry, walker, findings))
@@ -229,6 +244,18 @@ function diffFreeOf(kernel: Kernel, zoneAt: bigint, cpu: number, item: number): 
     space.u8(perCpu(kernel, space.u64(zoneAt + zone.at(field)), cpu) + diff.at + BigInt(item)),
   );
   return value === undefined ? 0 : (value << 24) >> 24;
+}
+
+/** stat_threshold of a CPU: how far its counters may run before they are added to the zone's. */
+function thresholdOf(kernel: Kernel, zoneAt: bigint, cpu: number): number {
+  const { space, types } = kernel;
+  const zone = types.struct("zone");
+  const [field, struct] = zone.has("per_cpu_zonestats")
+    ? (["per_cpu_zonestats", "per_cpu_zonestat"] as const)
+    : (["pageset", "per_cpu_pageset"] as const);
+  const threshold = types.find(struct)?.find("stat_threshold");
+  if (threshold === undefined) return 0;
+  return ifThere(() => space.u8(perCpu(kernel, space.u64(zoneAt + zone.at(field)), cpu) + threshold.at)) ?? 0;
 }
 
 interface ZonePlace {
@@ -301,6 +328,8 @@ function cpuPages(
     return [
       {
         cpu,
+        address: at,
+        statThreshold: thresholdOf(kernel, zoneAt, cpu),
         count,
         high: space.i32(at + pcp.at("high")),
         batch: space.i32(at + pcp.at("batch")),
