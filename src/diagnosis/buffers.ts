@@ -67,6 +67,12 @@ export function piecesOf(driver: DriverFacts, mtu: number, m: BufferMachine, sle
   return rule.rule.buffers(mtu, m.rx).map((request) => pieceOf(request, m, sleeping));
 }
 
+/** What other chips of the driver ask for; the MTU plays no part. */
+export function otherPieces(driver: DriverFacts, m: BufferMachine, sleeping: boolean): readonly Piece[] {
+  const others = rxRuleAt(driver, m.release.version)?.rule.others;
+  return others === undefined ? [] : others(m.rx).map((request) => pieceOf(request, m, sleeping));
+}
+
 function pieceOf(request: BufferRequest, m: BufferMachine, sleeping: boolean): Piece {
   const memory = memoryOf(request, m.release, m.rx, sleeping);
   const times = request.count === undefined ? "" : `${request.count} × `;

@@ -18,6 +18,9 @@ const keepAlike = 20;
 /** Looks that are told apart; a log with more of them is somebody's fuzzing. */
 const mostLooks = 1000;
 
+/** Devices whose drivers are remembered. */
+const mostDevices = 200;
+
 /** What makes reports look alike before anything is asked. */
 function lookOf(incident: Incident): string {
   const reading = incident.reading;
@@ -58,6 +61,7 @@ class InputCollection {
   private readonly sysctls = new Map<string, Told<string>>();
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
+  private readonly devices = new Map<string, Told<string>>();
   private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "rings">> =
     {};
   private readonly banners: StatedRelease[] = [];
@@ -149,6 +153,10 @@ class InputCollection {
       this.mtus.set(mtu[1], { value: Number(mtu[2]), quote: quote() });
     const cpus = /SLUB: .{0,120}\bCPUs=(\d{1,5})/.exec(l.text)?.[1];
     if (cpus !== undefined) this.single.cpus ??= { value: Number(cpus), quote: quote() };
+    // A driver's line about a USB device, or its first words (`smsc95xx v1.0.4`): the device is there.
+    const device = /^([a-z]\w{2,30}) (?:\d{1,3}-[\d.]{1,20}:\d{1,3}\.\d{1,3}\b|v\d)/.exec(l.text)?.[1];
+    if (device !== undefined && this.devices.size < mostDevices && !this.devices.has(device))
+      this.devices.set(device, { value: device, quote: quote() });
     const banner = readBanner(l);
     if (banner !== undefined) this.banners.push(banner);
   }
@@ -174,7 +182,13 @@ class InputCollection {
     const more = [...this.looks].flatMap(([look, { more: count, last }]) =>
       count > 0 && last !== undefined ? [{ look, count, last: placeOf(last) }] : [],
     );
-    const around: Surroundings = { sysctls: this.sysctls, offloads: this.offloads, mtus: this.mtus, ...this.single };
+    const around: Surroundings = {
+      sysctls: this.sysctls,
+      offloads: this.offloads,
+      mtus: this.mtus,
+      devices: this.devices,
+      ...this.single,
+    };
     const verdicts = this.verdicts();
     const incidents = this.incidents.map((incident, i) => ({
       incident,

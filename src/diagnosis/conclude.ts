@@ -1,5 +1,6 @@
 // From findings to one cause, in one sentence, and to how bad it is. Nothing here looks at the report again: a conclusion rests on
 // findings that carry their evidence.
+import { failureAt } from "../kernel/facts/drivers/index.ts";
 import type { Case } from "./case.ts";
 import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";
@@ -8,6 +9,7 @@ import { maskOf } from "./mask.ts";
 import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
 import { plenty } from "./rules/why_refused.ts";
+import { ringIsBeingMade } from "./stack.ts";
 import { orderWords } from "./words.ts";
 
 const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
@@ -170,9 +172,17 @@ function noFallBack(findings: readonly Finding[]): string {
 function severityOf(c: Case, atomic: boolean): Severity {
   const packet = ["rx refill", "rx", "tx", "tx completion"].includes(c.stack.direction ?? "");
   if (!atomic && c.stack.context === "process") return "act";
+  // Without its ring an interface does not come up.
+  if (c.stack.direction === "setup" || (c.stack.direction === "rx refill" && ringIsBeingMade(c.stack))) return "act";
+  // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
+  if (c.stack.direction === "rx refill" && !refillIsKnown(c)) return "watch";
   if (packet && atomic) return c.stack.context === "process" ? "act" : (c.order ?? 0) > 3 ? "watch" : "harmless";
   return "watch";
 }
+
+/** True when the driver's facts say what it does without a fresh buffer at this release. */
+const refillIsKnown = (c: Case): boolean =>
+  c.stack.driver !== undefined && failureAt(c.stack.driver.driver, c.release.version) !== undefined;
 
 /** What the severity means for this incident, in one sentence. */
 export function severityWords(severity: Severity, kind: string, count: number, direction: string | null): string {

@@ -70,6 +70,8 @@ export type Change =
   | { readonly kind: "memory" }
   /** A container's limit. */
   | { readonly kind: "limit" }
+  /** A setting of the driver's own: a module parameter, a private flag. */
+  | { readonly kind: "driver_setting" }
   /** Somebody changes source code. */
   | { readonly kind: "code" }
   | { readonly kind: "reboot" }

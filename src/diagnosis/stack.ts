@@ -447,6 +447,8 @@ function gapOf(
     f.from !== undefined &&
     next !== undefined &&
     next.function !== f.from.function &&
+    // Behind an exception the stack of what it stopped begins anew.
+    !/^__(irq|dabt|pabt|und|fiq)_/.test(f.from.function) &&
     !allocating(bareName(next.function));
   if (arm.some((f, i) => breaks(f, arm[i + 1]))) return "inside";
   const who = names[caller];

@@ -20,13 +20,20 @@ export interface Surroundings {
   readonly rings?: Told<{ readonly rx: number | null; readonly rxJumbo: number | null; readonly tx: number | null }>;
   /** MTUs by interface, from `ip link`, ifconfig or a log line that changes one. */
   readonly mtus: ReadonlyMap<string, Told<number>>;
+  /** Modules that a device's own line names: `smsc95xx 1-1.1:1.0: eth0: …`. */
+  readonly devices: ReadonlyMap<string, Told<string>>;
   /** MemTotal of /proc/meminfo in kB. */
   readonly memTotalKb?: Told<number>;
   /** Number of CPUs, where a line says so. */
   readonly cpus?: Told<number>;
 }
 
-export const nothingAround: Surroundings = { sysctls: new Map(), offloads: new Map(), mtus: new Map() };
+export const nothingAround: Surroundings = {
+  sysctls: new Map(),
+  offloads: new Map(),
+  mtus: new Map(),
+  devices: new Map(),
+};
 
 /** The union of what several inputs tell; the first to say something wins. */
 export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
@@ -52,6 +59,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
     sysctls: merge((s) => s.sysctls),
     offloads: merge((s) => s.offloads),
     mtus: merge((s) => s.mtus),
+    devices: merge((s) => s.devices),
     ...(offloadDevice === undefined ? {} : { offloadDevice }),
     ...(driver === undefined ? {} : { driver }),
     ...(memTotalKb === undefined ? {} : { memTotalKb }),

@@ -3,11 +3,15 @@
 
 import { BadInput } from "../base/bad_input.ts";
 import type { DriverFacts } from "../kernel/facts/drivers/driver.ts";
+import { bareName, rxRuleAt } from "../kernel/facts/drivers/index.ts";
+import { largerFragment } from "../kernel/facts/drivers/rx_path.ts";
+import { functionIndex } from "../kernel/facts/functions/index.ts";
+import { ownCacheOf } from "../kernel/facts/own_caches.ts";
 import type { BufferMachine, Piece } from "./buffers.ts";
-import { bufferMachine, mtuTable, piecesOf } from "./buffers.ts";
+import { bufferMachine, mtuTable, otherPieces, piecesOf } from "./buffers.ts";
 import type { Case } from "./case.ts";
 import { frameName } from "./case.ts";
-import type { MtuRow } from "./finding.ts";
+import type { Advice, MtuRow } from "./finding.ts";
 import { maskOf } from "./mask.ts";
 import { ringIsBeingMade } from "./stack.ts";
 import { listing, orderWords } from "./words.ts";
@@ -22,6 +26,8 @@ export interface Wanted {
   readonly excluded: readonly string[];
   /** False when the sentence rests on more than the report's own lines. */
   readonly certain: boolean;
+  /** Settings of the driver that make its buffers smaller. */
+  readonly cures?: readonly Advice[];
 }
 
 /** SLUB or SLAB, as the frames say. */
@@ -71,19 +77,63 @@ function oomWanted(c: Case): Wanted | undefined {
   };
 }
 
+/** One way in which a driver may have asked: at the MTUs of a row, or as another of its chips does. */
+interface Fitting {
+  readonly member: DriverFacts;
+  readonly row: MtuRow;
+  readonly piece: Piece;
+}
+
+const moduleDirectory = (module: string): string | undefined => functionIndex()?.module(module)?.directory;
+
+/** The drivers that may be meant: of a family those that the log names elsewhere, where it names any. */
+function membersOf(c: Case, driver: DriverFacts): readonly DriverFacts[] {
+  if (driver.family === undefined) return [driver];
+  const named = driver.family.filter((d) => d.modules.some((m) => c.around.devices.has(m)));
+  if (named.length > 0) return named;
+  // Another minidriver is named that nothing more is known of: the core's own way then.
+  const other = [...c.around.devices.keys()].some((m) => moduleDirectory(m) === "drivers/net/usb");
+  return other ? [driver] : [driver, ...driver.family];
+}
+
 /** The driver's pieces at every MTU, those kept whose path and order the report shows. */
-function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted | undefined {
-  const { direction, path } = c.stack;
-  if (direction !== "rx refill" && direction !== "setup" && direction !== "rx") return undefined;
+function fittingOf(c: Case, driver: DriverFacts, machine: BufferMachine): { fit: Fitting[]; excluded: Set<string> } {
   const sleeping = ringIsBeingMade(c.stack) && maskOf(c)?.maySleep === true;
-  const fitting: { member: DriverFacts; row: MtuRow; piece: Piece }[] = [];
+  const fit: Fitting[] = [];
   const excluded = new Set<string>();
-  for (const member of [driver, ...(driver.family ?? [])])
+  for (const member of membersOf(c, driver))
     for (const row of mtuTable(member, machine)?.rows ?? [])
-      for (const piece of piecesOf(member, row.from, machine, sleeping)) {
-        if (fits(piece, path, c.order)) fitting.push({ member, row, piece });
+      for (const piece of [
+        // A number is computed at the MTU that the sentence names.
+        ...piecesOf(member, row.from <= 1500 && row.to >= 1500 ? 1500 : row.from, machine, sleeping),
+        ...otherPieces(member, machine, sleeping),
+      ]) {
+        if (fits(piece, c.stack.path, c.order)) fit.push({ member, row, piece });
         else excluded.add(`${piece.request.holds} (${piece.words})`);
       }
+  return { fit, excluded };
+}
+
+const receiving = (c: Case): boolean => ["rx refill", "setup", "rx"].includes(c.stack.direction ?? "");
+
+/**
+ * The report asks for receive buffers in a way that the driver's facts for this release do not give: it is another build of the driver, and
+ * what is known of it is not this machine's.
+ */
+export function contradictsFacts(c: Case): boolean {
+  const driver = c.stack.driver?.driver;
+  const machine = machineOf(c);
+  if (driver === undefined || machine === undefined || c.order === undefined || c.incident.kind !== "alloc_failure")
+    return false;
+  if (c.stack.direction !== "rx refill" || c.stack.object === "skb head") return false;
+  if (!["slab", "kmalloc_large", "page_frag", "pages", "page_pool"].includes(c.stack.path)) return false;
+  const rows = membersOf(c, driver).flatMap((member) => mtuTable(member, machine)?.rows ?? []);
+  return rows.length > 0 && fittingOf(c, driver, machine).fit.length === 0;
+}
+
+function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted | undefined {
+  if (!receiving(c)) return undefined;
+  const { fit: fitting, excluded } = fittingOf(c, driver, machine);
   // Of several drivers that share their names, those are likelier that need this order at the MTU everybody has.
   const usual = driver.family === undefined ? [] : fitting.filter((f) => f.row.from <= 1500 && f.row.to >= 1500);
   if (usual.length > 0) fitting.splice(0, fitting.length, ...usual);
@@ -106,8 +156,15 @@ function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted 
     mtus: { from, to },
     excluded: [...excluded],
     certain: which === 1,
+    cures: [...new Map(fitting.map((f) => [f.member.name, curesOf(f.member, machine)])).values()].flat(),
   };
 }
+
+/** What makes this driver's buffers smaller; of several that may be meant each says its own. */
+const curesOf = (member: DriverFacts, machine: BufferMachine): readonly Advice[] => {
+  const cure = rxRuleAt(member, machine.release.version)?.rule.cure;
+  return cure === undefined ? [] : [{ change: { kind: "driver_setting" }, ...cure }];
+};
 
 function fits(piece: Piece, path: Case["stack"]["path"], order: number | undefined): boolean {
   if (order !== undefined && piece.order !== order) return false;
@@ -133,6 +190,19 @@ function chain(piece: Piece, m: BufferMachine): string {
   if (piece.slab !== undefined) return `${parts}${piece.slab.because.replace(/\.$/, "")}`;
   return `${parts}${piece.words}`;
 }
+
+/** Whether larger blocks were tried before a fragment's single page: only said where every release that the report may be of does so. */
+function triedBefore(c: Case): string {
+  if (c.order !== 0) return ", more than is needed: smaller blocks are tried next";
+  const from = c.verdict.certainty === "stated" ? c.release.version : c.verdict.since;
+  const page = c.pageKb * 1024;
+  return from !== undefined && largerFragment(from, page) > 0 && !napiSlice(c)
+    ? ", the last resort after larger blocks were tried silently"
+    : "";
+}
+
+/** A small head of a poll is cut from a page of its own since 6.1; nothing larger is tried (net/core/skbuff.c page_frag_alloc_1k). */
+const napiSlice = (c: Case): boolean => c.stack.frames.some((f) => /^page_frag_alloc_1k/.test(f.function));
 
 /** Without a known driver: what the generic frames and the slab's own lines say. */
 function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefined {
@@ -169,6 +239,9 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
         c.stack.object === "other" &&
         c.stack.frames.some((f) => /^(__)?kmem_cache_alloc(?!.*trace)/.test(f.function)) &&
         !c.stack.frames.some((f) => /kmalloc/.test(f.function));
+      const named = own ? ownCacheOf(c.stack.frames.map((f) => bareName(f.function))) : undefined;
+      if (named !== undefined)
+        return said(`a new slab of ${orderText} for the cache ${named.cache}: ${named.object}${forWhom}`);
       const which =
         own || order === undefined || order === 0 || caches.length === 0
           ? `the report does not say which cache${own ? " (one of its own, no kmalloc bucket)" : ""}`
@@ -185,7 +258,7 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
     }
     case "page_frag":
       return said(
-        `${c.stack.frames.some((f) => /^skb?_page_frag_refill/.test(f.function)) ? "a page that a sender's data is copied into" : "a page that packet heads are cut from"}${forWhom}: ${orderText}, ${order === 0 ? "the last resort after larger blocks were tried silently" : "more than is needed: smaller blocks are tried next"}`,
+        `${c.stack.frames.some((f) => /^skb?_page_frag_refill/.test(f.function)) ? "a page that a sender's data is copied into" : "a page that packet heads are cut from"}${forWhom}: ${orderText}${triedBefore(c)}`,
       );
     case "page_pool":
       return said(`a page for a page_pool${forWhom}: ${orderText}`);

@@ -35,6 +35,8 @@ export function whyNot(change: Change): string | undefined {
       return "it changes nothing on the machine, it gathers evidence";
     case "code":
       return "it is a change of somebody's source; the model's drivers ask as the real ones do";
+    case "driver_setting":
+      return "the model's drivers have no settings of their own";
     case "reboot":
       return "it ends the damage that was done, not its cause";
     case "limit":

@@ -30,6 +30,7 @@ const change = z
         ["cma", "The CMA area becomes smaller."],
         ["memory", "More memory, or less use of it."],
         ["limit", "A container's limit changes."],
+        ["driver_setting", "A module parameter or a private flag of the driver is set."],
         ["code", "Somebody changes source code."],
         ["reboot", "The machine is booted again."],
         ["evidence", "Nothing changes: something is looked at."],

@@ -1,13 +1,15 @@
 // What was wanted, and which MTU needs which order on this driver?
 
+import type { DriverFacts } from "../../kernel/facts/drivers/driver.ts";
+import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import { mtuTable } from "../buffers.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
-import type { Finding, MtuTable } from "../finding.ts";
+import type { Advice, Finding, MtuTable } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { type Rule, shortages } from "../rule.ts";
-import { machineOf, wantedOf } from "../wanted.ts";
+import { contradictsFacts, machineOf, wantedOf } from "../wanted.ts";
 import { capital, listing, orderWords } from "../words.ts";
 
 export const wanted: Rule = {
@@ -23,6 +25,7 @@ export const wanted: Rule = {
           "wanted.object",
           `Wanted was ${w.sentence}.${w.excluded.length === 0 ? "" : ` Not possible with this stack and order: ${listing(w.excluded.slice(0, 4))}.`}`,
           quoteFrames(c, [c.stack.pathFrame, c.stack.objectFrame, c.stack.driver?.frame]),
+          w.cures ?? [],
         ),
       );
     return found;
@@ -46,9 +49,47 @@ function asked(c: Case): Finding | undefined {
 export function tableOf(c: Case): MtuTable | undefined {
   const driver = c.stack.driver?.driver;
   const machine = machineOf(c);
-  return driver === undefined || driver.family !== undefined || machine === undefined
+  return driver === undefined || driver.family !== undefined || machine === undefined || contradictsFacts(c)
     ? undefined
     : mtuTable(driver, machine);
+}
+
+/** The report asks otherwise than the facts say: whose facts they are, and that no table of theirs is this machine's. */
+function contradicted(c: Case, driver: DriverFacts): Finding {
+  const rule = rxRuleAt(driver, c.release.version);
+  return unknown(
+    "mtu.order_zero",
+    `What is known of ${driver.name} does not give this request (${orderWords(c.order ?? 0, c.pageKb)}): the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. Which MTU needs which order on it the report does not say.`,
+    [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.driver?.frame])],
+    c.order === 0 ? [] : [lookAtMtu],
+  );
+}
+
+/** At an MTU of 1500 a packet with its pads and skb_shared_info fits into 2 or 4 KiB. */
+const lookAtMtu: Advice = {
+  change: { kind: "mtu", mtu: 1500 },
+  action: "Look at the MTU of the interface first, and set it to 1500 if it is larger",
+  changes:
+    "a driver that sizes its receive buffers by the MTU then asks for no more than a page; one with large buffers of a fixed size stays as it is",
+  costs: "more packets for the same data; all hosts of that network must agree",
+  command: "ip link show; ip link set dev IFACE mtu 1500",
+};
+
+/** A receive buffer of several pages, whoever the driver is. */
+function largeBuffer(c: Case): readonly Finding[] {
+  const { direction, object, path, driver } = c.stack;
+  const buffer = object === "skb data" || path === "page_pool" || path === "pages";
+  if (c.incident.kind !== "alloc_failure" || c.order === undefined || c.order < 1 || c.order > 4 || !buffer) return [];
+  if (direction !== "rx refill" && direction !== "rx") return [];
+  const whose = driver === undefined ? "" : ` of ${driver.driver.name}`;
+  return [
+    unknown(
+      "mtu.large_buffer",
+      `A receive buffer${whose} of ${orderWords(c.order, c.pageKb)} belongs to a large MTU (jumbo frames, above 1500), or to a driver whose buffers are that large at every MTU: at an MTU of 1500 one packet needs about 2 KiB. The report does not say the MTU.`,
+      [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.objectFrame, c.stack.directionFrame])],
+      [lookAtMtu],
+    ),
+  ];
 }
 
 export const mtu: Rule = {
@@ -56,9 +97,10 @@ export const mtu: Rule = {
   asks: "Which MTU keeps every packet within one page on this driver and kernel?",
   kinds: ["alloc_failure", "slab_failure", "oops"],
   answer: (c) => {
-    const table = tableOf(c);
     const driver = c.stack.driver?.driver;
-    if (table === undefined || driver === undefined) return [];
+    if (driver !== undefined && contradictsFacts(c)) return [contradicted(c, driver)];
+    const table = tableOf(c);
+    if (table === undefined || driver === undefined) return driver?.family === undefined ? largeBuffer(c) : [];
     const changes = new Set(table.rows.map((r) => r.order)).size > 1;
     const steps = ordersByMtu(table);
     const claim =

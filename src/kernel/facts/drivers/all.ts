@@ -8,7 +8,7 @@ import { ibmEmac } from "./ibm_emac.ts";
 import { i40e, igb, ixgbe } from "./intel_pages.ts";
 import { mlx5 } from "./mlx5.ts";
 import { tg3 } from "./tg3.ts";
-import { asix, ax88179, cdcNcm, lan78xx, r8152, smsc95xx, usbnet } from "./usb.ts";
+import { asix, ax88179, cdcNcm, dm9601, lan78xx, r8152, smsc75xx, smsc95xx, usbnet } from "./usb.ts";
 import { virtioNet } from "./virtio_net.ts";
 
 export const drivers: readonly DriverFacts[] = [
@@ -26,7 +26,9 @@ export const drivers: readonly DriverFacts[] = [
   asix,
   ax88179,
   smsc95xx,
+  smsc75xx,
   cdcNcm,
+  dm9601,
   lan78xx,
   usbnet,
   r8152,

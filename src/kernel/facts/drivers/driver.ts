@@ -52,6 +52,15 @@ export interface RxRule {
   readonly buffers: (mtu: number, at: RxMachine) => readonly BufferRequest[];
   /** A switch of the card or driver that changes the answer. */
   readonly unless?: string;
+  /** What other chips of the same driver ask for instead; `holds` names them. */
+  readonly others?: (at: RxMachine) => readonly BufferRequest[];
+  /** A setting that makes the buffers smaller: what to set, and what it costs. */
+  readonly cure?: {
+    readonly action: string;
+    readonly changes: string;
+    readonly costs: string;
+    readonly command: string;
+  };
   /** Nobody has read these releases: no buffer is computed, and the answer says so. */
   readonly notRead?: true;
 }

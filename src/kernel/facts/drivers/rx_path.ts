@@ -5,7 +5,7 @@ import { factAt } from "../../release.ts";
 import type { ReceiveHeads, ReceiveRooms } from "../skb_heads.ts";
 import { receiveHeads, receiveRooms, sliceBytes, smallHeadObject, smallHeadRoom } from "../skb_heads.ts";
 import type { BufferRequest, RxMachine } from "./driver.ts";
-import { alignUp } from "./driver.ts";
+import { alignUp, orderOfBytes } from "./driver.ts";
 
 /** What reaches an allocator in the end. Bytes include pads and shared_info. */
 export type MemoryRequest =
@@ -94,8 +94,9 @@ export function memoryOf(request: BufferRequest, release: Release, at: RxMachine
     case "kmalloc":
       return { allocator: "kmalloc", bytes, holds };
     case "netdev_alloc_frag":
+      return { allocator: "page_frag", bytes, triedOrder: largerFragment(release.version, at.pageSize), holds };
     case "skb_page_frag_refill":
-      return { allocator: "page_frag", bytes, triedOrder: 3, holds };
+      return { allocator: "page_frag", bytes, triedOrder: orderOfBytes(fragmentBlock, at.pageSize), holds };
     case "alloc_skb":
       return { allocator: "kmalloc", bytes: headBytes(bytes, at), holds };
     case "netdev_alloc_skb":
@@ -108,11 +109,27 @@ export function memoryOf(request: BufferRequest, release: Release, at: RxMachine
       if (mayCut && request.call === "napi_alloc_skb" && padded <= rooms.slice)
         return { allocator: "page_frag", bytes: sliceBytes, triedOrder: 0, holds };
       return mayCut && padded > rooms.kmalloc
-        ? { allocator: "page_frag", bytes: whole, triedOrder: 3, holds }
+        ? {
+            allocator: "page_frag",
+            bytes: whole,
+            triedOrder: largerFragment(release.version, at.pageSize),
+            holds,
+          }
         : { allocator: "kmalloc", bytes: whole, holds };
     }
   }
 }
+
+/** NETDEV_FRAG_PAGE_MAX_SIZE, PAGE_FRAG_CACHE_MAX_SIZE and SKB_FRAG_PAGE_ORDER: 32 KiB are tried before a single page. */
+const fragmentBlock = 32768;
+const largerFragments: readonly Fact<boolean>[] = [
+  { since: [3, 5], value: false, source: "net/core/skbuff.c netdev_alloc_frag, 3.5 and 3.6: alloc_page()" },
+  { since: [3, 7], value: true, source: "net/core/skbuff.c __netdev_alloc_frag, 3.10; commit 69b08f62e174" },
+];
+
+/** The order that a receive fragment's page is tried with before a single page; 0 where nothing larger is tried. */
+export const largerFragment = (version: readonly number[], pageSize: number): number =>
+  factAt(largerFragments, version)?.value === true ? orderOfBytes(fragmentBlock, pageSize) : 0;
 
 /** SKB_DATA_ALIGN(data) + shared_info: what __alloc_skb asks kmalloc for. */
 const headBytes = (data: number, at: RxMachine): number => alignUp(data, at.cacheLine) + at.sharedInfo;

@@ -8,6 +8,7 @@ import {
   notRead,
   orderOfBytes,
   type RefillFailure,
+  type RxMachine,
   type RxRule,
 } from "./driver.ts";
 
@@ -101,6 +102,46 @@ export const ax88179 = minidriver(
   ],
 );
 
+/** Several packets in one transfer need a large buffer; one at a time needs a small one. */
+const turboOff = (driver: string, bytes: number): NonNullable<RxRule["cure"]> => ({
+  action: `Load ${driver} with turbo_mode=N, or give ${driver}.turbo_mode=N to the kernel where the driver is built in`,
+  changes: `a receive transfer asks for ${bytes} bytes and carries one packet: the large blocks are no longer needed`,
+  costs: "more transfers for the same data: somewhat more CPU load; the interface is gone while the module is reloaded",
+  command: `echo 'options ${driver} turbo_mode=N' > /etc/modprobe.d/${driver}.conf; modprobe -r ${driver} && modprobe ${driver}`,
+});
+
+export const smsc75xx = minidriver(
+  "smsc75xx",
+  ["smsc75xx"],
+  "SMSC LAN75xx USB gigabit Ethernet",
+  ["smsc75xx_"],
+  [
+    {
+      since: [2, 6, 34],
+      value: {
+        ...transfer(() => 16 * 1024 + 5 * 512, "18.5 KiB USB transfer"),
+        unless: "module parameter turbo_mode=0 makes it 9000 bytes, one packet per transfer",
+        cure: turboOff("smsc75xx", 9000),
+      },
+      source: "drivers/net/usb/smsc75xx.c smsc75xx_reset, 5.10, 6.1 and 7.2; first release from history",
+    },
+  ],
+);
+
+export const dm9601 = minidriver(
+  "dm9601",
+  ["dm9601"],
+  "Davicom DM9601 USB Ethernet",
+  ["dm9601_"],
+  [
+    {
+      since: [2, 6, 22],
+      value: transfer((mtu) => mtu + ethHeader + 7 + 1, "one packet per transfer"),
+      source: "drivers/net/usb/dm9601.c dm9601_bind, 5.10 and 6.1; first release from history",
+    },
+  ],
+);
+
 export const smsc95xx = minidriver(
   "smsc95xx",
   ["smsc95xx"],
@@ -112,6 +153,7 @@ export const smsc95xx = minidriver(
       value: {
         ...transfer(() => 16 * 1024 + 5 * 512, "18.5 KiB USB transfer"),
         unless: "module parameter turbo_mode=0 makes it 2 KiB, one packet per transfer",
+        cure: turboOff("smsc95xx", 2048),
       },
       source: "drivers/net/usb/smsc95xx.c DEFAULT_HS_BURST_CAP_SIZE, 2.6.32 to 6.1",
     },
@@ -181,7 +223,11 @@ export const lan78xx: DriverFacts = {
 };
 
 /** What is left when only the core's own functions are on the stack. */
-export const usbnet: DriverFacts = { ...core, family: [asix, ax88179, smsc95xx, cdcNcm, lan78xx] };
+export const usbnet: DriverFacts = { ...core, family: [asix, ax88179, smsc95xx, smsc75xx, cdcNcm, dm9601, lan78xx] };
+
+/** One block of pages for several packets, whose size the chip decides. */
+const aggregation = (kib: number, at: RxMachine, chip: string): BufferRequest =>
+  block("alloc_pages", orderOfBytes(kib * 1024, at.pageSize), at, `aggregation buffer of ${kib} KiB (${chip})`);
 
 export const r8152: DriverFacts = {
   name: "r8152",
@@ -209,10 +255,12 @@ export const r8152: DriverFacts = {
     {
       since: [5, 4],
       value: {
-        buffers: (_mtu, at) => [block("alloc_pages", orderOfBytes(16384, at.pageSize), at, "aggregation buffer")],
-        unless: "RTL8156 uses 48 KiB buffers (order 4 on 4 KiB pages)",
+        buffers: (_mtu, at) => [aggregation(32, at, "RTL8153")],
+        others: (at) => [aggregation(16, at, "RTL8152, or a RTL8153 on USB 2"), aggregation(48, at, "RTL8156")],
+        unless: "the RTL8152 has buffers of 16 KiB, the RTL8156 (driver since 5.13) of 48 KiB",
       },
-      source: "drivers/net/usb/r8152.c alloc_rx_agg, 6.1",
+      source:
+        "drivers/net/usb/r8152.c alloc_rx_agg and rtl_ops_init (rx_buf_sz), 5.10, 6.1, 6.12 and 7.2; first release from history",
     },
   ],
   failure: [
