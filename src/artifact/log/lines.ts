@@ -6,8 +6,13 @@ import type { Draft } from "./draft.ts";
 import { sortFirstLines } from "./interleaved.ts";
 import type { JsonLine } from "./json_line.ts";
 import { unwrapJson } from "./json_line.ts";
-import { stripPrefix } from "./prefix.ts";
+import type { Layered } from "./layers.ts";
+import { unwrap, withoutReturns } from "./layers.ts";
+import { inOrder } from "./order.ts";
+import type { Prefix } from "./prefix.ts";
+import { readLearned, stripPrefix } from "./prefix.ts";
 import type { RawLine, RawWindow } from "./scan.ts";
+import { learnTransport } from "./transport.ts";
 
 /** One window, or one for each printk caller where the reports of several callers run into each other. */
 export interface Repaired {
@@ -19,7 +24,7 @@ export interface Repaired {
 
 /** Repairs the lines of a window. */
 export function repairWindow(raw: RawWindow): Repaired {
-  const drafts = sortFirstLines(joinPieces(raw.lines.flatMap(draftsOf)));
+  const drafts = repair(raw.lines);
   markTruncated(drafts);
   const lines = drafts.map(finished);
   const window: LogWindow = {
@@ -36,8 +41,12 @@ export function repairWindow(raw: RawWindow): Repaired {
 export function repairText(text: string): readonly LogLine[] {
   const raw = text.split("\n");
   if (raw.at(-1) === "") raw.pop();
-  const lines = raw.map((t, i): RawLine => ({ line: i + 1, text: t, cutBytes: 0 }));
-  return sortFirstLines(joinPieces(lines.flatMap(draftsOf))).map(finished);
+  return repair(raw.map((t, i): RawLine => ({ line: i + 1, text: t, cutBytes: 0 }))).map(finished);
+}
+
+function repair(raw: readonly RawLine[]): Draft[] {
+  const rows = withoutTransport(unwrap(raw).flatMap(rowsOf));
+  return inOrder(sortFirstLines(joinPieces(rows.map(draftOf))));
 }
 
 function finished(draft: Draft): LogLine {
@@ -47,54 +56,87 @@ function finished(draft: Draft): LogLine {
 
 // --- one input line -------------------------------------------------------------------------------------------------------
 
-const escapeSequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_c])/g;
-
-/** The records that stand on one input line, prefix off. */
-function draftsOf(raw: RawLine): Draft[] {
-  const repairs: LineRepair[] = [];
-  let text = raw.text;
-  const fix = (repair: LineRepair, changed: string): void => {
-    if (changed !== text) repairs.push(repair);
-    text = changed;
-  };
-  text = withoutReturns(text);
-  if (raw.cutBytes > 0) repairs.push("cut");
-  if (text.includes("\u0000")) fix("nul bytes", text.replaceAll("\u0000", ""));
-  if (text.includes("\u001b")) fix("terminal codes", text.replace(escapeSequence, ""));
-  if (text.includes("\ufffd")) repairs.push("invalid utf-8");
-  if (text.includes("\u00d7")) fix("times sign", text.replace(/0\u00d7(?=[0-9a-fA-F]|$)/g, "0x"));
-  if (text.includes("#01")) fix("unescaped", unescapeOctal(text));
-  const envelope = text.startsWith("{") ? unwrapJson(text) : undefined;
-  if (envelope !== undefined) text = envelope.text;
-  const drafts: Draft[] = [];
-  for (const record of text.split("\n")) {
-    const { quoted, ...prefix } = stripPrefix(record);
-    const pieces = splitGlued(prefix.text);
-    pieces.forEach((piece, i) => {
-      const own: Draft = {
-        line: raw.line,
-        raw: raw.text,
-        ...(i === 0 ? prefix : stripPrefix(piece)),
-        repairs: [...repairs],
-      };
-      if (i === 0) own.text = piece;
-      own.text = withoutReturns(own.text);
-      const first = drafts[0];
-      if (envelope !== undefined) inherit(own, envelope);
-      if (first !== undefined) inherit(own, first);
-      if (quoted === true) own.repairs.push("unquoted");
-      if (pieces.length > 1) own.repairs.push("split");
-      drafts.push(own);
-    });
-  }
-  return drafts;
+/** One record of an input line with its prefix apart. */
+interface Row {
+  readonly layered: Layered;
+  /** What a record of several lines inherits from its first one. */
+  readonly first: Row | undefined;
+  readonly envelope: JsonLine | undefined;
+  readonly split: boolean;
+  prefix: Prefix;
+  /** Characters that stood before the text. */
+  width: number;
 }
 
-/** A carriage return at the end of a line is the transport's. */
-function withoutReturns(text: string): string {
-  let end = text.length;
-  while (text[end - 1] === "\r") end--;
-  return end === text.length ? text : text.slice(0, end);
+/** The records of a line: of an envelope, or separated by newlines that a transport had escaped. */
+function rowsOf(layered: Layered): Row[] {
+  const envelope = layered.text.startsWith("{") ? unwrapJson(layered.text) : undefined;
+  const text = envelope === undefined ? layered.text : envelope.text;
+  const rows: Row[] = [];
+  for (const record of text.includes("\n") ? text.split("\n") : [text]) {
+    const prefix = stripPrefix(record);
+    const pieces = splitGlued(prefix.text);
+    pieces.forEach((piece, i) => {
+      const own = i === 0 ? { ...prefix, text: piece } : stripPrefix(piece);
+      const width = i === 0 ? record.length - prefix.text.length : piece.length - own.text.length;
+      rows.push({ layered, first: rows[0], envelope, split: pieces.length > 1, prefix: own, width });
+    });
+  }
+  return rows;
+}
+
+/** Takes off what no list knows (transport.ts), and gives lines that a tool padded to the width of the record above back to that record. */
+function withoutTransport(rows: Row[]): Row[] {
+  const learned = learnTransport(rows.map((r) => r.prefix.text));
+  if (learned.suffix !== "")
+    for (const r of rows)
+      if (r.prefix.text.endsWith(learned.suffix))
+        r.prefix = { ...r.prefix, text: r.prefix.text.slice(0, -learned.suffix.length) };
+  if (learned.shapes.length > 0) {
+    for (const r of rows) {
+      const { text } = r.prefix;
+      const length = learned.prefixLength(text);
+      if (length === 0) continue;
+      const said = readLearned(text.slice(0, length));
+      const { text: rest, ...more } = stripPrefix(text.slice(length));
+      r.prefix = { ...said, ...r.prefix, ...more, text: rest };
+      r.width += text.length - rest.length;
+    }
+  }
+  let above: Row | undefined;
+  for (const r of rows) {
+    if (r.width > 0) above = r;
+    else if (above !== undefined && r.prefix.text.startsWith("  ")) takePadding(r, above);
+    else if (r.prefix.text !== "") above = undefined;
+  }
+  return rows;
+}
+
+const pairsOnly = /^\s+(?:[a-z_]{2,30}:\d{1,15}\s*)+$/;
+
+/** util-linux and journald print a record's prefix once and indent its other lines by as many blanks; one blank more is the kernel's. */
+function takePadding(row: Row, above: Row): void {
+  const { text } = row.prefix;
+  const blanks = text.length - text.trimStart().length;
+  const whole = blanks >= above.width;
+  if (!whole && !pairsOnly.test(text)) return;
+  const { text: _, ...said } = above.prefix;
+  row.prefix = { ...said, text: whole ? text.slice(above.width) : ` ${text.trimStart()}` };
+  row.width = above.width;
+}
+
+function draftOf({ layered, envelope, first, split, prefix }: Row): Draft {
+  const own: Draft = {
+    line: layered.line,
+    raw: layered.raw,
+    ...prefix,
+    text: withoutReturns(prefix.text),
+    repairs: [...layered.repairs],
+  };
+  if (envelope !== undefined) inherit(own, envelope);
+  if (first !== undefined) inherit(own, first.prefix);
+  if (split) own.repairs.push("split");
+  return own;
 }
 
 /** A record without a prefix of its own was printed with the one before it. */
@@ -103,15 +145,6 @@ function inherit(own: Draft, first: Omit<JsonLine, "text">): void {
   if (own.wallClock === undefined && first.wallClock !== undefined) own.wallClock = first.wallClock;
   if (own.host === undefined && first.host !== undefined) own.host = first.host;
   if (own.level === undefined && first.level !== undefined) own.level = first.level;
-}
-
-/** rsyslog writes control characters as # and three octal digits. A number like "bug #0123" looks the same: a digit behind #012 is taken
- *  for the next line's beginning ("#0124194174 pages RAM") only in a line that has several undoubted #012. */
-function unescapeOctal(text: string): string {
-  const sure = (text.match(/#012(?!\d)/g)?.length ?? 0) >= 2;
-  return text.replace(sure ? /#0(1[0-7]|33)/g : /#0(1[0-7]|33)(?!\d)/g, (_, code: string) =>
-    code === "12" ? "\n" : code === "11" ? "\t" : "",
-  );
 }
 
 /** Places where a second record begins on the same line: its own timestamp or priority, or prose after a stack frame or a sysctl value. */
@@ -229,7 +262,8 @@ const sentences: Readonly<Record<LineRepair, string>> = {
   unquoted: "mail quoting was removed",
   rejoined: "a line that was broken on its way was joined again",
   continued: "pieces of one message, printed as lines of their own, were joined",
-  unescaped: "#012 and #011 were turned back into newlines and tabs",
+  unescaped: "escaped characters (#012, &lt;, =3D) were turned back",
+  "newest first": "the newest line stands first; the lines were turned round",
   "times sign": "a times sign was turned back into the x of 0x",
   "nul bytes": "NUL bytes were dropped",
   "terminal codes": "terminal control sequences were dropped",

@@ -11,7 +11,6 @@ export interface Prefix {
   level?: number;
   caller?: string;
   host?: string;
-  quoted?: boolean;
 }
 
 type Found = Omit<Prefix, "text">;
@@ -20,27 +19,56 @@ interface Stripper {
   /** The first characters it can begin with, as one of the classes of {@link classOf}. */
   readonly first: string;
   readonly pattern: RegExp;
-  readonly note: (groups: readonly (string | undefined)[], found: Found) => void;
+  /** Notes what the parts say; a text that it returns stands before the rest of the line. */
+  readonly note: (groups: readonly (string | undefined)[], found: Found) => string | undefined;
 }
 
-/** What a text begins with: `[`, `<`, `(`, `>` for quoting, 0 for a digit, a for anything else that may be a word; blank ends it. */
+/** What a text begins with: `[`, `<`, `(`, 0 for a digit, a for anything else that may be a word; blank ends it. */
 function classOf(text: string): string {
   const c = text[0] ?? "";
   if (c === "[" || c === "<" || c === "(") return c;
-  if (c === ">" || c === "|") return ">";
-  if (c === " ") return /^ {1,3}[>|]/.test(text) ? ">" : "";
+  if (c === " ") return text[1] === "(" ? "(" : "";
   if (c === "\t" || c === "") return "";
   return c >= "0" && c <= "9" ? "0" : "a";
 }
 
-const stripper = (first: string, pattern: RegExp, note: Stripper["note"]): Stripper => ({ first, pattern, note });
+type Note = (groups: readonly (string | undefined)[], found: Found) => void;
+
+const stripper = (first: string, pattern: RegExp, note: Note): Stripper => ({
+  first,
+  pattern,
+  note: (groups, found) => {
+    note(groups, found);
+    return undefined;
+  },
+});
+
+/** A stripper for logcat, whose tag is a part of the kernel's words. */
+const tagged = (first: string, pattern: RegExp, time: boolean): Stripper => ({
+  first,
+  pattern,
+  note: (groups, found) => {
+    if (time && groups[0] !== undefined) found.wallClock = groups[0];
+    return tagText(groups[time ? 1 : 0]);
+  },
+});
 
 const clock = "\\d{1,2}:\\d\\d:\\d\\d(?:[.,]\\d+)?";
 const isoTime = `\\d{4}-\\d\\d-\\d\\d[T ]${clock}(?:Z|[+-]\\d\\d:?\\d\\d)?`;
 const month = "[^\\s\\d\\[\\]:<>]{2,9}";
 const weekday = "[^\\s\\d\\[\\]:<>]{2,9}";
 const host = "[\\w.-]+";
+/** Between a time and `kernel:` any one word is the host, also a blackened one, or none; busybox puts facility and level behind it. */
+const anyHost =
+  "(?:(?![a-z]\\w{1,9}\\.(?:emerg|alert|crit|err|warn|notice|info|debug)\\S{0,8} k)(\\S{1,100}) )? ?(?:[a-z]\\w{1,9}\\.([a-z]{3,8}) )?(?:kernel|klogd)(?:\\[ {0,6}[\\d.]{1,20}\\])?: ?";
 const levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+
+/** Host and level where they stand before `kernel:`. */
+function from(found: Found, h: string | undefined, level: string | undefined): void {
+  if (h !== undefined) found.host = h;
+  const n = level === undefined ? -1 : levels.findIndex((l) => level.startsWith(l));
+  if (n >= 0) found.level = n;
+}
 
 /** `<4>`; syslog sends facility * 8 + level (kern is facility 0, others are not the kernel's). */
 const priority = stripper("<", /^<(\d{1,3})>(?:1 )?/, ([n], f) => {
@@ -49,9 +77,6 @@ const priority = stripper("<", /^<(\d{1,3})>(?:1 )?/, ([n], f) => {
 
 /** In the order they are tried; the list is walked again until nothing comes off. */
 const strippers: readonly Stripper[] = [
-  stripper(">", /^(?:[ ]{0,3}(?:>|\|(?=[ >]))[ ]?)+/, (_, f) => {
-    f.quoted = true;
-  }),
   priority,
   // /dev/kmsg: 6,339,5140900,-;text or 6,339,5140900,-,caller=T1;text
   stripper("0", /^(\d{1,4}),\d+,(\d+),[-c+](?:,caller=([TC]\d+))?[^;]{0,40};/, ([level, micros, caller], f) => {
@@ -60,29 +85,36 @@ const strippers: readonly Stripper[] = [
     if (caller !== undefined) f.caller = caller;
   }),
   // 2026-11-20T20:35:16.123456+00:00 host kernel: ; also without host (dmesg --time-format iso)
-  stripper("0", new RegExp(`^(${isoTime}) (${host}) (?:kernel|klogd)(?:\\[\\d+\\])?: `), ([time, h], f) => {
+  stripper("0", new RegExp(`^(${isoTime}(?: [A-Z]{2,5})?) ${anyHost}`), ([time, h, level], f) => {
     f.wallClock = time as string;
-    f.host = h as string;
+    from(f, h, level);
+  }),
+  // journalctl -o short-unix: 1700000000.123456 host kernel:
+  stripper("0", new RegExp(`^\\d{9,10}\\.\\d{3,9} ${anyHost}`), ([h, level], f) => {
+    from(f, h, level);
   }),
   // RFC 5424: TIME HOST kernel - - - text
   stripper("0", new RegExp(`^(${isoTime}) (${host}) kernel - - (?:-|\\[[^\\]]*\\]) `), ([time, h], f) => {
     f.wallClock = time as string;
     f.host = h as string;
   }),
-  stripper("0", new RegExp(`^(${isoTime})(?::)? (?=\\S)`), ([time], f) => {
+  stripper("0", new RegExp(`^(${isoTime})(?::)? `), ([time], f) => {
     f.wallClock = time as string;
   }),
   // Jun 25 03:14:07 host kernel: , month in any language, year or weekday perhaps before or after
   stripper(
     "a",
-    new RegExp(
-      `^((?:${weekday} )?(?:\\d{4} )?${month} {1,2}\\d{1,2}(?: \\d{4})? ${clock}) (${host}) (?:kernel|klogd)(?:\\[\\d+\\])?: ?`,
-    ),
-    ([time, h], f) => {
+    new RegExp(`^((?:${weekday} )?(?:\\d{4} )?${month} {1,2}\\d{1,2}(?: \\d{4})? ${clock}(?: \\d{4})?) ${anyHost}`),
+    ([time, h, level], f) => {
       f.wallClock = time as string;
-      f.host = h as string;
+      from(f, h, level);
     },
   ),
+  // journalctl -o short-full: Wed 2024-05-01 11:10:03 CEST host kernel:
+  stripper("a", new RegExp(`^(${weekday} ${isoTime}(?: [A-Z]{2,5})?) ${anyHost}`), ([time, h, level], f) => {
+    f.wallClock = time as string;
+    from(f, h, level);
+  }),
   // OpenWrt logread: Sat Nov 20 20:35:16 2026 kern.warn kernel: text
   stripper(
     "a",
@@ -96,6 +128,20 @@ const strippers: readonly Stripper[] = [
   // Android logcat: 11-20 20:35:16.123  123  123 W kernel  : text
   stripper("0", new RegExp(`^(\\d\\d-\\d\\d ${clock})(?: +\\d+){0,2} [VDIWEF] kernel *: `), ([time], f) => {
     f.wallClock = time as string;
+  }),
+  // logd takes what stands before a kernel line's first colon for the tag, filled up with blanks: W Binder  : 672_7: page allocation failure
+  tagged("0", new RegExp(`^(\\d\\d-\\d\\d ${clock}) {1,6}0 {1,6}0 [VDIWEF] ([^:]{0,40}): ?`), true),
+  tagged("0", new RegExp(`^(\\d\\d-\\d\\d ${clock}) [VDIWEF]/([^(:]{0,40})\\( {0,5}\\d{1,7}\\): ?`), true),
+  tagged("a", /^[VDIWEF]\/([^(:]{0,40})\( {0,5}\d{1,7}\): ?/, false),
+  // Huawei: 07-13 08:41:51.341 <4>[309805.658142s][pid:17,cpu1,comm]
+  stripper("0", new RegExp(`^(\\d\\d-\\d\\d ${clock}) (?=<\\d>)`), ([time], f) => {
+    f.wallClock = time as string;
+  }),
+  stripper("[", /^\[ {0,9}(\d{1,10}\.\d{3,9})s\]/, ([s], f) => {
+    f.seconds = Number(s);
+  }),
+  stripper("[", /^\[pid:\d{1,7},cpu(\d{1,4}),[^\]]{1,24}\] ?/, ([cpu], f) => {
+    f.caller = `C${cpu}`;
   }),
   // dmesg -x: kern  :warn  : text
   stripper("a", /^kern\s*:(\w+)\s*: /, ([level], f) => {
@@ -126,7 +172,7 @@ const strippers: readonly Stripper[] = [
     f.caller = caller as string;
   }),
   // vendor kernels: (0)[123:comm] ; [1:swapper/0:1] ; [0: swapper/0: 0]
-  stripper("(", /^\((\d{1,3})\)\[\d+:[^\]]{1,24}\] ?/, ([cpu], f) => {
+  stripper("(", /^ ?\((\d{1,3})\)\[\d+:[^\]]{1,24}\] ?/, ([cpu], f) => {
     f.caller = `C${cpu}`;
   }),
   stripper("a", /^[-.]\((\d{1,3})\)\[\d+:[^\]]{1,24}\] ?/, ([cpu], f) => {
@@ -135,16 +181,35 @@ const strippers: readonly Stripper[] = [
   stripper("[", /^\[(\d{1,3}): *[^\]:]{1,24}: *\d+\] ?/, ([cpu], f) => {
     f.caller = `C${cpu}`;
   }),
+  stripper("a", /^[A-Z]\[(\d{1,3}): *[^\]:]{1,24}: *\d+\] ?/, ([cpu], f) => {
+    f.caller = `C${cpu}`;
+  }),
   // journalctl -o short-monotonic leaves: host kernel: text
   stripper("a", new RegExp(`^(${host}) kernel: ?`), ([h], f) => {
     f.host = h as string;
   }),
-  stripper("a", /^kernel: ?/, () => {}),
+  stripper("a", /^kernel: ?/, () => undefined),
 ];
 
 const byClass = new Map<string, readonly Stripper[]>(
-  ["[", "<", "(", ">", "0", "a"].map((c) => [c, strippers.filter((s) => s.first === c)]),
+  ["[", "<", "(", "0", "a"].map((c) => [c, strippers.filter((s) => s.first === c)]),
 );
+
+const quote = /^(?:[ ]{0,3}(?:>|\|(?=[ >]))[ ]?)+/;
+
+/** A line without the marks of mail quoting before it; undefined when it has none. */
+export function stripQuote(line: string): string | undefined {
+  const c = line[0];
+  if (c !== ">" && c !== "|" && c !== " ") return undefined;
+  const m = quote.exec(line);
+  return m === null ? undefined : line.slice(m[0].length);
+}
+
+/** A tag that logd made of the kernel's own words stands before the rest again. */
+function tagText(tag: string | undefined): string {
+  const words = (tag ?? "").trimEnd();
+  return words === "" || words === "kernel" ? "" : `${words}: `;
+}
 
 /** Takes every known prefix off a line. The text keeps its own leading blanks, but one blank after a prefix belongs to the prefix. */
 export function stripPrefix(line: string): Prefix {
@@ -159,12 +224,25 @@ export function stripPrefix(line: string): Prefix {
   return { text, ...found };
 }
 
+/** What the parts of a learned prefix say: time, host, level, CPU. */
+export function readLearned(prefix: string): Omit<Prefix, "text"> {
+  const found: Found = {};
+  let text = prefix;
+  for (let round = 0; round < 40 && text !== ""; round++) {
+    const rest = stripOne(`${text} x`, found);
+    if (rest !== undefined) text = rest.slice(0, Math.max(0, rest.length - 2));
+    else text = text.replace(/^(?:\s+|[^\s[(<]+|[\s\S])/, "");
+  }
+  return found;
+}
+
 function stripOne(text: string, found: Found): string | undefined {
   for (const { pattern, note } of byClass.get(classOf(text)) ?? []) {
     const match = pattern.exec(text);
     if (match === null) continue;
-    note(match.slice(1), found);
-    return text.slice(match[0].length);
+    const before = note(match.slice(1), found);
+    const rest = text.slice(match[0].length);
+    return typeof before === "string" ? before + rest : rest;
   }
   return undefined;
 }

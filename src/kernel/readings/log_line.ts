@@ -33,7 +33,9 @@ export type LineRepair =
   | "rejoined"
   /** pieces of one printk that stood on lines of their own were joined (KERN_CONT) */
   | "continued"
-  /** `#012` and `#011` were turned back into newline and tab */
+  /** the log was printed newest line first and was turned round */
+  | "newest first"
+  /** `#012`, `&lt;`, `=3D` and the like were turned back into what they stand for */
   | "unescaped"
   /** a U+00D7 between digits was turned back into x */
   | "times sign"

@@ -1,0 +1,86 @@
+// The kernel's own words: where they stand in a line tells where the transport's part ends (transport.ts), and in which order they stand
+// tells whether a log was printed newest first (order.ts). Sources: mm/page_alloc.c, mm/show_mem.c, mm/oom_kill.c, mm/slub.c, lib/dump_stack.c,
+// kernel/panic.c, arch/*/kernel/{dumpstack,traps,process}.c.
+
+const zone = "(?:DMA|DMA32|Normal|HighMem|Movable|Device)";
+
+/** Words that a line begins with, and the place of their line in a report. */
+const beginnings: readonly (readonly [rank: number, words: string])[] = [
+  [1, "------------\\[ cut here \\]"],
+  [1, "WARNING: CPU: \\d+ PID"],
+  [1, "BUG: Bad page state in process"],
+  [1, "BUG: [Uu]nable to handle "],
+  [1, "BUG: kernel NULL pointer"],
+  [1, "Unable to handle kernel "],
+  [2, "page:[0-9a-fp]{8,16} (?:ref|)count:"],
+  [3, "page dumped because: "],
+  [3, "Modules linked in:"],
+  [4, "CPU: \\d+ (?:UID: \\d+ )?PID: \\d+ Comm: "],
+  [4, "Pid: \\d+, comm: "],
+  [5, "Hardware name: "],
+  [5, "Workqueue: [\\w]"],
+  [6, "Call [Tt]race:"],
+  [6, "Backtrace:"],
+  [8, "Mem-[Ii]nfo:"],
+  [9, `(?:Node \\d+ )?${zone} per-cpu:`],
+  [10, "active_anon:\\d+ (?:in)?active_"],
+  [10, "[Aa]ctive:\\d+ inactive:\\d+"],
+  [11, "Node \\d+ active_anon:\\d+kB"],
+  [12, `(?:Node \\d+ )?${zone} free:\\d+kB`],
+  [12, "(?:lowmem_reserve|protections)\\[\\]:"],
+  [13, `(?:Node \\d+ )?${zone}: \\d+\\*\\d+kB`],
+  [14, "Node \\d+ hugepages_total="],
+  [14, "\\d+ total pagecache pages"],
+  [15, "\\d+ pages in swap"],
+  [15, "Swap cache(?: stats)?: add "],
+  [16, "(?:Free|Total) swap *[=:]"],
+  [17, "\\d+ pages (?:of )?RAM"],
+  [17, "\\d+ (?:reserved pages|pages reserved)"],
+  [18, "Tasks state \\(memory"],
+  [19, "oom-kill:constraint="],
+  [20, "Out of memory: Kill"],
+  [0, "Linux version \\d\\.\\d"],
+  [0, "Kernel panic - not syncing"],
+  [0, "Disabling lock debugging"],
+  [0, "---\\[ end trace "],
+  [0, "Rebooting in \\d"],
+  [0, "R[AD]X: [0-9a-f]{16} R"],
+  [0, "general protection fault[:,]"],
+  [0, "flags: 0x[0-9a-f]{4}"],
+  [0, "raw: [0-9a-f]{8}"],
+];
+
+const source = beginnings.map(([, words]) => words).join("|");
+const anywhere = new RegExp(`(?:${source})`);
+const atStart = new RegExp(`^(?:${source})`);
+
+/** A stack frame in its forms; the blanks before it are the kernel's own. */
+const frame =
+  /\[<[0-9a-f]{8,16}>\]|\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \S|(?:\? )?[A-Za-z_.][\w.]{1,100}\+0x[0-9a-f]{1,6}\/0x[0-9a-f]|<\/?(?:IRQ|TASK|EOI|NMI|SOFTIRQ)>/;
+
+/** Longest stretch of a line that is looked at: no transport puts more before a kernel line. */
+const looked = 240;
+
+/** Where a line's kernel text certainly begins, or -1. */
+export function kernelStart(line: string): number {
+  const at = (line.length > looked ? line.slice(0, looked) : line).search(anywhere);
+  return at;
+}
+
+/** Where a stack frame begins in a line, or -1. */
+export function frameStart(line: string): number {
+  return (line.length > looked ? line.slice(0, looked) : line).search(frame);
+}
+
+/** True when a text begins with words that only the kernel's own lines begin with. */
+export const isKernelLine = (text: string): boolean => atStart.test(text);
+
+const ranked = beginnings
+  .filter(([rank]) => rank > 0)
+  .map(([rank, words]) => ({ rank, form: new RegExp(`^(?:${words})`) }));
+
+/** The place of a text's line in a report, counted upwards from its first line; 0 when the line may stand anywhere. */
+export function rankOf(text: string): number {
+  if (!atStart.test(text)) return 0;
+  return ranked.find((r) => r.form.test(text))?.rank ?? 0;
+}

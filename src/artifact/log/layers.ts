@@ -1,0 +1,149 @@
+// What lies round a stretch of lines as a whole, undone from the outside in: quoted-printable, HTML entities, mail quotes, wrappers such as
+// backticks, the blanks of an indented block. What stands before each line is prefix.ts and transport.ts.
+import type { LineRepair } from "../../kernel/readings/log_line.ts";
+import { isKernelLine } from "./known_words.ts";
+import { stripPrefix, stripQuote } from "./prefix.ts";
+import type { RawLine } from "./scan.ts";
+import { indents } from "./transport.ts";
+
+/** A line on its way from what stood in the input to what the kernel printed. */
+export interface Layered {
+  readonly line: number;
+  readonly raw: string;
+  text: string;
+  readonly repairs: LineRepair[];
+}
+
+/** Lines with every layer off that lies round all of them. */
+export function unwrap(raw: readonly RawLine[]): Layered[] {
+  let lines = raw.map(cleaned);
+  if (isQuotedPrintable(lines)) lines = undoQuotedPrintable(lines);
+  if (lines.some((l) => l.text.includes("&"))) for (const l of lines) fix(l, "unescaped", entities(l.text));
+  for (const l of lines) {
+    const inner = stripQuote(l.text);
+    if (inner !== undefined) fix(l, "unquoted", inner);
+  }
+  undoBackticks(lines);
+  undoIndent(lines);
+  return lines;
+}
+
+function fix(line: Layered, repair: LineRepair, text: string): void {
+  if (text === line.text) return;
+  line.text = text;
+  if (!line.repairs.includes(repair)) line.repairs.push(repair);
+}
+
+// --- one line alone ---------------------------------------------------------------------------------------------------------------
+
+const escapeSequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_c])/g;
+
+function cleaned(raw: RawLine): Layered {
+  const line: Layered = { line: raw.line, raw: raw.text, text: withoutReturns(raw.text), repairs: [] };
+  if (raw.cutBytes > 0) line.repairs.push("cut");
+  const { text } = line;
+  if (text.includes("\u0000")) fix(line, "nul bytes", text.replaceAll("\u0000", ""));
+  if (text.includes("\u001b")) fix(line, "terminal codes", line.text.replace(escapeSequence, ""));
+  if (text.includes("\ufffd")) line.repairs.push("invalid utf-8");
+  if (text.includes("\u00d7")) fix(line, "times sign", line.text.replace(/0\u00d7(?=[0-9a-fA-F]|$)/g, "0x"));
+  if (text.includes("#01")) fix(line, "unescaped", unescapeOctal(line.text));
+  if (text.charCodeAt(0) === 0xfeff || text.charCodeAt(0) === 0x1e) line.text = line.text.slice(1);
+  return line;
+}
+
+/** A carriage return at the end of a line is the transport's. */
+export function withoutReturns(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "\r") end--;
+  return end === text.length ? text : text.slice(0, end);
+}
+
+/** rsyslog writes control characters as # and three octal digits. A number like "bug #0123" looks the same: a digit behind #012 is taken
+ *  for the next line's beginning ("#0124194174 pages RAM") only in a line that has several undoubted #012. */
+function unescapeOctal(text: string): string {
+  const sure = (text.match(/#012(?!\d)/g)?.length ?? 0) >= 2;
+  return text.replace(sure ? /#0(1[0-7]|33)/g : /#0(1[0-7]|33)(?!\d)/g, (_, code: string) =>
+    code === "12" ? "\n" : code === "11" ? "\t" : "",
+  );
+}
+
+const named: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", amp: "&" };
+
+/** `&lt;IRQ&gt;` as a page's source has it, also escaped twice. */
+function entities(text: string): string {
+  if (!text.includes(";")) return text;
+  let out = text;
+  for (let round = 0; round < 2 && out.includes("&"); round++) {
+    out = out.replace(/&(?:(lt|gt|quot|apos|nbsp|amp)|#(\d{1,6})|#[xX]([0-9a-fA-F]{1,5}));/g, (all, name, ten, hex) => {
+      if (name !== undefined) return named[name as string] ?? all;
+      const code = ten === undefined ? Number.parseInt(hex as string, 16) : Number(ten);
+      return code >= 32 && code < 0x110000 && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : "";
+    });
+  }
+  return out;
+}
+
+// --- all lines together -------------------------------------------------------------------------------------------------------------
+
+/** `=` ends many lines and `=3D` stands for it: a mail's quoted-printable. */
+function isQuotedPrintable(lines: readonly Layered[]): boolean {
+  let [soft, codes] = [0, 0];
+  for (const { text } of lines) {
+    if (text.endsWith("=")) soft++;
+    if (text.includes("=3D")) codes++;
+    if (soft > 0 && codes > 0 && soft + codes > 3) return true;
+  }
+  return false;
+}
+
+function undoQuotedPrintable(lines: readonly Layered[]): Layered[] {
+  const out: Layered[] = [];
+  let open: Layered | undefined;
+  for (const line of lines) {
+    const soft = line.text.endsWith("=");
+    const text = soft ? line.text.slice(0, -1) : line.text;
+    if (open === undefined) {
+      open = { ...line, text, repairs: [...line.repairs] };
+      out.push(open);
+    } else {
+      out[out.length - 1] = open = {
+        ...open,
+        raw: `${open.raw}\n${line.raw}`,
+        text: open.text + text,
+        repairs: [...new Set([...open.repairs, ...line.repairs, "rejoined" as const])],
+      };
+    }
+    if (!soft) open = undefined;
+  }
+  for (const line of out) fix(line, "unescaped", decodedQuotedPrintable(line.text));
+  return out;
+}
+
+const bytesToText = new TextDecoder();
+
+const decodedQuotedPrintable = (text: string): string =>
+  text.replace(/(?:=[0-9A-F]{2})+/g, (codes) =>
+    bytesToText.decode(Uint8Array.from(codes.slice(1).split("="), (c) => Number.parseInt(c, 16))),
+  );
+
+/** Markdown: each line in backticks of its own. */
+function undoBackticks(lines: readonly Layered[]): void {
+  const own = lines.filter((l) => /^\s{0,8}`[^`]+`[\s\\]{0,4}$/.test(l.text));
+  if (own.length < 2 || own.length * 2 < lines.length) return;
+  for (const l of own) l.text = l.text.slice(l.text.indexOf("`") + 1, l.text.lastIndexOf("`"));
+}
+
+const hasStamp = (text: string): boolean => stripPrefix(text).text.length < text.length;
+
+function undoIndent(lines: readonly Layered[]): void {
+  const begins = (trimmed: string): boolean => isKernelLine(trimmed) || hasStamp(trimmed);
+  if (!lines.some((l) => /^\s/.test(l.text))) return;
+  const own = indents(
+    lines.map((l) => l.text),
+    begins,
+  );
+  lines.forEach((l, i) => {
+    const indent = own[i]!;
+    if (indent !== "") l.text = l.text.slice(indent.length);
+  });
+}

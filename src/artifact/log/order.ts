@@ -1,0 +1,43 @@
+// Logs printed newest first (journalctl -r, log viewers, some consoles) are turned round. The order of the lines within a report says so,
+// whether or not there are time stamps.
+import type { Draft } from "./draft.ts";
+import { rankOf } from "./known_words.ts";
+
+/** The records in the order in which the kernel wrote them. */
+export function inOrder(drafts: Draft[]): Draft[] {
+  if (!newestFirst(drafts)) return drafts;
+  const groups: Draft[][] = [];
+  for (const draft of drafts) {
+    const last = groups.at(-1)?.[0];
+    // The lines of one record stand in their order in either case.
+    if (last !== undefined && sameRecord(last, draft)) groups.at(-1)!.push(draft);
+    else groups.push([draft]);
+  }
+  const turned = groups.reverse().flat();
+  for (const draft of turned) if (!draft.repairs.includes("newest first")) draft.repairs.push("newest first");
+  return turned;
+}
+
+const sameRecord = (a: Draft, b: Draft): boolean =>
+  /^\s(?:active_file|unevictable|slab_|mapped|kernel_misc|sec_pagetables|free):?/.test(b.text) &&
+  a.seconds === b.seconds;
+
+/** More ranks and times fall from line to line than rise, by far. */
+function newestFirst(drafts: readonly Draft[]): boolean {
+  let [rises, falls, rank] = [0, 0, 0];
+  let [later, earlier, seconds] = [0, 0, undefined as number | undefined];
+  for (const draft of drafts) {
+    if (draft.seconds !== undefined) {
+      if (seconds !== undefined && draft.seconds > seconds) later++;
+      if (seconds !== undefined && draft.seconds < seconds) earlier++;
+      ({ seconds } = draft);
+    }
+    const now = rankOf(draft.text);
+    if (now === 0) continue;
+    if (rank !== 0 && now > rank) rises++;
+    if (rank !== 0 && now < rank) falls++;
+    rank = now;
+  }
+  if (later + earlier >= 4) return earlier > 4 * later;
+  return falls >= 3 && falls > 2 * rises;
+}
