@@ -7,10 +7,12 @@ import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
 import { HEAD_BYTES, identify } from "./identify.ts";
 import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
-import type { ScanLimits } from "./log/scan.ts";
+import type { RawWindow, ScanLimits } from "./log/scan.ts";
 import { scanLog } from "./log/scan.ts";
 import type { FoundReading } from "./reader.ts";
 import { textReaders } from "./readers.ts";
+import type { Transcoded } from "./transcode.ts";
+import { transcode } from "./transcode.ts";
 
 /** An input, or a sentence about one that could not be opened. */
 export type InputItem =
@@ -89,6 +91,13 @@ export async function gather(
   return gatherer.result();
 }
 
+/** A window with the line numbers of the input before it was transcoded. */
+const renumbered = (raw: RawWindow, { lineOf }: Transcoded): RawWindow => ({
+  ...raw,
+  lines: raw.lines.map((l) => ({ ...l, line: lineOf(l.line) })),
+  anchors: raw.anchors.map((a) => ({ ...a, line: lineOf(a.line) })),
+});
+
 class Gatherer {
   private readonly options: GatherOptions;
   private readonly inputs: GatheredInput[] = [];
@@ -109,7 +118,9 @@ class Gatherer {
   }
 
   async take(source: ByteSource, named: boolean): Promise<void> {
-    const head = await readHead(source, WHOLE_BYTES);
+    const packed = await readHead(source, WHOLE_BYTES);
+    const other = transcode(packed, withHead(packed, source));
+    const head = other === undefined ? packed : await readHead(other.source, WHOLE_BYTES);
     const [what, ...alternatives] = identify(head.subarray(0, HEAD_BYTES));
     const { kind, certainty, because } = what!;
     let [bytes, lines] = [head.length, 0];
@@ -121,9 +132,9 @@ class Gatherer {
       if (named && sentence !== undefined) this.note(source.name, { sentence });
       bytes += kind === "binary" ? await this.drain(source) : 0;
     } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
-      lines = this.readWhole(source.name, new TextDecoder().decode(head));
+      lines = this.readWhole(source.name, new TextDecoder().decode(head), other);
     } else {
-      const summary = await this.scan(withHead(head, source));
+      const summary = await this.scan(withHead(head, other?.source ?? source), other);
       ({ bytes, lines } = summary);
     }
     const problem = source.problem?.();
@@ -152,19 +163,20 @@ class Gatherer {
     return total;
   }
 
-  private readWhole(input: string, text: string): number {
-    const lines = repairText(text);
+  private readWhole(input: string, text: string, other: Transcoded | undefined): number {
+    const lines = repairText(text, other?.lineOf);
     for (const note of repairNotes(lines)) this.note(input, note);
     this.found(input, findReadings(lines));
     return lines.at(-1)?.line ?? 0;
   }
 
-  private async scan(source: ByteSource): Promise<{ bytes: number; lines: number }> {
+  private async scan(source: ByteSource, other: Transcoded | undefined): Promise<{ bytes: number; lines: number }> {
     const input = source.name;
     const { limits, progress } = this.options;
     const summary = await scanLog(
       source,
-      (raw) => {
+      (found) => {
+        const raw = other === undefined ? found : renumbered(found, other);
         const { windows, lines, notes } = repairWindow(raw);
         for (const note of notes) this.note(input, note);
         for (const window of windows) this.window(input, window);
@@ -176,7 +188,9 @@ class Gatherer {
         ...(progress === undefined ? {} : { progress: (bytes) => progress(input, bytes) }),
       },
     );
-    for (const note of summary.notes) this.note(input, note);
+    for (const note of summary.notes)
+      this.note(input, other === undefined ? note : { ...note, line: other.lineOf(note.line) });
+    if (other !== undefined) this.note(input, { sentence: `It is ${other.form}: it was read as plain lines.` });
     return summary;
   }
 

@@ -19,8 +19,8 @@ const pairs = /^(?:[a-z_]+(?:\([a-z]+\))?: ?\S+(?:\s+|$))*(?:all_unreclaimable\?
 const joinRules: readonly JoinRule[] = [
   // Node 0 DMA: 1*4kB (U) 0*8kB ... = 15908kB
   {
-    first: new RegExp(`^(?:Node \\d+ )?${zone}: *(?:\\d+\\*\\d+kB *(?:\\([A-Z]+\\) *)?)*$`),
-    second: /^\s*(?:\d+\*\d+kB|\([A-Z]{1,8}\)|= \d+kB)/,
+    first: new RegExp(`^(?:Node \\d+ )?${zone}: *(?:\\d+\\*\\d+kB *(?:\\([A-Z]+\\) *)?)*(?:= *)?$`),
+    second: /^\s*(?:\d+\*\d+kB|\([A-Z]{1,8}\)|= \d+kB|\d+kB\s*$)/,
     glue: " ",
     broken: "printk",
   },
@@ -90,7 +90,23 @@ const joinRules: readonly JoinRule[] = [
   },
   {
     first: /^CPU: \d+ .*PID: \d+ Comm: /,
-    second: /^(?:Not tainted|Tainted:|G {2,}|\d\.\d+)\s*/,
+    second: /^\s*(?:Not tainted|Tainted:|G {2,}|(?:[A-Z](?: +[A-Z]){0,20} +)?\d\.\d+)\s*/,
+    glue: " ",
+    broken: "mail",
+  },
+  // (dump_stack+0x0/0x28) from [<c010c668>] (warn_alloc_failed+0xec/0x128)
+  { first: /\) from$/, second: /^\[<[0-9a-f]{8,16}>\] \(\w/, glue: " ", broken: "mail" },
+  { first: /\) from \[<[0-9a-f]{8,16}>\]$/, second: /^\(\w+\+0x[0-9a-f]/, glue: " ", broken: "mail" },
+  {
+    first: /^ ?(?:\? |\[<[0-9a-f]{8,16}>\] )?(?:\? )?\w[\w.]{0,100}\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}$/,
+    second: /^\s*\[[a-z][\w-]{1,60}\]\s*$/,
+    glue: " ",
+    broken: "mail",
+  },
+  { first: /\binvoked oom-killer:$/, second: /^gfp_mask=0x/, glue: " ", broken: "mail" },
+  {
+    first: /skb_(?:over|under)_panic: ?text:\S/,
+    second: /^(?:len|put|head|data|tail|end|dev):\S/,
     glue: " ",
     broken: "mail",
   },
@@ -104,9 +120,12 @@ const joinRules: readonly JoinRule[] = [
   },
 ];
 
+/** What every second half begins with: most lines go on nothing. */
+const anySecond = new RegExp(joinRules.map((r) => `(?:${r.second.source})`).join("|"));
+
 /** The rule by which `next` goes on `text`, if any. */
 export function joinRule(text: string, next: string): JoinRule | undefined {
-  if (next === "") return undefined;
+  if (next === "" || !anySecond.test(next)) return undefined;
   return joinRules.find((r) => r.second.test(next) && r.first.test(text));
 }
 

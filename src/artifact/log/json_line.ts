@@ -16,17 +16,22 @@ const sign =
 
 /** The line inside a JSON envelope; undefined when `line` is not one. */
 export function unwrapJson(line: string): JsonLine | undefined {
-  if (!line.startsWith("{") || !line.trimEnd().endsWith("}") || !sign.test(line)) return undefined;
+  if (!line.startsWith("{") || !/\}[\s,\]]{0,4}$/.test(line) || !sign.test(line)) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(line.slice(0, line.lastIndexOf("}") + 1));
   } catch {
     return undefined;
   }
   const fields = value as Readonly<Record<string, unknown>>;
-  const text = keys.map((k) => textOf(fields[k])).find((t) => t !== undefined);
-  if (text === undefined) return undefined;
-  const micros = Number(fields._SOURCE_MONOTONIC_TIMESTAMP ?? Number.NaN);
+  const message = keys.map((k) => textOf(fields[k])).find((t) => t !== undefined);
+  if (message === undefined) return undefined;
+  const text = speaker(fields) + message;
+  // dmesg --json: {"pri": 6, "time": 12.345678, "msg": "…"}
+  const micros =
+    typeof fields.time === "number"
+      ? fields.time * 1e6
+      : Number(fields._SOURCE_MONOTONIC_TIMESTAMP ?? fields.__MONOTONIC_TIMESTAMP ?? Number.NaN);
   const real = Number(fields.__REALTIME_TIMESTAMP ?? Number.NaN);
   const time = fields.time ?? fields.timestamp ?? fields["@timestamp"];
   const wallClock =
@@ -35,7 +40,7 @@ export function unwrapJson(line: string): JsonLine | undefined {
       : typeof time === "string"
         ? time
         : undefined;
-  const level = Number(fields.PRIORITY ?? Number.NaN);
+  const level = Number(fields.PRIORITY ?? (typeof fields.pri === "number" ? fields.pri & 7 : Number.NaN));
   const host = fields._HOSTNAME;
   return {
     text: withoutNewlines(text),
@@ -50,6 +55,13 @@ function withoutNewlines(text: string): string {
   let end = text.length;
   while (text[end - 1] === "\n") end--;
   return text.slice(0, end);
+}
+
+/** What a daemon said keeps its name, so that nobody takes it for the kernel's. */
+function speaker(fields: Readonly<Record<string, unknown>>): string {
+  const name = fields.SYSLOG_IDENTIFIER ?? fields._COMM;
+  const kernel = fields._TRANSPORT === "kernel" || name === "kernel" || name === undefined;
+  return kernel || typeof name !== "string" ? "" : `${name}: `;
 }
 
 /** journald writes a message that is not UTF-8 as a list of bytes. */

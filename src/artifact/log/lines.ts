@@ -37,11 +37,11 @@ export function repairWindow(raw: RawWindow): Repaired {
   return { windows: lanes(window), lines, notes: [...repairNotes(lines), ...mixedNotes(lines)] };
 }
 
-/** Repairs a whole text that is known to be small: lines count from 1. */
-export function repairText(text: string): readonly LogLine[] {
+/** Repairs a whole text that is known to be small: lines count from 1, or are numbered by `lineOf`. */
+export function repairText(text: string, lineOf: (n: number) => number = (n) => n): readonly LogLine[] {
   const raw = text.split("\n");
   if (raw.at(-1) === "") raw.pop();
-  return repair(raw.map((t, i): RawLine => ({ line: i + 1, text: t, cutBytes: 0 }))).map(finished);
+  return repair(raw.map((t, i): RawLine => ({ line: lineOf(i + 1), text: t, cutBytes: 0 }))).map(finished);
 }
 
 function repair(raw: readonly RawLine[]): Draft[] {
@@ -199,8 +199,9 @@ function wrapTest(drafts: readonly Draft[]): (previous: Draft, above: Draft, nex
   return (previous, above, next) => {
     if (!stamped(previous) || stamped(next) || next.text === "" || next.line !== above.line + 1) return undefined;
     if (widest === 80 && columns(above) === 80) return "";
-    if (!above.repairs.includes("unquoted") || !next.repairs.includes("unquoted") || mailWidth < 60 || mailWidth > 132)
-      return undefined;
+    const narrow = widest >= 60 && widest <= 80;
+    const quoted = above.repairs.includes("unquoted") && next.repairs.includes("unquoted");
+    if ((!quoted && !narrow) || mailWidth < 60 || mailWidth > 132) return undefined;
     const word = /^\S+/.exec(next.text)?.[0].length ?? 0;
     return word > 0 && columns(above) + 1 + word > mailWidth ? " " : undefined;
   };

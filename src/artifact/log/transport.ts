@@ -39,17 +39,23 @@ export function learnTransport(texts: readonly string[]): Transport {
   };
   const step = Math.max(1, Math.floor(texts.length / MOST_LINES));
   const frames: string[] = [];
+  let bare = 0;
   for (let i = 0; i < texts.length; i += step) {
     const text = texts[i]!;
-    if (text.length < 4 || isKernelLine(text)) continue;
+    if (text.length < 4) continue;
+    if (isKernelLine(text)) {
+      bare++;
+      continue;
+    }
     const at = kernelStart(text);
     if (at > 0) add(text.slice(0, at));
     else if (at < 0 && frames.length < 400) frames.push(text);
   }
-  if (prefixes.size === 0)
+  // Only frames are left of the report. Words alone before one ("PC is at") are the kernel's.
+  if (prefixes.size === 0 && bare === 0)
     for (const text of frames) {
       const at = frameStart(text);
-      if (at > 0) add(text.slice(0, at).trimEnd());
+      if (at > 0 && /\d/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
     }
   const suffix = suffixOf(texts);
   if (prefixes.size === 0) return suffix === "" ? nothing : { ...nothing, suffix };
@@ -57,7 +63,7 @@ export function learnTransport(texts: readonly string[]): Transport {
     .sort((a, b) => b.length - a.length)
     .slice(0, MOST_SHAPES)
     .map((list) => ({ list, pattern: new RegExp(patternOf(list)) }))
-    .filter(({ list, pattern }) => list.length > 1 || repeats(pattern, texts));
+    .filter(({ list, pattern }) => list.length * 20 > bare && (list.length > 1 || repeats(pattern, texts)));
   return {
     shapes: found.map(({ list }) => ({ example: list[0]!, lines: list.length })),
     suffix,
