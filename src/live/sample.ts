@@ -70,7 +70,7 @@ export function sampleOf(release: Release, texts: SampleTexts, seconds: number, 
   const missing: SampledFile[] = [];
   const read = <K extends ProcKind>(file: SampledFile): Extract<ProcReading, { kind: K }> | undefined => {
     const text = texts[file];
-    const lines = text === undefined ? [] : text.replace(/\n+$/, "").split("\n");
+    const lines = text === undefined ? [] : text.trimEnd().split("\n");
     const found = findReadings(lines.map((line, i) => ({ line: i + 1, text: line }))).find(
       (f) => f.reading.kind === kindOf[file],
     );
