@@ -10,6 +10,8 @@ import type { Conclusion } from "./conclusion.ts";
 import { faultAt, faultModule, faultOf } from "./faults.ts";
 import type { Finding } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
+import { verdictOn } from "./rules/bad_page.ts";
+import { mayBeWritten } from "./rules/skb_panic.ts";
 
 const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
   findings.find((f) => f.id === id)?.answer;
@@ -23,11 +25,11 @@ type Faulty = Extract<
 export function faulty(c: Case, incident: Faulty, findings: readonly Finding[]): Conclusion {
   switch (incident.kind) {
     case "bad_page":
-      return badPage(incident.reading, findings);
+      return badPage(c, incident.reading);
     case "oops":
       return oops(c, incident.reading, findings);
     case "skb_panic":
-      return skbPanic(incident.reading);
+      return skbPanic(c, incident.reading);
     case "slab_corruption":
       return slabCorruption(incident.reading, findings);
     case "page_pool_stall":
@@ -39,18 +41,13 @@ export function faulty(c: Case, incident: Faulty, findings: readonly Finding[]):
   }
 }
 
-function badPage(page: BadPage, findings: readonly Finding[]): Conclusion {
-  const double = answerOf(findings, "bad_page.double_free") === "yes";
-  const reason = page.reason;
-  const leak = /page_pool leak/.test(reason ?? "");
+function badPage(c: Case, page: BadPage): Conclusion {
+  const { trouble, cause, severity, consequence } = verdictOn(c, page);
   return {
-    key: `bad_page:${double ? "double free" : (reason ?? "fields")}`,
-    cause: leak
-      ? "A page of a page_pool was freed past its pool: the pool leaks."
-      : double
-        ? "Memory was freed twice: the page was on the free list while it still belonged to a buffer (double or overlapping free). Corruption, not fragmentation."
-        : `A page was freed, or handed out, in a state that no free page may have${reason === undefined ? "" : ` (${reason})`}. Corruption, not a shortage.`,
-    severity: "corruption",
+    key: `bad_page:${trouble === "fields" ? (page.reason ?? "fields") : trouble}`,
+    cause,
+    severity,
+    consequence,
   };
 }
 
@@ -71,14 +68,20 @@ function oops(c: Case, o: Oops, findings: readonly Finding[]): Conclusion {
   };
 }
 
-const skbPanic = (p: SkbPanic): Conclusion => ({
-  key: `skb_panic:${p.what}`,
-  cause:
-    p.what === "skb_over_panic"
-      ? "More bytes were appended to a packet than its buffer holds; the kernel stopped instead of overwriting memory."
-      : "A header was put in front of a packet that had no room for it; the kernel stopped instead of overwriting memory.",
-  severity: "act",
-});
+function skbPanic(c: Case, p: SkbPanic): Conclusion {
+  const over = p.what === "skb_over_panic";
+  const written = over && mayBeWritten(c);
+  return {
+    key: `skb_panic:${p.what}`,
+    cause: over
+      ? `More bytes were appended to a packet than its buffer holds; the check in skb_put() stopped the kernel${written ? "" : " before they were written"}.`
+      : "A header was put in front of a packet that had no room for it; the kernel stopped before it was written.",
+    severity: "act",
+    consequence: written
+      ? "Act on it: the task or the machine stopped. Whether memory behind the buffer had been written before the check the report does not say."
+      : "Act on it: the task or the machine stopped; the check comes before the write.",
+  };
+}
 
 const mistakes: readonly (readonly [finding: string, what: string])[] = [
   ["slab.use_after_free", "was used after it was freed"],

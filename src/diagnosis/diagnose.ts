@@ -77,12 +77,9 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
     for (const { incident, verdict: own, look = "" } of input.incidents) {
       const verdict = own.version === undefined ? borrowed(input, own) : own;
       if (incident.kind === "suppressed") {
-        const kind = suppressedKind(incident.reading.what);
         // The reader has added the number to the next report of that kind, where there is one.
-        const counted = input.incidents.some(
-          (i) => i.incident.kind === kind && i.incident.firstLine > incident.firstLine,
-        );
-        if (kind !== undefined && counted) continue;
+        if (incident.reading.addedTo !== undefined) continue;
+        const kind = suppressedKind(incident.reading.what);
         if (kind !== undefined && input.incidents.some((i) => i.incident.kind === kind)) {
           loose.set(kind, (loose.get(kind) ?? 0) + incident.reading.count);
           continue;
@@ -167,7 +164,7 @@ const inputOf = (i: InputRead, more: readonly LogNote[]): Diagnosis["inputs"][nu
 
 /** Which kind of incident a rate-limit line stands for. */
 function suppressedKind(what: string): Incident["kind"] | undefined {
-  if (/warn_alloc|page allocation/.test(what)) return "alloc_failure";
+  if (/warn_alloc|page allocation|__alloc_pages_slowpath/.test(what)) return "alloc_failure";
   if (/slab_out_of_memory|SLUB|SLAB/.test(what)) return "slab_failure";
   if (/Bad page/.test(what)) return "bad_page";
   return undefined;

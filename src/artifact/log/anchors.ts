@@ -62,6 +62,7 @@ const listed: readonly Anchor[] = [
   row("fault", "Bad page map"),
   row("body", "bad_page"),
   row("body", "warn_alloc"),
+  row("body", "oom_kill_process"),
   row("body", "page dumped because"),
   row("fault", "unreferenced object"),
   row("fault", "skb_over_panic"),

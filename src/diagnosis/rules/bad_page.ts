@@ -8,6 +8,8 @@ import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
+import type { PageVerdict } from "../page_records.ts";
+import { loneBit, pageVerdict, poolSignature, repeatedWords, writtenOver } from "../page_records.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -62,12 +64,23 @@ export function flagsInLayout(c: Case, page: BadPage): ReturnType<typeof decodeP
   return flags === undefined ? undefined : decodePageFlags(flags, c.release.version);
 }
 
+/** The names of flags that the kernel printed itself, without what is no flag (`zone=1`). */
+const printedNames = (page: BadPage): readonly string[] | undefined =>
+  page.flagNames === undefined ? undefined : page.flagNames.split("|").filter((n) => n !== "" && !n.includes("="));
+
+/** The flags by name: the kernel's own where it prints them; they go before every table. */
+function flagNamesOf(c: Case, page: BadPage): readonly string[] {
+  return printedNames(page) ?? flagsInLayout(c, page)?.names ?? [];
+}
+
 function flagsSay(c: Case, page: BadPage): readonly Finding[] {
   const decoded = flagsInLayout(c, page);
   if (decoded === undefined) return [];
-  const names = page.flagNames ?? decoded.text;
-  const layout = `page-flag layout of ${pageFlagEraAt(c.release.version).since.join(".")} and later`;
-  if (decoded.names.length === 0)
+  const printed = printedNames(page);
+  const agrees =
+    printed === undefined ||
+    (printed.length === decoded.names.length && printed.every((n) => decoded.names.includes(n)));
+  if ((printed ?? decoded.names).length === 0)
     return [
       no(
         "bad_page.flags",
@@ -76,9 +89,37 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
       ),
     ];
   const wrong =
-    decoded.badAtFree.length > 0 ? ` ${listing(decoded.badAtFree)} must not be set on a page that is being freed.` : "";
-  return [yes("bad_page.flags", `flags ${page.flags} mean ${names} in the ${layout}.${wrong}`, fields(c))];
+    agrees && decoded.badAtFree.length > 0
+      ? ` ${listing(decoded.badAtFree)} must not be set on a page that is being freed.`
+      : "";
+  const names =
+    printed === undefined
+      ? `${decoded.text} in the page-flag layout of ${pageFlagEraAt(c.release.version).since.join(".")} and later`
+      : `${page.flagNames}, by the kernel's own words`;
+  return [yes("bad_page.flags", `flags ${page.flags} mean ${names}.${wrong}`, fields(c))];
 }
+
+/** The stack frees a packet's head as a page fragment, and the page is a slab's. */
+export const slabFragment = (c: Case, page: BadPage): boolean =>
+  flagNamesOf(c, page).includes("slab") &&
+  c.stack.frames.some((f) => /^(?:__)?page_frag_free|^skb_free_frag/.test(f.function)) &&
+  c.stack.frames.some((f) => /^skb_(?:free_head|release_data)/.test(f.function));
+
+/** buddy beside whatever flag: on the free list already. Up to 4.17 _mapcount -128 said so (printed as -127). */
+const onFreeList = (c: Case, page: BadPage): boolean =>
+  flagNamesOf(c, page).includes("buddy") || page.mapcount === -127;
+
+/** The verdict on the page of a case. */
+export const verdictOn = (c: Case, page: BadPage): PageVerdict =>
+  pageVerdict(page, { doubleFree: onFreeList(c, page), slabFragment: slabFragment(c, page) });
+
+/** The stack gives back a block of several pages at once: free_pages_prepare() looks at each page of it. */
+const wholeBlock = (c: Case): boolean =>
+  c.stack.frames.some((f) =>
+    /^(?:__free_pages_ok|free_compound_page|put_compound_page|__put_compound_page|free_large_kmalloc|destroy_large_folio)/.test(
+      f.function,
+    ),
+  );
 
 /** The largest block that ends with this page: 0x80db ends 0x80d8..0x80db (order 2) and 0x80da..0x80db (order 1). */
 export function blockEndingAt(pfn: number): { order: number; first: number } {
@@ -93,8 +134,8 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
   const pfn = page.pfn;
   const h = (n: number): string => `0x${n.toString(16)}`;
   const evidence = [...quote(c, "headline", 1), ...fields(c)];
-  const tail = decoded.names.includes("tail");
-  const buddy = decoded.names.includes("buddy");
+  const tail = flagNamesOf(c, page).includes("tail");
+  const buddy = onFreeList(c, page);
   if (tail) {
     const { order, first } = blockEndingAt(pfn);
     const place =
@@ -103,7 +144,9 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
         : `pfn ${h(pfn)} is a later page of a block of several pages.`;
     const both = buddy
       ? `${place} tail says that it was part of a live block when it was freed, buddy says that it was on the free list already: the memory had been freed before, whole (a double free) or in part (an overlapping free).`
-      : `${place} tail says that it still belonged to a block when it was freed on its own.`;
+      : wholeBlock(c)
+        ? `${place} tail says that it belongs to a block; the stack frees that whole block, and each of its pages is looked at.`
+        : `${place} tail says that it still belonged to a block; whether the block or the page alone was freed the report does not say.`;
     return [(buddy ? yes : unknown)("bad_page.double_free", both, evidence, [...ownership(page), reboot])];
   }
   if (buddy)
@@ -120,24 +163,15 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
 
 const reasons: readonly (readonly [RegExp, string])[] = [
   [
-    /nonzero mapcount/,
-    "_mapcount is not what it must be on a free page: it was freed while a process still had it mapped, or its type field was overwritten",
-  ],
-  [
     /non-NULL mapping/,
     "mapping is not empty: it was freed while still in a file's cache, or struct page was overwritten",
   ],
-  [
-    /nonzero _(refcount|count)/,
-    "the reference count is not zero: somebody took a reference after the last one was given back, or freed the page too often",
-  ],
   [/PAGE_FLAGS_CHECK_AT_FREE/, "a flag is set that no page may have when it is freed"],
-  [/PAGE_FLAGS_CHECK_AT_PREP/, "a flag appeared while the page was free: somebody wrote to a page he did not own"],
+  [/PAGE_FLAGS_CHECK_AT_PREP/, "a flag appeared while the page was free: somebody wrote to memory that was not theirs"],
   [
     /page_pool leak/,
     "the page was freed to the page allocator while a page_pool still counts it as handed out: somebody used put_page where the pool's own release was due, so the pool will wait for it for ever",
   ],
-  [/still charged to cgroup/, "the page is still charged to a memory cgroup"],
   [
     /corrupted mapping in tail page|compound_head not consistent|TAIL_MAPPING/,
     "a tail page of a block was overwritten",
@@ -145,55 +179,115 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/hwpoison/, "the hardware reported this memory as broken"],
 ];
 
+/** A count that is not what a free page has: its sign says whether too much was given back or too much is held. */
+function countSays(page: BadPage): string | undefined {
+  const count = page.refcount ?? 0;
+  const mapped = page.mapcount ?? 0;
+  if (count < 0)
+    return `the reference count is ${count}, below zero: the page was given back ${count === -1 ? "once" : `${-count} times`} too often`;
+  if (count > 0)
+    return `the reference count is ${count}: ${count === 1 ? "a reference is" : `${count} references are`} held by somebody, or was taken after the last one had been given back`.replace(
+      "or was taken",
+      count === 1 ? "or was taken" : "or were taken",
+    );
+  if (mapped < 0)
+    return `mapcount is ${mapped}, below zero: it was unmapped too often, or its place was written to (up to 4.4 a tail page counts its pins there, mm/swap.c)`;
+  if (mapped > 0) return `mapcount is ${mapped}: a process still maps the page, or its place was written to`;
+  return undefined;
+}
+
+/** What the reason that the kernel gives means for this page. */
+function meaningOf(text: string, page: BadPage): string | undefined {
+  if (/nonzero (?:mapcount|_refcount|_count)/.test(text)) return countSays(page);
+  if (/still charged to cgroup/.test(text))
+    return page.memcg === undefined || /^[89a-f]/i.test(page.memcg)
+      ? "the page is still charged to a memory cgroup"
+      : undefined;
+  return reasons.find(([form]) => form.test(text))?.[1];
+}
+
+const findFreer: Advice = {
+  change: { kind: "code" },
+  action:
+    "Look for the driver or feature that frees received pages by itself (XDP, AF_XDP, a forwarding or filter module outside the kernel)",
+  changes: "stops the leak; the pool can be destroyed again",
+  costs: "an update or a bug report",
+  command: "for p in /sys/module/*/taint; do grep -H . $p; done",
+};
+const testMemory: Advice = {
+  change: { kind: "evidence" },
+  action: "Test the memory, the power supply and devices that write by DMA before any code is blamed",
+  changes: "tells broken hardware from a stray write of software",
+  costs: "hours without the machine",
+  command: "memtest86+ from the boot loader, or memtest=4 on the kernel command line",
+};
+
 function reasonSays(c: Case, page: BadPage): readonly Finding[] {
-  const pool = page.raw[1]?.startsWith("dead0000000000") === true && /dead00000000004[0-3]$/.test(page.raw[1]);
-  const poolEvidence = quote(c, "raw", 1);
+  const { trouble } = verdictOn(c, page);
   const found: Finding[] = [];
-  if (page.reason !== undefined) {
-    const text = page.reason;
-    const meaning = reasons.find(([form]) => form.test(text))?.[1];
+  const text = page.reason;
+  if (trouble === "written over" || trouble === "lone bit")
+    found.push(
+      yes(
+        "bad_page.overwritten",
+        trouble === "written over"
+          ? `${listing(
+              repeatedWords(page)
+                .slice(0, 4)
+                .map((w) => `${w.field} (${w.hex})`),
+            )} hold the same byte over and over, as a memory pattern or a stray write leaves it.${text === undefined ? "" : ` The kernel's reason "${text}" describes only the first such field that it met.`}`
+          : `${loneBit(page)?.field} is ${loneBit(page)?.field === "mapping" ? page.mapping : (page.memcg ?? page.refcount)}: bit ${loneBit(page)?.bit} alone, no pointer. Everything else of the record may be sound.`,
+        fields(c),
+        [testMemory],
+      ),
+    );
+  else if (text !== undefined) {
+    const meaning = trouble === "no pool" ? undefined : meaningOf(text, page);
     found.push(
       yes(
         "bad_page.reason",
         `The kernel's reason is "${text}"${meaning === undefined ? "." : `: ${meaning}.`}`,
         quote(c, "reason", 1),
-        /page_pool leak/.test(text)
-          ? [
-              {
-                change: { kind: "code" },
-                action:
-                  "Look for the driver or feature that frees received pages by itself (XDP, AF_XDP, a forwarding or filter module outside the kernel)",
-                changes: "stops the leak; the pool can be destroyed again",
-                costs: "an update or a bug report",
-                command: "for p in /sys/module/*/taint; do grep -H . $p; done",
-              },
-            ]
-          : ownership(page),
+        trouble === "pool leak" ? [findFreer] : ownership(page),
       ),
     );
-  } else if ((page.refcount ?? 0) !== 0 || (page.mapcount ?? 0) !== 0)
-    found.push(
-      yes(
-        "bad_page.reason",
-        `The page is still referenced (count ${page.refcount ?? "?"}, mapcount ${page.mapcount ?? "?"}) and was freed nevertheless.`,
-        fields(c),
-        ownership(page),
-      ),
-    );
-  if (pool)
-    found.push(
+  } else {
+    const counted = countSays(page);
+    if (counted !== undefined)
+      found.push(
+        yes("bad_page.reason", `${counted.charAt(0).toUpperCase()}${counted.slice(1)}.`, fields(c), ownership(page)),
+      );
+  }
+  return [...found, ...poolSays(c, page)];
+}
+
+/** Whether a page_pool's mark is in the record. */
+function poolSays(c: Case, page: BadPage): readonly Finding[] {
+  const mark = poolSignature(page);
+  const claimed = /page_pool leak/.test(page.reason ?? "");
+  if (mark === true)
+    return [
       yes(
         "bad_page.page_pool",
         `raw word 1 is ${page.raw[1]}: the page belongs to a page_pool (pool at ${page.raw[2] ?? "?"}).`,
-        poolEvidence,
+        quote(c, "raw", 1),
       ),
-    );
-  return found;
+    ];
+  if (mark === false && claimed)
+    return [
+      no(
+        "bad_page.page_pool",
+        `raw word 1 is ${page.raw[1]}, not the mark that a page_pool puts there: no pool had the page. For a while the check took any word of certain bits for the mark on 32-bit machines (mended by 95920c2ed02b).`,
+        quote(c, "raw", 1),
+      ),
+    ];
+  return [];
 }
 
 /** Sizes that struct page has had; the right one puts mem_map on a page boundary. */
 function structSize(c: Case, page: BadPage): readonly Finding[] {
   if (page.page === undefined || page.pfn === undefined || !/^[0-9a-f]{8}$/.test(page.page)) return [];
+  if (writtenOver(page)) return [];
   const address = Number.parseInt(page.page, 16);
   const pfn = page.pfn;
   const declared = declaredStructs(c.release).layout("page")?.sizeBytes;
@@ -237,10 +331,13 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
       ),
     );
   const by = page.owner?.allocatedBy.find(
-    (f) => !/^(get_page_from_freelist|__?alloc_pages|prep_new_page|post_alloc_hook|__set_page_owner)/.test(f.function),
+    (f) =>
+      !/^(get_page_from_freelist|__?alloc_pages|prep_new_page|post_alloc_hook|set_page_owner|__set_page_owner|alloc_frozen_pages|__alloc_frozen_pages)/.test(
+        f.function,
+      ),
   );
   const freed = page.owner?.freedBy.find(
-    (f) => !/^(free_|__free_|reset_page_owner|__reset_page_owner|put_page)/.test(f.function),
+    (f) => !/^(free_|__free_|save_stack|reset_page_owner|__reset_page_owner|put_page)/.test(f.function),
   );
   if (by !== undefined || freed !== undefined)
     found.push(
@@ -279,11 +376,20 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
         "bad_page.packet_memory",
         `It is packet memory: the page was being freed with a packet's buffer (${names[skb]}).`,
         quoteFrames(c, [skb]),
-        [ownBuffers],
+        slabFragment(c, page) ? [headIsNoFragment] : verdictOn(c, page).trouble === "pool leak" ? [] : [ownBuffers],
       ),
     );
   return found;
 }
+
+/** page_frag_free() of a slab page: build_skb() was told that a kmalloced buffer is a fragment. */
+const headIsNoFragment: Advice = {
+  change: { kind: "code" },
+  action:
+    "Find who builds the packet: a buffer of kmalloc goes to build_skb(data, 0) up to 6.1 and to slab_build_skb(data) since 6.2; with a fragment size the packet is freed by page_frag_free() (skb->head_frag)",
+  changes: "the buffer goes back to its slab",
+  costs: "a change of the driver",
+};
 
 /** The sentences of page_owner and the frames that the finding names. */
 const ownerLines = (c: Case, names: readonly (string | undefined)[]): readonly Quote[] =>
@@ -292,13 +398,11 @@ const ownerLines = (c: Case, names: readonly (string | undefined)[]): readonly Q
   );
 
 function fragmentation(c: Case, page: BadPage): Finding {
-  const decoded = flagsInLayout(c, page);
-  const because =
-    decoded?.names.includes("buddy") === true
-      ? "the page was on the free list while it was in use"
-      : page.reason !== undefined
-        ? `the kernel complains about ${page.reason}`
-        : "the kernel complains about a field of struct page";
+  const because = onFreeList(c, page)
+    ? "the page was on the free list while it was in use"
+    : page.reason !== undefined
+      ? `the kernel complains about ${page.reason}`
+      : "the kernel complains about a field of struct page";
   return no(
     "fragmentation",
     `This is not fragmentation: nothing was asked for and refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which lack of contiguous memory cannot do.`,

@@ -1,10 +1,13 @@
-// skb_over_panic and skb_under_panic: a put or a push left the linear buffer. All numbers are in the line.
+// skb_over_panic and skb_under_panic: a put or a push left the linear buffer. What is said of it depends on which numbers of the line are
+// real, on who wrote before the check, and on where the length came from.
 import type { SkbPanic } from "../../kernel/readings/skb_panic.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
-import type { Finding } from "../finding.ts";
+import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
+import type { SkbGeometry } from "../skb_geometry.ts";
+import { skbGeometry } from "../skb_geometry.ts";
 import { count } from "../words.ts";
 
 export const skbPanic: Rule = {
@@ -14,96 +17,180 @@ export const skbPanic: Rule = {
   answer: (c) => (c.incident.kind === "skb_panic" ? explain(c, c.incident.reading) : []),
 };
 
-interface Geometry {
-  readonly room: number;
-  readonly headroom: number;
-  readonly beyond: number;
+/** Where the length came from, which says who can be wrong and who may have written already. */
+type Source = "descriptor" | "guest" | "local" | "unknown";
+
+const putters = /^(?:skb_panic|skb_over_panic|skb_under_panic|skb_put|skb_push|__skb_put|__skb_push)/;
+const receiving = /poll|_rx|rx_|clean_|napi|tasklet|_irq|interrupt|giveback_urb|rx_complete|netif_receive|gether/;
+const sending = /sendmsg|sendto|_xmit|xmit_|tx_fixup|_output|write/;
+
+/** Index of the frame that put or pushed. */
+const pusherOf = (c: Case): number => c.stack.frames.findIndex((f) => f.reliable && !putters.test(f.function));
+
+function sourceOf(c: Case): Source {
+  const names = c.stack.frames.map((f) => f.function);
+  const pusher = names[pusherOf(c)] ?? "";
+  if (/^(?:vhost|handle_tx|virtio_transport|xenvif)/.test(pusher)) return "guest";
+  const first = names.find((n) => receiving.test(n) || sending.test(n));
+  if (first === undefined) return "unknown";
+  return sending.test(first) && !/_rx|rx_/.test(first) ? "local" : "descriptor";
 }
 
-/** Bytes: the whole linear buffer, the room before the data, and how far the data now stands outside. */
-export function geometryOf(p: SkbPanic): Geometry | undefined {
-  const hex = (text: string | undefined): bigint | undefined => {
-    const digits = /^(?:0x)?([0-9a-f]+)$/i.exec(text ?? "")?.[1];
-    return digits === undefined ? undefined : BigInt(`0x${digits}`);
-  };
-  const [head, data, tail, end] = [hex(p.head), hex(p.data), hex(p.tail), hex(p.end)];
-  if (head === undefined || data === undefined || tail === undefined || end === undefined) return undefined;
-  // Offsets since 2.6.22 on 64-bit, pointers otherwise: a pointer is never smaller than head.
-  const asOffset = (x: bigint): bigint => (x >= head && head > 0n ? x - head : x);
-  const room = asOffset(end);
-  const stop = asOffset(tail);
-  const start = data - head;
-  const beyond = p.what === "skb_over_panic" ? stop - room : -start;
-  return { room: Number(room), headroom: Number(start), beyond: Number(beyond) };
-}
+/** Whether the bytes may lie in memory already: on receive the device or the driver writes before skb_put() is called. */
+export const mayBeWritten = (c: Case): boolean => sourceOf(c) !== "local";
+
+const allOnes = (n: number | undefined): boolean => n === 0xffff || n === 0x3fff || n === -1;
 
 function explain(c: Case, p: SkbPanic): readonly Finding[] {
-  const over = p.what === "skb_over_panic";
   const line = quote(c, "headline", 1);
-  const g = geometryOf(p);
-  const pusher = c.stack.frames.findIndex(
-    (f) =>
-      f.reliable &&
-      !/^(skb_panic|skb_over_panic|skb_under_panic|skb_put|skb_push|__skb_put|__skb_push)/.test(f.function),
-  );
-  const who = frameName(c, pusher < 0 ? undefined : pusher);
-  const found: Finding[] = [];
-  if (g !== undefined && g.beyond <= 0)
-    found.push(
-      unknown(
-        "skb_panic.bounds",
-        `The numbers as printed do not leave the buffer (tail ${p.tail}, end ${p.end}, data ${p.data}, head ${p.head}): a digit was lost or changed on the way.`,
-        line,
-      ),
-    );
-  else if (g !== undefined)
-    found.push(
-      yes(
-        "skb_panic.bounds",
-        over
-          ? `${count(p.put, "byte")} were appended to a packet whose linear buffer holds ${g.room}: the data would have ended ${count(g.beyond, "byte")} behind it (len ${p.len}). Without this check skb_shared_info would have been overwritten.`
-          : `${count(p.put, "byte")} were put in front of a packet that had ${g.headroom + p.put} bytes of headroom: the data would have begun ${count(g.beyond, "byte")} before the buffer (len ${p.len}).`,
-        line,
-        [
-          over
-            ? {
-                change: { kind: "code" },
-                action: `Find why ${who ?? "the caller"} trusts a length that is larger than the buffer (a hardware length, a larger MTU than the buffers were made for, corrupted descriptors)`,
-                changes: "stops the panic",
-                costs: "a driver fix or update; until then a smaller MTU on the sending side avoids it",
-                command: "ip link show; ethtool -g IFACE; ethtool -i IFACE",
-              }
-            : {
-                change: { kind: "code" },
-                action: `Make ${who ?? "the caller"} check or extend the headroom (skb_cow_head) before it adds a header`,
-                changes: "stops the panic",
-                costs: "a fix in the module that adds the header; until then take the tunnel or VLAN off that device",
-                command: "ip -d link show",
-              },
-        ],
-      ),
-    );
-  if (who !== undefined)
-    found.push(
-      yes(
-        "skb_panic.who",
-        `${who} changed the packet${c.stack.frames[pusher]?.module === undefined ? "" : `, a function of the module ${c.stack.frames[pusher]?.module}`}.`,
-        quoteFrames(c, [pusher]),
-      ),
-    );
-  found.push(
-    (p.dev === undefined || p.dev === "<NULL>" ? unknown : yes)(
-      "skb_panic.dev",
-      p.dev === undefined || p.dev === "<NULL>"
-        ? "The report does not say which device: the packet had none set yet."
-        : `The packet belonged to ${p.dev}.`,
-      line,
-    ),
+  const g = skbGeometry(p, c.verdict.version);
+  return [
+    ...bounds(c, p, g),
+    ...(g.hashed
+      ? [
+          yes(
+            "skb_panic.hashed",
+            "text, head and data in this line are hashed (%p, 4.15 to 5.7), not real addresses: nothing was lost, and nothing is computed with them.",
+            line,
+          ),
+        ]
+      : []),
+    ...who(c),
+    device(c, p),
     no(
       "fragmentation",
       "This is not a shortage of memory: a length or a header did not fit the buffer that was there.",
       line,
     ),
-  );
-  return found;
+  ];
+}
+
+function bounds(c: Case, p: SkbPanic, g: SkbGeometry): readonly Finding[] {
+  const line = quote(c, "headline", 1);
+  const put = p.put === undefined ? "More bytes than fit" : count(p.put, "byte");
+  const were = p.put === 1 ? "was" : "were";
+  const over = p.what === "skb_over_panic";
+  if (g.beyond === undefined) {
+    const lacks =
+      p.dev === undefined && p.form === "2.6" ? " The line is cut: what stood behind would have said by how much." : "";
+    return [
+      unknown(
+        "skb_panic.bounds",
+        `${put} ${were} ${over ? "appended to a packet whose buffer does not hold them" : "put in front of a packet that had no room for them"}.${lacks === "" ? " The report does not say by how much." : lacks}`,
+        line,
+        advice(c, p),
+      ),
+    ];
+  }
+  if (g.beyond <= 0)
+    return [
+      unknown(
+        "skb_panic.bounds",
+        `The numbers as printed do not leave the buffer (tail ${p.tail}, end ${p.end}, data ${p.data}, head ${p.head}): a digit was lost or changed on the way.`,
+        line,
+      ),
+    ];
+  return [
+    yes("skb_panic.bounds", over ? overWords(c, p, g, put, were) : underWords(p, g, put, were), line, advice(c, p)),
+  ];
+}
+
+function overWords(c: Case, p: SkbPanic, g: SkbGeometry, put: string, were: string): string {
+  const room = g.room === undefined ? "" : ` of a packet whose linear buffer has ${count(g.room, "byte")}`;
+  const written = mayBeWritten(c)
+    ? "On receive the device or the driver writes before it calls skb_put(): what lies behind the end, skb_shared_info first, may hold those bytes already."
+    : "The processor itself was about to write: skb_put() is called before the copy, so the check came first.";
+  return `${put} ${were} appended to the data${room}: its end would be ${count(g.beyond as number, "byte")} behind the buffer's (len ${p.len ?? "?"}). ${written}`;
+}
+
+function underWords(p: SkbPanic, g: SkbGeometry, put: string, were: string): string {
+  const had =
+    g.headroom === undefined || p.put === undefined ? "" : ` that had ${count(g.headroom + p.put, "byte")} of headroom`;
+  return `${put} ${were} put in front of a packet${had}: the data would have begun ${count(g.beyond as number, "byte")} before the buffer (len ${p.len ?? "?"}). skb_push() comes before the header is written.`;
+}
+
+function advice(c: Case, p: SkbPanic): readonly Advice[] {
+  const name = frameName(c, pusherOf(c) < 0 ? undefined : pusherOf(c)) ?? "the caller";
+  const code = (action: string, costs: string, command?: string): Advice => ({
+    change: { kind: "code" },
+    action,
+    changes: "stops the panic",
+    costs,
+    ...(command === undefined ? {} : { command }),
+  });
+  if (p.what === "skb_under_panic")
+    return [
+      code(
+        `Make ${name} check or extend the headroom (skb_cow_head) before it adds a header`,
+        "a fix in the module that adds the header; until then take the tunnel or VLAN off that device",
+        "ip -d link show",
+      ),
+    ];
+  if (allOnes(p.put) || allOnes(p.len))
+    return [
+      code(
+        `Make ${name} check the status and the length of the descriptor: ${p.put} is a length that was read as all ones, which no frame has`,
+        "a fix of the driver; see whether the device still answers (a bus error or a hot-unplug reads as ones)",
+      ),
+    ];
+  const source = sourceOf(c);
+  if (source === "guest")
+    return [code(`Run a kernel in which ${name} checks the length that the other side gives`, "an upgrade")];
+  if (source === "local" || p.dev === undefined || isNoDevice(p.dev))
+    return [
+      code(
+        `Find why ${name} appends more than it reserved: the sum of its lengths is wrong`,
+        "a fix of the code that builds the packet",
+      ),
+    ];
+  if (jumbo(p))
+    return [
+      code(
+        `Compare the MTU on both sides with the buffers of ${p.dev}: a frame of ${p.put} bytes came into a buffer that was made for a smaller MTU, and ${name} did not refuse it`,
+        "a driver fix or update; until then a sender with the MTU of this interface does not send such frames",
+        "ip link show; ethtool -g IFACE; ethtool -i IFACE",
+      ),
+    ];
+  return [
+    code(
+      `Find why ${name} trusts a length that is larger than the buffer: the descriptor, the transfer or the device's own packing says it`,
+      "a driver fix or update",
+      "ethtool -i IFACE",
+    ),
+  ];
+}
+
+/** A frame longer than a standard one by more than tags, and no longer than devices make them. */
+const jumbo = (p: SkbPanic): boolean => (p.put ?? 0) > 2100 && (p.put ?? 0) <= 16_384 && (p.put ?? 0) % 512 !== 0;
+
+/** What stands in the place of a device that is not there: no device, or a string that may not be read (lib/vsprintf.c). */
+const isNoDevice = (dev: string): boolean => /^(?:<NULL>?|\(null\)?|\(efault\)?|\(e?inval\)?|\(efa?)/i.test(dev);
+
+function who(c: Case): readonly Finding[] {
+  const pusher = pusherOf(c);
+  const name = frameName(c, pusher < 0 ? undefined : pusher);
+  if (name === undefined) return [];
+  const module = c.stack.frames[pusher]?.module;
+  return [
+    yes(
+      "skb_panic.who",
+      `${name} changed the packet${module === undefined ? "" : `, a function of the module ${module}`}.`,
+      quoteFrames(c, [pusher]),
+    ),
+  ];
+}
+
+function device(c: Case, p: SkbPanic): Finding {
+  const line = quote(c, "headline", 1);
+  if (p.dev === undefined)
+    return unknown("skb_panic.dev", "The report does not say which device: the line is cut before it.", line);
+  if (/^\((?:efault|null|e)/i.test(p.dev))
+    return unknown(
+      "skb_panic.dev",
+      `The report does not say which device: ${p.dev} is what the kernel prints for a string that it may not read, so the packet's device field was no device (its place is shared with the queue of a socket).`,
+      line,
+    );
+  if (isNoDevice(p.dev))
+    return unknown("skb_panic.dev", "The report does not say which device: the packet had none set.", line);
+  return yes("skb_panic.dev", `The packet belonged to ${p.dev}.`, line);
 }

@@ -9,6 +9,7 @@ import type { Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
+import { verdictOn } from "./bad_page.ts";
 import { oopsOf } from "./oops.ts";
 
 export const taint: Rule = {
@@ -39,7 +40,8 @@ export const taint: Rule = {
 function isCorruption(c: Case): boolean {
   const { incident } = c;
   if (incident.kind === "oops") return faultOf(c, incident.reading).severity === "corruption";
-  return incident.kind === "bad_page" || incident.kind === "slab_corruption";
+  if (incident.kind === "bad_page") return verdictOn(c, incident.reading).severity === "corruption";
+  return incident.kind === "slab_corruption";
 }
 
 function before(letters: readonly string[], evidence: Finding["evidence"], corruption: boolean): readonly Finding[] {

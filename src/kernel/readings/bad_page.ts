@@ -47,6 +47,8 @@ export interface BadPage {
   readonly reason?: string;
   /** `bad because of flags: 0x…(…)`, 3.12 to 5.x. */
   readonly badFlags?: { readonly flags: string; readonly names?: string };
+  /** `page->mem_cgroup:`, hex digits as printed. */
+  readonly memcg?: string;
   /** `page_type:` of 6.6 and later, as printed. */
   readonly pageType?: string;
   readonly aops?: string;

@@ -16,6 +16,8 @@ export interface Suppressed {
   /** `warn_alloc`, `warn_alloc_failed`, `Bad page state`, `printk`, … as printed. */
   readonly what: string;
   readonly count: number;
+  /** The kind of the report that followed and that the number was added to (`suppressedBefore`). */
+  readonly addedTo?: IncidentKind;
 }
 
 /** One line of a driver, of a protocol or of the memory management that is a report of its own (facts/messages.ts). */

@@ -3,9 +3,9 @@ import type { Oops } from "./oops.ts";
 
 export interface SkbPanic {
   readonly what: "skb_over_panic" | "skb_under_panic";
-  /** Bytes: `len` after the change, `put` the change itself (2.6 and later). */
-  readonly len: number;
-  readonly put: number;
+  /** Bytes: `len` after the change, `put` the change itself (2.6 and later); absent where the line is cut before them. */
+  readonly len?: number;
+  readonly put?: number;
   /** Return address of the put or push, hex digits; older kernels resolve nothing here. */
   readonly text?: string;
   /** Pointers as hex digits. `tail` and `end` are offsets from head on 64-bit since 2.6.22, pointers before and on 32-bit. */

@@ -89,6 +89,17 @@ export function readAllocFailure(
   return readRest(stretch, report, head ?? { variant: "page" }, next);
 }
 
+/** Reads a report without its first line: order and mask are not in the text. `found` is the line that told it. */
+export function readHeadlessFailure(
+  stretch: Stretch,
+  start: number,
+  found: number,
+): { readonly incident: Incident; readonly next: number } {
+  const report = new ReportBuilder(stretch);
+  report.missing.push("headline");
+  return readRest(stretch, report, { variant: "page" }, start, found);
+}
+
 function followingLine(stretch: Stretch, from: number): { readonly text: string; readonly index: number } | undefined {
   for (let i = from; i < Math.min(from + 3, stretch.lines.length); i++) {
     const line = stretch.lines[i];
@@ -102,6 +113,7 @@ function readRest(
   report: ReportBuilder,
   head: AllocFailure,
   from: number,
+  found?: number,
 ): { readonly incident: Incident; readonly next: number } {
   let cpuset: { readonly cpuset: string; readonly memsAllowed: string; readonly cpusetOnOwnLine: true } | undefined;
   const slab = new SlabFailureBuilder();
@@ -112,6 +124,7 @@ function readRest(
       report.take(index, "cpuset");
       return "taken";
     }
+    if (slabOfAnother(text, head)) return "another's";
     if (!slab.take(text)) return "left";
     report.take(index, "slab");
     return "taken";
@@ -126,8 +139,19 @@ function readRest(
     ...field("memInfo", body.memInfo),
     ...field("slab", companion),
   };
+  if (found !== undefined) report.alsoCarries(found, "headline");
   report.missing.push(...missingOf(reading));
   return { incident: report.finish("alloc_failure", reading), next: from };
+}
+
+/**
+ * SLUB's own message inside the report of a page failure that it cannot belong to: an interrupt printed it. new_slab() hands the caller's
+ * __GFP_HIGH on unchanged (0x20 in every layout), so a mask with it and one without are two requests.
+ */
+function slabOfAnother(text: string, head: AllocFailure): boolean {
+  const mask = /SL[AU]B: Unable to allocate memory on .{0,60}gfp=0x([0-9a-f]{1,8})/.exec(text)?.[1];
+  if (mask === undefined || head.gfp === undefined) return false;
+  return ((Number.parseInt(mask, 16) ^ head.gfp.mask) & 0x20) !== 0;
 }
 
 /** What a report of this kind has and this one lacks. `Mem-Info` may be missing by rate limit or option, not only by damage. */

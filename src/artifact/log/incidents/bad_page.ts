@@ -24,19 +24,26 @@ const pairs = /(?:^|\s)(?:(page):(\S*)|(flags|count|refcount|mapcount|mapping|in
 const rawLine = /^(raw|head): ((?:[0-9a-f]{8}){1,2}(?: (?:[0-9a-f]{8}){1,2}){0,15})$/;
 const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*)\))?(?: CMA)?(?:\s|$)/;
 
-/** Reads the report that begins at `index`. */
-export function readBadPage(stretch: Stretch, index: number): { readonly incident: Incident; readonly next: number } {
+/** Reads the report that begins at `index`; without its first line, `found` is the line that told it. */
+export function readBadPage(
+  stretch: Stretch,
+  index: number,
+  found?: number,
+): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
   const line = stretch.lines[index];
-  const page = new BadPageBuilder(line === undefined ? "" : textOf(line));
-  report.take(index, "headline");
+  const page = new BadPageBuilder(line === undefined || found !== undefined ? "" : textOf(line));
+  if (found === undefined) report.take(index, "headline");
+  else report.missing.push("headline");
   const own = (text: string, at: number): OwnAnswer => {
+    if (page.isAnothers(text)) return "another's";
     const part = page.take(text);
     if (part === undefined) return "left";
     report.take(at, part);
     return "taken";
   };
-  const body = new BodyReader(stretch, report, own).read(index + 1);
+  const body = new BodyReader(stretch, report, own).read(found === undefined ? index + 1 : index);
+  if (found !== undefined) report.alsoCarries(found, "headline");
   const reading: BadPage = {
     ...page.finish(),
     ...field("modules", body.modules),
@@ -58,6 +65,7 @@ class BadPageBuilder {
   private readonly freedBy: Frame[] = [];
   private stack: Frame[] | undefined;
   private ownerSeen = false;
+  private pageSeen = false;
 
   constructor(headline: string) {
     for (const form of headForms) {
@@ -70,6 +78,18 @@ class BadPageBuilder {
     }
   }
 
+  /**
+   * Two CPUs print at once: dump_page() prints page:, flags: and raw: in this order, so a second headline, page: or flags: line is the other
+   * report's while this one still waits for what comes next, and the lines behind those are too.
+   */
+  isAnothers(text: string): boolean {
+    const waits = this.pageSeen && this.page.flags === undefined;
+    if (/Bad page state in process/.test(text)) return waits;
+    if (/^\s*page:/.test(text)) return this.pageSeen && this.page.reason === undefined;
+    if (/^\s*(?:page )?flags: 0x/.test(text)) return this.page.flags !== undefined;
+    return false;
+  }
+
   take(text: string): string | undefined {
     return this.takeOwner(text) ?? this.takePage(text) ?? this.takeFlags(text) ?? this.takeReason(text);
   }
@@ -78,6 +98,7 @@ class BadPageBuilder {
     const trimmed = text.trim();
     if (!/^(?:page:|flags:0x[0-9a-f]+ mapping:|index:|mapping:|mapcount:|count:|refcount:)/.test(trimmed))
       return undefined;
+    this.pageSeen = true;
     for (const m of trimmed.matchAll(pairs)) this.setPair(m[1] ?? m[3] ?? "", m[2] ?? m[4] ?? "");
     const compound = /(?:^|\s)compound_mapcount: (\d+)/.exec(trimmed);
     if (compound !== null) this.page.compound = { text: compound[0].trim() };
@@ -129,6 +150,7 @@ class BadPageBuilder {
     if (other?.[1] === "invalid mapping") page.invalidMapping = other[2] ?? "";
     else if (other?.[1] === "page_type") page.pageType = other[2] ?? "";
     else if (other?.[1] === "aops") page.aops = other[2] ?? "";
+    else if (other?.[1] === "page->mem_cgroup") page.memcg = (other[2] ?? "").trim();
     if (other !== null) return "page";
     if (!text.startsWith("Trying to fix it up")) return undefined;
     page.triesToFix = true;

@@ -18,8 +18,11 @@ import { headlineKind } from "./headline.ts";
 import { MemInfoBuilder } from "./mem_info_read.ts";
 import { processOfRegisters, readProcessExtra, readProcessLine } from "./process_line.ts";
 
-/** What a kind's own reader did with a line: took it, left it, or knows that the report ended before it. */
-export type OwnAnswer = "taken" | "left" | "end";
+/**
+ * What a kind's own reader did with a line: took it, left it, knows that the report ended before it, or that it belongs to another report
+ * which was printed in the midst of this one.
+ */
+export type OwnAnswer = "taken" | "left" | "end" | "another's";
 
 export interface Body {
   readonly process?: ProcessLine;
@@ -73,6 +76,7 @@ export class BodyReader {
       if (text.trim() === "") continue;
       const answer = this.own(text, index);
       if (answer === "end") break;
+      if (answer === "another's") continue;
       if (answer === "left") {
         if (headlineKind(text) !== undefined || this.beginsAnother(text)) break;
         if (!this.takeCommon(text, index)) {

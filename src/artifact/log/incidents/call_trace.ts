@@ -26,6 +26,13 @@ const bareAddress = /^\s*(\? )?(0x[0-9a-f]{6,16})$/;
 const markerLine = /^\s*<(\/?[#A-Z][A-Z_0-9]*)>\s*$/;
 const headingLine = /^\s*(Call [Tt]race:|Backtrace:|Stack trace:|\[<[0-9a-f]+>\] Call Trace:)\s*(\S.*)?$/;
 
+/** Source places as scripts/decode_stacktrace.sh and syzkaller put them: `net/core/skbuff.c:604`, several with blanks, a discriminator. */
+const sourcePlace = /^(?:\.{0,2}\/)?[\w+./-]{1,120}\.[chS]:\d{1,7}(?: |$)/;
+const inlineFrame = new RegExp(`^\\s{0,40}(\\? )?${symbol} ([\\w+./-]{1,160}\\.[chS]:\\d{1,7}) \\[inline\\]\\s{0,8}$`);
+const decodedFrame = new RegExp(
+  `^\\s{0,40}(\\? )?${symbol} \\(([^()]{1,300}(?:\\([^()]{0,40}\\)[^()]{0,200}){0,6})\\)(?: \\[?([\\w-]{1,60})\\]?)?\\s{0,8}$`,
+);
+
 /** What a line of a stack is; `rest` is text behind a frame that is not the kernel's (prose glued on by a blog). */
 export type TraceLine =
   | { readonly kind: "heading"; readonly text: string; readonly rest: string }
@@ -51,8 +58,9 @@ export function readTraceLine(text: string): TraceLine | undefined {
   if (bare?.[2] !== undefined)
     return one({ kind: "frame", function: bare[2], reliable: bare[1] === undefined }, "plain", "");
   const plain = plainFrame.exec(text);
-  if (plain?.[2] === undefined) return undefined;
-  const [unreliable, rest] = afterFrame(plain[6] ?? "");
+  if (plain?.[2] === undefined) return readDecoded(text);
+  const [unreliable, after] = afterFrame(plain[6] ?? "");
+  const rest = sourcePlace.test(after) ? "" : after;
   return one(
     {
       kind: "frame",
@@ -74,12 +82,28 @@ const one = (item: TraceItem, form: FrameForm, rest: string): TraceLine => ({
   rest,
 });
 
+/** A frame whose offset a script has replaced by its place in the source; `[inline]` ones the script has added. */
+function readDecoded(text: string): TraceLine | undefined {
+  if (text.length > 700 || !text.includes(":")) return undefined;
+  const inline = inlineFrame.exec(text);
+  const decoded = inline === null ? decodedFrame.exec(text) : null;
+  const m = inline ?? (decoded !== null && sourcePlace.test(decoded[3] ?? "") ? decoded : null);
+  if (m?.[2] === undefined) return undefined;
+  const module = inline === null ? m[4] : undefined;
+  return one({ kind: "frame", function: m[2], ...field("module", module), reliable: m[1] === undefined }, "plain", "");
+}
+
 function afterFrame(text: string): readonly [unreliable: boolean, rest: string] {
   const trimmed = text.trim();
   return trimmed.startsWith("(unreliable)") ? [true, trimmed.slice(12).trim()] : [false, trimmed];
 }
 
-function readBracketed(text: string): TraceLine | undefined {
+/** x86_64 of 2.6.10 to 2.6.24 puts the module before the function: `[<addr>] :tg3:tg3_alloc_rx_skb+0x65/0x140`. */
+const moduleBefore = /^(.{0,80}\[<[0-9a-f]{8,16}>\] {0,4}(?:\? )?):([\w-]{1,60}):(?=[A-Za-z_])/;
+
+function readBracketed(printed: string): TraceLine | undefined {
+  const before = moduleBefore.exec(printed);
+  const text = before === null ? printed : `${before[1]}${printed.slice(before[0].length)}`;
   const m = bracketedFrame.exec(text);
   const name = m?.[4] ?? m?.[7];
   if (m?.[2] === undefined || name === undefined) return undefined;
@@ -91,7 +115,7 @@ function readBracketed(text: string): TraceLine | undefined {
       function: name,
       ...field("offset", hexNumber(m[5])),
       ...field("size", hexNumber(m[6])),
-      ...field("module", m[8]),
+      ...field("module", m[8] ?? before?.[2]),
       reliable: m[3] === undefined && !unreliable,
       address: m[2],
       ...field("marks", marks.length === 0 ? undefined : marks),

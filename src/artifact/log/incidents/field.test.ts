@@ -315,7 +315,7 @@ SLUB: Unable to allocate memory on node -1 (gfp=0x20)
       "warn_alloc_failed: 54 callbacks suppressed\nswapper/0: page allocation failure: order:0, mode:0x20\n",
     );
     expect(incidents.map((i) => i.kind)).toEqual(["suppressed", "alloc_failure"]);
-    expect(incidents[0]?.reading).toEqual({ what: "warn_alloc_failed", count: 54 });
+    expect(incidents[0]?.reading).toEqual({ addedTo: "alloc_failure", what: "warn_alloc_failed", count: 54 });
     expect(incidents[1]?.suppressedBefore).toBe(54);
   });
 });

@@ -8,7 +8,7 @@ import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 
 const headLine =
-  /^(?:(?:(.*?) )?invoked )?oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|[\d,-]*))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
+  /^(?:(?:(.*?) )?invoked )?oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*|))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
 const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 const killLine =
   /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]{0,80}: )?(Kill|Killed|kill) process (\d{1,10})(?:,? UID \d{1,10},)?,? \(([^)]{0,64})\)(.{0,1000})/;
@@ -18,21 +18,28 @@ const taskLine = /^\[ *(\d+) *\] +(\S.*)$/;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Reads the report that begins at `index`. */
-export function readOom(stretch: Stretch, index: number): { readonly incident: Incident; readonly next: number } {
+/** Reads the report that begins at `index`; without its first line, `found` is the line that told it. */
+export function readOom(
+  stretch: Stretch,
+  index: number,
+  found?: number,
+): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
   const line = stretch.lines[index];
   const oom = new OomBuilder();
   const text = line === undefined ? "" : textOf(line);
-  report.take(index, "headline");
-  oom.takeHead(text);
+  if (found === undefined) {
+    report.take(index, "headline");
+    oom.takeHead(text);
+  } else report.missing.push("headline");
   const body = new BodyReader(stretch, report, (t, at): OwnAnswer => {
     if (oom.over) return "end";
     const part = oom.take(t);
     if (part === undefined) return "left";
     report.take(at, part);
     return "taken";
-  }).read(index + 1);
+  }).read(found === undefined ? index + 1 : index);
+  if (found !== undefined) report.alsoCarries(found, "headline");
   const reading: Oom = {
     ...oom.finish(),
     ...field("process", body.process),

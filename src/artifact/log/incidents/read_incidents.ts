@@ -3,11 +3,13 @@
 import { ourFault } from "../../../base/assert.ts";
 import type { Incident, IncidentKind, IncidentsRead } from "../../../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../../../kernel/readings/log_line.ts";
-import { readAllocFailure } from "./alloc_failure_read.ts";
+import { readAllocFailure, readHeadlessFailure } from "./alloc_failure_read.ts";
 import { readBadPage } from "./bad_page.ts";
 import { BodyReader } from "./body.ts";
 import type { Stretch } from "./builder.ts";
 import { ReportBuilder, textOf } from "./builder.ts";
+import type { Headless } from "./headless.ts";
+import { framesAbove, headlessAt } from "./headless.ts";
 import { headlineKind } from "./headline.ts";
 import { opensMemInfo } from "./mem_info_read.ts";
 import { readDriverLine, readStall, readSuppressedLine } from "./one_liners.ts";
@@ -49,7 +51,23 @@ function readAt(stretch: Stretch, index: number, text: string): Read | undefined
     if (check !== undefined) return readOops(stretch, check.headline, check.message);
   }
   if (kind !== undefined) return readKind(kind, stretch, index);
-  return opensMemInfo(text) ? readLooseMemInfo(stretch, index) : undefined;
+  const headless = headlessAt(stretch, index, text);
+  if (headless !== undefined) return readHeadless(headless, stretch, index);
+  if (!opensMemInfo(text)) return undefined;
+  const above = framesAbove(stretch, index);
+  return above === undefined ? readLooseMemInfo(stretch, index) : readHeadless(above, stretch, index);
+}
+
+/** `found` stands in for the first line where a rule quotes one. */
+function readHeadless(report: Headless, stretch: Stretch, found: number): Read | undefined {
+  switch (report.kind) {
+    case "alloc_failure":
+      return readHeadlessFailure(stretch, report.start, found);
+    case "bad_page":
+      return readBadPage(stretch, report.start, found);
+    case "oom":
+      return readOom(stretch, report.start, found);
+  }
 }
 
 function readKind(kind: IncidentKind, stretch: Stretch, index: number): Read | undefined {
@@ -109,25 +127,41 @@ function readLooseMemInfo(stretch: Stretch, index: number): Read | undefined {
   return { incident: report.finish("mem_info", { memInfo: body.memInfo }), next: index + 1 };
 }
 
-/** The kernel's name for the rate limit of a kind of report. */
+/** The kernel's name for the rate limit of a kind of report: the function that asked printk_ratelimit() or a limit of its own. */
 const limiters: readonly (readonly [what: RegExp, kind: IncidentKind])[] = [
-  [/^warn_alloc(?:_failed)?$|^nopage/, "alloc_failure"],
+  // __alloc_pages_slowpath: 2.6.33 to 2.6.39, where printk_ratelimit() named the function that prints.
+  [/^warn_alloc(?:_failed)?$|^nopage|^__alloc_pages_slowpath/, "alloc_failure"],
   [/^slab_out_of_memory$/, "slab_failure"],
   [/^Bad page state$/, "bad_page"],
   [/^oom_kill_process$|^dump_header$/, "oom"],
 ];
+/** Limits that all messages share: their number belongs to the message that opens the next window, if a report follows at once. */
+const shared = /^(?:__ratelimit|printk)$/;
+const limited: readonly IncidentKind[] = ["alloc_failure", "slab_failure", "bad_page", "oom"];
 
 function tieSuppressed(incidents: readonly Incident[]): Incident[] {
-  const waiting = new Map<IncidentKind, number>();
-  return incidents.map((incident) => {
+  const tied = [...incidents];
+  const waiting = new Map<IncidentKind, { count: number; at: number[] }>();
+  incidents.forEach((incident, i) => {
     if (incident.kind === "suppressed") {
-      const kind = limiters.find(([what]) => what.test(incident.reading.what))?.[1];
-      if (kind !== undefined) waiting.set(kind, (waiting.get(kind) ?? 0) + incident.reading.count);
-      return incident;
+      const { what, count } = incident.reading;
+      const next = incidents[i + 1];
+      const follows = next !== undefined && limited.includes(next.kind) && next.firstLine - incident.lastLine <= 2;
+      const kind =
+        limiters.find(([form]) => form.test(what))?.[1] ?? (shared.test(what) && follows ? next.kind : undefined);
+      if (kind === undefined) return;
+      const known = waiting.get(kind) ?? { count: 0, at: [] };
+      waiting.set(kind, { count: known.count + count, at: [...known.at, i] });
+      return;
     }
-    const count = waiting.get(incident.kind);
-    if (count === undefined) return incident;
+    const found = waiting.get(incident.kind);
+    if (found === undefined) return;
     waiting.delete(incident.kind);
-    return { ...incident, suppressedBefore: count };
+    tied[i] = { ...incident, suppressedBefore: found.count };
+    for (const at of found.at) {
+      const line = tied[at];
+      if (line?.kind === "suppressed") tied[at] = { ...line, reading: { ...line.reading, addedTo: incident.kind } };
+    }
   });
+  return tied;
 }

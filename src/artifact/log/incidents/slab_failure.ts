@@ -39,7 +39,7 @@ export class SlabFailureBuilder {
 
   private takeCache(text: string): boolean {
     if (this.reading === undefined) return false;
-    if (/^\s*\S+ debugging increased min order, use slub_debug=O to disable/.test(text)) {
+    if (/^\s*\S+ debugging increased min order, use sl[au]b_debug=O to disable/.test(text)) {
       this.reading.debuggingRaisedOrder = true;
       return true;
     }

@@ -1,0 +1,93 @@
+// A report whose first line is lost is found by its body. Only what nothing else prints counts: warn_alloc() is called for a failed
+// allocation alone, bad_page() for a bad page, dump_header() from the OOM killer for an OOM kill (mm/page_alloc.c, mm/oom_kill.c).
+import type { IncidentKind } from "../../../kernel/readings/incident.ts";
+import type { Stretch } from "./builder.ts";
+import { textOf } from "./builder.ts";
+import { isStackWords, readTraceLine } from "./call_trace.ts";
+import { headlineKind } from "./headline.ts";
+import { readProcessExtra, readProcessLine } from "./process_line.ts";
+
+/** A report without its head: what it is, and where what is left of it begins. */
+export interface Headless {
+  readonly kind: Extract<IncidentKind, "alloc_failure" | "bad_page" | "oom">;
+  readonly start: number;
+}
+
+const reporters: readonly (readonly [name: RegExp, kind: Headless["kind"]])[] = [
+  [/^(?:warn_alloc|warn_alloc_failed|nopage)(?:\.|$)/, "alloc_failure"],
+  [/^bad_page(?:\.|$)/, "bad_page"],
+  [/^oom_kill_process(?:\.|$)/, "oom"],
+];
+
+/** Words of which each telling line has one. */
+const hint = /warn_alloc|bad_page|oom_kill_process|page dumped because/;
+
+/** Reasons that bad_page() alone gives; dump_page() serves other reporters too. */
+const pageReason =
+  /^\s{0,8}page dumped because: (?:nonzero |non-NULL mapping|PAGE_FLAGS_CHECK|page still charged|page_pool leak|corrupted mapping in tail|TAIL_MAPPING|bad nr|compound_head)/;
+
+/** How far up the parts of a report may stand above the line that tells it. */
+const reach = 40;
+
+/** What line `index` proves, when no headline does. */
+export function headlessAt(stretch: Stretch, index: number, text: string): Headless | undefined {
+  if (!hint.test(text)) return undefined;
+  const kind = pageReason.test(text) ? "bad_page" : reporterIn(text);
+  return kind === undefined ? undefined : { kind, start: startOf(stretch, index) };
+}
+
+function reporterIn(text: string): Headless["kind"] | undefined {
+  const line = readTraceLine(text);
+  if (line?.kind !== "items") return undefined;
+  for (const item of line.items) {
+    if (item.kind !== "frame") continue;
+    for (const name of [item.function, item.from?.function ?? ""]) {
+      const kind = reporters.find(([form]) => form.test(name))?.[1];
+      if (kind !== undefined) return kind;
+    }
+  }
+  return undefined;
+}
+
+/** A line that a report has above its telling frame. */
+const belongs = (text: string): boolean =>
+  text.trim() === "" ||
+  /^\s{0,8}(?:page:|flags: |page flags: |raw: |head:|Modules linked in:|bad because of|page_type: |aops:|page->|page_owner |page last |cpuset=)/.test(
+    text,
+  ) ||
+  isStackWords(text) ||
+  readProcessLine(text) !== undefined ||
+  readProcessExtra(text) !== undefined ||
+  readTraceLine(text) !== undefined;
+
+function startOf(stretch: Stretch, index: number): number {
+  let start = index;
+  for (let i = index - 1; i >= Math.max(0, index - reach); i--) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) break;
+    const text = textOf(line);
+    if (headlineKind(text) !== undefined || !belongs(text)) break;
+    start = i;
+    // A report has one process line, and nothing of it but the page's own lines stands above.
+    if (readProcessLine(text) !== undefined && !pageAbove(stretch, i)) break;
+  }
+  return start;
+}
+
+const pageAbove = (stretch: Stretch, index: number): boolean =>
+  /^\s{0,8}(?:page|flags|raw|Modules|Hardware|page_type)/.test(stretch.lines[index - 1]?.text ?? "");
+
+/** Frames directly above a Mem-Info: with the slow path among them a request was refused, and its head is lost. */
+export function framesAbove(stretch: Stretch, memInfo: number): Headless | undefined {
+  let slow = false;
+  let frames = 0;
+  for (let i = memInfo - 1; i >= Math.max(0, memInfo - reach); i--) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) break;
+    const text = textOf(line);
+    if (readTraceLine(text)?.kind === "items") frames++;
+    else if (!belongs(text)) break;
+    if (text.includes("__alloc_pages_slowpath")) slow = true;
+  }
+  return slow && frames > 2 ? { kind: "alloc_failure", start: startOf(stretch, memInfo) } : undefined;
+}
