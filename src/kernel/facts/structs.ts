@@ -46,7 +46,12 @@ export const structDeclarations: Readonly<Record<string, readonly Fact<string>[]
     {
       since: [5, 4],
       value: "bv_page:*page bv_len:uint bv_offset:uint",
-      source: "include/linux/bvec.h struct bio_vec, 6.1",
+      source: "include/linux/bvec.h struct bio_vec, 5.10.223, 6.1.192",
+    },
+    {
+      since: [6, 9],
+      value: "netmem:ulong len:uint offset:uint",
+      source: `${header}, 6.12.117, 7.2.12 (the first release is from the history)`,
     },
   ],
   skb_shared_info: [
@@ -98,6 +103,20 @@ export const structDeclarations: Readonly<Record<string, readonly Fact<string>[]
         hwtstamps:skb_shared_hwtstamps gso_type:uint tskey:u32 dataref:atomic xdp_frags_size:uint destructor_arg:ptr
         frags:skb_frag_t[17]`,
       source: `${header}, 6.1`,
+    },
+    {
+      since: [6, 8],
+      value: `flags:u8 meta_len:u8 nr_frags:u8 tx_flags:u8 gso_size:ushort gso_segs:ushort frag_list:*sk_buff
+        union{ hwtstamps:skb_shared_hwtstamps xsk_meta:ptr } gso_type:uint tskey:u32 dataref:atomic xdp_frags_size:uint
+        destructor_arg:ptr frags:skb_frag_t[17]`,
+      source: `${header}, 6.12.117 (the first release is from the history)`,
+    },
+    {
+      since: [6, 17],
+      value: `flags:u8 meta_len:u8 nr_frags:u8 tx_flags:u8 gso_size:ushort gso_segs:ushort frag_list:*sk_buff
+        union{ hwtstamps:skb_shared_hwtstamps xsk_meta:ptr } gso_type:uint tskey:u32 dataref:atomic
+        union{ struct{ xdp_frags_size:u32 xdp_frags_truesize:u32 } destructor_arg:ptr } frags:skb_frag_t[17]`,
+      source: `${header}, 7.2.12 (after 6.12; the first release was not read in a tagged tree)`,
     },
   ],
   sk_buff: [
@@ -204,6 +223,30 @@ export const structDeclarations: Readonly<Record<string, readonly Fact<string>[]
       source: `${header}, 4.19`,
     },
     {
+      since: [5, 0],
+      value: `union{ struct{ next:*sk_buff prev:*sk_buff union{ dev:*net_device dev_scratch:ulong } } rbnode:rb_node list:list_head }
+        union{ sk:*sock ip_defrag_offset:int } union{ tstamp:ktime skb_mstamp_ns:u64 } cb:char[48]!8
+        union{ struct{ _skb_refdst:ulong destructor:*fn } tcp_tsorted_anchor:list_head }
+        ?NF_CONNTRACK( _nfct:ulong ) len:uint data_len:uint mac_len:u16 hdr_len:u16 queue_mapping:u16 __cloned_offset:u8[0]
+        cloned:u8/1 nohdr:u8/1 fclone:u8/2 peeked:u8/1 head_frag:u8/1 pfmemalloc:u8/1
+        ?SKB_EXTENSIONS( active_extensions:u8 ) headers_start:u32[0] __pkt_type_offset:u8[0]
+        pkt_type:u8/3 ignore_df:u8/1 nf_trace:u8/1 ip_summed:u8/2 ooo_okay:u8/1
+        l4_hash:u8/1 sw_hash:u8/1 wifi_acked_valid:u8/1 wifi_acked:u8/1 no_fcs:u8/1 encapsulation:u8/1 encap_hdr_csum:u8/1
+        csum_valid:u8/1 __pkt_vlan_present_offset:u8[0] vlan_present:u8/1 csum_complete_sw:u8/1 csum_level:u8/2
+        csum_not_inet:u8/1 dst_pending_confirm:u8/1 ?IPV6_NDISC_NODETYPE( ndisc_nodetype:u8/2 )
+        ipvs_property:u8/1 inner_protocol_type:u8/1 remcsum_offload:u8/1
+        ?NET_SWITCHDEV( offload_fwd_mark:u8/1 offload_l3_fwd_mark:u8/1 )
+        ?NET_CLS_ACT( tc_skip_classify:u8/1 tc_at_ingress:u8/1 ) ?NET_REDIRECT( redirected:u8/1 from_ingress:u8/1 )
+        ?TLS_DEVICE( decrypted:u8/1 ) scm_io_uring:u8/1 ?NET_SCHED( tc_index:u16 )
+        union{ csum:wsum struct{ csum_start:u16 csum_offset:u16 } } priority:u32 skb_iif:int hash:u32 vlan_proto:be16 vlan_tci:u16
+        ?XPS( union{ napi_id:uint sender_cpu:uint } ) ?NETWORK_SECMARK( secmark:u32 ) union{ mark:u32 reserved_tailroom:u32 }
+        union{ inner_protocol:be16 inner_ipproto:u8 } inner_transport_header:u16 inner_network_header:u16 inner_mac_header:u16
+        protocol:be16 transport_header:u16 network_header:u16 mac_header:u16 ?KCOV( kcov_handle:u64 ) headers_end:u32[0]
+        tail:sk_buff_data end:sk_buff_data head:*uchar data:*uchar truesize:uint users:refcount
+        ?SKB_EXTENSIONS( extensions:*skb_ext )`,
+      source: `${header}, 5.10.223 (extensions came with 5.0; what else changed up to 5.10 is not dated here)`,
+    },
+    {
       since: [5, 18],
       value: `union{ struct{ next:*sk_buff prev:*sk_buff union{ dev:*net_device dev_scratch:ulong } } rbnode:rb_node list:list_head
         ll_node:llist_node } sk:*sock union{ tstamp:ktime skb_mstamp_ns:u64 } cb:char[48]!8
@@ -225,6 +268,30 @@ export const structDeclarations: Readonly<Record<string, readonly Fact<string>[]
         network_header:u16 mac_header:u16 ?KCOV( kcov_handle:u64 ) tail:sk_buff_data end:sk_buff_data head:*uchar data:*uchar
         truesize:uint users:refcount ?SKB_EXTENSIONS( extensions:*skb_ext )`,
       source: `${header}, 6.1.192`,
+    },
+    {
+      since: [6, 4],
+      value: `union{ struct{ next:*sk_buff prev:*sk_buff union{ dev:*net_device dev_scratch:ulong } } rbnode:rb_node list:list_head
+        ll_node:llist_node } sk:*sock union{ tstamp:ktime skb_mstamp_ns:u64 } cb:char[48]!8
+        union{ struct{ _skb_refdst:ulong destructor:*fn } tcp_tsorted_anchor:list_head ?NET_SOCK_MSG( _sk_redir:ulong ) }
+        ?NF_CONNTRACK( _nfct:ulong ) len:uint data_len:uint mac_len:u16 hdr_len:u16 queue_mapping:u16 __cloned_offset:u8[0]
+        cloned:u8/1 nohdr:u8/1 fclone:u8/2 peeked:u8/1 head_frag:u8/1 pfmemalloc:u8/1 pp_recycle:u8/1
+        ?SKB_EXTENSIONS( active_extensions:u8 ) __pkt_type_offset:u8[0]
+        pkt_type:u8/3 ignore_df:u8/1 dst_pending_confirm:u8/1 ip_summed:u8/2 ooo_okay:u8/1 __mono_tc_offset:u8[0]
+        tstamp_type:u8/2 ?NET_XGRESS( tc_at_ingress:u8/1 tc_skip_classify:u8/1 ) remcsum_offload:u8/1 csum_complete_sw:u8/1
+        csum_level:u8/2 inner_protocol_type:u8/1 l4_hash:u8/1 sw_hash:u8/1 ?WIRELESS( wifi_acked_valid:u8/1 wifi_acked:u8/1 )
+        no_fcs:u8/1 encapsulation:u8/1 encap_hdr_csum:u8/1 csum_valid:u8/1 ?IPV6_NDISC_NODETYPE( ndisc_nodetype:u8/2 )
+        ?IP_VS( ipvs_property:u8/1 ) ?NF_TABLES( nf_trace:u8/1 )
+        ?NET_SWITCHDEV( offload_fwd_mark:u8/1 offload_l3_fwd_mark:u8/1 ) redirected:u8/1 ?NET_REDIRECT( from_ingress:u8/1 )
+        ?NET_EGRESS( nf_skip_egress:u8/1 ) ?SKB_DECRYPTED( decrypted:u8/1 ) slow_gro:u8/1 ?IP_SCTP( csum_not_inet:u8/1 )
+        unreadable:u8/1 tc_depth:u8/2 ?NET_SCHED( tc_index:u16 ) alloc_cpu:u16
+        union{ csum:wsum struct{ csum_start:u16 csum_offset:u16 } } priority:u32 skb_iif:int hash:u32
+        union{ vlan_all:u32 struct{ vlan_proto:be16 vlan_tci:u16 } } ?XPS( union{ napi_id:uint sender_cpu:uint } )
+        ?NETWORK_SECMARK( secmark:u32 ) union{ mark:u32 reserved_tailroom:u32 } union{ inner_protocol:be16 inner_ipproto:u8 }
+        inner_transport_header:u16 inner_network_header:u16 inner_mac_header:u16 protocol:be16 transport_header:u16
+        network_header:u16 mac_header:u16 ?KCOV( kcov_handle:u64 ) tail:sk_buff_data end:sk_buff_data head:*uchar data:*uchar
+        truesize:uint users:refcount ?SKB_EXTENSIONS( extensions:*skb_ext )`,
+      source: `${header}, 6.12.117, 7.2.12 (the flags were put together anew in 6.4; what else changed up to 6.12 is not dated here)`,
     },
   ],
   page: [
@@ -287,6 +354,32 @@ export const structDeclarations: Readonly<Record<string, readonly Fact<string>[]
         }
         union{ _mapcount:atomic page_type:uint } _refcount:atomic ?MEMCG( memcg_data:ulong ) ?WANT_PAGE_VIRTUAL( virtual:ptr )`,
       source: `${types}, 6.1.192 (without the members for page tables and device memory, which lie within)`,
+    },
+    {
+      since: [6, 8],
+      value: `?ALIGNED_PAGE( ?64( flags:ulong!16 ) ?32( flags:ulong!8 ) ) ?!ALIGNED_PAGE( flags:ulong )
+        union{
+          struct{ union{ lru:list_head struct{ __filler:ptr mlock_count:uint } buddy_list:list_head pcp_list:list_head }
+            mapping:*address_space union{ index:pgoff share:ulong } private:ulong }
+          struct{ pp_magic:ulong pp:*page_pool _pp_mapping_pad:ulong dma_addr:ulong pp_ref_count:atomic_long }
+          struct{ compound_head:ulong }
+          rcu_head:callback_head
+        }
+        union{ page_type:uint _mapcount:atomic } _refcount:atomic ?MEMCG( memcg_data:ulong ) ?WANT_PAGE_VIRTUAL( virtual:ptr )`,
+      source: `${types}, 6.12.117 (without the members for device memory, which lie within; the first release is from the history)`,
+    },
+    {
+      since: [7, 0],
+      value: `?ALIGNED_PAGE( ?64( flags:ulong!16 ) ?32( flags:ulong!8 ) ) ?!ALIGNED_PAGE( flags:ulong )
+        union{
+          struct{ union{ lru:list_head buddy_list:list_head pcp_list:list_head pcp_llist:llist_node }
+            mapping:*address_space union{ __folio_index:pgoff share:ulong } private:ulong }
+          struct{ pp_magic:ulong pp:*page_pool _pp_mapping_pad:ulong dma_addr:ulong pp_ref_count:atomic_long }
+          struct{ compound_info:ulong }
+          rcu_head:callback_head
+        }
+        union{ page_type:uint _mapcount:atomic } _refcount:atomic ?MEMCG( memcg_data:ulong ) ?WANT_PAGE_VIRTUAL( virtual:ptr )`,
+      source: `${types}, 7.2.12 (without the members for device memory, which lie within; after 6.12, not dated further)`,
     },
   ],
 };

@@ -95,6 +95,70 @@ test("offsets of 6.1.192 are those that the running kernel printed (offsetof, or
   expect(offsets("skb_shared_info", Object.keys(shinfo))).toEqual(shinfo);
 });
 
+describe.each([
+  [
+    "5.10.223",
+    224,
+    {
+      len: 112,
+      queue_mapping: 124,
+      priority: 140,
+      mark: 164,
+      protocol: 176,
+      tail: 184,
+      head: 192,
+      data: 200,
+      users: 212,
+    },
+    { meta_len: 1, gso_type: 24, dataref: 32, destructor_arg: 40, frags: 48 },
+  ],
+  [
+    "6.12.117",
+    232,
+    {
+      len: 112,
+      queue_mapping: 124,
+      priority: 144,
+      mark: 168,
+      protocol: 180,
+      tail: 188,
+      head: 200,
+      data: 208,
+      users: 220,
+    },
+    { flags: 0, hwtstamps: 16, dataref: 32, xdp_frags_size: 36, destructor_arg: 40, frags: 48 },
+  ],
+  [
+    "7.2.12",
+    232,
+    {
+      len: 112,
+      queue_mapping: 124,
+      priority: 144,
+      mark: 168,
+      protocol: 180,
+      tail: 188,
+      head: 200,
+      data: 208,
+      users: 220,
+    },
+    { flags: 0, hwtstamps: 16, dataref: 32, xdp_frags_size: 40, destructor_arg: 40, frags: 48 },
+  ],
+] as const)("%s: sizes and offsets are those that Debian's kernel printed", (release, skbBytes, skb, shinfo) => {
+  const structs = declaredStructs(parseRelease(release));
+  test("sk_buff, skb_shared_info, skb_frag_t, page", () => {
+    expect(sizes(release, "sk_buff", "skb_shared_info", "skb_frag_t", "page")).toEqual([skbBytes, 320, 16, 64]);
+  });
+  test.each([
+    ["sk_buff", skb],
+    ["skb_shared_info", shinfo],
+  ] as const)("%s member by member", (struct, expected: Readonly<Record<string, number>>) => {
+    const layout = structs.layout(struct) as NonNullable<ReturnType<typeof structs.layout>>;
+    const mine = Object.keys(expected).map((n) => [n, (memberOf(layout, n)?.offsetBits ?? -8) / 8]);
+    expect(Object.fromEntries(mine)).toEqual(expected);
+  });
+});
+
 test("every declared struct has a layout in every release and architecture that it is declared for", () => {
   for (const [name, facts] of Object.entries(structDeclarations))
     for (const { since } of facts)
