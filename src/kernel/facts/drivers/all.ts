@@ -1,4 +1,6 @@
 // Every driver whose receive path is known by hand; the others are known by the index of functions only.
+
+import { boards } from "./boards.ts";
 import type { DriverFacts } from "./driver.ts";
 import { e1000 } from "./e1000.ts";
 import { e1000e } from "./e1000e.ts";
@@ -7,9 +9,11 @@ import { hvNetvsc, xenNetfront } from "./hypervisors.ts";
 import { ibmEmac } from "./ibm_emac.ts";
 import { i40e, igb, ixgbe } from "./intel_pages.ts";
 import { mlx5 } from "./mlx5.ts";
+import { servers } from "./servers.ts";
 import { tg3 } from "./tg3.ts";
 import { asix, ax88179, cdcNcm, dm9601, lan78xx, r8152, smsc75xx, smsc95xx, usbnet } from "./usb.ts";
 import { virtioNet } from "./virtio_net.ts";
+import { wireless } from "./wireless.ts";
 
 export const drivers: readonly DriverFacts[] = [
   tg3,
@@ -35,4 +39,7 @@ export const drivers: readonly DriverFacts[] = [
   mvneta,
   bcmgenet,
   r8169,
+  ...servers,
+  ...boards,
+  ...wireless,
 ];

@@ -28,6 +28,21 @@ describe("a driver is recognised by its frames", () => {
     expect(driverOfStack(stack(...frames, "e1000e_up"))?.driver.name).toBe("e1000e");
     expect(driverOfStack(stack("e1000_alloc_rx_buffers [e1000e]"))?.driver.name).toBe("e1000e");
   });
+  test("a driver of the trees is recognised by the index alone, and its facts begin with the first tree that was read", () => {
+    const seen = driverOfStack(stack("aq_ring_rx_fill", "macb_poll"));
+    expect(seen?.driver.name).toBe("atlantic");
+    const ice = driverOfStack(stack("ice_alloc_rx_bufs [ice]", "ice_clean_rx_irq [ice]"));
+    expect([ice?.driver.name, ice?.role, ice?.place?.directory]).toEqual([
+      "ice",
+      "rx refill",
+      "drivers/net/ethernet/intel/ice",
+    ]);
+    expect(rxRuleAt(ice!.driver, [5, 4])).toBeUndefined();
+    expect(rxRuleAt(ice!.driver, [6, 13])?.rule.notRead).toBe(true);
+    const at = machine("6.1-x86_64", 320);
+    expect(rxRuleAt(ice!.driver, [6, 1])?.rule.buffers(1500, at)[0]?.order).toBe(0);
+    expect(rxRuleAt(ice!.driver, [6, 1])?.rule.buffers(1501, at)[0]?.order).toBe(1);
+  });
   test("compiler suffixes do not hide a name, and a foreign module's frame names no driver here", () => {
     expect(driverOfStack(stack("mlx5e_post_rx_wqes.constprop.0"))?.driver.name).toBe("mlx5");
     expect(driverOfStack(stack("start_xmit [my_own_nic]", "dev_hard_start_xmit"))).toBeUndefined();
@@ -97,7 +112,8 @@ test("every driver has dated rules in order, a source for each, and says what a 
     expect(driver.rx.length, driver.name).toBeGreaterThan(0);
     for (const fact of [...driver.rx, ...driver.failure]) expect(fact.source.length, driver.name).toBeGreaterThan(5);
     const last = driver.rx.at(-1)!;
-    expect(failureAt(driver, last.since)?.sentence, driver.name).toMatch(/\.$/);
+    // Where nobody has read what a driver does without a buffer, nothing is promised.
+    if (driver.failure.length > 0) expect(failureAt(driver, last.since)?.sentence, driver.name).toMatch(/\.$/);
     const at = machine("6.1-x86_64", 320);
     for (const fact of driver.rx)
       for (const mtu of [68, 1500, 1501, 4000, 9000])

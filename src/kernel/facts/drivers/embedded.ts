@@ -5,6 +5,7 @@ import {
   type DriverFacts,
   ethChecksum,
   ethHeader,
+  notRead,
   orderOfBytes,
   type RxMachine,
   type RxRule,
@@ -123,7 +124,13 @@ export const bcmgenet: DriverFacts = {
     {
       since: [3, 15],
       value: { buffers: () => [{ call: "netdev_alloc_skb", bytes: 2048 + 32, holds: "2 KiB buffer" }] },
-      source: "drivers/net/ethernet/broadcom/genet/bcmgenet.c bcmgenet_rx_refill, 4.19 and 6.1",
+      source: "drivers/net/ethernet/broadcom/genet/bcmgenet.c bcmgenet_rx_refill, 4.19, 6.1 and 6.12",
+    },
+    { since: [6, 13], value: notRead, source: "not read between the trees of 6.12 and 7.2" },
+    {
+      since: [7, 2],
+      value: { buffers: (_mtu, at) => [block("page_pool", 0, at, "page of two buffers")] },
+      source: "drivers/net/ethernet/broadcom/genet/bcmgenet.c bcmgenet_rx_refill, 7.2",
     },
   ],
   failure: [

@@ -1,0 +1,122 @@
+// Wi-Fi. A packet is never larger than a standard frame, but what a card writes at once is: aggregates of up to 11 KiB. Read in the trees of
+// 5.10, 6.1, 6.12 and 7.2.
+import { type BufferRequest, block, type DriverFacts, type RxRule } from "./driver.ts";
+import { failed, ofTree, rule, singlePage, unread } from "./read_tree.ts";
+
+const linear = (bytes: number, holds: string): RxRule => ({
+  buffers: (): readonly BufferRequest[] => [{ call: "netdev_alloc_skb", bytes, holds }],
+});
+
+export const iwlwifi = ofTree("iwlwifi", "Intel Wi-Fi", {
+  rx: [
+    rule(
+      [5, 10],
+      "drivers/net/wireless/intel/iwlwifi/pcie/rx.c iwl_pcie_rx_alloc_page, mvm/ops.c (IWL_AMSDU_DEF), 5.10, 6.1 and 6.12",
+      singlePage("alloc_pages", "receive buffer of 4 KiB", {
+        others: (at) => [
+          block("alloc_pages", at.pageSize < 8192 ? 1 : 0, at, "receive buffer of 8 KiB (amsdu_size=2)"),
+          block("alloc_pages", at.pageSize < 8192 ? 2 : 0, at, "receive buffer of 12 KiB (amsdu_size=3)"),
+        ],
+        unless: "the module parameter amsdu_size makes it 8 or 12 KiB",
+        cure: {
+          action: "Load iwlwifi with amsdu_size=1",
+          changes: "a receive buffer is 4 KiB: a single page",
+          costs: "a little throughput where the access point sends large aggregates",
+          command: "echo 'options iwlwifi amsdu_size=1' > /etc/modprobe.d/iwlwifi.conf; then load the module anew",
+        },
+      }),
+    ),
+  ],
+  failure: [
+    failed([5, 10], "iwl_pcie_rx_alloc_page, iwl_pcie_rx_allocator, 5.10, 6.1 and 6.12", {
+      packet: "kept",
+      slot: "stays empty and is retried",
+      sentence:
+        "iwlwifi leaves the buffer missing and asks again, from its worker with a mask that may sleep; packets are lost only when the queue of free buffers runs empty.",
+    }),
+  ],
+  refillGfp: "GFP_ATOMIC (GFP_KERNEL from its worker)",
+  mtuMax: 2304,
+});
+
+export const ath10k = ofTree(
+  "ath10k",
+  "Qualcomm 802.11ac",
+  {
+    rx: [
+      rule(
+        [5, 10],
+        "drivers/net/wireless/ath/ath10k/htt_rx.c __ath10k_htt_rx_ring_fill_n, 5.10",
+        linear(1920 + 8, "HTT buffer"),
+      ),
+      unread([5, 11], "5.10 and 6.1"),
+      rule(
+        [6, 1],
+        "drivers/net/wireless/ath/ath10k/htt_rx.c __ath10k_htt_rx_ring_fill_n, 6.1, 6.12 and 7.2",
+        linear(2048 + 8, "HTT buffer"),
+      ),
+    ],
+    failure: [
+      failed([5, 10], "ath10k_htt_rx_msdu_buff_replenish, 5.10", {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence: "ath10k leaves the ring short and a timer tries again 50 ms later.",
+      }),
+    ],
+    refillGfp: "GFP_ATOMIC",
+    mtuMax: 2304,
+  },
+  ["ath10k_core"],
+);
+
+export const ath11k = ofTree("ath11k", "Qualcomm 802.11ax", {
+  rx: [
+    rule(
+      [5, 10],
+      "drivers/net/wireless/ath/ath11k/dp_rx.c ath11k_dp_rxbufs_replenish, 5.10, 6.1, 6.12 and 7.2",
+      linear(2048 + 128, "DMA buffer"),
+    ),
+  ],
+  failure: [],
+  refillGfp: "GFP_ATOMIC",
+  mtuMax: 2304,
+});
+
+export const rtw88 = ofTree(
+  "rtw88",
+  "Realtek 802.11ac",
+  {
+    rx: [
+      rule(
+        [5, 10],
+        "drivers/net/wireless/realtek/rtw88/pci.c rtw_pci_init_rx_ring (RTK_PCI_RX_BUF_SIZE), 5.10, 6.1, 6.12 and 7.2",
+        linear(11454 + 24, "ring buffer, made once when the card is probed"),
+      ),
+    ],
+    failure: [],
+    refillGfp: "GFP_ATOMIC; a received packet is copied into a buffer of its own",
+    mtuMax: 2304,
+  },
+  ["rtw88_pci"],
+);
+
+export const rtw89 = ofTree(
+  "rtw89",
+  "Realtek 802.11ax",
+  {
+    rx: [
+      rule(
+        [6, 12],
+        "drivers/net/wireless/realtek/rtw89/pci.c rtw89_pci_alloc_rx_ring (RTW89_PCI_RX_BUF_SIZE), 6.12",
+        linear(11454 + 40, "ring buffer, made once when the card is probed"),
+      ),
+    ],
+    failure: [],
+    refillGfp: "GFP_ATOMIC; a received packet is copied into a buffer of its own",
+    mtuMax: 2304,
+  },
+  ["rtw89_pci"],
+);
+
+/** All of this file. */
+export const wireless: readonly DriverFacts[] = [iwlwifi, ath10k, ath11k, rtw88, rtw89];
