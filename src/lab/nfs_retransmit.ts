@@ -17,7 +17,7 @@ import { createFrames, frameField, frameKind, headerBytes } from "../model/net/p
 import type { FragDesign, FragDesignName } from "../model/net/skb/frag_designs.ts";
 import { fragDesignNamed } from "../model/net/skb/frag_designs.ts";
 import { createNaiveHeap } from "../model/net/skb/naive_heap.ts";
-import { headField, skbField } from "../model/net/skb/skb_columns.ts";
+import { fragField, fragInts, headField, skbField } from "../model/net/skb/skb_columns.ts";
 import { createMemory } from "../model/net/skb/skb_memory.ts";
 import type { Skbs } from "../model/net/skb/skbs.ts";
 import { createSkbs } from "../model/net/skb/skbs.ts";
@@ -28,6 +28,9 @@ import { createTcp, segmentHeaders } from "../model/net/tcp/tcp.ts";
 import { createTcpPeer } from "../model/net/tcp/tcp_peer.ts";
 import { createClock } from "../model/sync/clock.ts";
 import { createCpus } from "../model/sync/cpu.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
+const FRAG_INTS = fragInts;
 
 export interface NfsSettings {
   readonly designs: readonly FragDesignName[];
@@ -206,10 +209,10 @@ function runOnce(design: FragDesign, settings: NfsSettings, lossRate: number, ra
     const base = fragBase(head);
     const pieces: Piece[] = [];
     let from = unwrap(S[skb + packetField.SEQ]!) + skbs.headlen(skb) - tcpHeaders;
-    for (let f = base; f < base + H[head + headField.NR_FRAGS]! * 4; f += 4) {
-      const bytes = F[f + 2]!;
+    for (let f = base; f < base + H[head + headField.NR_FRAGS]! * FRAG_INTS; f += FRAG_INTS) {
+      const bytes = F[f + FRAG_SIZE]!;
       if (from - messageAt(from).from >= rpcHeader)
-        pieces.push({ from, bytes, tag: memory.tagOf(F[f]! * pageBytes + F[f + 1]!, bytes) });
+        pieces.push({ from, bytes, tag: memory.tagOf(F[f]! * pageBytes + F[f + FRAG_OFFSET]!, bytes) });
       from += bytes;
     }
     return pieces;

@@ -11,6 +11,7 @@ import { createMachine } from "./machine.ts";
 import type { PageAllocator } from "./mm/pages.ts";
 import { frameField, frameKind, headerBytes } from "./net/path/wire.ts";
 import type { OwnershipFault } from "./net/skb/ownership.ts";
+import { skbField } from "./net/skb/skb_columns.ts";
 
 export interface DriverCheckOptions {
   /** Name of a driver of the model, or your own. */
@@ -273,7 +274,7 @@ function lifeOfFrames(machine: Machine, mtu: number): number {
     if (skb === 0) continue;
     skbs.skbReserve(skb, 64);
     skbs.skbPut(skb, headerBytes[1] + 800);
-    skbs.columns.S[skb + 22] = frameKind.udp;
+    skbs.columns.S[skb + skbField.PROTOCOL] = frameKind.udp;
     xmit.queue(device, skb);
   }
   settle();

@@ -38,6 +38,7 @@ import { softirqState } from "./net/pool/pool_context.ts";
 import { createReceiveCaches } from "./net/skb/napi_alloc_cache.ts";
 import type { OwnershipOptions } from "./net/skb/ownership.ts";
 import { createOwnedSkbs } from "./net/skb/ownership.ts";
+import { skbField } from "./net/skb/skb_columns.ts";
 import type { SkbConfig } from "./net/skb/skb_config.ts";
 import { skbConfigOf } from "./net/skb/skb_config.ts";
 import { skbSizes61 } from "./net/skb/skb_config61.ts";
@@ -293,7 +294,7 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
     receive(skb) {
       const { stats } = self();
       stats.rxPackets++;
-      stats.rxBytes += parts.skbs.columns.S[skb + 4]!;
+      stats.rxBytes += parts.skbs.columns.S[skb + skbField.LEN]!;
       const driver = enterStack();
       if (((device as NetDevice).features & feature.gro) !== 0) gro.receive(groId, skb);
       else parts.receive.netifReceive(skb);

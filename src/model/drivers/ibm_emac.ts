@@ -6,7 +6,7 @@ import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { feature } from "../net/path/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/path/wire.ts";
-import { headField, skbField } from "../net/skb/skb_columns.ts";
+import { fragField, headField, skbField } from "../net/skb/skb_columns.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
@@ -16,6 +16,8 @@ import type { KeptBuffers } from "./kept_buffers.ts";
 import { createKeptBuffers, keptModes } from "./kept_buffers.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createTxRing } from "./tx_ring.ts";
+
+const { SIZE: FRAG_SIZE } = fragField;
 
 /** MAL_MAX_TX_SIZE and MAL_MAX_RX_SIZE. */
 const malBytes = 4080;
@@ -80,7 +82,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     descriptors(skb) {
       let n = chunks(S[skb + LEN]! - S[skb + DATA_LEN]!);
       const frags = H[S[skb + HEAD]! + NR_FRAGS]!;
-      for (let i = 0; i < frags; i++) n += chunks(F[skbs.fragAt(skb, i) + 2]!);
+      for (let i = 0; i < frags; i++) n += chunks(F[skbs.fragAt(skb, i) + FRAG_SIZE]!);
       return n;
     },
   });

@@ -8,7 +8,7 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { feature } from "../net/path/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/path/wire.ts";
-import { headField, skbField } from "../net/skb/skb_columns.ts";
+import { fragField, headField, skbField } from "../net/skb/skb_columns.ts";
 import { rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
@@ -17,6 +17,8 @@ import { createPageFrag } from "./page_frag_refill.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createSetupMemory } from "./setup_memory.ts";
 import { createTxRing } from "./tx_ring.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
 
 /** sizeof(struct virtio_net_hdr_mrg_rxbuf); padded to 16 in front of big packets. */
 const headerLength = 12;
@@ -178,7 +180,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const offset = address - page * pageSize;
     const n = H[S[skb + HEAD]! + NR_FRAGS]!;
     const last = n === 0 ? -1 : skbs.fragAt(skb, n - 1);
-    if (last >= 0 && F[last] === page && F[last + 1]! + F[last + 2]! === offset) {
+    if (last >= 0 && F[last] === page && F[last + FRAG_OFFSET]! + F[last + FRAG_SIZE]! === offset) {
       putPiece(address);
       skbs.skbCoalesceRxFrag(skb, n - 1, bytes, truesize);
     } else if (n < fragsMax) skbs.skbAddRxFrag(skb, n, page, offset, bytes, truesize);

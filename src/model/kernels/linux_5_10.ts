@@ -3,6 +3,10 @@ import { byBatch } from "../mm/account/by_batch.ts";
 import { steal } from "../mm/fallback/steal.ts";
 import { atLeastOne } from "../mm/highatomic/at_least_one.ts";
 import { orderZeroLists } from "../mm/pcp/order_zero.ts";
+import { directServingSoftirq } from "../net/pool/direct/serving_softirq.ts";
+import { usersByFragments } from "../net/pool/users/by_fragments.ts";
+import { headsWholeObject } from "../net/skb/heads/whole_object.ts";
+import { sparesInBulk } from "../net/skb/spares/in_bulk.ts";
 import type { ExactKernel } from "./kernel.ts";
 import { mmRulesOf } from "./mm_rules.ts";
 import { byFacts } from "./older.ts";
@@ -20,6 +24,33 @@ export const linux_5_10: ExactKernel = {
       pcp: orderZeroLists,
       fallback: steal,
       highatomic: atLeastOne,
+    },
+    net: {
+      skb: {
+        heads: headsWholeObject,
+        spares: sparesInBulk,
+        receiveHeads: { kmallocUpTo: 1024, napiSlicesUpTo: 0 },
+        smallHeadRoom: 0,
+        spareSkbs: { most: 64, taken: 0, givenBack: 64 },
+        recycleMarks: false,
+        clonedPoolFragments: "refused",
+        segmentClones: "gathering devices",
+        quietReceive: false,
+      },
+      pool: {
+        users: usersByFragments,
+        direct: directServingSoftirq,
+        dmaAddressHome: "field",
+        wordBits: 64,
+        slowPathPages: 1,
+        ringLimit: { slots: 32768, beyond: "E2BIG" },
+        knownFlags: 3,
+        fragments: "none",
+        fragAlign: 1,
+        fragmentStats: "each fragment",
+        unmapsAtDestroy: false,
+        stallNamesPool: false,
+      },
     },
   },
   holes: [],

@@ -3,7 +3,12 @@ import { describe, expect, test } from "vitest";
 import type { Fact, Release } from "../../kernel/release.ts";
 import { factAt, formatRelease, parseRelease } from "../../kernel/release.ts";
 import type { MmRules } from "../mm/rules.ts";
+import { poolParts61 } from "../net/pool/page_pool.ts";
+import { skbConfigOf } from "../net/skb/skb_config.ts";
+import { skbConfig61, skbSizes61 } from "../net/skb/skb_config61.ts";
+import { linux_6_1 } from "./linux_6_1.ts";
 import { mmPartsOf } from "./mm_rules.ts";
+import { byFacts } from "./older.ts";
 import { exactKernels, partsFor } from "./parts_for.ts";
 
 describe("a release that was recorded", () => {
@@ -63,6 +68,32 @@ describe("the list of an exact kernel", () => {
       expect(plain(facts.rules())).toEqual(plain(mm.rules()));
     },
   );
+});
+
+describe("packets of a recorded release", () => {
+  test.each(exactKernels)("$name: the dated facts pick the same parts and numbers", (kernel) => {
+    expect(byFacts(kernel.release).net).toEqual(kernel.parts.net);
+  });
+
+  test("what tests and studies take that name no release is 6.1.192", () => {
+    const { skb, pool } = linux_6_1.parts.net;
+    expect(skbConfigOf(skb, skbSizes61)).toEqual(skbConfig61);
+    expect(poolParts61).toEqual(pool);
+  });
+
+  test("the table of parts by kernel", () => {
+    const rows = exactKernels.map(({ name, parts: { net } }) =>
+      [name, net.skb.heads.name, net.skb.spares.name, net.pool?.users.name, net.pool?.direct.name].join(" | "),
+    );
+    expect(rows).toMatchInlineSnapshot(`
+      [
+        "Linux 5.10.223 | heads fill their object | sk_buffs given back in bulk | users of fragment pools' pages | direct puts while a softirq runs",
+        "Linux 6.1.192 | heads fill their object | spare sk_buffs for polls | users of fragment pools' pages | direct puts in softirq",
+        "Linux 6.12.117 | small heads from a cache of their own, others fill their object | spare sk_buffs for polls | users of every page | direct puts where the consumer runs",
+        "Linux 7.2.12 | small heads from a cache of their own, others fill their object | spare sk_buffs for all | users of every page | direct puts where the consumer runs",
+      ]
+    `);
+  });
 });
 
 describe("a release that was not", () => {

@@ -6,10 +6,13 @@
 //   head from kmalloc, or full    the whole skb hangs on the frag_list
 //
 // A packet's headers stand in front of its payload in the linear part, headerBytes[kind] of them (wire.ts). Not here: UDP GRO (off by default).
-import { headField, skbBit, skbField } from "../skb/skb_columns.ts";
+import { fragField, fragInts, headField, skbBit, skbField } from "../skb/skb_columns.ts";
 import { dataAlign, truesizeOf } from "../skb/skb_config.ts";
 import type { Skbs } from "../skb/skbs.ts";
 import { frameKind, headerBytes } from "./wire.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
+const FRAG_INTS = fragInts;
 
 const { HEAD, DATA, LEN, DATA_LEN, TRUESIZE, BITS, END, NEXT, CB0, CB1, CB3, PROTOCOL } = skbField;
 const { NR_FRAGS, FRAG_LIST, PFN, GSO_SIZE, GSO_SEGS, GSO_TYPE } = headField;
@@ -80,7 +83,7 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
     const b = S[from + HEAD]!;
     const at = H[a + NR_FRAGS]!;
     const count = H[b + NR_FRAGS]!;
-    for (let i = 0; i < count; i++) skbs.copyFrag(fragBase(a) + (at + i) * 4, fragBase(b) + i * 4);
+    for (let i = 0; i < count; i++) skbs.copyFrag(fragBase(a) + (at + i) * FRAG_INTS, fragBase(b) + i * FRAG_INTS);
     H[a + NR_FRAGS] = at + count;
     H[b + NR_FRAGS] = 0;
   };
@@ -105,8 +108,8 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
     if (linear <= tcpHeaders && frags <= fragsMax) {
       const over = tcpHeaders - linear;
       const f = fragBase(b);
-      F[f + 1]! += over;
-      F[f + 2]! -= over;
+      F[f + FRAG_OFFSET]! += over;
+      F[f + FRAG_SIZE]! -= over;
       truesize = S[skb + TRUESIZE]! - truesizeOf(config, S[skb + END]!);
       S[skb + TRUESIZE]! -= S[skb + DATA_LEN]!;
       S[skb + LEN]! -= S[skb + DATA_LEN]!;

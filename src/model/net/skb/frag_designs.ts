@@ -18,8 +18,10 @@ import { parseFields } from "../../../kernel/layout/notation.ts";
 import type { Release } from "../../../kernel/release.ts";
 import { factAt } from "../../../kernel/release.ts";
 import type { Heap } from "../../slab/heap.ts";
-import { sharedFlag } from "./skb_columns.ts";
+import { fragField, headField, sharedFlag } from "./skb_columns.ts";
 import type { Skbs } from "./skbs.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
 
 export const fragDesignNames = [
   "none",
@@ -188,7 +190,12 @@ function perFragment(made: Made): FragDesign {
       const f = skbs.fragAt(skb, i);
       const { F } = skbs.columns;
       const pfn = F[f] as number;
-      const refused = made.refuses?.(pfn, F[f + 1] as number, F[f + 2] as number, pages.get(id) ?? -1);
+      const refused = made.refuses?.(
+        pfn,
+        F[f + FRAG_OFFSET] as number,
+        F[f + FRAG_SIZE] as number,
+        pages.get(id) ?? -1,
+      );
       if (refused !== undefined) return refused;
       pages.set(id, pfn);
       skbs.fragSetDestructor(skb, i, id);
@@ -232,7 +239,7 @@ const ubufPerSkb: FragDesign = {
     if (has !== 0 && has !== id) return `the skb already belongs to ubuf ${has}: one owner an skb`;
     skbs.zcopySet(skb, id);
     const head = skbs.columns.S[skb] as number;
-    skbs.columns.H[head + 2] = (skbs.columns.H[head + 2] as number) | sharedFlag.dontOrphan;
+    skbs.columns.H[head + headField.FLAGS] = (skbs.columns.H[head + headField.FLAGS] as number) | sharedFlag.dontOrphan;
     return undefined;
   },
 };

@@ -12,12 +12,15 @@ import type { PageAllocator } from "../../mm/pages.ts";
 import type { ReceiveCaches } from "./napi_alloc_cache.ts";
 import type { PageWatch } from "./page_watch.ts";
 import { watchPages } from "./page_watch.ts";
-import { headField, skbBit, skbField } from "./skb_columns.ts";
+import { fragField, fragInts, headField, skbBit, skbField } from "./skb_columns.ts";
 import type { Coalesced } from "./skb_paged.ts";
 import { viewSkb } from "./skb_view.ts";
 import type { Skbs } from "./skbs.ts";
 import { createSkbs } from "./skbs.ts";
 import type { SkbOptions } from "./skbuff.ts";
+
+const { DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
+const FRAG_INTS = fragInts;
 
 const { HEAD, USERS, BITS, NEXT, STATE } = skbField;
 const { DATAREF, NR_FRAGS, FRAG_LIST, PFN } = headField;
@@ -336,9 +339,9 @@ export function createOwnedSkbs(options: OwnedSkbOptions, owning: OwnershipOptio
     for (const [head, { frag }] of heads) {
       if (frag) want(H[head + PFN]!);
       const base = fragBase(head);
-      for (let f = base; f < base + H[head + NR_FRAGS]! * 4; f += 4)
-        if (F[f + 3] === 0) want(F[f]!);
-        else destructors.set(F[f + 3]!, (destructors.get(F[f + 3]!) ?? 0) + 1);
+      for (let f = base; f < base + H[head + NR_FRAGS]! * FRAG_INTS; f += FRAG_INTS)
+        if (F[f + FRAG_DESTRUCTOR] === 0) want(F[f]!);
+        else destructors.set(F[f + FRAG_DESTRUCTOR]!, (destructors.get(F[f + FRAG_DESTRUCTOR]!) ?? 0) + 1);
     }
     for (const block of new Set([...wanted.keys(), ...watch.blocksOf("skbs")])) {
       const has = watch.held("skbs", block);

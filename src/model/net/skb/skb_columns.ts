@@ -13,7 +13,10 @@ export const skbInts = 32;
 /** Ints in a row of H; handles of heads are multiples of it. */
 export const headInts = 16;
 /** Ints of one fragment. */
-const fragInts = 4;
+export const fragInts = 4;
+
+/** Indices into a fragment of F: F[f] itself is the pfn of its page, bytes are counted from that page's start. */
+export const fragField = { OFFSET: 1, SIZE: 2, DESTRUCTOR: 3 } as const;
 
 /** Indices into a row of S. Offsets and lengths are bytes; `mac net trans` are u16 offsets from the head, 65535 is unset. */
 export const skbField = {

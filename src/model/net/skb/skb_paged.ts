@@ -5,12 +5,15 @@
 //   shift         tgt [a] skb [b][c]  ->  tgt [a+b] skb [c]     adjacent bytes of one page become one fragment
 //
 // Every function here keeps the sum: who holds a fragment slot holds one reference (on its page or its destructor).
-import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
+import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { dataAlign } from "./skb_config.ts";
 import type { SkbPrivate } from "./skb_private.ts";
 import { errno } from "./skb_private.ts";
 import type { Skbuff } from "./skbuff.ts";
 import { dropReason } from "./skbuff.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE, DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
+const FRAG_INTS = fragInts;
 
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, NEXT, SK } = skbField;
 const { NR_FRAGS, FLAGS, GSO_SIZE, GSO_TYPE, FRAG_LIST, PFN } = headField;
@@ -40,13 +43,13 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   const headOf = (skb: number): number => S[skb + HEAD]!;
   const nrFrags = (skb: number): number => H[headOf(skb) + NR_FRAGS]!;
-  const fragAt = (skb: number, i: number): number => fragBase(headOf(skb)) + i * 4;
+  const fragAt = (skb: number, i: number): number => fragBase(headOf(skb)) + i * FRAG_INTS;
 
   function copyFrag(to: number, from: number): void {
     F[to] = F[from]!;
-    F[to + 1] = F[from + 1]!;
-    F[to + 2] = F[from + 2]!;
-    F[to + 3] = F[from + 3]!;
+    F[to + FRAG_OFFSET] = F[from + FRAG_OFFSET]!;
+    F[to + FRAG_SIZE] = F[from + FRAG_SIZE]!;
+    F[to + FRAG_DESTRUCTOR] = F[from + FRAG_DESTRUCTOR]!;
   }
 
   function lenAdd(skb: number, n: number): void {
@@ -69,7 +72,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     const f = fragAt(skb, i);
     core.fragDestructors.get(destructor);
     fragUnref(f, recycles(skb));
-    F[f + 3] = destructor;
+    F[f + FRAG_DESTRUCTOR] = destructor;
   }
 
   /** skb_add_rx_frag(): takes over the caller's page reference; `truesize` is what the driver says the buffer costs. */
@@ -82,7 +85,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   /** skb_coalesce_rx_frag(): fragment `i` grows; no reference is taken. */
   function skbCoalesceRxFrag(skb: number, i: number, size: number, truesize: number): void {
-    F[fragAt(skb, i) + 2]! += size;
+    F[fragAt(skb, i) + FRAG_SIZE]! += size;
     S[skb + LEN]! += size;
     S[skb + DATA_LEN]! += size;
     S[skb + TRUESIZE]! += truesize;
@@ -92,21 +95,21 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
   function canCoalesce(skb: number, i: number, pfn: number, offset: number, destructor: number): boolean {
     if (i === 0 || zcopy(skb) !== 0) return false;
     const f = fragAt(skb, i - 1);
-    return F[f] === pfn && F[f + 3] === destructor && offset === F[f + 1]! + F[f + 2]!;
+    return F[f] === pfn && F[f + FRAG_DESTRUCTOR] === destructor && offset === F[f + FRAG_OFFSET]! + F[f + FRAG_SIZE]!;
   }
 
   /** skb_append_pagefrags(): `size` bytes of a page at the end, with a reference of their own; lengths are the caller's to adjust. */
   function skbAppendPagefrags(skb: number, pfn: number, offset: number, size: number, destructor = 0): number {
     const i = nrFrags(skb);
     if (canCoalesce(skb, i, pfn, offset, destructor)) {
-      F[fragAt(skb, i - 1) + 2]! += size;
+      F[fragAt(skb, i - 1) + FRAG_SIZE]! += size;
       return 0;
     }
     if (i >= fragsMax) return errno.msgsize;
     own.downgradeManaged(skb);
     const f = fragAt(skb, i);
     own.setFrag(f, pfn, offset, size);
-    F[f + 3] = destructor;
+    F[f + FRAG_DESTRUCTOR] = destructor;
     fragRef(f);
     H[headOf(skb) + NR_FRAGS] = i + 1;
     return 0;
@@ -152,9 +155,9 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     const head = headOf(skb);
     let eat = delta;
     const base = fragBase(head);
-    for (let f = base; f < base + H[head + NR_FRAGS]! * 4; f += 4) {
-      if (F[f + 2]! >= eat) return true;
-      eat -= F[f + 2]!;
+    for (let f = base; f < base + H[head + NR_FRAGS]! * FRAG_INTS; f += FRAG_INTS) {
+      if (F[f + FRAG_SIZE]! >= eat) return true;
+      eat -= F[f + FRAG_SIZE]!;
     }
     let list = H[head + FRAG_LIST]!;
     let keepFrom = 0;
@@ -202,17 +205,17 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     let eat = delta;
     let kept = 0;
     for (let i = 0; i < count; i++) {
-      const f = base + i * 4;
-      const size = F[f + 2]!;
+      const f = base + i * FRAG_INTS;
+      const size = F[f + FRAG_SIZE]!;
       if (size <= eat) {
         if (!managed) fragUnref(f, recycle);
         eat -= size;
         continue;
       }
-      const to = base + kept * 4;
+      const to = base + kept * FRAG_INTS;
       if (to !== f) copyFrag(to, f);
-      F[to + 1]! += eat;
-      F[to + 2]! -= eat;
+      F[to + FRAG_OFFSET]! += eat;
+      F[to + FRAG_SIZE]! -= eat;
       eat = 0;
       kept++;
     }
@@ -287,9 +290,9 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     let keep = 0;
     let cut = offset >= len;
     for (; !cut && keep < count; keep++) {
-      const end = offset + F[base + keep * 4 + 2]!;
+      const end = offset + F[base + keep * FRAG_INTS + FRAG_SIZE]!;
       if (end >= len) {
-        F[base + keep * 4 + 2] = len - offset;
+        F[base + keep * FRAG_INTS + FRAG_SIZE] = len - offset;
         cut = true;
       } else offset = end;
     }
@@ -297,7 +300,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     H[head + NR_FRAGS] = keep;
     const recycle = recycles(skb);
     if ((H[head + FLAGS]! & sharedFlag.managedFragRefs) === 0)
-      for (let i = keep; i < count; i++) fragUnref(base + i * 4, recycle);
+      for (let i = keep; i < count; i++) fragUnref(base + i * FRAG_INTS, recycle);
     core.kfreeSkbList(H[head + FRAG_LIST]!, dropReason.notSpecified);
     H[head + FRAG_LIST] = 0;
     return 0;
@@ -369,15 +372,15 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     S[skb + DATA_LEN] = len - pos;
     for (let i = 0; i < count; i++) {
       const f = fragAt(skb, i);
-      const size = F[f + 2]!;
+      const size = F[f + FRAG_SIZE]!;
       if (pos + size > len) {
         const to = fragAt(rest, moved++);
         copyFrag(to, f);
         if (pos < len) {
           fragRef(f);
-          F[to + 1]! += len - pos;
-          F[to + 2]! -= len - pos;
-          F[f + 2] = len - pos;
+          F[to + FRAG_OFFSET]! += len - pos;
+          F[to + FRAG_SIZE]! -= len - pos;
+          F[f + FRAG_SIZE] = len - pos;
           kept++;
         }
       } else kept++;
@@ -394,10 +397,10 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     if (headlen(skb) !== 0 || zcopy(target) !== 0 || zcopy(skb) !== 0) return 0;
     const first = fragAt(skb, 0);
     const to = nrFrags(target);
-    const merge = canCoalesce(target, to, F[first]!, F[first + 1]!, F[first + 3]!);
+    const merge = canCoalesce(target, to, F[first]!, F[first + FRAG_OFFSET]!, F[first + FRAG_DESTRUCTOR]!);
     let todo = bytes;
     if (merge) {
-      todo -= F[first + 2]!;
+      todo -= F[first + FRAG_SIZE]!;
       if (todo < 0) return shiftInsideFirst(target, skb, bytes);
     }
     const from = merge ? 1 : 0;
@@ -409,9 +412,9 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
   function shiftInsideFirst(target: number, skb: number, bytes: number): number {
     if (own.uncloneKeepTruesize(skb, atomic) !== 0 || own.uncloneKeepTruesize(target, atomic) !== 0) return 0;
     const from = fragAt(skb, 0);
-    F[fragAt(target, nrFrags(target) - 1) + 2]! += bytes;
-    F[from + 1]! += bytes;
-    F[from + 2]! -= bytes;
+    F[fragAt(target, nrFrags(target) - 1) + FRAG_SIZE]! += bytes;
+    F[from + FRAG_OFFSET]! += bytes;
+    F[from + FRAG_SIZE]! -= bytes;
     return shifted(target, skb, bytes);
   }
 
@@ -426,21 +429,21 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
       const source = fragAt(skb, from);
       const sink = fragAt(target, to++);
       copyFrag(sink, source);
-      if (todo >= F[source + 2]!) {
-        todo -= F[source + 2]!;
+      if (todo >= F[source + FRAG_SIZE]!) {
+        todo -= F[source + FRAG_SIZE]!;
         from++;
         continue;
       }
       fragRef(source);
-      F[sink + 2] = todo;
-      F[source + 1]! += todo;
-      F[source + 2]! -= todo;
+      F[sink + FRAG_SIZE] = todo;
+      F[source + FRAG_OFFSET]! += todo;
+      F[source + FRAG_SIZE]! -= todo;
       todo = 0;
     }
     H[headOf(target) + NR_FRAGS] = to;
     if (merge) {
       const source = fragAt(skb, 0);
-      F[fragAt(target, mergeInto) + 2]! += F[source + 2]!;
+      F[fragAt(target, mergeInto) + FRAG_SIZE]! += F[source + FRAG_SIZE]!;
       fragUnref(source, recycles(skb));
     }
     let kept = 0;

@@ -4,10 +4,13 @@
 //   skb_copy:   two heads, no fragment shared     expand:    one sk_buff moves to a new head; clones keep the old one
 //
 // Not here: what happens to fragments when lengths change (skb_paged.ts).
-import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
+import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { truesizeOf } from "./skb_config.ts";
 import type { Skbuff } from "./skbuff.ts";
 import { allocFlag, dropReason } from "./skbuff.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE, DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
+const FRAG_INTS = fragInts;
 
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, NEXT, SK } = skbField;
 const { CSUM_START } = skbField;
@@ -63,11 +66,11 @@ export function createSkbPrivate(core: Skbuff) {
     }
     let start = linear;
     const base = fragBase(head);
-    for (let f = base; f < base + H[head + NR_FRAGS]! * 4 && left > 0; f += 4) {
-      const size = F[f + 2]!;
+    for (let f = base; f < base + H[head + NR_FRAGS]! * FRAG_INTS && left > 0; f += FRAG_INTS) {
+      const size = F[f + FRAG_SIZE]!;
       if (at < start + size) {
         const n = Math.min(start + size - at, left);
-        visit(F[f]! * pageSize + F[f + 1]! + (at - start), n, done);
+        visit(F[f]! * pageSize + F[f + FRAG_OFFSET]! + (at - start), n, done);
         at += n;
         left -= n;
         done += n;
@@ -107,7 +110,7 @@ export function createSkbPrivate(core: Skbuff) {
     if ((H[head + FLAGS]! & sharedFlag.managedFragRefs) === 0) return;
     H[head + FLAGS]! &= ~sharedFlag.managedFragRefs;
     const base = fragBase(head);
-    for (let i = 0; i < H[head + NR_FRAGS]!; i++) fragRef(base + i * 4);
+    for (let i = 0; i < H[head + NR_FRAGS]!; i++) fragRef(base + i * FRAG_INTS);
   }
 
   /** skb_zerocopy_clone(): the new skb carries the same ubuf_info, or an error. */
@@ -142,7 +145,7 @@ export function createSkbPrivate(core: Skbuff) {
     if (count !== 0) {
       const base = fragBase(head);
       let bytes = 0;
-      for (let i = 0; i < count; i++) bytes += F[base + i * 4 + 2]!;
+      for (let i = 0; i < count; i++) bytes += F[base + i * FRAG_INTS + FRAG_SIZE]!;
       let order = 0;
       while ((pageSize << order) * fragsMax < bytes) order++;
       const room = pageSize << order;
@@ -150,8 +153,9 @@ export function createSkbPrivate(core: Skbuff) {
       if (fresh === undefined) return errno.nomem;
       moveBytes(skb, fresh, room, bytes);
       const recycle = core.recycles(skb);
-      for (let i = 0; i < count; i++) fragUnref(base + i * 4, recycle);
-      for (let i = 0; i < fresh.length; i++) setFrag(base + i * 4, fresh[i]!, 0, Math.min(room, bytes - i * room));
+      for (let i = 0; i < count; i++) fragUnref(base + i * FRAG_INTS, recycle);
+      for (let i = 0; i < fresh.length; i++)
+        setFrag(base + i * FRAG_INTS, fresh[i]!, 0, Math.min(room, bytes - i * room));
       H[head + NR_FRAGS] = fresh.length;
     }
     core.zcopyClear(skb, false);
@@ -179,9 +183,9 @@ export function createSkbPrivate(core: Skbuff) {
 
   function setFrag(f: number, pfn: number, offset: number, size: number): void {
     F[f] = pfn;
-    F[f + 1] = offset;
-    F[f + 2] = size;
-    F[f + 3] = 0;
+    F[f + FRAG_OFFSET] = offset;
+    F[f + FRAG_SIZE] = size;
+    F[f + FRAG_DESTRUCTOR] = 0;
   }
 
   // --- heads -----------------------------------------------------------------------------------------------------------------
@@ -240,14 +244,14 @@ export function createSkbPrivate(core: Skbuff) {
     const count = H[old + NR_FRAGS]!;
     H[head + NR_FRAGS] = count;
     const base = fragBase(head);
-    if (count > 0) F.copyWithin(base, fragBase(old), fragBase(old) + count * 4);
+    if (count > 0) F.copyWithin(base, fragBase(old), fragBase(old) + count * FRAG_INTS);
     if (!isCloned(skb)) {
       core.freeHead(old, S[skb + BITS]!);
       return;
     }
     const ubuf = zcopy(skb);
     if (ubuf !== 0) ubufs.get(ubuf);
-    for (let i = 0; i < count; i++) fragRef(base + i * 4);
+    for (let i = 0; i < count; i++) fragRef(base + i * FRAG_INTS);
     cloneFragList(old);
     core.releaseData(skb);
   }
@@ -362,8 +366,8 @@ export function createSkbPrivate(core: Skbuff) {
   function shareFrags(from: number, to: number): void {
     const count = H[from + NR_FRAGS]!;
     const base = fragBase(to);
-    F.copyWithin(base, fragBase(from), fragBase(from) + count * 4);
-    for (let i = 0; i < count; i++) fragRef(base + i * 4);
+    F.copyWithin(base, fragBase(from), fragBase(from) + count * FRAG_INTS);
+    for (let i = 0; i < count; i++) fragRef(base + i * FRAG_INTS);
     H[to + NR_FRAGS] = count;
     H[to + FLAGS]! |= H[from + FLAGS]! & sharedFlag.sharedFrag;
   }

@@ -6,11 +6,14 @@
 //   A frag_list member whose linear part is exactly one segment is cloned and keeps its own head.
 //
 // Not here: whose headers those are and what changes in them (gso.ts).
-import { headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
+import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import type { SkbPaged } from "./skb_paged.ts";
 import type { SkbPrivate } from "./skb_private.ts";
 import type { Skbuff } from "./skbuff.ts";
 import { allocFlag, dropReason, skbDestructor } from "./skbuff.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
+const FRAG_INTS = fragInts;
 
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, BITS, MAC, NET, MAC_LEN, NEXT, SK, DESTRUCTOR } = skbField;
 const { NR_FRAGS, FLAGS, GSO_SIZE, GSO_SEGS, GSO_TYPE, FRAG_LIST, PFN } = headField;
@@ -162,7 +165,7 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
     at.pos += headlen(member);
     const end = at.offset + len;
     while (at.pos < end) {
-      const size = F[paged.fragAt(member, at.i) + 2]!;
+      const size = F[paged.fragAt(member, at.i) + FRAG_SIZE]!;
       if (at.pos + size > end) break;
       at.i++;
       at.pos += size;
@@ -247,18 +250,18 @@ export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged)
   /** Appends what the segment needs of the current fragment; false when the fragment goes on behind the segment. */
   function takeFrag(at: Cursor, segment: number, end: number): boolean {
     const count = nrFrags(segment);
-    const to = fragBase(S[segment + HEAD]!) + count * 4;
+    const to = fragBase(S[segment + HEAD]!) + count * FRAG_INTS;
     if (at.i < 0) headAsFrag(at.fragSkb, to);
     else paged.copyFrag(to, paged.fragAt(at.fragSkb, at.i));
     core.fragRef(to);
-    const size = F[to + 2]!;
+    const size = F[to + FRAG_SIZE]!;
     if (at.pos < at.offset) {
-      F[to + 1]! += at.offset - at.pos;
-      F[to + 2]! -= at.offset - at.pos;
+      F[to + FRAG_OFFSET]! += at.offset - at.pos;
+      F[to + FRAG_SIZE]! -= at.offset - at.pos;
     }
     H[S[segment + HEAD]! + NR_FRAGS] = count + 1;
     if (at.pos + size > end) {
-      F[to + 2]! -= at.pos + size - end;
+      F[to + FRAG_SIZE]! -= at.pos + size - end;
       return false;
     }
     at.i++;

@@ -1,8 +1,11 @@
 // Reading an sk_buff out of the columns, for errors, drawings and replays. Changes nothing.
 import type { FragPicture, SkbPicture } from "../../../kernel/skb_picture.ts";
-import { headField, skbBit, skbField } from "./skb_columns.ts";
+import { fragField, fragInts, headField, skbBit, skbField } from "./skb_columns.ts";
 import { fnvBasis } from "./skb_memory.ts";
 import type { Skbs } from "./skbs.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE, DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
+const FRAG_INTS = fragInts;
 
 const f = skbField;
 const h = headField;
@@ -50,11 +53,11 @@ function viewFrags(skbs: Skbs, head: number): FragPicture[] {
   const { H, F, fragBase } = skbs.columns;
   const base = fragBase(head);
   return Array.from({ length: H[head + h.NR_FRAGS]! }, (_, i) => ({
-    pfn: F[base + i * 4]!,
-    offset: F[base + i * 4 + 1]!,
-    size: F[base + i * 4 + 2]!,
-    count: skbs.pages.pageCount(F[base + i * 4]!),
-    destructor: F[base + i * 4 + 3]!,
+    pfn: F[base + i * FRAG_INTS]!,
+    offset: F[base + i * FRAG_INTS + FRAG_OFFSET]!,
+    size: F[base + i * FRAG_INTS + FRAG_SIZE]!,
+    count: skbs.pages.pageCount(F[base + i * FRAG_INTS]!),
+    destructor: F[base + i * FRAG_INTS + FRAG_DESTRUCTOR]!,
   }));
 }
 

@@ -17,7 +17,16 @@ import type { FragDestructors } from "./frag_destructors.ts";
 import { createFragDestructors } from "./frag_destructors.ts";
 import type { ReceiveCaches } from "./napi_alloc_cache.ts";
 import type { SkbColumns } from "./skb_columns.ts";
-import { createSkbColumns, headField, sharedFlag, skbBit, skbField, skbInts } from "./skb_columns.ts";
+import {
+  createSkbColumns,
+  fragField,
+  fragInts,
+  headField,
+  sharedFlag,
+  skbBit,
+  skbField,
+  skbInts,
+} from "./skb_columns.ts";
 import type { SkbConfig } from "./skb_config.ts";
 import { skbConfig61 } from "./skb_config61.ts";
 import { createSkbLinear } from "./skb_linear.ts";
@@ -25,6 +34,9 @@ import type { Memory } from "./skb_memory.ts";
 import { createSkbOwner } from "./skb_owner.ts";
 import type { Ubufs } from "./ubuf_info.ts";
 import { createUbufs } from "./ubuf_info.ts";
+
+const { DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
+const FRAG_INTS = fragInts;
 
 // Local copies: the optimizer folds constants of its own module, not those behind an import.
 const { HEAD, DATA, TAIL, END, LEN, DATA_LEN, TRUESIZE, USERS, BITS, HDR_LEN, MAC, NET, TRANS, MAC_LEN, NEXT } =
@@ -230,19 +242,19 @@ export function createSkbuff(options: SkbOptions) {
 
   /** __skb_frag_ref() of the fragment at F[f]. */
   function fragRef(f: number): void {
-    const d = F[f + 3]!;
+    const d = F[f + FRAG_DESTRUCTOR]!;
     if (d !== 0) fragDestructors.get(d);
     else pages.getPage(F[f]!);
   }
 
   /** skb_pp_frag_ref() of the fragment at F[f] where the skb is marked and the page a pool's, else __skb_frag_ref(). */
   function fragRefCounted(f: number, recycle: boolean): void {
-    if (!(recycle && F[f + 3] === 0 && poolShare?.(F[f]!) === true)) fragRef(f);
+    if (!(recycle && F[f + FRAG_DESTRUCTOR] === 0 && poolShare?.(F[f]!) === true)) fragRef(f);
   }
 
   /** __skb_frag_unref(): to the destructor, to the page pool when `recycle`, else put_page(). */
   function fragUnref(f: number, recycle: boolean): void {
-    const d = F[f + 3]!;
+    const d = F[f + FRAG_DESTRUCTOR]!;
     if (d !== 0) fragDestructors.put(d);
     else if (!(recycle && poolReturn?.(F[f]!) === true)) pages.putPage(F[f]!);
   }
@@ -401,7 +413,7 @@ export function createSkbuff(options: SkbOptions) {
 
   function dropFrags(head: number, count: number, recycle: boolean): void {
     const base = fragBase(head);
-    for (let f = base; f < base + count * 4; f += 4) fragUnref(f, recycle);
+    for (let f = base; f < base + count * FRAG_INTS; f += FRAG_INTS) fragUnref(f, recycle);
   }
 
   /** kfree_skbmem(): the sk_buff itself; a pair goes when both halves are done. */

@@ -9,12 +9,15 @@
 // Not here: SACK blocks, PAWS, urgent data, receive buffer tuning (tcp_rcv_space_adjust).
 import { packetField } from "../path/receive.ts";
 import { frameKind, headerBytes } from "../path/wire.ts";
-import { headField, skbField } from "../skb/skb_columns.ts";
+import { fragField, fragInts, headField, skbField } from "../skb/skb_columns.ts";
 import { dropReason } from "../skb/skbuff.ts";
 import { memKind } from "./sock_mem.ts";
 import type { TcpOutput } from "./tcp_output.ts";
 import type { TcpShared } from "./tcp_state.ts";
 import { before, connState } from "./tcp_state.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
+const FRAG_INTS = fragInts;
 
 const { LEN, TRUESIZE, NEXT, PREV, HEAD, DATA } = skbField;
 const { NR_FRAGS, FRAG_LIST } = headField;
@@ -426,14 +429,14 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
     }
     let skip = -linear;
     const base = fragBase(head);
-    for (let f = base; f < base + H[head + NR_FRAGS]! * 4; f += 4) {
-      if (skip >= F[f + 2]!) {
-        skip -= F[f + 2]!;
+    for (let f = base; f < base + H[head + NR_FRAGS]! * FRAG_INTS; f += FRAG_INTS) {
+      if (skip >= F[f + FRAG_SIZE]!) {
+        skip -= F[f + FRAG_SIZE]!;
         continue;
       }
-      const bytes = Math.min(F[f + 2]! - skip, most);
+      const bytes = Math.min(F[f + FRAG_SIZE]! - skip, most);
       pages.getPage(F[f]!);
-      take(F[f]!, F[f + 1]! + skip, bytes);
+      take(F[f]!, F[f + FRAG_OFFSET]! + skip, bytes);
       return bytes;
     }
     // What hangs on a frag_list is copied like linear data.
@@ -461,14 +464,14 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
     let skip = from - skbs.headlen(skb);
     if (skip < 0) return 0;
     const base = fragBase(head);
-    for (let f = base; f < base + H[head + NR_FRAGS]! * 4; f += 4) {
+    for (let f = base; f < base + H[head + NR_FRAGS]! * FRAG_INTS; f += FRAG_INTS) {
       if (skip === 0) {
-        if (F[f + 2] !== pageSize || F[f + 1] !== 0) return 0;
+        if (F[f + FRAG_SIZE] !== pageSize || F[f + FRAG_OFFSET] !== 0) return 0;
         pages.getPage(F[f]!);
         take(F[f]!);
         return pageSize;
       }
-      skip -= F[f + 2]!;
+      skip -= F[f + FRAG_SIZE]!;
       if (skip < 0) return 0;
     }
     return 0;

@@ -10,12 +10,15 @@
 import { eventKind } from "../../../kernel/events.ts";
 import { packetField } from "../path/receive.ts";
 import { frameKind, headerBytes } from "../path/wire.ts";
-import { headField, skbBit, skbField } from "../skb/skb_columns.ts";
+import { fragField, fragInts, headField, skbBit, skbField } from "../skb/skb_columns.ts";
 import { congState } from "./tcp_cong.ts";
 import type { TcpQueue } from "./tcp_queue.ts";
 import { maxTcpHeader } from "./tcp_queue.ts";
 import type { TcpShared } from "./tcp_state.ts";
 import { before, connFlag, connState } from "./tcp_state.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
+const FRAG_INTS = fragInts;
 
 const { LEN, DATA_LEN, TRUESIZE, BITS, NEXT, SK, DESTRUCTOR, HEAD, MARK, HASH, FCLONE_REF, CB4 } = skbField;
 const { NR_FRAGS } = headField;
@@ -287,15 +290,15 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     const count = H[head + NR_FRAGS]!;
     let kept = 0;
     for (let i = 0; i < count; i++) {
-      const f = base + i * 4;
-      if (F[f + 2]! <= eat) {
-        eat -= F[f + 2]!;
+      const f = base + i * FRAG_INTS;
+      if (F[f + FRAG_SIZE]! <= eat) {
+        eat -= F[f + FRAG_SIZE]!;
         skbs.fragUnref(f, skbs.recycles(skb));
         continue;
       }
-      skbs.copyFrag(base + kept * 4, f);
-      F[base + kept * 4 + 1]! += eat;
-      F[base + kept * 4 + 2]! -= eat;
+      skbs.copyFrag(base + kept * FRAG_INTS, f);
+      F[base + kept * FRAG_INTS + FRAG_OFFSET]! += eat;
+      F[base + kept * FRAG_INTS + FRAG_SIZE]! -= eat;
       eat = 0;
       kept++;
     }

@@ -7,13 +7,16 @@
 //   sendpage   [your page]  ──reference──▶  frag of the packet
 
 import { packetField } from "../path/receive.ts";
-import { headField, sharedFlag, skbField } from "../skb/skb_columns.ts";
+import { fragField, fragInts, headField, sharedFlag, skbField } from "../skb/skb_columns.ts";
 import { memKind } from "./sock_mem.ts";
 import type { TcpOutput } from "./tcp_output.ts";
 import type { TcpQueue } from "./tcp_queue.ts";
 import { maxTcpHeader } from "./tcp_queue.ts";
 import type { TcpShared } from "./tcp_state.ts";
 import { connFlag, connState } from "./tcp_state.ts";
+
+const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE, DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
+const FRAG_INTS = fragInts;
 
 const { LEN, NEXT, HEAD, CB4, TRUESIZE } = skbField;
 const { NR_FRAGS, FLAGS } = headField;
@@ -117,8 +120,8 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
     const head = S[skb + HEAD]!;
     const count = H[head + NR_FRAGS]!;
     if (count === 0 || skbs.zcopy(skb) !== 0) return false;
-    const f = fragBase(head) + (count - 1) * 4;
-    return F[f] === pfn && F[f + 3] === destructor && F[f + 1]! + F[f + 2]! === offset;
+    const f = fragBase(head) + (count - 1) * FRAG_INTS;
+    return F[f] === pfn && F[f + FRAG_DESTRUCTOR] === destructor && F[f + FRAG_OFFSET]! + F[f + FRAG_SIZE]! === offset;
   };
 
   /** Copies into the page fragment of the writing process; bytes that went in, 0 without memory. */
