@@ -18,6 +18,7 @@ const belowFaces = [
   "scenario",
   "verify",
   "diagnosis",
+  "fleet",
   "live",
   "prove",
 ];
@@ -35,6 +36,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   scenario: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe", "lab"],
   verify: ["base", "kernel", "model", "artifact"],
   diagnosis: ["base", "kernel", "model", "artifact", "analysis", "observe"],
+  fleet: ["base", "kernel", "diagnosis"],
   live: ["base", "kernel", "artifact", "diagnosis"],
   prove: ["base", "kernel", "model", "artifact", "image", "analysis", "observe", "scenario", "diagnosis"],
   report: [...belowFaces],

@@ -43,6 +43,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/image.ts")).command,
   },
   {
+    name: "fleet",
+    summary: "many hosts' logs as causes: how many hosts, since when, which kernels and drivers, where to start",
+    load: async () => (await import("./commands/fleet.ts")).command,
+  },
+  {
     name: "run",
     summary: "run a scenario file on the model",
     load: async () => (await import("./commands/run.ts")).command,
@@ -54,7 +59,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "merge",
-    summary: "join the shards of an experiment that several hosts ran",
+    summary: "join the parts of an experiment or a fleet that several hosts ran",
     load: async () => (await import("./commands/merge.ts")).command,
   },
   {

@@ -84,7 +84,8 @@ function readPlan(file: string, options: Options): Plan {
   return planExperiment(experiment, file, place);
 }
 
-function shardOf(options: Options): readonly [number, number] {
+/** `--shard i/n` as numbers; [1, 1] where it was left out. */
+export function shardOf(options: { readonly shard?: string; readonly out?: string }): readonly [number, number] {
   if (options.shard === undefined) return [1, 1];
   const m = /^(\d{1,6})\/(\d{1,6})$/.exec(options.shard);
   const [index, of] = [Number(m?.[1]), Number(m?.[2])];
