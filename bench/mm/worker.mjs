@@ -1,18 +1,27 @@
 // One JS run of the page allocator bench: the model in dist/, one live instance in the process, the workload of twin.c.
 // node worker.mjs machine MB CPUS | mixed MB CPUS SLOTBITS OPS WARM | owned … (page_owner listens) | pair … | boot MB
 import { createJournal } from "../../dist/model/journal.js";
+import { partsFor } from "../../dist/model/kernels/parts_for.js";
 import { bootMemory, pc64 } from "../../dist/model/mm/boot.js";
-import { createMachineMemory, rules61 } from "../../dist/model/mm/machine_memory.js";
+import { createMachineMemory } from "../../dist/model/mm/machine_memory.js";
 import { pcpField, pcpStride, zoneField, zoneStride } from "../../dist/model/mm/memory.js";
 import { createPageOwner } from "../../dist/model/mm/page_owner.js";
 import { answer, processorNanos } from "../harness.mjs";
 
-const release = { version: [6, 1, 192], arch: "x86_64" };
+// The twin has the rules of 6.1.192; BENCH_KERNEL runs the same requests on another kernel's.
+const release = { version: (process.env.BENCH_KERNEL ?? "6.1.192").split(".").map(Number), arch: "x86_64" };
+const parts = partsFor(release).parts.mm;
 const [what, mb, cpus, ...rest] = process.argv.slice(2);
 const begin = performance.now();
-const layout = pc64({ memoryMb: Number(mb), cpus: Number(cpus) });
-const machine = createMachineMemory({ spec: layout.spec, journal: createJournal(), rules: rules61() });
-bootMemory(machine, layout, release);
+const { maxOrder, huge } = parts.pcp;
+const layout = pc64({
+  memoryMb: Number(mb),
+  cpus: Number(cpus),
+  pcpMaxOrder: maxOrder,
+  pcpHugeOrder: huge ? 9 : -1,
+});
+const machine = createMachineMemory({ spec: layout.spec, journal: createJournal(), parts });
+bootMemory(machine, layout);
 const bootMillis = performance.now() - begin;
 
 if (what === "machine") printMachine();

@@ -2,7 +2,7 @@
 // These are costs of the model, not of a kernel: what counts is the number of allocations behind a packet, seen beside the others.
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createJournal } from "../../dist/model/journal.js";
-import { createBootedMemory } from "../../dist/model/mm/booted.js";
+import { createBootedMemory } from "../../dist/model/kernels/booted.js";
 import { fragDesigns } from "../../dist/model/net/skb/frag_designs.js";
 import { skbConfigFor } from "../../dist/model/net/skb/skb_config.js";
 import { createSkbs } from "../../dist/model/net/skb/skbs.js";

@@ -110,6 +110,8 @@ export interface Machine {
   down(device: NetDevice): void;
   /** What this machine does not have. */
   readonly absent: readonly Hole[];
+  /** For which recorded kernel it stands where it is none itself; whoever listens from the start touches them. */
+  readonly standsFor: readonly Hole[];
 }
 
 export function createMachine(options: MachineOptions): Machine {
@@ -166,6 +168,7 @@ export function createMachine(options: MachineOptions): Machine {
       xmit.purge(device);
       device.driver.stop();
     },
+    standsFor: kernel.holes.map((hole) => notModelled(journal, hole, "model/kernels")),
     absent: [
       notModelled(journal, "IOMMU and cache maintenance of the architecture", "dma_map_page(), kernel/dma"),
       notModelled(journal, "receive packet steering to other CPUs", "get_rps_cpu(), net/core/dev.c"),

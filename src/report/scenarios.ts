@@ -1,6 +1,6 @@
 // Draws what scenarios gave: one drawer for each kind.
 import type { Document } from "./document.ts";
-import { heading, paragraph } from "./document.ts";
+import { heading, paragraph, span } from "./document.ts";
 import { drawFragDestructorCost, drawNfsRetransmit } from "./frag_destructors.ts";
 import { drawDesigns } from "./pools_scenario.ts";
 import { drawHighOrder } from "./scenario_high_order.ts";
@@ -19,12 +19,19 @@ const drawers: Readonly<Record<string, ScenarioDrawer>> = {
   machine: drawMachine,
 };
 
-/** A scenario's document: what was run, then what came out. */
-export function scenarioDocument(file: string, kind: string, summary: string, result: unknown): Document {
+/** A scenario's document: what was run, for which kernel it stands (`standsFor`, in sentences), then what came out. */
+export function scenarioDocument(
+  file: string,
+  kind: string,
+  summary: string,
+  result: unknown,
+  standsFor: readonly string[] = [],
+): Document {
   const drawer = drawers[kind];
   return [
     heading(1, `${kind}: ${file}`),
     paragraph(summary),
+    ...standsFor.map((sentence) => paragraph([span(sentence, "warn")])),
     ...(drawer?.(result) ?? [{ kind: "code" as const, text: JSON.stringify(result, null, 2) }]),
   ];
 }

@@ -140,6 +140,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     },
   });
   onlooker.begin?.(machine.journal);
+  for (const hole of machine.standsFor) hole.touch();
   const bench = createBench(machine, s);
   // Cards come up at boot, before memory is used up.
   const up = machine.devices.map((d) => machine.up(d));

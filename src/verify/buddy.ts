@@ -7,6 +7,7 @@ import type { MachineMemory } from "../model/mm/machine_memory.ts";
 import { createMachineMemory } from "../model/mm/machine_memory.ts";
 import type { ZoneName } from "../model/mm/memory.ts";
 import { pcpField, pcpStride, record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
+import type { MmParts } from "../model/mm/parts.ts";
 import { plainTask } from "../model/mm/rights.ts";
 import { firstFinalDifference } from "./buddy_final.ts";
 import type { BuddyStep, BuddyTranscript, BuddyZone } from "./buddy_transcript.ts";
@@ -31,7 +32,17 @@ interface Heard {
 
 function replayBuddy(input: TranscriptInput): Replayed {
   const transcript = readBuddyTranscript(input);
-  const machine = buildMachine(input, transcript);
+  return replayOn(input, transcript, kernelOfTranscript(input, transcript.header).parts.mm);
+}
+
+/** The replay on another list of parts than the recorded kernel's: how a rule is shown to be held by a recording (npm run mutate). */
+export function replayBuddyOn(input: TranscriptInput, change: (own: MmParts) => MmParts): Replayed {
+  const transcript = readBuddyTranscript(input);
+  return replayOn(input, transcript, change(kernelOfTranscript(input, transcript.header).parts.mm));
+}
+
+function replayOn(input: TranscriptInput, transcript: BuddyTranscript, parts: MmParts): Replayed {
+  const machine = buildMachine(input, transcript, parts);
   const heard: Heard = { codes: [], values: [] };
   listen(machine, heard);
   const stepper = createStepper(input, transcript, machine, heard);
@@ -54,7 +65,7 @@ function bulkPages(input: TranscriptInput, at: number): number {
 }
 
 /** A machine with the recorded zones, free lists, per-CPU lists and pageblocks. */
-function buildMachine(input: TranscriptInput, transcript: BuddyTranscript): MachineMemory {
+function buildMachine(input: TranscriptInput, transcript: BuddyTranscript, parts: MmParts): MachineMemory {
   const { header, before } = transcript;
   const place = (zone: BuddyZone): { file: string; line: number } => ({ file: input.path, line: zone.line });
   for (const zone of before)
@@ -67,7 +78,6 @@ function buildMachine(input: TranscriptInput, transcript: BuddyTranscript): Mach
   if (header.cpu < 0 || header.cpu >= cpus)
     throw new BadInput(`CPU ${header.cpu} ran the steps, but no zone has lists of it.`, { file: input.path, line: 1 });
   const journal = createJournal();
-  const parts = kernelOfTranscript(input, header).parts.mm;
   const machine = createMachineMemory({
     journal,
     parts,

@@ -13,6 +13,7 @@ const traces = readdirSync(folder).filter((n) => n.endsWith(".txt.gz"));
 const open = (path: string): TranscriptInput => ({
   path,
   lines: gunzipSync(readFileSync(path)).toString().split("\n"),
+  kernel: "6.1.192",
 });
 
 describe("6.1.192: what a real driver asked the allocators for, the model asks for, in the same order", () => {
@@ -31,7 +32,7 @@ describe("canaries: a record that is not the model's kernel is found out", () =>
   const changed = (edit: (all: string[]) => void) => {
     const copy = [...lines];
     edit(copy);
-    return driverRingsReplayer.replay({ path, lines: copy });
+    return driverRingsReplayer.replay({ path, lines: copy, kernel: "6.1.192" });
   };
 
   test("another gfp mask, at its line", () => {

@@ -11,15 +11,16 @@
 import { some } from "../base/assert.ts";
 import { eventKind, eventShapes } from "../kernel/events.ts";
 import { decodeGfp } from "../kernel/facts/gfp.ts";
-import { parseRelease } from "../kernel/release.ts";
+import type { Release } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
 import { createMachine } from "../model/machine.ts";
 import type { NetDevice } from "../model/net/path/netdevice.ts";
 import { frameField, frameKind } from "../model/net/path/wire.ts";
 import type { SlabHeap } from "../model/slab/kmalloc.ts";
 import type { Allocation, DriverName } from "./kmem_trace.ts";
-import { readKmemTrace } from "./kmem_trace.ts";
+import { namesDriver, readKmemTrace } from "./kmem_trace.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
+import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 type Operation = "open" | "change_mtu" | "set_rx_mode" | "poll";
 
@@ -49,8 +50,6 @@ interface Outcome {
   readonly operations: number;
   readonly first: Difference | undefined;
 }
-
-const release = parseRelease("6.1.192-x86_64");
 
 function operationOf(chain: readonly string[]): Operation | undefined {
   const outer = chain.at(-1) ?? "";
@@ -131,7 +130,7 @@ function skBuffBytesOf(groups: readonly Group[]): number {
   return 224;
 }
 
-function createWorld(drivers: readonly DriverName[], skBuffBytes: number): World {
+function createWorld(release: Release, drivers: readonly DriverName[], skBuffBytes: number): World {
   let real: SlabHeap | undefined;
   let world: World | undefined;
   const primed = (key: string, take: () => number, give: (address: number) => void): void => {
@@ -400,7 +399,7 @@ const agrees = (k: Allocation, m: Asked | undefined): boolean =>
   k.b === m.b &&
   chainAgrees(k.chain, m.chain);
 
-function describe(a: Asked | undefined): string {
+function describe(a: Asked | undefined, release: Release): string {
   if (a === undefined) return "nothing more";
   const what = a.event === "mm_page_alloc" ? `order=${a.a} migratetype=${a.b}` : `bytes_req=${a.a} bytes_alloc=${a.b}`;
   return `${a.event} ${what} gfp=${decodeGfp(a.gfp >>> 0, release.version).text} from ${a.chain.join(" < ")}`;
@@ -419,9 +418,9 @@ function prepare(world: World, device: NetDevice, groups: readonly Group[], gues
   }
 }
 
-function attempt(groups: readonly Group[], guess: Guess): Outcome {
+function attempt(release: Release, groups: readonly Group[], guess: Guess): Outcome {
   const drivers = [...new Set(groups.map((g) => g.driver))];
-  const world = createWorld(drivers, skBuffBytesOf(groups));
+  const world = createWorld(release, drivers, skBuffBytesOf(groups));
   const { machine } = world;
   const cut = (cache: "frags" | "slices", times: number): void => {
     for (let i = 0; i < times; i++) {
@@ -452,8 +451,8 @@ function attempt(groups: readonly Group[], guess: Guess): Outcome {
       first ??= {
         line: k.line,
         operation: `${group.driver} ${group.operation}, allocation ${i + 1} of ${recorded.length}`,
-        kernel: describe(k),
-        model: describe(m),
+        kernel: describe(k, release),
+        model: describe(m, release),
         reasons: [`The model was run with MTU ${device.mtu}.`],
       };
     });
@@ -461,8 +460,8 @@ function attempt(groups: readonly Group[], guess: Guess): Outcome {
       first ??= {
         line: recorded.at(-1)?.line ?? 1,
         operation: `${group.driver} ${group.operation}, behind allocation ${recorded.length}`,
-        kernel: describe(undefined),
-        model: describe(world.asked[recorded.length]),
+        kernel: describe(undefined, release),
+        model: describe(world.asked[recorded.length], release),
         reasons: [`The model was run with MTU ${device.mtu}.`],
       };
   }
@@ -489,20 +488,22 @@ function* guesses(groups: readonly Group[]): Generator<Guess> {
 const attemptsMax = (virtio: boolean): number => (virtio ? 600 : 64);
 
 function replay(input: TranscriptInput): Replayed {
-  const { allocations, passedOver } = readKmemTrace(input);
+  const nothing: Replayed = {
+    operations: 0,
+    exact: 0,
+    firstDifference: undefined,
+    compared: "no allocation of a driver that the model has",
+  };
+  if (!input.lines.some(namesDriver)) return nothing;
+  const { release } = kernelOfTranscript(input, {});
+  const { allocations, passedOver } = readKmemTrace(input, release.version);
   const { groups, unknown } = groupsOf(allocations);
-  if (groups.length === 0)
-    return {
-      operations: 0,
-      exact: 0,
-      firstDifference: undefined,
-      compared: "no allocation of a driver that the model has",
-    };
+  if (groups.length === 0) return nothing;
   let best: Outcome | undefined;
   let tries = 0;
   const most = attemptsMax(groups.every((g) => g.driver === "virtio_net"));
   for (const guess of guesses(groups)) {
-    const outcome = attempt(groups, guess);
+    const outcome = attempt(release, groups, guess);
     if (best === undefined || outcome.operations - outcome.exact < best.operations - best.exact) best = outcome;
     if (best.exact === best.operations || ++tries === most) break;
   }

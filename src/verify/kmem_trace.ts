@@ -28,16 +28,15 @@ export interface KmemTrace {
   readonly passedOver: number;
 }
 
-const version = [6, 1, 192];
 const ours =
   /^(e1000e?_|virtnet_|try_fill_recv$|add_recvbuf|refill_work$|receive_(buf|mergeable|big|small)$|page_to_skb$|virtqueue_)/;
 const helper =
-  /^(__alloc_pages(_bulk)?|allocate_slab|_*slab_alloc|_*kmem_cache_alloc\w*|_*kmalloc\w*|v[zm]alloc\w*|__vmalloc_node_range|__get_vm_area_node|alloc_vmap_area|dma_\w+|__dma_direct\w*|page_frag_alloc\w*|__netdev_alloc_\w+|__napi_alloc_\w+|napi_alloc_\w+|napi_get_frags|skb_page_frag_refill|__alloc_skb|_*(napi_)?build_skb)$/;
+  /^(trace_event_raw_event_\w+|__alloc_pages(_bulk)?|alloc_pages\w*|folio_alloc\w*|allocate_slab|new_slab|_*slab_alloc\w*|_*kmem_cache_alloc\w*|_*kmalloc\w*|v[zm]alloc\w*|__vmalloc_node\w*|__get_vm_area_node|alloc_vmap_area|dma_\w+|__dma_direct\w*|page_frag_alloc\w*|__netdev_alloc_\w+|__napi_alloc_\w+|napi_alloc_\w+|napi_get_frags|skb_page_frag_refill|__alloc_skb|_*(napi_)?build_skb)$/;
 const interrupt =
   /^(asm_|sysvec_|common_interrupt|irq_exit|handle_softirqs|__?do_softirq|net_rx_action|__napi_poll|process_one_work)/;
 const anyDriver = /^(e1000e?_|virtnet_|try_fill_recv$)/;
 
-function gfpOfText(text: string): number | undefined {
+function gfpOfText(text: string, version: readonly number[]): number | undefined {
   const era = gfpEraAt(version);
   let mask = 0;
   for (const word of text.split("|")) {
@@ -58,8 +57,14 @@ const fields = /^(kmalloc|kmem_cache_alloc|mm_page_alloc): (.*)$/;
 const number = (text: string, name: string): number =>
   Number(new RegExp(`\\b${name}=(-?\\d+)`).exec(text)?.[1] ?? Number.NaN);
 
-/** Reads an ftrace text; events without a stack are no driver's. */
-export function readKmemTrace(input: TranscriptInput): KmemTrace {
+/** Whether a line of the text is a frame of a driver that the model has. */
+export const namesDriver = (line: string): boolean => line.startsWith(" => ") && anyDriver.test(line.slice(4));
+
+/** Since 6.10 the allocators' functions carry this behind their names (include/linux/alloc_tag.h). */
+const functionName = (frame: string): string => bareName(frame).replace(/_noprof$/, "");
+
+/** Reads an ftrace text of a kernel of this version, which says what its gfp names mean; events without a stack are no driver's. */
+export function readKmemTrace(input: TranscriptInput, version: readonly number[]): KmemTrace {
   const allocations: Allocation[] = [];
   let passedOver = 0;
   let at = 0;
@@ -83,7 +88,7 @@ export function readKmemTrace(input: TranscriptInput): KmemTrace {
       if (own.some((f) => anyDriver.test(f))) passedOver++;
       return;
     }
-    const gfp = gfpOfText(/gfp_flags=(\S+)/.exec(rest)?.[1] ?? "");
+    const gfp = gfpOfText(/gfp_flags=(\S+)/.exec(rest)?.[1] ?? "", version);
     const pages = event === "mm_page_alloc";
     const a = number(rest, pages ? "order" : "bytes_req");
     const b = number(rest, pages ? "migratetype" : "bytes_alloc");
@@ -102,7 +107,7 @@ export function readKmemTrace(input: TranscriptInput): KmemTrace {
   };
   input.lines.forEach((line, i) => {
     if (line.startsWith(" => ")) {
-      stack.push(bareName(line.slice(4).trim()));
+      stack.push(functionName(line.slice(4).trim()));
       return;
     }
     const event = /^\s*\S.{0,60}\[\d+\]\s{1,9}\S{1,16}\s{1,9}[\d.]+: (.*)$/.exec(line)?.[1];

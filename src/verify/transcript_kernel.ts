@@ -19,8 +19,12 @@ export interface KernelStatement {
  */
 export function releaseOfUname(release: string, version = ""): Release {
   const stated = parseRelease(release);
-  const debian = /\bDebian (\d+\.\d+\.\d+)-/.exec(version)?.[1];
-  return debian === undefined ? stated : { ...stated, version: parseRelease(debian).version };
+  const named = [...version.matchAll(/\bDebian (\d{1,4}\.\d{1,4}\.\d{1,6})-/g)].map(
+    (m) => parseRelease(m[1] as string).version,
+  );
+  // The compiler in the same line has a version, too: only one of the same branch is the kernel's.
+  const debian = named.find((v) => v[0] === stated.version[0] && v[1] === stated.version[1]);
+  return debian === undefined ? stated : { ...stated, version: debian };
 }
 
 const known = (): string => exactKernels.map((kernel) => kernel.name.replace("Linux ", "")).join(", ");

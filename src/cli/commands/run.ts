@@ -10,6 +10,7 @@ import type { ScenarioKind } from "../../scenario/kind.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
+import { standsFor } from "../../scenario/stands_for.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { wholeText } from "../input/whole.ts";
 import { writeOutput } from "../output.ts";
@@ -65,10 +66,18 @@ async function run(files: readonly string[], options: RunOptions, io: Io): Promi
     runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports, traces?.end) });
   traces?.write(io);
   await io.answer({
-    document: runs.flatMap((r) => scenarioDocument(r.file, r.kind.kind, r.kind.summary, r.result)),
+    document: runs.flatMap((r) =>
+      scenarioDocument(r.file, r.kind.kind, r.kind.summary, r.result, standsFor(r.settings)),
+    ),
     json: {
       schema: "skblab.run/1",
-      runs: runs.map((r) => ({ file: r.file, kind: r.kind.kind, settings: r.settings, result: r.result })),
+      runs: runs.map((r) => ({
+        file: r.file,
+        kind: r.kind.kind,
+        settings: r.settings,
+        standsFor: standsFor(r.settings),
+        result: r.result,
+      })),
     },
     exit: 0,
   });

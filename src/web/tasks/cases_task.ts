@@ -21,6 +21,7 @@ import {
 import { scenarioKinds } from "../../scenario/kinds.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { readScenario } from "../../scenario/read.ts";
+import { standsFor } from "../../scenario/stands_for.ts";
 import type { Progress, Shown } from "./protocol.ts";
 
 /** What the page shows of a case before it has run. */
@@ -75,8 +76,11 @@ export async function scenarioTask(
   const { kind, settings } = scenario;
   const result = runWatched(scenario, progress);
   return {
-    document: scenarioDocument(file, kind.kind, kind.summary, result),
-    json: { schema: "skblab.run/1", runs: [{ file, kind: kind.kind, settings, result }] },
+    document: scenarioDocument(file, kind.kind, kind.summary, result, standsFor(settings)),
+    json: {
+      schema: "skblab.run/1",
+      runs: [{ file, kind: kind.kind, settings, standsFor: standsFor(settings), result }],
+    },
   };
 }
 

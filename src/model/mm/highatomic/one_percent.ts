@@ -7,7 +7,7 @@ const ZONE_ROW = Math.log2(zoneStride);
 const MANAGED = zoneField.managed;
 const RESERVED = zoneField.reservedHighatomic;
 
-const onePercent = (name: string, fromFreeListsOnly: boolean): HighatomicPart => ({
+export const onePercent = (name: string, fromFreeListsOnly: boolean): HighatomicPart => ({
   name,
   fromFreeListsOnly,
   make(memory, area, rules) {

@@ -20,7 +20,8 @@ const ISOLATED_BLOCKS = zoneField.isolatedBlocks;
 /** MIGRATE_PCPTYPES */
 const TYPES = 3;
 
-const orderZero = (name: string, lastWord: boolean): PcpPart => ({
+/** `lastWord`: see PcpLists. */
+export const orderZero = (name: string, lastWord: boolean): PcpPart => ({
   name,
   maxOrder: 0,
   huge: false,

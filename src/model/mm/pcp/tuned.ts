@@ -39,7 +39,7 @@ const SCALE_MAX = 5;
 /** MIN_PERCPU_PAGELIST_HIGH_FRACTION: high may grow to an eighth of the zone. */
 const LARGEST_SHARE = 8;
 
-interface TunedRules {
+export interface TunedRules {
   /** High orders go back in bulk once free_count reaches a batch and this share of high_min (0: a batch alone). */
   readonly minShare: number;
   /** A drain goes back in portions of a batch, each a round of its own. */
@@ -49,7 +49,8 @@ interface TunedRules {
   readonly batch: (zone: PcpSizing) => number;
 }
 
-const tuned = (name: string, rules: TunedRules): PcpPart => ({
+/** Lists of these rules; the named ones below are what kernels pick. */
+export const tuned = (name: string, rules: TunedRules): PcpPart => ({
   name,
   maxOrder: 3,
   huge: true,
