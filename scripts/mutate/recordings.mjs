@@ -1,6 +1,6 @@
-// The recordings of one kernel's page allocator: those of the clone, then a spread of the others, smallest first.
+// The recordings of one kernel's page allocator: those of the clone, then a spread of the others over machines and scenarios.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 

@@ -31,7 +31,8 @@ describe("skblab verify", () => {
     const json = answer.json as Json;
     expect(answer.exit).toBe(0);
     expect(json.schema).toBe("skblab.verify/1");
-    expect(json.files.map((f) => f.kind)).toEqual(["buddy", "buddy", "buddy"]);
+    expect(new Set(json.files.map((f) => f.kind))).toEqual(new Set(["buddy"]));
+    expect(json.files.length).toBeGreaterThan(9);
     expect(json.exact).toBe(json.operations);
     expect(answer.text).toContain("came out exactly as on the real kernel");
   });
