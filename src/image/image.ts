@@ -119,7 +119,7 @@ class Parts {
   }
 }
 
-const noZones: Zones = { zones: [], endPfn: 0, orders: 0, migrateTypes: [], pageblockOrder: 9 };
+const noZones: Zones = { zones: [], unseen: 0, endPfn: 0, orders: 0, migrateTypes: [], pageblockOrder: 9 };
 
 function readMemMap(
   kernel: Kernel,

@@ -53,7 +53,9 @@ export function openKernel(memory: PhysicalMemory): Kernel {
   checkDirectMap(space, pageOffset);
   space.setDirectMap(pageOffset);
   const types = typesOf(space, symbols);
-  const pageStructBytes = types.struct("page").sizeBytes;
+  const pageStructBytes = types.find("page")?.sizeBytes;
+  if (pageStructBytes === undefined)
+    throw new BadInput("Its BTF has no struct page.", { file: memory.name }, "The image is damaged.");
   const said = info.size("page");
   if (said !== undefined && said !== pageStructBytes)
     throw new BadInput(

@@ -143,6 +143,7 @@ export function notSeen(image: Image): readonly string[] {
   const out: string[] = [...image.memory.facts.notes];
   if (image.memory.facts.incomplete) out.push("The file is not whole: pages at its end may be missing.");
   const { map, net, log } = image;
+  if (image.zones.unseen > 0) out.push(`${image.zones.unseen} zones are not in the image.`);
   if (map.unseen > 0) out.push(`${map.unseen} of ${map.unseen + map.seen} struct pages are not in the image.`);
   const slabs = [...image.totals.values()].reduce((n, t) => n + t.unseen, 0);
   if (slabs > 0) out.push(`${slabs} slabs are not in the image: their objects are not counted.`);

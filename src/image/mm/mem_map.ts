@@ -70,14 +70,20 @@ export function framesWithPages(kernel: Kernel, endPfn: number): readonly (reado
     else out.push([first, stop]);
   };
   for (let r = 0; r < rootCount; r++) {
-    const root = space.u64(roots + BigInt(r * 8));
+    const root = ifThere(() => space.u64(roots + BigInt(r * 8)));
     if (root === 0n) continue;
     for (let i = 0; i < perRoot; i++) {
-      const at = root + BigInt(i * section.sizeBytes);
-      const map = Number(space.u64(at + section.at("section_mem_map")) & 31n);
-      if ((map & sectionHasMap) === 0) continue;
       const first = (r * perRoot + i) * sectionFrames;
       if (first >= endPfn) break;
+      const at = (root ?? 0n) + BigInt(i * section.sizeBytes);
+      const word = root === undefined ? undefined : ifThere(() => space.u64(at + section.at("section_mem_map")));
+      // A section that nothing is known of is looked into: its struct pages are there, or they are counted as unseen.
+      if (word === undefined) {
+        add(first, first + sectionFrames);
+        continue;
+      }
+      const map = Number(word & 31n);
+      if ((map & sectionHasMap) === 0) continue;
       if ((map & sectionIsEarly) !== 0 || usage === undefined) add(first, first + sectionFrames);
       else addSubsections(kernel, at, first, sectionFrames, add);
     }
@@ -99,7 +105,11 @@ function addSubsections(
   add: (first: number, end: number) => void,
 ): void {
   const { space, types } = kernel;
-  const usage = space.u64(sectionAt + types.struct("mem_section").at("usage"));
+  const usage = ifThere(() => space.u64(sectionAt + types.struct("mem_section").at("usage")));
+  if (usage === undefined) {
+    add(first, first + frames);
+    return;
+  }
   const bits = usage + types.struct("mem_section_usage").at("subsection_map");
   for (let s = 0; s * subsectionFrames < frames; s++) {
     const word = ifThere(() => space.u8(bits + BigInt(s >> 3)));
@@ -189,7 +199,7 @@ class MapScan {
   private load(first: number): boolean {
     const { space, vmemmap, pageStructBytes, memory } = this.kernel;
     const start = vmemmap + BigInt(first) * BigInt(pageStructBytes);
-    for (let done = 0; done < this.bytes.length; done += pageBytes) {
+    for (let done = 0; done < this.bytes.length; ) {
       const at = start + BigInt(done);
       if (at >= this.runEnd || this.runEnd === 0n) {
         const run = space.run(at);
@@ -200,9 +210,14 @@ class MapScan {
         this.runEnd = at + BigInt(run.bytes);
         this.runDelta = at - BigInt(run.physical);
       }
-      const page = memory.page(Math.floor(Number(at - this.runDelta) / pageBytes));
+      const physical = Number(at - this.runDelta);
+      const page = memory.page(Math.floor(physical / pageBytes));
       if (page === undefined) return false;
-      this.bytes.set(page, done);
+      // A struct page whose size is no power of two lies across pages: groups do not begin at their borders then.
+      const from = physical % pageBytes;
+      const piece = page.subarray(from, from + this.bytes.length - done);
+      this.bytes.set(piece, done);
+      done += piece.length;
     }
     return true;
   }

@@ -70,6 +70,8 @@ export interface Pageblocks {
 
 export interface Zones {
   readonly zones: readonly ZoneState[];
+  /** Zones whose memory is not in the image. */
+  readonly unseen: number;
   /** One above the highest frame of any populated zone. */
   readonly endPfn: number;
   readonly orders: number;
@@ -103,13 +105,14 @@ export function zoneHeaders(kernel: Kernel): readonly ZoneHeader[] {
   for (const { id, address } of nodes)
     for (let index = 0; index < Math.min(zones.elements, mostZones); index++) {
       const at = address + zones.at + BigInt(index * zone.sizeBytes);
-      out.push({
+      const header = ifThere(() => ({
         node: id,
         index,
         address: at,
         start: asFrames(space.u64(at + zone.at("zone_start_pfn"))),
         spanned: asFrames(space.u64(at + zone.at("spanned_pages"))),
-      });
+      }));
+      if (header !== undefined) out.push(header);
     }
   return out;
 }
@@ -137,12 +140,16 @@ export function readZones(kernel: Kernel, headers: readonly ZoneHeader[], map: M
   const migrateTypes = migrateTypesOf(kernel);
   const pageblockOrder = pageblockOrderOf(kernel, orders);
   const walker = new ListWalker(kernel, map, findings);
-  const zones = headers.map((h) =>
-    readZone(kernel, h, map, walker, { orders, migrateTypes, pageblockOrder }, findings),
-  );
+  const zones: ZoneState[] = [];
+  let unseen = 0;
+  for (const h of headers) {
+    const zone = ifThere(() => readZone(kernel, h, map, walker, { orders, migrateTypes, pageblockOrder }, findings));
+    if (zone === undefined) unseen++;
+    else zones.push(zone);
+  }
   markFreeTails(map, zones);
   walker.checkStrays(zones);
-  return { zones, endPfn: endOfZones(headers), orders, migrateTypes, pageblockOrder };
+  return { zones, unseen, endPfn: endOfZones(headers), orders, migrateTypes, pageblockOrder };
 }
 
 interface Geometry {

@@ -339,14 +339,19 @@ function sheavesOf(kernel: Kernel, l: Layouts, view: DataView, field: Field): Pi
 /** Reads the slabs of caches one by one; the layouts are looked up once. */
 export class SlabReader {
   private readonly kernel: Kernel;
-  private readonly layouts: Layouts;
+  private known: Layouts | undefined;
   private readonly findings: Findings | undefined;
 
   /** With `findings` each slab is checked as it is read. */
   constructor(kernel: Kernel, findings?: Findings) {
     this.kernel = kernel;
-    this.layouts = layoutsOf(kernel);
     this.findings = findings;
+  }
+
+  /** Throws LayoutUnknown. */
+  private get layouts(): Layouts {
+    this.known ??= layoutsOf(this.kernel);
+    return this.known;
   }
 
   /** All slabs of a cache in order of frames; slabs that are not in the image are left out and counted in `unseen`. */
