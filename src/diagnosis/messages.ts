@@ -1,7 +1,9 @@
 // What the one-line messages of facts/messages.ts mean: which trouble, how bad, what to do. A message with a number in it is read with the
 // table of that number.
+
+import type { AfterRefusal } from "../kernel/facts/drivers/refill_messages.ts";
 import type { MessageId } from "../kernel/facts/messages.ts";
-import { messageLines } from "../kernel/facts/messages.ts";
+import { afterRefusal, messageLines } from "../kernel/facts/messages.ts";
 import type { DriverLine } from "../kernel/readings/incident.ts";
 import type { Advice, Severity } from "./finding.ts";
 import { size } from "./words.ts";
@@ -65,17 +67,31 @@ export const failureSearch = look(
   "journalctl -k --no-pager | grep -B2 -A60 'page allocation failure'",
 );
 
+/** What the driver's source says of the packet and the ring behind such a line. */
+const afterwards: Readonly<Record<Exclude<AfterRefusal, "not read">, string>> = {
+  "packet dropped": "The packet in hand is dropped and its buffer goes back: the ring stays full.",
+  "tried again":
+    "The slot stays empty and is tried again at the next poll: packets are lost only while the ring is empty.",
+  "receiving stops": "The device stops receiving: the interface is dead until it is brought down and up again.",
+  "not opened": "The interface does not come up without its buffers.",
+};
+
 const buffer: Reader = (text, _, line) => {
+  const after = afterRefusal(text);
+  const known = after === undefined || after === "not read" ? undefined : afterwards[after];
   const dropped = /drop/.test(text);
   return {
     key: `buffer:${line.source ?? text.replace(/\d+/g, "N")}`,
     title: `${line.source ?? "A driver"} got no buffer`,
     cause: `${line.source ?? "A driver"} says that it could not get${line.bytes === undefined ? " memory for a packet" : ` ${size(line.bytes)} for a packet`}; the kernel's own report is not in the text.`,
     meaning: dropped ? `The packet in hand was dropped. ${oneLine}` : oneLine,
-    severity: "watch",
-    consequence: dropped
-      ? "One packet was lost each time; what the driver does with its ring afterwards the line does not say."
-      : "What the driver does without the buffer the line does not say: some try again, some keep a hole in their ring.",
+    severity: after === "receiving stops" || after === "not opened" ? "act" : "watch",
+    consequence:
+      known !== undefined
+        ? known
+        : dropped
+          ? "One packet was lost each time; what the driver does with its ring afterwards the line does not say."
+          : "What the driver does without the buffer the line does not say: some try again, some keep a hole in their ring.",
     memory: "refused",
     advice: [failureSearch],
   };

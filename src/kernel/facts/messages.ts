@@ -1,6 +1,8 @@
 // One-line messages of the kernel about memory for packets: limits that were reached, buffers that could not be had, references that were
 // never given back. What such a line looks like and who prints it is here; what it means is said by diagnosis/messages.ts.
 
+import { type AfterRefusal, exampleOf, refillMessages } from "./drivers/refill_messages.ts";
+
 /** Names of the messages. */
 export type MessageId =
   | "buffer"
@@ -52,7 +54,7 @@ const refused =
   /^(?=.{0,160}\b(?:[Ff]ail(?:ed|ure|s)?|FAIL(?:ED)?|[Uu]nable|[Cc]an(?:not|'t| not)|[Cc]ould(?: not|n't)|[Nn]o memory|[Oo]ut of memory|[Ee]rror)\b)(?=.{0,160}(?:alloc|Alloc|refill|eplenish|memory|get ))(?=.{0,160}(?:\b[Ss][Kk]_?[Bb]uf|\b(?:skb|SKB)s?\b|alloc_skb|\b[Rr][Xx] ?(?:buf|page|ring|desc)|[Rr]eceive (?:buf|ring)))/;
 
 /** In the order in which they are tried: the particular before the general. */
-export const messageLines: readonly MessageLine[] = [
+const commonLines: readonly MessageLine[] = [
   line(
     "kevent",
     ["may have been dropped"],
@@ -285,6 +287,43 @@ export const messageLines: readonly MessageLine[] = [
     "net/core/page_pool.c page_pool_create()",
   ),
 ];
+
+/** The longest piece of a driver's text without a number or a word of the moment: what a cheap search looks for. */
+const wordOf = (text: string): string =>
+  text.split(/\{[ns]\}/).reduce((longest, piece) => (piece.length > longest.length ? piece : longest), "");
+
+/** A driver's text as a pattern; nothing in it repeats without an end. */
+const formOf = (text: string): RegExp =>
+  new RegExp(
+    text
+      .replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+      .replaceAll("\\{n\\}", "\\d{1,9}")
+      .replaceAll("\\{s\\}", "[\\w.:-]{1,60}"),
+  );
+
+const told = refillMessages.filter((m) => m.after !== "not read").map((m) => ({ ...m, form: formOf(m.text) }));
+
+/**
+ * What becomes of the ring behind a driver's own words, where its source was read. Several drivers share some words: then the driver must be
+ * named on the line (`macb e000b000.ethernet eth0: …`), unless nobody else prints them.
+ */
+export const afterRefusal = (text: string): AfterRefusal | undefined =>
+  told.find(
+    (m) =>
+      m.form.test(text) &&
+      (text.includes(m.driver) || refillMessages.every((other) => other.driver === m.driver || other.text !== m.text)),
+  )?.after;
+
+/** Drivers' own words that none of the lines above finds. */
+const driverLines: readonly MessageLine[] = refillMessages
+  .filter((m) => !commonLines.some((l) => l.form.test(exampleOf(m)) && l.words.some((w) => exampleOf(m).includes(w))))
+  .filter((m, i, all) => all.findIndex((other) => other.text === m.text) === i)
+  .map((m) =>
+    line("buffer", [wordOf(m.text)], formOf(m.text), `${m.driver} ${exampleOf(m)}`, `drivers/net/${m.source}`),
+  );
+
+/** Every form, in the order in which they are tried: a driver's own words before what many have in common. */
+export const messageLines: readonly MessageLine[] = [...driverLines, ...commonLines];
 
 /** The message that a line is, or undefined. */
 export function messageOf(text: string): MessageLine | undefined {
