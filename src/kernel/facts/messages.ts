@@ -301,18 +301,20 @@ const formOf = (text: string): RegExp =>
       .replaceAll("\\{s\\}", "[\\w.:-]{1,60}"),
   );
 
-const told = refillMessages.filter((m) => m.after !== "not read").map((m) => ({ ...m, form: formOf(m.text) }));
+const told = refillMessages
+  .filter((m) => m.after !== "not read")
+  .map((m) => {
+    const form = formOf(m.text);
+    const alone = refillMessages.every((other) => other.driver === m.driver || !form.test(exampleOf(other)));
+    return { ...m, form, alone };
+  });
 
 /**
  * What becomes of the ring behind a driver's own words, where its source was read. Several drivers share some words: then the driver must be
  * named on the line (`macb e000b000.ethernet eth0: …`), unless nobody else prints them.
  */
 export const afterRefusal = (text: string): AfterRefusal | undefined =>
-  told.find(
-    (m) =>
-      m.form.test(text) &&
-      (text.includes(m.driver) || refillMessages.every((other) => other.driver === m.driver || other.text !== m.text)),
-  )?.after;
+  told.find((m) => m.form.test(text) && (text.includes(m.driver) || m.alone))?.after;
 
 /** Drivers' own words that none of the lines above finds. */
 const driverLines: readonly MessageLine[] = refillMessages

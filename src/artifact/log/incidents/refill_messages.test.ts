@@ -15,6 +15,7 @@ describe("a driver's own complaint about a buffer is found", () => {
     expect(afterRefusal("jme 0000:02:00.5 eth0: Allocating resources for RX error, Device STOPPED!")).toBe(
       "receiving stops",
     );
+    expect(afterRefusal("pcnet32: eth0 netdev_alloc_skb failed")).toBeUndefined();
     expect(afterRefusal("eth0: Out of memory")).toBeUndefined();
   });
 
