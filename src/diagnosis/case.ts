@@ -66,7 +66,7 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
     input,
     verdict,
     said: {
-      release: verdict.release,
+      release: verdict.certainty === "unknown" ? "unknown" : verdict.release,
       certainty: verdict.certainty === "stated" ? "stated" : "inferred",
       because: verdict.because.map((r) => r.sentence),
     },

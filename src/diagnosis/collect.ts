@@ -2,7 +2,7 @@
 // and what the surroundings say, each with the line that says it.
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
-import { inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
+import { bannerFor, inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import type { FoundReading } from "../artifact/reader.ts";
 import { featureName } from "../kernel/readings/ethtool.ts";
@@ -166,10 +166,10 @@ class InputCollection {
     const states = (i: Incident): boolean => inferRelease([i]).certainty === "stated";
     const silent = this.incidents.filter((i) => !states(i));
     const together = new Map<string, ReleaseVerdict>();
+    const hosts = new Set(this.incidents.flatMap((i) => hostOf(i) ?? []));
     return this.incidents.map((incident) => {
       const host = hostOf(incident);
-      const banners = this.banners.filter((b) => b.line.host === host);
-      const banner = banners.findLast((b) => b.line.line <= incident.firstLine) ?? banners[0];
+      const banner = bannerFor(this.banners, host, incident.firstLine, hosts);
       const like = `${host ?? ""} ${banner?.line.line ?? ""}`;
       if (!silent.includes(incident)) return inferRelease([incident], banner);
       const known = together.get(like) ?? inferRelease(silent.filter((i) => hostOf(i) === host).slice(0, 50), banner);

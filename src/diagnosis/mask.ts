@@ -1,5 +1,5 @@
 // The gfp mask of a case, decoded for its release.
-import { decodeGfp, gfpEraAt, gfpMask, hex } from "../kernel/facts/gfp.ts";
+import { decodeGfp, gfpEraAt, gfpMask, hex, sameNames } from "../kernel/facts/gfp.ts";
 import type { Case } from "./case.ts";
 
 export interface Mask {
@@ -35,7 +35,7 @@ export function maskOf(c: Case): Mask | undefined {
   };
   const split = gfpMask("DIRECT_RECLAIM", era) !== undefined;
   const disagrees =
-    c.gfp.names !== undefined && c.gfp.names !== decoded.text
+    c.gfp.names !== undefined && !sameNames(c.gfp.names, decoded.text)
       ? `the kernel calls it ${c.gfp.names}, the layout of ${c.release.version.join(".")} reads ${decoded.text}`
       : undefined;
   return {

@@ -50,9 +50,10 @@ describe("gfp masks of real reports decode to what the reporter's kernel meant",
 });
 
 describe("names come in the kernel's own order", () => {
-  test("up to 6.9 COMP stands before ZERO, from 6.10 bits rise (include/trace/events/mmflags.h)", () => {
+  test("up to 6.14 COMP stands before ZERO, from 6.15 bits rise (include/trace/events/mmflags.h)", () => {
     expect(names(0x40dc0, "5.4")).toBe("GFP_KERNEL|__GFP_COMP|__GFP_ZERO");
-    expect(names(0x40dc0, "6.12")).toBe("GFP_KERNEL|__GFP_ZERO|__GFP_COMP");
+    expect(names(0x40dc0, "6.12")).toBe("GFP_KERNEL|__GFP_COMP|__GFP_ZERO");
+    expect(names(0x40dc0, "6.16")).toBe("GFP_KERNEL|__GFP_ZERO|__GFP_COMP");
     expect(names(0x40cd0, "6.1")).toBe("GFP_KERNEL|__GFP_COMP|__GFP_RECLAIMABLE");
   });
 
@@ -87,7 +88,7 @@ describe("GFP_ATOMIC and GFP_KERNEL are fingerprints of the kernel", () => {
     expect(gfpReadings(0x1f0)[0]).toMatchObject({ kernels: "up to 2.5", text: "GFP_KERNEL" });
     expect(gfpReadings(0x1d2)[0]).toMatchObject({ kernels: "up to 2.5", text: "GFP_HIGHUSER" });
     expect(gfpReadings(0xf0)[0]).toMatchObject({ kernels: "up to 2.5", text: "GFP_NOFS" });
-    expect(gfpReadings(0xd0).find((r) => r.kernels === "4.4 to 6.9")?.because).toMatch(/without __GFP_DIRECT_RECLAIM/);
+    expect(gfpReadings(0xd0).find((r) => r.kernels === "4.4 to 6.14")?.because).toMatch(/without __GFP_DIRECT_RECLAIM/);
     for (const [mask, era] of [
       [0x2080020, "4.4 to 4.9"],
       [0x1080020, "4.10 to 4.17"],

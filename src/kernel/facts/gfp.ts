@@ -4,7 +4,15 @@ import { assert } from "../../base/assert.ts";
 import { compareVersions } from "../release.ts";
 import { floatingPlaces } from "./floating_bits.ts";
 import type { GfpEra } from "./gfp_eras.ts";
-import { conditionalBits, floatingBits, gfpCombinations, gfpEras, namePrintOrder, vendorBits } from "./gfp_eras.ts";
+import {
+  conditionalBits,
+  floatingBits,
+  gfpCombinations,
+  gfpEras,
+  namePrintOrder,
+  namesByBitSince,
+  vendorBits,
+} from "./gfp_eras.ts";
 
 /** One name of a decoded mask. */
 export interface GfpName {
@@ -107,13 +115,21 @@ function decodeInEra(mask: number, era: GfpEra, version: readonly number[]): Gfp
     if (combination.until !== undefined && compareVersions(version, combination.until) >= 0) continue;
     take(combination.name, gfpMask(combination.flags, era) ?? 0);
   }
-  const order = isEnumEra(era) ? ["DMA32", "RECLAIM", ...bits.keys()] : [...namePrintOrder, ...bits.keys()];
+  const byBits = compareVersions(version, namesByBitSince) >= 0;
+  const order = byBits ? ["DMA32", "RECLAIM", ...bits.keys()] : [...namePrintOrder, ...bits.keys()];
   for (const flag of order) {
     take(flag === "DMA32" ? "GFP_DMA32" : `__GFP_${flag}`, gfpMask(flag, era) ?? 0, flag);
   }
   const unknown = singleBits(rest).map((bit) => unknownBit(bit, era));
   const text = [...names.map((n) => n.name), ...(rest === 0 ? [] : [hex(rest)])].join("|");
   return { mask, era, names, unknown, text };
+}
+
+/** True when two texts of names name the same flags. The order says nothing: it changed in 6.15, and 6.12.y took the change over later. */
+export function sameNames(a: string, b: string): boolean {
+  const names = new Set(a.split("|"));
+  const others = new Set(b.split("|"));
+  return names.size === others.size && [...names].every((n) => others.has(n));
 }
 
 const isEnumEra = (era: GfpEra): boolean => era.id === "D1";
@@ -174,6 +190,7 @@ export function gfpReadings(mask: number): GfpReadingRange[] {
 function layoutSpans(): (readonly [readonly number[], readonly number[] | undefined])[] {
   const cuts = [
     ...gfpEras.map(versionOf),
+    namesByBitSince,
     ...gfpCombinations.flatMap((c) => [c.since, ...(c.until === undefined ? [] : [c.until])]),
   ].sort(compareVersions);
   const unique = cuts.filter((cut, i) => i === 0 || compareVersions(cut, cuts[i - 1] as readonly number[]) !== 0);

@@ -280,10 +280,27 @@ const transhuge = "IO FS HARDWALL HIGHMEM MOVABLE COMP NOMEMALLOC NOWARN";
 export const gfpCombinations: readonly GfpCombination[] = [
   { name: "GFP_TRANSHUGE", flags: `WAIT ${transhuge} NORETRY NO_KSWAPD`, since: [2, 6, 38], until: [4, 4] },
   { name: "GFP_TRANSHUGE", flags: `DIRECT_RECLAIM ${transhuge} NORETRY`, since: [4, 4], until: [4, 8] },
-  { name: "GFP_TRANSHUGE", flags: `DIRECT_RECLAIM ${transhuge}`, since: [4, 8] },
-  { name: "GFP_TRANSHUGE_LIGHT", flags: transhuge, since: [4, 8] },
+  { name: "GFP_TRANSHUGE", flags: `DIRECT_RECLAIM ${transhuge}`, since: [4, 8], until: [5, 14] },
+  { name: "GFP_TRANSHUGE", flags: `DIRECT_RECLAIM ${transhuge} SKIP_KASAN_POISON`, since: [5, 14], until: [5, 18] },
+  { name: "GFP_TRANSHUGE", flags: `DIRECT_RECLAIM ${transhuge}`, since: [5, 18] },
+  { name: "GFP_TRANSHUGE_LIGHT", flags: transhuge, since: [4, 8], until: [5, 14] },
+  { name: "GFP_TRANSHUGE_LIGHT", flags: `${transhuge} SKIP_KASAN_POISON`, since: [5, 14], until: [5, 18] },
+  { name: "GFP_TRANSHUGE_LIGHT", flags: transhuge, since: [5, 18] },
   { name: "GFP_HIGHUSER_MOVABLE", flags: "WAIT IO FS HARDWALL HIGHMEM MOVABLE", since: [2, 6, 23], until: [4, 4] },
-  { name: "GFP_HIGHUSER_MOVABLE", flags: "RECLAIM IO FS HARDWALL HIGHMEM MOVABLE", since: [4, 4] },
+  {
+    name: "GFP_HIGHUSER_MOVABLE",
+    flags: "RECLAIM IO FS HARDWALL HIGHMEM MOVABLE",
+    since: [4, 4],
+    until: [5, 14],
+  },
+  // c275c5c6d50a (5.14); since 5.18 the bit exists with CONFIG_KASAN_HW_TAGS only (9f41c00d8d7b), and is 0 without.
+  {
+    name: "GFP_HIGHUSER_MOVABLE",
+    flags: "RECLAIM IO FS HARDWALL HIGHMEM MOVABLE SKIP_KASAN_POISON",
+    since: [5, 14],
+    until: [5, 18],
+  },
+  { name: "GFP_HIGHUSER_MOVABLE", flags: "RECLAIM IO FS HARDWALL HIGHMEM MOVABLE", since: [5, 18] },
   { name: "GFP_HIGHUSER", flags: "WAIT IO FS HIGHMEM", since: [2, 6], until: [2, 6, 16] },
   { name: "GFP_HIGHUSER", flags: "WAIT IO FS HARDWALL HIGHMEM", since: [2, 6, 16], until: [4, 4] },
   { name: "GFP_HIGHUSER", flags: "RECLAIM IO FS HARDWALL HIGHMEM", since: [4, 4] },
@@ -312,10 +329,14 @@ export const gfpCombinations: readonly GfpCombination[] = [
 ];
 
 /**
- * The order in which the kernel prints what no combination has taken, up to 6.9 (include/trace/events/mmflags.h, 4.14, 4.19, 5.10, 6.1; flags of
- * releases that printed no names are put in beside their neighbours). From 6.10 the order is that of the bits.
+ * The order in which the kernel prints what no combination has taken, up to 6.14 (include/trace/events/mmflags.h, 4.14, 4.19, 5.10, 6.1; flags of
+ * releases that printed no names are put in beside their neighbours). Bits and names are two facts: the bits became an enum in 6.10, the list of
+ * names kept its order until {@link namesByBitSince}.
  */
 export const namePrintOrder =
   "HIGHMEM DMA32 HIGH ATOMIC WAIT IO FS COLD NOWARN REPEAT RETRY_MAYFAIL NOFAIL NORETRY COMP ZERO NOMEMALLOC MEMALLOC HARDWALL THISNODE RECLAIMABLE MOVABLE ACCOUNT KMEMCG NOACCOUNT NOTRACK NO_KSWAPD WRITE RECLAIM DIRECT_RECLAIM KSWAPD_RECLAIM OTHER_NODE ZEROTAGS SKIP_ZERO SKIP_KASAN_POISON SKIP_KASAN_UNPOISON SKIP_KASAN NO_GROW NOLOCKDEP".split(
     " ",
   );
+
+/** Since then the list of names is made from the bits and has their order (ca29a0bf1221, 6.15; later releases of 6.12.y have it too). */
+export const namesByBitSince: readonly number[] = [6, 15];

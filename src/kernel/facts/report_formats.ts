@@ -312,6 +312,8 @@ export const datedSymbols: readonly {
   readonly until?: readonly number[];
   readonly source: string;
 }[] = [
+  { name: "__slab_alloc", since: [2, 6, 22], source: "mm/slub.c, 2.6.24; SLUB came with 2.6.22" },
+  { name: "new_slab", since: [2, 6, 22], source: "mm/slub.c, 2.6.24; SLUB came with 2.6.22" },
   { name: "__alloc_pages_internal", since: [2, 6, 26], until: [2, 6, 30], source: "2.6.29; bounds from history" },
   { name: "__alloc_pages_nodemask", since: [2, 6, 31], until: [5, 12], source: "2.6.32 to 5.10; bounds from history" },
   { name: "__alloc_pages_noprof", since: [6, 10], source: "history" },

@@ -6,6 +6,8 @@ export interface ReleaseReason {
   readonly sentence: string;
   readonly since?: readonly number[];
   readonly until?: readonly number[];
+  /** True when it rests on what is not there, which a lost line explains as well: it narrows a guess and accuses nobody. */
+  readonly soft?: true;
   readonly lines: readonly LogLine[];
 }
 

@@ -23,9 +23,9 @@ describe("the release of a log", () => {
     expect(verdict.because[0]?.lines[0]?.line).toBe(2);
   });
 
-  test("with that line gone, the mask, the punctuation and the stack bound it: 2.6.18 to 2.6.25", () => {
+  test("with that line gone, the mask, the punctuation and the stack bound it: 2.6.22 to 2.6.25 (SLUB is on it)", () => {
     const text = fixture("tg3_gentoo_2009.txt").replace(/.*Pid: 0, comm.*\n/, "");
-    expect(verdictOf(text)).toMatchObject({ certainty: "inferred", since: [2, 6, 18], until: [2, 6, 25] });
+    expect(verdictOf(text)).toMatchObject({ certainty: "inferred", since: [2, 6, 22], until: [2, 6, 25] });
   });
 
   test("2.6.29 is inferred from a bad page: headline, index and what the flags can mean on that page frame", () => {

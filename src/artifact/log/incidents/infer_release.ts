@@ -13,12 +13,35 @@ export interface StatedRelease {
   /** As printed: `2.6.24-gentoo-r8_64-08.19.08`. */
   readonly text: string;
   readonly line: LogLine;
+  /** The host that the line is about, where it says so. */
+  readonly host?: string;
 }
 
-/** The release in a boot banner (`Linux version 6.1.0-56-amd64 (…)`), or undefined. */
+/** The release in a boot banner (`Linux version 6.1.0-56-amd64 (…)`) or in the output of `uname -a`, or undefined. */
 export function readBanner(line: LogLine): StatedRelease | undefined {
-  const text = /(?:^|\s)Linux version (\d+\.\d+\S*)/.exec(textOf(line))?.[1];
-  return text === undefined ? undefined : { text, line };
+  const all = textOf(line);
+  const text = /(?:^|\s)Linux version (\d{1,4}\.\d{1,5}\S{0,100})/.exec(all)?.[1];
+  if (text !== undefined) return { text, line, ...(line.host === undefined ? {} : { host: line.host }) };
+  // Linux host1 3.6.11+ #362 PREEMPT Tue Jan 22 14:52:21 GMT 2013 armv6l GNU/Linux
+  const uname =
+    /^(?:\S{0,60}[$#] uname -a\s+)?Linux (\S{1,64}) (\d{1,4}\.\d{1,5}\.?\S{0,100}) #\S{1,40} .{10,200}$/.exec(all);
+  return uname?.[2] === undefined ? undefined : { text: uname[2], line, host: uname[1]! };
+}
+
+/** The statement that holds for a report: of its own host, above it if there is one; else the only one of an input with one host. */
+export function bannerFor(
+  banners: readonly StatedRelease[],
+  host: string | undefined,
+  firstLine: number,
+  hosts: ReadonlySet<string>,
+): StatedRelease | undefined {
+  const own = banners.filter((b) => b.host === host);
+  const found = own.findLast((b) => b.line.line <= firstLine) ?? own[0];
+  if (found !== undefined || hosts.size > 1) return found;
+  // Pasted from two places: one release in all of the text, and no second host in it.
+  const all = new Set(banners.map((b) => b.text));
+  const named = new Set(banners.flatMap((b) => (b.host === undefined ? [] : [b.host])));
+  return all.size === 1 && (host === undefined ? named.size < 2 : named.size === 0) ? banners[0] : undefined;
 }
 
 /** The numbers at the head of a release text; undefined when there are none. */
@@ -76,7 +99,7 @@ function statedVerdict(stated: StatedRelease, reasons: readonly ReleaseReason[])
     ...(version === undefined ? {} : { since: version, until: version }),
     lines: [stated.line],
   };
-  const against = version === undefined ? [] : unique(reasons).filter((r) => !within(version, r));
+  const against = version === undefined ? [] : unique(reasons).filter((r) => r.soft !== true && !within(version, r));
   return {
     release: stated.text,
     certainty: "stated",
@@ -99,7 +122,8 @@ interface Bounds {
 }
 
 function inferred(all: readonly ReleaseReason[]): ReleaseVerdict {
-  const reasons = unique(all).filter((r) => r.since !== undefined || r.until !== undefined);
+  const bounding = unique(all).filter((r) => r.since !== undefined || r.until !== undefined);
+  const reasons = [...bounding.filter((r) => r.soft !== true), ...bounding.filter((r) => r.soft === true)];
   const bounds: Bounds = { since: undefined, until: undefined };
   const because: ReleaseReason[] = [];
   const against: ReleaseReason[] = [];
@@ -107,7 +131,7 @@ function inferred(all: readonly ReleaseReason[]): ReleaseVerdict {
     const since = later(bounds.since, reason.since);
     const until = earlier(bounds.until, reason.until);
     if (since !== undefined && until !== undefined && compareVersions(since, until) > 0) {
-      against.push(reason);
+      if (reason.soft !== true) against.push(reason);
       continue;
     }
     bounds.since = since;

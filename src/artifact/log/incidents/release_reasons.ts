@@ -1,10 +1,11 @@
 // What the form of a report says about the release that wrote it: each reason is one observation with the bounds it sets.
-import { gfpReadings, hex, previousRelease } from "../../../kernel/facts/gfp.ts";
+import { gfpReadings, hex, previousRelease, sameNames } from "../../../kernel/facts/gfp.ts";
 import { largestHeadOrder, pageFlagReadings } from "../../../kernel/facts/page_flags.ts";
 import {
   cpuPagesForms,
   datedSymbols,
   nodeFields,
+  slabFailureForms,
   totalsLines,
   zoneFields,
 } from "../../../kernel/facts/report_formats.ts";
@@ -18,6 +19,7 @@ import type { LogLine } from "../../../kernel/readings/log_line.ts";
 import type { MemInfo } from "../../../kernel/readings/mem_info.ts";
 import type { ProcessLine } from "../../../kernel/readings/process_line.ts";
 import type { ReleaseReason } from "../../../kernel/readings/release_verdict.ts";
+import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
 import type { Fact } from "../../../kernel/release.ts";
 import { compareVersions } from "../../../kernel/release.ts";
 
@@ -41,19 +43,20 @@ export function reasonsOf(incident: Incident): ReleaseReason[] {
     case "alloc_failure": {
       const r = incident.reading;
       return [
-        ...failureLineReasons(r, lines("headline")),
-        ...maskReasons(r.gfp, lines("headline")),
+        ...failureLineReasons(r, lines("headline"), incident),
+        ...maskReasons(r.gfp, lines("headline"), incident),
         ...processReasons(r.process, lines("process")),
         ...traceReasons(r.trace, lines("trace")),
         ...memInfoReasons(r.memInfo, incident),
-        ...maskReasons(r.slab?.gfp, lines("slab").slice(0, 1)),
+        ...slabReasons(r.slab, lines("slab").slice(0, 1), incident),
       ];
     }
     case "oom": {
       const r = incident.reading;
       return [
-        ...maskReasons(r.gfp, lines("headline")),
-        ...namesReasons(r.gfp, r.nodemask, lines("headline")),
+        ...maskReasons(r.gfp, lines("headline"), incident),
+        // dump_header() prints the nodemask since 4.9 (82e7d3abec86), warn_alloc() since 4.11.
+        ...namesReasons(r.gfp, r.nodemask === undefined ? undefined : [4, 9], lines("headline"), incident),
         ...processReasons(r.process, lines("process")),
         ...traceReasons(r.trace, lines("trace")),
         ...memInfoReasons(r.memInfo, incident),
@@ -62,7 +65,7 @@ export function reasonsOf(incident: Incident): ReleaseReason[] {
     case "bad_page":
       return badPageReasons(incident);
     case "slab_failure":
-      return maskReasons(incident.reading.gfp, lines("headline"));
+      return slabReasons(incident.reading, lines("headline"), incident);
     case "oops":
     case "slab_corruption":
       return [
@@ -72,13 +75,54 @@ export function reasonsOf(incident: Incident): ReleaseReason[] {
     case "mem_info":
       return memInfoReasons(incident.reading.memInfo, incident);
     case "page_pool_stall":
-      return [reason("page_pool reports stalled shutdowns since 5.3.", { since: [5, 3] }, lines("headline"))];
+      return lines("headline").some((l) => /\bid \d{1,9}, /.test(l.text))
+        ? [reason("page_pool's line names the pool by its id, as since 6.8.", { since: [6, 8] }, lines("headline"))]
+        : [reason("page_pool reports stalled shutdowns since 5.3.", { since: [5, 3] }, lines("headline"))];
     default:
       return [];
   }
 }
 
-function failureLineReasons(r: AllocFailure, lines: readonly LogLine[]): ReleaseReason[] {
+/**
+ * A headline that ends where nothing must follow may have been cut there. It was not when another line of the report is longer (whatever
+ * cuts at a column cuts them all), nor when its kind of end is one that a cut does not make.
+ */
+function mayBeCut(lines: readonly LogLine[], incident: Incident): boolean {
+  const [head] = lines;
+  if (head === undefined || head.repairs?.includes("cut") === true) return true;
+  const others = incident.carried.flatMap((c) => c.lines).filter((l) => l !== head);
+  return others.length > 0 && !others.some((l) => l.raw.length > head.raw.length);
+}
+
+/** SLAB prints its failures since 3.4 (8bdec192b40c), SLUB since 2.6.31; form and bounds from report_formats.ts. */
+function slabReasons(slab: SlabFailure | undefined, lines: readonly LogLine[], incident: Incident): ReleaseReason[] {
+  if (slab === undefined) return [];
+  const what =
+    slab.allocator === "SLAB"
+      ? "SLAB prints its failures, as since 3.4."
+      : "SLUB prints its failures, as since 2.6.31.";
+  const form = slabFailureForms.find((f) => f.value === slab.form);
+  const next = slabFailureForms[slabFailureForms.findIndex((f) => f.value === slab.form) + 1]?.since;
+  const words = slab.form === "comma" ? "behind a comma" : "in brackets";
+  return [
+    reason(what, { since: slab.allocator === "SLAB" ? [3, 4] : [2, 6, 31] }, lines),
+    ...(form === undefined
+      ? []
+      : [
+          reason(
+            `The mask of the slab line stands ${words}${next === undefined ? `, as since ${form.since.join(".")}` : `, as up to ${previousRelease(next)}`}.`,
+            next === undefined ? { since: form.since } : { since: form.since, until: before(next) },
+            lines,
+          ),
+        ]),
+    ...(slab.cpu === undefined
+      ? []
+      : [reason("The slab line names the CPU, as since 6.12.", { since: [6, 12] }, lines)]),
+    ...maskReasons(slab.gfp, lines, incident),
+  ];
+}
+
+function failureLineReasons(r: AllocFailure, lines: readonly LogLine[], incident: Incident): ReleaseReason[] {
   if (r.variant === "2.4")
     return [reason("Only 2.4 wrote a failed allocation as one such line.", { since: [2, 4], until: [2, 4] }, lines)];
   if (r.variant === "stall")
@@ -91,20 +135,25 @@ function failureLineReasons(r: AllocFailure, lines: readonly LogLine[]): Release
   }
   if (r.separator === ":")
     reasons.push(reason('A colon stands before "order", as since 3.0.', { since: [3, 0] }, lines));
-  return [...reasons, ...namesReasons(r.gfp, r.nodemask, lines), ...cpusetReasons(r, lines)];
+  const nodemask: Version | undefined = r.nodemask === undefined ? undefined : [4, 11];
+  return [...reasons, ...namesReasons(r.gfp, nodemask, lines, incident), ...cpusetReasons(r, lines)];
 }
 
 function namesReasons(
   gfp: GfpText | undefined,
-  nodemask: string | undefined,
+  nodemaskSince: Version | undefined,
   lines: readonly LogLine[],
+  incident: Incident,
 ): ReleaseReason[] {
   if (gfp === undefined) return [];
-  if (gfp.names === undefined) return [reason("The mask is a bare number, as up to 4.5.", { until: [4, 5] }, lines)];
+  if (gfp.names === undefined)
+    return mayBeCut(lines, incident)
+      ? []
+      : [reason("The mask is a bare number, as up to 4.5.", { until: [4, 5] }, lines)];
   const named = reason("Names stand behind the mask, as since 4.6.", { since: [4, 6] }, lines);
-  return nodemask === undefined
+  return nodemaskSince === undefined
     ? [named]
-    : [named, reason("A nodemask is printed, as since 4.11.", { since: [4, 11] }, lines)];
+    : [named, reason(`A nodemask is printed, as since ${nodemaskSince.join(".")}.`, { since: nodemaskSince }, lines)];
 }
 
 function cpusetReasons(r: AllocFailure, lines: readonly LogLine[]): ReleaseReason[] {
@@ -115,12 +164,15 @@ function cpusetReasons(r: AllocFailure, lines: readonly LogLine[]): ReleaseReaso
 }
 
 /** The eras in which a mask is one that a caller makes. */
-function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[]): ReleaseReason[] {
+function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[], incident: Incident): ReleaseReason[] {
   if (gfp === undefined || gfp.mask === 0) return [];
+  // A cut number or a cut list of names is another mask, or none.
+  if (gfp.names === undefined ? mayBeCut(lines, incident) : !lines.some((l) => l.text.includes(`${gfp.names})`)))
+    return [];
   const readings = gfpReadings(gfp.mask);
   const best = readings[0]?.score ?? 0;
   if (best < 2) return [];
-  const fits = readings.filter((r) => r.score === best && (gfp.names === undefined || r.text === gfp.names));
+  const fits = readings.filter((r) => r.score === best && (gfp.names === undefined || sameNames(r.text, gfp.names)));
   const first = fits[0];
   if (first === undefined) return [];
   const since = fits.map((r) => r.since).reduce((a, b) => (compareVersions(a, b) <= 0 ? a : b));
@@ -155,7 +207,7 @@ function traceReasons(trace: CallTrace | undefined, lines: readonly LogLine[]): 
       reason("Frames stand in braces with decimal offsets, as on x86_64 up to 2.6.17.", { until: [2, 6, 17] }, line),
     ];
   const reasons = symbolReasons(trace, lines);
-  if (trace.form !== "bracketed" || x86 === undefined) return reasons;
+  if (trace.form !== "bracketed" || x86 === undefined || !isX86(trace)) return reasons;
   return [
     reason(
       "Frames carry their addresses, as on x86_64 from 2.6.18 to 4.9.",
@@ -165,6 +217,17 @@ function traceReasons(trace: CallTrace | undefined, lines: readonly LogLine[]): 
     ...reasons,
   ];
 }
+
+const x86Functions =
+  /^(?:apic_timer_interrupt|smp_apic_timer_interrupt|system_call_fastpath|entry_SYSCALL_64\w{0,40}|child_rip|ret_from_intr|common_interrupt|call_softirq|do_softirq_own_stack|x86_64_start_kernel|i386_start_kernel|sysenter_\w{1,30}|syscall_call|start_secondary|mwait_idle|default_idle|kernel_thread_helper|sysret_\w{1,30}|tracesys)$/;
+
+/** Other architectures (mips, riscv) print addresses in every release: what dates them on x86 says nothing there. */
+const isX86 = (trace: CallTrace): boolean =>
+  trace.items.some(
+    (i) =>
+      (i.kind === "marker" && /^(?:IRQ|EOI|NMI|TASK)$/.test(i.name.replace("/", ""))) ||
+      (i.kind === "frame" && (!i.reliable || x86Functions.test(i.function) || (i.marks?.length ?? 0) > 0)),
+  );
 
 /** Functions whose name tells the time. `__alloc_pages` itself had this name up to 2.6.25 and has it again since 5.13. */
 function symbolReasons(trace: CallTrace, lines: readonly LogLine[]): ReleaseReason[] {
@@ -180,7 +243,7 @@ function symbolReasons(trace: CallTrace, lines: readonly LogLine[]): ReleaseReas
       const range: Range = { ...(s.since && { since: s.since }), ...(s.until && { until: s.until }) };
       return reason(`${s.name} is on the stack, a function of ${rangeWords(range)}.`, range, at(s.name));
     });
-  if (names.has("__alloc_pages") && trace.form === "bracketed") {
+  if (names.has("__alloc_pages") && trace.form === "bracketed" && isX86(trace)) {
     reasons.push(
       reason(
         "__alloc_pages is on a stack with addresses, as up to 2.6.25.",
@@ -192,23 +255,37 @@ function symbolReasons(trace: CallTrace, lines: readonly LogLine[]): ReleaseReas
   return reasons;
 }
 
-/** Rows of a table whose fields are exactly those read: their joint range. `all` names every field of a row, optional ones with `?`. */
-function matching<T>(
-  facts: readonly Fact<T>[],
-  read: ReadonlySet<string>,
-  all: (value: T) => readonly string[],
-): Range | undefined {
+/**
+ * Releases whose form can have printed these fields in this order: each is in the form, and nothing stands out of its place. A line that may
+ * have lost its end is a beginning of the form's line; a whole one is all of it. `?` marks what depends on the configuration.
+ */
+function printedBy(form: string, read: readonly string[], whole: boolean): boolean {
+  let at = 0;
+  for (const word of form.split(" ")) {
+    const name = word.replace("?", "");
+    if (read[at] === name) at++;
+    else if (at === read.length) return !whole;
+    else if (!word.endsWith("?")) return false;
+  }
+  return at === read.length;
+}
+
+/** The joint range of the rows that fit. */
+function matching<T>(facts: readonly Fact<T>[], fits: (value: T) => boolean): Range | undefined {
   let found: { since: Version; until?: Version } | undefined;
   for (const [i, fact] of facts.entries()) {
-    const fields = all(fact.value);
-    const needed = fields.filter((f) => !f.endsWith("?"));
-    const known = new Set(fields.map((f) => f.replace("?", "")));
-    if (!needed.every((f) => read.has(f)) || ![...read].every((f) => known.has(f))) continue;
+    if (!fits(fact.value)) continue;
     const next = facts[i + 1]?.since;
     found = { since: found?.since ?? fact.since, ...(next === undefined ? {} : { until: before(next) }) };
   }
   return found;
 }
+
+/** The names of the counters of each totals line, in printed order. A line that is lost says nothing; a cut one is a beginning. */
+const totalsRead = (lines: readonly LogLine[]): string[][] =>
+  lines
+    .map((l) => [...l.text.matchAll(/([A-Za-z_]{2,40}):\d/g)].map((m) => m[1]!.toLowerCase()))
+    .filter((l) => l.length > 0);
 
 function memInfoReasons(info: MemInfo | undefined, incident: Incident): ReleaseReason[] {
   if (info === undefined) return [];
@@ -226,27 +303,38 @@ function memInfoReasons(info: MemInfo | undefined, incident: Incident): ReleaseR
   }
   const [zone] = info.zones;
   if (zone !== undefined && zone.kb.free !== undefined) {
-    const read = new Set(Object.keys(zone.kb));
-    if (zone.pagesScanned !== undefined) read.add("pages_scanned");
-    if (zone.allUnreclaimable !== undefined) read.add("all_unreclaimable");
+    const read = Object.keys(zone.kb);
+    if (zone.pagesScanned !== undefined) read.push("pages_scanned");
+    if (zone.allUnreclaimable !== undefined) read.push("all_unreclaimable");
+    const whole = zone.allUnreclaimable !== undefined || read.at(-1) === "free_cma";
     add(
-      "The zone line has exactly the fields of ",
-      matching(zoneFields, read, (v) => v.split(" ")),
+      whole ? "The zone line has exactly the fields of " : "The zone line has fields as those of ",
+      matching(zoneFields, (v) => printedBy(v, read, whole)),
       `zone:${zone.node}:${zone.name}`,
     );
   }
-  const totals = new Set(Object.keys(info.totals));
-  if (totals.size > 0)
+  const totals = totalsRead(linesOf(incident, "totals"));
+  if (totals.length > 0)
     add(
-      "The totals are exactly those of ",
-      matching(totalsLines, totals, (v) => v.flatMap((l) => l.split(" "))),
+      "The totals have the lines of ",
+      matching(totalsLines, (v) => totals.every((read) => v.some((form) => printedBy(form, read, false)))),
       "totals",
     );
+  const exact = matching(totalsLines, (v) => v.join(" ") === totals.map((l) => l.join(" ")).join(" "));
+  if (exact !== undefined)
+    reasons.push({
+      ...reason(
+        `The totals are exactly those of ${rangeWords(exact)}.`,
+        exact,
+        linesOf(incident, "totals").slice(0, 3),
+      ),
+      soft: true,
+    });
   const [node] = info.nodes;
   if (node !== undefined)
     add(
-      "The node line has exactly the fields of ",
-      matching(nodeFields, new Set(Object.keys(node.kb)), (v) => v.split(" ")),
+      "The node line has the fields of ",
+      matching(nodeFields, (v) => printedBy(v, Object.keys(node.kb), node.allUnreclaimable !== undefined)),
       `node:${node.node}`,
     );
   return [...reasons, ...listReasons(info, incident), ...perCpuReasons(info, incident)];
@@ -263,6 +351,8 @@ function listReasons(info: MemInfo, incident: Incident): ReleaseReason[] {
   if (zone === undefined) return [];
   const lines = linesOf(incident, `free_lists:${zone.node}:${zone.name}`);
   const letters = lists.flatMap((z) => z.freeLists?.blocks.map((b) => b.types ?? "") ?? []).join("");
+  // Only a whole line shows that there are none.
+  if (letters === "" && !lists.some((z) => z.freeLists?.totalKb !== undefined)) return [];
   if (letters === "")
     return [reason("Free blocks carry no migratetype letters, as up to 3.7.", { until: [3, 7] }, lines)];
   const reasons = [reason("Free blocks carry migratetype letters, as since 3.8.", { since: [3, 8] }, lines)];
@@ -302,7 +392,9 @@ function badPageReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
   const reasons: ReleaseReason[] = [
     ...(head.some((l) => /pfn:/.test(l.text))
       ? [reason("The headline names the page frame, as since 2.6.29.", { since: [2, 6, 29] }, head)]
-      : [reason("The headline names no page frame, as up to 2.6.28.", { until: [2, 6, 28] }, head)]),
+      : head.some((l) => /in process '/.test(l.text))
+        ? [reason("The headline has the form of kernels up to 2.6.28.", { until: [2, 6, 28] }, head)]
+        : []),
     ...processReasons(page.process, linesOf(incident, "process")),
     ...traceReasons(page.trace, linesOf(incident, "trace")),
   ];
@@ -310,7 +402,7 @@ function badPageReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
   else if (/\bcount:/.test(text)) reasons.push(reason('"count" is printed, as up to 4.20.', { until: [4, 20] }, lines));
   if (/\bpfn:/.test(text))
     reasons.push(reason("The page line names the page frame, as since 5.7.", { since: [5, 7] }, lines));
-  if (page.index !== undefined && !page.index.startsWith("0x")) {
+  if (page.index !== undefined && !page.index.startsWith("0x") && /^page:\S{1,20} flags:/.test(text)) {
     reasons.push(
       reason(
         "The index has no 0x before it and the flags stand on the page line, as up to 2.6.33.",
@@ -321,7 +413,7 @@ function badPageReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
   }
   if (page.raw.length > 0)
     reasons.push(
-      reason("The words of struct page are dumped, as since 4.9.", { since: [4, 9] }, linesOf(incident, "raw")),
+      reason("The words of struct page are dumped, as since 4.10.", { since: [4, 10] }, linesOf(incident, "raw")),
     );
   return [...reasons, ...flagReasons(incident)];
 }
