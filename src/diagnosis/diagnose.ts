@@ -4,6 +4,7 @@ import type { Incident } from "../kernel/readings/incident.ts";
 import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
+import { rankedAdvice } from "./advice.ts";
 import type { Case } from "./case.ts";
 import { buildCase, quote } from "./case.ts";
 import { conclude, severityWords } from "./conclude.ts";
@@ -210,6 +211,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
   const count = events.length + suppressed + more.reduce((n, m) => n + m.count, 0);
   const severity = conclusion.severity === "harmless" && count > many ? "watch" : conclusion.severity;
   const occurrences = [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)];
+  const answered = [...findings, ...poolTrend(group), judgement(group, severity, count, occurrences)];
   return {
     kind: c.incident.kind,
     title: severalHosts && hostOf(c.incident) !== undefined ? `${titleOf(c)} on ${hostOf(c.incident)}` : titleOf(c),
@@ -222,7 +224,8 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     wanted: wantedOf(c)?.sentence ?? null,
     cause: conclusion.cause,
     severity,
-    findings: [...findings, ...poolTrend(group), judgement(group, severity, count, occurrences)],
+    findings: answered,
+    advice: rankedAdvice({ findings: answered }),
     count,
     suppressed,
     occurrences,

@@ -125,6 +125,8 @@ export interface DiagnosedIncident {
   readonly cause: string;
   readonly severity: Severity;
   readonly findings: readonly Finding[];
+  /** The advice of all findings, best first, each once. */
+  readonly advice: readonly Advice[];
   /** Reports of this cause, those included that the kernel's rate limit did not print. */
   readonly count: number;
   /** How many of `count` were only counted by a rate-limit line. */

@@ -12,9 +12,11 @@ import type {
   Quote,
   Severity,
 } from "../diagnosis/finding.ts";
+import type { MeasuredAdvice } from "../prove/measured.ts";
 import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
+import { brief } from "./experiment.ts";
 
 const tones: Readonly<Record<Severity, Tone>> = { harmless: "good", watch: "warn", act: "bad", corruption: "bad" };
 const answers: Readonly<Record<Answer, Span>> = {
@@ -26,7 +28,7 @@ const answers: Readonly<Record<Answer, Span>> = {
 const inSummary = new Set(["wanted.object", "judgement.harmless"]);
 
 /** Draws a diagnosis; an empty one says so in a sentence. */
-export function diagnosisDocument(d: Diagnosis): Document {
+export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly MeasuredAdvice[])[]): Document {
   const blocks: Block[] = [];
   if (d.incidents.length === 0) blocks.push(...nothingFound(d));
   else {
@@ -35,7 +37,8 @@ export function diagnosisDocument(d: Diagnosis): Document {
     blocks.push(heading(1, head));
     if (d.incidents.length > 1) blocks.push(overview(d.incidents));
     d.incidents.forEach((incident, i) => {
-      blocks.push(...incidentBlocks(incident, d.incidents.length > 1 ? i + 1 : undefined));
+      const number = d.incidents.length > 1 ? i + 1 : undefined;
+      blocks.push(...incidentBlocks(incident, number, measured?.[i] ?? incident.advice));
     });
   }
   blocks.push(...noteBlocks(d));
@@ -99,7 +102,11 @@ const firstSeen = (i: DiagnosedIncident): string => {
 const time = (o: Occurrence): string =>
   o.wallClock ?? (o.seconds === undefined ? "" : `${o.seconds.toFixed(3)} s after boot`);
 
-function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block[] {
+function incidentBlocks(
+  i: DiagnosedIncident,
+  number: number | undefined,
+  advice: readonly (Advice | MeasuredAdvice)[],
+): Block[] {
   const blocks: Block[] = [heading(2, `${number === undefined ? "" : `${number}. `}${i.title}`)];
   const rows: [string, Text][] = [
     ["What", [span(i.cause, "strong")]],
@@ -110,7 +117,7 @@ function incidentBlocks(i: DiagnosedIncident, number: number | undefined): Block
     ["Seen", seenText(i)],
   ];
   blocks.push(facts(rows));
-  blocks.push(...adviceBlocks(i));
+  blocks.push(...adviceBlocks(advice));
   blocks.push(...answersBlocks(i));
   if (i.mtuTable !== null) blocks.push(...mtuBlocks(i.mtuTable));
   const lines = evidenceOf(i.findings);
@@ -179,45 +186,31 @@ function seenText(i: DiagnosedIncident): string {
   return `${i.count.toLocaleString("en-US")} ${i.count === 1 ? "time" : "times"}: ${i.count > 1 ? "first " : ""}${when}${when === "" ? places : ` (${places})`}${more}${hidden}.`;
 }
 
-/** Advice of all findings, those of answered questions first, each once. */
-export function rankedAdvice(i: DiagnosedIncident): readonly Advice[] {
-  const weight = (f: Finding): number =>
-    f.id.startsWith("min_free")
-      ? -1
-      : f.id.startsWith("missing")
-        ? 3
-        : f.answer === "unknown"
-          ? 2
-          : f.id === "ring.slot_lost"
-            ? 1
-            : 0;
-  const seen = new Set<string>();
-  const out: Advice[] = [];
-  for (const f of [...i.findings].sort((a, b) => weight(a) - weight(b)))
-    for (const a of f.advice) {
-      const key = a.command ?? a.action;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      out.push(a);
-    }
-  return out;
-}
-
-function adviceBlocks(i: DiagnosedIncident): Block[] {
-  const advice = rankedAdvice(i);
+function adviceBlocks(advice: readonly (Advice | MeasuredAdvice)[]): Block[] {
   if (advice.length === 0) return [];
+  const run = advice.some((a) => "measured" in a && a.measured.outcome !== "not run");
   return [
-    paragraph([span("What to do, best first", "strong")]),
+    paragraph([span(run ? "What to do, best first, as measured" : "What to do, best first", "strong")]),
     list(
       advice.map(
         (a): Text => [
           span(`${a.action}. `, "strong"),
+          ...("measured" in a ? stamp(a.measured) : []),
           span(`${capital(a.changes)}. Costs: ${a.costs}.`),
           ...(a.command === undefined ? [] : [span(" "), span(a.command, "code")]),
         ],
       ),
     ),
   ];
+}
+
+/** What came of running an advice, before anything else that is said of it. */
+function stamp({ outcome, before, after, interval, runs, why }: MeasuredAdvice["measured"]): readonly Span[] {
+  if (before === null || after === null || interval === null) return [span(`Not run: ${why}. `, "dim")];
+  const figures = `${brief(before)} to ${brief(after)}, difference ${brief(interval[0])} to ${brief(interval[1])} in ${runs} runs`;
+  if (outcome === "lowers") return [span(`Lowers the failures: ${figures}. `, "good")];
+  if (outcome === "worse") return [span(`Makes it worse: ${figures}. `, "bad")];
+  return [span(`Makes no difference that these runs show: ${figures}. `, "warn")];
 }
 
 /** Findings as lines: zone by zone only where the sum of them does not say it, offloads with the same answer in one line. */

@@ -49,6 +49,17 @@ const advice = z
   })
   .describe("Something to do; best first within a finding.");
 
+const measured = z
+  .strictObject({
+    outcome: z.enum(["lowers", "no difference", "worse", "not run"]),
+    before: z.number().nullable(),
+    after: z.number().nullable(),
+    interval: z.tuple([z.number(), z.number()]).nullable().describe("95 % interval of the difference."),
+    runs: z.int().min(0),
+    why: z.string().nullable().describe("Why it was not run."),
+  })
+  .describe("With --prove: what came of running it. What made it worse stands last and has no command.");
+
 const finding = z.strictObject({
   id: z.string().describe("Stable name of the question."),
   claim: z.string(),
@@ -168,6 +179,9 @@ const incident = z.strictObject({
   cause: z.string(),
   severity: z.enum(["harmless", "watch", "act", "corruption"]),
   findings: z.array(finding),
+  advice: z
+    .array(advice.extend({ measured: measured.optional() }))
+    .describe("The advice of all findings in the order shown, each once; after --prove ranked by what was measured."),
   count: z.int().min(1).describe("Reports of this cause, those included that the kernel's rate limit did not print."),
   suppressed: z.int().describe("How many of count were only counted by a rate-limit line."),
   occurrences: z.array(occurrence),

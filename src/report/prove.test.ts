@@ -1,11 +1,11 @@
 // What --prove says of the project's logs: directions and signs, and that nothing is dropped or left without its reason.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { rankedAdvice } from "../diagnosis/advice.ts";
 import { explain } from "../diagnosis/explain.ts";
 import type { Diagnosis } from "../diagnosis/finding.ts";
 import type { Proof, ProveInput } from "../prove/prove.ts";
 import { prove, proveAll } from "../prove/prove.ts";
-import { rankedAdvice } from "./diagnosis.ts";
 import { diagnosisSchema } from "./diagnosis_schema.ts";
 import { plain } from "./document.ts";
 import { proofsDocument } from "./prove.ts";

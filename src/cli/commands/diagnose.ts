@@ -4,6 +4,7 @@ import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
+import { measuredAdvice } from "../../prove/measured.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { proofsDocument } from "../../report/prove.ts";
 import type { CommandSpec } from "../command.ts";
@@ -62,9 +63,14 @@ export const command: CommandSpec = {
               )
             : undefined;
         if (proofs !== undefined) io.progress("testing the advice", 1);
+        const measured = proofs?.map((proof, i) => measuredAdvice(diagnosis.incidents[i]?.advice ?? [], proof));
+        const incidents = diagnosis.incidents.map((incident, i) => ({
+          ...incident,
+          advice: measured?.[i] ?? incident.advice,
+        }));
         await io.answer({
-          document: [...diagnosisDocument(diagnosis), ...proofsDocument(proofs ?? [])],
-          json: proofs === undefined ? diagnosis : { ...diagnosis, proofs },
+          document: [...diagnosisDocument(diagnosis, measured), ...proofsDocument(proofs ?? [])],
+          json: proofs === undefined ? diagnosis : { ...diagnosis, incidents, proofs },
           exit: 0,
         });
       });
