@@ -74,15 +74,16 @@ export function race(title, rounds, twin, model) {
   return { c, js, rest, twinRest, checksum, ratio: median(js.map((nanos, i) => nanos / c[i])) };
 }
 
-/** A table of races over [work, operations, title]; the worker's third number is how many garbage collections fell into its loop. */
+/** A table of races over [work, operations, title], or [arguments, title]; the worker's third number is how many garbage collections fell into its loop. */
 export function raceTable(here, cases, rounds, goal) {
   return withTwin(here, (twin) => {
     const worker = workerOf(here);
     console.log(
       `${"work".padEnd(36)} ${"C ns".padStart(8)} ${"JS ns".padStart(8)} ${"JS/C".padStart(6)}  GCs  checksum`,
     );
-    for (const [what, ops, title] of cases) {
-      const args = [what, ops];
+    for (const one of cases) {
+      const title = one.at(-1);
+      const args = Array.isArray(one[0]) ? one[0] : one.slice(0, -1);
       const { c, js, rest, checksum, ratio } = race(
         title,
         rounds,

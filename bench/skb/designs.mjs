@@ -3,6 +3,7 @@
 import { parseRelease } from "../../dist/kernel/release.js";
 import { createJournal } from "../../dist/model/journal.js";
 import { createBootedMemory } from "../../dist/model/kernels/booted.js";
+import { slabPartsOf } from "../../dist/model/kernels/slab_parts.js";
 import { fragDesigns } from "../../dist/model/net/skb/frag_designs.js";
 import { skbConfigFor } from "../../dist/model/net/skb/skb_config.js";
 import { createSkbs } from "../../dist/model/net/skb/skbs.js";
@@ -17,7 +18,7 @@ const ops = 200_000;
 function bench(design) {
   const journal = createJournal();
   const { pages } = createBootedMemory({ release, memoryMb: 256, cpus: 2, journal });
-  const heap = createHeap({ release, pages, journal, cpus: 2, allocator: "slub" });
+  const heap = createHeap({ release, pages, journal, cpus: 2, allocator: "slub", parts: slabPartsOf(release) });
   const { sharedInfoBytes, skBuffBytes } = design.layout(release);
   const skbs = createSkbs({
     pages,

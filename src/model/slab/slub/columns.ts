@@ -179,8 +179,8 @@ export function createSlabColumns(options: SlubOptions): SlabColumns {
 
   const discard = (row: number): void => {
     const s = row << slabShift;
-    assert(slabs[s + LISTED] === 0, () => `slab row ${row} is given back while it is on a partial list`);
-    assert(slabs[s + INUSE] === 0, () => `slab row ${row} is given back with ${slabs[s + INUSE]} objects in use`);
+    if (slabs[s + LISTED] !== 0) broken("is given back while it is on a partial list", row);
+    if (slabs[s + INUSE] !== 0) broken("is given back with objects in use", row);
     const cache = slabs[s + CACHE] as number;
     countSlab(cache, slabs[s + NODE] as number, -1, -(slabs[s + OBJECTS] as number));
     const pfn = slabs[s + PFN] as number;
@@ -196,7 +196,7 @@ export function createSlabColumns(options: SlubOptions): SlabColumns {
 
   const addPartial = (row: number, tail: boolean): void => {
     const s = row << slabShift;
-    assert(slabs[s + LISTED] === 0, () => `slab row ${row} is put on a partial list twice`);
+    if (slabs[s + LISTED] !== 0) broken("is put on a partial list twice", row);
     const n = ((slabs[s + CACHE] as number) * nodes + (slabs[s + NODE] as number)) << 3;
     const other = nodeRows[n + (tail ? N_TAIL : N_HEAD)] as number;
     slabs[s + NEXT] = tail ? none : other;
@@ -214,7 +214,7 @@ export function createSlabColumns(options: SlubOptions): SlabColumns {
 
   const removePartial = (row: number): void => {
     const s = row << slabShift;
-    assert(slabs[s + LISTED] === 1, () => `slab row ${row} is taken off a partial list that it is not on`);
+    if (slabs[s + LISTED] !== 1) broken("is taken off a partial list that it is not on", row);
     const n = ((slabs[s + CACHE] as number) * nodes + (slabs[s + NODE] as number)) << 3;
     const next = slabs[s + NEXT] as number;
     const prev = slabs[s + PREV] as number;
@@ -364,6 +364,11 @@ export function createSlabColumns(options: SlubOptions): SlabColumns {
 export const cachesMax = 1024;
 /** SHRINK_PROMOTE_MAX. */
 const shrinkPromoteMax = 32;
+
+/** An assertion of the hot path: assert() would make a function of its message each time. */
+export function broken(what: string, row: number): never {
+  throw new ModelBug(`slab row ${row} ${what}`);
+}
 
 function grown<T extends Int32Array | Uint16Array>(from: T, into: T): T {
   into.set(from);

@@ -16,23 +16,28 @@ const { none, noObject, slabShift, cacheShift } = mark;
 export function listsFrozen(unit: ChainCount): CpuListsMaker {
   return (columns, cpuRows) => {
     const { nodeRows, cacheRows, nodes, addPartial, removePartial, discard, tooMany } = columns;
+    let slabs = columns.slabs;
+    let links = columns.links;
+    columns.whenMoved(() => {
+      slabs = columns.slabs;
+      links = columns.links;
+    });
 
     /** unfreeze_partials(): the whole chain, in its order, to the tail of the node's list. */
     const putBack = (chain: number): void => {
       let doomed = none;
       for (let row = chain; row !== none; ) {
-        const S = columns.slabs;
         const s = row << slabShift;
-        const next = S[s + NEXT] as number;
-        S[s + FROZEN] = 0;
-        if (S[s + INUSE] === 0 && tooMany(row)) {
-          S[s + NEXT] = doomed;
+        const next = slabs[s + NEXT] as number;
+        slabs[s + FROZEN] = 0;
+        if (slabs[s + INUSE] === 0 && tooMany(row)) {
+          slabs[s + NEXT] = doomed;
           doomed = row;
         } else addPartial(row, true);
         row = next;
       }
       while (doomed !== none) {
-        const next = columns.slabs[(doomed << slabShift) + NEXT] as number;
+        const next = slabs[(doomed << slabShift) + NEXT] as number;
         discard(doomed);
         doomed = next;
       }
@@ -40,22 +45,21 @@ export function listsFrozen(unit: ChainCount): CpuListsMaker {
 
     /** put_cpu_partial(): the slab becomes the head of the CPU's chain; a full chain goes to the node first when `drain`. */
     const put = (k: number, row: number, limit: number, drain: boolean): void => {
-      const S = columns.slabs;
       const s = row << slabShift;
       let old = cpuRows[k + C_PARTIAL] as number;
       let full = none;
       let held = 0;
       if (old !== none) {
-        held = S[(old << slabShift) + CHAIN] as number;
+        held = slabs[(old << slabShift) + CHAIN] as number;
         if (drain && unit.full(held, limit)) {
           full = old;
           old = none;
           held = 0;
         }
       }
-      S[s + FROZEN] = 1;
-      S[s + CHAIN] = held + unit.adds((S[s + OBJECTS] as number) - (S[s + INUSE] as number));
-      S[s + NEXT] = old;
+      slabs[s + FROZEN] = 1;
+      slabs[s + CHAIN] = held + unit.adds((slabs[s + OBJECTS] as number) - (slabs[s + INUSE] as number));
+      slabs[s + NEXT] = old;
       cpuRows[k + C_PARTIAL] = row;
       if (full !== none) putBack(full);
     };
@@ -66,17 +70,16 @@ export function listsFrozen(unit: ChainCount): CpuListsMaker {
       limit: unit.limit,
       putBack,
       take(cache, node, k, reserveAllowed) {
-        const S = columns.slabs;
         const limit = limitOf(cache);
         let found = none;
         let more = 0;
         let available = 0;
         for (let row = nodeRows[((cache * nodes + node) << 3) + N_HEAD] as number; row !== none; ) {
           const s = row << slabShift;
-          const next = S[s + NEXT] as number;
-          if (S[s + RESERVE] === 0 || reserveAllowed) {
+          const next = slabs[s + NEXT] as number;
+          if (slabs[s + RESERVE] === 0 || reserveAllowed) {
             removePartial(row);
-            available += (S[s + OBJECTS] as number) - (S[s + INUSE] as number);
+            available += (slabs[s + OBJECTS] as number) - (slabs[s + INUSE] as number);
             if (found === none) found = row;
             else {
               put(k, row, limit, false);
@@ -89,16 +92,15 @@ export function listsFrozen(unit: ChainCount): CpuListsMaker {
         return found;
       },
       free(row, head, tail, count, k) {
-        const S = columns.slabs;
         const s = row << slabShift;
-        const prior = S[s + FREE] as number;
-        columns.links[(S[s + BASE] as number) + tail] = prior;
-        S[s + FREE] = head;
-        S[s + INUSE] = (S[s + INUSE] as number) - count;
-        if (S[s + FROZEN] === 1) return;
-        const limit = limitOf(S[s + CACHE] as number);
+        const prior = slabs[s + FREE] as number;
+        links[(slabs[s + BASE] as number) + tail] = prior;
+        slabs[s + FREE] = head;
+        slabs[s + INUSE] = (slabs[s + INUSE] as number) - count;
+        if (slabs[s + FROZEN] === 1) return;
+        const limit = limitOf(slabs[s + CACHE] as number);
         if (prior === noObject && limit > 0) put(k, row, limit, true);
-        else if (S[s + INUSE] === 0 && tooMany(row)) {
+        else if (slabs[s + INUSE] === 0 && tooMany(row)) {
           if (prior !== noObject) removePartial(row);
           discard(row);
         } else if (prior === noObject) addPartial(row, true);

@@ -20,6 +20,12 @@ function firstAllowed(columns: SlabColumns, cache: number, node: number, reserve
 export function listsNone(keepsEmptied: boolean): CpuListsMaker {
   return (columns) => {
     const { addPartial, removePartial, discard, tooMany } = columns;
+    let slabs = columns.slabs;
+    let links = columns.links;
+    columns.whenMoved(() => {
+      slabs = columns.slabs;
+      links = columns.links;
+    });
     return {
       limit: () => 0,
       take(cache, node, _k, reserveAllowed) {
@@ -28,14 +34,13 @@ export function listsNone(keepsEmptied: boolean): CpuListsMaker {
         return row;
       },
       free(row, head, tail, count) {
-        const S = columns.slabs;
         const s = row << slabShift;
-        const prior = S[s + FREE] as number;
-        columns.links[(S[s + BASE] as number) + tail] = prior;
-        S[s + FREE] = head;
-        S[s + INUSE] = (S[s + INUSE] as number) - count;
-        if (S[s + FROZEN] === 1) return;
-        if (S[s + INUSE] === 0 && (!keepsEmptied || tooMany(row))) {
+        const prior = slabs[s + FREE] as number;
+        links[(slabs[s + BASE] as number) + tail] = prior;
+        slabs[s + FREE] = head;
+        slabs[s + INUSE] = (slabs[s + INUSE] as number) - count;
+        if (slabs[s + FROZEN] === 1) return;
+        if (slabs[s + INUSE] === 0 && (!keepsEmptied || tooMany(row))) {
           if (prior !== noObject) removePartial(row);
           discard(row);
         } else if (prior === noObject) addPartial(row, true);

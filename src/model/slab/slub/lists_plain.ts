@@ -16,22 +16,27 @@ const { none, noObject, slabShift, cacheShift } = mark;
 /** mm/slub.c 6.12.117. */
 export const listsPlain: CpuListsMaker = (columns, cpuRows) => {
   const { nodeRows, cacheRows, nodes, addPartial, removePartial, discard, tooMany } = columns;
+  let slabs = columns.slabs;
+  let links = columns.links;
+  columns.whenMoved(() => {
+    slabs = columns.slabs;
+    links = columns.links;
+  });
 
   /** __put_partials(): the whole chain, in its order, to the tail of the node's list. */
   const putBack = (chain: number): void => {
     let doomed = none;
     for (let row = chain; row !== none; ) {
-      const S = columns.slabs;
       const s = row << slabShift;
-      const next = S[s + NEXT] as number;
-      if (S[s + INUSE] === 0 && tooMany(row)) {
-        S[s + NEXT] = doomed;
+      const next = slabs[s + NEXT] as number;
+      if (slabs[s + INUSE] === 0 && tooMany(row)) {
+        slabs[s + NEXT] = doomed;
         doomed = row;
       } else addPartial(row, true);
       row = next;
     }
     while (doomed !== none) {
-      const next = columns.slabs[(doomed << slabShift) + NEXT] as number;
+      const next = slabs[(doomed << slabShift) + NEXT] as number;
       discard(doomed);
       doomed = next;
     }
@@ -39,13 +44,12 @@ export const listsPlain: CpuListsMaker = (columns, cpuRows) => {
 
   /** put_cpu_partial(): the slab becomes the head of the CPU's chain; a full chain goes to the node afterwards when `drain`. */
   const put = (k: number, row: number, limit: number, drain: boolean): void => {
-    const S = columns.slabs;
     const s = row << slabShift;
     const old = cpuRows[k + C_PARTIAL] as number;
-    const held = old === none ? 0 : (S[(old << slabShift) + CHAIN] as number);
+    const held = old === none ? 0 : (slabs[(old << slabShift) + CHAIN] as number);
     const leaves = drain && old !== none && countSlabs.full(held, limit);
-    S[s + CHAIN] = leaves ? 1 : held + 1;
-    S[s + NEXT] = leaves ? none : old;
+    slabs[s + CHAIN] = leaves ? 1 : held + 1;
+    slabs[s + NEXT] = leaves ? none : old;
     cpuRows[k + C_PARTIAL] = row;
     if (leaves) putBack(old);
   };
@@ -56,14 +60,13 @@ export const listsPlain: CpuListsMaker = (columns, cpuRows) => {
     limit: countSlabs.limit,
     putBack,
     take(cache, node, k, reserveAllowed) {
-      const S = columns.slabs;
       const limit = limitOf(cache);
       let found = none;
       let more = 0;
       for (let row = nodeRows[((cache * nodes + node) << 3) + N_HEAD] as number; row !== none; ) {
         const s = row << slabShift;
-        const next = S[s + NEXT] as number;
-        if (S[s + RESERVE] === 0 || reserveAllowed) {
+        const next = slabs[s + NEXT] as number;
+        if (slabs[s + RESERVE] === 0 || reserveAllowed) {
           removePartial(row);
           if (found === none) {
             found = row;
@@ -78,21 +81,20 @@ export const listsPlain: CpuListsMaker = (columns, cpuRows) => {
       return found;
     },
     free(row, head, tail, count, k) {
-      const S = columns.slabs;
       const s = row << slabShift;
-      const prior = S[s + FREE] as number;
-      columns.links[(S[s + BASE] as number) + tail] = prior;
-      S[s + FREE] = head;
-      S[s + INUSE] = (S[s + INUSE] as number) - count;
-      if (S[s + FROZEN] === 1) return;
-      const limit = limitOf(S[s + CACHE] as number);
+      const prior = slabs[s + FREE] as number;
+      links[(slabs[s + BASE] as number) + tail] = prior;
+      slabs[s + FREE] = head;
+      slabs[s + INUSE] = (slabs[s + INUSE] as number) - count;
+      if (slabs[s + FROZEN] === 1) return;
+      const limit = limitOf(slabs[s + CACHE] as number);
       if (prior === noObject && limit > 0) {
         put(k, row, limit, true);
         return;
       }
       // It had free objects and is on no node's list: it is on some CPU's chain.
-      if (prior !== noObject && S[s + LISTED] === 0) return;
-      if (S[s + INUSE] === 0 && tooMany(row)) {
+      if (prior !== noObject && slabs[s + LISTED] === 0) return;
+      if (slabs[s + INUSE] === 0 && tooMany(row)) {
         if (prior !== noObject) removePartial(row);
         discard(row);
       } else if (prior === noObject) addPartial(row, true);

@@ -9,7 +9,7 @@
 // Not here: the third sheaf that gathers kfree_rcu(), and sheaves filled ahead for one caller (kmem_cache_prefill_sheaf()).
 import { assert } from "../../../base/assert.ts";
 import { freeDetached } from "./bulk.ts";
-import { cachesMax, createSlabColumns } from "./columns.ts";
+import { broken, cachesMax, createSlabColumns } from "./columns.ts";
 import type { SheafView, Sheaves, SlubMaker } from "./shape.ts";
 import { cacheField, mark, nodeField, slabField } from "./shape.ts";
 import { viewNodes } from "./view.ts";
@@ -93,7 +93,7 @@ export const sheaves: SlubMaker = (options): Sheaves => {
   };
 
   const dropSheaf = (sheaf: number): void => {
-    assert(sizes[sheaf] === 0, () => `sheaf ${sheaf} is given back with ${sizes[sheaf]} objects in it`);
+    assert(sizes[sheaf] === 0, "a sheaf is given back with objects in it");
     after[sheaf] = unused;
     unused = sheaf;
     if (sheafMemory !== undefined) sheafMemory.give(memory[sheaf] as number);
@@ -123,7 +123,7 @@ export const sheaves: SlubMaker = (options): Sheaves => {
     links[(slabs[s + BASE] as number) + tail] = slabs[s + FREE] as number;
     slabs[s + FREE] = head;
     slabs[s + INUSE] = (slabs[s + INUSE] as number) - count;
-    assert((slabs[s + INUSE] as number) >= 0, () => `slab row ${row} has ${slabs[s + INUSE]} objects in use`);
+    if ((slabs[s + INUSE] as number) < 0) broken("has fewer than no objects in use", row);
     if (!wasFull && slabs[s + LISTED] === 0) return;
     if (slabs[s + INUSE] === 0 && columns.tooMany(row)) {
       if (!wasFull) columns.removePartial(row);
