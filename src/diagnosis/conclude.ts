@@ -20,7 +20,7 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
   switch (incident.kind) {
     case "alloc_failure":
     case "slab_failure":
-      return shortage(c, findings);
+      return withCache(shortage(c, findings), findings);
     case "oom": {
       const { scope, outcome } = incident.reading;
       if (scope === "memcg")
@@ -32,9 +32,11 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
       return {
         key: `oom:machine:${outcome}:${incident.reading.victim?.comm ?? ""}`,
         cause:
-          outcome === "panic"
-            ? "The machine was really out of memory, and nothing was left to kill."
-            : "The machine was really out of memory: nothing was left to reclaim.",
+          outcome === "panic" && /panic_on_oom is enabled/.test(incident.reading.panic ?? "")
+            ? "The machine was out of memory, and vm.panic_on_oom made that a panic."
+            : outcome === "panic"
+              ? "The machine was really out of memory, and nothing was left to kill."
+              : "The machine was really out of memory: nothing was left to reclaim.",
         severity: "act",
       };
     }
@@ -59,6 +61,19 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
         severity: "watch",
       };
   }
+}
+
+/** A cache that holds a good part of the machine is the trouble, whatever was refused this time. */
+function withCache(found: Conclusion, findings: readonly Finding[]): Conclusion {
+  const held = findings.find((f) => f.id === "slab_holds" && f.answer === "yes");
+  if (held === undefined) return found;
+  return {
+    ...found,
+    cause: `${found.cause} ${held.claim}`,
+    severity: found.severity === "corruption" ? found.severity : "act",
+    consequence:
+      "Act on it: one cache takes the machine's memory, and what it could not get this time is the least of it.",
+  };
 }
 
 function shortage(c: Case, findings: readonly Finding[]): Conclusion {

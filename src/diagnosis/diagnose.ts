@@ -6,9 +6,10 @@ import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import { rankedAdvice } from "./advice.ts";
 import type { Case } from "./case.ts";
-import { buildCase, quote } from "./case.ts";
+import { buildCase, quote, quotesOf } from "./case.ts";
 import { conclude, severityWords } from "./conclude.ts";
 import type { Conclusion } from "./conclusion.ts";
+import { linesBesides, poolGroups, withEpisodes } from "./episodes.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
 import { answering, no, unknown, yes } from "./finding.ts";
 import { machineSaid } from "./machine_said.ts";
@@ -73,9 +74,19 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const loose = new Map<string, number>();
   const hosts = new Set<string>();
   const broken = new Broken();
+  /** Drivers' own lines about a failure whose report is there. */
+  const saidToo = new Map<Incident, { readonly input: string; readonly incident: Incident }[]>();
   for (const input of inputs) {
     const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
+    const all = input.incidents.map((i) => i.incident);
+    const besides = linesBesides(all);
+    const pools = poolGroups(all);
     for (const { incident, verdict: own, look = "" } of input.incidents) {
+      const failure = besides.get(incident);
+      if (failure !== undefined) {
+        saidToo.set(failure, [...(saidToo.get(failure) ?? []), { input: input.name, incident }]);
+        continue;
+      }
       const verdict = own.version === undefined ? borrowed(input, own) : own;
       if (incident.kind === "suppressed") {
         // The reader has added the number to the next report of that kind, where there is one.
@@ -90,7 +101,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
       if (judged === undefined) continue;
       const host = hostOf(incident);
       if (host !== undefined) hosts.add(host);
-      const key = `${judged.conclusion.key}|${judged.c.said.release}|${host ?? ""}`;
+      const key = `${pools.get(incident) ?? judged.conclusion.key}|${judged.c.said.release}|${host ?? ""}`;
       const group = groups.get(key) ?? [];
       group.push({ ...judged, look });
       groups.set(key, group);
@@ -98,13 +109,28 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   }
   const incidents = [...groups.values()].flatMap((group) => {
     const { c } = group[0] as Judged;
-    return broken.guard(c.input, c.incident, () => groupOf(group, inputs, hosts.size > 1)) ?? [];
+    return broken.guard(c.input, c.incident, () => groupOf(withLines(group, saidToo), inputs, hosts.size > 1)) ?? [];
   });
   return {
     schema: "skblab.diagnosis/1",
     inputs: inputs.map((i) => inputOf(i, broken.notes(i.name))),
-    incidents: withLoose(incidents, loose),
+    incidents: withEpisodes(withLoose(incidents, loose)),
   };
+}
+
+/** The drivers' lines beside a group's reports become answers of those reports. */
+function withLines(
+  group: readonly Judged[],
+  saidToo: ReadonlyMap<Incident, readonly { readonly input: string; readonly incident: Incident }[]>,
+): readonly Judged[] {
+  const lines = group.flatMap((g) => saidToo.get(g.c.incident) ?? []);
+  const [first] = lines;
+  if (first?.incident.kind !== "driver_line") return group;
+  const said = first.incident.reading.text;
+  const quotes = lines.slice(0, 2).flatMap((l) => quotesOf(l.input, linesOf(l.incident, "headline")));
+  const often = lines.length === 1 ? "" : ` (${lines.length} times)`;
+  const beside = yes("driver_line.beside", `The driver says so too${often}: "${said}".`, quotes);
+  return group.map((g) => ({ ...g, findings: [...g.findings, beside] }));
 }
 
 /** Asks every rule; one that breaks costs its own answer. */
@@ -238,6 +264,8 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
 /** Whether a stalled pool gets its pages back, as its own lines tell over time. */
 function poolTrend(group: readonly Judged[]): readonly Finding[] {
   const lines = group.flatMap(({ c }) => (c.incident.kind === "page_pool_stall" ? [{ c, ...c.incident.reading }] : []));
+  const ids = [...new Set(lines.map((l) => l.poolId))];
+  if (ids.length > 1) return poolsTogether(lines, ids.length);
   const [first, last] = [lines[0], lines.at(-1)];
   if (first === undefined || last === undefined || lines.length < 2) return [];
   const evidence = [first, last].flatMap((l) => quote(l.c, "headline", 1));
@@ -254,6 +282,22 @@ function poolTrend(group: readonly Judged[]): readonly Finding[] {
           `No page came back in that time: ${from}. Nobody is letting go: a leak, or a holder that is never read.`,
           evidence,
         ),
+  ];
+}
+
+/** Several pools with the same age and the same number of pages: one restart. */
+function poolsTogether(
+  lines: readonly { readonly c: Case; readonly inflight: number; readonly seconds: number }[],
+  pools: number,
+): readonly Finding[] {
+  const first = lines[0];
+  if (first === undefined) return [];
+  return [
+    yes(
+      "page_pool.together",
+      `${pools} pools have waited for the same time with the same number of pages each (${first.inflight}): they were torn down in one moment, as when an interface is restarted. Equal numbers point to what the driver had filled its rings with, not to sockets.`,
+      lines.slice(0, 3).flatMap((l) => quote(l.c, "headline", 1)),
+    ),
   ];
 }
 

@@ -10,10 +10,13 @@ import { minFree } from "./min_free.ts";
 import { missing } from "./missing.ts";
 import { offloadsOnPath } from "./offloads.ts";
 import { oom } from "./oom.ts";
+import { oomSlabs } from "./oom_slabs.ts";
 import { oops } from "./oops.ts";
 import { pagePoolStall } from "./page_pool_stall.ts";
 import { skbPanic } from "./skb_panic.ts";
 import { slabCorruption } from "./slab_corruption.ts";
+import { slabDebug } from "./slab_debug.ts";
+import { slabHolds } from "./slab_holds.ts";
 import { slabOrder } from "./slab_order.ts";
 import { taint } from "./taint.ts";
 import { mtu, wanted } from "./wanted.ts";
@@ -21,6 +24,7 @@ import { whyRefused } from "./why_refused.ts";
 
 export const rules: readonly Rule[] = [
   oom,
+  oomSlabs,
   badPage,
   oops,
   skbPanic,
@@ -36,6 +40,8 @@ export const rules: readonly Rule[] = [
   offloadsOnPath,
   mtu,
   slabOrder,
+  slabDebug,
+  slabHolds,
   minFree,
   taint,
   missing,

@@ -7,6 +7,7 @@ import type { Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { listing, size } from "../words.ts";
+import { kernelHolds } from "./oom_slabs.ts";
 
 export const oom: Rule = {
   id: "oom",
@@ -46,7 +47,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
       "oom.scope",
       `${known ? "The machine was really out of memory" : "The report does not say whether the machine or a cgroup was out of memory"}.${zonesSay} ${o.comm ?? "The process named first"} only happened to ask at that moment.`,
       line,
-      known
+      known && kernelHolds(o) === undefined
         ? [
             {
               change: { kind: "memory" },
@@ -107,7 +108,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
           ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming any program.`
           : `The kernel's own unreclaimable slab is ${size(slab * c.pageKb * 1024)}, ${Math.round(share * 100)} % of the machine: not the reason.`,
         quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable")),
-        share > 0.3
+        share > 0.3 && kernelHolds(o) === undefined
           ? [
               {
                 change: { kind: "evidence" },
@@ -129,7 +130,7 @@ function outcome(c: Case, o: Oom): readonly Finding[] {
     return [
       yes(
         "oom.panic",
-        `Nothing was left to kill and the machine went down${o.panic === undefined ? "" : `: ${o.panic}`}.`,
+        `${/panic_on_oom is enabled/.test(o.panic ?? "") ? "vm.panic_on_oom made the machine go down at the first lack of memory" : "Nothing was left to kill and the machine went down"}${o.panic === undefined ? "" : `: ${o.panic}`}.`,
         [...quote(c, "panic", 1), ...quote(c, "headline", 1)],
       ),
     ];

@@ -1,9 +1,18 @@
 // A page_pool that was destroyed and still waits for pages it handed out.
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
+import type { Advice } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 import { count } from "../words.ts";
+
+const listPools: Advice = {
+  change: { kind: "evidence" },
+  action: "List the pools that still exist",
+  changes: "names the interface and how long each pool has been detached (6.8 and later)",
+  costs: "nothing",
+  command: "ynltool page-pool stats    # or: tools/net/ynl/pyynl/cli.py --spec netdev.yaml --dump page-pool-get",
+};
 
 export const pagePoolStall: Rule = {
   id: "page_pool",
@@ -26,14 +35,8 @@ export const pagePoolStall: Rule = {
             costs: "nothing for idle sockets",
             command: "ss -tumpn | awk '$2 > 0'; ss -xn | awk '$3 > 0'",
           },
-          {
-            change: { kind: "evidence" },
-            action: "List the pools that still exist",
-            changes: "names the interface and how long each pool has been detached (6.8 and later)",
-            costs: "nothing",
-            command:
-              "ynltool page-pool stats    # or: tools/net/ynl/pyynl/cli.py --spec netdev.yaml --dump page-pool-get",
-          },
+          // The form with an id (6.8 and later) is printed only for pools that no interface has any more: a dump by interface cannot list them.
+          ...(poolId === undefined ? [listPools] : []),
         ],
       ),
       unknown(

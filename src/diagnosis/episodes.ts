@@ -1,0 +1,119 @@
+// Reports that are one event: a driver's own line beside the failure that it complains about, the pools of one restart, and what happened
+// within the same second on the same machine. One event has one story, told worst first.
+import type { Incident } from "../kernel/readings/incident.ts";
+import type { DiagnosedIncident, Finding, Quote, Severity } from "./finding.ts";
+import { yes } from "./finding.ts";
+import { messageSaid } from "./messages.ts";
+
+/** Reports of one moment: so far apart at most, by the kernel's clock in seconds, or in lines where there is none. */
+const moment = { seconds: 1, lines: 3 };
+
+const apart = (a: Incident, b: Incident): number =>
+  a.firstLine > b.lastLine ? a.firstLine - b.lastLine : b.firstLine - a.lastLine;
+
+function together(a: Incident, b: Incident): boolean {
+  if (a.seconds !== undefined && b.seconds !== undefined) return Math.abs(a.seconds - b.seconds) <= moment.seconds;
+  return apart(a, b) <= moment.lines;
+}
+
+/**
+ * The failures that drivers' lines belong to: by the line's incident. Only lines that say that memory was refused have one, and only in a
+ * report of the same moment.
+ */
+export function linesBesides(incidents: readonly Incident[]): ReadonlyMap<Incident, Incident> {
+  const failures = incidents.filter((i) => i.kind === "alloc_failure" || i.kind === "slab_failure");
+  const found = new Map<Incident, Incident>();
+  for (const incident of incidents) {
+    if (incident.kind !== "driver_line" || messageSaid(incident.reading).memory !== "refused") continue;
+    if (incident.reading.message !== "buffer" && incident.reading.message !== "kevent") continue;
+    const near = failures
+      .filter((f) => together(f, incident))
+      .sort((a, b) => apart(a, incident) - apart(b, incident))[0];
+    if (near !== undefined) found.set(incident, near);
+  }
+  return found;
+}
+
+/**
+ * Pools that died together, by their stalls: the same number of pages after the same time, or a pool that was one of such before. The value
+ * names the group; a pool alone keeps its own name.
+ */
+export function poolGroups(incidents: readonly Incident[]): ReadonlyMap<Incident, string> {
+  const groups: { name: string; ids: Set<number>; inflight: number; seconds: number }[] = [];
+  const found = new Map<Incident, string>();
+  for (const incident of incidents) {
+    if (incident.kind !== "page_pool_stall" || incident.reading.poolId === undefined) continue;
+    const { poolId, inflight, seconds } = incident.reading;
+    const own = groups.find((g) => g.ids.has(poolId));
+    const like = own ?? groups.find((g) => g.inflight === inflight && Math.abs(g.seconds - seconds) <= 2);
+    const group = like ?? { name: `page_pool:${poolId}`, ids: new Set(), inflight, seconds };
+    if (like === undefined) groups.push(group);
+    group.ids.add(poolId);
+    Object.assign(group, { inflight, seconds });
+    found.set(incident, group.name);
+  }
+  return found;
+}
+
+const rank: Readonly<Record<Severity, number>> = { corruption: 0, act: 1, watch: 2, harmless: 3 };
+
+/** Two causes with reports of the same moment in the same input. */
+function oneEvent(a: DiagnosedIncident, b: DiagnosedIncident): boolean {
+  return a.occurrences.some((x) =>
+    b.occurrences.some((y) => {
+      if (x.input !== y.input) return false;
+      if (x.seconds !== undefined && y.seconds !== undefined) return Math.abs(x.seconds - y.seconds) <= moment.seconds;
+      return x.wallClock !== undefined && x.wallClock === y.wallClock && Math.abs(x.firstLine - y.firstLine) < 400;
+    }),
+  );
+}
+
+/** How many causes one moment may tie together; more are a flood, not a story. */
+const mostTied = 8;
+
+/**
+ * Ties causes of one moment: each of them says what else happened then, and they stand together, the worst first. Reports that were only
+ * counted (a rate limit's line) tie nothing. Linear in the number of causes but for those of one moment.
+ */
+export function withEpisodes(incidents: readonly DiagnosedIncident[]): DiagnosedIncident[] {
+  const episodes: DiagnosedIncident[][] = [];
+  for (const incident of incidents) {
+    const own =
+      incident.kind === "suppressed"
+        ? undefined
+        : episodes.find((e) => e.length < mostTied && e.some((i) => i.kind !== "suppressed" && oneEvent(i, incident)));
+    if (own === undefined) episodes.push([incident]);
+    else own.push(incident);
+  }
+  return episodes.flatMap((episode) => {
+    if (episode.length === 1) return episode;
+    const sorted = [...episode].sort((a, b) => rank[a.severity] - rank[b.severity]);
+    return sorted.map((i) => ({ ...i, findings: [...i.findings, story(i, sorted)] }));
+  });
+}
+
+function story(own: DiagnosedIncident, episode: readonly DiagnosedIncident[]): Finding {
+  const others = episode.filter((i) => i !== own);
+  const orders = [
+    ...new Set(episode.filter((i) => i.kind === "alloc_failure" && i.direction === own.direction).map((i) => i.order)),
+  ];
+  const same =
+    own.kind === "alloc_failure" && orders.length > 2 && others.every((i) => i.kind === "alloc_failure")
+      ? ` The same request was tried at orders ${orders.filter((o) => o !== null).join(", ")}.`
+      : "";
+  const lines = [own, ...others].flatMap((i) => firstLine(i)).slice(0, 4);
+  return yes(
+    "episode.together",
+    `In the same moment: ${others.map((i) => i.title).join("; ")}. Look at them as one event.${same}`,
+    lines,
+  );
+}
+
+/** The line by which an incident was found, as one of its findings quotes it. */
+function firstLine(incident: DiagnosedIncident): readonly Quote[] {
+  const at = incident.occurrences[0];
+  const quoted = incident.findings
+    .flatMap((f) => f.evidence)
+    .find((q) => q.input === at?.input && q.line === at?.firstLine);
+  return quoted === undefined ? incident.findings.flatMap((f) => f.evidence).slice(0, 1) : [quoted];
+}

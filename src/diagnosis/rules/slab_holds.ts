@@ -1,0 +1,61 @@
+// How much memory one cache holds: SLUB's and SLAB's node lines count slabs and objects, and nobody multiplies them.
+import type { SlabFailure } from "../../kernel/readings/slab_failure.ts";
+import type { Case } from "../case.ts";
+import { quote } from "../case.ts";
+import { yes } from "../finding.ts";
+import type { Rule } from "../rule.ts";
+import { size } from "../words.ts";
+
+/** From here on it is worth a word whatever the machine has. */
+const muchKb = 1 << 20;
+
+/** kB that a cache holds at least, or undefined where the lines do not tell. */
+export function heldKb(s: SlabFailure, pageKb: number): number | undefined {
+  if (s.nodes.length === 0) return undefined;
+  const slabs = s.nodes.reduce((n, node) => n + (node.slabsTotal ?? node.slabs), 0);
+  const objects = s.nodes.reduce((n, node) => n + (node.objectsTotal ?? node.objects), 0);
+  // Slabs of SLUB may be of any order from the smallest on: with the smallest the product is a lower bound.
+  const order = s.allocator === "SLAB" ? s.order : s.minOrder;
+  const bySlabs = order === undefined ? undefined : slabs * pageKb * 2 ** order;
+  const byObjects = s.bufferSize === undefined ? undefined : (objects * s.bufferSize) / 1024;
+  const known = [bySlabs, byObjects].filter((n) => n !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+/** True when the cache itself is the trouble: a GiB, or a tenth of the machine. */
+export function holdsMuch(c: Case): boolean {
+  const kb = c.slab === undefined ? undefined : heldKb(c.slab, c.pageKb);
+  if (kb === undefined) return false;
+  const ram = c.around.memTotalKb?.value ?? (c.memInfo?.tail["pages RAM"] ?? 0) * c.pageKb;
+  return kb >= muchKb || (ram > 0 && kb * 10 >= ram);
+}
+
+export const slabHolds: Rule = {
+  id: "slab_holds",
+  asks: "How much memory does the cache hold that could not grow?",
+  kinds: ["alloc_failure", "slab_failure"],
+  answer: (c) => {
+    if (c.slab === undefined || !holdsMuch(c)) return [];
+    const kb = heldKb(c.slab, c.pageKb) as number;
+    const full = c.slab.nodes.every(
+      (n) => n.free === 0 || (n.objectsTotal !== undefined && n.objects === n.objectsTotal),
+    );
+    const lines = [...quote(c, "slab", 20), ...quote(c, "headline", 1)].filter((q) => /slabs:|cache:/.test(q.text));
+    return [
+      yes(
+        "slab_holds",
+        `The cache ${c.slab.cache ?? "itself"} holds at least ${size(kb * 1024)}${full ? ", and not one of its objects is free" : ""}: it grows without giving back, whatever memory there was for it this time.`,
+        lines,
+        [
+          {
+            change: { kind: "code" },
+            action: `Find who allocates from ${c.slab.cache ?? "the cache"} and does not free`,
+            changes: "the memory comes back",
+            costs: "work in the source; slab debugging names the callers",
+            command: `cat /sys/kernel/debug/slab/${c.slab.cache?.replace(/[^\w-]/g, "") ?? "CACHE"}/alloc_traces   # slub_debug=U at boot`,
+          },
+        ],
+      ),
+    ];
+  },
+};
