@@ -9,6 +9,8 @@ export const container: Rule = {
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     if (c.slab === undefined) return [];
+    // Only the cache's line says whose it is.
+    if (c.slab.cache === undefined) return [];
     const evidence = [...quote(c, "slab", 1), ...quote(c, "cache", 1)];
     if (c.slab.memcg !== undefined)
       return [

@@ -1,0 +1,93 @@
+// One event, one story: a driver's line beside its failure, the pools of one restart, what happened in the same moment.
+import { describe, expect, test } from "vitest";
+import { explain } from "./explain.ts";
+import type { DiagnosedIncident, Finding } from "./finding.ts";
+
+const answer = (i: DiagnosedIncident | undefined, id: string): Finding["answer"] | undefined =>
+  i?.findings.find((f) => f.id === id)?.answer;
+const claim = (i: DiagnosedIncident | undefined, id: string): string =>
+  i?.findings.find((f) => f.id === id)?.claim ?? "";
+
+const failure = (at: string, order = 3): string => `[${at}] swapper: page allocation failure: order:${order}, mode:0x20
+[${at}] CPU: 0 PID: 0 Comm: swapper Not tainted 3.18.21 #2
+[${at}] Call Trace:
+[${at}] [<800cd6c4>] warn_alloc_failed+0xe8/0x10c
+[${at}] [<80235300>] __netdev_alloc_skb+0x5c/0x118
+[${at}] [<83130090>] ath_rxbuf_alloc+0x30/0x98 [ath]
+`;
+const line = (at: string): string => `[${at}] ath: skbuff alloc of size 1926 failed\n`;
+
+describe("a driver's line and a failure", () => {
+  test.each([
+    ["of one moment are one event", "   74.180000", "   74.900000", 1],
+    ["of a second apart still are", "   74.000000", "   75.000000", 1],
+    ["of more than a second apart are two", "   74.000000", "   75.100000", 2],
+  ])("%s", async (_, a, b, count) => {
+    const d = await explain({ log: failure(a) + line(b) });
+    expect(d.incidents).toHaveLength(count);
+    expect(answer(d.incidents[0], "driver_line.beside")).toBe(count === 1 ? "yes" : undefined);
+  });
+  test("the line alone asks for the kernel's own report", async () => {
+    const d = await explain({ log: line("   74.570000") });
+    expect(d.incidents[0]?.cause).toMatch(/own report is not in the text/);
+    expect(answer(d.incidents[0], "driver_line.size")).toBe("unknown");
+  });
+});
+
+describe("stalled pools", () => {
+  const stall = (id: number, inflight: number, seconds: number): string =>
+    `page_pool_release_retry() stalled pool shutdown: id ${id}, ${inflight} inflight ${seconds} sec\n`;
+  test("of the same age with the same number of pages are one restart, and stay one", async () => {
+    const d = await explain({
+      log:
+        [51, 52, 61].map((id) => stall(id, 4032, 60)).join("") +
+        [51, 52, 61].map((id) => stall(id, 4032, 121)).join(""),
+    });
+    expect(d.incidents).toMatchObject([{ kind: "page_pool_stall", count: 6 }]);
+    expect(claim(d.incidents[0], "page_pool.together")).toMatch(/^3 pools/);
+    expect(answer(d.incidents[0], "page_pool.stalled")).toBe("yes");
+    expect(answer(d.incidents[0], "page_pool.leak")).toBe("unknown");
+    expect(d.incidents[0]?.findings.flatMap((f) => f.advice).map((a) => a.action)).not.toContain(
+      "List the pools that still exist",
+    );
+  });
+  test("of another number or another age are two stories", async () => {
+    expect((await explain({ log: stall(19, 5, 25455) + stall(17, 7, 25456) })).incidents).toHaveLength(2);
+    expect((await explain({ log: stall(19, 5, 25455) + stall(17, 5, 25458) })).incidents).toHaveLength(2);
+  });
+  test("one pool alone drains or does not", async () => {
+    expect(
+      answer((await explain({ log: stall(9, 7, 60) + stall(9, 4, 121) })).incidents[0], "page_pool.draining"),
+    ).toBe("yes");
+    expect(
+      answer((await explain({ log: stall(9, 7, 60) + stall(9, 7, 121) })).incidents[0], "page_pool.draining"),
+    ).toBe("no");
+  });
+});
+
+test("causes of one moment stand together, the worst first, and name each other", async () => {
+  const d = await explain({
+    log: `${failure("  100.000000", 0)}[  100.400000] BUG: Bad page state in process nginx  pfn:1a2b3c
+[  100.400000] page:ffffea00068acf00 count:-1 mapcount:0 mapping:          (null) index:0x0
+[  100.400000] flags: 0x17ffffc0000000()
+[  100.400000] page dumped because: nonzero _count
+[  900.000000] VM: killing process Xorg
+`,
+  });
+  expect(d.incidents.map((i) => i.severity)).toEqual(["corruption", expect.not.stringMatching("corruption"), "act"]);
+  expect(claim(d.incidents[0], "episode.together")).toMatch(/Page allocation failure/);
+  expect(claim(d.incidents[1], "episode.together")).toMatch(/Bad page state/);
+  expect(answer(d.incidents[2], "episode.together")).toBeUndefined();
+});
+
+describe("limits' lines belong to the report that follows", () => {
+  test.each([
+    ["__alloc_pages_slowpath: 5571 callbacks suppressed", 5572],
+    ["warn_alloc_failed: 92 callbacks suppressed", 93],
+    ["__ratelimit: 12 callbacks suppressed", 13],
+    ["net_ratelimit: 650 callbacks suppressed", 1],
+  ])("%s", async (limit, count) => {
+    const d = await explain({ log: `[   99.900000] ${limit}\n${failure("  100.000000")}` });
+    expect(d.incidents.find((i) => i.kind === "alloc_failure")).toMatchObject({ count, suppressed: count - 1 });
+  });
+});

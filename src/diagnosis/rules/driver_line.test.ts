@@ -1,0 +1,73 @@
+// One-line messages: which are about memory, what their numbers mean, and which advice names the right setting.
+import { describe, expect, test } from "vitest";
+import { messageLines } from "../../kernel/facts/messages.ts";
+import { explain } from "../explain.ts";
+import type { DiagnosedIncident, Finding } from "../finding.ts";
+
+const one = async (text: string): Promise<DiagnosedIncident> => {
+  const d = await explain({ log: text });
+  expect(d.incidents).toHaveLength(1);
+  return d.incidents[0] as DiagnosedIncident;
+};
+const finding = (i: DiagnosedIncident, id: string): Finding | undefined => i.findings.find((f) => f.id === id);
+
+test.each(messageLines.map((m) => [m.example] as const))(
+  "%s has a cause, a meaning and a consequence of its own",
+  async (example) => {
+    const i = await one(`[  100.000000] ${example}\n`);
+    expect(i.cause.length).toBeGreaterThan(30);
+    expect(i.cause).not.toMatch(/undefined|NaN/);
+    if (i.kind === "driver_line") expect(finding(i, "driver_line.meaning")?.answer).toBe("yes");
+    expect(finding(i, "judgement.harmless")?.evidence).toHaveLength(1);
+  },
+);
+
+describe("a kevent is read with the table of its number", () => {
+  test.each([
+    ["smsc95xx 1-1:1.0 eth0", 2, "watch", undefined],
+    ["smsc95xx 1-1:1.0 eth0", 0, "watch", "no"],
+    ["smsc95xx 1-1:1.0 eth0", 1, "watch", "no"],
+    ["cdc_ether 2-1.3:2.0 eth1", 4, "harmless", "no"],
+    ["cdc_ether 2-1.3:2.0 eth1", 11, "harmless", "no"],
+    ["lan78xx 1-1:1.0 eth0", 6, "harmless", "no"],
+    ["cdc_ncm 1-1.2:1.6 wwan0", 99, "harmless", "no"],
+  ])("%s %i: %s", async (who, event, severity, memory) => {
+    const i = await one(`${who}: kevent ${event} may have been dropped\n`);
+    expect(i.severity).toBe(severity);
+    expect(finding(i, "driver_line.memory")?.answer).toBe(memory);
+  });
+});
+
+describe("TCP's own limits name their settings", () => {
+  test.each([
+    ["TCP: out of memory -- consider tuning tcp_mem", /net\.ipv4\.tcp_mem/, /tcp_max_orphans/],
+    ["TCP: too many orphaned sockets", /tcp_max_orphans/, /sysctl net\.ipv4\.tcp_mem/],
+    ["Out of socket memory", /tcp_max_orphans[\s\S]*tcp_mem/, /kernel log/],
+  ])("%s", async (text, named, other) => {
+    const i = await one(`${text}\n`);
+    const commands = (finding(i, "driver_line.meaning")?.advice ?? []).map((a) => a.command ?? "").join("\n");
+    expect(commands).toMatch(named);
+    expect(commands).not.toMatch(other);
+    expect(i.severity).toBe("act");
+  });
+});
+
+describe("the size of a buffer goes the way of its release", () => {
+  const banner = (release: string): string =>
+    `[    0.000000] Linux version ${release} (builder@host1) (gcc version 7.3.0) #0 Sat May 16 18:32:20 2020\n`;
+  const line = "[ 1862.570361] ath: skbuff alloc of size 1974 failed\n";
+  test("since 3.5 from a page fragment: no cache has a part in it", async () => {
+    expect(finding(await one(banner("4.14.180") + line), "driver_line.size")?.claim).toMatch(
+      /page fragment.*No slab cache/,
+    );
+  });
+  test("before, from kmalloc; which cache needs the machine", async () => {
+    expect(finding(await one(banner("2.6.32") + line), "driver_line.size")?.answer).toBe("unknown");
+    expect(finding(await one(banner("2.6.32-5-amd64") + line), "driver_line.size")?.claim).toMatch(
+      /come from (?:kmalloc|size)-4096/,
+    );
+  });
+  test("without a release nothing is computed", async () => {
+    expect(finding(await one(line), "driver_line.size")?.answer).toBe("unknown");
+  });
+});

@@ -1,0 +1,255 @@
+// The class of a fault decides its verdict. The texts are kernel lines of public reports, cut to what decides.
+import { describe, expect, test } from "vitest";
+import { explain } from "../explain.ts";
+import type { DiagnosedIncident, Finding } from "../finding.ts";
+
+const one = async (text: string): Promise<DiagnosedIncident> => {
+  const d = await explain({ log: text });
+  expect(d.incidents).toHaveLength(1);
+  return d.incidents[0] as DiagnosedIncident;
+};
+const answer = (i: DiagnosedIncident, id: string): Finding["answer"] | undefined =>
+  i.findings.find((f) => f.id === id)?.answer;
+const claim = (i: DiagnosedIncident, id: string): string => i.findings.find((f) => f.id === id)?.claim ?? "";
+
+const head = "CPU: 1 PID: 0 Comm: swapper/1 Not tainted 5.10.0-23-amd64 #1 Debian 5.10.179-1";
+
+describe("a pointer says what it was", () => {
+  const fault = (address: string): string => `BUG: unable to handle page fault for address: ${address}\n${head}
+RIP: 0010:skb_release_data+0x6d/0x190
+Call Trace:
+ <IRQ>
+ consume_skb+0x41/0xa0
+ </IRQ>
+`;
+  test.each([
+    ["0000000000000fff", "act", "NULL pointer"],
+    ["0000000000001000", "act", "NULL pointer"],
+    ["000000000000ffff", "act", "NULL pointer"],
+    ["0000000000010001", "corruption", "Wild pointer"],
+    ["fffffffffffffff4", "act", "Error used as pointer"],
+    ["6b6b6b6b6b6b6b83", "corruption", "Wild pointer"],
+    ["dead000000000122", "corruption", "Wild pointer"],
+    ["0000000000040000", "corruption", "Wild pointer"],
+    ["5441444f4e2f3065", "corruption", "Wild pointer"],
+    ["ffffb40a4b1fe008", "act", "Kernel fault"],
+  ])("%s: %s, %s", async (address, severity, title) => {
+    const i = await one(fault(address));
+    expect(i).toMatchObject({ kind: "oops", severity, title: `${title} in skb_release_data` });
+    expect(answer(i, "oops.where")).toBe("yes");
+    expect(answer(i, "oops.packet_memory")).toBe("yes");
+    expect(answer(i, "oops.pointer")).toBe(title === "Kernel fault" ? "unknown" : "yes");
+    expect(answer(i, "oops.use_after_free")).toBe(address.startsWith("6b") ? "yes" : undefined);
+    // Only a report of corruption can be the first corruption.
+    expect(answer(i, "taint.first")).toBe(severity === "corruption" ? "yes" : undefined);
+    expect(answer(i, "fragmentation")).toBe("no");
+  });
+
+  test("the register is the one that the instruction names, not one that happens to be near", async () => {
+    const i = await one(`BUG: kernel NULL pointer dereference, address: 000000000000000c
+Oops: Oops: 0002 [#1] SMP NOPTI
+CPU: 23 UID: 0 PID: 5904 Comm: ethtool Not tainted 6.19.0 #1 PREEMPT(lazy)
+RIP: 0010:ice_alloc_rx_bufs+0x1cd/0x310 [ice]
+Code: 8b 04 24 <89> 45 0c 41 8b 47 10
+RSP: 0018:ff7894738aa1f768 EFLAGS: 00010246
+RBP: 0000000000000000 R08: ff11000110a3c000 R10: 0000000000000001
+`);
+    expect(claim(i, "oops.pointer")).toMatch(/null pointer, used at offset 12/);
+    expect(claim(i, "oops.pointer")).not.toMatch(/R10/);
+  });
+});
+
+describe("no pointer was followed", () => {
+  test.each([
+    [
+      "an assertion",
+      `kernel BUG at net/core/skbuff.c:3945!\ninvalid opcode: 0000 [#1] SMP\n${head}\nRIP: 0010:skb_segment+0xd4a/0xdb0\n`,
+      "Kernel assertion in skb_segment",
+      "act",
+    ],
+    [
+      "a double free that SLUB caught",
+      `kernel BUG at mm/slub.c:305!\ninvalid opcode: 0000 [#1] SMP\n${head}\nRIP: 0010:__slab_free+0x21a/0x430\n`,
+      "Double free in __slab_free",
+      "corruption",
+    ],
+    [
+      "another check of that file",
+      `kernel BUG at mm/slub.c:4118!\ninvalid opcode: 0000 [#1] SMP\n${head}\nRIP: 0010:kfree+0x3ca/0x410\n`,
+      "Kernel assertion in kfree",
+      "act",
+    ],
+    [
+      "a division by zero",
+      `divide error: 0000 [#1] SMP NOPTI\n${head}\nRIP: 0010:__tcp_select_window+0x1a0/0x1d0\n`,
+      "Divide error in __tcp_select_window",
+      "act",
+    ],
+    [
+      "a split lock",
+      `Oops: Split lock detected\n${head}\nRIP: 0010:skb_clone+0x154/0x1e0\n`,
+      "Split lock in skb_clone",
+      "act",
+    ],
+    [
+      "a lockup",
+      `watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]\n${head}\nRIP: 0010:_raw_spin_lock+0x37/0x50\n`,
+      "Soft lockup in _raw_spin_lock",
+      "watch",
+    ],
+  ])("%s", async (_, text, title, severity) => {
+    const i = await one(text);
+    expect(i).toMatchObject({ kind: "oops", title, severity });
+    expect(i.cause).not.toMatch(/pointed nowhere/);
+    expect(answer(i, "oops.pointer")).toBeUndefined();
+    expect(answer(i, "fragmentation")).toBe("no");
+  });
+
+  test("a lockup inside reclaim is one of memory, and whether it was short is open", async () => {
+    const i = await one(
+      `watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [kswapd0:45]\n${head}\nRIP: 0010:shrink_page_list+0x100/0xd00\nCall Trace:\n shrink_inactive_list+0x1/0x2\n balance_pgdat+0x3/0x4\n kswapd+0x5/0x6\n kthread+0x118/0x140\n`,
+    );
+    expect(i.cause).toMatch(/looking for memory to free/);
+    expect(answer(i, "fragmentation")).toBe("unknown");
+  });
+});
+
+describe("a panic means what its reason says", () => {
+  test.each([
+    ["stack-protector: Kernel stack is corrupted in: ffffffffc08184d2", "corruption"],
+    ["Attempted to kill init! exitcode=0x00000009", "act"],
+    ["VFS: Unable to mount root fs on unknown-block(0,0)", "act"],
+    ["sysrq triggered crash", "harmless"],
+    ["Fatal exception in interrupt", "act"],
+  ])("%s: %s", async (reason, severity) => {
+    const i = await one(`Kernel panic - not syncing: ${reason}\n${head}\n`);
+    expect(i).toMatchObject({ kind: "oops", severity });
+    expect(i.cause).toContain(reason);
+    expect(answer(i, "oops.packet_memory")).toBe("unknown");
+  });
+
+  test.each(["System is deadlocked on memory", "Out of memory and no killable processes..."])(
+    "%s is a lack of memory",
+    async (reason) => {
+      const i = await one(
+        `Kernel panic - not syncing: ${reason}\n\n${head}\nCall Trace:\n panic+0x101/0x2e3\n out_of_memory+0x34b/0x350\n`,
+      );
+      expect(i).toMatchObject({ kind: "oom", severity: "act" });
+      expect(i.kernel.release).toMatch(/^5\.10/);
+    },
+  );
+
+  test("a fault that takes the machine down says so, and a second fault is not the first", async () => {
+    const i = await one(
+      `general protection fault: 0000 [#2] SMP\n${head}\nRIP: 0010:kfree_skb+0xc/0x38\nKernel panic - not syncing: Fatal exception in interrupt\n`,
+    );
+    expect(answer(i, "oops.panic")).toBe("yes");
+    expect(answer(i, "oops.first")).toBe("no");
+  });
+});
+
+describe("the message of a WARN stands before or behind it", () => {
+  const warn = "WARNING: CPU: 2 PID: 14235 at lib/refcount.c:28 refcount_warn_saturate+0xba/0x110";
+  const words = "refcount_t: underflow; use-after-free.";
+  test.each([
+    ["before", `------------[ cut here ]------------\n${words}\n${warn}\nModules linked in: igb\n${head}\n`],
+    ["behind", `------------[ cut here ]------------\n${warn}\n${words}\nModules linked in: igb\n${head}\n`],
+    ["alone", `${words}\n`],
+  ])("%s", async (_, text) => {
+    const i = await one(text);
+    expect(i).toMatchObject({ kind: "oops", severity: "corruption" });
+    expect(claim(i, "oops.message")).toContain(words);
+  });
+
+  test.each([
+    ["refcount_t: saturated; leaking memory.", "act"],
+    ["list_del corruption. prev->next should be ffff88003d5c8e70, but was dead000000000100", "corruption"],
+    ["NETDEV WATCHDOG: eth0 (mtk_soc_eth): transmit queue 4 timed out", "watch"],
+    ["something else that was checked", "watch"],
+  ])("%s: %s", async (message, severity) => {
+    const i = await one(`------------[ cut here ]------------\n${message}\n${warn}\nModules linked in: igb\n${head}\n`);
+    expect(i.severity).toBe(severity);
+    expect(claim(i, "oops.message")).toContain(message);
+  });
+
+  test("a WARN without a message has none", async () => {
+    const i = await one(`------------[ cut here ]------------\n${warn}\nModules linked in: igb\n${head}\n`);
+    expect(answer(i, "oops.message")).toBeUndefined();
+    expect(i.severity).toBe("watch");
+  });
+});
+
+describe("sanitizers", () => {
+  test("KASAN names the object, its owner and who freed it", async () => {
+    const i = await one(`==================================================================
+BUG: KASAN: slab-use-after-free in skb_release_data+0x1c4/0x1d0
+Read of size 8 at addr ffff88800a5b7a40 by task kworker/0:1/12
+
+CPU: 0 PID: 12 Comm: kworker/0:1 Not tainted 6.6.0 #1
+Call Trace:
+ <TASK>
+ dump_stack_lvl+0x5b/0x90
+ kasan_report+0xc7/0x100
+ skb_release_data+0x1c4/0x1d0
+ </TASK>
+
+Allocated by task 123:
+ kasan_save_stack+0x33/0x60
+ kmem_cache_alloc_node+0x183/0x2e0
+ __alloc_skb+0x210/0x310
+ foo_rx+0x10/0x20 [foo]
+
+Freed by task 12:
+ kasan_save_stack+0x33/0x60
+ kmem_cache_free+0x100/0x2e0
+ bar_done+0x10/0x20 [bar]
+
+The buggy address belongs to the object at ffff88800a5b7a00
+ which belongs to the cache skbuff_head_cache of size 232
+The buggy address is located 64 bytes inside of
+ freed 232-byte region [ffff88800a5b7a00, ffff88800a5b7ae8)
+==================================================================
+`);
+    expect(i).toMatchObject({ kind: "oops", severity: "corruption" });
+    expect(claim(i, "oops.sanitizer")).toMatch(
+      /KASAN reports slab-use-after-free on an object of skbuff_head_cache. A read of 8 bytes/,
+    );
+    expect(claim(i, "oops.object_owner")).toBe("The object was allocated by foo_rx and freed by bar_done.");
+    expect(answer(i, "oops.packet_memory")).toBe("yes");
+  });
+
+  test("KMSAN's value that nobody wrote is no corruption; without stacks the owner is unknown", async () => {
+    const i = await one(`BUG: KMSAN: uninit-value in ip_rcv+0x10/0x20\n${head}\n`);
+    expect(i.severity).toBe("act");
+    expect(answer(i, "oops.object_owner")).toBe("unknown");
+  });
+});
+
+describe("whether packet memory had a part in it", () => {
+  const bug = (frames: string): string =>
+    `kernel BUG at fs/ext4/inode.c:2724!\ninvalid opcode: 0000 [#1] SMP\n${head}\nRIP: 0010:ext4_writepages+0xf5a/0x1090 [ext4]\nCall Trace:\n${frames}`;
+  test("no needs the trace down to its end", async () => {
+    expect(
+      answer(
+        await one(bug(" do_writepages+0xbe/0x1a0\n kthread+0x118/0x140\n ret_from_fork+0x22/0x30\n")),
+        "oops.packet_memory",
+      ),
+    ).toBe("no");
+    expect(answer(await one(bug(" do_writepages+0xbe/0x1a0\n")), "oops.packet_memory")).toBe("unknown");
+  });
+  test("a file of the packet code is packet memory without any stack", async () => {
+    expect(
+      answer(
+        await one("kernel BUG at include/linux/skbuff.h:1666!\ninvalid opcode: 0000 [#1] SMP\n"),
+        "oops.packet_memory",
+      ),
+    ).toBe("yes");
+  });
+  test("a foreign module in the instruction pointer is where to look, by the list of modules", async () => {
+    const i = await one(
+      `kernel BUG at /build/l7fw/ss_skb.c:758!\ninvalid opcode: 0000 [#1] SMP\nModules linked in: l7fw(O) l7db(O) igb\nCPU: 0 PID: 3 Comm: ksoftirqd/0 Tainted: G           O    4.9.35 #3\nRIP: 0010:[<ffffffffc073b8dc>]  [<ffffffffc073b8dc>] __skb_fragment+0x9cc/0xbf0 [l7fw]\n`,
+    );
+    expect(claim(i, "taint.foreign")).toMatch(/stopped in __skb_fragment of l7fw itself/);
+    expect(i.cause).toMatch(/Look for the error in l7fw first/);
+  });
+});
