@@ -190,10 +190,18 @@ function severityOf(c: Case, atomic: boolean): Severity {
   // Without its ring an interface does not come up.
   if (c.stack.direction === "setup" || (c.stack.direction === "rx refill" && ringIsBeingMade(c.stack))) return "act";
   // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
-  if (c.stack.direction === "rx refill" && !refillIsKnown(c)) return "watch";
+  if (receives(c) && !refillIsKnown(c)) return "watch";
   if (packet && atomic) return c.stack.context === "process" ? "act" : (c.order ?? 0) > 3 ? "watch" : "harmless";
   return "watch";
 }
+
+/** A driver asked for a packet's buffer, for its ring or for a packet that has arrived. */
+const receives = (c: Case): boolean => {
+  const { direction, driver, caller, frames } = c.stack;
+  if (direction === "rx refill") return true;
+  if (direction !== "rx" || caller === undefined) return false;
+  return frames[caller]?.module !== undefined || driver?.frame === caller;
+};
 
 /** True when the driver's facts say what it does without a fresh buffer at this release. */
 const refillIsKnown = (c: Case): boolean =>

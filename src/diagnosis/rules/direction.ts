@@ -64,7 +64,7 @@ function whose(c: Case): string {
   }
   return module === undefined
     ? ""
-    : ` Module: ${module.name}, a driver from outside of the kernels that the index of functions was made from.`;
+    : ` Module: ${module.name}, which no kernel of the index builds (Debian's 5.10 to 7.2): its source is not known here.`;
 }
 
 /** 2.4 prints no stack with a failure; there is nothing to get (mm/page_alloc.c; only 2.4.23 and later with vm.vm_gfp_debug=1). */

@@ -107,7 +107,7 @@ function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackNa
   const named = (form: RegExp): boolean => frames.some((f) => form.test(f.function));
   const host = named(/^(__)?usb_hcd_giveback_urb/);
   const gadget = named(/^usb_gadget_giveback_request|^composite_/);
-  const receiveBuffer = named(/^(__)?(netdev|napi)_alloc_skb/);
+  const receiveBuffer = named(/^(__)?((netdev|napi|dev)_)?alloc_skb/);
   return (key, frame) => {
     if (frame.module !== undefined || (!host && !gadget && !receiveBuffer)) return true;
     const known = functionIndex()
@@ -115,7 +115,13 @@ function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackNa
       .find((f) => keyOf(f.place.name) === key);
     const isGadget = functionIndex()?.module(key)?.directory.startsWith("drivers/usb/gadget") === true;
     if ((host && isGadget) || (gadget && !isGadget)) return false;
-    return known === undefined || !receiveBuffer || known.memory.has("rxSkb") || !known.does.has("refills");
+    return (
+      known === undefined ||
+      !receiveBuffer ||
+      known.memory.has("rxSkb") ||
+      known.memory.has("skb") ||
+      !known.does.has("refills")
+    );
   };
 }
 
