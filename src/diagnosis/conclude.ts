@@ -208,12 +208,21 @@ const refillIsKnown = (c: Case): boolean =>
   c.stack.driver !== undefined && failureAt(c.stack.driver.driver, c.release.version) !== undefined;
 
 /** What the severity means for this incident, in one sentence. */
-export function severityWords(severity: Severity, kind: string, count: number, direction: string | null): string {
+export function severityWords(
+  severity: Severity,
+  kind: string,
+  count: number,
+  direction: string | null,
+  order: number | undefined,
+): string {
   switch (severity) {
     case "harmless":
       if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
       return `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
     case "watch":
+      // How often says nothing of how much was free: a single page is refused when memory runs low, a block when blocks are rare.
+      if (count > 20 && (direction ?? "neither") !== "neither" && (order ?? 0) > 0)
+        return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that blocks of this size are rare on this machine.`;
       if (count > 20 && (direction ?? "neither") !== "neither")
         return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that memory runs too low all the time.`;
       if (kind === "oops")
