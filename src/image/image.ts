@@ -48,6 +48,8 @@ export interface NetState {
 }
 
 export interface ReadOptions {
+  /** False: memory is not searched for words that point to pages in flight. */
+  readonly pointers?: boolean;
   /** The kernel, where it has been opened already. */
   readonly kernel?: Kernel;
   readonly progress?: (what: string, done: number | undefined) => void;
@@ -75,7 +77,7 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
     new Map<bigint, CacheTotals>(),
   );
   progress("sockets and packets", undefined);
-  const net = readNet(kernel, map, caches, findings, parts, progress);
+  const net = readNet(kernel, map, caches, findings, parts, options.pointers === false ? undefined : progress);
   return {
     memory,
     log: readKernelLog(kernel),
@@ -149,7 +151,8 @@ function readNet(
   caches: readonly SlabCache[],
   findings: Findings,
   parts: Parts,
-  progress: (what: string, done: number | undefined) => void,
+  /** Left out: no search for pointers. */
+  progress: ((what: string, done: number | undefined) => void) | undefined,
 ): NetState {
   const reader = new SlabReader(kernel);
   const skbs = parts.read<Skbs>("sk_buffs", () => readSkbs(kernel, map, caches, reader), noSkbs);
@@ -160,11 +163,14 @@ function readNet(
   checkSkbs(kernel, map, holders, findings);
   const pools = parts.read("page pools", () => readPools(kernel, map, findings), []);
   const byQueues = new Map(pools.map((p) => [p.address, heldPages(p, holders)] as const));
-  const held = parts.read(
-    "pointers to pages in flight",
-    () => withPointers(kernel, map, caches, reader, pools, byQueues, holders, progress),
-    byQueues,
-  );
+  const held =
+    progress === undefined
+      ? byQueues
+      : parts.read(
+          "pointers to pages in flight",
+          () => withPointers(kernel, map, caches, reader, pools, byQueues, holders, progress),
+          byQueues,
+        );
   return { skbs, sockets, devices, softnet, holders, pools, held };
 }
 

@@ -147,7 +147,7 @@ class MapScan {
   private readonly poolPages: number[] = [];
   private unseen = 0;
   private seen = 0;
-  private readonly buffer: Uint32Array;
+  private readonly buffer: Int32Array;
   private readonly bytes: Uint8Array;
   private runEnd = 0n;
   private runDelta = 0n;
@@ -167,7 +167,7 @@ class MapScan {
       mapping: new Uint8Array(end),
       shape: new Uint8Array(end),
     };
-    this.buffer = new Uint32Array((group * kernel.pageStructBytes) / 4);
+    this.buffer = new Int32Array((group * kernel.pageStructBytes) / 4);
     this.bytes = new Uint8Array(this.buffer.buffer);
   }
 
@@ -224,64 +224,94 @@ class MapScan {
 
   private take(first: number, from: number, to: number): void {
     const { words: at, types } = this.marks;
-    const c = this.columns;
-    const buffer = this.buffer;
-    const baseLow = Number(this.kernel.vmemmap & 0xffffffffn);
-    const baseHigh = Number(this.kernel.vmemmap >> 32n);
-    const structBytes = this.kernel.pageStructBytes;
-    let lastHigh = -1;
-    let lastHighIndex = 0;
+    const {
+      kind: kinds,
+      order,
+      flags: flagWords,
+      high: highs,
+      refcount,
+      mapcount,
+      link,
+      mapping,
+      shape,
+    } = this.columns;
+    const { buffer, end } = this;
+    const { vmemmap, pageStructBytes: structBytes } = this.kernel;
+    const baseLow = Number(vmemmap & 0xffffffffn);
+    const baseHigh = Number(vmemmap >> 32n) | 0;
+    const highSpan = Number(((vmemmap + BigInt(end) * BigInt(structBytes)) >> 32n) - (vmemmap >> 32n));
+    const linkOffset = at.link * 4;
+    const scale = 1 / structBytes;
     const bit = (name: string): number => 1 << (this.marks.flag.get(name) ?? 31);
     const slabFlag = this.marks.flag.has("slab") ? bit("slab") : 0;
     const lruFlag = bit("lru");
     const reservedFlag = bit("reserved");
     const headFlag = bit("head");
-    for (let pfn = from, w = (from - first) * at.words; pfn < to; pfn++, w += at.words) {
-      const flags = buffer[w + at.flags] as number;
-      const high = buffer[w + at.flags + 1] as number;
-      if (high !== lastHigh) {
+    const stride = at.words;
+    const atFlags = at.flags;
+    const atMap = at.mapcount;
+    const atRefs = at.refcount;
+    const atMapping = at.mapping;
+    const atCompound = at.compound;
+    const atLink = at.link;
+    let lastHigh = 0;
+    let lastHighIndex = -1;
+    for (let pfn = from, w = (from - first) * stride; pfn < to; pfn++, w += stride) {
+      const flags = buffer[w + atFlags] as number;
+      const high = buffer[w + atFlags + 1] as number;
+      if (high !== lastHigh || lastHighIndex < 0) {
         lastHigh = high;
-        lastHighIndex = this.indexOfHigh(high);
+        lastHighIndex = this.indexOfHigh(high >>> 0);
       }
-      const map = (buffer[w + at.mapcount] as number) | 0;
-      c.flags[pfn] = flags;
-      c.high[pfn] = lastHighIndex;
-      c.refcount[pfn] = buffer[w + at.refcount] as number;
-      c.mapcount[pfn] = map;
-      const mapping = buffer[w + at.mapping] as number;
-      c.mapping[pfn] = (mapping & 3) | (mapping !== 0 || buffer[w + at.mapping + 1] !== 0 ? 4 : 0);
-      const low = buffer[w + at.compound] as number;
+      const map = buffer[w + atMap] as number;
+      flagWords[pfn] = flags;
+      highs[pfn] = lastHighIndex;
+      refcount[pfn] = buffer[w + atRefs] as number;
+      mapcount[pfn] = map;
+      const word = buffer[w + atMapping] as number;
+      mapping[pfn] = (word & 3) | ((word | (buffer[w + atMapping + 1] as number)) !== 0 ? 4 : 0);
+      const low = buffer[w + atCompound] as number;
       if ((low & 1) !== 0) {
-        const head = this.headOf(pfn, low, buffer[w + at.compound + 1] as number);
-        c.shape[pfn] = isTail;
-        c.link[pfn] = head + 1;
-        if (head === pfn - 1) c.order[head] = this.bytes[w * 4 + at.orderByte] as number;
+        const head = this.headOf(pfn, low >>> 0, (buffer[w + atCompound + 1] as number) >>> 0);
+        shape[pfn] = isTail;
+        link[pfn] = head + 1;
+        if (head === pfn - 1) order[head] = this.bytes[w * 4 + at.orderByte] as number;
         // A tail is what its head is; a tail before its head is no tail.
-        c.kind[pfn] = head >= 0 && head < pfn ? (c.kind[head] as number) : pageKind.unknown;
+        kinds[pfn] = head >= 0 && head < pfn ? (kinds[head] as number) : pageKind.unknown;
         continue;
       }
-      const linkHigh = (buffer[w + at.link + 1] as number) - baseHigh;
-      const linkBytes = linkHigh * 2 ** 32 + ((buffer[w + at.link] as number) - baseLow);
-      if (linkBytes >= 0 && linkBytes < this.end * structBytes && linkBytes % structBytes === at.link * 4)
-        c.link[pfn] = (linkBytes - at.link * 4) / structBytes + 1;
-      if ((flags & headFlag) !== 0) c.shape[pfn] = isHead;
+      const linkHigh = ((buffer[w + atLink + 1] as number) - baseHigh) >>> 0;
+      if (linkHigh <= highSpan) {
+        const place = linkHigh * 4294967296 + ((buffer[w + atLink] as number) >>> 0) - baseLow - linkOffset;
+        const target = place * scale;
+        if (target >= 0 && target < end && target === Math.floor(target)) link[pfn] = target + 1;
+      }
+      if ((flags & headFlag) !== 0) shape[pfn] = isHead;
       let kind: number = pageKind.unknown;
-      if (isType(types, map, types.buddy)) {
+      if (map === -1 && slabFlag === 0) {
+        // The commonest word: no page type, not mapped.
+        if ((flags & (lruFlag | reservedFlag)) !== 0) kind = (flags & lruFlag) !== 0 ? pageKind.lru : pageKind.reserved;
+        else if (at.poolMagic !== undefined && this.isPool(w + at.poolMagic)) kind = this.pool(pfn);
+        else if ((flags & headFlag) !== 0) kind = pageKind.compound;
+      } else if (isType(types, map, types.buddy)) {
         kind = pageKind.buddy;
-        c.order[pfn] = Math.min(255, buffer[w + at.private] as number);
+        order[pfn] = Math.min(255, (buffer[w + at.private] as number) >>> 0);
       } else if (slabFlag !== 0 ? (flags & slabFlag) !== 0 : isType(types, map, types.slab)) {
         kind = pageKind.slab;
-        this.addSlab(pfn, buffer[w + at.slabCache] as number, buffer[w + at.slabCache + 1] as number);
+        this.addSlab(pfn, (buffer[w + at.slabCache] as number) >>> 0, (buffer[w + at.slabCache + 1] as number) >>> 0);
       } else if (isType(types, map, types.table)) kind = pageKind.pageTable;
-      else if (at.poolMagic !== undefined && this.isPool(w + at.poolMagic)) {
-        kind = pageKind.pagePool;
-        if (this.poolPages.length < mostMarked) this.poolPages.push(pfn);
-      } else if ((flags & lruFlag) !== 0) kind = pageKind.lru;
+      else if (at.poolMagic !== undefined && this.isPool(w + at.poolMagic)) kind = this.pool(pfn);
+      else if ((flags & lruFlag) !== 0) kind = pageKind.lru;
       else if ((flags & reservedFlag) !== 0) kind = pageKind.reserved;
       else if (types.isTopByte && map >>> 24 >= 0xf0 && map >>> 24 < 0xff) kind = pageKind.typed;
       else if ((flags & headFlag) !== 0) kind = pageKind.compound;
-      c.kind[pfn] = kind;
+      kinds[pfn] = kind;
     }
+  }
+
+  private pool(pfn: number): number {
+    if (this.poolPages.length < mostMarked) this.poolPages.push(pfn);
+    return pageKind.pagePool;
   }
 
   /**
