@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PerformanceObserver, performance } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
+import { exactKernels } from "../dist/model/kernels/parts_for.js";
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
@@ -97,6 +98,14 @@ export function raceTable(here, cases, rounds, goal) {
       result(title, ratio, goal);
     }
   });
+}
+
+/** The recorded kernel that SKBLAB_KERNEL names (5.10, 6.1, 6.12, 7.2; 6.1 otherwise), with its branch as the twins take it. */
+export function kernelAsked() {
+  const branch = process.env.SKBLAB_KERNEL ?? "6.1";
+  const kernel = exactKernels.find((k) => k.release.version.slice(0, 2).join(".") === branch);
+  if (kernel === undefined) throw new Error(`SKBLAB_KERNEL=${branch} is no recorded kernel`);
+  return { ...kernel, branch };
 }
 
 /** Processor time of the loop, V8's own threads included: other work on the machine must not count. Nanoseconds an operation. */

@@ -1,9 +1,10 @@
 // page_pool per element, fast, ring and slow path, beside a C twin with the same rules and checksum, interleaved in one run.
-// Needs `npm run build` and a C compiler. Loops as in the kernel's bench_page_pool_simple: take a page, give it back.
+// SKBLAB_KERNEL=5.10|6.1|6.12|7.2 runs the pools of that kernel (6.1 otherwise). Needs `npm run build` and a C compiler. Loops as in the kernel's bench_page_pool_simple: take a page, give it back.
 import { execFileSync } from "node:child_process";
 import { createJournal } from "../../dist/model/journal.js";
 import { createPagePools, defaultPoolParams } from "../../dist/model/net/pool/page_pool.js";
-import { median, race, result, twinAt, withTwin } from "../harness.mjs";
+import { poolContext, softirqState } from "../../dist/model/net/pool/pool_context.js";
+import { kernelAsked, median, race, result, twinAt, withTwin } from "../harness.mjs";
 
 const PAGES = 1 << 16;
 const rounds = Number(process.argv[2] ?? 25);
@@ -68,8 +69,16 @@ function flatPages() {
 }
 
 const pages = flatPages();
-const context = { inSoftirq: true, node: 0 };
-const pools = createPagePools({ pages, journal: createJournal(), context, pfnMax: PAGES, poolsMax: 64 });
+const context = poolContext(softirqState.running);
+const kernel = kernelAsked();
+const pools = createPagePools({
+  ...kernel.parts.net.pool,
+  pages,
+  journal: createJournal(),
+  context,
+  pfnMax: PAGES,
+  poolsMax: 64,
+});
 pools.create({ ...defaultPoolParams });
 
 const elements = {
@@ -129,7 +138,7 @@ function measure(twin, paths) {
       const one = race(
         path,
         1,
-        () => twin([path, loops[path]]),
+        () => twin([path, loops[path], kernel.branch]),
         () => run(path, loops[path]),
       );
       races[path].c.push(...one.c);
@@ -151,7 +160,7 @@ function table(path) {
   const mixed = child(paths);
   const f = (v, w, d = 2) => v.toFixed(d).padStart(w);
   console.log(
-    `page_pool, ns per element (take a page, give it back), ${rounds} interleaved rounds; ns and ratio are of the best rounds, (median) of the paired ones`,
+    `page_pool of ${kernel.name}, ns per element (take a page, give it back), ${rounds} interleaved rounds; ns and ratio are of the best rounds, (median) of the paired ones`,
   );
   console.log("path   C twin   model  model/C  (median)  mixed  (median)   x fast: C  model  kernel   kernel ns");
   const [fast] = alone;

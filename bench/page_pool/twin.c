@@ -1,6 +1,6 @@
 // The C twin of src/model/net/page_pool.ts: the same rules, the same columns, the same flat page allocator, the same checksum.
 // Taking and giving back are calls, as they are in the kernel (exported functions of net/core/page_pool.c).
-// usage: twin PATH LOOPS   →   "nanoseconds-per-element checksum"
+// usage: twin PATH LOOPS [KERNEL]   →   "nanoseconds-per-element checksum"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +49,8 @@ static int32_t ring_consume(struct ring *r) {
 
 #define CALL __attribute__((noinline))
 static struct { int softirq, node; } context;
+/* What the kernel does otherwise: users counted on every page and direct puts anywhere (since 6.8, 6.10), one page at a time (before 5.13). */
+static int every_page, one_page;
 static int heard;
 static uint64_t events;
 struct pool {
@@ -115,6 +117,15 @@ CALL static int refill_cache(int pool) {
 CALL static int alloc_slow(int pool) {
   struct pool *p = &pools[pool];
   if (p->order) abort();
+  if (one_page) {
+    int pfn = page_alloc();
+    if (pfn < 0) return -1;
+    owner[pfn] = pool + 1;
+    p->hold++;
+    if (heard) events++;
+    p->slow++;
+    return pfn;
+  }
   int32_t bulk[REFILL];
   int got = 0, n = p->cached_pages;
   while (got < REFILL) {
@@ -125,6 +136,7 @@ CALL static int alloc_slow(int pool) {
   for (int i = 0; i < got; i++) {
     if (p->flags & DMA_MAP) abort();
     owner[bulk[i]] = pool + 1;
+    if (every_page) frag_bias[bulk[i]] = 0, frag_delta[bulk[i]] = 1;
     p->hold++;
     if (heard) events++;
     p->cache[n++] = bulk[i];
@@ -155,7 +167,7 @@ CALL static void pool_put(int pool, int pfn, uint32_t sync_size, int direct) {
   }
   if (p->flags & DMA_SYNC_DEV)
     sync_for_device(dma_address(pfn), p->offset, sync_size < p->max_len ? sync_size : p->max_len);
-  if (direct && context.softirq) {
+  if (direct && (every_page || context.softirq)) {
     if (p->cached_pages < CACHE) {
       p->cache[p->cached_pages++] = pfn;
       p->cached++;
@@ -174,8 +186,12 @@ int main(int argc, char **argv) {
   if (argc < 3) return 2;
   long loops = atol(argv[2]);
   for (int i = PAGES - 1; i >= 0; i--) spare[spares++] = i;
-  int pool = argc > 3 ? atoi(argv[3]) : 1;
+  int pool = 1;
+  const char *kernel = argc > 3 ? argv[3] : "6.1";
+  every_page = !strcmp(kernel, "6.12") || !strcmp(kernel, "7.2");
+  one_page = !strcmp(kernel, "5.10");
   struct pool *p = &pools[pool];
+  p->counts_users = every_page;
   p->nid = -1;
   context.softirq = 1;
   p->ring.size = SLOTS;

@@ -1,8 +1,10 @@
 // One JavaScript measurement: `node --expose-gc worker.mjs WHAT OPS` prints nanoseconds an operation, the checksum, and how many garbage
 // collections began in the measured loop.
 import { createNaivePages } from "../../dist/model/mm/pages.js";
+import { skbConfigOf } from "../../dist/model/net/skb/skb_config.js";
+import { skbSizes61 } from "../../dist/model/net/skb/skb_config61.js";
 import { createSkbs } from "../../dist/model/net/skb/skbs.js";
-import { answer, nanosAndCollections } from "../harness.mjs";
+import { answer, kernelAsked, nanosAndCollections } from "../harness.mjs";
 
 const [what, opsText] = process.argv.slice(2);
 const ops = Number(opsText);
@@ -38,12 +40,13 @@ const heap = {
   kfree: give,
   ksize: (address) => sizes[classOf[Math.floor(address / 4096)]],
   kmallocSizeRoundup: (bytes) => sizes[classFor[(bytes + 7) >> 3]],
-  cacheCreate: () => 0,
+  cacheCreate: (_name, size) => classFor[(size + 7) >> 3],
   cacheAlloc: take,
   cacheFree: (_cache, address) => give(address),
 };
 
-const skbs = createSkbs({ pages: createNaivePages(16), heap });
+const config = skbConfigOf(kernelAsked().parts.net.skb, skbSizes61);
+const skbs = createSkbs({ pages: createNaivePages(16), heap, config });
 const { allocSkb, skbPut, kfreeSkb, skbClone, columns } = skbs;
 const { S } = columns;
 const TRUESIZE = 6;

@@ -10,8 +10,9 @@
 // Not modelled: the locks (every call is one step of the caller's schedule), page init callbacks, XDP's disconnect hook.
 import { assert, ModelBug } from "../../../base/assert.ts";
 import { eventKind } from "../../../kernel/events.ts";
+import type { PoolNapi } from "./direct/direct.ts";
 import { createDmaAddresses } from "./page_pool_address.ts";
-import type { DmaDirection, PagePoolOptions, PoolNapi, PoolParams, PoolParts } from "./page_pool_params.ts";
+import type { DmaDirection, PagePoolOptions, PoolParams, PoolParts } from "./page_pool_params.ts";
 import {
   ENOMEM,
   FULL_SYNC,
@@ -57,7 +58,6 @@ const {
   RING_FULL,
   RELEASED_REFCNT,
   COUNTS_USERS,
-  CPU,
   SPECIAL,
   ROW_SHIFT,
   CACHE_SHIFT,
@@ -95,6 +95,7 @@ export function createPagePools(options: PagePoolOptions) {
   const deferDue = new Float64Array(poolsMax).fill(-1);
   const deferStart = new Float64Array(poolsMax);
   const deferWarn = new Float64Array(poolsMax);
+  const consumerCpu = new Int32Array(poolsMax).fill(-1);
   const napis = new Array<PoolNapi | undefined>(poolsMax).fill(undefined);
 
   /** The u64 counters: doubles are exact up to 2^53, and need no carry. */
@@ -123,10 +124,8 @@ export function createPagePools(options: PagePoolOptions) {
   };
 
   const users = parts.users.create(pfnMax, warn);
-  const mayGoDirect = parts.direct.create(context, {
-    cpuOf: (pool) => P[(pool << ROW_SHIFT) + CPU] as number,
-    napiCpuOf: (pool) => napis[pool]?.listOwner ?? -1,
-  });
+  const mayGoDirect = parts.direct.create(context, { cpu: consumerCpu, napi: napis });
+  const { bias: usersBias, delta: usersDelta } = users;
 
   /** page_pool_dma_sync_for_device() */
   const syncForDevice = (pool: number, pfn: number, size: number): void => {
@@ -165,6 +164,10 @@ export function createPagePools(options: PagePoolOptions) {
       const pfn = bulk[i] as number;
       if (pfn >= pfnMax) throw new ModelBug(`pfn ${pfn} beyond the ${pfnMax} pages of this machine`);
       pp[pfn] = owner;
+      if (everyPageCounts) {
+        usersBias[pfn] = 0;
+        usersDelta[pfn] = 1;
+      }
       cache[(at + i) | 0] = (pfn + 1) | 0;
     }
     P[(pool << ROW_SHIFT) + HOLD] = ((P[(pool << ROW_SHIFT) + HOLD] as number) + got) | 0;
@@ -265,7 +268,7 @@ export function createPagePools(options: PagePoolOptions) {
     const mapped = (P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP;
     const at = pool << CACHE_SHIFT;
     let n = P[(pool << ROW_SHIFT) + CACHED_PAGES] as number;
-    if (mapped === 0 && !everyPageCounts && !journal.heard) n = adoptQuietly(pool, got);
+    if (mapped === 0 && !journal.heard) n = adoptQuietly(pool, got);
     else
       for (let i = 0; i < got; i++) {
         const pfn = bulk[i] as number;
@@ -349,6 +352,8 @@ export function createPagePools(options: PagePoolOptions) {
       putSpecialPage(pool, pfn, syncSize, allowDirect);
       return;
     }
+    // Most pages have one user, and are home with him.
+    if (everyPageCounts && (usersDelta[pfn] !== 1 || usersBias[pfn] !== 0) && users.drop(pfn) !== 0) return;
     if (pages.pageCount(pfn) !== 1 || pages.isPfmemalloc(pfn)) {
       // As giveUp(), with nothing to unmap.
       countUp(row + RELEASED_REFCNT);
@@ -360,7 +365,7 @@ export function createPagePools(options: PagePoolOptions) {
     recycleInRing(pool, pfn);
   };
 
-  /** The same for pools that count users, map their pages or sync them. */
+  /** The same for pools that cut fragments by a flag, map their pages or sync them. */
   const putSpecialPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
     if (P[(pool << ROW_SHIFT) + COUNTS_USERS] !== 0 && users.drop(pfn) !== 0) return;
     if (!keeps(pool, pfn, syncSize)) return;
@@ -523,14 +528,15 @@ export function createPagePools(options: PagePoolOptions) {
     P[(pool << ROW_SHIFT) + FLAGS] = params.flags;
     P[(pool << ROW_SHIFT) + ORDER] = params.order;
     P[(pool << ROW_SHIFT) + NID] = params.nid;
-    P[(pool << ROW_SHIFT) + CPU] = params.cpu ?? -1;
+    consumerCpu[pool] = params.cpu ?? -1;
     napis[pool] = params.napi;
     maxLen[pool] = params.maxLen;
     offset[pool] = params.offset;
     direction[pool] = params.dmaDir;
     P[(pool << ROW_SHIFT) + COUNTS_USERS] = everyPageCounts || (params.flags & PP_FLAG_PAGE_FRAG) !== 0 ? 1 : 0;
     P[(pool << ROW_SHIFT) + SPECIAL] =
-      (P[(pool << ROW_SHIFT) + COUNTS_USERS] as number) | (params.flags & (PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV));
+      (everyPageCounts ? 0 : (P[(pool << ROW_SHIFT) + COUNTS_USERS] as number)) |
+      (params.flags & (PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV));
     P[(pool << ROW_SHIFT) + USERS] = 1;
     P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
     return pool;
@@ -541,7 +547,7 @@ export function createPagePools(options: PagePoolOptions) {
     P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) - 1;
     if (P[(pool << ROW_SHIFT) + USERS] !== 0) return;
     // page_pool_disable_direct_recycling()
-    P[(pool << ROW_SHIFT) + CPU] = -1;
+    consumerCpu[pool] = -1;
     napis[pool] = undefined;
     const pfn = P[(pool << ROW_SHIFT) + FRAG_PAGE] as number;
     P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;

@@ -1,7 +1,7 @@
 // What a pool is asked for, what it asks for, what it counts (include/net/page_pool.h, 6.1.192); the pool itself is page_pool.ts.
 import type { Journal } from "../../journal.ts";
 import type { PageAllocator } from "../../mm/pages.ts";
-import type { DirectPart } from "./direct/direct.ts";
+import type { DirectPart, PoolNapi } from "./direct/direct.ts";
 import { directInSoftirq } from "./direct/in_softirq.ts";
 import type { PoolContext } from "./pool_context.ts";
 import { usersByFragments } from "./users/by_fragments.ts";
@@ -57,11 +57,6 @@ export interface DmaMapper {
   unmap(address: number, order: number): void;
   /** dma_sync_single_range_for_device() */
   syncForDevice(address: number, offset: number, size: number): void;
-}
-
-/** The NAPI that consumes a pool: `listOwner` is the CPU whose poll list it is on, -1 while on none (napi->list_owner). */
-export interface PoolNapi {
-  readonly listOwner: number;
 }
 
 /** page_pool_get_stats(), in the order of `ethtool -S`. */

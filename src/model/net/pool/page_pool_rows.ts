@@ -26,10 +26,8 @@ export const RING_FULL = 21;
 export const RELEASED_REFCNT = 22;
 /** The pool counts the users of its pages: fragments, or every page from 6.8 on. */
 export const COUNTS_USERS = 23;
-/** Not 0 when a page that comes back needs more than the plain way: users to count, pages to unmap, bytes to sync. */
+/** Not 0 when a page that comes back needs more than the plain way: fragments to count, pages to unmap, bytes to sync. */
 export const SPECIAL = 24;
-/** The CPU that the pool was made for, or -1. */
-export const CPU = 25;
 /** A row is 32 fields, a cache 128 pages: shifts, because a product would be checked for overflow. */
 export const ROW_SHIFT = 5;
 export const CACHE_SHIFT = 7;

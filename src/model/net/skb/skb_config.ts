@@ -6,14 +6,19 @@ import { smallHeadObject } from "../../../kernel/facts/skb_heads.ts";
 import type { Journal } from "../../journal.ts";
 import type { Heap } from "../../slab/heap.ts";
 
+export interface ReservedHead {
+  /** Shared info included. */
+  bytes: number;
+  /** It came out of the emergency reserve. */
+  fromReserve: boolean;
+}
+
 /** The memory of heads, as one kernel takes it (kmalloc_reserve()). */
 export interface HeadStore {
   /** Address of an object with at least `size` bytes before its shared info, or -1. */
   reserve(size: number, mask: number): number;
-  /** Bytes of the object reserved last, shared info included. */
-  reservedBytes(): number;
-  /** The object reserved last came out of the emergency reserve. */
-  fromReserve(): boolean;
+  /** The object reserved last. */
+  readonly given: ReservedHead;
 }
 
 /** How a head is sized and what it is charged. */

@@ -218,7 +218,7 @@ export function createSkbPrivate(core: Skbuff) {
       core.refused(refusedIn.grow);
       return errno.nomem;
     }
-    const bytes = core.heads.reservedBytes();
+    const bytes = core.heads.given.bytes;
     if (isCloned(skb) && orphanFrags(skb, mask) !== 0) {
       heap.kfree(address);
       return errno.nomem;

@@ -114,6 +114,7 @@ export function createSkbuff(options: SkbOptions) {
   let poolShare: ((pfn: number) => boolean) | undefined;
 
   const heads = config.heads.create(heap, config);
+  const { given } = heads;
   const spares = config.spares.create(heap, skbCache, config, journal);
 
   function bug(what: string, skb: number, n: number): void {
@@ -203,8 +204,8 @@ export function createSkbuff(options: SkbOptions) {
     }
     const skb = takeSkb();
     skbAddress[skb >> 5] = object;
-    buildAround(skb, data, heads.reservedBytes());
-    if (heads.fromReserve()) S[skb + BITS]! |= PFMEMALLOC;
+    buildAround(skb, data, given.bytes);
+    if (given.fromReserve) S[skb + BITS]! |= PFMEMALLOC;
     if (fclone) pairUp(skb, object);
     return skb;
   }

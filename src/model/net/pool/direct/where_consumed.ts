@@ -3,11 +3,13 @@
 import { softirqState } from "../pool_context.ts";
 import type { DirectPart } from "./direct.ts";
 
+const { none } = softirqState;
+
 export const directWhereConsumed: DirectPart = {
   name: "direct puts where the consumer runs",
-  create(context, { cpuOf, napiCpuOf }) {
+  create(context, { cpu, napi }) {
     const local = (pool: number): boolean =>
-      context.softirq !== softirqState.none && (cpuOf(pool) === context.cpu || napiCpuOf(pool) === context.cpu);
+      context.softirq !== none && (cpu[pool] === context.cpu || napi[pool]?.listOwner === context.cpu);
     return (pool, allowDirect) => allowDirect || local(pool);
   },
 };

@@ -2,7 +2,7 @@
 // both. What an object of a size really has is written down, so that the hot path asks kmalloc's tables once a size.
 import { assert } from "../../../../base/assert.ts";
 import type { Heap } from "../../../slab/heap.ts";
-import type { HeadStore, SkbConfig } from "../skb_config.ts";
+import type { HeadStore, ReservedHead, SkbConfig } from "../skb_config.ts";
 
 /** Heads that are all kmalloc's; `objectBytes` says what an object for so many bytes, shared info included, really has. */
 export function kmallocHeads(
@@ -21,8 +21,7 @@ export function kmallocHeads(
   const quietGfp = gfp.nomemalloc | gfp.nowarn;
   /** Bytes of the object for heads of 0, 1, 2 … cache lines of room; 0 while nobody asked. */
   const known = new Int32Array(1024);
-  let given = 0;
-  let reserve = false;
+  const given: ReservedHead = { bytes: 0, fromReserve: false };
 
   function sizeObject(line: number): number {
     const bytes = objectBytes(line * cacheLineBytes + infoRoom);
@@ -34,14 +33,13 @@ export function kmallocHeads(
     reserve(size, mask) {
       const line = (size + lineMask) >> lineShift;
       const bytes = line < known.length && known[line] !== 0 ? known[line]! : sizeObject(line);
-      given = bytes;
-      reserve = false;
+      given.bytes = bytes;
+      given.fromReserve = false;
       const quiet = heap.kmalloc(bytes, mask | quietGfp);
       if (quiet >= 0 || (mask & gfp.memalloc) === 0 || (mask & gfp.nomemalloc) !== 0) return quiet;
-      reserve = true;
+      given.fromReserve = true;
       return heap.kmalloc(bytes, mask);
     },
-    reservedBytes: () => given,
-    fromReserve: () => reserve,
+    given,
   };
 }

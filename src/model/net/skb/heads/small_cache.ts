@@ -29,27 +29,19 @@ function createHeads(heap: Heap, config: SkbConfig): HeadStore {
   // SKB_HEAD_ALIGN(size) <= SKB_SMALL_HEAD_CACHE_SIZE
   const fitsSmall = (smallHeadBytes - infoRoom) & ~(cacheLineBytes - 1);
   const quietGfp = gfp.nomemalloc | gfp.nowarn;
-  let given = 0;
-  let reserve = false;
-
-  function large(size: number, mask: number): number {
-    const address = kmalloc.reserve(size, mask);
-    given = kmalloc.reservedBytes();
-    reserve = kmalloc.fromReserve();
-    return address;
-  }
+  // What kmalloc gave last, or the cache.
+  const { given } = kmalloc;
 
   return {
     reserve(size, mask) {
-      if (size > fitsSmall || (mask & gfp.dma) !== 0) return large(size, mask);
-      given = smallHeadBytes;
-      reserve = false;
+      if (size > fitsSmall || (mask & gfp.dma) !== 0) return kmalloc.reserve(size, mask);
+      given.bytes = smallHeadBytes;
+      given.fromReserve = false;
       const quiet = heap.cacheAlloc(cache, mask | quietGfp);
       if (quiet >= 0 || (mask & gfp.memalloc) === 0 || (mask & gfp.nomemalloc) !== 0) return quiet;
-      reserve = true;
+      given.fromReserve = true;
       return heap.cacheAlloc(cache, mask);
     },
-    reservedBytes: () => given,
-    fromReserve: () => reserve,
+    given,
   };
 }
