@@ -20,6 +20,10 @@ export type { DiagnosedIncident, Diagnosis, Finding } from "./diagnosis/finding.
 export { judgePools, type PoolVerdict } from "./diagnosis/pools.ts";
 // Stories of tasks, and the explorer of their interleavings (docs/explore.md).
 export * from "./explore/index.ts";
+// The index of the kernel's network functions: without it only what is known by hand names a driver (docs/diagnose.md).
+export { giveFunctionIndex } from "./kernel/facts/functions/index.ts";
+export { readFunctionIndex } from "./kernel/facts/functions/packed.ts";
+export type { FunctionIndex, NetworkFunction } from "./kernel/facts/functions/roles.ts";
 export { decodeGfp, gfpReadings } from "./kernel/facts/gfp.ts";
 export { decodePageFlags, pageFlagReadings } from "./kernel/facts/page_flags.ts";
 export { declaredStructs } from "./kernel/facts/structs.ts";

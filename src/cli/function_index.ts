@@ -4,8 +4,12 @@ import { gunzipSync } from "node:zlib";
 import { giveFunctionIndex } from "../kernel/facts/functions/index.ts";
 import { readFunctionIndex } from "../kernel/facts/functions/packed.ts";
 
-/** Lets stacks be read with the index. Nothing is read before a frame asks. */
+let isGiven = false;
+
+/** Lets stacks be read with the index. Nothing is read before a frame asks, and the file once. */
 export function giveFunctionIndexFile(): void {
+  if (isGiven) return;
+  isGiven = true;
   const file = new URL("../kernel/facts/functions/network.idx.gz", import.meta.url);
   giveFunctionIndex(() => readFunctionIndex(gunzipSync(readFileSync(file))));
 }

@@ -17,6 +17,7 @@ import type { Block } from "../../report/document.ts";
 import { heading, paragraph } from "../../report/document.ts";
 import { imageDocument, imageJson, imageProofDocument } from "../../report/image.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { giveFunctionIndexFile } from "../function_index.ts";
 import { openImageFiles } from "../input/image.ts";
 
 interface Options {
@@ -117,6 +118,7 @@ async function proved(found: Image, orderText: string | undefined): Promise<Prov
 async function diagnoseLog(found: Image): Promise<Diagnosis | undefined> {
   if (found.log.records.length === 0) return undefined;
   const text = `${found.log.records.map(syslogLines).join("\n")}\n`;
+  giveFunctionIndexFile();
   const collector = createCollector();
   const gathered = await gather(
     (async function* () {

@@ -3,6 +3,7 @@ import { gather } from "../../artifact/gather.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
 import { hostRecords } from "../../fleet/host_record.ts";
+import { giveFunctionIndexFile } from "../function_index.ts";
 import { openInputs } from "../input/open.ts";
 import type { Job } from "./jobs.ts";
 import { hostOfInput } from "./jobs.ts";
@@ -16,6 +17,7 @@ export interface JobOptions {
 export async function readJob(job: Job, options: JobOptions): Promise<HostRecord[]> {
   const from = options.hostFrom === undefined ? undefined : new RegExp(options.hostFrom);
   try {
+    giveFunctionIndexFile();
     const collector = createCollector();
     const gathered = await gather(openInputs(job.files), { onWindow: collector.onWindow });
     const records = hostRecords(

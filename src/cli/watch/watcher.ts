@@ -11,6 +11,7 @@ import { createHistory } from "../../live/history.ts";
 import type { WatchCounts } from "../../live/openmetrics.ts";
 import type { Sample, SampleTexts } from "../../live/sample.ts";
 import { sampleOf } from "../../live/sample.ts";
+import { giveFunctionIndexFile } from "../function_index.ts";
 import type { KernelLine } from "./kmsg.ts";
 
 /** What is told of some lines of the log. */
@@ -128,6 +129,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
 /** What diagnose says of the lines, with the machine's own texts beside them. */
 async function diagnosisOf(lines: readonly KernelLine[], around: WatcherOptions["around"]): Promise<Diagnosis> {
+  giveFunctionIndexFile();
   const collector = createCollector();
   const log = `${lines.map((l) => l.text).join("\n")}\n`;
   async function* inputs() {
