@@ -112,6 +112,8 @@ function partsOf(incident: Incident): Parts {
     case "oops":
     case "slab_corruption":
       return { trace: incident.reading.trace, process: incident.reading.process };
+    case "driver_line":
+      return { trace: incident.reading.trace };
     case "skb_panic":
       return { trace: incident.reading.oops?.trace, process: incident.reading.oops?.process };
     case "mem_info":

@@ -6,6 +6,7 @@ import type { MessageId } from "../kernel/facts/messages.ts";
 import { afterRefusal, messageLines } from "../kernel/facts/messages.ts";
 import type { DriverLine } from "../kernel/readings/incident.ts";
 import type { Advice, Severity } from "./finding.ts";
+import { isPlumbing } from "./plumbing.ts";
 import { size } from "./words.ts";
 
 export interface MessageSaid {
@@ -419,6 +420,30 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       ),
     ],
   }),
+  "unreferenced object": (_, [bytes], line) => {
+    const names =
+      line.trace === undefined ? [] : line.trace.items.flatMap((i) => (i.kind === "frame" ? [i.function] : []));
+    const hand = names.find((n) => !isPlumbing(n));
+    const packet = names.some((n) => /skb|napi|page_pool|page_frag/.test(n));
+    const what = packet ? "a packet or its buffer" : "an object";
+    return {
+      key: `unreferenced:${hand ?? "?"}:${bytes}`,
+      title: `${packet ? "Packets" : "Objects"} of ${hand ?? "an unknown caller"} were never freed`,
+      cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; who allocated it the record does not say" : ` that ${hand} allocated`}: it was never freed.`,
+      meaning: `${names.length === 0 ? "The record's stack is missing." : `The stack: ${names.slice(0, 6).join(" < ")}.`} A single record may be a false suspicion; records of one stack that grow in number are a leak.`,
+      severity: "watch",
+      consequence: "Not dangerous by itself; a leak that grows with the traffic takes the machine's memory in time.",
+      memory: "held",
+      advice: [
+        code(
+          `Look where ${hand ?? "the caller"} loses the object: an error path, a drop that does not free, a queue that is thrown away`,
+          "the memory comes back",
+          "a fix",
+          "echo clear > /sys/kernel/debug/kmemleak; sleep 600; echo scan > /sys/kernel/debug/kmemleak; cat /sys/kernel/debug/kmemleak",
+        ),
+      ],
+    };
+  },
   percpu: (_, [bytes]) => ({
     key: "percpu",
     title: "Per-CPU memory could not be had",

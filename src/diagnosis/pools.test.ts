@@ -126,8 +126,17 @@ describe("counters of real pools", () => {
       counters({ alloc_fast: 1000, alloc_refill: 10, alloc_slow: 5, recycle_cached: 900, recycle_ring: 60 }),
     );
     expect(verdict?.rates).toMatchObject({ allocations: 1015, returns: 960, out: 55, interval: false });
-    expect(verdict?.rates?.hit).toBeCloseTo(1010 / 1015);
+    // No page serves again that had not come back: 960 of 1,015.
+    expect(verdict?.rates?.hit).toBeCloseTo(960 / 1015);
   });
+});
+
+test("one slow allocation takes 64 pages: what they serve as fast was never used again", () => {
+  const rates = (values: Partial<Record<string, number>>) => judge(counters(values))[0]?.rates;
+  const nothing = { alloc_fast: 63_000, alloc_slow: 1000, alloc_empty: 1000, recycle_released_ref: 64_000 };
+  expect(rates(nothing)).toMatchObject({ hit: 0, fresh: 1 });
+  const half = { ...nothing, recycle_released_ref: 32_000, recycle_ring: 32_000 };
+  expect(rates(half)).toMatchObject({ hit: 0.5, fresh: 0.5 });
 });
 
 describe("patterns over time", () => {

@@ -4,6 +4,9 @@ import { poolCounters } from "../artifact/page_pool/shape.ts";
 import type { PoolEvidence, PoolRates, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
 import { holders } from "./pools_verdict.ts";
 
+/** PP_ALLOC_CACHE_REFILL: pages that one slow allocation may take at once (net/core/page_pool.c; one up to 5.12). */
+const pagesAtOnce = 64;
+
 const of = (s: CounterSnapshot, c: PoolCounter): number => s.counters[c]?.value ?? 0;
 const allocationsOf = (s: CounterSnapshot): number =>
   of(s, "alloc-fast") + of(s, "alloc-refill") + of(s, "alloc-slow") + of(s, "alloc-slow-high-order");
@@ -45,9 +48,13 @@ export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: 
   const returns = returnsOf(span);
   const kept = of(span, "recycle-cached") + of(span, "recycle-ring");
   const slow = of(span, "alloc-slow") + of(span, "alloc-slow-high-order");
+  // No page is used again that had not come back; without the counters of returns only the bulk bounds it.
+  const bulk = allocations - of(span, "alloc-slow") * pagesAtOnce - of(span, "alloc-slow-high-order");
+  const again = complete(span) ? Math.min(allocations - slow, kept) : Math.max(0, bulk);
   return {
     allocations,
-    hit: share(allocations - slow, allocations),
+    hit: share(again, allocations),
+    fresh: share(allocations - again, allocations),
     fast: share(of(span, "alloc-fast"), allocations),
     refill: share(of(span, "alloc-refill"), allocations),
     slow: share(slow, allocations),

@@ -27,8 +27,13 @@ export interface PoolReason {
 /** Shares of 0..1; undefined where nothing was counted. */
 export interface PoolRates {
   readonly allocations: number;
-  /** Served without the page allocator: cache or ring. */
+  /**
+   * Served by pages that had come back. A slow allocation takes up to 64 pages of the page allocator at once and leaves the others in the
+   * cache, where they count as fast (net/core/page_pool.c): fast alone does not say that a page was used again.
+   */
   readonly hit: number | undefined;
+  /** Served by pages fresh from the page allocator: the rest. */
+  readonly fresh: number | undefined;
   readonly fast: number | undefined;
   readonly refill: number | undefined;
   readonly slow: number | undefined;

@@ -71,3 +71,28 @@ describe("the size of a buffer goes the way of its release", () => {
     expect(finding(await one(line), "driver_line.size")?.answer).toBe("unknown");
   });
 });
+
+describe("kmemleak's records are a census by stack", () => {
+  const record = (address: string, hand: string): string => `unreferenced object 0x${address} (size 176):
+  comm "softirq", pid 0, jiffies 874518 (age 39797.180s)
+  hex dump (first 32 bytes):
+    00 00 00 00 00 00 00 00 00 d8 79 b4 00 00 00 00  ..........y.....
+  backtrace:
+    [<db841d9f>] kmem_cache_alloc+0xe0/0x1f4
+    [<a2e2b9fa>] __build_skb+0x2c/0x60
+    [<c13a28b3>] __netdev_alloc_skb+0xd8/0x178
+    [<49de749a>] ${hand}+0x38/0x210
+`;
+  test("records of one hand are one cause, counted; another hand is another", async () => {
+    const text =
+      record("b5971f00", "ftgmac100_poll") + record("b5972f00", "ftgmac100_poll") + record("b5973f00", "tcp_sendmsg");
+    const d = await explain({ log: text });
+    expect(d.incidents.map((i) => [i.title, i.count])).toEqual([
+      ["Packets of ftgmac100_poll were never freed", 2],
+      ["Packets of tcp_sendmsg were never freed", 1],
+    ]);
+  });
+  test("a record without its stack names nobody", async () => {
+    expect((await one("unreferenced object 0xb5971f00 (size 176):\n")).cause).toMatch(/does not say/);
+  });
+});

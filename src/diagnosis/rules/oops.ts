@@ -8,6 +8,7 @@ import { badPointer, faultAt, faultOf } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
+import { isPlumbing } from "../plumbing.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
@@ -159,16 +160,12 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
   ];
 }
 
-/** Frames of the sanitizers and the allocators, which are nobody's hand. */
-const plumbing =
-  /^(?:kasan_|__kasan_|kmsan_|__kmsan_|kfence_|__kfence_|stack_trace_save|set_alloc_info|slab_|__slab_|___slab_|kmem_cache_|__kmem_cache_|kmalloc|__kmalloc|__do_kmalloc|kfree|kvfree|save_stack|poison_slab|____kasan|__alloc_skb|kmalloc_reserve|__build_skb|build_skb|alloc_skb|__netdev_alloc_skb|__napi_alloc_skb|napi_alloc_skb|skb_release|kfree_skb|__kfree_skb|skb_free|consume_skb|__consume_stateless|sk_skb_reason|allocate_slab|do_slab_free|slab_free)/;
-
 /** The object that a sanitizer found: who made it, who freed it. */
 function sanitizer(c: Case, o: Oops): readonly Finding[] {
   const s = o.sanitizer;
   if (s === undefined) return [];
   const hand = (frames: typeof s.allocatedBy): string | undefined =>
-    frames.find((f) => f.reliable && !plumbing.test(f.function))?.function;
+    frames.find((f) => f.reliable && !isPlumbing(f.function))?.function;
   const hands = [
     ...[hand(s.allocatedBy)].flatMap((f) => (f === undefined ? [] : [`allocated by ${f}`])),
     ...[hand(s.freedBy)].flatMap((f) => (f === undefined ? [] : [`freed by ${f}`])),

@@ -23,6 +23,7 @@ export type MessageId =
   | "netdev watchdog"
   | "vm killing"
   | "kmemleak census"
+  | "unreferenced object"
   | "percpu"
   | "cache not empty"
   | "pool negative"
@@ -250,6 +251,13 @@ const commonLines: readonly MessageLine[] = [
     /kmemleak: (\d{1,9}) new suspected memory leaks/,
     "kmemleak: 14 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
     "mm/kmemleak.c kmemleak_scan()",
+  ),
+  line(
+    "unreferenced object",
+    ["unreferenced object"],
+    /^unreferenced (?:percpu )?object (?:\(percpu\) )?0x[0-9a-f]{1,16} \(size (\d{1,12})\)/,
+    "unreferenced object 0xb5971f00 (size 176):",
+    "mm/kmemleak.c print_unreferenced(), /sys/kernel/debug/kmemleak",
   ),
   line(
     "percpu",

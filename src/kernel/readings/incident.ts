@@ -2,6 +2,7 @@
 import type { MessageId } from "../facts/messages.ts";
 import type { AllocFailure } from "./alloc_failure.ts";
 import type { BadPage } from "./bad_page.ts";
+import type { CallTrace } from "./call_trace.ts";
 import type { LogLine, LogNote } from "./log_line.ts";
 import type { MemInfo } from "./mem_info.ts";
 import type { Oom } from "./oom.ts";
@@ -27,6 +28,8 @@ export interface DriverLine {
   readonly source?: string;
   readonly bytes?: number;
   readonly text: string;
+  /** kmemleak's record of one object: who allocated it. */
+  readonly trace?: CallTrace;
 }
 
 /** Mem-Info that no report owns: SysRq-m, or a report whose head is missing. */

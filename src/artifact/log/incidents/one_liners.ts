@@ -4,6 +4,7 @@ import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { PagePoolStall } from "../../../kernel/readings/page_pool_stall.ts";
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
+import { readTraceLine, TraceBuilder } from "./call_trace.ts";
 
 const stall =
   /(page_pool_release_retry)\(\):? (?:(\S{1,32}) )?stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight (\d+)/;
@@ -78,10 +79,49 @@ export function readDriverLine(
   if (message === undefined) return undefined;
   const report = new ReportBuilder(stretch);
   report.take(index, "headline");
+  if (message === "unreferenced object") return readUnreferenced(stretch, report, index, text);
   const source = /^([\w.-]{1,32}(?: [\w:.-]{4,16})?)(?: \w[\w-]*)?: /.exec(text)?.[1];
   const bytes = decimal(/(?:of size|size) (\d{1,9})/.exec(text)?.[1]);
   return {
     incident: report.finish("driver_line", { message, ...field("source", source), ...field("bytes", bytes), text }),
     next: index + 1,
   };
+}
+
+/** Lines of one record of kmemleak at most: a stack has up to 16 frames, the dump two lines. */
+const mostLines = 40;
+
+/** One record of kmemleak: the object, and the stack that allocated it. */
+function readUnreferenced(
+  stretch: Stretch,
+  report: ReportBuilder,
+  index: number,
+  text: string,
+): { readonly incident: Incident; readonly next: number } {
+  const trace = new TraceBuilder();
+  for (let i = index + 1; i < Math.min(index + mostLines, stretch.lines.length); i++) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) break;
+    const own = textOf(line);
+    const frame = readTraceLine(own);
+    if (frame?.kind === "items") {
+      frame.items.forEach((item, k) => {
+        if (item.kind === "frame") report.alsoCarries(i, `frame:${trace.frames + k}`);
+      });
+      trace.add(frame.items, frame.form);
+      report.take(i, "trace");
+    } else if (/^\s{0,8}backtrace(?: \(crc [0-9a-f]{1,8}\))?:/.test(own)) {
+      trace.setHeading(own.trim());
+      report.take(i, "trace");
+    } else if (/^\s{0,8}(?:comm "|hex dump|(?:[0-9a-f]{2} ){4,})/.test(own)) report.take(i);
+    else break;
+  }
+  const bytes = decimal(/\(size (\d{1,12})\)/.exec(text)?.[1]);
+  const reading = {
+    message: "unreferenced object",
+    ...field("bytes", bytes),
+    text,
+    ...field("trace", trace.finish()),
+  } as const;
+  return { incident: report.finish("driver_line", reading), next: index + 1 };
 }
