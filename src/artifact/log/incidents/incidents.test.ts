@@ -1,6 +1,7 @@
 // Real logs: what stands in them is read, and the reports of 6.1 are printed again byte by byte.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { decodeGfp } from "../../../kernel/facts/gfp.ts";
 import { framesOf } from "../../../kernel/readings/call_trace.ts";
@@ -342,11 +343,24 @@ describe.runIf(existsSync(captures))("every captured log", () => {
     ["text/text64/console.log", { oom: 2 }],
     ["text/text128/console.log", {}],
     ["driver-rings/console.log", {}],
+    ["5.10/dmesg/fail128/dmesg.txt.gz", { alloc_failure: 10, bad_page: 5, oom: 1 }],
+    ["5.10/dmesg/slubdbg/dmesg.txt.gz", { slab_corruption: 4, oops: 1, skb_panic: 2 }],
+    ["5.10/page_pool/stall_badput_dmesg.txt", { driver_line: 1, page_pool_stall: 2 }],
+    ["6.12/dmesg/fail96/dmesg.txt.gz", { alloc_failure: 9, oom: 1, bad_page: 8 }],
+    ["6.12/dmesg/drvfail_e1000/dmesg.txt", { alloc_failure: 3, suppressed: 2, oom: 1 }],
+    ["6.12/dmesg/ppstall/dmesg.txt", { page_pool_stall: 2, bad_page: 9 }],
+    ["6.12/dmesg/slubdbg/dmesg.txt.gz", { slab_corruption: 3, oops: 3, skb_panic: 2 }],
+    ["7.2/dmesg/fail128/dmesg.txt.gz", { alloc_failure: 8, bad_page: 8, oom: 1 }],
+    ["7.2/dmesg/slubdbg/dmesg.txt.gz", { slab_corruption: 17, oops: 17, skb_panic: 2 }],
+    ["7.2/page_pool/stall_badput_dmesg.txt", { driver_line: 1, page_pool_stall: 2, bad_page: 1 }],
   ];
+  const textOf = (file: string): string => {
+    const bytes = readFileSync(join(captures, file));
+    return (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  };
   test.each(logs)("%s holds exactly its incidents", (file, expected) => {
     const counts: Partial<Record<IncidentKind, number>> = {};
-    for (const i of readIncidents(repairText(readFileSync(join(captures, file), "utf8"))).incidents)
-      counts[i.kind] = (counts[i.kind] ?? 0) + 1;
+    for (const i of readIncidents(repairText(textOf(file))).incidents) counts[i.kind] = (counts[i.kind] ?? 0) + 1;
     expect(counts).toEqual(expected);
   });
 });
