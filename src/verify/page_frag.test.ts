@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { linesOf } from "../cli/input/transcript.ts";
@@ -24,7 +24,7 @@ const open = async (path: string, kernel?: string): Promise<TranscriptInput> => 
 describe.each([
   ["5.10.223", [...transcripts("fixtures/page_frag"), ...transcripts(`${captures}/5.10/skb`)]],
   ["6.1.192", ["fixtures/page_frag", `${captures}/skb`, `${captures}/debian-stock/skb`].flatMap(transcripts)],
-  ["6.12.117", [...transcripts("fixtures/page_frag"), ...transcripts(`${captures}/6.12/skb`)]],
+  ["6.12.117", [...transcripts("fixtures/page_frag/6.12"), ...transcripts(`${captures}/6.12/skb`)]],
   ["7.2.12", [...transcripts("fixtures/page_frag/7.2"), ...transcripts(`${captures}/7.2/skb`)]],
 ])("%s, recorded operation by operation", (kernel, paths) => {
   test.each(paths)("%s agrees in every field", async (path) => {
@@ -32,6 +32,31 @@ describe.each([
     expect(firstDifference).toBeUndefined();
     expect(operations).toBeGreaterThan(1000);
     expect(exact).toBe(operations);
+  });
+});
+
+describe("the kit of docs/your-kernel.md", () => {
+  const text = (path: string): string => readFileSync(join(root, path), "utf8");
+
+  test("its recordings name their kernel themselves, and agree", async () => {
+    const [path = ""] = transcripts("fixtures/page_frag/6.12");
+    const { operations, firstDifference } = pageFragReplayer.replay(await open(path));
+    expect([operations, firstDifference]).toEqual([1500, undefined]);
+    const renamed = (await linesOf(path)).map((l, i) => (i === 0 ? l.replaceAll("6.12.117", "6.13.1") : l));
+    expect(() => pageFragReplayer.replay({ path, lines: renamed })).toThrow(/6\.13\.1, which the model is not held to/);
+  });
+
+  test("its modules are GPL and stay out of the npm package", () => {
+    const modules = readdirSync(join(root, "oracle/modules")).filter((n) => n.endsWith(".c"));
+    expect(modules.length).toBeGreaterThan(0);
+    for (const name of modules) {
+      const source = text(`oracle/modules/${name}`);
+      expect(source).toMatch(/^\/\/ SPDX-License-Identifier: GPL-2\.0\n/);
+      expect(source).toContain('MODULE_LICENSE("GPL")');
+      expect(text("oracle/modules/Kbuild")).toContain(name.replace(/c$/, "o"));
+    }
+    const { files } = JSON.parse(text("package.json")) as { files: readonly string[] };
+    expect(files.filter((f) => f.startsWith("oracle"))).toEqual([]);
   });
 });
 
