@@ -10,7 +10,9 @@ import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
 import { plenty } from "./rules/why_refused.ts";
 import { ringIsBeingMade } from "./stack.ts";
-import { orderWords } from "./words.ts";
+import type { VmallocLack } from "./vmalloc.ts";
+import { vmallocLack } from "./vmalloc.ts";
+import { listing, orderWords, size } from "./words.ts";
 
 const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
   findings.find((f) => f.id === id)?.answer;
@@ -48,12 +50,7 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
     case "driver_line":
       return faulty(c, incident, findings);
     case "mem_info":
-      return {
-        key: "mem_info",
-        cause:
-          "A state of memory without a report it belongs to: SysRq-m was pressed, or the head of the report is missing.",
-        severity: "harmless",
-      };
+      return pictureOnly(c);
     case "suppressed":
       return {
         key: `suppressed:${incident.reading.what}`,
@@ -76,15 +73,35 @@ function withCache(found: Conclusion, findings: readonly Finding[]): Conclusion 
   };
 }
 
+/** Only SysRq-m prints a state of memory for its own sake, and says so in a line before it; otherwise a report lost its head. */
+function pictureOnly(c: Case): Conclusion {
+  const pressed = c.incident.kind === "mem_info" && c.incident.reading.sysrq === true;
+  return pressed
+    ? { key: "mem_info", cause: "A state of memory that SysRq-m printed.", severity: "harmless" }
+    : {
+        key: "mem_info:headless",
+        cause: `A state of memory without the report it belongs to: its head is missing, or SysRq-m was pressed.${lowZones(c)}`,
+        severity: "watch",
+      };
+}
+
+/** Zones that stand below their min mark in a picture of the memory. */
+function lowZones(c: Case): string {
+  const low = (c.memInfo?.zones ?? []).filter(
+    (z) => z.kb.free !== undefined && z.kb.min !== undefined && z.kb.free < z.kb.min,
+  );
+  return low.length === 0
+    ? ""
+    : ` ${listing(low.map((z) => z.name))} ${low.length === 1 ? "was" : "were"} below the min mark then.`;
+}
+
 function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   const order = c.order;
   const variant = c.incident.kind === "alloc_failure" ? c.incident.reading.variant : undefined;
-  if (variant === "vmalloc")
-    return {
-      key: "alloc_failure:vmalloc",
-      cause: "A vmalloc could not get its pages or its range of addresses.",
-      severity: "act",
-    };
+  if (variant === "vmalloc") {
+    const what = vmallocLack(c);
+    return { key: `alloc_failure:vmalloc:${what}`, cause: vmallocCause(c, what), severity: "act" };
+  }
   const refused = answerOf(findings, "why.refused");
   const r = rebuild(c);
   const fragmented = answerOf(findings, "fragmentation");
@@ -183,16 +200,44 @@ function noFallBack(findings: readonly Finding[]): string {
     : "";
 }
 
-/** A packet that is dropped is harmless once; what a process needed is not. */
+const vmallocCause = (c: Case, what: VmallocLack): string => {
+  const bytes = c.incident.kind === "alloc_failure" ? c.incident.reading.bytes : undefined;
+  const who = c.stack.frames[c.stack.caller ?? -1]?.function;
+  const asked = `${bytes === undefined ? "" : ` of ${size(bytes)}`}${who === undefined ? "" : ` for ${who}`}`;
+  switch (what) {
+    case "size":
+      return `A vmalloc of 0 bytes was asked for${who === undefined ? "" : ` by ${who}`}: the size is the fault, nothing ran out.`;
+    case "pages":
+      return `A vmalloc${asked} could not get all its pages: memory as a whole ran out.`;
+    case "addresses":
+      return `A vmalloc${asked} found no free range of addresses.`;
+    case "either":
+      return `A vmalloc${asked} could not get its pages or its range of addresses.`;
+  }
+};
+
+const core = /^(__)?(tcp|ip6?|inet6?|udp|sk|skb|sock|netlink|nf|br|napi|netif|neigh|icmp|igmp|arp|unix|packet|dev)_/;
+
+/** What a refusal leads to is known for the network's own code and for drivers whose facts are known. */
+function consequenceKnown(c: Case): boolean {
+  if (c.stack.driver !== undefined) return true;
+  const caller = c.stack.frames[c.stack.caller ?? -1];
+  return caller !== undefined && caller.module === undefined && core.test(caller.function);
+}
+
+/** A packet that is dropped is harmless once; what a process needed is not, unless it said that it can do without. */
 function severityOf(c: Case, atomic: boolean): Severity {
   const packet = ["rx refill", "rx", "tx", "tx completion"].includes(c.stack.direction ?? "");
-  if (!atomic && c.stack.context === "process") return "act";
+  const optional = maskOf(c)?.optional === true;
+  const inProcess = c.stack.context === "process";
   // Without its ring an interface does not come up.
   if (c.stack.direction === "setup" || (c.stack.direction === "rx refill" && ringIsBeingMade(c.stack))) return "act";
+  if (!atomic && inProcess) return optional || c.stack.reclaimFrame !== undefined ? "watch" : "act";
+  if (!packet || !atomic) return "watch";
   // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
   if (receives(c) && !refillIsKnown(c)) return "watch";
-  if (packet && atomic) return c.stack.context === "process" ? "act" : (c.order ?? 0) > 3 ? "watch" : "harmless";
-  return "watch";
+  if (inProcess && c.stack.noSleepFrame === undefined) return optional ? "watch" : "act";
+  return consequenceKnown(c) && (c.order ?? 0) <= 3 ? "harmless" : "watch";
 }
 
 /** A driver asked for a packet's buffer, for its ring or for a packet that has arrived. */
@@ -208,23 +253,24 @@ const refillIsKnown = (c: Case): boolean =>
   c.stack.driver !== undefined && failureAt(c.stack.driver.driver, c.release.version) !== undefined;
 
 /** What the severity means for this incident, in one sentence. */
-export function severityWords(
-  severity: Severity,
-  kind: string,
-  count: number,
-  direction: string | null,
-  order: number | undefined,
-): string {
+export function severityWords(severity: Severity, c: Case, count: number): string {
+  const kind = c.incident.kind;
+  const direction = c.stack.direction ?? null;
+  const shortage = kind === "alloc_failure" || kind === "slab_failure";
   switch (severity) {
     case "harmless":
       if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
       return `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
     case "watch":
-      // How often says nothing of how much was free: a single page is refused when memory runs low, a block when blocks are rare.
-      if (count > 20 && (direction ?? "neither") !== "neither" && (order ?? 0) > 0)
-        return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that blocks of this size are rare on this machine.`;
-      if (count > 20 && (direction ?? "neither") !== "neither")
-        return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that memory runs too low all the time.`;
+      if (shortage && count > 20 && (direction ?? "neither") !== "neither" && consequenceKnown(c))
+        return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that ${
+          c.order === 0 ? "memory runs too low all the time" : "blocks of that size are rare"
+        }.`;
+      if (kind === "mem_info") return "Not known to have done harm; what asked for memory then is not in the text.";
+      if (shortage && maskOf(c)?.optional === true)
+        return "Not dangerous by itself: the mask says that the caller can do without, or asks again.";
+      if (shortage && (direction === "rx" || direction === "rx refill"))
+        return "Not dangerous by itself; what this driver does with a refused buffer is not known: it may drop a packet, or its ring may run empty.";
       if (kind === "oops")
         return "Not dangerous by itself: the kernel went on, but something it relies on does not hold.";
       if (kind === "page_pool_stall")
@@ -233,7 +279,12 @@ export function severityWords(
     case "act":
       if (kind === "skb_panic")
         return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";
-      return "Act on it: something failed or was killed because of it.";
+      if (kind === "oom") return "Act on it: the kernel had to kill to get memory.";
+      if (shortage && (ringIsBeingMade(c.stack) || direction === "setup"))
+        return "Act on it: a network interface did not get what it needs to be set up, and may stay down.";
+      if (shortage)
+        return "Act on it: what a task or the kernel's own work asked for was refused. What became of it the report does not say.";
+      return "Act on it: something failed because of it.";
     case "corruption":
       return "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
   }

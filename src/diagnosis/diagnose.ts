@@ -311,8 +311,7 @@ function judgement(
   const first = group[0] as Judged;
   const last = group.at(-1) as Judged;
   const own = severity === first.conclusion.severity ? first.conclusion.consequence : undefined;
-  const words =
-    own ?? severityWords(severity, first.c.incident.kind, count, first.c.stack.direction ?? null, first.c.order);
+  const words = own ?? severityWords(severity, first.c, count);
   const [from, to] = [occurrences[0]?.seconds, occurrences.at(-1)?.seconds];
   const span =
     count > 1 && from !== undefined && to !== undefined && to > from

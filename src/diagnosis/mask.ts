@@ -14,6 +14,8 @@ export interface Mask {
   readonly high: boolean;
   readonly nowarn: boolean;
   readonly compound: boolean;
+  /** The caller can do without: it may not wait and asks for no reserve (GFP_NOWAIT), or it gives up early on purpose. */
+  readonly optional: boolean;
   /** What the printed names say against the number, if they do. */
   readonly disagrees?: string;
 }
@@ -34,6 +36,7 @@ export function maskOf(c: Case): Mask | undefined {
     return bit !== undefined && bit !== 0 && (value & bit) >>> 0 === bit;
   };
   const split = gfpMask("DIRECT_RECLAIM", era) !== undefined;
+  const maySleep = has(split ? "DIRECT_RECLAIM" : "WAIT");
   const disagrees =
     c.gfp.names !== undefined && !sameNames(c.gfp.names, decoded.text)
       ? `the kernel calls it ${c.gfp.names}, the layout of ${c.release.version.join(".")} reads ${decoded.text}`
@@ -43,10 +46,11 @@ export function maskOf(c: Case): Mask | undefined {
     hex: hex(value),
     names,
     text: names.length === 0 ? hex(value) : names.join("|"),
-    maySleep: has(split ? "DIRECT_RECLAIM" : "WAIT"),
+    maySleep,
     high: has("HIGH"),
     nowarn: has("NOWARN"),
     compound: has("COMP"),
+    optional: (!maySleep && !has("HIGH")) || has("NORETRY") || has("RETRY_MAYFAIL"),
     ...(disagrees === undefined ? {} : { disagrees }),
   };
 }

@@ -56,7 +56,7 @@ const aboutTheText = /^(missing|judgement)\.|^state\./;
 export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: JudgedReport): readonly string[] {
   const own = new Set(linesOfReport(found).map((n) => cut.from[n - 1]));
   const same = whole.filter((w) => linesOfReport(w).some((n) => own.has(n)));
-  const what = `${cut.how}: ${found.c.incident.kind}`;
+  const what = `${cut.how}: ${found.c.incident.kind} of line ${cut.from[found.c.incident.firstLine - 1]}`;
   if (same.length === 0) return [`${what} is no report of the whole text`];
   const bad: string[] = [];
   for (const f of found.findings) {
@@ -75,6 +75,8 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   keeps("order", (r) => r.c.order);
   keeps("mask", (r) => r.c.gfp?.mask);
   keeps("stated release", (r) => (r.c.said.certainty === "stated" ? r.c.said.release : undefined));
-  keeps("severity", (r) => (r.conclusion.severity === "corruption" ? "corruption" : "none"));
+  // What proved a corruption may be lost; none may appear.
+  if (found.conclusion.severity === "corruption" && !same.some((w) => w.conclusion.severity === "corruption"))
+    bad.push(`${what}: severity is corruption`);
   return bad;
 }

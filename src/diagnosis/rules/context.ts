@@ -19,12 +19,39 @@ export const context: Rule = {
       ? `${frame.context === "nmi" ? "<NMI>" : "<IRQ>"} in the call trace`
       : frameName(c, c.stack.contextFrame);
     const evidence = [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.contextFrame])];
+    const reclaimer =
+      c.stack.reclaimFrame ??
+      (/^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq" ? -1 : undefined);
+    if (mask.maySleep && reclaimer !== undefined)
+      return [
+        no(
+          "context.atomic_needlessly",
+          `The request was allowed to wait (${mask.text}), but the task was freeing memory itself (${frameName(c, reclaimer) ?? c.process?.comm}): for such a task the kernel does not reclaim again, and reclaim goes on without what was refused.`,
+          [...evidence, ...quoteFrames(c, [c.stack.reclaimFrame])],
+        ),
+      ];
     if (mask.maySleep)
       return [
         no(
           "context.atomic_needlessly",
-          `The request was allowed to wait (${mask.text}): the kernel had tried to reclaim before it gave up.`,
+          `The request was allowed to wait (${mask.text}): the kernel could reclaim memory for it before it gave up${(c.order ?? 0) > 3 ? ", though for blocks above order 3 it does not try for long" : ""}.`,
           evidence,
+        ),
+      ];
+    if (mask.optional)
+      return [
+        no(
+          "context.atomic_needlessly",
+          `The request could not wait and asked for no reserve (${mask.text}): its caller can do without the memory, or asks again later.`,
+          evidence,
+        ),
+      ];
+    if (c.stack.context === "process" && c.stack.noSleepFrame !== undefined)
+      return [
+        no(
+          "context.atomic_needlessly",
+          `The request could not wait, and rightly asked so (${mask.text}): a task was running, but under ${frameName(c, c.stack.noSleepFrame)}, where nobody may sleep.`,
+          [...evidence, ...quoteFrames(c, [c.stack.noSleepFrame])],
         ),
       ];
     switch (c.stack.context) {
@@ -41,7 +68,7 @@ export const context: Rule = {
         return [
           yes(
             "context.atomic_needlessly",
-            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, a mask that may sleep would have succeeded here.`,
+            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, ${(c.order ?? 0) > 3 ? "it could have asked with a mask that may sleep; for a block of that order this promises little" : "with a mask that may sleep the kernel would have reclaimed memory for it"}.`,
             evidence,
             [
               {
@@ -53,9 +80,9 @@ export const context: Rule = {
               {
                 change: { kind: "drop_caches" },
                 action: "Free memory just before the operation and repeat it",
-                changes: "gives the atomic request blocks to find",
+                changes: "gives the atomic request memory to find",
                 costs: "a pause while caches are dropped and refilled",
-                command: "sync; echo 1 > /proc/sys/vm/drop_caches; echo 1 > /proc/sys/vm/compact_memory",
+                command: `sync; echo 1 > /proc/sys/vm/drop_caches${(c.order ?? 0) > 0 ? "; echo 1 > /proc/sys/vm/compact_memory" : ""}`,
               },
             ],
           ),

@@ -1,6 +1,7 @@
 // The OOM killer ran: for the machine or for one cgroup, on whose request, and what memory was used for.
 import type { MemInfo } from "../../kernel/readings/mem_info.ts";
 import type { Oom } from "../../kernel/readings/oom.ts";
+import { isLack, told } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Finding } from "../finding.ts";
@@ -64,36 +65,43 @@ function scope(c: Case, o: Oom): readonly Finding[] {
 
 /** What the totals say about the pages that could not be reclaimed. */
 function fullWords(m: MemInfo, pageKb: number): string {
-  const t = m.totals;
-  const kb = (name: string): number => (t[name] ?? 0) * pageKb;
-  const cache = kb("active_file") + kb("inactive_file");
-  const parts: [string, number][] = [
-    ["anonymous memory", kb("active_anon") + kb("inactive_anon")],
-    ["shared memory", kb("shmem")],
-    ["unreclaimable slab", kb("slab_unreclaimable")],
-    ["page tables", kb("pagetables")],
-    ["unevictable", kb("unevictable")],
+  const bytes = (...names: string[]): number | undefined => {
+    let sum = 0;
+    for (const name of names) {
+      const n = told(m.totals, name, "the totals");
+      if (isLack(n)) return undefined;
+      sum += n;
+    }
+    return sum * pageKb * 1024;
+  };
+  const cache = bytes("active_file", "inactive_file");
+  const parts: [string, number | undefined][] = [
+    ["anonymous memory", bytes("active_anon", "inactive_anon")],
+    ["shared memory", bytes("shmem")],
+    ["unreclaimable slab", bytes("slab_unreclaimable")],
+    ["page tables", bytes("pagetables")],
+    ["unevictable", bytes("unevictable")],
   ];
   const big = parts
-    .filter(([, v]) => v > 0)
+    .flatMap(([n, v]) => (v === undefined || v === 0 ? [] : [[n, v] as const]))
     .sort((a, b) => b[1] - a[1])
     .slice(0, 3);
-  if (big.length === 0) return "";
-  return ` Only ${size(cache * 1024)} of file cache was left to reclaim; in use were ${listing(big.map(([n, v]) => `${size(v * 1024)} ${n}`))}${m.totalSwapKb === 0 ? ", and there is no swap" : ""}.`;
+  const left = cache === undefined ? "" : ` Only ${size(cache)} of file cache was left to reclaim.`;
+  const used = big.length === 0 ? "" : ` In use were ${listing(big.map(([n, v]) => `${size(v)} ${n}`))}.`;
+  return `${left}${used}${m.totalSwapKb === 0 ? " There is no swap." : ""}`;
 }
 
 function users(c: Case, o: Oom): readonly Finding[] {
-  const rss = (columns: Readonly<Record<string, number>>): number => columns.rss ?? 0;
-  const top = [...o.tasks]
-    .sort((a, b) => rss(b.columns) - rss(a.columns))
-    .slice(0, 3)
-    .filter((t) => rss(t.columns) > 0);
+  const top = o.tasks
+    .flatMap((t) => (t.columns.rss === undefined || t.columns.rss === 0 ? [] : [{ ...t, rss: t.columns.rss }]))
+    .sort((a, b) => b.rss - a.rss)
+    .slice(0, 3);
   const found: Finding[] = [];
   if (top.length > 0)
     found.push(
       yes(
         "oom.largest",
-        `The largest processes: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(rss(t.columns) * c.pageKb * 1024)}`))}.`,
+        `The largest processes: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
         quote(c, "tasks", 1),
       ),
     );

@@ -10,6 +10,8 @@ import { maskOf } from "../mask.ts";
 import type { Rebuilt, RebuiltZone, UntoldZone, WithinError } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
 import { type Rule, shortages } from "../rule.ts";
+import type { VmallocLack } from "../vmalloc.ts";
+import { vmallocLack } from "../vmalloc.ts";
 import { count, listing, orderWords, size } from "../words.ts";
 
 const generationWords = ["2.6.9", "2.6.11 to 4.3", "4.4 to 6.2", "6.3 and later (and late 6.1.y)"] as const;
@@ -36,20 +38,20 @@ export const whyRefused: Rule = {
 function vmalloc(c: Case): readonly Finding[] {
   const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
   const line = quote(c, "headline", 2);
+  const what = vmallocLack(c);
+  const range: Advice = {
+    change: { kind: "evidence" },
+    action: "See how much of the vmalloc range is used, and by whom",
+    changes: what === "either" ? "tells a lack of addresses from a lack of pages" : "names who holds the addresses",
+    costs: "nothing",
+    command: "grep Vmalloc /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head",
+  };
   return [
     yes(
       "why.vmalloc",
-      `vmalloc could not get all it wanted${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.`,
+      `vmalloc did not give what was asked for${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. ${vmallocWords[what]}`,
       line,
-      [
-        {
-          change: { kind: "evidence" },
-          action: "See how much of the vmalloc range is used, and by whom",
-          changes: "tells a lack of addresses from a lack of pages",
-          costs: "nothing",
-          command: "grep Vmalloc /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head",
-        },
-      ],
+      what === "addresses" || what === "either" ? [range] : [],
     ),
     no(
       "fragmentation",
@@ -58,6 +60,13 @@ function vmalloc(c: Case): readonly Finding[] {
     ),
   ];
 }
+
+const vmallocWords: Readonly<Record<VmallocLack, string>> = {
+  size: "A size of 0 is refused at once (mm/vmalloc.c): nothing was short. Whoever asked computed it wrongly, or had nothing to put there.",
+  pages: "It had its range of addresses; single pages ran out.",
+  addresses: "The range of addresses for vmalloc had no hole of that size; pages play no part.",
+  either: "Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.",
+};
 
 function notSaid(c: Case): Finding {
   const old = !atLeast(c.release, [2, 6, 18]);

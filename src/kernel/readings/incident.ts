@@ -35,6 +35,8 @@ export interface DriverLine {
 /** Mem-Info that no report owns: SysRq-m, or a report whose head is missing. */
 export interface LooseMemInfo {
   readonly memInfo: MemInfo;
+  /** `SysRq : Show Memory` stands above it: somebody asked for it. */
+  readonly sysrq?: boolean;
 }
 
 export interface IncidentReadings {

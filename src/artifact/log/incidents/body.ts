@@ -40,6 +40,8 @@ export interface Body {
 
 /** Foreign lines in a row after which a report is over. */
 const patience = 12;
+/** Seconds between two lines of one report; a slow console makes a line wait for some tenths. */
+const longestPause = 3;
 
 export class BodyReader {
   private readonly stretch: Stretch;
@@ -69,11 +71,14 @@ export class BodyReader {
     let gap = 0;
     let index = start;
     let end = start;
+    let before = lines[start - 1]?.seconds;
     for (; index < lines.length && gap <= patience; index++) {
       const line = lines[index];
       if (line === undefined || taken[index] === 1) continue;
       const text = textOf(line);
       if (text.trim() === "") continue;
+      // One report is printed in one go: what stands seconds later is the rest of another one.
+      if (line.seconds !== undefined && before !== undefined && line.seconds - before > longestPause) break;
       const answer = this.own(text, index);
       if (answer === "end") break;
       if (answer === "another's") continue;
@@ -85,6 +90,7 @@ export class BodyReader {
         }
       }
       gap = 0;
+      before = line.seconds ?? before;
       end = index + 1;
     }
     return this.result(end);

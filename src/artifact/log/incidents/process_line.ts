@@ -20,14 +20,19 @@ export function readProcessLine(text: string): ProcessLine | undefined {
   const m = taintAndRelease.exec(rest.slice(0, 400));
   // A tainted line keeps the blanks of its unset flags; the one blank before the release is the format's.
   const taint = m?.[3];
+  // The build always stands behind the release: a release that ends the line may be cut, and letters without a release may be too.
+  const release = m?.[5] === undefined || m[5].trim() === "" ? undefined : m[4];
   return {
     ...field("cpu", decimal(modern?.[1])),
     ...field("uid", decimal(modern?.[2])),
     ...field("pid", decimal(modern?.[3] ?? old?.[1])),
     comm: m?.[1] ?? rest.trim(),
     ...field("kdump", m?.[2] === undefined ? undefined : true),
-    ...field("taint", taint?.startsWith("Tainted") && m?.[4] !== undefined ? taint.replace(/ $/, "") : taint),
-    ...field("release", m?.[4]),
+    ...field(
+      "taint",
+      taint?.startsWith("Tainted") ? (m?.[4] === undefined ? undefined : taint.replace(/ $/, "")) : taint,
+    ),
+    ...field("release", release),
     ...readBuild(m?.[5]),
   };
 }

@@ -21,8 +21,31 @@ import { SlabFailureBuilder } from "./slab_failure.ts";
 
 type Read = { readonly incident: Incident; readonly next: number };
 
+/** So many lines that end at one column, none beyond it, were cut there. */
+const cutAlike = 3;
+
+/** Where all lines were cut at one column, a number at the end of such a line may have lost digits: it is taken away. */
+function withoutTornNumbers(lines: readonly LogLine[]): readonly LogLine[] {
+  let column = 0;
+  let count = 0;
+  let last = -1;
+  // Records that stood on one line (#012) share it.
+  for (const { raw, line } of lines) {
+    if (raw.length > column) [column, count, last] = [raw.length, 0, -1];
+    if (raw.length === column && line !== last) count++;
+    if (raw.length === column) last = line;
+  }
+  if (count < cutAlike) return lines;
+  return lines.map((l) =>
+    l.raw.length === column && /[0-9a-f]$/.test(l.text)
+      ? { ...l, text: l.text.replace(/(?:[:=] ?|\b0x)(?:0x)?[0-9a-f]{1,20}$/, "") }
+      : l,
+  );
+}
+
 /** Reads all incidents of the lines, in the order of their first line. */
-export function readIncidents(lines: readonly LogLine[]): IncidentsRead {
+export function readIncidents(all: readonly LogLine[]): IncidentsRead {
+  const lines = withoutTornNumbers(all);
   const notes: LogNote[] = [];
   const stretch: Stretch = { lines, taken: new Uint8Array(lines.length), notes };
   const incidents: Incident[] = [];
@@ -123,8 +146,15 @@ function readLooseMemInfo(stretch: Stretch, index: number): Read | undefined {
   const report = new ReportBuilder(stretch);
   const body = new BodyReader(stretch, report, () => "left").read(index);
   if (body.memInfo === undefined) return undefined;
-  report.missing.push("headline");
-  return { incident: report.finish("mem_info", { memInfo: body.memInfo }), next: index + 1 };
+  // drivers/tty/sysrq.c announces what was asked for directly above.
+  const sysrq = stretch.lines
+    .slice(Math.max(0, index - 4), index)
+    .some((l) => /sysrq ?: ?show memory/i.test(textOf(l)));
+  if (!sysrq) report.missing.push("headline");
+  return {
+    incident: report.finish("mem_info", { memInfo: body.memInfo, ...(sysrq ? { sysrq } : {}) }),
+    next: index + 1,
+  };
 }
 
 /** The kernel's name for the rate limit of a kind of report: the function that asked printk_ratelimit() or a limit of its own. */

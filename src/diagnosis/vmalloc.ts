@@ -1,0 +1,17 @@
+// What a failed vmalloc lacked, as the kernel's own words and the width of the machine tell.
+import type { Case } from "./case.ts";
+
+export type VmallocLack = "pages" | "addresses" | "either" | "size";
+
+/**
+ * `allocated X of Y bytes` and `failed to allocate pages` come after the range was had, `vmap allocation for size` when there is none
+ * (mm/vmalloc.c). A size of 0 goes straight to the failure message (3.2 and later). On 64-bit machines the range is larger than any memory.
+ */
+export function vmallocLack(c: Case): VmallocLack {
+  const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
+  if (reading?.bytes === 0) return "size";
+  const words = reading?.reason ?? "";
+  if (/allocated \d+ of|allocate pages|map pages/.test(words)) return "pages";
+  if (/vmap allocation for size|vm_struct allocation failed|out of vmalloc space/.test(words)) return "addresses";
+  return c.arch.known && ["x86_64", "arm64", "ppc64", "s390x", "riscv64"].includes(c.arch.arch) ? "pages" : "either";
+}
