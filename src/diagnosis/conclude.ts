@@ -1,6 +1,8 @@
 // From findings to one cause, in one sentence, and to how bad it is. Nothing here looks at the report again: a conclusion rests on
 // findings that carry their evidence.
+
 import { failureAt } from "../kernel/facts/drivers/index.ts";
+
 import type { Case } from "./case.ts";
 import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";

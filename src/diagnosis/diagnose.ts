@@ -15,6 +15,7 @@ import { answering, no, unknown, yes } from "./finding.ts";
 import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
+import { askOverRange } from "./release_range.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
 import { driverNameOf } from "./stack.ts";
@@ -139,7 +140,7 @@ function judge(c: Case): JudgedReport {
     .filter((r) => r.kinds.includes(c.incident.kind))
     .flatMap((r) => {
       try {
-        return r.answer(c);
+        return askOverRange(c, (x) => r.answer(x));
       } catch (error) {
         return [unknown(`${r.id}.broken`, ourFault(`This question was not answered: ${r.asks}`, error))];
       }

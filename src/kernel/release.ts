@@ -23,8 +23,25 @@ export interface Fact<T> {
   readonly read?: "tree" | "history";
 }
 
+/** A version that remembers the dates it was compared with: what an answer asked of the release. */
+export class AskedVersion extends Array<number> {
+  readonly dates: (readonly number[])[] = [];
+
+  constructor(version: readonly number[]) {
+    super();
+    this.push(...version);
+  }
+
+  /** Pieces of it are plain arrays. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+}
+
 /** -1, 0 or 1 as version `a` is older than, the same as, or newer than `b`; missing numbers count as 0. */
 export function compareVersions(a: readonly number[], b: readonly number[]): number {
+  if (a instanceof AskedVersion) a.dates.push(b);
+  if (b instanceof AskedVersion) b.dates.push(a);
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     const d = (a[i] ?? 0) - (b[i] ?? 0);
     if (d !== 0) return d < 0 ? -1 : 1;

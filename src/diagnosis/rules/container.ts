@@ -1,6 +1,6 @@
 // The limit of a container, or of the machine? A per-cgroup cache in SLUB's lines says which.
 import { quote } from "../case.ts";
-import { no, yes } from "../finding.ts";
+import { no, unknown, yes } from "../finding.ts";
 import type { Rule } from "../rule.ts";
 
 export const container: Rule = {
@@ -28,6 +28,10 @@ export const container: Rule = {
             },
           ],
         ),
+      ];
+    if (c.slab.cache === undefined)
+      return [
+        unknown("container.limit", "The report does not say whose cache it was: its cache line is missing.", evidence),
       ];
     return [
       no(
