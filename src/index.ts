@@ -20,6 +20,11 @@ export type { DiagnosedIncident, Diagnosis, Finding } from "./diagnosis/finding.
 export { judgePools, type PoolVerdict } from "./diagnosis/pools.ts";
 // Stories of tasks, and the explorer of their interleavings (docs/explore.md).
 export * from "./explore/index.ts";
+// Memory images (docs/images.md): bytes that can be read anywhere, synchronously, in Node or in a worker of a browser.
+export { openImage } from "./image/container/open.ts";
+export { type RandomBytes, randomBytesOf } from "./image/container/random_bytes.ts";
+export { type Image, readImage } from "./image/image.ts";
+export { type ImageRecord, imageRecords } from "./image/records.ts";
 // The index of the kernel's network functions: without it only what is known by hand names a driver (docs/diagnose.md).
 export { giveFunctionIndex } from "./kernel/facts/functions/index.ts";
 export { readFunctionIndex } from "./kernel/facts/functions/packed.ts";
@@ -58,6 +63,7 @@ export { kmallocGeometry } from "./model/slab/geometry.ts";
 export { diagnosisDocument } from "./report/diagnosis.ts";
 export { diagnosisJsonSchema, diagnosisSchema } from "./report/diagnosis_schema.ts";
 export type { Block, Document } from "./report/document.ts";
+export { imageDocument, imageJson } from "./report/image.ts";
 export { renderMarkdown } from "./report/markdown.ts";
 export { poolsDocument, poolsJson } from "./report/pools.ts";
 export { drawSkbAscii, drawSkbSvg } from "./report/skb_drawing.ts";

@@ -241,6 +241,8 @@ const enums: readonly (readonly [string, Readonly<Record<string, number>>])[] = 
 /** What was put into a tiny kernel: what a reader must find. */
 export interface TinyTruth {
   readonly layouts: { off(struct: string, field: string): number };
+  /** Physical place of the struct page of frame 0; the map is contiguous. */
+  readonly mapAt: number;
   /** Blocks per `order/type`, head first. */
   readonly lists: ReadonlyMap<string, readonly number[]>;
   readonly pcp: readonly (readonly number[])[];
@@ -330,7 +332,7 @@ class Builder {
       bytes: this.bytes,
       present: Array.from({ length: tinyFrames }, () => true),
       vmcoreinfo: info,
-      truth: { layouts: l, ...zone, ...cache },
+      truth: { layouts: l, mapAt: this.map, ...zone, ...cache },
     };
   }
 

@@ -1,6 +1,8 @@
 // The answer of `skblab image`: a document for people, a value for programs (schema skblab.image/1).
 import { hex } from "../image/address_space.ts";
 import type { Image } from "../image/image.ts";
+import type { JoinedPage } from "../image/joined.ts";
+import type { KpageMap } from "../image/kpage_map.ts";
 import type { BlockPins } from "../image/mm/pins.ts";
 import type { ZoneState } from "../image/mm/zones.ts";
 import { notSeen, type PoolSum, packetsByHolder, pagesByKind, poolSums, socketName } from "../image/summary.ts";
@@ -280,6 +282,41 @@ export function imageJson(image: Image): Record<string, unknown> {
     })),
     log: { records: image.log.records.length, notWhole: image.log.lost, problem: image.log.problem ?? null },
   };
+}
+
+/** Pages that the log complains about, and what they are now. */
+export function joinedDocument(joined: readonly JoinedPage[]): Document {
+  if (joined.length === 0) return [];
+  return [
+    heading(2, "Pages that the log names"),
+    table(
+      [">pfn", "in this image", "line of the log"],
+      joined.map((j) => [String(j.pfn), j.now, j.line]),
+    ),
+  ];
+}
+
+/** The answer for a running machine without /proc/kcore. */
+export function kpageDocument(map: KpageMap): Document {
+  const blocks: Block[] = [
+    heading(1, "Memory of the running machine"),
+    paragraph("/proc/kcore cannot be read here; this is what /proc/kpageflags says, and no more."),
+    table(
+      ["pages that are", ">pages", ">size"],
+      map.kinds.map((k) => [k.kind, String(k.pages), mebibytes(k.pages)]),
+    ),
+  ];
+  if (map.mapped !== undefined)
+    blocks.push(paragraph(`${map.mapped} of ${map.frames} pages are mapped at least once.`));
+  if (map.cgroups !== undefined && map.cgroups.length > 0)
+    blocks.push(
+      table(
+        ["control group, by inode", ">pages", ">size"],
+        map.cgroups.slice(0, 10).map((g) => [String(g.inode), String(g.pages), mebibytes(g.pages)]),
+      ),
+    );
+  blocks.push(heading(2, "What it does not show"), list(map.missing));
+  return blocks;
 }
 
 const yes = (granted: boolean): readonly [ReturnType<typeof span>] => [

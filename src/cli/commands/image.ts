@@ -1,5 +1,5 @@
 // skblab image FILE: what the memory of a machine was, who held packets and pages of page pools, and whether its structures agree.
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { sourceOf } from "../../base/byte_source.ts";
@@ -7,18 +7,21 @@ import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { openImage } from "../../image/container/open.ts";
+import type { RandomBytes } from "../../image/container/random_bytes.ts";
 import { type Image, readImage } from "../../image/image.ts";
+import { joinPages } from "../../image/joined.ts";
 import { syslogLines } from "../../image/kernel_log.ts";
+import { readKpageMap } from "../../image/kpage_map.ts";
 import { type BlockPins, pinsOf } from "../../image/mm/pins.ts";
 import { imageRecords } from "../../image/records.ts";
 import type { ImageAnswer } from "../../prove/image_machine.ts";
 import { diagnosisDocument } from "../../report/diagnosis.ts";
 import type { Block } from "../../report/document.ts";
 import { heading, paragraph } from "../../report/document.ts";
-import { imageDocument, imageJson, imageProofDocument } from "../../report/image.ts";
+import { imageDocument, imageJson, imageProofDocument, joinedDocument, kpageDocument } from "../../report/image.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
-import { openImageFiles } from "../input/image.ts";
+import { type OpenedImages, openImageFiles } from "../input/image.ts";
 
 interface Options {
   readonly live?: boolean;
@@ -68,6 +71,7 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
     throw new BadInput("--live reads the running machine.", undefined, "Leave the file out.");
   if (!isLive && files.length === 0)
     throw new BadInput("Which image?", undefined, "Give a file, or --live for the running machine.");
+  if (isLive && !existsSync(kcore)) return coarse(io);
   const { sources, close } = await openImageFiles(isLive ? [kcore] : files);
   try {
     const found = readImage(openImage(sources, isLive), {
@@ -76,18 +80,46 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
     io.progress("reading", 1);
     if (options.records !== undefined) writeRecords(found, options.records);
     const log = await diagnoseLog(found);
+    const joined = joinPages(found);
     const proof = options.prove === true ? await proved(found, options.order) : undefined;
     await io.answer({
       document: [
         ...imageDocument(found),
         ...(proof === undefined ? [] : imageProofDocument(proof.answer, proof.pins)),
         ...logBlocks(found, log),
+        ...joinedDocument(joined),
       ],
-      json: { ...imageJson(found), ...(proof === undefined ? {} : { proof }), diagnosis: log ?? null },
+      json: {
+        ...imageJson(found),
+        ...(proof === undefined ? {} : { proof }),
+        pagesInLog: joined,
+        diagnosis: log ?? null,
+      },
       exit: found.findings.list.length > 0 ? 1 : 0,
     });
   } finally {
     close();
+  }
+}
+
+/** Without /proc/kcore (CONFIG_PROC_KCORE is off, lockdown, a container) the page flags are what is left. */
+async function coarse(io: Io): Promise<void> {
+  const optional = async (file: string): Promise<OpenedImages | undefined> =>
+    existsSync(file) ? openImageFiles([file]).catch(() => undefined) : undefined;
+  const flags = await openImageFiles(["/proc/kpageflags"]);
+  const [counts, cgroups] = [await optional("/proc/kpagecount"), await optional("/proc/kpagecgroup")];
+  try {
+    const map = readKpageMap(
+      {
+        flags: flags.sources[0] as RandomBytes,
+        counts: counts?.sources[0],
+        cgroups: cgroups?.sources[0],
+      },
+      (frames) => io.progress("reading", undefined, `${frames} page frames`),
+    );
+    await io.answer({ document: kpageDocument(map), json: { schema: "skblab.image-kpage/1", ...map }, exit: 0 });
+  } finally {
+    for (const opened of [flags, counts, cgroups]) opened?.close();
   }
 }
 

@@ -25,7 +25,8 @@ export async function openImageFiles(paths: readonly string[]): Promise<OpenedIm
       const direct = descriptorBytes(path, fd);
       const head = new Uint8Array(16);
       direct.read(0, head);
-      sources.push(compressionOf(head) === undefined ? direct : await unpacked(path));
+      const isPlain = path.startsWith("/proc/") || compressionOf(head) === undefined;
+      sources.push(isPlain ? direct : await unpacked(path));
     }
     return { sources, close };
   } catch (error) {
@@ -56,8 +57,8 @@ function descriptorBytes(name: string, fd: number): RandomBytes {
   const stats = fstatSync(fd);
   return {
     name,
-    // /proc/kcore says a size that has nothing to do with what can be read.
-    size: name === "/proc/kcore" ? Number.MAX_SAFE_INTEGER : stats.size,
+    // Files of /proc say a size that has nothing to do with what can be read.
+    size: name.startsWith("/proc/") ? Number.MAX_SAFE_INTEGER : stats.size,
     read(at, into) {
       let done = 0;
       try {

@@ -105,7 +105,8 @@ function blockOf(
   return isFree ? "free" : stay;
 }
 
-function ownerNames(image: Image): (pfn: number) => string {
+/** Names the owner of a page that is in use, in plain words. */
+export function ownerNames(image: Image): (pfn: number) => string {
   const { map } = image;
   const cacheOf = new Map<number, string>();
   for (const c of image.caches) for (const pfn of c.slabs) cacheOf.set(pfn, c.name);

@@ -1,0 +1,71 @@
+// A page that the log complains about, and what it is in the image; and the coarse map of a machine without /proc/kcore.
+import { describe, expect, test } from "vitest";
+import { BadInput } from "../base/bad_input.ts";
+import { randomBytesOf } from "./container/random_bytes.ts";
+import { type Image, readImage } from "./image.ts";
+import { joinPages } from "./joined.ts";
+import { readKpageMap } from "./kpage_map.ts";
+import { tinyKernel, tinyMemory } from "./tiny.testkit.ts";
+
+const record = (text: string) => ({ seq: 1, facility: 0, level: 3, nanos: 0n, text, caller: 0 });
+
+describe("pages that the log names", () => {
+  test("are told with their owner of now; other lines and wild frames are not taken for pages", () => {
+    const tiny = tinyKernel(2);
+    const read = readImage(tinyMemory(tiny));
+    const free = [...tiny.truth.lists.values()][0]?.[0] as number;
+    const image: Image = {
+      ...read,
+      log: {
+        lost: 0,
+        problem: undefined,
+        records: [
+          record(`BUG: Bad page state in process swapper  pfn:${free.toString(16)}`),
+          record("page:ffffea0000000000 refcount:-1 mapcount:0 mapping:0000000000000000 index:0x0 pfn:0xc8"),
+          record("page: refcount:0 mapcount:0 mapping:0 index:0x0 pfn:0xfffffff"),
+          record("nothing about pfn:c8 here"),
+        ],
+      },
+    };
+    expect(joinPages(image).map((j) => [j.pfn, j.now])).toEqual([
+      [free, "now free"],
+      [200, "now slab: slab cache tiny"],
+      [0xfffffff, "a frame without a struct page"],
+    ]);
+  });
+
+  test("a line of 100,000 characters takes no time", () => {
+    const read = readImage(tinyMemory(tinyKernel(2)));
+    const text = `BUG: Bad page state in process ${"pfn: ".repeat(20_000)}`;
+    expect(joinPages({ ...read, log: { lost: 0, problem: undefined, records: [record(text)] } })).toEqual([]);
+  });
+});
+
+describe("/proc/kpageflags", () => {
+  const words = (...values: readonly bigint[]): Uint8Array => new Uint8Array(BigUint64Array.from(values).buffer);
+
+  test("classes by flag, counts of mappings, control groups", () => {
+    const flags = words(1n << 10n, 1n << 20n, 1n << 7n, (1n << 12n) | (1n << 5n), 1n << 5n, 0n);
+    const map = readKpageMap({
+      flags: randomBytesOf("kpageflags", flags),
+      counts: randomBytesOf("kpagecount", words(0n, 0n, 0n, 1n, 2n, 0n)),
+      cgroups: randomBytesOf("kpagecgroup", words(0n, 0n, 0n, 77n, 77n, 0n)),
+    });
+    expect(new Map(map.kinds.map((k) => [k.kind, k.pages]))).toEqual(
+      new Map([
+        ["free", 1],
+        ["slab", 1],
+        ["anonymous", 1],
+        ["page cache", 1],
+        ["unknown owner or per-CPU list", 1],
+      ]),
+    );
+    expect([map.frames, map.mapped, map.cgroups]).toEqual([5, 2, [{ inode: 77, pages: 2 }]]);
+    expect(map.missing.join()).toMatch(/orders/);
+  });
+
+  test("nothing to read is one sentence", () => {
+    const flags = randomBytesOf("kpageflags", new Uint8Array(0));
+    expect(() => readKpageMap({ flags, counts: undefined, cgroups: undefined })).toThrow(BadInput);
+  });
+});
