@@ -12,6 +12,8 @@ export interface Layered {
   readonly raw: string;
   text: string;
   readonly repairs: LineRepair[];
+  /** A prefix that was found before the kernel's own stamp, and taken off. */
+  learned?: string;
 }
 
 /** Lines with every layer off that lies round all of them. */

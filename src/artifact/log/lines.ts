@@ -12,7 +12,7 @@ import { inOrder } from "./order.ts";
 import type { Prefix } from "./prefix.ts";
 import { readLearned, stripPrefix } from "./prefix.ts";
 import type { RawLine, RawWindow } from "./scan.ts";
-import { learnTransport } from "./transport.ts";
+import { learnBeforeStamps, learnTransport } from "./transport.ts";
 
 /** One window, or one for each printk caller where the reports of several callers run into each other. */
 export interface Repaired {
@@ -30,7 +30,7 @@ export function repairWindow(raw: RawWindow): Repaired {
   const window: LogWindow = {
     firstLine: raw.lines[0]?.line ?? 1,
     lastLine: raw.lines.at(-1)?.line ?? 1,
-    lines,
+    lines: withoutDaemons(lines),
     anchors: raw.anchors,
     cut: raw.cut,
   };
@@ -45,7 +45,9 @@ export function repairText(text: string, lineOf: (n: number) => number = (n) => 
 }
 
 function repair(raw: readonly RawLine[]): Draft[] {
-  const rows = withoutTransport(unwrap(raw).flatMap(rowsOf));
+  const layered = unwrap(raw);
+  beforeStamps(layered);
+  const rows = withoutTransport(layered.flatMap(rowsOf));
   return inOrder(sortFirstLines(joinPieces(rows.map(draftOf))));
 }
 
@@ -68,17 +70,33 @@ interface Row {
   width: number;
 }
 
+/** Takes off what stands before the kernel's own stamps, so that those do not look like a second record on the line. */
+function beforeStamps(layered: readonly Layered[]): void {
+  const inside = layered.filter((l) => l.text[0] !== "{" && /\S\s?\[ {0,4}\d{1,8}\.\d{6}\] /.test(l.text));
+  if (inside.length * 2 < layered.length) return;
+  const texts = layered.map((l) => stripPrefix(l.text).text);
+  const lengthOf = learnBeforeStamps(texts);
+  layered.forEach((l, i) => {
+    const length = lengthOf(texts[i]!);
+    if (length === 0) return;
+    l.learned = l.text.slice(0, l.text.length - texts[i]!.length + length);
+    l.text = texts[i]!.slice(length);
+  });
+}
+
 /** The records of a line: of an envelope, or separated by newlines that a transport had escaped. */
 function rowsOf(layered: Layered): Row[] {
   const envelope = layered.text.startsWith("{") ? unwrapJson(layered.text) : undefined;
   const text = envelope === undefined ? layered.text : envelope.text;
   const rows: Row[] = [];
   for (const record of text.includes("\n") ? text.split("\n") : [text]) {
-    const prefix = stripPrefix(record);
+    const { learned } = layered;
+    const prefix = learned === undefined ? stripPrefix(record) : { ...readLearned(learned), ...stripPrefix(record) };
     const pieces = splitGlued(prefix.text);
     pieces.forEach((piece, i) => {
       const own = i === 0 ? { ...prefix, text: piece } : stripPrefix(piece);
-      const width = i === 0 ? record.length - prefix.text.length : piece.length - own.text.length;
+      const width =
+        i === 0 ? (learned?.length ?? 0) + record.length - prefix.text.length : piece.length - own.text.length;
       rows.push({ layered, first: rows[0], envelope, split: pieces.length > 1, prefix: own, width });
     });
   }
@@ -216,11 +234,26 @@ function markTruncated(drafts: readonly Draft[]): void {
   if (full.length >= 3) for (const d of full) d.repairs.push("may be truncated");
 }
 
+/** `Nov 20 20:35:16 web1 sshd[811]: `: a program's line between the kernel's. */
+const daemon = /^.{0,40}\d\d:\d\d:\d\d\S{0,20} \S{1,100} [\w./@-]{1,60}(?:\[\d{1,8}\])?: /;
+
+/** In a log whose kernel lines are named as the kernel's, what a program wrote between them is no part of a report. */
+function withoutDaemons(lines: readonly LogLine[]): readonly LogLine[] {
+  const named = lines.filter((l) => l.host !== undefined).length;
+  if (named < 3 || named * 2 < lines.length || named === lines.length) return lines;
+  return lines.filter((l) => l.host !== undefined || l.wallClock !== undefined || !daemon.test(l.text));
+}
+
 // --- printk callers -------------------------------------------------------------------------------------------------------
 
-/** Where the reports of two callers overlap, each caller's lines become a window of their own; lines without a caller go to all. */
+/** Where the reports of two hosts or of two printk callers overlap, each one's lines become a window of their own. */
 function lanes(window: LogWindow): LogWindow[] {
-  const callerAt = new Map(window.lines.map((l) => [l.line, l.caller]));
+  return apart(window, (l) => l.host).flatMap((w) => apart(w, (l) => l.caller));
+}
+
+/** A window for each origin; lines that tell none go to all. */
+function apart(window: LogWindow, originOf: (line: LogLine) => string | undefined): LogWindow[] {
+  const callerAt = new Map(window.lines.map((l) => [l.line, originOf(l)]));
   const spans = new Map<string, [first: number, last: number]>();
   for (const { line } of window.anchors) {
     const caller = callerAt.get(line);
@@ -233,7 +266,7 @@ function lanes(window: LogWindow): LogWindow[] {
   if (!overlap) return [window];
   return [...spans.keys()].map((caller) => ({
     ...window,
-    lines: window.lines.filter((l) => l.caller === undefined || l.caller === caller),
+    lines: window.lines.filter((l) => (originOf(l) ?? caller) === caller),
     anchors: window.anchors.filter((a) => (callerAt.get(a.line) ?? caller) === caller),
   }));
 }

@@ -77,6 +77,40 @@ export function learnTransport(texts: readonly string[]): Transport {
   };
 }
 
+const kernelStamp = /\[ {0,4}\d{1,8}\.\d{6}\] /;
+
+/** What stands before the kernel's own stamp on most lines of a stretch; a stamp that only few lines have inside begins a second record. */
+export function learnBeforeStamps(texts: readonly string[]): (line: string) => number {
+  const prefixes = new Map<string, string[]>();
+  let [found, filled] = [0, 0];
+  const step = Math.max(1, Math.floor(texts.length / MOST_LINES));
+  for (let i = 0; i < texts.length; i += step) {
+    const text = texts[i]!;
+    if (text === "") continue;
+    filled++;
+    const at = text.slice(0, LONGEST_PREFIX).search(kernelStamp);
+    if (at <= 0) continue;
+    found++;
+    const key = shapeOf(text.slice(0, at));
+    const list = prefixes.get(key);
+    if (list === undefined) prefixes.set(key, [text.slice(0, at)]);
+    else list.push(text.slice(0, at));
+  }
+  if (found < 3 || found * 2 < filled) return () => 0;
+  const patterns = [...prefixes.values()]
+    .filter((list) => list.length > 1)
+    .sort((a, b) => b.length - a.length)
+    .slice(0, MOST_SHAPES)
+    .map((list) => new RegExp(`${patternOf(list)}(?=\\[)`));
+  return (line) => {
+    for (const pattern of patterns) {
+      const m = pattern.exec(line);
+      if (m !== null) return m[0].length;
+    }
+    return 0;
+  };
+}
+
 /** A shape that one kernel line shows must be on another line as well. */
 function repeats(pattern: RegExp, texts: readonly string[]): boolean {
   let seen = 0;
@@ -126,7 +160,10 @@ function patternOf(prefixes: readonly string[]): string {
         return escaped(text);
     }
   });
-  return `^${parts.join("")}`;
+  // A number at the margin is filled up with blanks until it has all its digits.
+  const [lead] = first.map(kindOf);
+  if (lead === " ") parts[0] = "\\s{0,24}";
+  return `^${lead === "9" ? "\\s{0,8}" : ""}${parts.join("")}`;
 }
 
 function blanks(lengths: readonly number[], last: boolean, text: string): string {

@@ -6,6 +6,7 @@ import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
+import { type ExplainedLine, explainDocument, explainLine } from "../../report/explain_reading.ts";
 import { proofsDocument } from "../../report/prove.ts";
 import type { CommandSpec } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
@@ -40,7 +41,16 @@ export const command: CommandSpec = {
     cmd
       .argument("<files...>", "kernel logs, support bundles, directories, or - for standard input")
       .option("--prove", "test the advice: build such a machine in the model, and run it with each change")
-      .action(async (files: string[], options: { prove?: boolean }) => {
+      .option(
+        "--explain-reading",
+        "show what was taken for transport and what for the kernel's own words, line by line",
+      )
+      .action(async (files: string[], options: { prove?: boolean; explainReading?: boolean }) => {
+        if (options.explainReading === true) {
+          const lines = await explained(files);
+          await io.answer({ document: explainDocument(lines), json: { lines }, exit: 0 });
+          return;
+        }
         giveFunctionIndexFile();
         const collector = createCollector();
         const total = sizeOf(files);
@@ -76,6 +86,19 @@ export const command: CommandSpec = {
       });
   },
 };
+
+/** Most lines that are shown: a log full of reports has no end of them. */
+const mostExplained = 20_000;
+
+async function explained(files: readonly string[]): Promise<ExplainedLine[]> {
+  const lines: ExplainedLine[] = [];
+  await gather(openInputs([...files]), {
+    onWindow: ({ input, window }) => {
+      for (const line of window.lines) if (lines.length < mostExplained) lines.push(explainLine(input, line));
+    },
+  });
+  return lines;
+}
 
 /** Bytes of the only file, for the progress bar; undefined when it cannot be known. */
 function sizeOf(files: readonly string[]): number | undefined {

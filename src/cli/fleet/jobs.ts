@@ -14,7 +14,8 @@ export interface Job {
 const packed = /\.(gz|xz|zst|bz2|tgz|tar|log|txt|json|zip)$/i;
 /** `web1.log.gz` → web1; `sosreport-web1-2026-01-02-abcdefg.tar.xz` → web1. */
 export function hostOfName(name: string): string {
-  const sos = /^(?:sosreport|sos|scc|nts)[-_]([A-Za-z0-9.]+(?:-[A-Za-z0-9.]+)*?)(?:[-_]\d.*)?$/.exec(name);
+  const sos =
+    /^(?:sosreport|sos|scc|nts)[-_]([A-Za-z0-9.]{1,100}(?:-[A-Za-z0-9.]{1,100}){0,20}?)(?:[-_]\d.{0,250})?$/.exec(name);
   let bare = sos?.[1] ?? name;
   while (packed.test(bare)) bare = bare.replace(packed, "");
   return bare === "" ? name : bare;

@@ -1,0 +1,140 @@
+// Mutates the log fixtures and reads them: by bytes, lines, splices, tokens and transports. No crash, no input that takes more than two
+// seconds, no `undefined` or `NaN` in an answer. Says how many inputs it tried; the seed and the mutation's number give an input again.
+//   npm run build && npm run fuzz -- --minutes 5 [--seed 1] [--from 0] [--keep DIRECTORY]
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const option = (name, fallback) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : process.argv[at + 1];
+};
+const minutes = Number(option("minutes", "1"));
+const seed = Number(option("seed", "1"));
+const keep = option("keep", undefined);
+if (!Number.isFinite(minutes) || minutes <= 0 || !Number.isSafeInteger(seed)) {
+  console.error("Write it like: npm run fuzz -- --minutes 5 --seed 1");
+  process.exit(2);
+}
+const dist = (path) => import(join(root, "dist", path)).catch(() => undefined);
+const modules = await Promise.all(
+  [
+    "artifact/gather.js",
+    "base/byte_source.js",
+    "base/prng.js",
+    "diagnosis/collect.js",
+    "diagnosis/diagnose.js",
+    "report/diagnosis.js",
+    "report/text.js",
+    "observe/deliver.js",
+  ].map(dist),
+);
+const [{ gather } = {}, { sourceOf } = {}, { prng } = {}, { createCollector } = {}, { diagnose } = {}, report] =
+  modules;
+const transport = modules[7];
+if (gather === undefined || diagnose === undefined) {
+  console.error("The fuzzer reads dist/: run `npm run build` first.");
+  process.exit(2);
+}
+
+const texts = ["fixtures/logs", "fixtures/input", "fixtures/proc", "fixtures/diagnosis"].flatMap((folder) =>
+  readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((f) => f.isFile() && /\.(?:txt|log)$/.test(f.name))
+    .map((f) => readFileSync(join(root, folder, f.name), "utf8")),
+);
+const tokens = [...new Set(texts.flatMap((t) => t.split(/(?<=[\s:,()[\]=])/)).filter((t) => t.length < 40))];
+const pick = (from, p) => from[p.below(from.length)];
+
+/** A stretch of a fixture: what is mutated is small, so that many are tried. */
+function stretch(p) {
+  const lines = pick(texts, p).split("\n");
+  const first = p.below(Math.max(1, lines.length - 20));
+  return lines.slice(first, first + 5 + p.below(90));
+}
+
+const byLines = [
+  (l, p) => l.filter(() => !p.chance(0.1)),
+  (l, p) => l.flatMap((t) => (p.chance(0.05) ? [t, t] : [t])),
+  (l, p) => (p.chance(0.5) ? [...l].reverse() : l.map((t) => t.slice(0, 10 + p.below(90)))),
+  (l, p) => l.flatMap((t) => (p.chance(0.1) ? [t, pick(stretch(p), p)] : [t])),
+  (l, p) => l.map((t, i) => (p.chance(0.1) ? t + (l[i + 1] ?? "") : t)),
+  (l, p) => l.map((t) => (p.chance(0.05) ? pick(tokens, p).repeat(1 + p.below(400)) + t : t)),
+  (l, p) =>
+    l.map((t) =>
+      t.replace(/\d+/g, (n) => (p.chance(0.05) ? pick(["0", "-1", "4294967295", "99999999999999999999", ""], p) : n)),
+    ),
+  (l, p) =>
+    l.map((t) =>
+      t
+        .split(" ")
+        .map((w) => (p.chance(0.02) ? pick(tokens, p) : w))
+        .join(" "),
+    ),
+  (l, p) => (transport === undefined || l.length === 0 ? l : transport.deliver(l, p).text.split("\n")),
+];
+
+/** The bytes of input number `n`. */
+function input(n) {
+  const p = prng((seed * 1_000_003 + n) >>> 0);
+  let lines = stretch(p);
+  for (let i = 1 + p.below(3); i > 0; i--) lines = pick(byLines, p)(lines, p);
+  const bytes = new TextEncoder().encode(lines.join("\n").slice(0, 200_000));
+  if (p.chance(0.4))
+    for (let i = p.below(30); i > 0 && bytes.length > 0; i--) bytes[p.below(bytes.length)] = p.below(256);
+  return bytes;
+}
+
+function* strings(value) {
+  if (typeof value === "string") yield value;
+  else if (typeof value === "number" && !Number.isFinite(value)) yield "NaN";
+  else if (value !== null && typeof value === "object")
+    for (const [key, inner] of Object.entries(value))
+      if (!/^(?:raw|text|quote|lines|evidence)$/.test(key)) yield* strings(inner);
+}
+
+/** What is wrong with the answer to an input, or undefined. */
+async function judge(bytes) {
+  const begin = performance.now();
+  const collector = createCollector();
+  const gathered = await gather([{ source: sourceOf("fuzz.log", [bytes]), named: true }], {
+    onWindow: collector.onWindow,
+  });
+  const diagnosis = diagnose(collector.finish(gathered));
+  const document = report?.diagnosisDocument?.(diagnosis);
+  const ms = performance.now() - begin;
+  if (ms > 2000) return `took ${Math.round(ms)} ms`;
+  const text = new TextDecoder("latin1").decode(bytes);
+  const own = /undefined|NaN/.test(text);
+  const words = own
+    ? undefined
+    : [...strings(diagnosis), ...strings(document)].find((s) => /\bundefined\b|\bNaN\b/.test(s));
+  if (words !== undefined) return `says "${words.slice(0, 200)}"`;
+  const broken = JSON.stringify(diagnosis.incidents).match(/could not be (?:read|judged) \(our fault[^"]{0,200}/)?.[0];
+  return broken;
+}
+
+const until = Date.now() + minutes * 60_000;
+let n = Number(option("from", "0"));
+const start = n;
+const found = new Map();
+for (; Date.now() < until; n++) {
+  const bytes = input(n);
+  let wrong;
+  try {
+    wrong = await judge(bytes);
+  } catch (error) {
+    wrong = `crashes: ${error instanceof Error ? error.stack.split("\n").slice(0, 3).join(" | ") : error}`;
+  }
+  if (wrong === undefined) continue;
+  const kind = wrong.replace(/\d+/g, "#").slice(0, 120);
+  found.set(kind, (found.get(kind) ?? 0) + 1);
+  if (found.get(kind) > 1) continue;
+  console.log(`input ${n} (seed ${seed}): ${wrong}`);
+  if (keep !== undefined) {
+    mkdirSync(keep, { recursive: true });
+    writeFileSync(join(keep, `seed${seed}-${n}.log`), bytes);
+  }
+}
+const times = [...found.values()].reduce((a, b) => a + b, 0);
+console.log(`${n - start} inputs (seed ${seed}), ${times} wrong in ${found.size} kinds.`);
+if (found.size > 0) process.exitCode = 1;
