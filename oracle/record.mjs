@@ -38,7 +38,8 @@ function fromDebian(branch, folder) {
     .toString()
     .split("\n")
     .map((line) => line.split(" ")[0])
-    .filter((name) => name.startsWith("linux-headers-") && !/-(rt|cloud)-/.test(name))
+    // Not the meta-packages (6.12-amd64), which name no release, and not the variants.
+    .filter((name) => /^linux-headers-\d+\.\d+\.\d+/.test(name) && !/-(rt|cloud)-/.test(name))
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const headers = names.at(-1);
   if (headers === undefined)
