@@ -50,6 +50,9 @@ function unseenBlocks(image: Image): Block[] {
 
 function findingBlocks(image: Image): Block[] {
   const { list: found, more } = image.findings;
+  const moving: Block[] = image.memory.live
+    ? [paragraph("The machine went on while it was read: a finding may be two moments that do not fit together.")]
+    : [];
   if (found.length === 0)
     return [
       heading(2, "Integrity"),
@@ -62,6 +65,7 @@ function findingBlocks(image: Image): Block[] {
     ];
   return [
     heading(2, "Integrity"),
+    ...moving,
     paragraph([
       span(`${found.length + more} findings`, "bad"),
       span(": the kernel's own structures contradict one another."),
