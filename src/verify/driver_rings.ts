@@ -118,6 +118,8 @@ interface World {
   muted: boolean;
   /** While receiving, packets are freed by whoever read them: when a cache needs a new slab is not the driver's doing. */
   withoutSlabs: boolean;
+  /** vmalloc() gets its pages in bulk, which announces none but a single one; with page_owner on it asks for each. */
+  silentBulks: boolean;
   inHeap: boolean;
 }
 
@@ -189,11 +191,14 @@ function createWorld(release: Release, drivers: readonly DriverName[], skBuffByt
     },
   });
   const { journal } = machine;
-  world = { machine, asked: [], prime: new Map(), muted: true, withoutSlabs: false, inHeap: false };
+  world = { machine, asked: [], prime: new Map(), muted: true, withoutSlabs: false, silentBulks: false, inHeap: false };
   const w = world;
+  const { highmem } = machine.memory.rules.gfp;
   journal.listen(
     (kind, _nanos, _cpu, _ptr, y, z, more) => {
       if (w.muted || (w.withoutSlabs && w.inHeap && kind === eventKind.mm_page_alloc)) return;
+      if (w.silentBulks && kind === eventKind.mm_page_alloc && (z & highmem) !== 0 && arrayOf(w.asked) > pointerBytes)
+        return;
       const chain = journal.text(journal.caller).split(" < ");
       const event = some(eventShapes[kind], "event").name as Asked["event"];
       if (kind === eventKind.mm_page_alloc) w.asked.push({ event, gfp: z, a: y, b: more, chain });
@@ -209,6 +214,23 @@ function createWorld(release: Release, drivers: readonly DriverName[], skBuffByt
   );
   return world;
 }
+
+/** Bytes of the array of page pointers that vmalloc() asked for last. */
+const pointerBytes = 8;
+const arrayOf = (asked: readonly Asked[]): number => asked.findLast((a) => a.event === "kmalloc")?.a ?? 0;
+
+/** Whether the record shows an array of several pages of vmalloc() and none of the pages. */
+const bulksAreSilent = (recorded: readonly Allocation[]): boolean =>
+  recorded.some(
+    (a, i) =>
+      a.mapped &&
+      a.event === "kmalloc" &&
+      a.gfp !== 0 &&
+      a.a > pointerBytes &&
+      a.a % pointerBytes === 0 &&
+      recorded[i - 1]?.vmapArea === true &&
+      recorded[i + 1]?.mapped !== true,
+  );
 
 /** Fills up what a cache has, then leaves `free` objects free, each in a slab of its own so that none is discarded. */
 function setFree(heap: SlabHeap, free: number, take: () => number, give: (address: number) => void): void {
@@ -294,8 +316,9 @@ function pollLike(world: World, device: NetDevice, recorded: readonly Allocation
     !a.chain.some((f) => /alloc_(jumbo_)?rx_buffers|add_recvbuf|try_fill/.test(f));
   let n = 1;
   const left = { slices: 4 - guess.slices, frame: 0, room: roomAfterOpen };
+  /** net_rx_action() polls again as long as a poll uses its budget up: more frames may have come than one takes. */
   const poll = (): void => {
-    driver.poll(budget);
+    while (driver.poll(budget) >= budget);
   };
   if (recorded[0]?.event === "kmem_cache_alloc" && recorded[0].chain.includes("e1000_alloc_rx_buffers_ps")) {
     // The first refill found its page in the slot: the frame before the record was short.
@@ -422,6 +445,7 @@ function attempt(release: Release, groups: readonly Group[], guess: Guess): Outc
   const drivers = [...new Set(groups.map((g) => g.driver))];
   const world = createWorld(release, drivers, skBuffBytesOf(groups));
   const { machine } = world;
+  world.silentBulks = groups.some((g) => bulksAreSilent(g.recorded));
   const cut = (cache: "frags" | "slices", times: number): void => {
     for (let i = 0; i < times; i++) {
       const gfp = machine.skbs.config.gfp.atomic;
@@ -468,24 +492,48 @@ function attempt(release: Release, groups: readonly Group[], guess: Guess): Outc
   return { guess, exact, operations, first };
 }
 
-/** Guesses in the order in which they are tried; the first that explains everything ends the search. */
+/** How full the ring and the caches may have been, in the order in which it is tried. */
 function* guesses(groups: readonly Group[]): Generator<Guess> {
-  const receives = groups.some((g) => g.operation === "poll");
-  yield { empty: 0, slices: 0, pieces: 0, middle: -1 };
-  if (!receives) return;
-  const virtio = groups.every((g) => g.driver === "virtio_net");
-  // One sk_buff too many around a piece: a frame that was not long, such as the head of an answer.
-  const odd =
-    groups.find((g) => g.operation === "poll")?.recorded.findIndex((a) => a.event === "kmem_cache_alloc") ?? -1;
-  const middles = virtio && odd >= 0 ? [-1, odd] : [-1];
-  for (const middle of middles)
-    for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
-      for (let slices = 0; slices < 4; slices++)
-        for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { empty, slices, pieces, middle };
+  const middle = -1;
+  yield { empty: 0, slices: 0, pieces: 0, middle };
+  if (!groups.some((g) => g.operation === "poll")) return;
+  const virtio = isVirtio(groups);
+  for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
+    for (let slices = 0; slices < 4; slices++)
+      for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { empty, slices, pieces, middle };
 }
 
-/** virtio_net's search has most to find out. */
-const attemptsMax = (virtio: boolean): number => (virtio ? 600 : 64);
+const isVirtio = (groups: readonly Group[]): boolean => groups.every((g) => g.driver === "virtio_net");
+
+/**
+ * One sk_buff too many around a piece of virtio_net: a frame that was not long, such as the head of an answer. Which one it was is tried out on
+ * the best of the other guesses.
+ */
+function* withMiddle(groups: readonly Group[], tried: readonly Outcome[]): Generator<Guess> {
+  if (!isVirtio(groups)) return;
+  const polled = groups.find((g) => g.operation === "poll")?.recorded ?? [];
+  const best = tried.toSorted((a, b) => a.operations - a.exact - (b.operations - b.exact)).slice(0, middleTries);
+  for (const { guess } of best)
+    for (const [middle, a] of polled.entries()) if (a.event === "kmem_cache_alloc") yield { ...guess, middle };
+}
+
+const middleTries = 24;
+
+/** The attempt that explains most; the first that explains everything ends the search. */
+function bestAttempt(release: Release, groups: readonly Group[]): Outcome {
+  const tried: Outcome[] = [];
+  const missed = (o: Outcome): number => o.operations - o.exact;
+  const search = (among: Generator<Guess>): boolean => {
+    for (const guess of among) {
+      const outcome = attempt(release, groups, guess);
+      tried.push(outcome);
+      if (missed(outcome) === 0) return true;
+    }
+    return false;
+  };
+  if (!search(guesses(groups))) search(withMiddle(groups, [...tried]));
+  return tried.reduce((best, o) => (missed(o) < missed(best) ? o : best));
+}
 
 function replay(input: TranscriptInput): Replayed {
   const nothing: Replayed = {
@@ -499,15 +547,7 @@ function replay(input: TranscriptInput): Replayed {
   const { allocations, passedOver } = readKmemTrace(input, release.version);
   const { groups, unknown } = groupsOf(allocations);
   if (groups.length === 0) return nothing;
-  let best: Outcome | undefined;
-  let tries = 0;
-  const most = attemptsMax(groups.every((g) => g.driver === "virtio_net"));
-  for (const guess of guesses(groups)) {
-    const outcome = attempt(release, groups, guess);
-    if (best === undefined || outcome.operations - outcome.exact < best.operations - best.exact) best = outcome;
-    if (best.exact === best.operations || ++tries === most) break;
-  }
-  const { exact, operations, first } = some(best, "attempt");
+  const { exact, operations, first } = bestAttempt(release, groups);
   const cards = [
     ...new Set(
       groups.map((g) => `${g.driver} ${g.operation}${/mtu|poll/.test(g.operation) ? ` (as at MTU ${mtuOf(g)})` : ""}`),

@@ -18,6 +18,10 @@ export interface Allocation {
   readonly b: number;
   /** The page of a new slab. */
   readonly slab: boolean;
+  /** Asked for by vmalloc(). */
+  readonly mapped: boolean;
+  /** The range of addresses that vmalloc() takes. */
+  readonly vmapArea: boolean;
   readonly chain: readonly string[];
   readonly driver: DriverName;
 }
@@ -31,7 +35,7 @@ export interface KmemTrace {
 const ours =
   /^(e1000e?_|virtnet_|try_fill_recv$|add_recvbuf|refill_work$|receive_(buf|mergeable|big|small)$|page_to_skb$|virtqueue_)/;
 const helper =
-  /^(trace_event_raw_event_\w+|__alloc_pages(_bulk)?|alloc_pages\w*|folio_alloc\w*|allocate_slab|new_slab|_*slab_alloc\w*|_*kmem_cache_alloc\w*|_*kmalloc\w*|v[zm]alloc\w*|__vmalloc_node\w*|__get_vm_area_node|alloc_vmap_area|dma_\w+|__dma_direct\w*|page_frag_alloc\w*|__netdev_alloc_\w+|__napi_alloc_\w+|napi_alloc_\w+|napi_get_frags|skb_page_frag_refill|__alloc_skb|_*(napi_)?build_skb)$/;
+  /^(trace_event_raw_event_\w+|__alloc_pages(_bulk)?|alloc_pages\w*|folio_alloc\w*|allocate_slab|new_slab|_*slab_alloc\w*|_*kmem_cache_alloc\w*|_*kmalloc\w*|v[zm]alloc\w*|__vmalloc_node\w*|__get_vm_area_node|alloc_vmap_area|dma_\w+|__dma_direct\w*|_*page_frag\w*|__netdev_alloc_\w+|__napi_alloc_\w+|napi_alloc_\w+|napi_get_frags|skb_page_frag_refill|__alloc_skb|_*(napi_)?build_skb)$/;
 const interrupt =
   /^(asm_|sysvec_|common_interrupt|irq_exit|handle_softirqs|__?do_softirq|net_rx_action|__napi_poll|process_one_work)/;
 const anyDriver = /^(e1000e?_|virtnet_|try_fill_recv$)/;
@@ -90,6 +94,12 @@ export function readKmemTrace(input: TranscriptInput, version: readonly number[]
     }
     const gfp = gfpOfText(/gfp_flags=(\S+)/.exec(rest)?.[1] ?? "", version);
     const pages = event === "mm_page_alloc";
+    const vmapArea = event === "kmem_cache_alloc" && own.includes("alloc_vmap_area");
+    // A second one splits what is free of the address space: that is not the driver's doing.
+    if (vmapArea && allocations.at(-1)?.vmapArea === true) {
+      passedOver++;
+      return;
+    }
     const a = number(rest, pages ? "order" : "bytes_req");
     const b = number(rest, pages ? "migratetype" : "bytes_alloc");
     if (gfp === undefined || Number.isNaN(a) || Number.isNaN(b))
@@ -100,7 +110,9 @@ export function readKmemTrace(input: TranscriptInput, version: readonly number[]
       gfp,
       a,
       b,
-      slab: own.includes("allocate_slab"),
+      slab: own.some((f) => f === "allocate_slab" || f === "new_slab"),
+      mapped: own.some((f) => f.startsWith("__vmalloc_node")),
+      vmapArea,
       chain: own.filter((f) => ours.test(f)),
       driver,
     });

@@ -59,6 +59,17 @@ export const slubMayFallBack: readonly Fact<boolean>[] = [
   { since: [2, 6, 26], value: true, source: "mm/slub.c allocate_slab(), 2.6.29" },
 ];
 
+/** Every slab is asked for as a compound page, a single page too; before, only larger ones. */
+export const slubAlwaysCompound: readonly Fact<boolean>[] = [
+  { since: [2, 6, 22], value: false, source: "mm/slub.c calculate_sizes(), 5.10.223, 6.1.192", read: "tree" },
+  {
+    since: [6, 11],
+    value: true,
+    source: "mm/slub.c calculate_sizes(), 6.12.117, 7.2.12; first release from history",
+    read: "tree",
+  },
+];
+
 /** The largest kmalloc size with a cache of its own, as a shift added to the page size; larger requests go to the page allocator. */
 export const slubLargestCacheShift: readonly Fact<number>[] = [
   {

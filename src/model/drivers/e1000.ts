@@ -110,7 +110,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
 
   const copied = (frame: number, bytes: number): number => {
     journal.caller = fillSites[jumbo ? 1 : 0]!.copy;
-    const skb = skbs.napiAllocSkb(bytes, atomic);
+    const skb = skbs.napiAllocSkb(bytes);
     if (skb === 0) return 0;
     taken();
     skbs.skbPut(skb, bytes);
@@ -145,7 +145,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const pieces = rx.pieces[rx.clean]!;
     if (pieces === 1 && bytes <= copybreak) return copied(frame, bytes - fcsBytes);
     journal.caller = fillSites[1]!.copy;
-    const skb = skbs.napiAllocSkb(groHeadBytes, atomic);
+    const skb = skbs.napiAllocSkb(groHeadBytes);
     if (skb === 0) {
       counters.alloc_rx_buff_failed++;
       return 0;

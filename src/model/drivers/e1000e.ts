@@ -118,7 +118,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     let skb = 0;
     if (bytes < copybreak) {
       journal.caller = copySite;
-      skb = skbs.napiAllocSkb(bytes, atomic);
+      skb = skbs.napiAllocSkb(bytes);
     }
     // Without memory for a copy the packet goes up in its own buffer.
     if (skb === 0) {

@@ -1,5 +1,7 @@
 // What a driver takes beside its buffers when it opens: the array of its own bookkeeping (vzalloc) and the descriptors that the hardware
 // reads (dma_alloc_coherent). mm/vmalloc.c and kernel/dma/direct.c, 6.1: two small objects and single pages; one block of pages.
+import { vmapAreaBytes, vmStructBytes } from "../../kernel/facts/vmalloc.ts";
+import { factAt } from "../../kernel/release.ts";
 import type { DriverParts } from "./driver.ts";
 import { gfpOf } from "./driver.ts";
 
@@ -22,10 +24,6 @@ export interface SetupMemory {
   kcalloc(bytes: number, atomic: boolean): number;
 }
 
-/** sizeof(struct vm_struct) and sizeof(struct vmap_area) on 64 bits, and of a pointer. */
-const vmStructBytes = 64;
-const vmapAreaBytes = 64;
-
 export function createSetupMemory(parts: DriverParts): SetupMemory {
   const { heap, pages, release, skbs } = parts;
   const { pageSize } = skbs.config;
@@ -35,7 +33,8 @@ export function createSetupMemory(parts: DriverParts): SetupMemory {
   const atomicZeroed = gfpOf(release, "GFP_ATOMIC", "ZERO");
   const mapped = gfpOf(release, "GFP_KERNEL", "HIGHMEM", "NOWARN", "ZERO");
   const low = gfpOf(release, "GFP_KERNEL", "DMA32");
-  const ranges = heap.cacheCreate("vmap_area", vmapAreaBytes, 0);
+  const areaBytes = factAt(vmStructBytes, release.version)?.value ?? 64;
+  const ranges = heap.cacheCreate("vmap_area", factAt(vmapAreaBytes, release.version)?.value ?? 64, 0);
   const refusedIn = { vmalloc: parts.journal.textId("vzalloc"), dma: parts.journal.textId("dma_alloc_coherent") };
   const orderFor = (bytes: number): number => {
     let order = 0;
@@ -51,7 +50,7 @@ export function createSetupMemory(parts: DriverParts): SetupMemory {
   return {
     vzalloc(bytes) {
       const pfns = new Int32Array(Math.ceil(bytes / pageSize)).fill(-1);
-      const area = heap.kmalloc(vmStructBytes, zeroed);
+      const area = heap.kmalloc(areaBytes, zeroed);
       const range = area < 0 ? -1 : heap.cacheAlloc(ranges, kernel);
       const array = range < 0 ? -1 : heap.kmalloc(pfns.length * pointer, zeroed);
       let got = array >= 0;

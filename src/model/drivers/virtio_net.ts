@@ -162,7 +162,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       skbs.skbPut(skb, bytes);
       return skb;
     }
-    const skb = skbs.napiAllocSkb(goodCopy, atomic);
+    const skb = skbs.napiAllocSkb(goodCopy);
     if (skb === 0) return 0;
     const copy = bytes <= skbs.tailroom(skb) ? bytes : ethHeader;
     skbs.skbPut(skb, copy);
@@ -245,7 +245,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
         used = 1;
       }
     } else {
-      skb = skbs.napiAllocSkb(goodCopy, atomic);
+      skb = skbs.napiAllocSkb(goodCopy);
       if (skb !== 0) {
         const copy = bytes <= skbs.tailroom(skb) ? bytes : ethHeader;
         skbs.skbPut(skb, copy);

@@ -1,6 +1,11 @@
 // Which slab parts a release has: a dated list, as facts are, whose values are parts. The parts themselves read no release.
 import { gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
-import { pageFragBigNeverSleeps, slubEmptySlack, slubMayFallBack } from "../../kernel/facts/slab.ts";
+import {
+  pageFragBigNeverSleeps,
+  slubAlwaysCompound,
+  slubEmptySlack,
+  slubMayFallBack,
+} from "../../kernel/facts/slab.ts";
 import type { Fact, Release } from "../../kernel/release.ts";
 import { factAt } from "../../kernel/release.ts";
 import type { PageFragRules } from "../slab/page_frag.ts";
@@ -115,7 +120,12 @@ export function slabPartsOf(release: Release): SlabParts {
   const fact = <T>(facts: readonly Fact<T>[], otherwise: T): T => factAt(facts, version)?.value ?? otherwise;
   return {
     slub: factAt(slubParts, version)?.value,
-    rules: { gfp, mayFallBack: fact(slubMayFallBack, false), emptySlack: fact(slubEmptySlack, 0) },
+    rules: {
+      gfp,
+      mayFallBack: fact(slubMayFallBack, false),
+      alwaysCompound: fact(slubAlwaysCompound, false),
+      emptySlack: fact(slubEmptySlack, 0),
+    },
     pageFrag: fact(pageFragParts, pageFragDown)({ gfp, bigNeverSleeps: fact(pageFragBigNeverSleeps, false) }),
   };
 }

@@ -5,6 +5,7 @@ import type { Prng } from "../../base/prng.ts";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createBootedMemory } from "../kernels/booted.ts";
+import { exactKernels } from "../kernels/parts_for.ts";
 import type { BootedMemory, BootedOptions } from "./booted.ts";
 import { memoryProblems } from "./invariants.ts";
 
@@ -24,7 +25,7 @@ const cases: readonly Case[] = [
   { name: "2.6.34-x86_64", options: { release: parseRelease("2.6.34-x86_64"), cpus: 4 } },
   { name: "3.13-x86_64", options: { release: parseRelease("3.13-x86_64"), cpus: 2 } },
   { name: "4.19-x86_64", options: { release: parseRelease("4.19-x86_64"), cpus: 2 } },
-  { name: "6.1.192-x86_64", options: { release: parseRelease("6.1.192-x86_64"), cpus: 4 } },
+  ...exactKernels.map(({ name, release }) => ({ name, options: { release, cpus: 4 } })),
   { name: "6.6-x86_64", options: { release: parseRelease("6.6-x86_64"), cpus: 2 } },
 ];
 

@@ -1,10 +1,12 @@
 // The allocator against a dumb twin (arrays, linear searches) on every sequence of up to six operations on eight pages, and on long seeded
-// runs, for all three policies; after each operation the invariants are checked. The twin follows the same sources as placement*.ts.
+// runs, for all three policies and for the fallback that claims first; after each operation the invariants are checked. The twin follows the same sources as placement*.ts.
 import { describe, expect, test } from "vitest";
 import type { Prng } from "../../base/prng.ts";
 import { prng } from "../../base/prng.ts";
 import { createJournal } from "../journal.ts";
+import type { ExactKernel } from "../kernels/kernel.ts";
 import { linux_6_1 } from "../kernels/linux_6_1.ts";
+import { linux_7_2 } from "../kernels/linux_7_2.ts";
 import { bootMemory, oneZone } from "./boot.ts";
 import { memoryProblems, restoreMemory, snapshotMemory } from "./invariants.ts";
 import type { MachineMemory } from "./machine_memory.ts";
@@ -12,7 +14,11 @@ import { createMachineMemory } from "./machine_memory.ts";
 import { hotColdLists } from "./pcp/hot_cold.ts";
 import type { MmRules, PolicyName } from "./rules.ts";
 
-const policies: readonly PolicyName[] = ["classic", "placement-2005", "mobility"];
+/** A policy on 6.1.192, or mobility as 7.2.12 has it. */
+type TwinName = PolicyName | "claim then steal";
+const policies: readonly TwinName[] = ["classic", "placement-2005", "mobility", "claim then steal"];
+const policyOf = (name: TwinName): PolicyName => (name === "claim then steal" ? "mobility" : name);
+const kernelOf = (name: TwinName): ExactKernel => (name === "claim then steal" ? linux_7_2 : linux_6_1);
 
 interface World {
   readonly pages: number;
@@ -20,8 +26,9 @@ interface World {
   readonly blockOrder: number;
 }
 
-function rulesFor(policy: PolicyName): MmRules {
-  const rules = linux_6_1.parts.mm.rules({ policy });
+function rulesFor(name: TwinName): MmRules {
+  const policy = policyOf(name);
+  const rules = kernelOf(name).parts.mm.rules({ policy });
   // No per-CPU lists, no per-CPU counters and no boost: the twin is about lists and types only.
   const bits = policy === "placement-2005" ? { movable: 8, reclaimable: 16 } : {};
   return {
@@ -33,7 +40,7 @@ function rulesFor(policy: PolicyName): MmRules {
   };
 }
 
-function build(policy: PolicyName, world: World): MachineMemory {
+function build(policy: TwinName, world: World): MachineMemory {
   const layout = oneZone({
     pages: world.pages,
     cpus: 1,
@@ -45,7 +52,7 @@ function build(policy: PolicyName, world: World): MachineMemory {
   const machine = createMachineMemory({
     spec: layout.spec,
     journal: createJournal(),
-    parts: { ...linux_6_1.parts.mm, pcp: hotColdLists },
+    parts: { ...kernelOf(policy).parts.mm, pcp: hotColdLists },
     rules: rulesFor(policy),
   });
   bootMemory(machine, layout, { minFreeKb: 0, scaleFactor: 0 });
@@ -55,13 +62,16 @@ function build(policy: PolicyName, world: World): MachineMemory {
 /** Free lists as arrays of pfns, head first; lists[order][type]. */
 class Twin {
   readonly policy: PolicyName;
+  readonly claims: boolean;
   readonly world: World;
   readonly blockOrder: number;
   lists: number[][][];
   types: number[];
 
-  constructor(policy: PolicyName, world: World) {
+  constructor(name: TwinName, world: World) {
+    const policy = policyOf(name);
     this.policy = policy;
+    this.claims = name === "claim then steal";
     this.world = world;
     this.blockOrder = policy === "placement-2005" ? world.orders - 1 : world.blockOrder;
     this.lists = Array.from({ length: world.orders }, () => [[], [], [], [], []]);
@@ -95,7 +105,8 @@ class Twin {
     if (this.policy === "classic") return this.smallest(order, 0);
     const own = this.smallest(order, type);
     if (own >= 0) return own;
-    return this.policy === "placement-2005" ? this.alloc2005(order, type) : this.allocMobility(order, type);
+    if (this.policy === "placement-2005") return this.alloc2005(order, type);
+    return this.claims ? this.allocClaim(order, type) : this.allocMobility(order, type);
   }
 
   alloc2005(order: number, type: number): number {
@@ -157,6 +168,48 @@ class Twin {
     return this.smallest(order, type);
   }
 
+  allocClaim(order: number, type: number): number {
+    const top = this.world.orders - 1;
+    const find = (o: number): number => this.others(type).find((t) => this.list(o, t).length > 0) ?? -1;
+    for (let from = top; from >= order && (from >= this.blockOrder >> 1 || type !== 1); from--) {
+      const other = find(from);
+      if (other < 0) continue;
+      const pfn = this.list(from, other)[0] as number;
+      if (from >= this.blockOrder) {
+        this.remove(pfn, from);
+        this.setTypes(pfn, from, type);
+        return this.split(pfn, from, order, type);
+      }
+      const start = pfn & -(1 << this.blockOrder);
+      const blocks = this.freeIn(start);
+      const free = blocks.reduce((n, [, o]) => n + (1 << o), 0);
+      const alike = type !== 1 && other === 1 ? (1 << this.blockOrder) - free : 0;
+      if (free + alike < 1 << (this.blockOrder - 1)) continue;
+      for (const [p, o] of blocks) this.move(p, o, type);
+      this.types[start >> this.blockOrder] = type;
+      return this.smallest(order, type);
+    }
+    for (let o = order; o <= top; o++) {
+      const other = find(o);
+      if (other >= 0) return this.split(this.list(o, other).shift() as number, o, order, other);
+    }
+    return -1;
+  }
+
+  /** Free blocks of a pageblock, rising. */
+  freeIn(start: number): (readonly [pfn: number, order: number])[] {
+    const found: [number, number][] = [];
+    this.lists.forEach((byType, o) => {
+      for (const list of byType)
+        for (const pfn of list) if (pfn >= start && pfn < start + (1 << this.blockOrder)) found.push([pfn, o]);
+    });
+    return found.sort(([a], [b]) => a - b);
+  }
+
+  setTypes(pfn: number, order: number, type: number): void {
+    for (let p = pfn; p < pfn + (1 << order); p += 1 << this.blockOrder) this.types[p >> this.blockOrder] = type;
+  }
+
   move(pfn: number, order: number, type: number): void {
     this.remove(pfn, order);
     this.list(order, type).push(pfn);
@@ -175,11 +228,19 @@ class Twin {
   }
 
   free(freed: number, freedOrder: number): void {
+    if (!this.claims || freedOrder <= this.blockOrder) this.freeOne(freed, freedOrder);
+    else for (let p = freed; p < freed + (1 << freedOrder); p += 1 << this.blockOrder) this.freeOne(p, this.blockOrder);
+  }
+
+  freeOne(freed: number, freedOrder: number): void {
     let pfn = freed;
     let order = freedOrder;
     const top = this.world.orders - 1;
     const type = this.policy === "classic" ? 0 : (this.types[freed >> this.blockOrder] as number);
-    while (order < top && this.remove(pfn ^ (1 << order), order)) pfn &= ~(1 << order++);
+    while (order < top && this.remove(pfn ^ (1 << order), order)) {
+      if (this.claims && order >= this.blockOrder) this.setTypes(pfn ^ (1 << order), order, type);
+      pfn &= ~(1 << order++);
+    }
     const list = this.list(order, this.policy === "placement-2005" && order === top ? 3 : type);
     // The pair around the block: if its own buddy is free, the block will soon merge twice, so it goes to the tail.
     const parent = pfn & ~(1 << order);

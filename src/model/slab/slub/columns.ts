@@ -60,7 +60,7 @@ export interface SlabColumns {
 }
 
 export function createSlabColumns(options: SlubOptions): SlabColumns {
-  const { pages, journal, gfp: bits, mayFallBack } = options;
+  const { pages, journal, gfp: bits, mayFallBack, alwaysCompound } = options;
   const pageSize = options.pageSize ?? 4096;
   const pageShift = Math.round(Math.log2(pageSize));
   const nodes = options.nodes ?? 1;
@@ -142,7 +142,7 @@ export function createSlabColumns(options: SlubOptions): SlabColumns {
     let slabOrder = cacheRows[c + OO_ORDER] as number;
     const minOrder = cacheRows[c + MIN_ORDER] as number;
     let objects = cacheRows[c + OO_OBJECTS] as number;
-    const comp = slabOrder > 0 ? bits.comp : 0;
+    const comp = slabOrder > 0 || alwaysCompound ? bits.comp : 0;
     let first = gfp | comp;
     // Releases without a fall-back have no silent attempt either: then minOrder is the full order.
     if (mayFallBack) first = (first | bits.silent) & ~bits.noFail;

@@ -13,6 +13,8 @@ export interface SlabRules {
   readonly gfp: SlabGfp;
   /** A slab that cannot be had at its order is tried again at the smallest one (since 2.6.26). */
   readonly mayFallBack: boolean;
+  /** Single pages are asked for with __GFP_COMP too. */
+  readonly alwaysCompound: boolean;
   /** A node gives up an empty slab when it has min_partial + this many partial ones: 0, or 1 in 3.1 .. 3.16. */
   readonly emptySlack: number;
 }
