@@ -37,7 +37,7 @@ describe.each(kernels)(
         expect(exact).toBe(operations);
         expect(compared).toMatch(/passed over/);
       },
-      60_000,
+      240_000,
     );
   },
 );

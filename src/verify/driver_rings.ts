@@ -517,7 +517,7 @@ function* withMiddle(groups: readonly Group[], tried: readonly Outcome[]): Gener
     for (const [middle, a] of polled.entries()) if (a.event === "kmem_cache_alloc") yield { ...guess, middle };
 }
 
-const middleTries = 24;
+const middleTries = 12;
 
 /** The attempt that explains most; the first that explains everything ends the search. */
 function bestAttempt(release: Release, groups: readonly Group[]): Outcome {

@@ -46,6 +46,7 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
     );
   const files: FileResult[] = [];
   let replayMillis = 0;
+  const refused: string[] = [];
   const besides = new Map<string, string | undefined>();
   const beside = async (folder: string): Promise<string | undefined> => {
     if (!besides.has(folder)) besides.set(folder, await kernelBeside(folder));
@@ -56,14 +57,20 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
     const lines = await linesOf(path);
     const kernel = options.kernel ?? (await beside(dirname(path)));
     const begin = performance.now();
-    const replayed = replayTranscript({ path, lines, ...(kernel === undefined ? {} : { kernel }) });
+    const replayed = orRefused(() => replayTranscript({ path, lines, ...(kernel === undefined ? {} : { kernel }) }));
+    if (replayed instanceof BadInput) {
+      // Alone it is the whole answer; among many it must not hide the others.
+      if (chosen.length === 1) throw replayed;
+      refused.push(replayed.sentence());
+      continue;
+    }
     replayMillis += performance.now() - begin;
     // A trace may be of the right kind and hold nothing that the model has.
     if (replayed.operations === 0 && replayed.compared !== undefined) skipped++;
     else files.push({ path, ...replayed });
   }
   io.progress("replaying", 1);
-  if (files.length === 0)
+  if (files.length === 0 && refused.length === 0)
     throw new BadInput(
       `Nothing in ${paths.join(", ")} can be compared with the model.`,
       undefined,
@@ -72,7 +79,7 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
   const operations = files.reduce((n, f) => n + f.operations, 0);
   const exact = files.reduce((n, f) => n + f.exact, 0);
   await io.answer({
-    document: draw(files, operations, exact, skipped, replayMillis),
+    document: draw(files, operations, exact, skipped, replayMillis, refused),
     json: {
       schema: "skblab.verify/1",
       operations,
@@ -85,9 +92,20 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
         firstDifference: f.firstDifference ?? null,
         ...(f.compared === undefined ? {} : { compared: f.compared }),
       })),
+      refused,
     },
-    exit: exact === operations && files.every((f) => f.firstDifference === undefined) ? 0 : 1,
+    exit: refused.length === 0 && exact === operations && files.every((f) => f.firstDifference === undefined) ? 0 : 1,
   });
+}
+
+/** What a replay gave, or why the transcript is unusable. */
+function orRefused<T>(replay: () => T): T | BadInput {
+  try {
+    return replay();
+  } catch (error) {
+    if (error instanceof BadInput) return error;
+    throw error;
+  }
 }
 
 /** The transcripts among the paths; a directory may hold other things, a file that is named must be a transcript. */
@@ -116,14 +134,15 @@ function draw(
   exact: number,
   skipped: number,
   replayMillis: number,
+  refused: readonly string[],
 ): Document {
   const differing = files.filter((f) => f.firstDifference !== undefined);
   const verdict =
     differing.length === 0
       ? [
           span(
-            `All ${operations} operations of ${files.length} transcripts came out exactly as on the real kernel.`,
-            "good",
+            `All ${operations} operations of ${files.length} transcripts came out exactly as on the real kernel${refused.length > 0 ? `; ${refused.length} more were refused` : ""}.`,
+            refused.length > 0 ? "warn" : "good",
           ),
         ]
       : [
@@ -147,6 +166,8 @@ function draw(
       files.map((f) => [f.path, f.kind, String(f.operations), String(f.exact)]),
     ),
   ];
+  if (refused.length > 0)
+    blocks.push(heading(2, "Refused"), ...refused.map((sentence) => paragraph([span(sentence, "bad")])));
   const compared = files.filter((f) => f.compared !== undefined && f.operations > 0);
   if (compared.length > 0)
     blocks.push(

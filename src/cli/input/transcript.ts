@@ -1,6 +1,6 @@
 // A transcript's lines from a file, packed or not, and what lies beside it about the kernel: recorders do not name it in every file.
 import { createReadStream, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
@@ -85,20 +85,58 @@ export async function firstLineOf(path: string): Promise<string> {
   return (await headOf(path)).trimStart().split("\n", 1)[0] ?? "";
 }
 
-/** The release that the files of a directory agree on: transcripts that name it, boot logs, `uname -a`. undefined when none does or two differ. */
+/** Directories above a transcript that may say its kernel, and files that are looked at in each. */
+const levelsUp = 2;
+const filesMost = 400;
+
+/**
+ * The release that what lies beside a transcript agrees on: other transcripts that name it, boot logs, `uname -a`, the image that qemu booted; in its
+ * directory, else below it, else beside and below its parents. undefined when nothing says it or two differ.
+ */
 export async function kernelBeside(folder: string): Promise<string | undefined> {
-  const found = new Set<string>();
-  for (const name of readdirSync(folder).sort()) {
-    const path = join(folder, name);
-    if (!statSync(path).isFile()) continue;
-    const release = /\.ndjson|\.json-lines/.test(name)
-      ? statedIn(await firstLineOf(path))
-      : /^(console|dmesg|uname)/.test(name)
-        ? bootedIn(await headOf(path, 2 * headBytes))
-        : undefined;
-    if (release !== undefined) found.add(release);
+  const here = await namedIn(filesOf(folder, false));
+  if (here.size > 0) return only(here);
+  for (let at = resolve(folder), up = 0; up <= levelsUp && at !== dirname(at); at = dirname(at), up++) {
+    const found = await namedIn(filesOf(at, true));
+    if (found.size > 0) return only(found);
   }
-  return found.size === 1 ? [...found][0] : undefined;
+  return undefined;
+}
+
+const only = (found: ReadonlySet<string>): string | undefined => (found.size === 1 ? [...found][0] : undefined);
+
+function filesOf(folder: string, below: boolean): string[] {
+  const names = readdirSync(folder, { recursive: below, encoding: "utf8" }).sort();
+  return names.map((name) => join(folder, name)).filter((path) => sayers.some(([name]) => name.test(basename(path))));
+}
+
+/** Files that may name a kernel, and how it is read from each. */
+const sayers: readonly (readonly [name: RegExp, read: (path: string) => Promise<string | undefined>])[] = [
+  [/^(console|dmesg|uname)/, async (path) => bootedIn(await headOf(path, 2 * headBytes))],
+  [/cmdline\.txt$/, async (path) => imageIn(await headOf(path))],
+  [/\.ndjson|\.json-lines/, async (path) => statedIn(await firstLineOf(path))],
+];
+
+async function namedIn(paths: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  // One of each kind and directory will do: they were recorded together.
+  const looked = new Set<string>();
+  for (const path of paths.slice(0, filesMost)) {
+    const sayer = sayers.findIndex(([name]) => name.test(basename(path)));
+    const place = `${dirname(path)} ${sayer}`;
+    if (looked.has(place) || !statSync(path).isFile()) continue;
+    const release = await sayers[sayer]?.[1](path);
+    if (release === undefined) continue;
+    looked.add(place);
+    found.add(release);
+  }
+  return found;
+}
+
+/** -kernel vmlinuz-6.12.117+deb12-amd64 */
+function imageIn(text: string): string | undefined {
+  const image = /vmlinuz-(\d{1,4}\.\d{1,4}\.\d{1,6}\S{0,60})/.exec(text)?.[1];
+  return image === undefined ? undefined : numbersOf(image);
 }
 
 function statedIn(line: string): string | undefined {
