@@ -53,6 +53,8 @@ export function identify(head: Uint8Array): readonly Identification[] {
 
 function binaryReason(head: Uint8Array): string | undefined {
   const known = magics.find((m) => startsWithBytes(head, m.magic, m.at ?? 0));
+  if (known?.name === "a systemd journal")
+    return "It begins like a systemd journal. Turn it into text with: journalctl -k -o short-monotonic --no-pager --file FILE";
   if (known !== undefined) return `It begins like ${known.name}.`;
   let odd = 0;
   for (const b of head)
