@@ -168,6 +168,17 @@ export interface GfpReadingRange extends GfpFit {
 
 /** Every era's reading of a mask, neighbours merged, the likeliest first. Implausible ones are in it, last, with the reason. */
 export function gfpReadings(mask: number): GfpReadingRange[] {
+  const known = readingsOf.get(mask);
+  if (known !== undefined) return [...known];
+  const made = readInEveryEra(mask);
+  if (readingsOf.size < 512) readingsOf.set(mask, made);
+  return [...made];
+}
+
+/** A log has few masks and many reports: each mask is read once. */
+const readingsOf = new Map<number, readonly GfpReadingRange[]>();
+
+function readInEveryEra(mask: number): GfpReadingRange[] {
   const ranges: GfpReadingRange[] = [];
   for (const [since, before] of layoutSpans()) {
     const era = gfpEraAt(since);
