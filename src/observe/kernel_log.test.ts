@@ -6,7 +6,7 @@ import { createMachine } from "../model/machine.ts";
 import type { KernelLog, Logged } from "./kernel_log.ts";
 import { createKernelLog } from "./kernel_log.ts";
 import { createRateLimiter } from "./rate_limit.ts";
-import { taintText } from "./taint.ts";
+import { taintNames, taintText } from "./taint.ts";
 
 const second = 1e9;
 
@@ -128,4 +128,12 @@ describe("a fault", () => {
 test("taint letters stand where the release prints them", () => {
   expect(taintText(parseRelease("6.1.192"), new Set(["B", "D", "O"]))).toBe("Tainted: G    B D    O      ");
   expect(taintText(parseRelease("2.6.24"), new Set())).toBe("Not tainted");
+  expect(taintText(parseRelease("7.2.12"), new Set(["O", "E"]))).toBe("Tainted: G           OE      ");
+});
+
+test("taint flags are named in a line of their own where the release has one", () => {
+  expect(taintNames(parseRelease("7.2.12"), new Set(["O", "B"]))).toBe("[B]=BAD_PAGE, [O]=OOT_MODULE");
+  expect(taintNames(parseRelease("6.12.117"), new Set())).toBeUndefined();
+  expect(taintNames(parseRelease("6.10"), new Set(["B"]))).toBeUndefined();
+  expect(taintNames(parseRelease("6.11"), new Set(["B"]))).toBe("[B]=BAD_PAGE");
 });

@@ -22,7 +22,7 @@ import { callTrace } from "./call_trace.ts";
 import type { Fault } from "./fault.ts";
 import { observeBug, observeSkbPanic, observeWarning } from "./fault.ts";
 import { createRateLimiter } from "./rate_limit.ts";
-import { taintText } from "./taint.ts";
+import { taintNames, taintText } from "./taint.ts";
 
 /** One report in the log, or one line. */
 export type Logged = { readonly nanos: number } & (
@@ -57,6 +57,7 @@ interface Stack {
   readonly passed: number[];
   /** The process line's word on what happened to this kernel before. */
   readonly taint: string;
+  readonly taintNames: string | undefined;
 }
 
 interface Failure {
@@ -101,6 +102,7 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
     level: journal.level,
     passed: [],
     taint: taintText(release, taints),
+    taintNames: taintNames(release, taints),
   });
   const view: View = { machine, text: (id) => journal.text(id) };
   let deaths = 0;
@@ -246,10 +248,13 @@ function processOf(view: View, stack: Stack): ProcessLine {
   const { release } = view.machine;
   return {
     cpu: stack.cpu,
+    // Kernel threads and the idle task run as root, and so does who makes rings: 6.11 and later say it (lib/dump_stack.c).
+    ...(atLeast(release, [6, 11]) ? { uid: 0 } : {}),
     ...commOf(view, stack),
     taint: stack.taint,
     release: release.version.join("."),
     build: "#1",
+    ...(stack.taintNames === undefined ? {} : { taintNames: stack.taintNames }),
   };
 }
 

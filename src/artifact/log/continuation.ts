@@ -82,6 +82,14 @@ const joinRules: readonly JoinRule[] = [
     broken: "mail",
   },
   { first: /^Node \d+ active_anon:\d+kB (?!.*all_unreclaimable)/, second: pairs, glue: " ", broken: "mail" },
+  // 6.16 and later: fields behind all_unreclaimable?. A line that broke before them must not pass for one without them.
+  {
+    first:
+      /^Node \d+ active_anon:\d+kB .*all_unreclaimable\?(?: (?:yes|no)(?: Balloon:\d+kB(?: gpu_active:\d+kB)?)?)? ?$/,
+    second: /^(?=[ynBg])(?:(?:yes|no)(?: |$))?(?:(?:Balloon|gpu_active|gpu_reclaim):\d+kB(?: |$))*$/,
+    glue: " ",
+    broken: "mail",
+  },
   {
     first: /page allocation failure[:.] order:\d+, mode:\S+,$/,
     second: /^(?:nodemask=|cpuset=)/,
@@ -90,7 +98,7 @@ const joinRules: readonly JoinRule[] = [
   },
   {
     first: /^CPU: \d+ .*PID: \d+ Comm: /,
-    second: /^\s*(?:Not tainted|Tainted:|G {2,}|(?:[A-Z](?: +[A-Z]){0,20} +)?\d\.\d+)\s*/,
+    second: /^\s*(?:Not tainted|Tainted: (?!\[)|G {2,}|(?:[A-Z](?: +[A-Z]){0,20} +)?\d\.\d+)\s*/,
     glue: " ",
     broken: "mail",
   },

@@ -97,7 +97,7 @@ export const totalsLines: readonly Fact<readonly string[]>[] = [
       "kernel_misc_reclaimable",
       "free free_pcp free_cma",
     ],
-    source: "6.1.192",
+    source: "6.1.192, 6.12.117, 7.2.12",
   },
 ];
 
@@ -110,7 +110,7 @@ export const totalsCapital: readonly Fact<boolean>[] = [
 const nodeHead =
   "active_anon inactive_anon active_file inactive_file unevictable isolated(anon) isolated(file) mapped dirty writeback shmem shmem_thp? shmem_pmdmapped? anon_thp?";
 
-/** The node line (LRU lists per node, 4.8, commit 599d0c954f91); `all_unreclaimable?` ends it. */
+/** The node line (LRU lists per node, 4.8, commit 599d0c954f91); `all_unreclaimable?` ends it, but for `behindUnreclaimable`. */
 export const nodeFields: readonly Fact<string>[] = [
   { since: [4, 8], value: `${nodeHead} writeback_tmp unstable pages_scanned`, source: "history" },
   { since: [4, 12], value: `${nodeHead} writeback_tmp unstable`, source: "4.14, 4.19; first release from history" },
@@ -128,9 +128,34 @@ export const nodeFields: readonly Fact<string>[] = [
   {
     since: [6, 1],
     value: `${nodeHead} writeback_tmp kernel_stack shadow_call_stack? pagetables sec_pagetables`,
-    source: "6.1.192",
+    source: "6.1.192, 6.12.117",
+  },
+  {
+    since: [6, 16],
+    value: `${nodeHead} writeback_tmp? kernel_stack shadow_call_stack? pagetables sec_pagetables Balloon?`,
+    source:
+      "between 6.12.117 and 6.19.11 (a report); Balloon: a patch of March 2025, first release from history; where writeback_tmp ended is not known",
+  },
+  {
+    since: [6, 19],
+    value: `${nodeHead} kernel_stack shadow_call_stack? pagetables sec_pagetables Balloon`,
+    source: "reports of 6.19.11 and 7.0-rc4",
+  },
+  {
+    since: [7, 1],
+    value: `${nodeHead} kernel_stack shadow_call_stack? pagetables sec_pagetables Balloon gpu_active? gpu_reclaim?`,
+    source: "between 7.0-rc4 (a report) and 7.2.12; whether 7.1 has the GPU counters is not known",
+  },
+  {
+    since: [7, 2],
+    value: `${nodeHead} kernel_stack shadow_call_stack? pagetables sec_pagetables Balloon gpu_active gpu_reclaim`,
+    source: "mm/show_mem.c show_free_areas, 7.2.12",
+    read: "tree",
   },
 ];
+
+/** Fields of the node line that stand behind `all_unreclaimable?`. */
+export const behindUnreclaimable: ReadonlySet<string> = new Set(["Balloon", "gpu_active", "gpu_reclaim"]);
 
 const zone4 = "active_anon inactive_anon active_file inactive_file unevictable";
 
@@ -205,7 +230,7 @@ export const zoneFields: readonly Fact<string>[] = [
   {
     since: [6, 18],
     value: `free boost min low high reserved_highatomic free_highatomic ${zone4} writepending zspages present managed mlocked bounce free_pcp local_pcp free_cma`,
-    source: "the patch that shows zspages (September 2025); first release from history",
+    source: "7.2.12; the patch that shows zspages (September 2025); first release from history",
   },
 ];
 
@@ -303,6 +328,22 @@ export const badPageForms: readonly Fact<BadPageForm>[] = [
   { since: [2, 6, 34], value: "dump_page", source: "3.0.1, 3.13, 4.19; first release from history" },
   { since: [5, 0], value: "dump_page refcount", source: "history" },
   { since: [5, 7], value: "dump_page pfn", source: "5.10.13, 6.1.192; first release from history" },
+];
+
+/** A tainted kernel names its flags in a line of their own, `Tainted: [B]=BAD_PAGE, [O]=OOT_MODULE`. */
+export const taintNamesLine: readonly Fact<boolean>[] = [
+  { since: [2, 6], value: false, source: "reports of 5.10.223 and 6.1.192" },
+  { since: [6, 11], value: true, source: "reports of 6.12.117, 6.19.11 and 7.2.12; first release from history" },
+];
+
+/** `Memory cgroup min protection 0kB -- low protection 0kB` behind the body of a failure or an OOM report, with cgroup v2. */
+export const protectionLine: readonly Fact<boolean>[] = [
+  { since: [2, 6], value: false, source: "mm/page_alloc.c warn_alloc_show_mem, 6.12.117" },
+  {
+    since: [6, 19],
+    value: true,
+    source: "mm/memcontrol.c mem_cgroup_show_protected_memory, 7.2.12; a report of 6.19.11; commit bc8e51c05ad5",
+  },
 ];
 
 /** Kernel functions that date a stack: present from `since` up to `until` (the last release that has them). */

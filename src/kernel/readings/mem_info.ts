@@ -93,6 +93,10 @@ export interface MemInfo {
   };
   readonly freeSwapKb?: number;
   readonly totalSwapKb?: number;
+  /** `Memory cgroup min protection 0kB -- low protection 0kB` (6.19 and later, cgroup v2): what the children of the control group keep. */
+  readonly protectedKb?: { readonly min: number; readonly low: number };
+  /** `Memory allocations (profiling is currently turned on):`, as 7.2 prints; absent where the heading does not say. */
+  readonly allocationProfiling?: "on" | "off";
   /** `Memory allocations:` of 6.10 and later with CONFIG_MEM_ALLOC_PROFILING: bytes and calls per allocation place. */
   readonly allocations?: readonly { readonly size: string; readonly calls: number; readonly place: string }[];
 }

@@ -19,6 +19,8 @@ export interface ProcessLine {
   readonly buildId?: string;
   /** What Debian's kernels put behind the build, ` Debian 6.1.76-1` with its own blank; empty in one built from Debian's source by hand. */
   readonly packageId?: string;
+  /** The names of the flags as printed, `[O]=OOT_MODULE, [E]=UNSIGNED_MODULE`: a line of its own since 6.11. */
+  readonly taintNames?: string;
   readonly workqueue?: string;
   readonly hardware?: string;
 }

@@ -124,6 +124,7 @@ export function observeAllocFailure(machine: MachineMemory, release: Release, re
       : {}),
     process: {
       cpu: machine.journal.cpu,
+      ...(atLeast(release, [6, 11]) ? { uid: 0 } : {}),
       pid,
       comm,
       taint: "Not tainted",

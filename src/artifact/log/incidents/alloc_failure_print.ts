@@ -5,7 +5,7 @@ import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
 import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import { factAt } from "../../../kernel/release.ts";
 import { printTrace } from "./call_trace.ts";
-import { printMemInfo } from "./mem_info_print.ts";
+import { printMemInfo, printProtection } from "./mem_info_print.ts";
 import { printProcess } from "./process_line.ts";
 import { printSlabFailure } from "./slab_failure.ts";
 
@@ -28,6 +28,7 @@ export function printAllocFailure(reading: AllocFailure, version: readonly numbe
     ...(reading.process === undefined ? [] : printProcess(reading.process, version)),
     ...(reading.trace === undefined ? [] : printTrace(reading.trace)),
     ...(reading.memInfo === undefined ? [] : printMemInfo(reading.memInfo, version, pageKb)),
+    ...(reading.memInfo === undefined ? [] : printProtection(reading.memInfo)),
     ...(reading.slab === undefined ? [] : printSlabFailure(reading.slab, version)),
   ];
 }

@@ -143,7 +143,7 @@ export class BodyReader {
     const extra = readProcessExtra(text);
     if (extra !== undefined) {
       this.process = { ...this.process, ...extra };
-      this.report.take(index, "workqueue" in extra ? "workqueue" : "hardware");
+      this.report.take(index, "workqueue" in extra ? "workqueue" : "hardware" in extra ? "hardware" : "taint");
       return true;
     }
     return this.takeModules(text, index);

@@ -4,6 +4,7 @@ import {
   cpuPagesForms,
   freeListLetters,
   nodeFields,
+  protectionLine,
   swapForms,
   totalsLines,
   zoneFields,
@@ -39,6 +40,7 @@ export function completeMemInfo(info: MemInfo, version: Version, pageKb = 4): Me
     ...field("swapCache", swap === "pages" ? undefined : swapIn(info, swap === "race")),
     ...field("freeSwapKb", info.freeSwapKb),
     ...field("totalSwapKb", info.totalSwapKb),
+    ...field("protectedKb", at(protectionLine, version) === true ? info.protectedKb : undefined),
     ...field("allocations", since(version, [6, 10]) ? info.allocations : undefined),
   };
 }

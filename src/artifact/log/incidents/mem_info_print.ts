@@ -1,6 +1,7 @@
 // Prints the body that show_mem prints, in the form of a given release (kernel/facts/report_formats.ts holds the forms).
 import type { CpuPagesForm, SwapForm } from "../../../kernel/facts/report_formats.ts";
 import {
+  behindUnreclaimable,
   blankBeforeThp,
   capitalUnit,
   cpuPagesForms,
@@ -98,13 +99,14 @@ function printTotals(info: MemInfo, version: Version): string[] {
 function printNode(node: MemNode, version: Version): string[] {
   const fields = at(nodeFields, version);
   if (fields === undefined) return [];
-  const text = fields
-    .split(" ")
-    .flatMap((f) =>
-      f === "pages_scanned" ? [`pages_scanned:${node.kb[f] ?? 0}`] : size(f, node.kb, at(blankBeforeThp, version)),
-    )
-    .join(" ");
-  return [`Node ${node.node} ${text} all_unreclaimable? ${node.allUnreclaimable === true ? "yes" : "no"}`];
+  const blank = at(blankBeforeThp, version);
+  const printed = fields.split(" ").map((f) => ({
+    behind: behindUnreclaimable.has(f.replace("?", "")),
+    text: f === "pages_scanned" ? [`pages_scanned:${node.kb[f] ?? 0}`] : size(f, node.kb, blank),
+  }));
+  const part = (behind: boolean): string[] => printed.filter((p) => p.behind === behind).flatMap((p) => p.text);
+  const hopeless = `all_unreclaimable? ${node.allUnreclaimable === true ? "yes" : "no"}`;
+  return [[`Node ${node.node}`, ...part(false), hopeless, ...part(true)].join(" ")];
 }
 
 /** `name:12kB`; an optional field (`?`) only where the reading has it. */
@@ -187,8 +189,15 @@ function printSwap(info: MemInfo, form: SwapForm): string[] {
 
 function printAllocations(info: MemInfo): string[] {
   if (info.allocations === undefined) return [];
+  const state = info.allocationProfiling;
   return [
-    "Memory allocations:",
+    `Memory allocations${state === undefined ? "" : ` (profiling is currently turned ${state})`}:`,
     ...info.allocations.map((a) => `${a.size.padStart(12)} ${pad(a.calls, 8)} ${a.place}`),
   ];
+}
+
+/** The line behind the body, and behind the slabs of an OOM report, that says how much memory control groups keep from reclaim. */
+export function printProtection({ protectedKb }: MemInfo): string[] {
+  if (protectedKb === undefined) return [];
+  return [`Memory cgroup min protection ${protectedKb.min}kB -- low protection ${protectedKb.low}kB`];
 }

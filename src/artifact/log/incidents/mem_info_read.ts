@@ -29,6 +29,7 @@ const hugeLine = /^Node (\d+) hugepages_total=(\d+) hugepages_free=(\d+) hugepag
 const countLine = /^(\d+) ((?:total pagecache |free |reserved |slab )?pages?(?: [A-Za-z][A-Za-z/ -]{0,40})?)\s*$/;
 const swapStats = /^Swap cache(?: stats)?: add (\d+), delete (\d+), find (\d+)\/(\d+)(?:, race (\d+)\+(\d+))?/;
 const freePages = /^Free pages:\s*(\d+)kB \((\d+)kB HighMem\)/;
+const protectionLine = /^Memory cgroup min protection (\d{1,15})kB -- low protection (\d{1,15})kB/;
 const allocationLine = /^\s*(\d+(?:\.\d+)? ?[KMGTkmgt]?i?B?)\s+(\d+) (\S+:\d+ .*)$/;
 
 /** The names that the totals block uses, over all releases; a line of other `name:number` pairs is not a totals line. */
@@ -220,7 +221,7 @@ export class MemInfoBuilder {
       this.tail[count[2]] = Number(count[1]);
       return "tail";
     }
-    return this.takeSwap(text) ?? this.takeAllocation(text);
+    return this.takeSwap(text) ?? this.takeProtection(text) ?? this.takeAllocation(text);
   }
 
   private takeSwap(text: string): PartName | undefined {
@@ -243,9 +244,18 @@ export class MemInfoBuilder {
     return "totals";
   }
 
+  private takeProtection(text: string): PartName | undefined {
+    const kept = protectionLine.exec(text);
+    if (kept === null) return undefined;
+    this.rest.protectedKb = { min: Number(kept[1]), low: Number(kept[2]) };
+    return "protection";
+  }
+
   private takeAllocation(text: string): PartName | undefined {
     if (/^Memory allocations(?: \(.*\))?:/.test(text)) {
       this.allocations = [];
+      const state = /\(profiling is currently turned (on|off)\)/.exec(text)?.[1];
+      if (state !== undefined) this.rest.allocationProfiling = state === "on" ? "on" : "off";
       return "allocations";
     }
     const row = this.allocations === undefined ? null : allocationLine.exec(text);

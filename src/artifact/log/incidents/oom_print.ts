@@ -3,7 +3,7 @@ import type { Oom } from "../../../kernel/readings/oom.ts";
 import { compareVersions } from "../../../kernel/release.ts";
 import { printGfp } from "./alloc_failure_print.ts";
 import { printTrace } from "./call_trace.ts";
-import { printMemInfo } from "./mem_info_print.ts";
+import { printMemInfo, printProtection } from "./mem_info_print.ts";
 import { printProcess } from "./process_line.ts";
 
 type Version = readonly number[];
@@ -18,6 +18,7 @@ export function printOom(oom: Oom, version: Version, pageKb = 4): string[] {
     ...printMemcg(oom),
     ...(oom.memInfo === undefined ? [] : printMemInfo(oom.memInfo, version, pageKb)),
     ...printSlabs(oom),
+    ...(oom.memInfo === undefined ? [] : printProtection(oom.memInfo)),
     ...printTasks(oom, version),
     ...(oom.summary === undefined
       ? []
@@ -101,8 +102,9 @@ function printTasks(oom: Oom, version: Version): string[] {
   if (columns === undefined) return [];
   const modern = since(version, [4, 19]);
   const middle = columns.slice(1, -1);
+  // Newer kernels split rss into rss_anon, rss_file and rss_shmem (reports of 6.12.117 and 7.2.12): the reading knows its columns.
   const head = modern
-    ? `[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name`
+    ? `[  pid  ] ${middle.map((c) => c.padStart(widths[c] ?? 8)).join(" ")} name`
     : `[ pid ]   uid  tgid total_vm      rss ${middle.slice(4).join(" ")} name`;
   const row = (pid: number, values: readonly (number | undefined)[], name: string): string => {
     const cells = middle.map((c, i) => String(values[i] ?? 0).padStart(widths[c] ?? 8));

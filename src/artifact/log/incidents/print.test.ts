@@ -38,8 +38,11 @@ const releases: readonly (readonly [string, readonly number[]])[] = [
   ["6.1", [6, 1]],
   ["6.6", [6, 6]],
   ["6.8", [6, 8]],
+  ["6.12", [6, 12]],
   ["6.14", [6, 14]],
   ["6.18", [6, 18]],
+  ["6.19", [6, 19]],
+  ["7.2", [7, 2]],
 ];
 
 const since = (version: readonly number[], date: readonly number[]): boolean => compareVersions(version, date) >= 0;
@@ -97,7 +100,13 @@ function randomState(p: Prng, version: readonly number[]): MemInfo {
       pagetables: p.below(999),
     },
     freePagesKb: { free: p.below(1 << 22), highMem: 0 },
-    nodes: [],
+    nodes: [
+      {
+        node: 0,
+        kb: { mapped: p.below(9999), Balloon: p.below(9999), gpu_active: p.below(9999), gpu_reclaim: p.below(9999) },
+        allUnreclaimable: p.chance(0.5),
+      },
+    ],
     zones,
     hugePages: [{ node: 0, total: 0, free: 0, surplus: 0, sizeKb: 2048 }],
     tail: {
@@ -115,6 +124,13 @@ function randomState(p: Prng, version: readonly number[]): MemInfo {
     },
     freeSwapKb: p.below(1 << 20),
     totalSwapKb: p.below(1 << 20),
+    protectedKb: { min: p.below(9999), low: p.below(9999) },
+    ...(since(version, [6, 10]) && p.chance(0.3)
+      ? {
+          allocations: [{ size: "12.5 MiB", calls: p.below(9999), place: "mm/slub.c:2425 func:alloc_slab_page" }],
+          ...(since(version, [7, 2]) ? { allocationProfiling: p.pick(["on", "off"]) } : {}),
+        }
+      : {}),
   };
 }
 
@@ -155,12 +171,17 @@ const names = [
 ];
 
 function randomProcess(p: Prng, version: readonly number[], comm: string): ProcessLine {
+  const named = since(version, [6, 11]);
   return {
     ...(since(version, [3, 10]) ? { cpu: p.below(64) } : {}),
     ...(since(version, [6, 11]) ? { uid: p.below(1000) } : {}),
     pid: p.below(32768),
     comm,
-    taint: p.pick(["Not tainted", "Tainted: G           O      ", "Tainted: P      D W        "]),
+    ...p.pick([
+      { taint: "Not tainted" },
+      { taint: "Tainted: G           O      ", ...(named ? { taintNames: "[O]=OOT_MODULE" } : {}) },
+      { taint: "Tainted: P      D W        ", ...(named ? { taintNames: "[P]=PROPRIETARY_MODULE, [D]=DIE" } : {}) },
+    ]),
     release: `${version.join(".")}-17-generic`,
     build: "#1",
   };

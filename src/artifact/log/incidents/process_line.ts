@@ -45,10 +45,14 @@ function readBuild(text: string | undefined): Pick<ProcessLine, "build" | "build
   return { build: m[1], ...field("buildId", id), ...field("packageId", id === undefined ? m[2] : undefined) };
 }
 
-/** Reads `Workqueue:` and `Hardware name:`; undefined for other lines. */
+const taintNames = /^Tainted: (\[\w\]=\w{1,40}(?:, \[\w\]=\w{1,40}){0,63})\s*$/;
+
+/** Reads `Workqueue:`, `Hardware name:` and the line that names the taint flags; undefined for other lines. */
 export function readProcessExtra(
   text: string,
-): { readonly workqueue: string } | { readonly hardware: string } | undefined {
+): { readonly workqueue: string } | { readonly hardware: string } | { readonly taintNames: string } | undefined {
+  const names = taintNames.exec(text)?.[1];
+  if (names !== undefined) return { taintNames: names };
   const m = /^(Workqueue|Hardware name): (.*)$/.exec(text);
   if (m?.[2] === undefined) return undefined;
   return m[1] === "Workqueue" ? { workqueue: m[2].trimEnd() } : { hardware: m[2].trimEnd() };
@@ -92,6 +96,7 @@ export function printProcess(ran: ProcessLine, version: readonly number[]): stri
     ? `CPU: ${ran.cpu ?? 0} ${ran.uid === undefined ? "" : `UID: ${ran.uid} `}PID: ${ran.pid ?? 0} Comm: ${ran.comm ?? ""} ${ran.kdump === true ? "Kdump: loaded " : ""}`
     : `Pid: ${ran.pid ?? 0}, comm: ${ran.comm ?? ""} `;
   const lines = [`${who}${taint} ${tail}`];
+  if (ran.taintNames !== undefined) lines.push(`Tainted: ${ran.taintNames}`);
   if (ran.hardware !== undefined) lines.push(`Hardware name: ${ran.hardware}`);
   if (ran.workqueue !== undefined) lines.push(`Workqueue: ${ran.workqueue}`);
   return lines;
