@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { drivers } from "../kernel/facts/drivers/index.ts";
 import { parseRelease } from "../kernel/release.ts";
@@ -22,6 +25,32 @@ test("rings of real cards on 6.1.192, as their allocations were recorded", () =>
   expect(pieces("e1000e", "6.1.192", 9000, true)).toEqual(["kmalloc kmalloc-512 1x order 0", "pages  3x order 0"]);
   expect(pieces("virtio_net", "6.1.192", 1500, false)).toEqual(["page_frag  1x order 0"]);
 });
+
+test("a small head is named by its cache from 6.3 on, by kmalloc's bucket before", () => {
+  const header = (text: string) => piecesOf(driver("e1000e"), 9000, machine(text), true)[0];
+  expect(header("6.2")).toMatchObject({ words: expect.stringMatching(/^kmalloc-512 /), order: 0 });
+  for (const text of ["6.3", "6.12.117", "7.2.12"]) {
+    const piece = header(text);
+    expect(piece).toMatchObject({ slab: undefined, order: 0 });
+    expect(piece?.words, text).toMatch(/^an object of skbuff_small_head \((?:640|704) bytes/);
+  }
+});
+
+const recorded = join(import.meta.dirname, "../../../shared/captures/6.12/driver-rings/5_e1000e_mtu9000.txt.gz");
+test.skipIf(!existsSync(recorded))(
+  "e1000e's ring of 256 at MTU 9000 on 6.12.117 takes 255 small heads and no bucket of kmalloc (skipped without ../shared/captures)",
+  () => {
+    // An event, and the stack it came from behind it.
+    const heads = gunzipSync(readFileSync(recorded))
+      .toString("latin1")
+      .split(/\n(?! => )(?!.*<stack trace>)/)
+      .filter((event) => event.includes("call_site=kmalloc_reserve+") && event.includes("=> e1000_alloc_rx_buffers_ps"))
+      .map((event) => /: (kmem_cache_alloc|kmalloc)\w*: .* bytes_req=(\d+) /.exec(event)?.slice(1).join(" "));
+    const [header] = piecesOf(driver("e1000e"), 9000, machine("6.12.117"), true);
+    expect(header?.memory).toMatchObject({ smallHead: 704 });
+    expect(heads).toEqual(Array.from({ length: 255 }, () => "kmem_cache_alloc 704"));
+  },
+);
 
 test("tg3's standard ring: an order-1 slab in 2.6.24, fewer pages if need be from 2.6.26 on, a fragment of a page from 3.10 on", () => {
   expect(pieces("tg3", "2.6.24", 1500, false)).toEqual(["kmalloc kmalloc-2048 1x order 1"]);

@@ -78,6 +78,15 @@ function pieceOf(request: BufferRequest, m: BufferMachine, sleeping: boolean): P
   const times = request.count === undefined ? "" : `${request.count} × `;
   switch (memory.allocator) {
     case "kmalloc": {
+      if (memory.smallHead !== undefined)
+        return {
+          request,
+          memory,
+          slab: undefined,
+          // An object of some hundred bytes: one page is a slab of them.
+          order: 0,
+          words: `${times}an object of skbuff_small_head (${memory.smallHead} bytes, order 0 if need be)`,
+        };
       const slab = m.kmalloc.forSize(memory.bytes);
       const words =
         slab.kind === "large"

@@ -62,6 +62,14 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
         line,
       ),
     ];
+  if (request.allocator === "kmalloc" && request.smallHead !== undefined)
+    return [
+      yes(
+        "driver_line.size",
+        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; a ${release} takes an object of skbuff_small_head (${request.smallHead} bytes) for it, no bucket of kmalloc (kmalloc_reserve(), net/core/skbuff.c). A failure of it means that ${orderWords(0, c.pageKb)} could not be had.`,
+        line,
+      ),
+    ];
   const answer = m.kmalloc.forSize(request.bytes);
   return [
     yes(

@@ -93,6 +93,19 @@ describe("what a driver asks the allocators for", () => {
     expect([ask("6.12.117", 320, false), ask("6.12.117", 321, false)]).toEqual(["kmalloc", "page_frag"]);
     expect([ask("6.11", 640, false), ask("6.11", 641, false)]).toEqual(["kmalloc", "page_frag"]);
   });
+  test("heads up to 704 bytes with shared_info are objects of skbuff_small_head on 6.12.117 and 7.2.12, up to 640 on 6.3, none before", () => {
+    const small = (text: string, bytes: number) => {
+      const asked = memoryOf({ call: "alloc_skb", bytes, holds: "" }, parseRelease(text), machine(text, 320), false);
+      return asked.allocator === "kmalloc" ? asked.smallHead : asked.allocator;
+    };
+    for (const text of ["6.12.117", "7.2.12"]) expect([small(text, 384), small(text, 385)]).toEqual([704, undefined]);
+    expect([small("6.3", 320), small("6.3", 321)]).toEqual([640, undefined]);
+    expect([small("6.2", 0), small("6.1.192", 128)]).toEqual([undefined, undefined]);
+    // A driver's own kmalloc() is no head.
+    expect(
+      memoryOf({ call: "kmalloc", bytes: 512, holds: "" }, parseRelease("7.2"), machine("7.2", 320), false),
+    ).not.toHaveProperty("smallHead");
+  });
 
   test("a poll's small heads are slices of a page from 6.1 to 6.13", () => {
     const ask = (text: string, bytes: number) =>

@@ -9,7 +9,13 @@ import { alignUp, orderOfBytes } from "./driver.ts";
 
 /** What reaches an allocator in the end. Bytes include pads and shared_info. */
 export type MemoryRequest =
-  | { readonly allocator: "kmalloc"; readonly bytes: number; readonly holds: string }
+  | {
+      readonly allocator: "kmalloc";
+      readonly bytes: number;
+      readonly holds: string;
+      /** Since 6.3 a head that fits is an object of skbuff_small_head and no bucket of kmalloc: bytes of that object. */
+      readonly smallHead?: number;
+    }
   /** Cut from a per-CPU page: a block of `triedOrder` is tried silently (0: not tried), a single page is what a failure reports. */
   | { readonly allocator: "page_frag"; readonly bytes: number; readonly triedOrder: number; readonly holds: string }
   | {
@@ -75,8 +81,19 @@ export function padsOf(release: Release): Pads {
 /** Up to how many bytes of data a receive head is of which kind on this machine. */
 function roomsOf(release: Release, at: RxMachine): ReceiveRooms {
   const heads = factAt(receiveHeads, release.version) ?? (receiveHeads[0] as Fact<ReceiveHeads>);
-  const small = factAt(smallHeadRoom, release.version)?.value ?? 0;
-  return receiveRooms(heads.value, smallHeadObject(small, at.sharedInfo, at.cacheLine), at.sharedInfo, at.pageSize);
+  return receiveRooms(heads.value, smallHeadOf(release, at), at.sharedInfo, at.pageSize);
+}
+
+/** Bytes of an object of skbuff_small_head; 0 before there was such a cache. */
+function smallHeadOf(release: Release, at: RxMachine): number {
+  const room = factAt(smallHeadRoom, release.version)?.value ?? 0;
+  return smallHeadObject(room, at.sharedInfo, at.cacheLine);
+}
+
+/** kmalloc_reserve(), net/core/skbuff.c: what fits a small head is one (6.12.117 and 7.2.12, captured: up to 704 bytes on x86_64). */
+function headFrom(whole: number, holds: string, release: Release, at: RxMachine): MemoryRequest {
+  const small = smallHeadOf(release, at);
+  return { allocator: "kmalloc", bytes: whole, holds, ...(whole <= small ? { smallHead: small } : {}) };
 }
 
 /**
@@ -98,7 +115,7 @@ export function memoryOf(request: BufferRequest, release: Release, at: RxMachine
     case "skb_page_frag_refill":
       return { allocator: "page_frag", bytes, triedOrder: orderOfBytes(fragmentBlock, at.pageSize), holds };
     case "alloc_skb":
-      return { allocator: "kmalloc", bytes: headBytes(bytes, at), holds };
+      return headFrom(headBytes(bytes, at), holds, release, at);
     case "netdev_alloc_skb":
     case "netdev_alloc_skb sleeping":
     case "napi_alloc_skb": {
@@ -115,7 +132,7 @@ export function memoryOf(request: BufferRequest, release: Release, at: RxMachine
             triedOrder: largerFragment(release.version, at.pageSize),
             holds,
           }
-        : { allocator: "kmalloc", bytes: whole, holds };
+        : headFrom(whole, holds, release, at);
     }
   }
 }
