@@ -79,6 +79,16 @@ describe.each([
   });
 });
 
+test("a field that a release may lack at the end of the node line closes no range: 6.12's line may be of 6.18, 7.0's of 7.1", () => {
+  const range = (text: string): string | undefined =>
+    inferRelease(readIncidents(repairText(text)).incidents).because.find((b) => b.sentence.startsWith("The node line"))
+      ?.sentence;
+  expect(range(fixture("6.12"))).toBe("The node line has the fields of 6.1 to 6.18.");
+  expect(range(fixture("7.2"))).toBe("The node line has the fields of 7.1 and later.");
+  const of70 = fixture("7.2").replace(" gpu_active:0kB gpu_reclaim:0kB", "").replaceAll("7.2.12", "7.0.1");
+  expect(range(of70)).toBe("The node line has the fields of 6.16 to 7.1.");
+});
+
 test("what control groups keep from reclaim, and what 7.2 counts behind all_unreclaimable", () => {
   const [i] = readIncidents(repairText(fixture("7.2"))).incidents;
   expect(i?.kind === "alloc_failure" ? i.reading.memInfo : undefined).toMatchObject({

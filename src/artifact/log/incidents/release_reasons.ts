@@ -264,7 +264,7 @@ function printedBy(form: string, read: readonly string[], whole: boolean): boole
   for (const word of form.split(" ")) {
     const name = word.replace("?", "");
     if (read[at] === name) at++;
-    else if (at === read.length) return !whole;
+    else if (at === read.length && !whole) return true;
     else if (!word.endsWith("?")) return false;
   }
   return at === read.length;
