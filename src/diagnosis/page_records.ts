@@ -93,7 +93,7 @@ const suspectHardware =
 /** `slab fragment` and `double free` are known from the stack and the flags: the caller says so. */
 export function pageVerdict(
   page: BadPage,
-  seen: { readonly doubleFree: boolean; readonly slabFragment: boolean },
+  seen: { readonly doubleFree: boolean; readonly slabFragment: boolean; readonly packetFreed: boolean },
 ): PageVerdict {
   const reason = page.reason;
   if (writtenOver(page))
@@ -123,13 +123,22 @@ export function pageVerdict(
           consequence:
             "Not dangerous by itself: the page is taken out of use, and nothing shows that anything was overwritten or leaked.",
         }
-      : {
-          trouble: "pool leak",
-          cause: "A page of a page_pool was freed past its pool: the pool leaks.",
-          severity: "act",
-          consequence:
-            "Act on it: the page and its DMA mapping are lost and the pool can never end. Nothing was overwritten: the check keeps the page out of the free lists.",
-        };
+      : seen.packetFreed
+        ? {
+            trouble: "pool leak",
+            cause:
+              "A packet's last release gave a page of a page_pool to the page allocator, past its pool: the packet and the pool did not agree on who owns the page.",
+            severity: "corruption",
+            consequence:
+              "Serious: a packet's references and its pool's count disagree. This page is kept out of the free lists and leaks; a page for which the count is wrong the other way is used by two at once.",
+          }
+        : {
+            trouble: "pool leak",
+            cause: "A page of a page_pool was freed past its pool: the pool leaks.",
+            severity: "act",
+            consequence:
+              "Act on it: the page and its DMA mapping are lost and the pool can never end. Nothing was overwritten: the check keeps the page out of the free lists.",
+          };
   if (seen.slabFragment)
     return {
       trouble: "slab fragment",

@@ -111,7 +111,13 @@ const onFreeList = (c: Case, page: BadPage): boolean =>
 
 /** The verdict on the page of a case. */
 export const verdictOn = (c: Case, page: BadPage): PageVerdict =>
-  pageVerdict(page, { doubleFree: onFreeList(c, page), slabFragment: slabFragment(c, page) });
+  pageVerdict(page, {
+    doubleFree: onFreeList(c, page),
+    slabFragment: slabFragment(c, page),
+    packetFreed: c.stack.frames.some((f) =>
+      /^(skb_free_head|skb_release_data|skb_frag_unref|__kfree_skb|kfree_skb)/.test(f.function),
+    ),
+  });
 
 /** The stack gives back a block of several pages at once: free_pages_prepare() looks at each page of it. */
 const wholeBlock = (c: Case): boolean =>
