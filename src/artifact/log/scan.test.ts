@@ -15,18 +15,29 @@ async function scan(
   return { windows, summary };
 }
 
-/** Which lines a scan without limits must take, worked out line by line. */
+/**
+ * Which lines a scan without limits must take, worked out line by line: around each anchor what it wants, but never back behind a stretch that
+ * was taken before. A scan streams: what lies between two stretches is gone when the second one begins.
+ */
 function naive(text: string): number[] {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
-  const taken = new Set<number>();
+  const taken: number[] = [];
+  let until = -1;
+  let next = 0;
   lines.forEach((l, i) => {
-    for (const a of anchors) {
-      if (!l.includes(a.text)) continue;
-      for (let k = Math.max(0, i - a.before); k <= Math.min(lines.length - 1, i + a.after); k++) taken.add(k + 1);
+    const found = anchors.filter((a) => l.includes(a.text)).sort((a, b) => l.indexOf(a.text) - l.indexOf(b.text));
+    const [first] = found;
+    if (first !== undefined && i > until) {
+      next = Math.max(next, i - first.before);
+      until = i;
+    }
+    for (const a of found) until = Math.max(until, i + a.after);
+    if (i <= until) {
+      for (; next <= i; next++) taken.push(next + 1);
     }
   });
-  return [...taken].sort((a, b) => a - b);
+  return taken;
 }
 
 function randomLog(seed: number): string {
