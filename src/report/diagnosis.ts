@@ -45,6 +45,20 @@ export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly Me
   return blocks;
 }
 
+/** One line an incident, worst first: for cron's mail and for a list of many machines. */
+export function briefDocument(d: Diagnosis): Document {
+  if (d.incidents.length === 0) return nothingFound(d);
+  const order: readonly Severity[] = ["corruption", "act", "watch", "harmless"];
+  return [...d.incidents]
+    .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity))
+    .map((i) =>
+      paragraph([
+        span(`${i.severity}: `, tones[i.severity]),
+        span(`${i.title}, ${i.count} ${i.count === 1 ? "time" : "times"}, ${firstSeen(i)}`),
+      ]),
+    );
+}
+
 /** Why an input could not be read at all; undefined when it was read, or was empty. */
 export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
   const [note] = i.notes;

@@ -32,6 +32,21 @@ test("several files make one answer, packed or not, that validates; finding trou
   expect(answer.text).toMatch(/2 reports of memory trouble, 2 causes, in 2 inputs/);
 });
 
+test("--brief is a line an incident, worst first; --fail-on gives 1 at that severity and above, 0 below", async () => {
+  const log = fixture("logs/ppc405ex_emac_2009.txt");
+  const harmless = fixture("logs/tg3_gentoo_2009.txt");
+  const brief = await run(log, harmless, "--brief");
+  const lines = brief.text.split("\n").filter((l) => /^(corruption|act|watch|harmless): /.test(l));
+  expect(lines.length).toBe((brief.json as { incidents: unknown[] }).incidents.length);
+  expect(lines[0]).toMatch(/^corruption: /);
+  expect(brief.exit).toBe(0);
+  expect((await run(log, "--fail-on", "corruption")).exit).toBe(1);
+  expect((await run(log, "--fail-on", "watch")).exit).toBe(1);
+  const worst = (await run(harmless)).json as { incidents: { severity: string }[] };
+  expect(worst.incidents.every((i) => i.severity !== "corruption")).toBe(true);
+  expect((await run(harmless, "--fail-on", "corruption")).exit).toBe(0);
+});
+
 test("an empty file and a log without incidents each get a sentence", async () => {
   expect((await run(file("empty.log", ""))).text).toMatch(/empty\.log is empty/);
   expect((await run(file("quiet.log", "[    1.000000] all is well\n"))).text).toMatch(

@@ -1,11 +1,13 @@
 // skblab diagnose FILE…: what happened to the memory of packets, why, how sure that is, and what would change it.
 import { statSync } from "node:fs";
+import { Option } from "commander";
 import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
+import type { Severity } from "../../diagnosis/finding.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
-import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
+import { briefDocument, diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { type ExplainedLine, explainDocument, explainLine } from "../../report/explain_reading.ts";
 import { proofsDocument } from "../../report/prove.ts";
 import type { CommandSpec } from "../command.ts";
@@ -36,6 +38,10 @@ export const command: CommandSpec = {
       does: "test the advice by running: by how much does each change lower the failures?",
     },
     { line: "skblab diagnose fixtures/logs/failures_6.1.txt --format markdown", does: "for a bug report" },
+    {
+      line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --brief --fail-on corruption",
+      does: "one line an incident, and exit code 1 when memory was corrupted: for cron and CI",
+    },
   ],
   configure(cmd, io) {
     cmd
@@ -45,7 +51,14 @@ export const command: CommandSpec = {
         "--explain-reading",
         "show what was taken for transport and what for the kernel's own words, line by line",
       )
-      .action(async (files: string[], options: { prove?: boolean; explainReading?: boolean }) => {
+      .option("--brief", "one line an incident, worst first")
+      .addOption(
+        new Option(
+          "--fail-on <severity>",
+          "exit with 1 when an incident is at least this bad; for cron and CI",
+        ).choices(["corruption", "act", "watch"]),
+      )
+      .action(async (files: string[], options: Options) => {
         if (options.explainReading === true) {
           const lines = await explained(files);
           await io.answer({ document: explainDocument(lines), json: { lines }, exit: 0 });
@@ -79,13 +92,27 @@ export const command: CommandSpec = {
           advice: measured?.[i] ?? incident.advice,
         }));
         await io.answer({
-          document: [...diagnosisDocument(diagnosis, measured), ...proofsDocument(proofs ?? [])],
+          document:
+            options.brief === true
+              ? briefDocument(diagnosis)
+              : [...diagnosisDocument(diagnosis, measured), ...proofsDocument(proofs ?? [])],
           json: proofs === undefined ? diagnosis : { ...diagnosis, incidents, proofs },
-          exit: 0,
+          exit: options.failOn !== undefined && incidents.some((i) => atLeastAsBad(i.severity, options.failOn)) ? 1 : 0,
         });
       });
   },
 };
+
+interface Options {
+  readonly prove?: boolean;
+  readonly explainReading?: boolean;
+  readonly brief?: boolean;
+  readonly failOn?: Severity;
+}
+
+const bySeverity: readonly Severity[] = ["corruption", "act", "watch", "harmless"];
+const atLeastAsBad = (severity: Severity, limit: Severity | undefined): boolean =>
+  limit !== undefined && bySeverity.indexOf(severity) <= bySeverity.indexOf(limit);
 
 /** Most lines that are shown: a log full of reports has no end of them. */
 const mostExplained = 20_000;
