@@ -32,7 +32,7 @@ function offered(...lines: readonly string[][]): string[][] {
 test.skipIf(!bash || !existsSync(main))("bash alone completes commands, options and choices, and else files", () => {
   const answers = offered(
     ["skblab", "di"],
-    ["skblab", "diagnose", "--f"],
+    ["skblab", "diagnose", "--fo"],
     ["skblab", "diagnose", "--format", ""],
     ["skblab", "diagnose", "--format", "=", "js"],
     ["skblab", "diagnose", "fixt"],
