@@ -37,7 +37,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   verify: ["base", "kernel", "model", "artifact"],
   diagnosis: ["base", "kernel", "model", "artifact", "analysis", "observe"],
   fleet: ["base", "kernel", "diagnosis"],
-  live: ["base", "kernel", "artifact", "diagnosis"],
+  live: ["base", "kernel", "artifact", "analysis", "diagnosis"],
   prove: ["base", "kernel", "model", "artifact", "image", "analysis", "observe", "scenario", "diagnosis"],
   report: [...belowFaces],
   cli: [...belowFaces, "report"],

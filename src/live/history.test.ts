@@ -12,6 +12,8 @@ const sample = (
   seconds,
   rooms: [{ ...key, requests, short: false }],
   zones: [],
+  pageBlockOrder: undefined,
+  unmanagedPages: undefined,
   counters: new Map(Object.entries(counters)),
   caches: [],
   sockets: [],

@@ -4,6 +4,8 @@ import { findReadings } from "../artifact/embedded.ts";
 import type { LiveZone, Room } from "../diagnosis/room.ts";
 import { liveZones, roomOf } from "../diagnosis/room.ts";
 import type { ProcKind, ProcReading } from "../kernel/readings/proc.ts";
+import type { ZoneInfo } from "../kernel/readings/zoneinfo.ts";
+import { zoneValue } from "../kernel/readings/zoneinfo.ts";
 import type { Release } from "../kernel/release.ts";
 
 /** Files of /proc that a sample is made of, below /proc. */
@@ -38,6 +40,10 @@ export interface Sample {
   readonly seconds: number;
   readonly rooms: readonly Room[];
   readonly zones: readonly LiveZone[];
+  /** From /proc/pagetypeinfo; undefined when it cannot be read. */
+  readonly pageBlockOrder: number | undefined;
+  /** Pages that are present but were never handed to the allocator (boot memory, memory that waits to be taken in); undefined without zoneinfo. */
+  readonly unmanagedPages: number | undefined;
   readonly counters: ReadonlyMap<CounterName, number>;
   /** Empty when slabinfo could not be read (`missing`). */
   readonly caches: readonly PacketCache[];
@@ -118,8 +124,25 @@ export function sampleOf(release: Release, texts: SampleTexts, seconds: number, 
           : [],
     ),
   );
-  return { seconds, rooms: roomOf(release, zones, orders), zones, counters, caches, sockets, missing };
+  return {
+    seconds,
+    rooms: roomOf(release, zones, orders),
+    zones,
+    pageBlockOrder: types?.pageBlockOrder,
+    unmanagedPages: zoneinfo === undefined ? undefined : unmanagedOf(zoneinfo),
+    counters,
+    caches,
+    sockets,
+    missing,
+  };
 }
+
+/** A release that prints no `managed` counts nothing here. */
+const unmanagedOf = (zoneinfo: ZoneInfo): number =>
+  zoneinfo.zones.reduce((sum, z) => {
+    const present = zoneValue(z, "present") ?? 0;
+    return sum + Math.max(0, present - (zoneValue(z, "managed") ?? present));
+  }, 0);
 
 type NetDev = Extract<ProcReading, { kind: "net/dev" }>;
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BadInput } from "../../base/bad_input.ts";
 import { openMetrics } from "../../live/openmetrics.ts";
 import { diagnosisDocument } from "../../report/diagnosis.ts";
+import type { Document } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts";
@@ -16,6 +17,8 @@ import { loopback, serveMetrics } from "../watch/exposition.ts";
 import { releaseOf, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
 import type { KernelLog } from "../watch/kmsg.ts";
 import { followCommand, openKernelLog } from "../watch/kmsg.ts";
+import type { MapKeeper, TakenMap } from "../watch/live_map.ts";
+import { checkMapName, createMapKeeper, writeMap } from "../watch/live_map.ts";
 import { bootId, keepTold, stateFile, toldIn } from "../watch/told.ts";
 import type { Told, Watcher } from "../watch/watcher.ts";
 import { createWatcher } from "../watch/watcher.ts";
@@ -30,6 +33,9 @@ interface Options {
   readonly metrics?: string;
   readonly textfile?: string;
   readonly state?: string;
+  readonly map?: boolean;
+  readonly mapOut?: string;
+  readonly pageOwner: string;
 }
 
 export const command: CommandSpec = {
@@ -44,6 +50,10 @@ export const command: CommandSpec = {
       line: "skblab watch --out incidents.ndjson --on-incident 'mail -s packet-memory root'",
       does: "keep each incident as a line of JSON, and hand it to a command on its standard input",
     },
+    {
+      line: "skblab watch --for 0 --map-out memory.png",
+      does: "one look: room now, what each page of this machine is, and what keeps blocks from being whole (root)",
+    },
   ],
   configure(cmd, io) {
     cmd
@@ -53,6 +63,9 @@ export const command: CommandSpec = {
       .option("--out <file>", "append each incident as a line of JSON; the file may be moved away at any time")
       .option("--metrics <address:port>", "serve OpenMetrics on the loopback interface")
       .option("--textfile <dir>", "write skblab.prom there after each sample, for node_exporter")
+      .option("--map", "read what each page of this machine is, now and every five minutes (root)")
+      .option("--map-out <file>", "write that map as .json (the web page draws it), .png or .svg; implies --map")
+      .option("--page-owner <file>", "name who holds blocks by it, where it is on", "/sys/kernel/debug/page_owner")
       .option("--state <file>", "where it is kept what was told already (default: the user's cache)")
       .option("--proc <dir>", "read the samples from there", "/proc")
       .option("--kmsg <file>", "read the log from there", "/dev/kmsg")
@@ -71,6 +84,7 @@ function secondsOf(text: string, option: string, least: number): number {
 async function watch(options: Options, io: Io): Promise<void> {
   const interval = secondsOf(options.interval, "--interval", 0.1) * 1000;
   const limit = options.for === undefined ? Number.POSITIVE_INFINITY : secondsOf(options.for, "--for", 0) * 1000;
+  if (options.mapOut !== undefined) checkMapName(options.mapOut);
   const address = options.metrics === undefined ? undefined : loopback(options.metrics);
   const release = releaseOf(options.proc, process.arch);
   if (release === undefined)
@@ -88,6 +102,16 @@ async function watch(options: Options, io: Io): Promise<void> {
     around: aroundOf(options.proc),
     told: (told, last) => tell(told, last, { options, io, watcher: () => watcher, state, boot }),
   });
+  const maps =
+    options.map === true || options.mapOut !== undefined
+      ? createMapKeeper({
+          proc: options.proc,
+          pageOwner: options.pageOwner,
+          io,
+          sample: () => watcher.history.samples.at(-1),
+          taken: (map) => (options.mapOut === undefined ? undefined : keepMap(options.mapOut, map, io)),
+        })
+      : undefined;
   const server =
     address === undefined ? undefined : await serveMetrics(address, () => openMetrics(watcher.history, watcher.counts));
   if (options.metrics !== undefined) io.note(`metrics at http://${options.metrics}/metrics`);
@@ -99,7 +123,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   const rotated = (): void => io.note("SIGHUP: files are opened anew for each line");
   process.on("SIGHUP", rotated);
   try {
-    await loop({ watcher, log, options, io, interval, limit, stop: stop.signal });
+    await loop({ watcher, log, maps, options, io, interval, limit, stop: stop.signal });
   } finally {
     process.removeListener("SIGHUP", rotated);
     process.removeListener("SIGINT", end);
@@ -129,6 +153,7 @@ const aroundOf = (proc: string): [string, string][] =>
 interface Running {
   readonly watcher: Watcher;
   readonly log: KernelLog;
+  readonly maps: MapKeeper | undefined;
   readonly options: Options;
   readonly io: Io;
   readonly interval: number;
@@ -137,7 +162,7 @@ interface Running {
 }
 
 /** Looks into the log four times a second and takes a sample at each interval; what was read is told before it ends. */
-async function loop({ watcher, log, options, io, interval, limit, stop }: Running): Promise<void> {
+async function loop({ watcher, log, maps, options, io, interval, limit, stop }: Running): Promise<void> {
   const began = performance.now();
   let nextSample = 0;
   let nextLine = 60_000;
@@ -149,7 +174,8 @@ async function loop({ watcher, log, options, io, interval, limit, stop }: Runnin
       const seconds = uptimeOf(options.proc) ?? now / 1000;
       watcher.sample(sampleTexts(options.proc), seconds);
       if (options.textfile !== undefined) textfile(watcher, options.textfile);
-      if (await io.live?.(roomDocument(watcher.history))) nextLine = Number.POSITIVE_INFINITY;
+      if (maps !== undefined) void maps.take(now);
+      if (await io.live?.(documentNow(watcher, maps))) nextLine = Number.POSITIVE_INFINITY;
     }
     if (!ended)
       try {
@@ -169,8 +195,14 @@ async function loop({ watcher, log, options, io, interval, limit, stop }: Runnin
     await sleep(Math.min(250, interval), undefined, { signal: stop }).catch(() => {});
   }
   await watcher.turn(performance.now() - began, true);
-  await io.write(renderText(roomDocument(watcher.history), { colour: io.colour, width: io.width }));
+  await maps?.take(Number.NEGATIVE_INFINITY);
+  await io.write(renderText(documentNow(watcher, maps), { colour: io.colour, width: io.width }));
 }
+
+const documentNow = (watcher: Watcher, maps: MapKeeper | undefined): Document => [
+  ...roomDocument(watcher.history),
+  ...(maps?.latest?.document ?? []),
+];
 
 /** One line for where no terminal is: the tightest room. */
 function statusLine(watcher: Watcher): string {
@@ -209,6 +241,15 @@ function tell(told: Told, last: number | undefined, { options, io, watcher, stat
     keepTold(state, { boot, sequence: last });
   } catch (error) {
     io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is told again.`);
+  }
+}
+
+function keepMap(path: string, map: TakenMap, io: Io): void {
+  try {
+    writeMap(path, map);
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    io.note(`${error.sentence()} The map is not in it.`);
   }
 }
 
