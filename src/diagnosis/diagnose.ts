@@ -15,6 +15,7 @@ import { answering, no, unknown, yes } from "./finding.ts";
 import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
+import { oomPicture } from "./oom_picture.ts";
 import { askOverRange } from "./release_range.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
@@ -259,6 +260,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     mtuTable: table ?? null,
     machine: machineSaid(c, table),
     memory: memoryPicture(c) ?? null,
+    oom: oomPicture(c) ?? null,
   };
 }
 

@@ -73,6 +73,17 @@ export interface MarkComparison {
   readonly passed: boolean | null;
   readonly usable: number | null;
   readonly limit: number | null;
+  /** How the two numbers came about, rung by rung: the last of `free` is usable, the last of `mark` is limit. */
+  readonly ladder: LadderPicture | null;
+}
+
+export interface RungPicture {
+  readonly what: string;
+  readonly pages: number;
+}
+export interface LadderPicture {
+  readonly free: readonly RungPicture[];
+  readonly mark: readonly RungPicture[];
 }
 
 /** A zone of the report as it was judged; amounts in pages. */
@@ -89,6 +100,12 @@ export interface ZonePicture {
   /** By order, from 0; empty when the report has no buddy line for the zone. */
   readonly orders: readonly OrderPicture[];
   readonly comparisons: readonly MarkComparison[];
+  /** The zone would serve as printed and refuses within the report's own error: without `taken` pages of `error`; null otherwise. */
+  readonly within: {
+    readonly taken: number;
+    readonly error: number;
+    readonly comparisons: readonly MarkComparison[];
+  } | null;
 }
 
 /** What the pictures of a shortage are drawn from. */
@@ -96,6 +113,26 @@ export interface MemoryPicture {
   readonly pageKb: number;
   readonly order: number;
   readonly zones: readonly ZonePicture[];
+}
+
+/** A process of the OOM killer's table; amounts in bytes, null where that release does not print the column. */
+export interface OomProcess {
+  readonly pid: number;
+  readonly name: string;
+  readonly rssBytes: number | null;
+  readonly swapBytes: number | null;
+  readonly pageTablesBytes: number | null;
+  readonly scoreAdj: number | null;
+  readonly killed: boolean;
+}
+
+/** What memory consisted of when the OOM killer ran. */
+export interface OomPicture {
+  /** Parts that do not overlap, and what is left of `totalBytes`; empty without totals. */
+  readonly parts: readonly { readonly what: string; readonly bytes: number; readonly reclaimable: boolean }[];
+  /** All memory ("pages RAM"); null where it is not printed. */
+  readonly totalBytes: number | null;
+  readonly processes: readonly OomProcess[];
 }
 
 /** When and where one of the grouped reports stands. */
@@ -137,6 +174,8 @@ export interface DiagnosedIncident {
   readonly machine: MachineSaid;
   /** The zones as rebuilt from the fullest report; null without Mem-Info, mask and order. */
   readonly memory: MemoryPicture | null;
+  /** What filled memory; null but for reports of the OOM killer. */
+  readonly oom: OomPicture | null;
 }
 
 export interface DiagnosedInput {

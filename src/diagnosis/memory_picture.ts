@@ -1,6 +1,8 @@
 // The zones of a report as numbers to draw: what the rules judged, with the comparisons of the model's own watermark test.
+import type { WatermarkVerdict } from "../model/mm/watermark.ts";
 import type { Case } from "./case.ts";
-import type { MemoryPicture } from "./finding.ts";
+import type { MarkComparison, MemoryPicture, ZonePicture } from "./finding.ts";
+import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
 import { shortages } from "./rule.ts";
 
@@ -23,12 +25,25 @@ export function memoryPicture(c: Case): MemoryPicture | undefined {
       low: state.low,
       high: state.high,
       orders: (state.orders ?? []).map((o) => ({ blocks: o.blocks, lists: o.letters ?? "" })),
-      comparisons: verdict.because.map((s) => ({
-        text: s.text,
-        passed: s.passed ?? null,
-        usable: s.compared?.usable ?? null,
-        limit: s.compared?.limit ?? null,
-      })),
+      comparisons: comparisonsOf(verdict),
+      within: withinOf(rebuilt, node, name),
     })),
   };
+}
+
+const comparisonsOf = (verdict: WatermarkVerdict): readonly MarkComparison[] =>
+  verdict.because.map((s) => ({
+    text: s.text,
+    passed: s.passed ?? null,
+    usable: s.compared?.usable ?? null,
+    limit: s.compared?.limit ?? null,
+    ladder: s.compared?.ladder ?? null,
+  }));
+
+/** Only where the answer itself rests on it: every zone that would serve as printed refuses within the error. */
+function withinOf(rebuilt: Rebuilt, node: number, name: string): ZonePicture["within"] {
+  const found = rebuilt.within?.find((w) => w.zone.node === node && w.zone.name === name);
+  return found === undefined
+    ? null
+    : { taken: found.taken, error: found.error, comparisons: comparisonsOf(found.verdict) };
 }

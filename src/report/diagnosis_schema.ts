@@ -90,6 +90,20 @@ const mtuTable = z.strictObject({
   assumes: z.array(z.string()),
 });
 
+const rungs = z.array(z.strictObject({ what: z.string(), pages: z.number() }));
+const comparisons = z.array(
+  z.strictObject({
+    text: z.string(),
+    passed: z.boolean().nullable(),
+    usable: z.number().nullable().describe("Pages that had to exceed limit."),
+    limit: z.number().nullable(),
+    ladder: z
+      .strictObject({ free: rungs, mark: rungs })
+      .nullable()
+      .describe("How both numbers came about: the last of free is usable, the last of mark is limit."),
+  }),
+);
+
 const zonePicture = z
   .strictObject({
     node: z.int(),
@@ -105,18 +119,34 @@ const zonePicture = z
     orders: z
       .array(z.strictObject({ blocks: z.number(), lists: z.string() }))
       .describe("Free blocks by order, from 0; lists holds the letters of the migrate types, where they are printed."),
-    comparisons: z.array(
-      z.strictObject({
-        text: z.string(),
-        passed: z.boolean().nullable(),
-        usable: z.number().nullable().describe("Pages that had to exceed limit."),
-        limit: z.number().nullable(),
-      }),
-    ),
+    comparisons,
+    within: z
+      .strictObject({ taken: z.number(), error: z.number(), comparisons })
+      .nullable()
+      .describe(
+        "It would serve as printed and refuses within the report's own error: without `taken` pages of `error`.",
+      ),
   })
   .describe("A zone as it was judged; amounts in pages.");
 
 const memory = z.strictObject({ pageKb: z.number(), order: z.int(), zones: z.array(zonePicture) });
+
+const bytes = z.number().nullable();
+const oomPicture = z.strictObject({
+  parts: z.array(z.strictObject({ what: z.string(), bytes: z.number(), reclaimable: z.boolean() })),
+  totalBytes: bytes,
+  processes: z.array(
+    z.strictObject({
+      pid: z.int(),
+      name: z.string(),
+      rssBytes: bytes,
+      swapBytes: bytes,
+      pageTablesBytes: bytes,
+      scoreAdj: z.number().nullable(),
+      killed: z.boolean(),
+    }),
+  ),
+});
 
 const told = (value: z.ZodType): z.ZodType =>
   z.strictObject({ value, because: z.string(), evidence: z.array(quote) }).nullable();
@@ -188,6 +218,7 @@ const incident = z.strictObject({
   mtuTable: mtuTable.nullable(),
   machine,
   memory: memory.nullable().describe("The zones as rebuilt from the report; null without Mem-Info, mask and order."),
+  oom: oomPicture.nullable().describe("What filled memory; null but for reports of the OOM killer."),
 });
 
 const interval = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number() });

@@ -52,7 +52,19 @@ export interface WatermarkStep {
   readonly text: string;
   readonly passed: boolean | undefined;
   /** The two sides in pages, where numbers were compared: `usable` had to exceed `limit`. */
-  readonly compared?: { readonly usable: number; readonly limit: number };
+  readonly compared?: { readonly usable: number; readonly limit: number; readonly ladder: Ladder };
+}
+
+/** A number on the way to one side of a comparison: what was done to the one before it, and what came of it, in pages. */
+export interface Rung {
+  readonly what: string;
+  readonly pages: number;
+}
+
+/** How both sides of a comparison came about; the last rung of `free` is `usable`, that of `mark` is `limit`. */
+export interface Ladder {
+  readonly free: readonly Rung[];
+  readonly mark: readonly Rung[];
 }
 
 export interface WatermarkVerdict {
@@ -111,10 +123,10 @@ export function zoneWatermarkOk(
       ? testW0(zone, request, reserve)
       : generation === 1
         ? testW1(zone, request, reserve)
-        : testSince44(generation, zone, request, reserve, zone[request.mark]);
+        : testSince44(generation, zone, request, reserve);
   const retry = boostRetry && verdict.ok === false && mayIgnoreBoost(zone, request);
   if (!retry) return verdict;
-  const without = testSince44(generation, zone, request, reserve, zone.min - zone.boost);
+  const without = testSince44(generation, zone, request, reserve, zone.boost);
   return {
     ...without,
     because: [
@@ -145,49 +157,78 @@ const decided = (ok: boolean, because: readonly WatermarkStep[]): WatermarkVerdi
 interface CutMark {
   readonly value: number;
   readonly text: string;
+  readonly rungs: readonly Rung[];
 }
 
-function cutOld(mark: number, name: string, request: WatermarkRequest): CutMark {
-  let value = mark;
-  let text = `${name} ${mark}`;
-  if (request.high) {
-    value -= Math.floor(value / 2);
-    text += `, halved for __GFP_HIGH to ${value}`;
-  }
-  if (request.harder) {
-    value -= Math.floor(value / 4);
-    text += `, less a quarter for trying harder: ${value}`;
-  }
-  return { value, text };
+/** `boost`: pages of boost that were taken off the printed mark before the test began. */
+function startOf(mark: number, name: string, boost = 0): CutMark {
+  const printed = { what: name, pages: mark + boost };
+  return {
+    value: mark,
+    text: `${name} ${mark}`,
+    rungs: boost === 0 ? [printed] : [printed, { what: "without the boost", pages: mark }],
+  };
 }
 
-function cutSince44(generation: WatermarkGeneration, mark: number, name: string, request: WatermarkRequest): CutMark {
-  if (generation === 2) {
-    const withHigh = cutOld(mark, name, { ...request, harder: request.harder && !request.oom });
-    if (!request.oom) return withHigh;
-    const value = withHigh.value - Math.floor(withHigh.value / 2);
-    return { value, text: `${withHigh.text}, halved for an OOM victim to ${value}` };
-  }
-  // W3: the extra quarter only together with __GFP_HIGH.
-  const cut = cutOld(mark, name, { ...request, harder: request.harder && request.high });
-  if (!request.oom) return cut;
-  const value = cut.value - Math.floor(cut.value / 2);
-  return { value, text: `${cut.text}, halved for an OOM victim to ${value}` };
+function lowered({ value, text, rungs }: CutMark, by: number, what: string, words: (pages: number) => string): CutMark {
+  const pages = value - Math.floor(value / by);
+  return { value: pages, text: `${text}, ${words(pages)}`, rungs: [...rungs, { what, pages }] };
 }
+
+function cutOld(start: CutMark, request: Pick<WatermarkRequest, "high" | "harder">): CutMark {
+  let cut = start;
+  if (request.high) cut = lowered(cut, 2, "halved for __GFP_HIGH", (n) => `halved for __GFP_HIGH to ${n}`);
+  if (request.harder)
+    cut = lowered(cut, 4, "less a quarter for trying harder", (n) => `less a quarter for trying harder: ${n}`);
+  return cut;
+}
+
+function cutSince44(generation: WatermarkGeneration, start: CutMark, request: WatermarkRequest): CutMark {
+  // W2: the extra quarter not for an OOM victim; W3: only together with __GFP_HIGH.
+  const harder = request.harder && (generation === 2 ? !request.oom : request.high);
+  const cut = cutOld(start, { high: request.high, harder });
+  return request.oom ? lowered(cut, 2, "halved for an OOM victim", (n) => `halved for an OOM victim to ${n}`) : cut;
+}
+
+/** The limit: the cut mark and what is kept for requests that have only this zone. */
+const withReserve = (mark: CutMark, reserve: number): readonly Rung[] =>
+  reserve === 0 ? mark.rungs : [...mark.rungs, { what: `plus lowmem_reserve ${reserve}`, pages: mark.value + reserve }];
+
+/** Free pages, and what is taken off before they are compared; amounts of 0 are left out. */
+function takenOff(free: number, parts: readonly (readonly [what: string, pages: number])[]): readonly Rung[] {
+  const rungs: Rung[] = [{ what: "free", pages: free }];
+  let left = free;
+  for (const [what, pages] of parts) {
+    if (pages === 0) continue;
+    left -= pages;
+    rungs.push({ what, pages: left });
+  }
+  return rungs;
+}
+
+const restOf = (order: number): readonly [string, number] => {
+  const rest = 2 ** order - 1;
+  return [`less the other ${rest} of order ${order}`, rest];
+};
 
 /** 2.6.9: no look at the orders; the free lists decide afterwards. */
 function testW0(zone: ZoneState, request: WatermarkRequest, reserve: number): WatermarkVerdict {
-  const mark = cutOld(zone[request.mark], request.mark, request);
+  const mark = cutOld(startOf(zone[request.mark], request.mark), request);
   const need = mark.value + (1 << request.order) + reserve;
   const ok = zone.free >= need;
   const text = `free ${zone.free} must reach ${mark.text} + 2^${request.order} + protection ${reserve} = ${need}`;
-  return decided(ok, [{ text, passed: ok, compared: { usable: zone.free, limit: need - 1 } }]);
+  const rungs = [
+    ...withReserve(mark, reserve),
+    { what: `plus ${2 ** request.order} pages, which free may just reach`, pages: need - 1 },
+  ];
+  const ladder = { free: takenOff(zone.free, []), mark: rungs };
+  return decided(ok, [{ text, passed: ok, compared: { usable: zone.free, limit: need - 1, ladder } }]);
 }
 
 /** 2.6.11 to 4.3: blocks too small for the request are taken off order by order, against a mark that halves. */
 function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): WatermarkVerdict {
   const because: WatermarkStep[] = [];
-  const mark = cutOld(zone[request.mark], request.mark, request);
+  const mark = cutOld(startOf(zone[request.mark], request.mark), request);
   let left = zone.free - ((1 << request.order) - 1);
   const cma = request.cma ? 0 : zone.freeCma;
   const usable = left - cma;
@@ -197,20 +238,32 @@ function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Wa
       `free ${zone.free} - ${(1 << request.order) - 1}${cma > 0 ? ` - ${cma} CMA` : ""} = ${usable} ` +
       `must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
     passed: first,
-    compared: { usable, limit: mark.value + reserve },
+    compared: {
+      usable,
+      limit: mark.value + reserve,
+      ladder: {
+        free: takenOff(zone.free, [restOf(request.order), ["less CMA", cma]]),
+        mark: withReserve(mark, reserve),
+      },
+    },
   });
   if (!first || request.order === 0) return decided(first, because);
   if (zone.orders === undefined) return unknown(because, "the zone's buddy line (blocks by order)");
   let min = mark.value;
   for (let order = 0; order < request.order; order++) {
     const blocks = zone.orders[order]?.blocks ?? 0;
+    const before = { free: { what: "free", pages: left }, mark: { what: "mark", pages: min } };
     left -= blocks * 2 ** order;
     min = Math.floor(min / 2);
+    const ladder = {
+      free: [before.free, { what: `without the ${blocks} blocks of order ${order}`, pages: left }],
+      mark: [before.mark, { what: `halved for order ${order}`, pages: min }],
+    };
     const passed = left > min;
     because.push({
       text: `without the ${blocks} blocks of order ${order}: ${left} must exceed ${min}`,
       passed,
-      compared: { usable: left, limit: min },
+      compared: { usable: left, limit: min, ladder },
     });
     if (!passed) return decided(false, because);
   }
@@ -223,13 +276,14 @@ function testSince44(
   zone: ZoneState,
   request: WatermarkRequest,
   reserve: number,
-  startMark: number,
+  boost = 0,
 ): WatermarkVerdict {
   const mayReserves = request.harder || request.oom || (generation === 3 && (request.high || request.highatomic));
   const highatomic = mayReserves ? 0 : zone.reservedHighatomic;
   const cma = request.cma ? 0 : zone.freeCma;
   const usable = zone.free - ((1 << request.order) - 1) - highatomic - cma;
-  const mark = cutSince44(generation, startMark, request.mark, request);
+  const start = startOf(zone[request.mark] - boost, request.mark, boost);
+  const mark = cutSince44(generation, start, request);
   const first = usable > mark.value + reserve;
   const taken = [
     `free ${zone.free} - ${(1 << request.order) - 1}`,
@@ -240,7 +294,18 @@ function testSince44(
     {
       text: `${taken} = ${usable} must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
       passed: first,
-      compared: { usable, limit: mark.value + reserve },
+      compared: {
+        usable,
+        limit: mark.value + reserve,
+        ladder: {
+          free: takenOff(zone.free, [
+            restOf(request.order),
+            ["less what is reserved for high-order atomic", highatomic],
+            ["less CMA", cma],
+          ]),
+          mark: withReserve(mark, reserve),
+        },
+      },
     },
   ];
   if (!first || request.order === 0) return decided(first, because);
