@@ -98,8 +98,25 @@ const shapes: Readonly<Record<string, Shape>> = {
   },
   pglist_data: { free: [["node_zones", array(struct("zone"), 1)]] },
   cpumask: { fixed: [["bits", word]] },
+  // As 6.18 and 6.19 have it: slabs of CPUs, and sheaves besides.
+  slab_sheaf: {
+    free: [
+      ["barn_list", struct("list_head")],
+      ["size", int(4)],
+      ["objects", array(word, 4)],
+    ],
+  },
+  node_barn: { free: [["sheaves_full", struct("list_head")]] },
+  slub_percpu_sheaves: {
+    free: [
+      ["main", word],
+      ["spare", word],
+      ["rcu_free", word],
+    ],
+  },
   kmem_cache_node: {
     free: [
+      ["barn", word],
       ["partial", struct("list_head")],
       ["nr_partial", word],
       ["nr_slabs", word],
@@ -115,6 +132,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   kmem_cache: {
     free: [
       ["cpu_slab", word],
+      ["cpu_sheaves", word],
       ["flags", int(4)],
       ["size", int(4)],
       ["object_size", int(4)],
@@ -463,10 +481,13 @@ class Builder {
     this.put64(cache + l.off("kmem_cache", "node"), this.direct(node));
     const slabs = [200, 201, 202];
     const objects: bigint[] = [];
+    const inSheaves: bigint[] = [];
     for (const pfn of slabs) {
       const base = this.direct(pfn * 4096);
       const free = Array.from({ length: perSlab }, (_, i) => i).filter(() => this.random.chance(0.4));
       for (let i = 0; i < perSlab; i++) if (!free.includes(i)) objects.push(base + BigInt(i * size));
+      // Two objects of each slab wait in sheaves: the slab counts them as in use.
+      inSheaves.push(...objects.splice(-2));
       const at = this.pageAt(pfn);
       const chain = free.map((i) => base + BigInt(i * size));
       this.view.setUint32(at + l.off("page", "_mapcount"), 0xf5000000, true);
@@ -493,6 +514,16 @@ class Builder {
       ["total_objects", 48],
     ] as const)
       this.put64(node + l.off("kmem_cache_node", field), BigInt(value));
+    const sheaves = this.alloc(l.of("slub_percpu_sheaves").size);
+    const barn = this.alloc(l.of("node_barn").size);
+    this.put64(sheaves + l.off("slub_percpu_sheaves", "main"), this.direct(this.sheaf(inSheaves.slice(0, 3))));
+    this.ring(
+      this.direct(barn + l.off("node_barn", "sheaves_full")),
+      [this.direct(this.sheaf(inSheaves.slice(3)) + l.off("slab_sheaf", "barn_list"))],
+      this.placeOf,
+    );
+    this.put64(cache + l.off("kmem_cache", "cpu_sheaves"), this.direct(sheaves));
+    this.put64(node + l.off("kmem_cache_node", "barn"), this.direct(barn));
     const head = this.alloc(16);
     this.symbol("slab_caches", head);
     this.ring(this.direct(head), [this.direct(cache + l.off("kmem_cache", "list"))], this.placeOf);
@@ -500,6 +531,14 @@ class Builder {
     this.put64(cache + l.off("kmem_cache", "list"), kernelMap + BigInt(head));
     this.put64(cache + l.off("kmem_cache", "list") + 8, kernelMap + BigInt(head));
     return { slabs, objects };
+  }
+
+  private sheaf(objects: readonly bigint[]): number {
+    const l = this.layouts;
+    const at = this.alloc(l.of("slab_sheaf").size);
+    this.view.setUint32(at + l.off("slab_sheaf", "size"), objects.length, true);
+    for (const [i, o] of objects.entries()) this.put64(at + l.off("slab_sheaf", "objects") + i * 8, o);
+    return at;
   }
 
   /** kallsyms and VMCOREINFO. */

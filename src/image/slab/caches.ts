@@ -182,7 +182,7 @@ function readCache(kernel: Kernel, l: Layouts, address: bigint, slabs: readonly 
   };
 }
 
-/** Node structures: an array of pointers at the end of the cache, since 7.0 of pairs of node and barn. */
+/** Node structures: an array of pointers at the end of the cache (in 6.18 and 6.19 a node names its barn), since 7.0 of pairs of node and barn. */
 function nodePointers(kernel: Kernel, l: Layouts, view: DataView): readonly { node: bigint; barn: bigint }[] {
   const pairs = l.cache.find("per_node");
   const plain = pairs ?? l.cache.field("node");
@@ -194,8 +194,16 @@ function nodePointers(kernel: Kernel, l: Layouts, view: DataView): readonly { no
     const at = plain.off + i * stride;
     if (at + stride > view.byteLength) break;
     const node = view.getBigUint64(at + (pair?.off("node") ?? 0), true);
-    const barnAt = pair?.find("barn");
-    if (node !== 0n) out.push({ node, barn: barnAt === undefined ? 0n : view.getBigUint64(at + barnAt.off, true) });
+    if (node === 0n) continue;
+    const inPair = pair?.find("barn");
+    const inNode = l.node.find("barn");
+    const barn =
+      inPair !== undefined
+        ? view.getBigUint64(at + inPair.off, true)
+        : inNode !== undefined
+          ? (ifThere(() => kernel.space.u64(node + inNode.at)) ?? 0n)
+          : 0n;
+    out.push({ node, barn });
   }
   return out;
 }
@@ -248,8 +256,9 @@ function cpusOf(
 ): Pick<SlabCache, "cpus" | "sheafObjects"> {
   const perCpuSlab = l.cache.find("cpu_slab");
   const sheaves = l.cache.find("cpu_sheaves");
-  if (sheaves !== undefined) return sheavesOf(kernel, l, view, sheaves);
-  if (perCpuSlab === undefined) return { cpus: [], sheafObjects: undefined };
+  const inSheaves = sheaves === undefined ? undefined : sheavesOf(kernel, l, view, sheaves);
+  // 6.18 and 6.19 have both: every cache has slabs of CPUs, some have sheaves too.
+  if (perCpuSlab === undefined) return inSheaves ?? { cpus: [], sheafObjects: undefined };
   const cpuStruct = kernel.types.struct("kmem_cache_cpu");
   const { space } = kernel;
   const base = view.getBigUint64(perCpuSlab.off, true);
@@ -270,7 +279,7 @@ function cpusOf(
     });
     return state === undefined ? [] : [state];
   });
-  return { cpus, sheafObjects: undefined };
+  return { cpus, sheafObjects: inSheaves?.sheafObjects };
 }
 
 function chainLength(kernel: Kernel, first: bigint, nextAt: bigint): number {
