@@ -1,0 +1,60 @@
+// What --help, README and docs show exists, and the quick ones run as printed. `npm run documented` runs all of them.
+import { afterAll, describe, expect, test } from "vitest";
+import { absent, commandsOf, documentedCommands, isSlow, leave, tryLine, workspace } from "./documented.testkit.ts";
+import { buildProgram } from "./program.ts";
+import { commands } from "./registry.ts";
+
+const shown = await documentedCommands(commands);
+/** All of them take minutes: `npm run documented`. */
+const all = process.env["DOCUMENTED"] === "all";
+
+test("a line is taken from a code span, a fence and a table; a name in a sentence is not run, nor a line with FILE in it", () => {
+  const text = [
+    "Say `skblab decode gfp 0x20` or `skblab explore`.",
+    "```sh",
+    "$ dmesg | skblab diagnose -   # all of it",
+    "```",
+    "| `skblab collect --script \\| sh` | `skblab run FILE` |",
+  ].join("\n");
+  expect(commandsOf(text, "x.md").map(({ line, runs }) => [line, runs])).toEqual([
+    ["skblab decode gfp 0x20", true],
+    ["skblab explore", false],
+    ["dmesg | skblab diagnose -", true],
+    ["skblab collect --script | sh", true],
+    ["skblab run FILE", false],
+  ]);
+});
+
+test("every command and option that is shown exists", async () => {
+  expect(shown.length).toBeGreaterThan(100);
+  const unknown: string[] = [];
+  for (const { line, where } of shown) {
+    for (const [, name = "", rest = ""] of line.matchAll(/(?:^|[\s(])skblab ([a-z-]+)([^|&>]*)/g)) {
+      const program = await buildProgram([name]);
+      const command = program.commands.find((c) => c.name() === name);
+      if (command === undefined) {
+        unknown.push(`${where}: ${name}`);
+        continue;
+      }
+      const known = new Set(command.options.flatMap((o) => [o.long, o.short]));
+      for (const option of rest.replace(/'[^']*'|\$\([^)]*\)/g, "").match(/(?<=\s)--?[a-z][a-z-]*/g) ?? [])
+        if (!known.has(option) && !(name === "page-owner" && rest.includes("--compat")))
+          unknown.push(`${where}: ${name} ${option}`);
+    }
+  }
+  expect(unknown).toEqual([]);
+});
+
+describe("runs as printed", () => {
+  const space = workspace();
+  const lines = shown.filter(
+    (c) => c.runs && (all || (!isSlow(c.line) && !/collect|fleet|merge|run\.log/.test(c.line))),
+  );
+  if (all) test("what earlier lines leave for later ones", () => expect(leave(space)).toEqual([]), 120_000);
+  test.for(lines.map((c) => [c.line] as const))("%s", { timeout: all ? 320_000 : 30_000 }, ([line], { skip }) => {
+    const missing = absent(line, space);
+    if (missing !== undefined) skip(missing);
+    expect(tryLine(line, space)).toBeUndefined();
+  });
+  afterAll(() => space.close());
+});
