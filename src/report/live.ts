@@ -86,6 +86,32 @@ export function roomDocument(history: History, columns = 24): Document {
   ];
 }
 
+/** Room for atomic requests of the highest shown order over the minutes that are kept, a line a zone that is open to all. */
+export function roomChart(history: History): Document {
+  const { samples } = history;
+  const last = samples.at(-1);
+  if (last === undefined || samples.length < 2) return [];
+  const open = last.rooms.filter(
+    (r) => r.context === "atomic" && r.order === shownOrders - 1 && r.kept !== true && r.requests !== undefined,
+  );
+  if (open.length === 0) return [];
+  const every = Math.ceil(samples.length / 240);
+  const shown = samples.filter((_, i) => (samples.length - 1 - i) % every === 0);
+  return [
+    {
+      kind: "lines",
+      title: `Room for atomic requests of order ${shownOrders - 1}`,
+      xTitle: "minutes ago",
+      yTitle: "requests",
+      x: shown.map((s) => (s.seconds - last.seconds) / 60),
+      series: open.map((key) => ({
+        name: `${key.node} ${key.zone}`,
+        values: shown.map((s) => roomSeries([s], key)[0]?.requests ?? null),
+      })),
+    },
+  ];
+}
+
 const missingText = (missing: readonly string[]): Document =>
   missing.length === 0
     ? []

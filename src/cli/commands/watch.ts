@@ -13,8 +13,10 @@ import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts"
 import { renderText } from "../../report/text.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { cannotWrite, writeOutput } from "../output.ts";
+import { servePage } from "../page_server.ts";
 import { loopback, serveMetrics } from "../watch/exposition.ts";
-import { releaseOf, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
+import { createFeed } from "../watch/feed.ts";
+import { releaseOf, releaseText, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
 import type { KernelLog } from "../watch/kmsg.ts";
 import { followCommand, openKernelLog } from "../watch/kmsg.ts";
 import type { MapKeeper, TakenMap } from "../watch/live_map.ts";
@@ -31,6 +33,7 @@ interface Options {
   readonly onIncident?: string;
   readonly out?: string;
   readonly metrics?: string;
+  readonly serve?: string;
   readonly textfile?: string;
   readonly state?: string;
   readonly map?: boolean;
@@ -62,13 +65,18 @@ export const command: CommandSpec = {
       .option("--on-incident <command>", "run this by sh for each incident, its JSON on standard input")
       .option("--out <file>", "append each incident as a line of JSON; the file may be moved away at any time")
       .option("--metrics <address:port>", "serve OpenMetrics on the loopback interface")
+      .option("--serve <address:port>", "show it on the web page, on the loopback interface (port 0 takes a free one)")
       .option("--textfile <dir>", "write skblab.prom there after each sample, for node_exporter")
       .option("--map", "read what each page of this machine is, now and every five minutes (root)")
       .option("--map-out <file>", "write that map as .json (the web page draws it), .png or .svg; implies --map")
       .option("--page-owner <file>", "name who holds blocks by it, where it is on", "/sys/kernel/debug/page_owner")
       .option("--state <file>", "where it is kept what was told already (default: the user's cache)")
       .option("--proc <dir>", "read the samples from there", "/proc")
-      .option("--kmsg <file>", "read the log from there", "/dev/kmsg")
+      .option(
+        "--kmsg <file>",
+        "read the log from there: the device, or a file of its records or of dmesg's lines",
+        "/dev/kmsg",
+      )
       .action((options: Options) => watch(options, io));
   },
 };
@@ -86,6 +94,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   const limit = options.for === undefined ? Number.POSITIVE_INFINITY : secondsOf(options.for, "--for", 0) * 1000;
   if (options.mapOut !== undefined) checkMapName(options.mapOut);
   const address = options.metrics === undefined ? undefined : loopback(options.metrics);
+  const pageAddress = options.serve === undefined ? undefined : loopback(options.serve);
   const release = releaseOf(options.proc, process.arch);
   if (release === undefined)
     throw new BadInput(
@@ -100,7 +109,10 @@ async function watch(options: Options, io: Io): Promise<void> {
     release,
     boot,
     around: aroundOf(options.proc),
-    told: (told, last) => tell(told, last, { options, io, watcher: () => watcher, state, boot }),
+    told: (told, last) => {
+      const document = tell(told, last, { options, io, watcher: () => watcher, state, boot });
+      if (document !== undefined) feed?.told(document);
+    },
   });
   const maps =
     options.map === true || options.mapOut !== undefined
@@ -112,13 +124,23 @@ async function watch(options: Options, io: Io): Promise<void> {
           taken: (map) => (options.mapOut === undefined ? undefined : keepMap(options.mapOut, map, io)),
         })
       : undefined;
+  const feed =
+    pageAddress === undefined
+      ? undefined
+      : createFeed({ release: releaseText(options.proc), boot, intervalSeconds: interval / 1000 }, () => watcher, maps);
+  const page =
+    pageAddress === undefined || feed === undefined
+      ? undefined
+      : await servePage(pageAddress.host, pageAddress.port, feed.feeds);
+  if (page !== undefined) io.note(`${page.url}#/memory shows it.`);
   const server =
     address === undefined ? undefined : await serveMetrics(address, () => openMetrics(watcher.history, watcher.counts));
   if (options.metrics !== undefined) io.note(`metrics at http://${options.metrics}/metrics`);
   const stop = new AbortController();
   const end = (): void => stop.abort();
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
+  // Not once: output.ts ends a process that nobody else holds by sending the signal again, and what is pending has still to be told.
+  process.on("SIGINT", end);
+  process.on("SIGTERM", end);
   // The file for incidents is opened anew for each: a rotation needs no more than that the signal does not end the watch.
   const rotated = (): void => io.note("SIGHUP: files are opened anew for each line");
   process.on("SIGHUP", rotated);
@@ -129,6 +151,7 @@ async function watch(options: Options, io: Io): Promise<void> {
     process.removeListener("SIGINT", end);
     process.removeListener("SIGTERM", end);
     log.close();
+    await page?.close();
     server?.closeAllConnections();
     server?.close();
   }
@@ -179,7 +202,8 @@ async function loop({ watcher, log, maps, options, io, interval, limit, stop }: 
     }
     if (!ended)
       try {
-        const { lines, lost } = log.read();
+        const { lines, lost, remarks = [] } = log.read();
+        for (const remark of remarks) io.note(inertLine(remark));
         if (lost > 0) io.note(`${lost} records of the kernel's log were overwritten before they could be read.`);
         watcher.lines(lines, now);
       } catch (error) {
@@ -227,21 +251,27 @@ interface Telling {
   readonly boot: string;
 }
 
-function tell(told: Told, last: number | undefined, { options, io, watcher, state, boot }: Telling): void {
+/** Prints, keeps and hands over what was told; the document when there was something. */
+function tell(
+  told: Told,
+  last: number | undefined,
+  { options, io, watcher, state, boot }: Telling,
+): Document | undefined {
+  let document: Document | undefined;
   if (told.diagnosis.incidents.length > 0) {
-    const style = { colour: io.colour, width: io.width };
-    const text = renderText([...diagnosisDocument(told.diagnosis), ...minutesBefore(watcher().history)], style);
-    void io.write(`${text}\n`);
+    document = [...diagnosisDocument(told.diagnosis), ...minutesBefore(watcher().history)];
+    void io.write(`${renderText(document, { colour: io.colour, width: io.width })}\n`);
     const json = JSON.stringify(told);
     if (options.out !== undefined) append(options.out, `${json}\n`, io);
     if (options.onIncident !== undefined) handOver(options.onIncident, json, io);
   }
-  if (last === undefined) return;
+  if (last === undefined) return document;
   try {
     keepTold(state, { boot, sequence: last });
   } catch (error) {
     io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is told again.`);
   }
+  return document;
 }
 
 function keepMap(path: string, map: TakenMap, io: Io): void {

@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import { createServer } from "node:http";
 import { BadInput } from "../../base/bad_input.ts";
+import { listen } from "../page_server.ts";
 
 export interface Address {
   readonly host: string;
@@ -34,15 +35,6 @@ export async function serveMetrics(address: Address, text: () => string): Promis
         .end(text());
   });
   server.headersTimeout = 5000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === "EADDRINUSE"
-          ? new BadInput(`${address.host}:${address.port} is in use.`, undefined, "Name another port.")
-          : error,
-      ),
-    );
-    server.listen(address.port, address.host, resolve);
-  });
+  await listen(server, address.host, address.port);
   return server;
 }

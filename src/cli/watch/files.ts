@@ -41,6 +41,10 @@ const architectures: Readonly<Record<string, string>> = {
   mips: "mips",
 };
 
+/** What /proc/version calls the kernel: `6.1.0-57-amd64`; "" when it says nothing. */
+export const releaseText = (root: string): string =>
+  /^Linux version (\S+)/.exec(textOf(join(root, "version")) ?? "")?.[1] ?? "";
+
 /** The release that /proc/version states; undefined when it states none that can be read. */
 export function releaseOf(root: string, nodeArch: string): Release | undefined {
   const version = /^Linux version (\d+\.\d+(?:\.\d+)?)/.exec(textOf(join(root, "version")) ?? "")?.[1];

@@ -1,7 +1,8 @@
 // /dev/kmsg as the kernel documents it (Documentation/ABI/testing/dev-kmsg): one record a read, `prefix;text`, lines that continue with a
 // blank. Where it may not be opened, `dmesg -w` and the journal give the same lines without sequence numbers.
 import { spawn } from "node:child_process";
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { followFile } from "./follow_file.ts";
 
 /** A line of the kernel's log. */
 export interface KernelLine {
@@ -14,7 +15,12 @@ export interface KernelLine {
 export interface KernelLog {
   readonly source: string;
   /** What has come since the last call; `lost` records were overwritten before they could be read. */
-  read(): { readonly lines: readonly KernelLine[]; readonly lost: number };
+  read(): {
+    readonly lines: readonly KernelLine[];
+    readonly lost: number;
+    /** Sentences about the source itself: it is gone, it was replaced. */
+    readonly remarks?: readonly string[];
+  };
   close(): void;
 }
 
@@ -40,6 +46,7 @@ export function recordLines(record: string): KernelLine[] | undefined {
 
 /** Opens the log from the record behind `after`, or from the start of this boot's. Throws the system's error when there is no way. */
 export function openKernelLog(after: number | undefined, path = "/dev/kmsg"): KernelLog {
+  if (!statSync(path).isCharacterDevice()) return recordedLog(after, path);
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const buffer = Buffer.alloc(mostBytes);
   let next = after === undefined ? undefined : after + 1;
@@ -69,6 +76,24 @@ export function openKernelLog(after: number | undefined, path = "/dev/kmsg"): Ke
       return { lines, lost };
     },
     close: () => closeSync(fd),
+  };
+}
+
+/** A file that holds records as /dev/kmsg gives them, one behind the other, or lines as dmesg prints them; it may grow. */
+function recordedLog(after: number | undefined, path: string): KernelLog {
+  const file = followFile(path);
+  return {
+    source: path,
+    read() {
+      const lines = file.read().flatMap((line): readonly KernelLine[] => {
+        const record = recordLines(line);
+        if (record !== undefined) return record.filter((l) => after === undefined || (l.sequence ?? 0) > after);
+        // A blank begins a line of a record's dictionary.
+        return line.startsWith(" ") || line === "" ? [] : [{ sequence: undefined, text: line }];
+      });
+      return { lines, lost: 0, remarks: file.remarks() };
+    },
+    close: () => file.close(),
   };
 }
 

@@ -9,6 +9,7 @@ import { filmDocument } from "../../report/memory_film.ts";
 import { formatNumber } from "../../report/text.ts";
 import { ask } from "../tasks/client.ts";
 import { useLatest } from "../ui/latest.ts";
+import { LiveMachine } from "../ui/live_machine.tsx";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Answer, Empty, ErrorBox } from "../ui/parts.tsx";
 import { RealMachine } from "../ui/real_machine.tsx";
@@ -85,6 +86,7 @@ export function MemoryPage(): JSX.Element {
       </form>
       <ErrorBox error={error} />
       {films === undefined ? <Empty>Nothing has run yet.</Empty> : <Films films={films} />}
+      <LiveMachine />
       <RealMachine />
     </>
   );

@@ -12,6 +12,7 @@ import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { sourceOf } from "../../base/byte_source.ts";
 import { freeListsDocument } from "../../report/free_lists.ts";
+import { pageMapOf } from "../../report/live_map.ts";
 import { censusTask } from "./census_task.ts";
 import { moving } from "./moving.ts";
 import type { Progress, Shown } from "./protocol.ts";
@@ -21,6 +22,8 @@ export interface RealMemory {
   /** Who owns which page; undefined when no page_owner dump was among the files. */
   readonly map: LevelledMap | undefined;
   readonly lists: readonly FreeLists[];
+  /** What each page of a running machine is (`skblab watch --map-out FILE.json`, or the watch that serves this page). */
+  readonly live?: LevelledMap | undefined;
 }
 
 /** One buddyinfo or pagetypeinfo: its tables, and its memory drawn to scale (undefined when nothing is free). */
@@ -43,23 +46,29 @@ export async function realMemoryTask(
 ): Promise<RealMemory> {
   const dumps: Given[] = [];
   const others: Given[] = [];
-  for (const file of input.files) ((await isOwnerDump(file)) ? dumps : others).push(file);
+  let live: LevelledMap | undefined;
+  for (const file of input.files)
+    if (await isLiveMap(file)) live = withLevels(pageMapOf(JSON.parse(await file.blob.text()), file.name));
+    else ((await isOwnerDump(file)) ? dumps : others).push(file);
   const dump = dumps.at(-1);
   const map = dump === undefined ? undefined : await ownersOf(dump, input.by, progress);
   const lists = others.length === 0 ? [] : await freeLists(others, progress);
-  if (map === undefined && lists.length === 0) {
+  if (map === undefined && live === undefined && lists.length === 0) {
     throw new BadInput(
-      "No page_owner dump, buddyinfo or pagetypeinfo was found in these files.",
+      "No page_owner dump, live map, buddyinfo or pagetypeinfo was found in these files.",
       undefined,
       "On the machine: cat /sys/kernel/debug/page_owner, or /proc/buddyinfo /proc/pagetypeinfo.",
     );
   }
-  const maps = [map, ...lists.map((l) => l.map)].filter((m) => m !== undefined);
+  const maps = [map, live, ...lists.map((l) => l.map)].filter((m) => m !== undefined);
   return moving(
-    { map, lists },
+    { map, lists, live },
     maps.flatMap((m) => [m.cells, ...m.levels]),
   );
 }
+
+const isLiveMap = async ({ blob }: Given): Promise<boolean> =>
+  (await blob.slice(0, 40).text()).startsWith('{"schema":"skblab.live-map/1"');
 
 async function isOwnerDump({ name, blob }: Given): Promise<boolean> {
   for await (const chunk of chunksOf(name, blob, () => undefined))

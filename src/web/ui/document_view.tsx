@@ -89,7 +89,8 @@ function BlockView({
       return <TableView block={block} />;
     case "quote":
       return (
-        <ul class="quote">
+        // Scrolled by keys where nothing in it can be chosen.
+        <ul class="quote" {...(onQuote === undefined ? { tabIndex: 0 } : {})}>
           {block.lines.map((l, i) => (
             <li key={`${i}`}>
               <button type="button" class="place" disabled={onQuote === undefined} onClick={() => onQuote?.(l)}>

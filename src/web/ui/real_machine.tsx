@@ -40,7 +40,8 @@ export function RealMachine(): JSX.Element {
       <DropZone onFiles={(chosen) => void take(chosen, by)}>
         <p>
           Drop /sys/kernel/debug/page_owner to see who owns which page and what pins a block; /proc/buddyinfo or
-          /proc/pagetypeinfo, or anything that holds them, to see the free lists.
+          /proc/pagetypeinfo, or anything that holds them, to see the free lists; what skblab watch --map-out FILE.json
+          wrote, to see what each page is.
         </p>
       </DropZone>
       <ErrorBox error={error} />
@@ -67,9 +68,21 @@ export function RealMachine(): JSX.Element {
           <OwnersMap map={real.map} order={9} windowKey="owned" />
         </>
       )}
+      {real?.live === undefined ? null : <LiveMapView map={real.live} />}
       {real?.lists.map((lists, i) => (
         <FreeListsView key={`${i} ${lists.name}`} lists={lists} />
       ))}
+    </>
+  );
+}
+
+/** What each page of a running machine is. */
+export function LiveMapView({ map }: { map: LevelledMap }): JSX.Element {
+  const seen = useMapWindow(map.width, "live");
+  return (
+    <>
+      <h3>What each page is</h3>
+      <MapView map={map} name="Pages of a running machine" window={seen} blankMeans="no page: a hole or a device" />
     </>
   );
 }
