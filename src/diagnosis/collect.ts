@@ -2,6 +2,7 @@
 // and what the surroundings say, each with the line that says it.
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
+import { tieConsequences } from "../artifact/log/incidents/consequences.ts";
 import { bannerFor, inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import type { FoundReading } from "../artifact/reader.ts";
@@ -55,7 +56,7 @@ function placeOf(incident: Incident): MoreAlike["last"] {
 /** Everything collected from one input. */
 class InputCollection {
   readonly name: string;
-  readonly incidents: Incident[] = [];
+  private incidents: Incident[] = [];
   readonly notes: LogNote[] = [];
   private readonly looks = new Map<string, { kept: number; more: number; last?: Incident }>();
   private readonly sysctls = new Map<string, Told<string>>();
@@ -189,6 +190,7 @@ class InputCollection {
       devices: this.devices,
       ...this.single,
     };
+    this.incidents = [...tieConsequences(this.incidents)];
     const verdicts = this.verdicts();
     const incidents = this.incidents.map((incident, i) => ({
       incident,

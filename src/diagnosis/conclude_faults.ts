@@ -57,7 +57,7 @@ function oops(c: Case, o: Oops, findings: readonly Finding[]): Conclusion {
   const module = faultModule(o);
   const whose = module?.foreign === true ? ` Look for the error in ${module.name} first.` : "";
   const before =
-    packet && fault.severity === "corruption" && fault.memory === "corruption"
+    packet && fault.severity === "corruption" && fault.memory === "corruption" && o.class !== "panic"
       ? " Packet memory was damaged or used too late."
       : "";
   return {

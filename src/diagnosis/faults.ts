@@ -2,6 +2,7 @@
 // corrupted. The class of the fault decides. "Corrupted" needs a sign that was seen: a poison value, an address that is none, a damaged
 // list, a sanitizer's or the slab's own words.
 import type { Oops } from "../kernel/readings/oops.ts";
+import { lostBug } from "../kernel/readings/oops.ts";
 import type { Case } from "./case.ts";
 import type { Severity } from "./finding.ts";
 import { knownCheck } from "./known_checks.ts";
@@ -81,6 +82,8 @@ function byClass(c: Case, o: Oops): Fault {
       return panic(o);
     case "lockup":
       return lockup(c, o);
+    case "sleep":
+      return sleep(c, o);
     case "split lock":
       return {
         key: "split lock",
@@ -122,7 +125,7 @@ function byClass(c: Case, o: Oops): Fault {
         reason: `${noShortage} of pages: a kernel stack is of fixed size.`,
       };
     default:
-      return pointed(o, place);
+      return pointed(c, o, place);
   }
 }
 
@@ -197,6 +200,29 @@ function lockup(c: Case, o: Oops): Fault {
   };
 }
 
+/** A request for memory that may wait, or any other call that may, where waiting is forbidden (kernel/sched/core.c __might_sleep()). */
+function sleep(c: Case, o: Oops): Fault {
+  const { caller, frames, path } = c.stack;
+  const who = frames[caller ?? -1]?.function;
+  const memory = path !== "unknown" || c.stack.object === "skb data" || c.stack.object === "skb head" || asksSlab(c);
+  const at = o.source === undefined ? "" : ` (the check stands in ${o.source.file}:${o.source.line})`;
+  return {
+    key: `sleep:${memory ? (who ?? "") : ""}`,
+    title: "Slept where nobody may",
+    cause: memory
+      ? `${who ?? "A function"} asked for memory with a mask that may wait, where waiting is forbidden${at}: it needs GFP_ATOMIC there, or has to ask before it takes the lock.`
+      : `A function that may sleep was called where sleeping is forbidden${at}.`,
+    severity: "watch",
+    consequence:
+      "Not dangerous by itself: the kernel went on. Where memory is short it will really sleep there, and a deadlock may follow.",
+    memory: "none",
+    reason: `${noShortage}: nothing was refused; a check found a call that may wait.`,
+  };
+}
+
+const asksSlab = (c: Case): boolean =>
+  c.stack.frames.some((f) => f.reliable && /^(?:kmem_cache_alloc|__kmalloc|kmalloc)/.test(f.function));
+
 /** A message of a WARN or BUG that is a verdict by itself. */
 function byMessage(o: Oops): Fault | undefined {
   const text = o.message;
@@ -249,7 +275,15 @@ function byMessage(o: Oops): Fault | undefined {
 
 const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: string, severity: Severity])[] = [
   [/null-ptr-deref/, "NULL pointer", "used a NULL pointer", "act"],
+  [/user-memory-access|wild-memory-access/, "Wild pointer", "followed a pointer that pointed nowhere", "corruption"],
   [/uninit/, "Uninitialised value", "used a value that nobody had written", "act"],
+  [
+    /infoleak/,
+    "Uninitialised bytes given away",
+    "handed out bytes that nobody had written: whatever lay there before can be read outside of the kernel",
+    "act",
+  ],
+  [/invalid-access/, "Wrong tag", "touched memory that was freed, or that belongs to another object", "corruption"],
   [
     /double-free|invalid-free|invalid free/,
     "Invalid free",
@@ -261,10 +295,25 @@ const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: str
   [/memory corruption/, "Out of bounds", "wrote outside of an object, found when it was freed", "corruption"],
 ];
 
+const nearNull = (address: string | undefined): boolean =>
+  address !== undefined && ["null", "almost null"].includes(namePointer(address, 64).kind);
+
 function sanitized(o: Oops): Fault | undefined {
   const s = o.sanitizer;
   if (s === undefined) return undefined;
-  const [, title, what, severity] = sanitizerNames.find(([form]) => form.test(s.bug)) ?? [
+  if (s.bug === lostBug)
+    return {
+      key: `${s.tool}:headless`,
+      title: `${s.tool} report without its head`,
+      cause: `${s.tool} caught a wrong access to an object; which kind of access, and where, its head would have said.`,
+      severity: "corruption",
+      consequence: corrupted,
+      memory: "corruption",
+      reason: `${noShortage}: a wrong access was caught.`,
+    };
+  // What lies just above zero is a member of a null pointer, beyond the first page as well.
+  const bug = /user-memory-access/.test(s.bug) && nearNull(s.address) ? "null-ptr-deref" : s.bug;
+  const [, title, what, severity] = sanitizerNames.find(([form]) => form.test(bug)) ?? [
     /./,
     s.bug,
     `was reported for ${s.bug}`,
@@ -277,7 +326,12 @@ function sanitized(o: Oops): Fault | undefined {
     title: `${title} (${s.tool})`,
     cause: `${inFunction} ${what}: ${s.tool} saw it at the moment it happened (${s.bug}).${object}`,
     severity,
-    consequence: severity === "corruption" ? corrupted : stopped,
+    consequence:
+      severity === "corruption"
+        ? corrupted
+        : /infoleak|uninit/.test(s.bug)
+          ? "Act on it: the kernel went on, and nothing was overwritten."
+          : stopped,
     memory: severity === "corruption" ? "corruption" : "none",
     reason: `${noShortage}: a wrong access was caught.`,
   };
@@ -298,16 +352,61 @@ function poisonInRegisters(o: Oops): FaultPointer | undefined {
 /** The bad pointer of a fault, from its address or, where a general protection fault prints none, from a register that holds poison. */
 export const badPointer = (o: Oops): FaultPointer | undefined => pointerOf(o) ?? poisonInRegisters(o);
 
-function pointed(o: Oops, place: string): Fault {
+const offsetOf = (p: FaultPointer | undefined): string => {
+  const at = /offset (\d+(?: to \d+)?)/.exec(p?.said.sentence ?? "")?.[1];
+  return at === undefined ? "" : ` at offset ${at}`;
+};
+
+/**
+ * True when the kernel went to fetch an instruction where none is: x86 says so in the error code (bit 4, arch/x86/include/asm/trap_pf.h),
+ * elsewhere the program counter is the address that faulted.
+ */
+function jumped(o: Oops): boolean {
+  if (/\bOops: 00[13][0-9a-f]\b/.test(`${o.headline} ${o.oops ?? ""}`)) return true;
+  const pc = o.at?.function === undefined ? (o.at?.address ?? o.registers?.values.PC) : undefined;
+  return pc !== undefined && o.address !== undefined && BigInt(`0x${pc}`) === BigInt(`0x${o.address}`);
+}
+
+function jump(c: Case, o: Oops, isNull: boolean): Fault {
+  const by = c.stack.frames.find((f) => f.reliable)?.function ?? o.link?.function;
+  const from = by === undefined ? "A function" : `${by}, or a function that it called,`;
+  return {
+    key: isNull ? "null call" : "wild call",
+    title: isNull ? "NULL function pointer" : "Jump to no code",
+    cause: isNull
+      ? `${from} called a function pointer that was NULL: an operation that was never set, or taken away already.`
+      : `${from} called a function at ${o.address === undefined ? "an address" : `0x${o.address}`} where no code may run: the function pointer was stale or wrong.`,
+    severity: "act",
+    consequence: isNull ? stopped : `${stopped} Nor does it show the contrary.`,
+    memory: isNull ? "none" : "not said",
+    reason: `${noShortage}: a function pointer led nowhere.`,
+  };
+}
+
+/** arm64 and riscv say so themselves when the kernel touched a process's memory outside of the functions made for it. */
+const userTouched = /access to user memory (?:without|outside) uaccess routines/;
+
+function pointed(c: Case, o: Oops, place: string): Fault {
+  if (userTouched.test(o.headline))
+    return {
+      key: "user access",
+      title: "User memory touched",
+      cause: `${place} touched memory of a process without the functions that are made for it (copy_to_user, put_user and the like). The address may be a good one.`,
+      severity: "act",
+      consequence: stopped,
+      memory: "none",
+      reason: `${noShortage}: the kernel may not touch a process's memory in that way.`,
+    };
   const p = badPointer(o);
   const kind = p?.said.kind ?? (o.class === "null dereference" ? "null" : undefined);
+  if (jumped(o)) return jump(c, o, kind === "null" || kind === "almost null");
   const who = `${place}${calledFrom(o)}`;
   const reason = `${noShortage}: a pointer was used that pointed to no memory.`;
   if (kind === "null" || kind === "almost null")
     return {
       key: "null pointer",
       title: "NULL pointer",
-      cause: `${who} used a NULL pointer${p === undefined ? "" : ` at offset ${BigInt(`0x${p.value}`)}`}: it was never set, already cleared, or its failure not checked.`,
+      cause: `${who} used a NULL pointer${offsetOf(p)}: it was never set, already cleared, or its failure not checked.`,
       severity: "act",
       consequence: stopped,
       memory: "none",

@@ -44,10 +44,24 @@ const patterns: readonly (readonly [RegExp, PointerSaid["kind"], string])[] = [
   [/^dead00000000004[0-9a-f]/, "page_pool signature", "this is the mark that page_pool puts on its pages"],
 ];
 
+/**
+ * KASAN's inline checks read the shadow of an address before the address itself: a null pointer faults at KASAN_SHADOW_OFFSET
+ * (arch/x86/Kconfig 0xdffffc0000000000, arch/arm64/Kconfig 0xdfff800000000000 and its like) plus the offset divided by eight.
+ */
+const nullShadow = /^dfff[0-9a-f]{2}0000000([0-9a-f]{3})$/;
+
 /** Names a pointer, hex digits without 0x; `bits` is 32 or 64. */
 export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
   const text = hex.toLowerCase().padStart(bits / 4, "0");
   for (const [form, kind, sentence] of patterns) if (form.test(text)) return { kind, sentence };
+  const shadow = nullShadow.exec(text)?.[1];
+  if (shadow !== undefined) {
+    const from = Number.parseInt(shadow, 16) * 8;
+    return {
+      kind: "null",
+      sentence: `KASAN's shadow of a null pointer that was used at offset ${from} to ${from + 7}`,
+    };
+  }
   const value = BigInt(`0x${text}`);
   if (value < 4096n) return { kind: "null", sentence: `a null pointer, used at offset ${value}` };
   if (value < 0x10000n)
@@ -97,7 +111,30 @@ export function pointerOf(o: Oops): FaultPointer | undefined {
   const base = o.registers === undefined ? undefined : baseRegister(o.registers.values, o.address, o.code);
   // An address that says by itself what the pointer was needs no register to say it otherwise.
   const value = base === undefined || own.kind === "null" ? o.address : base.value;
+  const other = own.kind === "null" ? errorInRegister(o, bits) : undefined;
+  if (other !== undefined)
+    return {
+      value: o.address,
+      said: { kind: "error", sentence: `${own.sentence}; or ${other}` },
+    };
   return { value, said: namePointer(value, bits), ...(base === undefined ? {} : { base }) };
+}
+
+/**
+ * A field at an odd place of a null pointer is rare; a register that holds a small negative number from which the same address is reached at an
+ * even one may have been the pointer as well.
+ */
+function errorInRegister(o: Oops, bits: 32 | 64): string | undefined {
+  const at = BigInt(`0x${o.address ?? "0"}`);
+  if (at % 2n === 0n || o.registers === undefined) return undefined;
+  for (const [name, text] of Object.entries(o.registers.values)) {
+    if (text.length !== bits / 4 || !/^[0-9a-f]+$/i.test(text) || notPointers.test(name)) continue;
+    const below = (1n << BigInt(bits)) - BigInt(`0x${text}`);
+    const offset = at + below;
+    if (below > 0n && below <= 4095n && offset % 2n === 0n && offset < 4096n)
+      return `register ${name}, which held minus ${below} (an error code or a mark), used at offset ${offset}`;
+  }
+  return undefined;
 }
 
 /**
@@ -139,5 +176,7 @@ function byInstruction(
   if (index === undefined || !/^[0-9a-f]{1,16}$/i.test(index)) return undefined;
   const sum = BigInt(`0x${value}`) + BigInt(`0x${index}`) * BigInt(operand.scale) + BigInt(operand.displacement);
   if (BigInt.asUintN(64, sum) !== at) return undefined;
+  // KASAN reads the shadow of an address: the address divided by eight, plus a constant in the other register.
+  if (/^dfff[0-9a-f]{2}0{7}/i.test(index)) return undefined;
   return { name: operand.base, value, offset: Number(BigInt.asIntN(64, at - BigInt(`0x${value}`))) };
 }

@@ -10,7 +10,7 @@ export type VmallocLack = "pages" | "addresses" | "either" | "size";
 export function vmallocLack(c: Case): VmallocLack {
   const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
   if (reading?.bytes === 0) return "size";
-  const words = reading?.reason ?? "";
+  const words = `${reading?.rangeLine ?? ""} ${reading?.reason ?? ""}`;
   if (/allocated \d+ of|allocate pages|map pages/.test(words)) return "pages";
   if (/vmap allocation for size|vm_struct allocation failed|out of vmalloc space/.test(words)) return "addresses";
   return c.arch.known && ["x86_64", "arm64", "ppc64", "s390x", "riscv64"].includes(c.arch.arch) ? "pages" : "either";

@@ -187,6 +187,7 @@ const stamped = (l: Draft): boolean =>
 /** Joins what a mailer, a terminal or KERN_CONT broke. */
 function joinPieces(drafts: readonly Draft[]): Draft[] {
   const wraps = wrapTest(drafts);
+  const hard = hardWidth(drafts);
   const out: Draft[] = [];
   let above: Draft | undefined;
   for (const next of drafts) {
@@ -194,7 +195,11 @@ function joinPieces(drafts: readonly Draft[]): Draft[] {
     const rule = previous === undefined ? undefined : joinRule(previous.text, next.text);
     const glue = previous === undefined || rule !== undefined ? undefined : wraps(previous, above!, next);
     if (previous !== undefined && (rule !== undefined || glue !== undefined)) {
-      previous.text = rule === undefined ? previous.text + glue + next.text : joined(previous.text, next.text, rule);
+      const midWord = hard !== undefined && above?.raw.length === hard && /^\S/.test(next.text);
+      previous.text =
+        rule === undefined || midWord
+          ? previous.text + (midWord ? "" : (glue ?? "")) + next.text
+          : joined(previous.text, next.text, rule);
       if (next.line !== previous.line) previous.raw += `\n${next.raw}`;
       previous.repairs.push(...next.repairs, rule?.broken === "printk" && stamped(next) ? "continued" : "rejoined");
     } else out.push(next);
@@ -202,6 +207,16 @@ function joinPieces(drafts: readonly Draft[]): Draft[] {
     above = { ...next, raw: next.raw };
   }
   return out;
+}
+
+/** So many lines of one width, and none wider: something broke them at that column, in the midst of a word too. */
+const hardBroken = 3;
+
+function hardWidth(drafts: readonly Draft[]): number | undefined {
+  const widest = drafts.reduce((w, d) => Math.max(w, d.raw.length), 0);
+  // Lines of one form are of one length without being broken.
+  const forms = new Set(drafts.filter((d) => d.raw.length === widest).map((d) => d.text.replace(/[0-9a-f]+/g, "0")));
+  return widest >= 60 && forms.size >= hardBroken ? widest : undefined;
 }
 
 /** A line without a time stamp goes on with the stamped line above it when that one is as full as a broken line is. A terminal of 80
@@ -263,7 +278,7 @@ function apart(window: LogWindow, originOf: (line: LogLine) => string | undefine
   }
   const list = [...spans.values()];
   const overlap = list.some((a, i) => list.some((b, j) => i < j && a[0] <= b[1] && b[0] <= a[1]));
-  if (!overlap) return [window];
+  if (!overlap) return [withoutOthers(window, originOf, spans)];
   return [...spans.keys()].map((caller) => ({
     ...window,
     lines: window.lines.filter((l) => (originOf(l) ?? caller) === caller),
@@ -271,16 +286,39 @@ function apart(window: LogWindow, originOf: (line: LogLine) => string | undefine
   }));
 }
 
+/** Within the lines of the one origin that reports, what another one printed is no part of the report. */
+function withoutOthers(
+  window: LogWindow,
+  originOf: (line: LogLine) => string | undefined,
+  spans: ReadonlyMap<string, readonly [first: number, last: number]>,
+): LogWindow {
+  const only = spans.size === 1 ? [...spans.keys()][0] : undefined;
+  if (only === undefined) return window;
+  const own = window.lines.filter((l) => originOf(l) === only);
+  const [from, to] = [own[0]?.line ?? 0, own.at(-1)?.line ?? 0];
+  const others = (l: LogLine): boolean => (originOf(l) ?? only) !== only && l.line > from && l.line < to;
+  return window.lines.some(others) ? { ...window, lines: window.lines.filter((l) => !others(l)) } : window;
+}
+
 const headline = /page allocation failure[:.] order:\d|invoked oom-killer:/;
+
+/** Seconds between two first lines that may have been printed at once. */
+const atOnce = 1;
+
+function sameMoment(a: LogLine, b: LogLine): boolean {
+  if (a.seconds !== undefined && b.seconds !== undefined) return Math.abs(a.seconds - b.seconds) <= atOnce;
+  return a.wallClock === b.wallClock;
+}
 
 /** Two reports that begin at once without caller ids: their stacks cannot be told apart, which is said. */
 function mixedNotes(lines: readonly LogLine[]): LogNote[] {
   const notes: LogNote[] = [];
   let before: LogLine | undefined;
-  for (const line of lines) {
-    if (/^(?:CPU: |Pid: |Call [Tt]race|\[<)/.test(line.text)) before = undefined;
+  for (const [i, line] of lines.entries()) {
+    if (/^(?:CPU: |Pid: |Call [Tt]race|\[<|Stack pointer is garbage)/.test(line.text)) before = undefined;
     else if (headline.test(line.text)) {
-      if (before !== undefined && line.line - before.line <= 3 && line.caller === before.caller) {
+      const near = before !== undefined && line.line - before.line <= 3 && line.caller === before.caller;
+      if (before !== undefined && near && sameMoment(before, line) && goesOn(lines, i)) {
         const sentence = `Lines ${before.line} and ${line.line}: two reports begin at once; the lines below them may be mixed.`;
         notes.push({ line: line.line, sentence });
       }
@@ -289,6 +327,10 @@ function mixedNotes(lines: readonly LogLine[]): LogNote[] {
   }
   return notes;
 }
+
+/** Something of a report follows the first line at `index`: without, nothing can be mixed. */
+const goesOn = (lines: readonly LogLine[], index: number): boolean =>
+  lines.slice(index + 1, index + 9).some((l) => l.text.trim() !== "" && !headline.test(l.text));
 
 // --- notes ----------------------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ function notSaid(c: Case): Finding {
   const who =
     caller === undefined
       ? "its call trace stops before the function that asked"
-      : `nothing on the part of the stack that is there tells it (${frameName(c, caller)} asked)`;
+      : `nothing on the part of the stack that is there tells it${asked(c, caller)}`;
   return unknown(
     "direction",
     `The report does not say whether packets were received or sent: ${who}.${gap}${packet}${whose(c)}`,
@@ -100,6 +100,10 @@ function notSaid(c: Case): Finding {
     wholeReport(c),
   );
 }
+
+/** Who asked for the memory; a fault has nobody who asked. */
+const asked = (c: Case, caller: number): string =>
+  shortages.includes(c.incident.kind) ? ` (${frameName(c, caller)} asked)` : "";
 
 /** What the driver does with a refill that failed. */
 function afterwards(c: Case): readonly Finding[] {

@@ -12,9 +12,14 @@ import { isPlumbing } from "../plumbing.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
-/** Functions that handle packets or the memory they lie in. */
+/** Functions that handle packets or the memory they lie in; netlink messages travel as packets too, and say nothing of a packet's memory. */
 const packetNames =
-  /skb|^__?(netdev|napi)_alloc|page_pool|page_frag|^(emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action/;
+  /^(?!.*netlink)(?!genl_)(?:.*(?:skb|page_pool|page_frag)|__?(?:netdev|napi)_alloc|(?:emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action)/;
+/** Frames of the reporters and of helpers that work on anybody's memory: who used it stands behind them. */
+const anybodys =
+  /^(?:dump_stack|__dump_stack|show_stack|dump_backtrace|unwind_backtrace|show_regs|panic|__warn|warn_slowpath|report_bug|die|__die|oops_|no_context|bad_area|__bad_area|do_(?:error_trap|invalid_op|trap|page_fault|kern_addr_fault|general_protection)|__do_(?:page_fault|kernel_fault)|invalid_op|page_fault|exc_|asm_exc_|handle_bug|fixup_bug|error_code|general_protection|print_report|print_address_description|kasan_|__kasan_|kmsan_|__kmsan_|__msan_|__asan_|check_memory_region|object_err|refcount_|__list_|list_(?:add|del)|atomic_|arch_atomic|test_and_|instrument_|mem(?:cpy|move|set|cmp)|__memcpy|strlen|do_raw_|_?raw_spin|native_queued|kfree|kvfree|kmem_cache_|__kmalloc|kmalloc|put_page|__put_|get_page|bad_page|el1_|die_kernel|notify_die|__und_|__dabt_|do_DataAbort)/;
+/** Where it stopped in such a helper, so many frames behind it are at work on the memory in question; further out stands what the kernel was busy with. */
+const innermost = 2;
 /** Functions of the network that may or may not have a packet in hand. */
 const networkNames =
   /^(?:__)?(?:tcp|udp|ip|ip6|ipv6|inet|icmp|arp|neigh|netif|dev|napi|sk|sock|sctp|netlink|nf|ipt|xfrm|br|vlan|bond|tun|veth)_|_poll$|clean_(?:rx|tx)|alloc_rx|rx_buf|_xmit|refill/;
@@ -71,6 +76,7 @@ const verbs: Readonly<Partial<Record<Oops["class"], string>>> = {
   bug: "stopped on a check of its own",
   panic: "panicked",
   lockup: "was",
+  sleep: "was about to wait",
   sanitizer: "was caught",
 };
 
@@ -114,7 +120,7 @@ const pointing: readonly Oops["class"][] = [
 
 function pointer(c: Case, o: Oops): readonly Finding[] {
   const bad = pointing.includes(o.class) ? badPointer(o) : undefined;
-  if (bad === undefined) return [];
+  if (bad === undefined || faultOf(c, o).key === "user access") return [];
   const { base, value, said: is } = bad;
   const skb = /skb/.test(faultAt(o) ?? "");
   const name =
@@ -197,13 +203,25 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
 /** Caches whose objects are packets, their buffers or sockets. */
 const packetCaches = /^(?:skbuff|TCP|UDP|sock|request_sock|page_pool)/;
 
+/** Who made and freed the object that a sanitizer's access was in, or ran out of; an access further off was not about its neighbour. */
+function ownersOf(o: Oops): readonly string[] {
+  const s = o.sanitizer;
+  if (s === undefined || /(?:^|\s)[1-9]\d* bytes to the (?:right|left) of/.test(s.place ?? "")) return [];
+  return [...s.allocatedBy, ...s.freedBy].map((f) => f.function);
+}
+
 function packet(c: Case, o: Oops): readonly Finding[] {
+  if (o.class === "sleep") return [];
   const own = [faultAt(o), o.link?.function].filter((n) => n !== undefined);
-  const inner = [...(o.sanitizer?.allocatedBy ?? []), ...(o.sanitizer?.freedBy ?? [])].map((f) => f.function);
-  const names = [...own, ...c.stack.frames.map((f) => f.function), ...inner];
+  const stack = [...own, ...c.stack.frames.filter((f) => f.reliable || own.length === 0).map((f) => f.function)];
+  const near = own.some((n) => !anybodys.test(n))
+    ? own
+    : [...own, ...stack.filter((n) => !anybodys.test(n)).slice(0, innermost)];
+  const owners = ownersOf(o);
+  const names = [...own, ...c.stack.frames.map((f) => f.function)];
   const file = o.source?.file;
   const cache = o.sanitizer?.cache;
-  const hit = names.find((n) => packetNames.test(n));
+  const hit = near.find((n) => packetNames.test(n)) ?? owners.find((n) => packetNames.test(n));
   if (hit !== undefined) return [throughPackets(c, o, hit)];
   if (file !== undefined && packetFiles.test(file))
     return [yes("oops.packet_memory", `Packet memory is involved: the check stands in ${file}.`, headline(c))];
@@ -223,6 +241,15 @@ function packet(c: Case, o: Oops): readonly Finding[] {
         `It stopped inside the allocator (${alloc}). The report does not say whether it was packet memory.`,
         headline(c),
         tools,
+      ),
+    ];
+  const handled = names.find((n) => packetNames.test(n));
+  if (handled !== undefined)
+    return [
+      unknown(
+        "oops.packet_memory",
+        `A packet was being handled (${handled}, further out on the stack); whether its memory had a part in it the report does not say.`,
+        headline(c),
       ),
     ];
   const network = names.find((n) => networkNames.test(n));

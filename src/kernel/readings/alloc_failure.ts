@@ -20,6 +20,8 @@ export interface AllocFailure {
   readonly reason?: string;
   /** Up to 4.8 the caller's words stood on a line of their own before the report. */
   readonly reasonOnOwnLine?: boolean;
+  /** vmalloc: the line `vmap allocation for size …` printed just before, which says that addresses were what it lacked. */
+  readonly rangeLine?: string;
   /** What stands between `failure` and `order`: a full stop until 2.6.39, a colon from 3.0. */
   readonly separator?: "." | ":";
   readonly order?: number;

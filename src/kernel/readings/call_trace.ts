@@ -14,7 +14,7 @@ export type FrameForm =
   /** `[<c00..>] (fn+0x1/0x2) from [<c00..>] (fn+0x3/0x4)` (arm) */
   | "arm";
 
-/** One frame. Offsets and sizes are bytes, addresses hex digits as printed without `0x`. */
+/** One frame. Offsets and sizes are bytes, addresses hex digits as printed without `0x`, or `(ptrval)` where the kernel hid them. */
 export interface Frame {
   readonly kind: "frame";
   readonly function: string;

@@ -16,6 +16,8 @@ export interface Oops {
     | "split lock"
     | "stack segment"
     | "double fault"
+    /** A function that may sleep was called where nobody may: nothing faulted. */
+    | "sleep"
     /** A CPU that did not schedule: nothing faulted. */
     | "lockup"
     /** `Kernel panic - not syncing` without a fault before it. */
@@ -52,6 +54,9 @@ export interface Oops {
   readonly endTrace?: string;
   readonly panic?: string;
 }
+
+/** Stands for the kind of a sanitizer's access where the headline that names it is lost. */
+export const lostBug = "an access that its headline would name";
 
 /** What KASAN, KFENCE or KMSAN found (mm/kasan/report.c, mm/kfence/report.c, mm/kmsan/report.c). */
 export interface SanitizerReport {

@@ -24,6 +24,7 @@ export function printAllocFailure(reading: AllocFailure, version: readonly numbe
     ];
   }
   return [
+    ...(reading.rangeLine === undefined ? [] : [reading.rangeLine]),
     ...printFirstLines(reading, version),
     ...(reading.process === undefined ? [] : printProcess(reading.process, version)),
     ...(reading.trace === undefined ? [] : printTrace(reading.trace)),

@@ -11,15 +11,17 @@ import { field } from "./builder.ts";
 
 const symbol = "(\\.?[A-Za-z_$][\\w.$@]*)";
 const place = `${symbol}\\+0x([0-9a-f]+)\\/0x([0-9a-f]+)`;
+/** `[<c012b4d0>]`; from 4.15 on some architectures print the hashed address, before there is a key for it (lib/vsprintf.c ptr_to_id()). */
+const codeAddress = "([0-9a-f]+|\\((?:_{4})?ptrval(?:_{4})?\\))";
 const plainFrame = new RegExp(`^\\s*(\\? )?${place}(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`);
 const bracketedFrame = new RegExp(
-  `^\\s*((?:<[/#\\w]+> +)*)\\[<([0-9a-f]+)>\\] *(\\? )?(?:${place}|(\\w+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
+  `^\\s*((?:<[/#\\w]+> +)*)\\[<${codeAddress}>\\] *(\\? )?(?:${place}|(\\w+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
 );
 const powerpcFrame = new RegExp(
   `^\\[([0-9a-f]{8,16})\\] \\[([0-9a-f]{8,16})\\] (?:${place}|(\\S+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
 );
 const armFrame = new RegExp(
-  `^\\s*(?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)? from (?:\\[<([0-9a-f]+)>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]{1,64})\\])?\\)?(.*)`,
+  `^\\s*(?:\\[<${codeAddress}>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)? from (?:\\[<${codeAddress}>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]{1,64})\\])?\\)?(.*)`,
 );
 const bracedFrame = /<([0-9a-f]{8,16})>\{(:\w+:)?([\w.$]+)\+(\d+)\}/g;
 const bareAddress = /^\s*(\? )?(0x[0-9a-f]{6,16})$/;

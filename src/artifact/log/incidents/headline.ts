@@ -159,6 +159,18 @@ const faultRows: readonly HeadlineRow[] = [
   ),
   row(
     "oops",
+    ["llocated by task ", "reed by task "],
+    /^(?:Allocated|Freed) by task \d{1,9}:/,
+    "Allocated by task 4655:",
+  ),
+  row(
+    "oops",
+    ["sleeping function called from invalid context"],
+    /^(?:BUG: |Debug: )?sleeping function called from invalid context at /,
+    "BUG: sleeping function called from invalid context at mm/slub.c:942",
+  ),
+  row(
+    "oops",
     ["list_add corruption", "list_del corruption"],
     /^(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b/,
     "list_del corruption. prev->next should be ffff88003d5c8e70, but was ffff88003d5c8e80",

@@ -15,7 +15,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const dieLine =
   /^(?:Oops|Kernel bug detected|general protection fault|invalid opcode|divide error|Internal error|stack segment|double fault|Kernel BUG)\b/;
 const sourceLine =
-  /(?:kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |WARNING: |Badness (?:at|in) )([\w./-]+):(\d+)/;
+  /(?:sleeping function called from invalid context at |kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |WARNING: |Badness (?:at|in) )([\w./-]+):(\d+)/;
 /** What only says what a check found; the WARNING or BUG that it belongs to follows, where it is not lost. */
 const messageHead = /^(?:refcount_t: |(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b)/;
 export const isCheckMessage = (text: string): boolean => messageHead.test(text);
@@ -27,6 +27,7 @@ export class OopsBuilder {
   private readonly oops: Mutable<Partial<Oops>> & { headline: string };
   private readonly sanitizer: SanitizerBuilder | undefined;
   private headlines = 1;
+  private disabledAt = false;
 
   constructor(headline: string, message?: string) {
     const own = messageHead.test(headline) ? headline.trim() : undefined;
@@ -45,6 +46,7 @@ export class OopsBuilder {
       oops.panic = text.trim();
       return "panic";
     }
+    if (oops.class === "sleep" && this.takeAtomic(text)) return "headline";
     if (/^(?:Rebooting in |---\[ end Kernel panic|Kernel Offset: )/.test(text)) return "panic";
     if (/^---\[ end trace/.test(text)) {
       oops.endTrace = text.trim();
@@ -67,6 +69,19 @@ export class OopsBuilder {
       return "headline";
     }
     return this.takeFaultAddress(text);
+  }
+
+  /** What __might_sleep() says of the place; where preemption was disabled is a place of its own, no caller. */
+  private takeAtomic(text: string): boolean {
+    const place = this.disabledAt;
+    this.disabledAt = text.startsWith("Preemption disabled at:");
+    return (
+      this.disabledAt ||
+      /^(?:in_atomic\(\): \d|preempt_count: |RCU nest depth: |INFO: lockdep is turned off|\d{1,2} locks? held by | #\d: )/.test(
+        text,
+      ) ||
+      (place && readTraceLine(text)?.kind === "items")
+    );
   }
 
   /** A wrapped headline (`… for data at address` / `0x0004009c`) and the faulting instruction of powerpc. */
@@ -96,7 +111,9 @@ export class OopsBuilder {
 
   finish(body: Body): Oops {
     const { oops } = this;
-    const registerText = body.registers?.text ?? [];
+    // Where another CPU's stack began first, the registers stand behind its frames.
+    const behind = body.trace?.items.find((i) => i.kind === "registers" && i.text.some((t) => /^RIP: 0010:/.test(t)));
+    const registerText = body.registers?.text ?? (behind?.kind === "registers" ? behind.text : []);
     const link = firstPlace(registerText, /^\s*(?:LR \[|LR is at |lr : |ra *: )/);
     const ip = body.registers?.at;
     const warned = codePlaceAfter(oops.headline, /:\d+ (?=[A-Za-z_])/);
@@ -142,7 +159,8 @@ function opening(text: string): { readonly class?: Oops["class"] } {
 }
 
 const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
-  [/^BUG: K(?:ASAN|FENCE|MSAN): /, "sanitizer"],
+  [/^BUG: K(?:ASAN|FENCE|MSAN): |^(?:Allocated|Freed) by task /, "sanitizer"],
+  [/sleeping function called from invalid context/, "sleep"],
   [/soft lockup/, "lockup"],
   [/^WARNING|^Badness/, "warning"],
   [/^Kernel panic/, "panic"],

@@ -27,15 +27,15 @@ const cutAlike = 3;
 /** Where all lines were cut at one column, a number at the end of such a line may have lost digits: it is taken away. */
 function withoutTornNumbers(lines: readonly LogLine[]): readonly LogLine[] {
   let column = 0;
-  let count = 0;
+  let forms = new Set<string>();
   let last = -1;
-  // Records that stood on one line (#012) share it.
-  for (const { raw, line } of lines) {
-    if (raw.length > column) [column, count, last] = [raw.length, 0, -1];
-    if (raw.length === column && line !== last) count++;
+  // Records that stood on one line (#012) share it; lines of one form are of one length without being cut.
+  for (const { raw, line, text } of lines) {
+    if (raw.length > column) [column, forms, last] = [raw.length, new Set(), -1];
+    if (raw.length === column && line !== last) forms.add(text.replace(/[0-9a-f]+/g, "0"));
     if (raw.length === column) last = line;
   }
-  if (count < cutAlike) return lines;
+  if (forms.size < cutAlike) return lines;
   return lines.map((l) =>
     l.raw.length === column && /[0-9a-f]$/.test(l.text)
       ? { ...l, text: l.text.replace(/(?:[:=] ?|\b0x)(?:0x)?[0-9a-f]{1,20}$/, "") }

@@ -1,6 +1,7 @@
 // What KASAN, KFENCE and KMSAN print around their stack: the access, the object, who allocated and who freed it.
 import type { Frame } from "../../../kernel/readings/call_trace.ts";
 import type { SanitizerReport } from "../../../kernel/readings/oops.ts";
+import { lostBug } from "../../../kernel/readings/oops.ts";
 import { decimal, field } from "./builder.ts";
 import { readTraceLine } from "./call_trace.ts";
 
@@ -8,17 +9,22 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const headLine = /BUG: (KASAN|KFENCE|KMSAN): (.{1,80}?) in \S/;
 const accessLine =
-  /^(Read|Write|Free) (?:of size (\d{1,9}) )?(?:at|of) addr ([0-9a-f]{8,16})|^(?:Use-after-free|Out-of-bounds|Invalid) (read|write|free) (?:at|of) 0x([0-9a-f]{8,16})/;
-const cacheLine = /which belongs to the cache (\S+) of size (\d{1,9})/;
+  /^(Read|Write|Free) (?:of size (\d{1,9}) )?(?:(?:at|of) addr ([0-9a-f]{8,16})|by task )|^(?:Use-after-free|Out-of-bounds|Invalid) (read|write|free) (?:at|of) 0x([0-9a-f]{8,16})/;
+/** Up to 4.11 the object, its cache and its size stand on one line (mm/kasan/report.c kasan_object_err()). */
+const cacheLine =
+  /which belongs to the cache (\S+) of size (\d{1,9})|^Object at [0-9a-f]{8,16}, in cache (\S+)(?: size: (\d{1,9}))?/;
 const fenceLine = /^kfence-#\d{1,6}: .{1,60}size=(\d{1,9}), cache=(\S+)/;
 const placeLine = /located (\d{1,9} bytes .{1,80})$|^ *((?:freed |allocated )?\d{1,9}-byte region .{1,60})$/;
 const ownLine =
   /^(?:={20,}|The buggy address|Memory state around the buggy|>?\s?[0-9a-f]{8,16}: (?:[0-9a-f]{2}[ \]>]?\s?){4,16}|\s*\^+\s*$|Bytes \d|Memory access of size|Local variable |page dumped because: kasan)/;
 
+/** A track that only KASAN heads in this way (mm/kasan/report.c print_track()): what stood before it is lost. */
+const trackHeadline = /^(?:Allocated|Freed) by task \d{1,9}:/;
+
 /** Which stack follows a heading. */
 const stackHeads: readonly (readonly [form: RegExp, whose: "allocatedBy" | "freedBy" | "other"])[] = [
-  [/^[Aa]llocated by task |^Uninit was created at:/, "allocatedBy"],
-  [/^[Ff]reed by task /, "freedBy"],
+  [/^[Aa]llocated(?: by task |:\s*$)|^Uninit was created at:/, "allocatedBy"],
+  [/^[Ff]reed(?: by task |:\s*$)/, "freedBy"],
   [/^(?:Uninit was stored to memory at:|Last potentially related work creation:|Second to last )/, "other"],
 ];
 
@@ -34,7 +40,7 @@ export class SanitizerBuilder {
   private place = "";
 
   private constructor(tool: SanitizerReport["tool"], bug: string) {
-    const access = /\b(read|write|free)\b/.exec(bug)?.[1] as SanitizerReport["access"];
+    const access = /\s(read|write|free)$/.exec(bug)?.[1] as SanitizerReport["access"];
     this.report = {
       tool,
       bug,
@@ -47,6 +53,11 @@ export class SanitizerBuilder {
   /** For a headline of a sanitizer; undefined for any other. */
   static of(headline: string): SanitizerBuilder | undefined {
     const m = headLine.exec(headline);
+    if (m === null && trackHeadline.test(headline)) {
+      const builder = new SanitizerBuilder("KASAN", lostBug);
+      builder.take(headline);
+      return builder;
+    }
     return m?.[2] === undefined ? undefined : new SanitizerBuilder(m[1] as SanitizerReport["tool"], m[2]);
   }
 
@@ -63,6 +74,7 @@ export class SanitizerBuilder {
         for (const item of line.items) if (item.kind === "frame") this.stack.push(item);
         return "track";
       }
+      if (/^PID = \d{1,9}\s*$/.test(text)) return "track";
       this.stack = undefined;
     }
     return this.takeObject(text);
@@ -81,9 +93,10 @@ export class SanitizerBuilder {
     }
     const cache = cacheLine.exec(text);
     const fence = cache === null ? fenceLine.exec(text) : null;
-    const name = cache?.[1] ?? fence?.[2];
+    const name = cache?.[1] ?? cache?.[3] ?? fence?.[2];
     if (name !== undefined) {
-      Object.assign(this.report, { cache: name, ...field("objectSize", decimal(cache?.[2] ?? fence?.[1])) });
+      const size = decimal(cache?.[2] ?? cache?.[4] ?? fence?.[1]);
+      Object.assign(this.report, { cache: name, ...field("objectSize", size) });
       return "object";
     }
     const place = placeLine.exec(text);
