@@ -36,7 +36,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   scenario: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe", "lab"],
   verify: ["base", "kernel", "model", "artifact"],
   diagnosis: ["base", "kernel", "model", "artifact", "analysis", "observe"],
-  fleet: ["base", "kernel", "diagnosis"],
+  fleet: ["base", "kernel", "artifact", "diagnosis"],
   live: ["base", "kernel", "artifact", "analysis", "diagnosis"],
   prove: ["base", "kernel", "model", "artifact", "image", "analysis", "observe", "scenario", "diagnosis"],
   report: [...belowFaces],

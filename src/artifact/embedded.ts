@@ -23,7 +23,8 @@ export function findReadings(lines: readonly SourceLine[]): FoundReading[] {
     while (lines[end - 1]!.text === "") end--;
     const own = lines.slice(i, end);
     const read = reader.read(own);
-    found.push({ ...read, firstLine: own[0]!.line, lastLine: own.at(-1)!.line });
+    const { line: firstLine, host } = own[0]!;
+    found.push({ ...read, firstLine, lastLine: own.at(-1)!.line, ...(host === undefined ? {} : { host }) });
     i = end;
   }
   return found;
@@ -31,8 +32,8 @@ export function findReadings(lines: readonly SourceLine[]): FoundReading[] {
 
 // A second text of the same kind begins a reading of its own where its first line cannot stand inside the first one.
 function goesOn(reader: TextReader, lines: readonly SourceLine[], at: number): boolean {
-  const { text } = lines[at]!;
-  if (!reader.continues(text)) return false;
+  const { text, host } = lines[at]!;
+  if (!reader.continues(text) || host !== lines[at - 1]!.host) return false;
   const once =
     reader.kind === "pagetypeinfo" ? /^Page block order/ : reader.kind === "meminfo" ? /^MemTotal:/ : undefined;
   return once === undefined || !once.test(text);

@@ -6,6 +6,8 @@ import type { ProcKind, ProcReading } from "../kernel/readings/proc.ts";
 export interface SourceLine {
   readonly line: number;
   readonly text: string;
+  /** The machine that its prefix names. */
+  readonly host?: string;
 }
 
 /** What was read, and what in it was not understood. */
@@ -33,6 +35,8 @@ export interface TextReader<R extends ProcReading = ProcReading> {
 export interface FoundReading extends Read<ProcReading> {
   readonly firstLine: number;
   readonly lastLine: number;
+  /** The machine that its lines name. */
+  readonly host?: string;
 }
 
 /** A note for a line that does not belong where it stands. */

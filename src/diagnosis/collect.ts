@@ -14,13 +14,20 @@ import { hostOf, type InputRead, type MoreAlike } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
 
-/** Of reports that look alike (same kind, order, mask, same functions on top) so many are explained; the others are counted and dated. */
-const keepAlike = 20;
+export interface CollectOptions {
+  /** Of reports that look alike (same kind, order, mask, same functions on top) so many are explained; the others are counted and dated. */
+  readonly keepAlike?: number;
+}
+const mostAlike = 20;
 /** Looks that are told apart; a log with more of them is somebody's fuzzing. */
 const mostLooks = 1000;
 
 /** Devices whose drivers are remembered. */
 const mostDevices = 200;
+
+/** Days on which reports that are only counted are told apart. */
+const mostDays = 4000;
+const timeOfDay = /\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?/;
 
 /** What makes reports look alike before anything is asked. */
 function lookOf(incident: Incident): string {
@@ -58,19 +65,30 @@ class InputCollection {
   readonly name: string;
   private incidents: Incident[] = [];
   readonly notes: LogNote[] = [];
-  private readonly looks = new Map<string, { kept: number; more: number; last?: Incident }>();
+  private readonly looks = new Map<
+    string,
+    { kept: number; more: number; last?: Incident; days?: Map<string, number> }
+  >();
   private readonly sysctls = new Map<string, Told<string>>();
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
   private readonly devices = new Map<string, Told<string>>();
   private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "rings">> =
     {};
+  private readonly netDrivers = new Set<string>();
   private readonly banners: StatedRelease[] = [];
   /** First lines of the readings that a window showed, so that they are not taken twice. */
   private readonly absorbed = new Set<number>();
 
-  constructor(name: string) {
+  private readonly keepAlike: number;
+
+  get kept(): number {
+    return this.incidents.length;
+  }
+
+  constructor(name: string, { keepAlike = mostAlike }: CollectOptions) {
     this.name = name;
+    this.keepAlike = keepAlike;
   }
 
   window(lines: readonly LogLine[]): void {
@@ -81,12 +99,19 @@ class InputCollection {
       const look = lookOf(incident);
       const known = this.looks.get(look) ?? { kept: 0, more: 0 };
       if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
-      if (known.kept < keepAlike && this.looks.has(look)) {
+      if (known.kept < this.keepAlike && this.looks.has(look)) {
         known.kept++;
         this.incidents.push(incident);
       } else {
-        known.more += 1 + (incident.suppressedBefore ?? 0);
+        const count = 1 + (incident.suppressedBefore ?? 0);
+        known.more += count;
         known.last = incident;
+        const day = incident.wallClock?.replace(timeOfDay, "00:00:00");
+        if (day !== undefined) {
+          known.days ??= new Map();
+          if (known.days.size < mostDays || known.days.has(day))
+            known.days.set(day, (known.days.get(day) ?? 0) + count);
+        }
       }
     }
     for (const found of findReadings(lines)) this.reading(found, lines);
@@ -121,7 +146,9 @@ class InputCollection {
       case "ethtool -i": {
         const at = reading.fields.findIndex(([name]) => name === "driver");
         const value = reading.fields[at]?.[1];
-        if (value !== undefined) this.single.driver ??= { value, quote: quote("driver:", `driver: ${value}`, at) };
+        if (value === undefined) return;
+        this.single.driver ??= { value, quote: quote("driver:", `driver: ${value}`, at) };
+        this.drives(value);
         return;
       }
       case "ethtool -g": {
@@ -158,8 +185,17 @@ class InputCollection {
     const device = /^([a-z]\w{2,30}) (?:\d{1,3}-[\d.]{1,20}:\d{1,3}\.\d{1,3}\b|v\d)/.exec(l.text)?.[1];
     if (device !== undefined && this.devices.size < mostDevices && !this.devices.has(device))
       this.devices.set(device, { value: device, quote: quote() });
+    // dev_change_name() in net/core/dev.c, through netdev_info(): driver, place on its bus, new name.
+    const driver = / renamed from /.test(l.text)
+      ? /^([\w-]{2,30}) \S{1,60} \S{1,15}: renamed from /.exec(l.text)?.[1]
+      : undefined;
+    if (driver !== undefined) this.drives(driver);
     const banner = readBanner(l);
     if (banner !== undefined) this.banners.push(banner);
+  }
+
+  private drives(driver: string): void {
+    if (this.netDrivers.size < mostDevices) this.netDrivers.add(driver);
   }
 
   /** A report that states its release stands for itself; the others of an input are taken together, with the boot line above them. */
@@ -180,37 +216,48 @@ class InputCollection {
   }
 
   finish(size: { readonly bytes?: number; readonly lines?: number }): InputRead {
-    const more = [...this.looks].flatMap(([look, { more: count, last }]) =>
-      count > 0 && last !== undefined ? [{ look, count, last: placeOf(last) }] : [],
+    const more = [...this.looks].flatMap(([look, { more: count, last, days }]) =>
+      count > 0 && last !== undefined
+        ? [{ look, count, last: placeOf(last), ...(days === undefined ? {} : { days }) }]
+        : [],
     );
     const around: Surroundings = {
       sysctls: this.sysctls,
       offloads: this.offloads,
       mtus: this.mtus,
       devices: this.devices,
+      ...(this.netDrivers.size === 0 ? {} : { netDrivers: this.netDrivers }),
       ...this.single,
     };
     this.incidents = [...tieConsequences(this.incidents)];
+    const releases = new Set(this.banners.map((b) => b.text));
     const verdicts = this.verdicts();
     const incidents = this.incidents.map((incident, i) => ({
       incident,
       verdict: verdicts[i] as ReleaseVerdict,
       look: lookOf(incident),
     }));
-    return { name: this.name, ...size, incidents, more, notes: this.notes, around };
+    const stated = releases.size === 0 ? {} : { releases };
+    return { name: this.name, ...size, incidents, more, notes: this.notes, around, ...stated };
   }
 }
 
 /** Takes windows as they come (GatherOptions.onWindow), then everything else when all inputs were read. */
-export function createCollector(): { onWindow(found: GatheredWindow): void; finish(gathered: Gathered): InputRead[] } {
+export function createCollector(options: CollectOptions = {}): {
+  onWindow(found: GatheredWindow): void;
+  /** Reports that are held. */
+  kept(): number;
+  finish(gathered: Gathered): InputRead[];
+} {
   const inputs = new Map<string, InputCollection>();
   const of = (name: string): InputCollection => {
-    const known = inputs.get(name) ?? new InputCollection(name);
+    const known = inputs.get(name) ?? new InputCollection(name, options);
     inputs.set(name, known);
     return known;
   };
   return {
     onWindow: ({ input, window }) => of(input).window(window.lines),
+    kept: () => [...inputs.values()].reduce((n, i) => n + i.kept, 0),
     finish(gathered) {
       for (const input of gathered.inputs) of(input.name);
       for (const { input, window } of gathered.windows) of(input).window(window.lines);

@@ -32,6 +32,8 @@ export interface MoreAlike {
   readonly count: number;
   /** Where the last of them stands. */
   readonly last: Omit<Occurrence, "input">;
+  /** Reports by day, the day as the log writes a time, at 00:00:00; only where the log has dates. */
+  readonly days?: ReadonlyMap<string, number>;
 }
 
 /** One input as it was read. */
@@ -47,6 +49,8 @@ export interface InputRead {
   readonly more?: readonly MoreAlike[];
   readonly notes: readonly LogNote[];
   readonly around: Surroundings;
+  /** Releases that boot lines and `uname -a` state, as printed. */
+  readonly releases?: ReadonlySet<string>;
 }
 
 /** One report with its answers, before reports of one cause are put together. */

@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly mtus: ReadonlyMap<string, Told<number>>;
   /** Modules that a device's own line names: `smsc95xx 1-1.1:1.0: eth0: …`. */
   readonly devices: ReadonlyMap<string, Told<string>>;
+  /** Drivers of the machine's interfaces, from ethtool -i and from the lines that rename one. */
+  readonly netDrivers?: ReadonlySet<string>;
   /** MemTotal of /proc/meminfo in kB. */
   readonly memTotalKb?: Told<number>;
   /** Number of CPUs, where a line says so. */
@@ -54,6 +56,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
   const memTotalKb = first((s) => s.memTotalKb);
   const cpus = first((s) => s.cpus);
   const rings = first((s) => s.rings);
+  const netDrivers = new Set(all.flatMap((s) => [...(s.netDrivers ?? [])]));
 
   return {
     sysctls: merge((s) => s.sysctls),
@@ -65,5 +68,6 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
     ...(memTotalKb === undefined ? {} : { memTotalKb }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(rings === undefined ? {} : { rings }),
+    ...(netDrivers.size === 0 ? {} : { netDrivers }),
   };
 }

@@ -1,151 +1,140 @@
 // What one host's inputs come to: its facts and its incidents, small enough that a hundred thousand of them stream through a program or a file.
 // Nothing of one host is used for another; uptimes are not compared across hosts.
 import type { InputRead } from "../diagnosis/diagnose.ts";
-import { diagnose, hostOf } from "../diagnosis/diagnose.ts";
+import { diagnose } from "../diagnosis/diagnose.ts";
 import type { DiagnosedIncident, Severity } from "../diagnosis/finding.ts";
-import { nothingAround } from "../diagnosis/surroundings.ts";
+import { withoutCopies } from "./copies.ts";
+import type { Year } from "./date.ts";
+import { dateOf, dayOf } from "./date.ts";
+import type { Fingerprint } from "./fingerprint.ts";
+import { badPageReason, fingerprintOf } from "./fingerprint.ts";
 
-/** A number or a word about a host, by name; only what its inputs state. */
-export type HostFacts = Readonly<Record<string, string | number>>;
+/** What the inputs state about a host, by name: a number, or words of which a host may have several (its releases, its drivers). */
+export type HostFacts = Readonly<Record<string, number | readonly string[]>>;
 
 export interface HostIncident {
-  /** The fingerprint: the same for the same cause on every host. */
-  readonly cause: string;
+  readonly print: Fingerprint;
   readonly title: string;
-  readonly kind: string;
   readonly severity: Severity;
   readonly count: number;
   /** ISO 8601, where the log has a date; null where it has only uptimes. */
   readonly first: string | null;
   readonly last: string | null;
+  /** Reports by day since 1970, as far as they have a date. */
+  readonly days: readonly (readonly [day: number, reports: number])[];
+  /** As a line states it, else as inferred; null where nothing is known. */
   readonly release: string | null;
+  /** True when a line states the release. */
+  readonly stated: boolean;
   readonly driver: string | null;
   readonly input: string;
   readonly line: number;
+  /** The whole diagnosis; only where it may become the example of its cause. */
+  readonly diagnosis?: DiagnosedIncident;
 }
 
-/** A line of `fleet --format ndjson` and of a shard. */
+/** A line of a shard. */
 export interface HostRecord {
-  readonly schema: "skblab.fleet-host/1";
+  readonly schema: "skblab.fleet-host/2";
   readonly host: string;
   readonly facts: HostFacts;
   readonly incidents: readonly HostIncident[];
   /** Inputs that were read, and sentences about those that were not. */
   readonly inputs: number;
+  /** True when not one line of the host could be read: nothing is known of it. */
+  readonly unread: boolean;
   readonly notes: readonly string[];
 }
 
-/** Numbers that make two reports of one cause differ: sizes, addresses, counts. */
-const withoutNumbers = (text: string): string => text.replace(/0x[0-9a-f]+|\d[\d.,]*/gi, "N");
-
-/**
- * The cause of an incident as a word: kind, order, what it was for, driver, direction and the answers that tell one refusal from another.
- * Numbers, hosts and releases are left out: the releases of a cause are counted beside it.
- */
-export function fingerprint(i: DiagnosedIncident): string {
-  const deciding = [
-    "why.refused",
-    "fragmentation",
-    "why.free_unusable",
-    "pool.leak",
-    "oops.packet_memory",
-    "context.atomic_needlessly",
-  ];
-  const answers = deciding.flatMap((id) => {
-    const answer = i.findings.find((f) => f.id === id)?.answer;
-    return answer === undefined || answer === "unknown" ? [] : [`${id}=${answer}`];
-  });
-  const title = i.driver === null && i.direction === null ? withoutNumbers(i.title) : "";
-  return [i.kind, i.order === null ? "" : `order ${i.order}`, i.driver ?? "", i.direction ?? "", title, ...answers]
-    .filter((p) => p !== "")
-    .join("|");
-}
-
-/** Everything of one input or of one host's files, host by host: `hostOfInput` for lines that name none. `year` completes dates of syslog. */
-export function hostRecords(
-  inputs: readonly InputRead[],
-  hostOfInput: (input: string) => string,
-  year: number,
-): HostRecord[] {
-  const hosts = new Map<string, InputRead[]>();
-  for (const input of inputs) {
-    const byHost = new Map<string, InputRead["incidents"][number][]>();
-    for (const i of input.incidents) {
-      const host = hostOf(i.incident) ?? hostOfInput(input.name);
-      byHost.set(host, [...(byHost.get(host) ?? []), i]);
-    }
-    if (byHost.size === 0) byHost.set(hostOfInput(input.name), []);
-    for (const [host, incidents] of byHost) {
-      // In a log of several hosts nobody knows whose a setting is.
-      const around = byHost.size > 1 ? nothingAround : input.around;
-      const { more: _more, ...rest } = input;
-      const kept = byHost.size > 1 ? rest : input;
-      hosts.set(host, [...(hosts.get(host) ?? []), { ...kept, incidents, around }]);
-    }
-  }
-  return [...hosts].map(([host, own]) => recordOf(host, own, year));
-}
-
-function recordOf(host: string, inputs: readonly InputRead[], year: number): HostRecord {
-  const { incidents, inputs: told } = diagnose(inputs);
-  const facts: Record<string, string | number> = {};
-  const releases = new Set(incidents.map((i) => i.kernel.release).filter((r) => r !== "" && /^\d/.test(r)));
-  const [release] = releases;
-  if (release !== undefined && releases.size === 1) facts["release"] = release;
-  for (const { around } of inputs) {
-    const minFree = Number(around.sysctls.get("vm.min_free_kbytes")?.value ?? Number.NaN);
-    if (Number.isFinite(minFree)) facts["min_free_kbytes"] ??= minFree;
-    if (around.memTotalKb !== undefined) facts["memory_mb"] ??= Math.round(around.memTotalKb.value / 1024);
-    if (around.driver !== undefined) facts["driver"] ??= around.driver.value;
-    const mtus = [...around.mtus.values()].map((m) => m.value);
-    if (mtus.length > 0) facts["mtu"] ??= Math.max(...mtus);
-  }
+/** One host's inputs, diagnosed. `year` completes dates of syslog. */
+export function recordOf(host: string, all: readonly InputRead[], year: Year): HostRecord {
+  const inputs = withoutCopies(all, year);
+  const { incidents } = diagnose(inputs);
+  const days = daysByPlace(inputs, year);
   return {
-    schema: "skblab.fleet-host/1",
+    schema: "skblab.fleet-host/2",
     host,
-    facts,
-    incidents: incidents.map((i): HostIncident => {
-      const times = i.occurrences
-        .flatMap((o) => (o.wallClock === undefined ? [] : [dateOf(o.wallClock, year)]))
-        .filter((t) => t !== null)
-        .sort();
-      const [at] = i.occurrences;
-      return {
-        cause: fingerprint(i),
-        title: i.title.replace(/ of pfn 0x[0-9a-f]+/i, ""),
-        kind: i.kind,
-        severity: i.severity,
-        count: i.count,
-        first: times[0] ?? null,
-        last: times.at(-1) ?? null,
-        release: i.kernel.release === "" ? null : i.kernel.release,
-        driver: i.driver,
-        input: at?.input ?? "",
-        line: at?.firstLine ?? 0,
-      };
-    }),
-    inputs: told.length,
+    facts: factsOf(inputs, incidents),
+    incidents: incidents.map((i) => incidentOf(i, days, year)),
+    inputs: all.length,
+    unread: all.every((i) => i.lines === 0 && i.incidents.length === 0),
     notes: [],
   };
 }
 
-const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-
-/** A log's date as ISO 8601 in UTC as far as the text says a zone; syslog's has no year and gets `year`. Null for what is no date. */
-export function dateOf(text: string, year: number): string | null {
-  const iso = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:[.,]\d+)?\s?(Z|[+-]\d{2}:?\d{2})?/.exec(text);
-  if (iso !== null) return checked(`${iso[1]}T${iso[2]}${(iso[3] ?? "Z").replace(/^([+-]\d{2})(\d{2})$/, "$1:$2")}`);
-  const old = /^(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}:\d{2}:\d{2})(?:\.\d+)?(?: (\d{4}))?/.exec(
-    text,
-  );
-  const month = months.indexOf((old?.[1] ?? "").toLowerCase());
-  if (old === null || month < 0) return null;
-  return checked(
-    `${old[4] ?? year}-${String(month + 1).padStart(2, "0")}-${(old[2] ?? "").padStart(2, "0")}T${old[3]}Z`,
-  );
+function factsOf(inputs: readonly InputRead[], incidents: readonly DiagnosedIncident[]): HostFacts {
+  const facts: Record<string, number | readonly string[]> = {};
+  const releases = new Set(inputs.flatMap((i) => [...(i.releases ?? [])]));
+  for (const { kernel } of incidents)
+    if (kernel.certainty === "stated" && kernel.release !== "") releases.add(kernel.release);
+  if (releases.size > 0) facts["release"] = [...releases].sort();
+  const drivers = new Set(inputs.flatMap((i) => [...(i.around.netDrivers ?? [])]));
+  if (drivers.size > 0) facts["driver"] = [...drivers].sort();
+  for (const { around } of inputs) {
+    const minFree = Number(around.sysctls.get("vm.min_free_kbytes")?.value ?? Number.NaN);
+    if (Number.isFinite(minFree)) facts["min_free_kbytes"] ??= minFree;
+    if (around.memTotalKb !== undefined) facts["memory_mb"] ??= Math.round(around.memTotalKb.value / 1024);
+  }
+  const mtus = inputs.flatMap((i) => [...i.around.mtus.values()].map((m) => m.value));
+  if (mtus.length > 0) facts["mtu"] = mtus.reduce((a, b) => Math.max(a, b));
+  return facts;
 }
 
-function checked(iso: string): string | null {
-  const time = Date.parse(iso);
-  return Number.isNaN(time) ? null : new Date(time).toISOString().replace(".000Z", "Z");
+/** What is one report's own is left out of the words for all of them. */
+function titleOf(i: DiagnosedIncident): string {
+  if (i.kind === "bad_page") return `${i.title.replace(/ of pfn 0x[0-9a-f]+/i, "")}: ${badPageReason(i.cause)}`;
+  if (i.kind === "oom") return i.title.replace(/, \S.{0,60} killed$/, "");
+  return i.kind === "page_pool_stall" ? i.title.replace(/: \d+ pages in flight$/, "") : i.title;
+}
+
+/** Days of the reports that were only counted, by where the last of them stands. */
+function daysByPlace(
+  inputs: readonly InputRead[],
+  year: Year,
+): ReadonlyMap<string, readonly (readonly [number, number])[]> {
+  const found = new Map<string, [number, number][]>();
+  for (const input of inputs)
+    for (const { last, days } of input.more ?? [])
+      found.set(
+        `${last.firstLine} ${input.name}`,
+        [...(days ?? [])].flatMap(([text, n]) => {
+          const date = dateOf(text, year);
+          return date === null ? [] : [[dayOf(date), n] as [number, number]];
+        }),
+      );
+  return found;
+}
+
+function incidentOf(
+  i: DiagnosedIncident,
+  counted: ReadonlyMap<string, readonly (readonly [number, number])[]>,
+  year: Year,
+): HostIncident {
+  const days = new Map<number, number>();
+  const add = (day: number, n: number): void => void days.set(day, (days.get(day) ?? 0) + n);
+  const times: string[] = [];
+  for (const o of i.occurrences) {
+    const date = o.wallClock === undefined ? null : dateOf(o.wallClock, year);
+    if (date !== null) times.push(date);
+    const more = counted.get(`${o.firstLine} ${o.input}`);
+    if (more !== undefined) for (const [day, n] of more) add(day, n);
+    else if (date !== null) add(dayOf(date), 1);
+  }
+  times.sort();
+  const [at] = i.occurrences;
+  return {
+    print: fingerprintOf(i),
+    title: titleOf(i),
+    severity: i.severity,
+    count: i.count,
+    first: times[0] ?? null,
+    last: times.at(-1) ?? null,
+    days: [...days].sort(([a], [b]) => a - b),
+    release: i.kernel.release === "" ? null : i.kernel.release,
+    stated: i.kernel.certainty === "stated" && i.kernel.release !== "",
+    driver: i.driver,
+    input: at?.input ?? "",
+    line: at?.firstLine ?? 0,
+    diagnosis: i,
+  };
 }

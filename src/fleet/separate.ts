@@ -1,6 +1,6 @@
 // What separates hosts that have a cause from hosts that have not: for each fact that is known of enough hosts of both kinds, the best split by
-// value or threshold, tested by Fisher's exact test with Holm's correction over every split that was tried. A fact that is not known of a host
-// counts for neither side.
+// value or threshold, tested by Fisher's exact test with Holm's correction over every split that was tried, of all causes together: of a hundred
+// answers without a separating fact at most one names any. A fact that is not known of a host counts for neither side.
 import type { HostFacts } from "./host_record.ts";
 
 export interface Separator {
@@ -16,57 +16,93 @@ export interface Separator {
   readonly p: number;
 }
 
+/** A cause's hosts, and which of the others it is fair to compare them with. */
+export interface Sides {
+  readonly having: ReadonlySet<string>;
+  /** Facts that the cause is made of: its driver, when it names one. They separate by definition. */
+  readonly within: readonly string[];
+  /** Others that are left out: of another release family, without its driver. */
+  readonly leftOut: (facts: HostFacts) => boolean;
+}
+
 /** No separator is named above this. */
 export const separatorLevel = 0.01;
 /** Facts known of fewer hosts on either side are not tested. */
 const leastHosts = 3;
 
-export function separatorsOf(having: ReadonlySet<string>, facts: ReadonlyMap<string, HostFacts>): Separator[] {
-  const names = new Set([...facts.values()].flatMap((f) => Object.keys(f)));
-  const tried: Separator[] = [...names].sort().flatMap((factor) => splitsOf(factor, having, facts));
+/** For each cause the best split of each fact, most certain first. */
+export function separatorsOf(causes: readonly Sides[], facts: ReadonlyMap<string, HostFacts>): Separator[][] {
+  const names = [...new Set([...facts.values()].flatMap((f) => Object.keys(f)))].sort();
+  const tried = causes.flatMap((sides, cause) =>
+    names.flatMap((factor) =>
+      sides.within.includes(factor) ? [] : splitsOf(factor, sides, facts).map((s) => ({ ...s, cause })),
+    ),
+  );
   // Holm: the smallest p is multiplied by the number of tests, the next by one less, and none gets smaller than the one before it.
   // Of splits that say the same the one that names the hosts that have the cause.
   const share = (s: Separator): number => s.having[0] / s.having[1];
   tried.sort((a, b) => a.p - b.p || share(b) - share(a) || (a.split < b.split ? -1 : 1));
   let least = 0;
-  const corrected = tried.map((s, i) => {
+  const best = causes.map(() => new Map<string, Separator>());
+  tried.forEach(({ cause, ...s }, i) => {
     least = Math.max(least, Math.min(1, s.p * (tried.length - i)));
-    return { ...s, p: least };
+    const own = best[cause] as Map<string, Separator>;
+    if (least <= separatorLevel && !own.has(s.factor)) own.set(s.factor, { ...s, p: least });
   });
-  const best = new Map<string, Separator>();
-  for (const s of corrected) if (s.p <= separatorLevel && !best.has(s.factor)) best.set(s.factor, s);
-  return [...best.values()];
+  return best.map((own) => [...own.values()]);
 }
 
-function splitsOf(factor: string, having: ReadonlySet<string>, facts: ReadonlyMap<string, HostFacts>): Separator[] {
-  const values: { readonly has: boolean; readonly value: string | number }[] = [];
+type Value = number | readonly string[];
+
+function splitsOf(factor: string, { having, leftOut }: Sides, facts: ReadonlyMap<string, HostFacts>): Separator[] {
+  const sides: [Value[], Value[]] = [[], []];
   for (const [host, f] of facts) {
     const value = f[factor];
-    if (value !== undefined) values.push({ has: having.has(host), value });
+    if (value === undefined) continue;
+    if (having.has(host)) sides[0].push(value);
+    else if (!leftOut(f)) sides[1].push(value);
   }
-  const withCause = values.filter((v) => v.has).length;
-  if (withCause < leastHosts || values.length - withCause < leastHosts) return [];
-  const distinct = [...new Set(values.map((v) => v.value))];
-  if (distinct.length < 2) return [];
-  const test = (split: string, side: (value: string | number) => boolean): Separator => {
-    const a = values.filter((v) => v.has && side(v.value)).length;
-    const b = values.filter((v) => !v.has && side(v.value)).length;
-    return {
-      factor,
-      split,
-      having: [a, withCause],
-      others: [b, values.length - withCause],
-      p: fisher(a, withCause - a, b, values.length - withCause - b),
-    };
+  const [has, others] = sides;
+  if (has.length < leastHosts || others.length < leastHosts) return [];
+  const split = (words: string, a: number, b: number): Separator[] =>
+    a + b === has.length + others.length
+      ? []
+      : [
+          {
+            factor,
+            split: words,
+            having: [a, has.length],
+            others: [b, others.length],
+            p: fisher(a, has.length - a, b, others.length - b),
+          },
+        ];
+  const counts = sides.map((values) => {
+    const n = new Map<string, number>();
+    for (const value of values) if (typeof value !== "number") for (const w of value) n.set(w, (n.get(w) ?? 0) + 1);
+    return n;
+  }) as [Map<string, number>, Map<string, number>];
+  const words = [...new Set([...counts[0].keys(), ...counts[1].keys()])].sort();
+  const numbers = sides.map((values) => values.filter((v) => typeof v === "number").sort((a, b) => a - b));
+  const distinct = [...new Set(numbers.flat())].sort((a, b) => a - b);
+  const above = (side: number, n: number): number => {
+    const list = numbers[side] as number[];
+    return list.length - upperBound(list, n);
   };
-  const words = distinct.filter((v) => typeof v === "string");
-  const numbers = distinct.filter((v): v is number => typeof v === "number").sort((a, b) => a - b);
   return [
-    ...words.map((w) => test(`${factor} ${w}`, (v) => v === w)),
-    ...thinned(numbers.slice(0, -1), 32).map((n) =>
-      test(`${factor} above ${n}`, (v) => typeof v === "number" && v > n),
-    ),
+    ...words.flatMap((w) => split(`${factor} ${w}`, counts[0].get(w) ?? 0, counts[1].get(w) ?? 0)),
+    ...thinned(distinct.slice(0, -1), 32).flatMap((n) => split(`${factor} above ${n}`, above(0, n), above(1, n))),
   ];
+}
+
+/** How many of a sorted list are at most `n`. */
+function upperBound(list: readonly number[], n: number): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as number) <= n) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 const thinned = (numbers: readonly number[], most: number): readonly number[] =>
@@ -82,10 +118,17 @@ export function fisher(a: number, b: number, c: number, d: number): number {
     logFactorial(row) + logFactorial(other) + logFactorial(column) + logFactorial(total - column) - logFactorial(total);
   const logP = (x: number): number =>
     constant - logFactorial(x) - logFactorial(row - x) - logFactorial(column - x) - logFactorial(other - column + x);
-  const seen = logP(a);
+  const limit = logP(a) + 1e-9;
+  const [from, to] = [Math.max(0, column - other), Math.min(row, column)];
+  // Outwards from the likeliest table, until nothing that a number can hold is left.
+  const mode = Math.min(to, Math.max(from, Math.floor(((row + 1) * (column + 1)) / (total + 2))));
   let p = 0;
-  for (let x = Math.max(0, column - other); x <= Math.min(row, column); x++)
-    if (logP(x) <= seen + 1e-9) p += Math.exp(logP(x));
+  for (const step of [-1, 1])
+    for (let x = step < 0 ? mode : mode + 1; x >= from && x <= to; x += step) {
+      const log = logP(x);
+      if (log < -745) break;
+      if (log <= limit) p += Math.exp(log);
+    }
   return Math.min(1, p);
 }
 

@@ -111,6 +111,7 @@ const listed: readonly Anchor[] = [
   row("context", "SLUB: HWalign="),
   row("context", "SLUB: Genslabs="),
   row("context", " zonelists"),
+  row("context", ": renamed from ", "interface renamed"),
   row("context", "changing MTU"),
   row("context", "> mtu ", "ip link"),
   row("context", "Policy zone:"),

@@ -41,14 +41,38 @@ export function unwrapJson(line: string): JsonLine | undefined {
         ? time
         : undefined;
   const level = Number(fields.PRIORITY ?? (typeof fields.pri === "number" ? fields.pri & 7 : Number.NaN));
-  const host = fields._HOSTNAME;
+  const host = hostIn(fields);
   return {
     text: withoutNewlines(text),
     ...(Number.isFinite(micros) ? { seconds: micros / 1e6 } : {}),
     ...(wallClock === undefined ? {} : { wallClock }),
     ...(level >= 0 && level <= 7 ? { level } : {}),
-    ...(typeof host === "string" ? { host } : {}),
+    ...(host === undefined ? {} : { host }),
   };
+}
+
+/** Where collectors write the machine, first the journal's own field; Kubernetes' node goes before the pod that a collector runs in. */
+const hostFields: readonly (readonly string[])[] = [
+  ["_HOSTNAME"],
+  ["kubernetes", "host"],
+  ["kubernetes", "node_name"],
+  ["kubernetes", "pod_node_name"],
+  ["kubernetes", "node", "name"],
+  ["resource", "labels", "node_name"],
+  ["host", "name"],
+  ["host", "hostname"],
+  ["host"],
+  ["hostname"],
+  ["node_name"],
+];
+
+function hostIn(fields: Readonly<Record<string, unknown>>): string | undefined {
+  for (const path of hostFields) {
+    let value: unknown = fields;
+    for (const key of path) value = (value as Readonly<Record<string, unknown>> | null | undefined)?.[key];
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return undefined;
 }
 
 function withoutNewlines(text: string): string {

@@ -48,7 +48,22 @@ function repair(raw: readonly RawLine[]): Draft[] {
   const layered = unwrap(raw);
   beforeStamps(layered);
   const rows = withoutTransport(layered.flatMap(rowsOf));
-  return inOrder(sortFirstLines(joinPieces(rows.map(draftOf))));
+  const machines = byHost(rows.map(draftOf));
+  const mended = machines.map((drafts) => inOrder(sortFirstLines(joinPieces(drafts))));
+  return mended.length === 1 ? (mended[0] as Draft[]) : mended.flat().sort((a, b) => a.line - b.line);
+}
+
+/** The lines of each machine: those of two are never joined, nor is their order compared. One that names none goes with the line above it. */
+function byHost(drafts: Draft[]): Draft[][] {
+  const machines = new Map<string, Draft[]>();
+  let last = "";
+  for (const draft of drafts) {
+    last = draft.host ?? last;
+    const own = machines.get(last);
+    if (own === undefined) machines.set(last, [draft]);
+    else own.push(draft);
+  }
+  return machines.size === 0 ? [drafts] : [...machines.values()];
 }
 
 function finished(draft: Draft): LogLine {

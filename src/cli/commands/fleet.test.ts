@@ -2,9 +2,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parquetReadObjects } from "hyparquet";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FleetAnswer } from "../../fleet/fleet.ts";
-import { hostOfInput, hostOfName } from "../fleet/jobs.ts";
 import { runCommand } from "./command.testkit.ts";
 import { command as fleet } from "./fleet.ts";
 import { command as merge } from "./merge.ts";
@@ -65,19 +64,9 @@ test("rows an incident: NDJSON, CSV and Parquet hold the same", async () => {
   expect(readFileSync(join(folder, "rows.csv"), "utf8").trimEnd().split("\r\n").length).toBe(ndjson.length + 1);
 });
 
-describe("hosts by name", () => {
-  test("of files, bundles and what is inside archives", () => {
-    expect(
-      ["web1.log.gz", "web1", "sosreport-web1-2026-01-02-abcdefg.tar.xz", "scc_db7_260102_1314.txz"].map(hostOfName),
-    ).toEqual(["web1", "web1", "web1", "db7"]);
-    expect(hostOfInput("x/host.tar:web9/dmesg.txt", "host", undefined)).toBe("web9");
-    expect(hostOfInput("x/all.tar.xz:./sosreport-web1-2026-01-02-abc/dmesg", "all", undefined)).toBe("web1");
-    expect(hostOfInput("logs/rack3/web9.txt", "web9", /logs\/([^/]+)\//)).toBe("rack3");
-  });
-  test("a wrong expression, year or ending is one sentence", async () => {
-    await expect(run(hosts, "--host-from", "(")).rejects.toThrow(/no regular expression/);
-    await expect(run(hosts, "--year", "26")).rejects.toThrow(/no year/);
-    await expect(run(hosts, "--export", "x.doc")).rejects.toThrow(/writes \.csv/);
-    await expect(run(join(folder, "none"))).rejects.toThrow(/no such file/);
-  });
+test("a wrong expression, year or ending is one sentence", async () => {
+  await expect(run(hosts, "--host-from", "(")).rejects.toThrow(/no regular expression/);
+  await expect(run(hosts, "--year", "26")).rejects.toThrow(/no year/);
+  await expect(run(hosts, "--export", "x.doc")).rejects.toThrow(/writes \.csv/);
+  await expect(run(join(folder, "none"))).rejects.toThrow(/no such file/);
 });

@@ -1,16 +1,17 @@
 // skblab fleet PATH…: many hosts' logs as causes: how many hosts, since when, which kernels and drivers, and where to start.
 import { BadInput } from "../../base/bad_input.ts";
+import type { Year } from "../../fleet/date.ts";
 import type { FleetAnswer } from "../../fleet/fleet.ts";
-import { createFleet } from "../../fleet/fleet.ts";
+import { createExampleFilter, createFleet } from "../../fleet/fleet.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
-import type { ExportColumn } from "../../report/exports/tables.ts";
-import { toCsv, toParquet } from "../../report/exports/tables.ts";
-import { fleetDocument, incidentRow } from "../../report/fleet.ts";
+import { fleetDocument } from "../../report/fleet.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
-import { jobsOf } from "../fleet/jobs.ts";
+import { openExport } from "../fleet/export.ts";
+import type { Job } from "../fleet/jobs.ts";
+import { digestOf, jobsOf } from "../fleet/jobs.ts";
 import { runJobs } from "../fleet/pool.ts";
+import type { FleetShard } from "../fleet/shard.ts";
 import { openFleetShard } from "../fleet/shard.ts";
-import { openOutput, writeOutput } from "../output.ts";
 import { shardOf } from "./experiment.ts";
 import { threadsOf } from "./run.ts";
 
@@ -54,62 +55,122 @@ export const command: CommandSpec = {
 };
 
 async function fleet(paths: readonly string[], options: Options, io: Io): Promise<void> {
-  const { hostFrom } = options;
+  const { hostFrom, out } = options;
   const [index, of] = shardOf(options);
+  const from = regexOf(hostFrom);
   const year = yearOf(options.year);
-  checkRegex(hostFrom);
-  const rows = options.export === undefined ? undefined : exporter(options.export);
-  const jobs = jobsOf(paths);
+  const jobs = jobsOf(paths, from);
   if (jobs.length === 0) throw new BadInput("There is no file in it.", { file: paths.join(", ") });
-  const kept =
-    options.out === undefined
-      ? undefined
-      : openFleetShard(options.out, { shard: [index, of], paths, jobs: jobs.length });
-  const own = jobs.map((job, j) => ({ job, j })).filter(({ j }) => j % of === index - 1);
   const all = createFleet();
-  const take = (records: readonly HostRecord[]): void => {
-    for (const record of records) {
-      all.add(record);
-      for (const i of record.incidents) rows?.add(incidentRow(record.host, record.facts, i));
-    }
-  };
-  for (const records of kept?.done.values() ?? []) take(records);
-  const todo = own.filter(({ j }) => kept?.done.has(j) !== true);
-  if (todo.length < own.length)
-    io.note(`${own.length - todo.length} of ${own.length} were read before; going on with the rest.`);
+  const keep = createExampleFilter();
+  const rows = options.export === undefined ? undefined : openExport(options.export);
+  try {
+    const take = (record: HostRecord): HostRecord => {
+      const kept = keep(record);
+      all.add(kept);
+      rows?.add(kept);
+      return kept;
+    };
+    const shard =
+      out === undefined
+        ? undefined
+        : openFleetShard(
+            out,
+            {
+              shard: [index, of],
+              jobs: jobs.length,
+              digest: digestOf(jobs),
+              options: {
+                ...(hostFrom === undefined ? {} : { hostFrom }),
+                ...(options.year === undefined ? {} : { year: options.year }),
+              },
+            },
+            (records) => records.forEach(take),
+          );
+    const own = jobs.map((job, j) => ({ job, j })).filter(({ j }) => j % of === index - 1);
+    const todo = own.filter(({ j }) => shard?.done.has(j) !== true);
+    if (todo.length < own.length)
+      io.note(`${own.length - todo.length} of ${own.length} were read before; going on with the rest.`);
+    await readAll(todo, { hostFrom, year }, { threads: threadsOf(options.jobs), shard, out, io, take });
+    rows?.end();
+    if (of > 1)
+      return await io.answer({
+        document: [
+          {
+            kind: "text",
+            text: `Part ${index} of ${of} is done: ${own.length} of ${jobs.length} hosts' files, in ${out}.`,
+          },
+        ],
+        json: { schema: "skblab.fleet-part-done/1", shard: index, of, files: own.length, out },
+        exit: 0,
+      });
+    await io.answer(fleetAnswer(all.answer()));
+  } finally {
+    rows?.discard();
+  }
+}
+
+interface Reading {
+  readonly threads: number | undefined;
+  readonly shard: FleetShard | undefined;
+  readonly out: string | undefined;
+  readonly io: Io;
+  take(record: HostRecord): HostRecord;
+}
+
+/** Reads the jobs that are left, keeps their records, and tells how far it is. */
+async function readAll(
+  todo: readonly { readonly job: Job; readonly j: number }[],
+  options: { readonly hostFrom: string | undefined; readonly year: Year },
+  { threads, shard, out, io, take }: Reading,
+): Promise<void> {
   const total = todo.reduce((n, { job }) => n + job.bytes, 0);
-  let bytes = 0;
   const began = performance.now();
-  await runJobs(
-    todo.map(({ job }) => job),
-    { hostFrom, year },
-    threadsOf(options.jobs),
-    (job, n, records) => {
-      take(records);
-      kept?.put((todo[n] as (typeof todo)[number]).j, records);
-      bytes += job.bytes;
-      const rate = bytes / Math.max(0.001, (performance.now() - began) / 1000);
-      const left = rate === 0 ? "" : `, ${Math.ceil((total - bytes) / rate)} s left`;
-      io.progress(
-        "reading",
-        (n + 1) / todo.length,
-        `${n + 1} of ${todo.length}, ${Math.round(rate / 1e6)} MB/s${left}`,
-      );
-    },
-  );
-  rows?.end();
-  if (of > 1)
-    return io.answer({
-      document: [
-        {
-          kind: "text",
-          text: `Part ${index} of ${of} is done: ${own.length} of ${jobs.length} hosts' files, in ${options.out}.`,
+  const within = new Map<Job, number>();
+  let [bytes, done] = [0, 0];
+  const tell = (): void => {
+    const read = bytes + [...within.values()].reduce((a, b) => a + b, 0);
+    const seconds = Math.max(0.001, (performance.now() - began) / 1000);
+    const rate = read / seconds;
+    // Folders do not say how large they are: then the number of hosts has to do.
+    const share = total > 0 ? Math.min(1, read / total) : done / todo.length;
+    const left = share === 0 ? "" : `, ${Math.ceil((seconds / share) * (1 - share))} s left`;
+    io.progress("reading", done / todo.length, `${done} of ${todo.length}, ${Math.round(rate / 1e6)} MB/s${left}`);
+  };
+  const stopped = (): void => {
+    io.note(
+      out === undefined
+        ? "Stopped. With --out DIR the next run goes on where this one stopped."
+        : `Stopped after ${done} of ${todo.length}: the same command goes on from there.`,
+    );
+    process.exit(130);
+  };
+  process.once("SIGINT", stopped);
+  try {
+    await runJobs(
+      todo.map(({ job }) => job),
+      options,
+      threads,
+      {
+        records(n, records, last) {
+          const { job, j } = todo[n] as (typeof todo)[number];
+          const kept = records.map(take);
+          if (kept.length > 0 || last) shard?.put(j, kept, last);
+          if (!last) return;
+          within.delete(job);
+          bytes += job.bytes;
+          done++;
+          tell();
         },
-      ],
-      json: { schema: "skblab.fleet-part-done/1", shard: index, of, files: own.length, out: options.out },
-      exit: 0,
-    });
-  await io.answer(fleetAnswer(all.answer()));
+        bytes(job, read) {
+          within.set(job, read);
+          tell();
+        },
+      },
+    );
+  } finally {
+    process.off("SIGINT", stopped);
+  }
 }
 
 /** The answer, wherever its records were made. */
@@ -119,43 +180,20 @@ export const fleetAnswer = (answer: FleetAnswer): Answer => ({
   exit: 0,
 });
 
-function yearOf(text: string | undefined): number {
-  if (text === undefined) return new Date().getFullYear();
+/** The year that --year names; else this one, and no date may lie in the future: those are of last year. */
+function yearOf(text: string | undefined): Year {
+  if (text === undefined) {
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+    return { year: Number(tomorrow.slice(0, 4)), latest: tomorrow };
+  }
   if (!/^(19|20)\d\d$/.test(text)) throw new BadInput(`--year ${text} is no year.`, undefined, "Write four digits.");
-  return Number(text);
+  return { year: Number(text) };
 }
 
-function checkRegex(text: string | undefined): void {
-  if (text === undefined) return;
+function regexOf(text: string | undefined): RegExp | undefined {
   try {
-    new RegExp(text);
+    return text === undefined ? undefined : new RegExp(text);
   } catch (error) {
     throw new BadInput(`--host-from ${text} is no regular expression: ${(error as Error).message}.`);
   }
-}
-
-type Row = Readonly<Record<string, string | number>>;
-
-/** Rows as they come: NDJSON streams, CSV and Parquet are columns and are written at the end. */
-function exporter(path: string): { add(row: Row): void; end(): void } {
-  if (/\.ndjson$/i.test(path)) {
-    const output = openOutput(path);
-    return { add: (row) => output.write(`${JSON.stringify(row)}\n`), end: () => output.commit() };
-  }
-  if (!/\.(csv|parquet)$/i.test(path))
-    throw new BadInput(`--export writes .csv, .parquet or .ndjson files, not "${path}".`);
-  const columns = new Map<string, (string | number)[]>();
-  return {
-    add(row) {
-      for (const [name, value] of Object.entries(row)) {
-        const column = columns.get(name);
-        if (column === undefined) columns.set(name, [value]);
-        else column.push(value);
-      }
-    },
-    end() {
-      const table: ExportColumn[] = [...columns].map(([name, values]) => ({ name, values }));
-      writeOutput(path, /\.csv$/i.test(path) ? toCsv(table) : toParquet(table));
-    },
-  };
 }

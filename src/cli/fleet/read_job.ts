@@ -1,56 +1,108 @@
 // One job read to the end: everything of its files, host by host. A broken file costs that file.
+import type { InputItem } from "../../artifact/gather.ts";
 import { gather } from "../../artifact/gather.ts";
-import { createCollector } from "../../diagnosis/collect.ts";
+import { readHead, withHead } from "../../base/byte_source.ts";
+import type { Year } from "../../fleet/date.ts";
+import { createHostCollector } from "../../fleet/host_collector.ts";
+import { hostOfInput, hostSaid, saysHost } from "../../fleet/host_name.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
-import { hostRecords } from "../../fleet/host_record.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
 import { openInputs } from "../input/open.ts";
 import type { Job } from "./jobs.ts";
-import { hostOfInput } from "./jobs.ts";
 
 export interface JobOptions {
   /** Source of `--host-from`. */
   readonly hostFrom: string | undefined;
-  readonly year: number;
+  readonly year: Year;
 }
 
-export async function readJob(job: Job, options: JobOptions): Promise<HostRecord[]> {
+/** `early` takes records that cannot wait for the end, `progress` the bytes of the file that is being read. */
+export async function readJob(
+  job: Job,
+  options: JobOptions,
+  early: (records: readonly HostRecord[]) => void,
+  progress?: (bytes: number) => void,
+): Promise<HostRecord[]> {
+  giveFunctionIndexFile();
   const from = options.hostFrom === undefined ? undefined : new RegExp(options.hostFrom);
+  const nameOf = (input: string): string => hostOfInput(input, job.host, from);
+  const groups = new Groups(openInputs(job.files), nameOf);
+  const records: HostRecord[] = [];
   try {
-    giveFunctionIndexFile();
-    const collector = createCollector();
-    const gathered = await gather(openInputs(job.files), { onWindow: collector.onWindow });
-    const records = hostRecords(
-      collector.finish(gathered),
-      (input) => hostOfInput(input, job.host, from),
-      options.year,
-    );
-    const unopened = gathered.notes.filter(
-      (n) => n.line === undefined && /cannot be|could not be|damaged|ends inside/.test(n.sentence),
-    );
-    const [first, ...rest] = records;
-    if (first === undefined)
-      return [
-        empty(
-          job.host,
-          unopened.map((n) => `${n.input}: ${n.sentence}`),
-        ),
-      ];
-    return [{ ...first, notes: unopened.map((n) => `${n.input}: ${n.sentence}`) }, ...rest];
+    while (await groups.more()) {
+      const collector = createHostCollector(nameOf, () => groups.stated, options.year);
+      const gathered = await gather(groups.next(), {
+        onWindow: (found) => {
+          collector.onWindow(found);
+          const ready = collector.early();
+          if (ready.length > 0) early(ready);
+        },
+        ...(progress === undefined ? {} : { progress: (_input, bytes) => progress(bytes) }),
+      });
+      const own = collector.finish(gathered);
+      const unopened = gathered.notes
+        .filter((n) => n.line === undefined && /cannot be|could not be|damaged|ends inside|not text/.test(n.sentence))
+        .map((n) => `${n.input}: ${n.sentence}`);
+      if (own.length === 0) own.push(unread(groups.stated ?? groups.host, []));
+      const [first, ...rest] = own as [HostRecord];
+      records.push({ ...first, notes: unopened }, ...rest);
+      if (records.length > 200) early(records.splice(0));
+    }
   } catch (error) {
-    return [
-      empty(job.host, [
-        `${job.files.join(", ")} was left out: ${error instanceof Error ? error.message : String(error)}`,
-      ]),
-    ];
+    const why = error instanceof Error ? error.message : String(error);
+    records.push(unread(job.host, [`${job.files.slice(0, 3).join(", ")} was left out: ${why}`]));
   }
+  return records.length === 0 ? [unread(job.host, [])] : records;
 }
 
-const empty = (host: string, notes: readonly string[]): HostRecord => ({
-  schema: "skblab.fleet-host/1",
+/** A host of which nothing could be read. */
+export const unread = (host: string, notes: readonly string[]): HostRecord => ({
+  schema: "skblab.fleet-host/2",
   host,
   facts: {},
   incidents: [],
   inputs: 1,
+  unread: true,
   notes,
 });
+
+/** A stream of inputs, cut where the host changes (an archive with a folder a host): each machine's are gathered by themselves. */
+class Groups {
+  host = "";
+  /** What a file of the group says that the machine is called. */
+  stated: string | undefined;
+  private readonly items: AsyncIterator<InputItem>;
+  private readonly nameOf: (input: string) => string;
+  private ahead: InputItem | undefined;
+
+  constructor(items: AsyncIterable<InputItem>, nameOf: (input: string) => string) {
+    this.items = items[Symbol.asyncIterator]();
+    this.nameOf = nameOf;
+  }
+
+  async more(): Promise<boolean> {
+    if (this.ahead !== undefined) return true;
+    const next = await this.items.next();
+    this.ahead = next.done === true ? undefined : next.value;
+    return this.ahead !== undefined;
+  }
+
+  async *next(): AsyncGenerator<InputItem> {
+    this.stated = undefined;
+    const first = this.ahead as InputItem;
+    this.host = this.nameOf(inputOf(first));
+    while ((await this.more()) && this.nameOf(inputOf(this.ahead as InputItem)) === this.host) {
+      const item = this.ahead as InputItem;
+      this.ahead = undefined;
+      yield "source" in item && saysHost(item.source.name) ? await this.listenTo(item) : item;
+    }
+  }
+
+  private async listenTo(item: Extract<InputItem, { source: unknown }>): Promise<InputItem> {
+    const head = await readHead(item.source, 300);
+    this.stated ??= hostSaid(new TextDecoder().decode(head));
+    return { ...item, source: withHead(head, item.source) };
+  }
+}
+
+const inputOf = (item: InputItem): string => ("source" in item ? item.source.name : item.name);

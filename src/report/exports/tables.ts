@@ -6,12 +6,15 @@ export interface ExportColumn {
   readonly values: readonly (string | number)[];
 }
 
+/** One line of CSV. */
+export const csvLine = (cells: readonly (string | number)[]): string => `${cells.map(cell).join(",")}\r\n`;
+
 /** CSV with a header line, CRLF line ends. A cell that a spreadsheet would take for a formula is kept from it by a leading apostrophe. */
 export function toCsv(columns: readonly ExportColumn[]): string {
   const rows = columns[0]?.values.length ?? 0;
-  const lines = [columns.map((c) => cell(c.name)).join(",")];
-  for (let r = 0; r < rows; r++) lines.push(columns.map((c) => cell(c.values[r] ?? "")).join(","));
-  return `${lines.join("\r\n")}\r\n`;
+  const lines = [csvLine(columns.map((c) => c.name))];
+  for (let r = 0; r < rows; r++) lines.push(csvLine(columns.map((c) => c.values[r] ?? "")));
+  return lines.join("");
 }
 
 function cell(value: string | number): string {

@@ -1,0 +1,82 @@
+// What makes the trouble of two hosts one cause: kind, who asked, order, driver, direction, the test that refused, the family of the release.
+// Numbers, hosts and times are left out. What a report does not say (its stack is cut, its release unknown) is null and fits every value.
+import type { DiagnosedIncident } from "../diagnosis/finding.ts";
+
+/** `[kind, what, order, driver, direction, refusing test, release family]`; null: the report does not say; "" has no meaning for this kind. */
+export type Fingerprint = readonly (string | null)[];
+
+/** Numbers that stand alone; those that belong to a name (`kmalloc-64`, `tcp_v4_rcv`) stay. */
+const withoutNumbers = (text: string): string =>
+  text.replace(/(?<![\w-])(?:0x[0-9a-f]+|-?\d+(?:[.,]\d+)*)(?!\w)/gi, "N");
+
+/** `6.1.90-amd64` → 6.1; of 2.6 the third number is the release. A range has no family. */
+export function familyOf(release: string): string | null {
+  if (/ (?:or|to) |^up to/.test(release)) return null;
+  const m = /^(\d{1,4}\.\d{1,5})(\.\d{1,5})?/.exec(release);
+  if (m === null) return null;
+  return m[1] === "2.6" || m[1] === "2.4" ? `${m[1]}${m[2] ?? ""}` : (m[1] as string);
+}
+
+const shortages = ["alloc_failure", "slab_failure", "oom"];
+
+export function fingerprintOf(i: DiagnosedIncident): Fingerprint {
+  const short = shortages.includes(i.kind);
+  return [
+    i.kind,
+    whatOf(i),
+    i.kind === "alloc_failure" ? (i.order === null ? null : `order ${i.order}`) : "",
+    // A line of a driver, or a stack that was read: no driver in it is an answer too.
+    i.driver ?? (i.direction !== null || !short ? "" : null),
+    i.direction ?? (short ? null : ""),
+    short ? refusing(i) : "",
+    familyOf(i.kernel.release),
+  ];
+}
+
+/** What it was: the function or cache that asked, where no driver says it better; for faults what was found and where. */
+function whatOf(i: DiagnosedIncident): string | null {
+  switch (i.kind) {
+    case "alloc_failure":
+      return i.driver !== null ? "" : (/ for ([a-z_]\w+)/.exec(i.wanted ?? "")?.[1] ?? askerIn(i.title));
+    case "slab_failure":
+      return i.title;
+    case "oom":
+      return /in a cgroup/.test(i.title) ? "cgroup" : /nothing to kill/.test(i.title) ? "panic" : "machine";
+    case "bad_page":
+      return badPageReason(i.cause);
+    case "page_pool_stall": {
+      const leak = i.findings.find((f) => f.id === "pool.leak")?.answer;
+      return leak === undefined || leak === "unknown" ? null : `leak ${leak}`;
+    }
+    default:
+      return withoutNumbers(i.title);
+  }
+}
+
+/** "nonzero mapcount", or what was found instead, of the sentence that tells a bad page's cause. */
+export const badPageReason = (cause: string): string =>
+  /in a state that no free page may have \((.{3,80})\)\. /.exec(cause)?.[1] ??
+  withoutNumbers(cause.split(/[.:] /)[0] ?? "");
+
+const askerIn = (title: string): string | null => /\(([a-z_]\w+)\)$/.exec(title)?.[1] ?? null;
+
+/** Which of the allocator's tests refused; null where the report does not show it, or shows memory that had come back. */
+function refusing(i: DiagnosedIncident): string | null {
+  const answer = (id: string) => i.findings.find((f) => f.id === id)?.answer;
+  if (answer("container.limit") === "yes") return "container";
+  if (answer("fragmentation") === "yes") return "fragmented";
+  return answer("why.refused") === "yes" ? "short" : null;
+}
+
+/** The name of a cause: its parts, `?` for what is not known. */
+export const nameOf = (print: Fingerprint): string =>
+  print
+    .map((p) => p ?? "?")
+    .filter((p) => p !== "")
+    .join("|");
+
+export const unknownsOf = (print: Fingerprint): number => print.filter((p) => p === null).length;
+
+/** Whether `fuller` says all that `print` says, and more. */
+export const fits = (print: Fingerprint, fuller: Fingerprint): boolean =>
+  print.every((p, i) => p === null || p === fuller[i]) && unknownsOf(fuller) < unknownsOf(print);
