@@ -7,7 +7,7 @@ export type Fingerprint = readonly (string | null)[];
 
 /** Numbers that stand alone; those that belong to a name (`kmalloc-64`, `tcp_v4_rcv`) stay. */
 const withoutNumbers = (text: string): string =>
-  text.replace(/(?<![\w-])(?:0x[0-9a-f]+|-?\d+(?:[.,]\d+)*)(?!\w)/gi, "N");
+  text.replace(/(?<![\w-])(?:0x[0-9a-f]{1,16}|-?\d{1,20}(?:[.,]\d{1,20}){0,6})(?!\w)/gi, "N");
 
 /** `6.1.90-amd64` → 6.1; of 2.6 the third number is the release. A range has no family. */
 export function familyOf(release: string): string | null {
