@@ -1,25 +1,22 @@
 // The program: finds the command, loads only that one, turns what went wrong into an exit code.
 // 0 done · 1 done and something differs or is broken · 2 bad usage or unreadable input · 70 our own fault
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { BadInput } from "../base/bad_input.ts";
 import { inertLine } from "../report/escape.ts";
 import type { Format } from "./io.ts";
 import { createIo } from "./io.ts";
 import { commands } from "./registry.ts";
+import { packageVersion } from "./version.ts";
 
 /** `skblab …`; the program with the one command that `argv` asks for configured in full. */
 export async function buildProgram(argv: readonly string[]): Promise<Command> {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
   const program = new Command("skblab");
   const formatOption = (): Option =>
     new Option("--format <kind>", "how to print the answer").choices(["text", "json", "markdown"]).default("text");
   program.description(
     "A laboratory for Linux packet memory: reads what the kernel wrote, says what happened, proves what would change it.",
   );
-  program.version(version).exitOverride().showSuggestionAfterError().enablePositionalOptions();
+  program.version(packageVersion()).exitOverride().showSuggestionAfterError().enablePositionalOptions();
   program.addHelpText(
     "after",
     "\nStart here:\n  skblab diagnose LOG        explain the memory failures in a kernel log (or - for stdin)\n  skblab COMMAND --help      options and examples that run",

@@ -17,7 +17,9 @@ import type { Surroundings, Told } from "./surroundings.ts";
 export interface CollectOptions {
   /** Of reports that look alike (same kind, order, mask, same functions on top) so many are explained; the others are counted and dated. */
   readonly keepAlike?: number;
+  readonly leaveOut?: LeaveOut | undefined;
 }
+
 const mostAlike = 20;
 /** Looks that are told apart; a log with more of them is somebody's fuzzing. */
 const mostLooks = 1000;
@@ -81,14 +83,26 @@ class InputCollection {
   private readonly absorbed = new Set<number>();
 
   private readonly keepAlike: number;
+  private readonly leaveOut: LeaveOut | undefined;
+  private readonly left = { before: 0, undated: 0 };
 
   get kept(): number {
     return this.incidents.length;
   }
 
-  constructor(name: string, { keepAlike = mostAlike }: CollectOptions) {
+  constructor(name: string, { keepAlike = mostAlike, leaveOut }: CollectOptions) {
     this.name = name;
     this.keepAlike = keepAlike;
+    this.leaveOut = leaveOut;
+  }
+
+  /** Whether a report came before what was asked for; one without a time that can be compared stays. */
+  private isLeftOut(incident: Incident): boolean {
+    if (this.leaveOut === undefined) return false;
+    const before = this.leaveOut.before(incident);
+    if (before === undefined) this.left.undated++;
+    if (before === true) this.left.before++;
+    return before === true;
   }
 
   window(lines: readonly LogLine[]): void {
@@ -96,6 +110,7 @@ class InputCollection {
     const read = readIncidents(lines);
     this.notes.push(...read.notes);
     for (const incident of read.incidents) {
+      if (this.isLeftOut(incident)) continue;
       const look = lookOf(incident);
       const known = this.looks.get(look) ?? { kept: 0, more: 0 };
       if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
@@ -215,6 +230,18 @@ class InputCollection {
     });
   }
 
+  private leftNotes(): LogNote[] {
+    const { before, undated } = this.left;
+    const reports = (n: number): string => `${n} ${n === 1 ? "report" : "reports"}`;
+    const since = this.leaveOut?.text ?? "";
+    return [
+      ...(before === 0 ? [] : [{ line: 0, sentence: `${reports(before)} before ${since} left out.` }]),
+      ...(undated === 0
+        ? []
+        : [{ line: 0, sentence: `${reports(undated)} without a time to compare with ${since}: not left out.` }]),
+    ];
+  }
+
   finish(size: { readonly bytes?: number; readonly lines?: number }): InputRead {
     const more = [...this.looks].flatMap(([look, { more: count, last, days }]) =>
       count > 0 && last !== undefined
@@ -238,8 +265,24 @@ class InputCollection {
       look: lookOf(incident),
     }));
     const stated = releases.size === 0 ? {} : { releases };
-    return { name: this.name, ...size, incidents, more, notes: this.notes, around, ...stated };
+    return {
+      name: this.name,
+      ...size,
+      incidents,
+      more,
+      notes: [...this.notes, ...this.leftNotes()],
+      around,
+      ...stated,
+    };
   }
+}
+
+/** Reports that are not to be judged, and what is said of that. */
+export interface LeaveOut {
+  /** "2026-11-29 22:00:00" */
+  readonly text: string;
+  /** True: before it. Undefined: no time that can be compared. */
+  before(incident: Pick<Incident, "seconds" | "wallClock">): boolean | undefined;
 }
 
 /** Takes windows as they come (GatherOptions.onWindow), then everything else when all inputs were read. */

@@ -190,6 +190,8 @@ export interface Diagnosis {
   readonly schema: "skblab.diagnosis/1";
   readonly inputs: readonly DiagnosedInput[];
   readonly incidents: readonly DiagnosedIncident[];
+  /** Only reports from this moment on were asked for, as it is told; reports without a time that can be compared are among the incidents. */
+  readonly since?: string;
 }
 
 /** The lines that carry an answer. */

@@ -66,8 +66,7 @@ export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
 }
 
 function nothingFound(d: Diagnosis): Block[] {
-  const searched =
-    "no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool";
+  const searched = `no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool${d.since === undefined ? "" : ` since ${d.since}`}`;
   const all = d.inputs.reduce((n, i) => n + (i.lines ?? 0), 0);
   const several =
     d.inputs.length > 4

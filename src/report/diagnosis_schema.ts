@@ -293,6 +293,7 @@ export const diagnosisSchema = z
       }),
     ),
     incidents: z.array(incident),
+    since: z.string().optional().describe("With --since: reports before this moment were left out."),
     proofs: z.array(proof).optional().describe("With --prove: one for each incident, in the same order."),
   })
   .describe("What skblab diagnose found.");

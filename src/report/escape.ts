@@ -11,6 +11,9 @@ export function inertLine(text: string): string {
   );
 }
 
+/** Halves of surrogate pairs that stand alone become U+FFFD: no encoding has them. */
+export const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/gu, "\ufffd");
+
 /** HTML text and attribute values. */
 export function escapeHtml(text: string): string {
   return inertLine(text).replace(/[&<>"'`]/g, (c) => `&#${c.charCodeAt(0)};`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +47,37 @@ test("--brief is a line an incident, worst first; --fail-on gives 1 at that seve
   expect((await run(harmless, "--fail-on", "corruption")).exit).toBe(0);
 });
 
+test("--since leaves out what is older and says how many; what has no such time stays and is counted", async () => {
+  const report = readFileSync(fixture("logs/e1000_refill_6.1.txt"), "utf8");
+  const dated = report.replace(/^/gm, "2026-11-29T20:00:00+00:00 h kernel: ");
+  const log = file("dated.log", dated);
+  const boot = file("boot.log", report);
+  expect((await run(log, "--since", "2026-11-29 12:00:00Z")).json).toMatchObject({ incidents: [{ count: 1 }] });
+  const late = await run(log, boot, "--since", "2026-12-01 00:00:00Z");
+  expect(
+    (late.json as { incidents: { occurrences: { input: string }[] }[] }).incidents.flatMap((i) =>
+      i.occurrences.map((o) => o.input),
+    ),
+  ).toEqual([boot]);
+  expect(late.text).toMatch(/1 report before 2026-1[12]-\d\d [\d:]+ left out/);
+  expect(late.text).toMatch(/1 report without a time to compare with/);
+  const none = await run(boot, "--since", "boot+900000000");
+  expect(none.text).toMatch(/no allocation failure, [\s\S]* since 900000000 s after boot/);
+  diagnosisSchema.parse(JSON.parse(JSON.stringify(none.json)));
+  await expect(run(boot, "--since", "soon")).rejects.toThrow('--since "soon" is no time.');
+});
+
+test("--sarif and --junit write beside the answer; --follow goes with neither", async () => {
+  const [sarif, junit] = [join(folder, "a.sarif"), join(folder, "a.xml")];
+  const log = fixture("logs/ppc405ex_emac_2009.txt");
+  await run(log, "--sarif", sarif, "--junit", junit, "--fail-on", "corruption");
+  const { runs } = JSON.parse(readFileSync(sarif, "utf8")) as { runs: { results: { level: string }[] }[] };
+  expect(runs[0]!.results.map((r) => r.level)).toContain("error");
+  expect(readFileSync(junit, "utf8")).toMatch(/<failure type="[a-z_]+" message="/);
+  await expect(run("--follow", log, "--sarif", sarif)).rejects.toThrow(/--follow takes one file/);
+  await expect(run()).rejects.toThrow(/No file is named/);
+});
+
 test("an empty file and a log without incidents each get a sentence", async () => {
   expect((await run(file("empty.log", ""))).text).toMatch(/empty\.log is empty/);
   expect((await run(file("quiet.log", "[    1.000000] all is well\n"))).text).toMatch(
@@ -74,7 +105,9 @@ test("a file that is not there is the user's input, not our fault", async () => 
 
 test("the examples of the help page run from a clone", async () => {
   const repo = fileURLToPath(new URL("../../../", import.meta.url));
-  const runnable = command.examples.filter((e) => e.line.startsWith("skblab diagnose "));
+  const runnable = command.examples.filter(
+    (e) => e.line.startsWith("skblab diagnose ") && !e.line.includes("--follow"),
+  );
   expect(runnable.length).toBeGreaterThan(3);
   for (const e of runnable) {
     const files = e.line

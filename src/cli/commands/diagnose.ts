@@ -8,11 +8,20 @@ import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Severity } from "../../diagnosis/finding.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import { briefDocument, diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
+import { paragraph } from "../../report/document.ts";
 import { type ExplainedLine, explainDocument, explainLine } from "../../report/explain_reading.ts";
+import { junitOf } from "../../report/exports/junit.ts";
+import { sarifOf } from "../../report/exports/sarif.ts";
 import { proofsDocument } from "../../report/prove.ts";
-import type { CommandSpec } from "../command.ts";
+import { renderText } from "../../report/text.ts";
+import type { CommandSpec, Io } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
 import { openInputs } from "../input/open.ts";
+import type { Since } from "../input/since.ts";
+import { parseSince } from "../input/since.ts";
+import { writeOutput } from "../output.ts";
+import { packageVersion } from "../version.ts";
+import { follow } from "../watch/follow.ts";
 
 export const command: CommandSpec = {
   name: "diagnose",
@@ -42,16 +51,28 @@ export const command: CommandSpec = {
       line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --brief --fail-on corruption",
       does: "one line an incident, and exit code 1 when memory was corrupted: for cron and CI",
     },
+    {
+      line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --sarif skblab.sarif --junit skblab.xml",
+      does: "for CI systems where a kernel log is a test's artefact",
+    },
+    { line: "skblab diagnose --follow /var/log/kern.log --brief", does: "a line for each incident as it is written" },
   ],
   configure(cmd, io) {
     cmd
-      .argument("<files...>", "kernel logs, support bundles, directories, or - for standard input")
+      .argument("[files...]", "kernel logs, support bundles, directories, or - for standard input")
       .option("--prove", "test the advice: build such a machine in the model, and run it with each change")
       .option(
         "--explain-reading",
         "show what was taken for transport and what for the kernel's own words, line by line",
       )
       .option("--brief", "one line an incident, worst first")
+      .option("--since <time>", 'only reports from then on: "2026-11-29 22:00", 22:00 (today), 2h (ago), boot+3600')
+      .option(
+        "--follow <file>",
+        "explain the file, then each incident as it is written (a rotated file is found again)",
+      )
+      .option("--sarif <file>", "write the incidents as SARIF too, for code hosts and CI")
+      .option("--junit <file>", "write them as a JUnit report too; --fail-on says what fails (default: watch)")
       .addOption(
         new Option(
           "--fail-on <severity>",
@@ -64,8 +85,16 @@ export const command: CommandSpec = {
           await io.answer({ document: explainDocument(lines), json: { lines }, exit: 0 });
           return;
         }
+        const since = options.since === undefined ? undefined : parseSince(options.since);
+        if (options.follow !== undefined) {
+          if (files.length > 0 || options.prove === true || options.sarif !== undefined || options.junit !== undefined)
+            throw new BadInput("--follow takes one file, no others, and neither --prove nor --sarif nor --junit.");
+          return followOne(options.follow, since, options, io, cmd.opts<{ format?: string }>().format === "json");
+        }
+        if (files.length === 0)
+          throw new BadInput("No file is named.", undefined, "Name kernel logs, or - for standard input.");
         giveFunctionIndexFile();
-        const collector = createCollector();
+        const collector = createCollector({ leaveOut: since });
         const total = sizeOf(files);
         const gathered = await gather(openInputs(files), {
           onWindow: collector.onWindow,
@@ -73,7 +102,8 @@ export const command: CommandSpec = {
             io.progress("reading", total === undefined ? undefined : Math.min(1, bytes / total), input),
         });
         io.progress("reading", 1);
-        const diagnosis = diagnose(collector.finish(gathered));
+        const whole = diagnose(collector.finish(gathered));
+        const diagnosis = since === undefined ? whole : { ...whole, since: since.text };
         const [first] = diagnosis.inputs;
         if (first !== undefined && diagnosis.inputs.every((i) => whyUnread(i) !== undefined)) {
           throw new BadInput(whyUnread(first) as string, { file: first.name });
@@ -91,6 +121,13 @@ export const command: CommandSpec = {
           ...incident,
           advice: measured?.[i] ?? incident.advice,
         }));
+        if (options.sarif !== undefined)
+          writeOutput(
+            options.sarif,
+            `${JSON.stringify(sarifOf({ ...diagnosis, incidents }, packageVersion()), null, 1)}\n`,
+          );
+        if (options.junit !== undefined)
+          writeOutput(options.junit, junitOf({ ...diagnosis, incidents }, options.failOn));
         await io.answer({
           document:
             options.brief === true
@@ -108,6 +145,40 @@ interface Options {
   readonly explainReading?: boolean;
   readonly brief?: boolean;
   readonly failOn?: Severity;
+  readonly since?: string;
+  readonly follow?: string;
+  readonly sarif?: string;
+  readonly junit?: string;
+}
+
+/** Prints each diagnosis as it comes (as one line of JSON where JSON was asked for); then how many there were. */
+async function followOne(
+  path: string,
+  leaveOut: Since | undefined,
+  { brief, failOn }: Options,
+  io: Io,
+  json: boolean,
+): Promise<void> {
+  let incidents = 0;
+  let bad = false;
+  await follow({
+    path,
+    io,
+    leaveOut,
+    async told(d) {
+      incidents += d.incidents.length;
+      bad ||= d.incidents.some((i) => atLeastAsBad(i.severity, failOn));
+      const document = brief === true ? briefDocument(d) : diagnosisDocument(d);
+      await io.write(
+        json ? `${JSON.stringify(d)}\n` : `${renderText(document, { colour: io.colour, width: io.width })}\n`,
+      );
+    },
+  });
+  await io.answer({
+    document: [paragraph(`${incidents} ${incidents === 1 ? "incident" : "incidents"} told.`)],
+    json: { schema: "skblab.follow/1", incidents },
+    exit: bad ? 1 : 0,
+  });
 }
 
 const bySeverity: readonly Severity[] = ["corruption", "act", "watch", "harmless"];

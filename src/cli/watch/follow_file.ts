@@ -15,10 +15,9 @@ const mostBytes = 4 << 20;
 /** A line is cut here: no line of a kernel is longer. */
 const longestLine = 65_536;
 
-/** Throws the system's error when the file cannot be opened at first. `fromEnd` leaves out what is there already. */
-export function followFile(path: string, fromEnd = false): FollowedFile {
+/** Throws the system's error when the file cannot be opened at first. Bytes before `position` are left out. */
+export function followFile(path: string, position = 0): FollowedFile {
   let fd: number | undefined = openSync(path, "r");
-  let position = fromEnd ? fstatSync(fd).size : 0;
   let rest = "";
   let gone = false;
   const decoder = new TextDecoder();

@@ -1,9 +1,5 @@
 // The watch itself: takes lines and samples as they come, tells each incident once with the minutes before it. The clock and the files are the
 // caller's, so that a recorded hour is watched as a live one is.
-import { gather } from "../../artifact/gather.ts";
-import { sourceOf } from "../../base/byte_source.ts";
-import { createCollector } from "../../diagnosis/collect.ts";
-import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
 import type { Release } from "../../kernel/release.ts";
 import type { History, Rise } from "../../live/history.ts";
@@ -11,8 +7,8 @@ import { createHistory } from "../../live/history.ts";
 import type { WatchCounts } from "../../live/openmetrics.ts";
 import type { Sample, SampleTexts } from "../../live/sample.ts";
 import { sampleOf } from "../../live/sample.ts";
-import { giveFunctionIndexFile } from "../function_index.ts";
 import type { KernelLine } from "./kmsg.ts";
+import { createTeller } from "./teller.ts";
 
 /** What is told of some lines of the log. */
 export interface Told {
@@ -57,15 +53,9 @@ export interface Watcher {
   turn(millis: number, all?: boolean): Promise<void>;
 }
 
-/** Lines that are kept until a report is whole; a log that never rests is told in pieces of this size. */
-const mostLines = 4000;
-
 export function createWatcher(options: WatcherOptions): Watcher {
   const history = createHistory(options.mostSamples);
   const incidents = new Map<string, { kind: string; severity: string; count: number }>();
-  const quiet = options.quietMillis ?? 1500;
-  let pending: KernelLine[] = [];
-  let lastCame = 0;
   const before = (): Told["before"] => {
     const span = options.beforeSeconds ?? 300;
     const last = history.samples.at(-1);
@@ -86,27 +76,11 @@ export function createWatcher(options: WatcherOptions): Watcher {
       })),
     };
   };
-  return {
-    history,
-    get counts() {
-      return { incidents: [...incidents.values()] };
-    },
-    sample(texts, seconds) {
-      const sample = sampleOf(options.release, texts, seconds);
-      history.add(sample);
-      return sample;
-    },
-    lines(lines, millis) {
-      if (lines.length === 0) return;
-      pending.push(...lines);
-      lastCame = millis;
-    },
-    async turn(millis, all = false) {
-      if (pending.length === 0 || (!all && millis - lastCame < quiet && pending.length < mostLines)) return;
-      const lines = pending;
-      pending = [];
-      const last = lines.findLast((l) => l.sequence !== undefined)?.sequence;
-      const diagnosis = await diagnosisOf(lines, options.around);
+  const teller = createTeller({
+    name: "kernel log",
+    around: options.around,
+    quietMillis: options.quietMillis ?? 1500,
+    told(diagnosis, last) {
       for (const i of diagnosis.incidents) {
         const key = `${i.kind} ${i.severity}`;
         const known = incidents.get(key) ?? { kind: i.kind, severity: i.severity, count: 0 };
@@ -124,17 +98,18 @@ export function createWatcher(options: WatcherOptions): Watcher {
         last,
       );
     },
+  });
+  return {
+    history,
+    get counts() {
+      return { incidents: [...incidents.values()] };
+    },
+    sample(texts, seconds) {
+      const sample = sampleOf(options.release, texts, seconds);
+      history.add(sample);
+      return sample;
+    },
+    lines: teller.lines,
+    turn: teller.turn,
   };
-}
-
-/** What diagnose says of the lines, with the machine's own texts beside them. */
-async function diagnosisOf(lines: readonly KernelLine[], around: WatcherOptions["around"]): Promise<Diagnosis> {
-  giveFunctionIndexFile();
-  const collector = createCollector();
-  const log = `${lines.map((l) => l.text).join("\n")}\n`;
-  async function* inputs() {
-    yield { source: sourceOf("kernel log", log), named: true };
-    for (const [name, text] of around) yield { source: sourceOf(name, text), named: false };
-  }
-  return diagnose(collector.finish(await gather(inputs(), { onWindow: collector.onWindow })));
 }

@@ -1,0 +1,124 @@
+// A log that is written while it is read: nothing is told twice, and nothing that was written is lost, however the file is rotated.
+import { spawn } from "node:child_process";
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { prng } from "../../base/prng.ts";
+import { followFile } from "../watch/follow_file.ts";
+import { createTeller, cutAt } from "../watch/teller.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const folder = mkdtempSync(join(tmpdir(), "skblab-follow-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("a followed file", () => {
+  test("pieces of lines, rotation, a cut and a gap: every line once, in order", () => {
+    const seed = 12;
+    const random = prng(seed);
+    for (let round = 0; round < 40; round++) {
+      const path = join(folder, `r${round}.log`);
+      writeFileSync(path, "");
+      const file = followFile(path);
+      const got: string[] = [];
+      const want: string[] = [];
+      let half = "";
+      for (let step = 0; step < 60; step++) {
+        const what = random.below(10);
+        if (what < 6) {
+          const text = `${half}line ${want.length} ${"x".repeat(random.below(40))}`;
+          const cut = half === "" && random.chance(0.3) ? random.below(text.length) + 1 : text.length;
+          if (half === "") appendFileSync(path, text.slice(0, cut));
+          half = "";
+          appendFileSync(path, `${text.slice(cut)}\n`);
+          want.push(text);
+        } else if (what < 8) got.push(...file.read());
+        else if (what === 8) {
+          renameSync(path, `${path}.1`);
+          if (random.chance(0.5)) got.push(...file.read());
+          writeFileSync(path, "");
+        } else {
+          // A file that is cut after it was read loses nothing.
+          got.push(...file.read());
+          truncateSync(path);
+          got.push(...file.read());
+        }
+        // Two rotations between two looks would lose the file between: a watch looks four times a second.
+        got.push(...file.read());
+      }
+      got.push(...file.read(true));
+      expect(got, `seed ${seed}, round ${round}`).toEqual(want);
+      file.close();
+    }
+  });
+  test("a file that vanishes is waited for, with a sentence; a last line without an end is told at the end", () => {
+    const path = join(folder, "gone.log");
+    writeFileSync(path, "one\ntw");
+    const file = followFile(path);
+    expect(file.read()).toEqual(["one"]);
+    rmSync(path);
+    expect(file.read()).toEqual([]);
+    expect(file.read()).toEqual([]);
+    expect(file.remarks()).toEqual([`${path} is gone: waiting for it to come back.`]);
+    writeFileSync(path, "three\nfour");
+    expect(file.read()).toEqual(["tw", "three"]);
+    expect(file.remarks()).toEqual([`${path} is back: reading it from its start.`]);
+    expect(file.read(true)).toEqual(["four"]);
+    file.close();
+  });
+});
+
+test("a log that never rests is cut between reports, where its own stamps lie farthest apart", async () => {
+  const line = (seconds: number, text: string) => ({ sequence: undefined, text: `[ ${seconds.toFixed(6)}] ${text}` });
+  const report = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8").trimEnd().split("\n");
+  const lines: { sequence: undefined; text: string }[] = [];
+  for (let i = 0; lines.length < 4100; i++) {
+    const at = 1000 + i * 10;
+    for (const text of report)
+      lines.push(line(at + 0.000001 * (lines.length % 1000), text.replace(/^\[ *[\d.]+\] /, "")));
+  }
+  const cut = cutAt(lines);
+  expect([cut % report.length, cut > 2000, cut <= 4000]).toEqual([0, true, true]);
+  let told = 0;
+  const teller = createTeller({
+    name: "log",
+    around: [],
+    told: (d) => {
+      told += d.incidents.reduce((n, i) => n + i.count, 0);
+    },
+  });
+  teller.lines(lines, 0);
+  await teller.turn(1);
+  await teller.turn(2, true);
+  expect(told).toBe(lines.length / report.length);
+});
+
+test("diagnose --follow: what is there, then what comes, then how many; --fail-on counts both", async () => {
+  const path = join(folder, "kern.log");
+  const report = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8");
+  const other = readFileSync(join(root, "fixtures/logs/ppc405ex_emac_2009.txt"), "utf8");
+  writeFileSync(path, report);
+  const child = spawn(
+    process.execPath,
+    [join(root, "dist/cli/main.js"), "diagnose", "--follow", path, "--brief", "--fail-on", "corruption"],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (d) => {
+    out += d;
+  });
+  child.stderr.on("data", (d) => {
+    err += d;
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  await expect.poll(() => out + err, { timeout: 20_000 }).toMatch(/e1000[\s\S]*Following/);
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, other);
+  await expect.poll(() => out, { timeout: 20_000 }).toMatch(/corruption: /);
+  child.kill("SIGTERM");
+  expect(await ended).toBe(1);
+  expect(err).toContain("was replaced: reading it from its start.");
+  expect(out).toMatch(/\d+ incidents told\./);
+  expect(out.match(/e1000/g)).toHaveLength(1);
+}, 60_000);
