@@ -37,7 +37,7 @@ test.skipIf(!bash || !existsSync(main))("bash alone completes commands, options 
     ["skblab", "diagnose", "--format", "=", "js"],
     ["skblab", "diagnose", "fixt"],
   );
-  expect(answers).toEqual([["diagnose"], ["--format"], ["text", "json", "markdown"], ["json"]]);
+  expect(answers).toEqual([["diagnose"], ["--format", "--follow"], ["text", "json", "markdown"], ["json"]]);
 });
 
 test.skipIf(!existsSync(main))("the scripts for other shells let file names through too", () => {
