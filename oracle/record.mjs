@@ -1,15 +1,18 @@
-// Records a kernel for `skblab verify`: builds the recorders against its headers, boots it in qemu (no KVM) and takes what they wrote.
+// Records a kernel for `skblab verify`: builds the recorders against its headers, boots it in qemu (no KVM), takes what they wrote, and compares.
 //
-//   npm run record -- --kernel 6.12-debian [--out DIR] [--memory MB] [--cpus N]
+//   npm run record -- --kernel 6.12-debian [--out DIR] [--only NAME,...] [--timeout SECONDS]
 //   npm run record -- --vmlinuz FILE --headers DIR [--out DIR]
 //
-// Needs qemu-system-x86_64, cpio, make, a compiler that the headers accept, and a static busybox. With --kernel the packages come through apt
-// (the headers are installed, which wants root; the image is only unpacked).
-import { execFileSync } from "node:child_process";
+// Needs qemu-system-x86_64, cpio and a static busybox. With --kernel also apt, mmdebstrap and root: the image and a root directory with the headers
+// and their compiler come from Debian's archive (--cache keeps them). With --vmlinuz: make and a compiler that the headers accept.
+import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { fromDebian } from "./debian.mjs";
+import { guests } from "./guests.mjs";
+import { layoutOf } from "./layout.mjs";
 
 const here = import.meta.dirname;
 const run = (command, args, options = {}) =>
@@ -25,92 +28,132 @@ const { values } = parseArgs({
     vmlinuz: { type: "string" },
     headers: { type: "string" },
     out: { type: "string" },
-    memory: { type: "string", default: "256" },
-    cpus: { type: "string", default: "2" },
-    timeout: { type: "string", default: "600" },
+    only: { type: "string" },
+    cache: { type: "string", default: join(homedir(), ".cache/skblab/record") },
+    timeout: { type: "string", default: "1800" },
+    "no-verify": { type: "boolean", default: false },
   },
 });
 
-/** The newest kernel of a branch that apt knows: { vmlinuz, headers }. */
-function fromDebian(branch, folder) {
-  const pattern = `^linux-headers-${branch.replaceAll(".", "\\.")}[.0-9]*[^ ]*-amd64$`;
-  const names = run("apt-cache", ["search", "--names-only", pattern])
-    .toString()
-    .split("\n")
-    .map((line) => line.split(" ")[0])
-    // Not the meta-packages (6.12-amd64), which name no release, and not the variants.
-    .filter((name) => /^linux-headers-\d+\.\d+\.\d+/.test(name) && !/-(rt|cloud)-/.test(name))
-    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  const headers = names.at(-1);
-  if (headers === undefined)
-    fail(`apt knows no headers of a kernel ${branch}.`, "Add the suite that has it to apt's sources, or give --vmlinuz and --headers.");
-  const release = headers.replace("linux-headers-", "");
-  run("apt-get", ["install", "-y", "--no-install-recommends", headers]);
-  run("apt-get", ["download", `linux-image-${release}-unsigned`], { cwd: folder });
-  const deb = readdirSync(folder).find((name) => name.startsWith("linux-image-"));
-  run("dpkg-deb", ["-x", join(folder, deb), join(folder, "image")]);
-  return { vmlinuz: join(folder, `image/boot/vmlinuz-${release}`), headers: `/usr/src/${headers}` };
-}
-
-/** The recorders, built out of the way of the sources. */
-function buildRecorders(headers, folder) {
-  const modules = join(folder, "modules");
-  mkdirSync(modules);
+/** The recorders, built out of the way of the sources; in the kernel's own root where there is one. */
+async function buildRecorders({ vmlinuz, headers, root }, folder) {
+  const inside = "/tmp/skblab-recorders";
+  const modules = root === undefined ? join(folder, "modules") : join(root, inside);
+  rmSync(modules, { recursive: true, force: true });
+  mkdirSync(modules, { recursive: true });
   for (const name of readdirSync(join(here, "modules"))) copyFileSync(join(here, "modules", name), join(modules, name));
-  run("make", ["-s", "-C", headers, `M=${modules}`, "modules"]);
+  writeFileSync(join(modules, "layout.h"), await layoutOf(vmlinuz));
+  // objtool asks /proc for the limit of its stack. The mount is gone with the command.
+  if (root === undefined) run("make", ["-s", "-C", headers, `M=${modules}`, "modules"]);
+  else
+    run("unshare", [
+      "--mount", "sh", "-c", 'mount -t proc proc "$1/proc" && chroot "$1" make -s -C "$2" "M=$3" modules', "sh", root, headers, inside,
+    ]);
   return readdirSync(modules)
     .filter((name) => name.endsWith(".ko"))
     .map((name) => join(modules, name));
 }
 
-function packGuest(recorders, folder) {
-  const root = join(folder, "root");
+function packGuest(recorders, plan, folder) {
+  const root = join(folder, "guest");
+  rmSync(root, { recursive: true, force: true });
   mkdirSync(join(root, "bin"), { recursive: true });
   mkdirSync(join(root, "recorders"));
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
   copyFileSync(join(here, "guest/init"), join(root, "init"));
-  for (const path of recorders) {
+  run("chmod", ["755", join(root, "init"), join(root, "bin/busybox")]);
+  writeFileSync(join(root, "plan"), `${plan.join("\n")}\n`);
+  const used = recorders.filter((path) => plan.some((line) => line.split(" ")[2] === path.split("/").at(-1).replace(".ko", "")));
+  for (const path of used) {
     const to = join(root, "recorders", path.split("/").at(-1));
     copyFileSync(path, to);
     run("strip", ["--strip-debug", to]);
   }
   const initrd = join(folder, "initrd.gz");
-  writeFileSync(initrd, run("sh", ["-c", "find . | cpio -o -H newc | gzip -9"], { cwd: root }));
+  writeFileSync(initrd, run("sh", ["-c", "find . | cpio -o -H newc 2>/dev/null | gzip -9"], { cwd: root }));
   return initrd;
 }
 
 /** Boots and waits until the guest has switched itself off; its second serial port, as text. */
-function boot(vmlinuz, initrd, folder, out) {
+function boot(vmlinuz, initrd, guest, folder, out) {
   const answer = join(folder, "answer");
-  const args = ["-accel", "tcg", "-cpu", "qemu64", "-m", values.memory, "-smp", values.cpus, "-display", "none", "-no-reboot"];
-  args.push("-nic", "none", "-kernel", vmlinuz, "-initrd", initrd);
+  rmSync(answer, { force: true });
+  const args = ["-accel", "tcg,thread=multi", "-cpu", guest.cpu ?? "qemu64", "-m", `${guest.memory}`, "-smp", `${guest.cpus}`];
+  args.push("-machine", guest.below4g === undefined ? "pc" : `pc,max-ram-below-4g=${guest.below4g}M`);
+  args.push("-display", "none", "-no-reboot", "-nic", "none", "-kernel", vmlinuz, "-initrd", initrd);
   args.push("-append", "console=ttyS0 panic=-1 nokaslr tsc=reliable rdinit=/init");
   args.push("-serial", `file:${join(out, "console.log")}`, "-serial", `file:${answer}`, "-monitor", "none");
   writeFileSync(join(out, "cmdline.txt"), `qemu-system-x86_64 ${args.join(" ")}\n`);
+  let problem;
   try {
     run("qemu-system-x86_64", args, { timeout: Number(values.timeout) * 1000 });
   } catch (error) {
-    fail(`The guest did not finish: ${error.message}`, `Its console is in ${join(out, "console.log")}.`);
+    problem = error.code === "ETIMEDOUT" ? `did not finish in ${values.timeout} seconds` : error.message;
   }
-  return existsSync(answer) ? readFileSync(answer, "latin1") : "";
+  return { answer: existsSync(answer) ? readFileSync(answer, "latin1") : "", problem };
 }
 
+/** The files of an answer; a transcript stays packed. Names that the guest could not record, and whether it came to its end. */
+function unpackAnswer(answer, out) {
+  const failed = [];
+  let files = 0;
+  let whole = false;
+  let name;
+  let base64 = [];
+  for (const line of answer.split("\n")) {
+    if (line.startsWith("=file ")) {
+      name = line.slice(6).replaceAll(/[^\w.-]/g, "_");
+      base64 = [];
+    } else if (line.startsWith("=done") && name !== undefined) {
+      const packed = Buffer.from(base64.join(""), "base64");
+      const to = join(out, name.endsWith(".ndjson") ? `${name}.gz` : name);
+      writeFileSync(to, name.endsWith(".ndjson") ? packed : run("gzip", ["-dc"], { input: packed, stdio: ["pipe", "pipe", "inherit"] }));
+      files++;
+      name = undefined;
+    } else if (line.startsWith("=failed ")) failed.push(line.slice(8));
+    else if (line.startsWith("=end")) whole = true;
+    else base64.push(line);
+  }
+  return { files, failed, whole };
+}
+
+const wanted = /^(\d+\.\d+(?:\.\d+)?)-debian$/.exec(values.kernel ?? "")?.[1];
+if (wanted === undefined && (values.vmlinuz === undefined || values.headers === undefined))
+  fail("Which kernel?", "Give --kernel 6.12-debian (or a point release, 6.12.107-debian), or --vmlinuz FILE and --headers DIR.");
+const unknown = (values.only ?? "").split(",").filter((name) => name !== "" && !Object.keys(guests).some((g) => g.startsWith(name)));
+if (unknown.length > 0) fail(`There is no guest ${unknown.join(", ")}.`, `Known: ${Object.keys(guests).join(", ")}.`);
+for (const tool of ["qemu-system-x86_64", "cpio", ...(wanted === undefined ? ["make"] : ["mmdebstrap", "dpkg-deb", "unshare"])])
+  if (spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0)
+    fail(`${tool} is not installed.`, "On Debian: apt-get install qemu-system-x86 cpio busybox-static make gcc mmdebstrap");
+if (!existsSync("/bin/busybox")) fail("There is no /bin/busybox.", "On Debian: apt-get install busybox-static");
+
 const out = resolve(values.out ?? `recorded/${values.kernel ?? "kernel"}`);
-mkdirSync(out, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), "skblab-record-"));
+let broken = 0;
 try {
-  const debian = /^(\d+\.\d+)-debian$/.exec(values.kernel ?? "")?.[1];
-  if (debian === undefined && (values.vmlinuz === undefined || values.headers === undefined))
-    fail("Which kernel?", "Give --kernel 6.12-debian, or --vmlinuz FILE and --headers DIR.");
-  const { vmlinuz, headers } = debian === undefined ? values : fromDebian(debian, folder);
-  const initrd = packGuest(buildRecorders(resolve(headers), folder), folder);
-  const answer = boot(resolve(vmlinuz), initrd, folder, out);
-  const end = answer.indexOf("end-of-recording");
-  if (end < 0) fail("The guest stopped before its recording was whole.", `Its console is in ${join(out, "console.log")}.`);
-  const archive = join(folder, "answer.tar.gz");
-  writeFileSync(archive, Buffer.from(answer.slice(0, end), "base64"));
-  run("tar", ["-xzf", archive, "-C", out]);
-  process.stdout.write(`Recorded into ${out}. Now: skblab verify ${out}\n`);
+  const kernel =
+    wanted === undefined
+      ? { vmlinuz: resolve(values.vmlinuz), headers: resolve(values.headers) }
+      : fromDebian(run, fail, wanted, resolve(values.cache));
+  const recorders = await buildRecorders(kernel, folder);
+  const only = (values.only ?? "").split(",");
+  for (const [name, guest] of Object.entries(guests).filter(([g]) => only.some((o) => g.startsWith(o)))) {
+    const to = join(out, name);
+    mkdirSync(to, { recursive: true });
+    const began = Date.now();
+    const { answer, problem } = boot(kernel.vmlinuz, packGuest(recorders, guest.plan, folder), guest, folder, to);
+    const { files, failed, whole } = unpackAnswer(answer, to);
+    const seconds = Math.round((Date.now() - began) / 1000);
+    process.stdout.write(`${name}: ${files} files in ${seconds} s${failed.length > 0 ? `; not recorded: ${failed.join(", ")}` : ""}\n`);
+    if (!whole) process.stdout.write(`${name}: the guest stopped early${problem === undefined ? "" : ` (${problem})`}; see ${join(to, "console.log")}\n`);
+    if (!whole || failed.length > 0) broken++;
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+process.stdout.write(`Recorded into ${out}.\n`);
+if (!values["no-verify"]) {
+  const { status } = spawnSync(process.execPath, [join(dirname(here), "dist/cli/main.js"), "verify", out], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+}
+if (broken > 0) process.exitCode = 1;

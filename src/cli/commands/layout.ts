@@ -1,10 +1,7 @@
 // skblab layout: where the fields of a struct lie, in a release or in the user's own kernel, and what a change would move.
 import { existsSync } from "node:fs";
-import type { Packing } from "../../artifact/btf/boot_image.ts";
 import type { Btf } from "../../artifact/btf/btf.ts";
-import { readKernelFile } from "../../artifact/btf/kernel_file.ts";
 import { BadInput } from "../../base/bad_input.ts";
-import { sourceOf } from "../../base/byte_source.ts";
 import { cacheLineBytes } from "../../kernel/facts/slab.ts";
 import { declaredStructs, structSource } from "../../kernel/facts/structs.ts";
 import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
@@ -22,9 +19,7 @@ import {
   whatIfJson,
 } from "../../report/layout.ts";
 import type { CommandSpec, Io } from "../command.ts";
-import { decompress } from "../input/decompress.ts";
-import { inputLimits } from "../input/limits.ts";
-import { wholeFile } from "../input/whole.ts";
+import { readKernelAt } from "../input/kernel_file.ts";
 
 interface Options {
   readonly kernel?: string;
@@ -141,58 +136,14 @@ async function openBtf(file: string, options: Options): Promise<Opened> {
       "Leave it out.",
     );
   const base = options.btfBase === undefined ? moduleBase(file) : options.btfBase;
-  const below = base === undefined ? undefined : await readFile(base);
-  const source = await readFile(file, below);
+  const below = base === undefined ? undefined : await readKernelAt(base);
+  const source = await readKernelAt(file, below);
   return { source, view: () => ({ cacheLine: 64, origin: `${file}, BTF` }) };
 }
 
 /** The BTF of a module that the running kernel has loaded lies beside its base. */
 const moduleBase = (file: string): string | undefined =>
   file.startsWith("/sys/kernel/btf/") && file !== ownKernel && existsSync(ownKernel) ? ownKernel : undefined;
-
-const readFile = (file: string, base?: Btf): Promise<Btf> =>
-  readKernelFile(new Uint8Array(wholeFile(file)), file, (packing, packed) => unpack(packing, packed, file), base);
-
-/** All of a packed kernel; it is some tens of megabytes. */
-async function unpack(packing: Packing, packed: Uint8Array, file: string): Promise<Uint8Array> {
-  if (packing === "lzma" || packing === "lz4" || packing === "lzo")
-    throw new BadInput(
-      `Its kernel is packed with ${packing}, which is not read here.`,
-      { file },
-      "Unpack it with the kernel's scripts/extract-vmlinux.",
-    );
-  const limits = { ...inputLimits, unpackedBytes: 4 * 2 ** 30 };
-  const { source, close } = decompress(sourceOf(file, [packed]), packing, { limits, unpacked: 0, files: 0 });
-  try {
-    const parts: Uint8Array[] = [];
-    let total = 0;
-    for (;;) {
-      const into = new Uint8Array(1 << 22);
-      const n = await source.read(into);
-      if (n === 0) break;
-      parts.push(into.subarray(0, n));
-      total += n;
-    }
-    const problem = source.problem?.();
-    if (total === 0 && problem !== undefined)
-      throw new BadInput(
-        problem,
-        { file },
-        packing === "xz"
-          ? "If the file is whole: kernel images use an xz filter that only the xz tool undoes; install xz, or unpack it with the kernel's scripts/extract-vmlinux."
-          : "Unpack it with the kernel's scripts/extract-vmlinux.",
-      );
-    const whole = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
-  } finally {
-    close();
-  }
-}
 
 function parseConfig(texts: readonly string[] | undefined): ReadonlyMap<string, boolean> {
   return new Map(
