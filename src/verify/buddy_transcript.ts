@@ -195,8 +195,15 @@ export function readBuddyTranscript(input: TranscriptInput): BuddyTranscript {
   const end = objectAt(input, last);
   if (end.t !== "end")
     throw new BadInput("The transcript has no end line: it is cut off.", here(last + 1), "Copy it again, whole.");
-  if (end.out_truncated !== 0)
-    throw new BadInput("The recorder itself ran out of room (out_truncated).", here(last + 1), "Record it again.");
+  const truncated = end.truncated ?? end.out_truncated;
+  if (truncated !== 0)
+    throw new BadInput(
+      truncated === undefined
+        ? "The end line does not say whether the recorder ran out of room."
+        : "The recorder itself ran out of room (truncated).",
+      here(last + 1),
+      "Record it again.",
+    );
   let endStep = last;
   while (endStep > at && lines[endStep - 1]?.startsWith('{"t":"zone"')) endStep--;
   const after: BuddyZone[] = [];

@@ -115,6 +115,11 @@ const mmFacts = {
     [6, 19],
     "__alloc_pages_slowpath(), mm/page_alloc.c: not in 6.12.117, in 7.2.12; first release from history",
   ),
+  /** The fast path, too, knows who may use the high-order atomic reserve; pageblocks join it only at the min watermark. */
+  atomicFromTheStart: since(
+    [7, 3],
+    "__alloc_frozen_pages_noprof(), alloc_flags_nonblocking(), rmqueue_buddy(), mm/page_alloc.c: not in 7.2.12, in 7.3.4",
+  ),
   /** Compaction exists. */
   compaction: since([2, 6, 35], "mm/compaction.c"),
   /** lowmem_reserve[] takes the place of protection[], which nobody sets. */

@@ -98,6 +98,12 @@ export const fragmentAlign: readonly Fact<number>[] = [
     source: "7.2.12 net/core/page_pool.c page_pool_alloc_frag_netmem(); when between 6.12.117 and 7.2.12 is not known",
     read: "tree",
   },
+  {
+    since: [7, 3],
+    value: 8,
+    source: "7.3.4 net/core/page_pool.c page_pool_alloc_frag_netmem(): that of skb_shared_info again; not in 7.2.12",
+    read: "tree",
+  },
 ];
 
 /** What page_pool_alloc_frag() counts: a fast allocation for each fragment, or one for each page, and a page cut anew as recycled. */

@@ -110,6 +110,7 @@ export function mmRulesOf(release: Release, choices: RuleChoices = {}): MmRules 
     leavesFreeHighatomic: is("leavesFreeHighatomic"),
     watchesHighMark: is("pcpTuned"),
     lastResort: is("lastResort"),
+    atomicFromTheStart: is("atomicFromTheStart"),
     secondTry: is("secondTryForRights") ? "with more rights" : "always",
     secondTryKeepsKswapd: is("secondTryKeepsKswapd"),
     pcpOnlyType: policy === "placement-2005" ? types.movable : -1,

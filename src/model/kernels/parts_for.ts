@@ -6,10 +6,11 @@ import { linux_5_10 } from "./linux_5_10.ts";
 import { linux_6_1 } from "./linux_6_1.ts";
 import { linux_6_12 } from "./linux_6_12.ts";
 import { linux_7_2 } from "./linux_7_2.ts";
+import { linux_7_3 } from "./linux_7_3.ts";
 import { byFacts } from "./older.ts";
 
 /** The kernels that the model is held to, oldest first. */
-export const exactKernels: readonly ExactKernel[] = [linux_5_10, linux_6_1, linux_6_12, linux_7_2];
+export const exactKernels: readonly ExactKernel[] = [linux_5_10, linux_6_1, linux_6_12, linux_7_2, linux_7_3];
 
 export interface KernelChoice {
   readonly parts: KernelParts;

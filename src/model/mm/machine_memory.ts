@@ -73,6 +73,7 @@ export function createMachineMemory(options: MachineMemoryOptions) {
       lastResort: rules.lastResort && types.highatomic >= 0,
       reservesFromFreeLists: parts.highatomic.fromFreeListsOnly,
       boostSeenBy: rules.boostSeenBy,
+      atomicFromTheStart: rules.atomicFromTheStart && types.highatomic >= 0,
       pcpOnlyType: rules.pcpOnlyType,
       noFragmentType:
         rules.avoidFragmenting && spec.zoneTypes.includes("DMA32") ? spec.zoneTypes.indexOf("Normal") : -1,

@@ -37,6 +37,7 @@ const FLAGS = zoneField.flags;
 const FREE = zoneField.free;
 const LOWMEM = zoneField.lowmemReserve;
 const WMARK_LOW = allocFlag.wmarkLow;
+const WMARK_MASK = allocFlag.wmarkMask;
 const NO_WATERMARKS = allocFlag.noWatermarks;
 const NO_FRAGMENT = allocFlag.noFragment;
 const HIGHATOMIC_FLAG = allocFlag.highatomic;
@@ -59,6 +60,8 @@ export interface RequestRules {
   readonly lastResort: boolean;
   /** Only pages from the free lists make an atomic reserve. */
   readonly reservesFromFreeLists: boolean;
+  /** The fast path, too, lets atomic high orders use the reserve (MmRules). */
+  readonly atomicFromTheStart: boolean;
   /** Who takes ZONE_BOOSTED_WATERMARK away and wakes kswapd for it: whoever asks the zone, whoever also gets a page, whoever may wake kswapd. */
   readonly boostSeenBy: "anybody" | "who gets a page" | "who wakes kswapd";
 }
@@ -102,7 +105,7 @@ export function createPageAlloc(parts: AllocatorParts) {
   const { markOf, zoneOk, maySpend, firstMark, hasBlock, blocksDecide } = parts.watermarks;
   const { rmqueueSmallest, freeWhole, account } = parts.area;
   const { types, gfp: bits, groupingDisabled, pcpOnlyType, noFragmentType } = parts.rules;
-  const { lastResort, reservesFromFreeLists, boostSeenBy } = parts.rules;
+  const { lastResort, reservesFromFreeLists, boostSeenBy, atomicFromTheStart } = parts.rules;
   const { unmovable: UNMOVABLE, movable: MOVABLE, reclaimable: RECLAIMABLE, highatomic: HIGHATOMIC } = types;
   const { isolate: ISOLATE, cma } = types;
   const MOVABLE_BIT = bits.movable;
@@ -110,6 +113,8 @@ export function createPageAlloc(parts: AllocatorParts) {
   const KSWAPD_BIT = bits.kswapdReclaim;
   const COMP_BIT = bits.comp;
   const THISNODE_BIT = bits.thisnode;
+  /** Of these, a request that may use the atomic reserve has __GFP_HIGH only. */
+  const HURRIED_BITS = bits.high | bits.directReclaim | bits.nomemalloc;
   const highestOf = zoneTable(zoneTypes, bits);
   const allocEvent = eventKind.mm_page_alloc;
   const freeEvent = eventKind.mm_page_free;
@@ -147,7 +152,9 @@ export function createPageAlloc(parts: AllocatorParts) {
         trouble.badPage(pfn, "nonzero _refcount");
         continue;
       }
-      if (reservesFromFreeLists && (allocFlags & HIGHATOMIC_FLAG) !== 0) reserveHighatomic(pfn, z, order);
+      // Who asks with this flag at the low mark has not come that far.
+      if (reservesFromFreeLists && (allocFlags & (HIGHATOMIC_FLAG | WMARK_MASK)) === HIGHATOMIC_FLAG)
+        reserveHighatomic(pfn, z, order);
       return pfn;
     }
   };
@@ -222,11 +229,12 @@ export function createPageAlloc(parts: AllocatorParts) {
     }
   };
 
-  /** ALLOC_KSWAPD, and ALLOC_CMA for movable requests, as the fast path sets them. */
-  const fastFlags = (gfp: number, type: number, zonelist: number): number => {
+  /** ALLOC_KSWAPD, ALLOC_CMA for movable requests, since 7.3 ALLOC_HIGHATOMIC: as the fast path sets them. */
+  const fastFlags = (gfp: number, order: number, type: number, zonelist: number): number => {
     let flags = WMARK_LOW;
     if (KSWAPD_BIT === 0 || (gfp & KSWAPD_BIT) !== 0) flags |= KSWAPD_FLAG;
     if (cma >= 0 && type === MOVABLE) flags |= CMA_FLAG;
+    if (atomicFromTheStart && order > 0 && (gfp & HURRIED_BITS) === bits.high) flags |= HIGHATOMIC_FLAG;
     if (noFragmentType >= 0 && zone[(zonelists[zonelist]! << ZONE_ROW) | TYPE] === noFragmentType) flags |= NO_FRAGMENT;
     return flags;
   };
@@ -272,7 +280,7 @@ export function createPageAlloc(parts: AllocatorParts) {
     const type = migratetypeOf(gfp);
     const zonelist = zonelistStart[nodeOfCpu[journal.cpu]! * 8 + highest]!;
     if (zonelists[zonelist]! < 0) return -1;
-    let pfn = getPageFromFreelist(gfp, order, fastFlags(gfp, type, zonelist), highest, type, zonelist);
+    let pfn = getPageFromFreelist(gfp, order, fastFlags(gfp, order, type, zonelist), highest, type, zonelist);
     if (pfn < 0) {
       request.gfp = gfp;
       request.order = order;

@@ -44,6 +44,8 @@ export interface MmRules {
   readonly watchesHighMark: boolean;
   /** rmqueue_buddy() lets those who cannot wait, and OOM victims, take from the atomic reserve at last. */
   readonly lastResort: boolean;
+  /** Requests that may use the atomic reserve say so in their first try already; only those that came to the min mark add to it. */
+  readonly atomicFromTheStart: boolean;
   /** Tries of a request that cannot reclaim, once kswapd is woken: a second always, or only with other rights than the first. */
   readonly secondTry: "always" | "with more rights";
   /** The second try of __GFP_MEMALLOC keeps ALLOC_KSWAPD. */
