@@ -348,10 +348,16 @@ static void give_bulk(void)
 	void *data[20];
 #endif
 
+	at = pick(false);
+	if (at == held || mine[at].extra) {
+		take();
+		return;
+	}
 	begin("put_bulk");
 	say(",\"pfns\":[");
 	for (; n < want; n++) {
-		at = pick(false);
+		if (n)
+			at = pick(false);
 		if (at == held || mine[at].extra)
 			break;
 		say("%s%lu", n ? "," : "", page_to_pfn(mine[at].page));

@@ -52,6 +52,12 @@ describe("the list of an exact kernel", () => {
         fallback: "claim then steal",
         highatomic: "a hundredth, from the free lists",
       },
+      "Linux 7.3.4": {
+        account: "by block",
+        pcp: "tuned high, drained in portions",
+        fallback: "claim then steal",
+        highatomic: "a hundredth, from the free lists",
+      },
     });
   });
 
@@ -91,6 +97,7 @@ describe("packets of a recorded release", () => {
         "Linux 6.1.192 | heads fill their object | spare sk_buffs for polls | users of fragment pools' pages | direct puts in softirq",
         "Linux 6.12.117 | small heads from a cache of their own, others fill their object | spare sk_buffs for polls | users of every page | direct puts where the consumer runs",
         "Linux 7.2.12 | small heads from a cache of their own, others fill their object | spare sk_buffs for all | users of every page | direct puts where the consumer runs",
+        "Linux 7.3.4 | small heads from a cache of their own, others fill their object | spare sk_buffs for all | users of every page | direct puts where the consumer runs",
       ]
     `);
   });
@@ -103,7 +110,7 @@ describe("a release that was not", () => {
     ["5.15-x86_64", "Linux 5.10.223"],
     ["6.6.45-x86_64", "Linux 6.1.192"],
     ["2.6.24-x86_64", "Linux 5.10.223"],
-    ["8.0-x86_64", "Linux 7.2.12"],
+    ["8.0-x86_64", "Linux 7.3.4"],
   ])("%s says that it is not, and that %s is nearest", (text, nearest) => {
     const choice = partsFor(parseRelease(text));
     expect(choice.exact).toBeUndefined();
