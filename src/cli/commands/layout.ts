@@ -1,6 +1,5 @@
 // skblab layout: where the fields of a struct lie, in a release or in the user's own kernel, and what a change would move.
 import { existsSync } from "node:fs";
-import type { Btf } from "../../artifact/btf/btf.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { cacheLineBytes } from "../../kernel/facts/slab.ts";
 import { declaredStructs, structSource } from "../../kernel/facts/structs.ts";
