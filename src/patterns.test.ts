@@ -178,9 +178,12 @@ test("a line of 64 KiB of repeated words of real reports is read within a bound 
       .slice(0, 65_536)
       .replaceAll("\n", " ");
     const start = p.chance(0.5) ? "" : distinct[p.below(distinct.length)]!.replaceAll("\n", " ");
-    const ms = await read(`${head}${start}${line}\nMem-Info:\n`);
+    // On a busy machine a reading may have waited: only one that is slow each time is slow.
+    let ms = Number.POSITIVE_INFINITY;
+    for (let again = 0; again < 4 && ms > 400; again++)
+      ms = Math.min(ms, await read(`${head}${start}${line}\nMem-Info:\n`));
     if (ms > worst.ms) worst = { ms, words: JSON.stringify(start + unit) };
   }
   // A bare scan takes less than 1 ms; the bound is wide because the machine that runs this is busy with other tests.
   expect(worst.ms, worst.words).toBeLessThan(400);
-}, 30_000);
+}, 60_000);
