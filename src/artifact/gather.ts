@@ -74,6 +74,11 @@ const KEPT_CHARS = 40_000_000;
 const MOST_READINGS = 20_000;
 /** What is noted of an input without a byte. */
 export const emptySentence = "It is empty.";
+/** What is noted of a text in which nothing looks like a kernel's. */
+export const foreignSentence =
+  "No line of it has a log's time stamp or begins like something that a kernel prints, so it says nothing about a kernel.";
+export const forbiddenSentence =
+  "dmesg was not allowed to read the kernel's log. Run it as root (sudo dmesg | skblab diagnose -), or take journalctl -k.";
 const MOST_NOTES = 10_000;
 /** Text of a known kind up to this size is read as a whole. */
 const WHOLE_BYTES = 1 << 18;
@@ -136,6 +141,14 @@ class Gatherer {
     } else {
       const summary = await this.scan(withHead(head, other?.source ?? source), other);
       ({ bytes, lines } = summary);
+      if (kind === "text" && named && bytes < HEAD_BYTES)
+        this.note(source.name, {
+          sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
+            new TextDecoder().decode(head.subarray(0, 200)),
+          )
+            ? forbiddenSentence
+            : foreignSentence,
+        });
     }
     const problem = source.problem?.();
     if (problem !== undefined) this.note(source.name, { sentence: problem });

@@ -59,8 +59,9 @@ function binaryReason(head: Uint8Array): string | undefined {
   let odd = 0;
   for (const b of head)
     if (b === 0 || (b < 32 && b !== 9 && b !== 10 && b !== 13 && b !== 27 && b !== 12 && b !== 8)) odd++;
-  // Serial logs have a few NULs; one byte in ten is no text.
-  return odd * 10 > head.length ? `${odd} of its first ${head.length} bytes are not text.` : undefined;
+  // Serial logs have a few NULs, old ones another code page; one byte in ten, or fewer among bytes that are no UTF-8 either, is no text.
+  const foreign = odd * 30 > head.length && new TextDecoder().decode(head).split("\ufffd").length * 5 > head.length;
+  return foreign || odd * 10 > head.length ? `${odd} of its first ${head.length} bytes are not text.` : undefined;
 }
 
 function tables(lines: readonly string[]): Identification[] {

@@ -10,7 +10,7 @@ export const isAuthorFile = (name: string): boolean => /\.(m?ts|m?js)$/.test(nam
 
 /** What the file exports; BadInput when it cannot be loaded. `advice`: what to do where Node cannot strip types. */
 export async function loadAuthorFile(file: string, advice: string): Promise<Readonly<Record<string, unknown>>> {
-  if (!existsSync(file)) throw new BadInput("there is no such file.", { file });
+  if (!existsSync(file)) throw new BadInput("There is no such file.", { file });
   register(new URL("./story_hooks.js", import.meta.url));
   try {
     return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
@@ -26,5 +26,5 @@ function loadFault(file: string, advice: string, error: unknown): unknown {
     error instanceof SyntaxError && file.endsWith("ts")
       ? `Node ${process.version} cannot strip types. ${advice}rename the file to .mjs, or use Node 22.18 or later.`
       : undefined;
-  return new BadInput(`it cannot be loaded: ${text}.`, { file }, strip);
+  return new BadInput(`It cannot be loaded: ${text}.`, { file }, strip);
 }

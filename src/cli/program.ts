@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { BadInput } from "../base/bad_input.ts";
 import { inertLine } from "../report/escape.ts";
+import { isSystemError, systemReason } from "./input/cannot_read.ts";
 import type { Format } from "./io.ts";
 import { createIo } from "./io.ts";
 import { commands } from "./registry.ts";
@@ -16,6 +17,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   program.description(
     "A laboratory for Linux packet memory: reads what the kernel wrote, says what happened, proves what would change it.",
   );
+  program.configureOutput({ outputError: (text, write) => write(usageSentence(text)) });
   program.version(packageVersion()).exitOverride().showSuggestionAfterError().enablePositionalOptions();
   program.addHelpText(
     "after",
@@ -62,6 +64,16 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+/** commander's complaint as one of ours: one sentence on one line, the guess behind it. */
+function usageSentence(text: string): string {
+  const words = text
+    .trim()
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ");
+  const sentence = `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+  return `skblab: ${inertLine(/[.?)]$/.test(sentence) ? sentence : `${sentence}.`)}\n`;
+}
+
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof BadInput) {
@@ -81,24 +93,7 @@ function explain(error: unknown): number {
   return 70;
 }
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
-}
-
-const systemWords: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or directory",
-  EISDIR: "this is a directory. Name a file",
-  ENOTDIR: "a part of this path is no directory",
-  EACCES: "you may not open this. Ask its owner, or copy it",
-  EPERM: "you may not do this",
-  ENOSPC: "the disk is full. Make room, or write elsewhere",
-  EROFS: "this cannot be written to. Write elsewhere",
-  EMFILE: "too many files are open",
-};
-
 /** What the system refused, with the file where the system names it. */
 function systemSentence(error: NodeJS.ErrnoException): string {
-  const words = systemWords[error.code ?? ""];
-  if (words === undefined) return error.message;
-  return error.path === undefined ? `${words} (${error.syscall}).` : `${error.path}: ${words}.`;
+  return `${error.path === undefined ? "" : `${error.path}: `}${systemReason(error)}`;
 }

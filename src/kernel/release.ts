@@ -101,14 +101,32 @@ export function parseRelease(text: string): Release {
       "Write it like 2.6.24, 4.19-arm64 or 6.1-x86_64.",
     );
   }
-  const tail =
-    text
-      .trim()
-      .slice(match?.[0].length ?? 0)
-      .split("-")
-      .pop() ?? "";
-  const arch = architectures.find((a) => a === tail) ?? archAliases[tail] ?? "x86_64";
-  return { version: numbers.split(".").map(Number), arch };
+  const rest = text.trim().slice(match?.[0].length ?? 0);
+  const tail = [...architectures, ...Object.keys(archAliases)].find(
+    (a) => /[-.]/.test(rest.at(-a.length - 1) ?? "") && rest.endsWith(a),
+  );
+  return {
+    version: numbers.split(".").map(Number),
+    arch: archAliases[tail ?? ""] ?? ((tail ?? "x86_64") as Architecture),
+  };
+}
+
+/** Mainline's series: the last minor of each major that is finished. 2.6 ended with 2.6.39, 6 with 6.19; what follows 7.2 is not known here. */
+const lastMinors: Readonly<Record<number, number>> = { 3: 19, 4: 20, 5: 19, 6: 19 };
+const newestMajor = 7;
+const everyRelease = "2.4, 2.6.0 to 2.6.39, 3.0 to 3.19, 4.0 to 4.20, 5.0 to 5.19, 6.0 to 6.19, 7.0 and later";
+
+/** `parseRelease` of what a person typed: it must be a release that exists. Throws BadInput with the list of those that do. */
+export function namedRelease(text: string): Release {
+  const release = parseRelease(text);
+  const [major = 0, minor = 0, patch = 0] = release.version;
+  const exists =
+    major === 2
+      ? minor === 4 || (minor === 6 && patch <= 39)
+      : major <= newestMajor && minor <= (lastMinors[major] ?? (major === newestMajor ? 99 : -1));
+  if (!exists)
+    throw new BadInput(`There is no Linux ${release.version.join(".")}.`, undefined, `Releases are ${everyRelease}.`);
+  return release;
 }
 
 /** `2.6.24-x86_64` */

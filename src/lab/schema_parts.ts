@@ -1,6 +1,6 @@
 // Pieces that the schemas of scenario files share: every key with what it means, its unit and its default.
 import { z } from "zod";
-import { factAt, parseRelease } from "../kernel/release.ts";
+import { factAt, namedRelease } from "../kernel/release.ts";
 
 /** A whole number in a range. */
 export const whole = (least: number, most: number, says: string): z.ZodNumber =>
@@ -16,7 +16,7 @@ export const release = z
 
 function isRelease(text: string): boolean {
   try {
-    return factAt([{ since: [2, 6, 9], value: true, source: "" }], parseRelease(text).version)?.value === true;
+    return factAt([{ since: [2, 6, 9], value: true, source: "" }], namedRelease(text).version)?.value === true;
   } catch {
     return false;
   }

@@ -1,6 +1,6 @@
 // A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
 // the lines themselves. Written for somebody who reads it at three in the morning.
-import { emptySentence } from "../artifact/gather.ts";
+import { emptySentence, forbiddenSentence, foreignSentence } from "../artifact/gather.ts";
 import type {
   Advice,
   Answer,
@@ -62,8 +62,11 @@ export function briefDocument(d: Diagnosis): Document {
 /** Why an input could not be read at all; undefined when it was read, or was empty. */
 export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
   const [note] = i.notes;
+  if (note?.sentence === forbiddenSentence) return forbiddenSentence;
   return (i.lines ?? 0) === 0 && note?.sentence !== emptySentence ? note?.sentence : undefined;
 }
+
+const isForeign = (i: Diagnosis["inputs"][number]): boolean => i.notes.some((n) => n.sentence === foreignSentence);
 
 function nothingFound(d: Diagnosis): Block[] {
   const searched = `no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool${d.since === undefined ? "" : ` since ${d.since}`}`;
@@ -79,12 +82,13 @@ function nothingFound(d: Diagnosis): Block[] {
       const name = i.name === "-" ? "Standard input" : i.name;
       const unread = whyUnread(i);
       if (unread !== undefined) return `${name} was not read. ${unread}`;
-      if (i.bytes === 0) return `${name} is empty.`;
+      if (i.bytes === 0) return i.name === "-" ? "Standard input is empty: nothing was piped in." : `${name} is empty.`;
+      if (isForeign(i)) return `${name}${size}: ${foreignSentence}`;
       return `${name}${size}: ${searched}.`;
     });
   return [
     ...lines.map((l) => paragraph(l)),
-    ...(d.inputs.every((i) => i.bytes === 0 || (i.lines ?? 0) === 0)
+    ...(d.inputs.every((i) => i.bytes === 0 || (i.lines ?? 0) === 0 || isForeign(i))
       ? []
       : [
           paragraph(
@@ -306,9 +310,17 @@ export function evidenceOf(findings: readonly Finding[]): QuotedLine[] {
 }
 
 function noteBlocks(d: Diagnosis): Block[] {
-  const notes = d.inputs
-    .filter((i) => (i.bytes !== 0 && i.lines !== 0) || d.incidents.length > 0)
-    .flatMap((i) => i.notes.map((n) => `${i.name}${n.line === null ? "" : `:${n.line}`}  ${n.sentence}`));
+  const said = d.inputs
+    .filter((i) => (i.bytes !== 0 && i.lines !== 0 && !isForeign(i)) || d.incidents.length > 0)
+    .flatMap((i) =>
+      i.notes.map((n) => ({ at: `${i.name}${n.line === null ? "" : `:${n.line}`}`, sentence: n.sentence })),
+    );
+  // What is said of many files is said once.
+  const places = new Map<string, string[]>();
+  for (const { at, sentence } of said) places.set(sentence, [...(places.get(sentence) ?? []), at]);
+  const notes = [...places].flatMap(([sentence, of]) =>
+    of.length > 3 ? [`${of[0]} and ${of.length - 1} more  ${sentence}`] : of.map((at) => `${at}  ${sentence}`),
+  );
   if (notes.length === 0) return [];
   const shown = notes.slice(0, 12);
   return [

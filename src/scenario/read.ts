@@ -15,6 +15,12 @@ export interface Scenario {
   readonly place: Place;
 }
 
+const experiment = "experiment";
+
+/** A kind that another command takes: `run` the kinds of kinds.ts, `experiment` its own. */
+const isElsewhere = (kind: unknown, here: readonly ScenarioKind[]): boolean =>
+  (kind === experiment || scenarioKinds.some((k) => k.kind === kind)) && !here.some((k) => k.kind === kind);
+
 /** Throws BadInput with the place of the first thing that is wrong. */
 export function readScenario(file: string, text: string, kinds: readonly ScenarioKind[] = scenarioKinds): Scenario {
   const lines = new LineCounter();
@@ -52,9 +58,11 @@ export function readScenario(file: string, text: string, kinds: readonly Scenari
     if (kindName === undefined)
       throw new BadInput("The scenario has no `kind`.", { file, line: 1 }, `Write one of ${names.join(", ")}.`);
     throw new BadInput(
-      `There is no kind of scenario "${kindName}".`,
+      `There is no kind of scenario "${kindName}"${isElsewhere(kindName, kinds) ? " here" : ""}.`,
       place(["kind"], false),
-      suggest(`${kindName}`, names),
+      isElsewhere(kindName, kinds)
+        ? `Use: skblab ${kindName === experiment ? experiment : "run"} ${file}`
+        : suggest(`${kindName}`, names),
     );
   }
   const { kind: _kind, ...rest } = doc.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;

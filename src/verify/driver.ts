@@ -1,6 +1,6 @@
 // A driver held to the rules of memory: model/driver_check.ts at every MTU it takes, on one release.
 import { BadInput } from "../base/bad_input.ts";
-import { formatRelease, parseRelease } from "../kernel/release.ts";
+import { formatRelease, namedRelease } from "../kernel/release.ts";
 import type { DriverCheck } from "../model/driver_check.ts";
 import { checkDriver } from "../model/driver_check.ts";
 import type { DriverMaker, DriverSettings } from "../model/drivers/driver.ts";
@@ -42,7 +42,7 @@ export const isDriverMaker = (x: unknown): x is DriverMaker =>
 /** BadInput for a driver or release that does not exist, or a driver that takes none of the MTUs. */
 export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
   const maker = typeof options.driver === "string" ? driverNamed(options.driver) : options.driver;
-  const release = parseRelease(options.kernel);
+  const release = namedRelease(options.kernel);
   const settings = options.settings ?? {};
   const checks: DriverCheck[] = [];
   const refused: { mtu: number; because: string }[] = [];

@@ -10,7 +10,13 @@ export function isElf(bytes: Uint8Array): boolean {
 export function elfSection(bytes: Uint8Array, name: string, file: string): Uint8Array | undefined {
   const wide = bytes[4] === 2;
   if (bytes[4] !== 1 && bytes[4] !== 2)
-    throw new BadInput(`It says it is ELF, but of class ${bytes[4]}.`, { file }, "Is the file damaged?");
+    throw new BadInput(
+      bytes.length < 5
+        ? "It is cut off within its ELF header."
+        : `It is an ELF file of class ${bytes[4]}, which does not exist: it is damaged.`,
+      { file },
+      "Copy it again, whole.",
+    );
   const r = byteReader(bytes, file, bytes[5] === 1);
   const table = wide ? r.u64(0x28) : r.u32(0x20);
   const entry = r.u16(wide ? 0x3a : 0x2e);

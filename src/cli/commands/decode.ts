@@ -1,6 +1,6 @@
 // skblab decode: what a number from a kernel log means, in one release or in every era where it makes sense.
 import { BadInput } from "../../base/bad_input.ts";
-import { parseRelease } from "../../kernel/release.ts";
+import { namedRelease } from "../../kernel/release.ts";
 import { answerGfp, answerPageFlags, parseFlagsWord, parseGfp } from "../../report/decode.ts";
 import type { CommandSpec } from "../command.ts";
 
@@ -27,7 +27,7 @@ export const command: CommandSpec = {
       .option("--kernel <release>", "the release it comes from, for example 2.6.24 or 6.1-arm64")
       .option("--pfn <number>", "page-flags: the page frame number, in hex")
       .action(async (what: string, value: string, options: Options) => {
-        const release = options.kernel === undefined ? undefined : parseRelease(options.kernel);
+        const release = options.kernel === undefined ? undefined : namedRelease(options.kernel);
         if (what === "gfp") {
           if (options.pfn !== undefined)
             throw new BadInput("--pfn says something about page-flags, not about a gfp mask.");

@@ -6,7 +6,7 @@ import { declaredStructs, structSource } from "../../kernel/facts/structs.ts";
 import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
 import { memberNames, memberOf, nearestNames } from "../../kernel/layout/layout.ts";
 import type { Release } from "../../kernel/release.ts";
-import { formatRelease, parseRelease } from "../../kernel/release.ts";
+import { formatRelease, namedRelease } from "../../kernel/release.ts";
 import { parseEdit, unknownStruct, whatIf } from "../../lab/layout_what_if.ts";
 import type { LayoutView } from "../../report/layout.ts";
 import {
@@ -108,7 +108,7 @@ async function open(options: Options): Promise<Opened> {
   if (btf !== undefined) return openBtf(btf, options);
   if (options.kernel === undefined)
     throw new BadInput("Which kernel?", undefined, "Say --kernel 6.1-x86_64, or --btf with a file.");
-  const release = parseRelease(options.kernel);
+  const release = namedRelease(options.kernel);
   const source = declaredStructs(release, parseConfig(options.config));
   return {
     source,
@@ -207,7 +207,7 @@ async function answerWhatIf(struct: string | undefined, options: Options, io: Io
   if (struct !== undefined)
     throw new BadInput("--what-if names its struct itself.", undefined, "Leave the other name out.");
   // With BTF the release says only by which rules its slab allocator works.
-  const release: Release = parseRelease(options.kernel ?? "6.1-x86_64");
+  const release: Release = namedRelease(options.kernel ?? "6.1-x86_64");
   const opened = options.btf === undefined ? undefined : await openBtf(options.btf, options);
   const answer = whatIf(release, {
     ...(opened === undefined ? {} : { source: opened.source }),

@@ -38,16 +38,20 @@ export const command: CommandSpec = {
 
 async function pools(files: readonly string[], io: Io): Promise<void> {
   const readings: PoolReading[] = [];
+  const problems: { readonly file: string; readonly sentence: string }[] = [];
   for await (const item of openInputs(files)) {
     if (!("source" in item)) {
-      io.note(`${item.name}: ${item.sentence}`);
+      problems.push({ file: item.name, sentence: item.sentence });
       continue;
     }
     const { text, problem } = await textOf(item.source);
-    if (problem !== undefined) io.note(`${item.source.name}: ${problem}`);
+    if (problem !== undefined) problems.push({ file: item.source.name, sentence: problem });
     const reading = readPools(item.source.name === "-" ? "stdin" : item.source.name, text);
     if (item.named || !isEmptyReading(reading)) readings.push(reading);
   }
+  const [first] = problems;
+  if (readings.every(isEmptyReading) && first !== undefined) throw new BadInput(first.sentence, { file: first.file });
+  for (const { file, sentence } of problems) io.note(`${file}: ${sentence}`);
   if (readings.every(isEmptyReading))
     throw new BadInput(
       "There is nothing about page pools in it.",

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { BadInput } from "../../base/bad_input.ts";
 import type { RandomBytes } from "../../image/container/random_bytes.ts";
+import { cannotRead } from "./cannot_read.ts";
 import { compressionOf } from "./decompress.ts";
 import { openInputs } from "./open.ts";
 
@@ -41,14 +42,8 @@ function openFile(path: string): number {
     if (!fstatSync(fd).isDirectory()) return fd;
     closeSync(fd);
   } catch (error) {
-    const { code, message } = error as { readonly code?: string; readonly message: string };
-    const why =
-      code === "ENOENT" ? "no such file" : code === "EACCES" || code === "EPERM" ? "permission denied" : message;
-    throw new BadInput(
-      `It cannot be opened: ${why}.`,
-      { file: path },
-      code === "EPERM" || code === "EACCES" ? "Memory images are for root." : undefined,
-    );
+    const { code } = error as { readonly code?: string };
+    throw cannotRead(path, error, code === "EPERM" || code === "EACCES" ? "Memory images are for root." : undefined);
   }
   throw new BadInput("It is a directory.", { file: path }, "Give the image itself.");
 }

@@ -18,6 +18,7 @@ import { isTar, tarMembers } from "../../artifact/tar.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
+import { cannotRead, isSystemError, systemReason } from "./cannot_read.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import type { Budget, InputLimits } from "./limits.ts";
 import { inputLimits } from "./limits.ts";
@@ -45,22 +46,6 @@ export async function* openInputs(paths: readonly string[], options: OpenOptions
   }
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  ENOTDIR: "a part of the path is not a directory",
-  ELOOP: "too many symbolic links",
-  EISDIR: "it is a directory",
-  ENXIO: "no such device",
-  EIO: "input/output error",
-};
-
-function why(error: unknown): string {
-  const { code, message } = error as { readonly code?: string; readonly message?: string };
-  return reasons[code ?? ""] ?? code ?? message ?? String(error);
-}
-
 class Opener {
   private readonly budget: Budget;
   private readonly options: OpenOptions;
@@ -77,7 +62,7 @@ class Opener {
     try {
       stats = statSync(path);
     } catch (error) {
-      throw new BadInput(`It cannot be opened: ${why(error)}.`, { file: path });
+      throw cannotRead(path, error);
     }
     if (stats.isDirectory()) {
       yield* this.directory(path, 0);
@@ -95,7 +80,7 @@ class Opener {
     try {
       yield* this.file(path, stats, true);
     } catch (error) {
-      throw isSystemError(error) ? new BadInput(`It cannot be opened: ${why(error)}.`, { file: path }) : error;
+      throw isSystemError(error) ? cannotRead(path, error) : error;
     }
   }
 
@@ -136,8 +121,8 @@ class Opener {
       this.walked.add(real);
       entries = readdirSync(path).sort();
     } catch (error) {
-      if (depth === 0) throw new BadInput(`The directory cannot be read: ${why(error)}.`, { file: path });
-      yield { name: path, sentence: `The directory cannot be read: ${why(error)}.` };
+      if (depth === 0) throw cannotRead(path, error);
+      yield { name: path, sentence: systemReason(error) };
       return;
     }
     for (const entry of entries) {
@@ -146,7 +131,7 @@ class Opener {
       try {
         stats = statSync(inner);
       } catch (error) {
-        yield { name: inner, sentence: `It cannot be opened: ${why(error)}.` };
+        yield { name: inner, sentence: systemReason(error) };
         continue;
       }
       if (stats.isDirectory()) {
@@ -167,7 +152,7 @@ class Opener {
       yield* this.file(path, stats, false);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      yield { name: path, sentence: `It cannot be opened: ${why(error)}.` };
+      yield { name: path, sentence: systemReason(error) };
     }
   }
 
@@ -251,14 +236,10 @@ function descriptorSource(name: string, fd: number): ByteSource {
       try {
         return readSync(fd, into, 0, into.length, null);
       } catch (error) {
-        problem = `It could not be read to its end: ${why(error)}.`;
+        problem = `It could not be read to its end. ${systemReason(error)}`;
         return 0;
       }
     },
     problem: () => problem,
   };
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && typeof (error as { readonly syscall?: unknown }).syscall === "string";
 }

@@ -10,6 +10,7 @@ import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { withHead } from "../../base/byte_source.ts";
 import type { Io } from "../command.ts";
+import { cannotRead } from "./cannot_read.ts";
 import type { Compression } from "./decompress.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import { inputLimits } from "./limits.ts";
@@ -141,10 +142,7 @@ function unreadable(path: string, error: NodeJS.ErrnoException): BadInput {
       "Boot with page_owner=on (the kernel needs CONFIG_PAGE_OWNER), then: mount -t debugfs none /sys/kernel/debug",
     );
   }
-  return new BadInput(
-    error.code === "ENOENT" ? "There is no such file." : `It cannot be read (${error.code ?? error.message}).`,
-    { file: path },
-  );
+  return cannotRead(path, error);
 }
 
 function notADump(head: string, path: string): BadInput {
