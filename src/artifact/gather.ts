@@ -141,7 +141,7 @@ class Gatherer {
     } else {
       const summary = await this.scan(withHead(head, other?.source ?? source), other);
       ({ bytes, lines } = summary);
-      if (kind === "text" && named && bytes < HEAD_BYTES)
+      if (kind === "text" && named && bytes < HEAD_BYTES && source.problem?.() === undefined)
         this.note(source.name, {
           sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
             new TextDecoder().decode(head.subarray(0, 200)),

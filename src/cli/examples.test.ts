@@ -43,7 +43,7 @@ describe("skblab driver", () => {
 
   test.each([
     [["nope"], /There is no driver "nope" here\. Drivers: ringnic, /],
-    [["nope.mjs"], /nope\.mjs: there is no such file/],
+    [["nope.mjs"], /nope\.mjs: There is no such file/],
     [["tidy.ts", "--mtu", "9"], /--mtu is "9"/],
     [["ibm_emac", "--kernel", "2.6.29-ppc32", "--mtu", "65000"], /ibm_emac takes none of the MTUs 65000/],
     [["examples/library/../../vitest.config.ts"], /vitest\.config\.ts: /],

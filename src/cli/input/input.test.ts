@@ -85,7 +85,7 @@ describe("single inputs", () => {
   test("a missing file is bad input with its name", async () => {
     await expect(read([at("nowhere")])).rejects.toMatchObject({
       name: "BadInput",
-      message: "It cannot be opened: no such file.",
+      message: "There is no such file or directory.",
       place: { file: at("nowhere") },
     });
   });
@@ -256,7 +256,7 @@ describe("directories", () => {
     const g = await read([at("host")]);
     expect(g.inputs.map((i) => i.name)).toEqual([at("host/empty"), at("host/proc/buddyinfo"), at("host/z.log")]);
     expect(g.notes).toEqual([
-      { input: at("host/broken"), sentence: "It cannot be opened: no such file." },
+      { input: at("host/broken"), sentence: "There is no such file or directory." },
       { input: at("host/pipe"), sentence: expect.stringMatching(/left out: name it/) },
     ]);
   });
