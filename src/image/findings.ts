@@ -5,6 +5,7 @@ export type FindingKind =
   | "free page"
   | "free count"
   | "per-cpu list"
+  | "lru list"
   | "slab"
   | "socket queue"
   | "sk_buff"

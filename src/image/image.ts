@@ -5,13 +5,20 @@ import type { PhysicalMemory } from "./container/physical.ts";
 import { Findings } from "./findings.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
 import { type KernelLog, readKernelLog } from "./kernel_log.ts";
+import { type LruList, readLru } from "./mm/lru.ts";
 import { type MemMap, scanMemMap } from "./mm/mem_map.ts";
 import { pageMarksOf } from "./mm/page_kinds.ts";
 import { endOfZones, readZones, type ZoneHeader, type Zones, zoneHeaders } from "./mm/zones.ts";
 import { type Device, readDevices, readSoftnet, type Softnet } from "./net/devices.ts";
 import { checkSkbs, type Holders, indexHolders } from "./net/holders.ts";
 import { type HeldPage, heldPages, ownPlaces, type PagePool, type PoolHolder, readPools } from "./net/page_pools.ts";
-import { scanPointers } from "./net/pointer_scan.ts";
+import {
+  explainPointers,
+  type PointerHits,
+  type PointerPlan,
+  planPointers,
+  searchPointers,
+} from "./net/pointer_scan.ts";
 import { skbCaches } from "./net/skb_caches.ts";
 import { readSkbs, type Skbs } from "./net/skbs.ts";
 import { readSockets, type Sockets } from "./net/sockets.ts";
@@ -26,6 +33,8 @@ export interface Image {
   readonly zones: Zones;
   readonly map: MemMap;
   readonly findings: Findings;
+  /** LRU lists of the root control group; undefined when there are so many pages that only the records walk them. */
+  readonly lru: readonly LruList[] | undefined;
   readonly zeroPfn: number | undefined;
   readonly caches: readonly SlabCache[];
   readonly totals: ReadonlyMap<bigint, CacheTotals>;
@@ -45,6 +54,8 @@ export interface NetState {
   readonly pools: readonly PagePool[];
   /** Pages of each pool, by its address, with those who hold them. */
   readonly held: ReadonlyMap<bigint, readonly HeldPage[]>;
+  /** True when memory was searched for pointers to the pages that nothing else explains. */
+  readonly searched: boolean;
 }
 
 export interface ReadOptions {
@@ -66,6 +77,7 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
   const map = readMemMap(kernel, parts, headers, progress);
   progress("free lists", undefined);
   const zones = parts.read("zones and free lists", () => readZones(kernel, headers, map, findings), noZones);
+  const lru = map.lruPages > mostLruPages ? undefined : parts.read("LRU lists", () => readLru(kernel, findings), []);
   progress("slab caches", undefined);
   const caches = parts.read("slab caches", () => readCaches(kernel, map, findings), []);
   const totals = parts.read(
@@ -77,14 +89,15 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
     new Map<bigint, CacheTotals>(),
   );
   progress("sockets and packets", undefined);
-  const net = readNet(kernel, map, caches, findings, parts, options.pointers === false ? undefined : progress);
-  return {
+  const net = readNet(kernel, map, caches, findings, parts);
+  const image: Image = {
     memory,
     log: readKernelLog(kernel),
     net,
     kernel,
     zones,
     map,
+    lru,
     findings,
     zeroPfn: zeroPfnOf(kernel),
     caches,
@@ -92,7 +105,14 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
     fcloneCache: skbCaches(kernel).fclone,
     unread: parts.unread,
   };
+  if (options.pointers === false) return image;
+  const plan = pointerPlan(image);
+  const said = (pfn: number): void => progress("pointers to pages in flight", pfn / Math.max(1, plan.endPfn));
+  return withPointers(image, plan.wantedCount === 0 ? [] : searchPointers(memory, plan, 0, plan.endPfn, said));
 }
+
+/** LRU pages up to which their lists are walked and checked for the first answer. */
+const mostLruPages = 1 << 20;
 
 /** A part of the answer that this image or kernel does not allow. */
 export interface Unread {
@@ -151,8 +171,6 @@ function readNet(
   caches: readonly SlabCache[],
   findings: Findings,
   parts: Parts,
-  /** Left out: no search for pointers. */
-  progress: ((what: string, done: number | undefined) => void) | undefined,
 ): NetState {
   const reader = new SlabReader(kernel);
   const skbs = parts.read<Skbs>("sk_buffs", () => readSkbs(kernel, map, caches, reader), noSkbs);
@@ -162,47 +180,32 @@ function readNet(
   const holders = indexHolders(kernel, map, skbs, sockets, devices, softnet);
   checkSkbs(kernel, map, holders, findings);
   const pools = parts.read("page pools", () => readPools(kernel, map, findings), []);
-  const byQueues = new Map(pools.map((p) => [p.address, heldPages(p, holders)] as const));
-  const held =
-    progress === undefined
-      ? byQueues
-      : parts.read(
-          "pointers to pages in flight",
-          () => withPointers(kernel, map, caches, reader, pools, byQueues, holders, progress),
-          byQueues,
-        );
-  return { skbs, sockets, devices, softnet, holders, pools, held };
+  const held = new Map(pools.map((p) => [p.address, heldPages(p, holders)] as const));
+  return { skbs, sockets, devices, softnet, holders, pools, held, searched: false };
 }
 
 const noSkbs: Skbs = { skbs: [], halves: [], unused: [], odd: [], others: [], unseen: 0 };
 const noSockets: Sockets = { sockets: [], mini: [], unseen: 0, processes: 0 };
 
-/** Adds pointers in memory to the pages that nothing else holds. */
-function withPointers(
-  kernel: Kernel,
-  map: MemMap,
-  caches: readonly SlabCache[],
-  reader: SlabReader,
-  pools: readonly PagePool[],
-  held: ReadonlyMap<bigint, readonly HeldPage[]>,
-  holders: Holders,
-  progress: (what: string, done: number | undefined) => void,
-): ReadonlyMap<bigint, readonly HeldPage[]> {
-  const isOpen = (h: HeldPage): boolean => h.holders.length === 0 || h.unexplained > 0;
-  const wanted = new Set(
-    [...held.values()]
-      .flat()
-      .filter(isOpen)
-      .map((h) => h.pfn),
-  );
-  const shared = BigInt(kernel.types.struct("skb_shared_info").sizeBytes);
+/** Pages of pools that nothing that is known holds, or not with all references that are counted. */
+const isOpen = (h: HeldPage): boolean => h.holders.length === 0 || h.unexplained > 0;
+
+/** The search for pointers to pages in flight that nothing else explains: what to look for and where. */
+export function pointerPlan(image: Image): PointerPlan {
+  const { kernel, map, caches, net } = image;
+  const open = [...net.held.values()].flat().filter(isOpen);
+  return planPointers(kernel, map, caches, new SlabReader(kernel), new Set(open.map((h) => h.pfn)));
+}
+
+/** The image with what the search has found: each open page of a pool gets its pointers, or that there are none. */
+export function withPointers(image: Image, hits: PointerHits): Image {
+  const { kernel, map, caches, net } = image;
+  const shared = BigInt(kernel.types.find("skb_shared_info")?.sizeBytes ?? 0);
   const excluded = [
-    ...pools.flatMap((p) => ownPlaces(kernel, p)),
-    ...holders.live.map((s) => ({ from: s.head, to: s.head + BigInt(s.end) + shared })),
+    ...net.pools.flatMap((p) => ownPlaces(kernel, p)),
+    ...net.holders.live.map((s) => ({ from: s.head, to: s.head + BigInt(s.end) + shared })),
   ];
-  const found = scanPointers(kernel, map, caches, reader, { wanted, excluded }, (done) =>
-    progress("pointers to pages in flight", done),
-  );
+  const found = explainPointers(kernel, map, caches, new SlabReader(kernel), hits, excluded);
   const perOwner = new Map<bigint, number>();
   for (const f of found) perOwner.set(f.owner, (perOwner.get(f.owner) ?? 0) + 1);
   const byPfn = new Map<number, PoolHolder[]>();
@@ -211,12 +214,13 @@ function withPointers(
       ...(byPfn.get(f.pfn) ?? []),
       { kind: "pointer", at: f.at, what: f.what, neighbours: (perOwner.get(f.owner) ?? 1) - 1 },
     ]);
-  return new Map(
-    [...held].map(([pool, pages]) => [
+  const held = new Map(
+    [...net.held].map(([pool, pages]) => [
       pool,
       pages.map((h) =>
         isOpen(h) ? { ...h, holders: [...h.holders, ...(byPfn.get(h.pfn) ?? [{ kind: "none found" } as const])] } : h,
       ),
     ]),
   );
+  return { ...image, net: { ...net, held, searched: true } };
 }

@@ -5,6 +5,7 @@ import { hex } from "./address_space.ts";
 import type { Image } from "./image.ts";
 import { syslogLines } from "./kernel_log.ts";
 import { kpageflagsReader } from "./mm/kpageflags.ts";
+import { nodeStatistics, readLru } from "./mm/lru.ts";
 import { flagsOf } from "./mm/mem_map.ts";
 import { pageKind } from "./mm/page_kinds.ts";
 import type { ZoneState } from "./mm/zones.ts";
@@ -23,7 +24,10 @@ export interface ImageRecord {
 export function* imageRecords(image: Image): Generator<ImageRecord> {
   yield metaRecord(image);
   for (const z of image.zones.zones) yield* zoneRecords(z);
+  const statistics = nodeStatistics(image.kernel);
+  if (statistics.length > 0) yield { t: "vm_node_stat", v: statistics };
   yield* pageRuns(image);
+  yield* lruRecords(image);
   yield* cacheRecords(image);
   yield* poolRecords(image);
   yield* socketRecords(image);
@@ -259,6 +263,16 @@ function* pageRuns(image: Image): Generator<ImageRecord> {
       end++;
     yield { t: "pg", p: start, n: end - start, k: hex(k), f: hex(f), r, m };
     start = end;
+  }
+}
+
+/** Lists of node 0 are named as the kernel's test names them; those of other nodes say their node. */
+function* lruRecords(image: Image): Generator<ImageRecord> {
+  for (const { node, of, pfns } of image.lru ?? readLru(image.kernel)) {
+    const common = { pfns, n: pfns.length, ...(node === 0 ? {} : { node }) };
+    yield of.kind === "list"
+      ? { t: "lru", list: of.list, ...common }
+      : { t: "lrugen", gen: of.generation, file: of.file, zone: of.zone, ...common };
   }
 }
 

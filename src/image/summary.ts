@@ -154,6 +154,13 @@ export function notSeen(image: Image): readonly string[] {
     out.push(
       `Packets inside ${[...new Set(opaque)].slice(0, 8).join(", ")} are not followed: this discipline keeps them in a way of its own.`,
     );
+  const open = [...net.held.values()].flat().filter((h) => h.holders.length === 0 || h.unexplained > 0).length;
+  if (!net.searched && open > 0)
+    out.push(
+      `Memory was not searched for pointers: who holds ${open} pages of page pools that no packet explains is not known.`,
+    );
+  if (image.lru === undefined)
+    out.push(`The LRU lists, of ${map.lruPages} pages, were not checked: there are too many for a first answer.`);
   if (log.problem !== undefined) out.push(`The kernel log cannot be read: ${log.problem}.`);
   if (log.lost > 0) out.push(`${log.lost} records of the kernel log are not whole.`);
   for (const u of image.unread) out.push(`Not read: ${u.what}: ${u.why}.`);

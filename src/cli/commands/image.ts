@@ -21,6 +21,7 @@ import { heading, paragraph } from "../../report/document.ts";
 import { imageDocument, imageJson, imageProofDocument, joinedDocument, kpageDocument } from "../../report/image.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
+import { searchImage } from "../image/search.ts";
 import { type OpenedImages, openImageFiles } from "../input/image.ts";
 
 interface Options {
@@ -28,6 +29,8 @@ interface Options {
   readonly records?: string;
   readonly prove?: boolean;
   readonly order?: string;
+  /** False: --no-search. */
+  readonly search?: boolean;
 }
 
 const kcore = "/proc/kcore";
@@ -56,6 +59,7 @@ export const command: CommandSpec = {
       .argument("[files...]", "the image; all parts of a split one; .xz, .zst and .gz are unpacked into memory")
       .option("--live", "read the running machine through /proc/kcore (root only)")
       .option("--records <file>", "write what was found as NDJSON")
+      .option("--no-search", "do not search all memory for pointers to pages that no packet holds")
       .option("--prove", "boot the model from the image and ask it for blocks of every order")
       .option(
         "--order <n>",
@@ -72,11 +76,19 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
   if (!isLive && files.length === 0)
     throw new BadInput("Which image?", undefined, "Give a file, or --live for the running machine.");
   if (isLive && !existsSync(kcore)) return coarse(io);
-  const { sources, close } = await openImageFiles(isLive ? [kcore] : files);
+  const { sources, files: direct, close } = await openImageFiles(isLive ? [kcore] : files);
   try {
-    const found = readImage(openImage(sources, isLive), {
+    const first = readImage(openImage(sources, isLive), {
+      pointers: false,
       progress: (what, done) => io.progress("reading", done, what),
     });
+    const found =
+      options.search === false
+        ? first
+        : await searchImage(first, {
+            files: direct,
+            progress: (done) => io.progress("reading", done, "pointers to pages in flight"),
+          });
     io.progress("reading", 1);
     if (options.records !== undefined) writeRecords(found, options.records);
     const log = await diagnoseLog(found);

@@ -9,6 +9,8 @@ import { openInputs } from "./open.ts";
 /** Open images; close them when the answer is given. */
 export interface OpenedImages {
   readonly sources: readonly RandomBytes[];
+  /** The files, where they are read as they lie; undefined when one of them was unpacked into memory. */
+  readonly files: readonly string[] | undefined;
   close(): void;
 }
 
@@ -20,6 +22,7 @@ export async function openImageFiles(paths: readonly string[]): Promise<OpenedIm
   };
   try {
     const sources: RandomBytes[] = [];
+    let isDirect = true;
     for (const path of paths) {
       const fd = openFile(path);
       descriptors.push(fd);
@@ -27,9 +30,10 @@ export async function openImageFiles(paths: readonly string[]): Promise<OpenedIm
       const head = new Uint8Array(16);
       direct.read(0, head);
       const isPlain = path.startsWith("/proc/") || compressionOf(head) === undefined;
+      isDirect &&= isPlain;
       sources.push(isPlain ? direct : await unpacked(path));
     }
-    return { sources, close };
+    return { sources, files: isDirect ? paths : undefined, close };
   } catch (error) {
     close();
     throw error;

@@ -140,7 +140,10 @@ function stretchesOf(loads: readonly Segment[]): readonly Stretch[] {
   return out;
 }
 
-function pagesOf(source: RandomBytes, loads: readonly Segment[]): Pick<PhysicalMemory, "endPfn" | "page" | "has"> {
+function pagesOf(
+  source: RandomBytes,
+  loads: readonly Segment[],
+): Pick<PhysicalMemory, "endPfn" | "page" | "has" | "copy"> {
   const stretches = stretchesOf(loads);
   const cache = new BlockCache(source);
   let last = 0;
@@ -179,6 +182,12 @@ function pagesOf(source: RandomBytes, loads: readonly Segment[]): Pick<PhysicalM
   return {
     endPfn: Math.ceil((stretches.at(-1)?.end ?? 0) / pageBytes),
     has: (pfn) => placesOf(pfn) !== undefined,
+    copy(physical, into) {
+      const s = stretches[indexOf(physical)];
+      if (s === undefined || physical + into.length > s.end) return false;
+      const offset = s.offset + (physical - s.start);
+      return offset + into.length <= source.size && source.read(offset, into) === into.length;
+    },
     page(pfn) {
       const s = stretches[indexOf(pfn * pageBytes)];
       if (s !== undefined && (pfn + 1) * pageBytes <= s.end)

@@ -27,6 +27,11 @@ export interface PhysicalMemory {
   readonly live: boolean;
   /** The 4,096 bytes of a page frame, undefined when the image does not hold them. A view: do not write to it. */
   page(pfn: number): Uint8Array | undefined;
+  /**
+   * Fills `into` with memory from a physical address on, in one read; false when some of it is not in the image. Undefined where pages are
+   * packed one by one.
+   */
+  readonly copy?: (physical: number, into: Uint8Array) => boolean;
   /** True when page() would give bytes; does not read them. */
   has(pfn: number): boolean;
 }

@@ -1,7 +1,7 @@
 // /proc/kpageflags out of an image: the stable bits that fs/proc/page.c (stable_page_flags) makes of a struct page. Compared with the
 // kernel's own answer for every page of the test images; read in 6.1, 6.12 and 7.2.
 
-import { isHead, isTail, type MemMap } from "./mem_map.ts";
+import { isHead, isTail, type MemMap, mappingAnon, mappingMovable } from "./mem_map.ts";
 import { isType, pageKind } from "./page_kinds.ts";
 
 /** KPF_* by name, include/uapi/linux/kernel-page-flags.h and include/linux/kernel-page-flags.h. */
@@ -79,6 +79,9 @@ export interface KpageFacts {
   readonly isKsmExact: boolean;
 }
 
+/** PAGE_MAPPING_KSM: both bits. */
+const mappingKsm = mappingAnon | mappingMovable;
+
 /** The flags of one frame, as /proc/kpageflags shows them. */
 export function kpageflagsReader(map: MemMap, facts: KpageFacts): (pfn: number) => bigint {
   const { types, flag } = map.marks;
@@ -123,12 +126,12 @@ export function kpageflagsReader(map: MemMap, facts: KpageFacts): (pfn: number) 
     const set = (bit: number): void => {
       out |= 1n << BigInt(bit);
     };
-    const mapping = map.mapping[head] as number;
-    const isAnon = (mapping & 1) !== 0;
+    const mapping = map.shape[head] as number;
+    const isAnon = (mapping & mappingAnon) !== 0;
     if (!isSlab && word >= 0) set(kpf.MMAP);
     if (isAnon) set(kpf.ANON);
     // 6.10 to 6.15 ask for any bit of the mask, and so every anonymous page is a KSM page there: the image answers as its kernel does.
-    if (ofFolio && !isKsmExact ? isAnon : (mapping & 3) === 3) set(kpf.KSM);
+    if (ofFolio && !isKsmExact ? isAnon : (mapping & mappingKsm) === mappingKsm) set(kpf.KSM);
     if (isFirst) set(kpf.COMPOUND_HEAD);
     if (tail) set(kpf.COMPOUND_TAIL);
     const isCompound = tail || isFirst;

@@ -5,14 +5,12 @@ import { pageBytes } from "../container/physical.ts";
 import type { Kernel } from "../kernel.ts";
 import { isType, type PageMarks, pageKind } from "./page_kinds.ts";
 
-/** Columns by frame number, each `endPfn` long. */
+/** Columns by frame number, each `endPfn` long: 20 bytes a page. */
 export interface MemMap {
   readonly endPfn: number;
   readonly marks: PageMarks;
   /** One of `pageKind`. */
   readonly kind: Uint8Array;
-  /** Order of a free block or compound page at its head; 0 elsewhere. */
-  readonly order: Uint8Array;
   /** Low half of page->flags. */
   readonly flags: Uint32Array;
   /** High half, as an index into `highFlags`. */
@@ -21,16 +19,16 @@ export interface MemMap {
   readonly refcount: Int32Array;
   /** The word of _mapcount, which page types share. */
   readonly mapcount: Int32Array;
-  /** Head's frame + 1 for tails of compound pages; for others the frame + 1 that lru.next points to, 0 when it is no struct page. */
+  /** Tails of compound pages: the head's frame + 1, 0 when it is no struct page. Others: the order of a free block or compound page. */
   readonly link: Uint32Array;
-  /** Low bits of page->mapping: 1 anonymous, 2 movable; 4 that it is set at all. */
-  readonly mapping: Uint8Array;
-  /** Bit 0: tail of a compound page; bit 1: head. */
+  /** `isTail`, `isHead`, and what page->mapping says: `mappingAnon`, `mappingMovable`, `mappingSet`. */
   readonly shape: Uint8Array;
   /** Heads of slabs with the address of the cache they name. */
   readonly slabs: readonly SlabHead[];
   /** Frames that carry the page_pool mark. */
   readonly poolPages: readonly number[];
+  /** Pages on LRU lists, without the tails of folios. */
+  readonly lruPages: number;
   /** Struct pages that are not in the image. */
   readonly unseen: number;
   /** Struct pages read. */
@@ -42,13 +40,23 @@ export interface SlabHead {
   readonly cache: bigint;
 }
 
+/** Bits of `shape`. */
 export const isTail = 1;
 export const isHead = 2;
+export const mappingAnon = 4;
+export const mappingMovable = 8;
+export const mappingSet = 16;
 
-/** More frames than a 64 GiB machine by far; 21 bytes each. */
+/** Order of a free block or compound page, at its head. */
+export const orderOf = (map: MemMap, pfn: number): number =>
+  ((map.shape[pfn] as number) & isTail) === 0 ? (map.link[pfn] as number) : 0;
+
+/** More frames than a 64 GiB machine by far. */
 const mostFrames = 1 << 28;
-/** Struct pages read together. */
+/** Struct pages that are there together or not at all: at 64 bytes each they are one page of memory. */
 const group = 64;
+/** Struct pages read at once, where the memory gives more than a page at a time. */
+const chunk = 8192;
 const mostMarked = 1 << 26;
 
 /** Where there are struct pages: [first, end) in order, from the memory sections (mm/sparse.c), up to `endPfn`. */
@@ -128,9 +136,9 @@ export function scanMemMap(
   const end = Math.min(endPfn, mostFrames);
   const scan = new MapScan(kernel, marks, end);
   for (const [first, stop] of framesWithPages(kernel, end)) {
-    for (let pfn = first - (first % group); pfn < stop; pfn += group) {
-      scan.group(pfn, Math.max(first, pfn), Math.min(stop, pfn + group));
-      if ((pfn & 0xfffff) === 0) progress(pfn / end);
+    for (let pfn = first - (first % group); pfn < stop; pfn += chunk) {
+      scan.frames(pfn, Math.max(first, pfn), Math.min(stop, pfn + chunk));
+      progress(pfn / end);
     }
   }
   return scan.done();
@@ -145,10 +153,12 @@ class MapScan {
   private readonly highFlags: number[] = [];
   private readonly slabs: SlabHead[] = [];
   private readonly poolPages: number[] = [];
+  private lruPages = 0;
   private unseen = 0;
   private seen = 0;
   private readonly buffer: Int32Array;
   private readonly bytes: Uint8Array;
+  private runStart = 0n;
   private runEnd = 0n;
   private runDelta = 0n;
 
@@ -158,16 +168,14 @@ class MapScan {
     this.end = end;
     this.columns = {
       kind: new Uint8Array(end),
-      order: new Uint8Array(end),
       flags: new Uint32Array(end),
       high: new Uint16Array(end),
       refcount: new Int32Array(end),
       mapcount: new Int32Array(end),
       link: new Uint32Array(end),
-      mapping: new Uint8Array(end),
       shape: new Uint8Array(end),
     };
-    this.buffer = new Int32Array((group * kernel.pageStructBytes) / 4);
+    this.buffer = new Int32Array((chunk * kernel.pageStructBytes) / 4);
     this.bytes = new Uint8Array(this.buffer.buffer);
   }
 
@@ -179,34 +187,61 @@ class MapScan {
       highFlags: this.highFlags,
       slabs: this.slabs,
       poolPages: this.poolPages,
+      lruPages: this.lruPages,
       unseen: this.unseen,
       seen: this.seen,
     };
   }
 
-  /** Frames [from, to) of the group that begins at `first`. */
-  group(first: number, from: number, to: number): void {
-    if (this.load(first)) {
+  /** Frames [from, to), no more than a chunk, of which `first` begins a group. */
+  frames(first: number, from: number, to: number): void {
+    if (this.loadAtOnce(first, to)) {
       this.take(first, from, to);
       this.seen += to - from;
-    } else {
-      this.columns.kind.fill(pageKind.unseen, from, to);
-      this.unseen += to - from;
+      return;
     }
+    for (let at = first; at < to; at += group) {
+      const [start, end] = [Math.max(at, from), Math.min(at + group, to)];
+      if (this.load(at)) {
+        this.take(at, start, end);
+        this.seen += end - start;
+      } else {
+        this.columns.kind.fill(pageKind.unseen, start, end);
+        this.unseen += end - start;
+      }
+    }
+  }
+
+  /** Fills the buffer with the struct pages [first, to) in one read; false when the memory does not give that. */
+  private loadAtOnce(first: number, to: number): boolean {
+    const { space, vmemmap, pageStructBytes, memory } = this.kernel;
+    if (memory.copy === undefined) return false;
+    const start = vmemmap + BigInt(first) * BigInt(pageStructBytes);
+    const length = (to - first) * pageStructBytes;
+    for (let done = 0; done < length; ) {
+      const run = space.run(start + BigInt(done));
+      if (run === undefined) return false;
+      const piece = Math.min(run.bytes, length - done);
+      if (!memory.copy(run.physical, this.bytes.subarray(done, done + piece))) return false;
+      done += piece;
+    }
+    return true;
   }
 
   /** Fills the buffer with 64 struct pages; false when not all of them are in the image. */
   private load(first: number): boolean {
     const { space, vmemmap, pageStructBytes, memory } = this.kernel;
     const start = vmemmap + BigInt(first) * BigInt(pageStructBytes);
-    for (let done = 0; done < this.bytes.length; ) {
+    const length = group * pageStructBytes;
+    for (let done = 0; done < length; ) {
       const at = start + BigInt(done);
-      if (at >= this.runEnd || this.runEnd === 0n) {
+      if (at >= this.runEnd || at < this.runStart || this.runEnd === 0n) {
         const run = space.run(at);
         if (run === undefined) {
           this.runEnd = 0n;
           return false;
         }
+        this.runStart = at;
         this.runEnd = at + BigInt(run.bytes);
         this.runDelta = at - BigInt(run.physical);
       }
@@ -215,7 +250,7 @@ class MapScan {
       if (page === undefined) return false;
       // A struct page whose size is no power of two lies across pages: groups do not begin at their borders then.
       const from = physical % pageBytes;
-      const piece = page.subarray(from, from + this.bytes.length - done);
+      const piece = page.subarray(from, from + length - done);
       this.bytes.set(piece, done);
       done += piece.length;
     }
@@ -224,24 +259,8 @@ class MapScan {
 
   private take(first: number, from: number, to: number): void {
     const { words: at, types } = this.marks;
-    const {
-      kind: kinds,
-      order,
-      flags: flagWords,
-      high: highs,
-      refcount,
-      mapcount,
-      link,
-      mapping,
-      shape,
-    } = this.columns;
-    const { buffer, end } = this;
-    const { vmemmap, pageStructBytes: structBytes } = this.kernel;
-    const baseLow = Number(vmemmap & 0xffffffffn);
-    const baseHigh = Number(vmemmap >> 32n) | 0;
-    const highSpan = Number(((vmemmap + BigInt(end) * BigInt(structBytes)) >> 32n) - (vmemmap >> 32n));
-    const linkOffset = at.link * 4;
-    const scale = 1 / structBytes;
+    const { kind: kinds, flags: flagWords, high: highs, refcount, mapcount, link, shape } = this.columns;
+    const { buffer } = this;
     const bit = (name: string): number => 1 << (this.marks.flag.get(name) ?? 31);
     const slabFlag = this.marks.flag.has("slab") ? bit("slab") : 0;
     const lruFlag = bit("lru");
@@ -253,9 +272,10 @@ class MapScan {
     const atRefs = at.refcount;
     const atMapping = at.mapping;
     const atCompound = at.compound;
-    const atLink = at.link;
+    const poolMagic = at.poolMagic ?? -1;
     let lastHigh = 0;
     let lastHighIndex = -1;
+    let lruPages = 0;
     for (let pfn = from, w = (from - first) * stride; pfn < to; pfn++, w += stride) {
       const flags = buffer[w + atFlags] as number;
       const high = buffer[w + atFlags + 1] as number;
@@ -269,44 +289,41 @@ class MapScan {
       refcount[pfn] = buffer[w + atRefs] as number;
       mapcount[pfn] = map;
       const word = buffer[w + atMapping] as number;
-      mapping[pfn] = (word & 3) | ((word | (buffer[w + atMapping + 1] as number)) !== 0 ? 4 : 0);
+      const mapping = ((word & 3) << 2) | ((word | (buffer[w + atMapping + 1] as number)) !== 0 ? mappingSet : 0);
       const low = buffer[w + atCompound] as number;
       if ((low & 1) !== 0) {
         const head = this.headOf(pfn, low >>> 0, (buffer[w + atCompound + 1] as number) >>> 0);
-        shape[pfn] = isTail;
+        shape[pfn] = isTail | mapping;
         link[pfn] = head + 1;
-        if (head === pfn - 1) order[head] = this.bytes[w * 4 + at.orderByte] as number;
+        if (head === pfn - 1 && ((shape[head] as number) & isTail) === 0)
+          link[head] = this.bytes[w * 4 + at.orderByte] as number;
         // A tail is what its head is; a tail before its head is no tail.
         kinds[pfn] = head >= 0 && head < pfn ? (kinds[head] as number) : pageKind.unknown;
         continue;
       }
-      const linkHigh = ((buffer[w + atLink + 1] as number) - baseHigh) >>> 0;
-      if (linkHigh <= highSpan) {
-        const place = linkHigh * 4294967296 + ((buffer[w + atLink] as number) >>> 0) - baseLow - linkOffset;
-        const target = place * scale;
-        if (target >= 0 && target < end && target === Math.floor(target)) link[pfn] = target + 1;
-      }
-      if ((flags & headFlag) !== 0) shape[pfn] = isHead;
+      shape[pfn] = (flags & headFlag) !== 0 ? isHead | mapping : mapping;
       let kind: number = pageKind.unknown;
       if (map === -1 && slabFlag === 0) {
         // The commonest word: no page type, not mapped.
         if ((flags & (lruFlag | reservedFlag)) !== 0) kind = (flags & lruFlag) !== 0 ? pageKind.lru : pageKind.reserved;
-        else if (at.poolMagic !== undefined && this.isPool(w + at.poolMagic)) kind = this.pool(pfn);
+        else if (poolMagic >= 0 && this.isPool(w + poolMagic)) kind = this.pool(pfn);
         else if ((flags & headFlag) !== 0) kind = pageKind.compound;
       } else if (isType(types, map, types.buddy)) {
         kind = pageKind.buddy;
-        order[pfn] = Math.min(255, (buffer[w + at.private] as number) >>> 0);
+        link[pfn] = buffer[w + at.private] as number;
       } else if (slabFlag !== 0 ? (flags & slabFlag) !== 0 : isType(types, map, types.slab)) {
         kind = pageKind.slab;
         this.addSlab(pfn, (buffer[w + at.slabCache] as number) >>> 0, (buffer[w + at.slabCache + 1] as number) >>> 0);
       } else if (isType(types, map, types.table)) kind = pageKind.pageTable;
-      else if (at.poolMagic !== undefined && this.isPool(w + at.poolMagic)) kind = this.pool(pfn);
+      else if (poolMagic >= 0 && this.isPool(w + poolMagic)) kind = this.pool(pfn);
       else if ((flags & lruFlag) !== 0) kind = pageKind.lru;
       else if ((flags & reservedFlag) !== 0) kind = pageKind.reserved;
       else if (types.isTopByte && map >>> 24 >= 0xf0 && map >>> 24 < 0xff) kind = pageKind.typed;
       else if ((flags & headFlag) !== 0) kind = pageKind.compound;
+      if (kind === pageKind.lru) lruPages++;
       kinds[pfn] = kind;
     }
+    this.lruPages += lruPages;
   }
 
   private pool(pfn: number): number {

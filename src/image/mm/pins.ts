@@ -2,6 +2,7 @@
 // pages, or is pinned by pages that stay.
 import type { Image } from "../image.ts";
 import { headFrame } from "../net/holders.ts";
+import { isHead, isTail, mappingAnon, mappingSet } from "./mem_map.ts";
 import { pageKind, pageKindNames } from "./page_kinds.ts";
 
 export interface BlockPins {
@@ -32,9 +33,9 @@ export interface PinOwner {
  */
 export function isMovable(image: Image, pfn: number): boolean {
   const { map } = image;
-  if (map.kind[pfn] !== pageKind.lru || map.shape[pfn] !== 0) return false;
+  if (map.kind[pfn] !== pageKind.lru || ((map.shape[pfn] as number) & (isTail | isHead)) !== 0) return false;
   const mapped = (map.mapcount[pfn] as number) + 1;
-  const isFile = ((map.mapping[pfn] as number) & 1) === 0 && ((map.mapping[pfn] as number) & 4) !== 0;
+  const isFile = ((map.shape[pfn] as number) & (mappingAnon | mappingSet)) === mappingSet;
   const bit = (name: string): number => {
     const at = map.marks.flag.get(name);
     return at === undefined ? 0 : ((map.flags[pfn] as number) >>> at) & 1;

@@ -4,7 +4,7 @@ import { Absent, ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
 import { type Kernel, perCpu, pfnOfPage } from "../kernel.ts";
 import type { Struct } from "../types.ts";
-import type { MemMap } from "./mem_map.ts";
+import { isTail, type MemMap, orderOf } from "./mem_map.ts";
 import { isType, pageKind } from "./page_kinds.ts";
 
 export interface ZoneState {
@@ -458,8 +458,8 @@ class ListWalker {
     const refs = map.refcount[pfn] as number;
     const text = !isType(map.marks.types, map.mapcount[pfn] as number, map.marks.types.buddy)
       ? `pfn ${pfn} on a free list (${zone.name} order ${order}) is not marked buddy`
-      : map.order[pfn] !== order
-        ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${map.order[pfn]}`
+      : orderOf(map, pfn) !== order
+        ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${orderOf(map, pfn)}`
         : refs !== 0
           ? `pfn ${pfn} on a free list (${zone.name} order ${order}) has refcount ${refs}`
           : pfn % 2 ** order !== 0
@@ -467,7 +467,8 @@ class ListWalker {
             : undefined;
     if (text !== undefined) this.findings.add({ kind: "free page", text, zone: zone.name, order, pfn });
     map.kind[pfn] = pageKind.buddy;
-    map.order[pfn] = order;
+    map.shape[pfn] = (map.shape[pfn] as number) & ~isTail;
+    map.link[pfn] = order;
   }
 
   private next(entry: bigint, offset: bigint): bigint | undefined {
@@ -541,9 +542,9 @@ class ListWalker {
         if (map.kind[pfn] === pageKind.buddy && this.met[pfn] === 0)
           this.findings.add({
             kind: "free page",
-            text: `pfn ${pfn} is marked buddy, order ${map.order[pfn]}, but stands on no free list`,
+            text: `pfn ${pfn} is marked buddy, order ${orderOf(map, pfn)}, but stands on no free list`,
             zone: z.name,
-            order: map.order[pfn] as number,
+            order: orderOf(map, pfn),
             pfn,
           });
   }

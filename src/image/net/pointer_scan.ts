@@ -3,6 +3,7 @@
 // remains may be stale all the same: a pointer is evidence, not proof.
 
 import { ifThere } from "../address_space.ts";
+import { type PhysicalMemory, pageBytes } from "../container/physical.ts";
 import type { Kernel } from "../kernel.ts";
 import { frameAddress, perCpu } from "../kernel.ts";
 import type { MemMap } from "../mm/mem_map.ts";
@@ -46,77 +47,184 @@ function stackFrames(kernel: Kernel, caches: readonly SlabCache[], reader: SlabR
 /** THREAD_SIZE is 16 KiB on x86-64 (32 KiB with KASAN: then half of it is looked at). */
 const stackPages = 4n;
 
-export interface ScanPlan {
-  readonly wanted: ReadonlySet<number>;
-  /** Stretches of direct-map addresses that do not count: the pools themselves and their rings. */
-  readonly excluded: readonly { readonly from: bigint; readonly to: bigint }[];
+/**
+ * What to look for, and where: plain data, so that it can be given to workers. Bit sets hold one bit a frame, the lowest of a byte first.
+ */
+export interface PointerPlan {
+  readonly endPfn: number;
+  /** Frames whose words are looked at. */
+  readonly frames: Uint8Array;
+  /** Frames whose struct page is looked for. */
+  readonly wanted: Uint8Array;
+  readonly wantedCount: number;
+  readonly vmemmap: bigint;
+  readonly structBytes: number;
 }
 
-const mostPerPage = 16;
+/** Words that point to wanted struct pages: frame that is pointed to, and physical address of the word, pair by pair. */
+export type PointerHits = readonly (readonly [target: number, physical: number])[];
 
-/** Searches frames [first, end). Several workers can take parts of the frames. */
-export function scanPointers(
+/** A set of frames as bits. */
+export function frameSet(endPfn: number, pfns: Iterable<number>): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(endPfn / 8));
+  for (const pfn of pfns)
+    if (pfn >= 0 && pfn < endPfn) bits[pfn >>> 3] = (bits[pfn >>> 3] as number) | (1 << (pfn & 7));
+  return bits;
+}
+
+const isIn = (bits: Uint8Array, pfn: number): boolean => ((bits[pfn >>> 3] as number) & (1 << (pfn & 7))) !== 0;
+
+/** Which frames can hold a pointer that means something: what is neither free nor data of users, of pools, of the memory map or a stack. */
+export function planPointers(
   kernel: Kernel,
   map: MemMap,
   caches: readonly SlabCache[],
   reader: SlabReader,
-  plan: ScanPlan,
-  progress: (done: number) => void = () => undefined,
-): readonly FoundPointer[] {
-  if (plan.wanted.size === 0) return [];
-  const found: FoundPointer[] = [];
-  const perPage = new Map<number, number>();
-  const owner = new OwnerNames(kernel, map, caches, reader);
-  const base = kernel.vmemmap;
-  // As signed 32-bit numbers: others would not be small integers, and this loop sees every word of the image.
-  const baseHigh = Number(base >> 32n) | 0;
-  const baseLow = Number(base & 0xffffffffn);
-  const highs = Number(((base + BigInt(map.endPfn) * BigInt(kernel.pageStructBytes)) >> 32n) - (base >> 32n));
-  const structBytes = kernel.pageStructBytes;
-  const mapFrames = memMapFrames(kernel, map);
+  wanted: ReadonlySet<number>,
+): PointerPlan {
+  const plan = {
+    endPfn: map.endPfn,
+    wanted: frameSet(map.endPfn, wanted),
+    wantedCount: wanted.size,
+    vmemmap: kernel.vmemmap,
+    structBytes: kernel.pageStructBytes,
+  };
+  if (wanted.size === 0) return { ...plan, frames: frameSet(map.endPfn, []) };
+  const mapFrames = frameSet(map.endPfn, memMapFrames(kernel, map));
   const stacks = stackFrames(kernel, caches, reader);
-  const words = new Int32Array(1024);
+  const frames = new Uint8Array(Math.ceil(map.endPfn / 8));
+  for (let pfn = 0; pfn < map.endPfn; pfn++)
+    if (searched[map.kind[pfn] as number] === 1 && !isIn(mapFrames, pfn))
+      frames[pfn >>> 3] = (frames[pfn >>> 3] as number) | (1 << (pfn & 7));
+  for (const pfn of stacks) if (pfn < map.endPfn) frames[pfn >>> 3] = (frames[pfn >>> 3] as number) & ~(1 << (pfn & 7));
+  return { ...plan, frames };
+}
+
+const skipped: readonly number[] = [
+  pageKind.none,
+  pageKind.unseen,
+  pageKind.buddy,
+  pageKind.freeTail,
+  pageKind.perCpu,
+  pageKind.pagePool,
+  pageKind.lru,
+];
+const searched = Uint8Array.from(pageKindNames, (_, kind) => (skipped.includes(kind) ? 0 : 1));
+
+/** Words that point to one page are kept up to this number. */
+const mostPerTarget = 256;
+const mostHits = 1 << 20;
+/** Frames read at once, where the memory gives more than a page at a time. */
+const readFrames = 64;
+
+/** Searches the plan's frames in [first, end). Several workers can take parts of the frames, each with memory of its own. */
+export function searchPointers(
+  memory: PhysicalMemory,
+  plan: PointerPlan,
+  first: number,
+  end: number,
+  progress: (pfn: number) => void = () => undefined,
+): PointerHits {
+  const found: (readonly [number, number])[] = [];
+  const perTarget = new Map<number, number>();
+  const { vmemmap, structBytes, frames, wanted } = plan;
+  // As signed 32-bit numbers: others would not be small integers, and this loop sees every word of the image.
+  const baseHigh = Number(vmemmap >> 32n) | 0;
+  const baseLow = Number(vmemmap & 0xffffffffn);
+  const span = plan.endPfn * structBytes;
+  const highs = Number(((vmemmap + BigInt(span)) >> 32n) - (vmemmap >> 32n));
+  const words = new Int32Array((readFrames * pageBytes) / 4);
   const bytes = new Uint8Array(words.buffer);
-  const span = map.endPfn * structBytes;
-  for (let pfn = 0; pfn < map.endPfn; pfn++) {
-    if ((pfn & 0xffff) === 0) progress(pfn / map.endPfn);
-    const kind = map.kind[pfn] as number;
-    if (kind === pageKind.none || kind === pageKind.unseen || kind === pageKind.buddy || kind === pageKind.freeTail)
-      continue;
-    if (
-      kind === pageKind.perCpu ||
-      kind === pageKind.pagePool ||
-      kind === pageKind.lru ||
-      mapFrames.has(pfn) ||
-      stacks.has(pfn)
-    )
-      continue;
-    const page = kernel.memory.page(pfn);
-    if (page === undefined) continue;
-    bytes.set(page);
-    for (let w = 1; w < 1024; w += 2) {
+  const search = (pfn: number, count: number): void => {
+    const length = count * 1024;
+    for (let w = 1; w < length; w += 2) {
       const high = ((words[w] as number) - baseHigh) >>> 0;
       if (high > highs) continue;
       const inside = high * 2 ** 32 + ((words[w - 1] as number) >>> 0) - baseLow;
       if (inside < 0 || inside >= span || inside % structBytes !== 0) continue;
       const target = inside / structBytes;
-      if (!plan.wanted.has(target)) continue;
-      const at = frameAddress(kernel, pfn) + BigInt((w - 1) * 4);
-      if (plan.excluded.some((e) => at >= e.from && at < e.to)) continue;
-      const own = owner.of(pfn, at);
-      if (own === undefined) continue;
-      const n = perPage.get(target) ?? 0;
-      if (n >= mostPerPage) continue;
-      perPage.set(target, n + 1);
-      found.push({ pfn: target, at, ...own });
+      if (!isIn(wanted, target) || found.length >= mostHits) continue;
+      const n = perTarget.get(target) ?? 0;
+      if (n >= mostPerTarget) continue;
+      perTarget.set(target, n + 1);
+      found.push([target, pfn * pageBytes + (w - 1) * 4]);
     }
+  };
+  const stop = Math.min(end, plan.endPfn);
+  let told = first;
+  for (let pfn = first; pfn < stop; ) {
+    if (pfn >= told) {
+      progress(pfn);
+      told = pfn + 8192;
+    }
+    if (frames[pfn >>> 3] === 0) {
+      pfn = (pfn | 7) + 1;
+      continue;
+    }
+    if (!isIn(frames, pfn)) {
+      pfn++;
+      continue;
+    }
+    let count = 1;
+    while (count < readFrames && pfn + count < stop && isIn(frames, pfn + count)) count++;
+    if (memory.copy?.(pfn * pageBytes, bytes.subarray(0, count * pageBytes)) === true) search(pfn, count);
+    else
+      for (let i = 0; i < count; i++) {
+        const page = memory.page(pfn + i);
+        if (page === undefined) continue;
+        bytes.set(page);
+        search(pfn + i, 1);
+      }
+    pfn += count;
   }
   return found;
 }
 
+/** Stretches of direct-map addresses that do not count: the pools themselves and their rings. */
+export type Excluded = readonly { readonly from: bigint; readonly to: bigint }[];
+
+const mostPerPage = 16;
+
+/** Says of each word in what it lies; leaves out those in memory that is free, in what is excluded, and in what looks like a stack. */
+export function explainPointers(
+  kernel: Kernel,
+  map: MemMap,
+  caches: readonly SlabCache[],
+  reader: SlabReader,
+  hits: PointerHits,
+  excluded: Excluded,
+): readonly FoundPointer[] {
+  const owner = new OwnerNames(kernel, map, caches, reader);
+  const sorted = [...excluded].sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
+  const perPage = new Map<number, number>();
+  const found: FoundPointer[] = [];
+  for (const [pfn, physical] of hits) {
+    const at = kernel.pageOffset + BigInt(physical);
+    if (isExcluded(sorted, at)) continue;
+    const own = owner.of(Math.floor(physical / pageBytes), at);
+    const n = perPage.get(pfn) ?? 0;
+    if (own === undefined || n >= mostPerPage) continue;
+    perPage.set(pfn, n + 1);
+    found.push({ pfn, at, ...own });
+  }
+  return found;
+}
+
+/** Stretches are sorted by their start; the few before a place that could reach it are looked at. */
+function isExcluded(sorted: Excluded, at: bigint): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as Excluded[number]).from > at) high = middle;
+    else low = middle + 1;
+  }
+  for (let i = low - 1; i >= 0 && i >= low - 64; i--) if (at < (sorted[i] as Excluded[number]).to) return true;
+  return false;
+}
+
 /** Frames that hold the memory map: struct pages point to one another. */
-function memMapFrames(kernel: Kernel, map: MemMap): ReadonlySet<number> {
-  const out = new Set<number>();
+function* memMapFrames(kernel: Kernel, map: MemMap): Generator<number> {
   const end = BigInt(map.endPfn) * BigInt(kernel.pageStructBytes);
   for (let at = 0n; at < end; ) {
     const run = kernel.space.run(kernel.vmemmap + at);
@@ -124,11 +232,10 @@ function memMapFrames(kernel: Kernel, map: MemMap): ReadonlySet<number> {
       at += 4096n;
       continue;
     }
-    const frames = Math.ceil(run.bytes / 4096);
-    for (let i = 0; i < frames; i++) out.add(Math.floor(run.physical / 4096) + i);
+    const first = Math.floor(run.physical / pageBytes);
+    for (let i = 0; i < Math.ceil(run.bytes / pageBytes); i++) yield first + i;
     at += BigInt(run.bytes);
   }
-  return out;
 }
 
 /** Names what a word lies in; undefined when that is free. */
