@@ -9,9 +9,11 @@ import { type LruList, readLru } from "./mm/lru.ts";
 import { type MemMap, scanMemMap } from "./mm/mem_map.ts";
 import { pageMarksOf } from "./mm/page_kinds.ts";
 import { endOfZones, readZones, type ZoneHeader, type Zones, zoneHeaders } from "./mm/zones.ts";
+import { readModules } from "./modules.ts";
 import { type Device, readDevices, readSoftnet, type Softnet } from "./net/devices.ts";
 import { checkSkbs, type Holders, indexHolders } from "./net/holders.ts";
 import { type HeldPage, heldPages, ownPlaces, type PagePool, type PoolHolder, readPools } from "./net/page_pools.ts";
+import { namesOfPointed } from "./net/pointed_by.ts";
 import {
   explainPointers,
   type PointerHits,
@@ -206,13 +208,19 @@ export function withPointers(image: Image, hits: PointerHits): Image {
     ...net.holders.live.map((s) => ({ from: s.head, to: s.head + BigInt(s.end) + shared })),
   ];
   const found = explainPointers(kernel, map, caches, new SlabReader(kernel), hits, excluded);
+  const pointedBy = namesOfPointed(kernel, readModules(kernel), net.devices, new Set(found.map((f) => f.owner)));
   const perOwner = new Map<bigint, number>();
   for (const f of found) perOwner.set(f.owner, (perOwner.get(f.owner) ?? 0) + 1);
   const byPfn = new Map<number, PoolHolder[]>();
   for (const f of found)
     byPfn.set(f.pfn, [
       ...(byPfn.get(f.pfn) ?? []),
-      { kind: "pointer", at: f.at, what: f.what, neighbours: (perOwner.get(f.owner) ?? 1) - 1 },
+      {
+        kind: "pointer",
+        at: f.at,
+        what: [f.what, ...(pointedBy.has(f.owner) ? [`to which ${pointedBy.get(f.owner)} points`] : [])].join(", "),
+        neighbours: (perOwner.get(f.owner) ?? 1) - 1,
+      },
     ]);
   const held = new Map(
     [...net.held].map(([pool, pages]) => [

@@ -73,7 +73,11 @@ export class Types {
   private readonly btf: Btf;
   private readonly sizes: ReadonlyMap<string, number>;
   private readonly structs = new Map<string, Struct>();
-  private readonly modules: Btf[] = [];
+  private readonly modules: {
+    readonly name: string;
+    readonly btf: Btf;
+    own: ReadonlyMap<string, number> | undefined;
+  }[] = [];
 
   constructor(btf: Btf) {
     this.btf = btf;
@@ -84,8 +88,17 @@ export class Types {
     return this.btf;
   }
 
-  addModule(btf: Btf): void {
-    this.modules.push(btf);
+  addModule(name: string, btf: Btf): void {
+    this.modules.push({ name, btf, own: undefined });
+  }
+
+  /** The BTF of modules with the names of the structs that are their own. */
+  moduleTypes(): readonly { readonly name: string; readonly btf: Btf; readonly own: readonly string[] }[] {
+    return this.modules.map(({ name, btf }) => ({
+      name,
+      btf,
+      own: [...btf.sizes().keys()].filter((n) => !this.sizes.has(n)),
+    }));
   }
 
   find(name: string): Struct | undefined {
@@ -94,8 +107,9 @@ export class Types {
     const size = this.sizes.get(name);
     if (size !== undefined) return this.keep(new Struct(this.btf, name, size));
     for (const m of this.modules) {
-      const own = m.sizes().get(name);
-      if (own !== undefined) return this.keep(new Struct(m, name, own));
+      m.own ??= m.btf.sizes();
+      const own = m.own.get(name);
+      if (own !== undefined) return this.keep(new Struct(m.btf, name, own));
     }
     // A typedef of a nameless struct (skb_frag_t up to 6.8).
     const layout = this.btf.layout(name);
