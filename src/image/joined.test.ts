@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
 import { randomBytesOf } from "./container/random_bytes.ts";
+import { oracleImage, whyNoOracle } from "./image.testkit.ts";
 import { type Image, readImage } from "./image.ts";
-import { joinPages } from "./joined.ts";
+import { joinLog } from "./joined.ts";
 import { readKpageMap } from "./kpage_map.ts";
 import { tinyKernel, tinyMemory } from "./tiny.testkit.ts";
 
@@ -27,7 +28,7 @@ describe("pages that the log names", () => {
         ],
       },
     };
-    expect(joinPages(image).map((j) => [j.pfn, j.now])).toEqual([
+    expect(joinLog(image).map((j) => [j.pfn, j.now])).toEqual([
       [free, "now free"],
       [200, "now slab: slab cache tiny"],
       [0xfffffff, "a frame without a struct page"],
@@ -37,7 +38,35 @@ describe("pages that the log names", () => {
   test("a line of 100,000 characters takes no time", () => {
     const read = readImage(tinyMemory(tinyKernel(2)));
     const text = `BUG: Bad page state in process ${"pfn: ".repeat(20_000)}`;
-    expect(joinPages({ ...read, log: { lost: 0, problem: undefined, records: [record(text)] } })).toEqual([]);
+    expect(joinLog({ ...read, log: { lost: 0, problem: undefined, records: [record(text)] } })).toEqual([]);
+  });
+});
+
+describe.skipIf(whyNoOracle() !== undefined)("packets that the log names", () => {
+  test("the registers of an oops and the pointers of skb_panic lead to the sk_buff and its queue", () => {
+    const read = oracleImage("6.12-elf");
+    const queued = read.net.holders.live.find((s) => read.net.holders.placesOf(s.address)[0]?.queue === "rx");
+    const lost = read.net.holders.live.find((s) => read.net.holders.placesOf(s.address).length === 0);
+    if (queued === undefined || lost === undefined) throw new Error("the image has no such packets");
+    const hex = (a: bigint): string => a.toString(16).padStart(16, "0");
+    const image: Image = {
+      ...read,
+      log: {
+        lost: 0,
+        problem: undefined,
+        records: [
+          record(`RAX: 0000000000000000 RBX: ${hex(lost.address)} RCX: ${hex(read.kernel.pageOffset)}`),
+          record(`RDX: 0000000000000001 RSI: 000000000000003a RDI: ${hex(queued.address)}`),
+          record(`skbuff: skb_over_panic: text:0 len:9 put:9 head:${hex(queued.head)} data:${hex(queued.data)} dev:lo`),
+        ],
+      },
+    };
+    const joined = joinLog(image);
+    expect(joined[0]).toMatchObject({ subject: `RBX ${hex(lost.address)}` });
+    expect(joined[0]?.now).toMatch(/^a live sk_buff of \d+ bytes, which hangs on no queue/);
+    expect(joined[1]?.now).toMatch(/^a live sk_buff of \d+ bytes, which hangs in .* socket [0-9a-f]+, rx$/);
+    expect(joined[2]?.now).toContain(`in the data of sk_buff ${queued.address.toString(16)}, which hangs in`);
+    expect(joined.map((j) => j.subject).join()).not.toMatch(/RAX|RCX|RSI/);
   });
 });
 

@@ -1,7 +1,7 @@
 // The answer of `skblab image`: a document for people, a value for programs (schema skblab.image/1).
 import { hex } from "../image/address_space.ts";
 import type { Image } from "../image/image.ts";
-import type { JoinedPage } from "../image/joined.ts";
+import type { Joined } from "../image/joined.ts";
 import type { KpageMap } from "../image/kpage_map.ts";
 import type { BlockPins } from "../image/mm/pins.ts";
 import type { ZoneState } from "../image/mm/zones.ts";
@@ -288,14 +288,14 @@ export function imageJson(image: Image): Record<string, unknown> {
   };
 }
 
-/** Pages that the log complains about, and what they are now. */
-export function joinedDocument(joined: readonly JoinedPage[]): Document {
+/** Pages and packets that the log names, and what they are now. */
+export function joinedDocument(joined: readonly Joined[]): Document {
   if (joined.length === 0) return [];
   return [
-    heading(2, "Pages that the log names"),
+    heading(2, "Pages and packets that the log names"),
     table(
-      [">pfn", "in this image", "line of the log"],
-      joined.map((j) => [String(j.pfn), j.now, j.line]),
+      ["in the log", "in this image", "line of the log"],
+      joined.map((j) => [j.subject, j.now, j.line]),
     ),
   ];
 }

@@ -9,7 +9,7 @@ import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { openImage } from "../../image/container/open.ts";
 import type { RandomBytes } from "../../image/container/random_bytes.ts";
 import { type Image, readImage } from "../../image/image.ts";
-import { joinPages } from "../../image/joined.ts";
+import { joinLog } from "../../image/joined.ts";
 import { syslogLines } from "../../image/kernel_log.ts";
 import { readKpageMap } from "../../image/kpage_map.ts";
 import { type BlockPins, pinsOf } from "../../image/mm/pins.ts";
@@ -92,7 +92,7 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
     io.progress("reading", 1);
     if (options.records !== undefined) writeRecords(found, options.records);
     const log = await diagnoseLog(found);
-    const joined = joinPages(found);
+    const joined = joinLog(found);
     const proof = options.prove === true ? await proved(found, options.order) : undefined;
     await io.answer({
       document: [
@@ -104,7 +104,7 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
       json: {
         ...imageJson(found),
         ...(proof === undefined ? {} : { proof }),
-        pagesInLog: joined,
+        logJoined: joined,
         diagnosis: log ?? null,
       },
       // A running machine changes under the reader: what does not fit together there proves nothing.

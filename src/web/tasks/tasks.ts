@@ -21,6 +21,9 @@ export const tasks = {
   mapFile: async (input) => (await import("./memory_task.ts")).mapFileTask(input),
   ownerPage: async (input) => (await import("./census_task.ts")).ownerPageTask(input),
   realMemory: async (input, progress) => (await import("./real_memory_task.ts")).realMemoryTask(input, progress),
+  image: async (input, progress) => (await import("./image_task.ts")).imageTask(input, progress),
+  imageSearch: async (input, progress) => (await import("./image_task.ts")).imageSearchTask(input, progress),
+  imagePage: async (input) => (await import("./image_task.ts")).imagePageTask(input),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
   readonly block: typeof import("./census_task.ts").blockTask;
@@ -39,6 +42,9 @@ export const tasks = {
   readonly mapFile: typeof import("./memory_task.ts").mapFileTask;
   readonly ownerPage: typeof import("./census_task.ts").ownerPageTask;
   readonly realMemory: typeof import("./real_memory_task.ts").realMemoryTask;
+  readonly image: typeof import("./image_task.ts").imageTask;
+  readonly imageSearch: typeof import("./image_task.ts").imageSearchTask;
+  readonly imagePage: typeof import("./image_task.ts").imagePageTask;
   readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
 
