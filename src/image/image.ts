@@ -9,7 +9,7 @@ import { type LruList, readLru } from "./mm/lru.ts";
 import { type MemMap, scanMemMap } from "./mm/mem_map.ts";
 import { pageMarksOf } from "./mm/page_kinds.ts";
 import { endOfZones, readZones, type ZoneHeader, type Zones, zoneHeaders } from "./mm/zones.ts";
-import { readModules } from "./modules.ts";
+import { addModuleTypes, readModules } from "./modules.ts";
 import { type Device, readDevices, readSoftnet, type Softnet } from "./net/devices.ts";
 import { checkSkbs, type Holders, indexHolders } from "./net/holders.ts";
 import { type HeldPage, heldPages, ownPlaces, type PagePool, type PoolHolder, readPools } from "./net/page_pools.ts";
@@ -73,6 +73,7 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
   const progress = options.progress ?? (() => undefined);
   progress("symbols and types", undefined);
   const kernel = options.kernel ?? openKernel(memory);
+  if (kernel.types.modulesRead === 0) addModuleTypes(kernel, kernel.types);
   const findings = new Findings();
   const parts = new Parts();
   const headers = parts.read("zones", () => zoneHeaders(kernel), []);

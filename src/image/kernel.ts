@@ -6,7 +6,6 @@ import { Absent, AddressSpace, ifThere } from "./address_space.ts";
 import type { PhysicalMemory } from "./container/physical.ts";
 import { pageBytes } from "./container/physical.ts";
 import { type Kallsyms, readKallsyms } from "./kallsyms.ts";
-import { addModuleTypes } from "./modules.ts";
 import { Types } from "./types.ts";
 import { findVmcoreinfo, type Vmcoreinfo } from "./vmcoreinfo.ts";
 
@@ -66,7 +65,7 @@ export function openKernel(memory: PhysicalMemory): Kernel {
     );
   const online = cpusOf(space, symbols, types, "__cpu_online_mask");
   const possible = cpusOf(space, symbols, types, "__cpu_possible_mask");
-  const kernel: Kernel = {
+  return {
     memory,
     space,
     info,
@@ -80,8 +79,6 @@ export function openKernel(memory: PhysicalMemory): Kernel {
     possibleCpus: possible.length > 0 ? possible : online,
     perCpuOffsets: perCpuOf(space, symbols, Math.max(-1, ...online, ...possible) + 1),
   };
-  addModuleTypes(kernel, types);
-  return kernel;
 }
 
 function versionOf(space: AddressSpace, info: Vmcoreinfo, types: Types): string {

@@ -64,7 +64,7 @@ describe.skipIf(why !== undefined).each(oracleNames)("%s", (name) => {
       if (own === undefined) found.set(r.t, [r]);
       else own.push(r);
     }
-  });
+  }, 180_000);
 
   test("an undamaged image has no finding, and nothing is missing", () => {
     expect(image.findings.list).toEqual([]);

@@ -88,6 +88,10 @@ export class Types {
     return this.btf;
   }
 
+  get modulesRead(): number {
+    return this.modules.length;
+  }
+
   addModule(name: string, btf: Btf): void {
     this.modules.push({ name, btf, own: undefined });
   }

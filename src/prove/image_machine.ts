@@ -2,6 +2,7 @@
 // answers by running: would a block of order N be had now, and after compaction. What the model does not know is in use and stays where it is.
 
 import { BadInput } from "../base/bad_input.ts";
+import type { ProveInput } from "../diagnosis/machine_told.ts";
 import { ifThere } from "../image/address_space.ts";
 import type { Image } from "../image/image.ts";
 import { isMovable } from "../image/mm/pins.ts";
@@ -171,27 +172,101 @@ function loadMovable(image: Image, machine: MachineMemory, lru: Lru): number {
   return count;
 }
 
-/** Asks for every order in the state of the image; each question starts from that state. */
-export function askOrders(image: Image): ImageAnswer {
-  const booted = bootFromImage(image);
-  const { machine, lru } = booted;
-  const { gfp } = machine.rules;
+/** The model in the state of an image, to be asked: each question starts from that state. */
+export interface ImageAsker {
+  readonly booted: ImageMachine;
+  /** Whether a request would be granted at once, without reclaim or compaction. */
+  now(mask: number, order: number): boolean;
+  /** Whether it would be granted after compaction alone, nothing reclaimed; for a mask that may wait. */
+  afterCompaction(mask: number, order: number): boolean;
+}
+
+/** Throws BadInput with the reason when the model cannot stand for this machine. */
+export function askerOf(image: Image): ImageAsker {
+  const plain = bootFromImage(image);
+  const start = snapshotMemory(plain.machine.memory);
+  let helped: ImageMachine | undefined;
+  const ask = ({ machine }: ImageMachine, mask: number, order: number): boolean => {
+    restoreMemory(machine.memory, start);
+    const { gfp } = machine.rules;
+    const granted = machine.pages.allocPages(mask | gfp.nowarn | (order > 0 ? gfp.comp : 0), order) >= 0;
+    restoreMemory(machine.memory, start);
+    return granted;
+  };
+  return {
+    booted: plain,
+    now: (mask, order) => ask(plain, mask, order),
+    afterCompaction(mask, order) {
+      if (helped === undefined) {
+        // Another machine: from here on a request that may wait has compaction to help it, and nothing else.
+        helped = bootFromImage(image);
+        helped.lru.setOwner({ evict: () => false, migrate: () => true });
+        createReclaim(helped.machine, helped.lru, { compaction: true, activeFreeing: false });
+      }
+      return ask(helped, mask, order);
+    },
+  };
+}
+
+/** Asks for every order in the state of the image. */
+export function askOrders(image: Image, asker: ImageAsker = askerOf(image)): ImageAnswer {
+  const { booted } = asker;
+  const { gfp } = booted.machine.rules;
   const atomic = gfp.high | gfp.atomic | gfp.kswapdReclaim;
   const kernel = gfp.directReclaim | gfp.kswapdReclaim | gfp.io | gfp.fs;
-  const start = snapshotMemory(machine.memory);
-  const ask = (mask: number, order: number): boolean => {
-    restoreMemory(machine.memory, start);
-    return machine.pages.allocPages(mask | gfp.nowarn | gfp.comp, order) >= 0;
-  };
-  const at = Array.from({ length: machine.memory.spec.orders }, (_, order) => ({
-    order,
-    atomic: ask(atomic, order),
-    kernel: ask(kernel, order),
-  }));
-  // From here on a request that may wait has compaction to help it, and nothing else.
-  lru.setOwner({ evict: () => false, migrate: () => true });
-  createReclaim(machine, lru, { compaction: true, activeFreeing: false });
-  const orders = at.map((o) => ({ ...o, afterCompaction: o.kernel || ask(kernel | gfp.retryMayfail, o.order) }));
-  restoreMemory(machine.memory, start);
+  const orders = Array.from({ length: booted.machine.memory.spec.orders }, (_, order) => {
+    const now = asker.now(kernel, order);
+    return {
+      order,
+      atomic: asker.now(atomic, order),
+      kernel: now,
+      afterCompaction: now || asker.afterCompaction(kernel | gfp.retryMayfail, order),
+    };
+  });
   return { holes: booted.holes, movablePages: booted.movable, orders };
+}
+
+/** A request that the log says failed, made again in the state of the image. */
+export interface RequestAgain {
+  readonly title: string;
+  readonly order: number;
+  /** As the log prints it, and the names of its bits. */
+  readonly mask: string;
+  readonly names: readonly string[];
+  readonly now: boolean;
+  /** null: the request may not wait, so compaction is not for it. */
+  readonly afterCompaction: boolean | null;
+  /** The largest order that the same mask is granted at once; null when not even a page is. */
+  readonly largestNow: number | null;
+}
+
+const mostRequests = 64;
+
+/** The failed requests of a diagnosis of the image's own log. The image is of a later moment than the failure: `now` is that moment. */
+export function askAgain(asker: ImageAsker, incidents: readonly ProveInput[]): readonly RequestAgain[] {
+  const { gfp } = asker.booted.machine.rules;
+  const seen = new Set<string>();
+  return incidents.flatMap((incident): RequestAgain[] => {
+    const { order, gfp: said, title } = incident;
+    const mask = said === null ? Number.NaN : Number(said.mask.startsWith("0x") ? said.mask : `0x${said.mask}`);
+    const key = `${mask} ${order}`;
+    if (order === null || order > 30 || said === null || !Number.isSafeInteger(mask) || seen.has(key)) return [];
+    if (seen.size >= mostRequests) return [];
+    seen.add(key);
+    const bits = mask | 0;
+    const orders = Array.from({ length: asker.booted.machine.memory.spec.orders }, (_, o) => o);
+    const largestNow = orders.findLast((o) => asker.now(bits, o)) ?? null;
+    return [
+      {
+        title,
+        order,
+        mask: said.mask,
+        names: said.names,
+        now: largestNow !== null && asker.now(bits, order),
+        afterCompaction:
+          (bits & gfp.directReclaim) === 0 ? null : asker.now(bits, order) || asker.afterCompaction(bits, order),
+        largestNow,
+      },
+    ];
+  });
 }

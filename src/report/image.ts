@@ -6,8 +6,8 @@ import type { KpageMap } from "../image/kpage_map.ts";
 import type { BlockPins } from "../image/mm/pins.ts";
 import type { ZoneState } from "../image/mm/zones.ts";
 import { notSeen, type PoolSum, packetsByHolder, pagesByKind, poolSums, socketName } from "../image/summary.ts";
-import type { ImageAnswer } from "../prove/image_machine.ts";
-import type { Block, Document } from "./document.ts";
+import type { ImageAnswer, RequestAgain } from "../prove/image_machine.ts";
+import type { Block, Document, Text } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 
 const mostRows = 25;
@@ -328,7 +328,11 @@ const yes = (granted: boolean): readonly [ReturnType<typeof span>] => [
 ];
 
 /** What the model says in the state of the image, and who pins the blocks of an order. */
-export function imageProofDocument(answer: ImageAnswer | string, pins: BlockPins): Document {
+export function imageProofDocument(
+  answer: ImageAnswer | string,
+  pins: BlockPins,
+  again: readonly RequestAgain[] = [],
+): Document {
   const asked: Block[] =
     typeof answer === "string"
       ? [paragraph(`The model cannot stand for this machine: ${answer}`)]
@@ -342,9 +346,26 @@ export function imageProofDocument(answer: ImageAnswer | string, pins: BlockPins
           ),
           ...(answer.holes.length === 0 ? [] : [paragraph("Where the model is not this kernel:"), list(answer.holes)]),
         ];
+  const answerOf = (granted: boolean | null): Text => (granted === null ? "may not wait" : yes(granted));
   return [
     heading(2, "Would it be granted?"),
     ...asked,
+    ...(again.length === 0
+      ? []
+      : [
+          paragraph("The requests that the log says failed, made again in the state of this image:"),
+          table(
+            ["failed in the log", ">order", "mask", "now", "after compaction", ">largest order now"],
+            again.map((r) => [
+              r.title,
+              String(r.order),
+              `${r.mask} (${r.names.join("|")})`,
+              answerOf(r.now),
+              answerOf(r.afterCompaction),
+              r.largestNow === null ? "none" : String(r.largestNow),
+            ]),
+          ),
+        ]),
     heading(2, `What pins blocks of order ${pins.order}`),
     paragraph(
       `Of ${pins.blocks} aligned blocks ${pins.free} are free, ${pins.movable} hold only pages that can move, ${pins.pinned} hold at least one page that stays.`,

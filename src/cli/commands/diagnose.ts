@@ -22,6 +22,7 @@ import { parseSince } from "../input/since.ts";
 import { writeOutput } from "../output.ts";
 import { packageVersion } from "../version.ts";
 import { follow } from "../watch/follow.ts";
+import { answerImage, isImageFile } from "./image.ts";
 
 export const command: CommandSpec = {
   name: "diagnose",
@@ -59,7 +60,10 @@ export const command: CommandSpec = {
   ],
   configure(cmd, io) {
     cmd
-      .argument("[files...]", "kernel logs, support bundles, directories, or - for standard input")
+      .argument(
+        "[files...]",
+        "kernel logs, support bundles, directories, memory images (as `skblab image`), or - for standard input",
+      )
       .option("--prove", "test the advice: build such a machine in the model, and run it with each change")
       .option(
         "--explain-reading",
@@ -80,6 +84,11 @@ export const command: CommandSpec = {
         ).choices(["corruption", "act", "watch"]),
       )
       .action(async (files: string[], options: Options) => {
+        if (files.length > 0 && files.every(isImageFile)) {
+          // The log lies in the image, and the machine to prove anything on is the image itself.
+          await answerImage(files, { prove: options.prove === true }, io);
+          return;
+        }
         if (options.explainReading === true) {
           const lines = await explained(files);
           await io.answer({ document: explainDocument(lines), json: { lines }, exit: 0 });

@@ -1,12 +1,13 @@
 // skblab image FILE: what the memory of a machine was, who held packets and pages of page pools, and whether its structures agree.
-import { closeSync, existsSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { sourceOf } from "../../base/byte_source.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
-import { openImage } from "../../image/container/open.ts";
+import type { ProveInput } from "../../diagnosis/machine_told.ts";
+import { looksLikeImage, openImage } from "../../image/container/open.ts";
 import type { RandomBytes } from "../../image/container/random_bytes.ts";
 import { type Image, readImage } from "../../image/image.ts";
 import { joinLog } from "../../image/joined.ts";
@@ -14,7 +15,7 @@ import { syslogLines } from "../../image/kernel_log.ts";
 import { readKpageMap } from "../../image/kpage_map.ts";
 import { type BlockPins, pinsOf } from "../../image/mm/pins.ts";
 import { imageRecords } from "../../image/records.ts";
-import type { ImageAnswer } from "../../prove/image_machine.ts";
+import type { ImageAnswer, RequestAgain } from "../../prove/image_machine.ts";
 import { diagnosisDocument } from "../../report/diagnosis.ts";
 import type { Block } from "../../report/document.ts";
 import { heading, paragraph } from "../../report/document.ts";
@@ -24,7 +25,7 @@ import { giveFunctionIndexFile } from "../function_index.ts";
 import { searchImage } from "../image/search.ts";
 import { type OpenedImages, openImageFiles } from "../input/image.ts";
 
-interface Options {
+export interface ImageOptions {
   readonly live?: boolean;
   readonly records?: string;
   readonly prove?: boolean;
@@ -65,11 +66,11 @@ export const command: CommandSpec = {
         "--order <n>",
         "with --prove: the order whose blocks are looked into (left out: the smallest that is refused)",
       )
-      .action((files: string[], options: Options) => image(files, options, io));
+      .action((files: string[], options: ImageOptions) => answerImage(files, options, io));
   },
 };
 
-async function image(files: readonly string[], options: Options, io: Io): Promise<void> {
+export async function answerImage(files: readonly string[], options: ImageOptions, io: Io): Promise<void> {
   const isLive = options.live === true || (files.length === 1 && files[0] === kcore);
   if (isLive && files.some((f) => f !== kcore))
     throw new BadInput("--live reads the running machine.", undefined, "Leave the file out.");
@@ -93,11 +94,11 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
     if (options.records !== undefined) writeRecords(found, options.records);
     const log = await diagnoseLog(found);
     const joined = joinLog(found);
-    const proof = options.prove === true ? await proved(found, options.order) : undefined;
+    const proof = options.prove === true ? await proved(found, options.order, log?.incidents ?? []) : undefined;
     await io.answer({
       document: [
         ...imageDocument(found),
-        ...(proof === undefined ? [] : imageProofDocument(proof.answer, proof.pins)),
+        ...(proof === undefined ? [] : imageProofDocument(proof.answer, proof.pins, proof.again)),
         ...logBlocks(found, log),
         ...joinedDocument(joined),
       ],
@@ -112,6 +113,22 @@ async function image(files: readonly string[], options: Options, io: Io): Promis
     });
   } finally {
     close();
+  }
+}
+
+/** True for a file that begins as a memory image does; packed ones are not looked into. */
+export function isImageFile(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch {
+    return false;
+  }
+  try {
+    const head = new Uint8Array(16);
+    return fstatSync(fd).isFile() && readSync(fd, head, 0, 16, 0) === 16 && looksLikeImage(head);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -140,23 +157,28 @@ interface Proved {
   /** The answers, or why there are none. */
   readonly answer: ImageAnswer | string;
   readonly pins: BlockPins;
+  /** Requests that failed in the log, made again. */
+  readonly again: readonly RequestAgain[];
 }
 
-async function proved(found: Image, orderText: string | undefined): Promise<Proved> {
+async function proved(found: Image, orderText: string | undefined, incidents: readonly ProveInput[]): Promise<Proved> {
   const highest = Math.max(0, found.zones.orders - 1);
   const order = orderText === undefined ? undefined : /^\d{1,2}$/.test(orderText) ? Number(orderText) : Number.NaN;
   if (order !== undefined && !(order <= highest))
     throw new BadInput(`"${orderText}" is no order.`, undefined, `This machine has orders 0 to ${highest}.`);
-  const { askOrders } = await import("../../prove/image_machine.ts");
+  const { askAgain, askerOf, askOrders } = await import("../../prove/image_machine.ts");
   let answer: ImageAnswer | string;
+  let again: readonly RequestAgain[] = [];
   try {
-    answer = askOrders(found);
+    const asker = askerOf(found);
+    answer = askOrders(found, asker);
+    again = askAgain(asker, incidents);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     answer = error.message;
   }
   const refused = typeof answer === "string" ? undefined : answer.orders.find((o) => !o.atomic)?.order;
-  return { answer, pins: pinsOf(found, order ?? refused ?? Math.min(9, highest)) };
+  return { answer, again, pins: pinsOf(found, order ?? refused ?? Math.min(9, highest)) };
 }
 
 /** The log in the image, explained as any other log. */
