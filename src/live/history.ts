@@ -67,7 +67,7 @@ export function createHistory(most = 720): History {
   };
 }
 
-/** The sum of the steps upwards: a step down is a counter that began anew, and what it shows then has been counted since. */
+/** The sum of the steps upwards. */
 function riseOf(samples: readonly Sample[], name: CounterName): number {
   let by = 0;
   let before: number | undefined;
@@ -77,10 +77,21 @@ function riseOf(samples: readonly Sample[], name: CounterName): number {
       before = undefined;
       continue;
     }
-    if (before !== undefined) by += now >= before ? now - before : now;
+    if (before !== undefined) by += stepOf(before, now);
     before = now;
   }
   return by;
+}
+
+const wraps = 2 ** 32;
+/** No counter of events rises by more between two samples. */
+const mostStep = 2 ** 28;
+
+/** How far a counter rose; a fall from just below 2^32 to just above 0 is one of a 32-bit kernel that went round, any other one began anew. */
+function stepOf(before: number, now: number): number {
+  if (now >= before) return now - before;
+  const round = now + wraps - before;
+  return before < wraps && round < mostStep ? round : now;
 }
 
 /** Room of one series over time; samples that do not know it are left out. */

@@ -89,16 +89,20 @@ export function sampleOf(release: Release, texts: SampleTexts, seconds: number, 
   const zones = zoneinfo === undefined ? [] : liveZones(zoneinfo, buddyinfo, types);
   const orders = Math.max(0, ...zones.map((z) => z.state.orders?.length ?? 0));
   const counters = new Map<CounterName, number>();
+  // A number below 0 counts nothing (Tcp MaxConn is -1 where there is no limit).
+  const count = (name: CounterName, value: number): void => {
+    if (value >= 0 && Number.isFinite(value)) counters.set(name, value);
+  };
   for (const [name, value] of read<"vmstat">("vmstat")?.counters ?? [])
-    if (telling.test(name)) counters.set(`vmstat ${name}`, value);
-  for (const d of deviceCounters(read<"net/dev">("net/dev"))) counters.set(d[0], d[1]);
+    if (telling.test(name)) count(`vmstat ${name}`, value);
+  for (const d of deviceCounters(read<"net/dev">("net/dev"))) count(d[0], d[1]);
   const softnet = read<"softnet_stat">("net/softnet_stat");
   if (softnet !== undefined) {
-    counters.set(
+    count(
       "softnet dropped",
       softnet.cpus.reduce((n, c) => n + (c[1] ?? 0), 0),
     );
-    counters.set(
+    count(
       "softnet time_squeeze",
       softnet.cpus.reduce((n, c) => n + (c[2] ?? 0), 0),
     );
@@ -111,7 +115,7 @@ export function sampleOf(release: Release, texts: SampleTexts, seconds: number, 
             name,
           )
         )
-          counters.set(`${p.name} ${name}`, value);
+          count(`${p.name} ${name}`, value);
   const caches = (read<"slabinfo">("slabinfo")?.caches ?? [])
     .filter((c) => packetCache.test(c.name))
     .map((c) => ({ name: c.name, bytes: c.slabs * c.pagesPerSlab * pageBytes }));

@@ -1,6 +1,5 @@
 // skblab watch: explains each incident of this machine as it happens, with the minutes before it, and says how much room is left.
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadInput } from "../../base/bad_input.ts";
@@ -12,16 +11,19 @@ import { inertLine } from "../../report/escape.ts";
 import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts";
 import { renderText } from "../../report/text.ts";
 import type { CommandSpec, Io } from "../command.ts";
-import { cannotWrite, writeOutput } from "../output.ts";
+import { writeOutput } from "../output.ts";
 import { servePage } from "../page_server.ts";
+import type { Appender } from "../watch/append.ts";
+import { createAppender } from "../watch/append.ts";
 import { loopback, serveMetrics } from "../watch/exposition.ts";
 import { createFeed } from "../watch/feed.ts";
 import { releaseOf, releaseText, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
-import type { KernelLog } from "../watch/kmsg.ts";
-import { followCommand, openKernelLog } from "../watch/kmsg.ts";
+import type { KernelLog, OpenedLog } from "../watch/kmsg.ts";
+import { followCommands, openKernelLog } from "../watch/kmsg.ts";
 import type { MapKeeper, TakenMap } from "../watch/live_map.ts";
 import { checkMapName, createMapKeeper, writeMap } from "../watch/live_map.ts";
-import { bootId, keepTold, stateFile, toldIn } from "../watch/told.ts";
+import type { SequenceOf } from "../watch/told.ts";
+import { bootId, keepTold, stateFile, toldByLines, toldIn } from "../watch/told.ts";
 import type { Told, Watcher } from "../watch/watcher.ts";
 import { createWatcher } from "../watch/watcher.ts";
 
@@ -104,13 +106,25 @@ async function watch(options: Options, io: Io): Promise<void> {
     );
   const boot = bootId(options.proc);
   const state = options.state ?? stateFile();
-  const log = openLog(options.kmsg, toldIn(state, boot), io);
+  const { log, of } = openLog(
+    options.kmsg,
+    (kind) => {
+      const byLines = options.out === undefined ? undefined : toldByLines(options.out, boot, kind);
+      const kept = toldIn(state, boot, kind);
+      return kept === undefined ? byLines : Math.max(kept, byLines ?? kept);
+    },
+    io,
+  );
+  const keeper = createKeeper({ out: options.out, state, boot, of, io });
   const watcher = createWatcher({
     release,
     boot,
     around: aroundOf(options.proc),
+    sequenceOf: of,
+    intervalSeconds: interval / 1000,
+    remark: (sentence) => io.note(inertLine(sentence)),
     told: (told, last) => {
-      const document = tell(told, last, { options, io, watcher: () => watcher, state, boot });
+      const document = tell(told, last, { options, io, watcher: () => watcher, keeper });
       if (document !== undefined) feed?.told(document);
     },
   });
@@ -145,7 +159,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   const rotated = (): void => io.note("SIGHUP: files are opened anew for each line");
   process.on("SIGHUP", rotated);
   try {
-    await loop({ watcher, log, maps, options, io, interval, limit, stop: stop.signal });
+    await loop({ watcher, log, keeper, maps, options, io, interval, limit, stop: stop.signal });
   } finally {
     process.removeListener("SIGHUP", rotated);
     process.removeListener("SIGINT", end);
@@ -157,13 +171,19 @@ async function watch(options: Options, io: Io): Promise<void> {
   }
 }
 
-function openLog(path: string, after: number | undefined, io: Io): KernelLog {
+function openLog(path: string, told: (of: SequenceOf) => number | undefined, io: Io): OpenedLog {
   try {
-    return openKernelLog(after, path);
+    return openKernelLog(told, path);
   } catch (error) {
     if (path !== "/dev/kmsg") throw error;
-    io.note("/dev/kmsg may not be read (root can): following dmesg instead.");
-    return followCommand(["dmesg", "-w"]);
+    io.note("/dev/kmsg may not be read (root can): following dmesg, or the journal, instead.");
+    return followCommands(
+      [
+        ["dmesg", "-w"],
+        ["journalctl", "-k", "-b", "-f", "-n", "all", "-o", "short-monotonic", "--no-hostname"],
+      ],
+      told,
+    );
   }
 }
 
@@ -176,6 +196,7 @@ const aroundOf = (proc: string): [string, string][] =>
 interface Running {
   readonly watcher: Watcher;
   readonly log: KernelLog;
+  readonly keeper: Keeper;
   readonly maps: MapKeeper | undefined;
   readonly options: Options;
   readonly io: Io;
@@ -185,18 +206,19 @@ interface Running {
 }
 
 /** Looks into the log four times a second and takes a sample at each interval; what was read is told before it ends. */
-async function loop({ watcher, log, maps, options, io, interval, limit, stop }: Running): Promise<void> {
+async function loop({ watcher, log, keeper, maps, options, io, interval, limit, stop }: Running): Promise<void> {
   const began = performance.now();
   let nextSample = 0;
   let nextLine = 60_000;
   let ended = false;
+  let unwritten = false;
   for (;;) {
     const now = performance.now() - began;
     if (now >= nextSample) {
       nextSample = now + interval;
       const seconds = uptimeOf(options.proc) ?? now / 1000;
       watcher.sample(sampleTexts(options.proc), seconds);
-      if (options.textfile !== undefined) textfile(watcher, options.textfile);
+      if (options.textfile !== undefined) unwritten = textfile(watcher, options.textfile, unwritten, io);
       if (maps !== undefined) void maps.take(now);
       if (await io.live?.(documentNow(watcher, maps))) nextLine = Number.POSITIVE_INFINITY;
     }
@@ -211,6 +233,7 @@ async function loop({ watcher, log, maps, options, io, interval, limit, stop }: 
         io.note(`The kernel's log can no longer be read: ${(error as Error).message}. Samples go on.`);
       }
     await watcher.turn(now);
+    keeper.retry();
     if (now >= nextLine) {
       nextLine = now + 60_000;
       io.note(statusLine(watcher));
@@ -239,38 +262,83 @@ function statusLine(watcher: Watcher): string {
   return `room: ${tight.requests} atomic requests of order 3 in zone ${tight.zone} of node ${tight.node}; ${forecast}`;
 }
 
-function textfile(watcher: Watcher, directory: string): void {
-  writeOutput(join(directory, "skblab.prom"), openMetrics(watcher.history, watcher.counts, "text"));
+/** A textfile that cannot be written is said once, and tried again at the next sample; returns whether it failed. */
+function textfile(watcher: Watcher, directory: string, failed: boolean, io: Io): boolean {
+  try {
+    writeOutput(join(directory, "skblab.prom"), openMetrics(watcher.history, watcher.counts, "text"));
+    return false;
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    if (!failed) io.note(`${inertLine(error.sentence())} It is tried again at each sample.`);
+    return true;
+  }
+}
+
+/** Keeps incidents in a file of lines, and what was told only once it stands there: what a full disk or a kill takes is told again. */
+interface Keeper {
+  keep(json: string | undefined, last: number | undefined): void;
+  retry(): void;
+}
+
+function createKeeper({
+  out,
+  state,
+  boot,
+  of,
+  io,
+}: {
+  readonly out: string | undefined;
+  readonly state: string;
+  readonly boot: string;
+  readonly of: SequenceOf;
+  readonly io: Io;
+}): Keeper {
+  const lines: Appender | undefined = out === undefined ? undefined : createAppender(out);
+  let last: number | undefined;
+  let kept: number | undefined;
+  const say = (sentence: string | undefined): void => {
+    if (sentence !== undefined) io.note(inertLine(sentence));
+  };
+  const keepState = (): void => {
+    if (last === undefined || last === kept || (lines?.waiting ?? 0) > 0) return;
+    try {
+      keepTold(state, { boot, sequence: last, of });
+    } catch (error) {
+      io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is told again.`);
+    }
+    // A state that cannot be kept is said once for each telling, not at every turn.
+    kept = last;
+  };
+  return {
+    keep(json, sequence) {
+      if (json !== undefined) say(lines?.add(json));
+      last = sequence ?? last;
+      keepState();
+    },
+    retry() {
+      say(lines?.retry());
+      keepState();
+    },
+  };
 }
 
 interface Telling {
   readonly options: Options;
   readonly io: Io;
   readonly watcher: () => Watcher;
-  readonly state: string;
-  readonly boot: string;
+  readonly keeper: Keeper;
 }
 
 /** Prints, keeps and hands over what was told; the document when there was something. */
-function tell(
-  told: Told,
-  last: number | undefined,
-  { options, io, watcher, state, boot }: Telling,
-): Document | undefined {
+function tell(told: Told, last: number | undefined, { options, io, watcher, keeper }: Telling): Document | undefined {
   let document: Document | undefined;
   if (told.diagnosis.incidents.length > 0) {
     document = [...diagnosisDocument(told.diagnosis), ...minutesBefore(watcher().history)];
     void io.write(`${renderText(document, { colour: io.colour, width: io.width })}\n`);
     const json = JSON.stringify(told);
-    if (options.out !== undefined) append(options.out, `${json}\n`, io);
+    keeper.keep(json, last);
     if (options.onIncident !== undefined) handOver(options.onIncident, json, io);
-  }
-  if (last === undefined) return document;
-  try {
-    keepTold(state, { boot, sequence: last });
-  } catch (error) {
-    io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is told again.`);
-  }
+  } else keeper.keep(undefined, last);
   return document;
 }
 
@@ -280,15 +348,6 @@ function keepMap(path: string, map: TakenMap, io: Io): void {
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     io.note(`${error.sentence()} The map is not in it.`);
-  }
-}
-
-/** A full disk costs the line, not the watch. */
-function append(path: string, line: string, io: Io): void {
-  try {
-    appendFileSync(path, line);
-  } catch (error) {
-    io.note(`${cannotWrite(path, error).sentence()} This incident is not in it.`);
   }
 }
 

@@ -5,15 +5,20 @@ import type { Release } from "../../kernel/release.ts";
 import type { History, Rise } from "../../live/history.ts";
 import { createHistory } from "../../live/history.ts";
 import type { WatchCounts } from "../../live/openmetrics.ts";
+import { remarksOf } from "../../live/remarks.ts";
 import type { Sample, SampleTexts } from "../../live/sample.ts";
 import { sampleOf } from "../../live/sample.ts";
 import type { KernelLine } from "./kmsg.ts";
 import { createTeller } from "./teller.ts";
+import type { SequenceOf } from "./told.ts";
 
 /** What is told of some lines of the log. */
 export interface Told {
   readonly schema: "skblab.watch/1";
   readonly boot: string;
+  /** Of the last line of the log that this tells, where lines have numbers. */
+  readonly sequence?: number;
+  readonly of?: SequenceOf;
   /** Seconds since boot when it was told; undefined before the first sample. */
   readonly seconds: number | undefined;
   readonly diagnosis: Diagnosis;
@@ -39,6 +44,11 @@ export interface WatcherOptions {
   readonly told: (told: Told, last: number | undefined) => void;
   /** A report is taken for whole when this long nothing came behind it. */
   readonly quietMillis?: number;
+  /** Told what changed beside the numbers, a sentence each. */
+  readonly remark?: (sentence: string) => void;
+  readonly intervalSeconds?: number;
+  /** What the numbers of its lines count. */
+  readonly sequenceOf?: SequenceOf;
   readonly beforeSeconds?: number;
   readonly mostSamples?: number;
 }
@@ -91,6 +101,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         {
           schema: "skblab.watch/1",
           boot: options.boot,
+          ...(last === undefined ? {} : { sequence: last, of: options.sequenceOf ?? "records" }),
           seconds: history.samples.at(-1)?.seconds,
           diagnosis,
           before: before(),
@@ -106,6 +117,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
     },
     sample(texts, seconds) {
       const sample = sampleOf(options.release, texts, seconds);
+      const before = history.samples.at(-1);
+      for (const remark of remarksOf(before, sample, options.intervalSeconds ?? 5)) options.remark?.(remark);
       history.add(sample);
       return sample;
     },

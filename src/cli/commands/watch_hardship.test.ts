@@ -1,0 +1,357 @@
+// What happens to a machine that is watched: each hardship ends in a sentence, and nothing that was written is lost.
+import { spawn, spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { prng } from "../../base/prng.ts";
+import { parseRelease } from "../../kernel/release.ts";
+import { createHistory } from "../../live/history.ts";
+import { openMetrics } from "../../live/openmetrics.ts";
+import { remarksOf } from "../../live/remarks.ts";
+import type { SampledFile } from "../../live/sample.ts";
+import { sampledFiles, sampleOf } from "../../live/sample.ts";
+import { minutesBefore, roomChart, roomDocument } from "../../report/live.ts";
+import { renderText } from "../../report/text.ts";
+import { createAppender } from "../watch/append.ts";
+import type { OneRecord } from "../watch/kmsg.ts";
+import { followCommands, openKernelLog, recordReader } from "../watch/kmsg.ts";
+import { toldByLines } from "../watch/told.ts";
+import { createWatcher } from "../watch/watcher.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const folder = mkdtempSync(join(tmpdir(), "skblab-hardship-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const fixture = (name: string): string => readFileSync(join(root, "fixtures/proc", name), "utf8");
+const release = parseRelease("6.1.192-x86_64");
+const report = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8").trimEnd().split("\n");
+
+/** A machine's texts; what is no fixture is left out. */
+const texts: Partial<Record<SampledFile, string>> = {
+  zoneinfo: fixture("zoneinfo-6.1"),
+  buddyinfo: fixture("buddyinfo-6.1"),
+  pagetypeinfo: fixture("pagetypeinfo-6.1"),
+  vmstat: fixture("vmstat-6.1"),
+  slabinfo: fixture("slabinfo-6.1"),
+  "net/dev": fixture("net_dev-6.1"),
+  "net/snmp": fixture("snmp-6.1"),
+  "net/sockstat": fixture("sockstat-6.1"),
+};
+
+describe("fuzzed texts of /proc", () => {
+  /** One of the ways in which a text can be wrong. */
+  function spoil(text: string, random: ReturnType<typeof prng>): string {
+    const at = random.below(text.length + 1);
+    switch (random.below(9)) {
+      case 0:
+        return text.slice(0, at);
+      case 1:
+        return text.slice(0, at) + String.fromCharCode(random.below(0x1000)) + text.slice(at + 1);
+      case 2:
+        return text.replace(/\d+/g, (n) =>
+          random.chance(0.05) ? random.pick(["-1", "99999999999999999999", "0x1f", "", "1e9", "NaN"]) : n,
+        );
+      case 3:
+        return text
+          .split("\n")
+          .sort(() => random.unit() - 0.5)
+          .join("\n");
+      case 4:
+        return text + text.slice(at);
+      case 5:
+        return text.replace(/[A-Za-z_]+/g, (w) =>
+          random.chance(0.03)
+            ? random.pick(["zone", "Node", "\u202e", "__proto__", "constructor", '"}\n# EOF\n', ""])
+            : w,
+        );
+      case 6:
+        return text.replaceAll(" ", random.pick(["\t", "  ", ""]));
+      case 7:
+        return `${text.slice(0, at)}${"9".repeat(300)}${text.slice(at)}`;
+      default:
+        return text.replaceAll("\n", random.pick(["\r\n", "\n\n", "\0"]));
+    }
+  }
+  test("never stop a watch, and give no metric that is no number and no line that is none", () => {
+    const seed = 1812;
+    const random = prng(seed);
+    const watcher = createWatcher({ release, boot: "b", around: [], told: () => {}, mostSamples: 20 });
+    for (let round = 0; round < 60; round++) {
+      const spoilt: Partial<Record<SampledFile, string>> = {};
+      for (const file of sampledFiles) {
+        let text = texts[file];
+        if (text === undefined) continue;
+        if (random.chance(0.5)) for (let n = 1 + random.below(3); n > 0; n--) text = spoil(text, random);
+        if (!random.chance(0.05)) spoilt[file] = text;
+      }
+      const where = `seed ${seed}, round ${round}`;
+      watcher.sample(spoilt, round);
+      const text = openMetrics(watcher.history, watcher.counts);
+      for (const line of text.split("\n"))
+        if (!line.startsWith("#") && line !== "")
+          expect(line, where).toMatch(
+            /^skblab_[a-z_]+(\{[a-z]+="(?:[^"\\]|\\.)*"(?:,[a-z]+="(?:[^"\\]|\\.)*")*\})? \d[\d.e+-]*$/,
+          );
+      expect(text.match(/^# EOF$/gm), where).toHaveLength(1);
+      const shown = renderText(
+        [...roomDocument(watcher.history), ...roomChart(watcher.history), ...minutesBefore(watcher.history)],
+        { colour: false, width: 100 },
+      );
+      expect(shown, where).not.toMatch(/NaN|undefined|Infinity|[\u0000-\u0008\u202e]/);
+    }
+  });
+});
+
+describe("the log", () => {
+  const record = (sequence: number): Buffer => Buffer.from(`4,${sequence},${sequence * 1000},-;line ${sequence}\n`);
+  test("records that were overwritten are counted, across a restart too; a record that is none ends nothing", () => {
+    const queue: OneRecord[] = [
+      record(5),
+      record(6),
+      undefined,
+      "overwritten",
+      record(90),
+      Buffer.from("nonsense"),
+      record(91),
+    ];
+    const read = recordReader(() => queue.shift(), 2);
+    expect(read()).toMatchObject({ lost: 2, lines: [{ sequence: 5 }, { sequence: 6 }] });
+    expect(read()).toMatchObject({ lost: 83, lines: [{ sequence: 90 }, { sequence: 91 }] });
+    expect(read()).toEqual({ lost: 0, lines: [] });
+  });
+  test("without /dev/kmsg the first command that says something is followed, and what its stamps show was told is left out", async () => {
+    const say = (text: string): [string, ...string[]] => [
+      "sh",
+      "-c",
+      `printf '%s\\n' ${text
+        .split("|")
+        .map((t) => `'${t}'`)
+        .join(" ")}`,
+    ];
+    const { log, of } = followCommands(
+      [["skblab-no-such-program"], ["false"], say("[    1.000000] old|[    2.000000] new| more of it")],
+      (kind) => (kind === "microseconds" ? 1_000_000 : 7),
+    );
+    const got: string[] = [];
+    let ended = "";
+    await expect
+      .poll(() => {
+        try {
+          got.push(...log.read().lines.map((l) => `${l.sequence} ${l.text}`));
+        } catch (error) {
+          ended = (error as Error).message;
+        }
+        return ended;
+      })
+      .toMatch(/skblab-no-such-program, false, sh .*: ended/);
+    expect([got, of]).toEqual([["2000000 [    2.000000] new", "2000000  more of it"], "microseconds"]);
+    log.close();
+  });
+  test("a recorded log goes on where it was, by its records' numbers or by its stamps", () => {
+    const path = join(folder, "kmsg");
+    writeFileSync(path, [1, 2, 3].map((n) => record(n).toString()).join(" SUBSYSTEM=net\n"));
+    const records = openKernelLog(() => 2, path);
+    expect([records.of, records.log.read().lines.map((l) => l.sequence)]).toEqual(["records", [3]]);
+    appendFileSync(path, record(4));
+    expect(records.log.read().lines.map((l) => l.sequence)).toEqual([4]);
+    records.log.close();
+  });
+});
+
+describe("samples", () => {
+  const at = (seconds: number, more: Partial<typeof texts> = {}) => sampleOf(release, { ...texts, ...more }, seconds);
+  test("a clock that jumps, an interface that comes and goes, a file that vanishes: a sentence each, and no counter is made up", () => {
+    const dev = texts["net/dev"]!;
+    const plugged = `${dev.trimEnd()}\n  eth9: 1 1 0 777 0 0 0 0 1 1 0 0 0 0 0 0\n`;
+    const history = createHistory();
+    const steps: [ReturnType<typeof at>, RegExp[]][] = [
+      [at(100), []],
+      [at(105, { "net/dev": plugged }), [/Interface eth9 has come/]],
+      [at(110), [/Interface eth9 is gone/]],
+      [at(4000), [/No sample for 3890 s: the machine slept/]],
+      [at(4005, { vmstat: "" }), [/\/proc\/vmstat can no longer be read/]],
+      [at(4010), [/\/proc\/vmstat can be read again/]],
+      [at(7), [/\/proc\/uptime went from 4010 to 7: the history begins anew/]],
+    ];
+    for (const [sample, want] of steps) {
+      const said = remarksOf(history.samples.at(-1), sample, 5);
+      expect(said.length, said.join(" ")).toBe(want.length);
+      for (const [i, w] of want.entries()) expect(said[i]).toMatch(w);
+      history.add(sample);
+      expect(history.rises(1e9)).toEqual([]);
+    }
+    expect(history.samples.length).toBe(1);
+  });
+  test("a counter of 32 bits that goes round has risen by what lies between; one that began anew by what it shows", () => {
+    const counters = (n: number, seconds: number) => ({ ...at(seconds), counters: new Map([["eth0 rx drop", n]]) });
+    const around = createHistory();
+    for (const [i, n] of [2 ** 32 - 100, 2 ** 32 - 10, 20].entries()) around.add(counters(n, i));
+    expect(around.rises(9)).toEqual([{ name: "eth0 rx drop", by: 120, rate: 60 }]);
+    const anew = createHistory();
+    for (const [i, n] of [3_000_000_000, 20].entries()) anew.add(counters(n, i));
+    expect(anew.rises(9)).toEqual([{ name: "eth0 rx drop", by: 20, rate: 20 }]);
+  });
+});
+
+describe("the file of incidents", () => {
+  test("what cannot be written is kept and written later, each line whole, with a sentence when it fails and when it works again", () => {
+    const path = join(folder, "later/out.ndjson");
+    const lines = createAppender(path);
+    expect(lines.add("1")).toMatch(/there is no such directory\. What belongs there is kept/);
+    expect(lines.add("2")).toBeUndefined();
+    mkdirSync(join(folder, "later"));
+    expect(lines.retry()).toMatch(/can be written again, and has what was kept/);
+    expect(readFileSync(path, "utf8")).toBe("1\n2\n");
+    // Rotated away: the next line makes a new file.
+    renameSync(path, `${path}.1`);
+    expect(lines.add("3")).toBeUndefined();
+    expect(readFileSync(path, "utf8")).toBe("3\n");
+    // A process was killed in the middle of a line.
+    appendFileSync(path, '{"half');
+    lines.add("4");
+    expect(readFileSync(path, "utf8")).toBe('3\n{"half\n4\n');
+  });
+  test.skipIf(!existsSync("/dev/full"))("a full disk is one sentence", () => {
+    const lines = createAppender("/dev/full");
+    expect(lines.add("x")).toMatch(/the disk is full/);
+    expect([lines.add("y"), lines.waiting]).toEqual([undefined, 2]);
+  });
+  test.skipIf(process.getuid?.() !== 0 || spawnSync("mount", ["--version"]).status !== 0)(
+    "a disk that is really full keeps whole lines only",
+    () => {
+      const disk = join(folder, "disk");
+      mkdirSync(disk);
+      // No right to mount (a container): nothing to be shown here.
+      if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", disk]).status !== 0) return;
+      try {
+        const path = join(disk, "out");
+        const lines = createAppender(path);
+        for (let i = 0; i < 30; i++) lines.add(`${i} ${"x".repeat(5000)}`);
+        expect(lines.waiting).toBeGreaterThan(0);
+        const kept = readFileSync(path, "utf8");
+        expect(kept.endsWith("x\n")).toBe(true);
+        expect(
+          kept
+            .trimEnd()
+            .split("\n")
+            .every((l) => l.endsWith("x".repeat(5000))),
+        ).toBe(true);
+        rmSync(path);
+        lines.retry();
+        expect(lines.waiting).toBeLessThan(30 - kept.trimEnd().split("\n").length);
+      } finally {
+        spawnSync("umount", [disk]);
+      }
+    },
+  );
+});
+
+describe("a watch as a process", () => {
+  const proc = join(folder, "proc");
+  mkdirSync(join(proc, "net"), { recursive: true });
+  mkdirSync(join(proc, "sys/kernel/random"), { recursive: true });
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(proc, name), text);
+  writeFileSync(join(proc, "version"), "Linux version 6.1.192 (x) #1 SMP\n");
+  writeFileSync(join(proc, "uptime"), "100.5 3\n");
+  writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-1\n");
+  const written = (from: number): string =>
+    report.map((l, i) => `4,${from + i},${(from + i) * 10},-;${l.replace(/^\[ *[\d.]+\] /, "")}\n`).join("");
+  const start = (name: string, more: readonly string[] = []) => {
+    const words = [
+      "--interval",
+      "0.2",
+      "--proc",
+      proc,
+      "--kmsg",
+      join(folder, `${name}.kmsg`),
+      "--state",
+      join(folder, `${name}.state`),
+    ];
+    const child = spawn(process.execPath, [
+      join(root, "dist/cli/main.js"),
+      "watch",
+      ...words,
+      "--out",
+      join(folder, `${name}.out`),
+      ...more,
+    ]);
+    let said = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (d: Buffer) => {
+        said += d.toString();
+      });
+    return { child, said: () => said, ended: new Promise<number | null>((resolve) => child.once("exit", resolve)) };
+  };
+  const outLines = (name: string): string[] =>
+    existsSync(join(folder, `${name}.out`))
+      ? readFileSync(join(folder, `${name}.out`), "utf8")
+          .split("\n")
+          .slice(0, -1)
+      : [];
+
+  test("killed without warning and started again: each incident is in the file once; SIGHUP goes on with a new file", async () => {
+    writeFileSync(join(folder, "a.kmsg"), written(10));
+    const first = start("a");
+    await expect.poll(() => outLines("a").length, { timeout: 20_000 }).toBe(1);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    // Killed before the state was kept: the file's last line says what was told.
+    rmSync(join(folder, "a.state"), { force: true });
+    expect(toldByLines(join(folder, "a.out"), "boot-1", "records")).toBe(10 + report.length - 1);
+    appendFileSync(join(folder, "a.kmsg"), written(500));
+    const second = start("a");
+    await expect.poll(() => outLines("a").length, { timeout: 20_000 }).toBe(2);
+    renameSync(join(folder, "a.out"), join(folder, "a.out.1"));
+    second.child.kill("SIGHUP");
+    await expect.poll(second.said, { timeout: 20_000 }).toMatch(/SIGHUP/);
+    appendFileSync(join(folder, "a.kmsg"), written(900));
+    await expect.poll(() => outLines("a").length, { timeout: 20_000 }).toBe(1);
+    second.child.kill("SIGTERM");
+    expect(await second.ended).toBe(0);
+    const counts = [join(folder, "a.out.1"), join(folder, "a.out")].flatMap((f) =>
+      readFileSync(f, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((l) =>
+          (JSON.parse(l) as { diagnosis: { incidents: { count: number }[] } }).diagnosis.incidents.map((i) => i.count),
+        ),
+    );
+    expect(counts).toEqual([[1], [1], [1]]);
+    expect(readFileSync(join(folder, "a.state"), "utf8")).toContain(`"sequence":${900 + report.length - 1}`);
+    // Another boot counts from the start: the same numbers are other records.
+    cpSync(join(folder, "a.state"), join(folder, "c.state"));
+    writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-2\n");
+    writeFileSync(join(folder, "c.kmsg"), written(10));
+    const third = start("c", ["--for", "3"]);
+    await third.ended;
+    expect(outLines("c").length).toBe(1);
+    writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-1\n");
+  }, 90_000);
+
+  test("what was pending when it was asked to end is told; a textfile's directory that vanishes ends nothing", async () => {
+    writeFileSync(join(folder, "b.kmsg"), "");
+    const textfiles = join(folder, "textfiles");
+    mkdirSync(textfiles);
+    const { child, said, ended } = start("b", ["--textfile", textfiles]);
+    await expect.poll(() => existsSync(join(textfiles, "skblab.prom")), { timeout: 20_000 }).toBe(true);
+    rmSync(textfiles, { recursive: true });
+    await expect.poll(said, { timeout: 20_000 }).toMatch(/no such directory\. It is tried again at each sample/);
+    mkdirSync(textfiles);
+    await expect.poll(() => existsSync(join(textfiles, "skblab.prom")), { timeout: 20_000 }).toBe(true);
+    appendFileSync(join(folder, "b.kmsg"), written(10));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+    expect(outLines("b").length).toBe(1);
+  }, 60_000);
+});
