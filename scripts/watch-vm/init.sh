@@ -31,6 +31,9 @@ samples=$!
 sleep 8
 # tail keeps all that has no end of a line: it grows until the kernel ends it. Packets are asked for meanwhile.
 ping -q -s 60000 -c 200 -W 1 127.0.0.1 >/dev/null 2>&1 &
+# An interface is plugged in the middle.
+insmod /lib/modules/$(uname -r)/kernel/drivers/net/dummy.ko 2>/dev/null && ip link set dummy0 up
+sleep 3
 for hog in 1 2; do
   (echo 1000 >/proc/self/oom_score_adj; head -c 400m /dev/zero | tail >/dev/null 2>&1)
   cat /proc/uptime >>/tmp/watched/ended

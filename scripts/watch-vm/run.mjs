@@ -2,9 +2,19 @@
 // machine of 96 MB that has busybox only, lets programs take all of its memory, and fetches what the collect script and the samples say of it:
 // OUT/host.tar and OUT/samples.tar.gz. Needs qemu-system-x86_64, busybox (static) and cpio; takes a minute or two.
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 const [kernel, out] = process.argv.slice(2);
 if (kernel === undefined || out === undefined) {
@@ -23,7 +33,19 @@ writeFileSync(
   join(root, "collect.sh"),
   readFileSync(join(here, "../../src/cli/collect/collect.sh"), "utf8").replace("@ANONYMOUS@", "0"),
 );
-const packed = spawnSync("sh", ["-c", "find . | cpio -o -H newc 2>/dev/null | gzip -1"], { cwd: root, maxBuffer: 1 << 26 });
+// A module to plug an interface with, where the kernel came out of its package (boot/ beside lib/modules/).
+const release = basename(kernel).replace(/^vmlinuz-/, "");
+const modules = `lib/modules/${release}`;
+const dummy = join(kernel, "../..", modules, "kernel/drivers/net/dummy.ko");
+if (existsSync(dummy)) {
+  mkdirSync(join(root, modules, "kernel/drivers/net"), { recursive: true });
+  copyFileSync(dummy, join(root, modules, "kernel/drivers/net/dummy.ko"));
+  writeFileSync(join(root, modules, "modules.dep"), "kernel/drivers/net/dummy.ko:\n");
+}
+const packed = spawnSync("sh", ["-c", "find . | cpio -o -H newc 2>/dev/null | gzip -1"], {
+  cwd: root,
+  maxBuffer: 1 << 26,
+});
 if (packed.status !== 0) throw new Error("the initial ram disk could not be packed: is cpio installed?");
 const initrd = join(work, "initrd");
 writeFileSync(initrd, packed.stdout);
@@ -34,7 +56,9 @@ const words =
   `-serial stdio -serial file:${tar} -serial file:${samples}`;
 const append = "console=ttyS0 quiet panic=5 slub_debug=-";
 const started = Date.now();
-const vm = spawn("qemu-system-x86_64", [...words.split(" "), "-append", append], { stdio: ["ignore", "pipe", "inherit"] });
+const vm = spawn("qemu-system-x86_64", [...words.split(" "), "-append", append], {
+  stdio: ["ignore", "pipe", "inherit"],
+});
 let said = "";
 vm.stdout.on("data", (d) => {
   said = (said + d).slice(-100_000);
@@ -48,4 +72,6 @@ if (!said.includes("skblab: the machine is done")) {
   console.error("the machine did not come to its end");
   process.exit(1);
 }
-console.log(`${Math.round((Date.now() - started) / 1000)} s; ${statSync(tar).size} bytes collected, ${statSync(samples).size} bytes of samples`);
+console.log(
+  `${Math.round((Date.now() - started) / 1000)} s; ${statSync(tar).size} bytes collected, ${statSync(samples).size} bytes of samples`,
+);

@@ -2,6 +2,7 @@
 # skblab collect: reads what this machine can say of its memory for packets and writes it to standard output as a tar archive.
 # Needs a POSIX shell and the tools of busybox, nothing else. It changes nothing on the machine and writes nothing to its disks.
 #   sh collect.sh > host.tar          SKBLAB_SECONDS=10 (between two samples)  SKBLAB_BYTES=4000000 (of one file)  SKBLAB_ANONYMOUS=1
+#   SKBLAB_PATIENCE=20 (seconds for one command)  SKBLAB_TOTAL_SECONDS=300  SKBLAB_TOTAL_BYTES=64000000 (what is left out then is listed)
 # Run it as root where you can: what could not be read is listed in collect/unread.txt with the reason.
 set -u
 LC_ALL=C
@@ -12,8 +13,11 @@ seconds=${SKBLAB_SECONDS:-10}
 limit=${SKBLAB_BYTES:-4000000}
 anonymous=${SKBLAB_ANONYMOUS:-@ANONYMOUS@}
 patience=${SKBLAB_PATIENCE:-20}
-case $seconds$limit$patience in *[!0-9]*)
-  echo 'skblab collect: SKBLAB_SECONDS, SKBLAB_BYTES and SKBLAB_PATIENCE are whole numbers.' >&2; exit 2 ;;
+most_seconds=${SKBLAB_TOTAL_SECONDS:-300}
+most_bytes=${SKBLAB_TOTAL_BYTES:-64000000}
+case $seconds$limit$patience$most_seconds$most_bytes in *[!0-9]*)
+  echo 'skblab collect: SKBLAB_SECONDS, SKBLAB_BYTES, SKBLAB_PATIENCE, SKBLAB_TOTAL_SECONDS and SKBLAB_TOTAL_BYTES are whole numbers.' >&2
+  exit 2 ;;
 esac
 if [ -t 1 ]; then
   echo 'skblab collect: this writes a tar archive to standard output. Send it to a file: sh collect.sh > host.tar' >&2
@@ -29,7 +33,7 @@ salt=
 case $host in vm | net | kernel | fs | dev | user | debug | host | localhost | node | none | '(none)') hidden= ;; *) hidden=$host ;; esac
 if [ "$anonymous" = 1 ]; then
   # One salt for the whole archive: a name has one replacement in all files, and another one in the next archive.
-  salt=$( { cat /proc/sys/kernel/random/uuid; date; } 2>/dev/null | cksum | tr -d ' ')
+  salt=$( { cat /proc/sys/kernel/random/uuid; date; } 2>/dev/null | tr -cd 'A-Za-z0-9')
 fi
 
 # Replaces the host name, users' home directories, MAC and IP addresses; the same value gets the same replacement. Loopback, unspecified and
@@ -108,6 +112,10 @@ if has timeout; then
 else bounded() { "$@"; }
 fi
 
+# Seconds since boot: the time of day may be set while we run.
+passed() { read -r up rest 2>/dev/null </proc/uptime && echo "${up%%.*}" || echo 0; }
+began=$(passed)
+taken=0
 unread=
 manifest=
 newline='
@@ -141,6 +149,8 @@ take() {
   if [ "$1" = --tail ]; then keep=tail; shift; fi
   name=$1
   shift
+  if [ $(($(passed) - began)) -ge "$most_seconds" ]; then unread="$unread$name: the time was used up ($most_seconds s)$newline"; return; fi
+  if [ "$taken" -ge "$most_bytes" ]; then unread="$unread$name: the size was used up ($most_bytes bytes)$newline"; return; fi
   text=$( { bounded "$@" 2>/dev/null; echo "skblab-exit $?"; } | $keep -c $((limit + 64)) | tidy; echo .)
   text=${text%.}
   code=${text##*skblab-exit }
@@ -158,6 +168,7 @@ take() {
   fi
   [ "$code" = 0 ] || unread="$unread$name: $* ended with status $code; what it wrote is kept$newline"
   manifest="$manifest$name: $*$cut$newline"
+  taken=$((taken + ${#text}))
   member "$folder/$name" "$text"
 }
 # file PATH: a file of /proc or /sys under its own path.
@@ -186,7 +197,8 @@ sample() {
   done
   prefix=
   [ "$1" = 1 ] || prefix="sample$1/"
-  if has ip; then take "${prefix}ip-s-d-link.txt" ip -s -d link; fi
+  # busybox's ip knows neither -s nor -d.
+  if has ip; then take "${prefix}ip-s-d-link.txt" sh -c 'ip -s -d link 2>/dev/null || ip -s link 2>/dev/null || ip link'; fi
   if has ethtool; then
     for i in $interfaces; do take "${prefix}ethtool-S-$i.txt" ethtool -S "$i"; done
   fi
@@ -242,7 +254,21 @@ if has ynl; then
   take page-pool-stats-get.json ynl --family netdev --dump page-pool-stats-get --output-json
 else unread="${unread}page pools by netlink: the machine has no ynl$newline"
 fi
-if [ -r /sys/kernel/btf/vmlinux ]; then take btf-digest.txt cksum /sys/kernel/btf/vmlinux; fi
+if [ -r /sys/kernel/btf/vmlinux ]; then
+  for sum in sha256sum md5sum cksum; do
+    if has "$sum"; then take btf-digest.txt "$sum" /sys/kernel/btf/vmlinux; break; fi
+  done
+fi
+# Where each module comes from and its version, without asking a program for each: name, version ("-": it states none), path.
+if [ -s /proc/modules ]; then
+  take modules.txt sh -c 'dep=/lib/modules/$(uname -r)/modules.dep
+    [ -r "$dep" ] || dep=/dev/null
+    while read -r name rest; do
+      version=-
+      [ ! -r "/sys/module/$name/version" ] || read -r version <"/sys/module/$name/version"
+      echo "$name $version"
+    done </proc/modules | awk -v dep="$dep" "BEGIN { while ((getline line < dep) > 0) { sub(/:.*/, \"\", line); path = line; n = line; sub(/.*\\//, \"\", n); sub(/\\.ko.*/, \"\", n); gsub(/-/, \"_\", n); at[n] = path } } { print \$1, \$2, (\$1 in at) ? at[\$1] : \"?\" }"'
+fi
 if has modinfo; then
   take modules-of-interfaces.txt sh -c 'for p in /sys/class/net/*/device/driver/module; do [ -e "$p" ] && modinfo "$(basename "$(readlink -f "$p")")"; done'
 fi
