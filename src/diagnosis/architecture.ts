@@ -1,6 +1,7 @@
 // Which architecture a report comes from: sizes of structures and cache lines depend on it, and no line states it plainly.
 import type { CallTrace } from "../kernel/readings/call_trace.ts";
 import type { MemInfo } from "../kernel/readings/mem_info.ts";
+import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
 import { type Architecture, architectures } from "../kernel/release.ts";
 
 export interface ArchitectureSaid {
@@ -85,13 +86,27 @@ function fromTrace(trace: CallTrace): ArchitectureSaid | undefined {
   return undefined;
 }
 
-/** Page size in kB: what a `free` total divides into; 4 when no zone tells. */
-export function pageKbOf(memInfo: MemInfo | undefined): number {
+/**
+ * Kernels that distributions build with pages of 64 KiB and name so: each ppc64le, Red Hat's 7 and 8 on aarch64, the flavours +64k and -64k of
+ * later ones.
+ */
+const of64Kb = /ppc64le|\.el[78][\w.]*\.aarch64|[+-]64k\b/;
+
+/**
+ * Page size in kB: what a `free` total divides into; else the slab of a kmalloc cache of several pages, whose smallest order holds one object;
+ * else the release's name; 4 when nothing tells.
+ */
+export function pageKbOf(memInfo: MemInfo | undefined, slab?: SlabFailure, release?: string): number {
   for (const zone of memInfo?.zones ?? []) {
     const pages = (zone.freeLists?.blocks ?? []).reduce((sum, b) => sum + b.count * 2 ** b.order, 0);
     const total = zone.freeLists?.totalKb;
     if (pages > 0 && total !== undefined && total % pages === 0 && [4, 8, 16, 64].includes(total / pages))
       return total / pages;
   }
-  return 4;
+  const ofSlab =
+    slab?.minOrder !== undefined && slab.minOrder > 0 && /^(?:dma-)?kmalloc-/.test(slab.cache ?? "")
+      ? (slab.bufferSize ?? 0) / 1024 / 2 ** slab.minOrder
+      : 0;
+  if ([4, 8, 16, 64].includes(ofSlab)) return ofSlab;
+  return release !== undefined && of64Kb.test(release) ? 64 : 4;
 }

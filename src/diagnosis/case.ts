@@ -61,6 +61,7 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
       : { form: trace?.form ?? "plain", heading: trace?.heading ?? "", items: [registers, ...(trace?.items ?? [])] };
   const page = incident.kind === "bad_page" ? incident.reading.page : undefined;
   const arch = architectureOf(releaseText, seen, memInfo, page);
+  const pageKb = pageKbOf(memInfo, slab, releaseText);
   return {
     incident,
     input,
@@ -72,10 +73,10 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
     },
     release: { version, arch: arch.arch },
     arch,
-    pageKb: pageKbOf(memInfo),
-    stack: viewStack(trace, above(incident)),
+    pageKb,
+    stack: viewStack(trace, above(incident), incident.kind === "alloc_failure"),
     memInfo,
-    zones: memInfo === undefined ? lost("Mem-Info") : zonesPart(memInfo, pageKbOf(memInfo)),
+    zones: memInfo === undefined ? lost("Mem-Info") : zonesPart(memInfo, pageKb),
     gfp,
     order,
     slab,
@@ -107,7 +108,11 @@ function partsOf(incident: Incident): Parts {
     case "oom":
       return incident.reading;
     case "slab_failure":
-      return { gfp: incident.reading.gfp, order: incident.reading.minOrder, slab: incident.reading };
+      return {
+        gfp: incident.reading.gfp,
+        order: incident.reading.minOrder ?? incident.reading.order,
+        slab: incident.reading,
+      };
     case "bad_page":
     case "oops":
     case "slab_corruption":
@@ -121,6 +126,13 @@ function partsOf(incident: Incident): Parts {
     default:
       return {};
   }
+}
+
+/** The work item that the `Workqueue:` line names, with its module: `kg_check_integrity of the module kguard`. */
+export function workOf(c: Case): string | undefined {
+  const m = /^\S{1,64} ([\w.]{1,100})(?: \[([\w-]{1,60})\])?/.exec(c.process?.workqueue ?? "");
+  if (m?.[1] === undefined) return undefined;
+  return `the work item ${m[1]}${m[2] === undefined ? "" : ` of the module ${m[2]}`}`;
 }
 
 /** Lines of the input as quotes. */

@@ -2,7 +2,7 @@
 // and what the surroundings say, each with the line that says it.
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
-import { tieConsequences } from "../artifact/log/incidents/consequences.ts";
+import { tieConsequences, withoutDoubles } from "../artifact/log/incidents/consequences.ts";
 import { bannerFor, inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import type { FoundReading } from "../artifact/reader.ts";
@@ -256,7 +256,7 @@ class InputCollection {
       ...(this.netDrivers.size === 0 ? {} : { netDrivers: this.netDrivers }),
       ...this.single,
     };
-    this.incidents = [...tieConsequences(this.incidents)];
+    this.incidents = [...tieConsequences(withoutDoubles(this.incidents))];
     const releases = new Set(this.banners.map((b) => b.text));
     const verdicts = this.verdicts();
     const incidents = this.incidents.map((incident, i) => ({

@@ -2,6 +2,7 @@
 // findings that carry their evidence.
 
 import { failureAt } from "../kernel/facts/drivers/index.ts";
+import { atLeast } from "../kernel/release.ts";
 
 import type { Case } from "./case.ts";
 import { faulty } from "./conclude_faults.ts";
@@ -40,7 +41,9 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
             ? "The machine was out of memory, and vm.panic_on_oom made that a panic."
             : outcome === "panic"
               ? "The machine was really out of memory, and nothing was left to kill."
-              : "The machine was really out of memory: nothing was left to reclaim.",
+              : scope === "unknown" && hasCgroups(c)
+                ? "Memory ran out: the machine's, or what a cgroup may have; the report does not say which."
+                : "The machine was really out of memory: nothing was left to reclaim.",
         severity: "act",
       };
     }
@@ -61,6 +64,9 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
       };
   }
 }
+
+/** Limits for groups of tasks came with the memory controller in 2.6.25. */
+const hasCgroups = (c: Case): boolean => c.said.release === "unknown" || atLeast(c.release, [2, 6, 25]);
 
 /** A cache that holds a good part of the machine is the trouble, whatever was refused this time. */
 function withCache(found: Conclusion, findings: readonly Finding[]): Conclusion {
@@ -160,7 +166,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   if (r?.refused === false)
     return { key: key("race"), cause: `${had}; when the state was printed, memory had come back.`, severity };
   const none =
-    `No ${order === undefined ? "memory for a new slab" : block} could be had${cannotWait}${slabWords}.`.replace(
+    `No ${order === undefined ? (c.incident.kind === "slab_failure" || c.stack.path === "slab" ? "memory for a new slab" : "memory") : block} could be had${cannotWait}${slabWords}.`.replace(
       "No order",
       "No block of order",
     );

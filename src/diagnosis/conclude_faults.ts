@@ -12,6 +12,7 @@ import type { Finding } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
 import { verdictOn } from "./rules/bad_page.ts";
 import { mayBeWritten } from "./rules/skb_panic.ts";
+import { cacheOf } from "./rules/slab_corruption.ts";
 
 const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
   findings.find((f) => f.id === id)?.answer;
@@ -85,13 +86,15 @@ function skbPanic(c: Case, p: SkbPanic): Conclusion {
 
 const mistakes: readonly (readonly [finding: string, what: string])[] = [
   ["slab.use_after_free", "was used after it was freed"],
+  ["slab.state", "is marked as free and as in use at once"],
+  ["slab.before", "was overwritten in front of where it begins"],
   ["slab.out_of_bounds", "was written past its end"],
   ["slab.double_free", "was freed twice"],
 ];
 
 const slabCorruption = (s: SlabCorruption, findings: readonly Finding[]): Conclusion => ({
   key: `slab_corruption:${s.cache}:${s.problem}`,
-  cause: `An object of ${s.cache} ${mistakes.find(([id]) => findings.some((f) => f.id === id))?.[1] ?? "is damaged"}.`,
+  cause: `An object of ${cacheOf(s)} ${mistakes.find(([id]) => findings.some((f) => f.id === id))?.[1] ?? "is damaged"}.`,
   severity: "corruption",
 });
 

@@ -4,6 +4,7 @@ import type { Incident } from "../kernel/readings/incident.ts";
 import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
+import { compareVersions } from "../kernel/release.ts";
 import { rankedAdvice } from "./advice.ts";
 import type { Case } from "./case.ts";
 import { buildCase, quote, quotesOf } from "./case.ts";
@@ -68,7 +69,7 @@ interface Judged extends JudgedReport {
 export function judgeAll(inputs: readonly InputRead[]): readonly JudgedReport[] {
   return inputs.flatMap((input) =>
     input.incidents.flatMap(({ incident, verdict }) => {
-      const known = verdict.version === undefined ? borrowed(input, verdict) : verdict;
+      const known = verdict.certainty === "stated" ? verdict : borrowed(input, verdict, incident);
       return incident.kind === "suppressed" ? [] : [judge(buildCase(incident, input.name, known, input.around))];
     }),
   );
@@ -93,7 +94,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
         saidToo.set(failure, [...(saidToo.get(failure) ?? []), { input: input.name, incident }]);
         continue;
       }
-      const verdict = own.version === undefined ? borrowed(input, own) : own;
+      const verdict = own.certainty === "stated" ? own : borrowed(input, own, incident);
       if (incident.kind === "suppressed") {
         // The reader has added the number to the next report of that kind, where there is one.
         if (incident.reading.addedTo !== undefined) continue;
@@ -173,11 +174,26 @@ class Broken {
 /** The machine that a central log names for a report. */
 export const hostOf = (incident: Incident): string | undefined => incident.carried[0]?.lines[0]?.host;
 
+const allows = (own: ReleaseVerdict, version: readonly number[]): boolean =>
+  (own.since === undefined || compareVersions(version, own.since) >= 0) &&
+  (own.until === undefined || compareVersions(version, own.until) <= 0 || startsAs(version, own.until));
+
+/** 4.9.65 is of 4.9. */
+const startsAs = (version: readonly number[], series: readonly number[]): boolean =>
+  series.every((n, i) => version[i] === n);
+
 /** A report that does not tell its release comes from the kernel that the other reports of the same input tell. */
-function borrowed(input: InputRead, own: ReleaseVerdict): ReleaseVerdict {
+function borrowed(input: InputRead, own: ReleaseVerdict, of: Incident): ReleaseVerdict {
+  const here = input.incidents.filter((i) => hostOf(i.incident) === hostOf(of));
+  const stated = here.filter((i) => i.verdict.certainty === "stated" && i.verdict.version !== undefined);
+  const [only] = stated;
+  const alone = stated.every((i) => i.verdict.release === only?.verdict.release);
   const told =
-    input.incidents.find((i) => i.verdict.version !== undefined && i.verdict.certainty === "stated") ??
-    input.incidents.find((i) => i.verdict.version !== undefined);
+    (alone && only !== undefined && allows(own, only.verdict.version ?? []) ? only : undefined) ??
+    (own.version === undefined
+      ? (input.incidents.find((i) => i.verdict.version !== undefined && i.verdict.certainty === "stated") ??
+        input.incidents.find((i) => i.verdict.version !== undefined))
+      : undefined);
   if (told === undefined) return own;
   const { verdict, incident } = told;
   const sentence = `the report at line ${incident.firstLine} of the same input is from ${verdict.release}`;

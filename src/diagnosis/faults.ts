@@ -7,6 +7,7 @@ import type { Case } from "./case.ts";
 import type { Severity } from "./finding.ts";
 import { knownCheck } from "./known_checks.ts";
 import { panicReason, panicSaid } from "./panics.ts";
+import { isHelper, isPlumbing } from "./plumbing.ts";
 import type { FaultPointer } from "./pointers.ts";
 import { namePointer, pointerOf } from "./pointers.ts";
 
@@ -52,9 +53,22 @@ function placeOf(o: Oops): string {
   return `${name} of the module ${module.name}${module.foreign ? ", which did not come with this kernel," : ""}`;
 }
 
+/**
+ * Who called the function in which it stopped, as the link register tells. A function that has made calls of its own leaves the return from
+ * the last of them there: so only a helper that calls nothing is believed, or a link that the stack shows as well.
+ */
+export function callerByLink(o: Oops): string | undefined {
+  const link = o.link?.function;
+  const at = faultAt(o);
+  if (link === undefined || at === undefined || link === at) return undefined;
+  const shown = (o.trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 4);
+  const leaf = (isHelper(at) || isPlumbing(at)) && !isHelper(link);
+  return leaf || shown.includes(link) ? link : undefined;
+}
+
 const calledFrom = (o: Oops): string => {
-  const caller = o.link?.function;
-  return caller === undefined || caller === faultAt(o) ? "" : `, called from ${caller},`;
+  const caller = callerByLink(o);
+  return caller === undefined ? "" : `, called from ${caller},`;
 };
 
 /** The verdict on a fault. */
@@ -368,7 +382,7 @@ function jumped(o: Oops): boolean {
 }
 
 function jump(c: Case, o: Oops, isNull: boolean): Fault {
-  const by = c.stack.frames.find((f) => f.reliable)?.function ?? o.link?.function;
+  const by = c.stack.frames.find((f) => f.reliable)?.function ?? callerByLink(o) ?? o.link?.function;
   const from = by === undefined ? "A function" : `${by}, or a function that it called,`;
   return {
     key: isNull ? "null call" : "wild call",

@@ -367,21 +367,31 @@ function firstIn<T>(frames: readonly StackFrame[], rows: readonly Row<T>[], from
   return sure >= 0 ? sure : at(false);
 }
 
+/** As `firstIn`, but guesses count only where every frame is one: between frames that are proven they are leftovers. */
+const firstSure = <T>(frames: readonly StackFrame[], rows: readonly Row<T>[]): number =>
+  frames.some((f) => f.reliable)
+    ? frames.findIndex((f) => f.reliable && has(rows, bareName(f.function)) !== undefined)
+    : firstIn(frames, rows);
+
 /**
  * Reads a stack; no trace gives a view that knows nothing. `above`: functions that a fault names above the first frame (where it stood,
- * and the link register); a driver seen there has a negative frame index.
+ * and the link register); a driver seen there has a negative frame index. `request`: the report is of memory that was asked for.
  */
-export function viewStack(trace: CallTrace | undefined, above: readonly string[] = []): StackView {
+export function viewStack(trace: CallTrace | undefined, above: readonly string[] = [], request = false): StackView {
   const frames = trace === undefined ? [] : wholeNames(trace);
   const names = frames.map((f) => bareName(f.function));
   const seen = driverOfStack([...above.map((name) => ({ function: name, reliable: true })), ...frames]);
   const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
-  const caller = callerOf(frames, names);
-  const gap = gapOf(trace, frames, names, caller, above.length > 0);
+  // Somebody asked for memory: where no frame of an allocator is, the frames that asked are not there either.
+  const lost = request && frames.length > 0 && !names.some((n) => allocating(n));
+  const caller = lost ? -1 : callerOf(frames, names);
+  const gap = lost ? "start" : gapOf(trace, frames, names, caller, above.length > 0);
   const at = caller < 0 ? 0 : caller;
   const noSleep = firstIn(frames, noSleepNames, at);
-  const reclaim = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
+  const entry = names.findIndex((n) => entries.test(n));
+  const reclaims = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
+  const reclaim = entry >= 0 && reclaims > entry ? -1 : reclaims;
   const side =
     gap === undefined || gap === "end"
       ? directionOf(frames, driver, at, gap === undefined && caller >= 0)
@@ -439,8 +449,13 @@ function callerOf(frames: readonly StackFrame[], names: readonly string[]): numb
       gap = 0;
     } else if (usable(i) && ++gap > (marked ? 0 : mostLeftovers)) break;
   }
-  return names.findIndex((n, i) => i > last && usable(i) && !/^T(\.\d+)?$/.test(n) && !/^0x[0-9a-f]+$/.test(n));
+  const caller = names.findIndex((n, i) => i > last && usable(i) && !/^T(\.\d+)?$/.test(n) && !/^0x[0-9a-f]+$/.test(n));
+  // An interrupt's entry asks for no memory: who did is missing between it and the allocator.
+  return entries.test(names[caller] ?? "") && last >= 0 ? -1 : caller;
 }
+
+/** Where an interrupt or a fault came in: what stands below was stopped by it and did nothing of what stands above (arch/arm/kernel/entry-armv.S). */
+const entries = /^__(?:irq|dabt|pabt|und|fiq)_svc$/;
 
 /** Where frames are missing: `start` between the allocator and the caller or above all of it, `inside`, `end` below; undefined: nowhere. */
 function gapOf(
@@ -453,7 +468,10 @@ function gapOf(
   if (trace === undefined || frames.length === 0) return "start";
   const begins = trace.heading !== "" || names.some((n) => allocating(n)) || fault;
   if (!begins) return "start";
-  if (trace.torn === true || frames.length < framesOf(trace).length) return "inside";
+  const printed = framesOf(trace);
+  const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
+  if (onlyLast && trace.torn !== true) return "end";
+  if (trace.torn === true || frames.length < printed.length) return "inside";
   const arm = trace.items.filter((i) => i.kind === "frame");
   // ARM names the caller of a line again on the next one: where it does not, lines are missing.
   const breaks = (f: Frame, next: Frame | undefined): boolean =>
@@ -540,7 +558,7 @@ function directionOf(
   const made = inner?.direction === "setup" ? fillsRing(frames, inner.directionFrame) : undefined;
   if (made !== undefined) return made;
   if (inner !== undefined) return inner;
-  const poll = firstIn(frames, pollers);
+  const poll = firstSure(frames, pollers);
   if (poll >= 0) return { direction: "rx", directionFrame: poll };
   const asker = receiveAsker(frames);
   if (asker >= 0) return { direction: "rx", directionFrame: asker };
@@ -553,7 +571,7 @@ function directionOf(
 }
 
 function byTables(frames: readonly StackFrame[]): (Side & { readonly directionFrame: number }) | undefined {
-  const at = firstIn(frames, directions);
+  const at = firstSure(frames, directions);
   const name = frames[at]?.function;
   return name === undefined ? undefined : { direction: has(directions, bareName(name)), directionFrame: at };
 }
@@ -628,7 +646,7 @@ function contextOf(
   if (soft >= 0) return { context: "softirq", contextFrame: soft };
   const hard = first(interruptNames);
   if (hard >= 0) return { context: "interrupt", contextFrame: hard };
-  const inIrq = frames.findIndex((f) => f.context === "irq" || f.context === "nmi");
+  const inIrq = frames.findIndex((f) => f.context === "irq" || f.context === "nmi" || f.function === "__irq_svc");
   if (inIrq >= 0) return { context: "interrupt", contextFrame: inIrq };
   const task = connected ? first(taskNames) : -1;
   return task >= 0 ? { context: "process", contextFrame: task } : { context: "unknown" };

@@ -1,4 +1,5 @@
 // The one line by which a person recognises a report.
+import { bareName } from "../kernel/facts/drivers/index.ts";
 import type { Case } from "./case.ts";
 import { faultAt, faultOf } from "./faults.ts";
 import { messageSaid } from "./messages.ts";
@@ -21,7 +22,9 @@ export function titleOf(c: Case): string {
   const behind = where === "" ? "" : ` (${where})`;
   switch (incident.kind) {
     case "alloc_failure": {
-      const who = driver ?? c.stack.frames[c.stack.caller ?? -1]?.function;
+      const asker = c.stack.frames[c.stack.caller ?? -1];
+      const of = asker?.module === undefined ? "" : ` of ${asker.module}`;
+      const who = driver ?? (asker === undefined ? undefined : `${bareName(asker.function)}${of}`);
       const by = where === "" ? (who === undefined ? "" : ` (${who})`) : behind;
       if (incident.reading.variant === "vmalloc") return `vmalloc failed${by}`;
       if (incident.reading.variant === "stall") return `Page allocation of order ${c.order ?? "?"} stalls${by}`;
@@ -38,7 +41,9 @@ export function titleOf(c: Case): string {
     case "skb_panic":
       return `${incident.reading.what}: a packet left its buffer${behind}`;
     case "slab_corruption":
-      return `Slab corruption in ${incident.reading.cache}: ${incident.reading.problem}`;
+      return incident.reading.cache === ""
+        ? `Slab corruption: ${incident.reading.problem}`
+        : `Slab corruption in ${incident.reading.cache}: ${incident.reading.problem}`;
     case "page_pool_stall":
       return `Stalled page_pool: ${incident.reading.inflight} pages in flight`;
     case "oom": {

@@ -10,7 +10,7 @@ import { ownCacheOf } from "../kernel/facts/own_caches.ts";
 import type { BufferMachine, Piece } from "./buffers.ts";
 import { bufferMachine, mtuTable, otherPieces, piecesOf } from "./buffers.ts";
 import type { Case } from "./case.ts";
-import { frameName } from "./case.ts";
+import { frameName, workOf } from "./case.ts";
 import type { Advice, MtuRow } from "./finding.ts";
 import { maskOf } from "./mask.ts";
 import { ringIsBeingMade } from "./stack.ts";
@@ -193,6 +193,8 @@ function chain(piece: Piece, m: BufferMachine): string {
 
 /** Whether larger blocks were tried before a fragment's single page: only said where every release that the report may be of does so. */
 function triedBefore(c: Case): string {
+  // The larger blocks are tried with __GFP_NOWARN: of a report without its first line only the single page can have been refused.
+  if (c.order === undefined) return ", the last resort: larger blocks are tried silently";
   if (c.order !== 0) return ", more than is needed: smaller blocks are tried next";
   const from = c.verdict.certainty === "stated" ? c.release.version : c.verdict.since;
   const page = c.pageKb * 1024;
@@ -208,7 +210,7 @@ const napiSlice = (c: Case): boolean => c.stack.frames.some((f) => /^page_frag_a
 function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefined {
   const order = c.order;
   const orderText = order === undefined ? "memory" : orderWords(order, c.pageKb);
-  const who = frameName(c, c.stack.caller);
+  const who = frameName(c, c.stack.caller) ?? workOf(c);
   const forWhom = who === undefined ? "" : ` for ${who}`;
   const said = (sentence: string, certain = true): Wanted => ({ sentence, excluded: [], certain });
   if (c.slab?.cache !== undefined) {
@@ -242,9 +244,15 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
       const named = own ? ownCacheOf(c.stack.frames.map((f) => bareName(f.function))) : undefined;
       if (named !== undefined)
         return said(`a new slab of ${orderText} for the cache ${named.cache}: ${named.object}${forWhom}`);
+      const most = order === undefined ? 0 : c.pageKb * 1024 * 2 ** order;
+      // SLUB prints for the smallest order alone: that of one object (mm/slub.c allocate_slab(), 2.6.26 and later).
+      const sized =
+        own && order !== undefined && order > 0 && allocatorSeen(c) === "slub"
+          ? ` (one of its own, whose objects have ${most / 2 + 1} to ${most} bytes)`
+          : ` (one of its own, no kmalloc bucket)`;
       const which =
         own || order === undefined || order === 0 || caches.length === 0
-          ? `the report does not say which cache${own ? " (one of its own, no kmalloc bucket)" : ""}`
+          ? `the report does not say which cache${own ? sized : ""}`
           : `with ${machine?.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
       return said(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, !own && caches.length === 1);
     }
@@ -267,6 +275,11 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
     case "vmalloc":
       return said(`pages of a vmalloc area${forWhom}: ${orderText}`);
     case "pages":
+      if (c.stack.caller === undefined)
+        return said(
+          `${orderText}${forWhom}; the report does not say for what: its call trace stops inside the allocator`,
+          false,
+        );
       return said(`${orderText} straight from the page allocator${forWhom}`);
     case "unknown":
       return order === undefined

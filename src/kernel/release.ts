@@ -62,7 +62,8 @@ const pointOf = (version: readonly number[]): number => version[(version[0] as n
 
 /** Whether the version's own branch took a fact over at or before it. */
 const tookOver = (fact: Fact<unknown>, version: readonly number[]): boolean => {
-  const first = fact.stable?.[branchOf(version)];
+  if (fact.stable === undefined) return false;
+  const first = fact.stable[branchOf(version)];
   return first !== undefined && first <= pointOf(version);
 };
 

@@ -157,6 +157,8 @@ function whyText(i: DiagnosedIncident): string | undefined {
     "skb_panic.bounds",
     "slab.use_after_free",
     "slab.out_of_bounds",
+    "slab.state",
+    "slab.before",
     "slab.double_free",
     "page_pool.stalled",
   ];

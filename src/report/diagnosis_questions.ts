@@ -56,6 +56,8 @@ const questions: Readonly<Record<string, Question>> = {
   "slab.use_after_free": yesNo("Is it a use after free?"),
   "slab.reference_dropped": yesNo("Was a reference dropped once too often?"),
   "slab.out_of_bounds": yesNo("Was it a write out of bounds?"),
+  "slab.state": yesNo("Is the object in two hands?"),
+  "slab.before": yesNo("Was it written in front of the object?"),
   "slab.double_free": yesNo("Was it freed twice?"),
   "slab.broken": open("What is broken?"),
   "slab.owner": yesNo("Is it known who had the object?"),

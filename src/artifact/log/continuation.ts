@@ -114,7 +114,7 @@ const joinRules: readonly JoinRule[] = [
   { first: /\binvoked oom-killer:$/, second: /^gfp_mask=0x/, glue: " ", broken: "mail" },
   {
     first: /skb_(?:over|under)_panic: ?text:\S/,
-    second: /^(?:len|put|head|data|tail|end|dev):\S/,
+    second: /^\s{0,40}(?:len|put|head|data|tail|end|dev):\S/,
     glue: " ",
     broken: "mail",
   },

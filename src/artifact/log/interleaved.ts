@@ -10,11 +10,22 @@ const namePiece = /^(\S.{0,40}):\s*$/;
 /** Sorts the pieces of such lines into one line per report; other lines pass. */
 export function sortFirstLines(drafts: readonly Draft[]): Draft[] {
   const out: Draft[] = [];
+  const taken = new Set<number>();
   for (let i = 0; i < drafts.length; i++) {
     const draft = drafts[i]!;
     const orders = draft.text.includes("page allocation failure") ? [...draft.text.matchAll(phrase)] : [];
+    if (orders.length === 1 && !/mode:0x/.test(draft.text)) {
+      const at = modeBelow(drafts, i);
+      const piece = at < 0 ? undefined : drafts[at];
+      if (piece !== undefined) {
+        taken.add(at);
+        const text = `${draft.text.trimEnd()}${/^,/.test(piece.text) ? "" : ", "}${piece.text.trim()}`;
+        out.push({ ...draft, raw: `${draft.raw}\n${piece.raw}`, text, repairs: [...draft.repairs, "deinterleaved"] });
+        continue;
+      }
+    }
     if (orders.length < 2) {
-      out.push(draft);
+      if (!taken.has(i)) out.push(draft);
       continue;
     }
     const names = takeNames(draft, orders.length, out);
@@ -33,6 +44,19 @@ export function sortFirstLines(drafts: readonly Draft[]): Draft[] {
     });
   }
   return out;
+}
+
+/** How far below its first line the mode of a report may stand, with pieces of other CPUs between them. */
+const modeReach = 4;
+
+/** The line below that is a mode and nothing else, when no other first line could own it. */
+function modeBelow(drafts: readonly Draft[], index: number): number {
+  for (let i = index + 1; i <= Math.min(index + modeReach, drafts.length - 1); i++) {
+    const text = drafts[i]?.text ?? "";
+    if (text.includes("page allocation failure")) return -1;
+    if (/^,? ?mode:0x/.test(text)) return i;
+  }
+  return -1;
 }
 
 /** Names stand before the phrase on the same line, or alone on the lines above, which are taken away. */

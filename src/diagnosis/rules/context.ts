@@ -11,6 +11,14 @@ export const context: Rule = {
   kinds: ["alloc_failure"],
   answer: (c) => {
     const mask = maskOf(c);
+    if (c.incident.kind === "alloc_failure" && (c.incident.reading.memalloc ?? 0) !== 0)
+      return [
+        no(
+          "context.atomic_needlessly",
+          "The task that asked was itself freeing memory (PF_MEMALLOC, the digit behind the mask): the kernel does not reclaim for it again, and it may use the whole reserve.",
+          quote(c, "headline", 1),
+        ),
+      ];
     if (mask === undefined || c.stack.frames.length === 0) return [];
     // A frame is named only where its name says so; else the trace's own mark does.
     const frame = c.stack.frames[c.stack.contextFrame ?? -1];
@@ -21,7 +29,17 @@ export const context: Rule = {
     const evidence = [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.contextFrame])];
     const reclaimer =
       c.stack.reclaimFrame ??
-      (/^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq" ? -1 : undefined);
+      (/^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq" && c.stack.context !== "interrupt"
+        ? -1
+        : undefined);
+    if (mask.maySleep && c.stack.context === "interrupt" && frame !== undefined)
+      return [
+        unknown(
+          "context.atomic_needlessly",
+          `The request was allowed to wait (${mask.text}) although it was made in an interrupt (${where}), where nobody may: a mistake of the function that asked. The kernel does not reclaim for it there.`,
+          evidence,
+        ),
+      ];
     if (mask.maySleep && reclaimer !== undefined)
       return [
         no(

@@ -2,7 +2,7 @@
 import { failureAt } from "../../kernel/facts/drivers/index.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
-import { frameName, quoteFrames } from "../case.ts";
+import { frameName, quote, quoteFrames, workOf } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
@@ -25,6 +25,15 @@ export const direction: Rule = {
   kinds: [...shortages, "bad_page", "oops"],
   answer: (c) => {
     const { direction, driver } = c.stack;
+    const bare = c.incident.kind === "alloc_failure" ? c.incident.reading.addresses : undefined;
+    if (bare !== undefined)
+      return [
+        unknown(
+          "direction",
+          `The report does not say who asked: its call trace has ${bare} addresses and no names. ksymoops with the System.map of that kernel names them.`,
+          quote(c, "trace", 2),
+        ),
+      ];
     if (c.stack.frames.length === 0)
       return [
         unknown("direction", "The report does not say who asked: its call trace is missing.", [], wholeReport(c)),
@@ -91,7 +100,7 @@ function notSaid(c: Case): Finding {
       : "";
   const who =
     caller === undefined
-      ? "its call trace stops before the function that asked"
+      ? `its call trace stops before the function that asked${workOf(c) === undefined ? "" : ` (in ${workOf(c)})`}`
       : `nothing on the part of the stack that is there tells it${asked(c, caller)}`;
   return unknown(
     "direction",
@@ -103,7 +112,12 @@ function notSaid(c: Case): Finding {
 
 /** Who asked for the memory; a fault has nobody who asked. */
 const asked = (c: Case, caller: number): string =>
-  shortages.includes(c.incident.kind) ? ` (${frameName(c, caller)} asked)` : "";
+  shortages.includes(c.incident.kind) ? ` (${frameName(c, caller)}${moduleOf(c, caller)} asked)` : "";
+
+const moduleOf = (c: Case, frame: number): string => {
+  const module = c.stack.frames[frame]?.module;
+  return module === undefined || module === c.stack.driver?.driver.name ? "" : ` of the module ${module}`;
+};
 
 /** What the driver does with a refill that failed. */
 function afterwards(c: Case): readonly Finding[] {

@@ -30,7 +30,10 @@ export const missing: Rule = {
   kinds: ["alloc_failure", "slab_failure", "bad_page", "oops", "skb_panic", "slab_corruption", "oom", "mem_info"],
   answer: (c) => {
     const found: Finding[] = [];
-    const gone = [...new Set(c.incident.missing.map(partWords))];
+    // Order, mask and command stand on the first line: where that is lost they are lost with it.
+    const first = c.incident.missing.includes("headline");
+    const parts = c.incident.missing.filter((m) => !first || (m !== "gfp mask" && m !== "comm"));
+    const gone = [...new Set(parts.map(partWords))];
     if (gone.length > 0)
       found.push(
         yes(

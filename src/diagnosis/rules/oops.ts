@@ -4,20 +4,17 @@ import { decodePageFlags } from "../../kernel/facts/page_flags.ts";
 import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
-import { badPointer, faultAt, faultOf } from "../faults.ts";
+import { badPointer, callerByLink, faultAt, faultOf } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
-import { isPlumbing } from "../plumbing.ts";
+import { isHelper, isPlumbing } from "../plumbing.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
 
 /** Functions that handle packets or the memory they lie in; netlink messages travel as packets too, and say nothing of a packet's memory. */
 const packetNames =
   /^(?!.*netlink)(?!genl_)(?:.*(?:skb|page_pool|page_frag)|__?(?:netdev|napi)_alloc|(?:emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action)/;
-/** Frames of the reporters and of helpers that work on anybody's memory: who used it stands behind them. */
-const anybodys =
-  /^(?:dump_stack|__dump_stack|show_stack|dump_backtrace|unwind_backtrace|show_regs|panic|__warn|warn_slowpath|report_bug|die|__die|oops_|no_context|bad_area|__bad_area|do_(?:error_trap|invalid_op|trap|page_fault|kern_addr_fault|general_protection)|__do_(?:page_fault|kernel_fault)|invalid_op|page_fault|exc_|asm_exc_|handle_bug|fixup_bug|error_code|general_protection|print_report|print_address_description|kasan_|__kasan_|kmsan_|__kmsan_|__msan_|__asan_|check_memory_region|object_err|refcount_|__list_|list_(?:add|del)|atomic_|arch_atomic|test_and_|instrument_|mem(?:cpy|move|set|cmp)|__memcpy|strlen|do_raw_|_?raw_spin|native_queued|kfree|kvfree|kmem_cache_|__kmalloc|kmalloc|put_page|__put_|get_page|bad_page|el1_|die_kernel|notify_die|__und_|__dabt_|do_DataAbort)/;
 /** Where it stopped in such a helper, so many frames behind it are at work on the memory in question; further out stands what the kernel was busy with. */
 const innermost = 2;
 /** Functions of the network that may or may not have a packet in hand. */
@@ -83,7 +80,7 @@ const verbs: Readonly<Partial<Record<Oops["class"], string>>> = {
 function where(c: Case, o: Oops): readonly Finding[] {
   const name = faultAt(o);
   if (name === undefined) return [];
-  const caller = o.link?.function;
+  const caller = callerByLink(o);
   const source = o.source === undefined ? "" : ` (${o.source.file}:${o.source.line})`;
   const module = o.at?.module ?? o.registers?.at?.module;
   return [
@@ -212,11 +209,9 @@ function ownersOf(o: Oops): readonly string[] {
 
 function packet(c: Case, o: Oops): readonly Finding[] {
   if (o.class === "sleep") return [];
-  const own = [faultAt(o), o.link?.function].filter((n) => n !== undefined);
+  const own = [faultAt(o), callerByLink(o)].filter((n) => n !== undefined);
   const stack = [...own, ...c.stack.frames.filter((f) => f.reliable || own.length === 0).map((f) => f.function)];
-  const near = own.some((n) => !anybodys.test(n))
-    ? own
-    : [...own, ...stack.filter((n) => !anybodys.test(n)).slice(0, innermost)];
+  const near = own.some((n) => !isHelper(n)) ? own : [...own, ...stack.filter((n) => !isHelper(n)).slice(0, innermost)];
   const owners = ownersOf(o);
   const names = [...own, ...c.stack.frames.map((f) => f.function)];
   const file = o.source?.file;
@@ -240,7 +235,7 @@ function packet(c: Case, o: Oops): readonly Finding[] {
         "oops.packet_memory",
         `It stopped inside the allocator (${alloc}). The report does not say whether it was packet memory.`,
         headline(c),
-        tools,
+        faultOf(c, o).memory === "none" ? [] : tools,
       ),
     ];
   const handled = names.find((n) => packetNames.test(n));
@@ -286,7 +281,7 @@ function throughPackets(c: Case, o: Oops, hit: string): Finding {
   const frame = c.stack.frames.findIndex((f) => f.function === hit);
   const wild = faultOf(c, o).key === "wild pointer";
   const completion =
-    wild && [faultAt(o), o.link?.function].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(faultAt(o) ?? "");
+    wild && [faultAt(o), callerByLink(o)].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(faultAt(o) ?? "");
   const lines =
     frame >= 0
       ? quoteFrames(c, [frame])
@@ -296,7 +291,7 @@ function throughPackets(c: Case, o: Oops, hit: string): Finding {
   return yes(
     "oops.packet_memory",
     completion
-      ? `Packet memory is involved: ${o.link?.function ?? hit} was freeing a packet after it had been sent, and the pointer in its ring did not point to a packet. Whoever freed or overwrote it did so earlier.`
+      ? `Packet memory is involved: ${callerByLink(o) ?? hit} was freeing a packet after it had been sent, and the pointer in its ring did not point to a packet. Whoever freed or overwrote it did so earlier.`
       : `Packet memory is involved: ${hit}.`,
     lines.length > 0 ? lines : headline(c),
     completion ? [ownBuffers] : [],

@@ -4,6 +4,7 @@ import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
+import { isPlumbing } from "../plumbing.ts";
 import type { Rule } from "../rule.ts";
 
 const packetCaches = /^(skbuff|kmalloc|size-|TCP|UDP|sock|request_sock)/;
@@ -18,6 +19,29 @@ export const slabCorruption: Rule = {
 const isPoison = (s: SlabCorruption): boolean => /poison/i.test(s.problem);
 const isRedzone = (s: SlabCorruption): boolean => /redzone/i.test(s.problem);
 const isDouble = (s: SlabCorruption): boolean => /already free|double free/i.test(s.problem);
+
+/** SLUB_RED_INACTIVE and SLUB_RED_ACTIVE (include/linux/poison.h): what fills the guard zone of a free object, and of one in use. */
+const redInactive = 0xbb;
+const redActive = 0xcc;
+
+/** The guard zone was filled by SLUB itself, for the other state of the object: whole words of the other pattern. */
+function otherState(s: SlabCorruption): boolean {
+  const o = s.overwritten;
+  if (!isRedzone(s) || o === undefined || (span(s) ?? 0) < 4) return false;
+  if (![redInactive, redActive].includes(o.found) || o.found + o.expected !== redInactive + redActive) return false;
+  const shown = s.dump.filter((d) => /redzone/i.test(d.area)).flatMap((d) => d.bytes);
+  return shown.every((b) => b === o.found || b === o.expected);
+}
+
+/** The damaged bytes lie in front of where the object begins; SLUB has a guard zone there since 4.6 and names it since 5.13. */
+function inFront(s: SlabCorruption): boolean {
+  if (!isRedzone(s)) return false;
+  if (/left/i.test(s.problem)) return true;
+  const [to, begin] = [s.overwritten?.to, s.object?.address];
+  const hex = /^(?:0x)?[0-9a-f]{1,16}$/i;
+  if (to === undefined || begin === undefined || !hex.test(to) || !hex.test(begin)) return false;
+  return BigInt(`0x${to.replace(/^0x/, "")}`) < BigInt(`0x${begin.replace(/^0x/, "")}`);
+}
 
 /** Bytes that were not what they should be. */
 export function span(s: SlabCorruption): number | undefined {
@@ -55,7 +79,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
     found.push(
       yes(
         "slab.use_after_free",
-        `An object of ${s.cache} was changed after it had been freed${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"}${first === undefined ? "" : `, 0x${first.expected.toString(16)} became 0x${first.found.toString(16)}`})`}: a use after free.`,
+        `An object of ${cacheOf(s)} was changed after it had been freed${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"}${first === undefined ? "" : `, 0x${first.expected.toString(16)} became 0x${first.found.toString(16)}`})`}: a use after free.`,
         [...headline, ...quote(c, "overwritten", 1)],
         advice,
       ),
@@ -69,11 +93,28 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
           advice,
         ),
       );
-  } else if (isRedzone(s))
+  } else if (otherState(s))
+    found.push(
+      yes(
+        "slab.state",
+        `The guard zone of an object of ${cacheOf(s)} is whole, but it holds the pattern of ${s.overwritten?.found === redInactive ? "a free object (0xbb) while the object is in use" : "an object in use (0xcc) while the object is free"}: nobody wrote past its end. The object is in two hands: freed twice, or on a damaged free list.`,
+        [...headline, ...quote(c, "overwritten", 1)],
+        advice,
+      ),
+    );
+  else if (inFront(s))
+    found.push(
+      yes(
+        "slab.before",
+        `Somebody wrote in front of an object of ${cacheOf(s)}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: into its left guard zone, or past the end of the object before it in the slab. The owner that is named below is the owner of the object behind.`,
+        [...headline, ...quote(c, "overwritten", 1), ...quote(c, "object", 1)],
+      ),
+    );
+  else if (isRedzone(s))
     found.push(
       yes(
         "slab.out_of_bounds",
-        `Somebody wrote ${/left/i.test(s.problem) ? "before" : "behind"} an object of ${s.cache}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: its guard zone no longer holds its pattern. A write out of bounds, not a lack of memory.`,
+        `Somebody wrote behind an object of ${cacheOf(s)}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: its guard zone no longer holds its pattern. A write out of bounds, not a lack of memory.`,
         [...headline, ...quote(c, "overwritten", 1)],
         [
           {
@@ -86,8 +127,18 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       ),
     );
   else if (isDouble(s))
-    found.push(yes("slab.double_free", `An object of ${s.cache} was freed twice.`, headline, advice));
-  else found.push(yes("slab.broken", `The slab ${s.cache} fails a check: ${s.problem}.`, headline, advice));
+    found.push(yes("slab.double_free", `An object of ${cacheOf(s)} was freed twice.`, headline, advice));
+  else
+    found.push(
+      yes(
+        "slab.broken",
+        s.cache === ""
+          ? "A check of SLUB's debugging failed; which one, and on which cache, the report's first line would have said."
+          : `The slab ${s.cache} fails a check: ${s.problem}.`,
+        headline,
+        advice,
+      ),
+    );
   if (owner !== undefined || freer !== undefined)
     found.push(
       yes(
@@ -104,7 +155,9 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       "slab.packet_memory",
       packet || s.cache.startsWith("skbuff")
         ? "It is packet memory: the object was a packet or its buffer."
-        : `The cache ${s.cache} serves many callers; the report does not show a packet function.`,
+        : s.cache === ""
+          ? "The text does not name the cache, and shows nobody who had the object."
+          : `The cache ${s.cache} serves many callers; the report does not show a packet function.`,
       headline,
     ),
     no(
@@ -116,10 +169,15 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
   return found;
 }
 
+/** The cache as its report names it; of a report without its first line nobody knows it. */
+export const cacheOf = (s: SlabCorruption): string =>
+  s.cache === "" ? "a cache that the text does not name" : s.cache;
+
 /** The first caller that is not the allocator itself, with its module. */
 function ownName(track: ObjectTrack | undefined, plumbing: RegExp): string | undefined {
-  const frame = track?.frames.find((f) => f.reliable && !plumbing.test(f.function));
-  if (frame === undefined) return track?.function;
+  const nobodys = (name: string): boolean => plumbing.test(name) || isPlumbing(name);
+  const frame = track?.frames.find((f) => f.reliable && !nobodys(f.function));
+  if (frame === undefined) return track === undefined || nobodys(track.function) ? undefined : track.function;
   return `${frame.function}${frame.module === undefined ? "" : ` [${frame.module}]`}`;
 }
 

@@ -293,7 +293,7 @@ export const gfpCombinations: readonly GfpCombination[] = [
     since: [4, 4],
     until: [5, 14],
   },
-  // c275c5c6d50a (5.14); since 5.18 the bit exists with CONFIG_KASAN_HW_TAGS only (9f41c00d8d7b), and is 0 without.
+  // c275c5c6d50a (5.14); since 5.18 the bit exists with CONFIG_KASAN_HW_TAGS only (f49d9c5bb15c), and is 0 without.
   {
     name: "GFP_HIGHUSER_MOVABLE",
     flags: "RECLAIM IO FS HARDWALL HIGHMEM MOVABLE SKIP_KASAN_POISON",

@@ -36,6 +36,8 @@ export interface AllocFailure {
   readonly cpusetOnOwnLine?: boolean;
   /** 2.4: the second number of `(gfp=0x20/0)`, non-zero under PF_MEMALLOC. */
   readonly memalloc?: number;
+  /** 2.4 with vm.vm_gfp_debug: the call trace follows as bare addresses; so many. */
+  readonly addresses?: number;
   readonly process?: ProcessLine;
   readonly trace?: CallTrace;
   readonly memInfo?: MemInfo;

@@ -85,8 +85,30 @@ export function readAllocFailure(
       };
     }
   }
-  if (head?.variant === "2.4") return { incident: report.finish("alloc_failure", head), next };
+  if (head?.variant === "2.4") {
+    const addresses = bareTrace(stretch, report, next);
+    const reading = addresses === 0 ? head : { ...head, addresses };
+    return { incident: report.finish("alloc_failure", reading), next };
+  }
   return readRest(stretch, report, head ?? { variant: "page" }, next);
+}
+
+/** The call trace of 2.4: stack words and addresses in brackets, without a name (arch/i386/kernel/traps.c show_trace()). The number of addresses. */
+function bareTrace(stretch: Stretch, report: ReportBuilder, from: number): number {
+  let addresses = 0;
+  let heading = false;
+  for (let i = from; i < Math.min(from + 16, stretch.lines.length); i++) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) break;
+    const text = textOf(line);
+    const found = text.match(/\[<[0-9a-f]{8,16}>\]/g)?.length ?? 0;
+    heading ||= /^Call Trace:/.test(text);
+    const own = heading ? found > 0 : /^\s{0,8}(?:[0-9a-f]{4,8} ){3,11}[0-9a-f]{4,8}\s*$/.test(text);
+    if (!own) break;
+    addresses += found;
+    report.take(i, found > 0 ? "trace" : "stack_words");
+  }
+  return addresses;
 }
 
 /** Reads a report without its first line: order and mask are not in the text. `found` is the line that told it. */

@@ -103,3 +103,39 @@ function lackOfAddresses(line: Incident, report: Incident): Incident | undefined
     carried: [...(head === undefined ? [] : [{ ...head, part: "range" }]), ...report.carried],
   };
 }
+
+/** Stamps of a clock that tells less than a hundredth of a second are shared by events. */
+const coarse = (seconds: number): boolean => Math.abs(seconds * 100 - Math.round(seconds * 100)) < 1e-6;
+
+const doubled: ReadonlySet<Incident["kind"]> = new Set([
+  "alloc_failure",
+  "slab_failure",
+  "bad_page",
+  "oops",
+  "skb_panic",
+  "oom",
+]);
+
+/**
+ * One report that an input holds twice, as when dmesg and syslog were pasted one after the other or its first line was quoted above it: the
+ * same first line at the same microsecond. The fuller one is kept, in its place.
+ */
+export function withoutDoubles(incidents: readonly Incident[]): readonly Incident[] {
+  const kept = new Map<string, Incident>();
+  const keyOf = (i: Incident): string | undefined => {
+    const head = i.carried.find((c) => c.part === "headline")?.lines[0];
+    return !doubled.has(i.kind) || i.seconds === undefined || coarse(i.seconds) || head?.seconds !== i.seconds
+      ? undefined
+      : `${i.kind} ${i.seconds} ${head.host ?? ""} ${head.text.replace(/\*+$/, "").trim()}`;
+  };
+  for (const incident of incidents) {
+    const key = keyOf(incident);
+    const known = key === undefined ? undefined : kept.get(key);
+    if (key !== undefined && (known === undefined || known.carried.length < incident.carried.length))
+      kept.set(key, incident);
+  }
+  return incidents.filter((i) => {
+    const key = keyOf(i);
+    return key === undefined || kept.get(key) === i;
+  });
+}

@@ -9,7 +9,7 @@ import { readProcessExtra, readProcessLine } from "./process_line.ts";
 
 /** A report without its head: what it is, and where what is left of it begins. */
 export interface Headless {
-  readonly kind: Extract<IncidentKind, "alloc_failure" | "bad_page" | "oom">;
+  readonly kind: Extract<IncidentKind, "alloc_failure" | "bad_page" | "oom" | "slab_corruption">;
   readonly start: number;
 }
 
@@ -17,10 +17,16 @@ const reporters: readonly (readonly [name: RegExp, kind: Headless["kind"]])[] = 
   [/^(?:warn_alloc|warn_alloc_failed|nopage)(?:\.|$)/, "alloc_failure"],
   [/^bad_page(?:\.|$)/, "bad_page"],
   [/^oom_kill_process(?:\.|$)/, "oom"],
+  // mm/slub.c: what the checks of SLUB's debugging print with.
+  [/^(?:print_trailer|object_err|slab_err|check_bytes_and_report|slab_pad_check)(?:\.|$)/, "slab_corruption"],
 ];
 
 /** Words of which each telling line has one. */
-const hint = /warn_alloc|bad_page|oom_kill_process|page dumped because/;
+const hint =
+  /warn_alloc|bad_page|oom_kill_process|page dumped because|print_trailer|object_err|slab_err|check_bytes_and_report|slab_pad_check|count:-\d|Unreclaimable slab info:/;
+
+/** No page in order has a count below zero, whoever dumps it. */
+const negativeCount = /^\s{0,8}page:\S{1,30} (?:ref)?count:-\d/;
 
 /** Reasons that bad_page() alone gives; dump_page() serves other reporters too. */
 const pageReason =
@@ -32,7 +38,12 @@ const reach = 40;
 /** What line `index` proves, when no headline does. */
 export function headlessAt(stretch: Stretch, index: number, text: string): Headless | undefined {
   if (!hint.test(text)) return undefined;
-  const kind = pageReason.test(text) ? "bad_page" : reporterIn(text);
+  const kind =
+    pageReason.test(text) || negativeCount.test(text)
+      ? "bad_page"
+      : /^\s{0,8}Unreclaimable slab info:/.test(text)
+        ? "oom"
+        : reporterIn(text);
   return kind === undefined ? undefined : { kind, start: startOf(stretch, index) };
 }
 

@@ -41,7 +41,13 @@ const totalsNames = new Set(
 
 /** True when a text can open a body whose head is missing. */
 export function opensMemInfo(text: string): boolean {
-  return /^Mem-[Ii]nfo:/.test(text) || zoneLine.test(text) || nodeLine.test(text) || totalsOf(text) !== undefined;
+  return (
+    /^Mem-[Ii]nfo:/.test(text) ||
+    zoneLine.test(text) ||
+    nodeLine.test(text) ||
+    (freeListLine.test(text) && / = \d{1,12}kB\s*$/.test(text)) ||
+    totalsOf(text) !== undefined
+  );
 }
 
 function totalsOf(text: string): Record<string, number> | undefined {

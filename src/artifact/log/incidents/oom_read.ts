@@ -1,4 +1,5 @@
 // Reads the OOM killer's report, of the machine and of a memory cgroup, from 2.6.9's line to today's.
+import type { CallTrace } from "../../../kernel/readings/call_trace.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { Memcg, Oom, OomTask, OomVictim } from "../../../kernel/readings/oom.ts";
 import { gfpText } from "./alloc_failure_read.ts";
@@ -40,8 +41,10 @@ export function readOom(
     return "taken";
   }).read(found === undefined ? index + 1 : index);
   if (found !== undefined) report.alsoCarries(found, "headline");
+  const told = oom.finish();
   const reading: Oom = {
-    ...oom.finish(),
+    ...told,
+    scope: told.scope === "unknown" && ofAllocator(body.trace, told.cpuset) ? "machine" : told.scope,
     ...field("process", body.process),
     ...field("trace", body.trace),
     ...field("memInfo", body.memInfo),
@@ -50,6 +53,20 @@ export function readOom(
   if (reading.memInfo === undefined && reading.scope !== "memcg") report.missing.push("mem_info");
   if (reading.victim === undefined && reading.outcome === "unknown") report.missing.push("victim");
   return { incident: report.finish("oom", reading), next: index + 1 };
+}
+
+/**
+ * The page allocator itself called the killer: a cgroup at its limit goes another way (mm/memcontrol.c). Of a task in a cpuset of its own it
+ * may have been that set's memory alone.
+ */
+function ofAllocator(trace: CallTrace | undefined, cpuset: string | undefined): boolean {
+  const names = (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function, i.from?.function ?? ""] : []));
+  const killer = names.findIndex((n) => /^out_of_memory(?:\.|$)/.test(n));
+  return (
+    killer >= 0 &&
+    (cpuset ?? "/") === "/" &&
+    names.slice(killer + 1, killer + 4).some((n) => /^__alloc_(?:frozen_)?pages/.test(n))
+  );
 }
 
 class OomBuilder {

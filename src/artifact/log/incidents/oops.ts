@@ -64,6 +64,8 @@ export class OopsBuilder {
         text,
       )
     ) {
+      const walked = /^\[([0-9a-f]{8,16})\] \*?p[gu4m]d=/.exec(text)?.[1];
+      if (walked !== undefined) oops.address ??= walked;
       const at = codePlaceAfter(text, /^IP:\s*/);
       if (at !== undefined) oops.at ??= at;
       return "headline";
@@ -212,15 +214,30 @@ export function readOops(
   const headline = textAt(index);
   takeCutHere(stretch, report, message[0] ?? index);
   for (const i of message) report.take(i, "message");
+  const walked = tableAbove(stretch, index);
+  for (const i of walked) report.take(i, "headline");
   report.take(index, "headline");
   const behind = checkLine.test(headline) && message.length === 0 ? messageBehind(stretch, index) : [];
   for (const i of behind) report.take(i, "message");
   const words = [...message, ...behind].map((i) => textAt(i).trim()).join(" ");
   const builder = new OopsBuilder(headline, words === "" ? undefined : words);
+  for (const i of walked) builder.take(textAt(i));
   const body = new BodyReader(stretch, report, oopsOwn(builder, report)).read(index + 1);
   const reading = builder.finish(body);
   if (reading.trace === undefined && reading.class !== "lockup") report.missing.push("trace");
   return { incident: report.finish("oops", reading), next: index + 1 };
+}
+
+/** The walk through the page tables that arm and arm64 print between `Unable to handle …` and `Internal error:`, when the former is lost. */
+function tableAbove(stretch: Stretch, index: number): readonly number[] {
+  const found: number[] = [];
+  for (let i = index - 1; i >= Math.max(0, index - 3); i--) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) break;
+    if (!/^(?:pgd = |\[[0-9a-f]{8,16}\] \*?p[gu4m]d=)/.test(textOf(line))) break;
+    found.unshift(i);
+  }
+  return found;
 }
 
 /** Lines of a WARN()'s message that stand behind its headline: up to the line that the printer prints next. */

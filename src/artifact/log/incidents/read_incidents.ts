@@ -90,6 +90,8 @@ function readHeadless(report: Headless, stretch: Stretch, found: number): Read |
       return readBadPage(stretch, report.start, found);
     case "oom":
       return readOom(stretch, report.start, found);
+    case "slab_corruption":
+      return readSlabCorruption(stretch, report.start, found);
   }
 }
 

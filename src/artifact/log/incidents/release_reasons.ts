@@ -94,7 +94,7 @@ function mayBeCut(lines: readonly LogLine[], incident: Incident): boolean {
   return others.length > 0 && !others.some((l) => l.raw.length > head.raw.length);
 }
 
-/** SLAB prints its failures since 3.4 (8bdec192b40c), SLUB since 2.6.31; form and bounds from report_formats.ts. */
+/** SLAB prints its failures since 3.4 ("SLAB Out-of-memory diagnostics", taken in March 2012), SLUB since 2.6.31; form and bounds from report_formats.ts. */
 function slabReasons(slab: SlabFailure | undefined, lines: readonly LogLine[], incident: Incident): ReleaseReason[] {
   if (slab === undefined) return [];
   const what =
@@ -167,7 +167,12 @@ function cpusetReasons(r: AllocFailure, lines: readonly LogLine[]): ReleaseReaso
 function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[], incident: Incident): ReleaseReason[] {
   if (gfp === undefined || gfp.mask === 0) return [];
   // A cut number or a cut list of names is another mask, or none.
-  if (gfp.names === undefined ? mayBeCut(lines, incident) : !lines.some((l) => l.text.includes(`${gfp.names})`)))
+  const closed = lines.some((l) => l.text.includes(`=${hex(gfp.mask)})`));
+  if (
+    gfp.names === undefined
+      ? !closed && mayBeCut(lines, incident)
+      : !lines.some((l) => l.text.includes(`${gfp.names})`))
+  )
     return [];
   const readings = gfpReadings(gfp.mask);
   const best = readings[0]?.score ?? 0;

@@ -20,18 +20,23 @@ const dumpLine =
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Reads the report that begins at `index`. */
+/** What stands for the problem where the first line, which names it and the cache, is lost. */
+const lostProblem = "its first line is missing";
+
+/** Reads the report that begins at `index`; without its first line, `found` is the line that told it. */
 export function readSlabCorruption(
   stretch: Stretch,
   index: number,
+  found?: number,
 ): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
   const line = stretch.lines[index];
   const m = headLine.exec(line === undefined ? "" : textOf(line).trimEnd());
-  const builder = new CorruptionBuilder(m?.[1] ?? "", m?.[2], m?.[3] ?? "");
+  const builder = new CorruptionBuilder(m?.[1] ?? "", m?.[2], found === undefined ? (m?.[3] ?? "") : lostProblem);
   const above = stretch.lines[index - 1];
   if (above !== undefined && /^={20,}$/.test(above.text.trim())) report.take(index - 1);
-  report.take(index, "headline");
+  if (found === undefined) report.take(index, "headline");
+  else report.missing.push("headline");
   const own = (text: string, at: number): OwnAnswer => {
     if (/^={20,}$/.test(text.trim())) return "end";
     const part = builder.take(text);
@@ -39,7 +44,8 @@ export function readSlabCorruption(
     report.take(at, part === "rule" ? undefined : part);
     return "taken";
   };
-  const body = new BodyReader(stretch, report, own).read(index + 1);
+  const body = new BodyReader(stretch, report, own).read(found === undefined ? index + 1 : index);
+  if (found !== undefined) report.alsoCarries(found, "headline");
   const reading = { ...builder.finish(), ...field("process", body.process), ...field("trace", body.trace) };
   if (reading.object === undefined) report.missing.push("object");
   return { incident: report.finish("slab_corruption", reading), next: index + 1 };

@@ -97,6 +97,8 @@ export interface DriverFacts {
   readonly symbols: readonly DriverSymbol[];
   readonly rx: readonly Fact<RxRule>[];
   readonly failure: readonly Fact<RefillFailure>[];
+  /** The first release that has the driver, where that tells it from another with the same functions. */
+  readonly since?: readonly number[];
   /** The mask of the refill path, by name. */
   readonly refillGfp: string;
   readonly mtuMax: number;

@@ -1,5 +1,6 @@
 // Which network driver stands on a stack, and what it does there. Three sources, in this order for each frame: the module's tag, the index
 // of functions (every driver of Debian's kernels), and the names that are known by hand (older kernels, drivers that Debian does not build).
+import { compareVersions } from "../../release.ts";
 import { functionIndex } from "../functions/index.ts";
 import type { ModulePlace, NetworkFunction } from "../functions/roles.ts";
 import { drivers } from "./all.ts";
@@ -104,11 +105,20 @@ export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefi
 
 /** Whether a driver of several with the same names can be meant: a gadget's requests are not the host's, and memory must be what it asks for. */
 function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackName) => boolean {
+  // __netdev_alloc_frag() is a function of 3.5 to 4.0 (net/core/skbuff.c): no driver of a later release stands above it.
+  const upTo = frames.some((f) => bareName(f.function) === "__netdev_alloc_frag") ? [4, 0] : undefined;
+  const tooNew = (key: string): boolean => {
+    // u_ether.c of those releases asks with alloc_skb() (3.10), which comes by no fragment.
+    if (key === "u_ether" && upTo !== undefined) return true;
+    const since = byModule.get(key)?.since;
+    return since !== undefined && upTo !== undefined && compareVersions(since, upTo) > 0;
+  };
   const named = (form: RegExp): boolean => frames.some((f) => form.test(f.function));
   const host = named(/^(__)?usb_hcd_giveback_urb/);
   const gadget = named(/^usb_gadget_giveback_request|^composite_/);
   const receiveBuffer = named(/^(__)?((netdev|napi|dev)_)?alloc_skb/);
   return (key, frame) => {
+    if (frame.module === undefined && tooNew(key)) return false;
     if (frame.module !== undefined || (!host && !gadget && !receiveBuffer)) return true;
     const known = functionIndex()
       ?.find(bareName(frame.function))
@@ -185,6 +195,11 @@ function roleByReach(f: NetworkFunction): FrameRole | undefined {
   return f.does.has("completes") && f.memory.size === 0 ? "tx completion" : undefined;
 }
 
+/** Tables of netfilter are set up, and any message of rtnetlink is handled, without an interface being brought up or changed. */
+const changesNoInterface = (f: NetworkFunction): boolean =>
+  f.name === "rtnetlink_rcv_msg" ||
+  (/^net\/(?:\w{1,20}\/)?netfilter/.test(f.place.directory) && frameRole(f) === "setup");
+
 /** A frame of network code, whoever's: a driver's, a protocol's in a module, a file's of net/. */
 export interface NetworkFrame {
   readonly role: FrameRole | undefined;
@@ -201,7 +216,7 @@ export function networkFrame(frame: StackName): NetworkFrame | undefined {
   const found = index.find(bareName(frame.function)).filter((f) => tag === undefined || f.place.name === tag);
   const [first] = found;
   if (first === undefined) return tagged === undefined ? undefined : { role: undefined, place: tagged };
-  const roles = new Set(found.map(frameRole));
+  const roles = new Set(found.map((f) => (changesNoInterface(f) ? undefined : frameRole(f))));
   return { role: roles.size === 1 ? [...roles][0] : undefined, place: first.place };
 }
 

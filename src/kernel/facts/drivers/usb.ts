@@ -180,6 +180,7 @@ export const cdcNcm = minidriver(
 /** Stands alone, but its functions have the names of usbnet's: built into the kernel, a stack of the refill alone cannot tell them apart. */
 export const lan78xx: DriverFacts = {
   name: "lan78xx",
+  since: [4, 3],
   modules: ["lan78xx"],
   what: "Microchip LAN78xx USB Ethernet (Raspberry Pi 3B+)",
   symbols: [
