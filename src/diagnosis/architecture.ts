@@ -90,7 +90,8 @@ function fromTrace(trace: CallTrace): ArchitectureSaid | undefined {
  * Kernels that distributions build with pages of 64 KiB and name so: each ppc64le, Red Hat's 7 and 8 on aarch64, the flavours +64k and -64k of
  * later ones.
  */
-const of64Kb = /ppc64le|\.el[78][\w.]*\.aarch64|[+-]64k\b/;
+const of64Kb = (release: string): boolean =>
+  /ppc64le|[+-]64k\b/.test(release) || (/\.el[78]/.test(release) && /\.aarch64/.test(release));
 
 /**
  * Page size in kB: what a `free` total divides into; else the slab of a kmalloc cache of several pages, whose smallest order holds one object;
@@ -108,5 +109,5 @@ export function pageKbOf(memInfo: MemInfo | undefined, slab?: SlabFailure, relea
       ? (slab.bufferSize ?? 0) / 1024 / 2 ** slab.minOrder
       : 0;
   if ([4, 8, 16, 64].includes(ofSlab)) return ofSlab;
-  return release !== undefined && of64Kb.test(release) ? 64 : 4;
+  return release !== undefined && of64Kb(release) ? 64 : 4;
 }

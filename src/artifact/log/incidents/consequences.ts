@@ -23,6 +23,7 @@ export function tieConsequences(incidents: readonly Incident[]): readonly Incide
   for (const incident of incidents) {
     const panics =
       incident.kind === "oops" && incident.reading.class === "panic" && following.test(incident.reading.headline);
+    if (restOfSlab(tied.at(-1), incident)) continue;
     const at = panics ? tied.findLastIndex((t) => canEnd(t) && near(t, incident)) : -1;
     const cause = tied[at];
     if (panics && cause !== undefined) tied[at] = withPanic(cause, incident);
@@ -46,6 +47,16 @@ export function tieConsequences(incidents: readonly Incident[]): readonly Incide
 
 const isRangeLine = (i: Incident): boolean =>
   i.kind === "alloc_failure" && i.reading.variant === "vmalloc" && /^vmap allocation/.test(i.reading.reason ?? "");
+
+/** The stack of SLUB's report, which stands behind a dump that may be longer than what is read around a first line. */
+const restOfSlab = (before: Incident | undefined, i: Incident): boolean =>
+  i.kind === "slab_corruption" &&
+  i.missing.includes("headline") &&
+  before?.kind === "slab_corruption" &&
+  i.firstLine - before.lastLine <= dumped &&
+  near(before, i);
+/** Lines of the longest dump: a page, sixteen bytes a line, with its guard zones. */
+const dumped = 400;
 
 /** A fault that went on to a panic which its own lines do not hold. */
 const canEnd = (i: Incident): boolean =>
@@ -126,7 +137,7 @@ export function withoutDoubles(incidents: readonly Incident[]): readonly Inciden
     const head = i.carried.find((c) => c.part === "headline")?.lines[0];
     return !doubled.has(i.kind) || i.seconds === undefined || coarse(i.seconds) || head?.seconds !== i.seconds
       ? undefined
-      : `${i.kind} ${i.seconds} ${head.host ?? ""} ${head.text.replace(/\*+$/, "").trim()}`;
+      : `${i.kind} ${i.seconds} ${head.host ?? ""} ${head.text.replace(/\*{1,4}$/, "").trim()}`;
   };
   for (const incident of incidents) {
     const key = keyOf(incident);

@@ -44,8 +44,17 @@ export function headlessAt(stretch: Stretch, index: number, text: string): Headl
       : /^\s{0,8}Unreclaimable slab info:/.test(text)
         ? "oom"
         : reporterIn(text);
-  return kind === undefined ? undefined : { kind, start: startOf(stretch, index) };
+  if (kind === undefined || (kind === "slab_corruption" && slabAbove(stretch, index))) return undefined;
+  return { kind, start: startOf(stretch, index) };
 }
+
+/** SLUB prints its stack behind its dumps: so far above it its first line may stand. */
+const slabReach = 400;
+
+const slabAbove = (stretch: Stretch, index: number): boolean =>
+  stretch.lines
+    .slice(Math.max(0, index - slabReach), index)
+    .some((l) => /^BUG [\w:.()-]{1,100} ?\(|^FIX /.test(l.text));
 
 function reporterIn(text: string): Headless["kind"] | undefined {
   const line = readTraceLine(text);
