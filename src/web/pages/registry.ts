@@ -10,6 +10,7 @@ export interface Page {
 export const pages: readonly Page[] = [
   { id: "diagnose", title: "Diagnose", load: async () => (await import("./diagnose.tsx")).DiagnosePage },
   { id: "memory", title: "Memory", load: async () => (await import("./memory.tsx")).MemoryPage },
+  { id: "image", title: "Image", load: async () => (await import("./image.tsx")).ImagePage },
   { id: "packet", title: "Packet", load: async () => (await import("./packet.tsx")).PacketPage },
   {
     id: "interleavings",
