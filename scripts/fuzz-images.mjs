@@ -1,0 +1,137 @@
+// Changes memory images in many places and reads them: words of the kernel's own data (pointers, counts, links), bytes of the container's
+// headers, and files that are cut off. No crash, no reading that takes longer than ten times the whole image's, no message that is none.
+//   npm run build && node scripts/fuzz-images.mjs IMAGE [IMAGE …] [--rounds 20] [--seed 1]
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..", "dist");
+const load = (path) => import(join(root, path));
+const args = process.argv.slice(2);
+const option = (name, fallback) => {
+  const at = args.indexOf(`--${name}`);
+  return at < 0 ? fallback : Number(args.splice(at, 2)[1]);
+};
+const rounds = option("rounds", 20);
+const seed = option("seed", 1);
+if (args.length === 0 || !Number.isSafeInteger(rounds) || !Number.isSafeInteger(seed)) {
+  console.error("Write it like: node scripts/fuzz-images.mjs IMAGE --rounds 20 --seed 1");
+  process.exit(2);
+}
+const [
+  { prng },
+  { BadInput },
+  { openImage },
+  { readImage },
+  { imageRecords },
+  { notSeen },
+  { imageJson },
+  { joinLog },
+] = await Promise.all(
+  [
+    "base/prng.js",
+    "base/bad_input.js",
+    "image/container/open.js",
+    "image/image.js",
+    "image/records.js",
+    "image/summary.js",
+    "report/image.js",
+    "image/joined.js",
+  ].map(load),
+);
+
+const sourceOf = (name, bytes) => ({
+  name,
+  size: bytes.length,
+  read(at, into) {
+    const part = bytes.subarray(at, at + into.length);
+    into.set(part);
+    return part.length;
+  },
+});
+
+/** What came of reading it: an answer (with how many findings), or a sentence. */
+function read(name, bytes) {
+  const start = performance.now();
+  try {
+    const image = readImage(openImage([sourceOf(name, bytes)]));
+    let length = 0;
+    for (const r of imageRecords(image)) length += JSON.stringify(r).length;
+    const text = JSON.stringify([imageJson(image), notSeen(image), joinLog(image)]);
+    if (/NaN|\[object|undefined/.test(text)) throw new Error("an answer with undefined or NaN in it");
+    return { answer: image.findings.list.length + image.findings.more, length, millis: performance.now() - start };
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    return { sentence: error.sentence(), millis: performance.now() - start };
+  }
+}
+
+for (const file of args) {
+  const bytes = readFileSync(file);
+  const whole = read(file, bytes);
+  const isElf = bytes[0] === 0x7f;
+  console.log(
+    `${file}: whole ${whole.sentence ?? `${whole.answer} findings`} in ${whole.millis.toFixed(0)} ms; seed ${seed}`,
+  );
+  const limit = Math.max(20_000, whole.millis * 10);
+  // Pages with pointers in them are the kernel's data: words are changed there, and only there (of packed images: anywhere).
+  const pages = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (isElf)
+    for (let at = 4096; at + 4096 <= bytes.length; at += 4096) {
+      let pointers = 0;
+      for (let w = 0; w < 4096; w += 64) if (view.getUint16(at + w + 6, true) === 0xffff) pointers++;
+      if (pointers > 3) pages.push(at);
+    }
+  const random = prng(seed);
+  const tally = { answers: 0, sentences: 0, findings: 0, slowest: 0 };
+  for (let round = 0; round < rounds; round++) {
+    const undo = [];
+    const put = (at, value) => {
+      undo.push([at, view.getBigUint64(at, true)]);
+      view.setBigUint64(at, value, true);
+    };
+    const kind = random.below(10);
+    let given = bytes;
+    if (kind === 0) given = bytes.subarray(0, random.below(bytes.length));
+    else if (kind === 1 || pages.length === 0)
+      for (let n = 1 + random.below(16); n > 0; n--)
+        put(random.below(Math.min(bytes.length - 8, kind === 1 ? 16384 : bytes.length - 8)), BigInt(random.u32()));
+    else
+      for (let n = [8, 64, 512, 4096][random.below(4)]; n > 0; n--) {
+        const at = random.pick(pages) + random.below(512) * 8;
+        const other = random.pick(pages) + random.below(512) * 8;
+        const now = view.getBigUint64(at, true);
+        put(
+          at,
+          random.pick([
+            0n,
+            2n ** 64n - 1n,
+            now ^ (1n << BigInt(random.below(64))),
+            view.getBigUint64(other, true),
+            now + 64n,
+            BigInt(random.u32()),
+          ]),
+        );
+      }
+    let result;
+    try {
+      result = read(file, given);
+    } catch (error) {
+      console.error(`seed ${seed}, round ${round}: ${error.stack}`);
+      process.exitCode = 1;
+      result = { sentence: "crash", millis: 0 };
+    }
+    for (const [at, value] of undo.reverse()) view.setBigUint64(at, value, true);
+    if (result.sentence === undefined) tally.answers++;
+    else tally.sentences++;
+    tally.findings += result.answer ?? 0;
+    tally.slowest = Math.max(tally.slowest, result.millis);
+    if (result.millis > limit) {
+      console.error(`seed ${seed}, round ${round}: ${result.millis.toFixed(0)} ms, the limit is ${limit.toFixed(0)}`);
+      process.exitCode = 1;
+    }
+  }
+  console.log(
+    `  ${rounds} rounds: ${tally.answers} answers with ${tally.findings} findings, ${tally.sentences} sentences, slowest ${tally.slowest.toFixed(0)} ms`,
+  );
+}
