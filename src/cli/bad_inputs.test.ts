@@ -1,4 +1,5 @@
 // What cannot be used ends in one sentence on standard error, nothing on standard output, and exit code 2: whatever the command.
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -293,4 +294,32 @@ test("what says nothing about a kernel is told so, and what may be empty is no e
   expect((await run(["diagnose", "@words.txt"])).out).toMatch(/says\s+nothing\s+about\s+a\s+kernel/);
   expect((await run(["diagnose", "@empty"])).out).toMatch(/is empty/);
   expect((await run(["diagnose", "@forbidden.txt"])).err).toMatch(/Run it as root/);
+});
+
+describe("what never ends or never begins", () => {
+  const node = (...args: string[]) =>
+    spawnSync(process.execPath, [join(root, "dist/cli/main.js"), ...args], { encoding: "utf8", timeout: 25_000 });
+
+  test.each(["run", "experiment", "layout --btf", "image", "page-owner", "verify", "pools"])(
+    "%s /dev/zero",
+    (command) => {
+      const { status, stderr } = node(...command.split(" "), "/dev/zero");
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^skblab: \/dev\/zero\S* \S/);
+    },
+  );
+
+  test("a FIFO without a writer is waited for, and no longer than ten seconds; one with a writer is read", () => {
+    const fifo = join(dir, "fifo");
+    execFileSync("mkfifo", [fifo]);
+    for (const command of ["image", "verify"])
+      expect(node(command, fifo).stderr).toMatch(
+        /It is a FIFO, and .* is read more than once\. Save it to a file first\./,
+      );
+    expect(node("run", fifo).stderr).toMatch(/It is a FIFO, and for 10 s nobody wrote to it\./);
+    const script = `cat '${dump}' > '${fifo}' & '${process.execPath}' dist/cli/main.js page-owner --format json '${fifo}'`;
+    const { status, stdout } = spawnSync("sh", ["-c", script], { cwd: root, encoding: "utf8", timeout: 25_000 });
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toHaveProperty("schema");
+  }, 60_000);
 });

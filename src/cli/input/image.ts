@@ -5,6 +5,7 @@ import type { RandomBytes } from "../../image/container/random_bytes.ts";
 import { cannotRead } from "./cannot_read.ts";
 import { compressionOf } from "./decompress.ts";
 import { openInputs } from "./open.ts";
+import { refusePipe } from "./whole.ts";
 
 /** Open images; close them when the answer is given. */
 export interface OpenedImages {
@@ -41,6 +42,7 @@ export async function openImageFiles(paths: readonly string[]): Promise<OpenedIm
 }
 
 function openFile(path: string): number {
+  refusePipe(path, "a memory image");
   try {
     const fd = openSync(path, "r");
     if (!fstatSync(fd).isDirectory()) return fd;

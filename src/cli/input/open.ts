@@ -22,6 +22,7 @@ import { cannotRead, isSystemError, systemReason } from "./cannot_read.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import type { Budget, InputLimits } from "./limits.ts";
 import { inputLimits } from "./limits.ts";
+import { nobodyWrites, writerWait } from "./whole.ts";
 
 export interface OpenOptions {
   readonly limits?: Partial<InputLimits>;
@@ -32,8 +33,6 @@ export interface OpenOptions {
   /** How long a FIFO may stay without a writer, in ms; 10 s unless said otherwise. */
   readonly writerWait?: number;
 }
-
-const WRITER_WAIT = 10_000;
 
 /** Everything behind the named paths, in the order named. Throws BadInput when a named path cannot be opened. */
 export async function* openInputs(paths: readonly string[], options: OpenOptions = {}): AsyncGenerator<InputItem> {
@@ -88,7 +87,7 @@ class Opener {
     if (stats.isFIFO()) {
       const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
-        yield* this.expand(fifoSource(path, fd, this.options.writerWait ?? WRITER_WAIT), 0, named);
+        yield* this.expand(fifoSource(path, fd, this.options.writerWait ?? writerWait), 0, named);
       } finally {
         closeSync(fd);
       }
@@ -219,7 +218,7 @@ function fifoSource(name: string, fd: number, wait: number): ByteSource {
           written = true;
         }
         if (!written && Date.now() > until) {
-          throw new BadInput(`It is a FIFO, and for ${wait / 1000} s nobody wrote to it.`, { file: name });
+          throw nobodyWrites(name, wait);
         }
         await sleep(pause);
       }

@@ -1,6 +1,6 @@
 // How page_owner dumps come in: plain files and pipes straight into the scanner's memory, compressed ones through their decompressors.
 // The live debugfs file is read like a pipe (its size is 0), which is what the kernel's own tools of 2005 and today cannot do.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
@@ -14,6 +14,7 @@ import { cannotRead } from "./cannot_read.ts";
 import type { Compression } from "./decompress.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import { inputLimits } from "./limits.ts";
+import { patientReader } from "./whole.ts";
 
 const headBytes = 65536;
 /** A table of stacks is held as text: each stack stands in it once. */
@@ -21,6 +22,7 @@ const tableBytesMax = 256 << 20;
 
 interface Opened {
   readonly fd: number;
+  readonly read: (into: Uint8Array) => number;
   readonly size: number;
   readonly head: Uint8Array;
 }
@@ -109,21 +111,23 @@ function feed(scanner: PageOwnerScanner, chunk: Uint8Array): void {
 function open(path: string): Opened {
   let fd: number;
   try {
-    fd = path === "-" ? 0 : openSync(path, "r");
+    const fifo = path !== "-" && statSync(path).isFIFO();
+    fd = path === "-" ? 0 : openSync(path, constants.O_RDONLY | (fifo ? constants.O_NONBLOCK : 0));
   } catch (error) {
     throw unreadable(path, error as NodeJS.ErrnoException);
   }
+  const read = patientReader(path, fd);
   const stat = fstatSync(fd);
   if (stat.isDirectory()) throw new BadInput("This is a directory, not a page_owner dump.", { file: path });
   const head = Buffer.alloc(headBytes);
   let got = 0;
   // Enough for magic bytes; a pipe may give little at a time.
   while (got < 6) {
-    const n = readSome(fd, head.subarray(got), path);
+    const n = read(head.subarray(got));
     if (n === 0) break;
     got += n;
   }
-  return { fd, size: stat.isFile() ? stat.size : 0, head: head.subarray(0, got) };
+  return { fd, read, size: stat.isFile() ? stat.size : 0, head: head.subarray(0, got) };
 }
 
 function unreadable(path: string, error: NodeJS.ErrnoException): BadInput {
@@ -170,23 +174,6 @@ function notADump(head: string, path: string): BadInput {
   );
 }
 
-function readSome(fd: number, into: Uint8Array, path: string): number {
-  for (;;) {
-    try {
-      return readSync(fd, into);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === "EOF") return 0;
-      if (code === "EAGAIN") {
-        // A terminal or pipe that is set not to wait: wait for it here.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-        continue;
-      }
-      throw unreadable(path, error as NodeJS.ErrnoException);
-    }
-  }
-}
-
 async function pour(
   opened: Opened,
   path: string,
@@ -219,7 +206,7 @@ async function pour(
     const buffer = scanner === undefined ? Buffer.allocUnsafe(1 << 19) : undefined;
     for (;;) {
       // Plain bytes go straight into the scanner's own memory.
-      const n = readSome(fd, buffer ?? scanner!.room(), path);
+      const n = opened.read(buffer ?? scanner!.room());
       if (n === 0) break;
       if (buffer === undefined) scanner!.push(n);
       else take(buffer.subarray(0, n));
@@ -249,7 +236,7 @@ async function unpack(
   const rest: ByteSource = {
     name: path,
     read(into) {
-      const n = readSome(opened.fd, into, path);
+      const n = opened.read(into);
       count(n);
       return n;
     },

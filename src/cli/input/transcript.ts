@@ -7,6 +7,7 @@ import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
 import { releaseOfUname } from "../../verify/transcript_kernel.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import { inputLimits } from "./limits.ts";
+import { refusePipe } from "./whole.ts";
 
 /** A transcript unpacks to some ten megabytes; this is where one stops being one. */
 const unpackedBytesMax = 2 ** 30;
@@ -18,6 +19,7 @@ interface Opened {
 }
 
 async function open(path: string): Promise<Opened> {
+  refusePipe(path, "a transcript");
   const stream = createReadStream(path);
   const raw = sourceOf(path, stream as AsyncIterable<Uint8Array>);
   const head = await readHead(raw, 16);
