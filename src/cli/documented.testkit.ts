@@ -95,7 +95,7 @@ export async function documentedCommands(registry: readonly CommandEntry[]): Pro
 /** Commands that run a model or read a whole machine: seconds to minutes each. The others answer at once. */
 const slow = /skblab (?:cases \S|experiment|explore|run scenarios|image|verify|driver)|--prove|npm ci|--live|captures/;
 /** Commands that go on until they are stopped. */
-const endless = /skblab (?:serve|watch)/;
+const endless = /skblab (?:serve|watch)|--follow/;
 /** 1 is the answer that was asked for: a checking command found something. */
 const finds = /skblab (?:pools|explore|driver) | --fail-on /;
 
@@ -109,6 +109,7 @@ export function workspace(dist = process.env["SKBLAB_DIST"] ?? join(root, "dist"
   spawnSync("tar", ["-cf", join(dir, "host.tar"), "-C", join(root, "fixtures"), "proc", "diagnosis"]);
   for (const path of ["var/lib/node_exporter", "var/log/remote/web1"]) mkdirSync(join(dir, path), { recursive: true });
   copyFileSync(join(dir, "kern.log"), join(dir, "var/log/remote/web1/kern.log"));
+  copyFileSync(join(dir, "kern.log"), join(dir, "var/log/kern.log"));
   const bin = join(dir, "bin");
   mkdirSync(bin);
   const shim = (name: string, text: string): void => {
