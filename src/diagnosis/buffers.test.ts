@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { drivers } from "../kernel/facts/drivers/index.ts";
 import { parseRelease } from "../kernel/release.ts";
-import { bufferMachine, mtuTable, piecesOf } from "./buffers.ts";
+import { bufferMachine, mtuTable, piecesOf, rowsOf } from "./buffers.ts";
 
 const driver = (name: string) => {
   const found = drivers.find((d) => d.name === name);
@@ -98,4 +98,31 @@ test("64 KiB pages hold every jumbo frame", () => {
   const m = bufferMachine(parseRelease("6.1-ppc64"), 64, 4);
   for (const name of ["tg3", "ixgbe", "mlx5", "e1000e"])
     expect(mtuTable(driver(name), m)?.orderZeroUpTo, name).toBe(driver(name).mtuMax);
+});
+
+test("a table that looks ahead has the rows of one that tries each MTU", () => {
+  for (const [name, release] of [
+    ["igb", "4.19"],
+    ["hv_netvsc", "3.10"],
+    ["tg3", "2.6.24"],
+    ["virtio_net", "6.1"],
+    ["e1000e", "6.1"],
+  ] as const) {
+    const m = machine(release);
+    const needs = (mtu: number) => {
+      const all = piecesOf(driver(name), mtu, m, false);
+      return {
+        order: Math.max(0, ...all.map((p) => p.order)),
+        needs: all.map((p) => `${p.request.holds} ${p.order} ${p.slab?.bucket ?? ""}`),
+      };
+    };
+    const naive: { from: number; to: number; order: number; needs: readonly string[] }[] = [];
+    for (let mtu = 68; mtu <= 16384; mtu++) {
+      const own = needs(mtu);
+      const last = naive.at(-1);
+      if (last !== undefined && last.order === own.order && last.needs.join() === own.needs.join()) last.to = mtu;
+      else naive.push({ from: mtu, to: mtu, ...own });
+    }
+    expect(rowsOf(68, 16384, needs)).toEqual(naive);
+  }
 });

@@ -133,17 +133,12 @@ export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | unde
 function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
   const rule = rxRuleAt(driver, m.release.version);
   if (rule === undefined || rule.rule.notRead === true) return undefined;
-  const rows: MtuRow[] = [];
   const most = Math.min(driver.mtuMax, mtuMost);
-  for (let mtu = mtuLeast; mtu <= most; mtu++) {
+  const rows = rowsOf(mtuLeast, most, (mtu) => {
     const pieces = piecesOf(driver, mtu, m, false);
     const order = Math.max(0, ...pieces.map((p) => p.order));
-    const needs = pieces.map((p) => `${p.request.holds}: ${wordsForTable(p)}`);
-    const last = rows.at(-1);
-    if (last !== undefined && last.order === order && last.needs.join() === needs.join())
-      rows[rows.length - 1] = { ...last, to: mtu };
-    else rows.push({ from: mtu, to: mtu, order, needs });
-  }
+    return { order, needs: pieces.map((p) => `${p.request.holds}: ${wordsForTable(p)}`) };
+  });
   const zero = rows.filter((r) => r.order === 0).at(-1);
   return {
     driver: driver.name,
@@ -156,6 +151,29 @@ function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined 
       ...(driver.limits ?? []).map((l) => `${l.name}: at most ${l.bytes} bytes`),
     ],
   };
+}
+
+/** So far the table looks ahead: where both ends of a stretch need the same, all between them does, for buffers only grow with the MTU. */
+const stride = 64;
+
+/** Neighbouring MTUs with the same needs as one row each. */
+export function rowsOf(from: number, to: number, needsAt: (mtu: number) => Pick<MtuRow, "order" | "needs">): MtuRow[] {
+  const rows: MtuRow[] = [];
+  const same = (a: Pick<MtuRow, "order" | "needs">, b: Pick<MtuRow, "order" | "needs">): boolean =>
+    a.order === b.order && a.needs.join() === b.needs.join();
+  for (let mtu = from; mtu <= to; mtu++) {
+    const last = rows.at(-1);
+    const ahead = Math.min(mtu + stride - 1, to);
+    if (last !== undefined && ahead > mtu && same(last, needsAt(ahead))) {
+      rows[rows.length - 1] = { ...last, to: ahead };
+      mtu = ahead;
+      continue;
+    }
+    const own = needsAt(mtu);
+    if (last !== undefined && same(last, own)) rows[rows.length - 1] = { ...last, to: mtu };
+    else rows.push({ from: mtu, to: mtu, ...own });
+  }
+  return rows;
 }
 
 /** Bytes change with every MTU; the table groups by what is asked of the page allocator. */

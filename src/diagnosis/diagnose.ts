@@ -22,7 +22,7 @@ import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
 import { driverNameOf } from "./stack.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { mergeSurroundings } from "./surroundings.ts";
+import { mergeSurroundings, nothingAround } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
 import { wantedOf } from "./wanted.ts";
 import { duration } from "./words.ts";
@@ -79,12 +79,12 @@ export function judgeAll(inputs: readonly InputRead[]): readonly JudgedReport[] 
 export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const groups = new Map<string, Judged[]>();
   const loose = new Map<string, number>();
-  const hosts = new Set<string>();
+  const hosts = new Set(inputs.flatMap((i) => [...hostsOf(i)]));
   const broken = new Broken();
   /** Drivers' own lines about a failure whose report is there. */
   const saidToo = new Map<Incident, { readonly input: string; readonly incident: Incident }[]>();
   for (const input of inputs) {
-    const around = mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
+    const around = aroundOf(input, inputs);
     const all = input.incidents.map((i) => i.incident);
     const besides = linesBesides(all);
     const pools = poolGroups(all);
@@ -106,8 +106,8 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
       }
       const judged = broken.guard(input.name, incident, () => judge(buildCase(incident, input.name, verdict, around)));
       if (judged === undefined) continue;
-      const host = hostOf(incident);
-      if (host !== undefined) hosts.add(host);
+      // With one host in all inputs a text that names none is of that host too: dmesg beside its syslog.
+      const host = hosts.size > 1 ? hostOf(incident) : undefined;
       const key = `${pools.get(incident) ?? judged.conclusion.key}|${judged.c.said.release}|${host ?? ""}`;
       const group = groups.get(key) ?? [];
       group.push({ ...judged, look });
@@ -123,6 +123,23 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
     inputs: inputs.map((i) => inputOf(i, broken.notes(i.name))),
     incidents: withEpisodes(withLoose(incidents, loose)),
   };
+}
+
+const hostsOf = (input: InputRead): ReadonlySet<string> =>
+  new Set(input.incidents.flatMap((i) => hostOf(i.incident) ?? []));
+
+/**
+ * What the inputs tell about the machine of an input's reports. With reports of several hosts a setting is used for that host alone whose
+ * log it stands in; what no host can be given belongs to none.
+ */
+function aroundOf(input: InputRead, inputs: readonly InputRead[]): Surroundings {
+  const all = new Set(inputs.flatMap((i) => [...hostsOf(i)]));
+  if (all.size < 2) return mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
+  const own = hostsOf(input);
+  if (own.size !== 1) return nothingAround;
+  const sameHost = (i: InputRead): boolean =>
+    i !== input && hostsOf(i).size === 1 && [...hostsOf(i)].every((h) => own.has(h));
+  return mergeSurroundings([input.around, ...inputs.filter(sameHost).map((i) => i.around)]);
 }
 
 /** The drivers' lines beside a group's reports become answers of those reports. */

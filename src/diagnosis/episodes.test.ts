@@ -91,3 +91,16 @@ describe("limits' lines belong to the report that follows", () => {
     expect(d.incidents.find((i) => i.kind === "alloc_failure")).toMatchObject({ count, suppressed: count - 1 });
   });
 });
+
+test("one request that is tried with ever smaller blocks is one cause, told by the smallest", async () => {
+  const tries = (orders: readonly number[]): string => orders.map((o, i) => failure(`  100.00000${i}`, o)).join("");
+  const d = await explain({ log: tries([5, 4, 3, 2, 1, 0]) });
+  expect(d.incidents).toMatchObject([{ kind: "alloc_failure", order: 0, count: 6 }]);
+  expect(d.incidents[0]?.occurrences).toHaveLength(6);
+  expect(claim(d.incidents[0], "episode.together")).toMatch(/orders 5, 4, 3, 2, 1, 0/);
+  expect((await explain({ log: tries([3, 0]) })).incidents).toHaveLength(2);
+  expect(
+    (await explain({ log: failure("  100.000000", 2) + failure("  200.000000", 1) + failure("  300.000000", 0) }))
+      .incidents,
+  ).toHaveLength(3);
+});

@@ -85,26 +85,55 @@ export function withEpisodes(incidents: readonly DiagnosedIncident[]): Diagnosed
     if (own === undefined) episodes.push([incident]);
     else own.push(incident);
   }
-  return episodes.flatMap((episode) => {
+  return episodes.flatMap((tied) => {
+    const episode = oneRequest(tied);
     if (episode.length === 1) return episode;
     const sorted = [...episode].sort((a, b) => rank[a.severity] - rank[b.severity]);
-    return sorted.map((i) => ({ ...i, findings: [...i.findings, story(i, sorted)] }));
+    return sorted.map((i) => ({
+      ...i,
+      findings: [...i.findings.filter((f) => f.id !== "episode.together"), story(i, sorted)],
+    }));
   });
+}
+
+/** So many orders of one request in one moment are one request that was tried with ever smaller blocks. */
+const fewestOrders = 3;
+
+/**
+ * A refill that asks for a large block and then for smaller ones down to a page fails once for each: one cause, told by the smallest block that
+ * was refused; the larger ones are its earlier tries.
+ */
+function oneRequest(episode: readonly DiagnosedIncident[]): readonly DiagnosedIncident[] {
+  const whose = (i: DiagnosedIncident): string => i.title.replace(/ of order \d{1,2}/, "");
+  const families = new Map<string, DiagnosedIncident[]>();
+  for (const i of episode)
+    if (i.kind === "alloc_failure" && i.order !== null && i.direction !== null)
+      families.set(whose(i), [...(families.get(whose(i)) ?? []), i]);
+  const folded = new Map<DiagnosedIncident, DiagnosedIncident | undefined>();
+  for (const family of families.values()) {
+    const orders = [...new Set(family.map((i) => i.order ?? 0))].sort((a, b) => b - a);
+    if (orders.length < fewestOrders) continue;
+    const least = family.reduce((a, b) => ((b.order ?? 0) < (a.order ?? 0) ? b : a));
+    const occurrences = family.flatMap((i) => i.occurrences).sort((a, b) => a.firstLine - b.firstLine);
+    const tries = yes(
+      "episode.together",
+      `The same request was tried at orders ${orders.join(", ")} in one moment and refused each time: one event, and the smallest block that was refused decides what was lost.`,
+      family.flatMap((i) => firstLine(i)).slice(0, 4),
+    );
+    for (const i of family) folded.set(i, undefined);
+    const count = family.reduce((n, i) => n + i.count, 0);
+    const suppressed = family.reduce((n, i) => n + i.suppressed, 0);
+    folded.set(least, { ...least, count, suppressed, occurrences, findings: [...least.findings, tries] });
+  }
+  return episode.flatMap((i) => (folded.has(i) ? (folded.get(i) ?? []) : [i]));
 }
 
 function story(own: DiagnosedIncident, episode: readonly DiagnosedIncident[]): Finding {
   const others = episode.filter((i) => i !== own);
-  const orders = [
-    ...new Set(episode.filter((i) => i.kind === "alloc_failure" && i.direction === own.direction).map((i) => i.order)),
-  ];
-  const same =
-    own.kind === "alloc_failure" && orders.length > 2 && others.every((i) => i.kind === "alloc_failure")
-      ? ` The same request was tried at orders ${orders.filter((o) => o !== null).join(", ")}.`
-      : "";
   const lines = [own, ...others].flatMap((i) => firstLine(i)).slice(0, 4);
   return yes(
     "episode.together",
-    `In the same moment: ${others.map((i) => i.title).join("; ")}. Look at them as one event.${same}`,
+    `In the same moment: ${others.map((i) => i.title).join("; ")}. Look at them as one event.`,
     lines,
   );
 }

@@ -133,11 +133,13 @@ const doubled: ReadonlySet<Incident["kind"]> = new Set([
  */
 export function withoutDoubles(incidents: readonly Incident[]): readonly Incident[] {
   const kept = new Map<string, Incident>();
+  const hosts = new Set(incidents.flatMap((i) => i.carried[0]?.lines[0]?.host ?? []));
+  if (hosts.size > 1) return incidents;
   const keyOf = (i: Incident): string | undefined => {
     const head = i.carried.find((c) => c.part === "headline")?.lines[0];
     return !doubled.has(i.kind) || i.seconds === undefined || coarse(i.seconds) || head?.seconds !== i.seconds
       ? undefined
-      : `${i.kind} ${i.seconds} ${head.host ?? ""} ${head.text.replace(/\*{1,4}$/, "").trim()}`;
+      : `${i.kind} ${i.seconds} ${head.text.replace(/\*{1,4}$/, "").trim()}`;
   };
   for (const incident of incidents) {
     const key = keyOf(incident);
