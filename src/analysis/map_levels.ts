@@ -10,7 +10,7 @@ export interface LevelledMap extends PageMap {
 
 const smallest = 256;
 
-export function withLevels(map: PageMap): LevelledMap {
+export function withLevels<M extends PageMap>(map: M): M & LevelledMap {
   const levels: Uint8Array[] = [];
   for (let shift = 1; Math.max(map.width, map.height) > smallest << (shift - 1); shift++)
     levels.push(shift === 1 && map.width % 2 === 0 && map.height % 2 === 0 ? halve(map) : shrink(map, shift));

@@ -1,8 +1,99 @@
-// What the tests of the page wait for and look at: states instead of times, maps that have a size, and what axe finds.
-import { readFileSync } from "node:fs";
+// What the tests of the page have in common: one server and one Chromium for a file of tests, states to wait for instead of times, maps that have a
+// size, and what axe finds.
+import { execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Locator, Page } from "playwright-core";
-import { expect } from "vitest";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { chromium } from "playwright-core";
+import { afterAll, beforeAll, expect } from "vitest";
+
+export const root = join(import.meta.dirname, "../..");
+/** A build elsewhere can be tested too. */
+export const dist = process.env["SKBLAB_DIST"] ?? join(root, "dist");
+const main = join(dist, "cli/main.js");
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+export const chromiumHere = executablePath !== undefined;
+
+/** What the command line prints as JSON about the logs of fixtures/logs; it works while the page does. */
+export const printed = async (...args: string[]): Promise<ReturnType<typeof JSON.parse>> =>
+  JSON.parse(
+    (
+      await promisify(execFile)(process.execPath, [main, ...args, "--format", "json"], {
+        cwd: join(root, "fixtures/logs"),
+        maxBuffer: 1 << 26,
+      })
+    ).stdout,
+  );
+
+/** A new page at an address, with everything that went wrong noted. */
+export interface Visit {
+  readonly page: Page;
+  readonly faults: string[];
+}
+
+/** The server and the browser of a file of tests: started before the first, ended behind the last. */
+export function chromiumForTests() {
+  let browser: Browser;
+  let stop: () => void;
+  let base = "";
+  beforeAll(async () => {
+    base = await serve();
+    browser = await chromium.launch({
+      ...(executablePath === undefined ? {} : { executablePath }),
+      args: [
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--ignore-gpu-blocklist",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--disable-quic",
+      ],
+    });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    stop?.();
+  });
+
+  /** Starts the server; one that came while the page was being built anew is started again. */
+  async function serve(): Promise<string> {
+    for (let left = 20; ; left--) {
+      const server = spawn(process.execPath, [main, "serve", "--no-open"], { stdio: ["ignore", "pipe", "ignore"] });
+      stop = () => server.kill("SIGTERM");
+      const said = await new Promise<string>((resolve) => {
+        server.stdout.once("data", (data: Buffer) => resolve(data.toString().trim()));
+        server.once("exit", () => resolve(""));
+      });
+      if (said !== "") return said;
+      if (left === 0) throw new Error("skblab serve ended; was the project built?");
+      await wait(1000);
+    }
+  }
+
+  async function visit(address: string, options: BrowserContextOptions = {}): Promise<Visit> {
+    const page = await browser.newPage(options);
+    const faults: string[] = [];
+    page.on("pageerror", (e) => faults.push(`error: ${e.message}`));
+    page.on("console", (m) => m.type() === "error" && faults.push(`console: ${m.text()}`));
+    page.on("request", (r) => {
+      if (!/^(blob|data|file):/.test(r.url()) && !r.url().startsWith(base)) faults.push(`request: ${r.url()}`);
+    });
+    page.on("dialog", (d) => {
+      faults.push(`dialog: ${d.message()}`);
+      void d.dismiss();
+    });
+    await page.goto(address.startsWith("file:") ? address : base + address);
+    return { page, faults };
+  }
+  return { visit, address: () => base, newPage: () => browser.newPage() };
+}
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 

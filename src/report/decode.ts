@@ -169,6 +169,13 @@ export function parseFlagsWord(text: string): bigint {
   );
 }
 
+/** Reads a page frame number in hex, `0x80db`. Throws BadInput. */
+export function parsePfn(text: string): number {
+  const digits = /^(?:0x)?([0-9a-f]{1,13})$/i.exec(text.trim())?.[1];
+  if (digits !== undefined) return Number.parseInt(digits, 16);
+  throw new BadInput(`"${text}" is not a page frame number.`, undefined, "Write it in hex: 0x80db.");
+}
+
 /** What a flags word says, in one release or in every era; with a pfn, what that page frame rules out. */
 export function answerPageFlags(flags: bigint, release: Release | undefined, pfn: number | undefined): DecodeAnswer {
   const readings = pageFlagReadings(flags);

@@ -20,8 +20,9 @@ import { brief } from "./experiment.ts";
 
 const tones: Readonly<Record<Severity, Tone>> = { harmless: "good", watch: "warn", act: "bad", corruption: "bad" };
 const answers: Readonly<Record<Answer, Span>> = {
-  yes: span("Yes. ", "good"),
-  no: span("No. ", "bad"),
+  // Green and red are kept for what is good and bad for the person.
+  yes: span("Yes. ", "strong"),
+  no: span("No. ", "strong"),
   unknown: span("The report does not say. ", "warn"),
 };
 /** Findings that the summary rows above already say. */

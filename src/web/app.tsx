@@ -1,10 +1,12 @@
-// The frame: menu, page, work line. It knows no kernel.
+// The frame: menu, case, page, work line, keys. It knows no kernel.
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { pages } from "./pages/registry.ts";
-import { cancel, running } from "./tasks/client.ts";
+import { Definition } from "./ui/glossary.tsx";
+import { Intake } from "./ui/intake.tsx";
+import { Keys } from "./ui/keys.tsx";
 import { WorkLine } from "./ui/parts.tsx";
-import { hrefOf, route } from "./ui/route.ts";
+import { hrefAsLeft, hrefOf, route } from "./ui/route.ts";
 
 declare const __VERSION__: string;
 
@@ -22,17 +24,24 @@ export function App(): JSX.Element {
         </a>
         <nav aria-label="Pages">
           {pages.map((p) => (
-            <a key={p.id} href={hrefOf(p.id)} aria-current={p === page ? "page" : undefined}>
+            <a
+              key={p.id}
+              href={p === page ? hrefOf(p.id, route.value.query) : hrefAsLeft(p.id)}
+              aria-current={p === page ? "page" : undefined}
+            >
               {p.title}
             </a>
           ))}
         </nav>
         <span class="version">{__VERSION__}</span>
+        <Keys />
       </header>
+      <Intake />
       <WorkLine />
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={-1} class={`page-${page?.id ?? "none"}`}>
         {page === undefined ? null : <Lazy key={page.id} load={page.load} title={page.title} />}
       </main>
+      <Definition />
       <footer>Everything runs in this page. Nothing you give it leaves your machine.</footer>
     </>
   );
@@ -46,10 +55,6 @@ function Lazy({ load, title }: { load: () => Promise<FunctionComponent>; title: 
       (page) => setState({ page }),
       (error: Error) => setState({ error: error.message }),
     );
-    // Nobody waits for what a page that was left has asked for, and the next page would wait behind it.
-    return () => {
-      if (running.value !== undefined) cancel();
-    };
   }, []);
   if (state.error !== undefined) {
     return (

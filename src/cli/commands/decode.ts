@@ -1,7 +1,7 @@
 // skblab decode: what a number from a kernel log means, in one release or in every era where it makes sense.
 import { BadInput } from "../../base/bad_input.ts";
 import { namedRelease } from "../../kernel/release.ts";
-import { answerGfp, answerPageFlags, parseFlagsWord, parseGfp } from "../../report/decode.ts";
+import { answerGfp, answerPageFlags, parseFlagsWord, parseGfp, parsePfn } from "../../report/decode.ts";
 import type { CommandSpec } from "../command.ts";
 
 interface Options {
@@ -34,17 +34,16 @@ export const command: CommandSpec = {
           return io.answer({ ...answerGfp(parseGfp(value, release?.version), release), exit: 0 });
         }
         if (what === "page-flags") {
-          return io.answer({ ...answerPageFlags(parseFlagsWord(value), release, parsePfn(options.pfn)), exit: 0 });
+          return io.answer({
+            ...answerPageFlags(
+              parseFlagsWord(value),
+              release,
+              options.pfn === undefined ? undefined : parsePfn(options.pfn),
+            ),
+            exit: 0,
+          });
         }
         throw new BadInput(`"${what}" is nothing that can be decoded.`, undefined, "Ask for gfp or page-flags.");
       });
   },
 };
-
-function parsePfn(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const digits = /^(?:0x)?([0-9a-f]{1,13})$/i.exec(text.trim())?.[1];
-  if (digits === undefined)
-    throw new BadInput(`"${text}" is not a page frame number.`, undefined, "Write it in hex: 0x80db.");
-  return Number.parseInt(digits, 16);
-}

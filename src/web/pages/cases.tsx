@@ -1,14 +1,17 @@
-// Cases: questions that people asked, each with its story, its knobs, its live run and its answer; and any scenario as a text to change.
+// Cases: questions that people asked, each with its story, its knobs, its live run and its answer. The answer of a shipped run stands there at once.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { caseDocument } from "../../report/cases.ts";
 import type { Block, Document } from "../../report/document.ts";
+import type { Case, CaseResult } from "../../scenario/cases/case.ts";
 import type { Knob } from "../../scenario/cases/knobs.ts";
+import { useKept } from "../store/kept.ts";
 import type { CaseStory } from "../tasks/cases_task.ts";
-import { ask, cancel } from "../tasks/client.ts";
+import { ask, runningOf } from "../tasks/client.ts";
 import type { Shown } from "../tasks/protocol.ts";
-import { download } from "../ui/download.ts";
+import { give } from "../ui/intake.tsx";
 import { Answer, Empty, ErrorBox } from "../ui/parts.tsx";
-import { route, setQuery } from "../ui/route.ts";
+import { route, setQuery, setView } from "../ui/route.ts";
 
 /** A knob in the address: `k.mtu=3000`. */
 const prefix = "k.";
@@ -20,7 +23,7 @@ const untouched = (): Record<string, undefined> =>
   Object.fromEntries(turnedIn(route.value.query).map(([key]) => [prefix + key, undefined]));
 
 export function CasesPage(): JSX.Element {
-  const [stories, setStories] = useState<readonly CaseStory[]>();
+  const [stories, setStories] = useKept<readonly CaseStory[] | undefined>("cases.stories", undefined);
   const [error, setError] = useState<unknown>();
   const { id } = route.value.query;
   useEffect(() => {
@@ -42,7 +45,7 @@ export function CasesPage(): JSX.Element {
                   <button
                     type="button"
                     aria-pressed={s.id === id}
-                    onClick={() => setQuery({ ...untouched(), id: s.id, ran: undefined })}
+                    onClick={() => setView({ ...untouched(), id: s.id, ran: undefined })}
                   >
                     {s.question}
                   </button>
@@ -62,34 +65,46 @@ export function CasesPage(): JSX.Element {
           )}
         </div>
       )}
-      <ScenarioText />
     </>
   );
 }
 
+/** Answers of runs that were made before the page was built, by case. */
+const shipped = import.meta.glob<unknown>("../shipped/*.json", { import: "default" });
+
+interface Answered {
+  readonly shown: Shown;
+  /** The knobs it was run with, as in the address; undefined for the shipped answer. */
+  readonly set: string | undefined;
+}
+
 function OneCase({ story }: { story: CaseStory }): JSX.Element {
-  const [shown, setShown] = useState<Shown>();
+  const [answered, setAnswered] = useKept<Answered | undefined>(`case.${story.id}`, undefined);
   const [error, setError] = useState<unknown>();
-  const going = useRef(false);
   const turned = turnedIn(route.value.query);
   const run = async (): Promise<void> => {
     setError(undefined);
-    setShown(undefined);
-    going.current = true;
+    const set = turnedIn(route.value.query);
     try {
-      setShown(await ask("case", { id: story.id, set: turnedIn(route.value.query) }, `Running ${story.id}`));
+      const shown = await ask("case", { id: story.id, set }, `Running ${story.id}`, { replaces: true });
+      setAnswered({ shown, set: JSON.stringify(set) });
     } catch (e) {
       setError(e);
     }
-    going.current = false;
   };
   useEffect(() => {
-    if (route.value.query.ran === "yes") void run();
-    // Another question was chosen: nobody waits for this run any more.
-    return () => {
-      if (going.current) cancel();
-    };
+    if (route.value.query.ran === "yes") {
+      if (answered?.set !== JSON.stringify(turnedIn(route.value.query))) void run();
+      return;
+    }
+    if (answered === undefined)
+      void shipped[`../shipped/${story.id}.json`]?.().then((json) => {
+        const shown = { document: caseDocument(story as unknown as Case, json as CaseResult), json };
+        setAnswered({ shown, set: undefined });
+      }, setError);
   }, []);
+  const shown = answered?.shown;
+  const own = answered?.set !== undefined;
   return (
     <section aria-label={`Case ${story.id}`}>
       <h2>{story.question}</h2>
@@ -120,8 +135,8 @@ function OneCase({ story }: { story: CaseStory }): JSX.Element {
           </fieldset>
         )}
         <div class="form">
-          <button type="submit" class="primary">
-            Run
+          <button type="submit" class="primary" disabled={runningOf("case") !== undefined}>
+            {own ? "Run" : "Run again here"}
           </button>
           <button type="button" disabled={turned.length === 0} onClick={() => setQuery(untouched())}>
             All knobs back
@@ -135,14 +150,33 @@ function OneCase({ story }: { story: CaseStory }): JSX.Element {
       <ErrorBox error={error} />
       {shown === undefined ? (
         error === undefined ? (
-          <Empty>Not run yet.</Empty>
+          <Empty>There is no answer yet.</Empty>
         ) : null
       ) : (
-        <Answer shown={shown} name={`case ${story.id}`} view={withoutStory} />
+        <>
+          <p class="stamp">
+            {own
+              ? "The answer of a run in this browser."
+              : "The answer of the run that comes with the page, with every knob at its default. Run it again here to see the same numbers come out."}
+          </p>
+          <Answer shown={shown} name={`case ${story.id}`} view={withoutStory}>
+            {logOf(shown) === undefined ? null : (
+              <button
+                type="button"
+                onClick={() => give([{ name: `${story.id}.log`, blob: new Blob([logOf(shown) ?? ""]) }])}
+              >
+                Its log in Diagnose
+              </button>
+            )}
+          </Answer>
+        </>
       )}
     </section>
   );
 }
+
+/** What the case's own kernel printed. */
+const logOf = (shown: Shown): string | undefined => (shown.json as CaseResult).log;
 
 /** The story, the question and what is run stand above already. */
 const withoutStory = (document: Document): Document =>
@@ -197,87 +231,5 @@ function KnobField({ name, knob }: { name: string; knob: Knob }): JSX.Element {
       )}
       <small id={`hint-${name}`}>{hint}</small>
     </div>
-  );
-}
-
-const files = import.meta.glob<string>("../../../scenarios/*.yaml", { query: "?raw", import: "default" });
-const names = Object.keys(files).map((path) => path.slice(path.lastIndexOf("/") + 1));
-
-/** Longer texts do not fit into an address. */
-const addressMax = 4000;
-
-/** A scenario file to change and run: every setting there is. */
-function ScenarioText(): JSX.Element {
-  const { scenario, settings } = route.value.query;
-  const area = useRef<HTMLTextAreaElement>(null);
-  const [shown, setShown] = useState<Shown>();
-  const [error, setError] = useState<unknown>();
-  const name = names.find((n) => n === scenario);
-  useEffect(() => {
-    setShown(undefined);
-    setError(undefined);
-    if (name === undefined) return;
-    if (settings !== undefined) {
-      if (area.current !== null) area.current.value = settings;
-      return;
-    }
-    files[`../../../scenarios/${name}`]?.().then((text) => {
-      if (area.current !== null) area.current.value = text;
-    }, setError);
-  }, [name]);
-  return (
-    <section aria-label="Scenarios">
-      <h2>A scenario of your own</h2>
-      <p>
-        What the cases rest on, as a text: machine, traffic, kernel, seeds and whatever else may be set. Change it, run
-        it, and save it for <code>skblab run</code>.
-      </p>
-      <form
-        onSubmit={(e) => {
-          e.preventDefault();
-          const text = area.current?.value ?? "";
-          setError(undefined);
-          setShown(undefined);
-          setQuery({ settings: text.length <= addressMax ? text : undefined });
-          ask("scenario", { file: name ?? "scenario.yaml", text }, "Running the scenario").then(setShown, setError);
-        }}
-      >
-        <div class="form">
-          <label>
-            Scenario
-            <select
-              value={name ?? ""}
-              onChange={(e) => setQuery({ scenario: e.currentTarget.value, settings: undefined })}
-            >
-              <option value="">choose one</option>
-              {names.map((n) => (
-                <option key={n} value={n}>
-                  {n.replace(/\.yaml$/, "")}
-                </option>
-              ))}
-            </select>
-          </label>
-          <button type="submit" class="primary" disabled={name === undefined}>
-            Run the scenario
-          </button>
-          <button
-            type="button"
-            disabled={name === undefined}
-            onClick={() => download(name ?? "scenario.yaml", "text/yaml", area.current?.value ?? "")}
-          >
-            Save
-          </button>
-        </div>
-        <textarea
-          ref={area}
-          aria-label="Settings of the scenario"
-          spellcheck={false}
-          autocomplete="off"
-          hidden={name === undefined}
-        />
-      </form>
-      <ErrorBox error={error} />
-      {shown === undefined ? null : <Answer shown={shown} name={name ?? "scenario"} />}
-    </section>
   );
 }

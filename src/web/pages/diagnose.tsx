@@ -1,277 +1,241 @@
-// Diagnose: logs in whatever mixture, /proc files and archives, pasted or dropped. Findings left, the log they quote beside them, pictures below.
+// Diagnose: the case file of a machine. The verdict above; incidents on a time axis, one incident with its pictures, and the log, side by side.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
-import type { QuotedLine } from "../../report/document.ts";
-import { inertLine } from "../../report/escape.ts";
-import { ask, TaskFailure } from "../tasks/client.ts";
+import type { MeasuredAdvice } from "../../prove/measured.ts";
+import { measuredAdvice } from "../../prove/measured.ts";
+import type { Proof } from "../../prove/proof.ts";
+import type { CaseFile } from "../store/case_file.ts";
+import { inputsOf, useInputs } from "../store/case_file.ts";
+import { useKept } from "../store/kept.ts";
+import { ask, runningOf } from "../tasks/client.ts";
 import type { DiagnoseOutput } from "../tasks/diagnose_task.ts";
 import type { Shown } from "../tasks/protocol.ts";
-import { lineShown } from "../ui/document_view.tsx";
-import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
-import { route, setQuery } from "../ui/route.ts";
-import { Pictures } from "../ui/shortage.tsx";
-
-/** Logs of real machines that come with the page; each is fetched from the page's own files when it is asked for. */
-const examples: Readonly<Record<string, { readonly title: string; load(): Promise<{ readonly default: string }> }>> = {
-  "tg3_gentoo_2009.txt": {
-    title: "tg3 on 2.6.24: order 1, no Mem-Info",
-    load: () => import("../../../fixtures/logs/tg3_gentoo_2009.txt?raw"),
-  },
-  "ppc405ex_emac_2009.txt": {
-    title: "PPC405EX of 2009: a bad page, and jumbo frames that find no block",
-    load: () => import("../../../fixtures/logs/ppc405ex_emac_2009.txt?raw"),
-  },
-  "failures_6.1.txt": {
-    title: "6.1: failures of several orders, and an OOM kill",
-    load: () => import("../../../fixtures/logs/failures_6.1.txt?raw"),
-  },
-  "bad_pages_6.1.txt": {
-    title: "6.1: bad pages",
-    load: () => import("../../../fixtures/logs/bad_pages_6.1.txt?raw"),
-  },
-  "page_pool_stall_6.1.txt": {
-    title: "6.1: a page pool that waits for its pages",
-    load: () => import("../../../fixtures/logs/page_pool_stall_6.1.txt?raw"),
-  },
-};
-
-/** Larger texts make a text field slow; a file of any size does not. */
-const pastedMax = 8 << 20;
+import { AdviceList } from "../ui/case/advice.tsx";
+import { episodesOf } from "../ui/case/case_view.ts";
+import { IncidentView } from "../ui/case/incident.tsx";
+import { IncidentList } from "../ui/case/incident_list.tsx";
+import type { Place } from "../ui/case/log.tsx";
+import { Log } from "../ui/case/log.tsx";
+import { Verdict } from "../ui/case/verdict.tsx";
+import { DocumentView } from "../ui/document_view.tsx";
+import { examples } from "../ui/examples.ts";
+import { AnswerExports } from "../ui/exports.tsx";
+import { giveExample, giveText } from "../ui/intake.tsx";
+import { Empty, ErrorBox, Work } from "../ui/parts.tsx";
+import { go, hrefOf, route, setQuery, setView } from "../ui/route.ts";
 
 export function DiagnosePage(): JSX.Element {
-  const area = useRef<HTMLTextAreaElement>(null);
-  const [empty, setEmpty] = useState(true);
-  const [output, setOutput] = useState<DiagnoseOutput>();
-  const [error, setError] = useState<unknown>();
-  const [asking, setAsking] = useState(true);
+  const [output, setOutput] = useKept<DiagnoseOutput | undefined>("diagnose.output", undefined);
+  const [error, setError] = useKept<unknown>("diagnose.error", undefined);
+  const [, setProof] = useKept<Shown | undefined>("diagnose.proof", undefined);
+  const [of, setOf] = useKept("diagnose.of", "");
   const { example } = route.value.query;
 
-  const run = async (text: string, files: readonly { name: string; blob: Blob }[]): Promise<void> => {
+  const run = async (files: readonly CaseFile[]): Promise<void> => {
     setError(undefined);
-    setQuery({ log: undefined, line: undefined });
+    setProof(undefined);
+    if (files.length === 0) {
+      setOutput(undefined);
+      return;
+    }
     try {
-      setOutput(await ask("diagnose", { pasted: text, files }, "Reading"));
-      // What was read makes room for what was found.
-      setAsking(false);
+      const given = files.map(({ name, blob }) => ({ name, blob }));
+      const answer = await ask("diagnose", { files: given }, "Reading", { replaces: true });
+      const names = given.map((f) => f.name).join();
+      // Places in another text mean nothing in this one.
+      if (of !== "" && of !== names) setQuery({ at: undefined, part: undefined, log: undefined, line: undefined });
+      setOf(names);
+      setOutput(answer);
     } catch (e) {
       setOutput(undefined);
-      setAsking(true);
       setError(e);
     }
   };
+  useInputs("diagnose", (files) => void run(files));
   useEffect(() => {
-    const chosen = example === undefined ? undefined : examples[example];
-    if (example === undefined || chosen === undefined) return;
-    const { log, line } = route.value.query;
-    chosen
-      .load()
-      .then(({ default: text }) => run("", [{ name: example, blob: new Blob([text]) }]))
-      .then(() => setQuery({ log, line }))
-      .catch(setError);
+    if (example !== undefined && !inputsOf("diagnose").some((f) => f.name === example)) void giveExample(example);
   }, [example]);
 
+  const incidents = (output?.shown.json as Diagnosis | undefined)?.incidents.length ?? 0;
+  const work = runningOf("diagnose");
   return (
     <>
-      <h1>What happened to this machine's packet memory?</h1>
-      <details class="input" open={asking} onToggle={(e) => setAsking(e.currentTarget.open)}>
-        <summary>{output === undefined ? "Give it what the kernel wrote" : "Read something else"}</summary>
-        <DropZone
-          onFiles={(files) => {
-            setQuery({ example: undefined });
-            void run(
-              "",
-              files.map((f) => ({ name: f.name, blob: f })),
-            );
-          }}
-        >
-          <p>
-            Drop kernel logs, /proc files, ethtool or sysctl output, or a whole support bundle: several files at once,
-            also .gz, .xz, .zst and .tar.
-          </p>
-        </DropZone>
-        <form
-          onSubmit={(e) => {
-            e.preventDefault();
-            const text = area.current?.value ?? "";
-            if (text.length > pastedMax) {
-              setError(
-                new TaskFailure("This text is too large for a text field; save it as a file and drop that.", false),
-              );
-              return;
-            }
-            setQuery({ example: undefined });
-            void run(text, []);
-          }}
-        >
-          <p>
-            <label for="log">Or paste a log, in whatever state it reached you:</label>
-            <textarea
-              id="log"
-              ref={area}
-              spellcheck={false}
-              autocomplete="off"
-              onInput={(e) => setEmpty(e.currentTarget.value.trim() === "")}
-            />
-          </p>
-          <div class="form">
-            <button type="submit" class="primary" disabled={empty}>
-              Diagnose
-            </button>
-            <label>
-              Or look at one of ours
-              <select
-                value={example ?? ""}
-                onChange={(e) => setQuery({ example: e.currentTarget.value, log: undefined, line: undefined })}
-              >
-                <option value="">none</option>
-                {Object.entries(examples).map(([id, x]) => (
-                  <option key={id} value={id}>
-                    {x.title}
-                  </option>
-                ))}
-              </select>
-            </label>
-          </div>
-        </form>
-      </details>
+      {incidents > 0 ? <h1 class="hidden">What happened to this machine's packet memory?</h1> : null}
       <ErrorBox error={error} />
-      {output === undefined ? (
-        <Empty>
-          Nothing has been read yet. On the machine: <code>dmesg</code>, or <code>journalctl -k -b --no-pager</code>;{" "}
-          <code>/proc/buddyinfo</code> and <code>/proc/zoneinfo</code> beside it say more.
-        </Empty>
-      ) : (
-        <Output output={output} />
-      )}
+      {work === undefined ? null : <Work now={work} />}
+      {output === undefined ? <Landing /> : incidents === 0 ? <Nothing output={output} /> : <Case output={output} />}
     </>
   );
 }
 
-function Output({ output }: { output: DiagnoseOutput }): JSX.Element {
-  const { log, line, pictures } = route.value.query;
-  const number = Number(line);
-  const at: QuotedLine | undefined =
-    log === undefined || !Number.isSafeInteger(number) || number < 1
-      ? undefined
-      : { input: log, line: number, text: output.texts[log]?.[number - 1] ?? quoted(output.shown.json, log, number) };
-  const drawn = (output.shown.json as Diagnosis).incidents.filter((i) => i.memory !== null || i.mtuTable !== null);
-  const { incidents } = output.shown.json as Diagnosis;
-  const [proof, setProof] = useState<Shown>();
+function Landing(): JSX.Element {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const [empty, setEmpty] = useState(true);
+  return (
+    <section class="landing" aria-label="Begin">
+      <h1>What happened to this machine's packet memory?</h1>
+      <p class="lead">
+        Press <kbd>Ctrl+V</kbd> anywhere, or drop what the kernel wrote: a log, /proc files, counters, a page_owner
+        dump, a whole support bundle (.zip, .tar, .gz, .xz, .zst). It is read in this page and goes nowhere.
+      </p>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          giveText(area.current?.value ?? "");
+        }}
+      >
+        <label for="log">Or paste into this field:</label>
+        <textarea
+          id="log"
+          ref={area}
+          spellcheck={false}
+          autocomplete="off"
+          placeholder="[   12.032024] ksoftirqd/1: page allocation failure: order:1, mode:0x40a20(GFP_ATOMIC|__GFP_COMP) …"
+          onInput={(e) => setEmpty(e.currentTarget.value.trim() === "")}
+        />
+        <div class="form">
+          <button type="submit" class="primary" disabled={empty}>
+            Diagnose
+          </button>
+        </div>
+      </form>
+      <h2>Or look at one of ours</h2>
+      <ul class="cards">
+        {Object.entries(examples)
+          .slice(0, 8)
+          .map(([id, x]) => (
+            <li key={id}>
+              <a href={hrefOf("diagnose", { example: id })}>{x.title}</a>
+            </li>
+          ))}
+      </ul>
+      <Empty>
+        On the machine: <code>dmesg</code>, or <code>journalctl -k -b --no-pager</code>; <code>/proc/buddyinfo</code>{" "}
+        and <code>/proc/zoneinfo</code> beside it say more.
+      </Empty>
+    </section>
+  );
+}
+
+/** No incident. Only a log can say that there was none; of anything else it is said what it is, and who answers it. */
+function Nothing({ output }: { output: DiagnoseOutput }): JSX.Element {
+  const files = inputsOf("diagnose");
+  const logs = files.filter((f) => f.tells);
+  const others = files.filter((f) => f.offers.some((o) => o !== "diagnose"));
+  return (
+    <section class="answer" aria-label="Answer: diagnosis">
+      <AnswerExports shown={output.shown} name="diagnosis" />
+      {logs.length === 0 ? (
+        <h1>None of these files reports trouble by itself: that is no all-clear</h1>
+      ) : (
+        <>
+          <h1>{logs.map((f) => f.name).join(", ")}: no report of memory trouble in it</h1>
+          <DocumentView document={output.shown.document} />
+        </>
+      )}
+      {logs.length === 0 ? (
+        <p>
+          They were recognised as {[...new Set(files.map((f) => f.says))].join(", ")}. Give the kernel log too: what
+          they say then counts beside it.
+        </p>
+      ) : null}
+      {others.map((f) => (
+        <p key={f.id}>
+          {f.name} is {f.says}.{" "}
+          {f.offers
+            .filter((o) => o !== "diagnose")
+            .map((o) => (
+              <a key={o} class="button" href={hrefOf(o)}>
+                {`Open it in ${o.charAt(0).toUpperCase()}${o.slice(1)}`}
+              </a>
+            ))}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
+  const diagnosis = output.shown.json as Diagnosis;
+  const episodes = episodesOf(diagnosis);
+  const { query } = route.value;
+  const worst = episodes[0]?.incidents[0]?.index ?? 0;
+  const asked = Number(query.at);
+  const at = Number.isSafeInteger(asked) && asked >= 1 && asked <= diagnosis.incidents.length ? asked - 1 : worst;
+  const incident = diagnosis.incidents[at];
+  const [proved, setProved] = useKept<Shown | undefined>("diagnose.proof", undefined);
   const [error, setError] = useState<unknown>();
+  const order = episodes.flatMap((e) => e.incidents.map((x) => x.index));
+  const pick = (index: number): void =>
+    setView({ at: String(index + 1), part: "incident", log: undefined, line: undefined });
   useEffect(() => {
-    setProof(undefined);
-    setError(undefined);
-  }, [output]);
-  /** Builds such a machine in the model and runs it with each change; Cancel is in the line of work. */
+    const pressed = (e: KeyboardEvent): void => {
+      if (e.target instanceof HTMLElement && e.target.matches("input, textarea, select")) return;
+      if (e.ctrlKey || e.metaKey || e.altKey) return;
+      if (e.key === "Escape" && route.value.query.part !== undefined) setView({ part: undefined });
+      const step = e.key === "j" ? 1 : e.key === "k" ? -1 : 0;
+      const next = order[order.indexOf(at) + step];
+      if (step !== 0 && next !== undefined) pick(next);
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  });
+  if (incident === undefined) return <Empty>Nothing was found.</Empty>;
+  const proofs = (proved?.json as { readonly proofs: readonly Proof[] } | undefined)?.proofs;
+  const proof = proofs?.[at];
+  const advice: readonly (Diagnosis["incidents"][number]["advice"][number] | MeasuredAdvice)[] =
+    proof === undefined ? incident.advice : measuredAdvice(incident.advice, proof);
+  const first = incident.occurrences[0];
+  const number = Number(query.line);
+  const place: Place =
+    query.log !== undefined && Number.isSafeInteger(number) && number > 0
+      ? { input: query.log, line: number }
+      : { input: first?.input ?? diagnosis.inputs[0]?.name ?? "", line: first?.firstLine ?? 1 };
+  const toPlace = (to: Place): void =>
+    go(hrefOf("diagnose", { ...query, at: String(at + 1), part: "log", log: to.input, line: String(to.line) }));
+  /** Builds such a machine in the model and runs it with each change. */
   const test = (): void => {
     setError(undefined);
-    ask("prove", output.shown.json as Diagnosis, "Testing the advice").then(setProof, setError);
+    ask("prove", diagnosis, "Testing the advice", { replaces: true }).then(setProved, setError);
   };
-  const open = pictures !== "no";
-  const pictured = useRef<HTMLDetailsElement>(null);
   return (
-    <div class={at === undefined ? "beside" : "beside open"}>
-      <div>
-        <Answer shown={output.shown} name="diagnosis" onQuote={(q) => setQuery({ log: q.input, line: String(q.line) })}>
-          {incidents.length === 0 ? null : (
-            <button type="button" onClick={test}>
-              Prove it
-            </button>
-          )}
-          {drawn.length === 0 ? null : (
-            <button type="button" onClick={() => pictured.current?.scrollIntoView()}>
-              Pictures
-            </button>
-          )}
-        </Answer>
-        <ErrorBox error={error} />
-        {proof === undefined ? null : (
-          <>
-            <h2>The advice, tested by running</h2>
-            <Answer shown={proof} name="proof" />
-          </>
-        )}
-        {drawn.length === 0 ? null : (
-          <details
-            ref={pictured}
-            open={open}
-            onToggle={(e) => setQuery({ pictures: e.currentTarget.open ? undefined : "no" })}
-          >
-            <summary>
-              Pictures of {drawn.length} {drawn.length === 1 ? "cause" : "causes"}: free memory, marks, MTU
-            </summary>
-            {open
-              ? drawn.slice(0, picturesMost).map((incident, i) => <Pictures key={`${i}`} incident={incident} />)
-              : null}
-            {drawn.length > picturesMost ? (
-              <p class="empty">Only the first {picturesMost} are drawn; the JSON has the numbers of all.</p>
-            ) : null}
-          </details>
-        )}
+    <div class="case" data-part={query.part ?? "list"}>
+      <Verdict incident={incident} advice={advice} />
+      <IncidentList diagnosis={diagnosis} episodes={episodes} at={at} onPick={pick}>
+        <AnswerExports shown={proved ?? output.shown} name="diagnosis" />
+      </IncidentList>
+      <div class="middle">
+        <button type="button" class="back" onClick={() => setView({ part: undefined })}>
+          ← All incidents
+        </button>
+        <IncidentView incident={incident} onPlace={toPlace}>
+          <AdviceList incident={incident} advice={advice} proof={proof} error={error} onTest={test} />
+        </IncidentView>
+        <Notes diagnosis={diagnosis} />
       </div>
-      {at === undefined ? null : (
-        <Log lines={output.texts[at.input]} at={at} close={() => setQuery({ log: undefined, line: undefined })} />
-      )}
+      <Log
+        diagnosis={diagnosis}
+        incident={incident}
+        texts={output.texts}
+        place={place}
+        onPlace={toPlace}
+        onClose={() => setView({ part: "incident" })}
+      />
     </div>
   );
 }
 
-const picturesMost = 12;
-
-/** The line as a finding quotes it, for inputs too large to be kept. */
-function quoted(json: unknown, input: string, line: number): string {
-  for (const i of (json as Diagnosis).incidents)
-    for (const f of i.findings) for (const q of f.evidence) if (q.input === input && q.line === line) return q.text;
-  return "(this line is not at hand)";
-}
-
-const around = 400;
-
-function Log({
-  lines,
-  at,
-  close,
-}: {
-  lines: readonly string[] | undefined;
-  at: QuotedLine;
-  close: () => void;
-}): JSX.Element {
-  const marked = useRef<HTMLLIElement>(null);
-  const list = useRef<HTMLOListElement>(null);
-  // Only the log moves: the finding that was chosen stays where it is.
-  useEffect(() => {
-    const [line, log] = [marked.current, list.current];
-    if (line === null || log === null) return;
-    log.scrollTop += line.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 2;
-  }, [at.input, at.line]);
-  const from = Math.max(0, at.line - 1 - around);
-  const shown = lines?.slice(from, at.line + around) ?? [at.text];
+/** What was skipped, cut or repaired while reading. */
+function Notes({ diagnosis }: { diagnosis: Diagnosis }): JSX.Element | null {
+  const notes = diagnosis.inputs.flatMap((i) =>
+    i.notes.map((n) => `${i.name}${n.line === null ? "" : `:${n.line}`}  ${n.sentence}`),
+  );
+  if (notes.length === 0) return null;
   return (
-    <aside aria-label={`The log ${at.input} around line ${at.line}`}>
-      <div class="bar">
-        <strong>
-          {inertLine(at.input)}, line {at.line}
-        </strong>
-        <button type="button" onClick={close}>
-          Close
-        </button>
-      </div>
-      <ol ref={list} class="log" start={lines === undefined ? at.line : from + 1} tabIndex={0}>
-        {shown.map((text, i) => {
-          const here = lines === undefined || from + i + 1 === at.line;
-          return (
-            <li
-              key={from + i}
-              ref={here ? marked : null}
-              value={lines === undefined ? at.line : from + i + 1}
-              class={here ? "here" : undefined}
-            >
-              <code>{inertLine(lineShown(text))}</code>
-            </li>
-          );
-        })}
-      </ol>
-    </aside>
+    <details>
+      <summary>Skipped, cut or repaired while reading: {notes.length}</summary>
+      <DocumentView document={[{ kind: "list", items: notes.slice(0, 200) }]} />
+    </details>
   );
 }

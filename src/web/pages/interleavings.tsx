@@ -1,14 +1,18 @@
 // Interleavings: the table of locking schemes; each cell opens its shortest schedule as swim lanes with a stepper.
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { SchemeRow, Shown as ShownSchedule } from "../../explore/stories/lltx.ts";
+import { listing } from "../../diagnosis/words.ts";
+import type { Replay } from "../../explore/replay.ts";
+import type { LltxTable, SchemeRow, Shown as ShownSchedule } from "../../explore/stories/lltx.ts";
+import { lltxDocument } from "../../report/explore.ts";
 import { formatNumber } from "../../report/text.ts";
-import { ask } from "../tasks/client.ts";
+import { useKept } from "../store/kept.ts";
+import { ask, runningOf } from "../tasks/client.ts";
 import type { LltxOutput, PlayedSchedule } from "../tasks/explore_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
 import { AnswerExports, PictureExports, pictureOf, TableExports } from "../ui/exports.tsx";
-import { Empty, ErrorBox } from "../ui/parts.tsx";
-import { route, setQuery } from "../ui/route.ts";
+import { Empty, ErrorBox, Work } from "../ui/parts.tsx";
+import { route, setQuery, setView } from "../ui/route.ts";
 import type { TableData } from "../ui/table_files.ts";
 
 const columns = [
@@ -20,23 +24,38 @@ const columns = [
 ] as const satisfies readonly (readonly [keyof SchemeRow, string])[];
 
 export function InterleavingsPage(): JSX.Element {
-  const [output, setOutput] = useState<LltxOutput>();
-  const [error, setError] = useState<unknown>();
+  const [output, setOutput] = useKept<LltxOutput | undefined>("lltx.output", undefined);
+  const [error, setError] = useKept<unknown>("lltx.error", undefined);
+  /** The table was searched here, and did not come with the page. */
+  const [own, setOwn] = useKept("lltx.own", true);
   const { scheme, schedule } = route.value.query;
 
   const explore = async (): Promise<void> => {
     setError(undefined);
     try {
       setOutput(await ask("lltx", null, "Trying every interleaving"));
+      setOwn(true);
     } catch (e) {
       setError(e);
     }
   };
 
   useEffect(() => {
-    if (route.value.query.table === "yes") void explore();
+    if (route.value.query.table === "yes" && output === undefined) void explore();
   }, []);
 
+  useEffect(() => {
+    if (output !== undefined || route.value.query.table === "yes") return;
+    import("../shipped_lltx.json").then(({ default: shipped }) => {
+      const table = shipped as unknown as LltxTable;
+      setOutput({
+        table,
+        shown: { document: lltxDocument(table), json: { schema: "skblab.explore/1", schemes: table.rows } },
+      });
+      setOwn(false);
+    }, setError);
+  }, []);
+  const work = runningOf("lltx");
   return (
     <>
       <h1>Transmit locking, every interleaving</h1>
@@ -44,21 +63,32 @@ export function InterleavingsPage(): JSX.Element {
         A driver that sets NETIF_F_LLTX locks for itself. Six ways of doing so since 2004: which of them lets a packet
         race with a stopped queue, hang, or get lost? Every order in which the CPUs can move is tried.
       </p>
-      <button
-        type="button"
-        class="primary"
-        onClick={() => {
-          setQuery({ table: "yes" });
-          void explore();
-        }}
-      >
-        Explore
-      </button>
       <ErrorBox error={error} />
       {output === undefined ? (
-        <Empty>Nothing has been explored yet; it takes a few seconds.</Empty>
+        <Empty>The table is being read.</Empty>
       ) : (
-        <section aria-label="Answer: locking schemes">
+        <section class="answer" aria-label="Answer: locking schemes">
+          <p class="story">
+            <strong>{safeWords(output.table)}</strong>
+          </p>
+          <div class="bar">
+            <span class="stamp">
+              {own
+                ? "Searched in this browser."
+                : "The full search that comes with the page; every schedule below plays at once."}
+            </span>
+            <button
+              type="button"
+              disabled={work !== undefined}
+              onClick={() => {
+                setQuery({ table: "yes" });
+                void explore();
+              }}
+            >
+              Explore
+            </button>
+          </div>
+          {work === undefined ? null : <Work now={work} />}
           <AnswerExports shown={output.shown} name="lltx" />
           <SchemeTable output={output} />
         </section>
@@ -74,6 +104,13 @@ export function InterleavingsPage(): JSX.Element {
       )}
     </>
   );
+}
+
+/** Which schemes are safe, in a sentence. */
+function safeWords({ rows }: LltxTable): string {
+  const safe = rows.filter((r) => r.complete && columns.every(([key]) => r[key] === null)).map((r) => r.id);
+  const bad = rows.filter((r) => columns.some(([key]) => r[key] !== null)).map((r) => r.id);
+  return `${listing(safe)} ${safe.length === 1 ? "is" : "are"} safe in every order that was tried; ${listing(bad)} ${bad.length === 1 ? "is" : "are"} not.`;
 }
 
 function SchemeTable({ output }: { output: LltxOutput }): JSX.Element {
@@ -98,7 +135,10 @@ function SchemeTable({ output }: { output: LltxOutput }): JSX.Element {
           <tbody>
             {output.table.rows.map((row) => (
               <tr key={row.id}>
-                <th scope="row">{row.id}</th>
+                <th scope="row">
+                  {row.id}
+                  <div class="scheme-says">{output.table.details.find((d) => d.id === row.id)?.title}</div>
+                </th>
                 <td class="right">
                   {formatNumber(row.states)}
                   {row.complete ? "" : "+"}
@@ -162,10 +202,51 @@ function Cell({
       type="button"
       class="found"
       aria-label={`${scheme}: show the ${what} in ${found.steps} steps`}
-      onClick={() => setQuery({ scheme, schedule: found.schedule })}
+      onClick={() => setView({ scheme, schedule: found.schedule })}
     >
       {found.steps} steps
     </button>
+  );
+}
+
+/** The step that broke something, and the last step of another task that changed what it went by. */
+function racingPair(
+  replay: Replay,
+): { readonly first: number; readonly second: number; readonly what: string } | undefined {
+  const second = replay.steps.findIndex((s) => s.remarks.some((r) => r.finding === "race"));
+  const broken = replay.steps[second];
+  if (broken === undefined) return undefined;
+  for (let i = second - 1; i >= 0; i--) {
+    const s = replay.steps[i];
+    if (s === undefined || s.task === broken.task) continue;
+    const what = s.changes.find((c) => {
+      const name = c.slice(0, c.indexOf(":"));
+      return !name.endsWith("lock") && broken.does.includes(name);
+    });
+    if (what !== undefined) return { first: i, second, what };
+  }
+  return undefined;
+}
+
+/** The locks that a task holds after a step: a bar down its lane for as long as it does. */
+function Held({
+  step,
+  task,
+  locks,
+}: {
+  step: Replay["steps"][number];
+  task: number;
+  locks: readonly string[];
+}): JSX.Element {
+  const held = step.state.flatMap(([name, value]) => (name.endsWith("lock") && value === String(task) ? [name] : []));
+  return (
+    <>
+      {held.map((name) => (
+        <span key={name} class={`lock lock-${locks.indexOf(name)}`} title={`holds ${name}`}>
+          {name}
+        </span>
+      ))}
+    </>
   );
 }
 
@@ -183,6 +264,11 @@ function Schedule({ scheme, schedule }: { scheme: string; schedule: string }): J
   const last = replay.steps.length - 1;
   const title = `${scheme}, ${played.world}: ${schedule}`;
   const step = replay.steps[Math.min(at, last)];
+  const pair = racingPair(replay);
+  const racing = new Set(pair === undefined ? [] : [pair.first, pair.second]);
+  const locks = [
+    ...new Set(replay.steps.flatMap((s) => s.state.flatMap(([name]) => (name.endsWith("lock") ? [name] : [])))),
+  ];
   return (
     <section
       aria-label={`Schedule ${schedule} of ${scheme}`}
@@ -235,12 +321,21 @@ function Schedule({ scheme, schedule }: { scheme: string; schedule: string }): J
                   >
                     <td class="right">{i + 1}</td>
                     {lanes.map((t) => (
-                      <td key={t}>
+                      <td key={t} class={racing.has(i) && s.task === t ? "racing" : undefined}>
+                        <Held step={s} task={t} locks={locks} />
                         {s.task === t ? (
                           <>
                             <div class="tone-dim">{s.at}</div>
                             <code>{s.does}</code>
                             {s.moved ? null : <div class="tone-dim">waits</div>}
+                            {pair?.second === i ? (
+                              <div class="tone-bad">
+                                ↖ races with step {pair.first + 1}: {pair.what}
+                              </div>
+                            ) : null}
+                            {pair?.first === i ? (
+                              <div class="tone-bad">↘ step {pair.second + 1} races with it</div>
+                            ) : null}
                             {s.remarks.map((r) => (
                               <div key={r.text} class="tone-bad">
                                 {r.finding}: {r.text}

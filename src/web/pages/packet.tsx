@@ -4,12 +4,17 @@ import { useEffect, useState } from "preact/hooks";
 import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
 import type { PacketOp, PacketStep } from "../../lab/packet_lab.ts";
 import { packetOps, packetSlots, packetStories } from "../../lab/packet_lab.ts";
+import type { CaseFile } from "../store/case_file.ts";
+import { choose, inputsOf, useInputs } from "../store/case_file.ts";
+import { useKept } from "../store/kept.ts";
 import { ask } from "../tasks/client.ts";
 import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
-import { Picture, SvgImage } from "../ui/figure.tsx";
-import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
-import { route, setQuery } from "../ui/route.ts";
+import { Picture } from "../ui/figure.tsx";
+import type { Slotted } from "../ui/packet_strips.tsx";
+import { PacketStrips } from "../ui/packet_strips.tsx";
+import { Answer, Empty, ErrorBox } from "../ui/parts.tsx";
+import { route, setQuery, setView } from "../ui/route.ts";
 
 export function PacketPage(): JSX.Element {
   return (
@@ -31,13 +36,32 @@ function readSteps(text: string | undefined): PacketStep[] {
   });
 }
 
+/** What a step did, as a sentence. */
+function sentenceOf({ step, outcome }: PlayedPackets["steps"][number]): string {
+  const op = packetOps.find((o) => o.op === step.op);
+  const call = (op?.says ?? step.op).replace(/\(.*\)$/, `(${op?.number === "" ? "" : step.n})`);
+  return `${call} on slot ${step.slot}: ${outcome}.`;
+}
+
+/** Packets that a fault concerns and that are gone: as they were last. */
+function ghostsOf(steps: PlayedPackets["steps"], at: number): readonly Slotted[] {
+  const { slot } = steps[at]?.step ?? { slot: -1 };
+  if (steps[at]?.slots.some((s) => s.slot === slot)) return [];
+  for (let i = at - 1; i >= 0; i--) {
+    const found = steps[i]?.slots.find((s) => s.slot === slot);
+    if (found !== undefined) return [found];
+  }
+  return [];
+}
+
 function PacketLab(): JSX.Element {
   const { query } = route.value;
-  const steps = readSteps(query.steps ?? stepsText(packetStories[0]?.steps ?? []));
+  const storyAsked = packetStories.find((s) => s.id === query.story) ?? packetStories[0];
+  const steps = readSteps(query.steps ?? stepsText(storyAsked?.steps ?? []));
   const asked = Number(query.at ?? 0);
   const at = Math.max(0, Math.min(Number.isSafeInteger(asked) ? asked : 0, steps.length - 1));
-  const [played, setPlayed] = useState<PlayedPackets>();
-  const [error, setError] = useState<unknown>();
+  const [played, setPlayed] = useKept<PlayedPackets | undefined>("packet.played", undefined);
+  const [error, setError] = useKept<unknown>("packet.error", undefined);
   const [op, setOp] = useState<PacketOp>("alloc");
   const [slot, setSlot] = useState(0);
   const [n, setN] = useState(1500);
@@ -57,7 +81,7 @@ function PacketLab(): JSX.Element {
   const change = (next: readonly PacketStep[]): void =>
     setQuery({ steps: stepsText(next), at: String(next.length - 1) });
   /** A story is told from its beginning. */
-  const tell = (next: readonly PacketStep[]): void => setQuery({ steps: stepsText(next), at: "0" });
+  const tell = (next: readonly PacketStep[]): void => setView({ steps: stepsText(next), at: "0" });
   const go = (to: number): void => setQuery({ steps: text, at: String(Math.max(0, Math.min(steps.length - 1, to))) });
   const now = played?.steps[at];
   return (
@@ -111,7 +135,7 @@ function PacketLab(): JSX.Element {
               <h2>
                 After step {at + 1}: {packetOps.find((o) => o.op === now.step.op)?.says}
               </h2>
-              <p>{now.outcome}</p>
+              <p class="outcome">{sentenceOf(now)}</p>
               {now.fault === undefined ? null : (
                 <div class="error" role="alert">
                   <p class="tone-bad">
@@ -120,15 +144,13 @@ function PacketLab(): JSX.Element {
                   <pre tabIndex={0}>{now.fault.history.join("\n")}</pre>
                 </div>
               )}
-              {now.drawings.length === 0 ? <p class="empty">No packet is alive.</p> : null}
-              {now.drawings.map((d) => (
-                <SvgImage
-                  key={d.slot}
-                  title={`Packet in slot ${d.slot}`}
-                  svg={d.svg}
-                  says={`The packet in slot ${d.slot} after step ${at + 1}`}
-                />
-              ))}
+              {now.slots.length === 0 && now.fault === undefined ? <p class="empty">No packet is alive.</p> : null}
+              <PacketStrips
+                slots={now.slots}
+                before={played?.steps[at - 1]?.slots ?? []}
+                ghosts={now.fault === undefined ? [] : ghostsOf(played?.steps ?? [], at)}
+                title={`Packets after step ${at + 1}`}
+              />
             </>
           )}
         </div>
@@ -143,7 +165,8 @@ function PacketLab(): JSX.Element {
                   class={played?.steps[i]?.fault === undefined ? undefined : "found"}
                   onClick={() => go(i)}
                 >
-                  {s.op} slot {s.slot} {packetOps.find((o) => o.op === s.op)?.number === "" ? "" : s.n}
+                  {(packetOps.find((o) => o.op === s.op)?.says ?? s.op).replace(/\(.*$/, "")} slot {s.slot}{" "}
+                  {packetOps.find((o) => o.op === s.op)?.number === "" ? "" : s.n}
                 </button>
               </li>
             ))}
@@ -191,20 +214,30 @@ function PacketLab(): JSX.Element {
   );
 }
 
+const kernels = [
+  "2.6.24-x86_64",
+  "2.6.31-ppc32",
+  "3.2-x86_64",
+  "4.19-x86_64",
+  "5.10-x86_64",
+  "6.1-x86_64",
+  "6.12-x86_64",
+  "7.2-x86_64",
+];
 const structs = ["sk_buff", "skb_shared_info", "skb_frag_t", "page"];
 
 function Layouts(): JSX.Element {
   const { query } = route.value;
   const release = query.kernel ?? "3.2-x86_64";
   const struct = query.struct ?? "skb_shared_info";
-  const [btf, setBtf] = useState<File>();
+  const [btf] = inputsOf("packet").slice(-1);
   // The question of 2011 is asked of its kernel; a kernel of one's own is first shown as it is.
-  const editOf = (file: File | undefined): string =>
+  const editOf = (file: CaseFile | undefined): string =>
     query.edit ?? (file === undefined ? "skb_frag_struct:+void *destructor" : "");
   const edit = editOf(btf);
-  const [output, setOutput] = useState<LayoutOutput>();
-  const [error, setError] = useState<unknown>();
-  const run = async (file: File | undefined): Promise<void> => {
+  const [output, setOutput] = useKept<LayoutOutput | undefined>("layout.output", undefined);
+  const [error, setError] = useKept<unknown>("layout.error", undefined);
+  const run = async (file: CaseFile | undefined): Promise<void> => {
     setError(undefined);
     try {
       setOutput(
@@ -214,7 +247,7 @@ function Layouts(): JSX.Element {
             release,
             struct,
             edit: editOf(file),
-            btf: file === undefined ? undefined : { name: file.name, blob: file },
+            btf: file === undefined ? undefined : { name: file.name, blob: file.blob },
           },
           "Laying out",
         ),
@@ -225,8 +258,11 @@ function Layouts(): JSX.Element {
       setError(e);
     }
   };
+  useInputs("packet", ([file]) => {
+    if (file !== undefined || query.shown === "yes") void run(file);
+  });
   useEffect(() => {
-    if (query.shown === "yes") void run(undefined);
+    if (query.shown === "yes" && output === undefined) void run(btf);
   }, []);
   return (
     <section aria-label="Struct layouts">
@@ -241,12 +277,17 @@ function Layouts(): JSX.Element {
       >
         <label>
           Kernel
-          <input value={release} onChange={(e) => setQuery({ kernel: e.currentTarget.value })} />
+          <input list="kernels" value={release} onChange={(e) => setQuery({ kernel: e.currentTarget.value })} />
         </label>
         <label>
           Struct
           <input list="structs" value={struct} onChange={(e) => setQuery({ struct: e.currentTarget.value })} />
         </label>
+        <datalist id="kernels">
+          {kernels.map((k) => (
+            <option key={k} value={k} />
+          ))}
+        </datalist>
         <datalist id="structs">
           {structs.map((s) => (
             <option key={s} value={s} />
@@ -264,30 +305,22 @@ function Layouts(): JSX.Element {
           Show
         </button>
       </form>
-      <DropZone
-        multiple={false}
-        onFiles={([file]) => {
-          setBtf(file);
-          void run(file);
-        }}
-      >
-        <p>
-          {btf === undefined
-            ? "Or drop your own kernel's types: /sys/kernel/btf/vmlinux, a vmlinuz, or a module."
-            : `The structs are those of ${btf.name}; the kernel above decides its allocator.`}
-        </p>
+      <p>
+        {btf === undefined
+          ? "Or give your own kernel's types: /sys/kernel/btf/vmlinux, a vmlinuz, or a module. "
+          : `The structs are those of ${btf.name}; the kernel above decides its allocator. `}
         {btf === undefined ? null : (
           <button
             type="button"
             onClick={() => {
-              setBtf(undefined);
+              choose("packet", []);
               void run(undefined);
             }}
           >
             Without this file
           </button>
         )}
-      </DropZone>
+      </p>
       <ErrorBox error={error} />
       {output === undefined ? (
         <Empty>Nothing shown yet.</Empty>

@@ -2,6 +2,8 @@
 
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 import { withLevels } from "../../analysis/map_levels.ts";
+import type { TiledMap } from "../../analysis/map_tiles.ts";
+import { tiled } from "../../analysis/map_tiles.ts";
 import { mapOf } from "../../analysis/page_map.ts";
 import { blockOwners } from "../../analysis/page_owner/block.ts";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
@@ -38,8 +40,12 @@ export interface CensusInput {
 export interface CensusOutput {
   readonly shown: Shown;
   readonly pins: Shown | undefined;
-  readonly map: LevelledMap | undefined;
+  readonly map: (LevelledMap & TiledMap) | undefined;
   readonly stacks: readonly WeightedStack[];
+  /** Of the older dump; empty where there is one. */
+  readonly older: readonly WeightedStack[];
+  /** What the comparison of two comes to, in a sentence; "" for one. */
+  readonly verdict: string;
 }
 
 /** The last census taken here, for questions about one block of it. */
@@ -105,11 +111,32 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
     const report = pinsOf(census, input.pins, owner, grouping);
     pins = { document: pinsDocument(report, { ...view, by: [owner] }), json: report };
   }
-  const map = hasPlaces ? withLevels(mapOf(census, mapKey, grouping, 1 << 24)) : undefined;
+  // A page that is not listed is free, or was handed out before page_owner started.
+  const blockOrder = input.pins ?? 9;
+  const map = hasPlaces
+    ? withLevels(tiled(mapOf(census, mapKey, grouping, 1 << 24), blockOrder, (kind) => kind === 0))
+    : undefined;
   return moving(
-    { shown, pins, map, stacks: weightedStacks(census, false) },
+    {
+      shown,
+      pins,
+      map,
+      stacks: weightedStacks(census, false),
+      older: second === undefined ? [] : weightedStacks(first, false),
+      verdict: second === undefined ? "" : verdictOf(first, second, grouping),
+    },
     map === undefined ? [] : [map.cells, ...map.levels],
   );
+}
+
+/** How much grew, and who has most of it. */
+function verdictOf(first: Census, second: Census, grouping: Parameters<typeof diffCensus>[2]): string {
+  const grown = second.pages - first.pages;
+  const count = (n: number): string => n.toLocaleString("en-US");
+  const all = `${count(first.pages)} pages before, ${count(second.pages)} after: ${grown === 0 ? "as many" : `${count(Math.abs(grown))} ${grown > 0 ? "more" : "fewer"}`}.`;
+  const most = [...diffCensus(first, second, grouping)].sort((a, b) => Math.abs(b.delta) - Math.abs(a.delta))[0];
+  if (most === undefined || most.delta === 0) return `${all} No group has changed.`;
+  return `${all} Most changed: ${most.labels.join(", ")}, ${count(Math.abs(most.delta))} pages ${most.delta > 0 ? "more" : "fewer"}.`;
 }
 
 /** What the dump says of one page. */

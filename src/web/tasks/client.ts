@@ -1,4 +1,5 @@
-// The page's end of the worker: a promise a request, progress as a signal, cancel by ending the worker.
+// The page's end of its workers: a promise a request, progress as a signal, cancel by ending a worker. There is a worker for each lane, started
+// when it is first needed, so that a question never waits behind a run; what depends on something a worker keeps is asked in the same lane.
 import { signal } from "@preact/signals";
 import type { Reply, Request } from "./protocol.ts";
 import type { InputOf, OutputOf, TaskName } from "./tasks.ts";
@@ -7,10 +8,43 @@ import SingleWorker from "./worker.ts?worker&inline";
 
 declare const __SINGLE__: boolean;
 
-/** What is running now, for the progress line; undefined when nothing is. */
-export const running = signal<
-  { readonly label: string; readonly done: number | undefined; readonly note: string } | undefined
->(undefined);
+type Lane = "read" | "census" | "image" | "film" | "run";
+
+const laneOf = (task: TaskName): Lane => lanes[task] ?? "read";
+const lanes: Readonly<Partial<Record<TaskName, Lane>>> = {
+  census: "census",
+  block: "census",
+  ownerPage: "census",
+  realMemory: "census",
+  image: "image",
+  imageSearch: "image",
+  imagePage: "image",
+  film: "film",
+  filmMaps: "film",
+  filmPage: "film",
+  filmChoice: "film",
+  case: "run",
+  prove: "run",
+  scenario: "run",
+  lltx: "run",
+};
+
+/** Something that takes a while and has a name. */
+export interface Running {
+  readonly id: number;
+  readonly task: TaskName;
+  readonly label: string;
+  /** 0..1; undefined when not known. */
+  readonly done: number | undefined;
+  readonly note: string;
+}
+
+/** What is running now, in the order it was asked. */
+export const running = signal<readonly Running[]>([]);
+
+/** What runs of a task, for a place that shows how far it is. */
+export const runningOf = (...tasks: readonly TaskName[]): Running | undefined =>
+  running.value.find((r) => tasks.includes(r.task));
 
 /** A sentence for the user (bad input), or our own fault with its story. */
 export class TaskFailure extends Error {
@@ -21,61 +55,113 @@ export class TaskFailure extends Error {
   }
 }
 
-/** Thrown into the caller when the user cancels. */
+/** Thrown into the caller when the user cancels, or when a newer input makes the answer pointless. */
 export class Cancelled extends Error {}
 
 interface Waiting {
+  readonly id: number;
+  readonly task: TaskName;
+  readonly input: unknown;
+  readonly key: string;
+  readonly promise: Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly label: string;
 }
 
-let worker: Worker | undefined;
-let nextId = 1;
+const workers = new Map<Lane, Worker>();
 const waiting = new Map<number, Waiting>();
+let nextId = 1;
 
-function start(): Worker {
+const forget = (id: number): void => {
+  waiting.delete(id);
+  running.value = running.value.filter((r) => r.id !== id);
+};
+
+function start(lane: Lane): Worker {
   const made = __SINGLE__ ? new SingleWorker() : new SiteWorker();
   made.onmessage = (event: MessageEvent<Reply>) => {
     const reply = event.data;
     const who = waiting.get(reply.id);
     if (who === undefined) return;
     if (reply.kind === "progress") {
-      running.value = { label: who.label, done: reply.done, note: reply.note };
+      const { done, note } = reply;
+      running.value = running.value.map((r) => (r.id === reply.id ? { ...r, done, note } : r));
       return;
     }
-    waiting.delete(reply.id);
-    if (![...waiting.values()].some((w) => w.label !== "")) running.value = undefined;
+    forget(reply.id);
     if (reply.kind === "result") who.resolve(reply.value);
     else who.reject(new TaskFailure(reply.kind === "bad-input" ? reply.sentence : reply.story, reply.kind === "fault"));
   };
   made.onerror = (event) => {
     const error = new TaskFailure(event.message || "The worker could not start.", true);
-    for (const w of waiting.values()) w.reject(error);
-    waiting.clear();
-    running.value = undefined;
-    worker = undefined;
+    for (const w of [...waiting.values()].filter((x) => laneOf(x.task) === lane)) {
+      forget(w.id);
+      w.reject(error);
+    }
+    workers.delete(lane);
   };
+  workers.set(lane, made);
   return made;
 }
 
-/** Asks the worker for a task; rejects with TaskFailure or Cancelled. Without a label nothing is said of it: for what takes a moment. */
-export function ask<N extends TaskName>(task: N, input: InputOf<N>, label = ""): Promise<OutputOf<N>> {
-  worker ??= start();
-  const id = nextId++;
-  if (label !== "") running.value = { label, done: undefined, note: "" };
+const post = ({ id, task, input }: Waiting): void => {
   const request: Request = { id, task, input };
-  worker.postMessage(request);
-  return new Promise<OutputOf<N>>((resolve, reject) => {
-    waiting.set(id, { resolve: resolve as (value: unknown) => void, reject, label });
-  });
+  (workers.get(laneOf(task)) ?? start(laneOf(task))).postMessage(request);
+};
+
+const ids = new WeakMap<object, number>();
+/** Files and columns are the same when they are the same object; everything else by its value. */
+function keyOf(task: TaskName, input: unknown): string {
+  return `${task} ${JSON.stringify(input, (_name, value: unknown) => {
+    if (!(value instanceof Blob || ArrayBuffer.isView(value))) return value;
+    if (!ids.has(value)) ids.set(value, nextId++);
+    return `object ${ids.get(value)}`;
+  })}`;
 }
 
-/** Ends whatever runs. */
-export function cancel(): void {
-  worker?.terminate();
-  worker = undefined;
-  for (const w of waiting.values()) w.reject(new Cancelled("cancelled"));
-  waiting.clear();
-  running.value = undefined;
+/**
+ * Asks a worker for a task; rejects with TaskFailure or Cancelled. The same question asked again while it is under way is the same promise.
+ * Without a label nothing is said of it: for what takes a moment. `replaces`: earlier questions of this task are pointless now and end.
+ */
+export function ask<N extends TaskName>(
+  task: N,
+  input: InputOf<N>,
+  label = "",
+  { replaces = false }: { readonly replaces?: boolean } = {},
+): Promise<OutputOf<N>> {
+  const key = keyOf(task, input);
+  const same = [...waiting.values()].find((w) => w.key === key);
+  if (same !== undefined) return same.promise as Promise<OutputOf<N>>;
+  if (replaces) end((w) => w.task === task);
+  const id = nextId++;
+  let [resolve, reject]: [(value: unknown) => void, (error: Error) => void] = [() => undefined, () => undefined];
+  const promise = new Promise<unknown>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  const request: Waiting = { id, task, input, key, promise, resolve, reject };
+  waiting.set(id, request);
+  if (label !== "") running.value = [...running.value, { id, task, label, done: undefined, note: "" }];
+  post(request);
+  return promise as Promise<OutputOf<N>>;
 }
+
+/** Ends what is asked for; a worker that does other things too starts those anew. */
+function end(which: (w: Waiting) => boolean): void {
+  const ending = [...waiting.values()].filter(which);
+  const hit = new Set(ending.map((w) => laneOf(w.task)));
+  for (const w of ending) {
+    forget(w.id);
+    w.reject(new Cancelled("cancelled"));
+  }
+  for (const lane of hit) {
+    workers.get(lane)?.terminate();
+    workers.delete(lane);
+    for (const w of waiting.values()) if (laneOf(w.task) === lane) post(w);
+  }
+}
+
+/** Ends one thing that runs. */
+export const cancel = (id: number): void => end((w) => w.id === id);
+/** Ends whatever runs of these tasks. */
+export const cancelAll = (...tasks: readonly TaskName[]): void => end((w) => tasks.includes(w.task));

@@ -9,28 +9,31 @@ import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import { functionIndexAsked } from "../../kernel/facts/functions/index.ts";
 import { diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
+import type { GivenFile } from "./files.ts";
+import { expanded, plainText } from "./files.ts";
 import { loadFunctionIndex } from "./function_index.ts";
 import type { Progress, Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 
 export interface DiagnoseInput {
-  /** What was pasted; "" for nothing. */
-  readonly pasted: string;
-  readonly files: readonly { readonly name: string; readonly blob: Blob }[];
+  readonly files: readonly GivenFile[];
 }
 
 export interface DiagnoseOutput {
   readonly shown: Shown;
-  /** The lines of a pasted text or small file, so that evidence can be shown in its place; by input name. */
+  /** The lines of small inputs, so that evidence can be shown in its place; by input name. Of others they are asked for (logLines). */
   readonly texts: Readonly<Record<string, readonly string[]>>;
 }
 
 const shownBytesMax = 4 << 20;
+/** Of all inputs together. */
+const shownBytesInAll = 64 << 20;
 
 export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Promise<DiagnoseOutput> {
   const collector = createCollector();
   const damage = new Map<string, string>();
-  const gathered = await gather(itemsOf(input, progress, damage), { onWindow: collector.onWindow });
+  const seen = new SeenBytes();
+  const gathered = await gather(itemsOf(input.files, progress, damage, seen), { onWindow: collector.onWindow });
   const collected = collector.finish(gathered);
   let diagnosis = diagnose(collected);
   if (functionIndexAsked() && (await loadFunctionIndex())) diagnosis = diagnose(collected);
@@ -38,35 +41,66 @@ export async function diagnoseTask(input: DiagnoseInput, progress: Progress): Pr
   const unread = diagnosis.inputs.map((i) => ((i.lines ?? 0) === 0 ? (damage.get(i.name) ?? whyUnread(i)) : undefined));
   if (first !== undefined && unread[0] !== undefined && unread.every((w) => w !== undefined))
     throw new BadInput(unread[0], { file: first.name });
-  const texts: Record<string, readonly string[]> = {};
-  if (input.pasted !== "") texts[pastedName] = input.pasted.split("\n");
-  for (const { name, blob } of input.files) {
-    if (blob.size > shownBytesMax) continue;
-    let text = "";
-    const decoder = new TextDecoder();
-    for await (const chunk of untilDamaged(
-      chunksOf(name, blob, () => undefined),
-      () => undefined,
-    )) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > shownBytesMax) break;
-    }
-    if (text.length <= shownBytesMax && !text.includes("\0")) texts[name] = text.split("\n");
-  }
-  return { shown: { document: diagnosisDocument(diagnosis), json: diagnosis }, texts };
+  const told = new Set(diagnosis.incidents.flatMap((i) => i.occurrences.map((o) => o.input)));
+  const wanted = diagnosis.inputs.filter((i, at) => told.has(i.name) || at === 0).map((i) => i.name);
+  return { shown: { document: diagnosisDocument(diagnosis), json: diagnosis }, texts: seen.lines(wanted) };
 }
 
-/** The name that a pasted text has in answers. */
-export const pastedName = "pasted";
+/** Keeps what streams by of small inputs: their lines stand beside the findings. */
+class SeenBytes {
+  private readonly kept = new Map<string, { parts: Uint8Array[]; bytes: number }>();
+  private inAll = 0;
+
+  watch(source: ByteSource): ByteSource {
+    const own = { parts: [] as Uint8Array[], bytes: 0 };
+    this.kept.set(source.name, own);
+    return {
+      ...source,
+      read: async (into) => {
+        const n = await source.read(into);
+        own.bytes += n;
+        if (own.bytes > shownBytesMax || this.inAll + n > shownBytesInAll) {
+          this.inAll -= own.parts.reduce((sum, p) => sum + p.length, 0);
+          own.parts = [];
+          own.bytes = Number.POSITIVE_INFINITY;
+        } else if (n > 0) {
+          own.parts.push(into.slice(0, n));
+          this.inAll += n;
+        }
+        return n;
+      },
+    };
+  }
+
+  lines(names: readonly string[]): Record<string, readonly string[]> {
+    const texts: Record<string, readonly string[]> = {};
+    for (const name of names) {
+      const own = this.kept.get(name);
+      if (own === undefined || own.bytes > shownBytesMax) continue;
+      const whole = new Uint8Array(own.bytes);
+      let at = 0;
+      for (const part of own.parts) {
+        whole.set(part, at);
+        at += part.length;
+      }
+      const text = plainText(whole);
+      if (text !== undefined) texts[name] = text.split("\n");
+    }
+    return texts;
+  }
+}
 
 /** Every input; of a damaged one `damage` holds what is wrong with it, for one of which nothing could be read. */
 async function* itemsOf(
-  input: DiagnoseInput,
+  files: readonly GivenFile[],
   progress: Progress,
   damage: Map<string, string>,
+  seen: SeenBytes,
 ): AsyncGenerator<InputItem> {
-  if (input.pasted !== "") yield { source: sourceOf(pastedName, input.pasted), named: true };
-  for (const { name, blob } of input.files) {
+  const problemsOfZip: InputItem[] = [];
+  for await (const { name, blob, named } of expanded(files, (zip, sentence) =>
+    problemsOfZip.push({ name: zip, sentence }),
+  )) {
     const problems: string[] = [];
     const packed = chunksOf(name, blob, (done, note) => progress(done, `${name}: ${note}`));
     const source = sourceOf(
@@ -79,19 +113,20 @@ async function* itemsOf(
     const head = await readHead(source, 512);
     const whole: ByteSource = withHead(head, source);
     if (!isTar(head)) {
-      yield { source: whole, named: true };
+      yield { source: seen.watch(whole), named };
       for (const sentence of problems) yield { name, sentence };
       continue;
     }
     for await (const member of tarMembers(whole, (sentence) => problems.push(sentence))) {
-      yield { source: member.source, named: false };
+      yield { source: seen.watch(member.source), named: false };
     }
     for (const sentence of problems) yield { name, sentence };
   }
+  yield* problemsOfZip;
 }
 
 /** What could be unpacked of a damaged or cut file is read; `onProblem` hears one sentence about the rest, as on the command line. */
-async function* untilDamaged(
+export async function* untilDamaged(
   chunks: AsyncIterable<Uint8Array>,
   onProblem: (sentence: string) => void,
 ): AsyncGenerator<Uint8Array> {

@@ -2,6 +2,8 @@
 
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 import { withLevels } from "../../analysis/map_levels.ts";
+import type { TiledMap } from "../../analysis/map_tiles.ts";
+import { tiled } from "../../analysis/map_tiles.ts";
 import type { PageMap } from "../../analysis/page_map.ts";
 import { mapToPng, mapToSvg } from "../../analysis/page_map.ts";
 import { blockOwners } from "../../analysis/page_owner/block.ts";
@@ -33,13 +35,22 @@ function projector(film: number): Projector {
   return found;
 }
 
+/** A map in tiles, with its smaller levels. */
+export type TiledLevels = LevelledMap & TiledMap;
+
 /** One moment of every film, as maps. */
 export async function filmMapsTask(input: {
   readonly at: number;
   readonly by: Colouring;
-}): Promise<readonly LevelledMap[]> {
+}): Promise<readonly TiledLevels[]> {
   projector(0);
-  const maps = kept.map((film) => withLevels(film.map(input.at, input.by)));
+  const maps = kept.map((projector) => {
+    const map = projector.map(input.at, input.by);
+    // Whatever the colours: a page is free or not by its state.
+    const states = input.by === "state" ? map : projector.map(input.at, "state");
+    const { nearlyFree } = tiled(states, projector.film.blockOrder, (state) => state === 1 || state === 2);
+    return withLevels({ ...tiled(map, projector.film.blockOrder, () => true), nearlyFree });
+  });
   return moving(
     maps,
     maps.flatMap((m) => [m.cells, ...m.levels]),

@@ -9,23 +9,15 @@ import { parseEdit, unknownStruct, whatIf } from "../../lab/layout_what_if.ts";
 import type { PacketStep, PlayedPacketStep } from "../../lab/packet_lab.ts";
 import { playPackets } from "../../lab/packet_lab.ts";
 import { layoutDocument, layoutJson, whatIfDocument, whatIfJson } from "../../report/layout.ts";
-import { drawSkbSvg } from "../../report/skb_drawing.ts";
 import type { Shown } from "./protocol.ts";
 import { chunksOf } from "./streams.ts";
 
 export interface PlayedPackets {
-  readonly steps: readonly (PlayedPacketStep & {
-    readonly drawings: readonly { readonly slot: number; readonly svg: string }[];
-  })[];
+  readonly steps: readonly PlayedPacketStep[];
 }
 
 export async function packetTask(steps: readonly PacketStep[]): Promise<PlayedPackets> {
-  return {
-    steps: playPackets(steps).map((p) => ({
-      ...p,
-      drawings: p.slots.map(({ slot, picture }) => ({ slot, svg: drawSkbSvg(picture) })),
-    })),
-  };
+  return { steps: playPackets(steps) };
 }
 
 export interface LayoutInput {

@@ -5,6 +5,7 @@ import type { FreeStretch } from "../../analysis/free_map.ts";
 import { freeMap } from "../../analysis/free_map.ts";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 import { withLevels } from "../../analysis/map_levels.ts";
+import type { TiledMap } from "../../analysis/map_tiles.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { dumpForm } from "../../analysis/page_owner/stack_tables.ts";
 import type { InputItem } from "../../artifact/gather.ts";
@@ -20,7 +21,7 @@ import { chunksOf } from "./streams.ts";
 
 export interface RealMemory {
   /** Who owns which page; undefined when no page_owner dump was among the files. */
-  readonly map: LevelledMap | undefined;
+  readonly map: (LevelledMap & TiledMap) | undefined;
   readonly lists: readonly FreeLists[];
   /** What each page of a running machine is (`skblab watch --map-out FILE.json`, or the watch that serves this page). */
   readonly live?: LevelledMap | undefined;
@@ -76,7 +77,7 @@ async function isOwnerDump({ name, blob }: Given): Promise<boolean> {
   return false;
 }
 
-async function ownersOf(dump: Given, by: GroupKey, progress: Progress): Promise<LevelledMap> {
+async function ownersOf(dump: Given, by: GroupKey, progress: Progress): Promise<LevelledMap & TiledMap> {
   const { map } = await censusTask({ files: [dump], by: [by], top: 1, pageSize: 4096, pins: undefined }, progress);
   if (map === undefined) throw new BadInput("This dump does not say where its pages lie.", { file: dump.name });
   return map;

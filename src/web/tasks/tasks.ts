@@ -10,6 +10,11 @@ export const tasks = {
   prove: async (input, progress) => (await import("./cases_task.ts")).proveTask(input, progress),
   scenario: async (input, progress) => (await import("./cases_task.ts")).scenarioTask(input, progress),
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
+  identify: async (input) => (await import("./identify_task.ts")).identifyTask(input),
+  logLines: async (input, progress) => (await import("./log_task.ts")).logLinesTask(input, progress),
+  logSearch: async (input, progress) => (await import("./log_task.ts")).logSearchTask(input, progress),
+  pools: async (input) => (await import("./pools_task.ts")).poolsTask(input),
+  decode: async (input) => (await import("./pools_task.ts")).decodeTask(input),
   lltx: async (input, progress) => (await import("./explore_task.ts")).lltxTask(input, progress),
   schedule: async (input) => (await import("./explore_task.ts")).scheduleTask(input),
   packet: async (input) => (await import("./packet_task.ts")).packetTask(input),
@@ -31,6 +36,11 @@ export const tasks = {
   readonly case: typeof import("./cases_task.ts").caseTask;
   readonly prove: typeof import("./cases_task.ts").proveTask;
   readonly scenario: typeof import("./cases_task.ts").scenarioTask;
+  readonly identify: typeof import("./identify_task.ts").identifyTask;
+  readonly logLines: typeof import("./log_task.ts").logLinesTask;
+  readonly logSearch: typeof import("./log_task.ts").logSearchTask;
+  readonly pools: typeof import("./pools_task.ts").poolsTask;
+  readonly decode: typeof import("./pools_task.ts").decodeTask;
   readonly lltx: typeof import("./explore_task.ts").lltxTask;
   readonly schedule: typeof import("./explore_task.ts").scheduleTask;
   readonly packet: typeof import("./packet_task.ts").packetTask;

@@ -1,6 +1,7 @@
 // A Document drawn as HTML. Every string goes in as text, never as markup; what a log says cannot become a tag.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { createContext } from "preact";
+import { useContext, useState } from "preact/hooks";
 import type { Block, Document, QuotedLine, Text } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
@@ -8,6 +9,11 @@ import { formatNumber } from "../../report/text.ts";
 import { TableExports } from "./exports.tsx";
 import { Picture } from "./figure.tsx";
 import type { TableData } from "./table_files.ts";
+
+/** A word that views share: rows of tables that have it are lit, and a row that is chosen gives its own. */
+export const Shared = createContext<
+  { readonly word: string; readonly pick: (row: readonly string[]) => void } | undefined
+>(undefined);
 
 /** Draws the blocks; `onQuote` is told when a quoted line is chosen. */
 export function DocumentView({
@@ -128,6 +134,9 @@ const isShare = (title: string, cell: Text | undefined): boolean => title === ""
 
 function TableView({ block }: { block: Extract<Block, { kind: "table" }> }): JSX.Element {
   const [all, setAll] = useState(false);
+  const shared = useContext(Shared);
+  const lit = (row: readonly Text[]): boolean =>
+    shared !== undefined && shared.word !== "" && row.some((c) => plain(c).toLowerCase().includes(shared.word));
   const rows = all ? block.rows : block.rows.slice(0, rowsFirst);
   const data = (): TableData => ({
     title: block.title ?? "table",
@@ -150,7 +159,11 @@ function TableView({ block }: { block: Extract<Block, { kind: "table" }> }): JSX
           </thead>
           <tbody>
             {rows.map((row, r) => (
-              <tr key={`${r}`}>
+              <tr
+                key={`${r}`}
+                class={lit(row) ? "lit" : undefined}
+                {...(shared === undefined ? {} : { onClick: () => shared.pick(row.map(plain)) })}
+              >
                 {block.columns.map((c, i) => (
                   <td key={`${i}`} class={isShare(c.title, row[i]) ? "share" : c.align}>
                     <TextView text={row[i] ?? ""} />

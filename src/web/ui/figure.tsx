@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { inertLine } from "../../report/escape.ts";
-import { PictureExports, pictureOf, standalone } from "./exports.tsx";
+import { PictureExports, standalone } from "./exports.tsx";
 
 export function Picture({
   title,
@@ -38,21 +38,6 @@ export function Picture({
         </svg>
       </div>
       {below}
-    </figure>
-  );
-}
-
-/** A picture that came as an SVG text, shown as an image: nothing in it can run. */
-export function SvgImage({ title, svg, says }: { title: string; svg: string; says: string }): JSX.Element {
-  return (
-    <figure class="picture">
-      <figcaption>
-        <span>{inertLine(title)}</span>
-        <PictureExports title={title} picture={() => pictureOf(svg)} />
-      </figcaption>
-      <div class="canvas" tabIndex={0} role="group" aria-label={`Picture: ${inertLine(title)}`}>
-        <img src={`data:image/svg+xml,${encodeURIComponent(svg)}`} alt={inertLine(says)} />
-      </div>
     </figure>
   );
 }

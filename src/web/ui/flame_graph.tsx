@@ -1,4 +1,5 @@
-// A flame graph of weighted stacks: callers above, width is pages; click or Enter zooms, Escape goes back.
+// A flame graph of weighted stacks: callers above, width is pages; click or Enter zooms, Escape goes back. Of two dumps it is coloured by what grew
+// (red) and what shrank (blue). Frames that every stack has are folded into one; the callers' view begins at the allocation.
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
@@ -8,26 +9,44 @@ import { PictureExports, standalone } from "./exports.tsx";
 interface Node {
   readonly name: string;
   pages: number;
+  /** Pages in the older dump. */
+  before: number;
   readonly children: Map<string, Node>;
 }
 
-function build(stacks: readonly WeightedStack[]): Node {
-  const root: Node = { name: "all", pages: 0, children: new Map() };
-  for (const s of stacks) {
-    root.pages += s.pages;
+/** `inverted`: from the allocation outwards. */
+function build(stacks: readonly WeightedStack[], older: readonly WeightedStack[], inverted: boolean): Node {
+  const root: Node = { name: "all", pages: 0, before: 0, children: new Map() };
+  const add = (s: WeightedStack, into: "pages" | "before"): void => {
+    root[into] += s.pages;
     let node = root;
-    for (let i = s.frames.length - 1; i >= 0; i--) {
-      const name = s.frames[i] as string;
+    for (const name of inverted ? s.frames : [...s.frames].reverse()) {
       let child = node.children.get(name);
       if (child === undefined) {
-        child = { name, pages: 0, children: new Map() };
+        child = { name, pages: 0, before: 0, children: new Map() };
         node.children.set(name, child);
       }
-      child.pages += s.pages;
+      child[into] += s.pages;
       node = child;
     }
+  };
+  for (const s of stacks) add(s, "pages");
+  for (const s of older) add(s, "before");
+  return folded(root);
+}
+
+/** Frames that every stack begins with tell nothing: they become one. */
+function folded(root: Node): Node {
+  const common: string[] = [];
+  let node = root;
+  for (let only = [...node.children.values()]; only.length === 1 && only[0]?.pages === root.pages; ) {
+    node = only[0];
+    common.push(node.name);
+    only = [...node.children.values()];
   }
-  return root;
+  if (common.length < 2) return root;
+  const fold: Node = { ...node, name: `${common[0]} … ${common.at(-1)} (${common.length} frames that all have)` };
+  return { ...root, children: new Map([[fold.name, fold]]) };
 }
 
 interface Box {
@@ -75,18 +94,44 @@ function useInParts(boxes: readonly Box[]): number {
   return count;
 }
 
-export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JSX.Element {
-  const root = useMemo(() => build(stacks), [stacks]);
+export function FlameGraph({
+  stacks,
+  older = [],
+  word = "",
+  onPick,
+}: {
+  stacks: readonly WeightedStack[];
+  /** Of the older dump, where two were given. */
+  older?: readonly WeightedStack[];
+  /** Frames that have it are lit; in lower case. */
+  word?: string;
+  onPick?: (name: string) => void;
+}): JSX.Element {
+  const [inverted, setInverted] = useState(false);
+  const root = useMemo(() => build(stacks, older, inverted), [stacks, older, inverted]);
+  const compared = older.length > 0;
   const [path, setPath] = useState<readonly string[]>([]);
   const boxes = useMemo(() => layout(root, path), [root, path]);
   const shown = useInParts(boxes);
   const svg = useRef<SVGSVGElement>(null);
   const height = (Math.max(0, ...boxes.map((b) => b.depth)) + 1) * rowHeight;
-  const says = `${formatNumber(root.pages)} pages; callers stand above what they called.`;
+  const held = word === "" ? 0 : pagesWith(stacks, word);
+  const says = `${formatNumber(root.pages)} pages; ${inverted ? "what was called stands above its callers" : "callers stand above what they called"}${compared ? "; red has grown, blue has shrunk" : ""}${word === "" ? "" : `; ${formatNumber(held)} (${((held / Math.max(1, root.pages)) * 100).toFixed(1)} %) have ${word}`}.`;
   return (
     <figure class="picture" onKeyDown={(e) => e.key === "Escape" && setPath([])}>
       <figcaption>
         <span>{says}</span>
+        <label class="toggle">
+          <input
+            type="checkbox"
+            checked={inverted}
+            onChange={(e) => {
+              setPath([]);
+              setInverted(e.currentTarget.checked);
+            }}
+          />
+          callers
+        </label>
         {path.length > 0 ? (
           <button type="button" onClick={() => setPath([])}>
             Back to all
@@ -113,16 +158,20 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
             tabIndex={b.width > 20 ? 0 : -1}
             aria-label={`${b.node.name}, ${formatNumber(b.node.pages)} pages`}
             style={{ cursor: "pointer" }}
-            onClick={() => setPath(b.path)}
+            class={word !== "" && b.node.name.toLowerCase().includes(word) ? "lit" : undefined}
+            onClick={() => {
+              setPath(b.path);
+              if (b.path.length > 0) onPick?.(b.node.name);
+            }}
             onKeyDown={(e) => e.key === "Enter" && setPath(b.path)}
           >
-            <title>{`${b.node.name}: ${formatNumber(b.node.pages)} pages, ${((b.node.pages / root.pages) * 100).toFixed(2)} %`}</title>
+            <title>{`${b.node.name}: ${formatNumber(b.node.pages)} pages, ${((b.node.pages / root.pages) * 100).toFixed(2)} %${compared ? `; ${formatNumber(b.node.before)} before` : ""}`}</title>
             <rect
               x={b.x}
               y={b.depth * rowHeight}
               width={Math.max(0.3, b.width - 0.4)}
               height={rowHeight - 1}
-              fill={colour(b.node.name)}
+              fill={compared ? changeColour(b.node) : colour(b.node.name)}
             />
             {b.width > 30 ? (
               <svg x={b.x} y={b.depth * rowHeight} width={b.width - 1} height={rowHeight} overflow="hidden">
@@ -136,6 +185,17 @@ export function FlameGraph({ stacks }: { stacks: readonly WeightedStack[] }): JS
       </svg>
     </figure>
   );
+}
+
+const pagesWith = (stacks: readonly WeightedStack[], word: string): number =>
+  stacks.reduce((n, s) => n + (s.frames.some((f) => f.toLowerCase().includes(word)) ? s.pages : 0), 0);
+
+/** The deeper the red the more of its pages are new; the deeper the blue the more went. */
+function changeColour({ pages, before }: Node): string {
+  const most = Math.max(pages, before, 1);
+  const share = Math.min(1, Math.abs(pages - before) / most);
+  if (share < 0.02) return "hsl(0 0% 85%)";
+  return `hsl(${pages > before ? 8 : 215} 75% ${(92 - share * 30).toFixed(0)}%)`;
 }
 
 function colour(name: string): string {

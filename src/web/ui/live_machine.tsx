@@ -19,14 +19,15 @@ interface LiveState {
   readonly mapDocument: Document;
 }
 
-const served = (): boolean => document.documentElement.dataset.live !== undefined;
+/** The page is served by a watch. */
+export const watched = (): boolean => document.documentElement.dataset.live !== undefined;
 
 export function LiveMachine(): JSX.Element | null {
   const [state, setState] = useState<LiveState>();
   const [map, setMap] = useState<LevelledMap>();
   const [error, setError] = useState<unknown>();
   useEffect(() => {
-    if (!served()) return;
+    if (!watched()) return;
     let timer = 0;
     let ended = false;
     const look = async (): Promise<void> => {
@@ -68,7 +69,7 @@ export function LiveMachine(): JSX.Element | null {
       }
     })();
   }, [state?.map]);
-  if (!served()) return null;
+  if (!watched()) return null;
   return (
     <>
       <h2>This machine, as it runs</h2>

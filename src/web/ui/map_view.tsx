@@ -1,8 +1,11 @@
-// Physical memory, a pixel a page. At a size where a page has a point or more it is a square of whole points; where a point stands for several pages
-// it shows what most of them are (analysis/map_levels.ts). Wheel or + and - zoom, drag or arrows pan, pointing (or the middle) says what is there.
+// Physical memory, a pixel a page, block by block where the map is tiled. At a size where a page has a point or more it is a square of whole points; where
+// a point stands for several pages it shows what most of them are (analysis/map_levels.ts). + and -, or Ctrl and the wheel, zoom; drag or arrows pan;
+// pointing (or the middle) says what is there; an entry of the legend isolates its kind.
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
+import type { TiledMap } from "../../analysis/map_tiles.ts";
+import { fewPages, tileOfCell } from "../../analysis/map_tiles.ts";
 import { formatNumber } from "../../report/text.ts";
 import { ask } from "../tasks/client.ts";
 import { download, slug } from "./download.ts";
@@ -43,15 +46,17 @@ function readView(text: string | undefined): View | undefined {
 export function MapView({
   map,
   name,
-  window: [view, setView],
+  window: [view, setFree],
   blockOrder = 9,
   blankMeans = "not listed",
   marked,
   tell,
   describe,
   onPick,
+  word = "",
+  onKind,
 }: {
-  map: LevelledMap;
+  map: LevelledMap & Partial<TiledMap>;
   /** What it is a map of, for screen readers and file names. */
   name: string;
   window: readonly [View, (view: View) => void];
@@ -67,15 +72,37 @@ export function MapView({
   describe?: (pfn: number) => Promise<string>;
   /** Told when a page is chosen by click or Enter. */
   onPick?: (pfn: number) => void;
+  /** The kind whose name has it is shown alone; in lower case. */
+  word?: string;
+  /** Told when a kind is chosen in the legend; "" for none any more. */
+  onKind?: (label: string) => void;
 }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [pointed, point] = usePointed(describe);
+  const [tip, setTip] = useState<{ readonly x: number; readonly y: number }>();
   const [size, setSize] = useState({ width: 0, height: 0 });
   const aspect = Math.min(1.1, Math.max(0.25, map.height / map.width));
-  const palette = useMemo(() => paletteOf(map, blank), [map]);
+  /** The kind that is shown alone: its number in the legend, from 1. */
+  const [chosen, setChosen] = useState<number>();
+  const named = word === "" ? -1 : map.legend.findIndex((l) => l.label.toLowerCase().includes(word));
+  const only = named >= 0 ? named + 1 : chosen;
+  const setOnly = (kind: number | undefined): void => {
+    setChosen(kind);
+    onKind?.(kind === undefined ? "" : (map.legend[kind - 1]?.label ?? ""));
+  };
+  const [nearly, setNearly] = useState(false);
+  const palette = useMemo(() => isolated(paletteOf(map, blank), only), [map, only]);
   const scale = scaleOf(map, view.span, Math.max(1, size.width));
   /** Cells in a point's length. */
   const unit = cellsPerPoint(scale);
+  /** The map can be moved so far that its edge comes to the middle, and no farther. */
+  const setView = (to: View): void => {
+    const k = cellsPerPoint(scaleOf(map, to.span, Math.max(1, size.width)));
+    const [wide, high] = [(size.width * k) / 2, (size.height * k) / 2];
+    const within = (v: number, half: number, all: number): number =>
+      Math.min(Math.max(v, Math.min(0, -half + 1)), Math.max(0, all - half));
+    setFree({ ...to, x: within(to.x, wide, map.width), y: within(to.y, high, map.height) });
+  };
 
   // The canvas has as many points as the screen has for it, so that none is drawn twice as large and made small again.
   useEffect(() => {
@@ -91,8 +118,8 @@ export function MapView({
   useLayoutEffect(() => {
     const element = canvas.current;
     if (element === null || size.width === 0) return;
-    draw(element, size, map, view, palette, marked);
-  }, [map, view, size, palette, marked?.first, marked?.count]);
+    draw(element, size, map, view, palette, marked, nearly);
+  }, [map, view, size, palette, marked?.first, marked?.count, nearly]);
 
   const cellAt = (e: {
     clientX: number;
@@ -107,9 +134,9 @@ export function MapView({
   };
   const pfnAt = (x: number, y: number): number | undefined => {
     const cell = Math.floor(y) * map.width + Math.floor(x);
-    return x < 0 || y < 0 || x >= map.width || cell >= map.cells.length
-      ? undefined
-      : map.firstPfn + cell * map.pagesPerCell;
+    if (x < 0 || y < 0 || x >= map.width || cell >= map.cells.length) return undefined;
+    const at = map.tiling === undefined ? cell : tileOfCell(map.tiling, map.width, cell);
+    return map.firstPfn + at * map.pagesPerCell;
   };
   const where = useRef<{ readonly x: number; readonly y: number } | undefined>(undefined);
   const say = (x: number, y: number): void => {
@@ -123,7 +150,7 @@ export function MapView({
       point({ pfn, text: tell(pfn) });
       return;
     }
-    const value = map.cells[(pfn - map.firstPfn) / map.pagesPerCell] ?? 0;
+    const value = map.cells[Math.floor(y) * map.width + Math.floor(x)] ?? 0;
     const what = value === 0 ? blankMeans : (map.legend[value - 1]?.label ?? "");
     point({
       pfn,
@@ -170,6 +197,8 @@ export function MapView({
         role="img"
         aria-label={`${name}: ${formatNumber(map.width * map.height)} cells of ${map.pagesPerCell} pages. Plus and minus zoom, arrows move, Home shows all${onPick === undefined ? "" : ", Enter asks about the page in the middle"}.`}
         onWheel={(e) => {
+          // The wheel scrolls the page, as everywhere.
+          if (!e.ctrlKey && !e.metaKey) return;
           e.preventDefault();
           const c = cellAt(e as unknown as MouseEvent & { currentTarget: HTMLCanvasElement });
           turned.current += e.deltaMode === 0 ? e.deltaY : e.deltaY * wheelStep;
@@ -189,8 +218,10 @@ export function MapView({
           }
           drag.current = undefined;
         }}
+        onPointerLeave={() => setTip(undefined)}
         onPointerMove={(e) => {
           const c = cellAt(e);
+          setTip({ x: e.clientX, y: e.clientY });
           if (drag.current === undefined) say(c.x, c.y);
           else {
             const [dx, dy] = [c.x - drag.current.x, c.y - drag.current.y];
@@ -238,17 +269,44 @@ export function MapView({
           SVG
         </button>
       </div>
+      {tip === undefined || pointed === "" ? null : (
+        <div
+          class="tip"
+          aria-hidden="true"
+          style={{
+            left: `${Math.min(tip.x + 14, innerWidth - 300)}px`,
+            top: `${Math.min(tip.y + 16, innerHeight - 90)}px`,
+          }}
+        >
+          {pointed}
+        </div>
+      )}
+      {map.nearlyFree === undefined || map.pagesPerCell > 1 ? null : (
+        <label class="toggle">
+          <input type="checkbox" checked={nearly} onChange={(e) => setNearly(e.currentTarget.checked)} />
+          frame the {formatNumber(map.nearlyFree.length)}{" "}
+          {map.nearlyFree.length === 1 ? "block that is" : "blocks that are"} free but for 1 to {fewPages} pages
+        </label>
+      )}
       <p class="pointed" aria-live="polite">
         {pointed === "" ? "Point at a page." : pointed}
       </p>
       <p class="scale">{scaleText(map, scale)}</p>
       <ul class="legend">
-        {map.legend.map((l) => (
+        {map.legend.map((l, i) => (
           <li key={l.label}>
-            <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
-              <rect width="12" height="12" fill={l.colour} />
-            </svg>{" "}
-            {l.label}: {formatNumber(l.pages)}
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={only === i + 1}
+              title="Show this kind alone"
+              onClick={() => setOnly(only === i + 1 ? undefined : i + 1)}
+            >
+              <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
+                <rect width="12" height="12" fill={l.colour} />
+              </svg>{" "}
+              {l.label}: {formatNumber(l.pages)}
+            </button>
           </li>
         ))}
       </ul>
@@ -297,13 +355,24 @@ function usePointed(
 
 const images = new WeakMap<HTMLCanvasElement, ImageData>();
 
+/** A palette in which all other kinds fade. */
+function isolated(palette: Uint32Array, only: number | undefined): Uint32Array {
+  if (only === undefined) return palette;
+  return palette.map((colour, kind) => {
+    if (kind === only) return colour;
+    const faded = (shift: number): number => (((colour >>> shift) & 255) * 0.15 + 240 * 0.85) << shift;
+    return ((colour & 0xff000000) | faded(16) | faded(8) | faded(0)) >>> 0;
+  });
+}
+
 function draw(
   canvas: HTMLCanvasElement,
   { width, height }: { width: number; height: number },
-  map: LevelledMap,
+  map: LevelledMap & Partial<TiledMap>,
   view: View,
   palette: Uint32Array,
   marked: { readonly first: number; readonly count: number } | undefined,
+  nearly: boolean,
 ): void {
   // Memory of the processor's, not of a graphics card: the points are written here.
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -315,19 +384,78 @@ function draw(
   }
   paintMap(map, view, palette, new Uint32Array(image.data.buffer), width);
   context.putImageData(image, 0, 0);
-  if (marked === undefined) return;
   const unit = cellsPerPoint(scaleOf(map, view.span, width));
-  const cells = marked.count / map.pagesPerCell;
-  const first = (marked.first - map.firstPfn) / map.pagesPerCell;
-  const x = (first % map.width) - view.x;
-  const y = Math.floor(first / map.width) - view.y;
-  const box = [x / unit, y / unit, Math.min(cells, map.width) / unit, Math.max(1, cells / map.width) / unit] as const;
-  for (const [colour, line] of [
-    ["#ffffff", 4],
-    ["#000000", 2],
-  ] as const) {
+  if (map.tiling !== undefined) frames(context, { width, height }, map as LevelledMap & TiledMap, view, unit);
+  if (nearly && map.tiling !== undefined)
+    for (const block of map.nearlyFree ?? []) {
+      const box = boxOf(
+        map,
+        view,
+        unit,
+        block * (map.tiling.across * map.tiling.down),
+        map.tiling.across * map.tiling.down,
+      );
+      if (box[0] + box[2] < 0 || box[1] + box[3] < 0 || box[0] > width || box[1] > height) continue;
+      outline(context, box, [
+        ["#000000", 3],
+        ["#ffb000", 1.5],
+      ]);
+    }
+  if (marked === undefined) return;
+  const box = boxOf(map, view, unit, (marked.first - map.firstPfn) / map.pagesPerCell, marked.count / map.pagesPerCell);
+  outline(
+    context,
+    [box[0] - 1, box[1] - 1, box[2] + 2, box[3] + 2],
+    [
+      ["#ffffff", 4],
+      ["#000000", 2],
+    ],
+  );
+}
+
+type Box = readonly [x: number, y: number, width: number, height: number];
+
+function outline(context: CanvasRenderingContext2D, box: Box, strokes: readonly (readonly [string, number])[]): void {
+  for (const [colour, line] of strokes) {
     context.strokeStyle = colour;
     context.lineWidth = line;
-    context.strokeRect(box[0] - 1, box[1] - 1, box[2] + 2, box[3] + 2);
+    context.strokeRect(...box);
   }
+}
+
+/** Where `cells` cells from `first` on lie on the canvas: in a tiled map whole blocks or a part of one, else rows. */
+function boxOf(map: LevelledMap & Partial<TiledMap>, view: View, unit: number, first: number, cells: number): Box {
+  const { tiling, width } = map;
+  if (tiling === undefined) {
+    const [x, y] = [(first % width) - view.x, Math.floor(first / width) - view.y];
+    return [x / unit, y / unit, Math.min(cells, width) / unit, Math.max(1, cells / width) / unit];
+  }
+  const size = tiling.across * tiling.down;
+  const tile = Math.floor(first / size);
+  const perRow = width / tiling.across;
+  const within = first % size;
+  const x = (tile % perRow) * tiling.across + (cells >= tiling.across ? 0 : within % tiling.across);
+  const y = Math.floor(tile / perRow) * tiling.down + Math.floor(within / tiling.across);
+  const wide = Math.min(cells, tiling.across) * Math.max(1, Math.min(perRow, cells / size));
+  const high = Math.max(1, Math.min(tiling.down, cells / tiling.across));
+  return [(x - view.x) / unit, (y - view.y) / unit, wide / unit, high / unit];
+}
+
+/** Blocks closer together than this have no frame. */
+const frameLeast = 14;
+
+function frames(
+  context: CanvasRenderingContext2D,
+  { width, height }: { width: number; height: number },
+  { tiling, ...map }: LevelledMap & TiledMap,
+  view: View,
+  unit: number,
+): void {
+  const [w, h] = [tiling.across / unit, tiling.down / unit];
+  if (Math.min(w, h) < frameLeast) return;
+  context.fillStyle = "rgba(20, 25, 30, 0.55)";
+  const right = Math.min(width, (map.width - view.x) / unit);
+  const bottom = Math.min(height, (map.height - view.y) / unit);
+  for (let x = -view.x / unit; x <= right + 0.5; x += w) if (x >= 0) context.fillRect(Math.round(x), 0, 1, bottom);
+  for (let y = -view.y / unit; y <= bottom + 0.5; y += h) if (y >= 0) context.fillRect(0, Math.round(y), right, 1);
 }

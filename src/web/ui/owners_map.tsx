@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
+import type { TiledMap } from "../../analysis/map_tiles.ts";
 import { ask } from "../tasks/client.ts";
 import type { Shown } from "../tasks/protocol.ts";
 import { MapView, useMapWindow } from "./map_view.tsx";
@@ -13,11 +14,15 @@ export function OwnersMap({
   map,
   order,
   windowKey = "window",
+  word,
+  onKind,
 }: {
-  map: LevelledMap;
+  map: LevelledMap & TiledMap;
   order: number;
   /** Where in the address it is told what part is looked at. */
   windowKey?: string;
+  word?: string;
+  onKind?: (label: string) => void;
 }): JSX.Element {
   const seen = useMapWindow(map.width, windowKey);
   const { block } = route.value.query;
@@ -53,6 +58,8 @@ export function OwnersMap({
         blankMeans="not listed: free, or handed out before page_owner started"
         marked={known ? { first: Math.floor(pfn / size) * size, count: size } : undefined}
         describe={ownerOf}
+        {...(word === undefined ? {} : { word })}
+        {...(onKind === undefined ? {} : { onKind })}
         onPick={(chosen) => setQuery({ block: String(chosen) })}
       />
       <ErrorBox error={error} />

@@ -1,13 +1,15 @@
 // What a real machine wrote of its memory: page_owner as a map, buddyinfo and pagetypeinfo as pictures and tables of free lists.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
+import type { CaseFile } from "../store/case_file.ts";
+import { useInputs } from "../store/case_file.ts";
+import { useKept } from "../store/kept.ts";
 import { ask } from "../tasks/client.ts";
 import type { FreeLists, RealMemory } from "../tasks/real_memory_task.ts";
 import { MapView, useMapWindow } from "./map_view.tsx";
 import { OwnersMap } from "./owners_map.tsx";
-import { Answer, DropZone, ErrorBox } from "./parts.tsx";
+import { Answer, ErrorBox } from "./parts.tsx";
 import { route, setQuery } from "./route.ts";
 
 const ownerKeys = [
@@ -18,32 +20,38 @@ const ownerKeys = [
   ["order", "order"],
 ] as const satisfies readonly (readonly [GroupKey, string])[];
 
-export function RealMachine(): JSX.Element {
-  const [files, setFiles] = useState<readonly File[]>([]);
-  const [real, setReal] = useState<RealMemory>();
-  const [error, setError] = useState<unknown>();
+/** Reads what was given of a real machine, whichever part of the page is open; `onNew` hears when there is something new. */
+export function useRealMachine(onNew: () => void): () => JSX.Element {
+  const [real, setReal] = useKept<RealMemory | undefined>("memory.real", undefined);
+  const [error, setError] = useKept<unknown>("memory.error", undefined);
   const by = ownerKeys.find(([key]) => key === route.value.query.owners)?.[0] ?? "symbol";
-  const take = async (chosen: readonly File[], key: string): Promise<void> => {
+  const read = async (chosen: readonly CaseFile[], key: string): Promise<void> => {
     setError(undefined);
-    setFiles(chosen);
+    if (chosen.length === 0) {
+      setReal(undefined);
+      return;
+    }
     try {
-      const input = { files: chosen.map((f) => ({ name: f.name, blob: f })), by: key as GroupKey };
-      setReal(await ask("realMemory", input, "Reading"));
+      const input = { files: chosen.map(({ name, blob }) => ({ name, blob })), by: key as GroupKey };
+      setReal(await ask("realMemory", input, "Reading", { replaces: true }));
     } catch (e) {
       setReal(undefined);
       setError(e);
     }
   };
-  return (
+  const files = useInputs("memory", (chosen) => {
+    if (chosen.length > 0) onNew();
+    void read(chosen, by);
+  });
+  return () => (
     <>
-      <h2>A real machine's memory</h2>
-      <DropZone onFiles={(chosen) => void take(chosen, by)}>
-        <p>
-          Drop /sys/kernel/debug/page_owner to see who owns which page and what pins a block; /proc/buddyinfo or
+      {real === undefined ? (
+        <p class="empty">
+          Give /sys/kernel/debug/page_owner to see who owns which page and what pins a block; /proc/buddyinfo or
           /proc/pagetypeinfo, or anything that holds them, to see the free lists; what skblab watch --map-out FILE.json
           wrote, to see what each page is.
         </p>
-      </DropZone>
+      ) : null}
       <ErrorBox error={error} />
       {real?.map === undefined ? null : (
         <>
@@ -54,7 +62,7 @@ export function RealMachine(): JSX.Element {
                 value={by}
                 onChange={(e) => {
                   setQuery({ owners: e.currentTarget.value });
-                  void take(files, e.currentTarget.value);
+                  void read(files, e.currentTarget.value);
                 }}
               >
                 {ownerKeys.map(([key, title]) => (
@@ -104,7 +112,7 @@ function FreeArea({ name, map, stretches }: Pick<FreeLists, "name" | "stretches"
   };
   return (
     <>
-      <h3>Memory of {name}, drawn to scale</h3>
+      <h2>Memory of {name}, drawn to scale</h2>
       <p>
         Each zone and type fills an area as large as its memory, the largest free blocks first. Where they lie these
         files do not tell: page_owner does.

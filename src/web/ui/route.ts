@@ -1,5 +1,7 @@
-// The state is in the address: `#/page?key=value`. Pages read it and change it; back and forward work.
+// The state is in the address: `#/page?key=value`. Pages read it and change it; back and forward work, a step for each view.
 import { signal } from "@preact/signals";
+
+export type Query = Readonly<Record<string, string | undefined>>;
 
 export interface Route {
   readonly page: string;
@@ -12,18 +14,37 @@ function parse(): Route {
 }
 
 export const route = signal<Route>(parse());
+/** The query that each page was left with: its link leads back to the same view. */
+const left = new Map<string, Query>();
+
 addEventListener("hashchange", () => {
   route.value = parse();
+  left.set(route.value.page, route.value.query);
 });
 
 /** The address of a page with a query; empty values are left out. */
-export function hrefOf(page: string, query: Readonly<Record<string, string | undefined>> = {}): string {
+export function hrefOf(page: string, query: Query = {}): string {
   const pairs = Object.entries(query).filter((p): p is [string, string] => p[1] !== undefined && p[1] !== "");
   return `#/${page}${pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`}`;
 }
 
-/** Changes the query of the present page without a new step in the history. */
-export function setQuery(query: Readonly<Record<string, string | undefined>>): void {
+/** The address of a page as it was left. */
+export const hrefAsLeft = (page: string): string => hrefOf(page, left.get(page));
+
+/** Goes to an address: a step in the history. */
+export function go(href: string): void {
+  if (location.hash === href) return;
+  history.pushState(null, "", href);
+  route.value = parse();
+  left.set(route.value.page, route.value.query);
+}
+
+/** Changes the query of the present page: a place within a view, no step in the history. */
+export function setQuery(query: Query): void {
   history.replaceState(null, "", hrefOf(route.value.page, { ...route.value.query, ...query }));
   route.value = parse();
+  left.set(route.value.page, route.value.query);
 }
+
+/** Changes the query of the present page to another view: Back comes to the one before. */
+export const setView = (query: Query): void => go(hrefOf(route.value.page, { ...route.value.query, ...query }));

@@ -1,27 +1,12 @@
-// The pictures of a shortage: free lists against the request, watermarks with the mark that refused, and the orders that an MTU needs.
-// Drawn from the diagnosis JSON; nothing is computed here but lengths.
+// Free lists against the request, zone by zone, and the orders that an MTU needs. Drawn from the diagnosis JSON; nothing is computed here but lengths.
 import type { JSX } from "preact";
-import type { DiagnosedIncident, MemoryPicture, MtuTable, ZonePicture } from "../../diagnosis/finding.ts";
+import type { MemoryPicture, MtuTable, ZonePicture } from "../../diagnosis/finding.ts";
 import { inertLine } from "../../report/escape.ts";
 import { formatNumber } from "../../report/text.ts";
 import { Picture } from "./figure.tsx";
 
 const zoneName = (z: ZonePicture, all: readonly ZonePicture[]): string =>
   all.some((o) => o.node !== z.node) ? `node ${z.node} ${z.zone}` : z.zone;
-
-/** All pictures that an incident has data for; nothing when it has none. */
-export function Pictures({ incident }: { incident: DiagnosedIncident }): JSX.Element | null {
-  const { memory, mtuTable, title } = incident;
-  if (memory === null && mtuTable === null) return null;
-  return (
-    <section class="pictures" aria-label={`Pictures: ${inertLine(title)}`}>
-      <h2>{inertLine(title)}</h2>
-      {memory === null ? null : <FreeLists memory={memory} />}
-      {memory === null ? null : <Watermarks memory={memory} />}
-      {mtuTable === null || mtuTable.rows.length === 0 ? null : <MtuSteps table={mtuTable} />}
-    </section>
-  );
-}
 
 const listNames: Readonly<Record<string, string>> = {
   U: "unmovable",
@@ -34,7 +19,7 @@ const listNames: Readonly<Record<string, string>> = {
 };
 
 /** Blocks by order, one row a zone; a bar's height is the logarithm of the number, since singles outnumber large blocks by thousands. */
-function FreeLists({ memory }: { memory: MemoryPicture }): JSX.Element {
+export function FreeLists({ memory }: { memory: MemoryPicture }): JSX.Element {
   const zones = memory.zones.filter((z) => z.orders.length > 0);
   const orders = Math.max(0, ...zones.map((z) => z.orders.length));
   if (orders === 0) return <p class="empty">The report prints no free lists; its buddy lines are missing.</p>;
@@ -136,85 +121,8 @@ const Swatch = ({ class: name }: { class: string }): JSX.Element => (
   </svg>
 );
 
-/** The comparison that decided: the one that failed, or the last. */
-const deciding = (z: ZonePicture): ZonePicture["comparisons"][number] | undefined =>
-  z.comparisons.find((c) => c.passed === false) ?? z.comparisons.at(-1);
-
-/** Free pages of each zone as a bar, its marks as ticks, and the number that the kernel compared with. */
-function Watermarks({ memory }: { memory: MemoryPicture }): JSX.Element | null {
-  const zones = memory.zones.filter((z) => z.eligible);
-  if (zones.length === 0) return null;
-  const left = 130;
-  const width = 720;
-  const row = 82;
-  const title = "Free pages against the watermarks of the zones it may use";
-  const says = zones.map(
-    (z) => `${zoneName(z, memory.zones)}: free ${z.free}, min ${z.min}; ${deciding(z)?.text ?? ""}`,
-  );
-  return (
-    <Picture title={title} width={width} height={zones.length * row + 6} says={`${title}. ${says.join(". ")}`}>
-      {zones.map((z, at) => {
-        const d = deciding(z);
-        const limit = d?.limit ?? undefined;
-        const usable = Math.max(0, d?.usable ?? z.free);
-        // Beyond the marks and the comparison more free memory tells nothing: the bar is cut there and says so.
-        const scale = Math.max(1, z.high, limit ?? 0, Math.min(z.free, Math.max(z.high, limit ?? 0) * 2)) * 1.1;
-        const x = (pages: number): number => left + (Math.min(pages, scale) / scale) * (width - left - 90);
-        const y = at * row;
-        const cut = z.free > scale;
-        return (
-          <g key={`${z.node} ${z.zone}`}>
-            <text x={left - 8} y={y + 34} text-anchor="end" class="name">
-              {inertLine(zoneName(z, memory.zones))}
-            </text>
-            <text x={left - 8} y={y + 50} text-anchor="end">
-              {z.answer === "yes" ? "would serve" : z.answer === "no" ? "refuses" : "not said"}
-            </text>
-            <rect class="track-rect" x={left} y={y + 22} width={width - left - 90} height="20" />
-            <rect class="barred" x={left} y={y + 22} width={x(z.free) - left} height="20" />
-            <rect
-              class={z.answer === "yes" ? "good-fill" : "small"}
-              x={left}
-              y={y + 27}
-              width={x(usable) - left}
-              height="10"
-            />
-            <text x={x(z.free) + 4} y={y + 37}>
-              {formatNumber(z.free)} free{cut ? " →" : ""}
-            </text>
-            {(["min", "low", "high"] as const).map((mark, i) => (
-              <g key={mark}>
-                <line class="mark" x1={x(z[mark])} x2={x(z[mark])} y1={y + 18} y2={y + 46} />
-                <text x={x(z[mark])} y={y + (i === 1 ? 58 : 15)} text-anchor="middle">
-                  {mark} {formatNumber(z[mark])}
-                </text>
-              </g>
-            ))}
-            {limit === undefined ? null : (
-              <line
-                class={d?.passed === false ? "refused" : "passed"}
-                x1={x(limit)}
-                x2={x(limit)}
-                y1={y + 14}
-                y2={y + 50}
-              />
-            )}
-            <text x={left} y={y + 74} class={d?.passed === false ? "verdict-bad" : undefined}>
-              {d === undefined
-                ? "no comparison"
-                : `${d.passed === false ? "✗" : d.passed ? "✓" : "?"} ${inertLine(shorten(d.text))}`}
-            </text>
-          </g>
-        );
-      })}
-    </Picture>
-  );
-}
-
-const shorten = (text: string): string => (text.length > 104 ? `${text.slice(0, 103)}…` : text);
-
 /** The order that one receive buffer needs, over the MTU: steps. */
-function MtuSteps({ table }: { table: MtuTable }): JSX.Element {
+export function MtuSteps({ table }: { table: MtuTable }): JSX.Element {
   const { rows, driver } = table;
   const width = 720;
   const left = 90;

@@ -1,0 +1,189 @@
+// What the case page shows of a diagnosis, worked out from its JSON alone: episodes worst first, the verdict, the suspects that are ruled out, what
+// to collect next. Words and numbers are the diagnosis'; only their choice and order are made here.
+import type { Advice, DiagnosedIncident, Diagnosis, Finding, Quote, Severity } from "../../../diagnosis/finding.ts";
+import { size } from "../../../diagnosis/words.ts";
+
+/** An incident and its place in the diagnosis, from 0. */
+export interface Listed {
+  readonly incident: DiagnosedIncident;
+  readonly index: number;
+}
+
+export interface Episode {
+  readonly severity: Severity;
+  readonly incidents: readonly Listed[];
+}
+
+const rank: Readonly<Record<Severity, number>> = { corruption: 0, act: 1, watch: 2, harmless: 3 };
+
+/** What each severity means for a person, in two words. */
+export const severityWord: Readonly<Record<Severity, string>> = {
+  corruption: "memory corrupted",
+  act: "act now",
+  watch: "keep watch",
+  harmless: "harmless",
+};
+
+const tied = (i: DiagnosedIncident): boolean => i.findings.some((f) => f.id === "episode.together");
+
+/** Causes that a diagnosis ties to one moment name each other. */
+const together = (a: DiagnosedIncident, b: DiagnosedIncident): boolean =>
+  a.findings.some((f) => f.id === "episode.together" && f.claim.includes(b.title));
+
+/** Worst first; of equals the earlier in the log. */
+export function episodesOf(d: Diagnosis): readonly Episode[] {
+  const episodes: Listed[][] = [];
+  d.incidents.forEach((incident, index) => {
+    const own = tied(incident)
+      ? episodes.find((e) => e.some((x) => tied(x.incident) && together(x.incident, incident)))
+      : undefined;
+    if (own === undefined) episodes.push([{ incident, index }]);
+    else own.push({ incident, index });
+  });
+  const first = (e: readonly Listed[]): number =>
+    Math.min(...e.flatMap((x) => x.incident.occurrences.map((o) => o.firstLine)));
+  const worst = (e: readonly Listed[]): number => Math.min(...e.map((x) => rank[x.incident.severity]));
+  return episodes
+    .map((e) => [...e].sort((a, b) => rank[a.incident.severity] - rank[b.incident.severity]))
+    .sort((a, b) => worst(a) - worst(b) || first(a) - first(b))
+    .map((incidents) => ({ severity: incidents[0]?.incident.severity ?? "harmless", incidents }));
+}
+
+/** Suspects that people ask after first, by the finding that clears them. */
+const suspects: readonly (readonly [id: string, suspect: string])[] = [
+  ["fragmentation", "fragmentation"],
+  ["why.free_unusable", "memory set aside for others"],
+  ["oom.scope", "the machine's memory"],
+  ["oom.kernel_memory", "the kernel's own memory"],
+  ["container.limit", "a container's limit"],
+  ["direction", "the network's path"],
+  ["context.atomic_needlessly", "a needless atomic request"],
+  ["ring.slot_lost", "a ring slot lost for good"],
+  ["offload.tso", "TSO"],
+  ["offload.gso", "GSO"],
+  ["offload.sg", "scatter-gather"],
+  ["offload.gro", "GRO"],
+  ["offload.lro", "LRO"],
+  ["slab_debug.raised_order", "slab debugging"],
+  ["slab_order", "the slab's own order"],
+  ["min_free.default", "an untouched min_free_kbytes"],
+  ["bad_page.process_guilty", "the process that is named"],
+  ["bad_page.packet_memory", "packet memory"],
+  ["oops.packet_memory", "packet memory"],
+  ["slab.packet_memory", "packet memory"],
+  ["slab.double_free", "a double free"],
+  ["page_pool.leak", "a leak"],
+  ["taint.foreign", "foreign code"],
+];
+
+/** What the report itself rules out, with the finding that does. */
+export function ruledOut(i: DiagnosedIncident): readonly { readonly suspect: string; readonly finding: Finding }[] {
+  return suspects.flatMap(([id, suspect]) => {
+    const finding = i.findings.find((f) => f.id === id);
+    return finding?.answer === "no" ? [{ suspect, finding }] : [];
+  });
+}
+
+/** The first thing to do that has a command; without one, the first thing to do. */
+export function firstAction<A extends Advice>(advice: readonly A[]): A | undefined {
+  return advice.find((a) => a.command !== undefined && a.change.kind !== "evidence") ?? advice[0];
+}
+
+/** How bad it is, as the diagnosis says it. */
+export const howBad = (i: DiagnosedIncident): string =>
+  i.findings.find((f) => f.id === "judgement.harmless")?.claim ?? severityWord[i.severity];
+
+/** Advice that asks for more of the machine's own words. */
+export const toCollect = (i: DiagnosedIncident): readonly Advice[] =>
+  i.advice.filter((a) => a.change.kind === "evidence" && a.command !== undefined);
+
+/** When and where an incident was seen, in order. */
+export const timeOf = (o: DiagnosedIncident["occurrences"][number]): string =>
+  o.wallClock ?? (o.seconds === undefined ? `line ${o.firstLine}` : `${o.seconds.toFixed(3)} s after boot`);
+
+/** Every line that the claims of an incident rest on, with the claims that do. */
+export function evidenceLines(i: DiagnosedIncident, input: string): ReadonlyMap<number, readonly string[]> {
+  const lines = new Map<number, string[]>();
+  for (const f of i.findings)
+    for (const q of f.evidence) if (q.input === input) lines.set(q.line, [...(lines.get(q.line) ?? []), f.id]);
+  return lines;
+}
+
+export const sameLine = (q: Quote, input: string, line: number): boolean => q.input === input && q.line === line;
+
+/** The free memory that the request could look at, and how much of it lies in pieces large enough; bytes. */
+export interface Pieces {
+  readonly order: number;
+  readonly wantedBytes: number;
+  readonly freeBytes: number;
+  readonly largeBytes: number;
+  /** By order, from 0; zones that the request may not use are not in it. */
+  readonly byOrder: readonly { readonly order: number; readonly blocks: number; readonly bytes: number }[];
+  readonly sentence: string;
+}
+
+/** Undefined when the report prints no free lists. */
+export function piecesOf(i: DiagnosedIncident): Pieces | undefined {
+  const { memory } = i;
+  if (memory === null) return undefined;
+  const zones = memory.zones.filter((z) => z.eligible);
+  const orders = Math.max(0, ...zones.map((z) => z.orders.length));
+  if (orders === 0) return undefined;
+  const pageBytes = memory.pageKb * 1024;
+  const byOrder = Array.from({ length: orders }, (_, order) => {
+    const blocks = zones.reduce((n, z) => n + (z.orders[order]?.blocks ?? 0), 0);
+    return { order, blocks, bytes: blocks * 2 ** order * pageBytes };
+  });
+  const largeBytes = byOrder.slice(memory.order).reduce((n, o) => n + o.bytes, 0);
+  const freeBytes = zones.reduce((n, z) => n + z.free, 0) * pageBytes;
+  const wantedBytes = pageBytes * 2 ** memory.order;
+  const sentence = `${size(freeBytes)} free where it may look; ${largeBytes === 0 ? "none" : size(largeBytes)} of it in pieces of ${size(wantedBytes)} or more`;
+  return { order: memory.order, wantedBytes, freeBytes, largeBytes, byOrder, sentence };
+}
+
+/** The comparison that decided a zone: within the report's own error where the answer rests on that. */
+export function decidingOf(z: NonNullable<DiagnosedIncident["memory"]>["zones"][number]): {
+  readonly comparisons: (typeof z)["comparisons"];
+  readonly deciding: (typeof z)["comparisons"][number] | undefined;
+  readonly refuses: boolean | undefined;
+} {
+  const comparisons = z.within?.comparisons ?? z.comparisons;
+  // A test that was made again counts as it ended.
+  const failed = comparisons.findLast((c) => c.passed === false);
+  const deciding = comparisons.at(-1)?.passed === true ? comparisons.at(-1) : (failed ?? comparisons.at(-1));
+  return {
+    comparisons,
+    deciding,
+    refuses: z.within !== null ? true : z.answer === "unknown" ? undefined : z.answer === "no",
+  };
+}
+
+/** `/proc/buddyinfo` as the report's free lists would have it; undefined without them. */
+export function buddyinfoOf(i: DiagnosedIncident): string | undefined {
+  const zones = (i.memory?.zones ?? []).filter((z) => z.orders.length > 0);
+  if (zones.length === 0) return undefined;
+  return zones
+    .map(
+      (z) =>
+        `Node ${z.node}, zone ${z.zone.padStart(8)} ${z.orders.map((o) => String(o.blocks).padStart(6)).join(" ")}\n`,
+    )
+    .join("");
+}
+
+/** The shipped case that asks this incident's question; undefined when none does. */
+export function caseFor(i: DiagnosedIncident): string | undefined {
+  const driver = i.driver ?? "";
+  if (i.kind === "page_pool_stall") return "page-pool-tcp";
+  if (/^tg3$/.test(driver) && i.order === 1) return "tg3-order1";
+  if (/emac/.test(driver)) return "emac-jumbo";
+  return i.kind === "alloc_failure" && (i.order ?? 0) > 0 ? "anti-fragmentation" : undefined;
+}
+
+/** The story of the packet lab that plays this fault; undefined when none does. */
+export function storyFor(i: DiagnosedIncident): string | undefined {
+  const says = (id: string): boolean => i.findings.some((f) => f.id === id && f.answer === "yes");
+  if (says("bad_page.double_free") || says("slab.double_free")) return "double-free";
+  return says("oops.use_after_free") || says("slab.use_after_free") || i.kind === "bad_page"
+    ? "double-free"
+    : undefined;
+}
