@@ -1,41 +1,16 @@
 // A memory image in the page: dropped, read where it lies, drawn page by page, and cancelled. In Chromium, on a made-up kernel.
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { elfCore } from "../image/container/container.testkit.ts";
 import { tinyFrames, tinyKernel } from "../image/tiny.testkit.ts";
-import { barriers, eventually, mapOf } from "./web.testkit.ts";
+import { barriers, chromiumForTests, chromiumHere, eventually, mapOf } from "./web.testkit.ts";
 
-const root = join(import.meta.dirname, "../..");
-const main = join(process.env["SKBLAB_DIST"] ?? join(root, "dist"), "cli/main.js");
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-
-describe.runIf(executablePath !== undefined)("memory images in Chromium", () => {
+describe.runIf(chromiumHere)("memory images in Chromium", () => {
   const folder = mkdtempSync(join(tmpdir(), "skblab-web-image-"));
-  let browser: Browser;
-  let stop: () => void;
-  let base = "";
-  beforeAll(async () => {
-    const server = spawn(process.execPath, [main, "serve", "--no-open"], { stdio: ["ignore", "pipe", "ignore"] });
-    stop = () => server.kill("SIGTERM");
-    base = await new Promise<string>((resolve) => {
-      server.stdout.once("data", (data: Buffer) => resolve(data.toString().trim()));
-      server.once("exit", () => resolve(""));
-    });
-    if (base === "") throw new Error("skblab serve ended; was the project built?");
-    browser = await chromium.launch({
-      ...(executablePath === undefined ? {} : { executablePath }),
-      args: ["--no-sandbox", "--disable-dev-shm-usage"],
-    });
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    stop?.();
-    rmSync(folder, { recursive: true });
-  });
+  const { visit } = chromiumForTests();
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   test("its answer, its exact map, and whose a page is; what is no image is told in one sentence", async () => {
     const tiny = tinyKernel(5);
@@ -44,11 +19,9 @@ describe.runIf(executablePath !== undefined)("memory images in Chromium", () => 
     );
     const file = join(folder, "tiny.elf");
     writeFileSync(file, elfCore(pages, { note: tiny.vmcoreinfo }));
-    const page = await browser.newPage();
-    const faults: string[] = [];
-    page.on("pageerror", (e) => faults.push(e.message));
-    await page.goto(`${base}#/image`);
-    const input = page.locator('section[aria-label="Memory image"] input[type="file"]');
+    const { page, faults } = await visit("");
+    const input = page.locator('input[type="file"]');
+    // What it is decides the page.
     await input.setInputFiles(file);
     const answer = page.getByLabel("Answer: memory image");
     await answer.waitFor({ timeout: 30_000 });
@@ -59,9 +32,9 @@ describe.runIf(executablePath !== undefined)("memory images in Chromium", () => 
     await eventually(() => answer.innerText()).toMatch(/pfn \d+ \(0x[0-9a-f]+\)/);
     expect(await barriers(page)).toEqual([]);
     const wrong = join(folder, "wrong.elf");
-    writeFileSync(wrong, "this is no memory image, however long it is");
+    writeFileSync(wrong, Buffer.concat([Buffer.from("KDUMP   "), Buffer.alloc(400, 7)]));
     await input.setInputFiles(wrong);
-    await eventually(() => page.locator("body").innerText()).toMatch(/It is no memory image that is read here/);
+    await page.waitForSelector("main .error");
     expect(faults).toEqual([]);
     await page.close();
   }, 120_000);
