@@ -298,24 +298,21 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     await page.close();
   });
 
-  test("prove it runs the advice, says what --prove says, and ranks the list by it", async () => {
-    const line = printed("diagnose", "tg3_gentoo_2009.txt", "--prove");
-    const { page, faults } = await visit("#/diagnose?example=tg3_gentoo_2009.txt", desk);
+  test("prove it runs the advice, says what --prove says; each item has its stamp, each run its figures", async () => {
+    const line = printed("diagnose", "ppc405ex_emac_2009.txt", "--prove");
+    const { page, faults } = await visit("#/diagnose?example=ppc405ex_emac_2009.txt&at=1", desk);
     await page.dblclick("text=Prove it");
     await page.waitForSelector(".advice .proof", { timeout: 110_000 });
     const { proofs } = await saved(page, ".answer-tools >> text=JSON");
-    const said = await line;
-    expect(proofs).toEqual(said.proofs);
-    const at = proofs.findIndex((p: { rows: unknown[] }) => p.rows.length > 0);
-    await goTo(page, `#/diagnose?at=${at + 1}`);
-    await page.waitForSelector(".advice svg.dots");
-    const order = await page.locator(".advice ol > li > p > strong").allTextContents();
-    const lowers = proofs[at].rows.filter(
-      (r: { advised: boolean; verdict: string }) => r.advised && r.verdict === "lowers",
-    );
-    expect(order[0]?.startsWith(lowers[0].name)).toBe(true);
-    expect(await page.locator(".advice .stamped").count()).toBe(order.length);
-    expect(await page.textContent(".advice .proof")).toContain("How like the machine is");
+    expect(proofs).toEqual((await line).proofs);
+    // Which advice was measured by which row is held by src/prove/measured.test.ts.
+    const items = await page.locator(".advice ol > li").count();
+    expect(items).toBeGreaterThan(0);
+    expect(await page.locator(".advice ol .stamped").count()).toBe(items);
+    const dots = await page.locator(".advice svg.dots").count();
+    expect(dots).toBe(proofs[0].rows.length);
+    const [first] = proofs[0].rows;
+    expect(await page.getAttribute(".tried svg.dots", "aria-label")).toContain(first.measure ?? proofs[0].measure);
     expect(await barriers(page)).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
