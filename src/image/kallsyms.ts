@@ -31,7 +31,7 @@ export function readKallsyms(space: AddressSpace, info: Vmcoreinfo): Kallsyms {
     offsets === undefined
   )
     throw new BadInput(
-      `Its VMCOREINFO (${asPrintable(info.release)}) does not say where kallsyms lies; kernels do since 6.0.`,
+      `Its VMCOREINFO (${asPrintable(info.release)}) does not say where kallsyms lies; those of 6.1 and later do.`,
       { file },
       "Older kernels cannot be read without debug information; use crash or drgn.",
     );

@@ -65,7 +65,8 @@ function* socketRecords({ net }: Image): Generator<ImageRecord> {
         sndbuf: s.sndbuf,
         owned: s.owned,
         ino: s.inode,
-        ...Object.fromEntries(s.queues.flatMap(queueJson)),
+        // A dump in progress is no queue of the kernel's.
+        ...Object.fromEntries(s.queues.filter((q) => q.name !== "dump").flatMap(queueJson)),
         ...(s.tcp === undefined
           ? {}
           : {

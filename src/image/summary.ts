@@ -71,6 +71,8 @@ const familyNames: Readonly<Record<number, string>> = {
   17: "packet",
 };
 
+const bracketed = (ip: string): string => (ip.includes(":") ? `[${ip}]` : ip);
+
 /** `holder[385] fd 4, UDP 127.0.0.1:5001` */
 export function socketName(s: Socket): string {
   const [owner] = s.owners;
@@ -82,11 +84,11 @@ export function socketName(s: Socket): string {
           ? "closed by its owner"
           : "not yet accepted"
       : `${owner.command}[${owner.pid}] fd ${owner.fd}${s.owners.length > 1 ? ` and ${s.owners.length - 1} more` : ""}`;
-  const remote = s.remotePort === 0 ? "" : ` → ${s.remoteAddress}:${s.remotePort}`;
+  const remote = s.remotePort === 0 ? "" : ` → ${bracketed(s.remoteAddress ?? "?")}:${s.remotePort}`;
   const where =
     s.localAddress === undefined
       ? (familyNames[s.family] ?? `family ${s.family}`)
-      : `${s.localAddress}:${s.localPort}${remote}`;
+      : `${bracketed(s.localAddress)}:${s.localPort}${remote}`;
   return `${who}, ${s.prot} ${where}`;
 }
 

@@ -14,7 +14,8 @@ export interface SocketOwner {
   readonly fd: number;
 }
 
-export type QueueName = "rx" | "tx" | "err" | "backlog" | "reader" | "rtx" | "ooo";
+/** `dump`: the request that a netlink socket is answering piece by piece (struct netlink_callback). */
+export type QueueName = "rx" | "tx" | "err" | "backlog" | "reader" | "rtx" | "ooo" | "dump";
 
 export interface SocketQueue {
   readonly name: QueueName;
@@ -70,6 +71,8 @@ export interface Sockets {
 }
 
 const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const IPPROTO_TCP = 6;
@@ -227,9 +230,9 @@ class SocketFinder {
     const prot = ifThere(() => space.text(proto + types.struct("proto").at("name"), 32)) ?? "?";
     // Raw sockets of these protocols have another struct behind struct sock.
     const type = v.number("sk_type");
-    const isTcp = family === AF_INET && protocol === IPPROTO_TCP && type === SOCK_STREAM;
-    const isUdp = family === AF_INET && protocol === IPPROTO_UDP && type === SOCK_DGRAM;
-    const isInet = family === AF_INET;
+    const isInet = family === AF_INET || family === AF_INET6;
+    const isTcp = isInet && protocol === IPPROTO_TCP && type === SOCK_STREAM;
+    const isUdp = isInet && protocol === IPPROTO_UDP && type === SOCK_DGRAM;
     const tcp = isTcp && state !== TCP_LISTEN ? types.find("tcp_sock") : undefined;
     const dead = types.constant("sock_flags", "SOCK_DEAD") ?? 0;
     const isDead = ((v.word("__sk_common.skc_flags", "sk_flags") >> BigInt(dead)) & 1n) === 1n;
@@ -245,8 +248,8 @@ class SocketFinder {
       prot,
       localPort: isInet ? v.number("__sk_common.skc_num") : 0,
       remotePort: isInet ? swap16(v.number("__sk_common.skc_dport")) : 0,
-      localAddress: isInet ? dotted(v.number("__sk_common.skc_rcv_saddr")) : undefined,
-      remoteAddress: isInet ? dotted(v.number("__sk_common.skc_daddr")) : undefined,
+      localAddress: isInet ? this.ip(v, family, "skc_rcv_saddr") : undefined,
+      remoteAddress: isInet ? this.ip(v, family, "skc_daddr") : undefined,
       rmem: v.signed("sk_backlog.rmem_alloc"),
       wmem: v.number("sk_wmem_alloc"),
       forwardAlloc: v.signed("sk_forward_alloc"),
@@ -254,9 +257,15 @@ class SocketFinder {
       sndbuf: v.signed("sk_sndbuf"),
       owned: v.signed("sk_lock.owned"),
       inode: this.inodeOf(at),
-      queues: this.queuesOf(v, prot, isUdp, tcp),
+      queues: [...this.queuesOf(v, prot, isUdp, tcp), ...(family === AF_NETLINK ? this.dumpOf(at) : [])],
       tcp: tcp === undefined ? undefined : tcpState(space.bytes(at, tcp.sizeBytes), tcp),
     };
+  }
+
+  private ip(v: StructView, family: number, name: string): string {
+    const wide = family === AF_INET6 ? v.field(`__sk_common.${name.replace("skc_", "skc_v6_")}`) : undefined;
+    if (wide === undefined) return dotted(v.number(`__sk_common.${name}`));
+    return coloned(Array.from({ length: 8 }, (_, i) => v.data.getUint16(wide.off + i * 2)));
   }
 
   private inodeOf(sk: bigint): number {
@@ -292,6 +301,18 @@ class SocketFinder {
         this.tree(v.address + tcp.at("out_of_order_queue"), "ooo", v.address, prot, skb),
       );
     return queues;
+  }
+
+  /** The request of a dump that its reader has not taken to the end; it hangs in the socket and in no queue. */
+  private dumpOf(at: bigint): readonly SocketQueue[] {
+    const struct = this.kernel.types.find("netlink_sock");
+    const running = struct?.find("cb_running");
+    const request = struct?.find("cb.skb");
+    if (running === undefined || request === undefined) return [];
+    const skb = ifThere(() =>
+      this.kernel.space.u8(at + running.at) === 0 ? 0n : this.kernel.space.u64(at + request.at),
+    );
+    return skb === undefined || skb === 0n ? [] : [{ name: "dump", skbs: [skb], qlen: undefined }];
   }
 
   private ring(head: bigint, name: QueueName, sk: bigint, prot: string): SocketQueue {
@@ -332,6 +353,7 @@ export const longName: Readonly<Record<QueueName, string>> = {
   reader: "reader queue",
   rtx: "retransmit queue",
   ooo: "out-of-order queue",
+  dump: "dump in progress",
 };
 
 function tcpState(bytes: Uint8Array, tcp: Struct): TcpState {
@@ -347,5 +369,19 @@ function tcpState(bytes: Uint8Array, tcp: Struct): TcpState {
 }
 
 const swap16 = (n: number): number => ((n & 0xff) << 8) | (n >>> 8);
+/** Eight groups of an IPv6 address, the longest run of zeros left out (RFC 5952); an IPv4 address in it as such. */
+export function coloned(groups: readonly number[]): string {
+  if (groups.slice(0, 5).every((g) => g === 0) && groups[5] === 0xffff)
+    return [groups[6] ?? 0, groups[7] ?? 0].flatMap((g) => [g >> 8, g & 255]).join(".");
+  let [from, length] = [-1, 1];
+  for (let i = 0; i < groups.length; i++) {
+    let n = 0;
+    while (groups[i + n] === 0) n++;
+    if (n > length) [from, length] = [i, n];
+  }
+  const text = (part: readonly number[]): string => part.map((g) => g.toString(16)).join(":");
+  return from < 0 ? text(groups) : `${text(groups.slice(0, from))}::${text(groups.slice(from + length))}`;
+}
+
 /** An IPv4 address out of a word in the order of the network. */
 const dotted = (word: number): string => [word, word >>> 8, word >>> 16, word >>> 24].map((b) => b & 0xff).join(".");
