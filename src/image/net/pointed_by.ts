@@ -1,6 +1,7 @@
 // Who points to the memory in which a pointer to a page was found: a variable of a module, or the private data of a network device (with the
 // driver's own names for it, from its BTF). One step or two: a ring is often an array that hangs in a struct that hangs in the device.
-import type { Member } from "../../kernel/layout/layout.ts";
+import type { Btf } from "../../artifact/btf/btf.ts";
+import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
 import { ifThere } from "../address_space.ts";
 import type { Kernel } from "../kernel.ts";
 import type { KernelModule } from "../modules.ts";
@@ -39,7 +40,11 @@ export function namesOfPointed(
       take(word, here);
       if (word > kernel.pageOffset && (word & 7n) === 0n)
         eachWord(kernel, word, secondBytes, (inner, innerAt) =>
-          take(inner, () => `${here()}->0x${(innerAt - word).toString(16)}`),
+          take(
+            inner,
+            () =>
+              `${here()}->${struct?.behind(Number(at - from), Number(innerAt - word)) ?? `0x${(innerAt - word).toString(16)}`}`,
+          ),
         );
     });
   }
@@ -70,11 +75,20 @@ function eachWord(kernel: Kernel, from: bigint, length: number, see: (word: bigi
   }
 }
 
+/** A driver's own struct. */
+interface DriverStruct {
+  readonly bytes: number;
+  /** `e1000_adapter.rx_ring`. */
+  nameAt(offset: number): string;
+  /** Of what the pointer at `offset` leads to, the member at `inside`; undefined when its type is no struct of the driver. */
+  behind(offset: number, inside: number): string | undefined;
+}
+
 interface PrivateData {
   readonly from: bigint;
   readonly bytes: number;
   /** The driver's struct for it, when the BTF of exactly one module has one that fits. */
-  readonly struct: { nameAt(offset: number): string } | undefined;
+  readonly struct: DriverStruct | undefined;
 }
 
 /** netdev_priv(): behind struct net_device, aligned to 32 bytes (include/linux/netdevice.h; since 6.10 a member). */
@@ -91,29 +105,36 @@ function privateOf(kernel: Kernel, device: Device): PrivateData | undefined {
 }
 
 /** The largest struct of a module's BTF with a pointer to a net_device where this device's private data holds a pointer to it. */
-function driverStruct(
-  kernel: Kernel,
-  device: Device,
-  from: bigint,
-): { readonly bytes: number; nameAt(offset: number): string } | undefined {
-  let best: { bytes: number; members: readonly Member[]; name: string } | undefined;
+function driverStruct(kernel: Kernel, device: Device, from: bigint): DriverStruct | undefined {
+  let best: { readonly btf: Btf; readonly layout: StructLayout } | undefined;
   for (const { btf, own } of kernel.types.moduleTypes())
     for (const name of own) {
       const layout = btf.layout(name);
-      if (layout === undefined || layout.sizeBytes <= (best?.bytes ?? 64)) continue;
+      if (layout === undefined || layout.sizeBytes <= (best?.layout.sizeBytes ?? 64)) continue;
       const back = layout.members.find((m) => m.type === "struct net_device *");
       if (back === undefined) continue;
       const word = ifThere(() => kernel.space.u64(from + BigInt(Math.floor(back.offsetBits / 8))));
-      if (word === device.address) best = { bytes: layout.sizeBytes, members: layout.members, name };
+      if (word === device.address) best = { btf, layout };
     }
   const found = best;
   if (found === undefined) return undefined;
   return {
-    bytes: found.bytes,
-    nameAt(offset) {
-      const member = found.members.findLast((m) => m.offsetBits <= offset * 8);
-      const inside = member === undefined ? offset : offset - Math.floor(member.offsetBits / 8);
-      return `${found.name}${member === undefined ? "" : `.${member.name}`}${inside === 0 ? "" : `+0x${inside.toString(16)}`}`;
+    bytes: found.layout.sizeBytes,
+    nameAt: (offset) => `${found.layout.name}.${memberName(found.layout, offset)}`,
+    behind(offset, inside) {
+      const type = memberAt(found.layout, offset)?.type ?? "";
+      const target =
+        type.startsWith("struct ") && type.endsWith(" *") ? found.btf.layout(type.slice(7, -2)) : undefined;
+      return target === undefined || inside >= target.sizeBytes ? undefined : memberName(target, inside);
     },
   };
+}
+
+const memberAt = (layout: StructLayout, offset: number): Member | undefined =>
+  layout.members.findLast((m) => m.offsetBits <= offset * 8);
+
+function memberName(layout: StructLayout, offset: number): string {
+  const member = memberAt(layout, offset);
+  const inside = member === undefined ? offset : offset - Math.floor(member.offsetBits / 8);
+  return `${member?.name ?? ""}${inside === 0 ? "" : `+0x${inside.toString(16)}`}`;
 }
