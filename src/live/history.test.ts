@@ -17,6 +17,7 @@ const sample = (
   counters: new Map(Object.entries(counters)),
   caches: [],
   sockets: [],
+  pools: undefined,
   missing: [],
 });
 

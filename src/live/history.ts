@@ -26,12 +26,31 @@ export type Forecast =
   | { readonly trend: "unknown"; readonly why: string };
 
 export interface History {
+  /** Only the last one has its rooms and zones: what they were before is in `series`. */
   readonly samples: readonly Sample[];
   /** Takes a sample; one that is not later than the last (a clock that jumped, another boot) begins a new history. */
   add(sample: Sample): void;
   /** Counters that rose within the last `seconds`, fastest first. One that fell (a reset, a device that came back) counts from 0. */
   rises(seconds: number): Rise[];
+  /** Page pools that hold more pages than `seconds` ago, or than when they were first told of since; most growth first. */
+  poolGrowth(seconds: number): PoolGrowth[];
+  /** Room of one series over time; samples that do not know it are left out. */
+  series(key: RoomKey): readonly RoomPoint[];
+  /** Room at the first sample within the last `seconds`; undefined when that does not know it. */
+  roomBefore(key: RoomKey, seconds: number): number | undefined;
   forecast(key: RoomKey): Forecast;
+}
+
+export interface RoomPoint {
+  readonly seconds: number;
+  readonly requests: number;
+}
+
+export interface PoolGrowth {
+  readonly pool: number;
+  readonly ifindex: number | undefined;
+  readonly earlier: number;
+  readonly inflight: number;
 }
 
 /** Fewer samples than this say nothing of a trend. */
@@ -40,15 +59,54 @@ const leastSamples = 5;
 /** `most`: samples kept; at an interval of 5 s, 720 are an hour. */
 export function createHistory(most = 720): History {
   let samples: Sample[] = [];
+  /** By series, a number for each sample; NaN where it does not know. Rooms as objects of each sample would take tens of MB. */
+  let columns = new Map<string, number[]>();
+  /** What was forecast of the last sample. */
+  let forecasts = new Map<string, Forecast>();
+  const firstWithin = (seconds: number): number => {
+    const last = samples.at(-1);
+    return last === undefined ? -1 : samples.findIndex((s) => s.seconds >= last.seconds - seconds);
+  };
+  const series = (key: RoomKey): RoomPoint[] => {
+    const points: RoomPoint[] = [];
+    (columns.get(nameOf(key)) ?? []).forEach((requests, i) => {
+      if (!Number.isNaN(requests)) points.push({ seconds: samples[i]!.seconds, requests });
+    });
+    return points;
+  };
   return {
     get samples() {
       return samples;
     },
     add(sample) {
       const last = samples.at(-1);
-      if (last !== undefined && sample.seconds <= last.seconds) samples = [];
+      if (last !== undefined && sample.seconds <= last.seconds) {
+        samples = [];
+        columns = new Map();
+      } else if (last !== undefined) samples[samples.length - 1] = { ...last, rooms: [], zones: [] };
       samples.push(sample);
-      if (samples.length > most) samples = samples.slice(samples.length - most);
+      forecasts = new Map();
+      for (const room of sample.rooms) {
+        const name = nameOf(room);
+        let column = columns.get(name);
+        if (column === undefined) {
+          column = new Array<number>(samples.length - 1).fill(Number.NaN);
+          columns.set(name, column);
+        }
+        column.push(room.requests ?? Number.NaN);
+      }
+      for (const column of columns.values()) if (column.length < samples.length) column.push(Number.NaN);
+      if (samples.length <= most) return;
+      samples.shift();
+      for (const [name, column] of columns) {
+        column.shift();
+        if (column.every(Number.isNaN)) columns.delete(name);
+      }
+    },
+    series,
+    roomBefore(key, seconds) {
+      const requests = columns.get(nameOf(key))?.[firstWithin(seconds)];
+      return requests === undefined || Number.isNaN(requests) ? undefined : requests;
     },
     rises(seconds) {
       const last = samples.at(-1);
@@ -63,7 +121,25 @@ export function createHistory(most = 720): History {
       }
       return rises.sort((a, b) => b.rate - a.rate);
     },
-    forecast: (key) => forecastOf(samples, key),
+    poolGrowth(seconds) {
+      const last = samples.at(-1);
+      if (last?.pools === undefined) return [];
+      const within = samples.filter((s) => s.seconds >= last.seconds - seconds);
+      return last.pools
+        .flatMap(({ id, ifindex, inflight }): PoolGrowth[] => {
+          const earlier = within.flatMap((s) => s.pools?.find((p) => p.id === id)?.inflight ?? []).at(0);
+          return inflight === undefined || earlier === undefined || inflight <= earlier
+            ? []
+            : [{ pool: id, ifindex, earlier, inflight }];
+        })
+        .sort((a, b) => b.inflight - b.earlier - (a.inflight - a.earlier));
+    },
+    forecast(key) {
+      const name = nameOf(key);
+      const known = forecasts.get(name) ?? forecastOf(series(key));
+      forecasts.set(name, known);
+      return known;
+    },
   };
 }
 
@@ -94,39 +170,33 @@ function stepOf(before: number, now: number): number {
   return before < wraps && round < mostStep ? round : now;
 }
 
-/** Room of one series over time; samples that do not know it are left out. */
-export function roomSeries(
-  samples: readonly Sample[],
-  key: RoomKey,
-): { readonly seconds: number; readonly requests: number }[] {
-  return samples.flatMap((s) => {
-    const room = s.rooms.find(
-      (r) => r.node === key.node && r.zone === key.zone && r.order === key.order && r.context === key.context,
-    );
-    return room?.requests === undefined ? [] : [{ seconds: s.seconds, requests: room.requests }];
-  });
-}
+const nameOf = (key: RoomKey): string => `${key.node} ${key.zone} ${key.order} ${key.context}`;
+
+/** Points that a slope is taken from: the pairs of them are what costs. More samples than that are put together first. */
+const mostPoints = 32;
 
 /**
  * Theil and Sen's slope: the median of the slopes between all pairs of samples, which single bursts do not move. Its interval is the pair of
  * order statistics that Kendall's test gives at 95 %; a trend is one when the whole interval is below 0.
  */
-function forecastOf(samples: readonly Sample[], key: RoomKey): Forecast {
-  const all = roomSeries(samples, key);
+function forecastOf(all: readonly RoomPoint[]): Forecast {
   const last = all.at(-1);
   if (last === undefined) return { trend: "unknown", why: "no sample says this room" };
   if (last.requests === 0) return { trend: "gone" };
-  const points = thinned(all, 120);
+  const points = together(all, mostPoints);
   if (points.length < leastSamples)
     return { trend: "unknown", why: `${points.length} of ${leastSamples} samples so far` };
-  const slopes: number[] = [];
-  for (let i = 0; i < points.length; i++)
-    for (let j = i + 1; j < points.length; j++) {
-      const [a, b] = [points[i]!, points[j]!];
-      slopes.push((b.requests - a.requests) / (b.seconds - a.seconds));
-    }
-  slopes.sort((a, b) => a - b);
+  // Most series of a quiet machine never fall.
+  if (points.every((p, i) => i === 0 || p.requests >= points[i - 1]!.requests)) return { trend: "not falling" };
   const n = points.length;
+  const slopes = new Float64Array((n * (n - 1)) / 2);
+  let pair = 0;
+  for (let i = 0; i < n; i++)
+    for (let j = i + 1; j < n; j++) {
+      const [a, b] = [points[i]!, points[j]!];
+      slopes[pair++] = (b.requests - a.requests) / (b.seconds - a.seconds);
+    }
+  slopes.sort();
   const width = 1.96 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
   const at = (position: number): number => slopes[Math.max(0, Math.min(slopes.length - 1, Math.round(position)))]!;
   const steepest = at((slopes.length - width) / 2);
@@ -141,9 +211,14 @@ function forecastOf(samples: readonly Sample[], key: RoomKey): Forecast {
   };
 }
 
-/** At most `most` points, evenly chosen, the last one always among them. */
-function thinned<T>(points: readonly T[], most: number): readonly T[] {
+/** At most `most` points: stretches of equally many samples, each as its mean in the middle of its time. Of 528 series an hour long this is what costs. */
+function together(points: readonly RoomPoint[], most: number): readonly RoomPoint[] {
   if (points.length <= most) return points;
-  const step = (points.length - 1) / (most - 1);
-  return Array.from({ length: most }, (_, i) => points[Math.round(i * step)]!);
+  return Array.from({ length: most }, (_, i): RoomPoint => {
+    const from = Math.floor((i * points.length) / most);
+    const to = Math.floor(((i + 1) * points.length) / most);
+    let requests = 0;
+    for (let k = from; k < to; k++) requests += points[k]!.requests;
+    return { seconds: (points[from]!.seconds + points[to - 1]!.seconds) / 2, requests: requests / (to - from) };
+  });
 }

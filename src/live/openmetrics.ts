@@ -1,9 +1,8 @@
-// A sample as OpenMetrics text (version 1.0.0 of the exposition format), or in the older text format that node_exporter reads from files: names and units as Prometheus' conventions want them. Room is a gauge,
-// what the kernel counts since boot are counters, what is unknown is left out, never 0.
+// A sample as metrics: names and units as Prometheus' conventions want them. Room is a gauge, what the kernel counts since boot are counters, what is
+// unknown is left out, never 0. The text is written by Prometheus' own client library (cli/watch/exposition.ts).
 import type { Severity } from "../diagnosis/finding.ts";
 import type { IncidentKind } from "../kernel/readings/incident.ts";
 import type { History } from "./history.ts";
-import { roomSeries } from "./history.ts";
 import type { CounterName, Sample } from "./sample.ts";
 
 /** What a watch has seen, beside the kernel's own numbers. */
@@ -26,22 +25,18 @@ const kinds: readonly IncidentKind[] = [
 ];
 const severities: readonly Severity[] = ["harmless", "watch", "act", "corruption"];
 
-type Labels = Readonly<Record<string, string | number>>;
+export type Labels = Readonly<Record<string, string | number>>;
 
-interface Family {
+/** One metric with its points; a counter's name is without `_total`. */
+export interface Family {
   readonly name: string;
   readonly type: "gauge" | "counter";
-  readonly unit?: string;
   readonly help: string;
   readonly points: readonly (readonly [labels: Labels, value: number])[];
 }
 
-/** The text; OpenMetrics ends with `# EOF`. Families without a point are left out. */
-export function openMetrics(
-  history: History,
-  counts: WatchCounts,
-  form: "openmetrics" | "text" = "openmetrics",
-): string {
+/** Everything that is told of a machine now; families without a point are left out. */
+export function metricFamilies(history: History, counts: WatchCounts): Family[] {
   const last = history.samples.at(-1);
   const families = last === undefined ? [] : [...roomFamilies(last, history), ...sampleFamilies(last)];
   // A counter that appears with its first event has no increase: all of them begin at 0.
@@ -57,8 +52,7 @@ export function openMetrics(
     help: "Reports of memory trouble in the kernel's log since the watch began, by kind and severity.",
     points: [...seen.values()].map((i) => [{ kind: i.kind, severity: i.severity }, i.count]),
   });
-  const lines = families.flatMap((f) => familyLines(f, form));
-  return [...lines, ...(form === "openmetrics" ? ["# EOF"] : []), ""].join("\n");
+  return families.filter((f) => f.points.length > 0);
 }
 
 function roomFamilies(last: Sample, history: History): Family[] {
@@ -78,10 +72,9 @@ function roomFamilies(last: Sample, history: History): Family[] {
     {
       name: "skblab_room_exhaustion_seconds",
       type: "gauge",
-      unit: "seconds",
       help: "Time until room is gone at the present rate; absent while it does not fall.",
       points: last.rooms.flatMap((r) => {
-        if (r.kept === true || roomSeries(history.samples.slice(-2), r).length === 0) return [];
+        if (r.kept === true || r.requests === undefined) return [];
         const f = history.forecast(r);
         return f.trend === "falling"
           ? [[labels(r), f.seconds] as const]
@@ -115,16 +108,26 @@ function sampleFamilies(s: Sample): Family[] {
     {
       name: "skblab_packet_cache_bytes",
       type: "gauge",
-      unit: "bytes",
       help: "Memory of slab caches that packets and sockets live in.",
       points: s.caches.map((c) => [{ cache: c.name }, c.bytes]),
     },
     {
       name: "skblab_socket_memory_bytes",
       type: "gauge",
-      unit: "bytes",
       help: "Memory charged to sockets, by protocol.",
       points: s.sockets.map((x) => [{ protocol: x.protocol }, x.bytes]),
+    },
+    {
+      name: "skblab_page_pool_inflight_pages",
+      type: "gauge",
+      help: "Pages that a page pool holds and has not released, home or out (page-pool-get).",
+      points: poolPoints(s, (p) => p.inflight),
+    },
+    {
+      name: "skblab_page_pool_inflight_bytes",
+      type: "gauge",
+      help: "Memory of the pages that a page pool holds and has not released.",
+      points: poolPoints(s, (p) => p.inflightBytes),
     },
     {
       name: "skblab_vm_events",
@@ -150,20 +153,14 @@ function sampleFamilies(s: Sample): Family[] {
   ];
 }
 
-/** The older format types a counter by its whole name and knows no units. */
-function familyLines(f: Family, form: "openmetrics" | "text"): string[] {
-  if (f.points.length === 0) return [];
-  const whole = f.type === "counter" ? `${f.name}_total` : f.name;
-  const typed = form === "openmetrics" ? f.name : whole;
-  return [
-    `# HELP ${typed} ${f.help}`,
-    `# TYPE ${typed} ${f.type}`,
-    ...(f.unit === undefined || form === "text" ? [] : [`# UNIT ${typed} ${f.unit}`]),
-    ...f.points.map(([labels, value]) => `${whole}${labelText(labels)} ${value}`),
-  ];
-}
-
-const labelText = (labels: Labels): string =>
-  `{${Object.entries(labels)
-    .map(([name, value]) => `${name}="${String(value).replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`))}"`)
-    .join(",")}}`;
+/** A pool whose driver has let go of it is leaving: what is in flight then, somebody still has. */
+const poolPoints = (
+  s: Sample,
+  value: (pool: NonNullable<Sample["pools"]>[number]) => number | undefined,
+): Family["points"] =>
+  (s.pools ?? []).flatMap((p) => {
+    const v = value(p);
+    return v === undefined
+      ? []
+      : [[{ pool: p.id, ifindex: p.ifindex ?? "", leaving: p.detachTime === undefined ? "no" : "yes" }, v] as const];
+  });

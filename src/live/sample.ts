@@ -1,6 +1,7 @@
 // What one look at a running machine's files says: room by zone, order and context, and every counter with what it counts. Texts come from a
 // face that read them; nothing here touches a file or a clock. A file that is not there leaves its part undefined, never 0.
 import { findReadings } from "../artifact/embedded.ts";
+import type { PoolState } from "../artifact/page_pool/shape.ts";
 import type { LiveZone, Room } from "../diagnosis/room.ts";
 import { liveZones, roomOf } from "../diagnosis/room.ts";
 import type { ProcKind, ProcReading } from "../kernel/readings/proc.ts";
@@ -49,6 +50,8 @@ export interface Sample {
   readonly caches: readonly PacketCache[];
   /** Memory of sockets in bytes, by protocol (sockstat: pages). */
   readonly sockets: readonly { readonly protocol: string; readonly bytes: number }[];
+  /** Page pools, where the machine tells of them. */
+  readonly pools: readonly PoolState[] | undefined;
   /** Files that said nothing, so that nobody takes their absence for 0. */
   readonly missing: readonly SampledFile[];
 }
@@ -71,8 +74,18 @@ const telling =
   /^(allocstall|compact_(fail|stall|success)|pgscan_direct|pgsteal_direct|pgscan_kswapd|kswapd_(low|high)_wmark|oom_kill|pageoutrun|drop_slab|nr_throttled)/;
 const packetCache = /^(skbuff_|kmalloc-|TCP|UDP|sock_inode_cache|RAW|PACKET|request_sock|tw_sock|nf_conntrack)/;
 
-/** `pageBytes` is the machine's own page size. */
-export function sampleOf(release: Release, texts: SampleTexts, seconds: number, pageBytes = 4096): Sample {
+export interface SampleExtras {
+  /** The machine's own page size; 4096 unless said otherwise. */
+  readonly pageBytes?: number;
+  readonly pools?: readonly PoolState[] | undefined;
+}
+
+export function sampleOf(
+  release: Release,
+  texts: SampleTexts,
+  seconds: number,
+  { pageBytes = 4096, pools }: SampleExtras = {},
+): Sample {
   const missing: SampledFile[] = [];
   const read = <K extends ProcKind>(file: SampledFile): Extract<ProcReading, { kind: K }> | undefined => {
     const text = texts[file];
@@ -137,6 +150,7 @@ export function sampleOf(release: Release, texts: SampleTexts, seconds: number, 
     counters,
     caches,
     sockets,
+    pools,
     missing,
   };
 }

@@ -1,6 +1,5 @@
 // A running machine in words: room now, where it is going, what rose, and the minutes before an incident.
-import type { Forecast, History, RoomKey } from "../live/history.ts";
-import { roomSeries } from "../live/history.ts";
+import type { Forecast, History, RoomKey, RoomPoint } from "../live/history.ts";
 import type { Document, Text } from "./document.ts";
 import { formatNumber } from "./text.ts";
 
@@ -54,7 +53,7 @@ export function roomDocument(history: History, columns = 24): Document {
       );
       if (rooms.length === 0) return [];
       const key: RoomKey = { node: z.node, zone: z.name, order: Math.min(shownOrders, rooms.length) - 1, context };
-      const series = roomSeries(history.samples, key);
+      const series = history.series(key);
       return [
         [
           `${z.node} ${z.name}`,
@@ -106,10 +105,19 @@ export function roomChart(history: History): Document {
       x: shown.map((s) => (s.seconds - last.seconds) / 60),
       series: open.map((key) => ({
         name: `${key.node} ${key.zone}`,
-        values: shown.map((s) => roomSeries([s], key)[0]?.requests ?? null),
+        values: valuesAt(
+          history.series(key),
+          shown.map((s) => s.seconds),
+        ),
       })),
     },
   ];
+}
+
+/** The points' values at these moments; null where there is none. */
+function valuesAt(points: readonly RoomPoint[], moments: readonly number[]): (number | null)[] {
+  const at = new Map(points.map((p) => [p.seconds, p.requests]));
+  return moments.map((m) => at.get(m) ?? null);
 }
 
 const missingText = (missing: readonly string[]): Document =>
@@ -131,21 +139,12 @@ export function minutesBefore(history: History, seconds = 300): Document {
   if (last === undefined || first === undefined || first === last)
     return [{ kind: "text", text: "The minutes before are not known: the watch had only begun." }];
   const fell = last.rooms.flatMap((r): Text[][] => {
-    const before = first.rooms.find(
-      (b) => b.node === r.node && b.zone === r.zone && b.order === r.order && b.context === r.context,
-    );
-    if (
-      r.requests === undefined ||
-      before?.requests === undefined ||
-      r.requests >= before.requests ||
-      r.order >= shownOrders
-    )
-      return [];
-    return [
-      [`${r.node} ${r.zone}`, r.context, String(r.order), formatNumber(before.requests), formatNumber(r.requests)],
-    ];
+    const before = history.roomBefore(r, seconds);
+    if (r.requests === undefined || before === undefined || r.requests >= before || r.order >= shownOrders) return [];
+    return [[`${r.node} ${r.zone}`, r.context, String(r.order), formatNumber(before), formatNumber(r.requests)]];
   });
   const rises = history.rises(seconds).slice(0, 12);
+  const pools = history.poolGrowth(seconds).slice(0, 8);
   const column = (title: string) =>
     title.startsWith(">") ? { title: title.slice(1), align: "right" as const } : { title, align: "left" as const };
   return [
@@ -158,6 +157,21 @@ export function minutesBefore(history: History, seconds = 300): Document {
             title: "Room that fell",
             columns: ["zone", "asked by", ">order", ">then", ">now"].map(column),
             rows: fell,
+          },
+        ]),
+    ...(pools.length === 0
+      ? []
+      : [
+          {
+            kind: "table" as const,
+            title: "Page pools that grew",
+            columns: ["pool", "interface", ">pages then", ">now"].map(column),
+            rows: pools.map((p): Text[] => [
+              String(p.pool),
+              p.ifindex === undefined ? "" : `index ${p.ifindex}`,
+              formatNumber(p.earlier),
+              formatNumber(p.inflight),
+            ]),
           },
         ]),
     ...(rises.length === 0

@@ -260,7 +260,8 @@ if [ -r /sys/kernel/btf/vmlinux ]; then
   done
 fi
 # Where each module comes from and its version, without asking a program for each: name, version ("-": it states none), path.
-if [ -s /proc/modules ]; then
+# (A file of /proc has no size: an empty list is noted as such.)
+if [ -r /proc/modules ]; then
   take modules.txt sh -c 'dep=/lib/modules/$(uname -r)/modules.dep
     [ -r "$dep" ] || dep=/dev/null
     while read -r name rest; do

@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import { createHistory } from "../../live/history.ts";
-import { openMetrics } from "../../live/openmetrics.ts";
 import { sampleOf } from "../../live/sample.ts";
 import type { CommandSpec } from "../command.ts";
 import { writeOutput } from "../output.ts";
+import { metricsText } from "../watch/exposition.ts";
 import { releaseOf, sampleTexts, uptimeOf } from "../watch/files.ts";
 
 export const command: CommandSpec = {
@@ -32,7 +32,7 @@ export const command: CommandSpec = {
           );
         const history = createHistory();
         history.add(sampleOf(release, sampleTexts(options.proc), uptimeOf(options.proc) ?? 0));
-        const text = openMetrics(history, { incidents: [] }, "text");
+        const text = await metricsText(history, { incidents: [] }, "text");
         if (options.textfile === undefined) return io.write(text);
         writeOutput(join(options.textfile, "skblab.prom"), text);
       });

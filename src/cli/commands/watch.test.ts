@@ -16,8 +16,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
-import { openMetrics } from "../../live/openmetrics.ts";
-import { loopback } from "../watch/exposition.ts";
+import { loopback, metricsText } from "../watch/exposition.ts";
 import type { KernelLine } from "../watch/kmsg.ts";
 import { recordLines } from "../watch/kmsg.ts";
 import { keepTold, toldIn } from "../watch/told.ts";
@@ -136,10 +135,10 @@ describe("metrics", () => {
     const done = spawnSync("promtool", ["check", "metrics"], { input: written, encoding: "utf8" });
     expect([done.status, done.stdout + done.stderr]).toEqual([0, ""]);
   });
-  test("OpenMetrics ends with its mark and names counters without their suffix in TYPE", () => {
+  test("OpenMetrics ends with its mark and names counters without their suffix in TYPE", async () => {
     const watcher = createWatcher({ release: parseRelease("6.1.192-x86_64"), boot: "", around: [], told: () => {} });
     watcher.sample(filesAt(5000, 9), 1);
-    const text = openMetrics(watcher.history, { incidents: [{ kind: "oom", severity: "act", count: 2 }] });
+    const text = await metricsText(watcher.history, { incidents: [{ kind: "oom", severity: "act", count: 2 }] });
     expect(text).toMatch(
       /# TYPE skblab_incidents counter\nskblab_incidents_total\{kind="oom",severity="act"\} 2\n[\s\S]*severity="corruption"\} 0\n# EOF\n$/,
     );
@@ -153,7 +152,7 @@ describe("metrics", () => {
       expect([done.status, done.stderr]).toEqual([0, ""]);
     },
   );
-  test("every metric that the rules and the dashboard name is one that a sample has", () => {
+  test("every metric that the rules and the dashboard name is one that a sample has", async () => {
     const watcher = createWatcher({ release: parseRelease("6.1.192-x86_64"), boot: "", around: [], told: () => {} });
     const more = {
       slabinfo: fixture("slabinfo-6.1"),
@@ -162,7 +161,7 @@ describe("metrics", () => {
       "net/sockstat": fixture("sockstat-6.1"),
     };
     for (let i = 0; i < 9; i++) watcher.sample({ ...filesAt(9000 - i * 500, 9), ...more }, i);
-    const text = openMetrics(watcher.history, { incidents: [] });
+    const text = await metricsText(watcher.history, { incidents: [] });
     const used = ["skblab_rules.yml", "skblab_dashboard.json"].flatMap(
       (f) => readFileSync(join(root, "packaging/prometheus", f), "utf8").match(/\bskblab_[a-z_]+(?=[[{])/g) ?? [],
     );

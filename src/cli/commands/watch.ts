@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadInput } from "../../base/bad_input.ts";
-import { openMetrics } from "../../live/openmetrics.ts";
 import { diagnosisDocument } from "../../report/diagnosis.ts";
 import type { Document } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
@@ -15,13 +14,14 @@ import { writeOutput } from "../output.ts";
 import { servePage } from "../page_server.ts";
 import type { Appender } from "../watch/append.ts";
 import { createAppender } from "../watch/append.ts";
-import { loopback, serveMetrics } from "../watch/exposition.ts";
+import { loopback, metricsText, serveMetrics } from "../watch/exposition.ts";
 import { createFeed } from "../watch/feed.ts";
 import { releaseOf, releaseText, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
 import type { KernelLog, OpenedLog } from "../watch/kmsg.ts";
 import { followCommands, openKernelLog } from "../watch/kmsg.ts";
 import type { MapKeeper, TakenMap } from "../watch/live_map.ts";
 import { checkMapName, createMapKeeper, writeMap } from "../watch/live_map.ts";
+import { createPoolKeeper, ynlCommand } from "../watch/pools.ts";
 import type { SequenceOf } from "../watch/told.ts";
 import { bootId, keepTold, stateFile, toldByLines, toldIn } from "../watch/told.ts";
 import type { Told, Watcher } from "../watch/watcher.ts";
@@ -41,6 +41,7 @@ interface Options {
   readonly map?: boolean;
   readonly mapOut?: string;
   readonly pageOwner: string;
+  readonly pools: string;
 }
 
 export const command: CommandSpec = {
@@ -72,6 +73,7 @@ export const command: CommandSpec = {
       .option("--map", "read what each page of this machine is, now and every five minutes (root)")
       .option("--map-out <file>", "write that map as .json (the web page draws it), .png or .svg; implies --map")
       .option("--page-owner <file>", "name who holds blocks by it, where it is on", "/sys/kernel/debug/page_owner")
+      .option("--pools <command>", "what prints the page pools, once a minute", ynlCommand)
       .option("--state <file>", "where it is kept what was told already (default: the user's cache)")
       .option("--proc <dir>", "read the samples from there", "/proc")
       .option(
@@ -148,7 +150,7 @@ async function watch(options: Options, io: Io): Promise<void> {
       : await servePage(pageAddress.host, pageAddress.port, feed.feeds);
   if (page !== undefined) io.note(`${page.url}#/memory shows it.`);
   const server =
-    address === undefined ? undefined : await serveMetrics(address, () => openMetrics(watcher.history, watcher.counts));
+    address === undefined ? undefined : await serveMetrics(address, () => metricsText(watcher.history, watcher.counts));
   if (options.metrics !== undefined) io.note(`metrics at http://${options.metrics}/metrics`);
   const stop = new AbortController();
   const end = (): void => stop.abort();
@@ -208,6 +210,7 @@ interface Running {
 /** Looks into the log four times a second and takes a sample at each interval; what was read is told before it ends. */
 async function loop({ watcher, log, keeper, maps, options, io, interval, limit, stop }: Running): Promise<void> {
   const began = performance.now();
+  const pools = createPoolKeeper(options.pools);
   let nextSample = 0;
   let nextLine = 60_000;
   let ended = false;
@@ -217,8 +220,9 @@ async function loop({ watcher, log, keeper, maps, options, io, interval, limit, 
     if (now >= nextSample) {
       nextSample = now + interval;
       const seconds = uptimeOf(options.proc) ?? now / 1000;
-      watcher.sample(sampleTexts(options.proc), seconds);
-      if (options.textfile !== undefined) unwritten = textfile(watcher, options.textfile, unwritten, io);
+      watcher.sample(sampleTexts(options.proc), seconds, pools.latest);
+      pools.ask(now);
+      if (options.textfile !== undefined) unwritten = await textfile(watcher, options.textfile, unwritten, io);
       if (maps !== undefined) void maps.take(now);
       if (await io.live?.(documentNow(watcher, maps))) nextLine = Number.POSITIVE_INFINITY;
     }
@@ -263,9 +267,9 @@ function statusLine(watcher: Watcher): string {
 }
 
 /** A textfile that cannot be written is said once, and tried again at the next sample; returns whether it failed. */
-function textfile(watcher: Watcher, directory: string, failed: boolean, io: Io): boolean {
+async function textfile(watcher: Watcher, directory: string, failed: boolean, io: Io): Promise<boolean> {
   try {
-    writeOutput(join(directory, "skblab.prom"), openMetrics(watcher.history, watcher.counts, "text"));
+    writeOutput(join(directory, "skblab.prom"), await metricsText(watcher.history, watcher.counts, "text"));
     return false;
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;

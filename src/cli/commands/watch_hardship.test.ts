@@ -17,15 +17,16 @@ import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createHistory } from "../../live/history.ts";
-import { openMetrics } from "../../live/openmetrics.ts";
 import { remarksOf } from "../../live/remarks.ts";
 import type { SampledFile } from "../../live/sample.ts";
 import { sampledFiles, sampleOf } from "../../live/sample.ts";
 import { minutesBefore, roomChart, roomDocument } from "../../report/live.ts";
 import { renderText } from "../../report/text.ts";
 import { createAppender } from "../watch/append.ts";
+import { metricsText } from "../watch/exposition.ts";
 import type { OneRecord } from "../watch/kmsg.ts";
 import { followCommands, openKernelLog, recordReader } from "../watch/kmsg.ts";
+import { createPoolKeeper } from "../watch/pools.ts";
 import { toldByLines } from "../watch/told.ts";
 import { createWatcher } from "../watch/watcher.ts";
 
@@ -82,7 +83,7 @@ describe("fuzzed texts of /proc", () => {
         return text.replaceAll("\n", random.pick(["\r\n", "\n\n", "\0"]));
     }
   }
-  test("never stop a watch, and give no metric that is no number and no line that is none", () => {
+  test("never stop a watch, and give no metric that is no number and no line that is none", async () => {
     const seed = 1812;
     const random = prng(seed);
     const watcher = createWatcher({ release, boot: "b", around: [], told: () => {}, mostSamples: 20 });
@@ -96,7 +97,7 @@ describe("fuzzed texts of /proc", () => {
       }
       const where = `seed ${seed}, round ${round}`;
       watcher.sample(spoilt, round);
-      const text = openMetrics(watcher.history, watcher.counts);
+      const text = await metricsText(watcher.history, watcher.counts);
       for (const line of text.split("\n"))
         if (!line.startsWith("#") && line !== "")
           expect(line, where).toMatch(
@@ -201,6 +202,36 @@ describe("samples", () => {
     for (const [i, n] of [3_000_000_000, 20].entries()) anew.add(counters(n, i));
     expect(anew.rises(9)).toEqual([{ name: "eth0 rx drop", by: 20, rate: 20 }]);
   });
+});
+
+test("a page pool that grows is told of; a tool that is missing says nothing of pools, and one that fails later makes none up", async () => {
+  const file = join(folder, "pools.json");
+  const told = (inflight: number): void =>
+    writeFileSync(
+      file,
+      JSON.stringify([{ id: 5, ifindex: 2, "napi-id": 513, inflight, "inflight-mem": inflight * 4096 }]),
+    );
+  const pools = createPoolKeeper(`cat '${file}'`, 0);
+  const watcher = createWatcher({ release, boot: "b", around: [], told: () => {} });
+  for (const [i, inflight] of [40, 60, 900].entries()) {
+    told(inflight);
+    pools.ask(i);
+    await expect.poll(() => pools.latest?.[0]?.inflight).toBe(inflight);
+    watcher.sample(texts, i * 60, pools.latest);
+  }
+  expect(watcher.history.poolGrowth(300)).toEqual([{ pool: 5, ifindex: 2, earlier: 40, inflight: 900 }]);
+  expect(await metricsText(watcher.history, watcher.counts)).toMatch(
+    /^skblab_page_pool_inflight_pages\{pool="5",ifindex="2",leaving="no"\} 900$/m,
+  );
+  const shown = renderText(minutesBefore(watcher.history), { colour: false, width: 100 });
+  expect(shown).toMatch(/Page pools that grew[\s\S]*5\s+index 2\s+40\s+900/);
+  rmSync(file);
+  pools.ask(9);
+  await expect.poll(() => pools.latest).toBeUndefined();
+  const none = createPoolKeeper("skblab-no-such-tool 2>/dev/null", 0);
+  none.ask(0);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(none.latest).toBeUndefined();
 });
 
 describe("the file of incidents", () => {

@@ -1,7 +1,11 @@
 // Metrics over HTTP, on the loopback interface only: no other machine may ask, and no page of another origin (the Host is checked).
 import type { Server } from "node:http";
 import { createServer } from "node:http";
+import type { Registry, RegistryContentType } from "prom-client";
 import { BadInput } from "../../base/bad_input.ts";
+import type { History } from "../../live/history.ts";
+import type { WatchCounts } from "../../live/openmetrics.ts";
+import { metricFamilies } from "../../live/openmetrics.ts";
 import { listen } from "../page_server.ts";
 
 export interface Address {
@@ -22,17 +26,52 @@ export function loopback(text: string): Address {
   return { host: (m[1] as string).replace(/[[\]]/g, ""), port };
 }
 
+/**
+ * Metrics as text by Prometheus' client library: OpenMetrics, or the older format that node_exporter reads from files. A registry of its own each time:
+ * a series that is no longer there must not be told again.
+ */
+export async function metricsText(
+  history: History,
+  counts: WatchCounts,
+  form: "openmetrics" | "text" = "openmetrics",
+): Promise<string> {
+  const { default: client } = await import("prom-client");
+  if (form === "text") return written(new client.Registry());
+  const registry = new client.Registry<"application/openmetrics-text; version=1.0.0; charset=utf-8">();
+  registry.setContentType(client.Registry.OPENMETRICS_CONTENT_TYPE);
+  return written(registry);
+
+  async function written<T extends RegistryContentType>(registry: Registry<T>): Promise<string> {
+    const registers = [registry as unknown as Registry];
+    for (const f of metricFamilies(history, counts)) {
+      const labelNames = Object.keys(f.points[0]?.[0] ?? {});
+      if (f.type === "gauge") {
+        const gauge = new client.Gauge({ name: f.name, help: f.help, labelNames, registers });
+        for (const [labels, value] of f.points) gauge.set({ ...labels }, value);
+      } else {
+        const counter = new client.Counter({ name: `${f.name}_total`, help: f.help, labelNames, registers });
+        for (const [labels, value] of f.points) counter.inc({ ...labels }, value);
+      }
+    }
+    return registry.metrics();
+  }
+}
+
 /** Serves `text()` at /metrics until it is closed; resolves when it listens. */
-export async function serveMetrics(address: Address, text: () => string): Promise<Server> {
+export async function serveMetrics(address: Address, text: () => Promise<string>): Promise<Server> {
   const server = createServer((request, response) => {
     const host = (request.headers.host ?? "").replace(/:\d+$/, "");
     if (!/^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(host)) response.writeHead(403).end("Only for this machine.\n");
     else if (request.method !== "GET" || request.url?.split("?")[0] !== "/metrics")
       response.writeHead(404).end("Ask for /metrics.\n");
     else
-      response
-        .writeHead(200, { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" })
-        .end(text());
+      void text().then(
+        (body) =>
+          response
+            .writeHead(200, { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" })
+            .end(body),
+        (error: Error) => response.writeHead(500).end(`${error.message}\n`),
+      );
   });
   server.headersTimeout = 5000;
   await listen(server, address.host, address.port);

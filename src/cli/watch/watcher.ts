@@ -2,7 +2,7 @@
 // caller's, so that a recorded hour is watched as a live one is.
 import type { Diagnosis } from "../../diagnosis/finding.ts";
 import type { Release } from "../../kernel/release.ts";
-import type { History, Rise } from "../../live/history.ts";
+import type { History, PoolGrowth, Rise } from "../../live/history.ts";
 import { createHistory } from "../../live/history.ts";
 import type { WatchCounts } from "../../live/openmetrics.ts";
 import { remarksOf } from "../../live/remarks.ts";
@@ -25,6 +25,8 @@ export interface Told {
   readonly before: {
     readonly spanSeconds: number;
     readonly rises: readonly Rise[];
+    /** Page pools that hold more pages than before. */
+    readonly pools: readonly PoolGrowth[];
     readonly rooms: readonly {
       readonly node: number;
       readonly zone: string;
@@ -56,7 +58,7 @@ export interface WatcherOptions {
 export interface Watcher {
   readonly history: History;
   readonly counts: WatchCounts;
-  sample(texts: SampleTexts, seconds: number): Sample;
+  sample(texts: SampleTexts, seconds: number, pools?: Sample["pools"]): Sample;
   /** Lines as they came, at `millis` of the caller's clock. */
   lines(lines: readonly KernelLine[], millis: number): void;
   /** Tells what is whole by now; with `all`, what is there. */
@@ -73,16 +75,14 @@ export function createWatcher(options: WatcherOptions): Watcher {
     return {
       spanSeconds: last === undefined || first === undefined ? 0 : last.seconds - first.seconds,
       rises: history.rises(span),
+      pools: history.poolGrowth(span),
       rooms: (last?.rooms ?? []).map((r) => ({
         node: r.node,
         zone: r.zone,
         order: r.order,
         context: r.context,
         requests: r.requests ?? null,
-        earlier:
-          first?.rooms.find(
-            (b) => b.node === r.node && b.zone === r.zone && b.order === r.order && b.context === r.context,
-          )?.requests ?? null,
+        earlier: history.roomBefore(r, span) ?? null,
       })),
     };
   };
@@ -115,8 +115,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
     get counts() {
       return { incidents: [...incidents.values()] };
     },
-    sample(texts, seconds) {
-      const sample = sampleOf(options.release, texts, seconds);
+    sample(texts, seconds, pools) {
+      const sample = sampleOf(options.release, texts, seconds, { pools });
       const before = history.samples.at(-1);
       for (const remark of remarksOf(before, sample, options.intervalSeconds ?? 5)) options.remark?.(remark);
       history.add(sample);
