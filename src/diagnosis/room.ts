@@ -204,6 +204,9 @@ export function grantsOf(
   let granted = first.ok ? 1 : 0;
   let refused = first.ok ? supply + 1 : 0;
   if (granted > supply) return { requests: 0, short: false };
+  // Mostly it is blocks that run out: then the last of them is granted too, and there is nothing to look for.
+  if (granted === 1 && ask(after(zone, orders, order, supply - 1)).ok === true)
+    return { requests: supply, short: false };
   while (granted + 1 < refused) {
     const middle = Math.floor((granted + refused) / 2);
     const { ok } = ask(after(zone, orders, order, middle - 1));

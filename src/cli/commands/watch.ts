@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadInput } from "../../base/bad_input.ts";
-import { diagnosisDocument } from "../../report/diagnosis.ts";
+import { briefDocument, diagnosisDocument } from "../../report/diagnosis.ts";
 import type { Document } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
@@ -117,6 +117,7 @@ async function watch(options: Options, io: Io): Promise<void> {
     },
     io,
   );
+  const screen: Screen = { live: false, brief: [], held: [] };
   const keeper = createKeeper({ out: options.out, state, boot, of, io });
   const watcher = createWatcher({
     release,
@@ -126,7 +127,7 @@ async function watch(options: Options, io: Io): Promise<void> {
     intervalSeconds: interval / 1000,
     remark: (sentence) => io.note(inertLine(sentence)),
     told: (told, last) => {
-      const document = tell(told, last, { options, io, watcher: () => watcher, keeper });
+      const document = tell(told, last, { options, io, watcher: () => watcher, keeper, screen });
       if (document !== undefined) feed?.told(document);
     },
   });
@@ -161,7 +162,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   const rotated = (): void => io.note("SIGHUP: files are opened anew for each line");
   process.on("SIGHUP", rotated);
   try {
-    await loop({ watcher, log, keeper, maps, options, io, interval, limit, stop: stop.signal });
+    await loop({ watcher, log, keeper, screen, maps, options, io, interval, limit, stop: stop.signal });
   } finally {
     process.removeListener("SIGHUP", rotated);
     process.removeListener("SIGINT", end);
@@ -199,6 +200,7 @@ interface Running {
   readonly watcher: Watcher;
   readonly log: KernelLog;
   readonly keeper: Keeper;
+  readonly screen: Screen;
   readonly maps: MapKeeper | undefined;
   readonly options: Options;
   readonly io: Io;
@@ -208,7 +210,18 @@ interface Running {
 }
 
 /** Looks into the log four times a second and takes a sample at each interval; what was read is told before it ends. */
-async function loop({ watcher, log, keeper, maps, options, io, interval, limit, stop }: Running): Promise<void> {
+async function loop({
+  watcher,
+  log,
+  keeper,
+  screen,
+  maps,
+  options,
+  io,
+  interval,
+  limit,
+  stop,
+}: Running): Promise<void> {
   const began = performance.now();
   const pools = createPoolKeeper(options.pools);
   let nextSample = 0;
@@ -224,7 +237,10 @@ async function loop({ watcher, log, keeper, maps, options, io, interval, limit, 
       pools.ask(now);
       if (options.textfile !== undefined) unwritten = await textfile(watcher, options.textfile, unwritten, io);
       if (maps !== undefined) void maps.take(now);
-      if (await io.live?.(documentNow(watcher, maps))) nextLine = Number.POSITIVE_INFINITY;
+      if (await io.live?.([...documentNow(watcher, maps), ...screen.brief])) {
+        screen.live = true;
+        nextLine = Number.POSITIVE_INFINITY;
+      }
     }
     if (!ended)
       try {
@@ -247,8 +263,21 @@ async function loop({ watcher, log, keeper, maps, options, io, interval, limit, 
   }
   await watcher.turn(performance.now() - began, true);
   await maps?.take(Number.NEGATIVE_INFINITY);
-  await io.write(renderText(documentNow(watcher, maps), { colour: io.colour, width: io.width }));
+  const style = { colour: io.colour, width: io.width };
+  // The picture was drawn over what was told: now it is told in full.
+  for (const document of screen.held) await io.write(`${renderText(document, style)}\n`);
+  await io.write(renderText(documentNow(watcher, maps), style));
 }
+
+/** Where a picture is drawn anew on a terminal: incidents stand below it in a line each, and in full when the watch ends. */
+interface Screen {
+  live: boolean;
+  brief: Document;
+  held: Document[];
+}
+
+/** Incidents that a terminal shows below the picture, and that are told in full at the end. */
+const [mostBrief, mostHeld] = [6, 50];
 
 const documentNow = (watcher: Watcher, maps: MapKeeper | undefined): Document => [
   ...roomDocument(watcher.history),
@@ -331,14 +360,22 @@ interface Telling {
   readonly io: Io;
   readonly watcher: () => Watcher;
   readonly keeper: Keeper;
+  readonly screen: Screen;
 }
 
 /** Prints, keeps and hands over what was told; the document when there was something. */
-function tell(told: Told, last: number | undefined, { options, io, watcher, keeper }: Telling): Document | undefined {
+function tell(
+  told: Told,
+  last: number | undefined,
+  { options, io, watcher, keeper, screen }: Telling,
+): Document | undefined {
   let document: Document | undefined;
   if (told.diagnosis.incidents.length > 0) {
     document = [...diagnosisDocument(told.diagnosis), ...minutesBefore(watcher().history)];
-    void io.write(`${renderText(document, { colour: io.colour, width: io.width })}\n`);
+    if (screen.live) {
+      screen.brief = [...screen.brief, ...briefDocument(told.diagnosis)].slice(-mostBrief);
+      screen.held = [...screen.held, document].slice(-mostHeld);
+    } else void io.write(`${renderText(document, { colour: io.colour, width: io.width })}\n`);
     const json = JSON.stringify(told);
     keeper.keep(json, last);
     if (options.onIncident !== undefined) handOver(options.onIncident, json, io);

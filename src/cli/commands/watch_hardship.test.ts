@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command } from "commander";
 import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
@@ -29,6 +30,7 @@ import { followCommands, openKernelLog, recordReader } from "../watch/kmsg.ts";
 import { createPoolKeeper } from "../watch/pools.ts";
 import { toldByLines } from "../watch/told.ts";
 import { createWatcher } from "../watch/watcher.ts";
+import { command as watchCommand } from "./watch.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const folder = mkdtempSync(join(tmpdir(), "skblab-hardship-"));
@@ -368,6 +370,43 @@ describe("a watch as a process", () => {
     expect(outLines("c").length).toBe(1);
     writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-1\n");
   }, 90_000);
+
+  test("on a terminal an incident stands below the picture, and in full at the end", async () => {
+    writeFileSync(join(folder, "d.kmsg"), written(10));
+    const pictures: string[] = [];
+    let out = "";
+    const cmd = new Command("watch").exitOverride();
+    watchCommand.configure(cmd, {
+      colour: false,
+      width: 100,
+      answer: async () => {},
+      write: async (data) => {
+        out += data.toString();
+      },
+      progress: () => {},
+      note: () => {},
+      live: async (document) => {
+        pictures.push(renderText(document, { colour: false, width: 100 }));
+        return true;
+      },
+    });
+    const words = [
+      "--for",
+      "3",
+      "--interval",
+      "0.2",
+      "--proc",
+      proc,
+      "--kmsg",
+      join(folder, "d.kmsg"),
+      "--state",
+      join(folder, "d.state"),
+    ];
+    await cmd.parseAsync(words, { from: "user" });
+    expect(pictures[0]).not.toMatch(/e1000/);
+    expect(pictures.at(-1)).toMatch(/order 3[\s\S]*lately[\s\S]*: Page allocation failure of order \d+ \(e1000/);
+    expect(out.match(/report of memory trouble/g)).toHaveLength(1);
+  }, 20_000);
 
   test("what was pending when it was asked to end is told; a textfile's directory that vanishes ends nothing", async () => {
     writeFileSync(join(folder, "b.kmsg"), "");
