@@ -140,7 +140,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
       key: key(closed ? "closed lists" : "fragmentation"),
       cause: closed
         ? `Blocks that are large enough were free, but on lists this request may not use${cannotWait}: ${block} could not be had.`
-        : `Memory was fragmented: single pages were free, but not ${block} in one piece${cannotWait}.`,
+        : `Memory was fragmented: single pages were free, but no block of ${block}${cannotWait}.`,
       severity,
     };
   if (refused === "yes" && order === 0)
@@ -276,14 +276,12 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
         }.`;
       if (kind === "mem_info") return "Not known to have done harm; what asked for memory then is not in the text.";
       if (shortage && maskOf(c)?.optional === true)
-        return "Not dangerous by itself: the mask says that the caller can do without, or asks again.";
+        return "The mask says that the caller does without the memory, or asks again.";
       if (shortage && (direction === "rx" || direction === "rx refill"))
-        return "Not dangerous by itself; what this driver does with a refused buffer is not known: it may drop a packet, or its ring may run empty.";
-      if (kind === "oops")
-        return "Not dangerous by itself: the kernel went on, but something it relies on does not hold.";
-      if (kind === "page_pool_stall")
-        return "Not dangerous by itself: memory and the device stay held until the pages come back.";
-      return "Not dangerous by itself, but something did not get what it asked for.";
+        return "What this driver does with a refused buffer is not known: it may drop a packet, or its ring may run empty.";
+      if (kind === "oops") return "The kernel went on; something it relies on does not hold.";
+      if (kind === "page_pool_stall") return "Memory and the device stay held until the pages come back.";
+      return "An allocation failed; the report does not show that anything broke.";
     case "act":
       if (kind === "skb_panic")
         return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";

@@ -32,7 +32,7 @@ export const faultAt = (o: Oops): string | undefined => o.at?.function ?? o.regi
 const stopped =
   "Act on it: the task, or the whole machine, stopped there. Nothing in the report shows that memory was overwritten.";
 const corrupted = "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
-const wentOn = "Not dangerous by itself: the kernel went on, but something it relies on does not hold.";
+const wentOn = "The kernel went on; something it relies on does not hold.";
 
 const noShortage = "This is not a shortage of memory";
 
@@ -204,8 +204,8 @@ function lockup(c: Case, o: Oops): Fault {
     severity: "watch",
     consequence:
       reclaim === undefined
-        ? "Not dangerous by itself: nothing faulted; the registers only show where that CPU happened to be."
-        : "Not dangerous by itself, but reclaim that takes so long means that next to nothing can be freed: look at the state of memory.",
+        ? "Nothing faulted: the registers show where that CPU happened to be."
+        : "No fault. Reclaim that takes so long means that next to nothing can be freed: look at the state of memory.",
     memory: reclaim === undefined ? "none" : "not said",
     reason:
       reclaim === undefined
@@ -227,8 +227,7 @@ function sleep(c: Case, o: Oops): Fault {
       ? `${who ?? "A function"} asked for memory with a mask that may wait, where waiting is forbidden${at}: it needs GFP_ATOMIC there, or has to ask before it takes the lock.`
       : `A function that may sleep was called where sleeping is forbidden${at}.`,
     severity: "watch",
-    consequence:
-      "Not dangerous by itself: the kernel went on. Where memory is short it will really sleep there, and a deadlock may follow.",
+    consequence: "The kernel went on. When memory is short it sleeps there, and a deadlock may follow.",
     memory: "none",
     reason: `${noShortage}: nothing was refused; a check found a call that may wait.`,
   };

@@ -156,7 +156,7 @@ const orphans: Advice = {
 };
 
 const limitReached =
-  "Not dangerous by itself: a limit of the network was reached, not the end of memory; connections or packets beyond it are refused.";
+  "A limit of the network was reached, not the end of memory: connections or packets beyond it are refused.";
 
 const verdicts: Readonly<Record<MessageId, Reader>> = {
   buffer,
@@ -174,7 +174,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   "hash from vmalloc": () => ({
     key: "hash from vmalloc",
     title: "A hash table came from vmalloc",
-    cause: "A large table could not be had in one piece of physical memory and was taken from vmalloc instead.",
+    cause: "No contiguous block was large enough for a table; it was taken from vmalloc instead.",
     meaning: "It works the same; each look-up may cost a TLB miss more.",
     severity: "harmless",
     consequence: "Harmless: the table is there.",
@@ -335,7 +335,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
         ? "A mapping that failed and was not checked lets the device write to a wrong address."
         : "The rule that was broken stands in the line; whether it did harm on this machine it does not say.",
     severity: "watch",
-    consequence: "Not dangerous by itself on most machines; a device may read or write where it must not.",
+    consequence: "A device may read or write where it must not; on most machines nothing comes of it.",
     memory: "not said",
     advice: [
       code(
@@ -410,7 +410,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     meaning:
       "Each is a suspicion: a pointer that is kept where the scanner does not look makes a false one. Objects that grow in number with the traffic are real.",
     severity: "watch",
-    consequence: "Not dangerous by itself; a leak that grows takes the machine's memory in time.",
+    consequence: "A leak that grows takes the machine's memory in time.",
     memory: "held",
     advice: [
       look(
@@ -432,7 +432,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; who allocated it the record does not say" : ` that ${hand} allocated`}: it was never freed.`,
       meaning: `${names.length === 0 ? "The record's stack is missing." : `The stack: ${names.slice(0, 6).join(" < ")}.`} A single record may be a false suspicion; records of one stack that grow in number are a leak.`,
       severity: "watch",
-      consequence: "Not dangerous by itself; a leak that grows with the traffic takes the machine's memory in time.",
+      consequence: "A leak that grows with the traffic takes the machine's memory in time.",
       memory: "held",
       advice: [
         code(

@@ -121,7 +121,7 @@ export function pageVerdict(
           cause: `The kernel's reason is "page_pool leak", but the word that would hold a page_pool's mark is ${page.raw[1]}: no pool had this page. The check took another value for the mark.`,
           severity: "watch",
           consequence:
-            "Not dangerous by itself: the page is taken out of use, and nothing shows that anything was overwritten or leaked.",
+            "The page is taken out of use; the report does not show that anything was overwritten or leaked.",
         }
       : seen.packetFreed
         ? {

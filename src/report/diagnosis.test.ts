@@ -54,7 +54,7 @@ test("a person gets what, why, how sure and what to do in the first lines, and t
     "What",
     "Wanted",
     "How bad",
-    "How sure",
+    "Confidence",
     "Seen",
     "What to do, best first",
     "vm.min_free_kbytes=45980",

@@ -36,7 +36,7 @@ export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly Me
     const reports = d.incidents.reduce((n, i) => n + i.count, 0);
     const head = `${reports.toLocaleString("en-US")} ${reports === 1 ? "report" : "reports"} of memory trouble, ${d.incidents.length} ${d.incidents.length === 1 ? "cause" : "causes"}, in ${d.inputs.length === 1 ? d.inputs[0]?.name : `${d.inputs.length} inputs`}`;
     blocks.push(heading(1, head));
-    if (d.incidents.length > 1) blocks.push(overview(d.incidents));
+    if (d.incidents.length > 1) blocks.push(overview(d.incidents, d.inputs.length === 1));
     d.incidents.forEach((incident, i) => {
       const number = d.incidents.length > 1 ? i + 1 : undefined;
       blocks.push(...incidentBlocks(incident, number, measured?.[i] ?? incident.advice));
@@ -55,7 +55,7 @@ export function briefDocument(d: Diagnosis): Document {
     .map((i) =>
       paragraph([
         span(`${i.severity}: `, tones[i.severity]),
-        span(`${i.title}, ${i.count} ${i.count === 1 ? "time" : "times"}, ${firstSeen(i)}`),
+        span(`${i.title}, ${i.count} ${i.count === 1 ? "time" : "times"}, ${firstSeen(i, false)}`),
       ]),
     );
 }
@@ -99,7 +99,7 @@ function nothingFound(d: Diagnosis): Block[] {
   ];
 }
 
-function overview(incidents: readonly DiagnosedIncident[]): Block {
+function overview(incidents: readonly DiagnosedIncident[], oneInput: boolean): Block {
   return table(
     [">", ">times", "what", "how bad", "first seen"],
     incidents.map((i, n) => [
@@ -107,18 +107,28 @@ function overview(incidents: readonly DiagnosedIncident[]): Block {
       i.count.toLocaleString("en-US"),
       i.title,
       [span(i.severity, tones[i.severity])],
-      firstSeen(i),
+      firstSeen(i, oneInput),
     ]),
   );
 }
 
-const firstSeen = (i: DiagnosedIncident): string => {
+const firstSeen = (i: DiagnosedIncident, oneInput: boolean): string => {
   const o = i.occurrences[0];
-  return o === undefined ? "" : `${time(o)}${time(o) === "" ? "" : "  "}${o.input}:${o.firstLine}`;
+  const place = oneInput ? `line ${o?.firstLine}` : `${o?.input}:${o?.firstLine}`;
+  return o === undefined ? "" : `${time(o)}${time(o) === "" ? "" : "  "}${place}`;
 };
 
-const time = (o: Occurrence): string =>
-  o.wallClock ?? (o.seconds === undefined ? "" : `${o.seconds.toFixed(3)} s after boot`);
+const time = (o: Occurrence): string => o.wallClock ?? (o.seconds === undefined ? "" : afterBoot(o.seconds));
+
+const daySeconds = 86_400;
+
+/** Two days and more in days, with the log's own figure to find the line by. */
+function afterBoot(seconds: number): string {
+  const figure = `${seconds.toFixed(3)} s`;
+  return seconds < 2 * daySeconds
+    ? `${figure} after boot`
+    : `${Math.floor(seconds / daySeconds)} days after boot (${figure})`;
+}
 
 function incidentBlocks(
   i: DiagnosedIncident,
@@ -131,7 +141,7 @@ function incidentBlocks(
     ...(i.wanted === null ? [] : ([["Wanted", `${capital(i.wanted)}.`]] as [string, Text][])),
     ...(whyText(i) === undefined ? [] : ([["Why", whyText(i) as string]] as [string, Text][])),
     ["How bad", [span(howBad(i), tones[i.severity])]],
-    ["How sure", sureText(i)],
+    ["Confidence", sureText(i)],
     ["Seen", seenText(i)],
   ];
   blocks.push(facts(rows));
@@ -186,10 +196,17 @@ function sureText(i: DiagnosedIncident): string {
               ? ""
               : ` (${because
                   .slice(0, 4)
-                  .map((b) => b.replace(/\.$/, ""))
+                  .map((b) => uncapital(b.replace(/\.$/, "")))
                   .join("; ")})`
           }`;
-  return `${known} of ${i.findings.length} questions answered from the text; ${kernel}.`;
+  // Of the verdict: whether what decides it stands in the report. What else could not be asked is said beside it.
+  const verdict = whyText(i) === undefined ? "Limited" : "High";
+  const lacking = i.findings.length - known;
+  const checks =
+    lacking === 0
+      ? "every check could be made from this log"
+      : `${lacking} of ${i.findings.length} checks ${lacking === 1 ? "needs" : "need"} what this log does not have`;
+  return `${verdict}: ${checks}; ${kernel}.`;
 }
 
 function seenText(i: DiagnosedIncident): string {
@@ -216,7 +233,7 @@ function adviceBlocks(advice: readonly (Advice | MeasuredAdvice)[]): Block[] {
         (a): Text => [
           span(`${a.action}. `, "strong"),
           ...("measured" in a ? stamp(a.measured) : []),
-          span(`${capital(a.changes)}. Costs: ${a.costs}.`),
+          span(`${capital(a.changes)}. Cost: ${a.costs}.`),
           ...(a.command === undefined ? [] : [span(" "), span(a.command, "code")]),
         ],
       ),
@@ -336,5 +353,9 @@ function noteBlocks(d: Diagnosis): Block[] {
     ]),
   ];
 }
+
+/** A sentence within another: "The …" becomes "the …", names in capitals stay. */
+const uncapital = (text: string): string =>
+  /^[A-Z][a-z]* /.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

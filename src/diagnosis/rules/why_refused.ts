@@ -374,7 +374,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
     return [
       yes(
         "fragmentation",
-        `This is fragmentation: a single page would have been served (${listing(passing)}; ${free} free in zones it may use), but not ${orderWords(order, c.pageKb)} in one piece.`,
+        `This is fragmentation: a single page would have been served (${listing(passing)}; ${free} free in zones it may use), but no block of ${orderWords(order, c.pageKb)}.`,
         evidence,
         largeBlocksAdvice(c),
       ),
