@@ -1,6 +1,6 @@
 // A kernel out of Debian's archive: its image, and a root directory with its headers and the compiler they were made for.
 // Every suite is searched, in a list of apt's own that is kept apart from the machine's. Wants apt, mmdebstrap and root.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const mirror = "http://deb.debian.org/debian";
@@ -62,42 +62,55 @@ function findKernel(apt, wanted) {
   return found[0];
 }
 
-/** { release, vmlinuz, headers, root } of a Debian kernel; what was fetched before is used again. */
-export function fromDebian(run, fail, wanted, cache) {
-  const apt = ownApt(run, join(cache, "apt"));
+/** What the archive has, or what it had when this was asked before. */
+function lookUp(apt, wanted, cache) {
+  const note = join(cache, `${wanted}.json`);
+  if (existsSync(note)) return JSON.parse(readFileSync(note, "utf8"));
   try {
     apt("apt-get", ["-q", "update"]);
   } catch {
     // One suite that is gone fails the whole command; what it could read is there.
   }
   const kernel = findKernel(apt, wanted);
+  if (kernel !== undefined) writeFileSync(note, JSON.stringify(kernel));
+  return kernel;
+}
+
+/** { release, vmlinuz, headers, root } of a Debian kernel. What was looked up and fetched before is used again; remove it from `cache` to ask anew. */
+export function fromDebian(run, fail, wanted, cache) {
+  const apt = ownApt(run, join(cache, "apt"));
+  const kernel = lookUp(apt, wanted, cache);
   if (kernel === undefined)
     fail(`Debian's archive has no kernel ${wanted}.`, `Look with: APT_CONFIG=${cache}/apt/apt.conf apt-cache search linux-headers`);
   const folder = join(cache, kernel.release);
   const image = join(folder, "image");
   const root = join(folder, "root");
   mkdirSync(folder, { recursive: true });
-  if (!existsSync(image)) {
-    const name = ["linux-image", "linux-binary"]
-      .flatMap((kind) => [`${kind}-${kernel.release}-unsigned`, `${kind}-unsigned-${kernel.release}`])
-      .find((candidate) => apt("apt-cache", ["pkgnames", candidate]).split("\n").includes(candidate));
-    if (name === undefined) fail(`Debian has headers of ${kernel.release}, but no image.`, "Give --vmlinuz and --headers.");
-    apt("apt-get", ["-q", "download", name], folder);
-    const deb = readdirSync(folder).find((file) => file.startsWith(`${name}_`));
-    run("dpkg-deb", ["-x", join(folder, deb), `${image}.part`]);
-    rmSync(join(folder, deb));
-    renameSync(`${image}.part`, image);
-  }
   if (!existsSync(root)) {
     rmSync(`${root}.part`, { recursive: true, force: true });
     const base = kernel.suite.replace(/-backports$/, "").replace("experimental", "sid");
-    const wants = `make,binutils,${kernel.package}`;
     run("mmdebstrap", [
-      "--quiet", "--mode=root", "--variant=apt", "--aptopt=Apt::Install-Recommends false", `--include=${wants}`,
+      "--quiet", "--mode=root", "--variant=apt", "--aptopt=Apt::Install-Recommends false", "--skip=cleanup/apt/lists",
+      `--include=make,binutils,${kernel.package}`,
       ...(kernel.suite === base ? [] : [`--aptopt=APT::Default-Release "${kernel.suite}"`]),
       base, `${root}.part`, ...suites[kernel.suite],
     ]);
     renameSync(`${root}.part`, root);
+  }
+  if (!existsSync(image)) {
+    // With the root's own apt, which knows this suite only.
+    copyFileSync("/etc/resolv.conf", join(root, "etc/resolv.conf"));
+    const inside = (command, ...args) => run("chroot", [root, "sh", "-c", 'cd /tmp && exec "$@"', "sh", command, ...args]).toString();
+    const known = inside("apt-cache", "pkgnames").split("\n");
+    const name = ["linux-image", "linux-binary"]
+      .flatMap((kind) => [`${kind}-${kernel.release}-unsigned`, `${kind}-unsigned-${kernel.release}`])
+      .find((candidate) => known.includes(candidate));
+    if (name === undefined) fail(`Debian has headers of ${kernel.release}, but no image.`, "Give --vmlinuz and --headers.");
+    inside("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name);
+    const deb = join(root, "tmp", readdirSync(join(root, "tmp")).find((file) => file.startsWith(`${name}_`)));
+    run("dpkg-deb", ["-x", deb, `${image}.part`]);
+    rmSync(deb);
+    renameSync(`${image}.part`, image);
   }
   const vmlinuz = readdirSync(image, { recursive: true }).find((file) => /(^|\/)vmlinuz/.test(file));
   return { release: kernel.release, vmlinuz: join(image, vmlinuz), headers: `/usr/src/${kernel.package}`, root };

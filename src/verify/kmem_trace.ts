@@ -72,6 +72,7 @@ export function readKmemTrace(input: TranscriptInput, version: readonly number[]
   const allocations: Allocation[] = [];
   let passedOver = 0;
   let at = 0;
+  let entries = 0;
   let text = "";
   let stack: string[] = [];
   const finish = (): void => {
@@ -123,12 +124,35 @@ export function readKmemTrace(input: TranscriptInput, version: readonly number[]
       return;
     }
     const event = /^\s*\S.{0,60}\[\d+\]\s{1,9}\S{1,16}\s{1,9}[\d.]+: (.*)$/.exec(line)?.[1];
-    if (event === undefined || event.startsWith("<stack trace>")) return;
+    if (event === undefined) return;
+    entries++;
+    if (event.startsWith("<stack trace>")) return;
     finish();
     text = event;
     at = i + 1;
     stack = [];
   });
   finish();
+  requireEntries(input, entries);
   return { allocations, passedOver };
+}
+
+/** The head of an ftrace text says how many entries stand in it, and how many were written: with fewer it would be compared with what is not all. */
+function requireEntries(input: TranscriptInput, entries: number): void {
+  const head = input.lines.findIndex((line) => line.startsWith("# entries-in-buffer/entries-written: "));
+  const said = /written: (\d{1,12})\/(\d{1,12})/.exec(input.lines[head] ?? "");
+  if (said === null) return;
+  const place = { file: input.path, line: head + 1 };
+  if (said[1] !== said[2])
+    throw new BadInput(
+      `The trace buffer was too small: ${said[1]} of ${said[2]} entries were left.`,
+      place,
+      "Record it again with a larger buffer_size_kb.",
+    );
+  if (Number(said[1]) !== entries)
+    throw new BadInput(
+      `The trace should have ${said[1]} entries and has ${entries}: it is cut off, or lines are missing.`,
+      place,
+      "Copy it again, whole.",
+    );
 }

@@ -7,6 +7,8 @@ export interface TranscriptInput {
   readonly lines: readonly string[];
   /** The kernel that the surroundings name ("6.1.192"), for transcripts whose first line does not: another transcript or a boot log beside it, or the user. */
   readonly kernel?: string;
+  /** The kernel whose rules it is compared with, though it was recorded on another: how a new kernel's differences are found. */
+  readonly as?: string;
 }
 
 /** Where model and kernel part first, and why each side did what it did, in words that name the rule. */
@@ -64,4 +66,23 @@ export function requireWhole(input: TranscriptInput): void {
   for (const key of ["truncated", "out_truncated"])
     if (end[key] !== undefined && end[key] !== 0)
       throw new BadInput(`The recorder itself ran out of room (${key}).`, place, "Record it again.");
+  requireEveryStep(input);
 }
+
+/** Steps are numbered from 0: a line that is missing, twice there or at another place is noticed, also where it changed nothing. */
+function requireEveryStep(input: TranscriptInput): void {
+  let expected = 0;
+  for (const [at, line] of input.lines.entries()) {
+    const number = stepNumber.exec(line)?.[1];
+    if (number === undefined) continue;
+    if (Number(number) !== expected)
+      throw new BadInput(
+        `Step ${expected} should stand here, and it is step ${number}.`,
+        { file: input.path, line: at + 1 },
+        "Lines are missing or were moved: copy the transcript again, whole.",
+      );
+    expected++;
+  }
+}
+
+const stepNumber = /^\{(?:"t":"[a-z]{1,8}",)?"i":(\d{1,9})[,}]/;

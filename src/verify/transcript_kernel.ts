@@ -4,7 +4,7 @@ import { BadInput } from "../base/bad_input.ts";
 import type { Release } from "../kernel/release.ts";
 import { parseRelease } from "../kernel/release.ts";
 import type { ExactKernel } from "../model/kernels/kernel.ts";
-import { exactKernelOf, exactKernels } from "../model/kernels/parts_for.ts";
+import { exactKernelOf, exactKernels, partsFor } from "../model/kernels/parts_for.ts";
 import type { TranscriptInput } from "./replayer.ts";
 
 /** What the first line of a transcript may say about its kernel: uname -r and uname -v. */
@@ -35,6 +35,7 @@ const known = (): string => exactKernels.map((kernel) => kernel.name.replace("Li
  */
 export function kernelOfTranscript(input: TranscriptInput, said: KernelStatement): ExactKernel {
   const place = { file: input.path, line: 1 };
+  if (input.as !== undefined) return kernelNamed(input.as);
   const own = typeof said.release === "string" ? said.release : undefined;
   if (own === undefined && input.kernel === undefined)
     throw new BadInput(
@@ -51,8 +52,16 @@ export function kernelOfTranscript(input: TranscriptInput, said: KernelStatement
     throw new BadInput(
       `The transcript is of Linux ${release.version.join(".")}, which the model is not held to.`,
       place,
-      `It repeats ${known()}.`,
+      `It repeats ${known()}. Where this kernel differs from the nearest of them: --as ${partsFor(release).nearest.release.version.join(".")}.`,
     );
+  return exact;
+}
+
+/** The kernel that the user named to compare with; BadInput when the model is not exact for it. */
+function kernelNamed(name: string): ExactKernel {
+  const exact = exactKernelOf(parseRelease(name).version);
+  if (exact === undefined)
+    throw new BadInput(`"${name}" is none of the kernels that the model repeats.`, undefined, `They are ${known()}.`);
   return exact;
 }
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Ran } from "./command.testkit.ts";
 import { refusal, runCommand } from "./command.testkit.ts";
@@ -52,6 +53,19 @@ describe("skblab verify", () => {
     const error = await refusal(verify(cut));
     expect(error.message).toMatch(/breaks off/);
     expect(error.place?.line).toBeGreaterThan(10);
+  });
+
+  test("a kernel that was not recorded is refused with the nearest one; compared with that one's rules it is not called exact", async () => {
+    const other = join(dir, "other.ndjson");
+    const text = gunzipSync(readFileSync(one)).toString();
+    writeFileSync(other, text.replace("6.1.192", "6.4.3").replaceAll(/Debian 6\.1\.192/g, "Debian 6.4.3"));
+    const refused = (await refusal(verify(other))).sentence();
+    expect(refused).toContain("6.4.3");
+    expect(refused).toContain("--as 6.1.192");
+    const ran = await verify("--as", "6.1.192", other);
+    expect(ran.text).toContain("as the rules of Linux 6.1.192 have it");
+    expect(ran.text).not.toContain("exactly as on the real kernel");
+    expect((await refusal(verify("--as", "6.4", other))).message).toContain("none of the kernels");
   });
 
   test("an empty directory is said to be empty", async () => {

@@ -27,12 +27,17 @@ export const command: CommandSpec = {
     cmd
       .argument("<paths...>", "transcripts (.gz, .xz, .zst or plain), or directories that are searched for them")
       .option("--kernel <release>", "the kernel of transcripts that do not say it, such as 6.1.192")
+      .option(
+        "--as <release>",
+        "compare with the rules of this recorded kernel, whatever kernel the transcripts are of",
+      )
       .action((paths: string[], options: VerifyOptions) => verify(paths, options, io));
   },
 };
 
 interface VerifyOptions {
   readonly kernel?: string;
+  readonly as?: string;
 }
 
 async function verify(paths: readonly string[], options: VerifyOptions, io: Io): Promise<void> {
@@ -47,6 +52,7 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
   const files: FileResult[] = [];
   let replayMillis = 0;
   const refused: string[] = [];
+  const named = options.as === undefined ? {} : { as: options.as };
   const besides = new Map<string, string | undefined>();
   const beside = async (folder: string): Promise<string | undefined> => {
     if (!besides.has(folder)) besides.set(folder, await kernelBeside(folder));
@@ -57,7 +63,9 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
     const lines = await linesOf(path);
     const kernel = options.kernel ?? (await beside(dirname(path)));
     const begin = performance.now();
-    const replayed = orRefused(() => replayTranscript({ path, lines, ...(kernel === undefined ? {} : { kernel }) }));
+    const replayed = orRefused(() =>
+      replayTranscript({ path, lines, ...named, ...(kernel === undefined ? {} : { kernel }) }),
+    );
     if (replayed instanceof BadInput) {
       // Alone it is the whole answer; among many it must not hide the others.
       if (chosen.length === 1) throw replayed;
@@ -79,9 +87,10 @@ async function verify(paths: readonly string[], options: VerifyOptions, io: Io):
   const operations = files.reduce((n, f) => n + f.operations, 0);
   const exact = files.reduce((n, f) => n + f.exact, 0);
   await io.answer({
-    document: draw(files, operations, exact, skipped, replayMillis, refused),
+    document: draw(files, operations, exact, skipped, replayMillis, refused, options.as),
     json: {
       schema: "skblab.verify/1",
+      ...(options.as === undefined ? {} : { comparedWithTheRulesOf: options.as }),
       operations,
       exact,
       files: files.map((f) => ({
@@ -135,22 +144,29 @@ function draw(
   skipped: number,
   replayMillis: number,
   refused: readonly string[],
+  as: string | undefined,
 ): Document {
   const differing = files.filter((f) => f.firstDifference !== undefined);
   const verdict =
-    differing.length === 0
-      ? [
-          span(
-            `All ${operations} operations of ${files.length} transcripts came out exactly as on the real kernel${refused.length > 0 ? `; ${refused.length} more were refused` : ""}.`,
-            refused.length > 0 ? "warn" : "good",
-          ),
-        ]
-      : [
-          span(
-            `${exact} of ${operations} operations came out exactly; ${differing.length} of ${files.length} transcripts part from the model.`,
-            "bad",
-          ),
-        ];
+    files.length === 0
+      ? [span(`Nothing was compared: all ${refused.length} transcripts were refused.`, "bad")]
+      : differing.length === 0
+        ? [
+            span(
+              `${
+                as === undefined
+                  ? `All ${operations} operations of ${files.length} transcripts came out exactly as on the real kernel`
+                  : `All ${operations} operations of ${files.length} transcripts came out as the rules of Linux ${as} have it; other kernels than that are not proved by it`
+              }${refused.length > 0 ? `; ${refused.length} more were refused` : ""}.`,
+              refused.length > 0 ? "warn" : "good",
+            ),
+          ]
+        : [
+            span(
+              `${exact} of ${operations} operations came out exactly; ${differing.length} of ${files.length} transcripts part from the model.`,
+              "bad",
+            ),
+          ];
   const rate = replayMillis > 0 ? Math.round((operations / replayMillis) * 1000) : 0;
   const blocks: Block[] = [
     heading(1, "Replay of kernel transcripts"),

@@ -15,6 +15,8 @@ export interface KernelParts {
 export interface ExactKernel {
   /** The point release and architecture that were recorded. */
   readonly release: Release;
+  /** Other point releases of which recordings came out the same. */
+  readonly alike?: readonly (readonly number[])[];
   /** As people call it: "Linux 6.12.117". */
   readonly name: string;
   readonly parts: KernelParts;

@@ -24,7 +24,9 @@ export interface KernelChoice {
 
 /** The recorded kernel of exactly this version, whatever the architecture. */
 export const exactKernelOf = (version: readonly number[]): ExactKernel | undefined =>
-  exactKernels.find((kernel) => compareVersions(kernel.release.version, version) === 0);
+  exactKernels.find((kernel) =>
+    [kernel.release.version, ...(kernel.alike ?? [])].some((recorded) => compareVersions(recorded, version) === 0),
+  );
 
 /** The parts of a release. A branch that was recorded runs as its recorded point release; any other by the dated facts. */
 export function partsFor(release: Release): KernelChoice {

@@ -1,5 +1,5 @@
 // Rules that recordings cannot decide, or not in every kernel, each in the smallest situation that tells one value from the other. The kernels'
-// own values were read in mm/page_alloc.c of 5.10.223, 6.1.192, 6.12.117 and 7.2.12; the function is named with each.
+// own values were read in mm/page_alloc.c of 5.10.223, 6.1.192, 6.12.117, 7.2.12 and 7.3.4; the function is named with each.
 import { describe, expect, test } from "vitest";
 import { eventKind } from "../../kernel/events.ts";
 import { createJournal } from "../journal.ts";
@@ -17,7 +17,7 @@ import { createSlowPath } from "./slow_path.ts";
 
 const MOVABLE = 1;
 const HIGHATOMIC = 3;
-const [k5, k61, k612, k72] = exactKernels.map((k) => k.parts.mm) as [MmParts, MmParts, MmParts, MmParts];
+const [k5, k61, k612, k72, k73] = exactKernels.map((k) => k.parts.mm) as [MmParts, MmParts, MmParts, MmParts, MmParts];
 const kernels = exactKernels.map((k) => [k.name, k.parts.mm] as const);
 
 /** One zone with nothing free, every pageblock movable. */
@@ -138,6 +138,22 @@ describe("the atomic reserve", () => {
       return m.memory.zone[zoneField.reservedHighatomic];
     });
     expect(reserved).toEqual([512, 512, 0]);
+  });
+
+  test("an atomic request above order 0 comes from it while memory is plenty since 7.3, and adds nothing then (alloc_flags_nonblocking(), rmqueue_buddy())", () => {
+    const from = [k61, k612, k72, k73].map((parts) => {
+      const m = zone(parts);
+      give(m, MOVABLE, 10, 2048, 4096);
+      give(m, HIGHATOMIC, 10, 1024);
+      const { gfp } = m.rules;
+      const ask = (mask: number): number =>
+        m.area.blockTypeOf(m.pages.allocPages(mask | gfp.kswapdReclaim | gfp.nowarn | gfp.movable, 4));
+      const types = [ask(gfp.high | gfp.atomic), ask(gfp.high | gfp.atomic | gfp.nomemalloc), ask(0)];
+      expect(m.memory.zone[zoneField.reservedHighatomic]).toBe(0);
+      return types;
+    });
+    const ordinary = [MOVABLE, MOVABLE, MOVABLE];
+    expect(from).toEqual([ordinary, ordinary, ordinary, [HIGHATOMIC, MOVABLE, MOVABLE]]);
   });
 
   test("mm_page_alloc_zone_locked names the list since 5.19, before the request (__rmqueue(), __rmqueue_smallest())", () => {
