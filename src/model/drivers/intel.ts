@@ -42,7 +42,10 @@ export function receivePoll(
     const frame = ring.frame[ring.clean]!;
     if (frame === 0) break;
     const slots = one(frame);
-    if (slots === 0) break;
+    if (slots === 0) {
+      ring.leave();
+      break;
+    }
     work++;
     cleaned += slots;
     if (cleaned >= rxBufferWrite) {

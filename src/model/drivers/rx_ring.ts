@@ -34,6 +34,8 @@ export interface RxRing {
   arrived(): number;
   /** The slot at `clean` was dealt with. */
   advance(): void;
+  /** A poll ends although a frame lies at `clean`: the next frame interrupts again, as it does on every card whose interrupts are on. */
+  leave(): void;
   /** Only the first `slots` are gone round from now on: a driver that got fewer buffers posts on where it stands, and a slot may not lie empty. */
   shorten(slots: number): void;
   /** Slots that may be posted so that one always stays free between tail and head, as Intel's rings want it. */
@@ -57,6 +59,7 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
   let hardware = 0;
   let filled = 0;
   let waiting = 0;
+  let left = false;
   const interrupt = clock.handler(() => host.raiseInterrupt());
   const next = (slot: number): number => (slot + 1 === end ? 0 : slot + 1);
   const ring: RxRing = {
@@ -85,7 +88,9 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
         slot = next(slot);
       }
       hardware = slot;
-      if (waiting++ === 0) clock.after(coalesceNanos, interrupt);
+      // Frames behind one that waits are found by the poll that it will get.
+      if (waiting++ === 0 || left) clock.after(coalesceNanos, interrupt);
+      left = false;
       return true;
     },
     hardware: () => hardware,
@@ -103,6 +108,9 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
       pieces[slot] = 0;
       ring.clean = next(slot);
     },
+    leave() {
+      left = true;
+    },
     shorten(slots) {
       end = slots;
     },
@@ -119,6 +127,7 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
       state.fill(0);
       end = size;
       hardware = ring.clean = ring.use = filled = waiting = 0;
+      left = false;
     },
     draw(slots = size) {
       let out = "";
