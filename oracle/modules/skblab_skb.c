@@ -437,7 +437,7 @@ static void join(int to, int from)
 {
 	struct sk_buff *skb = slots[to], *other = slots[from], *last;
 	bool stolen = false;
-	int delta = 0, merged;
+	int delta = -1, merged;
 
 	if (chance(3) == 0 && alone(skb) && !skb_has_frag_list(other) && !skb_shared(other)) {
 		say_slot("frag_list_append", to);
@@ -459,7 +459,7 @@ static void join(int to, int from)
 	}
 	begin("skb_try_coalesce");
 	merged = skb_try_coalesce(skb, other, &stolen, &delta);
-	say(",\"to\":%d,\"from\":%d,\"ret\":%d,\"stolen\":%d,\"delta_truesize\":%d", to, from, merged, stolen, merged ? delta : 0);
+	say(",\"to\":%d,\"from\":%d,\"ret\":%d,\"stolen\":%d,\"delta_truesize\":%d", to, from, merged, stolen, delta);
 	if (merged) {
 		kfree_skb_partial(other, stolen);
 		slots[from] = NULL;

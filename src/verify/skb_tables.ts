@@ -1,5 +1,6 @@
 // Replays the size tables (tables.ndjson): what alloc_skb, netdev_alloc_skb, napi_alloc_skb and kmalloc give for every single size.
 // A line stands for a run of sizes with equal results; each size of the run is allocated, compared and freed.
+import { BadInput } from "../base/bad_input.ts";
 import type { ExactKernel } from "../model/kernels/kernel.ts";
 import type { SkbConfig, SkbMachineSizes } from "../model/net/skb/skb_config.ts";
 import { dataAlign, sharedInfoRoom, truesizeOf } from "../model/net/skb/skb_config.ts";
@@ -43,6 +44,7 @@ function replay(input: TranscriptInput): Replayed {
       };
   };
   count(1, "constants", constants, derived(config, constants));
+  const ended = new Map<string, number>();
   for (let i = 1; i < input.lines.length; i++) {
     const row = objectAt(input, i);
     const kind = String(row["t"]);
@@ -50,6 +52,16 @@ function replay(input: TranscriptInput): Replayed {
     if (measure === undefined) continue;
     const from = Number(row["from"] ?? row["size"]);
     const to = Number(row["to"] ?? row["size"]);
+    if (row["from"] !== undefined) {
+      const due = ended.get(kind);
+      if (due === undefined ? from > 1 : from !== due + 1)
+        throw new BadInput(
+          `${kind} goes on at size ${from}, and the line before ended at ${due ?? "none"}.`,
+          { file: input.path, line: i + 1 },
+          "Lines are missing or were moved: copy the transcript again, whole.",
+        );
+      ended.set(kind, to);
+    }
     for (let size = from; size <= to; size++) count(i + 1, `${kind}(${size})`, row, measure(machine, size, row));
   }
   return { operations, exact, firstDifference: first };

@@ -36,8 +36,11 @@ describe("a transcript without its end", () => {
     const cut = refused(lines.slice(0, half));
     expect(cut.sentence()).toContain("cut off");
     expect(cut.sentence()).toContain(`:${half}:`);
-    const moved = refused([...lines.slice(0, half), ...lines.slice(half + 1)]);
-    if (lines[half]?.includes('"i":')) expect(moved.sentence()).toContain("Step");
+    // A line that stands twice, and in a recording of this project's own one that is missing.
+    if (lines[half]?.includes('"i":'))
+      expect(refused(lines.toSpliced(half, 0, lines[half] as string)).sentence()).toMatch(
+        /Step \d+ stands behind|without its step/,
+      );
     const full = refused(lines.with(-1, (lines.at(-1) as string).replace('truncated":0', 'truncated":1')));
     expect(full.message).toContain("ran out of room");
   });

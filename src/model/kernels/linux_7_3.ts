@@ -15,5 +15,8 @@ export const linux_7_3: ExactKernel = {
     mm: { ...mm, rules: (choices) => mmRulesOf(release, choices) },
     net: { ...net, pool: net.pool && { ...net.pool, fragAlign: 8 } },
   },
-  holes: linux_7_2.holes,
+  holes: [
+    ...linux_7_2.holes,
+    "GRO refuses to put a packet with a large linear part on a frag_list (skb_gro_receive(), net/core/gro.c): the model merges it as 7.2 does.",
+  ],
 };

@@ -232,3 +232,15 @@ test("10,000 random operations by a careful caller make no fault, and everything
   expect([skbs.columns.skbsLive(), skbs.columns.headsLive(), skbs.heldByCallers()]).toEqual([0, 0, []]);
   expect([...skbs.watch.blocksOf("skbs")]).toEqual([]);
 });
+
+test("__pskb_pull_tail() of no bytes leaves the frag_list as it is (net/core/skbuff.c; a recording of 7.3.4 showed it)", () => {
+  const { skbs, faults } = world();
+  const parent = skbs.allocSkb(100, atomic);
+  const member = skbs.allocSkb(100, atomic);
+  skbs.skbPut(member, 10);
+  skbs.fragListAppend(parent, member);
+  expect(skbs.pskbPullTail(parent, 0)).toBeGreaterThanOrEqual(0);
+  expect(skbs.columns.H[(skbs.columns.S[parent + skbField.HEAD] as number) + headField.FRAG_LIST]).toBe(member);
+  skbs.kfreeSkb(parent);
+  expect(faults).toEqual([]);
+});

@@ -159,6 +159,7 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
       if (F[f + FRAG_SIZE]! >= eat) return true;
       eat -= F[f + FRAG_SIZE]!;
     }
+    if (eat === 0) return true;
     let list = H[head + FRAG_LIST]!;
     let keepFrom = 0;
     let clone = 0;
