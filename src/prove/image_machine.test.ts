@@ -1,11 +1,12 @@
 // The model in the state of an image: it must agree with it before it may answer.
 import { describe, expect, test } from "vitest";
+import type { ProveInput } from "../diagnosis/machine_told.ts";
 import { oracleImage, oracleNames, oracleTruth, whyNoOracle } from "../image/image.testkit.ts";
 import { isMovable, pinsOf } from "../image/mm/pins.ts";
 import { imageBuddyinfo, imagePagetypeinfo, imageSlabinfo, imageZoneinfo } from "../image/readings.ts";
 import { zoneProtection, zoneValue } from "../kernel/readings/zoneinfo.ts";
 import { observeBuddyinfo, observePagetypeinfo, observeZoneinfo } from "../model/mm/observe.ts";
-import { askOrders, bootFromImage } from "./image_machine.ts";
+import { askAgain, askerOf, askOrders, bootFromImage } from "./image_machine.ts";
 
 const why = whyNoOracle();
 if (why !== undefined) console.warn(`SKIPPED: the model booted from images: ${why}`);
@@ -44,6 +45,36 @@ describe.skipIf(why !== undefined).each(oracleNames)("%s", (name) => {
     expect(orders[0]).toEqual({ order: 0, atomic: true, kernel: true, afterCompaction: true });
     const largest = Math.max(...whole().zones.zones.flatMap((z) => z.lists.map((l) => l.order)));
     expect(orders.filter((o) => o.order > largest && o.kernel)).toEqual([]);
+  });
+
+  test("a request that the log says failed is made again with its own flags, each once", () => {
+    const asker = askerOf(whole());
+    const { gfp } = asker.booted.machine.rules;
+    const { orders } = askOrders(whole(), asker);
+    const mask = (bits: number): string => `0x${(bits >>> 0).toString(16)}`;
+    const request = (order: number | null, bits: number | null): ProveInput =>
+      ({
+        kind: "alloc_failure",
+        title: "a failure",
+        order,
+        gfp: bits === null ? null : { mask: mask(bits), names: ["SOME"] },
+      }) as unknown as ProveInput;
+    const atomic = gfp.high | gfp.atomic | gfp.kswapdReclaim;
+    const kernel = gfp.directReclaim | gfp.kswapdReclaim | gfp.io | gfp.fs;
+    const again = askAgain(asker, [
+      request(10, atomic),
+      request(10, atomic),
+      request(0, kernel),
+      request(null, atomic),
+      request(3, null),
+    ]);
+    expect(again.map((r) => [r.order, r.mask])).toEqual([
+      [10, mask(atomic)],
+      [0, mask(kernel)],
+    ]);
+    expect(again[0]).toMatchObject({ now: orders[10]?.atomic, afterCompaction: null });
+    expect(again[0]?.largestNow).toBe(orders.findLast((o) => o.atomic)?.order);
+    expect(again[1]).toMatchObject({ now: true, afterCompaction: true });
   });
 
   test("blocks are free, movable or pinned, and the pages of the truth's module pin what they lie in", () => {

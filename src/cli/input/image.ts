@@ -59,12 +59,13 @@ function descriptorBytes(name: string, fd: number): RandomBytes {
   return {
     name,
     // Files of /proc say a size that has nothing to do with what can be read.
-    size: name.startsWith("/proc/") ? Number.MAX_SAFE_INTEGER : stats.size,
+    // Places in /proc/kcore are kernel addresses: with 5 levels of page tables they lie beyond 2^53, on borders of pages, which a number still tells.
+    size: name.startsWith("/proc/") ? Number.POSITIVE_INFINITY : stats.size,
     read(at, into) {
       let done = 0;
       try {
         while (done < into.length) {
-          const n = readSync(fd, into, done, into.length - done, at + done);
+          const n = readSync(fd, into, done, into.length - done, BigInt(at) + BigInt(done));
           if (n === 0) break;
           done += n;
         }
