@@ -93,7 +93,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     expect(await barriers(page)).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
-  });
+  }, 120_000);
 
   test("census: a damaged file is named, three files are too many, and two that came in the wrong order are swapped", async () => {
     const { page, faults } = await visit("#/census");

@@ -133,7 +133,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     }
     expect(faults).toEqual([]);
     await page.close();
-  });
+  }, 120_000);
 
   test("a claim lights its lines and a line its claims; a line goes to its place in the log; search, minimap and wrap work by keyboard", async () => {
     const { page, faults } = await visit("#/diagnose?example=failures_6.1.txt&at=3", desk);
@@ -356,7 +356,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     }
     expect(faults).toEqual([]);
     await page.close();
-  });
+  }, 120_000);
 
   test("hostile text stays text: in the rail, the verdict, the claims and the log", async () => {
     const { page, faults } = await visit("#/diagnose", desk);
