@@ -1,9 +1,12 @@
 // What the inputs say of the machine that a report comes from, each value with the lines or the arithmetic behind it. `--prove` builds from it.
 import { defaultMinFreeKb, lowmemOfMinFree } from "../kernel/facts/min_free.ts";
+import type { MemZone } from "../kernel/readings/mem_info.ts";
+import { blocksPart } from "../kernel/readings/mem_info_extent.ts";
+import { closedOf } from "../kernel/readings/part.ts";
 import type { Case } from "./case.ts";
-import { quote, quotesOf } from "./case.ts";
+import { quote, quoteFrames, quotesOf } from "./case.ts";
 import type { MtuTable, Quote } from "./finding.ts";
-import type { MachineSaid, Told } from "./machine_told.ts";
+import type { MachineSaid, Told, ZoneSaid } from "./machine_told.ts";
 import { size } from "./words.ts";
 
 const told = <T>(value: T, because: string, evidence: readonly Quote[]): Told<T> => ({ value, because, evidence });
@@ -21,12 +24,9 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
     ),
     pageKb: c.pageKb,
     memoryKb: memoryOf(c, minFreeKb),
-    zones: (c.memInfo?.zones ?? []).map((z) => ({
-      node: z.node,
-      zone: z.name,
-      presentKb: z.kb.present ?? null,
-      managedKb: z.kb.managed ?? null,
-    })),
+    zones: (c.memInfo?.zones ?? []).map((z) => zoneSaid(c, z)),
+    held: heldSaid(c),
+    buffers: buffersSaid(c),
     cpus: cpusOf(c),
     minFreeKb,
     scaleFactor: sysctl(c, "vm.watermark_scale_factor"),
@@ -39,6 +39,58 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
         : null,
   };
 }
+
+function zoneSaid({ memInfo, pageKb }: Case, z: MemZone): ZoneSaid {
+  const blocks = memInfo === undefined ? undefined : closedOf(blocksPart(memInfo, z, pageKb));
+  const sum = (...names: readonly string[]): number | null => {
+    const known = names.map((n) => z.kb[n]).filter((kb) => kb !== undefined);
+    return known.length === 0 ? null : known.reduce((n, kb) => n + kb, 0);
+  };
+  return {
+    node: z.node,
+    zone: z.name,
+    presentKb: z.kb.present ?? null,
+    managedKb: z.kb.managed ?? null,
+    freeKb: z.kb.free ?? null,
+    minKb: z.kb.min ?? null,
+    lowKb: z.kb.low ?? null,
+    highKb: z.kb.high ?? null,
+    boostKb: z.kb.boost ?? null,
+    highatomicKb: z.kb.reserved_highatomic ?? null,
+    fileKb: sum("active_file", "inactive_file"),
+    anonKb: sum("active_anon", "inactive_anon"),
+    lowmemReserve: z.lowmemReserve ?? null,
+    blocks: blocks?.map((b) => ({ count: b.count, types: b.types ?? "" })) ?? null,
+  };
+}
+
+/** Totals are pages; up to 2.6.27 they know active and inactive only, and what of them is cache stands in the tail. */
+function heldSaid({ memInfo, pageKb }: Case): MachineSaid["held"] {
+  const { totals = {}, tail = {}, freeSwapKb } = memInfo ?? {};
+  const kb = (...names: readonly string[]): number | null => {
+    const known = names.map((n) => totals[n]).filter((pages) => pages !== undefined);
+    return known.length === 0 ? null : known.reduce((n, pages) => n + pages, 0) * pageKb;
+  };
+  const user = kb("active", "inactive");
+  const cache = tail["total pagecache pages"] ?? tail["pagecache pages"];
+  const file = kb("active_file", "inactive_file") ?? (cache === undefined ? null : cache * pageKb);
+  return {
+    fileKb: file ?? user,
+    anonKb: kb("active_anon", "inactive_anon") ?? (user === null || file === null ? null : Math.max(0, user - file)),
+    slabReclaimableKb: kb("slab_reclaimable"),
+    slabUnreclaimableKb: kb("slab_unreclaimable") ?? kb("slab"),
+    freeSwapKb: freeSwapKb ?? null,
+  };
+}
+
+/** e1000 and e1000e fill rings by other functions where frames are larger than a page's half: drivers/net/ethernet/intel/e1000/e1000_main.c, 6.1. */
+function buffersSaid(c: Case): MachineSaid["buffers"] {
+  const at = c.stack.frames.findIndex((f) => buffersBy.test(f.function ?? ""));
+  const name = c.stack.frames[at]?.function;
+  return name === undefined ? null : told(name, "the call trace", quoteFrames(c, [at]));
+}
+
+const buffersBy = /_alloc_(?:jumbo_)?rx_buffers(?:_ps)?$/;
 
 function sysctl(c: Case, name: string): Told<number> | null {
   const line = c.around.sysctls.get(name);

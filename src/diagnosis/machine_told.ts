@@ -15,6 +15,27 @@ export interface Told<T> {
   readonly evidence: readonly SaidLine[];
 }
 
+/** A zone as Mem-Info prints it, in kB; null where it does not say. */
+export interface ZoneSaid {
+  readonly node: number;
+  readonly zone: string;
+  readonly presentKb: number | null;
+  readonly managedKb: number | null;
+  readonly freeKb: number | null;
+  /** The marks as printed, the boost in them. */
+  readonly minKb: number | null;
+  readonly lowKb: number | null;
+  readonly highKb: number | null;
+  readonly boostKb: number | null;
+  readonly highatomicKb: number | null;
+  readonly fileKb: number | null;
+  readonly anonKb: number | null;
+  /** lowmem_reserve[], pages. */
+  readonly lowmemReserve: readonly number[] | null;
+  /** Free blocks by order from 0, with the letters of the lists that hold them; null where the line is missing or cut. */
+  readonly blocks: readonly { readonly count: number; readonly types: string }[] | null;
+}
+
 /** What the inputs say of the machine that a report comes from; null: they do not say. */
 export interface MachineSaid {
   /** What to compute with: version numbers and architecture. */
@@ -23,12 +44,17 @@ export interface MachineSaid {
   /** All memory, in kB. */
   readonly memoryKb: Told<number> | null;
   /** Zones of Mem-Info in kB; null where a release does not print the amount. */
-  readonly zones: readonly {
-    readonly node: number;
-    readonly zone: string;
-    readonly presentKb: number | null;
-    readonly managedKb: number | null;
-  }[];
+  readonly zones: readonly ZoneSaid[];
+  /** Who held memory, kB, over all zones: what the totals and the nodes' lines say; null where they do not. */
+  readonly held: {
+    readonly fileKb: number | null;
+    readonly anonKb: number | null;
+    readonly slabReclaimableKb: number | null;
+    readonly slabUnreclaimableKb: number | null;
+    readonly freeSwapKb: number | null;
+  };
+  /** The function on the stack that filled receive buffers of a kind of their own: `e1000_alloc_jumbo_rx_buffers`. */
+  readonly buffers: Told<string> | null;
   readonly cpus: Told<number> | null;
   /** vm.min_free_kbytes. */
   readonly minFreeKb: Told<number> | null;
@@ -52,6 +78,11 @@ export interface MachineSaid {
 export type Change =
   | { readonly kind: "min_free_kbytes"; readonly kb: number }
   | { readonly kind: "watermark_scale_factor"; readonly value: number }
+  | { readonly kind: "watermark_boost_factor"; readonly value: number }
+  | { readonly kind: "compaction_proactiveness"; readonly value: number }
+  | { readonly kind: "lowmem_reserve_ratio"; readonly values: readonly number[] }
+  /** A sysctl or a boot parameter that the model does not have. */
+  | { readonly kind: "setting"; readonly name: string; readonly value: string }
   | { readonly kind: "compact_memory" }
   /** Caches are dropped, then memory is compacted. */
   | { readonly kind: "drop_caches" }
@@ -86,6 +117,9 @@ export interface Advised {
 }
 
 export interface ProveInput {
+  /** Reports of this cause, those included that the rate limit only counted; and when those that were printed came, seconds after boot. */
+  readonly count?: number;
+  readonly occurrences?: readonly { readonly seconds?: number | undefined }[];
   readonly kind: string;
   readonly title: string;
   readonly driver: string | null;

@@ -13,6 +13,12 @@ const change = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("min_free_kbytes"), kb: z.number() }),
     z.strictObject({ kind: z.literal("watermark_scale_factor"), value: z.number() }),
+    z.strictObject({ kind: z.literal("watermark_boost_factor"), value: z.number() }),
+    z.strictObject({ kind: z.literal("compaction_proactiveness"), value: z.number() }),
+    z.strictObject({ kind: z.literal("lowmem_reserve_ratio"), values: z.array(z.number()) }),
+    z
+      .strictObject({ kind: z.literal("setting"), name: z.string(), value: z.string() })
+      .describe("A sysctl or a boot parameter that the model does not have."),
     z.strictObject({ kind: z.literal("mtu"), mtu: z.int() }),
     z.strictObject({
       kind: z.literal("offload"),
@@ -165,9 +171,34 @@ const machine = z
           zone: z.string(),
           presentKb: z.number().nullable(),
           managedKb: z.number().nullable(),
+          freeKb: z.number().nullable(),
+          minKb: z.number().nullable().describe("As printed, the boost in it; so are low and high."),
+          lowKb: z.number().nullable(),
+          highKb: z.number().nullable(),
+          boostKb: z.number().nullable(),
+          highatomicKb: z.number().nullable(),
+          fileKb: z.number().nullable(),
+          anonKb: z.number().nullable(),
+          lowmemReserve: z.array(z.number()).nullable().describe("lowmem_reserve[], pages."),
+          blocks: z
+            .array(z.strictObject({ count: z.number(), types: z.string() }))
+            .nullable()
+            .describe(
+              "Free blocks by order from 0, with the letters of their lists; null where the line is missing or cut.",
+            ),
         }),
       )
-      .describe("Zones of Mem-Info."),
+      .describe("Zones of Mem-Info; null where it does not say."),
+    held: z
+      .strictObject({
+        fileKb: z.number().nullable(),
+        anonKb: z.number().nullable(),
+        slabReclaimableKb: z.number().nullable(),
+        slabUnreclaimableKb: z.number().nullable(),
+        freeSwapKb: z.number().nullable(),
+      })
+      .describe("Who held memory, over all zones."),
+    buffers: told(z.string()).describe("The function on the stack that fills receive buffers of a kind of their own."),
     cpus: told(z.int()),
     minFreeKb: told(z.number()).describe("vm.min_free_kbytes, or what the zones' min marks add up to."),
     scaleFactor: told(z.number()).describe("vm.watermark_scale_factor."),

@@ -27,6 +27,8 @@ export function checkMachine(s: MachineSettings): void {
   if (scale !== undefined && !atLeast(release, [4, 6]))
     throw new BadInput(`sysctl.watermark_scale_factor does not exist in ${s.release}.`, undefined, "It came with 4.6.");
   for (const { name, on, since } of [
+    { name: "sysctl.watermark_boost_factor", on: s.sysctl.watermark_boost_factor !== undefined, since: [5, 0] },
+    { name: "sysctl.compaction_proactiveness", on: s.sysctl.compaction_proactiveness !== undefined, since: [5, 9] },
     { name: "sysctl.drop_caches", on: s.sysctl.drop_caches === true, since: [2, 6, 16] },
     { name: "sysctl.compact_memory", on: s.sysctl.compact_memory === true, since: [2, 6, 35] },
     { name: "slubMaxOrder", on: s.slubMaxOrder !== undefined, since: [2, 6, 22] },
@@ -88,6 +90,10 @@ export function checkMachine(s: MachineSettings): void {
 }
 
 function checkPressure(s: MachineSettings): void {
+  if (s.state !== undefined && (s.workloads.length > 0 || s.load !== undefined))
+    throw new BadInput("state, workloads and load all own the page cache: a machine has one of them.");
+  if (s.state === undefined && s.sysctl.compaction_proactiveness !== undefined)
+    throw new BadInput("sysctl.compaction_proactiveness is only run with `state`.");
   if (s.workloads.length > 0 && s.load !== undefined)
     throw new BadInput(
       "workloads and load both own the page cache: a machine has one of them.",

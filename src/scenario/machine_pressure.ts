@@ -7,6 +7,7 @@ import type { Machine } from "../model/machine.ts";
 import type { WorkloadSettings } from "../model/workload/workload.ts";
 import { createWorkloads } from "../model/workload/workloads.ts";
 import type { MachineSettings } from "./machine_settings.ts";
+import { createState } from "./machine_state.ts";
 
 /** What became of one entry of `workloads`. */
 export interface WorkloadResult {
@@ -45,7 +46,12 @@ const nanosPerMilli = 1e6;
 
 export function createPressure(machine: Machine, s: MachineSettings): Pressure {
   const { drop_caches: drop = false, compact_memory: compact = false } = s.sysctl;
-  const parts = s.workloads.length > 0 ? partsOf(machine, s) : loadOf(machine, s);
+  const parts =
+    s.state !== undefined
+      ? createState(machine, s, s.state)
+      : s.workloads.length > 0
+        ? partsOf(machine, s)
+        : loadOf(machine, s);
   const settle = (): void => {
     if (drop) parts.dropCaches();
     if (compact) parts.quietly(() => void machine.memory.reclaim.compactAll());
@@ -59,7 +65,7 @@ export function createPressure(machine: Machine, s: MachineSettings): Pressure {
   };
 }
 
-interface Parts extends Pressure {
+export interface Parts extends Pressure {
   dropCaches(): void;
   /** Not counted as the network's. */
   quietly(what: () => void): void;

@@ -18,6 +18,7 @@ import { checkMachine } from "./machine_check.ts";
 import type { PressureResult } from "./machine_pressure.ts";
 import { createPressure } from "./machine_pressure.ts";
 import type { MachineSettings } from "./machine_settings.ts";
+import { marksOf, zonesOf } from "./machine_state.ts";
 import type { TcpResult, TcpSample } from "./machine_streams.ts";
 import { createStreams } from "./machine_streams.ts";
 import type { GroupCounters } from "./machine_traffic.ts";
@@ -105,6 +106,18 @@ export interface Onlooker {
 const nanosPerMilli = 1e6;
 const skbsLeast = 65_536;
 const skbsMost = 1 << 19;
+/** Rings and transmit queues of a card, packets. */
+const packetsOfCard = 10_240;
+
+/** Rows for packets: no more than their sk_buffs and heads find memory for; fewer where all that will ever come is counted. */
+function packetsMost(s: MachineSettings): number {
+  const most = Math.min(skbsMost, Math.max(skbsLeast, s.memoryMb * 1024));
+  const counted =
+    s.tcp.length + s.rpc.length + s.sends.length === 0 && (s.traffic ?? []).every((t) => t.bursts !== undefined);
+  if (!counted) return most;
+  const arriving = (s.traffic ?? []).reduce((n, t) => n + t.burst * (t.bursts ?? 0) * t.listeners, 0);
+  return Math.min(most, packetsOfCard * s.nics.length + arriving);
+}
 
 export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): MachineResult {
   checkMachine(s);
@@ -123,7 +136,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     ...(s.slubMaxOrder === undefined ? {} : { slubMaxOrder: s.slubMaxOrder }),
     memoryMb: s.memoryMb,
     // No more packets than their sk_buffs and heads find memory for.
-    skbsMax: Math.min(skbsMost, Math.max(skbsLeast, s.memoryMb * 1024)),
+    skbsMax: packetsMost(s),
     cpus: s.cpus,
     seed: s.seed,
     nics: s.nics.map((n) => ({
@@ -133,10 +146,9 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       ...(n.name === undefined ? {} : { name: n.name }),
     })),
     memory: {
-      marks: {
-        ...(s.sysctl.min_free_kbytes === undefined ? {} : { minFreeKb: s.sysctl.min_free_kbytes }),
-        ...(s.sysctl.watermark_scale_factor === undefined ? {} : { scaleFactor: s.sysctl.watermark_scale_factor }),
-      },
+      marks: marksOf(s),
+      ...(s.state === undefined ? {} : zonesOf(s.state)),
+      ...(s.sysctl.watermark_boost_factor === undefined ? {} : { boostFactor: s.sysctl.watermark_boost_factor }),
     },
   });
   onlooker.begin?.(machine.journal);

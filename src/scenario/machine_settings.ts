@@ -4,6 +4,7 @@ import { release, share, thrashShape, whole } from "../lab/schema_parts.ts";
 import { workloadSchema } from "../lab/workload/settings.ts";
 import type { DriverMaker } from "../model/drivers/driver.ts";
 import { drivers } from "../model/drivers/drivers.ts";
+import { stateSchema } from "./machine_state_settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
 
@@ -49,6 +50,7 @@ const stream = z.strictObject({
     .default("mtu"),
   framesPerSecond: z.number().positive().max(1e8).describe("average rate, frames per second").default(20_000),
   burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
+  bursts: whole(1, 1_000_000, "bursts in all; left out: as many as there is time for").optional(),
   listeners: whole(
     1,
     32,
@@ -142,6 +144,17 @@ const sysctl = z
         "true: all memory is compacted once, just before traffic begins (echo 1 > compact_memory, since 2.6.35)",
       )
       .optional(),
+    watermark_boost_factor: whole(0, 100_000, "vm.watermark_boost_factor, 1/10000; 0 is off (since 5.0)").optional(),
+    lowmem_reserve_ratio: z
+      .array(whole(0, 1_000_000, "ratio; 0 keeps nothing"))
+      .max(8)
+      .describe("vm.lowmem_reserve_ratio by zone, lowest first (since 2.6.11)")
+      .optional(),
+    compaction_proactiveness: whole(
+      0,
+      100,
+      "vm.compaction_proactiveness: kcompactd keeps fragmentation below a score; only with `state` (since 5.9)",
+    ).optional(),
   })
   .describe("settings under /proc/sys/vm");
 
@@ -168,6 +181,9 @@ const machineShape = z.strictObject({
   sends: z.array(send).max(64).describe("writes out of the machine, in pages, over TCP's framing").default([]),
   reader: reader.describe("the application behind the socket").prefault({}),
   load: load.describe("a compile beside it; left out: none").optional(),
+  state: stateSchema
+    .describe("memory as a report prints it, in place of a load: the run starts from there, and `memoryMb` is not read")
+    .optional(),
   workloads: z
     .array(workloadSchema)
     .max(32)

@@ -88,8 +88,11 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
     const link = wires.into(device);
     const bytes = t.bytes === "mtu" ? device.mtu - udpHeaders : t.bytes;
     const gap = (1e9 * t.burst) / t.framesPerSecond;
+    // A counted burst is sent whole, however long the wire takes for it.
+    const wait = t.bursts === undefined ? waitNanos : Number.POSITIVE_INFINITY;
+    const last = t.burst * (t.bursts ?? Number.POSITIVE_INFINITY);
     const send = clock.handler((seq) => {
-      for (let i = 0; i < t.burst && link.freeAtNanos() - clock.now() < waitNanos; i++) {
+      for (let i = 0; i < t.burst && link.freeAtNanos() - clock.now() < wait; i++) {
         const frame = frames.take();
         frames.W[frame + frameField.LEN] = bytes;
         frames.W[frame + frameField.KIND] = frameKind.udp;
@@ -99,7 +102,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
         sent++;
       }
       // Gaps vary by half around the mean, so that streams do not march in step.
-      clock.after(gap * (0.5 + random.unit()), send, seq + t.burst);
+      if (seq + t.burst < last) clock.after(gap * (0.5 + random.unit()), send, seq + t.burst);
     });
     clock.after(gap * random.unit(), send, 0);
   };

@@ -164,6 +164,42 @@ export function oneZone(
   return { ...layout, spec: { ...layout.spec, pageShift: options.pageShift ?? 12 } };
 }
 
+/** A zone that a report prints; pages. */
+export interface ZoneGiven {
+  readonly name: ZoneName;
+  readonly node: number;
+  /** Pages that the model holds of it. */
+  readonly pages: number;
+  /** What the marks are computed from: may be more than `pages`, where used memory is left out. */
+  readonly managed: number;
+}
+
+/** Zones as a report prints them, one behind the other, each from a block of the highest order on; nothing of them is kept by boot. */
+export function zonesGiven(
+  zones: readonly ZoneGiven[],
+  zoneTypes: readonly ZoneName[],
+  options: Omit<PcOptions, "memoryMb">,
+): BootLayout {
+  const top = 1 << ((options.orders ?? 11) - 1);
+  const parts: { name: ZoneName; node: number; start: number; end: number }[] = [];
+  let start = 0;
+  for (const { name, node, pages } of zones) {
+    parts.push({ name, node, start, end: start + pages });
+    start = Math.ceil((start + pages) / top) * top;
+  }
+  const nodes = Math.max(...zones.map((z) => z.node)) + 1;
+  const layout = layoutOf(
+    parts,
+    zoneTypes,
+    { memoryMb: 0, ...options },
+    (p) => [[p.start, p.end]],
+    options.cpus,
+    nodes,
+  );
+  const managed = layout.spec.zones.map((z, i) => ({ ...z, managedPages: zones[i]?.managed ?? z.managedPages }));
+  return { ...layout, spec: { ...layout.spec, zones: managed } };
+}
+
 function layoutOf(
   parts: readonly { readonly name: ZoneName; readonly node: number; readonly start: number; readonly end: number }[],
   zoneTypes: readonly ZoneName[],

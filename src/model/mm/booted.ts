@@ -3,12 +3,13 @@ import { assert } from "../../base/assert.ts";
 import type { Release } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import { createJournal } from "../journal.ts";
-import type { BootLayout } from "./boot.ts";
-import { bootMemory, pc32, pc64 } from "./boot.ts";
+import type { BootLayout, ZoneGiven } from "./boot.ts";
+import { bootMemory, pc32, pc64, zonesGiven } from "./boot.ts";
 import type { Lru } from "./lru.ts";
 import { createLru } from "./lru.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
+import type { ZoneName } from "./memory.ts";
 import type { MmParts } from "./parts.ts";
 import type { Reclaim } from "./reclaim.ts";
 import { createReclaim } from "./reclaim.ts";
@@ -21,6 +22,10 @@ export interface BootedOptions {
   readonly memoryMb: number;
   readonly cpus?: number;
   readonly nodes?: number;
+  /** Zones of a report instead of a PC's, with the zone types of its kernel; `memoryMb` is not read then. */
+  readonly zones?: { readonly types: readonly ZoneName[]; readonly given: readonly ZoneGiven[] };
+  /** vm.watermark_boost_factor (since 5.0); left out: the release's own. */
+  readonly boostFactor?: number;
   /** Left out: the release's own. */
   readonly policy?: PolicyName;
   readonly activeFreeing?: boolean;
@@ -47,11 +52,15 @@ export interface BootedMemory extends MachineMemory {
 /** Boots a kernel on x86: i386 machines as pc32, all others as pc64. */
 export function bootParts(parts: MmParts, options: BootedOptions): BootedMemory {
   const { release, memoryMb, cpus = 1 } = options;
-  assert(memoryMb >= 32, () => `${memoryMb} MB is less than the kernel image and its maps need here`);
-  const rules = parts.rules({
+  assert(
+    options.zones !== undefined || memoryMb >= 32,
+    () => `${memoryMb} MB is less than the kernel image and its maps need here`,
+  );
+  const own = parts.rules({
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.cma === undefined ? {} : { cma: options.cma }),
   });
+  const rules = options.boostFactor === undefined ? own : { ...own, boostFactor: options.boostFactor };
   const orders = 11;
   const shape = {
     memoryMb,
@@ -63,7 +72,13 @@ export function bootParts(parts: MmParts, options: BootedOptions): BootedMemory 
     pcpHugeOrder: parts.pcp.huge && rules.policy === "mobility" && release.arch !== "i386" ? 9 : -1,
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
   };
-  const layout = release.arch === "i386" ? pc32(shape) : pc64(shape);
+  const { zones } = options;
+  const layout =
+    zones !== undefined
+      ? zonesGiven(zones.given, zones.types, shape)
+      : release.arch === "i386"
+        ? pc32(shape)
+        : pc64(shape);
   const machine = createMachineMemory({ spec: layout.spec, journal: options.journal ?? createJournal(), parts, rules });
   const minFreeKb = bootMemory(machine, layout, options.marks);
   const lru = createLru(machine);

@@ -33,3 +33,18 @@ export function unusableIndex(free: readonly number[], order: number): number {
   const { pages, suitable } = contigOf(free, order);
   return pages === 0 ? 1000 : Math.floor(((pages - suitable * 2 ** order) * 1000) / pages);
 }
+
+/**
+ * fragmentation_score_node(), mm/compaction.c, 6.1.192 (since 5.9): 0 to 100, the share of free memory in blocks too small for a huge page, each
+ * zone with the weight of its present pages.
+ */
+export function fragmentationScore(
+  zones: readonly { readonly presentPages: number; readonly free: readonly number[] }[],
+  hugeOrder: number,
+): number {
+  const present = zones.reduce((n, z) => n + z.presentPages, 0);
+  return zones.reduce(
+    (n, z) => n + Math.floor((z.presentPages * Math.floor(unusableIndex(z.free, hugeOrder) / 10)) / (present + 1)),
+    0,
+  );
+}

@@ -183,14 +183,16 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
       zonesOf(request).some((z) => placement.unreserveHighatomic(z, request.migratetype, force)),
     outOfMemory: () => choices.killSomething?.() ?? false,
   };
-  machine.setRescue(rescue);
-  machine.alloc.setWake((z, order) => {
-    const node = zone[z * zoneStride + zoneField.node]!;
+  const wake = (node: number, order: number): void => {
     if (journal.heard && !wanted.has(node)) journal.emit(eventKind.mm_vmscan_kswapd_wake, node, order);
     wanted.set(node, Math.max(order, wanted.get(node) ?? 0));
-  });
+  };
+  machine.setRescue(rescue);
+  machine.alloc.setWake((z, order) => wake(zone[z * zoneStride + zoneField.node]!, order));
   return {
     rescue,
+    /** kswapd of a node is to run, as after a request of that order. */
+    wake,
     compaction,
     drainAll,
     /** compact_nodes(), mm/compaction.c: 1 written to compact_memory. Every movable page, whatever block comes of it. */

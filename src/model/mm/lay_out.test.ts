@@ -1,0 +1,97 @@
+import { expect, test } from "vitest";
+import { prng } from "../../base/prng.ts";
+import { parseRelease } from "../../kernel/release.ts";
+import { createBootedMemory } from "../kernels/booted.ts";
+import { memoryProblems } from "./invariants.ts";
+import type { FreeGiven } from "./lay_out.ts";
+import { layOutZone } from "./lay_out.ts";
+import { record, word } from "./memory.ts";
+import { freeBlocks } from "./observe.ts";
+
+const pages = 32768;
+const booted = (release: string, cma = false) =>
+  createBootedMemory({
+    release: parseRelease(release),
+    memoryMb: 0,
+    cpus: 2,
+    cma,
+    zones: { types: ["DMA32", "Normal", "Movable"], given: [{ name: "Normal", node: 0, pages, managed: 1_000_000 }] },
+  });
+
+/** A state that has room: some free blocks of each order on each list, the rest in use. */
+function drawn(seed: number, types: readonly number[]): FreeGiven[] {
+  const random = prng(seed);
+  const few = random.chance(0.3);
+  return types.flatMap((type) =>
+    Array.from({ length: 11 }, (_, order) => ({
+      order,
+      type,
+      count: order > 8 ? random.below(2) : random.below(Math.max(2, Math.ceil((few ? 40 : 500) >> order))),
+    })),
+  );
+}
+
+test.each(["2.6.18-x86_64", "2.6.32-x86_64", "5.10-x86_64", "6.1-x86_64", "6.12-x86_64", "7.2-x86_64"])(
+  "%s: the free lists are those that were given, nothing has merged, and every counter agrees",
+  (release) => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const machine = booted(release, seed % 2 === 0);
+      const { types, policy } = machine.rules;
+      const lists = policy !== "mobility" ? [0] : [types.unmovable, types.movable, types.reclaimable];
+      const free = drawn(seed, types.cma >= 0 ? [...lists, types.cma] : lists);
+      const want = Array.from({ length: 11 }, (_, o) =>
+        free.filter((f) => f.order === o).reduce((n, f) => n + f.count, 0),
+      );
+      const used = new Map<string, number>();
+      const done = layOutZone(machine, 0, { free, file: 3000, anon: 1000, slab: 200 }, prng(seed), (pfn, what) => {
+        used.set(what, (used.get(what) ?? 0) + 1);
+        expect(((machine.memory.page[pfn * 4 + record.word] as number) & word.lru) !== 0).toBe(
+          what === "file" || what === "anon",
+        );
+      });
+      expect(done, `seed ${seed}`).toEqual({ broken: 0, missing: 0 });
+      expect(freeBlocks(machine, 0), `seed ${seed}`).toEqual(want);
+      expect(memoryProblems(machine), `seed ${seed}`).toEqual([]);
+      for (const { order, type, count } of free) {
+        const { page } = machine.memory;
+        let n = 0;
+        const list = machine.area.listOf(0, order, type);
+        for (let at = page[list * 4] as number; at !== list; at = page[at * 4] as number) n++;
+        // A block may lie on another list where its own type's ground had no piece that large.
+        if (order < 9)
+          expect(n, `seed ${seed} order ${order} type ${type}`).toBeGreaterThanOrEqual(Math.floor(count * 0.9) - 2);
+      }
+      expect(used.get("file")).toBe(3000);
+      expect(used.get("anon")).toBe(1000);
+      expect(machine.lru.count(0)).toBe(4000);
+    }
+  },
+);
+
+test("a state without room for whole blocks is laid out in pieces, and says so", () => {
+  const machine = booted("6.1-x86_64");
+  const free = [{ order: 9, type: machine.rules.types.movable, count: 40 }];
+  const done = layOutZone(machine, 0, { free, file: 0, anon: 0, slab: 0 }, prng(1), () => {});
+  expect(done.broken).toBeGreaterThan(0);
+  expect(done.missing).toBe(0);
+  expect(memoryProblems(machine)).toEqual([]);
+});
+
+test("what was laid out is memory: it can be asked for to the last page and given back", () => {
+  const machine = booted("6.1-x86_64");
+  const { gfp, types } = machine.rules;
+  const free = [
+    { order: 0, type: types.movable, count: 700 },
+    { order: 3, type: types.unmovable, count: 40 },
+  ];
+  layOutZone(machine, 0, { free, file: 4000, anon: 0, slab: 0 }, prng(2), () => {});
+  const got: number[] = [];
+  for (;;) {
+    const pfn = machine.pages.allocPages(gfp.nowarn | gfp.memalloc, 0);
+    if (pfn < 0) break;
+    got.push(pfn);
+  }
+  expect(got.length).toBe(700 + 320);
+  for (const pfn of got) machine.pages.freePages(pfn, 0);
+  expect(memoryProblems(machine)).toEqual([]);
+});

@@ -1,0 +1,241 @@
+// A machine whose memory is laid out as a report prints it: the free lists and marks of each zone as they stood, cache and programs in the rest.
+// Programs read files, reclaim takes what it can, kswapd and kcompactd do their work; what the report does not say of them is a setting.
+import type { Prng } from "../base/prng.ts";
+import { atLeast } from "../kernel/release.ts";
+import type { Machine } from "../model/machine.ts";
+import type { BootedOptions } from "../model/mm/booted.ts";
+import { fragmentationScore } from "../model/mm/fragmentation.ts";
+import type { FreeGiven, PageUse } from "../model/mm/lay_out.ts";
+import { layOutZone, setMarks, setReserves } from "../model/mm/lay_out.ts";
+import { record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
+import { freeBlocks } from "../model/mm/observe.ts";
+import type { MarkSettings } from "../model/mm/watermark_setup.ts";
+import { setupMarks } from "../model/mm/watermark_setup.ts";
+import type { Parts } from "./machine_pressure.ts";
+import type { MachineSettings } from "./machine_settings.ts";
+import type { StateSettings } from "./machine_state_settings.ts";
+
+const nanosPerMilli = 1e6;
+/** HPAGE_FRAG_CHECK_INTERVAL_MSEC, mm/compaction.c, 6.1. */
+const proactiveMillis = 500;
+/** sysctl_compaction_proactiveness, mm/compaction.c, 6.1. */
+const proactivenessDefault = 20;
+/** Codes of `owner`: 0 is nobody of these. */
+const code: Readonly<Record<PageUse, number>> = { kernel: 1, file: 2, anon: 3, slab: 4 };
+
+type Sysctl = MachineSettings["sysctl"];
+
+export function marksOf({ sysctl }: { readonly sysctl: Sysctl }): MarkSettings {
+  const { min_free_kbytes: minFreeKb, watermark_scale_factor: scaleFactor, lowmem_reserve_ratio: ratio } = sysctl;
+  return {
+    ...(minFreeKb === undefined ? {} : { minFreeKb }),
+    ...(scaleFactor === undefined ? {} : { scaleFactor }),
+    ...(ratio === undefined ? {} : { lowmemReserveRatio: ratio }),
+  };
+}
+
+/** What the machine is booted with. */
+export const zonesOf = (state: StateSettings): Pick<BootedOptions, "zones" | "cma"> => ({
+  zones: {
+    types: state.zoneTypes,
+    given: state.zones.map((z) => ({ name: z.zone, node: z.node, pages: z.pages, managed: z.managed })),
+  },
+  ...(state.cma ? { cma: true } : {}),
+});
+
+export function createState(machine: Machine, s: MachineSettings, state: StateSettings): Parts {
+  const { memory, clock, journal } = machine;
+  const random = machine.random.fork("state");
+  const { gfp } = memory.rules;
+  const userGfp = gfp.directReclaim | gfp.kswapdReclaim | gfp.io | gfp.fs | gfp.nowarn | gfp.highmem | gfp.movable;
+  const owner = new Uint8Array(memory.memory.pages);
+  const luck = random.fork("luck");
+  let swap = state.swapPages;
+  let refused = 0;
+  let busy = false;
+  let kswapdAt = 0;
+  let proactiveAt = 0;
+  let started = false;
+
+  memory.lru.setOwner({
+    evict(pfn) {
+      if (owner[pfn] === code.anon) {
+        if (swap <= 0 || luck.chance(state.busyShare)) return false;
+        swap--;
+      } else if (luck.chance(state.busyShare)) return false;
+      owner[pfn] = 0;
+      return true;
+    },
+    migrate(from, to) {
+      if (luck.chance(state.busyShare)) return false;
+      owner[to] = owner[from] as number;
+      owner[from] = 0;
+      return true;
+    },
+  });
+  const quietly = (what: () => void): void => {
+    busy = true;
+    what();
+    busy = false;
+  };
+  const read = (pages: number): void => {
+    const before = journal.caller;
+    journal.caller = readSite;
+    for (let i = 0; i < pages; i++) {
+      const pfn = memory.allocUser(userGfp);
+      if (pfn < 0) refused++;
+      else owner[pfn] = code.file;
+    }
+    journal.caller = before;
+  };
+  const readSite = journal.textId("page_cache_ra_unbounded < filemap_get_pages");
+  const askSite = journal.textId("");
+  const turn = (): void => {
+    read(state.readsPerMilli);
+    if (clock.now() >= kswapdAt) {
+      kswapdAt = clock.now() + s.kswapdMillis * nanosPerMilli;
+      memory.reclaim.runKswapd();
+    }
+    if (clock.now() < proactiveAt) return;
+    proactiveAt = clock.now() + proactiveMillis * nanosPerMilli;
+    compactAhead();
+  };
+  const tick = clock.handler(() => {
+    quietly(turn);
+    clock.after(nanosPerMilli, tick);
+  });
+
+  /** should_proactive_compact_node() and proactive_compact_node(), mm/compaction.c, 6.1 (since 5.9): from a score above the high mark down to the low one. */
+  const compactAhead = (): void => {
+    const { compaction } = memory.reclaim;
+    const proactiveness = s.sysctl.compaction_proactiveness ?? proactivenessDefault;
+    if (compaction === undefined || !atLeast(machine.release, [5, 9]) || proactiveness === 0) return;
+    const { spec } = memory.memory;
+    const score = (): number =>
+      fragmentationScore(
+        spec.zones.map(({ presentPages }, z) => ({ presentPages, free: freeBlocks(memory, z) })),
+        spec.pageblockOrder,
+      );
+    const low = Math.max(100 - proactiveness, 5);
+    if (score() <= Math.min(low + 10, 100)) return;
+    memory.reclaim.drainAll();
+    for (let z = 0; z < spec.zones.length && score() > low; z++)
+      compaction.compactZone(z, spec.pageblockOrder, memory.rules.types.movable, 0);
+  };
+
+  return {
+    before() {
+      quietly(() => {
+        layOut(machine, s, state, random.fork("places"), owner);
+        // What was refused in the report woke kswapd.
+        for (let node = 0; node < memory.memory.spec.nodes; node++) memory.reclaim.wake(node, 0);
+      });
+      if (state.settleMillis === 0) return;
+      clock.after(0, tick);
+      started = true;
+      clock.run(clock.now() + state.settleMillis * nanosPerMilli, s.eventsMax);
+    },
+    start() {
+      if (!started) clock.after(0, tick);
+      const { asks } = state;
+      if (asks === undefined) return;
+      journal.caller = askSite;
+      // What was had is kept: nobody gives it back within a run.
+      for (let i = 0; i < asks.blocks; i++) machine.pages.allocPages(asks.mask, asks.order);
+    },
+    busy: () => busy,
+    refused: () => refused,
+    sample: () => [],
+    result: () => undefined,
+    dropCaches: () =>
+      quietly(() => {
+        for (let pfn = 0; pfn < owner.length; pfn++)
+          if (owner[pfn] === code.file && memory.lru.isLru(pfn)) {
+            owner[pfn] = 0;
+            memory.freeUser(pfn);
+          }
+      }),
+    quietly,
+  };
+}
+
+/** Single pages come free until the zone stands at its high mark: what cache, programs and kernel hold, in this order, drawn page by page. */
+function restAtHigh(machine: Machine, row: number, owner: Uint8Array, random: Prng): void {
+  const { memory } = machine;
+  const { page, zone, spec } = memory.memory;
+  const z = spec.zones[row] as (typeof spec.zones)[number];
+  const high = zone[row * zoneStride + zoneField.high] as number;
+  const lacks = (): number => high - freeBlocks(memory, row).reduce((n, count, order) => n + count * 2 ** order, 0);
+  for (const what of ["file", "anon", "slab", "kernel"] as const) {
+    if (lacks() <= 0) return;
+    const mine: number[] = [];
+    for (let pfn = z.startPfn; pfn < z.startPfn + z.spannedPages; pfn++) {
+      const w = page[pfn * 4 + record.word] as number;
+      const state = w & word.stateMask;
+      if (state === word.buddy) pfn += (1 << (w & word.orderMask)) - 1;
+      else if (owner[pfn] === code[what]) mine.push(pfn);
+    }
+    const most = Math.min(lacks(), mine.length);
+    for (let left = mine.length; left > mine.length - most; left--) {
+      const at = random.below(left);
+      const pfn = mine[at] as number;
+      mine[at] = mine[left - 1] as number;
+      owner[pfn] = 0;
+      if (memory.lru.isLru(pfn)) memory.lru.remove(pfn);
+      page[pfn * 4 + record.word] = 0;
+      page[pfn * 4 + record.references] = 0;
+      memory.area.freeOnePage(pfn, row, 0, memory.placement.freeType(pfn), false);
+    }
+  }
+}
+
+function layOut(machine: Machine, s: MachineSettings, state: StateSettings, random: Prng, owner: Uint8Array): void {
+  const { memory } = machine;
+  const { types } = memory.rules;
+  for (const [row, zone] of state.zones.entries()) {
+    const free = zone.free.flatMap(({ order, count, types: letters }) => byType(order, count, letters, types, state));
+    layOutZone(
+      memory,
+      row,
+      { free, file: zone.file, anon: zone.anon, slab: zone.slab },
+      random.fork(`zone ${row}`),
+      (pfn, what) => {
+        owner[pfn] = code[what];
+      },
+    );
+  }
+  const { under } = state;
+  const { min_free_kbytes: minFree, watermark_scale_factor: scale, lowmem_reserve_ratio: ratio } = s.sysctl;
+  const same =
+    (minFree === undefined || minFree === under.min_free_kbytes) &&
+    (scale === undefined || scale === under.watermark_scale_factor);
+  if (!same) setupMarks(memory, marksOf(s));
+  for (const [row, zone] of state.zones.entries()) {
+    if (zone.marks === undefined) continue;
+    setReserves(memory, row, zone.marks.highatomic, ratio === undefined ? zone.marks.reserve : undefined);
+    if (same) setMarks(memory, row, zone.marks);
+  }
+  if (state.rest === "high")
+    for (let row = 0; row < state.zones.length; row++) restAtHigh(machine, row, owner, random.fork(`rest ${row}`));
+}
+
+/** Blocks shared over the lists that the letters name; no letters: the list of the ground they come to lie in. */
+function byType(
+  order: number,
+  count: number,
+  letters: string,
+  types: Machine["memory"]["rules"]["types"],
+  state: StateSettings,
+): FreeGiven[] {
+  const numbers = [...letters].map((l) => types.letters.indexOf(l)).filter((t) => t >= 0);
+  const lists = numbers.length === 0 ? [types.movable] : numbers;
+  return lists.flatMap((type, i) => {
+    const own = Math.floor(count / lists.length) + (i < count % lists.length ? 1 : 0);
+    if (type !== types.cma || state.cmaKept >= 1) return [{ order, type, count: own }];
+    const kept = Math.round(own * state.cmaKept);
+    return [
+      { order, type, count: kept },
+      { order, type: types.movable, count: own - kept },
+    ];
+  });
+}

@@ -1,0 +1,77 @@
+// What a scenario may say of memory that is laid out as a report prints it. Amounts are pages of 4 KiB unless a name says otherwise.
+import { z } from "zod";
+import { share, whole } from "../lab/schema_parts.ts";
+
+const zoneName = z.enum(["DMA", "DMA32", "Normal", "HighMem", "Movable"]);
+const pages = (says: string): z.ZodNumber => whole(0, 1 << 30, `${says}, pages`);
+
+const marks = z.strictObject({
+  min: pages("min as printed, the boost in it"),
+  low: pages("low"),
+  high: pages("high"),
+  boost: pages("boost").default(0),
+  highatomic: pages("reserved_highatomic").default(0),
+  reserve: z
+    .array(pages("lowmem_reserve[]"))
+    .max(8)
+    .describe("lowmem_reserve[] by zone; left out: as computed")
+    .optional(),
+});
+
+const zone = z.strictObject({
+  zone: zoneName.describe("its name"),
+  node: whole(0, 63, "node").default(0),
+  pages: whole(1, 1 << 22, "pages that the model holds of it: what is in use beyond need not be there"),
+  managed: pages("managed; marks are computed from it"),
+  free: z
+    .array(
+      z.strictObject({
+        order: whole(0, 10, "order"),
+        count: whole(0, 1 << 24, "blocks"),
+        types: z
+          .string()
+          .max(8)
+          .describe("letters of the lists that hold them, as the report prints: U, M, E, H, C, R")
+          .default(""),
+      }),
+    )
+    .max(64)
+    .describe("free blocks; several letters share them evenly"),
+  file: pages("page cache in use").default(0),
+  anon: pages("programs' pages in use").default(0),
+  slab: pages("reclaimable slabs").default(0),
+  marks: marks.describe("as printed; used while the sysctls are those under which they were printed").optional(),
+});
+
+const sysctls = z.strictObject({
+  min_free_kbytes: whole(1, 100_000_000, "vm.min_free_kbytes").optional(),
+  watermark_scale_factor: whole(1, 3000, "vm.watermark_scale_factor").optional(),
+});
+
+export const stateSchema = z.strictObject({
+  zoneTypes: z.array(zoneName).min(1).max(5).describe("zones that the kernel was built with, lowest first"),
+  zones: z.array(zone).min(1).max(32).describe("the zones, as printed"),
+  under: sysctls.describe("sysctls of the machine when its marks were printed").prefault({}),
+  cma: z.boolean().describe("the kernel has CMA").default(false),
+  cmaKept: share("of the CMA area that stays one; the rest becomes ordinary memory").default(1),
+  swapPages: pages("free swap: so many of the programs' pages can go").default(0),
+  rest: z
+    .enum(["printed", "high"])
+    .describe(
+      "printed: traffic meets memory as it was printed. high: zones below their high mark are first filled up to it, as kswapd leaves them, with what cache, programs and kernel hold, in this order",
+    )
+    .default("printed"),
+  busyShare: share("chance that a page is locked or just used again when reclaim looks at it").default(0.02),
+  readsPerMilli: whole(0, 100_000, "pages that programs read into the page cache, a millisecond").default(0),
+  settleMillis: whole(0, 60_000, "time between the state and the traffic, milliseconds").default(0),
+  asks: z
+    .strictObject({
+      order: whole(0, 10, "order"),
+      mask: whole(0, 2 ** 31, "gfp mask, a number of that release"),
+      blocks: whole(1, 1_000_000, "blocks that are asked for back to back, and kept"),
+    })
+    .describe("the report's own request, once, when traffic begins")
+    .optional(),
+});
+
+export type StateSettings = z.output<typeof stateSchema>;
