@@ -77,5 +77,7 @@ test("the same settings give the same bytes", () => {
 
 test("a state and a load do not go together, and a sysctl that the release does not have is refused", () => {
   expect(() => ran({}, { load: {} })).toThrow(BadInput);
-  expect(() => ran({}, { release: "4.19-x86_64", sysctl: { watermark_boost_factor: 0 } })).toThrow(/does not exist in 4\.19/);
+  expect(() => ran({}, { release: "4.19-x86_64", sysctl: { watermark_boost_factor: 0 } })).toThrow(
+    /does not exist in 4\.19/,
+  );
 });
