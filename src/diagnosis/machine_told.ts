@@ -141,6 +141,7 @@ export interface ProveInput {
   readonly memory: {
     readonly order: number;
     readonly zones: readonly {
+      readonly zone: string;
       readonly eligible: boolean;
       /** Pages. */
       readonly free: number;

@@ -7,7 +7,7 @@ import { openingTask } from "../kernel/facts/call_chains/index.ts";
 import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
-import { atLeast } from "../kernel/release.ts";
+import { atLeast, formatRelease } from "../kernel/release.ts";
 import type { DriverMaker, DriverParts, PoolsOfMachine } from "./drivers/driver.ts";
 import { gfpOf, settingsOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
@@ -334,6 +334,16 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
 
 /** What decides how much memory a packet takes: pads and cache line of the architecture, sizeof of the declared structs of the release. */
 function sizesOf(release: Release): Partial<SkbConfig> {
+  const key = formatRelease(release);
+  const known = sizes.get(key) ?? declaredSizes(release);
+  sizes.set(key, known);
+  return known;
+}
+
+/** By release: structs are laid out once, whoever makes how many machines. */
+const sizes = new Map<string, Partial<SkbConfig>>();
+
+function declaredSizes(release: Release): Partial<SkbConfig> {
   const structs = declaredStructs(release);
   const skBuff = structs.layout("sk_buff")?.sizeBytes;
   const shared = structs.layout("skb_shared_info")?.sizeBytes;

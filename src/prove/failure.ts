@@ -1,57 +1,81 @@
-// Advice against allocation failures, tested: the machine of the report is pressed until it fails as the report did, then run again with each
-// change and the same seeds. The engine is that of `skblab experiment`.
+// Advice against allocation failures, tested: the machine of the report is given bursts of many lengths, as it was and with each change, on the same
+// places and with the same lengths. Bursts are drawn long on purpose and counted by how rare they are (analysis/tail.ts), so that a failure that
+// came once a week is met in seconds; how long bursts are at all is fitted to the rate at which the report failed.
+import type { Interval } from "../analysis/statistics.ts";
 import { bootstrap, differences, mean } from "../analysis/statistics.ts";
+import type { Lengths } from "../analysis/tail.ts";
+import { drawLengths, meansOf } from "../analysis/tail.ts";
 import { BadInput } from "../base/bad_input.ts";
+import { prng } from "../base/prng.ts";
 import type { ProveInput } from "../diagnosis/machine_told.ts";
-import { experimentSchema, measureUnit, planExperiment, unitOf, unitsOf } from "../scenario/experiment.ts";
-import type { MachineResult } from "../scenario/machine_run.ts";
+import { checkMachine } from "../scenario/machine_check.ts";
 import { runMachine } from "../scenario/machine_run.ts";
-import { machineSchema } from "../scenario/machine_settings.ts";
+import type { MachineSettings } from "../scenario/machine_settings.ts";
+import type { Job, Measures, Outcome, Steps } from "./batch.ts";
+import { jobOf } from "./batch.ts";
 import type { Trial } from "./changes.ts";
-import { advised, controls, settingsOf } from "./changes.ts";
+import { advised, controls, neverRun, settingsOf } from "./changes.ts";
+import type { Measure } from "./episode.ts";
+import { burstSettings, measureOf, measureWords } from "./episode.ts";
 import { likenessOf } from "./likeness.ts";
-import type { Built, Level } from "./machine.ts";
-import { buildMachine, levels, scatteredLevels, scenarioOf, trafficMillis } from "./machine.ts";
-import type { Assumption, Likeness, Proof, ProofRow, ProveProgress } from "./proof.ts";
+import type { Built } from "./machine.ts";
+import { buildMachine } from "./machine.ts";
+import type { Assumption, Curve, Likeness, Proof, ProofRow } from "./proof.ts";
 import { refuse } from "./proof.ts";
 
-/** Runs of each variant. Five is the least of which chance makes all agree in one case of sixteen only; small machines run fast. */
-export const fewestSeeds = 5;
-const mostSeeds = 8;
-const smallMb = 96;
-/** Loads that are tried beyond the first that makes the machine fail, in search of likelier free lists. */
-const further = 2;
-/** Progress that tuning takes of the whole. */
-const tuningShare = 0.2;
+/** Sets of lengths: each is an estimate of its own, and their spread is the interval. */
+const setsUsual = 6;
+/** Lengths of one set, each from a stratum. */
+const strata = 24;
+/** Lengths reach from a sixth of the first that fails to six times it; where that is long, to twice it. */
+const around = 6;
+const longBurst = 4096;
+/** Fewer sets where bursts are long: they take their time, and differ less. */
+const setsLong = 4;
+/** Bursts that are tried in search of a failure: frames or blocks. */
+const ladder: readonly (readonly number[])[] = [
+  [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  [362, 512, 724, 1024, 1448, 2048],
+  [2896, 4096, 5793, 8192],
+  [16_384, 32_768],
+];
+/** Bursts a second, where the report's rate allows it: any number does, for the fitted length makes up for it. */
+const burstsPerSecond = 10;
+const secondsPerDay = 86_400;
+/** Progress that the search takes of the whole. */
+const searchShare = 0.2;
 
-/** `seeds`: runs of each variant. */
-export function proveFailure(input: ProveInput, seeds: number | undefined, progress: ProveProgress): Proof {
-  const everything = advised(input);
-  const untestable = (why: string): Proof["untested"] => everything.map(({ action }) => ({ action, why }));
+/** `sets`: how many estimates each variant gets. */
+export function* proveFailure(input: ProveInput, sets: number | undefined): Steps<Proof> {
+  const untested = (why: string): Proof["untested"] => advised(input).map(({ action }) => ({ action, why }));
   const { order } = input;
   if (order === null)
-    return refuse(input, "the report does not say which order was wanted", { untested: untestable("nothing was run") });
-  if (maySleep(input))
+    return refuse(input, "the report does not say which order was wanted", { untested: untested("nothing was run") });
+  if (maySleep(input) && order <= costlyOrder)
     return refuse(
       input,
       "the request could wait for memory and still got none: nothing was left to reclaim, and what held it is not in the report",
-      { untested: untestable("nothing was run") },
+      { untested: untested("nothing was run") },
     );
-  const machine = buildMachine(input, order);
-  if (typeof machine === "string") return refuse(input, machine, { untested: untestable("nothing was run") });
-  const tuned = tune(machine, input, (done, what) => progress(done * tuningShare, what));
-  if (tuned === undefined)
-    return refuse(input, `no load that was tried makes a request of order ${order} fail on such a machine`, {
-      assumptions: machine.assumptions,
-      untested: untestable("the machine as it was did not fail"),
+  let last: Proof | undefined;
+  // The driver's own path first; where the model's driver does not ask for this order, the report's own request.
+  for (const asItself of [false, true]) {
+    const built = buildMachine(input, order, asItself);
+    if (typeof built === "string") {
+      last ??= refuse(input, built, { untested: untested("nothing was run") });
+      continue;
+    }
+    if (asItself && last === undefined) break;
+    const failing = yield* search(built);
+    if (failing !== undefined)
+      return yield* compare(input, built, failing, sets ?? (failing.length * 2 > longBurst ? setsLong : setsUsual));
+    last = refuse(input, `no burst that was tried makes a request of order ${order} fail on such a machine`, {
+      assumptions: built.assumptions,
+      untested: untested("the machine as it was did not fail"),
     });
-  return experiment(
-    input,
-    { ...machine, level: tuned.level },
-    tuned,
-    seeds ?? (machine.memoryMb <= smallMb ? mostSeeds : fewestSeeds),
-    progress,
-  );
+    if (built.asker.kind === "request") break;
+  }
+  return last as Proof;
 }
 
 /** GFP_KERNEL and its like: the kernel reclaims before it gives up. */
@@ -60,118 +84,128 @@ const maySleep = (input: ProveInput): boolean =>
     /^(GFP_(KERNEL|NOFS|NOIO|USER|HIGHUSER|TEMPORARY)|__GFP_(WAIT|DIRECT_RECLAIM|RECLAIM)\b)/.test(n),
   ) === true;
 
-interface Tuned {
-  readonly level: Level;
-  readonly metric: string;
-  readonly likeness: Likeness | null;
+/** PAGE_ALLOC_COSTLY_ORDER: above it the kernel gives up although memory is left. */
+const costlyOrder = 3;
+
+interface Failing {
+  readonly length: number;
+  readonly measure: Measure;
 }
 
-/** The mildest load under which it fails as the report did; where the report shows its free lists, a few harsher ones are looked at too. */
-function tune(built: Built, input: ProveInput, progress: ProveProgress): Tuned | undefined {
-  let best: Tuned | undefined;
-  /** Fails with one seed and not with another: better than nothing. */
-  let rare: Tuned | undefined;
-  let tries = Number.POSITIVE_INFINITY;
-  const all = [...scatteredLevels(input, built), ...levels];
-  for (const [i, level] of all.entries()) {
-    if (tries-- <= 0) break;
-    progress(i / all.length, "pressing the machine until it fails");
-    const { kind: _, ...settings } = scenarioOf(built, level);
-    const runOf = (seed: number): MachineResult => runMachine(machineSchema.parse({ ...settings, seed }));
-    const run = runOf(1);
-    const metric = metricOf(run, built.order);
-    if (metric === undefined) continue;
-    const found = { level, metric, likeness: likenessOf(input, run) };
-    if (metricOf(runOf(2), built.order) === undefined) {
-      rare ??= found;
-      continue;
+/** The first length of the ladder that fails as the report did. */
+function* search(built: Built): Steps<Failing | undefined> {
+  for (const rungs of ladder) {
+    const longest = rungs.at(-1) as number;
+    const [found] = yield {
+      jobs: [jobOf(burstSettings(built, 0, longest, {}, 1), 1, rungs)],
+      what: "longer bursts until the machine fails",
+      from: 0,
+      to: searchShare,
+    };
+    for (const [i, length] of rungs.entries()) {
+      const measure = measureOf(found?.[i] ?? {}, built.order);
+      if (measure !== undefined) return { length, measure };
     }
-    if (found.likeness === null) return found;
-    tries = Math.min(tries, further);
-    if (best === undefined || found.likeness.distance < (best.likeness?.distance ?? 1)) best = found;
   }
-  return best ?? rare;
-}
-
-/** Frames lost for each failure from which on the frames are what counts. */
-const emptyRing = 10;
-
-const counted: Readonly<Record<string, string>> = {
-  printedFailures: "failures that the kernel prints",
-  ringDrops: "frames that the card lost because its ring had run out of buffers",
-};
-
-/** What to count: failures that the kernel prints where this order's are among them; else requests of this order that failed silently. */
-function metricOf(run: MachineResult, order: number): string | undefined {
-  const printed = run.printed.find((p) => p.order === order)?.count ?? 0;
-  const missed = run.devices.reduce((n, d) => n + d.stats.rxMissed, 0);
-  // A ring that ran empty is filled again when the next packet is handled, and none can arrive: one failure, and everything is lost.
-  if (printed > 0) return missed > printed * emptyRing ? "ringDrops" : "printedFailures";
-  if (run.orders.some((o) => o.order === order && o.failed > 0)) return `failedOrder${order}`;
   return undefined;
 }
 
-function experiment(input: ProveInput, built: Built, tuned: Tuned, seeds: number, progress: ProveProgress): Proof {
+interface Arm {
+  readonly set: Trial["set"];
+  readonly frames: number;
+}
+
+function* compare(input: ProveInput, built: Built, failing: Failing, sets: number): Steps<Proof> {
   const untested: { action: string; why: string }[] = [];
   const trials: Trial[] = [];
   for (const { action, change } of advised(input)) {
-    const set = settingsOf(change, built);
-    if (typeof set === "string") untested.push({ action, why: set });
-    else trials.push({ name: action.slice(0, 80), change, advised: true, note: null, set });
+    const made = settingsOf(change, built);
+    if (typeof made === "string") untested.push({ action, why: made });
+    else trials.push({ name: action.slice(0, 80), change, advised: true, note: null, frames: 1, ...made });
   }
-  trials.push(...controls(input, built));
-  const base = scenarioOf(built, tuned.level);
+  trials.push(...controls(input, built, trials));
   const usable = trials.filter((t) => {
-    const why = refusal(base, t);
+    const why = refusal(built, t);
     if (why !== undefined) untested.push({ action: t.name, why });
     return why === undefined;
   });
-  const variants: { name: string; set: Trial["set"] }[] = [{ name: "as it was", set: {} }];
-  const places = usable.map(({ name, set, against }) => {
-    if (against !== undefined) variants.push({ name: `${name}: without the change`, set: against });
-    variants.push({ name, set });
-    return { before: against === undefined ? 0 : variants.length - 2, after: variants.length - 1 };
+  const likeness = likenessOf(input, firstReport(built, failing));
+  const unlike = likeness.filter((l) => l.matters && !l.alike);
+  if (unlike.length > 0)
+    return refuse(
+      input,
+      `the machine that fails is unlike the report in what matters: ${unlike.map((l) => `${l.what}, ${brief(l.report)} against ${brief(l.machine)}`).join("; ")}`,
+      {
+        assumptions: built.assumptions,
+        likeness,
+        untested: advised(input).map(({ action }) => ({ action, why: "no machine like the report's was found" })),
+      },
+    );
+  const curveAt = reserves(built);
+  const arms: Arm[] = [{ set: {}, frames: 1 }];
+  const places = usable.map(({ set, against, frames }) => {
+    if (against !== undefined) arms.push({ set: against, frames: 1 });
+    arms.push({ set, frames });
+    return { before: against === undefined ? 0 : arms.length - 2, after: arms.length - 1 };
   });
-  const file = {
-    kind: "experiment",
-    question: `${input.title}: which change lowers the failures?`,
-    base,
-    seeds,
-    metrics: [tuned.metric],
-    compare: variants,
-  };
-  const measured = usable.length === 0 ? [] : runAll(file, progress);
-  const column = (variant: number, of: (m: Measures) => number): number[] =>
-    Array.from({ length: seeds }, (_, s) => (of(measured[variant * seeds + s] ?? {}) * 1000) / trafficMillis);
-  const rows = usable.map((trial, i) => rowOf(trial, (v, of) => column(places[i]?.[v] ?? 0, of), tuned.metric));
+  const curveFrom = arms.length;
+  for (const kb of curveAt) arms.push({ set: { "sysctl.min_free_kbytes": kb }, frames: 1 });
+  const lengths = drawLengths(
+    Math.max(0.5, failing.length / around),
+    failing.length * Math.min(around, Math.max(2, longBurst / failing.length)),
+    strata,
+    sets,
+    prng(1).fork("bursts"),
+  );
+  const outcomes = yield* runArms(built, arms, lengths);
+  const of = (arm: number, pick: (m: Measures) => number): number[][] =>
+    outcomes[arm]?.map((set) => set.map(pick)) ?? [];
+  const count = (m: Measures): number => m[failing.measure] ?? 0;
+  const fit = fitted(input, lengths, of(0, count));
+  const rates = (arm: number, pick: (m: Measures) => number): number[] =>
+    meansOf(lengths, fit.mean, of(arm, pick)).map((x) => x * fit.perUnit);
+  const rows = usable.map((trial, i) => rowOf(trial, (v, pick) => rates(places[i]?.[v] ?? 0, pick), failing.measure));
+  const base = rates(0, count);
   return {
-    title: input.title,
+    ...refuse(input, ""),
     refused: rows.length === 0 ? "none of the advice can be run on a machine" : null,
-    standsFor: built.standIn ? (built.assumptions.find((a) => a.what === "driver")?.because ?? null) : null,
-    assumptions: [...built.assumptions, loadSaid(tuned)],
-    likeness: tuned.likeness,
-    measure: `${counted[tuned.metric] ?? `requests of order ${built.order} that failed`}, per second of traffic`,
-    seeds,
+    standsFor: built.printed
+      ? null
+      : "The report does not print its free lists: machines that a load has filled stand for it.",
+    assumptions: [...built.assumptions, loadSaid(built, fit)],
+    likeness: [...likeness, ...fit.likeness],
+    measure: `${measureWords[failing.measure] ?? `requests of order ${built.order} that failed`}, ${fit.unit}`,
+    seeds: sets,
     rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
-    untested,
-    experiment: file,
+    untested: [...untested, ...neverRun],
+    curve: curveAt.length < 2 ? null : curveOf(built, curveAt, base, (i) => rates(curveFrom + i, count)),
+    experiment: experimentFile(input, built, failing, usable),
   };
 }
 
-type Measures = Readonly<Record<string, number>>;
+/** Every arm meets every set of lengths on the same machines; arm by arm, so that a machine's code stays warm. */
+function* runArms(built: Built, arms: readonly Arm[], lengths: Lengths): Steps<Measures[][][]> {
+  const jobs: Job[] = [];
+  for (const { set, frames } of arms)
+    for (const [s, own] of lengths.sets.entries()) {
+      const scaled = own.map((x) => Math.max(1, Math.round(x * frames)));
+      jobs.push(jobOf(burstSettings(built, s, Math.max(...scaled), set, 1), s + 1, scaled));
+    }
+  const measured: readonly Outcome[] = yield { jobs, what: "bursts with each change", from: searchShare, to: 1 };
+  let at = 0;
+  return arms.map(() => lengths.sets.map(() => [...(measured[at++] ?? [])]));
+}
+
+function firstReport(built: Built, failing: Failing): ReturnType<typeof runMachine>["reports"][number] | undefined {
+  const { settings } = jobOf({ ...burstSettings(built, 0, failing.length, {}, 1), reports: 4 }, 1, []);
+  const run = runMachine(settings as MachineSettings);
+  return run.reports.find((r) => r.order === built.order) ?? run.reports[0];
+}
 
 /** Settings that this machine does not take, in a sentence. */
-function refusal(base: Record<string, unknown>, trial: Trial): string | undefined {
+function refusal(built: Built, trial: Trial): string | undefined {
   try {
-    planOf({
-      base,
-      seeds: 2,
-      metrics: ["printedFailures"],
-      compare: [
-        { name: "0", set: {} },
-        { name: "1", set: trial.set },
-      ],
-    });
+    checkMachine(jobOf(burstSettings(built, 0, 1, trial.set, trial.frames), 1, []).settings as MachineSettings);
     return undefined;
   } catch (error) {
     if (error instanceof BadInput) return error.message;
@@ -179,35 +213,84 @@ function refusal(base: Record<string, unknown>, trial: Trial): string | undefine
   }
 }
 
-const planOf = ({ kind: _, ...given }: Record<string, unknown>): ReturnType<typeof planExperiment> =>
-  planExperiment(experimentSchema.parse(given), "the proof", () => ({ file: "the proof", line: 1, column: 1 }));
-
-function runAll(file: Record<string, unknown>, progress: ProveProgress): readonly Measures[] {
-  const plan = planOf(file);
-  const units = unitsOf(plan);
-  return Array.from({ length: units }, (_, unit) => {
-    const { variant, seed } = unitOf(plan, unit);
-    progress(tuningShare + ((1 - tuningShare) * unit) / units, variant.name);
-    return measureUnit(plan.kind, variant.settings, seed);
-  });
+interface Fit {
+  /** Mean length of a burst. */
+  readonly mean: number;
+  /** From a mean outcome of one burst to the unit. */
+  readonly perUnit: number;
+  readonly unit: string;
+  readonly perSecond: number | null;
+  readonly likeness: readonly Likeness[];
 }
 
-/** Less than this share of the failures is no difference to anybody, and few seeds could not tell it from chance. */
+/** Bursts of a length, so often, that the machine as it was fails as often as the report did. */
+function fitted(input: ProveInput, lengths: Lengths, base: readonly (readonly number[])[]): Fit {
+  const wanted = rateOf(input);
+  const at = (m: number): number => mean(meansOf(lengths, m, base));
+  const [least, most] = [lengths.low, lengths.high / 2];
+  if (wanted === undefined)
+    return { mean: Math.sqrt(least * most), perUnit: 1, unit: "a burst", perSecond: null, likeness: [] };
+  let [low, high] = [least, most];
+  for (let i = 0; i < 60; i++) {
+    const middle = Math.sqrt(low * high);
+    if (at(middle) * burstsPerSecond < wanted.perSecond) low = middle;
+    else high = middle;
+  }
+  const m = Math.sqrt(low * high);
+  // Shorter or longer than was drawn is not known: then bursts are rarer, or more frequent.
+  const perSecond = at(m) === 0 ? burstsPerSecond : wanted.perSecond / at(m);
+  return {
+    mean: m,
+    perUnit: perSecond * secondsPerDay,
+    unit: `a day, at the rate of the report: ${wanted.words}`,
+    perSecond,
+    likeness: [
+      {
+        what: "failures a day",
+        report: wanted.perSecond * secondsPerDay,
+        machine: at(m) * perSecond * secondsPerDay,
+        matters: true,
+        alike: true,
+      },
+    ],
+  };
+}
+
+/** How often the report failed: its count in the time since boot. */
+function rateOf({
+  count,
+  occurrences,
+}: ProveInput): { readonly perSecond: number; readonly words: string } | undefined {
+  const last = Math.max(0, ...(occurrences ?? []).map((o) => o.seconds ?? 0));
+  if (count === undefined || count < 1 || last <= 0) return undefined;
+  return {
+    perSecond: count / last,
+    words: `${count.toLocaleString("en-US")} in ${last >= 172_800 ? `${Math.round(last / secondsPerDay)} days` : `${brief(last)} s`} after boot`,
+  };
+}
+
+const brief = (x: number): string =>
+  x === 0 ? "0" : x >= 100 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(2)));
+
+/** Less than this share of the failures is no difference to anybody, and few runs could not tell it from chance. */
 const leastEffect = 0.1;
 
-function verdictOf(before: number, { estimate, low, high }: ProofRow["difference"]): ProofRow["verdict"] {
+function verdictOf(before: number, { estimate, low, high }: Interval): ProofRow["verdict"] {
   if (Math.abs(estimate) < before * leastEffect) return "no clear difference";
   return high < 0 ? "lowers" : low > 0 ? "raises" : "no clear difference";
 }
 
+/** Frames are counted in those of the machine as it was: with another MTU the same bytes are more of them, or fewer. */
 function rowOf(
   trial: Trial,
-  column: (variant: "before" | "after", of: (m: Measures) => number) => number[],
-  metric: string,
+  rates: (variant: "before" | "after", pick: (m: Measures) => number) => number[],
+  measure: Measure,
 ): ProofRow {
-  const of = (m: Measures): number => m[metric] ?? 0;
-  const lost = (m: Measures): number => (m.driverDrops ?? 0) + (m.ringDrops ?? 0);
-  const [before, after] = [column("before", of), column("after", of)];
+  const of = (variant: "before" | "after", what: Measure): number[] => {
+    const frames = variant === "after" && what === "framesLost" ? trial.frames : 1;
+    return rates(variant, (m) => (m[what] ?? 0) / frames);
+  };
+  const [before, after] = [of("before", measure), of("after", measure)];
   const difference = bootstrap(differences(before, after), mean, { rounds: 1000 });
   return {
     name: trial.name,
@@ -218,20 +301,70 @@ function rowOf(
     after: bootstrap(after, mean, { rounds: 1000 }),
     difference,
     verdict: verdictOf(mean(before), difference),
-    lostBefore: mean(column("before", lost)),
-    lostAfter: mean(column("after", lost)),
+    lostBefore: mean(of("before", "framesLost")),
+    lostAfter: mean(of("after", "framesLost")),
   };
 }
 
-function loadSaid({ level, likeness }: Tuned): Assumption {
+/** Values of vm.min_free_kbytes for the curve, of the machine that is run: up to a twentieth of its memory. */
+function reserves(built: Built): number[] {
+  const own = (built.settings.sysctl as { min_free_kbytes: number }).min_free_kbytes;
+  const most = (built.lowmemKb / 20) * (own / built.minFreeKb);
+  const times = built.printed ? [1.5, 2, 3, 4, 8, 16] : [2, 4, 8];
+  return times.map((x) => Math.round(own * x)).filter((kb) => kb <= most);
+}
+
+/** Of the largest reduction that was seen, the knee gives so much. */
+const kneeShare = 0.9;
+
+function curveOf(built: Built, values: readonly number[], base: readonly number[], at: (i: number) => number[]): Curve {
+  const own = (built.settings.sysctl as { min_free_kbytes: number }).min_free_kbytes;
+  const real = (kb: number): number => Math.round((kb * built.minFreeKb) / own);
+  const interval = (x: readonly number[]): Interval => bootstrap(x, mean, { rounds: 1000 });
+  const points = [
+    { value: built.minFreeKb, rate: interval(base) },
+    ...values.map((kb, i) => ({ value: real(kb), rate: interval(at(i)) })),
+  ];
+  const was = points[0]?.rate.estimate ?? 0;
+  const best = Math.min(...points.map((p) => p.rate.estimate));
+  const helps = values.some(
+    (_, i) => verdictOf(was, bootstrap(differences(base, at(i)), mean, { rounds: 1000 })) === "lowers",
+  );
+  const first = points.findIndex((p) => was - p.rate.estimate >= kneeShare * (was - best));
+  // Where the last value that was run is still the best by far, there is no knee in sight.
+  const found = helps && (first < points.length - 1 || best <= was * leastEffect);
+  const knee = found ? (points[first]?.value ?? null) : null;
+  return { what: "vm.min_free_kbytes", points, helps, knee };
+}
+
+function loadSaid(built: Built, fit: Fit): Assumption {
+  const what = built.asker.kind === "driver" ? "full frames at 1 Gbit/s" : "requests";
   return {
-    what: "load and traffic",
-    value: `memory filled by a compile-like load${level.pagesPerMilli === 0 ? " that rests while frames arrive" : `, then ${level.pagesPerMilli} pages/ms more`}${level.pinned >= 0.01 ? `, ${level.pinned * 100} % of memory pinned page by page` : ""}${level.deleted === undefined ? "" : `, ${(level.deleted * 100).toFixed(0)} % of the cache deleted page by page`}, bursts of ${level.burst} full frames, kswapd every ${level.kswapdMillis} ms, an application that reads every ${level.readMillis} ms`,
+    what: "bursts",
+    value: `${brief(fit.mean)} ${what} on average, lengths exponential${fit.perSecond === null ? "" : `, ${brief(fit.perSecond)} a second`}; nobody reads or frees before a burst is over`,
     from: "tuned",
     because:
-      likeness === null
-        ? "the mildest load that was tried under which such a request fails; the report does not say what else ran"
-        : "of the loads under which such a request fails, the one whose free lists come nearest to the report's",
+      fit.perSecond === null
+        ? "the report does not say how often it failed"
+        : "fitted until the machine as it was fails as often as the report did; long bursts are drawn on purpose and counted by how rare they are",
     evidence: [],
+  };
+}
+
+/** The same for `skblab experiment`: bursts of the length that fails first. */
+function experimentFile(
+  input: ProveInput,
+  built: Built,
+  failing: Failing,
+  trials: readonly Trial[],
+): Proof["experiment"] {
+  const base = { kind: "machine", ...burstSettings(built, 0, failing.length, {}, 1) };
+  return {
+    kind: "experiment",
+    question: `${input.title}: which change lowers the failures of bursts of ${failing.length}?`,
+    base,
+    seeds: setsUsual,
+    metrics: [failing.measure],
+    compare: [{ name: "as it was", set: {} }, ...trials.map(({ name, set }) => ({ name, set }))],
   };
 }

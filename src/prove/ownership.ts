@@ -51,7 +51,8 @@ export function proveOwnership(input: ProveInput, progress: ProveProgress): Proo
     standsFor:
       "The cause that is tested fits the report, and the report does not prove it: a driver hands its buffers to the stack, keeps its pointers to them and lets the card write into them again.",
     ...tested,
-    likeness: null,
+    likeness: [],
+    curve: null,
     seeds: 1,
     untested,
     experiment: null,

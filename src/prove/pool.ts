@@ -73,7 +73,8 @@ export function provePool(input: ProveInput, progress: ProveProgress): Proof {
         evidence: [],
       },
     ],
-    likeness: null,
+    likeness: [],
+    curve: null,
     measure: `pages in flight, ${waits.before} s after the receive queue was torn down and ${waits.after} s after the sockets were read`,
     seeds: 1,
     rows: [

@@ -17,21 +17,37 @@ export interface Assumption {
   readonly evidence: readonly SaidLine[];
 }
 
-/** How free memory lies when it fails: the share of it in blocks of at least that order, in the report and in the machine. */
+/** One thing of the report beside that of the machine, at its first failure. */
 export interface Likeness {
-  readonly orders: readonly { readonly order: number; readonly report: number; readonly machine: number }[];
-  /** Mean distance of the two columns, 0 (the same) to 1. */
-  readonly distance: number;
+  /** `share of them in blocks of order 3 and above`. */
+  readonly what: string;
+  readonly report: number;
+  readonly machine: number;
+  /** A machine that is unlike here is no proof for this report. */
+  readonly matters: boolean;
+  readonly alike: boolean;
 }
 
-/** One change, tried with the same seeds as the machine without it. Rates are of one second of traffic. */
+/** How much is enough: failures against the value of one setting. */
+export interface Curve {
+  /** `vm.min_free_kbytes`. */
+  readonly what: string;
+  /** By rising value; the first is the machine as it was. */
+  readonly points: readonly { readonly value: number; readonly rate: Interval }[];
+  /** Some value lowers the failures. */
+  readonly helps: boolean;
+  /** The smallest value that gives nine tenths of the largest reduction seen; null where none helps, and where the largest that was run helps most. */
+  readonly knee: number | null;
+}
+
+/** One change, tried with the same seeds as the machine without it. */
 export interface ProofRow {
   readonly name: string;
   readonly change: Change;
   /** False: no advice, but what people often try; `note` says what the diagnosis holds of it. */
   readonly advised: boolean;
   readonly note: string | null;
-  /** Means over the seeds with 95 % bootstrap intervals. */
+  /** Means over the sets of runs with 95 % bootstrap intervals. */
   readonly before: Interval;
   readonly after: Interval;
   /** after - before, seed by seed. */
@@ -49,17 +65,24 @@ export interface Proof {
   /** What stands in the model for what it does not have, or a cause that the report does not prove. */
   readonly standsFor: string | null;
   readonly assumptions: readonly Assumption[];
-  readonly likeness: Likeness | null;
+  /** Empty where the report shows nothing to compare with. */
+  readonly likeness: readonly Likeness[];
   /** What is counted. */
   readonly measure: string;
   readonly seeds: number;
   /** Best first, then what was no advice. */
   readonly rows: readonly ProofRow[];
-  /** Advice that cannot be run, with the reason. */
+  /** Null where no reserve was asked about. */
+  readonly curve: Curve | null;
+  /** Advice that cannot be run, with the reason, and what the field also tries. */
   readonly untested: readonly { readonly action: string; readonly why: string }[];
   /** The same as an experiment's file, for `skblab experiment`; null where another engine ran. */
   readonly experiment: Readonly<Record<string, unknown>> | null;
 }
+
+/** What a proof rests on that no line of the inputs says. */
+export const assumedOf = (p: Proof): readonly Assumption[] =>
+  p.assumptions.filter((a) => a.from !== "report" && a.from !== "computed");
 
 /** Told while it runs; `done` in 0..1. */
 export type ProveProgress = (done: number, what: string) => void;
@@ -69,7 +92,8 @@ export const refuse = (input: ProveInput, refused: string, more: Partial<Proof> 
   refused,
   standsFor: null,
   assumptions: [],
-  likeness: null,
+  likeness: [],
+  curve: null,
   measure: "",
   seeds: 0,
   rows: [],

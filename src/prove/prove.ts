@@ -2,8 +2,10 @@
 // change, and tells by how much each lowers the failures. What cannot be built or run is said, with the reason.
 import { BadInput } from "../base/bad_input.ts";
 import type { ProveInput } from "../diagnosis/machine_told.ts";
+import type { Job, Outcome, Steps } from "./batch.ts";
+import { runSteps, runStepsWith } from "./batch.ts";
 import { advised, whyNot } from "./changes.ts";
-import { fewestSeeds, proveFailure } from "./failure.ts";
+import { proveFailure } from "./failure.ts";
 import { proveOwnership } from "./ownership.ts";
 import { provePool } from "./pool.ts";
 import type { Proof, ProveProgress } from "./proof.ts";
@@ -12,13 +14,15 @@ import { refuse } from "./proof.ts";
 export type { ProveInput } from "../diagnosis/machine_told.ts";
 export type { Proof, ProofRow } from "./proof.ts";
 
-/** With more causes than this each gets fewer seeds, so that an answer comes within a minute. */
-const few = 2;
-
-/** A function of its input. `progress` in 0..1; `seeds`: runs of each variant of a machine; left out: as many as its size allows. */
+/** A function of its input. `progress` in 0..1; `seeds`: runs of each variant of a machine; left out: as many as an answer needs. */
 export function prove(input: ProveInput, progress: ProveProgress, seeds?: number): Proof {
+  return runSteps(proofSteps(input, progress, seeds), progress);
+}
+
+/** The same in steps: what is to be run is yielded. Causes that need no machine to be run come back at once. */
+export function* proofSteps(input: ProveInput, progress: ProveProgress, seeds?: number): Steps<Proof> {
   try {
-    return proveKind(input, seeds, progress);
+    return yield* proveKind(input, seeds, progress);
   } catch (error) {
     // The report describes a machine that the model refuses to build: that is an answer.
     if (error instanceof BadInput) return cannot(input, error.message.replace(/\.$/, ""));
@@ -26,11 +30,11 @@ export function prove(input: ProveInput, progress: ProveProgress, seeds?: number
   }
 }
 
-function proveKind(input: ProveInput, seeds: number | undefined, progress: ProveProgress): Proof {
+function* proveKind(input: ProveInput, seeds: number | undefined, progress: ProveProgress): Steps<Proof> {
   switch (input.kind) {
     case "alloc_failure":
     case "slab_failure":
-      return proveFailure(input, seeds, progress);
+      return yield* proveFailure(input, seeds);
     case "bad_page":
     case "oops":
       return proveOwnership(input, progress);
@@ -56,11 +60,23 @@ const cannot = (input: ProveInput, why: string): Proof =>
 
 /** Every cause of a diagnosis, in its order. */
 export function proveAll(inputs: readonly ProveInput[], progress: ProveProgress): readonly Proof[] {
-  return inputs.map((input, i) =>
-    prove(
-      input,
-      (done, what) => progress((i + done) / inputs.length, what),
-      inputs.length > few ? fewestSeeds : undefined,
-    ),
+  return inputs.map((input, i) => prove(input, (done, what) => progress((i + done) / inputs.length, what)));
+}
+
+/** The same, run by `run`, all causes side by side: it is given jobs, and answers with their measures in the same order. */
+export async function proveAllWith(
+  inputs: readonly ProveInput[],
+  run: (jobs: readonly Job[], done: (finished: number) => void) => Promise<readonly Outcome[]>,
+  progress: ProveProgress,
+): Promise<readonly Proof[]> {
+  const share = inputs.map(() => 0);
+  return Promise.all(
+    inputs.map((input, i) => {
+      const tell: ProveProgress = (done, what) => {
+        share[i] = Math.max(share[i] ?? 0, done);
+        progress(share.reduce((n, x) => n + x, 0) / inputs.length, what);
+      };
+      return runStepsWith(proofSteps(input, tell), run, tell);
+    }),
   );
 }

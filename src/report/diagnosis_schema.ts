@@ -277,13 +277,34 @@ const proof = z
         }),
       )
       .describe("The machine that was built."),
+    assumed: z
+      .array(z.strictObject({ what: z.string(), value: z.string(), because: z.string() }))
+      .optional()
+      .describe("What of the machine no line of the inputs says."),
     likeness: z
+      .array(
+        z.strictObject({
+          what: z.string(),
+          report: z.number(),
+          machine: z.number(),
+          matters: z.boolean().describe("A machine that is unlike here is no proof for this report."),
+          alike: z.boolean(),
+        }),
+      )
+      .describe(
+        "The report beside the machine at its first failure; empty where the report shows nothing to compare with.",
+      ),
+    curve: z
       .strictObject({
-        orders: z.array(z.strictObject({ order: z.int(), report: z.number(), machine: z.number() })),
-        distance: z.number().describe("Mean distance of the columns, 0 to 1."),
+        what: z.string(),
+        points: z.array(z.strictObject({ value: z.number(), rate: interval })),
+        knee: z
+          .number()
+          .nullable()
+          .describe("The smallest value that gives nine tenths of the largest reduction seen."),
       })
       .nullable()
-      .describe("Shares of free memory in blocks of at least that order."),
+      .describe("How much is enough: failures against the value of one setting."),
     measure: z.string().describe("What the rates count."),
     seeds: z.int(),
     rows: z

@@ -1,5 +1,5 @@
 // The proofs of a diagnosis' advice: the machine with its assumptions, the changes best first, what could not be tried.
-import type { Assumption, Likeness, Proof, ProofRow } from "../prove/proof.ts";
+import type { Assumption, Curve, Likeness, Proof, ProofRow } from "../prove/proof.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { heading, list, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
@@ -14,21 +14,13 @@ function proofBlocks(p: Proof): Block[] {
     blocks.push(paragraph([span("Nothing was run: ", "warn"), span(`${p.refused.replace(/\.$/, "")}.`)]));
   if (p.standsFor !== null) blocks.push(paragraph([span("Stands for it. ", "strong"), span(sentence(p.standsFor))]));
   if (p.rows.length > 0) blocks.push(...rowsBlocks(p));
+  if (p.curve !== null) blocks.push(...curveBlocks(p.curve));
   if (p.assumptions.length > 0)
     blocks.push(
       paragraph([span("The machine", "strong"), span(", and where each part of it comes from")]),
       list(p.assumptions.map(assumptionText)),
     );
-  if (p.likeness !== null) blocks.push(likenessBlock(p.likeness));
-  if (p.likeness !== null && p.likeness.distance > unlike)
-    blocks.push(
-      paragraph([
-        span("Caution: ", "warn"),
-        span(
-          "memory lies in other pieces here than it did in the report. Where the report's was cut smaller, what makes or keeps large blocks (compaction, a larger reserve) has more to do there than this table says.",
-        ),
-      ]),
-    );
+  if (p.likeness.length > 0) blocks.push(likenessBlock(p.likeness));
   if (p.untested.length > 0)
     blocks.push(paragraph([span("Advice that was not run", "strong")]), list(untestedItems(p.untested)));
   return blocks;
@@ -45,7 +37,7 @@ function rowsBlocks(p: Proof): Block[] {
         : [span(`${best.name}: `, "strong"), span(`${changeText(best)}. `, "good"), span(othersText(helping.slice(1)))],
     ),
     table(
-      ["change", ">before", ">after", ">difference", "", ...(losing ? [">frames lost/s"] : [])],
+      ["change", ">before", ">after", ">difference", "", ...(losing ? [">frames lost"] : [])],
       p.rows.map((r) => [
         [span(r.name, r.advised ? "plain" : "dim"), ...(r.note === null ? [] : [span(` (${r.note})`, "dim")])],
         intervalText(r.before),
@@ -54,7 +46,7 @@ function rowsBlocks(p: Proof): Block[] {
         verdictText(r),
         ...(losing ? [`${brief(r.lostBefore)} → ${brief(r.lostAfter)}`] : []),
       ]),
-      `${p.measure}${p.seeds > 1 ? `; mean of ${p.seeds} seeds with its 95 % interval, the same seeds before and after` : ""}`,
+      `${p.measure}${p.seeds > 1 ? `; mean of ${p.seeds} sets of runs with its 95 % interval, the same machines and bursts before and after` : ""}`,
     ),
   ];
 }
@@ -89,7 +81,7 @@ function assumptionText(a: Assumption): Text {
     span(`${a.what}: `, "strong"),
     span(`${a.value} `),
     span(`(${a.from === "report" ? "from the report" : a.from}) `, said ? "good" : "warn"),
-    span(a.because, "dim"),
+    span(a.because.replace(/^computed: /, ""), "dim"),
     ...(first === undefined ? [] : [span(`  [line ${first.line}${more}]`, "dim")]),
   ];
 }
@@ -103,16 +95,37 @@ function untestedItems(untested: Proof["untested"]): readonly Text[] {
   });
 }
 
-/** Free lists that are this far apart are those of another machine. */
-const unlike = 0.25;
-
-const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
-
-const likenessBlock = (l: Likeness): Block =>
+const likenessBlock = (rows: readonly Likeness[]): Block =>
   table(
-    ["free memory in blocks of", ">in the report", ">in the machine"],
-    l.orders.map((o) => [`order ${o.order} and above`, percent(o.report), percent(o.machine)]),
-    `How free memory lies at a failure: ${percent(l.distance)} apart on average`,
+    ["at the first failure", ">in the report", ">in the machine", ""],
+    rows.map((l) => [
+      l.what,
+      amount(l, l.report),
+      amount(l, l.machine),
+      [span(l.alike ? "alike" : "unlike", l.alike ? "good" : l.matters ? "bad" : "warn")],
+    ]),
+    "Is it the report's machine?",
   );
+
+const amount = ({ what }: Likeness, x: number): string =>
+  what.startsWith("share") ? `${(x * 100).toFixed(x > 0 && x < 0.1 ? 1 : 0)} %` : brief(x);
+
+function curveBlocks({ what, points, helps, knee }: Curve): Block[] {
+  return [
+    table(
+      [`>${what}`, ">failures"],
+      points.map((p, i) => [
+        [
+          span(p.value.toLocaleString("en-US"), p.value === knee ? "strong" : "plain"),
+          ...(i === 0 ? [span(" (as it was)", "dim")] : []),
+        ],
+        intervalText(p.rate),
+      ]),
+      knee === null
+        ? `How much is enough? ${helps ? "The largest value that was run helps most: no knee in sight" : "No value that was run lowers the failures"}`
+        : `How much is enough? ${knee.toLocaleString("en-US")} gives nine tenths of what any value gives`,
+    ),
+  ];
+}
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;

@@ -40,6 +40,8 @@ export interface Pressure {
   sample(): readonly number[];
   /** Undefined without `workloads`. */
   result(): PressureResult | undefined;
+  /** With `state`: how many blocks the report's own request has asked for. */
+  asked?(): number;
 }
 
 const nanosPerMilli = 1e6;
@@ -65,7 +67,7 @@ export function createPressure(machine: Machine, s: MachineSettings): Pressure {
   };
 }
 
-export interface Parts extends Pressure {
+interface Parts extends Pressure {
   dropCaches(): void;
   /** Not counted as the network's. */
   quietly(what: () => void): void;

@@ -1,5 +1,6 @@
 // Runs a machine with traffic: workloads use and fragment memory (machine_pressure.ts), wires carry datagrams (machine_traffic.ts) and TCP
 // (machine_streams.ts), and what happened comes out as counters, samples and the kernel's own failure reports. A function of the settings: same settings, same bytes.
+import { eventKind } from "../kernel/events.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { BuddyInfo } from "../kernel/readings/buddyinfo.ts";
 import { parseRelease } from "../kernel/release.ts";
@@ -80,6 +81,13 @@ export interface MachineResult {
   readonly printed: readonly { readonly order: number; readonly count: number }[];
   /** Writes sent, frames they became, writes given up for lack of memory or room. */
   readonly writes: { readonly sent: number; readonly frames: number; readonly dropped: number };
+  /**
+   * With `state`: every request of the network that failed, `at` the frames that had arrived by then (of the report's own request: the blocks that
+   * had been asked for). What a shorter burst would have met are those up to its length.
+   */
+  readonly failedAt?: readonly { readonly order: number; readonly at: number; readonly printed: boolean }[];
+  /** With `state`: for each frame that a card or its driver lost, the frames that had arrived with it. */
+  readonly lostAt?: readonly number[];
   /** Page requests of the load, or of the workloads, that were refused. */
   readonly loadRefused: number;
   /** With `workloads`. */
@@ -106,8 +114,9 @@ export interface Onlooker {
 const nanosPerMilli = 1e6;
 const skbsLeast = 65_536;
 const skbsMost = 1 << 19;
-/** Rings and transmit queues of a card, packets. */
-const packetsOfCard = 10_240;
+/** Rings of a card where nobody says, and what lies in its queues, packets. */
+const ringOfCard = 4096;
+const queuesOfCard = 1024;
 
 /** Rows for packets: no more than their sk_buffs and heads find memory for; fewer where all that will ever come is counted. */
 function packetsMost(s: MachineSettings): number {
@@ -116,7 +125,12 @@ function packetsMost(s: MachineSettings): number {
     s.tcp.length + s.rpc.length + s.sends.length === 0 && (s.traffic ?? []).every((t) => t.bursts !== undefined);
   if (!counted) return most;
   const arriving = (s.traffic ?? []).reduce((n, t) => n + t.burst * (t.bursts ?? 0) * t.listeners, 0);
-  return Math.min(most, packetsOfCard * s.nics.length + arriving);
+  const rings = s.nics.reduce(
+    (n, { settings }) =>
+      n + Number(settings.rx_ring ?? ringOfCard) + Number(settings.rx_jumbo_ring ?? 0) + queuesOfCard,
+    0,
+  );
+  return Math.min(most, rings + arriving);
 }
 
 export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): MachineResult {
@@ -197,6 +211,24 @@ function createBench(machine: Machine, s: MachineSettings) {
   let failures = 0;
 
   const pressure = createPressure(machine, s);
+  const failedAt: { order: number; at: number; printed: boolean }[] = [];
+  const arrivals = s.state === undefined ? undefined : watchArrivals(machine);
+  if (arrivals !== undefined)
+    journal.listen(
+      (kind, _nanos, _cpu, a, b) => {
+        if (pressure.busy()) return;
+        const printed = kind === eventKind.page_allocation_failure;
+        const order = printed ? a : b;
+        if (!printed && a >= 0) return;
+        failedAt.push({
+          order,
+          at: s.state?.asks === undefined ? arrivals.count() : (pressure.asked?.() ?? 0),
+          printed,
+        });
+      },
+      "mm_page_alloc",
+      "page_allocation_failure",
+    );
   journal.listen((_kind, _nanos, _cpu, pfn, order) => {
     if (pressure.busy()) return;
     const row = orders.get(order) ?? { asked: 0, failed: 0 };
@@ -254,8 +286,37 @@ function createBench(machine: Machine, s: MachineSettings) {
       ...traffic.totals(),
       loadRefused: pressure.refused(),
       printed: log.printed(),
+      ...(arrivals === undefined ? {} : { failedAt, lostAt: arrivals.lostAt() }),
       orders: [...orders].map(([order, c]) => ({ order, ...c })).sort((a, b) => a.order - b.order),
     }),
+  };
+}
+
+/** Counts frames as they reach the cards, and which of them were lost. */
+function watchArrivals({ devices }: Machine): { count(): number; lostAt(): readonly number[] } {
+  const lostAt: number[] = [];
+  let arrived = 0;
+  let lost = 0;
+  const note = (): void => {
+    const now = devices.reduce((n, d) => n + d.stats.rxMissed + d.stats.rxDropped, 0);
+    for (; lost < now; lost++) lostAt.push(arrived);
+  };
+  for (const { driver } of devices) {
+    const { frameArrived } = driver;
+    driver.frameArrived = (frame) => {
+      // What was lost since the last frame came was lost in handling those before.
+      note();
+      arrived++;
+      frameArrived(frame);
+      note();
+    };
+  }
+  return {
+    count: () => arrived,
+    lostAt: () => {
+      note();
+      return lostAt;
+    },
   };
 }
 

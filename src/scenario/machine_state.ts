@@ -5,13 +5,14 @@ import { atLeast } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
 import type { BootedOptions } from "../model/mm/booted.ts";
 import { fragmentationScore } from "../model/mm/fragmentation.ts";
+import type { MemorySnapshot } from "../model/mm/invariants.ts";
+import { restoreMemory, snapshotMemory } from "../model/mm/invariants.ts";
 import type { FreeGiven, PageUse } from "../model/mm/lay_out.ts";
 import { layOutZone, setMarks, setReserves } from "../model/mm/lay_out.ts";
 import { record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
 import { freeBlocks } from "../model/mm/observe.ts";
 import type { MarkSettings } from "../model/mm/watermark_setup.ts";
 import { setupMarks } from "../model/mm/watermark_setup.ts";
-import type { Parts } from "./machine_pressure.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import type { StateSettings } from "./machine_state_settings.ts";
 
@@ -43,7 +44,8 @@ export const zonesOf = (state: StateSettings): Pick<BootedOptions, "zones" | "cm
   ...(state.cma ? { cma: true } : {}),
 });
 
-export function createState(machine: Machine, s: MachineSettings, state: StateSettings): Parts {
+/** In the place of a load: what machine_pressure.ts calls its parts. */
+export function createState(machine: Machine, s: MachineSettings, state: StateSettings) {
   const { memory, clock, journal } = machine;
   const random = machine.random.fork("state");
   const { gfp } = memory.rules;
@@ -56,6 +58,7 @@ export function createState(machine: Machine, s: MachineSettings, state: StateSe
   let kswapdAt = 0;
   let proactiveAt = 0;
   let started = false;
+  let asked = 0;
 
   memory.lru.setOwner({
     evict(pfn) {
@@ -136,17 +139,21 @@ export function createState(machine: Machine, s: MachineSettings, state: StateSe
       clock.run(clock.now() + state.settleMillis * nanosPerMilli, s.eventsMax);
     },
     start() {
-      if (!started) clock.after(0, tick);
       const { asks } = state;
-      if (asks === undefined) return;
+      if (asks === undefined) {
+        if (!started) clock.after(0, tick);
+        return;
+      }
       journal.caller = askSite;
       // What was had is kept: nobody gives it back within a run.
-      for (let i = 0; i < asks.blocks; i++) machine.pages.allocPages(asks.mask, asks.order);
+      for (asked = 1; asked <= asks.blocks; asked++) machine.pages.allocPages(asks.mask, asks.order);
     },
     busy: () => busy,
     refused: () => refused,
-    sample: () => [],
+    sample: (): readonly number[] => [],
     result: () => undefined,
+    /** Blocks of its own that the report's request has had or been refused. */
+    asked: () => asked,
     dropCaches: () =>
       quietly(() => {
         for (let pfn = 0; pfn < owner.length; pfn++)
@@ -189,9 +196,37 @@ function restAtHigh(machine: Machine, row: number, owner: Uint8Array, random: Pr
   }
 }
 
-function layOut(machine: Machine, s: MachineSettings, state: StateSettings, random: Prng, owner: Uint8Array): void {
+/** Memory as it was laid out for the same zones on the same machine: a proof runs each many times. */
+const laidOut = new Map<string, { readonly memory: MemorySnapshot; readonly owner: Uint8Array }>();
+const laidOutMost = 12;
+
+function layOutZones(
+  machine: Machine,
+  s: MachineSettings,
+  state: StateSettings,
+  random: Prng,
+  owner: Uint8Array,
+): void {
   const { memory } = machine;
   const { types } = memory.rules;
+  const { release, cpus, seed, nics, slubMaxOrder, sysctl } = s;
+  const key = JSON.stringify({
+    release,
+    cpus,
+    seed,
+    nics,
+    slubMaxOrder,
+    sysctl,
+    zones: state.zones,
+    types: state.zoneTypes,
+    cma: [state.cma, state.cmaKept],
+  });
+  const known = laidOut.get(key);
+  if (known !== undefined) {
+    restoreMemory(memory.memory, known.memory);
+    owner.set(known.owner);
+    return;
+  }
   for (const [row, zone] of state.zones.entries()) {
     const free = zone.free.flatMap(({ order, count, types: letters }) => byType(order, count, letters, types, state));
     layOutZone(
@@ -204,6 +239,13 @@ function layOut(machine: Machine, s: MachineSettings, state: StateSettings, rand
       },
     );
   }
+  if (laidOut.size >= laidOutMost) laidOut.delete(laidOut.keys().next().value as string);
+  laidOut.set(key, { memory: snapshotMemory(memory.memory), owner: owner.slice() });
+}
+
+function layOut(machine: Machine, s: MachineSettings, state: StateSettings, random: Prng, owner: Uint8Array): void {
+  const { memory } = machine;
+  layOutZones(machine, s, state, random, owner);
   const { under } = state;
   const { min_free_kbytes: minFree, watermark_scale_factor: scale, lowmem_reserve_ratio: ratio } = s.sysctl;
   const same =

@@ -74,4 +74,6 @@ export const stateSchema = z.strictObject({
     .optional(),
 });
 
+/** As a scenario writes it. */
+export type StateGiven = z.input<typeof stateSchema>;
 export type StateSettings = z.output<typeof stateSchema>;

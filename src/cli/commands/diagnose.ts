@@ -6,7 +6,11 @@ import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Severity } from "../../diagnosis/finding.ts";
+import type { Outcome } from "../../prove/batch.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
+import type { Proof, ProveProgress } from "../../prove/proof.ts";
+import { assumedOf } from "../../prove/proof.ts";
+import type { ProveInput } from "../../prove/prove.ts";
 import { briefDocument, diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { paragraph } from "../../report/document.ts";
 import { type ExplainedLine, explainDocument, explainLine } from "../../report/explain_reading.ts";
@@ -120,9 +124,7 @@ export const command: CommandSpec = {
         // The machines and their scenarios are loaded only where something is to be proved: a log is explained in half the time.
         const proofs =
           options.prove === true
-            ? (await import("../../prove/prove.ts")).proveAll(diagnosis.incidents, (done, what) =>
-                io.progress("testing the advice", done, what),
-              )
+            ? await proveOnAllCores(diagnosis.incidents, (done, what) => io.progress("testing the advice", done, what))
             : undefined;
         if (proofs !== undefined) io.progress("testing the advice", 1);
         const measured = proofs?.map((proof, i) => measuredAdvice(diagnosis.incidents[i]?.advice ?? [], proof));
@@ -142,12 +144,35 @@ export const command: CommandSpec = {
             options.brief === true
               ? briefDocument(diagnosis)
               : [...diagnosisDocument(diagnosis, measured), ...proofsDocument(proofs ?? [])],
-          json: proofs === undefined ? diagnosis : { ...diagnosis, incidents, proofs },
+          json: proofs === undefined ? diagnosis : { ...diagnosis, incidents, proofs: proofs.map(withAssumed) },
           exit: options.failOn !== undefined && incidents.some((i) => atLeastAsBad(i.severity, options.failOn)) ? 1 : 0,
         });
       });
   },
 };
+
+async function proveOnAllCores(incidents: readonly ProveInput[], progress: ProveProgress): Promise<readonly Proof[]> {
+  const [{ proveAllWith }, { openPool }] = await Promise.all([
+    import("../../prove/prove.ts"),
+    import("../parallel/pool.ts"),
+  ]);
+  const pool = openPool();
+  try {
+    return await proveAllWith(
+      incidents,
+      async (jobs, done) => (await pool.run(jobs, done)) as readonly Outcome[],
+      progress,
+    );
+  } finally {
+    await pool.close();
+  }
+}
+
+/** What no line of the inputs says of the machine, beside everything it was built with. */
+const withAssumed = (p: Proof): object => ({
+  ...p,
+  assumed: assumedOf(p).map(({ what, value, because }) => ({ what, value, because })),
+});
 
 interface Options {
   readonly prove?: boolean;

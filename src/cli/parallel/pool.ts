@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import { measureBursts } from "../../scenario/burst.ts";
 import { measureUnit } from "../../scenario/experiment.ts";
 import { kindNamed } from "../../scenario/kinds.ts";
 
@@ -13,6 +14,8 @@ export interface PartJob {
   readonly settings: unknown;
   readonly part?: unknown;
   readonly seed?: number;
+  /** Of one burst: the lengths to answer for. */
+  readonly lengths?: readonly number[];
 }
 
 /** What a worker is told. */
@@ -32,10 +35,93 @@ export interface PoolOptions {
 
 /** Does one part in this thread. */
 export function runPart(job: PartJob): unknown {
+  if (job.lengths !== undefined) return measureBursts(job.settings, job.lengths);
   if (job.seed !== undefined) return measureUnit(job.kind, job.settings, job.seed);
   const parts = kindNamed(job.kind)?.parts;
   assert(parts !== undefined, () => `kind ${job.kind} has no parts`);
   return parts.run(job.settings, job.part);
+}
+
+/** Threads that stay for several lots of parts. */
+export interface Pool {
+  /** Results in the order of the parts; lots that are given while others run share the threads. */
+  run(jobs: readonly PartJob[], done?: (finished: number) => void): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly job: PartJob;
+  readonly keep: (result: unknown) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** `jobs`: threads; left out: as many as there are cores. A thread is started when a part waits for it. */
+export function openPool(jobs: number = availableParallelism()): Pool {
+  const waiting: Waiting[] = [];
+  const workers: Worker[] = [];
+  const idle: Worker[] = [];
+  const working = new Map<Worker, Waiting>();
+  const file = new URL("./part_worker.js", import.meta.url);
+  const feed = (worker: Worker): void => {
+    const next = waiting.shift();
+    if (next === undefined) {
+      idle.push(worker);
+      // A process ends though its threads wait.
+      worker.unref();
+      return;
+    }
+    worker.ref();
+    working.set(worker, next);
+    worker.postMessage({ index: 0, ...next.job } satisfies Order);
+  };
+  const start = (): void => {
+    const worker = new Worker(file);
+    workers.push(worker);
+    worker.on("message", (reply: Reply) => {
+      const mine = working.get(worker);
+      working.delete(worker);
+      if (mine === undefined) return;
+      if ("failed" in reply) mine.fail(new Error(reply.failed));
+      else if ("bad" in reply) mine.fail(new BadInput(reply.bad.sentence, undefined, reply.bad.advice));
+      else mine.keep(reply.result);
+      feed(worker);
+    });
+    worker.on("error", (error) => working.get(worker)?.fail(error));
+    feed(worker);
+  };
+  const here = async (w: Waiting): Promise<void> => {
+    try {
+      w.keep(runPart(w.job));
+    } catch (error) {
+      w.fail(error as Error);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return {
+    async run(parts, done = () => {}) {
+      let finished = 0;
+      const all = parts.map(
+        (job) =>
+          new Promise<unknown>((resolve, reject) => {
+            waiting.push({
+              job,
+              keep: (result) => {
+                done(++finished);
+                resolve(result);
+              },
+              fail: reject,
+            });
+          }),
+      );
+      if (jobs <= 1) for (let w = waiting.shift(); w !== undefined; w = waiting.shift()) await here(w);
+      for (let worker = idle.pop(); worker !== undefined && waiting.length > 0; worker = idle.pop()) feed(worker);
+      while (jobs > 1 && workers.length < jobs && waiting.length > 0) start();
+      return Promise.all(all);
+    },
+    async close() {
+      await Promise.all(workers.map((w) => w.terminate()));
+    },
+  };
 }
 
 export async function runPool(jobs: readonly PartJob[], options: PoolOptions = {}): Promise<unknown[]> {

@@ -8,7 +8,7 @@ import { layOutZone } from "./lay_out.ts";
 import { record, word } from "./memory.ts";
 import { freeBlocks } from "./observe.ts";
 
-const pages = 32768;
+const pages = 16384;
 const booted = (release: string, cma = false) =>
   createBootedMemory({
     release: parseRelease(release),
@@ -26,7 +26,7 @@ function drawn(seed: number, types: readonly number[]): FreeGiven[] {
     Array.from({ length: 11 }, (_, order) => ({
       order,
       type,
-      count: order > 8 ? random.below(2) : random.below(Math.max(2, Math.ceil((few ? 40 : 500) >> order))),
+      count: order > 8 ? random.below(2) : random.below(Math.max(2, Math.ceil((few ? 40 : 200) >> order))),
     })),
   );
 }
@@ -34,7 +34,7 @@ function drawn(seed: number, types: readonly number[]): FreeGiven[] {
 test.each(["2.6.18-x86_64", "2.6.32-x86_64", "5.10-x86_64", "6.1-x86_64", "6.12-x86_64", "7.2-x86_64"])(
   "%s: the free lists are those that were given, nothing has merged, and every counter agrees",
   (release) => {
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= 3; seed++) {
       const machine = booted(release, seed % 2 === 0);
       const { types, policy } = machine.rules;
       const lists = policy !== "mobility" ? [0] : [types.unmovable, types.movable, types.reclaimable];
@@ -42,12 +42,12 @@ test.each(["2.6.18-x86_64", "2.6.32-x86_64", "5.10-x86_64", "6.1-x86_64", "6.12-
       const want = Array.from({ length: 11 }, (_, o) =>
         free.filter((f) => f.order === o).reduce((n, f) => n + f.count, 0),
       );
+      let wrong = 0;
       const used = new Map<string, number>();
-      const done = layOutZone(machine, 0, { free, file: 3000, anon: 1000, slab: 200 }, prng(seed), (pfn, what) => {
+      const done = layOutZone(machine, 0, { free, file: 1500, anon: 500, slab: 200 }, prng(seed), (pfn, what) => {
         used.set(what, (used.get(what) ?? 0) + 1);
-        expect(((machine.memory.page[pfn * 4 + record.word] as number) & word.lru) !== 0).toBe(
-          what === "file" || what === "anon",
-        );
+        const onLru = ((machine.memory.page[pfn * 4 + record.word] as number) & word.lru) !== 0;
+        if (onLru !== (what === "file" || what === "anon")) wrong++;
       });
       expect(done, `seed ${seed}`).toEqual({ broken: 0, missing: 0 });
       expect(freeBlocks(machine, 0), `seed ${seed}`).toEqual(want);
@@ -61,16 +61,17 @@ test.each(["2.6.18-x86_64", "2.6.32-x86_64", "5.10-x86_64", "6.1-x86_64", "6.12-
         if (order < 9)
           expect(n, `seed ${seed} order ${order} type ${type}`).toBeGreaterThanOrEqual(Math.floor(count * 0.9) - 2);
       }
-      expect(used.get("file")).toBe(3000);
-      expect(used.get("anon")).toBe(1000);
-      expect(machine.lru.count(0)).toBe(4000);
+      expect(wrong, `seed ${seed}`).toBe(0);
+      expect(used.get("file")).toBe(1500);
+      expect(used.get("anon")).toBe(500);
+      expect(machine.lru.count(0)).toBe(2000);
     }
   },
 );
 
 test("a state without room for whole blocks is laid out in pieces, and says so", () => {
   const machine = booted("6.1-x86_64");
-  const free = [{ order: 9, type: machine.rules.types.movable, count: 40 }];
+  const free = [{ order: 9, type: machine.rules.types.movable, count: 20 }];
   const done = layOutZone(machine, 0, { free, file: 0, anon: 0, slab: 0 }, prng(1), () => {});
   expect(done.broken).toBeGreaterThan(0);
   expect(done.missing).toBe(0);
@@ -82,7 +83,7 @@ test("what was laid out is memory: it can be asked for to the last page and give
   const { gfp, types } = machine.rules;
   const free = [
     { order: 0, type: types.movable, count: 700 },
-    { order: 3, type: types.unmovable, count: 40 },
+    { order: 3, type: types.unmovable, count: 20 },
   ];
   layOutZone(machine, 0, { free, file: 4000, anon: 0, slab: 0 }, prng(2), () => {});
   const got: number[] = [];
@@ -91,7 +92,7 @@ test("what was laid out is memory: it can be asked for to the last page and give
     if (pfn < 0) break;
     got.push(pfn);
   }
-  expect(got.length).toBe(700 + 320);
+  expect(got.length).toBe(700 + 160);
   for (const pfn of got) machine.pages.freePages(pfn, 0);
   expect(memoryProblems(machine)).toEqual([]);
 });

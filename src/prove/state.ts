@@ -1,0 +1,82 @@
+// The memory that a report prints, as the state a machine starts from: free lists by order and type, marks and reserves exactly; of what is in
+// use as much as a run can touch.
+
+import type { ProveInput, ZoneSaid } from "../diagnosis/machine_told.ts";
+import type { Release } from "../kernel/release.ts";
+import { bootPages } from "../scenario/filled_state.ts";
+import type { StateGiven } from "../scenario/machine_state_settings.ts";
+
+type ZoneGiven = StateGiven["zones"][number];
+type ZoneName = ZoneGiven["zone"];
+
+const kbPerPage = 4;
+const names: readonly ZoneName[] = ["DMA", "DMA32", "Normal", "HighMem", "Movable"];
+const isName = (name: string): name is ZoneName => (names as readonly string[]).includes(name);
+/** Pages in use that the model keeps of a zone, at least: more than a run reclaims or moves. */
+const usedLeast = 12_288;
+
+/** Zones that a kernel of that architecture is built with. */
+function zoneTypesOf(release: Release, zones: readonly { readonly zone: string }[]): StateGiven["zoneTypes"] {
+  const narrow = ["i386", "ppc32", "arm", "mips"].includes(release.arch) && !zones.some((z) => z.zone === "DMA32");
+  return narrow ? ["DMA", "Normal", "HighMem", "Movable"] : ["DMA", "DMA32", "Normal", "Movable"];
+}
+
+/** What is missing for a state, in words; or the state. `ringPages` come on top, in the highest zone that the kernel itself may use. */
+export function printedState(input: ProveInput, release: Release, ringPages: number): StateGiven | string {
+  const { machine } = input;
+  const zones = machine.zones.filter((z) => isName(z.zone) && (z.managedKb ?? z.presentKb ?? 0) > 0);
+  if (zones.length === 0) return "the report prints no zones";
+  const gap = zones.find((z) => z.blocks === null || z.minKb === null || z.lowKb === null || z.highKb === null);
+  if (gap !== undefined) return `the report's lines of zone ${gap.zone} are missing or cut`;
+  const totalKb = zones.reduce((n, z) => n + managedKb(z), 0);
+  const own = zones.filter((z) => z.zone !== "HighMem" && z.zone !== "Movable");
+  const { held } = machine;
+  return {
+    zoneTypes: zoneTypesOf(release, zones),
+    cma: zones.some((z) => z.blocks?.some((b) => b.types.includes("C")) === true),
+    rest: "high",
+    swapPages: Math.floor((held.freeSwapKb ?? 0) / kbPerPage),
+    under: {
+      ...(machine.minFreeKb === null ? {} : { min_free_kbytes: machine.minFreeKb.value }),
+      ...(machine.scaleFactor === null ? {} : { watermark_scale_factor: machine.scaleFactor.value }),
+    },
+    zones: zones.map((z) => zoneGiven(z, held, managedKb(z) / totalKb, z === own.at(-1) ? ringPages + bootPages : 0)),
+  };
+}
+
+const managedKb = (z: ZoneSaid): number => z.managedKb ?? z.presentKb ?? 0;
+
+function zoneGiven(z: ZoneSaid, held: ProveInput["machine"]["held"], share: number, extra: number): ZoneGiven {
+  const pages = (kb: number | null): number => Math.round((kb ?? 0) / kbPerPage);
+  const blocks = z.blocks ?? [];
+  const free = blocks.reduce((n, b, order) => n + b.count * 2 ** order, 0);
+  const count = blocks.reduce((n, b) => n + b.count, 0);
+  const managed = pages(managedKb(z));
+  const inUse = Math.max(0, managed - free);
+  // A free block needs a page in use beside it; the high mark may need as many again.
+  const kept = Math.min(inUse, Math.max(usedLeast, 3 * count + 2 * pages(z.highKb)));
+  const part = inUse === 0 ? 0 : kept / inUse;
+  const own = (kb: number | null, all: number | null): number =>
+    Math.min(kept, Math.round(part * (kb === null ? pages(all) * share : pages(kb))));
+  const file = own(z.fileKb, held.fileKb);
+  const anon = Math.min(kept - file, own(z.anonKb, held.anonKb));
+  const slab = Math.min(kept - file - anon, own(null, held.slabReclaimableKb));
+  return {
+    zone: z.zone as ZoneName,
+    node: z.node,
+    managed,
+    pages: free + kept + extra,
+    free: blocks.flatMap((b, order) => (b.count === 0 ? [] : [{ order, count: b.count, types: b.types }])),
+    file,
+    anon,
+    slab,
+    marks: {
+      min: pages(z.minKb),
+      low: pages(z.lowKb),
+      high: pages(z.highKb),
+      boost: pages(z.boostKb),
+      highatomic: pages(z.highatomicKb),
+      ...(z.lowmemReserve === null ? {} : { reserve: z.lowmemReserve.slice(0, 8) }),
+    },
+  };
+}
