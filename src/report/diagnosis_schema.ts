@@ -298,6 +298,7 @@ const proof = z
       .strictObject({
         what: z.string(),
         points: z.array(z.strictObject({ value: z.number(), rate: interval })),
+        helps: z.boolean().describe("Some value lowers the failures."),
         knee: z
           .number()
           .nullable()
