@@ -1,5 +1,53 @@
 // The advice of an incident in the order in which it is shown: what follows from answered questions before what only gathers evidence, each once.
 import type { Advice, DiagnosedIncident, Finding } from "./finding.ts";
+import type { Change, MachineSaid } from "./machine_told.ts";
+
+/**
+ * Findings without the advice that has no mechanism for this very refusal: a higher mark where memory stood far above it already wakes nobody,
+ * and dropping a cache that is empty frees nothing. Left alone where the report does not say what memory stood at.
+ */
+export function withMechanism(
+  findings: readonly Finding[],
+  order: number | null,
+  machine: MachineSaid,
+): readonly Finding[] {
+  return findings.map((f) => {
+    const advice = f.advice.filter((a) => !idle(a.change, order, machine));
+    return advice.length === f.advice.length ? f : { ...f, advice };
+  });
+}
+
+/** Page cache that is as good as none, kB. */
+const noCacheKb = 1024;
+
+function idle(change: Change, order: number | null, machine: MachineSaid): boolean {
+  if (order === null) return false;
+  switch (change.kind) {
+    case "min_free_kbytes":
+      return order > 0 && standsAbove(machine, change.kb, 0);
+    case "watermark_scale_factor":
+      return order > 0 && machine.minFreeKb !== null && standsAbove(machine, machine.minFreeKb.value, change.value);
+    case "drop_caches":
+      return order === 0 && machine.held.fileKb !== null && machine.held.fileKb < noCacheKb;
+    default:
+      return false;
+  }
+}
+
+/** What kswapd would work up to is nowhere above this: three times the zone's share of the reserve, the widest spacing of any release, and twice the scaled part. */
+function standsAbove({ zones }: MachineSaid, minFreeKb: number, scaleFactor: number): boolean {
+  const low = zones.filter((z) => z.zone !== "HighMem" && z.zone !== "Movable" && z.zone !== "Device");
+  const managed = (z: MachineSaid["zones"][number]): number => z.managedKb ?? z.presentKb ?? 0;
+  const all = low.reduce((n, z) => n + managed(z), 0);
+  return (
+    all > 0 &&
+    low.every(
+      (z) =>
+        z.freeKb !== null &&
+        z.freeKb > 3 * ((minFreeKb * managed(z)) / all) + 2 * ((managed(z) * scaleFactor) / 10_000),
+    )
+  );
+}
 
 /** Advice of all findings, those of answered questions first, each once. */
 export function rankedAdvice(i: Pick<DiagnosedIncident, "findings">): readonly Advice[] {

@@ -5,7 +5,7 @@ import { linesOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import { compareVersions } from "../kernel/release.ts";
-import { rankedAdvice } from "./advice.ts";
+import { rankedAdvice, withMechanism } from "./advice.ts";
 import type { Case } from "./case.ts";
 import { buildCase, quote, quotesOf } from "./case.ts";
 import { conclude, severityWords } from "./conclude.ts";
@@ -276,7 +276,12 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
   const count = events.length + suppressed + more.reduce((n, m) => n + m.count, 0);
   const severity = conclusion.severity === "harmless" && count > many ? "watch" : conclusion.severity;
   const occurrences = [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)];
-  const answered = [...findings, ...poolTrend(group), judgement(group, severity, count, occurrences)];
+  const machine = machineSaid(c, table);
+  const answered = withMechanism(
+    [...findings, ...poolTrend(group), judgement(group, severity, count, occurrences)],
+    c.order ?? null,
+    machine,
+  );
   return {
     kind: c.incident.kind,
     title: severalHosts && hostOf(c.incident) !== undefined ? `${titleOf(c)} on ${hostOf(c.incident)}` : titleOf(c),
@@ -295,7 +300,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     suppressed,
     occurrences,
     mtuTable: table ?? null,
-    machine: machineSaid(c, table),
+    machine,
     memory: memoryPicture(c) ?? null,
     oom: oomPicture(c) ?? null,
   };
