@@ -102,7 +102,7 @@ function sysctl(c: Case, name: string): Told<number> | null {
 function minFreeOf(c: Case): Told<number> | null {
   const said = sysctl(c, "vm.min_free_kbytes");
   if (said !== null) return said;
-  const zones = (c.memInfo?.zones ?? []).filter((z) => isLow(z.name));
+  const zones = (closedOf(c.zones) ?? []).filter((z) => isLow(z.name));
   const kb = zones.reduce((n, z) => n + (z.kb.min ?? 0) - (z.kb.boost ?? 0), 0);
   if (kb <= 0 || zones.some((z) => z.kb.min === undefined)) return null;
   return told(
