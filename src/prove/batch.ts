@@ -2,16 +2,38 @@
 // The same answers whoever runs them: a run is a function of its settings and seed.
 import type { Measures } from "../scenario/burst.ts";
 import { measureBursts } from "../scenario/burst.ts";
+import type { BoardOptions } from "../scenario/cases/board.ts";
+import { runBoard } from "../scenario/cases/board.ts";
+import { isFirstTrace, isSecondTrace } from "../scenario/cases/writev.ts";
 import { machineSchema } from "../scenario/machine_settings.ts";
 
 export type { Measures } from "../scenario/burst.ts";
 
-/** A machine to run with one burst, and the lengths to answer for: shorter bursts are how a longer one begins. */
+/**
+ * machine: a machine to run with one burst, and the lengths to answer for: shorter bursts are how a longer one begins. board: a sending board with a
+ * mistake (scenario/cases/board.ts), whose reports are counted.
+ */
 export interface Job {
-  readonly kind: "machine";
+  readonly kind: "machine" | "board";
   readonly settings: unknown;
   readonly lengths: readonly number[];
 }
+
+/** Does one job: a function of it. */
+export function measureJob({ kind, settings, lengths }: Omit<Job, "kind"> & { readonly kind: string }): Outcome {
+  if (kind !== "board") return measureBursts(settings, lengths);
+  const { badPages, oopses } = runBoard(settings as BoardOptions);
+  return [
+    {
+      badPages: badPages.length,
+      oopses: oopses.length,
+      firstTraces: badPages.filter(isFirstTrace).length,
+      secondTraces: oopses.filter(isSecondTrace).length,
+    },
+  ];
+}
+
+export const boardJob = (options: BoardOptions): Job => ({ kind: "board", settings: options, lengths: [] });
 
 export interface Batch {
   readonly jobs: readonly Job[];
@@ -42,7 +64,7 @@ export function runSteps<T>(steps: Steps<T>, progress: (done: number, what: stri
     const { jobs, what, from, to } = next.value;
     given = jobs.map((job, i) => {
       progress(from + ((to - from) * i) / jobs.length, what);
-      return measureBursts(job.settings, job.lengths);
+      return measureJob(job);
     });
   }
 }

@@ -3,10 +3,10 @@
 import { mean } from "../analysis/statistics.ts";
 import type { Change, ProveInput } from "../diagnosis/machine_told.ts";
 import type { Cause } from "../scenario/cases/board.ts";
-import { runBoard } from "../scenario/cases/board.ts";
 import { badPageText, oopsText } from "../scenario/cases/kernel_words.ts";
 import { receiveKept } from "../scenario/cases/preallocated.ts";
-import { isFirstTrace, isSecondTrace } from "../scenario/cases/writev.ts";
+import type { Job, Outcome, Steps } from "./batch.ts";
+import { boardJob } from "./batch.ts";
 import { advised, whyNot } from "./changes.ts";
 import type { Assumption, Proof, ProofRow, ProveProgress } from "./proof.ts";
 import { refuse } from "./proof.ts";
@@ -29,7 +29,7 @@ const rowOf = (name: string, change: Change, was: number, is: number): ProofRow 
 
 type Tested = Pick<Proof, "assumptions" | "measure" | "rows"> & Partial<Pick<Proof, "standsFor">>;
 
-export function proveOwnership(input: ProveInput, progress: ProveProgress): Proof {
+export function* proveOwnership(input: ProveInput, progress: ProveProgress): Steps<Proof> {
   const all = advised(input);
   const advice = all.find((a) => a.change.kind === "fresh_buffers");
   const untested = all
@@ -43,8 +43,10 @@ export function proveOwnership(input: ProveInput, progress: ProveProgress): Proo
     );
   const board = input.driver === "ibm_emac" || (input.driver === null && /-ppc32$/.test(input.machine.release.value));
   const sent = input.direction?.startsWith("tx") === true;
-  const run = !board ? onPlainCard : sent ? onSendingBoard : onEmac;
-  const tested = run(input, advice.change, progress);
+  const tested =
+    board && sent
+      ? yield* onSendingBoard(input, advice.change)
+      : (board ? onEmac : onPlainCard)(input, advice.change, progress);
   return {
     title: input.title,
     refused: null,
@@ -144,17 +146,17 @@ const suspects: Readonly<Record<"bad_page" | "oops", readonly { readonly cause: 
 };
 
 /** A report from the side that sends: which mistakes of a sending board give this very report, and which do not. */
-function onSendingBoard(input: ProveInput, change: Change, progress: ProveProgress): Tested {
+function* onSendingBoard(input: ProveInput, change: Change): Steps<Tested> {
   const kind = input.kind === "bad_page" ? "bad_page" : "oops";
   const seeds = [1, 2, 3];
-  let done = 0;
-  const run = (cause: Cause, mtu = 9000): Ran => {
-    const outcomes = seeds.map((seed) => runBoard({ cause, mtu, seed }));
-    progress(++done / 8, `${cause}, MTU ${mtu}`);
-    const like = outcomes.map((o) =>
-      kind === "bad_page" ? o.badPages.filter(isFirstTrace).length : o.oopses.filter(isSecondTrace).length,
-    );
-    return { like, all: outcomes.map((o) => o.badPages.length + o.oopses.length) };
+  const jobsOf = (cause: Cause, mtu = 9000): Job[] => seeds.map((seed) => boardJob({ cause, mtu, seed }));
+  const ranOf = (outcomes: readonly Outcome[]): Ran => {
+    const of = (name: string): number[] => outcomes.map((o) => o[0]?.[name] ?? 0);
+    const [bad, oopses] = [of("badPages"), of("oopses")];
+    return {
+      like: of(kind === "bad_page" ? "firstTraces" : "secondTraces"),
+      all: bad.map((n, i) => n + (oopses[i] ?? 0)),
+    };
   };
   const row = (name: string, what: Change, advised: boolean, note: string | null, was: Ran, is: Ran): ProofRow => {
     const difference = range(is.like.map((n, i) => n - (was.like[i] ?? 0)));
@@ -171,12 +173,27 @@ function onSendingBoard(input: ProveInput, change: Change, progress: ProveProgre
       lostAfter: 0,
     };
   };
-  const right = run("nothing");
-  const ran = suspects[kind].map((s) => ({ ...s, was: run(s.cause) }));
-  const kept = run("receive buffers reused");
-  const fragmented = run("fragmentation");
+  const causes: readonly Cause[] = [
+    "nothing",
+    "receive buffers reused",
+    "fragmentation",
+    ...suspects[kind].map((s) => s.cause),
+  ];
+  const measured = yield {
+    jobs: causes.flatMap((c) => jobsOf(c)),
+    what: "boards with a mistake each",
+    from: 0,
+    to: 0.9,
+  };
+  const [right, kept, fragmented, ...suspected] = causes.map((_, i) =>
+    ranOf(measured.slice(i * seeds.length, (i + 1) * seeds.length)),
+  ) as [Ran, Ran, Ran, ...Ran[]];
+  const ran = suspects[kind].map((s, i) => ({ ...s, was: suspected[i] as Ran }));
   const fits = ran.filter((s) => s.was.like.some((n) => n > 0));
-  const small = fits[0] === undefined ? undefined : run(fits[0].cause, 1500);
+  const small =
+    fits[0] === undefined
+      ? undefined
+      : ranOf(yield { jobs: jobsOf(fits[0].cause, 1500), what: "the same at MTU 1500", from: 0.9, to: 1 });
   /** Only where the run did not show the report; where it did, the row's numbers say so. */
   const gives = (what: string, ran: Ran): string | null =>
     ran.like.some((n) => n > 0) ? null : `${what} alone: no report like it, ${sum(ran.all)} others`;

@@ -37,7 +37,7 @@ function* proveKind(input: ProveInput, seeds: number | undefined, progress: Prov
       return yield* proveFailure(input, seeds);
     case "bad_page":
     case "oops":
-      return proveOwnership(input, progress);
+      return yield* proveOwnership(input, progress);
     case "page_pool_stall":
       return provePool(input, progress);
     case "oom":

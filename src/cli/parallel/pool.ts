@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
 import { BadInput } from "../../base/bad_input.ts";
-import { measureBursts } from "../../scenario/burst.ts";
+import { measureJob } from "../../prove/batch.ts";
 import { measureUnit } from "../../scenario/experiment.ts";
 import { kindNamed } from "../../scenario/kinds.ts";
 
@@ -35,7 +35,7 @@ export interface PoolOptions {
 
 /** Does one part in this thread. */
 export function runPart(job: PartJob): unknown {
-  if (job.lengths !== undefined) return measureBursts(job.settings, job.lengths);
+  if (job.lengths !== undefined) return measureJob({ ...job, lengths: job.lengths });
   if (job.seed !== undefined) return measureUnit(job.kind, job.settings, job.seed);
   const parts = kindNamed(job.kind)?.parts;
   assert(parts !== undefined, () => `kind ${job.kind} has no parts`);
