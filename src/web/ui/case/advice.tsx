@@ -37,7 +37,7 @@ export function AdviceList({
       </div>
       {work === undefined ? null : <Work now={work} />}
       <ErrorBox error={error} />
-      {proof === undefined ? null : <ProofHead proof={proof} incident={incident} />}
+      {proof === undefined ? null : <ProofHead proof={proof} />}
       {advice.length === 0 ? <p class="empty">The report gives no reason to change anything.</p> : null}
       <ol>
         {advice.map((a) => (
@@ -165,24 +165,26 @@ function Others({
 }
 
 /** How like the machine is, for the order that was asked for, above what it says. */
-function ProofHead({ proof, incident }: { proof: Proof; incident: DiagnosedIncident }): JSX.Element {
-  const order = incident.order ?? 0;
-  const like = proof.likeness?.orders.find((o) => o.order === order) ?? proof.likeness?.orders[0];
-  const share = (v: number): string => `${(v * 100).toFixed(v > 0 && v < 0.1 ? 1 : 0)} %`;
+function ProofHead({ proof }: { proof: Proof }): JSX.Element {
+  const like = proof.likeness.find((l) => l.matters);
+  const amount = (v: number): string =>
+    like?.what.startsWith("share") === true
+      ? `${(v * 100).toFixed(v > 0 && v < 0.1 ? 1 : 0)} %`
+      : Math.round(v).toLocaleString("en-US");
   return (
     <div class="proof">
       {proof.refused === null ? null : <p class="tone-warn">Nothing was run: {inertLine(proof.refused)}.</p>}
       {proof.standsFor === null ? null : <p>Stands for it: {inertLine(proof.standsFor)}.</p>}
       {like === undefined ? null : (
         <p>
-          How like the machine is: of its free memory, {share(like.machine)} lay in blocks of order {like.order} and
-          above when it failed, {share(like.report)} in the report.
+          How like the machine is, at its first failure: {inertLine(like.what)}: {amount(like.machine)}, in the report{" "}
+          {amount(like.report)}.
         </p>
       )}
       {proof.rows.length === 0 ? null : (
         <p class="tone-dim">
-          Tested by running: {inertLine(proof.measure)}; {proof.seeds} seeds, the same before and after; lines are 95 %
-          intervals.
+          Tested by running: {inertLine(proof.measure)}; {proof.seeds} sets of runs, the same before and after; lines
+          are 95 % intervals.
         </p>
       )}
     </div>
