@@ -51,7 +51,7 @@ async function watched(folder, interval, lasts) {
   const files = writeFiles(proc, 0);
   writeFileSync(join(folder, "kmsg"), "");
   const zones = (files.zoneinfo.match(/^ {8}managed +[1-9]/gm) ?? []).length;
-  const port = 20_000 + ((process.pid * 7 + interval * 10) % 20_000);
+  const port = 20_000 + (process.pid % 20_000);
   const words = `--interval ${interval} --proc ${proc} --kmsg ${join(folder, "kmsg")} --state ${join(folder, "state")} --metrics 127.0.0.1:${port}`;
   const child = spawn(process.execPath, [join(root, "dist/cli/main.js"), "watch", ...words.split(" ")], {
     stdio: "ignore",
@@ -77,7 +77,8 @@ async function watched(folder, interval, lasts) {
     return { share, peak };
   } finally {
     child.kill("SIGTERM");
-    await new Promise((resolve) => child.once("exit", resolve));
+    if (child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once("exit", resolve));
   }
 }
 
