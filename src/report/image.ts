@@ -50,9 +50,6 @@ function unseenBlocks(image: Image): Block[] {
 
 function findingBlocks(image: Image): Block[] {
   const { list: found, more } = image.findings;
-  const moving: Block[] = image.memory.live
-    ? [paragraph("The machine went on while it was read: a finding may be two moments that do not fit together.")]
-    : [];
   if (found.length === 0)
     return [
       heading(2, "Integrity"),
@@ -63,9 +60,15 @@ function findingBlocks(image: Image): Block[] {
         ),
       ]),
     ];
+  if (image.memory.live)
+    return [
+      heading(2, "Integrity"),
+      paragraph(
+        `The machine went on while it was read. In ${found.length + more} places two moments do not fit together; of a running machine that proves nothing, so they are listed in --format json only.`,
+      ),
+    ];
   return [
     heading(2, "Integrity"),
-    ...moving,
     paragraph([
       span(`${found.length + more} findings`, "bad"),
       span(": the kernel's own structures contradict one another."),
