@@ -1,38 +1,43 @@
 // Monotone under loss: whatever part of a log is missing, an answer may become unknown or vanish. It never turns round and nothing appears
-// that the whole text does not carry. Every log of fixtures/logs is cut in seeded ways; MONOTONE_CUTS=20000 makes a long run of it.
-import { readdirSync, readFileSync } from "node:fs";
+// that the whole text does not carry. Every log of the fixtures is cut in seeded ways; MONOTONE_CUTS=20000 makes a long run of it,
+// MONOTONE_FOLDER=dir cuts the texts of that folder instead, MONOTONE_OUT=file takes what was found, one line each.
+import { appendFileSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { prng } from "../base/prng.ts";
-import { judgeText, loseSome, newClaims } from "./monotone.testkit.ts";
+import { faultsUnderLoss } from "./monotone.testkit.ts";
 
-const root = new URL("../../fixtures/logs/", import.meta.url);
+const fixtures = join(import.meta.dirname, "../../fixtures");
+const { MONOTONE_FOLDER: folder, MONOTONE_OUT: out, MONOTONE_ONLY: only = "" } = process.env;
 const seed = Number(process.env.MONOTONE_SEED ?? 20261129);
-const names = readdirSync(root).filter((n) => n.endsWith(".txt") || n.endsWith(".log"));
-const each = Math.ceil(Number(process.env.MONOTONE_CUTS ?? 400) / names.length);
-/** A stretch of a long log is enough to be cut. */
-const stretch = 260;
+const cuts = Number(process.env.MONOTONE_CUTS ?? 400);
+
+const logsIn = (path: string): string[] =>
+  readdirSync(path)
+    .filter((n) => /\.(txt|log)$/.test(n) && n.includes(only))
+    .map((n) => join(path, n));
+
+const logs =
+  folder === undefined
+    ? [
+        ...["logs", "field", "reports", "diagnosis"].flatMap((d) => logsIn(join(fixtures, d))),
+        ...["page_pool/stall_dmesg.log", "input/report.log"].map((f) => join(fixtures, f)),
+      ]
+    : logsIn(folder);
 
 describe.skipIf(process.env.MONOTONE_CUTS === undefined)(
-  `monotone under loss (seed ${seed}, ${each} cuts a log)`,
+  `monotone under loss: ${cuts} cuts of ${logs.length} logs, seed ${seed}`,
   () => {
-    test.each(names)("%s", { timeout: 3_600_000 }, async (name) => {
-      const p = prng(seed + names.indexOf(name));
-      const all = readFileSync(new URL(name, root), "utf8").split(/\r?\n/);
-      const bad: string[] = [];
-      let first = -1;
-      let lines: readonly string[] = [];
-      let whole: Awaited<ReturnType<typeof judgeText>> = [];
-      for (let round = 0; round < each; round++) {
-        if (round % 20 === 0) {
-          first = p.below(Math.max(1, all.length - stretch));
-          lines = all.slice(first, first + stretch);
-          whole = await judgeText(lines.map((l) => `${l}\n`).join(""));
-        }
-        const cut = loseSome(lines, p);
-        for (const report of await judgeText(cut.text))
-          bad.push(...newClaims(cut, whole, report).map((b) => `line ${first + 1}: ${b}`));
-      }
-      expect(bad).toEqual([]);
-    });
+    // Each log has its share of the cuts; where there are fewer cuts than logs, a seeded few are cut.
+    const share = (i: number): number =>
+      Math.floor(((i + 1) * cuts) / logs.length) - Math.floor((i * cuts) / logs.length);
+    test.each(logs.map((path, i) => [path.split("/").at(-1) as string, path, i] as const))(
+      "%s",
+      { timeout: 3_600_000 },
+      async (name, path, i) => {
+        const bad = await faultsUnderLoss(readFileSync(path, "utf8"), share(i), seed + i);
+        if (out !== undefined) for (const b of bad) appendFileSync(out, `${name} ${b}\n`);
+        expect(bad).toEqual([]);
+      },
+    );
   },
 );

@@ -3,6 +3,7 @@
 import { gather } from "../artifact/gather.ts";
 import { sourceOf } from "../base/byte_source.ts";
 import type { Prng } from "../base/prng.ts";
+import { prng } from "../base/prng.ts";
 import { createCollector } from "./collect.ts";
 import type { JudgedReport } from "./diagnose.ts";
 import { judgeAll } from "./diagnose.ts";
@@ -46,6 +47,32 @@ export async function judgeText(text: string): Promise<readonly JudgedReport[]> 
   return judgeAll(collector.finish(await gather(items, { onWindow: collector.onWindow })));
 }
 
+/** A stretch of a long log is enough to be cut. */
+const stretch = 260;
+/** So many cuts are made of one stretch. */
+const cutsOfStretch = 20;
+
+/** Cuts a log `cuts` times in seeded ways and lists what is said of the pieces that is not said of the whole. */
+export async function faultsUnderLoss(text: string, cuts: number, seed: number): Promise<readonly string[]> {
+  const p = prng(seed);
+  const all = text.split(/\r?\n/);
+  const bad: string[] = [];
+  let first = 0;
+  let lines: readonly string[] = [];
+  let whole: readonly JudgedReport[] = [];
+  for (let round = 0; round < cuts; round++) {
+    if (round % cutsOfStretch === 0) {
+      first = p.below(Math.max(1, all.length - stretch));
+      lines = all.slice(first, first + stretch);
+      whole = await judgeText(lines.map((l) => `${l}\n`).join(""));
+    }
+    const cut = loseSome(lines, p);
+    for (const report of await judgeText(cut.text))
+      bad.push(...newClaims(cut, whole, report).map((b) => `line ${first + 1}: ${b}`));
+  }
+  return bad;
+}
+
 const linesOfReport = (r: JudgedReport): readonly number[] =>
   r.c.incident.carried.flatMap((part) => part.lines.map((l) => l.line));
 
@@ -59,8 +86,11 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   const what = `${cut.how}: ${found.c.incident.kind} of line ${cut.from[found.c.incident.firstLine - 1]}`;
   if (same.length === 0) return [`${what} is no report of the whole text`];
   const bad: string[] = [];
+  const oopsAlone = found.c.incident.kind === "oops" && same.some((w) => w.c.incident.kind === "skb_panic");
   for (const f of found.findings) {
     if (f.answer === "unknown" || aboutTheText.test(f.id)) continue;
+    // A packet's panic is an oops whose first lines name the packet: of the oops alone other questions are asked.
+    if (oopsAlone && /^(oops|taint)\./.test(f.id)) continue;
     const answers = same.flatMap((w) => w.findings.filter((x) => x.id === f.id).map((x) => x.answer));
     if (!answers.includes(f.answer))
       bad.push(`${what}: ${f.id} was ${answers.join(" or ") || "not asked"}, is ${f.answer}: ${f.claim.slice(0, 150)}`);
@@ -73,10 +103,14 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   keeps("direction", (r) => r.c.stack.direction);
   keeps("driver", (r) => r.c.stack.driver?.driver.name);
   keeps("order", (r) => r.c.order);
-  keeps("mask", (r) => r.c.gfp?.mask);
+  // Two lines of one refusal may print two masks; the whole text's report has both.
+  const masks = same.flatMap((w) => [w.c.gfp?.mask, w.c.slab?.gfp?.mask]);
+  const mask = found.c.gfp?.mask;
+  if (mask !== undefined && !masks.includes(mask)) bad.push(`${what}: mask was ${masks.join(" or ")}, is ${mask}`);
   keeps("stated release", (r) => (r.c.said.certainty === "stated" ? r.c.said.release : undefined));
-  // What proved a corruption may be lost; none may appear.
-  if (found.conclusion.severity === "corruption" && !same.some((w) => w.conclusion.severity === "corruption"))
-    bad.push(`${what}: severity is corruption`);
+  const { severity } = found.conclusion;
+  const severities = same.map((w) => w.conclusion.severity);
+  if (!severities.some((s) => (s === "corruption") === (severity === "corruption")))
+    bad.push(`${what}: severity was ${severities.join(" or ")}, is ${severity}`);
   return bad;
 }

@@ -51,7 +51,7 @@ describe("a stack says who allocated, for whom, on which side", () => {
     expect(w?.sentence).toMatch(/3 KiB buffer at an MTU from 1\d{3} to 9216: a block of order 1/);
     expect(w?.mtus?.from).toBeGreaterThan(1500);
   });
-  test("a driver that nobody knows still receives, when it takes its buffers from netdev_alloc_skb", () => {
+  test("a driver that nobody knows refills, when a function called so takes its buffers from netdev_alloc_skb", () => {
     const fill = caseOf(failure(0, "0x1080020(GFP_ATOMIC)"), "4.14.48", [
       "__alloc_pages_nodemask",
       "page_frag_alloc",
@@ -66,7 +66,8 @@ describe("a stack says who allocated, for whom, on which side", () => {
       "__netdev_alloc_skb",
       "odd_thing",
     ]);
-    expect(other.stack.direction).toBe("rx");
+    // It may have asked for a packet that arrived, or through a refill whose line is missing.
+    expect(other.stack.direction).toBeUndefined();
   });
   test("a child of a listening socket is born on the receive side, from a cache with a name of its own", () => {
     const c = caseOf(failure(1, "0x20"), "3.16.0", [
@@ -196,7 +197,8 @@ describe("a stack says who allocated, for whom, on which side", () => {
       "?bnx2_poll_work [bnx2]",
       "?net_rx_action",
     ]);
-    expect(c.stack).toMatchObject({ path: "slab", object: "skb data", direction: "rx" });
+    // bnx2 refills by the same call: whether a line between the two is missing these lines do not tell.
+    expect(c.stack).toMatchObject({ path: "slab", object: "skb data", direction: undefined });
     expect(wantedOf(c)?.sentence).toMatch(/for bnx2_poll_work; with SLAB of this release that is size-8192/);
   });
   test("what is no network path says neither", () => {
@@ -274,7 +276,15 @@ describe("any driver of the kernel's tree", () => {
 
   test("a file system is no network driver, and what it asks for is no packet", () => {
     const view = viewStack(
-      plain(...refill, "kmalloc_order", "__kmalloc", "xfs_buf_alloc [xfs]", "xfs_buf_read_map [xfs]", "ret_from_fork"),
+      plain(
+        ...refill,
+        "kmalloc_order",
+        "__kmalloc",
+        "xfs_buf_alloc [xfs]",
+        "xfs_buf_read_map [xfs]",
+        "kthread",
+        "ret_from_fork",
+      ),
     );
     expect([view.driver, view.module, view.direction]).toEqual([undefined, undefined, "neither"]);
   });

@@ -2,31 +2,51 @@
 // Only names are looked at, so an unknown driver still gets what its generic frames say.
 import type { FrameRole } from "../kernel/facts/drivers/driver.ts";
 import type { DriverSeen } from "../kernel/facts/drivers/index.ts";
-import { bareName, driverOfStack, foreignModule, networkFrame } from "../kernel/facts/drivers/index.ts";
+import {
+  bareName,
+  driverOfStack,
+  foreignModule,
+  modulesOf,
+  networkFrame,
+  refillAsksFor,
+} from "../kernel/facts/drivers/index.ts";
 import type { NetworkFrame } from "../kernel/facts/drivers/seen.ts";
+import { functionIndex } from "../kernel/facts/functions/index.ts";
+import type { MemoryKind } from "../kernel/facts/functions/roles.ts";
 import { handingOnFrames, isFrameIn, outermostFrames } from "../kernel/facts/trace_frames.ts";
 import type { CallTrace, Frame, FrameContext } from "../kernel/readings/call_trace.ts";
 import { framesOf } from "../kernel/readings/call_trace.ts";
 import type { Part } from "../kernel/readings/part.ts";
 import { cut, lost, whole } from "../kernel/readings/part.ts";
+import { compareVersions } from "../kernel/release.ts";
+import type { AllocatorPath, Direction, Row } from "./stack_names.ts";
+import {
+  bornFrames,
+  closedFrames,
+  directions,
+  has,
+  innerFrames,
+  interruptNames,
+  memoryNames,
+  noSleepNames,
+  pageAllocator,
+  paths,
+  pollers,
+  polling,
+  probers,
+  receiveBuffers,
+  reclaimNames,
+  refilling,
+  reporters,
+  skbData,
+  skbHead,
+  slabEntries,
+  sleepChecks,
+  softirqNames,
+  taskNames,
+} from "./stack_names.ts";
 
-/** The way a page request took out of the caller's hands. */
-export type AllocatorPath =
-  /** a slab cache needed a new slab */
-  | "slab"
-  /** kmalloc of more than the largest cache: whole pages */
-  | "kmalloc_large"
-  /** a per-CPU page that small heads are cut from */
-  | "page_frag"
-  | "page_pool"
-  /** coherent DMA memory */
-  | "dma"
-  | "vmalloc"
-  /** alloc_pages by the caller itself */
-  | "pages"
-  | "unknown";
-
-export type Direction = "rx refill" | "rx" | "tx" | "tx completion" | "setup" | "neither";
+export type { Direction } from "./stack_names.ts";
 
 export type StackFrame = Frame & { readonly context: FrameContext };
 
@@ -42,8 +62,8 @@ export interface StackView {
   readonly module?: { readonly name: string; readonly frame: number };
   readonly direction: Direction | undefined;
   readonly directionFrame?: number;
-  /** `skb head`: the struct sk_buff itself; `skb data`: its buffer. */
-  readonly object: "skb data" | "skb head" | "other" | "unknown";
+  /** `skb head`: the struct sk_buff itself; `skb data`: its buffer; `skb`: one of the two. `other`: no packet as far as the frames tell. */
+  readonly object: "skb data" | "skb head" | "skb" | "other" | "unknown";
   readonly objectFrame?: number;
   /** Where the allocation ran: in softirq or interrupt nobody may sleep. */
   readonly context: "interrupt" | "softirq" | "process" | "unknown";
@@ -54,319 +74,25 @@ export interface StackView {
   readonly reclaimFrame?: number;
   /** The first frame above the allocators: who asked. */
   readonly caller?: number;
+  /** No frame is known to be missing between the reporter and the caller: it did ask. */
+  readonly asked: boolean;
 }
 
-type Row<T> = readonly [name: string, value: T, prefix?: true];
+/** Where lines are missing between the frames: above all, between the allocators and who asked, below; `marks`: between two contexts. */
+type Gap = "start" | "inside" | "end" | "marks" | undefined;
 
-const reporters: readonly Row<true>[] = [
-  ["dump_stack", true, true],
-  ["show_stack", true, true],
-  ["show_trace", true],
-  ["unwind_backtrace", true],
-  ["dump_backtrace", true],
-  ["warn_alloc", true, true],
-  ["dump_header", true],
-  ["oom_kill_process", true],
-  ["out_of_memory", true],
-  ["__dump_stack", true],
-  ["printk_stack", true, true],
-  ["__might_sleep", true],
-  ["__might_resched", true],
-  ["___might_sleep", true],
-  ["might_sleep", true, true],
-];
-const pageAllocator: readonly Row<true>[] = [
-  ["__alloc_pages", true, true],
-  ["alloc_pages", true, true],
-  ["__get_free_page", true, true],
-  ["get_free_page", true, true],
-  ["get_zeroed_page", true, true],
-  ["get_page_from_freelist", true],
-  ["__alloc_frozen_pages", true, true],
-  ["alloc_frozen_pages", true, true],
-  ["__folio_alloc", true, true],
-  ["folio_alloc", true, true],
-  ["alloc_page_interleave", true],
-  ["alloc_kmem_pages", true, true],
-  ["alloc_pool_huge_page", true],
-  ["vma_alloc_folio", true, true],
-  ["__page_cache_alloc", true],
-  ["__alloc_page", true, true],
-  ["___alloc_page", true, true],
-  ["__perform_reclaim", true],
-  ["try_to_free_pages", true],
-];
-// Most telling first: a large kmalloc also passes through __kmalloc, a page_frag through alloc_pages.
-const paths: readonly Row<AllocatorPath>[] = [
-  ["kmalloc_large_node", "kmalloc_large"],
-  ["__kmalloc_large", "kmalloc_large", true],
-  ["kmalloc_large", "kmalloc_large", true],
-  ["___kmalloc_large", "kmalloc_large", true],
-  ["kmalloc_order", "kmalloc_large", true],
-  ["new_slab", "slab", true],
-  ["allocate_slab", "slab"],
-  ["alloc_slab_page", "slab"],
-  ["___slab_alloc", "slab"],
-  ["__slab_alloc", "slab"],
-  ["kmem_getpages", "slab"],
-  ["cache_grow", "slab", true],
-  ["cache_alloc_refill", "slab"],
-  ["fallback_alloc", "slab"],
-  ["refill_objects", "slab", true],
-  ["__page_frag_cache_refill", "page_frag"],
-  ["__page_frag_refill", "page_frag"],
-  ["page_frag_alloc", "page_frag", true],
-  ["__page_frag_alloc", "page_frag", true],
-  ["__alloc_page_frag", "page_frag"],
-  ["__netdev_alloc_frag", "page_frag", true],
-  ["netdev_alloc_frag", "page_frag"],
-  ["__napi_alloc_frag", "page_frag", true],
-  ["napi_alloc_frag", "page_frag", true],
-  ["skb_page_frag_refill", "page_frag"],
-  ["sk_page_frag_refill", "page_frag"],
-  ["page_pool_alloc", "page_pool", true],
-  ["__page_pool_alloc", "page_pool", true],
-  ["page_pool_dev_alloc", "page_pool", true],
-  ["dma_alloc", "dma", true],
-  ["__dma_alloc", "dma", true],
-  ["dma_direct_alloc", "dma", true],
-  ["__dma_direct_alloc", "dma", true],
-  ["dma_generic_alloc_coherent", "dma"],
-  ["swiotlb_alloc", "dma", true],
-  ["x86_swiotlb_alloc_coherent", "dma"],
-  ["x86_64_swiotlb_alloc_coherent", "dma"],
-  ["iommu_dma_alloc", "dma", true],
-  ["intel_alloc_coherent", "dma"],
-  ["iommu_alloc_coherent", "dma"],
-  ["dmam_alloc", "dma", true],
-  ["__arm_dma_alloc", "dma", true],
-  ["consistent_alloc", "dma"],
-  ["arm_dma_alloc", "dma", true],
-  ["pci_alloc_consistent", "dma"],
-  ["vmalloc", "vmalloc", true],
-  ["__vmalloc", "vmalloc", true],
-  ["module_alloc", "vmalloc"],
-];
-const slabEntries: readonly Row<true>[] = [
-  ["__kmalloc", true, true],
-  ["kmalloc", true, true],
-  ["__do_kmalloc", true, true],
-  ["kmem_cache_alloc", true, true],
-  ["cache_alloc", true, true],
-  ["__cache_alloc", true, true],
-  ["____cache_alloc", true, true],
-  ["__kmem_cache_alloc", true, true],
-  ["slab_alloc", true, true],
-  ["kzalloc", true, true],
-  ["krealloc", true, true],
-  ["kmemdup", true, true],
-  ["kstrdup", true, true],
-];
-const skbData: readonly Row<true>[] = [
-  ["__alloc_skb", true, true],
-  ["alloc_skb", true, true],
-  ["dev_alloc_skb", true],
-  ["__dev_alloc_skb", true],
-  ["__netdev_alloc_skb", true, true],
-  ["netdev_alloc_skb", true, true],
-  ["__napi_alloc_skb", true, true],
-  ["napi_alloc_skb", true, true],
-  ["pskb_expand_head", true],
-  ["skb_copy", true, true],
-  ["__pskb_copy", true, true],
-  ["skb_realloc_headroom", true],
-  ["kmalloc_reserve", true, true],
-  ["__kmalloc_reserve", true, true],
-];
-const skbHead: readonly Row<true>[] = [
-  ["skb_clone", true],
-  ["build_skb", true, true],
-  ["__build_skb", true, true],
-  ["napi_build_skb", true],
-  ["skb_morph", true],
-];
-// Innermost wins: an acknowledgement sent while receiving is transmit.
-const directions: readonly Row<Direction>[] = [
-  ["dev_hard_start_xmit", "tx", true],
-  ["sch_direct_xmit", "tx"],
-  ["__dev_xmit_skb", "tx"],
-  ["dev_queue_xmit", "tx"],
-  ["__dev_queue_xmit", "tx"],
-  ["__qdisc_run", "tx"],
-  ["validate_xmit_skb", "tx", true],
-  ["__skb_gso_segment", "tx"],
-  ["skb_segment", "tx", true],
-  ["skb_linearize", "tx"],
-  ["__skb_linearize", "tx"],
-  ["sk_stream_alloc_skb", "tx"],
-  ["tcp_stream_alloc_skb", "tx"],
-  ["tcp_sendmsg", "tx", true],
-  ["do_tcp_sendpages", "tx"],
-  ["tcp_write_xmit", "tx"],
-  ["__tcp_push_pending_frames", "tx"],
-  ["__tcp_transmit_skb", "tx"],
-  ["tcp_transmit_skb", "tx"],
-  ["tcp_send_", "tx", true],
-  ["__tcp_send_ack", "tx", true],
-  ["tcp_retransmit_skb", "tx"],
-  ["__tcp_retransmit_skb", "tx"],
-  ["tcp_fragment", "tx"],
-  ["tcp_xmit_probe_skb", "tx"],
-  ["tcp_make_synack", "tx"],
-  ["sock_alloc_send", "tx", true],
-  ["__ip_append_data", "tx"],
-  ["ip_append_data", "tx"],
-  ["__ip6_append_data", "tx"],
-  ["ip_fragment", "tx", true],
-  ["ip_queue_xmit", "tx"],
-  ["udp_sendmsg", "tx"],
-  ["unix_stream_sendmsg", "tx"],
-  ["unix_dgram_sendmsg", "tx"],
-  // An interface is opened or changed, a card is probed or wakes up; the system call at the outside only brought the order.
-  ["__dev_open", "setup"],
-  ["dev_open", "setup"],
-  ["__dev_change_flags", "setup"],
-  ["dev_change_flags", "setup"],
-  ["netif_change_flags", "setup"],
-  ["dev_set_mtu", "setup", true],
-  ["netif_set_mtu", "setup", true],
-  ["__dev_set_mtu", "setup"],
-  ["register_netdev", "setup", true],
-  ["netlink_sendmsg", "neither"],
-  ["netlink_dump", "neither"],
-  ["netlink_alloc_large_skb", "neither"],
-  // Data that was sent is freed when its acknowledgement arrives.
-  ["tcp_clean_rtx_queue", "tx completion"],
-  ["tcp_ack", "tx completion"],
-  ["napi_gro_receive", "rx"],
-  ["napi_gro_frags", "rx"],
-  ["netif_receive_skb", "rx", true],
-  ["__netif_receive_skb", "rx", true],
-  ["process_backlog", "rx"],
-  ["ip_rcv", "rx", true],
-  ["ip_local_deliver", "rx", true],
-  ["ipv6_rcv", "rx", true],
-  ["ip6_input", "rx", true],
-  ["ip6_protocol_deliver_rcu", "rx"],
-  ["icmp_rcv", "rx"],
-  ["icmpv6_rcv", "rx"],
-  ["tcp_v6_rcv", "rx"],
-  ["udp_rcv", "rx"],
-  ["__udp4_lib_rcv", "rx"],
-  ["__udp6_lib_rcv", "rx"],
-  ["tcp_v4_rcv", "rx"],
-  ["tcp_rcv_established", "rx"],
-  ["ip_defrag", "rx"],
-  ["skb_gro_receive", "rx"],
-  ["br_handle_frame", "rx", true],
-  // A connection is born when the handshake's packet arrives.
-  ["sk_clone_lock", "rx"],
-  ["inet_csk_clone_lock", "rx"],
-  ["tcp_create_openreq_child", "rx"],
-  ["tcp_conn_request", "rx"],
-];
-/** Calls that make buffers for packets that come in, whoever the driver is. */
-const receiveBuffers: readonly Row<true>[] = [
-  ["netdev_alloc_skb", true, true],
-  ["__netdev_alloc_skb", true, true],
-  ["dev_alloc_skb", true],
-  ["__dev_alloc_skb", true],
-  ["napi_alloc_skb", true, true],
-  ["__napi_alloc_skb", true, true],
-  ["netdev_alloc_frag", true],
-  ["__netdev_alloc_frag", true, true],
-  ["napi_alloc_frag", true, true],
-  ["__napi_alloc_frag", true, true],
-];
-const refilling = /fill|alloc_?rx|rx_?alloc|alloc_rx|rx_?buf|new_rx|rx_submit|post_rx|rx_post/;
-const pollers: readonly Row<true>[] = [
-  ["net_rx_action", true],
-  ["__napi_poll", true],
-  ["napi_poll", true],
-  ["napi_busy_loop", true],
-  ["napi_threaded_poll", true],
-];
-/** A bus hands a device to its driver, or a module is loaded. */
-const probers: readonly Row<true>[] = [
-  ["local_pci_probe", true],
-  ["pci_device_probe", true],
-  ["usb_probe_interface", true],
-  ["platform_drv_probe", true],
-  ["platform_probe", true],
-  ["driver_probe_device", true],
-  ["really_probe", true],
-  ["do_init_module", true],
-  ["do_one_initcall", true],
-];
-const softirqNames: readonly Row<true>[] = [
-  ["__do_softirq", true],
-  ["handle_softirqs", true],
-  ["do_softirq", true],
-  ["__local_bh_enable_ip", true],
-  ["net_rx_action", true],
-  ["net_tx_action", true],
-  ["run_ksoftirqd", true],
-  ["tasklet_action", true, true],
-  ["run_timer_softirq", true],
-  ["call_softirq", true],
-  ["rcu_process_callbacks", true],
-];
-const interruptNames: readonly Row<true>[] = [
-  ["handle_irq_event", true, true],
-  ["handle_IRQ_event", true],
-  ["__handle_irq_event_percpu", true],
-];
-const taskNames: readonly Row<true>[] = [
-  ["sys_", true, true],
-  ["__x64_sys_", true, true],
-  ["__se_sys_", true, true],
-  ["__arm64_sys_", true, true],
-  ["SyS_", true, true],
-  ["ksys_", true, true],
-  ["do_syscall", true, true],
-  ["system_call", true, true],
-  ["syscall_call", true],
-  ["ret_from_syscall", true],
-  ["entry_SYSCALL", true, true],
-  ["kthread", true],
-  ["worker_thread", true],
-  ["process_one_work", true],
-  ["kernel_thread", true],
-  ["ret_from_fork", true, true],
-];
-
-const noSleepNames: readonly Row<true>[] = [
-  ["dev_hard_start_xmit", true],
-  ["sch_direct_xmit", true],
-  ["__dev_queue_xmit", true],
-  ["dev_queue_xmit", true],
-  ["napi_busy_loop", true],
-  ["__napi_busy_loop", true],
-  ["busy_poll_stop", true],
-  ["kprobe_handler", true],
-  ["kprobe_ftrace_handler", true],
-  ["kprobe_int3_handler", true],
-  ["trampoline_handler", true],
-  ["__kretprobe_trampoline_handler", true],
-  ["arch_rethook_trampoline_callback", true],
-  ["optimized_callback", true],
-  ["opt_pre_handler", true],
-  ["aggr_pre_handler", true],
-  ["pre_handler_kretprobe", true],
-];
-const reclaimNames: readonly Row<true>[] = [
-  ["try_to_free_pages", true],
-  ["do_try_to_free_pages", true],
-  ["shrink_", true],
-  ["balance_pgdat", true],
-  ["kswapd", true],
-  ["__perform_reclaim", true],
-  ["try_to_compact_pages", true],
-  ["compact_zone", true, true],
-];
-
-const has = <T>(rows: readonly Row<T>[], name: string): T | undefined =>
-  rows.find(([n, , prefix]) => (prefix === true ? name.startsWith(n) : name === n))?.[1];
+/** What holds the frames of a stack together. */
+interface Joints {
+  /** Index of who asked; 0 where that is not known. */
+  readonly asker: number;
+  readonly asked: boolean;
+  /** It is the stack of a fault: the first frame called the function that it stood in. */
+  readonly fault: boolean;
+  /** Each line names its caller, and the next line begins with it. */
+  readonly linked: boolean;
+  /** Nothing is known to be missing anywhere. */
+  readonly whole: boolean;
+}
 
 /** Index of the first frame whose name is in `rows`, reliable ones first. */
 function firstIn<T>(frames: readonly StackFrame[], rows: readonly Row<T>[], from = 0): number {
@@ -401,12 +127,17 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const entry = names.findIndex((n) => entries.test(n));
   const reclaims = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
   const reclaim = entry >= 0 && reclaims > entry ? -1 : reclaims;
-  const side =
-    gap === undefined || gap === "end"
-      ? directionOf(frames, driver, at, gap === undefined && caller >= 0)
-      : { direction: undefined };
+  const connected = gap !== "inside" && gap !== "marks";
+  const joints: Joints = {
+    asker: at,
+    asked: caller > 0 && connected,
+    fault: above.length > 0 && connected,
+    linked: trace?.form === "arm" && connected,
+    whole: gap === undefined && caller > 0 && has(beginnings, names[0] ?? "") !== undefined && dispatched(frames),
+  };
+  const side = gap === "marks" ? { direction: undefined } : directionOf(frames, driver, joints);
   const foreign =
-    driver === undefined && side.direction !== undefined && side.direction !== "neither"
+    driver === undefined && joints.asked && side.direction !== undefined && side.direction !== "neither"
       ? foreignModule(frames, at)
       : undefined;
   return {
@@ -414,10 +145,11 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
     trace: partOf(frames, gap, trace),
     ...path,
     ...(driver === undefined ? {} : { driver }),
-    ...(foreign === undefined ? {} : { module: foreign }),
+    ...(foreign !== undefined && (foreign.frame === at || joints.linked) ? { module: foreign } : {}),
     ...side,
     ...objectOf(frames, names),
-    ...contextOf(frames, gap === undefined || gap === "end"),
+    ...contextOf(frames, names, joints),
+    asked: joints.asked,
     ...(noSleep < 0 ? {} : { noSleepFrame: noSleep }),
     ...(reclaim < 0 ? {} : { reclaimFrame: reclaim }),
     ...(caller < 0 ? {} : { caller }),
@@ -433,9 +165,12 @@ function wholeNames(trace: CallTrace): readonly StackFrame[] {
 }
 
 const allocating = (name: string): boolean =>
-  [reporters, pageAllocator, paths, slabEntries, skbData, skbHead].some(
+  [reporters, sleepChecks, pageAllocator, paths, slabEntries, skbData, skbHead].some(
     (rows) => has<unknown>(rows, name) !== undefined,
   );
+
+/** What the stack of a refused request begins with. */
+const beginnings: readonly Row<true>[] = [...reporters, ...pageAllocator];
 
 /** So many leftovers may stand between two allocator frames of a stack that is all guesses. */
 const mostLeftovers = 4;
@@ -466,49 +201,101 @@ function callerOf(frames: readonly StackFrame[], names: readonly string[]): numb
 /** Where an interrupt or a fault came in: what stands below was stopped by it and did nothing of what stands above (arch/arm/kernel/entry-armv.S). */
 const entries = /^__(?:irq|dabt|pabt|und|fiq)_svc$/;
 
-/** Where frames are missing: `start` between the allocator and the caller or above all of it, `inside`, `end` below; undefined: nowhere. */
+/** Where frames are missing; undefined: nowhere, as far as the form tells. */
 function gapOf(
   trace: CallTrace | undefined,
   frames: readonly StackFrame[],
   names: readonly string[],
   caller: number,
   fault: boolean,
-): "start" | "inside" | "end" | undefined {
+): Gap {
   if (trace === undefined || frames.length === 0) return "start";
+  if (!contextsFit(trace, names)) return "marks";
   const begins = trace.heading !== "" || names.some((n) => allocating(n)) || fault;
   if (!begins) return "start";
   const printed = framesOf(trace);
   const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
   if (onlyLast && trace.torn !== true) return "end";
   if (trace.torn === true || frames.length < printed.length) return "inside";
-  const arm = trace.items.filter((i) => i.kind === "frame");
-  // ARM names the caller of a line again on the next one: where it does not, lines are missing.
-  const breaks = (f: Frame, next: Frame | undefined): boolean =>
-    f.from !== undefined &&
-    next !== undefined &&
-    next.function !== f.from.function &&
-    // Behind an exception the stack of what it stopped begins anew.
-    !/^__(irq|dabt|pabt|und|fiq)_/.test(f.from.function) &&
-    !allocating(bareName(next.function));
-  if (arm.some((f, i) => breaks(f, arm[i + 1]))) return "inside";
+  if (arrowsBreak(trace) || askerIsMissing(frames, names, caller)) return "inside";
+  return endsWhole(names) ? undefined : "end";
+}
+
+/** ARM names the caller of a line again on the next one: where it does not, lines are missing. */
+function arrowsBreak(trace: CallTrace): boolean {
+  const lines = trace.items.filter((i) => i.kind === "frame");
+  return lines.some((f, i) => {
+    const next = lines[i + 1];
+    return (
+      f.from !== undefined &&
+      next !== undefined &&
+      next.function !== f.from.function &&
+      // Behind an exception the stack of what it stopped begins anew.
+      !/^__(irq|dabt|pabt|und|fiq)_/.test(f.from.function) &&
+      !allocating(bareName(next.function))
+    );
+  });
+}
+
+/** Behind a function that only allocators call, or as an asker that never asks by itself. */
+function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
-  if (who !== undefined && caller > 0 && allocating(names[caller - 1] ?? "") && isFrameIn(handingOnFrames, who))
-    return "inside";
-  return endsWhole(trace, names) ? undefined : "end";
+  if (who === undefined || caller === 0) return false;
+  const guesses = !frames.some((f) => f.reliable);
+  const below = frames.findLastIndex((f, i) => i < caller && (guesses || f.reliable || allocating(names[i] ?? "")));
+  const last = names[below] ?? "";
+  return allocating(last) && (isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined);
 }
 
-/** A stack ends with entry or boot code; from 5.16 on the end of a task's stack is marked as well. */
-function endsWhole(trace: CallTrace, names: readonly string[]): boolean {
-  const last = trace.items.findLast((i) => i.kind !== "registers");
-  if (last?.kind === "marker" && last.name === "/TASK") return true;
-  return names.slice(-3).some((n) => isFrameIn(outermostFrames, n));
+/**
+ * x86 opens and closes the contexts that it prints; a stack that was cut at the start may close what it did not open. What an interrupt
+ * stopped has a context of its own, so a task's last frames never stand in one that was opened and not closed.
+ */
+function contextsFit(trace: CallTrace, names: readonly string[]): boolean {
+  let open: string | undefined;
+  const marks = trace.items.flatMap((i) =>
+    i.kind === "marker" ? [i.name] : i.kind === "frame" ? (i.marks ?? []) : [],
+  );
+  for (const [i, name] of marks.entries()) {
+    const closes = name.startsWith("/") || name === "EOI" || name === "EOE";
+    if (!closes && open !== undefined) return false;
+    if (
+      closes &&
+      ((open === undefined && i > 0) || (open !== undefined && name.startsWith("/") && name.slice(1) !== open))
+    )
+      return false;
+    open = closes ? undefined : name;
+  }
+  return open === undefined || open === "TASK" || !endsWhole(names);
 }
 
-function partOf(
-  frames: readonly StackFrame[],
-  gap: "start" | "inside" | "end" | undefined,
-  trace: CallTrace | undefined,
-): StackView["trace"] {
+/** A stack ends with entry or boot code. */
+const endsWhole = (names: readonly string[]): boolean => names.slice(-3).some((n) => isFrameIn(outermostFrames, n));
+
+/** The dispatchers of system calls and softirqs call functions of one kind: what else stands before them has lost its caller's line. */
+const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
+  [
+    /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
+    /sys_|SyS_|SYSC_|syscall|sysenter|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
+  ],
+  [/^smpboot_thread_fn$/, /ksoftirqd|stopper|rcu|watchdog|migration|cpuhp|irq/],
+  [/^kernel_init_freeable$/, /^do_one_initcall|^do_basic|^do_initcalls|^do_pre_smp|^smp_|^prepare_namespace/],
+  [/^kernel_init$/, /^kernel_init_freeable|^run_init|^do_|^free_|async/],
+  [/^ret_from_fork/, /thread|^kernel_init|^init$|helper|^ret_from_fork|^schedule_tail|sys/],
+  [/^(asm_exc_|async_)?page_fault$/, /page_fault/],
+  [/^(__do_softirq|handle_softirqs)/, /_action|rcu_core|rcu_process|tasklet|run_timer|^asm_|irq/],
+];
+
+function dispatched(frames: readonly StackFrame[]): boolean {
+  const sure = frames.filter((f) => f.reliable).map((f) => bareName(f.function));
+  return sure.every((name, i) => {
+    const before = sure[i - 1];
+    const row = dispatchers.find(([d]) => d.test(name));
+    return before === undefined || row === undefined || row[1].test(before);
+  });
+}
+
+function partOf(frames: readonly StackFrame[], gap: Gap, trace: CallTrace | undefined): StackView["trace"] {
   if (trace === undefined || frames.length === 0) return lost("the call trace");
   switch (gap) {
     case undefined:
@@ -516,6 +303,7 @@ function partOf(
     case "start":
       return cut(frames, "the beginning of the call trace");
     case "inside":
+    case "marks":
       return cut(frames, "frames inside the call trace");
     case "end":
       return cut(frames, "the end of the call trace");
@@ -547,53 +335,108 @@ interface Side {
 const directionOfRole = (role: FrameRole): Direction => (role === "rx poll" ? "rx" : role);
 
 /**
- * Which side of the network this is: the innermost frame decides that tells one, whoever's it is: a function of the generic tables, of the
- * driver by hand, of any network module by the index. `from`: who asked; what lies below are allocators.
+ * Which side of the network this is: the innermost frame that tells one decides, whoever's it is: a function of the generic tables, of the
+ * driver by hand, of any network module by the index. A frame under which much is done that is not its own (a poll, the ladder of the receive
+ * path, the opening of an interface) decides only where nothing can be missing between it and who asked.
  */
-function directionOf(
-  frames: readonly StackFrame[],
-  driver: DriverSeen | undefined,
-  from: number,
-  mayDeny: boolean,
-): Side {
+function directionOf(frames: readonly StackFrame[], driver: DriverSeen | undefined, joints: Joints): Side {
   if (frames.length === 0) return { direction: undefined };
+  const { asker: from } = joints;
   const guesses = !frames.some((f) => f.reliable);
   const told = frames.map((f, i) => (i >= from && (guesses || f.reliable) ? networkFrame(f) : undefined));
   const sides = [byTables(frames), byDriver(driver), byIndex(told), byReceiveBuffer(frames)].filter(
     (side) => side !== undefined,
   );
-  let inner: (Side & { readonly directionFrame: number }) | undefined;
+  let inner: TellingSide | undefined;
   for (const side of sides) if (inner === undefined || side.directionFrame < inner.directionFrame) inner = side;
-  const made = inner?.direction === "setup" ? fillsRing(frames, inner.directionFrame) : undefined;
-  if (made !== undefined) return made;
-  if (inner !== undefined) return inner;
-  const poll = firstSure(frames, pollers);
-  if (poll >= 0) return { direction: "rx", directionFrame: poll };
+  if (inner !== undefined) {
+    const made = inner.direction === "setup" ? fillsRing(frames, inner.directionFrame) : undefined;
+    if (made !== undefined) return made;
+    return inner.closed || decides(frames, inner, joints)
+      ? { direction: inner.direction, directionFrame: inner.directionFrame }
+      : { direction: undefined };
+  }
   const asker = receiveAsker(frames);
-  if (asker >= 0) return { direction: "rx", directionFrame: asker };
-  // A driver that is probed by its bus, with no frame of its own that says so.
-  const probing = firstIn(frames, probers);
-  if (probing >= 0 && (driver !== undefined || told.some((f) => f !== undefined)))
-    return { direction: "setup", directionFrame: probing };
-  const network = driver !== undefined || told.some((f) => f !== undefined);
-  return { direction: mayDeny && !network ? "neither" : undefined };
+  const copies =
+    asker < 0 &&
+    /rx|recv/i.test(frames[from]?.function ?? "") &&
+    has(skbData, bareName(frames[from - 1]?.function ?? "")) === true;
+  if (joints.asked && (asker === from || copies) && (joints.linked || askedInPoll(frames, from)))
+    return { direction: "rx", directionFrame: from };
+  const network =
+    driver !== undefined || told.some((f) => f !== undefined) || firstIn(frames, [...pollers, ...probers]) >= 0;
+  return { direction: joints.whole && !network ? "neither" : undefined };
 }
 
-function byTables(frames: readonly StackFrame[]): (Side & { readonly directionFrame: number }) | undefined {
+/** A function of a driver's own that polls nothing itself asked for a receive buffer, in a softirq. */
+function askedInPoll(frames: readonly StackFrame[], asker: number): boolean {
+  const who = frames[asker];
+  return (
+    who?.module !== undefined && !polling.test(who.function) && firstIn(frames, [...pollers, ...softirqNames]) >= 0
+  );
+}
+
+/**
+ * Whether a frame under which others do their own work decides all the same: nothing can be missing below it. It is the first frame of a
+ * fault; or it asked itself, for what its driver's refill never asks for.
+ */
+function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joints): boolean {
+  const at = side.directionFrame;
+  if (joints.fault) return at <= 0;
+  if (!joints.asked) return false;
+  if (joints.linked) return true;
+  const { asker } = joints;
+  const setup = side.direction === "setup";
+  const who = frames[asker] as StackFrame;
+  const teller = frames[at];
+  // Between the two only the same module's frames: another's would tell its own side. What brings an interface up may call helpers.
+  const own = setup ? teller?.module : who.module;
+  if (
+    frames.slice(asker, at).some((f) => f.module !== own && !(setup && (f.module === undefined || own === undefined)))
+  )
+    return false;
+  const modules = modulesOf(setup && teller?.module !== undefined ? teller : who).filter((m) => m !== "");
+  if (at < asker || modules.length === 0) return false;
+  const request = bareName(frames[asker - 1]?.function ?? "");
+  const kinds = has(memoryNames, request);
+  if (kinds === undefined) return false;
+  // Rings are made of other memory than what they are filled with; what a packet is handled with is no slab of the driver's own.
+  if (!setup && (kinds.includes("slab") || kinds.includes("pages"))) return false;
+  const born: (readonly number[])[] = frames.map((f) => has(bornFrames, bareName(f.function)) ?? [2, 6]);
+  const since = born.reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b));
+  const known = modules.filter((m) => functionIndex()?.module(m) !== undefined);
+  if (known.length > 0) return !known.some((m) => refillAsksFor(m, kinds, since));
+  return /napi_alloc_skb/.test(request) || (setup && kinds.every((k) => notForRings.includes(k)));
+}
+
+/** Memory of which rings are made, not what they are filled with. */
+const notForRings: readonly MemoryKind[] = ["slab", "dma", "vmalloc"];
+
+/** A side with the frame that tells it. `closed`: so is all that runs under that frame. */
+interface TellingSide extends Side {
+  readonly directionFrame: number;
+  readonly closed: boolean;
+}
+
+function byTables(frames: readonly StackFrame[]): TellingSide | undefined {
   const at = firstSure(frames, directions);
-  const name = frames[at]?.function;
-  return name === undefined ? undefined : { direction: has(directions, bareName(name)), directionFrame: at };
+  const name = bareName(frames[at]?.function ?? "");
+  return at < 0
+    ? undefined
+    : { direction: has(directions, name), directionFrame: at, closed: has(closedFrames, name) !== undefined };
 }
 
-const byDriver = (driver: DriverSeen | undefined): (Side & { readonly directionFrame: number }) | undefined =>
-  driver?.role === undefined ? undefined : { direction: directionOfRole(driver.role), directionFrame: driver.frame };
+const byRole = (role: FrameRole | undefined, frame: number): TellingSide | undefined =>
+  role === undefined
+    ? undefined
+    : { direction: directionOfRole(role), directionFrame: frame, closed: role === "rx refill" || role === "tx" };
 
-function byIndex(
-  told: readonly (NetworkFrame | undefined)[],
-): (Side & { readonly directionFrame: number }) | undefined {
+const byDriver = (driver: DriverSeen | undefined): TellingSide | undefined =>
+  driver === undefined ? undefined : byRole(driver.role, driver.frame);
+
+function byIndex(told: readonly (NetworkFrame | undefined)[]): TellingSide | undefined {
   const at = told.findIndex((f) => f?.role !== undefined);
-  const role = told[at]?.role;
-  return role === undefined ? undefined : { direction: directionOfRole(role), directionFrame: at };
+  return byRole(told[at]?.role, at);
 }
 
 /** The function that asked for a buffer as only receivers do; -1 when none did. */
@@ -605,19 +448,17 @@ function receiveAsker(frames: readonly StackFrame[]): number {
 }
 
 /** An unknown driver's function that asked for a receive buffer and is called as those are that fill rings. */
-function byReceiveBuffer(frames: readonly StackFrame[]): (Side & { readonly directionFrame: number }) | undefined {
+function byReceiveBuffer(frames: readonly StackFrame[]): TellingSide | undefined {
   const asker = receiveAsker(frames);
   return asker >= 0 && refilling.test(frames[asker]?.function ?? "")
-    ? { direction: "rx refill", directionFrame: asker }
+    ? { direction: "rx refill", directionFrame: asker, closed: true }
     : undefined;
 }
 
-/** Buffers that are made while the interface is opened fill its ring. */
+/** Receive buffers that are made while the interface is opened fill its ring, whatever the function is called. */
 function fillsRing(frames: readonly StackFrame[], setup: number): Side | undefined {
   const asker = receiveAsker(frames);
-  return asker >= 0 && asker <= setup && refilling.test(frames[asker]?.function ?? "")
-    ? { direction: "rx refill", directionFrame: asker }
-    : undefined;
+  return asker >= 0 && asker <= setup ? { direction: "rx refill", directionFrame: asker } : undefined;
 }
 
 /** The frames that bring an interface up or change it: the ring is filled in process context. */
@@ -637,10 +478,12 @@ function objectOf(
   const head = firstIn(frames, skbHead);
   const data = firstIn(frames, skbData);
   if (data >= 0 && (head < 0 || data < head)) {
-    // kmem_cache_alloc below __alloc_skb is the struct, kmalloc its data.
+    // kmem_cache_alloc below __alloc_skb is the struct; kmalloc, a fragment or pages its data.
     const below = names.slice(0, data);
-    const struct = below.some((n) => /^(__)?kmem_cache_alloc/.test(n)) && !below.some((n) => /kmalloc/.test(n));
-    return { object: struct ? "skb head" : "skb data", objectFrame: data };
+    const bytes = below.some((n) => /kmalloc|page_frag|alloc_frag/.test(n));
+    const struct = below.some((n) => /^(__)?kmem_cache_alloc/.test(n));
+    const object = bytes ? "skb data" : struct ? "skb head" : "skb";
+    return { object, objectFrame: data };
   }
   if (head >= 0) return { object: "skb head", objectFrame: head };
   return { object: "other" };
@@ -648,7 +491,8 @@ function objectOf(
 
 function contextOf(
   frames: readonly StackFrame[],
-  connected: boolean,
+  names: readonly string[],
+  joints: Joints,
 ): { context: StackView["context"]; contextFrame?: number } {
   const first = (rows: readonly Row<true>[]): number => firstIn(frames, rows);
   const soft = first(softirqNames);
@@ -657,6 +501,6 @@ function contextOf(
   if (hard >= 0) return { context: "interrupt", contextFrame: hard };
   const inIrq = frames.findIndex((f) => f.context === "irq" || f.context === "nmi" || f.function === "__irq_svc");
   if (inIrq >= 0) return { context: "interrupt", contextFrame: inIrq };
-  const task = connected ? first(taskNames) : -1;
+  const task = joints.asked && names.length > 0 ? first(taskNames) : -1;
   return task >= 0 ? { context: "process", contextFrame: task } : { context: "unknown" };
 }

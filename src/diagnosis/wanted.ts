@@ -213,6 +213,9 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
   const who = frameName(c, c.stack.caller) ?? workOf(c);
   const forWhom = who === undefined ? "" : ` for ${who}`;
   const said = (sentence: string, certain = true): Wanted => ({ sentence, excluded: [], certain });
+  // What the stack tells is certain only where nothing is missing of it.
+  const byStack = (sentence: string, certain = true): Wanted =>
+    said(sentence, certain && c.stack.asked && c.stack.trace.state === "whole");
   if (c.slab?.cache !== undefined) {
     const s = c.slab;
     return said(
@@ -243,7 +246,7 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
         !c.stack.frames.some((f) => /kmalloc/.test(f.function));
       const named = own ? ownCacheOf(c.stack.frames.map((f) => bareName(f.function))) : undefined;
       if (named !== undefined)
-        return said(`a new slab of ${orderText} for the cache ${named.cache}: ${named.object}${forWhom}`);
+        return byStack(`a new slab of ${orderText} for the cache ${named.cache}: ${named.object}${forWhom}`);
       const most = order === undefined ? 0 : c.pageKb * 1024 * 2 ** order;
       // SLUB prints for the smallest order alone: that of one object (mm/slub.c allocate_slab(), 2.6.26 and later).
       const sized =
@@ -254,33 +257,34 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
         own || order === undefined || order === 0 || caches.length === 0
           ? `the report does not say which cache${own ? sized : ""}`
           : `with ${machine?.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
-      return said(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, !own && caches.length === 1);
+      return byStack(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, !own && caches.length === 1);
     }
     case "kmalloc_large": {
       const page = c.pageKb * 1024;
       const most = order === undefined ? undefined : page * 2 ** order;
       const least = order === undefined || order === 0 ? undefined : page * 2 ** (order - 1) + 1;
-      return said(
+      return byStack(
         `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`,
       );
     }
     case "page_frag":
-      return said(
+      return byStack(
         `${c.stack.frames.some((f) => /^skb?_page_frag_refill/.test(f.function)) ? "a page that a sender's data is copied into" : "a page that packet heads are cut from"}${forWhom}: ${orderText}${triedBefore(c)}`,
       );
     case "page_pool":
-      return said(`a page for a page_pool${forWhom}: ${orderText}`);
+      return byStack(`a page for a page_pool${forWhom}: ${orderText}`);
     case "dma":
-      return said(`memory for DMA in one piece${forWhom}: ${orderText}`);
+      return byStack(`memory for DMA in one piece${forWhom}: ${orderText}`);
     case "vmalloc":
-      return said(`pages of a vmalloc area${forWhom}: ${orderText}`);
+      return byStack(`pages of a vmalloc area${forWhom}: ${orderText}`);
     case "pages":
       if (c.stack.caller === undefined)
-        return said(
+        return byStack(
           `${orderText}${forWhom}; the report does not say for what: its call trace stops inside the allocator`,
           false,
         );
-      return said(`${orderText} straight from the page allocator${forWhom}`);
+      // What stands between the page allocator and who asked may be just what is missing.
+      return byStack(`${orderText} straight from the page allocator${forWhom}`, false);
     case "unknown":
       return order === undefined
         ? undefined

@@ -72,7 +72,9 @@ export const context: Rule = {
           [...evidence, ...quoteFrames(c, [c.stack.noSleepFrame])],
         ),
       ];
-    switch (c.stack.context) {
+    // Packet memory that is asked for on a path that is not told: there may be a frame where nobody may sleep.
+    const told = c.stack.direction !== undefined || !c.stack.object.startsWith("skb");
+    switch (c.stack.context === "process" && !told ? "unknown" : c.stack.context) {
       case "softirq":
       case "interrupt":
         return [

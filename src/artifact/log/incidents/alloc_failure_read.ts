@@ -19,8 +19,20 @@ export function gfpText(digits: string | undefined, names: string | undefined): 
   return digits === undefined ? undefined : { mask: Number.parseInt(digits, 16), ...field("names", names) };
 }
 
+/**
+ * Whether all lines of a stretch were cut at the column where this one ends: no line is longer, and another is as long. A number that ends such
+ * a line may lack digits.
+ */
+function endsAtCut(stretch: Stretch, index: number): boolean {
+  const width = (i: number): number => stretch.lines[i]?.raw.length ?? 0;
+  const own = width(index);
+  return (
+    stretch.lines.every((l) => l.raw.length <= own) && stretch.lines.some((_, i) => i !== index && width(i) === own)
+  );
+}
+
 /** The fields of a first line, or undefined when it is none. */
-function readFailureLine(text: string): AllocFailure | undefined {
+function readFailureLine(text: string, cut = false): AllocFailure | undefined {
   const old = oldLine.exec(text);
   if (old !== null) {
     return {
@@ -39,7 +51,9 @@ function readFailureLine(text: string): AllocFailure | undefined {
   const found = page ?? stall ?? vm;
   if (found === null) return undefined;
   const before = text.slice(0, found.index).replace(/: ?$/, "");
-  const mode = modeAndMore.exec(text.slice(found.index));
+  const printed = modeAndMore.exec(text.slice(found.index));
+  const mode =
+    cut && printed !== null && found.index + printed.index + printed[0].length >= text.length ? null : printed;
   const middle = text.slice(found.index, mode === null ? undefined : found.index + mode.index).replace(/, *$/, "");
   return {
     variant: page !== null ? "page" : stall !== null ? "stall" : "vmalloc",
@@ -66,7 +80,7 @@ export function readAllocFailure(
 ): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
   const line = stretch.lines[index];
-  let head = line === undefined ? undefined : readFailureLine(textOf(line));
+  let head = line === undefined ? undefined : readFailureLine(textOf(line), endsAtCut(stretch, index));
   report.take(index, "headline");
   let next = index + 1;
   if (head?.variant === "vmalloc" && head.gfp === undefined) {

@@ -4,7 +4,15 @@ import type { DriverFacts, RefillFailure, RxRule } from "./driver.ts";
 
 export { drivers } from "./all.ts";
 export type { DriverSeen, NetworkFrame, StackName } from "./seen.ts";
-export { bareName, driverOfStack, foreignModule, isNetworkPlace, networkFrame } from "./seen.ts";
+export {
+  bareName,
+  driverOfStack,
+  foreignModule,
+  isNetworkPlace,
+  modulesOf,
+  networkFrame,
+  refillAsksFor,
+} from "./seen.ts";
 
 /** How the driver makes receive buffers at a release; undefined before it existed. */
 export const rxRuleAt = (

@@ -2,9 +2,9 @@
 // of functions (every driver of Debian's kernels), and the names that are known by hand (older kernels, drivers that Debian does not build).
 import { compareVersions } from "../../release.ts";
 import { functionIndex } from "../functions/index.ts";
-import type { ModulePlace, NetworkFunction } from "../functions/roles.ts";
+import type { MemoryKind, ModulePlace, NetworkFunction } from "../functions/roles.ts";
 import { drivers } from "./all.ts";
-import type { DriverFacts, DriverSymbol, FrameRole } from "./driver.ts";
+import type { BufferCall, DriverFacts, DriverSymbol, FrameRole } from "./driver.ts";
 
 /** A frame as far as drivers need it. */
 export interface StackName {
@@ -25,6 +25,9 @@ export interface DriverSeen {
 
 /** Compilers append `.constprop.0`, `.isra.3`, `.part.1`, `.cold`, `.clone.2`, `.cfi_jt`, `.llvm.123` to a function's name. */
 export const bareName = (name: string): string => name.replace(/(?:\.[a-z_]{1,30}(?:\.\d{1,20}){0,3}){1,8}$/, "");
+
+/** Whether a module is the library of drivers that stand in directories below its own and are called after it: ath of ath9k and ath10k. */
+const isLibrary = (module: string): boolean => functionIndex()?.isLibrary(module) === true;
 
 /** Directories whose modules drive a network interface; net/ itself holds protocols. */
 const driverDirectory =
@@ -63,13 +66,15 @@ function driversOf(frame: StackName): ReadonlySet<string> {
     const tag = tagOf(frame.module);
     if (byModule.has(tag)) return new Set([keyOf(tag)]);
     const place = functionIndex()?.module(tag);
-    return new Set(place !== undefined && driverDirectory.test(place.directory) ? [tag] : []);
+    return new Set(place !== undefined && driverDirectory.test(place.directory) && !isLibrary(tag) ? [tag] : []);
   }
   const name = bareName(frame.function);
   const indexed = functionIndex()?.find(name) ?? [];
   // A function of the kernel's own text, or of a protocol: no driver's.
   if (indexed.some((f) => f.place.name === "")) return new Set();
-  const found = indexed.filter((f) => driverDirectory.test(f.place.directory)).map((f) => keyOf(f.place.name));
+  const found = indexed
+    .filter((f) => driverDirectory.test(f.place.directory) && !isLibrary(f.place.name))
+    .map((f) => keyOf(f.place.name));
   const byHand = drivers.filter((d) => {
     const symbol = symbolOf(d, name);
     return symbol !== undefined && (found.length === 0 || symbol.prefix !== true);
@@ -99,6 +104,8 @@ export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefi
   const roles = own.map((i) => ({ frame: i, role: roleIn(driver, key, frames[i] as StackName) }));
   const telling = roles.find((r) => r.role !== undefined) ?? roles[0];
   if (telling === undefined) return undefined;
+  // To send, a core hands the packet to its minidriver first: where none stands above it, its line may be missing.
+  if (driver.family !== undefined && telling.role === "tx" && telling === roles[0]) return undefined;
   const place = functionIndex()?.module(key);
   return { driver, ...telling, ...(place === undefined ? {} : { place }) };
 }
@@ -193,6 +200,58 @@ function roleByReach(f: NetworkFunction): FrameRole | undefined {
   if (!only("poll", "interrupt", "receive")) return undefined;
   if (f.does.has("delivers")) return "rx poll";
   return f.does.has("completes") && f.memory.size === 0 ? "tx completion" : undefined;
+}
+
+/** The modules that a frame may belong to: the one it names, or all that have such a function. */
+export const modulesOf = (frame: StackName): readonly string[] =>
+  frame.module !== undefined
+    ? [tagOf(frame.module)]
+    : (functionIndex()?.find(bareName(frame.function)) ?? []).map((f) => f.place.name);
+
+/** What a driver's call for a receive buffer asks for, in the words of the index. */
+const memoryOfCall: Readonly<Record<BufferCall, MemoryKind>> = {
+  netdev_alloc_skb: "rxSkb",
+  "netdev_alloc_skb sleeping": "rxSkb",
+  napi_alloc_skb: "rxSkb",
+  alloc_skb: "rxSkb",
+  kmalloc: "slab",
+  netdev_alloc_frag: "frag",
+  skb_page_frag_refill: "frag",
+  alloc_pages: "pages",
+  page_pool: "pool",
+};
+const anyMachine = { pageSize: 4096, cacheLine: 64, netSkbPad: 64, netIpAlign: 2, sharedInfo: 320 };
+
+/** What the releases that were read by hand fill the driver's ring with, from `since` on; undefined where nobody has read one. */
+function refillByHand(driver: DriverFacts | undefined, since: readonly number[]): ReadonlySet<MemoryKind> | undefined {
+  const read = driver?.rx.filter((_, i) => {
+    const next = driver.rx[i + 1]?.since;
+    return next === undefined || compareVersions(next, since) > 0;
+  });
+  if (driver === undefined || read === undefined || read.length === 0) return undefined;
+  const calls = read.flatMap(({ value }) =>
+    [1500, Math.min(9000, driver.mtuMax)].flatMap((mtu) => value.buffers(mtu, anyMachine).map((b) => b.call)),
+  );
+  return new Set(calls.map((call) => memoryOfCall[call]));
+}
+
+/** The first kernel of the index. */
+const oldestIndexed = [5, 10] as const;
+
+/**
+ * Whether a driver of a kernel since `since` fills its ring by asking for this kind of memory: then a frame of the driver that stands behind
+ * such a request may have asked itself, or through a function whose line is missing. True where nobody knows. Of kernels older than those of
+ * the index only what was read by hand counts.
+ */
+export function refillAsksFor(module: string, kinds: readonly MemoryKind[], since: readonly number[]): boolean {
+  const index = functionIndex();
+  const key = keyOf(tagOf(module));
+  const driver = byModule.get(key);
+  const names = driver?.modules.map(tagOf) ?? [key];
+  const recent = compareVersions(since, oldestIndexed) >= 0;
+  const hand = recent ? undefined : refillByHand(driver, since);
+  if (index === undefined || (!recent && hand === undefined)) return true;
+  return kinds.some((k) => hand?.has(k) === true || names.some((m) => index.refillMemory(m)?.has(k) === true));
 }
 
 /** Tables of netfilter are set up, and any message of rtnetlink is handled, without an interface being brought up or changed. */

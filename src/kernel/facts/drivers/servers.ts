@@ -92,7 +92,7 @@ export const ena = ofTree("ena", "Amazon Elastic Network Adapter", {
   mtuMax: 9216,
 });
 
-export const vmxnet3 = ofTree("vmxnet3", "VMware paravirtual Ethernet", {
+const vmxnet3Facts = ofTree("vmxnet3", "VMware paravirtual Ethernet", {
   rx: [
     rule(
       [5, 10],
@@ -113,6 +113,11 @@ export const vmxnet3 = ofTree("vmxnet3", "VMware paravirtual Ethernet", {
   refillGfp: "GFP_ATOMIC (GFP_KERNEL when the interface is opened)",
   mtuMax: 9000,
 });
+// A packet is handed up only when the buffer that takes its place in the ring was had (vmxnet3_rq_rx_complete, 3.10 to 6.12).
+export const vmxnet3: typeof vmxnet3Facts = {
+  ...vmxnet3Facts,
+  symbols: [{ name: "vmxnet3_rq_rx_complete", role: "rx refill" }],
+};
 
 export const mlx4 = ofTree(
   "mlx4",

@@ -38,6 +38,13 @@ describe("the index of network functions", () => {
     expect(index.module("of-no-kernel")).toBeUndefined();
   });
 
+  test("what fills a ring of e1000 asks for fragments and pages, never for a packet buffer as e1000e's does", () => {
+    expect([...(index.refillMemory("e1000") ?? [])]).toContain("frag");
+    expect([...(index.refillMemory("e1000") ?? [])]).not.toContain("rxSkb");
+    expect([...(index.refillMemory("e1000e") ?? [])]).toContain("rxSkb");
+    expect(index.refillMemory("loop")).toBeUndefined();
+  });
+
   test("functions of the kernel's own text have their file", () => {
     expect(index.find("tcp_v4_rcv").map((f) => f.place.directory)).toEqual(["net/ipv4/tcp_ipv4.c"]);
     expect(index.find("no_such_function_anywhere")).toEqual([]);

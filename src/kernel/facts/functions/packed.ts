@@ -99,8 +99,49 @@ export function readFunctionIndex(bytes: Uint8Array): FunctionIndex {
     }
     return [];
   };
+  const libraries = new Map<string, boolean>();
+  let refills: Map<string, Set<MemoryKind>> | undefined;
+  /** One walk through the whole file, for the first module that is asked for. */
+  const allRefills = (): Map<string, Set<MemoryKind>> => {
+    const all = new Map<string, Set<MemoryKind>>();
+    const refilling = 1 << deeds.indexOf("refills");
+    const kinds = head.facts.map(([, , memory, does]) =>
+      (does & refilling) === 0 ? undefined : setOf<MemoryKind>(memoryKinds, memory),
+    );
+    for (let block = 0; block < head.blocks; block++) {
+      toBlock(block);
+      for (let i = 0; i < head.blockNames && at < bytes.length; i++) {
+        number();
+        const own = number();
+        at += own;
+        for (let left = number(); left > 0; left--) {
+          const module = (modules[number()] as ModulePlace).name;
+          const found = kinds[number()];
+          if (found === undefined) continue;
+          const known = all.get(module) ?? new Set();
+          for (const kind of found) known.add(kind);
+          all.set(module, known);
+        }
+      }
+    }
+    return all;
+  };
   return {
     kernels: head.kernels,
+    isLibrary(module) {
+      const known = libraries.get(module);
+      if (known !== undefined) return known;
+      const own = modules.find((m) => m.name !== "" && m.name === module);
+      const found =
+        own !== undefined &&
+        modules.some((m) => m.name.startsWith(own.name) && m.directory.startsWith(`${own.directory}/`));
+      if (own !== undefined) libraries.set(module, found);
+      return found;
+    },
+    refillMemory(module) {
+      refills ??= allRefills();
+      return refills.get(module.replaceAll("-", "_"));
+    },
     find(wanted) {
       const known = found.get(wanted);
       if (known !== undefined) return known;

@@ -89,4 +89,8 @@ export interface FunctionIndex {
   find(name: string): readonly NetworkFunction[];
   /** A module by its name (`-` and `_` are the same), of any subsystem. */
   module(name: string): ModulePlace | undefined;
+  /** Drivers stand in directories below the module's own and are called after it. */
+  isLibrary(module: string): boolean;
+  /** The memory that a module's functions ask for when they fill a receive ring; undefined for a module without such functions. */
+  refillMemory(module: string): ReadonlySet<MemoryKind> | undefined;
 }
