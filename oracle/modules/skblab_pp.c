@@ -45,7 +45,7 @@ module_param(skbs, uint, 0444);
 #if SINCE(6, 11)
 #define AS_PAGE(netmem) netmem_to_page(netmem)
 #else
-#define AS_PAGE(page) (page)
+#define AS_PAGE(held) ((struct page *)(held))
 #endif
 
 /* A page that the driver holds, with how many references of its own beside the pool's. */
@@ -62,7 +62,7 @@ struct packet {
 
 static struct page_pool *pool;
 static struct platform_device *device;
-static struct napi_struct napi;
+static struct napi_struct napi __maybe_unused;
 static struct mine mine[MOST];
 static struct packet packets[MOST];
 static unsigned int held, alive, ids, step_number;
