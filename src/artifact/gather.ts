@@ -1,7 +1,7 @@
 // From inputs to what diagnosis works on: what each input is, the windows of its log, the /proc texts found in it, and every note. The
 // inputs come as byte sources (cli/input opens them); nothing here touches a file. Memory is bounded whatever the inputs are.
 import type { ByteSource } from "../base/byte_source.ts";
-import { readHead, withHead } from "../base/byte_source.ts";
+import { readFully, readHead, withHead } from "../base/byte_source.ts";
 import type { LogNote, LogWindow } from "../kernel/readings/log_line.ts";
 import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
@@ -96,6 +96,9 @@ export async function gather(
   return gatherer.result();
 }
 
+/** Room for a head that nobody uses: of a hundred thousand small files each would leave its own behind. */
+let spareHead: Uint8Array | undefined;
+
 /** A window with the line numbers of the input before it was transcoded. */
 const renumbered = (raw: RawWindow, { lineOf }: Transcoded): RawWindow => ({
   ...raw,
@@ -123,13 +126,22 @@ class Gatherer {
   }
 
   async take(source: ByteSource, named: boolean): Promise<void> {
-    const packed = await readHead(source, WHOLE_BYTES);
+    const room = spareHead ?? new Uint8Array(HEAD_BYTES);
+    spareHead = undefined;
+    await this.takeBy(room, source, named);
+    spareHead = room;
+  }
+
+  private async takeBy(room: Uint8Array, source: ByteSource, named: boolean): Promise<void> {
+    const packed = room.subarray(0, await readFully(source, room));
     const other = transcode(packed, withHead(packed, source));
-    const head = other === undefined ? packed : await readHead(other.source, WHOLE_BYTES);
-    const [what, ...alternatives] = identify(head.subarray(0, HEAD_BYTES));
+    const beginning = other === undefined ? packed : await readHead(other.source, HEAD_BYTES);
+    const [what, ...alternatives] = identify(beginning);
     const { kind, certainty, because } = what!;
-    let [bytes, lines] = [head.length, 0];
     const known = textReaders.some((r) => r.kind === kind);
+    const whole = withHead(beginning, other?.source ?? source);
+    const head = known && beginning.length === HEAD_BYTES ? await readHead(whole, WHOLE_BYTES) : beginning;
+    let [bytes, lines] = [head.length, 0];
     if (kind === "empty" || kind === "binary") {
       // Nothing came out of a damaged pack: that is said below, and it is not an empty file.
       const empty = kind === "empty" && source.problem?.() === undefined ? emptySentence : undefined;
@@ -139,7 +151,7 @@ class Gatherer {
     } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
       lines = this.readWhole(source.name, new TextDecoder().decode(head), other);
     } else {
-      const summary = await this.scan(withHead(head, other?.source ?? source), other);
+      const summary = await this.scan(head === beginning ? whole : withHead(head, whole), other);
       ({ bytes, lines } = summary);
       if (kind === "text" && named && bytes < HEAD_BYTES && source.problem?.() === undefined)
         this.note(source.name, {

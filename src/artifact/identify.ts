@@ -3,6 +3,7 @@ import { startsWithBytes } from "../base/bytes.ts";
 import type { ProcKind } from "../kernel/readings/proc.ts";
 import { anchors } from "./log/anchors.ts";
 import { repairText } from "./log/lines.ts";
+import type { Prefix } from "./log/prefix.ts";
 import { stripPrefix } from "./log/prefix.ts";
 import { textReaders } from "./readers.ts";
 
@@ -39,6 +40,8 @@ const order: readonly Certainty[] = ["certain", "likely", "possible"];
 /** What these first bytes of an input can be, the most certain first. Never an empty list. */
 export function identify(head: Uint8Array): readonly Identification[] {
   if (head.length === 0) return [{ kind: "empty", certainty: "certain", because: "It has no bytes." }];
+  const plain = plainLog(head);
+  if (plain !== undefined) return [plain];
   const binary = binaryReason(head);
   if (binary !== undefined) return [{ kind: "binary", certainty: "certain", because: binary }];
   const text = new TextDecoder("utf-8").decode(head);
@@ -51,14 +54,45 @@ export function identify(head: Uint8Array): readonly Identification[] {
   return found.sort((a, b) => order.indexOf(a.certainty) - order.indexOf(b.certainty));
 }
 
+/** So much of a beginning is looked at first: most logs are known by it. */
+const FIRST_BYTES = 2048;
+
+/** A log of which every line has a stamp and none begins a table: what the rest of the head says changes nothing. */
+function plainLog(head: Uint8Array): Identification | undefined {
+  if (head.length < FIRST_BYTES || head.subarray(0, FIRST_BYTES).includes(0)) return undefined;
+  const text = new TextDecoder("utf-8").decode(head.subarray(0, FIRST_BYTES));
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  lines.pop();
+  if (lines.length < 10) return undefined;
+  let next: string | undefined;
+  for (const line of lines.reverse()) {
+    const said = stripPrefix(line);
+    const own = said.text;
+    if (!stamped(said) || textReaders.some((r) => r.starts(own, next))) return undefined;
+    next = own;
+  }
+  return certainLog(lines.length, lines.length);
+}
+
+const stamped = (p: Prefix): boolean =>
+  p.seconds !== undefined || p.wallClock !== undefined || p.level !== undefined || p.deltaSeconds !== undefined;
+
+const certainLog = (withStamp: number, all: number): Identification => ({
+  kind: "kernel log",
+  certainty: "certain",
+  because: `${withStamp} of its first ${all} lines have a log's time stamp.`,
+});
+
+/** 1 for a control character that text does not have. */
+const isOdd = Uint8Array.from({ length: 256 }, (_, b) => (b < 32 && ![9, 10, 13, 27, 12, 8].includes(b) ? 1 : 0));
+
 function binaryReason(head: Uint8Array): string | undefined {
   const known = magics.find((m) => startsWithBytes(head, m.magic, m.at ?? 0));
   if (known?.name === "a systemd journal")
     return "It begins like a systemd journal. Turn it into text with: journalctl -k -o short-monotonic --no-pager --file FILE";
   if (known !== undefined) return `It begins like ${known.name}.`;
   let odd = 0;
-  for (const b of head)
-    if (b === 0 || (b < 32 && b !== 9 && b !== 10 && b !== 13 && b !== 27 && b !== 12 && b !== 8)) odd++;
+  for (let i = 0; i < head.length; i++) odd += isOdd[head[i]!]!;
   // Serial logs have a few NULs, old ones another code page; one byte in ten, or fewer among bytes that are no UTF-8 either, is no text.
   const foreign = odd * 30 > head.length && new TextDecoder().decode(head).split("\ufffd").length * 5 > head.length;
   return foreign || odd * 10 > head.length ? `${odd} of its first ${head.length} bytes are not text.` : undefined;
@@ -103,24 +137,11 @@ function others(text: string): Identification[] {
 /** How much of it looks like a log: timestamps, or anchors. */
 function logs(text: string): Identification[] {
   const lines = text.split("\n").filter((l) => l !== "");
-  const stamped = lines.filter((l) => {
-    const p = stripPrefix(l);
-    return (
-      p.seconds !== undefined || p.wallClock !== undefined || p.level !== undefined || p.deltaSeconds !== undefined
-    );
-  }).length;
+  const withStamp = lines.filter((l) => stamped(stripPrefix(l))).length;
   const signs = anchors.filter((a) => a.role !== "artifact" && text.includes(a.text));
-  if (stamped * 2 > lines.length) {
-    return [
-      {
-        kind: "kernel log",
-        certainty: "certain",
-        because: `${stamped} of its first ${lines.length} lines have a log's time stamp.`,
-      },
-    ];
-  }
+  if (withStamp * 2 > lines.length) return [certainLog(withStamp, lines.length)];
   if (signs.length > 0) return [{ kind: "kernel log", certainty: "likely", because: `It says "${signs[0]?.name}".` }];
-  if (stamped > 0)
-    return [{ kind: "kernel log", certainty: "possible", because: `${stamped} lines have a log's time stamp.` }];
+  if (withStamp > 0)
+    return [{ kind: "kernel log", certainty: "possible", because: `${withStamp} lines have a log's time stamp.` }];
   return [];
 }

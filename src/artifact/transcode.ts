@@ -25,7 +25,7 @@ export function transcode(head: Uint8Array, whole: ByteSource): Transcoded | und
       lineOf: (n) => n,
     };
   }
-  const form = blockFormOf(new TextDecoder().decode(head.subarray(0, 16_384)));
+  const form = mayBeBlocks(head) ? blockFormOf(new TextDecoder().decode(head.subarray(0, 16_384))) : undefined;
   return form === undefined ? undefined : joinedRecords(whole, form);
 }
 
@@ -65,6 +65,16 @@ function recoded(source: ByteSource, decoder: InstanceType<typeof TextDecoder>):
 type BlockForm = "journal export" | "journal verbose" | "JSON over several lines";
 
 const verboseHead = /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [\w+:-]{1,9} \[s=[0-9a-f]+;/;
+
+/** The first byte that is no blank can begin such a record: `_`, `{`, `[`, or a weekday. */
+function mayBeBlocks(head: Uint8Array): boolean {
+  const at = head.findIndex((b) => b !== 32 && b !== 10 && b !== 13 && b !== 9);
+  const byte = head[at] ?? 0;
+  if (byte === 0x5f || byte === 0x7b || byte === 0x5b || byte === 0xef) return true;
+  // `Wed 2026-…`: a letter's word of three, a blank and a digit.
+  const digit = head[at + 4] ?? 0;
+  return head[at + 3] === 32 && digit >= 48 && digit <= 57;
+}
 
 function blockFormOf(text: string): BlockForm | undefined {
   const lines = text.split("\n", 200).map((l) => (l.endsWith("\r") ? l.slice(0, -1) : l));

@@ -49,7 +49,7 @@ export interface HostRecord {
 /** One host's inputs, diagnosed. `year` completes dates of syslog. */
 export function recordOf(host: string, all: readonly InputRead[], year: Year): HostRecord {
   const inputs = withoutCopies(all, year);
-  const { incidents } = diagnose(inputs);
+  const incidents = inputs.some((i) => i.incidents.length > 0) ? diagnose(inputs).incidents : [];
   const days = daysByPlace(inputs, year);
   return {
     schema: "skblab.fleet-host/2",
