@@ -109,11 +109,34 @@ async function* unpack(
   options: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
   if (kind === "gzip") return yield* gunzip(packed, state);
+  // To start the tool takes longer than to unpack a small log.
+  const head = kind === "zstd" ? await beginningOf(packed) : { chunks: [], whole: false };
+  const all = again(head.chunks, packed);
+  if (kind === "zstd" && head.whole) return yield* unzstd(all);
   const tool = options.nativeTools ? await startTool(kind, state) : undefined;
-  if (tool !== undefined) return yield* throughTool(tool, packed, state);
-  if (kind === "xz") return yield* unxz(packed);
-  if (kind === "zstd") return yield* unzstd(packed);
+  if (tool !== undefined) return yield* throughTool(tool, all, state);
+  if (kind === "xz") return yield* unxz(all);
+  if (kind === "zstd") return yield* unzstd(all);
   state.problem = "It is packed with bzip2, and the tool bzip2 is not installed: unpack it first.";
+}
+
+const smallBytes = 1 << 17;
+
+/** The first chunks, and whether they are all. */
+async function beginningOf(packed: AsyncGenerator<Uint8Array>): Promise<{ chunks: Uint8Array[]; whole: boolean }> {
+  const chunks: Uint8Array[] = [];
+  for (let bytes = 0; bytes < smallBytes; ) {
+    const next = await packed.next();
+    if (next.done === true) return { chunks, whole: true };
+    bytes += next.value.length;
+    chunks.push(next.value);
+  }
+  return { chunks, whole: false };
+}
+
+async function* again(chunks: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+  yield* rest;
 }
 
 /** Packed bytes given at once: a bomb makes at most a thousand times as many of them before it is seen. */
