@@ -27,7 +27,7 @@ export function fingerprintOf(i: DiagnosedIncident): Fingerprint {
     i.kind === "alloc_failure" ? (i.order === null ? null : `order ${i.order}`) : "",
     // A line of a driver, or a stack that was read: no driver in it is an answer too.
     i.driver ?? (i.direction !== null || !short ? "" : null),
-    i.direction ?? (short ? null : ""),
+    short ? i.direction : i.direction === "neither" ? "" : (i.direction ?? ""),
     short ? refusing(i) : "",
     familyOf(i.kernel.release),
   ];
