@@ -22,10 +22,12 @@ const logBytes = 100_000;
 
 function generate(directory, suffix, pack) {
   mkdirSync(directory, { recursive: true });
-  const reports = ["e1000_refill_6.1.txt", "bad_pages_6.1.txt", "slub_debug_6.1.txt"].map((n) => fixture(n).split("\n"));
+  const reports = ["e1000_refill_6.1.txt", "bad_pages_6.1.txt", "slub_debug_6.1.txt"].map((n) =>
+    fixture(n).split("\n"),
+  );
   const quiet = [
     "usb 1-1: new high-speed USB device number 4 using xhci_hcd",
-    "audit: type=1400 audit(1700000000.123:42): apparmor=\"STATUS\" operation=\"profile_load\" name=\"snap\"",
+    'audit: type=1400 audit(1700000000.123:42): apparmor="STATUS" operation="profile_load" name="snap"',
     "e1000e 0000:00:1f.6 eth0: NIC Link is Up 1000 Mbps Full Duplex, Flow Control: Rx/Tx",
     "EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.",
     "systemd[1]: Started Daily apt download activities.",
@@ -35,7 +37,9 @@ function generate(directory, suffix, pack) {
     `Nov ${String(1 + (i % 28)).padStart(2)} ${String(i % 24).padStart(2, "0")}:${String(i % 60).padStart(2, "0")}:07 ${host} kernel: [${String(1000 + i).padStart(5)}.${String(i % 1e6).padStart(6, "0")}] `;
   for (let h = 0; h < hosts; h++) {
     const host = `node${h}`;
-    const lines = [`${stamp(host, 0)}Linux version 6.1.${80 + (h % 14)}-amd64 (builder@host) (gcc-12) #1 SMP PREEMPT_DYNAMIC`];
+    const lines = [
+      `${stamp(host, 0)}Linux version 6.1.${80 + (h % 14)}-amd64 (builder@host) (gcc-12) #1 SMP PREEMPT_DYNAMIC`,
+    ];
     let bytes = 0;
     for (let i = 1; bytes < logBytes; i++) {
       const line = stamp(host, i) + quiet[(i * 7 + h) % quiet.length];
@@ -44,7 +48,11 @@ function generate(directory, suffix, pack) {
     }
     if (h % sparse === 0) {
       const report = reports[(h / sparse) % reports.length];
-      lines.splice(lines.length >> 1, report.length, ...report.map((l) => `${stamp(host, 500)}${l.replace(/^\[[ \d.]+\] /, "")}`));
+      lines.splice(
+        lines.length >> 1,
+        report.length,
+        ...report.map((l) => `${stamp(host, 500)}${l.replace(/^\[[ \d.]+\] /, "")}`),
+      );
     }
     const text = `${lines.join("\n")}\n`;
     writeFileSync(join(directory, `${host}.log${suffix}`), pack === undefined ? text : pack(text));
@@ -60,10 +68,14 @@ const seconds = (work) => {
 /** `skblab fleet` with its peak memory, its threads' included. */
 function skblab(paths, ...more) {
   const run = seconds(() =>
-    spawnSync("/usr/bin/time", ["-f", "%M", process.execPath, main, "fleet", ...paths, "--format", "json", "--year", "2026", ...more], {
-      encoding: "utf8",
-      maxBuffer: 1 << 28,
-    }),
+    spawnSync(
+      "/usr/bin/time",
+      ["-f", "%M", process.execPath, main, "fleet", ...paths, "--format", "json", "--year", "2026", ...more],
+      {
+        encoding: "utf8",
+        maxBuffer: 1 << 28,
+      },
+    ),
   );
   if (run.value.status !== 0) throw new Error(run.value.stderr);
   const kilobytes = Number(run.value.stderr.trim().split("\n").at(-1));
@@ -73,11 +85,18 @@ function skblab(paths, ...more) {
 /** All files of a directory through a tool, as a shell would do it. */
 const through = (directory, jobs, ...tool) =>
   seconds(() =>
-    spawnSync("sh", ["-c", `find '${directory}' -type f -print0 | xargs -0 -n 500 -P ${jobs} ${tool.join(" ")} > /dev/null`], { stdio: "inherit" }),
+    spawnSync(
+      "sh",
+      ["-c", `find '${directory}' -type f -print0 | xargs -0 -n 500 -P ${jobs} ${tool.join(" ")} > /dev/null`],
+      { stdio: "inherit" },
+    ),
   ).seconds;
 
 const gb = (hosts * (logBytes + 150)) / 1e9;
-const print = (what, s, more = "") => console.log(`${what.padEnd(46)} ${s.toFixed(2).padStart(8)} s  ${((gb * 1000) / s).toFixed(0).padStart(6)} MB/s  ${more}`);
+const print = (what, s, more = "") =>
+  console.log(
+    `${what.padEnd(46)} ${s.toFixed(2).padStart(8)} s  ${((gb * 1000) / s).toFixed(0).padStart(6)} MB/s  ${more}`,
+  );
 
 try {
   const plain = join(folder, `plain-${hosts}`);
@@ -85,10 +104,17 @@ try {
   if (!existsSync(plain)) {
     console.log(`writing ${hosts} logs of 100 KB (${gb.toFixed(1)} GB) to ${folder}`);
     generate(plain, "");
-    execFileSync("sh", ["-c", `mkdir -p '${packed}' && find '${plain}' -type f -print0 | xargs -0 -n 200 -P ${availableParallelism()} zstd -q --output-dir-flat='${packed}'`]);
+    execFileSync("sh", [
+      "-c",
+      `mkdir -p '${packed}' && find '${plain}' -type f -print0 | xargs -0 -n 200 -P ${availableParallelism()} zstd -q --output-dir-flat='${packed}'`,
+    ]);
   }
   const few = join(folder, `few-${hosts}`);
-  if (!existsSync(few)) execFileSync("sh", ["-c", `mkdir -p '${few}' && ls '${plain}' | head -n ${Math.ceil(hosts / 10)} | while read f; do ln '${plain}'/$f '${few}'/$f; done`]);
+  if (!existsSync(few))
+    execFileSync("sh", [
+      "-c",
+      `mkdir -p '${few}' && ls '${plain}' | head -n ${Math.ceil(hosts / 10)} | while read f; do ln '${plain}'/$f '${few}'/$f; done`,
+    ]);
   const cores = availableParallelism();
   const rows = { grep: [], fleet: [], zstd: [], fleetZstd: [] };
   let memory = 0;
@@ -106,7 +132,9 @@ try {
     memory = Math.max(memory, run.megabytes, zipped.megabytes);
   }
   const told = JSON.parse(answer);
-  console.log(`${told.hosts} hosts, ${told.hostsWithTrouble} with trouble, ${told.causes.length} causes; ${cores} cores`);
+  console.log(
+    `${told.hosts} hosts, ${told.hostsWithTrouble} with trouble, ${told.causes.length} causes; ${cores} cores`,
+  );
   print("grep -c", median(rows.grep));
   print("skblab fleet", median(rows.fleet), `${memory.toFixed(0)} MB at most`);
   print("zstd -dc", median(rows.zstd));
@@ -121,7 +149,9 @@ try {
   const parts = join(folder, "parts");
   const stopped = await interrupted(plain, parts, median(rows.fleet) / 2);
   const whole = skblab([plain], "--out", parts);
-  console.log(`Ctrl-C after ${stopped} of ${hosts}; the rest took ${whole.seconds.toFixed(1)} s; the answer is ${whole.answer === answer ? "the same" : "ANOTHER"}`);
+  console.log(
+    `Ctrl-C after ${stopped} of ${hosts}; the rest took ${whole.seconds.toFixed(1)} s; the answer is ${whole.answer === answer ? "the same" : "ANOTHER"}`,
+  );
   rmSync(parts, { recursive: true });
   if (whole.answer !== answer) process.exitCode = 1;
 } finally {
@@ -130,14 +160,20 @@ try {
 
 function causes(json) {
   const { causes } = JSON.parse(json);
-  return createHash("sha256").update(JSON.stringify(causes.map(({ example: _, ...c }) => c))).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(causes.map(({ example: _, ...c }) => c)))
+    .digest("hex");
 }
 
 /** A run that Ctrl-C ends; how many files it had read. */
 async function interrupted(directory, out, after) {
-  const child = spawn(process.execPath, [main, "fleet", directory, "--year", "2026", "--out", out], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [main, "fleet", directory, "--year", "2026", "--out", out], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let said = "";
-  child.stderr.on("data", (text) => { said += text; });
+  child.stderr.on("data", (text) => {
+    said += text;
+  });
   await wait(after * 1000);
   child.kill("SIGINT");
   const code = await new Promise((resolve) => child.on("exit", resolve));
