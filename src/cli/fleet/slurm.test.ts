@@ -52,8 +52,8 @@ SlurmdParameters=config_overrides
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
 KillWait=2
-NodeName=n1 NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port + 1} CPUs=2 RealMemory=1000
-NodeName=n2 NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port + 2} CPUs=2 RealMemory=1000
+NodeName=n1 NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port + 1} CPUs=2 RealMemory=2000
+NodeName=n2 NodeHostname=${host} NodeAddr=127.0.0.1 Port=${port + 2} CPUs=2 RealMemory=2000
 PartitionName=all Nodes=n1,n2 Default=YES State=UP
 `;
 }

@@ -19,6 +19,7 @@ export const pages: readonly Page[] = [
     title: "Interleavings",
     load: async () => (await import("./interleavings.tsx")).InterleavingsPage,
   },
+  { id: "fleet", title: "Fleet", load: async () => (await import("./fleet.tsx")).FleetPage },
   { id: "cases", title: "Cases", load: async () => (await import("./cases.tsx")).CasesPage },
   { id: "scenarios", title: "Scenarios", load: async () => (await import("./scenarios.tsx")).ScenariosPage },
   { id: "decode", title: "Decode", load: async () => (await import("./decode.tsx")).DecodePage },
