@@ -97,6 +97,8 @@ const mostNotes = 100;
 
 export interface Fleet {
   add(record: HostRecord): void;
+  /** The best example of each fingerprint so far; that of every cause of the answer is among them. */
+  examples(): readonly Cause["example"][];
   answer(): FleetAnswer;
 }
 
@@ -119,6 +121,8 @@ export function createFleet(): Fleet {
       }
       for (const i of record.incidents) take(causes, record.host, i);
     },
+    examples: () =>
+      [...causes.values()].map(({ example: { host, input, line, diagnosis } }) => ({ host, input, line, diagnosis })),
     answer() {
       const named = withLongNames(causes, hosts);
       const joined = joinedCauses(named.causes);

@@ -70,3 +70,21 @@ test("a wrong expression, year or ending is one sentence", async () => {
   await expect(run(hosts, "--export", "x.doc")).rejects.toThrow(/writes \.csv/);
   await expect(run(join(folder, "none"))).rejects.toThrow(/no such file/);
 });
+
+test("--prove in parts: each tests the examples of its part, and what is joined is what one run says", async () => {
+  const few = join(folder, "few");
+  for (const [host, log] of [
+    ["a", "page_pool_stall_6.1.txt"],
+    ["b", "slub_debug_6.1.txt"],
+    ["c", "page_pool_stall_6.1.txt"],
+  ] as const) {
+    mkdirSync(join(few, host), { recursive: true });
+    copyFileSync(join(logs, log), join(few, host, "dmesg.txt"));
+  }
+  const whole = (await run(few, "--prove")).json as { proofs: unknown[]; causes: unknown[] };
+  expect(whole.proofs.length).toBe(whole.causes.length);
+  expect(whole.proofs.every((p) => p !== null)).toBe(true);
+  const out = join(folder, "proved");
+  for (const i of [1, 2]) await run(few, "--prove", "--shard", `${i}/2`, "--out", out);
+  expect(JSON.stringify((await runCommand(merge, [out])).json)).toBe(JSON.stringify(whole));
+}, 300_000);

@@ -1,16 +1,18 @@
 // skblab fleet PATH…: many hosts' logs as causes: how many hosts, since when, which kernels and drivers, and where to start.
 import { BadInput } from "../../base/bad_input.ts";
+import type { DiagnosedIncident } from "../../diagnosis/finding.ts";
 import type { Year } from "../../fleet/date.ts";
-import type { FleetAnswer } from "../../fleet/fleet.ts";
+import type { Cause, FleetAnswer } from "../../fleet/fleet.ts";
 import { createExampleFilter, createFleet } from "../../fleet/fleet.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
 import { fleetDocument } from "../../report/fleet.ts";
+import { proofsDocument } from "../../report/prove.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
 import { openExport } from "../fleet/export.ts";
 import type { Job } from "../fleet/jobs.ts";
 import { digestOf, jobsOf } from "../fleet/jobs.ts";
 import { runJobs } from "../fleet/pool.ts";
-import type { FleetShard } from "../fleet/shard.ts";
+import type { ExampleProof, FleetShard } from "../fleet/shard.ts";
 import { openFleetShard } from "../fleet/shard.ts";
 import { shardOf } from "./experiment.ts";
 import { threadsOf } from "./run.ts";
@@ -22,6 +24,7 @@ interface Options {
   readonly out?: string;
   readonly export?: string;
   readonly year?: string;
+  readonly prove?: boolean;
 }
 
 export const command: CommandSpec = {
@@ -48,6 +51,7 @@ export const command: CommandSpec = {
       .option("--jobs <n>", "threads (default: one a core)")
       .option("--shard <i/n>", "read only the i-th of n parts (needs --out)")
       .option("--out <dir>", "keep the records there; what was interrupted goes on from them")
+      .option("--prove", "test the advice for each cause's example by running; in parts each part tests its own")
       .option("--export <file>", "write a row an incident: .csv, .parquet or .ndjson")
       .option("--year <year>", "the year of dates that have none (default: this year)")
       .action((paths: string[], options: Options) => fleet(paths, options, io));
@@ -83,6 +87,7 @@ async function fleet(paths: readonly string[], options: Options, io: Io): Promis
               options: {
                 ...(hostFrom === undefined ? {} : { hostFrom }),
                 ...(options.year === undefined ? {} : { year: options.year }),
+                ...(options.prove === true ? { prove: "yes" } : {}),
               },
             },
             (records) => records.forEach(take),
@@ -93,7 +98,8 @@ async function fleet(paths: readonly string[], options: Options, io: Io): Promis
       io.note(`${own.length - todo.length} of ${own.length} were read before; going on with the rest.`);
     await readAll(todo, { hostFrom, year }, { threads: threadsOf(options.jobs), shard, out, io, take });
     rows?.end();
-    if (of > 1)
+    if (of > 1) {
+      if (options.prove === true) for (const p of await provedExamples(all.examples(), io)) shard?.putProof(p);
       return await io.answer({
         document: [
           {
@@ -104,7 +110,10 @@ async function fleet(paths: readonly string[], options: Options, io: Io): Promis
         json: { schema: "skblab.fleet-part-done/1", shard: index, of, files: own.length, out },
         exit: 0,
       });
-    await io.answer(fleetAnswer(all.answer()));
+    }
+    const answer = all.answer();
+    const examples = answer.causes.map((c) => c.example);
+    await io.answer(fleetAnswer(answer, options.prove === true ? await provedExamples(examples, io) : undefined));
   } finally {
     rows?.discard();
   }
@@ -173,12 +182,36 @@ async function readAll(
   }
 }
 
-/** The answer, wherever its records were made. */
-export const fleetAnswer = (answer: FleetAnswer): Answer => ({
-  document: fleetDocument(answer),
-  json: answer,
-  exit: 0,
-});
+/** Runs the advice for each example, all with the same number of seeds: in whichever part it is run, the figures are the same. */
+async function provedExamples(examples: readonly Cause["example"][], io: Io): Promise<ExampleProof[]> {
+  const { prove } = await import("../../prove/prove.ts");
+  const { fewestSeeds } = await import("../../prove/failure.ts");
+  const known = examples.filter((e) => e.diagnosis !== null);
+  const proofs = known.map(({ input, line, diagnosis }, i) => ({
+    input,
+    line,
+    proof: prove(
+      diagnosis as DiagnosedIncident,
+      (done, what) => io.progress("testing the advice", (i + done) / known.length, what),
+      fewestSeeds,
+    ),
+  }));
+  io.progress("testing the advice", 1);
+  return proofs;
+}
+
+/** The answer, wherever its records and proofs were made. */
+export function fleetAnswer(answer: FleetAnswer, proofs?: readonly ExampleProof[]): Answer {
+  const own = answer.causes.map((c) => {
+    const { input, line } = c.example;
+    return proofs?.find((p) => p.input === input && p.line === line)?.proof ?? null;
+  });
+  return {
+    document: [...fleetDocument(answer), ...proofsDocument(own.filter((p) => p !== null))],
+    json: proofs === undefined ? answer : { ...answer, proofs: own },
+    exit: 0,
+  };
+}
 
 /** The year that --year names; else this one, and no date may lie in the future: those are of last year. */
 function yearOf(text: string | undefined): Year {

@@ -3,6 +3,7 @@
 import { createFleet } from "../../fleet/fleet.ts";
 import { concludeExperiment } from "../../scenario/experiment.ts";
 import type { CommandSpec } from "../command.ts";
+import type { ExampleProof } from "../fleet/shard.ts";
 import { hasFleetShards, joinFleetShards } from "../fleet/shard.ts";
 import { joinShards } from "../parallel/shard_file.ts";
 import { experimentAnswer } from "./experiment.ts";
@@ -17,8 +18,9 @@ export const command: CommandSpec = {
     cmd.argument("<dir>", "where the shards' results are").action(async (directory: string) => {
       if (hasFleetShards(directory)) {
         const fleet = createFleet();
-        for (const record of joinFleetShards(directory)) fleet.add(record);
-        return io.answer(fleetAnswer(fleet.answer()));
+        const proofs: ExampleProof[] = [];
+        for (const record of joinFleetShards(directory, (p) => proofs.push(p))) fleet.add(record);
+        return io.answer(fleetAnswer(fleet.answer(), proofs.length === 0 ? undefined : proofs));
       }
       const { plan, file, measured } = joinShards(directory);
       await io.answer(experimentAnswer(file, concludeExperiment(plan, measured)));

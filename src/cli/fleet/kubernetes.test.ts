@@ -92,7 +92,7 @@ test("it is indexed, as many parts are read as there are completions, and the im
 
 test("what the pods run, run here: the parts join to what one run says", async () => {
   const [logs, out] = [join(folder, "logs"), join(folder, "records")];
-  for (let h = 0; h < 5; h++) {
+  for (let h = 0; h < 3; h++) {
     mkdirSync(join(logs, `web${h}`), { recursive: true });
     copyFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), join(logs, `web${h}/dmesg.txt`));
   }
@@ -106,7 +106,7 @@ test("what the pods run, run here: the parts join to what one run says", async (
     execFileSync(process.execPath, ["-e", script], { env: { ...process.env, JOB_COMPLETION_INDEX: String(index) } });
   const whole = await runCommand(fleet, [logs, "--jobs", "1"]);
   expect(JSON.stringify((await runCommand(merge, [out])).json)).toBe(JSON.stringify(whole.json));
-});
+}, 300_000);
 
 interface Manifest {
   readonly spec: {

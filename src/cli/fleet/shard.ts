@@ -4,6 +4,7 @@ import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readSync,
 import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
+import type { Proof } from "../../prove/proof.ts";
 import { cannotWrite, writeOutput } from "../output.ts";
 
 interface Head {
@@ -23,10 +24,18 @@ interface Row {
   readonly more?: true;
 }
 
+/** With --prove: what running the advice for an example of this part has shown; these lines stand behind those of the jobs. */
+export interface ExampleProof {
+  readonly input: string;
+  readonly line: number;
+  readonly proof: Proof;
+}
+
 export interface FleetShard {
   /** Jobs that an earlier, interrupted run has done. */
   readonly done: ReadonlySet<number>;
   put(job: number, records: readonly HostRecord[], done: boolean): void;
+  putProof(proof: ExampleProof): void;
 }
 
 const nameOf = ([index, of]: Head["shard"]): string => `fleet-${index}-of-${of}.ndjson`;
@@ -59,16 +68,17 @@ export function openFleetShard(
     // What was interrupted inside a job is read again.
     truncateSync(path, end);
   }
+  const append = (row: Row | ExampleProof): void => {
+    try {
+      appendFileSync(path, `${JSON.stringify(row)}\n`);
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  };
   return {
     done,
-    put(job, records, last) {
-      const row: Row = { job, records, ...(last ? {} : { more: true }) };
-      try {
-        appendFileSync(path, `${JSON.stringify(row)}\n`);
-      } catch (error) {
-        throw cannotWrite(path, error);
-      }
-    },
+    put: (job, records, last) => append({ job, records, ...(last ? {} : { more: true }) }),
+    putProof: append,
   };
 }
 
@@ -76,8 +86,8 @@ export function openFleetShard(
 export const hasFleetShards = (directory: string): boolean =>
   existsSync(directory) && readdirSync(directory).some((n) => shardName.test(n));
 
-/** All records of a directory's parts, in the order of the jobs. Throws BadInput when a part is missing or unfinished. */
-export function* joinFleetShards(directory: string): Generator<HostRecord> {
+/** All records of a directory's parts, in the order of the jobs; `onProof` hears what was proved. Throws BadInput when a part is missing or unfinished. */
+export function* joinFleetShards(directory: string, onProof: (proof: ExampleProof) => void): Generator<HostRecord> {
   const parts = readdirSync(directory)
     .filter((n) => shardName.test(n))
     .sort()
@@ -92,7 +102,7 @@ export function* joinFleetShards(directory: string): Generator<HostRecord> {
       "Keep each in a directory of its own; parts of one fleet are cut from one list of files, with the same options.",
     );
   const [, of] = shard;
-  const rows = new Map(parts.map((p) => [p.head.shard[0], p.jobs()]));
+  const rows = new Map(parts.map((p) => [p.head.shard[0], p.jobs(onProof)]));
   const ahead = new Map<number, JobRows | undefined>();
   const missing = new Set<number>();
   let lost = 0;
@@ -109,6 +119,8 @@ export function* joinFleetShards(directory: string): Generator<HostRecord> {
       missing.add(part);
     }
   }
+  // What stands behind a part's last job.
+  for (const own of rows.values()) for (const _ of own);
   if (lost > 0)
     throw new BadInput(
       `${lost} of ${jobs} hosts' files are missing, of part ${[...missing].sort((a, b) => a - b).join(", ")} of ${of}.`,
@@ -130,7 +142,7 @@ function nextOf(rows: Generator<JobRows>): JobRows | undefined {
 interface Reader {
   readonly head: Head;
   /** Jobs whose lines are all there, in the order of the file. */
-  jobs(): Generator<JobRows>;
+  jobs(onProof?: (proof: ExampleProof) => void): Generator<JobRows>;
   /** Where the lines of the last job end, in bytes; before the first that of the head. */
   end(): number;
 }
@@ -145,15 +157,19 @@ function open(path: string): Reader {
   return {
     head: head as Head,
     end: () => end,
-    *jobs() {
+    *jobs(onProof) {
       let line = 1;
       let records: HostRecord[] = [];
       let job = -1;
       for (const { text, end: after, whole } of lines) {
         line++;
-        const row = parse(text) as Partial<Row> | undefined;
+        const row = parse(text) as Partial<Row & ExampleProof> | undefined;
         // The last line may have been interrupted.
         if (!whole) return;
+        if (row?.proof !== undefined) {
+          onProof?.(row as ExampleProof);
+          continue;
+        }
         if (typeof row?.job !== "number" || !Array.isArray(row.records))
           throw new BadInput("This line is no host's record.", { file: path, line });
         if (row.job !== job) [job, records] = [row.job, []];
