@@ -65,21 +65,35 @@ const seconds = (work) => {
   return { seconds: Number(process.hrtime.bigint() - began) / 1e9, value };
 };
 
-/** `skblab fleet` with its peak memory, its threads' included. */
-function skblab(paths, ...more) {
-  const run = seconds(() =>
-    spawnSync(
-      "/usr/bin/time",
-      ["-f", "%M", process.execPath, main, "fleet", ...paths, "--format", "json", "--year", "2026", ...more],
-      {
-        encoding: "utf8",
-        maxBuffer: 1 << 28,
-      },
-    ),
-  );
-  if (run.value.status !== 0) throw new Error(run.value.stderr);
-  const kilobytes = Number(run.value.stderr.trim().split("\n").at(-1));
-  return { seconds: run.seconds, megabytes: kilobytes / 1024, answer: run.value.stdout };
+/** `skblab fleet` with its peak memory, its threads' included (VmHWM of /proc, looked at while it runs). */
+async function skblab(paths, ...more) {
+  const began = process.hrtime.bigint();
+  const child = spawn(process.execPath, [main, "fleet", ...paths, "--format", "json", "--year", "2026", ...more], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const out = [];
+  let said = "";
+  let kilobytes = 0;
+  child.stdout.on("data", (chunk) => out.push(chunk));
+  child.stderr.on("data", (text) => {
+    said = `${said}${text}`.slice(-2000);
+  });
+  const watch = setInterval(() => {
+    try {
+      const high = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
+      kilobytes = Math.max(kilobytes, Number(high ?? 0));
+    } catch {
+      // It has ended between two looks.
+    }
+  }, 50);
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  clearInterval(watch);
+  if (code !== 0) throw new Error(said);
+  return {
+    seconds: Number(process.hrtime.bigint() - began) / 1e9,
+    megabytes: kilobytes / 1024,
+    answer: Buffer.concat(out).toString(),
+  };
 }
 
 /** All files of a directory through a tool, as a shell would do it. */
@@ -121,12 +135,12 @@ try {
   let answer;
   for (let round = 0; round < rounds; round++) {
     rows.grep.push(through(plain, cores, "grep", "-c", "'page allocation failure'"));
-    const run = skblab([plain]);
+    const run = await skblab([plain]);
     rows.fleet.push(run.seconds);
     if (answer !== undefined && answer !== run.answer) throw new Error("two runs differ");
     answer = run.answer;
     rows.zstd.push(through(packed, cores, "zstd", "-dcq"));
-    const zipped = skblab([packed]);
+    const zipped = await skblab([packed]);
     rows.fleetZstd.push(zipped.seconds);
     if (causes(zipped.answer) !== causes(answer)) throw new Error("packed logs say something else");
     memory = Math.max(memory, run.megabytes, zipped.megabytes);
@@ -139,7 +153,7 @@ try {
   print("skblab fleet", median(rows.fleet), `${memory.toFixed(0)} MB at most`);
   print("zstd -dc", median(rows.zstd));
   print("skblab fleet, packed", median(rows.fleetZstd));
-  const one = skblab([few], "--jobs", "1");
+  const one = await skblab([few], "--jobs", "1");
   const oneRate = (gb * 100) / one.seconds;
   console.log(`one thread, a tenth of the files: ${oneRate.toFixed(0)} MB/s a core, ${one.megabytes.toFixed(0)} MB`);
   result("fleet / grep -c", median(rows.fleet.map((s, i) => s / rows.grep[i])));
@@ -148,7 +162,7 @@ try {
   result("peak memory, MB", memory, { aim: 500 });
   const parts = join(folder, "parts");
   const stopped = await interrupted(plain, parts, median(rows.fleet) / 2);
-  const whole = skblab([plain], "--out", parts);
+  const whole = await skblab([plain], "--out", parts);
   console.log(
     `Ctrl-C after ${stopped} of ${hosts}; the rest took ${whole.seconds.toFixed(1)} s; the answer is ${whole.answer === answer ? "the same" : "ANOTHER"}`,
   );
