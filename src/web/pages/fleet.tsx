@@ -10,7 +10,7 @@ import { readFleetAnswer } from "../../report/fleet_read.ts";
 import { formatNumber } from "../../report/text.ts";
 import { TaskFailure } from "../tasks/client.ts";
 import { DocumentView } from "../ui/document_view.tsx";
-import { Answer, DropZone, Empty, ErrorBox } from "../ui/parts.tsx";
+import { Answer, Empty, ErrorBox } from "../ui/parts.tsx";
 
 /** A fleet of a hundred thousand hosts has some megabytes. */
 const mostBytes = 200 << 20;
@@ -38,11 +38,20 @@ export function FleetPage(): JSX.Element {
   const cause = answer?.causes.find((c) => c.id === chosen);
   return (
     <>
-      <DropZone onFiles={(files) => void open(files)} multiple={false}>
-        <p>
-          Drop what <code>skblab fleet LOGS --format json</code> has printed.
-        </p>
-      </DropZone>
+      <h1>Many hosts, one cause</h1>
+      <div class="form">
+        <label>
+          What skblab fleet LOGS --format json has printed
+          <input
+            type="file"
+            accept=".json,application/json"
+            onChange={(e) => {
+              void open([...(e.currentTarget.files ?? [])]);
+              e.currentTarget.value = "";
+            }}
+          />
+        </label>
+      </div>
       <ErrorBox error={error} />
       {answer === undefined ? (
         <Empty>
