@@ -122,6 +122,7 @@ function Chosen({ cause, hosts }: { cause: Cause; hosts: number }): JSX.Element 
   const { diagnosis, host, input } = cause.example;
   return (
     <section aria-label="The chosen cause">
+      <h2>The chosen cause</h2>
       <DocumentView document={causeDetails(cause, hosts)} />
       {diagnosis === null ? (
         <p class="empty">The file has no diagnosis of its example.</p>
