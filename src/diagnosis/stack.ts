@@ -382,6 +382,13 @@ function askedInPoll(frames: readonly StackFrame[], asker: number): boolean {
  */
 function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joints): boolean {
   const at = side.directionFrame;
+  // Who gives a packet back handles it.
+  if (
+    /^(__)?(kfree_skb|consume_skb|napi_consume_skb|dev_kfree_skb|dev_consume_skb)/.test(
+      bareName(frames[at - 1]?.function ?? ""),
+    )
+  )
+    return true;
   if (joints.fault) return at <= 0;
   if (!joints.asked) return false;
   if (joints.linked) return true;
