@@ -366,7 +366,8 @@ static void give_bulk(void)
 #if SINCE(6, 13)
 		data[n] = page_to_netmem(mine[at].page);
 #else
-		data[n] = mine[at].page;
+		/* Before, the call took what drivers of XDP hold: addresses. */
+		data[n] = page_address(mine[at].page);
 #endif
 		drop(at);
 	}
