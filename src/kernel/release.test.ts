@@ -30,5 +30,5 @@ test("a release that a person names exists, on both sides of each end", () => {
   for (const there of ["2.4.37", "2.6.39", "3.19", "4.20", "5.19", "6.19", "7.0", "7.3"])
     expect(namedRelease(there).arch).toBe("x86_64");
   for (const not of ["2.5.1", "2.6.40", "3.20", "4.21", "5.20", "6.20", "9.99", "1.0"])
-    expect(() => namedRelease(not)).toThrow(/There is no Linux .* Releases are 2\.4, 2\.6\.0 to 2\.6\.39/);
+    expect(() => namedRelease(not)).toThrow(/There is no Linux [\d.]+\./);
 });

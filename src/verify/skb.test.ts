@@ -133,9 +133,11 @@ describe("canaries: a difference is found where it is", async () => {
 
   test("a size table that claims another end", async () => {
     const table = await open(join(fixtures, "tables.ndjson.gz"));
-    const lines = table.lines.map((l) =>
+    const longer = table.lines.map((l) =>
       l.replace('"from":1729,"to":3776,"end_offset":3776', '"from":1729,"to":3777,"end_offset":3776'),
     );
+    expect(() => skbTablesReplayer.replay({ ...table, lines: longer })).toThrow(/goes on at size 3777/);
+    const lines = longer.map((l) => l.replace('"from":3777,', '"from":3778,'));
     const { operations, exact, firstDifference } = skbTablesReplayer.replay({ ...table, lines });
     expect(operations - exact).toBe(1);
     expect(firstDifference?.operation).toBe("alloc_skb(3777)");

@@ -24,7 +24,9 @@ export function systemReason(error: unknown): string {
 
 /** A file that could not be opened or read, as bad input. */
 export const cannotRead = (file: string, error: unknown, advice?: string): BadInput =>
-  new BadInput(systemReason(error), { file }, advice);
+  (error as { readonly code?: string }).code === "EISDIR"
+    ? new BadInput("It is a directory.", { file }, "Name a file.")
+    : new BadInput(systemReason(error), { file }, advice);
 
 /** Whether the system refused it, rather than our own code. */
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>

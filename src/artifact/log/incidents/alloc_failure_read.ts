@@ -19,16 +19,30 @@ export function gfpText(digits: string | undefined, names: string | undefined): 
   return digits === undefined ? undefined : { mask: Number.parseInt(digits, 16), ...field("names", names) };
 }
 
+/** The longest line of a stretch and how many are as long, counted once: a stretch may hold thousands of reports. */
+const widest = new WeakMap<Stretch["lines"], { readonly width: number; readonly lines: number }>();
+
+function widestOf({ lines }: Stretch): { readonly width: number; readonly lines: number } {
+  let found = widest.get(lines);
+  if (found === undefined) {
+    let [width, count] = [0, 0];
+    for (const { raw } of lines) {
+      if (raw.length > width) [width, count] = [raw.length, 0];
+      if (raw.length === width) count++;
+    }
+    found = { width, lines: count };
+    widest.set(lines, found);
+  }
+  return found;
+}
+
 /**
  * Whether all lines of a stretch were cut at the column where this one ends: no line is longer, and another is as long. A number that ends such
  * a line may lack digits.
  */
 function endsAtCut(stretch: Stretch, index: number): boolean {
-  const width = (i: number): number => stretch.lines[i]?.raw.length ?? 0;
-  const own = width(index);
-  return (
-    stretch.lines.every((l) => l.raw.length <= own) && stretch.lines.some((_, i) => i !== index && width(i) === own)
-  );
+  const { width, lines } = widestOf(stretch);
+  return lines > 1 && stretch.lines[index]?.raw.length === width;
 }
 
 /** The fields of a first line, or undefined when it is none. */
