@@ -9,8 +9,8 @@ import type { Severity } from "../../diagnosis/finding.ts";
 import type { Outcome } from "../../prove/batch.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import type { Proof, ProveProgress } from "../../prove/proof.ts";
-import { assumedOf } from "../../prove/proof.ts";
 import type { ProveInput } from "../../prove/prove.ts";
+import { provedDiagnosis } from "../../prove/proved.ts";
 import { briefDocument, diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
 import { paragraph } from "../../report/document.ts";
 import { type ExplainedLine, explainDocument, explainLine } from "../../report/explain_reading.ts";
@@ -144,7 +144,7 @@ export const command: CommandSpec = {
             options.brief === true
               ? briefDocument(diagnosis)
               : [...diagnosisDocument(diagnosis, measured), ...proofsDocument(proofs ?? [])],
-          json: proofs === undefined ? diagnosis : { ...diagnosis, incidents, proofs: proofs.map(withAssumed) },
+          json: proofs === undefined ? diagnosis : provedDiagnosis(diagnosis, proofs),
           exit: options.failOn !== undefined && incidents.some((i) => atLeastAsBad(i.severity, options.failOn)) ? 1 : 0,
         });
       });
@@ -167,12 +167,6 @@ async function proveOnAllCores(incidents: readonly ProveInput[], progress: Prove
     await pool.close();
   }
 }
-
-/** What no line of the inputs says of the machine, beside everything it was built with. */
-const withAssumed = (p: Proof): object => ({
-  ...p,
-  assumed: assumedOf(p).map(({ what, value, because }) => ({ what, value, because })),
-});
 
 interface Options {
   readonly prove?: boolean;

@@ -2,6 +2,7 @@
 import { BadInput } from "../../base/bad_input.ts";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
 import { proveAll } from "../../prove/prove.ts";
+import { provedDiagnosis } from "../../prove/proved.ts";
 import { caseDocument } from "../../report/cases.ts";
 import { experimentDocument } from "../../report/experiment.ts";
 import { proofsDocument } from "../../report/prove.ts";
@@ -63,7 +64,7 @@ export async function caseTask({ id, set }: CaseInput, progress: Progress): Prom
 /** Tests the advice of every cause of a diagnosis, as `skblab diagnose --prove` does. */
 export async function proveTask(diagnosis: Diagnosis, progress: Progress): Promise<Shown> {
   const proofs = proveAll(diagnosis.incidents, progress);
-  return { document: proofsDocument(proofs), json: { ...diagnosis, proofs } };
+  return { document: proofsDocument(proofs), json: provedDiagnosis(diagnosis, proofs) };
 }
 
 /** Runs a scenario's or an experiment's text; `file` is the name that complaints and answers give it. */
