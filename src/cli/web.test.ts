@@ -161,6 +161,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     const { page, faults } = await visit("#/memory?mb=64");
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await page.waitForSelector("#moment");
+    await page.waitForSelector("canvas.map");
     const pictureOf = (): Promise<string> => page.evaluate("document.querySelector('canvas.map').toDataURL()");
     const first = await pictureOf();
     // It opens at the end; Play goes through it from the beginning.
