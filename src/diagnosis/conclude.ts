@@ -192,7 +192,7 @@ const onClosedLists = (r: Rebuilt | undefined): boolean =>
       (z.state.orders ?? []).slice(r.request.order).some((o) => o.blocks > 0),
   ) ?? false;
 
-/** What follows from a refused single page alone: any free page is as good as any other, so the zones were short of them. */
+/** What follows from a refused single page alone: one free page is as good as another, so the zones were short of them. */
 const onePage = (atomic: boolean): string =>
   atomic
     ? "One page cannot be fragmented: the zones it may use stood at or below the part of the reserve that such a request may touch. How much was free the report does not say."

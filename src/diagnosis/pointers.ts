@@ -88,7 +88,7 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
     };
   const high = value >> 47n;
   if (bits === 64 && high !== 0n && value < 0x8000000000000000n)
-    return { kind: "non-canonical", sentence: "no address: neither a process nor the kernel has any like it" };
+    return { kind: "non-canonical", sentence: "no address: neither a process nor the kernel has one like it" };
   const kernelFrom = bits === 32 ? 0x80000000n : 0x8000000000000000n;
   if (value < kernelFrom) return { kind: "user", sentence: "no address of the kernel" };
   return { kind: "other", sentence: "an address inside the kernel's range" };

@@ -39,7 +39,7 @@ const ladder: readonly (readonly number[])[] = [
   [2896, 4096, 5793, 8192],
   [16_384, 32_768],
 ];
-/** Bursts a second, where the report's rate allows it: any number does, for the fitted length makes up for it. */
+/** Bursts a second, where the report's rate allows it: every number does, for the fitted length makes up for it. */
 const burstsPerSecond = 10;
 const secondsPerDay = 86_400;
 /** Progress that the search takes of the whole. */

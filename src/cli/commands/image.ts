@@ -181,7 +181,7 @@ async function proved(found: Image, orderText: string | undefined, incidents: re
   return { answer, again, pins: pinsOf(found, order ?? refused ?? Math.min(9, highest)) };
 }
 
-/** The log in the image, explained as any other log. */
+/** The log in the image, explained like every log. */
 async function diagnoseLog(found: Image): Promise<Diagnosis | undefined> {
   if (found.log.records.length === 0) return undefined;
   const text = `${found.log.records.map(syslogLines).join("\n")}\n`;

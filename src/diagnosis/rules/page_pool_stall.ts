@@ -35,7 +35,7 @@ export const pagePoolStall: Rule = {
             costs: "nothing for idle sockets",
             command: "ss -tumpn | awk '$2 > 0'; ss -xn | awk '$3 > 0'",
           },
-          // The form with an id (6.8 and later) is printed only for pools that no interface has any more: a dump by interface cannot list them.
+          // The form with an id (6.8 and later) is printed only for pools that have lost their interface: a dump by interface cannot list them.
           ...(poolId === undefined ? [listPools] : []),
         ],
       ),

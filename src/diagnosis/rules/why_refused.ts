@@ -93,7 +93,7 @@ function notSaid(c: Case): Finding {
   );
 }
 
-/** What order 0 alone says: any one page would do, wherever it lies. */
+/** What order 0 alone says: one page would do, wherever it lies. */
 function singlePage(c: Case): readonly Finding[] {
   if (c.order !== 0 || c.incident.kind === "oom") return [];
   const line = quote(c, c.slab === undefined ? "headline" : "slab", 2);

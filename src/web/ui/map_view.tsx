@@ -200,7 +200,7 @@ export function MapView({
           // The wheel scrolls the page, as everywhere.
           if (!e.ctrlKey && !e.metaKey) return;
           e.preventDefault();
-          const c = cellAt(e as unknown as MouseEvent & { currentTarget: HTMLCanvasElement });
+          const c = cellAt(e);
           turned.current += e.deltaMode === 0 ? e.deltaY : e.deltaY * wheelStep;
           const by = Math.trunc(turned.current / wheelStep);
           turned.current -= by * wheelStep;

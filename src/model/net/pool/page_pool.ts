@@ -12,9 +12,9 @@ import { assert, ModelBug } from "../../../base/assert.ts";
 import { eventKind } from "../../../kernel/events.ts";
 import type { PoolNapi } from "./direct/direct.ts";
 import { createDmaAddresses } from "./page_pool_address.ts";
-import type { DmaDirection, PagePoolOptions, PoolParams, PoolParts } from "./page_pool_params.ts";
+import { poolLives } from "./page_pool_lives.ts";
+import type { DmaDirection, PagePoolOptions, PoolParts } from "./page_pool_params.ts";
 import {
-  ENOMEM,
   FULL_SYNC,
   gfp61,
   identityDma,
@@ -24,12 +24,11 @@ import {
   PP_FLAG_DMA_MAP,
   PP_FLAG_DMA_SYNC_DEV,
   PP_FLAG_PAGE_FRAG,
-  paramsError,
   poolParts61,
 } from "./page_pool_params.ts";
 import * as rows from "./page_pool_rows.ts";
 import { viewPools } from "./page_pool_view.ts";
-import { createPtrRings, ringBatch } from "./ptr_ring.ts";
+import { createPtrRings } from "./ptr_ring.ts";
 
 export * from "./page_pool_params.ts";
 
@@ -62,8 +61,6 @@ const {
   ROW_SHIFT,
   CACHE_SHIFT,
 } = rows;
-const DEFER_NANOS = 1_000_000_000;
-const DEFER_WARN_NANOS = 60_000_000_000;
 
 export type PagePools = ReturnType<typeof createPagePools>;
 
@@ -74,7 +71,7 @@ export function createPagePools(options: PagePoolOptions) {
   const poolsMax = options.poolsMax ?? 64;
   const pageSize = options.pageSize ?? 4096;
   const parts: PoolParts = { ...poolParts61, ...options };
-  const { wordBits, fragAlign, slowPathPages, ringLimit } = parts;
+  const { wordBits, fragAlign, slowPathPages } = parts;
   assert(
     pfnMax > 0 && poolsMax > 0 && slowPathPages > 0 && slowPathPages <= PP_ALLOC_CACHE_REFILL && fragAlign > 0,
     () => `${poolsMax} pools of ${pfnMax} pages, ${slowPathPages} at once, fragments aligned to ${fragAlign}`,
@@ -92,9 +89,6 @@ export function createPagePools(options: PagePoolOptions) {
   const maxLen = new Float64Array(poolsMax);
   const offset = new Float64Array(poolsMax);
   const direction = new Array<DmaDirection>(poolsMax).fill("from_device");
-  const deferDue = new Float64Array(poolsMax).fill(-1);
-  const deferStart = new Float64Array(poolsMax);
-  const deferWarn = new Float64Array(poolsMax);
   const consumerCpu = new Int32Array(poolsMax).fill(-1);
   const napis = new Array<PoolNapi | undefined>(poolsMax).fill(undefined);
 
@@ -113,11 +107,7 @@ export function createPagePools(options: PagePoolOptions) {
   let lastFragOffset = 0;
   let lastFragBytes = 0;
 
-  const {
-    page_pool_state_hold: kindHold,
-    page_pool_state_release: kindRelease,
-    page_pool_release: kindInflight,
-  } = eventKind;
+  const { page_pool_state_hold: kindHold, page_pool_state_release: kindRelease } = eventKind;
 
   const warn = (text: string, a = 0, b = 0): void => {
     if (journal.heard) journal.emit(eventKind.warning, journal.textId(text), a, b);
@@ -478,114 +468,32 @@ export function createPagePools(options: PagePoolOptions) {
     }
   };
 
-  /** page_pool_release(): empties cache and ring, frees the pool when nothing is out; gives what is in flight. */
-  const release = (pool: number): number => {
-    if (P[(pool << ROW_SHIFT) + DESTROYS] === 0) {
-      flushCache(pool);
-      if (parts.unmapsAtDestroy && ((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0)
-        for (let pfn = 0; pfn < pfnMax; pfn++) if (pp[pfn] === pool + 1) dmaUnmap(pool, pfn);
-    }
-    P[(pool << ROW_SHIFT) + DESTROYS] = (P[(pool << ROW_SHIFT) + DESTROYS] as number) + 1;
-    for (let value = rings.consume(pool); value !== 0; value = rings.consume(pool)) {
-      const count = pages.pageCount(value - 1);
-      if (count !== 1) warn(`page_pool_empty_ring() page_pool refcnt ${count} violation`, value - 1, count);
-      returnPage(pool, value - 1);
-    }
-    const left = inflight(pool);
-    if (journal.heard) journal.emit(kindInflight, pool, left, unsigned(pool, HOLD), unsigned(pool, RELEASED));
-    if (left < 0) warn(`Negative(${left}) inflight packet-pages`, pool, left);
-    if (left === 0) free(pool);
-    return left;
-  };
-
-  const free = (pool: number): void => {
-    rings.cleanup(pool);
-    P[(pool << ROW_SHIFT) + LIVE] = 0;
-    deferDue[pool] = -1;
-  };
-
-  const deadPool = (): number => {
-    for (let pool = 0; pool < poolsMax; pool++) if (P[(pool << ROW_SHIFT) + LIVE] === 0) return pool;
-    return -1;
-  };
-
-  const refuse = (error: number): number => {
-    warn(`page_pool_create() gave up with errno -${error}`, -error);
-    return -error;
-  };
-
-  /** page_pool_create(): a pool, or -EINVAL or -ENOMEM with the kernel's warning. */
-  const create = (params: PoolParams): number => {
-    const pool = deadPool();
-    const error =
-      paramsError(params, wideOnNarrow && dmaHome !== "page number", parts) ?? (pool < 0 ? ENOMEM : undefined);
-    if (error !== undefined) return refuse(error);
-    const size = params.poolSize === 0 ? 1024 : Math.min(params.poolSize, ringLimit.slots);
-    if (!rings.init(pool, size, ringBatch(size, 64, wordBits / 8))) return refuse(ENOMEM);
-    P.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
-    counts.fill(0, pool << ROW_SHIFT, (pool + 1) << ROW_SHIFT);
-    P[(pool << ROW_SHIFT) + LIVE] = 1;
-    P[(pool << ROW_SHIFT) + FLAGS] = params.flags;
-    P[(pool << ROW_SHIFT) + ORDER] = params.order;
-    P[(pool << ROW_SHIFT) + NID] = params.nid;
-    consumerCpu[pool] = params.cpu ?? -1;
-    napis[pool] = params.napi;
-    maxLen[pool] = params.maxLen;
-    offset[pool] = params.offset;
-    direction[pool] = params.dmaDir;
-    P[(pool << ROW_SHIFT) + COUNTS_USERS] = everyPageCounts || (params.flags & PP_FLAG_PAGE_FRAG) !== 0 ? 1 : 0;
-    P[(pool << ROW_SHIFT) + SPECIAL] =
-      (everyPageCounts ? 0 : (P[(pool << ROW_SHIFT) + COUNTS_USERS] as number)) |
-      (params.flags & (PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV));
-    P[(pool << ROW_SHIFT) + USERS] = 1;
-    P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
-    return pool;
-  };
-
-  /** page_pool_destroy(): frees at once, or waits for the pages that are out: runDelayed() goes on. */
-  const destroy = (pool: number): void => {
-    P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) - 1;
-    if (P[(pool << ROW_SHIFT) + USERS] !== 0) return;
-    // page_pool_disable_direct_recycling()
-    consumerCpu[pool] = -1;
-    napis[pool] = undefined;
-    const pfn = P[(pool << ROW_SHIFT) + FRAG_PAGE] as number;
-    P[(pool << ROW_SHIFT) + FRAG_PAGE] = -1;
-    if (pfn >= 0 && users.dropBias(pfn, P[(pool << ROW_SHIFT) + FRAG_USERS] as number) === 0) returnPage(pool, pfn);
-    if (release(pool) === 0) return;
-    deferStart[pool] = journal.nanos;
-    deferWarn[pool] = journal.nanos + DEFER_WARN_NANOS;
-    deferDue[pool] = journal.nanos + DEFER_NANOS;
-  };
-
-  /** page_pool_release_retry(), for every pool whose second is over; the jiffy slack of the timer wheel is not modelled. */
-  const runDelayed = (nanos: number): void => {
-    for (let pool = 0; pool < poolsMax; pool++) {
-      while (P[(pool << ROW_SHIFT) + LIVE] === 1 && deferDue[pool] !== -1 && nanos >= (deferDue[pool] as number)) {
-        const now = deferDue[pool] as number;
-        const left = release(pool);
-        if (left <= 0) {
-          deferDue[pool] = -1;
-          break;
-        }
-        if (now >= (deferWarn[pool] as number)) {
-          const seconds = Math.floor((now - (deferStart[pool] as number)) / 1e9);
-          // The model numbers pools from 0, the kernel its ids from 1.
-          const named = parts.stallNamesPool ? `: id ${pool + 1},` : "";
-          warn(
-            `page_pool_release_retry() stalled pool shutdown${named} ${left} inflight ${seconds} sec`,
-            left,
-            seconds,
-          );
-          deferWarn[pool] = now + DEFER_WARN_NANOS;
-        }
-        deferDue[pool] = now + DEFER_NANOS;
-      }
-    }
-  };
+  const lives = poolLives({
+    P,
+    counts,
+    maxLen,
+    offset,
+    direction,
+    consumerCpu,
+    napis,
+    pp,
+    poolsMax,
+    pfnMax,
+    parts,
+    fragmentsHaveNoPlace: wideOnNarrow && dmaHome !== "page number",
+    journal,
+    pages,
+    rings,
+    users,
+    warn,
+    inflight,
+    flushCache,
+    dmaUnmap,
+    returnPage,
+  });
 
   return {
-    create,
+    ...lives,
     allocPages,
     allocFrag,
     /** Offset in bytes of the fragment that allocFrag() gave last. */
@@ -617,15 +525,7 @@ export function createPagePools(options: PagePoolOptions) {
     useXdpMem(pool: number): void {
       P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) + 1;
     },
-    destroy,
-    runDelayed,
     inflight,
-    /** The simulated moment of the next delayed release, or -1. */
-    nextDelayed: (): number => {
-      let first = -1;
-      for (const due of deferDue) if (due >= 0 && (first < 0 || due < first)) first = due;
-      return first;
-    },
     dmaAddress,
     /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
     addFragmentUser: users.add,

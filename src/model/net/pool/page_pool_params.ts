@@ -33,7 +33,7 @@ export interface PoolParams {
   readonly dmaDir: DmaDirection;
   readonly maxLen: number;
   readonly offset: number;
-  /** page_pool_create_percpu(): the only CPU whose softirqs consume the pool; -1 or left out: any. */
+  /** page_pool_create_percpu(): the only CPU whose softirqs consume the pool; every CPU when -1 or left out. */
   readonly cpu?: number;
   /** Who consumes the pool, where the driver says so. */
   readonly napi?: PoolNapi;

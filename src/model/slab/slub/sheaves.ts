@@ -9,15 +9,15 @@
 // Not here: the third sheaf that gathers kfree_rcu(), and sheaves filled ahead for one caller (kmem_cache_prefill_sheaf()).
 import { assert } from "../../../base/assert.ts";
 import { freeDetached } from "./bulk.ts";
-import { broken, cachesMax, createSlabColumns } from "./columns.ts";
+import { cachesMax, createSlabColumns } from "./columns.ts";
+import { nodeSlabs } from "./node_slabs.ts";
 import type { SheafView, Sheaves, SlubMaker } from "./shape.ts";
-import { cacheField, mark, nodeField, slabField } from "./shape.ts";
+import { cacheField, mark, slabField } from "./shape.ts";
 import { viewNodes } from "./view.ts";
 
-const { PFN, CACHE, INUSE, FREE, NEXT, BASE, ORDER, NODE, RESERVE, LISTED } = slabField;
-const { MIN_PARTIAL, SHEAF } = cacheField;
-const { N_HEAD } = nodeField;
-const { none, noObject, handedOut, inSheaf, slabShift, cacheShift } = mark;
+const { PFN, CACHE, BASE, ORDER, NODE, RESERVE } = slabField;
+const { SHEAF } = cacheField;
+const { none, handedOut, inSheaf, slabShift, cacheShift } = mark;
 
 /** A sheaf's objects are this far apart, as a shift: the most that a sheaf holds. */
 const sheafShift = 6;
@@ -38,7 +38,7 @@ export const sheaves: SlubMaker = (options): Sheaves => {
   const pageShift = Math.round(Math.log2(pageSize));
   const nodeOfCpu = options.nodeOfCpu ?? ((): number => 0);
   const columns = createSlabColumns(options);
-  const { cacheRows, nodeRows, inverse, misuse, nodes } = columns;
+  const { cacheRows, inverse, misuse, nodes } = columns;
 
   let slabs = columns.slabs;
   let links = columns.links;
@@ -47,6 +47,12 @@ export const sheaves: SlubMaker = (options): Sheaves => {
     slabs = columns.slabs;
     links = columns.links;
     rowOfPage = columns.rowOfPage;
+  });
+
+  const { slabFree, refillObjects, allocFromSlab } = nodeSlabs(columns, {
+    pageSize,
+    memalloc: bits.memalloc,
+    ownNode: () => nodeOfCpu(journal.cpu),
   });
 
   /** Objects ready in a sheaf; the sheaf without room and without objects is number 0 and belongs to nobody. */
@@ -114,23 +120,6 @@ export const sheaves: SlubMaker = (options): Sheaves => {
     return sheaf;
   };
 
-  // ---- slabs are closed ----
-
-  /** __slab_free(): objects `head` .. `tail` go in front of their slab's own; a full slab enters its node's list, an empty one may leave it. */
-  const slabFree = (row: number, head: number, tail: number, count: number): void => {
-    const s = row << slabShift;
-    const wasFull = slabs[s + FREE] === noObject;
-    links[(slabs[s + BASE] as number) + tail] = slabs[s + FREE] as number;
-    slabs[s + FREE] = head;
-    slabs[s + INUSE] = (slabs[s + INUSE] as number) - count;
-    if ((slabs[s + INUSE] as number) < 0) broken("has fewer than no objects in use", row);
-    if (!wasFull && slabs[s + LISTED] === 0) return;
-    if (slabs[s + INUSE] === 0 && columns.tooMany(row)) {
-      if (!wasFull) columns.removePartial(row);
-      columns.discard(row);
-    } else if (wasFull) columns.addPartial(row, true);
-  };
-
   /** The top `count` objects of a sheaf go to their slabs. */
   const flush = (sheaf: number, count: number): void => {
     const left = (sizes[sheaf] as number) - count;
@@ -146,67 +135,7 @@ export const sheaves: SlubMaker = (options): Sheaves => {
       flush(mains[k] as number, Math.min(flushBatch, sizes[mains[k] as number] as number));
   };
 
-  // ---- slabs are opened ----
-
-  /** The slab's first objects, `want` at most, into `into[at..]`; how many. The rest stays its freelist. */
-  const takeObjects = (row: number, want: number, into: Float64Array, at: number): number => {
-    const s = row << slabShift;
-    const base = slabs[s + BASE] as number;
-    const size = cacheRows[(slabs[s + CACHE] as number) << cacheShift] as number;
-    const start = (slabs[s + PFN] as number) * pageSize;
-    let object = slabs[s + FREE] as number;
-    let got = 0;
-    for (; got < want && object !== noObject; got++) {
-      into[at + got] = start + object * size;
-      const next = links[base + object] as number;
-      links[base + object] = handedOut;
-      object = next;
-    }
-    slabs[s + FREE] = object;
-    slabs[s + INUSE] = (slabs[s + INUSE] as number) + got;
-    return got;
-  };
-
-  /** __refill_objects_node(): slabs from the head of a node's list until `want` is reached; what is left of the last goes to the tail. */
-  const refillFromNode = (cache: number, node: number, want: number, into: Float64Array, at: number): number => {
-    let got = 0;
-    for (let row = nodeRows[((cache * nodes + node) << 3) + N_HEAD] as number; row !== none && got < want; ) {
-      const next = slabs[(row << slabShift) + NEXT] as number;
-      // A filled sheaf is for anybody: slabs of the emergency reserve stay where they are.
-      if (slabs[(row << slabShift) + RESERVE] === 0) {
-        columns.removePartial(row);
-        got += takeObjects(row, want - got, into, at + got);
-        if (slabs[(row << slabShift) + FREE] !== noObject) columns.addPartial(row, true);
-      }
-      row = next;
-    }
-    return got;
-  };
-
-  /** alloc_from_new_slab(): what is not taken of a new slab is its freelist, and the slab goes to the head of its node's list. */
-  const takeFromNewSlab = (cache: number, gfp: number, want: number, into: Float64Array, at: number): number => {
-    const row = columns.newSlab(cache, gfp);
-    if (row === none) return 0;
-    const got = takeObjects(row, want, into, at);
-    if (slabs[(row << slabShift) + FREE] !== noObject) columns.addPartial(row, false);
-    return got;
-  };
-
-  /** refill_objects(): `want` objects into `into[at..]`; how many there were. */
-  const refillObjects = (cache: number, gfp: number, want: number, into: Float64Array, at: number): number => {
-    const own = nodeOfCpu(journal.cpu);
-    let got = refillFromNode(cache, own, want, into, at);
-    const min = cacheRows[(cache << cacheShift) + MIN_PARTIAL] as number;
-    for (let node = 0; node < nodes && got < want; node++)
-      if (node !== own && columns.partials(cache, node) > min)
-        got += refillFromNode(cache, node, want - got, into, at + got);
-    while (got < want) {
-      const more = takeFromNewSlab(cache, gfp, want - got, into, at + got);
-      if (more === 0) break;
-      got += more;
-    }
-    return got;
-  };
+  // ---- sheaves are emptied and filled ----
 
   /** Where the link of the live object at `address` is. */
   const placeOf = (address: number): number => {
@@ -271,26 +200,6 @@ export const sheaves: SlubMaker = (options): Sheaves => {
     mains[k] = fresh;
     return true;
   };
-
-  /** ___slab_alloc(): one object straight from the node's first slab or a new one, past the sheaves. */
-  const allocFromSlab = (cache: number, gfp: number): number => {
-    const reserveAllowed = bits.memalloc !== 0 && (gfp & bits.memalloc) !== 0;
-    const own = nodeOfCpu(journal.cpu);
-    for (let i = 0; i < nodes; i++) {
-      const node = (own + i) % nodes;
-      if (node !== own && columns.partials(cache, node) <= (cacheRows[(cache << cacheShift) + MIN_PARTIAL] as number))
-        continue;
-      let row = nodeRows[((cache * nodes + node) << 3) + N_HEAD] as number;
-      while (row !== none && slabs[(row << slabShift) + RESERVE] === 1 && !reserveAllowed)
-        row = slabs[(row << slabShift) + NEXT] as number;
-      if (row === none) continue;
-      takeObjects(row, 1, one, 0);
-      if (slabs[(row << slabShift) + FREE] === noObject) columns.removePartial(row);
-      return one[0] as number;
-    }
-    return takeFromNewSlab(cache, gfp, 1, one, 0) === 0 ? -1 : (one[0] as number);
-  };
-  const one = new Float64Array(1);
 
   const pop = (k: number): number => {
     const sheaf = mains[k] as number;
