@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { faultsOf, knownFaults } from "./lltx.testkit.ts";
 import { promelaText } from "./promela.ts";
 import { scheduleText } from "./replay.ts";
 import { search } from "./search.ts";
@@ -15,19 +16,7 @@ const found = (scheme: string, variant: Variant, cpus = 2, ring = 1): string[] =
   search(lltxProgram(scheme, worldOf(cpus, ring, [variant]))).findings.map((f) => f.finding);
 
 test("each scheme fails as the article tells, and in no other column (2 CPUs, ring 1, searched to the end)", () => {
-  const bad = small.rows.map((r) => [
-    r.id,
-    r.complete,
-    ...(["race", "deadlock", "ruleBroken", "lostWakeup", "messageHidden"] as const).filter((c) => r[c] !== null),
-  ]);
-  expect(bad).toEqual([
-    ["plain", true],
-    ["original", true, "race"],
-    ["silenced", true, "race", "messageHidden"],
-    ["irq-xmit-lock", true, "deadlock", "ruleBroken"],
-    ["final", true, "race"],
-    ["modern", true],
-  ]);
+  expect(faultsOf(small)).toEqual(knownFaults);
 });
 
 test("the message: the original prints it without cause, the first patch never, the final one only for a real error", () => {

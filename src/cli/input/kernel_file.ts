@@ -4,6 +4,7 @@ import type { Btf } from "../../artifact/btf/btf.ts";
 import { readKernelFile } from "../../artifact/btf/kernel_file.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { sourceOf } from "../../base/byte_source.ts";
+import { joinBytes } from "../../base/bytes.ts";
 import { decompress } from "./decompress.ts";
 import { inputLimits } from "./limits.ts";
 import { wholeFile } from "./whole.ts";
@@ -41,13 +42,7 @@ async function unpack(packing: Packing, packed: Uint8Array, file: string): Promi
           ? "If the file is whole: kernel images use an xz filter that only the xz tool undoes; install xz, or unpack it with the kernel's scripts/extract-vmlinux."
           : "Unpack it with the kernel's scripts/extract-vmlinux.",
       );
-    const whole = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joinBytes(parts);
   } finally {
     close();
   }

@@ -5,6 +5,7 @@ import { isTar, tarMembers } from "../../artifact/tar.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
+import { joinBytes } from "../../base/bytes.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import { functionIndexAsked } from "../../kernel/facts/functions/index.ts";
@@ -77,13 +78,7 @@ class SeenBytes {
     for (const name of names) {
       const own = this.kept.get(name);
       if (own === undefined || own.bytes > shownBytesMax) continue;
-      const whole = new Uint8Array(own.bytes);
-      let at = 0;
-      for (const part of own.parts) {
-        whole.set(part, at);
-        at += part.length;
-      }
-      const text = plainText(whole);
+      const text = plainText(joinBytes(own.parts));
       if (text !== undefined) texts[name] = text.split("\n");
     }
     return texts;

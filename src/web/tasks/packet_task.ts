@@ -2,6 +2,7 @@
 import type { Btf } from "../../artifact/btf/btf.ts";
 import { readKernelFile } from "../../artifact/btf/kernel_file.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import { joinBytes } from "../../base/bytes.ts";
 import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
 import { formatRelease, parseRelease } from "../../kernel/release.ts";
@@ -65,22 +66,14 @@ async function readBtfFile({ name, blob }: { readonly name: string; readonly blo
       );
     }
     const parts: Uint8Array[] = [];
-    let total = 0;
     try {
       for await (const chunk of chunksOf(name, new Blob([packed as BlobPart]), () => undefined)) {
         parts.push(chunk.slice());
-        total += chunk.length;
       }
     } catch (error) {
       // What follows the packed kernel in the image is no part of it.
-      if (total === 0) throw error;
+      if (parts.length === 0) throw error;
     }
-    const whole = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joinBytes(parts);
   });
 }

@@ -21,25 +21,17 @@ import {
   SPECIAL,
   USERS,
 } from "./page_pool_rows.ts";
-import type { PtrRings } from "./ptr_ring.ts";
+import type { PoolColumns } from "./page_pool_view.ts";
 import { ringBatch } from "./ptr_ring.ts";
-import type { PageUsers } from "./users/users.ts";
 
 const DEFER_NANOS = 1_000_000_000;
 const DEFER_WARN_NANOS = 60_000_000_000;
 
 /** The columns that a life begins and ends in, and what page_pool.ts does with pages on the way. */
-export interface PoolLives {
-  /** Rows of 32 a pool, as page_pool_rows.ts names them. */
-  readonly P: Int32Array;
-  readonly counts: Float64Array;
-  readonly maxLen: Float64Array;
-  readonly offset: Float64Array;
+export interface PoolLives extends Omit<PoolColumns, "cache" | "maxUsers" | "direction"> {
   readonly direction: DmaDirection[];
   readonly consumerCpu: Int32Array;
   readonly napis: (PoolNapi | undefined)[];
-  /** By pfn: the pool plus one. */
-  readonly pp: Int32Array;
   readonly poolsMax: number;
   readonly pfnMax: number;
   readonly parts: PoolParts;
@@ -47,8 +39,6 @@ export interface PoolLives {
   readonly fragmentsHaveNoPlace: boolean;
   readonly journal: Journal;
   readonly pages: PageAllocator;
-  readonly rings: PtrRings;
-  readonly users: PageUsers;
   warn(text: string, a?: number, b?: number): void;
   inflight(pool: number): number;
   flushCache(pool: number): void;
