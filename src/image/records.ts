@@ -95,15 +95,18 @@ function* deviceRecords({ net }: Image): Generator<ImageRecord> {
       qdisc: d.qdisc,
     };
     for (const q of d.qdiscs)
-      yield {
-        t: "qdisc",
-        dev: d.name,
-        txq: q.txq,
-        a: hex(q.address),
-        kind: q.kind,
-        skbs: q.skbs.map(hex),
-        qlen: q.qlen,
-      };
+      for (const txq of q.txqs)
+        yield {
+          t: "qdisc",
+          dev: d.name,
+          txq,
+          a: hex(q.address),
+          kind: q.kind,
+          skbs: q.skbs.map(hex),
+          qlen: q.qlen,
+          ...(q.parent === undefined ? {} : { handle: q.handle, parent: q.parent }),
+          ...(q.unread === 0 ? {} : { unread: q.unread }),
+        };
   }
 }
 
@@ -172,6 +175,7 @@ function* cacheRecords(image: Image): Generator<ImageRecord> {
       partial_walked: sum((n) => n.partial.length),
       partial_free: sum((n) => n.partialFree),
       slabinfo_active: sum((n) => n.totalObjects - n.partialFree),
+      ...(c.awaitingRcu.length === 0 ? {} : { rcu_waiting: c.awaitingRcu.map(hex) }),
       cpus: c.cpus.filter((s) => image.kernel.onlineCpus.includes(s.cpu)).map(cpuJson),
     };
     if (listed.has(c.name) || image.fcloneCache === c.address)
@@ -267,10 +271,15 @@ function* pageRuns(image: Image): Generator<ImageRecord> {
   }
 }
 
-/** Lists of node 0 are named as the kernel's test names them; those of other nodes say their node. */
+/** Lists of the root group on node 0 are named as the kernel's test names them; others say their node and group. */
 function* lruRecords(image: Image): Generator<ImageRecord> {
-  for (const { node, of, pfns } of image.lru ?? readLru(image.kernel)) {
-    const common = { pfns, n: pfns.length, ...(node === 0 ? {} : { node }) };
+  for (const { node, group, of, pfns } of image.lru ?? readLru(image.kernel)) {
+    const common = {
+      pfns,
+      n: pfns.length,
+      ...(node === 0 ? {} : { node }),
+      ...(group === undefined ? {} : { memcg: hex(group.address), path: group.path }),
+    };
     yield of.kind === "list"
       ? { t: "lru", list: of.list, ...common }
       : { t: "lrugen", gen: of.generation, file: of.file, zone: of.zone, ...common };

@@ -2,6 +2,7 @@
 import type { Image } from "./image.ts";
 import { pageKind, pageKindNames } from "./mm/page_kinds.ts";
 import { inflightOf, type PagePool } from "./net/page_pools.ts";
+import { qdiscName } from "./net/qdiscs.ts";
 import type { Skb } from "./net/skbs.ts";
 import { longName, type QueueName, type Socket } from "./net/sockets.ts";
 
@@ -151,11 +152,14 @@ export function notSeen(image: Image): readonly string[] {
   if (slabs > 0) out.push(`${slabs} slabs are not in the image: their objects are not counted.`);
   if (net.skbs.unseen > 0) out.push(`${net.skbs.unseen} sk_buffs or their data are not in the image.`);
   if (net.sockets.unseen > 0) out.push(`${net.sockets.unseen} descriptors or sockets are not in the image.`);
-  const opaque = net.devices.flatMap((d) => d.qdiscs.filter((q) => !q.isFollowed).map((q) => `${q.kind} of ${d.name}`));
-  if (opaque.length > 0)
+  const unread = net.devices.flatMap((d) => d.qdiscs.filter((q) => q.unread > 0).map((q) => [d, q] as const));
+  if (unread.length > 0) {
+    const places = unread.slice(0, 8).map(([d, q]) => `${q.unread} in ${qdiscName(q)} of ${d.name}`);
+    const more = unread.length > places.length ? `, and more in ${unread.length - places.length} others` : "";
     out.push(
-      `Packets inside ${[...new Set(opaque)].slice(0, 8).join(", ")} are not followed: this discipline keeps them in a way of its own.`,
+      `Packets of queueing disciplines that count more than was found in them: ${places.join(", ")}${more}. Such packets are listed without a holder.`,
     );
+  }
   const open = [...net.held.values()].flat().filter((h) => h.holders.length === 0 || h.unexplained > 0).length;
   if (!net.searched && open > 0)
     out.push(

@@ -196,6 +196,18 @@ function slabBlocks(image: Image): Block[] {
       ]),
       "The largest; pages by the order of new slabs",
     ),
+    ...awaitingBlocks(image),
+  ];
+}
+
+function awaitingBlocks(image: Image): Block[] {
+  const waiting = image.caches.filter((c) => c.awaitingRcu.length > 0);
+  if (waiting.length === 0) return [];
+  const shown = waiting.slice(0, 8).map((c) => `${c.awaitingRcu.length} of ${c.name}`);
+  return [
+    paragraph(
+      `Given back by kfree_rcu() and allocated until their RCU grace period ends: ${shown.join(", ")}${waiting.length > shown.length ? `, and some of ${waiting.length - shown.length} other caches` : ""}.`,
+    ),
   ];
 }
 
@@ -245,6 +257,7 @@ export function imageJson(image: Image): Record<string, unknown> {
       users: c.refcount,
       slabs: c.slabs.length,
       ...image.totals.get(c.address),
+      awaitingRcu: c.awaitingRcu.length,
     })),
     pools: poolSums(image).map((s) => ({
       address: hex(s.pool.address),
@@ -280,11 +293,13 @@ export function imageJson(image: Image): Record<string, unknown> {
       mtu: d.mtu,
       txStopped: d.txStopped,
       qdiscs: d.qdiscs.map((q) => ({
-        txq: q.txq,
+        txqs: q.txqs,
         kind: q.kind,
+        handle: q.handle,
+        parent: q.parent ?? null,
         qlen: q.qlen,
         skbs: q.skbs.length,
-        followed: q.isFollowed,
+        unread: q.unread,
       })),
     })),
     log: { records: image.log.records.length, notWhole: image.log.lost, problem: image.log.problem ?? null },

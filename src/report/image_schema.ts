@@ -42,6 +42,7 @@ const cache = z.strictObject({
   objects: z.number().optional(),
   allocated: z.number().optional().describe("Exact: what stands on no free list, of a slab, a CPU or a sheaf."),
   unseen: z.number().optional().describe("Slabs that are not in the image."),
+  awaitingRcu: count.describe("Of the allocated: given back by kfree_rcu(), in sheaves that wait for a grace period."),
 });
 
 const pool = z.strictObject({
@@ -84,11 +85,13 @@ const device = z.strictObject({
   txStopped: z.boolean(),
   qdiscs: z.array(
     z.strictObject({
-      txq: count,
+      txqs: z.array(count).describe("Transmit queues that it serves."),
       kind: z.string(),
-      qlen: z.number(),
-      skbs: count,
-      followed: z.boolean().describe("False: this discipline keeps packets in a way of its own."),
+      handle: z.string().describe("Empty for a default one."),
+      parent: z.string().nullable().describe("The class that it hangs in; null at the top."),
+      qlen: z.number().describe("Packets by its own count, with those of the disciplines below it."),
+      skbs: count.describe("Packets found in it itself."),
+      unread: count.describe("Packets that it counts and that were not found."),
     }),
   ),
 });

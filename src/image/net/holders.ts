@@ -5,6 +5,7 @@ import { type Kernel, pfnOfAddress } from "../kernel.ts";
 import { isTail, type MemMap } from "../mm/mem_map.ts";
 import { pageKind } from "../mm/page_kinds.ts";
 import type { Device, Softnet } from "./devices.ts";
+import { qdiscName } from "./qdiscs.ts";
 import type { Skb, Skbs } from "./skbs.ts";
 import type { Sockets } from "./sockets.ts";
 
@@ -64,7 +65,7 @@ export function indexHolders(
           kind: "qdisc",
           of: q.address,
           queue: q.kind,
-          text: `${q.kind} of ${d.name}, transmit queue ${q.txq}`,
+          text: `${qdiscName(q)} of ${d.name}, transmit queue ${q.txqs[0] ?? "?"}`,
         });
     for (const skb of d.napi) add(skb, { kind: "napi", of: d.address, queue: "napi", text: `NAPI of ${d.name}` });
   }

@@ -6,6 +6,7 @@ import { frameAddress, type Kernel, perCpu, pfnOfPage } from "../kernel.ts";
 import { walkRing } from "../lists.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import type { Field, Struct } from "../types.ts";
+import { objectsAwaitingRcu } from "./awaiting_rcu.ts";
 
 export interface SlabCache {
   readonly name: string;
@@ -28,6 +29,8 @@ export interface SlabCache {
   readonly cpus: readonly CpuState[];
   /** Addresses of objects in sheaves; undefined where this kernel has none. */
   readonly sheafObjects: ReadonlySet<bigint> | undefined;
+  /** Objects that wait in sheaves for the end of an RCU grace period: allocated until then, and freed after it. */
+  readonly awaitingRcu: readonly bigint[];
 }
 
 export interface NodeState {
@@ -118,10 +121,11 @@ export function readCaches(kernel: Kernel, map: MemMap, findings: Findings): rea
     if (own === undefined) slabsOf.set(cache, [pfn]);
     else own.push(pfn);
   }
+  const awaiting = objectsAwaitingRcu(kernel);
   const caches = entries.flatMap((entry) => {
     const address = entry - listAt;
-    const cache = ifThere(() => readCache(kernel, layouts, address, slabsOf.get(address) ?? []));
-    return cache === undefined ? [] : [cache];
+    const own = { slabs: slabsOf.get(address) ?? [], awaitingRcu: awaiting?.get(address) ?? [] };
+    return ifThere(() => [{ ...readCache(kernel, layouts, address), ...own }]) ?? [];
   });
   if (problem === undefined) checkOwners(kernel, map, caches, findings);
   return caches;
@@ -153,7 +157,7 @@ function checkOwners(kernel: Kernel, map: MemMap, caches: readonly SlabCache[], 
   }
 }
 
-function readCache(kernel: Kernel, l: Layouts, address: bigint, slabs: readonly number[]): SlabCache {
+function readCache(kernel: Kernel, l: Layouts, address: bigint): Omit<SlabCache, "slabs" | "awaitingRcu"> {
   const { space } = kernel;
   const bytes = space.bytes(address, l.cache.sizeBytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -176,7 +180,6 @@ function readCache(kernel: Kernel, l: Layouts, address: bigint, slabs: readonly 
     refcount: number("refcount") | 0,
     redLeftPad: pad === undefined ? 0 : numberIn(view, pad),
     random: randomValue,
-    slabs,
     nodes: nodesOf(kernel, l, view),
     ...cpusOf(kernel, l, view, offset, randomValue),
   };
