@@ -1,5 +1,6 @@
-// Changes memory images in many places and reads them: words of the kernel's own data (pointers, counts, links), bytes of the container's
-// headers, and files that are cut off. No crash, no reading that takes longer than ten times the whole image's, no message that is none.
+// Changes memory images in many places and reads them: words of the kernel's own data (pointers, counts, links) in whatever container they lie,
+// bytes of the container, and files that are cut off. No crash, no reading that takes longer than ten times the whole image's, no message
+// that is none.
 //   npm run build && node scripts/fuzz-images.mjs IMAGE [IMAGE …] [--rounds 20] [--seed 1]
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,11 +50,11 @@ const sourceOf = (name, bytes) => ({
   },
 });
 
-/** What came of reading it: an answer (with how many findings), or a sentence. */
-function read(name, bytes) {
+/** What came of reading it: an answer (with how many findings), or a sentence. `changed` holds pages that are other than in the file, by frame. */
+function read(name, bytes, changed = new Map()) {
   const start = performance.now();
   try {
-    const image = readImage(openImage([sourceOf(name, bytes)]));
+    const image = readImage(withPages(openImage([sourceOf(name, bytes)]), changed));
     let length = 0;
     for (const r of imageRecords(image)) length += JSON.stringify(r).length;
     const text = JSON.stringify([imageJson(image), notSeen(image), joinLog(image)]);
@@ -65,63 +66,92 @@ function read(name, bytes) {
   }
 }
 
+function withPages(memory, changed) {
+  if (changed.size === 0) return memory;
+  const { copy: _, ...rest } = memory;
+  return { ...rest, page: (pfn) => changed.get(pfn) ?? memory.page(pfn), has: (pfn) => memory.has(pfn) };
+}
+
+/** Frames whose page has pointers of the kernel in it: its data. */
+function dataFrames(memory) {
+  const frames = [];
+  for (let pfn = 1; pfn < memory.endPfn; pfn++) {
+    const page = memory.page(pfn);
+    if (page === undefined) continue;
+    let pointers = 0;
+    for (let w = 0; w < 4096; w += 64) if (page[w + 6] === 0xff && page[w + 7] === 0xff) pointers++;
+    if (pointers > 3) frames.push(pfn);
+  }
+  return frames;
+}
+
+/** Changes words of a copy of a page. */
+class Changes {
+  pages = new Map();
+
+  constructor(memory) {
+    this.memory = memory;
+  }
+
+  view(pfn) {
+    let page = this.pages.get(pfn);
+    if (page === undefined) {
+      page = this.memory.page(pfn).slice();
+      this.pages.set(pfn, page);
+    }
+    return new DataView(page.buffer);
+  }
+
+  word(pfn, at) {
+    const page = this.pages.get(pfn) ?? this.memory.page(pfn);
+    return new DataView(page.buffer, page.byteOffset, 4096).getBigUint64(at, true);
+  }
+}
+
 for (const file of args) {
   const bytes = readFileSync(file);
   const whole = read(file, bytes);
-  const isElf = bytes[0] === 0x7f;
   console.log(
     `${file}: whole ${whole.sentence ?? `${whole.answer} findings`} in ${whole.millis.toFixed(0)} ms; seed ${seed}`,
   );
   const limit = Math.max(20_000, whole.millis * 10);
-  // Pages with pointers in them are the kernel's data: words are changed there, and only there (of packed images: anywhere).
-  const pages = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (isElf)
-    for (let at = 4096; at + 4096 <= bytes.length; at += 4096) {
-      let pointers = 0;
-      for (let w = 0; w < 4096; w += 64) if (view.getUint16(at + w + 6, true) === 0xffff) pointers++;
-      if (pointers > 3) pages.push(at);
-    }
+  const memory = openImage([sourceOf(file, bytes)]);
+  const frames = dataFrames(memory);
   const random = prng(seed);
   const tally = { answers: 0, sentences: 0, findings: 0, slowest: 0 };
   for (let round = 0; round < rounds; round++) {
-    const undo = [];
-    const put = (at, value) => {
-      undo.push([at, view.getBigUint64(at, true)]);
-      view.setBigUint64(at, value, true);
-    };
     const kind = random.below(10);
+    const changes = new Changes(memory);
     let given = bytes;
     if (kind === 0) given = bytes.subarray(0, random.below(bytes.length));
-    else if (kind === 1 || pages.length === 0)
+    else if (kind === 1) {
+      given = bytes.slice();
+      const reach = random.chance(0.5) ? 16384 : bytes.length;
       for (let n = 1 + random.below(16); n > 0; n--)
-        put(random.below(Math.min(bytes.length - 8, kind === 1 ? 16384 : bytes.length - 8)), BigInt(random.u32()));
-    else
+        given[random.below(Math.min(bytes.length, reach))] = random.below(256);
+    } else
       for (let n = [8, 64, 512, 4096][random.below(4)]; n > 0; n--) {
-        const at = random.pick(pages) + random.below(512) * 8;
-        const other = random.pick(pages) + random.below(512) * 8;
-        const now = view.getBigUint64(at, true);
-        put(
-          at,
-          random.pick([
-            0n,
-            2n ** 64n - 1n,
-            now ^ (1n << BigInt(random.below(64))),
-            view.getBigUint64(other, true),
-            now + 64n,
-            BigInt(random.u32()),
-          ]),
-        );
+        const pfn = random.pick(frames);
+        const at = random.below(512) * 8;
+        const now = changes.word(pfn, at);
+        const value = random.pick([
+          0n,
+          2n ** 64n - 1n,
+          now ^ (1n << BigInt(random.below(64))),
+          changes.word(random.pick(frames), random.below(512) * 8),
+          now + 64n,
+          BigInt(random.u32()),
+        ]);
+        changes.view(pfn).setBigUint64(at, value, true);
       }
     let result;
     try {
-      result = read(file, given);
+      result = read(file, given, changes.pages);
     } catch (error) {
       console.error(`seed ${seed}, round ${round}: ${error.stack}`);
       process.exitCode = 1;
       result = { sentence: "crash", millis: 0 };
     }
-    for (const [at, value] of undo.reverse()) view.setBigUint64(at, value, true);
     if (result.sentence === undefined) tally.answers++;
     else tally.sentences++;
     tally.findings += result.answer ?? 0;

@@ -1,33 +1,31 @@
-// A page that the log complains about, and what it is in the image; and the coarse map of a machine without /proc/kcore.
+// A page that the log complains about, and what it is in the image.
 import { describe, expect, test } from "vitest";
-import { BadInput } from "../base/bad_input.ts";
-import { randomBytesOf } from "./container/random_bytes.ts";
 import { oracleImage, whyNoOracle } from "./image.testkit.ts";
 import { type Image, readImage } from "./image.ts";
 import { joinLog } from "./joined.ts";
-import { readKpageMap } from "./kpage_map.ts";
 import { tinyKernel, tinyMemory } from "./tiny.testkit.ts";
 
-const record = (text: string) => ({ seq: 1, facility: 0, level: 3, nanos: 0n, text, caller: 0 });
+/** The image with these lines as its log. */
+const saying = (image: Image, lines: readonly string[]): Image => ({
+  ...image,
+  log: {
+    lost: 0,
+    problem: undefined,
+    records: lines.map((text) => ({ seq: 1, facility: 0, level: 3, nanos: 0n, text, caller: 0 })),
+  },
+});
 
 describe("pages that the log names", () => {
   test("are told with their owner of now; other lines and wild frames are not taken for pages", () => {
     const tiny = tinyKernel(2);
     const read = readImage(tinyMemory(tiny));
     const free = [...tiny.truth.lists.values()][0]?.[0] as number;
-    const image: Image = {
-      ...read,
-      log: {
-        lost: 0,
-        problem: undefined,
-        records: [
-          record(`BUG: Bad page state in process swapper  pfn:${free.toString(16)}`),
-          record("page:ffffea0000000000 refcount:-1 mapcount:0 mapping:0000000000000000 index:0x0 pfn:0xc8"),
-          record("page: refcount:0 mapcount:0 mapping:0 index:0x0 pfn:0xfffffff"),
-          record("nothing about pfn:c8 here"),
-        ],
-      },
-    };
+    const image = saying(read, [
+      `BUG: Bad page state in process swapper  pfn:${free.toString(16)}`,
+      "page:ffffea0000000000 refcount:-1 mapcount:0 mapping:0000000000000000 index:0x0 pfn:0xc8",
+      "page: refcount:0 mapcount:0 mapping:0 index:0x0 pfn:0xfffffff",
+      "nothing about pfn:c8 here",
+    ]);
     expect(joinLog(image).map((j) => [j.pfn, j.now])).toEqual([
       [free, "now free"],
       [200, "now slab: slab cache tiny"],
@@ -38,7 +36,7 @@ describe("pages that the log names", () => {
   test("a line of 100,000 characters takes no time", () => {
     const read = readImage(tinyMemory(tinyKernel(2)));
     const text = `BUG: Bad page state in process ${"pfn: ".repeat(20_000)}`;
-    expect(joinLog({ ...read, log: { lost: 0, problem: undefined, records: [record(text)] } })).toEqual([]);
+    expect(joinLog(saying(read, [text]))).toEqual([]);
   });
 });
 
@@ -49,52 +47,16 @@ describe.skipIf(whyNoOracle() !== undefined)("packets that the log names", () =>
     const lost = read.net.holders.live.find((s) => read.net.holders.placesOf(s.address).length === 0);
     if (queued === undefined || lost === undefined) throw new Error("the image has no such packets");
     const hex = (a: bigint): string => a.toString(16).padStart(16, "0");
-    const image: Image = {
-      ...read,
-      log: {
-        lost: 0,
-        problem: undefined,
-        records: [
-          record(`RAX: 0000000000000000 RBX: ${hex(lost.address)} RCX: ${hex(read.kernel.pageOffset)}`),
-          record(`RDX: 0000000000000001 RSI: 000000000000003a RDI: ${hex(queued.address)}`),
-          record(`skbuff: skb_over_panic: text:0 len:9 put:9 head:${hex(queued.head)} data:${hex(queued.data)} dev:lo`),
-        ],
-      },
-    };
+    const image = saying(read, [
+      `RAX: 0000000000000000 RBX: ${hex(lost.address)} RCX: ${hex(read.kernel.pageOffset)}`,
+      `RDX: 0000000000000001 RSI: 000000000000003a RDI: ${hex(queued.address)}`,
+      `skbuff: skb_over_panic: text:0 len:9 put:9 head:${hex(queued.head)} data:${hex(queued.data)} dev:lo`,
+    ]);
     const joined = joinLog(image);
     expect(joined[0]).toMatchObject({ subject: `RBX ${hex(lost.address)}` });
     expect(joined[0]?.now).toMatch(/^a live sk_buff of \d+ bytes, which hangs on no queue/);
     expect(joined[1]?.now).toMatch(/^a live sk_buff of \d+ bytes, which hangs in .* socket [0-9a-f]+, rx$/);
     expect(joined[2]?.now).toContain(`in the data of sk_buff ${queued.address.toString(16)}, which hangs in`);
     expect(joined.map((j) => j.subject).join()).not.toMatch(/RAX|RCX|RSI/);
-  });
-});
-
-describe("/proc/kpageflags", () => {
-  const words = (...values: readonly bigint[]): Uint8Array => new Uint8Array(BigUint64Array.from(values).buffer);
-
-  test("classes by flag, counts of mappings, control groups", () => {
-    const flags = words(1n << 10n, 1n << 20n, 1n << 7n, (1n << 12n) | (1n << 5n), 1n << 5n, 0n);
-    const map = readKpageMap({
-      flags: randomBytesOf("kpageflags", flags),
-      counts: randomBytesOf("kpagecount", words(0n, 0n, 0n, 1n, 2n, 0n)),
-      cgroups: randomBytesOf("kpagecgroup", words(0n, 0n, 0n, 77n, 77n, 0n)),
-    });
-    expect(new Map(map.kinds.map((k) => [k.kind, k.pages]))).toEqual(
-      new Map([
-        ["free", 1],
-        ["slab", 1],
-        ["anonymous", 1],
-        ["page cache", 1],
-        ["unknown owner or per-CPU list", 1],
-      ]),
-    );
-    expect([map.frames, map.mapped, map.cgroups]).toEqual([5, 2, [{ inode: 77, pages: 2 }]]);
-    expect(map.missing.join()).toMatch(/orders/);
-  });
-
-  test("nothing to read is one sentence", () => {
-    const flags = randomBytesOf("kpageflags", new Uint8Array(0));
-    expect(() => readKpageMap({ flags, counts: undefined, cgroups: undefined })).toThrow(BadInput);
   });
 });

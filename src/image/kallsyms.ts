@@ -1,5 +1,6 @@
 // The kernel's own symbol table, decoded where it lies (scripts/kallsyms.c, kernel/kallsyms.c). Names are packed with a table of 256
 // tokens. How offsets become addresses has changed twice; which way holds is found by the symbols that VMCOREINFO names, not by version.
+// VMCOREINFO says where the table lies in 6.1.192, 6.12.117 (kernel/crash_core.c, vmcore_info.c) and 7.2.13, not yet in 5.10.262.
 import { BadInput } from "../base/bad_input.ts";
 import type { AddressSpace } from "./address_space.ts";
 import { Absent } from "./address_space.ts";
@@ -31,9 +32,9 @@ export function readKallsyms(space: AddressSpace, info: Vmcoreinfo): Kallsyms {
     offsets === undefined
   )
     throw new BadInput(
-      `Its VMCOREINFO (${asPrintable(info.release)}) does not say where kallsyms lies; those of 6.1 and later do.`,
+      `Its VMCOREINFO (${asPrintable(info.release)}) does not say where kallsyms lies; that of 6.1 and later kernels does.`,
       { file },
-      "Older kernels cannot be read without debug information; use crash or drgn.",
+      "Without it nothing can be found in this image; use crash or drgn with the kernel's debug file.",
     );
   try {
     const count = space.u32(countAt);
@@ -66,7 +67,7 @@ function tokensOf(space: AddressSpace, table: bigint, index: bigint): readonly s
   );
 }
 
-/** Names with their type letter in front. A length of 128 and more takes two bytes (6.1 on). */
+/** Names with their type letter in front. A length of 128 and more takes two bytes (scripts/kallsyms.c of 6.1 to 7.2; 5.10 had one byte). */
 function namesOf(space: AddressSpace, at: bigint, count: number, tokens: readonly string[]): readonly string[] {
   const chunkBytes = 1 << 16;
   let chunk: Uint8Array = new Uint8Array(0);
@@ -96,7 +97,7 @@ type Rule = (offset: number, index: number) => bigint;
 
 /**
  * Three ways from offset to address: relative to a base; the same with absolute per-CPU symbols (offset from 0 on) and the others
- * negative (KALLSYMS_ABSOLUTE_PERCPU, up to 6.14); relative to the place of the offset itself (prel32).
+ * negative (KALLSYMS_ABSOLUTE_PERCPU, in 6.1 and 6.12, gone in 7.2); relative to the place of the offset itself (prel32).
  */
 function addressesOf(
   words: Int32Array,

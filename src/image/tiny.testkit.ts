@@ -2,6 +2,7 @@
 // kernel ever was, and its struct page has 144 bytes: a reader that finds its way asks BTF and knows nothing by heart. For tests only.
 import { type Prng, prng } from "../base/prng.ts";
 import type { PhysicalMemory } from "./container/physical.ts";
+import { array, type Enums, int, Layouts, type Shapes, struct, word } from "./made_up.testkit.ts";
 
 export const tinyFrames = 512;
 const pageOffset = 0xffff888000000000n;
@@ -13,24 +14,7 @@ const structPage = 144;
 const slabStart = 72;
 const buddyWord = 0xf0000000;
 
-type FieldType =
-  | { readonly kind: "int"; readonly bytes: 1 | 2 | 4 | 8 }
-  | { readonly kind: "array"; readonly of: FieldType; readonly n: number }
-  | { readonly kind: "struct"; readonly name: string };
-const int = (bytes: 1 | 2 | 4 | 8): FieldType => ({ kind: "int", bytes });
-const array = (of: FieldType, n: number): FieldType => ({ kind: "array", of, n });
-const struct = (name: string): FieldType => ({ kind: "struct", name });
-
-/** Members that are shuffled; `fixed` ones stand first, in their order. */
-interface Shape {
-  readonly fixed?: readonly (readonly [string, FieldType])[];
-  readonly free?: readonly (readonly [string, FieldType])[];
-  readonly size?: number;
-  readonly start?: number;
-}
-
-const word = int(8);
-const shapes: Readonly<Record<string, Shape>> = {
+const shapes: Shapes = {
   list_head: {
     fixed: [
       ["next", word],
@@ -144,112 +128,13 @@ const shapes: Readonly<Record<string, Shape>> = {
       ["name", word],
       ["list", struct("list_head")],
     ],
+    // The array of nodes ends a cache, as it does in kernels.
+    ends: [["node", array(word, 1)]],
     size: 512,
   },
 };
 
-interface Laid {
-  readonly size: number;
-  readonly at: ReadonlyMap<string, number>;
-  readonly members: readonly (readonly [string, FieldType, number])[];
-}
-
-class Layouts {
-  readonly laid = new Map<string, Laid>();
-
-  constructor(random: Prng) {
-    for (const [name, shape] of Object.entries(shapes)) {
-      const free = [...(shape.free ?? [])];
-      for (let i = free.length - 1; i > 0; i--) {
-        const j = random.below(i + 1);
-        [free[i], free[j]] = [free[j] as (typeof free)[0], free[i] as (typeof free)[0]];
-      }
-      const members: [string, FieldType, number][] = [];
-      let at = shape.start ?? 0;
-      for (const [field, type] of [...(shape.fixed ?? []), ...free]) {
-        if (field === "compound_head") {
-          members.push([field, type, members.find(([n]) => n === "lru")?.[2] ?? at]);
-          continue;
-        }
-        at += shape.fixed === undefined ? random.below(2) * 8 * (shape.size === undefined ? 1 : 0) : 0;
-        const align = Math.min(8, this.sizeOf(type));
-        at = Math.ceil(at / align) * align;
-        members.push([field, type, at]);
-        at += this.sizeOf(type);
-      }
-      // The array of nodes ends a cache, as it does in kernels.
-      if (name === "kmem_cache") members.push(["node", array(word, 1), Math.ceil(at / 8) * 8]);
-      const head = members.find(([n]) => n === "compound_head");
-      const lru = members.find(([n]) => n === "lru");
-      if (head !== undefined && lru !== undefined) head[2] = lru[2];
-      const size = shape.size ?? Math.ceil(at / 8) * 8;
-      this.laid.set(name, { size, members, at: new Map(members.map(([n, , o]) => [n, o])) });
-    }
-  }
-
-  sizeOf(type: FieldType): number {
-    if (type.kind === "int") return type.bytes;
-    if (type.kind === "array") return type.n * this.sizeOf(type.of);
-    return this.of(type.name).size;
-  }
-
-  of(name: string): Laid {
-    return this.laid.get(name) as Laid;
-  }
-
-  off(name: string, field: string): number {
-    return this.of(name).at.get(field) as number;
-  }
-
-  /** Raw BTF of all structs and a few enums. */
-  btf(): Uint8Array {
-    const strings = ["\0"];
-    let length = 1;
-    const text = (s: string): number => {
-      const at = length;
-      strings.push(`${s}\0`);
-      length += s.length + 1;
-      return at;
-    };
-    const types: number[] = [];
-    let count = 0;
-    const ints = new Map<number, number>();
-    for (const bytes of [1, 2, 4, 8]) {
-      types.push(text(bytes === 8 ? "unsigned long" : `u${bytes * 8}`), 1 << 24, bytes, bytes * 8);
-      ints.set(bytes, ++count);
-    }
-    const ids = new Map<string, number>();
-    const idOf = (type: FieldType): number => {
-      if (type.kind === "int") return ints.get(type.bytes) as number;
-      if (type.kind === "struct") return ids.get(type.name) as number;
-      const of = idOf(type.of);
-      types.push(0, 3 << 24, 0, of, ints.get(4) as number, type.n);
-      return ++count;
-    };
-    for (const [name, laid] of this.laid) {
-      const members = laid.members.map(([field, type, at]) => [text(field), idOf(type), at * 8]);
-      types.push(text(name), ((4 << 24) | members.length) >>> 0, laid.size, ...members.flat());
-      ids.set(name, ++count);
-    }
-    for (const [name, values] of enums) {
-      const entries = Object.entries(values).flatMap(([n, v]) => [text(n), v]);
-      types.push(text(name), ((6 << 24) | (entries.length / 2)) >>> 0, 4, ...entries);
-      count++;
-    }
-    const names = new TextEncoder().encode(strings.join(""));
-    const out = new Uint8Array(24 + types.length * 4 + names.length);
-    const view = new DataView(out.buffer);
-    view.setUint16(0, 0xeb9f, true);
-    out[2] = 1;
-    for (const [i, v] of [24, 0, types.length * 4, types.length * 4, names.length].entries())
-      view.setUint32(4 + i * 4, v, true);
-    for (const [i, v] of types.entries()) view.setUint32(24 + i * 4, v, true);
-    out.set(names, 24 + types.length * 4);
-    return out;
-  }
-}
-
-const enums: readonly (readonly [string, Readonly<Record<string, number>>])[] = [
+const enums: Enums = [
   ["pageflags", { PG_locked: 0, PG_lru: 5, PG_head: 6, PG_reserved: 14 }],
   ["pagetype", { PGTY_buddy: 0xf0, PGTY_offline: 0xf1, PGTY_table: 0xf2, PGTY_slab: 0xf5 }],
   ["migratetype", { MIGRATE_UNMOVABLE: 0, MIGRATE_MOVABLE: 1, MIGRATE_RECLAIMABLE: 2, MIGRATE_ISOLATE: 3 }],
@@ -277,49 +162,96 @@ export interface Tiny {
   readonly truth: TinyTruth;
 }
 
-/** Makes one. The same seed gives the same bytes. */
-export function tinyKernel(seed: number): Tiny {
-  return new Builder(prng(seed)).build();
+/** What a test wants in a kernel besides: its structs, and what is put into them. */
+export interface TinyExtra {
+  readonly shapes: Shapes;
+  put(into: TinyBuilder): void;
 }
 
-class Builder {
-  private readonly random: Prng;
-  private readonly layouts: Layouts;
+/** Makes one. The same seed gives the same bytes. */
+export function tinyKernel(seed: number, extra?: TinyExtra): Tiny {
+  return new TinyBuilder(prng(seed), extra).build();
+}
+
+export class TinyBuilder {
+  readonly random: Prng;
+  readonly layouts: Layouts;
+  private readonly extra: TinyExtra | undefined;
   private readonly bytes = new Uint8Array(tinyFrames * 4096);
   private readonly view = new DataView(this.bytes.buffer);
   /** Kernel data grows from 1 MiB up. */
   private next = 0x100000;
   private readonly symbols = new Map<string, bigint>();
 
-  constructor(random: Prng) {
+  constructor(random: Prng, extra: TinyExtra | undefined) {
     this.random = random;
-    this.layouts = new Layouts(random);
+    this.extra = extra;
+    // A struct stands behind those that it holds: what replaces one comes last.
+    const own = extra?.shapes ?? {};
+    const kept = Object.entries(shapes).filter(([name]) => own[name] === undefined);
+    this.layouts = new Layouts(random, { ...Object.fromEntries(kept), ...own }, enums);
   }
 
-  private alloc(size: number, align = 8): number {
+  alloc(size: number, align = 8): number {
     this.next = Math.ceil(this.next / align) * align;
     const at = this.next;
     this.next += size;
     return at;
   }
 
-  private put64(at: number, value: bigint): void {
+  put64(at: number, value: bigint): void {
     this.view.setBigUint64(at, BigInt.asUintN(64, value), true);
   }
 
-  private data(bytes: Uint8Array, align = 8): number {
+  /** A new struct with members set: numbers by the size of the member. Its place. */
+  make(name: string, members: Readonly<Record<string, bigint | number>>): number {
+    const at = this.alloc(this.layouts.of(name).size);
+    for (const [member, value] of Object.entries(members)) this.set(at, name, member, value);
+    return at;
+  }
+
+  set(at: number, name: string, member: string, value: bigint | number): void {
+    const found = this.layouts.of(name).members.find(([n]) => n === member);
+    if (found === undefined) throw new Error(`${name} has no ${member}`);
+    const [, type, offset] = found;
+    if (type.kind === "int" && type.bytes === 4) this.view.setUint32(at + offset, Number(value) >>> 0, true);
+    else if (type.kind === "int" && type.bytes === 2) this.view.setUint16(at + offset, Number(value), true);
+    else if (type.kind === "int" && type.bytes === 1) this.view.setUint8(at + offset, Number(value));
+    else this.put64(at + offset, BigInt(value));
+  }
+
+  /** Text with its NUL; its address. */
+  text(text: string): bigint {
+    return this.direct(this.data(new TextEncoder().encode(`${text}\0`)));
+  }
+
+  u64(at: number): bigint {
+    return this.view.getBigUint64(at, true);
+  }
+
+  /** Writes text without its NUL. */
+  bytesAt(at: number, text: string): void {
+    this.bytes.set(new TextEncoder().encode(text), at);
+  }
+
+  copy(to: number, from: number, length: number): void {
+    this.bytes.copyWithin(to, from, from + length);
+  }
+
+  data(bytes: Uint8Array, align = 8): number {
     const at = this.alloc(bytes.length, align);
     this.bytes.set(bytes, at);
     return at;
   }
 
-  private symbol(name: string, at: number): void {
+  symbol(name: string, at: number): void {
     this.symbols.set(name, kernelMap + BigInt(at));
   }
 
-  private readonly direct = (at: number): bigint => pageOffset + BigInt(at);
+  readonly direct = (at: number): bigint => pageOffset + BigInt(at);
   private readonly pageAt = (pfn: number): number => this.map + pfn * structPage;
-  private readonly pageVa = (pfn: number): bigint => vmemmap + BigInt(pfn * structPage);
+  /** Address of a struct page. */
+  readonly pageVa = (pfn: number): bigint => vmemmap + BigInt(pfn * structPage);
   private map = 0;
 
   build(): Tiny {
@@ -345,6 +277,7 @@ class Builder {
     this.symbol("init_uts_ns", this.alloc(64));
     const zone = this.zone();
     const cache = this.cache();
+    this.extra?.put(this);
     const info = this.finish(tables);
     return {
       bytes: this.bytes,
@@ -369,7 +302,8 @@ class Builder {
     return top;
   }
 
-  private ring(head: bigint, entries: readonly bigint[], place: (address: bigint) => number): void {
+  /** Links a list_head (by address) and its entries; entries are addresses of list_heads too. */
+  ring(head: bigint, entries: readonly bigint[], place: (address: bigint) => number = this.placeOf): void {
     const all = [head, ...entries];
     for (const [i, at] of all.entries()) {
       this.put64(place(at), all[(i + 1) % all.length] as bigint);
@@ -391,7 +325,7 @@ class Builder {
     this.put64(table, this.direct(node));
     this.symbol("node_data", table);
     const set = (field: string, value: bigint, i = 0): void => this.put64(zone + l.off("zone", field) + i * 8, value);
-    set("name", this.direct(this.data(new TextEncoder().encode("DMA\0"))));
+    set("name", this.text("DMA"));
     set("spanned_pages", BigInt(tinyFrames));
     set("present_pages", BigInt(tinyFrames));
     set("managed_pages", 300n);
@@ -476,7 +410,7 @@ class Builder {
     ] as const)
       set32(field, value);
     this.put64(cache + l.off("kmem_cache", "random"), random);
-    this.put64(cache + l.off("kmem_cache", "name"), this.direct(this.data(new TextEncoder().encode("tiny\0"))));
+    this.put64(cache + l.off("kmem_cache", "name"), this.text("tiny"));
     this.put64(cache + l.off("kmem_cache", "cpu_slab"), this.direct(cpu));
     this.put64(cache + l.off("kmem_cache", "node"), this.direct(node));
     const slabs = [200, 201, 202];

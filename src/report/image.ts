@@ -2,13 +2,14 @@
 import { hex } from "../image/address_space.ts";
 import type { Image } from "../image/image.ts";
 import type { Joined } from "../image/joined.ts";
-import type { KpageMap } from "../image/kpage_map.ts";
 import type { BlockPins } from "../image/mm/pins.ts";
 import type { ZoneState } from "../image/mm/zones.ts";
 import { notSeen, type PoolSum, packetsByHolder, pagesByKind, poolSums, socketName } from "../image/summary.ts";
+import type { LiveMap } from "../live/page_map.ts";
 import type { ImageAnswer, RequestAgain } from "../prove/image_machine.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
+import { liveMapDocument, type MapCost } from "./live_map.ts";
 
 const mostRows = 25;
 const mebibytes = (pages: number): string => `${((pages * 4096) / 2 ** 20).toFixed(1)} MiB`;
@@ -56,7 +57,9 @@ function findingBlocks(image: Image): Block[] {
       paragraph([
         span("No finding", "good"),
         span(
-          ": free lists, per-CPU lists, slabs, socket queues, packets and page pools that are in the image agree with one another.",
+          image.unread.length > 0
+            ? " in what was read."
+            : ": free lists, per-CPU lists, slabs, socket queues, packets and page pools that are in the image agree with one another.",
         ),
       ]),
     ];
@@ -318,27 +321,34 @@ export function joinedDocument(joined: readonly Joined[]): Document {
   ];
 }
 
+/** What no file of /proc tells about pages. */
+export const notInCoarseMap: readonly string[] = [
+  "orders and migrate types of free blocks, free lists, per-CPU lists and watermarks",
+  "which slab cache or page pool a page belongs to, and who holds it",
+  "sockets, packets, and anything about integrity",
+];
+
 /** The answer for a running machine without /proc/kcore. */
-export function kpageDocument(map: KpageMap): Document {
-  const blocks: Block[] = [
+export function coarseDocument(
+  map: LiveMap,
+  cost: MapCost,
+  groups: readonly { readonly inode: number; readonly pages: number }[] | undefined,
+): Document {
+  return [
     heading(1, "Memory of the running machine"),
     paragraph("/proc/kcore cannot be read here; this is what /proc/kpageflags says, and no more."),
-    table(
-      ["pages that are", ">pages", ">size"],
-      map.kinds.map((k) => [k.kind, String(k.pages), mebibytes(k.pages)]),
-    ),
+    ...liveMapDocument(map, { cost }),
+    ...(groups === undefined || groups.length === 0
+      ? []
+      : [
+          table(
+            ["control group, by inode", ">pages", ">size"],
+            groups.slice(0, 10).map((g) => [String(g.inode), String(g.pages), mebibytes(g.pages)]),
+          ),
+        ]),
+    heading(2, "What it does not show"),
+    list(notInCoarseMap),
   ];
-  if (map.mapped !== undefined)
-    blocks.push(paragraph(`${map.mapped} of ${map.frames} pages are mapped at least once.`));
-  if (map.cgroups !== undefined && map.cgroups.length > 0)
-    blocks.push(
-      table(
-        ["control group, by inode", ">pages", ">size"],
-        map.cgroups.slice(0, 10).map((g) => [String(g.inode), String(g.pages), mebibytes(g.pages)]),
-      ),
-    );
-  blocks.push(heading(2, "What it does not show"), list(map.missing));
-  return blocks;
 }
 
 const yes = (granted: boolean): readonly [ReturnType<typeof span>] => [

@@ -1,29 +1,19 @@
 // skblab image FILE: what the memory of a machine was, who held packets and pages of page pools, and whether its structures agree.
 import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
-import { sourceOf } from "../../base/byte_source.ts";
-import { createCollector } from "../../diagnosis/collect.ts";
-import { diagnose } from "../../diagnosis/diagnose.ts";
-import type { Diagnosis } from "../../diagnosis/finding.ts";
 import type { ProveInput } from "../../diagnosis/machine_told.ts";
 import { looksLikeImage, openImage } from "../../image/container/open.ts";
-import type { RandomBytes } from "../../image/container/random_bytes.ts";
 import { type Image, readImage } from "../../image/image.ts";
-import { joinLog } from "../../image/joined.ts";
-import { syslogLines } from "../../image/kernel_log.ts";
-import { readKpageMap } from "../../image/kpage_map.ts";
-import { type BlockPins, pinsOf } from "../../image/mm/pins.ts";
+import { pinsOf } from "../../image/mm/pins.ts";
 import { imageRecords } from "../../image/records.ts";
 import type { ImageAnswer, RequestAgain } from "../../prove/image_machine.ts";
-import { diagnosisDocument } from "../../report/diagnosis.ts";
-import type { Block } from "../../report/document.ts";
-import { heading, paragraph } from "../../report/document.ts";
-import { imageDocument, imageJson, imageProofDocument, joinedDocument, kpageDocument } from "../../report/image.ts";
+import { imageProofDocument } from "../../report/image.ts";
+import { diagnoseImageLog, type ImageProofPart, imageAnswer } from "../../report/image_answer.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
+import { answerCoarse } from "../image/coarse.ts";
 import { searchImage } from "../image/search.ts";
-import { type OpenedImages, openImageFiles } from "../input/image.ts";
+import { openImageFiles } from "../input/image.ts";
 
 export interface ImageOptions {
   readonly live?: boolean;
@@ -76,7 +66,7 @@ export async function answerImage(files: readonly string[], options: ImageOption
     throw new BadInput("--live reads the running machine.", undefined, "Leave the file out.");
   if (!isLive && files.length === 0)
     throw new BadInput("Which image?", undefined, "Give a file, or --live for the running machine.");
-  if (isLive && !existsSync(kcore)) return coarse(io);
+  if (isLive && !existsSync(kcore)) return answerCoarse(io, "/proc");
   const { sources, files: direct, close } = await openImageFiles(isLive ? [kcore] : files);
   try {
     const first = readImage(openImage(sources, isLive), {
@@ -92,22 +82,11 @@ export async function answerImage(files: readonly string[], options: ImageOption
           });
     io.progress("reading", 1);
     if (options.records !== undefined) writeRecords(found, options.records);
-    const log = await diagnoseLog(found);
-    const joined = joinLog(found);
+    giveFunctionIndexFile();
+    const log = await diagnoseImageLog(found);
     const proof = options.prove === true ? await proved(found, options.order, log?.incidents ?? []) : undefined;
     await io.answer({
-      document: [
-        ...imageDocument(found),
-        ...(proof === undefined ? [] : imageProofDocument(proof.answer, proof.pins, proof.again)),
-        ...logBlocks(found, log),
-        ...joinedDocument(joined),
-      ],
-      json: {
-        ...imageJson(found),
-        ...(proof === undefined ? {} : { proof }),
-        logJoined: joined,
-        diagnosis: log ?? null,
-      },
+      ...imageAnswer(found, log, proof),
       // A running machine changes under the reader: what does not fit together there proves nothing.
       exit: found.findings.list.length > 0 && !isLive ? 1 : 0,
     });
@@ -132,36 +111,11 @@ export function isImageFile(path: string): boolean {
   }
 }
 
-/** Without /proc/kcore (CONFIG_PROC_KCORE is off, lockdown, a container) the page flags are what is left. */
-async function coarse(io: Io): Promise<void> {
-  const optional = async (file: string): Promise<OpenedImages | undefined> =>
-    existsSync(file) ? openImageFiles([file]).catch(() => undefined) : undefined;
-  const flags = await openImageFiles(["/proc/kpageflags"]);
-  const [counts, cgroups] = [await optional("/proc/kpagecount"), await optional("/proc/kpagecgroup")];
-  try {
-    const map = readKpageMap(
-      {
-        flags: flags.sources[0] as RandomBytes,
-        counts: counts?.sources[0],
-        cgroups: cgroups?.sources[0],
-      },
-      (frames) => io.progress("reading", undefined, `${frames} page frames`),
-    );
-    await io.answer({ document: kpageDocument(map), json: { schema: "skblab.image-kpage/1", ...map }, exit: 0 });
-  } finally {
-    for (const opened of [flags, counts, cgroups]) opened?.close();
-  }
-}
-
-interface Proved {
-  /** The answers, or why there are none. */
-  readonly answer: ImageAnswer | string;
-  readonly pins: BlockPins;
-  /** Requests that failed in the log, made again. */
-  readonly again: readonly RequestAgain[];
-}
-
-async function proved(found: Image, orderText: string | undefined, incidents: readonly ProveInput[]): Promise<Proved> {
+async function proved(
+  found: Image,
+  orderText: string | undefined,
+  incidents: readonly ProveInput[],
+): Promise<ImageProofPart> {
   const highest = Math.max(0, found.zones.orders - 1);
   const order = orderText === undefined ? undefined : /^\d{1,2}$/.test(orderText) ? Number(orderText) : Number.NaN;
   if (order !== undefined && !(order <= highest))
@@ -178,33 +132,8 @@ async function proved(found: Image, orderText: string | undefined, incidents: re
     answer = error.message;
   }
   const refused = typeof answer === "string" ? undefined : answer.orders.find((o) => !o.atomic)?.order;
-  return { answer, again, pins: pinsOf(found, order ?? refused ?? Math.min(9, highest)) };
-}
-
-/** The log in the image, explained like every log. */
-async function diagnoseLog(found: Image): Promise<Diagnosis | undefined> {
-  if (found.log.records.length === 0) return undefined;
-  const text = `${found.log.records.map(syslogLines).join("\n")}\n`;
-  giveFunctionIndexFile();
-  const collector = createCollector();
-  const gathered = await gather(
-    (async function* () {
-      yield { source: sourceOf(`${found.memory.name}: kernel log`, text), named: true };
-    })(),
-    { onWindow: collector.onWindow },
-  );
-  return diagnose(collector.finish(gathered));
-}
-
-function logBlocks(found: Image, log: Diagnosis | undefined): Block[] {
-  if (log === undefined) return [];
-  const { records } = found.log;
-  if (log.incidents.length === 0)
-    return [
-      heading(2, "Kernel log"),
-      paragraph(`${records.length} records are in the ring; diagnose finds nothing in them to explain.`),
-    ];
-  return [heading(2, "Kernel log"), ...diagnosisDocument(log)];
+  const pins = pinsOf(found, order ?? refused ?? Math.min(9, highest));
+  return { blocks: imageProofDocument(answer, pins, again), json: { answer, again, pins } };
 }
 
 function writeRecords(found: Image, file: string): void {

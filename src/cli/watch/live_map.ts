@@ -136,7 +136,7 @@ export interface MapKeeperOptions {
 }
 
 /** Pageblock order of x86 and arm64 with pages of 4 KiB; for a machine that does not say its own. */
-const usualBlockOrder = 9;
+export const usualBlockOrder = 9;
 
 export function createMapKeeper({ proc, pageOwner, io, sample, taken }: MapKeeperOptions): MapKeeper {
   let latest: TakenMap | undefined;

@@ -1,49 +1,12 @@
 // /proc/kpageflags out of an image: the stable bits that fs/proc/page.c (stable_page_flags) makes of a struct page. Compared with the
 // kernel's own answer for every page of the test images; read in 6.1, 6.12 and 7.2.
 
+import { kpf, kpfHigh } from "../../kernel/facts/kpageflags.ts";
 import { isHead, isTail, type MemMap, mappingAnon, mappingMovable } from "./mem_map.ts";
 import { isType, pageKind } from "./page_kinds.ts";
 
-/** KPF_* by name, include/uapi/linux/kernel-page-flags.h and include/linux/kernel-page-flags.h. */
-export const kpf = {
-  LOCKED: 0,
-  ERROR: 1,
-  REFERENCED: 2,
-  UPTODATE: 3,
-  DIRTY: 4,
-  LRU: 5,
-  ACTIVE: 6,
-  SLAB: 7,
-  WRITEBACK: 8,
-  RECLAIM: 9,
-  BUDDY: 10,
-  MMAP: 11,
-  ANON: 12,
-  SWAPCACHE: 13,
-  SWAPBACKED: 14,
-  COMPOUND_HEAD: 15,
-  COMPOUND_TAIL: 16,
-  HUGE: 17,
-  UNEVICTABLE: 18,
-  HWPOISON: 19,
-  NOPAGE: 20,
-  KSM: 21,
-  THP: 22,
-  OFFLINE: 23,
-  ZERO_PAGE: 24,
-  IDLE: 25,
-  PGTABLE: 26,
-  RESERVED: 32,
-  MLOCKED: 33,
-  MAPPEDTODISK: 34,
-  PRIVATE: 35,
-  PRIVATE_2: 36,
-  OWNER_PRIVATE: 37,
-  ARCH: 38,
-  UNCACHED: 39,
-  SOFTDIRTY: 40,
-  ARCH_2: 41,
-} as const;
+/** Bit number of one of the upper word's flags. */
+const high = (name: keyof typeof kpfHigh): number => 32 + kpfHigh[name];
 
 /** Flags that are copied as they are: the name in enum pageflags, and the KPF bit. */
 const copied: readonly (readonly [string, number])[] = [
@@ -60,16 +23,16 @@ const copied: readonly (readonly [string, number])[] = [
   ["swapbacked", kpf.SWAPBACKED],
   ["unevictable", kpf.UNEVICTABLE],
   ["hwpoison", kpf.HWPOISON],
-  ["mlocked", kpf.MLOCKED],
-  ["reserved", kpf.RESERVED],
-  ["owner_2", kpf.MAPPEDTODISK],
-  ["mappedtodisk", kpf.MAPPEDTODISK],
-  ["private", kpf.PRIVATE],
-  ["private_2", kpf.PRIVATE_2],
-  ["owner_priv_1", kpf.OWNER_PRIVATE],
-  ["arch_1", kpf.ARCH],
-  ["uncached", kpf.UNCACHED],
-  ["arch_2", kpf.ARCH_2],
+  ["mlocked", high("MLOCKED")],
+  ["reserved", high("RESERVED")],
+  ["owner_2", high("OWNER_2")],
+  ["mappedtodisk", high("OWNER_2")],
+  ["private", high("PRIVATE")],
+  ["private_2", high("PRIVATE_2")],
+  ["owner_priv_1", high("OWNER_PRIVATE")],
+  ["arch_1", high("ARCH")],
+  ["uncached", high("UNCACHED")],
+  ["arch_2", high("ARCH_2")],
 ];
 
 export interface KpageFacts {

@@ -83,7 +83,8 @@ function lruvecs(kernel: Kernel, table: bigint): readonly Lruvec[] {
     }
     for (const [i, group] of groups.entries()) {
       const info = ifThere(() => space.u64(group.address + perNode.at + BigInt(node * 8)));
-      if (info !== undefined && info !== 0n) out.push({ node, group: i === 0 ? undefined : group, at: info + inNode.at });
+      if (info !== undefined && info !== 0n)
+        out.push({ node, group: i === 0 ? undefined : group, at: info + inNode.at });
     }
   }
   return out;

@@ -7,8 +7,8 @@ import { walkXarray } from "../lists.ts";
 import { type MemMap, pageWord } from "../mm/mem_map.ts";
 import type { Struct } from "../types.ts";
 import { StructView } from "../view.ts";
-import { ringEntries } from "./qdiscs.ts";
 import type { Holders } from "./holders.ts";
+import { ringEntries } from "./qdiscs.ts";
 
 export interface OwnedPage {
   readonly pfn: number;

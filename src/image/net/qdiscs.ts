@@ -23,7 +23,8 @@ export interface QdiscState {
 }
 
 /** `fq_codel` for the one of a transmit queue, `sfq in class 1:20` for one below another. */
-export const qdiscName = (q: QdiscState): string => (q.parent === undefined ? q.kind : `${q.kind} in class ${q.parent}`);
+export const qdiscName = (q: QdiscState): string =>
+  q.parent === undefined ? q.kind : `${q.kind} in class ${q.parent}`;
 
 const mostHashed = 65536;
 const mostFlows = 65536;
@@ -40,7 +41,8 @@ interface Found extends Omit<QdiscState, "unread" | "parent"> {
 export function qdiscsOf(kernel: Kernel, dev: StructView, tops: readonly bigint[]): readonly QdiscState[] {
   const queuesOf = new Map<bigint, number[]>();
   for (const [txq, at] of tops.entries()) queuesOf.set(at, [...(queuesOf.get(at) ?? []), txq]);
-  const read = (at: bigint, txqs: readonly number[]): readonly Found[] => ifThere(() => [qdisc(kernel, at, txqs)]) ?? [];
+  const read = (at: bigint, txqs: readonly number[]): readonly Found[] =>
+    ifThere(() => [qdisc(kernel, at, txqs)]) ?? [];
   const below = hashed(kernel, dev)
     .filter((at) => !queuesOf.has(at))
     .flatMap((at) => read(at, ifThere(() => [txqOf(kernel, dev, at)]) ?? []));

@@ -1,6 +1,6 @@
 // The bits of an entry of /proc/kpageflags: one word of 64 bits a page frame. The lower ones are stable for user space
 // (include/uapi/linux/kernel-page-flags.h), those from 32 on are for kernel developers and may change (include/linux/kernel-page-flags.h).
-// Read in Linux 6.1.192 and 6.12.117 (fs/proc/page.c sets them); 3.10 has the first 23 of them with the same numbers.
+// Read in Linux 6.1.192, 6.12.117 and 7.2.13 (fs/proc/page.c sets them); 3.10 has the first 23 of them with the same numbers.
 
 /** Bit numbers below 32, by the name that the kernel gives them without `KPF_`. */
 export const kpf = {

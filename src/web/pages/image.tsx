@@ -2,12 +2,15 @@
 import type { JSX } from "preact";
 import { useInputs } from "../store/case_file.ts";
 import { useKept } from "../store/kept.ts";
-import { ask, Cancelled } from "../tasks/client.ts";
+import { ask, askEach, Cancelled } from "../tasks/client.ts";
 import type { ImageOutput } from "../tasks/image_task.ts";
 import { DocumentView } from "../ui/document_view.tsx";
 import { AnswerExports } from "../ui/exports.tsx";
 import { MapView, useMapWindow } from "../ui/map_view.tsx";
 import { Empty, ErrorBox } from "../ui/parts.tsx";
+
+/** Each keeps some blocks of the image in memory. */
+const mostWorkers = 8;
 
 export function ImagePage(): JSX.Element {
   const [output, setOutput] = useKept<ImageOutput | undefined>("image.output", undefined);
@@ -22,9 +25,15 @@ export function ImagePage(): JSX.Element {
     const given = files.map(({ name, blob }) => ({ name, blob }));
     ask("image", { files: given }, "Reading the image", { replaces: true }).then(setOutput, failed);
   });
-  const search = (): void => {
+  const search = async (): Promise<void> => {
     setError(undefined);
-    ask("imageSearch", {}, "Searching all memory").then(setOutput, failed);
+    try {
+      const parts = await ask("imagePlan", { workers: Math.min(navigator.hardwareConcurrency, mostWorkers) });
+      const hits = (await askEach("imageSearch", parts, "Searching all memory")).flat();
+      setOutput(await ask("imageFound", { hits }, "Explaining what points to pages"));
+    } catch (e) {
+      failed(e);
+    }
   };
   return (
     <>

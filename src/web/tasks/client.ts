@@ -8,7 +8,7 @@ import SingleWorker from "./worker.ts?worker&inline";
 
 declare const __SINGLE__: boolean;
 
-type Lane = "read" | "census" | "image" | "film" | "run";
+type Lane = "read" | "census" | "image" | "film" | "run" | `part ${number}`;
 
 const laneOf = (task: TaskName): Lane => lanes[task] ?? "read";
 const lanes: Readonly<Partial<Record<TaskName, Lane>>> = {
@@ -17,7 +17,8 @@ const lanes: Readonly<Partial<Record<TaskName, Lane>>> = {
   ownerPage: "census",
   realMemory: "census",
   image: "image",
-  imageSearch: "image",
+  imagePlan: "image",
+  imageFound: "image",
   imagePage: "image",
   film: "film",
   filmMaps: "film",
@@ -60,6 +61,7 @@ export class Cancelled extends Error {}
 
 interface Waiting {
   readonly id: number;
+  readonly lane: Lane;
   readonly task: TaskName;
   readonly input: unknown;
   readonly key: string;
@@ -94,7 +96,7 @@ function start(lane: Lane): Worker {
   };
   made.onerror = (event) => {
     const error = new TaskFailure(event.message || "The worker could not start.", true);
-    for (const w of [...waiting.values()].filter((x) => laneOf(x.task) === lane)) {
+    for (const w of [...waiting.values()].filter((x) => x.lane === lane)) {
       forget(w.id);
       w.reject(error);
     }
@@ -104,9 +106,9 @@ function start(lane: Lane): Worker {
   return made;
 }
 
-const post = ({ id, task, input }: Waiting): void => {
+const post = ({ id, task, input, lane }: Waiting): void => {
   const request: Request = { id, task, input };
-  (workers.get(laneOf(task)) ?? start(laneOf(task))).postMessage(request);
+  (workers.get(lane) ?? start(lane)).postMessage(request);
 };
 
 const ids = new WeakMap<object, number>();
@@ -127,7 +129,7 @@ export function ask<N extends TaskName>(
   task: N,
   input: InputOf<N>,
   label = "",
-  { replaces = false }: { readonly replaces?: boolean } = {},
+  { replaces = false, lane = laneOf(task) }: { readonly replaces?: boolean; readonly lane?: Lane } = {},
 ): Promise<OutputOf<N>> {
   const key = keyOf(task, input);
   const same = [...waiting.values()].find((w) => w.key === key);
@@ -139,17 +141,36 @@ export function ask<N extends TaskName>(
     resolve = yes;
     reject = no;
   });
-  const request: Waiting = { id, task, input, key, promise, resolve, reject };
+  const request: Waiting = { id, lane, task, input, key, promise, resolve, reject };
   waiting.set(id, request);
   if (label !== "") running.value = [...running.value, { id, task, label, done: undefined, note: "" }];
   post(request);
   return promise as Promise<OutputOf<N>>;
 }
 
+/** Asks one task many times at once, each in a worker of its own that ends with it. When one fails or is cancelled, so are the others. */
+export async function askEach<N extends TaskName>(
+  task: N,
+  inputs: readonly InputOf<N>[],
+  label: string,
+): Promise<readonly OutputOf<N>[]> {
+  const lanes = inputs.map((_, i): Lane => `part ${i}`);
+  const name = (i: number): string => (inputs.length === 1 ? label : `${label}, part ${i + 1} of ${inputs.length}`);
+  try {
+    return await Promise.all(inputs.map((input, i) => ask(task, input, name(i), { lane: lanes[i] ?? "part 0" })));
+  } finally {
+    end((w) => w.task === task);
+    for (const lane of lanes) {
+      workers.get(lane)?.terminate();
+      workers.delete(lane);
+    }
+  }
+}
+
 /** Ends what is asked for; a worker that does other things too starts those anew. */
 function end(which: (w: Waiting) => boolean): void {
   const ending = [...waiting.values()].filter(which);
-  const hit = new Set(ending.map((w) => laneOf(w.task)));
+  const hit = new Set(ending.map((w) => w.lane));
   for (const w of ending) {
     forget(w.id);
     w.reject(new Cancelled("cancelled"));
@@ -157,7 +178,7 @@ function end(which: (w: Waiting) => boolean): void {
   for (const lane of hit) {
     workers.get(lane)?.terminate();
     workers.delete(lane);
-    for (const w of waiting.values()) if (laneOf(w.task) === lane) post(w);
+    for (const w of waiting.values()) if (w.lane === lane) post(w);
   }
 }
 

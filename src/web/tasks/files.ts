@@ -3,7 +3,7 @@ import { transcode } from "../../artifact/transcode.ts";
 import { isZip, zipMembers } from "../../artifact/zip.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { sourceOf } from "../../base/byte_source.ts";
-import { chunksOf } from "./streams.ts";
+import { chunksOf, inflatedBy } from "./streams.ts";
 
 export interface GivenFile {
   readonly name: string;
@@ -32,9 +32,7 @@ export async function zipFiles(file: GivenFile, onProblem: (sentence: string) =>
 }
 
 async function inflated(packed: Blob): Promise<Blob> {
-  const stream = packed
-    .stream()
-    .pipeThrough(new DecompressionStream("deflate-raw") as unknown as ReadableWritablePair<Uint8Array, Uint8Array>);
+  const stream = inflatedBy(packed.stream(), "deflate-raw");
   const parts: BlobPart[] = [];
   let bytes = 0;
   for (const reader = stream.getReader(); ; ) {
@@ -42,7 +40,7 @@ async function inflated(packed: Blob): Promise<Blob> {
     if (done) return new Blob(parts);
     bytes += value.length;
     if (bytes > memberBytesMax) throw new Error("it unpacks to more than 1 GiB.");
-    parts.push(value as BlobPart);
+    parts.push(value);
   }
 }
 

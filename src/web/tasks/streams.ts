@@ -11,13 +11,26 @@ const magic = {
 /** Unpacked bytes at most; a bomb ends here. */
 const unpackedMax = 64 * 2 ** 30;
 
+const startsWith = (head: Uint8Array, bytes: readonly number[]): boolean => bytes.every((b, i) => head[i] === b);
+
+/** True for what chunksOf() unpacks. */
+export async function isPacked(blob: Blob): Promise<boolean> {
+  const head = new Uint8Array(await blob.slice(0, 6).arrayBuffer());
+  return Object.values(magic).some((bytes) => startsWith(head, bytes));
+}
+
+/** A stream through the browser's own decompressor. The types of the DOM give it any bytes to write, a stream of bytes to read wants its own. */
+export const inflatedBy = (
+  packed: ReadableStream<Uint8Array<ArrayBuffer>>,
+  format: CompressionFormat,
+): ReadableStream<Uint8Array<ArrayBuffer>> => packed.pipeThrough(new DecompressionStream(format));
+
 /** The unpacked bytes of `name`, which every complaint about them names. */
 export async function* chunksOf(name: string, blob: Blob, progress: Progress): AsyncGenerator<Uint8Array> {
   const head = new Uint8Array(await readable(name, blob.slice(0, 6).arrayBuffer()));
-  const is = (bytes: readonly number[]): boolean => bytes.every((b, i) => head[i] === b);
   let read = 0;
   const counted = blob.stream().pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
+    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
       transform(chunk, controller) {
         read += chunk.length;
         progress(
@@ -29,13 +42,10 @@ export async function* chunksOf(name: string, blob: Blob, progress: Progress): A
     }),
   );
   let plain: ReadableStream<Uint8Array> = counted;
-  if (is(magic.gzip))
-    plain = counted.pipeThrough(
-      new DecompressionStream("gzip") as unknown as ReadableWritablePair<Uint8Array, Uint8Array>,
-    );
-  else if (is(magic.xz))
+  if (startsWith(head, magic.gzip)) plain = inflatedBy(counted, "gzip");
+  else if (startsWith(head, magic.xz))
     plain = new (await import("xz-decompress")).XzReadableStream(counted) as ReadableStream<Uint8Array>;
-  else if (is(magic.zstd)) plain = await unzstd(counted);
+  else if (startsWith(head, magic.zstd)) plain = await unzstd(counted);
   const packed = plain !== counted;
   const reader = plain.getReader();
   let given = 0;

@@ -28,6 +28,8 @@ export const tasks = {
   realMemory: async (input, progress) => (await import("./real_memory_task.ts")).realMemoryTask(input, progress),
   image: async (input, progress) => (await import("./image_task.ts")).imageTask(input, progress),
   imageSearch: async (input, progress) => (await import("./image_task.ts")).imageSearchTask(input, progress),
+  imagePlan: async (input) => (await import("./image_task.ts")).imagePlanTask(input),
+  imageFound: async (input) => (await import("./image_task.ts")).imageFoundTask(input),
   imagePage: async (input) => (await import("./image_task.ts")).imagePageTask(input),
 } satisfies Record<string, Task<never, unknown>> as {
   readonly census: typeof import("./census_task.ts").censusTask;
@@ -54,6 +56,8 @@ export const tasks = {
   readonly realMemory: typeof import("./real_memory_task.ts").realMemoryTask;
   readonly image: typeof import("./image_task.ts").imageTask;
   readonly imageSearch: typeof import("./image_task.ts").imageSearchTask;
+  readonly imagePlan: typeof import("./image_task.ts").imagePlanTask;
+  readonly imageFound: typeof import("./image_task.ts").imageFoundTask;
   readonly imagePage: typeof import("./image_task.ts").imagePageTask;
   readonly diagnose: typeof import("./diagnose_task.ts").diagnoseTask;
 };
