@@ -4,7 +4,9 @@ import { buddyinfo, extfrag } from "./proc/buddyinfo.ts";
 import { meminfo, sysctl, vmstat } from "./proc/counters.ts";
 import { ethtoolDriver, ethtoolFeatures, ethtoolRings } from "./proc/ethtool.ts";
 import { netDev, sockStat, softnetStat } from "./proc/netstat.ts";
+import { pagePools } from "./proc/page_pools.ts";
 import { pagetypeinfo } from "./proc/pagetypeinfo.ts";
+import { sampleTimes } from "./proc/sample_times.ts";
 import { slabinfo } from "./proc/slabinfo.ts";
 import { ethtoolStatistics, netCounters } from "./proc/statistics.ts";
 import { zoneinfo } from "./proc/zoneinfo.ts";
@@ -27,4 +29,6 @@ export const textReaders: readonly TextReader[] = [
   softnetStat,
   ethtoolStatistics,
   netCounters,
+  pagePools,
+  sampleTimes,
 ];

@@ -1,55 +1,41 @@
 // A watch that serves the page: the feed over HTTP by the rules of `serve`, and in a real Chromium the room, the incident and the map of a machine.
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Running } from "./process.testkit.ts";
+import { asRecords, logFixture, procFixture, startCommand, writeMachine } from "./process.testkit.ts";
 import { barriers, eventually, mapOf } from "./web.testkit.ts";
 
-const root = join(import.meta.dirname, "../..");
-const main = join(root, "dist/cli/main.js");
 const folder = mkdtempSync(join(tmpdir(), "skblab-serve-"));
 const proc = join(folder, "proc");
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 
 /** /proc of a machine of 6.1 with a refill that failed, and 8192 pages: free, slab, and a hole. */
 function machine(): void {
-  mkdirSync(proc, { recursive: true });
-  for (const name of ["zoneinfo", "buddyinfo", "pagetypeinfo", "vmstat"])
-    writeFileSync(join(proc, name), readFileSync(join(root, "fixtures/proc", `${name}-6.1`)));
-  writeFileSync(join(proc, "version"), "Linux version 6.1.192-<b>x</b> (x) #1 SMP\n");
-  writeFileSync(join(proc, "uptime"), "100.5 3\n");
+  const names = ["zoneinfo", "buddyinfo", "pagetypeinfo", "vmstat"];
+  writeMachine(proc, {
+    ...Object.fromEntries(names.map((n) => [n, procFixture(`${n}-6.1`)])),
+    version: "Linux version 6.1.192-<b>x</b> (x) #1 SMP\n",
+  });
   const words = BigUint64Array.from({ length: 8192 }, (_, i) => (i < 4096 ? 1024n : i < 6000 ? 128n : 1n << 20n));
   writeFileSync(join(proc, "kpageflags"), Buffer.from(words.buffer));
-  const log = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8").trimEnd().split("\n");
-  writeFileSync(join(folder, "kmsg"), log.map((l, i) => `4,${i},${i},-;${l.replace(/^\[ *[\d.]+\] /, "")}\n`).join(""));
+  writeFileSync(join(folder, "kmsg"), asRecords(logFixture("e1000_refill_6.1.txt")));
 }
 
 describe("watch --serve", () => {
-  let watch: ChildProcess;
+  let watch: Running;
   let base = "";
-  let ended: Promise<number | null>;
   beforeAll(async () => {
     machine();
     const words = `watch --serve 127.0.0.1:0 --map --interval 1 --proc ${proc} --kmsg ${join(folder, "kmsg")} --state ${join(folder, "state")}`;
-    watch = spawn(process.execPath, [main, ...words.split(" ")], { stdio: ["ignore", "ignore", "pipe"] });
-    ended = new Promise((resolve) => watch.once("exit", resolve));
-    base = await new Promise<string>((resolve, reject) => {
-      let said = "";
-      watch.stderr!.on("data", (d: Buffer) => {
-        said += d.toString();
-        const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(said)?.[0];
-        if (url !== undefined) resolve(url);
-      });
-      watch.once("exit", () => reject(new Error(`the watch ended; was the project built? It said: ${said}`)));
-    });
-  }, 30_000);
+    watch = startCommand(words.split(" "));
+    [base] = await watch.says(/http:\/\/127\.0\.0\.1:\d+\//);
+  }, 90_000);
   afterAll(async () => {
-    watch.kill("SIGTERM");
-    await ended;
+    await watch.stop();
     rmSync(folder, { recursive: true });
   });
 
@@ -100,8 +86,7 @@ describe("watch --serve", () => {
         expect(legend).toMatch(/slab: 1,904/);
         expect(await barriers(page)).toEqual([]);
         expect(faults).toEqual([]);
-        watch.kill("SIGTERM");
-        expect(await ended).toBe(0);
+        expect(await watch.stop()).toBe(0);
         await page.getByText(/The watch does not answer/).waitFor({ timeout: 30_000 });
       } finally {
         await browser.close();

@@ -1,5 +1,7 @@
 // Collects what diagnosis works on from the stream of windows and readings that artifact/gather.ts finds: incidents with their release,
 // and what the surroundings say, each with the line that says it.
+import type { CounterName } from "../analysis/counters.ts";
+import { countersOf } from "../analysis/counters.ts";
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
 import { tieConsequences, withoutDoubles } from "../artifact/log/incidents/consequences.ts";
@@ -9,6 +11,7 @@ import type { FoundReading } from "../artifact/reader.ts";
 import { featureName } from "../kernel/readings/ethtool.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
+import type { ProcReading } from "../kernel/readings/proc.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import { hostOf, type InputRead, type MoreAlike } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
@@ -79,6 +82,9 @@ class InputCollection {
     {};
   private readonly netDrivers = new Set<string>();
   private readonly banners: StatedRelease[] = [];
+  private readonly counters = new Map<CounterName, number>();
+  private readonly inflight = new Map<number, { readonly pages: number; readonly ifindex: number | undefined }>();
+  private uptimes: readonly number[] | undefined;
   /** First lines of the readings that a window showed, so that they are not taken twice. */
   private readonly absorbed = new Set<number>();
 
@@ -181,9 +187,22 @@ class InputCollection {
           this.single.memTotalKb ??= { value, quote: quote("MemTotal:", `MemTotal: ${value} kB`, 0) };
         return;
       }
-      default:
+      case "sample times":
+        this.uptimes ??= reading.uptimes.map(([seconds]) => seconds);
         return;
+      default:
+        this.counts(reading);
     }
+  }
+
+  /** The first text of a kind counts: a later one in the same input is of another moment. */
+  private counts(reading: ProcReading): void {
+    const device = /(?:^|[/:])ethtool-S-([\w.@-]+)\.txt$/.exec(this.name)?.[1];
+    for (const [name, value] of countersOf(reading, device))
+      if (!this.counters.has(name)) this.counters.set(name, value);
+    if (reading.kind !== "page pools") return;
+    for (const { id, ifindex, inflight } of reading.pools)
+      if (inflight !== undefined && !this.inflight.has(id)) this.inflight.set(id, { pages: inflight, ifindex });
   }
 
   /** Settings that stand on a line of their own. */
@@ -273,6 +292,10 @@ class InputCollection {
       notes: [...this.notes, ...this.leftNotes()],
       around,
       ...stated,
+      ...(this.counters.size + this.inflight.size === 0
+        ? {}
+        : { counted: { counters: this.counters, inflight: this.inflight } }),
+      ...(this.uptimes === undefined ? {} : { uptimes: this.uptimes }),
     };
   }
 }

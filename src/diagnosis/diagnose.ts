@@ -24,6 +24,8 @@ import { driverNameOf } from "./stack.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings, nothingAround } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
+import type { CountedInput } from "./two_samples.ts";
+import { compareSamples } from "./two_samples.ts";
 import { wantedOf } from "./wanted.ts";
 import { duration } from "./words.ts";
 
@@ -52,6 +54,10 @@ export interface InputRead {
   readonly around: Surroundings;
   /** Releases that boot lines and `uname -a` state, as printed. */
   readonly releases?: ReadonlySet<string>;
+  /** Its telling counters, where it has some. */
+  readonly counted?: CountedInput;
+  /** Seconds since boot of collect/samples.txt. */
+  readonly uptimes?: readonly number[];
 }
 
 /** One report with its answers, before reports of one cause are put together. */
@@ -118,10 +124,12 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
     const { c } = group[0] as Judged;
     return broken.guard(c.input, c.incident, () => groupOf(withLines(group, saidToo), inputs, hosts.size > 1)) ?? [];
   });
+  const samples = compareSamples(inputs);
   return {
     schema: "skblab.diagnosis/1",
     inputs: inputs.map((i) => inputOf(i, broken.notes(i.name))),
     incidents: withEpisodes(withLoose(incidents, loose)),
+    ...(samples.length === 0 ? {} : { samples }),
   };
 }
 

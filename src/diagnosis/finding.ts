@@ -2,6 +2,7 @@
 // `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
 import type { Absent, Lack } from "../kernel/readings/part.ts";
 import type { Change, MachineSaid } from "./machine_told.ts";
+import type { SamplesCompared } from "./two_samples.ts";
 
 /** `unknown` means that the report does not say; the claim or the advice names the line that would have said it. */
 export type Answer = "yes" | "no" | "unknown";
@@ -192,6 +193,8 @@ export interface Diagnosis {
   readonly incidents: readonly DiagnosedIncident[];
   /** Only reports from this moment on were asked for, as it is told; reports without a time that can be compared are among the incidents. */
   readonly since?: string;
+  /** What moved between the two samples of each machine that `skblab collect` was run on; absent without such samples. */
+  readonly samples?: readonly SamplesCompared[];
 }
 
 /** The lines that carry an answer. */

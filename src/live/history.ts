@@ -1,6 +1,8 @@
 // The last samples of a machine, so that an incident can be told with the minutes before it, and room with where it is going. Bounded in number.
+import type { CounterName } from "../analysis/counters.ts";
+import { riseOf } from "../analysis/counters.ts";
 import type { RoomContext } from "../diagnosis/room.ts";
-import type { CounterName, Sample } from "./sample.ts";
+import type { Sample } from "./sample.ts";
 
 /** How a counter rose between two samples. */
 export interface Rise {
@@ -116,7 +118,7 @@ export function createHistory(most = 720): History {
       const names = new Set([...first.counters.keys(), ...last.counters.keys()]);
       const rises: Rise[] = [];
       for (const name of names) {
-        const by = riseOf(samples.slice(samples.indexOf(first)), name);
+        const by = stepsOf(samples.slice(samples.indexOf(first)), name);
         if (by > 0) rises.push({ name, by, rate: by / span });
       }
       return rises.sort((a, b) => b.rate - a.rate);
@@ -144,7 +146,7 @@ export function createHistory(most = 720): History {
 }
 
 /** The sum of the steps upwards. */
-function riseOf(samples: readonly Sample[], name: CounterName): number {
+function stepsOf(samples: readonly Sample[], name: CounterName): number {
   let by = 0;
   let before: number | undefined;
   for (const s of samples) {
@@ -153,21 +155,11 @@ function riseOf(samples: readonly Sample[], name: CounterName): number {
       before = undefined;
       continue;
     }
-    if (before !== undefined) by += stepOf(before, now);
+    // One that fell began anew, from 0.
+    if (before !== undefined) by += riseOf(before, now) ?? now;
     before = now;
   }
   return by;
-}
-
-const wraps = 2 ** 32;
-/** No counter of events rises by more between two samples. */
-const mostStep = 2 ** 28;
-
-/** How far a counter rose; a fall from just below 2^32 to just above 0 is one of a 32-bit kernel that went round, any other one began anew. */
-function stepOf(before: number, now: number): number {
-  if (now >= before) return now - before;
-  const round = now + wraps - before;
-  return before < wraps && round < mostStep ? round : now;
 }
 
 const nameOf = (key: RoomKey): string => `${key.node} ${key.zone} ${key.order} ${key.context}`;

@@ -1,9 +1,10 @@
 // A sample as metrics: names and units as Prometheus' conventions want them. Room is a gauge, what the kernel counts since boot are counters, what is
 // unknown is left out, never 0. The text is written by Prometheus' own client library (cli/watch/exposition.ts).
+import type { CounterName } from "../analysis/counters.ts";
 import type { Severity } from "../diagnosis/finding.ts";
 import type { IncidentKind } from "../kernel/readings/incident.ts";
 import type { History } from "./history.ts";
-import type { CounterName, Sample } from "./sample.ts";
+import type { Sample } from "./sample.ts";
 
 /** What a watch has seen, beside the kernel's own numbers. */
 export interface WatchCounts {

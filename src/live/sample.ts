@@ -1,5 +1,7 @@
 // What one look at a running machine's files says: room by zone, order and context, and every counter with what it counts. Texts come from a
 // face that read them; nothing here touches a file or a clock. A file that is not there leaves its part undefined, never 0.
+import type { CounterName } from "../analysis/counters.ts";
+import { countersOf } from "../analysis/counters.ts";
 import { findReadings } from "../artifact/embedded.ts";
 import type { PoolState } from "../artifact/page_pool/shape.ts";
 import type { LiveZone, Room } from "../diagnosis/room.ts";
@@ -32,9 +34,6 @@ export interface PacketCache {
   readonly name: string;
   readonly bytes: number;
 }
-
-/** A counter that only rises until the machine starts anew: its name tells the file and what is counted ("vmstat allocstall_normal"). */
-export type CounterName = string;
 
 export interface Sample {
   /** Seconds since boot, from /proc/uptime. */
@@ -69,9 +68,8 @@ const kindOf: Readonly<Record<SampledFile, ProcKind>> = {
   "net/netstat": "net/netstat",
 };
 
-/** Counters of /proc/vmstat that tell of trouble with memory; those of other releases have the same beginnings. */
-const telling =
-  /^(allocstall|compact_(fail|stall|success)|pgscan_direct|pgsteal_direct|pgscan_kswapd|kswapd_(low|high)_wmark|oom_kill|pageoutrun|drop_slab|nr_throttled)/;
+/** Files whose numbers only rise. */
+const counting = ["vmstat", "net/dev", "net/softnet_stat", "net/snmp", "net/netstat"] as const;
 const packetCache = /^(skbuff_|kmalloc-|TCP|UDP|sock_inode_cache|RAW|PACKET|request_sock|tw_sock|nf_conntrack)/;
 
 export interface SampleExtras {
@@ -102,33 +100,10 @@ export function sampleOf(
   const zones = zoneinfo === undefined ? [] : liveZones(zoneinfo, buddyinfo, types);
   const orders = Math.max(0, ...zones.map((z) => z.state.orders?.length ?? 0));
   const counters = new Map<CounterName, number>();
-  // A number below 0 counts nothing (Tcp MaxConn is -1 where there is no limit).
-  const count = (name: CounterName, value: number): void => {
-    if (value >= 0 && Number.isFinite(value)) counters.set(name, value);
-  };
-  for (const [name, value] of read<"vmstat">("vmstat")?.counters ?? [])
-    if (telling.test(name)) count(`vmstat ${name}`, value);
-  for (const d of deviceCounters(read<"net/dev">("net/dev"))) count(d[0], d[1]);
-  const softnet = read<"softnet_stat">("net/softnet_stat");
-  if (softnet !== undefined) {
-    count(
-      "softnet dropped",
-      softnet.cpus.reduce((n, c) => n + (c[1] ?? 0), 0),
-    );
-    count(
-      "softnet time_squeeze",
-      softnet.cpus.reduce((n, c) => n + (c[2] ?? 0), 0),
-    );
+  for (const file of counting) {
+    const reading = read<ProcKind>(file);
+    if (reading !== undefined) for (const [name, value] of countersOf(reading)) counters.set(name, value);
   }
-  for (const file of ["net/snmp", "net/netstat"] as const)
-    for (const p of read<"net/netstat">(file)?.protocols ?? [])
-      for (const [name, value] of p.counters)
-        if (
-          /RcvbufErrors|SndbufErrors|MemErrors|TCPMemoryPressures$|TCPRcvQDrop|TCPBacklogDrop|PFMemallocDrop|TCPAbortOnMemory|ListenDrops/.test(
-            name,
-          )
-        )
-          count(`${p.name} ${name}`, value);
   const caches = (read<"slabinfo">("slabinfo")?.caches ?? [])
     .filter((c) => packetCache.test(c.name))
     .map((c) => ({ name: c.name, bytes: c.slabs * c.pagesPerSlab * pageBytes }));
@@ -161,20 +136,3 @@ const unmanagedOf = (zoneinfo: ZoneInfo): number =>
     const present = zoneValue(z, "present") ?? 0;
     return sum + Math.max(0, present - (zoneValue(z, "managed") ?? present));
   }, 0);
-
-type NetDev = Extract<ProcReading, { kind: "net/dev" }>;
-
-function deviceCounters(dev: NetDev | undefined): [CounterName, number][] {
-  if (dev === undefined) return [];
-  const told: [CounterName, number][] = [];
-  for (const d of dev.devices)
-    for (const [side, names, values] of [
-      ["rx", dev.receive, d.receive],
-      ["tx", dev.transmit, d.transmit],
-    ] as const)
-      names.forEach((name, i) => {
-        const value = values[i];
-        if (value !== undefined && /^(drop|errs|fifo)$/.test(name)) told.push([`${d.name} ${side} ${name}`, value]);
-      });
-  return told;
-}

@@ -17,6 +17,7 @@ import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
+import { samplesBlocks } from "./samples.ts";
 
 const tones: Readonly<Record<Severity, Tone>> = { harmless: "good", watch: "warn", act: "bad", corruption: "bad" };
 const answers: Readonly<Record<Answer, Span>> = {
@@ -42,6 +43,7 @@ export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly Me
       blocks.push(...incidentBlocks(incident, number, measured?.[i] ?? incident.advice));
     });
   }
+  blocks.push(...samplesBlocks(d.samples ?? []));
   blocks.push(...noteBlocks(d));
   return blocks;
 }

@@ -347,6 +347,36 @@ export const diagnosisSchema = z
     ),
     incidents: z.array(incident),
     since: z.string().optional().describe("With --since: reports before this moment were left out."),
+    samples: z
+      .array(
+        z.strictObject({
+          of: z.string().describe("What both samples' names begin with."),
+          from: z.number().nullable().describe("Seconds since boot at which the first sample was whole."),
+          to: z.number().nullable().describe("The same for the second."),
+          moved: z
+            .array(z.strictObject({ counter: z.string(), by: z.number(), input: z.string() }))
+            .describe("Counters that rose between the samples, most first."),
+          restarted: z
+            .array(z.strictObject({ counter: z.string(), before: z.number(), after: z.number() }))
+            .describe("Counters that fell: what they counted between is not known."),
+          pools: z
+            .array(
+              z.strictObject({
+                pool: z.int(),
+                ifindex: z.int().nullable(),
+                before: z.number(),
+                after: z.number(),
+              }),
+            )
+            .describe("Page pools whose pages in flight are another number in the second sample."),
+          still: z.int().describe("Telling counters with the same value in both samples."),
+          alone: z
+            .array(z.string())
+            .describe("Texts with such counters that only one of the samples has: nothing is said of them."),
+        }),
+      )
+      .optional()
+      .describe("What moved between the two samples of each machine that `skblab collect` was run on."),
     proofs: z.array(proof).optional().describe("With --prove: one for each incident, in the same order."),
   })
   .describe("What skblab diagnose found.");

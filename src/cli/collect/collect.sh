@@ -173,7 +173,10 @@ take() {
 }
 # file PATH: a file of /proc or /sys under its own path.
 file() {
-  if [ ! -e "$1" ]; then unread="$unread$1: there is no such file$newline"
+  if [ ! -e "$1" ]; then
+    why=
+    case $1 in "$debug"/*) [ -n "$(ls "$debug" 2>/dev/null)" ] || why=' (debugfs is not mounted, or not for this user)' ;; esac
+    unread="$unread$1: there is no such file$why$newline"
   elif ! head -c 1 "$1" >/dev/null 2>&1; then unread="$unread$1: it may not be read (are you root?)$newline"
   else take "${1#/}" cat "$1"
   fi
@@ -201,6 +204,11 @@ sample() {
   if has ip; then take "${prefix}ip-s-d-link.txt" sh -c 'ip -s -d link 2>/dev/null || ip -s link 2>/dev/null || ip link'; fi
   if has ethtool; then
     for i in $interfaces; do take "${prefix}ethtool-S-$i.txt" ethtool -S "$i"; done
+  fi
+  if has ynl; then
+    for ask in page-pool-get page-pool-stats-get; do
+      take "$prefix$ask.json" ynl --family netdev --dump "$ask" --output-json
+    done
   fi
   take "${prefix}uptime.txt" cat /proc/uptime
 }
@@ -249,11 +257,9 @@ for i in $interfaces; do
   fi
   take "sys/class/net/$i/device.txt" sh -c 'readlink -f "$1/device/driver"; cat "$1/mtu" "$1/device/vendor" "$1/device/device"' sh "/sys/class/net/$i"
 done
-if has ynl; then
-  take page-pool-get.json ynl --family netdev --dump page-pool-get --output-json
-  take page-pool-stats-get.json ynl --family netdev --dump page-pool-stats-get --output-json
-else unread="${unread}page pools by netlink: the machine has no ynl$newline"
-fi
+# bpftool knows no page pools; what it can say is which interface runs an XDP program, and that decides how its buffers lie.
+if has bpftool; then take bpftool-net.json bpftool -j net show; fi
+has ynl || unread="${unread}page pools by netlink: the machine has no ynl$newline"
 if [ -r /sys/kernel/btf/vmlinux ]; then
   for sum in sha256sum md5sum cksum; do
     if has "$sum"; then take btf-digest.txt "$sum" /sys/kernel/btf/vmlinux; break; fi

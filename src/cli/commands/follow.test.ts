@@ -1,14 +1,13 @@
 // A log that is written while it is read: nothing is told twice, and nothing that was written is lost, however the file is rotated.
-import { spawn } from "node:child_process";
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
+import { logFixture, startCommand } from "../process.testkit.ts";
 import { followFile } from "../watch/follow_file.ts";
 import { createTeller, cutAt } from "../watch/teller.ts";
 
-const root = join(import.meta.dirname, "../../..");
 const folder = mkdtempSync(join(tmpdir(), "skblab-follow-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -70,7 +69,7 @@ describe("a followed file", () => {
 
 test("a log that never rests is cut between reports, where its own stamps lie farthest apart", async () => {
   const line = (seconds: number, text: string) => ({ sequence: undefined, text: `[ ${seconds.toFixed(6)}] ${text}` });
-  const report = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8").trimEnd().split("\n");
+  const report = logFixture("e1000_refill_6.1.txt").trimEnd().split("\n");
   const lines: { sequence: undefined; text: string }[] = [];
   for (let i = 0; lines.length < 4100; i++) {
     const at = 1000 + i * 10;
@@ -95,30 +94,16 @@ test("a log that never rests is cut between reports, where its own stamps lie fa
 
 test("diagnose --follow: what is there, then what comes, then how many; --fail-on counts both", async () => {
   const path = join(folder, "kern.log");
-  const report = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8");
-  const other = readFileSync(join(root, "fixtures/logs/ppc405ex_emac_2009.txt"), "utf8");
+  const report = logFixture("e1000_refill_6.1.txt");
+  const other = logFixture("ppc405ex_emac_2009.txt");
   writeFileSync(path, report);
-  const child = spawn(
-    process.execPath,
-    [join(root, "dist/cli/main.js"), "diagnose", "--follow", path, "--brief", "--fail-on", "corruption"],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (d) => {
-    out += d;
-  });
-  child.stderr.on("data", (d) => {
-    err += d;
-  });
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  await expect.poll(() => out + err, { timeout: 20_000 }).toMatch(/e1000[\s\S]*Following/);
+  const running = startCommand(["diagnose", "--follow", path, "--brief", "--fail-on", "corruption"]);
+  await running.says(/e1000[\s\S]*Following/);
   renameSync(path, `${path}.1`);
   writeFileSync(path, other);
-  await expect.poll(() => out, { timeout: 20_000 }).toMatch(/corruption: /);
-  child.kill("SIGTERM");
-  expect(await ended).toBe(1);
-  expect(err).toContain("was replaced: reading it from its start.");
-  expect(out).toMatch(/\d+ incidents told\./);
-  expect(out.match(/e1000/g)).toHaveLength(1);
+  await running.says(/corruption: /);
+  expect(await running.stop()).toBe(1);
+  expect(running.err()).toContain("was replaced: reading it from its start.");
+  expect(running.out()).toMatch(/\d+ incidents told\./);
+  expect(running.out().match(/e1000/g)).toHaveLength(1);
 }, 60_000);

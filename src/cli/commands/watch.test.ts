@@ -1,21 +1,13 @@
 // A recorded hour (generated, with a failure at a known minute) is watched as a live machine is; the live machine itself where there is one.
-import { spawn, spawnSync } from "node:child_process";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
+import { logFixture, procFixture, startCommand, startProgram, until, writeMachine } from "../process.testkit.ts";
 import { loopback, metricsText } from "../watch/exposition.ts";
 import type { KernelLine } from "../watch/kmsg.ts";
 import { recordLines } from "../watch/kmsg.ts";
@@ -29,22 +21,21 @@ import { command as watch } from "./watch.ts";
 const root = join(import.meta.dirname, "../../..");
 const folder = mkdtempSync(join(tmpdir(), "skblab-watch-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-const fixture = (name: string): string => readFileSync(join(root, "fixtures/proc", name), "utf8");
 
 /** The files of a 6.1 machine with `free` pages in DMA32, all of them in blocks of order 3 but for a few, and drops that have risen to `drops`. */
 function filesAt(free: number, drops: number) {
   const blocks = Math.floor(free / 8);
-  const zoneinfo = fixture("zoneinfo-6.1")
+  const zoneinfo = procFixture("zoneinfo-6.1")
     .replace(/(zone {4}DMA32\n(?:.*\n)*? {2}pages free {5})\d+/, `$1${free}`)
     .replace(/(zone {4}DMA32\n(?:.*\n)*? {6}nr_free_pages )\d+/, `$1${free}`);
-  const buddyinfo = fixture("buddyinfo-6.1").replace(
+  const buddyinfo = procFixture("buddyinfo-6.1").replace(
     /(zone {4}DMA32).*/,
     `$1 ${[0, 0, 0, blocks, 0, 0, 0, 0, 0, 0, 0].map((n) => `${String(n).padStart(6)} `).join("")}`,
   );
-  const vmstat = fixture("vmstat-6.1").replace(/compact_fail \d+/, `compact_fail ${drops}`);
+  const vmstat = procFixture("vmstat-6.1").replace(/compact_fail \d+/, `compact_fail ${drops}`);
   return { zoneinfo, buddyinfo, vmstat };
 }
-const failure: readonly KernelLine[] = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8")
+const failure: readonly KernelLine[] = logFixture("e1000_refill_6.1.txt")
   .trimEnd()
   .split("\n")
   .map((text, sequence) => ({ sequence, text }));
@@ -110,10 +101,7 @@ describe("kmsg", () => {
 
 describe("metrics", () => {
   const proc = join(folder, "proc");
-  mkdirSync(join(proc, "net"), { recursive: true });
-  for (const [name, text] of Object.entries(filesAt(5000, 9))) writeFileSync(join(proc, name), text);
-  writeFileSync(join(proc, "version"), "Linux version 6.1.192 (x) #1 SMP\n");
-  writeFileSync(join(proc, "uptime"), "100.5 3\n");
+  writeMachine(proc, filesAt(5000, 9));
 
   test("one sample as Prometheus reads it: room has a number, what could not be read has none", async () => {
     const { written } = await runCommand(metrics, ["--once", "--proc", proc]);
@@ -155,10 +143,10 @@ describe("metrics", () => {
   test("every metric that the rules and the dashboard name is one that a sample has", async () => {
     const watcher = createWatcher({ release: parseRelease("6.1.192-x86_64"), boot: "", around: [], told: () => {} });
     const more = {
-      slabinfo: fixture("slabinfo-6.1"),
-      "net/dev": fixture("net_dev-6.1"),
-      "net/snmp": fixture("snmp-6.1"),
-      "net/sockstat": fixture("sockstat-6.1"),
+      slabinfo: procFixture("slabinfo-6.1"),
+      "net/dev": procFixture("net_dev-6.1"),
+      "net/snmp": procFixture("snmp-6.1"),
+      "net/sockstat": procFixture("sockstat-6.1"),
     };
     for (let i = 0; i < 9; i++) watcher.sample({ ...filesAt(9000 - i * 500, 9), ...more }, i);
     const text = await metricsText(watcher.history, { incidents: [] });
@@ -204,42 +192,27 @@ test.skipIf(spawnSync("prometheus", ["--version"]).status !== 0 || !existsSync("
   "a real Prometheus scrapes a running watch",
   async () => {
     const port = 20_000 + (process.pid % 20_000);
-    const watching = spawn(
-      process.execPath,
-      [
-        join(root, "dist/cli/main.js"),
-        "watch",
-        "--metrics",
-        `127.0.0.1:${port}`,
-        "--interval",
-        "0.5",
-        "--state",
-        join(folder, "p.json"),
-      ],
-      { stdio: "ignore" },
+    const watching = startCommand(
+      `watch --metrics 127.0.0.1:${port} --interval 0.5 --state ${join(folder, "p.json")}`.split(" "),
     );
     writeFileSync(
       join(folder, "prometheus.yml"),
       `global: { scrape_interval: 1s }\nscrape_configs:\n  - job_name: skblab\n    static_configs: [{ targets: ["127.0.0.1:${port}"] }]\n`,
     );
-    const prometheus = spawn(
-      "prometheus",
-      [
-        `--config.file=${join(folder, "prometheus.yml")}`,
-        `--storage.tsdb.path=${join(folder, "tsdb")}`,
-        `--web.listen-address=127.0.0.1:${port + 1}`,
-      ],
-      { stdio: "ignore" },
-    );
+    const prometheus = startProgram("prometheus", [
+      `--config.file=${join(folder, "prometheus.yml")}`,
+      `--storage.tsdb.path=${join(folder, "tsdb")}`,
+      `--web.listen-address=127.0.0.1:${port + 1}`,
+    ]);
     try {
       let values: unknown[] = [];
-      for (let tries = 0; tries < 120 && values.length === 0; tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 500));
+      await until("Prometheus has scraped the watch", async () => {
         const answer = await fetch(`http://127.0.0.1:${port + 1}/api/v1/query?query=skblab_room_requests`).catch(
           () => undefined,
         );
         values = answer === undefined ? [] : ((await answer.json()) as { data: { result: unknown[] } }).data.result;
-      }
+        return values.length > 0;
+      });
       expect(values.length).toBeGreaterThan(10);
       const status = (path: string, host: string): Promise<number | undefined> =>
         new Promise((resolve, reject) => {
@@ -254,9 +227,8 @@ test.skipIf(spawnSync("prometheus", ["--version"]).status !== 0 || !existsSync("
       ];
       expect(asked).toEqual([403, 404, 200]);
     } finally {
-      prometheus.kill("SIGKILL");
-      watching.kill("SIGTERM");
-      await new Promise((resolve) => watching.once("close", resolve));
+      await prometheus.stop("SIGKILL");
+      await watching.stop();
     }
   },
   90_000,

@@ -1,5 +1,5 @@
 // What happens to a machine that is watched: each hardship ends in a sentence, and nothing that was written is lost.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   cpSync,
@@ -23,6 +23,7 @@ import type { SampledFile } from "../../live/sample.ts";
 import { sampledFiles, sampleOf } from "../../live/sample.ts";
 import { minutesBefore, roomChart, roomDocument } from "../../report/live.ts";
 import { renderText } from "../../report/text.ts";
+import { asRecords, logFixture, procFixture, startCommand, until, writeMachine } from "../process.testkit.ts";
 import { createAppender } from "../watch/append.ts";
 import { metricsText } from "../watch/exposition.ts";
 import type { OneRecord } from "../watch/kmsg.ts";
@@ -32,23 +33,22 @@ import { toldByLines } from "../watch/told.ts";
 import { createWatcher } from "../watch/watcher.ts";
 import { command as watchCommand } from "./watch.ts";
 
-const root = join(import.meta.dirname, "../../..");
 const folder = mkdtempSync(join(tmpdir(), "skblab-hardship-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-const fixture = (name: string): string => readFileSync(join(root, "fixtures/proc", name), "utf8");
 const release = parseRelease("6.1.192-x86_64");
-const report = readFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), "utf8").trimEnd().split("\n");
+const report = logFixture("e1000_refill_6.1.txt");
+const reportLines = report.trimEnd().split("\n").length;
 
 /** A machine's texts; what is no fixture is left out. */
 const texts: Partial<Record<SampledFile, string>> = {
-  zoneinfo: fixture("zoneinfo-6.1"),
-  buddyinfo: fixture("buddyinfo-6.1"),
-  pagetypeinfo: fixture("pagetypeinfo-6.1"),
-  vmstat: fixture("vmstat-6.1"),
-  slabinfo: fixture("slabinfo-6.1"),
-  "net/dev": fixture("net_dev-6.1"),
-  "net/snmp": fixture("snmp-6.1"),
-  "net/sockstat": fixture("sockstat-6.1"),
+  zoneinfo: procFixture("zoneinfo-6.1"),
+  buddyinfo: procFixture("buddyinfo-6.1"),
+  pagetypeinfo: procFixture("pagetypeinfo-6.1"),
+  vmstat: procFixture("vmstat-6.1"),
+  slabinfo: procFixture("slabinfo-6.1"),
+  "net/dev": procFixture("net_dev-6.1"),
+  "net/snmp": procFixture("snmp-6.1"),
+  "net/sockstat": procFixture("sockstat-6.1"),
 };
 
 describe("fuzzed texts of /proc", () => {
@@ -291,40 +291,14 @@ describe("the file of incidents", () => {
 
 describe("a watch as a process", () => {
   const proc = join(folder, "proc");
-  mkdirSync(join(proc, "net"), { recursive: true });
-  mkdirSync(join(proc, "sys/kernel/random"), { recursive: true });
-  for (const [name, text] of Object.entries(texts)) writeFileSync(join(proc, name), text);
-  writeFileSync(join(proc, "version"), "Linux version 6.1.192 (x) #1 SMP\n");
-  writeFileSync(join(proc, "uptime"), "100.5 3\n");
-  writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-1\n");
-  const written = (from: number): string =>
-    report.map((l, i) => `4,${from + i},${(from + i) * 10},-;${l.replace(/^\[ *[\d.]+\] /, "")}\n`).join("");
-  const start = (name: string, more: readonly string[] = []) => {
-    const words = [
-      "--interval",
-      "0.2",
-      "--proc",
-      proc,
-      "--kmsg",
-      join(folder, `${name}.kmsg`),
-      "--state",
-      join(folder, `${name}.state`),
-    ];
-    const child = spawn(process.execPath, [
-      join(root, "dist/cli/main.js"),
-      "watch",
-      ...words,
-      "--out",
-      join(folder, `${name}.out`),
-      ...more,
-    ]);
-    let said = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (d: Buffer) => {
-        said += d.toString();
-      });
-    return { child, said: () => said, ended: new Promise<number | null>((resolve) => child.once("exit", resolve)) };
-  };
+  writeMachine(proc, { ...texts, "sys/kernel/random/boot_id": "boot-1\n" });
+  const written = (from: number): string => asRecords(report, from);
+  const wordsOf = (name: string): string[] =>
+    `--interval 0.2 --proc ${proc} --kmsg ${join(folder, `${name}.kmsg`)} --state ${join(folder, `${name}.state`)}`.split(
+      " ",
+    );
+  const start = (name: string, more: readonly string[] = []) =>
+    startCommand(["watch", ...wordsOf(name), "--out", join(folder, `${name}.out`), ...more]);
   const outLines = (name: string): string[] =>
     existsSync(join(folder, `${name}.out`))
       ? readFileSync(join(folder, `${name}.out`), "utf8")
@@ -335,22 +309,20 @@ describe("a watch as a process", () => {
   test("killed without warning and started again: each incident is in the file once; SIGHUP goes on with a new file", async () => {
     writeFileSync(join(folder, "a.kmsg"), written(10));
     const first = start("a");
-    await expect.poll(() => outLines("a").length, { timeout: 20_000 }).toBe(1);
-    first.child.kill("SIGKILL");
-    await first.ended;
+    await until("an incident is in the file", () => outLines("a").length === 1);
+    await first.stop("SIGKILL");
     // Killed before the state was kept: the file's last line says what was told.
     rmSync(join(folder, "a.state"), { force: true });
-    expect(toldByLines(join(folder, "a.out"), "boot-1", "records")).toBe(10 + report.length - 1);
+    expect(toldByLines(join(folder, "a.out"), "boot-1", "records")).toBe(10 + reportLines - 1);
     appendFileSync(join(folder, "a.kmsg"), written(500));
     const second = start("a");
-    await expect.poll(() => outLines("a").length, { timeout: 20_000 }).toBe(2);
+    await until("two incidents are in the file", () => outLines("a").length === 2);
     renameSync(join(folder, "a.out"), join(folder, "a.out.1"));
-    second.child.kill("SIGHUP");
-    await expect.poll(second.said, { timeout: 20_000 }).toMatch(/SIGHUP/);
+    second.signal("SIGHUP");
+    await second.says(/SIGHUP/);
     appendFileSync(join(folder, "a.kmsg"), written(900));
-    await expect.poll(() => outLines("a").length, { timeout: 20_000 }).toBe(1);
-    second.child.kill("SIGTERM");
-    expect(await second.ended).toBe(0);
+    await until("an incident is in the file", () => outLines("a").length === 1);
+    expect(await second.stop()).toBe(0);
     const counts = [join(folder, "a.out.1"), join(folder, "a.out")].flatMap((f) =>
       readFileSync(f, "utf8")
         .trimEnd()
@@ -360,7 +332,7 @@ describe("a watch as a process", () => {
         ),
     );
     expect(counts).toEqual([[1], [1], [1]]);
-    expect(readFileSync(join(folder, "a.state"), "utf8")).toContain(`"sequence":${900 + report.length - 1}`);
+    expect(readFileSync(join(folder, "a.state"), "utf8")).toContain(`"sequence":${900 + reportLines - 1}`);
     // Another boot counts from the start: the same numbers are other records.
     cpSync(join(folder, "a.state"), join(folder, "c.state"));
     writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-2\n");
@@ -390,18 +362,7 @@ describe("a watch as a process", () => {
         return true;
       },
     });
-    const words = [
-      "--for",
-      "3",
-      "--interval",
-      "0.2",
-      "--proc",
-      proc,
-      "--kmsg",
-      join(folder, "d.kmsg"),
-      "--state",
-      join(folder, "d.state"),
-    ];
+    const words = ["--for", "3", ...wordsOf("d")];
     await cmd.parseAsync(words, { from: "user" });
     expect(pictures[0]).not.toMatch(/e1000/);
     expect(pictures.at(-1)).toMatch(/order 3[\s\S]*lately[\s\S]*: Page allocation failure of order \d+ \(e1000/);
@@ -412,16 +373,16 @@ describe("a watch as a process", () => {
     writeFileSync(join(folder, "b.kmsg"), "");
     const textfiles = join(folder, "textfiles");
     mkdirSync(textfiles);
-    const { child, said, ended } = start("b", ["--textfile", textfiles]);
-    await expect.poll(() => existsSync(join(textfiles, "skblab.prom")), { timeout: 20_000 }).toBe(true);
+    const running = start("b", ["--textfile", textfiles]);
+    const isThere = (): boolean => existsSync(join(textfiles, "skblab.prom"));
+    await until("a textfile is there", isThere);
     rmSync(textfiles, { recursive: true });
-    await expect.poll(said, { timeout: 20_000 }).toMatch(/no such directory\. It is tried again at each sample/);
+    await running.says(/no such directory\. It is tried again at each sample/);
     mkdirSync(textfiles);
-    await expect.poll(() => existsSync(join(textfiles, "skblab.prom")), { timeout: 20_000 }).toBe(true);
+    await until("a textfile is there again", isThere);
     appendFileSync(join(folder, "b.kmsg"), written(10));
     await new Promise((resolve) => setTimeout(resolve, 500));
-    child.kill("SIGTERM");
-    expect(await ended).toBe(0);
+    expect(await running.stop()).toBe(0);
     expect(outLines("b").length).toBe(1);
   }, 60_000);
 });

@@ -1,6 +1,6 @@
 // packaging/slurm as it is, on a real Slurm: slurmctld and two slurmd on this machine, munge between them. A task is killed in its middle and put
 // into the queue again; what is merged at the end is what one run here says, byte for byte. Debian: slurmctld slurmd slurm-client munge, as root.
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
@@ -14,11 +14,11 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { Running } from "../process.testkit.ts";
+import { main, startProgram, until } from "../process.testkit.ts";
 
 const root = join(import.meta.dirname, "../../..");
-const main = join(process.env["SKBLAB_DIST"] ?? join(root, "dist"), "cli/main.js");
 const tools = ["munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue", "sinfo"];
 const missing = tools.filter((t) => spawnSync("sh", ["-c", `command -v ${t}`]).status !== 0);
 const cannot =
@@ -58,14 +58,6 @@ PartitionName=all Nodes=n1,n2 Default=YES State=UP
 `;
 }
 
-async function until(what: string, holds: () => boolean, seconds = 60): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`In ${seconds} s it did not come to this: ${what}`);
-    await wait(50);
-  }
-}
-
 test.skipIf(cannot !== undefined)(
   "a job array on two nodes, a task killed in its middle and requeued: the merged answer is the local one, byte for byte",
   async () => {
@@ -86,9 +78,8 @@ test.skipIf(cannot !== undefined)(
     const env = { ...process.env, SLURM_CONF: join(at, "slurm.conf"), SKBLAB: join(at, "skblab") };
     const say = (program: string, ...args: string[]): string =>
       execFileSync(program, args, { env, encoding: "utf8", cwd: at }).trim();
-    const daemons = new Set<ReturnType<typeof spawn>>();
-    const daemon = (program: string, ...args: string[]): void =>
-      void daemons.add(spawn(program, args, { env, stdio: "ignore" }));
+    const daemons: Running[] = [];
+    const daemon = (program: string, ...args: string[]): void => void daemons.push(startProgram(program, args, env));
     const munge = [
       "key-file=munge.key",
       "socket=munge.socket",
@@ -131,10 +122,7 @@ test.skipIf(cannot !== undefined)(
       expect(merged).toBe(say(join(at, "skblab"), "fleet", logs, "--format", "json"));
       expect(JSON.parse(merged)).toMatchObject({ hosts: 60, hostsWithTrouble: 60 });
     } finally {
-      for (const d of [...daemons].reverse()) d.kill();
-      await Promise.all(
-        [...daemons].map((d) => (d.exitCode === null ? new Promise((r) => d.once("exit", r)) : undefined)),
-      );
+      await Promise.all(daemons.reverse().map((d) => d.stop()));
       rmSync(at, { recursive: true, force: true });
     }
   },

@@ -4,7 +4,9 @@ import type { EthtoolDriver, EthtoolFeatures, EthtoolRings, EthtoolStatistics } 
 import type { Extfrag } from "./extfrag.ts";
 import type { MemInfoFile } from "./meminfo.ts";
 import type { NetCounters, NetDev, SockStat, SoftnetStat } from "./netstat.ts";
+import type { PagePools } from "./page_pools.ts";
 import type { PageTypeInfo } from "./pagetypeinfo.ts";
+import type { SampleTimes } from "./sample_times.ts";
 import type { SlabInfo } from "./slabinfo.ts";
 import type { Sysctl } from "./sysctl.ts";
 import type { VmStat } from "./vmstat.ts";
@@ -26,6 +28,8 @@ export type ProcReading =
   | NetDev
   | SockStat
   | SoftnetStat
-  | NetCounters;
+  | NetCounters
+  | PagePools
+  | SampleTimes;
 
 export type ProcKind = ProcReading["kind"];
