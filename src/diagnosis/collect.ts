@@ -10,10 +10,11 @@ import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import type { FoundReading } from "../artifact/reader.ts";
 import { featureName } from "../kernel/readings/ethtool.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
+import { hostOf, placeOf } from "../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
 import type { ProcReading } from "../kernel/readings/proc.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
-import { hostOf, type InputRead, type MoreAlike } from "./diagnose.ts";
+import type { InputRead } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
 
@@ -54,16 +55,37 @@ function lookOf(incident: Incident): string {
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Where a counted report stands, without the report. */
-function placeOf(incident: Incident): MoreAlike["last"] {
-  const { firstLine, lastLine, seconds, wallClock } = incident;
-  return {
-    firstLine,
-    lastLine,
-    ...(seconds === undefined ? {} : { seconds }),
-    ...(wallClock === undefined ? {} : { wallClock }),
-  };
+/** A stamp may be this much older than one above it: several processors print, and a console's copy is late. */
+const outOfOrder = 1;
+
+/** Numbers the boots of each machine of an input: a kernel's first lines begin one, and so does an uptime that falls back. */
+class Boots {
+  private readonly began: { readonly line: number; readonly host: string | undefined }[] = [];
+  private readonly last = new Map<string, { readonly boot: number; readonly line: number; readonly seconds: number }>();
+
+  line({ text, seconds, line, host }: LogLine): void {
+    if (seconds !== undefined && seconds < 1 && text.startsWith("Linux version ") && this.began.length < mostBoots)
+      this.began.push({ line, host });
+  }
+
+  numbered(incident: Incident): Incident {
+    const host = hostOf(incident);
+    const { firstLine, seconds } = incident;
+    const known = this.last.get(host ?? "");
+    const anew =
+      known !== undefined &&
+      ((seconds ?? known.seconds) < known.seconds - outOfOrder ||
+        this.began.some((b) => b.host === host && b.line > known.line && b.line <= firstLine));
+    const boot = (known?.boot ?? 1) + (anew ? 1 : 0);
+    const clock = seconds ?? (anew ? Number.NEGATIVE_INFINITY : (known?.seconds ?? Number.NEGATIVE_INFINITY));
+    if (this.last.has(host ?? "") || this.last.size < mostHosts)
+      this.last.set(host ?? "", { boot, line: firstLine, seconds: clock });
+    return boot === 1 ? incident : { ...incident, boot };
+  }
 }
+
+/** An input with more boots or hosts than these is somebody's fuzzing. */
+const [mostBoots, mostHosts] = [10_000, 20_000];
 
 /** Everything collected from one input. */
 class InputCollection {
@@ -85,6 +107,7 @@ class InputCollection {
   private readonly counters = new Map<CounterName, number>();
   private readonly inflight = new Map<number, { readonly pages: number; readonly ifindex: number | undefined }>();
   private uptimes: readonly number[] | undefined;
+  private readonly boots = new Boots();
   /** First lines of the readings that a window showed, so that they are not taken twice. */
   private readonly absorbed = new Set<number>();
 
@@ -115,8 +138,9 @@ class InputCollection {
     for (const line of lines) this.lineSays(line);
     const read = readIncidents(lines);
     this.notes.push(...read.notes);
-    for (const incident of read.incidents) {
-      if (this.isLeftOut(incident)) continue;
+    for (const found of read.incidents) {
+      if (this.isLeftOut(found)) continue;
+      const incident = this.boots.numbered(found);
       const look = lookOf(incident);
       const known = this.looks.get(look) ?? { kept: 0, more: 0 };
       if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
@@ -224,6 +248,7 @@ class InputCollection {
       ? /^([\w-]{2,30}) \S{1,60} \S{1,15}: renamed from /.exec(l.text)?.[1]
       : undefined;
     if (driver !== undefined) this.drives(driver);
+    this.boots.line(l);
     const banner = readBanner(l);
     if (banner !== undefined) this.banners.push(banner);
   }

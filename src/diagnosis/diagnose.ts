@@ -1,7 +1,7 @@
 // The diagnosis: every incident becomes a case, every rule is asked, alike cases are grouped and counted.
 import { ourFault } from "../base/assert.ts";
-import type { Incident } from "../kernel/readings/incident.ts";
-import { linesOf } from "../kernel/readings/incident.ts";
+import type { Incident, Place } from "../kernel/readings/incident.ts";
+import { hostOf, linesOf, oneClock, placeOf } from "../kernel/readings/incident.ts";
 import type { LogNote } from "../kernel/readings/log_line.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import { compareVersions } from "../kernel/release.ts";
@@ -34,7 +34,7 @@ export interface MoreAlike {
   readonly look: string;
   readonly count: number;
   /** Where the last of them stands. */
-  readonly last: Omit<Occurrence, "input">;
+  readonly last: Place;
   /** Reports by day, the day as the log writes a time, at 00:00:00; only where the log has dates. */
   readonly days?: ReadonlyMap<string, number>;
 }
@@ -196,9 +196,6 @@ class Broken {
   notes = (input: string): readonly LogNote[] => this.all.filter((b) => b.input === input).map((b) => b.note);
 }
 
-/** The machine that a central log names for a report. */
-export const hostOf = (incident: Incident): string | undefined => incident.carried[0]?.lines[0]?.host;
-
 const allows = (own: ReleaseVerdict, version: readonly number[]): boolean =>
   (own.since === undefined || compareVersions(version, own.since) >= 0) &&
   (own.until === undefined || compareVersions(version, own.until) <= 0 || startsAs(version, own.until));
@@ -316,7 +313,9 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
 
 /** Whether a stalled pool gets its pages back, as its own lines tell over time. */
 function poolTrend(group: readonly Judged[]): readonly Finding[] {
-  const lines = group.flatMap(({ c }) => (c.incident.kind === "page_pool_stall" ? [{ c, ...c.incident.reading }] : []));
+  const all = group.flatMap(({ c }) => (c.incident.kind === "page_pool_stall" ? [{ c, ...c.incident.reading }] : []));
+  // Another boot, or another text, has other pools by the same numbers.
+  const lines = all.filter(({ c }) => c.input === all[0]?.c.input && oneClock(c.incident, all[0].c.incident));
   const ids = [...new Set(lines.map((l) => l.poolId))];
   if (ids.length > 1) return poolsTogether(lines, ids.length);
   const [first, last] = [lines[0], lines.at(-1)];
@@ -365,7 +364,9 @@ function judgement(
   const last = group.at(-1) as Judged;
   const own = severity === first.conclusion.severity ? first.conclusion.consequence : undefined;
   const words = own ?? severityWords(severity, first.c, count);
-  const [from, to] = [occurrences[0]?.seconds, occurrences.at(-1)?.seconds];
+  const [at] = occurrences;
+  const oneUptime = occurrences.every((o) => o.input === at?.input && o.boot === at.boot && o.host === at.host);
+  const [from, to] = oneUptime ? [at?.seconds, occurrences.at(-1)?.seconds] : [];
   const span =
     count > 1 && from !== undefined && to !== undefined && to > from
       ? ` ${count.toLocaleString("en-US")} times within ${duration(to - from)}.`
@@ -401,12 +402,5 @@ function distinct(group: readonly Judged[]): readonly Judged[] {
 }
 
 function occurrenceOf(c: Case): Occurrence {
-  const { firstLine, lastLine, seconds, wallClock } = c.incident;
-  return {
-    input: c.input,
-    firstLine,
-    lastLine,
-    ...(seconds === undefined ? {} : { seconds }),
-    ...(wallClock === undefined ? {} : { wallClock }),
-  };
+  return { input: c.input, ...placeOf(c.incident) };
 }

@@ -65,6 +65,74 @@ describe("stalled pools", () => {
   });
 });
 
+describe("two boots in one text", () => {
+  const began = "[    0.000000] Linux version 3.18.21 (b@c) (gcc version 4.8.3) #2 Mon Nov 2 2015\n";
+  const killed = (at: string): string => `[${at}] VM: killing process Xorg\n`;
+  const stall = (at: string, inflight: number, seconds: number): string =>
+    `[${at}] page_pool_release_retry() stalled pool shutdown: id 9, ${inflight} inflight ${seconds} sec\n`;
+
+  test.each([
+    ["one boot", failure("   74.180000") + line("   74.900000"), 1, [undefined]],
+    ["the kernel's first line between them", failure("   74.180000") + began + line("   74.900000"), 2, [undefined, 2]],
+    [
+      "an uptime that falls between them",
+      failure("   74.180000") + killed("  500.000000") + line("   74.900000"),
+      3,
+      [undefined, undefined, 2],
+    ],
+    [
+      "a stamp a second older than the one above it",
+      failure("   74.180000") + killed("   75.800000") + line("   74.900000"),
+      2,
+      [undefined, undefined],
+    ],
+  ])("%s: a driver's line belongs to a failure of its own boot", async (_, log, causes, boots) => {
+    const d = await explain({ log });
+    expect(d.incidents).toHaveLength(causes);
+    const places = d.incidents.flatMap((i) => i.occurrences).sort((a, b) => a.firstLine - b.firstLine);
+    expect(places.map((o) => o.boot)).toEqual(boots);
+    const beside = d.incidents.map((i) => answer(i, "driver_line.beside")).filter((a) => a !== undefined);
+    expect(beside).toEqual(boots.includes(2) ? [] : ["yes"]);
+  });
+  test("causes of two boots are not one event, and the time between two boots' reports is not told", async () => {
+    const [one, two] = [failure("  100.000000"), killed("  100.500000")];
+    const tied = (d: { readonly incidents: readonly DiagnosedIncident[] }) =>
+      d.incidents.map((i) => answer(i, "episode.together"));
+    expect(tied(await explain({ log: one + two }))).toEqual(["yes", "yes"]);
+    expect(tied(await explain({ log: one + began + two }))).toEqual([undefined, undefined]);
+    const often = (between: string): Promise<string> =>
+      explain({ log: failure("  100.000000") + between + failure("  160.000000") }).then((d) =>
+        claim(d.incidents[0], "judgement.harmless"),
+      );
+    expect(await often("")).toMatch(/2 times within/);
+    expect(await often(began)).not.toMatch(/within/);
+  });
+  test("a pool of another boot is another pool", async () => {
+    const d = await explain({ log: stall("  160.000000", 7, 60) + stall("  221.000000", 7, 121) });
+    expect(d.incidents.map((i) => answer(i, "page_pool.draining"))).toEqual(["no"]);
+    const two = await explain({ log: stall("  160.000000", 7, 60) + began + stall("  221.000000", 4, 121) });
+    expect(two.incidents.map((i) => [i.count, answer(i, "page_pool.draining")])).toEqual([
+      [1, undefined],
+      [1, undefined],
+    ]);
+  });
+});
+
+test("two machines of one central log have nothing to do with each other, though their uptimes are equal", async () => {
+  const of = (host: string, text: string): string => text.replace(/^(?=.)/gm, `Nov 29 03:14:07 ${host} kernel: `);
+  const [a, b] = [failure("  100.000000"), line("  100.400000")];
+  const one = await explain({ log: of("web1", a) + of("web1", b) });
+  expect(one.incidents.map((i) => answer(i, "driver_line.beside"))).toEqual(["yes"]);
+  const two = await explain({ log: of("web1", a) + of("web2", b) });
+  expect(two.incidents.map((i) => i.occurrences[0]?.host)).toEqual(["web1", "web2"]);
+  expect(two.incidents.flatMap((i) => [answer(i, "driver_line.beside"), answer(i, "episode.together")])).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
 test("causes of one moment stand together, the worst first, and name each other", async () => {
   const d = await explain({
     log: `${failure("  100.000000", 0)}[  100.400000] BUG: Bad page state in process nginx  pfn:1a2b3c

@@ -1,6 +1,7 @@
 // Reports that are one event: a driver's own line beside the failure that it complains about, the pools of one restart, and what happened
 // within the same second on the same machine. One event has one story, told worst first.
 import type { Incident } from "../kernel/readings/incident.ts";
+import { oneClock } from "../kernel/readings/incident.ts";
 import type { DiagnosedIncident, Finding, Quote, Severity } from "./finding.ts";
 import { yes } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
@@ -12,6 +13,7 @@ const apart = (a: Incident, b: Incident): number =>
   a.firstLine > b.lastLine ? a.firstLine - b.lastLine : b.firstLine - a.lastLine;
 
 function together(a: Incident, b: Incident): boolean {
+  if (!oneClock(a, b)) return false;
   if (a.seconds !== undefined && b.seconds !== undefined) return Math.abs(a.seconds - b.seconds) <= moment.seconds;
   return apart(a, b) <= moment.lines;
 }
@@ -39,14 +41,16 @@ export function linesBesides(incidents: readonly Incident[]): ReadonlyMap<Incide
  * names the group; a pool alone keeps its own name.
  */
 export function poolGroups(incidents: readonly Incident[]): ReadonlyMap<Incident, string> {
-  const groups: { name: string; ids: Set<number>; inflight: number; seconds: number }[] = [];
+  const groups: { name: string; of: Incident; ids: Set<number>; inflight: number; seconds: number }[] = [];
   const found = new Map<Incident, string>();
   for (const incident of incidents) {
     if (incident.kind !== "page_pool_stall" || incident.reading.poolId === undefined) continue;
     const { poolId, inflight, seconds } = incident.reading;
-    const own = groups.find((g) => g.ids.has(poolId));
-    const like = own ?? groups.find((g) => g.inflight === inflight && Math.abs(g.seconds - seconds) <= 2);
-    const group = like ?? { name: `page_pool:${poolId}`, ids: new Set(), inflight, seconds };
+    const here = groups.filter((g) => oneClock(g.of, incident));
+    const own = here.find((g) => g.ids.has(poolId));
+    const like = own ?? here.find((g) => g.inflight === inflight && Math.abs(g.seconds - seconds) <= 2);
+    const boot = incident.boot === undefined ? "" : ` of boot ${incident.boot}`;
+    const group = like ?? { name: `page_pool:${poolId}${boot}`, of: incident, ids: new Set(), inflight, seconds };
     if (like === undefined) groups.push(group);
     group.ids.add(poolId);
     Object.assign(group, { inflight, seconds });
@@ -61,7 +65,7 @@ const rank: Readonly<Record<Severity, number>> = { corruption: 0, act: 1, watch:
 function oneEvent(a: DiagnosedIncident, b: DiagnosedIncident): boolean {
   return a.occurrences.some((x) =>
     b.occurrences.some((y) => {
-      if (x.input !== y.input) return false;
+      if (x.input !== y.input || x.host !== y.host || x.boot !== y.boot) return false;
       if (x.seconds !== undefined && y.seconds !== undefined) return Math.abs(x.seconds - y.seconds) <= moment.seconds;
       return x.wallClock !== undefined && x.wallClock === y.wallClock && Math.abs(x.firstLine - y.firstLine) < 400;
     }),

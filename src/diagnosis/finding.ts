@@ -1,5 +1,6 @@
 // What a diagnosis says: incidents, and for each a list of findings that carry their evidence. This is the JSON of
 // `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
+import type { Place } from "../kernel/readings/incident.ts";
 import type { Absent, Lack } from "../kernel/readings/part.ts";
 import type { Change, MachineSaid } from "./machine_told.ts";
 import type { SamplesCompared } from "./two_samples.ts";
@@ -137,12 +138,8 @@ export interface OomPicture {
 }
 
 /** When and where one of the grouped reports stands. */
-export interface Occurrence {
+export interface Occurrence extends Place {
   readonly input: string;
-  readonly firstLine: number;
-  readonly lastLine: number;
-  readonly seconds?: number;
-  readonly wallClock?: string;
 }
 
 /** How bad it is, for a person who wants one word. */

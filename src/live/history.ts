@@ -28,7 +28,7 @@ export type Forecast =
   | { readonly trend: "unknown"; readonly why: string };
 
 export interface History {
-  /** Only the last one has its rooms and zones: what they were before is in `series`. */
+  /** Only the last one is whole; of those before it no more than their time and page pools is kept, and numbers beside them. */
   readonly samples: readonly Sample[];
   /** Takes a sample; one that is not later than the last (a clock that jumped, another boot) begins a new history. */
   add(sample: Sample): void;
@@ -58,11 +58,57 @@ export interface PoolGrowth {
 /** Fewer samples than this say nothing of a trend. */
 const leastSamples = 5;
 
+/**
+ * Numbers by name, one for each sample; NaN where a sample does not know it. Samples as they are would keep the texts that their names are parts of:
+ * tens of MB in an hour.
+ */
+class Columns {
+  private readonly columns = new Map<string, number[]>();
+  private length = 0;
+
+  /** The numbers of the next sample. */
+  add(row: Iterable<readonly [name: string, value: number]>): void {
+    for (const [name, value] of row) {
+      let column = this.columns.get(name);
+      if (column === undefined) {
+        column = new Array<number>(this.length).fill(Number.NaN);
+        this.columns.set(name, column);
+      }
+      column.push(value);
+    }
+    this.length++;
+    for (const column of this.columns.values()) if (column.length < this.length) column.push(Number.NaN);
+  }
+
+  dropFirst(): void {
+    this.length--;
+    for (const [name, column] of this.columns) {
+      column.shift();
+      if (column.every(Number.isNaN)) this.columns.delete(name);
+    }
+  }
+
+  get(name: string): readonly number[] {
+    return this.columns.get(name) ?? [];
+  }
+
+  entries = (): Iterable<readonly [string, readonly number[]]> => this.columns;
+}
+
+const emptied = {
+  rooms: [],
+  zones: [],
+  counters: new Map<CounterName, number>(),
+  caches: [],
+  sockets: [],
+  missing: [],
+};
+
 /** `most`: samples kept; at an interval of 5 s, 720 are an hour. */
 export function createHistory(most = 720): History {
   let samples: Sample[] = [];
-  /** By series, a number for each sample; NaN where it does not know. Rooms as objects of each sample would take tens of MB. */
-  let columns = new Map<string, number[]>();
+  let rooms = new Columns();
+  let counters = new Columns();
   /** What was forecast of the last sample. */
   let forecasts = new Map<string, Forecast>();
   const firstWithin = (seconds: number): number => {
@@ -71,7 +117,7 @@ export function createHistory(most = 720): History {
   };
   const series = (key: RoomKey): RoomPoint[] => {
     const points: RoomPoint[] = [];
-    (columns.get(nameOf(key)) ?? []).forEach((requests, i) => {
+    rooms.get(nameOf(key)).forEach((requests, i) => {
       if (!Number.isNaN(requests)) points.push({ seconds: samples[i]!.seconds, requests });
     });
     return points;
@@ -84,41 +130,31 @@ export function createHistory(most = 720): History {
       const last = samples.at(-1);
       if (last !== undefined && sample.seconds <= last.seconds) {
         samples = [];
-        columns = new Map();
-      } else if (last !== undefined) samples[samples.length - 1] = { ...last, rooms: [], zones: [] };
+        rooms = new Columns();
+        counters = new Columns();
+      } else if (last !== undefined) samples[samples.length - 1] = { ...last, ...emptied };
       samples.push(sample);
       forecasts = new Map();
-      for (const room of sample.rooms) {
-        const name = nameOf(room);
-        let column = columns.get(name);
-        if (column === undefined) {
-          column = new Array<number>(samples.length - 1).fill(Number.NaN);
-          columns.set(name, column);
-        }
-        column.push(room.requests ?? Number.NaN);
-      }
-      for (const column of columns.values()) if (column.length < samples.length) column.push(Number.NaN);
+      rooms.add(sample.rooms.map((r) => [nameOf(r), r.requests ?? Number.NaN]));
+      counters.add(sample.counters);
       if (samples.length <= most) return;
       samples.shift();
-      for (const [name, column] of columns) {
-        column.shift();
-        if (column.every(Number.isNaN)) columns.delete(name);
-      }
+      rooms.dropFirst();
+      counters.dropFirst();
     },
     series,
     roomBefore(key, seconds) {
-      const requests = columns.get(nameOf(key))?.[firstWithin(seconds)];
+      const requests = rooms.get(nameOf(key))[firstWithin(seconds)];
       return requests === undefined || Number.isNaN(requests) ? undefined : requests;
     },
     rises(seconds) {
-      const last = samples.at(-1);
-      const first = last === undefined ? undefined : samples.find((s) => s.seconds >= last.seconds - seconds);
+      const from = firstWithin(seconds);
+      const [first, last] = [samples[from], samples.at(-1)];
       if (first === undefined || last === undefined || first === last) return [];
       const span = last.seconds - first.seconds;
-      const names = new Set([...first.counters.keys(), ...last.counters.keys()]);
       const rises: Rise[] = [];
-      for (const name of names) {
-        const by = stepsOf(samples.slice(samples.indexOf(first)), name);
+      for (const [name, column] of counters.entries()) {
+        const by = stepsOf(column, from);
         if (by > 0) rises.push({ name, by, rate: by / span });
       }
       return rises.sort((a, b) => b.rate - a.rate);
@@ -145,18 +181,14 @@ export function createHistory(most = 720): History {
   };
 }
 
-/** The sum of the steps upwards. */
-function stepsOf(samples: readonly Sample[], name: CounterName): number {
+/** The sum of the steps upwards; where a sample does not know the counter, nothing is counted across it. */
+function stepsOf(column: readonly number[], from: number): number {
   let by = 0;
-  let before: number | undefined;
-  for (const s of samples) {
-    const now = s.counters.get(name);
-    if (now === undefined) {
-      before = undefined;
-      continue;
-    }
+  let before = Number.NaN;
+  for (let i = from; i < column.length; i++) {
+    const now = column[i]!;
     // One that fell began anew, from 0.
-    if (before !== undefined) by += riseOf(before, now) ?? now;
+    if (!Number.isNaN(now) && !Number.isNaN(before)) by += riseOf(before, now) ?? now;
     before = now;
   }
   return by;

@@ -80,6 +80,14 @@ const occurrence = z.strictObject({
   lastLine: z.int(),
   seconds: z.number().optional().describe("Seconds since boot."),
   wallClock: z.string().optional().describe("As the transport printed it: without a zone, often without a year."),
+  host: z.string().optional().describe("The machine that its lines name."),
+  boot: z
+    .int()
+    .min(2)
+    .optional()
+    .describe(
+      "Which boot of its machine, as far as the input shows: seconds of two boots do not compare. Absent for the first.",
+    ),
 });
 
 const mtuTable = z.strictObject({

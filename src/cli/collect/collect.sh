@@ -113,31 +113,47 @@ else bounded() { "$@"; }
 fi
 
 # Seconds since boot: the time of day may be set while we run.
-passed() { read -r up rest 2>/dev/null </proc/uptime && echo "${up%%.*}" || echo 0; }
-began=$(passed)
+look_at_clock() {
+  { read -r passed rest </proc/uptime; } 2>/dev/null || passed=0
+  passed=${passed%%.*}
+}
+look_at_clock
+began=$passed
 taken=0
 unread=
 manifest=
 newline='
 '
 
-# member NAME TEXT: one file of the archive. The sum in a header is that of its bytes, with blanks where the sum stands.
+# member NAME TEXT: one file of the archive. The sum in a header is that of its bytes, with blanks where the sum stands. As much as can be is done by
+# the shell itself: a small machine takes longer to start a program than to run it.
 member() {
   name=$1 text=$2 size=${#2}
-  fields=$(printf '0000644%s0000000%s0000000%s%011o%s%011o%s' : : : "$size" : "$now" :)
   # Eight blanks for the sum, the type "0", "ustar" and "00" are in every header.
-  sum=$(printf '%s%s' "$name" "$fields" | tr -d : | awk "$bytes")
+  sum=$(printf '%s000064400000000000000%011o%011o' "$name" "$size" "$now" | awk "$bytes")
   printf '%s' "$name"
   nulls $((100 - ${#name}))
-  printf '%s' "$fields" | tr : '\000'
-  printf '%06o\000 0' "$sum"
+  printf '0000644\0000000000\0000000000\000%011o\000%011o\000%06o\000 0' "$size" "$now" "$sum"
   nulls 100
   printf 'ustar\00000'
   nulls 247
   printf '%s' "$text"
   nulls $(((512 - size % 512) % 512))
 }
-nulls() { [ "$1" -le 0 ] || head -c "$1" /dev/zero; }
+nulls() {
+  zeros=
+  left=$1
+  while [ "$left" -ge 8 ]; do
+    zeros="$zeros\\000\\000\\000\\000\\000\\000\\000\\000"
+    left=$((left - 8))
+  done
+  while [ "$left" -ge 1 ]; do
+    zeros="$zeros\\000"
+    left=$((left - 1))
+  done
+  # The text is the format: its escapes are what is printed.
+  printf "$zeros"
+}
 bytes='BEGIN { for (n = 32; n < 127; n++) ord[sprintf("%c", n)] = n; sum = 256 + 48 + 117 + 115 + 116 + 97 + 114 + 96 }
 { for (i = 1; i <= length($0); i++) sum += ord[substr($0, i, 1)] }
 END { print sum }'
@@ -149,7 +165,8 @@ take() {
   if [ "$1" = --tail ]; then keep=tail; shift; fi
   name=$1
   shift
-  if [ $(($(passed) - began)) -ge "$most_seconds" ]; then unread="$unread$name: the time was used up ($most_seconds s)$newline"; return; fi
+  look_at_clock
+  if [ $((passed - began)) -ge "$most_seconds" ]; then unread="$unread$name: the time was used up ($most_seconds s)$newline"; return; fi
   if [ "$taken" -ge "$most_bytes" ]; then unread="$unread$name: the size was used up ($most_bytes bytes)$newline"; return; fi
   text=$( { bounded "$@" 2>/dev/null; echo "skblab-exit $?"; } | $keep -c $((limit + 64)) | tidy; echo .)
   text=${text%.}
@@ -240,7 +257,8 @@ file /proc/swaps
 file /proc/modules
 take sys-kernel-slab.txt sh -c 'cd /sys/kernel/slab && for c in skbuff* kmalloc* :* TCP* UDP* sock_inode_cache; do
   [ -d "$c" ] && [ ! -L "$c" ] && for f in object_size slab_size order objs_per_slab objects slabs partial aliases sanity_checks poison red_zone store_user; do
-    [ ! -r "$c/$f" ] || read -r v <"$c/$f" && echo "$c/$f: $v"; done; done; for c in *; do [ -L "$c" ] && echo "$c -> $(readlink "$c")"; done; true'
+    [ ! -r "$c/$f" ] || read -r v <"$c/$f" && echo "$c/$f: $v"; done; done
+  ls -l | awk "\$(NF - 1) == \"->\" { print \$(NF - 2), \"->\", \$NF }"; true'
 file $debug/extfrag/extfrag_index
 file $debug/extfrag/unusable_index
 file $debug/page_owner

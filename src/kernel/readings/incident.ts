@@ -76,6 +76,11 @@ export interface IncidentOf<K extends IncidentKind> {
   /** When: seconds since boot and the transport's clock, of its first line. */
   readonly seconds?: number;
   readonly wallClock?: string;
+  /**
+   * Which boot of its machine, as far as the input shows: one more where a kernel begins to boot and where uptime falls back; absent for the first.
+   * `seconds` of two boots do not compare.
+   */
+  readonly boot?: number;
   readonly carried: readonly Carried[];
   /** Reports of the same kind that the kernel's rate limit swallowed just before this one. */
   readonly suppressedBefore?: number;
@@ -95,4 +100,35 @@ export interface IncidentsRead {
 /** The lines that carry a part of an incident; empty when the report does not have it. */
 export function linesOf(incident: { readonly carried: readonly Carried[] }, part: PartName): readonly LogLine[] {
   return incident.carried.find((c) => c.part === part)?.lines ?? [];
+}
+
+/** The machine that the lines of an incident name, as in a central log. */
+export const hostOf = (incident: Pick<Incident, "carried">): string | undefined => incident.carried[0]?.lines[0]?.host;
+
+/** Whether the uptimes of two incidents of one input are of one clock. */
+export const oneClock = (a: Incident, b: Incident): boolean => a.boot === b.boot && hostOf(a) === hostOf(b);
+
+/** Where an incident stands, and when it was. */
+export interface Place {
+  readonly firstLine: number;
+  readonly lastLine: number;
+  readonly seconds?: number;
+  readonly wallClock?: string;
+  /** The machine that its lines name. */
+  readonly host?: string;
+  /** As Incident has it: `seconds` of two boots do not compare. */
+  readonly boot?: number;
+}
+
+export function placeOf(incident: Incident): Place {
+  const { firstLine, lastLine, seconds, wallClock, boot } = incident;
+  const host = hostOf(incident);
+  return {
+    firstLine,
+    lastLine,
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(wallClock === undefined ? {} : { wallClock }),
+    ...(host === undefined ? {} : { host }),
+    ...(boot === undefined ? {} : { boot }),
+  };
 }

@@ -1,6 +1,7 @@
 // What the kernel prints behind a report because of it: the panic that a fault ends in, the vmalloc report whose range of addresses could
 // not be had. Such a report is one with its cause, also when other lines stand between the two.
 import type { Incident, IncidentOf } from "../../../kernel/readings/incident.ts";
+import { oneClock } from "../../../kernel/readings/incident.ts";
 
 /** Seconds that may lie between a fault and its panic: oops_end() prints the stack in between, on slow consoles too. */
 const longest = 10;
@@ -12,6 +13,7 @@ const following =
   /^Kernel panic - not syncing: (?:panic_on_warn set|(?:kernel: )?panic_on_warn set|[Ff]atal exception|Oops: Fatal exception|softlockup: hung tasks|kasan\.fault=panic set|KASAN: panic_on_warn|panic_on_oops)/;
 
 function near(cause: Incident, effect: Incident): boolean {
+  if (!oneClock(cause, effect)) return false;
   if (cause.seconds !== undefined && effect.seconds !== undefined)
     return effect.seconds >= cause.seconds && effect.seconds - cause.seconds <= longest;
   return effect.firstLine - cause.lastLine <= lines;
