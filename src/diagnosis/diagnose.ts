@@ -24,7 +24,7 @@ import { driverNameOf } from "./stack.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings, nothingAround } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
-import type { CountedInput } from "./two_samples.ts";
+import type { SampledInput } from "./two_samples.ts";
 import { compareSamples } from "./two_samples.ts";
 import { wantedOf } from "./wanted.ts";
 import { duration } from "./words.ts";
@@ -40,8 +40,7 @@ export interface MoreAlike {
 }
 
 /** One input as it was read. */
-export interface InputRead {
-  readonly name: string;
+export interface InputRead extends SampledInput {
   readonly bytes?: number;
   readonly lines?: number;
   readonly incidents: readonly {
@@ -54,10 +53,6 @@ export interface InputRead {
   readonly around: Surroundings;
   /** Releases that boot lines and `uname -a` state, as printed. */
   readonly releases?: ReadonlySet<string>;
-  /** Its telling counters, where it has some. */
-  readonly counted?: CountedInput;
-  /** Seconds since boot of collect/samples.txt. */
-  readonly uptimes?: readonly number[];
 }
 
 /** One report with its answers, before reports of one cause are put together. */

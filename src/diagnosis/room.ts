@@ -142,31 +142,32 @@ export function roomOf(release: Release, zones: readonly LiveZone[], orders: num
     { zones: zones.map((z) => ({ name: z.name, lowmemReserve: z.state.lowmemReserve })) },
     release.arch,
   );
-  // What is asked for depends on the context and the order alone.
-  const asks = roomContexts.flatMap((context) => {
-    const mask = gfpCombination(maskNames[context], release.version);
-    if (mask === undefined) return [];
-    const highest = highestZoneOf(mask, bits, names);
-    const requests = Array.from({ length: orders }, (_, order) =>
-      requestAtMin({ gfp: bits, types, generation }, mask, order, highest),
-    );
-    return [{ context, highest, requests }];
-  });
-  const rooms: Room[] = [];
-  for (const z of zones) {
-    if (z.managed === 0) continue;
-    const unreserved = { ...z.state, lowmemReserve: z.state.lowmemReserve?.map(() => 0) };
-    for (const { context, highest, requests } of asks) {
-      if (names.indexOf(z.name) > highest) continue;
-      for (const [order, request] of requests.entries()) {
-        const ask = (s: ZoneState): Answer => zoneWatermarkOk(generation, s, request);
-        const grants = grantsOf(z.state, order, supplyOf(z, request), ask);
-        const kept = grants.requests === 0 && ask(unreserved).ok === true;
-        rooms.push({ ...(kept ? { kept } : {}), node: z.node, zone: z.name, order, context, ...grants });
-      }
-    }
-  }
-  return rooms;
+  return zones.flatMap((z) =>
+    z.managed === 0
+      ? []
+      : roomContexts.flatMap((context) => {
+          const mask = gfpCombination(maskNames[context], release.version);
+          if (mask === undefined) return [];
+          const highest = highestZoneOf(mask, bits, names);
+          if (names.indexOf(z.name) > highest) return [];
+          return Array.from({ length: orders }, (_, order): Room => {
+            const request = requestAtMin({ gfp: bits, types, generation }, mask, order, highest);
+            const ask = (s: ZoneState): Answer => zoneWatermarkOk(generation, s, request);
+            const grants = grantsOf(z.state, order, supplyOf(z, request), ask);
+            const kept =
+              grants.requests === 0 &&
+              ask({ ...z.state, lowmemReserve: z.state.lowmemReserve?.map(() => 0) }).ok === true;
+            return {
+              ...(kept ? { kept } : {}),
+              node: z.node,
+              zone: z.name,
+              order,
+              context,
+              ...grants,
+            };
+          });
+        }),
+  );
 }
 
 /** Blocks of the wanted order that the lists open to a request can be split into: the reserves' lists count only for who may use them. */
@@ -203,12 +204,12 @@ export function grantsOf(
   let granted = first.ok ? 1 : 0;
   let refused = first.ok ? supply + 1 : 0;
   if (granted > supply) return { requests: 0, short: false };
-  const after = afterGrants(zone, orders, order);
   // Mostly it is blocks that run out: then the last of them is granted too, and there is nothing to look for.
-  if (granted === 1 && ask(after(supply - 1)).ok === true) return { requests: supply, short: false };
+  if (granted === 1 && ask(after(zone, orders, order, supply - 1)).ok === true)
+    return { requests: supply, short: false };
   while (granted + 1 < refused) {
     const middle = Math.floor((granted + refused) / 2);
-    const { ok } = ask(after(middle - 1));
+    const { ok } = ask(after(zone, orders, order, middle - 1));
     if (ok === true) granted = middle;
     else refused = middle;
   }
@@ -216,32 +217,25 @@ export function grantsOf(
   return { requests, short: requests < supply };
 }
 
-type Changing<T> = { -readonly [K in keyof T]: T[K] };
-
-/** The zone after `taken` grants of an order, in one object that each call fills anew: a watch asks this some thousand times a sample. */
-function afterGrants(zone: ZoneState, orders: readonly OrderState[], order: number): (taken: number) => ZoneState {
-  const left: Changing<OrderState>[] = orders.map((o) => ({ ...o }));
-  const state: Changing<ZoneState> = { ...zone, orders: left };
-  return (taken) => {
-    for (const [o, row] of left.entries()) Object.assign(row, orders[o]);
-    let want = taken;
-    for (let o = order; o < left.length && want > 0; o++) {
-      const row = left[o];
-      if (row === undefined) break;
-      const used = Math.min(row.blocks, want);
-      row.blocks -= used;
-      want -= used;
-      if (want === 0) break;
-      // Blocks of the next order are split in two; what an odd request leaves over stays on this list.
-      if (want % 2 === 1) {
-        row.blocks++;
-        if (row.letters === "") row.letters = left.slice(o + 1).find((above) => above.letters !== "")?.letters;
-        want++;
-      }
-      want /= 2;
+/** The zone after `taken` grants of an order. */
+function after(zone: ZoneState, orders: readonly OrderState[], order: number, taken: number): ZoneState {
+  const left = orders.map((o) => ({ ...o }));
+  let want = taken;
+  for (let o = order; o < left.length && want > 0; o++) {
+    const row = left[o];
+    if (row === undefined) break;
+    const used = Math.min(row.blocks, want);
+    row.blocks -= used;
+    want -= used;
+    if (want === 0) break;
+    // Blocks of the next order are split in two; what an odd request leaves over stays on this list.
+    if (want % 2 === 1) {
+      row.blocks++;
+      if (row.letters === "") row.letters = left.slice(o + 1).find((above) => above.letters !== "")?.letters;
+      want++;
     }
-    for (const row of left) if (row.blocks === 0) row.letters = "";
-    state.free = zone.free - taken * 2 ** order;
-    return state;
-  };
+    want /= 2;
+  }
+  for (const row of left) if (row.blocks === 0) row.letters = "";
+  return { ...zone, free: zone.free - taken * 2 ** order, orders: left };
 }

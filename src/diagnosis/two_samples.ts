@@ -2,7 +2,6 @@
 // below `sample2/`, beside the first one's, and collect/samples.txt says when each was taken.
 import type { CounterName } from "../analysis/counters.ts";
 import { riseOf } from "../analysis/counters.ts";
-import type { InputRead } from "./diagnose.ts";
 
 export interface CounterMove {
   readonly counter: CounterName;
@@ -40,18 +39,27 @@ export interface CountedInput {
   readonly inflight: ReadonlyMap<number, { readonly pages: number; readonly ifindex: number | undefined }>;
 }
 
+/** An input as far as the two samples are concerned. */
+export interface SampledInput {
+  readonly name: string;
+  /** Its telling counters, where it has some. */
+  readonly counted?: CountedInput;
+  /** Seconds since boot of collect/samples.txt. */
+  readonly uptimes?: readonly number[];
+}
+
 /** Files that the script takes twice, by their names in the first sample. */
 const sampled = /^(?:proc\/|ethtool-S-|page-pool-)/;
 const second = /^(|.*[/:])sample2\/(.+)$/;
 
 /** One for each machine of which a second sample is among the inputs. */
-export function compareSamples(inputs: readonly InputRead[]): readonly SamplesCompared[] {
+export function compareSamples(inputs: readonly SampledInput[]): readonly SamplesCompared[] {
   const byName = new Map(inputs.map((i) => [i.name, i]));
-  const machines = new Map<string, Map<string, InputRead>>();
+  const machines = new Map<string, Map<string, SampledInput>>();
   for (const input of inputs) {
     const [, of, file] = second.exec(input.name) ?? [];
     if (of === undefined || file === undefined || input.counted === undefined) continue;
-    machines.set(of, (machines.get(of) ?? new Map<string, InputRead>()).set(file, input));
+    machines.set(of, (machines.get(of) ?? new Map<string, SampledInput>()).set(file, input));
   }
   return [...machines].map(([of, later]) => {
     const [, from, to] = byName.get(`${of}collect/samples.txt`)?.uptimes ?? [];

@@ -210,7 +210,7 @@ test.skipIf(spawnSync("prometheus", ["--version"]).status !== 0 || !existsSync("
         const answer = await fetch(`http://127.0.0.1:${port + 1}/api/v1/query?query=skblab_room_requests`).catch(
           () => undefined,
         );
-        values = answer === undefined ? [] : ((await answer.json()) as { data: { result: unknown[] } }).data.result;
+        values = answer?.ok !== true ? [] : ((await answer.json()) as { data: { result: unknown[] } }).data.result;
         return values.length > 0;
       });
       expect(values.length).toBeGreaterThan(10);

@@ -147,16 +147,15 @@ describe("the log", () => {
     );
     const got: string[] = [];
     let ended = "";
-    await expect
-      .poll(() => {
-        try {
-          got.push(...log.read().lines.map((l) => `${l.sequence} ${l.text}`));
-        } catch (error) {
-          ended = (error as Error).message;
-        }
-        return ended;
-      })
-      .toMatch(/skblab-no-such-program, false, sh .*: ended/);
+    await until("all commands have ended", () => {
+      try {
+        got.push(...log.read().lines.map((l) => `${l.sequence} ${l.text}`));
+      } catch (error) {
+        ended = (error as Error).message;
+      }
+      return ended !== "";
+    });
+    expect(ended).toMatch(/skblab-no-such-program, false, sh .*: ended/);
     expect([got, of]).toEqual([["2000000 [    2.000000] new", "2000000  more of it"], "microseconds"]);
     log.close();
   });
@@ -218,7 +217,7 @@ test("a page pool that grows is told of; a tool that is missing says nothing of 
   for (const [i, inflight] of [40, 60, 900].entries()) {
     told(inflight);
     pools.ask(i);
-    await expect.poll(() => pools.latest?.[0]?.inflight).toBe(inflight);
+    await until("the tool has answered", () => pools.latest?.[0]?.inflight === inflight);
     watcher.sample(texts, i * 60, pools.latest);
   }
   expect(watcher.history.poolGrowth(300)).toEqual([{ pool: 5, ifindex: 2, earlier: 40, inflight: 900 }]);
@@ -229,7 +228,7 @@ test("a page pool that grows is told of; a tool that is missing says nothing of 
   expect(shown).toMatch(/Page pools that grew[\s\S]*5\s+index 2\s+40\s+900/);
   rmSync(file);
   pools.ask(9);
-  await expect.poll(() => pools.latest).toBeUndefined();
+  await until("its failure is seen", () => pools.latest === undefined);
   const none = createPoolKeeper("skblab-no-such-tool 2>/dev/null", 0);
   none.ask(0);
   await new Promise((resolve) => setTimeout(resolve, 300));
