@@ -50,15 +50,23 @@ export interface SampledInput {
 
 /** Files that the script takes twice, by their names in the first sample. */
 const sampled = /^(?:proc\/|ethtool-S-|page-pool-)/;
-const second = /^(|.*[/:])sample2\/(.+)$/;
+const secondFolder = "sample2/";
+
+/** What stands before the second sample's folder in a name, and the file in it. */
+function ofSecond(name: string): readonly [of: string, file: string] | undefined {
+  const at = name.lastIndexOf(secondFolder);
+  if (at < 0 || !(at === 0 || "/:".includes(name.charAt(at - 1)))) return undefined;
+  return [name.slice(0, at), name.slice(at + secondFolder.length)];
+}
 
 /** One for each machine of which a second sample is among the inputs. */
 export function compareSamples(inputs: readonly SampledInput[]): readonly SamplesCompared[] {
   const byName = new Map(inputs.map((i) => [i.name, i]));
   const machines = new Map<string, Map<string, SampledInput>>();
   for (const input of inputs) {
-    const [, of, file] = second.exec(input.name) ?? [];
-    if (of === undefined || file === undefined || input.counted === undefined) continue;
+    const place = ofSecond(input.name);
+    if (place === undefined || input.counted === undefined) continue;
+    const [of, file] = place;
     machines.set(of, (machines.get(of) ?? new Map<string, SampledInput>()).set(file, input));
   }
   return [...machines].map(([of, later]) => {
