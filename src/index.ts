@@ -41,7 +41,7 @@ export type { SkbPicture } from "./kernel/skb_picture.ts";
 // A whole machine, its drivers, and what a driver of your own is made of (docs/library.md).
 export type { DriverMaker, DriverParts, DriverSettings } from "./model/drivers/driver.ts";
 export { gfpOf } from "./model/drivers/driver.ts";
-export { drivers } from "./model/drivers/drivers.ts";
+export { drivers, giveDriver } from "./model/drivers/drivers.ts";
 export { createRxRing, type RxRing } from "./model/drivers/rx_ring.ts";
 export { createTxRing, type TxRing } from "./model/drivers/tx_ring.ts";
 export { type Failing, failing } from "./model/failing.ts";

@@ -1,6 +1,6 @@
 // The programs of examples/ run as their first lines say, against the built package.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,8 +24,36 @@ test("examples/library/machine.mjs: a ring of jumbo frames takes blocks of order
   expect(now).toMatch(/asked for \d+ of order 0$/);
 });
 
+const cli = join(process.env["SKBLAB_DIST"] ?? join(root, "dist"), "cli/main.js");
+
+test("a driver's file runs in a scenario, and in the threads of an experiment, from wherever the scenario lies", () => {
+  const run = node(cli, "run", "examples/drivers/mynic.yaml", "--format", "json");
+  expect(JSON.parse(run.stdout).runs[0].result.devices[0]).toMatchObject({ driver: "mynic", mtu: 9000, up: true });
+  const dir = mkdtempSync(join(tmpdir(), "skblab-"));
+  copyFileSync(join(root, "examples/drivers/mynic.mjs"), join(dir, "mynic.mjs"));
+  const experiment = `kind: experiment
+seeds: 2
+base: { kind: machine, memoryMb: 64, millis: 2, nics: [ { driver: ringnic } ] }
+metrics: [goodputMbit, ringDrops]
+compare:
+  - { name: plain, set: { nics.0.settings: { rx_ring: 64 } } }
+  - { name: mine, set: { nics.0.driver: ./mynic.mjs, nics.0.settings: { rx_ring: 64 } } }
+`;
+  writeFileSync(join(dir, "e.yaml"), experiment);
+  const compared = node(cli, "experiment", join(dir, "e.yaml"), "--format", "json", "--jobs", "2");
+  expect(compared.stderr).not.toContain("fault");
+  const [plain, mine] = JSON.parse(compared.stdout).result.rows;
+  expect(mine.metrics.goodputMbit.median.estimate).toBe(plain.metrics.goodputMbit.median.estimate);
+  writeFileSync(
+    join(dir, "mynic.mjs"),
+    `${readFileSync(join(dir, "mynic.mjs"), "utf8").replace("rx.arrived()", "rx.arive()")}`,
+  );
+  const broken = node(cli, "experiment", join(dir, "e.yaml"), "--jobs", "2");
+  expect(broken.stderr).toMatch(/mynic\.mjs:\d+:\d+: poll\(\) threw TypeError: rx\.arive is not a function\./);
+  expect(broken.status).toBe(2);
+});
+
 describe("skblab driver", () => {
-  const cli = join(process.env["SKBLAB_DIST"] ?? join(root, "dist"), "cli/main.js");
   test("finds the example sound, and the leak when the line is taken out that the file names", () => {
     const sound = node(cli, "driver", "examples/drivers/mynic.mjs", "--mtu", "1500", "--format", "json");
     expect(JSON.parse(sound.stdout)).toMatchObject({ schema: "skblab.driver/1", driver: "mynic", sound: true });

@@ -44,6 +44,13 @@ export interface DriverLeak {
   readonly pageBlocks: number;
 }
 
+/** What the kernel would have said: a BUG, a warning, a bad page. */
+export interface DriverComplaint {
+  readonly nth: number;
+  readonly refused: string;
+  readonly said: string;
+}
+
 export interface DriverFault {
   readonly nth: number;
   readonly refused: string;
@@ -56,11 +63,13 @@ export interface DriverCheck {
   /** Packets that came up in a life in which nothing was refused; of `arrived` frames. */
   readonly received: number;
   readonly arrived: number;
-  /** Requests for memory in that life, and lives with one of them refused. */
+  /** Requests for memory in that life, and lives with one of them refused: beside these the driver lives once before and once after. */
   readonly requests: number;
   readonly lives: number;
   readonly leaks: readonly DriverLeak[];
   readonly faults: readonly DriverFault[];
+  /** At most 50. */
+  readonly complaints: readonly DriverComplaint[];
   /** After all the refusals the driver received as much as at first. */
   readonly recovered: boolean;
 }
@@ -98,6 +107,14 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
           },
         }),
   });
+  const complaints: DriverComplaint[] = [];
+  machine.journal.listen(
+    (_kind, _nanos, _cpu, text) => {
+      if (complaints.length < most) complaints.push({ nth, refused: refusedWords(), said: machine.journal.text(text) });
+    },
+    "oops",
+    "warning",
+  );
   const { columns } = machine.skbs;
   const before = { skbs: 0, heads: 0, frames: 0, kmallocs: 0, pageBlocks: cachedBlocks };
   /** What the last life left behind that was not there before it. */
@@ -120,15 +137,24 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
     Object.assign(before, now, { pageBlocks: Math.max(cachedBlocks, now.pageBlocks) });
   };
 
+  const live = (): number => {
+    let up = 0;
+    const run = (): void => {
+      up = life(machine, mtu);
+    };
+    if (maker.guard === undefined) run();
+    else maker.guard(run);
+    return up;
+  };
   fail.arm(0);
   out.noting = true;
-  const received = life(machine, mtu);
+  const received = live();
   out.noting = false;
   const requests = fail.asked();
   account();
-  for (nth = 1; leaks.length < most && faults.length < most; nth++) {
+  for (nth = 1; leaks.length < most && faults.length < most && complaints.length < most; nth++) {
     fail.arm(nth);
-    life(machine, mtu);
+    live();
     // Fewer requests than at first, because what the CPUs cache is there already.
     if (fail.refused() === 0) break;
     account();
@@ -137,10 +163,10 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
   const lives = nth - 1;
   nth = 0;
   fail.arm(0);
-  const recovered = life(machine, mtu) === received;
+  const recovered = live() === received;
   account();
   const arrived = life === lifeOfFrames ? framesOfALife : received;
-  return { driver: maker.name, mtu, received, arrived, requests, lives, leaks, faults, recovered };
+  return { driver: maker.name, mtu, received, arrived, requests, lives, leaks, faults, complaints, recovered };
 }
 
 /** What is out at the moment: references by block of pages, kmalloc objects. */

@@ -8,7 +8,7 @@ import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
 import { atLeast, formatRelease } from "../kernel/release.ts";
-import type { DriverMaker, DriverParts, PoolsOfMachine } from "./drivers/driver.ts";
+import type { DriverMaker, DriverParts, Guard, PoolsOfMachine } from "./drivers/driver.ts";
 import { gfpOf, settingsOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
@@ -49,7 +49,7 @@ import { notModelled } from "./not_modelled.ts";
 import { defaultAllocator } from "./slab/geometry.ts";
 import type { SlabHeap } from "./slab/kmalloc.ts";
 import { createHeap } from "./slab/kmalloc.ts";
-import type { Clock } from "./sync/clock.ts";
+import type { Clock, RunEnd } from "./sync/clock.ts";
 import { createClock } from "./sync/clock.ts";
 import type { Cpus } from "./sync/cpu.ts";
 import { createCpus } from "./sync/cpu.ts";
@@ -147,8 +147,11 @@ export function createMachine(options: MachineOptions): Machine {
   const openTask = journal.textId(openingTask);
   const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
 
+  const guard = guardOf(options.nics ?? []);
+
   return {
     ...parts,
+    clock: guard === undefined ? clock : guardedClock(clock, guard),
     kernel,
     napi,
     gro,
@@ -175,6 +178,30 @@ export function createMachine(options: MachineOptions): Machine {
       notModelled(journal, "netfilter, traffic control beside a FIFO, bridges and tunnels", "net/netfilter, net/sched"),
       notModelled(journal, "swap", "mm/swapfile.c"),
     ],
+  };
+}
+
+const makerOf = (nic: NicOptions): DriverMaker =>
+  typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
+
+/** The guard of the first driver that has one: each of them watches all that runs. */
+const guardOf = (nics: readonly NicOptions[]): Guard | undefined =>
+  nics.map((nic) => makerOf(nic).guard).find((guard) => guard !== undefined);
+
+/** Events between two looks at the time: far less than a guard's patience, far more than it costs. */
+const guardedEvents = 4096;
+
+function guardedClock(clock: Clock, guard: Guard): Clock {
+  return {
+    ...clock,
+    run(untilNanos, eventsMax) {
+      let end: RunEnd = "events";
+      for (let left = eventsMax; left > 0 && end === "events"; left -= guardedEvents)
+        guard(() => {
+          end = clock.run(untilNanos, Math.min(left, guardedEvents));
+        });
+      return end;
+    },
   };
 }
 
@@ -314,7 +341,7 @@ function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOp
       cpus.interrupt(irqCpu, irq);
     },
   };
-  const maker = typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
+  const maker = makerOf(nic);
   device = {
     index,
     name: nic.name ?? `eth${index}`,

@@ -9,7 +9,10 @@ const shown = 5;
 export function driverDocument(v: DriverVerdict): Document {
   const leaks = v.checks.flatMap((c) => c.leaks.map((leak) => ({ mtu: c.mtu, ...leak })));
   const faults = v.checks.flatMap((c) => c.faults.map((fault) => ({ mtu: c.mtu, ...fault })));
+  const complaints = v.checks.flatMap((c) => c.complaints.map((complaint) => ({ mtu: c.mtu, ...complaint })));
   const lives = v.checks.reduce((n, c) => n + c.lives, 0);
+  // Beside those with a refusal, one before and one after them at each MTU.
+  const allLives = lives + 2 * v.checks.length;
   const silent = v.checks.filter((c) => c.received === 0);
   const stuck = v.checks.filter((c) => !c.recovered);
   const blocks: Block[] = [
@@ -22,10 +25,11 @@ export function driverDocument(v: DriverVerdict): Document {
           )
         : span(
             `Not sound: ${[
-              ...(leaks.length > 0 ? [`${leaks.length} of ${lives} lives left memory behind`] : []),
+              ...(leaks.length > 0 ? [`${leaks.length} of ${allLives} lives left memory behind`] : []),
               ...(faults.length > 0 ? [`memory was used by somebody who did not own it ${faults.length} times`] : []),
+              ...(complaints.length > 0 ? [`the kernel would have complained ${complaints.length} times`] : []),
               ...silent.map((c) => `no packet came up at MTU ${c.mtu}`),
-              ...(leaks.length + faults.length + silent.length === 0
+              ...(leaks.length + faults.length + complaints.length + silent.length === 0
                 ? stuck.map((c) => `at MTU ${c.mtu} it did not receive as before after the refusals`)
                 : []),
             ].join("; ")}.`,
@@ -33,7 +37,7 @@ export function driverDocument(v: DriverVerdict): Document {
           ),
     ]),
     table(
-      ["MTU", ">frames", ">received", ">requests", ">lives", ">leaks", ">faults", "recovered"],
+      ["MTU", ">frames", ">received", ">requests", ">lives", ">leaks", ">faults", ">complaints", "recovered"],
       v.checks.map((c) => [
         String(c.mtu),
         String(c.arrived),
@@ -42,6 +46,7 @@ export function driverDocument(v: DriverVerdict): Document {
         String(c.lives),
         String(c.leaks.length),
         String(c.faults.length),
+        String(c.complaints.length),
         c.recovered ? "yes" : "no",
       ]),
     ),
@@ -52,19 +57,15 @@ export function driverDocument(v: DriverVerdict): Document {
     (f) => `${f.fault.kind} ${f.fault.operation.replace(/\d+/g, "N")}`,
   ))
     blocks.push(
-      heading(
-        2,
-        `${fault.kind}, at MTU ${mtu}, ${refused === "nothing" ? "with nothing refused" : `after ${refused} was refused`}`,
-      ),
+      heading(2, `${fault.kind}, at MTU ${mtu}, ${after(refused)}`),
       paragraph(`${fault.sentence}.`),
       list([...fault.history]),
     );
+  for (const { mtu, refused, said } of firstOf(complaints, (c) => c.said))
+    blocks.push(heading(2, `The kernel would say, at MTU ${mtu}, ${after(refused)}`), paragraph(`${said}.`));
   for (const leak of firstOf(leaks, (l) => l.refused))
     blocks.push(
-      heading(
-        2,
-        `Left behind at MTU ${leak.mtu}, ${leak.refused === "nothing" ? "with nothing refused" : `after ${leak.refused} was refused`}`,
-      ),
+      heading(2, `Left behind at MTU ${leak.mtu}, ${after(leak.refused)}`),
       facts(
         (
           [
@@ -79,6 +80,9 @@ export function driverDocument(v: DriverVerdict): Document {
     );
   return blocks;
 }
+
+const after = (refused: string): string =>
+  refused === "nothing" ? "with nothing refused" : `after ${refused} was refused`;
 
 /** The first of each kind, at most `shown`. */
 function firstOf<T>(all: readonly T[], kind: (x: T) => string): readonly T[] {

@@ -80,6 +80,8 @@ export interface Plan {
   readonly variants: readonly Variant[];
   readonly seeds: number;
   readonly firstSeed: number;
+  /** Drivers of files of their own: what stands in each, so that results of another text are not taken for these. */
+  readonly drivers?: Readonly<Record<string, string>>;
 }
 
 export const unitsOf = (plan: Plan): number => plan.variants.length * plan.seeds;

@@ -18,8 +18,17 @@ export interface ScenarioKind {
   watch?(settings: unknown, onlooker: Onlooker): unknown;
   /** The numbers of a result that experiments compare, by name; settings then have a `seed`. */
   measure?(result: unknown): Readonly<Record<string, number>>;
+  /** What the measures are; a kind that compares designs puts the design's name and a point before each. */
+  readonly metrics?: readonly Metric[];
   /** Settings that make a run as short as can be: what asks for the names of its measures lays these over its own. */
   readonly shortest?: Readonly<Record<string, unknown>>;
+}
+
+/** A number that experiments compare. */
+export interface Metric {
+  readonly name: string;
+  readonly unit: string;
+  readonly means: string;
 }
 
 /** The run of a kind that is made of parts. */

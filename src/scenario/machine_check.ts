@@ -2,8 +2,10 @@
 import { BadInput } from "../base/bad_input.ts";
 import { suggest } from "../base/suggest.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
+import type { DriverSettings } from "../model/drivers/driver.ts";
 import { settingProblem } from "../model/drivers/driver.ts";
-import { drivers } from "../model/drivers/drivers.ts";
+import { drivers, findDriver } from "../model/drivers/drivers.ts";
+import { createMachine } from "../model/machine.ts";
 import { socksMax } from "../model/net/tcp/sock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
 import { tcpHeaders, udpHeaders } from "./machine_traffic.ts";
@@ -13,6 +15,8 @@ import { connectionsOf } from "./machine_wires.ts";
 const pagesMost = 200e6;
 /** Frames under way at once that the wires have rows for, less what others need. */
 const framesMost = 900_000;
+/** The MTU that every driver takes. */
+const usualMtu = 1500;
 /** Bytes that every link of IPv4 has to carry (RFC 791). */
 const leastMtu = 68;
 
@@ -39,21 +43,23 @@ export function checkMachine(s: MachineSettings): void {
   const twice = names.find((n, i) => names.indexOf(n) !== i);
   if (twice !== undefined) throw new BadInput(`Two cards are called ${twice}.`);
   for (const [i, nic] of s.nics.entries()) {
-    const driver = drivers.find((d) => d.name === nic.driver);
+    const driver = findDriver(nic.driver);
     if (driver === undefined)
       throw new BadInput(
         `nics[${i}].driver: there is no driver "${nic.driver}" here.`,
         undefined,
-        `Drivers: ${drivers.map((d) => d.name).join(", ")}.`,
+        `Drivers: ${drivers.map((d) => d.name).join(", ")}; or a file of your own, such as ./mynic.mjs.`,
       );
     for (const [key, value] of Object.entries(nic.settings)) {
       const path = `nics[${i}].settings.${key}`;
-      const spec = driver.settings?.[key];
+      // A driver of your own that declares none takes what there is.
+      if (driver.settings === undefined) continue;
+      const spec = driver.settings[key];
       if (spec === undefined)
         throw new BadInput(
           `${path}: ${driver.name} has no such setting.`,
           undefined,
-          suggest(key, Object.keys(driver.settings ?? {})),
+          suggest(key, Object.keys(driver.settings)),
         );
       const problem = settingProblem(spec, value);
       if (problem !== undefined) throw new BadInput(`${path}: ${JSON.stringify(value)} will not do: it ${problem}.`);
@@ -87,6 +93,28 @@ export function checkMachine(s: MachineSettings): void {
   }
   checkPressure(s);
   checkTcp(s, names);
+}
+
+/** Throws BadInput for an MTU that a card's driver does not take, in the driver's words. */
+export function checkMtus(s: MachineSettings): void {
+  for (const [i, { driver, mtu, settings }] of s.nics.entries()) {
+    const said = mtuSaid(s.release, driver, mtu, settings);
+    if (said !== "ok") throw new BadInput(`nics[${i}].mtu: ${driver} of ${s.release} refuses it: ${said}.`);
+  }
+}
+
+/** What a driver says to an MTU, by everything that it depends on: the variants of an experiment ask again and again. */
+const saidBefore = new Map<string, string>();
+
+function mtuSaid(release: string, driver: string, mtu: number, settings: DriverSettings): string {
+  if (mtu === usualMtu) return "ok";
+  const key = JSON.stringify([release, driver, mtu, settings]);
+  const before = saidBefore.get(key);
+  if (before !== undefined) return before;
+  const { devices } = createMachine({ release: parseRelease(release), memoryMb: 64, nics: [{ driver, settings }] });
+  const said = devices[0]?.driver.changeMtu(mtu) ?? "there is no device";
+  saidBefore.set(key, said);
+  return said;
 }
 
 function checkPressure(s: MachineSettings): void {

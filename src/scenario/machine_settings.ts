@@ -2,25 +2,19 @@
 import { z } from "zod";
 import { release, share, thrashShape, whole } from "../lab/schema_parts.ts";
 import { workloadSchema } from "../lab/workload/settings.ts";
-import type { DriverMaker } from "../model/drivers/driver.ts";
 import { drivers } from "../model/drivers/drivers.ts";
+import { settingsText } from "../model/drivers/own_driver.ts";
 import { stateSchema } from "./machine_state_settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
-
-/** `tg3: rx_ring (receive ring, descriptors; 200), …` */
-function settingsText(driver: DriverMaker): string {
-  const each = Object.entries(driver.settings ?? {}).map(
-    ([name, spec]) => `${name} (${spec.does}; ${"words" in spec ? spec.words.join(" | ") : spec.otherwise})`,
-  );
-  return `${driver.name}: ${each.join(", ")}.`;
-}
 
 const nic = z.strictObject({
   name: z.string().min(1).max(15).describe("interface name; default eth0, eth1, … in the order of the list").optional(),
   driver: z
     .string()
-    .describe("driver of the card, as `modinfo` names it; `ringnic` is a plain card whose policy is settings"),
+    .describe(
+      "driver of the card, as `modinfo` names it; `ringnic` is a plain card whose policy is settings; or a file of your own, such as ./mynic.mjs, named from where this file lies",
+    ),
   mtu: whole(68, 65521, "MTU, bytes").default(1500),
   mbitPerSecond: z.number().positive().max(1_000_000).describe("rate of the wire, Mbit/s").default(1000),
   delayMicros: z.number().min(0).max(1e7).describe("delay of the wire, microseconds").default(10),

@@ -22,18 +22,24 @@ const common = {
 };
 
 /** What experiments compare; with several designs each measure bears the design's name. */
-const measured: Pick<ScenarioKind, "measure" | "shortest"> = {
+const metrics = [
+  { name: "recycled", unit: "pages", means: "came home to the pool's cache or ring" },
+  { name: "fresh", unit: "pages", means: "taken from the page allocator" },
+  { name: "released", unit: "pages", means: "left the pool as the rules allow: unmapped and counted out" },
+  { name: "leaked", unit: "pages", means: "freed while mapped and counted, or held by nobody" },
+  { name: "corrupted", unit: "times", means: "memory went where it does not belong" },
+  { name: "dropped", unit: "packets", means: "packets that were dropped" },
+  { name: "memoryPerPacket", unit: "bytes", means: "memory of a packet in the receive queues when they held most" },
+] as const;
+
+const measured: Pick<ScenarioKind, "measure" | "metrics" | "shortest"> = {
   measure(result) {
     const all = result as readonly DesignResult[];
     return Object.fromEntries(
-      all.flatMap((r) =>
-        (["recycled", "fresh", "released", "leaked", "corrupted", "dropped", "memoryPerPacket"] as const).map((key) => [
-          all.length === 1 ? key : `${r.design}.${key}`,
-          r[key],
-        ]),
-      ),
+      all.flatMap((r) => metrics.map(({ name }) => [all.length === 1 ? name : `${r.design}.${name}`, r[name]])),
     );
   },
+  metrics,
   shortest: { packets: 1 },
 };
 

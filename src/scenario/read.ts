@@ -5,6 +5,7 @@ import { BadInput } from "../base/bad_input.ts";
 import { suggest } from "../base/suggest.ts";
 import type { ScenarioKind } from "./kind.ts";
 import { scenarioKinds } from "./kinds.ts";
+import { renameDriverFiles } from "./own_drivers.ts";
 
 /** A scenario that can run. */
 export interface Scenario {
@@ -21,8 +22,13 @@ const experiment = "experiment";
 const isElsewhere = (kind: unknown, here: readonly ScenarioKind[]): boolean =>
   (kind === experiment || scenarioKinds.some((k) => k.kind === kind)) && !here.some((k) => k.kind === kind);
 
-/** Throws BadInput with the place of the first thing that is wrong. */
-export function readScenario(file: string, text: string, kinds: readonly ScenarioKind[] = scenarioKinds): Scenario {
+/** Throws BadInput with the place of the first thing that is wrong. `driverName`: under which name a driver's own file was given. */
+export function readScenario(
+  file: string,
+  text: string,
+  kinds: readonly ScenarioKind[] = scenarioKinds,
+  driverName: (file: string) => string = (name) => name,
+): Scenario {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const at = (offset: number): { file: string; line: number; column: number } => {
@@ -65,7 +71,10 @@ export function readScenario(file: string, text: string, kinds: readonly Scenari
         : suggest(`${kindName}`, names),
     );
   }
-  const { kind: _kind, ...rest } = doc.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
+  const { kind: _kind, ...rest } = renameDriverFiles(doc.toJS({ maxAliasCount: 100 }), driverName) as Record<
+    string,
+    unknown
+  >;
   return { file, kind, settings: checkSettings(kind, rest, file, place), place };
 }
 

@@ -21,7 +21,7 @@ export interface VerifyDriverOptions {
 export interface DriverVerdict {
   readonly driver: string;
   readonly kernel: string;
-  /** Nothing leaked, nothing was touched by two owners, and it recovered, at every MTU. */
+  /** Nothing leaked, nothing was touched by two owners, the kernel said nothing, and it recovered, at every MTU. */
   readonly sound: boolean;
   readonly checks: readonly DriverCheck[];
   /** MTUs that the driver does not take, with what it says. */
@@ -30,14 +30,6 @@ export interface DriverVerdict {
 
 /** Names of the drivers there are. */
 export const driverNames: readonly string[] = drivers.map((d) => d.name);
-
-/** Whether something looks like a driver's registration. */
-export const isDriverMaker = (x: unknown): x is DriverMaker =>
-  typeof x === "object" &&
-  x !== null &&
-  typeof (x as DriverMaker).name === "string" &&
-  typeof (x as DriverMaker).features === "number" &&
-  typeof (x as DriverMaker).make === "function";
 
 /** BadInput for a driver or release that does not exist, or a driver that takes none of the MTUs. */
 export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
@@ -70,7 +62,9 @@ export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
   return {
     driver: maker.name,
     kernel: formatRelease(release),
-    sound: checks.every((c) => c.leaks.length === 0 && c.faults.length === 0 && c.recovered && c.received > 0),
+    sound: checks.every(
+      (c) => c.leaks.length + c.faults.length + c.complaints.length === 0 && c.recovered && c.received > 0,
+    ),
     checks,
     refused,
   };

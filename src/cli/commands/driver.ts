@@ -1,9 +1,10 @@
 // skblab driver: a driver of the model, or one that somebody wrote, held to the rules of memory.
 import { BadInput } from "../../base/bad_input.ts";
 import { driverDocument } from "../../report/driver.ts";
-import { driverNames, isDriverMaker, verifyDriver } from "../../verify/driver.ts";
-import { isAuthorFile, loadAuthorFile } from "../author_file.ts";
+import { driverNames, verifyDriver } from "../../verify/driver.ts";
+import { isAuthorFile } from "../author_file.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { loadDriver } from "../own_drivers.ts";
 
 interface Options {
   readonly kernel: string;
@@ -39,7 +40,7 @@ async function check(name: string, options: Options, io: Io): Promise<void> {
       undefined,
       `Drivers: ${driverNames.join(", ")}; or a file that ends in .mjs, .ts or .js.`,
     );
-  const driver = driverNames.includes(name) ? name : await driverFrom(name);
+  const driver = driverNames.includes(name) ? name : await loadDriver(name);
   const verdict = verifyDriver({
     driver,
     kernel: options.kernel,
@@ -52,15 +53,4 @@ async function check(name: string, options: Options, io: Io): Promise<void> {
     json: { schema: "skblab.driver/1", ...verdict },
     exit: verdict.sound ? 0 : 1,
   });
-}
-
-async function driverFrom(file: string) {
-  const { driver } = await loadAuthorFile(file, "");
-  if (!isDriverMaker(driver))
-    throw new BadInput(
-      "it does not export a driver.",
-      { file },
-      "Write: export const driver = { name, features, make(parts, host, settings) { … } }, as in examples/drivers/mynic.mjs.",
-    );
-  return driver;
 }

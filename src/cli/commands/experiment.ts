@@ -2,13 +2,14 @@
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
+import { heading, table } from "../../report/document.ts";
 import { experimentDocument } from "../../report/experiment.ts";
 import type { ExperimentResult, ExperimentSettings, Plan } from "../../scenario/experiment.ts";
 import { concludeExperiment, experimentKind, planExperiment, unitOf, unitsOf } from "../../scenario/experiment.ts";
-import { readScenario } from "../../scenario/read.ts";
+import { scenarioKinds } from "../../scenario/kinds.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
-import { wholeText } from "../input/whole.ts";
 import { cacheDirectory } from "../output.ts";
+import { driverDigests, openScenario } from "../own_drivers.ts";
 import { runPool } from "../parallel/pool.ts";
 import type { Measures } from "../parallel/shard_file.ts";
 import { fingerprintOf, openShard } from "../parallel/shard_file.ts";
@@ -19,6 +20,7 @@ interface Options {
   readonly shard?: string;
   readonly out?: string;
   readonly seeds?: string;
+  readonly metrics?: boolean;
 }
 
 export const command: CommandSpec = {
@@ -26,6 +28,7 @@ export const command: CommandSpec = {
   examples: [
     { line: "skblab experiment scenarios/jumbo-ablation.yaml", does: "which change makes the failures stop?" },
     { line: "skblab experiment scenarios/mtu-sweep.yaml --seeds 5", does: "failures and goodput for MTU 1500 to 9000" },
+    { line: "skblab experiment --metrics", does: "what can be compared: names, units, one line each" },
     {
       line: "skblab experiment scenarios/mtu-sweep.yaml --shard 1/4 --out results",
       does: "a quarter of the runs, for `skblab merge results` when all four are done",
@@ -33,17 +36,23 @@ export const command: CommandSpec = {
   ],
   configure(cmd, io) {
     cmd
-      .argument("<file>", "experiment file (YAML): `kind: experiment`")
+      .argument("[file]", "experiment file (YAML): `kind: experiment`")
       .option("--jobs <n>", "threads (default: one a core)")
       .option("--seeds <n>", "runs of each variant, instead of the file's")
       .option("--shard <i/n>", "run only the i-th of n parts (needs --out)")
       .option("--out <dir>", "keep the results there; a run that was interrupted goes on from them")
-      .action((file: string, options: Options) => run(file, options, io));
+      .option("--metrics", "list what can be compared, with units")
+      .action((file: string | undefined, options: Options) => {
+        if (options.metrics === true) return io.answer(metricsAnswer());
+        if (file === undefined)
+          throw new BadInput("No experiment was named.", undefined, "Try: skblab experiment scenarios/mtu-sweep.yaml");
+        return run(file, options, io);
+      });
   },
 };
 
 async function run(file: string, options: Options, io: Io): Promise<void> {
-  const plan = readPlan(file, options);
+  const plan = await readPlan(file, options);
   const shard = shardOf(options);
   const partial = shard[1] > 1;
   const keep = options.out ?? cacheDirectory(`experiment-${fingerprintOf(plan)}`);
@@ -60,6 +69,22 @@ async function run(file: string, options: Options, io: Io): Promise<void> {
   await io.answer(experimentAnswer(file, concludeExperiment(plan, all)));
 }
 
+/** What the `metrics` of an experiment's file may name, kind by kind of its base. */
+function metricsAnswer(): Answer {
+  const kinds = scenarioKinds.flatMap(({ kind, metrics = [] }) => (metrics.length === 0 ? [] : [{ kind, metrics }]));
+  return {
+    document: kinds.flatMap(({ kind, metrics }) => [
+      heading(1, `kind: ${kind}`),
+      table(
+        ["metric", "unit", "what it is"],
+        metrics.map((m) => [m.name, m.unit, m.means]),
+      ),
+    ]),
+    json: { schema: "skblab.metrics/1", kinds },
+    exit: 0,
+  };
+}
+
 /** The answer of an experiment, wherever its runs were made. */
 export function experimentAnswer(file: string, result: ExperimentResult): Answer {
   return {
@@ -69,8 +94,8 @@ export function experimentAnswer(file: string, result: ExperimentResult): Answer
   };
 }
 
-function readPlan(file: string, options: Options): Plan {
-  const { settings, place } = readScenario(file, wholeText(file), [experimentKind]);
+async function readPlan(file: string, options: Options): Promise<Plan> {
+  const { settings, place } = await openScenario(file, [experimentKind]);
   let experiment = settings as ExperimentSettings;
   if (options.seeds !== undefined) {
     if (!/^([2-9]|[1-9]\d{1,3})$/.test(options.seeds))
@@ -81,7 +106,9 @@ function readPlan(file: string, options: Options): Plan {
       );
     experiment = { ...experiment, seeds: Number(options.seeds) };
   }
-  return planExperiment(experiment, file, place);
+  const plan = planExperiment(experiment, file, place);
+  const drivers = driverDigests(plan.variants);
+  return Object.keys(drivers).length === 0 ? plan : { ...plan, drivers };
 }
 
 /** `--shard i/n` as numbers; [1, 1] where it was left out. */

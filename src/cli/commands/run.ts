@@ -5,15 +5,16 @@ import type { Parts } from "../../lab/parts.ts";
 import type { KernelFile } from "../../observe/kernel_files.ts";
 import { fileText, logText } from "../../report/kernel_log.ts";
 import { scenarioDocument } from "../../report/scenarios.ts";
+import { experimentKind } from "../../scenario/experiment.ts";
 import { scenarioJsonSchema } from "../../scenario/json_schema.ts";
 import type { ScenarioKind } from "../../scenario/kind.ts";
+import { scenarioKinds } from "../../scenario/kinds.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
-import { readScenario } from "../../scenario/read.ts";
 import { standsFor } from "../../scenario/stands_for.ts";
 import type { CommandSpec, Io } from "../command.ts";
-import { wholeText } from "../input/whole.ts";
 import { writeOutput } from "../output.ts";
+import { openScenario } from "../own_drivers.ts";
 import type { JournalForm } from "../parallel/journal_file.ts";
 import { journalFile } from "../parallel/journal_file.ts";
 import { runPool } from "../parallel/pool.ts";
@@ -44,7 +45,10 @@ export const command: CommandSpec = {
       .option("--perfetto <file>", "the same as a Perfetto trace, with counters (ui.perfetto.dev)")
       .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
       .option("--proc <dir>", "write /proc and ethtool -S as they would read at the end, for skblab diagnose")
-      .option("--schema", "print the JSON Schema of scenario files")
+      .option(
+        "--schema",
+        "print the JSON Schema of scenario files, with the settings of the drivers that the named files bring",
+      )
       .action((files: string[], options: RunOptions) => run(files, options, io));
   },
 };
@@ -54,10 +58,15 @@ interface RunOptions extends Readonly<Partial<Record<JournalForm | "journal" | "
 }
 
 async function run(files: readonly string[], options: RunOptions, io: Io): Promise<void> {
-  if (options.schema === true) return io.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
+  if (options.schema === true) {
+    const own = [];
+    for (const file of files) own.push(...(await openScenario(file, everyKind)).drivers);
+    return io.write(`${JSON.stringify(scenarioJsonSchema(own), null, 2)}\n`);
+  }
   if (files.length === 0) throw new BadInput("No scenario was named.", undefined, "Try: skblab run scenarios/*.yaml");
   // All are read before the first one runs: a mistake in the last file costs nothing.
-  const scenarios = files.map((file) => readScenario(file, wholeText(file)));
+  const scenarios: Scenario[] = [];
+  for (const file of files) scenarios.push(await openScenario(file, scenarioKinds));
   const jobs = threadsOf(options.jobs);
   const exports = exportsOf(options, scenarios);
   const traces = tracesOf(options, scenarios);
@@ -127,6 +136,8 @@ function tracesOf(options: RunOptions, scenarios: readonly Scenario[]) {
 }
 
 const put = (path: string, text: string): void => writeOutput(path, text, { parents: true });
+
+const everyKind = [...scenarioKinds, experimentKind];
 
 /** `--jobs`: a whole number of threads; undefined when it was left out. */
 export function threadsOf(text: string | undefined): number | undefined {

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
-import { BadInput } from "../../base/bad_input.ts";
+import { BadInput, type InputPlace } from "../../base/bad_input.ts";
 import { measureJob } from "../../prove/batch.ts";
 import { measureUnit } from "../../scenario/experiment.ts";
 import { kindNamed } from "../../scenario/kinds.ts";
@@ -20,10 +20,16 @@ export interface PartJob {
 
 /** What a worker is told. */
 export type Order = PartJob & { readonly index: number };
+/** An input that a part cannot use, on its way to the thread that tells it. */
+export interface Bad {
+  readonly sentence: string;
+  readonly place: InputPlace | undefined;
+  readonly advice: string | undefined;
+}
 /** What it answers. */
 export type Reply =
   | { readonly index: number; readonly result: unknown }
-  | { readonly index: number; readonly bad: { readonly sentence: string; readonly advice?: string | undefined } }
+  | { readonly index: number; readonly bad: Bad }
   | { readonly index: number; readonly failed: string };
 
 export interface PoolOptions {
@@ -32,6 +38,8 @@ export interface PoolOptions {
   /** Called as each part ends, in whatever order. */
   readonly done?: (index: number, result: unknown, finished: number) => void;
 }
+
+const badInputOf = ({ sentence, place, advice }: Bad): BadInput => new BadInput(sentence, place, advice);
 
 /** Does one part in this thread. */
 export function runPart(job: PartJob): unknown {
@@ -82,7 +90,7 @@ export function openPool(jobs: number = availableParallelism()): Pool {
       working.delete(worker);
       if (mine === undefined) return;
       if ("failed" in reply) mine.fail(new Error(reply.failed));
-      else if ("bad" in reply) mine.fail(new BadInput(reply.bad.sentence, undefined, reply.bad.advice));
+      else if ("bad" in reply) mine.fail(badInputOf(reply.bad));
       else mine.keep(reply.result);
       feed(worker);
     });
@@ -158,7 +166,7 @@ export async function runPool(jobs: readonly PartJob[], options: PoolOptions = {
       };
       worker.on("message", (reply: Reply) => {
         if ("failed" in reply) reject(new Error(`part ${reply.index}: ${reply.failed}`));
-        else if ("bad" in reply) reject(new BadInput(reply.bad.sentence, undefined, reply.bad.advice));
+        else if ("bad" in reply) reject(badInputOf(reply.bad));
         else {
           keep(reply.index, reply.result);
           feed();

@@ -57,6 +57,9 @@ export type SettingSpec =
   /** One of these words; the first when nobody says. */
   | { readonly does: string; readonly words: readonly [string, ...string[]] };
 
+/** Runs a stretch of the machine; throws when it does not come back. */
+export type Guard = (call: () => void) => void;
+
 /** One row of the registry. */
 export interface DriverMaker {
   /** What it takes, by name. A driver of your own may leave this out: its settings then reach it as they are. */
@@ -65,6 +68,8 @@ export interface DriverMaker {
   /** Feature bits it starts with (netdevice.ts). */
   readonly features: number;
   make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver;
+  /** Of a driver that somebody wrote: the machine runs through it, so that a loop without an end is noticed. */
+  readonly guard?: Guard;
 }
 
 /** A gfp combination of this release, by the kernel's name ("GFP_ATOMIC"), with further bits by their names without the underscores. */

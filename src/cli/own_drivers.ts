@@ -1,0 +1,94 @@
+// Drivers that somebody wrote: a file is loaded, its driver held to the contract and given to the model under a name; a loop in it that has
+// no end is stopped after a while.
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createContext, Script } from "node:vm";
+import { BadInput } from "../base/bad_input.ts";
+import type { DriverMaker } from "../model/drivers/driver.ts";
+import { giveDriver } from "../model/drivers/drivers.ts";
+import { driverProblem, ownDriver } from "../model/drivers/own_driver.ts";
+import { driverFilesIn, driverFilesOf } from "../scenario/own_drivers.ts";
+import type { Scenario } from "../scenario/read.ts";
+import { readScenario } from "../scenario/read.ts";
+import { loadAuthorFile } from "./author_file.ts";
+import { wholeText } from "./input/whole.ts";
+
+/** For how long a stretch of some thousand events may run, milliseconds: it takes a few of them. */
+const patienceMillis = 10_000;
+
+const timedOut = "ERR_SCRIPT_EXECUTION_TIMEOUT";
+
+/** Runs `call`, and ends it where it stands when it takes longer than `millis`: then `late` says what to throw. */
+export function stoppedAfter(millis: number): (call: () => unknown, late: () => BadInput) => unknown {
+  const here: { call: () => unknown } = { call: () => undefined };
+  const context = createContext(here);
+  const script = new Script("call()");
+  return (call, late) => {
+    const outer = here.call;
+    here.call = call;
+    try {
+      return script.runInContext(context, { timeout: millis });
+    } catch (error) {
+      // An Error of the context's own, not of this one.
+      if (typeof error === "object" && error !== null && "code" in error && error.code === timedOut) {
+        const said = late();
+        throw new BadInput(
+          `${said.message.slice(0, -1)}: it was stopped after ${millis / 1000} s.`,
+          said.place,
+          said.advice,
+        );
+      }
+      throw error;
+    } finally {
+      here.call = outer;
+    }
+  };
+}
+
+/** The driver that a file exports as `driver`; BadInput when it is none. */
+export async function loadDriver(file: string, millis = patienceMillis): Promise<DriverMaker> {
+  const { driver } = await loadAuthorFile(file, "");
+  const problem = driverProblem(driver);
+  if (problem !== undefined)
+    throw new BadInput(
+      `${problem}.`,
+      { file },
+      "Write: export const driver = { name, features, make(parts, host, settings) { … } }, as in examples/drivers/mynic.mjs.",
+    );
+  const maker = driver as DriverMaker;
+  return ownDriver(maker, { file, url: pathToFileURL(resolve(file)).href, guard: stoppedAfter(millis) });
+}
+
+/** Loads the drivers' files that settings name, each under its path. */
+export async function loadDriversOf(settings: unknown): Promise<readonly DriverMaker[]> {
+  const loaded: DriverMaker[] = [];
+  for (const file of driverFilesOf(settings)) {
+    const maker = await loadDriver(file);
+    giveDriver(file, maker);
+    loaded.push(maker);
+  }
+  return loaded;
+}
+
+/** A scenario with the drivers that it names by file, which lie where the scenario's own path leads: `./mynic.mjs` beside it. */
+export async function openScenario(
+  file: string,
+  kinds: Parameters<typeof readScenario>[2],
+): Promise<Scenario & { readonly drivers: readonly DriverMaker[] }> {
+  const text = wholeText(file);
+  const pathOf = (driver: string): string => (file === "-" ? driver : join(dirname(file), driver));
+  const drivers = await loadDriversOf(driverFilesIn(text).map((driver) => ({ driver: pathOf(driver) })));
+  return { ...readScenario(file, text, kinds, pathOf), drivers };
+}
+
+/** What stands in the drivers' files of settings: results of one text are not those of another. */
+export function driverDigests(settings: unknown): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    driverFilesOf(settings).map((file) => [
+      file,
+      createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16),
+    ]),
+  );
+}
