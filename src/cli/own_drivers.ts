@@ -6,10 +6,8 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createContext, Script } from "node:vm";
 import { BadInput } from "../base/bad_input.ts";
-import type { DriverMaker } from "../model/drivers/driver.ts";
-import { giveDriver } from "../model/drivers/drivers.ts";
-import { driverProblem, ownDriver } from "../model/drivers/own_driver.ts";
-import { driverFilesIn, driverFilesOf } from "../scenario/own_drivers.ts";
+import type { DriverMaker } from "../scenario/own_drivers.ts";
+import { driverFilesIn, driverFilesOf, driverOfFile, nameDriver } from "../scenario/own_drivers.ts";
 import type { Scenario } from "../scenario/read.ts";
 import { readScenario } from "../scenario/read.ts";
 import { loadAuthorFile } from "./author_file.ts";
@@ -50,15 +48,7 @@ export function stoppedAfter(millis: number): (call: () => unknown, late: () => 
 /** The driver that a file exports as `driver`; BadInput when it is none. */
 export async function loadDriver(file: string, millis = patienceMillis): Promise<DriverMaker> {
   const { driver } = await loadAuthorFile(file, "");
-  const problem = driverProblem(driver);
-  if (problem !== undefined)
-    throw new BadInput(
-      `${problem}.`,
-      { file },
-      "Write: export const driver = { name, features, make(parts, host, settings) { … } }, as in examples/drivers/mynic.mjs.",
-    );
-  const maker = driver as DriverMaker;
-  return ownDriver(maker, { file, url: pathToFileURL(resolve(file)).href, guard: stoppedAfter(millis) });
+  return driverOfFile(driver, { file, url: pathToFileURL(resolve(file)).href, guard: stoppedAfter(millis) });
 }
 
 /** Loads the drivers' files that settings name, each under its path. */
@@ -66,7 +56,7 @@ export async function loadDriversOf(settings: unknown): Promise<readonly DriverM
   const loaded: DriverMaker[] = [];
   for (const file of driverFilesOf(settings)) {
     const maker = await loadDriver(file);
-    giveDriver(file, maker);
+    nameDriver(file, maker);
     loaded.push(maker);
   }
   return loaded;

@@ -20,6 +20,8 @@ export interface DriverCheckOptions {
   /** The MTU that is changed to while the interface is up, bytes. */
   readonly mtu: number;
   readonly settings?: DriverSettings;
+  /** Queue pairs of the card, over as many CPUs; 1 when left out. */
+  readonly queues?: number;
   /** Default 64. */
   readonly memoryMb?: number;
   /** Watches sk_buffs and pages too; slower. Default true. */
@@ -98,7 +100,8 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
     release,
     memoryMb: options.memoryMb ?? 64,
     failing: counted(fail, out, () => machine.journal.text(machine.journal.caller)),
-    nics: [{ driver: maker, settings }],
+    cpus: options.queues ?? 1,
+    nics: [{ driver: maker, settings, queues: options.queues ?? 1 }],
     ...(options.watched === false
       ? {}
       : {

@@ -8,9 +8,8 @@ import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
 import { atLeast, formatRelease } from "../kernel/release.ts";
-import type { DriverMaker, DriverParts, Guard, PoolsOfMachine } from "./drivers/driver.ts";
-import { gfpOf, settingsOf } from "./drivers/driver.ts";
-import { driverNamed } from "./drivers/drivers.ts";
+import type { DriverParts, Guard, PoolsOfMachine } from "./drivers/driver.ts";
+import { gfpOf } from "./drivers/driver.ts";
 import type { Failing } from "./failing.ts";
 import type { Journal } from "./journal.ts";
 import { createJournal } from "./journal.ts";
@@ -23,8 +22,7 @@ import type { Gro } from "./net/path/gro.ts";
 import { createGro } from "./net/path/gro.ts";
 import type { Napi } from "./net/path/napi.ts";
 import { createNapi } from "./net/path/napi.ts";
-import type { DriverHost, NetDevice } from "./net/path/netdevice.ts";
-import { feature } from "./net/path/netdevice.ts";
+import type { NetDevice } from "./net/path/netdevice.ts";
 import type { Receive } from "./net/path/receive.ts";
 import { createReceive } from "./net/path/receive.ts";
 import type { Frames } from "./net/path/wire.ts";
@@ -38,12 +36,12 @@ import { softirqState } from "./net/pool/pool_context.ts";
 import { createReceiveCaches } from "./net/skb/napi_alloc_cache.ts";
 import type { OwnershipOptions } from "./net/skb/ownership.ts";
 import { createOwnedSkbs } from "./net/skb/ownership.ts";
-import { skbField } from "./net/skb/skb_columns.ts";
 import type { SkbConfig } from "./net/skb/skb_config.ts";
 import { skbConfigOf } from "./net/skb/skb_config.ts";
 import { skbSizes61 } from "./net/skb/skb_config61.ts";
 import type { Skbs } from "./net/skb/skbs.ts";
 import { createSkbs } from "./net/skb/skbs.ts";
+import { guardOf, type NicOptions, plugIn } from "./nic.ts";
 import type { Hole } from "./not_modelled.ts";
 import { notModelled } from "./not_modelled.ts";
 import { defaultAllocator } from "./slab/geometry.ts";
@@ -54,18 +52,7 @@ import { createClock } from "./sync/clock.ts";
 import type { Cpus } from "./sync/cpu.ts";
 import { createCpus } from "./sync/cpu.ts";
 
-/** A network card to plug in. */
-export interface NicOptions {
-  /** eth0, eth1 … when left out. */
-  readonly name?: string;
-  /** A driver of drivers.ts by name, or one of your own. */
-  readonly driver: string | DriverMaker;
-  readonly mtu?: number;
-  readonly txQueueLen?: number;
-  readonly irqCpu?: number;
-  /** What the driver itself takes (ring sizes, policies). */
-  readonly settings?: Readonly<Record<string, number | string | boolean>>;
-}
+export type { NicOptions } from "./nic.ts";
 
 export interface MachineOptions {
   readonly release: Release;
@@ -145,7 +132,9 @@ export function createMachine(options: MachineOptions): Machine {
   const pools = poolsOf(kernel, memory, upper, journal, config);
   const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
   const openTask = journal.textId(openingTask);
-  const devices = (options.nics ?? []).map((nic, index) => plugIn(parts, napi, gro, xmit, nic, index));
+  const devices = (options.nics ?? []).map((nic, index) =>
+    plugIn({ ...parts, napi, gro, xmit }, nic, index, (options.nics ?? []).length),
+  );
 
   const guard = guardOf(options.nics ?? []);
 
@@ -180,13 +169,6 @@ export function createMachine(options: MachineOptions): Machine {
     ],
   };
 }
-
-const makerOf = (nic: NicOptions): DriverMaker =>
-  typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
-
-/** The guard of the first driver that has one: each of them watches all that runs. */
-const guardOf = (nics: readonly NicOptions[]): Guard | undefined =>
-  nics.map((nic) => makerOf(nic).guard).find((guard) => guard !== undefined);
 
 /** Events between two looks at the time: far less than a guard's patience, far more than it costs. */
 const guardedEvents = 4096;
@@ -285,78 +267,6 @@ function upperParts(
     },
   }));
   return { pages: skbs.outside, heap, caches: handed, skbs };
-}
-
-function plugIn(parts: DriverParts, napi: Napi, gro: Gro, xmit: Xmit, nic: NicOptions, index: number): NetDevice {
-  const { cpus, journal } = parts;
-  const irqCpu = nic.irqCpu ?? 0;
-  /** Text of a driver's call chain → text of the stack's, called from the same poll function. */
-  const stackOf: number[] = [];
-  /** What asks for memory from here on is the stack, not the driver: the driver's chain is returned, to be set again afterwards. */
-  const enterStack = (): number => {
-    const driver = journal.caller;
-    journal.caller = stackOf[driver] ??= journal.textId(
-      ["netif_receive_skb", ...journal.text(driver).split(" < ").slice(-1)].filter((f) => f !== "").join(" < "),
-    );
-    return driver;
-  };
-  let device: NetDevice | undefined;
-  const self = (): NetDevice => device as NetDevice;
-  const id = napi.add(
-    (budget) => self().driver.poll(budget),
-    () => {
-      const driver = enterStack();
-      gro.flush(groId);
-      journal.caller = driver;
-    },
-  );
-  const groId = gro.add();
-  let irqRaised = false;
-  const irq = cpus.register(() => {
-    irqRaised = false;
-    napi.schedule(id);
-  });
-  const host: DriverHost = {
-    cpus,
-    frames: parts.frames,
-    device: self,
-    napiSchedule: () => void napi.schedule(id),
-    receive(skb) {
-      const { stats } = self();
-      stats.rxPackets++;
-      stats.rxBytes += parts.skbs.columns.S[skb + skbField.LEN]!;
-      const driver = enterStack();
-      if (((device as NetDevice).features & feature.gro) !== 0) gro.receive(groId, skb);
-      else parts.receive.netifReceive(skb);
-      journal.caller = driver;
-    },
-    wakeQueue: () => xmit.wake(self()),
-    stopQueue() {
-      self().txStopped = true;
-    },
-    raiseInterrupt() {
-      // One interrupt waits at most: a device's line is either raised or not.
-      if (irqRaised || napi.scheduled(id)) return;
-      irqRaised = true;
-      cpus.interrupt(irqCpu, irq);
-    },
-  };
-  const maker = makerOf(nic);
-  device = {
-    index,
-    name: nic.name ?? `eth${index}`,
-    mtu: nic.mtu ?? 1500,
-    features: maker.features,
-    txQueueLen: nic.txQueueLen ?? 1000,
-    txStopped: false,
-    running: false,
-    driver: maker.make(parts, host, settingsOf(maker, nic.settings ?? {})),
-    link: undefined,
-    irqCpu,
-    stats: { rxPackets: 0, rxBytes: 0, rxDropped: 0, rxMissed: 0, txPackets: 0, txBytes: 0, txDropped: 0 },
-  };
-  xmit.attach(device);
-  return device;
 }
 
 /** What decides how much memory a packet takes: pads and cache line of the architecture, sizeof of the declared structs of the release. */

@@ -48,6 +48,7 @@ export function drawMachine(result: unknown): Document {
           .join(", "),
       ]),
     ),
+    ...queueTables(r),
     table(
       [">order", ">asked", ">refused", ">share"],
       r.orders.map((o) => [
@@ -89,6 +90,45 @@ export function drawMachine(result: unknown): Document {
   if (r.said.length > 0) blocks.push(heading(2, "What the kernel said"), list(r.said));
   for (const report of r.reports) blocks.push({ kind: "code", text: reportText(report) });
   return blocks;
+}
+
+/** Queue by queue: what came, and what its page pool did, counted as page_pool_get_stats() does. */
+function queueTables(r: MachineResult): Block[] {
+  const count = (n: number | undefined): string => (n ?? 0).toLocaleString("en-US");
+  return r.devices.flatMap(({ name, queues, pool }) => {
+    const rows = queues ?? (pool === undefined ? [] : [{ cpu: undefined, counters: undefined, ring: undefined, pool }]);
+    if (rows.length === 0) return [];
+    const pooled = rows.some((q) => q.pool !== undefined);
+    const own = queues !== undefined;
+    return [
+      table(
+        [
+          ...(own ? [">queue", ">CPU", ">rx packets", ">ring"] : []),
+          ...(pooled
+            ? [">fast", ">refill", ">slow", ">slow high order", ">to ring", ">to cache", ">ring full", ">held"]
+            : []),
+        ],
+        rows.map((q, i) => [
+          ...(own
+            ? [`${i}`, `${q.cpu}`, count(q.counters?.["rx_packets"]), `${q.ring?.filled} of ${q.ring?.size}`]
+            : []),
+          ...(pooled
+            ? [
+                count(q.pool?.fast),
+                count(q.pool?.refill),
+                count(q.pool?.slow),
+                count(q.pool?.slowHighOrder),
+                count(q.pool?.ring),
+                count(q.pool?.cached),
+                count(q.pool?.ringFull),
+                count(q.pool?.releasedRefcnt),
+              ]
+            : []),
+        ]),
+        own ? `Queues of ${name}${pooled ? " and their page pools" : ""}` : `The page pool of ${name}`,
+      ),
+    ];
+  });
 }
 
 /** What came and went as datagrams and writes, as far as there were any. */

@@ -50,6 +50,7 @@ export function checkMachine(s: MachineSettings): void {
         undefined,
         `Drivers: ${drivers.map((d) => d.name).join(", ")}; or a file of your own, such as ./mynic.mjs.`,
       );
+    checkQueues(s, i, driver.queuesMost ?? 1);
     for (const [key, value] of Object.entries(nic.settings)) {
       const path = `nics[${i}].settings.${key}`;
       // A driver of your own that declares none takes what there is.
@@ -61,11 +62,11 @@ export function checkMachine(s: MachineSettings): void {
           undefined,
           suggest(key, Object.keys(driver.settings)),
         );
-      const problem = settingProblem(spec, value);
+      const problem = settingProblem(spec, value, release);
       if (problem !== undefined) throw new BadInput(`${path}: ${JSON.stringify(value)} will not do: it ${problem}.`);
-      if (/ring/.test(key) && typeof value === "number" && value * nic.mtu > s.memoryMb * 1048576)
+      if (/ring/.test(key) && typeof value === "number" && value * nic.queues * nic.mtu > s.memoryMb * 1048576)
         throw new BadInput(
-          `${path}: ${value} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
+          `${path}: ${value * nic.queues} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
         );
     }
   }
@@ -84,6 +85,14 @@ export function checkMachine(s: MachineSettings): void {
         undefined,
         `Cards: ${names.join(", ")}.`,
       );
+    if (t.queue !== undefined && t.queue >= nic.queues)
+      throw new BadInput(`traffic[${i}].queue: ${t.to} has queues 0 .. ${nic.queues - 1}.`);
+    if (t.flows > 1 && t.listeners > 1)
+      throw new BadInput(
+        `traffic[${i}].flows: a multicast group has one flow here.`,
+        undefined,
+        "Leave out flows or listeners.",
+      );
     if (t.bytes !== "mtu" && t.bytes + udpHeaders > nic.mtu)
       throw new BadInput(
         `traffic[${i}]: ${t.bytes} bytes and ${udpHeaders} of headers do not fit the MTU ${nic.mtu} of ${t.to}.`,
@@ -93,6 +102,30 @@ export function checkMachine(s: MachineSettings): void {
   }
   checkPressure(s);
   checkTcp(s, names);
+}
+
+function checkQueues(s: MachineSettings, i: number, most: number): void {
+  const nic = s.nics[i] as MachineSettings["nics"][number];
+  const { queues, irqCpus, rss, xps } = nic;
+  if (queues > most)
+    throw new BadInput(
+      `nics[${i}].queues: ${nic.driver} has ${most === 1 ? "one queue pair" : `${most} queue pairs at most`} here.`,
+      undefined,
+      most === 1 ? "ringnic has several, and so may a driver of your own (queuesMost)." : undefined,
+    );
+  if (irqCpus !== undefined && irqCpus.length !== queues)
+    throw new BadInput(`nics[${i}].irqCpus: ${irqCpus.length} CPUs for ${queues} queue pairs; it names one for each.`);
+  const cpu = irqCpus?.find((c) => c >= s.cpus);
+  if (cpu !== undefined) throw new BadInput(`nics[${i}].irqCpus: there is no CPU ${cpu}; the machine has ${s.cpus}.`);
+  if (queues === 1 && (rss !== undefined || xps))
+    throw new BadInput(
+      `nics[${i}].${rss !== undefined ? "rss" : "xps"} is for a card with several queues.`,
+      undefined,
+      "Set queues.",
+    );
+  const queue = rss?.indirection?.find((q) => q >= queues);
+  if (queue !== undefined)
+    throw new BadInput(`nics[${i}].rss.indirection: there is no queue ${queue}; the card has 0 .. ${queues - 1}.`);
 }
 
 /** Throws BadInput for an MTU that a card's driver does not take, in the driver's words. */

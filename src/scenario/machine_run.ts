@@ -8,8 +8,10 @@ import type { Journal } from "../model/journal.ts";
 import type { Machine } from "../model/machine.ts";
 import { createMachine } from "../model/machine.ts";
 import { freeBlocks, observeBuddyinfo } from "../model/mm/observe.ts";
-import type { NetDevice } from "../model/net/path/netdevice.ts";
+import type { Driver, NetDevice } from "../model/net/path/netdevice.ts";
 import { feature } from "../model/net/path/netdevice.ts";
+import type { RssOptions } from "../model/net/path/rss.ts";
+import type { PoolStats } from "../model/net/pool/page_pool.ts";
 import type { RunEnd } from "../model/sync/clock.ts";
 import type { KernelFile } from "../observe/kernel_files.ts";
 import { kernelFiles } from "../observe/kernel_files.ts";
@@ -57,8 +59,22 @@ export interface DeviceResult {
   /** False when the interface could not be brought up: no memory for its rings. */
   readonly up: boolean;
   readonly stats: NetDevice["stats"];
-  /** As `ethtool -S` shows them. */
+  /** As `ethtool -S` shows them; of several queues together. */
   readonly counters: Readonly<Record<string, number>>;
+  /** The page pool of a card with one queue pair. */
+  readonly pool?: PoolStats;
+  /** Of a card with several queue pairs. */
+  readonly queues?: readonly QueueResult[];
+}
+
+export interface QueueResult {
+  /** The CPU of its interrupt. */
+  readonly cpu: number;
+  readonly counters: Readonly<Record<string, number>>;
+  /** Buffers in its receive ring at the end, of how many. */
+  readonly ring: { readonly filled: number; readonly size: number };
+  /** Its page pool's counters, by the names of page_pool_get_stats(). */
+  readonly pool?: PoolStats;
 }
 
 export interface MachineResult {
@@ -126,8 +142,8 @@ function packetsMost(s: MachineSettings): number {
   if (!counted) return most;
   const arriving = (s.traffic ?? []).reduce((n, t) => n + t.burst * (t.bursts ?? 0) * t.listeners, 0);
   const rings = s.nics.reduce(
-    (n, { settings }) =>
-      n + Number(settings.rx_ring ?? ringOfCard) + Number(settings.rx_jumbo_ring ?? 0) + queuesOfCard,
+    (n, { settings, queues }) =>
+      n + queues * (Number(settings.rx_ring ?? ringOfCard) + Number(settings.rx_jumbo_ring ?? 0) + queuesOfCard),
     0,
   );
   return Math.min(most, rings + arriving);
@@ -156,6 +172,10 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     nics: s.nics.map((n) => ({
       driver: n.driver,
       mtu: n.mtu,
+      queues: n.queues,
+      xps: n.xps,
+      ...(n.irqCpus === undefined ? {} : { irqCpus: n.irqCpus }),
+      rss: rssOf(n.rss),
       settings: n.settings,
       ...(n.name === undefined ? {} : { name: n.name }),
     })),
@@ -189,6 +209,17 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       up: up[i] ?? false,
       stats: { ...d.stats },
       counters: { ...d.driver.counters },
+      ...poolOf(machine, d.driver),
+      ...(d.queues === undefined
+        ? {}
+        : {
+            queues: d.queues.map((q) => ({
+              cpu: q.irqCpu,
+              counters: { ...q.driver.counters },
+              ring: q.driver.ringFill(),
+              ...poolOf(machine, q.driver),
+            })),
+          }),
     })),
     ...bench.totals(),
     goodputMbit: ((bench.totals().receivedBytes + (bench.streams?.readBytes() ?? 0)) * 8e3) / Math.max(1, nanos),
@@ -198,6 +229,21 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
     buddyinfo: observeBuddyinfo(machine.memory),
     reports: bench.log.reports(),
     said: [...faults, ...bench.log.said],
+  };
+}
+
+function poolOf(machine: Machine, driver: Driver): { readonly pool?: PoolStats } {
+  const pool = driver.poolNumber?.() ?? -1;
+  return pool < 0 ? {} : { pool: machine.pools().pools.stats(pool) };
+}
+
+/** The key's bytes, and the table. */
+function rssOf(given: MachineSettings["nics"][number]["rss"]): Omit<RssOptions, "queues"> {
+  return {
+    ...(given?.key === undefined
+      ? {}
+      : { key: Uint8Array.from(given.key.split(":"), (byte) => Number.parseInt(byte, 16)) }),
+    ...(given?.indirection === undefined ? {} : { indirection: given.indirection }),
   };
 }
 

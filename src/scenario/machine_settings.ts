@@ -4,6 +4,7 @@ import { release, share, thrashShape, whole } from "../lab/schema_parts.ts";
 import { workloadSchema } from "../lab/workload/settings.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import { settingsText } from "../model/drivers/own_driver.ts";
+import { queuesMost } from "../model/nic.ts";
 import { stateSchema } from "./machine_state_settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
@@ -20,6 +21,35 @@ const nic = z.strictObject({
   delayMicros: z.number().min(0).max(1e7).describe("delay of the wire, microseconds").default(10),
   loss: share("frames that the wire loses").default(0),
   tso: z.boolean().describe("false: `ethtool -K tso off`; default: as the driver has it").optional(),
+  queues: whole(1, queuesMost, "queue pairs, each with rings, interrupt, NAPI and page pool of its own").default(1),
+  irqCpus: z
+    .array(whole(0, 63, "CPU"))
+    .min(1)
+    .max(queuesMost)
+    .describe("CPU of each queue's interrupt; default: queue after queue over the CPUs")
+    .optional(),
+  xps: z
+    .boolean()
+    .describe("true: a CPU sends on the queue whose interrupt it gets; false: the flow's hash says which")
+    .default(false),
+  rss: z
+    .strictObject({
+      key: z
+        .string()
+        .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){39}$/)
+        .describe(
+          "key of the Toeplitz hash as `ethtool -X hkey` takes it, 40 bytes; default: random, once for each boot",
+        )
+        .optional(),
+      indirection: z
+        .array(whole(0, queuesMost - 1, "queue"))
+        .min(1)
+        .max(128)
+        .describe("queue by the hash modulo the table's length; default: 128 entries, queue after queue")
+        .optional(),
+    })
+    .describe("which queue a flow comes to, of a card with several (ethtool -x)")
+    .optional(),
   settings: z
     .record(z.string(), setting)
     .describe(`what the driver itself takes. ${drivers.map(settingsText).join(" ")}`)
@@ -45,6 +75,16 @@ const stream = z.strictObject({
   framesPerSecond: z.number().positive().max(1e8).describe("average rate, frames per second").default(20_000),
   burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
   bursts: whole(1, 1_000_000, "bursts in all; left out: as many as there is time for").optional(),
+  flows: whole(
+    1,
+    4096,
+    "flows, one frame each in turn; a flow comes from an address and port of its own, which decide its queue",
+  ).default(1),
+  queue: whole(
+    0,
+    queuesMost - 1,
+    "queue that all of it comes to by a rule (ethtool -N); default: the hash decides",
+  ).optional(),
   listeners: whole(
     1,
     32,

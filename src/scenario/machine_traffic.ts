@@ -15,6 +15,8 @@ export const udpHeaders = 28;
 export const tcpHeaders = 52;
 /** What waits longer for the wire than this is not sent: the sender's queue is full. */
 const waitNanos = 50e6;
+/** `traffic` has so many entries at most. */
+const streamsMost = 64;
 /** Room for the link's header in front of a packet. */
 const headroom = 64;
 
@@ -91,12 +93,17 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
     // A counted burst is sent whole, however long the wire takes for it.
     const wait = t.bursts === undefined ? waitNanos : Number.POSITIVE_INFINITY;
     const last = t.burst * (t.bursts ?? Number.POSITIVE_INFINITY);
+    // Streams are numbered below 64: their further flows are counted from there on.
+    const flowOf = (seq: number): number => index + 1 + (seq % t.flows) * streamsMost;
+    const { rss } = device;
+    if (t.queue !== undefined && rss !== undefined)
+      for (let flow = 0; flow < t.flows; flow++) rss.steer(flowOf(flow), t.queue);
     const send = clock.handler((seq) => {
       for (let i = 0; i < t.burst && link.freeAtNanos() - clock.now() < wait; i++) {
         const frame = frames.take();
         frames.W[frame + frameField.LEN] = bytes;
         frames.W[frame + frameField.KIND] = frameKind.udp;
-        frames.W[frame + frameField.FLOW] = index + 1;
+        frames.W[frame + frameField.FLOW] = flowOf(seq + i);
         frames.W[frame + frameField.SEQ] = seq + i;
         link.send(frame);
         sent++;

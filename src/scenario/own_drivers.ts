@@ -1,7 +1,12 @@
 // Drivers of their own files in a scenario: where they are named, so that a face can load them and say which names they have from then on.
 import { parseDocument } from "yaml";
+import { BadInput } from "../base/bad_input.ts";
 import type { DriverMaker } from "../model/drivers/driver.ts";
-import { settingsText } from "../model/drivers/own_driver.ts";
+import { giveDriver } from "../model/drivers/drivers.ts";
+import type { OwnDriverOptions } from "../model/drivers/own_driver.ts";
+import { driverProblem, ownDriver, settingsText } from "../model/drivers/own_driver.ts";
+
+export type { DriverMaker } from "../model/drivers/driver.ts";
 
 const fileEnds = [".mjs", ".js", ".ts", ".mts"];
 
@@ -47,3 +52,18 @@ export function driverFilesIn(text: string): readonly string[] {
 
 /** What the schema says of these drivers' settings. */
 export const ownSettingsText = (own: readonly DriverMaker[]): string => own.map(settingsText).join(" ");
+
+const isDriver = (exported: unknown): exported is DriverMaker => driverProblem(exported) === undefined;
+
+/** What a file exports as its driver, held to the contract; BadInput when it is none. */
+export function driverOfFile(exported: unknown, options: OwnDriverOptions): DriverMaker {
+  if (isDriver(exported)) return ownDriver(exported, options);
+  throw new BadInput(
+    `${driverProblem(exported)}.`,
+    { file: options.file },
+    "Write: export const driver = { name, features, make(parts, host, settings) { … } }, as in examples/drivers/mynic.mjs.",
+  );
+}
+
+/** `driver: NAME` is this one from now on. */
+export const nameDriver = (name: string, driver: DriverMaker): void => giveDriver(name, driver);

@@ -7,6 +7,7 @@ import { BadInput } from "../../base/bad_input.ts";
 import type { Prng } from "../../base/prng.ts";
 import { gfpCombination, gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
 import type { Release } from "../../kernel/release.ts";
+import { formatRelease } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import type { BootedMemory } from "../mm/booted.ts";
 import type { PageAllocator } from "../mm/pages.ts";
@@ -55,7 +56,9 @@ export type SettingSpec =
   | { readonly does: string; readonly otherwise: number; readonly least: number; readonly most: number }
   | { readonly does: string; readonly otherwise: boolean }
   /** One of these words; the first when nobody says. */
-  | { readonly does: string; readonly words: readonly [string, ...string[]] };
+  | { readonly does: string; readonly words: readonly [string, ...string[]] }
+  /** A gfp mask by the kernel's names, joined by `|`; this one when nobody says. */
+  | { readonly does: string; readonly mask: string };
 
 /** Runs a stretch of the machine; throws when it does not come back. */
 export type Guard = (call: () => void) => void;
@@ -67,6 +70,8 @@ export interface DriverMaker {
   readonly name: string;
   /** Feature bits it starts with (netdevice.ts). */
   readonly features: number;
+  /** Queue pairs that a card may have, 1 when left out. make() is called for each, with rings, interrupt and NAPI of its own. */
+  readonly queuesMost?: number;
   make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver;
   /** Of a driver that somebody wrote: the machine runs through it, so that a loop without an end is noticed. */
   readonly guard?: Guard;
@@ -80,6 +85,20 @@ export function gfpOf(release: Release, combination: string, ...bits: readonly s
   return mask;
 }
 
+/** A mask in the kernel's names, as `GFP_ATOMIC | __GFP_NOWARN`; a text says which name this release does not have. */
+export function maskOf(release: Release, text: string): number | string {
+  const era = gfpEraAt(release.version);
+  let mask = 0;
+  for (const name of text.split("|").map((part) => part.trim())) {
+    const bits = name.startsWith("__GFP_")
+      ? era && gfpMask(name.slice("__GFP_".length), era)
+      : gfpCombination(name, release.version);
+    if (bits === undefined) return name;
+    mask |= bits;
+  }
+  return mask;
+}
+
 /** A ring's setting: a number of descriptors. */
 export const ringSetting = (does: string, otherwise: number, least = 2): SettingSpec => ({
   does: `${does}, descriptors`,
@@ -88,10 +107,19 @@ export const ringSetting = (does: string, otherwise: number, least = 2): Setting
   most: 65536,
 });
 
+/** What a setting is when nobody sets it. */
+export const defaultOf = (spec: SettingSpec): number | string | boolean =>
+  "words" in spec ? spec.words[0] : "mask" in spec ? spec.mask : spec.otherwise;
+
 /** Why a value cannot be set, as the end of a sentence; undefined when it can. */
-export function settingProblem(spec: SettingSpec, value: unknown): string | undefined {
+export function settingProblem(spec: SettingSpec, value: unknown, release: Release): string | undefined {
   if ("words" in spec)
     return typeof value === "string" && spec.words.includes(value) ? undefined : `must be ${spec.words.join(" or ")}`;
+  if ("mask" in spec) {
+    if (typeof value !== "string") return `must be a gfp mask in the kernel's names, such as "${spec.mask}"`;
+    const mask = maskOf(release, value);
+    return typeof mask === "number" ? undefined : `names ${mask}, which ${formatRelease(release)} does not have`;
+  }
   if (typeof spec.otherwise === "boolean") return typeof value === "boolean" ? undefined : "must be true or false";
   const fits =
     typeof value === "number" &&
@@ -103,12 +131,12 @@ export function settingProblem(spec: SettingSpec, value: unknown): string | unde
 }
 
 /** All settings of a driver, the given ones checked. BadInput for a name it does not have or a value it cannot take. */
-export function settingsOf(maker: DriverMaker, given: DriverSettings): DriverSettings {
+export function settingsOf(maker: DriverMaker, given: DriverSettings, release: Release): DriverSettings {
   const specs = maker.settings;
   if (specs === undefined) return given;
   for (const [name, value] of Object.entries(given)) {
     const spec = specs[name];
-    const problem = spec === undefined ? undefined : settingProblem(spec, value);
+    const problem = spec === undefined ? undefined : settingProblem(spec, value, release);
     if (spec === undefined)
       throw new BadInput(
         `${maker.name} has no setting ${name}.`,
@@ -117,7 +145,7 @@ export function settingsOf(maker: DriverMaker, given: DriverSettings): DriverSet
       );
     if (problem !== undefined) throw new BadInput(`${maker.name}: ${name} is ${JSON.stringify(value)}; it ${problem}.`);
   }
-  const all = Object.entries(specs).map(([name, spec]) => [name, "words" in spec ? spec.words[0] : spec.otherwise]);
+  const all = Object.entries(specs).map(([name, spec]) => [name, defaultOf(spec)]);
   return { ...Object.fromEntries(all), ...given };
 }
 
@@ -133,4 +161,11 @@ export function wordSetting<W extends string>(settings: DriverSettings, name: st
   const value = words.find((w) => w === settings[name]);
   assert(value !== undefined, () => `${name} is no setting of these words: ${words.join(", ")}`);
   return value;
+}
+
+/** A mask among checked settings, as bits of this release. */
+export function maskSetting(release: Release, settings: DriverSettings, name: string): number {
+  const mask = maskOf(release, String(settings[name]));
+  assert(typeof mask === "number", () => `${name} is no mask of ${formatRelease(release)}`);
+  return mask;
 }

@@ -249,6 +249,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       host.device().stats.rxMissed++;
       frames.give(frame);
     },
+    poolNumber: () => pool,
     ringFill: () => ({ filled: rx.filled(), size: rx.size }),
     draw: (slots) => rx.draw(slots),
   };

@@ -3,6 +3,7 @@
 import { BadInput, type InputPlace } from "../../base/bad_input.ts";
 import type { Driver } from "../net/path/netdevice.ts";
 import type { DriverMaker, Guard, SettingSpec } from "./driver.ts";
+import { defaultOf } from "./driver.ts";
 
 export interface OwnDriverOptions {
   /** How messages name the file. */
@@ -24,21 +25,23 @@ export function driverProblem(x: unknown): string | undefined {
   if (typeof maker.name !== "string" || maker.name === "") return "its driver has no `name`";
   if (typeof maker.features !== "number") return `${maker.name} has no \`features\`: a number, 0 for none`;
   if (typeof maker.make !== "function") return `${maker.name} has no \`make(parts, host, settings)\``;
-  const { settings } = maker;
+  const { settings, queuesMost } = maker;
+  if (queuesMost !== undefined && typeof queuesMost !== "number") return `\`queuesMost\` of ${maker.name} is no number`;
   if (settings === undefined) return undefined;
   if (typeof settings !== "object" || settings === null) return `the \`settings\` of ${maker.name} are no object`;
   for (const [name, spec] of Object.entries(settings))
     if (!isSpec(spec))
-      return `setting ${name} of ${maker.name} must be { does, otherwise, least, most }, { does, otherwise: true or false } or { does, words }`;
+      return `setting ${name} of ${maker.name} must be { does, otherwise, least, most }, { does, otherwise: true or false }, { does, words } or { does, mask }`;
   return undefined;
 }
 
 function isSpec(spec: unknown): spec is SettingSpec {
   if (typeof spec !== "object" || spec === null) return false;
-  const { does, otherwise, least, most, words }: Record<string, unknown> = { ...spec };
+  const { does, otherwise, least, most, words, mask }: Record<string, unknown> = { ...spec };
   if (typeof does !== "string") return false;
   if (Array.isArray(words)) return words.length > 0 && words.every((w) => typeof w === "string");
   return (
+    typeof mask === "string" ||
     typeof otherwise === "boolean" ||
     (typeof otherwise === "number" && typeof least === "number" && typeof most === "number" && least <= most)
   );
@@ -173,7 +176,7 @@ function placeOf(line: string, file: string, url: string): InputPlace {
 /** Settings with what each does and takes, in one line: `tg3: rx_ring (receive ring, descriptors; 200), …` */
 export function settingsText(driver: DriverMaker): string {
   const each = Object.entries(driver.settings ?? {}).map(
-    ([name, spec]) => `${name} (${spec.does}; ${"words" in spec ? spec.words.join(" | ") : spec.otherwise})`,
+    ([name, spec]) => `${name} (${spec.does}; ${"words" in spec ? spec.words.join(" | ") : defaultOf(spec)})`,
   );
   return `${driver.name}: ${each.join(", ")}.`;
 }

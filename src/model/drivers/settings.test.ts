@@ -6,8 +6,9 @@ import type { DriverMaker, DriverSettings } from "./driver.ts";
 import { settingsOf } from "./driver.ts";
 import { drivers } from "./drivers.ts";
 
+const release = parseRelease("6.1-x86_64");
 const machineWith = (driver: DriverMaker, settings: DriverSettings = {}) =>
-  createMachine({ release: parseRelease("6.1-x86_64"), memoryMb: 64, nics: [{ driver, mtu: 4000, settings }] });
+  createMachine({ release, memoryMb: 64, nics: [{ driver, mtu: 4000, settings }] });
 
 describe.each(drivers.map((d) => [d.name, d] as const))("%s", (_name, driver) => {
   test("reads every setting that it declares and no other", () => {
@@ -30,16 +31,25 @@ describe.each(drivers.map((d) => [d.name, d] as const))("%s", (_name, driver) =>
   });
 
   test("goes up with each setting at its least, and refuses what lies beyond, of another kind, or is unknown", () => {
-    expect(() => settingsOf(driver, { nonsense: 1 })).toThrow(BadInput);
+    expect(() => settingsOf(driver, { nonsense: 1 }, release)).toThrow(BadInput);
     for (const [name, spec] of Object.entries(driver.settings ?? {})) {
-      const least = "words" in spec ? spec.words.at(-1) : "least" in spec ? spec.least : !spec.otherwise;
-      const machine = machineWith(driver, { [name]: least as number });
+      const least =
+        "words" in spec
+          ? (spec.words.at(-1) ?? "")
+          : "mask" in spec
+            ? "GFP_ATOMIC | __GFP_NOWARN"
+            : "least" in spec
+              ? spec.least
+              : !spec.otherwise;
+      const machine = machineWith(driver, { [name]: least });
       expect(machine.devices.map((d) => [name, machine.up(d)])).toEqual([[name, true]]);
       for (const wrong of [
         "least" in spec ? spec.least - 1 : "most" in spec ? 1.5 : 7,
         "least" in spec ? 1.5 : "no such word",
       ])
-        expect(() => settingsOf(driver, { [name]: wrong }), `${name}: ${wrong}`).toThrow(/must be/);
+        expect(() => settingsOf(driver, { [name]: wrong }, release), `${name}: ${wrong}`).toThrow(
+          "mask" in spec ? /must be|names no such word, which/ : /must be/,
+        );
     }
   });
 });

@@ -1,5 +1,6 @@
 // A network interface: what the stack sees of it, and the contract that a driver fulfils. include/linux/netdevice.h.
 import type { Cpus } from "../../sync/cpu.ts";
+import type { Rss } from "./rss.ts";
 import type { Frames, Link } from "./wire.ts";
 
 /** Features, as `ethtool -k` names them; a device has a set of these bits. */
@@ -41,6 +42,8 @@ export interface Driver {
   /** Slots that hold a buffer the hardware may write to, of how many: what shrinks when refills fail. */
   ringFill(): { readonly filled: number; readonly size: number };
   readonly counters: Counters;
+  /** The page pool that its buffers come from, by number; -1 while there is none. */
+  poolNumber?(): number;
   /** The receive ring in the notation of the tests: [FFP.U...]. */
   draw?(slots?: number): string;
   readonly txSlots?: TxSlots;
@@ -64,6 +67,11 @@ export interface NetDevice {
   link: Link | undefined;
   /** The CPU that its interrupts go to. */
   readonly irqCpu: number;
+  /** Of a card with several queue pairs: each of them, which packets are queued on, and who comes where (multiqueue.ts). */
+  readonly queues?: readonly NetDevice[];
+  readonly rss?: Rss;
+  /** XPS as most drivers set it: a CPU sends on the queue whose interrupt it gets. Left out: by the flow's hash. */
+  readonly xps?: boolean;
   /** ip -s link: packets, bytes, errors and drops. */
   readonly stats: {
     rxPackets: number;

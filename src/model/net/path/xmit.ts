@@ -153,6 +153,17 @@ export function createXmit(skbs: Skbs, cpus: Cpus, journal: Journal): Xmit {
     for (const q of queues) if (q !== undefined && (q.ready !== 0 || q.count > 0)) runQueue(q);
   });
 
+  /** netdev_pick_tx(): the queue of a card that has several. */
+  const pickOf = (device: NetDevice, skb: number): NetDevice => {
+    const { queues: pairs, rss } = device;
+    if (pairs === undefined || rss === undefined) return device;
+    const cpu = cpus.current();
+    const own = device.xps === true ? pairs.find((pair) => pair.irqCpu === cpu) : undefined;
+    return own ?? pairs[Math.floor((rss.hashOf(S[skb + packetField.FLOW]!) / 2 ** 32) * pairs.length)]!;
+  };
+  const all = (device: NetDevice): readonly Fifo[] =>
+    (device.queues ?? [device]).map((pair) => queues[pair.index] as Fifo);
+
   return {
     helped,
     attach(device) {
@@ -165,7 +176,8 @@ export function createXmit(skbs: Skbs, cpus: Cpus, journal: Journal): Xmit {
         device,
       };
     },
-    queue(device, skb) {
+    queue(card, skb) {
+      const device = card.queues === undefined ? card : pickOf(card, skb);
       const q = queues[device.index] as Fifo;
       if (q.count === q.ring.length || !device.running) {
         device.stats.txDropped++;
@@ -181,19 +193,17 @@ export function createXmit(skbs: Skbs, cpus: Cpus, journal: Journal): Xmit {
       device.txStopped = false;
       cpus.raise(cpus.current(), softirq.netTx);
     },
-    queued(device) {
-      const q = queues[device.index] as Fifo;
-      return q.count + (q.ready !== 0 ? 1 : 0);
-    },
+    queued: (device) => all(device).reduce((n, q) => n + q.count + (q.ready !== 0 ? 1 : 0), 0),
     purge(device) {
-      const q = queues[device.index] as Fifo;
-      skbs.kfreeSkbList(q.ready, dropReason.notSpecified);
-      q.ready = 0;
-      for (; q.count > 0; q.count--) {
-        skbs.kfreeSkb(q.ring[q.head]!, dropReason.notSpecified);
-        q.head = (q.head + 1) % q.ring.length;
+      for (const q of all(device)) {
+        skbs.kfreeSkbList(q.ready, dropReason.notSpecified);
+        q.ready = 0;
+        for (; q.count > 0; q.count--) {
+          skbs.kfreeSkb(q.ring[q.head]!, dropReason.notSpecified);
+          q.head = (q.head + 1) % q.ring.length;
+        }
+        q.device.txStopped = false;
       }
-      device.txStopped = false;
     },
   };
 }

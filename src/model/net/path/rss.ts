@@ -1,0 +1,99 @@
+// Receive side scaling: which queue of a card a flow comes to. Toeplitz over addresses and ports, its low bits through the indirection
+// table, or a rule of flow steering (ethtool -N) that is asked first.
+import { assert } from "../../../base/assert.ts";
+import type { Prng } from "../../../base/prng.ts";
+
+/** The hash over `input` with a key of at least four bytes more. */
+export function toeplitz(key: Uint8Array, input: ArrayLike<number>): number {
+  assert(key.length >= input.length + 4, () => `a key of ${key.length} bytes for ${input.length} bytes of input`);
+  let hash = 0;
+  // The 32 bits of the key that stand at the present bit of the input.
+  let window = ((key[0]! << 24) | (key[1]! << 16) | (key[2]! << 8) | key[3]!) >>> 0;
+  for (let i = 0; i < input.length; i++) {
+    const next = key[i + 4]!;
+    for (let bit = 7; bit >= 0; bit--) {
+      if (((input[i]! >> bit) & 1) !== 0) hash ^= window;
+      window = ((window << 1) | ((next >> bit) & 1)) >>> 0;
+    }
+  }
+  return hash >>> 0;
+}
+
+/** Bytes of a key: addresses and ports of IPv6 and four more. */
+export const rssKeyBytes = 40;
+/** Entries of the indirection table, as most cards have. */
+export const indirectionEntries = 128;
+
+/**
+ * Source and destination address and port of a flow, as they go into the hash. Frames carry a flow's number only: each is a host and a port of
+ * its own (198.18.x.y, the addresses for benchmarks, RFC 2544) that sends to 192.0.2.1, port 5001.
+ */
+export function flowTuple(flow: number): Uint8Array {
+  const port = 1024 + (flow % 64_000);
+  return Uint8Array.of(
+    198,
+    18,
+    (flow >> 8) & 255,
+    flow & 255,
+    192,
+    0,
+    2,
+    1,
+    port >> 8,
+    port & 255,
+    5001 >> 8,
+    5001 & 255,
+  );
+}
+
+export interface RssOptions {
+  readonly queues: number;
+  /** 40 bytes; left out: random, once for each boot, as netdev_rss_key_fill() has it (net/core/dev.c or ethtool's, 6.1). */
+  readonly key?: Uint8Array;
+  /** Queue by the hash's low bits; left out: queue = entry modulo queues, as ethtool_rxfh_indir_default() has it. */
+  readonly indirection?: readonly number[];
+}
+
+export interface Rss {
+  readonly queues: number;
+  readonly key: Uint8Array;
+  readonly indirection: readonly number[];
+  /** The queue of a flow. */
+  queueOf(flow: number): number;
+  /** The hash of a flow, as the card writes it into the descriptor. */
+  hashOf(flow: number): number;
+  /** A rule: this flow comes to that queue, whatever its hash. */
+  steer(flow: number, queue: number): void;
+}
+
+export function createRss(options: RssOptions, random: Prng): Rss {
+  const { queues } = options;
+  const key = options.key ?? Uint8Array.from({ length: rssKeyBytes }, () => random.below(256));
+  const indirection = options.indirection ?? Array.from({ length: indirectionEntries }, (_, i) => i % queues);
+  assert(
+    indirection.length > 0 && indirection.every((q) => q >= 0 && q < queues),
+    () => `an indirection table of ${indirection.length} entries for ${queues} queues`,
+  );
+  const steered = new Map<number, number>();
+  /** Queue by flow, once it is known: the card computes, the model remembers. */
+  const known = new Map<number, number>();
+  const hashOf = (flow: number): number => toeplitz(key, flowTuple(flow));
+  return {
+    queues,
+    key,
+    indirection,
+    hashOf,
+    queueOf(flow) {
+      const before = known.get(flow);
+      if (before !== undefined) return before;
+      const queue = steered.get(flow) ?? indirection[hashOf(flow) % indirection.length]!;
+      known.set(flow, queue);
+      return queue;
+    },
+    steer(flow, queue) {
+      assert(queue >= 0 && queue < queues, () => `queue ${queue} of ${queues}`);
+      steered.set(flow, queue);
+      known.delete(flow);
+    },
+  };
+}
