@@ -109,7 +109,8 @@ class Changes {
 }
 
 for (const file of args) {
-  const bytes = readFileSync(file);
+  // A copy: the slice() of a Buffer is a view.
+  const bytes = new Uint8Array(readFileSync(file));
   const whole = read(file, bytes);
   console.log(
     `${file}: whole ${whole.sentence ?? `${whole.answer} findings`} in ${whole.millis.toFixed(0)} ms; seed ${seed}`,
@@ -118,6 +119,7 @@ for (const file of args) {
   const memory = openImage([sourceOf(file, bytes)]);
   const frames = dataFrames(memory);
   const random = prng(seed);
+  const sentences = new Map();
   const tally = { answers: 0, sentences: 0, findings: 0, slowest: 0 };
   for (let round = 0; round < rounds; round++) {
     const kind = random.below(10);
@@ -153,7 +155,11 @@ for (const file of args) {
       result = { sentence: "crash", millis: 0 };
     }
     if (result.sentence === undefined) tally.answers++;
-    else tally.sentences++;
+    else {
+      tally.sentences++;
+      const form = result.sentence.replace(/[0-9a-f]{6,}|\d+/g, "N").slice(-90);
+      sentences.set(form, (sentences.get(form) ?? 0) + 1);
+    }
     tally.findings += result.answer ?? 0;
     tally.slowest = Math.max(tally.slowest, result.millis);
     if (result.millis > limit) {
@@ -164,4 +170,5 @@ for (const file of args) {
   console.log(
     `  ${rounds} rounds: ${tally.answers} answers with ${tally.findings} findings, ${tally.sentences} sentences, slowest ${tally.slowest.toFixed(0)} ms`,
   );
+  for (const [form, n] of sentences) console.log(`    ${n}: …${form}`);
 }

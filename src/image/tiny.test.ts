@@ -27,6 +27,21 @@ describe("a kernel that never was", () => {
     },
   );
 
+  test.each(["free list", "per-CPU list"])("a page on a %s with a flag of pages in use is one finding", (where) => {
+    const tiny = tinyKernel(4);
+    const { lists, pcp, layouts, mapAt } = tiny.truth;
+    const pfn = where === "free list" ? [...lists.values()][0]?.[0] : pcp.flat()[0];
+    if (pfn === undefined) throw new Error("this layout has none");
+    const bytes = tiny.bytes.slice();
+    // PG_lru is bit 5 in this kernel; a flag without a name here changes nothing.
+    const at = mapAt + pfn * 144 + layouts.off("page", "flags");
+    bytes[at] = 1 << 4;
+    expect(readImage(tinyMemory(tiny, bytes)).findings.list).toEqual([]);
+    bytes[at] = 1 << 5;
+    const found = readImage(tinyMemory(tiny, bytes)).findings.list;
+    expect(found.map((f) => f.text)).toEqual([expect.stringMatching(`^pfn ${pfn} on a .*flag lru of pages in use`)]);
+  });
+
   test("what this kernel has no struct for is said, and takes nothing else away", () => {
     const image = readImage(tinyMemory(tinyKernel(1)));
     const said = notSeen(image).join("\n");

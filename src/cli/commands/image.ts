@@ -1,10 +1,16 @@
 // skblab image FILE: what the memory of a machine was, who held packets and pages of page pools, and whether its structures agree.
-import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { buddyinfo } from "../../artifact/proc/buddyinfo.ts";
+import { pagetypeinfo } from "../../artifact/proc/pagetypeinfo.ts";
+import { slabinfo } from "../../artifact/proc/slabinfo.ts";
+import { zoneinfo } from "../../artifact/proc/zoneinfo.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ProveInput } from "../../diagnosis/machine_told.ts";
 import { looksLikeImage, openImage } from "../../image/container/open.ts";
 import { type Image, readImage } from "../../image/image.ts";
 import { pinsOf } from "../../image/mm/pins.ts";
+import { imageBuddyinfo, imagePagetypeinfo, imageSlabinfo, imageZoneinfo } from "../../image/readings.ts";
 import { imageRecords } from "../../image/records.ts";
 import type { ImageAnswer, RequestAgain } from "../../prove/image_machine.ts";
 import { imageProofDocument } from "../../report/image.ts";
@@ -14,10 +20,12 @@ import { giveFunctionIndexFile } from "../function_index.ts";
 import { answerCoarse } from "../image/coarse.ts";
 import { searchImage } from "../image/search.ts";
 import { openImageFiles } from "../input/image.ts";
+import { openOutput, writeOutput } from "../output.ts";
 
 export interface ImageOptions {
   readonly live?: boolean;
   readonly records?: string;
+  readonly proc?: string;
   readonly prove?: boolean;
   readonly order?: string;
   /** False: --no-search. */
@@ -40,6 +48,10 @@ export const command: CommandSpec = {
       does: "everything that was found, one JSON object a line: every page, free list, slab cache, socket, sk_buff",
     },
     {
+      line: "skblab image vmcore --proc then",
+      does: "the files of /proc as they were: then/buddyinfo, pagetypeinfo, slabinfo, zoneinfo",
+    },
+    {
       line: "skblab image vmcore --prove --order 3",
       does: "boot the model from the image: would a block be granted now or after compaction, and whose pages pin blocks",
     },
@@ -50,6 +62,7 @@ export const command: CommandSpec = {
       .argument("[files...]", "the image; all parts of a split one; .xz, .zst and .gz are unpacked into memory")
       .option("--live", "read the running machine through /proc/kcore (root only)")
       .option("--records <file>", "write what was found as NDJSON")
+      .option("--proc <dir>", "write buddyinfo, pagetypeinfo, slabinfo and zoneinfo as /proc would have shown them")
       .option("--no-search", "do not search all memory for pointers to pages that no packet holds")
       .option("--prove", "boot the model from the image and ask it for blocks of every order")
       .option(
@@ -82,6 +95,7 @@ export async function answerImage(files: readonly string[], options: ImageOption
           });
     io.progress("reading", 1);
     if (options.records !== undefined) writeRecords(found, options.records);
+    if (options.proc !== undefined) writeProc(found, options.proc);
     giveFunctionIndexFile();
     const log = await diagnoseImageLog(found);
     const proof = options.prove === true ? await proved(found, options.order, log?.incidents ?? []) : undefined;
@@ -137,23 +151,30 @@ async function proved(
 }
 
 function writeRecords(found: Image, file: string): void {
-  let fd: number;
-  try {
-    fd = openSync(file, "w");
-  } catch (error) {
-    throw new BadInput(`It cannot be written: ${(error as Error).message}.`, { file });
-  }
+  const output = openOutput(file);
   try {
     let lines: string[] = [];
     for (const record of imageRecords(found)) {
       lines.push(JSON.stringify(record));
       if (lines.length < 1000) continue;
-      writeSync(fd, `${lines.join("\n")}\n`);
+      output.write(`${lines.join("\n")}\n`);
       lines = [];
     }
     lines.push(JSON.stringify({ t: "end" }));
-    writeSync(fd, `${lines.join("\n")}\n`);
+    output.write(`${lines.join("\n")}\n`);
+    output.commit();
   } finally {
-    closeSync(fd);
+    output.discard();
   }
+}
+
+/** What the files of /proc would have said at that moment, for whatever reads them. */
+function writeProc(found: Image, folder: string): void {
+  const texts = {
+    buddyinfo: buddyinfo.print(imageBuddyinfo(found)),
+    pagetypeinfo: pagetypeinfo.print(imagePagetypeinfo(found)),
+    slabinfo: slabinfo.print(imageSlabinfo(found)),
+    zoneinfo: zoneinfo.print(imageZoneinfo(found)),
+  };
+  for (const [name, text] of Object.entries(texts)) writeOutput(join(folder, name), text, { parents: true });
 }

@@ -396,6 +396,20 @@ function bitsPerBlock(kernel: Kernel): number {
   return said <= 4 ? 4 : 8;
 }
 
+/** Flags that a page has lost when it is freed (PAGE_FLAGS_CHECK_AT_FREE, include/linux/page-flags.h of 6.1 to 7.2). */
+const flagsOfUse = [
+  "locked",
+  "lru",
+  "active",
+  "slab",
+  "reserved",
+  "private",
+  "private_2",
+  "writeback",
+  "unevictable",
+  "mlocked",
+];
+
 interface Walk {
   readonly pfns: number[];
   readonly broken: boolean;
@@ -408,6 +422,9 @@ class ListWalker {
   private readonly findings: Findings;
   private readonly met: Uint8Array;
   private readonly linkBytes: bigint;
+  /** Low word of flags that no free page has, with the bit of each. */
+  private readonly usedFlags: ReadonlyMap<string, number>;
+  private readonly usedMask: number;
 
   constructor(kernel: Kernel, map: MemMap, findings: Findings) {
     this.kernel = kernel;
@@ -415,6 +432,9 @@ class ListWalker {
     this.findings = findings;
     this.met = new Uint8Array(map.endPfn);
     this.linkBytes = BigInt(map.marks.words.link * 4);
+    const bits = flagsOfUse.map((name) => [name, map.marks.flag.get(name) ?? -1] as const);
+    this.usedFlags = new Map(bits.filter(([, bit]) => bit >= 0 && bit < 32));
+    this.usedMask = [...this.usedFlags.values()].reduce((mask, bit) => mask | (1 << bit), 0);
   }
 
   freeList(head: bigint, zone: ZonePlace, order: number, migrateType: number): FreeList {
@@ -440,10 +460,11 @@ class ListWalker {
     for (const pfn of walk.pfns) {
       this.map.kind[pfn] = pageKind.perCpu;
       const refs = this.map.refcount[pfn] as number;
-      if (refs !== 0)
+      const wrong = refs !== 0 ? `refcount ${refs}` : this.flagOfUse(pfn);
+      if (wrong !== undefined)
         this.findings.add({
           kind: "per-cpu list",
-          text: `pfn ${pfn} on a per-CPU list of zone ${zone.name} cpu ${cpu} has refcount ${refs}`,
+          text: `pfn ${pfn} on a per-CPU list of zone ${zone.name} cpu ${cpu} has ${wrong}`,
           zone: zone.name,
           cpu,
           pfn,
@@ -464,11 +485,21 @@ class ListWalker {
           ? `pfn ${pfn} on a free list (${zone.name} order ${order}) has refcount ${refs}`
           : pfn % 2 ** order !== 0
             ? `pfn ${pfn} on a free list (${zone.name}) is not aligned to its order ${order}`
-            : undefined;
+            : this.flagOfUse(pfn) !== undefined
+              ? `pfn ${pfn} on a free list (${zone.name} order ${order}) has ${this.flagOfUse(pfn)}`
+              : undefined;
     if (text !== undefined) this.findings.add({ kind: "free page", text, zone: zone.name, order, pfn });
     map.kind[pfn] = pageKind.buddy;
     map.shape[pfn] = (map.shape[pfn] as number) & ~isTail;
     map.link[pfn] = order;
+  }
+
+  /** A flag that only pages in use have. */
+  private flagOfUse(pfn: number): string | undefined {
+    const flags = (this.map.flags[pfn] as number) & this.usedMask;
+    if (flags === 0) return undefined;
+    const names = [...this.usedFlags].filter(([, bit]) => (flags & (1 << bit)) !== 0).map(([name]) => name);
+    return `the flag ${names.join(", ")} of pages in use`;
   }
 
   private next(entry: bigint, offset: bigint): bigint | undefined {

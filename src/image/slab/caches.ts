@@ -7,6 +7,7 @@ import { walkRing } from "../lists.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import type { Field, Struct } from "../types.ts";
 import { objectsAwaitingRcu } from "./awaiting_rcu.ts";
+import { firstWritten, isPoisoned, poisonBit } from "./poison.ts";
 
 export interface SlabCache {
   readonly name: string;
@@ -353,11 +354,13 @@ export class SlabReader {
   private readonly kernel: Kernel;
   private known: Layouts | undefined;
   private readonly findings: Findings | undefined;
+  private readonly poison: number;
 
   /** With `findings` each slab is checked as it is read. */
   constructor(kernel: Kernel, findings?: Findings) {
     this.kernel = kernel;
     this.findings = findings;
+    this.poison = poisonBit(kernel);
   }
 
   /** Throws LayoutUnknown. */
@@ -434,10 +437,31 @@ export class SlabReader {
       }
       let free = 0;
       for (let i = 0; i < objects; i++) free += isFree[i] as number;
+      if (listed && isPoisoned(cache.flags, this.poison)) this.checkPoison(cache, pfn, isFree);
       return { pfn, objects, inuse, isFree, free };
     } catch (error) {
       if (error instanceof Absent) return undefined;
       throw error;
+    }
+  }
+
+  private checkPoison(cache: SlabCache, pfn: number, isFree: Uint8Array): void {
+    if (this.findings === undefined) return;
+    const base = frameAddress(this.kernel, pfn);
+    const bytes = this.kernel.space.bytes(base, isFree.length * cache.size);
+    for (const [i, free] of isFree.entries()) {
+      const at = i * cache.size + cache.redLeftPad;
+      const written = free === 1 ? firstWritten(bytes.subarray(at, at + cache.objectSize)) : undefined;
+      if (written === undefined) continue;
+      const address = base + BigInt(at);
+      const value = (bytes[at + written] as number).toString(16).padStart(2, "0");
+      this.findings.add({
+        kind: "slab",
+        text: `slab pfn ${pfn} of cache ${cache.name}: free object ${address.toString(16)} was written to: byte ${written} is 0x${value}, not poison`,
+        cache: cache.name,
+        pfn,
+        address,
+      });
     }
   }
 
