@@ -268,10 +268,10 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
   switch (severity) {
     case "harmless":
       if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
-      return `Harmless by itself: ${direction === "tx" ? "the packet is sent again" : "at most one packet is lost and sent again"}. Worth acting on if it repeats.`;
+      return "Harmless by itself: at most one packet is lost, which TCP sends again. Worth acting on if it repeats.";
     case "watch":
       if (shortage && count > 20 && (direction ?? "neither") !== "neither" && consequenceKnown(c))
-        return `Each one costs at most a packet that is sent again, but ${count.toLocaleString("en-US")} of them show that ${
+        return `Each one costs at most one packet, but ${count.toLocaleString("en-US")} of them show that ${
           c.order === 0 ? "memory runs too low all the time" : "blocks of that size are rare"
         }.`;
       if (kind === "mem_info") return "Not known to have done harm; what asked for memory then is not in the text.";

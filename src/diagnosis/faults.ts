@@ -288,7 +288,7 @@ function byMessage(o: Oops): Fault | undefined {
 
 const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: string, severity: Severity])[] = [
   [/null-ptr-deref/, "NULL pointer", "used a NULL pointer", "act"],
-  [/user-memory-access|wild-memory-access/, "Wild pointer", "followed a pointer that pointed nowhere", "corruption"],
+  [/user-memory-access|wild-memory-access/, "Wild pointer", "used a wild pointer", "corruption"],
   [/uninit/, "Uninitialised value", "used a value that nobody had written", "act"],
   [
     /infoleak/,
@@ -451,7 +451,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
   return {
     key: "wild pointer",
     title: "Wild pointer",
-    cause: `${who} followed a pointer that pointed nowhere: ${p?.said.sentence ?? ""}.`,
+    cause: `${who} used a wild pointer: ${p?.said.sentence ?? ""}.`,
     severity: "corruption",
     consequence: corrupted,
     memory: "corruption",

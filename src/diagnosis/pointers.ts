@@ -78,7 +78,7 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
   if ((value & (value - 1n)) === 0n)
     return {
       kind: "single bit",
-      sentence: `a single bit (bit ${value.toString(2).length - 1}), no address: something wrote a flag word there`,
+      sentence: `a single bit (bit ${value.toString(2).length - 1}), which looks like a word of flags and is no address`,
     };
   const bytes = text.match(/../g) ?? [];
   if (bytes.every((b) => /^[2-7][0-9a-e]$/.test(b)))

@@ -67,13 +67,16 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
         advice,
       ),
     ];
+  const choice = `vm.min_free_kbytes ${kb} is what the kernel chooses by itself for about ${inGib} of low memory`;
   return [
-    yes(
-      "min_free.default",
-      `vm.min_free_kbytes ${kb} is the untouched default of a machine with about ${inGib} of low memory: nobody has tuned it.`,
-      [line],
-      advice,
-    ),
+    known === undefined
+      ? unknown("min_free.default", `${choice}; the text does not say how much this machine has.`, [line], advice)
+      : yes(
+          "min_free.default",
+          `${choice}, and this machine has ${size(known.value * 1024)} in all: it is the default.`,
+          [line, known.quote],
+          advice,
+        ),
   ];
 }
 
@@ -163,12 +166,12 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
   const own = defaultMinFreeKb(lowmemKb, version);
   const choice = `the kernel's own choice for ${size(lowmemKb * 1024)}`;
   if (near(own))
-    return yes("min_free.default", `${base}; ${choice} is about ${own}: nobody has tuned it.`, evidence, advice);
+    return yes("min_free.default", `${base}; ${choice} is about ${own}: it is the default.`, evidence, advice);
   const least = defaultMinFreeKb(Math.max(0, lowmemKb - keptKb), version);
   if (kb < own && kb >= least - Math.max(least * 0.1, 128))
     return yes(
       "min_free.default",
-      `${base}; ${choice} is about ${own}, and ${least} for what boot did not keep of it: nobody has tuned it.`,
+      `${base}; ${choice} is about ${own}, and ${least} for what boot did not keep of it: it is the default.`,
       evidence,
       advice,
     );
@@ -183,7 +186,7 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
     if (without !== undefined && near(without))
       return yes(
         "min_free.default",
-        `${base}; ${words}, and for ${size((lowmemKb - (cma ?? 0)) * 1024)} that is about ${without}: nobody has tuned it.`,
+        `${base}; ${words}, and for ${size((lowmemKb - (cma ?? 0)) * 1024)} that is about ${without}: it is the default.`,
         evidence,
         advice,
       );
