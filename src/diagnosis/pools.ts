@@ -27,11 +27,34 @@ export function judgePools(readings: readonly PoolReading[]): PoolVerdict[] {
   );
   const verdicts: PoolVerdict[] = [];
   for (const [name, list] of series) verdicts.push(judgeCounters(name, list, quote));
-  for (const [name, list] of states)
-    verdicts.push(judgeStates(name, list, verdicts.find((v) => v.subject === name)?.rates?.out, quote));
+  for (const [name, list] of states) {
+    const at = verdicts.findIndex((v) => v.subject === name);
+    const counted = verdicts[at];
+    const seen = judgeStates(name, list, counted?.rates?.out, quote);
+    if (counted === undefined) verdicts.push(seen);
+    else verdicts[at] = oneOf(counted, seen);
+  }
   for (const trace of readings.flatMap((r) => r.traces)) verdicts.push(judgeTrace(trace, quote));
   for (const reading of readings) verdicts.push(...judgeWarnings(reading, quote));
   return verdicts;
+}
+
+/** One pool, told by its counters and by page-pool-get: the pattern of whichever has one, the reasons of both. */
+function oneOf(counted: PoolVerdict, seen: PoolVerdict): PoolVerdict {
+  const silent = seen.pattern === "does not say" || seen.pattern === "healthy";
+  const [first, second] = silent ? [counted, seen] : [seen, counted];
+  const { pattern, certainty, summary } = first;
+  return {
+    subject: counted.subject,
+    pattern,
+    certainty,
+    summary,
+    rates: counted.rates,
+    inFlight: seen.inFlight,
+    reasons: [...first.reasons, ...second.reasons],
+    mayHold: [...new Set([...first.mayHold, ...second.mayHold])],
+    next: [...new Set([...first.next, ...second.next])],
+  };
 }
 
 function judgeStates(name: string, list: readonly PoolState[], out: number | undefined, quote: Quote): PoolVerdict {
@@ -42,9 +65,9 @@ function judgeStates(name: string, list: readonly PoolState[], out: number | und
   const reasons: PoolReason[] = [
     { text: `In flight, by page-pool-get: ${inflights.join(", ") || "not given"}.`, evidence },
   ];
-  if (out !== undefined && last.inflight !== undefined && last.inflight >= out)
+  if (out !== undefined)
     reasons.push({
-      text: `By the counters ${out} of them were out when those were taken: the other ${last.inflight - out} in cache and ring.`,
+      text: `By the counters ${out} were out when those were taken; what was in flight beyond that then lay in cache and ring.`,
       evidence: [],
     });
   const base = { subject: name, rates: undefined, inFlight: last.inflight, reasons };
@@ -63,10 +86,10 @@ function judgeStates(name: string, list: readonly PoolState[], out: number | und
     return {
       ...base,
       pattern: "leak",
-      certainty: "likely",
-      summary: `In flight grows at every look: ${inflights.join(", ")}.`,
+      certainty: "possible",
+      summary: `In flight grows at every look: ${inflights.join(", ")}; pages at home in the pool are counted with it.`,
       mayHold: holders,
-      next: ["A pool's pages at home are in this number too: compare with page-pool-stats-get of the same moment."],
+      next: ["Take page-pool-stats-get at the same moments: taken minus come back leaves the pages at home out."],
     };
   return {
     ...base,

@@ -115,7 +115,7 @@ const leak: Rule = ({ outs, growth, cite }) => {
   return {
     pattern: "leak",
     certainty: "likely",
-    summary: `Pages out grow at every look: ${outs.join(", ")}. Nothing that is merely slow grows without a pause.`,
+    summary: `Pages out grow at every look: ${outs.join(", ")}. A queue that fills does the same until it is full.`,
     reasons: [
       {
         text: "Taken minus come back, by the counters of each snapshot.",

@@ -56,7 +56,7 @@ function rateRows(r: PoolRates): (readonly [string, string])[] {
     ["counted", r.interval ? "between first and last snapshot" : "since the pool was made"],
     [
       "allocations",
-      `${r.allocations}: cache ${percent(r.fast)}, ring ${percent(r.refill)}, page allocator ${percent(r.fresh)}`,
+      `${r.allocations}: ${percent(r.hit)} by pages used again, ${percent(r.fresh)} by new ones of the page allocator`,
     ],
     [
       "returns",
