@@ -202,8 +202,8 @@ function sureText(i: DiagnosedIncident): string {
                   .join("; ")})`
           }`;
   // Of the verdict: whether what decides it stands in the report. What else could not be asked is said beside it.
-  const verdict = whyText(i) === undefined ? "Limited" : "High";
   const lacking = i.findings.length - known;
+  const verdict = whyText(i) === undefined && lacking > 0 ? "Limited" : "High";
   const checks =
     lacking === 0
       ? "every check could be made from this log"

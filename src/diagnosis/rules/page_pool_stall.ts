@@ -25,7 +25,7 @@ export const pagePoolStall: Rule = {
     return [
       yes(
         "page_pool.stalled",
-        `A receive queue was torn down ${count(seconds, "second")} ago and ${count(inflight, "page")} of its page_pool${poolId === undefined ? "" : ` (id ${poolId})`} ${inflight === 1 ? "has" : "have"} not come back. The pool and its device's DMA mappings stay until they do.`,
+        `The pool${poolId === undefined ? "" : ` (id ${poolId})`} was destroyed ${count(seconds, "second")} before, and ${count(inflight, "page")} of it ${inflight === 1 ? "has" : "have"} not come back. The pool and its device's DMA mappings stay until they do.`,
         line,
         [
           {
@@ -41,7 +41,7 @@ export const pagePoolStall: Rule = {
       ),
       unknown(
         "page_pool.leak",
-        `The report does not say who holds the ${count(inflight, "page")}. A number that falls from line to line is a slow holder (an unread socket, a reassembly queue, a bridge or NIC that keeps packets); one that never changes is a leak: code that freed a page past its pool.`,
+        `The report does not say who holds the ${count(inflight, "page")}. A number that falls from line to line is a slow holder (an unread socket, a reassembly queue, a bridge or NIC that keeps packets); one that stays the same is a leak (code that freed a page past its pool) or a holder that sleeps.`,
         line,
         [
           {
