@@ -1,10 +1,22 @@
 // What --help, README and docs show exists, and the quick ones run as printed. `npm run documented` runs all of them.
 import { afterAll, describe, expect, test } from "vitest";
-import { absent, commandsOf, documentedCommands, isSlow, leave, tryLine, workspace } from "./documented.testkit.ts";
+import {
+  absent,
+  commandsOf,
+  documentedCommands,
+  isSlow,
+  leave,
+  missingPiece,
+  printedOf,
+  printedOutputs,
+  tryLine,
+  workspace,
+} from "./documented.testkit.ts";
 import { buildProgram } from "./program.ts";
 import { commands } from "./registry.ts";
 
 const shown = await documentedCommands(commands);
+const printed = printedOutputs();
 /** All of them take minutes: `npm run documented`. */
 const all = process.env["DOCUMENTED"] === "all";
 
@@ -23,6 +35,17 @@ test("a line is taken from a code span, a fence and a table; a name in a sentenc
     ["skblab collect --script | sh", true],
     ["skblab run FILE", false],
   ]);
+});
+
+test("an output that is shown belongs to the command before it; its pieces stand in the answer, in order", () => {
+  const page =
+    "```sh\nskblab decode gfp 0x20\n```\nIt says:\n```text\nGFP_ATOMIC\n…\nalways\n```\n```text\nfrom elsewhere\n```\n";
+  expect(printedOf(page, "x.md")).toEqual([
+    { line: "skblab decode gfp 0x20", where: "x.md", pieces: ["GFP_ATOMIC", "always"] },
+  ]);
+  expect(missingPiece("a GFP_ATOMIC\n  is always\nset", ["GFP_ATOMIC is", "set"])).toBeUndefined();
+  expect(missingPiece("set GFP_ATOMIC", ["GFP_ATOMIC", "set"])).toBe("set");
+  expect(printed.length).toBeGreaterThan(15);
 });
 
 test("every command and option that is shown exists", async () => {
@@ -56,5 +79,10 @@ describe("runs as printed", () => {
     if (missing !== undefined) skip(missing);
     expect(tryLine(line, space)).toBeUndefined();
   });
+  test.for(printed.filter((p) => all || !isSlow(p.line)).map((p) => [p.where, p.line, p.pieces] as const))(
+    "%s: what is shown of %s was printed by it",
+    { timeout: all ? 320_000 : 30_000 },
+    ([, line, pieces]) => expect(tryLine(line, space, pieces)).toBeUndefined(),
+  );
   afterAll(() => space.close());
 });

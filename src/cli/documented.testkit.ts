@@ -54,6 +54,46 @@ export function commandsOf(markdown: string, where: string): Shown[] {
   return found;
 }
 
+/** A command that a page shows, and what it says that the command prints: pieces that stand in the output in this order. */
+export interface Printed {
+  readonly line: string;
+  readonly where: string;
+  readonly pieces: readonly string[];
+}
+
+/** Every fence marked `text` that follows a fence of one command. A line `…` leaves something out. */
+export function printedOf(markdown: string, where: string): Printed[] {
+  const fences = [...markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, kind = "", text = ""], i) => ({
+    kind,
+    text,
+    i,
+  }));
+  return fences.flatMap(({ kind, text, i }) => {
+    const before = fences[i - 1];
+    const shown = before === undefined ? [] : commandsOf(`\`\`\`\n${before.text}\`\`\``, where);
+    if (kind !== "text" || before?.kind !== "sh" || shown[0] === undefined) return [];
+    return [{ line: shown[0].line.replace(/^npm ci && /, ""), where, pieces: text.split(/^…$/m).map(folded) }];
+  });
+}
+
+export const folded = (text: string): string => text.replace(/\s+/g, " ").trim();
+
+/** All of README and docs. */
+export const printedOutputs = (): Printed[] =>
+  documents().flatMap((file) => printedOf(readFileSync(join(root, file), "utf8"), file));
+
+/** The first piece that the output does not have, in order; undefined when all are there. */
+export function missingPiece(output: string, pieces: readonly string[]): string | undefined {
+  const text = folded(output);
+  let from = 0;
+  for (const piece of pieces) {
+    const at = text.indexOf(piece, from);
+    if (at < 0) return piece;
+    from = at + piece.length;
+  }
+  return undefined;
+}
+
 /** The text of the backticked spans of a line; in a table `\|` is a bar. */
 function spansOf(line: string): string[] {
   return [...line.matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span.replaceAll("\\|", "|"));
@@ -162,7 +202,7 @@ export function absent(line: string, { dir }: Workspace): string | undefined {
 }
 
 /** Runs one line; the sentence that is wrong with it, or undefined. */
-export function tryLine(line: string, space: Workspace): string | undefined {
+export function tryLine(line: string, space: Workspace, pieces: readonly string[] = []): string | undefined {
   const ran = spawnSync("bash", ["-c", here(line, space)], {
     cwd: space.dir,
     encoding: "utf8",
@@ -188,7 +228,8 @@ export function tryLine(line: string, space: Workspace): string | undefined {
     return "it printed nothing";
   if (/\bundefined\b|\bNaN\b|\[object /.test(ran.stdout.replace(/undefined \(|"undefined"/g, "")))
     return "undefined or NaN in the answer";
-  return undefined;
+  const missing = missingPiece(ran.stdout, pieces);
+  return missing === undefined ? undefined : `not in the answer: ${missing}`;
 }
 
 export const isSlow = (line: string): boolean => slow.test(line) || endless.test(line);

@@ -189,7 +189,9 @@ describe("netlink", () => {
     expect(verdicts.map((v) => [v.subject, v.pattern, v.inFlight])).toEqual([["pool 19", "leak", 672]]);
     expect(verdicts[0]?.certainty).toBe("possible");
     expect(verdicts[0]?.rates?.out).toBe(220);
-    expect(verdicts[0]?.reasons.some((r) => r.text.startsWith("By the counters 220 were out when those were taken"))).toBe(true);
+    expect(
+      verdicts[0]?.reasons.some((r) => r.text.startsWith("By the counters 220 were out when those were taken")),
+    ).toBe(true);
   });
 
   test("an answer cut off is noted with its line, what came before is kept", () => {
