@@ -45,12 +45,30 @@ describe("an order-1 failure of tg3 on 2.6.24", async () => {
     expect(tso.claim).toMatch(/packets that are sent.*tg3_alloc_rx_skb/);
     expect(tso.evidence.map((q) => q.text).join()).toMatch(/tcp segmentation offload: on/);
   });
-  test("min_free_kbytes 11495 is the kernel's choice for 7.88 GiB, which nobody tells of this machine; raising it is the first advice", () => {
+  test("min_free_kbytes 11495 is the kernel's choice for 7.88 GiB, though nobody tells of this machine's; raising it is the first advice", () => {
     const f = finding(i, "min_free.default");
-    expect([f.answer, f.claim]).toEqual(["unknown", expect.stringMatching(/11495 .*7\.88 GiB.*does not say how much/)]);
+    expect([f.answer, f.claim]).toEqual([
+      "yes",
+      expect.stringMatching(/11495 .*7\.88 GiB.*no round number.*does not say how much/),
+    ]);
     expect(f.evidence[0]?.text).toMatch(/vm\.min_free_kbytes = 11495/);
     expect(f.advice[0]?.command).toBe("sysctl -w vm.min_free_kbytes=45980");
   });
+  test.each([
+    [11_495, "yes"],
+    [11_499, "yes"],
+    [11_500, "unknown"],
+    [11_456, "unknown"],
+  ])(
+    "of %i alone, where the machine's memory is not told, the default is %s: people type round numbers",
+    async (kb, answer) => {
+      const told = await explain({
+        "tg3.log": fixture("tg3_gentoo_2009.txt"),
+        "sysctl.txt": `vm.min_free_kbytes = ${kb}\n`,
+      });
+      expect(finding(told.incidents[0], "min_free.default").answer).toBe(answer);
+    },
+  );
   test("why it could not be had is unknown: the report has no Mem-Info, and says so with the command that gets it", () => {
     const f = finding(i, "why.refused");
     expect(f.answer).toBe("unknown");

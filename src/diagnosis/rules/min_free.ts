@@ -68,17 +68,30 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
       ),
     ];
   const choice = `vm.min_free_kbytes ${kb} is what the kernel chooses by itself for about ${inGib} of low memory`;
+  if (known !== undefined)
+    return [
+      yes(
+        "min_free.default",
+        `${choice}, and this machine has ${size(known.value * 1024)} in all: it is the default.`,
+        [line, known.quote],
+        advice,
+      ),
+    ];
+  const unsaid = "the text does not say how much this machine has";
   return [
-    known === undefined
-      ? unknown("min_free.default", `${choice}; the text does not say how much this machine has.`, [line], advice)
+    asPeopleSet(kb)
+      ? unknown("min_free.default", `${choice}; ${unsaid}, and people set round numbers like it too.`, [line], advice)
       : yes(
           "min_free.default",
-          `${choice}, and this machine has ${size(known.value * 1024)} in all: it is the default.`,
-          [line, known.quote],
+          `${choice}, and it is no round number as people set: the default, though ${unsaid}.`,
+          [line],
           advice,
         ),
   ];
 }
+
+/** Numbers that people type: so many hundreds, or a multiple of 64 kB. The kernel's square root falls on one in some forty cases. */
+const asPeopleSet = (kb: number): boolean => kb % 100 === 0 || kb % 64 === 0;
 
 const hugeWords = (zones: number): string =>
   `what transparent huge pages raise it to on a machine with ${zones} zones (mm/khugepaged.c); nobody need have tuned it`;
