@@ -94,7 +94,7 @@ const mistakes: readonly (readonly [finding: string, what: string])[] = [
 
 const slabCorruption = (s: SlabCorruption, findings: readonly Finding[]): Conclusion => ({
   key: `slab_corruption:${s.cache}:${s.problem}`,
-  cause: `An object of ${cacheOf(s)} ${mistakes.find(([id]) => findings.some((f) => f.id === id))?.[1] ?? "is damaged"}.`,
+  cause: `An object of ${cacheOf(s)} ${mistakes.find(([id]) => findings.some((f) => f.id === id && f.answer === "yes"))?.[1] ?? "is damaged"}.`,
   severity: "corruption",
 });
 

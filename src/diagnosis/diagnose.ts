@@ -367,7 +367,7 @@ function judgement(
       ? ` ${count.toLocaleString("en-US")} times within ${duration(to - from)}.`
       : "";
   const heads = [first, ...(last === first ? [] : [last])].flatMap((j) => quote(j.c, "headline", 1));
-  const answer = severity === "harmless" ? "yes" : severity === "watch" ? "unknown" : "no";
+  const answer = severity === "harmless" ? "yes" : severity === "watch" || severity === "unknown" ? "unknown" : "no";
   return answering(answer)("judgement.harmless", `${words}${span}`, heads);
 }
 

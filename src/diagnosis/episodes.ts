@@ -2,8 +2,8 @@
 // within the same second on the same machine. One event has one story, told worst first.
 import type { Incident } from "../kernel/readings/incident.ts";
 import { oneClock } from "../kernel/readings/incident.ts";
-import type { DiagnosedIncident, Finding, Quote, Severity } from "./finding.ts";
-import { yes } from "./finding.ts";
+import type { DiagnosedIncident, Finding, Quote } from "./finding.ts";
+import { bySeverity, yes } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
 
 /** Reports of one moment: so far apart at most, by the kernel's clock in seconds, or in lines where there is none. */
@@ -59,8 +59,6 @@ export function poolGroups(incidents: readonly Incident[]): ReadonlyMap<Incident
   return found;
 }
 
-const rank: Readonly<Record<Severity, number>> = { corruption: 0, act: 1, watch: 2, harmless: 3 };
-
 /** Two causes with reports of the same moment in the same input. */
 function oneEvent(a: DiagnosedIncident, b: DiagnosedIncident): boolean {
   return a.occurrences.some((x) =>
@@ -92,7 +90,7 @@ export function withEpisodes(incidents: readonly DiagnosedIncident[]): Diagnosed
   return episodes.flatMap((tied) => {
     const episode = oneRequest(tied);
     if (episode.length === 1) return episode;
-    const sorted = [...episode].sort((a, b) => rank[a.severity] - rank[b.severity]);
+    const sorted = [...episode].sort((a, b) => bySeverity(a.severity, b.severity));
     return sorted.map((i) => ({
       ...i,
       findings: [...i.findings.filter((f) => f.id !== "episode.together"), story(i, sorted)],

@@ -3,6 +3,7 @@
 // list, a sanitizer's or the slab's own words.
 import type { Oops } from "../kernel/readings/oops.ts";
 import { lostBug } from "../kernel/readings/oops.ts";
+import { registersPart } from "../kernel/readings/register_extent.ts";
 import type { Case } from "./case.ts";
 import type { Severity } from "./finding.ts";
 import { knownCheck } from "./known_checks.ts";
@@ -35,6 +36,14 @@ const corrupted = "Serious: memory was corrupted. What happens later on this mac
 const wentOn = "The kernel went on; something it relies on does not hold.";
 
 const noShortage = "This is not a shortage of memory";
+
+/** The verdict where what would have shown damaged memory, or the contrary, is lost. */
+const open = (fault: Fault, lacks: string): Fault => ({
+  ...fault,
+  severity: "unknown",
+  memory: "not said",
+  consequence: `Whether memory was corrupted the text does not say: it lacks ${lacks}.`,
+});
 
 /** The module in which it stopped, and whether it came with the kernel, as the list of modules marks it. */
 export function faultModule(o: Oops): { readonly name: string; readonly foreign: boolean } | undefined {
@@ -80,15 +89,20 @@ function byClass(c: Case, o: Oops): Fault {
   const place = placeOf(o);
   switch (o.class) {
     case "warning":
-      return {
-        key: "warning",
-        title: "Kernel warning",
-        cause: `A check in ${place} failed; the kernel went on.${o.message === undefined ? "" : ` It says: "${o.message}".`}`,
-        severity: "watch",
-        consequence: wentOn,
-        memory: "none",
-        reason: `${noShortage}: a check inside the kernel failed, and it went on.`,
-      };
+      return warning(o, place);
+    case "sanitizer":
+      return open(
+        {
+          key: "sanitizer",
+          title: "Sanitizer's report",
+          cause: "A sanitizer caught a wrong access; which one, and where, its first line would have said.",
+          severity: "act",
+          consequence: stopped,
+          memory: "not said",
+          reason: `${noShortage}: a wrong access was caught.`,
+        },
+        "the end of its first line",
+      );
     case "bug":
     case "invalid opcode":
       return assertion(o, place);
@@ -143,6 +157,24 @@ function byClass(c: Case, o: Oops): Fault {
   }
 }
 
+/** Where the message says what was found, and the place alone does not. */
+const saysByMessage = /^lib\/(?:refcount|list_debug)\.c$/;
+
+function warning(o: Oops, place: string): Fault {
+  const fault: Fault = {
+    key: "warning",
+    title: "Kernel warning",
+    cause: `A check in ${place} failed; the kernel went on.${o.message === undefined ? "" : ` It says: "${o.message}".`}`,
+    severity: "watch",
+    consequence: wentOn,
+    memory: "none",
+    reason: `${noShortage}: a check inside the kernel failed, and it went on.`,
+  };
+  if (o.message !== undefined) return fault;
+  if (o.source === undefined) return open(fault, "the end of its first line, which names the check");
+  return saysByMessage.test(o.source.file) ? open(fault, "the message of the check") : fault;
+}
+
 function assertion(o: Oops, place: string): Fault {
   const known = knownCheck(faultAt(o), o.source);
   const where = o.source === undefined || place.includes(o.source.file) ? "" : ` (${o.source.file}:${o.source.line})`;
@@ -151,7 +183,7 @@ function assertion(o: Oops, place: string): Fault {
       ? `${place}${where} stopped on a check of its own (BUG).`
       : `${place} ran into an instruction that cannot be executed: as a rule the end of a BUG() whose own line is missing.`;
   const severity = known?.severity ?? "act";
-  return {
+  const fault: Fault = {
     key: known?.key ?? "assertion",
     title: known?.doubleFree === true ? "Double free" : "Kernel assertion",
     cause: known === undefined ? own : `${own} ${known.meaning}`,
@@ -160,6 +192,10 @@ function assertion(o: Oops, place: string): Fault {
     memory: severity === "corruption" ? "corruption" : "none",
     reason: `${noShortage}: a check of the kernel's own came true. The check read a value; it followed no bad pointer.`,
   };
+  // skb_panic() ends in a BUG() of its own, wherever that stands.
+  return o.source === undefined && known === undefined
+    ? open(fault, "the line that names the check (kernel BUG at FILE:LINE)")
+    : fault;
 }
 
 function panic(o: Oops): Fault {
@@ -181,7 +217,9 @@ function panic(o: Oops): Fault {
         ? corrupted
         : said.severity === "harmless"
           ? "Nothing is wrong by this: the machine was stopped on purpose."
-          : "Act on it: the machine went down.",
+          : said.severity === "unknown"
+            ? `Act on it: the machine went down. Whether memory was corrupted ${said.key === "other" ? "the reason does not say" : "what was logged before it would say"}.`
+            : "Act on it: the machine went down.",
     memory: said.memory,
     reason: about[said.memory],
   };
@@ -241,7 +279,7 @@ function byMessage(o: Oops): Fault | undefined {
   const text = o.message;
   if (text === undefined) return undefined;
   const quoted = `The kernel's words: "${text}".`;
-  if (/^refcount_t: .{0,40}(?:leaking memory|saturated)/.test(text))
+  if (/^refcount_t: .{0,40}(?:leaking memory|saturated;)/.test(text))
     return {
       key: "refcount leak",
       title: "Reference count saturated",
@@ -251,8 +289,8 @@ function byMessage(o: Oops): Fault | undefined {
       memory: "none",
       reason: `${noShortage}: a reference count went wrong.`,
     };
-  if (text.startsWith("refcount_t:"))
-    return {
+  if (text.startsWith("refcount_t:")) {
+    const fault: Fault = {
       key: "refcount",
       title: "Reference count went wrong",
       cause: `An object was given back once too often, or taken after it had been freed. ${quoted}`,
@@ -261,6 +299,10 @@ function byMessage(o: Oops): Fault | undefined {
       memory: "corruption",
       reason: `${noShortage}: a reference was given back that nobody had.`,
     };
+    return text.includes("use-after-free")
+      ? fault
+      : open({ ...fault, cause: `A reference count went wrong. ${quoted}` }, "the end of the message");
+  }
   if (/list_(?:add|del) corruption/.test(text)) {
     const twice = /LIST_POISON|double add|dead0000000001[012]|0010010[0-9]/.test(text);
     return {
@@ -325,7 +367,8 @@ function sanitized(o: Oops): Fault | undefined {
       reason: `${noShortage}: a wrong access was caught.`,
     };
   // What lies just above zero is a member of a null pointer, beyond the first page as well.
-  const bug = /user-memory-access/.test(s.bug) && nearNull(s.address) ? "null-ptr-deref" : s.bug;
+  const near = /user-memory-access/.test(s.bug);
+  const bug = near && nearNull(s.address) ? "null-ptr-deref" : s.bug;
   const [, title, what, severity] = sanitizerNames.find(([form]) => form.test(bug)) ?? [
     /./,
     s.bug,
@@ -334,7 +377,7 @@ function sanitized(o: Oops): Fault | undefined {
   ];
   const inFunction = / in ([\w.$]+)/.exec(o.headline)?.[1] ?? faultAt(o) ?? "Somebody";
   const object = s.cache === undefined ? "" : ` The object is of the cache ${s.cache}.`;
-  return {
+  const fault: Fault = {
     key: `${s.tool}:${s.bug}`,
     title: `${title} (${s.tool})`,
     cause: `${inFunction} ${what}: ${s.tool} saw it at the moment it happened (${s.bug}).${object}`,
@@ -348,6 +391,7 @@ function sanitized(o: Oops): Fault | undefined {
     memory: severity === "corruption" ? "corruption" : "none",
     reason: `${noShortage}: a wrong access was caught.`,
   };
+  return near && s.address === undefined ? open(fault, "the address that was used") : fault;
 }
 
 /** Registers of a general protection fault without an address that hold what no pointer may hold. */
@@ -435,8 +479,8 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       memory: "none",
       reason,
     };
-  if (kind === undefined || kind === "other")
-    return {
+  if (kind === undefined || kind === "other") {
+    const fault: Fault = {
       key: "bad pointer",
       title: "Kernel fault",
       cause:
@@ -448,6 +492,22 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       memory: "not said",
       reason,
     };
+    const lacks = kind === "other" ? undefined : lostPointer(o);
+    return lacks === undefined ? fault : open(fault, lacks);
+  }
+  if (p !== undefined && mayBeMember(p))
+    return open(
+      {
+        key: "far pointer",
+        title: "Bad pointer",
+        cause: `${who} used 0x${p.value.replace(/^0+/, "")}, which is no address of the kernel: a pointer that was written over, or a member or element far behind a NULL pointer.`,
+        severity: "act",
+        consequence: stopped,
+        memory: "not said",
+        reason,
+      },
+      "the registers, which tell the one from the other",
+    );
   return {
     key: "wild pointer",
     title: "Wild pointer",
@@ -458,4 +518,22 @@ function pointed(c: Case, o: Oops, place: string): Fault {
     reason:
       "This is neither fragmentation nor a shortage: memory was used that did not hold what it should. That is corruption.",
   };
+}
+
+/** No structure of the kernel and no table is so large that a member of a null pointer could lie beyond. */
+const farthestMember = 1n << 24n;
+
+/** A small address that no register is known to have held may be a far member, or an element, of a null pointer. */
+const mayBeMember = (p: FaultPointer): boolean =>
+  p.base === undefined &&
+  (p.said.kind === "user" || p.said.kind === "single bit") &&
+  BigInt(`0x${p.value}`) < farthestMember;
+
+/** What would have told the pointer of a fault without an address; undefined where all registers are there and none holds what no pointer may hold. */
+function lostPointer(o: Oops): string | undefined {
+  const unprinted = o.class === "general protection" || o.class === "stack segment";
+  const registers = registersPart(o.registers);
+  if (unprinted && registers.state === "whole") return undefined;
+  const lacks = registers.state === "cut" || registers.state === "lost" ? registers.lacks : "the registers";
+  return unprinted ? lacks : "the line with the address that was used";
 }

@@ -142,8 +142,15 @@ export interface Occurrence extends Place {
   readonly input: string;
 }
 
-/** How bad it is, for a person who wants one word. */
-export type Severity = "harmless" | "watch" | "act" | "corruption";
+/**
+ * How bad it is, for a person who wants one word; worst first. `unknown`: the text is cut where it would have said whether memory was corrupted,
+ * or only leaked, or whether nothing broke at all.
+ */
+export const severities = ["corruption", "unknown", "act", "watch", "harmless"] as const;
+export type Severity = (typeof severities)[number];
+
+/** Below zero when `a` is worse. */
+export const bySeverity = (a: Severity, b: Severity): number => severities.indexOf(a) - severities.indexOf(b);
 
 /** All reports with the same cause. */
 export interface DiagnosedIncident {

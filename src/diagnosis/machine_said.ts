@@ -40,12 +40,13 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
   };
 }
 
+/** A sum is known when all its parts are. */
+const sumOf = (parts: readonly (number | undefined)[]): number | null =>
+  parts.reduce<number | null>((n, part) => (n === null || part === undefined ? null : n + part), 0);
+
 function zoneSaid({ memInfo, pageKb }: Case, z: MemZone): ZoneSaid {
   const blocks = memInfo === undefined ? undefined : closedOf(blocksPart(memInfo, z, pageKb));
-  const sum = (...names: readonly string[]): number | null => {
-    const known = names.map((n) => z.kb[n]).filter((kb) => kb !== undefined);
-    return known.length === 0 ? null : known.reduce((n, kb) => n + kb, 0);
-  };
+  const sum = (...names: readonly string[]): number | null => sumOf(names.map((n) => z.kb[n]));
   return {
     node: z.node,
     zone: z.name,
@@ -68,8 +69,8 @@ function zoneSaid({ memInfo, pageKb }: Case, z: MemZone): ZoneSaid {
 function heldSaid({ memInfo, pageKb }: Case): MachineSaid["held"] {
   const { totals = {}, tail = {}, freeSwapKb } = memInfo ?? {};
   const kb = (...names: readonly string[]): number | null => {
-    const known = names.map((n) => totals[n]).filter((pages) => pages !== undefined);
-    return known.length === 0 ? null : known.reduce((n, pages) => n + pages, 0) * pageKb;
+    const pages = sumOf(names.map((n) => totals[n]));
+    return pages === null ? null : pages * pageKb;
   };
   const user = kb("active", "inactive");
   const cache = tail["total pagecache pages"] ?? tail["pagecache pages"];
@@ -103,8 +104,9 @@ function minFreeOf(c: Case): Told<number> | null {
   const said = sysctl(c, "vm.min_free_kbytes");
   if (said !== null) return said;
   const zones = (closedOf(c.zones) ?? []).filter((z) => isLow(z.name));
-  const kb = zones.reduce((n, z) => n + (z.kb.min ?? 0) - (z.kb.boost ?? 0), 0);
-  if (kb <= 0 || zones.some((z) => z.kb.min === undefined)) return null;
+  // Releases without a boost print none, and add none.
+  const kb = sumOf(zones.map((z) => (z.kb.min === undefined ? undefined : z.kb.min - (z.kb.boost ?? 0))));
+  if (kb === null || kb <= 0) return null;
   return told(
     kb,
     "the min marks of the zones add up to it",
@@ -114,9 +116,9 @@ function minFreeOf(c: Case): Told<number> | null {
 
 /** Zones, else MemTotal, else the amount that an untouched min_free_kbytes is the default of. */
 function memoryOf(c: Case, minFree: Told<number> | null): Told<number> | null {
-  const zones = c.memInfo?.zones ?? [];
-  const kb = zones.reduce((n, z) => n + (z.kb.present ?? z.kb.managed ?? 0), 0);
-  if (kb > 0)
+  const zones = closedOf(c.zones) ?? [];
+  const kb = sumOf(zones.map((z) => z.kb.present ?? z.kb.managed));
+  if (kb !== null && kb > 0)
     return told(
       kb,
       "the zones of Mem-Info, present pages",

@@ -4,9 +4,11 @@ import { gather } from "../artifact/gather.ts";
 import { sourceOf } from "../base/byte_source.ts";
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
+import type { IncidentKind } from "../kernel/readings/incident.ts";
 import { createCollector } from "./collect.ts";
 import type { JudgedReport } from "./diagnose.ts";
 import { judgeAll } from "./diagnose.ts";
+import type { Severity } from "./finding.ts";
 
 /** A text with a part missing; `from[i]` is the number of its line i + 1 in the whole text. */
 export interface Cut {
@@ -79,6 +81,16 @@ const linesOfReport = (r: JudgedReport): readonly number[] =>
 /** Findings about the text itself: the less there is of it, the more they say. */
 const aboutTheText = /^(missing|judgement)\.|^state\./;
 
+/** What is left of a report of one kind may be one of another, of which other questions are asked. */
+const leftOf: readonly { readonly of: IncidentKind; readonly kind: IncidentKind; readonly asked: RegExp }[] = [
+  // A packet's panic is an oops whose first lines name the packet.
+  { of: "skb_panic", kind: "oops", asked: /^(oops|taint)\./ },
+  // A panic for want of memory is told from others by the end of its line.
+  { of: "oom", kind: "oops", asked: /^oops\./ },
+  // The message of a WARN is a line that some drivers print alone.
+  { of: "oops", kind: "driver_line", asked: /^driver_line\./ },
+];
+
 /** What a report of the cut text says that the whole text does not carry; empty when it says less. */
 export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: JudgedReport): readonly string[] {
   const own = new Set(linesOfReport(found).map((n) => cut.from[n - 1]));
@@ -86,11 +98,10 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   const what = `${cut.how}: ${found.c.incident.kind} of line ${cut.from[found.c.incident.firstLine - 1]}`;
   if (same.length === 0) return [`${what} is no report of the whole text`];
   const bad: string[] = [];
-  const oopsAlone = found.c.incident.kind === "oops" && same.some((w) => w.c.incident.kind === "skb_panic");
+  const left = leftOf.find((l) => l.kind === found.c.incident.kind && same.every((w) => w.c.incident.kind === l.of));
   for (const f of found.findings) {
     if (f.answer === "unknown" || aboutTheText.test(f.id)) continue;
-    // A packet's panic is an oops whose first lines name the packet: of the oops alone other questions are asked.
-    if (oopsAlone && /^(oops|taint)\./.test(f.id)) continue;
+    if (left?.asked.test(f.id) === true) continue;
     const answers = same.flatMap((w) => w.findings.filter((x) => x.id === f.id).map((x) => x.answer));
     if (!answers.includes(f.answer))
       bad.push(`${what}: ${f.id} was ${answers.join(" or ") || "not asked"}, is ${f.answer}: ${f.claim.slice(0, 150)}`);
@@ -110,7 +121,9 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   keeps("stated release", (r) => (r.c.said.certainty === "stated" ? r.c.said.release : undefined));
   const { severity } = found.conclusion;
   const severities = same.map((w) => w.conclusion.severity);
-  if (!severities.some((s) => (s === "corruption") === (severity === "corruption")))
+  // Corruption or none may become "not said"; what was not said never becomes either.
+  const corrupted = (s: Severity): boolean | undefined => (s === "unknown" ? undefined : s === "corruption");
+  if (severity !== "unknown" && !severities.some((s) => corrupted(s) === corrupted(severity)))
     bad.push(`${what}: severity was ${severities.join(" or ")}, is ${severity}`);
   return bad;
 }

@@ -26,7 +26,8 @@ export function oomPicture(c: Case): OomPicture | undefined {
   const known = parts.flatMap(([what, counters, reclaimable]) => {
     const pages = counters.flatMap((name) => totals?.[name] ?? []);
     const bytes = pages.reduce((a, b) => a + b, 0) * pageBytes;
-    return bytes === 0 ? [] : [{ what, bytes, reclaimable }];
+    // A part of which a counter is missing is not drawn smaller than it is.
+    return bytes === 0 || pages.length < counters.length ? [] : [{ what, bytes, reclaimable }];
   });
   const ram = scope === "memcg" ? undefined : memInfo?.tail["pages RAM"];
   const totalBytes = ram === undefined ? undefined : ram * pageBytes;

@@ -1,7 +1,8 @@
 // What a struct page says beside the kernel's first complaint: that it was written over as a whole, that one bit flipped, that a count went
 // below zero, that a page_pool's mark is there or is not. And the verdict that follows.
 import type { BadPage } from "../kernel/readings/bad_page.ts";
-import type { Severity } from "./finding.ts";
+import { hardwareError, poolLeak, rawWord, reasonPart } from "../kernel/readings/bad_page.ts";
+import type { Answer, Severity } from "./finding.ts";
 
 /** A word of the record: its field and its value as hex digits. */
 interface Word {
@@ -61,9 +62,9 @@ export function loneBit(page: BadPage): { readonly field: string; readonly bit: 
 const signature64 = /^(?:dead0000000000|5deadbeef00000)4[0-3]$/;
 const signature32 = /^0000004[0-3]$/;
 
-/** Whether the second word carries a page_pool's mark; undefined where the raw words are not printed. */
+/** Whether the second word carries a page_pool's mark; undefined where that word is not known. */
 export function poolSignature(page: BadPage): boolean | undefined {
-  const word = page.raw[1];
+  const word = rawWord(page, 1);
   return word === undefined ? undefined : (word.length === 16 ? signature64 : signature32).test(word);
 }
 
@@ -93,9 +94,8 @@ const suspectHardware =
 /** `slab fragment` and `double free` are known from the stack and the flags: the caller says so. */
 export function pageVerdict(
   page: BadPage,
-  seen: { readonly doubleFree: boolean; readonly slabFragment: boolean; readonly packetFreed: boolean },
+  seen: { readonly doubleFree: boolean; readonly slabFragment: boolean; readonly packetFreed: Answer },
 ): PageVerdict {
-  const reason = page.reason;
   if (writtenOver(page))
     return {
       trouble: "written over",
@@ -114,31 +114,6 @@ export function pageVerdict(
       severity: "corruption",
       consequence: suspectHardware,
     };
-  if (/page_pool leak/.test(reason ?? ""))
-    return poolSignature(page) === false
-      ? {
-          trouble: "no pool",
-          cause: `The kernel's reason is "page_pool leak", but the word that would hold a page_pool's mark is ${page.raw[1]}: no pool had this page. The check took another value for the mark.`,
-          severity: "watch",
-          consequence:
-            "The page is taken out of use; the report does not show that anything was overwritten or leaked.",
-        }
-      : seen.packetFreed
-        ? {
-            trouble: "pool leak",
-            cause:
-              "A packet's last release gave a page of a page_pool to the page allocator, past its pool: the packet and the pool did not agree on who owns the page.",
-            severity: "corruption",
-            consequence:
-              "Serious: a packet's references and its pool's count disagree. This page is kept out of the free lists and leaks; a page for which the count is wrong the other way is used by two at once.",
-          }
-        : {
-            trouble: "pool leak",
-            cause: "A page of a page_pool was freed past its pool: the pool leaks.",
-            severity: "act",
-            consequence:
-              "Act on it: the page and its DMA mapping are lost and the pool can never end. Nothing was overwritten: the check keeps the page out of the free lists.",
-          };
   if (seen.slabFragment)
     return {
       trouble: "slab fragment",
@@ -155,13 +130,6 @@ export function pageVerdict(
       severity: "corruption",
       consequence: corrupted,
     };
-  if (/hwpoison/.test(reason ?? ""))
-    return {
-      trouble: "hardware",
-      cause: "The hardware reported this memory as broken.",
-      severity: "act",
-      consequence: "Act on it: replace the memory module; the kernel keeps the page out of use.",
-    };
   if ((page.refcount ?? 0) < 0)
     return {
       trouble: "below zero",
@@ -169,10 +137,72 @@ export function pageVerdict(
       severity: "corruption",
       consequence: corrupted,
     };
+  const reason = reasonPart(page);
+  if (reason.state === "whole" && reason.value === poolLeak) return poolLeakSays(page, seen.packetFreed);
+  if (reason.state === "whole" && reason.value === hardwareError)
+    return {
+      trouble: "hardware",
+      cause: "The hardware reported this memory as broken.",
+      severity: "act",
+      consequence: "Act on it: replace the memory module; the kernel keeps the page out of use.",
+    };
+  const state = "A page was freed, or handed out, in a state that no free page may have";
+  if (reason.state === "lost" || reason.state === "cut")
+    return {
+      trouble: "fields",
+      cause: `${state}; for which of its fields the text does not say.`,
+      severity: "unknown",
+      consequence: `Whether memory was corrupted or a page_pool's page was lost the text does not say: it lacks ${reason.lacks}.`,
+    };
+  const words = reason.state === "whole" ? ` (${reason.value})` : "";
   return {
     trouble: "fields",
-    cause: `A page was freed, or handed out, in a state that no free page may have${reason === undefined ? "" : ` (${reason})`}. Corruption, not a shortage.`,
+    cause: `${state}${words}. Corruption, not a shortage.`,
     severity: "corruption",
     consequence: corrupted,
   };
+}
+
+/** A page_pool's page at the page allocator: past its pool, or the check took another value for the mark. */
+function poolLeakSays(page: BadPage, packetFreed: Answer): PageVerdict {
+  const mark = poolSignature(page);
+  if (mark === false)
+    return {
+      trouble: "no pool",
+      cause: `The kernel's reason is "${poolLeak}", but the word that would hold a page_pool's mark is ${rawWord(page, 1)}: no pool had this page. The check took another value for the mark.`,
+      severity: "watch",
+      consequence: "The page is taken out of use; the report does not show that anything was overwritten or leaked.",
+    };
+  const leak = "A page of a page_pool was freed past its pool: the pool leaks.";
+  if (mark === undefined)
+    return {
+      trouble: "pool leak",
+      cause: `The kernel's reason is "${poolLeak}": a page_pool's page was freed past its pool, if the page had the mark of one.`,
+      severity: "unknown",
+      consequence: "Whether a pool had the page the text does not say: it lacks the raw words of its record.",
+    };
+  if (packetFreed === "yes")
+    return {
+      trouble: "pool leak",
+      cause:
+        "A packet's last release gave a page of a page_pool to the page allocator, past its pool: the packet and the pool did not agree on who owns the page.",
+      severity: "corruption",
+      consequence:
+        "Serious: a packet's references and its pool's count disagree. This page is kept out of the free lists and leaks; a page for which the count is wrong the other way is used by two at once.",
+    };
+  return packetFreed === "no"
+    ? {
+        trouble: "pool leak",
+        cause: leak,
+        severity: "act",
+        consequence:
+          "Act on it: the page and its DMA mapping are lost and the pool can never end. Nothing was overwritten: the check keeps the page out of the free lists.",
+      }
+    : {
+        trouble: "pool leak",
+        cause: leak,
+        severity: "unknown",
+        consequence:
+          "Act on it: the page and its DMA mapping are lost and the pool can never end. Whether a packet's release gave it back, so that pages may be in use twice, the text does not say: it lacks a part of the call trace.",
+      };
 }

@@ -34,7 +34,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     {
       key: "init ended",
       meaning: "the first process ended; why it did stands in what was logged before",
-      severity: "act",
+      severity: "unknown",
       memory: "not said",
     },
   ],
@@ -60,7 +60,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     {
       key: "panic_on_warn",
       meaning: "a warning stands before it, and panic_on_warn makes every warning a panic",
-      severity: "act",
+      severity: "unknown",
       memory: "not said",
     },
   ],
@@ -73,13 +73,18 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     {
       key: "after a fault",
       meaning: "a fault stands before it, and that one is the cause",
-      severity: "act",
+      severity: "unknown",
       memory: "not said",
     },
   ],
 ];
 
-const other: PanicSaid = { key: "other", meaning: "for the reason in that line", severity: "act", memory: "not said" };
+const other: PanicSaid = {
+  key: "other",
+  meaning: "for the reason in that line",
+  severity: "unknown",
+  memory: "not said",
+};
 
 /** The reason of a panic as printed, without what stands before it. */
 export const panicReason = (line: string): string => line.replace(/^Kernel panic - not syncing:? ?/, "").trim();

@@ -1,5 +1,8 @@
 // What a wrong pointer looks like: poison values of the kernel, null with an offset, text, single bits; and which pointer a fault was on.
 import type { Oops } from "../kernel/readings/oops.ts";
+import type { Part } from "../kernel/readings/part.ts";
+import { seenOf } from "../kernel/readings/part.ts";
+import { registersPart } from "../kernel/readings/register_extent.ts";
 import { operandOf } from "./x86_operand.ts";
 
 export interface PointerSaid {
@@ -108,7 +111,8 @@ export function pointerOf(o: Oops): FaultPointer | undefined {
   if (o.address === undefined || !/^[0-9a-f]{1,16}$/i.test(o.address) || o.class === "warning") return undefined;
   const bits = o.address.length > 8 ? 64 : 32;
   const own = namePointer(o.address, bits);
-  const base = o.registers === undefined ? undefined : baseRegister(o.registers.values, o.address, o.code);
+  const registers = registersPart(o.registers);
+  const base = baseRegister(registers, o.address, o.code);
   // An address that says by itself what the pointer was needs no register to say it otherwise.
   const value = base === undefined || own.kind === "null" ? o.address : base.value;
   const other = own.kind === "null" ? errorInRegister(o, bits) : undefined;
@@ -139,18 +143,18 @@ function errorInRegister(o: Oops, bits: 32 | 64): string | undefined {
 
 /**
  * The register that held the bad pointer. The instruction names it, where its bytes are there (x86-64) and its value fits the address;
- * else it is the only register whose value plus a small offset is the faulting address. Where several would fit none is named.
+ * else it is the only one of all registers whose value plus a small offset is the faulting address. Where several would fit none is named.
  */
 export function baseRegister(
-  registers: Readonly<Record<string, string>>,
+  registers: Part<Readonly<Record<string, string>>>,
   address: string,
   code?: string,
 ): { name: string; value: string; offset: number } | undefined {
   const at = BigInt(`0x${address}`);
-  const named = code === undefined ? undefined : byInstruction(registers, at, code);
-  if (named !== undefined) return named;
+  const named = code === undefined ? undefined : byInstruction(seenOf(registers) ?? {}, at, code);
+  if (named !== undefined || registers.state !== "whole") return named;
   const found: { name: string; value: string; offset: number }[] = [];
-  for (const [name, text] of Object.entries(registers)) {
+  for (const [name, text] of Object.entries(registers.value)) {
     if (!/^[0-9a-f]{8,16}$/i.test(text) || notPointers.test(name)) continue;
     const offset = at - BigInt(`0x${text}`);
     // The address itself is no base: CR2, DAR and BadVA hold it, and so may a register after the fact.

@@ -58,6 +58,8 @@ export interface RebuiltZone {
   readonly open: WatermarkVerdict;
   /** Would it have been served if no page belonged to CMA? */
   readonly withoutCma: WatermarkVerdict;
+  /** The first number that the text does not tell; empty when all are there. Amounts of `state` that it decides are the least possible. */
+  readonly unsure: string;
 }
 
 /**
@@ -355,6 +357,7 @@ function rebuiltZone(
       { freeCma: 0, reservedHighatomic: 0 },
       { ...request, cma: true, oom: false, highatomic: true, harder: true },
     ),
+    unsure: states.unsure,
   };
 }
 
@@ -363,7 +366,16 @@ function rebuiltZone(
  * gives one page from the atomic reserve since 6.12 only. Pages on per-CPU lists were tried before and are not in the buddy line.
  */
 function withLists(c: Case, state: ZoneState, request: WatermarkRequest, verdict: WatermarkVerdict): WatermarkVerdict {
-  if (verdict.ok !== true || request.order > 0 || request.oom || state.orders === undefined) return verdict;
+  if (verdict.ok !== true || request.order > 0 || request.oom) return verdict;
+  if (state.orders === undefined)
+    return atLeast(c.release, listLettersSince)
+      ? {
+          answer: "unknown",
+          ok: undefined,
+          because: verdict.because,
+          missing: "the buddy line, which shows on whose lists the free pages are",
+        }
+      : verdict;
   const open = `UMER${request.cma ? "C" : ""}${request.harder && singleFromHighatomicAt(c.release) ? "H" : ""}`;
   const rows = state.orders.filter((o) => o.blocks > 0);
   if (rows.length === 0 || rows.some((o) => o.letters === undefined || [...o.letters].some((l) => open.includes(l))))
@@ -372,6 +384,9 @@ function withLists(c: Case, state: ZoneState, request: WatermarkRequest, verdict
   const text = `every free block is on a list of ${letters}, none on a list of ${open.replace("R", "")}`;
   return { answer: "no", ok: false, because: [...verdict.because, { text, passed: false }] };
 }
+
+/** From here on a buddy line says of which types its blocks are (mm/page_alloc.c show_migration_types()). */
+const listLettersSince: readonly number[] = [3, 9];
 
 /** Takes the least out of each zone that would serve, never more than its two lines differ by; undefined unless all of them then refuse. */
 function withinError(

@@ -131,7 +131,7 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const joints: Joints = {
     asker: at,
     asked: caller > 0 && connected,
-    fault: above.length > 0 && connected,
+    fault: above.length > 0 && connected && !(trace !== undefined && closesUnopened(trace)),
     linked: trace?.form === "arm" && connected,
     whole: gap === undefined && caller > 0 && has(beginnings, names[0] ?? "") !== undefined && dispatched(frames),
   };
@@ -240,12 +240,22 @@ function arrowsBreak(trace: CallTrace): boolean {
 /** Behind a function that only allocators call, or as an asker that never asks by itself. */
 function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
-  if (who === undefined || caller === 0) return false;
+  // The check of a page that is given back: nobody asked.
+  if (who === undefined || caller === 0 || names.includes("bad_page")) return false;
   const guesses = !frames.some((f) => f.reliable);
   const below = frames.findLastIndex((f, i) => i < caller && (guesses || f.reliable || allocating(names[i] ?? "")));
   const last = names[below] ?? "";
   return allocating(last) && (isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined);
 }
+
+const marksOf = (trace: CallTrace): readonly string[] =>
+  trace.items.flatMap((i) => (i.kind === "marker" ? [i.name] : i.kind === "frame" ? (i.marks ?? []) : []));
+
+const closing = (mark: string | undefined): boolean =>
+  mark !== undefined && (mark.startsWith("/") || mark === "EOI" || mark === "EOE");
+
+/** The context that the first frames ran in was opened above them: lines are missing there. */
+const closesUnopened = (trace: CallTrace): boolean => closing(marksOf(trace)[0]);
 
 /**
  * x86 opens and closes the contexts that it prints; a stack that was cut at the start may close what it did not open. What an interrupt
@@ -253,11 +263,8 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
  */
 function contextsFit(trace: CallTrace, names: readonly string[]): boolean {
   let open: string | undefined;
-  const marks = trace.items.flatMap((i) =>
-    i.kind === "marker" ? [i.name] : i.kind === "frame" ? (i.marks ?? []) : [],
-  );
-  for (const [i, name] of marks.entries()) {
-    const closes = name.startsWith("/") || name === "EOI" || name === "EOE";
+  for (const [i, name] of marksOf(trace).entries()) {
+    const closes = closing(name);
     if (!closes && open !== undefined) return false;
     if (
       closes &&
@@ -389,7 +396,7 @@ function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joint
     )
   )
     return true;
-  if (joints.fault) return at <= 0;
+  if (joints.fault) return at < 0;
   if (!joints.asked) return false;
   if (joints.linked) return true;
   const { asker } = joints;

@@ -114,6 +114,20 @@ function fittingOf(c: Case, driver: DriverFacts, machine: BufferMachine): { fit:
   return { fit, excluded };
 }
 
+/** The report itself asks for a receive buffer as the driver's facts for this release say that it does. */
+export function confirmsFacts(c: Case): boolean {
+  const driver = c.stack.driver?.driver;
+  const machine = machineOf(c);
+  return (
+    driver !== undefined &&
+    machine !== undefined &&
+    c.incident.kind === "alloc_failure" &&
+    c.order !== undefined &&
+    receiving(c) &&
+    fittingOf(c, driver, machine).fit.length > 0
+  );
+}
+
 const receiving = (c: Case): boolean => ["rx refill", "setup", "rx"].includes(c.stack.direction ?? "");
 
 /**
@@ -155,7 +169,8 @@ function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted 
     piece: first.piece,
     mtus: { from, to },
     excluded: [...excluded],
-    certain: which === 1,
+    // Without the order another of its buffers, or another build's, may have been meant.
+    certain: which === 1 && c.order !== undefined,
     cures: [...new Map(fitting.map((f) => [f.member.name, curesOf(f.member, machine)])).values()].flat(),
   };
 }

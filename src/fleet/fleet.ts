@@ -1,6 +1,7 @@
 // Many hosts' records as causes: how many hosts, since when, on which kernels and drivers, whether it gets worse, and what separates the hosts that
 // have it from those that have not. Memory grows with hosts and causes, not with logs. The order in which records come changes nothing.
 import type { DiagnosedIncident, Severity } from "../diagnosis/finding.ts";
+import { bySeverity } from "../diagnosis/finding.ts";
 import { dayOf } from "./date.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { familyOf, fits, nameOf, unknownsOf } from "./fingerprint.ts";
@@ -92,7 +93,6 @@ interface Gathered {
   example: Example;
 }
 
-const rank: Readonly<Record<Severity, number>> = { corruption: 0, act: 1, watch: 2, harmless: 3 };
 const mostNotes = 100;
 
 export interface Fleet {
@@ -229,7 +229,7 @@ const better = (a: Example, b: Example): boolean =>
 
 function mergeShare(into: Share, from: Share): void {
   into.count += from.count;
-  if (rank[from.severity] < rank[into.severity]) into.severity = from.severity;
+  if (bySeverity(from.severity, into.severity) < 0) into.severity = from.severity;
   into.first = earliest(into.first, from.first);
   into.last = latest(into.last, from.last);
   const days = new Map(into.days);
@@ -357,7 +357,7 @@ function conclude(
   const all = causes.map((c, i) => causeOf(c, wrong, covered, separators[i] ?? []));
   return all.sort(
     (a, b) =>
-      rank[a.severity] - rank[b.severity] || b.hosts - a.hosts || b.incidents - a.incidents || (a.id < b.id ? -1 : 1),
+      bySeverity(a.severity, b.severity) || b.hosts - a.hosts || b.incidents - a.incidents || (a.id < b.id ? -1 : 1),
   );
 }
 
@@ -404,7 +404,7 @@ function causeOf(
   const first = dated.reduce<string | null>((at, s) => earliest(at, s.first), null);
   const last = dated.reduce<string | null>((at, s) => latest(at, s.last), null);
   const reports = dated.reduce((n, s) => n + s.days.reduce((m, [, k]) => m + k, 0), 0);
-  const severity = [...shares.values()].map((s) => s.severity).sort((a, b) => rank[a] - rank[b])[0] ?? "watch";
+  const severity = [...shares.values()].map((s) => s.severity).sort(bySeverity)[0] ?? "watch";
   return {
     id: nameOf(print),
     title: example.title,

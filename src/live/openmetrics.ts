@@ -1,7 +1,7 @@
 // A sample as metrics: names and units as Prometheus' conventions want them. Room is a gauge, what the kernel counts since boot are counters, what is
 // unknown is left out, never 0. The text is written by Prometheus' own client library (cli/watch/exposition.ts).
 import type { CounterName } from "../analysis/counters.ts";
-import type { Severity } from "../diagnosis/finding.ts";
+import { severities } from "../diagnosis/finding.ts";
 import type { IncidentKind } from "../kernel/readings/incident.ts";
 import type { History } from "./history.ts";
 import type { Sample } from "./sample.ts";
@@ -24,7 +24,6 @@ const kinds: readonly IncidentKind[] = [
   "oom",
   "driver_line",
 ];
-const severities: readonly Severity[] = ["harmless", "watch", "act", "corruption"];
 
 export type Labels = Readonly<Record<string, string | number>>;
 

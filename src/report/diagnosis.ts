@@ -12,6 +12,7 @@ import type {
   Quote,
   Severity,
 } from "../diagnosis/finding.ts";
+import { bySeverity } from "../diagnosis/finding.ts";
 import type { MeasuredAdvice } from "../prove/measured.ts";
 import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
@@ -19,7 +20,13 @@ import { facts, heading, list, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
 import { samplesBlocks } from "./samples.ts";
 
-const tones: Readonly<Record<Severity, Tone>> = { harmless: "good", watch: "warn", act: "bad", corruption: "bad" };
+const tones: Readonly<Record<Severity, Tone>> = {
+  corruption: "bad",
+  unknown: "bad",
+  act: "bad",
+  watch: "warn",
+  harmless: "good",
+};
 const answers: Readonly<Record<Answer, Span>> = {
   // Green and red are kept for what is good and bad for the person.
   yes: span("Yes. ", "strong"),
@@ -51,9 +58,8 @@ export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly Me
 /** One line an incident, worst first: for cron's mail and for a list of many machines. */
 export function briefDocument(d: Diagnosis): Document {
   if (d.incidents.length === 0) return nothingFound(d);
-  const order: readonly Severity[] = ["corruption", "act", "watch", "harmless"];
   return [...d.incidents]
-    .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity))
+    .sort((a, b) => bySeverity(a.severity, b.severity))
     .map((i) =>
       paragraph([
         span(`${i.severity}: `, tones[i.severity]),

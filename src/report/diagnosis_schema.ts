@@ -1,5 +1,6 @@
 // The shape of `skblab diagnose --format json`, as a schema that can be run; schemas/diagnosis.schema.json is printed from it.
 import { z } from "zod";
+import { severities } from "../diagnosis/finding.ts";
 
 const quote = z
   .strictObject({
@@ -246,7 +247,9 @@ const incident = z.strictObject({
   direction: z.enum(["rx refill", "rx", "tx", "tx completion", "setup", "neither"]).nullable(),
   wanted: z.string().nullable(),
   cause: z.string(),
-  severity: z.enum(["harmless", "watch", "act", "corruption"]),
+  severity: z
+    .enum(severities)
+    .describe("Worst first; unknown: the text is cut where it would have said whether memory was corrupted."),
   findings: z.array(finding),
   advice: z
     .array(advice.extend({ measured: measured.optional() }))

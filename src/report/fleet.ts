@@ -5,6 +5,7 @@ import { formatNumber } from "./text.ts";
 
 const toneOf: Readonly<Record<Cause["severity"], Tone>> = {
   corruption: "bad",
+  unknown: "bad",
   act: "warn",
   watch: "plain",
   harmless: "dim",

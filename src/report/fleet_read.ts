@@ -1,5 +1,6 @@
 // Reads back what `skblab fleet --format json` printed. The file may be anybody's: whatever is not of that form is refused with a sentence.
 import { z } from "zod";
+import { severities } from "../diagnosis/finding.ts";
 import type { FleetAnswer } from "../fleet/fleet.ts";
 import { diagnosisSchema } from "./diagnosis_schema.ts";
 
@@ -11,7 +12,7 @@ const when = z.string().nullable();
 const cause = z.object({
   id: z.string(),
   title: z.string(),
-  severity: z.enum(["corruption", "act", "watch", "harmless"]),
+  severity: z.enum(severities),
   kind: z.string(),
   hosts: z.number(),
   incidents: z.number(),

@@ -6,6 +6,7 @@ import { BadInput } from "../../base/bad_input.ts";
 import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Severity } from "../../diagnosis/finding.ts";
+import { bySeverity, severities } from "../../diagnosis/finding.ts";
 import type { Outcome } from "../../prove/batch.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import type { Proof, ProveProgress } from "../../prove/proof.ts";
@@ -85,7 +86,7 @@ export const command: CommandSpec = {
         new Option(
           "--fail-on <severity>",
           "exit with 1 when an incident is at least this bad; for cron and CI",
-        ).choices(["corruption", "act", "watch"]),
+        ).choices(severities.filter((s) => s !== "harmless")),
       )
       .action(async (files: string[], options: Options) => {
         if (files.length > 0 && files.every(isImageFile)) {
@@ -209,9 +210,8 @@ async function followOne(
   });
 }
 
-const bySeverity: readonly Severity[] = ["corruption", "act", "watch", "harmless"];
 const atLeastAsBad = (severity: Severity, limit: Severity | undefined): boolean =>
-  limit !== undefined && bySeverity.indexOf(severity) <= bySeverity.indexOf(limit);
+  limit !== undefined && bySeverity(severity, limit) <= 0;
 
 /** Most lines that are shown: a log full of reports has no end of them. */
 const mostExplained = 20_000;

@@ -57,7 +57,8 @@ describe("the record was written over", () => {
       ),
     );
     expect(answer(over, "bad_page.overwritten")).toBe("yes");
-    expect(answer(over, "bad_page.reason")).toBeUndefined();
+    // What the kernel complains of first says nothing of the whole.
+    expect(claim(over, "bad_page.reason")).toBe('The kernel\'s reason is "page still charged to cgroup".');
     const single = await one(page(sound, words("e3e3e3e3e3e3e3e3"), "non-NULL mapping"));
     expect(answer(single, "bad_page.overwritten")).toBeUndefined();
     const honest = await one(page(sound, words("ffffffffffffffff"), "nonzero mapcount"));
@@ -73,10 +74,12 @@ describe("the record was written over", () => {
 });
 
 describe("a page_pool's mark", () => {
-  test("with it the pool leaks: serious, and no corruption", async () => {
-    const i = await one(
-      page(sound, words("dead000000000040"), "page_pool leak", "Modules linked in: l7fw(OE) xt_conntrack\n"),
-    );
+  const leak = page(sound, words("dead000000000040"), "page_pool leak", "Modules linked in: l7fw(OE) xt_conntrack\n");
+  const freed = (frame: string): string =>
+    `Call Trace:\n <TASK>\n dump_stack_lvl+0x36/0x50\n bad_page+0x70/0xf0\n free_unref_page+0x38/0x120\n ${frame}+0x15f/0x200\n`;
+  const end = " kthread+0xd7/0x100\n ret_from_fork+0x34/0x50\n ret_from_fork_asm+0x1b/0x30\n </TASK>\n";
+  test("with it the pool leaks: serious, and no corruption where the whole stack shows that no packet was released", async () => {
+    const i = await one(leak + freed("esp_ssg_unref") + end);
     expect(answer(i, "bad_page.page_pool")).toBe("yes");
     expect(i).toMatchObject({
       severity: "act",
@@ -84,6 +87,17 @@ describe("a page_pool's mark", () => {
     });
     expect(claim(i, "taint.foreign")).toMatch(/l7fw/);
     expect(answer(i, "taint.first")).toBeUndefined();
+  });
+  test.each([
+    ["no stack", leak, "unknown"],
+    ["its beginning only", leak + freed("esp_ssg_unref"), "unknown"],
+    ["a packet's release, however much is missing", leak + freed("skb_release_data"), "corruption"],
+    ["no reason, which may have been the leak", leak.replace(/page dumped because.*\n/, ""), "unknown"],
+    ["a reason that was cut", leak.replace("page_pool leak", "page_pool le"), "unknown"],
+    ["another reason", leak.replace("page_pool leak", "nonzero mapcount"), "corruption"],
+    ["no raw words, which hold the mark", leak.replace(/raw: .*\n/g, ""), "unknown"],
+  ])("%s", async (_, text, severity) => {
+    expect((await one(text)).severity).toBe(severity);
   });
   test("without it no pool had the page, whatever the reason says", async () => {
     const i = await one(page(sound, words("00000000118022c0"), "page_pool leak"));

@@ -3,6 +3,7 @@ import { decodePageFlags, pageFlagEraAt } from "../../kernel/facts/page_flags.ts
 import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { BadPage } from "../../kernel/readings/bad_page.ts";
 import type { IncidentOf } from "../../kernel/readings/incident.ts";
+import { none } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
@@ -114,10 +115,14 @@ export const verdictOn = (c: Case, page: BadPage): PageVerdict =>
   pageVerdict(page, {
     doubleFree: onFreeList(c, page),
     slabFragment: slabFragment(c, page),
-    packetFreed: c.stack.frames.some((f) =>
-      /^(skb_free_head|skb_release_data|skb_frag_unref|__kfree_skb|kfree_skb)/.test(f.function),
-    ),
+    packetFreed: c.stack.frames.some((f) => packetRelease.test(f.function))
+      ? "yes"
+      : none(c.stack.trace, (f) => packetRelease.test(f.function)) === undefined
+        ? "unknown"
+        : "no",
   });
+
+const packetRelease = /^(skb_free_head|skb_release_data|skb_frag_unref|__kfree_skb|kfree_skb)/;
 
 /** The stack gives back a block of several pages at once: free_pages_prepare() looks at each page of it. */
 const wholeBlock = (c: Case): boolean =>
@@ -232,7 +237,8 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
   const { trouble } = verdictOn(c, page);
   const found: Finding[] = [];
   const text = page.reason;
-  if (trouble === "written over" || trouble === "lone bit")
+  const overwritten = trouble === "written over" || trouble === "lone bit";
+  if (overwritten)
     found.push(
       yes(
         "bad_page.overwritten",
@@ -247,8 +253,8 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
         [testMemory],
       ),
     );
-  else if (text !== undefined) {
-    const meaning = trouble === "no pool" ? undefined : meaningOf(text, page);
+  if (text !== undefined) {
+    const meaning = overwritten || trouble === "no pool" ? undefined : meaningOf(text, page);
     found.push(
       yes(
         "bad_page.reason",
@@ -257,7 +263,7 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
         trouble === "pool leak" ? [findFreer] : ownership(page),
       ),
     );
-  } else {
+  } else if (!overwritten) {
     const counted = countSays(page);
     if (counted !== undefined)
       found.push(

@@ -50,7 +50,7 @@ export const context: Rule = {
       ];
     if (mask.maySleep)
       return [
-        no(
+        (c.stack.context === "process" || c.stack.trace.state === "whole" ? no : unknown)(
           "context.atomic_needlessly",
           `The request was allowed to wait (${mask.text}): the kernel could reclaim memory for it before it gave up${(c.order ?? 0) > 3 ? ", though for blocks above order 3 it does not try for long" : ""}.`,
           evidence,
@@ -74,7 +74,9 @@ export const context: Rule = {
       ];
     // Packet memory that is asked for on a path that is not told: there may be a frame where nobody may sleep.
     const told = c.stack.direction !== undefined || !c.stack.object.startsWith("skb");
-    switch (c.stack.context === "process" && !told ? "unknown" : c.stack.context) {
+    // An address without a name may be code that calls where nobody may sleep (a probe's trampoline).
+    const seen = !c.stack.frames.some((f) => f.function.startsWith("0x"));
+    switch (c.stack.context === "process" && !(told && seen) ? "unknown" : c.stack.context) {
       case "softirq":
       case "interrupt":
         return [

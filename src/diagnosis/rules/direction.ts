@@ -22,7 +22,7 @@ const words: Readonly<Record<Direction, string>> = {
 export const direction: Rule = {
   id: "direction",
   asks: "Receive refill, receive, transmit, or neither?",
-  kinds: [...shortages, "bad_page", "oops"],
+  kinds: [...shortages, "bad_page", "oops", "skb_panic"],
   answer: (c) => {
     const { direction, driver } = c.stack;
     const bare = c.incident.kind === "alloc_failure" ? c.incident.reading.addresses : undefined;

@@ -164,7 +164,7 @@ function advice(c: Case, p: SkbPanic): readonly Advice[] {
 const jumbo = (p: SkbPanic): boolean => (p.put ?? 0) > 2100 && (p.put ?? 0) <= 16_384 && (p.put ?? 0) % 512 !== 0;
 
 /** What stands in the place of a device that is not there: no device, or a string that may not be read (lib/vsprintf.c). */
-const isNoDevice = (dev: string): boolean => /^(?:<NULL>?|\(null\)?|\(efault\)?|\(e?inval\)?|\(efa?)/i.test(dev);
+const isNoDevice = (dev: string): boolean => /^[<(]/.test(dev);
 
 function who(c: Case): readonly Finding[] {
   const pusher = pusherOf(c);

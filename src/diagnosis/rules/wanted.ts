@@ -9,7 +9,7 @@ import type { Advice, Finding, MtuTable } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { type Rule, shortages } from "../rule.ts";
-import { contradictsFacts, machineOf, wantedOf } from "../wanted.ts";
+import { confirmsFacts, contradictsFacts, machineOf, wantedOf } from "../wanted.ts";
 import { capital, listing, orderWords } from "../words.ts";
 
 export const wanted: Rule = {
@@ -109,13 +109,17 @@ export const mtu: Rule = {
         : !changes
           ? `On ${driver.name} every MTU stays at order 0 on this kernel.`
           : `On ${driver.name} the largest MTU that stays at order 0 on this kernel is ${table.orderZeroUpTo}: ${steps}.`;
+    const confirmed = confirmsFacts(c);
+    const said = confirmed
+      ? claim
+      : `${claim} So says the source that was read; this report does not show that the driver of this machine asks so.`;
     const here = interfaces(c, table);
     const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
     return [
       ...here,
-      (table.orderZeroUpTo === null ? no : yes)(
+      (!confirmed ? unknown : table.orderZeroUpTo === null ? no : yes)(
         "mtu.order_zero",
-        capital(claim),
+        capital(said),
         quoteFrames(c, [c.stack.driver?.frame]),
         [
           ...(smaller

@@ -116,8 +116,10 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   const eligible = r.zones.filter((z) => z.eligible);
   const evidence = [...quote(c, "headline", 1), ...eligible.flatMap((z) => zoneQuotes(c, z))];
   const test = `the watermark test of ${generationWords[r.generation]}`;
-  const left = eligible.some((z) => (z.state.orders ?? []).slice(r.request.order).some((o) => o.blocks > 0));
-  if (r.noWatermarks && !left)
+  const nothingLeft = eligible.every(
+    (z) => z.state.orders?.slice(r.request.order).every((o) => o.blocks === 0) === true,
+  );
+  if (r.noWatermarks && nothingLeft && r.lacks === undefined)
     return yes(
       "why.refused",
       `The watermarks did not apply to this task (it frees memory itself): not one block of ${orderWords(r.request.order, c.pageKb)} was free where it could look.`,
@@ -263,7 +265,9 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   }
   const free = eligible.reduce((n, z) => n + z.state.free, 0);
   const cma = c.memInfo?.totals.free_cma ?? 0;
-  const open = eligible.find((z) => z.verdict.missing !== undefined)?.verdict.missing ?? r.lacks;
+  const open =
+    eligible.map((z) => z.verdict.missing ?? (z.unsure === "" ? undefined : z.unsure)).find((m) => m !== undefined) ??
+    r.lacks;
   if (parts.length === 0 && !r.request.cma && cma > 0 && open !== undefined)
     return [
       yes(

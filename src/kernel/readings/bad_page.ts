@@ -1,5 +1,7 @@
 // `BUG: Bad page state`: a page whose fields contradict that it is free, or about to be. Hex fields are digits as printed, without 0x.
 import type { CallTrace, Frame } from "./call_trace.ts";
+import type { Part } from "./part.ts";
+import { cut, lost, notPrinted, whole } from "./part.ts";
 import type { ProcessLine } from "./process_line.ts";
 
 /** What page_owner added (`page last allocated via order 0, migratetype Unmovable, gfp_mask 0xcc0(GFP_KERNEL), pid 44 …`). */
@@ -30,6 +32,8 @@ export interface BadPage {
   readonly page?: string;
   /** page->flags as printed. */
   readonly flags?: string;
+  /** The flags stand on the line of the page, as up to 3.x: those kernels print no reason. */
+  readonly flagsOnPageLine?: true;
   /** The names behind the flags, `head|tail|zone=1`, where the release prints them. */
   readonly flagNames?: string;
   /** `count` until 4.20, `refcount` from 5.0. */
@@ -60,4 +64,32 @@ export interface BadPage {
   readonly firstTaint?: boolean;
   /** The lines of 2.6.9 to 2.6.28 that ask for a reboot. */
   readonly triesToFix?: boolean;
+}
+
+/** Reasons that are not of a damaged record (mm/page_alloc.c page_bad_reason()). */
+export const poolLeak = "page_pool leak";
+export const hardwareError = "HWPoisoned (hardware-corrupted)";
+
+/** The reason, as far as it is there. */
+export function reasonPart(page: BadPage): Part<string> {
+  const { reason } = page;
+  if (reason === undefined)
+    return page.flagsOnPageLine === true
+      ? notPrinted("a page line with count behind its flags (mm/page_alloc.c bad_page(), up to 3.x)")
+      : lost('the line "page dumped because"');
+  return [poolLeak, hardwareError].some((r) => r !== reason && r.startsWith(reason))
+    ? cut(reason, 'the end of the line "page dumped because"')
+    : whole(reason, "its words are none of the beginnings of another");
+}
+
+/**
+ * Word `i` of struct page; undefined unless it is known which words the raw lines hold: the first one is the flags, or all of them are there.
+ */
+export function rawWord(page: BadPage, i: number): string | undefined {
+  const [first] = page.raw;
+  if (first === undefined) return undefined;
+  const value = (hex: string): string => hex.replace(/^0+/, "");
+  const fromStart =
+    page.flags === undefined ? first.length === 16 && page.raw.length >= 8 : value(page.flags) === value(first);
+  return fromStart ? page.raw[i] : undefined;
 }

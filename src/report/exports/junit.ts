@@ -1,13 +1,12 @@
 // A diagnosis as a JUnit report, which CI systems show as tests: an incident is a test that failed when it is bad enough, an input without one a test
 // that passed. The format has no standard; this keeps to the elements that all readers know (testsuite, testcase, failure, system-out).
 import type { DiagnosedIncident, Diagnosis, Severity } from "../../diagnosis/finding.ts";
+import { bySeverity } from "../../diagnosis/finding.ts";
 import { inertLine, wellFormed } from "../escape.ts";
-
-const bySeverity: readonly Severity[] = ["corruption", "act", "watch", "harmless"];
 
 /** `failOn`: incidents at least this bad fail. */
 export function junitOf(d: Diagnosis, failOn: Severity = "watch"): string {
-  const fails = (i: DiagnosedIncident): boolean => bySeverity.indexOf(i.severity) <= bySeverity.indexOf(failOn);
+  const fails = (i: DiagnosedIncident): boolean => bySeverity(i.severity, failOn) <= 0;
   const hit = new Set(d.incidents.flatMap((i) => i.occurrences.map((o) => o.input)));
   const quiet = d.inputs.filter((i) => !hit.has(i.name));
   const cases = [

@@ -7,6 +7,7 @@ const mostPlaces = 20;
 
 const levels: Readonly<Record<Severity, "error" | "warning" | "note">> = {
   corruption: "error",
+  unknown: "error",
   act: "error",
   watch: "warning",
   harmless: "note",

@@ -1,17 +1,21 @@
 // Reads a failed allocation: 2.4's line, `COMM: page allocation failure …` of every later era, stalls and the vmalloc variants.
+import { mayBeMask } from "../../../kernel/facts/gfp.ts";
 import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
 import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
+import type { LogLine } from "../../../kernel/readings/log_line.ts";
 import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
 import type { OwnAnswer } from "./body.ts";
 import { BodyReader } from "./body.ts";
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 import { SlabFailureBuilder } from "./slab_failure.ts";
+import type { LineEnd } from "./torn.ts";
+import { endOf } from "./torn.ts";
 
 const oldLine = /^(.*?)__alloc_pages: (\d+)-order allocation failed(?: \((?:gfp=0x([0-9a-f]{1,8})\/([0-9a-f-]+))?)?/;
 const modeAndMore =
-  /mode:\s*0x([0-9a-f]{1,8})(?:\(([^)]*)\)?)?(?:, ?nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*))?(?:, ?cpuset=([^,]*))?(?:, ?mems_allowed=([\d,-]*))?/;
+  /mode:\s*0x([0-9a-f]{1,8})(?:\((?:([^)]*)\)|[^)]*$))?(?:, ?nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*))?(?:, ?cpuset=([^,]*))?(?:, ?mems_allowed=([\d,-]*))?/;
 const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 
 /** `0x40a20(GFP_ATOMIC|__GFP_COMP)` after `mode:` or `gfp=`. */
@@ -19,34 +23,29 @@ export function gfpText(digits: string | undefined, names: string | undefined): 
   return digits === undefined ? undefined : { mask: Number.parseInt(digits, 16), ...field("names", names) };
 }
 
-/** The longest line of a stretch and how many are as long, counted once: a stretch may hold thousands of reports. */
-const widest = new WeakMap<Stretch["lines"], { readonly width: number; readonly lines: number }>();
-
-function widestOf({ lines }: Stretch): { readonly width: number; readonly lines: number } {
-  let found = widest.get(lines);
-  if (found === undefined) {
-    let [width, count] = [0, 0];
-    for (const { raw } of lines) {
-      if (raw.length > width) [width, count] = [raw.length, 0];
-      if (raw.length === width) count++;
-    }
-    found = { width, lines: count };
-    widest.set(lines, found);
-  }
-  return found;
-}
-
-/**
- * Whether all lines of a stretch were cut at the column where this one ends: no line is longer, and another is as long. A number that ends such
- * a line may lack digits.
- */
-function endsAtCut(stretch: Stretch, index: number): boolean {
-  const { width, lines } = widestOf(stretch);
-  return lines > 1 && stretch.lines[index]?.raw.length === width;
+/** The mask and what stands behind it, as far as the end of the line can be trusted; `index` is where it begins. */
+function modeOf(
+  text: string,
+  end: LineEnd,
+): (Pick<AllocFailure, "gfp" | "nodemask" | "cpuset" | "memsAllowed"> & { readonly index: number }) | undefined {
+  const mode = modeAndMore.exec(text);
+  if (mode === null) return undefined;
+  const [printed, digits, names, nodemask, cpuset, memsAllowed] = mode;
+  const torn = end !== "sure" && mode.index + printed.length >= text.trimEnd().length;
+  const bare = !printed.includes("(");
+  if (torn && bare && (end === "cut" || !mayBeMask(Number.parseInt(digits ?? "", 16)))) return undefined;
+  return {
+    index: mode.index,
+    ...field("gfp", gfpText(digits, names)),
+    // Of what stands behind the mask the last one may lack its end.
+    ...(torn && end === "cut"
+      ? {}
+      : { ...field("nodemask", nodemask), ...field("cpuset", cpuset), ...field("memsAllowed", memsAllowed) }),
+  };
 }
 
 /** The fields of a first line, or undefined when it is none. */
-function readFailureLine(text: string, cut = false): AllocFailure | undefined {
+function readFailureLine(text: string, end: LineEnd): AllocFailure | undefined {
   const old = oldLine.exec(text);
   if (old !== null) {
     return {
@@ -56,8 +55,8 @@ function readFailureLine(text: string, cut = false): AllocFailure | undefined {
       ...field("memalloc", old[4] === undefined ? undefined : Number.parseInt(old[4], 16)),
     };
   }
-  const page = /page allocation failure([.:])? ?(?:order:(\d{1,2}))?/.exec(text);
-  const stall = page === null ? /page allocation stalls for (\d{1,9})ms, order:(\d{1,2})/.exec(text) : null;
+  const page = /page allocation failure([.:])? ?(?:order:(\d{1,2})(?=\D))?/.exec(text);
+  const stall = page === null ? /page allocation stalls for (\d{1,9})ms, order:(\d{1,2})(?=\D)/.exec(text) : null;
   const vm =
     page === null && stall === null
       ? /(?:vmalloc: allocation failure|vmalloc error: size|vmap allocation for size)/.exec(text)
@@ -65,10 +64,9 @@ function readFailureLine(text: string, cut = false): AllocFailure | undefined {
   const found = page ?? stall ?? vm;
   if (found === null) return undefined;
   const before = text.slice(0, found.index).replace(/: ?$/, "");
-  const printed = modeAndMore.exec(text.slice(found.index));
-  const mode =
-    cut && printed !== null && found.index + printed.index + printed[0].length >= text.length ? null : printed;
-  const middle = text.slice(found.index, mode === null ? undefined : found.index + mode.index).replace(/, *$/, "");
+  const mode = modeOf(text.slice(found.index), end);
+  const { index, ...rest } = mode ?? { index: undefined };
+  const middle = text.slice(found.index, index === undefined ? undefined : found.index + index).replace(/, *$/, "");
   return {
     variant: page !== null ? "page" : stall !== null ? "stall" : "vmalloc",
     ...field("comm", before === "" ? undefined : before),
@@ -77,10 +75,7 @@ function readFailureLine(text: string, cut = false): AllocFailure | undefined {
     ...field("order", decimal(page?.[2] ?? stall?.[2] ?? /page order (\d{1,2})/.exec(vm === null ? "" : text)?.[1])),
     ...field("bytes", vm === null ? undefined : vmallocBytes(text)),
     ...field("stalledMs", decimal(stall?.[1])),
-    ...field("gfp", gfpText(mode?.[1], mode?.[2])),
-    ...field("nodemask", mode?.[3]),
-    ...field("cpuset", mode?.[4]),
-    ...field("memsAllowed", mode?.[5]),
+    ...rest,
   };
 }
 
@@ -94,13 +89,14 @@ export function readAllocFailure(
 ): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
   const line = stretch.lines[index];
-  let head = line === undefined ? undefined : readFailureLine(textOf(line), endsAtCut(stretch, index));
+  let head = line === undefined ? undefined : readFailureLine(textOf(line), endOf(stretch.lines, line));
   report.take(index, "headline");
   let next = index + 1;
   if (head?.variant === "vmalloc" && head.gfp === undefined) {
     // Up to 4.8 the caller's words stand alone, and the page allocator's line follows.
     const follower = followingLine(stretch, next);
-    const second = follower === undefined ? undefined : readFailureLine(follower.text);
+    const second =
+      follower === undefined ? undefined : readFailureLine(follower.text, endOf(stretch.lines, follower.line));
     if (follower !== undefined && second?.variant === "page") {
       report.take(follower.index, "headline");
       next = follower.index + 1;
@@ -109,6 +105,23 @@ export function readAllocFailure(
         variant: "vmalloc",
         ...field("reason", head.reason),
         ...field("bytes", head.bytes),
+        reasonOnOwnLine: true,
+      };
+    }
+  }
+  if (head?.variant === "page") {
+    const follower = followingLine(stretch, next);
+    const words =
+      follower === undefined ? undefined : readFailureLine(follower.text, endOf(stretch.lines, follower.line));
+    // A whole report stands between the lines of two requests: directly behind, they are of one.
+    if (follower !== undefined && words?.variant === "vmalloc" && words.gfp === undefined) {
+      report.take(follower.index, "headline");
+      next = follower.index + 1;
+      head = {
+        ...head,
+        variant: "vmalloc",
+        ...field("reason", words.reason),
+        ...field("bytes", words.bytes),
         reasonOnOwnLine: true,
       };
     }
@@ -150,10 +163,13 @@ export function readHeadlessFailure(
   return readRest(stretch, report, { variant: "page" }, start, found);
 }
 
-function followingLine(stretch: Stretch, from: number): { readonly text: string; readonly index: number } | undefined {
+function followingLine(
+  stretch: Stretch,
+  from: number,
+): { readonly line: LogLine; readonly text: string; readonly index: number } | undefined {
   for (let i = from; i < Math.min(from + 3, stretch.lines.length); i++) {
     const line = stretch.lines[i];
-    if (line !== undefined && line.text.trim() !== "") return { text: textOf(line), index: i };
+    if (line !== undefined && line.text.trim() !== "") return { line, text: textOf(line), index: i };
   }
   return undefined;
 }

@@ -108,7 +108,7 @@ class BadPageBuilder {
   private setPair(name: string, value: string): void {
     const { page } = this;
     if (name === "page" && value !== "") page.page = value;
-    else if (name === "flags") page.flags = value.replace(/^0x/, "");
+    else if (name === "flags") Object.assign(page, { flags: value.replace(/^0x/, ""), flagsOnPageLine: true });
     else if (name === "count" || name === "refcount") Object.assign(page, field("refcount", decimal(value)));
     else if (name === "mapcount") Object.assign(page, field("mapcount", decimal(value)));
     else if (name === "mapping") page.mapping = value;

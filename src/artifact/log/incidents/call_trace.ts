@@ -43,8 +43,12 @@ export type TraceLine =
 const hexNumber = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Number.parseInt(text, 16);
 
+const openBracket = /\/0x[0-9a-f]{1,8} {1,2}\[[\w-]{0,64}$/;
+
 /** Reads one line of a stack, or undefined. Constant work per character: every pattern is anchored. */
 export function readTraceLine(text: string): TraceLine | undefined {
+  // Whose function it is stands in a bracket that is not closed.
+  if (openBracket.test(text)) return undefined;
   const heading = headingLine.exec(text);
   if (heading?.[1] !== undefined) return { kind: "heading", text: heading[1], rest: heading[2] ?? "" };
   const marker = markerLine.exec(text)?.[1];
@@ -244,7 +248,7 @@ export class TraceBuilder {
 }
 
 const tornFrame =
-  /^\s*(?:\[?<?[0-9a-f]{4,16}>?\]? *)?(?:\? )?[A-Za-z_][\w.]*(?:\+(?:0(?:x[0-9a-f]*)?(?:\/(?:0x?)?)?)?)?$/;
+  /^\s*(?:\[?<?[0-9a-f]{4,16}>?\]? *)?(?:\? )?[A-Za-z_][\w.]*(?:\+(?:0(?:x[0-9a-f]*)?(?:\/(?:0x?)?)?)?|\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8} ?\[[\w-]{0,64})?$/;
 
 /** A line with the beginning of a frame, cut before its offset and size were whole. */
 export const isTornFrame = (text: string): boolean =>

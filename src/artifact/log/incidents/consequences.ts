@@ -112,7 +112,13 @@ function lackOfAddresses(line: Incident, report: Incident): Incident | undefined
     ...report,
     firstLine: line.firstLine,
     ...(line.seconds === undefined ? {} : { seconds: line.seconds }),
-    reading: { ...asked, ...(range.reason === undefined ? {} : { rangeLine: range.reason }) },
+    // Of the page allocator's line behind either of them order and mask are the request's.
+    reading: {
+      ...(range.order === undefined ? {} : { order: range.order }),
+      ...(range.gfp === undefined ? {} : { gfp: range.gfp }),
+      ...asked,
+      ...(range.reason === undefined ? {} : { rangeLine: range.reason }),
+    },
     carried: [...(head === undefined ? [] : [{ ...head, part: "range" }]), ...report.carried],
   };
 }

@@ -6,7 +6,7 @@ import type { Body, OwnAnswer } from "./body.ts";
 import { BodyReader } from "./body.ts";
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
-import { codePlaceAfter, readTraceLine } from "./call_trace.ts";
+import { codePlaceAfter, isRegisterLine, readTraceLine } from "./call_trace.ts";
 import { headlineKind, isOopsHeadline } from "./headline.ts";
 import { SanitizerBuilder } from "./sanitizer.ts";
 
@@ -15,7 +15,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const dieLine =
   /^(?:Oops|Kernel bug detected|general protection fault|invalid opcode|divide error|Internal error|stack segment|double fault|Kernel BUG)\b/;
 const sourceLine =
-  /(?:sleeping function called from invalid context at |kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |WARNING: |Badness (?:at|in) )([\w./-]+):(\d+)/;
+  /(?:sleeping function called from invalid context at |kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |WARNING: |Badness (?:at|in) )([\w./-]+):(\d+)(?=\D)/;
 /** What only says what a check found; the WARNING or BUG that it belongs to follows, where it is not lost. */
 const messageHead = /^(?:refcount_t: |(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b)/;
 export const isCheckMessage = (text: string): boolean => messageHead.test(text);
@@ -249,7 +249,7 @@ function messageBehind(stretch: Stretch, index: number): number[] {
     const text = textOf(line);
     if (/^(?:Modules linked in:|CPU: |Pid: |Call [Tt]race:|------------\[)/.test(text)) return found;
     if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
-    if (text.trim() === "" || readTraceLine(text) !== undefined) return found;
+    if (text.trim() === "" || isRegisterLine(text) || readTraceLine(text) !== undefined) return found;
     // Another report's headline is no message; the messages that are a row of their own are.
     const kind = headlineKind(text);
     if (kind !== undefined && kind !== "driver_line" && !messageHead.test(text)) return [];

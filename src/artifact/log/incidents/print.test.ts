@@ -354,9 +354,14 @@ describe("other shapes", () => {
     const cases: readonly (readonly [readonly number[], BadPage])[] = [
       [
         [2, 6, 24],
-        { ...old, triesToFix: true, trace: { form: "plain", heading: "Backtrace:", items: page.trace?.items ?? [] } },
+        {
+          ...old,
+          flagsOnPageLine: true,
+          triesToFix: true,
+          trace: { form: "plain", heading: "Backtrace:", items: page.trace?.items ?? [] },
+        },
       ],
-      [[2, 6, 29], { ...page, index: "3718" }],
+      [[2, 6, 29], { ...page, index: "3718", flagsOnPageLine: true }],
       [[3, 13], { ...page, index: "0x3718", flagNames: "tail|reclaim" }],
       [
         [5, 4],

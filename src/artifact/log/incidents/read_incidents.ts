@@ -18,34 +18,13 @@ import { checkAhead, isCheckMessage, readOops } from "./oops.ts";
 import { readSkbPanic } from "./skb_panic.ts";
 import { readSlabCorruption } from "./slab_corruption.ts";
 import { SlabFailureBuilder } from "./slab_failure.ts";
+import { withoutTorn } from "./torn.ts";
 
 type Read = { readonly incident: Incident; readonly next: number };
 
-/** So many lines that end at one column, none beyond it, were cut there. */
-const cutAlike = 3;
-
-/** Where all lines were cut at one column, a number at the end of such a line may have lost digits: it is taken away. */
-function withoutTornNumbers(lines: readonly LogLine[]): readonly LogLine[] {
-  let column = 0;
-  let forms = new Set<string>();
-  let last = -1;
-  // Records that stood on one line (#012) share it; lines of one form are of one length without being cut.
-  for (const { raw, line, text } of lines) {
-    if (raw.length > column) [column, forms, last] = [raw.length, new Set(), -1];
-    if (raw.length === column && line !== last) forms.add(text.replace(/[0-9a-f]+/g, "0"));
-    if (raw.length === column) last = line;
-  }
-  if (forms.size < cutAlike) return lines;
-  return lines.map((l) =>
-    l.raw.length === column && /[0-9a-f]$/.test(l.text)
-      ? { ...l, text: l.text.replace(/(?:[:=] ?|\b0x)(?:0x)?[0-9a-f]{1,20}$/, "") }
-      : l,
-  );
-}
-
 /** Reads all incidents of the lines, in the order of their first line. */
 export function readIncidents(all: readonly LogLine[]): IncidentsRead {
-  const lines = withoutTornNumbers(all);
+  const lines = withoutTorn(all);
   const notes: LogNote[] = [];
   const stretch: Stretch = { lines, taken: new Uint8Array(lines.length), notes };
   const incidents: Incident[] = [];

@@ -1,6 +1,7 @@
 // What the case page shows of a diagnosis, worked out from its JSON alone: episodes worst first, the verdict, the suspects that are ruled out, what
 // to collect next. Words and numbers are the diagnosis'; only their choice and order are made here.
 import type { Advice, DiagnosedIncident, Diagnosis, Finding, Quote, Severity } from "../../../diagnosis/finding.ts";
+import { bySeverity } from "../../../diagnosis/finding.ts";
 import { size } from "../../../diagnosis/words.ts";
 
 /** An incident and its place in the diagnosis, from 0. */
@@ -14,11 +15,10 @@ export interface Episode {
   readonly incidents: readonly Listed[];
 }
 
-const rank: Readonly<Record<Severity, number>> = { corruption: 0, act: 1, watch: 2, harmless: 3 };
-
 /** What each severity means for a person, in two words. */
 export const severityWord: Readonly<Record<Severity, string>> = {
   corruption: "memory corrupted",
+  unknown: "not said",
   act: "act now",
   watch: "keep watch",
   harmless: "harmless",
@@ -42,11 +42,10 @@ export function episodesOf(d: Diagnosis): readonly Episode[] {
   });
   const first = (e: readonly Listed[]): number =>
     Math.min(...e.flatMap((x) => x.incident.occurrences.map((o) => o.firstLine)));
-  const worst = (e: readonly Listed[]): number => Math.min(...e.map((x) => rank[x.incident.severity]));
   return episodes
-    .map((e) => [...e].sort((a, b) => rank[a.incident.severity] - rank[b.incident.severity]))
-    .sort((a, b) => worst(a) - worst(b) || first(a) - first(b))
-    .map((incidents) => ({ severity: incidents[0]?.incident.severity ?? "harmless", incidents }));
+    .map((e) => [...e].sort((a, b) => bySeverity(a.incident.severity, b.incident.severity)))
+    .map((incidents) => ({ severity: incidents[0]?.incident.severity ?? "harmless", incidents }))
+    .sort((a, b) => bySeverity(a.severity, b.severity) || first(a.incidents) - first(b.incidents));
 }
 
 /** Suspects that people ask after first, by the finding that clears them. */

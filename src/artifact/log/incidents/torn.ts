@@ -1,0 +1,69 @@
+// Where all lines of a text were cut at one column, the last word of a line that reaches it may lack its end. The lines' widths tell how sure
+// the end of a line is.
+import type { LogLine } from "../../../kernel/readings/log_line.ts";
+import { readTraceLine } from "./call_trace.ts";
+
+/** `sure`: a longer line is there, so nothing was cut here. `cut`: lines of several forms end at this column. `open`: it is the longest one. */
+export type LineEnd = "sure" | "open" | "cut";
+
+/** A terminal's copy pads lines with blanks: those are not part of it. Of a line that was joined the longest piece counts. */
+const widthOf = (line: LogLine): number => Math.max(...line.raw.split("\n").map((piece) => piece.trimEnd().length));
+
+interface Widest {
+  readonly column: number;
+  /** Lines of that width whose ends are open and differ in more than numbers: lines of one form are of one length without being cut. */
+  readonly forms: number;
+}
+
+/** A stretch may hold thousands of reports: its widths are counted once. */
+const known = new WeakMap<readonly LogLine[], Widest>();
+
+/** What a word, a number or an unfinished mark ends with; a bracket, a full stop and the like end what they stand behind. */
+const isOpen = (text: string): boolean => /[\w[(|/+,:=-]$/.test(text.trimEnd());
+
+const endForm = (text: string): string =>
+  text
+    .trimEnd()
+    .slice(-16)
+    .replace(/[0-9a-f]+/g, "0");
+
+function widestOf(lines: readonly LogLine[]): Widest {
+  const before = known.get(lines);
+  if (before !== undefined) return before;
+  let column = 0;
+  let forms = new Set<string>();
+  let last = -1;
+  // Records that stood on one line (#012) share it.
+  for (const l of lines) {
+    const width = widthOf(l);
+    if (width > column) [column, forms, last] = [width, new Set(), -1];
+    if (width === column && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
+    if (width === column) last = l.line;
+  }
+  const found = { column, forms: forms.size };
+  known.set(lines, found);
+  return found;
+}
+
+/** How sure the end of a line is. */
+export function endOf(lines: readonly LogLine[], line: LogLine): LineEnd {
+  const { column, forms } = widestOf(lines);
+  if (widthOf(line) < column || lines.length === 1) return "sure";
+  return forms > 1 ? "cut" : "open";
+}
+
+/** So many forms of lines that end at one column are no chance. */
+const cutAlike = 3;
+
+/** Takes a number without an end away, and from a frame the offset behind a name: what stood behind it, the module above all, is not there. */
+const withoutEnd = (text: string): string =>
+  readTraceLine(text) === undefined
+    ? text.replace(/(?:[:=] ?|\b0x)(?:0x)?[0-9a-f]{1,20}$/, "")
+    : text.replace(/\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8}(?: \[[\w-]{0,64})?$/, "");
+
+/** The lines of a text without the last words that may lack their end. */
+export function withoutTorn(lines: readonly LogLine[]): readonly LogLine[] {
+  const { column, forms } = widestOf(lines);
+  if (forms < cutAlike) return lines;
+  return lines.map((l) => (widthOf(l) === column && isOpen(l.text) ? { ...l, text: withoutEnd(l.text) } : l));
+}
