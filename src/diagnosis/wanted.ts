@@ -233,8 +233,10 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
     said(sentence, certain && c.stack.asked && c.stack.trace.state === "whole");
   if (c.slab?.cache !== undefined) {
     const s = c.slab;
+    // Without the report's own mask the slab's lines may be another request's.
     return said(
       `an object of ${s.cache}${s.objectSize === undefined ? "" : ` (${s.objectSize} bytes)`}${forWhom}, which needed a new slab: ${s.minOrder === undefined ? orderText : `order ${s.minOrder} at least, order ${s.defaultOrder ?? s.minOrder} by preference`}`,
+      c.incident.kind !== "alloc_failure" || c.gfp !== undefined,
     );
   }
   const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
@@ -280,6 +282,8 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
       const least = order === undefined || order === 0 ? undefined : page * 2 ** (order - 1) + 1;
       return byStack(
         `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`,
+        // Told by its own name, not by what does not stand between kmalloc and the pages.
+        /large|order/.test(frameName(c, c.stack.pathFrame) ?? ""),
       );
     }
     case "page_frag":

@@ -5,6 +5,7 @@ import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { LogLine } from "../../../kernel/readings/log_line.ts";
 import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
+import { compareVersions } from "../../../kernel/release.ts";
 import type { OwnAnswer } from "./body.ts";
 import { BodyReader } from "./body.ts";
 import type { Stretch } from "./builder.ts";
@@ -197,8 +198,9 @@ function readRest(
   };
   const body = new BodyReader(stretch, report, own).read(from);
   const companion: SlabFailure | undefined = slab.finish();
+  const { gfp, ...unmasked } = head;
   const reading: AllocFailure = {
-    ...head,
+    ...(gfp !== undefined && lacksNames(gfp, body.process?.release) ? unmasked : head),
     ...cpuset,
     ...field("process", body.process),
     ...field("trace", body.trace),
@@ -218,6 +220,16 @@ function slabOfAnother(text: string, head: AllocFailure): boolean {
   const mask = /SL[AU]B: Unable to allocate memory on .{0,60}gfp=0x([0-9a-f]{1,8})/.exec(text)?.[1];
   if (mask === undefined || head.gfp === undefined) return false;
   return ((Number.parseInt(mask, 16) ^ head.gfp.mask) & 0x20) !== 0;
+}
+
+/** Since 4.6 names stand behind every mask (mm/page_alloc.c): without them its last digits may be lost as well. */
+function lacksNames(gfp: GfpText, release: string | undefined): boolean {
+  const version = /^(\d{1,3})\.(\d{1,3})/.exec(release ?? "");
+  return (
+    gfp.names === undefined &&
+    version !== null &&
+    compareVersions([Number(version[1]), Number(version[2])], [4, 6]) >= 0
+  );
 }
 
 /** What a report of this kind has and this one lacks. `Mem-Info` may be missing by rate limit or option, not only by damage. */

@@ -22,6 +22,11 @@ export const isCheckMessage = (text: string): boolean => messageHead.test(text);
 /** The line of WARN() and BUG() that tells where they stand. */
 const checkLine = /^(?:WARNING: |[Kk]ernel BUG at |Kernel bug detected|Badness (?:at|in) )/;
 
+/** Of a WARN() some architectures print the message behind that line; of a BUG() it stands before it. */
+const warnLine = /^(?:WARNING: |Badness (?:at|in) )/;
+/** `l7fw(OE)`: a piece of the list of modules. */
+const marksModule = /\w\([A-Z+-]{1,8}\)(?:\s|$)/;
+
 /** Gathers the fault's own lines; used alone and behind skb_over_panic. */
 export class OopsBuilder {
   private readonly oops: Mutable<Partial<Oops>> & { headline: string };
@@ -217,7 +222,7 @@ export function readOops(
   const walked = tableAbove(stretch, index);
   for (const i of walked) report.take(i, "headline");
   report.take(index, "headline");
-  const behind = checkLine.test(headline) && message.length === 0 ? messageBehind(stretch, index) : [];
+  const behind = warnLine.test(headline) && message.length === 0 ? messageBehind(stretch, index) : [];
   for (const i of behind) report.take(i, "message");
   const words = [...message, ...behind].map((i) => textAt(i).trim()).join(" ");
   const builder = new OopsBuilder(headline, words === "" ? undefined : words);
@@ -249,7 +254,14 @@ function messageBehind(stretch: Stretch, index: number): number[] {
     const text = textOf(line);
     if (/^(?:Modules linked in:|CPU: |Pid: |Call [Tt]race:|------------\[)/.test(text)) return found;
     if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
-    if (text.trim() === "" || isRegisterLine(text) || readTraceLine(text) !== undefined) return found;
+    if (
+      text.trim() === "" ||
+      dieLine.test(text) ||
+      marksModule.test(text) ||
+      isRegisterLine(text) ||
+      readTraceLine(text) !== undefined
+    )
+      return found;
     // Another report's headline is no message; the messages that are a row of their own are.
     const kind = headlineKind(text);
     if (kind !== undefined && kind !== "driver_line" && !messageHead.test(text)) return [];

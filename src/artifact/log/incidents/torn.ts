@@ -6,8 +6,10 @@ import { readTraceLine } from "./call_trace.ts";
 /** `sure`: a longer line is there, so nothing was cut here. `cut`: lines of several forms end at this column. `open`: it is the longest one. */
 export type LineEnd = "sure" | "open" | "cut";
 
-/** A terminal's copy pads lines with blanks: those are not part of it. Of a line that was joined the longest piece counts. */
-const widthOf = (line: LogLine): number => Math.max(...line.raw.split("\n").map((piece) => piece.trimEnd().length));
+/** A terminal's copy pads lines with blanks: those are not part of it. A line that was joined has several pieces. */
+const widthsOf = (line: LogLine): readonly number[] => line.raw.split("\n").map((piece) => piece.trimEnd().length);
+
+const lastWidth = (line: LogLine): number => widthsOf(line).at(-1) ?? 0;
 
 interface Widest {
   readonly column: number;
@@ -35,10 +37,11 @@ function widestOf(lines: readonly LogLine[]): Widest {
   let last = -1;
   // Records that stood on one line (#012) share it.
   for (const l of lines) {
-    const width = widthOf(l);
-    if (width > column) [column, forms, last] = [width, new Set(), -1];
-    if (width === column && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
-    if (width === column) last = l.line;
+    const widest = Math.max(...widthsOf(l));
+    if (widest > column) [column, forms, last] = [widest, new Set(), -1];
+    const ends = lastWidth(l) === column;
+    if (ends && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
+    if (ends) last = l.line;
   }
   const found = { column, forms: forms.size };
   known.set(lines, found);
@@ -48,7 +51,7 @@ function widestOf(lines: readonly LogLine[]): Widest {
 /** How sure the end of a line is. */
 export function endOf(lines: readonly LogLine[], line: LogLine): LineEnd {
   const { column, forms } = widestOf(lines);
-  if (widthOf(line) < column || lines.length === 1) return "sure";
+  if (lastWidth(line) < column || lines.length === 1) return "sure";
   return forms > 1 ? "cut" : "open";
 }
 
@@ -65,5 +68,5 @@ const withoutEnd = (text: string): string =>
 export function withoutTorn(lines: readonly LogLine[]): readonly LogLine[] {
   const { column, forms } = widestOf(lines);
   if (forms < cutAlike) return lines;
-  return lines.map((l) => (widthOf(l) === column && isOpen(l.text) ? { ...l, text: withoutEnd(l.text) } : l));
+  return lines.map((l) => (lastWidth(l) === column && isOpen(l.text) ? { ...l, text: withoutEnd(l.text) } : l));
 }
