@@ -7,7 +7,7 @@ import { decimal, field } from "./builder.ts";
 
 /** A bracket stands behind every mask: that of the words or that of its names. */
 const headLine =
-  /(SL[AU]B): Unable to allocate memory on (?:CPU (\d+) \(of node (-?\d+)\) on )?node (-?\d+)(, gfp=| \(gfp=)0x([0-9a-f]{1,8})(?=[()])(?:\(([^)]*)\))?/;
+  /(SL[AU]B): Unable to allocate memory on (?:CPU (\d+) \(of node (-?\d+)\) on )?node (-?\d+)(, gfp=| \(gfp=)0x([0-9a-f]{1,8})(?:\)|\((?:([^)]{0,400})\))?)/;
 const cacheLine =
   /^\s*cache: (\S{1,200}?)(\([^)]{0,400}\))?, object size: (\d+)(?:, buffer size: (\d+), default order: (\d+), min order: (\d+)|, order: (\d+))/;
 const nodeLine = /^\s*node (\d+): slabs: (\d+)(?:\/(\d+))?, objs: (\d+)(?:\/(\d+))?(?:, free: (\d+))?/;
