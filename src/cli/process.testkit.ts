@@ -16,10 +16,10 @@ export interface Running {
   /** Waits until both together match. Throws with what it said when it ends before that, or when the time is up. */
   says(form: RegExp, seconds?: number): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
-  /** Its exit code; null when a signal ended it. */
-  readonly ended: Promise<number | null>;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
   /** Signals it and waits for its end. */
-  stop(name?: NodeJS.Signals): Promise<number | null>;
+  stop(name?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
 export function startProgram(program: string, words: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
@@ -31,11 +31,11 @@ export function startProgram(program: string, words: readonly string[], env: Nod
   child.stderr.on("data", (d: Buffer) => {
     err += d.toString();
   });
-  const ended = new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code) => {
+    child.once("close", (code, signal) => {
       over = true;
-      resolve(code);
+      resolve(code ?? signal);
     });
   });
   return {
@@ -89,3 +89,19 @@ export const asRecords = (log: string, from = 0): string =>
 
 export const logFixture = (name: string): string => readFileSync(join(root, "fixtures/logs", name), "utf8");
 export const procFixture = (name: string): string => readFileSync(join(root, "fixtures/proc", name), "utf8");
+
+/** A sweep of twelve short runs. */
+export const smallSweep = `kind: experiment
+seeds: 4
+metrics: [failureShare, goodputMbit]
+base:
+  kind: machine
+  release: 2.6.24-x86_64
+  memoryMb: 64
+  nics: [{ driver: ringnic, settings: { rx_ring: 32, refill: after } }]
+  traffic: [{ framesPerSecond: 20000, burst: 16 }]
+  reader: { everyMicros: 10000, rcvbufKb: 8192 }
+  load: { kilopages: 40, jobs: 4, pagesPerMilli: 200 }
+  millis: 40
+sweep: [{ path: nics.0.mtu, values: [1500, 4000, 9000] }]
+`;

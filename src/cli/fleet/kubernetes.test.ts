@@ -1,18 +1,15 @@
 // The indexed Job is checked against the schema that Kubernetes publishes (fixtures/kubernetes/job.schema.json), as strictly as `kubectl apply
 // --validate=strict`: unknown fields are errors. What it runs in a pod is run here, with the pod's index in the environment.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { parse } from "yaml";
-import { runCommand } from "../commands/command.testkit.ts";
-import { command as fleet } from "../commands/fleet.ts";
-import { command as merge } from "../commands/merge.ts";
+import { main, smallSweep } from "../process.testkit.ts";
 
 const root = join(import.meta.dirname, "../../..");
-const dist = process.env["SKBLAB_DIST"] ?? join(root, "dist");
-const manifest = readFileSync(join(root, "packaging/kubernetes/skblab-fleet.yaml"), "utf8");
+const manifest = readFileSync(join(root, "packaging/kubernetes/skblab-parts.yaml"), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "skblab-kubernetes-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -90,22 +87,33 @@ test("it is indexed, as many parts are read as there are completions, and the im
   expect([container?.image, file.includes("/app")]).toEqual([`skblab:${version}`, true]);
 });
 
-test("what the pods run, run here: the parts join to what one run says", async () => {
-  const [logs, out] = [join(folder, "logs"), join(folder, "records")];
+test("what the pods run, run here, for a fleet and for a sweep: the parts join to what one run says", () => {
+  const [logs, sweep] = [join(folder, "logs"), join(folder, "sweep.yaml")];
   for (let h = 0; h < 3; h++) {
     mkdirSync(join(logs, `web${h}`), { recursive: true });
     copyFileSync(join(root, "fixtures/logs/e1000_refill_6.1.txt"), join(logs, `web${h}/dmesg.txt`));
   }
+  writeFileSync(sweep, smallSweep);
   const { spec } = parse(manifest) as Manifest;
-  const script = (spec.template.spec.containers[0]?.args[0] ?? "")
-    .replaceAll("/data/logs", logs)
-    .replaceAll("/data/records", out)
-    .replaceAll("/app/dist", dist)
-    .replace(`/${spec.completions}\``, "/3`");
-  for (const index of [0, 1, 2])
-    execFileSync(process.execPath, ["-e", script], { env: { ...process.env, JOB_COMPLETION_INDEX: String(index) } });
-  const whole = await runCommand(fleet, [logs, "--jobs", "1"]);
-  expect(JSON.stringify((await runCommand(merge, [out])).json)).toBe(JSON.stringify(whole.json));
+  const [script = "", ...words] = spec.template.spec.containers[0]?.args ?? [];
+  expect(words).toEqual(["fleet", "/data/logs"]);
+  const skblab = (...command: string[]): string =>
+    execFileSync(process.execPath, [main, ...command, "--format", "json"], { encoding: "utf8", stdio: "pipe" });
+  const joined = (...command: string[]): string => {
+    const out = join(folder, `results of ${command[0]}`);
+    const own = script
+      .replaceAll("/data/results", out)
+      .replaceAll("/app/dist/cli/main.js", main)
+      .replace(`/${spec.completions}\``, "/3`");
+    for (const index of [0, 1, 2])
+      execFileSync(process.execPath, ["-e", own, ...command], {
+        env: { ...process.env, JOB_COMPLETION_INDEX: String(index) },
+        stdio: "pipe",
+      });
+    return skblab("merge", out);
+  };
+  expect(joined("fleet", logs)).toBe(skblab("fleet", logs));
+  expect(joined("experiment", sweep)).toBe(skblab("experiment", sweep));
 }, 300_000);
 
 interface Manifest {

@@ -1,5 +1,5 @@
-// packaging/slurm as it is, on a real Slurm: slurmctld and two slurmd on this machine, munge between them. A task is killed in its middle and put
-// into the queue again; what is merged at the end is what one run here says, byte for byte. Debian: slurmctld slurmd slurm-client munge, as root.
+// packaging/slurm as it is, on a real Slurm: slurmctld and two slurmd on this machine, munge between them. A task of a fleet is killed in its middle and
+// put into the queue again; then a sweep runs by the same file. What is merged at the end is what one run here says, byte for byte. Debian: slurmctld slurmd slurm-client munge, as root.
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
@@ -16,7 +16,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Running } from "../process.testkit.ts";
-import { main, startProgram, until } from "../process.testkit.ts";
+import { main, smallSweep, startProgram, until } from "../process.testkit.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const tools = ["munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue", "sinfo"];
@@ -95,18 +95,10 @@ test.skipIf(cannot !== undefined)(
       await until("both nodes are idle", () =>
         /^idle 2$/m.test(spawnSync("sinfo", ["-h", "-o", "%T %D"], { env, encoding: "utf8" }).stdout),
       );
-      const script = join(root, "packaging/slurm/skblab-fleet.sh");
-      const job = say(
-        "sbatch",
-        "--parsable",
-        "--array=1-3",
-        "-o",
-        `${at}/%a.log`,
-        "--open-mode=append",
-        script,
-        logs,
-        out,
-      );
+      const script = join(root, "packaging/slurm/skblab-parts.sh");
+      const submit = (...words: string[]): string =>
+        say("sbatch", "--parsable", "--array=1-3", "-o", `${at}/%a.log`, "--open-mode=append", script, ...words);
+      const job = submit(out, "fleet", logs);
       const part = join(out, "fleet-2-of-3.ndjson");
       await until(
         "the second task has read two hosts",
@@ -121,6 +113,12 @@ test.skipIf(cannot !== undefined)(
       const merged = say(join(at, "skblab"), "merge", out, "--format", "json");
       expect(merged).toBe(say(join(at, "skblab"), "fleet", logs, "--format", "json"));
       expect(JSON.parse(merged)).toMatchObject({ hosts: 60, hostsWithTrouble: 60 });
+
+      const [sweep, runs] = [join(at, "sweep.yaml"), join(at, "runs")];
+      writeFileSync(sweep, smallSweep);
+      submit(runs, "experiment", sweep);
+      await until("all parts of the sweep are done", () => say("squeue", "-h") === "", 180);
+      expect(say(join(at, "skblab"), "merge", runs)).toBe(say(join(at, "skblab"), "experiment", sweep));
     } finally {
       await Promise.all(daemons.reverse().map((d) => d.stop()));
       rmSync(at, { recursive: true, force: true });
