@@ -174,6 +174,11 @@ function judge(c: Case): JudgedReport {
   return { c, findings, conclusion: conclude(c, findings) };
 }
 
+/** Begins the note of a report that was found and that a fault of ours kept from being judged. */
+const notJudged = "The report in lines ";
+export const isNotJudged = (sentence: string): boolean =>
+  sentence.startsWith(notJudged) && sentence.includes(" could not be judged");
+
 /** Keeps a fault of ours to the incident it happened in, and says it in a note. */
 class Broken {
   private readonly all: { readonly input: string; readonly note: LogNote }[] = [];
@@ -182,7 +187,7 @@ class Broken {
     try {
       return work();
     } catch (error) {
-      const what = `The report in lines ${incident.firstLine} to ${incident.lastLine} could not be judged`;
+      const what = `${notJudged}${incident.firstLine} to ${incident.lastLine} could not be judged`;
       this.all.push({ input, note: { line: incident.firstLine, sentence: ourFault(what, error) } });
       return undefined;
     }

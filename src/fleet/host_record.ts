@@ -1,7 +1,7 @@
 // What one host's inputs come to: its facts and its incidents, small enough that a hundred thousand of them stream through a program or a file.
 // Nothing of one host is used for another; uptimes are not compared across hosts.
 import type { InputRead } from "../diagnosis/diagnose.ts";
-import { diagnose } from "../diagnosis/diagnose.ts";
+import { diagnose, isNotJudged } from "../diagnosis/diagnose.ts";
 import type { DiagnosedIncident, Severity } from "../diagnosis/finding.ts";
 import { withoutCopies } from "./copies.ts";
 import type { Year } from "./date.ts";
@@ -41,7 +41,7 @@ export interface HostRecord {
   readonly incidents: readonly HostIncident[];
   /** Inputs that were read, and sentences about those that were not. */
   readonly inputs: number;
-  /** True when not one line of the host could be read: nothing is known of it. */
+  /** True when not one line of the host could be read, or none of its reports judged: nothing is known of it. */
   readonly unread: boolean;
   readonly notes: readonly string[];
 }
@@ -49,7 +49,11 @@ export interface HostRecord {
 /** One host's inputs, diagnosed. `year` completes dates of syslog. */
 export function recordOf(host: string, all: readonly InputRead[], year: Year): HostRecord {
   const inputs = withoutCopies(all, year);
-  const incidents = inputs.some((i) => i.incidents.length > 0) ? diagnose(inputs).incidents : [];
+  const diagnosis = inputs.some((i) => i.incidents.length > 0) ? diagnose(inputs) : undefined;
+  const incidents = diagnosis?.incidents ?? [];
+  const unjudged = (diagnosis?.inputs ?? []).flatMap((i) =>
+    i.notes.filter((n) => isNotJudged(n.sentence)).map((n) => `${i.name}: ${n.sentence}`),
+  );
   const days = daysByPlace(inputs, year);
   return {
     schema: "skblab.fleet-host/2",
@@ -57,8 +61,9 @@ export function recordOf(host: string, all: readonly InputRead[], year: Year): H
     facts: factsOf(inputs, incidents),
     incidents: incidents.map((i) => incidentOf(i, days, year)),
     inputs: all.length,
-    unread: all.every((i) => i.lines === 0 && i.incidents.length === 0),
-    notes: [],
+    unread:
+      (unjudged.length > 0 && incidents.length === 0) || all.every((i) => i.lines === 0 && i.incidents.length === 0),
+    notes: unjudged,
   };
 }
 

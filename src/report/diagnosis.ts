@@ -1,6 +1,7 @@
 // A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
 // the lines themselves. Written for somebody who reads it at three in the morning.
 import { emptySentence, forbiddenSentence, foreignSentence } from "../artifact/gather.ts";
+import { isNotJudged } from "../diagnosis/diagnose.ts";
 import type {
   Advice,
   Answer,
@@ -78,6 +79,13 @@ export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
 const isForeign = (i: Diagnosis["inputs"][number]): boolean => i.notes.some((n) => n.sentence === foreignSentence);
 
 function nothingFound(d: Diagnosis): Block[] {
+  const unjudged = d.inputs.flatMap((i) => i.notes).filter((n) => isNotJudged(n.sentence)).length;
+  if (unjudged > 0)
+    return [
+      paragraph(
+        `${unjudged} ${unjudged === 1 ? "report" : "reports"} of memory trouble could not be judged, by a fault of skblab's own: this is no finding that there is none. What went wrong stands in the notes (--format json has all of them).`,
+      ),
+    ];
   const searched = `no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool${d.since === undefined ? "" : ` since ${d.since}`}`;
   const all = d.inputs.reduce((n, i) => n + (i.lines ?? 0), 0);
   const several =

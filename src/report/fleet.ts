@@ -22,7 +22,13 @@ export function fleetDocument(a: FleetAnswer): Document {
   if (a.causes.length === 0)
     return [
       { kind: "heading", level: 1, text: head },
-      { kind: "text", text: `No report of memory trouble was found in ${formatNumber(a.inputs)} inputs.` },
+      {
+        kind: "text",
+        text:
+          a.hostsUnread === 0
+            ? `No report of memory trouble was found in ${formatNumber(a.inputs)} inputs.`
+            : `No report of memory trouble was found on the ${formatNumber(a.hosts - a.hostsUnread)} hosts that could be read and judged.`,
+      },
       ...notesOf(a),
     ];
   const left = (title: string) => ({ title, align: "left" as const });

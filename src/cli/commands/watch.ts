@@ -209,7 +209,7 @@ interface Running {
   readonly stop: AbortSignal;
 }
 
-/** Looks into the log four times a second and takes a sample at each interval; what was read is told before it ends. */
+/** Looks into the log twice a second and takes a sample at each interval; what was read is told before it ends. */
 async function loop({
   watcher,
   log,
@@ -259,7 +259,7 @@ async function loop({
       io.note(statusLine(watcher));
     }
     if (stop.aborted || now >= limit) break;
-    await sleep(Math.min(250, interval), undefined, { signal: stop }).catch(() => {});
+    await sleep(Math.min(500, interval), undefined, { signal: stop }).catch(() => {});
   }
   await watcher.turn(performance.now() - began, true);
   await maps?.take(Number.NEGATIVE_INFINITY);

@@ -45,7 +45,7 @@ export async function readJob(
         .map((n) => `${n.input}: ${n.sentence}`);
       if (own.length === 0) own.push(unread(groups.stated ?? groups.host, []));
       const [first, ...rest] = own as [HostRecord];
-      records.push({ ...first, notes: unopened }, ...rest);
+      records.push({ ...first, notes: [...first.notes, ...unopened] }, ...rest);
       if (records.length > 200) early(records.splice(0));
     }
   } catch (error) {
