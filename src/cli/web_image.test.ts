@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { elfCore } from "../image/container/container.testkit.ts";
+import { oracleBytes, whyNoOracle } from "../image/image.testkit.ts";
 import { tinyFrames, tinyKernel } from "../image/tiny.testkit.ts";
-import { barriers, chromiumForTests, chromiumHere, eventually, mapOf } from "./web.testkit.ts";
+import { barriers, chromiumForTests, chromiumHere, eventually, mapOf, printed } from "./web.testkit.ts";
 
 describe.runIf(chromiumHere)("memory images in Chromium", () => {
   const folder = mkdtempSync(join(tmpdir(), "skblab-web-image-"));
@@ -38,4 +39,64 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
     expect(faults).toEqual([]);
     await page.close();
   }, 120_000);
+
+  test.runIf(whyNoOracle() === undefined)(
+    "a search that is cancelled leaves the answer and the image; made again, it says what the command says; so does reading cancelled",
+    async () => {
+      const file = join(folder, "7.2.elf");
+      writeFileSync(file, oracleBytes("7.2-elf"));
+      const { page, faults } = await visit("");
+      const input = page.locator('input[type="file"]');
+      /** Presses Cancel of what says `label`, in the moment in which it is shown. */
+      const cancelled = (label: string): Promise<void> =>
+        page.evaluate(
+          (wanted) =>
+            new Promise<void>((resolve) => {
+              const press = (): boolean => {
+                const shown = [...document.querySelectorAll(".working")].find((w) => w.textContent?.includes(wanted));
+                shown?.querySelector("button")?.click();
+                return shown !== undefined;
+              };
+              const watch = new MutationObserver(() => {
+                if (!press()) return;
+                watch.disconnect();
+                resolve();
+              });
+              watch.observe(document.body, { childList: true, subtree: true, characterData: true });
+            }),
+          label,
+        );
+      const nothingRuns = (): Promise<void> => eventually(() => page.locator(".working").count()).toBe(0);
+      const readingStopped = cancelled("Reading the image");
+      await input.setInputFiles(file);
+      await readingStopped;
+      await nothingRuns();
+      expect(await page.getByLabel("Answer: memory image").count()).toBe(0);
+      await input.setInputFiles(file);
+      const answer = page.getByLabel("Answer: memory image");
+      await answer.waitFor({ timeout: 120_000 });
+      const search = page.getByRole("button", { name: /Search all memory/ });
+      const searchStopped = cancelled("Searching all memory");
+      await search.click();
+      await searchStopped;
+      await nothingRuns();
+      expect(await search.count()).toBe(1);
+      // The image is still at hand: whose a page is comes from its worker.
+      const map = await mapOf(page);
+      await map.hover({ position: { x: 6, y: 6 } });
+      await eventually(() => answer.innerText()).toMatch(/refcount \d+/);
+      await search.click();
+      await search.waitFor({ state: "detached", timeout: 120_000 });
+      const command = (await printed("image", file)) as {
+        readonly pools: readonly { readonly holders: readonly { readonly text: string }[] }[];
+      };
+      const texts = command.pools.flatMap((p) => p.holders.map((h) => h.text));
+      expect(texts.some((t) => t.includes("to which module vmc: dring points"))).toBe(true);
+      const said = (await answer.innerText()).replace(/\s+/g, " ");
+      for (const text of texts.slice(0, 12)) expect(said).toContain(text);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    240_000,
+  );
 });

@@ -115,6 +115,7 @@ const ids = new WeakMap<object, number>();
 /** Files and columns are the same when they are the same object; everything else by its value. */
 function keyOf(task: TaskName, input: unknown): string {
   return `${task} ${JSON.stringify(input, (_name, value: unknown) => {
+    if (typeof value === "bigint") return `${value}n`;
     if (!(value instanceof Blob || ArrayBuffer.isView(value))) return value;
     if (!ids.has(value)) ids.set(value, nextId++);
     return `object ${ids.get(value)}`;
