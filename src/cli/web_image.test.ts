@@ -49,23 +49,16 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
       const input = page.locator('input[type="file"]');
       /** Presses Cancel of what says `label`, in the moment in which it is shown. */
       const cancelled = (label: string): Promise<void> =>
-        page.evaluate(
-          (wanted) =>
-            new Promise<void>((resolve) => {
-              const press = (): boolean => {
-                const shown = [...document.querySelectorAll(".working")].find((w) => w.textContent?.includes(wanted));
-                shown?.querySelector("button")?.click();
-                return shown !== undefined;
-              };
-              const watch = new MutationObserver(() => {
-                if (!press()) return;
-                watch.disconnect();
-                resolve();
-              });
-              watch.observe(document.body, { childList: true, subtree: true, characterData: true });
-            }),
-          label,
-        );
+        page.evaluate(`new Promise((resolve) => {
+          const watch = new MutationObserver(() => {
+            const shown = [...document.querySelectorAll(".working")].find((w) => w.textContent.includes(${JSON.stringify(label)}));
+            if (shown === undefined) return;
+            watch.disconnect();
+            shown.querySelector("button").click();
+            resolve();
+          });
+          watch.observe(document.body, { childList: true, subtree: true, characterData: true });
+        })`);
       const nothingRuns = (): Promise<void> => eventually(() => page.locator(".working").count()).toBe(0);
       const readingStopped = cancelled("Reading the image");
       await input.setInputFiles(file);
