@@ -28,6 +28,8 @@ export interface Journal {
   caller: number;
   /** The task that runs, by name (a text id); 0 is the CPU's idle task. */
   task: number;
+  /** The card whose packets go up now, by index. */
+  device: number;
   /** In which context: bits of {@link running}; 0 is the task itself. */
   level: number;
   /** True while a failure that the kernel prints is on its way back to whoever asked. */
@@ -63,6 +65,7 @@ export function createJournal(): Journal {
     cpu: 0,
     caller: 0,
     task: 0,
+    device: 0,
     level: 0,
     unwinding: false,
     refused(site, cache = 0, gfp = 0) {

@@ -81,7 +81,7 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
   const drivers: Driver[] = [];
   for (let q = 0; q < pairs; q++) {
     // Numbers behind those of the cards.
-    const own = { ...common, name: `${common.name}-${q}`, index: cards + index * queuesMost + q, irqCpu: cpuOf(q) };
+    const own = { ...common, index: cards + index * queuesMost + q, irqCpu: cpuOf(q) };
     const queue = queueDevice(self, () => drivers[q] as Driver, own);
     queues.push(queue);
     drivers.push(
@@ -110,6 +110,7 @@ function hostOf(parts: NicParts, self: () => NetDevice, irqCpu: number): DriverH
   /** What asks for memory from here on is the stack, not the driver: the driver's chain is returned, to be set again afterwards. */
   const enterStack = (): number => {
     const driver = journal.caller;
+    journal.device = self().index;
     journal.caller = stackOf[driver] ??= journal.textId(
       ["netif_receive_skb", ...journal.text(driver).split(" < ").slice(-1)].filter((f) => f !== "").join(" < "),
     );

@@ -41,7 +41,7 @@ const textBase: Readonly<Record<Architecture, readonly [prefix: string, base: nu
 };
 
 /** FNV-1a of a name. */
-function hash(name: string): number {
+export function hash(name: string): number {
   let h = 2166136261;
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619);
   return h >>> 0;

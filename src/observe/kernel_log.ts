@@ -2,7 +2,7 @@
 // Everything is heard as events of the journal. A failure's call chain comes behind the failure, function by function, as it returns to
 // whoever asked (Journal.refused); the report is made when somebody wants to read it.
 import { eventKind } from "../kernel/events.ts";
-import { idleTask, stackNames } from "../kernel/facts/call_chains/index.ts";
+import { stackNames } from "../kernel/facts/call_chains/index.ts";
 import { decodeGfp } from "../kernel/facts/gfp.ts";
 import { badPageLimits, failureLimits, memInfoLimits, slabLimit } from "../kernel/facts/rate_limits.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
@@ -23,6 +23,7 @@ import type { Fault } from "./fault.ts";
 import { observeBug, observeSkbPanic, observeWarning } from "./fault.ts";
 import { createRateLimiter } from "./rate_limit.ts";
 import { taintNames, taintText } from "./taint.ts";
+import { taskOf } from "./task.ts";
 
 /** One report in the log, or one line. */
 export type Logged = { readonly nanos: number } & (
@@ -236,13 +237,8 @@ function traceOf(view: View, stack: Stack, report: "failure" | "bad page" | "fau
   return callTrace(release, names);
 }
 
-/** The running task's name and number; numbers are made up, as they are on a machine that nobody logs in to. */
-function commOf(view: View, stack: Stack): { comm: string; pid: number } {
-  const task = view.text(stack.task);
-  if (task === "") return { comm: idleTask(view.machine.release, stack.cpu), pid: 0 };
-  const kernelThread = /^(?:ksoftirqd|kworker|events)\/(\d+)/.exec(task)?.[1];
-  return { comm: task.slice(0, 15), pid: kernelThread === undefined ? 400 + stack.task : 4 + 6 * Number(kernelThread) };
-}
+const commOf = ({ machine, text }: View, { task, cpu }: Stack): { comm: string; pid: number } =>
+  taskOf(machine.release, text(task), task, cpu);
 
 function processOf(view: View, stack: Stack): ProcessLine {
   const { release } = view.machine;

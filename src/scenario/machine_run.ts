@@ -120,7 +120,7 @@ export interface MachineResult {
 /** Looks on while a machine runs. */
 export interface Onlooker {
   /** Once, when the machine stands and nothing has happened yet. */
-  begin?(journal: Journal): void;
+  begin?(journal: Journal, machine: Machine): void;
   /** At every sample; `done` in 0..1. */
   sample?(sample: Sample, done: number): void;
   /** Once, at the end: what the kernel logged, and its files as they would be read now. */
@@ -185,7 +185,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       ...(s.sysctl.watermark_boost_factor === undefined ? {} : { boostFactor: s.sysctl.watermark_boost_factor }),
     },
   });
-  onlooker.begin?.(machine.journal);
+  onlooker.begin?.(machine.journal, machine);
   for (const hole of machine.standsFor) hole.touch();
   const bench = createBench(machine, s);
   // Cards come up at boot, before memory is used up.

@@ -1,6 +1,8 @@
 // skblab run: runs scenario files on the model.
 import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
+import { suggest } from "../../base/suggest.ts";
+import { eventShapes } from "../../kernel/events.ts";
 import type { Parts } from "../../lab/parts.ts";
 import type { KernelFile } from "../../observe/kernel_files.ts";
 import { fileText, logText } from "../../report/kernel_log.ts";
@@ -15,7 +17,7 @@ import { standsFor } from "../../scenario/stands_for.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { writeOutput } from "../output.ts";
 import { openScenario } from "../own_drivers.ts";
-import type { JournalForm } from "../parallel/journal_file.ts";
+import type { EventFilter, JournalForm } from "../parallel/journal_file.ts";
 import { journalFile } from "../parallel/journal_file.ts";
 import { runPool } from "../parallel/pool.ts";
 
@@ -41,8 +43,10 @@ export const command: CommandSpec = {
       .argument("[files...]", "scenario files (YAML), - for standard input")
       .option("--jobs <n>", "threads for scenarios of many machines (default: one a core)")
       .option("--journal <file>", "write every event of the run to a file: NDJSON")
-      .option("--ftrace <file>", "the same in the format of /sys/kernel/tracing/trace")
+      .option("--ftrace <file>", "the tracepoints among them as /sys/kernel/tracing/trace of the release prints them")
       .option("--perfetto <file>", "the same as a Perfetto trace, with counters (ui.perfetto.dev)")
+      .option("--events <list>", "write only these events, names with commas between them")
+      .option("--between <from-to>", "write only events of this time, milliseconds since boot: 10-12.5")
       .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
       .option("--proc <dir>", "write /proc and ethtool -S as they would read at the end, for skblab diagnose")
       .option(
@@ -53,7 +57,8 @@ export const command: CommandSpec = {
   },
 };
 
-interface RunOptions extends Readonly<Partial<Record<JournalForm | "journal" | "jobs" | "log" | "proc", string>>> {
+interface RunOptions
+  extends Readonly<Partial<Record<JournalForm | "journal" | "jobs" | "log" | "proc" | "events" | "between", string>>> {
   readonly schema?: boolean;
 }
 
@@ -70,9 +75,10 @@ async function run(files: readonly string[], options: RunOptions, io: Io): Promi
   const jobs = threadsOf(options.jobs);
   const exports = exportsOf(options, scenarios);
   const traces = tracesOf(options, scenarios);
+  const only = filterOf(options);
   const runs = [];
   for (const { file, kind, settings } of scenarios)
-    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports, traces?.end) });
+    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports, traces?.end, only) });
   traces?.write(io);
   await io.answer({
     document: runs.flatMap((r) =>
@@ -108,6 +114,31 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
   if (only?.kind.watch === undefined)
     throw new BadInput(`A ${only?.kind.kind} scenario has no journal to write: it is not one machine.`);
   return asked;
+}
+
+/** `--events` and `--between`. */
+function filterOf({ events, between, journal, ftrace, perfetto }: RunOptions): EventFilter {
+  if (events === undefined && between === undefined) return {};
+  if (journal === undefined && ftrace === undefined && perfetto === undefined)
+    throw new BadInput(
+      `${events === undefined ? "--between" : "--events"} says what is written to a file, and none is named.`,
+      undefined,
+      "Add --journal, --ftrace or --perfetto.",
+    );
+  const names = eventShapes.map((shape) => shape.name);
+  const asked = events?.split(",").map((name) => {
+    const found = names.find((known) => known === name);
+    if (found === undefined)
+      throw new BadInput(`--events: there is no event "${name}".`, undefined, suggest(name, names));
+    return found;
+  });
+  const [, from, to] = /^(\d{1,9}(?:\.\d{1,6})?)-(\d{1,9}(?:\.\d{1,6})?)$/.exec(between ?? "0-0") ?? [];
+  if (from === undefined || to === undefined || Number(from) > Number(to))
+    throw new BadInput(`--between ${between} is no time.`, undefined, "Write milliseconds since boot: 10-12.5");
+  return {
+    ...(asked === undefined ? {} : { events: asked }),
+    ...(between === undefined ? {} : { between: [Number(from) * 1e6, Number(to) * 1e6] }),
+  };
 }
 
 /** What `--log` and `--proc` want of a run, kept until it is written; undefined when neither was given. */
@@ -155,12 +186,13 @@ export async function runKind(
   io: Io,
   exports: readonly Export[] = [],
   end: Onlooker["end"] = undefined,
+  only: EventFilter = {},
 ): Promise<unknown> {
   const { parts } = kind;
   if (parts !== undefined) return runAllParts(kind, parts, settings, jobs, io);
   if (kind.watch === undefined) return kind.run(settings);
   const { cpus = 1 } = settings as { cpus?: number };
-  const writers = exports.map(([form, path]) => journalFile(path, form, cpus));
+  const writers = exports.map(([form, path]) => journalFile(path, form, cpus, only));
   try {
     return watched(kind, settings, writers, exports, io, end);
   } finally {
@@ -178,8 +210,8 @@ function watched(
 ): unknown {
   const result = kind.watch?.(settings, {
     ...(end === undefined ? {} : { end }),
-    begin(journal) {
-      for (const w of writers) w.begin?.(journal);
+    begin(journal, machine) {
+      for (const w of writers) w.begin?.(journal, machine);
     },
     sample(sample, done) {
       for (const w of writers) w.sample?.(sample, done);

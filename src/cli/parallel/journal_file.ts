@@ -1,5 +1,9 @@
 // Writes what a run announces to a file as it happens: NDJSON, ftrace's text, or Perfetto. Buffered; a full disk is the user's problem in one sentence.
-import { ftraceHead, ftraceLine, ndjsonLine } from "../../report/exports/journal_lines.ts";
+
+import type { EventName } from "../../kernel/events.ts";
+import type { FtraceWriter } from "../../observe/ftrace.ts";
+import { createFtrace } from "../../observe/ftrace.ts";
+import { ndjsonLine } from "../../report/exports/journal_lines.ts";
 import { perfettoCounters, perfettoEvent, perfettoHead } from "../../report/exports/perfetto.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import { openOutput } from "../output.ts";
@@ -15,11 +19,19 @@ const tcpCounterNames = [
 ];
 const bufferBytes = 1 << 20;
 
+/** What is written: events of these names, in this time, all where it is left out. */
+export interface EventFilter {
+  readonly events?: readonly EventName[];
+  /** Simulated nanoseconds since boot, both ends included. */
+  readonly between?: readonly [from: number, to: number];
+}
+
 /** An onlooker that writes; `close` when the run is over, `discard` when it did not get there. `events` counts what was written. */
 export function journalFile(
   path: string,
   form: JournalForm,
   cpus: number,
+  only: EventFilter = {},
 ): Onlooker & { close(): void; discard(): void; events(): number } {
   const output = openOutput(path);
   let pending: Uint8Array[] = [];
@@ -37,19 +49,28 @@ export function journalFile(
     if (bytes > bufferBytes) flush();
   };
   const line = (text: string): void => put(encoder.encode(`${text}\n`));
-  if (form === "ftrace") put(encoder.encode(ftraceHead));
   if (form === "perfetto") put(perfettoHead(cpus, []));
   let countersNamed = false;
   return {
-    begin(journal) {
+    begin(journal, machine) {
       const textOf = (id: number): string => journal.text(id);
-      journal.listen((kind, nanos, cpu, a, b, c, d, e, f) => {
-        events++;
-        const numbers = [a, b, c, d, e, f];
-        if (form === "ndjson") line(ndjsonLine(kind, nanos, cpu, numbers, textOf));
-        else if (form === "ftrace") line(ftraceLine(kind, nanos, cpu, numbers, textOf));
-        else put(perfettoEvent(kind, nanos, cpu, numbers, textOf));
-      });
+      const ftrace: FtraceWriter | undefined = form === "ftrace" ? createFtrace(machine) : undefined;
+      if (ftrace !== undefined) put(encoder.encode(ftrace.head));
+      const [from, to] = only.between ?? [0, Number.POSITIVE_INFINITY];
+      journal.listen(
+        (kind, nanos, cpu, a, b, c, d, e, f) => {
+          if (nanos < from || nanos > to) return;
+          const numbers = [a, b, c, d, e, f];
+          if (ftrace !== undefined) {
+            const text = ftrace.line(kind, nanos, cpu, numbers);
+            if (text === undefined) return;
+            line(text);
+          } else if (form === "ndjson") line(ndjsonLine(kind, nanos, cpu, numbers, textOf));
+          else put(perfettoEvent(kind, nanos, cpu, numbers, textOf));
+          events++;
+        },
+        ...(only.events ?? []),
+      );
     },
     sample(s: Sample) {
       if (form !== "perfetto") return;

@@ -16,7 +16,7 @@ import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { feature } from "../net/path/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import { defaultPoolParams } from "../net/pool/page_pool.ts";
-import { skbMarkForRecycle } from "../net/pool/page_pool_hook.ts";
+import { givePagesUp } from "../net/pool/page_pool_hook.ts";
 import { softirqState } from "../net/pool/pool_context.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
@@ -124,7 +124,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       for (let i = 0; i < pieces; i++) giveBuffer(taken[i]!);
       return 0;
     }
-    skbMarkForRecycle(skbs, skb);
+    if (machinePools !== undefined) givePagesUp(skbs, machinePools.pools, pool, skb, taken, pieces);
     skbs.skbReserve(skb, poolHeadroom + marvellHeader);
     let left = bytes - Math.min(bytes, pieceBytes);
     skbs.skbPut(skb, bytes - left);

@@ -1,7 +1,7 @@
 // What stands in a slot of ringnic's receive ring, and how a packet is made of it: an sk_buff of its own, or pages of a page_pool.
 import { orderOfBytes } from "../../kernel/facts/drivers/driver.ts";
 import { defaultPoolParams } from "../net/pool/page_pool.ts";
-import { skbMarkForRecycle } from "../net/pool/page_pool_hook.ts";
+import { givePagesUp } from "../net/pool/page_pool_hook.ts";
 import { rxMachineOf } from "./buffers.ts";
 import type { DriverParts, PoolsOfMachine } from "./driver.ts";
 
@@ -74,7 +74,7 @@ export function poolBuffers(
         for (let i = 0; i < count; i++) free(buffers[i]!);
         return 0;
       }
-      skbMarkForRecycle(skbs, skb);
+      givePagesUp(skbs, pools, pool, skb, buffers, count);
       skbs.skbReserve(skb, netSkbPad);
       let left = bytes - Math.min(bytes, pieceBytes);
       skbs.skbPut(skb, bytes - left);

@@ -1,4 +1,4 @@
-// A journal as lines of text: NDJSON for programs, and the format of /sys/kernel/tracing/trace, which trace-cmd users and scripts know.
+// A journal as lines of text: NDJSON for programs. What ftrace would print is observe/ftrace.ts.
 import type { EventShape } from "../../kernel/events.ts";
 import { eventShapes } from "../../kernel/events.ts";
 
@@ -23,25 +23,4 @@ export function ndjsonLine(kind: number, nanos: number, cpu: number, numbers: Ev
     line += `,"${field}":${textFields.has(field) ? JSON.stringify(textOf(n)) : n}`;
   });
   return `${line}}`;
-}
-
-/** What ftrace writes at the head of a trace. */
-export const ftraceHead =
-  "# tracer: nop\n#\n#                              _-----=> irqs-off/BH-disabled\n#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n";
-
-/** `          <idle>-0       [000] .....     0.000001: mm_page_alloc: pfn=5 …` */
-export function ftraceLine(kind: number, nanos: number, cpu: number, numbers: EventNumbers, textOf: TextOf): string {
-  const shape = shapeOf(kind);
-  const micros = Math.floor(nanos / 1000);
-  const seconds = Math.floor(micros / 1e6);
-  const time = `${String(seconds).padStart(5)}.${String(micros % 1e6).padStart(6, "0")}`;
-  const fields = shape.fields.map((field, i) => `${field}=${fieldText(shape.name, field, numbers[i] ?? 0, textOf)}`);
-  return `          <idle>-0       [${String(cpu).padStart(3, "0")}] ..s1. ${time}: ${shape.name}: ${fields.join(" ")}`;
-}
-
-function fieldText(event: string, field: string, n: number, textOf: TextOf): string {
-  if (textFields.has(field)) return textOf(n);
-  if (field === "pfn" && event !== "page_pool_state_hold") return `0x${(n >>> 0).toString(16)}`;
-  if (field === "gfp_flags") return `0x${(n >>> 0).toString(16)}`;
-  return String(n);
 }

@@ -47,7 +47,7 @@ export function createReceive(skbs: Skbs, frames: Frames, journal: Journal): Rec
       S[skb + KIND] = W[frame + frameField.KIND]!;
     },
     netifReceive(skb) {
-      if (journal.heard) journal.emit(kind, skb, S[skb + LEN]!);
+      if (journal.heard) journal.emit(kind, skb, S[skb + LEN]!, journal.device);
       const take = protocols[S[skb + KIND]! & 255];
       if (take === undefined) {
         unwanted++;

@@ -114,7 +114,7 @@ export function createXmit(skbs: Skbs, cpus: Cpus, journal: Journal): Xmit {
       const next = S[skb + NEXT]!;
       S[skb + NEXT] = 0;
       const rc = device.driver.startXmit(skb);
-      if (journal.heard) journal.emit(xmitKind, skb, bytes, rc);
+      if (journal.heard) journal.emit(xmitKind, skb, bytes, rc, device.index);
       if (rc !== netdevTx.ok) {
         // NETDEV_TX_BUSY: the packet goes back to the front.
         S[skb + NEXT] = next;
@@ -185,7 +185,7 @@ export function createXmit(skbs: Skbs, cpus: Cpus, journal: Journal): Xmit {
         return false;
       }
       q.ring[(q.head + q.count++) % q.ring.length] = skb;
-      if (journal.heard) journal.emit(queueKind, skb, S[skb + LEN]!);
+      if (journal.heard) journal.emit(queueKind, skb, S[skb + LEN]!, device.index);
       runQueue(q);
       return true;
     },

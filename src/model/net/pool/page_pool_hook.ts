@@ -11,6 +11,25 @@ export function attachPools(skbs: Skbs, pools: PagePools): void {
   if (skbs.config.clonedPoolFragments === "counted") skbs.setPoolShare(pools.shareSkbPage);
 }
 
+/**
+ * The first `count` of a driver's pages, numbers of which are one more than the pfn, go up as this packet's head and fragments: marked, so that
+ * they come home, or where skbs carry no mark (before 5.14) out of the pool, as drivers did it with page_pool_release_page().
+ */
+export function givePagesUp(
+  skbs: Skbs,
+  pools: PagePools,
+  pool: number,
+  skb: number,
+  pages: Float64Array,
+  count: number,
+): void {
+  if (skbs.config.recycleMarks) {
+    skbMarkForRecycle(skbs, skb);
+    return;
+  }
+  for (let i = 0; i < count; i++) pools.releasePage(pool, (pages[i] as number) - 1);
+}
+
 /** skb_mark_for_recycle(): head and fragments of this skb are a pool's. */
 export function skbMarkForRecycle(skbs: Skbs, skb: number): void {
   assert(
