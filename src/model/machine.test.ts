@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { BadInput } from "../base/bad_input.ts";
 import { parseRelease } from "../kernel/release.ts";
 import type { Machine } from "./machine.ts";
 import { createMachine } from "./machine.ts";
@@ -154,4 +155,37 @@ test("the pools of a machine are its release's: mvneta's first buffer costs one 
     return machine.pools().pools.holdCount(0);
   };
   expect([pagesFor("5.12-arm64"), pagesFor("5.13-arm64")]).toEqual([2, 64]);
+});
+
+describe("numbers that no machine can have are told in one sentence", () => {
+  const at = (more: object) => () => createMachine({ release: parseRelease("6.1-x86_64"), memoryMb: 64, ...more });
+  test.each([
+    [{ memoryMb: 0 }, /^memoryMb is 0; it must be a number above 0/],
+    [{ memoryMb: Number.NaN }, /^memoryMb is NaN/],
+    [{ memoryMb: 65_537 }, /65536 at most/],
+    [{ cpus: 0 }, /^cpus is 0; it must be a whole number 1 \.\. 64\.$/],
+    [{ cpus: 65 }, /^cpus is 65/],
+    [{ seed: 1.5 }, /^seed is 1\.5/],
+    [
+      { nics: [{ driver: "ringnic", queues: 0 }] },
+      /^nics\[0\]\.queues \(ringnic\) is 0; it must be a whole number 1 \.\. 64/,
+    ],
+    [{ nics: [{ driver: "tg3", queues: 2 }] }, /^nics\[0\]\.queues \(tg3\) is 2; it must be a whole number 1 \.\. 1/],
+    [{ nics: [{ driver: "ringnic", irqCpu: 1 }] }, /the CPU of an interrupt is 1; it must be a whole number 0 \.\. 0/],
+    [{ nics: [{ driver: "ringnic", mtu: -5 }] }, /^nics\[0\]\.mtu is -5/],
+    [{ nics: [{ driver: "ringnic", queues: 2, rss: { key: new Uint8Array(3) } }] }, /has 3 bytes; it must have 40/],
+    [{ nics: [{ driver: "ringnic", queues: 2, rss: { indirection: [2] } }] }, /a queue is 2/],
+  ])("%j", (more, sentence) => {
+    expect(at(more)).toThrow(sentence);
+    expect(at(more)).toThrow(BadInput);
+  });
+  test("the least and the most are machines", () => {
+    expect(
+      at({
+        cpus: 64,
+        nics: [{ driver: "ringnic", queues: 64, irqCpus: new Array(64).fill(63), settings: { rx_ring: 4 } }],
+      })().devices[0]?.queues,
+    ).toHaveLength(64);
+    expect(at({ seed: -1 })().devices).toEqual([]);
+  });
 });

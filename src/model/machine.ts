@@ -1,6 +1,7 @@
 // The parts list of a computer, in boot order. A release picks the facts; one instance is one machine.
 //
 //   clock ── cpus (irq, softirq) ── memory (zones, buddy, pcp) ── heap (kmalloc) ── sk_buffs ── receive / transmit ── devices ── wires
+import { BadInput } from "../base/bad_input.ts";
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
 import { openingTask } from "../kernel/facts/call_chains/index.ts";
@@ -25,6 +26,7 @@ import { createNapi } from "./net/path/napi.ts";
 import type { NetDevice } from "./net/path/netdevice.ts";
 import type { Receive } from "./net/path/receive.ts";
 import { createReceive } from "./net/path/receive.ts";
+import { rssKeyBytes } from "./net/path/rss.ts";
 import type { Frames } from "./net/path/wire.ts";
 import { createFrames } from "./net/path/wire.ts";
 import type { Xmit } from "./net/path/xmit.ts";
@@ -41,7 +43,7 @@ import { skbConfigOf } from "./net/skb/skb_config.ts";
 import { skbSizes61 } from "./net/skb/skb_config61.ts";
 import type { Skbs } from "./net/skb/skbs.ts";
 import { createSkbs } from "./net/skb/skbs.ts";
-import { guardOf, type NicOptions, plugIn } from "./nic.ts";
+import { guardOf, makerOf, type NicOptions, plugIn } from "./nic.ts";
 import type { Hole } from "./not_modelled.ts";
 import { notModelled } from "./not_modelled.ts";
 import { defaultAllocator } from "./slab/geometry.ts";
@@ -101,7 +103,35 @@ export interface Machine {
   readonly standsFor: readonly Hole[];
 }
 
+const memoryMost = 65_536;
+const cpusMost = 64;
+
+/** BadInput, as one sentence, for a number that no machine here can have. */
+function checkOptions({ memoryMb, cpus = 1, seed = 1, nics = [] }: MachineOptions): void {
+  const whole = (name: string, value: number, least: number, most: number): void => {
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new BadInput(`${name} is ${value}; it must be a whole number ${least} .. ${most}.`);
+  };
+  if (!(memoryMb > 0 && memoryMb <= memoryMost))
+    throw new BadInput(`memoryMb is ${memoryMb}; it must be a number above 0, ${memoryMost} at most.`);
+  whole("cpus", cpus, 1, cpusMost);
+  whole("seed", seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  for (const [i, nic] of nics.entries()) {
+    const { queues = 1, irqCpu, irqCpus, rss } = nic;
+    const { name, queuesMost = 1 } = makerOf(nic);
+    if (nic.mtu !== undefined) whole(`nics[${i}].mtu`, nic.mtu, 1, 65_535);
+    whole(`nics[${i}].queues (${name})`, queues, 1, queuesMost);
+    for (const cpu of [irqCpu, ...(irqCpus ?? [])])
+      if (cpu !== undefined) whole(`nics[${i}]: the CPU of an interrupt`, cpu, 0, cpus - 1);
+    if (rss?.key !== undefined && rss.key.length < rssKeyBytes)
+      throw new BadInput(`nics[${i}].rss.key has ${rss.key.length} bytes; it must have ${rssKeyBytes}.`);
+    for (const queue of rss?.indirection ?? []) whole(`nics[${i}].rss.indirection: a queue`, queue, 0, queues - 1);
+  }
+}
+
+/** BadInput for options that no machine can have. */
 export function createMachine(options: MachineOptions): Machine {
+  checkOptions(options);
   const { release, memoryMb, cpus: cpuCount = 1, seed = 1 } = options;
   const random = prng(seed);
   const kernel = partsFor(release);

@@ -32,7 +32,7 @@ export interface NicOptions {
   readonly settings?: Readonly<Record<string, number | string | boolean>>;
 }
 
-const makerOf = (nic: NicOptions): DriverMaker =>
+export const makerOf = (nic: NicOptions): DriverMaker =>
   typeof nic.driver === "string" ? driverNamed(nic.driver) : nic.driver;
 
 /** The guard of the first driver that has one: each of them watches all that runs. */

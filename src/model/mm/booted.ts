@@ -1,5 +1,6 @@
 // A booted machine's memory in one call: release, policy, size; with user pages, kswapd, reclaim and what the release has of compaction.
-import { assert } from "../../base/assert.ts";
+
+import { BadInput } from "../../base/bad_input.ts";
 import type { Release } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import { createJournal } from "../journal.ts";
@@ -52,10 +53,8 @@ export interface BootedMemory extends MachineMemory {
 /** Boots a kernel on x86: i386 machines as pc32, all others as pc64. */
 export function bootParts(parts: MmParts, options: BootedOptions): BootedMemory {
   const { release, memoryMb, cpus = 1 } = options;
-  assert(
-    options.zones !== undefined || memoryMb >= 32,
-    () => `${memoryMb} MB is less than the kernel image and its maps need here`,
-  );
+  if (!(options.zones !== undefined || memoryMb >= 32))
+    throw new BadInput(`${memoryMb} MB is less than the kernel image and its maps need here.`);
   const own = parts.rules({
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.cma === undefined ? {} : { cma: options.cma }),

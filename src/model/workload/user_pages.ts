@@ -16,14 +16,14 @@ export type UserPages = ReturnType<typeof createUserPages>;
 export function createUserPages(memory: BootedMemory) {
   const { lru, pages, rules } = memory;
   const count = memory.memory.pages;
-  const use = new Uint8Array(count);
-  const pins = new Uint8Array(count);
+  const use: Uint8Array = new Uint8Array(count);
+  const pins: Uint8Array = new Uint8Array(count);
   const holderOf = new Uint8Array(count);
   const slotOf = new Int32Array(count);
   /** Rows of pfns, by holder; holder 0 is nobody. */
   const rows: Int32Array[] = [new Int32Array(0)];
   const sizes: number[] = [0];
-  const uses = new Int32Array(5);
+  const uses: Int32Array = new Int32Array(5);
   let evicted = 0;
   let moved = 0;
   let refusedDirty = 0;
