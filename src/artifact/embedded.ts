@@ -24,7 +24,7 @@ export function findReadings(lines: readonly SourceLine[]): FoundReading[] {
     const own = lines.slice(i, end);
     const read = reader.read(own);
     const { line: firstLine, host } = own[0]!;
-    found.push({ ...read, firstLine, lastLine: own.at(-1)!.line, ...(host === undefined ? {} : { host }) });
+    found.push({ ...read, firstLine, lastLine: own.at(-1)!.line, lines: own, ...(host === undefined ? {} : { host }) });
     i = end;
   }
   return found;
@@ -39,13 +39,23 @@ function goesOn(reader: TextReader, lines: readonly SourceLine[], at: number): b
   return once === undefined || !once.test(text);
 }
 
+/** What stands before every line of a block: a code block of Markdown, a quotation. */
+const indentation = /^(?:[ \t]|> ?|\| )*/;
+
 /** Follows tables while a scanner takes lines (ScanOptions.follow): true as long as the next line may belong to the same text. */
 export function tableFollower(): (text: string) => boolean {
   let active: TextReader | undefined;
+  let indent = "";
+  const takes = (text: string): boolean =>
+    active !== undefined &&
+    (text.startsWith(indent)
+      ? active.continues(text.slice(indent.length))
+      : text.trim() === "" && active.continues(""));
   return (raw) => {
     const text = stripPrefix(raw.endsWith("\r") ? raw.slice(0, -1) : raw).text;
-    if (active?.continues(text) === true) return true;
-    active = starter(text, undefined);
+    if (takes(text)) return true;
+    indent = indentation.exec(text)?.[0] ?? "";
+    active = starter(text.slice(indent.length), undefined);
     return active !== undefined;
   };
 }

@@ -79,6 +79,8 @@ export const foreignSentence =
   "No line of it has a log's time stamp or begins like something that a kernel prints, so it says nothing about a kernel.";
 export const forbiddenSentence =
   "dmesg was not allowed to read the kernel's log. Run it as root (sudo dmesg | skblab diagnose -), or take journalctl -k.";
+/** Readings whose lines are kept. */
+const QUOTED_READINGS = 2000;
 const MOST_NOTES = 10_000;
 /** Text of a known kind up to this size is read as a whole. */
 const WHOLE_BYTES = 1 << 18;
@@ -153,7 +155,11 @@ class Gatherer {
     } else {
       const summary = await this.scan(head === beginning ? whole : withHead(head, whole), other);
       ({ bytes, lines } = summary);
-      if (kind === "text" && named && bytes < HEAD_BYTES && source.problem?.() === undefined)
+      // Not every table has a word to be searched for: a small text is looked through line by line.
+      const told = (): boolean => this.readings.some((r) => r.input === source.name);
+      if (kind === "text" && beginning.length < HEAD_BYTES && !told())
+        this.found(source.name, findReadings(repairText(new TextDecoder().decode(beginning), other?.lineOf)));
+      if (kind === "text" && named && !told() && bytes < HEAD_BYTES && source.problem?.() === undefined)
         this.note(source.name, {
           sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
             new TextDecoder().decode(head.subarray(0, 200)),
@@ -235,7 +241,12 @@ class Gatherer {
 
   private found(input: string, readings: readonly FoundReading[]): void {
     for (const reading of readings) {
-      if (this.readings.length < MOST_READINGS) this.readings.push({ input, ...reading });
+      if (this.readings.length < MOST_READINGS) {
+        this.readings.push({ input, ...reading });
+        // Of a log that repeats its tables every few seconds the last ones are judged, and quoted.
+        const old = this.readings.length - 1 - QUOTED_READINGS;
+        if (old >= 0) this.readings[old] = { ...this.readings[old]!, lines: [] };
+      }
       for (const note of reading.notes as readonly LogNote[]) this.note(input, note);
     }
   }

@@ -120,7 +120,7 @@ function tables(lines: readonly string[]): Identification[] {
 function others(text: string): Identification[] {
   const out: Identification[] = [];
   const because = (what: string): string => `It begins like ${what}.`;
-  if (/^(?:\d+ times?, .*\n)?Page allocated via order \d+, mask 0x[0-9a-f]+/.test(text)) {
+  if (/^(?:\d{1,15} times?[,:].*\n)?Page allocated via order \d+, mask 0x[0-9a-f]+/.test(text)) {
     out.push({ kind: "page_owner", certainty: "certain", because: because("a page_owner dump") });
   }
   if (

@@ -35,6 +35,8 @@ export interface TextReader<R extends ProcReading = ProcReading> {
 export interface FoundReading extends Read<ProcReading> {
   readonly firstLine: number;
   readonly lastLine: number;
+  /** What it was read from; not kept of all where there are very many. */
+  readonly lines: readonly SourceLine[];
   /** The machine that its lines name. */
   readonly host?: string;
 }

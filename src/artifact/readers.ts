@@ -8,7 +8,7 @@ import { pagePools } from "./proc/page_pools.ts";
 import { pagetypeinfo } from "./proc/pagetypeinfo.ts";
 import { sampleTimes } from "./proc/sample_times.ts";
 import { slabinfo } from "./proc/slabinfo.ts";
-import { ethtoolStatistics, netCounters } from "./proc/statistics.ts";
+import { ethtoolStatistics, netCounters, nstat } from "./proc/statistics.ts";
 import { zoneinfo } from "./proc/zoneinfo.ts";
 import type { TextReader } from "./reader.ts";
 
@@ -31,4 +31,5 @@ export const textReaders: readonly TextReader[] = [
   netCounters,
   pagePools,
   sampleTimes,
+  nstat,
 ];

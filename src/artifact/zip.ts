@@ -9,6 +9,8 @@ export interface ZipMember {
   readonly method: number;
   readonly packedBytes: number;
   readonly bytes: number;
+  /** CRC-32 of the unpacked bytes. */
+  readonly crc: number;
   /** Offset of the packed data in the file. */
   readonly dataAt: number;
 }
@@ -49,6 +51,7 @@ export async function zipMembers(
     const name = new TextDecoder().decode(all.subarray(p + RECORD, p + RECORD + nameBytes!));
     const method = view.getUint16(p + 10, true);
     const [packedBytes, plainBytes, local] = [20, 24, 42].map((o) => view.getUint32(p + o, true));
+    const crc = view.getUint32(p + 16, true);
     const encrypted = (view.getUint16(p + 8, true) & 1) !== 0;
     p = end;
     if (name.endsWith("/")) continue;
@@ -69,7 +72,7 @@ export async function zipMembers(
       continue;
     }
     const dataAt = local! + LOCAL + viewOf(header).getUint16(26, true) + viewOf(header).getUint16(28, true);
-    members.push({ name, method, packedBytes: packedBytes!, bytes: plainBytes!, dataAt });
+    members.push({ name, method, packedBytes: packedBytes!, bytes: plainBytes!, crc, dataAt });
   }
   return members;
 }

@@ -223,7 +223,8 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     expect(await page.textContent("main")).not.toContain("no allocation failure");
     await page.click("nav >> text=Diagnose");
     await given(page, "proc/buddyinfo-6.1");
-    await page.waitForSelector("text=that is no all-clear");
+    await page.waitForSelector("text=What these files say of the machine");
+    await page.waitForSelector("text=Left open by these files");
     await page.click("main >> text=Open it in Memory");
     await page.waitForSelector(".answer:has-text('Free memory by order')");
     const log = readFileSync(join(logs, "tg3_gentoo_2009.txt"));

@@ -71,7 +71,7 @@ test("an MTU table covers every MTU once, in order, for every driver on every re
           4,
         ),
       );
-      if (fact.value.notRead === true) {
+      if (fact.value.notRead === true || fact.value.noBuffers === true) {
         expect(table, d.name).toBeUndefined();
         continue;
       }

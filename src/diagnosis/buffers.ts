@@ -132,7 +132,7 @@ export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | unde
 
 function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
   const rule = rxRuleAt(driver, m.release.version);
-  if (rule === undefined || rule.rule.notRead === true) return undefined;
+  if (rule === undefined || rule.rule.notRead === true || rule.rule.noBuffers === true) return undefined;
   const most = Math.min(driver.mtuMax, mtuMost);
   const rows = rowsOf(mtuLeast, most, (mtu) => {
     const pieces = piecesOf(driver, mtu, m, false);

@@ -16,6 +16,7 @@ import type { ProcReading } from "../kernel/readings/proc.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { InputRead } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
+import type { StateFile } from "./state/files.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
 
 export interface CollectOptions {
@@ -92,6 +93,7 @@ class InputCollection {
   readonly name: string;
   private incidents: Incident[] = [];
   readonly notes: LogNote[] = [];
+  readonly files: StateFile[] = [];
   private readonly looks = new Map<
     string,
     { kept: number; more: number; last?: Incident; days?: Map<string, number> }
@@ -286,7 +288,7 @@ class InputCollection {
     ];
   }
 
-  finish(size: { readonly bytes?: number; readonly lines?: number }): InputRead {
+  finish(size: Pick<InputRead, "bytes" | "lines" | "kind">): InputRead {
     const more = [...this.looks].flatMap(([look, { more: count, last, days }]) =>
       count > 0 && last !== undefined
         ? [{ look, count, last: placeOf(last), ...(days === undefined ? {} : { days }) }]
@@ -316,6 +318,7 @@ class InputCollection {
       more,
       notes: [...this.notes, ...this.leftNotes()],
       around,
+      ...(this.files.length === 0 ? {} : { files: this.files }),
       ...stated,
       ...(this.counters.size + this.inflight.size === 0
         ? {}
@@ -352,11 +355,15 @@ export function createCollector(options: CollectOptions = {}): {
     finish(gathered) {
       for (const input of gathered.inputs) of(input.name);
       for (const { input, window } of gathered.windows) of(input).window(window.lines);
-      for (const { input, ...found } of gathered.readings) of(input).reading(found, []);
+      for (const { input, ...found } of gathered.readings) {
+        of(input).reading(found, []);
+        const whole = gathered.inputs.some((i) => i.name === input && i.kind === found.reading.kind);
+        of(input).files.push({ input, ...found, whole });
+      }
       for (const { input, line, sentence } of gathered.notes) of(input).notes.push({ line: line ?? 0, sentence });
       return [...inputs.values()].map((c) => {
         const told = gathered.inputs.find((i) => i.name === c.name);
-        return c.finish(told === undefined ? {} : { bytes: told.bytes, lines: told.lines });
+        return c.finish(told === undefined ? {} : { bytes: told.bytes, lines: told.lines, kind: told.kind });
       });
     },
   };

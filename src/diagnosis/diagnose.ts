@@ -1,4 +1,6 @@
 // The diagnosis: every incident becomes a case, every rule is asked, alike cases are grouped and counted.
+
+import type { InputKind } from "../artifact/identify.ts";
 import { ourFault } from "../base/assert.ts";
 import type { Incident, Place } from "../kernel/readings/incident.ts";
 import { hostOf, linesOf, oneClock, placeOf } from "../kernel/readings/incident.ts";
@@ -21,6 +23,8 @@ import { askOverRange } from "./release_range.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
 import { driverNameOf } from "./stack.ts";
+import type { StateFile } from "./state/files.ts";
+import { statesOf } from "./state/state.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings, nothingAround } from "./surroundings.ts";
 import { titleOf } from "./title.ts";
@@ -51,6 +55,10 @@ export interface InputRead extends SampledInput {
   readonly more?: readonly MoreAlike[];
   readonly notes: readonly LogNote[];
   readonly around: Surroundings;
+  /** What it was, by its beginning. */
+  readonly kind?: InputKind;
+  /** Texts of /proc and ethtool in it. */
+  readonly files?: readonly StateFile[];
   /** Releases that boot lines and `uname -a` state, as printed. */
   readonly releases?: ReadonlySet<string>;
 }
@@ -120,11 +128,16 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
     return broken.guard(c.input, c.incident, () => groupOf(withLines(group, saidToo), inputs, hosts.size > 1)) ?? [];
   });
   const samples = compareSamples(inputs);
+  const states = statesOf(
+    inputs.flatMap((i) => i.files ?? []),
+    inputs.flatMap((i) => [...(i.releases ?? [])]),
+  );
   return {
     schema: "skblab.diagnosis/1",
     inputs: inputs.map((i) => inputOf(i, broken.notes(i.name))),
     incidents: withEpisodes(withLoose(incidents, loose)),
     ...(samples.length === 0 ? {} : { samples }),
+    ...(states.length === 0 ? {} : { states }),
   };
 }
 
@@ -228,6 +241,7 @@ function borrowed(input: InputRead, own: ReleaseVerdict, of: Incident): ReleaseV
 
 const inputOf = (i: InputRead, more: readonly LogNote[]): Diagnosis["inputs"][number] => ({
   name: i.name,
+  ...(i.kind === undefined ? {} : { kind: i.kind }),
   bytes: i.bytes ?? null,
   lines: i.lines ?? null,
   notes: [...i.notes, ...more].map((n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence })),
@@ -292,7 +306,8 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     title: severalHosts && hostOf(c.incident) !== undefined ? `${titleOf(c)} on ${hostOf(c.incident)}` : titleOf(c),
     kernel: c.said,
     order: c.order ?? null,
-    bytes: bytes ?? null,
+    // A damaged line may name an order that is none.
+    bytes: bytes === undefined || !Number.isFinite(bytes) ? null : bytes,
     gfp: mask === undefined ? null : { mask: mask.hex, names: mask.names },
     driver: driverNameOf(c.stack) ?? null,
     direction: c.stack.direction ?? null,

@@ -5,6 +5,7 @@ import type { Oops } from "../kernel/readings/oops.ts";
 import { lostBug } from "../kernel/readings/oops.ts";
 import { registersPart } from "../kernel/readings/register_extent.ts";
 import type { Case } from "./case.ts";
+import { dmaComplaint } from "./dma_debug.ts";
 import type { Severity } from "./finding.ts";
 import { knownCheck } from "./known_checks.ts";
 import { panicReason, panicSaid } from "./panics.ts";
@@ -325,6 +326,26 @@ function byMessage(o: Oops): Fault | undefined {
       memory: "none",
       reason: `${noShortage} by itself: the hardware, its interrupt or its driver did not finish what had been given to it.`,
     };
+  if (/^Negative\(-\d+\) inflight packet-pages/.test(text))
+    return {
+      key: "pool below zero",
+      title: "Page pool's count below zero",
+      cause: `A page_pool got more pages back than it had given out: a page came back twice, or came to a pool that is not its own (page_pool_inflight(), net/core/page_pool.c). ${quoted}`,
+      severity: "act",
+      consequence:
+        "Act on it: a page that came back twice is handed to two packets at once; the report does not show that it has happened.",
+      memory: "none",
+      reason: `${noShortage}: a pool's own count went wrong.`,
+    };
+  if (text.includes("DMA-API: ")) {
+    const { meaning, cause, ...said } = dmaComplaint(text, undefined);
+    return {
+      ...said,
+      cause: `${cause} ${meaning}`,
+      memory: "none",
+      reason: `${noShortage}: a check of DMA mappings failed.`,
+    };
+  }
   return undefined;
 }
 

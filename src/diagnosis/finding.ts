@@ -1,5 +1,7 @@
 // What a diagnosis says: incidents, and for each a list of findings that carry their evidence. This is the JSON of
 // `skblab diagnose --format json`; schemas/diagnosis.schema.json publishes it.
+
+import type { InputKind } from "../artifact/identify.ts";
 import type { Place } from "../kernel/readings/incident.ts";
 import type { Absent, Lack } from "../kernel/readings/part.ts";
 import type { Change, MachineSaid } from "./machine_told.ts";
@@ -183,8 +185,47 @@ export interface DiagnosedIncident {
   readonly oom: OomPicture | null;
 }
 
+/** A statement, how bad it is, and the lines that carry it. */
+export interface StateFinding {
+  /** Stable name: `state.room`. */
+  readonly id: string;
+  readonly claim: string;
+  readonly severity: Exclude<Severity, "corruption">;
+  readonly evidence: readonly Quote[];
+  readonly advice: readonly Advice[];
+}
+
+/** Room of a zone for one kind of request. A range where the release is not stated and the releases that fit differ. */
+export interface StateRoom {
+  readonly node: number;
+  readonly zone: string;
+  /** Who asks: an interrupt or a lock holder; a task, before it reclaims; user space. */
+  readonly context: "atomic" | "may wait" | "movable";
+  /** By order: requests that would be granted one after the other; null where the files do not say. */
+  readonly orders: readonly { readonly least: number | null; readonly most: number | null }[];
+  /** The zone is kept for requests that can use no other. */
+  readonly kept: boolean;
+}
+
+/** What /proc says of a machine without a report of trouble. */
+export interface MachineState {
+  readonly host: string | null;
+  readonly inputs: readonly string[];
+  /** The worst statement, or that these files show no shortage; never more than they say. */
+  readonly summary: string;
+  readonly severity: StateFinding["severity"];
+  readonly findings: readonly StateFinding[];
+  readonly room: readonly StateRoom[];
+  /** What room was computed with: a stated release, or the rules of which releases fit. */
+  readonly computedFor: string | null;
+  /** Questions that these files leave open, each with the file that would answer. */
+  readonly open: readonly string[];
+}
+
 export interface DiagnosedInput {
   readonly name: string;
+  /** What it was taken for. */
+  readonly kind?: InputKind;
   readonly bytes: number | null;
   readonly lines: number | null;
   /** What was skipped, cut or repaired, with its line where it has one. */
@@ -195,6 +236,8 @@ export interface Diagnosis {
   readonly schema: "skblab.diagnosis/1";
   readonly inputs: readonly DiagnosedInput[];
   readonly incidents: readonly DiagnosedIncident[];
+  /** What /proc and its like say of each machine; absent where no such file was given. */
+  readonly states?: readonly MachineState[];
   /** Only reports from this moment on were asked for, as it is told; reports without a time that can be compared are among the incidents. */
   readonly since?: string;
   /** What moved between the two samples of each machine that `skblab collect` was run on; absent without such samples. */

@@ -5,6 +5,7 @@ import type { AfterRefusal } from "../kernel/facts/drivers/refill_messages.ts";
 import type { MessageId } from "../kernel/facts/messages.ts";
 import { afterRefusal, messageLines } from "../kernel/facts/messages.ts";
 import type { DriverLine } from "../kernel/readings/incident.ts";
+import { dmaComplaint } from "./dma_debug.ts";
 import type { Advice, Severity } from "./finding.ts";
 import { isPlumbing } from "./plumbing.ts";
 import { size } from "./words.ts";
@@ -325,26 +326,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       ),
     ],
   }),
-  "dma debug": (text, _, line) => ({
-    key: `dma debug:${line.source ?? ""}:${text.replace(/0x[0-9a-f]+|\d+/g, "N").slice(0, 90)}`,
-    title: `DMA debugging complains about ${line.source ?? "a driver"}`,
-    cause: `CONFIG_DMA_API_DEBUG found a driver breaking the rules of DMA mappings: "${text.replace(/^.*?DMA-API: /, "").slice(0, 140)}".`,
-    meaning: /not freed|pending|leak/.test(text)
-      ? "Mappings that are never undone hold their bounce buffers and IOMMU space for ever."
-      : /failed to check map error/.test(text)
-        ? "A mapping that failed and was not checked lets the device write to a wrong address."
-        : "The rule that was broken stands in the line; whether it did harm on this machine it does not say.",
-    severity: "watch",
-    consequence: "A device may read or write where it must not; on most machines nothing comes of it.",
-    memory: "not said",
-    advice: [
-      code(
-        "Report it to the driver's maintainers with the whole line and stack",
-        "the driver maps and unmaps as it must",
-        "a fix of the driver",
-      ),
-    ],
-  }),
+  "dma debug": (text, _, line) => ({ ...dmaComplaint(text, line.source), memory: "not said" }),
   "netdevice waiting": (_, [device, usage]) => ({
     key: `netdevice waiting:${device ?? ""}`,
     title: `${device ?? "An interface"} cannot be unregistered`,

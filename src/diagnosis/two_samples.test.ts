@@ -28,7 +28,9 @@ async function diagnosed(files: Readonly<Record<string, string>>): Promise<Diagn
   diagnosisSchema.parse(JSON.parse(JSON.stringify(diagnosis)));
   return diagnosis;
 }
-const textOf = (d: Diagnosis): string => renderText(diagnosisDocument(d), { colour: false, width: 100 });
+/** What is said of the two samples; what each file says by itself (`states`) is another matter. */
+const textOf = ({ states: _, ...compared }: Diagnosis): string =>
+  renderText(diagnosisDocument(compared), { colour: false, width: 100 });
 
 test("what rose is told by how much, in which time and how fast; what stood still is counted", async () => {
   const d = await diagnosed({

@@ -19,6 +19,7 @@ import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
+import { briefStates, statesDocument } from "./machine_state.ts";
 import { samplesBlocks } from "./samples.ts";
 
 const tones: Readonly<Record<Severity, Tone>> = {
@@ -52,14 +53,18 @@ export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly Me
     });
   }
   blocks.push(...samplesBlocks(d.samples ?? []));
+  blocks.push(...statesDocument(d.states ?? []));
   blocks.push(...noteBlocks(d));
   return blocks;
 }
 
 /** One line an incident, worst first: for cron's mail and for a list of many machines. */
 export function briefDocument(d: Diagnosis): Document {
-  if (d.incidents.length === 0) return nothingFound(d);
-  return [...d.incidents]
+  if (d.incidents.length === 0) {
+    const told = briefStates(d.states ?? []);
+    return told.length > 0 ? told : nothingFound(d);
+  }
+  const incidents = [...d.incidents]
     .sort((a, b) => bySeverity(a.severity, b.severity))
     .map((i) =>
       paragraph([
@@ -67,6 +72,7 @@ export function briefDocument(d: Diagnosis): Document {
         span(`${i.title}, ${i.count} ${i.count === 1 ? "time" : "times"}, ${firstSeen(i, false)}`),
       ]),
     );
+  return [...incidents, ...briefStates(d.states ?? [])];
 }
 
 /** Why an input could not be read at all; undefined when it was read, or was empty. */
@@ -78,6 +84,21 @@ export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
 
 const isForeign = (i: Diagnosis["inputs"][number]): boolean => i.notes.some((n) => n.sentence === foreignSentence);
 
+/** An input that is a file of /proc and nothing else. */
+const isState = (d: Diagnosis, i: Diagnosis["inputs"][number]): boolean =>
+  i.kind !== undefined &&
+  !["kernel log", "text", "json lines", "binary", "empty", "page_owner", "ftrace"].includes(i.kind) &&
+  (d.states ?? []).some((s) => s.inputs.includes(i.name));
+
+/** What another command answers: it was recognised, and not looked at here. */
+function answeredBy(i: Diagnosis["inputs"][number]): string | undefined {
+  if (i.kind === "page_owner")
+    return `It is a page_owner dump, which was not looked at here. Who holds memory by it: skblab page-owner ${i.name}`;
+  if (i.kind === "ftrace")
+    return `It is a trace, of which only reports of trouble were looked for. What page pools did by it: skblab pools ${i.name}`;
+  return undefined;
+}
+
 function nothingFound(d: Diagnosis): Block[] {
   const unjudged = d.inputs.flatMap((i) => i.notes).filter((n) => isNotJudged(n.sentence)).length;
   if (unjudged > 0)
@@ -87,25 +108,28 @@ function nothingFound(d: Diagnosis): Block[] {
       ),
     ];
   const searched = `no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool${d.since === undefined ? "" : ` since ${d.since}`}`;
-  const all = d.inputs.reduce((n, i) => n + (i.lines ?? 0), 0);
+  // A file of /proc is answered below: that it holds no report is no news.
+  const logs = d.inputs.filter((i) => !isState(d, i));
+  const all = logs.reduce((n, i) => n + (i.lines ?? 0), 0);
   const several =
-    d.inputs.length > 4
-      ? [`${d.inputs.length} inputs (${all.toLocaleString("en-US")} lines): ${searched}.`]
-      : undefined;
+    logs.length > 4 ? [`${logs.length} inputs (${all.toLocaleString("en-US")} lines): ${searched}.`] : undefined;
   const lines =
     several ??
-    d.inputs.map((i) => {
+    logs.map((i) => {
       const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} ${i.lines === 1 ? "line" : "lines"})`;
       const name = i.name === "-" ? "Standard input" : i.name;
       const unread = whyUnread(i);
       if (unread !== undefined) return `${name} was not read. ${unread}`;
       if (i.bytes === 0) return i.name === "-" ? "Standard input is empty: nothing was piped in." : `${name} is empty.`;
+      const elsewhere = answeredBy(i);
+      if (elsewhere !== undefined) return `${name}${size}: ${elsewhere}`;
       if (isForeign(i)) return `${name}${size}: ${foreignSentence}`;
       return `${name}${size}: ${searched}.`;
     });
   return [
     ...lines.map((l) => paragraph(l)),
-    ...(d.inputs.every((i) => i.bytes === 0 || (i.lines ?? 0) === 0 || isForeign(i))
+    ...(several === undefined ? [] : logs.flatMap((i) => answeredBy(i) ?? [])).slice(0, 1).map((l) => paragraph(l)),
+    ...(logs.every((i) => i.bytes === 0 || (i.lines ?? 0) === 0 || isForeign(i) || answeredBy(i) !== undefined)
       ? []
       : [
           paragraph(

@@ -343,12 +343,45 @@ const proof = z
   })
   .describe("A cause's advice, tested by running (`--prove`).");
 
+const ease = z.enum(["harmless", "watch", "act"]);
+const state = z
+  .strictObject({
+    host: z.string().nullable(),
+    inputs: z.array(z.string()),
+    summary: z.string().describe("The worst statement, or that these files show no shortage."),
+    severity: ease,
+    findings: z.array(
+      z.strictObject({
+        id: z.string(),
+        claim: z.string(),
+        severity: ease,
+        evidence: z.array(quote),
+        advice: z.array(advice),
+      }),
+    ),
+    room: z
+      .array(
+        z.strictObject({
+          node: z.int(),
+          zone: z.string(),
+          context: z.enum(["atomic", "may wait", "movable"]).describe("Who asks."),
+          orders: z.array(z.strictObject({ least: z.number().nullable(), most: z.number().nullable() })),
+          kept: z.boolean().describe("The zone is kept for requests that can use no other."),
+        }),
+      )
+      .describe("Requests that would be granted one after the other, by order from 0; null: the files do not say."),
+    computedFor: z.string().nullable(),
+    open: z.array(z.string()).describe("What these files leave open, with the file that would answer."),
+  })
+  .describe("A machine's memory by its files, without any report of trouble.");
+
 export const diagnosisSchema = z
   .strictObject({
     schema: z.literal("skblab.diagnosis/1"),
     inputs: z.array(
       z.strictObject({
         name: z.string(),
+        kind: z.string().optional().describe("What it was taken for, by its beginning."),
         bytes: z.number().nullable(),
         lines: z.number().nullable(),
         notes: z
@@ -357,6 +390,10 @@ export const diagnosisSchema = z
       }),
     ),
     incidents: z.array(incident),
+    states: z
+      .array(state)
+      .optional()
+      .describe("What /proc and its like say of each machine; absent without such a file."),
     since: z.string().optional().describe("With --since: reports before this moment were left out."),
     samples: z
       .array(

@@ -5,12 +5,14 @@
 import { readOwnerStack } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Census, CensusNote, CensusRow } from "./census.ts";
+import { isSortedText } from "./sorted_text.ts";
 
 /** What the beginning of a file shows it to be. */
-export type DumpForm = "records" | "stack-table" | "handles" | "unknown";
+export type DumpForm = "records" | "sorted" | "stack-table" | "handles" | "unknown";
 
 /** Looks at the first bytes; 64 KiB are plenty. */
 export function dumpForm(head: string): DumpForm {
+  if (isSortedText(head)) return "sorted";
   if (/^(?:Page|Block) allocated via order/m.test(head)) return "records";
   const counted = /^(?:nr_base_pages|stack_count): \d+$/m.test(head);
   const frames = /^\s{0,8}[^\s+]{1,256}\+0x[0-9a-f]{1,16}\/0x/m.test(head);

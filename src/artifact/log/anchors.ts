@@ -115,6 +115,7 @@ const listed: readonly Anchor[] = [
   row("suppressed", "messages suppressed"),
 
   row("context", "Linux version "),
+  row("context", " GNU/Linux", "uname"),
   row("context", "SLUB: HWalign="),
   row("context", "SLUB: Genslabs="),
   row("context", " zonelists"),
@@ -139,6 +140,10 @@ const listed: readonly Anchor[] = [
   row("artifact", "nr_free_pages"),
   row("artifact", "Inter-|"),
   row("artifact", "sockets: used"),
+  row("artifact", "NIC statistics:"),
+  row("artifact", "TcpExt: "),
+  row("artifact", "Udp: InDatagrams"),
+  row("artifact", "net.ipv4.udp_mem"),
 ];
 
 /** The words of the headlines for which no row above stands: a form that the readers know is found by the scan too. */

@@ -46,6 +46,7 @@ const beginnings: readonly (readonly [rank: number, words: string])[] = [
   [0, "Rebooting in \\d"],
   [0, "R[AD]X: [0-9a-f]{16} R"],
   [0, "general protection fault[:,]"],
+  [0, "SL[AU]B: Unable to allocate memory on "],
   [0, "flags: 0x[0-9a-f]{4}"],
   [0, "raw: [0-9a-f]{8}"],
 ];

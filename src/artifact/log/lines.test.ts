@@ -280,3 +280,26 @@ test("hostile lines cost no more than their length", () => {
     expect(repairText(`Node 0 DMA: ${many}\n${many}\nlowmem_reserve[]:${many}!\n${many}!`).length).toBeGreaterThan(0);
   }
 });
+
+test("a counter inside a prefix that is filled up with blanks is transport on lines with more digits too", () => {
+  const kernel = [
+    "swapper: page allocation failure. order:1, mode:0x20",
+    "Pid: 0, comm: swapper Not tainted 2.6.24 #1",
+    "Call Trace:",
+    ...Array.from(
+      { length: 30 },
+      (_, i) => ` [<ffffffff804f2eb${(i % 10).toString()}>] ? some_function_${i}+0x29/0x43`,
+    ),
+  ];
+  const counted = kernel.map((l, i) => `console-log ${String(i + 1).padStart(6)} | ${l}`);
+  expect(texts(counted.join("\n"))).toEqual(kernel);
+});
+
+test("a quote behind every line of a report of SLUB is transport", () => {
+  const kernel = [
+    "SLUB: Unable to allocate memory on node -1, gfp=0x820(GFP_ATOMIC)",
+    "  cache: skbuff_head_cache, object size: 232, buffer size: 256, default order: 0, min order: 0",
+    "  node 0: slabs: 20931, objs: 334896, free: 0",
+  ];
+  expect(texts(kernel.map((l) => `* \`${l}\``).join("\n"))).toEqual(kernel);
+});

@@ -147,6 +147,7 @@ function patternOf(prefixes: readonly string[]): string {
           [...all].map((t) => t.length),
           i === first.length - 1,
           text,
+          /^\d/.test(first[i + 1] ?? ""),
         );
       case "[":
         return "\\[[^\\]]{0,100}\\]";
@@ -166,9 +167,11 @@ function patternOf(prefixes: readonly string[]): string {
   return `^${lead === "9" ? "\\s{0,8}" : ""}${parts.join("")}`;
 }
 
-function blanks(lengths: readonly number[], last: boolean, text: string): string {
+/** `number`: a number follows, which is filled up with blanks until it has all its digits. */
+function blanks(lengths: readonly number[], last: boolean, text: string, number: boolean): string {
   const least = lengths.reduce((a, b) => Math.min(a, b));
   const most = lengths.reduce((a, b) => Math.max(a, b));
+  if (number && least === most && most > 1 && !text.includes("\t")) return ` {1,${most}}`;
   if (last || least === most) return text.includes("\t") ? `\\s{${least}}` : ` {${least}}`;
   return `\\s{1,${most + 8}}`;
 }
@@ -180,7 +183,7 @@ function suffixOf(texts: readonly string[]): string {
   const seen = new Map<string, number>();
   for (const text of texts.slice(0, MOST_LINES)) {
     const end =
-      /(?:Call [Tt]race:|Mem-[Ii]nfo:|\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}|total pagecache pages)([^\w\s[()][^\s]{0,11})$/.exec(
+      /(?:Call [Tt]race:|Mem-[Ii]nfo:|\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}|total pagecache pages|(?:min order|free): \d{1,9})([^\w\s[()][^\s]{0,11})$/.exec(
         text,
       )?.[1];
     if (end !== undefined) seen.set(end, (seen.get(end) ?? 0) + 1);

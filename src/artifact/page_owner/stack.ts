@@ -19,7 +19,9 @@ export interface OwnerStack {
 }
 
 const frame =
-  /^\s*(?:\[<?(?:0x)?([0-9a-f]+)>?\]\s*)?(?:\?\s*)?([A-Za-z_.$][\w.$:]*?)\+(0x[0-9a-f]+|\d+)(?:\/(0x[0-9a-f]+))?(?:\s+\[([\w-]+)(?:\s+[0-9a-f]+)?\])?\s*$/;
+  /^\s*(?:\[<?(?:0x)?([0-9a-f]+)>?\]\s*)?(?:\?\s*)?([A-Za-z_.$][\w.$:]*?)\+(0x[0-9a-f]+|\d+)(?:\/(0x[0-9a-f]+))?(?:\s+\[([\w-]+)(?:\s+[0-9a-f]+)?\])?(?:\s+[\w./+-]+:\d+)?\s*$/;
+/** With source lines, as the kernel's decode_stacktrace.sh writes them; what the compiler put into its caller has no offset of its own. */
+const inlined = /^\s*([A-Za-z_.$][\w.$]*) [\w./+-]+:\d+ \[inline\]\s*$/;
 const bare = /^\s*(?:\[<?)?0x([0-9a-f]+)(?:>?\])?\s*$/;
 const remark = /^(Slab cache page|Charged |Page has been migrated|memcg:)/;
 
@@ -40,8 +42,10 @@ export function readOwnerStack(text: string): OwnerStack {
       });
       continue;
     }
+    const inline = inlined.exec(line)?.[1];
     const b = bare.exec(line);
-    if (b !== null) frames.push({ symbol: `0x${b[1]}`, offset: undefined, size: undefined, module: undefined });
+    if (inline !== undefined) frames.push({ symbol: inline, offset: undefined, size: undefined, module: undefined });
+    else if (b !== null) frames.push({ symbol: `0x${b[1]}`, offset: undefined, size: undefined, module: undefined });
     else if (remark.test(line.trimStart())) remarks.push(line.trim());
     else unread.push(line);
   }

@@ -1,7 +1,7 @@
-// Counters by name: `ethtool -S` (ethtool.c), /proc/net/snmp and /proc/net/netstat (net/ipv4/proc.c).
+// Counters by name: `ethtool -S` (ethtool.c), /proc/net/snmp and /proc/net/netstat (net/ipv4/proc.c), nstat (iproute2, misc/nstat.c).
 import type { EthtoolStatistics } from "../../kernel/readings/ethtool.ts";
 import type { LogNote } from "../../kernel/readings/log_line.ts";
-import type { NetCounters } from "../../kernel/readings/netstat.ts";
+import type { NetCounters, Nstat } from "../../kernel/readings/netstat.ts";
 import type { TextReader } from "../reader.ts";
 import { asText, rounded, skipped } from "../reader.ts";
 
@@ -65,4 +65,28 @@ export const netCounters: TextReader<NetCounters> = {
         `${name}: ${counters.map(([, v]) => v).join(" ")}`,
       ]),
     ),
+};
+
+const nstatHead = /^#(?:kernel|\d+\.\d+ sampling_interval=.{1,80})$/;
+const nstatLine = /^([A-Z]\w{1,60}) {1,40}(\d{1,20})( {1,40}-?\d{1,20}\.\d)$/;
+
+export const nstat: TextReader<Nstat> = {
+  kind: "nstat",
+  title: "nstat",
+  starts: (text, next) => nstatHead.test(text) && (next === undefined || next === "" || nstatLine.test(next)),
+  continues: (text) => nstatLine.test(text),
+  read(lines) {
+    const notes: LogNote[] = [];
+    const counters: Nstat["counters"][number][] = [];
+    for (const source of lines) {
+      const match = nstatLine.exec(source.text);
+      if (match !== null) {
+        counters.push({ name: match[1]!, value: Number(match[2]), rest: match[3]! });
+        notes.push(...rounded(source));
+      } else if (!nstatHead.test(source.text)) notes.push(skipped(source, this.title));
+    }
+    return { reading: { kind: "nstat", counters }, notes };
+  },
+  print: ({ counters }) =>
+    asText(["#kernel", ...counters.map((c) => `${c.name.padEnd(32)}${String(c.value)}${c.rest}`)]),
 };

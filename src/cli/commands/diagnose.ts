@@ -34,7 +34,7 @@ export const command: CommandSpec = {
   examples: [
     {
       line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt",
-      does: "explain every memory failure in a log (.gz, .xz, .zst and tar are opened too)",
+      does: "explain every memory failure in a log (.gz, .xz, .zst, .zip and tar are opened too)",
     },
     {
       line: "dmesg | skblab diagnose -",
@@ -146,7 +146,11 @@ export const command: CommandSpec = {
               ? briefDocument(diagnosis)
               : [...diagnosisDocument(diagnosis, measured), ...proofsDocument(proofs ?? [])],
           json: proofs === undefined ? diagnosis : provedDiagnosis(diagnosis, proofs),
-          exit: options.failOn !== undefined && incidents.some((i) => atLeastAsBad(i.severity, options.failOn)) ? 1 : 0,
+          exit:
+            options.failOn !== undefined &&
+            [...incidents, ...(diagnosis.states ?? [])].some((i) => atLeastAsBad(i.severity, options.failOn))
+              ? 1
+              : 0,
         });
       });
   },
@@ -229,7 +233,8 @@ async function explained(files: readonly string[]): Promise<ExplainedLine[]> {
 /** Bytes of the only file, for the progress bar; undefined when it cannot be known. */
 function sizeOf(files: readonly string[]): number | undefined {
   const [only] = files;
-  if (files.length !== 1 || only === undefined || only === "-" || /\.(gz|xz|zst|bz2|tgz)$/.test(only)) return undefined;
+  if (files.length !== 1 || only === undefined || only === "-" || /\.(gz|xz|zst|bz2|tgz|zip)$/.test(only))
+    return undefined;
   try {
     const stats = statSync(only);
     return stats.isFile() && stats.size > 0 ? stats.size : undefined;

@@ -1,8 +1,9 @@
-// Unpacks gzip, xz, zstd and bzip2 as a stream: gzip by Node itself, the others by the tool of that name where it is installed, else
+// Unpacks gzip, deflate (a file of a zip archive), xz, zstd and bzip2 as a stream: the first two by Node itself, the others by the tool of that name where it is installed, else
 // (xz, zstd) by a library. A bomb is stopped by its ratio or by the argument's budget; what was unpacked before stays good.
 import { spawn } from "node:child_process";
+import type { Transform } from "node:stream";
 import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { createGunzip, createInflateRaw } from "node:zlib";
 import { Decompress as ZstdDecompress } from "fzstd";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { sourceOf } from "../../base/byte_source.ts";
@@ -17,6 +18,9 @@ const magics: readonly (readonly [Compression, readonly number[]])[] = [
   ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
   ["bzip2", [0x42, 0x5a, 0x68]],
 ];
+
+/** How a stream can be packed; deflate has no mark of its own. */
+type Packing = Compression | "deflate";
 
 /** How these first bytes are packed, if they are. */
 export function compressionOf(head: Uint8Array): Compression | undefined {
@@ -40,7 +44,7 @@ export interface DecompressOptions {
 /** Unpacks `packed`. Faults of the data are told by source.problem() at the end. */
 export function decompress(
   packed: ByteSource,
-  kind: Compression,
+  kind: Packing,
   budget: Budget,
   options: DecompressOptions = { nativeTools: true },
 ): Unpacking {
@@ -76,7 +80,7 @@ async function* bounded(
   chunks: AsyncIterable<Uint8Array>,
   state: State,
   budget: Budget,
-  kind: Compression,
+  kind: Packing,
 ): AsyncGenerator<Uint8Array> {
   const { limits } = budget;
   try {
@@ -103,12 +107,13 @@ async function* bounded(
 const reason = (error: unknown): string => (error instanceof Error ? error.message.split("\n")[0]! : String(error));
 
 async function* unpack(
-  kind: Compression,
+  kind: Packing,
   packed: AsyncGenerator<Uint8Array>,
   state: State,
   options: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
-  if (kind === "gzip") return yield* gunzip(packed, state);
+  if (kind === "gzip" || kind === "deflate")
+    return yield* inflate(kind === "gzip" ? createGunzip() : createInflateRaw(), packed, state);
   // To start the tool takes longer than to unpack a small log.
   const head = kind === "zstd" ? await beginningOf(packed) : { chunks: [], whole: false };
   const all = again(head.chunks, packed);
@@ -143,8 +148,11 @@ async function* again(chunks: readonly Uint8Array[], rest: AsyncGenerator<Uint8A
 const gzipStep = 16_384;
 
 /** Not a pipe: when one fails, what it has unpacked but not handed on is lost, and of a cut log that is nearly all. */
-async function* gunzip(packed: AsyncGenerator<Uint8Array>, state: State): AsyncGenerator<Uint8Array> {
-  const stream = createGunzip();
+async function* inflate(
+  stream: Transform,
+  packed: AsyncGenerator<Uint8Array>,
+  state: State,
+): AsyncGenerator<Uint8Array> {
   state.closers.push(() => stream.destroy());
   const ready: Uint8Array[] = [];
   const end: { failed?: Error; reached: boolean; wake(): void } = { reached: false, wake: () => undefined };

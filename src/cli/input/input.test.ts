@@ -17,6 +17,7 @@ import { constants, gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Gathered } from "../../artifact/gather.ts";
 import { gather } from "../../artifact/gather.ts";
+import { zipOf } from "../../artifact/zip.testkit.ts";
 import { renderMarkdown } from "../../report/markdown.ts";
 import { renderText } from "../../report/text.ts";
 import type { OpenOptions } from "./open.ts";
@@ -265,6 +266,56 @@ describe("directories", () => {
     expect(sentences(await read([at("void")]))).toEqual(["There is no file in this directory."]);
   });
 });
+
+describe("a zip archive", () => {
+  const files = [
+    ["var/log/kern.log", Buffer.from(report), 8],
+    ["proc/buddyinfo", Buffer.from(buddy), 0],
+    ["old.log.gz", gzipSync(report.replaceAll("order:1", "order:3")), 8],
+  ] as const;
+
+  test("says what its files say, from disk, from a pipe and within another archive", async () => {
+    const zip = zipOf(files);
+    const path = put("bundle.zip", zip);
+    const names = (above: string): string[] => files.map(([name]) => `${above}:${name}`);
+    const fromDisk = await read([path]);
+    const fromPipe = await gather(openInputs(["-"], { stdin: chunked(zip, 1000) }));
+    const nested = await read([put("nested.zip", zipOf([["inner.zip", zip, 8]]))]);
+    for (const [g, above] of [
+      [fromDisk, path],
+      [fromPipe, "-"],
+      [nested, `${at("nested.zip")}:inner.zip`],
+    ] as const) {
+      expect(g.inputs.map((i) => i.name)).toEqual(names(above));
+      expect(g.inputs.map((i) => i.kind)).toEqual(["kernel log", "buddyinfo", "kernel log"]);
+      expect(orders(g)).toBe(2);
+      expect(sentences(g)).toEqual([]);
+    }
+  });
+
+  test("cut or damaged, it is told so, and what is whole is read", async () => {
+    const zip = zipOf(files);
+    expect(sentences(await read([put("cut.zip", zip.subarray(0, zip.length - 40))]))[0]).toMatch(/is cut/);
+    const damaged = Buffer.from(zip);
+    damaged.fill(255, 60, 80);
+    const g = await read([put("damaged.zip", damaged)]);
+    expect(sentences(g)[0]).toMatch(/deflate data is damaged|does not have the checksum/);
+    expect(g.inputs.map((i) => i.kind).slice(1)).toEqual(["buddyinfo", "kernel log"]);
+    const changed = zipOf([["buddyinfo", Buffer.from(buddy), 0]]);
+    changed.write("9", changed.indexOf("3 "));
+    expect(sentences(await read([put("changed.zip", changed)]))[0]).toMatch(/does not have the checksum/);
+  });
+
+  test("a bomb in it stops", async () => {
+    const path = put("bomb.zip", zipOf([["zeros", Buffer.alloc(20 << 20), 8]]));
+    const g = await read([path], { limits: { ratio: 10, ratioAfterBytes: 1 << 20 } });
+    expect(sentences(g)[0]).toMatch(/archive bomb/);
+  });
+});
+
+async function* chunked(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size);
+}
 
 test("what a hostile log says is drawn inert", async () => {
   const hostile = `[    1.000000] \u001b]0;owned\u0007\u001b[2Jx<script>alert(1)</script>\u202e: page allocation failure. order:1, mode:0x20\n`;

@@ -15,13 +15,17 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InputItem } from "../../artifact/gather.ts";
 import { isTar, tarMembers } from "../../artifact/tar.ts";
+import { isZip } from "../../artifact/zip.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { readHead, sourceOf, withHead } from "../../base/byte_source.ts";
 import { cannotRead, isSystemError, systemReason } from "./cannot_read.ts";
+import type { Unpacking } from "./decompress.ts";
 import { compressionOf, decompress } from "./decompress.ts";
 import type { Budget, InputLimits } from "./limits.ts";
 import { inputLimits } from "./limits.ts";
+import type { Seekable } from "./unzip.ts";
+import { seekableFile, seekableStream, unzipped } from "./unzip.ts";
 import { nobodyWrites, writerWait } from "./whole.ts";
 
 export interface OpenOptions {
@@ -105,7 +109,7 @@ class Opener {
     }
     const fd = openSync(path, "r");
     try {
-      yield* this.expand(descriptorSource(path, fd), 0, named);
+      yield* this.expand(descriptorSource(path, fd), 0, named, seekableFile(fd, stats.size));
     } finally {
       closeSync(fd);
     }
@@ -155,13 +159,18 @@ class Opener {
     }
   }
 
-  /** The source itself, or what is packed in it. */
-  async *expand(source: ByteSource, depth: number, named: boolean): AsyncGenerator<InputItem> {
+  /** The source itself, or what is packed in it. `seekable` reads anywhere in it, where that can be done. */
+  async *expand(
+    source: ByteSource,
+    depth: number,
+    named: boolean,
+    seekable: Seekable | undefined = undefined,
+  ): AsyncGenerator<InputItem> {
     const head = await readHead(source, 512);
     const whole = withHead(head, source);
     const compression = compressionOf(head);
-    const archive = compression === undefined && isTar(head);
-    if (compression === undefined && !archive) {
+    const archive = compression !== undefined ? undefined : isTar(head) ? "tar" : isZip(head) ? "zip" : undefined;
+    if (compression === undefined && archive === undefined) {
       yield { source: whole, named };
       return;
     }
@@ -169,7 +178,8 @@ class Opener {
       yield { name: source.name, sentence: `It is packed more than ${depth} layers deep: this layer was left packed.` };
       return;
     }
-    if (archive) yield* this.members(whole, depth);
+    if (archive === "tar") yield* this.members(whole, depth);
+    else if (archive === "zip") yield* this.zipped(whole, depth, seekable);
     else if (compression !== undefined) {
       const { nativeTools } = this.options;
       const unpacking = decompress(whole, compression, this.budget, { nativeTools: nativeTools !== false });
@@ -183,14 +193,42 @@ class Opener {
 
   private async *members(archive: ByteSource, depth: number): AsyncGenerator<InputItem> {
     const problems: string[] = [];
+    const members = (async function* () {
+      for await (const { source } of tarMembers(archive, (sentence) => problems.push(sentence)))
+        yield { source, close: () => undefined };
+    })();
+    yield* this.each(archive, members, problems, depth);
+  }
+
+  private async *zipped(archive: ByteSource, depth: number, seekable: Seekable | undefined): AsyncGenerator<InputItem> {
+    const problems: string[] = [];
+    const held = seekable ?? (await seekableStream(archive));
+    if (typeof held === "string") {
+      yield { name: archive.name, sentence: held };
+      return;
+    }
+    const members = unzipped(archive.name, held, this.budget, (sentence) => problems.push(sentence));
+    yield* this.each(archive, members, problems, depth);
+  }
+
+  private async *each(
+    archive: ByteSource,
+    unpacked: AsyncIterable<Unpacking>,
+    problems: string[],
+    depth: number,
+  ): AsyncGenerator<InputItem> {
     let members = 0;
-    for await (const { source } of tarMembers(archive, (sentence) => problems.push(sentence))) {
+    for await (const { source, close } of unpacked) {
       members++;
       if (++this.budget.files > this.budget.limits.files) {
         problems.push(`There are more than ${this.budget.limits.files} files in it: the rest was left out.`);
         break;
       }
-      yield* this.expand(source, depth + 1, false);
+      try {
+        yield* this.expand(source, depth + 1, false);
+      } finally {
+        close();
+      }
     }
     const problem = archive.problem?.();
     if (problem !== undefined) problems.unshift(problem);

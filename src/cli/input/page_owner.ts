@@ -3,6 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
+import { readSortedText } from "../../analysis/page_owner/sorted_text.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
 import { HEAD_BYTES, identify } from "../../artifact/identify.ts";
 import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
@@ -64,11 +65,12 @@ export async function takeCensus(
         else {
           text += decoder.decode(chunk);
           if (text.length > tableBytesMax)
-            throw new BadInput("This table of stacks is longer than 256 MiB.", { file: path });
+            throw new BadInput("A sorted dump or a table of stacks longer than 256 MiB is not read.", { file: path });
         }
       },
       io,
     );
+    if (form === "sorted") return readSortedText(text, path);
     if (form === "stack-table" || form === "handles") {
       return readStackTables(text, path, stacksPath === undefined ? undefined : await readText(stacksPath, io));
     }

@@ -176,6 +176,12 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
   const { version } = c.release;
   const near = (to: number): boolean => Math.abs(kb - to) <= Math.max(to * 0.1, 128);
   const base = `The min marks of the zones add up to ${kb} kB, which is what vm.min_free_kbytes is set to (nearly)`;
+  if (lowmemKb <= 0)
+    return unknown(
+      "min_free.default",
+      `${base}; the report's amounts of memory do not add up, so what the kernel would have chosen is not known.`,
+      evidence,
+    );
   const own = defaultMinFreeKb(lowmemKb, version);
   const choice = `the kernel's own choice for ${size(lowmemKb * 1024)}`;
   if (near(own))

@@ -36,3 +36,10 @@ export interface NetCounters {
     readonly counters: readonly (readonly [name: string, value: number])[];
   }[];
 }
+
+/** What nstat(8) prints: the names of netstat and snmp with their protocol in front, `UdpMemErrors`. */
+export interface Nstat {
+  readonly kind: "nstat";
+  /** `rest` is the line's end as printed: a rate, which stands at 0.0 unless nstat runs in the background. */
+  readonly counters: readonly { readonly name: string; readonly value: number; readonly rest: string }[];
+}

@@ -3,7 +3,7 @@ import type { BuddyInfo } from "./buddyinfo.ts";
 import type { EthtoolDriver, EthtoolFeatures, EthtoolRings, EthtoolStatistics } from "./ethtool.ts";
 import type { Extfrag } from "./extfrag.ts";
 import type { MemInfoFile } from "./meminfo.ts";
-import type { NetCounters, NetDev, SockStat, SoftnetStat } from "./netstat.ts";
+import type { NetCounters, NetDev, Nstat, SockStat, SoftnetStat } from "./netstat.ts";
 import type { PagePools } from "./page_pools.ts";
 import type { PageTypeInfo } from "./pagetypeinfo.ts";
 import type { SampleTimes } from "./sample_times.ts";
@@ -30,6 +30,7 @@ export type ProcReading =
   | SoftnetStat
   | NetCounters
   | PagePools
-  | SampleTimes;
+  | SampleTimes
+  | Nstat;
 
 export type ProcKind = ProcReading["kind"];

@@ -5,6 +5,7 @@ import type { Diagnosis } from "../../diagnosis/finding.ts";
 import type { MeasuredAdvice } from "../../prove/measured.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import type { Proof } from "../../prove/proof.ts";
+import { statesDocument } from "../../report/machine_state.ts";
 import type { CaseFile } from "../store/case_file.ts";
 import { inputsOf, useInputs } from "../store/case_file.ts";
 import { useKept } from "../store/kept.ts";
@@ -123,10 +124,16 @@ function Nothing({ output }: { output: DiagnoseOutput }): JSX.Element {
   const files = inputsOf("diagnose");
   const logs = files.filter((f) => f.tells);
   const others = files.filter((f) => f.offers.some((o) => o !== "diagnose"));
+  const told = (output.shown.json as Diagnosis).states !== undefined;
   return (
     <section class="answer" aria-label="Answer: diagnosis">
       <AnswerExports shown={output.shown} name="diagnosis" />
-      {logs.length === 0 ? (
+      {logs.length === 0 && told ? (
+        <>
+          <h1>What these files say of the machine's memory</h1>
+          <DocumentView document={output.shown.document} />
+        </>
+      ) : logs.length === 0 ? (
         <h1>None of these files reports trouble by itself: that is no all-clear</h1>
       ) : (
         <>
@@ -134,7 +141,7 @@ function Nothing({ output }: { output: DiagnoseOutput }): JSX.Element {
           <DocumentView document={output.shown.document} />
         </>
       )}
-      {logs.length === 0 ? (
+      {logs.length === 0 && !told ? (
         <p>
           They were recognised as {[...new Set(files.map((f) => f.says))].join(", ")}. Give the kernel log too: what
           they say then counts beside it.
@@ -212,6 +219,7 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
         <IncidentView incident={incident} onPlace={toPlace}>
           <AdviceList incident={incident} advice={advice} proof={proof} error={error} onTest={test} />
         </IncidentView>
+        {diagnosis.states === undefined ? null : <DocumentView document={statesDocument(diagnosis.states)} />}
         <Notes diagnosis={diagnosis} />
       </div>
       <Log

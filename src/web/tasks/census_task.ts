@@ -12,6 +12,7 @@ import { diffCensus } from "../../analysis/page_owner/compare.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupCensus, typeName } from "../../analysis/page_owner/group_by.ts";
 import { isStackKey, pinsOf } from "../../analysis/page_owner/pins.ts";
+import { readSortedText } from "../../analysis/page_owner/sorted_text.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
 import { frameName } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
@@ -206,5 +207,6 @@ async function take(
     }
   }
   if (form === undefined) throw new BadInput("The dump is empty.", { file: file.name });
+  if (form === "sorted") return readSortedText(text, file.name);
   return form === "records" ? taker.finish() : readStackTables(text, file.name);
 }

@@ -1,6 +1,7 @@
 // Every driver whose receive path is known by hand; the others are known by the index of functions only.
 
 import { boards } from "./boards.ts";
+import { clouds } from "./clouds.ts";
 import type { DriverFacts } from "./driver.ts";
 import { e1000 } from "./e1000.ts";
 import { e1000e } from "./e1000e.ts";
@@ -9,7 +10,9 @@ import { hvNetvsc, xenNetfront } from "./hypervisors.ts";
 import { ibmEmac } from "./ibm_emac.ts";
 import { i40e, igb, ixgbe } from "./intel_pages.ts";
 import { mlx5 } from "./mlx5.ts";
+import { routers } from "./routers.ts";
 import { servers } from "./servers.ts";
+import { software } from "./software.ts";
 import { tg3 } from "./tg3.ts";
 import { asix, ax88179, cdcNcm, dm9601, lan78xx, r8152, smsc75xx, smsc95xx, usbnet } from "./usb.ts";
 import { virtioNet } from "./virtio_net.ts";
@@ -42,4 +45,7 @@ export const drivers: readonly DriverFacts[] = [
   ...servers,
   ...boards,
   ...wireless,
+  ...clouds,
+  ...routers,
+  ...software,
 ];

@@ -63,6 +63,8 @@ export interface RxRule {
   };
   /** Nobody has read these releases: no buffer is computed, and the answer says so. */
   readonly notRead?: true;
+  /** It hands on packets that others have made and has no receive buffer of its own. */
+  readonly noBuffers?: true;
 }
 
 /** Between two releases that were read and differ: what holds in between is not known. */

@@ -1,7 +1,7 @@
 // Wi-Fi. A packet is never larger than a standard frame, but what a card writes at once is: aggregates of up to 11 KiB. Read in the trees of
 // 5.10, 6.1, 6.12 and 7.2.
 import { type BufferRequest, block, type DriverFacts, type RxRule } from "./driver.ts";
-import { failed, ofTree, rule, singlePage, unread } from "./read_tree.ts";
+import { failed, ofTree, packetPays, rule, singlePage, unread } from "./read_tree.ts";
 
 const linear = (bytes: number, holds: string): RxRule => ({
   buffers: (): readonly BufferRequest[] => [{ call: "netdev_alloc_skb", bytes, holds }],
@@ -118,5 +118,81 @@ export const rtw89 = ofTree(
   ["rtw89_pci"],
 );
 
+/** IEEE80211_MAX_MPDU_LEN / 2 (ath9k.h), and a cache line less one to align by (ath_rxbuf_alloc). */
+const ath9kBuffer = 3852 / 2;
+
+export const ath9k = ofTree("ath9k", "Atheros 802.11n", {
+  rx: [
+    rule(
+      [5, 10],
+      "drivers/net/wireless/ath/ath9k/recv.c ath_rx_init, ath/main.c ath_rxbuf_alloc, 5.10, 6.1, 6.12 and 7.2",
+      {
+        buffers: (_mtu, at) => [
+          { call: "netdev_alloc_skb", bytes: ath9kBuffer + at.cacheLine - 1, holds: "ring buffer" },
+        ],
+        unless: "chips of the AR9003 family add their receive status to the buffer",
+      },
+    ),
+  ],
+  failure: [
+    failed([5, 10], "ath_rx_tasklet, 5.10, 6.1, 6.12 and 7.2", packetPays("ath9k", "rx_oom_err (debugfs recv)")),
+  ],
+  refillGfp: "GFP_ATOMIC",
+  mtuMax: 2304,
+});
+
+export const mt76 = ofTree("mt76", "MediaTek 802.11ac, ax and be", {
+  rx: [
+    rule(
+      [5, 10],
+      "drivers/net/wireless/mediatek/mt76/dma.c mt76_dma_rx_fill, mt76.h MT_RX_BUF_SIZE, usb.c, 5.10 and 6.1",
+      {
+        buffers: () => [{ call: "netdev_alloc_frag", bytes: 2048, holds: "DMA buffer" }],
+        others: (at) => [{ call: "netdev_alloc_frag", bytes: at.pageSize, holds: "USB buffer" }],
+      },
+    ),
+    unread([6, 2], "6.1 and 6.12"),
+    rule(
+      [6, 12],
+      "drivers/net/wireless/mediatek/mt76/mac80211.c mt76_create_page_pool, 6.12 and 7.2",
+      singlePage("page_pool", "part of a page"),
+    ),
+  ],
+  failure: [
+    failed([5, 10], "mt76_dma_rx_fill, 5.10, 6.1 and 6.12", {
+      packet: "kept",
+      slot: "stays empty and is retried",
+      sentence:
+        "mt76 leaves the ring short and fills it at the next poll; packets are lost only when it has run empty.",
+    }),
+  ],
+  refillGfp: "GFP_ATOMIC",
+  mtuMax: 2304,
+});
+
+export const brcmfmac = ofTree("brcmfmac", "Broadcom FullMAC Wi-Fi", {
+  rx: [
+    rule(
+      [5, 10],
+      "drivers/net/wireless/broadcom/brcm80211/brcmfmac/msgbuf.c brcmf_msgbuf_rxbuf_data_post, usb.c, 5.10, 6.1, 6.12 and 7.2",
+      {
+        buffers: () => [{ call: "netdev_alloc_skb", bytes: 2048, holds: "posted buffer (PCIe)" }],
+        others: () => [{ call: "netdev_alloc_skb", bytes: 1600, holds: "USB buffer" }],
+        unless: "on SDIO each packet gets a buffer of its own length",
+      },
+    ),
+  ],
+  failure: [
+    failed([5, 10], "brcmf_msgbuf_rxbuf_data_post, 5.10, 6.1, 6.12 and 7.2", {
+      packet: "kept",
+      slot: "stays empty and is retried",
+      sentence:
+        'brcmfmac says "Failed to alloc SKB", posts fewer buffers and tries again when packets have come in; on SDIO the one packet is dropped.',
+    }),
+  ],
+  refillGfp: "GFP_ATOMIC",
+  mtuMax: 2304,
+});
+
 /** All of this file. */
-export const wireless: readonly DriverFacts[] = [iwlwifi, ath10k, ath11k, rtw88, rtw89];
+export const wireless: readonly DriverFacts[] = [iwlwifi, ath10k, ath11k, rtw88, rtw89, ath9k, mt76, brcmfmac];

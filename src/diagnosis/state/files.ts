@@ -1,0 +1,132 @@
+// The files of one machine that were given without a report: what each says, and the line that says it.
+import type { SourceLine } from "../../artifact/reader.ts";
+import type { ProcKind, ProcReading } from "../../kernel/readings/proc.ts";
+import type { Quote } from "../finding.ts";
+
+/** A reading with the lines it was read from. */
+export interface StateFile {
+  readonly input: string;
+  readonly reading: ProcReading;
+  readonly firstLine: number;
+  readonly lines: readonly SourceLine[];
+  readonly host?: string;
+  /** It is the input, not a part of a log. */
+  readonly whole: boolean;
+}
+
+/** What a state of memory can be told from; the others only set things. */
+const telling: ReadonlySet<ProcKind> = new Set<ProcKind>([
+  "zoneinfo",
+  "buddyinfo",
+  "pagetypeinfo",
+  "meminfo",
+  "vmstat",
+  "slabinfo",
+  "softnet_stat",
+  "sockstat",
+  "net/netstat",
+  "nstat",
+  "net/dev",
+  "ethtool -S",
+  "page pools",
+]);
+
+/** One machine at one moment. */
+export class MachineFiles {
+  readonly all: readonly StateFile[];
+
+  constructor(all: readonly StateFile[]) {
+    this.all = all;
+  }
+
+  get tells(): boolean {
+    return this.all.some((f) => telling.has(f.reading.kind));
+  }
+
+  has = (kind: ProcKind): boolean => this.all.some((f) => f.reading.kind === kind);
+
+  /** The readings of a kind, in the order given. */
+  each<K extends ProcKind>(kind: K): readonly (StateFile & { readonly reading: Extract<ProcReading, { kind: K }> })[] {
+    const is = (f: StateFile): f is StateFile & { readonly reading: Extract<ProcReading, { kind: K }> } =>
+      f.reading.kind === kind;
+    return this.all.filter(is);
+  }
+
+  one<K extends ProcKind>(kind: K): Extract<ProcReading, { kind: K }> | undefined {
+    return this.each(kind)[0]?.reading;
+  }
+
+  /** Lines of files of a kind that hold a text. */
+  quote(kind: ProcKind, holds: string, most = 2): readonly Quote[] {
+    return this.each(kind)
+      .flatMap((f) => quotesIn(f, (text) => text.includes(holds)))
+      .slice(0, most);
+  }
+}
+
+/** Lines of a file that are wanted. */
+export const quotesIn = (f: StateFile, wanted: (text: string) => boolean): readonly Quote[] =>
+  f.lines.flatMap((l) => (wanted(l.text) ? [{ input: f.input, line: l.line, text: l.text }] : []));
+
+/** Kinds of which one machine has one file only; the counters of /proc/net/snmp and netstat are told apart by their protocols. */
+const once: ReadonlySet<ProcKind> = new Set<ProcKind>([
+  "zoneinfo",
+  "buddyinfo",
+  "pagetypeinfo",
+  "meminfo",
+  "vmstat",
+  "slabinfo",
+  "softnet_stat",
+]);
+
+const keyOf = ({ reading }: StateFile): string | undefined =>
+  once.has(reading.kind)
+    ? reading.kind
+    : reading.kind === "net/netstat" || reading.kind === "sockstat"
+      ? `${reading.kind} ${reading.protocols[0]?.name}`
+      : undefined;
+
+const repeats = (files: readonly StateFile[]): boolean => {
+  const keys = files.flatMap((f) => keyOf(f) ?? []);
+  return new Set(keys).size < keys.length;
+};
+
+const folderOf = (name: string): string => name.slice(0, Math.max(name.lastIndexOf("/"), name.lastIndexOf(":")) + 1);
+
+/**
+ * Which files are of one machine at one moment: those of one host, unless a file stands there twice. Then those of one folder; and where it does
+ * even there, each input by itself, of which the last of several samples is taken.
+ */
+export function machinesOf(files: readonly StateFile[]): MachineFiles[] {
+  const split = (some: readonly StateFile[], by: (f: StateFile) => string): (readonly StateFile[])[] => {
+    const groups = new Map<string, StateFile[]>();
+    for (const f of some) groups.set(by(f), [...(groups.get(by(f)) ?? []), f]);
+    return [...groups.values()];
+  };
+  return split(laterSamples(files), (f) => f.host ?? "")
+    .flatMap((own) => (repeats(own) ? split(own, (f) => folderOf(f.input)) : [own]))
+    .flatMap((own) => (repeats(own) ? split(own, (f) => f.input) : [own]))
+    .map((own) => new MachineFiles(newest(own)))
+    .filter((m) => m.tells || m.all.some((f) => f.whole));
+}
+
+/** `skblab collect` takes some files twice, the second time below sample2/: what was first is left to be compared (two_samples.ts). */
+function laterSamples(files: readonly StateFile[]): readonly StateFile[] {
+  const later = new Set(files.flatMap((f) => (f.input.includes("sample2/") ? [f.input.replace("sample2/", "")] : [])));
+  return later.size === 0 ? files : files.filter((f) => !later.has(f.input));
+}
+
+/** The last sample of a text that has several; what a machine has once is taken from behind. */
+function newest(files: readonly StateFile[]): readonly StateFile[] {
+  const seen = new Set<string>();
+  return [...files]
+    .reverse()
+    .filter((f) => {
+      const key = keyOf(f);
+      if (key === undefined) return true;
+      const known = seen.has(key);
+      seen.add(key);
+      return !known;
+    })
+    .reverse();
+}
