@@ -190,7 +190,7 @@ export interface StateFinding {
   /** Stable name: `state.room`. */
   readonly id: string;
   readonly claim: string;
-  readonly severity: Exclude<Severity, "corruption">;
+  readonly severity: Exclude<Severity, "corruption" | "unknown">;
   readonly evidence: readonly Quote[];
   readonly advice: readonly Advice[];
 }
