@@ -324,7 +324,8 @@ function blockTest(
   const found: string[] = [];
   let unsure = false;
   for (let order = request.order; order < zone.orders.length; order++) {
-    const { blocks, letters } = zone.orders[order] as OrderState;
+    // A damaged report may name an order below 0.
+    const { blocks, letters } = zone.orders[order] ?? { blocks: 0, letters: "" };
     if (blocks === 0) continue;
     found.push(`${blocks} of order ${order}${letters === undefined ? "" : ` (${letters})`}`);
     if (letters === undefined) unsure = true;
