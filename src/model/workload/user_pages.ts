@@ -10,20 +10,24 @@ import type { BootedMemory } from "../mm/booted.ts";
 /** What a page is. */
 export const pageUse = { none: 0, clean: 1, dirty: 2, writeback: 3, anonymous: 4 } as const;
 
+/** Columns under names of their own: a compiler before TypeScript 5.7 does not know typed arrays with a parameter, as declarations would have them. */
+export interface ByteColumn extends Uint8Array {}
+export interface CountColumn extends Int32Array {}
+
 export type UserPages = ReturnType<typeof createUserPages>;
 
 /** Takes over the machine's LRU: reclaim asks here. */
 export function createUserPages(memory: BootedMemory) {
   const { lru, pages, rules } = memory;
   const count = memory.memory.pages;
-  const use: Uint8Array = new Uint8Array(count);
-  const pins: Uint8Array = new Uint8Array(count);
+  const use: ByteColumn = new Uint8Array(count);
+  const pins = new Uint8Array(count);
   const holderOf = new Uint8Array(count);
   const slotOf = new Int32Array(count);
   /** Rows of pfns, by holder; holder 0 is nobody. */
   const rows: Int32Array[] = [new Int32Array(0)];
   const sizes: number[] = [0];
-  const uses: Int32Array = new Int32Array(5);
+  const uses: CountColumn = new Int32Array(5);
   let evicted = 0;
   let moved = 0;
   let refusedDirty = 0;
