@@ -320,12 +320,11 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   const page = incident.reading;
   const found: Finding[] = [];
   const names = c.stack.frames.map((f) => f.function);
-  const late = names.findIndex((n) =>
-    /^(free_pcppages_bulk|drain_pages|drain_zone_pages|__drain_all_pages|free_unref_page_list)/.test(n),
-  );
-  const prep = names.findIndex((n) =>
-    /^(prep_new_page|check_new_page|get_page_from_freelist|rmqueue|buffered_rmqueue|__rmqueue)/.test(n),
-  );
+  // Frames without the check above them are those of somebody who had the page before.
+  const check = names.indexOf("bad_page");
+  const under = (form: RegExp): number => names.findIndex((n, i) => check >= 0 && i > check && form.test(n));
+  const late = under(/^(free_pcppages_bulk|drain_pages|drain_zone_pages|__drain_all_pages|free_unref_page_list)/);
+  const prep = under(/^(prep_new_page|check_new_page|get_page_from_freelist|rmqueue|buffered_rmqueue|__rmqueue)/);
   if (late >= 0)
     found.push(
       no(

@@ -24,10 +24,6 @@ const packetFiles = /^net\/core\/|include\/linux\/skbuff\.h$|include\/net\/page_
 const networkFiles = /^(?:net|drivers\/net)\//;
 const allocatorNames =
   /^(kmem_cache_|kmalloc|__kmalloc|kfree|__slab_|___slab|free_block|get_freepointer|rmqueue|get_page_from_freelist|free_pages|__free_pages|put_page|__put_)/;
-/** Where a whole trace ends: a system call, a thread's start, an interrupt's entry or the idle loop. */
-const bottoms =
-  /^(?:ret_from_fork|kthread|entry_SYSCALL|do_syscall|system_call|sysenter|ret_fast_syscall|el0_|syscall_|ret_from_syscall|cpu_startup_entry|start_secondary|start_kernel|secondary_startup|cpu_idle|do_idle|rest_init|__vectors_end|kernel_thread_helper|child_rip|ret_from_kernel_thread|handle_sys|asm_\w+|x86_64_start_kernel|invoke_syscall)/;
-
 const tools: readonly Advice[] = [
   {
     change: { kind: "evidence" },
@@ -256,13 +252,14 @@ function packet(c: Case, o: Oops): readonly Finding[] {
         headline(c),
       ),
     ];
-  return [unrelated(c)];
+  return [unrelated(c, o)];
 }
 
-/** Nothing of the network was seen: a no where the whole trace was seen, else unknown. */
-function unrelated(c: Case): Finding {
+/** Nothing of the network was seen: a no where the place and the whole trace were seen, else unknown. */
+function unrelated(c: Case, o: Oops): Finding {
   const last = c.stack.frames.at(-1)?.function;
-  if (last !== undefined && bottoms.test(last))
+  const placed = faultAt(o) !== undefined || c.stack.frames.some((f) => f.function === "panic");
+  if (last !== undefined && placed && c.stack.trace.state === "whole")
     return no(
       "oops.packet_memory",
       `Nothing on this stack handles packets or their memory, down to its end (${last}).`,
@@ -272,7 +269,9 @@ function unrelated(c: Case): Finding {
     "oops.packet_memory",
     last === undefined
       ? "The report does not say: its call trace is missing."
-      : `The report does not say: the part of the call trace that is there (up to ${last}) shows no function that handles packets, and what called it is missing.`,
+      : !placed
+        ? "The report does not say: the line that names where it stopped is missing."
+        : `The report does not say: the part of the call trace that is there (up to ${last}) shows no function that handles packets, and what called it is missing.`,
     headline(c),
   );
 }

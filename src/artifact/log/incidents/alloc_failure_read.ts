@@ -34,6 +34,8 @@ function modeOf(
   const [printed, digits, names, nodemask, cpuset, memsAllowed] = mode;
   const torn = end !== "sure" && mode.index + printed.length >= text.trimEnd().length;
   const bare = !printed.includes("(");
+  // A word behind bare digits was joined to what had lost its end.
+  if (bare && /^\s*\w/.test(text.slice(mode.index + printed.length))) return undefined;
   if (torn && bare && (end === "cut" || !mayBeMask(Number.parseInt(digits ?? "", 16)))) return undefined;
   return {
     index: mode.index,

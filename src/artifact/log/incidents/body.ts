@@ -193,7 +193,7 @@ export class BodyReader {
   private takeTrace(text: string, index: number): boolean {
     const line = this.traceOver ? undefined : readTraceLine(text);
     if (line === undefined) {
-      if (!this.traceOver && this.trace.started && isTornFrame(text)) this.trace.tear();
+      if (!this.traceOver && this.trace.started && !this.mem.started && isTornFrame(text)) this.trace.tear();
       if (!/^\s*(?:---\[ end trace|Disabling lock debugging|RIP\s+\[<)/.test(text)) return false;
       this.traceOver = true;
       if (text.startsWith("Disabling lock")) this.firstTaint = true;

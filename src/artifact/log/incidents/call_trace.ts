@@ -43,12 +43,15 @@ export type TraceLine =
 const hexNumber = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Number.parseInt(text, 16);
 
+/** arm names the caller in brackets; the name of one that is not closed may lack its end. */
+const openCaller = / from (?:\[<[0-9a-f]{1,16}>\] )?\([^)]{0,200}$/;
+
 const openBracket = /\/0x[0-9a-f]{1,8} {1,2}\[[\w-]{0,64}$/;
 
 /** Reads one line of a stack, or undefined. Constant work per character: every pattern is anchored. */
 export function readTraceLine(text: string): TraceLine | undefined {
   // Whose function it is stands in a bracket that is not closed.
-  if (openBracket.test(text)) return undefined;
+  if (openBracket.test(text) || openCaller.test(text)) return undefined;
   const heading = headingLine.exec(text);
   if (heading?.[1] !== undefined) return { kind: "heading", text: heading[1], rest: heading[2] ?? "" };
   const marker = markerLine.exec(text)?.[1];
@@ -252,7 +255,7 @@ const tornFrame =
 
 /** A line with the beginning of a frame, cut before its offset and size were whole. */
 export const isTornFrame = (text: string): boolean =>
-  text.length < 300 && (/^\s*\[?<?[0-9a-f]*$/.test(text) || tornFrame.test(text));
+  text.length < 300 && (/^\s*\[?<?[0-9a-f]*$/.test(text) || tornFrame.test(text) || openCaller.test(text));
 
 const registerLine =
   /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;
