@@ -194,9 +194,9 @@ function assertion(o: Oops, place: string): Fault {
     reason: `${noShortage}: a check of the kernel's own came true. The check read a value; it followed no bad pointer.`,
   };
   // skb_panic() ends in a BUG() of its own, wherever that stands.
-  return o.source === undefined && known === undefined
-    ? open(fault, "the line that names the check (kernel BUG at FILE:LINE)")
-    : fault;
+  if (known !== undefined) return fault;
+  if (o.source === undefined) return open(fault, "the line that names the check (kernel BUG at FILE:LINE)");
+  return faultAt(o) === undefined ? open(fault, "the line that names the function (RIP, pc, NIP)") : fault;
 }
 
 function panic(o: Oops): Fault {

@@ -213,7 +213,9 @@ function packet(c: Case, o: Oops): readonly Finding[] {
   const file = o.source?.file;
   const cache = o.sanitizer?.cache;
   const hit = near.find((n) => packetNames.test(n)) ?? owners.find((n) => packetNames.test(n));
-  if (hit !== undefined) return [throughPackets(c, o, hit)];
+  // Without the place itself the first frame may have called anything.
+  const placed = own.length > 0 || o.sanitizer !== undefined || o.class === "panic" || o.class === "lockup";
+  if (hit !== undefined && placed) return [throughPackets(c, o, hit)];
   if (file !== undefined && packetFiles.test(file))
     return [yes("oops.packet_memory", `Packet memory is involved: the check stands in ${file}.`, headline(c))];
   if (cache !== undefined && packetCaches.test(cache))

@@ -112,7 +112,9 @@ export class OopsBuilder {
     const die = decimal(/\[#(\d{1,6})\]/.exec(text)?.[1]);
     if (die !== undefined) oops.dieCounter = die;
     const address =
-      /(?:address:? (?:0x)?|at (?:virtual )?(?:address )?|non-canonical address 0x)([0-9a-f]{8,16})\b/.exec(text)?.[1];
+      /(?:address:? (?:0x)?|at (?:virtual )?(?:address )?|non-canonical address 0x)([0-9a-f]{16}|[0-9a-f]{8})(?![0-9a-f])/.exec(
+        text,
+      )?.[1];
     if (address !== undefined) oops.address ??= address;
   }
 
