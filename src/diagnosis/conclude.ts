@@ -292,7 +292,7 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
         return "Act on it: what a task or the kernel's own work asked for was refused. What became of it the report does not say.";
       return "Act on it: something failed because of it.";
     case "unknown":
-      return "Whether memory was corrupted the text does not say: the part that would have said it is missing.";
+      return "Whether memory is sound the text does not say: the part that would have said it is missing.";
     case "corruption":
       return "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
   }

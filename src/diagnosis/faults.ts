@@ -7,7 +7,7 @@ import { registersPart } from "../kernel/readings/register_extent.ts";
 import type { Case } from "./case.ts";
 import { dmaComplaint } from "./dma_debug.ts";
 import type { Severity } from "./finding.ts";
-import { knownCheck } from "./known_checks.ts";
+import { knownCheck, mayBeCorruption } from "./known_checks.ts";
 import { panicReason, panicSaid } from "./panics.ts";
 import { isHelper, isPlumbing } from "./plumbing.ts";
 import type { FaultPointer } from "./pointers.ts";
@@ -43,7 +43,7 @@ const open = (fault: Fault, lacks: string): Fault => ({
   ...fault,
   severity: "unknown",
   memory: "not said",
-  consequence: `Whether memory was corrupted the text does not say: it lacks ${lacks}.`,
+  consequence: `Whether memory is sound the text does not say: it lacks ${lacks}.`,
 });
 
 /** The module in which it stopped, and whether it came with the kernel, as the list of modules marks it. */
@@ -196,7 +196,9 @@ function assertion(o: Oops, place: string): Fault {
   // skb_panic() ends in a BUG() of its own, wherever that stands.
   if (known !== undefined) return fault;
   if (o.source === undefined) return open(fault, "the line that names the check (kernel BUG at FILE:LINE)");
-  return faultAt(o) === undefined ? open(fault, "the line that names the function (RIP, pc, NIP)") : fault;
+  return faultAt(o) === undefined && mayBeCorruption(o.source)
+    ? open(fault, "the line that names the function (RIP, pc, NIP)")
+    : fault;
 }
 
 function panic(o: Oops): Fault {
@@ -219,7 +221,7 @@ function panic(o: Oops): Fault {
         : said.severity === "harmless"
           ? "Nothing is wrong by this: the machine was stopped on purpose."
           : said.severity === "unknown"
-            ? `Act on it: the machine went down. Whether memory was corrupted ${said.key === "other" ? "the reason does not say" : "what was logged before it would say"}.`
+            ? `Act on it: the machine went down. Whether memory is sound ${said.key === "other" ? "the reason does not say" : "what was logged before it would say"}.`
             : "Act on it: the machine went down.",
     memory: said.memory,
     reason: about[said.memory],

@@ -123,6 +123,16 @@ const sites: readonly Site[] = [
   },
 ];
 
+/** With the function in which it stopped a check of this file and line might be one of damaged memory. */
+export const mayBeCorruption = (source: { readonly file: string; readonly line: number }): boolean =>
+  sites.some(
+    ({ functions, file, above, check }) =>
+      functions !== undefined &&
+      check.severity === "corruption" &&
+      file.test(source.file) &&
+      (above === undefined || source.line < above),
+  );
+
 /** The check that stands in a function and a file, where it is one that is known; a file that is not printed is taken from the function. */
 export function knownCheck(
   inFunction: string | undefined,

@@ -152,7 +152,7 @@ export function pageVerdict(
       trouble: "fields",
       cause: `${state}; for which of its fields the text does not say.`,
       severity: "unknown",
-      consequence: `Whether memory was corrupted or a page_pool's page was lost the text does not say: it lacks ${reason.lacks}.`,
+      consequence: `Whether memory is sound or a page_pool's page was lost the text does not say: it lacks ${reason.lacks}.`,
     };
   const words = reason.state === "whole" ? ` (${reason.value})` : "";
   return {
