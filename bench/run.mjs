@@ -12,6 +12,7 @@ const benches = [
   { name: "skb", file: "skb/bench.mjs", quick: [1] },
   { name: "page_pool", file: "page_pool/bench.mjs", quick: [3] },
   { name: "net", file: "net/run.mjs", quick: [1] },
+  { name: "prove", file: "prove/run.mjs", quick: [1] },
   { name: "explore", file: "explore/spin.mjs", quick: [1] },
   { name: "live", file: "live/run.mjs", quick: [10] },
   { name: "diagnose", file: "diagnose/run.mjs", quick: [100, 1] },

@@ -7,6 +7,7 @@ import {
   differences,
   hodgesLehmann,
   mean,
+  meanInterval,
   median,
   medianInterval,
   quantile,
@@ -44,5 +45,37 @@ describe("statistics", () => {
     }
     expect(held).toBeGreaterThan(175);
     expect(held).toBeLessThan(200);
+  });
+
+  test.each([3, 4, 6, 30])(
+    "Student's interval of %i values holds the truth as often as it says; a bootstrap of so few does not",
+    (n) => {
+      const rounds = 4000;
+      const holds = (interval: (sample: readonly number[], seed: number) => { low: number; high: number }): number => {
+        let held = 0;
+        for (let seed = 0; seed < rounds; seed++) {
+          const random = prng(seed);
+          // Near enough to normal: what is averaged in a set of runs is a sum of many as well.
+          const sample = Array.from({ length: n }, () =>
+            Array.from({ length: 12 }, () => random.unit()).reduce((a, b) => a + b),
+          );
+          const { low, high } = interval(sample, seed);
+          if (low <= 6 && high >= 6) held++;
+        }
+        return held / rounds;
+      };
+      const share = holds(meanInterval);
+      expect(share).toBeGreaterThan(0.935);
+      expect(share).toBeLessThan(0.965);
+      if (n < 5) expect(holds((sample, seed) => bootstrap(sample, mean, { rounds: 100, seed }))).toBeLessThan(0.9);
+    },
+  );
+
+  test("Student's interval by hand, and of one value: no bound", () => {
+    // Mean 2, standard deviation 1, three values: 4.303 / sqrt(3).
+    const { estimate, low, high } = meanInterval([1, 2, 3]);
+    expect(estimate).toBe(2);
+    expect([low, high].map((x) => Number(x.toFixed(3)))).toEqual([-0.484, 4.484]);
+    expect(meanInterval([5])).toEqual({ estimate: 5, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY });
   });
 });

@@ -299,13 +299,19 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     await page.close();
   });
 
-  test("prove it runs the advice, says what --prove says; each item has its stamp, each run its figures", async () => {
+  test("prove it runs the advice, says what --prove says, byte for byte; each item has its stamp, each run its figures", async () => {
     const line = printed("diagnose", "ppc405ex_emac_2009.txt", "--prove");
     const { page, faults } = await visit("#/diagnose?example=ppc405ex_emac_2009.txt&at=1", desk);
     await page.dblclick("text=Prove it");
+    // There is an answer before the last run has ended, and a way to stop there.
     await page.waitForSelector(".advice .proof", { timeout: 110_000 });
-    const { proofs } = await saved(page, ".answer-tools >> text=JSON");
-    expect(proofs).toEqual((await line).proofs);
+    expect(await page.locator(".advice >> text=Stop here").count()).toBe(1);
+    expect(await page.textContent(".advice .proof")).toMatch(/so far [12] of 3 sets/);
+    await page.waitForSelector('.advice button:enabled:has-text("Test again")', { timeout: 110_000 });
+    const { proofs, incidents } = await saved(page, ".answer-tools >> text=JSON");
+    expect(JSON.stringify({ proofs, incidents })).toBe(
+      JSON.stringify({ proofs: (await line).proofs, incidents: (await line).incidents }),
+    );
     // Which advice was measured by which row is held by src/prove/measured.test.ts.
     const items = await page.locator(".advice ol > li").count();
     expect(items).toBeGreaterThan(0);

@@ -60,6 +60,8 @@ function zoneSaid({ memInfo, pageKb }: Case, z: MemZone): ZoneSaid {
     highatomicKb: z.kb.reserved_highatomic ?? null,
     fileKb: sum("active_file", "inactive_file"),
     anonKb: sum("active_anon", "inactive_anon"),
+    pcpKb: z.kb.free_pcp ?? null,
+    localPcpKb: z.kb.local_pcp ?? null,
     lowmemReserve: z.lowmemReserve ?? null,
     blocks: blocks?.map((b) => ({ count: b.count, types: b.types ?? "" })) ?? null,
   };

@@ -30,6 +30,9 @@ export interface ZoneSaid {
   readonly highatomicKb: number | null;
   readonly fileKb: number | null;
   readonly anonKb: number | null;
+  /** On CPUs' own lists: of all CPUs, and of the one that was refused. */
+  readonly pcpKb: number | null;
+  readonly localPcpKb: number | null;
   /** lowmem_reserve[], pages. */
   readonly lowmemReserve: readonly number[] | null;
   /** Free blocks by order from 0, with the letters of the lists that hold them; null where the line is missing or cut. */
@@ -77,6 +80,8 @@ export interface MachineSaid {
 /** What an advice does to a machine, for a program. */
 export type Change =
   | { readonly kind: "min_free_kbytes"; readonly kb: number }
+  /** The reserve becomes so many times what it is: the report does not say what it is. */
+  | { readonly kind: "min_free_times"; readonly times: number }
   | { readonly kind: "watermark_scale_factor"; readonly value: number }
   | { readonly kind: "watermark_boost_factor"; readonly value: number }
   | { readonly kind: "compaction_proactiveness"; readonly value: number }
@@ -136,6 +141,8 @@ export interface ProveInput {
     readonly advice: readonly Advised[];
   }[];
   readonly mtuTable: {
+    /** The largest MTU whose receive buffers are single pages. */
+    readonly orderZeroUpTo?: number | null;
     readonly rows: readonly { readonly from: number; readonly to: number; readonly order: number }[];
   } | null;
   readonly memory: {

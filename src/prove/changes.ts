@@ -3,19 +3,24 @@
 import type { Advised, Change, ProveInput } from "../diagnosis/machine_told.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
 import type { Built } from "./machine.ts";
+import type { Proof } from "./proof.ts";
 
 /** A change as it is run. */
 export interface Trial {
   readonly name: string;
   readonly change: Change;
   readonly advised: boolean;
+  /** The action of the advice that it is. */
+  readonly advice: string | null;
   readonly note: string | null;
   /** Where the change makes a difference only to a machine that does more: settings of that machine, with and without the change. */
   readonly against?: Readonly<Record<string, unknown>>;
   /** Settings by their path. */
   readonly set: Readonly<Record<string, unknown>>;
-  /** Frames for each frame of the machine as it was: the bytes of a burst stay the same. */
+  /** Frames, or blocks, for each of the machine as it was: the bytes of a burst stay the same. */
   readonly frames: number;
+  /** Of what is asked for, where it is another order than the report's. */
+  readonly order?: number;
 }
 
 /** Every advice of an incident, each once. */
@@ -54,10 +59,13 @@ export function whyNot(change: Change): string | undefined {
   }
 }
 
-type Made = Pick<Trial, "set"> & Partial<Pick<Trial, "against" | "frames">>;
+type Made = Pick<Trial, "set"> & Partial<Pick<Trial, "against" | "frames" | "order">>;
+
+/** The report's own request, made smaller: so many for each of them. */
+const asked = (order: number, frames: number): Made => ({ set: { "state.asks.order": order }, frames, order });
 
 /** Settings for a change on a built machine, or the reason why there are none. */
-export function settingsOf(change: Change, built: Built): Made | string {
+export function settingsOf(change: Change, built: Built, input: ProveInput): Made | string {
   const why = whyNot(change);
   if (why !== undefined) return why;
   const { asker } = built;
@@ -68,6 +76,8 @@ export function settingsOf(change: Change, built: Built): Made | string {
       if (change.kb > built.lowmemKb / 2) return `${change.kb} kB are more than half of the machine's memory`;
       return { set: { "sysctl.min_free_kbytes": kb } };
     }
+    case "min_free_times":
+      return settingsOf({ kind: "min_free_kbytes", kb: built.minFreeKb * change.times }, built, input);
     case "watermark_scale_factor":
       return { set: { "sysctl.watermark_scale_factor": change.value } };
     case "watermark_boost_factor":
@@ -89,7 +99,10 @@ export function settingsOf(change: Change, built: Built): Made | string {
         return "the report shows no free block of CMA";
       return { set: { "state.cmaKept": 0.5 } };
     case "slub_max_order":
-      if (asker.kind === "request") return "the report's own request is made, whatever slab it was for";
+      if (asker.kind === "request")
+        return input.findings.some((f) => f.id === "slab_order" && f.answer === "yes")
+          ? asked(change.order, 2 ** (built.order - change.order))
+          : "the report's own request is made, and the report does not show that it was for a slab of smaller objects";
       return { set: { slubMaxOrder: change.order } };
     case "release":
       if (asker.kind === "request")
@@ -103,8 +116,14 @@ export function settingsOf(change: Change, built: Built): Made | string {
       if (change.name !== "tso") return `the model's cards cannot have ${change.name} switched off`;
       return { set: { "nics.0.tso": false } };
     case "mtu":
-      if (asker.kind === "request")
-        return "the report's own request is made, and its size does not follow from an MTU here";
+      if (asker.kind === "request") {
+        const rows = input.mtuTable?.rows ?? [];
+        const was = Math.max(0, ...rows.filter((r) => r.order === built.order).map((r) => r.to));
+        const is = rows.find((r) => r.from <= change.mtu && change.mtu <= r.to);
+        if (was === 0 || is === undefined)
+          return "the report's own request is made, and its size does not follow from an MTU here";
+        return asked(is.order, Math.max(1, Math.min(usualJumbo, was) / change.mtu));
+      }
       return { set: { "nics.0.mtu": change.mtu }, frames: asker.mtu / change.mtu };
     default:
       return "the model has no such setting";
@@ -114,7 +133,12 @@ export function settingsOf(change: Change, built: Built): Made | string {
 /** The machine's own vm.min_free_kbytes: where memory is scaled, so is it. */
 const partKb = ({ settings }: Built): number => (settings.sysctl as { min_free_kbytes: number }).min_free_kbytes;
 
+/** The largest MTU that is in use; tables go on to what the card can do. */
+const usualJumbo = 9000;
 const sends = [{ writesPerSecond: 1000 }];
+
+/** sysctl_lowmem_reserve_ratio, mm/page_alloc.c, 6.1. */
+const reserveRatio: Readonly<Record<string, number>> = { DMA: 256, DMA32: 256, Normal: 32 };
 
 /** What people try although nobody advised it here: it is run beside the advice, and shown as such. */
 export function controls(input: ProveInput, built: Built, done: readonly Trial[]): readonly Trial[] {
@@ -126,15 +150,24 @@ export function controls(input: ProveInput, built: Built, done: readonly Trial[]
     note = "often tried, not advised here",
     more: Partial<Made> = {},
   ): void => {
-    const made = settingsOf(change, built);
+    const made = settingsOf(change, built, input);
     if (typeof made === "string" || done.some((t) => t.change.kind === change.kind)) return;
-    found.push({ name, change, advised: false, note, frames: 1, ...made, ...more });
+    found.push({ name, change, advised: false, advice: null, note, frames: 1, ...made, ...more });
   };
   const huge = Math.min(built.minFreeKb * 4, Math.floor(built.lowmemKb / 20));
-  if (huge > built.minFreeKb * 1.5)
+  const doubled = done.some((t) => t.change.kind === "min_free_times");
+  if (huge > built.minFreeKb * 1.5 && !doubled)
     add(`vm.min_free_kbytes ${huge} instead of ${built.minFreeKb}`, { kind: "min_free_kbytes", kb: huge });
   if (atLeast(release, [4, 6])) add("vm.watermark_scale_factor 100", { kind: "watermark_scale_factor", value: 100 });
   if (atLeast(release, [5, 0])) add("vm.watermark_boost_factor 0", { kind: "watermark_boost_factor", value: 0 });
+  // More of it: kswapd works on longer each time the lists of one type were robbed for another.
+  if (built.order > 0 && atLeast(release, [5, 0]))
+    add("vm.watermark_boost_factor 60000", { kind: "watermark_boost_factor", value: 60_000 });
+  if (reserveHolds(input))
+    add("vm.lowmem_reserve_ratio four times the default: a quarter of what low zones keep back", {
+      kind: "lowmem_reserve_ratio",
+      values: (built.statesUnder({})[0]?.zoneTypes ?? []).map((zone) => 4 * (reserveRatio[zone] ?? 0)),
+    });
   if (built.order > 0 && atLeast(release, [2, 6, 35])) add("compact memory just before", { kind: "compact_memory" });
   if (built.order > 0 && atLeast(release, [5, 9]))
     add("vm.compaction_proactiveness 60", { kind: "compaction_proactiveness", value: 60 });
@@ -148,6 +181,9 @@ export function controls(input: ProveInput, built: Built, done: readonly Trial[]
       "the diagnosis says that it cannot help",
       { against: { sends }, set: { sends, "nics.0.tso": false } },
     );
+  const mtu = input.mtuTable?.orderZeroUpTo ?? null;
+  if (built.order > 0 && mtu !== null && mtu > 1500)
+    add(`MTU ${mtu}, the largest that stays at order 0`, { kind: "mtu", mtu });
   if (built.asker.kind === "driver") {
     add(`a receive ring of ${built.rxRing * 4} instead of ${built.rxRing}`, {
       kind: "rx_ring",
@@ -158,14 +194,58 @@ export function controls(input: ProveInput, built: Built, done: readonly Trial[]
   return found;
 }
 
-/** What the field also turns and no machine here has: named, so that nobody takes silence for an answer. */
-export const neverRun: readonly { readonly action: string; readonly why: string }[] = [
-  ["vm.extfrag_threshold", "it decides between reclaim and compaction for those who may wait; the model tries both"],
-  ["vm.defrag_mode", "the model has no such mode"],
-  ["vm.percpu_pagelist_high_fraction", "the model sizes per-CPU lists as the kernel does by itself"],
-  ["transparent huge pages", "the model's programs use single pages"],
-  [
-    "queues, interrupt coalescing, GRO and LRO, header split, page_pool sizes",
-    "the model's cards do not take these settings",
-  ],
-].map(([action, why]) => ({ action: action as string, why: why as string }));
+/** A zone that the request may use has blocks that are large enough, and keeps a reserve against requests that could go higher. */
+const reserveHolds = ({ memory, machine, order }: ProveInput): boolean =>
+  (memory?.zones ?? []).some(
+    (z) =>
+      z.eligible &&
+      z.orders.some((o, at) => at >= (order ?? 0) && o.blocks > 0) &&
+      machine.zones.some((m) => m.zone === z.zone && (m.lowmemReserve ?? []).some((pages) => pages > 0)),
+  );
+
+/** PAGE_ALLOC_COSTLY_ORDER: above it CPUs keep no lists of their own, huge pages apart (mm/page_alloc.c, 6.1, which has the setting). */
+const costly = 3;
+
+/** What the field also turns, with a mechanism for this very refusal, and no machine here has: named, so that nobody takes silence for an answer. */
+export function neverRun(input: ProveInput, built: Built, maySleep: boolean): Proof["untested"] {
+  const release = parseRelease(built.release);
+  const zones = input.machine.zones;
+  const elsewhere = zones.reduce((kb, z) => kb + Math.max(0, (z.pcpKb ?? 0) - (z.localPcpKb ?? z.pcpKb ?? 0)), 0);
+  const { asker, order } = built;
+  return [
+    ...(order > 0 && maySleep && atLeast(release, [2, 6, 35])
+      ? [
+          {
+            action: "vm.extfrag_threshold",
+            why: "the model reclaims and compacts, without weighing one against the other",
+          },
+        ]
+      : []),
+    ...(order > 0
+      ? [
+          {
+            action: "vm.defrag_mode=1",
+            why: atLeast(release, [6, 15])
+              ? "the model has no such mode"
+              : "this kernel has no such mode: it came with 6.15",
+          },
+        ]
+      : []),
+    ...(elsewhere > 0 && order <= costly && atLeast(release, [6, 1])
+      ? [
+          {
+            action: "vm.percpu_pagelist_high_fraction",
+            why: `${elsewhere} kB lay on lists of other CPUs, out of reach; machines of the model begin with empty lists`,
+          },
+        ]
+      : []),
+    ...(asker.kind === "driver" && order > 0 && ["e1000", "e1000e"].includes(asker.name)
+      ? [
+          {
+            action: "copybreak",
+            why: "it spares buffers only for packets that are shorter, and the report does not say how long they were",
+          },
+        ]
+      : []),
+  ];
+}

@@ -1,20 +1,25 @@
 // One burst on one machine: settings of a scenario for a length, and what came of it. What is compared are bursts of the same lengths on the same
 // machines, with and without a change.
+import type { MarkSettings } from "../model/mm/watermark_setup.ts";
 import type { Measures } from "./batch.ts";
 import type { Trial } from "./changes.ts";
 import type { Built } from "./machine.ts";
 
-/** Settings of a machine scenario; `frames` of a burst, or blocks. */
-export function burstSettings(built: Built, state: number, frames: number, set: Trial["set"], scale: number): object {
-  const length = Math.max(1, Math.round(frames * scale));
-  const mtu = built.asker.kind === "driver" ? built.asker.mtu : 0;
-  const { asker } = built;
+/** The marks that kswapd keeps under these settings. */
+export function marksUnder(set: Trial["set"]): MarkSettings {
   const number = (path: string): number | undefined => (typeof set[path] === "number" ? set[path] : undefined);
   const [minFreeKb, scaleFactor] = [number("sysctl.min_free_kbytes"), number("sysctl.watermark_scale_factor")];
-  const states = built.statesUnder({
+  return {
     ...(minFreeKb === undefined ? {} : { minFreeKb }),
     ...(scaleFactor === undefined ? {} : { scaleFactor }),
-  });
+  };
+}
+
+/** Settings of a machine scenario; `length` of a burst in frames, or in blocks. */
+export function burstSettings(built: Built, state: number, length: number, set: Trial["set"]): object {
+  const mtu = built.asker.kind === "driver" ? built.asker.mtu : 0;
+  const { asker } = built;
+  const states = built.statesUnder(marksUnder(set));
   let settings: unknown = structuredClone({
     ...built.settings,
     state: {
@@ -23,7 +28,7 @@ export function burstSettings(built: Built, state: number, frames: number, set: 
     },
     traffic: asker.kind === "request" ? [] : [{ framesPerSecond: length * 1000, burst: length, bursts: 1 }],
     // As long as the wire carries the burst, and the ring is filled again.
-    millis: asker.kind === "request" ? 1 : 3 + (length * scaleOfWire(mtu / scale)) / 1e6,
+    millis: asker.kind === "request" ? 1 : 3 + (length * scaleOfWire(mtu)) / 1e6,
     sampleMillis: 1e6,
     eventsMax: 20_000_000,
   });

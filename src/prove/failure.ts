@@ -2,21 +2,20 @@
 // places and with the same lengths. Bursts are drawn long on purpose and counted by how rare they are (analysis/tail.ts), so that a failure that
 // came once a week is met in seconds; how long bursts are at all is fitted to the rate at which the report failed.
 import type { Interval } from "../analysis/statistics.ts";
-import { bootstrap, differences, mean } from "../analysis/statistics.ts";
+import { differences, mean, meanInterval } from "../analysis/statistics.ts";
 import type { Lengths } from "../analysis/tail.ts";
 import { drawLengths, meansOf } from "../analysis/tail.ts";
 import { BadInput } from "../base/bad_input.ts";
 import { prng } from "../base/prng.ts";
 import type { ProveInput } from "../diagnosis/machine_told.ts";
+import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import { checkMachine } from "../scenario/machine_check.ts";
-import { runMachine } from "../scenario/machine_run.ts";
-import type { MachineSettings } from "../scenario/machine_settings.ts";
 import type { Job, Measures, Outcome, Steps } from "./batch.ts";
 import { jobOf } from "./batch.ts";
 import type { Trial } from "./changes.ts";
 import { advised, controls, neverRun, settingsOf } from "./changes.ts";
 import type { Measure } from "./episode.ts";
-import { burstSettings, measureOf, measureWords } from "./episode.ts";
+import { burstSettings, marksUnder, measureOf, measureWords } from "./episode.ts";
 import { likenessOf } from "./likeness.ts";
 import type { Built } from "./machine.ts";
 import { buildMachine } from "./machine.ts";
@@ -24,14 +23,14 @@ import type { Assumption, Curve, Likeness, Proof, ProofRow } from "./proof.ts";
 import { refuse } from "./proof.ts";
 
 /** Sets of lengths: each is an estimate of its own, and their spread is the interval. */
-const setsUsual = 6;
+const setsUsual = 8;
 /** Lengths of one set, each from a stratum. */
 const strata = 24;
 /** Lengths reach from a sixth of the first that fails to six times it; where that is long, to twice it. */
 const around = 6;
 const longBurst = 4096;
-/** Fewer sets where bursts are long: they take their time, and differ less. */
-const setsLong = 4;
+/** So many are run before there is a first answer; the others come one by one, each with a better one. */
+const setsFirst = 3;
 /** Bursts that are tried in search of a failure: frames or blocks. */
 const ladder: readonly (readonly number[])[] = [
   [1, 2, 4, 8, 16, 32, 64, 128, 256],
@@ -67,8 +66,7 @@ export function* proveFailure(input: ProveInput, sets: number | undefined): Step
     }
     if (asItself && last === undefined) break;
     const failing = yield* search(built);
-    if (failing !== undefined)
-      return yield* compare(input, built, failing, sets ?? (failing.length * 2 > longBurst ? setsLong : setsUsual));
+    if (failing !== undefined) return yield* compare(input, built, failing, sets ?? setsUsual);
     last = refuse(input, `no burst that was tried makes a request of order ${order} fail on such a machine`, {
       assumptions: built.assumptions,
       untested: untested("the machine as it was did not fail"),
@@ -90,21 +88,45 @@ const costlyOrder = 3;
 interface Failing {
   readonly length: number;
   readonly measure: Measure;
+  /** The first failure of the report's order, as the kernel printed it, or the first at all. */
+  readonly report: AllocFailure | undefined;
 }
+
+/** Machines that a load fills while kswapd keeps the marks of these settings; what memory is printed for needs none. */
+function* fill(built: Built, sets: readonly Trial["set"][], at: number): Steps<void> {
+  const hows = built.toFill(sets.map(marksUnder));
+  if (hows.length === 0) return;
+  const filled = yield {
+    jobs: hows.map((settings): Job => ({ kind: "fill", settings })),
+    what: "machines that a load fills",
+    from: at,
+    to: at,
+  };
+  for (const [i, how] of hows.entries()) {
+    const state = filled[i]?.state;
+    if (state !== undefined) built.keepFilled(how, state);
+  }
+}
+
+/** Of the failures of the search: the first of the report's order is among them, unless smaller ones come first. */
+const reportsSeen = 4;
 
 /** The first length of the ladder that fails as the report did. */
 function* search(built: Built): Steps<Failing | undefined> {
+  yield* fill(built, [{}], 0);
   for (const rungs of ladder) {
     const longest = rungs.at(-1) as number;
     const [found] = yield {
-      jobs: [jobOf(burstSettings(built, 0, longest, {}, 1), 1, rungs)],
+      jobs: [jobOf({ ...burstSettings(built, 0, longest, {}), reports: reportsSeen }, 1, rungs)],
       what: "longer bursts until the machine fails",
       from: 0,
       to: searchShare,
     };
     for (const [i, length] of rungs.entries()) {
-      const measure = measureOf(found?.[i] ?? {}, built.order);
-      if (measure !== undefined) return { length, measure };
+      const measure = measureOf(found?.measures[i] ?? {}, built.order);
+      const reports = found?.reports ?? [];
+      if (measure !== undefined)
+        return { length, measure, report: reports.find((r) => r.order === built.order) ?? reports[0] };
     }
   }
   return undefined;
@@ -116,20 +138,7 @@ interface Arm {
 }
 
 function* compare(input: ProveInput, built: Built, failing: Failing, sets: number): Steps<Proof> {
-  const untested: { action: string; why: string }[] = [];
-  const trials: Trial[] = [];
-  for (const { action, change } of advised(input)) {
-    const made = settingsOf(change, built);
-    if (typeof made === "string") untested.push({ action, why: made });
-    else trials.push({ name: action.slice(0, 80), change, advised: true, note: null, frames: 1, ...made });
-  }
-  trials.push(...controls(input, built, trials));
-  const usable = trials.filter((t) => {
-    const why = refusal(built, t);
-    if (why !== undefined) untested.push({ action: t.name, why });
-    return why === undefined;
-  });
-  const likeness = likenessOf(input, firstReport(built, failing));
+  const likeness = likenessOf(input, failing.report);
   const unlike = likeness.filter((l) => l.matters && !l.alike);
   if (unlike.length > 0)
     return refuse(
@@ -141,9 +150,10 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
         untested: advised(input).map(({ action }) => ({ action, why: "no machine like the report's was found" })),
       },
     );
+  const { trials, untested } = yield* trialsOf(input, built);
   const curveAt = reserves(built);
   const arms: Arm[] = [{ set: {}, frames: 1 }];
-  const places = usable.map(({ set, against, frames }) => {
+  const places = trials.map(({ set, against, frames }) => {
     if (against !== undefined) arms.push({ set: against, frames: 1 });
     arms.push({ set, frames });
     return { before: against === undefined ? 0 : arms.length - 2, after: arms.length - 1 };
@@ -157,55 +167,129 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
     sets,
     prng(1).fork("bursts"),
   );
-  const outcomes = yield* runArms(built, arms, lengths);
-  const of = (arm: number, pick: (m: Measures) => number): number[][] =>
-    outcomes[arm]?.map((set) => set.map(pick)) ?? [];
-  const count = (m: Measures): number => m[failing.measure] ?? 0;
-  const fit = fitted(input, lengths, of(0, count));
-  const rates = (arm: number, pick: (m: Measures) => number): number[] =>
-    meansOf(lengths, fit.mean, of(arm, pick)).map((x) => x * fit.perUnit);
-  const rows = usable.map((trial, i) => rowOf(trial, (v, pick) => rates(places[i]?.[v] ?? 0, pick), failing.measure));
-  const base = rates(0, count);
-  return {
-    ...refuse(input, ""),
-    refused: rows.length === 0 ? "none of the advice can be run on a machine" : null,
-    standsFor: built.printed
-      ? null
-      : "The report does not print its free lists: machines that a load has filled stand for it.",
-    assumptions: [...built.assumptions, loadSaid(built, fit)],
-    likeness: [...likeness, ...fit.likeness],
-    measure: `${measureWords[failing.measure] ?? `requests of order ${built.order} that failed`}, ${fit.unit}`,
-    seeds: sets,
-    rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
-    untested: [...untested, ...neverRun],
-    curve: curveAt.length < 2 ? null : curveOf(built, curveAt, base, (i) => rates(curveFrom + i, count)),
-    experiment: experimentFile(input, built, failing, usable),
+  /** What the first `n` sets say, arm by arm. */
+  const answer = (outcomes: Outcomes, n: number): Proof => {
+    const own: Lengths = { ...lengths, sets: lengths.sets.slice(0, n) };
+    const of = (arm: number, pick: (m: Measures) => number): number[][] =>
+      outcomes[arm]?.slice(0, n).map((set) => set.map(pick)) ?? [];
+    const count = (m: Measures): number => m[failing.measure] ?? 0;
+    const fit = fitted(input, own, of(0, count));
+    const rates = (arm: number, pick: (m: Measures) => number): number[] =>
+      meansOf(own, fit.mean, of(arm, pick)).map((x) => x * fit.perUnit);
+    const rows = trials.map((trial, i) => rowOf(trial, (v, pick) => rates(places[i]?.[v] ?? 0, pick), failing.measure));
+    const curveIsThere = curveAt.length > 1 && outcomes.slice(curveFrom).every((arm) => arm.length >= n);
+    return {
+      ...refuse(input, ""),
+      refused: rows.length === 0 ? "none of the advice can be run on a machine" : null,
+      standsFor: built.printed
+        ? null
+        : "The report does not print its free lists: machines that a load has filled stand for it.",
+      assumptions: [...built.assumptions, loadSaid(built, fit)],
+      likeness: [...likeness, ...fit.likeness],
+      measure: `${measureWords[failing.measure] ?? `requests of order ${built.order} that failed`}, ${fit.unit}; mean of ${n} sets of runs with its 95 % interval, the same machines and bursts before and after`,
+      seeds: n,
+      seedsPlanned: sets,
+      rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
+      untested: [...untested, ...neverRun(input, built, maySleep(input))],
+      curve: curveIsThere ? curveOf(built, curveAt, rates(0, count), (i) => rates(curveFrom + i, count)) : null,
+      experiment: experimentFile(input, built, failing, trials),
+    };
   };
+  return yield* inRounds(built, arms, curveFrom, lengths, answer);
 }
 
-/** Every arm meets every set of lengths on the same machines; arm by arm, so that a machine's code stays warm. */
-function* runArms(built: Built, arms: readonly Arm[], lengths: Lengths): Steps<Measures[][][]> {
-  const jobs: Job[] = [];
-  for (const { set, frames } of arms)
-    for (const [s, own] of lengths.sets.entries()) {
-      const scaled = own.map((x) => Math.max(1, Math.round(x * frames)));
-      jobs.push(jobOf(burstSettings(built, s, Math.max(...scaled), set, 1), s + 1, scaled));
-    }
-  const measured: readonly Outcome[] = yield { jobs, what: "bursts with each change", from: searchShare, to: 1 };
-  let at = 0;
-  return arms.map(() => lengths.sets.map(() => [...(measured[at++] ?? [])]));
+/** What is run, and what cannot be. */
+function* trialsOf(
+  input: ProveInput,
+  built: Built,
+): Steps<{ readonly trials: readonly Trial[]; readonly untested: Proof["untested"] }> {
+  const untested: { action: string; why: string }[] = [];
+  const trials: Trial[] = [];
+  for (const { action, change } of advised(input)) {
+    const made = settingsOf(change, built, input);
+    if (typeof made === "string") untested.push({ action, why: made });
+    else trials.push({ name: nameOf(action), change, advised: true, advice: action, note: null, frames: 1, ...made });
+  }
+  trials.push(...controls(input, built, trials));
+  yield* fill(
+    built,
+    trials.map(({ set }) => set),
+    searchShare,
+  );
+  const usable = trials.filter((t) => {
+    const why = refusal(built, t);
+    if (why !== undefined) untested.push({ action: t.name, why });
+    return why === undefined;
+  });
+  return { trials: usable, untested };
 }
 
-function firstReport(built: Built, failing: Failing): ReturnType<typeof runMachine>["reports"][number] | undefined {
-  const { settings } = jobOf({ ...burstSettings(built, 0, failing.length, {}, 1), reports: 4 }, 1, []);
-  const run = runMachine(settings as MachineSettings);
-  return run.reports.find((r) => r.order === built.order) ?? run.reports[0];
+const nameMost = 80;
+
+/** An advice's name in a table: cut between words. */
+const nameOf = (action: string): string =>
+  action.length <= nameMost ? action : `${action.slice(0, action.lastIndexOf(" ", nameMost))} …`;
+
+/** Measures by arm, set and length. */
+type Outcomes = readonly (readonly (readonly Measures[])[])[];
+
+/**
+ * Runs every arm with every set of lengths, on the same machines: some sets of what is tried, then of the curve, whose arms begin at `curveFrom`,
+ * then the other sets one by one. After each round there is an answer.
+ */
+function* inRounds(
+  built: Built,
+  arms: readonly Arm[],
+  curveFrom: number,
+  lengths: Lengths,
+  answer: (outcomes: Outcomes, sets: number) => Proof,
+): Steps<Proof> {
+  const sets = lengths.sets.length;
+  const first = Math.min(sets, setsFirst);
+  const rounds = [
+    { sets: [0, first], arms: [0, curveFrom] },
+    { sets: [0, first], arms: [curveFrom, arms.length] },
+    ...Array.from({ length: sets - first }, (_, i) => ({ sets: [first + i, first + i + 1], arms: [0, arms.length] })),
+  ].filter((round) => round.arms[0] !== round.arms[1]);
+  const outcomes: (readonly Measures[])[][] = arms.map(() => []);
+  const share = (runs: number): number => searchShare + ((1 - searchShare) * runs) / (sets * arms.length);
+  let soFar: Proof | undefined;
+  let ran = 0;
+  for (const round of rounds) {
+    const those = arms.slice(...round.arms).map((arm, i) => ({ ...arm, outcomes: outcomes[(round.arms[0] ?? 0) + i] }));
+    yield* fill(
+      built,
+      those.map(({ set }) => set),
+      share(ran),
+    );
+    // Arm by arm, so that a machine's code stays warm.
+    const jobs = those.flatMap(({ set, frames }) =>
+      lengths.sets.slice(...round.sets).map((own, i) => {
+        const scaled = own.map((x) => Math.max(1, Math.round(x * frames)));
+        const state = (round.sets[0] ?? 0) + i;
+        return jobOf(burstSettings(built, state, Math.max(...scaled), set), state + 1, scaled);
+      }),
+    );
+    const measured: readonly Outcome[] = yield {
+      jobs,
+      what: "bursts with each change",
+      from: share(ran),
+      to: share(ran + jobs.length),
+      ...(soFar === undefined ? {} : { soFar }),
+    };
+    const each = jobs.length / those.length;
+    for (const [i, arm] of those.entries())
+      arm.outcomes?.push(...measured.slice(i * each, (i + 1) * each).map((o) => o.measures));
+    ran += jobs.length;
+    soFar = answer(outcomes, round.sets[1] ?? sets);
+  }
+  return soFar ?? answer(outcomes, 0);
 }
 
 /** Settings that this machine does not take, in a sentence. */
 function refusal(built: Built, trial: Trial): string | undefined {
   try {
-    checkMachine(jobOf(burstSettings(built, 0, 1, trial.set, trial.frames), 1, []).settings as MachineSettings);
+    checkMachine(jobOf(burstSettings(built, 0, 1, trial.set), 1, []).settings);
     return undefined;
   } catch (error) {
     if (error instanceof BadInput) return error.message;
@@ -272,6 +356,12 @@ function rateOf({
 const brief = (x: number): string =>
   x === 0 ? "0" : x >= 100 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(2)));
 
+/** Nothing fails less than never. */
+function rateInterval(rates: readonly number[]): Interval {
+  const { estimate, low, high } = meanInterval(rates);
+  return { estimate, low: Math.max(0, low), high };
+}
+
 /** Less than this share of the failures is no difference to anybody, and few runs could not tell it from chance. */
 const leastEffect = 0.1;
 
@@ -288,17 +378,24 @@ function rowOf(
 ): ProofRow {
   const of = (variant: "before" | "after", what: Measure): number[] => {
     const frames = variant === "after" && what === "framesLost" ? trial.frames : 1;
-    return rates(variant, (m) => (m[what] ?? 0) / frames);
+    // What nobody is told of counts under its own order.
+    const key =
+      variant === "after" && trial.order !== undefined && what.startsWith("failedOrder")
+        ? `failedOrder${trial.order}`
+        : what;
+    return rates(variant, (m) => (m[key] ?? 0) / frames);
   };
   const [before, after] = [of("before", measure), of("after", measure)];
-  const difference = bootstrap(differences(before, after), mean, { rounds: 1000 });
+  const difference = meanInterval(differences(before, after));
   return {
     name: trial.name,
     change: trial.change,
     advised: trial.advised,
+    advice: trial.advice,
+    provided: null,
     note: trial.note,
-    before: bootstrap(before, mean, { rounds: 1000 }),
-    after: bootstrap(after, mean, { rounds: 1000 }),
+    before: rateInterval(before),
+    after: rateInterval(after),
     difference,
     verdict: verdictOf(mean(before), difference),
     lostBefore: mean(of("before", "framesLost")),
@@ -320,16 +417,13 @@ const kneeShare = 0.9;
 function curveOf(built: Built, values: readonly number[], base: readonly number[], at: (i: number) => number[]): Curve {
   const own = (built.settings.sysctl as { min_free_kbytes: number }).min_free_kbytes;
   const real = (kb: number): number => Math.round((kb * built.minFreeKb) / own);
-  const interval = (x: readonly number[]): Interval => bootstrap(x, mean, { rounds: 1000 });
   const points = [
-    { value: built.minFreeKb, rate: interval(base) },
-    ...values.map((kb, i) => ({ value: real(kb), rate: interval(at(i)) })),
+    { value: built.minFreeKb, rate: rateInterval(base) },
+    ...values.map((kb, i) => ({ value: real(kb), rate: rateInterval(at(i)) })),
   ];
   const was = points[0]?.rate.estimate ?? 0;
   const best = Math.min(...points.map((p) => p.rate.estimate));
-  const helps = values.some(
-    (_, i) => verdictOf(was, bootstrap(differences(base, at(i)), mean, { rounds: 1000 })) === "lowers",
-  );
+  const helps = values.some((_, i) => verdictOf(was, meanInterval(differences(base, at(i)))) === "lowers");
   const first = points.findIndex((p) => was - p.rate.estimate >= kneeShare * (was - best));
   // Where the last value that was run is still the best by far, there is no knee in sight.
   const found = helps && (first < points.length - 1 || best <= was * leastEffect);
@@ -358,7 +452,7 @@ function experimentFile(
   failing: Failing,
   trials: readonly Trial[],
 ): Proof["experiment"] {
-  const base = { kind: "machine", ...burstSettings(built, 0, failing.length, {}, 1) };
+  const base = { kind: "machine", ...burstSettings(built, 0, failing.length, {}) };
   return {
     kind: "experiment",
     question: `${input.title}: which change lowers the failures of bursts of ${failing.length}?`,

@@ -19,10 +19,9 @@ export function likenessOf(input: ProveInput, report: AllocFailure | undefined):
   const own = (report?.memInfo?.zones ?? []).filter((z) => z.freeLists !== undefined);
   if (order === null || zones.length === 0 || own.length === 0) return [];
   const eligible = new Set(zones.map((z) => z.zone));
+  const modelZones = own.filter((z) => eligible.has(z.name)).map((z) => z.freeLists?.blocks ?? []);
   const real = addUp(zones.map((z) => z.orders.map((o) => o.blocks)));
-  const model = addUp(
-    own.filter((z) => eligible.has(z.name)).map((z) => (z.freeLists?.blocks ?? []).map((b) => b.count)),
-  );
+  const model = addUp(modelZones.map((blocks) => blocks.map((b) => b.count)));
   const [a, b] = [pagesFrom(real, 0), pagesFrom(model, 0)];
   const rows: Likeness[] = [
     {
@@ -43,7 +42,44 @@ export function likenessOf(input: ProveInput, report: AllocFailure | undefined):
       alike: Math.abs(x - y) <= shareApart,
     });
   }
+  // By list: what only others may take is as good as not there. One order may lie on several lists; a report without letters does not say.
+  const typed = input.machine.zones.flatMap((z) => (eligible.has(z.zone) && z.blocks !== null ? [z.blocks] : []));
+  if (!typed.some((blocks) => blocks.some((b) => b.types !== ""))) return rows;
+  for (const [letters, whose] of lists) {
+    const x = shareOn(typed, order, letters);
+    const y = shareOn(
+      modelZones.map((blocks) => blocks.map((b) => ({ count: b.count, types: b.types ?? "" }))),
+      order,
+      letters,
+    );
+    if (x === 0 && y === 0) continue;
+    rows.push({
+      what: `share of all that is free in blocks of order ${order} and above on lists of ${whose} alone`,
+      report: x,
+      machine: y,
+      matters: true,
+      alike: Math.abs(x - y) <= shareApart,
+    });
+  }
   return rows;
+}
+
+/** Lists by who may take from them, as reports spell them: C cma, H highatomic, I isolate. */
+const lists: readonly (readonly [letters: string, whose: string])[] = [
+  ["C", "CMA"],
+  ["HI", "the atomic reserve"],
+];
+
+/** Of the free pages, those in blocks that are large enough and lie on these lists alone. */
+function shareOn(
+  zones: readonly (readonly { readonly count: number; readonly types: string }[])[],
+  from: number,
+  letters: string,
+): number {
+  const only = (types: string): boolean => types !== "" && [...types].every((t) => letters.includes(t));
+  const wanted = addUp(zones.map((blocks) => blocks.map((b) => (only(b.types) ? b.count : 0))));
+  const all = addUp(zones.map((blocks) => blocks.map((b) => b.count)));
+  return pagesFrom(wanted, from) / Math.max(1, pagesFrom(all, 0));
 }
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= fewPages || (a <= b * factor && b <= a * factor);

@@ -7,6 +7,7 @@ import type { Release } from "../kernel/release.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import type { MarkSettings } from "../model/mm/watermark_setup.ts";
+import type { FillOptions } from "../scenario/filled_state.ts";
 import { filledState } from "../scenario/filled_state.ts";
 import type { StateGiven } from "../scenario/machine_state_settings.ts";
 import type { Assumption } from "./proof.ts";
@@ -26,6 +27,9 @@ export interface Built {
   readonly rxRing: number;
   /** Memory as printed; else several machines that a load has filled while kswapd kept the marks of these settings. */
   statesUnder(marks: MarkSettings): readonly StateGiven[];
+  /** What fills those machines, where it was not done yet: it can be done elsewhere and given to `keepFilled`; else `statesUnder` does it. */
+  toFill(marks: readonly MarkSettings[]): readonly FillOptions[];
+  keepFilled(how: FillOptions, state: StateGiven): void;
   readonly printed: boolean;
   /** Settings without state and traffic. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -97,6 +101,8 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
     minFreeKb: minFree,
     rxRing: card.rxRing,
     statesUnder: memory.statesUnder,
+    toFill: memory.toFill,
+    keepFilled: memory.keepFilled,
     printed: memory.printed,
     settings: {
       release: machine.release.value,
@@ -114,9 +120,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
   };
 }
 
-interface MemoryBuilt {
-  statesUnder(marks: MarkSettings): readonly StateGiven[];
-  readonly printed: boolean;
+interface MemoryBuilt extends Pick<Built, "statesUnder" | "toFill" | "keepFilled" | "printed"> {
   /** The machine's memory as a part of the report's. */
   readonly part: number;
 }
@@ -150,7 +154,7 @@ function memoryOf(
       "assumed",
       "a report counts blocks and does not place them",
     );
-    return { statesUnder: () => [printed], printed: true, part: 1 };
+    return { statesUnder: () => [printed], toFill: () => [], keepFilled: () => {}, printed: true, part: 1 };
   }
   if (!["x86_64", "i386"].includes(release.arch))
     note("zones", "those of a PC with as much memory", "assumed", `the model boots PCs only, not ${release.arch}`);
@@ -170,19 +174,31 @@ function memoryOf(
     `${printed}: which blocks were free is not known`,
   );
   const own = Math.max(128, Math.round(minFreeKb * part));
-  const made = new Map<string, readonly StateGiven[]>();
+  const made = new Map<string, StateGiven>();
+  const fills = (given: MarkSettings): FillOptions[] =>
+    Array.from({ length: filledMachines }, (_, i) => ({
+      release,
+      memoryMb,
+      marks: { minFreeKb: own, ...given },
+      seed: i + 1,
+      ringPages,
+    }));
+  const keyOf = ({ marks, seed }: FillOptions): string => JSON.stringify([marks, seed]);
+  const keepFilled = (how: FillOptions, state: StateGiven): void => void made.set(keyOf(how), state);
   return {
     printed: false,
     part,
-    statesUnder(given) {
-      const marks = { minFreeKb: own, ...given };
-      const key = JSON.stringify(marks);
-      const known =
-        made.get(key) ??
-        Array.from({ length: filledMachines }, (_, i) => filledState(release, memoryMb, marks, i + 1, ringPages));
-      made.set(key, known);
-      return known;
+    keepFilled,
+    toFill: (marks) => {
+      const all = new Map(marks.flatMap(fills).map((how) => [keyOf(how), how]));
+      return [...all].flatMap(([key, how]) => (made.has(key) ? [] : [how]));
     },
+    statesUnder: (given) =>
+      fills(given).map((how) => {
+        const state = made.get(keyOf(how)) ?? filledState(how);
+        keepFilled(how, state);
+        return state;
+      }),
   };
 }
 

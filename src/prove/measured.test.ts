@@ -15,6 +15,8 @@ const row = (name: string, kb: number, after: number, verdict: ProofRow["verdict
   name,
   change: { kind: "min_free_kbytes", kb },
   advised: true,
+  advice: name,
+  provided: null,
   note: null,
   before: interval(100),
   after: interval(after),
@@ -53,6 +55,7 @@ test("what helps most comes first, what was not run behind it, what made it wors
     interval: [-101, -99],
     runs: 5,
     why: null,
+    provided: null,
   });
   expect(ranked[2]?.measured.why).toBe("no such machine");
 });

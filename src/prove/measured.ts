@@ -12,6 +12,8 @@ export interface Measured {
   readonly runs: number;
   /** Why it was not run; null when it was. */
   readonly why: string | null;
+  /** What has to be so on the report's machine for this to be its answer; null: nothing that the report does not say. */
+  readonly provided: string | null;
 }
 
 export interface MeasuredAdvice extends Advice {
@@ -25,17 +27,18 @@ const outcomeOf: Readonly<Record<ProofRow["verdict"], Measured["outcome"]>> = {
   "no clear difference": "no difference",
 };
 
+/** The row that an advice was measured by: the first, where several ways to follow it were tried. */
+export const rowOf = ({ action }: Advice, proof: Proof): ProofRow | undefined =>
+  proof.rows.find((r) => r.advice === action);
+
 /** `advice` in the order of the diagnosis; equals keep that order. */
 export function measuredAdvice(advice: readonly Advice[], proof: Proof): readonly MeasuredAdvice[] {
-  const rowOf = (a: Advice): ProofRow | undefined =>
-    proof.rows.find(
-      (r) => r.advised && JSON.stringify(r.change) === JSON.stringify(a.change) && a.action.startsWith(r.name),
-    );
   const all = advice.map((a): MeasuredAdvice => {
-    const row = rowOf(a);
+    const row = rowOf(a, proof);
     if (row === undefined) {
       const why = proof.untested.find((u) => u.action === a.action)?.why ?? proof.refused ?? "nothing was run";
-      return { ...a, measured: { outcome: "not run", before: null, after: null, interval: null, runs: 0, why } };
+      const none = { before: null, after: null, interval: null, runs: 0, provided: null };
+      return { ...a, measured: { outcome: "not run", why, ...none } };
     }
     const measured: Measured = {
       outcome: outcomeOf[row.verdict],
@@ -44,6 +47,7 @@ export function measuredAdvice(advice: readonly Advice[], proof: Proof): readonl
       interval: [row.difference.low, row.difference.high],
       runs: proof.seeds,
       why: null,
+      provided: row.provided,
     };
     if (measured.outcome !== "worse") return { ...a, measured };
     const { command: _command, ...kept } = a;

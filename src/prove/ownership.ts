@@ -1,12 +1,11 @@
 // Reports of memory with two owners: the mistake that fits them, run where every buffer is followed, and the same driver without the mistake.
 // Where the report is the EMAC's, the EMAC runs, and its kernel speaks as 2.6.29 does; elsewhere a plain card does.
 import { mean } from "../analysis/statistics.ts";
-import type { Change, ProveInput } from "../diagnosis/machine_told.ts";
-import type { Cause } from "../scenario/cases/board.ts";
+import type { Advised, Change, ProveInput } from "../diagnosis/machine_told.ts";
+import type { BoardOptions, Cause } from "../scenario/cases/board.ts";
 import { badPageText, oopsText } from "../scenario/cases/kernel_words.ts";
 import { receiveKept } from "../scenario/cases/preallocated.ts";
-import type { Job, Outcome, Steps } from "./batch.ts";
-import { boardJob } from "./batch.ts";
+import type { Batch, Job, Outcome, Steps } from "./batch.ts";
 import { advised, whyNot } from "./changes.ts";
 import type { Assumption, Proof, ProofRow, ProveProgress } from "./proof.ts";
 import { refuse } from "./proof.ts";
@@ -14,10 +13,12 @@ import { receiveWatched } from "./watched_receive.ts";
 
 const exactly = (n: number): ProofRow["before"] => ({ estimate: n, low: n, high: n });
 
-const rowOf = (name: string, change: Change, was: number, is: number): ProofRow => ({
+const rowOf = (name: string, { change, action }: Advised, was: number, is: number): ProofRow => ({
   name,
   change,
   advised: true,
+  advice: action,
+  provided: "the driver uses its buffers again after handing them up",
   note: null,
   before: exactly(was),
   after: exactly(is),
@@ -28,6 +29,12 @@ const rowOf = (name: string, change: Change, was: number, is: number): ProofRow 
 });
 
 type Tested = Pick<Proof, "assumptions" | "measure" | "rows"> & Partial<Pick<Proof, "standsFor">>;
+
+/** What a proof says beside what was run. */
+interface Told {
+  readonly advice: Advised;
+  readonly untested: Proof["untested"];
+}
 
 export function* proveOwnership(input: ProveInput, progress: ProveProgress): Steps<Proof> {
   const all = advised(input);
@@ -41,25 +48,31 @@ export function* proveOwnership(input: ProveInput, progress: ProveProgress): Ste
       "the report does not show whose memory it was; the model can only test owners of packet memory",
       { untested },
     );
+  const told: Told = { advice, untested };
   const board = input.driver === "ibm_emac" || (input.driver === null && /-ppc32$/.test(input.machine.release.value));
-  const sent = input.direction?.startsWith("tx") === true;
-  const tested =
-    board && sent
-      ? yield* onSendingBoard(input, advice.change)
-      : (board ? onEmac : onPlainCard)(input, advice.change, progress);
-  return {
-    title: input.title,
-    refused: null,
-    standsFor:
-      "The cause that is tested fits the report, and the report does not prove it: a driver hands its buffers to the stack, keeps its pointers to them and lets the card write into them again.",
-    ...tested,
-    likeness: [],
-    curve: null,
-    seeds: 1,
-    untested,
-    experiment: null,
-  };
+  if (board && input.direction?.startsWith("tx") === true) return yield* onSendingBoard(input, told);
+  return whole(input, told, (board ? onEmac : onPlainCard)(input, advice, progress), 1, 1);
 }
+
+const whole = (
+  input: ProveInput,
+  { untested }: Told,
+  tested: Tested,
+  seeds: number,
+  seedsPlanned: number = boardSeeds.length,
+): Proof => ({
+  title: input.title,
+  refused: null,
+  standsFor:
+    "The cause that is tested fits the report, and the report does not prove it: a driver hands its buffers to the stack, keeps its pointers to them and lets the card write into them again.",
+  ...tested,
+  likeness: [],
+  curve: null,
+  seeds,
+  seedsPlanned,
+  untested,
+  experiment: null,
+});
 
 const frames = 1000;
 const kept = 256;
@@ -96,7 +109,7 @@ const emacAssumptions = (input: ProveInput, value: string): readonly Assumption[
   ),
 ];
 
-function onEmac(input: ProveInput, change: Change, progress: ProveProgress): Tested {
+function onEmac(input: ProveInput, advice: Advised, progress: ProveProgress): Tested {
   const wrong = (o: ReturnType<typeof receiveKept>): number =>
     o.reused + o.badPages.length + o.oopses.length + (o.lostTrack === undefined ? 0 : 1);
   const run = (use: "hand-up" | "fresh" | "copy" | "destructor", slowest: number): ReturnType<typeof receiveKept> =>
@@ -112,7 +125,7 @@ function onEmac(input: ProveInput, change: Change, progress: ProveProgress): Tes
   ] as const;
   const rows = ways.map(([use, name], i) => {
     progress(0.45 + i * 0.1, name);
-    return rowOf(name, change, wrong(late), wrong(run(use, slow)));
+    return rowOf(name, advice, wrong(late), wrong(run(use, slow)));
   });
   return {
     assumptions: [
@@ -145,25 +158,76 @@ const suspects: Readonly<Record<"bad_page" | "oops", readonly { readonly cause: 
   ],
 };
 
+const boardSeeds = [1, 2, 3] as const;
+/** What every report from the side that sends is tried with, beside its own suspects. */
+const always = ["nothing", "receive buffers reused", "fragmentation"] as const;
+
 /** A report from the side that sends: which mistakes of a sending board give this very report, and which do not. */
-function* onSendingBoard(input: ProveInput, change: Change): Steps<Tested> {
+function* onSendingBoard(input: ProveInput, about: Told): Steps<Proof> {
   const kind = input.kind === "bad_page" ? "bad_page" : "oops";
-  const seeds = [1, 2, 3];
-  const jobsOf = (cause: Cause, mtu = 9000): Job[] => seeds.map((seed) => boardJob({ cause, mtu, seed }));
-  const ranOf = (outcomes: readonly Outcome[]): Ran => {
-    const of = (name: string): number[] => outcomes.map((o) => o[0]?.[name] ?? 0);
-    const [bad, oopses] = [of("badPages"), of("oopses")];
-    return {
-      like: of(kind === "bad_page" ? "firstTraces" : "secondTraces"),
-      all: bad.map((n, i) => n + (oopses[i] ?? 0)),
-    };
+  const causes: readonly Cause[] = [...always, ...suspects[kind].map((s) => s.cause)];
+  const ran = causes.map((): Ran => ({ like: [], all: [] }));
+  const small: Ran = { like: [], all: [] };
+  const keep = (into: Ran, outcome: Outcome | undefined): void => {
+    const m = outcome?.measures[0] ?? {};
+    into.like.push(m[kind === "bad_page" ? "firstTraces" : "secondTraces"] ?? 0);
+    into.all.push((m.badPages ?? 0) + (m.oopses ?? 0));
   };
-  const row = (name: string, what: Change, advised: boolean, note: string | null, was: Ran, is: Ran): ProofRow => {
+  let soFar: Proof | undefined;
+  const batch = (jobs: readonly BoardOptions[], what: string, from: number, to: number): Batch => ({
+    jobs: jobs.map((settings): Job => ({ kind: "board", settings })),
+    what,
+    from: from * boardsShare,
+    to: to * boardsShare,
+    ...(soFar === undefined ? {} : { soFar }),
+  });
+  for (const [i, seed] of boardSeeds.entries()) {
+    const measured: readonly Outcome[] = yield batch(
+      causes.map((cause) => ({ cause, mtu: 9000, seed })),
+      "boards with a mistake each",
+      i / boardSeeds.length,
+      (i + 1) / boardSeeds.length,
+    );
+    for (const [k, r] of ran.entries()) keep(r, measured[k]);
+    soFar = whole(input, about, onBoards(input, about.advice, kind, ran, small), i + 1);
+  }
+  const fits = suspects[kind].find((_, i) => ran[always.length + i]?.like.some((n) => n > 0));
+  if (fits === undefined) return soFar as Proof;
+  const measured = yield batch(
+    boardSeeds.map((seed) => ({ cause: fits.cause, mtu: 1500, seed })),
+    "the same at MTU 1500",
+    1,
+    1 / boardsShare,
+  );
+  for (const outcome of measured) keep(small, outcome);
+  return whole(input, about, onBoards(input, about.advice, kind, ran, small), boardSeeds.length);
+}
+
+/** Of the whole proof; the rest is MTU 1500. */
+const boardsShare = 0.9;
+
+/** What boards say that ran with each cause, in the order of `always` and the suspects; `small`: with the first that fits, at MTU 1500. */
+function onBoards(
+  input: ProveInput,
+  advice: Advised,
+  kind: "bad_page" | "oops",
+  ran: readonly Ran[],
+  small: Ran,
+): Tested {
+  const row = (
+    name: string,
+    what: { readonly change: Change; readonly advice?: string },
+    note: string | null,
+    was: Ran,
+    is: Ran,
+  ): ProofRow => {
     const difference = range(is.like.map((n, i) => n - (was.like[i] ?? 0)));
     return {
       name,
-      change: what,
-      advised,
+      change: what.change,
+      advised: what.advice !== undefined || what.change.kind === "code",
+      advice: what.advice ?? null,
+      provided: null,
       note,
       before: range(was.like),
       after: range(is.like),
@@ -173,34 +237,16 @@ function* onSendingBoard(input: ProveInput, change: Change): Steps<Tested> {
       lostAfter: 0,
     };
   };
-  const causes: readonly Cause[] = [
-    "nothing",
-    "receive buffers reused",
-    "fragmentation",
-    ...suspects[kind].map((s) => s.cause),
-  ];
-  const measured = yield {
-    jobs: causes.flatMap((c) => jobsOf(c)),
-    what: "boards with a mistake each",
-    from: 0,
-    to: 0.9,
-  };
-  const [right, kept, fragmented, ...suspected] = causes.map((_, i) =>
-    ranOf(measured.slice(i * seeds.length, (i + 1) * seeds.length)),
-  ) as [Ran, Ran, Ran, ...Ran[]];
-  const ran = suspects[kind].map((s, i) => ({ ...s, was: suspected[i] as Ran }));
-  const fits = ran.filter((s) => s.was.like.some((n) => n > 0));
-  const small =
-    fits[0] === undefined
-      ? undefined
-      : ranOf(yield { jobs: jobsOf(fits[0].cause, 1500), what: "the same at MTU 1500", from: 0.9, to: 1 });
+  const [right, kept, fragmented, ...suspected] = ran as readonly [Ran, Ran, Ran, ...Ran[]];
+  const tried = suspects[kind].map((s, i) => ({ ...s, was: suspected[i] as Ran }));
+  const fits = tried.filter((s) => s.was.like.some((n) => n > 0));
   /** Only where the run did not show the report; where it did, the row's numbers say so. */
-  const gives = (what: string, ran: Ran): string | null =>
-    ran.like.some((n) => n > 0) ? null : `${what} alone: no report like it, ${sum(ran.all)} others`;
-  const others = (all: Ran): string => `other reports: ${sum(all.all) - sum(all.like)}`;
+  const gives = (what: string, r: Ran): string | null =>
+    r.like.some((n) => n > 0) ? null : `${what} alone: no report like it, ${sum(r.all)} others`;
+  const others = (r: Ran): string => `other reports: ${sum(r.all) - sum(r.like)}`;
   return {
     standsFor: `${fits.length === 0 ? "None of the mistakes that were tried gives" : `${list(fits.map((s) => `"${s.cause}"`))} ${fits.length === 1 ? "gives" : "give"}`} a report like it on a board that sends; ${list(
-      [...ran, { cause: "receive buffers reused", was: kept }, { cause: "fragmentation", was: fragmented }]
+      [...tried, { cause: "receive buffers reused", was: kept }, { cause: "fragmentation", was: fragmented }]
         .filter((s) => s.was.like.every((n) => n === 0))
         .map((s) => `"${s.cause}"`),
     )} do not. The report does not say which it was; \`skblab cases emac-writev\` runs eleven of them.`,
@@ -214,27 +260,31 @@ function* onSendingBoard(input: ProveInput, change: Change): Steps<Tested> {
         "the thread's own, field by field",
       ),
     ],
-    measure: "reports like this one, in 400 ms of sending, 3 seeds: mean, least and most",
+    measure: `reports like this one, in 400 ms of sending, ${right.like.length} seeds: mean, least and most`,
     rows: [
-      ...ran.map((s) =>
-        row(s.right, { kind: "code" }, true, s.was.like.some((n) => n > 0) ? null : others(s.was), s.was, right),
+      ...tried.map((s) =>
+        row(s.right, { change: { kind: "code" } }, s.was.like.some((n) => n > 0) ? null : others(s.was), s.was, right),
       ),
-      row("a fresh buffer for each that is handed up", change, true, gives("kept receive buffers", kept), kept, right),
+      row(
+        "a fresh buffer for each that is handed up",
+        { change: advice.change, advice: advice.action },
+        gives("kept receive buffers", kept),
+        kept,
+        right,
+      ),
       row(
         "memory in large pieces",
-        { kind: "compact_memory" },
-        false,
+        { change: { kind: "compact_memory" } },
         gives("fragmentation", fragmented),
         fragmented,
         right,
       ),
-      ...(small === undefined || fits[0] === undefined
+      ...(small.like.length === 0 || fits[0] === undefined
         ? []
         : [
             row(
               "MTU 1500, not 9000; the mistake stays",
-              { kind: "mtu", mtu: 1500 },
-              false,
+              { change: { kind: "mtu", mtu: 1500 } },
               others(small),
               fits[0].was,
               small,
@@ -246,8 +296,8 @@ function* onSendingBoard(input: ProveInput, change: Change): Steps<Tested> {
 
 interface Ran {
   /** Reports like the one that is to be explained, and all reports, by seed. */
-  readonly like: readonly number[];
-  readonly all: readonly number[];
+  readonly like: number[];
+  readonly all: number[];
 }
 const sum = (all: readonly number[]): number => all.reduce((n, x) => n + x, 0);
 const list = (names: readonly string[]): string =>
@@ -258,7 +308,7 @@ const range = (all: readonly number[]): ProofRow["before"] => ({
   high: Math.max(...all),
 });
 
-function onPlainCard(input: ProveInput, change: Change, progress: ProveProgress): Tested {
+function onPlainCard(input: ProveInput, advice: Advised, progress: ProveProgress): Tested {
   progress(0.1, "buffers that are used again");
   const before = receiveWatched("preallocated", 0);
   progress(0.4, "buffers that are used again, packets read late");
@@ -284,8 +334,8 @@ function onPlainCard(input: ProveInput, change: Change, progress: ProveProgress)
     ],
     measure: `times that memory was used or freed by somebody who did not own it, in ${frames.toLocaleString("en-US")} frames`,
     rows: [
-      rowOf("a fresh buffer for each that is handed up", change, before.faults, after.faults),
-      rowOf("the same, where the application reads late", change, late.faults, afterLate.faults),
+      rowOf("a fresh buffer for each that is handed up", advice, before.faults, after.faults),
+      rowOf("the same, where the application reads late", advice, late.faults, afterLate.faults),
     ],
   };
 }

@@ -47,10 +47,12 @@ export function provePool(input: ProveInput, progress: ProveProgress): Proof {
   progress(0.6, "the pages were freed past the pool");
   const leaked = stall(0, pages);
   const exactly = (n: number): ProofRow["before"] => ({ estimate: n, low: n, high: n });
-  const row = (name: string, { before, after }: Stalled): ProofRow => ({
-    name,
+  const row = (provided: string, { before, after }: Stalled): ProofRow => ({
+    name: `sockets are read or closed, if ${provided}`,
     change: advice.change,
     advised: true,
+    advice: advice.action,
+    provided,
     note: null,
     before: exactly(before),
     after: exactly(after),
@@ -77,10 +79,8 @@ export function provePool(input: ProveInput, progress: ProveProgress): Proof {
     curve: null,
     measure: `pages in flight, ${waits.before} s after the receive queue was torn down and ${waits.after} s after the sockets were read`,
     seeds: 1,
-    rows: [
-      row("sockets are read or closed, if unread packets hold the pages", unread),
-      row("the same, if the pages were freed past the pool (a leak)", leaked),
-    ],
+    seedsPlanned: 1,
+    rows: [row("unread packets hold the pages", unread), row("the pages were freed past the pool (a leak)", leaked)],
     untested,
     experiment: null,
   };

@@ -46,8 +46,12 @@ export interface ProofRow {
   readonly change: Change;
   /** False: no advice, but what people often try; `note` says what the diagnosis holds of it. */
   readonly advised: boolean;
+  /** The action of the advice that this is; null: a mistake taken away that was tried, or something that is tried beside. */
+  readonly advice: string | null;
+  /** What has to be so on the report's machine for this row to be its answer, where several were tried; else null. */
+  readonly provided: string | null;
   readonly note: string | null;
-  /** Means over the sets of runs with 95 % bootstrap intervals. */
+  /** Means over the sets of runs with 95 % intervals. */
   readonly before: Interval;
   readonly after: Interval;
   /** after - before, seed by seed. */
@@ -69,7 +73,9 @@ export interface Proof {
   readonly likeness: readonly Likeness[];
   /** What is counted. */
   readonly measure: string;
+  /** Sets of runs that were measured, and that were to be: fewer where a proof was stopped, or is still under way. */
   readonly seeds: number;
+  readonly seedsPlanned: number;
   /** Best first, then what was no advice. */
   readonly rows: readonly ProofRow[];
   /** Null where no reserve was asked about. */
@@ -96,6 +102,7 @@ export const refuse = (input: ProveInput, refused: string, more: Partial<Proof> 
   curve: null,
   measure: "",
   seeds: 0,
+  seedsPlanned: 0,
   rows: [],
   untested: [],
   experiment: null,

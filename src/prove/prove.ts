@@ -2,8 +2,8 @@
 // change, and tells by how much each lowers the failures. What cannot be built or run is said, with the reason.
 import { BadInput } from "../base/bad_input.ts";
 import type { ProveInput } from "../diagnosis/machine_told.ts";
-import type { Job, Outcome, Steps } from "./batch.ts";
-import { runSteps, runStepsWith } from "./batch.ts";
+import type { RunJob, Steps } from "./batch.ts";
+import { onceEach, runSteps, runStepsWith } from "./batch.ts";
 import { advised, whyNot } from "./changes.ts";
 import { proveFailure } from "./failure.ts";
 import { proveOwnership } from "./ownership.ts";
@@ -63,20 +63,36 @@ export function proveAll(inputs: readonly ProveInput[], progress: ProveProgress)
   return inputs.map((input, i) => prove(input, (done, what) => progress((i + done) / inputs.length, what)));
 }
 
-/** The same, run by `run`, all causes side by side: it is given jobs, and answers with their measures in the same order. */
+export interface ProveWatch {
+  readonly progress: ProveProgress;
+  /** All proofs as they stand, each time one of them has learned something: those that have no answer yet are undefined. */
+  readonly soFar?: (proofs: readonly (Proof | undefined)[]) => void;
+}
+
+/** The same, run by `run`, all causes side by side. */
 export async function proveAllWith(
   inputs: readonly ProveInput[],
-  run: (jobs: readonly Job[], done: (finished: number) => void) => Promise<readonly Outcome[]>,
-  progress: ProveProgress,
+  run: RunJob,
+  { progress, soFar = () => {} }: ProveWatch,
 ): Promise<readonly Proof[]> {
   const share = inputs.map(() => 0);
+  const answers: (Proof | undefined)[] = inputs.map(() => undefined);
+  const once = onceEach(run);
   return Promise.all(
-    inputs.map((input, i) => {
+    inputs.map(async (input, i) => {
       const tell: ProveProgress = (done, what) => {
         share[i] = Math.max(share[i] ?? 0, done);
         progress(share.reduce((n, x) => n + x, 0) / inputs.length, what);
       };
-      return runStepsWith(proofSteps(input, tell), run, tell);
+      const learned = (proof: Proof): void => {
+        answers[i] = proof;
+        soFar([...answers]);
+      };
+      const proof =
+        (await runStepsWith(proofSteps(input, tell), once, tell, learned)) ??
+        cannot(input, "it was stopped before anything was measured");
+      learned(proof);
+      return proof;
     }),
   );
 }

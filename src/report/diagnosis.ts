@@ -282,9 +282,9 @@ function adviceBlocks(advice: readonly (Advice | MeasuredAdvice)[]): Block[] {
 }
 
 /** What came of running an advice, before anything else that is said of it. */
-function stamp({ outcome, before, after, interval, runs, why }: MeasuredAdvice["measured"]): readonly Span[] {
+function stamp({ outcome, before, after, interval, runs, why, provided }: MeasuredAdvice["measured"]): readonly Span[] {
   if (before === null || after === null || interval === null) return [span(`Not run: ${why}. `, "dim")];
-  const figures = `${brief(before)} to ${brief(after)}, difference ${brief(interval[0])} to ${brief(interval[1])} in ${runs} runs`;
+  const figures = `${provided === null ? "" : `if ${provided}, `}${brief(before)} to ${brief(after)}, difference ${brief(interval[0])} to ${brief(interval[1])} in ${runs} runs`;
   if (outcome === "lowers") return [span(`Lowers the failures: ${figures}. `, "good")];
   if (outcome === "worse") return [span(`Makes it worse: ${figures}. `, "bad")];
   return [span(`Makes no difference that these runs show: ${figures}. `, "warn")];

@@ -13,6 +13,9 @@ const quote = z
 const change = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("min_free_kbytes"), kb: z.number() }),
+    z
+      .strictObject({ kind: z.literal("min_free_times"), times: z.number() })
+      .describe("vm.min_free_kbytes becomes so many times what it is: the report does not say what it is."),
     z.strictObject({ kind: z.literal("watermark_scale_factor"), value: z.number() }),
     z.strictObject({ kind: z.literal("watermark_boost_factor"), value: z.number() }),
     z.strictObject({ kind: z.literal("compaction_proactiveness"), value: z.number() }),
@@ -64,6 +67,10 @@ const measured = z
     interval: z.tuple([z.number(), z.number()]).nullable().describe("95 % interval of the difference."),
     runs: z.int().min(0),
     why: z.string().nullable().describe("Why it was not run."),
+    provided: z
+      .string()
+      .nullable()
+      .describe("What has to be so on the report's machine for this to be its answer; null: nothing beside `assumed`."),
   })
   .describe("With --prove: what came of running it. What made it worse stands last and has no command.");
 
@@ -318,17 +325,26 @@ const proof = z
       .nullable()
       .describe("How much is enough: failures against the value of one setting."),
     measure: z.string().describe("What the rates count."),
-    seeds: z.int(),
+    seeds: z.int().describe("Sets of runs that were measured."),
+    seedsPlanned: z.int().describe("Sets that were to be measured: more than `seeds` where the proof was stopped."),
     rows: z
       .array(
         z.strictObject({
           name: z.string(),
           change,
           advised: z.boolean().describe("False: no advice, tried beside it; note says why."),
+          advice: z
+            .string()
+            .nullable()
+            .describe("The action of the advice that this is; null: a mistake taken away, or tried beside."),
+          provided: z
+            .string()
+            .nullable()
+            .describe("What has to be so on the report's machine for this row to be its answer."),
           note: z.string().nullable(),
           before: interval,
           after: interval,
-          difference: interval.describe("After minus before, seed by seed; 95 % bootstrap interval."),
+          difference: interval.describe("After minus before, set by set; 95 % interval (Student's t)."),
           verdict: z.enum(["lowers", "raises", "no clear difference"]),
           lostBefore: z.number().describe("Frames that the card lost, in the same unit of time."),
           lostAfter: z.number(),

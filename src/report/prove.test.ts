@@ -21,7 +21,7 @@ test("a tg3 failure of order 1: smaller slabs and a kernel that falls back end i
   const d = await diagnosed("fixtures/diagnosis/tg3_with_settings.txt");
   const [i] = d.incidents;
   if (i === undefined) throw new Error("no incident");
-  const proof = prove(i, quiet, 4);
+  const proof = prove(i, quiet);
   expect(proof.refused).toBeNull();
   for (const kind of ["slub_max_order", "release"]) {
     const { before, after, verdict } = row(proof, kind) as Proof["rows"][number];

@@ -29,6 +29,11 @@ function proofBlocks(p: Proof): Block[] {
 function rowsBlocks(p: Proof): Block[] {
   const helping = p.rows.filter((r) => r.advised && r.verdict === "lowers");
   const best = helping[0];
+  // Most changes meet the same machine: what it does without them is said once.
+  const was = p.rows[0]?.before;
+  const same = (i: ProofRow["before"]): boolean =>
+    i.estimate === was?.estimate && i.low === was.low && i.high === was.high;
+  const alone = p.rows.every((r) => same(r.before));
   const losing = p.rows.some((r) => r.lostBefore > 0 || r.lostAfter > 0);
   return [
     paragraph(
@@ -37,16 +42,16 @@ function rowsBlocks(p: Proof): Block[] {
         : [span(`${best.name}: `, "strong"), span(`${changeText(best)}. `, "good"), span(othersText(helping.slice(1)))],
     ),
     table(
-      ["change", ">before", ">after", ">difference", "", ...(losing ? [">frames lost"] : [])],
+      ["change", ...(alone ? [] : [">before"]), ">after", ">difference", "", ...(losing ? [">frames lost"] : [])],
       p.rows.map((r) => [
         [span(r.name, r.advised ? "plain" : "dim"), ...(r.note === null ? [] : [span(` (${r.note})`, "dim")])],
-        intervalText(r.before),
+        ...(alone ? [] : [intervalText(r.before)]),
         intervalText(r.after),
         changeText(r),
         verdictText(r),
         ...(losing ? [`${brief(r.lostBefore)} → ${brief(r.lostAfter)}`] : []),
       ]),
-      `${p.measure}${p.seeds > 1 ? `; mean of ${p.seeds} sets of runs with its 95 % interval, the same machines and bursts before and after` : ""}`,
+      `${alone && was !== undefined ? `Without a change ${brief(was.estimate)} [${brief(was.low)}, ${brief(was.high)}]: ` : ""}${p.measure}${p.seeds < p.seedsPlanned ? `; stopped after ${p.seeds} of ${p.seedsPlanned} sets` : ""}`,
     ),
   ];
 }

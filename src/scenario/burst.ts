@@ -1,5 +1,6 @@
 // One long burst answers for shorter ones: they are how it begins. What failed is kept with the frames that had arrived by then, so that a single
 // run tells for every length what a burst of it would have met.
+import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import { machineKind } from "./machine_kind.ts";
 import type { MachineResult } from "./machine_run.ts";
 import { runMachine } from "./machine_run.ts";
@@ -7,12 +8,15 @@ import type { MachineSettings } from "./machine_settings.ts";
 
 export type Measures = Readonly<Record<string, number>>;
 
-/** Measures of a run with `state` and one burst, by length; a length at or above the run's own is all of it. Rates are the run's. */
-export function measureBursts(settings: unknown, lengths: readonly number[]): readonly Measures[] {
-  const run = runMachine(settings as MachineSettings);
+/** What came of a run with `state` and one burst: measures by length (one at or above the run's own is all of it; rates are the run's), first reports. */
+export function measureBursts(
+  settings: MachineSettings,
+  lengths: readonly number[],
+): { readonly measures: readonly Measures[]; readonly reports: readonly AllocFailure[] } {
+  const run = runMachine(settings);
   const whole = machineKind.measure?.(run) ?? {};
   const counts = countsUpTo(run, lengths);
-  return lengths.map((_, i) => ({ ...whole, ...counts[i] }));
+  return { measures: lengths.map((_, i) => ({ ...whole, ...counts[i] })), reports: run.reports };
 }
 
 /** Failures and lost frames of a burst of each length: one walk over what happened, however many lengths are asked. */

@@ -15,14 +15,18 @@ export const bootPages = 1024;
 /** Page requests of the load in multiples of the memory: so many fill it with what stays. */
 const fill = 3;
 
-/** A PC whose memory a compile-like load has filled and cut while kswapd kept these marks, as a state. */
-export function filledState(
-  release: Release,
-  memoryMb: number,
-  marks: MarkSettings,
-  seed: number,
-  ringPages: number,
-): StateGiven {
+export interface FillOptions {
+  readonly release: Release;
+  readonly memoryMb: number;
+  /** What kswapd kept free while the load ran. */
+  readonly marks: MarkSettings;
+  readonly seed: number;
+  /** Pages on top for the cards' rings. */
+  readonly ringPages: number;
+}
+
+/** The machine's memory when the load has run. */
+export function filledState({ release, memoryMb, marks, seed, ringPages }: FillOptions): StateGiven {
   const memory = createBootedMemory({ release, memoryMb, marks });
   const random = prng(seed);
   const load = createThrash(memory, { ...thrashSchema.parse({ jobs: 10, pinnedShare: 0.002 / fill }) }, random);

@@ -133,20 +133,27 @@ const skbsMost = 1 << 19;
 /** Rings of a card where nobody says, and what lies in its queues, packets. */
 const ringOfCard = 4096;
 const queuesOfCard = 1024;
+/** Headers of a segment of a write, at most. */
+const headersMost = 100;
 
 /** Rows for packets: no more than their sk_buffs and heads find memory for; fewer where all that will ever come is counted. */
 function packetsMost(s: MachineSettings): number {
   const most = Math.min(skbsMost, Math.max(skbsLeast, s.memoryMb * 1024));
-  const counted =
-    s.tcp.length + s.rpc.length + s.sends.length === 0 && (s.traffic ?? []).every((t) => t.bursts !== undefined);
+  const counted = s.tcp.length + s.rpc.length === 0 && (s.traffic ?? []).every((t) => t.bursts !== undefined);
   if (!counted) return most;
+  // A write is one packet, and its pieces where the card does not cut it; so many writes as there is time for, and one.
+  const leastMtu = Math.min(...s.nics.map((n) => n.mtu));
+  const written = s.sends.reduce(
+    (n, w) => n + ((w.writesPerSecond * s.millis) / 1000 + 1) * (2 + w.bytes / Math.max(1, leastMtu - headersMost)),
+    0,
+  );
   const arriving = (s.traffic ?? []).reduce((n, t) => n + t.burst * (t.bursts ?? 0) * t.listeners, 0);
   const rings = s.nics.reduce(
     (n, { settings, queues }) =>
       n + queues * (Number(settings.rx_ring ?? ringOfCard) + Number(settings.rx_jumbo_ring ?? 0) + queuesOfCard),
     0,
   );
-  return Math.min(most, rings + arriving);
+  return Math.min(most, rings + arriving + Math.ceil(written));
 }
 
 export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): MachineResult {

@@ -7,9 +7,9 @@ import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Severity } from "../../diagnosis/finding.ts";
 import { bySeverity, severities } from "../../diagnosis/finding.ts";
-import type { Outcome } from "../../prove/batch.ts";
+import type { Job, Outcome } from "../../prove/batch.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
-import type { Proof, ProveProgress } from "../../prove/proof.ts";
+import type { Proof } from "../../prove/proof.ts";
 import type { ProveInput } from "../../prove/prove.ts";
 import { provedDiagnosis } from "../../prove/proved.ts";
 import { briefDocument, diagnosisDocument, whyUnread } from "../../report/diagnosis.ts";
@@ -123,11 +123,7 @@ export const command: CommandSpec = {
           throw new BadInput(whyUnread(first) as string, { file: first.name });
         }
         // The machines and their scenarios are loaded only where something is to be proved: a log is explained in half the time.
-        const proofs =
-          options.prove === true
-            ? await proveOnAllCores(diagnosis.incidents, (done, what) => io.progress("testing the advice", done, what))
-            : undefined;
-        if (proofs !== undefined) io.progress("testing the advice", 1);
+        const proofs = options.prove === true ? await proveOnAllCores(diagnosis.incidents, io) : undefined;
         const measured = proofs?.map((proof, i) => measuredAdvice(diagnosis.incidents[i]?.advice ?? [], proof));
         const incidents = diagnosis.incidents.map((incident, i) => ({
           ...incident,
@@ -156,21 +152,38 @@ export const command: CommandSpec = {
   },
 };
 
-async function proveOnAllCores(incidents: readonly ProveInput[], progress: ProveProgress): Promise<readonly Proof[]> {
+/** Ctrl-C ends the runs, not the answer: what was measured by then is told. */
+async function proveOnAllCores(incidents: readonly ProveInput[], io: Io): Promise<readonly Proof[]> {
   const [{ proveAllWith }, { openPool }] = await Promise.all([
     import("../../prove/prove.ts"),
     import("../parallel/pool.ts"),
   ]);
   const pool = openPool();
+  let stop = (): void => {};
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+  });
+  process.once("SIGINT", stop);
+  const run = async (proof: Job): Promise<Outcome> => (await pool.run([{ proof }]))[0] as Outcome;
+  let best = "";
   try {
-    return await proveAllWith(
-      incidents,
-      async (jobs, done) => (await pool.run(jobs, done)) as readonly Outcome[],
-      progress,
-    );
+    return await proveAllWith(incidents, (job) => Promise.race([stopped, run(job)]), {
+      progress: (done, what) => io.progress("testing the advice", done, `${what}${best}`),
+      soFar: (proofs) => {
+        best = bestSoFar(proofs);
+      },
+    });
   } finally {
+    process.off("SIGINT", stop);
+    io.progress("testing the advice", 1);
     await pool.close();
   }
+}
+
+/** The first advice that lowers the failures, of the first cause that has one; for a progress line. */
+function bestSoFar(proofs: readonly (Proof | undefined)[]): string {
+  const row = proofs.flatMap((p) => p?.rows ?? []).find((r) => r.advised && r.verdict === "lowers");
+  return row === undefined ? "" : `; so far ${row.name} lowers them`;
 }
 
 interface Options {

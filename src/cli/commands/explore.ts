@@ -14,6 +14,7 @@ import {
 } from "../../explore/index.ts";
 import { promelaText } from "../../explore/promela.ts";
 import { stories } from "../../explore/stories/index.ts";
+import type { LltxOptions, LltxTable } from "../../explore/stories/lltx.ts";
 import {
   lltxProgram,
   lltxRandom,
@@ -25,7 +26,7 @@ import {
   worldOf,
   worldText,
 } from "../../explore/stories/lltx.ts";
-import { type Variant, variants } from "../../explore/stories/transmit.ts";
+import { schemes, type Variant, variants } from "../../explore/stories/transmit.ts";
 import { facts, heading, list, paragraph, table } from "../../report/document.ts";
 import { lltxDocument, replayDocument, searchDocument } from "../../report/explore.ts";
 import { lanesSvg } from "../../report/explore_svg.ts";
@@ -153,17 +154,23 @@ async function lltx(o: Options, io: Io): Promise<void> {
       (path) => `skblab explore lltx --scheme ${scheme.id} --replay ${showSchedule(world, path)}`,
     );
   }
-  const answer = lltxTable({
+  const options: LltxOptions = {
     without,
-    ...(o.scheme === undefined ? {} : { scheme: o.scheme }),
     ...(o.cpus === undefined ? {} : { cpus: o.cpus }),
     ...(o.ring === undefined ? {} : { ring: o.ring }),
     ...(o.states === undefined ? {} : { states: o.states }),
     ...(o.reduce === undefined ? {} : { reduce: o.reduce }),
     ...(o.preemptions === undefined ? {} : { preemptions: o.preemptions }),
-    progress: (scheme, where, states, done) =>
-      io.progress(`${scheme} ${where}`, done, `${states.toLocaleString("en-US")} states`),
-  });
+  };
+  const answer =
+    o.scheme === undefined
+      ? await tableOnAllCores(options, io)
+      : lltxTable({
+          ...options,
+          scheme: o.scheme,
+          progress: (scheme, where, states, done) =>
+            io.progress(`${scheme} ${where}`, done, `${states.toLocaleString("en-US")} states`),
+        });
   // What is too large to be searched here is at least sampled, with a seed.
   const whole4 = o.scheme === undefined && o.cpus === undefined && o.ring === undefined && o.preemptions === undefined;
   const sampled = whole4 ? answer.rows.map((r) => sample(r.id, without, o.seed)) : [];
@@ -187,6 +194,23 @@ async function lltx(o: Options, io: Io): Promise<void> {
     },
     exit: 0,
   });
+}
+
+/** A scheme a thread; the largest worlds of each take about as long. */
+async function tableOnAllCores(options: LltxOptions, io: Io): Promise<LltxTable> {
+  const { openPool } = await import("../parallel/pool.ts");
+  const pool = openPool();
+  try {
+    io.progress("schemes", 0, `0 of ${schemes.length}`);
+    const tables = (await pool.run(
+      schemes.map(({ id }) => ({ lltx: { ...options, scheme: id } })),
+      (_index, _result, finished) =>
+        io.progress("schemes", finished / schemes.length, `${finished} of ${schemes.length}`),
+    )) as readonly LltxTable[];
+    return { rows: tables.flatMap((t) => t.rows), details: tables.flatMap((t) => t.details) };
+  } finally {
+    await pool.close();
+  }
 }
 
 interface Sample {

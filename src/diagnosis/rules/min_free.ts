@@ -237,7 +237,7 @@ function notTold(c: Case, lack: Lack): Finding {
 
 /** The same help without a number, where the value at hand or the memory is not told. */
 const readItFirst: Advice = {
-  change: { kind: "evidence" },
+  change: { kind: "min_free_times", times: 2 },
   action: "Raise vm.min_free_kbytes: read its value, double it, and stay below a twentieth of the machine's memory",
   changes: "kswapd starts earlier and keeps more memory free for requests that may not wait",
   costs: "memory that programs cannot use; far too high a value brings the OOM killer",

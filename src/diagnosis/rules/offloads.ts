@@ -99,6 +99,23 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
   const sizes = c.stack.driver?.driver.name === "ixgbe";
   if (told.value === "off") return say("no", "Large receive offload is off.");
   return sizes
-    ? say("yes", "Large receive offload makes ixgbe use order-1 buffers at every MTU.")
+    ? [
+        yes(
+          "offload.lro",
+          "Large receive offload makes ixgbe use order-1 buffers at every MTU.",
+          [...where, ...setting],
+          (c.order ?? 0) > 0
+            ? [
+                {
+                  change: { kind: "offload", name: "lro" },
+                  action: "Switch LRO off on that interface",
+                  changes: "receive buffers become as small as the MTU allows",
+                  costs: "more CPU time for receiving; GRO joins packets as well, later",
+                  command: "ethtool -K IFACE lro off",
+                },
+              ]
+            : [],
+        ),
+      ]
     : say("unknown", "Large receive offload is on; some drivers size their receive buffers for it.");
 }

@@ -4,14 +4,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
 import type { MeasuredAdvice } from "../../prove/measured.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
-import type { Proof } from "../../prove/proof.ts";
 import { statesDocument } from "../../report/machine_state.ts";
 import type { CaseFile } from "../store/case_file.ts";
 import { inputsOf, useInputs } from "../store/case_file.ts";
 import { useKept } from "../store/kept.ts";
-import { ask, runningOf } from "../tasks/client.ts";
+import type { Proved } from "../tasks/cases_task.ts";
+import { ask, Cancelled, runningOf } from "../tasks/client.ts";
 import type { DiagnoseOutput } from "../tasks/diagnose_task.ts";
-import type { Shown } from "../tasks/protocol.ts";
 import { AdviceList } from "../ui/case/advice.tsx";
 import { episodesOf } from "../ui/case/case_view.ts";
 import { IncidentView } from "../ui/case/incident.tsx";
@@ -29,7 +28,7 @@ import { go, hrefOf, route, setQuery, setView } from "../ui/route.ts";
 export function DiagnosePage(): JSX.Element {
   const [output, setOutput] = useKept<DiagnoseOutput | undefined>("diagnose.output", undefined);
   const [error, setError] = useKept<unknown>("diagnose.error", undefined);
-  const [, setProof] = useKept<Shown | undefined>("diagnose.proof", undefined);
+  const [, setProof] = useKept<Proved | undefined>("diagnose.proof", undefined);
   const [of, setOf] = useKept("diagnose.of", "");
   const { example } = route.value.query;
 
@@ -171,7 +170,7 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
   const asked = Number(query.at);
   const at = Number.isSafeInteger(asked) && asked >= 1 && asked <= diagnosis.incidents.length ? asked - 1 : worst;
   const incident = diagnosis.incidents[at];
-  const [proved, setProved] = useKept<Shown | undefined>("diagnose.proof", undefined);
+  const [proved, setProved] = useKept<Proved | undefined>("diagnose.proof", undefined);
   const [error, setError] = useState<unknown>();
   const order = episodes.flatMap((e) => e.incidents.map((x) => x.index));
   const pick = (index: number): void =>
@@ -189,8 +188,7 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
     return () => document.removeEventListener("keydown", pressed);
   });
   if (incident === undefined) return <Empty>Nothing was found.</Empty>;
-  const proofs = (proved?.json as { readonly proofs: readonly Proof[] } | undefined)?.proofs;
-  const proof = proofs?.[at];
+  const proof = proved?.json.proofs[at] ?? undefined;
   const advice: readonly (Diagnosis["incidents"][number]["advice"][number] | MeasuredAdvice)[] =
     proof === undefined ? incident.advice : measuredAdvice(incident.advice, proof);
   const first = incident.occurrences[0];
@@ -201,10 +199,17 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
       : { input: first?.input ?? diagnosis.inputs[0]?.name ?? "", line: first?.firstLine ?? 1 };
   const toPlace = (to: Place): void =>
     go(hrefOf("diagnose", { ...query, at: String(at + 1), part: "log", log: to.input, line: String(to.line) }));
-  /** Builds such a machine in the model and runs it with each change. */
+  /** Builds such a machine in the model and runs it with each change; ranked anew with everything that is learned, until it is done or stopped. */
   const test = (): void => {
     setError(undefined);
-    ask("prove", diagnosis, "Testing the advice", { replaces: true }).then(setProved, setError);
+    let learned = false;
+    const soFar = (known: Proved): void => {
+      learned = true;
+      setProved(known);
+    };
+    ask("prove", diagnosis, "Testing the advice", { replaces: true, soFar }).then(setProved, (e: unknown) => {
+      if (!(e instanceof Cancelled && learned)) setError(e);
+    });
   };
   return (
     <div class="case" data-part={query.part ?? "list"}>

@@ -1,5 +1,6 @@
 // The page's end of its workers: a promise a request, progress as a signal, cancel by ending a worker. There is a worker for each lane, started
-// when it is first needed, so that a question never waits behind a run; what depends on something a worker keeps is asked in the same lane.
+// when it is first needed, so that a question never waits behind a run; what depends on something a worker keeps is asked in the same lane. What a
+// task can have done side by side goes to helpers, one a core.
 import { signal } from "@preact/signals";
 import type { Reply, Request } from "./protocol.ts";
 import type { InputOf, OutputOf, TaskName } from "./tasks.ts";
@@ -8,9 +9,20 @@ import SingleWorker from "./worker.ts?worker&inline";
 
 declare const __SINGLE__: boolean;
 
-type Lane = "read" | "census" | "image" | "film" | "run" | `part ${number}`;
+type Lane = "read" | "census" | "image" | "film" | "run" | `part ${number}` | `helper ${number}`;
 
-const laneOf = (task: TaskName): Lane => lanes[task] ?? "read";
+const helpers = Math.max(1, Math.min(16, navigator.hardwareConcurrency || 1));
+/** The helper with the least to do. */
+function helperLane(): Lane {
+  const load = Array.from({ length: helpers }, () => 0);
+  for (const { lane } of waiting.values()) {
+    const at = Number(/^helper (\d+)$/.exec(lane)?.[1] ?? Number.NaN);
+    if (at in load) load[at] = (load[at] ?? 0) + 1;
+  }
+  return `helper ${load.indexOf(Math.min(...load))}`;
+}
+
+const laneOf = (task: TaskName): Lane => (task === "part" ? helperLane() : (lanes[task] ?? "read"));
 const lanes: Readonly<Partial<Record<TaskName, Lane>>> = {
   census: "census",
   block: "census",
@@ -63,6 +75,9 @@ interface Waiting {
   readonly id: number;
   readonly lane: Lane;
   readonly task: TaskName;
+  /** Who gave it away, where another task did: it ends with that. */
+  readonly giver: number | undefined;
+  readonly soFar: (value: unknown) => void;
   readonly input: unknown;
   readonly key: string;
   readonly promise: Promise<unknown>;
@@ -90,6 +105,14 @@ function start(lane: Lane): Worker {
       running.value = running.value.map((r) => (r.id === reply.id ? { ...r, done, note } : r));
       return;
     }
+    if (reply.kind === "so far") return who.soFar(reply.value);
+    if (reply.kind === "job") {
+      const give = (value: unknown): void => made.postMessage({ answers: reply.job, value } satisfies Request);
+      request("part", reply.input, { giver: reply.id }).then(give, (error: Error) => {
+        if (waiting.get(reply.id) === who) end((w) => w === who, error);
+      });
+      return;
+    }
     forget(reply.id);
     if (reply.kind === "result") who.resolve(reply.value);
     else who.reject(new TaskFailure(reply.kind === "bad-input" ? reply.sentence : reply.story, reply.kind === "fault"));
@@ -107,8 +130,8 @@ function start(lane: Lane): Worker {
 }
 
 const post = ({ id, task, input, lane }: Waiting): void => {
-  const request: Request = { id, task, input };
-  (workers.get(lane) ?? start(lane)).postMessage(request);
+  const asked: Request = { id, task, input };
+  (workers.get(lane) ?? start(lane)).postMessage(asked);
 };
 
 const ids = new WeakMap<object, number>();
@@ -124,29 +147,50 @@ function keyOf(task: TaskName, input: unknown): string {
 
 /**
  * Asks a worker for a task; rejects with TaskFailure or Cancelled. The same question asked again while it is under way is the same promise.
- * Without a label nothing is said of it: for what takes a moment. `replaces`: earlier questions of this task are pointless now and end.
+ * Without a label nothing is said of it: for what takes a moment. `replaces`: earlier questions of this task are pointless now and end. `soFar` is
+ * given answers that are not the last.
  */
 export function ask<N extends TaskName>(
   task: N,
   input: InputOf<N>,
   label = "",
-  { replaces = false, lane = laneOf(task) }: { readonly replaces?: boolean; readonly lane?: Lane } = {},
+  {
+    replaces = false,
+    soFar = () => undefined,
+    ...more
+  }: { readonly replaces?: boolean; readonly lane?: Lane; readonly soFar?: (value: OutputOf<N>) => void } = {},
 ): Promise<OutputOf<N>> {
   const key = keyOf(task, input);
   const same = [...waiting.values()].find((w) => w.key === key);
   if (same !== undefined) return same.promise as Promise<OutputOf<N>>;
   if (replaces) end((w) => w.task === task);
+  return request(task, input, { key, label, soFar: soFar as Waiting["soFar"], ...more }) as Promise<OutputOf<N>>;
+}
+
+interface Asked {
+  readonly key?: string;
+  readonly label?: string;
+  readonly lane?: Lane;
+  readonly giver?: number;
+  readonly soFar?: Waiting["soFar"];
+}
+
+function request(
+  task: TaskName,
+  input: unknown,
+  { key = "", label = "", lane = laneOf(task), giver, soFar = () => undefined }: Asked,
+): Promise<unknown> {
   const id = nextId++;
   let [resolve, reject]: [(value: unknown) => void, (error: Error) => void] = [() => undefined, () => undefined];
   const promise = new Promise<unknown>((yes, no) => {
     resolve = yes;
     reject = no;
   });
-  const request: Waiting = { id, lane, task, input, key, promise, resolve, reject };
-  waiting.set(id, request);
+  const asked: Waiting = { id, task, lane, giver, input, key, soFar, promise, resolve, reject };
+  waiting.set(id, asked);
   if (label !== "") running.value = [...running.value, { id, task, label, done: undefined, note: "" }];
-  post(request);
-  return promise as Promise<OutputOf<N>>;
+  post(asked);
+  return promise;
 }
 
 /** Asks one task many times at once, each in a worker of its own that ends with it. When one fails or is cancelled, so are the others. */
@@ -168,13 +212,15 @@ export async function askEach<N extends TaskName>(
   }
 }
 
-/** Ends what is asked for; a worker that does other things too starts those anew. */
-function end(which: (w: Waiting) => boolean): void {
-  const ending = [...waiting.values()].filter(which);
+/** Ends what is asked for, and what it gave away; a worker that does other things too starts those anew. */
+function end(which: (w: Waiting) => boolean, why: Error = new Cancelled("cancelled")): void {
+  const asked = [...waiting.values()];
+  const givers = new Set(asked.filter(which).map((w) => w.id));
+  const ending = asked.filter((w) => givers.has(w.id) || givers.has(w.giver ?? 0));
   const hit = new Set(ending.map((w) => w.lane));
   for (const w of ending) {
     forget(w.id);
-    w.reject(new Cancelled("cancelled"));
+    w.reject(why);
   }
   for (const lane of hit) {
     workers.get(lane)?.terminate();

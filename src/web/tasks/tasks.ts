@@ -7,8 +7,9 @@ export const tasks = {
   block: async (input) => (await import("./census_task.ts")).blockTask(input),
   caseStories: async (input) => (await import("./cases_task.ts")).caseStoriesTask(input),
   case: async (input, progress) => (await import("./cases_task.ts")).caseTask(input, progress),
-  prove: async (input, progress) => (await import("./cases_task.ts")).proveTask(input, progress),
-  scenario: async (input, progress) => (await import("./cases_task.ts")).scenarioTask(input, progress),
+  prove: async (input, progress, page) => (await import("./cases_task.ts")).proveTask(input, progress, page),
+  scenario: async (input, progress, page) => (await import("./cases_task.ts")).scenarioTask(input, progress, page),
+  part: async (input) => (await import("./cases_task.ts")).partTask(input),
   diagnose: async (input, progress) => (await import("./diagnose_task.ts")).diagnoseTask(input, progress),
   identify: async (input) => (await import("./identify_task.ts")).identifyTask(input),
   logLines: async (input, progress) => (await import("./log_task.ts")).logLinesTask(input, progress),
@@ -38,6 +39,7 @@ export const tasks = {
   readonly case: typeof import("./cases_task.ts").caseTask;
   readonly prove: typeof import("./cases_task.ts").proveTask;
   readonly scenario: typeof import("./cases_task.ts").scenarioTask;
+  readonly part: typeof import("./cases_task.ts").partTask;
   readonly identify: typeof import("./identify_task.ts").identifyTask;
   readonly logLines: typeof import("./log_task.ts").logLinesTask;
   readonly logSearch: typeof import("./log_task.ts").logSearchTask;

@@ -25,14 +25,14 @@ export function WorkLine(): JSX.Element {
 }
 
 /** One thing that runs: how far, and Cancel. Also where the eye is. */
-export function Work({ now }: { now: Running }): JSX.Element {
+export function Work({ now, stop = "Cancel" }: { now: Running; stop?: string }): JSX.Element {
   return (
     <div class="working">
       <span>{now.label}</span>
       <progress max={1} aria-label={now.label} {...(now.done === undefined ? {} : { value: now.done })} />
       <span>{now.note}</span>
       <button type="button" onClick={() => cancel(now.id)}>
-        Cancel
+        {stop}
       </button>
     </div>
   );

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import type { DiagnosedIncident } from "../../../diagnosis/finding.ts";
 import { capital } from "../../../diagnosis/words.ts";
 import type { MeasuredAdvice } from "../../../prove/measured.ts";
+import { rowOf } from "../../../prove/measured.ts";
 import type { Proof, ProofRow } from "../../../prove/proof.ts";
 import { inertLine } from "../../../report/escape.ts";
 import { brief } from "../../../report/experiment.ts";
@@ -35,7 +36,7 @@ export function AdviceList({
           </button>
         )}
       </div>
-      {work === undefined ? null : <Work now={work} />}
+      {work === undefined ? null : <Work now={work} stop={proof === undefined ? "Cancel" : "Stop here"} />}
       <ErrorBox error={error} />
       {proof === undefined ? null : <ProofHead proof={proof} />}
       {advice.length === 0 ? <p class="empty">The report gives no reason to change anything.</p> : null}
@@ -83,6 +84,7 @@ function Stamp({ measured }: { measured: MeasuredAdvice["measured"] }): JSX.Elem
   return (
     <span class={`stamped tone-${tone}`}>
       {word}
+      {measured.provided === null ? "" : `, if ${inertLine(measured.provided)}`}
       {measured.why === null ? "" : `: ${inertLine(measured.why)}`}
     </span>
   );
@@ -120,12 +122,6 @@ function Dots({ row, most, measure }: { row: ProofRow; most: number; measure: st
     </svg>
   );
 }
-
-/** The row of a proof that an advice was measured by. */
-const rowOf = (a: MeasuredAdvice, proof: Proof): ProofRow | undefined =>
-  proof.rows.find(
-    (r) => r.advised && JSON.stringify(r.change) === JSON.stringify(a.change) && a.action.startsWith(r.name),
-  );
 
 /** What was run beside the advice: repairs of a mistake that the model can make, and what people often try. */
 function Others({
@@ -183,8 +179,8 @@ function ProofHead({ proof }: { proof: Proof }): JSX.Element {
       )}
       {proof.rows.length === 0 ? null : (
         <p class="tone-dim">
-          Tested by running: {inertLine(proof.measure)}; {proof.seeds} sets of runs, the same before and after; lines
-          are 95 % intervals.
+          Tested by running: {inertLine(proof.measure)}
+          {proof.seeds < proof.seedsPlanned ? `; so far ${proof.seeds} of ${proof.seedsPlanned} sets` : ""}.
         </p>
       )}
     </div>
