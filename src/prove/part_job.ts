@@ -1,8 +1,5 @@
-// What may be run side by side, on whichever core: a part of a scenario, a run of a machine with a seed, a job of a proof, a locking scheme of the
-// LLTX table. Each is a function of itself.
+// What may be run side by side, on whichever core: a part of a scenario, a run of a machine with a seed, a job of a proof. Each is a function of itself.
 import { assert } from "../base/assert.ts";
-import type { LltxOptions } from "../explore/stories/lltx.ts";
-import { lltxTable } from "../explore/stories/lltx.ts";
 import { measureUnit } from "../scenario/experiment.ts";
 import { kindNamed } from "../scenario/kinds.ts";
 import type { Job } from "./batch.ts";
@@ -16,16 +13,11 @@ export interface ScenarioPart {
   readonly seed?: number;
 }
 
-export type PartJob =
-  | ScenarioPart
-  | { readonly proof: Job }
-  /** One scheme's row. */
-  | { readonly lltx: Omit<LltxOptions, "progress"> };
+export type PartJob = ScenarioPart | { readonly proof: Job };
 
 /** Does one, here. */
 export function runPart(job: PartJob): unknown {
   if ("proof" in job) return measureJob(job.proof);
-  if ("lltx" in job) return lltxTable(job.lltx);
   if (job.seed !== undefined) return measureUnit(job.kind, job.settings, job.seed);
   const parts = kindNamed(job.kind)?.parts;
   assert(parts !== undefined, () => `kind ${job.kind} has no parts`);

@@ -195,6 +195,8 @@ const machine = z
           highatomicKb: z.number().nullable(),
           fileKb: z.number().nullable(),
           anonKb: z.number().nullable(),
+          pcpKb: z.number().nullable().describe("On lists of all CPUs."),
+          localPcpKb: z.number().nullable().describe("On lists of the CPU that was refused."),
           lowmemReserve: z.array(z.number()).nullable().describe("lowmem_reserve[], pages."),
           blocks: z
             .array(z.strictObject({ count: z.number(), types: z.string() }))

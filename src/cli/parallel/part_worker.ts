@@ -1,10 +1,10 @@
 // A thread of the pool: gets parts of scenarios, runs each, sends back what came out.
 import { parentPort } from "node:worker_threads";
 import { BadInput } from "../../base/bad_input.ts";
-import { runPart } from "../../prove/part_job.ts";
 import { driverFilesOf } from "../../scenario/own_drivers.ts";
 import { loadDriversOf } from "../own_drivers.ts";
 import type { Order, Reply } from "./pool.ts";
+import { runJob } from "./pool.ts";
 
 parentPort?.on("message", async ({ index, job }: Order) => {
   parentPort?.postMessage(await answer(index, job));
@@ -19,7 +19,7 @@ async function answer(index: number, job: Order["job"]): Promise<Reply> {
     const files = driverFilesOf(settings);
     if (files.some((file) => !loaded.has(file))) await loadDriversOf(settings);
     for (const file of files) loaded.add(file);
-    return { index, result: runPart(job) };
+    return { index, result: runJob(job) };
   } catch (error) {
     if (error instanceof BadInput)
       return { index, bad: { sentence: error.message, place: error.place, advice: error.advice } };

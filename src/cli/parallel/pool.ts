@@ -3,13 +3,21 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { BadInput, type InputPlace } from "../../base/bad_input.ts";
+import type { LltxOptions } from "../../explore/stories/lltx.ts";
+import { lltxTable } from "../../explore/stories/lltx.ts";
 import type { PartJob } from "../../prove/part_job.ts";
 import { runPart } from "../../prove/part_job.ts";
+
+/** What a thread does: the same as the page's workers, or the row of one scheme of the LLTX table. */
+export type PoolJob = PartJob | { readonly lltx: Omit<LltxOptions, "progress"> };
+
+/** Does one, here. */
+export const runJob = (job: PoolJob): unknown => ("lltx" in job ? lltxTable(job.lltx) : runPart(job));
 
 /** What a worker is told. */
 export interface Order {
   readonly index: number;
-  readonly job: PartJob;
+  readonly job: PoolJob;
 }
 /** An input that a part cannot use, on its way to the thread that tells it. */
 export interface Bad {
@@ -35,7 +43,7 @@ const badInputOf = ({ sentence, place, advice }: Bad): BadInput => new BadInput(
 /** Threads that stay for several lots of parts. */
 export interface Pool {
   /** Results in the order of the parts; lots that are given while others run share the threads. `done` as each part ends, in whatever order. */
-  run(jobs: readonly PartJob[], done?: PoolOptions["done"]): Promise<unknown[]>;
+  run(jobs: readonly PoolJob[], done?: PoolOptions["done"]): Promise<unknown[]>;
   close(): Promise<void>;
 }
 
@@ -80,7 +88,7 @@ export function openPool(jobs: number = availableParallelism()): Pool {
   };
   const here = async (w: Waiting): Promise<void> => {
     try {
-      w.keep(runPart(w.job));
+      w.keep(runJob(w.job));
     } catch (error) {
       w.fail(error as Error);
     }
@@ -115,7 +123,7 @@ export function openPool(jobs: number = availableParallelism()): Pool {
   };
 }
 
-export async function runPool(jobs: readonly PartJob[], options: PoolOptions = {}): Promise<unknown[]> {
+export async function runPool(jobs: readonly PoolJob[], options: PoolOptions = {}): Promise<unknown[]> {
   const pool = openPool(Math.min(options.jobs ?? availableParallelism(), jobs.length));
   try {
     return await pool.run(jobs, options.done);
