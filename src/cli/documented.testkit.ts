@@ -63,16 +63,20 @@ export interface Printed {
 
 /** Every fence marked `text` that follows a fence of one command. A line `…` leaves something out. */
 export function printedOf(markdown: string, where: string): Printed[] {
-  const fences = [...markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, kind = "", text = ""], i) => ({
-    kind,
-    text,
-    i,
-  }));
-  return fences.flatMap(({ kind, text, i }) => {
+  const fences: { readonly kind: string; readonly lines: string[] }[] = [];
+  let open: string[] | undefined;
+  for (const line of markdown.split("\n"))
+    if (!line.startsWith("```")) open?.push(line);
+    else if (open !== undefined) open = undefined;
+    else {
+      open = [];
+      fences.push({ kind: line.slice(3), lines: open });
+    }
+  return fences.flatMap(({ kind, lines }, i) => {
     const before = fences[i - 1];
-    const shown = before === undefined ? [] : commandsOf(`\`\`\`\n${before.text}\`\`\``, where);
-    if (kind !== "text" || before?.kind !== "sh" || shown[0] === undefined) return [];
-    return [{ line: shown[0].line.replace(/^npm ci && /, ""), where, pieces: text.split(/^…$/m).map(folded) }];
+    const shown = commandsOf(["```", ...(before?.lines ?? []), "```"].join("\n"), where)[0];
+    if (kind !== "text" || before?.kind !== "sh" || shown === undefined) return [];
+    return [{ line: shown.line.replace(/^npm ci && /, ""), where, pieces: lines.join("\n").split(/^…$/m).map(folded) }];
   });
 }
 

@@ -267,7 +267,12 @@ function adviceBlocks(advice: readonly (Advice | MeasuredAdvice)[]): Block[] {
   if (advice.length === 0) return [];
   const run = advice.some((a) => "measured" in a && a.measured.outcome !== "not run");
   return [
-    paragraph([span(run ? "What to do, best first, as measured" : "What to do, best first", "strong")]),
+    paragraph([
+      span(
+        run ? "What to do, best first, as measured (of what: see the proof below)" : "What to do, best first",
+        "strong",
+      ),
+    ]),
     list(
       advice.map(
         (a): Text => [
