@@ -72,7 +72,7 @@ function settingFindings(files: MachineFiles): StateFinding[] {
   return [
     {
       id: "state.settings",
-      claim: `Settings that bear on it: ${listing(told.map(({ s }) => `${s.key} = ${s.value.trim().replace(/\s+/g, " ")}`))}. Whether they suit the machine its memory and its load would say.`,
+      claim: `Settings that bear on it: ${listing(told.map(({ s }) => `${s.key} = ${s.value.trim().replace(/\s+/g, " ")}`))}. Whether they suit depends on the memory and the load of the machine.`,
       severity: "harmless",
       evidence: told.flatMap(({ f, s }) => quotesIn(f, (text) => text.startsWith(s.key)).slice(0, 1)),
       advice: [],
