@@ -1,5 +1,6 @@
 // Runs the parts of scenarios on all cores: one worker thread a core, each taking the next part when it is done with one.
 // Results come back in the order of the parts, whoever ran them. One core, one part, or a thread that cannot start: everything runs here.
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { BadInput, type InputPlace } from "../../base/bad_input.ts";
@@ -53,12 +54,14 @@ interface Waiting extends Order {
 }
 
 /** `jobs`: threads; left out: as many as there are cores. A thread is started when a part waits for it. */
-export function openPool(jobs: number = availableParallelism()): Pool {
+export function openPool(wanted: number = availableParallelism()): Pool {
+  const file = new URL("./part_worker.js", import.meta.url);
+  // Only the built package has the program of a thread; its sources run everything here.
+  const jobs = existsSync(file) ? wanted : 1;
   const waiting: Waiting[] = [];
   const workers: Worker[] = [];
   const idle: Worker[] = [];
   const working = new Map<Worker, Waiting>();
-  const file = new URL("./part_worker.js", import.meta.url);
   const feed = (worker: Worker): void => {
     const next = waiting.shift();
     if (next === undefined) {
