@@ -206,7 +206,7 @@ export function absent(line: string, { dir }: Workspace): string | undefined {
 }
 
 /** Runs one line; the sentence that is wrong with it, or undefined. */
-export function tryLine(line: string, space: Workspace, pieces: readonly string[] = []): string | undefined {
+export function tryLine(line: string, space: Workspace, shown: readonly Printed[] = []): string | undefined {
   const ran = spawnSync("bash", ["-c", here(line, space)], {
     cwd: space.dir,
     encoding: "utf8",
@@ -232,8 +232,11 @@ export function tryLine(line: string, space: Workspace, pieces: readonly string[
     return "it printed nothing";
   if (/\bundefined\b|\bNaN\b|\[object /.test(ran.stdout.replace(/undefined \(|"undefined"/g, "")))
     return "undefined or NaN in the answer";
-  const missing = missingPiece(ran.stdout, pieces);
-  return missing === undefined ? undefined : `not in the answer: ${missing}`;
+  for (const { where, pieces } of shown) {
+    const missing = missingPiece(ran.stdout, pieces);
+    if (missing !== undefined) return `${where} shows what is not in the answer: ${missing}`;
+  }
+  return undefined;
 }
 
 export const isSlow = (line: string): boolean => slow.test(line) || endless.test(line);

@@ -385,8 +385,8 @@ function withLists(c: Case, state: ZoneState, request: WatermarkRequest, verdict
   return { answer: "no", ok: false, because: [...verdict.because, { text, passed: false }] };
 }
 
-/** From here on a buddy line says of which types its blocks are (mm/page_alloc.c show_migration_types()). */
-const listLettersSince: readonly number[] = [3, 9];
+/** From here on a buddy line says of which types its blocks are (mm/page_alloc.c show_migration_types(), commit 377e4f167664 of December 2012). */
+const listLettersSince: readonly number[] = [3, 8];
 
 /** Takes the least out of each zone that would serve, never more than its two lines differ by; undefined unless all of them then refuse. */
 function withinError(
