@@ -1,5 +1,5 @@
 // What CONFIG_DMA_API_DEBUG complains of, by its own words (kernel/dma/debug.c, 6.1): which rule a driver broke, or that the checker gave up.
-import type { Advice, Severity } from "./finding.ts";
+import type { MessageSaid, Severity } from "./finding.ts";
 
 interface Complaint {
   readonly words: RegExp;
@@ -79,19 +79,8 @@ const causeOf = (text: string, own: boolean): string =>
     ? `The checker of DMA mappings gave up: "${wordsOf(text)}".`
     : `CONFIG_DMA_API_DEBUG found a driver breaking the rules of DMA mappings: "${wordsOf(text)}".`;
 
-/** What a complaint says, for a line by itself and for a warning with its stack. */
-export interface DmaComplaint {
-  readonly key: string;
-  readonly title: string;
-  readonly cause: string;
-  readonly meaning: string;
-  readonly severity: Severity;
-  readonly consequence: string;
-  readonly advice: readonly Advice[];
-}
-
-/** `source` is who the line says printed it. */
-export function dmaComplaint(text: string, source: string | undefined): DmaComplaint {
+/** What a complaint says, for a line by itself and for a warning with its stack; `source` is who the line says printed it. */
+export function dmaComplaint(text: string, source: string | undefined): Omit<MessageSaid, "memory"> {
   const { meaning, severity, own } = complaintOf(text);
   const driver = source === undefined || source === "DMA-API" ? "a driver" : source;
   return {

@@ -286,3 +286,18 @@ export const unknown = (
 export const answering = (answer: Answer): typeof no => (answer === "yes" ? yes : answer === "no" ? no : perhaps);
 
 const perhaps: typeof no = (id, claim, by, advice = []) => unknown(id, claim, "absent" in by ? by.near : by, advice);
+
+/** What one line of the kernel or of a driver says by itself. */
+export interface MessageSaid {
+  /** Messages with the same key are the same trouble. */
+  readonly key: string;
+  readonly title: string;
+  readonly cause: string;
+  /** What the line says beyond its words, one or two sentences. */
+  readonly meaning: string;
+  readonly severity: Severity;
+  readonly consequence: string;
+  /** Whether memory is what it is about: asked or refused. */
+  readonly memory: "refused" | "limit" | "held" | "none" | "not said";
+  readonly advice: readonly Advice[];
+}

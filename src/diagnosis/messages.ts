@@ -6,23 +6,9 @@ import type { MessageId } from "../kernel/facts/messages.ts";
 import { afterRefusal, messageLines } from "../kernel/facts/messages.ts";
 import type { DriverLine } from "../kernel/readings/incident.ts";
 import { dmaComplaint } from "./dma_debug.ts";
-import type { Advice, Severity } from "./finding.ts";
+import type { Advice, MessageSaid } from "./finding.ts";
 import { isPlumbing } from "./plumbing.ts";
 import { size } from "./words.ts";
-
-export interface MessageSaid {
-  /** Messages with the same key are the same trouble. */
-  readonly key: string;
-  readonly title: string;
-  readonly cause: string;
-  /** What the line says beyond its words, one or two sentences. */
-  readonly meaning: string;
-  readonly severity: Severity;
-  readonly consequence: string;
-  /** Whether memory is what it is about: asked or refused. */
-  readonly memory: "refused" | "limit" | "held" | "none" | "not said";
-  readonly advice: readonly Advice[];
-}
 
 const look = (action: string, changes: string, command: string): Advice => ({
   change: { kind: "evidence" },

@@ -55,6 +55,25 @@ export interface Census {
   readonly places: PagePlaces | undefined;
 }
 
+/** A census of a text that was counted before it was written, so that it says nothing of places. `bytes` is the text's length. */
+export function countedCensus(
+  bytes: number,
+  rows: readonly CensusRow[],
+  stackTexts: readonly string[],
+  notes: readonly CensusNote[],
+): Census {
+  return {
+    bytes,
+    records: rows.reduce((n, r) => n + r.records, 0),
+    pages: rows.reduce((n, r) => n + r.pages, 0),
+    rows,
+    stacks: stackTexts.map(readOwnerStack),
+    stackTexts,
+    notes,
+    places: undefined,
+  };
+}
+
 export interface CensusOptions {
   /** Keep pid and tgid apart (more rows). */
   readonly byPid?: boolean;

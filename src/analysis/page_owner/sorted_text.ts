@@ -1,9 +1,9 @@
 // What page_owner_sort (tools/mm in the kernel's tree) leaves of a dump: each block once, with how often it was there. Its first line is
 // `N times:` (4.2), `N times, M pages:` (5.8), then also `, allocated by …` and with --cull the keys in place of the record. Read into a Census.
 
-import { readOwnerStack } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Census, CensusNote, CensusRow } from "./census.ts";
+import { countedCensus } from "./census.ts";
 import { readOddHeader } from "./odd_header.ts";
 
 /** The line that begins a block. */
@@ -72,16 +72,7 @@ export function readSortedText(text: string, file: string): Census {
       count: strange,
       text: `${strange} blocks do not begin with "N times" and are not counted; the first begins "${firstStrange}"`,
     });
-  return {
-    bytes: text.length,
-    records: rows.reduce((n, r) => n + r.records, 0),
-    pages: rows.reduce((n, r) => n + r.pages, 0),
-    rows,
-    stacks: stackTexts.map(readOwnerStack),
-    stackTexts,
-    notes,
-    places: undefined,
-  };
+  return countedCensus(text.length, rows, stackTexts, notes);
 }
 
 /** The keys that --cull prints on the counting line. */

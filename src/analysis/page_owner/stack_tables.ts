@@ -2,9 +2,9 @@
 // 6.10, "stack_count: N" in 6.9), or a number instead of the stack (show_handles) and the numbers' stacks (show_stacks_handles, 6.19).
 // Read into a Census like the long form; orders, types and processes are not said there.
 
-import { readOwnerStack } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Census, CensusNote, CensusRow } from "./census.ts";
+import { countedCensus } from "./census.ts";
 import { isSortedText } from "./sorted_text.ts";
 
 /** What the beginning of a file shows it to be. */
@@ -105,14 +105,5 @@ export function readStackTables(text: string, file: string, stacksText?: string)
       text: `${noStack} handles have no stack here; give the file show_stacks_handles with --stacks`,
     });
   }
-  return {
-    bytes: text.length,
-    records: rows.length,
-    pages: rows.reduce((n, r) => n + r.pages, 0),
-    rows,
-    stacks: stackTexts.map(readOwnerStack),
-    stackTexts,
-    notes,
-    places: undefined,
-  };
+  return countedCensus(text.length, rows, stackTexts, notes);
 }

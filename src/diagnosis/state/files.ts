@@ -14,8 +14,8 @@ export interface StateFile {
   readonly whole: boolean;
 }
 
-/** What a state of memory can be told from; the others only set things. */
-const telling: ReadonlySet<ProcKind> = new Set<ProcKind>([
+/** Kinds of which one machine has one file only; the counters of /proc/net/snmp and netstat are told apart by their protocols. */
+const once: ReadonlySet<ProcKind> = new Set<ProcKind>([
   "zoneinfo",
   "buddyinfo",
   "pagetypeinfo",
@@ -23,6 +23,11 @@ const telling: ReadonlySet<ProcKind> = new Set<ProcKind>([
   "vmstat",
   "slabinfo",
   "softnet_stat",
+]);
+
+/** What a state of memory can be told from; the others only set things. */
+const telling: ReadonlySet<ProcKind> = new Set<ProcKind>([
+  ...once,
   "sockstat",
   "net/netstat",
   "nstat",
@@ -67,17 +72,6 @@ export class MachineFiles {
 /** Lines of a file that are wanted. */
 export const quotesIn = (f: StateFile, wanted: (text: string) => boolean): readonly Quote[] =>
   f.lines.flatMap((l) => (wanted(l.text) ? [{ input: f.input, line: l.line, text: l.text }] : []));
-
-/** Kinds of which one machine has one file only; the counters of /proc/net/snmp and netstat are told apart by their protocols. */
-const once: ReadonlySet<ProcKind> = new Set<ProcKind>([
-  "zoneinfo",
-  "buddyinfo",
-  "pagetypeinfo",
-  "meminfo",
-  "vmstat",
-  "slabinfo",
-  "softnet_stat",
-]);
 
 const keyOf = ({ reading }: StateFile): string | undefined =>
   once.has(reading.kind)
