@@ -3,6 +3,7 @@
 import { ModelBug, some } from "../../base/assert.ts";
 import type { BufferRequest, RxMachine } from "../../kernel/facts/drivers/driver.ts";
 import { sharedInfoRoom } from "../net/skb/skb_config.ts";
+import type { Skbs } from "../net/skb/skbs.ts";
 import type { DriverParts } from "./driver.ts";
 
 /** The numbers of this machine that the facts compute with. */
@@ -96,4 +97,34 @@ export function bufferMaker(parts: DriverParts, request: BufferRequest): BufferM
 function built(parts: DriverParts, skb: number, pad: number): number {
   if (skb !== 0) parts.skbs.skbReserve(skb, pad);
   return skb;
+}
+
+/** Where a frame lies in blocks of a pool: the first is the packet's head, the others its fragments. All in bytes. */
+export interface BlocksOfFrame {
+  /** Of a block. */
+  readonly block: number;
+  /** Of the frame in each block but the last. */
+  readonly piece: number;
+  /** Before the frame in the head, and in each fragment. */
+  readonly headroom: number;
+  readonly fragmentAt: number;
+}
+
+/** The frame's bytes as linear data and fragments of `skb`, whose head is the first of `blocks` (numbers one more than the pfn). */
+export function fillFromBlocks(
+  skbs: Skbs,
+  skb: number,
+  { block, piece, headroom, fragmentAt }: BlocksOfFrame,
+  blocks: Float64Array,
+  count: number,
+  bytes: number,
+): void {
+  skbs.skbReserve(skb, headroom);
+  let left = bytes - Math.min(bytes, piece);
+  skbs.skbPut(skb, bytes - left);
+  for (let i = 1; i < count; i++) {
+    const part = Math.min(left, piece);
+    skbs.skbAddRxFrag(skb, i - 1, (blocks[i] as number) - 1, fragmentAt, part, block);
+    left -= part;
+  }
 }

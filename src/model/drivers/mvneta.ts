@@ -18,8 +18,8 @@ import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import { defaultPoolParams } from "../net/pool/page_pool.ts";
 import { givePagesUp } from "../net/pool/page_pool_hook.ts";
 import { softirqState } from "../net/pool/pool_context.ts";
-import type { BufferMaker } from "./buffers.ts";
-import { bufferMaker, rxMachineOf } from "./buffers.ts";
+import type { BlocksOfFrame, BufferMaker } from "./buffers.ts";
+import { bufferMaker, fillFromBlocks, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings, PoolsOfMachine } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting } from "./driver.ts";
 import { mtuRefusal, receiveUpTo, reopenWithMtu, transmitSide } from "./driver_life.ts";
@@ -68,7 +68,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   let maker: BufferMaker | undefined;
   let machinePools: PoolsOfMachine | undefined;
   let pool = -1;
-  let pieceBytes = 0;
+  let layout: BlocksOfFrame = {
+    block: pageSize,
+    piece: Number.POSITIVE_INFINITY,
+    headroom: poolHeadroom + marvellHeader,
+    fragmentAt: poolHeadroom,
+  };
   const taken = new Float64Array(rx.size);
   let open = false;
   const counters = { rx_packets: 0, tx_packets: 0, refill_error: 0, skb_alloc_error: 0, rx_discard: 0, tx_busy: 0 };
@@ -125,14 +130,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       return 0;
     }
     if (machinePools !== undefined) givePagesUp(skbs, machinePools.pools, pool, skb, taken, pieces);
-    skbs.skbReserve(skb, poolHeadroom + marvellHeader);
-    let left = bytes - Math.min(bytes, pieceBytes);
-    skbs.skbPut(skb, bytes - left);
-    for (let i = 1; i < pieces; i++) {
-      const part = Math.min(left, pieceBytes);
-      skbs.skbAddRxFrag(skb, i - 1, taken[i]! - 1, poolHeadroom, part, pageSize);
-      left -= part;
-    }
+    fillFromBlocks(skbs, skb, layout, taken, pieces, bytes);
     return skb;
   };
 
@@ -204,12 +202,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       const [request] = rxRuleAt(facts, release.version)?.rule.buffers(mtu, at) ?? [];
       if (request === undefined) return false;
       maker = bufferMaker(parts, request);
-      pieceBytes = Number.POSITIVE_INFINITY;
+      layout = { ...layout, piece: Number.POSITIVE_INFINITY };
       if (request.call === "page_pool") {
         machinePools = parts.pools();
         pool = machinePools.pools.create({ ...defaultPoolParams, poolSize: rx.size });
         if (pool < 0) return false;
-        pieceBytes = pageSize - sharedInfo - poolHeadroom - marvellHeader;
+        layout = { ...layout, piece: pageSize - sharedInfo - layout.headroom };
       }
       journal.caller = sites.open;
       for (let slot = 0; slot < rx.size; slot++) {
@@ -244,7 +242,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       const bytes = frameBytes(frames, frame);
       const fits = bytes <= host.device().mtu + headerBytes[0] + 4;
       const limit = maker?.kind === "pages" && !pooled() ? pageSize - at.netSkbPad - marvellHeader : bytes;
-      if (open && fits && bytes <= limit && rx.arrive(frame, Math.max(1, Math.ceil(bytes / pieceBytes)))) return;
+      if (open && fits && bytes <= limit && rx.arrive(frame, Math.max(1, Math.ceil(bytes / layout.piece)))) return;
       counters.rx_discard++;
       host.device().stats.rxMissed++;
       frames.give(frame);

@@ -2,7 +2,7 @@
 import { orderOfBytes } from "../../kernel/facts/drivers/driver.ts";
 import { defaultPoolParams } from "../net/pool/page_pool.ts";
 import { givePagesUp } from "../net/pool/page_pool_hook.ts";
-import { rxMachineOf } from "./buffers.ts";
+import { type BlocksOfFrame, fillFromBlocks, rxMachineOf } from "./buffers.ts";
 import type { DriverParts, PoolsOfMachine } from "./driver.ts";
 
 export interface Buffers {
@@ -50,14 +50,13 @@ export function poolBuffers(
   const { skbs } = parts;
   const { pageSize, netSkbPad, sharedInfo } = rxMachineOf(parts);
   let pool = -1;
-  let blockBytes = 0;
-  let pieceBytes = 1;
+  let layout: BlocksOfFrame = { block: pageSize, piece: 1, headroom: netSkbPad, fragmentAt: netSkbPad };
   const free = (buffer: number): void => pools.putFullPage(pool, buffer - 1, true);
   return {
     open(bytes) {
       const order = Math.min(orderMost, orderOfBytes(bytes + netSkbPad + sharedInfo, pageSize));
-      blockBytes = pageSize << order;
-      pieceBytes = blockBytes - netSkbPad - sharedInfo;
+      const block = pageSize << order;
+      layout = { ...layout, block, piece: block - netSkbPad - sharedInfo };
       pool = pools.create({ ...defaultPoolParams, order, poolSize });
       return pool >= 0;
     },
@@ -67,22 +66,15 @@ export function poolBuffers(
     },
     make: (gfp) => pools.allocPages(pool, gfp) + 1,
     free,
-    pieces: (bytes) => Math.max(1, Math.ceil(bytes / pieceBytes)),
+    pieces: (bytes) => Math.max(1, Math.ceil(bytes / layout.piece)),
     packet(buffers, count, bytes) {
-      const skb = skbs.buildSkb((buffers[0]! - 1) * pageSize, blockBytes);
+      const skb = skbs.buildSkb((buffers[0]! - 1) * pageSize, layout.block);
       if (skb === 0) {
         for (let i = 0; i < count; i++) free(buffers[i]!);
         return 0;
       }
       givePagesUp(skbs, pools, pool, skb, buffers, count);
-      skbs.skbReserve(skb, netSkbPad);
-      let left = bytes - Math.min(bytes, pieceBytes);
-      skbs.skbPut(skb, bytes - left);
-      for (let i = 1; i < count; i++) {
-        const part = Math.min(left, pieceBytes);
-        skbs.skbAddRxFrag(skb, i - 1, buffers[i]! - 1, netSkbPad, part, blockBytes);
-        left -= part;
-      }
+      fillFromBlocks(skbs, skb, layout, buffers, count, bytes);
       return skb;
     },
     pool: () => pool,
