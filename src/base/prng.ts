@@ -1,6 +1,8 @@
 // Seeded random numbers: the only source of chance in the model, so that every run is a function of (scenario, seed).
 // sfc32 (Chris Doty-Humphrey, PractRand): 128 bits of state, 32-bit operations only, the same bytes in Node and Chromium.
 
+import { BadInput } from "./bad_input.ts";
+
 /** A stream of random numbers that a seed fixes. */
 export interface Prng {
   /** Next 32 bits, 0 .. 2^32-1. */
@@ -17,8 +19,9 @@ export interface Prng {
   fork(label: string): Prng;
 }
 
-/** Makes a stream from a whole-number seed (any safe integer). */
+/** Makes a stream from a whole-number seed (any safe integer); BadInput for what is no number. */
 export function prng(seed: number): Prng {
+  if (!Number.isFinite(seed)) throw new BadInput(`The seed is ${seed}; it must be a number.`);
   return fromState(mix(seed >>> 0), mix(Math.floor(seed / 4294967296) >>> 0), 0x9e3779b9, seed);
 }
 

@@ -1,4 +1,5 @@
 // Wrap, don't flag: an allocator that refuses its nth request. Every allocation of every driver path is failed once in the tests this way.
+import { wholeGiven } from "../base/bad_input.ts";
 import type { PageAllocator } from "./mm/pages.ts";
 import type { SlabHeap } from "./slab/kmalloc.ts";
 
@@ -14,9 +15,12 @@ export interface Failing {
   arm(nth: number): void;
 }
 
+/** BadInput for what counts nothing. */
 export function failing(options: { readonly nth: number; readonly every?: number }): Failing {
   let { nth } = options;
   const every = options.every ?? 0;
+  wholeGiven("nth", nth, 0, Number.MAX_SAFE_INTEGER);
+  wholeGiven("every", every, 0, Number.MAX_SAFE_INTEGER);
   let asked = 0;
   let refused = 0;
   const refuse = (): boolean => {
@@ -41,6 +45,7 @@ export function failing(options: { readonly nth: number; readonly every?: number
     asked: () => asked,
     refused: () => refused,
     arm(at) {
+      wholeGiven("nth", at, 0, Number.MAX_SAFE_INTEGER);
       nth = at;
       asked = 0;
       refused = 0;

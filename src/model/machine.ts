@@ -1,7 +1,7 @@
 // The parts list of a computer, in boot order. A release picks the facts; one instance is one machine.
 //
 //   clock ── cpus (irq, softirq) ── memory (zones, buddy, pcp) ── heap (kmalloc) ── sk_buffs ── receive / transmit ── devices ── wires
-import { BadInput } from "../base/bad_input.ts";
+import { BadInput, numberGiven, wholeGiven } from "../base/bad_input.ts";
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
 import { openingTask } from "../kernel/facts/call_chains/index.ts";
@@ -108,24 +108,19 @@ const cpusMost = 64;
 
 /** BadInput, as one sentence, for a number that no machine here can have. */
 function checkOptions({ memoryMb, cpus = 1, seed = 1, nics = [] }: MachineOptions): void {
-  const whole = (name: string, value: number, least: number, most: number): void => {
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new BadInput(`${name} is ${value}; it must be a whole number ${least} .. ${most}.`);
-  };
-  if (!(memoryMb > 0 && memoryMb <= memoryMost))
-    throw new BadInput(`memoryMb is ${memoryMb}; it must be a number above 0, ${memoryMost} at most.`);
-  whole("cpus", cpus, 1, cpusMost);
-  whole("seed", seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  numberGiven("memoryMb", memoryMb, 0, memoryMost);
+  wholeGiven("cpus", cpus, 1, cpusMost);
+  wholeGiven("seed", seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   for (const [i, nic] of nics.entries()) {
     const { queues = 1, irqCpu, irqCpus, rss } = nic;
     const { name, queuesMost = 1 } = makerOf(nic);
-    if (nic.mtu !== undefined) whole(`nics[${i}].mtu`, nic.mtu, 1, 65_535);
-    whole(`nics[${i}].queues (${name})`, queues, 1, queuesMost);
+    if (nic.mtu !== undefined) wholeGiven(`nics[${i}].mtu`, nic.mtu, 1, 65_535);
+    wholeGiven(`nics[${i}].queues (${name})`, queues, 1, queuesMost);
     for (const cpu of [irqCpu, ...(irqCpus ?? [])])
-      if (cpu !== undefined) whole(`nics[${i}]: the CPU of an interrupt`, cpu, 0, cpus - 1);
+      if (cpu !== undefined) wholeGiven(`nics[${i}]: the CPU of an interrupt`, cpu, 0, cpus - 1);
     if (rss?.key !== undefined && rss.key.length < rssKeyBytes)
       throw new BadInput(`nics[${i}].rss.key has ${rss.key.length} bytes; it must have ${rssKeyBytes}.`);
-    for (const queue of rss?.indirection ?? []) whole(`nics[${i}].rss.indirection: a queue`, queue, 0, queues - 1);
+    for (const queue of rss?.indirection ?? []) wholeGiven(`nics[${i}].rss.indirection: a queue`, queue, 0, queues - 1);
   }
 }
 

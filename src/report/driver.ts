@@ -16,7 +16,7 @@ export function driverDocument(v: DriverVerdict): Document {
   const silent = v.checks.filter((c) => c.received === 0);
   const stuck = v.checks.filter((c) => !c.recovered);
   const blocks: Block[] = [
-    heading(1, `${v.driver} on ${v.kernel}`),
+    heading(1, `${v.driver} on ${v.kernel}${v.queues === 1 ? "" : `, ${v.queues} queue pairs`}`),
     paragraph([
       v.sound
         ? span(

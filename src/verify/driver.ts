@@ -1,5 +1,5 @@
 // A driver held to the rules of memory: model/driver_check.ts at every MTU it takes, on one release.
-import { BadInput } from "../base/bad_input.ts";
+import { BadInput, wholeGiven } from "../base/bad_input.ts";
 import { formatRelease, namedRelease } from "../kernel/release.ts";
 import type { DriverCheck } from "../model/driver_check.ts";
 import { checkDriver } from "../model/driver_check.ts";
@@ -15,12 +15,15 @@ export interface VerifyDriverOptions {
   /** Bytes; those that the driver refuses are told in `refused`. */
   readonly mtus: readonly number[];
   readonly settings?: DriverSettings;
+  /** Queue pairs of the card, over as many CPUs; 1 when left out. */
+  readonly queues?: number;
   readonly progress?: (done: number, of: number, mtu: number) => void;
 }
 
 export interface DriverVerdict {
   readonly driver: string;
   readonly kernel: string;
+  readonly queues: number;
   /** Nothing leaked, nothing was touched by two owners, the kernel said nothing, and it recovered, at every MTU. */
   readonly sound: boolean;
   readonly checks: readonly DriverCheck[];
@@ -31,15 +34,21 @@ export interface DriverVerdict {
 /** Names of the drivers there are. */
 export const driverNames: readonly string[] = drivers.map((d) => d.name);
 
-/** BadInput for a driver or release that does not exist, or a driver that takes none of the MTUs. */
+/** BadInput for a driver or release that does not exist, numbers that no card has, or a driver that takes none of the MTUs. */
 export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
   const maker = typeof options.driver === "string" ? driverNamed(options.driver) : options.driver;
   const release = namedRelease(options.kernel);
-  const settings = options.settings ?? {};
+  const { settings = {}, queues = 1 } = options;
+  for (const mtu of options.mtus) wholeGiven("An MTU", mtu, 1, 65_535);
   const checks: DriverCheck[] = [];
   const refused: { mtu: number; because: string }[] = [];
   for (const mtu of options.mtus) {
-    const { devices } = createMachine({ release, memoryMb: 64, nics: [{ driver: maker, settings }] });
+    const { devices } = createMachine({
+      release,
+      memoryMb: 64,
+      nics: [{ driver: maker, settings, queues }],
+      cpus: queues,
+    });
     const said = devices[0]?.driver.changeMtu(mtu) ?? "";
     if (said !== "ok") {
       refused.push({ mtu, because: said });
@@ -51,6 +60,7 @@ export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
         release,
         mtu,
         settings,
+        queues,
         progress: (done, of) => options.progress?.(done, of, mtu),
       }),
     );
@@ -62,6 +72,7 @@ export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
   return {
     driver: maker.name,
     kernel: formatRelease(release),
+    queues,
     sound: checks.every(
       (c) => c.leaks.length + c.faults.length + c.complaints.length === 0 && c.recovered && c.received > 0,
     ),

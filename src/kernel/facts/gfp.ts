@@ -1,6 +1,7 @@
 // What a gfp mask says: names in the order in which the kernel itself prints them, bits that no stock kernel of that era has, bits that
 // depend on the configuration, and, when nobody says which kernel it was, every era in which the mask makes sense.
 import { assert } from "../../base/assert.ts";
+import { BadInput, versionGiven, wholeGiven } from "../../base/bad_input.ts";
 import { compareVersions } from "../release.ts";
 import { floatingPlaces } from "./floating_bits.ts";
 import type { GfpEra } from "./gfp_eras.ts";
@@ -87,18 +88,31 @@ export function gfpCombination(name: string, version: readonly number[]): number
   return found === undefined ? undefined : gfpMask(found.flags, era);
 }
 
+const everyName: ReadonlySet<string> = new Set([
+  ...gfpCombinations.map((c) => c.name),
+  "__GFP_RECLAIM",
+  ...[...bitsOf.values()].flatMap((bits) => [...bits.keys()].map((flag) => `__GFP_${flag}`)),
+]);
+
+/** Whether some release has a combination (`GFP_ATOMIC`) or bit (`__GFP_COMP`) of that name. */
+export const isGfpName = (name: string): boolean => everyName.has(name);
+
 /** The version that stands for an era when only the era is known. */
 const versionOf = (era: GfpEra): readonly number[] => era.since;
 
 /**
- * Decodes a mask (0 .. 2^32-1) with the layout of a version. Greedy as the kernel's format_flags (lib/vsprintf.c): combinations with most
+ * Decodes a mask (a whole number from 0; BadInput for another) with the layout of a version, 2.4 or later. Greedy as the kernel's format_flags (lib/vsprintf.c): combinations with most
  * bits first, each taking its bits away.
  */
 export function decodeGfp(mask: number, version: readonly number[]): GfpDecoded {
+  maskGiven(mask);
+  versionGiven(version);
   const era = gfpEraAt(version);
-  assert(era !== undefined, () => `no gfp layout for ${version.join(".")}`);
+  if (era === undefined) throw new BadInput(`The masks of Linux ${version.join(".")} are not known; 2.4 is the first.`);
   return decodeInEra(mask, era, version);
 }
+
+const maskGiven = (mask: number): void => wholeGiven("The mask", mask, 0, Number.MAX_SAFE_INTEGER);
 
 function decodeInEra(mask: number, era: GfpEra, version: readonly number[]): GfpDecoded {
   const bits = eraBits(era);
@@ -166,8 +180,9 @@ export interface GfpReadingRange extends GfpFit {
   readonly before?: readonly number[];
 }
 
-/** Every era's reading of a mask, neighbours merged, the likeliest first. Implausible ones are in it, last, with the reason. */
+/** Every era's reading of a mask (BadInput for what is none), neighbours merged, the likeliest first. Implausible ones are in it, last, with the reason. */
 export function gfpReadings(mask: number): GfpReadingRange[] {
+  maskGiven(mask);
   const known = readingsOf.get(mask);
   if (known !== undefined) return [...known];
   const made = readInEveryEra(mask);

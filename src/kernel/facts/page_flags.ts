@@ -1,6 +1,7 @@
 // The flag bits of struct page by era, and what a flags word says. The word's upper end is no flags: it names the page's section, node, zone
 // and last CPU, in a layout that depends on the configuration.
 import { assert } from "../../base/assert.ts";
+import { BadInput, versionGiven } from "../../base/bad_input.ts";
 import { compareVersions } from "../release.ts";
 import type { FloatingBit } from "./floating_bits.ts";
 import { floatingPlaces } from "./floating_bits.ts";
@@ -205,8 +206,16 @@ export function pageFlagEraAt(version: readonly number[]): PageFlagEra {
   return found;
 }
 
-/** Decodes a flags word with the layout of a version; `compact` for a kernel without CONFIG_PAGEFLAGS_EXTENDED. */
+const wordEnd = 1n << 64n;
+function flagsGiven(flags: unknown): void {
+  if (typeof flags !== "bigint" || flags < 0n || flags >= wordEnd)
+    throw new BadInput(`The flags are ${String(flags)}; they must be a bigint of 64 bits, such as 0x4000n.`);
+}
+
+/** Decodes a flags word (BadInput for what is none) with the layout of a version; `compact` for a kernel without CONFIG_PAGEFLAGS_EXTENDED. */
 export function decodePageFlags(flags: bigint, version: readonly number[], compact = false): PageFlagsDecoded {
+  flagsGiven(flags);
+  versionGiven(version);
   const era = pageFlagEraAt(version);
   const names = ((compact ? era.compactBits : undefined) ?? era.bits).split(" ");
   const tail = floatingPlaces(era.tail);
@@ -243,6 +252,7 @@ export interface PageFlagRange extends PageFlagsDecoded {
 
 /** Every era's reading of a flags word, oldest first, neighbours with the same names merged. */
 export function pageFlagReadings(flags: bigint): PageFlagRange[] {
+  flagsGiven(flags);
   const ranges: PageFlagRange[] = [];
   for (const [i, era] of pageFlagEras.entries()) {
     const decoded = decodePageFlags(flags, era.since);

@@ -5,7 +5,7 @@
 import { assert } from "../../base/assert.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Prng } from "../../base/prng.ts";
-import { gfpCombination, gfpEraAt, gfpMask } from "../../kernel/facts/gfp.ts";
+import { gfpCombination, gfpEraAt, gfpMask, isGfpName } from "../../kernel/facts/gfp.ts";
 import type { Release } from "../../kernel/release.ts";
 import { formatRelease } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
@@ -77,8 +77,13 @@ export interface DriverMaker {
   readonly guard?: Guard;
 }
 
-/** A gfp combination of this release, by the kernel's name ("GFP_ATOMIC"), with further bits by their names without the underscores. */
+/**
+ * A gfp combination of this release, by the kernel's name ("GFP_ATOMIC"), with further bits by their names without the underscores. What this
+ * release lacks adds nothing; BadInput for a name that no release has.
+ */
 export function gfpOf(release: Release, combination: string, ...bits: readonly string[]): number {
+  for (const name of [combination, ...bits.map((bit) => `__GFP_${bit}`)])
+    if (name !== "" && !isGfpName(name)) throw new BadInput(`No kernel has a gfp mask ${name}.`);
   const era = gfpEraAt(release.version);
   let mask = gfpCombination(combination, release.version) ?? 0;
   for (const bit of bits) mask |= era === undefined ? 0 : (gfpMask(bit, era) ?? 0);

@@ -4,7 +4,7 @@
 //       ^ clean: the driver reads here next
 //
 // What a buffer is (skb, address, pfn) is the driver's business; 0 is none. A frame may take several slots: the first holds it.
-import { assert } from "../../base/assert.ts";
+import { wholeGiven } from "../../base/bad_input.ts";
 import type { DriverHost } from "../net/path/netdevice.ts";
 import type { DriverParts } from "./driver.ts";
 
@@ -12,6 +12,9 @@ import type { DriverParts } from "./driver.ts";
 export const rxPacketNanos = 600;
 /** How long the hardware gathers packets before it interrupts. */
 const coalesceNanos = 10_000;
+
+/** Slots of a ring at most. */
+export const ringMost = 65_536;
 
 export interface RxRing {
   readonly size: number;
@@ -47,8 +50,9 @@ export interface RxRing {
   draw(slots?: number): string;
 }
 
+/** BadInput for a size that no ring has. */
 export function createRxRing(parts: DriverParts, host: DriverHost, size: number): RxRing {
-  assert(size >= 2, () => `a receive ring of ${size} slots`);
+  wholeGiven("The size of a receive ring", size, 2, ringMost);
   const { clock, frames } = parts;
   const buffer = new Float64Array(size);
   const frame = new Int32Array(size);

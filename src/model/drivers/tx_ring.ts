@@ -5,6 +5,7 @@
 // free what the slots say: whoever writes into a slot has it freed (struck() below, the accident of a board whose hardware writes astray).
 //   slots   [ 0 ][ 0 ][ A ][ 0 ][ 0 ][ B ][ . ][ . ]      ready: the hardware has not sent it yet
 //     acked ─^                             ^─ head
+import { wholeGiven } from "../../base/bad_input.ts";
 import { eventKind } from "../../kernel/events.ts";
 import type { DriverHost, TxSlots } from "../net/path/netdevice.ts";
 import { netdevTx } from "../net/path/netdevice.ts";
@@ -12,6 +13,7 @@ import { packetField } from "../net/path/receive.ts";
 import { frameField, headerBytes } from "../net/path/wire.ts";
 import { headField, skbField } from "../net/skb/skb_columns.ts";
 import type { DriverParts } from "./driver.ts";
+import { ringMost } from "./rx_ring.ts";
 
 /** Simulated cost of queueing a packet in a driver, a plausible figure for one CPU. */
 const txPacketNanos = 500;
@@ -51,10 +53,14 @@ export interface TxRing {
   readonly counters: { packets: number; busy: number };
 }
 
+/** BadInput for a size, or room, that no ring has. */
 export function createTxRing(parts: DriverParts, host: DriverHost, options: TxRingOptions): TxRing {
   const { skbs, clock, cpus, frames, journal } = parts;
   const { S, H, skbAddress } = skbs.columns;
   const { size, stopRoom, wakeRoom, unlocked } = options;
+  wholeGiven("The size of a transmit ring", size, 2, ringMost);
+  wholeGiven("stopRoom of a transmit ring", stopRoom, 0, size);
+  wholeGiven("wakeRoom of a transmit ring", wakeRoom, 0, size);
   const free = options.free ?? ((skb: number, budget: number): void => skbs.napiConsumeSkb(skb, budget));
   const descriptors = options.descriptors ?? ((skb: number): number => 1 + H[S[skb + HEAD]! + NR_FRAGS]!);
   /** tx_skb[]: the packet, or 0. */

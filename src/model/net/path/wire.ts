@@ -1,6 +1,7 @@
 // What travels between machines: frames as rows of a column, and links with rate, delay and loss. No bytes: a frame knows its length, its
 // flow, where in the flow it stands, and a tag that stands for its content (so that changed content is seen at the far end).
 import { assert } from "../../../base/assert.ts";
+import { BadInput, numberGiven } from "../../../base/bad_input.ts";
 import type { Prng } from "../../../base/prng.ts";
 import type { Clock } from "../../sync/clock.ts";
 
@@ -102,7 +103,11 @@ export interface Link {
   lost(): number;
 }
 
-/** A direction that ends in `arrive`; loss is drawn from `random` and from nothing else. */
+/** A terabit per second, a day, in the units of LinkOptions. */
+const rateMost = 1e12;
+const delayMost = 86_400e9;
+
+/** A direction that ends in `arrive`; loss is drawn from `random` and from nothing else. BadInput for what no wire is. */
 export function createLink(
   clock: Clock,
   frames: Frames,
@@ -110,6 +115,11 @@ export function createLink(
   random: Prng,
   arrive: (frame: number) => void,
 ): Link {
+  numberGiven("bitsPerSecond of a link", options.bitsPerSecond, 0, rateMost);
+  if (!(options.delayNanos >= 0 && options.delayNanos <= delayMost))
+    throw new BadInput(`delayNanos of a link is ${options.delayNanos}; it must be 0 .. ${delayMost}.`);
+  if (!(options.loss >= 0 && options.loss <= 1))
+    throw new BadInput(`loss of a link is ${options.loss}; it is the part of frames that are lost, 0 .. 1.`);
   const nanosPerByte = 8e9 / options.bitsPerSecond;
   const arrival = clock.handler(arrive);
   const { loss, delayNanos } = options;
