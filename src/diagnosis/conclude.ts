@@ -77,7 +77,7 @@ function withCache(found: Conclusion, findings: readonly Finding[]): Conclusion 
     cause: `${found.cause} ${held.claim}`,
     severity: found.severity === "corruption" ? found.severity : "act",
     consequence:
-      "Act on it: one cache takes the machine's memory, and what it could not get this time is the least of it.",
+      "Act on it: one cache takes the machine's memory; the request that was refused this time is a symptom.",
   };
 }
 
@@ -88,7 +88,7 @@ function pictureOnly(c: Case): Conclusion {
     ? { key: "mem_info", cause: "A state of memory that SysRq-m printed.", severity: "harmless" }
     : {
         key: "mem_info:headless",
-        cause: `A state of memory without the report it belongs to: its head is missing, or SysRq-m was pressed.${lowZones(c)}`,
+        cause: `A state of memory without the report it belongs to: its headline is missing, or SysRq-m was pressed.${lowZones(c)}`,
         severity: "watch",
       };
 }
@@ -160,7 +160,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
   if (r?.refused === false && plenty(c, r))
     return {
       key: key("plenty"),
-      cause: `${had}, though far more than it needed was free when the state was printed: neither a lack nor memory that had come back explains it. Look at its zones, nodes and lists.`,
+      cause: `${had}, though far more than it needed was free when the state was printed: neither a shortage nor memory freed in between explains it. Look at which zones, nodes and lists the request may use.`,
       severity,
     };
   if (r?.refused === false)
@@ -195,8 +195,8 @@ const onClosedLists = (r: Rebuilt | undefined): boolean =>
 /** What follows from a refused single page alone: one free page is as good as another, so the zones were short of them. */
 const onePage = (atomic: boolean): string =>
   atomic
-    ? "One page cannot be fragmented: the zones it may use stood at or below the part of the reserve that such a request may touch. How much was free the report does not say."
-    : "One page cannot be fragmented: nothing was left that the request may have, and reclaim found nothing. How much was free the report does not say.";
+    ? "A single page cannot be fragmented: the zones it may use were at or below the part of the reserve that such a request may touch. The report does not say how much was free."
+    : "A single page cannot be fragmented: nothing was left that the request may take, and reclaim freed nothing. The report does not say how much was free.";
 
 const gapOf = (r: Rebuilt | undefined): string | undefined =>
   r?.zones.map((z) => z.verdict.missing).find((m) => m !== undefined);
@@ -268,31 +268,31 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
   switch (severity) {
     case "harmless":
       if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
-      return "Harmless by itself: at most one packet is lost, which TCP sends again. Worth acting on if it repeats.";
+      return "Harmless by itself: at most one packet is lost, and TCP retransmits it. Act on it if it repeats.";
     case "watch":
       if (shortage && count > 20 && (direction ?? "neither") !== "neither" && consequenceKnown(c))
         return `Each one costs at most one packet, but ${count.toLocaleString("en-US")} of them show that ${
-          c.order === 0 ? "memory runs too low all the time" : "blocks of that size are rare"
+          c.order === 0 ? "free memory runs short again and again" : "blocks of that size are rare"
         }.`;
-      if (kind === "mem_info") return "Not known to have done harm; what asked for memory then is not in the text.";
+      if (kind === "mem_info") return "No harm is known; the text does not show which request this report belongs to.";
       if (shortage && maskOf(c)?.optional === true)
-        return "The mask says that the caller does without the memory, or asks again.";
+        return "The gfp mask says that the caller can do without this memory, or tries again.";
       if (shortage && (direction === "rx" || direction === "rx refill"))
         return "What this driver does with a refused buffer is not known: it may drop a packet, or its ring may run empty.";
-      if (kind === "oops") return "The kernel went on; something it relies on does not hold.";
+      if (kind === "oops") return "The kernel continued, but something it relies on does not hold.";
       if (kind === "page_pool_stall") return "Memory and the device stay held until the pages come back.";
       return "An allocation failed; the report does not show that anything broke.";
     case "act":
       if (kind === "skb_panic")
         return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";
-      if (kind === "oom") return "Act on it: the kernel had to kill to get memory.";
+      if (kind === "oom") return "Act on it: the OOM killer had to run.";
       if (shortage && (ringIsBeingMade(c.stack) || direction === "setup"))
-        return "Act on it: a network interface did not get what it needs to be set up, and may stay down.";
+        return "Act on it: memory was refused while a network interface was being set up. Some drivers then leave it down, others start with fewer buffers: ip link shows which.";
       if (shortage)
-        return "Act on it: what a task or the kernel's own work asked for was refused. What became of it the report does not say.";
+        return "Act on it: a request of a task, or of the kernel's own work, was refused. The report does not say what came of it.";
       return "Act on it: something failed because of it.";
     case "unknown":
-      return "Whether memory is sound the text does not say: the part that would have said it is missing.";
+      return "The text does not say whether memory is sound: the part that would tell is missing.";
     case "corruption":
       return "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
   }

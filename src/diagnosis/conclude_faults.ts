@@ -59,7 +59,7 @@ function oops(c: Case, o: Oops, findings: readonly Finding[]): Conclusion {
   const whose = module?.foreign === true ? ` Look for the error in ${module.name} first.` : "";
   const before =
     packet && fault.severity === "corruption" && fault.memory === "corruption" && o.class !== "panic"
-      ? " Packet memory was damaged or used too late."
+      ? " Packet memory was damaged, or used after it was freed."
       : "";
   return {
     key: `oops:${fault.key}:${faultAt(o) ?? o.source?.file ?? ""}`,
@@ -79,7 +79,7 @@ function skbPanic(c: Case, p: SkbPanic): Conclusion {
       : "A header was put in front of a packet that had no room for it; the kernel stopped before it was written.",
     severity: "act",
     consequence: written
-      ? "Act on it: the task or the machine stopped. Whether memory behind the buffer had been written before the check the report does not say."
+      ? "Act on it: the task or the machine stopped. The report does not say whether memory behind the buffer was written before the check."
       : "Act on it: the task or the machine stopped; the check comes before the write.",
   };
 }

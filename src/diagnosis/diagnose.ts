@@ -341,12 +341,12 @@ function poolTrend(group: readonly Judged[]): readonly Finding[] {
     last.inflight < first.inflight
       ? yes(
           "page_pool.draining",
-          `The pages come back slowly: ${from}. Somebody holds them and lets go; wait or find the slow reader.`,
+          `The pages come back slowly: ${from}. A slow consumer holds them: wait, or find it.`,
           evidence,
         )
       : no(
           "page_pool.draining",
-          `No page came back in that time: ${from}. Nobody is letting go: a leak, or a holder that is never read.`,
+          `No page came back in that time: ${from}. A leak, or a consumer that never reads.`,
           evidence,
         ),
   ];
@@ -362,7 +362,7 @@ function poolsTogether(
   return [
     yes(
       "page_pool.together",
-      `${pools} pools have waited for the same time with the same number of pages each (${first.inflight}): they were torn down in one moment, as when an interface is restarted. Equal numbers point to what the driver had filled its rings with, not to sockets.`,
+      `${pools} pools have waited for the same time with the same number of pages each (${first.inflight}): they were torn down in one moment, as when an interface is restarted. Equal numbers point to the buffers in the driver's rings, not to sockets.`,
       lines.slice(0, 3).flatMap((l) => quote(l.c, "headline", 1)),
     ),
   ];

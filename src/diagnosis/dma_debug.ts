@@ -13,7 +13,7 @@ const complaints: readonly Complaint[] = [
   {
     words: /out of memory(?: error)? - disabl|ENOMEM, dma-debug disabled|dma_debug_add_bus: out of memory/,
     meaning:
-      "The checker ran out of entries of its own and switched itself off: nothing is said of a driver, and from here on nothing is checked.",
+      "The checker ran out of its own entries and turned itself off. This says nothing about a driver; from here on nothing is checked.",
     severity: "harmless",
     own: true,
   },
@@ -31,7 +31,7 @@ const complaints: readonly Complaint[] = [
   {
     words: /with wrong function|with different direction/,
     meaning:
-      "Mapped one way and unmapped another: without an IOMMU or bounce buffers nothing comes of it; with them data may not be copied.",
+      "Mapped one way and unmapped another: harmless without an IOMMU or bounce buffers; with them, data may not be copied.",
     severity: "watch",
   },
   {
@@ -42,42 +42,42 @@ const complaints: readonly Complaint[] = [
   {
     words: /maps memory from (?:stack|kernel text)/,
     meaning:
-      "A device was told to write where a stack or the kernel's text lies: the memory may be another's by the time it does.",
+      "A device was given an address on a stack or in the kernel's text: by the time it writes, that memory may belong to something else.",
     severity: "act",
   },
   {
     words: /overlapping mappings|cpu touching an active dma mapped cacheline/,
     meaning:
-      "One piece of memory is mapped several times at once, as pages that are sent again while the first send is under way: harmless for what is read, wrong for what a device writes.",
+      "The same memory is mapped several times at once, as when pages are retransmitted while the first transmission is in flight: harmless where the device reads, wrong where it writes.",
     severity: "watch",
   },
   {
     words: /pending DMA allocations while released/,
-    meaning: "Mappings that are never undone hold their memory, bounce buffers and IOMMU space for ever.",
+    meaning: "Mappings that are never unmapped keep their memory, bounce buffers and IOMMU space.",
     severity: "act",
   },
   {
     words: /to sync DMA memory it has not allocated|syncs\s+(?:DMA|device)/,
-    meaning: "Data was handed over between CPU and device for an address or range that is not mapped so.",
+    meaning: "A sync between CPU and device was for an address or range that is not mapped that way.",
     severity: "watch",
   },
 ];
 
 const unlisted: Omit<Complaint, "words"> = {
-  meaning: "The rule that was broken stands in the line; whether it did harm on this machine it does not say.",
+  meaning: "The line names the broken rule; it does not say whether that did harm on this machine.",
   severity: "watch",
 };
 const complaintOf = (text: string): Omit<Complaint, "words"> => complaints.find((c) => c.words.test(text)) ?? unlisted;
 
 const wordsOf = (text: string): string => text.replace(/^.{0,120}?DMA-API: /, "").slice(0, 140);
 const harm: Readonly<Record<"own" | "driver", string>> = {
-  own: "Harmless: only the checking has ended.",
-  driver: "The kernel went on. Whether a device wrote where it must not the text does not say.",
+  own: "Harmless: only the checks have stopped.",
+  driver: "The kernel continued. The text does not say whether a device wrote where it must not.",
 };
 const causeOf = (text: string, own: boolean): string =>
   own
-    ? `The checker of DMA mappings gave up: "${wordsOf(text)}".`
-    : `CONFIG_DMA_API_DEBUG found a driver breaking the rules of DMA mappings: "${wordsOf(text)}".`;
+    ? `The checker of DMA mappings turned itself off: "${wordsOf(text)}".`
+    : `CONFIG_DMA_API_DEBUG caught a driver breaking the rules of DMA mappings: "${wordsOf(text)}".`;
 
 /** What a complaint says, for a line by itself and for a warning with its stack; `source` is who the line says printed it. */
 export function dmaComplaint(text: string, source: string | undefined): Omit<MessageSaid, "memory"> {
@@ -96,7 +96,7 @@ export function dmaComplaint(text: string, source: string | undefined): Omit<Mes
       ? [
           {
             change: { kind: "setting", name: "dma_debug_entries", value: "" },
-            action: "Give it more entries where its checks are wanted",
+            action: "Give it more entries if you want its checks",
             changes: "it goes on checking",
             costs: "memory for the entries",
             command: "dma_debug_entries=262144 on the kernel command line",
@@ -106,7 +106,7 @@ export function dmaComplaint(text: string, source: string | undefined): Omit<Mes
           {
             change: { kind: "code" },
             action: "Report it to the driver's maintainers with the whole line and stack",
-            changes: "the driver maps and unmaps as it must",
+            changes: "the driver maps and unmaps correctly",
             costs: "a fix of the driver",
           },
         ],

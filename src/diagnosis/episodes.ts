@@ -119,7 +119,7 @@ function oneRequest(episode: readonly DiagnosedIncident[]): readonly DiagnosedIn
     const occurrences = family.flatMap((i) => i.occurrences).sort((a, b) => a.firstLine - b.firstLine);
     const tries = yes(
       "episode.together",
-      `The same request was tried at orders ${orders.join(", ")} in one moment and refused each time: one event, and the smallest block that was refused decides what was lost.`,
+      `The same request was tried at orders ${orders.join(", ")} within one moment and refused each time: this is one event, and the smallest order decides what was lost.`,
       family.flatMap((i) => firstLine(i)).slice(0, 4),
     );
     for (const i of family) folded.set(i, undefined);
@@ -135,7 +135,7 @@ function story(own: DiagnosedIncident, episode: readonly DiagnosedIncident[]): F
   const lines = [own, ...others].flatMap((i) => firstLine(i)).slice(0, 4);
   return yes(
     "episode.together",
-    `In the same moment: ${others.map((i) => i.title).join("; ")}. Look at them as one event.`,
+    `In the same moment: ${others.map((i) => i.title).join("; ")}. Treat them as one event.`,
     lines,
   );
 }

@@ -34,7 +34,7 @@ export const faultAt = (o: Oops): string | undefined => o.at?.function ?? o.regi
 const stopped =
   "Act on it: the task, or the whole machine, stopped there. Nothing in the report shows that memory was overwritten.";
 const corrupted = "Serious: memory was corrupted. What happens later on this machine cannot be trusted.";
-const wentOn = "The kernel went on; something it relies on does not hold.";
+const wentOn = "The kernel continued, but something it relies on does not hold.";
 
 const noShortage = "This is not a shortage of memory";
 
@@ -43,7 +43,7 @@ const open = (fault: Fault, lacks: string): Fault => ({
   ...fault,
   severity: "unknown",
   memory: "not said",
-  consequence: `Whether memory is sound the text does not say: it lacks ${lacks}.`,
+  consequence: `The text does not say whether memory is sound: it lacks ${lacks}.`,
 });
 
 /** The module in which it stopped, and whether it came with the kernel, as the list of modules marks it. */
@@ -58,9 +58,9 @@ function placeOf(o: Oops): string {
   const name = faultAt(o);
   const module = faultModule(o);
   const source = o.source === undefined ? undefined : `${o.source.file}:${o.source.line}`;
-  if (name === undefined) return source ?? "a place that the text does not name";
+  if (name === undefined) return source ?? "a function that the text does not name";
   if (module === undefined) return name;
-  return `${name} of the module ${module.name}${module.foreign ? ", which did not come with this kernel," : ""}`;
+  return `${name} of the ${module.foreign ? "out-of-tree " : ""}module ${module.name}`;
 }
 
 /**
@@ -96,7 +96,8 @@ function byClass(c: Case, o: Oops): Fault {
         {
           key: "sanitizer",
           title: "Sanitizer's report",
-          cause: "A sanitizer caught a wrong access; which one, and where, its first line would have said.",
+          cause:
+            "A sanitizer caught an invalid access; its first line, which says what kind and where, is not in the text.",
           severity: "act",
           consequence: stopped,
           memory: "not said",
@@ -117,7 +118,7 @@ function byClass(c: Case, o: Oops): Fault {
       return {
         key: "split lock",
         title: "Split lock",
-        cause: `A locked instruction in ${place} touched two cache lines, and split lock detection stopped it: what it counts is not aligned (in a packet: skb_shared_info at the end of the buffer).`,
+        cause: `A locked instruction in ${place} touched two cache lines, and split lock detection stopped it: the counter is not aligned (in a packet: skb_shared_info at the end of the buffer).`,
         severity: "act",
         consequence: `${stopped} The pointer was good; the buffer's size or start is not aligned to a cache line.`,
         memory: "none",
@@ -147,7 +148,7 @@ function byClass(c: Case, o: Oops): Fault {
       return {
         key: "double fault",
         title: "Double fault",
-        cause: `A fault in ${place} could not even be handled: as a rule the kernel stack was used up or its pointer was wrong.`,
+        cause: `A fault in ${place} could not be handled: usually the kernel stack overflowed, or the stack pointer was wrong.`,
         severity: "act",
         consequence: stopped,
         memory: "not said",
@@ -182,7 +183,7 @@ function assertion(o: Oops, place: string): Fault {
   const own =
     o.class === "bug"
       ? `${place}${where} stopped on a check of its own (BUG).`
-      : `${place} ran into an instruction that cannot be executed: as a rule the end of a BUG() whose own line is missing.`;
+      : `${place} executed an invalid instruction: usually the end of a BUG() whose own line is missing.`;
   const severity = known?.severity ?? "act";
   const fault: Fault = {
     key: known?.key ?? "assertion",
@@ -191,7 +192,7 @@ function assertion(o: Oops, place: string): Fault {
     severity,
     consequence: severity === "corruption" ? corrupted : stopped,
     memory: severity === "corruption" ? "corruption" : "none",
-    reason: `${noShortage}: a check of the kernel's own came true. The check read a value; it followed no bad pointer.`,
+    reason: `${noShortage}: one of the kernel's own checks fired. It compared a value and followed no bad pointer.`,
   };
   // skb_panic() ends in a BUG() of its own, wherever that stands.
   if (known !== undefined) return fault;
@@ -219,9 +220,9 @@ function panic(o: Oops): Fault {
       said.severity === "corruption"
         ? corrupted
         : said.severity === "harmless"
-          ? "Nothing is wrong by this: the machine was stopped on purpose."
+          ? "Nothing is wrong: the machine was stopped on purpose."
           : said.severity === "unknown"
-            ? `Act on it: the machine went down. Whether memory is sound ${said.key === "other" ? "the reason does not say" : "what was logged before it would say"}.`
+            ? `Act on it: the machine went down. ${said.key === "other" ? "The reason does not say" : "The lines before it would say"} whether memory is sound.`
             : "Act on it: the machine went down.",
     memory: said.memory,
     reason: about[said.memory],
@@ -286,9 +287,9 @@ function byMessage(o: Oops): Fault | undefined {
     return {
       key: "refcount leak",
       title: "Reference count saturated",
-      cause: `A reference count was taken beyond its limit or dropped where it must not: the object is never freed again. ${quoted}`,
+      cause: `A reference count was raised beyond its limit, or dropped when it must not be: the object will never be freed. ${quoted}`,
       severity: "act",
-      consequence: "Act on it: the object leaks, and whoever counts wrongly goes on doing it.",
+      consequence: "Act on it: the object leaks, and the code that miscounts is still running.",
       memory: "none",
       reason: `${noShortage}: a reference count went wrong.`,
     };
@@ -296,11 +297,11 @@ function byMessage(o: Oops): Fault | undefined {
     const fault: Fault = {
       key: "refcount",
       title: "Reference count went wrong",
-      cause: `An object was given back once too often, or taken after it had been freed. ${quoted}`,
+      cause: `A reference was dropped once too often, or taken after the object had been freed. ${quoted}`,
       severity: "corruption",
       consequence: "Serious: the object may be freed while somebody still uses it.",
       memory: "corruption",
-      reason: `${noShortage}: a reference was given back that nobody had.`,
+      reason: `${noShortage}: a reference was dropped that nobody held.`,
     };
     return text.includes("use-after-free")
       ? fault
@@ -326,7 +327,7 @@ function byMessage(o: Oops): Fault | undefined {
       severity: "watch",
       consequence: "The interface stands still until its driver has reset it; the kernel went on.",
       memory: "none",
-      reason: `${noShortage} by itself: the hardware, its interrupt or its driver did not finish what had been given to it.`,
+      reason: `${noShortage} by itself: the hardware, its interrupt or its driver did not finish what was queued to it.`,
     };
   if (/^Negative\(-\d+\) inflight packet-pages/.test(text))
     return {
@@ -354,18 +355,18 @@ function byMessage(o: Oops): Fault | undefined {
 const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: string, severity: Severity])[] = [
   [/null-ptr-deref/, "NULL pointer", "used a NULL pointer", "act"],
   [/user-memory-access|wild-memory-access/, "Wild pointer", "used a wild pointer", "corruption"],
-  [/uninit/, "Uninitialised value", "used a value that nobody had written", "act"],
+  [/uninit/, "Uninitialised value", "used an uninitialized value", "act"],
   [
     /infoleak/,
     "Uninitialised bytes given away",
-    "handed out bytes that nobody had written: whatever lay there before can be read outside of the kernel",
+    "passed on uninitialized bytes: old contents of kernel memory can be read outside the kernel",
     "act",
   ],
   [/invalid-access/, "Wrong tag", "touched memory that was freed, or that belongs to another object", "corruption"],
   [
     /double-free|invalid-free|invalid free/,
     "Invalid free",
-    "freed an object that was free already, or no object at all",
+    "freed an object that was already free, or something that is no object",
     "corruption",
   ],
   [/use-after-free/, "Use after free", "used memory that had been freed", "corruption"],
@@ -383,7 +384,7 @@ function sanitized(o: Oops): Fault | undefined {
     return {
       key: `${s.tool}:headless`,
       title: `${s.tool} report without its head`,
-      cause: `${s.tool} caught a wrong access to an object; which kind of access, and where, its head would have said.`,
+      cause: `${s.tool} caught an invalid access to an object; its headline, which says what kind and where, is not in the text.`,
       severity: "corruption",
       consequence: corrupted,
       memory: "corruption",
@@ -454,7 +455,7 @@ function jump(c: Case, o: Oops, isNull: boolean): Fault {
     key: isNull ? "null call" : "wild call",
     title: isNull ? "NULL function pointer" : "Jump to no code",
     cause: isNull
-      ? `${from} called a function pointer that was NULL: an operation that was never set, or taken away already.`
+      ? `${from} called a function pointer that was NULL: an operation that was never set, or already cleared.`
       : `${from} called a function at ${o.address === undefined ? "an address" : `0x${o.address}`} where no code may run: the function pointer was stale or wrong.`,
     severity: "act",
     consequence: isNull ? stopped : `${stopped} Nor does it show the contrary.`,
@@ -471,7 +472,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
     return {
       key: "user access",
       title: "User memory touched",
-      cause: `${place} touched memory of a process without the functions that are made for it (copy_to_user, put_user and the like). The address may be a good one.`,
+      cause: `${place} accessed user memory without the functions made for it (copy_to_user(), put_user() and the like). The address itself may be valid.`,
       severity: "act",
       consequence: stopped,
       memory: "none",
@@ -496,7 +497,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
     return {
       key: "error pointer",
       title: "Error used as pointer",
-      cause: `${who} used an error code, or a NULL pointer less the place of a member, as a pointer.`,
+      cause: `${who} used an error code, or a NULL pointer minus a member's offset, as a pointer.`,
       severity: "act",
       consequence: stopped,
       memory: "none",
@@ -508,8 +509,8 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       title: "Kernel fault",
       cause:
         kind === undefined
-          ? `${who} faulted${o.class === "general protection" ? ": as a rule on a pointer that is no address" : ""}; the text does not tell the address.`
-          : `${who} used an address of the kernel's own range where no memory is: freed, unmapped, or wrong. The report does not say which.`,
+          ? `${who} faulted${o.class === "general protection" ? ": usually on a pointer that is no valid address" : ""}; the text does not give the address.`
+          : `${who} used a kernel address that is not mapped: freed, unmapped, or wrong. The report does not say which.`,
       severity: "act",
       consequence: `${stopped} Nor does it show the contrary.`,
       memory: "not said",
@@ -523,7 +524,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       {
         key: "far pointer",
         title: "Bad pointer",
-        cause: `${who} used 0x${p.value.replace(/^0+/, "")}, which is no address of the kernel: a pointer that was written over, or a member or element far behind a NULL pointer.`,
+        cause: `${who} used 0x${p.value.replace(/^0+/, "")}, which is no kernel address: an overwritten pointer, or an element far beyond a NULL pointer.`,
         severity: "act",
         consequence: stopped,
         memory: "not said",

@@ -95,7 +95,7 @@ const kevent: Reader = (text, [number], line) => {
     return {
       key: `kevent:${who}:2`,
       title: `${who} got no receive buffer`,
-      cause: `${who} says that it could not get memory for a receive buffer, and that the work which tries again was queued already.`,
+      cause: `${who} says that it could not get memory for a receive buffer, and that the work which retries was already queued.`,
       meaning: `Event 2 is ${what} (include/linux/usb/usbnet.h). ${oneLine}`,
       severity: "watch",
       consequence: "The receive side runs with fewer buffers until the work has run; packets may be lost meanwhile.",
@@ -184,7 +184,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     key: "tcp orphans",
     title: "Too many orphaned TCP sockets",
     cause:
-      "More sockets without a process are under way than net.ipv4.tcp_max_orphans allows (or than half of it, for a peer that does not answer): a limit of TCP, not the end of memory.",
+      "There are more orphaned sockets (without a process) than net.ipv4.tcp_max_orphans allows (or than half of it, for a peer that does not answer): a limit of TCP, not the end of memory.",
     meaning: "tcp_check_oom() since 3.3 tells this from net.ipv4.tcp_mem; the socket is reset.",
     severity: "act",
     consequence: "Act on it: connections that were closed are being reset, and their last data are lost.",
@@ -197,7 +197,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     cause:
       "TCP reached one of two limits of its own: net.ipv4.tcp_max_orphans or net.ipv4.tcp_mem. The line does not say which, and it does not say that the machine was out of memory.",
     meaning:
-      "tcp_out_of_resources() of 3.2 and earlier prints the same words for too many orphaned sockets and for TCP memory above its limit (net/ipv4/tcp_timer.c); orphans are the commoner.",
+      "tcp_out_of_resources() of 3.2 and earlier prints the same words for too many orphaned sockets and for TCP memory above its limit (net/ipv4/tcp_timer.c); orphans are more common.",
     severity: "act",
     consequence: "Act on it: connections are being reset.",
     memory: "limit",
@@ -205,12 +205,11 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   }),
   "fragment queue": () => ({
     key: "fragment queue",
-    title: "No memory to put a packet together",
-    cause:
-      "The fragments of an IP packet had all arrived, and the memory to join them could not be had: the packet was dropped.",
+    title: "No memory to reassemble a packet",
+    cause: "All fragments of an IP packet had arrived, but there was no memory to join them: the packet was dropped.",
     meaning: "The request is one packet head, asked for without waiting.",
     severity: "watch",
-    consequence: "One packet was lost; the sender repeats what it sent by TCP.",
+    consequence: "One packet was lost; TCP retransmits what was in it.",
     memory: "refused",
     advice: [failureSearch],
   }),
@@ -252,8 +251,8 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     key: "dst overflow",
     title: "The route cache is full",
     cause:
-      "More routes are held than net.ipv4.route.max_size allows: somebody does not give them back, or too many peers are talked to.",
-    meaning: "Every packet under way holds a route; packets that are never freed keep theirs.",
+      "More routes are held than net.ipv4.route.max_size allows: they are not released, or there are too many peers.",
+    meaning: "Every packet in flight holds a route; packets that are never freed keep theirs.",
     severity: "act",
     consequence: limitReached,
     memory: "limit",
@@ -270,7 +269,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     // A slot has 2 KiB (IO_TLB_SHIFT, include/linux/swiotlb.h).
     const words = told
       ? `${Number(used).toLocaleString("en-US")} of ${Number(total).toLocaleString("en-US")} slots of 2 KiB are taken (${size(Number(total) * 2048)} in all)`
-      : "how many slots were taken the line does not say";
+      : "the line does not say how many slots were taken";
     const contiguous = told && Number(used) < Number(total) / 2;
     return {
       key: "swiotlb full",
@@ -278,7 +277,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       cause: `A device that cannot reach all memory needs a bounce buffer${bytes === undefined ? "" : ` of ${size(Number(bytes))}`}, and the swiotlb has none left: ${words}.`,
       meaning: contiguous
         ? "Most slots are free, but not so many in a row: one mapping takes at most 128 slots (256 KiB)."
-        : "Mappings that are never undone fill it too: a driver that leaks them, or a queue that holds many packets.",
+        : "Mappings that are never unmapped fill it too: a driver that leaks them, or a queue that holds many packets.",
       severity: "act",
       consequence:
         "Act on it: the packet or the request could not be sent; drivers that do not check the mapping may hang.",
@@ -299,7 +298,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     key: "iommu full",
     title: "The IOMMU's window is full",
     cause:
-      "A device needed a mapping and the IOMMU (GART) had no room left: too small a window, or mappings that are never undone.",
+      "A device needed a mapping and the IOMMU (GART) had no room left: the window is too small, or mappings are never unmapped.",
     meaning: "The memory was there; its address for the device was not.",
     severity: "act",
     consequence: "Act on it: the request could not be given to the device.",
@@ -316,12 +315,12 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   "netdevice waiting": (_, [device, usage]) => ({
     key: `netdevice waiting:${device ?? ""}`,
     title: `${device ?? "An interface"} cannot be unregistered`,
-    cause: `${device ?? "An interface"} is to go away and something still holds ${usage === undefined ? "references" : `${usage} ${usage === "1" ? "reference" : "references"}`} to it: packets that were never freed, routes, sockets or a namespace that is still in use.`,
+    cause: `${device ?? "An interface"} is being removed, and something still holds ${usage === undefined ? "references" : `${usage} ${usage === "1" ? "reference" : "references"}`} to it: packets that were never freed, routes, sockets or a namespace that is still in use.`,
     meaning:
-      "Held packets (in a queue, a socket nobody reads, a dump) keep the interface they came in by; a leaked packet keeps it for ever.",
+      "Packets that are held (in a queue, an unread socket, a capture) keep the interface they came in by; a leaked packet keeps it for ever.",
     severity: "act",
     consequence:
-      "Act on it: whoever waits for it holds the lock of the network configuration, so other changes wait too.",
+      "Act on it: the task that removes it waits; other changes of the network configuration, new containers among them, may have to wait too.",
     memory: "held",
     advice: [
       look(
@@ -341,7 +340,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     title: "Transmit queue stopped",
     cause: `A transmit queue made no progress and the driver was told to reset it: "${text.slice(0, 120)}". This is not about a lack of memory.`,
     meaning:
-      "The hardware, its interrupt, its firmware or flow control did not finish what had been given to it. Memory has a part only where a failure of the driver to get it stands beside.",
+      "The hardware, its interrupt, its firmware or flow control did not finish what was queued to it. Memory has a part only where a failure of the driver to get it stands beside.",
     severity: "watch",
     consequence: "The interface stands still until its driver has reset it.",
     memory: "none",
@@ -433,11 +432,11 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     key: `cache not empty:${a ?? b ?? ""}`,
     title: `Objects of ${a ?? b ?? "a cache"} were never freed`,
     cause:
-      `The slab cache ${a ?? b ?? ""} was to be destroyed and still holds objects: its owner never freed them.`.replace(
+      `The slab cache ${a ?? b ?? ""} was to be destroyed but still holds objects: its owner never freed them.`.replace(
         "  ",
         " ",
       ),
-    meaning: "As a rule a module was unloaded whose objects are still in use or leaked.",
+    meaning: "Usually a module was unloaded whose objects are still in use or leaked.",
     severity: "act",
     consequence: "Act on it: the objects leak, and whoever still uses them uses memory of a module that is gone.",
     memory: "held",
@@ -447,7 +446,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   }),
   "pool negative": (_, [pages]) => ({
     key: "pool negative",
-    title: "A page_pool got back more than it gave",
+    title: "A page_pool got back more pages than it gave out",
     cause: `A page_pool counts ${pages} pages in flight: more were released than taken, so one page was given back twice or to the wrong pool.`,
     meaning: "page_pool_inflight() warns when hold minus release is below zero (net/core/page_pool.c).",
     severity: "corruption",

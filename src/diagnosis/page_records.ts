@@ -99,7 +99,7 @@ export function pageVerdict(
   if (writtenOver(page))
     return {
       trouble: "written over",
-      cause: `The kernel's record of the page (struct page) was written over: ${repeatedWords(page)
+      cause: `The kernel's record of the page (struct page) was overwritten: ${repeatedWords(page)
         .slice(0, 4)
         .map((w) => `${w.field} is ${w.hex}`)
         .join(", ")}, one byte repeated. What the kernel complains of first is only one of these fields.`,
@@ -150,9 +150,9 @@ export function pageVerdict(
   if (reason.state === "lost" || reason.state === "cut")
     return {
       trouble: "fields",
-      cause: `${state}; for which of its fields the text does not say.`,
+      cause: `${state}; the text does not say which field is wrong.`,
       severity: "unknown",
-      consequence: `Whether memory is sound or a page_pool's page was lost the text does not say: it lacks ${reason.lacks}.`,
+      consequence: `The text does not say whether memory is sound or a page of a page_pool leaked: it lacks ${reason.lacks}.`,
     };
   const words = reason.state === "whole" ? ` (${reason.value})` : "";
   return {
@@ -169,7 +169,7 @@ function poolLeakSays(page: BadPage, packetFreed: Answer): PageVerdict {
   if (mark === false)
     return {
       trouble: "no pool",
-      cause: `The kernel's reason is "${poolLeak}", but the word that would hold a page_pool's mark is ${rawWord(page, 1)}: no pool had this page. The check took another value for the mark.`,
+      cause: `The kernel's reason is "${poolLeak}", but the word that would hold a page_pool's mark is ${rawWord(page, 1)}: no pool owned this page. The check took another value for the mark.`,
       severity: "watch",
       consequence: "The page is taken out of use; the report does not show that anything was overwritten or leaked.",
     };
@@ -179,7 +179,7 @@ function poolLeakSays(page: BadPage, packetFreed: Answer): PageVerdict {
       trouble: "pool leak",
       cause: `The kernel's reason is "${poolLeak}": a page_pool's page was freed past its pool, if the page had the mark of one.`,
       severity: "unknown",
-      consequence: "Whether a pool had the page the text does not say: it lacks the raw words of its record.",
+      consequence: "The text does not say whether a pool owned the page: it lacks the raw words of struct page.",
     };
   if (packetFreed === "yes")
     return {
@@ -196,13 +196,13 @@ function poolLeakSays(page: BadPage, packetFreed: Answer): PageVerdict {
         cause: leak,
         severity: "act",
         consequence:
-          "Act on it: the page and its DMA mapping are lost and the pool can never end. Nothing was overwritten: the check keeps the page out of the free lists.",
+          "Act on it: the page and its DMA mapping are lost, and the pool can never be freed. Nothing was overwritten: the check keeps the page out of the free lists.",
       }
     : {
         trouble: "pool leak",
         cause: leak,
         severity: "unknown",
         consequence:
-          "Act on it: the page and its DMA mapping are lost and the pool can never end. Whether a packet's release gave it back, so that pages may be in use twice, the text does not say: it lacks a part of the call trace.",
+          "Act on it: the page and its DMA mapping are lost, and the pool can never be freed. The text does not say whether freeing a packet released it, in which case pages may be in use twice: it lacks a part of the call trace.",
       };
 }

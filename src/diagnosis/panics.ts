@@ -20,7 +20,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     /stack-protector|[Cc]orrupted stack end|stack is corrupted/,
     {
       key: "stack overwritten",
-      meaning: "a kernel stack was written over, found by the guard value in it",
+      meaning: "a kernel stack was overwritten: the guard value in it had changed",
       severity: "corruption",
       memory: "corruption",
     },
@@ -33,7 +33,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     /Attempted to kill (?:init|the idle task)|[Kk]ill init/,
     {
       key: "init ended",
-      meaning: "the first process ended; why it did stands in what was logged before",
+      meaning: "the init process exited; the lines before this one say why",
       severity: "unknown",
       memory: "not said",
     },
@@ -59,7 +59,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     /panic_on_warn/,
     {
       key: "panic_on_warn",
-      meaning: "a warning stands before it, and panic_on_warn makes every warning a panic",
+      meaning: "a warning came before it, and panic_on_warn turns every warning into a panic",
       severity: "unknown",
       memory: "not said",
     },
@@ -72,7 +72,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     /Fatal exception|Aiee|Oops/,
     {
       key: "after a fault",
-      meaning: "a fault stands before it, and that one is the cause",
+      meaning: "a fault came before it, and that one is the cause",
       severity: "unknown",
       memory: "not said",
     },

@@ -76,12 +76,12 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
   if (below <= 4095n)
     return {
       kind: "error",
-      sentence: `minus ${below}: an error code that was used as a pointer, or a null pointer less the place of a member`,
+      sentence: `minus ${below}: an error code that was used as a pointer, or a null pointer minus a member's offset`,
     };
   if ((value & (value - 1n)) === 0n)
     return {
       kind: "single bit",
-      sentence: `a single bit (bit ${value.toString(2).length - 1}), which looks like a word of flags and is no address`,
+      sentence: `a single bit (bit ${value.toString(2).length - 1}), which looks like a flag and is no address`,
     };
   const bytes = text.match(/../g) ?? [];
   if (bytes.every((b) => /^[2-7][0-9a-e]$/.test(b)))
@@ -91,7 +91,7 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
     };
   const high = value >> 47n;
   if (bits === 64 && high !== 0n && value < 0x8000000000000000n)
-    return { kind: "non-canonical", sentence: "no address: neither a process nor the kernel has one like it" };
+    return { kind: "non-canonical", sentence: "no valid address: neither user space nor the kernel has one like it" };
   const kernelFrom = bits === 32 ? 0x80000000n : 0x8000000000000000n;
   if (value < kernelFrom) return { kind: "user", sentence: "no address of the kernel" };
   return { kind: "other", sentence: "an address inside the kernel's range" };

@@ -87,19 +87,21 @@ function judgeStates(name: string, list: readonly PoolState[], out: number | und
       ...base,
       pattern: "leak",
       certainty: "possible",
-      summary: `In flight grows at every look: ${inflights.join(", ")}; pages at home in the pool are counted with it.`,
+      summary: `In flight grows from snapshot to snapshot: ${inflights.join(", ")}; pages cached in the pool are counted in it.`,
       mayHold: holders,
-      next: ["Take page-pool-stats-get at the same moments: taken minus come back leaves the pages at home out."],
+      next: [
+        "Take page-pool-stats-get at the same moments: taken minus returned leaves out the pages cached in the pool.",
+      ],
     };
   return {
     ...base,
     pattern: trend === "falling" || trend === "steady" ? "healthy" : "does not say",
     certainty: "possible",
-    summary: `${last.inflight ?? "?"} pages belong to this pool, at home or out.`,
+    summary: `${last.inflight ?? "?"} pages belong to this pool, cached or in use.`,
     mayHold: [],
     next:
       inflights.length < 2
-        ? ["Ask again after some seconds, and for page-pool-stats-get: one number has no direction."]
+        ? ["Query again after some seconds, and add page-pool-stats-get: one number shows no trend."]
         : [],
   };
 }
@@ -113,13 +115,13 @@ function judgeTrace(trace: TracedPool, quote: Quote): PoolVerdict {
     inFlight: ended?.inflight ?? out.length,
     reasons: [
       {
-        text: `${trace.holds} pages taken from the page allocator, ${trace.releases} given up.`,
+        text: `${trace.holds} pages taken from the page allocator, ${trace.releases} released to it.`,
         evidence: [quote(trace.input, trace.firstLine), quote(trace.input, trace.lastLine)],
       },
       ...(trace.unknownReleases > 0
         ? [{ text: `${trace.unknownReleases} releases are of pages taken before the trace began.`, evidence: [] }]
         : []),
-      ...(out.length > 0 ? [{ text: "Taken and not given up, oldest first:", evidence: oldest }] : []),
+      ...(out.length > 0 ? [{ text: "Taken and not released, oldest first:", evidence: oldest }] : []),
     ],
   };
   if (ended !== undefined) {
@@ -134,7 +136,7 @@ function judgeTrace(trace: TracedPool, quote: Quote): PoolVerdict {
     ...base,
     pattern: "does not say",
     certainty: "possible",
-    summary: `${out.length} traced pages still belong to the pool; the tracepoints do not say whether they are at home or out.`,
+    summary: `${out.length} traced pages still belong to the pool; the tracepoints do not say whether they are cached or in use.`,
     mayHold: [],
     next: ["Recycling has no tracepoint: add `ethtool -S` or page-pool-stats-get of the same time."],
   };

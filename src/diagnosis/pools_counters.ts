@@ -98,7 +98,7 @@ const wrongNode: Rule = ({ span, cite }) => {
   return {
     pattern: "wrong node",
     certainty: "shown",
-    summary: `${waived} refills met a page of another NUMA node and gave it away.`,
+    summary: `${waived} refills met a page of another NUMA node and released it.`,
     reasons: [
       {
         text: "alloc-waive counts refills that ended at a page of the wrong node.",
@@ -115,10 +115,10 @@ const leak: Rule = ({ outs, growth, cite }) => {
   return {
     pattern: "leak",
     certainty: "likely",
-    summary: `Pages out grow at every look: ${outs.join(", ")}. A queue that fills does the same until it is full.`,
+    summary: `Pages in use grow from snapshot to snapshot: ${outs.join(", ")}. A queue that fills up looks the same until it is full.`,
     reasons: [
       {
-        text: "Taken minus come back, by the counters of each snapshot.",
+        text: "Taken minus returned, by the counters of each snapshot.",
         evidence: cite("alloc-fast", "alloc-refill", "alloc-slow", "recycle-cached", "recycle-ring"),
       },
     ],
@@ -133,7 +133,7 @@ const sharedPages: Rule = ({ rates, cite }) =>
     : {
         pattern: "shared pages",
         certainty: "shown",
-        summary: `${percent(rates.released)} of the pages that came back had another reference and were given up.`,
+        summary: `${percent(rates.released)} of the pages that came back had another reference and were released.`,
         reasons: [
           {
             text: "recycle-released-refcnt counts pages that came back while somebody else held a page reference: the pool unmaps them and takes new ones.",
@@ -153,7 +153,7 @@ const smallRing: Rule = ({ span, cite }) => {
   if (toRing === 0 || full / toRing <= 0.01 || slow === 0) return undefined;
   const reasons: PoolReason[] = [
     {
-      text: "Pages were thrown away for want of room and fetched again: the ring is smaller than the packets in flight.",
+      text: "Pages were released for lack of room and allocated again: the ring is smaller than the number of packets in flight.",
       evidence: cite("recycle-ring", "recycle-ring-full", "alloc-slow"),
     },
   ];
@@ -165,7 +165,7 @@ const smallRing: Rule = ({ span, cite }) => {
   return {
     pattern: "small ring",
     certainty: "shown",
-    summary: `${percent(full / toRing)} of the pages that came back by the ring found it full, while the pool took new ones from the page allocator.`,
+    summary: `${percent(full / toRing)} of the pages that came back through the ring found it full, while the pool took new ones from the page allocator.`,
     reasons,
     next: [
       "Raise the receive ring (`ethtool -G DEV rx N`): most drivers size the pool by it. ring_full counts a bulk return once, so the true loss may be larger.",
@@ -179,10 +179,10 @@ const swinging: Rule = ({ outs, growth, cite }) => {
   return {
     pattern: "slow consumer",
     certainty: "likely",
-    summary: `Pages out go up and down: ${outs.join(", ")}. They come back, late.`,
+    summary: `Pages in use go up and down: ${outs.join(", ")}. They come back, late.`,
     reasons: [
       {
-        text: "Taken minus come back, by the counters of each snapshot.",
+        text: "Taken minus returned, by the counters of each snapshot.",
         evidence: cite("alloc-empty", "alloc-slow", "recycle-ring"),
       },
     ],
@@ -197,7 +197,7 @@ const grownOnce: Rule = ({ rates, growth, cite }) =>
     : {
         pattern: "does not say",
         certainty: "possible",
-        summary: `${growth} more pages are out than at the first look: a leak or a slow consumer.`,
+        summary: `${growth} more pages are in use than in the first snapshot: a leak or a slow consumer.`,
         reasons: [{ text: "Two snapshots cannot tell the two apart.", evidence: cite("alloc-slow", "alloc-empty") }],
         mayHold: holders,
         next: ["Take a third snapshot: a leak goes on growing, a slow consumer gives back."],
@@ -272,7 +272,7 @@ export function judgeCounters(name: string, list: readonly CounterSnapshot[], qu
     list.length > 1 && delta === undefined
       ? [
           {
-            text: "A counter went backwards: the pool was made anew in between, so only the last snapshot counts.",
+            text: "A counter went backwards: the pool was created anew in between, so only the last snapshot counts.",
             evidence: [],
           },
         ]

@@ -112,7 +112,7 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
     last.number,
     trendOf(numbers),
     list.length,
-    `A destroyed pool waits for its pages since ${last.stalledSeconds} s`,
+    `A destroyed pool has waited for its pages for ${last.stalledSeconds} s`,
   );
   const next = [...judged.next];
   if (last.at !== undefined && reading.logEnd !== undefined) {
@@ -132,13 +132,13 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
         reasons,
         pattern: "slow consumer",
         certainty: "likely",
-        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, then it ended: they were held for long, not lost.`,
+        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, then it was freed: they were held for long, not lost.`,
         mayHold: holders.slice(0, 3),
         next: [],
       };
     }
     reasons.push({
-      text: `Whether it ended the log does not say: the kernel prints nothing then, and the next warning was due at ${due.toFixed(0)} s, after the last line (${reading.logEnd.at.toFixed(0)} s).`,
+      text: `The log does not say whether it was freed: the kernel prints nothing then, and the next warning was due at ${due.toFixed(0)} s, after the last line (${reading.logEnd.at.toFixed(0)} s).`,
       evidence: [quote(reading.input, reading.logEnd.line)],
     });
   }

@@ -111,7 +111,7 @@ export function stalled(
     return {
       pattern: "leak",
       certainty: "likely",
-      summary: `${still}, and not one came back between the looks: held for good, or by one holder that sleeps.`,
+      summary: `${still}, and not one came back between the snapshots: held for good, or by one consumer that sleeps.`,
       mayHold: holders,
       next: [
         "Close the sockets of the receiving programs one by one: pages that then come back were waiting there; if none does, a reference was lost.",
@@ -128,7 +128,7 @@ export function stalled(
   return {
     pattern: "does not say",
     certainty: "possible",
-    summary: `${still}. ${looks < 2 ? "One look has no direction" : "The numbers go both ways"}.`,
+    summary: `${still}. ${looks < 2 ? "One number shows no trend" : "The numbers go both ways"}.`,
     mayHold: holders,
     next: [
       "Wait for the next warning (every 60 s): the same number means held for good, a smaller one a slow consumer.",

@@ -24,8 +24,27 @@ export function listing(items: readonly string[], last = "and"): string {
   return `${items.slice(0, -1).join(", ")} ${last} ${items.at(-1)}`;
 }
 
-/** The sentence with its first letter large. */
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** First words that are names and stay as the kernel and the shell spell them. */
+const names = new Set([
+  "kswapd",
+  "kcompactd",
+  "ksoftirqd",
+  "khugepaged",
+  "kmemleak",
+  "vmalloc",
+  "sysctl",
+  "ethtool",
+  "dmesg",
+  "skblab",
+]);
+
+/** The sentence with its first letter large, unless it begins with a name: `kswapd`, `kmalloc-2048`, `vm.min_free_kbytes`, `skb_put()`. */
+export function capital(text: string): string {
+  const first = /^\S*/.exec(text)?.[0] ?? "";
+  return names.has(first) || /[^A-Za-z,:;']/.test(first.replace(/-[a-z]+$/, ""))
+    ? text
+    : text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 /** `order 1 (8 KiB)`. */
 export const orderWords = (order: number, pageKb: number): string =>

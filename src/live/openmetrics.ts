@@ -120,7 +120,7 @@ function sampleFamilies(s: Sample): Family[] {
     {
       name: "skblab_page_pool_inflight_pages",
       type: "gauge",
-      help: "Pages that a page pool holds and has not released, home or out (page-pool-get).",
+      help: "Pages that a page pool holds and has not released, cached or in use (page-pool-get).",
       points: poolPoints(s, (p) => p.inflight),
     },
     {
@@ -147,7 +147,7 @@ function sampleFamilies(s: Sample): Family[] {
     {
       name: "skblab_net_events",
       type: "counter",
-      help: "Drops for want of memory or room that the network stack counts (softnet_stat, snmp, netstat).",
+      help: "Drops for lack of memory or room that the network stack counts (softnet_stat, snmp, netstat).",
       points: of(/^(softnet|[A-Z]\w*) (\w+)$/).map(([m, v]) => [{ source: m[1] ?? "", event: m[2] ?? "" }, v]),
     },
   ];

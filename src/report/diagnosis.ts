@@ -14,6 +14,7 @@ import type {
   Severity,
 } from "../diagnosis/finding.ts";
 import { bySeverity } from "../diagnosis/finding.ts";
+import { capital } from "../diagnosis/words.ts";
 import type { MeasuredAdvice } from "../prove/measured.ts";
 import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
@@ -93,9 +94,9 @@ const isState = (d: Diagnosis, i: Diagnosis["inputs"][number]): boolean =>
 /** What another command answers: it was recognised, and not looked at here. */
 function answeredBy(i: Diagnosis["inputs"][number]): string | undefined {
   if (i.kind === "page_owner")
-    return `It is a page_owner dump, which was not looked at here. Who holds memory by it: skblab page-owner ${i.name}`;
+    return `It is a page_owner dump, which was not looked at here. To see who holds memory: skblab page-owner ${i.name}`;
   if (i.kind === "ftrace")
-    return `It is a trace, of which only reports of trouble were looked for. What page pools did by it: skblab pools ${i.name}`;
+    return `It is a trace, searched here for reports of trouble only. To see what page pools did: skblab pools ${i.name}`;
   return undefined;
 }
 
@@ -104,7 +105,7 @@ function nothingFound(d: Diagnosis): Block[] {
   if (unjudged > 0)
     return [
       paragraph(
-        `${unjudged} ${unjudged === 1 ? "report" : "reports"} of memory trouble could not be judged, by a fault of skblab's own: this is no finding that there is none. What went wrong stands in the notes (--format json has all of them).`,
+        `${unjudged} ${unjudged === 1 ? "report" : "reports"} of memory trouble could not be judged because of a fault in skblab: this does not mean that there is none. The notes say what went wrong (--format json has all of them).`,
       ),
     ];
   const searched = `no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool${d.since === undefined ? "" : ` since ${d.since}`}`;
@@ -402,5 +403,3 @@ function noteBlocks(d: Diagnosis): Block[] {
 /** A sentence within another: "The …" becomes "the …", names in capitals stay. */
 const uncapital = (text: string): string =>
   /^[A-Z][a-z]* /.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -33,7 +33,7 @@ const questions: Readonly<Record<string, Question>> = {
   "bad_page.flags": yesNo("Are flags set on the page?"),
   "bad_page.double_free": yesNo("Was the memory freed twice?"),
   "bad_page.reason": yesNo("Is the kernel's reason known?"),
-  "bad_page.overwritten": yesNo("Was the page's record written over?"),
+  "bad_page.overwritten": yesNo("Was struct page overwritten?"),
   "bad_page.page_pool": yesNo("Does the page belong to a page_pool?"),
   "bad_page.struct_page": yesNo("Do pointer and page number agree?"),
   "bad_page.process_guilty": yesNo("Is the process that is named to blame?"),
@@ -56,8 +56,8 @@ const questions: Readonly<Record<string, Question>> = {
   "slab.use_after_free": yesNo("Is it a use after free?"),
   "slab.reference_dropped": yesNo("Was a reference dropped once too often?"),
   "slab.out_of_bounds": yesNo("Was it a write out of bounds?"),
-  "slab.state": yesNo("Is the object in two hands?"),
-  "slab.before": yesNo("Was it written in front of the object?"),
+  "slab.state": yesNo("Does the object have two owners?"),
+  "slab.before": yesNo("Was memory before the object written?"),
   "slab.double_free": yesNo("Was it freed twice?"),
   "slab.broken": open("What is broken?"),
   "slab.owner": yesNo("Is it known who had the object?"),
@@ -78,7 +78,7 @@ const questions: Readonly<Record<string, Question>> = {
   "driver_line.memory": yesNo("Is it about memory?"),
   "driver_line.size": yesNo("Does its size say what was wanted?"),
   "taint.first": yesNo("Is it the first corruption since boot?"),
-  "taint.foreign": yesNo("Is foreign code loaded?"),
+  "taint.foreign": yesNo("Is out-of-tree code loaded?"),
   "kernel.backport": yesNo("Is it a vendor's kernel with newer parts?"),
 };
 

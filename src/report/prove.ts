@@ -1,4 +1,5 @@
 // The proofs of a diagnosis' advice: the machine with its assumptions, the changes best first, what could not be tried.
+import { capital } from "../diagnosis/words.ts";
 import type { Assumption, Curve, Likeness, Proof, ProofRow } from "../prove/proof.ts";
 import type { Block, Document, Text } from "./document.ts";
 import { heading, list, paragraph, span, table } from "./document.ts";
@@ -96,7 +97,7 @@ function untestedItems(untested: Proof["untested"]): readonly Text[] {
   const whys = [...new Set(untested.map((u) => u.why))];
   return whys.map((why): Text => {
     const actions = untested.filter((u) => u.why === why).map((u) => u.action.replace(/\.$/, ""));
-    return [span(`${why.charAt(0).toUpperCase()}${why.slice(1)}: `, "dim"), span(`${actions.join("; ")}.`)];
+    return [span(`${capital(why)}: `, "dim"), span(`${actions.join("; ")}.`)];
   });
 }
 
@@ -133,4 +134,4 @@ function curveBlocks({ what, points, helps, knee }: Curve): Block[] {
   ];
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
+const sentence = (text: string): string => `${capital(text).replace(/\.$/, "")}.`;

@@ -49,7 +49,7 @@ function sentencesOf(s: SamplesCompared): string[] {
     );
   for (const r of s.restarted.slice(0, mostRows))
     said.push(
-      `${r.counter} fell from ${r.before.toLocaleString("en-US")} to ${r.after.toLocaleString("en-US")}: it began anew, and what it counted between is not known.`,
+      `${r.counter} fell from ${r.before.toLocaleString("en-US")} to ${r.after.toLocaleString("en-US")}: it started again, and what it counted in between is not known.`,
     );
   if (s.still > 0)
     said.push(

@@ -16,7 +16,7 @@ import { listing } from "../words.ts";
 
 const findDoubleFree: Advice = {
   change: { kind: "evidence" },
-  action: "Boot with the kernel's own ownership records and wait for the next report",
+  action: "Boot with page_owner and slab debugging, and wait for the next report",
   changes: "the next Bad page report says who allocated the page and who freed it",
   costs: "a reboot, about 1 % of memory and some speed",
   command: "page_owner=on slub_debug=FZPU on the kernel command line (CONFIG_PAGE_OWNER, CONFIG_SLUB_DEBUG)",
@@ -26,7 +26,7 @@ const ownership = (page: BadPage): readonly Advice[] => (page.owner === undefine
 const reboot: Advice = {
   change: { kind: "reboot" },
   action: "Reboot when it can be afforded",
-  changes: "ends the risk: the kernel took this page out of use, but whoever still writes to it goes on",
+  changes: "ends the risk: the kernel no longer uses this page, but whatever writes to it keeps writing",
   costs: "downtime",
 };
 
@@ -154,10 +154,10 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
         ? `pfn ${h(pfn)} is ${pfn % 2 ** order} mod ${2 ** order}: it ends the aligned order-${order} block ${h(first)}..${h(pfn)} (${2 ** order} pages, ${2 ** order * c.pageKb} KiB)${order > 2 ? "" : `; if the buffer had only two pages, ${h(pfn - 1)}..${h(pfn)}`}.`
         : `pfn ${h(pfn)} is a later page of a block of several pages.`;
     const both = buddy
-      ? `${place} tail says that it was part of a live block when it was freed, buddy says that it was on the free list already: the memory had been freed before, whole (a double free) or in part (an overlapping free).`
+      ? `${place} Its tail flag says that it was part of a block in use when it was freed, its buddy flag that it was on the free list already: the memory had been freed before, whole (a double free) or in part (an overlapping free).`
       : wholeBlock(c)
-        ? `${place} tail says that it belongs to a block; the stack frees that whole block, and each of its pages is looked at.`
-        : `${place} tail says that it still belonged to a block; whether the block or the page alone was freed the report does not say.`;
+        ? `${place} Its tail flag says that it belongs to a block; the stack frees that whole block, and each of its pages is checked.`
+        : `${place} Its tail flag says that it still belonged to a block; the report does not say whether the block or the page alone was freed.`;
     return [(buddy ? yes : unknown)("bad_page.double_free", both, evidence, [...ownership(page), reboot])];
   }
   if (buddy)
@@ -175,7 +175,7 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
 const reasons: readonly (readonly [RegExp, string])[] = [
   [
     /non-NULL mapping/,
-    "mapping is not empty: it was freed while still in a file's cache, or struct page was overwritten",
+    "mapping is not empty: it was freed while still in the page cache, or struct page was overwritten",
   ],
   [/PAGE_FLAGS_CHECK_AT_FREE/, "a flag is set that no page may have when it is freed"],
   [/PAGE_FLAGS_CHECK_AT_PREP/, "a flag appeared while the page was free: somebody wrote to memory that was not theirs"],
@@ -329,7 +329,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     found.push(
       no(
         "bad_page.process_guilty",
-        `Process ${page.comm ?? "named here"} need not be the culprit: the check ran while a CPU's list of freed pages was drained, some time after the page was freed.`,
+        `Process ${page.comm ?? "named here"} need not be the culprit: the check ran while a per-CPU list was drained, some time after the page was freed.`,
         quoteFrames(c, [late]),
       ),
     );
@@ -416,7 +416,7 @@ function fragmentation(c: Case, page: BadPage): Finding {
       : "the kernel complains about a field of struct page";
   return no(
     "fragmentation",
-    `This is not fragmentation: nothing was asked for and refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which lack of contiguous memory cannot do.`,
+    `This is not fragmentation: nothing was asked for and refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which a lack of contiguous memory cannot cause.`,
     [...quote(c, "headline", 1), ...fields(c)],
   );
 }

@@ -36,7 +36,7 @@ export const context: Rule = {
       return [
         unknown(
           "context.atomic_needlessly",
-          `The request was allowed to wait (${mask.text}) although it was made in an interrupt (${where}), where nobody may: a mistake of the function that asked. The kernel does not reclaim for it there.`,
+          `The request was allowed to wait (${mask.text}) although it was made in an interrupt (${where}), where waiting is not allowed: a bug in the function that asked. The kernel does not reclaim for it there.`,
           evidence,
         ),
       ];
@@ -68,7 +68,7 @@ export const context: Rule = {
       return [
         no(
           "context.atomic_needlessly",
-          `The request could not wait, and rightly asked so (${mask.text}): a task was running, but under ${frameName(c, c.stack.noSleepFrame)}, where nobody may sleep.`,
+          `The request could not wait, and rightly so (${mask.text}): a task was running, but under ${frameName(c, c.stack.noSleepFrame)}, where nobody may sleep.`,
           [...evidence, ...quoteFrames(c, [c.stack.noSleepFrame])],
         ),
       ];
@@ -82,7 +82,7 @@ export const context: Rule = {
         return [
           no(
             "context.atomic_needlessly",
-            `The request could not wait, and rightly asked so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : "an interrupt"} (${where}).`,
+            `The request could not wait, and rightly so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : "an interrupt"} (${where}).`,
             evidence,
           ),
         ];
@@ -102,7 +102,7 @@ export const context: Rule = {
               {
                 change: { kind: "drop_caches" },
                 action: "Free memory just before the operation and repeat it",
-                changes: "gives the atomic request memory to find",
+                changes: "the atomic request then finds free memory",
                 costs: "a pause while caches are dropped and refilled",
                 command: `sync; echo 1 > /proc/sys/vm/drop_caches${(c.order ?? 0) > 0 ? "; echo 1 > /proc/sys/vm/compact_memory" : ""}`,
               },

@@ -136,7 +136,7 @@ function afterwards(c: Case): readonly Finding[] {
               change: { kind: "evidence" as const },
               action: `Watch ${failure.counter}`,
               changes: lasting
-                ? "tells whether the ring really ran empty"
+                ? "shows whether the ring really ran empty"
                 : "counts the packets that were dropped for this reason",
               costs: "nothing",
               command: "ethtool -S IFACE; ip -s link show IFACE",

@@ -50,7 +50,7 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
     return [
       yes(
         "driver_line.size",
-        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; a ${release} cuts it from a page fragment (__netdev_alloc_skb(), net/core/skbuff.c). No slab cache has a part in it; the last resort is ${orderWords(0, c.pageKb)}.`,
+        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; a ${release} cuts it from a page fragment (__netdev_alloc_skb(), net/core/skbuff.c). No slab cache is involved; the last resort is ${orderWords(0, c.pageKb)}.`,
         line,
       ),
     ];

@@ -26,7 +26,7 @@ const partWords = (part: string): string => {
 
 export const missing: Rule = {
   id: "missing",
-  asks: "Which parts of the report are not there, and how are they had?",
+  asks: "Which parts of the report are missing, and how can they be had?",
   kinds: ["alloc_failure", "slab_failure", "bad_page", "oops", "skb_panic", "slab_corruption", "oom", "mem_info"],
   answer: (c) => {
     const found: Finding[] = [];

@@ -39,7 +39,7 @@ export const oomSlabs: Rule = {
     return [
       yes(
         "oom.slabs",
-        `The kernel printed who holds it: ${listing(said)}.${packets ? " Packets that nobody reads or frees: unread sockets, a queue without an end, or a driver that does not free them." : ""}`,
+        `The kernel printed who holds it: ${listing(said)}.${packets ? " Packets that nobody reads or frees: unread sockets, a queue without a bound, or a driver that does not free them." : ""}`,
         lines,
         [
           packets

@@ -130,7 +130,7 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
   const argument = base === undefined || /^(GPR0?3|RDI|EAX|[rRx]0|a0)$/.test(base.name);
   const whose =
     skb && argument && !["other", "null", "almost null"].includes(is.kind)
-      ? " The function takes a packet, so the packet pointer itself was already garbage when it was handed over."
+      ? " The function takes a packet, so the packet pointer itself was already invalid when it was passed in."
       : "";
   const poison = is.kind === "slab poison" && value.startsWith("6b");
   const harmless = is.kind === "null" || is.kind === "almost null" || is.kind === "error";
@@ -241,7 +241,7 @@ function packet(c: Case, o: Oops): readonly Finding[] {
     return [
       unknown(
         "oops.packet_memory",
-        `A packet was being handled (${handled}, further out on the stack); whether its memory had a part in it the report does not say.`,
+        `A packet was being handled (${handled}, further out on the stack); the report does not say whether its memory was involved.`,
         headline(c),
       ),
     ];
@@ -250,7 +250,7 @@ function packet(c: Case, o: Oops): readonly Finding[] {
     return [
       unknown(
         "oops.packet_memory",
-        `It stopped in code of the network (${network ?? file}); whether a packet's memory had a part in it the report does not say.`,
+        `It stopped in code of the network (${network ?? file}); the report does not say whether a packet's memory was involved.`,
         headline(c),
       ),
     ];
@@ -305,7 +305,7 @@ function afterEffects(c: Case, o: Oops): readonly Finding[] {
     found.push(
       no(
         "oops.first",
-        `This is fault number ${o.dieCounter}: the machine was hurt before, look at the first one.`,
+        `This is fault number ${o.dieCounter}: the first one is where to look.`,
         quote(c, "headline", 3),
       ),
     );

@@ -90,9 +90,9 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
     {
       change: { kind: "code" },
       action: `Read who freed the object last (${freer ?? "see Freed in"}) and who uses it afterwards`,
-      changes: "finds the second free or the late write",
+      changes: "finds the second free, or the write after the free",
       costs:
-        "work in the source; KASAN (CONFIG_KASAN) would name the writer at the moment it writes, at half the speed",
+        "work in the source; KASAN (CONFIG_KASAN) would catch the writer at the moment of the write, at about half the speed",
     },
   ];
   const state = otherState(s);
@@ -125,8 +125,8 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       answering(state)(
         "slab.state",
         state === "yes"
-          ? `The guard zone of an object of ${cacheOf(s)} is whole, but it holds the pattern of ${other}: nobody wrote past its end. The object is in two hands: freed twice, or on a damaged free list.`
-          : `The guard zone of an object of ${cacheOf(s)} begins with the pattern of ${other}, as when the object is in two hands: freed twice, or on a damaged free list. Whether the whole zone holds it the dump of its bytes would say.`,
+          ? `The guard zone of an object of ${cacheOf(s)} is whole, but it holds the pattern of ${other}: nobody wrote past its end. The object has two owners: freed twice, or on a damaged free list.`
+          : `The guard zone of an object of ${cacheOf(s)} begins with the pattern of ${other}, as when the object has two owners: freed twice, or on a damaged free list. Whether the whole zone holds it the dump of its bytes would say.`,
         [...headline, ...quote(c, "overwritten", 1)],
         advice,
       ),
@@ -191,11 +191,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
           : `The cache ${s.cache} serves many callers; the report does not show a packet function.`,
       headline,
     ),
-    no(
-      "fragmentation",
-      "This is not a shortage: the allocator found that memory had been written to which nobody owned.",
-      headline,
-    ),
+    no("fragmentation", "This is not a shortage: the allocator found a write to memory that nobody owned.", headline),
   );
   return found;
 }

@@ -44,7 +44,7 @@ export const slabHolds: Rule = {
     return [
       yes(
         "slab_holds",
-        `The cache ${c.slab.cache ?? "itself"} holds at least ${size(kb * 1024)}${full ? ", and not one of its objects is free" : ""}: it grows without giving back, whatever memory there was for it this time.`,
+        `The cache ${c.slab.cache ?? "itself"} holds at least ${size(kb * 1024)}${full ? ", and not one of its objects is free" : ""}: it grows and gives nothing back, however much memory was free this time.`,
         lines,
         [
           {

@@ -14,7 +14,7 @@ import { oopsOf } from "./oops.ts";
 
 export const taint: Rule = {
   id: "taint",
-  asks: "Had the machine been hurt before, and is code loaded that did not come with the kernel?",
+  asks: "Had the kernel seen damage before, and is out-of-tree code loaded?",
   kinds: ["bad_page", "oops", "skb_panic", "slab_corruption"],
   answer: (c) => {
     if (c.incident.kind === "oops" && c.incident.reading.class === "warning") return [];
@@ -56,7 +56,7 @@ function before(letters: readonly string[], evidence: Finding["evidence"], corru
   return [
     no(
       "taint.first",
-      `The kernel had already seen ${listing(hurt)} when it printed this: explain the first report, this one may be a consequence.`,
+      `The kernel had already seen ${listing(hurt)} when it printed this: look at the first report, this one may be a consequence.`,
       evidence,
       [
         {
@@ -91,7 +91,7 @@ function standing(c: Case, modules: readonly string[]): string {
   if (onStack.length > 0) return ` ${listing(onStack)} ${are} on this very stack.`;
   if (c.stack.frames.length === 0) return " The text has no stack that would show whether one of them was at work.";
   return isCorruption(c)
-    ? " None of its functions is on this stack, which acquits it of nothing: corruption strikes later."
+    ? " None of its functions is on this stack, which does not clear it: corruption shows later than it happens."
     : " None of its functions is on this stack.";
 }
 
@@ -103,14 +103,14 @@ function foreign(c: Case, letters: readonly string[], evidence: Finding["evidenc
   return [
     yes(
       "taint.foreign",
-      `Code is loaded that did not come with this kernel${named}${proprietary ? ", some of it proprietary" : ""}.${standing(c, modules)}`,
+      `Out-of-tree code is loaded${named}${proprietary ? ", some of it proprietary" : ""}.${standing(c, modules)}`,
       [...evidence, ...quote(c, "modules", 1)],
       [
         {
           change: { kind: "evidence" },
-          action: `Repeat without ${modules.length === 0 ? "the foreign modules" : listing(modules.slice(0, 6))}`,
-          changes: "tells whether it is their fault; nobody will look at the report before",
-          costs: "what the module does is missing meanwhile",
+          action: `Repeat without ${modules.length === 0 ? "the out-of-tree modules" : listing(modules.slice(0, 6))}`,
+          changes: "shows whether it is involved; kernel developers ask for this before they look",
+          costs: "you do without the module meanwhile",
           command: "grep -l O /sys/module/*/taint",
         },
       ],
@@ -132,8 +132,8 @@ function unmarked(c: Case): readonly Finding[] {
         {
           change: { kind: "evidence" },
           action: `Repeat without the modules that are not the kernel's own (loaded: ${named})`,
-          changes: "tells whether one of them writes where it must not, above all one that drives a DMA engine",
-          costs: "what the module does is missing meanwhile",
+          changes: "shows whether one of them writes where it must not, above all one that drives a DMA engine",
+          costs: "you do without the module meanwhile",
           command:
             "lsmod; find /lib/modules/$(uname -r)/kernel -name '*.ko'   # what is not in the list came from elsewhere",
         },

@@ -59,7 +59,7 @@ function contradicted(c: Case, driver: DriverFacts): Finding {
   const rule = rxRuleAt(driver, c.release.version);
   return unknown(
     "mtu.order_zero",
-    `What is known of ${driver.name} does not give this request (${orderWords(c.order ?? 0, c.pageKb)}): the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. Which MTU needs which order on it the report does not say.`,
+    `What is known of ${driver.name} does not lead to this request (${orderWords(c.order ?? 0, c.pageKb)}): the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. Which MTU needs which order on it the report does not say.`,
     [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.driver?.frame])],
     c.order === 0 ? [] : [lookAtMtu],
   );
@@ -112,7 +112,7 @@ export const mtu: Rule = {
     const confirmed = confirmsFacts(c);
     const said = confirmed
       ? claim
-      : `${claim} So says the source that was read; this report does not show that the driver of this machine asks so.`;
+      : `${claim} That is what the source says; this report does not show that the driver of this machine asks that way.`;
     const here = interfaces(c, table);
     const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
     return [

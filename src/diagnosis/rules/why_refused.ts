@@ -55,14 +55,14 @@ function vmalloc(c: Case): readonly Finding[] {
     ),
     no(
       "fragmentation",
-      "Fragmentation of physical memory plays no part: vmalloc is content with single pages wherever they lie.",
+      "Fragmentation of physical memory plays no part: vmalloc takes single pages wherever they lie.",
       line,
     ),
   ];
 }
 
 const vmallocWords: Readonly<Record<VmallocLack, string>> = {
-  size: "A size of 0 is refused at once (mm/vmalloc.c): nothing was short. Whoever asked computed it wrongly, or had nothing to put there.",
+  size: "A size of 0 is refused at once (mm/vmalloc.c): nothing was short. The caller computed the size wrongly, or had nothing to store.",
   pages: "It had its range of addresses; single pages ran out.",
   addresses: "The range of addresses for vmalloc had no hole of that size; pages play no part.",
   either: "Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.",
@@ -100,7 +100,7 @@ function singlePage(c: Case): readonly Finding[] {
   return [
     no(
       "fragmentation",
-      "This is not fragmentation: one page was asked for, and one page cannot be in too many pieces.",
+      "This is not fragmentation: one page was asked for, and a single page cannot be fragmented.",
       line.length > 0 ? line : quote(c, "headline", 1),
     ),
   ];
@@ -157,7 +157,7 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
     "why.refused",
     `With the numbers as printed, ${test} would serve the request from ${listing(open.map((z) => z.name))}. They were printed ${when} the failure: ${
       plenty(c, r)
-        ? "so much does not come back in that time, so it was neither a lack nor a race of amounts. The request was confined to other zones (cpuset, node) or to lists that had nothing."
+        ? "so much is not freed in that time: neither a shortage nor a race explains it. The request was confined to other zones (cpuset, node) or to lists that had nothing."
         : "memory had come back by then, or the request was confined to other zones (cpuset, node)."
     }`,
     evidence,
@@ -169,7 +169,7 @@ function withinWords(c: Case, w: WithinError, later: number | undefined): string
   const kb = (pages: number): string => size(pages * c.pageKb * 1024);
   const when = later === undefined || later < 1 ? "after" : `${later} ms after`;
   return (
-    `${w.zone.name} was printed ${when} the failure, and its zone line and its buddy line count the same pages with a difference of ${kb(w.error)}: the print is no more exact than that. ` +
+    `${w.zone.name} was printed ${when} the failure, and its zone line and its buddy line count the same pages with a difference of ${kb(w.error)}: the printed numbers are no more exact than that. ` +
     `It shows ${kb(w.taken)} more than a refusal leaves room for; without ${w.taken === 1 ? "that page" : "them"}, ${deciding({ ...w.zone, verdict: w.verdict })}`
   );
 }
@@ -272,7 +272,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
     return [
       yes(
         "why.free_unusable",
-        `A part was not for this request: ${bytes(cma)} of the ${bytes(c.memInfo?.totals.free ?? cma)} that were free on the machine belong to CMA (free_cma), which only movable pages may use.`,
+        `A part was not available to this request: ${bytes(cma)} of the ${bytes(c.memInfo?.totals.free ?? cma)} that were free on the machine belong to CMA (free_cma), which only movable pages may use.`,
         quote(c, "totals", 8).filter((q) => q.text.includes("free_cma")),
       ),
     ];
@@ -299,7 +299,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   return [
     yes(
       "why.free_unusable",
-      `Of ${bytes(free)} that were free in zones it may use, a part was not for this request: ${listing(parts)}.`,
+      `Of ${bytes(free)} that were free in zones it may use, a part was not available to this request: ${listing(parts)}.`,
       evidence,
       !r.request.cma && eligible.some((z) => z.state.freeCma > 0 && z.verdict.ok === false && z.withoutCma.ok === true)
         ? [

@@ -37,7 +37,7 @@ function reclaim(files: MachineFiles): StateFinding[] {
         "state.allocstall",
         stalls === 0
           ? "No task has had to reclaim memory by itself since boot: kswapd was always ahead (allocstall is 0)."
-          : `Tasks had to reclaim memory by themselves ${count(stalls, "time")}${pages === undefined || pages === 0 ? "" : `, in ${pages.toLocaleString("en-US")} pages handed out`}: requests that may not wait get nothing in such moments but their reserves. ${again}`,
+          : `Tasks had to reclaim memory by themselves ${count(stalls, "time")}${pages === undefined || pages === 0 ? "" : `, in ${pages.toLocaleString("en-US")} pages handed out`}: in such moments requests that may not wait live on the reserves. ${again}`,
         "harmless",
         lines(/^allocstall/),
       ),
@@ -127,7 +127,7 @@ const meanings: readonly Meaning[] = [
   {
     protocol: "TcpExt",
     name: "TCPAbortOnMemory",
-    says: "connections ended for want of memory (tcp_mem, or too many orphans)",
+    says: "connections ended for lack of memory (tcp_mem, or too many orphans)",
     severity: "watch",
   },
   {
@@ -139,7 +139,7 @@ const meanings: readonly Meaning[] = [
   {
     protocol: "TcpExt",
     name: "OfoPruned",
-    says: "packets dropped from queues of packets out of order, for room",
+    says: "packets dropped from out-of-order queues to make room",
     severity: "harmless",
   },
   {
@@ -181,7 +181,7 @@ const meanings: readonly Meaning[] = [
   {
     protocol: "Udp",
     name: "SndbufErrors",
-    says: "datagrams not sent for want of buffer or memory",
+    says: "datagrams not sent for lack of buffer space or memory",
     severity: "harmless",
   },
   {
@@ -193,7 +193,7 @@ const meanings: readonly Meaning[] = [
   {
     protocol: "Ip",
     name: "InDiscards",
-    says: "packets discarded by IP without fault of theirs: for want of memory, among other reasons",
+    says: "packets discarded by IP without fault of theirs: for lack of memory, among other reasons",
     severity: "harmless",
   },
   {

@@ -76,7 +76,7 @@ function caches(files: MachineFiles): StateFinding[] {
   for (const { cache, what, bytes } of big)
     out.push({
       id: `state.cache.${cache.name}`,
-      claim: `${cache.name} (${what}) holds ${size(bytes)}${totalKb === undefined ? "" : `, ${percent(bytes / 1024 / totalKb)} of memory`}: ${count(cache.activeObjects, "object")} in use of ${cache.objects.toLocaleString("en-US")}. One look does not tell a leak from a load: the same number again minutes later, when traffic has gone, would.`,
+      claim: `${cache.name} (${what}) holds ${size(bytes)}${totalKb === undefined ? "" : `, ${percent(bytes / 1024 / totalKb)} of memory`}: ${count(cache.activeObjects, "object")} in use of ${cache.objects.toLocaleString("en-US")}. One snapshot does not tell a leak from load: the same number again minutes later, when traffic has stopped, would.`,
       severity: "watch",
       evidence: line(cache.name),
       advice: [watchCache(cache.name)],
@@ -111,7 +111,7 @@ const isMuch = (bytes: number, totalKb: number | undefined, share: number): bool
 const watchCache = (name: string): Advice => ({
   change: { kind: "evidence" },
   action: "Look again, and let the kernel say who allocates there",
-  changes: "tells a leak from a load, and names the function (the second line needs slab_debug=U at boot)",
+  changes: "tells a leak from load, and names the function (the second line needs slab_debug=U at boot)",
   costs: "nothing for the first line; a slower cache for the second",
   command: `grep '^${name} ' /proc/slabinfo; sort -rn /sys/kernel/debug/slab/${name}/alloc_traces | head`,
 });

@@ -148,7 +148,7 @@ describe("on both sides", () => {
     expect((await at(400_000)).severity).toBe("harmless");
     const much = await at(400_016);
     expect(much.severity).toBe("watch");
-    expect(much.summary).toContain("One look does not tell a leak from a load");
+    expect(much.summary).toContain("One snapshot does not tell a leak from load");
   });
 });
 

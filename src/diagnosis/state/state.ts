@@ -25,7 +25,7 @@ const answers: readonly (readonly [kinds: readonly ProcKind[], file: string, que
   [
     ["net/netstat", "nstat"],
     "/proc/net/netstat and snmp (or nstat -az)",
-    "what TCP and UDP dropped for want of memory",
+    "what TCP and UDP dropped for lack of memory",
   ],
 ];
 
