@@ -39,8 +39,10 @@ fi
 # Replaces the host name, users' home directories, MAC and IP addresses; the same value gets the same replacement. Loopback, unspecified and
 # broadcast addresses stay, and so do numbers that only look like addresses because they are parts of longer words.
 hide='
-function hash(text,   h, i) {
-  h = seed
+# Twice, so that neighbours have no neighbours for replacements.
+function hash(text) { return fold(fold(text, seed) text, seed) }
+function fold(text, from,   h, i) {
+  h = from
   for (i = 1; i <= length(text); i++) h = (h * 31 + ord[substr(text, i, 1)]) % 2147483647
   return h
 }
@@ -56,25 +58,48 @@ function mac(text,   h, g) {
   h = hash(tolower(text)); g = hash(tolower(text) "+")
   return sprintf("02:%02x:%02x:%02x:%02x:%02x", h % 256, int(h / 256) % 256, int(h / 65536) % 256, g % 256, int(g / 256) % 256)
 }
-function ip6(text,   h, g) {
-  if (text == "::" || text == "::1" || text !~ /::/ && gsub(/:/, ":", text) != 7) return text
-  h = hash(tolower(text)); g = hash(tolower(text) "+")
-  return sprintf("fd00::%x:%x:%x", h % 65536, int(h / 65536) % 32768, g % 65536)
+# Octets with marks between them: a MAC, two and the type behind them (a header), an EUI-64, the 20 of InfiniBand. Fewer than six are a time or a bus.
+function octets(text, mark,   n, at, out, six) {
+  n = int((length(text) + 1) / 3)
+  if (n < 6) return text
+  gsub(mark, ":", text)
+  for (at = 0; at < n; at += 6) {
+    six = substr(text, at * 3 + 1, 17)
+    out = out (at ? ":" : "") (n == 14 && at == 12 ? six : substr(mac(six), 1, length(six)))
+  }
+  if (mark != ":") gsub(":", mark, out)
+  return out
 }
-function edge(c) { return c == "" || c !~ /[0-9A-Za-z_.:]/ }
-function replaced(line, form, kind,   out, found, before, after) {
+function ip6(text,   h, g, tail) {
+  if (text ~ /[^:]:$/) { tail = ":"; text = substr(text, 1, length(text) - 1) }
+  if (text == "::" || text == "::1" || text !~ /::/ && gsub(/:/, ":", text) != 7) return text tail
+  h = hash(tolower(text)); g = hash(tolower(text) "+")
+  return sprintf("fd00::%x:%x:%x", h % 65536, int(h / 65536) % 32768, g % 65536) tail
+}
+# What may stand before and behind an address: a port and the end of a sentence may, one more number of a version may not.
+function opens(kind, c, earlier) {
+  if (c == ":") return kind == "ip4" || kind == "mac" && earlier !~ /[0-9A-Fa-f:]/
+  return c !~ /[0-9A-Za-z_.]/
+}
+function closes(kind, c, next_one) {
+  if (c == ".") return next_one !~ /[0-9]/
+  if (c == ":") return kind == "ip4" || next_one !~ /[0-9A-Fa-f:]/
+  return c !~ /[0-9A-Za-z_]/
+}
+function replaced(line, form, kind, mark,   out, found, rest) {
   out = ""
   while (match(line, form)) {
     found = substr(line, RSTART, RLENGTH)
-    before = RSTART == 1 ? substr(out, length(out), 1) : substr(line, RSTART - 1, 1)
-    after = substr(line, RSTART + RLENGTH, 1)
     out = out substr(line, 1, RSTART - 1)
-    line = substr(line, RSTART + RLENGTH)
-    if (kind == "user") { split(found, at, "/"); out = out "/home/user" hash(at[3]) % 10000; continue }
-    if (!edge(before) || !edge(after)) out = out found
-    else if (kind == "mac") out = out mac(found)
+    rest = substr(line, RSTART + RLENGTH)
+    if (kind == "user") { split(found, at, "/"); out = out "/home/user" hash(at[3]) % 10000 }
+    else if (kind == "acct") { split(found, at, "\""); out = out "acct=\"user" hash(at[2]) % 10000 "\"" }
+    else if (!opens(kind, substr(out, length(out), 1), substr(out, length(out) - 1, 1)) ||
+      !closes(kind, substr(rest, 1, 1), substr(rest, 2, 1))) out = out found
+    else if (kind == "mac") out = out octets(found, mark)
     else if (kind == "ip4") out = out ip4(found)
     else out = out ip6(found)
+    line = rest
   }
   return out line
 }
@@ -89,12 +114,17 @@ function word(line, old, new,   out, i, last) {
   }
   return out line
 }
-BEGIN { for (n = 1; n < 256; n++) ord[sprintf("%c", n)] = n; seed = 7; seed = hash(salt) }
+BEGIN { for (n = 1; n < 256; n++) ord[sprintf("%c", n)] = n; seed = fold(salt, 7); pair = "[0-9A-Fa-f][0-9A-Fa-f]" }
+# The bytes of a packet (skb_dump) hold addresses and what was sent.
+/skb (headroom|linear|tailroom|frag|fraglist): *[0-9a-f]+: / { sub(/: [0-9a-f][0-9a-f] .*/, ": (bytes of a packet)") }
 {
   line = word(word($0, host, "host" hash(host) % 10000), domain, "example.invalid")
-  line = replaced(line, "[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]:[0-9A-Fa-f][0-9A-Fa-f]", "mac")
+  line = replaced(line, pair "(:" pair ")+", "mac", ":")
+  line = replaced(line, pair "(-" pair ")+", "mac", "-")
+  if (line ~ /ll header: /) line = replaced(line, pair "( " pair ")+", "mac", " ")
   line = replaced(line, "[0-9][0-9]*[.][0-9][0-9]*[.][0-9][0-9]*[.][0-9][0-9]*", "ip4")
   line = replaced(line, "[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", "ip6")
+  line = replaced(line, "acct=\"[^\"]*\"", "acct")
   print replaced(line, "/home/[^/ :\"]+", "user")
 }'
 

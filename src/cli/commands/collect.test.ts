@@ -19,7 +19,13 @@ const shells = [["dash"], ["bash"], ["busybox", "ash"]].filter(
 );
 
 const log = readFileSync(join(import.meta.dirname, "../../../fixtures/logs/e1000_refill_6.1.txt"), "utf8");
-const said = `${log.trimEnd()}\n[  900.000000] eth0: link to 00:1b:21:0a:0b:0c, peer 192.168.7.9 and fe80::1234:5678:9abc:def0 on web17.rack.example.com\n[  900.100000] /home/margrete/x 127.0.0.1 web17 web170 1.2.3.4.5 6.1.0\n`;
+const said = `${log.trimEnd()}\n[  900.000000] eth0: link to 00:1b:21:0a:0b:0c, peer 192.168.7.9 and fe80::1234:5678:9abc:def0 on web17.rack.example.com\n[  900.100000] /home/margrete/x 127.0.0.1 web17 web170 1.2.3.4.5 6.1.0
+[  900.200000] UDP: bad checksum. From 192.168.7.9:53 to 192.168.7.9. Sent to 192.168.7.9: and fe80::1234:5678:9abc:def0. and [fe80::1234:5678:9abc:def0]:80
+[  900.300000] eth0: MAC=00:1b:21:0a:0b:0c:00:1b:21:0a:0b:0d:08:00 and addr:00:1b:21:0a:0b:0c: up, 00-1b-21-0a-0b-0c at 12:34:56 of 0000:00:03.0
+[  900.400000] ib0: link/infiniband 80:00:00:48:fe:80:00:00:00:00:00:00:00:1b:21:0a:0b:0c:02:03
+[  900.500000] ll header: 00000000: ff ff ff ff ff ff 00 1b 21 0a 0b 0c 08 00
+[  900.600000] skb linear:   00000000: 45 00 00 54 c0 a8 07 09
+[  900.700000] audit: type=1112 acct="margrete"\n`;
 /** A machine called web17 whose dmesg is `said`; everything else is this machine's. */
 function machine(): string {
   const tool = (name: string, body: string): void => {
@@ -111,6 +117,18 @@ describe.each(shells.map((s) => [s.join(" "), s] as const))("%s", (_, shell) => 
       /link to 02(:[0-9a-f]{2}){5}, peer 10(\.\d+){3} and fd00::[0-9a-f:]+ on (host\d+)\.example\.invalid/,
     );
     expect(text).toMatch(/\/home\/user\d+\/x 127\.0\.0\.1 host\d+ web170 1\.2\.3\.4\.5 6\.1\.0/);
+    // However an address stands: before a port, at a sentence's end, inside a header or in InfiniBand's length; the same value has one replacement.
+    const mac = /link to (\S+),/.exec(text)![1]!;
+    const [ip4, ip6] = /peer (\S+) and (\S+) on/.exec(text)!.slice(1, 3);
+    expect(text).toContain(`From ${ip4}:53 to ${ip4}. Sent to ${ip4}: and ${ip6}. and [${ip6}]:80`);
+    expect(text).toMatch(
+      new RegExp(
+        `MAC=${mac}(:[0-9a-f]{2}){6}:08:00 and addr:${mac}: up, (\\w\\w-){5}\\w\\w at 12:34:56 of 0000:00:03\\.0`,
+      ),
+    );
+    expect(text).toMatch(/infiniband 02(:[0-9a-f]{2}){19}$/m);
+    expect(text).toContain(`ll header: 00000000: ff ff ff ff ff ff ${mac.replaceAll(":", " ")} 08 00`);
+    expect(text).not.toMatch(/00[:-]1b[:-]21|1b:21:0a|00 1b 21|80:00:00:48|c0 a8 07 09/);
     const lines = log.split("\n").filter((l) => l !== "");
     expect(text.split("\n").slice(0, lines.length)).toEqual(lines);
   }, 120_000);
