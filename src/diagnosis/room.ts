@@ -15,7 +15,7 @@ import type { Release } from "../kernel/release.ts";
 import { factAt } from "../kernel/release.ts";
 import { requestAtMin } from "../model/mm/rights.ts";
 import type { OrderState, WatermarkRequest, ZoneState } from "../model/mm/watermark.ts";
-import { zoneWatermarkOk } from "../model/mm/watermark.ts";
+import { watermarkAnswer } from "../model/mm/watermark.ts";
 import { highestZoneOf, zoneTypesOf } from "./rebuild.ts";
 
 /** Who asks: from an interrupt or under a lock; a task that may sleep, before it reclaims; a page of user space. */
@@ -64,6 +64,7 @@ export function liveZones(
     const value = (name: string): number | undefined => zoneValue(z, name);
     const [free, min, low, high] = [freeOf(z), value("min"), value("low"), value("high")];
     const lists = buddyinfo?.zones.find((b) => b.node === z.node && b.zone === z.zone)?.free;
+    const rows = types?.free.filter((r) => r.node === z.node && r.zone === z.zone) ?? [];
     if (free === undefined || min === undefined || low === undefined || high === undefined) return [];
     const boost = value("boost") ?? 0;
     const reserved = value("nr_free_highatomic") ?? value("free_highatomic") ?? value("reserved_highatomic") ?? 0;
@@ -78,7 +79,7 @@ export function liveZones(
       lowmemReserve: zoneProtection(z),
       orders: lists?.map((blocks, order) => ({
         blocks,
-        letters: lettersOf(z, order, blocks, types, reserved === 0 && freeCma === 0),
+        letters: lettersOf(rows, order, blocks, reserved === 0 && freeCma === 0),
       })),
       freeCma,
       reservedHighatomic: reserved,
@@ -89,7 +90,7 @@ export function liveZones(
         name: z.zone,
         state,
         managed: value("managed") ?? value("present") ?? 0,
-        lists: listsOf(z, types),
+        lists: listsOf(rows),
       },
     ];
   });
@@ -108,24 +109,19 @@ const letterOf: Readonly<Record<string, string>> = {
   Reserve: "R",
 };
 
-function listsOf(z: ZoneInfoZone, types: PageTypeInfo | undefined): LiveZone["lists"] {
-  const rows = types?.free.filter((r) => r.node === z.node && r.zone === z.zone) ?? [];
+type Rows = PageTypeInfo["free"];
+
+function listsOf(rows: Rows): LiveZone["lists"] {
   if (rows.length === 0) return undefined;
   return rows.map((r) => ({ letter: letterOf[r.type] ?? "?", blocks: r.free.map((f) => f.blocks) }));
 }
 
 /** Letters of the lists that hold a block of this order, as show_free_areas() prints them; undefined when nothing says it. */
-function lettersOf(
-  z: ZoneInfoZone,
-  order: number,
-  blocks: number,
-  types: PageTypeInfo | undefined,
-  open: boolean,
-): string | undefined {
+function lettersOf(rows: Rows, order: number, blocks: number, open: boolean): string | undefined {
   if (blocks === 0) return "";
-  const rows = types?.free.filter((r) => r.node === z.node && r.zone === z.zone) ?? [];
-  const letters = rows.filter((r) => (r.free[order]?.blocks ?? -1) > 0).map((r) => letterOf[r.type] ?? "");
-  if (letters.length > 0) return letters.join("");
+  let letters = "";
+  for (const r of rows) if ((r.free[order]?.blocks ?? -1) > 0) letters += letterOf[r.type] ?? "";
+  if (letters !== "") return letters;
   return open ? "U" : undefined;
 }
 
@@ -142,30 +138,29 @@ export function roomOf(release: Release, zones: readonly LiveZone[], orders: num
     { zones: zones.map((z) => ({ name: z.name, lowmemReserve: z.state.lowmemReserve })) },
     release.arch,
   );
+  // What a request may do is the same in every zone.
+  const asked = roomContexts.flatMap((context) => {
+    const mask = gfpCombination(maskNames[context], release.version);
+    if (mask === undefined) return [];
+    const highest = highestZoneOf(mask, bits, names);
+    return Array.from({ length: orders }, (_, order) => ({
+      context,
+      order,
+      highest,
+      request: requestAtMin({ gfp: bits, types, generation }, mask, order, highest),
+    }));
+  });
   return zones.flatMap((z) =>
     z.managed === 0
       ? []
-      : roomContexts.flatMap((context) => {
-          const mask = gfpCombination(maskNames[context], release.version);
-          if (mask === undefined) return [];
-          const highest = highestZoneOf(mask, bits, names);
+      : asked.flatMap(({ context, order, highest, request }): Room[] => {
           if (names.indexOf(z.name) > highest) return [];
-          return Array.from({ length: orders }, (_, order): Room => {
-            const request = requestAtMin({ gfp: bits, types, generation }, mask, order, highest);
-            const ask = (s: ZoneState): Answer => zoneWatermarkOk(generation, s, request);
-            const grants = grantsOf(z.state, order, supplyOf(z, request), ask);
-            const kept =
-              grants.requests === 0 &&
-              ask({ ...z.state, lowmemReserve: z.state.lowmemReserve?.map(() => 0) }).ok === true;
-            return {
-              ...(kept ? { kept } : {}),
-              node: z.node,
-              zone: z.name,
-              order,
-              context,
-              ...grants,
-            };
-          });
+          const ask = (s: ZoneState): Answer => watermarkAnswer(generation, s, request);
+          const grants = grantsOf(z.state, order, supplyOf(z, request), ask);
+          const kept =
+            grants.requests === 0 &&
+            ask({ ...z.state, lowmemReserve: z.state.lowmemReserve?.map(() => 0) }).ok === true;
+          return [{ ...(kept ? { kept } : {}), node: z.node, zone: z.name, order, context, ...grants }];
         }),
   );
 }
@@ -187,6 +182,8 @@ function supplyOf(z: LiveZone, request: WatermarkRequest): number {
 interface Answer {
   readonly ok: boolean | undefined;
   readonly missing?: string;
+  /** How far the limit of its first comparison is, in pages. */
+  readonly spare?: number;
 }
 
 /** How often the test says yes when every grant takes the smallest block that is large enough, as the buddy allocator does. */
@@ -207,11 +204,14 @@ export function grantsOf(
   // Mostly it is blocks that run out: then the last of them is granted too, and there is nothing to look for.
   if (granted === 1 && ask(after(zone, orders, order, supply - 1)).ok === true)
     return { requests: supply, short: false };
+  // Else the number that the first comparison lets expect is tried, and one more; what that does not settle is found by halving.
+  const expected = Math.ceil((first.spare ?? 0) / 2 ** order);
+  const tries = [expected + 1, expected];
   while (granted + 1 < refused) {
-    const middle = Math.floor((granted + refused) / 2);
-    const { ok } = ask(after(zone, orders, order, middle - 1));
-    if (ok === true) granted = middle;
-    else refused = middle;
+    let next = tries.pop();
+    if (next === undefined || next <= granted || next >= refused) next = Math.floor((granted + refused) / 2);
+    if (ask(after(zone, orders, order, next - 1)).ok === true) granted = next;
+    else refused = next;
   }
   const requests = Math.min(granted, supply);
   return { requests, short: requests < supply };
@@ -219,23 +219,26 @@ export function grantsOf(
 
 /** The zone after `taken` grants of an order. */
 function after(zone: ZoneState, orders: readonly OrderState[], order: number, taken: number): ZoneState {
-  const left = orders.map((o) => ({ ...o }));
+  const left = [...orders];
   let want = taken;
   for (let o = order; o < left.length && want > 0; o++) {
-    const row = left[o];
-    if (row === undefined) break;
-    const used = Math.min(row.blocks, want);
-    row.blocks -= used;
+    const { blocks, letters } = left[o]!;
+    const used = Math.min(blocks, want);
     want -= used;
-    if (want === 0) break;
     // Blocks of the next order are split in two; what an odd request leaves over stays on this list.
-    if (want % 2 === 1) {
-      row.blocks++;
-      if (row.letters === "") row.letters = left.slice(o + 1).find((above) => above.letters !== "")?.letters;
-      want++;
-    }
-    want /= 2;
+    const odd = want % 2;
+    const rest = blocks - used + odd;
+    if (rest !== blocks)
+      left[o] = {
+        blocks: rest,
+        letters:
+          rest === 0
+            ? ""
+            : odd === 1 && letters === ""
+              ? left.slice(o + 1).find((a) => a.letters !== "")?.letters
+              : letters,
+      };
+    want = (want + odd) / 2;
   }
-  for (const row of left) if (row.blocks === 0) row.letters = "";
   return { ...zone, free: zone.free - taken * 2 ** order, orders: left };
 }

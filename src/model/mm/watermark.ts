@@ -116,23 +116,39 @@ export function zoneWatermarkOk(
   request: WatermarkRequest,
   boostRetry: boolean = generation === 3,
 ): WatermarkVerdict {
+  return inWords(judge(generation, zone, request, boostRetry));
+}
+
+/** The answer of zoneWatermarkOk alone. */
+export const watermarkAnswer = (
+  generation: WatermarkGeneration,
+  zone: ZoneState,
+  request: WatermarkRequest,
+): WatermarkAnswer => judge(generation, zone, request, generation === 3);
+
+function judge(
+  generation: WatermarkGeneration,
+  zone: ZoneState,
+  request: WatermarkRequest,
+  boostRetry: boolean,
+): Judged {
   const reserve = zone.lowmemReserve?.[request.highestZone];
-  if (reserve === undefined) return unknown([], "the zone's lowmem_reserve[] line");
-  const verdict =
+  if (reserve === undefined)
+    return { ok: undefined, spare: 0, steps: () => [], missing: "the zone's lowmem_reserve[] line" };
+  const judged =
     generation === 0
       ? testW0(zone, request, reserve)
       : generation === 1
         ? testW1(zone, request, reserve)
         : testSince44(generation, zone, request, reserve);
-  const retry = boostRetry && verdict.ok === false && mayIgnoreBoost(zone, request);
-  if (!retry) return verdict;
+  if (!boostRetry || judged.ok !== false || !mayIgnoreBoost(zone, request)) return judged;
   const without = testSince44(generation, zone, request, reserve, zone.boost);
   return {
     ...without,
-    because: [
-      ...verdict.because,
+    steps: () => [
+      ...judged.steps(),
       { text: "an atomic request for one page ignores the boost", passed: undefined },
-      ...without.because,
+      ...without.steps(),
     ],
   };
 }
@@ -140,39 +156,49 @@ export function zoneWatermarkOk(
 const mayIgnoreBoost = (zone: ZoneState, request: WatermarkRequest): boolean =>
   request.order === 0 && request.mark === "min" && request.high && request.harder && zone.boost > 0;
 
-const unknown = (because: readonly WatermarkStep[], missing: string): WatermarkVerdict => ({
-  answer: "unknown",
-  ok: undefined,
-  because,
-  missing,
-});
+/** What the test answers, without the words. */
+export interface WatermarkAnswer {
+  /** True, false, or undefined when the report does not say. */
+  readonly ok: boolean | undefined;
+  /** By how many pages the first comparison was passed; below 1 where it was not. */
+  readonly spare: number;
+  readonly missing?: string;
+}
 
-const decided = (ok: boolean, because: readonly WatermarkStep[]): WatermarkVerdict => ({
-  answer: ok ? "yes" : "no",
+/** An answer, and its steps when somebody wants to read them: who only counts grants asks a thousand times. */
+interface Judged extends WatermarkAnswer {
+  readonly steps: () => readonly WatermarkStep[];
+}
+
+const inWords = ({ ok, steps, missing }: Judged): WatermarkVerdict => ({
+  answer: ok === undefined ? "unknown" : ok ? "yes" : "no",
   ok,
-  because,
+  because: steps(),
+  ...(missing === undefined ? {} : { missing }),
 });
 
 /** The mark after the request's cuts, and how it came about. */
 interface CutMark {
   readonly value: number;
-  readonly text: string;
-  readonly rungs: readonly Rung[];
+  readonly text: () => string;
+  readonly rungs: () => readonly Rung[];
 }
 
 /** `boost`: pages of boost that were taken off the printed mark before the test began. */
 function startOf(mark: number, name: string, boost = 0): CutMark {
-  const printed = { what: name, pages: mark + boost };
   return {
     value: mark,
-    text: `${name} ${mark}`,
-    rungs: boost === 0 ? [printed] : [printed, { what: "without the boost", pages: mark }],
+    text: () => `${name} ${mark}`,
+    rungs: () => [
+      { what: name, pages: mark + boost },
+      ...(boost === 0 ? [] : [{ what: "without the boost", pages: mark }]),
+    ],
   };
 }
 
 function lowered({ value, text, rungs }: CutMark, by: number, what: string, words: (pages: number) => string): CutMark {
   const pages = value - Math.floor(value / by);
-  return { value: pages, text: `${text}, ${words(pages)}`, rungs: [...rungs, { what, pages }] };
+  return { value: pages, text: () => `${text()}, ${words(pages)}`, rungs: () => [...rungs(), { what, pages }] };
 }
 
 function cutOld(start: CutMark, request: Pick<WatermarkRequest, "high" | "harder">): CutMark {
@@ -192,7 +218,9 @@ function cutSince44(generation: WatermarkGeneration, start: CutMark, request: Wa
 
 /** The limit: the cut mark and what is kept for requests that have only this zone. */
 const withReserve = (mark: CutMark, reserve: number): readonly Rung[] =>
-  reserve === 0 ? mark.rungs : [...mark.rungs, { what: `plus lowmem_reserve ${reserve}`, pages: mark.value + reserve }];
+  reserve === 0
+    ? mark.rungs()
+    : [...mark.rungs(), { what: `plus lowmem_reserve ${reserve}`, pages: mark.value + reserve }];
 
 /** Free pages, and what is taken off before they are compared; amounts of 0 are left out. */
 function takenOff(free: number, parts: readonly (readonly [what: string, pages: number])[]): readonly Rung[] {
@@ -212,31 +240,37 @@ const restOf = (order: number): readonly [string, number] => {
 };
 
 /** 2.6.9: no look at the orders; the free lists decide afterwards. */
-function testW0(zone: ZoneState, request: WatermarkRequest, reserve: number): WatermarkVerdict {
+function testW0(zone: ZoneState, request: WatermarkRequest, reserve: number): Judged {
   const mark = cutOld(startOf(zone[request.mark], request.mark), request);
   const need = mark.value + (1 << request.order) + reserve;
   const ok = zone.free >= need;
-  const text = `free ${zone.free} must reach ${mark.text} + 2^${request.order} + protection ${reserve} = ${need}`;
+  const text = `free ${zone.free} must reach ${mark.text()} + 2^${request.order} + protection ${reserve} = ${need}`;
   const rungs = [
     ...withReserve(mark, reserve),
     { what: `plus ${2 ** request.order} pages, which free may just reach`, pages: need - 1 },
   ];
   const ladder = { free: takenOff(zone.free, []), mark: rungs };
-  return decided(ok, [{ text, passed: ok, compared: { usable: zone.free, limit: need - 1, ladder } }]);
+  return {
+    ok,
+    spare: zone.free - (need - 1),
+    steps: () => [{ text, passed: ok, compared: { usable: zone.free, limit: need - 1, ladder } }],
+  };
 }
 
 /** 2.6.11 to 4.3: blocks too small for the request are taken off order by order, against a mark that halves. */
-function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): WatermarkVerdict {
+function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Judged {
   const because: WatermarkStep[] = [];
   const mark = cutOld(startOf(zone[request.mark], request.mark), request);
   let left = zone.free - ((1 << request.order) - 1);
   const cma = request.cma ? 0 : zone.freeCma;
   const usable = left - cma;
   const first = usable > mark.value + reserve;
+  const spare = usable - (mark.value + reserve);
+  const steps = (): readonly WatermarkStep[] => because;
   because.push({
     text:
       `free ${zone.free} - ${(1 << request.order) - 1}${cma > 0 ? ` - ${cma} CMA` : ""} = ${usable} ` +
-      `must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
+      `must exceed ${mark.text()} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
     passed: first,
     compared: {
       usable,
@@ -247,8 +281,9 @@ function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Wa
       },
     },
   });
-  if (!first || request.order === 0) return decided(first, because);
-  if (zone.orders === undefined) return unknown(because, "the zone's buddy line (blocks by order)");
+  if (!first || request.order === 0) return { ok: first, spare, steps };
+  if (zone.orders === undefined)
+    return { ok: undefined, spare, steps, missing: "the zone's buddy line (blocks by order)" };
   let min = mark.value;
   for (let order = 0; order < request.order; order++) {
     const blocks = zone.orders[order]?.blocks ?? 0;
@@ -265,9 +300,9 @@ function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Wa
       passed,
       compared: { usable: left, limit: min, ladder },
     });
-    if (!passed) return decided(false, because);
+    if (!passed) return { ok: false, spare, steps };
   }
-  return decided(true, because);
+  return { ok: true, spare, steps };
 }
 
 /** Since 4.4: one comparison, then any one block of sufficient order on a list the request may use. */
@@ -277,22 +312,23 @@ function testSince44(
   request: WatermarkRequest,
   reserve: number,
   boost = 0,
-): WatermarkVerdict {
+): Judged {
   const mayReserves = request.harder || request.oom || (generation === 3 && (request.high || request.highatomic));
   const highatomic = mayReserves ? 0 : zone.reservedHighatomic;
   const cma = request.cma ? 0 : zone.freeCma;
   const usable = zone.free - ((1 << request.order) - 1) - highatomic - cma;
   const start = startOf(zone[request.mark] - boost, request.mark, boost);
   const mark = cutSince44(generation, start, request);
-  const first = usable > mark.value + reserve;
-  const taken = [
-    `free ${zone.free} - ${(1 << request.order) - 1}`,
-    ...(highatomic > 0 ? [`${highatomic} reserved for high-order atomic`] : []),
-    ...(cma > 0 ? [`${cma} CMA`] : []),
-  ].join(" - ");
-  const because: WatermarkStep[] = [
-    {
-      text: `${taken} = ${usable} must exceed ${mark.text} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
+  const spare = usable - (mark.value + reserve);
+  const first = spare > 0;
+  const comparison = (): WatermarkStep => {
+    const taken = [
+      `free ${zone.free} - ${(1 << request.order) - 1}`,
+      ...(highatomic > 0 ? [`${highatomic} reserved for high-order atomic`] : []),
+      ...(cma > 0 ? [`${cma} CMA`] : []),
+    ].join(" - ");
+    return {
+      text: `${taken} = ${usable} must exceed ${mark.text()} + lowmem_reserve ${reserve} = ${mark.value + reserve}`,
       passed: first,
       compared: {
         usable,
@@ -306,42 +342,61 @@ function testSince44(
           mark: withReserve(mark, reserve),
         },
       },
-    },
-  ];
-  if (!first || request.order === 0) return decided(first, because);
-  return blockTest(generation, zone, request, because);
+    };
+  };
+  if (!first || request.order === 0) return { ok: first, spare, steps: () => [comparison()] };
+  return blockTest(generation, zone, request, spare, comparison);
 }
 
 function blockTest(
   generation: WatermarkGeneration,
   zone: ZoneState,
   request: WatermarkRequest,
-  because: WatermarkStep[],
-): WatermarkVerdict {
-  if (zone.orders === undefined) return unknown(because, "the zone's buddy line (blocks by order)");
+  spare: number,
+  comparison: () => WatermarkStep,
+): Judged {
+  const { orders } = zone;
+  if (orders === undefined)
+    return { ok: undefined, spare, steps: () => [comparison()], missing: "the zone's buddy line (blocks by order)" };
   const reserveList = request.oom || (generation === 3 ? request.highatomic : request.harder);
   const allowed = `UME${request.cma ? "C" : ""}${reserveList ? "H" : ""}`;
-  const found: string[] = [];
   let unsure = false;
-  for (let order = request.order; order < zone.orders.length; order++) {
-    // A damaged report may name an order below 0.
-    const { blocks, letters } = zone.orders[order] ?? { blocks: 0, letters: "" };
+  // A damaged report may name an order below 0.
+  let order = request.order;
+  for (; order < orders.length; order++) {
+    const { blocks, letters } = orders[order] ?? { blocks: 0, letters: "" };
     if (blocks === 0) continue;
-    found.push(`${blocks} of order ${order}${letters === undefined ? "" : ` (${letters})`}`);
     if (letters === undefined) unsure = true;
-    else if ([...letters].some((letter) => allowed.includes(letter))) {
-      because.push({ text: `${found.at(-1)}: a list of ${allowed} has a block`, passed: true });
-      return decided(true, because);
-    }
+    else if ([...letters].some((letter) => allowed.includes(letter))) break;
   }
-  const text =
-    found.length === 0
-      ? `no free block of order ${request.order} or above`
-      : `only ${found.join(", ")}, none on a list of ${allowed}`;
-  if (!unsure) {
-    because.push({ text, passed: false });
-    return decided(false, because);
-  }
-  because.push({ text: `${found.join(", ")}: on which lists?`, passed: undefined });
-  return unknown(because, "the letters after each count of the zone's buddy line, as (UME)");
+  const has = order < orders.length;
+  const found = (): string[] =>
+    Array.from({ length: Math.max(0, Math.min(order + 1, orders.length) - request.order) }, (_, i) => request.order + i)
+      .filter((o) => (orders[o]?.blocks ?? 0) !== 0)
+      .map((o) => {
+        const { blocks, letters } = orders[o]!;
+        return `${blocks} of order ${o}${letters === undefined ? "" : ` (${letters})`}`;
+      });
+  if (has)
+    return {
+      ok: true,
+      spare,
+      steps: () => [comparison(), { text: `${found().at(-1)}: a list of ${allowed} has a block`, passed: true }],
+    };
+  if (unsure)
+    return {
+      ok: undefined,
+      spare,
+      steps: () => [comparison(), { text: `${found().join(", ")}: on which lists?`, passed: undefined }],
+      missing: "the letters after each count of the zone's buddy line, as (UME)",
+    };
+  const steps = (): readonly WatermarkStep[] => {
+    const all = found();
+    const text =
+      all.length === 0
+        ? `no free block of order ${request.order} or above`
+        : `only ${all.join(", ")}, none on a list of ${allowed}`;
+    return [comparison(), { text, passed: false }];
+  };
+  return { ok: false, spare, steps };
 }
