@@ -101,8 +101,17 @@ export async function gather(
 /** Room for a head that nobody uses: of a hundred thousand small files each would leave its own behind. */
 let spareHead: Uint8Array | undefined;
 
-/** A window with the line numbers of the input before it was transcoded. */
-const renumbered = (raw: RawWindow, { lineOf }: Transcoded): RawWindow => ({
+/** The number in its file of the nth line that was read. */
+type LineOf = (n: number) => number;
+
+/** Where lines are not numbered from 1 as they are read: a text that was transcoded, the later part of a file. */
+function lineOfInput({ linesBefore = 0 }: ByteSource, other: Transcoded | undefined): LineOf | undefined {
+  if (other !== undefined) return (n) => linesBefore + other.lineOf(n);
+  return linesBefore === 0 ? undefined : (n) => linesBefore + n;
+}
+
+/** A window with the line numbers of its file. */
+const renumbered = (raw: RawWindow, lineOf: LineOf): RawWindow => ({
   ...raw,
   lines: raw.lines.map((l) => ({ ...l, line: lineOf(l.line) })),
   anchors: raw.anchors.map((a) => ({ ...a, line: lineOf(a.line) })),
@@ -142,6 +151,7 @@ class Gatherer {
     const { kind, certainty, because } = what!;
     const known = textReaders.some((r) => r.kind === kind);
     const whole = withHead(beginning, other?.source ?? source);
+    const lineOf = lineOfInput(source, other);
     const head = known && beginning.length === HEAD_BYTES ? await readHead(whole, WHOLE_BYTES) : beginning;
     let [bytes, lines] = [head.length, 0];
     if (kind === "empty" || kind === "binary") {
@@ -151,14 +161,14 @@ class Gatherer {
       if (named && sentence !== undefined) this.note(source.name, { sentence });
       bytes += kind === "binary" ? await this.drain(source) : 0;
     } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
-      lines = this.readWhole(source.name, new TextDecoder().decode(head), other);
+      lines = this.readWhole(source.name, new TextDecoder().decode(head), lineOf);
     } else {
-      const summary = await this.scan(head === beginning ? whole : withHead(head, whole), other);
+      const summary = await this.scan(head === beginning ? whole : withHead(head, whole), lineOf, other?.form);
       ({ bytes, lines } = summary);
       // Not every table has a word to be searched for: a small text is looked through line by line.
       const told = (): boolean => this.readings.some((r) => r.input === source.name);
       if (kind === "text" && beginning.length < HEAD_BYTES && !told())
-        this.found(source.name, findReadings(repairText(new TextDecoder().decode(beginning), other?.lineOf)));
+        this.found(source.name, findReadings(repairText(new TextDecoder().decode(beginning), lineOf)));
       if (kind === "text" && named && !told() && bytes < HEAD_BYTES && source.problem?.() === undefined)
         this.note(source.name, {
           sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
@@ -194,20 +204,24 @@ class Gatherer {
     return total;
   }
 
-  private readWhole(input: string, text: string, other: Transcoded | undefined): number {
-    const lines = repairText(text, other?.lineOf);
+  private readWhole(input: string, text: string, lineOf: LineOf | undefined): number {
+    const lines = repairText(text, lineOf);
     for (const note of repairNotes(lines)) this.note(input, note);
     this.found(input, findReadings(lines));
     return lines.at(-1)?.line ?? 0;
   }
 
-  private async scan(source: ByteSource, other: Transcoded | undefined): Promise<{ bytes: number; lines: number }> {
+  private async scan(
+    source: ByteSource,
+    lineOf: LineOf | undefined,
+    form: string | undefined,
+  ): Promise<{ bytes: number; lines: number }> {
     const input = source.name;
     const { limits, progress } = this.options;
     const summary = await scanLog(
       source,
       (found) => {
-        const raw = other === undefined ? found : renumbered(found, other);
+        const raw = lineOf === undefined ? found : renumbered(found, lineOf);
         const { windows, lines, notes } = repairWindow(raw);
         for (const note of notes) this.note(input, note);
         for (const window of windows) this.window(input, window);
@@ -220,8 +234,8 @@ class Gatherer {
       },
     );
     for (const note of summary.notes)
-      this.note(input, other === undefined ? note : { ...note, line: other.lineOf(note.line) });
-    if (other !== undefined) this.note(input, { sentence: `It is ${other.form}: it was read as plain lines.` });
+      this.note(input, lineOf === undefined ? note : { ...note, line: lineOf(note.line) });
+    if (form !== undefined) this.note(input, { sentence: `It is ${form}: it was read as plain lines.` });
     return summary;
   }
 

@@ -6,6 +6,8 @@ export interface ByteSource {
   readonly name: string;
   /** Writes up to into.length bytes at the start of `into`; how many, 0 at the end. Throws BadInput when the source is unusable. */
   read(into: Uint8Array): number | Promise<number>;
+  /** Lines of the file in front of the first one that this gives; absent: none. */
+  readonly linesBefore?: number;
   /** What went wrong on the way, one sentence, known when read() has given 0: the bytes before it are good. */
   problem?(): string | undefined;
 }

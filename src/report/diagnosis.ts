@@ -18,7 +18,7 @@ import { capital } from "../diagnosis/words.ts";
 import type { MeasuredAdvice } from "../prove/measured.ts";
 import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
-import { facts, heading, list, paragraph, span, table } from "./document.ts";
+import { facts, heading, list, oneLine, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
 import { briefStates, statesDocument } from "./machine_state.ts";
 import { samplesBlocks } from "./samples.ts";
@@ -68,7 +68,7 @@ export function briefDocument(d: Diagnosis): Document {
   const incidents = [...d.incidents]
     .sort((a, b) => bySeverity(a.severity, b.severity))
     .map((i) =>
-      paragraph([
+      oneLine([
         span(`${i.severity}: `, tones[i.severity]),
         span(`${i.title}, ${i.count} ${i.count === 1 ? "time" : "times"}, ${firstSeen(i, false)}`),
       ]),

@@ -34,7 +34,12 @@ export interface Series {
 
 export type Block =
   | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
-  | { readonly kind: "text"; readonly text: Text }
+  | {
+      readonly kind: "text";
+      readonly text: Text;
+      /** One line of a list that programs count: never wrapped, and no blank line before the next. */
+      readonly oneLine?: true;
+    }
   | { readonly kind: "list"; readonly items: readonly Text[] }
   | { readonly kind: "facts"; readonly rows: readonly (readonly [name: string, value: Text])[] }
   | {
@@ -65,6 +70,7 @@ export type Document = readonly Block[];
 export const span = (text: string, tone: Tone = "plain"): Span => ({ text, tone });
 export const heading = (level: 1 | 2 | 3, text: string): Block => ({ kind: "heading", level, text });
 export const paragraph = (text: Text): Block => ({ kind: "text", text });
+export const oneLine = (text: Text): Block => ({ kind: "text", text, oneLine: true });
 export const list = (items: readonly Text[]): Block => ({ kind: "list", items });
 export const facts = (rows: readonly (readonly [string, Text])[]): Block => ({ kind: "facts", rows });
 /** A table; a column title that starts with ">" stands right. */

@@ -1,7 +1,7 @@
 // What /proc says of a machine, as a Document: the verdict, room by zone and order, each statement with its lines, and what is left open.
 import type { MachineState, Severity, StateFinding, StateRoom } from "../diagnosis/finding.ts";
 import type { Block, Document, Span, Text, Tone } from "./document.ts";
-import { facts, heading, list, paragraph, span, table } from "./document.ts";
+import { facts, heading, list, oneLine, paragraph, span, table } from "./document.ts";
 
 const tones: Readonly<Record<StateFinding["severity"], Tone>> = { harmless: "good", watch: "warn", act: "bad" };
 /** More machines than these are told in a line each. */
@@ -23,7 +23,7 @@ export function statesDocument(states: readonly MachineState[]): Document {
 export const briefStates = (states: readonly MachineState[]): Document =>
   states
     .filter((s) => s.severity !== "harmless")
-    .map((s) => paragraph([span(`${s.severity}: `, tones[s.severity]), span(`${nameOf(s)}: ${s.summary}`)]));
+    .map((s) => oneLine([span(`${s.severity}: `, tones[s.severity]), span(`${nameOf(s)}: ${s.summary}`)]));
 
 const nameOf = (s: MachineState): string => {
   const more = s.inputs.length - 3;

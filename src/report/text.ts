@@ -62,8 +62,9 @@ export const toAscii = (text: string): string => text.replace(/[^\0-\x7f]/gu, (c
 /** Draws a document as lines, each ended by a newline. */
 export function renderText(document: Document, style: TextStyle): string {
   const out: string[] = [];
-  for (const block of document) {
-    if (out.length > 0 && block.kind !== "list") out.push("");
+  const ofLines = (block: Block | undefined): boolean => block?.kind === "text" && block.oneLine === true;
+  for (const [i, block] of document.entries()) {
+    if (out.length > 0 && block.kind !== "list" && !(ofLines(block) && ofLines(document[i - 1]))) out.push("");
     drawBlock(block, style, out);
   }
   return out.length === 0 ? "" : `${out.join("\n")}\n`;
@@ -76,7 +77,9 @@ function drawBlock(block: Block, style: TextStyle, out: string[]): void {
       if (block.level === 1) out.push(paint("=".repeat(Math.min(style.width, block.text.length)), "dim", style));
       return;
     case "text":
-      out.push(...wrap(block.text, style, "", ""));
+      out.push(
+        ...wrap(block.text, block.oneLine === true ? { ...style, width: Number.POSITIVE_INFINITY } : style, "", ""),
+      );
       return;
     case "list":
       for (const item of block.items) out.push(...wrap(item, style, "  - ", "    "));

@@ -216,7 +216,9 @@ async function followOne(
       bad ||= d.incidents.some((i) => atLeastAsBad(i.severity, failOn));
       const document = brief === true ? briefDocument(d) : diagnosisDocument(d);
       await io.write(
-        json ? `${JSON.stringify(d)}\n` : `${renderText(document, { colour: io.colour, width: io.width })}\n`,
+        json
+          ? `${JSON.stringify(d)}\n`
+          : `${renderText(document, { colour: io.colour, width: io.width })}${brief === true ? "" : "\n"}`,
       );
     },
   });

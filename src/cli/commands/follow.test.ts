@@ -20,6 +20,7 @@ describe("a followed file", () => {
       writeFileSync(path, "");
       const file = followFile(path);
       const got: string[] = [];
+      const take = (all?: boolean): void => void got.push(...file.read(all).map((l) => l.text));
       const want: string[] = [];
       let half = "";
       for (let step = 0; step < 60; step++) {
@@ -31,21 +32,21 @@ describe("a followed file", () => {
           half = "";
           appendFileSync(path, `${text.slice(cut)}\n`);
           want.push(text);
-        } else if (what < 8) got.push(...file.read());
+        } else if (what < 8) take();
         else if (what === 8) {
           renameSync(path, `${path}.1`);
-          if (random.chance(0.5)) got.push(...file.read());
+          if (random.chance(0.5)) take();
           writeFileSync(path, "");
         } else {
           // A file that is cut after it was read loses nothing.
-          got.push(...file.read());
+          take();
           truncateSync(path);
-          got.push(...file.read());
+          take();
         }
         // Two rotations between two looks would lose the file between: a watch looks four times a second.
-        got.push(...file.read());
+        take();
       }
-      got.push(...file.read(true));
+      take(true);
       expect(got, `seed ${seed}, round ${round}`).toEqual(want);
       file.close();
     }
@@ -54,15 +55,18 @@ describe("a followed file", () => {
     const path = join(folder, "gone.log");
     writeFileSync(path, "one\ntw");
     const file = followFile(path);
-    expect(file.read()).toEqual(["one"]);
+    expect(file.read()).toEqual([{ line: 1, text: "one" }]);
     rmSync(path);
     expect(file.read()).toEqual([]);
     expect(file.read()).toEqual([]);
     expect(file.remarks()).toEqual([`${path} is gone: waiting for it to come back.`]);
     writeFileSync(path, "three\nfour");
-    expect(file.read()).toEqual(["tw", "three"]);
+    expect(file.read()).toEqual([
+      { line: 2, text: "tw" },
+      { line: 1, text: "three" },
+    ]);
     expect(file.remarks()).toEqual([`${path} is back: reading it from its start.`]);
-    expect(file.read(true)).toEqual(["four"]);
+    expect(file.read(true)).toEqual([{ line: 2, text: "four" }]);
     file.close();
   });
 });
@@ -99,6 +103,13 @@ test("diagnose --follow: what is there, then what comes, then how many; --fail-o
   writeFileSync(path, report);
   const running = startCommand(["diagnose", "--follow", path, "--brief", "--fail-on", "corruption"]);
   await running.says(/e1000[\s\S]*Following/);
+  // What comes later stands at its own line of the file, and each incident is one line of the answer.
+  const before = report.split("\n").length - 1;
+  appendFileSync(path, `[  100.0] eth0: link is up\n${logFixture("page_pool_stall_6.1.txt")}`);
+  await running.says(/stalled/i);
+  const lines = running.out().trimEnd().split("\n");
+  expect(lines.filter((l) => !/^(corruption|unknown|act|watch|harmless): .*kern\.log:\d+$/.test(l))).toEqual([]);
+  expect(Math.min(...lines.slice(1).map((l) => Number(/:(\d+)$/.exec(l)?.[1])))).toBeGreaterThan(before + 1);
   renameSync(path, `${path}.1`);
   writeFileSync(path, other);
   await running.says(/corruption: /);

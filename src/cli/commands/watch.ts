@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadInput } from "../../base/bad_input.ts";
 import { briefDocument, diagnosisDocument } from "../../report/diagnosis.ts";
-import type { Document } from "../../report/document.ts";
+import type { Block, Document } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts";
@@ -276,6 +276,9 @@ interface Screen {
   held: Document[];
 }
 
+/** A picture that is drawn over itself must know its lines: none is longer than the terminal is wide. */
+const wrapped = (block: Block): Block => (block.kind === "text" ? { kind: "text", text: block.text } : block);
+
 /** Incidents that a terminal shows below the picture, and that are told in full at the end. */
 const [mostBrief, mostHeld] = [6, 50];
 
@@ -373,7 +376,7 @@ function tell(
   if (told.diagnosis.incidents.length > 0) {
     document = [...diagnosisDocument(told.diagnosis), ...minutesBefore(watcher().history)];
     if (screen.live) {
-      screen.brief = [...screen.brief, ...briefDocument(told.diagnosis)].slice(-mostBrief);
+      screen.brief = [...screen.brief, ...briefDocument(told.diagnosis)].slice(-mostBrief).map(wrapped);
       screen.held = [...screen.held, document].slice(-mostHeld);
     } else void io.write(`${renderText(document, { colour: io.colour, width: io.width })}\n`);
     const json = JSON.stringify(told);

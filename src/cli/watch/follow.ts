@@ -32,8 +32,9 @@ export async function follow({ path, io, leaveOut, told }: FollowOptions): Promi
   process.on("SIGTERM", end);
   try {
     if (size > 0) {
-      const first = await firstPart(path, size, leaveOut);
-      if (first.incidents.length > 0) await told(first);
+      const { diagnosis, lines } = await firstPart(path, size, leaveOut);
+      file.behind(lines);
+      if (diagnosis.incidents.length > 0) await told(diagnosis);
     }
     io.note(`Following ${inertLine(path)}; Ctrl-C ends it.`);
     const waiting: Diagnosis[] = [];
@@ -41,7 +42,7 @@ export async function follow({ path, io, leaveOut, told }: FollowOptions): Promi
     for (;;) {
       const now = performance.now();
       const ending = stop.signal.aborted;
-      const lines = file.read(ending).map((text) => ({ sequence: undefined, text }));
+      const lines = file.read(ending).map((l) => ({ sequence: undefined, ...l }));
       for (const remark of file.remarks()) io.note(inertLine(remark));
       teller.lines(lines, now);
       await teller.turn(now, ending);
@@ -63,12 +64,24 @@ function sizeOf(path: string): number {
   return stats.size;
 }
 
-async function firstPart(path: string, size: number, leaveOut: LeaveOut | undefined): Promise<Diagnosis> {
+/** What the file says already, and how many whole lines that is. */
+async function firstPart(
+  path: string,
+  size: number,
+  leaveOut: LeaveOut | undefined,
+): Promise<{ diagnosis: Diagnosis; lines: number }> {
   giveFunctionIndexFile();
   const collector = createCollector({ leaveOut });
+  let lines = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of createReadStream(path, { end: size - 1 }) as AsyncIterable<Uint8Array>) {
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+      yield chunk;
+    }
+  }
   async function* inputs() {
-    yield { source: sourceOf(path, createReadStream(path, { end: size - 1 })), named: true };
+    yield { source: sourceOf(path, counted()), named: true };
   }
   const diagnosis = diagnose(collector.finish(await gather(inputs(), { onWindow: collector.onWindow })));
-  return leaveOut === undefined ? diagnosis : { ...diagnosis, since: leaveOut.text };
+  return { diagnosis: leaveOut === undefined ? diagnosis : { ...diagnosis, since: leaveOut.text }, lines };
 }

@@ -2,9 +2,17 @@
 // opened anew when it is there again, and its lines are told from the start.
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 
+/** A line, and its number in the file that stood at the path when it was read. */
+export interface FollowedLine {
+  readonly line: number;
+  readonly text: string;
+}
+
 export interface FollowedFile {
   /** Whole lines that have come since the last call; with `all`, a line that has no end yet as well. */
-  read(all?: boolean): readonly string[];
+  read(all?: boolean): readonly FollowedLine[];
+  /** How many whole lines stand before `position`, when that is known; to be said before the first read. */
+  behind(lines: number): void;
   /** What happened to the file since it was last asked, one sentence each. */
   remarks(): readonly string[];
   close(): void;
@@ -17,6 +25,7 @@ const longestLine = 65_536;
 
 /** Throws the system's error when the file cannot be opened at first. Bytes before `position` are left out. */
 export function followFile(path: string, position = 0): FollowedFile {
+  let line = 0;
   let fd: number | undefined = openSync(path, "r");
   let rest = "";
   let gone = false;
@@ -28,6 +37,7 @@ export function followFile(path: string, position = 0): FollowedFile {
     if (fd !== undefined) closeSync(fd);
     fd = undefined;
     position = 0;
+    line = 0;
   };
   /** Opens what stands at the path now where that is another file than the one that is open, or the same one cut. */
   const renew = (): void => {
@@ -57,7 +67,11 @@ export function followFile(path: string, position = 0): FollowedFile {
       gone = true;
     }
   };
-  const take = (lines: string[]): void => {
+  const next = (text: string): FollowedLine => {
+    line++;
+    return { line, text };
+  };
+  const take = (lines: FollowedLine[]): void => {
     for (let bytes = 0; fd !== undefined && bytes < mostBytes; ) {
       let n: number;
       try {
@@ -71,26 +85,30 @@ export function followFile(path: string, position = 0): FollowedFile {
       bytes += n;
       const parts = (rest + decoder.decode(buffer.subarray(0, n), { stream: true })).split("\n");
       rest = (parts.pop() ?? "").slice(0, longestLine);
-      for (const line of parts) lines.push(line.slice(0, longestLine));
+      for (const text of parts) lines.push(next(text.slice(0, longestLine)));
     }
   };
   return {
     read(all = false) {
-      const lines: string[] = [];
+      const lines: FollowedLine[] = [];
       // What was appended to a file before it was rotated away comes first.
       take(lines);
       const before = fd;
+      const left = { line: line + 1, text: rest };
       renew();
       if (fd !== before) {
-        if (rest !== "") lines.push(rest);
+        if (left.text !== "") lines.push(left);
         rest = "";
         take(lines);
       }
       if (all && rest !== "") {
-        lines.push(rest);
+        lines.push(next(rest));
         rest = "";
       }
       return lines;
+    },
+    behind(lines) {
+      line = lines;
     },
     remarks: () => remarks.splice(0),
     close: drop,

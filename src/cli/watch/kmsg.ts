@@ -3,6 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import type { FollowedLine } from "./follow_file.ts";
 import { followFile } from "./follow_file.ts";
 import type { SequenceOf } from "./told.ts";
 
@@ -12,6 +13,8 @@ export interface KernelLine {
   readonly sequence: number | undefined;
   /** As dmesg prints it: `[    1.234567] text`. */
   readonly text: string;
+  /** Its number in a file that is followed. */
+  readonly line?: number;
 }
 
 export interface KernelLog {
@@ -99,7 +102,7 @@ export function openKernelLog(told: (of: SequenceOf) => number | undefined, path
 /** A file that holds records as /dev/kmsg gives them, one behind the other, or lines as dmesg prints them; it may grow. */
 function recordedLog(told: (of: SequenceOf) => number | undefined, path: string): OpenedLog {
   const file = followFile(path);
-  const first = file.read();
+  const first = textsOf(file.read());
   const records = first.some((line) => recordLines(line) !== undefined);
   const of: SequenceOf = records ? "records" : "microseconds";
   const take = records ? recordsOf(told(of)) : stampedLines(told(of));
@@ -109,7 +112,7 @@ function recordedLog(told: (of: SequenceOf) => number | undefined, path: string)
     log: {
       source: path,
       read() {
-        const lines = take([...waiting, ...file.read()]);
+        const lines = take([...waiting, ...textsOf(file.read())]);
         waiting = [];
         return { lines, lost: 0, remarks: file.remarks() };
       },
@@ -117,6 +120,8 @@ function recordedLog(told: (of: SequenceOf) => number | undefined, path: string)
     },
   };
 }
+
+const textsOf = (lines: readonly FollowedLine[]): string[] => lines.map((l) => l.text);
 
 const recordsOf =
   (after: number | undefined) =>

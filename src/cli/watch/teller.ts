@@ -38,7 +38,8 @@ export function createTeller({ name, around, told, quietMillis = 1500, leaveOut 
     giveFunctionIndexFile();
     const collector = createCollector({ leaveOut });
     async function* inputs() {
-      yield { source: sourceOf(name, `${lines.map((l) => l.text).join("\n")}\n`), named: true };
+      const source = sourceOf(name, `${lines.map((l) => l.text).join("\n")}\n`);
+      yield { source: { ...source, linesBefore: (lines[0]?.line ?? 1) - 1 }, named: true };
       for (const [file, text] of around) yield { source: sourceOf(file, text), named: false };
     }
     const diagnosis = diagnose(collector.finish(await gather(inputs(), { onWindow: collector.onWindow })));
