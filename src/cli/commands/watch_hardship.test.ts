@@ -178,12 +178,12 @@ describe("samples", () => {
     const history = createHistory();
     const steps: [ReturnType<typeof at>, RegExp[]][] = [
       [at(100), []],
-      [at(105, { "net/dev": plugged }), [/Interface eth9 has come/]],
+      [at(105, { "net/dev": plugged }), [/Interface eth9 appeared/]],
       [at(110), [/Interface eth9 is gone/]],
       [at(4000), [/No sample for 3890 s: the machine slept/]],
       [at(4005, { vmstat: "" }), [/\/proc\/vmstat can no longer be read/]],
       [at(4010), [/\/proc\/vmstat can be read again/]],
-      [at(7), [/\/proc\/uptime went from 4010 to 7: the history begins anew/]],
+      [at(7), [/\/proc\/uptime went from 4010 to 7: the history starts again/]],
     ];
     for (const [sample, want] of steps) {
       const said = remarksOf(history.samples.at(-1), sample, 5);

@@ -102,7 +102,7 @@ async function checkRun({ host, watched }: Run): Promise<void> {
   const room = first!.before.rooms.find((r) => r.zone === "DMA32" && r.order === 2 && r.context === "may wait")!;
   expect(room.requests! <= room.earlier!).toBe(true);
   expect(falling.length, "room was seen to fall before the kill").toBeGreaterThan(0);
-  expect(remarks).toContainEqual("Interface dummy0 has come: its counters are counted from now on.");
+  expect(remarks).toContainEqual("Interface dummy0 appeared: its counters are counted from now on.");
   expect(await metricsText(watcher.history, watcher.counts)).toMatch(
     /^skblab_incidents_total\{kind="oom",severity="act"\} 2$/m,
   );
