@@ -40,11 +40,11 @@ export function whyNot(change: Change): string | undefined {
     case "evidence":
       return "it changes nothing on the machine, it gathers evidence";
     case "code":
-      return "it is a change of somebody's source; the model's drivers ask as the real ones do";
+      return "it is a change of the driver's source; the model's drivers ask as the real ones do";
     case "driver_setting":
       return "the model's drivers have no such setting";
     case "reboot":
-      return "it ends the damage that was done, not its cause";
+      return "it ends the damage, not its cause";
     case "limit":
       return "the model has no memory cgroups";
     case "memory":

@@ -148,7 +148,7 @@ function onEmac(input: ProveInput, advice: Advised, progress: ProveProgress): Te
 const suspects: Readonly<Record<"bad_page" | "oops", readonly { readonly cause: Cause; readonly right: string }[]>> = {
   bad_page: [
     { cause: "last page freed apart", right: "each sent block freed once, and whole" },
-    { cause: "stray bit in a struct page", right: "nobody sets a bit of a struct page that is not his" },
+    { cause: "stray bit in a struct page", right: "nothing sets bits in a struct page that it does not own" },
     { cause: "buffer freed twice", right: "no DMA buffer freed twice" },
   ],
   oops: [

@@ -41,13 +41,10 @@ function* proveKind(input: ProveInput, seeds: number | undefined, progress: Prov
     case "page_pool_stall":
       return provePool(input, progress);
     case "oom":
-      return cannot(
-        input,
-        "memory was really used up: what filled it is the programs' doing, and they are not in the report",
-      );
+      return cannot(input, "memory was really used up by programs, and the report does not contain them");
     case "slab_corruption":
     case "skb_panic":
-      return cannot(input, "the mistake is in code that the model does not have");
+      return cannot(input, "the bug is in code that the model does not have");
     default:
       return cannot(input, "it reports no failure that could become rarer");
   }

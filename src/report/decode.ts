@@ -27,7 +27,7 @@ export function parseGfp(text: string, version: readonly number[] | undefined): 
   }
   if (version === undefined) {
     throw new BadInput(
-      "Names have a value only in a certain kernel.",
+      "The value of a name depends on the kernel.",
       undefined,
       "Add --kernel, for example --kernel 4.19.",
     );

@@ -281,7 +281,7 @@ const proof = z
     standsFor: z
       .string()
       .nullable()
-      .describe("What stands for what the model does not have, or for a cause that the report does not prove."),
+      .describe("What replaces a part that the model does not have, or a cause that the report does not prove."),
     assumptions: z
       .array(
         z.strictObject({

@@ -36,7 +36,7 @@ export function experimentDocument(file: string, r: ExperimentResult): Document 
   blocks.push(
     paragraph(
       `${r.rows.length} variants, ${r.seeds} seeds each, the same for all. Medians with 95 % bootstrap intervals; differences from the first row are ` +
-        "paired by seed (Hodges-Lehmann, with their interval), and the word is the effect size (Cliff's delta). A difference whose interval holds 0 is not sure.",
+        "paired by seed (Hodges-Lehmann, with their interval), and the word is the effect size (Cliff's delta). A difference whose interval contains 0 is not certain.",
     ),
   );
   for (const metric of r.metrics) {

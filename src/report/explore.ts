@@ -15,7 +15,7 @@ import { formatNumber } from "./text.ts";
 /** What every exploration takes for granted; printed with every answer. */
 export const assumptions: readonly string[] = [
   "Memory is sequentially consistent: every CPU sees all writes in one order. Only where a story has a store buffer of its own (lltx modern: the consumer index) can a write come late.",
-  "What the story does not tell is not there: no NMI, no timers or watchdog, no preemption inside a CPU but interrupts and softirqs, no recursion into the driver, one queue, one device.",
+  "What the story does not say is not there: no NMI, no timers or watchdog, no preemption inside a CPU but interrupts and softirqs, no recursion into the driver, one queue, one device.",
   "A story is finite: so many CPUs, a ring so long, so many packets. Nothing found means nothing in these worlds.",
 ];
 
@@ -111,8 +111,8 @@ function meaning(r: SchemeRow, d: SchemeDetail): string {
   if (r.messageHidden !== null && r.race === null) parts.push("a real error is not reported");
   if (parts.length === 0)
     return r.complete
-      ? "nothing found, and everything was looked at"
-      : "nothing found so far; not everything was looked at";
+      ? "nothing found, and every state was searched"
+      : "nothing found so far; not every state was searched";
   return parts.join("; ");
 }
 
@@ -139,8 +139,8 @@ export function searchDocument(name: string, r: SearchResult, command: string, p
       paragraph([
         span(
           r.complete
-            ? "Nothing found, and everything was looked at."
-            : "Nothing found so far; not everything was looked at.",
+            ? "Nothing found, and every state was searched."
+            : "Nothing found so far; not every state was searched.",
           r.complete ? "good" : "warn",
         ),
       ]),

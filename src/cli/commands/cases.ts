@@ -46,7 +46,7 @@ function readPair(text: string): readonly [string, string] {
 async function run(id: string | undefined, options: Options, io: Io): Promise<void> {
   if (id === undefined && (options.set.length > 0 || options.knobs === true))
     throw new BadInput(
-      "Name the case whose knobs are meant.",
+      "Name the case whose knobs to turn.",
       undefined,
       "For example skblab cases emac-jumbo --set mtu=3000.",
     );

@@ -43,7 +43,7 @@ export const command: CommandSpec = {
             exit: 0,
           });
         }
-        throw new BadInput(`"${what}" is nothing that can be decoded.`, undefined, "Ask for gfp or page-flags.");
+        throw new BadInput(`"${what}" cannot be decoded.`, undefined, "Ask for gfp or page-flags.");
       });
   },
 };

@@ -40,7 +40,7 @@ export const command: CommandSpec = {
       .option("--jobs <n>", "threads (default: one a core)")
       .option("--seeds <n>", "runs of each variant, instead of the file's")
       .option("--shard <i/n>", "run only the i-th of n parts (needs --out)")
-      .option("--out <dir>", "keep the results there; a run that was interrupted goes on from them")
+      .option("--out <dir>", "keep the results there; an interrupted run continues from them")
       .option("--metrics", "list what can be compared, with units")
       .action((file: string | undefined, options: Options) => {
         if (options.metrics === true) return io.answer(metricsAnswer());
@@ -100,7 +100,7 @@ async function readPlan(file: string, options: Options): Promise<Plan> {
   if (options.seeds !== undefined) {
     if (!/^([2-9]|[1-9]\d{1,3})$/.test(options.seeds))
       throw new BadInput(
-        `--seeds ${options.seeds} is no number of runs.`,
+        `--seeds ${options.seeds} is not a number of runs.`,
         undefined,
         "Write a whole number from 2 to 9999.",
       );
@@ -142,7 +142,7 @@ async function runUnits(
   const measured = new Map(kept.done);
   const todo = own.filter((u) => !measured.has(u));
   if (measured.size > 0)
-    io.note(`${measured.size} of ${own.length} runs were done before (${path}); going on with the rest.`);
+    io.note(`${measured.size} of ${own.length} runs were done before (${path}); continuing with the rest.`);
   await runPool(
     todo.map((u) => {
       const { variant, seed } = unitOf(plan, u);

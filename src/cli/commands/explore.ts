@@ -73,7 +73,7 @@ export const command: CommandSpec = {
     },
     {
       line: "skblab explore lltx --scheme modern --without no-recheck",
-      does: "takes a fix away and looks what breaks",
+      does: "takes a fix away and shows what breaks",
     },
     { line: "skblab explore page_pool-before-6.16 --svg race.svg", does: "finds the use after free and draws it" },
     { line: "skblab explore examples/stories/story.ts", does: "explores a transmit path of your own" },
@@ -89,9 +89,13 @@ export const command: CommandSpec = {
         `lltx: take fixes away or plant mistakes, with commas: ${Object.keys(variants).join(", ")}`,
       )
       .option("--replay <schedule>", "play this schedule and show every step")
-      .option("--states <n>", "stop after so many states (of one world)", whole("states", 1, 60_000_000))
+      .option("--states <n>", "stop after that many states (of one world)", whole("states", 1, 60_000_000))
       .option("--preemptions <n>", "only schedules with at most n preemptions, 0 .. 14", whole("preemptions", 0, 14))
-      .option("--random <runs>", "instead of searching, play so many random schedules", whole("random", 1, 10_000_000))
+      .option(
+        "--random <runs>",
+        "instead of searching, play that many random schedules",
+        whole("random", 1, 10_000_000),
+      )
       .option("--seed <n>", "seed of the random schedules", whole("seed", 0, Number.MAX_SAFE_INTEGER), 1)
       .option("--reduce", "partial-order reduction: fewer states, the same findings")
       .option("--svg <file>", "also draw the schedule (of --replay, or the shortest found) into this file")
@@ -241,11 +245,7 @@ function sample(scheme: string, without: readonly Variant[], seed: number): Samp
 async function oneStory(name: string, o: Options, io: Io): Promise<void> {
   for (const option of ["scheme", "cpus", "ring", "without"] as const)
     if (o[option] !== undefined)
-      throw new BadInput(
-        `--${option} is for lltx: the story ${name} says itself who takes part.`,
-        undefined,
-        "Leave it out.",
-      );
+      throw new BadInput(`--${option} is for lltx: the story ${name} says who takes part.`, undefined, "Leave it out.");
   const known = stories.find((s) => s.id === name);
   const story = known === undefined ? await storyFrom(name) : known.make();
   await report(story.name, story, o, io, (path) => `skblab explore ${name} --replay ${scheduleText(path)}`);
@@ -289,7 +289,7 @@ async function report(
           ],
           ["steps", r.steps.toLocaleString("en-US")],
         ]),
-        paragraph("Random schedules find trouble; that they find none proves nothing."),
+        paragraph("Random schedules can find trouble; if they find none, that proves nothing."),
         list(r.findings.map((f) => `${f.finding}: ${f.text}. ${playWith(f.path)}`)),
       ],
       json: {

@@ -33,7 +33,7 @@ export const command: CommandSpec = {
     { line: "skblab fleet fixtures/logs", does: "one file or folder a host: causes across hosts, worst first" },
     {
       line: "skblab fleet /var/log/remote --host-from 'remote/([^/]+)/'",
-      does: "the host is what the expression finds in the path; a line that names its host goes before",
+      does: "the host is what the expression finds in the path; a host that a line names wins",
     },
     {
       line: "skblab fleet fixtures/logs --export incidents.parquet",
@@ -50,7 +50,7 @@ export const command: CommandSpec = {
       .option("--host-from <regex>", "take the host from the path: the first group, or the whole match")
       .option("--jobs <n>", "threads (default: one a core)")
       .option("--shard <i/n>", "read only the i-th of n parts (needs --out)")
-      .option("--out <dir>", "keep the records there; what was interrupted goes on from them")
+      .option("--out <dir>", "keep the records there; an interrupted run continues from them")
       .option("--prove", "test the advice for each cause's example by running; in parts each part tests its own")
       .option("--export <file>", "write a row an incident: .csv, .parquet or .ndjson")
       .option("--year <year>", "the year of dates that have none (default: this year)")
@@ -95,7 +95,7 @@ async function fleet(paths: readonly string[], options: Options, io: Io): Promis
     const own = jobs.map((job, j) => ({ job, j })).filter(({ j }) => j % of === index - 1);
     const todo = own.filter(({ j }) => shard?.done.has(j) !== true);
     if (todo.length < own.length)
-      io.note(`${own.length - todo.length} of ${own.length} were read before; going on with the rest.`);
+      io.note(`${own.length - todo.length} of ${own.length} were read before; continuing with the rest.`);
     await readAll(todo, { hostFrom, year }, { threads: threadsOf(options.jobs), shard, out, io, take });
     rows?.end();
     if (of > 1) {
@@ -149,8 +149,8 @@ async function readAll(
   const stopped = (): void => {
     io.note(
       out === undefined
-        ? "Stopped. With --out DIR the next run goes on where this one stopped."
-        : `Stopped after ${done} of ${todo.length}: the same command goes on from there.`,
+        ? "Stopped. With --out DIR the next run continues where this one stopped."
+        : `Stopped after ${done} of ${todo.length}: the same command continues from there.`,
     );
     process.exit(130);
   };
@@ -228,6 +228,6 @@ function regexOf(text: string | undefined): RegExp | undefined {
   try {
     return text === undefined ? undefined : new RegExp(text);
   } catch (error) {
-    throw new BadInput(`--host-from ${text} is no regular expression: ${(error as Error).message}.`);
+    throw new BadInput(`--host-from ${text} is not a regular expression: ${(error as Error).message}.`);
   }
 }

@@ -119,7 +119,7 @@ async function open(options: Options): Promise<Opened> {
         origin: `${formatRelease(release)}, as declared in ${read?.source ?? "our facts"}`,
         ...(read?.newest === true
           ? {
-              caution: `This is the newest declaration that is known; ${formatRelease(release)} may differ. --btf shows a real kernel.`,
+              caution: `This is the newest declaration that skblab has; ${formatRelease(release)} may differ. --btf shows a real kernel.`,
             }
           : {}),
       };
@@ -230,6 +230,6 @@ function parseAllocator(text: string): "slab" | "slub" {
 function whole(text: string, name: string, least: number, most: number): number {
   const n = /^\s*\d{1,9}\s*$/.test(text) ? Number(text) : Number.NaN;
   if (!(n >= least && n <= most))
-    throw new BadInput(`"${text}" is no number for ${name}.`, undefined, `It goes from ${least} to ${most}.`);
+    throw new BadInput(`"${text}" is not a number for ${name}.`, undefined, `It goes from ${least} to ${most}.`);
   return n;
 }

@@ -26,7 +26,7 @@ export const command: CommandSpec = {
         const release = releaseOf(options.proc, process.arch);
         if (release === undefined)
           throw new BadInput(
-            "It states no release of Linux.",
+            "It is not a release of Linux.",
             { file: join(options.proc, "version") },
             "metrics runs on a Linux machine.",
           );

@@ -174,7 +174,7 @@ const everyKind = [...scenarioKinds, experimentKind];
 export function threadsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^[1-9]\d{0,2}$/.test(text))
-    throw new BadInput(`--jobs ${text} is no number of threads.`, undefined, "Write a whole number from 1 to 999.");
+    throw new BadInput(`--jobs ${text} is not a number of threads.`, undefined, "Write a whole number from 1 to 999.");
   return Number(text);
 }
 
@@ -233,7 +233,7 @@ function watched(
 const came = ({ received, tcp }: Sample): string =>
   tcp === undefined
     ? `${received} received`
-    : `${(tcp.bytes / 1e6).toFixed(1)} MB by TCP, ${tcp.retransmitted} segments sent again`;
+    : `${(tcp.bytes / 1e6).toFixed(1)} MB by TCP, ${tcp.retransmitted} segments retransmitted`;
 
 async function runAllParts(
   kind: ScenarioKind,

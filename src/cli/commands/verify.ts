@@ -156,14 +156,14 @@ function draw(
               `${
                 as === undefined
                   ? `All ${operations} operations of ${files.length} transcripts came out exactly as on the real kernel`
-                  : `All ${operations} operations of ${files.length} transcripts came out as the rules of Linux ${as} have it; other kernels than that are not proved by it`
+                  : `All ${operations} operations of ${files.length} transcripts came out as the rules of Linux ${as} say; that proves nothing about other kernels`
               }${refused.length > 0 ? `; ${refused.length} more were refused` : ""}.`,
               refused.length > 0 ? "warn" : "good",
             ),
           ]
         : [
             span(
-              `${exact} of ${operations} operations came out exactly; ${differing.length} of ${files.length} transcripts part from the model.`,
+              `${exact} of ${operations} operations came out exactly; ${differing.length} of ${files.length} transcripts differ from the model.`,
               "bad",
             ),
           ];

@@ -58,13 +58,13 @@ export const command: CommandSpec = {
     },
     {
       line: "skblab watch --for 0 --map-out memory.png",
-      does: "one look: room now, what each page of this machine is, and what keeps blocks from being whole (root)",
+      does: "once: room now, what each page of this machine is, and what keeps blocks from being whole (root)",
     },
   ],
   configure(cmd, io) {
     cmd
       .option("--interval <seconds>", "time between two samples", "5")
-      .option("--for <seconds>", "stop after so long (default: until Ctrl-C)")
+      .option("--for <seconds>", "stop after that time (default: until Ctrl-C)")
       .option("--on-incident <command>", "run this by sh for each incident, its JSON on standard input")
       .option("--out <file>", "append each incident as a line of JSON; the file may be moved away at any time")
       .option("--metrics <address:port>", "serve OpenMetrics on the loopback interface")
@@ -74,7 +74,7 @@ export const command: CommandSpec = {
       .option("--map-out <file>", "write that map as .json (the web page draws it), .png or .svg; implies --map")
       .option("--page-owner <file>", "name who holds blocks by it, where it is on", "/sys/kernel/debug/page_owner")
       .option("--pools <command>", "what prints the page pools, once a minute", ynlCommand)
-      .option("--state <file>", "where it is kept what was told already (default: the user's cache)")
+      .option("--state <file>", "where to keep what was already reported (default: the user's cache directory)")
       .option("--proc <dir>", "read the samples from there", "/proc")
       .option(
         "--kmsg <file>",
@@ -102,7 +102,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   const release = releaseOf(options.proc, process.arch);
   if (release === undefined)
     throw new BadInput(
-      "It states no release of Linux.",
+      "It is not a release of Linux.",
       { file: join(options.proc, "version") },
       "watch runs on a Linux machine.",
     );
@@ -159,7 +159,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   process.on("SIGINT", end);
   process.on("SIGTERM", end);
   // The file for incidents is opened anew for each: a rotation needs no more than that the signal does not end the watch.
-  const rotated = (): void => io.note("SIGHUP: files are opened anew for each line");
+  const rotated = (): void => io.note("SIGHUP: files are reopened for each line");
   process.on("SIGHUP", rotated);
   try {
     await loop({ watcher, log, keeper, screen, maps, options, io, interval, limit, stop: stop.signal });
@@ -179,7 +179,7 @@ function openLog(path: string, told: (of: SequenceOf) => number | undefined, io:
     return openKernelLog(told, path);
   } catch (error) {
     if (path !== "/dev/kmsg") throw error;
-    io.note("/dev/kmsg may not be read (root can): following dmesg, or the journal, instead.");
+    io.note("/dev/kmsg cannot be read (root can): following dmesg, or the journal, instead.");
     return followCommands(
       [
         ["dmesg", "-w"],

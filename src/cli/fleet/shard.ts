@@ -125,7 +125,7 @@ export function* joinFleetShards(directory: string, onProof: (proof: ExampleProo
     throw new BadInput(
       `${lost} of ${jobs} hosts' files are missing, of part ${[...missing].sort((a, b) => a - b).join(", ")} of ${of}.`,
       { file: directory },
-      "Run these parts again with the same --out: they go on where they stopped.",
+      "Run these parts again with the same --out: they continue where they stopped.",
     );
 }
 
@@ -152,7 +152,7 @@ function open(path: string): Reader {
   const first = lines.next();
   const head = (first.done === true ? undefined : parse(first.value.text)) as Partial<Head> | undefined;
   if (head?.schema !== "skblab.fleet-shard/2")
-    throw new BadInput("This is no part of a fleet's records.", { file: path, line: 1 });
+    throw new BadInput("This is not a part of a fleet's records.", { file: path, line: 1 });
   let end = first.done === true ? 0 : first.value.end;
   return {
     head: head as Head,
@@ -171,7 +171,7 @@ function open(path: string): Reader {
           continue;
         }
         if (typeof row?.job !== "number" || !Array.isArray(row.records))
-          throw new BadInput("This line is no host's record.", { file: path, line });
+          throw new BadInput("This line is not a host's record.", { file: path, line });
         if (row.job !== job) [job, records] = [row.job, []];
         records.push(...row.records);
         if (row.more === true) continue;

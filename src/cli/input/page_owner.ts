@@ -168,7 +168,7 @@ function notADump(head: string, path: string): BadInput {
   return new BadInput(
     looks?.kind === "binary"
       ? `This is a binary file, not a page_owner dump. ${looks.because}`
-      : `This is no page_owner dump; it begins "${first.slice(0, 80)}".${isLike}`,
+      : `This is not a page_owner dump; it begins "${first.slice(0, 80)}".${isLike}`,
     { file: path, line: 1 },
     looks?.kind === "kernel log"
       ? `For a kernel log: skblab diagnose ${path}`
@@ -223,7 +223,7 @@ async function pour(
     throw new BadInput(
       `The file shrank while it was read: it had ${size} bytes, and ${read} could be read.`,
       { file: path },
-      "Something wrote it anew: read it again when that is done, or read the live file through a pipe.",
+      "Something rewrote it: read it again when that is done, or read the live file through a pipe.",
     );
 }
 
@@ -253,5 +253,5 @@ async function unpack(
   }
   const problem = source.problem?.();
   if (problem !== undefined)
-    throw new BadInput(problem, { file: path }, "Unpack it by hand to see how much can be had.");
+    throw new BadInput(problem, { file: path }, "Unpack it by hand to see how much can be recovered.");
 }

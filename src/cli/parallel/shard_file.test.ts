@@ -71,7 +71,7 @@ describe("an experiment in shards", () => {
     );
     expect(readFileSync(path, "utf8")).toBe(before);
     writeFileSync(join(directory, "z.ndjson"), "hello\n");
-    expect(() => joinShards(directory)).toThrow(/no file of an experiment's results/);
+    expect(() => joinShards(directory)).toThrow(/not a file of an experiment's results/);
   });
 });
 

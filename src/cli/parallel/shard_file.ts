@@ -65,14 +65,14 @@ function readShard(path: string): { head: Head; lines: Map<number, Measures> } {
   const [first = "", ...rest] = readFileSync(path, "utf8").split("\n");
   const head = parse(first) as Partial<Head> | undefined;
   if (head?.schema !== "skblab.shard/1" || head.plan === undefined || head.fingerprint === undefined)
-    throw new BadInput("This is no file of an experiment's results.", { file: path, line: 1 });
+    throw new BadInput("This is not a file of an experiment's results.", { file: path, line: 1 });
   const lines = new Map<number, Measures>();
   rest.forEach((text, i) => {
     if (text === "") return;
     const row = parse(text) as { unit?: unknown; measures?: unknown } | undefined;
     if (row === undefined && i >= rest.length - 2) return;
     if (typeof row?.unit !== "number" || typeof row.measures !== "object")
-      throw new BadInput("This line is no result of a run.", { file: path, line: i + 2 });
+      throw new BadInput("This line is not the result of a run.", { file: path, line: i + 2 });
     lines.set(row.unit, row.measures as Measures);
   });
   return { head: head as Head, lines };
@@ -114,7 +114,7 @@ export function joinShards(directory: string): { plan: Plan; file: string; measu
     throw new BadInput(
       `${missing.length} of ${units} runs are missing, of shard ${shardsMissing.join(", ")} of ${of}.`,
       undefined,
-      "Run these shards again with the same --out: they go on where they stopped.",
+      "Run these shards again with the same --out: they continue where they stopped.",
     );
   }
   return { plan, file: first.head.file, measured: Array.from({ length: units }, (_, u) => all.get(u) as Measures) };

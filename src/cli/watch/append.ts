@@ -34,7 +34,7 @@ export function createAppender(path: string): Appender {
     }
     if (!failing) return undefined;
     failing = false;
-    const lost = dropped === 0 ? "" : ` ${dropped} lines were too many to keep.`;
+    const lost = dropped === 0 ? "" : ` ${dropped} lines did not fit and were dropped.`;
     dropped = 0;
     return `${path} can be written again, and has what was kept.${lost}`;
   };

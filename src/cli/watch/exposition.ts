@@ -19,7 +19,7 @@ export function loopback(text: string): Address {
   const port = Number(m?.[2]);
   if (m === null || port > 65_535)
     throw new BadInput(
-      `${text} is no address on this machine's loopback interface.`,
+      `${text} is not an address of this machine's loopback interface.`,
       undefined,
       "Write 127.0.0.1:PORT; a proxy or an SSH tunnel carries it further.",
     );

@@ -21,7 +21,7 @@ const ruleNames: Readonly<Record<string, string>> = {
   skb_panic: "A packet's data would leave its buffer",
   slab_corruption: "A slab object was damaged",
   page_pool_stall: "Pages of a pool do not come back",
-  oom: "The kernel killed a process for want of memory",
+  oom: "The kernel killed a process for lack of memory",
   driver_line: "A driver says that it got no memory",
 };
 

@@ -58,7 +58,7 @@ export function CasesPage(): JSX.Element {
               {id === undefined
                 ? "Choose a question: its story, what may be changed, and a run that answers it."
                 : null}
-              {id === undefined ? null : `There is no case "${id}"; choose one of the list.`}
+              {id === undefined ? null : `There is no case "${id}"; choose one from the list.`}
             </p>
           ) : (
             <OneCase key={chosen.id} story={chosen} />

@@ -60,7 +60,7 @@ export interface BlockInput {
 /** Who holds pages in the block around a page of the map that is shown. */
 export async function blockTask({ pfn, order }: BlockInput): Promise<Shown> {
   if (kept?.census.places === undefined)
-    throw new BadInput("The dump is no longer at hand.", undefined, "Read it again, then choose a block.");
+    throw new BadInput("The dump is no longer in memory.", undefined, "Read it again, then choose a block.");
   const report = blockOwners(kept.census, pfn, order, kept.by, { depth: 3 });
   return {
     document: blockDocument(report, kept),
@@ -157,7 +157,7 @@ export interface OwnedPage {
 export async function ownerPageTask({ pfn }: { readonly pfn: number }): Promise<OwnedPage> {
   const places = kept?.census.places;
   if (kept === undefined || places === undefined)
-    throw new BadInput("The dump is no longer at hand.", undefined, "Read it again.");
+    throw new BadInput("The dump is no longer in memory.", undefined, "Read it again.");
   for (let i = 0; i < places.count; i++) {
     const first = places.pfn[i]!;
     if (pfn < first || pfn >= first + 2 ** places.order[i]!) continue;

@@ -48,7 +48,7 @@ interface Kept {
 let kept: Kept | undefined;
 
 function opened(): Kept {
-  if (kept === undefined) throw new BadInput("The image is no longer at hand.", undefined, "Drop it again.");
+  if (kept === undefined) throw new BadInput("The image is no longer in memory.", undefined, "Drop it again.");
   return kept;
 }
 
@@ -127,7 +127,7 @@ function fileBytes({ name, blob }: ImageFile): RandomBytes {
         return part.length;
       } catch {
         throw new BadInput(
-          "It could not be read any more.",
+          "It can no longer be read.",
           { file: name },
           "Was it changed or removed? Drop it again.",
         );

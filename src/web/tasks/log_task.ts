@@ -62,5 +62,5 @@ async function* linesOf(
     yield rest;
     return;
   }
-  throw new BadInput("The lines of a member of an archive this large are not at hand; unpack it and give the file.");
+  throw new BadInput("The lines of a file in so large an archive are not kept; unpack it and give the file.");
 }

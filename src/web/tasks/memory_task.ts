@@ -31,7 +31,7 @@ export async function filmTask(settings: FilmSettings, progress: Progress): Prom
 
 function projector(film: number): Projector {
   const found = kept[film];
-  if (found === undefined) throw new BadInput("This run is no longer at hand.", undefined, "Run it again.");
+  if (found === undefined) throw new BadInput("This run is no longer in memory.", undefined, "Run it again.");
   return found;
 }
 

@@ -41,7 +41,7 @@ export function LiveMachine(): JSX.Element | null {
       } catch {
         setError(
           new Error(
-            "The watch does not answer: it has ended, or the machine is too busy. What stands here is what it said last.",
+            "The watch does not answer: it has ended, or the machine is too busy. This is what it said last.",
           ),
         );
       }

@@ -18,7 +18,7 @@ export const wireguard = ofTree("wireguard", "WireGuard tunnel", {
       [5, 10],
       "drivers/net/wireguard/receive.c decrypt_packet, send.c encrypt_packet (skb_cow_data), 5.10, 6.1, 6.12 and 7.2",
       perPacket(
-        "wireguard has no receive ring: it encrypts and decrypts in place, copies a packet first where others use it too, and drops that one packet when it cannot; the inner protocol sends it again.",
+        "wireguard has no receive ring: it encrypts and decrypts in place, copies a packet first where others use it too, and drops that one packet when it cannot; the inner protocol retransmits it.",
       ),
     ),
   ],

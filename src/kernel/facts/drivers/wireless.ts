@@ -22,7 +22,7 @@ export const iwlwifi = ofTree("iwlwifi", "Intel Wi-Fi", {
           action: "Load iwlwifi with amsdu_size=1",
           changes: "a receive buffer is 4 KiB: a single page",
           costs: "a little throughput where the access point sends large aggregates",
-          command: "echo 'options iwlwifi amsdu_size=1' > /etc/modprobe.d/iwlwifi.conf; then load the module anew",
+          command: "echo 'options iwlwifi amsdu_size=1' > /etc/modprobe.d/iwlwifi.conf; then reload the module",
         },
       }),
     ),
