@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { faultColumns, faultsOf, knownFaults } from "../explore/lltx.testkit.ts";
 import type { LltxTable } from "../explore/stories/lltx.ts";
 import { replayLltx } from "../explore/stories/lltx.ts";
+import { schemeLines, schemes } from "../explore/stories/transmit.ts";
 import { caseDocument } from "../report/cases.ts";
 import { renderMarkdown } from "../report/markdown.ts";
 import { type CaseResult, cases } from "../scenario/cases/index.ts";
@@ -23,6 +24,9 @@ test("every shipped schedule plays to its finding in as many steps as the table 
       expect(replay.steps.length).toBe(shown.steps);
       expect(replay.findings.map((f) => f.finding)).toContain(column);
     }
+  expect(shipped.details.map((d) => [d.id, d.title, d.source, d.code])).toEqual(
+    schemes.map((s) => [s.id, s.title, s.source, schemeLines(s)]),
+  );
   // src/explore/lltx.test.ts finds the same columns by search; the full one is scripts/write-schedules.mjs.
   expect(faultsOf(shipped)).toEqual(knownFaults);
 });

@@ -12,25 +12,79 @@ import { createOwnedSkbs } from "../model/net/skb/ownership.ts";
 import { skbConfig61 } from "../model/net/skb/skb_config61.ts";
 import { viewSkb } from "../model/net/skb/skb_view.ts";
 
-/** The operations that can be played, with what their number means; `from` says which slot is used, `to` where a result goes. */
+/** The operations that can be played: the call, what it is for, what its number means, and whether it makes a packet. */
 export const packetOps = [
-  { op: "alloc", says: "alloc_skb(bytes)", number: "bytes", result: true },
-  { op: "netdev_alloc", says: "netdev_alloc_skb(bytes)", number: "bytes", result: true },
-  { op: "reserve", says: "skb_reserve(bytes)", number: "bytes", result: false },
-  { op: "put", says: "skb_put(bytes)", number: "bytes", result: false },
-  { op: "push", says: "skb_push(bytes)", number: "bytes", result: false },
-  { op: "pull", says: "skb_pull(bytes)", number: "bytes", result: false },
-  { op: "add_frag", says: "skb_add_rx_frag(new page, bytes)", number: "bytes", result: false },
-  { op: "clone", says: "skb_clone()", number: "", result: true },
-  { op: "copy", says: "skb_copy()", number: "", result: true },
-  { op: "pskb_copy", says: "pskb_copy()", number: "", result: true },
-  { op: "expand_head", says: "pskb_expand_head(bytes of headroom)", number: "bytes", result: false },
-  { op: "pull_tail", says: "__pskb_pull_tail(bytes)", number: "bytes", result: false },
-  { op: "linearize", says: "skb_linearize()", number: "", result: false },
-  { op: "split", says: "skb_split(bytes kept)", number: "bytes", result: true },
-  { op: "coalesce", says: "skb_try_coalesce(into slot)", number: "into slot", result: false },
-  { op: "get", says: "skb_get()", number: "", result: false },
-  { op: "free", says: "kfree_skb()", number: "", result: false },
+  {
+    op: "alloc",
+    says: "alloc_skb(bytes)",
+    does: "allocates a sk_buff and a head for that many bytes",
+    number: "bytes",
+    result: true,
+  },
+  {
+    op: "netdev_alloc",
+    says: "netdev_alloc_skb(bytes)",
+    does: "allocates a receive buffer, its head cut from a page fragment where it fits",
+    number: "bytes",
+    result: true,
+  },
+  {
+    op: "reserve",
+    says: "skb_reserve(bytes)",
+    does: "moves data and tail up to leave headroom",
+    number: "bytes",
+    result: false,
+  },
+  { op: "put", says: "skb_put(bytes)", does: "appends bytes at the tail", number: "bytes", result: false },
+  { op: "push", says: "skb_push(bytes)", does: "puts a header in front of the data", number: "bytes", result: false },
+  { op: "pull", says: "skb_pull(bytes)", does: "takes bytes off the front", number: "bytes", result: false },
+  {
+    op: "add_frag",
+    says: "skb_add_rx_frag(new page, bytes)",
+    does: "adds a page as a fragment",
+    number: "bytes",
+    result: false,
+  },
+  { op: "clone", says: "skb_clone()", does: "makes a second sk_buff that shares the head", number: "", result: true },
+  { op: "copy", says: "skb_copy()", does: "copies sk_buff and data into one linear buffer", number: "", result: true },
+  {
+    op: "pskb_copy",
+    says: "pskb_copy()",
+    does: "copies sk_buff and head, and shares the fragments",
+    number: "",
+    result: true,
+  },
+  {
+    op: "expand_head",
+    says: "pskb_expand_head(bytes of headroom)",
+    does: "gives the packet a new, private head",
+    number: "bytes",
+    result: false,
+  },
+  {
+    op: "pull_tail",
+    says: "__pskb_pull_tail(bytes)",
+    does: "moves bytes from the fragments into the head",
+    number: "bytes",
+    result: false,
+  },
+  { op: "linearize", says: "skb_linearize()", does: "moves all bytes into the head", number: "", result: false },
+  {
+    op: "split",
+    says: "skb_split(bytes kept)",
+    does: "moves what is behind that many bytes into a second packet",
+    number: "bytes",
+    result: true,
+  },
+  {
+    op: "coalesce",
+    says: "skb_try_coalesce(into slot)",
+    does: "appends the packet's data to another without copying, where that is allowed",
+    number: "into slot",
+    result: false,
+  },
+  { op: "get", says: "skb_get()", does: "takes a reference", number: "", result: false },
+  { op: "free", says: "kfree_skb()", does: "drops a reference and frees at the last one", number: "", result: false },
 ] as const;
 
 export type PacketOp = (typeof packetOps)[number]["op"];

@@ -16,6 +16,7 @@ import type {
 import { bySeverity } from "../diagnosis/finding.ts";
 import { capital } from "../diagnosis/words.ts";
 import type { MeasuredAdvice } from "../prove/measured.ts";
+import { confidence, kernelText, whyText } from "./confidence.ts";
 import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, oneLine, paragraph, span, table } from "./document.ts";
@@ -182,7 +183,7 @@ function incidentBlocks(
     ...(i.wanted === null ? [] : ([["Wanted", `${capital(i.wanted)}.`]] as [string, Text][])),
     ...(whyText(i) === undefined ? [] : ([["Why", whyText(i) as string]] as [string, Text][])),
     ["How bad", [span(howBad(i), tones[i.severity])]],
-    ["Confidence", sureText(i)],
+    ["Confidence", `${confidence(i)}; ${kernelText(i)}.`],
     ["Seen", seenText(i)],
   ];
   blocks.push(facts(rows));
@@ -196,59 +197,6 @@ function incidentBlocks(
 
 const howBad = (i: DiagnosedIncident): string =>
   i.findings.find((f) => f.id === "judgement.harmless")?.claim ?? i.severity;
-
-/** The finding that tells most about why, in the report's own numbers. */
-function whyText(i: DiagnosedIncident): string | undefined {
-  const find = (id: string): Finding | undefined => i.findings.find((f) => f.id === id && f.answer !== "unknown");
-  const order = [
-    "fragmentation",
-    "oom.scope",
-    "bad_page.double_free",
-    "bad_page.reason",
-    "oops.pointer",
-    "skb_panic.bounds",
-    "slab.use_after_free",
-    "slab.out_of_bounds",
-    "slab.state",
-    "slab.before",
-    "slab.double_free",
-    "page_pool.stalled",
-  ];
-  const refused = find("why.refused");
-  if (i.order === 0 && i.kind !== "oom" && refused !== undefined) return refused.claim;
-  const corruption = i.severity === "corruption" || i.kind === "page_pool_stall";
-  for (const id of corruption ? order.slice(2) : order) {
-    const found = find(id);
-    if (found !== undefined) return found.claim;
-  }
-  return refused?.claim;
-}
-
-function sureText(i: DiagnosedIncident): string {
-  const { release, certainty, because } = i.kernel;
-  const known = i.findings.filter((f) => f.answer !== "unknown").length;
-  const kernel =
-    certainty === "stated"
-      ? `kernel ${release}, as the report states`
-      : release === "unknown"
-        ? "the kernel's release is not known"
-        : `kernel ${release}, inferred${
-            because.length === 0
-              ? ""
-              : ` (${because
-                  .slice(0, 4)
-                  .map((b) => uncapital(b.replace(/\.$/, "")))
-                  .join("; ")})`
-          }`;
-  // Of the verdict: whether what decides it stands in the report. What else could not be asked is said beside it.
-  const lacking = i.findings.length - known;
-  const verdict = whyText(i) === undefined && lacking > 0 ? "Limited" : "High";
-  const checks =
-    lacking === 0
-      ? "every check could be made from this log"
-      : `${lacking} of ${i.findings.length} checks ${lacking === 1 ? "needs" : "need"} what this log does not have`;
-  return `${verdict}: ${checks}; ${kernel}.`;
-}
 
 function seenText(i: DiagnosedIncident): string {
   const first = i.occurrences[0];
@@ -399,7 +347,3 @@ function noteBlocks(d: Diagnosis): Block[] {
     ]),
   ];
 }
-
-/** A sentence within another: "The …" becomes "the …", names in capitals stay. */
-const uncapital = (text: string): string =>
-  /^[A-Z][a-z]* /.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;

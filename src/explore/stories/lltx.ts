@@ -6,7 +6,7 @@ import type { Program } from "../program.ts";
 import { randomRuns } from "../random.ts";
 import { type Replay, readSchedule, replay, scheduleText } from "../replay.ts";
 import { type SearchOptions, type SearchResult, search } from "../search.ts";
-import { type Scheme, schemes, transmitStory, type Variant, variants, type World } from "./transmit.ts";
+import { type Scheme, schemeLines, schemes, transmitStory, type Variant, variants, type World } from "./transmit.ts";
 
 /** A schedule that shows something, and how long it is. */
 export interface Shown {
@@ -33,6 +33,8 @@ export interface SchemeDetail {
   readonly id: string;
   readonly title: string;
   readonly source: string;
+  /** The few lines that make the scheme, in a shorthand ({@link schemeLines}). */
+  readonly code: readonly string[];
   /** The message appeared although nothing was wrong. */
   readonly falseAlarm: Shown | null;
   readonly messagePrinted: Shown | null;
@@ -205,7 +207,14 @@ export function lltxTable(options: LltxOptions = {}): LltxTable {
       complete: worlds.every((w) => w.result.complete),
       ...cells,
     });
-    details.push({ id: scheme.id, title: scheme.title, source: scheme.source, ...others, worlds });
+    details.push({
+      id: scheme.id,
+      title: scheme.title,
+      source: scheme.source,
+      code: schemeLines(scheme),
+      ...others,
+      worlds,
+    });
   });
   return { rows, details };
 }

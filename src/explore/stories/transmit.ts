@@ -79,7 +79,7 @@ export const schemes: readonly Scheme[] = [
   {
     id: "silenced",
     title: "LLTX with the message taken out",
-    source: "Roland Dreier's first patch, December 2004",
+    source: "a first patch, December 2004",
     serialize: "driver",
     full: "silent",
     reclaim: "driver-lock",
@@ -109,6 +109,40 @@ export const schemes: readonly Scheme[] = [
     reclaim: "napi",
   },
 ];
+
+/** The lines in which schemes differ, out of the same record that the story is built from; in a shorthand of our own, top to bottom as they run. */
+export function schemeLines({ serialize, full, reclaim }: Scheme): readonly string[] {
+  const enter: Readonly<Record<Scheme["serialize"], readonly string[]>> = {
+    core: [
+      "core:    if (!trylock(xmit_lock)) requeue",
+      "core:    unlock(queue_lock); start_xmit(skb); unlock(xmit_lock)",
+    ],
+    "core-irq": [
+      "core:    irq off; if (!trylock(xmit_lock)) requeue",
+      "core:    unlock(queue_lock); start_xmit(skb); unlock(xmit_lock); irq on",
+    ],
+    driver: ["core:    unlock(queue_lock); start_xmit(skb)", "driver:  irq off; if (!trylock(tx_lock)) return LOCKED"],
+    queue: ["core:    unlock(queue_lock); lock(xmit_lock); start_xmit(skb); unlock(xmit_lock)"],
+    none: ["core:    unlock(queue_lock); start_xmit(skb)"],
+  };
+  const onFull: Readonly<Record<Scheme["full"], string>> = {
+    log: "driver:  if (ring full) { stop queue; log BUG; return BUSY }",
+    silent: "driver:  if (ring full) { stop queue; return BUSY }",
+    "log-if-running": "driver:  if (ring full) { if (queue runs) log BUG; stop queue; return BUSY }",
+  };
+  const after: Readonly<Record<Scheme["reclaim"], readonly string[]>> = {
+    "driver-lock": [
+      "driver:  if (ring now full) stop queue",
+      `irq:     lock(${serialize === "driver" ? "tx_lock" : "priv_lock"}); reclaim; wake queue; unlock`,
+    ],
+    "xmit-lock": ["driver:  if (ring now full) stop queue", "irq:     lock(xmit_lock); reclaim; wake queue; unlock"],
+    napi: [
+      "driver:  if (ring now full) { stop queue; barrier; if (room again) wake queue }",
+      "napi:    reclaim; barrier; if (stopped and room) { lock(xmit_lock); look again; wake queue; unlock }",
+    ],
+  };
+  return [...enter[serialize], onFull[full], ...after[reclaim]];
+}
 
 /** What a driver does wrong, or which fix is taken out. */
 export const variants = {

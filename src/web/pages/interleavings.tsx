@@ -1,6 +1,6 @@
 // Interleavings: the table of locking schemes; each cell opens its shortest schedule as swim lanes with a stepper.
-import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import type { JSX, RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { listing } from "../../diagnosis/words.ts";
 import type { Replay } from "../../explore/replay.ts";
 import type { LltxTable, SchemeRow, Shown as ShownSchedule } from "../../explore/stories/lltx.ts";
@@ -137,7 +137,7 @@ function SchemeTable({ output }: { output: LltxOutput }): JSX.Element {
               <tr key={row.id}>
                 <th scope="row">
                   {row.id}
-                  <div class="scheme-says">{output.table.details.find((d) => d.id === row.id)?.title}</div>
+                  <SchemeCode details={output.table.details} id={row.id} />
                 </th>
                 <td class="right">
                   {formatNumber(row.states)}
@@ -155,6 +155,63 @@ function SchemeTable({ output }: { output: LltxOutput }): JSX.Element {
       </div>
       <TableExports table={() => schemesOf(output)} />
     </div>
+  );
+}
+
+/** What a scheme is, and its few lines; those that the first scheme has not are marked. */
+function SchemeCode({ details, id }: { details: LltxTable["details"]; id: string }): JSX.Element | null {
+  const own = details.find((d) => d.id === id);
+  if (own === undefined) return null;
+  const first = details[0]?.code ?? [];
+  return (
+    <details class="scheme-says">
+      <summary>{own.title}</summary>
+      <pre tabIndex={0}>
+        {own.code.map((line) => (
+          <div key={line} class={own.id === details[0]?.id || first.includes(line) ? undefined : "other-line"}>
+            {line}
+          </div>
+        ))}
+      </pre>
+    </details>
+  );
+}
+
+/** An arrow from the step that changed something to the step that raced with it, over the lanes. */
+function RaceArrow({ over }: { over: RefObject<HTMLDivElement | null> }): JSX.Element | null {
+  const [line, setLine] = useState<readonly [x1: number, y1: number, x2: number, y2: number]>();
+  useEffect(() => {
+    const frame = over.current;
+    if (frame === null) return;
+    const measure = (): void => {
+      const [from, to] = frame.querySelectorAll("td.racing");
+      if (from === undefined || to === undefined) return setLine(undefined);
+      const [f, a, b] = [frame, from, to].map((e) => e.getBoundingClientRect()) as [DOMRect, DOMRect, DOMRect];
+      // From side to side where the lanes differ, so that the arrow crosses no text of the two cells.
+      const right = b.left >= a.right;
+      setLine([
+        (right ? a.right - 10 : a.left + 10) - f.left,
+        a.bottom - 6 - f.top,
+        (right ? b.left + 6 : b.right - 6) - f.left,
+        b.top + 8 - f.top,
+      ]);
+    };
+    const watch = new ResizeObserver(measure);
+    watch.observe(frame);
+    measure();
+    return () => watch.disconnect();
+  }, []);
+  if (line === undefined) return null;
+  const [x1, y1, x2, y2] = line;
+  return (
+    <svg class="race-arrow" aria-hidden="true">
+      <defs>
+        <marker id="race-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">
+          <path d="M0 0 L8 4 L0 8 z" />
+        </marker>
+      </defs>
+      <line x1={x1} y1={y1} x2={x2} y2={y2} marker-end="url(#race-head)" />
+    </svg>
   );
 }
 
@@ -254,6 +311,7 @@ function Schedule({ scheme, schedule }: { scheme: string; schedule: string }): J
   const [played, setPlayed] = useState<PlayedSchedule>();
   const [error, setError] = useState<unknown>();
   const [at, setAt] = useState(0);
+  const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
     ask("schedule", { scheme, schedule }, "Playing").then(setPlayed, setError);
   }, []);
@@ -298,57 +356,60 @@ function Schedule({ scheme, schedule }: { scheme: string; schedule: string }): J
       <div class="stepper">
         <div class="table">
           <div class="scroller" tabIndex={0} role="group" aria-label="Swim lanes">
-            <table class="lanes">
-              <thead>
-                <tr>
-                  <th scope="col" class="right">
-                    step
-                  </th>
-                  {lanes.map((t) => (
-                    <th key={t} scope="col">
-                      {replay.tasks[t]}
+            <div class="lanes-frame" ref={frame}>
+              <table class="lanes">
+                <thead>
+                  <tr>
+                    <th scope="col" class="right">
+                      step
                     </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {replay.steps.map((s, i) => (
-                  <tr
-                    key={`${i}`}
-                    class={i === at ? "here" : undefined}
-                    aria-current={i === at ? "step" : undefined}
-                    onClick={() => setAt(i)}
-                  >
-                    <td class="right">{i + 1}</td>
                     {lanes.map((t) => (
-                      <td key={t} class={racing.has(i) && s.task === t ? "racing" : undefined}>
-                        <Held step={s} task={t} locks={locks} />
-                        {s.task === t ? (
-                          <>
-                            <div class="tone-dim">{s.at}</div>
-                            <code>{s.does}</code>
-                            {s.moved ? null : <div class="tone-dim">waits</div>}
-                            {pair?.second === i ? (
-                              <div class="tone-bad">
-                                ↖ races with step {pair.first + 1}: {pair.what}
-                              </div>
-                            ) : null}
-                            {pair?.first === i ? (
-                              <div class="tone-bad">↘ step {pair.second + 1} races with it</div>
-                            ) : null}
-                            {s.remarks.map((r) => (
-                              <div key={r.text} class="tone-bad">
-                                {r.finding}: {r.text}
-                              </div>
-                            ))}
-                          </>
-                        ) : null}
-                      </td>
+                      <th key={t} scope="col">
+                        {replay.tasks[t]}
+                      </th>
                     ))}
                   </tr>
-                ))}
-              </tbody>
-            </table>
+                </thead>
+                <tbody>
+                  {replay.steps.map((s, i) => (
+                    <tr
+                      key={`${i}`}
+                      class={i === at ? "here" : undefined}
+                      aria-current={i === at ? "step" : undefined}
+                      onClick={() => setAt(i)}
+                    >
+                      <td class="right">{i + 1}</td>
+                      {lanes.map((t) => (
+                        <td key={t} class={racing.has(i) && s.task === t ? "racing" : undefined}>
+                          <Held step={s} task={t} locks={locks} />
+                          {s.task === t ? (
+                            <>
+                              <div class="tone-dim">{s.at}</div>
+                              <code>{s.does}</code>
+                              {s.moved ? null : <div class="tone-dim">waits</div>}
+                              {pair?.second === i ? (
+                                <div class="tone-bad">
+                                  ↖ races with step {pair.first + 1}: {pair.what}
+                                </div>
+                              ) : null}
+                              {pair?.first === i ? (
+                                <div class="tone-bad">↘ step {pair.second + 1} races with it</div>
+                              ) : null}
+                              {s.remarks.map((r) => (
+                                <div key={r.text} class="tone-bad">
+                                  {r.finding}: {r.text}
+                                </div>
+                              ))}
+                            </>
+                          ) : null}
+                        </td>
+                      ))}
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+              {pair === undefined ? null : <RaceArrow over={frame} />}
+            </div>
           </div>
           <TableExports table={() => stepsOf(title, played)} />
         </div>

@@ -1,7 +1,6 @@
-// Packet: an skb taken apart and stepped through operations; struct layouts as a grid of bytes.
+// Packet: an skb taken apart and stepped through operations; struct layouts as bytes, before and after a change.
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Member, StructLayout } from "../../kernel/layout/layout.ts";
 import type { PacketOp, PacketStep } from "../../lab/packet_lab.ts";
 import { packetOps, packetSlots, packetStories } from "../../lab/packet_lab.ts";
 import type { CaseFile } from "../store/case_file.ts";
@@ -9,8 +8,8 @@ import { choose, inputsOf, useInputs } from "../store/case_file.ts";
 import { useKept } from "../store/kept.ts";
 import { ask } from "../tasks/client.ts";
 import type { LayoutOutput, PlayedPackets } from "../tasks/packet_task.ts";
+import { BeforeAfter, ByteGrid } from "../ui/byte_grid.tsx";
 import { DocumentView } from "../ui/document_view.tsx";
-import { Picture } from "../ui/figure.tsx";
 import type { Slotted } from "../ui/packet_strips.tsx";
 import { PacketStrips } from "../ui/packet_strips.tsx";
 import { Answer, Empty, ErrorBox } from "../ui/parts.tsx";
@@ -36,11 +35,34 @@ function readSteps(text: string | undefined): PacketStep[] {
   });
 }
 
-/** What a step did, as a sentence. */
-function sentenceOf({ step, outcome }: PlayedPackets["steps"][number]): string {
-  const op = packetOps.find((o) => o.op === step.op);
-  const call = (op?.says ?? step.op).replace(/\(.*\)$/, `(${op?.number === "" ? "" : step.n})`);
-  return `${call} on slot ${step.slot}: ${outcome}.`;
+/** What a step did: what such a call is for, what it gave back, and which numbers of which packet it changed. */
+function sentenceOf(now: PlayedPackets["steps"][number], before: PlayedPackets["steps"][number] | undefined): string {
+  const op = packetOps.find((o) => o.op === now.step.op);
+  const call = (op?.says ?? now.step.op).replace(/\(.*\)$/, `(${op?.number === "" ? "" : now.step.n})`);
+  const changes = now.fault === undefined ? changesBetween(before?.slots ?? [], now.slots) : [];
+  return `${call} on slot ${now.step.slot} ${op?.does}: ${now.outcome}.${changes.length === 0 ? "" : ` ${changes.join(". ")}.`}`;
+}
+
+const watched = ["data", "tail", "end", "len", "dataLen", "truesize", "users"] as const;
+const spelled: Readonly<Partial<Record<(typeof watched)[number], string>>> = { dataLen: "data_len" };
+
+/** `Slot 0: data 0 to 64, tail 0 to 64`: packets that were there before and after. */
+function changesBetween(before: readonly Slotted[], after: readonly Slotted[]): readonly string[] {
+  return after.flatMap(({ slot, picture: p }) => {
+    const was = before.find((b) => b.slot === slot)?.picture;
+    if (was === undefined) return [];
+    const refs = [was.dataref & 0xffff, p.dataref & 0xffff] as const;
+    const moved = [
+      ...watched.flatMap((k) => (was[k] === p[k] ? [] : [`${spelled[k] ?? k} ${was[k]} to ${p[k]}`])),
+      ...(was.head === p.head
+        ? refs[0] === refs[1]
+          ? []
+          : [`dataref ${refs[0]} to ${refs[1]}`]
+        : ["a head of its own"]),
+      ...(was.frags.length === p.frags.length ? [] : [`fragments ${was.frags.length} to ${p.frags.length}`]),
+    ];
+    return moved.length === 0 ? [] : [`Slot ${slot}: ${moved.join(", ")}`];
+  });
 }
 
 /** Packets that a fault concerns and that are gone: as they were last. */
@@ -135,7 +157,7 @@ function PacketLab(): JSX.Element {
               <h2>
                 After step {at + 1}: {packetOps.find((o) => o.op === now.step.op)?.says}
               </h2>
-              <p class="outcome">{sentenceOf(now)}</p>
+              <p class="outcome">{sentenceOf(now, played?.steps[at - 1])}</p>
               {now.fault === undefined ? null : (
                 <div class="error" role="alert">
                   <p class="tone-bad">
@@ -204,7 +226,7 @@ function PacketLab(): JSX.Element {
             </label>
             <button type="submit">Add</button>
             <button type="button" disabled={steps.length === 0} onClick={() => change(steps.slice(0, -1))}>
-              Take the last away
+              Remove the last step
             </button>
           </form>
           <ErrorBox error={error} />
@@ -277,19 +299,18 @@ function Layouts(): JSX.Element {
       >
         <label>
           Kernel
-          <input list="kernels" value={release} onChange={(e) => setQuery({ kernel: e.currentTarget.value })} />
+          <select value={release} onChange={(e) => setQuery({ kernel: e.currentTarget.value })}>
+            {[...new Set([...kernels, release])].map((k) => (
+              <option key={k}>{k}</option>
+            ))}
+          </select>
         </label>
         <label>
           Struct
           <input list="structs" value={struct} onChange={(e) => setQuery({ struct: e.currentTarget.value })} />
         </label>
-        <datalist id="kernels">
-          {kernels.map((k) => (
-            <option key={k} value={k} />
-          ))}
-        </datalist>
         <datalist id="structs">
-          {structs.map((s) => (
+          {(output?.names ?? structs).map((s) => (
             <option key={s} value={s} />
           ))}
         </datalist>
@@ -326,77 +347,14 @@ function Layouts(): JSX.Element {
         <Empty>Nothing shown yet.</Empty>
       ) : (
         <>
-          <ByteGrid layout={output.layout} />
+          {output.changes.map((c) => (
+            <BeforeAfter key={c.after.name} before={c.before} after={c.after} />
+          ))}
+          {output.changes.some((c) => c.after.name === output.layout.name) ? null : <ByteGrid layout={output.layout} />}
           {output.whatIf === undefined ? null : <DocumentView document={output.whatIf.document} />}
           <Answer shown={output.shown} name={`layout of ${output.layout.name}`} />
         </>
       )}
     </section>
-  );
-}
-
-const cell = 14;
-const perRow = 64;
-
-/** One cell a byte, 64 a row (a cache line); fields in turn in two tones, holes hatched. */
-function ByteGrid({ layout }: { layout: StructLayout }): JSX.Element {
-  const owner = new Int32Array(layout.sizeBytes).fill(-1);
-  const names: string[] = [];
-  const visit = (members: readonly Member[]): void => {
-    for (const m of members) {
-      if (m.name === "" && m.members !== undefined) {
-        visit(m.members);
-        continue;
-      }
-      const id = names.push(m.name) - 1;
-      const from = Math.floor(m.offsetBits / 8);
-      const to = Math.ceil((m.offsetBits + (m.bits ?? m.sizeBytes * 8)) / 8);
-      for (let b = from; b < to && b < owner.length; b++) owner[b] = id;
-    }
-  };
-  visit(layout.members);
-  const rows = Math.ceil(layout.sizeBytes / perRow);
-  const runs: { at: number; length: number; id: number }[] = [];
-  for (let b = 0; b < layout.sizeBytes; ) {
-    let to = b + 1;
-    while (to < layout.sizeBytes && owner[to] === owner[b] && to % perRow !== 0) to++;
-    runs.push({ at: b, length: to - b, id: owner[b]! });
-    b = to;
-  }
-  return (
-    <Picture
-      title={`${layout.name}: ${layout.sizeBytes} bytes, ${perRow} a row`}
-      width={perRow * cell + 44}
-      height={rows * (cell + 6) + 4}
-      says={`Bytes of ${layout.name}; the table below has the same in words`}
-    >
-      {runs.map((r) => {
-        const x = 42 + (r.at % perRow) * cell;
-        const y = Math.floor(r.at / perRow) * (cell + 6);
-        const name = r.id < 0 ? "hole" : (names[r.id] ?? "");
-        return (
-          <g key={r.at}>
-            <title>{`${r.at}: ${name}, ${r.length} bytes`}</title>
-            <rect
-              x={x}
-              y={y}
-              width={r.length * cell - 1}
-              height={cell + 3}
-              class={r.id < 0 ? "hole" : r.id % 2 === 0 ? "even" : "odd"}
-            />
-            {r.length * cell > name.length * 6.4 + 4 ? (
-              <text class="byte-name" x={x + 3} y={y + 12}>
-                {name}
-              </text>
-            ) : null}
-          </g>
-        );
-      })}
-      {Array.from({ length: rows }, (_, i) => (
-        <text key={`${i}`} x={38} y={i * (cell + 6) + 12} text-anchor="end">
-          {i * perRow}
-        </text>
-      ))}
-    </Picture>
   );
 }

@@ -126,11 +126,7 @@ function fileBytes({ name, blob }: ImageFile): RandomBytes {
         into.set(part);
         return part.length;
       } catch {
-        throw new BadInput(
-          "It can no longer be read.",
-          { file: name },
-          "Was it changed or removed? Drop it again.",
-        );
+        throw new BadInput("It can no longer be read.", { file: name }, "Was it changed or removed? Drop it again.");
       }
     },
   };

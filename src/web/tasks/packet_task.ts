@@ -6,6 +6,7 @@ import { joinBytes } from "../../base/bytes.ts";
 import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
 import { formatRelease, parseRelease } from "../../kernel/release.ts";
+import type { SizeChange } from "../../lab/layout_what_if.ts";
 import { parseEdit, unknownStruct, whatIf } from "../../lab/layout_what_if.ts";
 import type { PacketStep, PlayedPacketStep } from "../../lab/packet_lab.ts";
 import { playPackets } from "../../lab/packet_lab.ts";
@@ -34,7 +35,13 @@ export interface LayoutOutput {
   readonly shown: Shown;
   readonly layout: StructLayout;
   readonly whatIf: Shown | undefined;
+  /** Structs that the change makes larger, smaller or other, before and after. */
+  readonly changes: readonly SizeChange[];
+  /** Structs that may be asked for, the first of those of a real kernel. */
+  readonly names: readonly string[];
 }
+
+const namesMost = 4000;
 
 export async function layoutTask(input: LayoutInput): Promise<LayoutOutput> {
   const release = parseRelease(input.release);
@@ -50,6 +57,8 @@ export async function layoutTask(input: LayoutInput): Promise<LayoutOutput> {
     shown: { document: layoutDocument(layout, { cacheLine: 64, origin }), json: layoutJson(layout, origin) },
     layout,
     whatIf: answer === undefined ? undefined : { document: whatIfDocument(answer), json: whatIfJson(answer) },
+    changes: answer?.changes ?? [],
+    names: [...source.names()].sort().slice(0, namesMost),
   };
 }
 

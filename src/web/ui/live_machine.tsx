@@ -40,9 +40,7 @@ export function LiveMachine(): JSX.Element | null {
         setError(undefined);
       } catch {
         setError(
-          new Error(
-            "The watch does not answer: it has ended, or the machine is too busy. This is what it said last.",
-          ),
+          new Error("The watch does not answer: it has ended, or the machine is too busy. This is what it said last."),
         );
       }
       if (!ended) timer = window.setTimeout(() => void look(), Math.max(1, seconds) * 1000);

@@ -155,6 +155,25 @@ function pagesOf(pictures: readonly SkbPicture[]): readonly StripPage[] {
   return [...pages.values()];
 }
 
+type Mark = readonly ["head" | "data" | "tail" | "end", number];
+
+/** Pointers to one place share a label; labels that would run into the one before stand a line lower. */
+function labelled(marks: readonly Mark[], x: (bytes: number) => number) {
+  const labels: { readonly names: Mark[0][]; readonly at: number; low: boolean }[] = [];
+  for (const [name, at] of marks) {
+    const same = labels.find((l) => l.at === at);
+    if (same !== undefined) same.names.push(name);
+    else labels.push({ names: [name], at, low: false });
+  }
+  const wide = (l: (typeof labels)[number]): number => 7 * (l.names.join(", ").length + formatNumber(l.at).length + 2);
+  const free = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const label of labels.sort((a, b) => a.at - b.at)) {
+    label.low = x(label.at) < (free[0] as number);
+    free[label.low ? 1 : 0] = x(label.at) + wide(label);
+  }
+  return labels;
+}
+
 function Card({
   slotted: { slot, picture: p },
   ghost,
@@ -179,7 +198,7 @@ function Card({
   ] as const;
   const ticked = (name: "users" | "len" | "truesize"): string | undefined =>
     was !== undefined && was[name] !== p[name] ? "ticked" : undefined;
-  let last = Number.NEGATIVE_INFINITY;
+  const labels = labelled(marks, x);
   return (
     <g class={ghost ? "ghost" : undefined}>
       <rect class="card" x="0" y={y} width={width} height={cardHeight} rx="5" />
@@ -202,17 +221,13 @@ function Card({
         {p.fclone === 2 ? <tspan dx="12">fclone</tspan> : null}
         {ghost ? <tspan dx="12">freed before this step</tspan> : null}
       </text>
-      {marks.map(([name, at], i) => {
-        const changed = was !== undefined && name !== "head" && was[name] !== at;
-        const px = x(at);
-        // Marks that fall together are told in one label's place, one above the other.
-        const low = px - last < 62;
-        last = low ? last : px;
+      {labels.map(({ names, at, low }) => {
+        const changed = was !== undefined && names.some((n) => n !== "head" && was[n] !== at);
         return (
-          <g key={name}>
-            <line class="pointer" x1={px} x2={px} y1={y + cardHeight - 6} y2={strip} />
-            <text x={px + 3} y={y + (low && i % 2 === 1 ? 52 : 36)} class={changed ? "ticked" : undefined}>
-              {name} {formatNumber(at)}
+          <g key={names.join()}>
+            <line class="pointer" x1={x(at)} x2={x(at)} y1={y + cardHeight - 6} y2={strip} />
+            <text x={x(at) + 3} y={y + (low ? 52 : 36)} class={changed ? "ticked" : undefined}>
+              {names.join(", ")} {formatNumber(at)}
             </text>
           </g>
         );

@@ -46,7 +46,7 @@ export function AdviceList({
             <p>
               <strong>{inertLine(capital(a.action))}.</strong>{" "}
               {"measured" in a ? <Stamp measured={a.measured} /> : null} {inertLine(capital(a.changes))}.{" "}
-              <span class="tone-dim">Costs: {inertLine(a.costs)}.</span>
+              <span class="tone-dim">Cost: {inertLine(a.costs)}.</span>
             </p>
             <AdviceDots advice={a} proof={proof} most={most} />
             {a.command === undefined ? null : <Command command={a.command} />}

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { DiagnosedIncident, Finding } from "../../../diagnosis/finding.ts";
 import { capital } from "../../../diagnosis/words.ts";
+import { confidence, kernelText } from "../../../report/confidence.ts";
 import { questionOf } from "../../../report/diagnosis_questions.ts";
 import { inertLine } from "../../../report/escape.ts";
 import { formatNumber } from "../../../report/text.ts";
@@ -60,14 +61,6 @@ function Summary({
   incident: DiagnosedIncident;
   onPlace: (place: Place) => void;
 }): JSX.Element {
-  const { release, certainty, because } = i.kernel;
-  const known = i.findings.filter((f) => f.answer !== "unknown").length;
-  const kernel =
-    certainty === "stated"
-      ? `${release}, as the report states`
-      : release === "unknown"
-        ? "the report does not say"
-        : `${release}, inferred${because.length === 0 ? "" : `: ${because.slice(0, 3).join("; ")}`}`;
   return (
     <dl class="facts">
       {i.wanted === null ? null : (
@@ -78,13 +71,11 @@ function Summary({
       )}
       <div>
         <dt>Kernel</dt>
-        <dd>{inertLine(kernel)}</dd>
+        <dd>{inertLine(capital(kernelText(i).replace(/^kernel /, "")))}.</dd>
       </div>
       <div>
-        <dt>How sure</dt>
-        <dd>
-          {known} of {i.findings.length} questions answered from the text
-        </dd>
+        <dt>Confidence</dt>
+        <dd>{inertLine(confidence(i))}.</dd>
       </div>
       <div>
         <dt>Seen</dt>
