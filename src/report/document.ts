@@ -32,6 +32,14 @@ export interface Series {
   readonly values: readonly (number | null)[];
 }
 
+export interface Bar {
+  readonly label: string;
+  readonly value: number;
+  /** Least and most of the runs whose mean `value` is. */
+  readonly range?: readonly [least: number, most: number];
+  readonly note?: string;
+}
+
 export type Block =
   | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
   | {
@@ -54,7 +62,7 @@ export type Block =
       readonly kind: "bars";
       readonly title: string;
       readonly unit: string;
-      readonly bars: readonly { readonly label: string; readonly value: number; readonly note?: string }[];
+      readonly bars: readonly Bar[];
     }
   | {
       readonly kind: "lines";

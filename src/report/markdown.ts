@@ -1,7 +1,7 @@
 // Document → Markdown, for issues and mails.
 import type { Block, Document, Text } from "./document.ts";
 import { escapeMarkdown, inertLine } from "./escape.ts";
-import { formatNumber } from "./text.ts";
+import { barText, formatNumber } from "./text.ts";
 
 export function renderMarkdown(document: Document): string {
   return `${document.map(drawBlock).join("\n\n")}\n`;
@@ -39,7 +39,7 @@ function drawBlock(block: Block): string {
     case "bars":
       return `**${escapeMarkdown(block.title)}**\n\n${drawTable(
         ["", block.unit],
-        block.bars.map((b) => [escapeMarkdown(b.label), formatNumber(b.value)]),
+        block.bars.map((b) => [escapeMarkdown(b.label), barText(b, "")]),
         ["left", "right"],
       )}`;
     case "lines":

@@ -1,5 +1,5 @@
 // Document → terminal text. Colour is the caller's choice (a terminal without NO_COLOR); without it the same characters, no escapes.
-import type { Block, Document, Text, Tone } from "./document.ts";
+import type { Bar, Block, Document, Text, Tone } from "./document.ts";
 import { plain } from "./document.ts";
 import { inertLine } from "./escape.ts";
 
@@ -195,6 +195,10 @@ function pieces(word: string, width: number): string[] {
   return [...out, piece];
 }
 
+/** `19.7 (15 to 25)`: a mean with the least and the most of its runs. */
+export const barText = ({ value, range }: Bar, unit: string): string =>
+  `${formatNumber(value)}${range === undefined || range[0] === range[1] ? "" : ` (${formatNumber(range[0])} to ${formatNumber(range[1])})`} ${unit}`.trimEnd();
+
 function drawBars(block: Extract<Block, { kind: "bars" }>, style: TextStyle, out: string[]): void {
   out.push(paint(inertLine(block.title), "strong", style));
   const label = Math.max(0, ...block.bars.map((b) => displayWidth(b.label)));
@@ -205,7 +209,7 @@ function drawBars(block: Extract<Block, { kind: "bars" }>, style: TextStyle, out
     const full = "█".repeat(Math.floor(cells)) + ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][Math.floor((cells % 1) * 8)];
     const note = bar.note === undefined ? "" : `  ${inertLine(bar.note)}`;
     out.push(
-      `${padEnd(inertLine(bar.label), label)}  ${paint(full, "code", style)} ${formatNumber(bar.value)} ${block.unit}${note}`.trimEnd(),
+      `${padEnd(inertLine(bar.label), label)}  ${paint(full, "code", style)} ${barText(bar, block.unit)}${note}`.trimEnd(),
     );
   }
 }

@@ -1,6 +1,7 @@
 // What a case is: a question that somebody asked in public, answered by running the model. No sentence here decides an answer: every claim
 // is judged from numbers of that very run.
 
+import { mean } from "../../analysis/statistics.ts";
 import type { Knobs, KnobValues, ValuesOf } from "./knobs.ts";
 import { valuesOf } from "./knobs.ts";
 
@@ -13,6 +14,34 @@ export interface Claim {
   readonly answer: ClaimAnswer;
   /** The numbers it was judged by; units in the names. */
   readonly measured: Readonly<Record<string, number | string>>;
+  /** The least and the most of the runs, for those numbers that are means of several. */
+  readonly ranges?: Readonly<Record<string, readonly [least: number, most: number]>>;
+}
+
+/** What several runs gave for one number. */
+export interface Several {
+  readonly mean: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+export const several = (values: readonly number[]): Several => ({
+  mean: mean(values),
+  least: Math.min(...values),
+  most: Math.max(...values),
+});
+
+/** A claim whose numbers may be means of several runs. */
+export function claimOf(
+  told: Omit<Claim, "measured" | "ranges"> & { readonly measured: Readonly<Record<string, number | string | Several>> },
+): Claim {
+  const entries = Object.entries(told.measured);
+  const ranges = entries.flatMap(([key, v]) => (typeof v === "object" ? [[key, [v.least, v.most]] as const] : []));
+  return {
+    ...told,
+    measured: Object.fromEntries(entries.map(([key, v]) => [key, typeof v === "object" ? v.mean : v])),
+    ...(ranges.length === 0 ? {} : { ranges: Object.fromEntries(ranges) }),
+  };
 }
 
 export interface CaseResult {
@@ -26,7 +55,11 @@ export interface CaseResult {
   readonly picture: {
     readonly title: string;
     readonly unit: string;
-    readonly bars: readonly { readonly label: string; readonly value: number }[];
+    readonly bars: readonly {
+      readonly label: string;
+      readonly value: number;
+      readonly range?: readonly [least: number, most: number];
+    }[];
   };
   /** What the model's kernel printed, where that is part of the answer. */
   readonly log?: string;

@@ -3,7 +3,8 @@ import { mean } from "../../analysis/statistics.ts";
 import type { MachineResult } from "../machine_run.ts";
 import { runMachine } from "../machine_run.ts";
 import { machineSchema } from "../machine_settings.ts";
-import { judge, judgeIf, percent, withKnobs } from "./case.ts";
+import type { Several } from "./case.ts";
+import { claimOf, judge, judgeIf, percent, several, withKnobs } from "./case.ts";
 import type { ValuesOf } from "./knobs.ts";
 import { choiceKnob, numberKnob } from "./knobs.ts";
 
@@ -12,13 +13,23 @@ function runs(
   given: object,
   seeds: number,
   done: (i: number) => void,
-): { readonly all: readonly MachineResult[]; of(pick: (r: MachineResult) => number): number } {
+): {
+  readonly all: readonly MachineResult[];
+  of(pick: (r: MachineResult) => number): number;
+  over(pick: (r: MachineResult) => number): Several;
+} {
   const all = Array.from({ length: seeds }, (_, i) => {
     done(i);
     return runMachine(machineSchema.parse({ ...given, seed: i + 1, reports: 0 }));
   });
-  return { all, of: (pick) => mean(all.map(pick)) };
+  return { all, of: (pick) => mean(all.map(pick)), over: (pick) => several(all.map(pick)) };
 }
+
+const barOf = (label: string, { mean: value, least, most }: Several) => ({
+  label,
+  value,
+  range: [least, most] as const,
+});
 
 const printed = (r: MachineResult, order?: number): number =>
   r.printed.reduce((n, p) => n + (order === undefined || p.order === order ? p.count : 0), 0);
@@ -73,7 +84,6 @@ export const emacJumbo = withKnobs(emacKnobs, {
     const needs = results.map((r) => Math.min(...r.all.map(smallestLarge)));
     const quiet = machineSchema.parse({ ...emacBase(tried, set), load: undefined, millis: 5, seed: 1 });
     const calm = runMachine(quiet);
-    const failures = results.map((r) => r.of((x) => printed(x)));
     const losses = results.map((r) => r.of(lost));
     return {
       id: "emac-jumbo",
@@ -91,34 +101,41 @@ export const emacJumbo = withKnobs(emacKnobs, {
           id: `${tried}-better-than-9000`,
           claim: `An MTU of ${tried} loses fewer frames than 9000 on the same fragmented memory.`,
           answer: judgeIf((losses[2] ?? 0) > 0, (losses[1] ?? 0) < (losses[2] ?? 0)),
-          measured: { [`lostShare${tried}`]: losses[1] ?? 0, lostShare9000: losses[2] ?? 0 },
+          measured: { [`lostShare${tried}`]: middle.over(lost), lostShare9000: large.over(lost) },
         },
         {
           id: "9000-order-2",
           claim: "At MTU 9000 every buffer is a block of order 2, and those requests fail in the log.",
           answer: judge(large.of((r) => printed(r, 2)) > 0),
-          measured: { printedFailuresOfOrder2: large.of((r) => printed(r, 2)), pageRequests: large.of(asked) },
+          measured: { printedFailuresOfOrder2: large.over((r) => printed(r, 2)), pageRequests: large.over(asked) },
         },
         {
           id: "1500-safe",
-          claim: "At MTU 1500 nothing is lost for want of a large block.",
+          claim: "At MTU 1500 nothing is lost for lack of a large block.",
           answer: judge(small.of((r) => printed(r)) === 0 && small.of(driverDrops) === 0),
-          measured: { printedFailures: failures[0] ?? 0, framesLost: small.of(driverDrops) },
+          measured: { printedFailures: small.over((r) => printed(r)), framesLost: small.over(driverDrops) },
         },
         {
           id: "throughput",
           claim: `MTU 9000 carries more payload per second than MTU ${tried} on this machine.`,
           answer: judge(large.of((r) => r.goodputMbit) > middle.of((r) => r.goodputMbit)),
           measured: {
-            [`goodputMbit${tried}`]: middle.of((r) => r.goodputMbit),
-            goodputMbit9000: large.of((r) => r.goodputMbit),
+            [`goodputMbit${tried}`]: middle.over((r) => r.goodputMbit),
+            goodputMbit9000: large.over((r) => r.goodputMbit),
           },
         },
-      ],
+      ].map(claimOf),
       picture: {
         title: "frames lost in the driver",
         unit: "%",
-        bars: mtus.map((mtu, i) => ({ label: `MTU ${mtu}`, value: Number((100 * (losses[i] ?? 0)).toFixed(2)) })),
+        bars: mtus.map((mtu, i) => {
+          const share = (results[i] ?? small).over((r) => 100 * lost(r));
+          return {
+            label: `MTU ${mtu}`,
+            value: Number(share.mean.toFixed(2)),
+            range: [Number(share.least.toFixed(2)), Number(share.most.toFixed(2))] as const,
+          };
+        }),
       },
     };
   },
@@ -187,13 +204,15 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
     const results = variants.map((v, k) =>
       runs({ ...asItWas, ...v.set }, seeds, (i) => progress((k + i / seeds) / steps, `${v.name}, seed ${i + 1}`)),
     );
-    const failures = results.map((r) => r.of((x) => printed(x)));
-    const [base = 0, noTso = 0, minFree = 0, jumbo = 0, smallSlabs = 0, bothChanges = 0] = failures;
-    const order1 = results[0]?.of((r) => printed(r, 1)) ?? 0;
+    const ofOrder1 = (r: MachineResult): number => printed(r, 1);
+    const failures = results.map((r) => r.over((x) => printed(x)));
+    const [was, off, reserve, jumbos, slabs, both] = failures as [Several, Several, Several, Several, Several, Several];
+    const [base, noTso, minFree, jumbo, smallSlabs] = [was.mean, off.mean, reserve.mean, jumbos.mean, slabs.mean];
+    const order1 = results[0]?.of(ofOrder1) ?? 0;
     const receiveOnly = runs({ ...asItWas, sends: [] }, seeds, (i) =>
       progress((steps - 1 + i / seeds) / steps, `nothing sent, seed ${i + 1}`),
     );
-    const alone = receiveOnly.of((r) => printed(r, 1));
+    const alone = receiveOnly.of(ofOrder1);
     return {
       id: "tg3-order1",
       answer:
@@ -206,21 +225,25 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
           id: "tso-cause",
           claim: "Turning TSO off makes the failures stop.",
           answer: judgeIf(base > 0, noTso < base / 4),
-          measured: { failuresWithTso: base, failuresWithoutTso: noTso, failuresWithNothingSent: alone },
+          measured: {
+            failuresWithTso: was,
+            failuresWithoutTso: off,
+            failuresWithNothingSent: receiveOnly.over(ofOrder1),
+          },
         },
         {
           id: "receive-order-1",
           claim: "A receive buffer at the standard MTU asks for a block of order 1.",
           answer: judge(order1 > 0 && alone > 0),
-          measured: { printedFailuresOfOrder1: order1, ofThemAtMtu: 1500 },
+          measured: { printedFailuresOfOrder1: results[0]?.over(ofOrder1) ?? 0, ofThemAtMtu: 1500 },
         },
         {
           id: "min-free",
           claim: "Raising vm.min_free_kbytes makes the failures stop.",
           answer: judgeIf(base > 0, minFree < base / 4),
           measured: {
-            failuresBefore: base,
-            failuresAfter: minFree,
+            failuresBefore: was,
+            failuresAfter: reserve,
             minFreeKbBefore: results[0]?.all[0]?.minFreeKb ?? 0,
             minFreeKbAfter: results[2]?.all[0]?.minFreeKb ?? 0,
           },
@@ -230,11 +253,11 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
           claim: "The author's theory holds: TSO together with a small reserve is what fails, and either change helps.",
           answer: judgeIf(base > 0, noTso < base / 4 && minFree < base / 4),
           measured: {
-            failuresBefore: base,
-            withoutTso: noTso,
-            withMoreReserve: minFree,
-            withBothChanges: bothChanges,
-            nothingSent: alone,
+            failuresBefore: was,
+            withoutTso: off,
+            withMoreReserve: reserve,
+            withBothChanges: both,
+            nothingSent: receiveOnly.over(ofOrder1),
           },
         },
         {
@@ -243,9 +266,9 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
             "With slabs of one page (slub_max_order=0) a buffer for the standard MTU needs no block, and the failures of order 1 stop.",
           answer: judgeIf(order1 > 0, (results[4]?.of((r) => printed(r, 1)) ?? 0) < order1 / 4),
           measured: {
-            order1Before: order1,
-            order1After: results[4]?.of((r) => printed(r, 1)) ?? 0,
-            failuresAfterOfAnyOrder: smallSlabs,
+            order1Before: results[0]?.over(ofOrder1) ?? 0,
+            order1After: results[4]?.over(ofOrder1) ?? 0,
+            failuresAfterOfAnyOrder: slabs,
             highestOrderAskedBefore: Math.max(...(results[0]?.all.map((r) => highest(r, 1)) ?? [0])),
             highestOrderAskedAfter: Math.max(...(results[4]?.all.map((r) => highest(r, 1)) ?? [0])),
           },
@@ -255,17 +278,17 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
           claim: "With MTU 9000 the printed order is 2, not 1: the report of order 1 shows the standard MTU.",
           answer: judgeIf(jumbo > 0, (results[3]?.of((r) => printed(r, 2)) ?? 0) > 0),
           measured: {
-            printedOfOrder2: results[3]?.of((r) => printed(r, 2)) ?? 0,
-            printedOfOrder1: results[3]?.of((r) => printed(r, 1)) ?? 0,
+            printedOfOrder2: results[3]?.over((r) => printed(r, 2)) ?? 0,
+            printedOfOrder1: results[3]?.over(ofOrder1) ?? 0,
           },
         },
-      ],
+      ].map(claimOf),
       picture: {
         title: `printed failures in ${millis} ms`,
         unit: "",
         bars: [
-          ...variants.map((v, i) => ({ label: v.name, value: failures[i] ?? 0 })),
-          { label: "nothing sent", value: alone },
+          ...variants.map((v, i) => barOf(v.name, failures[i] as Several)),
+          barOf("nothing sent", receiveOnly.over(ofOrder1)),
         ],
       },
     };

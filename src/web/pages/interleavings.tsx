@@ -185,7 +185,10 @@ function RaceArrow({ over }: { over: RefObject<HTMLDivElement | null> }): JSX.El
     if (frame === null) return;
     const measure = (): void => {
       const [from, to] = frame.querySelectorAll("td.racing");
-      if (from === undefined || to === undefined) return setLine(undefined);
+      if (from === undefined || to === undefined) {
+        setLine(undefined);
+        return;
+      }
       const [f, a, b] = [frame, from, to].map((e) => e.getBoundingClientRect()) as [DOMRect, DOMRect, DOMRect];
       // From side to side where the lanes differ, so that the arrow crosses no text of the two cells.
       const right = b.left >= a.right;

@@ -5,7 +5,7 @@ import { useContext, useState } from "preact/hooks";
 import type { Block, Document, QuotedLine, Text } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
-import { formatNumber } from "../../report/text.ts";
+import { barText, formatNumber } from "../../report/text.ts";
 import { TableExports } from "./exports.tsx";
 import { Picture } from "./figure.tsx";
 import type { TableData } from "./table_files.ts";
@@ -186,13 +186,13 @@ function TableView({ block }: { block: Extract<Block, { kind: "table" }> }): JSX
 }
 
 function Bars({ block }: { block: Extract<Block, { kind: "bars" }> }): JSX.Element {
-  const most = Math.max(...block.bars.map((b) => b.value), 0);
+  const most = Math.max(...block.bars.map((b) => Math.max(b.value, b.range?.[1] ?? 0)), 0);
   const width = 720;
   // As wide as the longest label, within reason: the letters of a small sans are some 7 points wide.
   const left = Math.min(320, Math.max(120, ...block.bars.map((b) => b.label.length * 6.8 + 16)));
   const row = 24;
-  const said = (b: (typeof block.bars)[number]): string =>
-    `${formatNumber(b.value)} ${block.unit} ${b.note ?? ""}`.trim();
+  const said = (b: (typeof block.bars)[number]): string => `${barText(b, block.unit)} ${b.note ?? ""}`.trim();
+  const long = (value: number): number => (most <= 0 ? 0 : Math.max(0, (value / most) * (width - left - 200)));
   return (
     <Picture
       title={block.title}
@@ -205,14 +205,14 @@ function Bars({ block }: { block: Extract<Block, { kind: "bars" }> }): JSX.Eleme
           <text x={left - 8} y={i * row + 16} text-anchor="end">
             {inertLine(b.label)}
           </text>
-          <rect
-            class="fits"
-            x={left}
-            y={i * row + 4}
-            width={most <= 0 ? 0 : Math.max(0, (b.value / most) * (width - left - 200))}
-            height={row - 8}
-          />
-          <text x={left + (most <= 0 ? 0 : Math.max(0, (b.value / most) * (width - left - 200))) + 6} y={i * row + 16}>
+          <rect class="fits" x={left} y={i * row + 4} width={long(b.value)} height={row - 8} />
+          {b.range === undefined ? null : (
+            <path
+              class="whisker"
+              d={`M${left + long(b.range[0])} ${i * row + 8}v8m0 -4H${left + long(b.range[1])}m0 -4v8`}
+            />
+          )}
+          <text x={left + long(Math.max(b.value, b.range?.[1] ?? 0)) + 6} y={i * row + 16}>
             {inertLine(said(b))}
           </text>
         </g>
