@@ -97,7 +97,28 @@ export function apiReport() {
   return `skblab ${version}\n\n${lines.join("\n")}\n`;
 }
 
-/** Why a report may not take the place of another: the first line that a program may rest on and that is not there any more. */
+/** What an interface's line promises: its head and each member; of anything else the line itself. */
+function promisesOf(line) {
+  const [, head, body] = /^(\S+: interface [^{]*)\{(.*)\}$/.exec(line) ?? [];
+  if (body === undefined) return [line];
+  const members = [];
+  let depth = 0;
+  let from = 0;
+  for (let i = 0; i < body.length; i++) {
+    if ("{([<".includes(body[i])) depth++;
+    else if ("})]".includes(body[i]) || (body[i] === ">" && body[i - 1] !== "=")) depth--;
+    else if (body[i] === ";" && depth === 0) {
+      members.push(`${head.trim()} { ${body.slice(from, i).trim()} }`);
+      from = i + 1;
+    }
+  }
+  return [`${head.trim()}`, ...members];
+}
+
+/**
+ * Why a report may not take the place of another: the first thing that a program may rest on and that is not there any more. An interface may get
+ * further members.
+ */
 export function breaks(before, after) {
   const [head, , ...was] = before.split("\n");
   const [headNow, , ...now] = after.split("\n");
@@ -111,8 +132,8 @@ export function breaks(before, after) {
   const [majorNow = 0, featureNow = 0] = minor(headNow);
   // Below 1.0 the second number is the one that may break.
   if (majorNow > major || (major === 0 && featureNow > feature)) return undefined;
-  const left = new Set(now);
-  return was.find((line) => line !== "" && !left.has(line));
+  const left = new Set(now.flatMap(promisesOf));
+  return was.flatMap(promisesOf).find((promise) => promise !== "" && !left.has(promise));
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -38,6 +38,10 @@ describe("the library's surface", () => {
     expect(breaks(report, [head, blank, ...rest].join("\n"))).toBe(first);
     expect(breaks(report, [head, blank, `${first} `, ...rest].join("\n"))).toBe(first);
     expect(breaks(report, ["skblab 0.9.0", blank, ...rest].join("\n"))).toBeUndefined();
+    const given = "skblab 0.1.0\n\nA: interface A { readonly a: number; b(c: { d: 1; }): void; }";
+    expect(breaks(given, given.replace("a: number;", "a: number; readonly more?: string;"))).toBeUndefined();
+    expect(breaks(given, given.replace("a: number", "a: string"))).toBe("A: interface A { readonly a: number }");
+    expect(breaks(given, given.replace("d: 1", "d: 2"))).toBe("A: interface A { b(c: { d: 1; }): void }");
     expect(breaks(`skblab 1.1.0\n\n${first}`, "skblab 1.2.0\n\n")).toBe(first);
     expect(breaks(`skblab 1.1.0\n\n${first}`, "skblab 2.0.0\n\n")).toBeUndefined();
   });

@@ -20,6 +20,15 @@ const cases = [
   ["e1000e", 9000, "tcp"],
   ["tg3", 1500, "tcp"],
   ["mvneta", 1500, "tcp"],
+  ["ice", 1500, "tcp"],
+  ["i40e", 1500, "tcp"],
+  ["ena", 1500, "tcp"],
+  ["gve", 1500, "tcp"],
+  ["mlx5_core", 1500, "tcp"],
+  ["mlx5_core", 9000, "tcp"],
+  ["mt76", 1500, "tcp"],
+  ["usbnet", 1500, "tcp"],
+  ["r8152", 1500, "tcp"],
 ];
 
 const streams = [

@@ -65,6 +65,8 @@ export interface DriverCheck {
   /** Packets that came up in a life in which nothing was refused; of `arrived` frames. */
   readonly received: number;
   readonly arrived: number;
+  /** Frames that an XDP program of the card took, in that life: these come up nowhere. */
+  readonly taken: number;
   /** Requests for memory in that life, and lives with one of them refused: beside these the driver lives once before and once after. */
   readonly requests: number;
   readonly lives: number;
@@ -77,6 +79,8 @@ export interface DriverCheck {
 }
 
 const framesOfALife = 48;
+/** What cards call a frame that an XDP program took (drivers/cards/xdp.ts). */
+const takenByProgram: ReadonlySet<string> = new Set(["rx_xdp_drop", "rx_xdp_tx", "rx_xdp_redirect"]);
 /** The CPU's page of fragments and its page of slices stay out between lives, and are no leak. */
 const cachedBlocks = 2;
 /** A check ends after so many leaks and faults: one mistake shows again and again. */
@@ -149,9 +153,14 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
     else maker.guard(run);
     return up;
   };
+  const takenSoFar = (): number =>
+    Object.entries(machine.devices[0]?.driver.counters ?? {})
+      .filter(([name]) => takenByProgram.has(name))
+      .reduce((sum, [, n]) => sum + n, 0);
   fail.arm(0);
   out.noting = true;
   const received = live();
+  const taken = takenSoFar();
   out.noting = false;
   const requests = fail.asked();
   account();
@@ -166,10 +175,11 @@ export function checkDriver(options: DriverCheckOptions): DriverCheck {
   const lives = nth - 1;
   nth = 0;
   fail.arm(0);
-  const recovered = live() === received;
+  const takenBefore = takenSoFar();
+  const recovered = live() === received && takenSoFar() - takenBefore === taken;
   account();
   const arrived = life === lifeOfFrames ? framesOfALife : received;
-  return { driver: maker.name, mtu, received, arrived, requests, lives, leaks, faults, complaints, recovered };
+  return { driver: maker.name, mtu, received, arrived, taken, requests, lives, leaks, faults, complaints, recovered };
 }
 
 /** What is out at the moment: references by block of pages, kmalloc objects. */

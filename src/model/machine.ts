@@ -31,7 +31,7 @@ import type { Frames } from "./net/path/wire.ts";
 import { createFrames } from "./net/path/wire.ts";
 import type { Xmit } from "./net/path/xmit.ts";
 import { createXmit } from "./net/path/xmit.ts";
-import { createPagePools } from "./net/pool/page_pool.ts";
+import { createPagePools, type PoolPieces } from "./net/pool/page_pool.ts";
 import { attachPools } from "./net/pool/page_pool_hook.ts";
 import type { PoolContext } from "./net/pool/pool_context.ts";
 import { softirqState } from "./net/pool/pool_context.ts";
@@ -43,7 +43,7 @@ import { skbConfigOf } from "./net/skb/skb_config.ts";
 import { skbSizes61 } from "./net/skb/skb_config61.ts";
 import type { Skbs } from "./net/skb/skbs.ts";
 import { createSkbs } from "./net/skb/skbs.ts";
-import { guardOf, makerOf, type NicOptions, plugIn } from "./nic.ts";
+import { guardOf, makerOf, type NicOptions, plugIn, unreadDrivers } from "./nic.ts";
 import type { Hole } from "./not_modelled.ts";
 import { notModelled } from "./not_modelled.ts";
 import { defaultAllocator } from "./slab/geometry.ts";
@@ -155,7 +155,22 @@ export function createMachine(options: MachineOptions): Machine {
   const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);
   const pools = poolsOf(kernel, memory, upper, journal, config);
-  const parts: DriverParts = { release, random, journal, clock, cpus, memory, frames, receive, pools, ...upper };
+  const { pageFrag } = kernel.parts.slab;
+  const { pages } = upper;
+  const ownFrag = () => pageFrag({ pages, pageSize: config.pageSize, journal });
+  const parts: DriverParts = {
+    pageFrag: ownFrag,
+    release,
+    random,
+    journal,
+    clock,
+    cpus,
+    memory,
+    frames,
+    receive,
+    pools,
+    ...upper,
+  };
   const openTask = journal.textId(openingTask);
   const devices = (options.nics ?? []).map((nic, index) =>
     plugIn({ ...parts, napi, gro, xmit }, nic, index, (options.nics ?? []).length),
@@ -185,7 +200,9 @@ export function createMachine(options: MachineOptions): Machine {
       xmit.purge(device);
       device.driver.stop();
     },
-    standsFor: kernel.holes.map((hole) => notModelled(journal, hole, "model/kernels")),
+    standsFor: [...kernel.holes, ...unreadDrivers(options.nics ?? [], release)].map((hole) =>
+      notModelled(journal, hole, "model/kernels"),
+    ),
     absent: [
       notModelled(journal, "IOMMU and cache maintenance of the architecture", "dma_map_page(), kernel/dma"),
       notModelled(journal, "receive packet steering to other CPUs", "get_rps_cpu(), net/core/dev.c"),
@@ -236,6 +253,7 @@ function poolsOf(
     const { pageSize } = config;
     const pools = createPagePools({
       ...kernel.parts.net.pool,
+      ...(upper.pieces === undefined ? {} : { pieces: upper.pieces }),
       pages: upper.pages,
       journal,
       context,
@@ -249,7 +267,7 @@ function poolsOf(
   };
 }
 
-type Upper = Pick<DriverParts, "pages" | "heap" | "caches" | "skbs">;
+type Upper = Pick<DriverParts, "pages" | "heap" | "caches" | "skbs"> & { readonly pieces?: PoolPieces };
 
 /** Everything that asks the allocators: as they are, or refusing, or watched. */
 function upperParts(
@@ -291,7 +309,7 @@ function upperParts(
       },
     },
   }));
-  return { pages: skbs.outside, heap, caches: handed, skbs };
+  return { pages: skbs.outside, heap, caches: handed, skbs, pieces: skbs.pieces };
 }
 
 /** What decides how much memory a packet takes: pads and cache line of the architecture, sizeof of the declared structs of the release. */

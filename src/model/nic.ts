@@ -1,7 +1,9 @@
 // A network card put into a machine: interrupt, NAPI, GRO and transmit queue around a driver, or around each queue pair of it.
+import type { Release } from "../kernel/release.ts";
 import type { DriverMaker, DriverParts, Guard } from "./drivers/driver.ts";
 import { settingsOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
+import { driverExists } from "./kernels/card_rules.ts";
 import type { Gro } from "./net/path/gro.ts";
 import { driverOfQueues, queueDevice } from "./net/path/multiqueue.ts";
 import type { Napi } from "./net/path/napi.ts";
@@ -39,6 +41,11 @@ export const makerOf = (nic: NicOptions): DriverMaker =>
 export const guardOf = (nics: readonly NicOptions[]): Guard | undefined =>
   nics.map((nic) => makerOf(nic).guard).find((guard) => guard !== undefined);
 
+/** What is to be said of cards whose drivers nobody read on this release. */
+export const unreadDrivers = (nics: readonly NicOptions[], release: Release): readonly string[] => [
+  ...new Set(nics.flatMap((nic) => makerOf(nic).unread?.(release) ?? [])),
+];
+
 /** The machine as cards see it. */
 export interface NicParts extends DriverParts {
   readonly napi: Napi;
@@ -49,6 +56,7 @@ export interface NicParts extends DriverParts {
 /** The card of that number among `cards`. */
 export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: number): NetDevice {
   const maker = makerOf(nic);
+  driverExists(maker, parts.release);
   const settings = settingsOf(maker, nic.settings ?? {}, parts.release);
   const pairs = nic.queues ?? 1;
   const cpuOf = (queue: number): number =>

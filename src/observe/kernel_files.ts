@@ -9,6 +9,7 @@ import type { NetDevice } from "../model/net/path/netdevice.ts";
 import { feature } from "../model/net/path/netdevice.ts";
 import type { TcpCounters } from "../model/net/tcp/tcp_state.ts";
 import { observeSlabInfo } from "../model/slab/slabinfo.ts";
+import { netlinkPools, poolStatistics } from "./pool_files.ts";
 
 /** A file by its path below the directory that people copy such things to. */
 export interface KernelFile {
@@ -31,7 +32,8 @@ export function kernelFiles(machine: Machine, tcp?: TcpCounters): KernelFile[] {
     { path: "proc/slabinfo", reading: observeSlabInfo(heap) },
     { path: "proc/net/dev", reading: netDev(devices) },
     ...devices.flatMap((d) => settings(release, d)),
-    ...devices.flatMap((d) => statistics(release, d)),
+    ...devices.flatMap((d) => statistics(machine, d)),
+    ...poolAnswers(machine),
     { path: "ip-link.txt", reading: devices.map(linkLine).join("") },
     ...(tcp === undefined ? [] : netCounters(release, tcp)),
     {
@@ -93,15 +95,26 @@ function settings(release: Release, { name, driver, features }: NetDevice): Kern
 }
 
 /** `ethtool -S`; a driver of a release that prints nothing gives no file ("no stats available"). */
-function statistics(release: Release, device: NetDevice): KernelFile[] {
-  const names = factAt(ethtoolNames[device.driver.name] ?? [], release.version)?.value;
+function statistics(machine: Machine, device: NetDevice): KernelFile[] {
+  const { version } = machine.release;
+  const names = factAt(ethtoolNames[device.driver.name] ?? [], version)?.value;
   if (names === undefined) return [];
-  const numbers: Readonly<Record<string, number>> = { ...device.stats, ...device.driver.counters };
+  const numbers: Readonly<Record<string, number>> = {
+    ...device.stats,
+    ...device.driver.counters,
+    ...Object.fromEntries(poolStatistics(machine, device)),
+  };
   const counters = names.flatMap(([printed, counter]): [string, number][] => {
     const value = numbers[counter];
     return value === undefined ? [] : [[printed, value]];
   });
   return [{ path: `ethtool-S-${device.name}.txt`, reading: { kind: "ethtool -S", counters } }];
+}
+
+/** The netdev netlink family's answers about page pools, as people keep them. */
+function poolAnswers(machine: Machine): KernelFile[] {
+  const text = netlinkPools(machine);
+  return text === undefined ? [] : [{ path: "page-pools.json", reading: text }];
 }
 
 /** /proc/net/snmp and netstat, as far as the model counts. */

@@ -13,7 +13,7 @@ export function driverDocument(v: DriverVerdict): Document {
   const lives = v.checks.reduce((n, c) => n + c.lives, 0);
   // Beside those with a refusal, one before and one after them at each MTU.
   const allLives = lives + 2 * v.checks.length;
-  const silent = v.checks.filter((c) => c.received === 0);
+  const silent = v.checks.filter((c) => c.received + c.taken === 0);
   const stuck = v.checks.filter((c) => !c.recovered);
   const blocks: Block[] = [
     heading(1, `${v.driver} on ${v.kernel}${v.queues === 1 ? "" : `, ${v.queues} queue pairs`}`),
@@ -41,7 +41,7 @@ export function driverDocument(v: DriverVerdict): Document {
       v.checks.map((c) => [
         String(c.mtu),
         String(c.arrived),
-        String(c.received),
+        c.taken === 0 ? String(c.received) : `${c.received}, and ${c.taken} to XDP`,
         String(c.requests),
         String(c.lives),
         String(c.leaks.length),

@@ -5,6 +5,7 @@ import { atLeast, parseRelease } from "../kernel/release.ts";
 import type { DriverSettings } from "../model/drivers/driver.ts";
 import { settingProblem } from "../model/drivers/driver.ts";
 import { drivers, findDriver } from "../model/drivers/drivers.ts";
+import { driverExists } from "../model/kernels/card_rules.ts";
 import { createMachine } from "../model/machine.ts";
 import { socksMax } from "../model/net/tcp/sock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
@@ -50,6 +51,7 @@ export function checkMachine(s: MachineSettings): void {
         undefined,
         `Drivers: ${drivers.map((d) => d.name).join(", ")}; or a file of your own, such as ./mynic.mjs.`,
       );
+    driverExists(driver, release);
     checkQueues(s, i, driver.queuesMost ?? 1);
     for (const [key, value] of Object.entries(nic.settings)) {
       const path = `nics[${i}].settings.${key}`;

@@ -74,7 +74,7 @@ export function verifyDriver(options: VerifyDriverOptions): DriverVerdict {
     kernel: formatRelease(release),
     queues,
     sound: checks.every(
-      (c) => c.leaks.length + c.faults.length + c.complaints.length === 0 && c.recovered && c.received > 0,
+      (c) => c.leaks.length + c.faults.length + c.complaints.length === 0 && c.recovered && c.received + c.taken > 0,
     ),
     checks,
     refused,

@@ -19,6 +19,7 @@ import type { PoolContext } from "../net/pool/pool_context.ts";
 import type { ReceiveCaches } from "../net/skb/napi_alloc_cache.ts";
 import type { Skbs } from "../net/skb/skbs.ts";
 import type { SlabHeap } from "../slab/kmalloc.ts";
+import type { PageFragCache } from "../slab/page_frag.ts";
 import type { Clock } from "../sync/clock.ts";
 import type { Cpus } from "../sync/cpu.ts";
 
@@ -38,6 +39,8 @@ export interface DriverParts {
   readonly pages: PageAllocator;
   /** napi_alloc_cache of each CPU: page fragments for netdev_alloc_frag(). */
   readonly caches: readonly ReceiveCaches[];
+  /** A page_frag_cache of the driver's own, empty. */
+  pageFrag(): PageFragCache;
   /** The page pools of this machine, made when the first driver wants one; the skb code then sends marked pages home. */
   pools(): PoolsOfMachine;
 }
@@ -68,6 +71,10 @@ export interface DriverMaker {
   /** What it takes, by name. A driver of your own may leave this out: its settings then reach it as they are. */
   readonly settings?: Readonly<Record<string, SettingSpec>>;
   readonly name: string;
+  /** The first release that has it; on an earlier one no card of it can be plugged in. */
+  readonly since?: readonly number[];
+  /** In words, when nobody read the driver's source of that release: as which one it behaves here. */
+  readonly unread?: (release: Release) => string | undefined;
   /** Feature bits it starts with (netdevice.ts). */
   readonly features: number;
   /** Queue pairs that a card may have, 1 when left out. make() is called for each, with rings, interrupt and NAPI of its own. */

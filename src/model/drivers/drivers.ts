@@ -1,5 +1,6 @@
 // Every driver of the model: one line each. Beside them stand those that somebody gave, under a name of their own.
 import { BadInput } from "../../base/bad_input.ts";
+import { cards } from "./cards/makers.ts";
 import type { DriverMaker } from "./driver.ts";
 import { e1000 } from "./e1000.ts";
 import { e1000e } from "./e1000e.ts";
@@ -9,7 +10,7 @@ import { ringnic } from "./ringnic.ts";
 import { tg3 } from "./tg3.ts";
 import { virtioNet } from "./virtio_net.ts";
 
-export const drivers: readonly DriverMaker[] = [ringnic, e1000, e1000e, virtioNet, tg3, ibmEmac, mvneta];
+export const drivers: readonly DriverMaker[] = [ringnic, e1000, e1000e, virtioNet, tg3, ibmEmac, mvneta, ...cards];
 
 const given = new Map<string, DriverMaker>();
 

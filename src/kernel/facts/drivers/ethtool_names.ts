@@ -24,6 +24,23 @@ const mvnetaRegisters: readonly PrintedCounter[] = [
   ["good_frames_sent", "tx_packets"],
 ];
 
+/** page_pool_ethtool_stats_get_strings(), net/core/page_pool.c 6.1: the sums of a card's pools, behind the driver's own counters. */
+const pools: readonly PrintedCounter[] = [
+  "alloc_fast",
+  "alloc_slow",
+  "alloc_slow_ho",
+  "alloc_empty",
+  "alloc_refill",
+  "alloc_waive",
+  "recycle_cached",
+  "recycle_cache_full",
+  "recycle_ring",
+  "recycle_ring_full",
+  "recycle_released_ref",
+].map((name) => [`rx_pp_${name}`, `rx_pp_${name}`]);
+const queue0 = (...counters: readonly PrintedCounter[]): readonly PrintedCounter[] =>
+  counters.map(([printed, counter]) => [`queue_0_${printed}`, counter]);
+
 /** By driver; a driver or release without an entry prints none of what the model counts. */
 export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly PrintedCounter[]>[]>> = {
   e1000: [
@@ -86,6 +103,11 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
       value: [...mvnetaRegisters, ["skb_alloc_errors", "skb_alloc_error"], ["refill_errors", "refill_error"]],
       source: "mvneta_statistics, 4.19 and 5.15",
     },
+    {
+      since: [5, 19],
+      value: [...mvnetaRegisters, ["skb_alloc_errors", "skb_alloc_error"], ["refill_errors", "refill_error"], ...pools],
+      source: "mvneta_ethtool_get_strings, 6.1; first release from history",
+    },
   ],
   virtio_net: [
     {
@@ -108,6 +130,115 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
         ["tx_queue_0_bytes", "txBytes"],
       ],
       source: "virtnet_rq_stats_desc, drivers/net/virtio_net.c 6.1",
+    },
+  ],
+  ice: [
+    {
+      since: [6, 1],
+      value: [
+        ["rx_bytes", "rxBytes"],
+        ["tx_bytes", "txBytes"],
+        ["rx_dropped", "rxMissed"],
+        ["rx_alloc_fail", "rx_alloc_fail"],
+        ["rx_pg_alloc_fail", "rx_pg_alloc_fail"],
+      ],
+      source: "ice_gstrings_vsi_stats, drivers/net/ethernet/intel/ice/ice_ethtool.c 6.1.192 and 6.12.117",
+    },
+  ],
+  i40e: [
+    {
+      since: [6, 1],
+      value: [
+        ["rx_packets", "rx_packets"],
+        ["tx_packets", "tx_packets"],
+        ["rx_bytes", "rxBytes"],
+        ["tx_bytes", "txBytes"],
+        ["rx_dropped", "rxMissed"],
+        ["rx_alloc_fail", "rx_alloc_fail"],
+        ["rx_pg_alloc_fail", "rx_pg_alloc_fail"],
+        ["rx_cache_reuse", "rx_cache_reuse"],
+        ["rx_cache_waive", "rx_cache_waive"],
+        ["rx_cache_busy", "rx_cache_busy"],
+      ],
+      source: "i40e_gstrings_misc_stats, drivers/net/ethernet/intel/i40e/i40e_ethtool.c 6.1.192 and 6.12.117",
+    },
+  ],
+  ena: [
+    {
+      since: [6, 1],
+      value: queue0(
+        ["rx_cnt", "rx_packets"],
+        ["rx_bytes", "rxBytes"],
+        ["rx_refil_partial", "rx_refil_partial"],
+        ["rx_page_alloc_fail", "rx_refil_partial"],
+        ["rx_skb_alloc_fail", "rx_skb_alloc_fail"],
+        ["rx_xdp_drop", "rx_xdp_drop"],
+        ["rx_xdp_tx", "rx_xdp_tx"],
+        ["rx_xdp_redirect", "rx_xdp_redirect"],
+      ),
+      source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 6.1.192 and 6.12.117",
+    },
+  ],
+  gve: [
+    {
+      since: [6, 1],
+      value: [
+        ["rx_packets", "rx_packets"],
+        ["tx_packets", "tx_packets"],
+        ["rx_bytes", "rxBytes"],
+        ["tx_bytes", "txBytes"],
+        ["rx_skb_alloc_fail", "rx_skb_alloc_fail"],
+        ["rx_buf_alloc_fail", "rx_buf_alloc_fail"],
+        ["rx_frag_flip_cnt[0]", "rx_frag_flip_cnt"],
+        ["rx_frag_copy_cnt[0]", "rx_frag_copy_cnt"],
+      ],
+      source:
+        "gve_gstrings_main_stats, gve_gstrings_rx_stats, drivers/net/ethernet/google/gve/gve_ethtool.c 6.1.192 and 6.12.117",
+    },
+  ],
+  mlx5_core: [
+    {
+      since: [6, 1],
+      value: [
+        ["rx_packets", "rx_packets"],
+        ["rx_bytes", "rxBytes"],
+        ["tx_packets", "tx_packets"],
+        ["tx_bytes", "txBytes"],
+        ["rx_xdp_drop", "rx_xdp_drop"],
+        ["rx_xdp_redirect", "rx_xdp_redirect"],
+        ["rx_buff_alloc_err", "rx_buff_alloc_err"],
+        ["rx_cache_reuse", "rx_cache_reuse"],
+        ["rx_cache_full", "rx_cache_full"],
+        ["rx_cache_empty", "rx_cache_empty"],
+        ["rx_cache_busy", "rx_cache_busy"],
+        ...pools,
+      ],
+      source: "sw_stats_desc, drivers/net/ethernet/mellanox/mlx5/core/en_stats.c 6.1.192",
+    },
+    {
+      since: [6, 4],
+      value: [
+        ["rx_packets", "rx_packets"],
+        ["rx_bytes", "rxBytes"],
+        ["tx_packets", "tx_packets"],
+        ["tx_bytes", "txBytes"],
+        ["rx_xdp_drop", "rx_xdp_drop"],
+        ["rx_xdp_redirect", "rx_xdp_redirect"],
+        ["rx_buff_alloc_err", "rx_buff_alloc_err"],
+        ...pools,
+      ],
+      source: "sw_stats_desc, en_stats.c 6.12.117; first release from history",
+    },
+  ],
+  r8152: [
+    {
+      since: [6, 1],
+      value: [
+        ["tx_packets", "tx_packets"],
+        ["rx_packets", "rx_packets"],
+        ["rx_missed", "rxMissed"],
+      ],
+      source: "rtl8152_gstrings, drivers/net/usb/r8152.c 6.1.192",
     },
   ],
   ringnic: [

@@ -176,8 +176,17 @@ export const i40e: DriverFacts = {
       source:
         "drivers/net/ethernet/intel/i40e/i40e_main.c i40e_vsi_configure_rx, 4.19; i40e_calculate_vsi_rx_buf_len, 6.1",
     },
+    {
+      since: [6, 4],
+      value: {
+        buffers: (_mtu, at) => pagesOf(at.pageSize < 8192 ? 1 : 0, at, "3 KiB buffer"),
+        unless: "the private flag legacy-rx on (ethtool --set-priv-flags, until 6.8) keeps order 0 at every MTU",
+      },
+      source:
+        "drivers/net/ethernet/intel/i40e/i40e_main.c i40e_calculate_vsi_rx_buf_len, 6.12; first release from history",
+    },
   ],
   failure: [{ since: [3, 12], value: retried("i40e"), source: "i40e_alloc_rx_buffers, 4.19 and 6.1" }],
-  refillGfp: "GFP_ATOMIC",
+  refillGfp: "GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP | __GFP_MEMALLOC (dev_alloc_pages)",
   mtuMax: 9702,
 };

@@ -34,7 +34,7 @@ export const ice = ofTree("ice", "Intel E800 Ethernet", {
       triedAgain("ice", "alloc_page_failed"),
     ),
   ],
-  refillGfp: "GFP_ATOMIC",
+  refillGfp: "GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP | __GFP_MEMALLOC (dev_alloc_pages)",
   mtuMax: 9702,
 });
 
@@ -88,7 +88,7 @@ export const ena = ofTree("ena", "Amazon Elastic Network Adapter", {
       counter: "queue_N_rx_refil_partial, queue_N_rx_page_alloc_fail",
     }),
   ],
-  refillGfp: "GFP_ATOMIC | __GFP_COMP",
+  refillGfp: "GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP | __GFP_MEMALLOC (dev_alloc_pages)",
   mtuMax: 9216,
 });
 

@@ -66,7 +66,7 @@ export type PagePools = ReturnType<typeof createPagePools>;
 
 /** Makes the pools of one machine. Ownership: a page handed out belongs to the caller until one of the put or release functions. */
 export function createPagePools(options: PagePoolOptions) {
-  const { pages, journal, context, pfnMax } = options;
+  const { pages, journal, context, pfnMax, pieces } = options;
   const refusedIn = journal.textId("__page_pool_alloc_pages_slow");
   const poolsMax = options.poolsMax ?? 64;
   const pageSize = options.pageSize ?? 4096;
@@ -338,6 +338,7 @@ export function createPagePools(options: PagePoolOptions) {
   /** page_pool_put_page(): one user less; the last one sends the page home. `syncSize` bytes may have been written. */
   const putPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
     const row = pool << ROW_SHIFT;
+    pieces?.back(pfn);
     if (P[row + SPECIAL] !== 0) {
       putSpecialPage(pool, pfn, syncSize, allowDirect);
       return;
@@ -426,9 +427,11 @@ export function createPagePools(options: PagePoolOptions) {
       P[(pool << ROW_SHIFT) + FRAG_USERS] = 1;
       P[(pool << ROW_SHIFT) + FRAG_OFFSET] = size;
       users.setBias(pfn);
+      pieces?.given(pfn);
       lastFragOffset = 0;
       return pfn;
     }
+    pieces?.given(pfn);
     P[(pool << ROW_SHIFT) + FRAG_USERS] = (P[(pool << ROW_SHIFT) + FRAG_USERS] as number) + 1;
     P[(pool << ROW_SHIFT) + FRAG_OFFSET] = at + size;
     if (countsEachFragment) countUp((pool << ROW_SHIFT) + FAST);
@@ -527,6 +530,19 @@ export function createPagePools(options: PagePoolOptions) {
     },
     inflight,
     dmaAddress,
+    /** What a pool must be made with for its pages to be cut up; 0 where any may. */
+    fragmentFlag: parts.fragments === "flagged pools" ? PP_FLAG_PAGE_FRAG : 0,
+    /** page_pool_fragment_page(): the driver cuts the page up itself, and says at last how many pieces it gave away. */
+    fragmentPage: users.setBias,
+    /** The driver counts a piece of such a page as given, or as not given after all. */
+    pieceGiven: (pfn: number): void => pieces?.given(pfn),
+    pieceKept: (pfn: number): void => pieces?.back(pfn),
+    /** page_pool_unref_page() with what was not given, and page_pool_put_unrefed_page() when nobody has a piece any more. */
+    unrefFragments(pool: number, pfn: number, given: number, allowDirect: boolean): void {
+      if (users.dropBias(pfn, given) !== 0 || !keeps(pool, pfn, FULL_SYNC)) return;
+      if (mayGoDirect(pool, allowDirect) && recycleInCache(pool, pfn)) return;
+      recycleInRing(pool, pfn);
+    },
     /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
     addFragmentUser: users.add,
     /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
@@ -542,6 +558,7 @@ export function createPagePools(options: PagePoolOptions) {
       const pfn = pages.compoundHead(anyPfn);
       if (pp[pfn] === 0) return false;
       users.add(pfn);
+      pieces?.given(pfn);
       return true;
     },
     ...viewPools({

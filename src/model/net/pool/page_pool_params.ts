@@ -119,6 +119,13 @@ export const poolParts61: PoolParts = {
   stallNamesPool: false,
 };
 
+/** Pieces of pages: what a pool counts beside the page's own reference. */
+export interface PoolPieces {
+  given(pfn: number): void;
+  /** Also of pages that were never cut: nothing happens then. */
+  back(pfn: number): void;
+}
+
 export interface PagePoolOptions extends Partial<PoolParts> {
   readonly pages: PageAllocator;
   readonly journal: Journal;
@@ -132,6 +139,8 @@ export interface PagePoolOptions extends Partial<PoolParts> {
   /** Width of dma_addr_t. */
   readonly dmaBits?: 32 | 64;
   readonly dma?: DmaMapper;
+  /** Is told of each piece of a page that is given away and comes back: whoever watches references must know that it is one. */
+  readonly pieces?: PoolPieces;
   /** Masks of this release: GFP_ATOMIC, __GFP_NOWARN, __GFP_COMP. */
   readonly gfp?: { readonly atomic: number; readonly nowarn: number; readonly comp: number };
 }

@@ -70,6 +70,8 @@ export interface OwnedSkbs extends Skbs {
   readonly watch: PageWatch;
   /** The allocator for everybody who is not the skb code: drivers, pools, tests. */
   readonly outside: PageAllocator;
+  /** Hears of pieces of pages that page pools give away and get back: each is a reference that the page's own count does not have. */
+  readonly pieces: { given(pfn: number): void; back(pfn: number): void };
   /** Announces that the caller writes `bytes` payload bytes at `offset`. */
   write(skb: number, offset: number, bytes: number): void;
   /** Counts everything again; faults as after an operation. */
@@ -180,6 +182,9 @@ export function createOwnedSkbs(options: OwnedSkbOptions, owning: OwnershipOptio
   const stories = new Map<number, string[]>();
   /** skbs whose head skb_try_coalesce() has given to another: only their sk_buff is left. */
   const stolen = new Set<number>();
+
+  /** Pieces of page pools' pages that are out, by page. */
+  const pieces = new Map<number, number>();
 
   const alive = (skb: number): boolean => skb > 0 && (S[skb + STATE]! & 3) === 1;
   const note = (skb: number, text: string): void => {
@@ -391,6 +396,24 @@ export function createOwnedSkbs(options: OwnedSkbOptions, owning: OwnershipOptio
         watch.pass("outside", "skbs", pfn, 1);
         return false;
       }),
+    setPoolShare: (sharePage) =>
+      skbs.setPoolShare((pfn) => {
+        if (!sharePage(pfn)) return false;
+        watch.pass("outside", "skbs", pfn, 1);
+        return true;
+      }),
+    pieces: {
+      given(pfn) {
+        pieces.set(pfn, (pieces.get(pfn) ?? 0) + 1);
+        watch.credit("outside", pfn, 1);
+      },
+      back(pfn) {
+        const out = pieces.get(pfn) ?? 0;
+        if (out === 0) return;
+        pieces.set(pfn, out - 1);
+        watch.credit("outside", pfn, -1);
+      },
+    },
     watch,
     outside: watch.view("outside"),
     audit,

@@ -14,6 +14,8 @@ export interface PageWatch {
   held(holder: PageHolder, pfn: number): number;
   /** `n` references pass from one holder to another without the allocator's knowing. */
   pass(from: PageHolder, to: PageHolder, pfn: number, n: number): void;
+  /** The holder has `n` references more (or less) that are none of the page's count: pieces of a page that a page pool counts itself. */
+  credit(holder: PageHolder, pfn: number, n: number): void;
   /** First pfns of all blocks that `holder` has references of. */
   blocksOf(holder: PageHolder): Iterable<number>;
   /** What happened to the page's references, oldest first. */
@@ -92,6 +94,9 @@ export function watchPages(
       const head = known(pfn);
       if (!book(from, head, -n)) onOverdraft(from, pfn);
       book(to, head, n);
+    },
+    credit(holder, pfn, n) {
+      if (!book(holder, known(pfn), n)) onOverdraft(holder, pfn);
     },
     blocksOf: (holder) => books[holder].keys(),
     history: (pfn) => stories.get(known(pfn)) ?? [],
