@@ -185,10 +185,11 @@ export function controls(input: ProveInput, built: Built, done: readonly Trial[]
   if (built.order > 0 && mtu !== null && mtu > 1500)
     add(`MTU ${mtu}, the largest that stays at order 0`, { kind: "mtu", mtu });
   if (built.asker.kind === "driver") {
-    add(`a receive ring of ${built.rxRing * 4} instead of ${built.rxRing}`, {
-      kind: "rx_ring",
-      entries: built.rxRing * 4,
-    });
+    if (built.rxRing > 0)
+      add(`a receive ring of ${built.rxRing * 4} instead of ${built.rxRing}`, {
+        kind: "rx_ring",
+        entries: built.rxRing * 4,
+      });
     if (built.asker.mtu > 1500) add("MTU 1500", { kind: "mtu", mtu: 1500 });
   }
   return found;

@@ -5,6 +5,7 @@ import type { ProveInput, Told } from "../diagnosis/machine_told.ts";
 import { defaultMinFreeKb } from "../kernel/facts/min_free.ts";
 import type { Release } from "../kernel/release.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
+import { type DriverMaker, defaultOf } from "../model/drivers/driver.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import type { MarkSettings } from "../model/mm/watermark_setup.ts";
 import type { FillOptions } from "../scenario/filled_state.ts";
@@ -210,14 +211,19 @@ interface Card {
   readonly nic: Readonly<Record<string, unknown>>;
 }
 
-/** Entries of the rings as the drivers make them when nobody says (model/drivers). */
-const ringDefaults: Readonly<Record<string, number>> = { tg3: 200, ibm_emac: 128, mvneta: 512 };
+/** Drivers of the model that stand for none of a report: no real card, and one whose buffers depend on an adapter that no trace names. */
+const ofNoReport: ReadonlySet<string> = new Set(["ringnic", "usbnet"]);
+/** Entries of the receive ring as the driver makes it when nobody says; undefined: it has no ring of descriptors. */
+function ringDefault({ settings }: DriverMaker): number | undefined {
+  const ring = settings?.["rx_ring"];
+  return ring === undefined ? undefined : Number(defaultOf(ring));
+}
 /** A card that is there and does nothing. */
 const idle = { driver: "ringnic", settings: { rx_ring: 16, tx_ring: 32 } };
 
 function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take, note: Note): Card | string {
   const { machine } = input;
-  const known = drivers.find((d) => d.name === input.driver && d.name !== "ringnic");
+  const known = drivers.find((d) => d.name === input.driver && !ofNoReport.has(d.name));
   const sending = input.direction === "tx" || input.direction === "tx completion";
   if (asItself || known === undefined || sending) {
     if (input.gfp === null) return "the report does not say with which mask it was asked";
@@ -243,22 +249,24 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
   note("driver", known.name, "report", "the call trace");
   const mtu = mtuOf(input, order, take);
   const ring = machine.rings?.value.rx ?? null;
-  const usual = ringDefaults[known.name] ?? 256;
-  const rxRing = ring ?? usual;
-  if (ring !== null && machine.rings !== null)
+  const usual = ringDefault(known);
+  const rxRing = usual === undefined ? 0 : (ring ?? usual);
+  if (usual === undefined) note("receive ring", "none", "assumed", "the driver has no ring of descriptors");
+  else if (ring !== null && machine.rings !== null)
     note("receive ring", String(ring), "report", "ethtool -g", machine.rings);
   else note("receive ring", String(usual), "assumed", "the driver's default");
   take("TSO", machine.tso, (on) => (on ? "on" : "off"), true, "the driver's default");
   return {
     asker: { kind: "driver", name: known.name, mtu },
     rxRing,
-    ringPages: rxRing * Math.max(2, Math.ceil((mtu + 600) / 4096) * 2),
+    // A driver without a ring (r8152) has ten blocks of eight pages.
+    ringPages: usual === undefined ? 80 : rxRing * Math.max(2, Math.ceil((mtu + 600) / 4096) * 2),
     nic: {
       driver: known.name,
       mtu,
       ...(machine.tso === null ? {} : { tso: machine.tso.value }),
       settings: {
-        rx_ring: rxRing,
+        ...(usual === undefined ? {} : { rx_ring: rxRing }),
         ...(known.name === "tg3" && machine.rings?.value.rxJumbo ? { rx_jumbo_ring: machine.rings.value.rxJumbo } : {}),
       },
     },
