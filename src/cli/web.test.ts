@@ -277,7 +277,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     await page.waitForSelector(".error:has-text('double free')");
     expect(await barriers(page)).toEqual([]);
     await page.getByRole("button", { name: "Show", exact: true }).click();
-    await page.waitForSelector("svg[aria-label*='Bytes of']");
+    await page.waitForSelector("svg[aria-label*='344 to 488 bytes']");
     const text = await page.textContent("main");
     for (const figure of ["344", "488", "168", "24"]) expect(text).toContain(figure);
     await page.setInputFiles("input[type=file]", join(root, "fixtures/btf/small.btf"));

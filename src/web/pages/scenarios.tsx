@@ -8,6 +8,7 @@ import type { Shown } from "../tasks/protocol.ts";
 import { download } from "../ui/download.ts";
 import { Answer, ErrorBox } from "../ui/parts.tsx";
 import { route, setQuery, setView } from "../ui/route.ts";
+import { SettingsEditor } from "../ui/settings_editor.tsx";
 
 const files = import.meta.glob<string>("../../../scenarios/*.yaml", { query: "?raw", import: "default" });
 const names = Object.keys(files).map((path) => path.slice(path.lastIndexOf("/") + 1));
@@ -92,13 +93,10 @@ export function ScenariosPage(): JSX.Element {
             Save
           </button>
         </div>
-        <textarea
-          ref={area}
-          aria-label="Settings of the scenario"
-          onInput={(e) => setWritten({ name: name ?? "", text: e.currentTarget.value })}
-          spellcheck={false}
-          autocomplete="off"
+        <SettingsEditor
+          area={area}
           hidden={name === undefined}
+          onText={(text) => setWritten({ name: name ?? "", text })}
         />
       </form>
       <ErrorBox error={error} />
