@@ -95,4 +95,20 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
     expect(await wider(page)).toBeLessThanOrEqual(0);
     expect(faults).toEqual([]);
   });
+
+  test("what a proof assumed is changed where it stands, and the proof says what was given", async () => {
+    const { page, faults } = await visit("#/diagnose?example=tg3_gentoo_2009.txt", sizes[0][1]);
+    await page.click("text=Prove it");
+    await page.waitForSelector(".advice .proof", { timeout: 60_000 });
+    await page.click(".advice >> text=Stop here");
+    await page.click(".advice summary:has-text('The machine that was built')");
+    const ring = page.getByLabel(/^receive ring instead of/);
+    await ring.fill("100");
+    await page.click("text=Prove it with these values");
+    await page.waitForSelector(".advice dd:has-text('(given) given for this proof')", { timeout: 60_000 });
+    expect(await page.locator(".advice dd", { hasText: "(given)" }).innerText()).toMatch(/^100 \(given\)/);
+    // What the report says offers no other value.
+    expect(await page.locator(".advice dt:has-text('kernel') + dd input").count()).toBe(0);
+    expect(faults).toEqual([]);
+  }, 120_000);
 });

@@ -11,6 +11,7 @@ import type { MarkSettings } from "../model/mm/watermark_setup.ts";
 import type { FillOptions } from "../scenario/filled_state.ts";
 import { filledState } from "../scenario/filled_state.ts";
 import type { StateGiven } from "../scenario/machine_state_settings.ts";
+import { givenBecause } from "./assume.ts";
 import type { Assumption } from "./proof.ts";
 import { printedState } from "./state.ts";
 
@@ -50,6 +51,9 @@ const thousands = (n: number): string => Math.round(n).toLocaleString("en-US");
 type Take = <T>(what: string, told: Told<T> | null, show: (v: T) => string, otherwise: T, why: string) => T;
 type Note = (what: string, value: string, from: Assumption["from"], because: string, told?: Told<unknown>) => void;
 
+const fromOf = ({ because }: Told<unknown>): Assumption["from"] =>
+  because === givenBecause ? "given" : because.startsWith("computed") ? "computed" : "report";
+
 /** Builds it; a sentence when it cannot be. `asItself`: the request is made, whoever made it in the report. */
 export function buildMachine(input: ProveInput, order: number, asItself: boolean): Built | string {
   const { machine } = input;
@@ -58,7 +62,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
     void list.push({ what, value, from, because, evidence: told?.evidence ?? [] });
   const take: Take = (what, told, show, otherwise, why) => {
     if (told === null) note(what, show(otherwise), "assumed", why);
-    else note(what, show(told.value), told.because.startsWith("computed") ? "computed" : "report", told.because, told);
+    else note(what, show(told.value), fromOf(told), told.because, told);
     return told === null ? otherwise : told.value;
   };
   const release = parseRelease(machine.release.value);
@@ -253,7 +257,13 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
   const rxRing = usual === undefined ? 0 : (ring ?? usual);
   if (usual === undefined) note("receive ring", "none", "assumed", "the driver has no ring of descriptors");
   else if (ring !== null && machine.rings !== null)
-    note("receive ring", String(ring), "report", "ethtool -g", machine.rings);
+    note(
+      "receive ring",
+      String(ring),
+      fromOf(machine.rings),
+      fromOf(machine.rings) === "given" ? givenBecause : "ethtool -g",
+      machine.rings,
+    );
   else note("receive ring", String(usual), "assumed", "the driver's default");
   take("TSO", machine.tso, (on) => (on ? "on" : "off"), true, "the driver's default");
   return {

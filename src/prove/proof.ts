@@ -10,9 +10,9 @@ export interface Assumption {
   readonly value: string;
   /**
    * report: a line says so. computed: arithmetic on a line. scaled: smaller than the report's, in proportion. tuned: tried until the report's
-   * failure came. assumed: nothing in the inputs says so.
+   * failure came. assumed: nothing in the inputs says so. given: nothing does, and a person said it for this proof.
    */
-  readonly from: "report" | "computed" | "scaled" | "tuned" | "assumed";
+  readonly from: "report" | "computed" | "scaled" | "tuned" | "assumed" | "given";
   readonly because: string;
   readonly evidence: readonly SaidLine[];
 }

@@ -288,9 +288,9 @@ const proof = z
           what: z.string(),
           value: z.string(),
           from: z
-            .enum(["report", "computed", "scaled", "tuned", "assumed"])
+            .enum(["report", "computed", "scaled", "tuned", "assumed", "given"])
             .describe(
-              "report: a line says so. computed: from lines. scaled: smaller, in proportion. tuned: tried until it failed as the report did. assumed: nothing says so.",
+              "report: a line says so. computed: from lines. scaled: smaller, in proportion. tuned: tried until it failed as the report did. assumed: nothing says so. given: a person said so for this proof.",
             ),
           because: z.string(),
           evidence: z.array(quote),

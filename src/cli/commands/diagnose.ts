@@ -7,6 +7,7 @@ import { createCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Severity } from "../../diagnosis/finding.ts";
 import { bySeverity, severities } from "../../diagnosis/finding.ts";
+import { assumableKeys, assuming, readAssumed, refuseNeedless } from "../../prove/assume.ts";
 import type { Job, Outcome } from "../../prove/batch.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import type { Proof } from "../../prove/proof.ts";
@@ -71,6 +72,11 @@ export const command: CommandSpec = {
       )
       .option("--prove", "test the advice: build such a machine in the model, and run it with each change")
       .option(
+        "--assume <key=value>",
+        `with --prove: what the inputs do not say of the machine (${assumableKeys.join(", ")}); may be repeated`,
+        (text: string, all: readonly string[] = []) => [...all, text],
+      )
+      .option(
         "--explain-reading",
         "show what was taken for transport and what for the kernel's own words, line by line",
       )
@@ -99,6 +105,9 @@ export const command: CommandSpec = {
           await io.answer({ document: explainDocument(lines), json: { lines }, exit: 0 });
           return;
         }
+        const assumed = readAssumed(options.assume ?? []);
+        if (options.assume !== undefined && options.prove !== true)
+          throw new BadInput("--assume says what --prove builds: give both.");
         const since = options.since === undefined ? undefined : parseSince(options.since);
         if (options.follow !== undefined) {
           if (files.length > 0 || options.prove === true || options.sarif !== undefined || options.junit !== undefined)
@@ -123,7 +132,9 @@ export const command: CommandSpec = {
           throw new BadInput(whyUnread(first) as string, { file: first.name });
         }
         // The machines and their scenarios are loaded only where something is to be proved: a log is explained in half the time.
-        const proofs = options.prove === true ? await proveOnAllCores(diagnosis.incidents, io) : undefined;
+        refuseNeedless(diagnosis.incidents, assumed);
+        const given = diagnosis.incidents.map((i) => assuming(i, assumed));
+        const proofs = options.prove === true ? await proveOnAllCores(given, io) : undefined;
         const measured = proofs?.map((proof, i) => measuredAdvice(diagnosis.incidents[i]?.advice ?? [], proof));
         const incidents = diagnosis.incidents.map((incident, i) => ({
           ...incident,
@@ -188,6 +199,7 @@ function bestSoFar(proofs: readonly (Proof | undefined)[]): string {
 
 interface Options {
   readonly prove?: boolean;
+  readonly assume?: readonly string[];
   readonly explainReading?: boolean;
   readonly brief?: boolean;
   readonly failOn?: Severity;

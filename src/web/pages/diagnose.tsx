@@ -2,6 +2,8 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Diagnosis } from "../../diagnosis/finding.ts";
+import type { Assumed } from "../../prove/assume.ts";
+import { assuming } from "../../prove/assume.ts";
 import type { MeasuredAdvice } from "../../prove/measured.ts";
 import { measuredAdvice } from "../../prove/measured.ts";
 import { statesDocument } from "../../report/machine_state.ts";
@@ -29,12 +31,14 @@ export function DiagnosePage(): JSX.Element {
   const [output, setOutput] = useKept<DiagnoseOutput | undefined>("diagnose.output", undefined);
   const [error, setError] = useKept<unknown>("diagnose.error", undefined);
   const [, setProof] = useKept<Proved | undefined>("diagnose.proof", undefined);
+  const [, setAssumed] = useKept<Readonly<Record<number, Assumed>>>("diagnose.assumed", {});
   const [of, setOf] = useKept("diagnose.of", "");
   const { example } = route.value.query;
 
   const run = async (files: readonly CaseFile[]): Promise<void> => {
     setError(undefined);
     setProof(undefined);
+    setAssumed({});
     if (files.length === 0) {
       setOutput(undefined);
       return;
@@ -171,6 +175,7 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
   const at = Number.isSafeInteger(asked) && asked >= 1 && asked <= diagnosis.incidents.length ? asked - 1 : worst;
   const incident = diagnosis.incidents[at];
   const [proved, setProved] = useKept<Proved | undefined>("diagnose.proof", undefined);
+  const [assumed, setAssumed] = useKept<Readonly<Record<number, Assumed>>>("diagnose.assumed", {});
   const [error, setError] = useState<unknown>();
   const order = episodes.flatMap((e) => e.incidents.map((x) => x.index));
   const pick = (index: number): void =>
@@ -200,14 +205,17 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
   const toPlace = (to: Place): void =>
     go(hrefOf("diagnose", { ...query, at: String(at + 1), part: "log", log: to.input, line: String(to.line) }));
   /** Builds such a machine in the model and runs it with each change; ranked anew with everything that is learned, until it is done or stopped. */
-  const test = (): void => {
+  const test = (values: Assumed): void => {
     setError(undefined);
+    const all = { ...assumed, [at]: values };
+    setAssumed(all);
+    const asked = { ...diagnosis, incidents: diagnosis.incidents.map((i, n) => assuming(i, all[n] ?? {})) };
     let learned = false;
     const soFar = (known: Proved): void => {
       learned = true;
       setProved(known);
     };
-    ask("prove", diagnosis, "Testing the advice", { replaces: true, soFar }).then(setProved, (e: unknown) => {
+    ask("prove", asked, "Testing the advice", { replaces: true, soFar }).then(setProved, (e: unknown) => {
       if (!(e instanceof Cancelled && learned)) setError(e);
     });
   };
@@ -222,7 +230,14 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
           ← All incidents
         </button>
         <IncidentView incident={incident} onPlace={toPlace}>
-          <AdviceList incident={incident} advice={advice} proof={proof} error={error} onTest={test} />
+          <AdviceList
+            incident={incident}
+            advice={advice}
+            proof={proof}
+            error={error}
+            assumed={assumed[at] ?? {}}
+            onTest={test}
+          />
         </IncidentView>
         {diagnosis.states === undefined ? null : <DocumentView document={statesDocument(diagnosis.states)} />}
         <Notes diagnosis={diagnosis} />

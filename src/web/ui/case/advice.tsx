@@ -2,6 +2,8 @@
 import type { JSX } from "preact";
 import type { DiagnosedIncident } from "../../../diagnosis/finding.ts";
 import { capital } from "../../../diagnosis/words.ts";
+import type { AssumableKey, Assumed } from "../../../prove/assume.ts";
+import { assumableKeys, assumables } from "../../../prove/assume.ts";
 import type { MeasuredAdvice } from "../../../prove/measured.ts";
 import { rowOf } from "../../../prove/measured.ts";
 import type { Proof, ProofRow } from "../../../prove/proof.ts";
@@ -16,13 +18,17 @@ export function AdviceList({
   advice,
   proof,
   error,
+  assumed,
   onTest,
 }: {
   incident: DiagnosedIncident;
   advice: readonly (DiagnosedIncident["advice"][number] | MeasuredAdvice)[];
   proof: Proof | undefined;
   error: unknown;
-  onTest: () => void;
+  /** What was given by hand for this incident's machine. */
+  assumed: Assumed;
+  /** Builds and runs it, with these values in the place of assumptions. */
+  onTest: (assumed: Assumed) => void;
 }): JSX.Element {
   const work = runningOf("prove");
   const most = Math.max(0, ...(proof?.rows ?? []).flatMap((r) => [r.before.high, r.after.high]));
@@ -31,7 +37,7 @@ export function AdviceList({
       <div class="bar">
         <h3>What to do, best first{proof !== undefined && proof.rows.length > 0 ? ", as measured" : ""}</h3>
         {incident.advice.length === 0 ? null : (
-          <button type="button" disabled={work !== undefined} onClick={onTest}>
+          <button type="button" disabled={work !== undefined} onClick={() => onTest(assumed)}>
             {proof === undefined ? "Prove it" : "Test again"}
           </button>
         )}
@@ -54,7 +60,9 @@ export function AdviceList({
         ))}
       </ol>
       {proof === undefined ? null : <Others proof={proof} advice={advice.filter((a) => "measured" in a)} most={most} />}
-      {proof === undefined ? null : <Assumptions proof={proof} />}
+      {proof === undefined ? null : (
+        <Assumptions proof={proof} assumed={assumed} busy={work !== undefined} onTest={onTest} />
+      )}
     </section>
   );
 }
@@ -187,7 +195,45 @@ function ProofHead({ proof }: { proof: Proof }): JSX.Element {
   );
 }
 
-function Assumptions({ proof }: { proof: Proof }): JSX.Element | null {
+type Part = Proof["assumptions"][number];
+
+/** The part that a person may give another value: nothing in the inputs says it. */
+const keyOf = ({ what, from }: Part): AssumableKey | undefined =>
+  from === "assumed" || from === "given" ? assumableKeys.find((k) => assumables[k].what === what) : undefined;
+
+function AnotherValue({ part, given }: { part: Part; given: Assumed }): JSX.Element | null {
+  const key = keyOf(part);
+  if (key === undefined) return null;
+  const { least, most, unit } = assumables[key];
+  return (
+    <label class="another">
+      <span class="tone-dim">instead</span>
+      <input
+        name={key}
+        type="number"
+        min={least}
+        max={most}
+        step={1}
+        defaultValue={given[key] === undefined ? "" : String(given[key])}
+        aria-label={`${part.what} instead of ${part.value}`}
+      />
+      {unit}
+    </label>
+  );
+}
+
+/** The parts of the machine; what the report does not say can be changed where it stands, and the proof is run with it. */
+function Assumptions({
+  proof,
+  assumed: given,
+  busy,
+  onTest,
+}: {
+  proof: Proof;
+  assumed: Assumed;
+  busy: boolean;
+  onTest: (assumed: Assumed) => void;
+}): JSX.Element | null {
   if (proof.assumptions.length === 0) return null;
   const assumed = proof.assumptions.filter((a) => a.from !== "report" && a.from !== "computed").length;
   return (
@@ -195,19 +241,40 @@ function Assumptions({ proof }: { proof: Proof }): JSX.Element | null {
       <summary>
         The machine that was built: {proof.assumptions.length} parts, {assumed} of them not told by the report
       </summary>
-      <dl class="facts">
-        {proof.assumptions.map((a) => (
-          <div key={a.what}>
-            <dt>{inertLine(a.what)}</dt>
-            <dd>
-              {inertLine(a.value)}{" "}
-              <span class="tone-dim">
-                ({a.from === "report" ? "from the report" : a.from}) {inertLine(a.because)}
-              </span>
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          const data = new FormData(e.currentTarget);
+          onTest(
+            Object.fromEntries(
+              assumableKeys.flatMap((key) => {
+                const text = data.get(key);
+                return typeof text === "string" && text !== "" ? [[key, Number(text)]] : [];
+              }),
+            ),
+          );
+        }}
+      >
+        <dl class="facts">
+          {proof.assumptions.map((a) => (
+            <div key={a.what}>
+              <dt>{inertLine(a.what)}</dt>
+              <dd>
+                {inertLine(a.value)}{" "}
+                <span class="tone-dim">
+                  ({a.from === "report" ? "from the report" : a.from}) {inertLine(a.because)}
+                </span>
+                <AnotherValue part={a} given={given} />
+              </dd>
+            </div>
+          ))}
+        </dl>
+        {proof.assumptions.some((a) => keyOf(a) !== undefined) ? (
+          <button type="submit" disabled={busy}>
+            Prove it with these values
+          </button>
+        ) : null}
+      </form>
     </details>
   );
 }
