@@ -21,6 +21,32 @@ describe("skblab layout", () => {
     expect(printed).toMatch(/---- cache lines 1 to 5 \(in the last member\)/);
   });
 
+  test("two kernels: sizes of packet structs, or a struct's members; BTF beside a release", async () => {
+    expect(await text("--kernel", "5.10", "--against", "6.12")).toMatch(/sk_buff +224 +232 +\+8/);
+    expect(await text("sk_buff", "--kernel", "5.10", "--against", "6.12")).toMatch(/alloc_cpu +u16 +new/);
+    expect(await text("sk_buff", "--kernel", "6.1", "--against", "6.1", "--all")).toMatch(/users +refcount_t/);
+    const small = join(fixtures, "small.btf");
+    expect(await text("outer", "--btf", small, "--against", small)).toContain("at the same places");
+    expect((await refusal(run("outer", "--btf", small, "--against", "6.1"))).message).toContain("outer");
+    expect((await refusal(run("sk_buff", "--kernel", "6.1", "--against", "6.99"))).message).toContain(
+      "There is no Linux 6.99.",
+    );
+  });
+
+  test("members by type or name in all structs; nothing found ends with 1", async () => {
+    const small = join(fixtures, "small.btf");
+    expect(await text("--btf", small, "--type", "struct outer *")).toMatch(/outer +next +8 +8 +struct outer \*/);
+    const none = await run("--btf", small, "--member", "nobody");
+    expect([none.exit, none.text]).toEqual([1, expect.stringContaining("0 in ")]);
+    expect((await refusal(run("outer", "--btf", small, "--member", "x"))).message).toContain("look into all structs");
+  });
+
+  test("as pahole prints it", async () => {
+    expect(await text("inner", "--btf", join(fixtures, "small.btf"), "--pahole")).toContain(
+      "/* XXX 3 bytes hole, try to pack */",
+    );
+  });
+
   test("seed 002's table", async () => {
     const wide = await text("--kernel", "3.2-x86_64", "--what-if", "skb_frag_struct:+void *destructor");
     for (const line of [

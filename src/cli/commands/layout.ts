@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { BadInput } from "../../base/bad_input.ts";
 import { cacheLineBytes } from "../../kernel/facts/slab.ts";
 import { declaredStructs, structSource } from "../../kernel/facts/structs.ts";
+import { compareLayouts, findMembers } from "../../kernel/layout/compare.ts";
 import type { StructLayout, StructSource } from "../../kernel/layout/layout.ts";
 import { memberNames, memberOf, nearestNames } from "../../kernel/layout/layout.ts";
 import type { Release } from "../../kernel/release.ts";
@@ -17,6 +18,14 @@ import {
   whatIfDocument,
   whatIfJson,
 } from "../../report/layout.ts";
+import {
+  differenceDocument,
+  differenceJson,
+  foundDocument,
+  foundJson,
+  sizesDocument,
+} from "../../report/layout_compare.ts";
+import { paholeText } from "../../report/layout_pahole.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { readKernelAt } from "../input/kernel_file.ts";
 
@@ -29,6 +38,11 @@ interface Options {
   readonly cpus?: string;
   readonly allocator?: string;
   readonly frames?: string;
+  readonly against?: string;
+  readonly all?: boolean;
+  readonly member?: string;
+  readonly type?: string;
+  readonly pahole?: boolean;
 }
 
 const ownKernel = "/sys/kernel/btf/vmlinux";
@@ -65,6 +79,15 @@ export const command: CommandSpec = {
     { line: `skblab layout --btf ${ownKernel} sk_buff`, does: "the structs of the running kernel, from its own BTF" },
     { line: "skblab layout --btf /boot/vmlinuz-$(uname -r) sk_buff.cb", does: "one member, out of a kernel image" },
     {
+      line: "skblab layout sk_buff --kernel 5.10 --against 6.12",
+      does: "what moved, came and went between two kernels",
+    },
+    {
+      line: `skblab layout --btf ${ownKernel} --type 'struct page *'`,
+      does: "every member of a type (or --member NAME)",
+    },
+    { line: "skblab layout sk_buff --kernel 6.1 --pahole", does: "as pahole prints it, cache line by cache line" },
+    {
       line: `skblab layout --btf ${ownKernel} --what-if 'skb_shared_info:+u32 mine'`,
       does: "the same for your own kernel (its slab rules are those of --kernel, 6.1 if left out)",
     },
@@ -83,6 +106,11 @@ export const command: CommandSpec = {
       .option("--btf <file>", "raw BTF, vmlinux, vmlinuz or a module")
       .option("--btf-base <file>", "for a module: the BTF of its kernel")
       .option("--config <option>", "NAME=y or NAME=n for declared structs; may be repeated", repeat)
+      .option("--against <kernel>", "what is other there: a release, or a file with BTF")
+      .option("--all", "with --against: members that are the same too")
+      .option("--member <name>", "members of that name in all structs; * for any letters")
+      .option("--type <type>", "members of that type in all structs: 'struct page *', or a word of it")
+      .option("--pahole", "as pahole prints it")
       .option("--what-if <edit>", "STRUCT:+TYPE NAME [after FIELD] or STRUCT:-FIELD; may be repeated", repeat)
       .option("--cpus <n>", "what-if: CPUs that SLUB counts", "4")
       .option("--allocator <name>", "what-if: slab or slub")
@@ -90,8 +118,10 @@ export const command: CommandSpec = {
       .action(async (struct: string | undefined, options: Options) => {
         if (options.whatIf !== undefined) return answerWhatIf(struct, options, io);
         const { source, view } = await open(options);
+        if (options.member !== undefined || options.type !== undefined) return search(struct, source, options, io);
+        if (options.against !== undefined) return compare(struct, source, options.against, options, io);
         if (struct === undefined) return listStructs(source, io);
-        return show(struct, source, view, io);
+        return show(struct, source, view, io, options.pahole === true);
       });
   },
 };
@@ -168,13 +198,79 @@ async function listStructs(source: StructSource, io: Io): Promise<void> {
   });
 }
 
-async function show(text: string, source: StructSource, view: Opened["view"], io: Io): Promise<void> {
+/** Members that a search shows at most. */
+const foundMost = 200;
+
+async function search(struct: string | undefined, source: StructSource, options: Options, io: Io): Promise<void> {
+  if (struct !== undefined)
+    throw new BadInput("--member and --type look into all structs.", undefined, "Leave the struct's name out.");
+  const { member, type } = options;
+  const wanted = { ...(member === undefined ? {} : { member }), ...(type === undefined ? {} : { type }) };
+  const answer = findMembers(source, wanted, foundMost);
+  await io.answer({
+    document: foundDocument(wanted, answer, source.name),
+    json: foundJson(wanted, answer.found, answer.total, source.name),
+    exit: answer.total === 0 ? 1 : 0,
+  });
+}
+
+/** A release, or a file with BTF. */
+async function otherKernel(text: string, options: Options): Promise<StructSource> {
+  const { config, ...rest } = options;
+  if (existsSync(text)) return (await openBtf(text, rest)).source;
+  return declaredStructs(namedRelease(text), parseConfig(config));
+}
+
+async function compare(
+  struct: string | undefined,
+  before: StructSource,
+  against: string,
+  options: Options,
+  io: Io,
+): Promise<void> {
+  const after = await otherKernel(against, options);
+  const [was, now] = [before.name, after.name];
+  if (struct === undefined) {
+    const rows = packetStructs
+      .map((name) => [name, before.layout(name)?.sizeBytes, after.layout(name)?.sizeBytes] as const)
+      .filter(([, b, a]) => b !== undefined || a !== undefined);
+    return io.answer({
+      document: sizesDocument(rows, was, now),
+      json: {
+        schema: "skblab.layout-sizes/1",
+        before: was,
+        after: now,
+        structs: rows.map(([name, beforeBytes, afterBytes]) => ({
+          struct: name,
+          beforeBytes: beforeBytes ?? null,
+          afterBytes: afterBytes ?? null,
+        })),
+      },
+      exit: 0,
+    });
+  }
+  const of = (source: StructSource): StructLayout => {
+    const layout = source.layout(struct);
+    if (layout === undefined) throw unknownStruct(struct, source.names(), source.name);
+    return layout;
+  };
+  const difference = compareLayouts(of(before), of(after));
+  await io.answer({
+    document: differenceDocument(difference, was, now, options.all === true),
+    json: differenceJson(difference, was, now),
+    exit: 0,
+  });
+}
+
+async function show(text: string, source: StructSource, view: Opened["view"], io: Io, pahole: boolean): Promise<void> {
   const [struct = "", ...path] = text.split(".");
   const layout = source.layout(struct);
   if (layout === undefined) throw unknownStruct(struct, source.names(), source.name);
   if (path.length === 0)
     return io.answer({
-      document: layoutDocument(layout, view(struct)),
+      document: pahole
+        ? [{ kind: "code", text: paholeText(layout, view(struct).cacheLine) }]
+        : layoutDocument(layout, view(struct)),
       json: layoutJson(layout, view(struct).origin),
       exit: 0,
     });
