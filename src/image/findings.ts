@@ -4,10 +4,12 @@ export type FindingKind =
   | "free list"
   | "free page"
   | "free count"
+  | "page"
   | "per-cpu list"
   | "lru list"
   | "slab"
   | "socket queue"
+  | "qdisc"
   | "sk_buff"
   | "page pool"
   | "layout";

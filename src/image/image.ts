@@ -11,7 +11,7 @@ import { pageMarksOf } from "./mm/page_kinds.ts";
 import { endOfZones, readZones, type ZoneHeader, type Zones, zoneHeaders } from "./mm/zones.ts";
 import { addModuleTypes, readModules } from "./modules.ts";
 import { type Device, readDevices, readSoftnet, type Softnet } from "./net/devices.ts";
-import { checkSkbs, type Holders, indexHolders } from "./net/holders.ts";
+import { type Holders, indexHolders } from "./net/holders.ts";
 import { type HeldPage, heldPages, ownPlaces, type PagePool, type PoolHolder, readPools } from "./net/page_pools.ts";
 import { namesOfPointed } from "./net/pointed_by.ts";
 import {
@@ -22,9 +22,11 @@ import {
   searchPointers,
 } from "./net/pointer_scan.ts";
 import { skbCaches } from "./net/skb_caches.ts";
+import { checkSkbs } from "./net/skb_checks.ts";
 import { readSkbs, type Skbs } from "./net/skbs.ts";
 import { readSockets, type Sockets } from "./net/sockets.ts";
-import { type CacheTotals, readCaches, type SlabCache, SlabReader, totalsOf } from "./slab/caches.ts";
+import type { SlabCache } from "./slab/cache.ts";
+import { type CacheTotals, readCaches, SlabReader, totalsOf } from "./slab/caches.ts";
 import { LayoutUnknown } from "./types.ts";
 
 export interface Image {
@@ -181,13 +183,13 @@ function readNet(
   const devices = parts.read("network devices", () => readDevices(kernel), []);
   const softnet = parts.read("softnet", () => readSoftnet(kernel), []);
   const holders = indexHolders(kernel, map, skbs, sockets, devices, softnet);
-  checkSkbs(kernel, map, holders, findings);
+  checkSkbs(kernel, map, skbs, sockets, devices, holders, findings);
   const pools = parts.read("page pools", () => readPools(kernel, map, findings), []);
   const held = new Map(pools.map((p) => [p.address, heldPages(p, holders)] as const));
   return { skbs, sockets, devices, softnet, holders, pools, held, searched: false };
 }
 
-const noSkbs: Skbs = { skbs: [], halves: [], unused: [], odd: [], others: [], unseen: 0 };
+const noSkbs: Skbs = { skbs: [], halves: [], unused: [], odd: [], others: [], unseen: 0, caches: [] };
 const noSockets: Sockets = { sockets: [], mini: [], unseen: 0, processes: 0 };
 
 /** Pages of pools that nothing that is known holds, or not with all references that are counted. */

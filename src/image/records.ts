@@ -12,7 +12,8 @@ import type { ZoneState } from "./mm/zones.ts";
 import { inflightOf, type PoolHolder } from "./net/page_pools.ts";
 import { functionName } from "./net/skbs.ts";
 import type { SocketQueue } from "./net/sockets.ts";
-import { allocatedObjects, type CpuState, type NodeState, SlabReader } from "./slab/caches.ts";
+import type { CpuState, NodeState } from "./slab/cache.ts";
+import { allocatedObjects, SlabReader } from "./slab/caches.ts";
 
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
 export interface ImageRecord {

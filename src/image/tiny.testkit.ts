@@ -351,7 +351,8 @@ export class TinyBuilder {
       const key = `${order}/${this.random.below(3)}`;
       lists.set(key, [pfn, ...(lists.get(key) ?? [])]);
       this.view.setUint32(this.pageAt(pfn) + mapcount, buddyWord, true);
-      this.view.setInt32(this.pageAt(pfn) + l.off("page", "_refcount"), 0, true);
+      for (let p = pfn; p < pfn + 2 ** order; p++)
+        this.view.setInt32(this.pageAt(p) + l.off("page", "_refcount"), 0, true);
       this.put64(this.pageAt(pfn) + l.off("page", "private"), BigInt(order));
       free += 2 ** order;
       pfn += 2 ** order;

@@ -8,6 +8,9 @@ import { BadInput } from "../../base/bad_input.ts";
 import { elfCore, kdumpFile } from "../../image/container/container.testkit.ts";
 import { oracleBytes, whyNoOracle } from "../../image/image.testkit.ts";
 import { tinyFrames, tinyKernel } from "../../image/tiny.testkit.ts";
+import { notInCoarseMap } from "../../report/image.ts";
+import type { CommandSpec } from "../command.ts";
+import { answerCoarse } from "../image/coarse.ts";
 import { runCommand } from "./command.testkit.ts";
 import { command } from "./image.ts";
 
@@ -54,6 +57,42 @@ describe("skblab image", () => {
     const split = await runCommand(command, [part("a", 300, tinyFrames), part("b", 0, 300)]);
     const same = (json: unknown): unknown => ({ ...(json as Record<string, unknown>), file: "", container: "" });
     expect(same(split.json)).toEqual(same(whole.json));
+  });
+
+  test("a running machine without /proc/kcore: what kpageflags, kpagecount and kpagecgroup say, and what they do not", async () => {
+    const [lru, slab, buddy] = [1n << 5n, 1n << 7n, 1n << 10n];
+    const flags = [...Array<bigint>(512).fill(buddy), ...Array<bigint>(500).fill(lru), ...Array<bigint>(12).fill(slab)];
+    const words = (name: string, of: readonly bigint[]): void =>
+      void write(name, new Uint8Array(new BigUint64Array(of).buffer));
+    words("kpageflags", flags);
+    words(
+      "kpagecount",
+      flags.map((f) => (f === lru ? 1n : 0n)),
+    );
+    words(
+      "kpagecgroup",
+      flags.map((f, i) => (f === lru ? (i < 600 ? 35n : 1n) : 0n)),
+    );
+    const coarse: CommandSpec = {
+      name: "image",
+      examples: [],
+      configure: (cmd, io) => void cmd.action(() => answerCoarse(io, folder)),
+    };
+    const { text, json, exit } = await runCommand(coarse, []);
+    expect(exit).toBe(0);
+    expect(json).toMatchObject({
+      schema: "skblab.image-kpage/2",
+      cgroups: [
+        { inode: 1, pages: 412 },
+        { inode: 35, pages: 88 },
+      ],
+      missing: notInCoarseMap,
+    });
+    expect(text).toMatch(/^free +512 /m);
+    expect(text).toMatch(/^slab +12 /m);
+    expect(text).toMatch(/^free in one piece +1 /m);
+    expect(text).toMatch(/^9 to 64 pages that stay +1 /m);
+    expect(text).toMatch(/What it does not show[\s\S]*anything about integrity/);
   });
 
   test("a broken list is a finding and exit 1", async () => {

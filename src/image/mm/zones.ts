@@ -2,10 +2,11 @@
 // bounds; what does not fit together becomes a finding, once.
 import { Absent, ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
-import { type Kernel, perCpu, pfnOfPage } from "../kernel.ts";
+import { type Kernel, perCpu } from "../kernel.ts";
 import type { Struct } from "../types.ts";
-import { isTail, type MemMap, orderOf } from "./mem_map.ts";
-import { isType, pageKind } from "./page_kinds.ts";
+import { checkFreePages, checkReferences, type FreeList, ListWalker, type ZonePlace } from "./free_lists.ts";
+import type { MemMap } from "./mem_map.ts";
+import { pageKind } from "./page_kinds.ts";
 
 export interface ZoneState {
   readonly node: number;
@@ -37,15 +38,6 @@ export interface ZoneState {
   readonly lists: readonly FreeList[];
   readonly pcp: readonly CpuPages[];
   readonly blocks: Pageblocks | undefined;
-}
-
-export interface FreeList {
-  readonly order: number;
-  readonly migrateType: number;
-  /** Heads of blocks, head of the list first. */
-  readonly pfns: readonly number[];
-  /** True when the list breaks off and the rest was found from its other end, or not at all. */
-  readonly broken: boolean;
 }
 
 export interface CpuPages {
@@ -147,8 +139,9 @@ export function readZones(kernel: Kernel, headers: readonly ZoneHeader[], map: M
     if (zone === undefined) unseen++;
     else zones.push(zone);
   }
-  markFreeTails(map, zones);
-  walker.checkStrays(zones);
+  walker.finish(zones);
+  if (!kernel.memory.live) checkFreePages(kernel, zones, migrateTypes, findings);
+  checkReferences(map, findings);
   return { zones, unseen, endPfn: endOfZones(headers), orders, migrateTypes, pageblockOrder };
 }
 
@@ -200,7 +193,6 @@ function readZone(
   const isPopulated = header.spanned > 0 && count("present_pages") > 0;
   const place: ZonePlace = { name, start: header.start, end: header.start + header.spanned };
   const lists = isPopulated ? freeListsOf(place, areas, area, geometry, walker) : [];
-  if (isPopulated) checkCounts(place, lists, nrFree, findings);
   return {
     node: header.node,
     index: header.index,
@@ -265,12 +257,6 @@ function thresholdOf(kernel: Kernel, zoneAt: bigint, cpu: number): number {
   return ifThere(() => space.u8(perCpu(kernel, space.u64(zoneAt + zone.at(field)), cpu) + threshold.at)) ?? 0;
 }
 
-interface ZonePlace {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-}
-
 function freeListsOf(
   zone: ZonePlace,
   areas: bigint,
@@ -287,21 +273,6 @@ function freeListsOf(
       if (list.pfns.length > 0 || list.broken) out.push(list);
     }
   return out;
-}
-
-function checkCounts(zone: ZonePlace, lists: readonly FreeList[], nrFree: readonly number[], findings: Findings): void {
-  for (const [order, said] of nrFree.entries()) {
-    const own = lists.filter((l) => l.order === order);
-    if (own.some((l) => l.broken)) continue;
-    const found = own.reduce((sum, l) => sum + l.pfns.length, 0);
-    if (found !== said)
-      findings.add({
-        kind: "free count",
-        text: `zone ${zone.name} order ${order}: nr_free says ${said}, ${found} blocks are on the lists`,
-        zone: zone.name,
-        order,
-      });
-  }
 }
 
 function cpuPages(
@@ -394,196 +365,4 @@ function bitsPerBlock(kernel: Kernel): number {
   const bits = kernel.types.enumerators("pageblock_bits");
   const said = bits.get("NR_PAGEBLOCK_BITS") ?? bits.get("__NR_PAGEBLOCK_BITS") ?? 4;
   return said <= 4 ? 4 : 8;
-}
-
-/** Flags that a page has lost when it is freed (PAGE_FLAGS_CHECK_AT_FREE, include/linux/page-flags.h of 6.1 to 7.2). */
-const flagsOfUse = [
-  "locked",
-  "lru",
-  "active",
-  "slab",
-  "reserved",
-  "private",
-  "private_2",
-  "writeback",
-  "unevictable",
-  "mlocked",
-];
-
-interface Walk {
-  readonly pfns: number[];
-  readonly broken: boolean;
-}
-
-/** Walks lists of struct pages. Remembers every page that it met: a page on two lists, or twice on one, ends a walk. */
-class ListWalker {
-  private readonly kernel: Kernel;
-  private readonly map: MemMap;
-  private readonly findings: Findings;
-  private readonly met: Uint8Array;
-  private readonly linkBytes: bigint;
-  /** Low word of flags that no free page has, with the bit of each. */
-  private readonly usedFlags: ReadonlyMap<string, number>;
-  private readonly usedMask: number;
-
-  constructor(kernel: Kernel, map: MemMap, findings: Findings) {
-    this.kernel = kernel;
-    this.map = map;
-    this.findings = findings;
-    this.met = new Uint8Array(map.endPfn);
-    this.linkBytes = BigInt(map.marks.words.link * 4);
-    const bits = flagsOfUse.map((name) => [name, map.marks.flag.get(name) ?? -1] as const);
-    this.usedFlags = new Map(bits.filter(([, bit]) => bit >= 0 && bit < 32));
-    this.usedMask = [...this.usedFlags.values()].reduce((mask, bit) => mask | (1 << bit), 0);
-  }
-
-  freeList(head: bigint, zone: ZonePlace, order: number, migrateType: number): FreeList {
-    const where = { kind: "free list", zone: zone.name, order, migrateType } as const;
-    const name = `free list ${zone.name} order ${order} migratetype ${migrateType}`;
-    const { pfns, broken } = this.walk(head, zone, (text, pfn) =>
-      this.findings.add({ ...where, text: `${name}${text}`, ...(pfn === undefined ? {} : { pfn }) }),
-    );
-    for (const pfn of pfns) this.checkFree(pfn, order, zone);
-    return { order, migrateType, pfns, broken };
-  }
-
-  cpuList(head: bigint, zone: ZonePlace, cpu: number, list: number): Walk {
-    const walk = this.walk(head, zone, (text, pfn) =>
-      this.findings.add({
-        kind: "per-cpu list",
-        text: `per-CPU list ${list} of zone ${zone.name} cpu ${cpu}${text}`,
-        zone: zone.name,
-        cpu,
-        ...(pfn === undefined ? {} : { pfn }),
-      }),
-    );
-    for (const pfn of walk.pfns) {
-      this.map.kind[pfn] = pageKind.perCpu;
-      const refs = this.map.refcount[pfn] as number;
-      const wrong = refs !== 0 ? `refcount ${refs}` : this.flagOfUse(pfn);
-      if (wrong !== undefined)
-        this.findings.add({
-          kind: "per-cpu list",
-          text: `pfn ${pfn} on a per-CPU list of zone ${zone.name} cpu ${cpu} has ${wrong}`,
-          zone: zone.name,
-          cpu,
-          pfn,
-        });
-    }
-    return walk;
-  }
-
-  /** One finding at most for each page: the first thing that cannot be. */
-  private checkFree(pfn: number, order: number, zone: ZonePlace): void {
-    const { map } = this;
-    const refs = map.refcount[pfn] as number;
-    const text = !isType(map.marks.types, map.mapcount[pfn] as number, map.marks.types.buddy)
-      ? `pfn ${pfn} on a free list (${zone.name} order ${order}) is not marked buddy`
-      : orderOf(map, pfn) !== order
-        ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${orderOf(map, pfn)}`
-        : refs !== 0
-          ? `pfn ${pfn} on a free list (${zone.name} order ${order}) has refcount ${refs}`
-          : pfn % 2 ** order !== 0
-            ? `pfn ${pfn} on a free list (${zone.name}) is not aligned to its order ${order}`
-            : this.flagOfUse(pfn) !== undefined
-              ? `pfn ${pfn} on a free list (${zone.name} order ${order}) has ${this.flagOfUse(pfn)}`
-              : undefined;
-    if (text !== undefined) this.findings.add({ kind: "free page", text, zone: zone.name, order, pfn });
-    map.kind[pfn] = pageKind.buddy;
-    map.shape[pfn] = (map.shape[pfn] as number) & ~isTail;
-    map.link[pfn] = order;
-  }
-
-  /** A flag that only pages in use have. */
-  private flagOfUse(pfn: number): string | undefined {
-    const flags = (this.map.flags[pfn] as number) & this.usedMask;
-    if (flags === 0) return undefined;
-    const names = [...this.usedFlags].filter(([, bit]) => (flags & (1 << bit)) !== 0).map(([name]) => name);
-    return `the flag ${names.join(", ")} of pages in use`;
-  }
-
-  private next(entry: bigint, offset: bigint): bigint | undefined {
-    return ifThere(() => this.kernel.space.u64(entry + offset));
-  }
-
-  /** Frame of a list entry inside the zone; undefined for anything else. */
-  private pfnOf(entry: bigint, zone: ZonePlace): number | undefined {
-    const pfn = pfnOfPage(this.kernel, entry - this.linkBytes);
-    return pfn === undefined || pfn < zone.start || pfn >= Math.min(zone.end, this.map.endPfn) ? undefined : pfn;
-  }
-
-  private walk(head: bigint, zone: ZonePlace, report: (text: string, pfn?: number) => void): Walk {
-    const pfns: number[] = [];
-    let before = head;
-    let broken = false;
-    for (let at = this.next(head, 0n); at !== head; at = this.next(before, 0n)) {
-      const pfn = at === undefined ? undefined : this.pfnOf(at, zone);
-      if (at === undefined || pfn === undefined) {
-        broken = true;
-        break;
-      }
-      if (this.met[pfn] === 1) {
-        report(`: pfn ${pfn} is reached a second time`, pfn);
-        return { pfns, broken: true };
-      }
-      this.met[pfn] = 1;
-      const back = this.next(at, 8n);
-      if (back !== undefined && back !== before) {
-        const from = pfns.at(-1);
-        report(`: prev of pfn ${pfn} does not point to ${from === undefined ? "the head" : `pfn ${from}`}`, pfn);
-        broken = true;
-      }
-      pfns.push(pfn);
-      before = at;
-    }
-    if (before === head || this.next(before, 0n) === head) return { pfns, broken };
-    return this.fromTheEnd(head, zone, pfns, report);
-  }
-
-  /** A list that breaks off: what is left is found by going backwards from its end. */
-  private fromTheEnd(
-    head: bigint,
-    zone: ZonePlace,
-    pfns: number[],
-    report: (text: string, pfn?: number) => void,
-  ): Walk {
-    const reached = pfns.length;
-    const rest: number[] = [];
-    for (let at = this.next(head, 8n); at !== undefined && at !== head; at = this.next(at, 8n)) {
-      const pfn = this.pfnOf(at, zone);
-      if (pfn === undefined || this.met[pfn] === 1) break;
-      this.met[pfn] = 1;
-      rest.push(pfn);
-    }
-    const last = pfns.at(-1);
-    report(
-      ` breaks off after ${last === undefined ? "its head" : `pfn ${last}`}: ${reached} of ${reached + rest.length} blocks reachable from the head`,
-      last,
-    );
-    pfns.push(...rest.reverse());
-    return { pfns, broken: true };
-  }
-
-  /** Pages that are marked free and stand on no list. Says nothing when a list is broken: they may have been on it. */
-  checkStrays(zones: readonly ZoneState[]): void {
-    if (zones.some((z) => z.lists.some((l) => l.broken))) return;
-    const { map } = this;
-    for (const z of zones)
-      for (let pfn = z.start; pfn < Math.min(z.start + z.spanned, map.endPfn); pfn++)
-        if (map.kind[pfn] === pageKind.buddy && this.met[pfn] === 0)
-          this.findings.add({
-            kind: "free page",
-            text: `pfn ${pfn} is marked buddy, order ${orderOf(map, pfn)}, but stands on no free list`,
-            zone: z.name,
-            order: orderOf(map, pfn),
-            pfn,
-          });
-  }
-}
-
-function markFreeTails(map: MemMap, zones: readonly ZoneState[]): void {
-  for (const z of zones)
-    for (const list of z.lists)
-      for (const pfn of list.pfns)
-        map.kind.fill(pageKind.freeTail, pfn + 1, Math.min(map.endPfn, pfn + 2 ** list.order));
 }

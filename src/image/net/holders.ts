@@ -1,9 +1,7 @@
 // Where each sk_buff hangs, and what each page of packets belongs to: one index over queues of sockets, queueing disciplines, NAPI,
 // softnet and fragment lists.
-import type { Findings } from "../findings.ts";
 import { type Kernel, pfnOfAddress } from "../kernel.ts";
 import { isTail, type MemMap } from "../mm/mem_map.ts";
-import { pageKind } from "../mm/page_kinds.ts";
 import type { Device, Softnet } from "./devices.ts";
 import { qdiscName } from "./qdiscs.ts";
 import type { Skb, Skbs } from "./skbs.ts";
@@ -101,33 +99,4 @@ export function headFrame(map: MemMap, pfn: number): number {
   if (((map.shape[pfn] as number) & isTail) === 0) return pfn;
   const head = (map.link[pfn] as number) - 1;
   return head >= 0 && head < pfn ? head : pfn;
-}
-
-/** Packets that are alive must not lie in free memory. One finding for each place. */
-export function checkSkbs(kernel: Kernel, map: MemMap, holders: Holders, findings: Findings): void {
-  const isFree = (pfn: number): boolean => {
-    const kind = map.kind[pfn];
-    return kind === pageKind.buddy || kind === pageKind.freeTail || kind === pageKind.perCpu;
-  };
-  const what = (pfn: number): string =>
-    map.kind[pfn] === pageKind.perCpu ? "which is free on a per-CPU list" : "which is a free buddy page";
-  for (const s of holders.live) {
-    const head = pfnOfAddress(kernel, s.head);
-    const name = `skb ${s.address.toString(16)}`;
-    if (head !== undefined && head < map.endPfn && isFree(head))
-      findings.add({
-        kind: "sk_buff",
-        text: `${name}: its head lies in pfn ${head}, ${what(head)}`,
-        address: s.address,
-        pfn: head,
-      });
-    for (const [i, f] of s.frags.entries())
-      if (f.pfn !== undefined && f.pfn < map.endPfn && isFree(f.pfn))
-        findings.add({
-          kind: "sk_buff",
-          text: `${name} frag ${i} points to pfn ${f.pfn}, ${what(f.pfn)}`,
-          address: s.address,
-          pfn: f.pfn,
-        });
-  }
 }

@@ -64,9 +64,11 @@ export function readPools(kernel: Kernel, map: MemMap, findings: Findings): read
   }
   const listed = listedPools(kernel);
   const all = [...new Set([...owned.keys(), ...listed])].slice(0, mostPools);
-  return all.flatMap((address) => {
+  let strayed = 0;
+  const pools = all.flatMap((address) => {
     const pool = ifThere(() => readPool(kernel, map, struct, page, address, owned.get(address) ?? []));
     if (pool === undefined) {
+      strayed += owned.get(address)?.length ?? 0;
       if (owned.has(address))
         findings.add({
           kind: "page pool",
@@ -75,9 +77,12 @@ export function readPools(kernel: Kernel, map: MemMap, findings: Findings): read
         });
       return [];
     }
-    checkPool(pool, map, findings);
     return [pool];
   });
+  // Marked pages that name no pool are missed by the pool that they are from: said once.
+  const missed = pools.reduce((n, p) => n + Math.max(0, inflightOf(p) - p.owned.length), 0);
+  for (const pool of pools) checkPool(pool, map, strayed > 0 && strayed === missed, findings);
+  return pools;
 }
 
 function readPool(
@@ -130,7 +135,7 @@ function ifindexOf(kernel: Kernel, dev: bigint): number | undefined {
 }
 
 /** One finding for a pool at most for each thing that is wrong. */
-function checkPool(pool: PagePool, map: MemMap, findings: Findings): void {
+function checkPool(pool: PagePool, map: MemMap, isExplained: boolean, findings: Findings): void {
   const name = `page_pool ${pool.address.toString(16)}`;
   const add = (text: string, pfn?: number): void =>
     findings.add({
@@ -140,10 +145,14 @@ function checkPool(pool: PagePool, map: MemMap, findings: Findings): void {
       ...(pfn === undefined ? {} : { pfn }),
     });
   const inflight = inflightOf(pool);
-  // Pages whose struct page is not in the image may carry the mark too.
-  if (map.unseen === 0 && inflight !== pool.owned.length)
-    add(`${inflight} pages in flight by the counters, ${pool.owned.length} pages carry its mark`);
   const own = new Set(pool.owned.map((p) => p.pfn));
+  const unmarked = new Set([...pool.cache, ...pool.ring].filter((pfn) => pfn >= 0 && !own.has(pfn)));
+  // Pages whose struct page is not in the image may carry the mark too.
+  const isKnown = map.unseen === 0 && !isExplained;
+  // A page at home that lost its mark is missed by the counters too: then that is said of it alone.
+  const missing = inflight - pool.owned.length;
+  if (isKnown && missing !== 0 && missing !== unmarked.size)
+    add(`${inflight} pages in flight by the counters, ${pool.owned.length} pages carry its mark`);
   for (const [place, pfns] of [
     ["allocation cache", pool.cache],
     ["ring", pool.ring],
@@ -152,11 +161,12 @@ function checkPool(pool: PagePool, map: MemMap, findings: Findings): void {
     for (const pfn of pfns) {
       if (seen.has(pfn)) add(`pfn ${pfn} stands twice in the ${place}`, pfn);
       else if (pfn < 0) add(`the ${place} holds something that is no page`);
-      else if (!own.has(pfn) && map.unseen === 0)
-        add(`pfn ${pfn} stands in the ${place} and does not carry its mark`, pfn);
+      else if (isKnown && unmarked.has(pfn)) add(`pfn ${pfn} stands in the ${place} and does not carry its mark`, pfn);
       seen.add(pfn);
     }
   }
+  for (const { pfn, refcount } of pool.owned)
+    if (refcount === 0) add(`pfn ${pfn} carries its mark and has refcount 0`, pfn);
   const both = pool.cache.find((pfn) => pfn >= 0 && pool.ring.includes(pfn));
   if (both !== undefined) add(`pfn ${both} stands in the allocation cache and in the ring`, both);
 }

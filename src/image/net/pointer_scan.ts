@@ -8,7 +8,8 @@ import type { Kernel } from "../kernel.ts";
 import { frameAddress, perCpu } from "../kernel.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import { pageKind, pageKindNames } from "../mm/page_kinds.ts";
-import { allocatedObjects, type SlabCache, type SlabReader, type SlabView } from "../slab/caches.ts";
+import type { SlabCache } from "../slab/cache.ts";
+import { allocatedObjects, type SlabReader, type SlabView } from "../slab/caches.ts";
 
 export interface FoundPointer {
   readonly pfn: number;

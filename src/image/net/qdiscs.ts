@@ -2,7 +2,7 @@
 // kernel's and its modules' BTF. Whether all were found is counted: the discipline itself says how many packets it and those below it hold.
 import { ifThere } from "../address_space.ts";
 import { type Kernel, perCpu } from "../kernel.ts";
-import { chainOrProblem, walkChain, walkRing, walkTree } from "../lists.ts";
+import { type Chain, chainOrProblem, walkChain, walkRing, walkTree } from "../lists.ts";
 import type { Field, Struct } from "../types.ts";
 import { StructView } from "../view.ts";
 
@@ -20,6 +20,8 @@ export interface QdiscState {
   readonly qlen: number;
   /** Packets that it counts, that no discipline below it counts, and that were not found. */
   readonly unread: number;
+  /** What is wrong with the lists that it keeps its packets on, or with their number; undefined when nothing is. */
+  readonly problem: string | undefined;
 }
 
 /** `fq_codel` for the one of a transmit queue, `sfq in class 1:20` for one below another. */
@@ -33,6 +35,8 @@ const perCpuStatistics = 0x20;
 
 /** One discipline as it was found, before those below it are taken off its count. */
 interface Found extends Omit<QdiscState, "unread" | "parent"> {
+  /** All the places are known in which it keeps packets. */
+  readonly isWhole: boolean;
   readonly handleWord: number;
   readonly parentWord: number;
 }
@@ -47,13 +51,17 @@ export function qdiscsOf(kernel: Kernel, dev: StructView, tops: readonly bigint[
     .filter((at) => !queuesOf.has(at))
     .flatMap((at) => read(at, ifThere(() => [txqOf(kernel, dev, at)]) ?? []));
   const counted = (q: Found): QdiscState => {
-    const { handleWord, parentWord, ...state } = q;
+    const { handleWord, parentWord, isWhole, ...state } = q;
     const isParent = (b: Found): boolean => handleWord >>> 16 !== 0 && b.parentWord >>> 16 === handleWord >>> 16;
     const under = below.reduce((n, b) => n + (isParent(b) ? b.qlen : 0), 0);
+    const own = q.qlen - under;
+    // One that keeps no packet itself may count those below it or not (mq).
+    const isWrong = q.skbs.length > Math.max(0, own) || (isWhole && q.skbs.length > 0 && q.skbs.length !== own);
     return {
       ...state,
       parent: queuesOf.has(q.address) ? undefined : classId(parentWord),
-      unread: Math.max(0, q.qlen - under - q.skbs.length),
+      unread: Math.max(0, own - q.skbs.length),
+      problem: q.problem ?? (isWrong ? `qlen says ${own}, ${q.skbs.length} are on its lists` : undefined),
     };
   };
   return [...[...queuesOf].flatMap(([at, txqs]) => read(at, txqs)), ...below].map(counted);
@@ -89,13 +97,12 @@ function qdisc(kernel: Kernel, at: bigint, txqs: readonly number[]): Found {
   const data = at + BigInt(struct.find("privdata")?.off ?? struct.sizeBytes);
   const next = kernel.types.struct("sk_buff").at("next");
   const read = ways[kind];
+  const keeper = new Keeper(kernel, data);
   const skbs = [
-    ...chainOrProblem(() => walkChain(kernel, v.word("q.head"), next)).entries,
-    ...(read === undefined ? [] : (ifThere(() => read(new Keeper(kernel, data))) ?? [])),
+    ...keeper.told(chainOrProblem(() => walkChain(kernel, v.word("q.head"), next))),
+    ...(read === undefined ? [] : (ifThere(() => read(keeper)) ?? [])),
     // Packets that were looked at, or refused by the driver, and are next.
-    ...["gso_skb", "skb_bad_txq"].flatMap((name) =>
-      v.has(name) ? chainOrProblem(() => walkRing(kernel, v.at(name))).entries : [],
-    ),
+    ...["gso_skb", "skb_bad_txq"].flatMap((name) => (v.has(name) ? keeper.ring(v.at(name)) : [])),
   ];
   const handleWord = v.number("handle");
   return {
@@ -107,6 +114,8 @@ function qdisc(kernel: Kernel, at: bigint, txqs: readonly number[]): Found {
     parentWord: v.number("parent"),
     skbs,
     qlen: qlenOf(kernel, v),
+    problem: keeper.problem,
+    isWhole: (read !== undefined || onOwnList.has(kind)) && !keeper.isBlind,
   };
 }
 
@@ -134,6 +143,10 @@ class Keeper {
   readonly kernel: Kernel;
   readonly data: bigint;
   private readonly next: bigint;
+  /** Why the first list that ended too early did so. */
+  problem: string | undefined;
+  /** A struct was asked for that BTF does not know. */
+  isBlind = false;
 
   constructor(kernel: Kernel, data: bigint) {
     this.kernel = kernel;
@@ -144,15 +157,17 @@ class Keeper {
   /** The private struct. */
   view(name: string): StructView | undefined {
     const struct = this.kernel.types.find(name);
+    this.isBlind ||= struct === undefined;
     return struct === undefined ? undefined : new StructView(this.kernel.space, struct, this.data);
   }
 
   /** A chain from head to tail; what stands behind the tail is no packet of it. */
   chain(first: bigint, last: bigint): readonly bigint[] {
     if (first === 0n) return [];
-    const { entries } = chainOrProblem(() => walkChain(this.kernel, first, this.next));
-    const end = entries.indexOf(last);
-    return end < 0 ? entries : entries.slice(0, end + 1);
+    const found = chainOrProblem(() => walkChain(this.kernel, first, this.next));
+    const end = found.entries.indexOf(last);
+    if (end >= 0) return found.entries.slice(0, end + 1);
+    return this.told({ ...found, problem: found.problem ?? "does not lead to its tail" });
   }
 
   /** Packets of flows that stand in an array, each with a head and a tail. */
@@ -170,13 +185,23 @@ class Keeper {
   /** Packets of a tree, in its order. */
   tree(root: bigint): readonly bigint[] {
     const node = this.kernel.types.struct("sk_buff").at("rbnode");
-    return chainOrProblem(() => walkTree(this.kernel, this.kernel.space.u64(root))).entries.map((e) => e - node);
+    return this.told(chainOrProblem(() => walkTree(this.kernel, this.kernel.space.u64(root)))).map((e) => e - node);
   }
 
   ring(head: bigint): readonly bigint[] {
-    return chainOrProblem(() => walkRing(this.kernel, head)).entries;
+    return this.told(chainOrProblem(() => walkRing(this.kernel, head)));
+  }
+
+  /** Entries of a list, and what is wrong with it. */
+  told({ entries, problem }: Chain): readonly bigint[] {
+    if (problem !== undefined && !problem.endsWith("not in the image"))
+      this.problem ??= `a list of its packets ${problem}`;
+    return entries;
   }
 }
+
+/** Disciplines that keep their packets on the list that every Qdisc has (net/sched of 6.1 to 7.2). */
+const onOwnList = new Set(["pfifo", "bfifo", "pfifo_head_drop", "codel", "pie", "gred", "blackhole"]);
 
 /** Ways of keeping packets beside the Qdisc's own list, by the name of the discipline; read in net/sched of 6.1, 6.12 and 7.2. */
 const ways: Readonly<Record<string, (k: Keeper) => readonly bigint[]>> = {

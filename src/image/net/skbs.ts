@@ -5,7 +5,8 @@ import { type Kernel, perCpu, pfnOfAddress, pfnOfPage } from "../kernel.ts";
 import { chainOrProblem, walkChain } from "../lists.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import { pageKind } from "../mm/page_kinds.ts";
-import { allocatedObjects, type SlabCache, type SlabReader } from "../slab/caches.ts";
+import type { SlabCache } from "../slab/cache.ts";
+import { allocatedObjects, type SlabReader } from "../slab/caches.ts";
 import type { Struct } from "../types.ts";
 import { StructView } from "../view.ts";
 import { skbCaches } from "./skb_caches.ts";
@@ -15,6 +16,8 @@ export interface SkbFrag {
   readonly pfn: number | undefined;
   readonly offset: number;
   readonly size: number;
+  /** The pointer where a page should be, when it points to none. */
+  readonly astray: bigint | undefined;
 }
 
 export interface Skb {
@@ -32,6 +35,8 @@ export interface Skb {
   readonly ppRecycle: number;
   readonly users: number;
   readonly dataref: number;
+  /** nr_frags as it stands there; undefined when skb_shared_info is not in the image. */
+  readonly fragCount: number | undefined;
   readonly sk: bigint;
   readonly dev: bigint;
   readonly destructor: bigint;
@@ -53,6 +58,8 @@ export interface Skbs {
   readonly others: readonly bigint[];
   /** sk_buffs whose data is not in the image. */
   readonly unseen: number;
+  /** Caches that sk_buffs are allocated from: of their slabs it is known which objects are in use. */
+  readonly caches: readonly SlabCache[];
 }
 
 const mostSkbs = 1 << 21;
@@ -90,13 +97,17 @@ function skbLayouts(kernel: Kernel): SkbLayouts {
 
 /** Finds all of them. Throws LayoutUnknown. */
 export function readSkbs(kernel: Kernel, map: MemMap, caches: readonly SlabCache[], reader: SlabReader): Skbs {
-  const collector = new SkbCollector(kernel, map);
   const { plain, fclone } = skbCaches(kernel);
   const of = (address: bigint | undefined): SlabCache | undefined => caches.find((c) => c.address === address);
   const plainCache = of(plain);
+  const pairCache = of(fclone);
+  const collector = new SkbCollector(
+    kernel,
+    map,
+    [plainCache, pairCache].flatMap((c) => c ?? []),
+  );
   if (plainCache !== undefined)
     for (const object of allocatedObjects(kernel, plainCache, reader)) collector.plain(object);
-  const pairCache = of(fclone);
   if (pairCache !== undefined) for (const object of allocatedObjects(kernel, pairCache, reader)) collector.pair(object);
   return collector;
 }
@@ -113,9 +124,12 @@ class SkbCollector implements Skbs {
   private readonly layouts: SkbLayouts;
   private readonly napiCache: ReadonlySet<bigint>;
 
-  constructor(kernel: Kernel, map: MemMap) {
+  readonly caches: readonly SlabCache[];
+
+  constructor(kernel: Kernel, map: MemMap, caches: readonly SlabCache[]) {
     this.kernel = kernel;
     this.map = map;
+    this.caches = caches;
     this.layouts = skbLayouts(kernel);
     this.napiCache = napiCached(kernel);
   }
@@ -202,6 +216,7 @@ class SkbCollector implements Skbs {
       ppRecycle: v.numberOr0("pp_recycle"),
       users: v.number("users"),
       dataref: shared?.dataref ?? 0,
+      fragCount: shared?.fragCount,
       sk: v.word("sk"),
       dev: v.word("dev"),
       destructor: v.word("destructor"),
@@ -213,7 +228,7 @@ class SkbCollector implements Skbs {
 
   private sharedInfo(
     address: bigint,
-  ): { dataref: number; frags: readonly SkbFrag[]; fragList: readonly bigint[] } | undefined {
+  ): { dataref: number; fragCount: number; frags: readonly SkbFrag[]; fragList: readonly bigint[] } | undefined {
     const { kernel, layouts } = this;
     try {
       const v = new StructView(kernel.space, layouts.shared, address);
@@ -223,6 +238,7 @@ class SkbCollector implements Skbs {
       const next = layouts.skb.at("next");
       return {
         dataref: v.signed("dataref"),
+        fragCount: v.number("nr_frags"),
         frags: Array.from({ length: count }, (_, i) => this.frag(v.data, at + i * layouts.frag.sizeBytes)),
         fragList: this.isMemory(first) ? chainOrProblem(() => walkChain(kernel, first, next, 4096)).entries : [],
       };
@@ -232,12 +248,21 @@ class SkbCollector implements Skbs {
     }
   }
 
+  private isNetIov(address: bigint): boolean {
+    return (
+      this.kernel.types.find("net_iov") !== undefined && ifThere(() => this.kernel.space.u64(address)) !== undefined
+    );
+  }
+
   private frag(data: DataView, at: number): SkbFrag {
     const { layouts } = this;
     const page = data.getBigUint64(at + layouts.fragPage, true);
+    // The low bit marks memory that is not the host's (net_iov, 6.7 on).
+    const isForeign = (page & 1n) === 1n && this.isNetIov(page - 1n);
+    const pfn = isForeign ? undefined : pfnOfPage(this.kernel, page);
     return {
-      // The low bit marks memory that is not the host's (net_iov, 6.7 on).
-      pfn: (page & 1n) === 1n ? undefined : pfnOfPage(this.kernel, page),
+      pfn,
+      astray: isForeign || (pfn !== undefined && pfn < this.map.endPfn) ? undefined : page,
       offset: data.getUint32(at + layouts.fragOffset, true),
       size: data.getUint32(at + layouts.fragLength, true),
     };

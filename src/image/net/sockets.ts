@@ -4,7 +4,8 @@ import { Absent, ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
 import type { Kernel } from "../kernel.ts";
 import { type Chain, chainOrProblem, walkChain, walkRing, walkTree } from "../lists.ts";
-import { allocatedObjects, type SlabCache, type SlabReader } from "../slab/caches.ts";
+import type { SlabCache } from "../slab/cache.ts";
+import { allocatedObjects, type SlabReader } from "../slab/caches.ts";
 import type { Struct } from "../types.ts";
 import { StructView } from "../view.ts";
 
@@ -23,6 +24,8 @@ export interface SocketQueue {
   readonly skbs: readonly bigint[];
   /** Where the queue counts itself. */
   readonly qlen: number | undefined;
+  /** Its walk ended before the queue did, which is a finding. */
+  readonly isBroken?: true;
 }
 
 export interface Socket {
@@ -341,7 +344,7 @@ class SocketFinder {
         text: `socket ${sk.toString(16)} (${prot}): the ${longName[name]} ${chain.problem}`,
         address: sk,
       });
-    return { name, skbs: chain.entries, qlen: undefined };
+    return { name, skbs: chain.entries, qlen: undefined, ...(chain.problem === undefined ? {} : { isBroken: true }) };
   }
 }
 

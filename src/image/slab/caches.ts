@@ -7,59 +7,10 @@ import { walkRing } from "../lists.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import type { Field, Struct } from "../types.ts";
 import { objectsAwaitingRcu } from "./awaiting_rcu.ts";
+import type { CpuState, NodeState, SlabCache } from "./cache.ts";
+import { checkOwners } from "./cache_checks.ts";
+import { fencedFrames } from "./fenced.ts";
 import { firstWritten, isPoisoned, poisonBit } from "./poison.ts";
-
-export interface SlabCache {
-  readonly name: string;
-  readonly address: bigint;
-  readonly size: number;
-  readonly objectSize: number;
-  /** Where in a free object the pointer to the next one stands. */
-  readonly offset: number;
-  readonly align: number;
-  readonly flags: number;
-  readonly objectsPerSlab: number;
-  readonly order: number;
-  /** Above 1 when caches of several users were merged into this one: its name tells one of them. */
-  readonly refcount: number;
-  readonly redLeftPad: number;
-  readonly random: bigint | undefined;
-  /** Heads of its slabs, by frame. */
-  readonly slabs: readonly number[];
-  readonly nodes: readonly NodeState[];
-  readonly cpus: readonly CpuState[];
-  /** Addresses of objects in sheaves; undefined where this kernel has none. */
-  readonly sheafObjects: ReadonlySet<bigint> | undefined;
-  /** Objects that wait in sheaves for the end of an RCU grace period: allocated until then, and freed after it. */
-  readonly awaitingRcu: readonly bigint[];
-}
-
-export interface NodeState {
-  readonly nrPartial: number;
-  /** Frames of the slabs on the node's list. */
-  readonly partial: readonly number[];
-  /** Free objects in them, by their own counters. */
-  readonly partialFree: number;
-  readonly nrSlabs: number;
-  readonly totalObjects: number;
-}
-
-export type CpuState =
-  | {
-      readonly kind: "slab";
-      readonly cpu: number;
-      /** -1 when the CPU has none. */
-      readonly slab: number;
-      readonly free: readonly bigint[];
-      readonly partialSlabs: number;
-    }
-  | {
-      readonly kind: "sheaves";
-      readonly cpu: number;
-      readonly main: number;
-      readonly spare: number;
-      readonly rcuFree: number;
-    };
 
 /** One slab with the state of its objects. */
 export interface SlabView {
@@ -117,7 +68,9 @@ export function readCaches(kernel: Kernel, map: MemMap, findings: Findings): rea
   if (problem !== undefined) findings.add({ kind: "slab", text: `the list of slab caches ${problem}` });
   const listAt = layouts.cache.at("list");
   const slabsOf = new Map<bigint, number[]>();
-  for (const { pfn, cache } of map.slabs) {
+  const fenced = fencedFrames(kernel, map);
+  const slabs = fenced.size === 0 ? map.slabs : map.slabs.filter((s) => !fenced.has(s.pfn));
+  for (const { pfn, cache } of slabs) {
     const own = slabsOf.get(cache);
     if (own === undefined) slabsOf.set(cache, [pfn]);
     else own.push(pfn);
@@ -128,34 +81,8 @@ export function readCaches(kernel: Kernel, map: MemMap, findings: Findings): rea
     const own = { slabs: slabsOf.get(address) ?? [], awaitingRcu: awaiting?.get(address) ?? [] };
     return ifThere(() => [{ ...readCache(kernel, layouts, address), ...own }]) ?? [];
   });
-  if (problem === undefined) checkOwners(kernel, map, caches, findings);
-  return caches;
-}
-
-function checkOwners(kernel: Kernel, map: MemMap, caches: readonly SlabCache[], findings: Findings): void {
-  const known = new Set(caches.map((c) => c.address));
-  let astray = 0;
-  for (const { pfn, cache } of map.slabs)
-    if (!known.has(cache)) {
-      astray++;
-      findings.add({
-        kind: "slab",
-        text: `slab page pfn ${pfn} does not point to a cache (slab_cache is ${cache.toString(16)})`,
-        pfn,
-        address: frameAddress(kernel, pfn),
-      });
-    }
-  if (astray > 0 || map.unseen > 0) return;
-  for (const c of caches) {
-    const said = c.nodes.reduce((sum, n) => sum + n.nrSlabs, 0);
-    if (said !== c.slabs.length && c.nodes.length > 0)
-      findings.add({
-        kind: "slab",
-        text: `cache ${c.name}: nr_slabs says ${said}, ${c.slabs.length} slab pages point to it`,
-        cache: c.name,
-        address: c.address,
-      });
-  }
+  const foreign = problem === undefined ? checkOwners(kernel, map, slabs, caches, findings) : new Set<number>();
+  return foreign.size === 0 ? caches : caches.map((c) => ({ ...c, slabs: c.slabs.filter((pfn) => !foreign.has(pfn)) }));
 }
 
 function readCache(kernel: Kernel, l: Layouts, address: bigint): Omit<SlabCache, "slabs" | "awaitingRcu"> {
@@ -182,7 +109,7 @@ function readCache(kernel: Kernel, l: Layouts, address: bigint): Omit<SlabCache,
     redLeftPad: pad === undefined ? 0 : numberIn(view, pad),
     random: randomValue,
     nodes: nodesOf(kernel, l, view),
-    ...cpusOf(kernel, l, view, offset, randomValue),
+    ...cpusOf(kernel, l, view, offset, 4096 * 2 ** Math.min(oo >>> 16, 10), randomValue),
   };
 }
 
@@ -223,7 +150,7 @@ function nodesOf(kernel: Kernel, l: Layouts, view: DataView): readonly NodeState
   const counted = l.node.has("nr_slabs");
   return nodePointers(kernel, l, view).flatMap(({ node }) => {
     const state = ifThere((): NodeState => {
-      const { entries } = walkRing(kernel, node + l.node.at("partial"));
+      const { entries, problem } = walkRing(kernel, node + l.node.at("partial"));
       let partialFree = 0;
       const partial: number[] = [];
       for (const entry of entries) {
@@ -237,6 +164,7 @@ function nodesOf(kernel: Kernel, l: Layouts, view: DataView): readonly NodeState
         nrPartial: Number(space.u64(node + l.node.at("nr_partial"))),
         partial,
         partialFree,
+        problem,
         nrSlabs: counted ? Number(space.u64(node + l.node.at("nr_slabs"))) : 0,
         totalObjects: counted ? Number(space.u64(node + l.node.at("total_objects"))) : 0,
       };
@@ -256,6 +184,7 @@ function cpusOf(
   l: Layouts,
   view: DataView,
   offset: number,
+  slabBytes: number,
   random: bigint | undefined,
 ): Pick<SlabCache, "cpus" | "sheafObjects"> {
   const perCpuSlab = l.cache.find("cpu_slab");
@@ -276,7 +205,14 @@ function cpusOf(
         kind: "slab",
         cpu,
         slab: slab === 0n ? -1 : (pfnOfPage(kernel, slab) ?? -1),
-        free: freePointers(kernel, space.u64(at + cpuStruct.at("freelist")), BigInt(offset), random),
+        ...freePointers(
+          kernel,
+          space.u64(at + cpuStruct.at("freelist")),
+          slab,
+          BigInt(slabBytes),
+          BigInt(offset),
+          random,
+        ),
         partialSlabs:
           partial === undefined || next === undefined ? 0 : chainLength(kernel, space.u64(at + partial.at), next.at),
       };
@@ -297,17 +233,27 @@ function chainLength(kernel: Kernel, first: bigint, nextAt: bigint): number {
   return n;
 }
 
-/** Objects of a CPU's free list. */
-function freePointers(kernel: Kernel, first: bigint, offset: bigint, random: bigint | undefined): readonly bigint[] {
-  const out: bigint[] = [];
-  for (let at = first; at !== 0n && out.length < mostObjects; ) {
+/** Objects of a CPU's free list, all of which lie in its slab. */
+function freePointers(
+  kernel: Kernel,
+  first: bigint,
+  slab: bigint,
+  bytes: bigint,
+  offset: bigint,
+  random: bigint | undefined,
+): { readonly free: readonly bigint[]; readonly astray: bigint | undefined } {
+  const free: bigint[] = [];
+  const pfn = slab === 0n ? undefined : pfnOfPage(kernel, slab);
+  const base = pfn === undefined ? 0n : frameAddress(kernel, pfn);
+  for (let at = first; at !== 0n && free.length < mostObjects; ) {
     const from = at;
+    if (pfn !== undefined && (at < base || at >= base + bytes)) return { free, astray: at };
     const stored = ifThere(() => kernel.space.u64(from + offset));
     if (stored === undefined) break;
-    out.push(at);
+    free.push(at);
     at = random === undefined ? stored : stored ^ random ^ swapBytes(at + offset);
   }
-  return out;
+  return { free, astray: undefined };
 }
 
 function swapBytes(value: bigint): bigint {
