@@ -297,9 +297,13 @@ function boostBetween(c: Case, z: MemZone, min: number): Between {
   return hidden === 0 ? exactly(0) : { least: 0, most: hidden, lacks: "the boost, which that release does not print" };
 }
 
+/** Marks rise from min to high and stay below the zone's memory: another number was joined from the halves of a broken line. */
+const isMark = (z: MemZone, low: number, min: number): boolean =>
+  low >= min && low <= (z.kb.managed ?? z.kb.present ?? Number.POSITIVE_INFINITY);
+
 /** By how much the min mark is above anything that low allows it to be without a boost; undefined when low is not printed. */
 export function hiddenBoostKb(z: MemZone, min: number): number | undefined {
-  if (z.kb.low === undefined) return undefined;
+  if (z.kb.low === undefined || !isMark(z, z.kb.low, min)) return undefined;
   const plain = 4 * (z.kb.low - min);
   return min > plain + 64 ? min - plain : 0;
 }

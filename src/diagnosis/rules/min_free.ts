@@ -25,7 +25,6 @@ export const minFree: Rule = {
   asks: "Is min_free_kbytes the kernel's own default?",
   kinds: shortages,
   answer: (c) => {
-    if (c.incident.kind === "alloc_failure" && c.incident.reading.variant === "vmalloc") return [];
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
     const told = c.around.sysctls.get("vm.min_free_kbytes");
     if (told === undefined) return fromReport(c);
@@ -34,8 +33,9 @@ export const minFree: Rule = {
   },
 };
 
-/** A larger reserve helps requests that may not wait, for at most a few pages, of the machine and not of a container. */
+/** A larger reserve helps requests that may not wait, for at most a few pages, of the machine and not of a container; vmalloc waits. */
 function helps(c: Case): boolean {
+  if (c.incident.kind === "alloc_failure" && c.incident.reading.variant === "vmalloc") return false;
   if (c.incident.kind === "oom" || c.order === undefined || c.order > highestOrder) return false;
   const mask = maskOf(c);
   return c.slab?.memcg === undefined && (c.order > 0 || mask?.maySleep !== true);

@@ -59,7 +59,14 @@ export function reservePart(m: MemInfo, z: MemZone): Part<readonly number[]> {
   const most = Math.max(...m.zones.map((x) => x.lowmemReserve?.length ?? 0));
   const falls = line.some((n, i) => i > 0 && n < (line[i - 1] ?? n));
   const names = new Set(m.zones.map((x) => x.name)).size;
-  return line.length < most || line.length < names || falls ? cut(line, `the end of ${what}`) : whole(line, "");
+  if (line.length < most || line.length < names || falls) return cut(line, `the end of ${what}`);
+  return mayBeAnothers(m, z, line) ? lost(what) : whole(line, "each zone has its own");
+}
+
+/** Where the reserves of some zone are lost, reserves that do not rise for the zones above are another zone's (zones of no pages raise nothing). */
+function mayBeAnothers(m: MemInfo, z: MemZone, line: readonly number[]): boolean {
+  const above = m.zones.slice(m.zones.indexOf(z) + 1).filter((x) => x.node === z.node && x.kb.present !== 0).length;
+  return rises(line) < above && m.zones.some((x) => x.lowmemReserve === undefined);
 }
 
 /** Counters are read one after the other while memory moves: so far apart may a sum and a total be, in pages. */
@@ -76,7 +83,11 @@ export function zonesPart(m: MemInfo, pageKb: number): Part<readonly MemZone[]> 
   const nodes = m.nodes.find((n) => !zones.some((z) => z.node === n.node));
   if (nodes !== undefined) return cut(zones, `the zones of node ${nodes.node}`);
   const ram = bySize(m, pageKb);
-  return ram ?? byFree(m, pageKb);
+  if (ram !== undefined) return ram;
+  // Each zone line has its reserves behind it, and they tell what stands above.
+  const open = zones.findLast((z) => z.lowmemReserve === undefined);
+  if (open !== undefined) return cut(zones, `what follows the line of ${zoneName(m, open)}`);
+  return byFree(m, pageKb);
 }
 
 /** What is missing above a zone, as its reserves tell; undefined when they tell of nothing. */

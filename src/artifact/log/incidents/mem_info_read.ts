@@ -130,7 +130,8 @@ export class MemInfoBuilder {
     const reserved = reserve.exec(text);
     const last = this.zones.at(-1);
     if (reserved !== null && last !== undefined) {
-      last.lowmemReserve = (reserved[1] ?? "")
+      // A second one is of a zone whose own line is lost.
+      last.lowmemReserve ??= (reserved[1] ?? "")
         .trim()
         .split(" ")
         .filter((x) => x !== "")
