@@ -20,6 +20,7 @@ export interface Layered {
 export function unwrap(raw: readonly RawLine[]): Layered[] {
   let lines = raw.map(cleaned);
   if (isQuotedPrintable(lines)) lines = undoQuotedPrintable(lines);
+  else if (keepsEscapes(lines)) for (const l of lines) fix(l, "unescaped", l.text.replaceAll("=3D", "="));
   if (lines.some((l) => l.text.includes("&"))) for (const l of lines) fix(l, "unescaped", entities(l.text));
   for (const l of lines) {
     const inner = stripQuote(l.text);
@@ -96,6 +97,21 @@ function isQuotedPrintable(lines: readonly Layered[]): boolean {
     if (soft > 0 && codes > 0 && soft + codes > 3) return true;
   }
   return false;
+}
+
+const pair = /\b(?:gfp|gfp_mask|nodemask|cpuset|mems_allowed|order|oom_score_adj|constraint)=(3D)?/g;
+
+/** The line ends were mended on the way and `=3D` was left: none of the kernel's pairs has a plain `=`. */
+function keepsEscapes(lines: readonly Layered[]): boolean {
+  let escaped = 0;
+  for (const { text } of lines) {
+    if (!text.includes("=")) continue;
+    for (const m of text.matchAll(pair)) {
+      if (m[1] === undefined) return false;
+      escaped++;
+    }
+  }
+  return escaped >= 2;
 }
 
 function undoQuotedPrintable(lines: readonly Layered[]): Layered[] {

@@ -228,6 +228,8 @@ function joinPieces(drafts: readonly Draft[]): Draft[] {
 const hardBroken = 3;
 
 function hardWidth(drafts: readonly Draft[]): number | undefined {
+  // Quoted-printable marks the end of a line that it breaks: such lines lost theirs, and with it what stood between.
+  if (drafts.some((d) => d.raw.includes("=3D"))) return undefined;
   const widest = drafts.reduce((w, d) => Math.max(w, d.raw.length), 0);
   // Lines of one form are of one length without being broken.
   const forms = new Set(drafts.filter((d) => d.raw.length === widest).map((d) => d.text.replace(/[0-9a-f]+/g, "0")));
