@@ -303,19 +303,28 @@ function implausible(decoded: GfpDecoded): string | undefined {
   return undefined;
 }
 
-/** Kernel-style hex, `0x4020`. */
 /** Zones that no mask names together (include/linux/gfp.h GFP_ZONE_BAD, since 2.6.32): DMA 1, HIGHMEM 2, DMA32 4. */
 const badZones: readonly number[] = [0x3, 0x5, 0x6, 0x7];
 
+/** Since this release names stand behind every mask (include/linux/mmflags.h %pGg, mm/page_alloc.c). */
+export const gfpNamesSince: readonly number[] = [4, 6];
+
 /**
- * Whether somebody asks so: a mask that lost its last digits is one that nobody does. Before 4.6, the releases that print no names behind a mask,
- * IO (0x40) and FS (0x80) are for callers that may wait: __GFP_WAIT 0x10, from 4.4 __GFP_DIRECT_RECLAIM 0x400000.
+ * Whether somebody asks so with a mask that has no names behind it: one that lost its last digits is often one that nobody makes, in any release
+ * from 2.6 to 4.5. Zones alone ask for nothing.
  */
 export function mayBeMask(mask: number): boolean {
   if (badZones.includes(mask & 0x7) || (mask & ~0xf) === 0) return false;
-  return (mask & 0xc0) === 0 || (mask & 0x400010) !== 0;
+  return gfpReadings(mask).some(
+    (r) => r.score >= 2 && compareVersions(r.since, gfpNamesSince) < 0 && compareVersions(r.before ?? [9], [2, 6]) > 0,
+  );
 }
 
+/** A mask without names that is hardly the beginning of a longer one: GFP_ATOMIC, GFP_KERNEL and the like with a caller's flags above them. */
+export const isCommonMask = (mask: number): boolean =>
+  mask >= 0x1000 && gfpReadings(mask).some((r) => r.score >= 3 && compareVersions(r.since, gfpNamesSince) < 0);
+
+/** Kernel-style hex, `0x4020`. */
 export const hex = (n: number): string => `0x${n.toString(16)}`;
 
 const and = (a: number, b: number): number => (a & b) >>> 0;

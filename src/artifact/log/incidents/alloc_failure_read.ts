@@ -1,12 +1,14 @@
 // Reads a failed allocation: 2.4's line, `COMM: page allocation failure …` of every later era, stalls and the vmalloc variants.
-import { mayBeMask } from "../../../kernel/facts/gfp.ts";
+import { gfpNamesSince, isCommonMask, mayBeMask } from "../../../kernel/facts/gfp.ts";
+import { datedSymbols } from "../../../kernel/facts/report_formats.ts";
 import type { AllocFailure } from "../../../kernel/readings/alloc_failure.ts";
+import { framesOf } from "../../../kernel/readings/call_trace.ts";
 import type { GfpText } from "../../../kernel/readings/gfp_text.ts";
 import type { Incident } from "../../../kernel/readings/incident.ts";
 import type { LogLine } from "../../../kernel/readings/log_line.ts";
 import type { SlabFailure } from "../../../kernel/readings/slab_failure.ts";
 import { compareVersions } from "../../../kernel/release.ts";
-import type { OwnAnswer } from "./body.ts";
+import type { Body, OwnAnswer } from "./body.ts";
 import { BodyReader } from "./body.ts";
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
@@ -184,6 +186,8 @@ function readRest(
   from: number,
   found?: number,
 ): { readonly incident: Incident; readonly next: number } {
+  const open = endsOpen(stretch, stretch.lines[from - 1]);
+  const named = open && namesIn(stretch);
   let cpuset: { readonly cpuset: string; readonly memsAllowed: string; readonly cpusetOnOwnLine: true } | undefined;
   const slab = new SlabFailureBuilder();
   const own = (text: string, index: number): OwnAnswer => {
@@ -201,8 +205,10 @@ function readRest(
   const body = new BodyReader(stretch, report, own).read(from);
   const companion: SlabFailure | undefined = slab.finish();
   const { gfp, ...unmasked } = head;
+  const lost =
+    gfp !== undefined && (named || lacksNames(gfp, body) || (open && !isOld(head, body) && !isCommonMask(gfp.mask)));
   const reading: AllocFailure = {
-    ...(gfp !== undefined && lacksNames(gfp, body.process?.release) ? unmasked : head),
+    ...(lost ? unmasked : head),
     ...cpuset,
     ...field("process", body.process),
     ...field("trace", body.trace),
@@ -216,22 +222,48 @@ function readRest(
 
 /**
  * SLUB's own message inside the report of a page failure that it cannot belong to: an interrupt printed it. new_slab() hands the caller's
- * __GFP_HIGH on unchanged (0x20 in every layout), so a mask with it and one without are two requests.
+ * __GFP_HIGH on unchanged (0x20 in every layout), so a mask with it and one without are two requests. Nothing ties it to a report whose mask is lost.
  */
 function slabOfAnother(text: string, head: AllocFailure): boolean {
   const mask = /SL[AU]B: Unable to allocate memory on .{0,60}gfp=0x([0-9a-f]{1,8})/.exec(text)?.[1];
-  if (mask === undefined || head.gfp === undefined) return false;
+  if (mask === undefined) return false;
+  if (head.gfp === undefined) return true;
   return ((Number.parseInt(mask, 16) ^ head.gfp.mask) & 0x20) !== 0;
 }
 
-/** Since 4.6 names stand behind every mask (mm/page_alloc.c): without them its last digits may be lost as well. */
-function lacksNames(gfp: GfpText, release: string | undefined): boolean {
-  const version = /^(\d{1,3})\.(\d{1,3})/.exec(release ?? "");
+/** Where names would stand behind the mask and do not, its last digits may be lost as well. */
+function lacksNames(gfp: GfpText, { process, trace }: Body): boolean {
+  if (gfp.names !== undefined) return false;
+  const stated = /^(\d{1,3})\.(\d{1,3})/.exec(process?.release ?? "");
+  if (stated !== null) return compareVersions([Number(stated[1]), Number(stated[2])], gfpNamesSince) >= 0;
+  const names = new Set(trace === undefined ? [] : framesOf(trace).map((f) => f.function.replace(/\..*/, "")));
+  return datedSymbols.some((s) => names.has(s.name) && compareVersions(s.since ?? [2, 4], gfpNamesSince) >= 0);
+}
+
+/** Whether the report shows a release that prints no names behind a mask: a full stop before "order" up to 2.6.39, "Pid:" up to 3.9. */
+function isOld(head: AllocFailure, { process }: Body): boolean {
+  const stated = /^(\d{1,3})\.(\d{1,3})/.exec(process?.release ?? "");
+  if (stated !== null) return compareVersions([Number(stated[1]), Number(stated[2])], gfpNamesSince) < 0;
+  return head.separator === "." || (process?.pid !== undefined && process.cpu === undefined);
+}
+
+/** A bare mask ends the longest line of the text: whatever cut that line at a column may have taken its names and digits. */
+function endsOpen(stretch: Stretch, line: LogLine | undefined): boolean {
   return (
-    gfp.names === undefined &&
-    version !== null &&
-    compareVersions([Number(version[1]), Number(version[2])], [4, 6]) >= 0
+    line !== undefined &&
+    endOf(stretch.lines, line) === "open" &&
+    /mode:\s?0x[0-9a-f]{1,8}$/.test(textOf(line).trimEnd())
   );
+}
+
+/** A stretch may hold thousands of reports: it is searched once. */
+const printsNames = new WeakMap<readonly LogLine[], boolean>();
+
+/** A mask with names stands in the stretch: that kernel prints them. */
+function namesIn({ lines }: Stretch): boolean {
+  const known = printsNames.get(lines) ?? lines.some((l) => /(?:mode:|gfp_mask=)0x[0-9a-f]{1,8}\(/.test(textOf(l)));
+  printsNames.set(lines, known);
+  return known;
 }
 
 /** What a report of this kind has and this one lacks. `Mem-Info` may be missing by rate limit or option, not only by damage. */

@@ -19,10 +19,13 @@ const headForms: readonly RegExp[] = [
   /Bad page state in process (.{0,64}?)(?: {2}| )pfn:\s{0,16}([0-9a-f]{1,16})/,
   /Bad page state in process (.{0,64})/,
 ];
-const pairs = /(?:^|\s)(?:(page):(\S*)|(flags|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+))/g;
+/** On the page's own line the flags have all their digits (%p, 0x%0*lx) and other fields follow. */
+const pairs =
+  /(?:^|\s)(?:(page):(\S*)|(flags(?=:(?:0x)?(?:[0-9a-f]{8}){1,2}\s)|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+))/g;
 /** Words of 8 or 16 digits with one blank between: two words cannot share a digit. */
 const rawLine = /^(raw|head): ((?:[0-9a-f]{8}){1,2}(?: (?:[0-9a-f]{8}){1,2}){0,15})$/;
-const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})(?:\(([^)]*)\))?(?: CMA)?(?:\s|$)/;
+/** Names in brackets stand behind the flags in every release (mm/debug.c, and mm/page_alloc.c before it): without them the number may be cut. */
+const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})\((?:([^)]*)\))?/;
 
 /** Reads the report that begins at `index`; without its first line, `found` is the line that told it. */
 export function readBadPage(

@@ -43,7 +43,9 @@ export function headlessAt(stretch: Stretch, index: number, text: string): Headl
       ? "bad_page"
       : /^\s{0,8}Unreclaimable slab info:/.test(text)
         ? "oom"
-        : reporterIn(text);
+        : isLeftover(stretch, index, text)
+          ? undefined
+          : reporterIn(text);
   if (kind === undefined || (kind === "slab_corruption" && slabAbove(stretch, index))) return undefined;
   return { kind, start: startOf(stretch, index) };
 }
@@ -55,6 +57,20 @@ const slabAbove = (stretch: Stretch, index: number): boolean =>
   stretch.lines
     .slice(Math.max(0, index - slabReach), index)
     .some((l) => /^BUG [\w:.()-]{1,100} ?\(|^FIX /.test(l.text));
+
+/** Reliable frames this near show that the stack was unwound: there a guess is what an older call left behind. */
+const near = 3;
+
+function isLeftover(stretch: Stretch, index: number, text: string): boolean {
+  const sure = (line: string, is: boolean): boolean => {
+    const read = readTraceLine(line);
+    return read?.kind === "items" && read.items.some((i) => i.kind === "frame" && i.reliable === is);
+  };
+  return (
+    sure(text, false) &&
+    stretch.lines.slice(Math.max(0, index - near), index + near + 1).some((l) => sure(textOf(l), true))
+  );
+}
 
 function reporterIn(text: string): Headless["kind"] | undefined {
   const line = readTraceLine(text);
@@ -82,11 +98,16 @@ const belongs = (text: string): boolean =>
 
 function startOf(stretch: Stretch, index: number): number {
   let start = index;
+  let headed = false;
   for (let i = index - 1; i >= Math.max(0, index - reach); i--) {
     const line = stretch.lines[i];
     if (line === undefined || stretch.taken[i] === 1) break;
     const text = textOf(line);
     if (headlineKind(text) !== undefined || !belongs(text)) break;
+    // What stands above the heading of the stack is another stack: who had the page.
+    const kind = readTraceLine(text)?.kind;
+    if (headed && kind === "items") break;
+    headed ||= kind === "heading";
     start = i;
     // A report has one process line, and nothing of it but the page's own lines stands above.
     if (readProcessLine(text) !== undefined && !pageAbove(stretch, i)) break;

@@ -34,7 +34,7 @@ export function readOom(
     oom.takeHead(text);
   } else report.missing.push("headline");
   const body = new BodyReader(stretch, report, (t, at): OwnAnswer => {
-    if (oom.over) return "end";
+    if (oom.over || oom.isAnothers(t)) return "end";
     const part = oom.take(t);
     if (part === undefined) return "left";
     report.take(at, part);
@@ -90,6 +90,12 @@ class OomBuilder {
         ...field("scoreAdj", decimal(m[6])),
       });
     } else if (this.takeEnd(text) === undefined) this.takeKill(text);
+  }
+
+  /** The tables come last: no stack and no other state of memory of this report stands behind them. */
+  isAnothers(text: string): boolean {
+    if (this.slabs === undefined && this.tasks.length === 0) return false;
+    return /^(?:Call [Tt]race:|Mem-[Ii]nfo:)/.test(text) && this.oom.panic === undefined;
   }
 
   take(text: string): string | undefined {

@@ -118,6 +118,11 @@ export class OopsBuilder {
     if (address !== undefined) oops.address ??= address;
   }
 
+  /** Eight digits of an address in a report of 64 bits lost the others; with 0x before it powerpc prints no more of a small one. */
+  private isCutAddress(address: string, body: Body, at: CodePlace | undefined): boolean {
+    return isWide(body, at ?? this.oops.at) && !this.oops.headline.includes(`0x${address}`);
+  }
+
   finish(body: Body): Oops {
     const { oops } = this;
     // Where another CPU's stack began first, the registers stand behind its frames.
@@ -133,8 +138,10 @@ export class OopsBuilder {
           warned ??
           oops.at ??
           ip);
+    const { address, ...rest } = oops;
     return {
-      ...oops,
+      ...rest,
+      ...field("address", address?.length === 8 && this.isCutAddress(address, body, at) ? undefined : address),
       class: oops.class ?? "other",
       ...field("at", at),
       ...field("link", link),
@@ -147,6 +154,14 @@ export class OopsBuilder {
     };
   }
 }
+
+/** Whether a report shows an address of 64 bits. */
+const isWide = (body: Body, at: CodePlace | undefined): boolean =>
+  [
+    at?.address,
+    ...Object.values(body.registers?.values ?? {}),
+    ...(body.trace?.items ?? []).map((i) => (i.kind === "frame" ? i.address : undefined)),
+  ].some((word) => word?.length === 16);
 
 /** The first line of a block whose place names a function. */
 function firstPlace(lines: readonly string[], before: RegExp): CodePlace | undefined {
@@ -254,7 +269,7 @@ function messageBehind(stretch: Stretch, index: number): number[] {
     const line = stretch.lines[i];
     if (line === undefined || stretch.taken[i] === 1) return [];
     const text = textOf(line);
-    if (/^(?:Modules linked in:|CPU: |Pid: |Call [Tt]race:|------------\[)/.test(text)) return found;
+    if (/^(?:Modules linked in:|CPU: |Pid: |Call [Tt]race:|-{3,12}\[)/.test(text)) return found;
     if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
     if (
       text.trim() === "" ||

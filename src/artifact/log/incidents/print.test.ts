@@ -339,7 +339,7 @@ describe("other shapes", () => {
       comm: "dcb",
       pfn: 0x80db,
       page: "c03d2b60",
-      flags: "44000",
+      flags: "00044000",
       refcount: 0,
       mapcount: 0,
       mapping: "(null)",

@@ -8,7 +8,7 @@ const oldLine = /^Pid: (\d+), comm: (.*)$/;
 const newLine = /^CPU: (\d+) (?:UID: (\d+) )?PID: (\d+) Comm: (.*)$/;
 /** Blanks stand for unset taint flags; the release begins with its first digit. */
 const taintAndRelease =
-  /^(.{0,64}?) {1,20}(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z -]{0,60}(?:\[\w\]=\w{1,24}(?:, )?){0,24})(?: {0,20}(\d\S*)(?: (.*))?)?$/;
+  /^(.{0,64}?) {1,20}(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z -]{0,60}(?:\[\w\]=\w{1,24}(?:, )?){0,24})(?: {0,20}(\d{1,4}\.\d\S*)(?: (.*))?)?$/;
 
 /** The process line of a text, or undefined. */
 export function readProcessLine(text: string): ProcessLine | undefined {

@@ -94,6 +94,22 @@ function mayBeCut(lines: readonly LogLine[], incident: Incident): boolean {
   return others.length > 0 && !others.some((l) => l.raw.length > head.raw.length);
 }
 
+/** The forms of the node line that fit. Fields stand behind its last word since 6.16: where nothing is longer, they may be cut off. */
+function nodeReasons(info: MemInfo, incident: Incident): ReleaseReason[] {
+  const [node] = info.nodes;
+  if (node === undefined) return [];
+  const lines = linesOf(incident, `node:${node.node}`);
+  const as = (whole: boolean): Range | undefined =>
+    matching(nodeFields, (v) => printedBy(v, Object.keys(node.kb), whole));
+  const told = (range: Range | undefined): ReleaseReason[] =>
+    range === undefined || Object.keys(range).length === 0
+      ? []
+      : [reason(`The node line has the fields of ${rangeWords(range)}.`, range, lines.slice(0, 3))];
+  const ends = node.allUnreclaimable !== undefined;
+  if (!ends || !mayBeCut(lines, incident)) return told(as(ends));
+  return [...told(as(false)), ...told(as(true)).map((r) => ({ ...r, soft: true as const }))];
+}
+
 /** SLAB prints its failures since 3.4 ("SLAB Out-of-memory diagnostics", taken in March 2012), SLUB since 2.6.31; form and bounds from report_formats.ts. */
 function slabReasons(slab: SlabFailure | undefined, lines: readonly LogLine[], incident: Incident): ReleaseReason[] {
   if (slab === undefined) return [];
@@ -139,6 +155,10 @@ function failureLineReasons(r: AllocFailure, lines: readonly LogLine[], incident
   return [...reasons, ...namesReasons(r.gfp, nodemask, lines, incident), ...cpusetReasons(r, lines)];
 }
 
+/** Names stood behind the mask, though their end is lost. */
+const opensNames = (gfp: GfpText, lines: readonly LogLine[]): boolean =>
+  lines.some((l) => l.text.includes(`${hex(gfp.mask)}(`));
+
 function namesReasons(
   gfp: GfpText | undefined,
   nodemaskSince: Version | undefined,
@@ -146,7 +166,7 @@ function namesReasons(
   incident: Incident,
 ): ReleaseReason[] {
   if (gfp === undefined) return [];
-  if (gfp.names === undefined)
+  if (gfp.names === undefined && !opensNames(gfp, lines))
     return mayBeCut(lines, incident)
       ? []
       : [reason("The mask is a bare number, as up to 4.5.", { until: [4, 5] }, lines)];
@@ -170,7 +190,7 @@ function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[], incide
   const closed = lines.some((l) => l.text.includes(`=${hex(gfp.mask)})`));
   if (
     gfp.names === undefined
-      ? !closed && mayBeCut(lines, incident)
+      ? opensNames(gfp, lines) || (!closed && mayBeCut(lines, incident))
       : !lines.some((l) => l.text.includes(`${gfp.names})`))
   )
     return [];
@@ -335,14 +355,7 @@ function memInfoReasons(info: MemInfo | undefined, incident: Incident): ReleaseR
       ),
       soft: true,
     });
-  const [node] = info.nodes;
-  if (node !== undefined)
-    add(
-      "The node line has the fields of ",
-      matching(nodeFields, (v) => printedBy(v, Object.keys(node.kb), node.allUnreclaimable !== undefined)),
-      `node:${node.node}`,
-    );
-  return [...reasons, ...listReasons(info, incident), ...perCpuReasons(info, incident)];
+  return [...reasons, ...nodeReasons(info, incident), ...listReasons(info, incident), ...perCpuReasons(info, incident)];
 }
 
 function rangeWords({ since, until }: Range): string {
@@ -426,6 +439,8 @@ function badPageReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
 /** Releases in which the flags make sense on that page frame: a head must be aligned, and something must have been bad. */
 function flagReasons(incident: IncidentOf<"bad_page">): ReleaseReason[] {
   const page = incident.reading;
+  // Names that were printed and cut are names: the layout is not to be guessed.
+  if (linesOf(incident, "flags").some((l) => l.text.includes("(") && !l.text.includes(")"))) return [];
   if (page.flags === undefined || page.flagNames !== undefined || !/^[0-9a-f]{1,16}$/.test(page.flags)) return [];
   const clean = page.refcount === 0 && (page.mapcount ?? 0) === 0 && /^(?:\(null\)|0+)$/.test(page.mapping ?? "(null)");
   const frames = page.trace === undefined ? [] : framesOf(page.trace).map((f) => f.function);

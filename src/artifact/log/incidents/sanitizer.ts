@@ -75,9 +75,12 @@ export class SanitizerBuilder {
         return "track";
       }
       if (/^PID = \d{1,9}\s*$/.test(text)) return "track";
-      this.stack = undefined;
+      // A frame that cannot be read ends no stack: those behind it are still of that one, never of the fault's.
+      if (line?.kind === "heading") this.stack = undefined;
     }
-    return this.takeObject(text);
+    const part = this.takeObject(text);
+    if (part !== undefined) this.stack = undefined;
+    return part;
   }
 
   private takeObject(text: string): string | undefined {

@@ -9,7 +9,9 @@ export type LineEnd = "sure" | "open" | "cut";
 /** A terminal's copy pads lines with blanks: those are not part of it. A line that was joined has several pieces. */
 const widthsOf = (line: LogLine): readonly number[] => line.raw.split("\n").map((piece) => piece.trimEnd().length);
 
-const lastWidth = (line: LogLine): number => widthsOf(line).at(-1) ?? 0;
+/** Which piece of a line that was sorted out of two reports is its end is not known: the widest may be. */
+const lastWidth = (line: LogLine): number =>
+  line.repairs?.includes("deinterleaved") === true ? Math.max(...widthsOf(line)) : (widthsOf(line).at(-1) ?? 0);
 
 interface Widest {
   readonly column: number;
@@ -51,7 +53,7 @@ function widestOf(lines: readonly LogLine[]): Widest {
 /** How sure the end of a line is. */
 export function endOf(lines: readonly LogLine[], line: LogLine): LineEnd {
   const { column, forms } = widestOf(lines);
-  if (lastWidth(line) < column || lines.length === 1) return "sure";
+  if (lastWidth(line) < column) return "sure";
   return forms > 1 ? "cut" : "open";
 }
 
