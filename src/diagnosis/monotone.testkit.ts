@@ -4,7 +4,7 @@ import { gather } from "../artifact/gather.ts";
 import { sourceOf } from "../base/byte_source.ts";
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
-import type { IncidentKind } from "../kernel/readings/incident.ts";
+import { type IncidentKind, linesOf } from "../kernel/readings/incident.ts";
 import { createCollector } from "./collect.ts";
 import type { JudgedReport } from "./diagnose.ts";
 import { judgeAll } from "./diagnose.ts";
@@ -78,6 +78,8 @@ export async function faultsUnderLoss(text: string, cuts: number, seed: number):
 const linesOfReport = (r: JudgedReport): readonly number[] =>
   r.c.incident.carried.flatMap((part) => part.lines.map((l) => l.line));
 
+const headOf = (r: JudgedReport): string | undefined => linesOf(r.c.incident, "headline")[0]?.raw;
+
 /** Findings about the text itself: the less there is of it, the more they say. */
 const aboutTheText = /^(missing|judgement)\.|^state\./;
 
@@ -85,16 +87,14 @@ const aboutTheText = /^(missing|judgement)\.|^state\./;
 const leftOf: readonly { readonly of: IncidentKind; readonly kind: IncidentKind; readonly asked: RegExp }[] = [
   // A packet's panic is an oops whose first lines name the packet.
   { of: "skb_panic", kind: "oops", asked: /^(oops|taint)\./ },
-  // A panic for want of memory is told from others by the end of its line.
-  { of: "oom", kind: "oops", asked: /^oops\./ },
-  // The message of a WARN is a line that some drivers print alone.
-  { of: "oops", kind: "driver_line", asked: /^driver_line\./ },
 ];
 
 /** What a report of the cut text says that the whole text does not carry; empty when it says less. */
 export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: JudgedReport): readonly string[] {
   const own = new Set(linesOfReport(found).map((n) => cut.from[n - 1]));
-  const same = whole.filter((w) => linesOfReport(w).some((n) => own.has(n)));
+  const overlap = whole.filter((w) => linesOfReport(w).some((n) => own.has(n)));
+  // Of two copies of one report the whole text keeps the fuller one: its first line is the same, to the stamp.
+  const same = overlap.length > 0 ? overlap : whole.filter((w) => headOf(w) === headOf(found));
   const what = `${cut.how}: ${found.c.incident.kind} of line ${cut.from[found.c.incident.firstLine - 1]}`;
   if (same.length === 0) return [`${what} is no report of the whole text`];
   const bad: string[] = [];

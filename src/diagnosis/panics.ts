@@ -89,6 +89,9 @@ const other: PanicSaid = {
 /** The reason of a panic as printed, without what stands before it. */
 export const panicReason = (line: string): string => line.replace(/^Kernel panic - not syncing:? ?/, "").trim();
 
+/** The reason is one whose meaning is known; of another, or of one that is cut, nothing follows. */
+export const isKnownPanic = (line: string): boolean => panicSaid(line) !== other;
+
 /** What the reason of a panic means. */
 export const panicSaid = (line: string): PanicSaid =>
   reasons.find(([form]) => form.test(panicReason(line)))?.[1] ?? other;

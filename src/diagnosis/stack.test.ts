@@ -301,6 +301,10 @@ describe("any driver of the kernel's tree", () => {
         "bnxt_alloc_mem [bnxt_en]",
         "bnxt_init_one [bnxt_en]",
         "local_pci_probe",
+        "work_for_cpu_fn",
+        "process_one_work",
+        "worker_thread",
+        "kthread",
         "ret_from_fork",
       ),
     );

@@ -9,6 +9,7 @@ import {
   modulesOf,
   networkFrame,
   refillAsksFor,
+  transmits,
 } from "../kernel/facts/drivers/index.ts";
 import type { NetworkFrame } from "../kernel/facts/drivers/seen.ts";
 import { functionIndex } from "../kernel/facts/functions/index.ts";
@@ -33,6 +34,7 @@ import {
   paths,
   pollers,
   polling,
+  printers,
   probers,
   receiveBuffers,
   reclaimNames,
@@ -40,6 +42,7 @@ import {
   reporters,
   skbData,
   skbHead,
+  slabBuffers,
   slabEntries,
   sleepChecks,
   softirqNames,
@@ -102,6 +105,9 @@ function firstIn<T>(frames: readonly StackFrame[], rows: readonly Row<T>[], from
   return sure >= 0 ? sure : at(false);
 }
 
+/** The smaller of two indexes; -1 is none. */
+const firstOf = (a: number, b: number): number => (a < 0 ? b : b < 0 ? a : Math.min(a, b));
+
 /** As `firstIn`, but guesses count only where every frame is one: between frames that are proven they are leftovers. */
 const firstSure = <T>(frames: readonly StackFrame[], rows: readonly Row<T>[]): number =>
   frames.some((f) => f.reliable)
@@ -115,7 +121,10 @@ const firstSure = <T>(frames: readonly StackFrame[], rows: readonly Row<T>[]): n
 export function viewStack(trace: CallTrace | undefined, above: readonly string[] = [], request = false): StackView {
   const frames = trace === undefined ? [] : wholeNames(trace);
   const names = frames.map((f) => bareName(f.function));
-  const seen = driverOfStack([...above.map((name) => ({ function: name, reliable: true })), ...frames]);
+  const seen = driverOfStack(
+    [...above.map((name) => ({ function: name, reliable: true })), ...frames],
+    notOlderThan(names),
+  );
   const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
   // Somebody asked for memory: where no frame of an allocator is, the frames that asked are not there either.
@@ -123,17 +132,20 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const caller = lost ? -1 : callerOf(frames, names);
   const gap = lost ? "start" : gapOf(trace, frames, names, caller, above.length > 0);
   const at = caller < 0 ? 0 : caller;
-  const noSleep = firstIn(frames, noSleepNames, at);
+  const noSleep = firstOf(
+    firstIn(frames, noSleepNames, at),
+    frames.findIndex((f, i) => i >= at && f.reliable && transmits(f)),
+  );
   const entry = names.findIndex((n) => entries.test(n));
   const reclaims = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
-  const reclaim = entry >= 0 && reclaims > entry ? -1 : reclaims;
   const connected = gap !== "inside" && gap !== "marks";
+  const reclaim = !connected || (entry >= 0 && reclaims > entry) ? -1 : reclaims;
   const joints: Joints = {
     asker: at,
     asked: caller > 0 && connected,
     fault: above.length > 0 && connected && !(trace !== undefined && closesUnopened(trace)),
     linked: trace?.form === "arm" && connected,
-    whole: gap === undefined && caller > 0 && has(beginnings, names[0] ?? "") !== undefined && dispatched(frames),
+    whole: gap === undefined && caller > 0 && has(beginnings, names[0] ?? "") !== undefined,
   };
   const side = gap === "marks" ? { direction: undefined } : directionOf(frames, driver, joints);
   const foreign =
@@ -156,10 +168,16 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   };
 }
 
-/** Frames whose name is whole: where the others have offsets, one without was cut in its name. */
+/** The release that the youngest function of a stack came with. */
+const notOlderThan = (names: readonly string[]): readonly number[] =>
+  names
+    .map((name): readonly number[] => has(bornFrames, name) ?? [2, 6])
+    .reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b), [2, 6]);
+
+/** Frames whose name is whole: where the others have offsets, and on powerpc always, one without was cut in its name. */
 function wholeNames(trace: CallTrace): readonly StackFrame[] {
   const frames = framesOf(trace);
-  return trace.form !== "arm" && frames.some((f) => f.offset !== undefined)
+  return trace.form === "powerpc" || (trace.form !== "arm" && frames.some((f) => f.offset !== undefined))
     ? frames.filter((f) => f.offset !== undefined || /^0x/.test(f.function))
     : frames;
 }
@@ -210,14 +228,21 @@ function gapOf(
   fault: boolean,
 ): Gap {
   if (trace === undefined || frames.length === 0) return "start";
-  if (!contextsFit(trace, names)) return "marks";
-  const begins = trace.heading !== "" || names.some((n) => allocating(n)) || fault;
+  if (!contextsFit(trace, names) || stacksJump(frames)) return "marks";
+  // Only the unwinder of 32-bit ARM prints a stack without a heading (arch/arm/kernel/unwind.c).
+  const begins = trace.heading !== "" || names.some((n) => allocating(n)) || (fault && trace.form === "arm");
   if (!begins) return "start";
   const printed = framesOf(trace);
   const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
   if (onlyLast && trace.torn !== true) return "end";
   if (trace.torn === true || frames.length < printed.length) return "inside";
-  if (arrowsBreak(trace) || askerIsMissing(frames, names, caller)) return "inside";
+  if (
+    arrowsBreak(trace) ||
+    askerIsMissing(frames, names, caller) ||
+    bufferWithoutSlab(frames, names) ||
+    !dispatched(frames)
+  )
+    return "inside";
   return endsWhole(names) ? undefined : "end";
 }
 
@@ -237,6 +262,19 @@ function arrowsBreak(trace: CallTrace): boolean {
   });
 }
 
+/** No kernel stack is larger (THREAD_SIZE of arch/powerpc with KASAN). */
+const largestStack = 0x10000n;
+
+/** powerpc prints where each frame lies: further out is higher, on the same stack, but where an interrupt's own stack ends. */
+function stacksJump(frames: readonly StackFrame[]): boolean {
+  return frames.some((f, i) => {
+    const outer = frames[i + 1];
+    if (f.stackPointer === undefined || outer?.stackPointer === undefined) return false;
+    const step = BigInt(`0x${outer.stackPointer}`) - BigInt(`0x${f.stackPointer}`);
+    return (step < 0n || step > largestStack) && !/irq|interrupt|exception/i.test(f.function + outer.function);
+  });
+}
+
 /** Behind a function that only allocators call, or as an asker that never asks by itself. */
 function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
@@ -245,7 +283,20 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   const guesses = !frames.some((f) => f.reliable);
   const below = frames.findLastIndex((f, i) => i < caller && (guesses || f.reliable || allocating(names[i] ?? "")));
   const last = names[below] ?? "";
-  return allocating(last) && (isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined);
+  if (!allocating(last) || (has(reporters, last) !== undefined && has(printers, who) !== undefined)) return false;
+  if (/^_*kmalloc_(?:node_)?track_caller/.test(last) && !trackedCallers.test(who)) return true;
+  return isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined;
+}
+
+/** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
+const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;
+
+/** The functions that make a packet's buffer call a slab or a cache of fragments, never the page allocator itself (net/core/skbuff.c). */
+function bufferWithoutSlab(frames: readonly StackFrame[], names: readonly string[]): boolean {
+  const usable = names.filter((_, i) => frames[i]?.reliable === true);
+  return usable.some(
+    (name, i) => has(slabBuffers, name) !== undefined && has(pageAllocator, usable[i - 1] ?? "") !== undefined,
+  );
 }
 
 const marksOf = (trace: CallTrace): readonly string[] =>
@@ -285,6 +336,13 @@ const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
     /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
     /sys_|SyS_|SYSC_|syscall|sysenter|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
   ],
+  [/^worker_thread$/, /^process_|^rescuer|^schedule|^_raw_|^wq_|^create_worker|^manage_workers/],
+  [
+    /^kthread$/,
+    /^(?!report_bug|handle_bug|__warn|(?:asm_exc_|exc_|do_)?(?:invalid_op|page_fault|general_protection|error_trap|int3))/,
+  ],
+  [/^(?:__do_sys_|__se_sys_|__x64_sys_|__arm64_sys_|sys_|SyS_)(?:clone3?|fork|vfork)$/, /clone|fork/],
+  [/^(?:kernel_clone|_do_fork|do_fork)$/, /^copy_|wake_up|ptrace|dup_|alloc|wait_for/],
   [/^smpboot_thread_fn$/, /ksoftirqd|stopper|rcu|watchdog|migration|cpuhp|irq/],
   [/^kernel_init_freeable$/, /^do_one_initcall|^do_basic|^do_initcalls|^do_pre_smp|^smp_|^prepare_namespace/],
   [/^kernel_init$/, /^kernel_init_freeable|^run_init|^do_|^free_|async/],
@@ -369,7 +427,7 @@ function directionOf(frames: readonly StackFrame[], driver: DriverSeen | undefin
     /rx|recv/i.test(frames[from]?.function ?? "") &&
     has(skbData, bareName(frames[from - 1]?.function ?? "")) === true;
   if (joints.asked && (asker === from || copies) && (joints.linked || askedInPoll(frames, from)))
-    return { direction: "rx", directionFrame: from };
+    return { direction: refilling.test(frames[from]?.function ?? "") ? "rx refill" : "rx", directionFrame: from };
   const network =
     driver !== undefined || told.some((f) => f !== undefined) || firstIn(frames, [...pollers, ...probers]) >= 0;
   return { direction: joints.whole && !network ? "neither" : undefined };
@@ -389,8 +447,9 @@ function askedInPoll(frames: readonly StackFrame[], asker: number): boolean {
  */
 function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joints): boolean {
   const at = side.directionFrame;
-  // Who gives a packet back handles it.
+  // Who gives a packet back handles it; but polls and TCP's receive side also free what was sent.
   if (
+    (side.direction !== "rx" || !freesBoth(bareName(frames[at]?.function ?? ""))) &&
     /^(__)?(kfree_skb|consume_skb|napi_consume_skb|dev_kfree_skb|dev_consume_skb)/.test(
       bareName(frames[at - 1]?.function ?? ""),
     )
@@ -416,12 +475,15 @@ function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joint
   if (kinds === undefined) return false;
   // Rings are made of other memory than what they are filled with; what a packet is handled with is no slab of the driver's own.
   if (!setup && (kinds.includes("slab") || kinds.includes("pages"))) return false;
-  const born: (readonly number[])[] = frames.map((f) => has(bornFrames, bareName(f.function)) ?? [2, 6]);
-  const since = born.reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b));
+  const since = notOlderThan(frames.map((f) => bareName(f.function)));
   const known = modules.filter((m) => functionIndex()?.module(m) !== undefined);
   if (known.length > 0) return !known.some((m) => refillAsksFor(m, kinds, since));
   return /napi_alloc_skb/.test(request) || (setup && kinds.every((k) => notForRings.includes(k)));
 }
+
+/** Functions of the receive side under which packets that were sent are freed too: any driver's, and those of TCP. */
+const freesBoth = (name: string): boolean =>
+  has(directions, name) !== "rx" || /^(?:tcp_|napi_|process_backlog)/.test(name);
 
 /** Memory of which rings are made, not what they are filled with. */
 const notForRings: readonly MemoryKind[] = ["slab", "dma", "vmalloc"];

@@ -35,6 +35,14 @@ export const reporters: readonly Row<true>[] = [
   ["__dump_stack", true],
   ["printk_stack", true, true],
 ];
+/** Functions that print their own stack when nobody asked for memory (kernel/panic.c, arch/*). */
+export const printers: readonly Row<true>[] = [
+  ["panic", true],
+  ["vpanic", true],
+  ["nmi_panic", true],
+  ["__warn", true],
+  ["sysrq_handle_", true, true],
+];
 /** A check that any function may make of itself, and that reports a stack. */
 export const sleepChecks: readonly Row<true>[] = [
   ["__might_sleep", true],
@@ -144,6 +152,15 @@ export const skbData: readonly Row<true>[] = [
   ["skb_realloc_headroom", true],
   ["kmalloc_reserve", true, true],
   ["__kmalloc_reserve", true, true],
+];
+/** Those that make a buffer out of a slab's object or a fragment of a cache in mm/. */
+export const slabBuffers: readonly Row<true>[] = [
+  ["__alloc_skb", true],
+  ["__napi_alloc_skb", true],
+  ["napi_alloc_skb", true],
+  ["pskb_expand_head", true],
+  ["skb_copy", true],
+  ["__pskb_copy", true, true],
 ];
 export const skbHead: readonly Row<true>[] = [
   ["skb_clone", true],

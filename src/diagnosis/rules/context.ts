@@ -29,7 +29,10 @@ export const context: Rule = {
     const evidence = [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.contextFrame])];
     const reclaimer =
       c.stack.reclaimFrame ??
-      (/^kswapd\d/.test(c.process?.comm ?? "") && c.stack.context !== "softirq" && c.stack.context !== "interrupt"
+      (/^kswapd\d/.test(c.process?.comm ?? "") &&
+      c.stack.asked &&
+      c.stack.context !== "softirq" &&
+      c.stack.context !== "interrupt"
         ? -1
         : undefined);
     if (mask.maySleep && c.stack.context === "interrupt" && frame !== undefined)

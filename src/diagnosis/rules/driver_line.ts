@@ -1,5 +1,7 @@
 // A message of one line: what it means, and what a size that it names means for the page allocator.
 import { memoryOf } from "../../kernel/facts/drivers/rx_path.ts";
+import { messageOf } from "../../kernel/facts/messages.ts";
+import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
@@ -13,8 +15,9 @@ import { orderWords, size } from "../words.ts";
 export const driverLine: Rule = {
   id: "driver_line",
   asks: "What does the message mean, and what does its size mean for the page allocator?",
-  kinds: ["driver_line"],
+  kinds: ["driver_line", "oops"],
   answer: (c) => {
+    if (c.incident.kind === "oops") return ofCheck(c, c.incident.reading);
     if (c.incident.kind !== "driver_line") return [];
     const line = quote(c, "headline", 1);
     const said = messageSaid(c.incident.reading);
@@ -27,6 +30,21 @@ export const driverLine: Rule = {
     return [meaning, ...sizeSays(c, c.incident.reading.bytes, advice)];
   },
 };
+
+/** Some of these messages are the words of a WARN(); on other kernels, or where its line is lost, they stand alone. */
+function ofCheck(c: Case, o: Oops): readonly Finding[] {
+  const text = o.message ?? o.headline;
+  const known = messageOf(text);
+  if (known === undefined) return [];
+  const said = messageSaid({ message: known.id, text });
+  const lines = [...quote(c, "message", 1), ...quote(c, "headline", 1)].filter((q) =>
+    q.text.includes(text.slice(0, 40)),
+  );
+  return [
+    yes("driver_line.meaning", said.meaning, lines, said.advice),
+    ...(said.memory === "none" ? [no("driver_line.memory", said.cause, lines)] : []),
+  ];
+}
 
 function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[]): readonly Finding[] {
   const line = quote(c, "headline", 1);

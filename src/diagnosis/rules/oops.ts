@@ -8,6 +8,7 @@ import { badPointer, callerByLink, faultAt, faultOf } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
+import { isKnownPanic } from "../panics.ts";
 import { isHelper, isPlumbing } from "../plumbing.ts";
 import type { Rule } from "../rule.ts";
 import { listing } from "../words.ts";
@@ -214,7 +215,7 @@ function packet(c: Case, o: Oops): readonly Finding[] {
   const cache = o.sanitizer?.cache;
   const hit = near.find((n) => packetNames.test(n)) ?? owners.find((n) => packetNames.test(n));
   // Without the place itself the first frame may have called anything.
-  const placed = own.length > 0 || o.sanitizer !== undefined || o.class === "panic" || o.class === "lockup";
+  const placed = own.length > 0 || o.sanitizer !== undefined || o.class === "panic";
   if (hit !== undefined && placed) return [throughPackets(c, o, hit)];
   if (file !== undefined && packetFiles.test(file))
     return [yes("oops.packet_memory", `Packet memory is involved: the check stands in ${file}.`, headline(c))];
@@ -260,7 +261,10 @@ function packet(c: Case, o: Oops): readonly Finding[] {
 /** Nothing of the network was seen: a no where the place and the whole trace were seen, else unknown. */
 function unrelated(c: Case, o: Oops): Finding {
   const last = c.stack.frames.at(-1)?.function;
-  const placed = faultAt(o) !== undefined || c.stack.frames.some((f) => f.function === "panic");
+  const placed =
+    o.class === "panic"
+      ? isKnownPanic(o.headline)
+      : faultAt(o) !== undefined || c.stack.frames.some((f) => f.function === "panic");
   if (last !== undefined && placed && c.stack.trace.state === "whole")
     return no(
       "oops.packet_memory",
@@ -272,7 +276,7 @@ function unrelated(c: Case, o: Oops): Finding {
     last === undefined
       ? "The report does not say: its call trace is missing."
       : !placed
-        ? "The report does not say: the line that names where it stopped is missing."
+        ? `The report does not say: the ${o.class === "panic" ? "reason of the panic tells nothing, or is cut" : "line that names where it stopped is missing"}.`
         : `The report does not say: the part of the call trace that is there (up to ${last}) shows no function that handles packets, and what called it is missing.`,
     headline(c),
   );

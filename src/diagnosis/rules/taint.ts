@@ -17,7 +17,7 @@ export const taint: Rule = {
   asks: "Had the kernel seen damage before, and is out-of-tree code loaded?",
   kinds: ["bad_page", "oops", "skb_panic", "slab_corruption"],
   answer: (c) => {
-    if (c.incident.kind === "oops" && c.incident.reading.class === "warning") return [];
+    if (c.incident.kind === "oops" && c.incident.reading.class === "warning" && !isCorruption(c)) return [];
     const own = c.incident.kind === "slab_corruption" ? c.incident.reading.taint : undefined;
     const text = own ?? c.process?.taint;
     if (text === undefined) {

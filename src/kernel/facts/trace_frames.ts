@@ -69,7 +69,7 @@ export const outermostFrames: readonly FrameName[] = [
 
 /**
  * Frames that only pass control on: entry code, interrupts and softirqs, work queues and threads, system calls and the dispatchers of files and
- * sockets, the ladder of the receive path. None of them asks for memory itself; directly behind an allocator they mean that frames are missing.
+ * sockets, the ladders of receiving and of sending. None of them asks for memory itself; directly behind an allocator they mean that frames are missing.
  */
 export const handingOnFrames: readonly FrameName[] = [
   ["net_rx_action"],
@@ -205,6 +205,23 @@ export const handingOnFrames: readonly FrameName[] = [
   ["napi_complete", true],
   ["release_sock"],
   ["__release_sock"],
+  ["tcp_write_xmit"],
+  ["tcp_push", true],
+  ["__tcp_push_pending_frames"],
+  ["tcp_v4_do_rcv"],
+  ["tcp_v6_do_rcv"],
+  ["tcp_tasklet_func"],
+  ["ip_queue_xmit"],
+  ["__ip_queue_xmit"],
+  ["ip_local_out"],
+  ["__ip_local_out"],
+  ["ip_output"],
+  ["ip_finish_output"],
+  ["__ip_finish_output"],
+  ["neigh_hh_output"],
+  ["neigh_resolve_output"],
+  ["sch_direct_xmit"],
+  ["__qdisc_run"],
   ...outermostFrames,
 ];
 

@@ -12,6 +12,7 @@ export {
   modulesOf,
   networkFrame,
   refillAsksFor,
+  transmits,
 } from "./seen.ts";
 
 /** How the driver makes receive buffers at a release; undefined before it existed. */

@@ -26,8 +26,12 @@ export interface DriverSeen {
 /** Compilers append `.constprop.0`, `.isra.3`, `.part.1`, `.cold`, `.clone.2`, `.cfi_jt`, `.llvm.123` to a function's name. */
 export const bareName = (name: string): string => name.replace(/(?:\.[a-z_]{1,30}(?:\.\d{1,20}){0,3}){1,8}$/, "");
 
-/** Whether a module is the library of drivers that stand in directories below its own and are called after it: ath of ath9k and ath10k. */
-const isLibrary = (module: string): boolean => functionIndex()?.isLibrary(module) === true;
+/** Libraries that stand beside their drivers (drivers/vhost/vhost.c, drivers/net/ethernet/intel/lib*). */
+const libraries: readonly string[] = ["vhost", "libeth", "libie"];
+
+/** Whether a module is a library of drivers: one of those, or one with drivers in directories below its own that are called after it (ath). */
+const isLibrary = (module: string): boolean =>
+  libraries.includes(module) || functionIndex()?.isLibrary(module) === true;
 
 /** Directories whose modules drive a network interface; net/ itself holds protocols. */
 const driverDirectory =
@@ -84,11 +88,11 @@ function driversOf(frame: StackName): ReadonlySet<string> {
 
 /**
  * The driver that a stack names, or undefined when no frame tells one or several fit. The innermost telling frame decides; frames behind it
- * narrow what it may be. Frames innermost first; guesses (`?`) are asked only in a stack that is all guesses.
+ * narrow what it may be. Frames innermost first; guesses (`?`) are asked only in a stack that is all guesses. `since`: the kernel is not older.
  */
-export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefined {
+export function driverOfStack(frames: readonly StackName[], since: readonly number[] = [2, 6]): DriverSeen | undefined {
   const guesses = !frames.some((f) => f.reliable);
-  const plausible = plausibleIn(frames);
+  const plausible = plausibleIn(frames, since);
   const told = frames.map((f) =>
     guesses || f.reliable ? new Set([...driversOf(f)].filter((key) => plausible(key, f))) : new Set<string>(),
   );
@@ -110,8 +114,14 @@ export function driverOfStack(frames: readonly StackName[]): DriverSeen | undefi
   return { driver, ...telling, ...(place === undefined ? {} : { place }) };
 }
 
+/** The first kernel of the index. */
+const oldestIndexed = [5, 10] as const;
+
 /** Whether a driver of several with the same names can be meant: a gadget's requests are not the host's, and memory must be what it asks for. */
-function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackName) => boolean {
+function plausibleIn(
+  frames: readonly StackName[],
+  since: readonly number[],
+): (key: string, frame: StackName) => boolean {
   // __netdev_alloc_frag() is a function of 3.5 to 4.0 (net/core/skbuff.c): no driver of a later release stands above it.
   const upTo = frames.some((f) => bareName(f.function) === "__netdev_alloc_frag") ? [4, 0] : undefined;
   const tooNew = (key: string): boolean => {
@@ -124,6 +134,8 @@ function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackNa
   const host = named(/^(__)?usb_hcd_giveback_urb/);
   const gadget = named(/^usb_gadget_giveback_request|^composite_/);
   const receiveBuffer = named(/^(__)?((netdev|napi|dev)_)?alloc_skb/);
+  // What a function asks for is known of the releases of the index only.
+  const recent = compareVersions(since, oldestIndexed) >= 0;
   return (key, frame) => {
     if (frame.module === undefined && tooNew(key)) return false;
     if (frame.module !== undefined || (!host && !gadget && !receiveBuffer)) return true;
@@ -135,6 +147,7 @@ function plausibleIn(frames: readonly StackName[]): (key: string, frame: StackNa
     return (
       known === undefined ||
       !receiveBuffer ||
+      (!recent && refillByHand(byModule.get(key), since)?.has("rxSkb") === true) ||
       known.memory.has("rxSkb") ||
       known.memory.has("skb") ||
       !known.does.has("refills")
@@ -235,9 +248,6 @@ function refillByHand(driver: DriverFacts | undefined, since: readonly number[])
   return new Set(calls.map((call) => memoryOfCall[call]));
 }
 
-/** The first kernel of the index. */
-const oldestIndexed = [5, 10] as const;
-
 /**
  * Whether a driver of a kernel since `since` fills its ring by asking for this kind of memory: then a frame of the driver that stands behind
  * such a request may have asked itself, or through a function whose line is missing. True where nobody knows. Of kernels older than those of
@@ -277,6 +287,14 @@ export function networkFrame(frame: StackName): NetworkFrame | undefined {
   if (first === undefined) return tagged === undefined ? undefined : { role: undefined, place: tagged };
   const roles = new Set(found.map((f) => (changesNoInterface(f) ? undefined : frameRole(f))));
   return { role: roles.size === 1 ? [...roles][0] : undefined, place: first.place };
+}
+
+/** A driver's ndo_start_xmit, whichever driver's: bottom halves are off there (net/core/dev.c __dev_queue_xmit()). */
+export function transmits(frame: StackName): boolean {
+  const found = (functionIndex()?.find(bareName(frame.function)) ?? []).filter(
+    (f) => frame.module === undefined || f.place.name === tagOf(frame.module),
+  );
+  return found.length > 0 && found.every((f) => f.role === "transmit");
 }
 
 /** The innermost module that no kernel of the index builds: somebody's own driver, perhaps. Undefined without the index. */
