@@ -241,10 +241,10 @@ function lacksNames(gfp: GfpText, { process, trace }: Body): boolean {
 }
 
 /** Whether the report shows a release that prints no names behind a mask: a full stop before "order" up to 2.6.39, "Pid:" up to 3.9. */
-function isOld(head: AllocFailure, { process }: Body): boolean {
-  const stated = /^(\d{1,3})\.(\d{1,3})/.exec(process?.release ?? "");
+function isOld(head: AllocFailure, { process: ran }: Body): boolean {
+  const stated = /^(\d{1,3})\.(\d{1,3})/.exec(ran?.release ?? "");
   if (stated !== null) return compareVersions([Number(stated[1]), Number(stated[2])], gfpNamesSince) < 0;
-  return head.separator === "." || (process?.pid !== undefined && process.cpu === undefined);
+  return head.separator === "." || (ran?.pid !== undefined && ran.cpu === undefined);
 }
 
 /** A bare mask ends the longest line of the text: whatever cut that line at a column may have taken its names and digits. */
