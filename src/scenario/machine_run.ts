@@ -27,6 +27,7 @@ import { createStreams } from "./machine_streams.ts";
 import type { GroupCounters } from "./machine_traffic.ts";
 import { createTraffic } from "./machine_traffic.ts";
 import { createWires } from "./machine_wires.ts";
+import type { WireTap } from "./wire_tap.ts";
 
 /** One row of the timeline. */
 export interface Sample {
@@ -123,6 +124,8 @@ export interface Onlooker {
   begin?(journal: Journal, machine: Machine): void;
   /** At every sample; `done` in 0..1. */
   sample?(sample: Sample, done: number): void;
+  /** Every frame on the cables of the cards, as it arrives or is lost. */
+  readonly wire?: WireTap;
   /** Once, at the end: what the kernel logged, and its files as they would be read now. */
   end?(log: readonly Logged[], files: () => readonly KernelFile[]): void;
 }
@@ -194,7 +197,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
   });
   onlooker.begin?.(machine.journal, machine);
   for (const hole of machine.standsFor) hole.touch();
-  const bench = createBench(machine, s);
+  const bench = createBench(machine, s, onlooker.wire);
   // Cards come up at boot, before memory is used up.
   const up = machine.devices.map((d) => machine.up(d));
   bench.pressure.before();
@@ -257,7 +260,7 @@ function rssOf(given: MachineSettings["nics"][number]["rss"]): Omit<RssOptions, 
 type Bench = ReturnType<typeof createBench>;
 
 /** Everything around the machine: wires, traffic, what else uses memory, and who counts. */
-function createBench(machine: Machine, s: MachineSettings) {
+function createBench(machine: Machine, s: MachineSettings, wire: WireTap | undefined) {
   const { journal, memory } = machine;
   const orders = new Map<number, { asked: number; failed: number }>();
   const samples: Sample[] = [];
@@ -296,7 +299,7 @@ function createBench(machine: Machine, s: MachineSettings) {
     const device = machine.devices[i]!;
     if (tso !== undefined) device.features = tso ? device.features | feature.tso : device.features & ~feature.tso;
   }
-  const wires = createWires(machine, s);
+  const wires = createWires(machine, s, wire);
   const traffic = createTraffic(machine, s, wires);
   const streams = createStreams(machine, s, wires);
 

@@ -7,6 +7,8 @@ import { createLink } from "../model/net/path/wire.ts";
 import type { TcpPeer } from "../model/net/tcp/tcp_peer.ts";
 import { createTcpPeer } from "../model/net/tcp/tcp_peer.ts";
 import type { MachineSettings } from "./machine_settings.ts";
+import type { WireTap } from "./wire_tap.ts";
+import { tapWire } from "./wire_tap.ts";
 
 export interface Wires {
   device(name: string): NetDevice;
@@ -19,16 +21,20 @@ export interface Wires {
   readonly peers: readonly TcpPeer[];
 }
 
-export function createWires(machine: Machine, s: MachineSettings): Wires {
+/** `tap` hears every frame. */
+export function createWires(machine: Machine, s: MachineSettings, tap?: WireTap): Wires {
   const { clock, frames, random, devices } = machine;
   const inward = new Map<NetDevice, Link>();
   const peerOf = new Map<NetDevice, TcpPeer>();
   const peers: TcpPeer[] = [];
 
-  const link = (device: NetDevice, seed: string, arrive: (frame: number) => void): Link => {
+  const link = (device: NetDevice, seed: "in" | "out", arrive: (frame: number) => void): Link => {
     const { mbitPerSecond, delayMicros, loss } = s.nics[devices.indexOf(device)]!;
     const options = { bitsPerSecond: mbitPerSecond * 1e6, delayNanos: delayMicros * 1000, loss };
-    return createLink(clock, frames, options, random.fork(`wire ${seed} ${device.name}`), arrive);
+    const chance = random.fork(`wire ${seed} ${device.name}`);
+    if (tap === undefined) return createLink(clock, frames, options, chance, arrive);
+    const tapped = tapWire(machine, device, seed === "in", tap, arrive);
+    return tapped.link(createLink(clock, frames, options, chance, tapped.arrive));
   };
   const into = (device: NetDevice): Link => {
     const known = inward.get(device);

@@ -45,6 +45,10 @@ export const command: CommandSpec = {
       .option("--journal <file>", "write every event of the run to a file: NDJSON")
       .option("--ftrace <file>", "the tracepoints among them as /sys/kernel/tracing/trace of the release prints them")
       .option("--perfetto <file>", "the same as a Perfetto trace, with counters (ui.perfetto.dev)")
+      .option(
+        "--pcapng <file>",
+        "the frames on the cables, headers only, with a comment on those that were lost or missed",
+      )
       .option("--events <list>", "write only these events, names with commas between them")
       .option("--between <from-to>", "write only events of this time, milliseconds since boot: 10-12.5")
       .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
@@ -106,6 +110,7 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
       ["ndjson", options.journal],
       ["ftrace", options.ftrace],
       ["perfetto", options.perfetto],
+      ["pcapng", options.pcapng],
     ] as const
   ).flatMap(([form, path]): Export[] => (path === undefined ? [] : [[form, path]]));
   if (asked.length === 0) return asked;
@@ -117,13 +122,14 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
 }
 
 /** `--events` and `--between`. */
-function filterOf({ events, between, journal, ftrace, perfetto }: RunOptions): EventFilter {
+function filterOf({ events, between, journal, ftrace, perfetto, pcapng }: RunOptions): EventFilter {
   if (events === undefined && between === undefined) return {};
-  if (journal === undefined && ftrace === undefined && perfetto === undefined)
+  const frames = between === undefined ? undefined : pcapng;
+  if ((journal ?? ftrace ?? perfetto ?? frames) === undefined)
     throw new BadInput(
       `${events === undefined ? "--between" : "--events"} says what is written to a file, and none is named.`,
       undefined,
-      "Add --journal, --ftrace or --perfetto.",
+      "Add --journal, --ftrace, --perfetto, or for --between --pcapng.",
     );
   const names = eventShapes.map((shape) => shape.name);
   const asked = events?.split(",").map((name) => {
@@ -213,6 +219,14 @@ function watched(
     begin(journal, machine) {
       for (const w of writers) w.begin?.(journal, machine);
     },
+    // Who listens costs time: only when somebody does.
+    ...(writers.some((w) => w.wire !== undefined)
+      ? {
+          wire(frame) {
+            for (const w of writers) w.wire?.(frame);
+          },
+        }
+      : {}),
     sample(sample, done) {
       for (const w of writers) w.sample?.(sample, done);
       io.progress(

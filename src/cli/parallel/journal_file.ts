@@ -1,14 +1,16 @@
-// Writes what a run announces to a file as it happens: NDJSON, ftrace's text, or Perfetto. Buffered; a full disk is the user's problem in one sentence.
+// Writes what a run announces to a file as it happens: NDJSON, ftrace's text, Perfetto, or the wire's frames as pcap-ng. Buffered; a full disk is the user's problem in one sentence.
 
 import type { EventName } from "../../kernel/events.ts";
 import type { FtraceWriter } from "../../observe/ftrace.ts";
 import { createFtrace } from "../../observe/ftrace.ts";
 import { ndjsonLine } from "../../report/exports/journal_lines.ts";
+import { pcapHead, pcapPacket } from "../../report/exports/pcapng.ts";
 import { perfettoCounters, perfettoEvent, perfettoHead } from "../../report/exports/perfetto.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
+import type { WireFrame } from "../../scenario/wire_tap.ts";
 import { openOutput } from "../output.ts";
 
-export type JournalForm = "ndjson" | "ftrace" | "perfetto";
+export type JournalForm = "ndjson" | "ftrace" | "perfetto" | "pcapng";
 
 const counterNames = ["free pages", "free pages in order 3 and above", "ring buffers", "received", "failures"];
 const tcpCounterNames = [
@@ -51,12 +53,25 @@ export function journalFile(
   const line = (text: string): void => put(encoder.encode(`${text}\n`));
   if (form === "perfetto") put(perfettoHead(cpus, []));
   let countersNamed = false;
+  const [from, to] = only.between ?? [0, Number.POSITIVE_INFINITY];
   return {
+    ...(form === "pcapng"
+      ? {
+          wire(frame: WireFrame) {
+            if (frame.nanos < from || frame.nanos > to) return;
+            put(pcapPacket(frame, events));
+            events++;
+          },
+        }
+      : {}),
     begin(journal, machine) {
+      if (form === "pcapng") {
+        put(pcapHead(machine.devices.map(({ name }) => name)));
+        return;
+      }
       const textOf = (id: number): string => journal.text(id);
       const ftrace: FtraceWriter | undefined = form === "ftrace" ? createFtrace(machine) : undefined;
       if (ftrace !== undefined) put(encoder.encode(ftrace.head));
-      const [from, to] = only.between ?? [0, Number.POSITIVE_INFINITY];
       journal.listen(
         (kind, nanos, cpu, a, b, c, d, e, f) => {
           if (nanos < from || nanos > to) return;
