@@ -117,10 +117,10 @@ function promisesOf(line) {
 
 const tokens = (text) => text.match(/\w+|[^\w\s]/g) ?? [];
 
-/** Whether a promise is there; of a `type`, whether nothing was taken out of it: it may get further members and cases. */
+/** Whether a promise is there; of a `type` or a constant (a schema), whether nothing was taken out of it: it may get further members and cases. */
 function kept(promise, left, byName) {
   if (left.has(promise)) return true;
-  const [name, what] = /^(\S+: type) (.*)$/.exec(promise)?.slice(1) ?? [];
+  const [name, what] = /^(\S+: (?:type|const)) (.*)$/.exec(promise)?.slice(1) ?? [];
   if (name !== undefined && !promise.includes("=>"))
     return (byName.get(name) ?? []).some((line) => {
       const now = tokens(line);
