@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
-import { packetStories, playPackets } from "./packet_lab.ts";
+import { ownerPaths, packetStories, playPackets } from "./packet_lab.ts";
 
 const story = (id: string) => playPackets(packetStories.find((s) => s.id === id)!.steps);
 
@@ -26,6 +26,24 @@ test("the second kfree_skb is a double free, with the first one in its history",
   const last = story("double-free").at(-1)!;
   expect(last.fault?.kind).toBe("double free");
   expect(last.fault?.history.filter((h) => h.includes("kfreeSkb")).length).toBe(2);
+});
+
+test("a fault names everybody who had the buffer, each with its own steps", () => {
+  // Slot 0 and its clone in slot 1 have one head; the write in slot 1 is the fault.
+  expect(ownerPaths(story("write-in-clone"), 3)).toEqual([
+    { slot: 1, steps: [3, 4] },
+    { slot: 0, steps: [1, 2, 3] },
+  ]);
+  // A packet that was freed is still one of them; one with a head of its own is not.
+  expect(ownerPaths(story("double-free"), 3)).toEqual([{ slot: 0, steps: [1, 2, 3, 4] }]);
+  const apart = playPackets([
+    { op: "alloc", slot: 0, n: 100 },
+    { op: "alloc", slot: 1, n: 100 },
+    { op: "free", slot: 0, n: 0 },
+    { op: "free", slot: 0, n: 0 },
+  ]);
+  expect(apart[3]?.fault?.kind).toBe("double free");
+  expect(ownerPaths(apart, 3)).toEqual([{ slot: 0, steps: [1, 3, 4] }]);
 });
 
 test("coalescing steals a page-backed head as a fragment, and everything is given back in the end", () => {

@@ -138,6 +138,35 @@ export function playPackets(steps: readonly PacketStep[]): PlayedPacketStep[] {
   });
 }
 
+/** How one of those who had the memory of a fault came to it: its slot, and the numbers of the steps that made or touched it, from 1. */
+export interface OwnerPath {
+  readonly slot: number;
+  readonly steps: readonly number[];
+}
+
+/** Everybody who had the buffer that a step's fault is about, the one at fault first: packets with the same head, alive or freed before. */
+export function ownerPaths(played: readonly PlayedPacketStep[], at: number): readonly OwnerPath[] {
+  const asked = played[at]?.step.slot;
+  if (asked === undefined) return [];
+  /** Head of the packet that a slot last held before the step. */
+  const headOf = (slot: number): number | undefined => {
+    for (let i = at - 1; i >= 0; i--) {
+      const found = played[i]?.slots.find((s) => s.slot === slot);
+      if (found !== undefined) return found.picture.head;
+    }
+    return undefined;
+  };
+  const head = headOf(asked);
+  const others = Array.from({ length: packetSlots }, (_, s) => s).filter((s) => s !== asked && headOf(s) === head);
+  return [asked, ...(head === undefined ? [] : others)].map((slot) => {
+    const made = (i: number): boolean => played[i]?.outcome === `packet in slot ${slot}`;
+    let from = at;
+    while (from > 0 && !made(from)) from--;
+    const steps = Array.from({ length: at - from + 1 }, (_, i) => from + i);
+    return { slot, steps: steps.filter((i) => made(i) || played[i]?.step.slot === slot).map((i) => i + 1) };
+  });
+}
+
 function play(skbs: OwnedSkbs, slots: number[], dead: Set<number>, step: PacketStep, number: number): string {
   const { atomic } = skbConfig61.gfp;
   const { op, n } = step;

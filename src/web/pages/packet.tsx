@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { PacketOp, PacketStep } from "../../lab/packet_lab.ts";
-import { packetOps, packetSlots, packetStories } from "../../lab/packet_lab.ts";
+import { ownerPaths, packetOps, packetSlots, packetStories } from "../../lab/packet_lab.ts";
 import type { CaseFile } from "../store/case_file.ts";
 import { choose, inputsOf, useInputs } from "../store/case_file.ts";
 import { useKept } from "../store/kept.ts";
@@ -38,10 +38,47 @@ function readSteps(text: string | undefined): PacketStep[] {
 /** What a step did: what such a call is for, what it gave back, and which numbers of which packet it changed. */
 function sentenceOf(now: PlayedPackets["steps"][number], before: PlayedPackets["steps"][number] | undefined): string {
   const op = packetOps.find((o) => o.op === now.step.op);
-  const call = (op?.says ?? now.step.op).replace(/\(.*\)$/, `(${op?.number === "" ? "" : now.step.n})`);
   const changes = now.fault === undefined ? changesBetween(before?.slots ?? [], now.slots) : [];
-  return `${call} on slot ${now.step.slot} ${op?.does}: ${now.outcome}.${changes.length === 0 ? "" : ` ${changes.join(". ")}.`}`;
+  return `${callOf(now.step)} ${op?.does}: ${now.outcome}.${changes.length === 0 ? "" : ` ${changes.join(". ")}.`}`;
 }
+
+/** The way of everybody who had the buffer, side by side; a step opens it. */
+function Owners({
+  steps,
+  at,
+  onStep,
+}: {
+  steps: PlayedPackets["steps"];
+  at: number;
+  onStep: (at: number) => void;
+}): JSX.Element {
+  return (
+    <div class="owners">
+      {ownerPaths(steps, at).map((owner) => (
+        <section key={owner.slot} aria-label={`Path of slot ${owner.slot}`}>
+          <h3>Path of slot {owner.slot}</h3>
+          <ul>
+            {owner.steps.map((n) => (
+              <li key={n}>
+                <button type="button" class="place" onClick={() => onStep(n - 1)}>
+                  step {n}
+                </button>{" "}
+                {callOf(steps[n - 1]?.step)}
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+/** `skb_put(400) on slot 0`. */
+const callOf = (step: PacketStep | undefined): string => {
+  if (step === undefined) return "";
+  const op = packetOps.find((o) => o.op === step.op);
+  return `${(op?.says ?? step.op).replace(/\(.*\)$/, `(${op?.number === "" ? "" : step.n})`)} on slot ${step.slot}`;
+};
 
 const watched = ["data", "tail", "end", "len", "dataLen", "truesize", "users"] as const;
 const spelled: Readonly<Partial<Record<(typeof watched)[number], string>>> = { dataLen: "data_len" };
@@ -164,6 +201,7 @@ function PacketLab(): JSX.Element {
                     {now.fault.kind}: {now.fault.sentence}
                   </p>
                   <pre tabIndex={0}>{now.fault.history.join("\n")}</pre>
+                  <Owners steps={played?.steps ?? []} at={at} onStep={go} />
                 </div>
               )}
               {now.slots.length === 0 && now.fault === undefined ? <p class="empty">No packet is alive.</p> : null}
