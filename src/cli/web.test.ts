@@ -14,6 +14,7 @@ import {
   mapOf,
   printed,
   root,
+  sizes,
 } from "./web.testkit.ts";
 
 describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (no Chromium here: not run)"}`, () => {
@@ -61,39 +62,43 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     await page.close();
   });
 
-  test("census: a real dump of 6.1 gives the command line's table, its map and its flame graph", async () => {
-    const { page, faults } = await visit("#/census");
-    await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
-    await page.waitForSelector(".answer table");
-    const first = await page.textContent(".answer tbody tr");
-    expect(first).toContain("shmem_alloc_folio");
-    expect(await barriers(page)).toEqual([]);
-    // Views are linked: a row that is chosen lights its symbol in the table, the flame graph and the map.
-    await page.click(".answer tbody tr >> nth=0");
-    const symbol = await page.inputValue("[data-search]");
-    expect(first).toContain(symbol);
-    expect(await page.locator("tr.lit").count()).toBeGreaterThan(0);
-    await page.selectOption("text=View >> select", "flame graph");
-    await page.waitForSelector("svg.flame g.lit");
-    expect(await page.textContent(".picture figcaption")).toContain(`have ${symbol.toLowerCase()}`);
-    await page.check("label.toggle:has-text('callers') input");
-    await page.waitForSelector("svg.flame g.lit");
-    await page.selectOption("text=View >> select", "map");
-    await page.waitForSelector(`.legend button[aria-pressed=true]:has-text("${symbol}")`);
-    await page.fill("[data-search]", "");
-    const map = await mapOf(page);
-    await map.press("+");
-    await map.press("Enter");
-    await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
-    expect(new URL(page.url()).hash).toMatch(/block=\d+/);
-    await eventually(() => new URL(page.url()).hash).toContain("window=");
-    expect(await barriers(page)).toEqual([]);
-    await page.selectOption("text=View >> select", "flame graph");
-    await page.waitForSelector("svg.flame");
-    expect(await barriers(page)).toEqual([]);
-    expect(faults).toEqual([]);
-    await page.close();
-  }, 120_000);
+  test.each(sizes)(
+    "%s census: a real dump of 6.1 gives the command line's table, its map and its flame graph",
+    async (_, size) => {
+      const { page, faults } = await visit("#/census", size);
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
+      await page.waitForSelector(".answer table");
+      const first = await page.textContent(".answer tbody tr");
+      expect(first).toContain("shmem_alloc_folio");
+      expect(await barriers(page)).toEqual([]);
+      // Views are linked: a row that is chosen lights its symbol in the table, the flame graph and the map.
+      await page.click(".answer tbody tr >> nth=0");
+      const symbol = await page.inputValue("[data-search]");
+      expect(first).toContain(symbol);
+      expect(await page.locator("tr.lit").count()).toBeGreaterThan(0);
+      await page.selectOption("text=View >> select", "flame graph");
+      await page.waitForSelector("svg.flame g.lit");
+      expect(await page.textContent(".picture figcaption")).toContain(`have ${symbol.toLowerCase()}`);
+      await page.check("label.toggle:has-text('callers') input");
+      await page.waitForSelector("svg.flame g.lit");
+      await page.selectOption("text=View >> select", "map");
+      await page.waitForSelector(`.legend button[aria-pressed=true]:has-text("${symbol}")`);
+      await page.fill("[data-search]", "");
+      const map = await mapOf(page);
+      await map.press("+");
+      await map.press("Enter");
+      await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
+      expect(new URL(page.url()).hash).toMatch(/block=\d+/);
+      await eventually(() => new URL(page.url()).hash).toContain("window=");
+      expect(await barriers(page)).toEqual([]);
+      await page.selectOption("text=View >> select", "flame graph");
+      await page.waitForSelector("svg.flame");
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    120_000,
+  );
 
   test("census: a damaged file is named, three files are too many, and two that came in the wrong order are swapped", async () => {
     const { page, faults } = await visit("#/census");
@@ -157,72 +162,75 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     await page.close();
   });
 
-  test("memory: two policies run side by side and the map scrubs through the run; a real pagetypeinfo is read", async () => {
-    const { page, faults } = await visit("#/memory?mb=64");
-    await page.getByRole("button", { name: "Run", exact: true }).click();
-    await page.waitForSelector("#moment");
-    await page.waitForSelector("canvas.map");
-    const pictureOf = (): Promise<string> => page.evaluate("document.querySelector('canvas.map').toDataURL()");
-    const first = await pictureOf();
-    // It opens at the end; Play goes through it from the beginning.
-    expect(await page.inputValue("#moment")).toBe(await page.getAttribute("#moment", "max"));
-    await page.getByRole("button", { name: "Play" }).click();
-    await eventually(async () => Number(await page.inputValue("#moment"))).toBeGreaterThan(1);
-    await page.getByRole("button", { name: "Pause" }).click();
-    // The curve is a scrubber; the wheel alone scrolls the page and leaves the map as it is.
-    const curve = await page.locator(".curve svg").boundingBox();
-    await page.mouse.click((curve?.x ?? 0) + 1, (curve?.y ?? 0) + 20);
-    await eventually(() => page.inputValue("#moment")).toBe("0");
-    await page.hover("canvas.map >> nth=0");
-    await page.mouse.wheel(0, 200);
-    await eventually(() => page.evaluate("scrollY")).toBeGreaterThan(0);
-    expect(await page.textContent(".scale")).toContain("A page is");
-    // A legend's entry isolates its kind.
-    const all = await pictureOf();
-    await page.click(".legend button >> nth=1");
-    await eventually(pictureOf).not.toBe(all);
-    await page.click(".legend button >> nth=1");
-    await eventually(pictureOf).toBe(all);
-    await page.locator("#moment").fill("30");
-    await eventually(pictureOf).not.toBe(first);
-    expect(new URL(page.url()).hash).toContain("at=30");
-    const legend = (text: string): Promise<unknown> => page.waitForSelector(`.legend:has-text("${text}")`);
-    for (const [by, text] of [
-      ["block", "this policy keeps no types"],
-      ["owner", "do_anonymous_page < handle_mm_fault"],
-      ["state", "on a CPU's own list"],
-      ["age", "longer ago"],
-      ["order", "taken, orders 1 and 2"],
-    ] as const) {
-      const before = await pictureOf();
-      await page.getByLabel("Colour by").selectOption(by);
-      await legend(text);
-      await eventually(pictureOf, by).not.toBe(before);
-    }
-    const shown = await pictureOf();
-    await page.reload();
-    await legend("taken, orders 1 and 2");
-    await eventually(pictureOf).toBe(shown);
-    const canvas = await mapOf(page, 1);
-    await canvas.press("+");
-    await eventually(() => page.locator(".pointed").nth(1).textContent()).toMatch(/pfn \d+ .*of order 10.*picture/);
-    await canvas.press("Enter");
-    await page.waitForSelector(".answer:has-text('Its life up to this picture')");
-    await page.waitForSelector(".answer h2:has-text('What pins the block of order 10')");
-    expect(await barriers(page)).toEqual([]);
-    await page.setInputFiles("input[type=file]", join(root, "fixtures/proc/buddyinfo-6.1"));
-    await page.waitForSelector(".answer:has-text('Free memory by order')");
-    await (await mapOf(page)).press("Home");
-    await eventually(() => page.locator(".pointed").first().textContent()).toMatch(/free blocks of order \d+/);
-    expect(await barriers(page)).toEqual([]);
-    await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
-    await page.getByLabel("Colour pages by").waitFor();
-    await (await mapOf(page)).press("Enter");
-    await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
-    expect(await barriers(page)).toEqual([]);
-    expect(faults).toEqual([]);
-    await page.close();
-  });
+  test.each(sizes)(
+    "%s memory: two policies run side by side and the map scrubs through the run; a real pagetypeinfo is read",
+    async (_, size) => {
+      const { page, faults } = await visit("#/memory?mb=64", size);
+      await page.getByRole("button", { name: "Run", exact: true }).click();
+      await page.waitForSelector("#moment");
+      await page.waitForSelector("canvas.map");
+      const pictureOf = (): Promise<string> => page.evaluate("document.querySelector('canvas.map').toDataURL()");
+      const first = await pictureOf();
+      // It opens at the end; Play goes through it from the beginning.
+      expect(await page.inputValue("#moment")).toBe(await page.getAttribute("#moment", "max"));
+      await page.getByRole("button", { name: "Play" }).click();
+      await eventually(async () => Number(await page.inputValue("#moment"))).toBeGreaterThan(1);
+      await page.getByRole("button", { name: "Pause" }).click();
+      // The curve is a scrubber; the wheel alone scrolls the page and leaves the map as it is.
+      const curve = await page.locator(".curve svg").boundingBox();
+      await page.mouse.click((curve?.x ?? 0) + 1, (curve?.y ?? 0) + 20);
+      await eventually(() => page.inputValue("#moment")).toBe("0");
+      await page.hover("canvas.map >> nth=0");
+      await page.mouse.wheel(0, 200);
+      await eventually(() => page.evaluate("scrollY")).toBeGreaterThan(0);
+      expect(await page.textContent(".scale")).toContain("A page is");
+      // A legend's entry isolates its kind.
+      const all = await pictureOf();
+      await page.click(".legend button >> nth=1");
+      await eventually(pictureOf).not.toBe(all);
+      await page.click(".legend button >> nth=1");
+      await eventually(pictureOf).toBe(all);
+      await page.locator("#moment").fill("30");
+      await eventually(pictureOf).not.toBe(first);
+      expect(new URL(page.url()).hash).toContain("at=30");
+      const legend = (text: string): Promise<unknown> => page.waitForSelector(`.legend:has-text("${text}")`);
+      for (const [by, text] of [
+        ["block", "this policy keeps no types"],
+        ["owner", "do_anonymous_page < handle_mm_fault"],
+        ["state", "on a CPU's own list"],
+        ["age", "longer ago"],
+        ["order", "taken, orders 1 and 2"],
+      ] as const) {
+        const before = await pictureOf();
+        await page.getByLabel("Colour by").selectOption(by);
+        await legend(text);
+        await eventually(pictureOf, by).not.toBe(before);
+      }
+      const shown = await pictureOf();
+      await page.reload();
+      await legend("taken, orders 1 and 2");
+      await eventually(pictureOf).toBe(shown);
+      const canvas = await mapOf(page, 1);
+      await canvas.press("+");
+      await eventually(() => page.locator(".pointed").nth(1).textContent()).toMatch(/pfn \d+ .*of order 10.*picture/);
+      await canvas.press("Enter");
+      await page.waitForSelector(".answer:has-text('Its life up to this picture')");
+      await page.waitForSelector(".answer h2:has-text('What pins the block of order 10')");
+      expect(await barriers(page)).toEqual([]);
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/proc/buddyinfo-6.1"));
+      await page.waitForSelector(".answer:has-text('Free memory by order')");
+      await (await mapOf(page)).press("Home");
+      await eventually(() => page.locator(".pointed").first().textContent()).toMatch(/free blocks of order \d+/);
+      expect(await barriers(page)).toEqual([]);
+      await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
+      await page.getByLabel("Colour pages by").waitFor();
+      await (await mapOf(page)).press("Enter");
+      await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
+      expect(await barriers(page)).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+  );
 
   test("maps: near enough a page is a square of whole pixels; what the page itself does for a map does not grow with memory", async () => {
     const steps: number[] = [];

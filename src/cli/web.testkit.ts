@@ -29,6 +29,14 @@ export const printed = async (...args: string[]): Promise<ReturnType<typeof JSON
   );
 
 /** A new page at an address, with everything that went wrong noted. */
+/** The two sizes that what the page promises is held at. */
+export const desk = { viewport: { width: 1440, height: 900 } };
+export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+export const sizes = [
+  ["at 1440 by 900", desk],
+  ["on a phone", phone],
+] as const;
+
 export interface Visit {
   readonly page: Page;
   readonly faults: string[];

@@ -5,11 +5,20 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { zipOf } from "../artifact/zip.testkit.ts";
-import { barriers, chromiumForTests, chromiumHere, dist, eventually, printed, root } from "./web.testkit.ts";
+import {
+  barriers,
+  chromiumForTests,
+  chromiumHere,
+  desk,
+  dist,
+  eventually,
+  phone,
+  printed,
+  root,
+  sizes,
+} from "./web.testkit.ts";
 
 const logs = join(root, "fixtures/logs");
-const desk = { viewport: { width: 1440, height: 900 } };
-const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
 /** Files as the page is given them. */
 const give = (page: Page, ...files: (readonly [name: string, data: string | Buffer])[]): Promise<void> =>
@@ -178,107 +187,116 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     await page.close();
   });
 
-  test("nothing is lost: not by another page, Back, a reload, or a picture that was dropped by mistake; Forget forgets", async () => {
-    const { page, faults } = await visit("#/diagnose", desk);
-    await given(page, "failures_6.1.txt");
-    await page.waitForSelector(".verdict");
-    const sentence = await page.textContent(".verdict .sentence");
-    await page.click("nav >> text=Cases");
-    await page.waitForSelector(".cases");
-    await page.goBack();
-    expect(await page.textContent(".verdict .sentence")).toBe(sentence);
-    await give(page, ["screen.png", Buffer.from("89504e470d0a1a0a0000000d", "hex")]);
-    await page.waitForSelector(".error:has-text('screen.png was not taken. It begins like a PNG image')");
-    expect(await page.textContent(".verdict .sentence")).toBe(sentence);
-    await page.click(".error >> text=Close");
-    await page.click(".pick >> nth=3");
-    const title = await page.getAttribute(".incident", "aria-label");
-    await page.reload();
-    await page.waitForSelector(".verdict");
-    expect(await page.getAttribute(".incident", "aria-label")).toBe(title);
-    // Larger than the tab's store: only by consent.
-    const large = Buffer.from(`${"[    1.000000] nothing of interest happens in this line\n".repeat(40_000)}`);
-    await give(page, ["large.log", Buffer.concat([large, readFileSync(join(logs, "tg3_gentoo_2009.txt"))])]);
-    await page.waitForSelector(".intake:has-text('A reload would lose large.log')");
-    await page.check("text=keep in this browser");
-    await page.waitForSelector(".intake:has-text('A reload would lose')", { state: "detached" });
-    await page.reload();
-    await page.waitForSelector(".rail:has-text('large.log')");
-    await page.waitForSelector(".verdict");
-    await page.click("text=Forget");
-    await page.waitForSelector("#log");
-    await page.reload();
-    await page.waitForSelector("#log");
-    expect(await page.locator(".rail").count()).toBe(0);
-    expect(await page.evaluate("[sessionStorage['skblab.case'] ?? '[]', localStorage.length].join()")).toBe("[],0");
-    expect(faults).toEqual([]);
-    await page.close();
-  });
+  test.each(sizes)(
+    "%s nothing is lost: not by another page, Back, a reload, or a picture that was dropped by mistake; Forget forgets",
+    async (_, size) => {
+      const { page, faults } = await visit("#/diagnose", size);
+      await given(page, "failures_6.1.txt");
+      await page.waitForSelector(".verdict");
+      const sentence = await page.textContent(".verdict .sentence");
+      await page.click("nav >> text=Cases");
+      await page.waitForSelector(".cases");
+      await page.goBack();
+      expect(await page.textContent(".verdict .sentence")).toBe(sentence);
+      await give(page, ["screen.png", Buffer.from("89504e470d0a1a0a0000000d", "hex")]);
+      await page.waitForSelector(".error:has-text('screen.png was not taken. It begins like a PNG image')");
+      expect(await page.textContent(".verdict .sentence")).toBe(sentence);
+      await page.click(".error >> text=Close");
+      await page.click(".pick >> nth=3");
+      const title = await page.getAttribute(".incident", "aria-label");
+      await page.reload();
+      await page.waitForSelector(".verdict");
+      expect(await page.getAttribute(".incident", "aria-label")).toBe(title);
+      // Larger than the tab's store: only by consent.
+      const large = Buffer.from(`${"[    1.000000] nothing of interest happens in this line\n".repeat(40_000)}`);
+      await give(page, ["large.log", Buffer.concat([large, readFileSync(join(logs, "tg3_gentoo_2009.txt"))])]);
+      await page.waitForSelector(".intake:has-text('A reload would lose large.log')");
+      await page.check("text=keep in this browser");
+      await page.waitForSelector(".intake:has-text('A reload would lose')", { state: "detached" });
+      await page.reload();
+      await page.waitForSelector(".rail:has-text('large.log')");
+      await page.waitForSelector(".verdict");
+      await page.click("text=Forget");
+      await page.waitForSelector("#log");
+      await page.reload();
+      await page.waitForSelector("#log");
+      expect(await page.locator(".rail").count()).toBe(0);
+      expect(await page.evaluate("[sessionStorage['skblab.case'] ?? '[]', localStorage.length].join()")).toBe("[],0");
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+  );
 
-  test("what is given decides the page; nothing that is recognised ends in an all-clear; zip and UTF-16 are read", async () => {
-    const { page, faults } = await visit("#/diagnose", desk);
-    await given(page, "page_pool/netlink_leak.txt");
-    await page.waitForSelector("main.page-pools .answer:has-text('leak')");
-    expect(await barriers(page)).toEqual([]);
-    expect(await page.textContent("main")).not.toContain("no allocation failure");
-    await page.click("nav >> text=Diagnose");
-    await given(page, "proc/buddyinfo-6.1");
-    await page.waitForSelector("text=What these files say of the machine");
-    await page.waitForSelector("text=Left open by these files");
-    await page.click("main >> text=Open it in Memory");
-    await page.waitForSelector(".answer:has-text('Free memory by order')");
-    const log = readFileSync(join(logs, "tg3_gentoo_2009.txt"));
-    await give(page, [
-      "bundle.zip",
-      zipOf([
-        ["var/log/messages", log, 8],
-        ["proc/buddyinfo", readFileSync(join(root, "fixtures/proc/buddyinfo-6.1")), 0],
-      ]),
-    ]);
-    await page.click(".rail li:has-text('bundle.zip') >> text=incidents");
-    await page.waitForSelector(".log .here");
-    expect(await page.getAttribute(".case aside", "aria-label")).toBe("The log bundle.zip:var/log/messages");
-    const wide = Buffer.from(`\ufeff${log.toString()}`, "utf16le");
-    await give(page, ["powershell.log", wide]);
-    await page.waitForSelector(".case aside:has-text('powershell.log')");
-    expect(await page.textContent(".log .here")).toContain("page allocation failure");
-    await paste(page, "0x4020");
-    await page.waitForSelector("main.page-decode .answer:has-text('GFP_ATOMIC')");
-    expect(await barriers(page)).toEqual([]);
-    const shown = await saved(page, ".answer-tools >> text=JSON");
-    expect(shown).toEqual(await printed("decode", "gfp", "0x4020"));
-    expect(faults).toEqual([]);
-    await page.close();
-  });
+  test.each(sizes)(
+    "%s what is given decides the page; nothing that is recognised ends in an all-clear; zip and UTF-16 are read",
+    async (_, size) => {
+      const { page, faults } = await visit("#/diagnose", size);
+      await given(page, "page_pool/netlink_leak.txt");
+      await page.waitForSelector("main.page-pools .answer:has-text('leak')");
+      expect(await barriers(page)).toEqual([]);
+      expect(await page.textContent("main")).not.toContain("no allocation failure");
+      await page.click("nav >> text=Diagnose");
+      await given(page, "proc/buddyinfo-6.1");
+      await page.waitForSelector("text=What these files say of the machine");
+      await page.waitForSelector("text=Left open by these files");
+      await page.click("main >> text=Open it in Memory");
+      await page.waitForSelector(".answer:has-text('Free memory by order')");
+      const log = readFileSync(join(logs, "tg3_gentoo_2009.txt"));
+      await give(page, [
+        "bundle.zip",
+        zipOf([
+          ["var/log/messages", log, 8],
+          ["proc/buddyinfo", readFileSync(join(root, "fixtures/proc/buddyinfo-6.1")), 0],
+        ]),
+      ]);
+      await page.click(".rail li:has-text('bundle.zip') >> text=incidents");
+      await page.waitForSelector(".log .here", { state: "attached" });
+      expect(await page.getAttribute(".case aside", "aria-label")).toBe("The log bundle.zip:var/log/messages");
+      const wide = Buffer.from(`\ufeff${log.toString()}`, "utf16le");
+      await give(page, ["powershell.log", wide]);
+      await page.waitForSelector(".case aside:has-text('powershell.log')", { state: "attached" });
+      expect(await page.textContent(".log .here")).toContain("page allocation failure");
+      await paste(page, "0x4020");
+      await page.waitForSelector("main.page-decode .answer:has-text('GFP_ATOMIC')");
+      expect(await barriers(page)).toEqual([]);
+      const shown = await saved(page, ".answer-tools >> text=JSON");
+      expect(shown).toEqual(await printed("decode", "gfp", "0x4020"));
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+  );
 
-  test("a question is answered while a run goes on; a newer input ends the older; a double click runs once; a left page keeps what ran", async () => {
-    const { page, faults } = await visit("#/cases?id=page-owner&ran=yes&k.dumps=20&k.requestsBetween=200000", desk);
-    await page.waitForSelector(".work progress");
-    await page.click("nav >> text=Diagnose");
-    await paste(page, "[1.0] swapper: page allocation failure. order:1, mode:0x20\n");
-    await page.waitForSelector(".verdict");
-    expect(await page.locator(".work .working:has-text('Running page-owner')").count()).toBe(1);
-    await page.click(".work >> text=Cancel");
-    await page.waitForSelector(".work .working", { state: "detached" });
-    await page.click("nav >> text=Scenarios");
-    await page.locator("section[aria-label=Scenarios] select").selectOption("page-pool-skb-copy.yaml");
-    await eventually(() => page.inputValue("textarea")).toContain("kind:");
-    const asked = page.evaluate<number>(`new Promise((resolve) => {
+  test.each(sizes)(
+    "%s a question is answered while a run goes on; a newer input ends the older; a double click runs once; a left page keeps what ran",
+    async (_, size) => {
+      const { page, faults } = await visit("#/cases?id=page-owner&ran=yes&k.dumps=20&k.requestsBetween=200000", size);
+      await page.waitForSelector(".work progress");
+      await page.click("nav >> text=Diagnose");
+      await paste(page, "[1.0] swapper: page allocation failure. order:1, mode:0x20\n");
+      await page.waitForSelector(".verdict");
+      expect(await page.locator(".work .working:has-text('Running page-owner')").count()).toBe(1);
+      await page.click(".work >> text=Cancel");
+      await page.waitForSelector(".work .working", { state: "detached" });
+      await page.click("nav >> text=Scenarios");
+      await page.locator("section[aria-label=Scenarios] select").selectOption("page-pool-skb-copy.yaml");
+      await eventually(() => page.inputValue("textarea")).toContain("kind:");
+      const asked = page.evaluate<number>(`new Promise((resolve) => {
       let most = 0;
       new MutationObserver(() => {
         most = Math.max(most, document.querySelectorAll(".work .working").length);
         if (document.querySelector(".answer h2") !== null) resolve(most);
       }).observe(document.body, { subtree: true, childList: true });
     })`);
-    await page.dblclick("text=Run the scenario");
-    expect(await asked).toBe(1);
-    await page.click("nav >> text=Diagnose");
-    await page.click("nav >> text=Scenarios");
-    await page.waitForSelector(".answer h2");
-    expect(await page.locator(".work .working").count()).toBe(0);
-    expect(faults).toEqual([]);
-    await page.close();
-  });
+      await page.dblclick("text=Run the scenario");
+      expect(await asked).toBe(1);
+      await page.click("nav >> text=Diagnose");
+      await page.click("nav >> text=Scenarios");
+      await page.waitForSelector(".answer h2");
+      expect(await page.locator(".work .working").count()).toBe(0);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+  );
 
   test("a log of any size: its lines are read from the file, and searched there", async () => {
     const { page, faults } = await visit("#/diagnose", desk);
@@ -350,7 +368,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     for (const [hash, shown] of [
       ["memory", "h1"],
       ["pools", "h1"],
-      ["packet?shown=yes", "svg[aria-label*='Bytes of']"],
+      ["packet?shown=yes", "svg[aria-label*='344 to 488 bytes']"],
       ["interleavings?scheme=original&schedule=0000111001", ".lanes"],
       ["census", "h1"],
       ["cases?id=page-pool-tcp", ".answer table"],

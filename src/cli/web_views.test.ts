@@ -6,12 +6,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { schemeLines, schemes } from "../explore/stories/transmit.ts";
 import type { CaseResult } from "../scenario/cases/index.ts";
-import { chromiumForTests, chromiumHere, eventually, root } from "./web.testkit.ts";
-
-const sizes = [
-  ["at 1440 by 900", { viewport: { width: 1440, height: 900 } }],
-  ["on a phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
-] as const;
+import { chromiumForTests, chromiumHere, eventually, root, sizes } from "./web.testkit.ts";
 
 const wider = (page: Page): Promise<number> =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
