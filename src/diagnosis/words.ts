@@ -57,3 +57,13 @@ export function duration(seconds: number): string {
   if (seconds < 7200) return `${(seconds / 60).toFixed(1)} min`;
   return seconds < 172800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86400).toFixed(1)} d`;
 }
+
+const daySeconds = 86_400;
+
+/** Two days and more in days, with the log's own figure to find the line by. */
+export function afterBoot(seconds: number, digits = 3): string {
+  const figure = `${seconds.toFixed(digits)} s`;
+  return seconds < 2 * daySeconds
+    ? `${figure} after boot`
+    : `${Math.floor(seconds / daySeconds)} days after boot (${figure})`;
+}

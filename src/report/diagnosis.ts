@@ -14,7 +14,7 @@ import type {
   Severity,
 } from "../diagnosis/finding.ts";
 import { bySeverity } from "../diagnosis/finding.ts";
-import { capital } from "../diagnosis/words.ts";
+import { afterBoot, capital } from "../diagnosis/words.ts";
 import type { MeasuredAdvice } from "../prove/measured.ts";
 import { confidence, kernelText, whyText } from "./confidence.ts";
 import { questionOf } from "./diagnosis_questions.ts";
@@ -161,16 +161,6 @@ const firstSeen = (i: DiagnosedIncident, oneInput: boolean): string => {
 };
 
 const time = (o: Occurrence): string => o.wallClock ?? (o.seconds === undefined ? "" : afterBoot(o.seconds));
-
-const daySeconds = 86_400;
-
-/** Two days and more in days, with the log's own figure to find the line by. */
-function afterBoot(seconds: number): string {
-  const figure = `${seconds.toFixed(3)} s`;
-  return seconds < 2 * daySeconds
-    ? `${figure} after boot`
-    : `${Math.floor(seconds / daySeconds)} days after boot (${figure})`;
-}
 
 function incidentBlocks(
   i: DiagnosedIncident,

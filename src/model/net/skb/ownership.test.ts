@@ -38,11 +38,11 @@ describe("a fault is caught at the operation that makes it, with the history", (
     skbs.kfreeSkb(skb);
     skbs.skbPut(skb, 10);
     expect(faults.map((f) => f.kind)).toEqual(["use after free"]);
-    expect(faults[0]?.operation).toBe(`#3 skbPut(${skb}, 10)`);
+    expect(faults[0]?.operation).toBe(`#3 skb_put(skb ${skb}, 10)`);
     expect(faults[0]?.history).toEqual([
-      `#1 allocSkb(100, 2592) -> skb ${skb}`,
-      `#2 kfreeSkb(${skb})`,
-      `#3 skbPut(${skb}, 10): use after free`,
+      `#1 alloc_skb(100, GFP_ATOMIC) -> skb ${skb}`,
+      `#2 kfree_skb(skb ${skb})`,
+      `#3 skb_put(skb ${skb}, 10): use after free`,
     ]);
   });
 
@@ -60,7 +60,7 @@ describe("a fault is caught at the operation that makes it, with the history", (
     const skb = skbs.allocSkb(100, atomic);
     skbs.kfreeSkb(skb);
     skbs.consumeSkb(skb);
-    expect(faults.map((f) => [f.kind, f.operation])).toEqual([["double free", `#3 consumeSkb(${skb})`]]);
+    expect(faults.map((f) => [f.kind, f.operation])).toEqual([["double free", `#3 consume_skb(skb ${skb})`]]);
   });
 
   test("freeing an skb that only a frag_list holds", () => {
@@ -106,7 +106,7 @@ describe("a fault is caught at the operation that makes it, with the history", (
     skbs.audit();
     expect(faults.map((f) => f.kind)).toEqual(["page reference lost"]);
     expect(faults[0]?.history[0]).toMatch(/outside takes 1, has 1$/);
-    expect(faults[0]?.history[1]).toContain(`skbAddRxFrag(${skb}, 0, ${pfn}`);
+    expect(faults[0]?.history[1]).toContain(`skb_add_rx_frag(skb ${skb}, 0, ${pfn}`);
   });
 
   test("a page reference given twice: a fragment copied without taking one", () => {
@@ -116,7 +116,7 @@ describe("a fault is caught at the operation that makes it, with the history", (
     skbs.columns.H[skbs.columns.S[skb]! + headField.NR_FRAGS] = 2;
     skbs.kfreeSkb(skb);
     expect(faults[0]?.kind).toBe("page reference given twice");
-    expect(faults[0]?.operation).toContain("kfreeSkb");
+    expect(faults[0]?.operation).toContain("kfree_skb");
   });
 
   test("a driver that gives away a page it no longer holds", () => {
@@ -141,7 +141,7 @@ describe("a fault is caught at the operation that makes it, with the history", (
     const skb = skbs.allocSkb(10, atomic);
     const clone = skbs.skbClone(skb, atomic);
     expect(() => skbs.skbPush(clone, 4)).toThrow(OwnershipError);
-    expect(() => skbs.skbPush(clone, 4)).toThrow(new RegExp(`header written in a clone[^]*skbClone[^]*<${clone}>`));
+    expect(() => skbs.skbPush(clone, 4)).toThrow(new RegExp(`header written in a clone[^]*skb_clone[^]*<${clone}>`));
   });
 });
 

@@ -147,6 +147,47 @@ const rules: Readonly<Partial<Record<keyof Skbs, Rule>>> = {
   kfreeSkbList: { args: ["give"] },
 };
 
+/** Operations whose kernel name is not their own in another spelling. */
+const named: Readonly<Partial<Record<keyof Skbs, string>>> = {
+  pskbPullTail: "__pskb_pull_tail",
+  headerRelease: "skb_header_release",
+  zcopySet: "skb_zcopy_set",
+  orphanFrags: "skb_orphan_frags",
+  copyUbufs: "skb_copy_ubufs",
+  fragSetDestructor: "skb_frag_set_destructor",
+};
+
+/** `kfree_skb`, as the kernel spells it. */
+const spelled = (name: keyof Skbs | "write"): string =>
+  (name === "write" ? undefined : named[name]) ?? name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+
+/** Operations whose last argument is a gfp mask. */
+const masked: ReadonlySet<keyof Skbs> = new Set([
+  "allocSkb",
+  "netdevAllocSkb",
+  "napiAllocSkb",
+  "skbClone",
+  "skbCopy",
+  "skbCopyExpand",
+  "pskbCopy",
+  "pskbCopyFclone",
+  "pskbExpandHead",
+  "skbUnclone",
+  "skbHeaderUnclone",
+  "skbShareCheck",
+]);
+
+/** `skb_put(skb 64, 20)`: a call as a story tells it. */
+function callText(name: keyof Skbs, rule: Rule, args: readonly unknown[], atomic: number): string {
+  const text = (a: unknown, i: number): string => {
+    if (i < rule.args.length) return `skb ${a}`;
+    if (typeof a === "object") return JSON.stringify(a);
+    if (masked.has(name) && i === args.length - 1) return a === atomic ? "GFP_ATOMIC" : `0x${Number(a).toString(16)}`;
+    return String(a);
+  };
+  return `${spelled(name)}(${args.map(text).join(", ")})`;
+}
+
 /** As for createSkbs, with the plain allocator in `pages`; the receive caches are made from the view that they are given. */
 export interface OwnedSkbOptions extends Omit<SkbOptions, "receive" | "quarantineRows"> {
   readonly receive?: (pages: PageAllocator) => readonly ReceiveCaches[];
@@ -216,30 +257,39 @@ export function createOwnedSkbs(options: OwnedSkbOptions, owning: OwnershipOptio
   });
 
   /** May the caller do this? False after a fault. */
-  function allowed(name: string, rule: Rule, args: readonly unknown[]): boolean {
+  function allowed(name: keyof Skbs, rule: Rule, args: readonly unknown[]): boolean {
     for (let i = 0; i < rule.args.length; i++) {
       const skb = Number(args[i]);
       if (skb === 0 && name === "kfreeSkbList") continue;
       if (!alive(skb)) {
         const kind = rule.args[i] === "give" && name !== "fragListAppend" ? "double free" : "use after free";
-        fault(kind, `${name} of skb ${skb}, which is free`, about(skb));
+        fault(kind, `${spelled(name)} of skb ${skb}, which is free`, about(skb));
         return false;
       }
       if (rule.args[i] === "give" && name !== "kfreeSkbList" && (users.get(skb) ?? 0) === 0) {
-        fault("double free", `${name} of skb ${skb}, of which the caller holds no user`, about(skb));
+        fault("double free", `${spelled(name)} of skb ${skb}, of which the caller holds no user`, about(skb));
         return false;
       }
     }
     return rule.writes === undefined || owning.writes === false || mayWrite(name, rule.writes, Number(args[0]), args);
   }
 
-  function mayWrite(name: string, what: "data" | "header", skb: number, args: readonly unknown[]): boolean {
+  function mayWrite(
+    name: keyof Skbs | "write",
+    what: "data" | "header",
+    skb: number,
+    args: readonly unknown[],
+  ): boolean {
     if (what === "data" && skbs.isCloned(skb) && args[1] !== 0) {
-      fault("write to shared data", `${name} on skb ${skb}, whose data ${sharers(skb)} share`, about(skb));
+      fault("write to shared data", `${spelled(name)} on skb ${skb}, whose data ${sharers(skb)} share`, about(skb));
       return false;
     }
     if (what === "header" && skbs.isHeaderCloned(skb) && args[1] !== 0) {
-      fault("header written in a clone", `${name} on skb ${skb}, whose header ${sharers(skb)} share`, about(skb));
+      fault(
+        "header written in a clone",
+        `${spelled(name)} on skb ${skb}, whose header ${sharers(skb)} share`,
+        about(skb),
+      );
       return false;
     }
     return true;
@@ -368,7 +418,7 @@ export function createOwnedSkbs(options: OwnedSkbOptions, owning: OwnershipOptio
   function wrap(name: keyof Skbs, rule: Rule, run: (...args: never[]) => unknown): (...args: never[]) => unknown {
     return (...args) => {
       serial++;
-      current = `${name}(${args.map((a) => (typeof a === "object" ? JSON.stringify(a) : String(a))).join(", ")})`;
+      current = callText(name, rule, args, skbs.config.gfp.atomic);
       try {
         if (!allowed(name, rule, args)) return 0;
         const result = run(...args);

@@ -2,7 +2,7 @@
 // to collect next. Words and numbers are the diagnosis'; only their choice and order are made here.
 import type { Advice, DiagnosedIncident, Diagnosis, Finding, Quote, Severity } from "../../../diagnosis/finding.ts";
 import { bySeverity } from "../../../diagnosis/finding.ts";
-import { size } from "../../../diagnosis/words.ts";
+import { afterBoot, size } from "../../../diagnosis/words.ts";
 
 /** An incident and its place in the diagnosis, from 0. */
 export interface Listed {
@@ -98,7 +98,7 @@ export const toCollect = (i: DiagnosedIncident): readonly Advice[] =>
 
 /** When and where an incident was seen, in order. */
 export const timeOf = (o: DiagnosedIncident["occurrences"][number]): string =>
-  o.wallClock ?? (o.seconds === undefined ? `line ${o.firstLine}` : `${o.seconds.toFixed(3)} s after boot`);
+  o.wallClock ?? (o.seconds === undefined ? `line ${o.firstLine}` : afterBoot(o.seconds));
 
 /** Every line that the claims of an incident rest on, with the claims that do. */
 export function evidenceLines(i: DiagnosedIncident, input: string): ReadonlyMap<number, readonly string[]> {

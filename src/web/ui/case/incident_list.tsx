@@ -1,7 +1,7 @@
 // Incidents on a time axis, and under it as a list: episodes worst first, what belongs to one moment in one frame.
 import type { ComponentChildren, JSX } from "preact";
 import type { Diagnosis } from "../../../diagnosis/finding.ts";
-import { duration } from "../../../diagnosis/words.ts";
+import { afterBoot, duration } from "../../../diagnosis/words.ts";
 import { inertLine } from "../../../report/escape.ts";
 import { formatNumber } from "../../../report/text.ts";
 import { hrefOf, route } from "../route.ts";
@@ -72,7 +72,7 @@ function TimeAxis({ diagnosis, at }: { diagnosis: Diagnosis; at: number }): JSX.
   const from = Math.min(...marks.map(value));
   const to = Math.max(...marks.map(value));
   const x = (v: number): number => 6 + (to === from ? 0.5 : (v - from) / (to - from)) * (width - 12);
-  const words = timed ? `${duration(to - from)} from ${from.toFixed(0)} s after boot` : `lines ${from} to ${to}`;
+  const words = timed ? `${duration(to - from)} from ${afterBoot(from, 0)}` : `lines ${from} to ${to}`;
   return (
     <svg
       class="axis drawn"
