@@ -7,7 +7,8 @@ import { prng } from "../../dist/base/prng.js";
 import { openImage } from "../../dist/image/container/open.js";
 import { readImage } from "../../dist/image/image.js";
 import { openKernel } from "../../dist/image/kernel.js";
-import { pageMarksOf } from "../../dist/image/mm/page_kinds.js";
+import { mappingAnon } from "../../dist/image/mm/mem_map.js";
+import { pageKind, pageMarksOf } from "../../dist/image/mm/page_kinds.js";
 
 const [base, out, gibText = "64", seedText = "1"] = process.argv.slice(2);
 if (base === undefined || out === undefined) {
@@ -163,13 +164,16 @@ else slabTemplate.writeUInt32LE(cache.objectsPerSlab | (cache.objectsPerSlab << 
 const at = marks.words;
 const shapeOf = (pfn) => map.shape[pfn] & 3;
 const templates = {
-  anon: find("anonymous", (p) => map.kind[p] === 7 && (map.shape[p] & 4) === 1 && shapeOf(p) === 0),
-  file: find("file", (p) => map.kind[p] === 7 && (map.shape[p] & 4) === 0 && shapeOf(p) === 0),
-  table: find("page table", (p) => map.kind[p] === 8),
-  unknown: find("unknown", (p) => map.kind[p] === 12 && shapeOf(p) === 0),
-  reserved: find("reserved", (p) => map.kind[p] === 9),
-  free: find("free", (p) => map.kind[p] === 2),
-  freeTail: find("inside a free block", (p) => map.kind[p] === 3),
+  anon: find(
+    "anonymous",
+    (p) => map.kind[p] === pageKind.lru && (map.shape[p] & mappingAnon) !== 0 && shapeOf(p) === 0,
+  ),
+  file: find("file", (p) => map.kind[p] === pageKind.lru && (map.shape[p] & mappingAnon) === 0 && shapeOf(p) === 0),
+  table: find("page table", (p) => map.kind[p] === pageKind.pageTable),
+  unknown: find("unknown", (p) => map.kind[p] === pageKind.unknown && shapeOf(p) === 0),
+  reserved: find("reserved", (p) => map.kind[p] === pageKind.reserved),
+  free: find("free", (p) => map.kind[p] === pageKind.buddy),
+  freeTail: find("inside a free block", (p) => map.kind[p] === pageKind.freeTail),
 };
 const linkTo = (buffer, offset, next, prev) => {
   buffer.writeBigUInt64LE(next, offset + at.link * 4);
