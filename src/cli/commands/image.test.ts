@@ -12,6 +12,7 @@ import { notInCoarseMap } from "../../report/image.ts";
 import type { CommandSpec } from "../command.ts";
 import { answerCoarse } from "../image/coarse.ts";
 import { runCommand } from "./command.testkit.ts";
+import { command as diagnose } from "./diagnose.ts";
 import { command } from "./image.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skblab-image-"));
@@ -46,6 +47,14 @@ describe("skblab image", () => {
       .map((l) => JSON.parse(l) as { t: string });
     expect(new Set(lines.map((l) => l.t))).toEqual(new Set(["meta", "zone", "free", "pcp", "pg", "cache", "end"]));
     expect(lines.at(-1)).toEqual({ t: "end" });
+  });
+
+  test("diagnose takes it for what it is, in every container", async () => {
+    for (const [name, bytes] of [
+      ["d.elf", elfCore(pages, { note: tiny.vmcoreinfo })],
+      ["d.kdump", kdumpFile(pages, { method: "zlib", endPfn: tinyFrames, note: tiny.vmcoreinfo })],
+    ] as const)
+      expect((await runCommand(diagnose, [write(name, bytes)])).json).toMatchObject({ schema: "skblab.image/1" });
   });
 
   test("a packed image and the parts of a split one read the same", async () => {

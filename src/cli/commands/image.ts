@@ -7,7 +7,7 @@ import { slabinfo } from "../../artifact/proc/slabinfo.ts";
 import { zoneinfo } from "../../artifact/proc/zoneinfo.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ProveInput } from "../../diagnosis/machine_told.ts";
-import { looksLikeImage, openImage } from "../../image/container/open.ts";
+import { imageHeadBytes, looksLikeImage, openImage } from "../../image/container/open.ts";
 import { type Image, readImage } from "../../image/image.ts";
 import { pinsOf } from "../../image/mm/pins.ts";
 import { imageBuddyinfo, imagePagetypeinfo, imageSlabinfo, imageZoneinfo } from "../../image/readings.ts";
@@ -118,8 +118,8 @@ export function isImageFile(path: string): boolean {
     return false;
   }
   try {
-    const head = new Uint8Array(16);
-    return fstatSync(fd).isFile() && readSync(fd, head, 0, 16, 0) === 16 && looksLikeImage(head);
+    const head = new Uint8Array(imageHeadBytes);
+    return fstatSync(fd).isFile() && readSync(fd, head, 0, head.length, 0) === head.length && looksLikeImage(head);
   } finally {
     closeSync(fd);
   }

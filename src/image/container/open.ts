@@ -6,7 +6,10 @@ import { isKdump, openKdump } from "./kdump.ts";
 import type { PhysicalMemory } from "./physical.ts";
 import type { RandomBytes } from "./random_bytes.ts";
 
-/** True when the first bytes (16 of them) are those of a memory image that is read here. */
+/** Bytes that looksLikeImage looks at. */
+export const imageHeadBytes = 18;
+
+/** True when the first bytes (`imageHeadBytes` of them) are those of a memory image that is read here. */
 export function looksLikeImage(head: Uint8Array): boolean {
   return isFlattened(head) || isKdump(head) || (isElfCore(head) && head[4] === 2 && head[16] === 4);
 }
