@@ -2,7 +2,10 @@
 //   mergeable   pieces of one big page, as long as packets are on average; a packet takes as many as it needs
 //   big         chains of single pages, long enough for the largest packet; what a packet leaves goes to a private list
 //   small       one piece for a standard frame, which becomes the head
+// With an XDP program (`xdp`) a buffer is a page with 256 bytes before the packet, and the pieces are no longer stretched.
 // Packets of up to 128 bytes, and such as fill their piece to the brim, are copied in whole or in part; the others keep their piece as head.
+
+import { BadInput } from "../../base/bad_input.ts";
 import { workerTask } from "../../kernel/facts/call_chains/index.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
@@ -10,6 +13,7 @@ import { feature } from "../net/path/netdevice.ts";
 import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import { fragField, headField, skbField } from "../net/skb/skb_columns.ts";
 import { rxMachineOf } from "./buffers.ts";
+import { createXdp, xdpHeadroom, xdpWords } from "./cards/xdp.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import { mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
@@ -43,6 +47,7 @@ export const virtioNet: DriverMaker = {
     mode: { does: "how receive buffers are made", words: modes },
     rx_ring: ringSetting("receive ring", 256),
     tx_ring: ringSetting("transmit ring", 256, 32),
+    xdp: { does: "what an XDP program answers to every frame; not with mode big", words: xdpWords },
     multicasts: { does: "multicast addresses in the card's filter", otherwise: 1, least: 0, most: 4096 },
   },
   make,
@@ -52,6 +57,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const { skbs, cpus, frames, receive, release, journal, heap, pages } = parts;
   const { S, H, F, fragsMax } = skbs.columns;
   const mode = wordSetting(settings, "mode", modes);
+  const program = wordSetting(settings, "xdp", xdpWords);
+  if (mode === "big" && program !== "off")
+    throw new BadInput("virtio_net has no XDP with mode big.", undefined, "Set mode to mergeable or small.");
   const rxSize = numberSetting(settings, "rx_ring");
   const rx = createRxRing(parts, host, rxSize);
   const tx = createTxRing(parts, host, { size: numberSetting(settings, "tx_ring"), stopRoom: 19, wakeRoom: 19 });
@@ -87,10 +95,16 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   };
 
   const mergeableLength = (): number => {
+    if (programRoom > 0) return pageSize;
     const want = Math.min(Math.max(average, goodPacket), pageSize - headerLength);
     return (headerLength + want + line) & ~line;
   };
-  const smallHeadroom = at.netSkbPad + at.netIpAlign + headerLength;
+  // With a program: XDP_PACKET_HEADROOM before the packet, and in a mergeable buffer shared_info behind it; then a buffer is a page.
+  const headroom = program === "off" ? 0 : xdpHeadroom;
+  const programRoom = headroom === 0 ? 0 : (headroom + sharedInfo + line) & ~line;
+  // virtnet_xdp_set(): what a single-buffer program may have; until 6.2 a frame of two buffers is tried and lost (xdp_linearize_page()).
+  const programMtu = atLeast(release, [6, 3]) ? pageSize - programRoom - ethHeader : pageSize - paddedHeader;
+  const smallHeadroom = at.netSkbPad + at.netIpAlign + headerLength + headroom;
   const smallLength = ((goodPacket + smallHeadroom + line) & ~line) + sharedInfo;
   const chainLength = (): number =>
     Math.min(
@@ -99,9 +113,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     ) + 1;
 
   const addPiece = (slot: number, bytes: number, gfp: number): boolean => {
-    const address = piece.cut(bytes, gfp, mode === "mergeable");
+    const address = piece.cut(bytes, gfp, mode === "mergeable" && programRoom === 0);
     if (address < 0) return false;
-    lengthOf[slot] = piece.bytes();
+    lengthOf[slot] = piece.bytes() - (mode === "mergeable" ? programRoom : 0);
     rx.set(slot, address);
     return true;
   };
@@ -155,10 +169,12 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
 
   /** page_to_skb() of a piece: the skb owns it, or has copied it (then it is put); 0 without memory, the piece still ours. */
   const pieceToSkb = (address: number, truesize: number, bytes: number): number => {
-    if (at.netIpAlign === 0 && bytes > goodCopy && truesize - headerLength - bytes >= sharedInfo) {
-      const skb = skbs.buildSkb(address, truesize);
+    const block = truesize + programRoom;
+    const room = block - headroom - headerLength - bytes;
+    if (at.netIpAlign === 0 && bytes > goodCopy && room >= sharedInfo) {
+      const skb = skbs.buildSkb(address, block);
       if (skb === 0) return 0;
-      skbs.skbReserve(skb, headerLength);
+      skbs.skbReserve(skb, headroom + headerLength);
       skbs.skbPut(skb, bytes);
       return skb;
     }
@@ -169,7 +185,8 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     if (copy === bytes) putPiece(address);
     else {
       const page = pageOf(address);
-      skbs.skbAddRxFrag(skb, 0, page, address + headerLength + copy - page * pageSize, bytes - copy, truesize);
+      const start = address + headroom + headerLength + copy - page * pageSize;
+      skbs.skbAddRxFrag(skb, 0, page, start, bytes - copy, block);
     }
     return skb;
   };
@@ -261,15 +278,35 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return skb;
   };
 
+  /** What a program may have: one buffer a frame (mergeable or small), a page of its own or the piece that it lies in. */
+  const xdp = createXdp(
+    parts,
+    host,
+    { unused: () => putPiece(takeSlot()), lend: () => [takeSlot()], takeBack },
+    program,
+  );
+  function takeBack(lent: readonly number[]): void {
+    for (const address of lent) putPiece(address);
+  }
+
+  const drop = (frame: number): void => {
+    counters.rx_drops++;
+    host.device().stats.rxDropped++;
+    frames.give(frame);
+  };
   const receiveOne = (frame: number): void => {
     const bytes = frameBytes(frames, frame);
     const pieces = rx.pieces[rx.clean]!;
     journal.caller = sites.skb;
+    if (program !== "off" && pieces > 1) {
+      for (let i = 0; i < pieces; i++) putPiece(takeSlot());
+      drop(frame);
+      return;
+    }
+    if (program !== "off" && xdp.takes(rx.clean, pieces, bytes, frame)) return;
     const skb = mode === "mergeable" ? mergeable(bytes, pieces) : mode === "big" ? big(bytes) : small(bytes);
     if (skb === 0) {
-      counters.rx_drops++;
-      host.device().stats.rxDropped++;
-      frames.give(frame);
+      drop(frame);
       return;
     }
     receive.describe(skb, frame);
@@ -311,7 +348,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const transmit = transmitSide(tx, counters);
   const driver: Driver = {
     name: "virtio_net",
-    counters,
+    get counters() {
+      return { ...counters, ...xdp.counters };
+    },
     open() {
       open = true;
       if (!fill(kernel, sites.open)) scheduleRefill(0);
@@ -327,7 +366,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       tx.reset();
     },
     changeMtu(mtu) {
-      const refusal = mtuRefusal(mtu, 68, 65535);
+      const refusal = mtuRefusal(mtu, 68, program === "off" ? 65535 : programMtu);
       if (refusal !== undefined) return refusal;
       // The buffers stay: with mergeable ones nothing depends on the MTU.
       host.device().mtu = mtu;

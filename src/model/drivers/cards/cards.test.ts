@@ -265,6 +265,31 @@ describe("what an XDP program's verdict means for buffers", () => {
     expect(xdp("pass", "ena").counters["page_reused"]).toBe(0);
     expect(xdp("off", "ena").counters["page_reused"]).toBeGreaterThan(900);
   });
+  test("virtio_net: a page a frame with a program, pieces of an order-3 page without; drop gives the page back", () => {
+    const [off, pass, drop] = ["off", "pass", "drop"].map((word) =>
+      run("virtio_net", "6.1.192-x86_64", { frames: 400, settings: { xdp: word, rx_ring: 64 } }),
+    ) as [Ran, Ran, Ran];
+    expect(new Set(pass.truesizes)).toEqual(new Set([4096 + 256]));
+    expect(Math.max(...off.truesizes)).toBeLessThan(4096);
+    const blocks = ({ later }: Ran): number => later.filter(([order]) => order === 3).length;
+    expect(blocks(pass)).toBeGreaterThan(2 * blocks(off));
+    expect(drop.counters).toMatchObject({ rx_packets: 0, rx_xdp_drop: 400 });
+    const plug = (release: string) =>
+      createMachine({
+        release: parseRelease(release),
+        memoryMb: 64,
+        nics: [{ driver: "virtio_net", settings: { xdp: "tx" } }],
+      }).devices[0]!.driver.changeMtu(4000);
+    expect(plug("6.1")).toBe("ok");
+    expect(plug("6.12")).toBe("mtu 4000 is not between 68 and 3506");
+    expect(() =>
+      createMachine({
+        release: parseRelease("6.1"),
+        memoryMb: 64,
+        nics: [{ driver: "virtio_net", settings: { mode: "big", xdp: "tx" } }],
+      }),
+    ).toThrow(BadInput);
+  });
   test("an MTU that a program cannot have is refused in the driver's words", () => {
     const machine = createMachine({
       release: parseRelease("6.1"),

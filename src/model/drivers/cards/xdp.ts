@@ -22,7 +22,12 @@ export interface Xdp {
   readonly counters: Record<string, number>;
 }
 
-export function createXdp(parts: DriverParts, host: DriverHost, buffers: SlotBuffers, word: XdpWord): Xdp {
+export function createXdp(
+  parts: DriverParts,
+  host: DriverHost,
+  buffers: Pick<SlotBuffers, "unused" | "lend" | "takeBack">,
+  word: XdpWord,
+): Xdp {
   const { cpus, frames } = parts;
   const counters: Record<string, number> = word === "off" || word === "pass" ? {} : { [`rx_xdp_${word}`]: 0 };
   /** Memory that is away, oldest first. */
