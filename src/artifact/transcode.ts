@@ -192,6 +192,8 @@ class JsonRecords {
 
   take(line: string, number: number): FoundRecord | undefined {
     const text = line.trim();
+    // A list of numbers is a message with bytes that are no text; a list of anything else holds the records (dmesg --json).
+    if (this.list?.length === 0 && !/^[\d,\s]+$|^\]/.test(text)) this.list = undefined;
     if (this.list !== undefined) {
       for (const n of text.match(/\d{1,3}/g) ?? []) if (this.list.length < MOST) this.list.push(Number(n));
       if (text.startsWith("]")) this.list = undefined;

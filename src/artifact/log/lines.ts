@@ -99,6 +99,8 @@ function beforeStamps(layered: readonly Layered[]): void {
   });
 }
 
+const lineNumber = /^\s{0,9}\d{1,7}(?:[:.)|]\s{0,4}|\s{1,4})$/;
+
 /** The records of a line: of an envelope, or separated by newlines that a transport had escaped. */
 function rowsOf(layered: Layered): Row[] {
   const envelope = layered.text.startsWith("{") ? unwrapJson(layered.text) : undefined;
@@ -107,11 +109,17 @@ function rowsOf(layered: Layered): Row[] {
   for (const record of text.includes("\n") ? text.split("\n") : [text]) {
     const { learned } = layered;
     const prefix = learned === undefined ? stripPrefix(record) : { ...readLearned(learned), ...stripPrefix(record) };
-    const pieces = splitGlued(prefix.text);
+    const glued = splitGlued(prefix.text);
+    // A number before the stamp is the line's (cat -n, an editor), and no record of its own.
+    const number = glued.length > 1 && lineNumber.test(glued[0] ?? "") ? (glued[0] ?? "") : "";
+    const pieces = number === "" ? glued : glued.slice(1);
     pieces.forEach((piece, i) => {
-      const own = i === 0 ? { ...prefix, text: piece } : stripPrefix(piece);
+      const own =
+        i > 0 ? stripPrefix(piece) : number === "" ? { ...prefix, text: piece } : { ...prefix, ...stripPrefix(piece) };
       const width =
-        i === 0 ? (learned?.length ?? 0) + record.length - prefix.text.length : piece.length - own.text.length;
+        i === 0
+          ? (learned?.length ?? 0) + record.length - prefix.text.length + number.length + piece.length - own.text.length
+          : piece.length - own.text.length;
       rows.push({ layered, first: rows[0], envelope, split: pieces.length > 1, prefix: own, width });
     });
   }
