@@ -213,7 +213,7 @@ describe("what a search finds", () => {
     expect(findingsOf(stranger)).toEqual(["ruleBroken"]);
   });
 
-  test("page pools and reference counts: what the kernel does holds, what it did before or without atomics breaks", () => {
+  test("page pools, reference counts and NAPI: what the kernel does holds, what it did before or without atomics breaks", () => {
     const found = Object.fromEntries(stories.map((s) => [s.id, findingsOf(s.make())]));
     expect(found).toEqual({
       page_pool: [],
@@ -222,6 +222,15 @@ describe("what a search finds", () => {
       "skb_refs-plain": ["leak"],
       skb_clone: [],
       "skb_clone-plain": ["leak"],
+      napi: [],
+      "napi-no-look": ["packetWaits"],
+      "napi-level": [],
+      "napi-missed": [],
+      "napi-before-4.11": ["packetWaits"],
+      "napi-two-queues": [],
+      "napi-two-queues-forgotten": ["packetWaits"],
+      refill: [],
+      "refill-no-timer": ["ringStaysEmpty"],
     });
   });
 });

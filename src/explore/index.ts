@@ -8,4 +8,5 @@ export type { Program } from "./program.ts";
 export { type RandomResult, randomRuns } from "./random.ts";
 export { type PlayedStep, type Replay, readSchedule, replay, scheduleText } from "./replay.ts";
 export { type SearchOptions, type SearchResult, search } from "./search.ts";
+export { type NapiOptions, napiStory, refillStory } from "./stories/napi.ts";
 export { defineStory, type EndRule, type Section, type Story, type StoryBuilder, type TaskSpec } from "./story.ts";
