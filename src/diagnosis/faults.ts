@@ -247,7 +247,7 @@ function lockup(c: Case, o: Oops): Fault {
     consequence:
       reclaim === undefined
         ? "Nothing faulted: the registers show where that CPU happened to be."
-        : "No fault. Reclaim that takes so long means that next to nothing can be freed: look at the state of memory.",
+        : "No fault. Reclaim that takes so long finds little to free, or waits for a lock: look at the state of memory.",
     memory: reclaim === undefined ? "none" : "not said",
     reason:
       reclaim === undefined

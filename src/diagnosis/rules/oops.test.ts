@@ -252,6 +252,9 @@ The buggy address is located 64 bytes inside of
     );
     expect(claim(i, "oops.object_owner")).toBe("The object was allocated by foo_rx and freed by bar_done.");
     expect(answer(i, "oops.packet_memory")).toBe("yes");
+    expect(i.advice.map((a) => a.action)).toContain(
+      "Find why skb_release_data still had the object when bar_done freed it",
+    );
   });
 
   test("KMSAN's value that nobody wrote is no corruption; without stacks the owner is unknown", async () => {

@@ -166,10 +166,22 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
   if (s === undefined) return [];
   const hand = (frames: typeof s.allocatedBy): string | undefined =>
     frames.find((f) => f.reliable && !isPlumbing(f.function))?.function;
+  const freer = hand(s.freedBy);
   const hands = [
     ...[hand(s.allocatedBy)].flatMap((f) => (f === undefined ? [] : [`allocated by ${f}`])),
-    ...[hand(s.freedBy)].flatMap((f) => (f === undefined ? [] : [`freed by ${f}`])),
+    ...(freer === undefined ? [] : [`freed by ${freer}`]),
   ];
+  const read: readonly Advice[] =
+    freer !== undefined && /use-after-free|double-free|invalid-free/.test(s.bug)
+      ? [
+          {
+            change: { kind: "evidence" },
+            action: `Find why ${/ in ([\w.$]{1,200})/.exec(o.headline)?.[1] ?? "the code that was caught"} still had the object when ${freer} freed it`,
+            changes: "finds the reference that was not taken, or was dropped once too often",
+            costs: "work in the source",
+          },
+        ]
+      : [];
   const access =
     s.access === undefined
       ? ""
@@ -183,10 +195,15 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
       lines,
     ),
     hands.length > 0
-      ? yes("oops.object_owner", `The object was ${listing(hands)}.`, [
-          ...headline(c),
-          ...quote(c, "track", 40).filter((q) => hands.some((h) => q.text.includes(h.replace(/^.* by /, "")))),
-        ])
+      ? yes(
+          "oops.object_owner",
+          `The object was ${listing(hands)}.`,
+          [
+            ...headline(c),
+            ...quote(c, "track", 40).filter((q) => hands.some((h) => q.text.includes(h.replace(/^.* by /, "")))),
+          ],
+          read,
+        )
       : unknown(
           "oops.object_owner",
           'The report does not say who had the object; the stacks behind "Allocated by" and "Freed by" would have said it.',
