@@ -9,7 +9,7 @@ import type { Vmcoreinfo } from "./vmcoreinfo.ts";
 export class Absent extends Error {
   override readonly name = "Absent";
   readonly address: bigint;
-  /** True when the address is mapped and its page was left out of the image; false when it is not mapped. */
+  /** True when its page, or the page table that leads there, was left out of the image; false when it is mapped nowhere. */
   readonly isMapped: boolean;
 
   constructor(address: bigint, isMapped: boolean) {
@@ -90,13 +90,19 @@ export class AddressSpace {
   }
 
   private walkedBytes = pageBytes;
+  /** The last walk ended at a page table that is not in the image. */
+  private lacksTable = false;
 
   private walk(address: bigint): number | undefined {
     let table = this.topTable;
+    this.lacksTable = false;
     for (let level: number = this.levels; level >= 1; level--) {
       const shift = BigInt(12 + 9 * (level - 1));
       const page = this.memory.page(Math.floor(table / pageBytes));
-      if (page === undefined) return undefined;
+      if (page === undefined) {
+        this.lacksTable = true;
+        return undefined;
+      }
       const at = Number((address >> shift) & 511n) * 8;
       const raw = new DataView(page.buffer, page.byteOffset + at, 8).getBigUint64(0, true);
       const entry = raw & ~this.encryptionMask;
@@ -122,7 +128,7 @@ export class AddressSpace {
       if (address < 0n || address >> 47n === 0n) throw new Absent(address, false);
       const physical = this.translate(address);
       page = physical === undefined ? undefined : this.memory.page(Math.floor(physical / pageBytes));
-      if (page === undefined) throw new Absent(address, physical !== undefined);
+      if (page === undefined) throw new Absent(address, physical !== undefined || this.lacksTable);
       if (this.pages.size >= mostCached) this.pages.delete(this.pages.keys().next().value as bigint);
       this.pages.set(frame, page);
     }

@@ -78,8 +78,10 @@ export function readImage(memory: PhysicalMemory, options: ReadOptions = {}): Im
   if (kernel.types.modulesRead === 0) addModuleTypes(kernel, kernel.types);
   const findings = new Findings();
   const parts = new Parts();
-  const headers = parts.read("zones", () => zoneHeaders(kernel), []);
-  const map = readMemMap(kernel, parts, headers, progress);
+  const { headers, missing } = parts.read("zones", () => zoneHeaders(kernel), { headers: [], missing: 1 });
+  const seen = readMemMap(kernel, parts, headers, progress);
+  // Of a zone that is not in the image it is not known how many pages it has: at least one is not seen.
+  const map = { ...seen, unseen: seen.unseen + missing };
   progress("free lists", undefined);
   const zones = parts.read("zones and free lists", () => readZones(kernel, headers, map, findings), noZones);
   const lru = map.lruPages > mostLruPages ? undefined : parts.read("LRU lists", () => readLru(kernel, findings), []);
@@ -189,7 +191,16 @@ function readNet(
   return { skbs, sockets, devices, softnet, holders, pools, held, searched: false };
 }
 
-const noSkbs: Skbs = { skbs: [], halves: [], unused: [], odd: [], others: [], unseen: 0, caches: [] };
+const noSkbs: Skbs = {
+  skbs: [],
+  halves: [],
+  unused: [],
+  odd: [],
+  others: [],
+  unseen: 0,
+  isCacheKnown: false,
+  caches: [],
+};
 const noSockets: Sockets = { sockets: [], mini: [], unseen: 0, processes: 0 };
 
 /** Pages of pools that nothing that is known holds, or not with all references that are counted. */

@@ -87,6 +87,10 @@ export function walkTree(kernel: Kernel, root: bigint, most = mostEntries): Chai
 const whyNot = (error: Absent): string =>
   error.isMapped ? "whose page is not in the image" : "which is no kernel memory";
 
+/** A list that was cut by what is not in the image is no damage. */
+export const isCutByAbsence = (chain: Pick<Chain, "problem">): boolean =>
+  chain.problem?.endsWith("not in the image") === true;
+
 /** A list that is not there at all counts as empty with a problem. */
 export const chainOrProblem = (read: () => Chain): Chain =>
   ifThere(read) ?? { entries: [], problem: "is not in the image" };

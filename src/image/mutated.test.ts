@@ -6,6 +6,7 @@ import { prng } from "../base/prng.ts";
 import type { PhysicalMemory } from "./container/physical.ts";
 import { oracleMemory, oracleNames, whyNoOracle } from "./image.testkit.ts";
 import { readImage } from "./image.ts";
+import { openKernel, overMemory } from "./kernel.ts";
 import { imageRecords } from "./records.ts";
 
 const why = whyNoOracle();
@@ -54,4 +55,17 @@ describe.skipIf(why !== undefined).each(oracleNames)("%s", (name) => {
       }
     }
   }, 240_000);
+
+  test("pages that the image does not hold are no damage: no finding, whichever they are", () => {
+    const memory = oracleMemory(name);
+    const kernel = openKernel(memory);
+    for (const [round, share] of [0.01, 0.05].entries()) {
+      const random = prng(seed + round);
+      const gone = Uint8Array.from({ length: memory.endPfn }, () => (random.chance(share) ? 1 : 0));
+      const { copy: _, ...rest } = memory;
+      const part = { ...rest, page: (pfn: number) => (gone[pfn] === 1 ? undefined : memory.page(pfn)) };
+      const { findings } = readImage(part, { kernel: overMemory(kernel, part), pointers: false });
+      expect(findings.list, `seed ${seed + round}, ${share} of all pages`).toEqual([]);
+    }
+  }, 60_000);
 });

@@ -23,6 +23,7 @@ interface ListedZone {
   readonly present: number;
   readonly free: number;
   readonly diffFree: readonly number[];
+  readonly isDiffKnown: boolean;
   readonly nrFree: readonly number[];
   readonly vmStat: readonly number[];
   readonly lists: readonly FreeList[];
@@ -102,8 +103,8 @@ export class ListWalker {
       }),
     );
     for (const pfn of walk.pfns) {
+      const wrong = this.map.kind[pfn] === pageKind.unseen ? undefined : this.wrongInFree(pfn);
       this.map.kind[pfn] = pageKind.perCpu;
-      const wrong = this.wrongInFree(pfn);
       if (wrong !== undefined)
         this.findings.add({
           kind: "per-cpu list",
@@ -122,15 +123,18 @@ export class ListWalker {
     const what = `pfn ${pfn} on a free list (${zone.name} order ${order})`;
     const { types } = map.marks;
     const wrong = this.wrongOfUse(pfn);
-    const text = !isType(types, map.mapcount[pfn] as number, types.buddy)
-      ? `${what} is not marked buddy`
-      : orderOf(map, pfn) !== order
-        ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${orderOf(map, pfn)}`
-        : pfn % 2 ** order !== 0
-          ? `pfn ${pfn} on a free list (${zone.name}) is not aligned to its order ${order}`
-          : wrong !== undefined
-            ? `${what} has ${wrong}`
-            : this.wrongTails(pfn, order, what);
+    const text =
+      map.kind[pfn] === pageKind.unseen
+        ? undefined
+        : !isType(types, map.mapcount[pfn] as number, types.buddy)
+          ? `${what} is not marked buddy`
+          : orderOf(map, pfn) !== order
+            ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${orderOf(map, pfn)}`
+            : pfn % 2 ** order !== 0
+              ? `pfn ${pfn} on a free list (${zone.name}) is not aligned to its order ${order}`
+              : wrong !== undefined
+                ? `${what} has ${wrong}`
+                : this.wrongTails(pfn, order, what);
     if (text !== undefined) this.findings.add({ kind: "free page", text, zone: zone.name, order, pfn });
     map.kind[pfn] = pageKind.buddy;
     map.shape[pfn] = (map.shape[pfn] as number) & ~isTail;
@@ -201,8 +205,10 @@ export class ListWalker {
     let before = head;
     let broken = false;
     for (let at = this.next(head, 0n); at !== head; at = this.next(before, 0n)) {
-      const pfn = at === undefined ? undefined : this.pfnOf(at, zone);
-      if (at === undefined || pfn === undefined) return this.fromTheEnd(head, zone, pfns, report);
+      // What is not in the image breaks nothing: what is left of the list is found from its end.
+      if (at === undefined) return this.fromTheEnd(head, zone, pfns, () => undefined);
+      const pfn = this.pfnOf(at, zone);
+      if (pfn === undefined) return this.fromTheEnd(head, zone, pfns, report);
       if (this.met[pfn] === 1) {
         report(`: pfn ${pfn} is reached a second time`, pfn);
         return { pfns, broken: true };
@@ -229,8 +235,9 @@ export class ListWalker {
   private comesRound(from: bigint, head: bigint, zone: ZonePlace): boolean {
     let at: bigint | undefined = from;
     for (let n = 0; n <= this.map.endPfn; n++) {
-      if (at === head) return true;
-      if (at === undefined || this.pfnOf(at, zone) === undefined) return false;
+      // Where the image ends, nobody knows.
+      if (at === head || at === undefined) return true;
+      if (this.pfnOf(at, zone) === undefined) return false;
       at = this.next(at, 0n);
     }
     return false;
@@ -335,7 +342,7 @@ export function checkFreePages(
   const isolate = migrateTypes.indexOf("ISOLATE");
   const unaccepted = kernel.types.constant("zone_stat_item", "NR_UNACCEPTED");
   for (const z of zones) {
-    if (z.present === 0 || z.lists.some((l) => l.broken)) continue;
+    if (z.present === 0 || !z.isDiffKnown || z.lists.some((l) => l.broken)) continue;
     const listed = (o: number): number => z.lists.reduce((n, l) => n + (l.order === o ? l.pfns.length : 0), 0);
     if (z.nrFree.some((said, order) => said !== listed(order))) continue;
     const found =

@@ -29,6 +29,8 @@ export interface ZoneState {
   readonly vmStat: readonly number[];
   /** Free pages that each online CPU has counted and not yet added to vm_stat. */
   readonly diffFree: readonly number[];
+  /** False when what a CPU holds back is not in the image. */
+  readonly isDiffKnown: boolean;
   /** lowmem_reserve[] by zone index. */
   readonly lowmemReserve: readonly number[];
   /** percpu_drift_mark, flags and nr_free_highatomic of struct zone; 0 where this kernel has none. */
@@ -85,14 +87,21 @@ export interface ZoneHeader {
   readonly spanned: number;
 }
 
+export interface ZoneHeaders {
+  readonly headers: readonly ZoneHeader[];
+  /** Nodes and zones whose memory is not in the image: how far they reach is not known. */
+  readonly missing: number;
+}
+
 /** Every zone of every node that is on line, empty ones among them. Throws LayoutUnknown, Absent. */
-export function zoneHeaders(kernel: Kernel): readonly ZoneHeader[] {
+export function zoneHeaders(kernel: Kernel): ZoneHeaders {
   const { space, types, info } = kernel;
   const table = info.symbol("node_data") ?? kernel.symbols.address("node_data");
   const node = types.struct("pglist_data");
   const zone = types.struct("zone");
   const zones = node.field("node_zones");
-  const nodes = table === undefined ? [] : nodeAddresses(kernel, table);
+  const { nodes, unread } = table === undefined ? { nodes: [], unread: 1 } : nodeAddresses(kernel, table);
+  let missing = unread;
   const out: ZoneHeader[] = [];
   for (const { id, address } of nodes)
     for (let index = 0; index < Math.min(zones.elements, mostZones); index++) {
@@ -104,19 +113,25 @@ export function zoneHeaders(kernel: Kernel): readonly ZoneHeader[] {
         start: asFrames(space.u64(at + zone.at("zone_start_pfn"))),
         spanned: asFrames(space.u64(at + zone.at("spanned_pages"))),
       }));
-      if (header !== undefined) out.push(header);
+      if (header === undefined) missing++;
+      else out.push(header);
     }
-  return out;
+  return { headers: out, missing };
 }
 
-function nodeAddresses(kernel: Kernel, table: bigint): readonly { id: number; address: bigint }[] {
+function nodeAddresses(
+  kernel: Kernel,
+  table: bigint,
+): { readonly nodes: readonly { id: number; address: bigint }[]; readonly unread: number } {
   const count = Math.min(kernel.info.length("node_data") ?? 1, mostNodes);
-  const out: { id: number; address: bigint }[] = [];
+  const nodes: { id: number; address: bigint }[] = [];
+  let unread = 0;
   for (let id = 0; id < count; id++) {
     const address = ifThere(() => kernel.space.u64(table + BigInt(id * 8)));
-    if (address !== undefined && address !== 0n) out.push({ id, address });
+    if (address === undefined) unread++;
+    else if (address !== 0n) nodes.push({ id, address });
   }
-  return out;
+  return { nodes, unread };
 }
 
 /** Page counts of a sane machine fit into 40 bits; anything above is damage and counts as none. */
@@ -190,6 +205,7 @@ function readZone(
   const nrFree = Array.from({ length: geometry.orders }, (_, o) =>
     asFrames(space.u64(areas + BigInt(o * area.sizeBytes) + area.at("nr_free"))),
   );
+  const diffs = kernel.onlineCpus.map((cpu) => diffFreeOf(kernel, at, cpu, freeItem));
   const isPopulated = header.spanned > 0 && count("present_pages") > 0;
   const place: ZonePlace = { name, start: header.start, end: header.start + header.spanned };
   const lists = isPopulated ? freeListsOf(place, areas, area, geometry, walker) : [];
@@ -208,9 +224,8 @@ function readZone(
     highatomic: zone.has("nr_reserved_highatomic") ? count("nr_reserved_highatomic") : 0,
     nrFree,
     vmStat,
-    diffFree: isPopulated
-      ? kernel.onlineCpus.map((cpu) => diffFreeOf(kernel, at, cpu, freeItem))
-      : kernel.onlineCpus.map(() => 0),
+    diffFree: diffs.map((d) => (isPopulated ? (d ?? 0) : 0)),
+    isDiffKnown: !diffs.includes(undefined),
     lowmemReserve: Array.from({ length: Math.min(zone.find("lowmem_reserve")?.elements ?? 0, mostZones) }, (_, i) =>
       asFrames(space.u64(at + zone.at("lowmem_reserve") + BigInt(i * 8))),
     ),
@@ -230,7 +245,7 @@ function signedWords(bytes: Uint8Array): readonly number[] {
   return Array.from({ length: bytes.length / 8 }, (_, i) => Number(view.getBigInt64(i * 8, true)));
 }
 
-function diffFreeOf(kernel: Kernel, zoneAt: bigint, cpu: number, item: number): number {
+function diffFreeOf(kernel: Kernel, zoneAt: bigint, cpu: number, item: number): number | undefined {
   const { space, types } = kernel;
   const zone = types.struct("zone");
   // Since 5.14 counters and lists of a CPU are two structs.
@@ -242,7 +257,7 @@ function diffFreeOf(kernel: Kernel, zoneAt: bigint, cpu: number, item: number): 
   const value = ifThere(() =>
     space.u8(perCpu(kernel, space.u64(zoneAt + zone.at(field)), cpu) + diff.at + BigInt(item)),
   );
-  return value === undefined ? 0 : (value << 24) >> 24;
+  return value === undefined ? undefined : (value << 24) >> 24;
 }
 
 /** stat_threshold of a CPU: how far its counters may run before they are added to the zone's. */

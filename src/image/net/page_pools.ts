@@ -2,9 +2,10 @@
 // and for every page that is in flight who holds it.
 import { ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
-import { type Kernel, pfnOfPage } from "../kernel.ts";
+import { type Kernel, pfnOfAddress, pfnOfPage } from "../kernel.ts";
 import { walkXarray } from "../lists.ts";
 import { type MemMap, pageWord } from "../mm/mem_map.ts";
+import { pageKind } from "../mm/page_kinds.ts";
 import type { Struct } from "../types.ts";
 import { StructView } from "../view.ts";
 import type { Holders } from "./holders.ts";
@@ -68,6 +69,9 @@ export function readPools(kernel: Kernel, map: MemMap, findings: Findings): read
   const pools = all.flatMap((address) => {
     const pool = ifThere(() => readPool(kernel, map, struct, page, address, owned.get(address) ?? []));
     if (pool === undefined) {
+      const frame = pfnOfAddress(kernel, address);
+      // A pool whose memory was left out of the image is a pool.
+      if (frame !== undefined && frame < map.endPfn && map.kind[frame] !== pageKind.none) return [];
       strayed += owned.get(address)?.length ?? 0;
       if (owned.has(address))
         findings.add({

@@ -2,7 +2,7 @@
 // kernel's and its modules' BTF. Whether all were found is counted: the discipline itself says how many packets it and those below it hold.
 import { ifThere } from "../address_space.ts";
 import { type Kernel, perCpu } from "../kernel.ts";
-import { type Chain, chainOrProblem, walkChain, walkRing, walkTree } from "../lists.ts";
+import { type Chain, chainOrProblem, isCutByAbsence, walkChain, walkRing, walkTree } from "../lists.ts";
 import type { Field, Struct } from "../types.ts";
 import { StructView } from "../view.ts";
 
@@ -56,7 +56,7 @@ export function qdiscsOf(kernel: Kernel, dev: StructView, tops: readonly bigint[
     const under = below.reduce((n, b) => n + (isParent(b) ? b.qlen : 0), 0);
     const own = q.qlen - under;
     // One that keeps no packet itself may count those below it or not (mq).
-    const isWrong = q.skbs.length > Math.max(0, own) || (isWhole && q.skbs.length > 0 && q.skbs.length !== own);
+    const isWrong = isWhole && q.skbs.length > 0 && q.skbs.length !== own;
     return {
       ...state,
       parent: queuesOf.has(q.address) ? undefined : classId(parentWord),
@@ -100,7 +100,7 @@ function qdisc(kernel: Kernel, at: bigint, txqs: readonly number[]): Found {
   const keeper = new Keeper(kernel, data);
   const skbs = [
     ...keeper.told(chainOrProblem(() => walkChain(kernel, v.word("q.head"), next))),
-    ...(read === undefined ? [] : (ifThere(() => read(keeper)) ?? [])),
+    ...(read === undefined ? [] : keeper.seen(() => read(keeper))),
     // Packets that were looked at, or refused by the driver, and are next.
     ...["gso_skb", "skb_bad_txq"].flatMap((name) => (v.has(name) ? keeper.ring(v.at(name)) : [])),
   ];
@@ -113,9 +113,9 @@ function qdisc(kernel: Kernel, at: bigint, txqs: readonly number[]): Found {
     handleWord,
     parentWord: v.number("parent"),
     skbs,
-    qlen: qlenOf(kernel, v),
+    qlen: qlenOf(keeper, v),
     problem: keeper.problem,
-    isWhole: (read !== undefined || onOwnList.has(kind)) && !keeper.isBlind,
+    isWhole: (read !== undefined || onOwnList.has(kind)) && !countsOthers.has(kind) && !keeper.isBlind,
   };
 }
 
@@ -125,15 +125,17 @@ export function kindOf(kernel: Kernel, at: bigint): string {
   return kernel.space.text(ops + kernel.types.struct("Qdisc_ops").at("id"), 16);
 }
 
-function qlenOf(kernel: Kernel, v: StructView): number {
+function qlenOf(keeper: Keeper, v: StructView): number {
+  const { kernel } = keeper;
   const own = v.number("qstats.qlen");
   if ((v.number("flags") & perCpuStatistics) === 0) return own + v.number("q.qlen");
   const stats = kernel.types.struct("gnet_stats_queue");
   const base = v.word("cpu_qstats");
-  const sum = kernel.possibleCpus.reduce(
-    (n, cpu) => n + (ifThere(() => kernel.space.u32(perCpu(kernel, base, cpu) + stats.at("qlen"))) ?? 0),
-    own,
-  );
+  const sum = kernel.possibleCpus.reduce((n, cpu) => {
+    const count = ifThere(() => kernel.space.u32(perCpu(kernel, base, cpu) + stats.at("qlen")));
+    keeper.isBlind ||= count === undefined;
+    return n + (count ?? 0);
+  }, own);
   // CPUs count up and down apart: each wraps, their sum does not.
   return sum % 2 ** 32;
 }
@@ -145,7 +147,7 @@ class Keeper {
   private readonly next: bigint;
   /** Why the first list that ended too early did so. */
   problem: string | undefined;
-  /** A struct was asked for that BTF does not know. */
+  /** A struct was asked for that BTF does not know, or memory that is not in the image. */
   isBlind = false;
 
   constructor(kernel: Kernel, data: bigint) {
@@ -178,8 +180,15 @@ class Keeper {
     const { space } = this.kernel;
     return Array.from({ length: Math.min(count, mostFlows) }, (_, i) => {
       const at = table + BigInt(i * flow.sizeBytes);
-      return ifThere(() => this.chain(space.u64(at + head), space.u64(at + tail))) ?? [];
+      return this.seen(() => this.chain(space.u64(at + head), space.u64(at + tail)));
     }).flat();
+  }
+
+  /** What is read there; nothing where it is not in the image. */
+  seen(read: () => readonly bigint[]): readonly bigint[] {
+    const found = ifThere(read);
+    this.isBlind ||= found === undefined;
+    return found ?? [];
   }
 
   /** Packets of a tree, in its order. */
@@ -193,15 +202,19 @@ class Keeper {
   }
 
   /** Entries of a list, and what is wrong with it. */
-  told({ entries, problem }: Chain): readonly bigint[] {
-    if (problem !== undefined && !problem.endsWith("not in the image"))
-      this.problem ??= `a list of its packets ${problem}`;
+  told(chain: Chain): readonly bigint[] {
+    const { entries, problem } = chain;
+    if (isCutByAbsence(chain)) this.isBlind = true;
+    else if (problem !== undefined) this.problem ??= `a list of its packets ${problem}`;
     return entries;
   }
 }
 
 /** Disciplines that keep their packets on the list that every Qdisc has (net/sched of 6.1 to 7.2). */
 const onOwnList = new Set(["pfifo", "bfifo", "pfifo_head_drop", "codel", "pie", "gred", "blackhole"]);
+
+/** Disciplines that count packets of others below them, which may not be in the image. */
+const countsOthers = new Set(["htb", "netem"]);
 
 /** Ways of keeping packets beside the Qdisc's own list, by the name of the discipline; read in net/sched of 6.1, 6.12 and 7.2. */
 const ways: Readonly<Record<string, (k: Keeper) => readonly bigint[]>> = {
@@ -236,6 +249,7 @@ const ways: Readonly<Record<string, (k: Keeper) => readonly bigint[]>> = {
     const out: bigint[] = [];
     for (let i = head & mask, n = 0; i !== (tail & mask) && n < mostFlows; i = (i + 1) & mask, n++) {
       const skb = ifThere(() => k.kernel.space.u64(v.word("tab") + BigInt(i * 8)));
+      k.isBlind ||= skb === undefined;
       if (skb !== undefined && skb !== 0n) out.push(skb);
     }
     return out;
@@ -257,7 +271,14 @@ function bands(k: Keeper): readonly bigint[] {
   const inArray = k.kernel.types.find("skb_array")?.find("ring");
   const q = priv?.field("q");
   if (ring === undefined || inArray === undefined || q === undefined) return [];
-  return eachOf(q, (at) => ringEntries(k.kernel, k.data + at + inArray.at, ring));
+  return eachOf(q, (at) =>
+    k.seen(() => {
+      const v = new StructView(k.kernel.space, ring, k.data + at + inArray.at);
+      // All of it, or it is not known what is in it.
+      k.kernel.space.bytes(v.word("queue"), Math.max(0, v.signed("size")) * 8);
+      return ringEntries(k.kernel, v.address, ring);
+    }),
+  );
 }
 
 function flowTable(k: Keeper, data: string, flow: string): readonly bigint[] {
@@ -275,15 +296,14 @@ function fairQueue(k: Keeper): readonly bigint[] {
   const trees = v.word("fq_root");
   const flows = [v.at("internal")];
   for (let i = 0; trees !== 0n && i < 2 ** Math.min(v.number("fq_trees_log"), 18); i++) {
-    const { entries } = chainOrProblem(() => walkTree(k.kernel, space.u64(trees + BigInt(i * 8))));
-    for (const e of entries) flows.push(e - node);
+    for (const e of k.told(chainOrProblem(() => walkTree(k.kernel, space.u64(trees + BigInt(i * 8))))))
+      flows.push(e - node);
   }
-  return flows.flatMap(
-    (at) =>
-      ifThere(() => [
-        ...k.chain(space.u64(at + flow.at("head")), space.u64(at + flow.at("tail"))),
-        ...k.tree(at + flow.at("t_root")),
-      ]) ?? [],
+  return flows.flatMap((at) =>
+    k.seen(() => [
+      ...k.chain(space.u64(at + flow.at("head")), space.u64(at + flow.at("tail"))),
+      ...k.tree(at + flow.at("t_root")),
+    ]),
   );
 }
 

@@ -24,8 +24,11 @@ export function checkSkbs(
 ): void {
   const shared = new Set<bigint>();
   const lengths = new Map(skbs.skbs.map((s) => [s.address, s.len] as const));
+  const isAllKnown = skbs.isCacheKnown && skbs.caches.every((c) => c.cpus.length >= kernel.possibleCpus.length);
   for (const s of holders.live) {
-    const wrong = inFreeMemory(kernel, map, s) ?? (kernel.memory.live ? undefined : impossible(kernel, s, lengths));
+    // What nothing holds may be a leftover in a CPU's cache or on its free list.
+    const isSure = !kernel.memory.live && (isAllKnown || holders.placesOf(s.address).length > 0);
+    const wrong = inFreeMemory(kernel, map, s) ?? (isSure ? impossible(kernel, s, lengths) : undefined);
     if (wrong === undefined) continue;
     // Clones share their data: what is wrong there is said of one of them.
     if (wrong.ofData !== undefined && shared.has(wrong.ofData)) continue;
@@ -108,6 +111,7 @@ function checkQueued(
   const second = kernel.types.find("sk_buff_fclones")?.find("skb2")?.at ?? 0n;
   /** Why it is none that is alive; undefined where that is not sure. */
   const whyDead = (at: bigint): string | undefined => {
+    if (ifThere(() => kernel.space.bytes(at, skb.sizeBytes)) === undefined) return undefined;
     const isFirst = inUse.has(at);
     if (!isFirst && (second === 0n || !inUse.has(at - second))) return "which is free in its slab";
     const users = ifThere(() => kernel.space.u32(at + skb.at("users")));

@@ -58,7 +58,9 @@ export interface Skbs {
   readonly others: readonly bigint[];
   /** sk_buffs whose data is not in the image. */
   readonly unseen: number;
-  /** Caches that sk_buffs are allocated from: of their slabs it is known which objects are in use. */
+  /** True when it is known which objects CPUs keep for their next packets: what stands in those is left over. */
+  readonly isCacheKnown: boolean;
+  /** Caches that sk_buffs are allocated from, where it is known of all their slabs which objects are in use. */
   readonly caches: readonly SlabCache[];
 }
 
@@ -101,6 +103,7 @@ export function readSkbs(kernel: Kernel, map: MemMap, caches: readonly SlabCache
   const of = (address: bigint | undefined): SlabCache | undefined => caches.find((c) => c.address === address);
   const plainCache = of(plain);
   const pairCache = of(fclone);
+  const unseen = reader.unseen;
   const collector = new SkbCollector(
     kernel,
     map,
@@ -109,7 +112,7 @@ export function readSkbs(kernel: Kernel, map: MemMap, caches: readonly SlabCache
   if (plainCache !== undefined)
     for (const object of allocatedObjects(kernel, plainCache, reader)) collector.plain(object);
   if (pairCache !== undefined) for (const object of allocatedObjects(kernel, pairCache, reader)) collector.pair(object);
-  return collector;
+  return reader.unseen === unseen ? collector : { ...collector, caches: [] };
 }
 
 class SkbCollector implements Skbs {
@@ -123,6 +126,7 @@ class SkbCollector implements Skbs {
   private readonly map: MemMap;
   private readonly layouts: SkbLayouts;
   private readonly napiCache: ReadonlySet<bigint>;
+  readonly isCacheKnown: boolean;
 
   readonly caches: readonly SlabCache[];
 
@@ -131,7 +135,9 @@ class SkbCollector implements Skbs {
     this.map = map;
     this.caches = caches;
     this.layouts = skbLayouts(kernel);
-    this.napiCache = napiCached(kernel);
+    const cached = napiCached(kernel);
+    this.napiCache = cached ?? new Set();
+    this.isCacheKnown = cached !== undefined;
   }
 
   private view(address: bigint): StructView | undefined {
@@ -269,8 +275,11 @@ class SkbCollector implements Skbs {
   }
 }
 
-/** sk_buffs that CPUs keep for their next packets (struct napi_alloc_cache, net/core/skbuff.c since 5.13). */
-function napiCached(kernel: Kernel): ReadonlySet<bigint> {
+/**
+ * sk_buffs that CPUs keep for their next packets (struct napi_alloc_cache, net/core/skbuff.c since 5.13); undefined where not all of it is in the
+ * image.
+ */
+function napiCached(kernel: Kernel): ReadonlySet<bigint> | undefined {
   const base = kernel.symbols.address("napi_alloc_cache");
   const struct = kernel.types.find("napi_alloc_cache");
   const out = new Set<bigint>();
@@ -279,10 +288,13 @@ function napiCached(kernel: Kernel): ReadonlySet<bigint> {
   if (base === undefined || list === undefined || count === undefined) return out;
   for (const cpu of kernel.possibleCpus) {
     const at = perCpu(kernel, base, cpu);
-    const n = Math.min(ifThere(() => kernel.space.u32(at + count.at)) ?? 0, list.elements, 4096);
+    const held = ifThere(() => kernel.space.u32(at + count.at));
+    if (held === undefined) return undefined;
+    const n = Math.min(held, list.elements, 4096);
     for (let i = 0; i < n; i++) {
       const skb = ifThere(() => kernel.space.u64(at + list.at + BigInt(i * 8)));
-      if (skb !== undefined) out.add(skb);
+      if (skb === undefined) return undefined;
+      out.add(skb);
     }
   }
   return out;

@@ -1,21 +1,22 @@
 // What must be true of slab caches beside the free lists inside their slabs: whose each slab is, how many there are, the lists that they stand on.
 import type { Findings } from "../findings.ts";
 import { frameAddress, type Kernel } from "../kernel.ts";
+import { isCutByAbsence } from "../lists.ts";
 import type { MemMap, SlabHead } from "../mm/mem_map.ts";
 import type { SlabCache } from "./cache.ts";
 
 /**
- * Slabs against their caches, caches against their counters and lists. One broken thing gives one finding. Slabs that point
+ * Slabs against their caches, caches against their counters and lists; `known` are the addresses of all. One broken thing gives one finding. Slabs that point
  * to a cache and are another's are given back: what they hold fits the other.
  */
 export function checkOwners(
   kernel: Kernel,
   map: MemMap,
   slabs: readonly SlabHead[],
+  known: ReadonlySet<bigint>,
   caches: readonly SlabCache[],
   findings: Findings,
 ): ReadonlySet<number> {
-  const known = new Set(caches.map((c) => c.address));
   let astray = 0;
   for (const { pfn, cache } of slabs)
     if (!known.has(cache)) {
@@ -46,7 +47,8 @@ function checkLists(c: SlabCache, findings: Findings): void {
   const add = (text: string): void =>
     findings.add({ kind: "slab", text: `cache ${c.name}: ${text}`, cache: c.name, address: c.address });
   for (const n of c.nodes)
-    if (n.problem !== undefined) add(`the list of partial slabs ${n.problem}`);
+    if (isCutByAbsence(n)) continue;
+    else if (n.problem !== undefined) add(`the list of partial slabs ${n.problem}`);
     else if (n.nrPartial !== n.partial.length)
       add(`nr_partial says ${n.nrPartial}, ${n.partial.length} slabs are on the list`);
   for (const cpu of c.cpus)

@@ -3,7 +3,7 @@
 import { Absent, ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
 import { frameAddress, type Kernel, perCpu, pfnOfPage } from "../kernel.ts";
-import { walkRing } from "../lists.ts";
+import { isCutByAbsence, walkRing } from "../lists.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import type { Field, Struct } from "../types.ts";
 import { objectsAwaitingRcu } from "./awaiting_rcu.ts";
@@ -65,7 +65,8 @@ export function readCaches(kernel: Kernel, map: MemMap, findings: Findings): rea
   if (head === undefined) return [];
   const layouts = layoutsOf(kernel);
   const { entries, problem } = walkRing(kernel, head, mostCaches);
-  if (problem !== undefined) findings.add({ kind: "slab", text: `the list of slab caches ${problem}` });
+  const isCut = isCutByAbsence({ problem });
+  if (problem !== undefined && !isCut) findings.add({ kind: "slab", text: `the list of slab caches ${problem}` });
   const listAt = layouts.cache.at("list");
   const slabsOf = new Map<bigint, number[]>();
   const fenced = fencedFrames(kernel, map);
@@ -81,7 +82,10 @@ export function readCaches(kernel: Kernel, map: MemMap, findings: Findings): rea
     const own = { slabs: slabsOf.get(address) ?? [], awaitingRcu: awaiting?.get(address) ?? [] };
     return ifThere(() => [{ ...readCache(kernel, layouts, address), ...own }]) ?? [];
   });
-  const foreign = problem === undefined ? checkOwners(kernel, map, slabs, caches, findings) : new Set<number>();
+  const foreign =
+    problem === undefined
+      ? checkOwners(kernel, map, slabs, new Set(entries.map((e) => e - listAt)), caches, findings)
+      : new Set<number>();
   return foreign.size === 0 ? caches : caches.map((c) => ({ ...c, slabs: c.slabs.filter((pfn) => !foreign.has(pfn)) }));
 }
 
@@ -233,7 +237,7 @@ function chainLength(kernel: Kernel, first: bigint, nextAt: bigint): number {
   return n;
 }
 
-/** Objects of a CPU's free list, all of which lie in its slab. */
+/** Objects of a CPU's free list, all of which lie in its slab. Throws Absent. */
 function freePointers(
   kernel: Kernel,
   first: bigint,
@@ -246,10 +250,8 @@ function freePointers(
   const pfn = slab === 0n ? undefined : pfnOfPage(kernel, slab);
   const base = pfn === undefined ? 0n : frameAddress(kernel, pfn);
   for (let at = first; at !== 0n && free.length < mostObjects; ) {
-    const from = at;
     if (pfn !== undefined && (at < base || at >= base + bytes)) return { free, astray: at };
-    const stored = ifThere(() => kernel.space.u64(from + offset));
-    if (stored === undefined) break;
+    const stored = kernel.space.u64(at + offset);
     free.push(at);
     at = random === undefined ? stored : stored ^ random ^ swapBytes(at + offset);
   }
