@@ -6,6 +6,7 @@ import { ethtoolDriver, ethtoolFeatures, ethtoolRings } from "./proc/ethtool.ts"
 import { netDev, sockStat, softnetStat } from "./proc/netstat.ts";
 import { pagePools } from "./proc/page_pools.ts";
 import { pagetypeinfo } from "./proc/pagetypeinfo.ts";
+import { pressure } from "./proc/pressure.ts";
 import { sampleTimes } from "./proc/sample_times.ts";
 import { slabinfo } from "./proc/slabinfo.ts";
 import { ethtoolStatistics, netCounters, nstat } from "./proc/statistics.ts";
@@ -30,6 +31,7 @@ export const textReaders: readonly TextReader[] = [
   ethtoolStatistics,
   netCounters,
   pagePools,
+  pressure,
   sampleTimes,
   nstat,
 ];

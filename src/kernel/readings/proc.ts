@@ -6,6 +6,7 @@ import type { MemInfoFile } from "./meminfo.ts";
 import type { NetCounters, NetDev, Nstat, SockStat, SoftnetStat } from "./netstat.ts";
 import type { PagePools } from "./page_pools.ts";
 import type { PageTypeInfo } from "./pagetypeinfo.ts";
+import type { Pressure } from "./pressure.ts";
 import type { SampleTimes } from "./sample_times.ts";
 import type { SlabInfo } from "./slabinfo.ts";
 import type { Sysctl } from "./sysctl.ts";
@@ -30,6 +31,7 @@ export type ProcReading =
   | SoftnetStat
   | NetCounters
   | PagePools
+  | Pressure
   | SampleTimes
   | Nstat;
 
