@@ -34,6 +34,7 @@ const telling: ReadonlySet<ProcKind> = new Set<ProcKind>([
   "net/dev",
   "ethtool -S",
   "page pools",
+  "pressure",
 ]);
 
 /** One machine at one moment. */

@@ -10,6 +10,7 @@ import type { MachineFiles, StateFile } from "./files.ts";
 import { machinesOf, quotesIn } from "./files.ts";
 import { memoryFindings } from "./memory_now.ts";
 import { poolFindings } from "./pools_now.ts";
+import { pressureFindings } from "./pressure_now.ts";
 import { roomNow } from "./room_now.ts";
 
 const bySeverity: readonly StateFinding["severity"][] = ["act", "watch", "harmless"];
@@ -39,6 +40,7 @@ const used: ReadonlySet<ProcKind> = new Set<ProcKind>([
   "slabinfo",
   "sockstat",
   "page pools",
+  "pressure",
 ]);
 const settings: ReadonlySet<ProcKind> = new Set<ProcKind>([
   "sample times",
@@ -86,6 +88,7 @@ function stateOf(files: MachineFiles, stated: Release | undefined): MachineState
     ...ofRoom,
     ...memoryFindings(files),
     ...poolFindings(files),
+    ...pressureFindings(files),
     ...settingFindings(files),
     ...countedFindings(files),
   ].sort((a, b) => bySeverity.indexOf(a.severity) - bySeverity.indexOf(b.severity));
