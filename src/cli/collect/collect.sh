@@ -242,7 +242,7 @@ for path in /sys/class/net/*; do
 done
 
 sample() {
-  for f in buddyinfo pagetypeinfo zoneinfo meminfo vmstat slabinfo net/dev net/softnet_stat net/sockstat net/snmp net/netstat net/protocols; do
+  for f in buddyinfo pagetypeinfo zoneinfo meminfo vmstat slabinfo net/dev net/softnet_stat net/sockstat net/snmp net/netstat net/protocols pressure/memory; do
     if [ "$1" = 1 ]; then file "/proc/$f"; else [ ! -r "/proc/$f" ] || take "sample$1/proc/$f" cat "/proc/$f"; fi
   done
   prefix=
