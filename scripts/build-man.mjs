@@ -1,5 +1,6 @@
 // Writes the manual page from the commands themselves: what `--help` says, in roff: dist/skblab.1.
 import { writeFileSync } from "node:fs";
+import { exitCodes } from "../dist/cli/exit_codes.js";
 import { buildProgram } from "../dist/cli/program.js";
 import { commands } from "../dist/cli/registry.js";
 
@@ -36,10 +37,7 @@ for (const { name, load } of commands) {
 }
 lines.push(
   ".SH EXIT STATUS",
-  ...item("0", "done"),
-  ...item("1", "a checking command (verify, driver, explore, diagnose --fail-on) found something"),
-  ...item("2", "usage, or input that cannot be read"),
-  ...item("70", "a fault of skblab itself; the message says what to report"),
+  ...exitCodes.flatMap(([code, meaning]) => item(String(code), meaning)),
   ".SH FILES",
   ...item(
     "$XDG_CACHE_HOME/skblab, else ~/.cache/skblab",

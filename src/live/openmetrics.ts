@@ -35,123 +35,117 @@ export interface Family {
   readonly points: readonly (readonly [labels: Labels, value: number])[];
 }
 
-/** Everything that is told of a machine now; families without a point are left out. */
-export function metricFamilies(history: History, counts: WatchCounts): Family[] {
-  const last = history.samples.at(-1);
-  const families = last === undefined ? [] : [...roomFamilies(last, history), ...sampleFamilies(last)];
-  // A counter that appears with its first event has no increase: all of them begin at 0.
-  const seen = new Map(counts.incidents.map((i) => [`${i.kind} ${i.severity}`, i]));
-  for (const kind of kinds)
-    for (const severity of severities) {
-      const key = `${kind} ${severity}`;
-      if (!seen.has(key)) seen.set(key, { kind, severity, count: 0 });
-    }
-  families.push({
-    name: "skblab_incidents",
-    type: "counter",
-    help: "Reports of memory trouble in the kernel's log since the watch began, by kind and severity.",
-    points: [...seen.values()].map((i) => [{ kind: i.kind, severity: i.severity }, i.count]),
-  });
-  return families.filter((f) => f.points.length > 0);
+/** A metric before there is a sample: what the reference lists, and how its points come of one. */
+export interface FamilyKind extends Omit<Family, "points"> {
+  readonly points: (last: Sample, history: History) => Family["points"];
 }
 
-function roomFamilies(last: Sample, history: History): Family[] {
-  const labels = (r: Sample["rooms"][number]): Labels => ({
-    node: r.node,
-    zone: r.zone,
-    order: r.order,
-    context: r.context.replace(" ", "_"),
+const roomLabels = (r: Sample["rooms"][number]): Labels => ({
+  node: r.node,
+  zone: r.zone,
+  order: r.order,
+  context: r.context.replace(" ", "_"),
+});
+
+/** The counters of a sample whose name fits. */
+const countersOf = (s: Sample, form: RegExp): [RegExpExecArray, number][] =>
+  [...s.counters].flatMap(([name, value]: readonly [CounterName, number]): [RegExpExecArray, number][] => {
+    const m = form.exec(name);
+    return m === null ? [] : [[m, value]];
   });
-  return [
-    {
-      name: "skblab_room_requests",
-      type: "gauge",
-      help: "Requests of this order that would be granted now, before anybody frees or reclaims a page.",
-      points: last.rooms.flatMap((r) => (r.requests === undefined ? [] : [[labels(r), r.requests] as const])),
-    },
-    {
-      name: "skblab_room_exhaustion_seconds",
-      type: "gauge",
-      help: "Time until room is gone at the present rate; absent while it does not fall.",
-      points: last.rooms.flatMap((r) => {
+
+const incidents: Omit<Family, "points"> = {
+  name: "skblab_incidents",
+  type: "counter",
+  help: "Reports of memory trouble in the kernel's log since the watch began, by kind and severity.",
+};
+
+const ofSamples: readonly FamilyKind[] = [
+  {
+    name: "skblab_room_requests",
+    type: "gauge",
+    help: "Requests of this order that would be granted now, before anybody frees or reclaims a page.",
+    points: (last) =>
+      last.rooms.flatMap((r) => (r.requests === undefined ? [] : [[roomLabels(r), r.requests] as const])),
+  },
+  {
+    name: "skblab_room_exhaustion_seconds",
+    type: "gauge",
+    help: "Time until room is gone at the present rate; absent while it does not fall.",
+    points: (last, history) =>
+      last.rooms.flatMap((r) => {
         if (r.kept === true || r.requests === undefined) return [];
         const f = history.forecast(r);
         return f.trend === "falling"
-          ? [[labels(r), f.seconds] as const]
+          ? [[roomLabels(r), f.seconds] as const]
           : f.trend === "gone"
-            ? [[labels(r), 0] as const]
+            ? [[roomLabels(r), 0] as const]
             : [];
       }),
-    },
-  ];
-}
-
-function sampleFamilies(s: Sample): Family[] {
-  const of = (form: RegExp): [RegExpExecArray, number][] =>
-    [...s.counters].flatMap(([name, value]: readonly [CounterName, number]): [RegExpExecArray, number][] => {
-      const m = form.exec(name);
-      return m === null ? [] : [[m, value]];
-    });
-  return [
-    {
-      name: "skblab_zone_free_pages",
-      type: "gauge",
-      help: "Free pages of a zone (NR_FREE_PAGES).",
-      points: s.zones.map((z) => [{ node: z.node, zone: z.name }, z.state.free]),
-    },
-    {
-      name: "skblab_zone_min_pages",
-      type: "gauge",
-      help: "The min mark of a zone in pages, boost included.",
-      points: s.zones.map((z) => [{ node: z.node, zone: z.name }, z.state.min]),
-    },
-    {
-      name: "skblab_packet_cache_bytes",
-      type: "gauge",
-      help: "Memory of slab caches that packets and sockets live in.",
-      points: s.caches.map((c) => [{ cache: c.name }, c.bytes]),
-    },
-    {
-      name: "skblab_socket_memory_bytes",
-      type: "gauge",
-      help: "Memory charged to sockets, by protocol.",
-      points: s.sockets.map((x) => [{ protocol: x.protocol }, x.bytes]),
-    },
-    {
-      name: "skblab_page_pool_inflight_pages",
-      type: "gauge",
-      help: "Pages that a page pool holds and has not released, cached or in use (page-pool-get).",
-      points: poolPoints(s, (p) => p.inflight),
-    },
-    {
-      name: "skblab_page_pool_inflight_bytes",
-      type: "gauge",
-      help: "Memory of the pages that a page pool holds and has not released.",
-      points: poolPoints(s, (p) => p.inflightBytes),
-    },
-    {
-      name: "skblab_vm_events",
-      type: "counter",
-      help: "Events of /proc/vmstat that tell of trouble with memory.",
-      points: of(/^vmstat (\w+)$/).map(([m, v]) => [{ event: m[1] ?? "" }, v]),
-    },
-    {
-      name: "skblab_device_events",
-      type: "counter",
-      help: "Drops and errors that an interface counts (/proc/net/dev).",
-      points: of(/^(\S+) (rx|tx) (drop|errs|fifo)$/).map(([m, v]) => [
+  },
+  {
+    name: "skblab_zone_free_pages",
+    type: "gauge",
+    help: "Free pages of a zone (NR_FREE_PAGES).",
+    points: (s) => s.zones.map((z) => [{ node: z.node, zone: z.name }, z.state.free]),
+  },
+  {
+    name: "skblab_zone_min_pages",
+    type: "gauge",
+    help: "The min mark of a zone in pages, boost included.",
+    points: (s) => s.zones.map((z) => [{ node: z.node, zone: z.name }, z.state.min]),
+  },
+  {
+    name: "skblab_packet_cache_bytes",
+    type: "gauge",
+    help: "Memory of slab caches that packets and sockets live in.",
+    points: (s) => s.caches.map((c) => [{ cache: c.name }, c.bytes]),
+  },
+  {
+    name: "skblab_socket_memory_bytes",
+    type: "gauge",
+    help: "Memory charged to sockets, by protocol.",
+    points: (s) => s.sockets.map((x) => [{ protocol: x.protocol }, x.bytes]),
+  },
+  {
+    name: "skblab_page_pool_inflight_pages",
+    type: "gauge",
+    help: "Pages that a page pool holds and has not released, cached or in use (page-pool-get).",
+    points: (s) => poolPoints(s, (p) => p.inflight),
+  },
+  {
+    name: "skblab_page_pool_inflight_bytes",
+    type: "gauge",
+    help: "Memory of the pages that a page pool holds and has not released.",
+    points: (s) => poolPoints(s, (p) => p.inflightBytes),
+  },
+  {
+    name: "skblab_vm_events",
+    type: "counter",
+    help: "Events of /proc/vmstat that tell of trouble with memory.",
+    points: (s) => countersOf(s, /^vmstat (\w+)$/).map(([m, v]) => [{ event: m[1] ?? "" }, v]),
+  },
+  {
+    name: "skblab_device_events",
+    type: "counter",
+    help: "Drops and errors that an interface counts (/proc/net/dev).",
+    points: (s) =>
+      countersOf(s, /^(\S+) (rx|tx) (drop|errs|fifo)$/).map(([m, v]) => [
         { device: m[1] ?? "", direction: m[2] ?? "", event: m[3] ?? "" },
         v,
       ]),
-    },
-    {
-      name: "skblab_net_events",
-      type: "counter",
-      help: "Drops for lack of memory or room that the network stack counts (softnet_stat, snmp, netstat).",
-      points: of(/^(softnet|[A-Z]\w*) (\w+)$/).map(([m, v]) => [{ source: m[1] ?? "", event: m[2] ?? "" }, v]),
-    },
-  ];
-}
+  },
+  {
+    name: "skblab_net_events",
+    type: "counter",
+    help: "Drops for lack of memory or room that the network stack counts (softnet_stat, snmp, netstat).",
+    points: (s) =>
+      countersOf(s, /^(softnet|[A-Z]\w*) (\w+)$/).map(([m, v]) => [{ source: m[1] ?? "", event: m[2] ?? "" }, v]),
+  },
+];
+
+/** Every metric that can be told, in the order told. */
+export const familyKinds: readonly Omit<Family, "points">[] = [...ofSamples, incidents];
 
 /** A pool whose driver has let go of it is leaving: what is in flight then, somebody still has. */
 const poolPoints = (
@@ -164,3 +158,22 @@ const poolPoints = (
       ? []
       : [[{ pool: p.id, ifindex: p.ifindex ?? "", leaving: p.detachTime === undefined ? "no" : "yes" }, v] as const];
   });
+
+/** Everything that is told of a machine now; families without a point are left out. */
+export function metricFamilies(history: History, counts: WatchCounts): Family[] {
+  const last = history.samples.at(-1);
+  const families: Family[] =
+    last === undefined ? [] : ofSamples.map((f) => ({ ...f, points: f.points(last, history) }));
+  // A counter that appears with its first event has no increase: all of them begin at 0.
+  const seen = new Map(counts.incidents.map((i) => [`${i.kind} ${i.severity}`, i]));
+  for (const kind of kinds)
+    for (const severity of severities) {
+      const key = `${kind} ${severity}`;
+      if (!seen.has(key)) seen.set(key, { kind, severity, count: 0 });
+    }
+  families.push({
+    ...incidents,
+    points: [...seen.values()].map((i) => [{ kind: i.kind, severity: i.severity }, i.count]),
+  });
+  return families.filter((f) => f.points.length > 0);
+}
