@@ -30,6 +30,7 @@ const reasonNames: ReadonlyMap<number, string> = new Map([
   [dropReason.pktTooSmall, "PKT_TOO_SMALL"],
   [dropReason.socketRcvbuff, "SOCKET_RCVBUFF"],
   [dropReason.nomem, "NOMEM"],
+  [dropReason.socketFilter, "SOCKET_FILTER"],
 ]);
 
 export interface FtraceWriter {

@@ -140,6 +140,8 @@ function trafficFacts(r: MachineResult): [string, string][] {
       ["read by the application", r.received.toLocaleString("en-US")],
       ["dropped by the socket", r.socketDrops.toLocaleString("en-US")],
     );
+  if (r.reserveDrops > 0)
+    rows.push(["refused: in memory of the emergency reserve", r.reserveDrops.toLocaleString("en-US")]);
   if (r.groups !== undefined)
     rows.push([
       "to listeners of groups",

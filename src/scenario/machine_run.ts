@@ -89,6 +89,8 @@ export interface MachineResult {
   readonly received: number;
   readonly receivedBytes: number;
   readonly socketDrops: number;
+  /** Packets that lay in memory of the emergency reserve, which sockets refuse since 3.6 (PFMemallocDrop). */
+  readonly reserveDrops: number;
   /** With `listeners`; received above counts the first listener of each group only. */
   readonly groups?: GroupCounters;
   /** Payload that applications here read, datagrams and TCP. */
@@ -232,6 +234,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
           }),
     })),
     ...bench.totals(),
+    reserveDrops: machine.receive.reserveDrops(),
     goodputMbit: ((bench.totals().receivedBytes + (bench.streams?.readBytes() ?? 0)) * 8e3) / Math.max(1, nanos),
     ...(pressure === undefined ? {} : { pressure }),
     ...(bench.streams === undefined ? {} : { tcp: bench.streams.result(nanos) }),

@@ -161,6 +161,17 @@ export const segmentClones: readonly Fact<"gathering devices" | "any device">[] 
   { since: [5, 12], value: "any device", source: "net/core/skbuff.c skb_segment, 6.1.192; 5.12 from history" },
 ];
 
+/** A socket without SOCK_MEMALLOC refuses a packet whose memory came out of the emergency reserve. */
+export const reserveRefused: readonly Fact<boolean>[] = [
+  { since: [2, 6, 0], value: false, source: "no skb->pfmemalloc before 3.6; from history", read: "history" },
+  {
+    since: [3, 6],
+    value: true,
+    source: "net/core/filter.c sk_filter_trim_cap, 6.1.192; 3.6 from history",
+    read: "tree",
+  },
+];
+
 /** What an sk_buff for received data is asked for with: plainly, or without a report when memory is short. */
 export const quietReceive: readonly Fact<boolean>[] = [
   { since: [2, 6, 0], value: false, source: "net/core/skbuff.c __build_skb, napi_skb_cache_get, 6.1.192" },

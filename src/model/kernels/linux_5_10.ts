@@ -36,6 +36,7 @@ export const linux_5_10: ExactKernel = {
         clonedPoolFragments: "refused",
         segmentClones: "gathering devices",
         quietReceive: false,
+        reserveRefused: true,
       },
       pool: {
         users: usersByFragments,

@@ -36,6 +36,7 @@ export const linux_6_1: ExactKernel = {
         clonedPoolFragments: "refused",
         segmentClones: "any device",
         quietReceive: false,
+        reserveRefused: true,
       },
       pool: {
         users: usersByFragments,

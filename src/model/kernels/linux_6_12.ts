@@ -36,6 +36,7 @@ export const linux_6_12: ExactKernel = {
         clonedPoolFragments: "counted",
         segmentClones: "any device",
         quietReceive: true,
+        reserveRefused: true,
       },
       pool: {
         users: usersByPages,

@@ -4,6 +4,7 @@ import {
   quietReceive,
   receiveHeads,
   recycleMarks,
+  reserveRefused,
   segmentClones,
   smallHeadRoom,
   spareSkbs,
@@ -76,5 +77,6 @@ export function skbPartsOf(release: Release): SkbParts {
     clonedPoolFragments: at(clonedPoolFragments, release),
     segmentClones: at(segmentClones, release),
     quietReceive: at(quietReceive, release),
+    reserveRefused: at(reserveRefused, release),
   };
 }

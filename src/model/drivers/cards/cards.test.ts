@@ -316,3 +316,53 @@ test("a card on a release that had no driver for it is one sentence; one whose r
   ]);
   expect(said("6.1.50")).toEqual([]);
 });
+
+describe("memory is gone, and packets go on coming", () => {
+  /** ena with everything taken that GFP_ATOMIC may have, after a little traffic; what comes up is read at once. */
+  const starved = (mask?: string) => {
+    const settings = { rx_ring: 64, ...(mask === undefined ? {} : { gfp_refill: mask }) };
+    const machine = createMachine({
+      release: parseRelease("6.1.192-x86_64"),
+      memoryMb: 48,
+      nics: [{ driver: "ena", settings }],
+    });
+    const { clock, frames, pages, skbs, receive } = machine;
+    const device = machine.devices[0]!;
+    let got = 0;
+    receive.protocol(frameKind.udp, (skb) => {
+      got++;
+      skbs.consumeSkb(skb);
+    });
+    const come = (n: number): void => {
+      for (let i = 0; i < n; i++) {
+        const f = frames.take();
+        frames.W[f + frameField.LEN] = 1400;
+        frames.W[f + frameField.KIND] = frameKind.udp;
+        device.driver.frameArrived(f);
+        if (i % 10 === 9) clock.run(clock.now() + 1e5, 1e5);
+      }
+    };
+    machine.up(device);
+    come(100);
+    while (pages.allocPages(skbs.config.gfp.atomic, 0) >= 0);
+    got = 0;
+    come(1000);
+    return { got, refused: receive.reserveDrops(), counters: device.driver.counters };
+  };
+
+  test("dev_alloc_pages() takes the reserve, and sockets refuse what lies in it: the ring stays full and little is read", () => {
+    const { got, refused, counters } = starved();
+    expect(refused).toBeGreaterThan(500);
+    expect(got).toBeLessThan(500);
+    expect(counters["rx_refil_partial"]).toBe(0);
+  });
+
+  test("a mask without the reserve runs the ring dry instead: nothing is refused, and the card has no buffer", () => {
+    const { got, refused, counters } = starved("GFP_ATOMIC | __GFP_NOWARN");
+    expect(refused).toBe(0);
+    // What lay in the ring.
+    expect(got).toBe(63);
+    expect(counters["rx_refil_partial"]).toBeGreaterThan(0);
+    expect(counters["rx_no_buffer"]).toBeGreaterThan(900);
+  });
+});

@@ -2,7 +2,7 @@
 // Packets carry what the frame said in skb->cb: flow, position, content tag, acknowledgement and window.
 import { eventKind } from "../../../kernel/events.ts";
 import type { Journal } from "../../journal.ts";
-import { skbField } from "../skb/skb_columns.ts";
+import { skbBit, skbField } from "../skb/skb_columns.ts";
 import type { Skbs } from "../skb/skbs.ts";
 import { dropReason } from "../skb/skbuff.ts";
 import type { Frames } from "./wire.ts";
@@ -27,6 +27,8 @@ export interface Receive {
   protocol(kind: number, take: (skb: number) => void): void;
   /** Packets that no protocol wanted. */
   unwanted(): number;
+  /** Packets in memory of the emergency reserve, which no socket here may have (PFMemallocDrop). */
+  reserveDrops(): number;
 }
 
 export function createReceive(skbs: Skbs, frames: Frames, journal: Journal): Receive {
@@ -36,6 +38,8 @@ export function createReceive(skbs: Skbs, frames: Frames, journal: Journal): Rec
   const LEN = skbField.LEN;
   const kind = eventKind.netif_receive_skb;
   let unwanted = 0;
+  let reserveDrops = 0;
+  const refuses = skbs.config.reserveRefused;
   return {
     describe(skb, frame) {
       const { W } = frames;
@@ -48,6 +52,12 @@ export function createReceive(skbs: Skbs, frames: Frames, journal: Journal): Rec
     },
     netifReceive(skb) {
       if (journal.heard) journal.emit(kind, skb, S[skb + LEN]!, journal.device);
+      // sk_filter_trim_cap(): only a socket that helps to free memory (swap over the network) may have the reserve's.
+      if (refuses && (S[skb + skbField.BITS]! & skbBit.pfmemalloc) !== 0) {
+        reserveDrops++;
+        skbs.kfreeSkb(skb, dropReason.socketFilter);
+        return;
+      }
       const take = protocols[S[skb + KIND]! & 255];
       if (take === undefined) {
         unwanted++;
@@ -58,5 +68,6 @@ export function createReceive(skbs: Skbs, frames: Frames, journal: Journal): Rec
       protocols[of] = take;
     },
     unwanted: () => unwanted,
+    reserveDrops: () => reserveDrops,
   };
 }

@@ -86,6 +86,8 @@ export interface SkbParts {
   readonly segmentClones: "gathering devices" | "any device";
   /** sk_buffs for received data are asked for without a report when memory is short. */
   readonly quietReceive: boolean;
+  /** Sockets refuse packets whose memory came out of the emergency reserve. */
+  readonly reserveRefused: boolean;
 }
 
 /** What a machine and its configuration add: sizes, pads, gfp bits. */

@@ -38,6 +38,7 @@ export const skbConfig61: SkbConfig = skbConfigOf(
     clonedPoolFragments: "refused",
     segmentClones: "any device",
     quietReceive: false,
+    reserveRefused: true,
   },
   skbSizes61,
 );

@@ -52,7 +52,14 @@ const PAYLOAD_ONLY = (1 << 16) + 1;
 const UNCOMMON = CLONED | HEAD_FRAG | PP_RECYCLE | FCLONE_MASK;
 
 /** Why a packet was dropped; the numbers are the model's own, the names the kernel's. */
-export const dropReason = { notSpecified: 2, noSocket: 3, pktTooSmall: 4, socketRcvbuff: 6, nomem: 8 } as const;
+export const dropReason = {
+  notSpecified: 2,
+  noSocket: 3,
+  pktTooSmall: 4,
+  socketRcvbuff: 6,
+  nomem: 8,
+  socketFilter: 10,
+} as const;
 
 export { skbDestructor } from "./skb_owner.ts";
 
