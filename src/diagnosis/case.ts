@@ -149,9 +149,16 @@ export function quote(c: Case, part: PartName, most = 3): readonly Quote[] {
 
 /** The line of a frame; ARM names two on one line, and the last caller stands on the line of its callee. */
 const frameLine = (c: Case, index: number): readonly Quote[] => {
+  if (index < 0) return aboveLine(c, above(c.incident).at(index));
   const own = quote(c, `frame:${index}`, 1);
   return own.length > 0 ? own : quote(c, `frame:${index - 1}`, 1);
 };
+
+/** The line of a fault that names the function it stood in, or that called it. */
+const aboveLine = (c: Case, name: string | undefined): readonly Quote[] =>
+  name === undefined
+    ? []
+    : [...quote(c, "registers", 40), ...quote(c, "headline", 4)].filter((q) => q.text.includes(name)).slice(0, 1);
 
 /** The lines of several frames of the stack, by index. */
 export function quoteFrames(c: Case, frames: readonly (number | undefined)[]): readonly Quote[] {
@@ -160,4 +167,4 @@ export function quoteFrames(c: Case, frames: readonly (number | undefined)[]): r
 
 /** The name that the report prints for a frame, without damage: `tg3_alloc_rx_skb`. */
 export const frameName = (c: Case, index: number | undefined): string | undefined =>
-  index === undefined ? undefined : c.stack.frames[index]?.function;
+  index === undefined ? undefined : index < 0 ? above(c.incident).at(index) : c.stack.frames[index]?.function;

@@ -11,6 +11,7 @@ import type { Finding, Severity } from "./finding.ts";
 import { maskOf } from "./mask.ts";
 import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
+import { isLineAlone } from "./rules/oom.ts";
 import { plenty } from "./rules/why_refused.ts";
 import { ringIsBeingMade } from "./stack.ts";
 import type { VmallocLack } from "./vmalloc.ts";
@@ -43,7 +44,11 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
               ? "The machine was really out of memory, and nothing was left to kill."
               : scope === "unknown" && hasCgroups(c)
                 ? "Memory ran out: the machine's, or what a cgroup may have; the report does not say which."
-                : "The machine was really out of memory: nothing was left to reclaim.",
+                : scope === "cpuset"
+                  ? "Memory ran out on the nodes that a cpuset or a memory policy allows; whether the whole machine was short the report does not say."
+                  : isLineAlone(incident.reading)
+                    ? "Memory ran out, and not by a cgroup's limit; whether in the whole machine, or on the nodes that a cpuset allows, the line does not say."
+                    : "The machine was really out of memory: nothing was left to reclaim.",
         severity: "act",
       };
     }

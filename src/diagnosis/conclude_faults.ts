@@ -59,7 +59,9 @@ function oops(c: Case, o: Oops, findings: readonly Finding[]): Conclusion {
   const whose = module?.foreign === true ? ` Look for the error in ${module.name} first.` : "";
   const before =
     packet && fault.severity === "corruption" && fault.memory === "corruption" && o.class !== "panic"
-      ? " Packet memory was damaged, or used after it was freed."
+      ? o.sanitizer?.access === "read" && /out-of-bounds/.test(o.sanitizer.bug)
+        ? " The memory is a packet's."
+        : " Packet memory was damaged, or used after it was freed."
       : "";
   return {
     key: `oops:${fault.key}:${faultAt(o) ?? o.source?.file ?? ""}`,

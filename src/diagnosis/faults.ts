@@ -408,7 +408,9 @@ function sanitized(o: Oops): Fault | undefined {
     severity,
     consequence:
       severity === "corruption"
-        ? corrupted
+        ? s.access === "read"
+          ? "Serious: memory was read that was not the reader's. Whether it is written as well the report does not say."
+          : corrupted
         : /infoleak|uninit/.test(s.bug)
           ? "Act on it: the kernel went on, and nothing was overwritten."
           : stopped,

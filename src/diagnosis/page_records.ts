@@ -41,21 +41,38 @@ export function repeatedWords(page: BadPage): readonly Word[] {
 /** The record was written over: two words or more are one byte repeated. */
 export const writtenOver = (page: BadPage): boolean => repeatedWords(page).length >= 2;
 
-/** A pointer of the record in which exactly one bit is set: field and number of the bit. */
-export function loneBit(page: BadPage): { readonly field: string; readonly bit: number } | undefined {
+/** A pointer of the record in which exactly one bit is set: field, its value as printed and number of the bit. */
+export function loneBit(
+  page: BadPage,
+): { readonly field: string; readonly hex: string; readonly bit: number } | undefined {
   const candidates: readonly (readonly [field: string, text: string | undefined])[] = [
     ["mapping", page.mapping],
     ["mem_cgroup", page.memcg],
     ["count", page.refcount === undefined || page.refcount < 256 ? undefined : page.refcount.toString(16)],
+    ...complainedOf(page),
   ];
   for (const [field, text] of candidates) {
     const hex = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text ?? "")?.[1];
     if (hex === undefined) continue;
     const value = BigInt(`0x${hex}`);
     // The lowest two bits of mapping are flags of their own (PAGE_MAPPING_ANON and its neighbour).
-    if (value > 3n && (value & (value - 1n)) === 0n) return { field, bit: value.toString(2).length - 1 };
+    if (value > 3n && (value & (value - 1n)) === 0n) return { field, hex, bit: value.toString(2).length - 1 };
   }
   return undefined;
+}
+
+/**
+ * The word that the kernel complains of, out of the dump: the page line hashes pointers since 4.15. mapping is word 3 since 4.18 and word 1 before
+ * (struct page, include/linux/mm_types.h), where the other holds a list pointer or counts; mem_cgroup ends the record of 64 bits.
+ */
+function complainedOf(page: BadPage): readonly (readonly [field: string, text: string | undefined])[] {
+  const reason = page.reason ?? "";
+  const word = (i: number, what: string): readonly [string, string | undefined] => [
+    `${what} (raw word ${i})`,
+    rawWord(page, i),
+  ];
+  if (/non-NULL mapping/.test(reason)) return [word(1, "mapping"), word(3, "mapping")];
+  return /still charged to cgroup/.test(reason) && rawWord(page, 7)?.length === 16 ? [word(7, "mem_cgroup")] : [];
 }
 
 /** PP_SIGNATURE: 0x40 on the architecture's poison (include/linux/poison.h); the lowest two bits are not part of it. */

@@ -183,7 +183,7 @@ function suffixOf(texts: readonly string[]): string {
   const seen = new Map<string, number>();
   for (const text of texts.slice(0, MOST_LINES)) {
     const end =
-      /(?:Call [Tt]race:|Mem-[Ii]nfo:|\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}|total pagecache pages|(?:min order|free): \d{1,9})([^\w\s[()][^\s]{0,11})$/.exec(
+      /(?:Call [Tt]race:|Mem-[Ii]nfo:|\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}|total pagecache pages|(?:min order|free): \d{1,9})( ?\||[^\w\s[()][^\s]{0,11})$/.exec(
         text,
       )?.[1];
     if (end !== undefined) seen.set(end, (seen.get(end) ?? 0) + 1);

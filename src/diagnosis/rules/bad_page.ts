@@ -248,7 +248,7 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
                 .slice(0, 4)
                 .map((w) => `${w.field} (${w.hex})`),
             )} hold the same byte over and over, as a memory pattern or a stray write leaves it.${text === undefined ? "" : ` The kernel's reason "${text}" describes only the first such field that it met.`}`
-          : `${loneBit(page)?.field} is ${loneBit(page)?.field === "mapping" ? page.mapping : (page.memcg ?? page.refcount)}: bit ${loneBit(page)?.bit} alone, no pointer. Everything else of the record may be sound.`,
+          : `${loneBit(page)?.field} is ${loneBit(page)?.hex}: bit ${loneBit(page)?.bit} alone, no pointer. Everything else of the record may be sound.`,
         fields(c),
         [testMemory],
       ),

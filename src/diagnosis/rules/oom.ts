@@ -46,7 +46,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   return [
     (known ? yes : unknown)(
       "oom.scope",
-      `${known ? "The machine was really out of memory" : "The report does not say whether the machine or a cgroup was out of memory"}.${zonesSay} ${o.comm ?? "The process named first"} only happened to ask at that moment.`,
+      `${scopeWords(o)}.${zonesSay}${o.comm === undefined ? "" : ` ${o.comm} only happened to ask at that moment.`}`,
       line,
       known && kernelHolds(o) === undefined
         ? [
@@ -61,6 +61,19 @@ function scope(c: Case, o: Oom): readonly Finding[] {
         : [],
     ),
   ];
+}
+
+/** The killer's line alone tells a cgroup's limit from the rest; the constraint, the state of memory or the stack tell the machine from a cpuset. */
+export const isLineAlone = (o: Oom): boolean =>
+  o.memInfo === undefined && o.summary === undefined && o.trace === undefined && o.outcome !== "panic";
+
+function scopeWords(o: Oom): string {
+  if (o.scope === "cpuset")
+    return "The nodes that a cpuset or a memory policy allows were out of memory; whether the machine was the report does not say";
+  if (o.scope !== "machine") return "The report does not say whether the machine or a cgroup was out of memory";
+  return isLineAlone(o)
+    ? "It was not a cgroup's limit: the machine, or the nodes that a cpuset allows, had no memory left"
+    : "The machine was really out of memory";
 }
 
 /** What the totals say about the pages that could not be reclaimed. */
@@ -149,7 +162,7 @@ function outcome(c: Case, o: Oom): readonly Finding[] {
     yes(
       "oom.victim",
       `The kernel killed ${o.victim.comm} [${o.victim.pid}]${anon === undefined ? "" : `, which gave back about ${size(anon * 1024)}`}.`,
-      quote(c, "victim", 1),
+      [...quote(c, "victim", 1), ...quote(c, "headline", 1)].slice(0, 1),
     ),
   ];
 }

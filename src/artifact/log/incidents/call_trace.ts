@@ -17,6 +17,8 @@ const plainFrame = new RegExp(`^\\s*(\\? )?${place}(?: \\[([\\w-]{1,64})[^\\]]{0
 const bracketedFrame = new RegExp(
   `^\\s*((?:<[/#\\w]+> +)*)\\[<${codeAddress}>\\] *(\\? )?(?:${place}|(\\w+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
 );
+/** sparc64, and s390 before it named the address in pointed brackets. */
+const sparcFrame = new RegExp(`^\\s*\\[([0-9a-f]{8,16})\\] ${place}(?: \\[([\\w-]{1,64})\\])?\\s*$`);
 const powerpcFrame = new RegExp(
   `^\\[([0-9a-f]{8,16})\\] \\[([0-9a-f]{8,16})\\] (?:${place}|(\\S+))(?: \\[([\\w-]{1,64})[^\\]]{0,120}\\])?(.*)`,
 );
@@ -61,6 +63,8 @@ export function readTraceLine(text: string): TraceLine | undefined {
     const arm = readArm(text);
     if (arm !== undefined) return arm;
   }
+  const sparc = sparcFrame.exec(text);
+  if (sparc !== null) return readSparc(sparc);
   if (text.startsWith("[") && !text.startsWith("[<")) return readPowerpc(text);
   if (text.includes("[<")) return readBracketed(text);
   const bare = bareAddress.exec(text);
@@ -152,6 +156,22 @@ function readPowerpc(text: string): TraceLine | undefined {
     },
     "powerpc",
     rest,
+  );
+}
+
+function readSparc(m: RegExpExecArray): TraceLine {
+  return one(
+    {
+      kind: "frame",
+      function: m[2] as string,
+      ...field("offset", hexNumber(m[3])),
+      ...field("size", hexNumber(m[4])),
+      ...field("module", m[5]),
+      reliable: true,
+      ...field("address", m[1]),
+    },
+    "bracketed",
+    "",
   );
 }
 
@@ -258,7 +278,7 @@ export const isTornFrame = (text: string): boolean =>
   text.length < 300 && (/^\s*\[?<?[0-9a-f]*$/.test(text) || tornFrame.test(text) || openCaller.test(text));
 
 const registerLine =
-  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;
+  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Krnl (?:PSW|GPRS|Code) ?:|Last Breaking-Event|ERA *: |BADV: |T?PC: <|TSTATE: |RPC: <|IAOQ\[\d\]: |RP\(r2\): |Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;
 const hexRow =
   /^\s*(?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?)(?: (?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?))*\s*$/;
 
@@ -282,7 +302,10 @@ export function readRegisters(text: readonly string[]): RegisterDump {
   let at: CodePlace | undefined;
   let row: { name: string; next: number } | undefined;
   for (const line of text) {
-    at ??= codePlaceAfter(line, /(?:^|\s)(?:RIP:|EIP:|EIP is at|NIP|PC is at|pc :|epc *:)\s*/);
+    at ??= codePlaceAfter(
+      line,
+      /(?:^|\s)(?:RIP:|EIP:|EIP is at|NIP|[Pp][Cc] is at|pc :|epc *:|Krnl PSW : [0-9a-f]{8,16}|ERA *:|TPC:|IAOQ\[0\]:)\s*/,
+    );
     for (const m of line.matchAll(
       /(?:^|\s)([A-Za-z][\w]{0,9}) ?[:=]\s{0,2}(?:[0-9a-f]{4}:)?(?:\[<)?([0-9a-f]{4,16})\b/g,
     )) {
@@ -306,7 +329,7 @@ export function codePlaceAfter(line: string, before: RegExp): CodePlace | undefi
   if (start === null) return undefined;
   const rest = line.slice(start.index + start[0].length, start.index + start[0].length + 200);
   const m = new RegExp(
-    `^:?\\s*(?:[0-9a-f]{4}:)?(?:(?:\\[<?)?([0-9a-f]{8,16})(?:>?\\]|(?= ))\\s*)*(?:${place}(?: \\[([\\w-]+)[^\\]]*\\])?|(0x[0-9a-f]+)|(?=))`,
+    `^:?\\s*(?:[0-9a-f]{4}:)?(?:(?:\\[<?)?([0-9a-f]{8,16})(?:>?\\]|(?= ))\\s*)*[(<]?(?:${place}(?: \\[([\\w-]+)[^\\]]*\\])?|(0x[0-9a-f]+)|(?=))`,
   ).exec(rest);
   if (m === null) return undefined;
   const address = m[1] ?? m[6]?.slice(2);

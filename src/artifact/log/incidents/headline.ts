@@ -61,6 +61,12 @@ const shortageRows: readonly HeadlineRow[] = [
   ),
   row(
     "oom",
+    ["oom-kill:constraint="],
+    /^oom-kill:constraint=/,
+    "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task=httpd,pid=812,uid=0",
+  ),
+  row(
+    "oom",
     ["no killable processes", "deadlocked on memory", "panic_on_oom is enabled"],
     /^(?:Out of memory and no killable processes|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory))/,
     "Kernel panic - not syncing: System is deadlocked on memory",
@@ -108,6 +114,13 @@ const faultRows: readonly HeadlineRow[] = [
     ["nable to handle "],
     /^(?:CPU \d{1,5} |BUG: |Internal error: )?[Uu]nable to handle (?:kernel |page fault)/,
     "BUG: unable to handle kernel NULL pointer dereference at 0000000000000010",
+  ),
+  // arch/parisc/kernel/traps.c parisc_terminate()
+  row(
+    "oops",
+    ["Kernel Fault: Code=", "Bad Address (null pointer deref"],
+    /^(?:Kernel Fault|Bad Address \(null pointer deref\?\)): Code=\d/,
+    "Kernel Fault: Code=15 (Data TLB miss fault) at addr 0000000000000008",
   ),
   row(
     "oops",

@@ -89,7 +89,7 @@ class OomBuilder {
         ...field("order", decimal(m[5])),
         ...field("scoreAdj", decimal(m[6])),
       });
-    } else if (this.takeEnd(text) === undefined) this.takeKill(text);
+    } else if (this.takeEnd(text) === undefined && this.takeSummary(text) === undefined) this.takeKill(text);
   }
 
   /** The tables come last: no stack and no other state of memory of this report stands behind them. */

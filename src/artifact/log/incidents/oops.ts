@@ -99,6 +99,13 @@ export class OopsBuilder {
       oops.address = alone;
       return "headline";
     }
+    // s390 names the page alone.
+    const failing = /^Failing address: ([0-9a-f]{16})\b/.exec(text)?.[1];
+    if (failing !== undefined) {
+      if (/^0+$/.test(failing)) oops.class = "null dereference";
+      else oops.address ??= failing;
+      return "headline";
+    }
     const faulting = /^Faulting instruction address: 0x([0-9a-f]+)/.exec(text)?.[1];
     if (faulting === undefined) return undefined;
     oops.at ??= { address: faulting };
@@ -112,7 +119,7 @@ export class OopsBuilder {
     const die = decimal(/\[#(\d{1,6})\]/.exec(text)?.[1]);
     if (die !== undefined) oops.dieCounter = die;
     const address =
-      /(?:address:? (?:0x)?|at (?:virtual )?(?:address )?|non-canonical address 0x)([0-9a-f]{16}|[0-9a-f]{8})(?![0-9a-f])/.exec(
+      /(?:address:? (?:0x)?|at (?:virtual )?(?:address )?|at addr |non-canonical address 0x)([0-9a-f]{16}|[0-9a-f]{8})(?![0-9a-f])/.exec(
         text,
       )?.[1];
     if (address !== undefined) oops.address ??= address;
@@ -128,13 +135,16 @@ export class OopsBuilder {
     // Where another CPU's stack began first, the registers stand behind its frames.
     const behind = body.trace?.items.find((i) => i.kind === "registers" && i.text.some((t) => /^RIP: 0010:/.test(t)));
     const registerText = body.registers?.text ?? (behind?.kind === "registers" ? behind.text : []);
-    const link = firstPlace(registerText, /^\s*(?:LR \[|LR is at |lr : |ra *: )/);
+    const link = firstPlace(registerText, /^\s*(?:LR \[|LR is at |lr : |ra *: |ra is at |RPC: <|RP\(r2\): )/);
     const ip = body.registers?.at;
     const warned = codePlaceAfter(oops.headline, /:\d+ (?=[A-Za-z_])/);
     const at =
       ip?.function !== undefined
         ? ip
-        : (firstPlace(registerText, /^\s*(?:NIP \[|RIP: |RIP +|EIP is at |PC is at |pc : |epc *: )/) ??
+        : (firstPlace(
+            registerText,
+            /^\s*(?:NIP \[|RIP: |RIP +|EIP is at |[Pp][Cc] is at |pc : |epc *: |Krnl PSW : |ERA *: |TPC: <|IAOQ\[0\]: )/,
+          ) ??
           warned ??
           oops.at ??
           ip);
@@ -170,7 +180,7 @@ function firstPlace(lines: readonly string[], before: RegExp): CodePlace | undef
     const start = before.source.includes("\\[") ? line.replace(/^(\s*(?:NIP|LR) )\[/, "$1[") : line;
     const place = codePlaceAfter(
       start,
-      /^\s*(?:NIP|LR is at|LR|lr :|RIP:|RIP|EIP is at|PC is at|pc :|epc *:|ra *:)\s*/,
+      /^\s*(?:NIP|LR is at|LR|lr :|RIP:|RIP|EIP is at|[Pp][Cc] is at|pc :|epc *:|ra *:|ra is at|Krnl PSW : [0-9a-f]{8,16}|ERA *:|TPC:|RPC:|IAOQ\[0\]:|RP\(r2\):)\s*/,
     );
     if (place?.function !== undefined) return place;
   }
@@ -190,7 +200,7 @@ const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
   [/^Kernel panic/, "panic"],
   [/NULL pointer dereference/, "null dereference"],
   [
-    /paging request|handle page fault|data access|instruction fetch|access of bad area|access to user memory/,
+    /paging request|handle page fault|^Kernel Fault: |^Bad Address |kernel pointer dereference|data access|instruction fetch|access of bad area|access to user memory/,
     "paging request",
   ],
   [/general protection/, "general protection"],
