@@ -91,13 +91,39 @@ function fromTrace(trace: CallTrace): ArchitectureSaid | undefined {
  * later ones.
  */
 const of64Kb = (release: string): boolean =>
-  /ppc64le|[+-]64k\b/.test(release) || (/\.el[78]/.test(release) && /\.aarch64/.test(release));
+  /ppc64le|powerpc64le|[+-]64k\b/.test(release) || (/\.el[78]/.test(release) && /\.aarch64/.test(release));
+
+/** Pages of these have 4 KiB, whatever the configuration (arch/{x86,arm,s390}/include/asm/page.h). */
+const always4: readonly Architecture[] = ["x86_64", "i386", "arm", "s390x"];
+
+/** Flavours of Raspberry Pi's kernels (bcm2711_defconfig, bcm2712_defconfig). */
+const ofName = (release: string): number | undefined => {
+  if (of64Kb(release)) return 64;
+  if (/[+-]16k\b/.test(release)) return 16;
+  return /-v8\+?$|sparc64/.test(release) ? (release.includes("sparc64") ? 8 : 4) : undefined;
+};
+
+export interface PageSize {
+  readonly kb: number;
+  /** False where nothing tells it and 4 KiB were taken. */
+  readonly shown: boolean;
+}
 
 /**
- * Page size in kB: what a `free` total divides into; else the slab of a kmalloc cache of several pages, whose smallest order holds one object;
- * else the release's name; 4 when nothing tells.
+ * Page size: what a `free` total divides into; else the slab of a kmalloc cache of several pages, whose smallest order holds one object; else
+ * the release's name or an architecture that has one size; 4 KiB when nothing tells.
  */
-export function pageKbOf(memInfo: MemInfo | undefined, slab?: SlabFailure, release?: string): number {
+export function pageSizeOf(
+  arch: ArchitectureSaid,
+  memInfo: MemInfo | undefined,
+  slab?: SlabFailure,
+  release?: string,
+): PageSize {
+  const printed = printedKb(memInfo, slab) ?? (release === undefined ? undefined : ofName(release));
+  return { kb: printed ?? 4, shown: printed !== undefined || (arch.known && always4.includes(arch.arch)) };
+}
+
+function printedKb(memInfo: MemInfo | undefined, slab?: SlabFailure): number | undefined {
   for (const zone of memInfo?.zones ?? []) {
     const pages = (zone.freeLists?.blocks ?? []).reduce((sum, b) => sum + b.count * 2 ** b.order, 0);
     const total = zone.freeLists?.totalKb;
@@ -108,6 +134,5 @@ export function pageKbOf(memInfo: MemInfo | undefined, slab?: SlabFailure, relea
     slab?.minOrder !== undefined && slab.minOrder > 0 && /^(?:dma-)?kmalloc-/.test(slab.cache ?? "")
       ? (slab.bufferSize ?? 0) / 1024 / 2 ** slab.minOrder
       : 0;
-  if ([4, 8, 16, 64].includes(ofSlab)) return ofSlab;
-  return release !== undefined && of64Kb(release) ? 64 : 4;
+  return [4, 8, 16, 64].includes(ofSlab) ? ofSlab : undefined;
 }

@@ -14,7 +14,7 @@ import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
 import type { Release } from "../kernel/release.ts";
 import type { ArchitectureSaid } from "./architecture.ts";
-import { architectureOf, pageKbOf } from "./architecture.ts";
+import { architectureOf, pageSizeOf } from "./architecture.ts";
 import type { KernelSaid, Quote } from "./finding.ts";
 import type { StackView } from "./stack.ts";
 import { viewStack } from "./stack.ts";
@@ -29,6 +29,8 @@ export interface Case {
   readonly release: Release;
   readonly arch: ArchitectureSaid;
   readonly pageKb: number;
+  /** False where the report does not tell the page size, and 4 KiB were taken. */
+  readonly pageSizeShown: boolean;
   readonly stack: StackView;
   readonly memInfo: MemInfo | undefined;
   /** The machine's zones as far as they are printed. */
@@ -61,7 +63,8 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
       : { form: trace?.form ?? "plain", heading: trace?.heading ?? "", items: [registers, ...(trace?.items ?? [])] };
   const page = incident.kind === "bad_page" ? incident.reading.page : undefined;
   const arch = architectureOf(releaseText, seen, memInfo, page);
-  const pageKb = pageKbOf(memInfo, slab, releaseText);
+  const pages = pageSizeOf(arch, memInfo, slab, releaseText);
+  const pageKb = pages.kb;
   return {
     incident,
     input,
@@ -74,6 +77,7 @@ export function buildCase(incident: Incident, input: string, verdict: ReleaseVer
     release: { version, arch: arch.arch },
     arch,
     pageKb,
+    pageSizeShown: pages.shown,
     stack: viewStack(trace, above(incident), incident.kind === "alloc_failure"),
     memInfo,
     zones: memInfo === undefined ? lost("Mem-Info") : zonesPart(memInfo, pageKb),

@@ -115,6 +115,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
     const what = vmallocLack(c);
     return { key: `alloc_failure:vmalloc:${what}`, cause: vmallocCause(c, what), severity: "act" };
   }
+  if (variant === "stall") return stalled(c);
   const refused = answerOf(findings, "why.refused");
   const r = rebuild(c);
   const fragmented = answerOf(findings, "fragmentation");
@@ -184,6 +185,19 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
     key: key("not said"),
     cause: `${none} The report does not say whether memory was short or fragmented: ${gap}.`,
     severity,
+  };
+}
+
+/** The report of a wait, not of a refusal: reclaim and the request went on behind it (__alloc_pages_slowpath() of 4.10 to 4.14). */
+function stalled(c: Case): Conclusion {
+  const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
+  const what = c.order === undefined ? "memory" : orderWords(c.order, c.pageKb);
+  const waited = reading?.stalledMs === undefined ? "" : ` for ${(reading.stalledMs / 1000).toFixed(1)} s`;
+  return {
+    key: `alloc_failure:stall:${c.order ?? "-"}`,
+    cause: `A request for ${what} had been waiting${waited} when this was printed: reclaim freed too little, too slowly. It was not refused, and goes on.`,
+    severity: "watch",
+    consequence: "A task stood still meanwhile. Whether it got its memory the report does not say.",
   };
 }
 

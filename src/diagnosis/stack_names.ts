@@ -120,6 +120,7 @@ export const paths: readonly Row<AllocatorPath>[] = [
   ["pci_alloc_consistent", "dma"],
   ["vmalloc", "vmalloc", true],
   ["__vmalloc", "vmalloc", true],
+  ["vzalloc", "vmalloc", true],
   ["module_alloc", "vmalloc"],
 ];
 export const slabEntries: readonly Row<true>[] = [
@@ -133,6 +134,9 @@ export const slabEntries: readonly Row<true>[] = [
   ["__kmem_cache_alloc", true, true],
   ["slab_alloc", true, true],
   ["kzalloc", true, true],
+  ["kvmalloc", true, true],
+  ["kvzalloc", true, true],
+  ["__kvmalloc", true, true],
   ["krealloc", true, true],
   ["kmemdup", true, true],
   ["kstrdup", true, true],

@@ -40,7 +40,7 @@ function asked(c: Case): Finding | undefined {
   const reserve = mask.high ? ", and may use part of the reserve" : "";
   return yes(
     "wanted.request",
-    `The request was ${orderWords(c.order, c.pageKb)} with ${mask.hex} = ${mask.text}: it ${wait}${reserve}.${mask.disagrees === undefined ? "" : ` Note: ${mask.disagrees}.`}`,
+    `The request was ${orderWords(c.order, c.pageKb)} with ${mask.hex} = ${mask.text}: it ${wait}${reserve}.${mask.disagrees === undefined ? "" : ` Note: ${mask.disagrees}.`}${c.pageSizeShown ? "" : " The size is that of 4 KiB pages, which is assumed: the report does not show the page size."}`,
     quote(c, "headline", 1),
   );
 }
@@ -114,7 +114,10 @@ export const mtu: Rule = {
       ? claim
       : `${claim} That is what the source says; this report does not show that the driver of this machine asks that way.`;
     const here = interfaces(c, table);
-    const smaller = changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
+    // Where neither packets are received nor a buffer is made the MTU has no part in it.
+    const buffers = confirmed || c.stack.direction?.startsWith("rx") === true || c.stack.object.startsWith("skb");
+    const smaller =
+      buffers && changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
     return [
       ...here,
       (!confirmed ? unknown : table.orderZeroUpTo === null ? no : yes)(
