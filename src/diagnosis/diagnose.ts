@@ -97,6 +97,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
     const all = input.incidents.map((i) => i.incident);
     const besides = linesBesides(all);
     const pools = poolGroups(all);
+    const panics = all.filter(isPanic);
     for (const { incident, verdict: own, look = "" } of input.incidents) {
       const failure = besides.get(incident);
       if (failure !== undefined) {
@@ -113,7 +114,16 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
           continue;
         }
       }
-      const judged = broken.guard(input.name, incident, () => judge(buildCase(incident, input.name, verdict, around)));
+      const judged = broken.guard(input.name, incident, () =>
+        judge(
+          buildCase(
+            incident,
+            input.name,
+            verdict,
+            isAfterPanic(incident, panics) ? { ...around, afterPanic: true } : around,
+          ),
+        ),
+      );
       if (judged === undefined) continue;
       // With one host in all inputs a text that names none is of that host too: dmesg beside its syslog.
       const host = hosts.size > 1 ? hostOf(incident) : undefined;
@@ -139,6 +149,22 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
     ...(samples.length === 0 ? {} : { samples }),
     ...(states.length === 0 ? {} : { states }),
   };
+}
+
+/** A machine that has panicked prints no more than this many lines. */
+const lastWords = 400;
+
+const isPanic = (i: Incident): boolean =>
+  i.kind === "oops" && (i.reading.class === "panic" || i.reading.panic !== undefined);
+
+function isAfterPanic(incident: Incident, panics: readonly Incident[]): boolean {
+  return panics.some(
+    (p) =>
+      p.lastLine < incident.firstLine &&
+      incident.firstLine - p.lastLine < lastWords &&
+      oneClock(p, incident) &&
+      (p.seconds ?? 0) <= (incident.seconds ?? Number.POSITIVE_INFINITY),
+  );
 }
 
 const hostsOf = (input: InputRead): ReadonlySet<string> =>

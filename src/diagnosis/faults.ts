@@ -90,7 +90,7 @@ function byClass(c: Case, o: Oops): Fault {
   const place = placeOf(o);
   switch (o.class) {
     case "warning":
-      return warning(o, place);
+      return warning(c, o, place);
     case "sanitizer":
       return open(
         {
@@ -162,11 +162,22 @@ function byClass(c: Case, o: Oops): Fault {
 /** Where the message says what was found, and the place alone does not. */
 const saysByMessage = /^lib\/(?:refcount|list_debug)\.c$/;
 
-function warning(o: Oops, place: string): Fault {
+function warning(c: Case, o: Oops, place: string): Fault {
+  const said = o.message === undefined ? "" : ` It says: "${o.message}".`;
+  if (c.around.afterPanic === true)
+    return {
+      key: "warning after panic",
+      title: "Warning after the panic",
+      cause: `A check in ${place} failed after the machine had panicked: the other CPUs are stopped by then, and such checks fail for that alone. Look at the panic.${said}`,
+      severity: "watch",
+      consequence: "It says nothing of its own; the panic before it does.",
+      memory: "none",
+      reason: `${noShortage}: a check failed while the machine was being stopped.`,
+    };
   const fault: Fault = {
     key: "warning",
     title: "Kernel warning",
-    cause: `A check in ${place} failed; the kernel went on.${o.message === undefined ? "" : ` It says: "${o.message}".`}`,
+    cause: `A check in ${place} failed; the kernel went on.${said}`,
     severity: "watch",
     consequence: wentOn,
     memory: "none",

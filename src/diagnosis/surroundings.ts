@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly netDrivers?: ReadonlySet<string>;
   /** MemTotal of /proc/meminfo in kB. */
   readonly memTotalKb?: Told<number>;
+  /** The report stands behind a panic of the same boot: the machine was down. */
+  readonly afterPanic?: true;
   /** Number of CPUs, where a line says so. */
   readonly cpus?: Told<number>;
 }
