@@ -80,3 +80,44 @@ test("a WARN that says what a driver's line says is explained as that line is", 
   for (const loss of [whole, without(1, 3)])
     expect(answer((await piece("p_or1k_watchdog", loss))?.findings, "driver_line.memory")).toBe("no");
 });
+
+test.each([
+  [
+    "s390",
+    "Unable to handle kernel pointer dereference in virtual kernel address space\nFailing address: 0000000000000000 TEID: 0000000000000483\nOops: 0004 ilc:2 [#1] SMP\nKrnl PSW : 0704d00180000000 000003ff80212345 (qeth_l2_start_xmit+0x35/0x400 [qeth_l2])\nCall Trace:\n [<0000000000b12345>] dev_hard_start_xmit+0x125/0x300",
+    "qeth_l2_start_xmit",
+  ],
+  [
+    "sparc64",
+    "Unable to handle kernel NULL pointer dereference\nsshd(1203): Oops [#1]\nTSTATE: 0000004411001606 TPC: 00000000008e3f40 TNPC: 00000000008e3f44 Y: 00000000    Not tainted\nTPC: <__skb_clone+0x20/0x120>\nCall Trace:\n [0000000000992f3c] __tcp_transmit_skb+0x5fc/0xb40",
+    "__skb_clone",
+  ],
+  [
+    "LoongArch",
+    "CPU 3 Unable to handle kernel paging request at virtual address 0000000000000010, era == 90000000012f4b3c, ra == 90000000012f4b10\nOops[#1]:\n   ra: 90000000012f4b10 skb_copy_datagram_iter+0x30/0x90\n  ERA: 90000000012f4b3c __skb_datagram_iter+0x1c/0x2a0\nCall Trace:\n[<90000000012f4b3c>] __skb_datagram_iter+0x1c/0x2a0",
+    "__skb_datagram_iter",
+  ],
+  [
+    "parisc",
+    "Kernel Fault: Code=15 (Data TLB miss fault) at addr 0000000000000008\n IAOQ[0]: tg3_poll_work+0x5a4/0x1100 [tg3]\n RP(r2): tg3_poll+0x88/0x3e0 [tg3]\nBacktrace:\n [<0000000008a1c5a4>] tg3_poll+0x88/0x3e0 [tg3]",
+    "tg3_poll_work",
+  ],
+])("a NULL pointer of %s is one, in the function that its own line names", async (_, text, at) => {
+  const [i] = (await explain({ "x.log": `${text}\n` })).incidents;
+  expect(i?.cause).toMatch(new RegExp(`^${at}\\b.*NULL pointer`));
+  expect(i?.severity).toBe("act");
+});
+
+test("a warning after the panic is no trouble of its own; a stall is no refusal; a lone OOM line names no scope", async () => {
+  const cause = async (text: string): Promise<string> =>
+    (await explain({ "x.log": `${text}\n` })).incidents.map((i) => i.cause).join(" ");
+  expect(
+    await cause(
+      "[  100.000001] Kernel panic - not syncing: Fatal exception in interrupt\n[  100.100001] WARNING: CPU: 0 PID: 0 at arch/x86/kernel/apic/ipi.c:68 native_smp_send_reschedule+0x3a/0x40",
+    ),
+  ).toMatch(/after the machine had panicked/);
+  expect(
+    await cause("nginx: page allocation stalls for 10012ms, order:0, mode:0x14201ca(GFP_HIGHUSER_MOVABLE|__GFP_COLD)"),
+  ).toMatch(/waiting for 10\.0 s.*not refused/);
+  expect(await cause("Out of memory: Kill process 2211 (mysqld) score 812 or sacrifice child")).not.toMatch(/really/);
+});

@@ -285,8 +285,14 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   const last = names[below] ?? "";
   if (!allocating(last) || (has(reporters, last) !== undefined && has(printers, who) !== undefined)) return false;
   if (/^_*kmalloc_(?:node_)?track_caller/.test(last) && !trackedCallers.test(who)) return true;
+  const direct = has(pageAllocator, last) ?? has(slabEntries, last);
+  if (direct !== undefined && asksThroughSocket.test(who)) return true;
   return isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined;
 }
+
+/** Senders that get their memory from net/core alone: sk_page_frag_refill(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
+const asksThroughSocket =
+  /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data)$/;
 
 /** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
 const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;
@@ -481,9 +487,9 @@ function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joint
   return /napi_alloc_skb/.test(request) || (setup && kinds.every((k) => notForRings.includes(k)));
 }
 
-/** Functions of the receive side under which packets that were sent are freed too: any driver's, and those of TCP. */
+/** On the receive side only these free nothing but what arrived: under polls and the ladder to TCP runs what frees packets that were sent. */
 const freesBoth = (name: string): boolean =>
-  has(directions, name) !== "rx" || /^(?:tcp_|napi_|process_backlog)/.test(name);
+  !/^(?:icmp_rcv|icmpv6_rcv|udp_rcv|__udp[46]_lib_rcv|ip_defrag|arp_rcv)$/.test(name);
 
 /** Memory of which rings are made, not what they are filled with. */
 const notForRings: readonly MemoryKind[] = ["slab", "dma", "vmalloc"];

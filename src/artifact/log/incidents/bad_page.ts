@@ -25,6 +25,7 @@ const pairs =
 /** Words of 8 or 16 digits with one blank between: two words cannot share a digit. */
 const rawLine = /^(raw|head): ((?:[0-9a-f]{8}){1,2}(?: (?:[0-9a-f]{8}){1,2}){0,15})$/;
 /** Names in brackets stand behind the flags in every release (mm/debug.c, and mm/page_alloc.c before it): without them the number may be cut. */
+const ofPage = /^\s{0,8}(?:page: ?|(?:page )?flags: 0x|raw: [0-9a-f]|page dumped because: |invalid mapping:)/;
 const flagsLine = /^(?:(ksm|anon) )?(?:page )?flags: 0x([0-9a-f]{1,16})\((?:([^)]*)\))?/;
 
 /** Reads the report that begins at `index`; without its first line, `found` is the line that told it. */
@@ -38,8 +39,11 @@ export function readBadPage(
   const page = new BadPageBuilder(line === undefined || found !== undefined ? "" : textOf(line));
   if (found === undefined) report.take(index, "headline");
   else report.missing.push("headline");
+  let traced = false;
   const own = (text: string, at: number): OwnAnswer => {
-    if (page.isAnothers(text)) return "another's";
+    // The stack comes last (bad_page(), mm/page_alloc.c): what is said of a page behind it is said of another one.
+    traced ||= readTraceLine(text)?.kind === "heading";
+    if (page.isAnothers(text) || (traced && ofPage.test(text))) return "another's";
     const part = page.take(text);
     if (part === undefined) return "left";
     report.take(at, part);

@@ -279,7 +279,7 @@ function messageBehind(stretch: Stretch, index: number): number[] {
     const line = stretch.lines[i];
     if (line === undefined || stretch.taken[i] === 1) return [];
     const text = textOf(line);
-    if (/^(?:Modules linked in:|CPU: |Pid: |Call [Tt]race:|-{3,12}\[)/.test(text)) return found;
+    if (/^(?:Modules linked|CPU: |Pid: |Call [Tt]race:|-{3,12}\[)/.test(text)) return found;
     if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
     if (
       text.trim() === "" ||
