@@ -35,6 +35,12 @@ ablate:
   - { name: a small ring, set: { nics.0.settings.rx_ring: 64 } }
 `;
 
+/** Root with a mount namespace of its own; elsewhere the container is not imitated. */
+const mayUnshare =
+  process.getuid?.() === 0 &&
+  spawnSync("unshare", ["-m", "sh", "-c", "mount --make-rprivate / && mount -t tmpfs t /mnt && command -v setpriv"])
+    .status === 0;
+
 describe("npm pack", () => {
   let installed = "";
   let said = "";
@@ -66,6 +72,40 @@ describe("npm pack", () => {
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter((f) => !existsSync(join(installed, f)))).toEqual([]);
   });
+  // As packaging/Containerfile runs it: the package alone under a root that nobody can write, an empty environment, a tmpfs.
+  test.skipIf(!mayUnshare)(
+    "answers in the container's file system, as nobody, with nothing to write to but /tmp",
+    () => {
+      writeFileSync(
+        at("container.sh"),
+        `set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/app
+cp -a "$1/." /mnt/app
+mount -o remount,ro /mnt
+mount --bind / /
+mount -o remount,bind,ro /
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+cd /
+! touch /writable /mnt/app/writable 2>/dev/null
+exec setpriv --reuid=65534 --regid=65534 --clear-groups env -i XDG_CACHE_HOME=/tmp "$2" /mnt/app/dist/cli/main.js diagnose -
+`,
+      );
+      const input = readFileSync(join(root, log));
+      const said = execFileSync("unshare", ["-m", "sh", at("container.sh"), installed, process.execPath], {
+        input,
+        encoding: "utf8",
+      });
+      expect(said).toBe(
+        execFileSync(process.execPath, [join(root, "dist/cli/main.js"), "diagnose", "-"], {
+          input,
+          env,
+          encoding: "utf8",
+        }),
+      );
+    },
+  );
   test("brings a manual page that names every command", () => {
     const page = readFileSync(join(installed, "dist/skblab.1"), "utf8");
     for (const name of commandsOf(at("prefix/bin/skblab")))
