@@ -1,6 +1,6 @@
 // A driver of your own, put to the test: run  skblab driver examples/drivers/mynic.mjs
 // One buffer a packet. The buffer is refilled before the packet goes up; without memory the packet is dropped and its buffer stays.
-import { createRxRing, createTxRing, feature, frameBytes, gfpOf } from "skblab";
+import { createRxRing, createTxRing, feature, frameBytes, gfpOf, napiStory } from "skblab";
 
 export const driver = {
   name: "mynic",
@@ -90,3 +90,7 @@ export const driver = {
     return mynic;
   },
 };
+
+// How it receives, for  skblab explore examples/drivers/mynic.mjs : its interrupt is lost while it is off, so the poll looks again.
+// Say false, and a packet can lie in the ring for ever.
+export const story = napiStory("mynic", { interrupts: "edge", looksAgain: true });

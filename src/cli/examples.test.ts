@@ -58,6 +58,8 @@ describe("skblab driver", () => {
     const sound = node(cli, "driver", "examples/drivers/mynic.mjs", "--mtu", "1500", "--format", "json");
     expect(JSON.parse(sound.stdout)).toMatchObject({ schema: "skblab.driver/1", driver: "mynic", sound: true });
     expect(sound.status).toBe(0);
+    const story = node(cli, "explore", "examples/drivers/mynic.mjs", "--format", "json");
+    expect(JSON.parse(story.stdout)).toMatchObject({ complete: true, findings: [] });
     const text = readFileSync(join(root, "examples/drivers/mynic.mjs"), "utf8");
     const broken = text.replace(/mynic\.stop\(\); \/\/ take this line out.*/, "");
     expect(broken).not.toBe(text);
