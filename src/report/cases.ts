@@ -5,7 +5,7 @@ import { knobText } from "../scenario/cases/knobs.ts";
 import type { Block, Document, Tone } from "./document.ts";
 import { facts, heading, paragraph, span, table } from "./document.ts";
 
-const tones: Readonly<Record<string, Tone>> = { yes: "good", no: "bad", unknown: "warn" };
+const tones: Readonly<Record<string, Tone>> = { yes: "strong", no: "strong", unknown: "warn" };
 
 export function casesDocument(cases: readonly Case[]): Document {
   return [

@@ -1,4 +1,4 @@
-// Census: a page_owner dump of any size, streamed; table, flame graph, diff of two, map.
+// Census: a page_owner dump of any size, streamed; table, flame graph, map, the difference of two, the trend of several.
 import type { JSX } from "preact";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupKeys } from "../../analysis/page_owner/group_by.ts";
@@ -9,7 +9,7 @@ import type { CaseFile } from "../store/case_file.ts";
 import { choose, useInputs } from "../store/case_file.ts";
 import { useKept } from "../store/kept.ts";
 import type { CensusOutput } from "../tasks/census_task.ts";
-import { ask, TaskFailure } from "../tasks/client.ts";
+import { ask } from "../tasks/client.ts";
 import { Shared } from "../ui/document_view.tsx";
 import { download } from "../ui/download.ts";
 import { FlameGraph } from "../ui/flame_graph.tsx";
@@ -32,12 +32,6 @@ export function CensusPage(): JSX.Element {
     setError(undefined);
     if (chosen.length === 0) {
       setOutput(undefined);
-      return;
-    }
-    if (chosen.length > 2) {
-      setError(
-        new TaskFailure(`These are ${chosen.length} files: give one dump, or two, the older first, to compare.`, false),
-      );
       return;
     }
     try {
@@ -110,8 +104,8 @@ export function CensusPage(): JSX.Element {
       <ErrorBox error={error} />
       {output === undefined ? (
         <Empty>
-          No dump has been read yet; two, the older first, are compared. On a kernel booted with page_owner=on:{" "}
-          <code>sudo cat /sys/kernel/debug/page_owner &gt; dump.txt</code>
+          No dump has been read yet; two, the older first, are compared, four or more tell a leak from a cache. On a
+          kernel booted with page_owner=on: <code>sudo cat /sys/kernel/debug/page_owner &gt; dump.txt</code>
         </Empty>
       ) : (
         <>

@@ -1,4 +1,4 @@
-// A page_owner dump (or two) read in the worker as a stream: the file is never in memory as a whole.
+// A page_owner dump, two to compare, or a series, read in the worker as a stream: the file is never in memory as a whole.
 
 import type { LevelledMap } from "../../analysis/map_levels.ts";
 import { withLevels } from "../../analysis/map_levels.ts";
@@ -8,7 +8,8 @@ import { mapOf } from "../../analysis/page_map.ts";
 import { blockOwners } from "../../analysis/page_owner/block.ts";
 import type { Census, CensusOptions } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
-import { diffCensus } from "../../analysis/page_owner/compare.ts";
+import type { Trend } from "../../analysis/page_owner/compare.ts";
+import { diffCensus, seriesOf } from "../../analysis/page_owner/compare.ts";
 import type { GroupKey } from "../../analysis/page_owner/group_by.ts";
 import { groupCensus, typeName } from "../../analysis/page_owner/group_by.ts";
 import { isStackKey, pinsOf } from "../../analysis/page_owner/pins.ts";
@@ -23,6 +24,7 @@ import {
   censusJson,
   diffDocument,
   pinsDocument,
+  seriesDocument,
   weightedStacks,
 } from "../../report/page_owner.ts";
 import { moving } from "./moving.ts";
@@ -45,7 +47,7 @@ export interface CensusOutput {
   readonly stacks: readonly WeightedStack[];
   /** Of the older dump; empty where there is one. */
   readonly older: readonly WeightedStack[];
-  /** What the comparison of two comes to, in a sentence; "" for one. */
+  /** What the comparison of two or more comes to, in a sentence; "" for one. */
   readonly verdict: string;
 }
 
@@ -82,20 +84,30 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
     pageSize: input.pageSize,
   };
   const key = input.by[0] ?? "symbol";
-  const census = second ?? first;
+  const census = taken.at(-1) ?? first;
   kept = { census, by: isStackKey(key) ? key : "symbol", pageSize: input.pageSize };
   const hasPlaces = (census.places?.count ?? 0) > 0;
   let shown: Shown;
-  if (second === undefined) {
+  let verdict = "";
+  const names = input.files.map((f) => f.name);
+  if (taken.length > 2) {
+    const trends = seriesOf(taken, grouping);
+    verdict = seriesVerdict(trends, taken.length);
+    shown = {
+      document: seriesDocument(trends, names, view),
+      json: { schema: "skblab.page-owner-series/1", inputs: names, by: input.by, pageSize: input.pageSize, trends },
+    };
+  } else if (second === undefined) {
     const groups = groupCensus(first, grouping);
     shown = { document: censusDocument(first, groups, view), json: censusJson(first, groups, view) };
   } else {
     const changes = diffCensus(first, second, grouping);
+    verdict = verdictOf(first, second, grouping);
     shown = {
       document: diffDocument(changes, first, second, view),
       json: {
         schema: "skblab.page-owner-diff/1",
-        inputs: input.files.map((f) => f.name),
+        inputs: names,
         by: input.by,
         pageSize: input.pageSize,
         before: first.pages,
@@ -124,10 +136,21 @@ export async function censusTask(input: CensusInput, progress: Progress): Promis
       map,
       stacks: weightedStacks(census, false),
       older: second === undefined ? [] : weightedStacks(first, false),
-      verdict: second === undefined ? "" : verdictOf(first, second, grouping),
+      verdict,
     },
     map === undefined ? [] : [map.cells, ...map.levels],
   );
+}
+
+/** Which groups grow as a leak does, by how much a dump. */
+function seriesVerdict(trends: readonly Trend[], dumps: number): string {
+  if (dumps < 4) return `${dumps} dumps cannot tell a leak from chance: take at least four, some minutes apart.`;
+  const leaks = trends.filter((t) => t.verdict === "leak-like");
+  const [worst] = leaks;
+  const rate = (t: Trend): string =>
+    `${t.labels.join(", ")}, ${Math.round(t.slope).toLocaleString("en-US")} pages a dump`;
+  if (worst === undefined) return `No group grows like a leak over these ${dumps} dumps.`;
+  return `${leaks.length} ${leaks.length === 1 ? "group grows" : "groups grow"} like a leak over ${dumps} dumps: ${rate(worst)}${leaks.length > 1 ? ", most" : ""}.`;
 }
 
 /** How much grew, and who has most of it. */
