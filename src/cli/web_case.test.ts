@@ -161,7 +161,13 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     await page.waitForSelector(".bar:has-text('1 line')");
     await page.keyboard.press("Enter");
     await eventually(() => page.textContent(".log .here mark")).toMatch(/killed process/i);
+    // The same word is found in what the answer says.
+    await page.fill("[data-search]", "the request");
+    await page.waitForSelector(".bar:has-text('claim')");
+    expect(await page.locator(".claim.hit").count()).toBeGreaterThan(0);
+    expect(await page.locator(".claim.hit").first().innerText()).toMatch(/the request/i);
     await page.keyboard.press("Escape");
+    expect(await page.locator(".claim.hit").count()).toBe(0);
     expect(await barriers(page)).toEqual([]);
     const box = await page.locator(".minimap").boundingBox();
     await page.mouse.click((box?.x ?? 0) + 7, (box?.y ?? 0) + 3);

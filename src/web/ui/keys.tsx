@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 const keys: readonly (readonly [string, string])[] = [
   ["?", "these keys"],
-  ["/", "search: the log, a census, a table"],
+  ["/", "search: the log and the claims, a census, a table"],
   ["Esc", "close what is open; leave a field"],
   ["Ctrl+V", "read what is in the clipboard, anywhere on the page"],
   ["j, k", "the next and the previous incident"],

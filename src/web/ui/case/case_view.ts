@@ -108,6 +108,12 @@ export function evidenceLines(i: DiagnosedIncident, input: string): ReadonlyMap<
   return lines;
 }
 
+/** The findings whose claim holds a text that is searched for. */
+export const claimsWith = (i: DiagnosedIncident, text: string): readonly string[] =>
+  text.trim() === ""
+    ? []
+    : i.findings.filter((f) => f.claim.toLowerCase().includes(text.trim().toLowerCase())).map((f) => f.id);
+
 export const sameLine = (q: Quote, input: string, line: number): boolean => q.input === input && q.line === line;
 
 /** The free memory that the request could look at, and how much of it lies in pieces large enough; bytes. */

@@ -6,11 +6,12 @@ import { confidence, kernelText } from "../../../report/confidence.ts";
 import { questionOf } from "../../../report/diagnosis_questions.ts";
 import { inertLine } from "../../../report/escape.ts";
 import { formatNumber } from "../../../report/text.ts";
+import { useKept } from "../../store/kept.ts";
 import { Glossed } from "../glossary.tsx";
 import { give } from "../intake.tsx";
 import { go, hrefOf } from "../route.ts";
 import { FreeLists, MtuSteps } from "../shortage.tsx";
-import { buddyinfoOf, caseFor, piecesOf, sameLine, storyFor, timeOf, toCollect } from "./case_view.ts";
+import { buddyinfoOf, caseFor, claimsWith, piecesOf, sameLine, storyFor, timeOf, toCollect } from "./case_view.ts";
 import { hot, warms } from "./hot.ts";
 import { Ladders } from "./ladder.tsx";
 import type { Place } from "./log.tsx";
@@ -120,11 +121,17 @@ function Claim({
   const silent =
     (question?.open === true && f.answer === "yes") ||
     (f.answer === "unknown" && /^The report does not say/.test(f.claim));
+  const [searched] = useKept("log.search", "");
+  const hit = claimsWith({ ...incident, findings: [f] }, searched).length > 0;
   const now = hot.value;
   const lit = now?.kind === "line" ? f.evidence.some((q) => sameLine(q, now.input, now.line)) : now?.id === f.id;
   const lines = f.evidence.slice(0, 8);
   return (
-    <li id={`claim-${f.id}`} class={`claim ${f.answer}${lit ? " lit" : ""}`} {...warms({ kind: "claim", id: f.id })}>
+    <li
+      id={`claim-${f.id}`}
+      class={`claim ${f.answer}${lit ? " lit" : ""}${hit ? " hit" : ""}`}
+      {...warms({ kind: "claim", id: f.id })}
+    >
       <p>
         {asked === "" ? null : <span class="question">{inertLine(asked)} </span>}
         {silent ? null : <strong>{answerWord[f.answer]} </strong>}

@@ -11,7 +11,7 @@ import { useKept } from "../../store/kept.ts";
 import { ask } from "../../tasks/client.ts";
 import { lineShown } from "../document_view.tsx";
 import { ErrorBox } from "../parts.tsx";
-import { evidenceLines } from "./case_view.ts";
+import { claimsWith, evidenceLines } from "./case_view.ts";
 import { hot } from "./hot.ts";
 
 const around = 300;
@@ -44,6 +44,7 @@ export function Log({
   const [fetched, setFetched] = useState<{ readonly from: number; readonly lines: readonly string[] }>();
   const [error, setError] = useState<unknown>();
   const search = useSearch(place.input, whole);
+  const claims = claimsWith(incident, search.text).length;
   const list = useRef<HTMLOListElement>(null);
   const evidence = useMemo(() => evidenceLines(incident, place.input), [incident, place.input]);
   const others = useMemo(() => otherLines(diagnosis, incident, place.input), [diagnosis, incident, place.input]);
@@ -112,7 +113,7 @@ export function Log({
         <input
           type="search"
           data-search
-          aria-label="Search the log"
+          aria-label="Search the log and the claims"
           placeholder="Search ( / )"
           value={search.text}
           onInput={(e) => search.setText(e.currentTarget.value)}
@@ -126,7 +127,7 @@ export function Log({
             ? ""
             : search.found.length === foundMost
               ? `${formatNumber(foundMost)} lines or more`
-              : `${formatNumber(search.found.length)} ${search.found.length === 1 ? "line" : "lines"}`}
+              : `${formatNumber(search.found.length)} ${search.found.length === 1 ? "line" : "lines"}${claims === 0 ? "" : `, ${claims} ${claims === 1 ? "claim" : "claims"}`}`}
         </span>
         <label class="toggle">
           <input type="checkbox" checked={wrap} onChange={(e) => setWrap(e.currentTarget.checked)} />
