@@ -216,7 +216,9 @@ export class ListWalker {
       const back = this.next(at, 8n);
       if (back !== undefined && back !== before) {
         // One of two words is wrong. What does not come round to this list's head was reached by a wrong next.
-        if (!isOurs(pfn) || !this.comesRound(at, head, zone)) return this.fromTheEnd(head, zone, pfns, report);
+        // (Once is enough: what comes behind lies on the same way.)
+        if (!isOurs(pfn) || (!broken && !this.comesRound(at, head, zone)))
+          return this.fromTheEnd(head, zone, pfns, report);
         const from = pfns.at(-1);
         report(`: prev of pfn ${pfn} does not point to ${from === undefined ? "the head" : `pfn ${from}`}`, pfn);
         broken = true;
