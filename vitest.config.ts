@@ -1,4 +1,30 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files that take longest, longest first: begun last they would be waited for alone. */
+const longest = [
+  "src/cli/packaging.test.ts",
+  "src/prove/agreement.test.ts",
+  "src/cli/web_case.test.ts",
+  "src/scenario/cases/cases.test.ts",
+  "src/cli/web.test.ts",
+  "src/verify/skb.test.ts",
+  "src/cli/examples.test.ts",
+  "src/image/mutated.test.ts",
+  "src/cli/documented.test.ts",
+  "src/cli/fleet/kubernetes.test.ts",
+  "src/explore/lltx.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = longest.findIndex((name) => moduleId.endsWith(name));
+      return at < 0 ? longest.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +33,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
-    maxWorkers: 2,
+    // One more than the cores that are promised: tests of the page wait for Chromium, others for processes.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 });
