@@ -2,6 +2,7 @@
 // findings that carry their evidence.
 
 import { failureAt } from "../kernel/facts/drivers/index.ts";
+import { isKnown } from "../kernel/readings/part.ts";
 import { atLeast } from "../kernel/release.ts";
 
 import type { Case } from "./case.ts";
@@ -264,7 +265,7 @@ function severityOf(c: Case, atomic: boolean): Severity {
   // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
   if (receives(c) && !refillIsKnown(c)) return "watch";
   if (inProcess && c.stack.noSleepFrame === undefined) return optional ? "watch" : "act";
-  return consequenceKnown(c) && (c.order ?? 0) <= 3 ? "harmless" : "watch";
+  return consequenceKnown(c) && isKnown(c.order, (n) => n <= 3) ? "harmless" : "watch";
 }
 
 /** A driver asked for a packet's buffer, for its ring or for a packet that has arrived. */

@@ -2,6 +2,7 @@
 // below zero, that a page_pool's mark is there or is not. And the verdict that follows.
 import type { BadPage } from "../kernel/readings/bad_page.ts";
 import { hardwareError, poolLeak, rawWord, reasonPart } from "../kernel/readings/bad_page.ts";
+import { isKnown } from "../kernel/readings/part.ts";
 import type { Answer, Severity } from "./finding.ts";
 
 /** A word of the record: its field and its value as hex digits. */
@@ -147,7 +148,7 @@ export function pageVerdict(
       severity: "corruption",
       consequence: corrupted,
     };
-  if ((page.refcount ?? 0) < 0)
+  if (isKnown(page.refcount, (n) => n < 0))
     return {
       trouble: "below zero",
       cause: `The page was given back once too often: its reference count is ${page.refcount}, below zero. Corruption, not a shortage.`,

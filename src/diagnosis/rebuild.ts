@@ -22,7 +22,7 @@ import {
   zoneName,
 } from "../kernel/readings/mem_info_extent.ts";
 import type { Lack } from "../kernel/readings/part.ts";
-import { closedOf, isLack, seenOf } from "../kernel/readings/part.ts";
+import { closedOf, isKnown, isLack, seenOf } from "../kernel/readings/part.ts";
 import type { Architecture } from "../kernel/release.ts";
 import { atLeast, factAt } from "../kernel/release.ts";
 import { allocFlag } from "../model/mm/alloc_flags.ts";
@@ -105,7 +105,7 @@ export function zoneTypesOf(
   arch: Architecture,
 ): readonly string[] {
   const printed = zoneOrder.filter((z) => m.zones.some((x) => x.name === z));
-  const wanted = Math.max(printed.length, ...m.zones.map((z) => z.lowmemReserve?.length ?? 0));
+  const wanted = Math.max(printed.length, ...m.zones.flatMap((z) => z.lowmemReserve?.length ?? []));
   const wide = !["i386", "ppc32", "arm", "mips"].includes(arch);
   const likely = wide
     ? ["Normal", "Movable", "DMA32", "DMA", "Device"]
@@ -132,7 +132,9 @@ export function highestZoneOf(mask: number, bits: AllocatorGfp, types: readonly 
 }
 
 const hasCma = (m: MemInfo): boolean =>
-  m.zones.some((z) => (z.kb.free_cma ?? 0) > 0 || z.freeLists?.blocks.some((b) => b.types?.includes("C")) === true);
+  m.zones.some(
+    (z) => isKnown(z.kb.free_cma, (n) => n > 0) || z.freeLists?.blocks.some((b) => b.types?.includes("C")) === true,
+  );
 
 function typesAt(version: readonly number[], m: MemInfo): MigrateTypes {
   return migrateTypesOf(factAt(migrateTypeFacts, version)?.value ?? "2.6.24", hasCma(m));
@@ -322,7 +324,9 @@ function blocksSeen(
   if (part.state !== "cut" || z.kb.free === undefined) return undefined;
   // Up to 4.3 only the blocks below the order count.
   if (generation < 2 && rows.length >= order) return rows;
-  const rest = z.kb.free / pageKb - (listedPages(z.freeLists) ?? 0);
+  const listed = listedPages(z.freeLists);
+  if (listed === undefined) return undefined;
+  const rest = z.kb.free / pageKb - listed;
   return rows.length > 0 && rest >= 0 && rest < 2 ** order ? rows : undefined;
 }
 

@@ -192,15 +192,15 @@ const reasons: readonly (readonly [RegExp, string])[] = [
 
 /** A count that is not what a free page has: its sign says whether too much was given back or too much is held. */
 function countSays(page: BadPage): string | undefined {
-  const count = page.refcount ?? 0;
-  const mapped = page.mapcount ?? 0;
-  if (count < 0)
+  const { refcount: count, mapcount: mapped } = page;
+  if (count !== undefined && count < 0)
     return `the reference count is ${count}, below zero: the page was given back ${count === -1 ? "once" : `${-count} times`} too often`;
-  if (count > 0)
+  if (count !== undefined && count > 0)
     return `the reference count is ${count}: ${count === 1 ? "a reference is" : `${count} references are`} held by somebody, or was taken after the last one had been given back`.replace(
       "or was taken",
       count === 1 ? "or was taken" : "or were taken",
     );
+  if (mapped === undefined) return undefined;
   if (mapped < 0)
     return `mapcount is ${mapped}, below zero: it was unmapped too often, or its place was written to (up to 4.4 a tail page counts its pins there, mm/swap.c)`;
   if (mapped > 0) return `mapcount is ${mapped}: a process still maps the page, or its place was written to`;

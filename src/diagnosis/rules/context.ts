@@ -1,4 +1,5 @@
 // May the caller sleep, and did it ask as if it might not?
+import { isKnown } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
 import { no, unknown, yes } from "../finding.ts";
@@ -11,7 +12,7 @@ export const context: Rule = {
   kinds: ["alloc_failure"],
   answer: (c) => {
     const mask = maskOf(c);
-    if (c.incident.kind === "alloc_failure" && (c.incident.reading.memalloc ?? 0) !== 0)
+    if (c.incident.kind === "alloc_failure" && isKnown(c.incident.reading.memalloc, (n) => n !== 0))
       return [
         no(
           "context.atomic_needlessly",
@@ -55,7 +56,7 @@ export const context: Rule = {
       return [
         (c.stack.context === "process" || c.stack.trace.state === "whole" ? no : unknown)(
           "context.atomic_needlessly",
-          `The request was allowed to wait (${mask.text}): the kernel could reclaim memory for it before it gave up${(c.order ?? 0) > 3 ? ", though for blocks above order 3 it does not try for long" : ""}.`,
+          `The request was allowed to wait (${mask.text}): the kernel could reclaim memory for it before it gave up${isKnown(c.order, (n) => n > 3) ? ", though for blocks above order 3 it does not try for long" : ""}.`,
           evidence,
         ),
       ];
@@ -93,7 +94,7 @@ export const context: Rule = {
         return [
           yes(
             "context.atomic_needlessly",
-            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, ${(c.order ?? 0) > 3 ? "it could have asked with a mask that may sleep; for a block of that order this promises little" : "with a mask that may sleep the kernel would have reclaimed memory for it"}.`,
+            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, ${isKnown(c.order, (n) => n > 3) ? "it could have asked with a mask that may sleep; for a block of that order this promises little" : "with a mask that may sleep the kernel would have reclaimed memory for it"}.`,
             evidence,
             [
               {
@@ -107,7 +108,7 @@ export const context: Rule = {
                 action: "Free memory just before the operation and repeat it",
                 changes: "the atomic request then finds free memory",
                 costs: "a pause while caches are dropped and refilled",
-                command: `sync; echo 1 > /proc/sys/vm/drop_caches${(c.order ?? 0) > 0 ? "; echo 1 > /proc/sys/vm/compact_memory" : ""}`,
+                command: `sync; echo 1 > /proc/sys/vm/drop_caches${isKnown(c.order, (n) => n > 0) ? "; echo 1 > /proc/sys/vm/compact_memory" : ""}`,
               },
             ],
           ),

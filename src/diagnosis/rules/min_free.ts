@@ -6,7 +6,7 @@ import { boostPrintedSince, boostSince } from "../../kernel/facts/mm_watermark.t
 import type { MemInfo, MemZone } from "../../kernel/readings/mem_info.ts";
 import { sumZones, zoneKb } from "../../kernel/readings/mem_info_extent.ts";
 import type { Lack } from "../../kernel/readings/part.ts";
-import { closedOf, isLack } from "../../kernel/readings/part.ts";
+import { closedOf, isKnown, isLack } from "../../kernel/readings/part.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
@@ -105,8 +105,8 @@ interface Marks {
   /** A boost that the release does not print is in the marks: `kb` is what they can be at most without it. */
   readonly boosted: boolean;
   readonly lowmemKb: number;
-  /** What of `lowmemKb` boot may have kept. */
-  readonly keptKb: number;
+  /** What of `lowmemKb` boot may have kept; undefined where that is not told. */
+  readonly keptKb: number | undefined;
   readonly zones: readonly MemZone[];
 }
 
@@ -131,14 +131,19 @@ function marksOf(c: Case, m: MemInfo): Marks | Lack {
 }
 
 /** Managed pages of the zones; where a release or a cut leaves them out what is present, or what the tail counts. */
-function lowmemOf(c: Case, m: MemInfo, zones: readonly MemZone[]): { lowmemKb: number; keptKb: number } | Lack {
+function lowmemOf(
+  c: Case,
+  m: MemInfo,
+  zones: readonly MemZone[],
+): { lowmemKb: number; keptKb: number | undefined } | Lack {
   const managed = sumZones(m, zones, "managed");
   if (!isLack(managed)) return { lowmemKb: managed, keptKb: 0 };
   const { tail } = m;
   const kept = tail["pages reserved"] ?? tail["reserved pages"];
   const present = sumZones(m, zones, "present");
   const printsManaged = zones.some((z) => z.kb.managed !== undefined) || atLeast(c.release, [3, 9]);
-  if (!isLack(present) && !printsManaged) return { lowmemKb: present, keptKb: (kept ?? 0) * c.pageKb };
+  if (!isLack(present) && !printsManaged)
+    return { lowmemKb: present, keptKb: kept === undefined ? undefined : kept * c.pageKb };
   const ram = tail["pages RAM"];
   const high = tail["pages HighMem/MovableOnly"] ?? tail["pages HighMem"];
   if (ram === undefined || kept === undefined || high === undefined) return managed;
@@ -154,7 +159,7 @@ function fromReport(c: Case): readonly Finding[] {
   const { kb, lowmemKb, zones } = marks;
   const evidence = [
     ...zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
-    ...(marks.keptKb > 0 || zones.some((z) => z.kb.managed === undefined)
+    ...(marks.keptKb !== 0 || zones.some((z) => z.kb.managed === undefined)
       ? quote(c, "tail", 20).filter((q) => /\breserved\b/.test(q.text))
       : []),
   ];
@@ -186,7 +191,8 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
   const choice = `the kernel's own choice for ${size(lowmemKb * 1024)}`;
   if (near(own))
     return yes("min_free.default", `${base}; ${choice} is about ${own}: it is the default.`, evidence, advice);
-  const least = defaultMinFreeKb(Math.max(0, lowmemKb - keptKb), version);
+  if (kb < own && keptKb === undefined) return notTold(c, { lacks: "the line that counts the pages reserved" });
+  const least = keptKb === undefined ? own : defaultMinFreeKb(Math.max(0, lowmemKb - keptKb), version);
   if (kb < own && kb >= least - Math.max(least * 0.1, 128))
     return yes(
       "min_free.default",
@@ -200,20 +206,20 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
     return no("min_free.default", `${base}; ${choice} would be about ${own}: it was raised.`, evidence, advice);
   const cma = mayLeaveCmaOut(version) ? cmaOf(c, m) : 0;
   if (cma === undefined || cma > 0) {
-    const without = cma === undefined ? undefined : defaultMinFreeKb(Math.max(0, lowmemKb - cma), version);
     const words = "kernels of that time leave CMA out when they choose";
-    if (without !== undefined && near(without))
-      return yes(
-        "min_free.default",
-        `${base}; ${words}, and for ${size((lowmemKb - (cma ?? 0)) * 1024)} that is about ${without}: it is the default.`,
-        evidence,
-        advice,
-      );
-    if (without === undefined)
+    if (cma === undefined)
       return unknown(
         "min_free.default",
         `${base}; ${words}, and the report does not say how much CMA there is.`,
         evidence,
+      );
+    const without = defaultMinFreeKb(Math.max(0, lowmemKb - cma), version);
+    if (near(without))
+      return yes(
+        "min_free.default",
+        `${base}; ${words}, and for ${size((lowmemKb - cma) * 1024)} that is about ${without}: it is the default.`,
+        evidence,
+        advice,
       );
   }
   return no("min_free.default", `${base}; ${choice} would be about ${own}: it was lowered.`, evidence, advice);
@@ -254,10 +260,9 @@ function raise(c: Case, kb: number, lowmemKb: number | undefined): readonly Advi
     {
       change: { kind: "min_free_kbytes", kb: to },
       action: `Raise vm.min_free_kbytes from ${kb} to ${to}`,
-      changes:
-        (c.order ?? 0) > 0
-          ? "kswapd starts earlier and keeps more memory free, so that blocks of several pages survive and requests that may not wait find them"
-          : "kswapd starts earlier and keeps more memory free for requests that may not wait",
+      changes: isKnown(c.order, (n) => n > 0)
+        ? "kswapd starts earlier and keeps more memory free, so that blocks of several pages survive and requests that may not wait find them"
+        : "kswapd starts earlier and keeps more memory free for requests that may not wait",
       costs: `${size((to - kb) * 1024)} more memory that programs cannot use; far too high a value brings the OOM killer`,
       command: `sysctl -w vm.min_free_kbytes=${to}`,
     },

@@ -1,4 +1,5 @@
 // Which offload can be on this path? Transmit offloads act on packets that leave; a receive buffer is made before a packet exists.
+import { isKnown } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
 import type { Answer, Finding, Quote } from "../finding.ts";
@@ -65,7 +66,7 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
           "Without scatter-gather a packet to be sent must lie in one piece, which needs blocks of several pages for large packets; the report does not say whether it is on.",
         );
       const copier = c.stack.frames.findIndex((f) => copiers.test(f.function));
-      if (copier >= 0 && (c.order ?? 0) > 0 && c.stack.object === "skb data")
+      if (copier >= 0 && isKnown(c.order, (n) => n > 0) && c.stack.object === "skb data")
         return [
           (told === undefined ? unknown : yes)(
             `offload.${offload.id}`,
@@ -104,7 +105,7 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
           "offload.lro",
           "Large receive offload makes ixgbe use order-1 buffers at every MTU.",
           [...where, ...setting],
-          (c.order ?? 0) > 0
+          isKnown(c.order, (n) => n > 0)
             ? [
                 {
                   change: { kind: "offload", name: "lro" },

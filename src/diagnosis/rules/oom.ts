@@ -48,7 +48,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
       "oom.scope",
       `${scopeWords(o)}.${zonesSay}${o.comm === undefined ? "" : ` ${o.comm} only happened to ask at that moment.`}`,
       line,
-      known && kernelHolds(o) === undefined
+      known && kernelHolds(o, c.pageKb) === undefined
         ? [
             {
               change: { kind: "memory" },
@@ -129,7 +129,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
           ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming any program.`
           : `The kernel's own unreclaimable slab is ${size(slab * c.pageKb * 1024)}, ${Math.round(share * 100)} % of the machine: not the reason.`,
         quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable")),
-        share > 0.3 && kernelHolds(o) === undefined
+        share > 0.3 && kernelHolds(o, c.pageKb) === undefined
           ? [
               {
                 change: { kind: "evidence" },

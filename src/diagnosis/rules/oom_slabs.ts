@@ -13,10 +13,13 @@ const meanings: readonly (readonly [cache: RegExp, what: string])[] = [
 ];
 
 /** Kilobytes of the table's largest rows when the kernel itself is the one who holds the machine; undefined when it is not. */
-export function kernelHolds(o: Oom): readonly { readonly name: string; readonly totalKb: number }[] | undefined {
+export function kernelHolds(
+  o: Oom,
+  pageKb: number,
+): readonly { readonly name: string; readonly totalKb: number }[] | undefined {
   const rows = [...(o.slabs ?? [])].sort((a, b) => b.totalKb - a.totalKb);
   const totalKb = rows.reduce((n, r) => n + r.totalKb, 0);
-  const largest = Math.max(0, ...o.tasks.map((t) => t.columns.rss ?? 0)) * 4;
+  const largest = Math.max(0, ...o.tasks.flatMap((t) => (t.columns.rss === undefined ? [] : [t.columns.rss * pageKb])));
   // The kernel prints the table only when slab holds more than all of user memory does.
   if (rows.length === 0 || totalKb < 1024 || totalKb <= largest) return undefined;
   return rows.slice(0, 3).filter((r) => r.totalKb * 20 >= totalKb);
@@ -28,7 +31,7 @@ export const oomSlabs: Rule = {
   kinds: ["oom"],
   answer: (c) => {
     if (c.incident.kind !== "oom") return [];
-    const rows = kernelHolds(c.incident.reading);
+    const rows = kernelHolds(c.incident.reading, c.pageKb);
     if (rows === undefined) return [];
     const said = rows.map((r) => {
       const what = meanings.find(([form]) => form.test(r.name))?.[1];

@@ -1,5 +1,7 @@
 // skb_over_panic and skb_under_panic: a put or a push left the linear buffer. What is said of it depends on which numbers of the line are
 // real, on who wrote before the check, and on where the length came from.
+
+import { isKnown } from "../../kernel/readings/part.ts";
 import type { SkbPanic } from "../../kernel/readings/skb_panic.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
@@ -161,7 +163,7 @@ function advice(c: Case, p: SkbPanic): readonly Advice[] {
 }
 
 /** A frame longer than a standard one by more than tags, and no longer than devices make them. */
-const jumbo = (p: SkbPanic): boolean => (p.put ?? 0) > 2100 && (p.put ?? 0) <= 16_384 && (p.put ?? 0) % 512 !== 0;
+const jumbo = (p: SkbPanic): boolean => isKnown(p.put, (n) => n > 2100 && n <= 16_384 && n % 512 !== 0);
 
 /** What stands in the place of a device that is not there: no device, or a string that may not be read (lib/vsprintf.c). */
 const isNoDevice = (dev: string): boolean => /^[<(]/.test(dev);

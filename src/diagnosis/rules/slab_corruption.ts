@@ -1,4 +1,6 @@
 // SLUB's debugging report: which byte changed, what that pattern means, who had the object before.
+
+import { isKnown } from "../../kernel/readings/part.ts";
 import type { ObjectTrack, SlabCorruption } from "../../kernel/readings/slab_corruption.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
@@ -30,7 +32,7 @@ const redActive = 0xcc;
  */
 function otherState(s: SlabCorruption): Answer {
   const o = s.overwritten;
-  if (!isRedzone(s) || o === undefined || (span(s) ?? 0) < 4) return "no";
+  if (!isRedzone(s) || o === undefined || !isKnown(span(s), (n) => n >= 4)) return "no";
   if (![redInactive, redActive].includes(o.found) || o.found + o.expected !== redInactive + redActive) return "no";
   const shown = s.dump.filter((d) => /redzone/i.test(d.area)).flatMap((d) => d.bytes);
   if (shown.some((b) => b !== o.found && b !== o.expected)) return "no";

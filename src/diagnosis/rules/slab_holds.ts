@@ -1,4 +1,6 @@
 // How much memory one cache holds: SLUB's and SLAB's node lines count slabs and objects, and nobody multiplies them.
+
+import { isKnown } from "../../kernel/readings/part.ts";
 import type { SlabFailure } from "../../kernel/readings/slab_failure.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
@@ -26,8 +28,9 @@ export function heldKb(s: SlabFailure, pageKb: number): number | undefined {
 export function holdsMuch(c: Case): boolean {
   const kb = c.slab === undefined ? undefined : heldKb(c.slab, c.pageKb);
   if (kb === undefined) return false;
-  const ram = c.around.memTotalKb?.value ?? (c.memInfo?.tail["pages RAM"] ?? 0) * c.pageKb;
-  return kb >= muchKb || (ram > 0 && kb * 10 >= ram);
+  const pages = c.memInfo?.tail["pages RAM"];
+  const ram = c.around.memTotalKb?.value ?? (pages === undefined ? undefined : pages * c.pageKb);
+  return kb >= muchKb || isKnown(ram, (n) => n > 0 && kb * 10 >= n);
 }
 
 export const slabHolds: Rule = {

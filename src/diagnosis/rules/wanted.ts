@@ -2,6 +2,7 @@
 
 import type { DriverFacts } from "../../kernel/facts/drivers/driver.ts";
 import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
+import { isKnown } from "../../kernel/readings/part.ts";
 import { mtuTable } from "../buffers.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
@@ -59,7 +60,7 @@ function contradicted(c: Case, driver: DriverFacts): Finding {
   const rule = rxRuleAt(driver, c.release.version);
   return unknown(
     "mtu.order_zero",
-    `What is known of ${driver.name} does not lead to this request (${orderWords(c.order ?? 0, c.pageKb)}): the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. Which MTU needs which order on it the report does not say.`,
+    `What is known of ${driver.name} does not lead to this request ${c.order === undefined ? "" : ` (${orderWords(c.order, c.pageKb)})`}: the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. Which MTU needs which order on it the report does not say.`,
     [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.driver?.frame])],
     c.order === 0 ? [] : [lookAtMtu],
   );
@@ -117,7 +118,11 @@ export const mtu: Rule = {
     // Where neither packets are received nor a buffer is made the MTU has no part in it.
     const buffers = confirmed || c.stack.direction?.startsWith("rx") === true || c.stack.object.startsWith("skb");
     const smaller =
-      buffers && changes && table.orderZeroUpTo !== null && (c.order ?? 0) > 0 && c.stack.direction !== "tx";
+      buffers &&
+      changes &&
+      table.orderZeroUpTo !== null &&
+      isKnown(c.order, (n) => n > 0) &&
+      c.stack.direction !== "tx";
     return [
       ...here,
       (!confirmed ? unknown : table.orderZeroUpTo === null ? no : yes)(

@@ -242,14 +242,14 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   const evidence: Quote[] = [];
   for (const z of eligible) {
     const s = z.state;
-    const reserve = s.lowmemReserve?.[r.request.highestZone] ?? 0;
+    const reserve = s.lowmemReserve?.[r.request.highestZone];
     const blocks = (s.orders ?? []).slice(order).reduce((n, o) => n + o.blocks, 0);
     const before = parts.length;
     if (s.freeCma > 0 && !r.request.cma)
       parts.push(`${bytes(s.freeCma)} in ${z.name} belong to CMA, which only movable pages may use`);
     if (s.reservedHighatomic > 0 && !r.request.highatomic && !r.request.harder)
       parts.push(`up to ${bytes(s.reservedHighatomic)} in ${z.name} are reserved for atomic requests of several pages`);
-    if (reserve > 0 && s.free > s.min)
+    if (reserve !== undefined && reserve > 0 && s.free > s.min)
       parts.push(
         `${bytes(Math.min(reserve, s.free))} in ${z.name} are kept for requests that can only use that zone (lowmem_reserve)`,
       );
@@ -264,11 +264,11 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
     if (parts.length > before) evidence.push(...zoneQuotes(c, z));
   }
   const free = eligible.reduce((n, z) => n + z.state.free, 0);
-  const cma = c.memInfo?.totals.free_cma ?? 0;
+  const cma = c.memInfo?.totals.free_cma;
   const open =
     eligible.map((z) => z.verdict.missing ?? (z.unsure === "" ? undefined : z.unsure)).find((m) => m !== undefined) ??
     r.lacks;
-  if (parts.length === 0 && !r.request.cma && cma > 0 && open !== undefined)
+  if (parts.length === 0 && !r.request.cma && cma !== undefined && cma > 0 && open !== undefined)
     return [
       yes(
         "why.free_unusable",

@@ -40,8 +40,8 @@ export function blocksPart(m: MemInfo, z: MemZone, pageKb: number): Part<FreeLis
   const what = `the buddy line of ${zoneName(m, z)}`;
   const lists = z.freeLists;
   if (lists === undefined) return lost(what);
-  const pages = listedPages(lists) ?? 0;
-  return lists.totalKb !== undefined && pages * pageKb === lists.totalKb
+  const pages = listedPages(lists);
+  return lists.totalKb !== undefined && pages !== undefined && pages * pageKb === lists.totalKb
     ? whole(lists.blocks, `its blocks add up to ${lists.totalKb} kB`)
     : cut(lists.blocks, `the end of ${what}`);
 }
@@ -56,7 +56,7 @@ export function reservePart(m: MemInfo, z: MemZone): Part<readonly number[]> {
   const line = z.lowmemReserve;
   const what = `lowmem_reserve[] of ${zoneName(m, z)}`;
   if (line === undefined || line.length === 0) return lost(what);
-  const most = Math.max(...m.zones.map((x) => x.lowmemReserve?.length ?? 0));
+  const most = Math.max(...m.zones.flatMap((x) => x.lowmemReserve?.length ?? []));
   const falls = line.some((n, i) => i > 0 && n < (line[i - 1] ?? n));
   const names = new Set(m.zones.map((x) => x.name)).size;
   if (line.length < most || line.length < names || falls) return cut(line, `the end of ${what}`);
@@ -124,7 +124,9 @@ function byFree(m: MemInfo, pageKb: number): Part<readonly MemZone[]> {
     return m.zones.every((z) => z.freeLists !== undefined && z.lowmemReserve !== undefined)
       ? whole(m.zones, "each zone has its buddy line, and the reserves tell of no other")
       : cut(m.zones, "the totals and the tail, which would prove that no zone is missing");
-  const free = m.zones.reduce((n, z) => n + (z.kb.free ?? 0), 0) / pageKb;
+  const kb = sumZones(m, m.zones, "free");
+  if (isLack(kb)) return cut(m.zones, kb.lacks);
+  const free = kb / pageKb;
   // A zone below the first one printed shows in no reserve: it may only hide in what the counters differ by.
   const bottom = m.zones[0]?.name === "DMA" || rises(m.zones[0]?.lowmemReserve ?? []) + 1 >= 3;
   const most = bottom ? apart(total, m.zones.length) : 64;

@@ -57,6 +57,9 @@ export function none<T>(part: Part<readonly T[]>, test: (member: T) => boolean):
 export const every = <T>(part: Part<readonly T[]>, test: (member: T) => boolean): Absent | undefined =>
   none(part, (member) => !test(member));
 
+/** A number that was printed passes the test; one that was not passes none. */
+export const isKnown = (n: number | undefined, test: (n: number) => boolean): boolean => n !== undefined && test(n);
+
 /** True for what the text does not say. */
 export const isLack = (value: unknown): value is Lack =>
   typeof value === "object" && value !== null && "lacks" in value && !("state" in value);
