@@ -239,6 +239,7 @@ function gapOf(
   if (
     arrowsBreak(trace) ||
     askerIsMissing(frames, names, caller) ||
+    stepsOver(frames, names) ||
     bufferWithoutSlab(frames, names) ||
     !dispatched(frames)
   )
@@ -297,6 +298,13 @@ const asksThroughSocket =
 /** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
 const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;
 
+/** Steps of sending that call the next step alone, never a module's function: behind one of those, steps are missing. */
+const sendingSteps =
+  /^(?:__?ip_queue_xmit|ip_queue_xmit|tcp_write_xmit|__tcp_push_pending_frames|tcp_push|tcp_sendmsg|tcp_sendmsg_locked)$/;
+
+const stepsOver = (frames: readonly StackFrame[], names: readonly string[]): boolean =>
+  frames.some((f, i) => f.module !== undefined && f.reliable && sendingSteps.test(names[i + 1] ?? ""));
+
 /** The functions that make a packet's buffer call a slab or a cache of fragments, never the page allocator itself (net/core/skbuff.c). */
 function bufferWithoutSlab(frames: readonly StackFrame[], names: readonly string[]): boolean {
   const usable = names.filter((_, i) => frames[i]?.reliable === true);
@@ -353,7 +361,7 @@ const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
   [/^kernel_init_freeable$/, /^do_one_initcall|^do_basic|^do_initcalls|^do_pre_smp|^smp_|^prepare_namespace/],
   [/^kernel_init$/, /^kernel_init_freeable|^run_init|^do_|^free_|async/],
   [/^ret_from_fork/, /thread|^kernel_init|^init$|helper|^ret_from_fork|^schedule_tail|sys/],
-  [/^(asm_exc_|async_)?page_fault$/, /page_fault/],
+  [/^(asm_exc_|async_)?page_fault$/, /page_fault|irqentry_exit|exit_to_user/],
   [/^(__do_softirq|handle_softirqs)/, /_action|rcu_core|rcu_process|tasklet|run_timer|^asm_|irq/],
 ];
 

@@ -99,7 +99,7 @@ function isQuotedPrintable(lines: readonly Layered[]): boolean {
   return false;
 }
 
-const pair = /\b(?:gfp|gfp_mask|nodemask|cpuset|mems_allowed|order|oom_score_adj|constraint)=(3D)?/g;
+const pair = /\b(?:gfp|gfp_mask|nodemask|cpuset|mems_allowed|order|oom_score_adj|constraint)=(?:(3D)|(?=\S))/g;
 
 /** The line ends were mended on the way and `=3D` was left: none of the kernel's pairs has a plain `=`. */
 function keepsEscapes(lines: readonly Layered[]): boolean {

@@ -280,7 +280,7 @@ function unrelated(c: Case, o: Oops): Finding {
   const last = c.stack.frames.at(-1)?.function;
   const placed =
     o.class === "panic"
-      ? isKnownPanic(o.headline)
+      ? isKnownPanic(o.headline) && c.stack.frames.some((f) => /^v?panic$/.test(f.function))
       : faultAt(o) !== undefined || c.stack.frames.some((f) => f.function === "panic");
   if (last !== undefined && placed && c.stack.trace.state === "whole")
     return no(
@@ -293,7 +293,7 @@ function unrelated(c: Case, o: Oops): Finding {
     last === undefined
       ? "The report does not say: its call trace is missing."
       : !placed
-        ? `The report does not say: the ${o.class === "panic" ? "reason of the panic tells nothing, or is cut" : "line that names where it stopped is missing"}.`
+        ? `The report does not say: the ${o.class === "panic" ? "reason of the panic, or the beginning of its stack," : "line that names where it stopped"} is missing.`
         : `The report does not say: the part of the call trace that is there (up to ${last}) shows no function that handles packets, and what called it is missing.`,
     headline(c),
   );
