@@ -2,20 +2,7 @@
 // comment on those that did not arrive. Frames of the model carry no bytes: addresses follow from the flow, checksums are right for a payload of
 // zeros, and the captured length ends with the headers.
 
-/** What is written of a frame. */
-export interface PcapFrame {
-  readonly nanos: number;
-  readonly device: number;
-  readonly inward: boolean;
-  readonly kind: 0 | 1 | 2;
-  readonly payloadBytes: number;
-  /** Source and destination address and port, 12 bytes. */
-  readonly tuple: Uint8Array;
-  readonly seq: number;
-  readonly ack: number;
-  readonly window: number;
-  readonly said: string;
-}
+import type { WireFrame } from "../../scenario/wire_tap.ts";
 
 const sectionHeader = 0x0a0d0d0a;
 const interfaceDescription = 1;
@@ -127,7 +114,7 @@ function setChecksum(header: Uint8Array, at: number, sum: number): Uint8Array {
   return header;
 }
 
-function transport(f: PcapFrame, length: number): Uint8Array {
+function transport(f: WireFrame, length: number): Uint8Array {
   const w = writer(true);
   w.bytes(f.tuple.subarray(8));
   if (f.kind === 1) {
@@ -155,7 +142,7 @@ function transport(f: PcapFrame, length: number): Uint8Array {
 }
 
 /** A frame's headers, and its whole length. */
-function headersOf(f: PcapFrame, identification: number): readonly [headers: Uint8Array, length: number] {
+function headersOf(f: WireFrame, identification: number): readonly [headers: Uint8Array, length: number] {
   const w = writer(true);
   // Locally administered: 1 the machine, 2 whoever is at the cable.
   w.bytes(Uint8Array.of(2, 0, 0, 0, f.device, f.inward ? 1 : 2, 2, 0, 0, 0, f.device, f.inward ? 2 : 1));
@@ -178,7 +165,7 @@ function headersOf(f: PcapFrame, identification: number): readonly [headers: Uin
 }
 
 /** One frame; `number` counts those of the file. */
-export function pcapPacket(f: PcapFrame, number: number): Uint8Array {
+export function pcapPacket(f: WireFrame, number: number): Uint8Array {
   const [headers, length] = headersOf(f, number);
   const w = writer(false);
   w.u32(f.device);
