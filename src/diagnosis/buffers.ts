@@ -4,7 +4,7 @@ import type { BufferRequest, DriverFacts, RxMachine } from "../kernel/facts/driv
 import { rxRuleAt } from "../kernel/facts/drivers/index.ts";
 import { cacheLineOf, type MemoryRequest, memoryOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import type { SlabAllocator } from "../kernel/facts/slab.ts";
-import type { Release } from "../kernel/release.ts";
+import { AskedVersion, type Release } from "../kernel/release.ts";
 import { defaultAllocator, type KmallocAnswer, type KmallocGeometry, kmallocGeometry } from "../model/slab/geometry.ts";
 import type { MtuRow, MtuTable } from "./finding.ts";
 import { sharedInfoBytes } from "./shared_info.ts";
@@ -20,6 +20,16 @@ export interface BufferMachine {
 
 const machines = new Map<string, BufferMachine>();
 
+/** A version that remembers what it was asked must be asked anew: each has machines of its own. */
+const askedMachines = new WeakMap<AskedVersion, Map<string, BufferMachine>>();
+
+function machinesFor(version: readonly number[]): Map<string, BufferMachine> {
+  if (!(version instanceof AskedVersion)) return machines;
+  const own = askedMachines.get(version) ?? new Map<string, BufferMachine>();
+  askedMachines.set(version, own);
+  return own;
+}
+
 /** The same machine is asked for again and again: one log holds many reports of it. */
 export function bufferMachine(
   release: Release,
@@ -29,11 +39,12 @@ export function bufferMachine(
 ): BufferMachine {
   const kind = allocator ?? defaultAllocator(release);
   const key = `${release.version.join(".")} ${release.arch} ${pageKb} ${cpus} ${kind}`;
-  const known = machines.get(key);
+  const kept = machinesFor(release.version);
+  const known = kept.get(key);
   if (known !== undefined) return known;
-  if (machines.size > 200) machines.clear();
+  if (kept.size > 200) kept.clear();
   const made = makeMachine(release, pageKb, cpus, kind);
-  machines.set(key, made);
+  kept.set(key, made);
   return made;
 }
 

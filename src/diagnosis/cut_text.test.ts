@@ -121,3 +121,10 @@ test("a warning after the panic is no trouble of its own; a stall is no refusal;
   ).toMatch(/waiting for 10\.0 s.*not refused/);
   expect(await cause("Out of memory: Kill process 2211 (mysqld) score 812 or sacrifice child")).not.toMatch(/really/);
 });
+
+test("what was diagnosed before does not change what a report without its release says", async () => {
+  const text = without(2, 7)(lines("f_table_r8152_44")).join("\n");
+  const first = (await explain({ "x.log": text })).incidents[0];
+  expect(answer(first?.findings, "mtu.order_zero")).not.toBe("no");
+  expect((await explain({ "x.log": text })).incidents[0]).toEqual(first);
+});

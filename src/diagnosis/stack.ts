@@ -174,10 +174,12 @@ const notOlderThan = (names: readonly string[]): readonly number[] =>
     .map((name): readonly number[] => has(bornFrames, name) ?? [2, 6])
     .reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b), [2, 6]);
 
-/** Frames whose name is whole: where the others have offsets, and on powerpc always, one without was cut in its name. */
+/** Frames whose name is whole: where the others have offsets, and where addresses are printed always, one without was cut in its name. */
 function wholeNames(trace: CallTrace): readonly StackFrame[] {
   const frames = framesOf(trace);
-  return trace.form === "powerpc" || (trace.form !== "arm" && frames.some((f) => f.offset !== undefined))
+  return trace.form === "powerpc" ||
+    trace.form === "bracketed" ||
+    (trace.form !== "arm" && frames.some((f) => f.offset !== undefined))
     ? frames.filter((f) => f.offset !== undefined || /^0x/.test(f.function))
     : frames;
 }

@@ -23,7 +23,12 @@ const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 
 /** `0x40a20(GFP_ATOMIC|__GFP_COMP)` after `mode:` or `gfp=`. */
 export function gfpText(digits: string | undefined, names: string | undefined): GfpText | undefined {
-  return digits === undefined ? undefined : { mask: Number.parseInt(digits, 16), ...field("names", names) };
+  // A word that no kernel has for a flag: the list was torn and joined again.
+  const whole =
+    names?.split("|").every((n) => /^(?:(?:__)?GFP_[A-Z0-9_]{2,40}|0x[0-9a-f]{1,8}|none|)$/.test(n)) === true;
+  return digits === undefined
+    ? undefined
+    : { mask: Number.parseInt(digits, 16), ...field("names", whole ? names : undefined) };
 }
 
 /** The mask and what stands behind it, as far as the end of the line can be trusted; `index` is where it begins. */
