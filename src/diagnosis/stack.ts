@@ -288,14 +288,14 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   const last = names[below] ?? "";
   if (!allocating(last) || (has(reporters, last) !== undefined && has(printers, who) !== undefined)) return false;
   if (/^_*kmalloc_(?:node_)?track_caller/.test(last) && !trackedCallers.test(who)) return true;
-  const direct = has(pageAllocator, last) ?? has(slabEntries, last);
-  if (direct !== undefined && asksThroughSocket.test(who)) return true;
+  const direct = has(pageAllocator, last) ?? has(slabEntries, last) ?? has(paths, last);
+  if (direct !== undefined && direct !== "page_frag" && asksThroughSocket.test(who)) return true;
   return isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined;
 }
 
-/** Senders that get their memory from net/core alone: sk_page_frag_refill(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
+/** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
-  /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data)$/;
+  /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data|ip6?_finish_output2|__?tcp_transmit_skb|dev_hard_start_xmit|__dev_queue_xmit|dev_queue_xmit)$/;
 
 /** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
 const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;

@@ -20,7 +20,7 @@ export interface StatedRelease {
 /** The release in a boot banner (`Linux version 6.1.0-56-amd64 (…)`) or in the output of `uname -a`, or undefined. */
 export function readBanner(line: LogLine): StatedRelease | undefined {
   const all = textOf(line);
-  const text = /(?:^|\s)Linux version (\d{1,4}\.\d{1,5}\S{0,100})/.exec(all)?.[1];
+  const text = /(?:^|\s)Linux version (\d{1,4}\.\d{1,5}\S{0,100})(?=\s)/.exec(all)?.[1];
   if (text !== undefined) return { text, line, ...(line.host === undefined ? {} : { host: line.host }) };
   // Linux host1 3.6.11+ #362 PREEMPT Tue Jan 22 14:52:21 GMT 2013 armv6l GNU/Linux
   const uname =
