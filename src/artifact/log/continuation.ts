@@ -61,7 +61,13 @@ const joinRules: readonly JoinRule[] = [
     broken: "mail",
   },
   {
-    first: /\b(?:at|for)(?: data| virtual| instruction)?(?: at)?(?: address| request)?$/,
+    first: /\b(?:at|for)(?: data| instruction)?(?: at)?(?: address| request)$/,
+    second: /^0x[0-9a-f]+\s*$/,
+    glue: " ",
+    broken: "mail",
+  },
+  {
+    first: /\bat(?: virtual address)?$/,
     second: /^(?:0x[0-9a-f]+|[0-9a-f]{8,16})\s*$/,
     glue: " ",
     broken: "mail",

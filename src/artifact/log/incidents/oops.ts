@@ -94,7 +94,10 @@ export class OopsBuilder {
   /** A wrapped headline (`… for data at address` / `0x0004009c`) and the faulting instruction of powerpc. */
   private takeFaultAddress(text: string): string | undefined {
     const { oops } = this;
-    const alone = /^(?:0x)?([0-9a-f]{8,16})\s*$/.exec(text)?.[1];
+    // powerpc puts 0x before it; a bare word there is a register's.
+    const alone = (
+      /virtual address\s*$/.test(oops.headline) ? /^([0-9a-f]{8,16})\s*$/ : /^0x([0-9a-f]{8,16})\s*$/
+    ).exec(text)?.[1];
     if (alone !== undefined && oops.address === undefined && /at (?:virtual )?address\s*$/.test(oops.headline)) {
       oops.address = alone;
       return "headline";
@@ -279,6 +282,7 @@ function messageBehind(stretch: Stretch, index: number): number[] {
     const line = stretch.lines[i];
     if (line === undefined || stretch.taken[i] === 1) return [];
     const text = textOf(line);
+    if (text.trim().length > 3 && "Modules linked in:".startsWith(text.trim())) return found;
     if (/^(?:Modules linked|CPU: |Pid: |Call [Tt]race:|-{3,12}\[)/.test(text)) return found;
     if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
     if (
