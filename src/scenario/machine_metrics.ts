@@ -34,7 +34,7 @@ export const machineMetrics: readonly Metric[] = [
   })),
   { name: "highestOrder", unit: "order", means: "the highest order that the network asked for" },
   { name: "ringDrops", unit: "frames", means: "frames that found no buffer in a receive ring" },
-  { name: "driverDrops", unit: "frames", means: "frames that a driver gave up for want of memory" },
+  { name: "driverDrops", unit: "frames", means: "frames that a driver gave up for lack of memory" },
   { name: "socketDrops", unit: "datagrams", means: "datagrams that found a socket's receive buffer full" },
   { name: "reserveDrops", unit: "packets", means: "packets in memory of the emergency reserve, which sockets refuse" },
   { name: "loadRefused", unit: "requests", means: "page requests of the load or the workloads that failed" },

@@ -28,7 +28,7 @@ export function refill(ring: RxRing, count: number, make: (slot: number) => numb
 
 /**
  * One poll's receiving: `one` deals with the frame at ring.clean and gives how many slots it used up, or 0 when it has to be tried again
- * for want of memory. `post(n)` refills.
+ * for lack of memory. `post(n)` refills.
  */
 export function receivePoll(
   ring: RxRing,

@@ -111,7 +111,7 @@ export interface Lab {
   readonly dma: DmaChecker;
   readonly heap: LabHeap;
   readonly context: PoolContext;
-  /** The device writes a frame of `bytes`, the driver makes an skb of it; undefined: dropped for want of memory. */
+  /** The device writes a frame of `bytes`, the driver makes an skb of it; undefined: dropped for lack of memory. */
   receive(bytes: number): PoolSkb | undefined;
   /** XDP takes the frame instead of the stack: a page to send elsewhere; -1: dropped. */
   receiveForXdp(bytes: number): number;
