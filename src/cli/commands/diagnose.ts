@@ -22,13 +22,12 @@ import { proofsDocument } from "../../report/prove.ts";
 import { renderText } from "../../report/text.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
+import { isImageFile } from "../input/image.ts";
 import { openInputs } from "../input/open.ts";
 import type { Since } from "../input/since.ts";
 import { parseSince } from "../input/since.ts";
 import { writeOutput } from "../output.ts";
 import { packageVersion } from "../version.ts";
-import { follow } from "../watch/follow.ts";
-import { answerImage, isImageFile } from "./image.ts";
 
 export const command: CommandSpec = {
   name: "diagnose",
@@ -97,6 +96,7 @@ export const command: CommandSpec = {
       .action(async (files: string[], options: Options) => {
         if (files.length > 0 && files.every(isImageFile)) {
           // The log lies in the image, and the machine to prove anything on is the image itself.
+          const { answerImage } = await import("./image.ts");
           await answerImage(files, { prove: options.prove === true }, io);
           return;
         }
@@ -219,6 +219,7 @@ async function followOne(
 ): Promise<void> {
   let incidents = 0;
   let bad = false;
+  const { follow } = await import("../watch/follow.ts");
   await follow({
     path,
     io,

@@ -1,5 +1,5 @@
 // skblab image FILE: what the memory of a machine was, who held packets and pages of page pools, and whether its structures agree.
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { buddyinfo } from "../../artifact/proc/buddyinfo.ts";
 import { pagetypeinfo } from "../../artifact/proc/pagetypeinfo.ts";
@@ -7,7 +7,7 @@ import { slabinfo } from "../../artifact/proc/slabinfo.ts";
 import { zoneinfo } from "../../artifact/proc/zoneinfo.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ProveInput } from "../../diagnosis/machine_told.ts";
-import { imageHeadBytes, looksLikeImage, openImage } from "../../image/container/open.ts";
+import { openImage } from "../../image/container/open.ts";
 import { type Image, readImage } from "../../image/image.ts";
 import { pinsOf } from "../../image/mm/pins.ts";
 import { imageBuddyinfo, imagePagetypeinfo, imageSlabinfo, imageZoneinfo } from "../../image/readings.ts";
@@ -106,22 +106,6 @@ export async function answerImage(files: readonly string[], options: ImageOption
     });
   } finally {
     close();
-  }
-}
-
-/** True for a file that begins as a memory image does; packed ones are not looked into. */
-export function isImageFile(path: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch {
-    return false;
-  }
-  try {
-    const head = new Uint8Array(imageHeadBytes);
-    return fstatSync(fd).isFile() && readSync(fd, head, 0, head.length, 0) === head.length && looksLikeImage(head);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -1,6 +1,7 @@
 // Memory images as random-access bytes: a file by its descriptor, a packed one unpacked into memory, /proc/kcore page by page.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { BadInput } from "../../base/bad_input.ts";
+import { imageHeadBytes, looksLikeImage } from "../../image/container/open.ts";
 import type { RandomBytes } from "../../image/container/random_bytes.ts";
 import { cannotRead } from "./cannot_read.ts";
 import { compressionOf } from "./decompress.ts";
@@ -136,4 +137,20 @@ function chunkedBytes(name: string, chunks: readonly (Uint8Array | undefined)[],
       return wanted;
     },
   };
+}
+
+/** True for a file that begins as a memory image does; packed ones are not looked into. */
+export function isImageFile(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch {
+    return false;
+  }
+  try {
+    const head = new Uint8Array(imageHeadBytes);
+    return fstatSync(fd).isFile() && readSync(fd, head, 0, head.length, 0) === head.length && looksLikeImage(head);
+  } finally {
+    closeSync(fd);
+  }
 }
