@@ -65,7 +65,8 @@ function oops(c: Case, o: Oops, findings: readonly Finding[]): Conclusion {
       : "";
   return {
     key: `oops:${fault.key}:${faultAt(o) ?? o.source?.file ?? ""}`,
-    cause: `${fault.cause}${before}${whose}`,
+    // A function keeps its spelling at the head of the sentence; what is no name begins it as a sentence.
+    cause: `${fault.cause.replace(/^a function /, "A function ")}${before}${whose}`,
     severity: fault.severity,
     consequence: fault.consequence,
   };

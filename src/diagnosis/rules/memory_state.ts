@@ -13,10 +13,16 @@ export const memoryState: Rule = {
       const { free, min, low, high } = z.kb;
       const at = `${z.node}:${z.name}`;
       const largest = (z.freeLists?.blocks ?? []).filter((b) => b.count > 0).at(-1);
-      const kb = (n: number | undefined): string => (n === undefined ? "an unprinted amount" : size(n * 1024));
+      const kb = (n: number | undefined): string =>
+        n === undefined ? "an amount that is not in the text" : size(n * 1024);
+      const amount = free === undefined ? "How much is free the text does not say" : `${kb(free)} free`;
       const mark =
         free === undefined || min === undefined
-          ? "its marks are not printed"
+          ? free !== undefined
+            ? "its marks are not in the text"
+            : min === undefined
+              ? "nor what its marks are"
+              : "so it is not compared with its marks"
           : free < min
             ? `below its min mark of ${kb(min)}: only requests with access to the reserve succeed`
             : free < (low ?? min)
@@ -30,7 +36,7 @@ export const memoryState: Rule = {
           : `the largest free block has order ${largest.order} (${size(c.pageKb * 1024 * 2 ** largest.order)}, ${largest.count} of them${largest.types === undefined ? "" : `, lists ${largest.types}`})`;
       return answering(free === undefined || min === undefined ? "unknown" : free < min ? "no" : "yes")(
         `state.zone.${z.node}.${z.name}`,
-        `Does zone ${z.name} of node ${z.node} have enough? ${kb(free)} free, ${mark}; ${block}.`,
+        `Does zone ${z.name} of node ${z.node} have enough? ${amount}, ${mark}; ${block}.`,
         [...quote(c, `zone:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)],
       );
     }),
