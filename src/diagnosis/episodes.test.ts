@@ -160,6 +160,16 @@ describe("limits' lines belong to the report that follows", () => {
   });
 });
 
+test("messages that only a network's rate limit counted are not told as a failed allocation", async () => {
+  const d = await explain({
+    log: "[  970.660000] net_ratelimit: 650 callbacks suppressed\n[  970.70] eth0: link up\n",
+  });
+  const said = d.incidents.flatMap((i) => [i.cause, ...i.findings.map((f) => f.claim)]).join(" ");
+  expect(d.incidents.map((i) => i.kind)).toEqual(["suppressed"]);
+  expect(said).toContain("left out 650 messages");
+  expect(said).not.toMatch(/allocation failed/);
+});
+
 test("one request that is tried with ever smaller blocks is one cause, told by the smallest", async () => {
   const tries = (orders: readonly number[]): string => orders.map((o, i) => failure(`  100.00000${i}`, o)).join("");
   const d = await explain({ log: tries([5, 4, 3, 2, 1, 0]) });
