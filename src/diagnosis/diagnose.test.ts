@@ -420,3 +420,16 @@ describe.skipIf(!existsSync(seeds))("the five documents beside the clone", () =>
     expect(finding(i, "offload.tso").evidence.map((q) => q.text)).toContain("tcp segmentation offload: on");
   });
 });
+
+describe("a kernel of 2.4", () => {
+  const asks = async (line: string): Promise<boolean> => {
+    const [i] = (await explain({ log: line })).incidents;
+    return (i as DiagnosedIncident).findings.some(
+      (f) => f.id.startsWith("min_free") || f.advice.some((a) => a.action.includes("min_free_kbytes")),
+    );
+  };
+  test("is told nothing of vm.min_free_kbytes, which it does not have (kernel/sysctl.c of 2.4.32); 2.6 is", async () => {
+    expect(await asks("__alloc_pages: 0-order allocation failed (gfp=0x20/0)")).toBe(false);
+    expect(await asks("swapper: page allocation failure. order:0, mode:0x20")).toBe(true);
+  });
+});

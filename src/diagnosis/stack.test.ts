@@ -187,6 +187,19 @@ describe("a stack says who allocated, for whom, on which side", () => {
       /made once when the interface is opened at the standard MTU: a block of order 2/,
     );
   });
+  test("among guesses, what gives memory back asked for none; printed as called, it did", () => {
+    const names = ["warn_alloc_failed", "__alloc_pages_nodemask", "__kmalloc", "kmem_cache_free", "__pskb_pull_tail"];
+    const asker = (mark: string) => {
+      const c = caseOf(
+        failure(4, "0x20"),
+        "3.4.2",
+        names.map((n) => `${mark}${n}`),
+      );
+      return c.stack.frames[c.stack.caller ?? -1]?.function;
+    };
+    expect(asker("?")).toBe("__pskb_pull_tail");
+    expect(asker("")).toBe("kmem_cache_free");
+  });
   test("frames that are all guesses are still read", () => {
     const c = caseOf(failure(1, "0x20"), "2.6.32", [
       "?__alloc_pages_nodemask",

@@ -213,10 +213,15 @@ function callerOf(frames: readonly StackFrame[], names: readonly string[]): numb
       gap = 0;
     } else if (usable(i) && ++gap > (marked ? 0 : mostLeftovers)) break;
   }
-  const caller = names.findIndex((n, i) => i > last && usable(i) && !/^T(\.\d+)?$/.test(n) && !/^0x[0-9a-f]+$/.test(n));
+  const named = (n: string, i: number): boolean =>
+    usable(i) && !/^T(\.\d+)?$/.test(n) && !/^0x[0-9a-f]+$/.test(n) && !(guesses && givesBack.test(n));
+  const caller = names.findIndex((n, i) => i > last && named(n, i));
   // An interrupt's entry asks for no memory: who did is missing between it and the allocator.
   return entries.test(names[caller] ?? "") && last >= 0 ? -1 : caller;
 }
+
+/** Gives memory back, and asks for none: among guesses it is what an earlier call left on the stack. */
+const givesBack = /^_*(?:kfree|kvfree|vfree|kmem_cache_free|free_pages|put_page)$/;
 
 /** Where an interrupt or a fault came in: what stands below was stopped by it and did nothing of what stands above (arch/arm/kernel/entry-armv.S). */
 const entries = /^__(?:irq|dabt|pabt|und|fiq)_svc$/;

@@ -145,5 +145,7 @@ export function joinRule(text: string, next: string): JoinRule | undefined {
 
 /** Both halves with what stood between them, once. */
 export function joined(text: string, next: string, rule: JoinRule): string {
-  return text.trimEnd() + rule.glue + next.trimStart();
+  // No module's name begins or ends with an underscore: the break went through one.
+  const within = text.startsWith("Modules linked in:") && (text.endsWith("_") || next.startsWith("_"));
+  return text.trimEnd() + (within ? "" : rule.glue) + next.trimStart();
 }

@@ -155,6 +155,11 @@ describe("damage inside a line", () => {
 });
 
 describe("broken lines", () => {
+  test("a list of modules broken within a name", () => {
+    expect(texts("Modules linked in: veth nf_nat_\nipv4 uio pf\n_ring(OE) fuse\nbridge")).toEqual([
+      "Modules linked in: veth nf_nat_ipv4 uio pf_ring(OE) fuse bridge",
+    ]);
+  });
   test("KERN_CONT pieces of a buddy line, each with its own timestamp (4.9)", () => {
     const input = ["Node 0 DMA: ", "1*4kB ", "(U) ", "0*8kB ", "2*16kB ", "(UM) ", "= 36kB"];
     const lines = repairText(input.map((t, i) => `[  100.00000${i}] ${t}`).join("\n"));

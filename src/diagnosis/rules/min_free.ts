@@ -26,6 +26,8 @@ export const minFree: Rule = {
   kinds: shortages,
   answer: (c) => {
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
+    // 2.4 has no such setting (kernel/sysctl.c of 2.4.32).
+    if (!atLeast(c.release, [2, 6])) return [];
     const told = c.around.sysctls.get("vm.min_free_kbytes");
     if (told === undefined) return fromReport(c);
     const kb = Number(told.value);

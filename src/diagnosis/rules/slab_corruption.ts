@@ -176,7 +176,9 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
     found.push(
       yes(
         "slab.owner",
-        `The object's last owner: ${[owner === undefined ? undefined : `allocated by ${owner}`, freer === undefined ? undefined : `freed by ${freer}`].filter((x) => x !== undefined).join(", ")}${ageWords(s)}.`,
+        takenAgain(s) && freer !== undefined
+          ? `The object's last owner: allocated by ${owner ?? s.allocated?.function}, ${s.allocated?.age} jiffies before the report; before that it was freed by ${freer}, ${s.freed?.age} jiffies before the report.`
+          : `The object's last owner: ${[owner === undefined ? undefined : `allocated by ${owner}`, freer === undefined ? undefined : `freed by ${freer}`].filter((x) => x !== undefined).join(", ")}${ageWords(s)}.`,
         [...quote(c, "allocated", 1), ...quote(c, "freed", 1)],
       ),
     );
@@ -208,6 +210,11 @@ function ownName(track: ObjectTrack | undefined, plumbing: RegExp): string | und
   const frame = track?.frames.find((f) => f.reliable && !nobodys(f.function));
   if (frame === undefined) return track === undefined || nobodys(track.function) ? undefined : track.function;
   return `${frame.function}${frame.module === undefined ? "" : ` [${frame.module}]`}`;
+}
+
+/** SLUB keeps the record of the last free while the object is in use again (mm/slub.c, set_track()). */
+function takenAgain(s: SlabCorruption): boolean {
+  return s.allocated?.age !== undefined && s.freed?.age !== undefined && s.allocated.age < s.freed.age;
 }
 
 function ageWords(s: SlabCorruption): string {
