@@ -545,6 +545,16 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       },
       "the registers, which tell the one from the other",
     );
+  if (kind === "non-canonical" && !takesFree.test(place))
+    return {
+      key: "wild pointer",
+      title: "Wild pointer",
+      cause: `${who} used ${p?.said.sentence ?? ""}: the pointer was overwritten, never set, or read from what is no pointer. The report does not say which.`,
+      severity: "act",
+      consequence: `${stopped} Nor does it show the contrary.`,
+      memory: "not said",
+      reason,
+    };
   return {
     key: "wild pointer",
     title: "Wild pointer",
@@ -556,6 +566,9 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       "This is neither fragmentation nor a shortage: memory was used that did not hold what it should. That is corruption.",
   };
 }
+
+/** Allocators that follow the pointers which lie in free objects and pages: a wild one was written there by somebody else. */
+const takesFree = /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer|rmqueue|get_page_from_freelist)/;
 
 /** No structure of the kernel and no table is so large that a member of a null pointer could lie beyond. */
 const farthestMember = 1n << 24n;

@@ -53,6 +53,11 @@ const patterns: readonly (readonly [RegExp, PointerSaid["kind"], string])[] = [
  */
 const nullShadow = /^dfff[0-9a-f]{2}0000000([0-9a-f]{3})$/;
 
+const notCanonical: PointerSaid = {
+  kind: "non-canonical",
+  sentence: "an invalid address, which neither user space nor the kernel has",
+};
+
 /** Names a pointer, hex digits without 0x; `bits` is 32 or 64. */
 export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
   const text = hex.toLowerCase().padStart(bits / 4, "0");
@@ -84,17 +89,35 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
       sentence: `a single bit (bit ${value.toString(2).length - 1}), which looks like a flag and is no address`,
     };
   const bytes = text.match(/../g) ?? [];
-  if (bytes.every((b) => /^[2-7][0-9a-e]$/.test(b)))
+  if (bytes.every((b) => /^(?:[2-6][0-9a-f]|7[0-9a-e])$/.test(b)))
     return {
       kind: "text",
       sentence: `the letters "${String.fromCharCode(...bytes.map((b) => Number.parseInt(b, 16)))}": text was written over the pointer`,
     };
   const high = value >> 47n;
-  if (bits === 64 && high !== 0n && value < 0x8000000000000000n)
-    return { kind: "non-canonical", sentence: "no valid address: neither user space nor the kernel has one like it" };
+  if (bits === 64 && high !== 0n && value < 0x8000000000000000n) return notCanonical;
   const kernelFrom = bits === 32 ? 0x80000000n : 0x8000000000000000n;
   if (value < kernelFrom) return { kind: "user", sentence: "no address of the kernel" };
   return { kind: "other", sentence: "an address inside the kernel's range" };
+}
+
+/** The words of x86 for a pointer that is no address (arch/x86/kernel/traps.c since 5.6): the upper half holds such values too. */
+const noAddress = /\bnon-canonical address\b/;
+
+/** KASAN_SHADOW_OFFSET of x86-64 (arch/x86/Kconfig): the shadow of an address lies at this plus an eighth of it. */
+const shadowOffset = 0xdffffc0000000000n;
+const shadowRange = 1n << 61n;
+
+/** The address whose shadow KASAN's inline check read when it faulted, hex digits; undefined where the fault was on no such shadow. */
+function shadowed(o: Oops): string | undefined {
+  if (!noAddress.test(o.headline) || !o.headline.includes("KASAN") || o.address?.length !== 16) return undefined;
+  const at = BigInt(`0x${o.address}`) - shadowOffset;
+  return at >= 0n && at < shadowRange ? (at * 8n).toString(16).padStart(16, "0") : undefined;
+}
+
+function nameFault(hex: string, bits: 32 | 64, o: Oops): PointerSaid {
+  const said = namePointer(hex, bits);
+  return said.kind === "other" && noAddress.test(o.headline) ? notCanonical : said;
 }
 
 /** The pointer that a fault was on. */
@@ -110,7 +133,13 @@ export interface FaultPointer {
 export function pointerOf(o: Oops): FaultPointer | undefined {
   if (o.address === undefined || !/^[0-9a-f]{1,16}$/i.test(o.address) || o.class === "warning") return undefined;
   const bits = o.address.length > 8 ? 64 : 32;
-  const own = namePointer(o.address, bits);
+  const own = nameFault(o.address, bits, o);
+  const behind = own.kind === "null" ? undefined : shadowed(o);
+  if (behind !== undefined) {
+    const is = nameFault(behind, bits, o);
+    const sentence = `KASAN's shadow of 0x${behind.replace(/^0+(?=.)/, "")} (${is.sentence})`;
+    return { value: behind, said: { kind: is.kind, sentence } };
+  }
   const registers = registersPart(o.registers);
   const base = baseRegister(registers, o.address, o.code);
   // An address that says by itself what the pointer was needs no register to say it otherwise.
@@ -121,7 +150,7 @@ export function pointerOf(o: Oops): FaultPointer | undefined {
       value: o.address,
       said: { kind: "error", sentence: `${own.sentence}; or ${other}` },
     };
-  return { value, said: namePointer(value, bits), ...(base === undefined ? {} : { base }) };
+  return { value, said: nameFault(value, bits, o), ...(base === undefined ? {} : { base }) };
 }
 
 /**

@@ -128,7 +128,7 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
     flag === "" || /\?/.test(flag)
       ? ""
       : ` In struct page's flags of this kernel the same bit means "${flag}": suggestive of a stray write by whoever handles free pages, not proven.`;
-  const argument = base === undefined || /^(GPR0?3|RDI|EAX|[rRx]0|a0)$/.test(base.name);
+  const argument = base !== undefined && /^(GPR0?3|RDI|EAX|[rRx]0|a0)$/.test(base.name);
   const whose =
     skb && argument && !["other", "null", "almost null"].includes(is.kind)
       ? " The function takes a packet, so the packet pointer itself was already invalid when it was passed in."
