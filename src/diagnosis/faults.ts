@@ -545,7 +545,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       },
       "the registers, which tell the one from the other",
     );
-  if (kind === "non-canonical" && !takesFree.test(place))
+  if ((kind === "non-canonical" || kind === "user") && !keptInside.test(who))
     return {
       key: "wild pointer",
       title: "Wild pointer",
@@ -567,8 +567,12 @@ function pointed(c: Case, o: Oops, place: string): Fault {
   };
 }
 
-/** Allocators that follow the pointers which lie in free objects and pages: a wild one was written there by somebody else. */
-const takesFree = /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer|rmqueue|get_page_from_freelist)/;
+/**
+ * Code that follows pointers which the kernel keeps inside memory of others: the list of free objects, and a packet's fragments behind its data.
+ * They are always set; a wild one was written there by somebody else.
+ */
+const keptInside =
+  /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer|rmqueue|get_page_from_freelist)|\bskb_release_data\b/;
 
 /** No structure of the kernel and no table is so large that a member of a null pointer could lie beyond. */
 const farthestMember = 1n << 24n;

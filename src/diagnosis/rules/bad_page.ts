@@ -74,6 +74,12 @@ function flagNamesOf(c: Case, page: BadPage): readonly string[] {
   return printedNames(page) ?? flagsInLayout(c, page)?.names ?? [];
 }
 
+/** What the word of flags holds beside them. */
+function inOthers(page: BadPage): string {
+  if ((page.flagNames ?? "") !== "") return `: ${page.flagNames}`;
+  return flagsOf(page) === 0n ? "" : ", which are its node, its zone and the like";
+}
+
 function flagsSay(c: Case, page: BadPage): readonly Finding[] {
   const decoded = flagsInLayout(c, page);
   if (decoded === undefined) return [];
@@ -85,7 +91,7 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
     return [
       no(
         "bad_page.flags",
-        `No flag of the page is set (${page.flags}${page.flagNames === undefined ? "" : `: ${page.flagNames}`}): the flags are not what is wrong.`,
+        `No flag of the page is set (${page.flags}${inOthers(page)}): the flags are not what is wrong.`,
         fields(c),
       ),
     ];
