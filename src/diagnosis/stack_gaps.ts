@@ -1,0 +1,196 @@
+// Where a printed stack lacks lines: its beginning, its end, or frames between two that cannot have called each other.
+import { bareName } from "../kernel/facts/drivers/index.ts";
+import { handingOnFrames, isFrameIn, outermostFrames } from "../kernel/facts/trace_frames.ts";
+import type { CallTrace } from "../kernel/readings/call_trace.ts";
+import { framesOf } from "../kernel/readings/call_trace.ts";
+import type { Part } from "../kernel/readings/part.ts";
+import { cut, lost, whole } from "../kernel/readings/part.ts";
+import type { StackFrame } from "./stack_frames.ts";
+import { allocating } from "./stack_frames.ts";
+import {
+  has,
+  innerFrames,
+  pageAllocator,
+  paths,
+  printers,
+  reporters,
+  slabBuffers,
+  slabEntries,
+} from "./stack_names.ts";
+
+/** Where lines are missing between the frames: above all, between the allocators and who asked, below; `marks`: between two contexts. */
+type Gap = "start" | "inside" | "end" | "marks" | undefined;
+
+/** Where frames are missing; undefined: nowhere, as far as the form tells. */
+export function gapOf(
+  trace: CallTrace | undefined,
+  frames: readonly StackFrame[],
+  names: readonly string[],
+  caller: number,
+  fault: boolean,
+): Gap {
+  if (trace === undefined || frames.length === 0) return "start";
+  if (!contextsFit(trace, names) || stacksJump(frames)) return "marks";
+  // Only the unwinder of 32-bit ARM prints a stack without a heading (arch/arm/kernel/unwind.c).
+  const begins = trace.heading !== "" || names.some((n) => allocating(n)) || (fault && trace.form === "arm");
+  if (!begins) return "start";
+  const printed = framesOf(trace);
+  const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
+  if (onlyLast && trace.torn !== true) return "end";
+  if (trace.torn === true || frames.length < printed.length) return "inside";
+  if (
+    arrowsBreak(trace) ||
+    askerIsMissing(frames, names, caller) ||
+    stepsOver(frames, names) ||
+    bufferWithoutSlab(frames, names) ||
+    !dispatched(frames)
+  )
+    return "inside";
+  return endsWhole(names) ? undefined : "end";
+}
+
+/** ARM names the caller of a line again on the next one: where it does not, lines are missing. */
+function arrowsBreak(trace: CallTrace): boolean {
+  const lines = trace.items.filter((i) => i.kind === "frame");
+  return lines.some((f, i) => {
+    const next = lines[i + 1];
+    return (
+      f.from !== undefined &&
+      next !== undefined &&
+      next.function !== f.from.function &&
+      // Behind an exception the stack of what it stopped begins anew.
+      !/^__(irq|dabt|pabt|und|fiq)_/.test(f.from.function) &&
+      !allocating(bareName(next.function))
+    );
+  });
+}
+
+/** No kernel stack is larger (THREAD_SIZE of arch/powerpc with KASAN). */
+const largestStack = 0x10000n;
+
+/** powerpc prints where each frame lies: further out is higher, on the same stack, but where an interrupt's own stack ends. */
+function stacksJump(frames: readonly StackFrame[]): boolean {
+  return frames.some((f, i) => {
+    const outer = frames[i + 1];
+    if (f.stackPointer === undefined || outer?.stackPointer === undefined) return false;
+    const step = BigInt(`0x${outer.stackPointer}`) - BigInt(`0x${f.stackPointer}`);
+    return (step < 0n || step > largestStack) && !/irq|interrupt|exception/i.test(f.function + outer.function);
+  });
+}
+
+/** Behind a function that only allocators call, or as an asker that never asks by itself. */
+function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
+  const who = names[caller];
+  // The check of a page that is given back: nobody asked.
+  if (who === undefined || caller === 0 || names.includes("bad_page")) return false;
+  const guesses = !frames.some((f) => f.reliable);
+  const below = frames.findLastIndex((f, i) => i < caller && (guesses || f.reliable || allocating(names[i] ?? "")));
+  const last = names[below] ?? "";
+  if (!allocating(last) || (has(reporters, last) !== undefined && has(printers, who) !== undefined)) return false;
+  if (/^_*kmalloc_(?:node_)?track_caller/.test(last) && !trackedCallers.test(who)) return true;
+  const direct = has(pageAllocator, last) ?? has(slabEntries, last) ?? has(paths, last);
+  if (direct !== undefined && direct !== "page_frag" && asksThroughSocket.test(who)) return true;
+  return isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined;
+}
+
+/** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
+const asksThroughSocket =
+  /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data|ip6?_finish_output2|__?tcp_transmit_skb|dev_hard_start_xmit|__dev_queue_xmit|dev_queue_xmit)$/;
+
+/** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
+const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;
+
+/** Steps of sending that call the next step alone, never a module's function: behind one of those, steps are missing. */
+const sendingSteps =
+  /^(?:__?ip_queue_xmit|ip_queue_xmit|tcp_write_xmit|__tcp_push_pending_frames|tcp_push|tcp_sendmsg|tcp_sendmsg_locked)$/;
+
+const stepsOver = (frames: readonly StackFrame[], names: readonly string[]): boolean =>
+  frames.some((f, i) => f.module !== undefined && f.reliable && sendingSteps.test(names[i + 1] ?? ""));
+
+/** The functions that make a packet's buffer call a slab or a cache of fragments, never the page allocator itself (net/core/skbuff.c). */
+function bufferWithoutSlab(frames: readonly StackFrame[], names: readonly string[]): boolean {
+  const usable = names.filter((_, i) => frames[i]?.reliable === true);
+  return usable.some(
+    (name, i) => has(slabBuffers, name) !== undefined && has(pageAllocator, usable[i - 1] ?? "") !== undefined,
+  );
+}
+
+const marksOf = (trace: CallTrace): readonly string[] =>
+  trace.items.flatMap((i) => (i.kind === "marker" ? [i.name] : i.kind === "frame" ? (i.marks ?? []) : []));
+
+const closing = (mark: string | undefined): boolean =>
+  mark !== undefined && (mark.startsWith("/") || mark === "EOI" || mark === "EOE");
+
+/** The context that the first frames ran in was opened above them: lines are missing there. */
+export const closesUnopened = (trace: CallTrace): boolean => closing(marksOf(trace)[0]);
+
+/**
+ * x86 opens and closes the contexts that it prints; a stack that was cut at the start may close what it did not open. What an interrupt
+ * stopped has a context of its own, so a task's last frames never stand in one that was opened and not closed.
+ */
+function contextsFit(trace: CallTrace, names: readonly string[]): boolean {
+  let open: string | undefined;
+  for (const [i, name] of marksOf(trace).entries()) {
+    const closes = closing(name);
+    if (!closes && open !== undefined) return false;
+    if (
+      closes &&
+      ((open === undefined && i > 0) || (open !== undefined && name.startsWith("/") && name.slice(1) !== open))
+    )
+      return false;
+    open = closes ? undefined : name;
+  }
+  return open === undefined || open === "TASK" || !endsWhole(names);
+}
+
+/** A stack ends with entry or boot code. */
+const endsWhole = (names: readonly string[]): boolean => names.slice(-3).some((n) => isFrameIn(outermostFrames, n));
+
+/** The dispatchers of system calls and softirqs call functions of one kind: what else stands before them has lost its caller's line. */
+const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
+  [
+    /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
+    /sys_|SyS_|SYSC_|syscall|sysenter|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
+  ],
+  [/^worker_thread$/, /^process_|^rescuer|^schedule|^_raw_|^wq_|^create_worker|^manage_workers/],
+  [
+    /^kthread$/,
+    /^(?!report_bug|handle_bug|__warn|(?:asm_exc_|exc_|do_)?(?:invalid_op|page_fault|general_protection|error_trap|int3))/,
+  ],
+  [/^(?:__do_sys_|__se_sys_|__x64_sys_|__arm64_sys_|sys_|SyS_)(?:clone3?|fork|vfork)$/, /clone|fork/],
+  [/^(?:kernel_clone|_do_fork|do_fork)$/, /^copy_|wake_up|ptrace|dup_|alloc|wait_for/],
+  [/^smpboot_thread_fn$/, /ksoftirqd|stopper|rcu|watchdog|migration|cpuhp|irq/],
+  [/^kernel_init_freeable$/, /^do_one_initcall|^do_basic|^do_initcalls|^do_pre_smp|^smp_|^prepare_namespace/],
+  [/^kernel_init$/, /^kernel_init_freeable|^run_init|^do_|^free_|async/],
+  [/^ret_from_fork/, /thread|^kernel_init|^init$|helper|^ret_from_fork|^schedule_tail|sys/],
+  [/^(asm_exc_|async_)?page_fault$/, /page_fault|irqentry_exit|exit_to_user/],
+  [/^(__do_softirq|handle_softirqs)/, /_action|rcu_core|rcu_process|tasklet|run_timer|^asm_|irq/],
+];
+
+function dispatched(frames: readonly StackFrame[]): boolean {
+  const sure = frames.filter((f) => f.reliable).map((f) => bareName(f.function));
+  return sure.every((name, i) => {
+    const before = sure[i - 1];
+    const row = dispatchers.find(([d]) => d.test(name));
+    return before === undefined || row === undefined || row[1].test(before);
+  });
+}
+
+export function partOf(
+  frames: readonly StackFrame[],
+  gap: Gap,
+  trace: CallTrace | undefined,
+): Part<readonly StackFrame[]> {
+  if (trace === undefined || frames.length === 0) return lost("the call trace");
+  switch (gap) {
+    case undefined:
+      return whole(frames, `the call trace ends with ${frames.at(-1)?.function}`);
+    case "start":
+      return cut(frames, "the beginning of the call trace");
+    case "inside":
+    case "marks":
+      return cut(frames, "frames inside the call trace");
+    case "end":
+      return cut(frames, "the end of the call trace");
+  }
+}
