@@ -94,7 +94,8 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   const own = new Set(linesOfReport(found).map((n) => cut.from[n - 1]));
   const overlap = whole.filter((w) => linesOfReport(w).some((n) => own.has(n)));
   // Of two copies of one report the whole text keeps the fuller one: its first line is the same, to the stamp.
-  const same = overlap.length > 0 ? overlap : whole.filter((w) => headOf(w) === headOf(found));
+  const head = headOf(found);
+  const same = overlap.length > 0 || head === undefined ? overlap : whole.filter((w) => headOf(w) === head);
   const what = `${cut.how}: ${found.c.incident.kind} of line ${cut.from[found.c.incident.firstLine - 1]}`;
   if (same.length === 0) return [`${what} is no report of the whole text`];
   const bad: string[] = [];
