@@ -545,8 +545,8 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       },
       "the registers, which tell the one from the other",
     );
-  if ((kind === "non-canonical" || kind === "user") && !keptInside.test(who))
-    return {
+  if ((kind === "non-canonical" || kind === "user") && !keptInside.test(who)) {
+    const fault: Fault = {
       key: "wild pointer",
       title: "Wild pointer",
       cause: `${who} used ${p?.said.sentence ?? ""}: the pointer was overwritten, never set, or read from what is no pointer. The report does not say which.`,
@@ -555,6 +555,11 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       memory: "not said",
       reason,
     };
+    // Whose pointer it was is told by where the kernel stood; a helper follows what its caller gave it.
+    const at = faultAt(o);
+    if (at === undefined) return open(fault, "the line that says where it stopped");
+    return isHelper(at) && callerByLink(o) === undefined ? open(fault, `the function that called ${at}`) : fault;
+  }
   return {
     key: "wild pointer",
     title: "Wild pointer",
