@@ -29,8 +29,19 @@ has() { command -v "$1" >/dev/null 2>&1; }
 host=$(uname -n 2>/dev/null || cat /proc/sys/kernel/hostname 2>/dev/null || echo host)
 domain=$(hostname -d 2>/dev/null || awk '$1 == "search" || $1 == "domain" { print $2; exit }' /etc/resolv.conf 2>/dev/null)
 salt=
-# A host that is called as a word of the kernel's texts gives nobody away, and replacing it would spoil them.
-case $host in vm | net | kernel | fs | dev | user | debug | host | localhost | node | none | '(none)') hidden= ;; *) hidden=$host ;; esac
+# What is also a word of the kernel's texts, a module or an interface: replaced wherever it stands it would spoil them.
+a_word() {
+  case $1 in
+    vm | net | kernel | fs | dev | user | debug | host | localhost | node | none | '(none)' | linux | Linux | page | pages | order | mode | memory | mem) ;;
+    free | min | low | high | active | inactive | dirty | slab | zone | cpu | swap | cache | total | task | trace | call | irq | pci | usb | lo) ;;
+    local | localdomain | lan | home | internal) ;;
+    *) [ -e "/sys/module/$1" ] || [ -e "/sys/class/net/$1" ] ;;
+  esac
+}
+# Such a host name is replaced only where a host name must stand: the archive's folder, the journal's second column, lines that state it.
+hidden=$host
+[ -z "$host" ] || ! a_word "$host" || hidden=
+[ -z "$domain" ] || ! a_word "$domain" || domain=
 if [ "$anonymous" = 1 ]; then
   # One salt for the whole archive: a name has one replacement in all files, and another one in the next archive.
   salt=$( { cat /proc/sys/kernel/random/uuid; date; } 2>/dev/null | tr -cd 'A-Za-z0-9')
@@ -57,6 +68,14 @@ function mac(text,   h, g) {
   if (tolower(text) ~ /^(00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)$/) return text
   h = hash(tolower(text)); g = hash(tolower(text) "+")
   return sprintf("02:%02x:%02x:%02x:%02x:%02x", h % 256, int(h / 256) % 256, int(h / 65536) % 256, g % 256, int(g / 256) % 256)
+}
+# A MAC as Cisco writes it: three groups of four digits.
+function groups(text,   at, six) {
+  gsub(/[.]/, "", text)
+  for (at = 1; at < 12; at += 2) six = six (at > 1 ? ":" : "") substr(text, at, 2)
+  text = mac(six)
+  gsub(/:/, "", text)
+  return substr(text, 1, 4) "." substr(text, 5, 4) "." substr(text, 9)
 }
 # Octets with marks between them: a MAC, two and the type behind them (a header), an EUI-64, the 20 of InfiniBand. Fewer than six are a time or a bus.
 function octets(text, mark,   n, at, out, six) {
@@ -96,7 +115,7 @@ function replaced(line, form, kind, mark,   out, found, rest) {
     else if (kind == "acct") { split(found, at, "\""); out = out "acct=\"user" hash(at[2]) % 10000 "\"" }
     else if (!opens(kind, substr(out, length(out), 1), substr(out, length(out) - 1, 1)) ||
       !closes(kind, substr(rest, 1, 1), substr(rest, 2, 1))) out = out found
-    else if (kind == "mac") out = out octets(found, mark)
+    else if (kind == "mac") out = out (mark == "." ? groups(found) : octets(found, mark))
     else if (kind == "ip4") out = out ip4(found)
     else out = out ip6(found)
     line = rest
@@ -114,13 +133,45 @@ function word(line, old, new,   out, i, last) {
   }
   return out line
 }
+# Replaces a text where it stands inside a form.
+function inside(line, form, old, new,   out, found, i) {
+  out = ""
+  while (match(line, form)) {
+    found = substr(line, RSTART, RLENGTH)
+    out = out substr(line, 1, RSTART - 1)
+    line = substr(line, RSTART + RLENGTH)
+    if ((i = index(found, old)) > 0) found = substr(found, 1, i - 1) new substr(found, i + length(old))
+    out = out found
+  }
+  return out line
+}
+# The host name where lines state it: systemd, the IP autoconfiguration and its parameter, the words of uname -a.
+function stated(line,   new) {
+  new = "host" hash(name) % 10000
+  line = inside(line, "[Hh]ostname( set)? to <[^>]*>", "<" name ">", "<" new ">")
+  line = inside(line, " host=[^ ,]*,", "=" name ",", "=" new ",")
+  line = inside(line, "hostname=[^ ]* ", "=" name " ", "=" new " ")
+  line = inside(line, "ip=[^ ]*", ":" name ":", ":" new ":")
+  return inside(line, "Linux [^ ]+ [0-9]+[.][0-9][^ ]* #[0-9]", " " name " ", " " new " ")
+}
+# The second column of a journal is the host, whatever it is called.
+function column(line,   at, called) {
+  if (!match(line, /^\[ *[0-9]+[.][0-9]+\] [^ ]+ /)) return line
+  called = substr(line, 1, RLENGTH - 1)
+  at = index(called, "] ") + 2
+  called = substr(called, at)
+  return substr(line, 1, at - 1) "host" hash(called) % 10000 substr(line, at + length(called))
+}
 BEGIN { for (n = 1; n < 256; n++) ord[sprintf("%c", n)] = n; seed = fold(salt, 7); pair = "[0-9A-Fa-f][0-9A-Fa-f]" }
 # The bytes of a packet (skb_dump) hold addresses and what was sent.
 /skb (headroom|linear|tailroom|frag|fraglist): *[0-9a-f]+: / { sub(/: [0-9a-f][0-9a-f] .*/, ": (bytes of a packet)") }
 {
-  line = word(word($0, host, "host" hash(host) % 10000), domain, "example.invalid")
+  line = stated(journal ? column($0) : $0)
+  line = word(word(line, host, "host" hash(host) % 10000), domain, "example.invalid")
   line = replaced(line, pair "(:" pair ")+", "mac", ":")
   line = replaced(line, pair "(-" pair ")+", "mac", "-")
+  four = pair pair
+  line = replaced(line, four "[.]" four "[.]" four, "mac", ".")
   if (line ~ /ll header: /) line = replaced(line, pair "( " pair ")+", "mac", " ")
   line = replaced(line, "[0-9][0-9]*[.][0-9][0-9]*[.][0-9][0-9]*[.][0-9][0-9]*", "ip4")
   line = replaced(line, "[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", "ip6")
@@ -129,7 +180,9 @@ BEGIN { for (n = 1; n < 256; n++) ord[sprintf("%c", n)] = n; seed = fold(salt, 7
 }'
 
 tidy() {
-  if [ "$anonymous" = 1 ]; then awk -v host="$hidden" -v domain="$domain" -v salt="$salt" "$hide"; else cat; fi
+  if [ "$anonymous" != 1 ]; then cat; return; fi
+  case ${name:-} in journal-*) in_journal=1 ;; *) in_journal=0 ;; esac
+  awk -v host="$hidden" -v name="$host" -v journal="$in_journal" -v domain="$domain" -v salt="$salt" "$hide"
 }
 
 # Runs a command for at most $patience seconds where the machine can stop it.
@@ -230,7 +283,7 @@ file() {
 }
 
 folder=$host
-[ "$anonymous" != 1 ] || folder=$(printf '%s\n' "$host" | tidy)
+[ "$anonymous" != 1 ] || folder=$(hidden=$host; printf '%s\n' "$host" | tidy)
 folder=$(printf '%s' "$folder" | tr -c 'A-Za-z0-9._-' _ | head -c 40)
 now=$(date +%s 2>/dev/null || echo 0)
 case $now in *[!0-9]* | '') now=0 ;; esac
