@@ -2,13 +2,14 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { logFixture, procFixture, startCommand, startProgram, until, writeMachine } from "../process.testkit.ts";
-import { loopback, metricsText } from "../watch/exposition.ts";
+import { loopback, metricsText, serveMetrics } from "../watch/exposition.ts";
 import type { KernelLine } from "../watch/kmsg.ts";
 import { recordLines } from "../watch/kmsg.ts";
 import { keepTold, toldIn } from "../watch/told.ts";
@@ -156,6 +157,29 @@ describe("metrics", () => {
     );
     expect(used.length).toBeGreaterThan(8);
     for (const name of new Set(used)) expect(text, name).toMatch(new RegExp(`^${name}\\{`, "m"));
+  });
+  test("who asks for OpenMetrics gets it, who does not gets the older format, each under its own type", async () => {
+    const watcher = createWatcher({ release: parseRelease("6.1.192-x86_64"), boot: "", around: [], told: () => {} });
+    watcher.sample(filesAt(5000, 9), 1);
+    const server = await serveMetrics(loopback("127.0.0.1:0"), (form) =>
+      metricsText(watcher.history, watcher.counts, form),
+    );
+    try {
+      const { port } = server.address() as AddressInfo;
+      const asked = async (accept: string): Promise<readonly [type: string | null, body: string]> => {
+        const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { accept } });
+        return [answer.headers.get("content-type"), await answer.text()];
+      };
+      const [open, openBody] = await asked("application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.5");
+      expect(open).toMatch(/^application\/openmetrics-text; version=1\.0\.0/);
+      expect(openBody).toMatch(/# TYPE skblab_incidents counter\n[\s\S]*# EOF\n$/);
+      const [plain, plainBody] = await asked("*/*");
+      expect(plain).toMatch(/^text\/plain; version=0\.0\.4/);
+      expect(plainBody).toMatch(/# TYPE skblab_incidents_total counter\n/);
+      expect(plainBody).not.toContain("# EOF");
+    } finally {
+      server.close();
+    }
   });
   test("only the loopback interface is served", () => {
     expect(loopback("127.0.0.1:9417")).toEqual({ host: "127.0.0.1", port: 9417 });

@@ -151,7 +151,9 @@ async function watch(options: Options, io: Io): Promise<void> {
       : await servePage(pageAddress.host, pageAddress.port, feed.feeds);
   if (page !== undefined) io.note(`${page.url}#/memory shows it.`);
   const server =
-    address === undefined ? undefined : await serveMetrics(address, () => metricsText(watcher.history, watcher.counts));
+    address === undefined
+      ? undefined
+      : await serveMetrics(address, (form) => metricsText(watcher.history, watcher.counts, form));
   if (options.metrics !== undefined) io.note(`metrics at http://${options.metrics}/metrics`);
   const stop = new AbortController();
   const end = (): void => stop.abort();

@@ -26,6 +26,13 @@ export function loopback(text: string): Address {
   return { host: (m[1] as string).replace(/[[\]]/g, ""), port };
 }
 
+export type MetricsForm = "openmetrics" | "text";
+
+const contentTypes: Readonly<Record<MetricsForm, string>> = {
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+  text: "text/plain; version=0.0.4; charset=utf-8",
+};
+
 /**
  * Metrics as text by Prometheus' client library: OpenMetrics, or the older format that node_exporter reads from files. A registry of its own each time:
  * a series that is no longer there must not be told again.
@@ -33,7 +40,7 @@ export function loopback(text: string): Address {
 export async function metricsText(
   history: History,
   counts: WatchCounts,
-  form: "openmetrics" | "text" = "openmetrics",
+  form: MetricsForm = "openmetrics",
 ): Promise<string> {
   const { default: client } = await import("prom-client");
   if (form === "text") return written(new client.Registry());
@@ -57,21 +64,23 @@ export async function metricsText(
   }
 }
 
-/** Serves `text()` at /metrics until it is closed; resolves when it listens. */
-export async function serveMetrics(address: Address, text: () => Promise<string>): Promise<Server> {
+/**
+ * Serves `text()` at /metrics until it is closed; resolves when it listens. OpenMetrics is for who asks for it, as Prometheus does; everybody else
+ * gets the older format, as from other exporters.
+ */
+export async function serveMetrics(address: Address, text: (form: MetricsForm) => Promise<string>): Promise<Server> {
   const server = createServer((request, response) => {
     const host = (request.headers.host ?? "").replace(/:\d+$/, "");
     if (!/^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(host)) response.writeHead(403).end("Only for this machine.\n");
     else if (request.method !== "GET" || request.url?.split("?")[0] !== "/metrics")
       response.writeHead(404).end("Ask for /metrics.\n");
-    else
-      void text().then(
-        (body) =>
-          response
-            .writeHead(200, { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" })
-            .end(body),
+    else {
+      const form = /application\/openmetrics-text/.test(request.headers.accept ?? "") ? "openmetrics" : "text";
+      void text(form).then(
+        (body) => response.writeHead(200, { "content-type": contentTypes[form] }).end(body),
         (error: Error) => response.writeHead(500).end(`${error.message}\n`),
       );
+    }
   });
   server.headersTimeout = 5000;
   await listen(server, address.host, address.port);
