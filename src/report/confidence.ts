@@ -31,7 +31,8 @@ export function whyText(i: DiagnosedIncident): string | undefined {
 /** `High: every check could be made from this log`: of the verdict, whether what decides it stands in the report, not of how much was asked. */
 export function confidence(i: DiagnosedIncident): string {
   const lacking = i.findings.filter((f) => f.answer === "unknown").length;
-  const verdict = whyText(i) === undefined && lacking > 0 ? "Limited" : "High";
+  const undecided = i.severity === "unknown" || (whyText(i) === undefined && lacking > 0);
+  const verdict = undecided ? "Limited" : "High";
   return lacking === 0
     ? `${verdict}: every check could be made from this log`
     : `${verdict}: ${lacking} of ${i.findings.length} checks ${lacking === 1 ? "needs" : "need"} what this log does not have`;
