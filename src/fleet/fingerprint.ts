@@ -1,6 +1,8 @@
 // What makes the trouble of two hosts one cause: kind, who asked, order, driver, direction, the test that refused, the family of the release.
 // Numbers, hosts and times are left out. What a report does not say (its stack is cut, its release unknown) is null and fits every value.
 import type { DiagnosedIncident } from "../diagnosis/finding.ts";
+import { isFunctionOf } from "../kernel/facts/drivers/index.ts";
+import { handingOnFrames, isFrameIn } from "../kernel/facts/trace_frames.ts";
 
 /** `[kind, what, order, driver, direction, refusing test, release family]`; null: the report does not say; "" has no meaning for this kind. */
 export type Fingerprint = readonly (string | null)[];
@@ -25,8 +27,8 @@ export function fingerprintOf(i: DiagnosedIncident): Fingerprint {
     i.kind,
     whatOf(i),
     i.kind === "alloc_failure" ? (i.order === null ? null : `order ${i.order}`) : "",
-    // A line of a driver, or a stack that was read: no driver in it is an answer too.
-    i.driver ?? (i.direction !== null || !short ? "" : null),
+    // A line of a driver, or a stack that was read: no driver in it is an answer too. But a ring is always some driver's.
+    i.driver ?? (short && (i.direction === null || i.direction === "rx refill") ? null : ""),
     short ? i.direction : i.direction === "neither" ? "" : (i.direction ?? ""),
     short ? refusing(i) : "",
     familyOf(i.kernel.release),
@@ -37,7 +39,7 @@ export function fingerprintOf(i: DiagnosedIncident): Fingerprint {
 function whatOf(i: DiagnosedIncident): string | null {
   switch (i.kind) {
     case "alloc_failure":
-      return i.driver !== null ? "" : (/ for ([a-z_]\w+)/.exec(i.wanted ?? "")?.[1] ?? askerIn(i.title));
+      return i.driver !== null ? "" : askerOf(i);
     case "slab_failure":
       return i.title;
     case "oom":
@@ -54,11 +56,22 @@ function whatOf(i: DiagnosedIncident): string | null {
 }
 
 /** "nonzero mapcount", or what was found instead, of the sentence that tells a bad page's cause. */
-export const badPageReason = (cause: string): string =>
-  /in a state that no free page may have \((.{3,80})\)\. /.exec(cause)?.[1] ??
-  withoutNumbers(cause.split(/[.:] /)[0] ?? "");
+export const badPageReason = (cause: string): string | null =>
+  /the text does not say which field is wrong/.test(cause)
+    ? null
+    : (/in a state that no free page may have \((.{3,80})\)\. /.exec(cause)?.[1] ??
+      withoutNumbers(cause.split(/[.:] /)[0] ?? ""));
 
-const askerIn = (title: string): string | null => /\(([a-z_]\w+)\)$/.exec(title)?.[1] ?? null;
+/**
+ * The module whose function asked, as a driver stands for its functions (the line of the innermost may be lost), else the function. Where one
+ * is left that only runs others, the asker's line is lost.
+ */
+function askerOf(i: DiagnosedIncident): string | null {
+  const [, named, module] = /\(([a-z_]\w+)(?: of ([\w-]+))?\)$/.exec(i.title) ?? [];
+  if (module !== undefined) return module;
+  const who = / for ([a-z_]\w+)/.exec(i.wanted ?? "")?.[1] ?? named;
+  return who === undefined || isFrameIn(handingOnFrames, who) ? null : who;
+}
 
 /** Which of the allocator's tests refused; null where the report does not show it, or shows memory that had come back. */
 function refusing(i: DiagnosedIncident): string | null {
@@ -77,6 +90,10 @@ export const nameOf = (print: Fingerprint): string =>
 
 export const unknownsOf = (print: Fingerprint): number => print.filter((p) => p === null).length;
 
-/** Whether `fuller` says all that `print` says, and more. */
+/** Whether `fuller` says all that `print` says, and more. A function of the driver that `fuller` names says no more than the driver. */
 export const fits = (print: Fingerprint, fuller: Fingerprint): boolean =>
-  print.every((p, i) => p === null || p === fuller[i]) && unknownsOf(fuller) < unknownsOf(print);
+  print.every((p, i) => p === null || p === fuller[i] || (i === 1 && print[3] === null && isOwnFunction(p, fuller))) &&
+  unknownsOf(fuller) < unknownsOf(print);
+
+const isOwnFunction = (asker: string, [, what, , driver]: Fingerprint): boolean =>
+  what === "" && typeof driver === "string" && isFunctionOf(driver, asker);

@@ -6,7 +6,8 @@ import { fixture, recordsOf } from "./fleet.testkit.ts";
 import type { FleetAnswer } from "./fleet.ts";
 import { createFleet } from "./fleet.ts";
 
-const seed = 41;
+/** Of the damaged reports of 1 two lack the line that tells e1000 from e1000e, and one why a page is bad; of 7 and 10 some lack who asked. */
+const seeds = [1, 7, 10, 41];
 const hosts = 2000;
 const kernels = [
   ...[78, 81, 84, 85, 87, 90, 94, 99].map((n) => `6.1.${n}`),
@@ -181,20 +182,24 @@ function damaged(lines: readonly string[], random: ReturnType<typeof prng>): str
   });
 }
 
-test(`2,000 hosts, seed ${seed}: exactly the five causes, each with its hosts, its times and what separates them`, async () => {
-  const random = prng(seed);
-  const machines = generate(random);
-  const fleet = createFleet();
-  for (const [index, m] of machines.entries())
-    for (const record of await recordsOf(textsOf(m, index, random), m.name)) fleet.add(record);
-  const answer = fleet.answer();
-  expect([answer.hosts, answer.hostsUnread]).toEqual([hosts, 0]);
-  expect(truths.map((t) => answer.causes.filter((c) => t.title.test(c.title)).length)).toEqual(truths.map(() => 1));
-  expect(answer.causes.map((c) => c.title)).toHaveLength(truths.length);
-  for (const [cause, truth] of truths.entries()) check(answer, truth, machines, cause);
-}, 300_000);
+test.each(seeds)(
+  "2,000 hosts, seed %i: exactly the five causes, each with its hosts, its times and what separates them",
+  async (seed) => {
+    const random = prng(seed);
+    const machines = generate(random);
+    const fleet = createFleet();
+    for (const [index, m] of machines.entries())
+      for (const record of await recordsOf(textsOf(m, index, random), m.name)) fleet.add(record);
+    const answer = fleet.answer();
+    expect([answer.hosts, answer.hostsUnread]).toEqual([hosts, 0]);
+    expect(truths.map((t) => answer.causes.filter((c) => t.title.test(c.title)).length)).toEqual(truths.map(() => 1));
+    expect(answer.causes.map((c) => c.title)).toHaveLength(truths.length);
+    for (const [cause, truth] of truths.entries()) check(answer, truth, machines, cause, seed);
+  },
+  300_000,
+);
 
-function check(answer: FleetAnswer, truth: Truth, machines: readonly Machine[], cause: number): void {
+function check(answer: FleetAnswer, truth: Truth, machines: readonly Machine[], cause: number, seed: number): void {
   const told = answer.causes.find((c) => truth.title.test(c.title));
   const having = machines.filter((m) => m.events.some((e) => e.cause === cause));
   const events = having.flatMap((m) =>

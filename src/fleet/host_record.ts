@@ -87,7 +87,10 @@ function factsOf(inputs: readonly InputRead[], incidents: readonly DiagnosedInci
 
 /** What is one report's own is left out of the words for all of them. */
 function titleOf(i: DiagnosedIncident): string {
-  if (i.kind === "bad_page") return `${i.title.replace(/ of pfn 0x[0-9a-f]+/i, "")}: ${badPageReason(i.cause)}`;
+  if (i.kind === "bad_page") {
+    const reason = badPageReason(i.cause);
+    return `${i.title.replace(/ of pfn 0x[0-9a-f]+/i, "")}${reason === null ? "" : `: ${reason}`}`;
+  }
   if (i.kind === "oom") return i.title.replace(/, \S.{0,60} killed$/, "");
   return i.kind === "page_pool_stall" ? i.title.replace(/: \d+ pages in flight$/, "") : i.title;
 }

@@ -101,12 +101,14 @@ export interface PoolSum {
   readonly fragmentSource: number;
   readonly withPackets: number;
   readonly pointedTo: number;
+  /** Pages with a reference that neither packets nor words in memory explain, and those of them that packets or words refer to as well. */
   readonly noReference: number;
+  readonly noReferenceInPart: number;
   /** Where the pages are that are with packets or pointed to: text and pages, most first. */
   readonly holders: readonly { readonly text: string; readonly pages: number }[];
 }
 
-/** Pages of each pool by what holds them; a page with several holders counts at the strongest: packet, pointer, none. */
+/** Pages of each pool by what holds them; a page with several holders (fragments of it) counts at each. */
 export function poolSums(image: Image): readonly PoolSum[] {
   const socketOf = new Map(image.net.sockets.sockets.map((s) => [s.address, s] as const));
   return image.net.pools.map((pool) => {
@@ -136,6 +138,8 @@ export function poolSums(image: Image): readonly PoolSum[] {
       withPackets: count("skb"),
       pointedTo: count("pointer"),
       noReference: count("none found"),
+      noReferenceInPart: pages.filter((p) => p.holders.length > 1 && p.holders.some((h) => h.kind === "none found"))
+        .length,
       holders: [...holders].map(([text, n]) => ({ text, pages: n })).sort((a, b) => b.pages - a.pages),
     };
   });

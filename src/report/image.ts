@@ -146,12 +146,19 @@ function poolExplained(s: PoolSum): Block[] {
   const head = s.pool.isDestroyed
     ? `${pages(out)} keep the destroyed pool ${hex(s.pool.address)} alive.`
     : `Of pool ${hex(s.pool.address)}, ${pages(out)} lie neither in its cache nor in its ring.`;
-  const rest =
-    s.noReference > 0
+  const alone = s.noReference - s.noReferenceInPart;
+  const rest = [
+    ...(alone > 0
       ? [
-          `${pages(s.noReference)}: no packet holds them and no word in the memory of this image points to them: leaked, or known to their holder by another address only (DMA, data).`,
+          `${pages(alone)}: no packet holds them and no word in the memory of this image points to them: leaked, or known to their holder by another address only (DMA, data).`,
         ]
-      : [];
+      : []),
+    ...(s.noReferenceInPart > 0
+      ? [
+          `Of ${pages(s.noReferenceInPart)} only some fragments are accounted for: the others are leaked, or known to their holder by another address only (DMA, data).`,
+        ]
+      : []),
+  ];
   return [paragraph(head), list([...s.holders.slice(0, 12).map((h) => `${pages(h.pages)}: ${h.text}`), ...rest])];
 }
 

@@ -59,7 +59,9 @@ const pool = z.strictObject({
       fragmentSource: count,
       withPackets: count,
       pointedTo: count.describe("A word in memory points to the struct page."),
-      noReferenceFound: count.describe("No packet, and no word in memory. Not the same as leaked."),
+      noReferenceFound: count.describe(
+        "A reference that no packet and no word in memory explains, also where packets hold other fragments of the page. Not the same as leaked.",
+      ),
     })
     .describe("Pages that carry its mark, by what holds them."),
   holders: z.array(z.strictObject({ text: z.string(), pages: count })),

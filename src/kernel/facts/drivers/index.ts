@@ -8,6 +8,7 @@ export {
   bareName,
   driverOfStack,
   foreignModule,
+  isFunctionOf,
   isNetworkPlace,
   modulesOf,
   networkFrame,

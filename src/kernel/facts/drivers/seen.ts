@@ -51,6 +51,10 @@ function symbolOf(driver: DriverFacts, name: string): DriverSymbol | undefined {
   );
 }
 
+/** Whether a driver has a function of this name, by what is known by hand: several may. */
+export const isFunctionOf = (driver: string, name: string): boolean =>
+  drivers.some((d) => d.name === driver && symbolOf(d, bareName(name)) !== undefined);
+
 /** What is known by hand, or a driver of the index that nothing but its place is known of. */
 function factsOf(key: string): DriverFacts {
   const known = byModule.get(key);
