@@ -63,6 +63,20 @@ describe("a fault is caught at the operation that makes it, with the history", (
     expect(faults.map((f) => [f.kind, f.operation])).toEqual([["double free", `#3 consume_skb(skb ${skb})`]]);
   });
 
+  test("a story tells a mask as a mask, and a length or a flag beside it as the number that it is", () => {
+    const { skbs, faults } = world();
+    const received = skbs.napiAllocSkb(256);
+    const twin = skbs.allocSkb(256, 0, 1);
+    for (const skb of [received, twin]) {
+      skbs.kfreeSkb(skb);
+      skbs.skbPut(skb, 10);
+    }
+    expect(faults.map((f) => f.history[0])).toEqual([
+      `#1 napi_alloc_skb(256) -> skb ${received}`,
+      expect.stringContaining(`alloc_skb(256, 0x0, 1) -> skb ${twin}`),
+    ]);
+  });
+
   test("freeing an skb that only a frag_list holds", () => {
     const { skbs, faults } = world();
     const parent = skbs.allocSkb(100, atomic);

@@ -161,28 +161,28 @@ const named: Readonly<Partial<Record<keyof Skbs, string>>> = {
 const spelled = (name: keyof Skbs | "write"): string =>
   (name === "write" ? undefined : named[name]) ?? name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
-/** Operations whose last argument is a gfp mask. */
-const masked: ReadonlySet<keyof Skbs> = new Set([
-  "allocSkb",
-  "netdevAllocSkb",
-  "napiAllocSkb",
-  "skbClone",
-  "skbCopy",
-  "skbCopyExpand",
-  "pskbCopy",
-  "pskbCopyFclone",
-  "pskbExpandHead",
-  "skbUnclone",
-  "skbHeaderUnclone",
-  "skbShareCheck",
-]);
+/** Operations that take a gfp mask, and which of their arguments it is. */
+const maskAt: Readonly<Partial<Record<keyof Skbs, number>>> = {
+  allocSkb: 1,
+  netdevAllocSkb: 1,
+  napiAllocSkb: 1,
+  skbClone: 1,
+  skbCopy: 1,
+  skbCopyExpand: 3,
+  pskbCopy: 1,
+  pskbCopyFclone: 2,
+  pskbExpandHead: 3,
+  skbUnclone: 1,
+  skbHeaderUnclone: 1,
+  skbShareCheck: 1,
+};
 
 /** `skb_put(skb 64, 20)`: a call as a story tells it. */
 function callText(name: keyof Skbs, rule: Rule, args: readonly unknown[], atomic: number): string {
   const text = (a: unknown, i: number): string => {
     if (i < rule.args.length) return `skb ${a}`;
     if (typeof a === "object") return JSON.stringify(a);
-    if (masked.has(name) && i === args.length - 1) return a === atomic ? "GFP_ATOMIC" : `0x${Number(a).toString(16)}`;
+    if (i === maskAt[name]) return a === atomic ? "GFP_ATOMIC" : `0x${Number(a).toString(16)}`;
     return String(a);
   };
   return `${spelled(name)}(${args.map(text).join(", ")})`;
