@@ -1,6 +1,9 @@
 // What drivers do alike beside their rings: transmitting with its two counters, the plain receive loop, a change of the MTU that takes the
 // device down and up. Not here: how a ring is filled and what becomes of a frame, which is where drivers differ.
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
+import { headerBytes } from "../net/path/wire.ts";
+import { skbField } from "../net/skb/skb_columns.ts";
+import type { Skbs } from "../net/skb/skbs.ts";
 import type { Cpus } from "../sync/cpu.ts";
 import type { RxRing } from "./rx_ring.ts";
 import { rxPacketNanos } from "./rx_ring.ts";
@@ -32,6 +35,14 @@ export function receiveUpTo(rx: RxRing, cpus: Cpus, budget: number, one: (frame:
     work++;
   }
   return work;
+}
+
+/** A packet that may have fragments: GRO and the stack want its headers in the linear part; without memory for that it is dropped. */
+export function handUp(skbs: Skbs, host: DriverHost, skb: number): void {
+  const { S } = skbs.columns;
+  const headers = headerBytes[(S[skb + skbField.PROTOCOL]! & 255) as 0 | 1 | 2];
+  if (skbs.pskbMayPull(skb, Math.min(headers, S[skb + skbField.LEN]!))) host.receive(skb);
+  else skbs.kfreeSkb(skb);
 }
 
 /** Why a device cannot have this MTU, or undefined. */

@@ -10,13 +10,13 @@ import { workerTask } from "../../kernel/facts/call_chains/index.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { feature } from "../net/path/netdevice.ts";
-import { frameBytes, headerBytes } from "../net/path/wire.ts";
+import { frameBytes } from "../net/path/wire.ts";
 import { fragField, headField, skbField } from "../net/skb/skb_columns.ts";
 import { rxMachineOf } from "./buffers.ts";
 import { createXdp, xdpHeadroom, xdpWords } from "./cards/xdp.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
-import { mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
+import { handUp, mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
 import { createPageFrag } from "./page_frag_refill.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createSetupMemory } from "./setup_memory.ts";
@@ -35,7 +35,7 @@ const averageWeight = 64;
 /** Bytes of a descriptor in an indirect table, of a MAC table's two counts, of an address. */
 const descriptorBytes = 16;
 const addressBytes = 6;
-const { LEN, HEAD } = skbField;
+const { HEAD } = skbField;
 const { NR_FRAGS } = headField;
 
 const modes = ["mergeable", "big", "small"] as const;
@@ -303,7 +303,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       drop(frame);
       return;
     }
-    if (program !== "off" && xdp.takes(rx.clean, pieces, bytes, frame)) return;
+    if (program !== "off" && xdp.takes(rx.clean, pieces, frame)) return;
     const skb = mode === "mergeable" ? mergeable(bytes, pieces) : mode === "big" ? big(bytes) : small(bytes);
     if (skb === 0) {
       drop(frame);
@@ -312,10 +312,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     receive.describe(skb, frame);
     frames.give(frame);
     counters.rx_packets++;
-    // GRO and the stack want the headers in the linear part.
-    const headers = headerBytes[(S[skb + skbField.PROTOCOL]! & 255) as 0 | 1 | 2];
-    if (skbs.pskbMayPull(skb, Math.min(headers, S[skb + LEN]!))) host.receive(skb);
-    else skbs.kfreeSkb(skb);
+    handUp(skbs, host, skb);
   };
 
   /** Slots that a frame will take, from where the hardware stands. */

@@ -8,11 +8,10 @@ import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
 import type { Driver, DriverHost } from "../../net/path/netdevice.ts";
 import { frameBytes, headerBytes } from "../../net/path/wire.ts";
 import { softirqState } from "../../net/pool/pool_context.ts";
-import { headField, skbField } from "../../net/skb/skb_columns.ts";
 import { rxMachineOf } from "../buffers.ts";
 import type { DriverParts, DriverSettings } from "../driver.ts";
 import { maskOf, maskSetting, numberSetting, wordSetting } from "../driver.ts";
-import { mtuRefusal, reopenWithMtu, transmitSide } from "../driver_life.ts";
+import { handUp, mtuRefusal, reopenWithMtu, transmitSide } from "../driver_life.ts";
 import { createRxRing, rxPacketNanos } from "../rx_ring.ts";
 import { createTxRing } from "../tx_ring.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
@@ -52,7 +51,6 @@ const idlePollNanos = 2000;
 
 export function createCard(parts: DriverParts, host: DriverHost, settings: DriverSettings, plan: CardPlan): Driver {
   const { skbs, cpus, frames, receive, release, journal } = parts;
-  const { S, H } = skbs.columns;
   const at = rxMachineOf(parts);
   const rxFrames = numberSetting(settings, "rx_ring");
   const rx = createRxRing(parts, host, plan.slots(rxFrames, at));
@@ -99,24 +97,13 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     }
     empty += slotsTaken;
   };
-  const handUp = (skb: number, frame: number): void => {
-    receive.describe(skb, frame);
-    frames.give(frame);
-    count("rx_packets");
-    // GRO and the stack want the headers in the linear part.
-    const headers = headerBytes[(S[skb + skbField.PROTOCOL]! & 255) as 0 | 1 | 2];
-    const linear = H[S[skb + skbField.HEAD]! + headField.NR_FRAGS] === 0;
-    if (linear || skbs.pskbMayPull(skb, Math.min(headers, S[skb + skbField.LEN]!))) host.receive(skb);
-    else skbs.kfreeSkb(skb);
-  };
-
   /** Whether the poll goes on. */
   const receiveOne = (frame: number): boolean => {
     const first = rx.clean;
     const taken = rx.pieces[first]!;
     const bytes = frameBytes(frames, frame);
     journal.caller = sites.receive;
-    if (program !== "off" && xdp.takes(first, taken, bytes, frame)) {
+    if (program !== "off" && xdp.takes(first, taken, frame)) {
       retire(taken);
       return true;
     }
@@ -128,7 +115,10 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     } else skb = buffers.packet(first, taken, bytes);
     if (skb !== 0) {
       retire(taken);
-      handUp(skb, frame);
+      receive.describe(skb, frame);
+      frames.give(frame);
+      count("rx_packets");
+      handUp(skbs, host, skb);
       return true;
     }
     count(skbFailed);

@@ -13,9 +13,9 @@ import type { SlotBuffers, SlotsFor } from "./slots.ts";
 import { pageIsReusable, slotPages } from "./slots.ts";
 
 export interface FlippedSpec {
-  /** Bytes of a frame that a slot takes, and what lies before them; `xdp`: a program runs. */
-  readonly bytes: (mtu: number, at: RxMachine, xdp: boolean) => number;
-  readonly headroom: (at: RxMachine, xdp: boolean) => number;
+  /** Bytes of a frame that a slot takes, and what lies before them; the same with an XDP program. */
+  readonly bytes: (mtu: number, at: RxMachine) => number;
+  readonly headroom: (at: RxMachine) => number;
   /** A packet is built around the first half, or has only fragments behind headers that are pulled out. */
   readonly packet: "build_skb" | "fragments";
   /** When a page is looked at: as its frame is taken out, or again as the slot is refilled. */
@@ -130,9 +130,9 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
 
   return {
     counters,
-    open(mtu, xdp) {
-      bytes = spec.bytes(mtu, at, xdp);
-      headroom = spec.headroom(at, xdp);
+    open(mtu) {
+      bytes = spec.bytes(mtu, at);
+      headroom = spec.headroom(at);
       order = flipping && headroom + bytes + (spec.packet === "fragments" ? 0 : at.sharedInfo) > pageSize / 2 ? 1 : 0;
       keepAt = 0;
       half = flipping ? (pageSize << order) / 2 : alignUp(headroom + bytes + at.sharedInfo, at.cacheLine);
@@ -214,9 +214,7 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
       }
       return lent;
     },
-    takeBack(lent) {
-      for (const pfn of lent) pages.putPage(pfn);
-    },
+    takeBack: own.takeBack,
     done: () => undefined,
     pool: () => -1,
   };

@@ -104,7 +104,7 @@ function intelPlan(
     buffers: (of) =>
       flippedSlots(of, {
         bytes,
-        headroom: (at) => intelPad(at),
+        headroom: intelPad,
         packet: "build_skb",
         looksAgain: false,
         counters: intelCounters,

@@ -10,12 +10,11 @@ import { orderOfBytes } from "../../../kernel/facts/drivers/driver.ts";
 import { cardRulesOf } from "../../kernels/card_rules.ts";
 import type { Driver, DriverHost } from "../../net/path/netdevice.ts";
 import { feature } from "../../net/path/netdevice.ts";
-import { frameBytes, headerBytes } from "../../net/path/wire.ts";
-import { skbField } from "../../net/skb/skb_columns.ts";
+import { frameBytes } from "../../net/path/wire.ts";
 import { rxMachineOf } from "../buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "../driver.ts";
 import { gfpOf, maskSetting, numberSetting, ringSetting, wordSetting } from "../driver.ts";
-import { mtuRefusal, reopenWithMtu, transmitSide } from "../driver_life.ts";
+import { handUp, mtuRefusal, reopenWithMtu, transmitSide } from "../driver_life.ts";
 import { rxPacketNanos } from "../rx_ring.ts";
 import { createTxRing } from "../tx_ring.ts";
 import { unreadRelease } from "./read_trees.ts";
@@ -66,7 +65,6 @@ export const r8152: DriverMaker = {
 
 function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver {
   const { skbs, pages, heap, cpus, frames, receive, release, journal } = parts;
-  const { S } = skbs.columns;
   const { pageSize, cacheLine } = rxMachineOf(parts);
   const chip = wordSetting(settings, "chip", chips);
   const bytes = chipKib[chip] * 1024;
@@ -75,13 +73,13 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const copybreak = numberSetting(settings, "copybreak");
   const txSize = numberSetting(settings, "tx_ring");
   const tx = createTxRing(parts, host, { size: txSize, stopRoom: 20, wakeRoom: 32 });
-  const transfers = createTransfers<Agg>(parts, host, () => ({
+  const transfers = createTransfers<Agg>(parts, host, {
     bytes,
     head: descriptor,
     tail: checksum,
     align: rxAlign,
     gatherNanos,
-  }));
+  });
   const { r8152WholePackets: wholePackets } = cardRulesOf(release);
   const masks = {
     open: maskSetting(release, settings, "gfp_open"),
@@ -156,9 +154,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   };
   const up = (skb: number): void => {
     own.rx_packets++;
-    const headers = headerBytes[(S[skb + skbField.PROTOCOL]! & 255) as 0 | 1 | 2];
-    if (skbs.pskbMayPull(skb, Math.min(headers, S[skb + skbField.LEN]!))) host.receive(skb);
-    else skbs.kfreeSkb(skb);
+    handUp(skbs, host, skb);
   };
 
   /** rx_bottom(): packets handed up. */

@@ -7,9 +7,8 @@
 import { alignUp } from "../../../kernel/facts/drivers/driver.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
 import { slotPages } from "./slots.ts";
+import { xdpHeadroom } from "./xdp.ts";
 
-/** XDP_PACKET_HEADROOM. */
-const xdpHeadroom = 256;
 /** ENA_MIN_RX_BUF_SIZE: what must be left of a page, bytes. */
 const leastLeft = 2048;
 /** ENA_PAGE_SIZE: pages of 64 KiB are used by the quarter. */
@@ -90,9 +89,7 @@ export function remainderSlots(of: SlotsFor): SlotBuffers {
       }
       return lent;
     },
-    takeBack(lent) {
-      for (const pfn of lent) pages.putPage(pfn);
-    },
+    takeBack: own.takeBack,
     done: () => undefined,
     pool: () => -1,
   };

@@ -53,6 +53,8 @@ export interface SlotPages {
   readonly offset: Int32Array;
   /** The driver's reference of every slot's page. */
   drop(): void;
+  /** Of what was lent: one reference of each page. */
+  takeBack(pages: readonly number[]): void;
 }
 
 export function slotPages({ parts, size }: SlotsFor): SlotPages {
@@ -63,6 +65,9 @@ export function slotPages({ parts, size }: SlotsFor): SlotPages {
     drop() {
       for (let slot = 0; slot < size; slot++) if (page[slot] !== 0) parts.pages.putPage(page[slot]! - 1);
       page.fill(0);
+    },
+    takeBack(lent) {
+      for (const pfn of lent) parts.pages.putPage(pfn);
     },
   };
 }

@@ -17,13 +17,13 @@ import { defaultPoolParams } from "../../net/pool/page_pool.ts";
 import { skbMarkForRecycle } from "../../net/pool/page_pool_hook.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
 import { pageIsReusable } from "./slots.ts";
+import { xdpHeadroom } from "./xdp.ts";
 
 /** MLX5_MPWRQ_MAX_LOG_WQE_SZ; MLX5E_RX_MAX_HEAD, which is also the stride where a packet takes several. */
 const wqeBytes = 1 << 18;
 const smallStride = 256;
 /** MLX5E_SW2HW_MTU(): Ethernet header, VLAN tag, checksum. */
 const hardHeader = 14 + 4 + 4;
-const xdpHeadroom = 256;
 /** MLX5E_CACHE_SIZE: four times as many as pages of a WQE, a power of two. */
 const cacheSlots = 4 * 64;
 /** MLX5E_PARAMS_MINIMUM_LOG_RQ_SIZE_MPW */

@@ -30,16 +30,15 @@ export interface Transfers<B> {
   arrive(frame: number): boolean;
   /** The oldest transfer that came back. */
   take(): Transfer<B> | undefined;
-  /** Taken and not dealt with. */
-  putBack(transfer: Transfer<B>): void;
   waiting(): number;
   posted(): number;
   /** Everything goes: frames to the wire's rows, buffers to `free`. */
   reset(free: (buffer: B) => void): void;
 }
 
-export function createTransfers<B>(parts: DriverParts, host: DriverHost, options: () => TransferOptions): Transfers<B> {
+export function createTransfers<B>(parts: DriverParts, host: DriverHost, options: TransferOptions): Transfers<B> {
   const { clock, frames } = parts;
+  const { bytes, head, tail, align, gatherNanos } = options;
   const posted: B[] = [];
   const done: Transfer<B>[] = [];
   let filling: Transfer<B> | undefined;
@@ -57,7 +56,6 @@ export function createTransfers<B>(parts: DriverParts, host: DriverHost, options
   return {
     post: (buffer) => void posted.push(buffer),
     arrive(frame) {
-      const { bytes, head, tail, align, gatherNanos } = options();
       const needs = head + frameBytes(frames, frame) + tail;
       if (needs > bytes) return false;
       if (filling !== undefined && filling.used + needs > bytes) finish();
@@ -72,7 +70,6 @@ export function createTransfers<B>(parts: DriverParts, host: DriverHost, options
       return true;
     },
     take: () => done.shift(),
-    putBack: (transfer) => void done.unshift(transfer),
     waiting: () => done.length,
     posted: () => posted.length + (filling === undefined ? 0 : 1),
     reset(free) {

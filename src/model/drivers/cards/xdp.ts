@@ -18,7 +18,7 @@ const awayNanos = { tx: 20_000, redirect: 50_000 } as const;
 
 export interface Xdp {
   /** True when the program took the frame: it and its memory are dealt with. */
-  takes(first: number, count: number, bytes: number, frame: number): boolean;
+  takes(first: number, count: number, frame: number): boolean;
   readonly counters: Record<string, number>;
 }
 
@@ -38,7 +38,7 @@ export function createXdp(
   });
   return {
     counters,
-    takes(first, count, _bytes, frame) {
+    takes(first, count, frame) {
       if (word === "off" || word === "pass") return false;
       counters[`rx_xdp_${word}`] = counters[`rx_xdp_${word}`]! + 1;
       if (word === "drop") {
