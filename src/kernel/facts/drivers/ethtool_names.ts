@@ -24,6 +24,12 @@ const mvnetaRegisters: readonly PrintedCounter[] = [
   ["good_frames_sent", "tx_packets"],
 ];
 
+const mvnetaWithErrors: readonly PrintedCounter[] = [
+  ...mvnetaRegisters,
+  ["skb_alloc_errors", "skb_alloc_error"],
+  ["refill_errors", "refill_error"],
+];
+
 /** page_pool_ethtool_stats_get_strings(), net/core/page_pool.c 6.1: the sums of a card's pools, behind the driver's own counters. */
 const pools: readonly PrintedCounter[] = [
   "alloc_fast",
@@ -40,6 +46,17 @@ const pools: readonly PrintedCounter[] = [
 ].map((name) => [`rx_pp_${name}`, `rx_pp_${name}`]);
 const queue0 = (...counters: readonly PrintedCounter[]): readonly PrintedCounter[] =>
   counters.map(([printed, counter]) => [`queue_0_${printed}`, counter]);
+
+/** What sw_stats_desc of mlx5 has of these in both trees. */
+const mlx5Software: readonly PrintedCounter[] = [
+  ["rx_packets", "rx_packets"],
+  ["rx_bytes", "rxBytes"],
+  ["tx_packets", "tx_packets"],
+  ["tx_bytes", "txBytes"],
+  ["rx_xdp_drop", "rx_xdp_drop"],
+  ["rx_xdp_redirect", "rx_xdp_redirect"],
+  ["rx_buff_alloc_err", "rx_buff_alloc_err"],
+];
 
 /** By driver; a driver or release without an entry prints none of what the model counts. */
 export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly PrintedCounter[]>[]>> = {
@@ -100,12 +117,12 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
     },
     {
       since: [4, 19],
-      value: [...mvnetaRegisters, ["skb_alloc_errors", "skb_alloc_error"], ["refill_errors", "refill_error"]],
+      value: [...mvnetaWithErrors],
       source: "mvneta_statistics, 4.19 and 5.15",
     },
     {
       since: [5, 19],
-      value: [...mvnetaRegisters, ["skb_alloc_errors", "skb_alloc_error"], ["refill_errors", "refill_error"], ...pools],
+      value: [...mvnetaWithErrors, ...pools],
       source: "mvneta_ethtool_get_strings, 6.1; first release from history",
     },
   ],
@@ -200,13 +217,7 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
     {
       since: [6, 1],
       value: [
-        ["rx_packets", "rx_packets"],
-        ["rx_bytes", "rxBytes"],
-        ["tx_packets", "tx_packets"],
-        ["tx_bytes", "txBytes"],
-        ["rx_xdp_drop", "rx_xdp_drop"],
-        ["rx_xdp_redirect", "rx_xdp_redirect"],
-        ["rx_buff_alloc_err", "rx_buff_alloc_err"],
+        ...mlx5Software,
         ["rx_cache_reuse", "rx_cache_reuse"],
         ["rx_cache_full", "rx_cache_full"],
         ["rx_cache_empty", "rx_cache_empty"],
@@ -217,16 +228,7 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
     },
     {
       since: [6, 4],
-      value: [
-        ["rx_packets", "rx_packets"],
-        ["rx_bytes", "rxBytes"],
-        ["tx_packets", "tx_packets"],
-        ["tx_bytes", "txBytes"],
-        ["rx_xdp_drop", "rx_xdp_drop"],
-        ["rx_xdp_redirect", "rx_xdp_redirect"],
-        ["rx_buff_alloc_err", "rx_buff_alloc_err"],
-        ...pools,
-      ],
+      value: [...mlx5Software, ...pools],
       source: "sw_stats_desc, en_stats.c 6.12.117; first release from history",
     },
   ],
