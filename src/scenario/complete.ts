@@ -78,8 +78,6 @@ interface Open {
   /** Column of its keys; of a list's items the column of the dash. */
   readonly column: number;
   readonly step: Step;
-  /** Where the line stands that opened it. */
-  readonly line: number;
 }
 
 function placeAt(text: string, caret: number): Place | undefined {
@@ -87,17 +85,10 @@ function placeAt(text: string, caret: number): Place | undefined {
   const here = lines.pop() ?? "";
   if (/(?:^|\s)#/.test(here)) return undefined;
   let open: Open[] = [];
-  lines.forEach((line, i) => {
-    if (!/^\s*(?:#|$)/.test(line)) open = opened(open, line, i);
-  });
+  for (const line of lines) if (!/^\s*(?:#|$)/.test(line)) open = opened(open, line);
   const { column, dashes, rest } = headOf(here);
   // Of the line itself: lists and mappings that it leaves, then what it opens.
-  let stack = open.filter(
-    (o) => o.column < column || (dashes.length > 0 && o.step !== undefined && o.column === column),
-  );
-  for (const dash of dashes)
-    stack = [...stack.filter((o) => o.column < dash || o.step !== undefined), item(dash, lines.length)];
-  const base = stack.map((o) => o.step);
+  const base = stackAt(open, column, dashes).map((o) => o.step);
   const inner = column + dashes.length * 2;
   const flow = flowAt(rest);
   if (flow.depth === 0) {
@@ -111,7 +102,15 @@ function placeAt(text: string, caret: number): Place | undefined {
   return { path: [...base, ...flow.path], written: flow.written, key: flow.key, prefix: flow.prefix };
 }
 
-const item = (column: number, line: number): Open => ({ column, step: undefined, line });
+/** What is still open on a line, and the items that its dashes begin. */
+function stackAt(open: readonly Open[], column: number, dashes: readonly number[]): Open[] {
+  let stack = open.filter(
+    (o) => o.column < column || (dashes.length > 0 && o.step !== undefined && o.column === column),
+  );
+  for (const dash of dashes)
+    stack = [...stack.filter((o) => o.column < dash || o.step !== undefined), { column: dash, step: undefined }];
+  return stack;
+}
 
 /** Indentation, the dashes of lists, and what follows them. */
 function headOf(line: string): { readonly column: number; readonly dashes: readonly number[]; readonly rest: string } {
@@ -125,15 +124,11 @@ function headOf(line: string): { readonly column: number; readonly dashes: reado
   return { column, dashes, rest: rest.replace(/^ +/, "") };
 }
 
-function opened(open: readonly Open[], line: string, number: number): Open[] {
+function opened(open: readonly Open[], line: string): Open[] {
   const { column, dashes, rest } = headOf(line);
-  let stack = open.filter(
-    (o) => o.column < column || (dashes.length > 0 && o.step !== undefined && o.column === column),
-  );
-  for (const dash of dashes)
-    stack = [...stack.filter((o) => o.column < dash || o.step !== undefined), item(dash, number)];
+  const stack = stackAt(open, column, dashes);
   const key = /^([\w-]{1,80}):[ \t]*(?:#.*)?$/.exec(rest)?.[1];
-  return key === undefined ? stack : [...stack, { column: column + dashes.length * 2, step: key, line: number }];
+  return key === undefined ? stack : [...stack, { column: column + dashes.length * 2, step: key }];
 }
 
 /** Keys with plain values of the block mapping that the line is in, before and after it. */
