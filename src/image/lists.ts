@@ -7,6 +7,8 @@ export interface Chain {
   readonly entries: readonly bigint[];
   /** Why the walk ended before the list did; undefined when it came round. */
   readonly problem: string | undefined;
+  /** It ended at what is not in the image: that is no damage. Left out: it did not. */
+  readonly isCut?: boolean;
 }
 
 /** Entries of one list at most: about the packets of the largest machines. */
@@ -35,7 +37,7 @@ export function walkRing(kernel: Kernel, head: bigint, most = mostEntries): Chai
     }
   } catch (error) {
     if (!(error instanceof Absent)) throw error;
-    return { entries, problem: `leads to ${error.address.toString(16)}, ${whyNot(error)}` };
+    return { entries, ...endedAt(error) };
   }
   return { entries, problem: undefined };
 }
@@ -53,7 +55,7 @@ export function walkChain(kernel: Kernel, first: bigint, nextOffset: bigint, mos
     }
   } catch (error) {
     if (!(error instanceof Absent)) throw error;
-    return { entries, problem: `leads to ${error.address.toString(16)}, ${whyNot(error)}` };
+    return { entries, ...endedAt(error) };
   }
   return { entries, problem: undefined };
 }
@@ -79,21 +81,19 @@ export function walkTree(kernel: Kernel, root: bigint, most = mostEntries): Chai
     }
   } catch (error) {
     if (!(error instanceof Absent)) throw error;
-    return { entries, problem: `leads to ${error.address.toString(16)}, ${whyNot(error)}` };
+    return { entries, ...endedAt(error) };
   }
   return { entries, problem: undefined };
 }
 
-const whyNot = (error: Absent): string =>
-  error.isMapped ? "whose page is not in the image" : "which is no kernel memory";
-
-/** A list that was cut by what is not in the image is no damage. */
-export const isCutByAbsence = (chain: Pick<Chain, "problem">): boolean =>
-  chain.problem?.endsWith("not in the image") === true;
+const endedAt = ({ address, isMapped }: Absent): Pick<Chain, "problem" | "isCut"> => ({
+  problem: `leads to ${address.toString(16)}, ${isMapped ? "whose page is not in the image" : "which is no kernel memory"}`,
+  isCut: isMapped,
+});
 
 /** A list that is not there at all counts as empty with a problem. */
 export const chainOrProblem = (read: () => Chain): Chain =>
-  ifThere(read) ?? { entries: [], problem: "is not in the image" };
+  ifThere(read) ?? { entries: [], problem: "is not in the image", isCut: true };
 
 export interface XarrayContents {
   readonly entries: readonly bigint[];

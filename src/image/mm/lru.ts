@@ -2,7 +2,7 @@
 import { ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
 import { type Kernel, pfnOfPage } from "../kernel.ts";
-import { chainOrProblem, isCutByAbsence, walkRing } from "../lists.ts";
+import { chainOrProblem, walkRing } from "../lists.ts";
 
 export interface LruList {
   readonly node: number;
@@ -143,7 +143,7 @@ function pagesOf(kernel: Kernel, head: bigint, name: string, findings: Findings 
     const pfn = pfnOfPage(kernel, entry - link);
     if (pfn !== undefined) pfns.push(pfn);
   }
-  if (chain.problem !== undefined && !isCutByAbsence(chain))
+  if (chain.problem !== undefined && chain.isCut !== true)
     findings?.add({ kind: "lru list", text: `${name} ${chain.problem}`, address: head });
   return pfns;
 }

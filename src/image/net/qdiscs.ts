@@ -2,7 +2,7 @@
 // kernel's and its modules' BTF. Whether all were found is counted: the discipline itself says how many packets it and those below it hold.
 import { ifThere } from "../address_space.ts";
 import { type Kernel, perCpu } from "../kernel.ts";
-import { type Chain, chainOrProblem, isCutByAbsence, walkChain, walkRing, walkTree } from "../lists.ts";
+import { type Chain, chainOrProblem, walkChain, walkRing, walkTree } from "../lists.ts";
 import type { Field, Struct } from "../types.ts";
 import { StructView } from "../view.ts";
 
@@ -204,7 +204,7 @@ class Keeper {
   /** Entries of a list, and what is wrong with it. */
   told(chain: Chain): readonly bigint[] {
     const { entries, problem } = chain;
-    if (isCutByAbsence(chain)) this.isBlind = true;
+    if (chain.isCut === true) this.isBlind = true;
     else if (problem !== undefined) this.problem ??= `a list of its packets ${problem}`;
     return entries;
   }

@@ -3,7 +3,7 @@
 import { Absent, ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
 import type { Kernel } from "../kernel.ts";
-import { type Chain, chainOrProblem, isCutByAbsence, walkChain, walkRing, walkTree } from "../lists.ts";
+import { type Chain, chainOrProblem, walkChain, walkRing, walkTree } from "../lists.ts";
 import type { SlabCache } from "../slab/cache.ts";
 import { allocatedObjects, type SlabReader } from "../slab/caches.ts";
 import type { Struct } from "../types.ts";
@@ -24,7 +24,7 @@ export interface SocketQueue {
   readonly skbs: readonly bigint[];
   /** Where the queue counts itself. */
   readonly qlen: number | undefined;
-  /** Its walk ended before the queue did, which is a finding. */
+  /** Its walk ended before the queue did: a finding, or the end of what is in the image. */
   readonly isBroken?: true;
 }
 
@@ -346,7 +346,7 @@ class SocketFinder {
   }
 
   private told(name: QueueName, sk: bigint, prot: string, chain: Chain): SocketQueue {
-    if (chain.problem !== undefined && !isCutByAbsence(chain))
+    if (chain.problem !== undefined && chain.isCut !== true)
       this.findings.add({
         kind: "socket queue",
         text: `socket ${sk.toString(16)} (${prot}): the ${longName[name]} ${chain.problem}`,

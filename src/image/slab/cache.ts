@@ -30,8 +30,9 @@ export interface NodeState {
   readonly partial: readonly number[];
   /** Free objects in them, by their own counters. */
   readonly partialFree: number;
-  /** Why the walk of that list ended before the list did. */
+  /** Why the walk of that list ended before the list did, and whether at what is not in the image. */
   readonly problem: string | undefined;
+  readonly isCut: boolean;
   readonly nrSlabs: number;
   readonly totalObjects: number;
 }

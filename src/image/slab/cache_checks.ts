@@ -1,7 +1,6 @@
 // What must be true of slab caches beside the free lists inside their slabs: whose each slab is, how many there are, the lists that they stand on.
 import type { Findings } from "../findings.ts";
 import { frameAddress, type Kernel } from "../kernel.ts";
-import { isCutByAbsence } from "../lists.ts";
 import type { MemMap, SlabHead } from "../mm/mem_map.ts";
 import type { SlabCache } from "./cache.ts";
 
@@ -47,7 +46,7 @@ function checkLists(c: SlabCache, findings: Findings): void {
   const add = (text: string): void =>
     findings.add({ kind: "slab", text: `cache ${c.name}: ${text}`, cache: c.name, address: c.address });
   for (const n of c.nodes)
-    if (isCutByAbsence(n)) continue;
+    if (n.isCut) continue;
     else if (n.problem !== undefined) add(`the list of partial slabs ${n.problem}`);
     else if (n.nrPartial !== n.partial.length)
       add(`nr_partial says ${n.nrPartial}, ${n.partial.length} slabs are on the list`);

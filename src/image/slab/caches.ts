@@ -3,7 +3,7 @@
 import { Absent, ifThere } from "../address_space.ts";
 import type { Findings } from "../findings.ts";
 import { frameAddress, type Kernel, perCpu, pfnOfPage } from "../kernel.ts";
-import { isCutByAbsence, walkRing } from "../lists.ts";
+import { walkRing } from "../lists.ts";
 import type { MemMap } from "../mm/mem_map.ts";
 import type { Field, Struct } from "../types.ts";
 import { objectsAwaitingRcu } from "./awaiting_rcu.ts";
@@ -64,9 +64,9 @@ export function readCaches(kernel: Kernel, map: MemMap, findings: Findings): rea
   const head = kernel.symbols.address("slab_caches");
   if (head === undefined) return [];
   const layouts = layoutsOf(kernel);
-  const { entries, problem } = walkRing(kernel, head, mostCaches);
-  const isCut = isCutByAbsence({ problem });
-  if (problem !== undefined && !isCut) findings.add({ kind: "slab", text: `the list of slab caches ${problem}` });
+  const { entries, problem, isCut } = walkRing(kernel, head, mostCaches);
+  if (problem !== undefined && isCut !== true)
+    findings.add({ kind: "slab", text: `the list of slab caches ${problem}` });
   const listAt = layouts.cache.at("list");
   const slabsOf = new Map<bigint, number[]>();
   const fenced = fencedFrames(kernel, map);
@@ -154,7 +154,7 @@ function nodesOf(kernel: Kernel, l: Layouts, view: DataView): readonly NodeState
   const counted = l.node.has("nr_slabs");
   return nodePointers(kernel, l, view).flatMap(({ node }) => {
     const state = ifThere((): NodeState => {
-      const { entries, problem } = walkRing(kernel, node + l.node.at("partial"));
+      const { entries, problem, isCut = false } = walkRing(kernel, node + l.node.at("partial"));
       let partialFree = 0;
       const partial: number[] = [];
       for (const entry of entries) {
@@ -169,6 +169,7 @@ function nodesOf(kernel: Kernel, l: Layouts, view: DataView): readonly NodeState
         partial,
         partialFree,
         problem,
+        isCut,
         nrSlabs: counted ? Number(space.u64(node + l.node.at("nr_slabs"))) : 0,
         totalObjects: counted ? Number(space.u64(node + l.node.at("total_objects"))) : 0,
       };
