@@ -2,6 +2,7 @@
 // second, … request for memory refused. Whatever is still out afterwards is a leak on that error path; every sk_buff and page is watched
 // meanwhile. The drivers of the model pass it (driver_check.test.ts), and so should yours: `skblab verify my_driver.mjs`.
 import type { Release } from "../kernel/release.ts";
+import { takenCounters } from "./drivers/cards/xdp.ts";
 import type { DriverMaker, DriverSettings } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
 import type { Failing } from "./failing.ts";
@@ -79,8 +80,7 @@ export interface DriverCheck {
 }
 
 const framesOfALife = 48;
-/** What cards call a frame that an XDP program took (drivers/cards/xdp.ts). */
-const takenByProgram: ReadonlySet<string> = new Set(["rx_xdp_drop", "rx_xdp_tx", "rx_xdp_redirect"]);
+const takenByProgram: ReadonlySet<string> = new Set(Object.values(takenCounters));
 /** The CPU's page of fragments and its page of slices stay out between lives, and are no leak. */
 const cachedBlocks = 2;
 /** A check ends after so many leaks and faults: one mistake shows again and again. */

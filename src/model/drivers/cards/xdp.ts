@@ -10,6 +10,9 @@ import type { SlotBuffers } from "./slots.ts";
 export const xdpWords = ["off", "pass", "drop", "tx", "redirect"] as const;
 export type XdpWord = (typeof xdpWords)[number];
 
+/** What cards call a frame that a program took: these come up nowhere. */
+export const takenCounters = { drop: "rx_xdp_drop", tx: "rx_xdp_tx", redirect: "rx_xdp_redirect" } as const;
+
 /** XDP_PACKET_HEADROOM, include/uapi/linux/bpf.h, bytes. */
 export const xdpHeadroom = 256;
 
@@ -29,7 +32,7 @@ export function createXdp(
   word: XdpWord,
 ): Xdp {
   const { cpus, frames } = parts;
-  const counters: Record<string, number> = word === "off" || word === "pass" ? {} : { [`rx_xdp_${word}`]: 0 };
+  const counters: Record<string, number> = word === "off" || word === "pass" ? {} : { [takenCounters[word]]: 0 };
   /** Memory that is away, oldest first. */
   const away: (readonly number[])[] = [];
   const back = cpus.register(() => {
@@ -40,7 +43,8 @@ export function createXdp(
     counters,
     takes(first, count, frame) {
       if (word === "off" || word === "pass") return false;
-      counters[`rx_xdp_${word}`] = counters[`rx_xdp_${word}`]! + 1;
+      const name = takenCounters[word];
+      counters[name] = counters[name]! + 1;
       if (word === "drop") {
         buffers.unused(first, count);
         frames.give(frame);
