@@ -73,76 +73,80 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     await page.close();
   });
 
-  test("for every bundled log the page's JSON is the command line's; every claim, its lines and its pictures are the JSON's", async () => {
-    const names = readdirSync(logs).filter((n) => n.endsWith(".txt"));
-    const lines = names.map((name) => printed("diagnose", name));
-    const { page, faults } = await visit("#/diagnose", desk);
-    for (const [n, name] of names.entries()) {
-      await given(page, name);
-      await page.waitForSelector(`.case aside:has-text("${name}")`);
-      const json = await lines[n];
-      expect(await saved(page, ".answer-tools >> text=JSON")).toEqual(json);
-      for (const [i, incident] of json.incidents.entries()) {
-        await goTo(page, `#/diagnose?at=${i + 1}`);
-        await page.waitForSelector(`.pick[aria-current] >> nth=0`);
-        await eventually(() => page.getAttribute(".incident", "aria-label")).toBe(`Incident: ${incident.title}`);
-        const told = await page.evaluate<{
-          claims: string[];
-          tinted: number[];
-          lines: number[];
-          pieces: string[];
-          ladders: string[];
-        }>(`({
+  test.each(sizes)(
+    "%s for every bundled log the page's JSON is the command line's; every claim, its lines and its pictures are the JSON's",
+    async (_, size) => {
+      const names = readdirSync(logs).filter((n) => n.endsWith(".txt"));
+      const lines = names.map((name) => printed("diagnose", name));
+      const { page, faults } = await visit("#/diagnose", size);
+      for (const [n, name] of names.entries()) {
+        await given(page, name);
+        await page.waitForSelector(`.case aside:has-text("${name}")`, { state: "attached" });
+        const json = await lines[n];
+        expect(await saved(page, ".answer-tools >> text=JSON")).toEqual(json);
+        for (const [i, incident] of json.incidents.entries()) {
+          await goTo(page, `#/diagnose?at=${i + 1}`);
+          await page.waitForSelector(`.pick[aria-current] >> nth=0`);
+          await eventually(() => page.getAttribute(".incident", "aria-label")).toBe(`Incident: ${incident.title}`);
+          const told = await page.evaluate<{
+            claims: string[];
+            tinted: number[];
+            lines: number[];
+            pieces: string[];
+            ladders: string[];
+          }>(`({
           claims: [...document.querySelectorAll(".claim")].map((c) => c.textContent),
           tinted: [...document.querySelectorAll(".log .evidence")].map((l) => Number(l.dataset.line)),
           pieces: [...document.querySelectorAll(".claim .piece-small title, .claim .piece-large title")].map((t) => t.textContent),
           lines: [...document.querySelectorAll(".log li")].map((l) => Number(l.dataset.line)),
           ladders: [...document.querySelectorAll(".claim svg[aria-label^='Watermark test']")].map((s) => s.getAttribute("aria-label")),
         })`);
-        for (const f of incident.findings) {
-          if (f.id === "wanted.object" || f.id === "judgement.harmless" || f.id.startsWith("why.zone.")) continue;
-          const claim = f.claim.slice(f.claim.indexOf("? ") < 0 ? 0 : f.claim.indexOf("? ") + 2);
-          expect(told.claims.join("\n"), `${name}: ${f.id}`).toContain(claim);
-        }
-        const own = incident.occurrences[0].input;
-        const shown = new Set(told.tinted);
-        const evidence = new Set(
-          incident.findings
-            .flatMap((f: { evidence: { input: string; line: number }[] }) => f.evidence)
-            .filter((q: { input: string }) => q.input === own)
-            .map((q: { line: number }) => q.line),
-        );
-        expect([...shown].every((l) => evidence.has(l))).toBe(true);
-        expect([...evidence].filter((l) => told.lines.includes(l as number)).length, name).toBe(shown.size);
-        const zones = (incident.memory?.zones ?? []).filter((z: { eligible: boolean }) => z.eligible);
-        expect(told.ladders.length).toBe(
-          incident.findings.some((f: { id: string }) => f.id === "why.refused") ? zones.length : 0,
-        );
-        for (const [at, said] of told.ladders.entries()) {
-          const z = zones[at];
-          // The picture's word is the sentence's: refused where every zone refuses, also within the report's own error.
-          const refuses = z.within !== null || z.answer === "no";
-          expect(said.includes(": refused"), `${name} ${z.zone}`).toBe(refuses);
-          const ladder = (z.within?.comparisons ?? z.comparisons).findLast(
-            (c: { ladder: unknown }) => c.ladder !== null,
-          )?.ladder;
-          for (const r of ladder === undefined ? [] : [...ladder.mark, ...ladder.free])
-            expect(said).toContain(`${r.what} ${r.pages}`);
-        }
-        const blocks = told.pieces
-          .map((t) => Number(/^[\d,]+/.exec(t)?.[0].replaceAll(",", "")))
-          .reduce((a, b) => a + b, 0);
-        if (told.pieces.length > 0)
-          expect(blocks).toBe(
-            zones
-              .flatMap((z: { orders: { blocks: number }[] }) => z.orders)
-              .reduce((sum: number, o: { blocks: number }) => sum + o.blocks, 0),
+          for (const f of incident.findings) {
+            if (f.id === "wanted.object" || f.id === "judgement.harmless" || f.id.startsWith("why.zone.")) continue;
+            const claim = f.claim.slice(f.claim.indexOf("? ") < 0 ? 0 : f.claim.indexOf("? ") + 2);
+            expect(told.claims.join("\n"), `${name}: ${f.id}`).toContain(claim);
+          }
+          const own = incident.occurrences[0].input;
+          const shown = new Set(told.tinted);
+          const evidence = new Set(
+            incident.findings
+              .flatMap((f: { evidence: { input: string; line: number }[] }) => f.evidence)
+              .filter((q: { input: string }) => q.input === own)
+              .map((q: { line: number }) => q.line),
           );
+          expect([...shown].every((l) => evidence.has(l))).toBe(true);
+          expect([...evidence].filter((l) => told.lines.includes(l as number)).length, name).toBe(shown.size);
+          const zones = (incident.memory?.zones ?? []).filter((z: { eligible: boolean }) => z.eligible);
+          expect(told.ladders.length).toBe(
+            incident.findings.some((f: { id: string }) => f.id === "why.refused") ? zones.length : 0,
+          );
+          for (const [at, said] of told.ladders.entries()) {
+            const z = zones[at];
+            // The picture's word is the sentence's: refused where every zone refuses, also within the report's own error.
+            const refuses = z.within !== null || z.answer === "no";
+            expect(said.includes(": refused"), `${name} ${z.zone}`).toBe(refuses);
+            const ladder = (z.within?.comparisons ?? z.comparisons).findLast(
+              (c: { ladder: unknown }) => c.ladder !== null,
+            )?.ladder;
+            for (const r of ladder === undefined ? [] : [...ladder.mark, ...ladder.free])
+              expect(said).toContain(`${r.what} ${r.pages}`);
+          }
+          const blocks = told.pieces
+            .map((t) => Number(/^[\d,]+/.exec(t)?.[0].replaceAll(",", "")))
+            .reduce((a, b) => a + b, 0);
+          if (told.pieces.length > 0)
+            expect(blocks).toBe(
+              zones
+                .flatMap((z: { orders: { blocks: number }[] }) => z.orders)
+                .reduce((sum: number, o: { blocks: number }) => sum + o.blocks, 0),
+            );
+        }
       }
-    }
-    expect(faults).toEqual([]);
-    await page.close();
-  }, 120_000);
+      expect(faults).toEqual([]);
+      await page.close();
+    },
+    120_000,
+  );
 
   test("a claim lights its lines and a line its claims; a line goes to its place in the log; search, minimap and wrap work by keyboard", async () => {
     const { page, faults } = await visit("#/diagnose?example=failures_6.1.txt&at=3", desk);

@@ -26,6 +26,7 @@ test("the second kfree_skb is a double free, with the first one in its history",
   const last = story("double-free").at(-1)!;
   expect(last.fault?.kind).toBe("double free");
   expect(last.fault?.history.filter((h) => h.includes("kfree_skb")).length).toBe(2);
+  expect(last.outcome).toBe("it was free already");
 });
 
 test("a fault names everybody who had the buffer, each with its own steps", () => {

@@ -259,7 +259,11 @@ function play(skbs: OwnedSkbs, slots: number[], dead: Set<number>, step: PacketS
       skbs.skbGet(skb);
       return "one more user";
     case "free": {
-      const { users } = dead.has(step.slot) ? { users: 1 } : viewSkb(skbs, skb);
+      if (dead.has(step.slot)) {
+        skbs.kfreeSkb(skb);
+        return "it was free already";
+      }
+      const { users } = viewSkb(skbs, skb);
       skbs.kfreeSkb(skb);
       if (users <= 1) dead.add(step.slot);
       return users <= 1 ? "freed" : `${users - 1} user(s) left`;

@@ -25,14 +25,13 @@ import { examples } from "../ui/examples.ts";
 import { AnswerExports } from "../ui/exports.tsx";
 import { giveExample, giveText } from "../ui/intake.tsx";
 import { Empty, ErrorBox, Work } from "../ui/parts.tsx";
-import { go, hrefOf, route, setQuery, setView } from "../ui/route.ts";
+import { go, hrefOf, route, setView } from "../ui/route.ts";
 
 export function DiagnosePage(): JSX.Element {
   const [output, setOutput] = useKept<DiagnoseOutput | undefined>("diagnose.output", undefined);
   const [error, setError] = useKept<unknown>("diagnose.error", undefined);
   const [, setProof] = useKept<Proved | undefined>("diagnose.proof", undefined);
   const [, setAssumed] = useKept<Readonly<Record<number, Assumed>>>("diagnose.assumed", {});
-  const [of, setOf] = useKept("diagnose.of", "");
   const { example } = route.value.query;
 
   const run = async (files: readonly CaseFile[]): Promise<void> => {
@@ -46,10 +45,6 @@ export function DiagnosePage(): JSX.Element {
     try {
       const given = files.map(({ name, blob }) => ({ name, blob }));
       const answer = await ask("diagnose", { files: given }, "Reading", { replaces: true });
-      const names = given.map((f) => f.name).join();
-      // Places in another text mean nothing in this one.
-      if (of !== "" && of !== names) setQuery({ at: undefined, part: undefined, log: undefined, line: undefined });
-      setOf(names);
       setOutput(answer);
     } catch (e) {
       setOutput(undefined);
@@ -184,6 +179,7 @@ function Case({ output }: { output: DiagnoseOutput }): JSX.Element {
     const pressed = (e: KeyboardEvent): void => {
       if (e.target instanceof HTMLElement && e.target.matches("input, textarea, select")) return;
       if (e.ctrlKey || e.metaKey || e.altKey) return;
+      if (document.querySelector("dialog[open]") !== null) return;
       if (e.key === "Escape" && route.value.query.part !== undefined) setView({ part: undefined });
       const step = e.key === "j" ? 1 : e.key === "k" ? -1 : 0;
       const next = order[order.indexOf(at) + step];

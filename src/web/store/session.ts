@@ -1,10 +1,15 @@
 // What a reload finds again. Small inputs stay in the tab's own session store, which ends with the tab; all of them, of any size, stay in this
 // browser (IndexedDB) only where the person said so, until "forget". Where the browser allows neither, a reload begins anew.
+import type { TakingPage } from "../tasks/identify_task.ts";
 
 /** An input as it is kept. */
 export interface Stored {
   readonly name: string;
   readonly blob: Blob;
+  /** The page that it was made for, where it is no input of a person's: only that one looks at it. */
+  readonly only?: TakingPage | undefined;
+  /** Its number in the case, once it has one. */
+  readonly id?: number | undefined;
 }
 
 const sessionKey = "skblab.case";
@@ -21,6 +26,8 @@ const quietly = <T>(work: () => T, otherwise: T): T => {
 
 /** The person has said that inputs may stay in this browser. */
 export const consented = (): boolean => quietly(() => localStorage.getItem(consentKey) === "yes", false);
+
+type Text = Omit<Stored, "blob"> & { readonly data: string };
 
 const toBase64 = async (blob: Blob): Promise<string> => {
   const bytes = new Uint8Array(await blob.arrayBuffer());
@@ -46,7 +53,9 @@ export async function keepForReload(files: readonly Stored[]): Promise<readonly 
     if (fits) room -= f.blob.size;
     return fits;
   });
-  const texts = await Promise.all(small.map(async (f) => ({ name: f.name, data: await toBase64(f.blob) })));
+  const texts = await Promise.all(
+    small.map(async ({ name, only, id, blob }): Promise<Text> => ({ name, only, id, data: await toBase64(blob) })),
+  );
   const written = quietly(() => {
     sessionStorage.setItem(sessionKey, JSON.stringify(texts));
     return true;
@@ -58,12 +67,9 @@ export async function keepForReload(files: readonly Stored[]): Promise<readonly 
 export async function restored(): Promise<readonly Stored[]> {
   if (consented())
     return (await quietlyAsync(() => inStore<Stored[] | undefined>("readonly", (store) => store.get("files")))) ?? [];
-  const texts = quietly(
-    () => JSON.parse(sessionStorage.getItem(sessionKey) ?? "[]") as { name: string; data: string }[],
-    [],
-  );
-  return texts.map(({ name, data }) => ({
-    name,
+  const texts = quietly(() => JSON.parse(sessionStorage.getItem(sessionKey) ?? "[]") as Text[], []);
+  return texts.map(({ data, ...file }) => ({
+    ...file,
     blob: new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]),
   }));
 }

@@ -89,7 +89,12 @@ function Term({ word, name, means }: { word: string; name: string; means: string
       onFocus={show}
       onBlur={hide}
       onClick={show}
-      onKeyDown={(e) => e.key === "Escape" && hide()}
+      onKeyDown={(e) => {
+        if (e.key !== "Escape" || open.value === undefined) return;
+        // One Esc closes one thing: not also what lies under the definition.
+        e.stopPropagation();
+        hide();
+      }}
     >
       {word}
     </button>

@@ -17,6 +17,7 @@ import {
   take,
 } from "../store/case_file.ts";
 import { kept } from "../store/kept.ts";
+import type { Stored } from "../store/session.ts";
 import type { TakingPage } from "../tasks/identify_task.ts";
 import { examples } from "./examples.ts";
 import { ErrorBox } from "./parts.tsx";
@@ -26,7 +27,7 @@ import { go, hrefAsLeft, hrefOf, route } from "./route.ts";
 const trouble = kept<unknown>("intake.error", undefined);
 
 /** Takes files or texts, and says what went wrong. */
-export async function give(given: readonly { readonly name: string; readonly blob: Blob }[]): Promise<void> {
+export async function give(given: readonly Stored[]): Promise<void> {
   trouble.value = undefined;
   try {
     await take(given);

@@ -189,7 +189,7 @@ export function MapView({
     <figure>
       <canvas
         ref={canvas}
-        class="map"
+        class={view.span < map.width ? "map closer" : "map"}
         aria-busy={size.width === 0}
         width={size.width === 0 ? 1024 : size.width}
         height={size.width === 0 ? Math.round(1024 * aspect) : size.height}
@@ -216,6 +216,10 @@ export function MapView({
             say(c.x, c.y);
             pick(c.x, c.y);
           }
+          drag.current = undefined;
+        }}
+        // The finger scrolls the page: it drags nothing.
+        onPointerCancel={() => {
           drag.current = undefined;
         }}
         onPointerLeave={() => setTip(undefined)}

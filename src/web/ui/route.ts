@@ -14,6 +14,8 @@ function parse(): Route {
 }
 
 export const route = signal<Route>(parse());
+/** The page of the address, also where the signal does not have it yet. */
+export const pageNow = (): string => parse().page;
 /** The query that each page was left with: its link leads back to the same view. */
 const left = new Map<string, Query>();
 
@@ -31,17 +33,23 @@ export function hrefOf(page: string, query: Query = {}): string {
 /** The address of a page as it was left. */
 export const hrefAsLeft = (page: string): string => hrefOf(page, left.get(page));
 
-/** Goes to an address: a step in the history. */
-export function go(href: string): void {
-  if (location.hash === href) return;
-  history.pushState(null, "", href);
+/** The query of a page as it is, or was left. */
+export const queryLeft = (page: string): Query =>
+  route.value.page === page ? route.value.query : (left.get(page) ?? {});
+/** What the link of a page will lead to. */
+export const goLater = (page: string, query: Query): void => void left.set(page, query);
+
+/** Goes to an address: a step in the history; `again`: also where the address is the same and what is looked at is not. */
+export function go(href: string, again = false): void {
+  if (location.hash === href && !again) return;
+  history.pushState(history.state, "", href);
   route.value = parse();
   left.set(route.value.page, route.value.query);
 }
 
 /** Changes the query of the present page: a place within a view, no step in the history. */
 export function setQuery(query: Query): void {
-  history.replaceState(null, "", hrefOf(route.value.page, { ...route.value.query, ...query }));
+  history.replaceState(history.state, "", hrefOf(route.value.page, { ...route.value.query, ...query }));
   route.value = parse();
   left.set(route.value.page, route.value.query);
 }

@@ -9,7 +9,7 @@ import { formatNumber } from "../../../report/text.ts";
 import { useKept } from "../../store/kept.ts";
 import { Glossed } from "../glossary.tsx";
 import { give } from "../intake.tsx";
-import { go, hrefOf } from "../route.ts";
+import { hrefOf, setQuery } from "../route.ts";
 import { FreeLists, MtuSteps } from "../shortage.tsx";
 import { buddyinfoOf, caseFor, claimsWith, piecesOf, sameLine, storyFor, timeOf, toCollect } from "./case_view.ts";
 import { hot, warms } from "./hot.ts";
@@ -202,10 +202,10 @@ function WaysOn({ incident }: { incident: DiagnosedIncident }): JSX.Element | nu
           <button
             type="button"
             onClick={async () => {
-              await give([
-                { name: `buddyinfo of ${incident.occurrences[0]?.input ?? "the report"}`, blob: new Blob([buddy]) },
-              ]);
-              go(hrefOf("memory", { view: "real" }));
+              // Made of this report, it says nothing more of the incident.
+              const name = `buddyinfo of ${incident.occurrences[0]?.input ?? "the report"}`;
+              await give([{ name, blob: new Blob([buddy]), only: "memory" }]);
+              setQuery({ view: "real" });
             }}
           >
             This machine's free lists in Memory
