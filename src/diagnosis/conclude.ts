@@ -46,9 +46,9 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
               : scope === "unknown" && hasCgroups(c)
                 ? "Memory ran out: the machine's, or what a cgroup may have; the report does not say which."
                 : scope === "cpuset"
-                  ? "Memory ran out on the nodes that a cpuset or a memory policy allows; whether the whole machine was short the report does not say."
+                  ? "Memory ran out on the nodes that a cpuset or a memory policy allows; the report does not say whether the whole machine was short."
                   : isLineAlone(incident.reading)
-                    ? "Memory ran out, and not by a cgroup's limit; whether in the whole machine, or on the nodes that a cpuset allows, the line does not say."
+                    ? "Memory ran out, and not by a cgroup's limit; the line does not say whether in the whole machine or on the nodes that a cpuset allows."
                     : "The machine was really out of memory: nothing was left to reclaim.",
         severity: "act",
       };
@@ -198,7 +198,7 @@ function stalled(c: Case): Conclusion {
     key: `alloc_failure:stall:${c.order ?? "-"}`,
     cause: `A request for ${what} had been waiting${waited} when this was printed: reclaim freed too little, too slowly. It was not refused, and goes on.`,
     severity: "watch",
-    consequence: "A task stood still meanwhile. Whether it got its memory the report does not say.",
+    consequence: "A task stood still meanwhile. The report does not say whether it got its memory.",
   };
 }
 

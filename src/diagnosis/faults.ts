@@ -263,7 +263,7 @@ function lockup(c: Case, o: Oops): Fault {
     reason:
       reclaim === undefined
         ? `${noShortage}: a CPU was busy for too long.`
-        : "Whether memory was short the report does not say; its Mem-Info would.",
+        : "The report does not say whether memory was short; its Mem-Info would.",
   };
 }
 
@@ -366,10 +366,10 @@ function byMessage(o: Oops): Fault | undefined {
 const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: string, severity: Severity])[] = [
   [/null-ptr-deref/, "NULL pointer", "used a NULL pointer", "act"],
   [/user-memory-access|wild-memory-access/, "Wild pointer", "used a wild pointer", "corruption"],
-  [/uninit/, "Uninitialised value", "used an uninitialized value", "act"],
+  [/uninit/, "Uninitialized value", "used an uninitialized value", "act"],
   [
     /infoleak/,
-    "Uninitialised bytes given away",
+    "Uninitialized bytes given away",
     "passed on uninitialized bytes: old contents of kernel memory can be read outside the kernel",
     "act",
   ],
@@ -420,7 +420,7 @@ function sanitized(o: Oops): Fault | undefined {
     consequence:
       severity === "corruption"
         ? s.access === "read"
-          ? "Serious: memory was read that was not the reader's. Whether it is written as well the report does not say."
+          ? "Serious: memory was read that was not the reader's. The report does not say whether it is written as well."
           : corrupted
         : /infoleak|uninit/.test(s.bug)
           ? "Act on it: the kernel went on, and nothing was overwritten."

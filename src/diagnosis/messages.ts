@@ -78,8 +78,8 @@ const buffer: Reader = (text, _, line) => {
       known !== undefined
         ? known
         : dropped
-          ? "One packet was lost each time; what the driver does with its ring afterwards the line does not say."
-          : "What the driver does without the buffer the line does not say: some try again, some keep a hole in their ring.",
+          ? "One packet was lost each time; the line does not say what the driver does with its ring afterwards."
+          : "The line does not say what the driver does without the buffer: some try again, some keep a hole in their ring.",
     memory: "refused",
     advice: [failureSearch],
   };
@@ -396,7 +396,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     return {
       key: `unreferenced:${hand ?? "?"}:${bytes}`,
       title: `${packet ? "Packets" : "Objects"} of ${hand ?? "an unknown caller"} were never freed`,
-      cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; who allocated it the record does not say" : ` that ${hand} allocated`}: it was never freed.`,
+      cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; the record does not say who allocated it" : ` that ${hand} allocated`}: it was never freed.`,
       meaning: `${names.length === 0 ? "The record's stack is missing." : `The stack: ${names.slice(0, 6).join(" < ")}.`} A single record may be a false suspicion; records of one stack that grow in number are a leak.`,
       severity: "watch",
       consequence: "A leak that grows with the traffic takes the machine's memory in time.",

@@ -44,7 +44,7 @@ describe("a stalled pool in a real log", () => {
     expect(texts.some((t) => t.includes("returning 7 pages to the destroyed pool"))).toBe(true);
   });
 
-  test("whether the pool ended the log does not say: it ends before the next warning was due", () => {
+  test("the log does not say whether the pool ended: it ends before the next warning was due", () => {
     expect(stall?.reasons.some((r) => r.text.includes("does not say"))).toBe(true);
   });
 

@@ -32,13 +32,6 @@ const claims: Readonly<Record<string, (v: StackView) => string | undefined>> = {
   process: (v) => (v.context === "unknown" ? undefined : v.context === "process" ? "yes" : "no"),
 };
 
-/**
- * What no name and no form tells, because the lines that would have told it are just those that are gone: a module that is in no kernel of the
- * index was the asker or the driver, or one kind of memory stands where the other stood.
- */
-const known =
-  /^(e1000_refill_6\.1\.txt .* is neither: __alloc_pages \[e1000_alloc_jumbo_rx_buffers|c_page64_name\.txt .* is neither: hyp_|c_ring_lost\.txt .* driver was ntb_netdev, is ntb_transport|f_names_612_39\.txt .* is setup: __alloc_pages_noprof \[mtk_init_fq_dma)/;
-
 /** Only the stack of a refused request says who asked. */
 const requests = ["alloc_failure", "slab_failure"];
 
@@ -79,5 +72,5 @@ test(`no run of lines that is lost makes a stack say something else (seed ${seed
     }
   }
   if (process.env.STACK_OUT !== undefined) writeFileSync(process.env.STACK_OUT, bad.join("\n"));
-  expect(bad.filter((b) => !known.test(b))).toEqual([]);
+  expect(bad).toEqual([]);
 });

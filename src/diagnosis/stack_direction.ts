@@ -75,8 +75,21 @@ export function directionOf(frames: readonly StackFrame[], driver: DriverSeen | 
     return { direction: refilling.test(frames[from]?.function ?? "") ? "rx refill" : "rx", directionFrame: from };
   const network =
     driver !== undefined || told.some((f) => f !== undefined) || firstIn(frames, [...pollers, ...probers]) >= 0;
-  return { direction: joints.whole && !network ? "neither" : undefined };
+  return { direction: joints.whole && !network && !mayBeDriver(frames) ? "neither" : undefined };
 }
+
+/**
+ * A module that no kernel of the index builds may be a network driver whose telling lines are those that are missing, where what it was called
+ * by tells nothing: a thread, queued work, a file that is written to.
+ */
+const mayBeDriver = (frames: readonly StackFrame[]): boolean =>
+  frames.some(isNobodys) && frames.some((f) => callsAnything.test(f.function));
+
+const isNobodys = (f: StackFrame): boolean =>
+  f.reliable && f.module !== undefined && functionIndex()?.module(f.module) === undefined;
+
+const callsAnything =
+  /^(?:kthread|smpboot_thread_fn|worker_thread|process_one_work|ret_from_fork|ret_from_kernel_thread|full_proxy_write|new_sync_write|(?:vfs|(?:__x64_|__se_|__arm64_|k)?sys|SyS)_write)/;
 
 /** A function of a driver's own that polls nothing itself asked for a receive buffer, in a softirq. */
 function askedInPoll(frames: readonly StackFrame[], asker: number): boolean {
@@ -122,8 +135,29 @@ function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joint
   if (!setup && (kinds.includes("slab") || kinds.includes("pages"))) return false;
   const since = notOlderThan(frames.map((f) => bareName(f.function)));
   const known = modules.filter((m) => functionIndex()?.module(m) !== undefined);
-  if (known.length > 0) return !known.some((m) => refillAsksFor(m, kinds, since));
+  if (known.length > 0)
+    return !known.some((m) => refillAsksFor(m, kinds, since)) && !(setup && mayAskUnseen(who, kinds));
   return /napi_alloc_skb/.test(request) || (setup && kinds.every((k) => notForRings.includes(k)));
+}
+
+/** Kinds of memory that are made of another, with the functions between whose lines may be missing. */
+const madeOf: Readonly<Partial<Record<MemoryKind, readonly MemoryKind[]>>> = {
+  pages: ["skb", "rxSkb", "frag", "pool"],
+  slab: ["skb", "rxSkb"],
+};
+
+/**
+ * Whether a function may have asked for other memory than the allocator's frame behind it tells: lines of a packet's maker, of a cache of
+ * fragments or of a pool may be missing between the two. What fills a ring by its name asks as it stands.
+ */
+export function mayAskUnseen(who: StackFrame, kinds: readonly MemoryKind[]): boolean {
+  if (refilling.test(who.function)) return false;
+  const found = (functionIndex()?.find(bareName(who.function)) ?? []).filter(
+    (f) => who.module === undefined || f.place.name === modulesOf(who)[0],
+  );
+  const fills = kinds.flatMap((k) => madeOf[k] ?? []);
+  // An index without calls of what is inlined knows no memory of the function at all.
+  return found.length === 0 || found.some((f) => f.memory.size === 0 || fills.some((k) => f.memory.has(k)));
 }
 
 /** On the receive side only these free nothing but what arrived: under polls and the ladder to TCP runs what frees packets that were sent. */

@@ -1,5 +1,6 @@
 // Where a printed stack lacks lines: its beginning, its end, or frames between two that cannot have called each other.
-import { bareName } from "../kernel/facts/drivers/index.ts";
+import { bareName, modulesOf } from "../kernel/facts/drivers/index.ts";
+import { functionIndex } from "../kernel/facts/functions/index.ts";
 import { handingOnFrames, isFrameIn, outermostFrames } from "../kernel/facts/trace_frames.ts";
 import type { CallTrace } from "../kernel/readings/call_trace.ts";
 import { framesOf } from "../kernel/readings/call_trace.ts";
@@ -14,6 +15,7 @@ import {
   paths,
   printers,
   reporters,
+  skbHead,
   slabBuffers,
   slabEntries,
 } from "./stack_names.ts";
@@ -88,6 +90,7 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   const last = names[below] ?? "";
   if (!allocating(last) || (has(reporters, last) !== undefined && has(printers, who) !== undefined)) return false;
   if (/^_*kmalloc_(?:node_)?track_caller/.test(last) && !trackedCallers.test(who)) return true;
+  if (has(paths, last) === "page_frag" && asksForPackets(frames[caller] as StackFrame)) return true;
   const direct = has(pageAllocator, last) ?? has(slabEntries, last) ?? has(paths, last);
   if (direct !== undefined && direct !== "page_frag" && asksThroughSocket.test(who)) return true;
   return isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined;
@@ -96,6 +99,14 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
   /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data|ip6?_finish_output2|__?tcp_transmit_skb|dev_hard_start_xmit|__dev_queue_xmit|dev_queue_xmit)$/;
+
+/** A driver's function that asks for whole packets and for no fragments: between it and a cache of fragments stood what makes a packet. */
+function asksForPackets(who: StackFrame): boolean {
+  const found = (functionIndex()?.find(bareName(who.function)) ?? []).filter((f) =>
+    modulesOf(who).includes(f.place.name),
+  );
+  return found.length > 0 && found.every((f) => f.memory.has("rxSkb") && !f.memory.has("frag"));
+}
 
 /** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
 const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;
@@ -109,11 +120,16 @@ const stepsOver = (frames: readonly StackFrame[], names: readonly string[]): boo
 
 /** The functions that make a packet's buffer call a slab or a cache of fragments, never the page allocator itself (net/core/skbuff.c). */
 function bufferWithoutSlab(frames: readonly StackFrame[], names: readonly string[]): boolean {
-  const usable = names.filter((_, i) => frames[i]?.reliable === true);
+  const guesses = !frames.some((f) => f.reliable);
+  const usable = names.filter((_, i) => guesses || frames[i]?.reliable === true);
   return usable.some(
-    (name, i) => has(slabBuffers, name) !== undefined && has(pageAllocator, usable[i - 1] ?? "") !== undefined,
+    (name, i) => (has(slabBuffers, name) ?? has(skbHead, name)) !== undefined && isPageAllocator(usable[i - 1] ?? ""),
   );
 }
+
+/** Names of caches of fragments begin as the allocator's do. */
+const isPageAllocator = (name: string): boolean =>
+  has(pageAllocator, name) !== undefined && has(paths, name) === undefined;
 
 const marksOf = (trace: CallTrace): readonly string[] =>
   trace.items.flatMap((i) => (i.kind === "marker" ? [i.name] : i.kind === "frame" ? (i.marks ?? []) : []));
@@ -149,7 +165,7 @@ const endsWhole = (names: readonly string[]): boolean => names.slice(-3).some((n
 /** The dispatchers of system calls and softirqs call functions of one kind: what else stands before them has lost its caller's line. */
 const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
   [
-    /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
+    /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|tracesys|cstar_dispatch|ia32_sys|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
     /sys_|SyS_|SYSC_|syscall|sysenter|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
   ],
   [/^worker_thread$/, /^process_|^rescuer|^schedule|^_raw_|^wq_|^create_worker|^manage_workers/],

@@ -330,6 +330,12 @@ export const noSleepNames: readonly Row<true>[] = [
   ["sch_direct_xmit", true],
   ["__dev_queue_xmit", true],
   ["dev_queue_xmit", true],
+  // They hold rcu_read_lock() or rcu_read_lock_bh() while they call on (net/ipv4/ip_output.c, net/ipv6/ip6_output.c).
+  ["__ip_queue_xmit", true],
+  ["ip_queue_xmit", true],
+  ["ip_finish_output2", true],
+  ["ip6_finish_output2", true],
+  ["ip6_xmit", true],
   ["napi_busy_loop", true],
   ["__napi_busy_loop", true],
   ["busy_poll_stop", true],

@@ -14,6 +14,7 @@ import { frameName, workOf } from "./case.ts";
 import type { Advice, MtuRow } from "./finding.ts";
 import { maskOf } from "./mask.ts";
 import { ringIsBeingMade } from "./stack.ts";
+import { mayAskUnseen } from "./stack_direction.ts";
 import { listing, orderWords } from "./words.ts";
 
 export interface Wanted {
@@ -108,10 +109,17 @@ function fittingOf(c: Case, driver: DriverFacts, machine: BufferMachine): { fit:
         ...piecesOf(member, row.from <= 1500 && row.to >= 1500 ? 1500 : row.from, machine, sleeping),
         ...otherPieces(member, machine, sleeping),
       ]) {
-        if (fits(piece, c.stack.path, c.order)) fit.push({ member, row, piece });
+        if (fits(piece, pathTold(c), c.order)) fit.push({ member, row, piece });
         else excluded.add(`${piece.request.holds} (${piece.words})`);
       }
   return { fit, excluded };
+}
+
+/** The way the request took; pages that may be those of a packet, of fragments or of a pool are not known to be asked for as pages. */
+function pathTold(c: Case): Case["stack"]["path"] {
+  const { path, frames, caller } = c.stack;
+  const who = frames[caller ?? -1];
+  return path === "pages" && (who === undefined || mayAskUnseen(who, ["pages"])) ? "unknown" : path;
 }
 
 /** The report itself asks for a receive buffer as the driver's facts for this release say that it does. */
@@ -140,7 +148,7 @@ export function contradictsFacts(c: Case): boolean {
   if (driver === undefined || machine === undefined || c.order === undefined || c.incident.kind !== "alloc_failure")
     return false;
   if (c.stack.direction !== "rx refill" || c.stack.object === "skb head") return false;
-  if (!["slab", "kmalloc_large", "page_frag", "pages", "page_pool"].includes(c.stack.path)) return false;
+  if (!["slab", "kmalloc_large", "page_frag", "pages", "page_pool"].includes(pathTold(c))) return false;
   const rows = membersOf(c, driver).flatMap((member) => mtuTable(member, machine)?.rows ?? []);
   return rows.length > 0 && fittingOf(c, driver, machine).fit.length === 0;
 }

@@ -5,6 +5,7 @@ import { frameName, quote, quoteFrames } from "../case.ts";
 import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import type { Rule } from "../rule.ts";
+import { ringIsBeingMade } from "../stack.ts";
 
 export const context: Rule = {
   id: "context",
@@ -76,9 +77,9 @@ export const context: Rule = {
           [...evidence, ...quoteFrames(c, [c.stack.noSleepFrame])],
         ),
       ];
-    // Packet memory that is asked for on a path that is not told: there may be a frame where nobody may sleep.
-    const told = c.stack.direction !== undefined || !c.stack.object.startsWith("skb");
-    // An address without a name may be code that calls where nobody may sleep (a probe's trampoline).
+    // Only what brings an interface up is known to run where its caller may wait: elsewhere a frame where nobody may sleep may be missing, or
+    // stand in code without a name (a probe's trampoline).
+    const told = c.stack.direction === "setup" || ringIsBeingMade(c.stack);
     const seen = !c.stack.frames.some((f) => f.function.startsWith("0x"));
     switch (c.stack.context === "process" && !(told && seen) ? "unknown" : c.stack.context) {
       case "softirq":

@@ -76,7 +76,7 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
     return [
       unknown(
         "driver_line.size",
-        `A packet buffer of ${size(bytes)} comes from kmalloc in a ${release}; which cache the report does not say, because the machine is not in the text.`,
+        `A packet buffer of ${size(bytes)} comes from kmalloc in a ${release}; the report does not say from which cache, because the machine is not in the text.`,
         line,
       ),
     ];

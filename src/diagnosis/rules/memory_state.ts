@@ -15,7 +15,7 @@ export const memoryState: Rule = {
       const largest = (z.freeLists?.blocks ?? []).filter((b) => b.count > 0).at(-1);
       const kb = (n: number | undefined): string =>
         n === undefined ? "an amount that is not in the text" : size(n * 1024);
-      const amount = free === undefined ? "How much is free the text does not say" : `${kb(free)} free`;
+      const amount = free === undefined ? "The text does not say how much is free" : `${kb(free)} free`;
       const mark =
         free === undefined || min === undefined
           ? free !== undefined

@@ -69,7 +69,7 @@ export const isLineAlone = (o: Oom): boolean =>
 
 function scopeWords(o: Oom): string {
   if (o.scope === "cpuset")
-    return "The nodes that a cpuset or a memory policy allows were out of memory; whether the machine was the report does not say";
+    return "The nodes that a cpuset or a memory policy allows were out of memory; the report does not say whether the whole machine was";
   if (o.scope !== "machine") return "The report does not say whether the machine or a cgroup was out of memory";
   return isLineAlone(o)
     ? "It was not a cgroup's limit: the machine, or the nodes that a cpuset allows, had no memory left"

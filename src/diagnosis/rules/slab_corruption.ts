@@ -146,7 +146,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       (lost === undefined ? yes : unknown)(
         "slab.out_of_bounds",
         lost !== undefined
-          ? `The guard zone of an object of ${cacheOf(s)} no longer holds its pattern. Whether somebody wrote behind the object or in front of it the text does not say: it lacks ${lost}.`
+          ? `The guard zone of an object of ${cacheOf(s)} no longer holds its pattern. The text does not say whether somebody wrote behind the object or in front of it: it lacks ${lost}.`
           : `Somebody wrote behind an object of ${cacheOf(s)}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: its guard zone no longer holds its pattern. A write out of bounds, not a lack of memory.`,
         [...headline, ...quote(c, "overwritten", 1)],
         [

@@ -113,7 +113,7 @@ function zonesAreMissing(zones: readonly LiveZone[]): boolean {
 const cutZones = (files: MachineFiles, zones: readonly LiveZone[]): StateFinding => ({
   id: "state.room",
   claim:
-    "How much room there is the text does not say: of /proc/zoneinfo, zones that have memory or their marks are missing in it. Take it as a whole.",
+    "The text does not say how much room there is: in its /proc/zoneinfo, zones that have memory or their marks are missing. Take it as a whole.",
   severity: "harmless",
   evidence:
     zones.length > 0

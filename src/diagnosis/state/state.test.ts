@@ -172,7 +172,7 @@ test("a zoneinfo that lacks zones is not judged as if it were the machine", asyn
   const s = await state({ zoneinfo: text("proc/zoneinfo-3.13") });
   expect(s.severity).toBe("harmless");
   expect(claims(s, "state.room")[0]).toMatch(
-    /does not say: of .proc.zoneinfo, zones that have memory or their marks are missing/,
+    /does not say how much room there is: in its .proc.zoneinfo, zones that have memory or their marks are missing/,
   );
   const whole = await state({ zoneinfo: text("proc/zoneinfo-6.1") });
   expect(claims(whole, "state.room")[0]).toMatch(/order 0: [1-9]/);

@@ -306,6 +306,9 @@ function implausible(decoded: GfpDecoded): string | undefined {
 /** Zones that no mask names together (include/linux/gfp.h GFP_ZONE_BAD, since 2.6.32): DMA 1, HIGHMEM 2, DMA32 4. */
 const badZones: readonly number[] = [0x3, 0x5, 0x6, 0x7];
 
+/** __GFP_NOWARN of 2.6.0 to 4.5: a request that carries it prints no failure (mm/page_alloc.c warn_alloc_failed()). */
+const silent = 0x200;
+
 /** Since this release names stand behind every mask (include/linux/mmflags.h %pGg, mm/page_alloc.c). */
 export const gfpNamesSince: readonly number[] = [4, 6];
 
@@ -314,7 +317,9 @@ export const gfpNamesSince: readonly number[] = [4, 6];
  * from 2.6 to 4.5. Zones alone ask for nothing.
  */
 export function mayBeMask(mask: number): boolean {
-  if (badZones.includes(mask & 0x7) || (mask & ~0xf) === 0) return false;
+  if (badZones.includes(mask & 0x7) || (mask & ~0xf) === 0 || (mask & silent) !== 0) return false;
+  // Movable pages are of high memory, or of no zone by name: no caller adds one of the other zones (3.0: grep __GFP_MOVABLE in mm, fs, drivers).
+  if ((mask & 0x8) !== 0 && (mask & 0x5) !== 0) return false;
   return gfpReadings(mask).some(
     (r) => r.score >= 2 && compareVersions(r.since, gfpNamesSince) < 0 && compareVersions(r.before ?? [9], [2, 6]) > 0,
   );

@@ -201,7 +201,9 @@ export class BodyReader {
       return true;
     }
     if (line.kind === "heading") {
-      if (this.trace.frames > 0) return false;
+      // Frames above the first heading stand where a line says (`Preemption disabled at:`), or are the end of another stack.
+      if (this.trace.frames > 0 && !this.trace.restart()) return false;
+      this.report.forgetFrames();
       this.trace.setHeading(line.text);
       this.report.take(index, "trace");
       return true;

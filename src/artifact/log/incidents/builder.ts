@@ -51,6 +51,11 @@ export class ReportBuilder {
     if (!list.includes(line)) this.parts.set(part, [...list, line]);
   }
 
+  /** Frames that were read are not of this report's stack. */
+  forgetFrames(): void {
+    for (const part of [...this.parts.keys()]) if (part.startsWith("frame:")) this.parts.delete(part);
+  }
+
   note(index: number, sentence: string): void {
     const line = this.stretch.lines[index];
     this.stretch.notes.push({ line: line?.line ?? 0, sentence });

@@ -230,6 +230,16 @@ export class TraceBuilder {
     this.heading = text;
   }
 
+  /** Begins anew where what was read had no heading; false where it had one. */
+  restart(): boolean {
+    if (this.heading !== "") return false;
+    this.items.length = 0;
+    this.dump = undefined;
+    this.torn = false;
+    this.frames = 0;
+    return true;
+  }
+
   add(items: readonly TraceItem[], form: FrameForm): void {
     this.endDump();
     for (const item of items) {

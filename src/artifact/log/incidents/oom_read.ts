@@ -17,6 +17,10 @@ const usageLine = /^(memory|swap|memory\+swap|kmem): usage (\d+)kB, limit (\d+)k
 const tasksHead = /^\[ *pid *\] +uid +tgid .*name\s*$/;
 const taskLine = /^\[ *(\d+) *\] +(\S.*)$/;
 
+/** A line of the state of memory, or what one begins with (mm/show_mem.c, lib/show_mem.c). */
+const memoryLine =
+  /^(?:Mem-Info:|active_anon:|Node \d{1,4} |lowmem_reserve\[\]|(?:DMA|DMA32|Normal|HighMem|Movable)[: ]|\d{1,12} (?:total pagecache pages|pages RAM)|(?:Free|Total) swap )/;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Reads the report that begins at `index`; without its first line, `found` is the line that told it. */
@@ -94,6 +98,8 @@ class OomBuilder {
 
   /** The tables come last: no stack and no other state of memory of this report stands behind them. */
   isAnothers(text: string): boolean {
+    // The summary is the last line of dump_header() (mm/oom_kill.c, 5.0 and later): only the kill follows.
+    if (this.oom.summary !== undefined && this.oom.panic === undefined && memoryLine.test(text)) return true;
     if (this.slabs === undefined && this.tasks.length === 0) return false;
     return /^(?:Call [Tt]race:|Mem-[Ii]nfo:)/.test(text) && this.oom.panic === undefined;
   }

@@ -66,9 +66,16 @@ const withoutEnd = (text: string): string =>
     ? text.replace(/(?:[:=] ?|\b0x)(?:0x)?[0-9a-f]{1,20}$/, "")
     : text.replace(/\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8}(?: \[[\w-]{0,64})?$/, "");
 
+const wholeOffset = /\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8} ?$/;
+
 /** The lines of a text without the last words that may lack their end. */
 export function withoutTorn(lines: readonly LogLine[]): readonly LogLine[] {
   const { column, forms } = widestOf(lines);
   if (forms < cutAlike) return lines;
-  return lines.map((l) => (lastWidth(l) === column && isOpen(l.text) ? { ...l, text: withoutEnd(l.text) } : l));
+  return lines.map((l) => {
+    const left = column - lastWidth(l);
+    // A blank stood before the module's bracket.
+    const torn = left === 0 || (left === 1 && wholeOffset.test(l.text));
+    return torn && isOpen(l.text) ? { ...l, text: withoutEnd(l.text.trimEnd()) } : l;
+  });
 }

@@ -26,8 +26,8 @@ export interface DriverSeen {
 /** Compilers append `.constprop.0`, `.isra.3`, `.part.1`, `.cold`, `.clone.2`, `.cfi_jt`, `.llvm.123` to a function's name. */
 export const bareName = (name: string): string => name.replace(/(?:\.[a-z_]{1,30}(?:\.\d{1,20}){0,3}){1,8}$/, "");
 
-/** Libraries that stand beside their drivers (drivers/vhost/vhost.c, drivers/net/ethernet/intel/lib*). */
-const libraries: readonly string[] = ["vhost", "libeth", "libie"];
+/** Libraries that stand beside their drivers (drivers/vhost/vhost.c, drivers/net/ethernet/intel/lib*, drivers/ntb/ntb_transport.c). */
+const libraries: readonly string[] = ["vhost", "libeth", "libie", "ntb_transport"];
 
 /** Whether a module is a library of drivers: one of those, or one with drivers in directories below its own that are called after it (ath). */
 const isLibrary = (module: string): boolean =>
@@ -312,6 +312,7 @@ export function foreignModule(frames: readonly StackName[], from: number): { nam
       (guesses || f.reliable) &&
       f.module !== undefined &&
       index.module(f.module) === undefined &&
+      !isLibrary(tagOf(f.module)) &&
       !byModule.has(tagOf(f.module)),
   );
   const name = frames[frame]?.module;
