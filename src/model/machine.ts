@@ -5,10 +5,8 @@ import { BadInput, numberGiven, wholeGiven } from "../base/bad_input.ts";
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
 import { openingTask } from "../kernel/facts/call_chains/index.ts";
-import { cacheLineOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
-import { declaredStructs } from "../kernel/facts/structs.ts";
 import type { Release } from "../kernel/release.ts";
-import { atLeast, formatRelease } from "../kernel/release.ts";
+import { atLeast } from "../kernel/release.ts";
 import type { DriverParts, Guard, PoolsOfMachine } from "./drivers/driver.ts";
 import { gfpOf } from "./drivers/driver.ts";
 import type { Failing } from "./failing.ts";
@@ -17,6 +15,7 @@ import { createJournal } from "./journal.ts";
 import { createBootedMemory } from "./kernels/booted.ts";
 import type { KernelChoice } from "./kernels/parts_for.ts";
 import { partsFor } from "./kernels/parts_for.ts";
+import { skbSizesOf } from "./kernels/skb_sizes.ts";
 import type { BootedMemory, BootedOptions } from "./mm/booted.ts";
 import type { PageAllocator } from "./mm/pages.ts";
 import type { Gro } from "./net/path/gro.ts";
@@ -64,6 +63,8 @@ export interface MachineOptions {
   readonly nics?: readonly NicOptions[];
   readonly memory?: Omit<BootedOptions, "release" | "memoryMb" | "cpus" | "journal">;
   readonly skb?: Partial<SkbConfig>;
+  /** CONFIG_MAX_SKB_FRAGS of a release that has it (kernels/skb_sizes.ts); left out: the release's default. */
+  readonly maxSkbFrags?: number;
   /** slub_max_order= on the kernel's command line. */
   readonly slubMaxOrder?: number;
   readonly skbsMax?: number;
@@ -145,7 +146,7 @@ export function createMachine(options: MachineOptions): Machine {
   });
   const config = skbConfigOf(
     { ...kernel.parts.net.skb, ...options.skb },
-    { ...skbSizes61, ...sizesOf(release), gfp: gfpMasks(release), ...options.skb },
+    { ...skbSizes61, ...skbSizesOf(release, options.maxSkbFrags), gfp: gfpMasks(release), ...options.skb },
   );
   const upper = upperParts(options, kernel, memory.pages, heap, journal, config);
   const { skbs } = upper;
@@ -310,29 +311,6 @@ function upperParts(
     },
   }));
   return { pages: skbs.outside, heap, caches: handed, skbs, pieces: skbs.pieces };
-}
-
-/** What decides how much memory a packet takes: pads and cache line of the architecture, sizeof of the declared structs of the release. */
-function sizesOf(release: Release): Partial<SkbConfig> {
-  const key = formatRelease(release);
-  const known = sizes.get(key) ?? declaredSizes(release);
-  sizes.set(key, known);
-  return known;
-}
-
-/** By release: structs are laid out once, whoever makes how many machines. */
-const sizes = new Map<string, Partial<SkbConfig>>();
-
-function declaredSizes(release: Release): Partial<SkbConfig> {
-  const structs = declaredStructs(release);
-  const skBuff = structs.layout("sk_buff")?.sizeBytes;
-  const shared = structs.layout("skb_shared_info")?.sizeBytes;
-  return {
-    ...padsOf(release),
-    cacheLineBytes: cacheLineOf(release.arch),
-    ...(skBuff === undefined ? {} : { skBuffBytes: skBuff, fclonesBytes: 2 * skBuff + 8 }),
-    ...(shared === undefined ? {} : { sharedInfoBytes: shared }),
-  };
 }
 
 function gfpMasks(release: Release): SkbConfig["gfp"] {

@@ -6,6 +6,7 @@ import type { DriverSettings } from "../model/drivers/driver.ts";
 import { settingProblem } from "../model/drivers/driver.ts";
 import { drivers, findDriver } from "../model/drivers/drivers.ts";
 import { driverExists } from "../model/kernels/card_rules.ts";
+import { fragsRange } from "../model/kernels/skb_sizes.ts";
 import { createMachine } from "../model/machine.ts";
 import { socksMax } from "../model/net/tcp/sock.ts";
 import type { MachineSettings } from "./machine_settings.ts";
@@ -36,6 +37,7 @@ export function checkMachine(s: MachineSettings): void {
     { name: "sysctl.compaction_proactiveness", on: s.sysctl.compaction_proactiveness !== undefined, since: [5, 9] },
     { name: "sysctl.drop_caches", on: s.sysctl.drop_caches === true, since: [2, 6, 16] },
     { name: "sysctl.compact_memory", on: s.sysctl.compact_memory === true, since: [2, 6, 35] },
+    { name: "maxSkbFrags", on: s.maxSkbFrags !== undefined, since: fragsRange.since },
     { name: "slubMaxOrder", on: s.slubMaxOrder !== undefined, since: [2, 6, 22] },
   ])
     if (on && !atLeast(release, since))

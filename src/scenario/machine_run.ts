@@ -176,6 +176,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
         }
       : {}),
     ...(s.slubMaxOrder === undefined ? {} : { slubMaxOrder: s.slubMaxOrder }),
+    ...(s.maxSkbFrags === undefined ? {} : { maxSkbFrags: s.maxSkbFrags }),
     memoryMb: s.memoryMb,
     // No more packets than their sk_buffs and heads find memory for.
     skbsMax: packetsMost(s),

@@ -4,6 +4,7 @@ import { release, share, thrashShape, whole } from "../lab/schema_parts.ts";
 import { workloadSchema } from "../lab/workload/settings.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import { settingsText } from "../model/drivers/own_driver.ts";
+import { fragsRange } from "../model/kernels/skb_sizes.ts";
 import { queuesMost } from "../model/nic.ts";
 import { stateSchema } from "./machine_state_settings.ts";
 
@@ -198,6 +199,11 @@ const machineShape = z.strictObject({
   cpus: whole(1, 64, "CPUs").default(1),
   seed: whole(0, 2 ** 31, "everything random follows from it").default(1),
   sysctl: sysctl.prefault({}),
+  maxSkbFrags: whole(
+    fragsRange.least,
+    fragsRange.most,
+    "CONFIG_MAX_SKB_FRAGS: fragments that one sk_buff may have, and with them the size of shared_info (since 6.4); default: 17",
+  ).optional(),
   slubMaxOrder: whole(0, 10, "slub_max_order= on the kernel's command line; default: the release's own").optional(),
   nics: z
     .array(nic)

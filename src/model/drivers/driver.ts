@@ -70,6 +70,8 @@ export type Guard = (call: () => void) => void;
 export interface DriverMaker {
   /** What it takes, by name. A driver of your own may leave this out: its settings then reach it as they are. */
   readonly settings?: Readonly<Record<string, SettingSpec>>;
+  /** What a setting is on a release when nobody sets it, where that is not what `settings` says. */
+  readonly defaults?: (release: Release) => DriverSettings;
   readonly name: string;
   /** The first release that has it; on an earlier one no card of it can be plugged in. */
   readonly since?: readonly number[];
@@ -158,7 +160,7 @@ export function settingsOf(maker: DriverMaker, given: DriverSettings, release: R
     if (problem !== undefined) throw new BadInput(`${maker.name}: ${name} is ${JSON.stringify(value)}; it ${problem}.`);
   }
   const all = Object.entries(specs).map(([name, spec]) => [name, defaultOf(spec)]);
-  return { ...Object.fromEntries(all), ...given };
+  return { ...Object.fromEntries(all), ...maker.defaults?.(release), ...given };
 }
 
 /** A number among checked settings. */

@@ -17,6 +17,8 @@ import { createXdp, xdpHeadroom, xdpWords } from "./cards/xdp.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
 import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import { handUp, mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
+import type { FragmentChain } from "./fragment_chain.ts";
+import { fragmentChain } from "./fragment_chain.ts";
 import { createPageFrag } from "./page_frag_refill.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createSetupMemory } from "./setup_memory.ts";
@@ -191,17 +193,19 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return skb;
   };
 
-  /** One more piece of a packet behind what it has. */
-  const append = (skb: number, address: number, truesize: number, bytes: number): boolean => {
+  /** One more piece of a packet behind what it has; false without memory for the sk_buff that a piece beyond MAX_SKB_FRAGS hangs in. */
+  const append = (chain: FragmentChain, address: number, truesize: number, bytes: number): boolean => {
+    const to = chain.room();
+    if (to === 0) return false;
     const page = pageOf(address);
     const offset = address - page * pageSize;
-    const n = H[S[skb + HEAD]! + NR_FRAGS]!;
-    const last = n === 0 ? -1 : skbs.fragAt(skb, n - 1);
+    const n = H[S[to + HEAD]! + NR_FRAGS]!;
+    const last = n === 0 ? -1 : skbs.fragAt(to, n - 1);
     if (last >= 0 && F[last] === page && F[last + FRAG_OFFSET]! + F[last + FRAG_SIZE]! === offset) {
       putPiece(address);
-      skbs.skbCoalesceRxFrag(skb, n - 1, bytes, truesize);
-    } else if (n < fragsMax) skbs.skbAddRxFrag(skb, n, page, offset, bytes, truesize);
-    else return false;
+      skbs.skbCoalesceRxFrag(to, n - 1, bytes, truesize);
+    } else skbs.skbAddRxFrag(to, n, page, offset, bytes, truesize);
+    chain.added(bytes, truesize);
     return true;
   };
 
@@ -215,6 +219,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const mergeable = (bytes: number, pieces: number): number => {
     let left = bytes + headerLength;
     let skb = 0;
+    let chain: FragmentChain | undefined;
     for (let i = 0; i < pieces; i++) {
       const truesize = lengthOf[rx.clean]!;
       const part = Math.min(left, truesize);
@@ -223,9 +228,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       if (i === 0) {
         skb = pieceToSkb(address, truesize, part - headerLength);
         if (skb === 0) putPiece(address);
-      } else if (skb === 0) putPiece(address);
-      else if (!append(skb, address, truesize, part)) {
-        // 6.1 goes on in a second sk_buff; packets here end at 64 KiB, which fits.
+        else chain = fragmentChain(skbs, skb, () => skbs.allocSkb(0, atomic), true);
+      } else if (chain === undefined || skb === 0) putPiece(address);
+      else if (!append(chain, address, truesize, part)) {
         putPiece(address);
         skbs.kfreeSkb(skb);
         skb = 0;

@@ -3,10 +3,12 @@
 //
 //   poll      frames up ─▶ refill, when at least so many slots are empty ─▶ no memory: wait for the next frame, poll on, or look again later
 
+import { BadInput } from "../../../base/bad_input.ts";
 import { workerTask } from "../../../kernel/facts/call_chains/index.ts";
 import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
+import { formatRelease } from "../../../kernel/release.ts";
 import type { Driver, DriverHost } from "../../net/path/netdevice.ts";
-import { frameBytes, headerBytes } from "../../net/path/wire.ts";
+import { frameBytes, frameField, headerBytes } from "../../net/path/wire.ts";
 import { softirqState } from "../../net/pool/pool_context.ts";
 import { rxMachineOf } from "../buffers.ts";
 import type { DriverParts, DriverSettings } from "../driver.ts";
@@ -14,6 +16,7 @@ import { maskOf, maskSetting, numberSetting, wordSetting } from "../driver.ts";
 import { handUp, mtuRefusal, reopenWithMtu, transmitSide } from "../driver_life.ts";
 import { createRxRing, rxPacketNanos } from "../rx_ring.ts";
 import { createTxRing } from "../tx_ring.ts";
+import { createRsc } from "./rsc.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
 import type { XdpWord } from "./xdp.ts";
 import { createXdp, xdpWords } from "./xdp.ts";
@@ -28,18 +31,24 @@ export interface CardPlan {
   readonly buffers: (of: SlotsFor, rx: number, settings: DriverSettings) => SlotBuffers;
   /** Empty slots that a refill waits for. */
   readonly refillAt: (slots: number, together: number) => number;
-  /** No memory for a refill: the poll runs again at once, or nothing happens until the next frame or the look that `looksAfterNanos` tells. */
+  /** No memory for a refill: the poll runs again at once, or nothing happens until the next frame or the look that `looks` tells. */
   readonly again: "polls on" | "waits";
   /** Slots that one poll posts at most, where a driver spreads it. */
   readonly refillMost?: number;
   /** Without memory a worker that may sleep posts one more: its mask and functions. */
   readonly worker?: { readonly mask: string; readonly site: string };
-  /** A timer that polls when the ring is empty; undefined: none, and an empty ring stays so. */
-  readonly looksAfterNanos?: number;
+  /** A timer that polls when the ring is empty, or has fewer than so many slots posted; undefined: none, and an empty ring stays so. */
+  readonly looks?: { readonly afterNanos: number; readonly below: number };
   /** No sk_buff for a frame: it is dropped, or lies in the ring for the next poll. The poll ends either way, or goes on. */
   readonly noSkb: "dropped" | "dropped, poll ends" | "left";
   /** The longest frame with an XDP program; undefined: the driver has none here. */
   readonly xdpMtu?: (at: RxMachine) => number;
+  /** Packets that are copied get a head of the copybreak's length by netdev_alloc_skb(), not of their own by napi_alloc_skb(). */
+  readonly copiesFull?: boolean;
+  /** What a program may not answer on this release. */
+  readonly xdpNever?: XdpWord;
+  /** Segments of a flow become one frame before they are written to memory. */
+  readonly coalesces?: (settings: DriverSettings) => boolean;
   /** The driver's functions: where memory is taken at open, in a poll, and where packets are made. */
   readonly sites: { readonly open: string; readonly refill: string; readonly receive: string };
   /** What `ethtool -S` calls a refill and a packet without memory. */
@@ -64,6 +73,8 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     copy: maskSetting(release, settings, "gfp_copy"),
   };
   const program: XdpWord = plan.xdpMtu === undefined ? "off" : wordSetting(settings, "xdp", xdpWords);
+  if (program !== "off" && program === plan.xdpNever)
+    throw new BadInput(`${plan.name} of ${formatRelease(release)} does not know XDP_${program.toUpperCase()}.`);
   const sites = {
     open: journal.textId(plan.sites.open),
     refill: journal.textId(plan.sites.refill),
@@ -97,6 +108,17 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     }
     empty += slotsTaken;
   };
+  const rsc = plan.coalesces?.(settings) === true ? createRsc(parts, (frame) => write(frame)) : undefined;
+  const headersOf = (frame: number): number => headerBytes[(frames.W[frame + frameField.KIND]! & 255) as 0 | 1 | 2];
+  const copyOf = (bytes: number): number => {
+    const skb = plan.copiesFull
+      ? skbs.netdevAllocSkb(copybreak + at.netIpAlign, gfp.copy)
+      : skbs.napiAllocSkb(bytes, gfp.copy);
+    if (skb === 0) return 0;
+    if (plan.copiesFull && at.netIpAlign > 0) skbs.skbReserve(skb, at.netIpAlign);
+    skbs.skbPut(skb, bytes);
+    return skb;
+  };
   /** Whether the poll goes on. */
   const receiveOne = (frame: number): boolean => {
     const first = rx.clean;
@@ -109,13 +131,13 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     }
     let skb: number;
     if (bytes <= copybreak && taken === 1) {
-      skb = skbs.napiAllocSkb(bytes, gfp.copy);
-      if (skb !== 0) skbs.skbPut(skb, bytes);
+      skb = copyOf(bytes);
       buffers.unused(first, taken);
-    } else skb = buffers.packet(first, taken, bytes);
+    } else skb = buffers.packet(first, taken, bytes, headersOf(frame));
     if (skb !== 0) {
       retire(taken);
       receive.describe(skb, frame);
+      rsc?.describe(skb, frame);
       frames.give(frame);
       count("rx_packets");
       handUp(skbs, host, skb);
@@ -162,14 +184,15 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     return true;
   };
 
+  const { afterNanos = -1, below: lookBelow = 0 } = plan.looks ?? {};
   const look = cpus.register(() => {
     looking = false;
-    if (open && rx.filled() === 0) host.napiSchedule();
+    if (open && rx.filled() < lookBelow) host.napiSchedule();
   });
   const lookLater = (): void => {
-    if (plan.looksAfterNanos === undefined || looking || rx.filled() > 0) return;
+    if (looking || rx.filled() >= lookBelow) return;
     looking = true;
-    cpus.work(cpus.current(), plan.looksAfterNanos, look);
+    cpus.work(cpus.current(), afterNanos, look);
   };
 
   let working = false;
@@ -191,6 +214,17 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     lookLater();
   };
 
+  const lose = (frame: number): void => {
+    count("rx_no_buffer");
+    host.device().stats.rxMissed++;
+    frames.give(frame);
+  };
+  /** The card's side: into the slots that wait for it, or nowhere. */
+  function write(frame: number): void {
+    const slotsWanted = buffers.slotsOf(frameBytes(frames, frame), rx.hardware(), headersOf(frame));
+    if (!rx.arrive(frame, slotsWanted)) lose(frame);
+  }
+
   const transmit = transmitSide(tx, tally);
   const driver: Driver = {
     name: plan.name,
@@ -211,6 +245,7 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     },
     stop() {
       open = false;
+      rsc?.reset();
       rx.reset(() => undefined);
       buffers.close();
       tx.reset();
@@ -237,11 +272,9 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     },
     frameArrived(frame) {
       const bytes = frameBytes(frames, frame);
-      const fits = bytes <= host.device().mtu + headerBytes[0] + 4;
-      if (open && fits && rx.arrive(frame, buffers.slotsOf(bytes, rx.hardware()))) return;
-      count("rx_no_buffer");
-      host.device().stats.rxMissed++;
-      frames.give(frame);
+      if (!open || bytes > host.device().mtu + headerBytes[0] + 4) lose(frame);
+      else if (rsc === undefined) write(frame);
+      else rsc.arrived(frame);
     },
     poolNumber: () => buffers.pool(),
     ringFill: () => ({ filled: rx.filled(), size: slots }),

@@ -314,9 +314,15 @@ test("a card on a release that had no driver for it is one sentence; one whose r
       .standsFor.map(({ what }) => what)
       .filter((what) => what.startsWith("ena"));
   expect(said("5.15")).toEqual([
-    "ena of 5.15-x86_64: it behaves here as that of 6.1.192 or 6.12.117, whose sources were read",
+    "ena of 5.15-x86_64: it behaves here between those of 5.10.223 and 6.1.192, whose sources were read, by the dates of changes",
   ]);
-  expect(said("6.1.50")).toEqual([]);
+  for (const read of ["5.10.1", "6.1.50", "6.12.3", "7.2.1", "7.3.4"]) expect(said(read)).toEqual([]);
+  expect(said("5.4")).toEqual([
+    "ena of 5.4-x86_64: it behaves here as that of 5.10.223, the oldest whose source was read",
+  ]);
+  expect(said("7.4")).toEqual([
+    "ena of 7.4-x86_64: it behaves here as that of 7.3.4, the newest whose source was read",
+  ]);
 });
 
 describe("memory is gone, and packets go on coming", () => {

@@ -3,12 +3,14 @@
 //
 //   [ frame ─▶ stack |   posted  ]  ──flip──▶  [   posted   | frame ─▶ stack ]       both halves up there: the page is let go
 //
-// ice_alloc_mapped_page(), ice_can_reuse_rx_page(), ice_build_skb() of ice_txrx.c and their likes in i40e_txrx.c, 6.1.192 and 6.12.117;
-// gve_rx_raw_addressing(), gve_rx_qpl(), gve_rx_refill_buffers() of gve_rx.c, 6.1.192. The real ones take 65535 references at once and keep
-// count of theirs: one of them stands for that here. Pages of 8 KiB and more are not flipped but cut further on, as there.
+// ice_alloc_mapped_page(), ice_can_reuse_rx_page(), ice_build_skb() of ice_txrx.c (5.10.223, 6.1.192, 6.12.117) and their likes in i40e_txrx.c
+// (these and 7.2.12, 7.3.4); gve_rx() of gve_rx.c (5.10.223), gve_rx_raw_addressing(), gve_rx_qpl(), gve_rx_refill_buffers() (later ones). The real
+// ones take 65535 references at once and keep count of theirs: one of them stands for that here. Pages of 8 KiB and more are not flipped but cut
+// further on, as there.
 import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
 import { alignUp } from "../../../kernel/facts/drivers/driver.ts";
 import { gfpOf } from "../driver.ts";
+import { createCopyPool } from "./copy_pool.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
 import { pageIsReusable, slotPages } from "./slots.ts";
 
@@ -20,8 +22,8 @@ export interface FlippedSpec {
   readonly packet: "build_skb" | "fragments";
   /** When a page is looked at: as its frame is taken out, or again as the slot is refilled. */
   readonly looksAgain: boolean;
-  /** The pages are registered with the device and stay for ever: where no half is free, the frame is copied out. */
-  readonly registered?: boolean;
+  /** The pages are registered with the device and stay for ever: what finds no free half is copied, a whole frame or buffer by buffer. */
+  readonly registered?: "copies frames" | "copies buffers";
   readonly counters: {
     readonly reused: string;
     readonly busy: string;
@@ -44,7 +46,8 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
   const { reused, busy, waived, copied } = spec.counters;
   const counters: Record<string, number> = { [reused]: 0, [busy]: 0, [waived]: 0, [copied]: 0 };
   const kernel = gfpOf(release, "GFP_KERNEL");
-  const atomic = gfpOf(release, "GFP_ATOMIC");
+  const registered = spec.registered !== undefined;
+  const copies = spec.registered === "copies buffers" ? createCopyPool(of, 2 * size) : undefined;
   const flipping = pageSize < 8192;
   let bytes = 0;
   let headroom = 0;
@@ -75,14 +78,7 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
 
   const truesizeOf = (part: number): number =>
     flipping ? half : alignUp(part + headroom + at.sharedInfo, at.cacheLine);
-  const first = (slot: number, part: number): number => {
-    if (spec.packet === "fragments") {
-      const skb = skbs.napiAllocSkb(fragmentHead);
-      if (skb === 0) return 0;
-      pages.getPage(page[slot]! - 1);
-      skbs.skbAddRxFrag(skb, 0, page[slot]! - 1, dataAt(slot), part, half);
-      return skb;
-    }
+  const built = (slot: number, part: number): number => {
     pages.getPage(page[slot]! - 1);
     const skb = skbs.buildSkb((page[slot]! - 1) * pageSize + offset[slot]!, truesizeOf(part), true);
     if (skb === 0) {
@@ -111,21 +107,19 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
     offset[keepAt] = place;
     keepAt = next(keepAt);
   }
-  /** A frame whose pages cannot leave: into single pages behind a head of its first bytes. */
+  /** A frame whose pages cannot leave, as one linear packet. */
   const copyOut = (length: number): number => {
-    const head = Math.min(length, fragmentHead);
-    const skb = skbs.napiAllocSkb(head);
-    if (skb === 0) return 0;
-    skbs.skbPut(skb, head);
-    for (let left = length - head, i = 0; left > 0; i++, left -= pageSize) {
-      const pfn = pages.allocPages(atomic, 0);
-      if (pfn < 0) {
-        skbs.kfreeSkb(skb);
-        return 0;
-      }
-      skbs.skbAddRxFrag(skb, i, pfn, 0, Math.min(left, pageSize), pageSize);
-    }
+    const skb = skbs.napiAllocSkb(length);
+    if (skb !== 0) skbs.skbPut(skb, length);
     return skb;
+  };
+  /** A buffer's fragment of pages kept for copies; false without memory. */
+  const addCopy = (skb: number, i: number, part: number): boolean => {
+    const copy = copies?.take();
+    if (copy === undefined) return false;
+    count(copied);
+    skbs.skbAddRxFrag(skb, i, copy.pfn, copy.offset + headroom, part, copy.truesize);
+    return true;
   };
 
   return {
@@ -136,7 +130,7 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
       order = flipping && headroom + bytes + (spec.packet === "fragments" ? 0 : at.sharedInfo) > pageSize / 2 ? 1 : 0;
       keepAt = 0;
       half = flipping ? (pageSize << order) / 2 : alignUp(headroom + bytes + at.sharedInfo, at.cacheLine);
-      if (spec.registered !== true) return true;
+      if (!registered) return true;
       for (let slot = 0; slot < size; slot++) {
         page[slot] = pages.allocPages(kernel, 0) + 1;
         offset[slot] = 0;
@@ -144,12 +138,17 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
         own.drop();
         return false;
       }
-      return true;
+      if (copies === undefined || copies.open()) return true;
+      own.drop();
+      return false;
     },
-    close: own.drop,
+    close() {
+      own.drop();
+      copies?.close();
+    },
     together: () => 1,
     post(slot, gfp) {
-      if (page[slot] !== 0 && spec.looksAgain && spec.registered !== true) {
+      if (page[slot] !== 0 && spec.looksAgain && !registered) {
         if (flips[slot] === 1) moveOn(slot, bytes);
         else if (pages.pageCount(page[slot]! - 1) !== 1) letGo(slot);
         flips[slot] = 0;
@@ -167,30 +166,31 @@ export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
     packet(begin, slots, length) {
       const stay: boolean[] = [];
       for (let i = 0, slot = begin; i < slots; i++, slot = next(slot)) stay.push(mayStay(page[slot]! - 1));
-      if (spec.registered === true && stay.includes(false)) {
+      if (spec.registered === "copies frames" && stay.includes(false)) {
         count(copied);
         return copyOut(length);
       }
-      let skb = 0;
+      const fragments = spec.packet === "fragments";
+      let skb = fragments ? skbs.napiAllocSkb(fragmentHead) : 0;
+      if (fragments && skb === 0) return 0;
       let left = length;
       for (let i = 0, slot = begin; i < slots; i++, slot = next(slot)) {
         const part = Math.min(left, bytes);
+        const frag = fragments ? i : i - 1;
         left -= part;
-        if (i === 0) {
-          skb = first(slot, part);
+        if (registered && stay[i] === false) {
+          if (addCopy(skb, frag, part)) continue;
+          skbs.kfreeSkb(skb);
+          return 0;
+        }
+        if (frag < 0) {
+          skb = built(slot, part);
           if (skb === 0) return 0;
         } else {
           pages.getPage(page[slot]! - 1);
-          skbs.skbAddRxFrag(
-            skb,
-            spec.packet === "fragments" ? i : i - 1,
-            page[slot]! - 1,
-            dataAt(slot),
-            part,
-            truesizeOf(part),
-          );
+          skbs.skbAddRxFrag(skb, frag, page[slot]! - 1, dataAt(slot), part, fragments ? half : truesizeOf(part));
         }
-        if (spec.registered === true) {
+        if (registered) {
           moveOn(slot, part);
           count(reused);
         } else after(slot, stay[i]!, part);

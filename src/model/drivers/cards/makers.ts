@@ -1,14 +1,19 @@
 // The cards that are put together from parts (card.ts), each as its release has it: a row says which parts and with which numbers. Read in the
-// trees of 6.1.192 and 6.12.117; for another release a card behaves as the nearest of these, and the journal says so (not_modelled).
+// trees that read_trees.ts names; for another release a card goes by the dates of changes, and the journal says so (not_modelled).
+
+import { BadInput } from "../../../base/bad_input.ts";
 import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
+import { formatRelease } from "../../../kernel/release.ts";
 import type { CardRules } from "../../kernels/card_rules.ts";
 import { cardRulesOf } from "../../kernels/card_rules.ts";
 import { feature } from "../../net/path/netdevice.ts";
-import type { DriverMaker, SettingSpec } from "../driver.ts";
+import type { DriverMaker, DriverSettings, SettingSpec } from "../driver.ts";
 import { ringSetting, wordSetting } from "../driver.ts";
 import { type CardPlan, createCard } from "./card.ts";
+import { dqoSlots } from "./dqo.ts";
 import type { FlippedSpec } from "./flipped.ts";
 import { flippedSlots } from "./flipped.ts";
+import { libethSlots } from "./libeth.ts";
 import { pieceSlots } from "./pieces.ts";
 import { r8152 } from "./r8152.ts";
 import { unreadRelease } from "./read_trees.ts";
@@ -32,8 +37,13 @@ interface CardRow {
   readonly tx: number;
   readonly copybreak: number;
   readonly mask: string;
+  readonly xdp?: true;
   readonly settings?: Readonly<Record<string, SettingSpec>>;
-  readonly plan: (rules: CardRules) => Omit<CardPlan, "name">;
+  readonly plan: (rules: CardRules, settings: DriverSettings) => Omit<CardPlan, "name">;
+  /** As DriverMaker has it. */
+  readonly defaults?: (rules: CardRules) => DriverSettings;
+  /** Why these settings cannot be on a release, in words. */
+  readonly refuses?: (rules: CardRules, settings: DriverSettings) => string | undefined;
 }
 
 const offloads = feature.sg | feature.csum | feature.tso | feature.gso | feature.gro;
@@ -46,6 +56,7 @@ function cardMaker(row: CardRow): DriverMaker {
     unread: (release) => unreadRelease(name, release),
     features: row.features ?? offloads | feature.highdma,
     queuesMost: row.queuesMost,
+    ...(row.defaults === undefined ? {} : { defaults: (release) => row.defaults?.(cardRulesOf(release)) ?? {} }),
     settings: {
       rx_ring: row.rx,
       tx_ring: ringSetting("transmit ring", row.tx, 32),
@@ -58,13 +69,14 @@ function cardMaker(row: CardRow): DriverMaker {
       gfp_open: { does: "mask of the memory that open() takes", mask },
       gfp_refill: { does: "mask of memory that is taken in a poll", mask },
       gfp_copy: { does: "mask of a packet that is copied", mask: plain },
-      ...(row.plan(cardRulesOf({ version: row.since, arch: "x86_64" })).xdpMtu === undefined
-        ? {}
-        : { xdp: { does: "what an XDP program answers to every frame", words: xdpWords } }),
+      ...(row.xdp === true ? { xdp: { does: "what an XDP program answers to every frame", words: xdpWords } } : {}),
       ...row.settings,
     },
     make(parts, host, settings) {
-      return createCard(parts, host, settings, { name, ...row.plan(cardRulesOf(parts.release)) });
+      const rules = cardRulesOf(parts.release);
+      const said = row.refuses?.(rules, settings);
+      if (said !== undefined) throw new BadInput(`${name} of ${formatRelease(parts.release)} ${said}.`);
+      return createCard(parts, host, settings, { name, ...row.plan(rules, settings) });
     },
   };
 }
@@ -132,7 +144,31 @@ const ice = cardMaker({
   tx: 256,
   copybreak: 0,
   mask: devAllocPages,
-  plan: (rules) => intelPlan("ice", bySize, rules),
+  xdp: true,
+  defaults: ({ iceLibeth }): DriverSettings => (iceLibeth ? { gfp_open: pagePool, gfp_refill: pagePool } : {}),
+  settings: {
+    header_split: { does: "headers into buffers of their own (`ethtool -G tcp-data-split`)", otherwise: false },
+  },
+  refuses({ iceLibeth }, { header_split, xdp }) {
+    if (header_split !== true) return undefined;
+    if (!iceLibeth) return "does not split headers from payload (6.19 does)";
+    return xdp === "off" ? undefined : "hands a program one buffer a frame here, so header_split goes without xdp";
+  },
+  plan: (rules, settings) => {
+    const halves = intelPlan("ice", bySize, rules);
+    if (!rules.iceLibeth) return halves;
+    const split = settings["header_split"] === true;
+    return {
+      ...halves,
+      buffers: (of, rx) => libethSlots(of, rx, split),
+      // A frame that gets no sk_buff is dropped, and the poll goes on.
+      noSkb: "dropped",
+      sites: {
+        ...halves.sites,
+        open: "ice_alloc_rx_bufs < ice_vsi_cfg_rxq",
+      },
+    };
+  },
 });
 
 const i40e = cardMaker({
@@ -143,6 +179,7 @@ const i40e = cardMaker({
   tx: 512,
   copybreak: 0,
   mask: devAllocPages,
+  xdp: true,
   // i40e_calculate_vsi_rx_buf_len().
   plan: (rules) => intelPlan("i40e", rules.i40eAlwaysLarge ? (_mtu, at) => intelLarge(at) : bySize, rules),
 });
@@ -158,21 +195,25 @@ const ena = cardMaker({
   tx: 1024,
   copybreak: 256,
   mask: devAllocPages,
-  plan: () => ({
+  defaults: ({ enaReusesPages }): DriverSettings =>
+    enaReusesPages ? {} : { gfp_open: "GFP_ATOMIC | __GFP_COMP", gfp_refill: "GFP_ATOMIC | __GFP_COMP" },
+  xdp: true,
+  plan: ({ enaReusesPages }) => ({
     mtu: { least: 128, most: 9216 },
     slots: (rx) => rx,
     reserve: 1,
-    buffers: (of) => remainderSlots(of),
+    buffers: (of) => remainderSlots(of, enaReusesPages),
+    ...(enaReusesPages ? {} : { copiesFull: true, xdpNever: "redirect" }),
     // ENA_RX_REFILL_THRESH_DIVIDER and _PACKET: more than this many empty.
     refillAt: (slots) => Math.min(Math.floor(slots / 8), 256) + 1,
     again: "waits",
     // check_for_empty_rx_ring(): a timer of a second finds the ring empty twice.
-    looksAfterNanos: 2e9,
+    looks: { afterNanos: 2e9, below: 1 },
     noSkb: "dropped, poll ends",
     xdpMtu: (at) => Math.min(at.pageSize, 16_384) - xdpHeadroom - at.sharedInfo - 14 - 4 - 4,
     sites: {
-      open: "ena_alloc_map_page < ena_refill_rx_bufs < ena_refill_all_rx_bufs < ena_up < ena_open",
-      refill: "ena_alloc_map_page < ena_refill_rx_bufs < ena_clean_rx_irq < ena_io_poll",
+      open: `${enaReusesPages ? "ena_alloc_map_page" : "ena_alloc_rx_page"} < ena_refill_rx_bufs < ena_refill_all_rx_bufs < ena_up < ena_open`,
+      refill: `${enaReusesPages ? "ena_alloc_map_page" : "ena_alloc_rx_page"} < ena_refill_rx_bufs < ena_clean_rx_irq < ena_io_poll`,
       receive: "ena_alloc_skb < ena_rx_skb < ena_clean_rx_irq < ena_io_poll",
     },
     counters: { refillFailed: "rx_refil_partial", skbFailed: "rx_skb_alloc_fail" },
@@ -180,6 +221,64 @@ const ena = cardMaker({
 });
 
 const addressing = ["raw", "queue page list"] as const;
+const formats = ["GQI", "DQO"] as const;
+/** 20 ms: GVE_RX_NAPI_RESCHED_MS; GVE_RX_BUF_THRESH_DQO. */
+const gveLooks = { afterNanos: 20e6, below: 32 };
+
+/** Until 6.1 a frame that finds no free half is copied whole, then buffer by buffer; in 5.10 a frame takes one buffer. */
+function gvePlan(rules: CardRules, settings: DriverSettings): Omit<CardPlan, "name"> {
+  const registered = wordSetting(settings, "addressing", addressing) === "queue page list";
+  const dqo = wordSetting(settings, "format", formats) === "DQO";
+  const both = {
+    mtu: { least: 68, most: rules.gveRaw ? 9216 : 2048 - 14 - 2 },
+    slots: (rx: number) => rx,
+    counters: { refillFailed: "rx_buf_alloc_fail", skbFailed: "rx_skb_alloc_fail" },
+    noSkb: "dropped",
+  } as const;
+  if (dqo)
+    return {
+      ...both,
+      // The mask of the queue: one slot stays empty.
+      reserve: 1,
+      buffers: (of) => dqoSlots(of, { pooled: rules.gvePool, split: settings["header_split"] === true, registered }),
+      refillAt: () => 1,
+      again: "waits",
+      looks: gveLooks,
+      coalesces: ({ lro }) => lro === true,
+      sites: {
+        open: "gve_rx_post_buffers_dqo < gve_rx_start_ring_dqo < gve_open",
+        refill: "gve_rx_post_buffers_dqo < gve_rx_poll_dqo < gve_napi_poll_dqo",
+        receive: "gve_rx_dqo < gve_rx_poll_dqo < gve_napi_poll_dqo",
+      },
+    };
+  return {
+    ...both,
+    reserve: 0,
+    buffers: (of) =>
+      flippedSlots(of, {
+        // Half a page behind GVE_RX_PAD.
+        bytes: (_mtu, at) => at.pageSize / 2 - 2,
+        headroom: () => 2,
+        packet: "fragments",
+        looksAgain: true,
+        ...(registered ? { registered: rules.gveCopyPool ? "copies buffers" : "copies frames" } : {}),
+        counters: {
+          reused: "rx_frag_flip_cnt",
+          busy: "rx_page_busy",
+          waived: "rx_page_waive",
+          copied: "rx_frag_copy_cnt",
+        },
+      }),
+    // db_threshold: when half of the ring is empty.
+    refillAt: (slots) => Math.ceil(slots / 2),
+    again: "polls on",
+    sites: {
+      open: "gve_alloc_page < gve_rx_alloc_buffer < gve_rx_alloc_ring < gve_open",
+      refill: "gve_alloc_page < gve_rx_alloc_buffer < gve_rx_refill_buffers < gve_rx_poll < gve_napi_poll",
+      receive: "gve_rx_add_frags < gve_rx < gve_rx_poll < gve_napi_poll",
+    },
+  };
+}
 
 const gve = cardMaker({
   name: "gve",
@@ -191,41 +290,23 @@ const gve = cardMaker({
   copybreak: 256,
   mask: plain,
   settings: {
-    addressing: {
-      does: "GQI format: pages of the driver's choice, or a list that the device was given once (DQO is not here)",
-      words: addressing,
-    },
+    format: { does: "queue format, which the device says", words: formats },
+    addressing: { does: "pages of the driver's choice, or a list that the device was given once", words: addressing },
+    header_split: { does: "DQO: headers into buffers of their own (`ethtool -G tcp-data-split`)", otherwise: false },
+    lro: { does: "DQO: the card makes one frame of a flow's segments (`ethtool -K lro on`)", otherwise: false },
   },
-  plan: () => ({
-    mtu: { least: 68, most: 9216 },
-    slots: (rx) => rx,
-    reserve: 0,
-    buffers: (of, _rx, settings) =>
-      flippedSlots(of, {
-        // Half a page behind GVE_RX_PAD.
-        bytes: (_mtu, at) => at.pageSize / 2 - 2,
-        headroom: () => 2,
-        packet: "fragments",
-        looksAgain: true,
-        registered: wordSetting(settings, "addressing", addressing) === "queue page list",
-        counters: {
-          reused: "rx_frag_flip_cnt",
-          busy: "rx_page_busy",
-          waived: "rx_page_waive",
-          copied: "rx_frag_copy_cnt",
-        },
-      }),
-    // db_threshold: when half of the ring is empty.
-    refillAt: (slots) => Math.ceil(slots / 2),
-    again: "polls on",
-    noSkb: "dropped",
-    sites: {
-      open: "gve_alloc_page < gve_rx_alloc_buffer < gve_rx_alloc_ring < gve_open",
-      refill: "gve_alloc_page < gve_rx_alloc_buffer < gve_rx_refill_buffers < gve_rx_poll < gve_napi_poll",
-      receive: "gve_rx_add_frags < gve_rx < gve_rx_poll < gve_napi_poll",
-    },
-    counters: { refillFailed: "rx_buf_alloc_fail", skbFailed: "rx_skb_alloc_fail" },
-  }),
+  defaults: ({ gveRaw }): DriverSettings => (gveRaw ? {} : { addressing: "queue page list" }),
+  refuses(rules, { format, addressing: pages, header_split, lro }) {
+    if (!rules.gveRaw && format === "DQO") return "has no DQO format (5.14 has)";
+    if (!rules.gveRaw && pages === "raw") return 'has queue page lists only: set addressing to "queue page list"';
+    if (format === "DQO" && pages !== "raw" && !rules.gveListedDqo)
+      return "has no page lists in the DQO format (6.6 has)";
+    if (header_split === true && (format !== "DQO" || pages !== "raw"))
+      return "splits headers in the DQO format with raw addressing only";
+    if (header_split === true && !rules.gveHeaderSplit) return "does not split headers from payload (6.9 does)";
+    return lro === true && format !== "DQO" ? "coalesces segments in the DQO format only" : undefined;
+  },
+  plan: gvePlan,
 });
 
 // --- Mellanox, MediaTek --------------------------------------------------------------------------------------------------------
@@ -243,11 +324,12 @@ const mlx5 = cardMaker({
   tx: 1024,
   copybreak: 0,
   mask: pagePool,
-  plan: ({ mlx5CutsPages }) => ({
+  xdp: true,
+  plan: ({ mlx5CutsPages, mlx5Reclaims }) => ({
     mtu: { least: 68, most: 9978 },
     slots: (rx) => stridesMost(rx),
     reserve: 0,
-    buffers: (of, rx) => strideSlots(of, rx, mlx5CutsPages),
+    buffers: (of, rx) => strideSlots(of, rx, mlx5CutsPages, mlx5Reclaims),
     // UMR_WQE_BULK: two WQEs, or one of a queue of four.
     refillAt: (slots, together) => Math.min(2, slots / together / 2 - 1) * together,
     again: "waits",

@@ -1,35 +1,39 @@
-// Pieces of 2 KiB, each of which becomes the head of a packet, or a fragment of one that is longer.
-//   until 6.2   cut from a page of the queue's own (page_frag_alloc(), order 3 where it can be had)
-//   since 6.3   fragments of a page_pool of single pages (page_pool_dev_alloc_frag())
-// mt76_dma_rx_fill(), mt76_dma_rx_process(), mt76_add_fragment() of wireless/mediatek/mt76/dma.c, 6.1.192 and 6.12.117; the release between them
-// in which it changed is from the project's history, not read.
+// Pieces of pages that packets are built in, and where they come from; and the card that lays every frame into pieces of 2 KiB.
+//
+//   of the queue's own page    page_frag_alloc(), order 3 where it can be had
+//   of a page_pool             fragments of single pages, or whole pages where a piece is more than half of one (page_pool_alloc(), since 6.7)
+//
+// mt76 has the first until 6.2 and the second since: mt76_dma_rx_fill(), mt76_dma_rx_process(), mt76_add_fragment() of
+// wireless/mediatek/mt76/dma.c, 5.10.223, 6.1.192, 6.12.117, 7.2.12 and 7.3.4. A frame of more pieces than MAX_SKB_FRAGS is dropped there; none of
+// its MTUs comes to that.
 
 import { defaultPoolParams } from "../../net/pool/page_pool.ts";
 import { skbMarkForRecycle } from "../../net/pool/page_pool_hook.ts";
 import type { PoolContext } from "../../net/pool/pool_context.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
 
-/** MT_RX_BUF_SIZE, and the pool_size of a data queue. */
-const pieceBytes = 2048;
-const poolSize = 256;
-
-interface PieceSource {
-  open(): boolean;
+export interface PieceSource {
+  /** Pieces of so many bytes from now on; a pool keeps so many pages at home. False without memory. */
+  open(bytes: number, poolSize: number): boolean;
   /** An address with a reference, or -1. */
   cut(gfp: number): number;
-  free(address: number): void;
-  /** After build_skb(): the packet's memory goes home. */
+  free(address: number, inPoll: boolean): void;
+  /** The packet's memory goes home when it is freed. */
   mark(skb: number): void;
   close(): void;
   pool(): number;
   readonly context?: PoolContext;
 }
 
-function ownPage({ parts, at }: SlotsFor): PieceSource {
+export function ownPagePieces({ parts, at }: SlotsFor): PieceSource {
   const frags = parts.pageFrag();
+  let piece = 0;
   return {
-    open: () => true,
-    cut: (gfp) => frags.alloc(pieceBytes, gfp, -1),
+    open(bytes) {
+      piece = bytes;
+      return true;
+    },
+    cut: (gfp) => frags.alloc(piece, gfp, -1),
     free: (address) => parts.pages.putPage(Math.floor(address / at.pageSize)),
     mark: () => undefined,
     close: () => frags.drain(),
@@ -37,19 +41,29 @@ function ownPage({ parts, at }: SlotsFor): PieceSource {
   };
 }
 
-function fragmentPool({ parts, at }: SlotsFor): PieceSource {
+export function poolPieces({ parts, at }: SlotsFor): PieceSource {
   const { pools, context } = parts.pools();
   let pool = -1;
+  let piece = 0;
   return {
-    open() {
+    open(bytes, poolSize) {
+      piece = bytes;
       pool = pools.create({ ...defaultPoolParams, poolSize, flags: pools.fragmentFlag });
       return pool >= 0;
     },
     cut(gfp) {
-      const pfn = pools.allocFrag(pool, pieceBytes, gfp);
+      if (piece * 2 > at.pageSize) {
+        const pfn = pools.allocPages(pool, gfp);
+        return pfn < 0 ? -1 : pfn * at.pageSize;
+      }
+      const pfn = pools.allocFrag(pool, piece, gfp);
       return pfn < 0 ? -1 : pfn * at.pageSize + pools.lastFragOffset();
     },
-    free: (address) => pools.putFullPage(pool, Math.floor(address / at.pageSize), true),
+    // A frame of an XDP program may come home when the pool is on its way out: the page knows whose it is.
+    free(address, inPoll) {
+      const pfn = Math.floor(address / at.pageSize);
+      pools.putFullPage(pools.poolOf(pfn), pfn, inPoll);
+    },
     mark: (skb) => skbMarkForRecycle(parts.skbs, skb),
     close() {
       if (pool >= 0) pools.destroy(pool);
@@ -60,24 +74,28 @@ function fragmentPool({ parts, at }: SlotsFor): PieceSource {
   };
 }
 
+/** MT_RX_BUF_SIZE, and the pool_size of a data queue. */
+const mt76Bytes = 2048;
+const mt76PoolSize = 256;
+
 /** `pooled`: pieces of a page_pool. */
 export function pieceSlots(of: SlotsFor, pooled: boolean): SlotBuffers {
   const { parts, at, size } = of;
   const { skbs } = parts;
-  const source = pooled ? fragmentPool(of) : ownPage(of);
+  const source = pooled ? poolPieces(of) : ownPagePieces(of);
   /** Addresses plus one; 0: none. */
   const piece = new Float64Array(size);
-  const room = pieceBytes - at.sharedInfo;
+  const room = mt76Bytes - at.sharedInfo;
   const next = (slot: number): number => (slot + 1 === size ? 0 : slot + 1);
-  const free = (slot: number): void => {
-    if (piece[slot] !== 0) source.free(piece[slot]! - 1);
+  const free = (slot: number, inPoll: boolean): void => {
+    if (piece[slot] !== 0) source.free(piece[slot]! - 1, inPoll);
     piece[slot] = 0;
   };
   return {
     counters: {},
-    open: () => source.open(),
+    open: () => source.open(mt76Bytes, mt76PoolSize),
     close() {
-      for (let slot = 0; slot < size; slot++) free(slot);
+      for (let slot = 0; slot < size; slot++) free(slot, false);
       source.close();
     },
     together: () => 1,
@@ -87,10 +105,10 @@ export function pieceSlots(of: SlotsFor, pooled: boolean): SlotBuffers {
     },
     slotsOf: (bytes) => Math.max(1, Math.ceil(bytes / room)),
     packet(begin, slots, bytes) {
-      const skb = skbs.buildSkb(piece[begin]! - 1, pieceBytes, pooled);
+      const skb = skbs.buildSkb(piece[begin]! - 1, mt76Bytes, pooled);
       if (skb === 0) {
         // The pieces are given back, and the frame with them.
-        for (let i = 0, slot = begin; i < slots; i++, slot = next(slot)) free(slot);
+        for (let i = 0, slot = begin; i < slots; i++, slot = next(slot)) free(slot, true);
         return 0;
       }
       source.mark(skb);
@@ -105,7 +123,7 @@ export function pieceSlots(of: SlotsFor, pooled: boolean): SlotBuffers {
           continue;
         }
         const pfn = parts.pages.compoundHead(Math.floor(address / at.pageSize));
-        skbs.skbAddRxFrag(skb, i - 1, pfn, address - pfn * at.pageSize, part, pieceBytes);
+        skbs.skbAddRxFrag(skb, i - 1, pfn, address - pfn * at.pageSize, part, mt76Bytes);
       }
       return skb;
     },

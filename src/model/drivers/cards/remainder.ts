@@ -2,7 +2,10 @@
 //
 //   [ frame ─▶ stack | frame ─▶ stack | posted … ]       each packet with a reference of its own; the last one gets the driver's
 //
-// ena_alloc_rx_buffer(), ena_try_rx_buf_page_reuse(), ena_rx_skb() of ena_netdev.c, 6.1.192 and 6.12.117. Better than the real one in one place:
+// Or a page a frame, all of it, as a fragment behind headers that are pulled out: `reuses` false.
+//
+// ena_alloc_rx_page(), ena_rx_skb() of ena_netdev.c, 5.10.223; ena_alloc_rx_buffer(), ena_try_rx_buf_page_reuse(), ena_rx_skb(), 6.1.192, 6.12.117,
+// 7.2.12 and 7.3.4. Better than the real one in one place:
 // where build_skb() gets no sk_buff it has counted a reference more, and the page stays for ever; here the reference is given back.
 import { alignUp } from "../../../kernel/facts/drivers/driver.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
@@ -14,7 +17,10 @@ const leastLeft = 2048;
 /** ENA_PAGE_SIZE: pages of 64 KiB are used by the quarter. */
 const mostOfPage = 16_384;
 
-export function remainderSlots(of: SlotsFor): SlotBuffers {
+/** What a packet of fragments has of linear room: GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels. */
+const fragmentHead = 128 + 128;
+
+export function remainderSlots(of: SlotsFor, reuses: boolean): SlotBuffers {
   const { parts, at, size } = of;
   const { pages, skbs } = parts;
   const { pageSize, sharedInfo, cacheLine } = at;
@@ -29,7 +35,7 @@ export function remainderSlots(of: SlotsFor): SlotBuffers {
   const next = (slot: number): number => (slot + 1 === size ? 0 : slot + 1);
   /** The driver's side of a packet of `part` bytes: true when the page stays, with a reference for the packet. */
   const stays = (slot: number, part: number, taken: number): boolean => {
-    if (program || alignUp(part, cacheLine) + leastLeft > room[slot]!) return false;
+    if (!reuses || program || alignUp(part, cacheLine) + leastLeft > room[slot]!) return false;
     pages.getPage(page[slot]! - 1);
     offset[slot] = offset[slot]! + taken;
     room[slot] = room[slot]! - taken;
@@ -41,7 +47,7 @@ export function remainderSlots(of: SlotsFor): SlotBuffers {
     counters,
     open(_mtu, xdp) {
       program = xdp;
-      headroom = xdp ? xdpHeadroom : at.netSkbPad;
+      headroom = xdp ? xdpHeadroom : reuses ? at.netSkbPad : 0;
       return true;
     },
     close: own.drop,
@@ -50,7 +56,7 @@ export function remainderSlots(of: SlotsFor): SlotBuffers {
       if (page[slot] !== 0) return true;
       page[slot] = pages.allocPages(gfp, 0) + 1;
       offset[slot] = 0;
-      room[slot] = used - headroom - sharedInfo;
+      room[slot] = used - headroom - (reuses ? sharedInfo : 0);
       return page[slot] !== 0;
     },
     slotsOf(bytes, from) {
@@ -62,7 +68,8 @@ export function remainderSlots(of: SlotsFor): SlotBuffers {
       return Math.max(1, slots);
     },
     packet(begin, slots, bytes) {
-      let skb = 0;
+      let skb = reuses ? 0 : skbs.napiAllocSkb(fragmentHead);
+      if (!reuses && skb === 0) return 0;
       let left = bytes;
       for (let i = 0, slot = begin; i < slots; i++, slot = next(slot)) {
         const part = Math.min(left, room[slot]!);
@@ -70,7 +77,8 @@ export function remainderSlots(of: SlotsFor): SlotBuffers {
         const pfn = page[slot]! - 1;
         const start = offset[slot]!;
         left -= part;
-        if (i === 0) {
+        if (!reuses) skbs.skbAddRxFrag(skb, i, pfn, start + headroom, part, used);
+        else if (i === 0) {
           skb = skbs.buildSkb(pfn * pageSize + start, taken, true);
           if (skb === 0) return 0;
           skbs.skbReserve(skb, headroom);

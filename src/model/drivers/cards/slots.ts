@@ -15,10 +15,10 @@ export interface SlotBuffers {
   together(): number;
   /** Memory for the slot (with together() > 1: for it and those behind it), new or what was kept there; false without memory. */
   post(slot: number, gfp: number): boolean;
-  /** Slots that a frame takes from `from` on, more than the ring has when it fits nowhere. */
-  slotsOf(bytes: number, from: number): number;
+  /** Slots that a frame takes from `from` on, more than the ring has when it fits nowhere; `headers` of its bytes go before the payload. */
+  slotsOf(bytes: number, from: number, headers: number): number;
   /** A packet of what lies in `count` slots from `first` on; 0 without memory for one. */
-  packet(first: number, count: number, bytes: number): number;
+  packet(first: number, count: number, bytes: number, headers: number): number;
   /** The frame is gone and its memory was not needed (copied, dropped by a program): it may be used again as it is. */
   unused(first: number, count: number): void;
   /**

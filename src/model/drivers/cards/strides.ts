@@ -9,9 +9,12 @@
 //              and only what finds no room there goes to the pool, which lets go of a page that a packet still holds
 //   since 6.4  pages are cut up for the pool (page_pool_fragment_page()), packets are marked, the pool has them back by itself
 //
+//              what packets do not hold of a used element goes home when that is posted anew
+//   since 6.18 without memory for one, the other used ones are given up and it is tried once more; of a long frame its headers are copied
+//
 // mlx5e_post_rx_mpwqes(), mlx5e_alloc_rx_mpwqe(), mlx5e_free_rx_mpwqe(), mlx5e_rx_cache_get() and _put(), mlx5e_skb_from_cqe_mpwrq_linear() and
-// _nonlinear() of mlx5/core/en_rx.c, en/params.c: 6.1.192 and 6.12.117; the release between them in which it changed is from the project's
-// history, not read. Not here: SHAMPO, AF_XDP, the legacy queue, compressed completions.
+// _nonlinear() of mlx5/core/en_rx.c, en/params.c: 5.10.223, 6.1.192, 6.12.117, 7.2.12, 7.3.4; the releases between them in which it changed are from
+// the project's history. Not here: SHAMPO, AF_XDP, the legacy queue, compressed completions.
 import { alignUp } from "../../../kernel/facts/drivers/driver.ts";
 import { defaultPoolParams } from "../../net/pool/page_pool.ts";
 import { skbMarkForRecycle } from "../../net/pool/page_pool_hook.ts";
@@ -58,8 +61,8 @@ export function strideLayout(mtu: number, frames: number, xdp: boolean, at: Slot
 export const stridesMost = (frames: number): number =>
   Math.max(wqesLeast, Math.ceil(frames / 16)) * (wqeBytes / smallStride);
 
-/** `cutUp`: pages are cut up for the pool. */
-export function strideSlots(of: SlotsFor, frames: number, cutUp: boolean): SlotBuffers {
+/** `cutUp`: pages are cut up for the pool. `reclaims`: used elements are given up for one that must be posted, and headers alone are copied. */
+export function strideSlots(of: SlotsFor, frames: number, cutUp: boolean, reclaims: boolean): SlotBuffers {
   const { parts, at } = of;
   const { pages, skbs } = parts;
   const { pools, context } = parts.pools();
@@ -103,9 +106,29 @@ export function strideSlots(of: SlotsFor, frames: number, cutUp: boolean): SlotB
     }
     given[at] = 0;
   };
+  /** Elements whose strides are used up and that still hold their pages. */
+  const waiting = new Set<number>();
   const wqeBack = (wqe: number): void => {
     usedStrides[wqe] = 0;
+    waiting.delete(wqe);
     for (let i = 0; i < pagesPerWqe; i++) pageBack(wqe * pagesPerWqe + i);
+  };
+  /** All pages of an element, or none. */
+  const takeAll = (wqe: number, gfp: number): boolean => {
+    for (let i = 0; i < pagesPerWqe; i++) {
+      const at0 = wqe * pagesPerWqe + i;
+      page[at0] = takePage(gfp) + 1;
+      if (page[at0] !== 0) continue;
+      for (let got = i - 1; got >= 0; got--) pageBack(wqe * pagesPerWqe + got);
+      return false;
+    }
+    return true;
+  };
+  /** mlx5e_reclaim_mpwqe_pages(): true when there was something to give up. */
+  const reclaim = (wqe: number): boolean => {
+    const others = [...waiting].filter((other) => other !== wqe);
+    for (const other of others) wqeBack(other);
+    return others.length > 0;
   };
   /** A reference of the page for a packet. */
   const give = (at: number): number => {
@@ -153,11 +176,11 @@ export function strideSlots(of: SlotsFor, frames: number, cutUp: boolean): SlotB
     skbs.skbPut(skb, bytes);
     return skb;
   };
-  const paged = (slot: number, bytes: number): number => {
+  const paged = (slot: number, bytes: number, headers: number): number => {
     const skb = skbs.napiAllocSkb(smallStride);
     if (skb === 0) return 0;
     mark(skb);
-    const head = Math.min(smallStride, bytes);
+    const head = Math.min(reclaims ? headers : smallStride, bytes);
     skbs.skbPut(skb, head);
     const [wqe, start] = byteOf(slot);
     let byte = start + head;
@@ -183,6 +206,7 @@ export function strideSlots(of: SlotsFor, frames: number, cutUp: boolean): SlotB
       page = new Int32Array(pagesPerWqe * layout.wqes);
       given = new Int32Array(page.length);
       usedStrides = new Int32Array(layout.wqes);
+      waiting.clear();
       return pool >= 0;
     },
     close() {
@@ -206,30 +230,25 @@ export function strideSlots(of: SlotsFor, frames: number, cutUp: boolean): SlotB
     together: () => perWqe,
     post(slot, gfp) {
       const wqe = Math.floor(slot / perWqe);
-      for (let i = 0; i < pagesPerWqe; i++) {
-        const at0 = wqe * pagesPerWqe + i;
-        page[at0] = takePage(gfp) + 1;
-        if (page[at0] !== 0) continue;
-        for (let got = i - 1; got >= 0; got--) pageBack(wqe * pagesPerWqe + got);
-        return false;
-      }
-      usedStrides[wqe] = 0;
-      return true;
+      wqeBack(wqe);
+      return takeAll(wqe, gfp) || (reclaims && reclaim(wqe) && takeAll(wqe, gfp));
     },
     slotsOf(bytes, from) {
       const count = strides(bytes);
       const left = perWqe - (from % perWqe);
       return count <= left ? count : left + count;
     },
-    packet(first, count, bytes) {
+    packet(first, count, bytes, headers) {
       const slot = beginOf(first, count, bytes);
-      return layout.linear ? linear(slot, bytes) : paged(slot, bytes);
+      return layout.linear ? linear(slot, bytes) : paged(slot, bytes, headers);
     },
     unused: () => undefined,
     done(slot) {
       const wqe = Math.floor(slot / perWqe);
       usedStrides[wqe] = usedStrides[wqe]! + 1;
-      if (usedStrides[wqe] === perWqe) wqeBack(wqe);
+      if (usedStrides[wqe] !== perWqe) return;
+      if (cutUp) waiting.add(wqe);
+      else wqeBack(wqe);
     },
     pool: () => pool,
     // A stride is a page then.

@@ -168,7 +168,8 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
           S[p + CB3] === S[skb + CB3] &&
           S[p + PROTOCOL] === S[skb + PROTOCOL] &&
           bytes > 0 &&
-          bytes <= mss;
+          bytes <= mss &&
+          H[S[skb + HEAD]! + GSO_SIZE] === 0;
         if (follows && join(p, skb)) {
           merged++;
           H[head + GSO_SEGS]!++;
@@ -179,7 +180,8 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
         complete(take(napi, bucket, i));
         break;
       }
-      if (bytes <= 0) {
+      // What the card put together already goes up by itself (skb_is_gso() and skb_has_frag_list() in dev_gro_receive()).
+      if (bytes <= 0 || H[S[skb + HEAD]! + GSO_SIZE] !== 0) {
         deliver(skb);
         return;
       }

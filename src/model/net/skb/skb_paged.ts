@@ -5,6 +5,7 @@
 //   shift         tgt [a] skb [b][c]  ->  tgt [a+b] skb [c]     adjacent bytes of one page become one fragment
 //
 // Every function here keeps the sum: who holds a fragment slot holds one reference (on its page or its destructor).
+import { BadInput } from "../../../base/bad_input.ts";
 import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { dataAlign } from "./skb_config.ts";
 import type { SkbPrivate } from "./skb_private.ts";
@@ -62,6 +63,9 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   /** skb_fill_page_desc(): fragment `i` is `size` bytes at `offset` of `pfn`, and the last one. The caller's reference becomes the skb's. */
   function fillPageDesc(skb: number, i: number, pfn: number, offset: number, size: number): void {
+    // The kernel does not look: it writes behind skb_shared_info.
+    if (!(i >= 0 && i < fragsMax))
+      throw new BadInput(`fragment ${i} of a packet that has room for ${fragsMax} (MAX_SKB_FRAGS)`);
     own.setFrag(fragAt(skb, i), pfn, offset, size);
     H[headOf(skb) + NR_FRAGS] = i + 1;
     if (pages.isPfmemalloc(pfn)) S[skb + BITS]! |= PFMEMALLOC;
