@@ -155,7 +155,7 @@ export function createMachine(options: MachineOptions): Machine {
   const receive = createReceive(skbs, frames, journal);
   const gro = createGro(skbs, receive.netifReceive);
   const xmit = createXmit(skbs, cpus, journal);
-  const pools = poolsOf(kernel, memory, upper, journal, config);
+  const pools = poolsOf(kernel, memory, upper, journal, config, napi);
   const { pageFrag } = kernel.parts.slab;
   const { pages } = upper;
   const ownFrag = () => pageFrag({ pages, pageSize: config.pageSize, journal });
@@ -237,6 +237,7 @@ function poolsOf(
   upper: Upper,
   journal: Journal,
   config: SkbConfig,
+  napi: Napi,
 ): DriverParts["pools"] {
   let made: PoolsOfMachine | undefined;
   return () => {
@@ -246,6 +247,9 @@ function poolsOf(
       node: 0,
       get cpu() {
         return journal.cpu;
+      },
+      get inPoll() {
+        return napi.pollsBusily() ? softirqState.bottomHalvesOff : softirqState.running;
       },
     };
     const pfnMax = Math.max(...memory.layout.spec.zones.map((z) => z.startPfn + z.spannedPages));

@@ -28,8 +28,8 @@ export interface NicOptions {
   /** The CPU of each pair's interrupt; left out: pair after pair over the CPUs. */
   readonly irqCpus?: readonly number[];
   readonly xps?: boolean;
-  /** Key of the hash and indirection table of a card with several pairs. */
-  readonly rss?: Omit<RssOptions, "queues">;
+  /** Key of the hash, indirection table and rules of a card with several pairs. */
+  readonly rss?: Omit<RssOptions, "queues" | "ports">;
   /** What the driver itself takes (ring sizes, policies). */
   readonly settings?: Readonly<Record<string, number | string | boolean>>;
 }
@@ -68,7 +68,7 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
     txQueueLen: nic.txQueueLen ?? 1000,
     stats: { rxPackets: 0, rxBytes: 0, rxDropped: 0, rxMissed: 0, txPackets: 0, txBytes: 0, txDropped: 0 },
   };
-  const card = (driver: Driver, more: Pick<NetDevice, "queues" | "rss" | "xps">): NetDevice => ({
+  const card = (driver: Driver, more: Pick<NetDevice, "queues" | "rss" | "xps" | "napi">): NetDevice => ({
     ...common,
     ...more,
     index,
@@ -81,7 +81,8 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
     irqCpu: cpuOf(0),
   });
   if (pairs === 1) {
-    device = card(maker.make(parts, hostOf(parts, self, cpuOf(0)), settings), {});
+    const { host, napi } = hostOf(parts, self, cpuOf(0));
+    device = card(maker.make(parts, host, settings), { napi });
     parts.xmit.attach(device);
     return device;
   }
@@ -89,19 +90,13 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
   const drivers: Driver[] = [];
   for (let q = 0; q < pairs; q++) {
     // Numbers behind those of the cards.
-    const own = { ...common, index: cards + index * queuesMost + q, irqCpu: cpuOf(q) };
-    const queue = queueDevice(self, () => drivers[q] as Driver, own);
-    queues.push(queue);
-    drivers.push(
-      maker.make(
-        parts,
-        hostOf(parts, () => queue, own.irqCpu),
-        settings,
-      ),
-    );
-    parts.xmit.attach(queue);
+    const { host, napi } = hostOf(parts, () => queues[q] as NetDevice, cpuOf(q));
+    const own = { ...common, index: cards + index * queuesMost + q, irqCpu: cpuOf(q), napi };
+    queues.push(queueDevice(self, () => drivers[q] as Driver, own));
+    drivers.push(maker.make(parts, host, settings));
+    parts.xmit.attach(queues[q] as NetDevice);
   }
-  const rss = createRss({ ...nic.rss, queues: pairs }, parts.random.fork(`rss key`));
+  const rss = createRss({ ...nic.rss, queues: pairs, ports: parts.frames.ports }, parts.random.fork(`rss key`));
   const { xps = false } = nic;
   device = card(driverOfQueues(self, drivers, rss, parts.frames), { queues, rss, xps });
   return device;
@@ -111,7 +106,11 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
 export const queuesMost = 64;
 
 /** What a driver, or the driver of a queue pair, is given to build on. */
-function hostOf(parts: NicParts, self: () => NetDevice, irqCpu: number): DriverHost {
+function hostOf(
+  parts: NicParts,
+  self: () => NetDevice,
+  irqCpu: number,
+): { readonly host: DriverHost; readonly napi: number } {
   const { cpus, journal, napi, gro, xmit } = parts;
   /** Text of a driver's call chain → text of the stack's, called from the same poll function. */
   const stackOf: number[] = [];
@@ -138,7 +137,7 @@ function hostOf(parts: NicParts, self: () => NetDevice, irqCpu: number): DriverH
     irqRaised = false;
     napi.schedule(id);
   });
-  return {
+  const host: DriverHost = {
     cpus,
     frames: parts.frames,
     device: self,
@@ -163,4 +162,5 @@ function hostOf(parts: NicParts, self: () => NetDevice, irqCpu: number): DriverH
       cpus.interrupt(irqCpu, irq);
     },
   };
+  return { host, napi: id };
 }

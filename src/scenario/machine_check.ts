@@ -37,6 +37,7 @@ export function checkMachine(s: MachineSettings): void {
     { name: "sysctl.compaction_proactiveness", on: s.sysctl.compaction_proactiveness !== undefined, since: [5, 9] },
     { name: "sysctl.drop_caches", on: s.sysctl.drop_caches === true, since: [2, 6, 16] },
     { name: "sysctl.compact_memory", on: s.sysctl.compact_memory === true, since: [2, 6, 35] },
+    { name: "reader.busyPollMicros", on: s.reader.busyPollMicros !== undefined, since: [4, 5] },
     { name: "maxSkbFrags", on: s.maxSkbFrags !== undefined, since: fragsRange.since },
     { name: "slubMaxOrder", on: s.slubMaxOrder !== undefined, since: [2, 6, 22] },
   ])
@@ -55,6 +56,7 @@ export function checkMachine(s: MachineSettings): void {
       );
     driverExists(driver, release);
     checkQueues(s, i, driver.queuesMost ?? 1);
+    checkSteering(s, i, driver.steersNot?.(release));
     for (const [key, value] of Object.entries(nic.settings)) {
       const path = `nics[${i}].settings.${key}`;
       // A driver of your own that declares none takes what there is.
@@ -121,15 +123,32 @@ function checkQueues(s: MachineSettings, i: number, most: number): void {
     throw new BadInput(`nics[${i}].irqCpus: ${irqCpus.length} CPUs for ${queues} queue pairs; it names one for each.`);
   const cpu = irqCpus?.find((c) => c >= s.cpus);
   if (cpu !== undefined) throw new BadInput(`nics[${i}].irqCpus: there is no CPU ${cpu}; the machine has ${s.cpus}.`);
-  if (queues === 1 && (rss !== undefined || xps))
+  const forQueues = rss !== undefined ? "rss" : xps ? "xps" : nic.rules !== undefined ? "rules" : undefined;
+  if (queues === 1 && forQueues !== undefined)
     throw new BadInput(
-      `nics[${i}].${rss !== undefined ? "rss" : "xps"} is for a card with several queues.`,
+      `nics[${i}].${forQueues} ${forQueues === "rules" ? "are" : "is"} for a card with several queues.`,
       undefined,
       "Set queues.",
     );
   const queue = rss?.indirection?.find((q) => q >= queues);
   if (queue !== undefined)
     throw new BadInput(`nics[${i}].rss.indirection: there is no queue ${queue}; the card has 0 .. ${queues - 1}.`);
+}
+
+/** `not`: why the card takes no rules. */
+function checkSteering(s: MachineSettings, i: number, not: string | undefined): void {
+  const nic = s.nics[i] as MachineSettings["nics"][number];
+  const name = nic.name ?? `eth${i}`;
+  const stream = (s.traffic ?? []).findIndex((t) => t.to === name && t.queue !== undefined);
+  if (not !== undefined && (nic.rules !== undefined || stream >= 0))
+    throw new BadInput(
+      `${nic.rules !== undefined ? `nics[${i}].rules` : `traffic[${stream}].queue`}: ${nic.driver} of ${s.release} ${not}.`,
+    );
+  const beyond = nic.rules?.findIndex(({ action }) => action >= nic.queues) ?? -1;
+  if (beyond >= 0)
+    throw new BadInput(
+      `nics[${i}].rules[${beyond}].action: there is no queue ${nic.rules?.[beyond]?.action}; the card has 0 .. ${nic.queues - 1}.`,
+    );
 }
 
 /** Throws BadInput for an MTU that a card's driver does not take, in the driver's words. */

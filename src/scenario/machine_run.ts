@@ -60,6 +60,8 @@ export interface DeviceResult {
   /** False when the interface could not be brought up: no memory for its rings. */
   readonly up: boolean;
   readonly stats: NetDevice["stats"];
+  /** Frames that a rule of flow steering dropped, where any was. */
+  readonly filtered?: number;
   /** As `ethtool -S` shows them; of several queues together. */
   readonly counters: Readonly<Record<string, number>>;
   /** The page pool of a card with one queue pair. */
@@ -89,6 +91,8 @@ export interface MachineResult {
   readonly received: number;
   readonly receivedBytes: number;
   readonly socketDrops: number;
+  /** With `reader.busyPollMicros`: packets that the reader's own polls took (BusyPollRxPackets). */
+  readonly busyPolled?: number;
   /** Packets that lay in memory of the emergency reserve, which sockets refuse since 3.6 (PFMemallocDrop). */
   readonly reserveDrops: number;
   /** With `listeners`; received above counts the first listener of each group only. */
@@ -188,7 +192,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       queues: n.queues,
       xps: n.xps,
       ...(n.irqCpus === undefined ? {} : { irqCpus: n.irqCpus }),
-      rss: rssOf(n.rss),
+      rss: { ...rssOf(n.rss), rules: n.rules ?? [] },
       settings: n.settings,
       ...(n.name === undefined ? {} : { name: n.name }),
     })),
@@ -221,6 +225,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       mtu: d.mtu,
       up: up[i] ?? false,
       stats: { ...d.stats },
+      ...(d.filtered === undefined ? {} : { filtered: d.filtered }),
       counters: { ...d.driver.counters },
       ...poolOf(machine, d.driver),
       ...(d.queues === undefined

@@ -5,10 +5,31 @@ import { workloadSchema } from "../lab/workload/settings.ts";
 import { drivers } from "../model/drivers/drivers.ts";
 import { settingsText } from "../model/drivers/own_driver.ts";
 import { fragsRange } from "../model/kernels/skb_sizes.ts";
+import { usualPort } from "../model/net/path/rss.ts";
+import { isAddress } from "../model/net/path/steering.ts";
 import { queuesMost } from "../model/nic.ts";
 import { stateSchema } from "./machine_state_settings.ts";
 
 const setting = z.union([z.number(), z.string(), z.boolean()]);
+
+const port = (what: string) => whole(1, 65_535, what);
+const ip = (what: string) =>
+  z
+    .string()
+    .refine(isAddress, "must be an IPv4 address, such as 198.18.0.1 or 198.18.0.0/24")
+    .describe(what)
+    .optional();
+
+const rule = z.strictObject({
+  flowType: z.enum(["udp4", "tcp4"]).describe("which frames"),
+  srcIp: ip(
+    "source address, with a length or without; flow n of a machine comes from 198.18.x.y, x and y its upper and lower byte",
+  ),
+  dstIp: ip("destination address; all flows go to 192.0.2.1"),
+  srcPort: port("source port; flow n comes from 1024 + n modulo 64000").optional(),
+  dstPort: port("destination port: `port` of a stream").optional(),
+  action: whole(-1, queuesMost - 1, "queue that these frames come to; -1: the card drops them"),
+});
 
 const nic = z.strictObject({
   name: z.string().min(1).max(15).describe("interface name; default eth0, eth1, … in the order of the list").optional(),
@@ -51,6 +72,13 @@ const nic = z.strictObject({
     })
     .describe("which queue a flow comes to, of a card with several (ethtool -x)")
     .optional(),
+  rules: z
+    .array(rule)
+    .max(64)
+    .describe(
+      "rules of flow steering (ethtool -N), of a card with several queues; the first that fits decides, before the hash",
+    )
+    .optional(),
   settings: z
     .record(z.string(), setting)
     .describe(`what the driver itself takes. ${drivers.map(settingsText).join(" ")}`)
@@ -86,6 +114,7 @@ const stream = z.strictObject({
     queuesMost - 1,
     "queue that all of it comes to by a rule (ethtool -N); default: the hash decides",
   ).optional(),
+  port: port("destination port, which rules can tell streams apart by").default(usualPort),
   listeners: whole(
     1,
     32,
@@ -129,6 +158,7 @@ const tcp = z.strictObject({
     "send buffer of a connection, KB of truesize; left out: it grows with the window, from 16 to 4096",
   ).optional(),
   windowKb: whole(2, 1_000_000, "window that the remote host offers, KB").default(1024),
+  port: port("port of this machine's end, which rules can tell connections apart by").default(usualPort),
 });
 
 const rpc = z.strictObject({
@@ -154,6 +184,11 @@ const reader = z.strictObject({
     .describe("the application reads everything that is queued this often, microseconds")
     .default(1000),
   rcvbufKb: whole(1, 4_000_000, "socket receive buffer, KB of truesize; more is dropped").default(208),
+  busyPollMicros: whole(
+    1,
+    1_000_000,
+    "SO_BUSY_POLL: after each reading it polls the queue of the last datagram itself for so long, or until one comes, microseconds (since 4.5)",
+  ).optional(),
 });
 
 const load = z.strictObject({

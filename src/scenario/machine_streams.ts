@@ -199,6 +199,7 @@ const readers: MakeApplication = (machine, { tcp, connect }, wires, t, flows) =>
       const random = machine.random.fork(`tcp in ${connections.length} ${device.name}`);
       for (let i = 0; i < t.connections; i++) {
         const { flowIn, flowOut } = flows();
+        machine.frames.ports.set(flowIn, t.port);
         connections.push(connect(device, { flowIn, flowOut, rcvbufBytes: t.rcvbufKb * 1024 }, { readable }));
         const give = t.writesPerSecond === undefined ? endless : t.bytes;
         const remote = peer.connect({
@@ -247,6 +248,7 @@ const writers: MakeApplication = (machine, inet, wires, t, flows) => {
       if (!file.make()) return;
       for (let i = 0; i < t.connections; i++) {
         const { flowIn, flowOut } = flows();
+        machine.frames.ports.set(flowIn, t.port);
         const write = file.writer(inet, () => writes++, gap === 0);
         const c = inet.connect(
           device,

@@ -1,6 +1,7 @@
 // Traffic without a protocol's state: datagrams that arrive, the application that reads them, and writes that leave in TCP's framing.
 import type { Machine } from "../model/machine.ts";
 import { packetField } from "../model/net/path/receive.ts";
+import { usualPort } from "../model/net/path/rss.ts";
 import { createUdp } from "../model/net/path/udp.ts";
 import { frameField, frameKind, headerBytes } from "../model/net/path/wire.ts";
 import { headField, skbBit, skbField } from "../model/net/skb/skb_columns.ts";
@@ -17,6 +18,8 @@ export const tcpHeaders = 52;
 const waitNanos = 50e6;
 /** `traffic` has so many entries at most. */
 const streamsMost = 64;
+/** How long one round of a busy loop takes beside the packets, a round figure. */
+const betweenPollsNanos = 1000;
 /** Room for the link's header in front of a packet. */
 const headroom = 64;
 
@@ -37,6 +40,7 @@ export interface Traffic {
     readonly received: number;
     readonly receivedBytes: number;
     readonly socketDrops: number;
+    readonly busyPolled?: number;
     readonly groups?: GroupCounters;
     readonly writes: { readonly sent: number; readonly frames: number; readonly dropped: number };
   };
@@ -56,6 +60,23 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
   let socketDrops = 0;
   let sent = 0;
 
+  // SO_BUSY_POLL: sk_busy_loop() on the NAPI that the socket's last packet came from.
+  const spinNanos = (s.reader.busyPollMicros ?? 0) * 1000;
+  const napiOf = new Map(machine.devices.flatMap((d) => [d, ...(d.queues ?? [])]).map((d) => [d.index, d.napi]));
+  let lastNapi: number | undefined;
+  let spinUntil = 0;
+  let busyPolled = 0;
+  // The loop stays with the NAPI it began with, whatever comes from others meanwhile.
+  const spin = cpus.register((napi) => {
+    busyPolled += Math.max(0, machine.napi.busyPoll(napi));
+    if (queue.length === 0 && clock.now() < spinUntil) {
+      cpus.work(0, betweenPollsNanos, spin, napi);
+      return;
+    }
+    busyPolled += machine.napi.busyStop(napi);
+    cpus.work(0, queue.length > 0 ? 0 : s.reader.everyMicros * 1000, readWork);
+  }, "reader");
+
   const readWork = cpus.register(() => {
     for (const skb of queue) skbs.consumeSkb(skb);
     queue.length = 0;
@@ -64,7 +85,11 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
       received++;
       receivedBytes += bytes;
     });
-    cpus.work(0, s.reader.everyMicros * 1000, readWork);
+    if (spinNanos === 0 || lastNapi === undefined) cpus.work(0, s.reader.everyMicros * 1000, readWork);
+    else {
+      spinUntil = clock.now() + spinNanos;
+      cpus.work(0, 0, spin, lastNapi);
+    }
   }, "reader");
 
   const take = (skb: number): void => {
@@ -72,6 +97,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
       groups.take(skb);
       return;
     }
+    if (spinNanos > 0) lastNapi = napiOf.get(machine.journal.device);
     const truesize = S[skb + skbField.TRUESIZE]!;
     if (queued + truesize > rcvbuf) {
       socketDrops++;
@@ -95,6 +121,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
     const last = t.burst * (t.bursts ?? Number.POSITIVE_INFINITY);
     // Streams are numbered below 64: their further flows are counted from there on.
     const flowOf = (seq: number): number => index + 1 + (seq % t.flows) * streamsMost;
+    for (let flow = 0; t.port !== usualPort && flow < t.flows; flow++) frames.ports.set(flowOf(flow), t.port);
     const { rss } = device;
     if (t.queue !== undefined && rss !== undefined)
       for (let flow = 0; flow < t.flows; flow++) rss.steer(flowOf(flow), t.queue);
@@ -139,6 +166,7 @@ export function createTraffic(machine: Machine, s: MachineSettings, wires: Wires
       sent,
       received,
       receivedBytes,
+      ...(spinNanos === 0 ? {} : { busyPolled }),
       socketDrops: socketDrops + (groups?.dropped() ?? 0),
       ...(groups === undefined ? {} : { groups: groups.counters() }),
       writes: { ...writes, frames: machine.devices.reduce((n, d) => n + d.stats.txPackets, 0) },

@@ -51,7 +51,7 @@ export function tapWire(
   const number = machine.devices.indexOf(device);
   const seen = (frame: number): Omit<WireFrame, "said"> => {
     const { W } = frames;
-    const tuple = flowTuple(W[frame + FLOW]!);
+    const tuple = flowTuple(W[frame + FLOW]!, frames.ports.get(W[frame + FLOW]!));
     return {
       nanos: clock.now(),
       device: number,
@@ -67,9 +67,19 @@ export function tapWire(
   return {
     arrive(frame) {
       const what = seen(frame);
-      const missed = device.stats.rxMissed;
+      const { rxMissed } = device.stats;
+      const { filtered = 0 } = device;
       arrive(frame);
-      tap({ ...what, said: device.stats.rxMissed > missed ? `missed: ${device.name} had no buffer for it` : "" });
+      const dropped = (device.filtered ?? 0) > filtered;
+      tap({
+        ...what,
+        said:
+          device.stats.rxMissed > rxMissed
+            ? `missed: ${device.name} had no buffer for it`
+            : dropped
+              ? `dropped by a rule of ${device.name}`
+              : "",
+      });
     },
     link: (link) => ({
       ...link,

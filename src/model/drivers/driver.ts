@@ -79,6 +79,8 @@ export interface DriverMaker {
   readonly unread?: (release: Release) => string | undefined;
   /** Feature bits it starts with (netdevice.ts). */
   readonly features: number;
+  /** Why its card takes no rules of flow steering on a release, in words. */
+  readonly steersNot?: (release: Release) => string | undefined;
   /** Queue pairs that a card may have, 1 when left out. make() is called for each, with rings, interrupt and NAPI of its own. */
   readonly queuesMost?: number;
   make(parts: DriverParts, host: DriverHost, settings: DriverSettings): Driver;

@@ -231,7 +231,8 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     },
     startXmit: transmit.startXmit,
     poll(budget) {
-      if (machinePools !== undefined) machinePools.context.softirq = softirqState.running;
+      if (machinePools !== undefined)
+        machinePools.context.softirq = machinePools.context.inPoll ?? softirqState.running;
       transmit.clean(budget);
       const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (open) refill();

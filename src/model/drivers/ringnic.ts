@@ -205,7 +205,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     },
     startXmit: transmit.startXmit,
     poll(budget) {
-      if (pool !== undefined) pool.context.softirq = softirqState.running;
+      if (pool !== undefined) pool.context.softirq = pool.context.inPoll ?? softirqState.running;
       transmit.clean(budget);
       const work = receiveUpTo(rx, cpus, budget, receiveOne);
       if (open && fresh && !before) refillAfter();

@@ -46,6 +46,11 @@ export const cardFacts = {
     until([5, 3], "gve_rx_copy, 5.10.223 and 6.1.192"),
     from([6, 2], "gve_rx_copy_to_pool, gve_rx.c 6.12.117"),
   ],
+  /** gve: rules of flow steering. */
+  gveSteers: [
+    until([5, 3], "gve_set_rxnfc, gve_ethtool.c: not there in 5.10.223 and 6.1.192"),
+    from([6, 11], "gve_set_rxnfc, gve_ethtool.c, gve_flow_rule.c 6.12.117, 7.2.12 and 7.3.4"),
+  ],
   /** gve, DQO: page lists too. */
   gveListedDqo: [
     until([5, 3], "gve_alloc_page_dqo, gve_rx_dqo.c 6.1.192"),

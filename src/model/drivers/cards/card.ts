@@ -256,7 +256,7 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     },
     startXmit: transmit.startXmit,
     poll(budget) {
-      if (poolContext !== undefined) poolContext.softirq = softirqState.running;
+      if (poolContext !== undefined) poolContext.softirq = poolContext.inPoll ?? softirqState.running;
       transmit.clean(budget);
       let handled = receiveUpTo(budget);
       if (open && empty - plan.reserve >= plan.refillAt(slots, buffers.together())) {

@@ -1,11 +1,12 @@
 // The cards that are put together from parts (card.ts), each as its release has it: a row says which parts and with which numbers. Read in the
-// trees that read_trees.ts names; for another release a card goes by the dates of changes, and the journal says so (not_modelled).
+// trees that kernels/card_trees.ts names; for another release a card goes by the dates of changes, and the journal says so (not_modelled).
 
 import { BadInput } from "../../../base/bad_input.ts";
 import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
 import { formatRelease } from "../../../kernel/release.ts";
 import type { CardRules } from "../../kernels/card_rules.ts";
 import { cardRulesOf } from "../../kernels/card_rules.ts";
+import { unreadRelease } from "../../kernels/card_trees.ts";
 import { feature } from "../../net/path/netdevice.ts";
 import type { DriverMaker, DriverSettings, SettingSpec } from "../driver.ts";
 import { ringSetting, wordSetting } from "../driver.ts";
@@ -16,7 +17,6 @@ import { flippedSlots } from "./flipped.ts";
 import { libethSlots } from "./libeth.ts";
 import { pieceSlots } from "./pieces.ts";
 import { r8152 } from "./r8152.ts";
-import { unreadRelease } from "./read_trees.ts";
 import { remainderSlots } from "./remainder.ts";
 import { strideSlots, stridesMost } from "./strides.ts";
 import { wholeSkbSlots } from "./whole_skbs.ts";
@@ -40,6 +40,7 @@ interface CardRow {
   readonly xdp?: true;
   readonly settings?: Readonly<Record<string, SettingSpec>>;
   readonly plan: (rules: CardRules, settings: DriverSettings) => Omit<CardPlan, "name">;
+  readonly steersNot?: (rules: CardRules) => string | undefined;
   /** As DriverMaker has it. */
   readonly defaults?: (rules: CardRules) => DriverSettings;
   /** Why these settings cannot be on a release, in words. */
@@ -56,6 +57,7 @@ function cardMaker(row: CardRow): DriverMaker {
     unread: (release) => unreadRelease(name, release),
     features: row.features ?? offloads | feature.highdma,
     queuesMost: row.queuesMost,
+    ...(row.steersNot === undefined ? {} : { steersNot: (release) => row.steersNot?.(cardRulesOf(release)) }),
     ...(row.defaults === undefined ? {} : { defaults: (release) => row.defaults?.(cardRulesOf(release)) ?? {} }),
     settings: {
       rx_ring: row.rx,
@@ -195,6 +197,8 @@ const ena = cardMaker({
   tx: 1024,
   copybreak: 256,
   mask: devAllocPages,
+  // ena_set_rxnfc(): -EOPNOTSUPP.
+  steersNot: () => "takes no rules (`ethtool -N`)",
   defaults: ({ enaReusesPages }): DriverSettings =>
     enaReusesPages ? {} : { gfp_open: "GFP_ATOMIC | __GFP_COMP", gfp_refill: "GFP_ATOMIC | __GFP_COMP" },
   xdp: true,
@@ -295,6 +299,7 @@ const gve = cardMaker({
     header_split: { does: "DQO: headers into buffers of their own (`ethtool -G tcp-data-split`)", otherwise: false },
     lro: { does: "DQO: the card makes one frame of a flow's segments (`ethtool -K lro on`)", otherwise: false },
   },
+  steersNot: ({ gveSteers }) => (gveSteers ? undefined : "takes no rules (`ethtool -N`; 6.11 does)"),
   defaults: ({ gveRaw }): DriverSettings => (gveRaw ? {} : { addressing: "queue page list" }),
   refuses(rules, { format, addressing: pages, header_split, lro }) {
     if (!rules.gveRaw && format === "DQO") return "has no DQO format (5.14 has)";

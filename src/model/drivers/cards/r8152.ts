@@ -8,6 +8,7 @@
 // transmit copies into its four buffers (they are taken when the interface goes up; packets are sent from where they lie).
 import { orderOfBytes } from "../../../kernel/facts/drivers/driver.ts";
 import { cardRulesOf } from "../../kernels/card_rules.ts";
+import { unreadRelease } from "../../kernels/card_trees.ts";
 import type { Driver, DriverHost } from "../../net/path/netdevice.ts";
 import { feature } from "../../net/path/netdevice.ts";
 import { frameBytes } from "../../net/path/wire.ts";
@@ -17,7 +18,6 @@ import { gfpOf, maskSetting, numberSetting, ringSetting, wordSetting } from "../
 import { handUp, mtuRefusal, reopenWithMtu, transmitSide } from "../driver_life.ts";
 import { rxPacketNanos } from "../rx_ring.ts";
 import { createTxRing } from "../tx_ring.ts";
-import { unreadRelease } from "./read_trees.ts";
 import { createTransfers } from "./transfers.ts";
 
 const chips = ["RTL8153", "RTL8152", "RTL8156"] as const;

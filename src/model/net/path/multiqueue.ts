@@ -5,6 +5,7 @@
 //   packet ── XPS (the CPU's own queue) or its hash ──▶ queue 0 … n-1 ──▶ its fifo, its ring
 import type { Counters, Driver, NetDevice } from "./netdevice.ts";
 import type { Rss } from "./rss.ts";
+import { dropped } from "./steering.ts";
 import type { Frames } from "./wire.ts";
 import { frameField } from "./wire.ts";
 
@@ -12,7 +13,7 @@ import { frameField } from "./wire.ts";
 export function queueDevice(
   card: () => NetDevice,
   driver: () => Driver,
-  own: Pick<NetDevice, "index" | "irqCpu" | "name" | "txQueueLen" | "stats">,
+  own: Pick<NetDevice, "index" | "irqCpu" | "napi" | "name" | "txQueueLen" | "stats">,
 ): NetDevice {
   return {
     ...own,
@@ -92,7 +93,14 @@ export function driverOfQueues(card: () => NetDevice, drivers: readonly Driver[]
     startXmit: (skb) => first.startXmit(skb),
     poll: () => 0,
     frameArrived(frame) {
-      drivers[rss.queueOf(frames.W[frame + frameField.FLOW]!)]!.frameArrived(frame);
+      const { W } = frames;
+      const queue = rss.queueOf(W[frame + frameField.FLOW]!, W[frame + frameField.KIND]! & 255);
+      if (queue !== dropped) drivers[queue]!.frameArrived(frame);
+      else {
+        const device = card();
+        device.filtered = (device.filtered ?? 0) + 1;
+        frames.give(frame);
+      }
     },
     ringFill() {
       let filled = 0;

@@ -13,6 +13,15 @@ export interface Napi {
   /** napi_schedule(): false when it is scheduled already. */
   schedule(napi: number): boolean;
   scheduled(napi: number): boolean;
+  /**
+   * One round of napi_busy_loop(): the poll runs where it is called, in a task with bottom halves off, and belongs to it until busyStop(). Its
+   * packets, or -1 while it belongs to somebody else.
+   */
+  busyPoll(napi: number): number;
+  /** busy_poll_stop(): one more poll, then interrupts again, or the list where that one used its budget up. Its packets. */
+  busyStop(napi: number): number;
+  /** A poll of busyPoll() runs now. */
+  pollsBusily(): boolean;
   /** Rounds that ended with work left: time_squeeze of /proc/net/softnet_stat, by CPU. */
   squeezed(cpu: number): number;
 }
@@ -20,6 +29,8 @@ export interface Napi {
 /** net.core.netdev_budget and NAPI_POLL_WEIGHT. */
 const netdevBudget = 300;
 const pollWeight = 64;
+/** BUSY_POLL_BUDGET, net/core/dev.c 5.10.223, include/net/busy_poll.h 6.1.192 to 7.3.4. */
+const busyBudget = 8;
 
 export function createNapi(cpus: Cpus, journal: Journal, release: Release): Napi {
   const budgetNanos = factAt(netRxNanos, release.version)?.value ?? Number.POSITIVE_INFINITY;
@@ -27,6 +38,9 @@ export function createNapi(cpus: Cpus, journal: Journal, release: Release): Napi
   const flushes: (() => void)[] = [];
   const weights: number[] = [];
   const onList: boolean[] = [];
+  /** By NAPI: a task polls it. */
+  const owned: boolean[] = [];
+  let busily = false;
   const lists: number[][] = Array.from({ length: cpus.count }, () => []);
   const squeezes = new Float64Array(cpus.count);
   const pollKind = eventKind.napi_poll;
@@ -52,7 +66,34 @@ export function createNapi(cpus: Cpus, journal: Journal, release: Release): Napi
     }
   });
 
+  const onePoll = (napi: number): number => {
+    busily = true;
+    const work = polls[napi]!(busyBudget);
+    if (journal.heard) journal.emit(pollKind, napi, work, busyBudget);
+    flushes[napi]!();
+    busily = false;
+    return work;
+  };
+
   return {
+    busyPoll(napi) {
+      if (onList[napi] && owned[napi] !== true) return -1;
+      owned[napi] = true;
+      onList[napi] = true;
+      return onePoll(napi);
+    },
+    busyStop(napi) {
+      if (owned[napi] !== true) return 0;
+      owned[napi] = false;
+      const work = onePoll(napi);
+      onList[napi] = work === busyBudget;
+      if (onList[napi]) {
+        lists[cpus.current()]!.push(napi);
+        cpus.raise(cpus.current(), softirq.netRx);
+      }
+      return work;
+    },
+    pollsBusily: () => busily,
     add(poll, flush, weight = pollWeight) {
       flushes.push(flush);
       weights.push(weight);

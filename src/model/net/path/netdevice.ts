@@ -67,11 +67,15 @@ export interface NetDevice {
   link: Link | undefined;
   /** The CPU that its interrupts go to. */
   readonly irqCpu: number;
+  /** The NAPI that polls it (napi.ts); of a card with several queue pairs, each pair has its own. */
+  readonly napi?: number;
   /** Of a card with several queue pairs: each of them, which packets are queued on, and who comes where (multiqueue.ts). */
   readonly queues?: readonly NetDevice[];
   readonly rss?: Rss;
   /** XPS as most drivers set it: a CPU sends on the queue whose interrupt it gets. Left out: by the flow's hash. */
   readonly xps?: boolean;
+  /** Frames that a rule of flow steering dropped; not there as long as none was. */
+  filtered?: number;
   /** ip -s link: packets, bytes, errors and drops. */
   readonly stats: {
     rxPackets: number;

@@ -2,6 +2,9 @@
 // table, or a rule of flow steering (ethtool -N) that is asked first.
 import { assert } from "../../../base/assert.ts";
 import type { Prng } from "../../../base/prng.ts";
+import type { SteeringRule } from "./steering.ts";
+import { steeringOf } from "./steering.ts";
+import { frameKind } from "./wire.ts";
 
 /** The hash over `input` with a key of at least four bytes more. */
 export function toeplitz(key: Uint8Array, input: ArrayLike<number>): number {
@@ -24,26 +27,16 @@ export const rssKeyBytes = 40;
 /** Entries of the indirection table, as most cards have. */
 export const indirectionEntries = 128;
 
+/** Where flows go that say nothing else. */
+export const usualPort = 5001;
+
 /**
  * Source and destination address and port of a flow, as they go into the hash. Frames carry a flow's number only: each is a host and a port of
- * its own (198.18.x.y, the addresses for benchmarks, RFC 2544) that sends to 192.0.2.1, port 5001.
+ * its own (198.18.x.y, the addresses for benchmarks, RFC 2544) that sends to 192.0.2.1, port 5001 or what frames.ports says.
  */
-export function flowTuple(flow: number): Uint8Array {
+export function flowTuple(flow: number, to = usualPort): Uint8Array {
   const port = 1024 + (flow % 64_000);
-  return Uint8Array.of(
-    198,
-    18,
-    (flow >> 8) & 255,
-    flow & 255,
-    192,
-    0,
-    2,
-    1,
-    port >> 8,
-    port & 255,
-    5001 >> 8,
-    5001 & 255,
-  );
+  return Uint8Array.of(198, 18, (flow >> 8) & 255, flow & 255, 192, 0, 2, 1, port >> 8, port & 255, to >> 8, to & 255);
 }
 
 export interface RssOptions {
@@ -52,17 +45,20 @@ export interface RssOptions {
   readonly key?: Uint8Array;
   /** Queue by the hash's low bits; left out: queue = entry modulo queues, as ethtool_rxfh_indir_default() has it. */
   readonly indirection?: readonly number[];
+  readonly rules?: readonly SteeringRule[];
+  /** Destination ports of flows, where they are not the usual one. */
+  readonly ports?: ReadonlyMap<number, number>;
 }
 
 export interface Rss {
   readonly queues: number;
   readonly key: Uint8Array;
   readonly indirection: readonly number[];
-  /** The queue of a flow. */
-  queueOf(flow: number): number;
+  /** The queue that frames of a kind (frameKind) of a flow come to, or `dropped` (steering.ts). */
+  queueOf(flow: number, kind?: number): number;
   /** The hash of a flow, as the card writes it into the descriptor. */
   hashOf(flow: number): number;
-  /** A rule: this flow comes to that queue, whatever its hash. */
+  /** A rule before all others: this flow comes to that queue, whatever its hash. */
   steer(flow: number, queue: number): void;
 }
 
@@ -74,26 +70,30 @@ export function createRss(options: RssOptions, random: Prng): Rss {
     indirection.length > 0 && indirection.every((q) => q >= 0 && q < queues),
     () => `an indirection table of ${indirection.length} entries for ${queues} queues`,
   );
+  const { ports } = options;
+  const ruled = steeringOf(options.rules ?? []);
+  const tupleOf = (flow: number): Uint8Array => flowTuple(flow, ports?.get(flow));
   const steered = new Map<number, number>();
   /** Queue by flow, once it is known: the card computes, the model remembers. */
   const known = new Map<number, number>();
-  const hashOf = (flow: number): number => toeplitz(key, flowTuple(flow));
+  const hashOf = (flow: number): number => toeplitz(key, tupleOf(flow));
   return {
     queues,
     key,
     indirection,
     hashOf,
-    queueOf(flow) {
-      const before = known.get(flow);
+    queueOf(flow, kind = frameKind.udp) {
+      const row = flow * 4 + kind;
+      const before = known.get(row);
       if (before !== undefined) return before;
-      const queue = steered.get(flow) ?? indirection[hashOf(flow) % indirection.length]!;
-      known.set(flow, queue);
+      const queue = steered.get(flow) ?? ruled(tupleOf(flow), kind) ?? indirection[hashOf(flow) % indirection.length]!;
+      known.set(row, queue);
       return queue;
     },
     steer(flow, queue) {
       assert(queue >= 0 && queue < queues, () => `queue ${queue} of ${queues}`);
       steered.set(flow, queue);
-      known.delete(flow);
+      known.clear();
     },
   };
 }

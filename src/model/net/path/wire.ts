@@ -39,6 +39,8 @@ const { LEN, KIND, STATE } = frameField;
 export interface Frames {
   /** Columns: W[frame + frameField.X]. Re-read after take(): it may grow. */
   W: Int32Array;
+  /** Destination ports of flows that go elsewhere than to the usual one (rss.ts). */
+  readonly ports: Map<number, number>;
   take(): number;
   give(frame: number): void;
   alive(): number;
@@ -51,6 +53,7 @@ export function createFrames(framesMax = 1 << 20): Frames {
   let live = 0;
   const frames: Frames = {
     W: new Int32Array(capacity * frameInts),
+    ports: new Map(),
     take() {
       let frame = freeHead;
       if (frame !== 0) freeHead = frames.W[frame + LEN]!;

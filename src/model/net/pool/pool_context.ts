@@ -7,6 +7,8 @@ export type SoftirqState = (typeof softirqState)[keyof typeof softirqState];
 /** Where the caller runs; the machine keeps it up to date. */
 export interface PoolContext {
   softirq: SoftirqState;
+  /** What a NAPI poll sets `softirq` to while it runs: `running`, or `bottomHalvesOff` where a task polls busily. Left out: running. */
+  readonly inPoll?: SoftirqState;
   /** smp_processor_id() */
   readonly cpu: number;
   /** numa_mem_id() */

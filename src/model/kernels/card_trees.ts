@@ -1,6 +1,6 @@
-// Whose sources the cards of this folder were written from: linux-source-5.10 (5.10.223), -6.1 (6.1.192), -6.12 (6.12.117), -7.2 (7.2.12), -7.3 (7.3.4).
-import type { Release } from "../../../kernel/release.ts";
-import { atLeast, formatRelease } from "../../../kernel/release.ts";
+// Whose sources the cards of model/drivers/cards were written from: linux-source-5.10 (5.10.223), -6.1 (6.1.192), -6.12 (6.12.117), -7.2 (7.2.12), -7.3 (7.3.4).
+import type { Release } from "../../kernel/release.ts";
+import { atLeast, formatRelease } from "../../kernel/release.ts";
 
 const trees = [
   { branch: [5, 10], read: "5.10.223" },
