@@ -171,7 +171,7 @@ export function mapToSvg(map: PageMap, safe: (text: string) => string): string {
       `<rect x="0" y="${map.height + line * (i + 0.6)}" width="${line * 0.8}" height="${line * 0.8}" fill="${l.colour}"/><text x="${line * 1.2}" y="${map.height + line * (i + 1.3)}" font-size="${line * 0.8}">${safe(`${l.label}: ${l.pages} pages`)}</text>`,
   );
   const height = map.height + line * (map.legend.length + 1);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${map.width} ${height}" width="${map.width * 2}" height="${height * 2}" shape-rendering="crispEdges" font-family="monospace"><title>pages from pfn ${map.firstPfn}, ${map.pagesPerCell} a cell, rows of ${map.width}</title><rect width="${map.width}" height="${map.height}" fill="${unlisted}"/>${rects.join("")}${legend.join("")}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${map.width} ${height}" width="${map.width * 2}" height="${height * 2}" shape-rendering="crispEdges" font-family="monospace"><title>pages from pfn ${map.firstPfn}, ${map.pagesPerCell} per cell, rows of ${map.width}</title><rect width="${map.width}" height="${map.height}" fill="${unlisted}"/>${rects.join("")}${legend.join("")}</svg>\n`;
 }
 
 function storedZlib(raw: Uint8Array): Uint8Array {

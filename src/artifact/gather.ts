@@ -76,7 +76,7 @@ const MOST_READINGS = 20_000;
 export const emptySentence = "It is empty.";
 /** What is noted of a text in which nothing looks like a kernel's. */
 export const foreignSentence =
-  "No line of it has a log's time stamp or begins like something that a kernel prints, so it says nothing about a kernel.";
+  "No line of it has a log's time stamp or begins like a line that a kernel prints, so it says nothing about a kernel.";
 export const forbiddenSentence =
   "dmesg was not allowed to read the kernel's log. Run it as root (sudo dmesg | skblab diagnose -), or take journalctl -k.";
 /** Readings whose lines are kept. */
@@ -186,7 +186,7 @@ class Gatherer {
   result(): Gathered {
     if (this.dropped > 0) {
       this.note(this.windows.at(-1)?.input ?? "", {
-        sentence: `${this.dropped} stretches of log behind the first ${this.windows.length} were found but not kept.`,
+        sentence: `${this.dropped} stretches of log after the first ${this.windows.length} were found but not kept.`,
       });
     }
     return { inputs: this.inputs, windows: this.windows, readings: this.readings, notes: this.notes };

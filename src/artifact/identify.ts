@@ -49,8 +49,7 @@ export function identify(head: Uint8Array): readonly Identification[] {
   const whole = head.length < HEAD_BYTES ? text : text.slice(0, Math.max(text.lastIndexOf("\n") + 1, 1));
   const lines = repairText(whole);
   const found = [...tables(lines.map((l) => l.text)), ...others(whole), ...logs(whole)];
-  if (found.length === 0)
-    return [{ kind: "text", certainty: "possible", because: "It is text without any sign that is known." }];
+  if (found.length === 0) return [{ kind: "text", certainty: "possible", because: "It is text of no known kind." }];
   return found.sort((a, b) => order.indexOf(a.certainty) - order.indexOf(b.certainty));
 }
 
@@ -130,7 +129,7 @@ function others(text: string): Identification[] {
     out.push({ kind: "ftrace", certainty: "likely", because: because("an ftrace text") });
   }
   if (/^\s*\{".*\}\s*\n/.test(text))
-    out.push({ kind: "json lines", certainty: "likely", because: because("JSON, one value a line") });
+    out.push({ kind: "json lines", certainty: "likely", because: because("JSON, one value per line") });
   return out;
 }
 

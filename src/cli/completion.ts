@@ -39,7 +39,7 @@ export async function addCompletion(program: Command, argv: readonly string[]): 
     .exitOverride()
     .addHelpText(
       "after",
-      `\nExamples:\n  source <(skblab complete bash)\n      in this bash, or in ~/.bashrc for every one\n  skblab complete zsh > ~/.skblab.zsh; echo 'source ~/.skblab.zsh' >> ~/.zshrc\n      for zsh\n  skblab complete fish > ~/.config/fish/completions/skblab.fish\n      for fish`,
+      `\nExamples:\n  source <(skblab complete bash)\n      in this bash, or in ~/.bashrc for all\n  skblab complete zsh > ~/.skblab.zsh; echo 'source ~/.skblab.zsh' >> ~/.zshrc\n      for zsh\n  skblab complete fish > ~/.config/fish/completions/skblab.fish\n      for fish`,
     );
   complete
     .addArgument(complete.createArgument("<shell>", "the shell it is for").choices([...shells]))

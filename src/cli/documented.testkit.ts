@@ -143,7 +143,10 @@ const endless = /skblab (?:serve|watch)|--follow/;
 /** 1 is the answer that was asked for: a checking command found something. */
 const finds = /skblab (?:pools|explore|driver) | --fail-on /;
 
-/** A directory with what the lines name: the project's own files as links, the reader's files made from fixtures. */
+/**
+ * A directory with what the lines name: the project's own files as links, the reader's files made from fixtures. `skblab` is the build in
+ * `dist`, or another way in that DOCUMENTED_TOOL names: an installed package, the single executable, a container.
+ */
 export function workspace(dist = process.env["SKBLAB_DIST"] ?? join(root, "dist")): Workspace {
   const dir = mkdtempSync(join(tmpdir(), "skblab-documented-"));
   for (const name of ["fixtures", "scenarios", "examples", "schemas", "node_modules", "package.json"])
@@ -160,7 +163,8 @@ export function workspace(dist = process.env["SKBLAB_DIST"] ?? join(root, "dist"
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
     chmodSync(join(bin, name), 0o755);
   };
-  shim("skblab", `exec '${process.execPath}' '${join(dist, "cli/main.js")}' "$@"`);
+  const tool = process.env["DOCUMENTED_TOOL"];
+  shim("skblab", `exec ${tool ? `'${tool}'` : `'${process.execPath}' '${join(dist, "cli/main.js")}'`} "$@"`);
   shim("npx", 'exec "$@"');
   shim("sudo", 'exec "$@"');
   shim("ssh", 'shift; exec "$@"');

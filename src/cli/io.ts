@@ -58,7 +58,9 @@ export function createIo(format: () => Format): Io {
         if (now - last < quietMillis || done === 1) return;
         last = now;
         stderr.write(
-          `${label}${done === undefined ? "" : ` ${Math.floor(done * 100)}%`} ${note}`.trimEnd().concat("\n"),
+          `${label}${done === undefined ? "" : ` ${Math.floor(Math.min(1, done) * 100)}%`} ${note}`
+            .trimEnd()
+            .concat("\n"),
         );
         return;
       }
@@ -69,7 +71,9 @@ export function createIo(format: () => Format): Io {
       const full = done === undefined ? 0 : Math.round(Math.min(1, Math.max(0, done)) * cells);
       const [block, gap] = utf8 ? ["█", "·"] : ["#", "."];
       const bar =
-        done === undefined ? "" : ` [${block.repeat(full)}${gap.repeat(cells - full)}] ${Math.floor(done * 100)}%`;
+        done === undefined
+          ? ""
+          : ` [${block.repeat(full)}${gap.repeat(cells - full)}] ${Math.floor(Math.min(1, done) * 100)}%`;
       const line = `${label}${bar} ${note}`.slice(0, (stderr.columns ?? 100) - 1);
       stderr.write(`\r${line}${" ".repeat(Math.max(0, drawn - line.length))}`);
       drawn = line.length;

@@ -1,6 +1,8 @@
 // What becomes of files that skblab writes when a disk is full, a link stands in the way, or the run is given up.
+import { execFileSync, spawn } from "node:child_process";
 import {
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -14,7 +16,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { cacheDirectory, openOutput, writeOutput } from "./output.ts";
+import { cacheDirectory, openOutput, refuseForeignLink, writeOutput } from "./output.ts";
+import { createAppender } from "./watch/append.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skblab-output-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -57,6 +60,36 @@ test.skipIf(!existsSync("/dev/full"))("a full disk is said with the name of the 
   expect(() => writeOutput("/dev/full", "x")).toThrow(
     expect.objectContaining({ message: "It cannot be written: the disk is full.", place: { file: "/dev/full" } }),
   );
+});
+
+describe.skipIf(process.platform === "win32")("a FIFO", () => {
+  test("without a reader is waited for and then refused; lines for one are kept", () => {
+    execFileSync("mkfifo", [at("fifo")]);
+    expect(() => openOutput(at("fifo"), 200)).toThrow("It cannot be written: nobody reads from this FIFO.");
+    const appender = createAppender(at("fifo"));
+    expect(appender.add("line")).toMatch(/nobody reads from this FIFO\. Its lines are kept/);
+    expect(appender.waiting).toBe(1);
+  }, 20_000);
+  test("gets more than its pipe holds, whole", async () => {
+    const reader = spawn("sh", ["-c", `cat '${at("fifo")}' | wc -c`]);
+    let said = "";
+    reader.stdout.on("data", (text) => {
+      said += text;
+    });
+    writeOutput(at("fifo"), "x".repeat(300_000));
+    await new Promise((done) => reader.on("close", done));
+    expect(Number(said)).toBe(300_000);
+  }, 20_000);
+});
+
+test.skipIf(process.getuid?.() !== 0)("a file that grows is not written through another user's link", () => {
+  writeFileSync(at("target"), "theirs\n");
+  symlinkSync(at("target"), at("planted"));
+  expect(() => refuseForeignLink(at("planted"))).not.toThrow();
+  lchownSync(at("planted"), 65534, 65534);
+  expect(() => refuseForeignLink(at("planted"))).toThrow("It is a link that belongs to somebody else.");
+  expect(createAppender(at("planted")).add("mine")).toMatch(/planted: It is a link that belongs to somebody else\./);
+  expect(readFileSync(at("target"), "utf8")).toBe("theirs\n");
 });
 
 describe("the cache directory", () => {

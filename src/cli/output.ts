@@ -2,7 +2,18 @@
 // its own and renamed, so that a full disk leaves nothing half behind and a link at that place is replaced, not followed. "-" is standard output;
 // a device or a FIFO is written where it stands.
 import { randomBytes } from "node:crypto";
-import { closeSync, lstatSync, mkdirSync, openSync, realpathSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { BadInput } from "../base/bad_input.ts";
@@ -17,7 +28,7 @@ const whyNot: Readonly<Record<string, string>> = {
   EROFS: "nothing can be written there",
   ENOSPC: "the disk is full",
   EDQUOT: "the quota is used up",
-  ELOOP: "it is a link that leads in a circle",
+  ELOOP: "the symbolic links form a loop",
   ENXIO: "nobody reads from this FIFO",
 };
 
@@ -35,10 +46,10 @@ export interface Output {
   discard(): void;
 }
 
-/** Opens `path` for writing; throws BadInput when the system will not. */
-export function openOutput(path: string): Output {
+/** Opens `path` for writing; throws BadInput when the system will not, and when nobody reads from a FIFO for so long. */
+export function openOutput(path: string, waitMillis = 10_000): Output {
   return guarded(path, () =>
-    path === "-" ? inPlace(path, 1) : isSpecial(path) ? inPlace(path, openSync(path, "w")) : beside(path),
+    path === "-" ? inPlace(path, 1) : isSpecial(path) ? inPlace(path, openSpecial(path, waitMillis)) : beside(path),
   );
 }
 
@@ -88,6 +99,28 @@ function isSpecial(path: string): boolean {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw error;
   }
+}
+
+/** A device as it is; a FIFO once somebody reads from it, which is waited for, ENXIO after that time. */
+function openSpecial(path: string, waitMillis: number): number {
+  if (!statSync(path).isFIFO()) return openSync(path, "w");
+  for (let waited = 0; ; waited += 50)
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO" || waited >= waitMillis) throw error;
+      pause(50);
+    }
+}
+
+/**
+ * For a file that is appended to where it stands, which a rename cannot do: throws BadInput when `path` is a link of another user's, who could
+ * lead it anywhere. Links of one's own and of root's are followed.
+ */
+export function refuseForeignLink(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isSymbolicLink() === true && stats.uid !== 0 && stats.uid !== process.getuid?.())
+    throw new BadInput("It is a link that belongs to somebody else.", { file: path }, "Name another file.");
 }
 
 function inPlace(path: string, fd: number): Output {
@@ -156,6 +189,8 @@ function writeSome(fd: number, bytes: Uint8Array): number {
       return writeSync(fd, bytes);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      pause(5);
     }
 }
+
+const pause = (millis: number): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis);

@@ -19,12 +19,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "pools",
-    summary: "judge page pools of a real machine: hit rates, what is in flight, leak, slow consumer or small ring",
+    summary: "judge the page pools of a real machine: hit rates, pages in flight; leak, slow consumer or small ring",
     load: async () => (await import("./commands/pools.ts")).command,
   },
   {
     name: "collect",
-    summary: "read everything worth having from a machine, or print a script for one that has only a shell",
+    summary: "collect what a diagnosis needs from a machine, or print a script for one that has only a shell",
     load: async () => (await import("./commands/collect.ts")).command,
   },
   {

@@ -123,7 +123,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     const caches = [3, 9, 2, 8, 4, 9];
     await give(...caches.map((cache, i) => [`dump${i}`, dump(10 * (i + 1), cache)] as const));
     await page.waitForSelector(".story:has-text('1 group grows like a leak over 6 dumps: leaky_alloc')");
-    expect(await page.textContent(".story")).toContain("10 pages a dump");
+    expect(await page.textContent(".story")).toContain("10 pages per dump");
     await give(["a.gz", after], ["b.gz", before]);
     await page.waitForSelector(".answer:has-text('11,256 pages before, 5,983 after')");
     await page.click("text=b.gz is the older");
@@ -234,7 +234,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
       await eventually(() => page.locator(".pointed").first().textContent()).toMatch(/free blocks of order \d+/);
       expect(await barriers(page)).toEqual([]);
       await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));
-      await page.getByLabel("Colour pages by").waitFor();
+      await page.getByLabel("Color pages by").waitFor();
       await (await mapOf(page)).press("Enter");
       await page.waitForSelector(".answer h2:has-text('What pins the block of order 9')");
       expect(await barriers(page)).toEqual([]);
@@ -320,7 +320,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     const { page, faults } = await visit("#/cases");
     await page.click(".cases button:has-text('skb_try_coalesce')");
     await page.waitForSelector("section[aria-label='Case page-pool-tcp'] .story");
-    await page.getByLabel("segments until the application reads").fill("1");
+    await page.getByLabel("segments between two reads").fill("1");
     await page.keyboard.press("Tab");
     expect(new URL(page.url()).hash).toContain("k.readEvery=1");
     await page.getByRole("button", { name: "Run again here" }).click();

@@ -323,7 +323,7 @@ function byMessage(o: Oops): Fault | undefined {
     return {
       key: "list damaged",
       title: "Damaged list",
-      cause: `A list was damaged${twice ? ": an entry was added or removed twice" : ": its neighbours do not point back to an entry"}. ${quoted}`,
+      cause: `A list was damaged${twice ? ": an entry was added or removed twice" : ": its neighbors do not point back to an entry"}. ${quoted}`,
       severity: "corruption",
       consequence: corrupted,
       memory: "corruption",

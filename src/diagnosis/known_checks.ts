@@ -108,7 +108,7 @@ const sites: readonly Site[] = [
     check: {
       key: "list damaged",
       meaning:
-        "A list was damaged: an entry's neighbours do not point back to it, as when it was removed twice or its memory was reused.",
+        "A list was damaged: an entry's neighbors do not point back to it, as when it was removed twice or its memory was reused.",
       severity: "corruption",
     },
   },

@@ -232,16 +232,16 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   }),
   "neighbour overflow": () => ({
     key: "neighbour overflow",
-    title: "The neighbour table is full",
+    title: "The neighbor table is full",
     cause:
-      "More neighbours (ARP or NDP entries) are known than gc_thresh3 allows: packets to new ones are dropped. A limit, not the end of memory.",
+      "More neighbors (ARP or NDP entries) are known than gc_thresh3 allows: packets to new ones are dropped. A limit, not the end of memory.",
     meaning: "neigh_alloc() refuses an entry above net.ipv4.neigh.default.gc_thresh3.",
     severity: "act",
     consequence: limitReached,
     memory: "limit",
     advice: [
       look(
-        "Count the neighbours and compare with the limit",
+        "Count the neighbors and compare with the limit",
         "shows a too large flat network, a scan, or a limit that is too small",
         "ip -s neigh | wc -l; sysctl net.ipv4.neigh.default.gc_thresh3 net.ipv6.neigh.default.gc_thresh3",
       ),

@@ -54,9 +54,9 @@ describe.skipIf(whyNoOracle() !== undefined)("packets that the log names", () =>
     ]);
     const joined = joinLog(image);
     expect(joined[0]).toMatchObject({ subject: `RBX ${hex(lost.address)}` });
-    expect(joined[0]?.now).toMatch(/^a live sk_buff of \d+ bytes, which hangs on no queue/);
-    expect(joined[1]?.now).toMatch(/^a live sk_buff of \d+ bytes, which hangs in .* socket [0-9a-f]+, rx$/);
-    expect(joined[2]?.now).toContain(`in the data of sk_buff ${queued.address.toString(16)}, which hangs in`);
+    expect(joined[0]?.now).toMatch(/^a live sk_buff of \d+ bytes, which is on no known queue/);
+    expect(joined[1]?.now).toMatch(/^a live sk_buff of \d+ bytes, which is in .* socket [0-9a-f]+, rx$/);
+    expect(joined[2]?.now).toContain(`in the data of sk_buff ${queued.address.toString(16)}, which is in`);
     expect(joined.map((j) => j.subject).join()).not.toMatch(/RAX|RCX|RSI/);
   });
 });

@@ -89,12 +89,12 @@ class Packets {
     }
     const base = this.image.kernel.pageOffset + (BigInt(pfn) << 12n);
     if (this.slabs.has(pfn) && this.stride > 0n && (address - base) % 64n === 0n)
-      return "in a slab of sk_buffs, and no sk_buff that is alive: it was freed, or is another's";
+      return "in a slab of sk_buffs, but not a live sk_buff: it was freed, or belongs to another";
     return undefined;
   }
 
   private place(skb: Skb): string {
     const [place] = this.image.net.holders.placesOf(skb.address);
-    return place === undefined ? "which hangs on no queue that is known" : `which hangs in ${place.text}`;
+    return place === undefined ? "which is on no known queue" : `which is in ${place.text}`;
   }
 }

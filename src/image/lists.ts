@@ -87,7 +87,7 @@ export function walkTree(kernel: Kernel, root: bigint, most = mostEntries): Chai
 }
 
 const endedAt = ({ address, isMapped }: Absent): Pick<Chain, "problem" | "isCut"> => ({
-  problem: `leads to ${address.toString(16)}, ${isMapped ? "whose page is not in the image" : "which is no kernel memory"}`,
+  problem: `leads to ${address.toString(16)}, ${isMapped ? "whose page is not in the image" : "which is not kernel memory"}`,
   isCut: isMapped,
 });
 

@@ -150,7 +150,7 @@ const kinds: Readonly<Record<string, (p: Places) => readonly [Write, RegExp]>> =
   "a fragment that is no page": (p) => {
     const skb = p.withFrags();
     const at = skb.head + BigInt(skb.end) + p.of("skb_shared_info", "frags");
-    return [[at, 8, nowhere], /frag 0 points to dead000000000100, which is no page/];
+    return [[at, 8, nowhere], /frag 0 points to dead000000000100, which is not a page/];
   },
   data_len: (p) => {
     const skb = p.skb();

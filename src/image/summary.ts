@@ -58,7 +58,7 @@ export function packetsByHolder(image: Image): readonly PacketSum[] {
 
 function holderOf(image: Image, skb: Skb, socketOf: ReadonlyMap<bigint, Socket>): readonly [string, string] {
   const [place] = image.net.holders.placesOf(skb.address);
-  if (place === undefined) return ["no holder found", "on no queue that is known"];
+  if (place === undefined) return ["no holder found", "on no known queue"];
   if (place.kind !== "socket") return [place.text, place.queue];
   const socket = socketOf.get(place.of);
   return [socket === undefined ? place.text : socketName(socket), longName[place.queue as QueueName]];
@@ -124,7 +124,7 @@ export function poolSums(image: Image): readonly PoolSum[] {
           const socket = place?.kind === "socket" ? socketOf.get(place.of) : undefined;
           if (socket !== undefined && place !== undefined)
             return [`${socketName(socket)}, ${longName[place.queue as QueueName]}`];
-          return [place?.text ?? "sk_buffs that hang on no queue that is known"];
+          return [place?.text ?? "sk_buffs on no known queue"];
         }),
       );
       for (const t of texts) holders.set(t, (holders.get(t) ?? 0) + 1);

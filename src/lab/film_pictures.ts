@@ -292,7 +292,7 @@ export function createProjector(film: Film) {
         pfn,
         block: pfn >> film.blockOrder,
         blockType: blockTypeAt(picture, pfn),
-        state: state === 0 ? "not to be had when the load began (the boot's)" : states[state - 1]!,
+        state: state === 0 ? "not available when the load began (the boot's)" : states[state - 1]!,
         order: free[pfn] !== notListed ? free[pfn]! : taken ? w & filmBits.order : 0,
         stack: chain === "" ? [] : chain.split(" < "),
         process: taken ? w >>> filmBits.processShift : 0,

@@ -30,7 +30,7 @@ const usage = "Write it like 'skb_frag_struct:+void *destructor', 'sk_buff:+u32 
 /** Reads `STRUCT:+TYPE NAME[N] [after FIELD | first]` or `STRUCT:-FIELD`. */
 export function parseEdit(text: string): LayoutEdit {
   const match = /^(?:struct\s+)?(\w+)\s*:\s*([+-])\s*(\S.{0,300})$/.exec(text.trim().replace(/;$/, "").trim());
-  if (match === null) throw new BadInput(`"${text}" is no change that can be made to a struct.`, undefined, usage);
+  if (match === null) throw new BadInput(`"${text}" is not a change that can be made to a struct.`, undefined, usage);
   const [, struct = "", sign, rest = ""] = match;
   if (sign === "-") return { text, struct, remove: rest };
   const place = /^(.{0,300}?)\s{1,9}(?:after\s+(\w+)|(first))$/.exec(rest);
@@ -69,7 +69,7 @@ function parseMember(text: string, edit: string): FieldDecl {
     /^(?:struct\s+)?([\w ]{1,64}?)(\s{0,9}\*{1,9}\s{0,9}|\s{1,9})(\w+)((?:\[\d+\])*)(?:\s*:\s*(\d+))?$/.exec(
       text.trim(),
     );
-  if (match === null) throw new BadInput(`"${text}" in "${edit}" is no member that can be read.`, undefined, usage);
+  if (match === null) throw new BadInput(`"${text}" in "${edit}" is not a member that can be read.`, undefined, usage);
   const [, typeText = "", stars = "", name = "", arrays = "", bits] = match;
   const known = typeText.trim().replace(/\s+/g, " ");
   let type: TypeDecl = stars.includes("*")

@@ -54,7 +54,7 @@ export function filmMemory(settings: FilmSettings, progress: (done: number) => v
   const { memoryMb, pictures, policies, load } = settings;
   if (!Number.isSafeInteger(memoryMb) || memoryMb < 64 || memoryMb > 65536) {
     const given = Number.isNaN(memoryMb) ? "What was given" : `${memoryMb}`;
-    throw new BadInput(`${given} is no size of memory to film, in MiB.`, undefined, "Take 64 to 65536.");
+    throw new BadInput(`${given} is not a memory size in MiB.`, undefined, "Take 64 to 65536.");
   }
   if (!Number.isSafeInteger(settings.seed) || settings.seed < 0) throw new BadInput("The seed is a whole number.");
   // About two events of 8 bytes for each request; a picture notes at most a block for every four pages, 8 bytes.

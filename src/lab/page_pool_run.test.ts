@@ -100,10 +100,10 @@ describe("scenario files", () => {
       'x.yaml:2:1: A page-pool-tcp scenario has no "packts". Did you mean "packets"?',
     );
     expect(complaint("kind: page-pool-tcp\ndesigns:\n  - pp-recycle\n  - in-heder\n")).toMatch(
-      /^x\.yaml:4:5: "designs\.1" cannot be that\./,
+      /^x\.yaml:4:5: "designs\.1" cannot be "in-heder"\./,
     );
     expect(complaint("kind: page-pool-tcp\npackets: -1\n")).toMatch(/^x\.yaml:2:10: "packets": /);
-    expect(complaint("kind: [a\n")).toMatch(/^x\.yaml:\d+:\d+: This is no YAML/);
+    expect(complaint("kind: [a\n")).toMatch(/^x\.yaml:\d+:\d+: This is not YAML/);
     expect(complaint("- a\n")).toMatch(/Begin with `kind/);
     expect(complaint("packets: 5\n")).toMatch(/has no `kind`/);
   });

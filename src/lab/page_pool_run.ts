@@ -37,7 +37,7 @@ export const designs = {
   "coalesce-frag-list": {
     policy: of2018("mem_info_after_head_frag", "frag_list"),
     jumbo: "release",
-    says: "as before, and skb_try_coalesce hangs the skb on frag_list (solution 2)",
+    says: "as before, and skb_try_coalesce chains the skb on frag_list (solution 2)",
   },
   "coalesce-refuse": {
     policy: of2018("mem_info_after_head_frag", "refuse"),

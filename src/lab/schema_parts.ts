@@ -33,8 +33,8 @@ export const thrashShape = {
   ).default(0.35),
   slabShare: share("requests for reclaimable slab pages: inodes, dentries").default(0.04),
   kernelShare: share("requests for kernel pages that live as long as the process").default(0.02),
-  pinnedShare: share("requests for kernel pages that are never given back").default(0.0005),
-  busyShare: share("chance that a user page is locked or just used again when reclaim looks at it").default(0.02),
+  pinnedShare: share("requests for kernel pages that are never freed").default(0.0005),
+  busyShare: share("chance that a user page is locked or recently used when reclaim looks at it").default(0.02),
   slabShrink: share("part of a slab cache's shrinking that frees whole pages").default(0.5),
 } as const;
 

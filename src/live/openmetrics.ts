@@ -72,7 +72,7 @@ const ofSamples: readonly FamilyKind[] = [
   {
     name: "skblab_room_exhaustion_seconds",
     type: "gauge",
-    help: "Time until room is gone at the present rate; absent while it does not fall.",
+    help: "Time until no room is left at the present rate; absent while room does not fall.",
     points: (last, history) =>
       last.rooms.flatMap((r) => {
         if (r.kept === true || r.requests === undefined) return [];

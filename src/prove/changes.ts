@@ -168,10 +168,10 @@ export function controls(input: ProveInput, built: Built, done: readonly Trial[]
       kind: "lowmem_reserve_ratio",
       values: (built.statesUnder({})[0]?.zoneTypes ?? []).map((zone) => 4 * (reserveRatio[zone] ?? 0)),
     });
-  if (built.order > 0 && atLeast(release, [2, 6, 35])) add("compact memory just before", { kind: "compact_memory" });
+  if (built.order > 0 && atLeast(release, [2, 6, 35])) add("compact memory right before", { kind: "compact_memory" });
   if (built.order > 0 && atLeast(release, [5, 9]))
     add("vm.compaction_proactiveness 60", { kind: "compaction_proactiveness", value: 60 });
-  if (atLeast(release, [2, 6, 35])) add("drop caches and compact just before", { kind: "drop_caches" });
+  if (atLeast(release, [2, 6, 35])) add("drop caches and compact right before", { kind: "drop_caches" });
   add("half of the CMA area", { kind: "cma" });
   const tso = input.findings.find((f) => f.id === "offload.tso");
   if (tso?.answer === "no" && input.machine.tso?.value !== false && built.asker.kind === "driver")
@@ -244,7 +244,7 @@ export function neverRun(input: ProveInput, built: Built, maySleep: boolean): Pr
       ? [
           {
             action: "copybreak",
-            why: "it spares buffers only for packets that are shorter, and the report does not say how long they were",
+            why: "it saves buffers for short packets only, and the report does not say how long the packets were",
           },
         ]
       : []),

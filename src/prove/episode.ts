@@ -53,7 +53,7 @@ export type Measure = "printedFailures" | "framesLost" | `failedOrder${number}`;
 
 export const measureWords: Readonly<Record<string, string>> = {
   printedFailures: "failures that the kernel prints",
-  framesLost: "frames that card and driver lost, of the report's size",
+  framesLost: "frames of the report's size lost by card and driver",
 };
 
 /** Frames lost for each failure from which on the frames are what counts. */

@@ -69,7 +69,7 @@ export function* proveFailure(input: ProveInput, sets: number | undefined): Step
     if (failing !== undefined) return yield* compare(input, built, failing, sets ?? setsUsual);
     last = refuse(input, `no burst that was tried makes a request of order ${order} fail on such a machine`, {
       assumptions: built.assumptions,
-      untested: untested("the machine as it was did not fail"),
+      untested: untested("the machine did not fail without a change"),
     });
     if (built.asker.kind === "request") break;
   }
@@ -143,7 +143,7 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
   if (unlike.length > 0)
     return refuse(
       input,
-      `the machine that fails is unlike the report in what matters: ${unlike.map((l) => `${l.what}, ${brief(l.report)} against ${brief(l.machine)}`).join("; ")}`,
+      `the machine that fails differs from the report where it matters: ${unlike.map((l) => `${l.what}, ${brief(l.report)} against ${brief(l.machine)}`).join("; ")}`,
       {
         assumptions: built.assumptions,
         likeness,
@@ -183,7 +183,7 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
       refused: rows.length === 0 ? "none of the advice can be run on a machine" : null,
       standsFor: built.printed
         ? null
-        : "The report does not print its free lists: machines that a load has filled stand for it.",
+        : "The report does not print its free lists: machines filled by a load stand in for it.",
       assumptions: [...built.assumptions, loadSaid(built, fit)],
       likeness: [...likeness, ...fit.likeness],
       measure: `${measureWords[failing.measure] ?? `requests of order ${built.order} that failed`}, ${fit.unit}; mean of ${n} sets of runs with its 95 % interval, the same machines and bursts before and after`,
@@ -440,7 +440,7 @@ function loadSaid(built: Built, fit: Fit): Assumption {
     because:
       fit.perSecond === null
         ? "the report does not say how often it failed"
-        : "fitted until the machine as it was fails as often as the report did; long bursts are drawn on purpose and counted by how rare they are",
+        : "fitted until the unchanged machine fails as often as the report did; long bursts are drawn on purpose and weighted by how rare they are",
     evidence: [],
   };
 }

@@ -64,7 +64,7 @@ export function bootFromImage(image: Image): ImageMachine {
   if (populated.length === 0 || strange !== undefined)
     throw new BadInput(`The model has no zone ${strange?.name ?? "at all"} like this machine's.`, { file });
   if (image.findings.list.some((f) => f.kind === "free list" || f.kind === "free page" || f.kind === "per-cpu list"))
-    throw new BadInput("Its free lists are damaged: a model of them would answer for another machine.", { file });
+    throw new BadInput("Its free lists are damaged: a model of them would be another machine.", { file });
   const release = releaseOf(image);
   const choice = partsFor(release);
   const parts = choice.parts.mm;
@@ -97,7 +97,7 @@ export function bootFromImage(image: Image): ImageMachine {
   });
   if (machine.memory.pcpLists !== pcpLists)
     throw new BadInput(
-      `Its CPUs have ${pcpLists} lists a zone; ${choice.nearest.name} as the model knows it has ${machine.memory.pcpLists}.`,
+      `Its CPUs have ${pcpLists} lists per zone; ${choice.nearest.name} as the model knows it has ${machine.memory.pcpLists}.`,
       { file },
     );
   for (const [row, zone] of populated.entries()) loadZone(image, machine, zone, row);

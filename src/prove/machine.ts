@@ -85,7 +85,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
   );
   const cpus = Math.min(
     8,
-    take("CPUs", machine.cpus, String, 2, "the inputs do not say; the card's interrupts go to one in any case"),
+    take("CPUs", machine.cpus, String, 2, "the inputs do not say; the card's interrupts go to one CPU in any case"),
   );
   if (machine.scaleFactor !== null)
     note("vm.watermark_scale_factor", String(machine.scaleFactor.value), "report", "sysctl", machine.scaleFactor);
@@ -155,7 +155,7 @@ function memoryOf(
     );
     note(
       "where blocks lie",
-      "drawn, by type of pageblock",
+      "drawn at random, by type of pageblock",
       "assumed",
       "a report counts blocks and does not place them",
     );
@@ -174,7 +174,7 @@ function memoryOf(
     );
   note(
     "memory's state",
-    `${filledMachines} machines of ${thousands(memoryMb)} MB, each filled and cut by a compile-like load`,
+    `${filledMachines} machines of ${thousands(memoryMb)} MB, each filled and fragmented by a compile-like load`,
     "assumed",
     `${printed}: which blocks were free is not known`,
   );
@@ -230,10 +230,10 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
   const known = drivers.find((d) => d.name === input.driver && !ofNoReport.has(d.name));
   const sending = input.direction === "tx" || input.direction === "tx completion";
   if (asItself || known === undefined || sending) {
-    if (input.gfp === null) return "the report does not say with which mask it was asked";
+    if (input.gfp === null) return "the report does not say which gfp mask was used";
     note(
       "who asks",
-      `order ${order} with ${input.gfp.names.join("|") || input.gfp.mask}, so many times back to back, each block kept`,
+      `order ${order} with ${input.gfp.names.join("|") || input.gfp.mask}, repeated back to back, each block kept`,
       "report",
       input.driver === null
         ? "the report names no driver: its own request is made"

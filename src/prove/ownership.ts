@@ -18,7 +18,7 @@ const rowOf = (name: string, { change, action }: Advised, was: number, is: numbe
   change,
   advised: true,
   advice: action,
-  provided: "the driver uses its buffers again after handing them up",
+  provided: "the driver reuses its buffers after handing them up",
   note: null,
   before: exactly(was),
   after: exactly(is),
@@ -114,14 +114,14 @@ function onEmac(input: ProveInput, advice: Advised, progress: ProveProgress): Te
     o.reused + o.badPages.length + o.oopses.length + (o.lostTrack === undefined ? 0 : 1);
   const run = (use: "hand-up" | "fresh" | "copy" | "destructor", slowest: number): ReturnType<typeof receiveKept> =>
     receiveKept({ use, frames, pool: kept, slowest, others: "pages" });
-  progress(0.05, "buffers that are used again");
+  progress(0.05, "buffers that are reused");
   const before = run("hand-up", 0);
-  progress(0.25, "buffers that are used again, packets read late");
+  progress(0.25, "buffers that are reused, packets read late");
   const late = run("hand-up", slow);
   const ways = [
-    ["fresh", "a fresh buffer for each that is handed up"],
+    ["fresh", "a fresh buffer for each one handed up"],
     ["copy", "a copy of each frame in single pages"],
-    ["destructor", "fragments whose destructor tells when the stack is done"],
+    ["destructor", "fragments whose destructor tells when the stack has finished"],
   ] as const;
   const rows = ways.map(([use, name], i) => {
     progress(0.45 + i * 0.1, name);
@@ -132,14 +132,14 @@ function onEmac(input: ProveInput, advice: Advised, progress: ProveProgress): Te
       ...emacAssumptions(input, `ibm_emac, a ring of 128 and ${kept} kept buffers for MTU 9000`),
       assumed("others", "ask for single pages and give them back", "somebody has to take what was freed too early"),
       {
-        what: "the kernel's words",
+        what: "the kernel's message",
         value: words(before),
         from: "computed",
         because: `printed after ${before.framesAtWord} frames, or "${words(late)}" after ${late.framesAtWord} when the application reads late: a test of the first ${kept} frames passes`,
         evidence: [],
       },
     ],
-    measure: `buffers used again after the stack had freed them, bad pages and faults, in ${frames.toLocaleString("en-US")} frames, packets read late`,
+    measure: `buffers reused after the stack had freed them, bad pages and faults, in ${frames.toLocaleString("en-US")} frames, packets read late`,
     rows,
   };
 }
@@ -184,7 +184,7 @@ function* onSendingBoard(input: ProveInput, about: Told): Steps<Proof> {
   for (const [i, seed] of boardSeeds.entries()) {
     const measured: readonly Outcome[] = yield batch(
       causes.map((cause) => ({ cause, mtu: 9000, seed })),
-      "boards with a mistake each",
+      "boards with one bug each",
       i / boardSeeds.length,
       (i + 1) / boardSeeds.length,
     );
@@ -245,7 +245,7 @@ function onBoards(
     r.like.some((n) => n > 0) ? null : `${what} alone: no report like it, ${sum(r.all)} others`;
   const others = (r: Ran): string => `other reports: ${sum(r.all) - sum(r.like)}`;
   return {
-    standsFor: `${fits.length === 0 ? "None of the mistakes that were tried gives" : `${list(fits.map((s) => `"${s.cause}"`))} ${fits.length === 1 ? "gives" : "give"}`} a report like it on a board that sends; ${list(
+    standsFor: `${fits.length === 0 ? "None of the bugs that were tried gives" : `${list(fits.map((s) => `"${s.cause}"`))} ${fits.length === 1 ? "gives" : "give"}`} a report like it on a board that sends; ${list(
       [...tried, { cause: "receive buffers reused", was: kept }, { cause: "fragmentation", was: fragmented }]
         .filter((s) => s.was.like.every((n) => n === 0))
         .map((s) => `"${s.cause}"`),
@@ -260,20 +260,20 @@ function onBoards(
         "the thread's own, field by field",
       ),
     ],
-    measure: `reports like this one, in 400 ms of sending, ${right.like.length} seeds: mean, least and most`,
+    measure: `reports like this one in 400 ms of sending, ${right.like.length} seeds: mean, smallest and largest`,
     rows: [
       ...tried.map((s) =>
         row(s.right, { change: { kind: "code" } }, s.was.like.some((n) => n > 0) ? null : others(s.was), s.was, right),
       ),
       row(
-        "a fresh buffer for each that is handed up",
+        "a fresh buffer for each one handed up",
         { change: advice.change, advice: advice.action },
         gives("kept receive buffers", kept),
         kept,
         right,
       ),
       row(
-        "memory in large pieces",
+        "memory in large blocks",
         { change: { kind: "compact_memory" } },
         gives("fragmentation", fragmented),
         fragmented,
@@ -283,7 +283,7 @@ function onBoards(
         ? []
         : [
             row(
-              "MTU 1500, not 9000; the mistake stays",
+              "MTU 1500, not 9000; the bug stays",
               { change: { kind: "mtu", mtu: 1500 } },
               others(small),
               fits[0].was,
@@ -309,9 +309,9 @@ const range = (all: readonly number[]): ProofRow["before"] => ({
 });
 
 function onPlainCard(input: ProveInput, advice: Advised, progress: ProveProgress): Tested {
-  progress(0.1, "buffers that are used again");
+  progress(0.1, "buffers that are reused");
   const before = receiveWatched("preallocated", 0);
-  progress(0.4, "buffers that are used again, packets read late");
+  progress(0.4, "buffers that are reused, packets read late");
   const late = receiveWatched("preallocated", slow);
   progress(0.7, "fresh buffers");
   const after = receiveWatched("fresh", 0);
@@ -321,7 +321,7 @@ function onPlainCard(input: ProveInput, advice: Advised, progress: ProveProgress
       assumed(
         "driver",
         `a plain card with ${kept} buffers for frames of MTU 9000`,
-        input.driver === null ? "the report names no driver" : `no ${input.driver} that keeps its buffers is modelled`,
+        input.driver === null ? "the report names no driver" : `no ${input.driver} that keeps its buffers is modeled`,
       ),
       assumed("kernel", "2.6.31-ppc32, 128 MB", "who owns a buffer does not depend on it"),
       {
@@ -334,7 +334,7 @@ function onPlainCard(input: ProveInput, advice: Advised, progress: ProveProgress
     ],
     measure: `times that memory was used or freed by somebody who did not own it, in ${frames.toLocaleString("en-US")} frames`,
     rows: [
-      rowOf("a fresh buffer for each that is handed up", advice, before.faults, after.faults),
+      rowOf("a fresh buffer for each one handed up", advice, before.faults, after.faults),
       rowOf("the same, where the application reads late", advice, late.faults, afterLate.faults),
     ],
   };

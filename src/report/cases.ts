@@ -14,7 +14,7 @@ export function casesDocument(cases: readonly Case[]): Document {
       ["case", "seed", "question"],
       cases.map((c) => [[span(c.id, "code")], c.seed, c.question]),
     ),
-    paragraph("skblab cases ID runs one of them; skblab cases ID --knobs lists what may be changed in it."),
+    paragraph("skblab cases ID runs one of them; skblab cases ID --knobs lists its knobs."),
   ];
 }
 
@@ -37,7 +37,7 @@ export function knobsDocument(c: Case): Document {
             k.says,
           ]),
         ),
-    paragraph(`skblab cases ${c.id} --set key=value turns one; --set may be repeated.`),
+    paragraph(`skblab cases ${c.id} --set key=value sets one; --set may be repeated.`),
   ];
 }
 

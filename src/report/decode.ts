@@ -87,7 +87,7 @@ const gfpJson = (d: GfpDecoded): object => ({
 function gfpInRelease(decoded: GfpDecoded, kernel: string, readings: readonly GfpReadingRange[]): Document {
   const blocks: Block[] = [
     heading(1, `gfp ${hex(decoded.mask)} in Linux ${kernel}`),
-    paragraph([span(decoded.text === "" ? "no flag at all" : decoded.text, "strong")]),
+    paragraph([span(decoded.text === "" ? "no flags" : decoded.text, "strong")]),
     table(["name", ">mask", "holds"], gfpRows(decoded)),
     ...cautions(decoded),
   ];
@@ -120,7 +120,7 @@ function cautions(decoded: GfpDecoded): Block[] {
     ...(decoded.era.caution === undefined ? [] : [decoded.era.caution]),
     ...(decoded.era.sinceIsRead
       ? []
-      : [`That this layout begins with ${decoded.era.since.join(".")} is known from history, not read in a header.`]),
+      : [`Its first release, ${decoded.era.since.join(".")}, is known from history, not read in a header.`]),
   ];
   return [facts([["source", decoded.era.source], ...texts.map((t) => ["caution", t] as const)])];
 }
@@ -132,7 +132,7 @@ function gfpAcrossEras(mask: number, readings: readonly GfpReadingRange[]): Docu
   if (best !== undefined && best.score >= 2) {
     blocks.push(
       paragraph([
-        span(best.text === "" ? "no flag at all" : best.text, "strong"),
+        span(best.text === "" ? "no flags" : best.text, "strong"),
         span(`, most likely from Linux ${best.kernels}: ${best.because}.`),
       ]),
     );
@@ -148,7 +148,7 @@ function gfpAcrossEras(mask: number, readings: readonly GfpReadingRange[]): Docu
   if (odd.length > 0) {
     blocks.push(
       table(
-        ["kernels", "would read", "speaks against it"],
+        ["kernels", "would read", "evidence against it"],
         odd.map((r) => [r.kernels, r.text, r.because]),
         "Where it does not",
       ),

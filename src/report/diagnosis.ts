@@ -95,7 +95,7 @@ const isState = (d: Diagnosis, i: Diagnosis["inputs"][number]): boolean =>
 /** What another command answers: it was recognised, and not looked at here. */
 function answeredBy(i: Diagnosis["inputs"][number]): string | undefined {
   if (i.kind === "page_owner")
-    return `It is a page_owner dump, which was not looked at here. To see who holds memory: skblab page-owner ${i.name}`;
+    return `It is a page_owner dump, which was not examined here. To see who holds memory: skblab page-owner ${i.name}`;
   if (i.kind === "ftrace")
     return `It is a trace, searched here for reports of trouble only. To see what page pools did: skblab pools ${i.name}`;
   return undefined;
@@ -231,7 +231,7 @@ function stamp({ outcome, before, after, interval, runs, why, provided }: Measur
   const figures = `${provided === null ? "" : `if ${provided}, `}${brief(before)} to ${brief(after)}, difference ${brief(interval[0])} to ${brief(interval[1])} in ${runs} runs`;
   if (outcome === "lowers") return [span(`Lowers the failures: ${figures}. `, "good")];
   if (outcome === "worse") return [span(`Makes it worse: ${figures}. `, "bad")];
-  return [span(`Makes no difference that these runs show: ${figures}. `, "warn")];
+  return [span(`These runs show no difference: ${figures}. `, "warn")];
 }
 
 /** Findings as lines: zone by zone only where the sum of them does not say it, offloads with the same answer in one line. */

@@ -117,7 +117,7 @@ const comparisons = z.array(
   z.strictObject({
     text: z.string(),
     passed: z.boolean().nullable(),
-    usable: z.number().nullable().describe("Pages that had to exceed limit."),
+    usable: z.number().nullable().describe("Pages that had to exceed `limit`."),
     limit: z.number().nullable(),
     ladder: z
       .strictObject({ free: rungs, mark: rungs })
@@ -146,7 +146,7 @@ const zonePicture = z
       .strictObject({ taken: z.number(), error: z.number(), comparisons })
       .nullable()
       .describe(
-        "It would serve as printed and refuses within the report's own error: without `taken` pages of `error`.",
+        "It would grant the request as printed, and refuse it within the report's own error: without `taken` pages of `error`.",
       ),
   })
   .describe("A zone as it was judged; amounts in pages.");
@@ -188,7 +188,7 @@ const machine = z
           presentKb: z.number().nullable(),
           managedKb: z.number().nullable(),
           freeKb: z.number().nullable(),
-          minKb: z.number().nullable().describe("As printed, the boost in it; so are low and high."),
+          minKb: z.number().nullable().describe("As printed, boost included; so are low and high."),
           lowKb: z.number().nullable(),
           highKb: z.number().nullable(),
           boostKb: z.number().nullable(),
@@ -435,10 +435,10 @@ export const diagnosisSchema = z
               }),
             )
             .describe("Page pools whose pages in flight are another number in the second sample."),
-          still: z.int().describe("Telling counters with the same value in both samples."),
+          still: z.int().describe("Counters of trouble with the same value in both samples."),
           alone: z
             .array(z.string())
-            .describe("Texts with such counters that only one of the samples has: nothing is said of them."),
+            .describe("Texts with such counters that only one of the samples has: they cannot be compared."),
         }),
       )
       .optional()

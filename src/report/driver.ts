@@ -20,7 +20,7 @@ export function driverDocument(v: DriverVerdict): Document {
     paragraph([
       v.sound
         ? span(
-            `Sound: in ${lives} lives, each with another request for memory refused, nothing was left behind and nothing had two owners.`,
+            `Sound: in ${lives} lives, each with a different memory request refused, nothing was left behind and nothing had two owners.`,
             "good",
           )
         : span(

@@ -29,14 +29,14 @@ export function explainLine(input: string, line: LogLine): ExplainedLine {
 /** The lines of every stretch that was read, for people. */
 export function explainDocument(lines: readonly ExplainedLine[]): Document {
   if (lines.length === 0)
-    return [paragraph("No line of it was read: nothing known to the kernel's reports stands in it.")];
+    return [paragraph("No line of it was read: it contains nothing that belongs to a kernel report.")];
   return [
     heading(1, "What was read"),
     paragraph(
-      "Left of the kernel's words stands what was taken for transport: time stamps, hosts, quoting, indentation.",
+      "To the left of the kernel's text is what was read as transport: time stamps, hosts, quoting, indentation.",
     ),
     table(
-      [">line", "transport", "the kernel's words", "repaired"],
+      [">line", "transport", "the kernel's text", "repaired"],
       lines.map((l) => [String(l.line), [span(l.transport, "dim")], [span(l.text, "code")], l.repairs.join(", ")]),
     ),
   ];

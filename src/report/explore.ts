@@ -16,7 +16,7 @@ import { formatNumber } from "./text.ts";
 export const assumptions: readonly string[] = [
   "Memory is sequentially consistent: every CPU sees all writes in one order. Only where a story has a store buffer of its own (lltx modern: the consumer index) can a write come late.",
   "What the story does not say is not there: no NMI, no timers or watchdog, no preemption inside a CPU but interrupts and softirqs, no recursion into the driver, one queue, one device.",
-  "A story is finite: so many CPUs, a ring so long, so many packets. Nothing found means nothing in these worlds.",
+  "A story is finite: a fixed number of CPUs, ring slots and packets. Nothing found means nothing in these worlds.",
 ];
 
 const cell = (shown: Shown | null, complete: boolean, bad = true): Text =>
@@ -64,7 +64,7 @@ export function lltxDocument(t: LltxTable, schedules: readonly string[] = []): D
       ]),
     ),
     paragraph(
-      "A cell is a shortest schedule: one character for each step, the task that moves (0, 1, … the CPUs, then the completion, then the wire). Before the colon stands the world when it is not 2 CPUs and a ring of 1. Play one with:",
+      "A cell is a shortest schedule: one character per step, for the task that moves (0, 1, … the CPUs, then the completion, then the wire). A prefix before a colon names the world, if it is not 2 CPUs and a ring of 1. Play one with:",
     ),
     { kind: "code", text: example(t) },
     heading(2, "What was covered"),
@@ -82,7 +82,7 @@ export function lltxDocument(t: LltxTable, schedules: readonly string[] = []): D
       ),
     ),
     ...(schedules.length === 0 ? [] : [list(schedules)]),
-    heading(2, "What this takes for granted"),
+    heading(2, "What this assumes"),
     list(assumptions),
   ];
   return blocks;
@@ -107,7 +107,7 @@ function meaning(r: SchemeRow, d: SchemeDetail): string {
     );
   if (r.deadlock !== null) parts.push("CPUs hang");
   if (r.ruleBroken !== null) parts.push("a call or lock is used where it is illegal");
-  if (r.lostWakeup !== null) parts.push("packets stay in the qdisc for ever");
+  if (r.lostWakeup !== null) parts.push("packets stay in the qdisc forever");
   if (r.messageHidden !== null && r.race === null) parts.push("a real error is not reported");
   if (parts.length === 0)
     return r.complete
@@ -163,7 +163,7 @@ export function searchDocument(name: string, r: SearchResult, command: string, p
     );
   }
   if (played !== undefined) blocks.push(heading(2, "The shortest"), ...lanesBlocks(played));
-  blocks.push(heading(2, "What this takes for granted"), list(assumptions));
+  blocks.push(heading(2, "What this assumes"), list(assumptions));
   return blocks;
 }
 

@@ -82,7 +82,7 @@ const few = (names: Cause["releases"]): string =>
 export function causeDetails(c: Cause, all: number): Document {
   const sides = c.separators.map(
     (s): Text =>
-      `${s.split}: ${s.having[0]} of ${s.having[1]} hosts that have it, ${s.others[0]} of ${s.others[1]} that have not (p ${s.p < 0.0001 ? "below 0.0001" : s.p.toPrecision(2)})`,
+      `${s.split}: ${s.having[0]} of ${s.having[1]} hosts that have it, ${s.others[0]} of ${s.others[1]} that do not (p ${s.p < 0.0001 ? "below 0.0001" : s.p.toPrecision(2)})`,
   );
   const rate =
     c.perDay === null

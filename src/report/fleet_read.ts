@@ -43,10 +43,10 @@ export function readFleetAnswer(text: string): FleetAnswer | string {
   try {
     value = JSON.parse(text);
   } catch {
-    return "This is no JSON. Open what skblab fleet --format json has printed.";
+    return "This is not JSON. Open what skblab fleet --format json has printed.";
   }
   const read = fleetAnswer.safeParse(value);
   if (read.success) return read.data as FleetAnswer;
   const [fault] = read.error.issues;
-  return `This is no answer of skblab fleet: ${fault?.path.join(".") ?? "it"}: ${fault?.message ?? "is of another form"}.`;
+  return `This is not an answer of skblab fleet: ${fault?.path.join(".") ?? "it"}: ${fault?.message ?? "has another form"}.`;
 }

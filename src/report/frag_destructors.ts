@@ -48,7 +48,7 @@ export function drawFragDestructorCost(result: unknown): Document {
   blocks.push(
     {
       kind: "bars",
-      title: "Memory a packet over the mix of frames",
+      title: "Memory per packet over the mix of frames",
       unit: "bytes",
       bars: designs.map((d) => ({
         label: d.design,
@@ -58,7 +58,7 @@ export function drawFragDestructorCost(result: unknown): Document {
     },
     {
       kind: "lines",
-      title: "Memory a packet by frame size",
+      title: "Memory per packet by frame size",
       xTitle: "linear bytes",
       yTitle: "bytes",
       x: frames,
@@ -118,7 +118,7 @@ export function drawNfsRetransmit(result: unknown): Document {
         ];
       }),
     ),
-    paragraph("The server here keeps no cache of replies: a second copy of a call is carried out again."),
+    paragraph("The server here keeps no cache of replies: a second copy of a call is executed again."),
     ...unfinishedNote(designs),
   ];
 }

@@ -37,7 +37,7 @@ function headFacts(image: Image): Block[] {
       ["file", memory.name],
       ["container", `${memory.facts.kind}${level === undefined ? "" : `, dump level ${level}`}`],
       ["kernel", `${kernel.info.release} ${kernel.version}`.trim()],
-      ["CPUs on line", String(kernel.onlineCpus.length)],
+      ["CPUs online", String(kernel.onlineCpus.length)],
       ["struct pages", `${map.seen} read, ${map.unseen} not in the image`],
       ["page tables", `${kernel.space.levels} levels`],
     ]),
@@ -67,7 +67,7 @@ function findingBlocks(image: Image): Block[] {
     return [
       heading(2, "Integrity"),
       paragraph(
-        `The machine went on while it was read. In ${found.length + more} places two moments do not fit together; of a running machine that proves nothing, so they are listed in --format json only.`,
+        `The machine kept running while it was read. In ${found.length + more} places the parts do not fit together; for a running machine that proves nothing, so they are listed in --format json only.`,
       ),
     ];
   return [

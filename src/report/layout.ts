@@ -250,7 +250,7 @@ export function whatIfDocument(answer: WhatIf): Document {
         ),
       ]),
     );
-  blocks.push(heading(2, "Which frames pay"));
+  blocks.push(heading(2, "Which frames cost more"));
   if (answer.moved.length === 0)
     blocks.push(paragraph([span("None: every frame up to 9000 bytes keeps its bucket.", "good")]));
   else

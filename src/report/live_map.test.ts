@@ -76,7 +76,7 @@ PFN 0x12 type Unmovable Block 0 type Movable Flags 0x200(slab|node=0|zone=0)
   const text = renderText(liveMapDocument(map, { cost, owners, unmanagedPages: 7 }), { colour: false, width: 100 });
   expect(text).toMatch(/e1000_alloc_rx_buffers\s+1\s+1/);
   expect(text).toMatch(/1 page that stays\s+2\s+50\.0 %/);
-  expect(text).toMatch(/free in one piece\s+2\s+50\.0 %/);
+  expect(text).toMatch(/free as one block\s+2\s+50\.0 %/);
   expect(text).toMatch(/10 entries of kpageflags in 2\.0 s, 0\.50 s of one CPU/);
   expect(text).toMatch(/kpagecount could not be read/);
 });

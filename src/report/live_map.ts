@@ -52,7 +52,7 @@ export function liveMapDocument(map: LiveMap, { cost, owners, unmanagedPages }: 
     .map((k): Text[] => [k.name, formatNumber(k.n), share(k.n, present), k.movable ? "" : "stays where it is"]);
   const size = 2 ** blocks.order;
   const blockRows: [string, number][] = [
-    ["free in one piece", blocks.free],
+    ["free as one block", blocks.free],
     ["free and movable pages only", blocks.clear],
     ...blocks.pinned.map(({ pages, blocks: n }, i): [string, number] => {
       const from = (blocks.pinned[i - 1]?.pages ?? 0) + 1;
@@ -102,7 +102,7 @@ function remarks(map: LiveMap, unmanaged: number | undefined): string[] {
       : []),
     ...(has("pinned candidate")
       ? [
-          "A pinned candidate is an anonymous page that no process maps: somebody holds a reference, or it is just going.",
+          "A pinned candidate is an anonymous page that no process maps: somebody holds a reference, or it is about to be freed.",
         ]
       : []),
     ...(map.counted ? [] : ["/proc/kpagecount could not be read: pinned candidates are not told apart."]),
@@ -167,7 +167,7 @@ const mostCells = 64_000_000;
 
 /** The map of a file of that form; BadInput when it is none, or says more than it carries. */
 export function pageMapOf(file: unknown, name: string): PageMap {
-  const bad = (what: string): BadInput => new BadInput(`It is no live map: ${what}.`, { file: name });
+  const bad = (what: string): BadInput => new BadInput(`It is not a live map: ${what}.`, { file: name });
   const f = file as Partial<LiveMapFile> | null;
   if (typeof f !== "object" || f === null || f.schema !== "skblab.live-map/1")
     throw bad("skblab.live-map/1 is missing");
@@ -180,7 +180,7 @@ export function pageMapOf(file: unknown, name: string): PageMap {
     throw bad("legend or runs are missing");
   for (const l of legend)
     if (typeof l?.label !== "string" || !/^#[0-9a-f]{6}$/.test(String(l.colour)) || !Number.isFinite(l.pages))
-      throw bad("a row of its legend is none");
+      throw bad("a row of its legend is invalid");
   const width = Math.max(64, 2 ** Math.round(Math.log2(Math.sqrt(count) * 1.4)));
   const height = Math.ceil(count / width);
   const cells = new Uint8Array(width * height);

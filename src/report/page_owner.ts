@@ -149,11 +149,11 @@ export function seriesDocument(trends: readonly Trend[], names: readonly string[
     heading(1, `Trends over ${names.length} dumps`),
     paragraph(
       names.length < 4
-        ? "Fewer than four dumps cannot tell growth from luck (the best possible chance is above 4 %): take more, some minutes apart."
-        : 'A group is "leak-like" when its rise would come by luck in at most 5 % of orders (Mann and Kendall) and has not slowed down at the end; a cache rises and falls, or levels off.',
+        ? "Fewer than four dumps cannot tell growth from chance (it is above 4 % at best): take more, some minutes apart."
+        : 'A group is "leak-like" when chance alone would give such a rise in at most 5 % of cases (Mann-Kendall test) and the rise has not slowed down at the end; a cache rises and falls, or levels off.',
     ),
     table(
-      [">pages a dump", ">chance", ">late share", "verdict", ...names.map((_, i) => `>${i + 1}`), ...view.by],
+      [">pages per dump", ">chance", ">late share", "verdict", ...names.map((_, i) => `>${i + 1}`), ...view.by],
       shown.map((t) => [
         formatNumber(t.slope),
         t.p < 0.001 ? "<0.1 %" : `${(t.p * 100).toFixed(1)} %`,
@@ -212,7 +212,7 @@ export function blockDocument(report: BlockReport, view: Pick<CensusView, "pageS
     only === undefined
       ? "The dump lists no page of it: it is free, or was handed out before page_owner started."
       : fixed.length > 0
-        ? `It cannot be compacted: pages of it that are not movable: ${formatNumber(fixed.reduce((n, o) => n + o.pages, 0))}.`
+        ? `It cannot be compacted: not all of its pages are movable (unmovable: ${formatNumber(fixed.reduce((n, o) => n + o.pages, 0))}).`
         : report.owners.every((o) => o.type !== "")
           ? "Only movable pages lie in it: compaction may free it."
           : "The dump does not say which of its pages are movable.";

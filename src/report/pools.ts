@@ -56,7 +56,7 @@ function rateRows(r: PoolRates): (readonly [string, string])[] {
     ["counted", r.interval ? "between first and last snapshot" : "since the pool was made"],
     [
       "allocations",
-      `${r.allocations}: ${percent(r.hit)} by pages used again, ${percent(r.fresh)} by new ones of the page allocator`,
+      `${r.allocations}: ${percent(r.hit)} from recycled pages, ${percent(r.fresh)} from new pages of the page allocator`,
     ],
     [
       "returns",

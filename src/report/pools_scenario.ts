@@ -38,7 +38,7 @@ export function drawDesigns(result: unknown): Document {
       ]),
     ),
     paragraph(
-      "Pages: recycled came home, released left the pool unmapped, leaked were freed mapped and counted as in flight. Corrupt: times that memory went where it does not belong. Merged: packets coalesced into another. B/packet: memory in the receive queues when they held most. DMA: accesses out of turn. In flight: two minutes after the driver went down.",
+      "Pages: recycled ones returned to the pool, released ones left it unmapped, leaked ones were freed while mapped and counted as in flight. Corrupt: times that memory went where it does not belong. Merged: packets coalesced into another. B/packet: memory in the receive queues at their fullest. DMA: accesses out of turn. In flight: two minutes after the driver went down.",
     ),
     list(results.map((r) => [span(r.design, "strong"), span(`: ${r.says}`)])),
   ];

@@ -85,7 +85,7 @@ test("a machine that fails in another state than the report's is no proof for it
     })),
   };
   const proof = prove({ ...i, memory }, quiet, 2);
-  expect(proof.refused).toMatch(/unlike the report in what matters: share of them in blocks of order 3/);
+  expect(proof.refused).toMatch(/differs from the report where it matters: share of them in blocks of order 3/);
   expect(proof.rows).toEqual([]);
 });
 

@@ -85,7 +85,7 @@ export function drawMachine(result: unknown): Document {
         ["to be read", (s) => (s.tcp?.receiveQueueBytes ?? 0) / 1024],
         ["to be acknowledged", (s) => (s.tcp?.sendQueueBytes ?? 0) / 1024],
       ]),
-      timeline(r, "segments sent again", "", [["so far", (s) => s.tcp?.retransmitted ?? 0]]),
+      timeline(r, "segments retransmitted", "", [["so far", (s) => s.tcp?.retransmitted ?? 0]]),
     );
   if (r.said.length > 0) blocks.push(heading(2, "What the kernel said"), list(r.said));
   for (const report of r.reports) blocks.push({ kind: "code", text: reportText(report) });
@@ -211,7 +211,7 @@ function tcpBlocks(t: MachineResult["tcp"]): Block[] {
       ["this machine's TCP", said.map(([name, n]) => `${name} ${n.toLocaleString("en-US")}`).join(", ") || "quiet"],
       [
         "remote hosts",
-        `${t.remote.segments.toLocaleString("en-US")} segments, ${t.remote.retransmitted} sent again, ${t.remote.timeouts} timeouts`,
+        `${t.remote.segments.toLocaleString("en-US")} segments, ${t.remote.retransmitted} retransmitted, ${t.remote.timeouts} timeouts`,
       ],
       ["joined by GRO", t.groMerged.toLocaleString("en-US")],
       [

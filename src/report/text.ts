@@ -94,15 +94,9 @@ function drawBlock(block: Block, style: TextStyle, out: string[]): void {
     case "table":
       drawTable(block, style, out);
       return;
-    case "quote": {
-      const place = (l: { input: string; line: number }): string => `${l.input}:${l.line}`;
-      const width = Math.max(0, ...block.lines.map((l) => place(l).length));
-      for (const l of block.lines)
-        out.push(
-          `    ${paint(padEnd(inertLine(place(l)), width), "dim", style)}  ${paint(inertLine(l.text), "code", style)}`,
-        );
+    case "quote":
+      drawQuote(block, style, out);
       return;
-    }
     case "code":
       for (const line of block.text.split("\n")) out.push(`    ${inertLine(line)}`);
       return;
@@ -113,6 +107,24 @@ function drawBlock(block: Block, style: TextStyle, out: string[]): void {
       drawLines(block, style, out);
       return;
   }
+}
+
+/**
+ * Quoted lines stand whole, so that they can be copied and searched for; a terminal breaks what is too long for it. The input's name is said once,
+ * above them, where it would push a line out of the terminal.
+ */
+function drawQuote(block: Extract<Block, { kind: "quote" }>, style: TextStyle, out: string[]): void {
+  const [first] = block.lines;
+  const named = (l: { input: string; line: number }): string => `${l.input}:${l.line}`;
+  const tooWide = block.lines.some((l) => 6 + displayWidth(named(l)) + displayWidth(l.text) > style.width);
+  const once = first !== undefined && tooWide && block.lines.every((l) => l.input === first.input);
+  if (once) out.push(`    ${paint(inertLine(`${first.input}:`), "dim", style)}`);
+  const place = once ? (l: { line: number }): string => `${l.line}` : named;
+  const width = Math.max(0, ...block.lines.map((l) => place(l).length));
+  for (const l of block.lines)
+    out.push(
+      `    ${paint(padEnd(inertLine(place(l)), width), "dim", style)}  ${paint(inertLine(l.text), "code", style)}`,
+    );
 }
 
 function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, out: string[]): void {

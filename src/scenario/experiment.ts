@@ -25,15 +25,15 @@ const axis = z.strictObject({
   values: z.array(value).min(1).max(1000).describe("values to try").optional(),
   from: z.number().describe("or a range: first value").optional(),
   to: z.number().describe("last value of the range").optional(),
-  step: z.number().positive().describe("distance of the values of the range").optional(),
+  step: z.number().positive().describe("step of the range").optional(),
 });
 
 export const experimentSchema = z
   .strictObject({
-    question: z.string().describe("what is to be found out; printed above the answer").default(""),
+    question: z.string().describe("the question, printed above the answer").default(""),
     base: z.record(z.string(), value).describe("a scenario of one machine, with its `kind`, as in a file of its own"),
     seeds: whole(2, 10_000, "runs of each variant; every variant gets the same seeds").default(20),
-    firstSeed: whole(0, 2 ** 31, "the first of them").default(1),
+    firstSeed: whole(0, 2 ** 31, "seed of the first run").default(1),
     metrics: z
       .array(z.string())
       .min(1)
@@ -111,7 +111,7 @@ function withSetting(base: unknown, path: string, to: unknown, place: () => Retu
       const next = at[step] ?? {};
       if (typeof next !== "object" || next === null || (Array.isArray(at) && at[Number(step)] === undefined))
         throw new BadInput(
-          `The path "${path}" leads nowhere in the base: there is no "${steps.slice(0, i + 1).join(".")}".`,
+          `The path "${path}" does not exist in the base: there is no "${steps.slice(0, i + 1).join(".")}".`,
           place(),
         );
       at[step] = next;
@@ -132,7 +132,7 @@ export function planExperiment(experiment: ExperimentSettings, file: string, pla
     throw new BadInput(
       kindName === undefined
         ? "The base has no `kind`."
-        : `An experiment cannot be made of ${textOf(kindName)} scenarios.`,
+        : `An experiment cannot be made from ${textOf(kindName)} scenarios.`,
       place(["base", "kind"], false),
       suggest(
         textOf(kindName ?? ""),
@@ -210,7 +210,7 @@ function points(axes: NonNullable<ExperimentSettings["sweep"]>, place: Place, ma
     const count = Math.floor((to - from) / step + 1e-9) + 1;
     if (count < 1 || count > 1000)
       throw new BadInput(
-        `sweep[${i}] has ${Math.max(0, count)} values; 1 to 1000 can be run.`,
+        `sweep[${i}] has ${Math.max(0, count)} values; it may have 1 to 1000.`,
         place(["sweep", i], false),
       );
     return Array.from({ length: count }, (_, k) => from + k * step);

@@ -16,11 +16,11 @@ const schema = z.strictObject({
   activeFreeing: z
     .array(z.boolean())
     .min(1)
-    .describe("whether a high-order request that fails frees the neighbours of a small free block")
+    .describe("whether a high-order request that fails frees the neighbors of a small free block")
     .default([false, true]),
-  seeds: whole(1, 1000, "machines for each policy, each with its own seed").default(20),
+  seeds: whole(1, 1000, "machines per policy, each with its own seed").default(20),
   firstSeed: whole(0, 1_000_000_000, "seed of the first of them").default(1),
-  requests: whole(1, 100_000, "blocks asked for").default(160),
+  requests: whole(1, 100_000, "blocks requested").default(160),
   order: whole(1, 10, "order of a block: 2^order pages").default(10),
   load: thrashSchema.describe("the load that fragments memory first").prefault({}),
 });

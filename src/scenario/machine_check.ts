@@ -69,7 +69,7 @@ export function checkMachine(s: MachineSettings): void {
           suggest(key, Object.keys(driver.settings)),
         );
       const problem = settingProblem(spec, value, release);
-      if (problem !== undefined) throw new BadInput(`${path}: ${JSON.stringify(value)} will not do: it ${problem}.`);
+      if (problem !== undefined) throw new BadInput(`${path}: ${JSON.stringify(value)} is not allowed: it ${problem}.`);
       if (/ring/.test(key) && typeof value === "number" && value * nic.queues * nic.mtu > s.memoryMb * 1048576)
         throw new BadInput(
           `${path}: ${value * nic.queues} buffers of ${nic.mtu} bytes are more than the machine's ${s.memoryMb} MB.`,
@@ -79,7 +79,7 @@ export function checkMachine(s: MachineSettings): void {
   for (const [i, w] of s.sends.entries())
     if (!names.includes(w.from))
       throw new BadInput(
-        `sends[${i}] leaves by ${w.from}, which is no card here.`,
+        `sends[${i}] leaves by ${w.from}, which is not a card of this machine.`,
         undefined,
         `Cards: ${names.join(", ")}.`,
       );
@@ -87,7 +87,7 @@ export function checkMachine(s: MachineSettings): void {
     const nic = s.nics[names.indexOf(t.to)];
     if (nic === undefined)
       throw new BadInput(
-        `traffic[${i}] goes to ${t.to}, which is no card here.`,
+        `traffic[${i}] goes to ${t.to}, which is not a card of this machine.`,
         undefined,
         `Cards: ${names.join(", ")}.`,
       );
@@ -120,7 +120,7 @@ function checkQueues(s: MachineSettings, i: number, most: number): void {
       most === 1 ? "ringnic has several, and so may a driver of your own (queuesMost)." : undefined,
     );
   if (irqCpus !== undefined && irqCpus.length !== queues)
-    throw new BadInput(`nics[${i}].irqCpus: ${irqCpus.length} CPUs for ${queues} queue pairs; it names one for each.`);
+    throw new BadInput(`nics[${i}].irqCpus: ${irqCpus.length} CPUs for ${queues} queue pairs; name one for each.`);
   const cpu = irqCpus?.find((c) => c >= s.cpus);
   if (cpu !== undefined) throw new BadInput(`nics[${i}].irqCpus: there is no CPU ${cpu}; the machine has ${s.cpus}.`);
   const forQueues = rss !== undefined ? "rss" : xps ? "xps" : nic.rules !== undefined ? "rules" : undefined;
@@ -175,12 +175,12 @@ function mtuSaid(release: string, driver: string, mtu: number, settings: DriverS
 
 function checkPressure(s: MachineSettings): void {
   if (s.state !== undefined && (s.workloads.length > 0 || s.load !== undefined))
-    throw new BadInput("state, workloads and load all own the page cache: a machine has one of them.");
+    throw new BadInput("state, workloads and load all own the page cache: a machine can have one of them.");
   if (s.state === undefined && s.sysctl.compaction_proactiveness !== undefined)
     throw new BadInput("sysctl.compaction_proactiveness is only run with `state`.");
   if (s.workloads.length > 0 && s.load !== undefined)
     throw new BadInput(
-      "workloads and load both own the page cache: a machine has one of them.",
+      "workloads and load both own the page cache: a machine can have one of them.",
       undefined,
       "Write the load's part as workloads of the kinds processes, page-cache and slab.",
     );
@@ -189,7 +189,7 @@ function checkPressure(s: MachineSettings): void {
   const asked = pagesAsked(s);
   if (asked > pagesMost)
     throw new BadInput(
-      `${s.workloads.length > 0 ? "workloads" : "load"} would ask for memory ${Math.round(asked / 1e6).toLocaleString("en-US")} million times: that takes hours.`,
+      `${s.workloads.length > 0 ? "workloads" : "load"} would request memory ${Math.round(asked / 1e6).toLocaleString("en-US")} million times: that takes hours.`,
       undefined,
       `Lower the rates or millis; ${pagesMost / 1e6} million are run.`,
     );
@@ -199,7 +199,7 @@ function checkPressure(s: MachineSettings): void {
       throw new BadInput(`workloads[${i}].pages: ${w.pages} pinned pages are more than the machine's ${managed}.`);
     if (w.kind === "writeback" && !s.workloads.some((x) => x.kind === "page-cache" && x.dirtyShare > 0))
       throw new BadInput(
-        `workloads[${i}] writes back what nobody dirties.`,
+        `workloads[${i}] writes back pages that nothing dirties.`,
         undefined,
         "Give a page-cache workload a dirtyShare.",
       );
@@ -227,11 +227,11 @@ function checkTcp(s: MachineSettings, names: readonly string[]): void {
       throw new BadInput(
         `tcp[${i}] goes over ${t.nic}, whose MTU of ${mtu} leaves no room for TCP.`,
         undefined,
-        `IPv4 wants ${leastMtu} at least.`,
+        `IPv4 needs at least ${leastMtu}.`,
       );
     if (t.direction === "in" && (t.by !== "write" || t.noDelay))
       throw new BadInput(
-        `tcp[${i}].${t.noDelay ? "noDelay" : "by"} is about writing here, and this stream comes in.`,
+        `tcp[${i}].${t.noDelay ? "noDelay" : "by"} is about writes of this machine, and this stream comes in.`,
         undefined,
         "Write direction: out, or leave it out.",
       );
@@ -245,7 +245,7 @@ function checkTcp(s: MachineSettings, names: readonly string[]): void {
   }, 0);
   if (windows > framesMost)
     throw new BadInput(
-      `tcp: the windows let ${Math.round(windows).toLocaleString("en-US")} frames be under way at once; ${framesMost.toLocaleString("en-US")} find room.`,
+      `tcp: the windows let ${Math.round(windows).toLocaleString("en-US")} frames be in flight at once; ${framesMost.toLocaleString("en-US")} can be simulated.`,
       undefined,
       "Lower rcvbufKb, windowKb or connections, or raise the MTU.",
     );

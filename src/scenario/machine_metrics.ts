@@ -16,7 +16,7 @@ export const machineMetrics: readonly Metric[] = [
   {
     name: "allocFailures",
     unit: "requests",
-    means: "page requests of the network that failed, those that the kernel does not report among them",
+    means: "page requests of the network that failed, including those that the kernel does not report",
   },
   { name: "printedFailures", unit: "reports", means: "page allocation failures that the kernel would report" },
   { name: "framesSent", unit: "frames", means: "frames that left the machine" },
@@ -40,7 +40,7 @@ export const machineMetrics: readonly Metric[] = [
   { name: "loadRefused", unit: "requests", means: "page requests of the load or the workloads that failed" },
   { name: "tcpInMbit", unit: "Mbit/s", means: "payload that TCP brought into the machine" },
   { name: "tcpOutMbit", unit: "Mbit/s", means: "payload that TCP carried out of it" },
-  { name: "tcpRetransmitted", unit: "segments", means: "segments sent again, by either side" },
+  { name: "tcpRetransmitted", unit: "segments", means: "segments retransmitted by either side" },
   { name: "tcpTimeouts", unit: "timeouts", means: "retransmission timers that ran out, on either side" },
   { name: "tcpOutOfOrder", unit: "segments", means: "segments that waited for an earlier one" },
   { name: "tcpDrops", unit: "segments", means: "segments that a socket dropped" },
@@ -56,7 +56,7 @@ export const machineMetrics: readonly Metric[] = [
   },
   { name: "tcpMemoryPagesMost", unit: "pages", means: "the most that TCP's sockets were charged with at once" },
   { name: "rpcAnswered", unit: "calls", means: "calls that were answered" },
-  { name: "rpcSentAgain", unit: "calls", means: "calls that were written again, their reply being late" },
+  { name: "rpcSentAgain", unit: "calls", means: "calls sent again because the reply was late" },
   {
     name: "rpcReusedWhileHeld",
     unit: "pages",

@@ -118,17 +118,17 @@ describe("bad input", () => {
       "kind: machine\nmemoryMb: 64\nnics:\n  - driver: ringnic\n    settings: { rx_ring: 60000 }\n",
       "x.yaml:5:26: nics[0].settings.rx_ring: 60000 buffers of 1500 bytes are more than the machine's 64 MB.",
     ],
-    ["kind: machine\nrelease: 6.1\n", 'x.yaml:2:10: "release" must be a text, and is 6.1. Put it in quotes: "6.1".'],
-    ["kind: machine\nmemoryMb: 1.5\n", 'x.yaml:2:11: "memoryMb" must be a whole number, and is 1.5.'],
+    ["kind: machine\nrelease: 6.1\n", 'x.yaml:2:10: "release" must be a text, not 6.1. Put it in quotes: "6.1".'],
+    ["kind: machine\nmemoryMb: 1.5\n", 'x.yaml:2:11: "memoryMb" must be a whole number, not 1.5.'],
     ["kind: machine\nnics: [{}]\n", 'x.yaml:2:8: "nics.0.driver" is missing.'],
-    ["kind: machine\nseed:\n", 'x.yaml:2:6: "seed" must be a number, and is empty.'],
+    ["kind: machine\nseed:\n", 'x.yaml:2:6: "seed" must be a number, not empty.'],
     [
       "kind: machine\nnics:\n  - driver: ringnic\n    settings: { rx_rings: 64 }\n",
       'x.yaml:4:27: nics[0].settings.rx_rings: ringnic has no such setting. Did you mean "rx_ring"?',
     ],
     [
       "kind: machine\nnics:\n  - driver: ringnic\n    settings: { refill: sometimes }\n",
-      'x.yaml:4:25: nics[0].settings.refill: "sometimes" will not do: it must be before or after.',
+      'x.yaml:4:25: nics[0].settings.refill: "sometimes" is not allowed: it must be before or after.',
     ],
     [
       "kind: machine\nrelease: 2.6.24-x86_64\nsysctl: { watermark_scale_factor: 20 }\n",

@@ -90,7 +90,7 @@ const send = z.strictObject({
   bytes: whole(
     1,
     65160,
-    "payload of one write, bytes; what does not fit a frame is cut by the card (TSO) or by the kernel",
+    "payload of one write, bytes; what does not fit a frame is split by the card (TSO) or by the kernel",
   ).default(32_768),
   writesPerSecond: z.number().positive().max(1e7).describe("writes per second").default(1000),
 });
@@ -103,7 +103,7 @@ const stream = z.strictObject({
     .default("mtu"),
   framesPerSecond: z.number().positive().max(1e8).describe("average rate, frames per second").default(20_000),
   burst: whole(1, 100_000, "frames that arrive back to back, as fast as the wire carries them").default(1),
-  bursts: whole(1, 1_000_000, "bursts in all; left out: as many as there is time for").optional(),
+  bursts: whole(1, 1_000_000, "number of bursts; left out: as many as fit the time").optional(),
   flows: whole(
     1,
     4096,
@@ -112,7 +112,7 @@ const stream = z.strictObject({
   queue: whole(
     0,
     queuesMost - 1,
-    "queue that all of it comes to by a rule (ethtool -N); default: the hash decides",
+    "queue to which a rule steers all of it (ethtool -N); default: the hash decides",
   ).optional(),
   port: port("destination port, which rules can tell streams apart by").default(usualPort),
   listeners: whole(
@@ -164,13 +164,13 @@ const tcp = z.strictObject({
 const rpc = z.strictObject({
   nic: z.string().describe("interface that the client uses").default("eth0"),
   pages: whole(1, 1024, "pages that one call writes, by reference, as an NFS client does").default(8),
-  inFlight: whole(1, 1000, "calls under way at once").default(4),
+  inFlight: whole(1, 1000, "calls in flight").default(4),
   serverMicros: z.number().min(0).max(1e7).describe("time the server takes for a call, microseconds").default(200),
   timeoutMillis: z
     .number()
     .min(0.1)
     .max(3_600_000)
-    .describe("without a reply for so long the call is written again, milliseconds; doubles each time")
+    .describe("time without a reply after which the call is sent again, milliseconds; doubles each time")
     .default(1000),
   sndbufKb: whole(5, 1_000_000, "send buffer, KB of truesize").default(1024),
   windowKb: whole(2, 1_000_000, "window that the server offers, KB").default(1024),
@@ -196,7 +196,7 @@ const load = z.strictObject({
   kilopages: thrashShape.kilopages.describe("page requests before traffic begins, in thousands of pages"),
   pagesPerMilli: whole(0, 100_000, "page requests per millisecond while traffic runs").default(100),
   deletedShare: share(
-    "cached pages that go just before traffic begins, drawn page by page, as when many small files are deleted: free pages, but scattered",
+    "cached pages that are freed immediately before traffic begins, chosen one by one at random, as when many small files are deleted: free pages, but scattered",
   ).default(0),
 });
 
@@ -206,12 +206,14 @@ const sysctl = z
     watermark_scale_factor: whole(1, 3000, "vm.watermark_scale_factor, 1/10000 (since 4.6)").optional(),
     drop_caches: z
       .boolean()
-      .describe("true: the page cache is dropped once, just before traffic begins (echo 1 > drop_caches, since 2.6.16)")
+      .describe(
+        "true: the page cache is dropped once, immediately before traffic begins (echo 1 > drop_caches, since 2.6.16)",
+      )
       .optional(),
     compact_memory: z
       .boolean()
       .describe(
-        "true: all memory is compacted once, just before traffic begins (echo 1 > compact_memory, since 2.6.35)",
+        "true: all memory is compacted once, immediately before traffic begins (echo 1 > compact_memory, since 2.6.35)",
       )
       .optional(),
     watermark_boost_factor: whole(0, 100_000, "vm.watermark_boost_factor, 1/10000; 0 is off (since 5.0)").optional(),
@@ -232,7 +234,7 @@ const machineShape = z.strictObject({
   release: release.default("6.1-x86_64"),
   memoryMb: whole(64, 65536, "memory, MB").default(512),
   cpus: whole(1, 64, "CPUs").default(1),
-  seed: whole(0, 2 ** 31, "everything random follows from it").default(1),
+  seed: whole(0, 2 ** 31, "seed of everything that is random").default(1),
   sysctl: sysctl.prefault({}),
   maxSkbFrags: whole(
     fragsRange.least,
@@ -255,7 +257,7 @@ const machineShape = z.strictObject({
   rpc: z.array(rpc).max(64).describe("RPC clients that write pages over TCP").default([]),
   sends: z.array(send).max(64).describe("writes out of the machine, in pages, over TCP's framing").default([]),
   reader: reader.describe("the application behind the socket").prefault({}),
-  load: load.describe("a compile beside it; left out: none").optional(),
+  load: load.describe("a compile-like load on the same machine; left out: none").optional(),
   state: stateSchema
     .describe("memory as a report prints it, in place of a load: the run starts from there, and `memoryMb` is not read")
     .optional(),
@@ -273,7 +275,7 @@ const machineShape = z.strictObject({
     .number()
     .min(1)
     .max(10_000)
-    .describe("kswapd gets something done this often, milliseconds: what it frees has to be written back first")
+    .describe("kswapd makes progress this often, milliseconds: what it frees has to be written back first")
     .default(5),
   millis: z.number().positive().max(3_600_000).describe("simulated time of traffic, milliseconds").default(200),
   eventsMax: whole(1, 2_000_000_000, "the run ends with a message after so many events of the simulator").default(
@@ -282,7 +284,7 @@ const machineShape = z.strictObject({
   sampleMillis: z
     .number()
     .positive()
-    .describe("distance of the samples in the timeline, milliseconds; default: a hundredth of `millis`")
+    .describe("time between samples of the timeline, milliseconds; default: a hundredth of `millis`")
     .optional(),
   reports: whole(0, 1000, "failure reports to print in full").default(1),
 });

@@ -6,7 +6,7 @@ const zoneName = z.enum(["DMA", "DMA32", "Normal", "HighMem", "Movable"]);
 const pages = (says: string): z.ZodNumber => whole(0, 1 << 30, `${says}, pages`);
 
 const marks = z.strictObject({
-  min: pages("min as printed, the boost in it"),
+  min: pages("min as printed, boost included"),
   low: pages("low"),
   high: pages("high"),
   boost: pages("boost").default(0),
@@ -21,7 +21,7 @@ const marks = z.strictObject({
 const zone = z.strictObject({
   zone: zoneName.describe("its name"),
   node: whole(0, 63, "node").default(0),
-  pages: whole(1, 1 << 22, "pages that the model holds of it: what is in use beyond need not be there"),
+  pages: whole(1, 1 << 22, "pages of it that the model holds; more pages in use can be left out"),
   managed: pages("managed; marks are computed from it"),
   free: z
     .array(
@@ -53,7 +53,7 @@ export const stateSchema = z.strictObject({
   zones: z.array(zone).min(1).max(32).describe("the zones, as printed"),
   under: sysctls.describe("sysctls of the machine when its marks were printed").prefault({}),
   cma: z.boolean().describe("the kernel has CMA").default(false),
-  cmaKept: share("of the CMA area that stays one; the rest becomes ordinary memory").default(1),
+  cmaKept: share("share of the CMA area that stays CMA; the rest becomes ordinary memory").default(1),
   swapPages: pages("free swap: so many of the programs' pages can go").default(0),
   rest: z
     .enum(["printed", "high"])
@@ -61,14 +61,14 @@ export const stateSchema = z.strictObject({
       "printed: traffic meets memory as it was printed. high: zones below their high mark are first filled up to it, as kswapd leaves them, with what cache, programs and kernel hold, in this order",
     )
     .default("printed"),
-  busyShare: share("chance that a page is locked or just used again when reclaim looks at it").default(0.02),
-  readsPerMilli: whole(0, 100_000, "pages that programs read into the page cache, a millisecond").default(0),
+  busyShare: share("chance that a page is locked or recently used when reclaim looks at it").default(0.02),
+  readsPerMilli: whole(0, 100_000, "pages that programs read into the page cache per millisecond").default(0),
   settleMillis: whole(0, 60_000, "time between the state and the traffic, milliseconds").default(0),
   asks: z
     .strictObject({
       order: whole(0, 10, "order"),
       mask: whole(0, 2 ** 31, "gfp mask, a number of that release"),
-      blocks: whole(1, 1_000_000, "blocks that are asked for back to back, and kept"),
+      blocks: whole(1, 1_000_000, "blocks that are requested back to back, and kept"),
     })
     .describe("the report's own request, once, when traffic begins")
     .optional(),

@@ -181,22 +181,22 @@ test("the page of a run shows streams, clients and workloads; an experiment can 
 
 describe("bad input", () => {
   test.each([
-    ["workloads: [{ kind: slub }]", 'x.yaml:2:21: "workloads.0.kind" cannot be that. Did you mean "slab"?'],
+    ["workloads: [{ kind: slub }]", 'x.yaml:2:21: "workloads.0.kind" cannot be "slub". Did you mean "slab"?'],
     ["workloads: [{ kind: slab, byte: 3 }]", 'x.yaml:2:27: There is no "byte" in workloads. Did you mean "bytes"?'],
     ["workloads: [{ pages: 3 }]", /"workloads.0" has no `kind`. Write one of page-cache, writeback, slab/],
     ["load: {}\nworkloads: [{ kind: slab }]", /workloads and load both own the page cache/],
-    ["workloads: [{ kind: writeback }]", /workloads\[0\] writes back what nobody dirties/],
+    ["workloads: [{ kind: writeback }]", /workloads\[0\] writes back pages that nothing dirties/],
     ["warmMillis: 5", /warmMillis without workloads warms nothing/],
     ["tcp: [{ nic: eth3 }]", /tcp\[0\].nic: there is no card eth3 here. Cards: eth0/],
     [
       "tcp: [{ connections: 200, rcvbufKb: 1000000 }]",
-      /the windows let [\d,]+ frames be under way at once; 900,000 find room/,
+      /the windows let [\d,]+ frames be in flight at once; 900,000 can be simulated/,
     ],
     [
       "workloads: [{ kind: atomic, blocks: 100000, everyMillis: 0.01 }]",
-      /workloads would ask for memory 2,000 million times: that takes hours/,
+      /workloads would request memory 2,000 million times: that takes hours/,
     ],
-    ["tcp: [{ by: sendfile }]", /tcp\[0\].by is about writing here/],
+    ["tcp: [{ by: sendfile }]", /tcp\[0\].by is about writes of this machine/],
     ["rpc: [{ nic: eth1 }]", /rpc\[0\].nic: there is no card eth1 here/],
     [
       "tcp: [{ connections: 2000 }, { connections: 2000 }, { connections: 97 }]",

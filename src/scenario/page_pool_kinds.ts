@@ -23,13 +23,13 @@ const common = {
 
 /** What experiments compare; with several designs each measure bears the design's name. */
 const metrics = [
-  { name: "recycled", unit: "pages", means: "came home to the pool's cache or ring" },
+  { name: "recycled", unit: "pages", means: "returned to the pool's cache or ring" },
   { name: "fresh", unit: "pages", means: "taken from the page allocator" },
   { name: "released", unit: "pages", means: "left the pool as the rules allow: unmapped and counted out" },
   { name: "leaked", unit: "pages", means: "freed while mapped and counted, or held by nobody" },
   { name: "corrupted", unit: "times", means: "memory went where it does not belong" },
   { name: "dropped", unit: "packets", means: "packets that were dropped" },
-  { name: "memoryPerPacket", unit: "bytes", means: "memory of a packet in the receive queues when they held most" },
+  { name: "memoryPerPacket", unit: "bytes", means: "memory per packet in the receive queues at their fullest" },
 ] as const;
 
 const measured: Pick<ScenarioKind, "measure" | "metrics" | "shortest"> = {
@@ -46,7 +46,7 @@ const measured: Pick<ScenarioKind, "measure" | "metrics" | "shortest"> = {
 export const pagePoolKinds: readonly ScenarioKind[] = [
   {
     kind: "page-pool-skb-copy",
-    summary: "every packet is copied and both are freed: whose memory goes into the pool?",
+    summary: "every packet is copied and both are freed: whose memory returns to the pool?",
     schema: z.strictObject({
       ...common,
       copy: z.enum(["skb_copy", "pskb_copy", "both"]).default("both").describe("how a packet is copied"),
@@ -59,8 +59,8 @@ export const pagePoolKinds: readonly ScenarioKind[] = [
     summary: "one packet to several sockets: clones of a pool's page",
     schema: z.strictObject({
       ...common,
-      sockets: whole(1, 64, "sockets that listen").default(4),
-      slowest: whole(0, 1000, "packets that the slowest socket lets wait").default(16),
+      sockets: whole(1, 64, "listening sockets").default(4),
+      slowest: whole(0, 1000, "packets that the slowest socket leaves queued").default(16),
     }),
     run: (settings) => runMulticast(settings as MulticastSettings),
     ...measured,
@@ -74,7 +74,7 @@ export const pagePoolKinds: readonly ScenarioKind[] = [
       ackEvery: whole(
         0,
         1000,
-        "data packets between two acknowledgements for the other direction; 0: one way only",
+        "data packets between two acknowledgments for the other direction; 0: one way only",
       ).default(2),
     }),
     run: (settings) => runTcp(settings as TcpSettings),

@@ -36,7 +36,7 @@ export function readScenario(
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
   const [broken] = doc.errors;
-  if (broken !== undefined) throw new BadInput(`This is no YAML: ${broken.message}.`, at(broken.pos[0]));
+  if (broken !== undefined) throw new BadInput(`This is not YAML: ${broken.message}.`, at(broken.pos[0]));
   if (!isMap(doc.contents))
     throw new BadInput("A scenario is a list of `name: value` lines.", { file, line: 1 }, "Begin with `kind: ...`.");
   const names = kinds.map((k) => k.kind);
@@ -113,7 +113,7 @@ export function checkSettings(
 export type Place = (path: readonly PropertyKey[], key: boolean) => { file: string; line: number; column: number };
 
 function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place: Place, given: unknown): BadInput {
-  if (issue === undefined) return new BadInput("This scenario is not right.");
+  if (issue === undefined) return new BadInput("This scenario is not valid.");
   const name = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
@@ -133,13 +133,13 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
           place(issue.path.slice(0, -1), false),
           `Write one of ${options.join(", ")}.`,
         )
-      : new BadInput(`"${name}" cannot be that.`, place(issue.path, false), suggest(`${said}`, options));
+      : new BadInput(`"${name}" cannot be "${said}".`, place(issue.path, false), suggest(`${said}`, options));
   }
   if (issue.code === "invalid_value")
     return new BadInput(
-      `"${name}" cannot be that.`,
+      `"${name}" cannot be ${JSON.stringify(valueAt(given, issue.path)) ?? "empty"}.`,
       place(issue.path, false),
-      suggest(`${issue.input ?? ""}`, issue.values.map(String)),
+      suggest(`${valueAt(given, issue.path) ?? ""}`, issue.values.map(String)),
     );
   if (issue.code === "invalid_type") {
     const said = valueAt(given, issue.path);
@@ -154,7 +154,7 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
     return new BadInput(
       said === undefined
         ? `"${name}" is missing.`
-        : `"${name}" must be ${typeWords[issue.expected] ?? issue.expected}, and is ${is}.`,
+        : `"${name}" must be ${typeWords[issue.expected] ?? issue.expected}, not ${is}.`,
       place(issue.path, false),
       issue.expected === "string" && typeof said === "number" ? `Put it in quotes: "${said}".` : undefined,
     );

@@ -20,7 +20,7 @@ const designs = (otherwise: readonly (typeof fragDesignNames)[number][]) =>
 
 const frame = z.strictObject({
   bytes: z.number().int().min(0).max(65536).describe("linear bytes that alloc_skb is asked for"),
-  weight: z.number().positive().default(1).describe("how often it occurs among the frames"),
+  weight: z.number().positive().default(1).describe("its share of the frames"),
 });
 
 const cost = z.strictObject({
@@ -30,12 +30,12 @@ const cost = z.strictObject({
     .array(frame)
     .min(1)
     .default([...costDefaults.frames])
-    .describe("sizes that occur, and how often"),
+    .describe("frame sizes and their shares"),
   packets: whole(1, 20_000, costDefaults.packets, "packets alive at once in the measurement of memory"),
-  memoryMb: whole(32, 4096, costDefaults.memoryMb, "megabytes of the machine"),
+  memoryMb: whole(32, 4096, costDefaults.memoryMb, "memory of the machine, MB"),
   cpus: whole(1, 64, costDefaults.cpus, "CPUs: they decide the order of slabs"),
   freeShare: share(costDefaults.freeShare, "share of the filled memory that is free, at random places, under pressure"),
-  pressurePackets: whole(1, 50_000, costDefaults.pressurePackets, "packets asked for under pressure"),
+  pressurePackets: whole(1, 50_000, costDefaults.pressurePackets, "packets allocated under pressure"),
   seed: whole(0, 2 ** 32, costDefaults.seed, "seed of the random places"),
 });
 
@@ -45,13 +45,13 @@ const nfs = z.strictObject({
     .array(z.number().min(0).max(0.4))
     .min(1)
     .default([...nfsDefaults.lossRates])
-    .describe("probabilities that a frame, acknowledgement or reply is lost"),
-  seeds: whole(1, 1000, nfsDefaults.seeds, "runs for each loss rate"),
+    .describe("probabilities that a frame, acknowledgment or reply is lost"),
+  seeds: whole(1, 1000, nfsDefaults.seeds, "runs per loss rate"),
   seed: whole(0, 2 ** 32, nfsDefaults.seed, "first seed"),
   rpcs: whole(1, 10_000, nfsDefaults.rpcs, "calls in a run"),
   pagesPerRpc: whole(1, 64, nfsDefaults.pagesPerRpc, "pages that a call writes"),
   pagesPerFrame: whole(1, 16, nfsDefaults.pagesPerFrame, "pages that a frame carries"),
-  outstanding: whole(1, 64, nfsDefaults.outstanding, "calls under way at once"),
+  outstanding: whole(1, 64, nfsDefaults.outstanding, "calls in flight"),
   delayTicks: whole(1, 10_000, nfsDefaults.delayTicks, "one way over the link; a frame leaves the card each tick"),
   serverTicks: whole(0, 10_000, nfsDefaults.serverTicks, "from the last segment to the reply"),
   tcpTimeoutTicks: whole(1, 100_000, nfsDefaults.tcpTimeoutTicks, "TCP's retransmission timeout"),

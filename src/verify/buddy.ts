@@ -108,7 +108,7 @@ function buildMachine(input: TranscriptInput, transcript: BuddyTranscript, parts
   });
   if (machine.memory.pcpLists !== header.pcpLists)
     throw new BadInput(
-      `The kernel had ${header.pcpLists} per-CPU lists a zone; that kernel as the model knows it has ${machine.memory.pcpLists}.`,
+      `The kernel had ${header.pcpLists} per-CPU lists per zone; that kernel as the model knows it has ${machine.memory.pcpLists}.`,
       { file: input.path, line: 1 },
     );
   for (const [row, zone] of before.entries()) loadZone(machine, zone, row, transcript);
@@ -309,7 +309,7 @@ function createStepper(
 
   const bulk = (at: number, step: BuddyStep): FoundDifference | undefined => {
     const want = step.want ?? -1;
-    if (want < 0 || want > into.length) throw bad(at, `A bulk request for ${step.want} pages makes no sense.`);
+    if (want < 0 || want > into.length) throw bad(at, `A bulk request cannot be for ${step.want} pages.`);
     const got = pages.allocPagesBulk(gfpOf(at, step), want, into);
     const asked = `step ${step.i}: alloc_pages_bulk_array(${step.g}, ${want} pages)`;
     if (got !== step.got || sampleDiffers(step.s ?? []) || !sameEvents(step.ev, heard))
@@ -343,7 +343,7 @@ function createStepper(
       case "bp":
         throw bad(at, "A page of a bulk step stands without its step.");
       default:
-        throw bad(at, `"${String((step as { t?: unknown }).t)}" is no kind of step that ${header.format} has.`);
+        throw bad(at, `"${String((step as { t?: unknown }).t)}" is not a kind of step that ${header.format} has.`);
     }
   };
 }

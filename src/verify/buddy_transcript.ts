@@ -170,7 +170,7 @@ function fieldsOf(input: TranscriptInput, index: number, value: Readonly<Record<
     numbers(name) {
       const v = list(name);
       if (!v.every((x) => typeof x === "number" && Number.isSafeInteger(x)))
-        throw bad(`"${name}" holds something that is no whole number.`);
+        throw bad(`"${name}" holds something that is not a whole number.`);
       return v as readonly number[];
     },
     record(name) {
@@ -218,7 +218,7 @@ function readHeader(f: Fields): BuddyHeader {
   const shape = Object.hasOwn(buddyFormats, format) ? buddyFormats[format] : undefined;
   if (shape === undefined)
     throw f.bad(
-      `Format "${format}" is none that skblab replays: ${Object.keys(buddyFormats).join(", ")}.`,
+      `Format "${format}" is not one that skblab replays: ${Object.keys(buddyFormats).join(", ")}.`,
       "Record it with the matching recorder.",
     );
   if (f.has("s_fields") && f.list("s_fields").join(" ") !== shape.state.join(" "))
@@ -240,7 +240,7 @@ function readHeader(f: Fields): BuddyHeader {
   const orders = f.number("max_order");
   const pageblockOrder = f.number("pageblock_order");
   if (orders < 2 || orders > 16 || pageblockOrder < 1 || pageblockOrder >= orders)
-    throw f.bad(`max_order ${orders} with pageblock_order ${pageblockOrder} is no kernel's configuration.`);
+    throw f.bad(`max_order ${orders} with pageblock_order ${pageblockOrder} is not a configuration of any kernel.`);
   return {
     format,
     release: f.text("release"),
@@ -275,7 +275,7 @@ function readZone(input: TranscriptInput, index: number, header: BuddyHeader, wh
     const order = Number(match?.[1] ?? -1);
     const type = Number(match?.[2] ?? -1);
     if (match === null || order >= header.orders || type >= header.migrateTypes)
-      throw f.bad(`"${key}" is no order/type of this kernel.`);
+      throw f.bad(`"${key}" is not an order/type of this kernel.`);
     lists.set(order * 8 + type, fieldsOf(input, index, free).numbers(key));
   }
   const zone: BuddyZone = {
@@ -318,7 +318,7 @@ function readPcp(input: TranscriptInput, index: number, value: unknown, header: 
   const raw = f.record("lists");
   for (const key of Object.keys(raw)) {
     if (!/^\d+$/.test(key) || Number(key) >= header.pcpLists)
-      throw f.bad(`"${key}" is no per-CPU list of this kernel.`);
+      throw f.bad(`"${key}" is not a per-CPU list of this kernel.`);
     const inner = fieldsOf(input, index, raw).list(key);
     lists.set(
       Number(key),

@@ -61,7 +61,11 @@ export function kernelOfTranscript(input: TranscriptInput, said: KernelStatement
 function kernelNamed(name: string): ExactKernel {
   const exact = exactKernelOf(parseRelease(name).version);
   if (exact === undefined)
-    throw new BadInput(`"${name}" is none of the kernels that the model repeats.`, undefined, `They are ${known()}.`);
+    throw new BadInput(
+      `"${name}" is not one of the kernels that the model repeats.`,
+      undefined,
+      `They are ${known()}.`,
+    );
   return exact;
 }
 

@@ -43,5 +43,9 @@ export function replayTranscript(input: TranscriptInput): Replayed & { readonly 
 /** The sentence for a file that is no transcript we know. */
 export function unknownTranscript(path: string): BadInput {
   const kinds = replayers.map((r) => r.kind).join(", ");
-  return new BadInput("This is no transcript that skblab can replay.", { file: path, line: 1 }, `It knows: ${kinds}.`);
+  return new BadInput(
+    "This is not a transcript that skblab can replay.",
+    { file: path, line: 1 },
+    `It knows: ${kinds}.`,
+  );
 }

@@ -226,12 +226,12 @@ export function createCensus(options: CensusOptions = {}): CensusTaker {
           text: `${end.oversized} records longer than 1 MiB were skipped`,
         });
       if (noOrder > 0)
-        notes.push({ kind: "no-order", count: noOrder, text: `${noOrder} records say no order and are not counted` });
+        notes.push({ kind: "no-order", count: noOrder, text: `${noOrder} records have no order and are not counted` });
       if (strange > 0) {
         notes.push({
           kind: "not-a-record",
           count: strange,
-          text: `${strange} blocks are no page_owner records and are not counted; the first begins "${firstStrange}"`,
+          text: `${strange} blocks are not page_owner records and are not counted; the first begins "${firstStrange}"`,
         });
       }
       if (unread > 0) {
@@ -239,7 +239,7 @@ export function createCensus(options: CensusOptions = {}): CensusTaker {
         notes.push({
           kind: "unread-line",
           count: unread,
-          text: `${unread} lines in distinct stacks are no frames; the first is "${first.slice(0, 120)}"`,
+          text: `${unread} lines in distinct stacks are not frames; the first is "${first.slice(0, 120)}"`,
         });
       }
       return {

@@ -65,7 +65,7 @@ export function readSortedText(text: string, file: string): Census {
     throw new BadInput("No record with a count of pages was found.", { file }, "Give the dump itself, unsorted.");
   const notes: CensusNote[] = [];
   if (noOrder > 0)
-    notes.push({ kind: "no-order", count: noOrder, text: `${noOrder} records say no order and are not counted` });
+    notes.push({ kind: "no-order", count: noOrder, text: `${noOrder} records have no order and are not counted` });
   if (strange > 0)
     notes.push({
       kind: "not-a-record",

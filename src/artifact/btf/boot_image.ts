@@ -44,7 +44,7 @@ export function bootPayload(
   const packing = packingOf(packed);
   if (packing === undefined)
     throw new BadInput(
-      "Its packed kernel is in no format that is known here.",
+      "Its compressed kernel is in an unknown format.",
       { file },
       "Unpack it with the kernel's scripts/extract-vmlinux.",
     );

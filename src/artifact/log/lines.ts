@@ -361,18 +361,18 @@ const goesOn = (lines: readonly LogLine[], index: number): boolean =>
 
 const sentences: Readonly<Record<LineRepair, string>> = {
   unquoted: "mail quoting was removed",
-  rejoined: "a line that was broken on its way was joined again",
+  rejoined: "a line that was broken in transit was joined again",
   continued: "pieces of one message, printed as lines of their own, were joined",
-  unescaped: "escaped characters (#012, &lt;, =3D) were turned back",
-  "newest first": "the newest line stands first; the lines were turned round",
-  "times sign": "a times sign was turned back into the x of 0x",
+  unescaped: "escaped characters (#012, &lt;, =3D) were decoded",
+  "newest first": "the newest line came first; the order of the lines was reversed",
+  "times sign": "a multiplication sign was turned back into the x of 0x",
   "nul bytes": "NUL bytes were dropped",
   "terminal codes": "terminal control sequences were dropped",
   "invalid utf-8": "bytes that are not UTF-8 were replaced",
   cut: "the line was too long and only a part of it was read",
   split: "several records stood on one line and were separated",
   "may be truncated": "lines end at a terminal's last column: what stood behind it is lost",
-  deinterleaved: "reports printed at the same time by several CPUs were sorted apart",
+  deinterleaved: "reports printed at the same time by several CPUs were separated",
 };
 
 /** One note for each run of lines with the same repair; gaps of up to ten lines do not end a run. */

@@ -32,7 +32,7 @@ export function readEthtool(input: string, lines: readonly string[], notes: stri
     const counter = names[stat];
     const name = prefix === "" ? "rx" : prefix;
     if (counter === undefined) {
-      notes.push(`${input}:${i + 1}: "${stat}" is no page_pool counter that skblab knows.`);
+      notes.push(`${input}:${i + 1}: "${stat}" is not a page_pool counter that skblab knows.`);
       return;
     }
     let snapshot = open.get(name);

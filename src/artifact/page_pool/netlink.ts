@@ -100,7 +100,7 @@ function parseValue(text: string, place: Place, each: OnObject, depth = 0): Valu
   if (c === '"' || c === "'") return parseString(text, place, c);
   const word = /^[-+\w.]+/.exec(text.slice(place.at, place.at + 64))?.[0];
   if (word === undefined)
-    throw new SyntaxError(`Unexpected "${c ?? "end of text"}": this is no ynl answer, or it is cut off.`);
+    throw new SyntaxError(`Unexpected "${c ?? "end of text"}": this is not a ynl answer, or it is cut off.`);
   place.at += word.length;
   if (/^-?(0x[0-9a-f]+|\d+(\.\d+)?)$/i.test(word)) return Number(word);
   return word === "true" || word === "True" ? true : word === "false" || word === "False" ? false : null;

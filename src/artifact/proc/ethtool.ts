@@ -32,7 +32,7 @@ export const ethtoolFeatures: TextReader<EthtoolFeatures> = {
         if (tail !== "")
           notes.push({
             line: source.line,
-            sentence: `Line ${source.line}: "${tail.slice(0, 60)}" behind ${match[2]} was passed over.`,
+            sentence: `Line ${source.line}: "${tail.slice(0, 60)}" after ${match[2]} was skipped.`,
           });
         features.push({
           name: match[2]!,

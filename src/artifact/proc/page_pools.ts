@@ -37,7 +37,7 @@ export const pagePools: TextReader<PagePools> = {
         : [
             {
               line,
-              sentence: `Line ${line} has ${answer.length} answers, of which ${pools.length} tell of a page pool.`,
+              sentence: `Line ${line} has ${answer.length} answers, of which ${pools.length} describe a page pool.`,
             },
           ];
     return { reading: { kind: "page pools", answer, pools }, notes };

@@ -10,10 +10,10 @@ export const command: CommandSpec = {
   name: "cases",
   examples: [
     { line: "skblab cases", does: "the list" },
-    { line: "skblab cases emac-jumbo", does: "runs one, and answers with the numbers of that run" },
+    { line: "skblab cases emac-jumbo", does: "runs one and answers with the numbers of that run" },
     {
       line: "skblab cases emac-jumbo --set mtu=3000 --set burst=64",
-      does: "with knobs turned; `skblab cases ID --knobs` lists them",
+      does: "with other settings; `skblab cases ID --knobs` lists them",
     },
     { line: "skblab cases tg3-order1 --format json", does: "the same for programs: answer, claims, what was measured" },
   ],
@@ -22,11 +22,11 @@ export const command: CommandSpec = {
       .argument("[id]", "a case to run")
       .option(
         "--set <key=value>",
-        "turn a knob of the case; may be repeated",
+        "set a knob of the case; may be repeated",
         (one: string, all: string[]) => [...all, one],
         [],
       )
-      .option("--knobs", "list what may be turned, and run nothing")
+      .option("--knobs", "list the knobs and run nothing")
       .action((id: string | undefined, options: Options) => run(id, options, io));
   },
 };
@@ -39,14 +39,14 @@ interface Options {
 /** `key=value`, split at the first equals sign. */
 function readPair(text: string): readonly [string, string] {
   const at = text.indexOf("=");
-  if (at < 1) throw new BadInput(`--set ${text} is no key=value.`, undefined, "For example --set mtu=3000.");
+  if (at < 1) throw new BadInput(`--set ${text} is not key=value.`, undefined, "For example --set mtu=3000.");
   return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }
 
 async function run(id: string | undefined, options: Options, io: Io): Promise<void> {
   if (id === undefined && (options.set.length > 0 || options.knobs === true))
     throw new BadInput(
-      "Name the case whose knobs to turn.",
+      "Name the case whose knobs to set.",
       undefined,
       "For example skblab cases emac-jumbo --set mtu=3000.",
     );

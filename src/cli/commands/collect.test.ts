@@ -207,5 +207,5 @@ describe.each(shells.map((s) => [s.join(" "), s] as const))("%s", (_, shell) => 
 test("collect --script prints the script, and a time that is none is one sentence", async () => {
   const { written } = await runCommand(command, ["--script", "--anonymous", "--seconds", "3"]);
   expect(written.toString()).toBe(collectScript({ anonymous: true, seconds: "3" }));
-  await expect(runCommand(command, ["--script", "--seconds", "soon"])).rejects.toThrow("--seconds soon is no time.");
+  await expect(runCommand(command, ["--script", "--seconds", "soon"])).rejects.toThrow("--seconds soon is not a time.");
 });

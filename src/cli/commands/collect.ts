@@ -28,7 +28,7 @@ export const command: CommandSpec = {
   configure(cmd, io) {
     cmd
       .option("--script", "print the script that collects, instead of running it here")
-      .option("--anonymous", "replace host names, users, MAC and IP addresses, each always by the same")
+      .option("--anonymous", "replace host names, users, MAC and IP addresses, each by the same name everywhere")
       .option("--seconds <n>", "time between the two samples of every counter", "10")
       .option("--out <file>", "write the archive there instead of to standard output")
       .action((options: Options) => collect(options, io));
@@ -39,7 +39,7 @@ export const command: CommandSpec = {
 export function collectScript(options: Pick<Options, "anonymous" | "seconds">): string {
   const { seconds = "10" } = options;
   if (!/^\d{1,4}$/.test(seconds))
-    throw new BadInput(`--seconds ${seconds} is no time.`, undefined, "Write a whole number from 0 to 9999.");
+    throw new BadInput(`--seconds ${seconds} is not a time.`, undefined, "Write a whole number from 0 to 9999.");
   return readFileSync(new URL("../collect/collect.sh", import.meta.url), "utf8")
     .replace("@ANONYMOUS@", options.anonymous === true ? "1" : "0")
     .replace("SKBLAB_SECONDS:-10", `SKBLAB_SECONDS:-${seconds}`);
@@ -50,13 +50,13 @@ async function collect(options: Options, io: Io): Promise<void> {
   if (options.script === true) return put(options.out, io, (write) => write(script));
   if (process.platform !== "linux")
     throw new BadInput(
-      "This is no Linux machine.",
+      "This is not a Linux machine.",
       undefined,
       "Run: skblab collect --script | ssh root@HOST sh > host.tar",
     );
   if ((options.out === undefined || options.out === "-") && process.stdout.isTTY === true)
     throw new BadInput("The archive would go to the terminal.", undefined, "Add --out host.tar.");
-  io.note("Collecting: /proc, the log, ethtool, and the counters once more later.");
+  io.note("Collecting: /proc, the log, ethtool; then the counters a second time.");
   await put(options.out, io, (write) => runHere(script, write));
 }
 
@@ -86,5 +86,5 @@ async function runHere(script: string, write: (data: Uint8Array) => void | Promi
   for await (const chunk of child.stdout) await write(chunk as Uint8Array);
   const code = await ended;
   if (code !== 0)
-    throw new BadInput(`The script ended with status ${code ?? "of a signal"}; the archive is not whole.`);
+    throw new BadInput(`The script ended with status ${code ?? "of a signal"}; the archive is incomplete.`);
 }

@@ -17,7 +17,7 @@ export const command: CommandSpec = {
     { line: "skblab decode gfp 'GFP_ATOMIC|__GFP_COMP' --kernel 4.9", does: "the value of names in one release" },
     {
       line: "skblab decode page-flags 0x44000 --kernel 2.6.29 --pfn 0x80db",
-      does: "page flags, and what the page frame excludes",
+      does: "page flags, and what the page frame number rules out",
     },
   ],
   configure(cmd, io) {
@@ -29,8 +29,7 @@ export const command: CommandSpec = {
       .action(async (what: string, value: string, options: Options) => {
         const release = options.kernel === undefined ? undefined : namedRelease(options.kernel);
         if (what === "gfp") {
-          if (options.pfn !== undefined)
-            throw new BadInput("--pfn says something about page-flags, not about a gfp mask.");
+          if (options.pfn !== undefined) throw new BadInput("--pfn goes with page-flags, not with a gfp mask.");
           return io.answer({ ...answerGfp(parseGfp(value, release?.version), release), exit: 0 });
         }
         if (what === "page-flags") {

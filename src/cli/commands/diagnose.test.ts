@@ -64,7 +64,7 @@ test("--since leaves out what is older and says how many; what has no such time 
   const none = await run(boot, "--since", "boot+900000000");
   expect(none.text).toMatch(/no allocation failure, [\s\S]* since 900000000 s after boot/);
   diagnosisSchema.parse(JSON.parse(JSON.stringify(none.json)));
-  await expect(run(boot, "--since", "soon")).rejects.toThrow('--since "soon" is no time.');
+  await expect(run(boot, "--since", "soon")).rejects.toThrow('--since "soon" is not a time.');
 });
 
 test("--sarif and --junit write beside the answer; --follow goes with neither", async () => {

@@ -50,16 +50,16 @@ export const command: CommandSpec = {
     },
     {
       line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --prove",
-      does: "test the advice by running: by how much does each change lower the failures?",
+      does: "test the advice by running it: by how much does each change lower the failures?",
     },
     { line: "skblab diagnose fixtures/logs/failures_6.1.txt --format markdown", does: "for a bug report" },
     {
       line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --brief --fail-on corruption",
-      does: "one line an incident, and exit code 1 when memory was corrupted: for cron and CI",
+      does: "one line per incident, and exit code 1 when memory was corrupted: for cron and CI",
     },
     {
       line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt --sarif skblab.sarif --junit skblab.xml",
-      does: "for CI systems where a kernel log is a test's artefact",
+      does: "for CI systems where a kernel log is a test artifact",
     },
     { line: "skblab diagnose --follow /var/log/kern.log --brief", does: "a line for each incident as it is written" },
   ],
@@ -75,11 +75,8 @@ export const command: CommandSpec = {
         `with --prove: what the inputs do not say of the machine (${assumableKeys.join(", ")}); may be repeated`,
         (text: string, all: readonly string[] = []) => [...all, text],
       )
-      .option(
-        "--explain-reading",
-        "show what was taken for transport and what for the kernel's own words, line by line",
-      )
-      .option("--brief", "one line an incident, worst first")
+      .option("--explain-reading", "show, line by line, what was read as transport and what as the kernel's own text")
+      .option("--brief", "one line per incident, worst first")
       .option("--since <time>", 'only reports from then on: "2026-11-29 22:00", 22:00 (today), 2h (ago), boot+3600')
       .option(
         "--follow <file>",
@@ -236,7 +233,7 @@ async function followOne(
     },
   });
   await io.answer({
-    document: [paragraph(`${incidents} ${incidents === 1 ? "incident" : "incidents"} told.`)],
+    document: [paragraph(`${incidents} ${incidents === 1 ? "incident" : "incidents"} reported.`)],
     json: { schema: "skblab.follow/1", incidents },
     exit: bad ? 1 : 0,
   });

@@ -18,7 +18,7 @@ interface Options {
 export const command: CommandSpec = {
   name: "driver",
   examples: [
-    { line: "skblab driver examples/drivers/mynic.mjs", does: "puts a driver of your own to the test" },
+    { line: "skblab driver examples/drivers/mynic.mjs", does: "tests a driver of your own" },
     { line: "skblab driver ringnic --queues 2 --set buffers=page_pool", does: "two queue pairs, each with a pool" },
     { line: "skblab driver tg3 --kernel 2.6.24-x86_64 --mtu 1500,9000", does: "a driver of the model, on its release" },
   ],
@@ -26,9 +26,13 @@ export const command: CommandSpec = {
     cmd
       .argument("<driver>", `${driverNames.join(", ")}; or a file (.mjs, .ts, .js) that exports \`driver\``)
       .option("--kernel <release>", "the release it runs on", "6.1-x86_64")
-      .option("--mtu <list>", "MTUs to try, with commas (default: those of 1500, 4000 and 9000 that it takes)", mtus)
+      .option(
+        "--mtu <list>",
+        "MTUs to try, separated by commas (default: 1500, 4000 and 9000, where the driver takes them)",
+        mtus,
+      )
       .option("--queues <n>", "queue pairs of the card, over as many CPUs", queuePairs, 1)
-      .option("--set <name=value>", "a setting of the driver; may be given again", setting, {})
+      .option("--set <name=value>", "a setting of the driver; may be repeated", setting, {})
       .action((driver: string, options: Options) => check(driver, options, io));
   },
 };
@@ -36,7 +40,7 @@ export const command: CommandSpec = {
 function mtus(text: string): readonly number[] {
   const all = text.split(",").map(Number);
   if (!/^\d+(,\d+)*$/.test(text) || all.some((n) => n < 68 || n > 65_521))
-    throw new BadInput(`--mtu is "${text}"; it must be numbers 68 .. 65521 with commas between them.`);
+    throw new BadInput(`--mtu is "${text}"; it must be numbers from 68 to 65521, separated by commas.`);
   return all;
 }
 

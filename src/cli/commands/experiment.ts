@@ -37,7 +37,7 @@ export const command: CommandSpec = {
   configure(cmd, io) {
     cmd
       .argument("[file]", "experiment file (YAML): `kind: experiment`")
-      .option("--jobs <n>", "threads (default: one a core)")
+      .option("--jobs <n>", "threads (default: one per core)")
       .option("--seeds <n>", "runs of each variant, instead of the file's")
       .option("--shard <i/n>", "run only the i-th of n parts (needs --out)")
       .option("--out <dir>", "keep the results there; an interrupted run continues from them")
@@ -118,7 +118,7 @@ export function shardOf(options: { readonly shard?: string; readonly out?: strin
   const [index, of] = [Number(m?.[1]), Number(m?.[2])];
   if (m === null || index < 1 || index > of)
     throw new BadInput(
-      `--shard ${options.shard} is no part.`,
+      `--shard ${options.shard} is not a part.`,
       undefined,
       "Write i/n with i from 1 to n: 1/4, 2/4, 3/4, 4/4.",
     );

@@ -65,7 +65,7 @@ export const command: CommandSpec = {
   examples: [
     {
       line: "skblab explore lltx",
-      does: "the table: six ways of locking transmit, what each allows, a shortest schedule for each trouble",
+      does: "six ways of locking transmit: what each allows, and a shortest schedule for each problem",
     },
     {
       line: "skblab explore lltx --scheme original --replay 0000111001",
@@ -73,7 +73,7 @@ export const command: CommandSpec = {
     },
     {
       line: "skblab explore lltx --scheme modern --without no-recheck",
-      does: "takes a fix away and shows what breaks",
+      does: "removes a fix and shows what breaks",
     },
     { line: "skblab explore page_pool-before-6.16 --svg race.svg", does: "finds the use after free and draws it" },
     { line: "skblab explore examples/stories/story.ts", does: "explores a transmit path of your own" },
@@ -86,7 +86,7 @@ export const command: CommandSpec = {
       .option("--ring <n>", "lltx: a ring of 1 .. 4 descriptors", whole("ring", 1, 4))
       .option(
         "--without <list>",
-        `lltx: take fixes away or plant mistakes, with commas: ${Object.keys(variants).join(", ")}`,
+        `lltx: remove fixes or plant bugs, separated by commas: ${Object.keys(variants).join(", ")}`,
       )
       .option("--replay <schedule>", "play this schedule and show every step")
       .option("--states <n>", "stop after that many states (of one world)", whole("states", 1, 60_000_000))
@@ -122,7 +122,7 @@ async function listStories(io: Io): Promise<void> {
         rows.map((r) => [r.id, r.title]),
       ),
       paragraph("Or a file of your own that exports `story`: see docs/explore.md."),
-      heading(2, "What --without takes away or plants (lltx)"),
+      heading(2, "What --without removes or plants (lltx)"),
       facts(Object.entries(variants)),
     ],
     json: { schema, stories: rows },
@@ -285,7 +285,7 @@ async function report(
           ["seed", String(r.seed)],
           [
             "schedules",
-            `${r.runs.toLocaleString("en-US")}, of which ${r.unfinished.toLocaleString("en-US")} were cut before they came to rest`,
+            `${r.runs.toLocaleString("en-US")}, of which ${r.unfinished.toLocaleString("en-US")} were cut off before they ended`,
           ],
           ["steps", r.steps.toLocaleString("en-US")],
         ]),

@@ -66,7 +66,7 @@ test("rows an incident: NDJSON, CSV and Parquet hold the same", async () => {
 
 test("a wrong expression, year or ending is one sentence", async () => {
   await expect(run(hosts, "--host-from", "(")).rejects.toThrow(/not a regular expression/);
-  await expect(run(hosts, "--year", "26")).rejects.toThrow(/no year/);
+  await expect(run(hosts, "--year", "26")).rejects.toThrow(/not a year/);
   await expect(run(hosts, "--export", "x.doc")).rejects.toThrow(/writes \.csv/);
   await expect(run(join(folder, "none"))).rejects.toThrow(/no such file/);
 });

@@ -30,14 +30,14 @@ interface Options {
 export const command: CommandSpec = {
   name: "fleet",
   examples: [
-    { line: "skblab fleet fixtures/logs", does: "one file or folder a host: causes across hosts, worst first" },
+    { line: "skblab fleet fixtures/logs", does: "one file or folder per host: causes across hosts, worst first" },
     {
       line: "skblab fleet /var/log/remote --host-from 'remote/([^/]+)/'",
       does: "the host is what the expression finds in the path; a host that a line names wins",
     },
     {
       line: "skblab fleet fixtures/logs --export incidents.parquet",
-      does: "a row an incident for DuckDB (.csv and .ndjson too)",
+      does: "one row per incident for DuckDB (.csv and .ndjson too)",
     },
     {
       line: "skblab fleet fixtures/logs --shard 1/4 --out parts",
@@ -46,13 +46,16 @@ export const command: CommandSpec = {
   ],
   configure(cmd, io) {
     cmd
-      .argument("<paths...>", "directories with a file or folder a host, archives, logs that name their hosts, or -")
+      .argument(
+        "<paths...>",
+        "directories with one file or folder per host, archives, logs that name their hosts, or -",
+      )
       .option("--host-from <regex>", "take the host from the path: the first group, or the whole match")
-      .option("--jobs <n>", "threads (default: one a core)")
+      .option("--jobs <n>", "threads (default: one per core)")
       .option("--shard <i/n>", "read only the i-th of n parts (needs --out)")
       .option("--out <dir>", "keep the records there; an interrupted run continues from them")
-      .option("--prove", "test the advice for each cause's example by running; in parts each part tests its own")
-      .option("--export <file>", "write a row an incident: .csv, .parquet or .ndjson")
+      .option("--prove", "test the advice for each cause's example by running it; each part tests its own")
+      .option("--export <file>", "write one row per incident: .csv, .parquet or .ndjson")
       .option("--year <year>", "the year of dates that have none (default: this year)")
       .action((paths: string[], options: Options) => fleet(paths, options, io));
   },
@@ -220,7 +223,7 @@ function yearOf(text: string | undefined): Year {
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
     return { year: Number(tomorrow.slice(0, 4)), latest: tomorrow };
   }
-  if (!/^(19|20)\d\d$/.test(text)) throw new BadInput(`--year ${text} is no year.`, undefined, "Write four digits.");
+  if (!/^(19|20)\d\d$/.test(text)) throw new BadInput(`--year ${text} is not a year.`, undefined, "Write four digits.");
   return { year: Number(text) };
 }
 

@@ -115,6 +115,6 @@ test("diagnose --follow: what is there, then what comes, then how many; --fail-o
   await running.says(/corruption: /);
   expect(await running.stop()).toBe(1);
   expect(running.err()).toContain("was replaced: reading it from its start.");
-  expect(running.out()).toMatch(/\d+ incidents told\./);
+  expect(running.out()).toMatch(/\d+ incidents reported\./);
   expect(running.out().match(/e1000/g)).toHaveLength(1);
 }, 60_000);

@@ -99,7 +99,7 @@ describe("skblab image", () => {
     });
     expect(text).toMatch(/^free +512 /m);
     expect(text).toMatch(/^slab +12 /m);
-    expect(text).toMatch(/^free in one piece +1 /m);
+    expect(text).toMatch(/^free as one block +1 /m);
     expect(text).toMatch(/^9 to 64 pages that stay +1 /m);
     expect(text).toMatch(/What it does not show[\s\S]*anything about integrity/);
   });
@@ -130,7 +130,7 @@ describe("skblab image", () => {
     const file = write("text", new TextEncoder().encode("hello ".repeat(100)));
     await runCommand(command, [file]).catch((e: unknown) => {
       expect(e).toBeInstanceOf(BadInput);
-      expect((e as BadInput).sentence()).toMatch(/no memory image.*makedumpfile/);
+      expect((e as BadInput).sentence()).toMatch(/not a memory image.*makedumpfile/);
     });
     expect.assertions(2);
   });

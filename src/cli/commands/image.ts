@@ -45,7 +45,7 @@ export const command: CommandSpec = {
     { line: "sudo skblab image --live", does: "the running machine, through /proc/kcore; it changes while it is read" },
     {
       line: "skblab image vmcore --records found.ndjson",
-      does: "everything that was found, one JSON object a line: every page, free list, slab cache, socket, sk_buff",
+      does: "everything that was found, one JSON object per line: every page, free list, slab cache, socket, sk_buff",
     },
     {
       line: "skblab image vmcore --proc then",
@@ -65,10 +65,7 @@ export const command: CommandSpec = {
       .option("--proc <dir>", "write buddyinfo, pagetypeinfo, slabinfo and zoneinfo as /proc would have shown them")
       .option("--no-search", "do not search all memory for pointers to pages that no packet holds")
       .option("--prove", "boot the model from the image and ask it for blocks of every order")
-      .option(
-        "--order <n>",
-        "with --prove: the order whose blocks are looked into (left out: the smallest that is refused)",
-      )
+      .option("--order <n>", "with --prove: the order to examine (default: the smallest that is refused)")
       .action((files: string[], options: ImageOptions) => answerImage(files, options, io));
   },
 };
@@ -117,7 +114,7 @@ async function proved(
   const highest = Math.max(0, found.zones.orders - 1);
   const order = orderText === undefined ? undefined : /^\d{1,2}$/.test(orderText) ? Number(orderText) : Number.NaN;
   if (order !== undefined && !(order <= highest))
-    throw new BadInput(`"${orderText}" is no order.`, undefined, `This machine has orders 0 to ${highest}.`);
+    throw new BadInput(`"${orderText}" is not an order.`, undefined, `This machine has orders 0 to ${highest}.`);
   const { askAgain, askerOf, askOrders } = await import("../../prove/image_machine.ts");
   let answer: ImageAnswer | string;
   let again: readonly RequestAgain[] = [];

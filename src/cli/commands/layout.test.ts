@@ -94,9 +94,9 @@ describe("skblab layout", () => {
     [["innner", "--btf", join(fixtures, "small.btf")], /Did you mean inner/],
     [["inner", "--btf", join(fixtures, "small.btf"), "--kernel", "6.1"], /Give one of them/],
     [["sk_buff", "--kernel", "2.4.18"], /No structs of 2\.4\.18/],
-    [["sk_buff", "--kernel", "6.1", "--config", "X"], /is no option/],
+    [["sk_buff", "--kernel", "6.1", "--config", "X"], /is not an option/],
     [["--what-if", "sk_buff:+int a", "--frames", "64,x"], /not a number for --frames/],
-    [["--what-if", "sk_buff:+int a", "--allocator", "slob"], /no allocator/],
+    [["--what-if", "sk_buff:+int a", "--allocator", "slob"], /not an allocator/],
   ])("%j is one sentence and exit 2", async (args, sentence) => {
     expect((await refusal(run(...args))).sentence()).toMatch(sentence);
   });

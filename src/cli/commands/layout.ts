@@ -74,7 +74,7 @@ export const command: CommandSpec = {
     { line: "skblab layout skb_shared_info --kernel 3.2-x86_64", does: "offsets, holes and cache lines in a release" },
     {
       line: "skblab layout sk_buff --kernel 6.1 --config NETWORK_SECMARK=n",
-      does: "with a kernel option set otherwise",
+      does: "with a kernel option set differently",
     },
     { line: `skblab layout --btf ${ownKernel} sk_buff`, does: "the structs of the running kernel, from its own BTF" },
     { line: "skblab layout --btf /boot/vmlinuz-$(uname -r) sk_buff.cb", does: "one member, out of a kernel image" },
@@ -106,8 +106,8 @@ export const command: CommandSpec = {
       .option("--btf <file>", "raw BTF, vmlinux, vmlinuz or a module")
       .option("--btf-base <file>", "for a module: the BTF of its kernel")
       .option("--config <option>", "NAME=y or NAME=n for declared structs; may be repeated", repeat)
-      .option("--against <kernel>", "what is other there: a release, or a file with BTF")
-      .option("--all", "with --against: members that are the same too")
+      .option("--against <kernel>", "compare with another release, or a file with BTF")
+      .option("--all", "with --against: also members that are the same")
       .option("--member <name>", "members of that name in all structs; * for any letters")
       .option("--type <type>", "members of that type in all structs: 'struct page *', or a word of it")
       .option("--pahole", "as pahole prints it")
@@ -178,7 +178,7 @@ function parseConfig(texts: readonly string[] | undefined): ReadonlyMap<string, 
   return new Map(
     (texts ?? []).map((text) => {
       const match = /^(?:CONFIG_)?([A-Z0-9_]+)=([ymn])$/.exec(text);
-      if (match === null) throw new BadInput(`"${text}" is no option.`, undefined, "Write NETWORK_SECMARK=n.");
+      if (match === null) throw new BadInput(`"${text}" is not an option.`, undefined, "Write NETWORK_SECMARK=n.");
       return [match[1] as string, match[2] !== "n"] as const;
     }),
   );
@@ -320,7 +320,7 @@ async function answerWhatIf(struct: string | undefined, options: Options, io: Io
 
 function parseAllocator(text: string): "slab" | "slub" {
   if (text === "slab" || text === "slub") return text;
-  throw new BadInput(`"${text}" is no allocator.`, undefined, "Say slab or slub.");
+  throw new BadInput(`"${text}" is not an allocator.`, undefined, "Say slab or slub.");
 }
 
 function whole(text: string, name: string, least: number, most: number): number {

@@ -26,7 +26,7 @@ export const command: CommandSpec = {
         const release = releaseOf(options.proc, process.arch);
         if (release === undefined)
           throw new BadInput(
-            "It is not a release of Linux.",
+            "It is not a Linux release.",
             { file: join(options.proc, "version") },
             "metrics runs on a Linux machine.",
           );

@@ -105,12 +105,12 @@ export const command: CommandSpec = {
       .option("--tgid <list>", "only records of these thread groups")
       .option("--name <list>", "only records of these process names")
       .option("--allocator <list>", `only what these allocators asked for: ${allocatorNames.join(", ")}`)
-      .option("--sort <keys>", "sort by pages, blocks or --by keys; - before a key: falling, +: rising", "-pages")
+      .option("--sort <keys>", "sort by pages, blocks or --by keys; - before a key: descending, +: ascending", "-pages")
       .addOption(new Option("--page-size <bytes>", "bytes in a page").choices(pageSizes).default("4096"))
       .option("--diff", "two dumps, old and new: what grew")
       .option("--series", "three or more dumps in order: leaks and caches told apart")
       .option("--pins <order>", "who pins blocks of this order")
-      .option("--map <file>", "draw physical memory into a .png or .svg file, coloured by the first --by key")
+      .option("--map <file>", "draw physical memory into a .png or .svg file, colored by the first --by key")
       .option("--stacks <file>", "show_stacks_handles, when the dump is show_handles")
       .option("--out <file>", "where --export writes; standard output otherwise")
       .addOption(new Option("--export <kind>", "write for another tool").choices([...exportKinds]))
@@ -352,6 +352,6 @@ function regex(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch {
-    throw new BadInput(`--ignore takes a regular expression, and "${text}" is none.`);
+    throw new BadInput(`--ignore takes a regular expression, and "${text}" is not one.`);
   }
 }

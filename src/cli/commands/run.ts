@@ -34,22 +34,22 @@ export const command: CommandSpec = {
     },
     {
       line: "skblab run scenarios/jumbo-under-pressure.yaml",
-      does: "one machine, jumbo frames, a compile beside it: counters, timeline, the failure report",
+      does: "one machine, jumbo frames, a compile-like load: counters, timeline, the failure report",
     },
     { line: "skblab run scenarios/page-pool-tcp.yaml", does: "three ways to coalesce pages of a pool, side by side" },
   ],
   configure(cmd, io) {
     cmd
       .argument("[files...]", "scenario files (YAML), - for standard input")
-      .option("--jobs <n>", "threads for scenarios of many machines (default: one a core)")
+      .option("--jobs <n>", "threads for scenarios of many machines (default: one per core)")
       .option("--journal <file>", "write every event of the run to a file: NDJSON")
       .option("--ftrace <file>", "the tracepoints among them as /sys/kernel/tracing/trace of the release prints them")
       .option("--perfetto <file>", "the same as a Perfetto trace, with counters (ui.perfetto.dev)")
       .option(
         "--pcapng <file>",
-        "the frames on the cables, headers only, with a comment on those that were lost or missed",
+        "the frames on the wire, headers only, with a comment on those that were lost or missed",
       )
-      .option("--events <list>", "write only these events, names with commas between them")
+      .option("--events <list>", "write only these events: names, separated by commas")
       .option("--between <from-to>", "write only events of this time, milliseconds since boot: 10-12.5")
       .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
       .option("--proc <dir>", "write /proc and ethtool -S as they would read at the end, for skblab diagnose")
@@ -115,7 +115,7 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
   ).flatMap(([form, path]): Export[] => (path === undefined ? [] : [[form, path]]));
   if (asked.length === 0) return asked;
   const [only, another] = scenarios;
-  if (another !== undefined) throw new BadInput("A journal is of one scenario: name one file.");
+  if (another !== undefined) throw new BadInput("A journal belongs to one scenario: name one file.");
   if (only?.kind.watch === undefined)
     throw new BadInput(`A ${only?.kind.kind} scenario has no journal to write: it is not one machine.`);
   return asked;
@@ -140,7 +140,7 @@ function filterOf({ events, between, journal, ftrace, perfetto, pcapng }: RunOpt
   });
   const [, from, to] = /^(\d{1,9}(?:\.\d{1,6})?)-(\d{1,9}(?:\.\d{1,6})?)$/.exec(between ?? "0-0") ?? [];
   if (from === undefined || to === undefined || Number(from) > Number(to))
-    throw new BadInput(`--between ${between} is no time.`, undefined, "Write milliseconds since boot: 10-12.5");
+    throw new BadInput(`--between ${between} is not a time.`, undefined, "Write milliseconds since boot: 10-12.5");
   return {
     ...(asked === undefined ? {} : { events: asked }),
     ...(between === undefined ? {} : { between: [Number(from) * 1e6, Number(to) * 1e6] }),

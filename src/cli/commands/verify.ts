@@ -26,7 +26,7 @@ export const command: CommandSpec = {
   configure(cmd, io) {
     cmd
       .argument("<paths...>", "transcripts (.gz, .xz, .zst or plain), or directories that are searched for them")
-      .option("--kernel <release>", "the kernel of transcripts that do not say it, such as 6.1.192")
+      .option("--kernel <release>", "the kernel of transcripts that do not name theirs, such as 6.1.192")
       .option(
         "--as <release>",
         "compare with the rules of this recorded kernel, whatever kernel the transcripts are of",

@@ -117,7 +117,7 @@ describe("metrics", () => {
     await expect(runCommand(metrics, ["--proc", proc, "--textfile", join(folder, "no")])).rejects.toThrow(
       /there is no such directory/,
     );
-    await expect(runCommand(metrics, ["--proc", folder])).rejects.toThrow(/not a release of Linux/);
+    await expect(runCommand(metrics, ["--proc", folder])).rejects.toThrow(/not a Linux release/);
   });
   test.skipIf(spawnSync("promtool", ["--version"]).status !== 0)("promtool has nothing to say about it", async () => {
     const { written } = await runCommand(metrics, ["--proc", proc]);
@@ -260,7 +260,7 @@ test.skipIf(spawnSync("prometheus", ["--version"]).status !== 0 || !existsSync("
 );
 
 test("bad times and addresses are one sentence", async () => {
-  await expect(runCommand(watch, ["--interval", "soon"])).rejects.toThrow("--interval soon is no time.");
+  await expect(runCommand(watch, ["--interval", "soon"])).rejects.toThrow("--interval soon is not a time.");
   await expect(runCommand(watch, ["--metrics", "0.0.0.0:1"])).rejects.toThrow(/loopback/);
-  await expect(runCommand(watch, ["--proc", folder])).rejects.toThrow(/not a release of Linux/);
+  await expect(runCommand(watch, ["--proc", folder])).rejects.toThrow(/not a Linux release/);
 });

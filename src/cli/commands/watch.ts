@@ -70,7 +70,7 @@ export const command: CommandSpec = {
       .option("--metrics <address:port>", "serve OpenMetrics on the loopback interface")
       .option("--serve <address:port>", "show it on the web page, on the loopback interface (port 0 takes a free one)")
       .option("--textfile <dir>", "write skblab.prom there after each sample, for node_exporter")
-      .option("--map", "read what each page of this machine is, now and every five minutes (root)")
+      .option("--map", "read what each page of this machine is used for, now and every five minutes (root)")
       .option("--map-out <file>", "write that map as .json (the web page draws it), .png or .svg; implies --map")
       .option("--page-owner <file>", "name who holds blocks by it, where it is on", "/sys/kernel/debug/page_owner")
       .option("--pools <command>", "what prints the page pools, once a minute", ynlCommand)
@@ -89,7 +89,7 @@ export const command: CommandSpec = {
 function secondsOf(text: string, option: string, least: number): number {
   const seconds = Number(text);
   if (!/^\d{1,7}(\.\d{1,3})?$/.test(text) || seconds < least)
-    throw new BadInput(`${option} ${text} is no time.`, undefined, `Write seconds, ${least} or more.`);
+    throw new BadInput(`${option} ${text} is not a time.`, undefined, `Write seconds, ${least} or more.`);
   return seconds;
 }
 
@@ -102,7 +102,7 @@ async function watch(options: Options, io: Io): Promise<void> {
   const release = releaseOf(options.proc, process.arch);
   if (release === undefined)
     throw new BadInput(
-      "It is not a release of Linux.",
+      "It is not a Linux release.",
       { file: join(options.proc, "version") },
       "watch runs on a Linux machine.",
     );
@@ -342,7 +342,7 @@ function createKeeper({
     try {
       keepTold(state, { boot, sequence: last, of });
     } catch (error) {
-      io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is told again.`);
+      io.note(`${state}: ${inertLine((error as Error).message)} After a restart this is reported again.`);
     }
     // A state that cannot be kept is said once for each telling, not at every turn.
     kept = last;

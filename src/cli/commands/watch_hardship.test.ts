@@ -239,7 +239,7 @@ describe("the file of incidents", () => {
   test("what cannot be written is kept and written later, each line whole, with a sentence when it fails and when it works again", () => {
     const path = join(folder, "later/out.ndjson");
     const lines = createAppender(path);
-    expect(lines.add("1")).toMatch(/there is no such directory\. What belongs there is kept/);
+    expect(lines.add("1")).toMatch(/there is no such directory\. Its lines are kept/);
     expect(lines.add("2")).toBeUndefined();
     mkdirSync(join(folder, "later"));
     expect(lines.retry()).toMatch(/can be written again, and has what was kept/);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
 import type { Proof } from "../../prove/proof.ts";
-import { cannotWrite, writeOutput } from "../output.ts";
+import { cannotWrite, refuseForeignLink, writeOutput } from "../output.ts";
 
 interface Head {
   readonly schema: "skblab.fleet-shard/2";
@@ -50,6 +50,7 @@ export function openFleetShard(
   const path = join(directory, nameOf(head.shard));
   const whole: Head = { schema: "skblab.fleet-shard/2", ...head };
   const done = new Set<number>();
+  refuseForeignLink(path);
   if (!existsSync(path)) writeOutput(path, `${JSON.stringify(whole)}\n`, { parents: true });
   else {
     const reader = open(path);
@@ -99,7 +100,7 @@ export function* joinFleetShards(directory: string, onProof: (proof: ExampleProo
     throw new BadInput(
       "It holds parts of different fleets.",
       { file: directory },
-      "Keep each in a directory of its own; parts of one fleet are cut from one list of files, with the same options.",
+      "Keep each in a directory of its own; the parts of one fleet come from one list of files, with the same options.",
     );
   const [, of] = shard;
   const rows = new Map(parts.map((p) => [p.head.shard[0], p.jobs(onProof)]));

@@ -7,7 +7,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: "A part of the path is not a directory.",
   EACCES: "Permission denied.",
   EPERM: "Permission denied.",
-  ELOOP: "The links lead in a circle.",
+  ELOOP: "The symbolic links form a loop.",
   ENXIO: "There is no such device.",
   EIO: "It could not be read: input/output error.",
   EMFILE: "Too many files are open.",

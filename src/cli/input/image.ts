@@ -50,7 +50,7 @@ function openFile(path: string): number {
     closeSync(fd);
   } catch (error) {
     const { code } = error as { readonly code?: string };
-    throw cannotRead(path, error, code === "EPERM" || code === "EACCES" ? "Memory images are for root." : undefined);
+    throw cannotRead(path, error, code === "EPERM" || code === "EACCES" ? "Only root can read it." : undefined);
   }
   throw new BadInput("It is a directory.", { file: path }, "Give the image itself.");
 }

@@ -138,7 +138,7 @@ function unreadable(path: string, error: NodeJS.ErrnoException): BadInput {
     return new BadInput(
       "Permission denied.",
       { file: path },
-      debugfs ? `debugfs is root's: sudo cat ${path} | skblab page-owner -` : "Read it as a user who may.",
+      debugfs ? `Only root can read debugfs: sudo cat ${path} | skblab page-owner -` : "Read it as a user who may.",
     );
   }
   if (error.code === "ENOENT" && debugfs) {

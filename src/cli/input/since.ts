@@ -35,7 +35,7 @@ export function parseSince(text: string, now = new Date()): Since {
         : isoMoment(text);
   if (from === undefined || Number.isNaN(from))
     throw new BadInput(
-      `--since "${text}" is no time.`,
+      `--since "${text}" is not a time.`,
       undefined,
       'Write "2026-11-29 22:00", 22:00 (today), 90min, 2h or 3d (ago), or boot+3600 (seconds after boot).',
     );

@@ -15,7 +15,7 @@ export type JournalForm = "ndjson" | "ftrace" | "perfetto" | "pcapng";
 const counterNames = ["free pages", "free pages in order 3 and above", "ring buffers", "received", "failures"];
 const tcpCounterNames = [
   "payload over TCP",
-  "segments sent again",
+  "segments retransmitted",
   "receive queues (truesize)",
   "send queues (truesize)",
 ];

@@ -86,14 +86,14 @@ describe("bad experiments", () => {
   };
   test.each([
     ["nics.0.mtu", "nics.0.mut", /There is no "mut" in nics. Did you mean "mtu"\?/],
-    ["nics.0.mtu", "nics.3.mtu", /leads nowhere in the base: there is no "nics.3"/],
+    ["nics.0.mtu", "nics.3.mtu", /does not exist in the base: there is no "nics.3"/],
     ["memoryMb: 64", "memoryMb: 1", /^x.yaml:6:13: "memoryMb"/],
     [
       "seeds: 2",
       "seeds: 2\nmetrics: [failureShar]",
       /^x.yaml:3:11: There is no measure "failureShar". Did you mean "failureShare"\?/,
     ],
-    ["kind: machine", "kind: frag-destructor-cost", /An experiment cannot be made of frag-destructor-cost scenarios/],
+    ["kind: machine", "kind: frag-destructor-cost", /An experiment cannot be made from frag-destructor-cost scenarios/],
     ["sweep:", "compare: [{name: a, set: {}}, {name: b, set: {}}]\nsweep:", /exactly one of/],
   ])("%s → %s", (from, to, sentence) => {
     expect(complaint(from, to)).toMatch(sentence);

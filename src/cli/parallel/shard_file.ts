@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Plan } from "../../scenario/experiment.ts";
-import { cannotWrite, writeOutput } from "../output.ts";
+import { cannotWrite, refuseForeignLink, writeOutput } from "../output.ts";
 
 export type Measures = Readonly<Record<string, number>>;
 
@@ -32,6 +32,7 @@ export interface ShardFile {
 export function openShard(path: string, plan: Plan, file: string, shard: readonly [number, number]): ShardFile {
   const fingerprint = fingerprintOf(plan);
   const done = new Map<number, Measures>();
+  refuseForeignLink(path);
   if (existsSync(path)) {
     const { head, lines } = readShard(path);
     if (head.fingerprint !== fingerprint || head.shard[0] !== shard[0] || head.shard[1] !== shard[1])

@@ -1,7 +1,8 @@
 // A file that lines are appended to, each whole or not at all. What a full disk refuses is kept and written when there is room again; the file is
 // opened anew each time, so that whoever rotates it needs to tell nobody.
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { cannotWrite } from "../output.ts";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from "node:fs";
+import { BadInput } from "../../base/bad_input.ts";
+import { cannotWrite, refuseForeignLink } from "../output.ts";
 
 export interface Appender {
   /** Takes a line (without its end) and writes what waits; a sentence when that failed for the first time, or works again. */
@@ -26,9 +27,8 @@ export function createAppender(path: string): Appender {
       } catch (error) {
         const first = !failing;
         failing = true;
-        return first
-          ? `${cannotWrite(path, error).sentence()} What belongs there is kept, and written when that works again.`
-          : undefined;
+        const why = error instanceof BadInput ? error : cannotWrite(path, error);
+        return first ? `${why.sentence()} Its lines are kept, and written when that works again.` : undefined;
       }
       waiting.shift();
     }
@@ -55,7 +55,10 @@ export function createAppender(path: string): Appender {
 }
 
 function appendLine(path: string, line: string): void {
-  const fd = openSync(path, "a+");
+  refuseForeignLink(path);
+  // A FIFO that nobody reads from is no place to write: ENXIO, instead of a wait without end.
+  const isFifo = statSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+  const fd = openSync(path, isFifo ? constants.O_WRONLY | constants.O_NONBLOCK : "a+");
   try {
     const stats = fstatSync(fd);
     // A line that a killed process left unfinished is ended first: what follows must be a line of its own.

@@ -60,7 +60,7 @@ export async function follow({ path, io, leaveOut, told }: FollowOptions): Promi
 function sizeOf(path: string): number {
   const stats = statSync(path);
   if (!stats.isFile())
-    throw new BadInput("It is no regular file.", { file: path }, "For the running kernel: skblab watch.");
+    throw new BadInput("It is not a regular file.", { file: path }, "For the running kernel: skblab watch.");
   return stats.size;
 }
 

@@ -285,7 +285,7 @@ function devices(files: MachineFiles): StateFinding[] {
       out.push(
         found(
           "state.device",
-          `None of the ${count(file.reading.counters.length, "counter")} in ${file.input} whose name tells of refused memory or missing buffers has risen. Names differ from driver to driver: one that says it in other words was not recognised.`,
+          `None of the ${count(file.reading.counters.length, "counter")} in ${file.input} whose name tells of refused memory or missing buffers has risen. Names differ from driver to driver: one that says it in other words was not recognized.`,
           "harmless",
           quotesIn(file, () => true).slice(0, 1),
         ),

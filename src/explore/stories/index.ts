@@ -26,7 +26,7 @@ export const stories: readonly StoryEntry[] = [
   { id: "skb_clone-plain", title: "the same with a plain dataref", make: () => skbCloneStory(false) },
   {
     id: "napi",
-    title: "a queue polled by NAPI: can a packet lie in its ring for ever?",
+    title: "a queue polled by NAPI: can a packet stay in its ring forever?",
     make: () => napiStory("napi"),
   },
   {

@@ -263,7 +263,7 @@ export function transmitStory(scheme: Scheme, world: World): Story {
       s.task({ name: "store", context: "device", start: "drain", sections: drainSections(buffered, used, ring) });
     s.atEnd({
       finding: "lostWakeup",
-      text: "packets lie in the qdisc, the ring is empty, and nobody will come to send them",
+      text: "packets lie in the qdisc, the ring is empty, and nothing will send them",
       when: [{ on: queue, compare: "!=", value: 0 }],
     });
     s.atEnd({
@@ -460,7 +460,7 @@ function* onFullRing(core: Core): Code {
   if (stopped === 1)
     yield remark("race", "transmit was called although the queue is stopped: a packet, and no place to put it");
   if (stopped === 1 && says)
-    yield remark("falseAlarm", "the log says BUG! Tx Ring full when queue awake, and it is not true");
+    yield remark("falseAlarm", "the log says BUG! Tx Ring full when queue awake, although the queue is stopped");
   if (stopped === 0) yield remark("realError", "the ring is full and the queue runs");
   if (stopped === 0 && !says)
     yield remark("messageHidden", "the ring is full and the queue runs: a real error, and nothing in the log");

@@ -53,7 +53,7 @@ export function openImage(sources: readonly RandomBytes[], live = false): Physic
     );
   if (isElfCore(first.head)) return withNote(openElfCore(first.source, live));
   throw new BadInput(
-    "It is no memory image that is read here.",
+    "It is not a memory image that skblab reads.",
     { file: first.source.name },
     "Give an ELF core (qemu's dump-guest-memory, virsh dump --memory-only, /proc/vmcore) or a kdump-compressed file (makedumpfile).",
   );

@@ -164,7 +164,7 @@ function checkPool(pool: PagePool, map: MemMap, isExplained: boolean, findings: 
     const seen = new Set<number>();
     for (const pfn of pfns) {
       if (seen.has(pfn)) add(`pfn ${pfn} stands twice in the ${place}`, pfn);
-      else if (pfn < 0) add(`the ${place} holds something that is no page`);
+      else if (pfn < 0) add(`the ${place} holds something that is not a page`);
       else if (isKnown && unmarked.has(pfn)) add(`pfn ${pfn} stands in the ${place} and does not carry its mark`, pfn);
       seen.add(pfn);
     }
@@ -233,7 +233,7 @@ export function heldPages(pool: PagePool, holders: Holders): readonly HeldPage[]
         kind: "skb",
         as,
         skb: skb.address,
-        place: holders.placesOf(skb.address)[0]?.text ?? "nowhere that is known",
+        place: holders.placesOf(skb.address)[0]?.text ?? "in no known place",
       });
     // Clones share their fragments: each reference counts once for all sk_buffs with one head.
     const perHead = new Map(uses.map((u) => [u.skb.head, u.skb.address] as const));

@@ -86,7 +86,7 @@ function impossible(kernel: Kernel, s: Skb, lengths: ReadonlyMap<bigint, number>
   // Two counts in one word (SKB_DATAREF_SHIFT, include/linux/skbuff.h): references to all of the data in the low half.
   if ((s.dataref & 0xffff) === 0) return { text: `: nobody refers to its data (dataref ${s.dataref})`, ofData };
   const i = s.frags.findIndex((f) => f.astray !== undefined);
-  if (i >= 0) return { text: ` frag ${i} points to ${s.frags[i]?.astray?.toString(16)}, which is no page`, ofData };
+  if (i >= 0) return { text: ` frag ${i} points to ${s.frags[i]?.astray?.toString(16)}, which is not a page`, ofData };
   const parts = s.fragList.map((part) => lengths.get(part));
   if (parts.includes(undefined)) return undefined;
   const paged = s.frags.reduce((n, f) => n + f.size, 0) + parts.reduce<number>((n, length) => n + (length ?? 0), 0);
@@ -118,8 +118,8 @@ function checkQueued(
     const head = ifThere(() => kernel.space.u64(at + skb.at("head")));
     if (users === undefined || head === undefined) return undefined;
     if (users === 0) return "and nobody uses it (users 0)";
-    if (pfnOfAddress(kernel, head) === undefined) return `and its head is no memory (${head.toString(16)})`;
-    return isFirst ? "and what stands there is no sk_buff" : undefined;
+    if (pfnOfAddress(kernel, head) === undefined) return `and its head is not memory (${head.toString(16)})`;
+    return isFirst ? "and what is there is not an sk_buff" : undefined;
   };
   const told = new Set<bigint>();
   const slabs = new Set(skbs.caches.flatMap((c) => c.slabs));

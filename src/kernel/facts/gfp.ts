@@ -269,7 +269,7 @@ function judge(decoded: GfpDecoded): GfpFit {
   if (combination !== undefined && others.every((o) => modifiers.has(o))) {
     return { ...decoded, score: 3, because: `${combination.name} is ${hex(combination.mask)} in these kernels` };
   }
-  return { ...decoded, score: 2, because: "legal, but built on none of the named combinations" };
+  return { ...decoded, score: 2, because: "valid, but not based on any named combination" };
 }
 
 /** A pairing of flags that no stock caller makes, or undefined. */
@@ -288,10 +288,9 @@ function implausible(decoded: GfpDecoded): string | undefined {
     return "__GFP_HIGH without __GFP_KSWAPD_RECLAIM: since 4.4 GFP_ATOMIC carries both";
   }
   if (!sleeps && (has("IO") || has("FS")))
-    return `__GFP_IO or __GFP_FS without ${sleep}: nobody may start I/O who may not sleep`;
+    return `__GFP_IO or __GFP_FS without ${sleep}: a caller that may not sleep cannot start I/O`;
   for (const flag of ["NOFAIL", "REPEAT", "RETRY_MAYFAIL"]) {
-    if (has(flag) && !sleeps)
-      return `__GFP_${flag} without ${sleep}: only a caller that sleeps can be told to try again`;
+    if (has(flag) && !sleeps) return `__GFP_${flag} without ${sleep}: only a caller that may sleep can try again`;
   }
   if (has("NOFAIL") && (has("REPEAT") || has("RETRY_MAYFAIL") || has("NORETRY"))) {
     return "__GFP_NOFAIL contradicts the flag that lets the request fail";

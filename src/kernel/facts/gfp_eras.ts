@@ -21,7 +21,7 @@ export const gfpEras: readonly GfpEra[] = [
     sinceIsRead: false,
     bits: "DMA HIGHMEM . . WAIT HIGH IO HIGHIO FS",
     source: "include/linux/mm.h, 2.4.18 and later 2.4",
-    caution: "the first releases of 2.4 numbered the bits otherwise",
+    caution: "the first releases of 2.4 numbered the bits differently",
   },
   {
     id: "A0",

@@ -89,14 +89,14 @@ const commonLines: readonly MessageLine[] = [
     ["emory squeeze"],
     /[Mm]emory squeeze/,
     "eth0: Memory squeeze, dropping packet.",
-    "drivers/net: fec, sis, 8390 and many of their age",
+    "drivers/net: fec, sis, 8390 and other drivers of that time",
   ),
   line(
     "buffer",
     ["failed to unshare skbuff"],
     /failed to unshare skbuff/,
     "vxlan: failed to unshare skbuff",
-    "drivers/net: brcmfmac, vxlan of vendors",
+    "drivers/net: brcmfmac, vxlan of vendor kernels",
   ),
   line(
     "buffer",

@@ -15,25 +15,25 @@ export const ownCaches: readonly OwnCache[] = [
   {
     frames: ["sk_prot_alloc", "tcp_create_openreq_child", "tcp_v6_syn_recv_sock"],
     cache: "TCPv6",
-    object: "a TCP socket for a connection that comes in over IPv6",
+    object: "a TCP socket for an incoming connection over IPv6",
     source: "net/ipv6/tcp_ipv6.c tcpv6_prot, 2.6.32 and 6.1",
   },
   {
     frames: ["sk_prot_alloc", "tcp_create_openreq_child"],
     cache: "TCP",
-    object: "a TCP socket for a connection that comes in",
+    object: "a TCP socket for an incoming connection",
     source: "net/ipv4/tcp_ipv4.c tcp_prot, 2.6.32 and 6.1",
   },
   {
     frames: ["sk_clone", "tcp_create_openreq_child", "tcp_v6_syn_recv_sock"],
     cache: "TCPv6",
-    object: "a TCP socket for a connection that comes in over IPv6",
+    object: "a TCP socket for an incoming connection over IPv6",
     source: "net/ipv6/tcp_ipv6.c tcpv6_prot, 2.6.32 and 6.1",
   },
   {
     frames: ["sk_clone*", "tcp_create_openreq_child"],
     cache: "TCP",
-    object: "a TCP socket for a connection that comes in",
+    object: "a TCP socket for an incoming connection",
     source: "net/ipv4/tcp_ipv4.c tcp_prot, 2.6.32 and 6.1",
   },
   {

@@ -10,7 +10,7 @@ const kind = <K extends WorkloadSettings["kind"]>(name: K, says: string): z.ZodL
 const pageCache = z.strictObject({
   kind: kind("page-cache", "files are read and written: the cache grows until reclaim or `maxPages` stops it"),
   pagesPerMilli: rate("pages read or written per millisecond").default(100),
-  maxPages: whole(1, 100_000_000, "pages at most; left out: as many as memory lets it").optional(),
+  maxPages: whole(1, 100_000_000, "pages at most; left out: as many as memory allows").optional(),
   dirtyShare: share("accesses that write, and leave a dirty page").default(0),
   dirtyRatio: share("vm.dirty_ratio: pages that may be dirty or under I/O before writers wait").default(0.2),
   hitShare: share("accesses to what is cached already").default(0),
@@ -50,13 +50,13 @@ const pinned = z.strictObject({
     .number()
     .min(0)
     .max(3_600_000)
-    .describe("how long one stays pinned, milliseconds, exponential around this mean; 0: for ever")
+    .describe("how long one stays pinned, milliseconds, exponential around this mean; 0: forever")
     .default(0),
   pagesPerMilli: rate("pages newly pinned per millisecond, until there are `pages`").default(10),
 });
 
 const atomic = z.strictObject({
-  kind: kind("atomic", "bursts of GFP_ATOMIC requests by somebody else: they eat the reserve below the minimum mark"),
+  kind: kind("atomic", "bursts of GFP_ATOMIC requests by other code: they use up the reserve below the min mark"),
   blocks: whole(1, 1_000_000, "blocks of a burst").default(100),
   order: whole(0, 10, "order of a block").default(0),
   everyMillis: z
@@ -70,7 +70,7 @@ const atomic = z.strictObject({
 
 export const workloadSchema = z
   .discriminatedUnion("kind", [pageCache, writeback, slab, processes, pinned, atomic])
-  .describe("one user of memory beside the network");
+  .describe("one user of memory besides the network");
 
 /** As the model takes it: keys that were left out are not there. */
 export function workloadOf(given: z.output<typeof workloadSchema>): WorkloadSettings {

@@ -168,20 +168,20 @@ export function settingsOf(maker: DriverMaker, given: DriverSettings, release: R
 /** A number among checked settings. */
 export function numberSetting(settings: DriverSettings, name: string): number {
   const value = settings[name];
-  assert(typeof value === "number", () => `${name} is no number setting of this driver`);
+  assert(typeof value === "number", () => `${name} is not a number setting of this driver`);
   return value;
 }
 
 /** A word among checked settings. */
 export function wordSetting<W extends string>(settings: DriverSettings, name: string, words: readonly [W, ...W[]]): W {
   const value = words.find((w) => w === settings[name]);
-  assert(value !== undefined, () => `${name} is no setting of these words: ${words.join(", ")}`);
+  assert(value !== undefined, () => `${name} is not a setting with these words: ${words.join(", ")}`);
   return value;
 }
 
 /** A mask among checked settings, as bits of this release. */
 export function maskSetting(release: Release, settings: DriverSettings, name: string): number {
   const mask = maskOf(release, String(settings[name]));
-  assert(typeof mask === "number", () => `${name} is no mask of ${formatRelease(release)}`);
+  assert(typeof mask === "number", () => `${name} is not a mask of ${formatRelease(release)}`);
   return mask;
 }

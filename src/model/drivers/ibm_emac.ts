@@ -37,7 +37,7 @@ export const ibmEmac: DriverMaker = {
     tx_ring: ringSetting("transmit ring", 64),
     tah: { does: "the chip has a TAH: checksums and scatter-gather", otherwise: true },
     pool: {
-      does: "a fixed set of so many buffers, made at open and used again for ever, as seed 000 tried; 0: a fresh one each time",
+      does: "a fixed set of so many buffers, made at open and reused forever; 0: a fresh one each time",
       otherwise: 0,
       least: 0,
       most: 65536,

@@ -26,9 +26,10 @@ export function driverProblem(x: unknown): string | undefined {
   if (typeof maker.features !== "number") return `${maker.name} has no \`features\`: a number, 0 for none`;
   if (typeof maker.make !== "function") return `${maker.name} has no \`make(parts, host, settings)\``;
   const { settings, queuesMost } = maker;
-  if (queuesMost !== undefined && typeof queuesMost !== "number") return `\`queuesMost\` of ${maker.name} is no number`;
+  if (queuesMost !== undefined && typeof queuesMost !== "number")
+    return `\`queuesMost\` of ${maker.name} is not a number`;
   if (settings === undefined) return undefined;
-  if (typeof settings !== "object" || settings === null) return `the \`settings\` of ${maker.name} are no object`;
+  if (typeof settings !== "object" || settings === null) return `the \`settings\` of ${maker.name} are not an object`;
   for (const [name, spec] of Object.entries(settings))
     if (!isSpec(spec))
       return `setting ${name} of ${maker.name} must be { does, otherwise, least, most }, { does, otherwise: true or false }, { does, words } or { does, mask }`;

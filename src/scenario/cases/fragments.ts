@@ -7,8 +7,8 @@ import { choiceKnob, numberKnob } from "./knobs.ts";
 type Room = { readonly bucket: number; readonly left: number } | undefined;
 const roomText = (before: Room, after: Room): string =>
   before?.bucket === after?.bucket
-    ? `in the ${after?.bucket}-byte bucket ${after?.left} of ${before?.left} bytes are left`
-    : `with ${before?.left} bytes left in the ${before?.bucket}-byte bucket before, and ${after?.left} in the ${after?.bucket}-byte bucket now`;
+    ? `the ${after?.bucket}-byte bucket has ${after?.left} bytes left instead of ${before?.left}`
+    : `a head moves from the ${before?.bucket}-byte bucket (${before?.left} bytes left) to the ${after?.bucket}-byte bucket (${after?.left} left)`;
 
 const roomIn = (bucket = 0, infoBytes = 0): number => Math.max(0, bucket - infoBytes);
 
@@ -22,9 +22,9 @@ const toldSizes: Readonly<
 
 const fragDestructorsKnobs = {
   release: choiceKnob("kernel and machine", "3.2-x86_64", ["3.2-x86_64", "3.2-i386"]),
-  frameBytes: numberKnob("every frame is this long; 0 for the mix of eight sizes", "bytes", 0, 0, 1514),
+  frameBytes: numberKnob("length of every frame; 0 for the mix of eight sizes", "bytes", 0, 0, 1514),
   packets: numberKnob("packets alive at once", "", 1000, 10, 10_000),
-  pressurePackets: numberKnob("packets asked for under pressure", "", 4000, 10, 20_000),
+  pressurePackets: numberKnob("packets allocated under pressure", "", 4000, 10, 20_000),
   freePercent: numberKnob("filled memory that is free again", "%", 5, 0, 50),
 };
 
@@ -32,11 +32,11 @@ export const fragDestructors = withKnobs(fragDestructorsKnobs, {
   id: "frag-destructors",
   seed: "002",
   story:
-    "Who lends pages to the network stack wants to hear when the stack has really done with them, retransmissions and clones included. A patch of 2011 gives each fragment of a packet a pointer for that. Somebody at a conference recalls that packets once became slower because an allocation had outgrown its size class; the author works out that 168 spare bytes become 24, lists other designs, and asks how it could be measured.",
-  question: "What does one pointer for each fragment cost, and which of the designs is cheapest?",
-  run: "Structs of 3.2 on amd64 laid out under each design; heads allocated with that release's slab, 1000 packets alive and 4000 asked for under pressure.",
+    "Code that lends pages to the network stack needs to know when the stack has finished with them, retransmissions and clones included. A patch of 2011 gives each fragment of a packet a pointer for that. At a conference somebody recalls that packets once became slower because an allocation had outgrown its size class. The author works out that 168 spare bytes shrink to 24, lists other designs, and asks how to measure the cost.",
+  question: "What does one pointer per fragment cost, and which design is the cheapest?",
+  run: "The structs of 3.2 on x86_64 laid out under each design; heads allocated from that release's slab, 1000 packets alive at once, then 4000 allocated under pressure.",
   wouldChange:
-    "A mix of frames whose heads lie in other buckets; a 32-bit machine, where the pointer takes half as much.",
+    "A mix of frames whose heads fall into other kmalloc buckets; a 32-bit machine, where a pointer is half as large.",
   answer(progress, set) {
     const settings = {
       ...costDefaults,
@@ -61,17 +61,17 @@ export const fragDestructors = withKnobs(fragDestructorsKnobs, {
       id: "frag-destructors",
       answer:
         `A pointer grows a fragment from ${none?.layout.fragBytes} to ${plain?.layout.fragBytes} bytes and the shared info from ${none?.layout.sharedInfoBytes} to ` +
-        `${plain?.layout.sharedInfoBytes}; ${roomText(none?.room, plain?.room)}. Cheapest in memory: ${cheapest.design} (${cheapest.memoryPerPacket.toFixed(0)} bytes a packet); dearest: ${worst.design} (${worst.memoryPerPacket.toFixed(0)}).`,
+        `${plain?.layout.sharedInfoBytes}; ${roomText(none?.room, plain?.room)}. Cheapest in memory: ${cheapest.design} (${cheapest.memoryPerPacket.toFixed(0)} bytes per packet); most expensive: ${worst.design} (${worst.memoryPerPacket.toFixed(0)}).`,
       claims: [
         {
           id: "shared-info-grows",
-          claim: `One pointer a fragment makes skb_shared_info grow from ${told.before} to ${told.after} bytes on ${told.machine}.`,
+          claim: `One pointer per fragment grows skb_shared_info from ${told.before} to ${told.after} bytes on ${told.machine}.`,
           answer: judge(none?.layout.sharedInfoBytes === told.before && plain?.layout.sharedInfoBytes === told.after),
           measured: { before: none?.layout.sharedInfoBytes ?? 0, after: plain?.layout.sharedInfoBytes ?? 0 },
         },
         {
           id: "room-left",
-          claim: `A small packet's headers still fit the ${none?.room.bucket}-byte bucket with a pointer a fragment (${roomIn(none?.room.bucket, plain?.layout.sharedInfoBytes)} bytes are enough).`,
+          claim: `A small packet's headers still fit the ${none?.room.bucket}-byte bucket with a pointer per fragment (${roomIn(none?.room.bucket, plain?.layout.sharedInfoBytes)} bytes are enough).`,
           answer: judge(roomIn(none?.room.bucket, plain?.layout.sharedInfoBytes) >= 14 + 40),
           measured: {
             left: roomIn(none?.room.bucket, plain?.layout.sharedInfoBytes),
@@ -81,7 +81,7 @@ export const fragDestructors = withKnobs(fragDestructorsKnobs, {
         },
         {
           id: "some-design-is-free",
-          claim: "There is a design for each fragment that costs no more memory a packet than having none.",
+          claim: "One of the per-fragment designs costs no more memory per packet than having none.",
           answer: judge(cheapest.memoryPerPacket <= (none?.memoryPerPacket ?? 0)),
           measured: {
             cheapestBytes: cheapest.memoryPerPacket,
@@ -93,8 +93,8 @@ export const fragDestructors = withKnobs(fragDestructorsKnobs, {
       picture: {
         title:
           set.frameBytes === 0
-            ? "memory a packet over the mix of frames"
-            : `memory a packet of ${set.frameBytes} bytes`,
+            ? "memory per packet over the mix of frames"
+            : `memory per packet of ${set.frameBytes} bytes`,
         unit: "bytes",
         bars: designs.map((d) => ({ label: d.design, value: Math.round(d.memoryPerPacket) })),
       },
@@ -103,29 +103,29 @@ export const fragDestructors = withKnobs(fragDestructorsKnobs, {
 });
 
 const nfsRetransmitKnobs = {
-  loss: choiceKnob("frames that the link loses, percent; one run for each rate", "0,1,2,5,10", [
+  loss: choiceKnob("frames that the link loses, percent; one set of runs per rate", "0,1,2,5,10", [
     "0,1,2,5,10",
     "0",
     "0,1",
     "0,5",
     "0,10",
   ]),
-  rpcTimeoutTicks: numberKnob("the client calls again after", "frame times", 90, 20, 2000),
-  tcpTimeoutTicks: numberKnob("TCP sends again after", "frame times", 60, 20, 2000),
+  rpcTimeoutTicks: numberKnob("the client sends a call again after", "frame times", 90, 20, 2000),
+  tcpTimeoutTicks: numberKnob("TCP retransmits after", "frame times", 60, 20, 2000),
   serverTicks: numberKnob("the server answers after", "frame times", 20, 1, 1000),
-  pagesPerRpc: numberKnob("pages of a call", "", 8, 1, 16),
-  outstanding: numberKnob("calls under way at once", "", 8, 1, 32),
-  seeds: numberKnob("runs for each rate", "", 20, 1, 100),
+  pagesPerRpc: numberKnob("pages per call", "", 8, 1, 16),
+  outstanding: numberKnob("calls in flight", "", 8, 1, 32),
+  seeds: numberKnob("runs per rate", "", 20, 1, 100),
 };
 
 export const nfsRetransmit = withKnobs(nfsRetransmitKnobs, {
   id: "nfs-retransmit",
   seed: "002",
   story:
-    "An NFS client writes pages straight from the file's memory. A call times out and is sent again; the answer to the first one arrives, the client is content and writes something else into the pages; but the second copy still waits in a queue. What goes over the wire then is data that nobody meant to send. The patch that adds destructors to fragments comes with a fix of this bug.",
+    "An NFS client sends the pages of a file by reference. A call times out and is sent again. Then the reply to the first copy arrives, and the client writes other data into the pages, while the second copy still waits in a queue. What goes over the wire is data that nobody meant to send. The patch that adds destructors to fragments comes with a fix for this bug.",
   question:
-    "Does an RPC client that reuses its pages while a retransmission holds them corrupt files, and do destructors stop it?",
-  run: "An RPC client over a lossy link, 5 loss rates, 20 seeds each, under four designs; every page carries a tag that is read when its frame leaves.",
+    "Does an RPC client corrupt files when it reuses pages that a retransmission still holds, and do destructors prevent it?",
+  run: "An RPC client over a lossy link: 5 loss rates, 20 seeds each, four designs. Every page carries a tag that is read when its frame leaves.",
   wouldChange:
     "A client that copies its pages, or a link that loses nothing and never delays a reply beyond the RPC timeout.",
   answer(progress, set) {
@@ -169,7 +169,7 @@ export const nfsRetransmit = withKnobs(nfsRetransmitKnobs, {
         },
         {
           id: "needs-loss",
-          claim: "It happens on a link that loses nothing as well.",
+          claim: "This also happens on a link that loses nothing.",
           answer: judgeIf(lossRates.includes(0), sum("none", "framesCorrupted", false) > 0),
           measured: {
             framesCorrupted: sum("none", "framesCorrupted", false),
@@ -178,7 +178,7 @@ export const nfsRetransmit = withKnobs(nfsRetransmitKnobs, {
         },
         {
           id: "destructors-stop-it",
-          claim: "Every design of destructors stops it.",
+          claim: "Every destructor design prevents it.",
           answer: judgeIf(sum("none", "framesCorrupted") > 0, guardedCorrupted === 0),
           measured: Object.fromEntries(guarded.map((d) => [d, sum(d, "filesCorrupted")])),
         },

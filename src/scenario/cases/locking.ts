@@ -11,14 +11,14 @@ const worldOptions = (text: string): { cpus?: number; ring?: number } => {
 };
 
 const lltxKnobs = {
-  world: choiceKnob("CPUs x places in the ring; the first is the table of the command line", "2x1, 2x2 and 3x1", [
+  world: choiceKnob("CPUs x ring slots; the first choice is the table of the command line", "2x1, 2x2 and 3x1", [
     "2x1, 2x2 and 3x1",
     "2x1",
     "2x2",
     "3x1",
     "3x2",
   ]),
-  without: choiceKnob("what is taken away in every world", "nothing", [
+  without: choiceKnob("what is left out in every world", "nothing", [
     "nothing",
     "no-xmit-lock",
     "no-stopped-check",
@@ -33,9 +33,9 @@ export const lltx = withKnobs(lltxKnobs, {
   id: "lltx",
   seed: "003",
   story:
-    "Since 2.6.9 a driver may say that it locks for itself when it transmits. Then somebody sees a driver asked to transmit although it has stopped its queue: two CPUs were on the way at once. A first patch silences the message, which could hide real errors; a second changes the locking of every driver and brings deadlocks; a third leaves things as they are and tells the harmless race from the rest.",
+    "Since 2.6.9 a driver may declare that it does its own locking when it transmits. Then a driver is seen to be asked to transmit although it has stopped its queue: two CPUs were on the way at once. A first patch silences the message, which could hide real errors; a second changes the locking of every driver and brings deadlocks; a third leaves the locking alone and tells the harmless race from a real error.",
   question: "Which locking makes NETIF_F_LLTX safe?",
-  run: "Every interleaving of two and three CPUs that transmit on one device, for each locking scheme, in worlds searched to their end.",
+  run: "Every interleaving of two and three CPUs that transmit on one device, for each locking scheme; each world is searched completely.",
   wouldChange:
     "A driver that never stops its queue, or one whose transmit routine takes no lock that its caller may hold.",
   answer(progress, set) {
@@ -72,11 +72,11 @@ export const lltx = withKnobs(lltxKnobs, {
     };
     return {
       id: "lltx",
-      answer: `Without deadlock, broken rule, lost wakeup or hidden error: ${safe.map((r) => r.id).join(", ") || "none"}. The original scheme ${shortest("races", row("original")?.race)}; the lock with interrupts off ${shortest("deadlocks", row("irq-xmit-lock")?.deadlock)}.`,
+      answer: `Free of deadlocks, broken rules, lost wakeups and hidden errors: ${safe.map((r) => r.id).join(", ") || "none"}. The original scheme ${shortest("races", row("original")?.race)}; the lock with interrupts off ${shortest("deadlocks", row("irq-xmit-lock")?.deadlock)}.`,
       claims: [
         claim(
           "original-races",
-          "With the original LLTX a transmit can arrive while the queue is stopped.",
+          "With the original LLTX, a transmit can arrive while the queue is stopped.",
           "original",
           "race",
         ),
@@ -92,7 +92,7 @@ export const lltx = withKnobs(lltxKnobs, {
           "irq-xmit-lock",
           "ruleBroken",
         ),
-        claim("silencing-hides", "Just silencing the message hides a real error.", "silenced", "messageHidden"),
+        claim("silencing-hides", "Silencing the message alone hides a real error.", "silenced", "messageHidden"),
         claim("final-hides", "The final scheme hides a real error too.", "final", "messageHidden"),
         claim("final-deadlocks", "The final scheme can deadlock.", "final", "deadlock"),
       ],

@@ -44,13 +44,13 @@ const smallestLarge = (r: MachineResult): number =>
   r.orders.reduce((n, o) => (o.order > 0 && o.asked > o.failed ? Math.min(n, o.order) : n), 99);
 
 const emacKnobs = {
-  mtu: numberKnob("MTU that is tried against 1500 and 9000", "bytes", 4000, 1600, 8900),
+  mtu: numberKnob("MTU to compare with 1500 and 9000", "bytes", 4000, 1600, 8900),
   memoryMb: numberKnob("memory", "MB", 128, 64, 512),
-  framesPerSecond: numberKnob("frames that arrive", "per second", 15000, 1000, 100_000),
-  burst: numberKnob("frames that arrive back to back", "", 16, 1, 256),
-  pagesPerMilli: numberKnob("what the load beside asks for", "pages per ms", 600, 0, 3000),
+  framesPerSecond: numberKnob("arriving frames", "per second", 15000, 1000, 100_000),
+  burst: numberKnob("frames per burst", "", 16, 1, 256),
+  pagesPerMilli: numberKnob("page requests of the load", "per ms", 600, 0, 3000),
   millis: numberKnob("simulated time of traffic", "ms", 60, 10, 500),
-  seeds: numberKnob("machines for each MTU", "", 3, 1, 20),
+  seeds: numberKnob("runs per MTU", "", 3, 1, 20),
 };
 type EmacKnobs = ValuesOf<typeof emacKnobs>;
 
@@ -68,10 +68,10 @@ export const emacJumbo = withKnobs(emacKnobs, {
   id: "emac-jumbo",
   seed: "000",
   story:
-    "Two teams build boards on the PPC405EX and collect data over its EMAC with 9 KB jumbo frames. After days one board prints a bad page state while TCP frees an acknowledged buffer; the other team's boards run out of blocks of four pages in a row. One of them hopes that an MTU of 4 KB, which should fit a page, clears it.",
+    "Two teams build boards on the PPC405EX and collect data over its EMAC with 9 KB jumbo frames. After some days one board prints a bad page state while TCP frees an acknowledged buffer; the other team's boards run out of blocks of four contiguous pages. One team hopes that an MTU of 4 KB, which should fit a page, solves it.",
   question:
     "Does an MTU of 4000 keep a packet in one page on the 405EX's EMAC, and is it enough to stop the failures of 9000?",
-  run: "ibm_emac as 2.6.31 has it, 128 MB fragmented by a compile-like load that goes on, bursts of 16 full frames; MTU 1500, 4000 and 9000, 3 seeds each.",
+  run: "ibm_emac of 2.6.31, 128 MB fragmented by a compile-like load that keeps running, bursts of 16 full frames; MTU 1500, 4000 and 9000, 3 seeds each.",
   wouldChange:
     "A driver that sizes its buffers by the descriptor (4080 bytes with the shared info inside), or one that receives into single pages.",
   answer(progress, set) {
@@ -88,7 +88,7 @@ export const emacJumbo = withKnobs(emacKnobs, {
     return {
       id: "emac-jumbo",
       answer:
-        `${highest(calm, 3) === 0 ? "Yes" : "No"}: at MTU ${tried} a receive buffer is served by blocks of order ${needs[1]} and up. It loses ${percent(losses[1] ?? 0)} of the frames here, ` +
+        `${highest(calm, 3) === 0 ? "Yes" : "No"}: at MTU ${tried} a receive buffer takes a block of order ${needs[1]} or higher. MTU ${tried} loses ${percent(losses[1] ?? 0)} of the frames here, ` +
         `MTU 9000 ${percent(losses[2] ?? 0)}, MTU 1500 ${percent(losses[0] ?? 0)}.`,
       claims: [
         {
@@ -143,14 +143,14 @@ export const emacJumbo = withKnobs(emacKnobs, {
 
 const tg3Knobs = {
   release: choiceKnob("kernel", "2.6.24-x86_64", ["2.6.22-x86_64", "2.6.24-x86_64", "2.6.26-x86_64", "2.6.31-x86_64"]),
-  minFreeKb: numberKnob("vm.min_free_kbytes of the run that has it raised", "KB", 16384, 1024, 65536),
+  minFreeKb: numberKnob("vm.min_free_kbytes in the runs that raise it", "KB", 16384, 1024, 65536),
   memoryMb: numberKnob("memory", "MB", 128, 96, 512),
-  framesPerSecond: numberKnob("frames that arrive", "per second", 60000, 1000, 200_000),
-  burst: numberKnob("frames that arrive back to back", "", 128, 1, 512),
-  writesPerSecond: numberKnob("writes of 32 KB that are sent", "per second", 1000, 1, 10_000),
-  pagesPerMilli: numberKnob("what the load beside asks for", "pages per ms", 600, 0, 3000),
+  framesPerSecond: numberKnob("arriving frames", "per second", 60000, 1000, 200_000),
+  burst: numberKnob("frames per burst", "", 128, 1, 512),
+  writesPerSecond: numberKnob("32 KB writes that are sent", "per second", 1000, 1, 10_000),
+  pagesPerMilli: numberKnob("page requests of the load", "per ms", 600, 0, 3000),
   millis: numberKnob("simulated time of traffic", "ms", 60, 10, 500),
-  seeds: numberKnob("machines for each change", "", 3, 1, 20),
+  seeds: numberKnob("runs per change", "", 3, 1, 20),
 };
 
 const tg3Base = (set: ValuesOf<typeof tg3Knobs>): object => ({
@@ -168,10 +168,10 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
   id: "tg3-order1",
   seed: "001",
   story:
-    "In 2009 an administrator finds the same failure in the logs of several servers over a week: the idle task could not get a block of order 1 while tg3 refilled its receive ring. Two settings look suspicious, TCP segmentation offload and a small vm.min_free_kbytes. Both are changed, the message stays away, and which of them it was is never found out.",
+    "In 2009 an administrator finds the same failure in the logs of several servers over a week: an order-1 allocation failed in the idle task while tg3 refilled its receive ring. Two settings look suspicious, TCP segmentation offload and a small vm.min_free_kbytes. Both are changed and the message does not come back; which of the two it was is never found out.",
   question:
     "tg3 reports `page allocation failure. order:1, mode:0x4020`: is TSO the cause, and which change makes it stop?",
-  run: "tg3 of 2.6.24 on amd64 with SLUB, 128 MB under a compile-like load, bursts received while 1000 writes of 32 KB a second are sent; TSO on and off, min_free_kbytes as computed and 16384, both together, slub_max_order=0, MTU 1500 and 9000; 3 seeds each.",
+  run: "tg3 of 2.6.24 on amd64 with SLUB, 128 MB under a compile-like load, bursts received while 1000 writes of 32 KB are sent per second; TSO on and off, min_free_kbytes as computed and 16384, both together, slub_max_order=0, MTU 1500 and 9000; 3 seeds each.",
   wouldChange:
     "A kernel whose slabs fall back to a smaller order (2.6.26 and later), or whose receive buffers are single pages.",
   answer(progress, set) {
@@ -196,7 +196,7 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
       },
       { name: "slub_max_order=0", set: { slubMaxOrder: 0 } },
       {
-        name: "both of the author's changes",
+        name: "both changes together",
         set: { nics: [{ driver: "tg3", tso: false }], sysctl: { min_free_kbytes: minFreeKb } },
       },
     ];
@@ -217,7 +217,7 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
       id: "tg3-order1",
       answer:
         base === 0
-          ? `Such a machine does not fail, so nothing is shown of what makes it stop: ${noTso.toFixed(0)} failures without TSO, ${jumbo.toFixed(0)} with MTU 9000.`
+          ? `Such a machine does not fail, so this run shows nothing about what stops the failures: ${noTso.toFixed(0)} failures without TSO, ${jumbo.toFixed(0)} with MTU 9000.`
           : `TSO is ${noTso < base / 4 ? "" : "not "}the cause: ${base.toFixed(0)} failures with it, ${noTso.toFixed(0)} without, and ${alone.toFixed(0)} when nothing is sent at all. ` +
             `${order1.toFixed(0)} of them are of order 1. Raising vm.min_free_kbytes to ${minFreeKb} leaves ${minFree.toFixed(0)}, slabs of one page (slub_max_order=0) ${smallSlabs.toFixed(0)}.`,
       claims: [
@@ -250,7 +250,8 @@ export const tg3Order1 = withKnobs(tg3Knobs, {
         },
         {
           id: "theory",
-          claim: "The author's theory holds: TSO together with a small reserve is what fails, and either change helps.",
+          claim:
+            "The administrator's theory holds: TSO together with a small reserve causes the failures, and either change helps.",
           answer: judgeIf(base > 0, noTso < base / 4 && minFree < base / 4),
           measured: {
             failuresBefore: was,

@@ -52,20 +52,20 @@ function censusOf(dump: Iterable<string>): Census {
 
 const pageOwnerKnobs = {
   memoryMb: numberKnob("memory", "MB", 256, 64, 1024),
-  dumps: numberKnob("dumps that are compared", "", 7, 2, 20),
-  requestsBetween: numberKnob("page requests from one dump to the next", "", 40_000, 1000, 200_000),
-  leakPerMillion: numberKnob("requests whose page the driver forgets", "per million", 1000, 0, 100_000),
+  dumps: numberKnob("dumps to compare", "", 7, 2, 20),
+  requestsBetween: numberKnob("page requests between two dumps", "", 40_000, 1000, 200_000),
+  leakPerMillion: numberKnob("requests whose page the driver leaks", "per million", 1000, 0, 100_000),
 };
 
 export const pageOwner = withKnobs(pageOwnerKnobs, {
   id: "page-owner",
   seed: "003",
   story:
-    "Leaks plague the prepatches of 2.6.11, and a patch lets the kernel remember who asked for each page. A journalist's box of 256 MB soon has more than 13,000 such records, nothing to read by eye; a small program sorts them into groups and puts the largest first. With that, he expects, the source of a large leak is easily found.",
-  question: "Does the call chain of every page find a leak among thousands of records?",
-  run: "A 256 MB machine of 2.6.11 with page_owner listening: page cache, processes, inodes, and a driver that forgets one page in a thousand requests; its dump in the form of 2005, seven times, read and compared.",
+    "Memory leaks plague the prepatches of 2.6.11, and a patch makes the kernel record who allocated each page. A journalist's machine with 256 MB soon has more than 13,000 records, too many to read; a small program sorts them into groups and puts the largest first. With it, he expects, the source of a large leak is easy to find.",
+  question: "Can the call chain of every page show a leak among thousands of records?",
+  run: "A 256 MB machine of 2.6.11 with page_owner on: page cache, processes, inodes, and a driver that leaks one page in a thousand requests. Seven dumps in the format of 2005 are read and compared.",
   wouldChange:
-    "A leak whose pages are asked for by a chain that much else uses too: then the chain must be followed further up (--depth).",
+    "A leak whose pages are allocated through a call chain that other code shares: then more of the chain has to be compared (--depth).",
   answer(progress, set) {
     const { dumps: dumpCount, leakPerMillion } = set;
     const random = prng(3);
@@ -123,11 +123,11 @@ export const pageOwner = withKnobs(pageOwnerKnobs, {
       id: "page-owner",
       answer:
         `${leaked === leakedBefore ? "Nothing leaks here" : only ? "Yes" : accused.some((a) => a.includes(culprit)) ? "Partly" : "No"}: of ${after.records.toLocaleString("en-US")} records in ${after.stacks.length} groups, ` +
-        `${dumpCount} dumps accuse ${accused.join(", ") || "nobody"}. Two dumps alone put ${found} first, which grew by ${suspect?.delta ?? 0} pages.`,
+        `${dumpCount} dumps point to ${accused.join(", ") || "nobody"}. Two dumps alone put ${found} first, which grew by ${suspect?.delta ?? 0} pages.`,
       claims: [
         {
           id: "finds-the-leak",
-          claim: `The trend over ${dumpCount} dumps accuses the leaking function and nobody else.`,
+          claim: `The trend over ${dumpCount} dumps points to the leaking function and to no other.`,
           answer: judgeIf(leaked > leakedBefore, only),
           measured: { accused: accused.join(", ") || "nobody", leakedPages: leaked - leakedBefore },
         },
@@ -145,7 +145,7 @@ export const pageOwner = withKnobs(pageOwnerKnobs, {
         },
         {
           id: "one-dump-shows-it",
-          claim: "In a single dump the leak is the largest group already.",
+          claim: "In a single dump the leak is already the largest group.",
           answer: judge(
             [...after.rows].sort((a, b) => b.pages - a.pages)[0]?.stack ===
               after.stacks.findIndex((s) => s.frames.some((f) => f.symbol === culprit)),

@@ -7,21 +7,21 @@ import { numberKnob } from "./knobs.ts";
 
 const antiFragmentationKnobs = {
   memoryMb: numberKnob("memory", "MB", 1024, 256, 2048),
-  order: numberKnob("order of a block that is asked for", "", 10, 1, 10),
-  requests: numberKnob("blocks asked for", "", 160, 1, 1000),
+  order: numberKnob("order of the requested blocks", "", 10, 1, 10),
+  requests: numberKnob("blocks requested", "", 160, 1, 1000),
   kilopages: numberKnob("page requests of the load", "thousands", 600, 50, 2000),
   jobs: numberKnob("processes alive at once", "", 24, 1, 100),
-  pinnedPerMillion: numberKnob("requests for pages that are never given back", "per million", 500, 0, 20_000),
-  seeds: numberKnob("machines for each policy", "", 3, 1, 20),
+  pinnedPerMillion: numberKnob("requests whose pages are never freed", "per million", 500, 0, 20_000),
+  seeds: numberKnob("runs per policy", "", 3, 1, 20),
 };
 
 export const antiFragmentation = withKnobs(antiFragmentationKnobs, {
   id: "anti-fragmentation",
   seed: "003",
   story:
-    "Early in 2005 a patch splits the lists of free areas by how easily their pages can be had back, so that one page that cannot be moved no longer spoils a block among thousands that could. Its author thrashes a machine and asks for 160 of the largest blocks: 3 were to be had before, 81 after. The test itself is not described.",
+    "Early in 2005 a patch splits the lists of free areas by how easily their pages can be reclaimed, so that one page that cannot be freed no longer spoils a large block whose other pages can. Its author thrashes a machine and requests 160 of the largest blocks: 3 were available before, 81 after. The test itself is not described.",
   question:
-    "How much does it help large allocations to split free areas by allocation type, and what would active freeing add?",
+    "How much does splitting free areas by allocation type help large allocations, and what would active freeing add?",
   run: "A 1 GB machine thrashed by a compile-like load, then 160 requests of order 10; three policies, with and without active freeing, 3 seeds each (scenarios/high-order-after-thrash.yaml runs 20).",
   wouldChange:
     "A workload whose pinned pages come in bursts, or memory so short that every type falls back into the others' blocks.",

@@ -204,7 +204,7 @@ const firstWords = (o: Outcome): string =>
 
 const knobs = {
   pool: numberKnob("buffers that the driver keeps", "", 256, 128, 512),
-  frames: numberKnob("frames that arrive", "", 1000, 200, 5000),
+  frames: numberKnob("arriving frames", "", 1000, 200, 5000),
   late: numberKnob("packets that wait before the slow application reads one", "", 64, 1, 200),
 };
 
@@ -212,9 +212,9 @@ export const emacPreallocated = withKnobs(knobs, {
   id: "emac-preallocated",
   seed: "000",
   story:
-    "To be rid of allocations of four pages an engineer allocates 256 such buffers once, and lets the driver put one of them in the place of each that goes up. The stack frees what it is given; when the driver uses the buffer again the kernel panics. He gives the idea up and lowers the MTU.",
-  question: "May a driver keep 256 preallocated buffers of four pages, hand them to the stack and use them again?",
-  run: "ibm_emac of 2.6.29, MTU 9000, a ring of 128 and a pool of 256 buffers, 1000 frames while others use memory: handed up and used again, read at once or late; beside it fresh buffers as the driver has them, a copy into single pages, a fragment with a destructor, and a page pool.",
+    "To avoid order-2 allocations while packets arrive, an engineer allocates 256 such buffers once and lets the driver replace each buffer that it hands up by one of them. The stack frees what it is given; when the driver uses the buffer again, the kernel panics. He gives up the idea and lowers the MTU.",
+  question: "Can a driver keep 256 preallocated buffers of four pages, hand them to the stack and reuse them?",
+  run: "ibm_emac of 2.6.29, MTU 9000, a ring of 128 and a pool of 256 buffers, 1000 frames while other code uses memory: buffers handed up and reused, read at once or late. For comparison: fresh buffers as the driver allocates them, a copy into single pages, a fragment with a destructor, and a page pool.",
   wouldChange:
     "A stack that gives the buffer back to the driver instead of freeing it: a page pool, a destructor for the fragment, or a copy.",
   answer(progress, set) {
@@ -242,10 +242,10 @@ export const emacPreallocated = withKnobs(knobs, {
       id: "emac-preallocated",
       answer: reuseSafe
         ? reached
-          ? "Yes: buffers were used again, and the kernel said nothing."
-          : `Not shown: ${set.frames} frames do not get once around ${set.pool} buffers, and a test as short as that finds nothing.`
-        : `No: ${set.pool} frames go well; frame ${kept.framesAtReuse} arrives in a buffer that the stack has freed, and after ${kept.framesAtWord} frames (${kept.microsAtWord} µs) the kernel says "${firstWords(kept)}", read late after ${late.framesAtWord}: "${firstWords(late)}". ` +
-          `Fresh buffers, a copy and a destructor: ${words(fresh) + words(copy) + words(destructor)} such words.`,
+          ? "Yes: buffers were reused, and the kernel printed nothing."
+          : `Not shown: ${set.frames} frames do not use each of the ${set.pool} buffers once, and a test that short finds nothing.`
+        : `No: the first ${set.pool} frames go well; frame ${kept.framesAtReuse} arrives in a buffer that the stack has freed. After ${kept.framesAtWord} frames (${kept.microsAtWord} µs) the kernel prints "${firstWords(kept)}"; when packets are read late, after ${late.framesAtWord} frames: "${firstWords(late)}". ` +
+          `Fresh buffers, a copy and a destructor: ${words(fresh) + words(copy) + words(destructor)} such messages.`,
       claims: [
         {
           id: "reuse-safe",
@@ -261,7 +261,7 @@ export const emacPreallocated = withKnobs(knobs, {
         },
         {
           id: "first-lap-fine",
-          claim: "Nothing goes wrong in the first lap of the pool: a short test passes.",
+          claim: "Nothing goes wrong until each buffer has been used once: a short test passes.",
           answer: judgeIf(
             kept.framesAtReuse > 0,
             kept.framesAtReuse > set.pool - 128 && kept.framesAtWord >= kept.framesAtReuse - 1,
@@ -274,7 +274,7 @@ export const emacPreallocated = withKnobs(knobs, {
         },
         {
           id: "innocent",
-          claim: "When others use blocks of that size, the kernel stops in their code and not in that of the packets.",
+          claim: "When other code uses blocks of that size, the kernel crashes there and not in packet code.",
           answer: judgeIf(
             innocent.oopses.length > 0,
             innocent.oopses.every((o) => o.path.includes("writer_release")),
@@ -283,7 +283,7 @@ export const emacPreallocated = withKnobs(knobs, {
         },
         {
           id: "fresh-safe",
-          claim: "With a fresh buffer for each that is handed up nothing is touched by two owners.",
+          claim: "With a fresh buffer for each one handed up, no buffer has two owners.",
           answer: judge(safe(fresh)),
           measured: measuredOf(fresh),
         },
@@ -295,19 +295,20 @@ export const emacPreallocated = withKnobs(knobs, {
         },
         {
           id: "destructor-safe",
-          claim: "The driver may lend its buffers when a destructor of the fragment tells when the stack is done.",
+          claim:
+            "The driver may lend its buffers when a destructor of the fragment tells it that the stack has finished.",
           answer: judge(safe(destructor)),
           measured: measuredOf(destructor),
         },
         {
           id: "pool-safe",
-          claim: "Buffers may be used again when the stack gives them back to a page pool.",
+          claim: "Buffers may be reused when the stack returns them to a page pool.",
           answer: judgeIf(pool !== undefined, poolFaults === 0 && (pool?.recycled ?? 0) > 0),
           measured: { recycled: pool?.recycled ?? 0, leaked: pool?.leaked ?? 0, corrupted: pool?.corrupted ?? 0 },
         },
       ],
       picture: {
-        title: `frames received before the kernel's first word, of ${set.frames}`,
+        title: `frames received before the kernel's first message, of ${set.frames}`,
         unit: "",
         bars: [
           ["kept, read at once", kept] as const,

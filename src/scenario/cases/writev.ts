@@ -41,12 +41,12 @@ const suspects: readonly Suspect[] = [
   {
     cause: "fragmentation",
     id: "fragmentation",
-    claim: "Fragmented memory, with every fifth block refused on top, gives one of the two traces.",
+    claim: "Fragmented memory, with every fifth block refused as well, gives one of the two traces.",
   },
   {
     cause: "packet freed twice",
     id: "packet-freed-twice",
-    claim: "emac_poll_tx freeing a sent packet twice, which TCP still has, gives one of the two traces.",
+    claim: "emac_poll_tx freeing a sent packet twice while TCP still holds it gives one of the two traces.",
   },
   {
     cause: "no lock around the ring",
@@ -157,15 +157,15 @@ export const emacWritev = withKnobs(knobs, {
   id: "emac-writev",
   seed: "000",
   story:
-    "Seven boards gather lines by DMA and send them with writev over 9000-byte frames. Now and then one prints `Bad page state` for a page that tcp_ack frees, and goes on; rarer, one dies in kfree_skb, called by emac_poll_tx with the pointer 00040000. Their engineer asks whether this is the fragmentation that a receiving board suffers from, and whether an MTU of 1500 avoids it. The answer he gets: not the same issue, but it would.",
+    "Seven boards collect lines of data by DMA and send them with writev in 9000-byte frames. Now and then one prints `Bad page state` for a page that tcp_ack frees, and goes on; more rarely, one dies in kfree_skb, called by emac_poll_tx with the pointer 00040000. Their engineer asks whether this is the fragmentation that affects a receiving board, and whether an MTU of 1500 avoids it. The reply: it is another problem, but yes, it would.",
   question:
-    "Which mistake gives the two crashes of the sending board, is it fragmentation, and does MTU 1500 avoid them?",
-  run: "ibm_emac of 2.6.29 on a 405EX without TAH, a TCP whose writev copies a header and two DMA buffers into linear heads, connection after connection; each suspected cause really does its wrong here, and struct page is checked where that kernel checks it.",
+    "Which bug explains the two crashes of the sending board, is it fragmentation, and does MTU 1500 avoid them?",
+  run: "ibm_emac of 2.6.29 on a 405EX without TAH, a TCP whose writev copies a header and two DMA buffers into linear heads, connection after connection; each suspected bug is carried out for real, and struct page is checked where that kernel checks it.",
   wouldChange:
-    "A trace with more of its fields (the neighbours of the page, tx_skb[] around the slot), or the source of the board's modules ds3b2, ds3b3 and dma.",
+    "A trace with more of its fields (the neighbors of the page, tx_skb[] around the slot), or the source of the board's modules ds3b2, ds3b3 and dma.",
   answer(progress, set) {
     const seeds = Array.from({ length: set.seeds }, (_, i) => i + 1);
-    const steps = suspects.length + mtus.length + 1;
+    const steps = 1 + suspects.length + 3 * (mtus.length - 1);
     let step = 0;
     const runs = (cause: Cause, mtu = 9000): Seen => {
       progress(step++ / steps, mtu === 9000 ? cause : `${cause}, MTU ${mtu}`);
@@ -193,14 +193,14 @@ export const emacWritev = withKnobs(knobs, {
     return {
       id: "emac-writev",
       answer:
-        `${damage(fragments) > 0 ? "Fragmentation may be it" : `It is not fragmentation: ${total(fragments, (r) => r.noMemory)} requests for packets fail, and no page is bad and nothing oopses`}. ` +
+        `${damage(fragments) > 0 ? "Fragmentation may be the cause" : `It is not fragmentation: ${total(fragments, (r) => r.noMemory)} allocations for packets fail, but no page goes bad and nothing oopses`}. ` +
         `The first trace comes from: ${fitting("first")}; the second from: ${fitting("second")}. ` +
         `${both ? "One cause gives both: bit 18 set in words that are not the writer's own" : "No single cause gives both"}. ` +
         `MTU 1500 ${damage(small) > 0 ? "does not avoid it" : "avoids it"}: the overlapping free then prints ${damage(small)} reports (MTU 9000: ${damage(apart[2])}), ${small.first === 0 ? "none of them" : "some of them"} the first trace.`,
       claims: [
         {
           id: "healthy",
-          claim: "The board without a mistake prints nothing.",
+          claim: "A board without a bug prints nothing.",
           answer: judge(damage(healthy) === 0),
           measured: {
             sentMb: Math.round(total(healthy, (r) => r.sentMb)),
@@ -225,7 +225,7 @@ export const emacWritev = withKnobs(knobs, {
         },
         {
           id: "goes-on",
-          claim: "After the first trace the board goes on, as the seven did: the block is lost and nothing else.",
+          claim: "After the first trace the board goes on, as the seven did: only the block is lost.",
           answer: judgeIf(
             of("last page freed apart").first > 0,
             total(of("last page freed apart"), (r) => r.oopses.length) === 0 &&
@@ -239,7 +239,7 @@ export const emacWritev = withKnobs(knobs, {
         },
         {
           id: "one-cause",
-          claim: "One cause gives both traces: a bit 18 set astray, in a struct page or in tx_skb[].",
+          claim: "One cause gives both traces: a stray bit 18, in a struct page or in tx_skb[].",
           answer: judge(both),
           measured: {
             runsWithTheFirstTrace: of("stray bit in a struct page").first,
@@ -277,13 +277,13 @@ export const emacWritev = withKnobs(knobs, {
         {
           id: "pointer-needs-split-frames",
           claim:
-            "A bit set astray in tx_skb[] gives the bare pointer 00040000 only with frames of several descriptors, whose first slots are NULL in flight.",
+            "A stray bit in tx_skb[] gives the bare pointer 00040000 only with frames of several descriptors, whose first slots are NULL in flight.",
           answer: judgeIf((bit[2]?.second ?? 0) > 0, (bit[0]?.second ?? 0) + (bit[1]?.second ?? 0) === 0),
           measured: Object.fromEntries(mtus.map((m, i) => [`runsWithTheSecondTrace${m}`, (bit[i] as Seen).second])),
         },
       ],
       picture: {
-        title: "part of the runs with one of the two traces",
+        title: "share of runs with one of the two traces",
         unit: "%",
         bars: seen.map((x) => ({
           label: x.suspect.cause,

@@ -139,7 +139,7 @@ function OneCase({ story }: { story: CaseStory }): JSX.Element {
             {own ? "Run" : "Run again here"}
           </button>
           <button type="button" disabled={turned.length === 0} onClick={() => setQuery(untouched())}>
-            All knobs back
+            Reset all knobs
           </button>
           <code class="line">
             skblab cases {story.id}

@@ -63,7 +63,7 @@ export function DecodePage(): JSX.Element {
       <ErrorBox error={error} />
       {shown === undefined ? (
         <Empty>
-          Write a number from a log: in one release it has one meaning, without a release each era is tried.
+          Write a number from a log: in one release it has one meaning; without a release every era is tried.
         </Empty>
       ) : (
         <Answer shown={shown} name={`${what} ${value}`} />

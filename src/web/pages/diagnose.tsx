@@ -141,7 +141,7 @@ function Nothing({ output }: { output: DiagnoseOutput }): JSX.Element {
       )}
       {logs.length === 0 && !told ? (
         <p>
-          They were recognised as {[...new Set(files.map((f) => f.says))].join(", ")}. Give the kernel log too: what
+          They were recognized as {[...new Set(files.map((f) => f.says))].join(", ")}. Give the kernel log too: what
           they say then counts beside it.
         </p>
       ) : null}

@@ -98,7 +98,7 @@ export function InterleavingsPage(): JSX.Element {
       )}
       {output === undefined ? null : (
         <details>
-          <summary>What was covered, and what this takes for granted</summary>
+          <summary>What was covered, and what this assumes</summary>
           <DocumentView document={output.shown.document.slice(2)} />
         </details>
       )}

@@ -305,7 +305,7 @@ function FilmView({
         name={`Memory under ${film.policy}, picture ${at}`}
         window={window}
         blockOrder={film.blockOrder}
-        blankMeans="not to be had when the load began"
+        blankMeans="not available when the load began"
         marked={chosen === undefined ? undefined : { first: Math.floor(chosen / size) * size, count: size }}
         describe={(pfn) => pageInALine(place, at, pfn)}
         onPick={(pfn) => setQuery({ page: String(pfn), of: String(place) })}
@@ -323,7 +323,9 @@ async function pageInALine(film: number, at: number, pfn: number): Promise<strin
     ...(stack.length === 0 ? [] : [stack.join(" < ")]),
     ...(process === 0 ? [] : [`process ${process}`]),
     ...(blockType === "" ? [] : [`in a ${blockType} block`]),
-    last === undefined ? "untouched so far" : `so since picture ${last.picture}, change ${history.length} of its life`,
+    last === undefined
+      ? "untouched so far"
+      : `unchanged since picture ${last.picture}; change ${history.length} of its life`,
   ].join(", ");
 }
 

@@ -148,7 +148,7 @@ function seriesVerdict(trends: readonly Trend[], dumps: number): string {
   const leaks = trends.filter((t) => t.verdict === "leak-like");
   const [worst] = leaks;
   const rate = (t: Trend): string =>
-    `${t.labels.join(", ")}, ${Math.round(t.slope).toLocaleString("en-US")} pages a dump`;
+    `${t.labels.join(", ")}, ${Math.round(t.slope).toLocaleString("en-US")} pages per dump`;
   if (worst === undefined) return `No group grows like a leak over these ${dumps} dumps.`;
   return `${leaks.length} ${leaks.length === 1 ? "group grows" : "groups grow"} like a leak over ${dumps} dumps: ${rate(worst)}${leaks.length > 1 ? ", most" : ""}.`;
 }
@@ -157,7 +157,7 @@ function seriesVerdict(trends: readonly Trend[], dumps: number): string {
 function verdictOf(first: Census, second: Census, grouping: Parameters<typeof diffCensus>[2]): string {
   const grown = second.pages - first.pages;
   const count = (n: number): string => n.toLocaleString("en-US");
-  const all = `${count(first.pages)} pages before, ${count(second.pages)} after: ${grown === 0 ? "as many" : `${count(Math.abs(grown))} ${grown > 0 ? "more" : "fewer"}`}.`;
+  const all = `${count(first.pages)} pages before, ${count(second.pages)} after: ${grown === 0 ? "no change" : `${count(Math.abs(grown))} ${grown > 0 ? "more" : "fewer"}`}.`;
   const most = [...diffCensus(first, second, grouping)].sort((a, b) => Math.abs(b.delta) - Math.abs(a.delta))[0];
   if (most === undefined || most.delta === 0) return `${all} No group has changed.`;
   return `${all} Most changed: ${most.labels.join(", ")}, ${count(Math.abs(most.delta))} pages ${most.delta > 0 ? "more" : "fewer"}.`;
@@ -212,7 +212,7 @@ async function take(
     form ??= dumpForm(decoder.decode(chunk.subarray(0, 65536)));
     if (form === "unknown") {
       throw new BadInput(
-        "This is no page_owner dump.",
+        "This is not a page_owner dump.",
         { file: file.name },
         'A dump begins with "Page allocated via order …".',
       );

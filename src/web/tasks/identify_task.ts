@@ -102,7 +102,7 @@ function ofText(name: string, text: string, kind: string): Identified {
     case "kernel log":
     case "json lines":
       return taken(
-        kind === "kernel log" ? "a kernel log" : "JSON, a record a line",
+        kind === "kernel log" ? "a kernel log" : "JSON, one record per line",
         pools ? (kind === "kernel log" ? ["diagnose", "pools"] : ["pools", "diagnose"]) : ["diagnose"],
         true,
       );
@@ -117,7 +117,7 @@ function ofText(name: string, text: string, kind: string): Identified {
         : refuse(`${name} was not taken. It is a trace without events of page pools; those of kmem are not read here.`);
     case "text":
       if (pools) return taken("counters of page pools", ["pools"]);
-      return taken("text without a known sign", ["diagnose"], true);
+      return taken("text of no known kind", ["diagnose"], true);
     default:
       return pools ? taken(kind, ["pools", "diagnose"]) : taken(kind, ["diagnose"]);
   }

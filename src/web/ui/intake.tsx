@@ -188,7 +188,7 @@ function Rail(): JSX.Element {
             <button
               type="button"
               class="plain"
-              aria-label={`Put away ${inertLine(file.name)}`}
+              aria-label={`Remove ${inertLine(file.name)}`}
               onClick={() => putAway(file)}
             >
               ×

@@ -10,7 +10,7 @@ const keys: readonly (readonly [string, string])[] = [
   ["j, k", "the next and the previous incident"],
   ["n, Shift+n", "the next and the previous line that was found in the log"],
   ["arrows", "steps of a packet or a schedule; a map's part"],
-  ["+, -, Home", "a map closer, farther, whole; Ctrl and the wheel do so too"],
+  ["+, -, Home", "a map: zoom in, zoom out, all of it; Ctrl and the wheel zoom too"],
   ["Enter", "on a map: what is in its middle; in a flame graph: into it"],
 ];
 

@@ -44,7 +44,7 @@ export function ErrorBox({ error }: { error: unknown }): JSX.Element | null {
   if (error instanceof Cancelled)
     return (
       <p class="empty" role="status">
-        Cancelled; nothing was kept.
+        Canceled; nothing was kept.
       </p>
     );
   const ours = !(error instanceof TaskFailure) || error.ours;

@@ -57,7 +57,7 @@ export function useRealMachine(onNew: () => void): () => JSX.Element {
         <>
           <div class="scrub">
             <label>
-              Colour pages by{" "}
+              Color pages by{" "}
               <select
                 value={by}
                 onChange={(e) => {
@@ -114,8 +114,8 @@ function FreeArea({ name, map, stretches }: Pick<FreeLists, "name" | "stretches"
     <>
       <h2>Memory of {name}, drawn to scale</h2>
       <p>
-        Each zone and type fills an area as large as its memory, the largest free blocks first. Where they lie these
-        files do not tell: page_owner does.
+        Each zone and type fills an area as large as its memory, the largest free blocks first. These files do not say
+        where the blocks lie; page_owner does.
       </p>
       <MapView map={map} name={`Memory of ${name}`} window={seen} tell={tell} />
     </>

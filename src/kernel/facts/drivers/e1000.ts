@@ -87,7 +87,7 @@ export const e1000: DriverFacts = {
         packet: "kept",
         slot: "stays empty and is retried",
         sentence:
-          "e1000 stops refilling at the first failure and tries again at the next poll; packets are lost only when the ring runs empty, and the watchdog pokes the card every two seconds so that it cannot stay stuck.",
+          "e1000 stops refilling at the first failure and tries again at the next poll; packets are lost only when the ring runs empty, and every two seconds the watchdog triggers a receive interrupt, so that an empty ring is refilled.",
         counter: "alloc_rx_buff_failed",
       },
       source: "e1000_alloc_rx_buffers and e1000_watchdog, 2.6.24, 4.19 and 6.1",

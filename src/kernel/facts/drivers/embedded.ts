@@ -74,7 +74,7 @@ export const mvneta: DriverFacts = {
         packet: "kept",
         slot: "keeps its old buffer",
         sentence:
-          'mvneta prints "Linux processing - Can\'t refill", hands the packet up and leaves its buffer in the ring as well: the card may write into what the stack reads (mended in 4.2 and in stable releases before it).',
+          'mvneta prints "Linux processing - Can\'t refill", hands the packet up and leaves its buffer in the ring as well: the card may write into what the stack reads (fixed in 4.2 and in earlier stable releases).',
         counter: "rx_errors",
       },
       source: "drivers/net/ethernet/marvell/mvneta.c mvneta_rx, 3.10",
@@ -160,7 +160,7 @@ const linearByMtu: RxRule = {
       holds: "ring buffer",
     },
   ],
-  unless: "stable kernels with the fix of CVE-2009-4537 make every buffer 16383 bytes (order 3 with shared_info)",
+  unless: "stable kernels with the fix for CVE-2009-4537 make every buffer 16383 bytes (order 3 with shared_info)",
 };
 
 export const r8169: DriverFacts = {

@@ -43,7 +43,7 @@ export const xenNetfront: DriverFacts = {
         packet: "kept",
         slot: "stays empty and is retried",
         sentence:
-          "xen-netfront leaves the slot empty and a timer tries again a tenth of a second later; its receive path asks silently (__GFP_NOWARN), so a report in its name comes from elsewhere in it.",
+          "xen-netfront leaves the slot empty and a timer tries again 100 ms later. Its receive path prints no failure report (__GFP_NOWARN), so a report that names it comes from another of its paths.",
       },
       source: "xennet_alloc_rx_buffers, 2.6.32, 4.19 and 6.1",
     },

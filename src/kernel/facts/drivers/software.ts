@@ -33,7 +33,7 @@ export const veth = ofTree("veth", "virtual Ethernet pair", {
       [5, 10],
       "drivers/net/veth.c veth_xdp_rcv_skb, veth_convert_skb_to_xdp_buff, 5.10 and 6.1; skb_pp_cow_data, 7.2",
       perPacket(
-        "veth hands packets over as they are and needs memory for an XDP program only: it then copies into single pages, asked silently, and drops the one packet for which there is none.",
+        "veth hands packets over as they are and needs memory for an XDP program only: it then copies into single pages, allocated with __GFP_NOWARN, and drops the one packet for which there is none.",
         "rx_queue_N_drops",
       ),
     ),

@@ -32,7 +32,7 @@ export const iwlwifi = ofTree("iwlwifi", "Intel Wi-Fi", {
       packet: "kept",
       slot: "stays empty and is retried",
       sentence:
-        "iwlwifi leaves the buffer missing and asks again, from its worker with a mask that may sleep; packets are lost only when the queue of free buffers runs empty.",
+        "iwlwifi does without the buffer, and its worker asks again with a mask that may sleep; packets are lost only when the queue of free buffers runs empty.",
     }),
   ],
   refillGfp: "GFP_ATOMIC (GFP_KERNEL from its worker)",

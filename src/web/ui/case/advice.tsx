@@ -82,7 +82,7 @@ function AdviceDots({
 
 const stamps: Readonly<Record<MeasuredAdvice["measured"]["outcome"], readonly [string, string]>> = {
   lowers: ["lowers the failures", "good"],
-  "no difference": ["no difference that these runs show", "dim"],
+  "no difference": ["these runs show no difference", "dim"],
   worse: ["makes it worse", "bad"],
   "not run": ["not run", "dim"],
 };
@@ -181,8 +181,8 @@ function ProofHead({ proof }: { proof: Proof }): JSX.Element {
       {proof.standsFor === null ? null : <p>Stands for it: {inertLine(proof.standsFor)}.</p>}
       {like === undefined ? null : (
         <p>
-          How like the machine is, at its first failure: {inertLine(like.what)}: {amount(like.machine)}, in the report{" "}
-          {amount(like.report)}.
+          How close the model machine is to the report, at its first failure: {inertLine(like.what)}:{" "}
+          {amount(like.machine)}, in the report {amount(like.report)}.
         </p>
       )}
       {proof.rows.length === 0 ? null : (
@@ -239,7 +239,7 @@ function Assumptions({
   return (
     <details>
       <summary>
-        The machine that was built: {proof.assumptions.length} parts, {assumed} of them not told by the report
+        The machine that was built: {proof.assumptions.length} parts, {assumed} of them not in the report
       </summary>
       <form
         onSubmit={(e) => {

@@ -56,7 +56,7 @@ const suspects: readonly (readonly [id: string, suspect: string])[] = [
   ["oom.kernel_memory", "the kernel's own memory"],
   ["container.limit", "a container's limit"],
   ["direction", "the network's path"],
-  ["context.atomic_needlessly", "a needless atomic request"],
+  ["context.atomic_needlessly", "an atomic request without need"],
   ["ring.slot_lost", "a ring slot lost for good"],
   ["offload.tso", "TSO"],
   ["offload.gso", "GSO"],
@@ -66,7 +66,7 @@ const suspects: readonly (readonly [id: string, suspect: string])[] = [
   ["slab_debug.raised_order", "slab debugging"],
   ["slab_order", "the slab's own order"],
   ["min_free.default", "an untouched min_free_kbytes"],
-  ["bad_page.process_guilty", "the process that is named"],
+  ["bad_page.process_guilty", "the named process"],
   ["bad_page.packet_memory", "packet memory"],
   ["oops.packet_memory", "packet memory"],
   ["slab.packet_memory", "packet memory"],
@@ -142,7 +142,7 @@ export function piecesOf(i: DiagnosedIncident): Pieces | undefined {
   const largeBytes = byOrder.slice(memory.order).reduce((n, o) => n + o.bytes, 0);
   const freeBytes = zones.reduce((n, z) => n + z.free, 0) * pageBytes;
   const wantedBytes = pageBytes * 2 ** memory.order;
-  const sentence = `${size(freeBytes)} free where it may look; ${largeBytes === 0 ? "none" : size(largeBytes)} of it in pieces of ${size(wantedBytes)} or more`;
+  const sentence = `${size(freeBytes)} free where it may look; ${largeBytes === 0 ? "none" : size(largeBytes)} of it in blocks of ${size(wantedBytes)} or more`;
   return { order: memory.order, wantedBytes, freeBytes, largeBytes, byOrder, sentence };
 }
 

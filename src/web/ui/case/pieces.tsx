@@ -30,12 +30,12 @@ export function PieceBar({ pieces }: { pieces: Pieces }): JSX.Element {
     return part;
   });
   const title = pieces.sentence;
-  const says = `${pieces.sentence}. ${placed.map((o) => `${formatNumber(o.blocks)} pieces of order ${o.order}`).join(", ")}`;
+  const says = `${pieces.sentence}. ${placed.map((o) => `${formatNumber(o.blocks)} blocks of order ${o.order}`).join(", ")}`;
   return (
     <Picture title={title} width={width} height={104} says={says}>
       {small > 0 ? (
         <text x="0" y="16">
-          {size(small)} in pieces too small
+          {size(small)} in blocks too small
         </text>
       ) : null}
       <text x={width} y="16" text-anchor="end" class={large === 0 ? "verdict-bad" : "name"}>
@@ -50,7 +50,7 @@ export function PieceBar({ pieces }: { pieces: Pieces }): JSX.Element {
             width={Math.max(1, p.width - 1.5)}
             height={barHeight}
           >
-            <title>{`${formatNumber(p.blocks)} pieces of ${size(pieceBytes(pieces, p.order))} (order ${p.order}): ${size(p.bytes)}`}</title>
+            <title>{`${formatNumber(p.blocks)} blocks of ${size(pieceBytes(pieces, p.order))} (order ${p.order}): ${size(p.bytes)}`}</title>
           </rect>
           {p.width > 54 ? (
             <text x={p.x + p.width / 2} y={barTop + barHeight + 15} text-anchor="middle">
@@ -61,7 +61,7 @@ export function PieceBar({ pieces }: { pieces: Pieces }): JSX.Element {
       ))}
       <line class="refused" x1={smallWidth} x2={smallWidth} y1={barTop - 5} y2={barTop + barHeight + 5} />
       <text x={Math.min(width - 4, smallWidth)} y={barTop + barHeight + 34} text-anchor="end" class="name">
-        asked for: one piece of {size(pieces.wantedBytes)}
+        requested: one block of {size(pieces.wantedBytes)}
       </text>
     </Picture>
   );
