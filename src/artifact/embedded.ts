@@ -3,7 +3,8 @@ import { stripPrefix } from "./log/prefix.ts";
 import type { FoundReading, SourceLine, TextReader } from "./reader.ts";
 import { textReaders } from "./readers.ts";
 
-function starter(text: string, next: string | undefined): TextReader | undefined {
+/** The reader of a table whose first line this may be; `next` is the line below it, where it is known. */
+export function tableStarter(text: string, next?: string): TextReader | undefined {
   // No text begins with a blank; most lines of a stack do.
   if (text === "" || text.startsWith(" ")) return undefined;
   return textReaders.find((r) => r.starts(text, next));
@@ -13,7 +14,7 @@ function starter(text: string, next: string | undefined): TextReader | undefined
 export function findReadings(lines: readonly SourceLine[]): FoundReading[] {
   const found: FoundReading[] = [];
   for (let i = 0; i < lines.length; ) {
-    const reader = starter(lines[i]!.text, lines[i + 1]?.text ?? "");
+    const reader = tableStarter(lines[i]!.text, lines[i + 1]?.text ?? "");
     if (reader === undefined) {
       i++;
       continue;
@@ -55,7 +56,7 @@ export function tableFollower(): (text: string) => boolean {
     const text = stripPrefix(raw.endsWith("\r") ? raw.slice(0, -1) : raw).text;
     if (takes(text)) return true;
     indent = indentation.exec(text)?.[0] ?? "";
-    active = starter(text.slice(indent.length), undefined);
+    active = tableStarter(text.slice(indent.length));
     return active !== undefined;
   };
 }

@@ -6,6 +6,7 @@ import type { LogNote, LogWindow } from "../kernel/readings/log_line.ts";
 import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
 import { HEAD_BYTES, identify } from "./identify.ts";
+import type { LineShapes } from "./log/line_shapes.ts";
 import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
 import type { RawWindow, ScanLimits } from "./log/scan.ts";
 import { scanLog } from "./log/scan.ts";
@@ -63,6 +64,11 @@ export interface Gathered {
 export interface GatherOptions {
   /** Takes each window as it is found, so that a log full of reports needs no memory. Without it windows are kept, up to `keptChars`. */
   readonly onWindow?: (found: GatheredWindow) => void;
+  /** Takes out of a window what need not be read (log/report_sieve.ts), and the sieve's shapes; asked for only where windows are many. */
+  readonly sieve?: {
+    readonly shapes: () => LineShapes;
+    readonly sift: (input: string, window: RawWindow) => RawWindow;
+  };
   /** Characters of log kept when there is no onWindow. */
   readonly keptChars?: number;
   readonly limits?: Partial<ScanLimits>;
@@ -218,10 +224,14 @@ class Gatherer {
   ): Promise<{ bytes: number; lines: number }> {
     const input = source.name;
     const { limits, progress } = this.options;
+    // Lines that count otherwise are not told apart by where they stand.
+    const sieve = lineOf === undefined ? this.options.sieve : undefined;
     const summary = await scanLog(
       source,
       (found) => {
-        const raw = lineOf === undefined ? found : renumbered(found, lineOf);
+        const read = sieve === undefined ? found : sieve.sift(input, found);
+        if (read.taken === undefined && read.lines.length === 0) return;
+        const raw = lineOf === undefined ? read : renumbered(read, lineOf);
         const { windows, lines, notes } = repairWindow(raw);
         for (const note of notes) this.note(input, note);
         for (const window of windows) this.window(input, window);
@@ -229,6 +239,7 @@ class Gatherer {
       },
       {
         follow: tableFollower(),
+        ...(sieve === undefined ? {} : { shapes: sieve.shapes }),
         ...(limits === undefined ? {} : { limits }),
         ...(progress === undefined ? {} : { progress: (bytes) => progress(input, bytes) }),
       },

@@ -3,10 +3,13 @@
 import type { CounterName } from "../analysis/counters.ts";
 import { countersOf } from "../analysis/counters.ts";
 import { findReadings } from "../artifact/embedded.ts";
-import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
+import type { Gathered, GatheredWindow, GatherOptions } from "../artifact/gather.ts";
 import { tieConsequences, withoutDoubles } from "../artifact/log/incidents/consequences.ts";
 import { bannerFor, inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
+import { stripPrefix } from "../artifact/log/prefix.ts";
+import type { Copy, WindowRead } from "../artifact/log/report_sieve.ts";
+import { ReportSieve } from "../artifact/log/report_sieve.ts";
 import type { FoundReading } from "../artifact/reader.ts";
 import { featureName } from "../kernel/readings/ethtool.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
@@ -37,21 +40,34 @@ const mostDays = 4000;
 const timeOfDay = /\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?/;
 
 /** What makes reports look alike before anything is asked. */
-function lookOf(incident: Incident): string {
+const lookOf = (incident: Incident): string => hostLook(hostOf(incident), lookButHost(incident));
+
+const hostLook = (host: string | undefined, look: string): string => `${host ?? ""}|${look}`;
+
+/** Whether copies whose numbers are others look alike too: no function is a bare address, and no reason holds a number. */
+const isSureLook = (incident: Incident, look: string): boolean =>
+  !/\|(?:\d|(?:[0-9a-f]{8}){1,2}(?:\||$))/.test(look.slice(look.indexOf("|", look.indexOf("|") + 1) + 1)) &&
+  (incident.kind === "driver_line"
+    ? !reasonOf(incident)
+        .split(/\W+/)
+        .some((w) => /^(?:Nx)?[N0-9a-f]{2,20}$/.test(w) && /N/.test(w) && /[a-f]/.test(w))
+    : !/\d/.test(reasonOf(incident)));
+
+function reasonOf(incident: Incident): string {
+  const { reading } = incident;
+  const part = (value: unknown): string => (value === undefined ? "" : String(value));
+  if ("problem" in reading) return reading.problem;
+  if ("reason" in reading) return part(reading.reason);
+  return "text" in reading && incident.kind === "driver_line" ? part(reading.text).replace(/\d+/g, "N") : "";
+}
+
+function lookButHost(incident: Incident): string {
   const reading = incident.reading;
   const part = (value: unknown): string => (value === undefined ? "" : String(value));
   const trace = "trace" in reading ? reading.trace : undefined;
   const names = (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14);
   const own = "order" in reading ? `${part(reading.order)} ${"gfp" in reading ? part(reading.gfp?.mask) : ""}` : "";
-  const what =
-    "problem" in reading
-      ? reading.problem
-      : "reason" in reading
-        ? part(reading.reason)
-        : "text" in reading && incident.kind === "driver_line"
-          ? part(reading.text).replace(/\d+/g, "N")
-          : "";
-  return [hostOf(incident) ?? "", incident.kind, own, what, ...names].join("|");
+  return [incident.kind, own, reasonOf(incident), ...names].join("|");
 }
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
@@ -69,7 +85,7 @@ class Boots {
       this.began.push({ line, host });
   }
 
-  numbered(incident: Incident): Incident {
+  numbered<T extends Placed>(incident: T): T {
     const host = hostOf(incident);
     const { firstLine, seconds } = incident;
     const known = this.last.get(host ?? "");
@@ -88,16 +104,39 @@ class Boots {
 /** An input with more boots or hosts than these is somebody's fuzzing. */
 const [mostBoots, mostHosts] = [10_000, 20_000];
 
+/** What places an incident. */
+type Placed = Pick<Incident, "firstLine" | "lastLine" | "seconds" | "wallClock" | "boot" | "carried">;
+
+/** Reports that look alike: how many are kept, how many more there were, where the last of those stands and on which days they were. */
+interface Look {
+  kept: number;
+  more: number;
+  last?: Placed;
+  days?: Map<string, number>;
+}
+
+/** Counts a report that is not kept; `times`: with those that a rate limit left out before it. */
+function count(look: Look, found: Placed, times: number): void {
+  look.more += times;
+  look.last = found;
+  const day = found.wallClock?.replace(timeOfDay, "00:00:00");
+  if (day === undefined) return;
+  look.days ??= new Map();
+  if (look.days.size < mostDays || look.days.has(day)) look.days.set(day, (look.days.get(day) ?? 0) + times);
+}
+
+const mostNotes = 10_000;
+
+/** Words without which a line says nothing to {@link InputCollection}, but of a device. */
+const sayings = /\bmtu |CPUs=|changing MTU|renamed from|Linux /i;
+
 /** Everything collected from one input. */
 class InputCollection {
   readonly name: string;
   private incidents: Incident[] = [];
   readonly notes: LogNote[] = [];
   readonly files: StateFile[] = [];
-  private readonly looks = new Map<
-    string,
-    { kept: number; more: number; last?: Incident; days?: Map<string, number> }
-  >();
+  private readonly looks = new Map<string, Look>();
   private readonly sysctls = new Map<string, Told<string>>();
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
@@ -128,7 +167,7 @@ class InputCollection {
   }
 
   /** Whether a report came before what was asked for; one without a time that can be compared stays. */
-  private isLeftOut(incident: Incident): boolean {
+  private isLeftOut(incident: Placed): boolean {
     if (this.leaveOut === undefined) return false;
     const before = this.leaveOut.before(incident);
     if (before === undefined) this.left.undated++;
@@ -136,32 +175,80 @@ class InputCollection {
     return before === true;
   }
 
-  window(lines: readonly LogLine[]): void {
-    for (const line of lines) this.lineSays(line);
+  /** Whether reports that look so are only counted from now on. */
+  onlyCounts = (look: string, host: string | undefined): boolean =>
+    (this.looks.get(hostLook(host, look))?.kept ?? 0) >= this.keepAlike;
+
+  /** `copies` were taken out of the window: reports that are only counted. What was found is told, for the next ones. */
+  window(lines: readonly LogLine[], copies: readonly Copy[] = []): WindowRead {
+    const marked = new Set<number>();
+    for (const line of lines) if (this.lineSays(line)) marked.add(line.line);
     const read = readIncidents(lines);
-    this.notes.push(...read.notes);
-    for (const found of read.incidents) {
-      if (this.isLeftOut(found)) continue;
-      const incident = this.boots.numbered(found);
-      const look = lookOf(incident);
-      const known = this.looks.get(look) ?? { kept: 0, more: 0 };
-      if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
-      if (known.kept < this.keepAlike && this.looks.has(look)) {
-        known.kept++;
-        this.incidents.push(incident);
-      } else {
-        const count = 1 + (incident.suppressedBefore ?? 0);
-        known.more += count;
-        known.last = incident;
-        const day = incident.wallClock?.replace(timeOfDay, "00:00:00");
-        if (day !== undefined) {
-          known.days ??= new Map();
-          if (known.days.size < mostDays || known.days.has(day))
-            known.days.set(day, (known.days.get(day) ?? 0) + count);
-        }
-      }
+    for (const note of read.notes) {
+      marked.add(note.line);
+      this.note(note);
     }
-    for (const found of findReadings(lines)) this.reading(found, lines);
+    let next = 0;
+    const countBefore = (line: number): void => {
+      for (let c = copies[next]; c !== undefined && c.firstLine < line; c = copies[++next]) this.countCopy(c);
+    };
+    for (const found of read.incidents) {
+      countBefore(found.firstLine);
+      this.take(found);
+    }
+    countBefore(Number.POSITIVE_INFINITY);
+    for (const found of findReadings(lines)) {
+      this.reading(found, lines);
+      for (let n = found.firstLine; n <= found.lastLine; n++) marked.add(n);
+    }
+    return {
+      lines,
+      marked,
+      incidents: read.incidents.map((i) => {
+        const look = lookButHost(i);
+        const { kind, firstLine, lastLine, suppressedBefore } = i;
+        const before = suppressedBefore === undefined ? {} : { suppressedBefore };
+        return { kind, firstLine, lastLine, ...before, look: isSureLook(i, look) ? look : undefined };
+      }),
+    };
+  }
+
+  note(note: LogNote): void {
+    if (this.notes.length < mostNotes) this.notes.push(note);
+    else if (this.notes.length === mostNotes)
+      this.notes.push({ line: 0, sentence: "More notes than these were left out." });
+  }
+
+  /** A report of which no more is known than that it looks like others. */
+  private countCopy({ look, firstLine, lastLine, head }: Copy): void {
+    const { seconds, wallClock, host } = stripPrefix(head);
+    const found = {
+      firstLine,
+      lastLine,
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(wallClock === undefined ? {} : { wallClock }),
+      carried: [
+        {
+          part: "headline",
+          lines: [{ line: firstLine, raw: head, text: "", ...(host === undefined ? {} : { host }) }],
+        },
+      ],
+    };
+    if (this.isLeftOut(found)) return;
+    const known = this.looks.get(hostLook(host, look));
+    if (known !== undefined) count(known, this.boots.numbered(found), 1);
+  }
+
+  private take(found: Incident): void {
+    if (this.isLeftOut(found)) return;
+    const incident = this.boots.numbered(found);
+    const look = lookOf(incident);
+    const known = this.looks.get(look) ?? { kept: 0, more: 0 };
+    if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
+    if (known.kept < this.keepAlike && this.looks.has(look)) {
+      known.kept++;
+      this.incidents.push(incident);
+    } else count(known, incident, 1 + (incident.suppressedBefore ?? 0));
   }
 
   /** `lines` are those around the reading where they are at hand; without them a quote says what was read in the tool's own form. */
@@ -231,8 +318,8 @@ class InputCollection {
       if (inflight !== undefined && !this.inflight.has(id)) this.inflight.set(id, { pages: inflight, ifindex });
   }
 
-  /** Settings that stand on a line of their own. */
-  private lineSays(l: LogLine): void {
+  /** Settings that stand on a line of their own; true where there is one, or might be with other numbers. */
+  private lineSays(l: LogLine): boolean {
     const quote = (): Quote => ({ input: this.name, line: l.line, text: l.raw });
     const mtu =
       /^(?:\d+: )?([\w.@-]+):? .*\bmtu (\d{2,5})\b/.exec(l.text) ??
@@ -253,6 +340,7 @@ class InputCollection {
     this.boots.line(l);
     const banner = readBanner(l);
     if (banner !== undefined) this.banners.push(banner);
+    return device !== undefined || sayings.test(l.text);
   }
 
   private drives(driver: string): void {
@@ -343,14 +431,45 @@ export function createCollector(options: CollectOptions = {}): {
   kept(): number;
   finish(gathered: Gathered): InputRead[];
 } {
+  return createSievingCollector(options);
+}
+
+/** A collector for {@link gather} with a sieve: reports that are only counted are not read where that makes no difference. */
+export function createSievingCollector(
+  options: CollectOptions = {},
+): ReturnType<typeof createCollector> & { readonly sieve: NonNullable<GatherOptions["sieve"]> } {
   const inputs = new Map<string, InputCollection>();
   const of = (name: string): InputCollection => {
     const known = inputs.get(name) ?? new InputCollection(name, options);
     inputs.set(name, known);
     return known;
   };
+  let reports: ReportSieve | undefined;
+  const sieve = (): ReportSieve => {
+    reports ??= new ReportSieve();
+    return reports;
+  };
+  /** Copies in the window that comes next. */
+  let copies: readonly Copy[] = [];
   return {
-    onWindow: ({ input, window }) => of(input).window(window.lines),
+    onWindow({ input, window }) {
+      const read = of(input).window(window.lines, copies);
+      copies = [];
+      reports?.learn(read);
+    },
+    sieve: {
+      shapes: () => sieve().shapes,
+      sift(input, window) {
+        if (window.taken === undefined) return window;
+        const sifted = sieve().sift(window, of(input).onlyCounts);
+        copies = sifted.copies;
+        if (sifted.rest.taken === undefined && sifted.rest.lines.length === 0) {
+          of(input).window([], copies);
+          copies = [];
+        }
+        return sifted.rest;
+      },
+    },
     kept: () => [...inputs.values()].reduce((n, i) => n + i.kept, 0),
     finish(gathered) {
       for (const input of gathered.inputs) of(input.name);
@@ -360,7 +479,7 @@ export function createCollector(options: CollectOptions = {}): {
         const whole = gathered.inputs.some((i) => i.name === input && i.kind === found.reading.kind);
         of(input).files.push({ input, ...found, whole });
       }
-      for (const { input, line, sentence } of gathered.notes) of(input).notes.push({ line: line ?? 0, sentence });
+      for (const { input, line, sentence } of gathered.notes) of(input).note({ line: line ?? 0, sentence });
       return [...inputs.values()].map((c) => {
         const told = gathered.inputs.find((i) => i.name === c.name);
         return c.finish(told === undefined ? {} : { bytes: told.bytes, lines: told.lines, kind: told.kind });

@@ -196,7 +196,8 @@ const glued: readonly { readonly sign: RegExp; readonly at: RegExp }[] = [
   { sign: /^(?:vm|net|kernel)\./, at: /(?<=^[\w.]{1,80} = \d{1,20})(?=[A-Z])/ },
 ];
 
-function splitGlued(text: string): string[] {
+/** The records on one line; one where nothing is glued. */
+export function splitGlued(text: string): string[] {
   let pieces = [text];
   for (const place of glued) if (place.sign.test(text)) pieces = pieces.flatMap((p) => p.split(place.at));
   return pieces;
@@ -326,6 +327,9 @@ function withoutOthers(
 }
 
 const headline = /page allocation failure[:.] order:\d|invoked oom-killer:/;
+
+/** The first line of a report that may be mixed with another one's. */
+export const beginsReport = (text: string): boolean => headline.test(text);
 
 /** Seconds between two first lines that may have been printed at once. */
 const atOnce = 1;

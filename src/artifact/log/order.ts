@@ -23,16 +23,19 @@ const sameRecord = (a: Draft, b: Draft): boolean =>
   a.seconds === b.seconds;
 
 /** More ranks and times fall from line to line than rise, by far. */
-function newestFirst(drafts: readonly Draft[]): boolean {
+const newestFirst = (drafts: readonly Draft[]): boolean =>
+  fallsBack(drafts.map(({ seconds, text }) => ({ seconds, rank: rankOf(text) })));
+
+/** The same of lines of which no more is known. */
+export function fallsBack(lines: readonly { readonly seconds?: number | undefined; readonly rank: number }[]): boolean {
   let [rises, falls, rank] = [0, 0, 0];
   let [later, earlier, seconds] = [0, 0, undefined as number | undefined];
-  for (const draft of drafts) {
-    if (draft.seconds !== undefined) {
-      if (seconds !== undefined && draft.seconds > seconds) later++;
-      if (seconds !== undefined && draft.seconds < seconds) earlier++;
-      ({ seconds } = draft);
+  for (const { seconds: at, rank: now } of lines) {
+    if (at !== undefined) {
+      if (seconds !== undefined && at > seconds) later++;
+      if (seconds !== undefined && at < seconds) earlier++;
+      seconds = at;
     }
-    const now = rankOf(draft.text);
     if (now === 0) continue;
     if (rank !== 0 && now > rank) rises++;
     if (rank !== 0 && now < rank) falls++;

@@ -6,6 +6,8 @@ import type { ByteSearch, Filter } from "../../base/bytes_search.ts";
 import { byteSearch } from "../../base/bytes_search.ts";
 import type { LogNote } from "../../kernel/readings/log_line.ts";
 import { type Anchor, anchors } from "./anchors.ts";
+import type { LineShapes } from "./line_shapes.ts";
+import { TakenLines } from "./taken_lines.ts";
 
 /** A line as it stood in the input. */
 export interface RawLine {
@@ -17,10 +19,13 @@ export interface RawLine {
 
 /** Raw lines around anchors. */
 export interface RawWindow {
+  /** Made when they are asked for, where the window has shapes. */
   readonly lines: readonly RawLine[];
   readonly anchors: readonly { readonly name: string; readonly line: number }[];
   /** True when the window was ended by its limit, not by a lack of anchors: the next one goes on where it stops. */
   readonly cut: boolean;
+  /** Of a log full of reports: which of the lines are alike. */
+  readonly taken?: TakenLines;
 }
 
 /** What holds for the whole input. */
@@ -60,27 +65,37 @@ export interface ScanOptions {
   readonly filter?: Filter;
   /** True when this line, taken into a window, promises that the next one belongs to it too (a table of /proc goes on). */
   readonly follow?: (text: string) => boolean;
+  /** Asked for when a log turns out to be full of reports: windows have `taken` from then on. */
+  readonly shapes?: () => LineShapes;
   /** Called now and then with the bytes seen so far. */
   readonly progress?: (bytes: number) => void;
 }
 
 interface OpenWindow {
   readonly lines: RawLine[];
+  /** Instead of `lines`. */
+  readonly taken: TakenLines | undefined;
   readonly anchors: { readonly name: string; readonly line: number }[];
-  /** Anchors already listed for the line of the last one: each counts once a line. */
-  named: { readonly line: number; readonly names: Set<string> };
+  /** Where the anchors of the last one's line begin in the list: each counts once a line. */
+  named: number;
   chars: number;
   /** Last line that belongs to it. */
   until: number;
 }
 
-const emptyWindow = (until: number): OpenWindow => ({
+/** Lines in windows after which a log is taken for full of reports. */
+const manyLines = 2000;
+
+const emptyWindow = (until: number, shapes: LineShapes | undefined): OpenWindow => ({
   lines: [],
+  taken: shapes === undefined ? undefined : new TakenLines(shapes),
   anchors: [],
-  named: { line: 0, names: new Set() },
+  named: 0,
   chars: 0,
   until,
 });
+
+const linesIn = ({ lines, taken }: OpenWindow): number => taken?.count ?? lines.length;
 
 /** Scans to the end of the source. Windows come in order and do not overlap. */
 export async function scanLog(
@@ -119,6 +134,7 @@ class Scanner {
   private readonly memory: Uint8Array;
   private readonly onWindow: (window: RawWindow) => void;
   private readonly follow: ((text: string) => boolean) | undefined;
+  private readonly shapes: (() => LineShapes) | undefined;
   private readonly notes: LogNote[] = [];
   private windows = 0;
   private open: OpenWindow | undefined;
@@ -134,6 +150,10 @@ class Scanner {
   private searchedTo = 0;
   private lastByte = NEWLINE;
   private longNotes = 0;
+  /** Lines that windows took so far. */
+  private pushed = 0;
+  /** The line taken last promised another one. */
+  private following = false;
   bytes = 0;
 
   constructor(onWindow: (window: RawWindow) => void, options: ScanOptions) {
@@ -143,6 +163,7 @@ class Scanner {
     this.memory = this.search.memory;
     this.onWindow = onWindow;
     this.follow = options.follow;
+    this.shapes = options.shapes;
     this.floor = this.search.base;
     this.scanned = this.floor;
     this.end = this.floor;
@@ -187,14 +208,13 @@ class Scanner {
   private hit(anchor: Anchor, at: number, line: number): void {
     if (this.open !== undefined) this.takeLines(at);
     const first = anchor.role === "shortage" || anchor.role === "fault";
-    if (this.open !== undefined && first && this.open.lines.length > this.limits.softLines) this.close(false);
+    if (this.open !== undefined && first && linesIn(this.open) > this.limits.softLines) this.close(false);
     if (this.open === undefined) this.openAt(at, line, anchor.before);
     const open = this.open as OpenWindow | undefined;
     if (open === undefined) return;
     open.until = Math.max(open.until, line + anchor.after);
-    if (open.named.line !== line) open.named = { line, names: new Set() };
-    if (open.named.names.has(anchor.name)) return;
-    open.named.names.add(anchor.name);
+    if (open.anchors[open.named]?.line !== line) open.named = open.anchors.length;
+    for (let i = open.named; i < open.anchors.length; i++) if (open.anchors[i]?.name === anchor.name) return;
     open.anchors.push({ name: anchor.name, line });
   }
 
@@ -219,7 +239,7 @@ class Scanner {
       this.nextLine = first;
       this.searchedTo = 0;
     }
-    this.open = emptyWindow(line);
+    this.open = this.emptyWindow(line);
   }
   private floorIsLineStart = true;
   /** The line at `next` lost its head. */
@@ -240,8 +260,7 @@ class Scanner {
       this.nextLine++;
       this.inside = false;
       this.tornLine = false;
-      if (this.open.lines.length >= this.limits.windowLines || this.open.chars >= this.limits.windowChars)
-        this.cutHere();
+      if (linesIn(this.open) >= this.limits.windowLines || this.open.chars >= this.limits.windowChars) this.cutHere();
     }
     if (this.open !== undefined && this.nextLine > this.open.until) this.close(false);
   }
@@ -251,11 +270,19 @@ class Scanner {
     if (this.inside && !this.tornLine) return; // the rest of a line whose head was taken already
     const { lineBytes } = this.limits;
     const cutBytes = Math.max(0, to - from - lineBytes) + (this.tornLine ? 1 : 0);
-    const text = decoder.decode(this.memory.subarray(from, Math.min(to, from + lineBytes)));
-    open.lines.push({ line: this.nextLine, text, cutBytes });
-    open.chars += text.length;
+    const end = Math.min(to, from + lineBytes);
     if (cutBytes > 0) this.longLine(this.nextLine);
-    if (this.follow?.(text) === true) open.until = Math.max(open.until, this.nextLine + 1);
+    this.pushed++;
+    const { taken } = open;
+    if (taken?.take(this.memory, from, end, this.nextLine, cutBytes) === true && !this.following) {
+      open.chars += end - from;
+      return;
+    }
+    const text = decoder.decode(this.memory.subarray(from, end));
+    if (taken === undefined) open.lines.push({ line: this.nextLine, text, cutBytes });
+    open.chars += text.length;
+    this.following = this.follow?.(text) === true;
+    if (this.following) open.until = Math.max(open.until, this.nextLine + 1);
   }
 
   private longLine(line: number): void {
@@ -270,18 +297,33 @@ class Scanner {
     const { until } = this.open!;
     this.notes.push({
       line: this.nextLine,
-      sentence: `A stretch of ${this.open!.lines.length} lines full of reports was split before this line: a report that stands across it may be read in two parts.`,
+      sentence: `A stretch of ${linesIn(this.open!)} lines full of reports was split before this line: a report that stands across it may be read in two parts.`,
     });
     this.close(true);
-    if (until >= this.nextLine) this.open = emptyWindow(until);
+    if (until >= this.nextLine) this.open = this.emptyWindow(until);
   }
 
   private close(cut: boolean): void {
     const { open } = this;
     this.open = undefined;
-    if (open === undefined || open.lines.length === 0) return;
+    if (open === undefined || linesIn(open) === 0) return;
     this.windows++;
-    this.onWindow({ lines: open.lines, anchors: open.anchors, cut });
+    const { lines, taken, anchors } = open;
+    if (taken === undefined) this.onWindow({ lines, anchors, cut });
+    else
+      this.onWindow({
+        get lines() {
+          return taken.lines;
+        },
+        anchors,
+        cut,
+        taken,
+      });
+  }
+
+  private emptyWindow(until: number): OpenWindow {
+    const many = this.pushed > manyLines;
+    return emptyWindow(until, many ? this.shapes?.() : undefined);
   }
 
   /** Makes room for the next chunk: moves what is still needed to the front. */
@@ -308,10 +350,10 @@ class Scanner {
     if (!this.inside || this.tornLine) {
       this.push(this.next, this.next + this.limits.lineBytes);
       if (!this.tornLine) {
-        const open = this.open!;
-        const last = open.lines.pop()!;
-        open.lines.push({ ...last, cutBytes: 1 });
-        this.longLine(last.line);
+        const { lines, taken } = this.open!;
+        if (taken !== undefined) taken.cutLast();
+        else lines.push({ ...lines.pop()!, cutBytes: 1 });
+        this.longLine(this.nextLine);
       }
     }
     this.inside = true;

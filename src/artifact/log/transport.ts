@@ -178,14 +178,17 @@ function blanks(lengths: readonly number[], last: boolean, text: string, number:
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
 
+const lastWords =
+  /(?:Call [Tt]race:|Mem-[Ii]nfo:|\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}|total pagecache pages|(?:min order|free): \d{1,9})( ?\||[^\w\s[()][^\s]{0,11})$/;
+
+/** What follows words that end their line. */
+export const endsInTransport = (text: string): boolean => lastWords.test(text);
+
 /** What follows words that end their line; found on two lines at least. */
 function suffixOf(texts: readonly string[]): string {
   const seen = new Map<string, number>();
   for (const text of texts.slice(0, MOST_LINES)) {
-    const end =
-      /(?:Call [Tt]race:|Mem-[Ii]nfo:|\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6}|total pagecache pages|(?:min order|free): \d{1,9})( ?\||[^\w\s[()][^\s]{0,11})$/.exec(
-        text,
-      )?.[1];
+    const end = lastWords.exec(text)?.[1];
     if (end !== undefined) seen.set(end, (seen.get(end) ?? 0) + 1);
   }
   const [best] = [...seen].sort((a, b) => b[1] - a[1]);

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { Option } from "commander";
 import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
-import { createCollector } from "../../diagnosis/collect.ts";
+import { createSievingCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
 import type { Severity } from "../../diagnosis/finding.ts";
 import { bySeverity, severities } from "../../diagnosis/finding.ts";
@@ -114,10 +114,11 @@ export const command: CommandSpec = {
         if (files.length === 0)
           throw new BadInput("No file is named.", undefined, "Name kernel logs, or - for standard input.");
         giveFunctionIndexFile();
-        const collector = createCollector({ leaveOut: since });
+        const collector = createSievingCollector({ leaveOut: since });
         const total = sizeOf(files);
         const gathered = await gather(openInputs(files), {
           onWindow: collector.onWindow,
+          sieve: collector.sieve,
           progress: (input, bytes) =>
             io.progress("reading", total === undefined ? undefined : Math.min(1, bytes / total), input),
         });

@@ -120,7 +120,9 @@ export interface Place {
   readonly boot?: number;
 }
 
-export function placeOf(incident: Incident): Place {
+export function placeOf(
+  incident: Pick<Incident, "firstLine" | "lastLine" | "seconds" | "wallClock" | "boot" | "carried">,
+): Place {
   const { firstLine, lastLine, seconds, wallClock, boot } = incident;
   const host = hostOf(incident);
   return {

@@ -41,7 +41,7 @@ export interface Body {
 /** Foreign lines in a row after which a report is over. */
 const patience = 12;
 /** Seconds between two lines of one report; a slow console makes a line wait for some tenths. */
-const longestPause = 3;
+export const longestPause = 3;
 
 export class BodyReader {
   private readonly stretch: Stretch;

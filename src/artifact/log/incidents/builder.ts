@@ -65,8 +65,10 @@ export class ReportBuilder {
   finish<K extends IncidentKind>(kind: K, reading: IncidentReadings[K]): Incident {
     const { lines, taken, notes } = this.stretch;
     const order = this.mine.sort((a, b) => a - b);
-    const first = lines[order[0] ?? 0];
-    const last = lines[order.at(-1) ?? 0];
+    // A report whose lines were all another's is where the line stands that told it.
+    const told = order.length === 0 ? [...this.parts.values()][0]?.[0] : undefined;
+    const first = told ?? lines[order[0] ?? 0];
+    const last = told ?? lines[order.at(-1) ?? 0];
     const foreign: LogLine[] = [];
     for (let i = order[0] ?? 0; i < (order.at(-1) ?? 0); i++) {
       const line = lines[i];

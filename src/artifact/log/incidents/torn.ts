@@ -68,6 +68,9 @@ const withoutEnd = (text: string): string =>
 
 const wholeOffset = /\+0x[0-9a-f]{1,8}\/0x[0-9a-f]{1,8} ?$/;
 
+/** Whether a line at the column at which lines were cut, or one short of it, would lose its last word. */
+export const losesEnd = (text: string): boolean => isOpen(text) && withoutEnd(text.trimEnd()) !== text;
+
 /** The lines of a text without the last words that may lack their end. */
 export function withoutTorn(lines: readonly LogLine[]): readonly LogLine[] {
   const { column, forms } = widestOf(lines);
