@@ -3,7 +3,7 @@
 import type { LineRepair } from "../../kernel/readings/log_line.ts";
 import { isKernelLine } from "./known_words.ts";
 import { stripPrefix, stripQuote } from "./prefix.ts";
-import type { RawLine } from "./scan.ts";
+import type { RawLine } from "./raw_lines.ts";
 import { indents } from "./transport.ts";
 
 /** A line on its way from what stood in the input to what the kernel printed. */

@@ -11,7 +11,7 @@ import { unwrap, withoutReturns } from "./layers.ts";
 import { inOrder } from "./order.ts";
 import type { Prefix } from "./prefix.ts";
 import { readLearned, stripPrefix } from "./prefix.ts";
-import type { RawLine, RawWindow } from "./scan.ts";
+import type { RawLine, RawLines } from "./raw_lines.ts";
 import { learnBeforeStamps, learnTransport } from "./transport.ts";
 
 /** One window, or one for each printk caller where the reports of several callers run into each other. */
@@ -23,7 +23,7 @@ export interface Repaired {
 }
 
 /** Repairs the lines of a window. */
-export function repairWindow(raw: RawWindow): Repaired {
+export function repairWindow(raw: RawLines): Repaired {
   const drafts = repair(raw.lines);
   markTruncated(drafts);
   const lines = drafts.map(finished);

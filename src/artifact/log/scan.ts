@@ -7,23 +7,11 @@ import { byteSearch } from "../../base/bytes_search.ts";
 import type { LogNote } from "../../kernel/readings/log_line.ts";
 import { type Anchor, anchors } from "./anchors.ts";
 import type { LineShapes } from "./line_shapes.ts";
+import type { RawLine, RawLines } from "./raw_lines.ts";
 import { TakenLines } from "./taken_lines.ts";
 
-/** A line as it stood in the input. */
-export interface RawLine {
-  readonly line: number;
-  readonly text: string;
-  /** Bytes left out because the line is longer than the limit; a head of unknown length that was lost counts as 1. */
-  readonly cutBytes: number;
-}
-
-/** Raw lines around anchors. */
-export interface RawWindow {
-  /** Made when they are asked for, where the window has shapes. */
-  readonly lines: readonly RawLine[];
-  readonly anchors: readonly { readonly name: string; readonly line: number }[];
-  /** True when the window was ended by its limit, not by a lack of anchors: the next one goes on where it stops. */
-  readonly cut: boolean;
+/** Raw lines around anchors; those of a log full of reports are made when they are asked for. */
+export interface RawWindow extends RawLines {
   /** Of a log full of reports: which of the lines are alike. */
   readonly taken?: TakenLines;
 }

@@ -1,6 +1,6 @@
 // The lines of a window as bytes, with the shape of each (line_shapes.ts): strings are made of those only that somebody reads.
 import type { LineShapes } from "./line_shapes.ts";
-import type { RawLine } from "./scan.ts";
+import type { RawLine } from "./raw_lines.ts";
 
 const decoder = new TextDecoder("utf-8");
 
