@@ -6,6 +6,7 @@ chmodSync("dist/cli/main.js", 0o755);
 copyFileSync("src/kernel/facts/functions/network.idx.gz", "dist/kernel/facts/functions/network.idx.gz");
 mkdirSync("dist/cli/collect", { recursive: true });
 copyFileSync("src/cli/collect/collect.sh", "dist/cli/collect/collect.sh");
+await import("./build-places.mjs");
 await import("./build-man.mjs");
 await import("./build-licenses.mjs");
 const { configFor } = await import("../src/web/vite.config.mjs");

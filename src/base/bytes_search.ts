@@ -36,12 +36,20 @@ interface Fingerprint {
 /** Which filter to use; `auto` takes SIMD where it exists. */
 export type Filter = "auto" | "simd" | "table";
 
-/** Patterns must have 4 to 64 bytes and no newline. Room for `capacity` bytes. Throws ModelBug where `simd` is demanded and missing. */
-export function byteSearch(patterns: readonly Uint8Array[], capacity: number, filter: Filter = "auto"): ByteSearch {
+/**
+ * Patterns must have 4 to 64 bytes and no newline. Room for `capacity` bytes. `places`: what {@link placesOf} says of the patterns, which takes
+ * some 40 ms for a hundred of them. Throws ModelBug where `simd` is demanded and missing.
+ */
+export function byteSearch(
+  patterns: readonly Uint8Array[],
+  capacity: number,
+  filter: Filter = "auto",
+  places: readonly Place[] = placesOf(patterns),
+): ByteSearch {
   for (const p of patterns) {
     assert(p.length >= 4 && p.length <= 64 && !p.includes(NEWLINE), () => `unusable pattern of ${p.length} bytes`);
   }
-  const { prints, tables } = choosePrints(patterns);
+  const { prints, tables } = printsAt(patterns, places);
   const simd = filter === "table" ? undefined : simdScan(tables, capacity);
   assert(filter !== "simd" || simd !== undefined, "this engine has no WebAssembly SIMD");
   const memory = simd?.memory ?? new Uint8Array(SIMD_DATA + capacity + 64);
@@ -115,7 +123,7 @@ function commonness(byte: number): number {
 }
 
 /** The cheapest places for a pattern's fingerprint, rarest first. */
-function places(bytes: Uint8Array): Fingerprint["end"][] {
+function cheapest(bytes: Uint8Array): Fingerprint["end"][] {
   const cost = (e: number): number => [0, 1, 2, 3].reduce((product, k) => product * commonness(bytes[e - k]!), 1);
   return Array.from({ length: bytes.length - 3 }, (_, i) => i + 3)
     .sort((a, b) => cost(a) - cost(b))
@@ -200,30 +208,45 @@ function grow(
   return cost < limit ? { bucket: { sets, sums, byLetters, byWords }, cost } : undefined;
 }
 
-/** Puts each pattern, by one of its rarest places, into the bucket where it raises the expected number of false candidates least.
- *  Tables: eight of 16 bytes; bit k of an entry: bucket k lets that nibble through there. */
-function choosePrints(patterns: readonly Uint8Array[]): { prints: Fingerprint[]; tables: Uint8Array } {
+/** Where a pattern's fingerprint ends in it, and which of the eight buckets it is in. */
+export type Place = readonly [end: number, bucket: number];
+
+/** Puts each pattern, by one of its rarest places, into the bucket where it raises the expected number of false candidates least. */
+export function placesOf(patterns: readonly Uint8Array[]): Place[] {
   const buckets = Array.from(
     { length: 8 },
     (): Bucket => ({ sets: new Uint16Array(8), sums: new Float64Array(4), byLetters: 0, byWords: 0 }),
   );
-  const prints = patterns.map((bytes, pattern): Fingerprint => {
+  return patterns.map((bytes): Place => {
     let best = { cost: Number.POSITIVE_INFINITY, end: 3, k: 0, bucket: buckets[0]! };
-    for (const end of places(bytes)) {
+    for (const end of cheapest(bytes)) {
       for (let k = 0; k < 8 && best.cost > 0; k++) {
         const grown = grow(buckets[k]!, bytes, end, best.cost);
         if (grown !== undefined) best = { ...grown, end, k };
       }
     }
     buckets[best.k] = best.bucket;
-    return { pattern, end: best.end, bytes };
+    return [best.end, best.k];
   });
+}
+
+/** Tables: eight of 16 bytes; bit k of an entry: bucket k lets that nibble through there. */
+function printsAt(
+  patterns: readonly Uint8Array[],
+  places: readonly Place[],
+): { prints: Fingerprint[]; tables: Uint8Array } {
+  assert(places.length === patterns.length, () => `${places.length} places for ${patterns.length} patterns`);
   const tables = new Uint8Array(128);
-  for (let t = 0; t < 8; t++) {
-    for (let n = 0; n < 16; n++) {
-      for (let k = 0; k < 8; k++) if ((buckets[k]!.sets[t]! >> n) & 1) tables[16 * t + n]! |= 1 << k;
+  const prints = patterns.map((bytes, pattern): Fingerprint => {
+    const [end, bucket] = places[pattern]!;
+    assert(end >= 3 && end < bytes.length, () => `place ${end} in a pattern of ${bytes.length} bytes`);
+    for (let t = 0; t < 4; t++) {
+      const byte = bytes[end - 3 + t]!;
+      tables[32 * t + (byte & 15)]! |= 1 << bucket;
+      tables[32 * t + 16 + (byte >> 4)]! |= 1 << bucket;
     }
-  }
+    return { pattern, end, bytes };
+  });
   return { prints, tables };
 }
 

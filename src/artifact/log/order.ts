@@ -24,13 +24,23 @@ const sameRecord = (a: Draft, b: Draft): boolean =>
 
 /** More ranks and times fall from line to line than rise, by far. */
 const newestFirst = (drafts: readonly Draft[]): boolean =>
-  fallsBack(drafts.map(({ seconds, text }) => ({ seconds, rank: rankOf(text) })));
+  fallsBack(
+    drafts.length,
+    (i) => drafts[i]?.seconds,
+    (i) => rankOf(drafts[i]?.text ?? ""),
+  );
 
-/** The same of lines of which no more is known. */
-export function fallsBack(lines: readonly { readonly seconds?: number | undefined; readonly rank: number }[]): boolean {
+/** The same of `count` lines of which stamp and rank are known. */
+export function fallsBack(
+  count: number,
+  secondsOf: (index: number) => number | undefined,
+  rankOf: (index: number) => number,
+): boolean {
   let [rises, falls, rank] = [0, 0, 0];
   let [later, earlier, seconds] = [0, 0, undefined as number | undefined];
-  for (const { seconds: at, rank: now } of lines) {
+  for (let i = 0; i < count; i++) {
+    const at = secondsOf(i);
+    const now = rankOf(i);
     if (at !== undefined) {
       if (seconds !== undefined && at > seconds) later++;
       if (seconds !== undefined && at < seconds) earlier++;

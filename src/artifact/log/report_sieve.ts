@@ -330,14 +330,19 @@ function isPlain(taken: TakenLines, indexes: readonly number[]): boolean {
   // Where a terminal's columns end.
   if (widest === 79 || widest === 80) return false;
   let [kernel, framed] = [false, false];
-  const ranks: { readonly seconds: number | undefined; readonly rank: number }[] = [];
   for (const i of indexes) {
     const line = shapes.of(shape[i]!)!;
     if (column[i]! - line.blanks === fullest && (line.losesEnd || line.masked)) return false;
     kernel ||= line.kernel;
     framed ||= line.framed;
-    const s = seconds[i]!;
-    ranks.push({ seconds: Number.isNaN(s) ? undefined : s, rank: line.rank });
   }
-  return (kernel || !framed) && !fallsBack(ranks);
+  if (!kernel && framed) return false;
+  return !fallsBack(
+    indexes.length,
+    (i) => {
+      const s = seconds[indexes[i]!]!;
+      return Number.isNaN(s) ? undefined : s;
+    },
+    (i) => shapes.of(shape[indexes[i]!]!)!.rank,
+  );
 }

@@ -2,10 +2,11 @@
 // (base/bytes_search.ts); only the lines around them ever become strings. Repair of those lines is lines.ts.
 import type { ByteSource } from "../../base/byte_source.ts";
 import { lineStart, NEWLINE, utf8 } from "../../base/bytes.ts";
-import type { ByteSearch, Filter } from "../../base/bytes_search.ts";
+import type { ByteSearch, Filter, Place } from "../../base/bytes_search.ts";
 import { byteSearch } from "../../base/bytes_search.ts";
 import type { LogNote } from "../../kernel/readings/log_line.ts";
 import { type Anchor, anchors } from "./anchors.ts";
+import { anchorPlaces } from "./anchor_places.ts";
 import type { LineShapes } from "./line_shapes.ts";
 import type { RawLine, RawLines } from "./raw_lines.ts";
 import { TakenLines } from "./taken_lines.ts";
@@ -102,6 +103,10 @@ export async function scanLog(
 }
 
 const patterns = anchors.map((a) => utf8(a.text));
+/** As the build worked them out. */
+const places = anchorPlaces
+  ?.match(/.{3}/g)
+  ?.map((p): Place => [Number.parseInt(p.slice(0, 2), 36), Number.parseInt(p.slice(2), 36)]);
 const decoder = new TextDecoder("utf-8");
 
 /** A search that no scan uses: an engine gives each WebAssembly memory much address space, so one serves input after input. */
@@ -111,7 +116,7 @@ function borrowSearch(capacity: number, filter: Filter): ByteSearch {
   const found = spare;
   spare = undefined;
   const fits = found !== undefined && filter === "auto" && found.capacity >= capacity;
-  const search = fits ? found : byteSearch(patterns, capacity, filter);
+  const search = fits ? found : byteSearch(patterns, capacity, filter, places);
   search.reset();
   return search;
 }
@@ -295,6 +300,7 @@ class Scanner {
     const { open } = this;
     this.open = undefined;
     if (open === undefined || linesIn(open) === 0) return;
+    open.taken?.copy(this.memory);
     this.windows++;
     const { lines, taken, anchors } = open;
     if (taken === undefined) this.onWindow({ lines, anchors, cut });
@@ -324,6 +330,7 @@ class Scanner {
     const from = Math.max(this.floor, Math.min(wanted, this.scanned - longest - 32));
     const shift = from - base;
     if (shift <= 0) return;
+    this.open?.taken?.copy(this.memory);
     if (from > this.floor) this.floorIsLineStart = this.memory[from - 1] === NEWLINE;
     this.memory.copyWithin(base - 32, from - 32, this.end);
     this.floor = base;

@@ -8,18 +8,22 @@ export class TakenLines {
   readonly shapes: LineShapes;
   /** Of {@link shapes} when the window began: numbers of another one mean nothing now. */
   readonly generation: number;
+  count = 0;
   /** For each line: its shape, or -1; its seconds since boot, or NaN; its transport; its width in bytes, and without carriage returns. */
-  readonly shape: number[] = [];
-  readonly seconds: number[] = [];
-  readonly form: number[] = [];
-  readonly width: number[] = [];
-  readonly column: number[] = [];
+  shape = new Int32Array(512);
+  seconds = new Float64Array(512);
+  form = new Int32Array(512);
+  width = new Int32Array(512);
+  column = new Int32Array(512);
   /** Lines without a shape. */
   shapeless = 0;
-  private readonly starts: number[] = [];
-  private bytes = new Uint8Array(1 << 15);
+  private starts = new Int32Array(512);
+  private numbers = new Float64Array(512);
+  private bytes = new Uint8Array(1 << 16);
   private end = 0;
-  private readonly numbers: number[] = [];
+  /** Lines that were taken and not copied yet lie in the scan's memory from here on, one behind another. */
+  private from = -1;
+  private to = -1;
   private readonly cut = new Map<number, number>();
   private made: readonly RawLine[] | undefined;
 
@@ -28,33 +32,55 @@ export class TakenLines {
     this.generation = shapes.generation;
   }
 
-  get count(): number {
-    return this.shape.length;
-  }
-
-  /** Takes the line in memory[from, to); true when its shape is known, so that no table begins with it. */
+  /** Takes the line in memory[from, to), to be copied by {@link copy}; true when its shape is known, so that no table begins with it. */
   take(memory: Uint8Array, from: number, to: number, line: number, cutBytes: number): boolean {
     const { shapes } = this;
-    const size = to - from;
+    if (this.from >= 0 && from !== this.to + 1) this.copy(memory);
+    if (this.from < 0) this.from = from;
+    this.to = to;
+    const at = this.count++;
+    if (at === this.shape.length) this.grow();
+    shapes.read(memory, from, to);
+    const shape = cutBytes > 0 ? -1 : shapes.shape;
+    if (cutBytes > 0) this.cut.set(at, cutBytes);
+    if (shape < 0) this.shapeless++;
+    this.shape[at] = shape;
+    this.seconds[at] = shapes.seconds;
+    this.form[at] = shapes.form;
+    this.width[at] = to - from;
+    this.column[at] = shapes.end - from;
+    this.numbers[at] = line;
+    this.starts[at] = this.end + from - this.from;
+    return shape >= 0;
+  }
+
+  /** Copies what was taken: before the memory's bytes move. */
+  copy(memory: Uint8Array): void {
+    if (this.from < 0) return;
+    const size = this.to - this.from;
     if (this.end + size > this.bytes.length) {
       const larger = new Uint8Array(2 * this.bytes.length + size);
       larger.set(this.bytes.subarray(0, this.end));
       this.bytes = larger;
     }
-    this.bytes.set(memory.subarray(from, to), this.end);
-    this.starts.push(this.end);
+    this.bytes.set(memory.subarray(this.from, this.to), this.end);
     this.end += size;
-    shapes.read(memory, from, to);
-    const shape = cutBytes > 0 ? -1 : shapes.shape;
-    if (cutBytes > 0) this.cut.set(this.count, cutBytes);
-    if (shape < 0) this.shapeless++;
-    this.shape.push(shape);
-    this.seconds.push(shapes.seconds);
-    this.form.push(shapes.form);
-    this.width.push(size);
-    this.column.push(shapes.end - from);
-    this.numbers.push(line);
-    return shape >= 0;
+    this.from = -1;
+  }
+
+  private grow(): void {
+    const wider = <T extends Int32Array | Float64Array>(column: T, into: T): T => {
+      into.set(column);
+      return into;
+    };
+    const size = 2 * this.shape.length;
+    this.shape = wider(this.shape, new Int32Array(size));
+    this.seconds = wider(this.seconds, new Float64Array(size));
+    this.form = wider(this.form, new Int32Array(size));
+    this.width = wider(this.width, new Int32Array(size));
+    this.column = wider(this.column, new Int32Array(size));
+    this.starts = wider(this.starts, new Int32Array(size));
+    this.numbers = wider(this.numbers, new Float64Array(size));
   }
 
   /** The line taken last is the head of a longer one. */

@@ -68,8 +68,22 @@ function factsOf(key: string): DriverFacts {
 /** One key for a driver: the first module of those known by hand, else the module's name. */
 const keyOf = (module: string): string => byModule.get(module)?.modules[0] ?? module;
 
+/** A storm names the same frames again and again; a hostile log may name anything. */
+const mostFrames = 5000;
+let asked: { readonly index: unknown; readonly frames: Map<string, ReadonlySet<string>> } | undefined;
+
 /** The drivers that a frame may belong to; none for a frame of somebody else. */
 function driversOf(frame: StackName): ReadonlySet<string> {
+  const index = functionIndex();
+  if (asked === undefined || asked.index !== index || asked.frames.size > mostFrames)
+    asked = { index, frames: new Map() };
+  const key = `${frame.module ?? ""} ${frame.function}`;
+  const found = asked.frames.get(key) ?? findDrivers(frame);
+  asked.frames.set(key, found);
+  return found;
+}
+
+function findDrivers(frame: StackName): ReadonlySet<string> {
   if (frame.module !== undefined) {
     const tag = tagOf(frame.module);
     if (byModule.has(tag)) return new Set([keyOf(tag)]);
