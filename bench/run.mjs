@@ -16,6 +16,7 @@ const benches = [
   { name: "explore", file: "explore/spin.mjs", quick: [1] },
   { name: "live", file: "live/run.mjs", quick: [10] },
   { name: "diagnose", file: "diagnose/run.mjs", quick: [100, 1] },
+  { name: "storm", file: "diagnose/dense.mjs", quick: [10, 1] },
   { name: "fleet", file: "fleet/run.mjs", quick: [200, 1] },
   { name: "page_owner", file: "page_owner/run.mjs", quick: [100, 1] },
   { name: "web", file: "web/run.mjs", quick: [20, 1] },

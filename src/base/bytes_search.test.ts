@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { countByte, NEWLINE, utf8 } from "./bytes.ts";
 import type { Filter } from "./bytes_search.ts";
-import { byteSearch } from "./bytes_search.ts";
+import { byteSearch, placesOf } from "./bytes_search.ts";
 import { prng } from "./prng.ts";
 
 const words = ["page allocation failure", "Bad page state", "Oops", "BUG:", "oooo", "page pool", "failure:"];
@@ -74,4 +74,23 @@ describe.each(filters)("the %s filter", (filter) => {
     bytes.set(utf8("Oops"), 1000);
     expect(streamed(bytes, 333, filter).hits).toEqual([expect.stringMatching(/^2@1000 /)]);
   });
+});
+
+test("places that were worked out before are taken as they are, and places of other patterns are refused", () => {
+  const patterns = words.map(utf8);
+  const places = placesOf(patterns);
+  expect(places).toHaveLength(words.length);
+  const hitsWith = (given: typeof places | undefined): string[] => {
+    const search = byteSearch(patterns, 4096, "table", given);
+    search.reset();
+    const text = utf8(`x page allocation failure: y BUG: z\n${" ".repeat(64)}`);
+    search.memory.set(text, search.base);
+    const hits: string[] = [];
+    search.scan(search.base, search.base + text.length, (k, at) => hits.push(`${k}@${at - search.base}`));
+    return hits;
+  };
+  expect(hitsWith(places)).toEqual(hitsWith(undefined));
+  expect(hitsWith(places).length).toBeGreaterThan(2);
+  expect(() => byteSearch(patterns, 4096, "table", places.slice(1))).toThrow(/6 places for 7 patterns/);
+  expect(() => byteSearch(patterns, 4096, "table", [[60, 0], ...places.slice(1)])).toThrow(/place 60/);
 });

@@ -332,7 +332,7 @@ function isPlain(taken: TakenLines, indexes: readonly number[]): boolean {
   let [kernel, framed] = [false, false];
   for (const i of indexes) {
     const line = shapes.of(shape[i]!)!;
-    if (column[i]! - line.blanks === fullest && (line.losesEnd || line.masked)) return false;
+    if (column[i]! - line.blanks >= fullest - 1 && (line.losesEnd || line.masked)) return false;
     kernel ||= line.kernel;
     framed ||= line.framed;
   }
