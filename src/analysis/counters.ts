@@ -14,6 +14,12 @@ const netEvent =
 /** Of a driver's own counters: what was lost, what could not be had, and what its page pools do. */
 const driverEvent = /drop|discard|miss|no_?(?:buf|desc|mem)|alloc|fail|err|over_?run|fifo|starv|pp_/;
 
+/** Columns of /proc/net/softnet_stat that tell of loss (net/core/net-procfs.c softnet_seq_show()); a sum over CPUs is known when all rows are whole. */
+const softnetColumns = [
+  [1, "dropped"],
+  [2, "time_squeeze"],
+] as const;
+
 /** The telling counters of one text, in its order; `device` is what `ethtool -S` was asked about, which the text does not say. */
 export function countersOf(reading: ProcReading, device = "ethtool"): readonly Counter[] {
   switch (reading.kind) {
@@ -25,10 +31,10 @@ export function countersOf(reading: ProcReading, device = "ethtool"): readonly C
         ...ofDevice(`${d.name} tx`, reading.transmit, d.transmit),
       ]);
     case "softnet_stat":
-      return [
-        ["softnet dropped", reading.cpus.reduce((n, c) => n + (c[1] ?? 0), 0)],
-        ["softnet time_squeeze", reading.cpus.reduce((n, c) => n + (c[2] ?? 0), 0)],
-      ];
+      return softnetColumns.flatMap(([column, name]) => {
+        const told = reading.cpus.flatMap((c) => c[column] ?? []);
+        return told.length < reading.cpus.length ? [] : [[`softnet ${name}`, told.reduce((n, c) => n + c, 0)] as const];
+      });
     case "net/netstat":
       return reading.protocols.flatMap((p) =>
         p.counters.flatMap(([name, value]) => (netEvent.test(name) ? counted(`${p.name} ${name}`, value) : [])),

@@ -37,15 +37,15 @@ function idle(change: Change, order: number | null, machine: MachineSaid): boole
 /** What kswapd would work up to is nowhere above this: three times the zone's share of the reserve, the widest spacing of any release, and twice the scaled part. */
 function standsAbove({ zones }: MachineSaid, minFreeKb: number, scaleFactor: number): boolean {
   const low = zones.filter((z) => z.zone !== "HighMem" && z.zone !== "Movable" && z.zone !== "Device");
-  const managed = (z: MachineSaid["zones"][number]): number => z.managedKb ?? z.presentKb ?? 0;
-  const all = low.reduce((n, z) => n + managed(z), 0);
+  const known = low.flatMap(({ managedKb, presentKb, freeKb }) => {
+    const own = managedKb ?? presentKb;
+    return own === null || freeKb === null ? [] : [{ own, freeKb }];
+  });
+  const all = known.reduce((n, z) => n + z.own, 0);
   return (
     all > 0 &&
-    low.every(
-      (z) =>
-        z.freeKb !== null &&
-        z.freeKb > 3 * ((minFreeKb * managed(z)) / all) + 2 * ((managed(z) * scaleFactor) / 10_000),
-    )
+    known.length === low.length &&
+    known.every((z) => z.freeKb > 3 * ((minFreeKb * z.own) / all) + 2 * ((z.own * scaleFactor) / 10_000))
   );
 }
 

@@ -131,8 +131,11 @@ function printedKb(memInfo: MemInfo | undefined, slab?: SlabFailure): number | u
       return total / pages;
   }
   const ofSlab =
-    slab?.minOrder !== undefined && slab.minOrder > 0 && /^(?:dma-)?kmalloc-/.test(slab.cache ?? "")
-      ? (slab.bufferSize ?? 0) / 1024 / 2 ** slab.minOrder
-      : 0;
-  return [4, 8, 16, 64].includes(ofSlab) ? ofSlab : undefined;
+    slab?.minOrder !== undefined &&
+    slab.bufferSize !== undefined &&
+    slab.minOrder > 0 &&
+    /^(?:dma-)?kmalloc-/.test(slab.cache ?? "")
+      ? slab.bufferSize / 1024 / 2 ** slab.minOrder
+      : undefined;
+  return ofSlab !== undefined && [4, 8, 16, 64].includes(ofSlab) ? ofSlab : undefined;
 }

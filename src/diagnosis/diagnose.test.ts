@@ -194,6 +194,34 @@ test("the same boot in two files is counted once, with both places; settings in 
   expect(finding(i, "min_free.default").evidence[0]).toMatchObject({ input: "sysctl.txt", line: 1 });
 });
 
+describe("a sysctl beside a report is of a moment of its own", () => {
+  const log = fixture("e1000_refill_6.1.txt");
+  const minFree = async (kb: number) =>
+    (await explain({ "dmesg.txt": log, "sysctl.txt": `vm.min_free_kbytes = ${kb}\n` })).incidents.find(
+      (x) => x.kind === "alloc_failure",
+    );
+  test("the value that the printed marks add up to is the one that held", async () => {
+    const marks = /add up to (\d+) kB/.exec(
+      finding(
+        (await explain({ "dmesg.txt": log })).incidents.find((x) => x.kind === "alloc_failure"),
+        "min_free.default",
+      ).claim,
+    );
+    const i = await minFree(Number(marks?.[1]));
+    expect(i?.findings.some((f) => f.id === "min_free.changed")).toBe(false);
+    expect(finding(i, "min_free.default").evidence[0]).toMatchObject({ input: "sysctl.txt", line: 1 });
+  });
+  test("another value was set before or after: the marks say what the request met, and nothing is advised from two moments", async () => {
+    const i = await minFree(200_000);
+    expect(finding(i, "min_free.changed").claim).toMatch(/says 200000, which was read at another moment.*raised since/);
+    const then = finding(i, "min_free.default");
+    expect(then.evidence[0]).toMatchObject({ input: "dmesg.txt" });
+    expect(then.claim).not.toContain("200000");
+    expect(i?.advice.some((a) => /min_free_kbytes/.test(a.command ?? ""))).toBe(false);
+    expect(i?.machine.minFreeKb?.value).not.toBe(200_000);
+  });
+});
+
 test("suppressed reports count", async () => {
   const lines = fixture("e1000_refill_6.1.txt").split("\n");
   const at = lines.findIndex((l) => l.includes("page allocation failure"));

@@ -141,6 +141,7 @@ export function diagnose(inputs: readonly InputRead[]): Diagnosis {
   const states = statesOf(
     inputs.flatMap((i) => i.files ?? []),
     inputs.flatMap((i) => [...(i.releases ?? [])]),
+    incidents.length > 0,
   );
   return {
     schema: "skblab.diagnosis/1",

@@ -7,6 +7,7 @@ import type { Case } from "./case.ts";
 import { quote, quoteFrames, quotesOf } from "./case.ts";
 import type { MtuTable, Quote } from "./finding.ts";
 import type { MachineSaid, Told, ZoneSaid } from "./machine_told.ts";
+import { changedSince } from "./rules/min_free.ts";
 import { size } from "./words.ts";
 
 const told = <T>(value: T, because: string, evidence: readonly Quote[]): Told<T> => ({ value, because, evidence });
@@ -104,7 +105,7 @@ function sysctl(c: Case, name: string): Told<number> | null {
 /** The sysctl, else the min marks of the zones, which add up to it. */
 function minFreeOf(c: Case): Told<number> | null {
   const said = sysctl(c, "vm.min_free_kbytes");
-  if (said !== null) return said;
+  if (said !== null && changedSince(c, said.value) === undefined) return said;
   const zones = (closedOf(c.zones) ?? []).filter((z) => isLow(z.name));
   // Releases without a boost print none, and add none.
   const kb = sumOf(zones.map((z) => (z.kb.min === undefined ? undefined : z.kb.min - (z.kb.boost ?? 0))));

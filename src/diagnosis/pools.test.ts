@@ -177,7 +177,22 @@ describe("patterns over time", () => {
   });
 });
 
+test("counters that a cut took are not zero: only all of them say that no page was taken", () => {
+  const text = counters({});
+  const summary = (t: string) => judge(t).map((v) => v.summary);
+  expect(summary(text)).toEqual([expect.stringMatching(/^No page was taken/)]);
+  expect(summary(text.replace(/.*alloc_fast.*\n/, ""))).toEqual([
+    expect.stringMatching(/does not say whether pages were taken: it lacks alloc-fast/),
+  ]);
+});
+
 describe("netlink", () => {
+  test("a pool that its driver let go of is done with its pages only where inflight says 0", () => {
+    const pool = (inflight: string) => judge(`[{"id": 5, "detach-time": 100${inflight}}]\n`);
+    expect(pool(', "inflight": 0')).toMatchObject([{ pattern: "healthy", summary: /every page is back/ }]);
+    expect(pool("")).toMatchObject([{ pattern: "does not say" }]);
+  });
+
   test("a detached pool with the same pages at two looks", () => {
     expect(judge(fixture("netlink_stall.json"))).toMatchObject([
       { subject: "pool 5", pattern: "leak", certainty: "likely", inFlight: 7 },

@@ -72,11 +72,20 @@ function judgeStates(name: string, list: readonly PoolState[], out: number | und
     });
   const base = { subject: name, rates: undefined, inFlight: last.inflight, reasons };
 
-  if (last.detachTime !== undefined)
+  if (last.detachTime !== undefined && last.inflight === undefined)
+    return {
+      ...base,
+      pattern: "does not say",
+      certainty: "possible",
+      summary: `The driver let go of this pool ${last.detachTime} s after boot; its inflight is not in the text, so it is not known whether pages are still out.`,
+      mayHold: [],
+      next: ["Query the pool again with page-pool-get, all attributes."],
+    };
+  if (last.detachTime !== undefined && last.inflight !== undefined)
     return {
       ...base,
       ...stalled(
-        last.inflight ?? 0,
+        last.inflight,
         trend,
         inflights.length,
         `The driver let go of this pool ${last.detachTime} s after boot`,

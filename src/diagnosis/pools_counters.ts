@@ -82,6 +82,21 @@ type Judged = Pick<PoolVerdict, "pattern" | "certainty" | "summary"> &
   Partial<Pick<PoolVerdict, "reasons" | "mayHold" | "next">>;
 type Rule = (look: Look) => Judged | undefined;
 
+const taken = ["alloc-fast", "alloc-refill", "alloc-slow"] as const;
+
+/** Counters of a cut text: of what is not printed nothing is said. */
+const unprinted: Rule = ({ span, rates }) => {
+  const lacks = taken.filter((c) => span.counters[c] === undefined);
+  return rates.allocations > 0 || lacks.length === 0
+    ? undefined
+    : {
+        pattern: "does not say",
+        certainty: "possible",
+        summary: `The text does not say whether pages were taken: it lacks ${lacks.join(", ")}.`,
+        next: ["Take all counters of the pool at once."],
+      };
+};
+
 const idle: Rule = ({ rates }) =>
   rates.allocations > 0
     ? undefined
@@ -128,7 +143,7 @@ const leak: Rule = ({ outs, growth, cite }) => {
 };
 
 const sharedPages: Rule = ({ rates, cite }) =>
-  (rates.released ?? 0) <= 0.05
+  rates.released === undefined || rates.released <= 0.05
     ? undefined
     : {
         pattern: "shared pages",
@@ -204,7 +219,7 @@ const grownOnce: Rule = ({ rates, growth, cite }) =>
       };
 
 const emptyRing: Rule = ({ span, rates, cite }) => {
-  if ((rates.slow ?? 0) <= 0.01 || of(span, "alloc-empty") === 0) return undefined;
+  if (rates.slow === undefined || rates.slow <= 0.01 || of(span, "alloc-empty") === 0) return undefined;
   const slow = percent(rates.slow);
   if (!rates.interval)
     return {
@@ -243,7 +258,17 @@ const healthy = ({ rates, cite }: Look): Judged => ({
 });
 
 /** The first that has something to say wins: what is shown by counters before what is likely. */
-const rules: readonly Rule[] = [idle, wrongNode, leak, sharedPages, smallRing, swinging, grownOnce, emptyRing];
+const rules: readonly Rule[] = [
+  unprinted,
+  idle,
+  wrongNode,
+  leak,
+  sharedPages,
+  smallRing,
+  swinging,
+  grownOnce,
+  emptyRing,
+];
 
 /** Judges all snapshots of one name, in order of time. */
 export function judgeCounters(name: string, list: readonly CounterSnapshot[], quote: Quote): PoolVerdict {

@@ -65,16 +65,18 @@ function episodes(stalls: readonly PoolWarning[]): { readonly episode: string; r
   const begunAt = (w: PoolWarning): number | undefined =>
     w.at === undefined || w.stalledSeconds === undefined ? undefined : w.at - w.stalledSeconds;
   const follows = (before: PoolWarning, now: PoolWarning): boolean => {
-    if ((now.stalledSeconds ?? 0) <= (before.stalledSeconds ?? 0) || now.number > before.number) return false;
+    if (now.stalledSeconds === undefined || before.stalledSeconds === undefined) return false;
+    if (now.stalledSeconds <= before.stalledSeconds || now.number > before.number) return false;
     const [a, b] = [begunAt(before), begunAt(now)];
     // Retries drift by one or two per cent: the moment seems to move on by as much of the time between.
-    const drift = 1 + 0.02 * ((now.stalledSeconds ?? 0) - (before.stalledSeconds ?? 0));
+    const drift = 1 + 0.02 * (now.stalledSeconds - before.stalledSeconds);
     return a === undefined || b === undefined || Math.abs(b - a) <= drift;
   };
   return stalls.map((warning) => {
     if (warning.poolId !== undefined) return { episode: `pool ${warning.poolId}`, warning };
-    const quietest = Math.min(...open.filter((e) => follows(e.last, warning)).map((e) => e.last.stalledSeconds ?? 0));
-    const known = open.find((e) => follows(e.last, warning) && (e.last.stalledSeconds ?? 0) === quietest);
+    const like = open.filter((e) => follows(e.last, warning));
+    const quietest = Math.min(...like.flatMap((e) => e.last.stalledSeconds ?? []));
+    const known = like.find((e) => e.last.stalledSeconds === quietest);
     if (known !== undefined) {
       known.last = warning;
       return { episode: known.name, warning };
@@ -159,7 +161,10 @@ function loglines(reading: PoolReading, from: number, to: number): PoolEvidence[
 
 /** What the model does with the same numbers. */
 function askModel(list: readonly PoolWarning[]): PoolReason | undefined {
-  const log = list.map((w) => ({ inflight: w.number, seconds: w.stalledSeconds ?? 0 }));
+  const log = list.flatMap((w) =>
+    w.stalledSeconds === undefined ? [] : [{ inflight: w.number, seconds: w.stalledSeconds }],
+  );
+  if (log.length < list.length) return undefined;
   const replay = replayStall(log);
   if (replay === undefined) return undefined;
   const show = (of: readonly { readonly inflight: number; readonly seconds: number }[]): string =>

@@ -60,12 +60,26 @@ export function liveZones(
   buddyinfo: BuddyInfo | undefined,
   types: PageTypeInfo | undefined,
 ): LiveZone[] {
+  // What a release prints of one zone it prints of all: a zone that lacks it is cut there.
+  const printed = [
+    "boost",
+    "nr_free_highatomic",
+    "free_highatomic",
+    "reserved_highatomic",
+    "nr_free_cma",
+    "managed",
+  ].filter((name) => zoneinfo.zones.some((z) => zoneValue(z, name) !== undefined));
   return zoneinfo.zones.flatMap((z): LiveZone[] => {
+    // Of a zone without memory the counters are left out.
+    const empty = (zoneValue(z, "managed") ?? zoneValue(z, "present")) === 0;
+    if (!empty && printed.some((name) => zoneValue(z, name) === undefined)) return [];
     const value = (name: string): number | undefined => zoneValue(z, name);
     const [free, min, low, high] = [freeOf(z), value("min"), value("low"), value("high")];
     const lists = buddyinfo?.zones.find((b) => b.node === z.node && b.zone === z.zone)?.free;
     const rows = types?.free.filter((r) => r.node === z.node && r.zone === z.zone) ?? [];
-    if (free === undefined || min === undefined || low === undefined || high === undefined) return [];
+    const managed = value("managed") ?? value("present");
+    if (free === undefined || min === undefined || low === undefined || high === undefined || managed === undefined)
+      return [];
     const boost = value("boost") ?? 0;
     const reserved = value("nr_free_highatomic") ?? value("free_highatomic") ?? value("reserved_highatomic") ?? 0;
     const freeCma = value("nr_free_cma") ?? 0;
@@ -89,7 +103,7 @@ export function liveZones(
         node: z.node,
         name: z.zone,
         state,
-        managed: value("managed") ?? value("present") ?? 0,
+        managed,
         lists: listsOf(rows),
       },
     ];

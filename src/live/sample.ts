@@ -130,9 +130,13 @@ export function sampleOf(
   };
 }
 
-/** A release that prints no `managed` counts nothing here. */
-const unmanagedOf = (zoneinfo: ZoneInfo): number =>
-  zoneinfo.zones.reduce((sum, z) => {
-    const present = zoneValue(z, "present") ?? 0;
-    return sum + Math.max(0, present - (zoneValue(z, "managed") ?? present));
-  }, 0);
+/** A release that prints no `managed` counts nothing here; undefined where a zone's `present` is not in the text. */
+function unmanagedOf(zoneinfo: ZoneInfo): number | undefined {
+  let sum = 0;
+  for (const z of zoneinfo.zones) {
+    const present = zoneValue(z, "present");
+    if (present === undefined) return undefined;
+    sum += Math.max(0, present - (zoneValue(z, "managed") ?? present));
+  }
+  return sum;
+}

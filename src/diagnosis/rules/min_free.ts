@@ -31,9 +31,37 @@ export const minFree: Rule = {
     const told = c.around.sysctls.get("vm.min_free_kbytes");
     if (told === undefined) return fromReport(c);
     const kb = Number(told.value);
-    return Number.isInteger(kb) && kb > 0 ? fromSysctl(c, kb, told.quote) : [];
+    if (!Number.isInteger(kb) || kb <= 0) return [];
+    const then = changedSince(c, kb);
+    return then === undefined ? fromSysctl(c, kb, told.quote) : otherMoment(c, kb, then, told.quote);
   },
 };
+
+/**
+ * A sysctl is read at a moment of its own. Where the marks that the report printed add up to another value it has been changed in between: what they
+ * add up to, else undefined.
+ */
+export function changedSince(c: Case, kb: number): number | undefined {
+  const m = c.memInfo;
+  if (m === undefined || m.zones.length === 0) return undefined;
+  const marks = marksOf(c, m);
+  if (isLack(marks) || marks.boosted) return undefined;
+  // Each zone's share is rounded to pages (mm/page_alloc.c __setup_per_zone_wmarks()).
+  const rounding = 2 * c.pageKb * marks.zones.length;
+  return Math.abs(marks.kb - kb) > kb * 0.02 + rounding ? marks.kb : undefined;
+}
+
+/** The report's own marks say what the request met; the setting read at another time only says that it is different then. */
+function otherMoment(c: Case, kb: number, then: number, line: Quote): readonly Finding[] {
+  return [
+    ...fromReport(c).map((f) => ({ ...f, advice: [] })),
+    yes(
+      "min_free.changed",
+      `The sysctl beside the report says ${kb}, which was read at another moment or on another machine: when the report was printed the marks added up to ${then} kB.${kb > then ? " If it is this machine's, it has been raised since." : ""}`,
+      [line],
+    ),
+  ];
+}
 
 /** A larger reserve helps requests that may not wait, for at most a few pages, of the machine and not of a container; vmalloc waits. */
 function helps(c: Case): boolean {

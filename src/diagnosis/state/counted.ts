@@ -69,8 +69,13 @@ function reclaim(files: MachineFiles): StateFinding[] {
 function softnet(files: MachineFiles): StateFinding[] {
   const [file] = files.each("softnet_stat");
   if (file === undefined) return [];
-  const total = (column: number): number => file.reading.cpus.reduce((n, c) => n + (c[column] ?? 0), 0);
-  const [dropped, squeezed] = [total(1), total(2)];
+  // A row that was cut does not tell its columns.
+  const rowsTold = file.reading.cpus.flatMap(([, drops, squeezes]) =>
+    drops === undefined || squeezes === undefined ? [] : [{ drops, squeezes }],
+  );
+  if (rowsTold.length < file.reading.cpus.length) return [];
+  const dropped = rowsTold.reduce((n, c) => n + c.drops, 0);
+  const squeezed = rowsTold.reduce((n, c) => n + c.squeezes, 0);
   const rows = quotesIn(file, () => true).slice(0, 4);
   if (dropped === 0)
     return [

@@ -186,7 +186,7 @@ function orderFindings(files: MachineFiles, room: readonly StateRoom[]): StateFi
     const of = atomic.map((r) => r.orders[order] ?? { least: null, most: null });
     return of.some((o) => o.least === null || o.most === null)
       ? undefined
-      : { least: sum(of.map((o) => o.least ?? 0)), most: sum(of.map((o) => o.most ?? 0)) };
+      : { least: sum(of.flatMap((o) => o.least ?? [])), most: sum(of.flatMap((o) => o.most ?? [])) };
   });
   const words = sums.map((s, order) => `order ${order}: ${s === undefined ? "not said" : rangeWords(s.least, s.most)}`);
   const gone = sums.findIndex((s) => s?.most === 0);
@@ -288,5 +288,5 @@ function blocksOnly(files: MachineFiles, { zones }: BuddyInfo, more: boolean): R
 export function managedPages(files: MachineFiles): number | undefined {
   const zones = files.one("zoneinfo")?.zones ?? [];
   const managed = zones.map((z) => zoneValue(z, "managed"));
-  return managed.length === 0 || managed.includes(undefined) ? undefined : sum(managed.map((m) => m ?? 0));
+  return managed.length === 0 || managed.includes(undefined) ? undefined : sum(managed.flatMap((m) => m ?? []));
 }

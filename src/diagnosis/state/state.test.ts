@@ -167,6 +167,25 @@ test("without a stated release every test that fits is asked; a stated one is on
     }
 });
 
+test("beside a report the files are of a moment of their own, and say so; alone they do not", async () => {
+  const files = { zoneinfo: zoneinfo(5000), buddyinfo: buddyinfo([5000]) };
+  expect((await state(files)).summary).not.toMatch(/printed stands in the report/);
+  const log = text("logs/e1000_refill_6.1.txt");
+  expect((await state({ ...files, "dmesg.log": log })).summary).toMatch(
+    /They show the moment at which they were read: what memory was like when a report was printed stands in the report alone/,
+  );
+});
+
+test("of a zone that lacks a line which another zone has nothing is computed", async () => {
+  const two = zoneinfo(5000) + zoneinfo(4000).replaceAll("Node 0", "Node 1");
+  const buddies = buddyinfo([5000]) + buddyinfo([4000]).replace("Node 0", "Node 1");
+  const rooms = async (zones: string) => (await state({ zoneinfo: zones, buddyinfo: buddies })).room;
+  expect(new Set((await rooms(two)).map((r) => r.node))).toEqual(new Set([0, 1]));
+  const at = two.lastIndexOf("      nr_free_cma");
+  const torn = two.slice(0, at) + two.slice(two.indexOf("\n", at) + 1);
+  expect((await rooms(torn)).some((r) => r.node === 1)).toBe(false);
+});
+
 test("a zoneinfo that lacks zones is not judged as if it were the machine", async () => {
   // The one zone that is left is kept for others: that says nothing of the zones above it.
   const s = await state({ zoneinfo: text("proc/zoneinfo-3.13") });

@@ -50,12 +50,21 @@ const settings: ReadonlySet<ProcKind> = new Set<ProcKind>([
   "ethtool -i",
 ]);
 
-/** The states of every machine whose files are there. `releases`: what the inputs state, as printed. */
-export function statesOf(files: readonly StateFile[], releases: readonly string[]): MachineState[] {
+/**
+ * The states of every machine whose files are there. `releases`: what the inputs state, as printed. `beside`: reports stand beside them, which
+ * are of moments of their own.
+ */
+export function statesOf(files: readonly StateFile[], releases: readonly string[], beside = false): MachineState[] {
   const machines = machinesOf(files);
   const stated = machines.length === 1 && new Set(releases).size === 1 ? releasesOf(releases[0]) : undefined;
-  return machines.map((m) => stateOf(m, stated));
+  return machines.map((m) => {
+    const state = stateOf(m, stated);
+    return beside && m.tells ? { ...state, summary: `${state.summary} ${ownMoment}` } : state;
+  });
 }
+
+const ownMoment =
+  "They show the moment at which they were read: what memory was like when a report was printed stands in the report alone.";
 
 function releasesOf(text: string | undefined): Release | undefined {
   return text !== undefined && /^\d+\.\d+/.test(text) ? parseRelease(text) : undefined;
