@@ -316,10 +316,18 @@ describe("what never ends or never begins", () => {
       expect(node(command, fifo).stderr).toMatch(
         /It is a FIFO, and .* is read more than once\. Save it to a file first\./,
       );
-    expect(node("run", fifo).stderr).toMatch(/It is a FIFO, and for 10 s nobody wrote to it\./);
+    for (const command of ["run", "diagnose"])
+      expect(node(command, fifo).stderr).toMatch(/It is a FIFO, and for 10 s nobody wrote to it\./);
     const script = `cat '${dump}' > '${fifo}' & '${process.execPath}' dist/cli/main.js page-owner --format json '${fifo}'`;
     const { status, stdout } = spawnSync("sh", ["-c", script], { cwd: root, encoding: "utf8", timeout: 25_000 });
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toHaveProperty("schema");
   }, 60_000);
+
+  test("a fleet of which nothing could be read is told with its reasons, and is no success", async () => {
+    const { out, exit } = await run(["fleet", "@random.bin"]);
+    expect(out).toMatch(/1 host, 0 with trouble, 1 not read/);
+    expect(out).toMatch(/No host could be read and judged/);
+    expect(exit).toBe(2);
+  });
 });

@@ -7,8 +7,8 @@ export interface Answer {
   readonly document: Document;
   /** The same content as data; carries `schema: "skblab.…/N"`. */
   readonly json: unknown;
-  /** 0 done; 1 done, and the answer is that something differs or is broken. */
-  readonly exit: 0 | 1;
+  /** 0 done; 1 done, and the answer is that something differs or is broken; 2 when nothing of the input could be read. */
+  readonly exit: 0 | 1 | 2;
 }
 
 export interface Example {

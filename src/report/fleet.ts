@@ -18,7 +18,7 @@ const told = 3;
 export function fleetDocument(a: FleetAnswer): Document {
   const unread = a.hostsUnread === 0 ? "" : `, ${formatNumber(a.hostsUnread)} not read`;
   const count = `${formatNumber(a.causes.length)} cause${a.causes.length === 1 ? "" : "s"}`;
-  const head = `${formatNumber(a.hosts)} hosts, ${formatNumber(a.hostsWithTrouble)} with trouble${unread}, ${count}`;
+  const head = `${formatNumber(a.hosts)} ${a.hosts === 1 ? "host" : "hosts"}, ${formatNumber(a.hostsWithTrouble)} with trouble${unread}, ${count}`;
   if (a.causes.length === 0)
     return [
       { kind: "heading", level: 1, text: head },
@@ -27,7 +27,9 @@ export function fleetDocument(a: FleetAnswer): Document {
         text:
           a.hostsUnread === 0
             ? `No report of memory trouble was found in ${formatNumber(a.inputs)} inputs.`
-            : `No report of memory trouble was found on the ${formatNumber(a.hosts - a.hostsUnread)} hosts that could be read and judged.`,
+            : a.hostsUnread === a.hosts
+              ? "No host could be read and judged, so nothing is known about trouble."
+              : `No report of memory trouble was found on the ${formatNumber(a.hosts - a.hostsUnread)} of ${formatNumber(a.hosts)} hosts that could be read and judged.`,
       },
       ...notesOf(a),
     ];

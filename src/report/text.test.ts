@@ -40,3 +40,21 @@ describe("tables", () => {
 test("ASCII: what has a likeness gets it, what has none becomes a question mark", () => {
   expect(toAscii("3 × 4 KiB … → 12 ≥ 10 █ 😀")).toBe("3 x 4 KiB ... -> 12 >= 10 # ?");
 });
+
+test("a heading is broken at words; quoted lines stay whole, under their input's name where it would push them out", () => {
+  const quote: Document = [
+    { kind: "heading", level: 2, text: "a heading that is longer than the terminal is wide" },
+    {
+      kind: "quote",
+      lines: [
+        { input: "some/where/kern.log", line: 9, text: "swapper: page allocation failure" },
+        { input: "some/where/kern.log", line: 10, text: "Call Trace:" },
+      ],
+    },
+  ];
+  const at = (width: number): string => renderText(quote, { colour: false, width });
+  expect(at(40)).toBe(
+    "a heading that is longer than the\nterminal is wide\n\n    some/where/kern.log:\n    9   swapper: page allocation failure\n    10  Call Trace:\n",
+  );
+  expect(at(80)).toContain("    some/where/kern.log:9   swapper: page allocation failure\n    some/where/kern.log:10  Call");
+});

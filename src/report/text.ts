@@ -73,7 +73,8 @@ export function renderText(document: Document, style: TextStyle): string {
 function drawBlock(block: Block, style: TextStyle, out: string[]): void {
   switch (block.kind) {
     case "heading":
-      out.push(paint(inertLine(block.text), "strong", style));
+      if (displayWidth(inertLine(block.text)) <= style.width) out.push(paint(inertLine(block.text), "strong", style));
+      else out.push(...wrap([{ text: block.text, tone: "strong" }], style, "", ""));
       if (block.level === 1) out.push(paint("=".repeat(Math.min(style.width, block.text.length)), "dim", style));
       return;
     case "text":

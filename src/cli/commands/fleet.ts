@@ -213,7 +213,7 @@ export function fleetAnswer(answer: FleetAnswer, proofs?: readonly ExampleProof[
   return {
     document: [...fleetDocument(answer), ...proofsDocument(own.filter((p) => p !== null))],
     json: proofs === undefined ? answer : { ...answer, proofs: own },
-    exit: 0,
+    exit: answer.hosts > 0 && answer.hostsUnread === answer.hosts ? 2 : 0,
   };
 }
 

@@ -1,5 +1,5 @@
 // Memory images as random-access bytes: a file by its descriptor, a packed one unpacked into memory, /proc/kcore page by page.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { BadInput } from "../../base/bad_input.ts";
 import { imageHeadBytes, looksLikeImage } from "../../image/container/open.ts";
 import type { RandomBytes } from "../../image/container/random_bytes.ts";
@@ -143,13 +143,15 @@ function chunkedBytes(name: string, chunks: readonly (Uint8Array | undefined)[],
 export function isImageFile(path: string): boolean {
   let fd: number;
   try {
+    // A FIFO is not opened twice: without a writer the first time would never end, and with one it would take the reader away from it.
+    if (!statSync(path).isFile()) return false;
     fd = openSync(path, "r");
   } catch {
     return false;
   }
   try {
     const head = new Uint8Array(imageHeadBytes);
-    return fstatSync(fd).isFile() && readSync(fd, head, 0, head.length, 0) === head.length && looksLikeImage(head);
+    return readSync(fd, head, 0, head.length, 0) === head.length && looksLikeImage(head);
   } finally {
     closeSync(fd);
   }
