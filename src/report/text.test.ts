@@ -56,5 +56,40 @@ test("a heading is broken at words; quoted lines stay whole, under their input's
   expect(at(40)).toBe(
     "a heading that is longer than the\nterminal is wide\n\n    some/where/kern.log:\n    9   swapper: page allocation failure\n    10  Call Trace:\n",
   );
-  expect(at(80)).toContain("    some/where/kern.log:9   swapper: page allocation failure\n    some/where/kern.log:10  Call");
+  expect(at(80)).toContain(
+    "    some/where/kern.log:9   swapper: page allocation failure\n    some/where/kern.log:10  Call",
+  );
+});
+
+test("a table whose numbers alone are wider than the terminal is drawn row below row, and long names stand above their values", () => {
+  const wide: Document = [
+    {
+      kind: "table",
+      columns: [
+        { title: "pages", align: "right" },
+        { title: "memory", align: "right" },
+        { title: "blocks of order 9", align: "right" },
+        { title: "owner", align: "left" },
+      ],
+      rows: [
+        ["1,561", "6.10 MiB", "972", "page cache"],
+        ["12", "48 KiB", "12", "a driver with a long name of several words"],
+      ],
+    },
+    { kind: "facts", rows: [["where its structure is declared", "include/linux/page-flags.h, 2.6.29"]] },
+  ];
+  expect(renderText(wide, { colour: false, width: 40 })).toBe(`pages              1,561
+memory             6.10 MiB
+blocks of order 9  972
+owner              page cache
+
+pages              12
+memory             48 KiB
+blocks of order 9  12
+owner              a driver with a long
+                   name of several words
+
+where its structure is declared
+    include/linux/page-flags.h, 2.6.29
+`);
 });

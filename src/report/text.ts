@@ -87,6 +87,10 @@ function drawBlock(block: Block, style: TextStyle, out: string[]): void {
       return;
     case "facts": {
       const width = Math.max(0, ...block.rows.map(([name]) => displayWidth(name)));
+      if (width + 2 > style.width / 2) {
+        for (const [name, value] of block.rows) out.push(inertLine(name), ...wrap(value, style, "    ", "    "));
+        return;
+      }
       for (const [name, value] of block.rows) {
         out.push(...wrap(value, style, `${padEnd(inertLine(name), width)}  `, " ".repeat(width + 2)));
       }
@@ -137,6 +141,7 @@ function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, o
     c.align === "right" ? (natural[i] ?? 0) : Math.min(natural[i] ?? 0, leastColumn),
   );
   const widths = fitColumns(natural, narrowest, style.width - 2 * (natural.length - 1));
+  if (widths.reduce((a, b) => a + b, 2 * (widths.length - 1)) > style.width) return drawRecords(block, style, out);
   const drawRow = (row: readonly Text[]): void => {
     const cells = widths.map((w, i) => wrapCell(row[i] ?? "", { ...style, width: w }));
     for (let l = 0; l < Math.max(1, ...cells.map((c) => c.length)); l++)
@@ -154,6 +159,20 @@ function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, o
   drawRow(block.columns.map((c) => [{ text: c.title, tone: "strong" }]));
   out.push(paint(widths.map((w) => "-".repeat(w)).join("  "), "dim", style));
   for (const row of block.rows) drawRow(row);
+}
+
+/** A table with more columns than the terminal has room for: a row below the other, each value behind the title of its column. */
+function drawRecords(block: Extract<Block, { kind: "table" }>, style: TextStyle, out: string[]): void {
+  const width = Math.max(0, ...block.columns.map((c) => displayWidth(c.title)));
+  const rest = " ".repeat(width + 2);
+  for (const [n, row] of block.rows.entries()) {
+    if (n > 0) out.push("");
+    for (const [i, column] of block.columns.entries()) {
+      const lines = wrapCell(row[i] ?? "", { ...style, width: Math.max(leastColumn, style.width - width - 2) });
+      for (const [l, { drawn }] of lines.entries())
+        if (drawn !== "") out.push(`${l === 0 ? `${padEnd(column.title, width)}  ` : rest}${drawn}`.trimEnd());
+    }
+  }
 }
 
 /** No column of words is made narrower than this. */
