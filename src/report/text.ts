@@ -141,7 +141,10 @@ function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, o
     c.align === "right" ? (natural[i] ?? 0) : Math.min(natural[i] ?? 0, leastColumn),
   );
   const widths = fitColumns(natural, narrowest, style.width - 2 * (natural.length - 1));
-  if (widths.reduce((a, b) => a + b, 2 * (widths.length - 1)) > style.width) return drawRecords(block, style, out);
+  if (widths.reduce((a, b) => a + b, 2 * (widths.length - 1)) > style.width) {
+    drawRecords(block, style, out);
+    return;
+  }
   const drawRow = (row: readonly Text[]): void => {
     const cells = widths.map((w, i) => wrapCell(row[i] ?? "", { ...style, width: w }));
     for (let l = 0; l < Math.max(1, ...cells.map((c) => c.length)); l++)
