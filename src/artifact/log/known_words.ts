@@ -40,6 +40,7 @@ const beginnings: readonly (readonly [rank: number, words: string])[] = [
   [19, "oom-kill:constraint="],
   [20, "Out of memory: Kill"],
   [0, "Linux version \\d\\.\\d"],
+  [0, "Linux \\S{1,64} \\d{1,2}\\.\\d{1,3}\\S{0,60} #\\d"],
   [0, "Kernel panic - not syncing"],
   [0, "Disabling lock debugging"],
   [0, "---\\[ end (?:trace |Kernel panic)"],
@@ -49,6 +50,19 @@ const beginnings: readonly (readonly [rank: number, words: string])[] = [
   [0, "SL[AU]B: Unable to allocate memory on "],
   [0, "(?:(?:page|anon|ksm) )?flags: 0x[0-9a-f]{4}"],
   [0, "raw: [0-9a-f]{8}"],
+  [0, "BUG: K(?:A|M|C)SAN: [a-z]"],
+  [0, "BUG: KFENCE: [a-z]"],
+  [0, "(?:Read|Write) of size \\d{1,9} (?:at addr [0-9a-f]{8}|by task \\S)"],
+  [0, "(?:Allocated|Freed) by task \\d{1,9}[ :]"],
+  [0, "The buggy address belongs to "],
+  [0, "BUG \\S{1,60} \\((?:Not tainted|Tainted: )"],
+  [0, "INFO: (?:Allocated|Freed) in [\\w.]{1,100}\\+0x"],
+  [0, "INFO: (?:Slab|Object) 0x[0-9a-f]{8}"],
+  [0, "INFO: 0x[0-9a-f]{8,16}-0x[0-9a-f]{8}"],
+  [0, "FIX \\S{1,60}: (?:Restoring|Object at) "],
+  [0, "unreferenced object 0x[0-9a-f]{8}"],
+  [0, "skbuff: skb_(?:over|under)_panic: "],
+  [0, "page_pool_release_retry\\(\\) stalled pool shutdown"],
 ];
 
 const source = beginnings.map(([, words]) => words).join("|");

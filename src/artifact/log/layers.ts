@@ -89,7 +89,7 @@ function entities(text: string): string {
 // --- all lines together -------------------------------------------------------------------------------------------------------------
 
 /** `=` ends many lines and `=3D` stands for it: a mail's quoted-printable. */
-function isQuotedPrintable(lines: readonly Layered[]): boolean {
+function isQuotedPrintable(lines: readonly { readonly text: string }[]): boolean {
   let [soft, codes] = [0, 0];
   for (const { text } of lines) {
     if (text.endsWith("=")) soft++;
@@ -164,4 +164,23 @@ function undoIndent(lines: readonly Layered[]): void {
     const indent = own[i]!;
     if (indent !== "") l.text = l.text.slice(indent.length);
   });
+}
+
+/** A layer round most of the lines, under prefixes that are off already; undefined when there is none. */
+export function innerLayer(
+  texts: readonly string[],
+): { readonly texts: readonly string[]; readonly repair?: LineRepair } | undefined {
+  const filled = texts.filter((t) => t !== "").length;
+  const most = (n: number): boolean => n > 1 && n * 2 >= filled;
+  const quoted = texts.filter((t) => t[0] === ">" || t[0] === "|");
+  if (most(quoted.length) && most(quoted.filter((t) => stripQuote(t) !== undefined).length))
+    return { texts: texts.map((t) => stripQuote(t) ?? t), repair: "unquoted" };
+  if (isQuotedPrintable(texts.map((text) => ({ text }))))
+    return {
+      texts: texts.map((t) => decodedQuotedPrintable(t.endsWith("=") ? t.slice(0, -1) : t)),
+      repair: "unescaped",
+    };
+  if (!texts.some((t) => (t[0] === " " || t[0] === "\t") && isKernelLine(t.trimStart()))) return undefined;
+  const own = indents(texts, isKernelLine);
+  return { texts: texts.map((t, i) => t.slice(own[i]!.length)) };
 }

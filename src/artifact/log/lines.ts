@@ -7,7 +7,7 @@ import { sortFirstLines } from "./interleaved.ts";
 import type { JsonLine } from "./json_line.ts";
 import { unwrapJson } from "./json_line.ts";
 import type { Layered } from "./layers.ts";
-import { unwrap, withoutReturns } from "./layers.ts";
+import { innerLayer, unwrap, withoutReturns } from "./layers.ts";
 import { inOrder } from "./order.ts";
 import type { Prefix } from "./prefix.ts";
 import { readLearned, stripPrefix } from "./prefix.ts";
@@ -48,9 +48,23 @@ function repair(raw: readonly RawLine[]): Draft[] {
   const layered = unwrap(raw);
   beforeStamps(layered);
   const rows = withoutTransport(layered.flatMap(rowsOf));
+  // What was quoted or indented before it was delivered is so within each line.
+  for (let round = 0; round < mostLayers && peelInner(rows); round++) withoutTransport(rows);
+  withoutRelays(rows);
   const machines = byHost(rows.map(draftOf));
   const mended = machines.map((drafts) => inOrder(sortFirstLines(joinPieces(drafts))));
   return mended.length === 1 ? (mended[0] as Draft[]) : mended.flat().sort((a, b) => a.line - b.line);
+}
+
+/** Lines that a collector put its name before tell no machine of their own where others name theirs inside it. */
+function withoutRelays(rows: readonly Row[]): void {
+  const relays = new Set(rows.flatMap((r) => r.prefix.relay ?? []));
+  if (relays.size === 0) return;
+  for (const r of rows) {
+    const { relay, host, ...said } = r.prefix;
+    const kept = relay === undefined && host !== undefined && relays.has(host) ? undefined : host;
+    r.prefix = kept === undefined ? said : { ...said, host: kept };
+  }
 }
 
 /** The lines of each machine: those of two are never joined, nor is their order compared. One that names none goes with the line above it. */
@@ -87,8 +101,7 @@ interface Row {
 
 /** Takes off what stands before the kernel's own stamps, so that those do not look like a second record on the line. */
 function beforeStamps(layered: readonly Layered[]): void {
-  const inside = layered.filter((l) => l.text[0] !== "{" && /\S\s?\[ {0,4}\d{1,8}\.\d{6}\] /.test(l.text));
-  if (inside.length * 2 < layered.length) return;
+  if (!layered.some((l) => l.text[0] !== "{" && /\S\s?\[ {0,4}\d{1,8}\.\d{6}\] /.test(l.text))) return;
   const texts = layered.map((l) => stripPrefix(l.text).text);
   const lengthOf = learnBeforeStamps(texts);
   layered.forEach((l, i) => {
@@ -126,43 +139,84 @@ function rowsOf(layered: Layered): Row[] {
   return rows;
 }
 
+/** Transports lie within one another; more than this no log has. */
+const mostLayers = 3;
+
 /** Takes off what no list knows (transport.ts), and gives lines that a tool padded to the width of the record above back to that record. */
 function withoutTransport(rows: Row[]): Row[] {
-  const learned = learnTransport(rows.map((r) => r.prefix.text));
-  if (learned.suffix !== "")
-    for (const r of rows)
-      if (r.prefix.text.endsWith(learned.suffix))
-        r.prefix = { ...r.prefix, text: r.prefix.text.slice(0, -learned.suffix.length) };
-  if (learned.shapes.length > 0) {
-    for (const r of rows) {
-      const { text } = r.prefix;
-      const length = learned.prefixLength(text);
-      if (length === 0) continue;
-      const said = readLearned(text.slice(0, length));
-      const { text: rest, ...more } = stripPrefix(text.slice(length));
-      r.prefix = { ...said, ...r.prefix, ...more, text: rest };
-      r.width += text.length - rest.length;
-    }
-  }
+  for (let round = 0; round < mostLayers && takeLearned(rows); round++);
   let above: Row | undefined;
   for (const r of rows) {
-    if (r.width > 0) above = r;
-    else if (above !== undefined && r.prefix.text.startsWith("  ")) takePadding(r, above);
+    if (r.prefix.text.startsWith("  ")) takePadding(r, above);
+    else if (r.width > 0) above = r;
     else if (r.prefix.text !== "") above = undefined;
   }
   return rows;
 }
 
+/** True when something came off. */
+function takeLearned(rows: readonly Row[]): boolean {
+  const learned = learnTransport(rows.map((r) => r.prefix.text));
+  if (learned.suffix !== "")
+    for (const r of rows)
+      if (r.prefix.text.endsWith(learned.suffix))
+        r.prefix = { ...r.prefix, text: r.prefix.text.slice(0, -learned.suffix.length) };
+  if (learned.shapes.length === 0) return false;
+  let some = false;
+  for (const r of rows) {
+    const { text } = r.prefix;
+    const length = learned.prefixLength(text);
+    if (length === 0) continue;
+    some = true;
+    takeFrom(r, text.slice(length), readLearned(text.slice(0, length)));
+  }
+  return some;
+}
+
+/** `inner` is left of the row's text, behind a prefix that told `said`. */
+function takeFrom(row: Row, inner: string, said: Omit<Prefix, "text"> = {}): void {
+  const { text: rest, ...more } = stripPrefix(inner);
+  const { host: outer } = row.prefix;
+  const host = more.host ?? said.host;
+  const inside = host === undefined ? {} : { host };
+  const relay = outer !== undefined && host !== undefined && host !== outer ? { relay: outer } : {};
+  row.width += row.prefix.text.length - rest.length;
+  row.prefix = { ...said, ...row.prefix, ...more, ...inside, ...relay, text: rest };
+}
+
+/** Takes off what lies round all lines inside their prefixes; true when there was something. */
+function peelInner(rows: readonly Row[]): boolean {
+  const found = innerLayer(rows.map((r) => r.prefix.text));
+  if (found === undefined) return false;
+  rows.forEach((r, i) => {
+    const inner = found.texts[i]!;
+    if (inner === r.prefix.text) return;
+    if (found.repair !== undefined && !r.layered.repairs.includes(found.repair)) r.layered.repairs.push(found.repair);
+    takeFrom(r, inner);
+  });
+  return true;
+}
+
 const pairsOnly = /^\s+(?:[a-z_]{2,30}:\d{1,15}\s*)+$/;
 
-/** util-linux and journald print a record's prefix once and indent its other lines by as many blanks; one blank more is the kernel's. */
-function takePadding(row: Row, above: Row): void {
+/** No stamp is narrower: less is a number's width or the kernel's own blanks. */
+const narrowestPadding = 8;
+
+/** util-linux and journald print a record's prefix once and indent its other lines by as many blanks; one blank more is the kernel's. Whoever
+ *  passed such a log on may have put a prefix of its own before each line. */
+function takePadding(row: Row, above: Row | undefined): void {
   const { text } = row.prefix;
   const blanks = text.length - text.trimStart().length;
-  const whole = blanks >= above.width;
+  const padding = above === undefined ? 0 : above.width - row.width;
+  const whole = padding >= (row.width > 0 ? narrowestPadding : 1) && blanks >= padding;
   if (!whole && !pairsOnly.test(text)) return;
+  const own = whole ? text.slice(padding) : ` ${text.trimStart()}`;
+  if (above === undefined || (!whole && row.width > 0)) {
+    row.prefix = { ...row.prefix, text: own };
+    return;
+  }
   const { text: _, ...said } = above.prefix;
-  row.prefix = { ...said, text: whole ? text.slice(above.width) : ` ${text.trimStart()}` };
+  row.prefix = { ...said, text: own };
   row.width = above.width;
 }
 
@@ -257,6 +311,7 @@ function wrapTest(drafts: readonly Draft[]): (previous: Draft, above: Draft, nex
   const mailWidth = drafts.reduce((w, d) => (breakable(d) ? Math.max(w, columns(d)) : w), 0);
   return (previous, above, next) => {
     if (!stamped(previous) || stamped(next) || next.text === "" || next.line !== above.line + 1) return undefined;
+    if (daemon.test(next.text)) return undefined;
     if (widest === 80 && columns(above) === 80) return "";
     const narrow = widest >= 60 && widest <= 80;
     const quoted = above.repairs.includes("unquoted") && next.repairs.includes("unquoted");

@@ -11,6 +11,8 @@ export interface Prefix {
   level?: number;
   caller?: string;
   host?: string;
+  /** The host of a prefix round the one that names `host`: whoever collects the logs of others. */
+  relay?: string;
 }
 
 type Found = Omit<Prefix, "text">;
@@ -63,9 +65,15 @@ const anyHost =
   "(?:(?![a-z]\\w{1,9}\\.(?:emerg|alert|crit|err|warn|notice|info|debug)\\S{0,8} k)(\\S{1,100}) )? ?(?:[a-z]\\w{1,9}\\.([a-z]{3,8}) )?(?:kernel|klogd)(?:\\[ {0,6}[\\d.]{1,20}\\])?: ?";
 const levels = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
 
+/** The innermost host is the one that printed the line. */
+function setHost(found: Found, host: string): void {
+  if (found.host !== undefined && found.host !== host) found.relay = found.host;
+  found.host = host;
+}
+
 /** Host and level where they stand before `kernel:`. */
 function from(found: Found, h: string | undefined, level: string | undefined): void {
-  if (h !== undefined) found.host = h;
+  if (h !== undefined) setHost(found, h);
   const n = level === undefined ? -1 : levels.findIndex((l) => level.startsWith(l));
   if (n >= 0) found.level = n;
 }
@@ -96,7 +104,7 @@ const strippers: readonly Stripper[] = [
   // RFC 5424: TIME HOST kernel - - - text
   stripper("0", new RegExp(`^(${isoTime}) (${host}) kernel - - (?:-|\\[[^\\]]*\\]) `), ([time, h], f) => {
     f.wallClock = time as string;
-    f.host = h as string;
+    setHost(f, h as string);
   }),
   stripper("0", new RegExp(`^(${isoTime})(?::)? `), ([time], f) => {
     f.wallClock = time as string;
@@ -167,6 +175,10 @@ const strippers: readonly Stripper[] = [
   stripper("[", /^\[([A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)\] /, ([time], f) => {
     f.wallClock = time as string;
   }),
+  // a console server's clock: [20:35:16] or [20:35:16.123]
+  stripper("[", new RegExp(`^\\[(${clock})\\] ?`), ([time], f) => {
+    f.wallClock ??= time as string;
+  }),
   // CONFIG_PRINTK_CALLER: [  T123] or [    C1]
   stripper("[", /^\[ *([TC]\d{1,7})(?:@\d+)?\] ?/, ([caller], f) => {
     f.caller = caller as string;
@@ -178,7 +190,7 @@ const strippers: readonly Stripper[] = [
   stripper("a", /^[-.]\((\d{1,3})\)\[\d+:[^\]]{1,24}\] ?/, ([cpu], f) => {
     f.caller = `C${cpu}`;
   }),
-  stripper("[", /^\[(\d{1,3}): *[^\]:]{1,24}: *\d+\] ?/, ([cpu], f) => {
+  stripper("[", /^\[(\d{1,3}):(?!\d{1,2}:\d\d\]) {0,4}[^\]:]{1,24}: {0,6}\d{1,10}\] ?/, ([cpu], f) => {
     f.caller = `C${cpu}`;
   }),
   stripper("a", /^[A-Z]\[(\d{1,3}): *[^\]:]{1,24}: *\d+\] ?/, ([cpu], f) => {
@@ -186,7 +198,7 @@ const strippers: readonly Stripper[] = [
   }),
   // journalctl -o short-monotonic leaves: host kernel: text
   stripper("a", new RegExp(`^(${host}) kernel: ?`), ([h], f) => {
-    f.host = h as string;
+    setHost(f, h as string);
   }),
   stripper("a", /^kernel: ?/, () => undefined),
 ];

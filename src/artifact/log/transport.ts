@@ -2,6 +2,7 @@
 // before them in the same shape is transport, and what has that shape on the lines around is transport too. prefix.ts knows the common
 // forms and what their parts mean; this finds the others. Nothing is learned from one line alone.
 import { frameStart, isKernelLine, kernelStart } from "./known_words.ts";
+import { stripPrefix } from "./prefix.ts";
 
 /** A shape of prefix that was found. */
 export interface LearnedShape {
@@ -55,7 +56,7 @@ export function learnTransport(texts: readonly string[]): Transport {
   if (prefixes.size === 0 && bare === 0)
     for (const text of frames) {
       const at = frameStart(text);
-      if (at > 0 && /\d/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
+      if (at > 0 && /\d|kernel: ?$/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
     }
   const suffix = suffixOf(texts);
   if (prefixes.size === 0) return suffix === "" ? nothing : { ...nothing, suffix };
@@ -64,6 +65,7 @@ export function learnTransport(texts: readonly string[]): Transport {
     .slice(0, MOST_SHAPES)
     .map((list) => ({ list, pattern: new RegExp(patternOf(list)) }))
     .filter(({ list, pattern }) => list.length * 20 > bare && (list.length > 1 || repeats(pattern, texts)));
+  const outer = outerLength(found.map(({ list }) => list));
   return {
     shapes: found.map(({ list }) => ({ example: list[0]!, lines: list.length })),
     suffix,
@@ -72,14 +74,38 @@ export function learnTransport(texts: readonly string[]): Transport {
         const m = pattern.exec(line);
         if (m !== null) return m[0].length;
       }
-      return 0;
+      return outer(line);
     },
+  };
+}
+
+/** A transport round another one, of which a part of the lines has no more: the console's prefix round a syslog in which `uname` stands too.
+ *  What is left of such a line must be the kernel's or have a prefix of its own. */
+function outerLength(lists: readonly (readonly string[])[]): (line: string) => number {
+  const patterns = lists.flatMap((list) => {
+    const parts = tokensOf(list[0]!);
+    for (let n = 1; n < parts.length; n++) {
+      if (!/^\s/.test(parts[n - 1]!)) continue;
+      if (stripPrefix(parts.slice(n).join("")).text.trim() !== "") continue;
+      return [new RegExp(patternOf(list.slice(0, 500).map((p) => tokensOf(p).slice(0, n).join(""))))];
+    }
+    return [];
+  });
+  return (line) => {
+    for (const pattern of patterns) {
+      const m = pattern.exec(line);
+      if (m === null) continue;
+      const rest = line.slice(m[0].length);
+      if (isKernelLine(rest) || stripPrefix(rest).text.length < rest.length) return m[0].length;
+    }
+    return 0;
   };
 }
 
 const kernelStamp = /\[ {0,4}\d{1,8}\.\d{6}\] /;
 
-/** What stands before the kernel's own stamp on most lines of a stretch; a stamp that only few lines have inside begins a second record. */
+/** What stands before the kernel's own stamp on most lines of a stretch, or on some where most begin like these; a stamp that only few lines
+ *  have inside begins a second record. */
 export function learnBeforeStamps(texts: readonly string[]): (line: string) => number {
   const prefixes = new Map<string, string[]>();
   let [found, filled] = [0, 0];
@@ -96,18 +122,25 @@ export function learnBeforeStamps(texts: readonly string[]): (line: string) => n
     if (list === undefined) prefixes.set(key, [text.slice(0, at)]);
     else list.push(text.slice(0, at));
   }
-  if (found < 3 || found * 2 < filled) return () => 0;
-  const patterns = [...prefixes.values()]
+  if (found < 3) return () => 0;
+  const lists = [...prefixes.values()]
     .filter((list) => list.length > 1)
     .sort((a, b) => b.length - a.length)
-    .slice(0, MOST_SHAPES)
-    .map((list) => new RegExp(`${patternOf(list)}(?=\\[)`));
+    .slice(0, MOST_SHAPES);
+  // What a tool padded, and empty lines, have the prefix without a stamp behind it.
+  const patterns = lists.flatMap((list) => {
+    const pattern = new RegExp(patternOf(list));
+    const alike = texts.reduce((n, t) => n + (pattern.test(t) ? 1 : 0), 0);
+    if (alike * 2 >= filled) return [pattern];
+    return found * 2 >= filled ? [new RegExp(`${pattern.source}(?=\\[)`)] : [];
+  });
+  const outer = outerLength(lists);
   return (line) => {
     for (const pattern of patterns) {
       const m = pattern.exec(line);
       if (m !== null) return m[0].length;
     }
-    return 0;
+    return outer(line);
   };
 }
 

@@ -93,6 +93,8 @@ function withPanic(cause: Incident, panic: IncidentOf<"oops">): Incident {
 
 /** Bytes of guard pages that get_vm_area() adds to what vmalloc() was asked for; on machines with pages of 64 KiB one of those. */
 const guard = 65_536;
+/** Lines that two neighbouring records may lie apart: the journal's verbose forms give each some thirty. */
+const neighbours = 60;
 
 /**
  * `vmap allocation for size … failed` is printed by alloc_vmap_area() just before vmalloc()'s own report of the same request (mm/vmalloc.c):
@@ -106,7 +108,7 @@ function lackOfAddresses(line: Incident, report: Incident): Incident | undefined
     return undefined;
   const [size, bytes] = [range.bytes, asked.bytes];
   if (size === undefined || bytes === undefined || size < bytes || size - bytes > guard) return undefined;
-  if (!near(line, report) || report.firstLine - line.lastLine > 4) return undefined;
+  if (!near(line, report) || report.firstLine - line.lastLine > neighbours) return undefined;
   const head = line.carried.find((c) => c.part === "headline");
   return {
     ...report,
