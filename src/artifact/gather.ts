@@ -171,6 +171,8 @@ class Gatherer {
     } else {
       const summary = await this.scan(head === beginning ? whole : withHead(head, whole), lineOf, other?.form);
       ({ bytes, lines } = summary);
+      if (summary.windows === 0 && beginning.length < HEAD_BYTES)
+        this.brokenWords(source.name, new TextDecoder().decode(beginning), lineOf);
       // Not every table has a word to be searched for: a small text is looked through line by line.
       const told = (): boolean => this.readings.some((r) => r.input === source.name);
       if (kind === "text" && beginning.length < HEAD_BYTES && !told())
@@ -221,7 +223,7 @@ class Gatherer {
     source: ByteSource,
     lineOf: LineOf | undefined,
     form: string | undefined,
-  ): Promise<{ bytes: number; lines: number }> {
+  ): Promise<{ bytes: number; lines: number; windows: number }> {
     const input = source.name;
     const { limits, progress } = this.options;
     // Lines that count otherwise are not told apart by where they stand.
@@ -248,6 +250,16 @@ class Gatherer {
       this.note(input, lineOf === undefined ? note : { ...note, line: lineOf(note.line) });
     if (form !== undefined) this.note(input, { sentence: `It is ${form}: it was read as plain lines.` });
     return summary;
+  }
+
+  /** A break through the words that are searched for hides them: a small text without any is looked at once its lines are whole. */
+  private brokenWords(input: string, text: string, lineOf: LineOf = (n) => n): void {
+    const raw = text.split("\n").map((t, i) => ({ line: lineOf(i + 1), text: t, cutBytes: 0 }));
+    if (raw.at(-1)?.text === "") raw.pop();
+    const { windows, lines, notes } = repairWindow({ lines: raw, anchors: [], cut: false });
+    if (!lines.some((l) => l.repairs?.includes("rejoined") === true)) return;
+    for (const note of notes) this.note(input, note);
+    for (const window of windows) this.window(input, window);
   }
 
   private window(input: string, window: LogWindow): void {

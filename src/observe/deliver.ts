@@ -84,6 +84,8 @@ export function deliver(lines: readonly string[], p: Prng): Delivered {
       () => prefixed("logger", texts, loggerForm(p)),
       () => prefixed("other", lines.map(bare), otherForm(p)),
       () => withSecondHost(lines.map(bare), p),
+      () => withSecondCpu(lines.map(bare), p),
+      () => prefixed("serial console's stamp before the kernel's", stampedAgain(lines), serialForm(p)),
       () => ({
         how: "JSON lines",
         text: texts.map((t) => JSON.stringify({ log: `${t}\n`, stream: "stdout" })).join("\n"),
@@ -101,7 +103,7 @@ export function deliver(lines: readonly string[], p: Prng): Delivered {
     ],
     p,
   )();
-  return around(inner, p);
+  return around(p.chance(0.25) ? wrapped(inner, p) : inner, p);
 }
 
 const prefixed = (how: string, lines: readonly string[], form: (i: number) => string): Delivered => ({
@@ -116,6 +118,71 @@ function withSecondHost(lines: readonly string[], p: Prng): Delivered {
     (p.chance(0.1) ? [`${other(i)}${pick(noise, p)}`] : []).concat(`${own(i)}kernel: ${l}`),
   );
   return { how: "a second host between the lines", text: out.join("\n") };
+}
+
+const otherCpu = [
+  "usb 1-1: new high-speed USB device number 7 using xhci_hcd",
+  "device eth1 entered promiscuous mode",
+  "random: crng init done",
+];
+
+/** CONFIG_PRINTK_CALLER tells whose a line is. */
+function withSecondCpu(lines: readonly string[], p: Prng): Delivered {
+  const [own, other] = p.chance(0.5) ? ["   T17", "   T99"] : ["    C0", "    C1"];
+  const stamp = (i: number): string => `[${(500 + i / 1e4).toFixed(6).padStart(12)}]`;
+  const out = lines.flatMap((l, i) =>
+    (p.chance(0.1) ? [`${stamp(i)}[${other}] ${pick(otherCpu, p)}`] : []).concat(`${stamp(i)}[${own}] ${l}`),
+  );
+  return { how: "a second CPU between the lines", text: out.join("\n") };
+}
+
+/** The lines with a stamp of the kernel's own each. */
+const stampedAgain = (lines: readonly string[]): string[] =>
+  lines.map((l, i) => (bare(l) === l ? `[${(500 + i / 1e4).toFixed(6).padStart(12)}] ${l}` : l));
+
+function serialForm(p: Prng): (i: number) => string {
+  return pick<(i: number) => string>(
+    [
+      (i) => `[2026-11-29 03:04:${two(i % 60)}.111] `,
+      (i) => `2026-11-29T03:04:${two(i % 60)}.676Z| vcpu-0| I125: Guest: `,
+      (i) => `[03:04:${two(i % 60)}] `,
+      (i) => `2026-11-29T03:04:${two(i % 60)}.123456789Z stdout F `,
+    ],
+    p,
+  );
+}
+
+/** Lines broken at a column: by a mailer at the last blank before it, by a terminal wherever it is. Without a prefix it is lost which lines
+ *  begin a record: a break of bare lines is no transport that keeps what the kernel wrote. */
+function wrapped({ how, text }: Delivered, p: Prng): Delivered {
+  if (/^(?:bare|pretty JSON|export|JSON lines)/.test(how)) return { how, text };
+  const width = pick([72, 76, 78, 80, 100, 120], p);
+  const mailer = p.chance(0.6);
+  const records = text.split(/\r?\n/);
+  const lines = records.flatMap((line) => (mailer ? atBlanks(line, width) : atColumn(line, width)));
+  // What is broken once or twice does not tell where the breaks are.
+  if (records.length < 6 || lines.length - records.length < 3) return { how, text };
+  return { how: `${how}, wrapped at ${width} by a ${mailer ? "mailer" : "terminal"}`, text: lines.join("\n") };
+}
+
+function atBlanks(line: string, width: number): string[] {
+  const out: string[] = [];
+  let rest = line;
+  while (rest.length > width) {
+    const before = rest.lastIndexOf(" ", width);
+    // A word that fills the line stays whole.
+    const at = rest.slice(0, before).trim() === "" ? rest.indexOf(" ", width) : before;
+    if (at < 0) break;
+    out.push(rest.slice(0, at));
+    rest = rest.slice(at + 1);
+  }
+  return [...out, rest];
+}
+
+function atColumn(line: string, width: number): string[] {
+  const out: string[] = [];
+  for (let at = 0; at < line.length; at += width) out.push(line.slice(at, at + width));
+  return out.length === 0 ? [line] : out;
 }
 
 function around({ how, text }: Delivered, p: Prng): Delivered {

@@ -42,6 +42,8 @@ const beginnings: readonly (readonly [rank: number, words: string])[] = [
   [0, "Linux version \\d\\.\\d"],
   [0, "Linux \\S{1,64} \\d{1,2}\\.\\d{1,3}\\S{0,60} #\\d"],
   [0, "Kernel panic - not syncing"],
+  [0, "kernel BUG at [\\w./-]{1,80}:\\d{1,6}!"],
+  [0, "invalid opcode: 0{4} "],
   [0, "Disabling lock debugging"],
   [0, "---\\[ end (?:trace |Kernel panic)"],
   [0, "Rebooting in \\d"],

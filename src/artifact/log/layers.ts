@@ -12,6 +12,8 @@ export interface Layered {
   readonly raw: string;
   text: string;
   readonly repairs: LineRepair[];
+  /** Characters of the text with the layers off. */
+  columns: number;
   /** A prefix that was found before the kernel's own stamp, and taken off. */
   learned?: string;
 }
@@ -19,7 +21,7 @@ export interface Layered {
 /** Lines with every layer off that lies round all of them. */
 export function unwrap(raw: readonly RawLine[]): Layered[] {
   let lines = raw.map(cleaned);
-  if (isQuotedPrintable(lines)) lines = undoQuotedPrintable(lines);
+  if (isQuotedPrintable(lines) && !eachPrefixed(lines)) lines = undoQuotedPrintable(lines);
   else if (keepsEscapes(lines)) for (const l of lines) fix(l, "unescaped", l.text.replaceAll("=3D", "="));
   if (lines.some((l) => l.text.includes("&"))) for (const l of lines) fix(l, "unescaped", entities(l.text));
   for (const l of lines) {
@@ -28,6 +30,7 @@ export function unwrap(raw: readonly RawLine[]): Layered[] {
   }
   undoBackticks(lines);
   undoIndent(lines);
+  for (const l of lines) l.columns = l.text.length;
   return lines;
 }
 
@@ -42,7 +45,7 @@ function fix(line: Layered, repair: LineRepair, text: string): void {
 const escapeSequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_c])/g;
 
 function cleaned(raw: RawLine): Layered {
-  const line: Layered = { line: raw.line, raw: raw.text, text: withoutReturns(raw.text), repairs: [] };
+  const line: Layered = { line: raw.line, raw: raw.text, text: withoutReturns(raw.text), columns: 0, repairs: [] };
   if (raw.cutBytes > 0) line.repairs.push("cut");
   const { text } = line;
   if (text.includes("\u0000")) fix(line, "nul bytes", text.replaceAll("\u0000", ""));
@@ -99,6 +102,19 @@ function isQuotedPrintable(lines: readonly { readonly text: string }[]): boolean
   return false;
 }
 
+/** Where soft breaks stood, the next line begins like the one before: both have a prefix, and the breaks are older than that. */
+function eachPrefixed(lines: readonly Layered[]): boolean {
+  let [alike, soft] = [0, 0];
+  const begin = (l: Layered): string => l.text.slice(0, 8).replace(/\d/g, "0");
+  lines.forEach((line, i) => {
+    const next = lines[i + 1];
+    if (next === undefined || !line.text.endsWith("=")) return;
+    soft++;
+    if (begin(line) === begin(next) && begin(line).trim() !== "") alike++;
+  });
+  return soft > 0 && alike * 5 >= soft * 4;
+}
+
 const pair = /\b(?:gfp|gfp_mask|nodemask|cpuset|mems_allowed|order|oom_score_adj|constraint)=(?:(3D)|(?=\S))/g;
 
 /** The line ends were mended on the way and `=3D` was left: none of the kernel's pairs has a plain `=`. */
@@ -147,14 +163,14 @@ const decodedQuotedPrintable = (text: string): string =>
 /** Markdown: each line in backticks of its own. */
 function undoBackticks(lines: readonly Layered[]): void {
   const own = lines.filter((l) => /^\s{0,8}`[^`]+`[\s\\]{0,4}$/.test(l.text));
-  if (own.length < 2 || own.length * 2 < lines.length) return;
+  if ((own.length < 2 && lines.length > 1) || own.length * 2 < lines.length) return;
   for (const l of own) l.text = l.text.slice(l.text.indexOf("`") + 1, l.text.lastIndexOf("`"));
 }
 
 const hasStamp = (text: string): boolean => stripPrefix(text).text.length < text.length;
 
 function undoIndent(lines: readonly Layered[]): void {
-  const begins = (trimmed: string): boolean => isKernelLine(trimmed) || hasStamp(trimmed);
+  const begins = (trimmed: string): boolean => isKernelLine(trimmed) || hasStamp(trimmed) || trimmed.startsWith('{"');
   if (!lines.some((l) => /^\s/.test(l.text))) return;
   const own = indents(
     lines.map((l) => l.text),
@@ -175,12 +191,15 @@ export function innerLayer(
   const quoted = texts.filter((t) => t[0] === ">" || t[0] === "|");
   if (most(quoted.length) && most(quoted.filter((t) => stripQuote(t) !== undefined).length))
     return { texts: texts.map((t) => stripQuote(t) ?? t), repair: "unquoted" };
+  const own = (t: string): string | undefined => (t[0] === ">" ? stripQuote(t) : undefined);
+  if (quoted.some((t) => isKernelLine(own(t) ?? "")))
+    return { texts: texts.map((t) => (isKernelLine(own(t) ?? "") ? own(t)! : t)), repair: "unquoted" };
   if (isQuotedPrintable(texts.map((text) => ({ text }))))
     return {
       texts: texts.map((t) => decodedQuotedPrintable(t.endsWith("=") ? t.slice(0, -1) : t)),
       repair: "unescaped",
     };
   if (!texts.some((t) => (t[0] === " " || t[0] === "\t") && isKernelLine(t.trimStart()))) return undefined;
-  const own = indents(texts, isKernelLine);
-  return { texts: texts.map((t, i) => t.slice(own[i]!.length)) };
+  const blanks = indents(texts, isKernelLine);
+  return { texts: texts.map((t, i) => t.slice(blanks[i]!.length)) };
 }

@@ -13,6 +13,7 @@ import type { Prefix } from "./prefix.ts";
 import { readLearned, stripPrefix } from "./prefix.ts";
 import type { RawLine, RawLines } from "./raw_lines.ts";
 import { learnBeforeStamps, learnTransport } from "./transport.ts";
+import { daemon, hardWidth, stamped, wrapTest } from "./wraps.ts";
 
 /** One window, or one for each printk caller where the reports of several callers run into each other. */
 export interface Repaired {
@@ -51,6 +52,7 @@ function repair(raw: readonly RawLine[]): Draft[] {
   // What was quoted or indented before it was delivered is so within each line.
   for (let round = 0; round < mostLayers && peelInner(rows); round++) withoutTransport(rows);
   withoutRelays(rows);
+  withoutOuterClocks(rows);
   const machines = byHost(rows.map(draftOf));
   const mended = machines.map((drafts) => inOrder(sortFirstLines(joinPieces(drafts))));
   return mended.length === 1 ? (mended[0] as Draft[]) : mended.flat().sort((a, b) => a.line - b.line);
@@ -64,6 +66,16 @@ function withoutRelays(rows: readonly Row[]): void {
     const { relay, host, ...said } = r.prefix;
     const kept = relay === undefined && host !== undefined && relays.has(host) ? undefined : host;
     r.prefix = kept === undefined ? said : { ...said, host: kept };
+  }
+}
+
+/** Where most lines have a stamp within a stamp, one that has only the outer has none of the kernel's. */
+function withoutOuterClocks(rows: readonly Row[]): void {
+  const twice = rows.filter((r) => r.prefix.twice === true).length;
+  if (twice === 0) return;
+  for (const r of rows) {
+    const { twice: both, seconds, ...said } = r.prefix;
+    r.prefix = seconds === undefined || (both !== true && twice * 2 > rows.length) ? said : { ...said, seconds };
   }
 }
 
@@ -81,8 +93,20 @@ function byHost(drafts: Draft[]): Draft[][] {
 }
 
 function finished(draft: Draft): LogLine {
-  const { repairs, ...line } = draft;
-  return repairs.length === 0 ? line : { ...line, repairs: [...new Set(repairs)] };
+  const { repairs, columns: _columns, prefixed: _prefixed, ...line } = draft;
+  const width = widthOf(draft);
+  const own = width === undefined ? line : { ...line, width };
+  return repairs.length === 0 ? own : { ...own, repairs: [...new Set(repairs)] };
+}
+
+/** Characters of the last input line that the kernel or its logger wrote, where a transport put something behind or between them. */
+function widthOf({ raw, text, columns }: Draft): number | undefined {
+  if (columns === raw.length) return undefined;
+  const trimmed = text.trimEnd();
+  const own = columns - (text.length - trimmed.length);
+  const end = raw.length - raw.lastIndexOf("\n") - 1;
+  if (columns === end || raw.trimEnd().length - raw.lastIndexOf("\n") - 1 === own) return undefined;
+  return own;
 }
 
 // --- one input line -------------------------------------------------------------------------------------------------------
@@ -94,6 +118,8 @@ interface Row {
   readonly first: Row | undefined;
   readonly envelope: JsonLine | undefined;
   readonly split: boolean;
+  /** Characters of the record, prefix and all; those of the input line where that holds several. */
+  readonly columns: number;
   prefix: Prefix;
   /** Characters that stood before the text. */
   width: number;
@@ -101,7 +127,7 @@ interface Row {
 
 /** Takes off what stands before the kernel's own stamps, so that those do not look like a second record on the line. */
 function beforeStamps(layered: readonly Layered[]): void {
-  if (!layered.some((l) => l.text[0] !== "{" && /\S\s?\[ {0,4}\d{1,8}\.\d{6}\] /.test(l.text))) return;
+  if (!layered.some((l) => l.text[0] !== "{" && /\S\s{0,3}\[ {0,4}\d{1,8}\.\d{6}\](?:[ []|$)/.test(l.text))) return;
   const texts = layered.map((l) => stripPrefix(l.text).text);
   const lengthOf = learnBeforeStamps(texts);
   layered.forEach((l, i) => {
@@ -133,7 +159,9 @@ function rowsOf(layered: Layered): Row[] {
         i === 0
           ? (learned?.length ?? 0) + record.length - prefix.text.length + number.length + piece.length - own.text.length
           : piece.length - own.text.length;
-      rows.push({ layered, first: rows[0], envelope, split: pieces.length > 1, prefix: own, width });
+      const alone = record.length === text.length && pieces.length === 1;
+      const columns = alone ? (envelope === undefined ? layered.columns : record.length) : layered.raw.length;
+      rows.push({ layered, first: rows[0], envelope, split: pieces.length > 1, columns, prefix: own, width });
     });
   }
   return rows;
@@ -220,13 +248,15 @@ function takePadding(row: Row, above: Row | undefined): void {
   row.width = above.width;
 }
 
-function draftOf({ layered, envelope, first, split, prefix }: Row): Draft {
+function draftOf({ layered, envelope, first, split, columns, prefix, width }: Row): Draft {
   const own: Draft = {
     line: layered.line,
     raw: layered.raw,
     ...prefix,
     text: withoutReturns(prefix.text),
     repairs: [...layered.repairs],
+    columns,
+    prefixed: width > 0,
   };
   if (envelope !== undefined) inherit(own, envelope);
   if (first !== undefined) inherit(own, first.prefix);
@@ -259,66 +289,34 @@ export function splitGlued(text: string): string[] {
 
 // --- several lines --------------------------------------------------------------------------------------------------------
 
-const stamped = (l: Draft): boolean =>
-  l.seconds !== undefined || l.deltaSeconds !== undefined || l.wallClock !== undefined;
-
 /** Joins what a mailer, a terminal or KERN_CONT broke. */
 function joinPieces(drafts: readonly Draft[]): Draft[] {
   const wraps = wrapTest(drafts);
   const hard = hardWidth(drafts);
   const out: Draft[] = [];
   let above: Draft | undefined;
+  let previous: Draft | undefined;
   for (const next of drafts) {
-    const previous = out.at(-1);
-    const rule = previous === undefined ? undefined : joinRule(previous.text, next.text);
-    const glue = previous === undefined || rule !== undefined ? undefined : wraps(previous, above!, next);
+    const glue = previous === undefined ? undefined : wraps(previous, above!, next);
+    const rule = previous === undefined || glue !== undefined ? undefined : joinRule(previous.text, next.text);
     if (previous !== undefined && (rule !== undefined || glue !== undefined)) {
       const midWord = hard !== undefined && above?.raw.length === hard && /^\S/.test(next.text);
       previous.text =
         rule === undefined || midWord
-          ? previous.text + (midWord ? "" : (glue ?? "")) + next.text
+          ? previous.text + (previous.text === "" ? "" : (glue ?? "")) + next.text
           : joined(previous.text, next.text, rule);
       if (next.line !== previous.line) previous.raw += `\n${next.raw}`;
+      previous.columns = next.columns;
       previous.repairs.push(...next.repairs, rule?.broken === "printk" && stamped(next) ? "continued" : "rejoined");
-    } else out.push(next);
+    } else {
+      out.push(next);
+      // What a program wrote between two pieces ends neither.
+      if (next.host !== undefined || !daemon.test(next.text)) previous = next;
+    }
     // `raw` of what was joined grows: the width of the line above is that of its own raw line.
     above = { ...next, raw: next.raw };
   }
   return out;
-}
-
-/** So many lines of one width, and none wider: something broke them at that column, in the midst of a word too. */
-const hardBroken = 3;
-
-function hardWidth(drafts: readonly Draft[]): number | undefined {
-  // Quoted-printable marks the end of a line that it breaks: such lines lost theirs, and with it what stood between.
-  if (drafts.some((d) => d.raw.includes("=3D"))) return undefined;
-  const widest = drafts.reduce((w, d) => Math.max(w, d.raw.length), 0);
-  // Lines of one form are of one length without being broken.
-  const forms = new Set(drafts.filter((d) => d.raw.length === widest).map((d) => d.text.replace(/[0-9a-f]+/g, "0")));
-  return widest >= 60 && forms.size >= hardBroken ? widest : undefined;
-}
-
-/** A line without a time stamp goes on with the stamped line above it when that one is as full as a broken line is. A terminal of 80
- *  columns breaks anywhere, and nothing is wider; a mailer breaks quoted lines at blanks, where the next word would have been too much. */
-function wrapTest(drafts: readonly Draft[]): (previous: Draft, above: Draft, next: Draft) => "" | " " | undefined {
-  const stamps = drafts.filter(stamped).length;
-  if (stamps * 2 < drafts.length || stamps === drafts.length) return () => undefined;
-  const columns = (d: Draft): number => (d.raw.endsWith("\r") ? d.raw.length - 1 : d.raw.length);
-  const widest = drafts.reduce((w, d) => Math.max(w, columns(d)), 0);
-  // A word that fills half a line cannot be broken: such lines say nothing about where the mailer breaks.
-  const breakable = (d: Draft): boolean => d.raw.length <= 140 && d.raw.lastIndexOf(" ") >= 40;
-  const mailWidth = drafts.reduce((w, d) => (breakable(d) ? Math.max(w, columns(d)) : w), 0);
-  return (previous, above, next) => {
-    if (!stamped(previous) || stamped(next) || next.text === "" || next.line !== above.line + 1) return undefined;
-    if (daemon.test(next.text)) return undefined;
-    if (widest === 80 && columns(above) === 80) return "";
-    const narrow = widest >= 60 && widest <= 80;
-    const quoted = above.repairs.includes("unquoted") && next.repairs.includes("unquoted");
-    if ((!quoted && !narrow) || mailWidth < 60 || mailWidth > 132) return undefined;
-    const word = /^\S+/.exec(next.text)?.[0].length ?? 0;
-    return word > 0 && columns(above) + 1 + word > mailWidth ? " " : undefined;
-  };
 }
 
 /** Three lines or more that end exactly at column 80, and none beyond: a terminal has cut them. */
@@ -329,9 +327,6 @@ function markTruncated(drafts: readonly Draft[]): void {
   const full = drafts.filter((_, i) => lengths[i] === widest);
   if (full.length >= 3) for (const d of full) d.repairs.push("may be truncated");
 }
-
-/** `Nov 20 20:35:16 web1 sshd[811]: `: a program's line between the kernel's. */
-const daemon = /^.{0,40}\d\d:\d\d:\d\d\S{0,20} \S{1,100} [\w./@-]{1,60}(?:\[\d{1,8}\])?: /;
 
 /** In a log whose kernel lines are named as the kernel's, what a program wrote between them is no part of a report. */
 function withoutDaemons(lines: readonly LogLine[]): readonly LogLine[] {

@@ -11,6 +11,8 @@ export interface Prefix {
   level?: number;
   caller?: string;
   host?: string;
+  /** The kernel's stamp stood behind another one. */
+  twice?: true;
   /** The host of a prefix round the one that names `host`: whoever collects the logs of others. */
   relay?: string;
 }
@@ -71,6 +73,12 @@ function setHost(found: Found, host: string): void {
   found.host = host;
 }
 
+/** The innermost stamp is the kernel's. */
+function setSeconds(found: Found, seconds: string | number): void {
+  if (found.seconds !== undefined) found.twice = true;
+  found.seconds = Number(seconds);
+}
+
 /** Host and level where they stand before `kernel:`. */
 function from(found: Found, h: string | undefined, level: string | undefined): void {
   if (h !== undefined) setHost(found, h);
@@ -89,7 +97,7 @@ const strippers: readonly Stripper[] = [
   // /dev/kmsg: 6,339,5140900,-;text or 6,339,5140900,-,caller=T1;text
   stripper("0", /^(\d{1,4}),\d+,(\d+),[-c+](?:,caller=([TC]\d+))?[^;]{0,40};/, ([level, micros, caller], f) => {
     f.level = Number(level) & 7;
-    f.seconds = Number(micros) / 1e6;
+    setSeconds(f, Number(micros) / 1e6);
     if (caller !== undefined) f.caller = caller;
   }),
   // 2026-11-20T20:35:16.123456+00:00 host kernel: ; also without host (dmesg --time-format iso)
@@ -146,7 +154,7 @@ const strippers: readonly Stripper[] = [
     f.wallClock = time as string;
   }),
   stripper("[", /^\[ {0,9}(\d{1,10}\.\d{3,9})s\]/, ([s], f) => {
-    f.seconds = Number(s);
+    setSeconds(f, s as string);
   }),
   stripper("[", /^\[pid:\d{1,7},cpu(\d{1,4}),[^\]]{1,24}\] ?/, ([cpu], f) => {
     f.caller = `C${cpu}`;
@@ -158,11 +166,11 @@ const strippers: readonly Stripper[] = [
   }),
   // [   12.345678] ; 2.6 kernels may print six digits before the point as well
   stripper("[", /^\[ *(\d{1,10}\.\d{3,9})\] ?/, ([s], f) => {
-    f.seconds = Number(s);
+    setSeconds(f, s as string);
   }),
   // dmesg -d: [  12.345678 <    0.000004>] or [<    0.000004>]; dmesg -e: [  +0.000004]
   stripper("[", /^\[ *(\d+\.\d{3,9}) < *(\d+\.\d{3,9})>\] ?/, ([s, d], f) => {
-    f.seconds = Number(s);
+    setSeconds(f, s as string);
     f.deltaSeconds = Number(d);
   }),
   stripper("[", /^\[(?:< *| *\+)(\d+\.\d{3,9})>?\] ?/, ([d], f) => {

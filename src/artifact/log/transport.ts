@@ -56,7 +56,7 @@ export function learnTransport(texts: readonly string[]): Transport {
   if (prefixes.size === 0 && bare === 0)
     for (const text of frames) {
       const at = frameStart(text);
-      if (at > 0 && /\d|kernel: ?$/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
+      if (at > 0 && /\d|kernel: ?$|^[^\s\w=]{1,3} {0,8}$/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
     }
   const suffix = suffixOf(texts);
   if (prefixes.size === 0) return suffix === "" ? nothing : { ...nothing, suffix };
@@ -65,7 +65,10 @@ export function learnTransport(texts: readonly string[]): Transport {
     .slice(0, MOST_SHAPES)
     .map((list) => ({ list, pattern: new RegExp(patternOf(list)) }))
     .filter(({ list, pattern }) => list.length * 20 > bare && (list.length > 1 || repeats(pattern, texts)));
-  const outer = outerLength(found.map(({ list }) => list));
+  const outer = outerLength(
+    found.map(({ list }) => list),
+    texts,
+  );
   return {
     shapes: found.map(({ list }) => ({ example: list[0]!, lines: list.length })),
     suffix,
@@ -80,29 +83,32 @@ export function learnTransport(texts: readonly string[]): Transport {
 }
 
 /** A transport round another one, of which a part of the lines has no more: the console's prefix round a syslog in which `uname` stands too.
- *  What is left of such a line must be the kernel's or have a prefix of its own. */
-function outerLength(lists: readonly (readonly string[])[]): (line: string) => number {
+ *  What is left of such a line must be the kernel's, have a prefix of its own or have been padded, unless nearly all lines begin so. */
+function outerLength(lists: readonly (readonly string[])[], texts: readonly string[]): (line: string) => number {
   const patterns = lists.flatMap((list) => {
     const parts = tokensOf(list[0]!);
     for (let n = 1; n < parts.length; n++) {
       if (!/^\s/.test(parts[n - 1]!)) continue;
       if (stripPrefix(parts.slice(n).join("")).text.trim() !== "") continue;
-      return [new RegExp(patternOf(list.slice(0, 500).map((p) => tokensOf(p).slice(0, n).join(""))))];
+      const pattern = new RegExp(patternOf(list.slice(0, 500).map((p) => tokensOf(p).slice(0, n).join(""))));
+      const alike = texts.reduce((count, t) => count + (t === "" || pattern.test(t) ? 1 : 0), 0);
+      return [{ pattern, everywhere: alike * 10 >= texts.length * 9 }];
     }
     return [];
   });
   return (line) => {
-    for (const pattern of patterns) {
+    for (const { pattern, everywhere } of patterns) {
       const m = pattern.exec(line);
       if (m === null) continue;
       const rest = line.slice(m[0].length);
-      if (isKernelLine(rest) || stripPrefix(rest).text.length < rest.length) return m[0].length;
+      if (everywhere || /^(?: {8}|$)/.test(rest) || isKernelLine(rest) || stripPrefix(rest).text.length < rest.length)
+        return m[0].length;
     }
     return 0;
   };
 }
 
-const kernelStamp = /\[ {0,4}\d{1,8}\.\d{6}\] /;
+const kernelStamp = /\[ {0,4}\d{1,8}\.\d{6}\](?:\[ {0,8}[TC]\d{1,7}\])?(?: |$)/;
 
 /** What stands before the kernel's own stamp on most lines of a stretch, or on some where most begin like these; a stamp that only few lines
  *  have inside begins a second record. */
@@ -134,7 +140,7 @@ export function learnBeforeStamps(texts: readonly string[]): (line: string) => n
     if (alike * 2 >= filled) return [pattern];
     return found * 2 >= filled ? [new RegExp(`${pattern.source}(?=\\[)`)] : [];
   });
-  const outer = outerLength(lists);
+  const outer = outerLength(lists, texts);
   return (line) => {
     for (const pattern of patterns) {
       const m = pattern.exec(line);
@@ -204,7 +210,7 @@ function patternOf(prefixes: readonly string[]): string {
 function blanks(lengths: readonly number[], last: boolean, text: string, number: boolean): string {
   const least = lengths.reduce((a, b) => Math.min(a, b));
   const most = lengths.reduce((a, b) => Math.max(a, b));
-  if (number && least === most && most > 1 && !text.includes("\t")) return ` {1,${most}}`;
+  if (number && least === most && most > 1 && !text.includes("\t")) return ` {1,${most + 8}}`;
   if (last || least === most) return text.includes("\t") ? `\\s{${least}}` : ` {${least}}`;
   return `\\s{1,${most + 8}}`;
 }
@@ -240,10 +246,11 @@ export function indents(lines: readonly string[], starts: (trimmed: string) => b
   });
   if (!indent.some((t) => t !== "")) return at.length > 0 ? lines.map(() => "") : commonIndent(lines);
   let next = 0;
+  const all = commonIndent(lines);
   return lines.map((line, i) => {
     while (next < at.length - 1 && Math.abs(at[next + 1]! - i) <= Math.abs(at[next]! - i)) next++;
     const own = indent[next]!;
-    return line.startsWith(own) ? own : "";
+    return line.startsWith(own) ? own : line.startsWith(all[i]!) ? all[i]! : "";
   });
 }
 

@@ -21,6 +21,8 @@ export interface LogLine {
   readonly caller?: string;
   /** Host name from a syslog or journald prefix. */
   readonly host?: string;
+  /** Characters of its last input line as it was before a transport put something round it, trailing blanks apart; absent where `raw` has as many. */
+  readonly width?: number;
   /** What was done to the line beyond cutting a prefix, in the order it was done. */
   readonly repairs?: readonly LineRepair[];
 }

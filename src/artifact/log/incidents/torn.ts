@@ -6,14 +6,9 @@ import { readTraceLine } from "./call_trace.ts";
 /** `sure`: a longer line is there, so nothing was cut here. `cut`: lines of several forms end at this column. `open`: it is the longest one. */
 export type LineEnd = "sure" | "open" | "cut";
 
-/** A terminal's copy pads lines with blanks: those are not part of it. A line that was joined has several pieces. Where a transport put
- *  something behind the text (an envelope, a backtick), the text was cut before that: its own width counts. */
-function widthsOf(line: LogLine): readonly number[] {
-  const text = line.text.trimEnd();
-  const pieces = line.raw.split("\n").map((piece) => piece.trimEnd());
-  const bare = text === "" || pieces.at(-1)?.endsWith(text.slice(-12)) === true;
-  return bare ? pieces.map((piece) => piece.length) : [text.length];
-}
+/** A terminal's copy pads lines with blanks: those are not part of it. A line that was joined has several pieces. */
+const widthsOf = (line: LogLine): readonly number[] =>
+  line.width === undefined ? line.raw.split("\n").map((piece) => piece.trimEnd().length) : [line.width];
 
 /** Which piece of a line that was sorted out of two reports is its end is not known: the widest may be. */
 const lastWidth = (line: LogLine): number =>
