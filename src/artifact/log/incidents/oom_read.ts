@@ -9,7 +9,7 @@ import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 
 const headLine =
-  /^(?:(?:(.*?) )?invoked )?oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*|))?(?:, {1,2}order=(-?\d+))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
+  /^(?:(?:(.*?) )?invoked )?oom-killer:(?: gfp_mask=0x([0-9a-f]{1,8})(?:\(([^)]*)\))?)?(?:, nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*|))?(?:, {1,2}order=(-?\d{1,2}(?=\D|$)))?(?:, oom(?:killadj|_adj|_score_adj)=(-?\d+))?/;
 const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 const killLine =
   /(?:(Out of [Mm]emory|Memory cgroup out of memory)[^:]{0,80}: )?(Kill|Killed|kill) process (\d{1,10})(?:,? UID \d{1,10},)?,? \(([^)]{0,64})\)(.{0,1000})/;
