@@ -2,6 +2,7 @@
 // within the same second on the same machine. One event has one story, told worst first.
 import type { Incident } from "../kernel/readings/incident.ts";
 import { oneClock } from "../kernel/readings/incident.ts";
+import { wholeSecond } from "../kernel/readings/log_line.ts";
 import type { DiagnosedIncident, Finding, Quote } from "./finding.ts";
 import { bySeverity, yes } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
@@ -65,7 +66,8 @@ function oneEvent(a: DiagnosedIncident, b: DiagnosedIncident): boolean {
     b.occurrences.some((y) => {
       if (x.input !== y.input || x.host !== y.host || x.boot !== y.boot) return false;
       if (x.seconds !== undefined && y.seconds !== undefined) return Math.abs(x.seconds - y.seconds) <= moment.seconds;
-      return x.wallClock !== undefined && x.wallClock === y.wallClock && Math.abs(x.firstLine - y.firstLine) < 400;
+      if (x.wallClock === undefined || wholeSecond(x.wallClock) !== wholeSecond(y.wallClock)) return false;
+      return Math.abs(x.firstLine - y.firstLine) < 400;
     }),
   );
 }

@@ -24,6 +24,8 @@ export function unwrap(raw: readonly RawLine[]): Layered[] {
   if (isQuotedPrintable(lines) && !eachPrefixed(lines)) lines = undoQuotedPrintable(lines);
   else if (keepsEscapes(lines)) for (const l of lines) fix(l, "unescaped", l.text.replaceAll("=3D", "="));
   if (lines.some((l) => l.text.includes("&"))) for (const l of lines) fix(l, "unescaped", entities(l.text));
+  // journalctl -o json-sse
+  for (const l of lines) if (l.text.startsWith('data: {"')) l.text = l.text.slice(6);
   for (const l of lines) {
     const inner = stripQuote(l.text);
     if (inner !== undefined) fix(l, "unquoted", inner);
@@ -53,6 +55,11 @@ function cleaned(raw: RawLine): Layered {
   if (text.includes("\ufffd")) line.repairs.push("invalid utf-8");
   if (text.includes("\u00d7")) fix(line, "times sign", line.text.replace(/0\u00d7(?=[0-9a-fA-F]|$)/g, "0x"));
   if (text.includes("#01")) fix(line, "unescaped", unescapeOctal(line.text));
+  // Pages that set code as prose part what belongs together: func + 0x18/0x38.
+  if (text.includes(" + 0x"))
+    fix(line, "unescaped", line.text.replace(/(?<=\w) \+ (?=0x[0-9a-f]{1,6}\/0x[0-9a-f])/g, "+"));
+  // The crash utility's summary quotes the last words of the kernel.
+  if (text.includes(' PANIC: "')) line.text = line.text.replace(/^ {0,20}PANIC: "([^"]{1,400})".*$/, "$1");
   if (text.charCodeAt(0) === 0xfeff || text.charCodeAt(0) === 0x1e) line.text = line.text.slice(1);
   return line;
 }

@@ -1,6 +1,7 @@
 // Raw lines around anchors → what the kernel printed: prefixes off, damage undone where it is evident, and a note for each repair.
 // Nothing is guessed: a rule that joins two lines names both of their shapes. Kinds of damage seen in real reports are listed in the tests.
 import type { LineRepair, LogLine, LogNote, LogWindow } from "../../kernel/readings/log_line.ts";
+import { wholeSecond } from "../../kernel/readings/log_line.ts";
 import { joined, joinRule } from "./continuation.ts";
 import type { Draft } from "./draft.ts";
 import { sortFirstLines } from "./interleaved.ts";
@@ -274,8 +275,15 @@ function inherit(own: Draft, first: Omit<JsonLine, "text">): void {
 
 /** Places where a second record begins on the same line: its own timestamp or priority, or prose after a stack frame or a sysctl value. */
 const glued: readonly { readonly sign: RegExp; readonly at: RegExp }[] = [
+  // rsyslog's forward format, caught as a stream.
+  { sign: /\S<\d{1,3}>\d{4}-\d\d-\d\dT/, at: /(?<=[\s\S])(?=<\d{1,3}>\d{4}-\d\d-\d\dT\d\d:)/ },
   { sign: /[\s\S]<[0-7]>\[/, at: /(?<=[\s\S])(?=<[0-7]>\[ *\d{1,8}\.\d{6}\])/ },
   { sign: /[\s\S]\[ {0,4}\d{1,8}\.\d{6}\]/, at: /(?<=[\s\S])(?<!<[0-7]>)(?=\[ {0,4}\d{1,8}\.\d{6}\] )/ },
+  // A page took the line ends of a syslog away.
+  {
+    sign: /\S [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} kernel: /,
+    at: /(?<=\S) (?=[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} kernel: )/,
+  },
   { sign: /\+0x[0-9a-f]/, at: /(?<=\+0x[0-9a-f]{1,6}\/0x[0-9a-f]{1,6})(?=[A-Z][a-z])/ },
   { sign: /^(?:vm|net|kernel)\./, at: /(?<=^[\w.]{1,80} = \d{1,20})(?=[A-Z])/ },
 ];
@@ -386,7 +394,7 @@ const atOnce = 1;
 
 function sameMoment(a: LogLine, b: LogLine): boolean {
   if (a.seconds !== undefined && b.seconds !== undefined) return Math.abs(a.seconds - b.seconds) <= atOnce;
-  return a.wallClock === b.wallClock;
+  return wholeSecond(a.wallClock) === wholeSecond(b.wallClock);
 }
 
 /** Two reports that begin at once without caller ids: their stacks cannot be told apart, which is said. */

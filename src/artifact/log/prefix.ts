@@ -106,7 +106,8 @@ const strippers: readonly Stripper[] = [
     from(f, h, level);
   }),
   // journalctl -o short-unix: 1700000000.123456 host kernel:
-  stripper("0", new RegExp(`^\\d{9,10}\\.\\d{3,9} ${anyHost}`), ([h, level], f) => {
+  stripper("0", new RegExp(`^(\\d{9,10}\\.\\d{3,9}) ${anyHost}`), ([time, h, level], f) => {
+    f.wallClock = time as string;
     from(f, h, level);
   }),
   // RFC 5424: TIME HOST kernel - - - text
@@ -168,8 +169,8 @@ const strippers: readonly Stripper[] = [
   stripper("[", /^\[ *(\d{1,10}\.\d{3,9})\] ?/, ([s], f) => {
     setSeconds(f, s as string);
   }),
-  // dmesg -d: [  12.345678 <    0.000004>] or [<    0.000004>]; dmesg -e: [  +0.000004]
-  stripper("[", /^\[ *(\d+\.\d{3,9}) < *(\d+\.\d{3,9})>\] ?/, ([s, d], f) => {
+  // journalctl -o short-delta puts a blank more before the bracket. dmesg -d: [  12.345678 <    0.000004>] or [<    0.000004>]; dmesg -e: [  +0.000004]
+  stripper("[", /^\[ *(\d+\.\d{3,9}) < *(\d+\.\d{3,9}) ?>\] ?/, ([s, d], f) => {
     setSeconds(f, s as string);
     f.deltaSeconds = Number(d);
   }),

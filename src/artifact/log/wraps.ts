@@ -44,11 +44,16 @@ function byPrefixes(drafts: readonly Draft[]): WrapTest | undefined {
     open = on || next.prefixed;
   });
   if (goesOn.length === 0 || begun < 3) return undefined;
-  const most = (fits: (above: Draft, next: Draft) => boolean): boolean =>
-    goesOn.reduce((n, [above, next]) => n + (fits(above, next) ? 1 : 0), 0) * 10 >= goesOn.length * 9;
+  // A line of prose or a fence may stand below the last of them.
+  const most = (fits: (above: Draft, next: Draft) => boolean): boolean => {
+    const others = goesOn.reduce((n, [above, next]) => n + (fits(above, next) ? 0 : 1), 0);
+    return others * 10 <= goesOn.length || (others === 1 && goesOn.length > 3);
+  };
   const widest = drafts.reduce((w, d) => Math.max(w, d.columns), 0);
   const full = (above: Draft): boolean => above.columns === widest;
-  if (widest >= narrowest && goesOn.length > 1 && most(full))
+  // Lines of one form are of one length without being broken there.
+  const forms = new Set(goesOn.map(([above]) => above.text.replace(/[0-9a-f]+/g, "0"))).size;
+  if (widest >= narrowest && (forms >= hardBroken || widest === 80) && goesOn.length > 1 && most(full))
     return (_, above, next) => (isRest(next, above) && full(above) ? "" : undefined);
   // A line of one word cannot be broken: it says nothing about where the mailer breaks.
   const broken = drafts.reduce((w, d) => (d.prefixed || /\S\s+\S/.test(d.text) ? Math.max(w, d.columns) : w), 0);

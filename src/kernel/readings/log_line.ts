@@ -27,6 +27,9 @@ export interface LogLine {
   readonly repairs?: readonly LineRepair[];
 }
 
+/** A wall clock without the part of a second that some loggers write. */
+export const wholeSecond = (wallClock: string | undefined): string | undefined => wallClock?.replace(/[.,]\d{1,9}/, "");
+
 /** Kinds of damage that are undone. */
 export type LineRepair =
   /** mail quoting `> ` was removed */

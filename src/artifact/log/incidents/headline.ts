@@ -209,8 +209,11 @@ const hint = hintOf(headlineRows);
 
 /** The kind of report that a text begins, or undefined. */
 export function headlineKind(text: string): IncidentKind | undefined {
-  return hint.test(text) ? headlineRows.find((r) => r.form.test(text))?.kind : undefined;
+  return hint.test(text) && !ofMail.test(text) ? headlineRows.find((r) => r.form.test(text))?.kind : undefined;
 }
+
+/** What a mail is about, or a sentence quotes, is no line of a kernel. */
+const ofMail = /^(?:Subject|Betreff|Re|Fwd?|Title): |["'\u2018\u201c](?:page allocation failure|order:\d)/;
 
 const faultHint = hintOf(faultRows);
 
