@@ -83,6 +83,10 @@ const forms: Readonly<Record<string, string | Uint8Array>> = {
   "journalctl -o short-iso-precise": each((l) => `${iso(l).slice(0, 19)}.${l.micros}+00:00 host kernel: ${l.text}`),
   "journalctl -o short-precise": each((l) => `${syslog(l)}.${l.micros} host kernel: ${l.text}`),
   "journalctl -o short-monotonic": each((l) => `${stamp(l)}host kernel: ${l.text}`),
+  "journalctl -o short-delta": each(
+    (l) => `${stamp(l).trimEnd().slice(0, -1)} <    0.000281 >] host kernel: ${l.text}`,
+  ),
+  "journalctl -o json-sse": each((l) => `data: ${JSON.stringify(journal(l))}\n`),
   "journalctl -o short-full": each((l) => `Sun ${day(l)} UTC host kernel: ${l.text}`),
   "journalctl -o short-unix": each(
     (l) => `${Math.floor(dateOf(l).getTime() / 1000)}.${l.micros} host kernel: ${l.text}`,
@@ -156,6 +160,9 @@ const forms: Readonly<Record<string, string | Uint8Array>> = {
   "an editor's numbers": each((l, i) => `${String(i + 1).padStart(4)}  ${stamped(l)}`),
   "grep -n": each((l, i) => `/var/log/kern.log:${i + 1}:${syslog(l)} host kernel: ${l.text}`),
   "grep -A": each((l, i) => `${i + 12}${i === 8 ? ":" : "-"}${stamped(l)}`),
+  "a vendor's report of a container runtime": each(
+    (l) => `[2026-11-29 03:04:${String(l.seconds).padStart(2, "0")}] stdout F ${l.text}`,
+  ),
   colours: each((l) => `\u001b[32m${stamp(l)}\u001b[0m\u001b[33m${l.text}\u001b[0m`),
   "a hypervisor's log of its guest": each(
     (l) => `2026-11-29T03:04:${String(l.seconds).padStart(2, "0")}.676Z| vcpu-0| I125: Guest: ${stamped(l)}`,

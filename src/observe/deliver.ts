@@ -8,6 +8,11 @@ export interface Delivered {
   readonly text: string;
 }
 
+/** A text on its way, and how far its longest prefix reaches. */
+interface Sent extends Delivered {
+  readonly prefix?: number;
+}
+
 const bare = (line: string): string => line.replace(/^\[ *\d+\.\d+\] ?/, "");
 const two = (n: number): string => String(n).padStart(2, "0");
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -74,10 +79,10 @@ const noise = [
   "systemd[1]: Started a unit.",
 ];
 
-/** One seeded transport of kernel lines. Lines have the kernel's own stamps or none. */
-export function deliver(lines: readonly string[], p: Prng): Delivered {
+/** One seeded transport of kernel lines, with `breaks` also broken at a column. Lines have the kernel's own stamps or none. */
+export function deliver(lines: readonly string[], p: Prng, { breaks = false } = {}): Delivered {
   const texts = p.chance(0.5) ? lines : lines.map(bare);
-  const inner = pick<() => Delivered>(
+  const inner = pick<() => Sent>(
     [
       () => ({ how: "bare", text: texts.join("\n") }),
       () => prefixed("logger", texts, loggerForm(p)),
@@ -103,21 +108,25 @@ export function deliver(lines: readonly string[], p: Prng): Delivered {
     ],
     p,
   )();
-  return around(p.chance(0.25) ? wrapped(inner, p) : inner, p);
+  return around(breaks ? wrapped(inner, p) : inner, p);
 }
 
-const prefixed = (how: string, lines: readonly string[], form: (i: number) => string): Delivered => ({
+/** The kernel's own stamp and what stands between its words. */
+const stampWidth = 24;
+
+const prefixed = (how: string, lines: readonly string[], form: (i: number) => string): Sent => ({
   how: `${how} "${form(0)}"`,
   text: lines.map((l, i) => form(i) + l).join("\n"),
+  prefix: form(lines.length).length + stampWidth,
 });
 
-function withSecondHost(lines: readonly string[], p: Prng): Delivered {
+function withSecondHost(lines: readonly string[], p: Prng): Sent {
   const form = (host: string) => (i: number) => `Nov 20 20:35:${two(i % 60)} ${host} `;
   const [own, other] = [form("web1"), form("db2")];
   const out = lines.flatMap((l, i) =>
     (p.chance(0.1) ? [`${other(i)}${pick(noise, p)}`] : []).concat(`${own(i)}kernel: ${l}`),
   );
-  return { how: "a second host between the lines", text: out.join("\n") };
+  return { how: "a second host between the lines", text: out.join("\n"), prefix: 30 + stampWidth };
 }
 
 const otherCpu = [
@@ -127,13 +136,13 @@ const otherCpu = [
 ];
 
 /** CONFIG_PRINTK_CALLER tells whose a line is. */
-function withSecondCpu(lines: readonly string[], p: Prng): Delivered {
+function withSecondCpu(lines: readonly string[], p: Prng): Sent {
   const [own, other] = p.chance(0.5) ? ["   T17", "   T99"] : ["    C0", "    C1"];
   const stamp = (i: number): string => `[${(500 + i / 1e4).toFixed(6).padStart(12)}]`;
   const out = lines.flatMap((l, i) =>
     (p.chance(0.1) ? [`${stamp(i)}[${other}] ${pick(otherCpu, p)}`] : []).concat(`${stamp(i)}[${own}] ${l}`),
   );
-  return { how: "a second CPU between the lines", text: out.join("\n") };
+  return { how: "a second CPU between the lines", text: out.join("\n"), prefix: stampWidth };
 }
 
 /** The lines with a stamp of the kernel's own each. */
@@ -153,15 +162,15 @@ function serialForm(p: Prng): (i: number) => string {
 }
 
 /** Lines broken at a column: by a mailer at the last blank before it, by a terminal wherever it is. Without a prefix it is lost which lines
- *  begin a record: a break of bare lines is no transport that keeps what the kernel wrote. */
-function wrapped({ how, text }: Delivered, p: Prng): Delivered {
+ *  begin a record: a break of bare lines is no transport that keeps what the kernel wrote; nor is one in lines whose prefix is as wide. */
+function wrapped({ how, text, prefix = 0 }: Sent, p: Prng): Delivered {
   if (/^(?:bare|pretty JSON|export|JSON lines)/.test(how)) return { how, text };
   const width = pick([72, 76, 78, 80, 100, 120], p);
   const mailer = p.chance(0.6);
   const records = text.split(/\r?\n/);
   const lines = records.flatMap((line) => (mailer ? atBlanks(line, width) : atColumn(line, width)));
   // What is broken once or twice does not tell where the breaks are.
-  if (records.length < 6 || lines.length - records.length < 3) return { how, text };
+  if (records.length < 6 || lines.length - records.length < 3 || prefix > width) return { how, text };
   return { how: `${how}, wrapped at ${width} by a ${mailer ? "mailer" : "terminal"}`, text: lines.join("\n") };
 }
 

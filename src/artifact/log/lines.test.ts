@@ -308,3 +308,94 @@ test("a quote behind every line of a report of SLUB is transport", () => {
   ];
   expect(texts(kernel.map((l) => `* \`${l}\``).join("\n"))).toEqual(kernel);
 });
+
+describe("a transport within a transport", () => {
+  const report = [
+    "swapper: page allocation failure: order:0, mode:0x20",
+    "CPU: 1 PID: 0 Comm: swapper/1 Not tainted 4.1.15 #1",
+    "Call Trace:",
+    " dump_stack+0x45/0x56",
+    "Mem-Info:",
+  ];
+  const console = (i: number): string => `console-log ${String(i + 1).padStart(6)} | `;
+
+  test("quotes, indents and stamps inside a prefix come off", () => {
+    const inner = [
+      (l: string) => `> ${l}`,
+      (l: string) => `    ${l}`,
+      (l: string, i: number) => `[  500.00000${i}] ${l}`,
+    ];
+    for (const form of inner) expect(texts(report.map((l, i) => console(i) + form(l, i)).join("\n"))).toEqual(report);
+  });
+
+  test("a line that has only the outer prefix is read too, and names no host of its own", () => {
+    const lines = report.map((l, i) => `Jan 29 01:42:1${i} host1 kernel: [  17.41971${i}] ${l}`);
+    const read = repairText(
+      ["Linux version 3.6.11+ (b@h) #1", ...lines].map((l) => `[03:16:40] relay kernel: ${l}`).join("\n"),
+    );
+    expect(read.map((l) => l.text)).toEqual(["Linux version 3.6.11+ (b@h) #1", ...report]);
+    expect(read.map((l) => l.host)).toEqual([undefined, ...report.map(() => "host1")]);
+  });
+
+  test("a console's clock is no vendor's CPU", () => {
+    const [line] = repairText("[03:16:40] swapper: page allocation failure: order:0, mode:0x20");
+    expect(line).toMatchObject({ wallClock: "03:16:40", text: report[0] });
+    expect(line).not.toHaveProperty("caller");
+  });
+});
+
+describe("lines that were broken behind a prefix", () => {
+  const long = [
+    "kworker/u16:4: page allocation failure: order:3, mode:0xc020, nodemask=(null),cpuset=/,mems_allowed=0",
+    "CPU: 7 PID: 25531 Comm: kworker/u16:4 Kdump: loaded Tainted: G           OE     5.10.0-19-amd64 #1 Debian 5.10.149-2",
+    "Hardware name: QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.11.1 04/01/2014 and then some more of it",
+    "Call Trace:",
+    "Mem-Info:",
+    "active_anon:3120 inactive_anon:612345 isolated_anon:0 active_file:81234 inactive_file:120345 isolated_file:32",
+  ].map((l) => `Nov 20 20:35:16 web1 kernel: ${l}`);
+  const whole = long.map((l) => l.slice("Nov 20 20:35:16 web1 kernel: ".length));
+
+  test("by a terminal in the midst of a word", () => {
+    const broken = long.flatMap((l) => l.match(/.{1,76}/g) ?? []);
+    expect(texts(broken.join("\n"))).toEqual(whole);
+  });
+
+  test("by a mailer at blanks", () => {
+    const broken = long.flatMap((l) => {
+      const at = l.length > 76 ? l.lastIndexOf(" ", 76) : -1;
+      return at < 0 ? [l] : [l.slice(0, at), l.slice(at + 1)];
+    });
+    expect(texts(broken.join("\n")).map((t) => t.replace(/ +/g, " "))).toEqual(whole.map((t) => t.replace(/ +/g, " ")));
+  });
+
+  test("a program's line below a full one goes on nothing", () => {
+    const cron = "Nov 20 20:35:17 web1 CRON[9]: (root) CMD (run-parts)";
+    expect(texts([...long.slice(0, 3), cron, ...long.slice(3)].join("\n"))).toEqual([
+      ...whole.slice(0, 3),
+      cron,
+      ...whole.slice(3),
+    ]);
+  });
+});
+
+test.each([
+  ["server-sent events", 'data: {"MESSAGE":"Mem-Info:","_TRANSPORT":"kernel"}', ["Mem-Info:"]],
+  [
+    "a syslog without line ends",
+    "Oct 27 18:00:02 c kernel: Mem-info: Oct 27 18:00:02 c kernel: DMA per-cpu:",
+    ["Mem-info:", "DMA per-cpu:"],
+  ],
+  [
+    "forwarded records as a stream",
+    "<4>2026-11-30T03:04:01+00:00 n kernel: [    1.066196] Mem-Info:<4>2026-11-30T03:04:01+00:00 n kernel: [    1.066199] Call Trace:",
+    ["Mem-Info:", "Call Trace:"],
+  ],
+  ["parted offsets", "PC is at test_and_set_bit + 0x18/0x38", ["PC is at test_and_set_bit+0x18/0x38"]],
+  [
+    "the crash utility's summary",
+    '       PANIC: "kernel BUG at net/core/skbuff.c:107!"',
+    ["kernel BUG at net/core/skbuff.c:107!"],
+  ],
+])("%s", (_, text, lines) => {
+  expect(texts(text)).toEqual(lines);
+});

@@ -160,6 +160,8 @@ function rowsOf(layered: Layered): Row[] {
         i === 0
           ? (learned?.length ?? 0) + record.length - prefix.text.length + number.length + piece.length - own.text.length
           : piece.length - own.text.length;
+      // A prefix of which the kernel's stamp was cut off.
+      if (i > 0 && own.text === "" && i < pieces.length - 1) return;
       const alone = record.length === text.length && pieces.length === 1;
       const columns = alone ? (envelope === undefined ? layered.columns : record.length) : layered.raw.length;
       rows.push({ layered, first: rows[0], envelope, split: pieces.length > 1, columns, prefix: own, width });
@@ -304,14 +306,17 @@ function joinPieces(drafts: readonly Draft[]): Draft[] {
   const out: Draft[] = [];
   let above: Draft | undefined;
   let previous: Draft | undefined;
+  // Where the kernel tells who prints, the pieces of one printer are one line, whatever stands between them.
+  const lastOf = new Map<string, Draft>();
   for (const next of drafts) {
+    if (next.caller !== undefined) previous = lastOf.get(next.caller) ?? previous;
     const glue = previous === undefined ? undefined : wraps(previous, above!, next);
     const rule = previous === undefined || glue !== undefined ? undefined : joinRule(previous.text, next.text);
     if (previous !== undefined && (rule !== undefined || glue !== undefined)) {
       const midWord = hard !== undefined && above?.raw.length === hard && /^\S/.test(next.text);
       previous.text =
         rule === undefined || midWord
-          ? previous.text + (previous.text === "" ? "" : (glue ?? "")) + next.text
+          ? previous.text + (previous.text === "" && !above?.raw.endsWith(" ") ? "" : (glue ?? "")) + next.text
           : joined(previous.text, next.text, rule);
       if (next.line !== previous.line) previous.raw += `\n${next.raw}`;
       previous.columns = next.columns;
@@ -320,6 +325,7 @@ function joinPieces(drafts: readonly Draft[]): Draft[] {
       out.push(next);
       // What a program wrote between two pieces ends neither.
       if (next.host !== undefined || !daemon.test(next.text)) previous = next;
+      if (next.caller !== undefined) lastOf.set(next.caller, next);
     }
     // `raw` of what was joined grows: the width of the line above is that of its own raw line.
     above = { ...next, raw: next.raw };

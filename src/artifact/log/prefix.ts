@@ -115,6 +115,10 @@ const strippers: readonly Stripper[] = [
     f.wallClock = time as string;
     setHost(f, h as string);
   }),
+  // vmware.log: 2026-11-20T20:35:16.123Z| vcpu-0| I125: Guest: text
+  stripper("0", new RegExp(`^(${isoTime})\\| [\\w-]{1,20}\\| [A-Z]\\d{1,4}: (?:Guest: ?)?`), ([time], f) => {
+    f.wallClock = time as string;
+  }),
   stripper("0", new RegExp(`^(${isoTime})(?::)? `), ([time], f) => {
     f.wallClock = time as string;
   }),
@@ -184,6 +188,10 @@ const strippers: readonly Stripper[] = [
   stripper("[", /^\[([A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)\] /, ([time], f) => {
     f.wallClock = time as string;
   }),
+  // a terminal program's log: [2026-11-20 20:35:16.123]
+  stripper("[", new RegExp(`^\\[(${isoTime})\\] ?`), ([time], f) => {
+    f.wallClock ??= time as string;
+  }),
   // a console server's clock: [20:35:16] or [20:35:16.123]
   stripper("[", new RegExp(`^\\[(${clock})\\] ?`), ([time], f) => {
     f.wallClock ??= time as string;
@@ -210,13 +218,16 @@ const strippers: readonly Stripper[] = [
     setHost(f, h as string);
   }),
   stripper("a", /^kernel: ?/, () => undefined),
+  // a container runtime's log, behind its time
+  stripper("a", /^std(?:out|err) [FP] /, () => undefined),
 ];
 
 const byClass = new Map<string, readonly Stripper[]>(
   ["[", "<", "(", "0", "a"].map((c) => [c, strippers.filter((s) => s.first === c)]),
 );
 
-const quote = /^(?:[ ]{0,3}(?:>|\|(?=[ >]))[ ]?)+/;
+/** `>]` ends an address that a terminal broke. */
+const quote = /^(?:[ ]{0,3}(?:>(?!\])|\|(?=[ >]))[ ]?)+/;
 
 /** A line without the marks of mail quoting before it; undefined when it has none. */
 export function stripQuote(line: string): string | undefined {

@@ -138,7 +138,8 @@ export function learnBeforeStamps(texts: readonly string[]): (line: string) => n
     const pattern = new RegExp(patternOf(list));
     const alike = texts.reduce((n, t) => n + (pattern.test(t) ? 1 : 0), 0);
     if (alike * 2 >= filled) return [pattern];
-    return found * 2 >= filled ? [new RegExp(`${pattern.source}(?=\\[)`)] : [];
+    // Where lines were broken, fewer than half of them have the stamp.
+    return found * 2 >= filled || list.length * 10 >= found * 8 ? [new RegExp(`${pattern.source}(?=\\[)`)] : [];
   });
   const outer = outerLength(lists, texts);
   return (line) => {

@@ -52,8 +52,8 @@ function byPrefixes(drafts: readonly Draft[]): WrapTest | undefined {
   const widest = drafts.reduce((w, d) => Math.max(w, d.columns), 0);
   const full = (above: Draft): boolean => above.columns === widest;
   // Lines of one form are of one length without being broken there.
-  const forms = new Set(goesOn.map(([above]) => above.text.replace(/[0-9a-f]+/g, "0"))).size;
-  if (widest >= narrowest && (forms >= hardBroken || widest === 80) && goesOn.length > 1 && most(full))
+  const forms = new Set(goesOn.flatMap(([above]) => (full(above) ? [above.text.replace(/[0-9a-f]+/g, "0")] : [])));
+  if (widest >= narrowest && (forms.size > 1 || widest === 80) && goesOn.length > 1 && most(full))
     return (_, above, next) => (isRest(next, above) && full(above) ? "" : undefined);
   // A line of one word cannot be broken: it says nothing about where the mailer breaks.
   const broken = drafts.reduce((w, d) => (d.prefixed || /\S\s+\S/.test(d.text) ? Math.max(w, d.columns) : w), 0);

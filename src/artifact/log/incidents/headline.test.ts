@@ -48,6 +48,8 @@ test.each([
   "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies.  Check SNMP counters.",
   "INFO: task kworker/u8:2:1234 blocked for more than 120 seconds.",
   "eth0: link up, 1000Mbps, full-duplex",
+  "Subject: page allocation failure: order:1, mode:0x20",
+  'Several "page allocation failure. order:1, mode:0x20" messages are seen on the console',
 ])("%s begins no report", (text) => {
   expect(headlineKind(text)).toBeUndefined();
 });
