@@ -76,7 +76,7 @@ function lookUp(apt, wanted, cache) {
   return kernel;
 }
 
-/** { release, vmlinuz, headers, root } of a Debian kernel. What was looked up and fetched before is used again; remove it from `cache` to ask anew. */
+/** { release, vmlinuz, headers, root, busybox } of a Debian kernel. What was looked up and fetched before is used again; remove it from `cache` to ask anew. */
 export function fromDebian(run, fail, wanted, cache) {
   const apt = ownApt(run, join(cache, "apt"));
   const kernel = lookUp(apt, wanted, cache);
@@ -91,7 +91,7 @@ export function fromDebian(run, fail, wanted, cache) {
     const base = kernel.suite.replace(/-backports$/, "").replace("experimental", "sid");
     run("mmdebstrap", [
       "--quiet", "--mode=root", "--variant=apt", "--aptopt=Apt::Install-Recommends false", "--skip=cleanup/apt/lists",
-      `--include=make,binutils,${kernel.package}`,
+      `--include=make,binutils,busybox-static,${kernel.package}`,
       ...(kernel.suite === base ? [] : [`--aptopt=APT::Default-Release "${kernel.suite}"`]),
       base, `${root}.part`, ...suites[kernel.suite],
     ]);
@@ -113,5 +113,5 @@ export function fromDebian(run, fail, wanted, cache) {
     renameSync(`${image}.part`, image);
   }
   const vmlinuz = readdirSync(image, { recursive: true }).find((file) => /(^|\/)vmlinuz/.test(file));
-  return { release: kernel.release, vmlinuz: join(image, vmlinuz), headers: `/usr/src/${kernel.package}`, root };
+  return { release: kernel.release, vmlinuz: join(image, vmlinuz), headers: `/usr/src/${kernel.package}`, root, busybox: ["usr/bin", "bin"].map((d) => join(root, d, "busybox")).find(existsSync) };
 }

@@ -3,8 +3,8 @@
 //   npm run record -- --kernel 6.12-debian [--out DIR] [--only NAME,...] [--timeout SECONDS]
 //   npm run record -- --vmlinuz FILE --headers DIR [--out DIR]
 //
-// Needs qemu-system-x86_64, cpio and a static busybox. With --kernel also apt, mmdebstrap and root: the image and a root directory with the headers
-// and their compiler come from Debian's archive (--cache keeps them). With --vmlinuz: make and a compiler that the headers accept.
+// Needs qemu-system-x86_64 and cpio. With --kernel also apt, mmdebstrap and root: the image and a root directory with the headers, their compiler and
+// a busybox come from Debian's archive (--cache keeps them). With --vmlinuz: make, a compiler that the headers accept, and a static busybox.
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -29,6 +29,7 @@ const { values } = parseArgs({
     headers: { type: "string" },
     out: { type: "string" },
     only: { type: "string" },
+    busybox: { type: "string" },
     cache: { type: "string", default: join(homedir(), ".cache/skblab/record") },
     timeout: { type: "string", default: "1800" },
     "no-verify": { type: "boolean", default: false },
@@ -61,12 +62,15 @@ async function buildRecorders({ vmlinuz, headers, root }, folder) {
   return built;
 }
 
-function packGuest(recorders, plan, folder) {
+/** A program that needs no libraries: the guest has none. An ELF file that asks for a loader names it. */
+const standsAlone = (path) => existsSync(path) && !readFileSync(path).includes("/ld-linux");
+
+function packGuest(recorders, plan, folder, busybox) {
   const root = join(folder, "guest");
   rmSync(root, { recursive: true, force: true });
   mkdirSync(join(root, "bin"), { recursive: true });
   mkdirSync(join(root, "recorders"));
-  copyFileSync("/bin/busybox", join(root, "bin/busybox"));
+  copyFileSync(busybox, join(root, "bin/busybox"));
   copyFileSync(join(here, "guest/init"), join(root, "init"));
   run("chmod", ["755", join(root, "init"), join(root, "bin/busybox")]);
   writeFileSync(join(root, "plan"), `${plan.join("\n")}\n`);
@@ -131,8 +135,7 @@ const unknown = (values.only ?? "").split(",").filter((name) => name !== "" && !
 if (unknown.length > 0) fail(`There is no guest ${unknown.join(", ")}.`, `Known: ${Object.keys(guests).join(", ")}.`);
 for (const tool of ["qemu-system-x86_64", "cpio", ...(wanted === undefined ? ["make"] : ["mmdebstrap", "dpkg-deb", "unshare"])])
   if (spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0)
-    fail(`${tool} is not installed.`, "On Debian: apt-get install qemu-system-x86 cpio busybox-static make gcc mmdebstrap");
-if (!existsSync("/bin/busybox")) fail("There is no /bin/busybox.", "On Debian: apt-get install busybox-static");
+    fail(`${tool} is not installed.`, "On Debian: apt-get install qemu-system-x86 cpio mmdebstrap, or with --vmlinuz: make gcc busybox-static");
 
 const out = resolve(values.out ?? `recorded/${values.kernel ?? "kernel"}`);
 const folder = mkdtempSync(join(tmpdir(), "skblab-record-"));
@@ -142,13 +145,16 @@ try {
     wanted === undefined
       ? { vmlinuz: resolve(values.vmlinuz), headers: resolve(values.headers) }
       : fromDebian(run, fail, wanted, resolve(values.cache));
+  const busybox = values.busybox ?? kernel.busybox ?? "/bin/busybox";
+  if (!standsAlone(busybox))
+    fail(`${busybox} is no static busybox.`, "On Debian: apt-get install busybox-static; or --busybox FILE.");
   const recorders = await buildRecorders(kernel, folder);
   const only = (values.only ?? "").split(",");
   for (const [name, guest] of Object.entries(guests).filter(([g]) => only.some((o) => g.startsWith(o)))) {
     const to = join(out, name);
     mkdirSync(to, { recursive: true });
     const began = Date.now();
-    const initrd = packGuest(recorders, guest.plan, folder);
+    const initrd = packGuest(recorders, guest.plan, folder, busybox);
     let answer;
     let problem;
     let unpacked = { files: 0, failed: [], whole: false };

@@ -59,13 +59,24 @@ static __printf(1, 2) void say(const char *format, ...)
 		sink.length += n;
 }
 
-/* Nothing after what was lost may look whole: the last line says so. */
+/* FNV-1a, 32 bits, of all that was written. */
+static unsigned int sink_checksum(void)
+{
+	unsigned int sum = 0x811c9dc5;
+	size_t i;
+
+	for (i = 0; i < sink.length; i++)
+		sum = (sum ^ (unsigned char)sink.text[i]) * 0x01000193;
+	return sum;
+}
+
+/* The last line carries a checksum of those before it. Nothing after what was lost may look whole: then it says so. */
 static __maybe_unused void say_end(void)
 {
 	static const char lost[] = "\n{\"t\":\"end\",\"truncated\":1}\n";
 
 	if (!sink.lost) {
-		say("{\"t\":\"end\",\"truncated\":0}\n");
+		say("{\"t\":\"end\",\"truncated\":0,\"fnv\":%u}\n", sink_checksum());
 		if (!sink.lost)
 			return;
 	}

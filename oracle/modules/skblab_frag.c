@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Records a page_frag_cache: a seeded sequence of page_frag_alloc_align() and page_frag_free() on a cache of its own, with the cache's fields
- * after each step. Read /sys/kernel/debug/skblab/frag once. Format: docs/your-kernel.md.
+ * after each step. Format: docs/your-kernel.md.
  */
-#include <linux/debugfs.h>
 #include <linux/gfp.h>
-#include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/utsname.h>
-#include <linux/version.h>
+#include "skblab.h"
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #include <linux/page_frag_cache.h>
 #endif
@@ -29,7 +24,6 @@ struct piece {
 
 static struct page_frag_cache cache;
 static struct piece pieces[PIECES];
-static struct dentry *dir;
 static unsigned int state;
 
 static unsigned int next_random(unsigned int below)
@@ -72,15 +66,15 @@ static struct seen look(void)
 	return s;
 }
 
-static void print_cache(struct seq_file *m)
+static void print_cache(void)
 {
 	struct seen s = look();
 
 	if (!s.page) {
-		seq_puts(m, ",\"nc\":{\"pfn\":null,\"offset\":0,\"size\":0,\"pagecnt_bias\":0,\"pfmemalloc\":0}}\n");
+		say(",\"nc\":{\"pfn\":null,\"offset\":0,\"size\":0,\"pagecnt_bias\":0,\"pfmemalloc\":0}}\n");
 		return;
 	}
-	seq_printf(m, ",\"nc\":{\"pfn\":%lu,\"offset\":%u,\"size\":%u,\"pagecnt_bias\":%u,\"pfmemalloc\":%d,\"page_count\":%d}}\n",
+	say(",\"nc\":{\"pfn\":%lu,\"offset\":%u,\"size\":%u,\"pagecnt_bias\":%u,\"pfmemalloc\":%d,\"page_count\":%d}}\n",
 		   page_to_pfn(s.page), s.offset, s.size, s.bias, s.pfmemalloc, page_count(s.page));
 }
 
@@ -95,14 +89,15 @@ static void *cut(unsigned int size, unsigned int align)
 #endif
 }
 
-static int record(struct seq_file *m, void *unused)
+static void record(void)
 {
 	static const unsigned int aligns[] = { 0, 0, 0, 64, 128, 256 };
 	unsigned int i, id = 0;
 
 	state = seed;
-	seq_printf(m, "{\"t\":\"frag\",\"format\":\"skblab_frag/1\",\"release\":\"%s\",\"version\":\"%s\",\"seed\":%u,\"n\":%u}\n",
-		   init_utsname()->release, init_utsname()->version, seed, steps);
+	say("{\"t\":\"frag\",\"format\":\"skblab_frag/1\",");
+	say_kernel();
+	say(",\"seed\":%u,\"n\":%u}\n", seed, steps);
 	for (i = 0; i < steps; i++) {
 		struct piece *p = &pieces[next_random(PIECES)];
 		struct page *head;
@@ -110,11 +105,11 @@ static int record(struct seq_file *m, void *unused)
 
 		if (p->address) {
 			head = virt_to_head_page(p->address);
-			seq_printf(m, "{\"t\":\"ff\",\"i\":%u,\"id\":%u,\"pfn\":%lu,\"count_before\":%d", i, p->id,
+			say("{\"t\":\"ff\",\"i\":%u,\"id\":%u,\"pfn\":%lu,\"count_before\":%d", i, p->id,
 				   page_to_pfn(head), page_count(head));
 			page_frag_free(p->address);
 			p->address = NULL;
-			print_cache(m);
+			print_cache();
 			continue;
 		}
 		size = next_random(8) ? 64 * (1 + next_random(32)) : 1 + next_random(4096);
@@ -123,39 +118,26 @@ static int record(struct seq_file *m, void *unused)
 #endif
 		p->address = cut(size, align);
 		p->id = ++id;
-		seq_printf(m, "{\"t\":\"fa\",\"i\":%u,\"size\":%u,\"align\":%u,\"id\":%u", i, size, align, p->id);
+		say("{\"t\":\"fa\",\"i\":%u,\"size\":%u,\"align\":%u,\"id\":%u", i, size, align, p->id);
 		if (!p->address) {
-			seq_puts(m, ",\"pfn\":null");
-			print_cache(m);
+			say(",\"pfn\":null");
+			print_cache();
 			continue;
 		}
 		head = virt_to_head_page(p->address);
-		seq_printf(m, ",\"pfn\":%lu,\"off\":%lu,\"order\":%u,\"page_count\":%d", page_to_pfn(head),
+		say(",\"pfn\":%lu,\"off\":%lu,\"order\":%u,\"page_count\":%d", page_to_pfn(head),
 			   (unsigned long)(p->address - page_address(head)), compound_order(head), page_count(head));
-		print_cache(m);
+		print_cache();
 	}
-	seq_printf(m, "{\"t\":\"end\",\"truncated\":0}\n");
-	return 0;
+	say_end();
 }
-
-/* seq_file asks again with a larger buffer when the first was too small: the work must be done once. */
-static int open_once(struct inode *inode, struct file *file)
-{
-	return single_open_size(file, record, NULL, (size_t)steps * 320 + 4096);
-}
-
-static const struct file_operations once = {
-	.owner = THIS_MODULE,
-	.open = open_once,
-	.read = seq_read,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
 
 static int __init frag_init(void)
 {
-	dir = debugfs_create_dir("skblab_frag", NULL);
-	debugfs_create_file("record", 0400, dir, NULL, &once);
+	if (sink_open((size_t)steps * 320 + 4096))
+		return -ENOMEM;
+	record();
+	sink_publish("skblab_frag");
 	return 0;
 }
 
@@ -163,7 +145,7 @@ static void __exit frag_exit(void)
 {
 	unsigned int i;
 
-	debugfs_remove_recursive(dir);
+	sink_close();
 	for (i = 0; i < PIECES; i++)
 		if (pieces[i].address)
 			page_frag_free(pieces[i].address);

@@ -12,12 +12,15 @@ import { plainTask } from "../model/mm/rights.ts";
 import { firstFinalDifference } from "./buddy_final.ts";
 import type { BuddyStep, BuddyTranscript, BuddyZone } from "./buddy_transcript.ts";
 import { readBuddyTranscript } from "./buddy_transcript.ts";
+import { requireConsistent, requireMasks } from "./buddy_twice.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
+import { numbering, requireSame, requireSameWhere } from "./said_twice.ts";
 import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const buddyReplayer: Replayer = {
   kind: "buddy",
+  formats: ["ora_buddy/0", "ora_buddy/1", "ora_buddy/2"],
   sniff: (firstLine) => firstLine.startsWith('{"t":"run"') && firstLine.includes('"format":"ora_buddy/'),
   replay: replayBuddy,
 };
@@ -30,14 +33,24 @@ interface Heard {
   readonly values: number[][];
 }
 
-function replayBuddy(input: TranscriptInput): Replayed {
+/** The transcript, consistent in itself. */
+function readWhole(input: TranscriptInput): BuddyTranscript {
   const transcript = readBuddyTranscript(input);
-  return replayOn(input, transcript, kernelOfTranscript(input, transcript.header).parts.mm);
+  requireConsistent(input, objectAt(input, 0), transcript);
+  return transcript;
+}
+
+function replayBuddy(input: TranscriptInput): Replayed {
+  const transcript = readWhole(input);
+  const kernel = kernelOfTranscript(input, transcript.header);
+  // Under --as the masks are those of another kernel, which need not be known.
+  if (input.as === undefined) requireMasks(input, objectAt(input, 0), transcript.header, kernel.release.version);
+  return replayOn(input, transcript, kernel.parts.mm);
 }
 
 /** The replay on another list of parts than the recorded kernel's: how a rule is shown to be held by a recording (npm run mutate). */
 export function replayBuddyOn(input: TranscriptInput, change: (own: MmParts) => MmParts): Replayed {
-  const transcript = readBuddyTranscript(input);
+  const transcript = readWhole(input);
   return replayOn(input, transcript, change(kernelOfTranscript(input, transcript.header).parts.mm));
 }
 
@@ -45,7 +58,7 @@ function replayOn(input: TranscriptInput, transcript: BuddyTranscript, parts: Mm
   const machine = buildMachine(input, transcript, parts);
   const heard: Heard = { codes: [], values: [] };
   listen(machine, heard);
-  const stepper = createStepper(input, transcript, machine, heard);
+  const { step: stepper, requireTotals } = createStepper(input, transcript, machine, heard);
   const total = transcript.endStep - transcript.firstStep;
   for (let at = transcript.firstStep; at < transcript.endStep; at++) {
     const difference = stepper(at);
@@ -54,7 +67,9 @@ function replayOn(input: TranscriptInput, transcript: BuddyTranscript, parts: Mm
     const skipped = bulkPages(input, at);
     at += skipped;
   }
-  return { operations: total, exact: total, firstDifference: firstFinalDifference(machine, transcript) };
+  const finalDifference = firstFinalDifference(machine, transcript);
+  if (finalDifference === undefined) requireTotals();
+  return { operations: total, exact: total, firstDifference: finalDifference };
 }
 
 /** Page lines that belong to a bulk step were compared with it. */
@@ -199,13 +214,23 @@ interface FoundDifference {
   readonly difference: Difference;
 }
 
+interface Stepper {
+  /** Performs the step on the line of that index and compares; the difference, if there is one. */
+  step(at: number): FoundDifference | undefined;
+  /** BadInput where the first line's totals are not those of all steps. */
+  requireTotals(): void;
+}
+
 function createStepper(
   input: TranscriptInput,
-  { header, before }: BuddyTranscript,
+  { header, before, firstStep, endStep }: BuddyTranscript,
   machine: MachineMemory,
   heard: Heard,
-): (at: number) => FoundDifference | undefined {
+): Stepper {
   const { pages, memory } = machine;
+  const ids = numbering(input);
+  /** Trace events so far. */
+  let events = 0;
   const held = new Map<number, { readonly pfn: number; readonly order: number }>();
   const into = new Int32Array(65536);
   const refRow = before.findIndex((z) => z.index === header.refzone);
@@ -242,7 +267,7 @@ function createStepper(
 
   const hold = (at: number, step: BuddyStep, order: number): void => {
     if (step.id === undefined || typeof step.pfn !== "number") throw bad(at, "The step has no id or pfn.");
-    if (held.has(step.id)) throw bad(at, `Id ${step.id} is handed out twice.`);
+    ids.next(step.id, at + 1);
     held.set(step.id, { pfn: step.pfn, order });
   };
 
@@ -295,6 +320,7 @@ function createStepper(
         at,
         `Id ${step.id} is pfn ${block.pfn} of order ${block.order}, not pfn ${step.pfn} of order ${step.o}.`,
       );
+    requireSame(input, at + 1, `The zone of pfn ${block.pfn}`, step.z, zoneIndexOf(block.pfn));
     held.delete(step.id ?? -1);
     const flags = memory.blockType[block.pfn >> header.pageblockOrder];
     pages.freePages(block.pfn, block.order);
@@ -329,8 +355,10 @@ function createStepper(
     return undefined;
   };
 
-  return (at) => {
+  const step = (at: number): FoundDifference | undefined => {
     const step = objectAt(input, at) as unknown as BuddyStep;
+    requireSame(input, at + 1, "The number of the step", step.i, at - firstStep);
+    events += step.ev?.length ?? 0;
     heard.codes.length = 0;
     heard.values.length = 0;
     switch (step.t) {
@@ -346,6 +374,14 @@ function createStepper(
         throw bad(at, `"${String((step as { t?: unknown }).t)}" is not a kind of step that ${header.format} has.`);
     }
   };
+
+  const requireTotals = (): void => {
+    const line1 = objectAt(input, 0);
+    requireSameWhere(input, line1, "nops", endStep - firstStep);
+    requireSameWhere(input, line1, "events", events);
+    requireSameWhere(input, line1, "held_at_end", held.size);
+  };
+  return { step, requireTotals };
 }
 
 const eventLetters = "ZDX";

@@ -79,6 +79,8 @@ export interface BuddyPcp {
   readonly fields: ReadonlyMap<string, number>;
   readonly statThreshold: number;
   readonly freeDiff: number;
+  /** 0 where the recorder does not show it. */
+  readonly expire: number;
   /** list index → [pfn, cached type], head first */
   readonly lists: ReadonlyMap<number, readonly (readonly [number, number])[]>;
 }
@@ -107,6 +109,9 @@ export interface BuddyZone {
   readonly pcp: readonly BuddyPcp[];
   readonly pageblockFlags: readonly number[];
   readonly lruRanges: readonly (readonly [number, number])[];
+  /** vm_stat_nr_free_pages_blocks and nr_free_cma, where the recorder shows them. */
+  readonly freeInBlocks: number | undefined;
+  readonly freeCma: number | undefined;
 }
 
 /** A step line as it stands in the file; `t` tells which fields it has. */
@@ -239,6 +244,8 @@ function readHeader(f: Fields): BuddyHeader {
   }
   const orders = f.number("max_order");
   const pageblockOrder = f.number("pageblock_order");
+  if (!(f.number("migrate_types") >= 4 && f.number("migrate_types") <= 6))
+    throw f.bad(`No kernel of these formats has ${f.number("migrate_types")} migrate types.`);
   if (orders < 2 || orders > 16 || pageblockOrder < 1 || pageblockOrder >= orders)
     throw f.bad(`max_order ${orders} with pageblock_order ${pageblockOrder} is not a configuration of any kernel.`);
   return {
@@ -299,6 +306,8 @@ function readZone(input: TranscriptInput, index: number, header: BuddyHeader, wh
     pcp: f.list("pcp").map((p) => readPcp(input, index, p, header)),
     pageblockFlags: f.numbers("pageblock_flags"),
     lruRanges: f.list("lru_or_movable_ranges").map((r) => pairOf(f, r)),
+    freeInBlocks: f.has("vm_stat_nr_free_pages_blocks") ? f.number("vm_stat_nr_free_pages_blocks") : undefined,
+    freeCma: f.has("nr_free_cma") ? f.number("nr_free_cma") : undefined,
   };
   checkZone(zone, header, f);
   return zone;
@@ -331,6 +340,7 @@ function readPcp(input: TranscriptInput, index: number, value: unknown, header: 
     fields: new Map(header.listFields.map((name) => [name, f.number(name)] as const)),
     statThreshold: f.number("stat_threshold"),
     freeDiff: f.number("nr_free_diff"),
+    expire: f.has("expire") ? f.number("expire") : 0,
     lists,
   };
 }
@@ -372,6 +382,9 @@ function checkZone(zone: BuddyZone, header: BuddyHeader, f: Fields): void {
       for (const [pfn, type] of entries) {
         if (pfn % (1 << order) !== 0 || type < 0 || type >= header.migrateTypes)
           throw f.bad(`The per-CPU block at pfn ${pfn} has order ${order} and type ${type}, which cannot be.`);
+        const block = zone.pageblockFlags[(pfn >> header.pageblockOrder) - (zone.start >> header.pageblockOrder)];
+        if (!header.typesCached && type !== ((block ?? 0) & 7))
+          throw f.bad(`The per-CPU block at pfn ${pfn} has type ${type}, its pageblock ${(block ?? 0) & 7}.`);
         claim(pfn, 1 << order, `The per-CPU block of CPU ${p.cpu}`);
       }
     }

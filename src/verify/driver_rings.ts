@@ -564,6 +564,7 @@ function replay(input: TranscriptInput): Replayed {
 /** ftrace texts of the kmem events with stacks; such without a driver in them have nothing to compare. */
 export const driverRingsReplayer: Replayer = {
   kind: "driver_rings",
+  formats: [],
   sniff: (firstLine) => /^# tracer: nop\s*$/.test(firstLine),
   replay,
 };

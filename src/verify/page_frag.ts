@@ -6,6 +6,8 @@ import type { PageAllocator } from "../model/mm/pages.ts";
 import type { PageFragCache } from "../model/slab/page_frag.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
+import type { Numbering } from "./said_twice.ts";
+import { numbering, requireEnd } from "./said_twice.ts";
 import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 type Row = Readonly<Record<string, unknown>>;
@@ -57,6 +59,9 @@ interface World {
   readonly pages: GrantedPages;
   readonly cache: PageFragCache;
   readonly pieces: Map<unknown, number>;
+  readonly ids: Numbering;
+  /** Line of the present operation. */
+  line: number;
   wrong: Wrong[];
 }
 
@@ -80,6 +85,8 @@ function compareCache(world: World, row: Row): void {
 function allocate(world: World, row: Row): void {
   const nc = row.nc as Row | undefined;
   const { size, align } = row;
+  // Some recorders number what failed as well.
+  if (typeof row.id === "number") world.ids.next(row.id, world.line);
   if (typeof size !== "number" || typeof align !== "number")
     throw new RangeError("this operation has no size and align");
   const pfn = typeof row.pfn === "number" ? row.pfn : nc?.pfn;
@@ -125,7 +132,7 @@ function kernelOf(input: TranscriptInput): ExactKernel {
 function replay(input: TranscriptInput): Replayed {
   const pages = grantedPages();
   const cache = kernelOf(input).parts.slab.pageFrag({ pages, pageSize });
-  const world: World = { pages, cache, pieces: new Map(), wrong: [] };
+  const world: World = { pages, cache, pieces: new Map(), ids: numbering(input), line: 1, wrong: [] };
   let operations = 0;
   let exact = 0;
   let firstDifference: Replayed["firstDifference"];
@@ -140,6 +147,7 @@ function replay(input: TranscriptInput): Replayed {
         "Is this a page_frag transcript?",
       );
     operations++;
+    world.line = i + 1;
     world.wrong = [];
     try {
       if (row.t === "fa") allocate(world, row);
@@ -160,12 +168,14 @@ function replay(input: TranscriptInput): Replayed {
         reasons: [`The first field that differs is ${world.wrong[0]?.[0]}.`],
       };
   }
+  if (firstDifference === undefined) requireEnd(input, operations);
   return { operations, exact, firstDifference };
 }
 
 /** page_frag transcripts: the header line has "t":"frag". */
 export const pageFragReplayer: Replayer = {
   kind: "page_frag",
+  formats: ["skblab_frag/1"],
   sniff: (firstLine) => /^\s*\{"t"\s*:\s*"frag"/.test(firstLine),
   replay,
 };

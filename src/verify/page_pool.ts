@@ -6,7 +6,13 @@ import { createJournal } from "../model/journal.ts";
 import type { ExactKernel } from "../model/kernels/kernel.ts";
 import { createNaivePages } from "../model/mm/pages.ts";
 import type { PagePools } from "../model/net/pool/page_pool.ts";
-import { createPagePools, PP_FLAG_DMA_MAP, PP_FLAG_PAGE_FRAG } from "../model/net/pool/page_pool.ts";
+import {
+  createPagePools,
+  PP_ALLOC_CACHE_REFILL,
+  PP_ALLOC_CACHE_SIZE,
+  PP_FLAG_DMA_MAP,
+  PP_FLAG_PAGE_FRAG,
+} from "../model/net/pool/page_pool.ts";
 import { attachPools, skbMarkForRecycle } from "../model/net/pool/page_pool_hook.ts";
 import type { SoftirqState } from "../model/net/pool/pool_context.ts";
 import { softirqState } from "../model/net/pool/pool_context.ts";
@@ -26,6 +32,8 @@ type Row = Readonly<Record<string, unknown>>;
 
 const pageSize = 4096;
 const kernelGfp = 0xcc0;
+/** PP_SIGNATURE (include/linux/poison.h, page_pool/types.h): 0x40 behind where x86_64 puts pointers that are none. */
+const signature = "dead000000000040";
 /** What the recorder gave its skbs: room in the linear part, bytes of each fragment, more headroom when it expanded one. */
 const recorderSkb = { room: 64, fragmentBytes: 1000, moreHeadroom: 64, pollBudget: 64 } as const;
 
@@ -445,6 +453,9 @@ function begin(input: TranscriptInput, row: Row): { world: World; pool: number }
     ...(row.napi === 1 ? { napi: { listOwner: row.napi_list_owner as number } } : {}),
   });
   expectEqual(world, "err", row.err, Math.min(pool, 0));
+  expectWhere(world, row, "PP_ALLOC_CACHE_SIZE", () => PP_ALLOC_CACHE_SIZE);
+  expectWhere(world, row, "PP_ALLOC_CACHE_REFILL", () => PP_ALLOC_CACHE_REFILL);
+  expectWhere(world, row, "PP_SIGNATURE", () => signature);
   if (pool < 0) return { world, pool };
   if ("ring_size" in row) expectEqual(world, "ring_size", row.ring_size, pools.rings.size(pool));
   if ("ring_batch" in row) expectEqual(world, "ring_batch", row.ring_batch, pools.rings.batch(pool));
@@ -524,6 +535,7 @@ function replay(recording: TranscriptInput): Replayed {
 /** page_pool transcripts: the header line has "t":"pool". */
 export const pagePoolReplayer: Replayer = {
   kind: "page_pool",
+  formats: ["ora_pp/0", "ora_pp/1", "ora_pp/2"],
   sniff: (firstLine) => /^\s*\{"t"\s*:\s*"pool"/.test(firstLine) && firstLine.includes('"pool_size"'),
   replay,
 };

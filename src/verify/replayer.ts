@@ -1,5 +1,6 @@
 // What a replayer of transcripts is: it recognises a transcript by its first line and compares the model with it, operation by operation.
 import { BadInput } from "../base/bad_input.ts";
+import { checksumOf, requireSame } from "./said_twice.ts";
 
 /** One transcript as text: `lines[0]` is line 1 of the file, without line ends. */
 export interface TranscriptInput {
@@ -35,6 +36,8 @@ export interface Replayed {
 /** One kind of transcript. `sniff` sees the first non-empty line; `replay` throws BadInput (file, line) when the transcript is unusable. */
 export interface Replayer {
   readonly kind: string;
+  /** What the first line may give as its "format"; older recorders gave none. */
+  readonly formats: readonly string[];
   sniff(firstLine: string): boolean;
   replay(input: TranscriptInput): Replayed;
 }
@@ -66,6 +69,9 @@ export function requireWhole(input: TranscriptInput): void {
   for (const key of ["truncated", "out_truncated"])
     if (end[key] !== undefined && end[key] !== 0)
       throw new BadInput(`The recorder itself ran out of room (${key}).`, place, "Record it again.");
+  // This project's recorders close with a checksum of all that they wrote before.
+  if (end.fnv !== undefined)
+    requireSame(input, last + 1, "The checksum of the lines before", end.fnv, checksumOf(input, last));
   requireEveryStep(input);
 }
 

@@ -176,6 +176,9 @@ export function createComparer(machine: SkbMachine) {
     if (kernel.length !== v.fragList.length)
       return { field: `${at}.frag_list`, kernel: `${kernel.length} skbs`, model: `${v.fragList.length} skbs` };
     for (let i = 0; i < kernel.length; i++) {
+      const slot = kernel[i]?.["slot"];
+      // A member of a list lies in no slot.
+      if (slot !== undefined && slot !== -1) return { field: `${at}.frag_list[${i}].slot`, kernel: slot, model: -1 };
       const found = compare(`${at}.frag_list[${i}]`, kernel[i]!, v.fragList[i]!.skb);
       if (found !== undefined) return found;
     }

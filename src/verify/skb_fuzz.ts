@@ -18,6 +18,7 @@ import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const skbFuzzReplayer: Replayer = {
   kind: "skb",
+  formats: ["ora_skb/0", "ora_skb/1", "ora_skb/2"],
   sniff: (line) => /^\{"t":"fuzz",/.test(line) && line.includes('"seed"'),
   replay: (input) => replaySkbFuzz(input, createSkbMachine),
 };
@@ -125,11 +126,21 @@ function step(
     if (!(error instanceof RangeError)) throw error;
     return { kernel: "went on", model: error.message, reasons: [] };
   }
+  const named = pageNamed(run, row);
+  if (named !== undefined) return named;
   for (const key in outcome)
     if (outcome[key] !== row[key])
       return { kernel: `${key}=${row[key]}`, model: `${key}=${outcome[key]}`, reasons: [] };
   if (run.newPage >= 0) dateNewPage(run, row);
   return compareSlots(run, comparer, row) ?? run.napi.compare(row);
+}
+
+/** An operation on a page of the recorder's names its pfn as well: the page keeps it. */
+function pageNamed(run: Run, row: Row): Omit<Difference, "line" | "operation"> | undefined {
+  const page = run.pagesMade.get(Number(row["page"]));
+  const pfn = row["pfn"];
+  if (page === undefined || pfn === undefined || run.machine.pages.same(page, Number(pfn))) return undefined;
+  return { kernel: `pfn=${pfn}`, model: `pfn=${run.machine.pages.nameOf(page) ?? "another page's"}`, reasons: [] };
 }
 
 /** Finds the value of the counter with which a page named for the first time was filled; leaves the latest when none fits. */
@@ -219,11 +230,15 @@ function show(run: Run, row: Row): void {
 }
 
 function pagesAtEnd(run: Run, row: Row): { kernel: string; model: string } | undefined {
-  for (const [index, pfn, order, count] of row["pages"] as number[][]) {
+  for (const [at, [index, pfn, order, count]] of (row["pages"] as number[][]).entries()) {
+    if (index !== at) return { kernel: `page ${index}`, model: `page ${at}` };
     const page = run.pagesMade.get(index!);
     const { pages } = run.machine;
-    // Never named by an operation: it has no part in what was replayed.
-    if (page === undefined) continue;
+    // Never named by an operation: nobody but the recorder holds it.
+    if (page === undefined) {
+      if (count !== 1) return { kernel: `page ${index}: count ${count}`, model: `page ${index}: count 1` };
+      continue;
+    }
     const model = `${pages.nameOf(page) ?? pfn} ${pages.compoundOrder(page)} ${pages.pageCount(page)}`;
     if (model !== `${pfn} ${order} ${count}`)
       return { kernel: `page ${index}: ${pfn} ${order} ${count}`, model: `page ${index}: ${model}` };

@@ -30,13 +30,14 @@ export function createNapiComparer({ skbs, frags, pages, heap }: SkbMachine): Na
         return { kernel: `napi.skb_count = ${count}`, model: `napi.skb_count = ${skbs.spares.kept()}`, reasons: [] };
       const state = frags.state();
       if (state === undefined) return undefined;
-      const [, offset, bias, references] = kernel["frag"] as number[];
-      const recorded = `${offset},${bias},${references}`;
-      const mine = `${state.offset},${state.bias},${pages.pageCount(state.pfn)}`;
+      const [pfn, offset, bias, references] = kernel["frag"] as [number, number, number, number];
+      const recorded = `${pfn},${offset},${bias},${references}`;
+      const page = pages.same(state.pfn, pfn) ? pfn : (pages.nameOf(state.pfn) ?? "another page");
+      const mine = `${page},${state.offset},${state.bias},${pages.pageCount(state.pfn)}`;
       if (recorded === mine) return undefined;
       return {
-        kernel: `napi.frag offset, bias, page count = ${recorded}`,
-        model: `napi.frag offset, bias, page count = ${mine}`,
+        kernel: `napi.frag pfn, offset, bias, page count = ${recorded}`,
+        model: `napi.frag pfn, offset, bias, page count = ${mine}`,
         reasons: [],
       };
     },

@@ -16,6 +16,7 @@ import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const skbSegmentReplayer: Replayer = {
   kind: "skb segments",
+  formats: ["ora_skb/0", "ora_skb/1", "ora_skb/2"],
   sniff: (line) => line.startsWith('{"t":"seg",') && line.includes('"gso_size"'),
   replay,
 };
@@ -68,6 +69,10 @@ function segmentOne(
   const segs = row["segs"];
   if (typeof before !== "object" || before === null || !Array.isArray(segs))
     throw new BadInput("A segmentation without `before` or `segs`.", place);
+  const slots = [before as Row, row["after"] as Row, ...(segs as readonly Row[])].map((r) => r["slot"]);
+  const wanted = [0, 0, ...segs.map((_, i) => i)];
+  if (String(slots) !== String(wanted)) return { field: "slots", kernel: String(slots), model: String(wanted) };
+  if (row["nsegs"] !== segs.length) return { field: "nsegs", kernel: row["nsegs"], model: segs.length };
   const packet = build(run, row);
   const features = String(row["features"]).split("|");
   const dump = (at: string, record: Row, skb: number): FieldDifference | undefined => comparer.compare(at, record, skb);

@@ -10,6 +10,7 @@ import type { Skbs } from "../model/net/skb/skbs.ts";
 import { kmallocGeometry } from "../model/slab/geometry.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
+import { requireSame } from "./said_twice.ts";
 import type { Row } from "./skb_compare.ts";
 import type { SkbMachine, SkbMachineShape } from "./skb_machine.ts";
 import { createSkbMachine, skbConfigOfShape } from "./skb_machine.ts";
@@ -17,6 +18,7 @@ import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 export const skbTablesReplayer: Replayer = {
   kind: "skb sizes",
+  formats: ["ora_skb/0", "ora_skb/1", "ora_skb/2"],
   sniff: (line) => line.startsWith('{"t":"const",') && line.includes('"sizeof_skb_shared_info"'),
   replay,
 };
@@ -24,7 +26,7 @@ export const skbTablesReplayer: Replayer = {
 function replay(input: TranscriptInput): Replayed {
   const constants = objectAt(input, 0);
   const kernel = kernelOfTranscript(input, constants);
-  const shape: SkbMachineShape = { kernel, sizes: sizesOf(constants), ...shapeOf(kernel, input.lines) };
+  const shape: SkbMachineShape = { kernel, sizes: sizesOf(input, constants), ...shapeOf(kernel, input.lines) };
   const machine = createSkbMachine(shape);
   const config = skbConfigOfShape(shape);
   let operations = 0;
@@ -44,6 +46,7 @@ function replay(input: TranscriptInput): Replayed {
       };
   };
   count(1, "constants", constants, derived(config, constants));
+  const buckets = machine.heap.caches().map((c) => c.geometry.objectSize);
   const ended = new Map<string, number>();
   for (let i = 1; i < input.lines.length; i++) {
     const row = objectAt(input, i);
@@ -54,16 +57,19 @@ function replay(input: TranscriptInput): Replayed {
     const to = Number(row["to"] ?? row["size"]);
     if (row["from"] !== undefined) {
       const due = ended.get(kind);
-      if (due === undefined ? from > 1 : from !== due + 1)
+      if (from !== (due === undefined ? (kind === "kmalloc" ? 1 : 0) : due + 1))
         throw new BadInput(
           `${kind} goes on at size ${from}, and the line before ended at ${due ?? "none"}.`,
           { file: input.path, line: i + 1 },
           "Lines are missing or were moved: copy the transcript again, whole.",
         );
       ended.set(kind, to);
-    }
+    } else if (!buckets.includes(from))
+      throw new BadInput(`kmalloc has no cache of ${from} bytes.`, { file: input.path, line: i + 1 });
     for (let size = from; size <= to; size++) count(i + 1, `${kind}(${size})`, row, measure(machine, size, row));
   }
+  const [end, ...others] = [...ended].filter(([kind]) => kind !== "kmalloc").map(([, to]) => to);
+  for (const other of others) requireSame(input, input.lines.length, "The largest size of one table", other, end);
   return { operations, exact, firstDifference: first };
 }
 
@@ -87,9 +93,18 @@ export function shapeOf({ release }: ExactKernel, lines: readonly string[]): Sha
   return shapes.find(fits) ?? { cpus: 2, slubDebug: false };
 }
 
-/** The sizes of the recorded kernel; the rules are the model's. */
-function sizesOf(constants: Row): Partial<SkbMachineSizes> {
+/** The sizes of the recorded kernel; the rules are the model's. BadInput where no kernel of 64 bits has such a size. */
+function sizesOf(input: TranscriptInput, constants: Row): Partial<SkbMachineSizes> {
   const number = (key: string, otherwise: number): number => Number(constants[key] ?? otherwise);
+  const powers = ["SMP_CACHE_BYTES", "L1_CACHE_BYTES", "ARCH_KMALLOC_MINALIGN", "KMALLOC_MIN_SIZE", "PAGE_SIZE"];
+  const words = ["sizeof_sk_buff", "sizeof_sk_buff_fclones", "sizeof_skb_shared_info", "sizeof_page"];
+  for (const [keys, sound] of [
+    [powers, (n: number): boolean => n > 0 && (n & (n - 1)) === 0],
+    [words, (n: number): boolean => n > 0 && n % 8 === 0],
+  ] as const)
+    for (const key of keys)
+      if (!sound(number(key, 64)))
+        throw new BadInput(`${key} ${constants[key]} is no kernel's.`, { file: input.path, line: 1 });
   return {
     skBuffBytes: number("sizeof_sk_buff", skbSizes61.skBuffBytes),
     fclonesBytes: number("sizeof_sk_buff_fclones", skbSizes61.fclonesBytes),
@@ -119,16 +134,28 @@ function derived(config: SkbConfig, constants: Row): Row {
   return Object.fromEntries(Object.entries(all).filter(([name]) => name in constants));
 }
 
-function measureSkb(machine: SkbMachine, alloc: (skbs: Skbs) => number, received: boolean): Row {
+function measureSkb(machine: SkbMachine, alloc: (skbs: Skbs) => number, received: boolean, recorded: Row): Row {
   const { skbs, heap } = machine;
   const skb = alloc(skbs);
   const view = viewSkb(skbs, skb);
   const common = { end_offset: view.end, truesize: view.truesize };
   const row: Row = received
     ? { ...common, headroom: view.data, head_frag: Number(view.headFrag) }
-    : { ...common, ksize: heap.ksize(view.headAddress), ...blockAt(heap, view.headAddress) };
+    : {
+        ...common,
+        ksize: heap.ksize(view.headAddress),
+        ...blockAt(heap, view.headAddress),
+        ...("cache" in recorded ? { cache: cacheNameAt(heap, view.headAddress) } : {}),
+      };
   skbs.kfreeSkb(skb);
   return row;
+}
+
+/** The name of the cache that an object is of; "" for pages of its own. */
+function cacheNameAt(heap: SkbMachine["heap"], address: number): string {
+  if (!heap.blockOf(address).slab) return "";
+  const cache = heap.engine.cacheOf(address);
+  return heap.caches().find((c) => c.id === cache)?.name ?? "?";
 }
 
 function blockAt(heap: SkbMachine["heap"], address: number): Row {
@@ -154,10 +181,10 @@ const atomic = 0xa20;
 const kernel = 0xcc0;
 
 const measures: Readonly<Record<string, (machine: SkbMachine, size: number, recorded: Row) => Row>> = {
-  alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.allocSkb(size, kernel), false),
-  netdev_alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, atomic), true),
-  netdev_alloc_skb_gfp_kernel: (m, size) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, kernel), true),
-  napi_alloc_skb: (m, size) => measureSkb(m, (skbs) => skbs.napiAllocSkb(size, atomic), true),
+  alloc_skb: (m, size, row) => measureSkb(m, (skbs) => skbs.allocSkb(size, kernel), false, row),
+  netdev_alloc_skb: (m, size, row) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, atomic), true, row),
+  netdev_alloc_skb_gfp_kernel: (m, size, row) => measureSkb(m, (skbs) => skbs.netdevAllocSkb(size, kernel), true, row),
+  napi_alloc_skb: (m, size, row) => measureSkb(m, (skbs) => skbs.napiAllocSkb(size, atomic), true, row),
   kmalloc: measureKmalloc,
   kmalloc_bucket({ heap }, size) {
     const address = heap.kmalloc(size, kernel);

@@ -34,6 +34,9 @@ function cachesOf(input: TranscriptInput): RecordedCache[] {
           { file: input.path, line: i + 1 },
           "Copy the file again, whole.",
         );
+    const align = values["align"] as number;
+    if (align < 1 || (align & (align - 1)) !== 0)
+      throw new BadInput(`An alignment of ${align} is no kernel's.`, { file: input.path, line: i + 1 });
     return [{ name, line: i + 1, values }];
   });
 }
@@ -136,6 +139,7 @@ function replay(input: TranscriptInput): Replayed {
 /** Attributes of every cache of /sys/kernel/slab, one line a cache. */
 export const slabGeometryReplayer: Replayer = {
   kind: "slab geometry",
+  formats: [],
   sniff: (firstLine) => /^\S+ object_size=\d+ slab_size=\d+ objs_per_slab=\d+ /.test(firstLine),
   replay,
 };

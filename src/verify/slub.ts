@@ -2,14 +2,18 @@
 // Outside the cache and therefore taken from the record: which pages the page allocator gave and whether the full order could be had,
 // where in the random sequence a new slab starts (SLAB_FREELIST_RANDOM), and in which order the CPUs' work of kmem_cache_shrink ran.
 import { BadInput } from "../base/bad_input.ts";
+import type { Release } from "../kernel/release.ts";
 import { createJournal } from "../model/journal.ts";
 import type { PageAllocator } from "../model/mm/pages.ts";
 import type { CacheGeometry } from "../model/slab/geometry.ts";
+import { cacheGeometry } from "../model/slab/geometry.ts";
 import type { FreelistOrder, Slub } from "../model/slab/slub/shape.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
+import type { Numbering } from "./said_twice.ts";
+import { numbering, requireEnd } from "./said_twice.ts";
 import type { Recorded, Row, StateLine, StateReader, Wrong } from "./slub_state.ts";
-import { cpuSlabStates, modelLines, sheafStates } from "./slub_state.ts";
+import { cpuSlabStates, modelLines, sheafStates, sheavesOf } from "./slub_state.ts";
 import { kernelOfTranscript } from "./transcript_kernel.ts";
 
 const pageSize = 4096;
@@ -23,17 +27,23 @@ interface NewSlab {
 }
 
 interface World {
+  readonly input: TranscriptInput;
   readonly slub: Slub;
   readonly cache: number;
   readonly geometry: CacheGeometry;
   readonly journal: { cpu: number };
   /** Object number of the record → address. */
   readonly live: Map<number, number>;
+  readonly ids: Numbering;
+  /** Line of the present operation. */
+  line: number;
   /** Slabs that the page allocator may give in the present operation, in their order. */
   grants: NewSlab[];
   /** The model's state when it was looked at last. */
   after: readonly StateLine[];
   readonly pagesHeld: Map<number, number>;
+  /** Numbers that the record gives the model's sheaves. */
+  sheaves: ReadonlyMap<number, number>;
 }
 
 const num = (row: Row, key: string, input: TranscriptInput, line: number): number => {
@@ -124,9 +134,25 @@ function compareState(world: World, recorded: Recorded): Wrong[] {
   const after = modelLines(world.slub, world.cache);
   world.after = after;
   const mine = new Map(after);
-  return recorded.lines
+  const wrong = recorded.lines
     .map(([field, kernel]): Wrong => [field, kernel, mine.get(field) ?? "not in the model"])
     .filter(([, kernel, model]) => kernel !== model);
+  return wrong.length > 0 ? wrong : compareSheaves(world, recorded);
+}
+
+/** A sheaf keeps its number as long as it lives, and no other has it. */
+function compareSheaves(world: World, recorded: Recorded): Wrong[] {
+  const own = sheavesOf(world.slub, world.cache);
+  const named = new Map<number, number>();
+  const wrong: Wrong[] = [];
+  for (const [i, sheaf] of own.entries()) {
+    const number = recorded.sheaves[i] ?? -1;
+    const before = world.sheaves.get(sheaf) ?? number;
+    if (before !== number || [...named.values()].includes(number)) wrong.push(["sheaf", `${number}`, `${before}`]);
+    named.set(sheaf, number);
+  }
+  world.sheaves = named;
+  return wrong;
 }
 
 /** Every order in which CPUs can do their steps, `steps[cpu]` of each; CPU by CPU comes first. */
@@ -220,6 +246,7 @@ function allocate(world: World, row: Row, recorded: Recorded): Wrong[] {
   const index = typeof row.idx === "number" ? row.idx : 0;
   world.grants = newSlabs(world, recorded, pfn < 0 ? [] : [[pfn, index]]);
   const address = world.slub.alloc(world.cache, 0);
+  if (pfn >= 0) world.ids.next(row.id, world.line);
   if (address >= 0 && typeof row.id === "number") world.live.set(row.id, address);
   return [...comparePlace(world, address, pfn, index), ...unused(world), ...compareState(world, recorded)];
 }
@@ -231,8 +258,14 @@ function release(world: World, row: Row, recorded: Recorded): Wrong[] {
   const address = typeof row.id === "number" ? world.live.get(row.id) : undefined;
   if (address === undefined) return [["id", `${row.id} is freed`, "no such object is held"]];
   world.live.delete(row.id as number);
+  const wrong = comparePlace(
+    world,
+    address,
+    num(row, "pfn", world.input, world.line),
+    num(row, "idx", world.input, world.line),
+  );
   world.slub.free(world.cache, address);
-  return compareState(world, recorded);
+  return [...wrong, ...compareState(world, recorded)];
 }
 
 type BulkObject = readonly [id: number, pfn: number, index: number];
@@ -248,6 +281,7 @@ function allocateBulk(world: World, row: Row, recorded: Recorded): Wrong[] {
   const wrong: Wrong[] = [];
   if (world.slub.allocBulk(world.cache, 0, into, 0, into.length))
     objects.forEach(([id, pfn, index], i) => {
+      world.ids.next(id, world.line);
       world.live.set(id, into[i] as number);
       wrong.push(...comparePlace(world, into[i] as number, pfn, index));
     });
@@ -261,8 +295,9 @@ function releaseBulk(world: World, row: Row, recorded: Recorded): Wrong[] {
   const unknown = addresses.indexOf(-1);
   if (unknown >= 0) return [["id", `${objects[unknown]?.[0]} is freed`, "no such object is held"]];
   for (const [id] of objects) world.live.delete(id);
+  const wrong = objects.flatMap(([, pfn, index], i) => comparePlace(world, addresses[i] as number, pfn, index));
   world.slub.freeBulk(world.cache, addresses, 0, addresses.length);
-  return compareState(world, recorded);
+  return [...wrong, ...compareState(world, recorded)];
 }
 
 function operate(world: World, row: Row, recorded: Recorded, place: { file: string; line: number }): Wrong[] {
@@ -277,11 +312,27 @@ function operate(world: World, row: Row, recorded: Recorded, place: { file: stri
   throw new BadInput(`Unknown operation "${op}".`, place, "Is this a SLUB transcript?");
 }
 
+/** The same; once both sides have parted, the model may be asked for what it cannot do. */
+function performed(
+  world: World,
+  row: Row,
+  recorded: Recorded,
+  place: { file: string; line: number },
+  parted: boolean,
+): Wrong[] {
+  try {
+    return operate(world, row, recorded, place);
+  } catch (error) {
+    if (!parted || error instanceof BadInput) throw error;
+    return [["operation", "done", "cannot be done"]];
+  }
+}
+
 function difference(row: Row, line: number, wrong: readonly Wrong[], before: readonly Wrong[] | undefined): Difference {
   const what = ["cpu", "id", "pfn", "idx"].filter((k) => k in row).map((k) => `${k} ${row[k]}`);
   return {
     line,
-    operation: [`${row.op}`, `i=${row.i}`, ...what].join(" "),
+    operation: [`${row.op}`, ...(row.i === undefined ? [] : [`i=${row.i}`]), ...what].join(" "),
     kernel: wrong.map(([field, kernel]) => `${field}: ${kernel}`).join("; "),
     model: wrong.map(([field, , model]) => `${field}: ${model}`).join("; "),
     reasons: [
@@ -291,8 +342,36 @@ function difference(row: Row, line: number, wrong: readonly Wrong[], before: rea
   };
 }
 
-/** An empty cache like the recorded one, on the recorded kernel's parts. */
-function emptyWorld(input: TranscriptInput, header: Row, states: StateReader): World {
+/** Fields of line 1 that the kernel worked out from the object's size and alignment. */
+const worked: readonly (readonly [field: string, of: (g: CacheGeometry) => number])[] = [
+  ["size", (g) => g.size],
+  ["offset", (g) => g.linkOffset],
+  ["inuse", (g) => g.inuse],
+  ["oo_order", (g) => g.order],
+  ["oo_objects", (g) => g.objects],
+  ["min_order", (g) => g.minOrder],
+  ["min_objects", (g) => g.minObjects],
+  ["min_partial", (g) => g.minPartial],
+  ["cpu_partial", (g) => g.cpuPartial],
+  ["cpu_partial_slabs", (g) => g.cpuPartialSlabs],
+  ["sheaf_capacity", (g) => g.sheafCapacity],
+];
+
+/** Where line 1 has another geometry than the model for an object of that size; with and without a constructor, as one of kmalloc's or not. */
+function geometryDiffers(release: Release, header: Row, cpus: number): Wrong[] {
+  const wish = { objectSize: header.object_size as number, align: header.align as number };
+  const answers = [{}, { keepsContents: true }, { kmalloc: true }].map((more) => {
+    const g = cacheGeometry({ release, allocator: "slub", cpus }, { ...wish, ...more });
+    return worked
+      .filter(([field]) => header[field] !== undefined)
+      .map(([field, of]): Wrong => [field, `${header[field]}`, `${of(g)}`])
+      .filter(([, kernel, model]) => kernel !== model);
+  });
+  return answers.reduce((a, b) => (b.length < a.length ? b : a));
+}
+
+/** An empty cache like the recorded one, on the recorded kernel's parts; where it would have another geometry there, what differs. */
+function emptyWorld(input: TranscriptInput, header: Row, states: StateReader): World | readonly Wrong[] {
   const geometry = geometryOf(header, input);
   const kernel = kernelOfTranscript(input, header);
   const { slub: make, rules } = kernel.parts.slab;
@@ -312,9 +391,45 @@ function emptyWorld(input: TranscriptInput, header: Row, states: StateReader): W
       `The header ${header.sheaf_capacity === undefined ? "has no" : "has a"} "sheaf_capacity", and ${kernel.name} ${slub.kind === "sheaves" ? "has" : "has no"} sheaves.`,
       { file: input.path, line: 1 },
     );
+  const shape = geometryDiffers(kernel.release, header, states.cpus);
+  if (shape.length > 0) return shape;
   const cache = slub.addCache(geometry, 0);
-  const world: World = { slub, cache, geometry, journal, live: new Map(), grants: [], after: [], pagesHeld: new Map() };
+  const world: World = {
+    input,
+    slub,
+    cache,
+    geometry,
+    journal,
+    live: new Map(),
+    ids: numbering(input),
+    line: 1,
+    grants: [],
+    after: [],
+    pagesHeld: new Map(),
+    sheaves: new Map(),
+  };
   return world;
+}
+
+/** What line 1 says of the cache besides its geometry, where it can be told to be wrong. */
+function requireCache(input: TranscriptInput, header: Row): void {
+  const place = { file: input.path, line: 1 };
+  const align = num(header, "align", input, 1);
+  if (align < 8 || (align & (align - 1)) !== 0) throw new BadInput(`An alignment of ${align} is no kernel's.`, place);
+  for (const flag of ["hardened", "freelist_random"])
+    if (header[flag] !== undefined && header[flag] !== 0 && header[flag] !== 1)
+      throw new BadInput(`"${flag}" is ${header[flag]}, neither 0 nor 1.`, place);
+}
+
+/** The CPU that ran an operation; the first where the recorder does not say. */
+function cpuOf({ cpu = 0 }: Row, cpus: number, place: { file: string; line: number }): number {
+  if (typeof cpu !== "number" || !Number.isInteger(cpu) || cpu < 0 || cpu >= cpus)
+    throw new BadInput(
+      `CPU ${cpu} is none of the ${cpus} that line 1 shows.`,
+      place,
+      "Copy the transcript again, whole.",
+    );
+  return cpu;
 }
 
 function replay(input: TranscriptInput): Replayed {
@@ -322,21 +437,28 @@ function replay(input: TranscriptInput): Replayed {
   num(header, "object_size", input, 1);
   const states = (header.sheaf_capacity === undefined ? cpuSlabStates : sheafStates)(input, header);
   const start = states.read(header, 1);
+  requireCache(input, header);
   const world = emptyWorld(input, header, states);
+  if (!("slub" in world)) {
+    const operations = input.lines.filter((line) => line.includes('"op":')).length;
+    return { operations, exact: 0, firstDifference: difference({ op: "the cache's geometry" }, 1, world, undefined) };
+  }
   if (start.node.nr_slabs !== 0)
     throw new BadInput("This cache was not empty when the recording began.", { file: input.path, line: 1 });
 
+  const empty = compareState(world, start);
   let operations = 0;
   let exact = 0;
-  let first: Difference | undefined;
+  let first = empty.length === 0 ? undefined : difference({ op: "the empty cache" }, 1, empty, undefined);
   for (let i = 1; i < input.lines.length; i++) {
     if (input.lines[i]?.trim() === "") continue;
     const row = objectAt(input, i);
     if (row.t === "end") break;
     const recorded = states.read(row, i + 1);
-    world.journal.cpu = typeof row.cpu === "number" ? row.cpu : 0;
+    world.line = i + 1;
+    world.journal.cpu = cpuOf(row, states.cpus, { file: input.path, line: i + 1 });
     const before = world.after;
-    const wrong = operate(world, row, recorded, { file: input.path, line: i + 1 });
+    const wrong = performed(world, row, recorded, { file: input.path, line: i + 1 }, first !== undefined);
     operations++;
     if (wrong.length === 0) exact++;
     else
@@ -347,12 +469,14 @@ function replay(input: TranscriptInput): Replayed {
         before.filter(([field]) => wrong.some(([w]) => w === field)).map(([f, text]): Wrong => [f, "", text]),
       );
   }
+  if (first === undefined) requireEnd(input, operations);
   return { operations, exact, firstDifference: first };
 }
 
 /** SLUB transcripts: the header line has "t":"cache". */
 export const slubReplayer: Replayer = {
   kind: "slub",
+  formats: ["ora_slub/0", "ora_slub/1", "ora_slub/2"],
   sniff: (firstLine) => /^\s*\{"t"\s*:\s*"cache"/.test(firstLine),
   replay,
 };

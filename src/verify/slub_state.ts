@@ -3,6 +3,7 @@
 import { BadInput } from "../base/bad_input.ts";
 import type { CpuSlabs, CpuView, NodeView, SheafView, Sheaves, SlabView } from "../model/slab/slub/shape.ts";
 import type { TranscriptInput } from "./replayer.ts";
+import { requireSame } from "./said_twice.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 /** A line of a state: its name and what it says. */
@@ -17,6 +18,7 @@ interface RecordedSlab {
   /** Length of the chain from here: in slabs since 5.16; before, in objects (`pobjects`). */
   readonly slabs?: number;
   readonly pobjects?: number;
+  readonly pages?: number;
   readonly freelist: readonly number[];
 }
 
@@ -50,6 +52,8 @@ interface RecordedSheaves {
 interface RecordedBarn {
   readonly full: readonly RecordedSheaf[];
   readonly empty: readonly RecordedSheaf[];
+  readonly nr_full?: number;
+  readonly nr_empty?: number;
 }
 
 /** What an operation left behind, by the record. */
@@ -62,6 +66,8 @@ export interface Recorded {
   ): { readonly pfn: number; readonly objects: number; readonly freelist: readonly number[] } | undefined;
   /** Objects of the sheaves of CPU `cpu`, main first, bottom first. */
   ready(cpu: number): readonly RecordedObject[];
+  /** Numbers of all sheaves, in the order of sheavesOf(). */
+  readonly sheaves: readonly number[];
 }
 
 /** Reads states of one transcript in their order. */
@@ -128,10 +134,41 @@ export function modelLines(slub: CpuSlabs | Sheaves, cache: number): readonly St
   ];
 }
 
+/** What a line says twice of its lists. */
+function requireCounts(input: TranscriptInput, line: number, row: Row): void {
+  const same = (what: string, said: unknown, otherwise: unknown): void =>
+    requireSame(input, line, `"${what}"`, said, otherwise);
+  const frozen = (s: RecordedSlab): void => same("frozen", s.frozen === 0 || s.frozen === 1, true);
+  for (const s of (row.node as RecordedNode).partial) frozen(s);
+  for (const { slab, partial } of row.cpus as readonly Partial<RecordedCpu>[]) {
+    if (slab) frozen(slab);
+    for (const [i, s] of (partial ?? []).entries()) {
+      frozen(s);
+      // Slabs in the chain from here, where the recorder shows the objects (`pobjects`) too.
+      if (s.pages !== undefined) same("pages", s.pages, (partial ?? []).length - i);
+    }
+  }
+  const barn = row.barn as RecordedBarn | undefined;
+  if (barn === undefined) return;
+  if (barn.nr_full !== undefined) same("nr_full", barn.nr_full, barn.full.length);
+  if (barn.nr_empty !== undefined) same("nr_empty", barn.nr_empty, barn.empty.length);
+}
+
+/** The model's sheaves: of each CPU main and spare, then the barn's full and empty ones. */
+export function sheavesOf(slub: CpuSlabs | Sheaves, cache: number): readonly number[] {
+  if (slub.kind === "cpu slabs") return [];
+  const { cpus, barns } = slub.view(cache);
+  return [
+    ...cpus.flatMap(({ main, spare }) => (spare === undefined ? [main.id] : [main.id, spare.id])),
+    ...[...(barns[0]?.full ?? []), ...(barns[0]?.empty ?? [])].map((sheaf) => sheaf.id),
+  ];
+}
+
 function nodeOf(row: Row, input: TranscriptInput, line: number): RecordedNode {
   const { cpus, node } = row;
   if (!Array.isArray(cpus) || typeof node !== "object" || node === null)
     throw new BadInput('This line has no "cpus" and "node".', { file: input.path, line }, "Is this a SLUB transcript?");
+  requireCounts(input, line, row);
   return node as RecordedNode;
 }
 
@@ -151,6 +188,7 @@ export function cpuSlabStates(input: TranscriptInput, header: Row): StateReader 
           return at?.slab ? { pfn: at.slab.pfn, objects: at.slab.objects, freelist: at.freelist } : undefined;
         },
         ready: () => [],
+        sheaves: [],
       };
     },
   };
@@ -199,6 +237,12 @@ export function sheafStates(input: TranscriptInput, header: Row): StateReader {
           ...nodeLines(node),
         ],
         active: () => undefined,
+        sheaves: [
+          ...(row.cpus as readonly RecordedSheaves[]).flatMap(({ main, spare }) =>
+            spare === null ? [main.id] : [main.id, spare.id],
+          ),
+          ...[...barn.full, ...barn.empty].map((sheaf) => sheaf.id),
+        ],
         ready: (cpu) => [...(cpus[cpu]?.main ?? []), ...(cpus[cpu]?.spare ?? [])],
       };
     },

@@ -37,6 +37,7 @@ export function kernelOfTranscript(input: TranscriptInput, said: KernelStatement
   const place = { file: input.path, line: 1 };
   if (input.as !== undefined) return kernelNamed(input.as);
   const own = typeof said.release === "string" ? said.release : undefined;
+  if (own !== undefined && typeof said.version === "string") requireOneBranch(input, own, said.version);
   if (own === undefined && input.kernel === undefined)
     throw new BadInput(
       "The transcript does not say which kernel it was recorded on, and nothing beside it does.",
@@ -47,7 +48,8 @@ export function kernelOfTranscript(input: TranscriptInput, said: KernelStatement
     own === undefined
       ? parseRelease(input.kernel as string)
       : releaseOfUname(own, typeof said.version === "string" ? said.version : "");
-  const exact = exactKernelOf(release.version) ?? abiOf(own);
+  const pointReleaseSaid = typeof said.version === "string" && said.version.includes("Debian ");
+  const exact = exactKernelOf(release.version) ?? (pointReleaseSaid ? undefined : abiOf(own));
   if (exact === undefined)
     throw new BadInput(
       `The transcript is of Linux ${release.version.join(".")}, which the model is not held to.`,
@@ -55,6 +57,18 @@ export function kernelOfTranscript(input: TranscriptInput, said: KernelStatement
       `It repeats ${known()}. Where this kernel differs from the nearest of them: --as ${partsFor(release).nearest.release.version.join(".")}.`,
     );
   return exact;
+}
+
+/** BadInput where uname -v names Debian's point releases, and none of them is of the branch that uname -r names. */
+function requireOneBranch(input: TranscriptInput, release: string, version: string): void {
+  const [major, minor] = parseRelease(release).version;
+  const named = [...version.matchAll(/\bDebian (\d{1,4})\.(\d{1,4})\.\d{1,6}-/g)];
+  if (named.length > 0 && !named.some((m) => Number(m[1]) === major && Number(m[2]) === minor))
+    throw new BadInput(
+      `"release" says Linux ${major}.${minor}, and "version" Debian ${named[0]?.[1]}.${named[0]?.[2]}.`,
+      { file: input.path, line: 1 },
+      "The transcript was changed: copy it again.",
+    );
 }
 
 /** The kernel that the user named to compare with; BadInput when the model is not exact for it. */

@@ -6,7 +6,7 @@ import { driverRingsReplayer } from "./driver_rings.ts";
 import { pageFragReplayer } from "./page_frag.ts";
 import { pagePoolReplayer } from "./page_pool.ts";
 import type { Replayed, Replayer, TranscriptInput } from "./replayer.ts";
-import { requireWhole } from "./replayer.ts";
+import { objectAt, requireWhole } from "./replayer.ts";
 import { skbFuzzReplayer } from "./skb_fuzz.ts";
 import { skbSegmentReplayer } from "./skb_segments.ts";
 import { skbTablesReplayer } from "./skb_tables.ts";
@@ -36,8 +36,22 @@ export function replayTranscript(input: TranscriptInput): Replayed & { readonly 
   const first = input.lines.find((line) => line.trim() !== "") ?? "";
   const replayer = replayerFor(first);
   if (replayer === undefined) throw unknownTranscript(input.path);
-  if (first.startsWith("{")) requireWhole(input);
+  if (first.startsWith("{")) {
+    requireWhole(input);
+    requireFormat(input, replayer);
+  }
   return { kind: replayer.kind, ...replayer.replay(input) };
+}
+
+/** BadInput when the first line names a format that its replayer does not have. */
+function requireFormat(input: TranscriptInput, { kind, formats }: Replayer): void {
+  const { format } = objectAt(input, 0);
+  if (format !== undefined && !formats.some((known) => known === format))
+    throw new BadInput(
+      `Format "${format}" is none of ${kind} that skblab replays: ${formats.join(", ")}.`,
+      { file: input.path, line: 1 },
+      "Record it with the matching recorder.",
+    );
 }
 
 /** The sentence for a file that is no transcript we know. */
