@@ -16,6 +16,7 @@ const release = { version: [6, 12, 117], arch: "x86_64" } as const;
 export const linux_6_12: ExactKernel = {
   release,
   name: "Linux 6.12.117",
+  alike: [[6, 12, 118]],
   parts: {
     ...byFacts(release),
     mm: {

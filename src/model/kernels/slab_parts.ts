@@ -33,44 +33,51 @@ const toTail = toTailAfterRemoteFrees;
 export const slubParts: readonly Fact<SlubMaker>[] = [
   {
     since: [2, 6, 22],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail: toTailWhenEmpty, lists: listsNone(false) }),
+    value: cpuSlabs({ giveBack: giveBackReversed, toTail: toTailWhenEmpty, lists: listsNone(false), bulkReversed: false }),
     source: "mm/slub.c deactivate_slab(), unfreeze_slab(), __slab_free(), 2.6.24",
     read: "tree",
   },
   {
     since: [2, 6, 25],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsNone(false) }),
+    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsNone(false), bulkReversed: false }),
     source: "mm/slub.c deactivate_slab(), unfreeze_slab(), 2.6.29, 2.6.32",
     read: "tree",
   },
   {
     since: [3, 1],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsNone(true) }),
+    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsNone(true), bulkReversed: false }),
     source: "mm/slub.c of 3.1: not read in a tree",
     read: "history",
   },
   {
     since: [3, 2],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsFrozen(countObjects) }),
-    source: "mm/slub.c deactivate_slab(), put_cpu_partial(), __slab_free(), 3.13, 4.19, 5.10.223",
+    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsFrozen(countObjects), bulkReversed: false }),
+    source: "mm/slub.c deactivate_slab(), put_cpu_partial(), __slab_free(), 3.13, 4.19",
     read: "tree",
   },
   {
+    since: [5, 3],
+    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsFrozen(countObjects), bulkReversed: true }),
+    source:
+      "mm/slub.c slab_free_freelist_hook(): builds every list anew since init_on_free came; the first release is from that change's patch, 5.10.223",
+    read: "history",
+  },
+  {
     since: [5, 12],
-    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsFrozen(countObjects) }),
+    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsFrozen(countObjects), bulkReversed: true }),
     source:
       "mm/slub.c deactivate_slab(): reversed in 5.10.223, spliced in 6.1.192; the release between is from the history",
     read: "history",
   },
   {
     since: [5, 16],
-    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsFrozen(countSlabs) }),
+    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsFrozen(countSlabs), bulkReversed: true }),
     source: "mm/slub.c put_cpu_partial(), get_partial_node(), 6.1.192",
     read: "tree",
   },
   {
     since: [6, 8],
-    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsPlain }),
+    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsPlain, bulkReversed: true }),
     source: "mm/slub.c __slab_free(), __put_partials(), get_partial_node(), 6.12.117",
     read: "tree",
   },

@@ -49,3 +49,15 @@ export function freeDetached(
     size = same;
   }
 }
+
+/** Turns the list of objects `head` .. `tail` of the slab whose links begin at `base`: `tail` is its first then. */
+export function reverse(links: Uint16Array, base: number, head: number, tail: number): void {
+  let behind = head;
+  for (let object = head; object !== tail; ) {
+    const next = links[base + object] as number;
+    links[base + object] = behind;
+    behind = object;
+    object = next;
+  }
+  links[base + tail] = behind;
+}

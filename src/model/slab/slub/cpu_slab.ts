@@ -7,7 +7,7 @@
 //    D -> E       (none)                  (lists_none.ts, lists_frozen.ts, lists_plain.ts)
 //
 // The chain is the part that differs between kernels; the hot path is here. Nothing is allocated once the columns have grown to the working set.
-import { freeDetached } from "./bulk.ts";
+import { freeDetached, reverse } from "./bulk.ts";
 import type { SlabColumns } from "./columns.ts";
 import { cachesMax, createSlabColumns } from "./columns.ts";
 import type { CpuListsMaker } from "./lists.ts";
@@ -60,6 +60,8 @@ export interface CpuSlabRules {
   /** Where a slab goes that a CPU lets go: to the tail of its node's list, or to the head. */
   readonly toTail: (othersFreedIntoIt: boolean, empty: boolean) => boolean;
   readonly lists: CpuListsMaker;
+  /** What frees of many hand over as a list comes back to front: its last object is the next to be given out. */
+  readonly bulkReversed: boolean;
 }
 
 /** 2.6.22 .. 2.6.24: only an empty slab goes to the tail. */
@@ -245,8 +247,14 @@ export function cpuSlabs(rules: CpuSlabRules): SlubMaker {
       return true;
     };
 
+    /** slab_free_freelist_hook() builds the list anew, object by object, in front of each other. */
+    const gathered = (row: number, head: number, tail: number, count: number): void => {
+      if (rules.bulkReversed) reverse(links, slabs[(row << slabShift) + BASE] as number, head, tail);
+      freeList(row, rules.bulkReversed ? tail : head, rules.bulkReversed ? head : tail, count);
+    };
+
     const freeBulk = (cache: number, addresses: Float64Array, from: number, to: number): void => {
-      if (takeBack(cache, addresses, from, to)) freeDetached(columns, addresses, from, to, freeList);
+      if (takeBack(cache, addresses, from, to)) freeDetached(columns, addresses, from, to, gathered);
       // One of them is wrong: one by one it is told which.
       else for (let i = from; i < to; i++) free(cache, addresses[i] as number);
     };
