@@ -33,7 +33,12 @@ const toTail = toTailAfterRemoteFrees;
 export const slubParts: readonly Fact<SlubMaker>[] = [
   {
     since: [2, 6, 22],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail: toTailWhenEmpty, lists: listsNone(false), bulkReversed: false }),
+    value: cpuSlabs({
+      giveBack: giveBackReversed,
+      toTail: toTailWhenEmpty,
+      lists: listsNone(false),
+      bulkReversed: false,
+    }),
     source: "mm/slub.c deactivate_slab(), unfreeze_slab(), __slab_free(), 2.6.24",
     read: "tree",
   },
