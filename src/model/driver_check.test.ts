@@ -1,24 +1,24 @@
 import { describe, expect, test } from "vitest";
-import { parseRelease } from "../kernel/release.ts";
+import { formatRelease, parseRelease } from "../kernel/release.ts";
 import { checkDriver } from "./driver_check.ts";
 import type { DriverMaker, DriverParts } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
+import { exactKernels } from "./kernels/parts_for.ts";
 import type { Driver } from "./net/path/netdevice.ts";
 import { netdevTx } from "./net/path/netdevice.ts";
 
-const cases: readonly [driver: string, release: string, mtu: number, settings?: Record<string, string | number>][] = [
-  ["ringnic", "6.1.192-x86_64", 4000],
+type Case = [driver: string, release: string, mtu: number, settings?: Record<string, string | number>];
+const cases: readonly Case[] = [
+  // A driver without, and one with page fragments, on every recorded kernel.
+  ...exactKernels.map(({ release }): Case => ["ringnic", formatRelease(release), 4000]),
+  ...exactKernels.map(({ release }): Case => ["virtio_net", formatRelease(release), 1500]),
   ["ringnic", "2.6.24-x86_64", 4000, { refill: "after", copybreak: 200 }],
   ["e1000", "6.1.192-x86_64", 9000],
   ["e1000", "2.6.24-x86_64", 9000],
   ["e1000e", "6.1.192-x86_64", 9000],
   ["virtio_net", "6.1.192-x86_64", 9000],
-  ["ringnic", "5.10.223-x86_64", 4000],
-  ["virtio_net", "5.10.223-x86_64", 1500],
   ["e1000e", "6.12.117-x86_64", 9000],
-  ["virtio_net", "6.12.117-x86_64", 1500],
   ["e1000", "7.2.12-x86_64", 9000],
-  ["virtio_net", "7.2.12-x86_64", 1500],
   ["virtio_net", "6.1.192-x86_64", 1500, { mode: "small" }],
   ["virtio_net", "6.1.192-x86_64", 9000, { mode: "big" }],
   ["tg3", "2.6.24-x86_64", 9000],

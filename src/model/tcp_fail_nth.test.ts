@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { parseRelease } from "../kernel/release.ts";
+import { formatRelease, parseRelease } from "../kernel/release.ts";
 import { checkDriver } from "./driver_check.ts";
+import { exactKernels } from "./kernels/parts_for.ts";
 import type { Machine } from "./machine.ts";
 import { createInet } from "./net/path/inet.ts";
 import { createLink } from "./net/path/wire.ts";
@@ -81,12 +82,11 @@ function lab(machine: Machine) {
 }
 
 const cases: readonly [driver: string, release: string, mtu: number][] = [
-  ["ringnic", "6.1.192-x86_64", 1500],
+  ...exactKernels.map(({ release }): [string, string, number] => ["ringnic", formatRelease(release), 1500]),
   ["e1000", "2.6.24-x86_64", 1500],
   ["e1000e", "6.1.192-x86_64", 9000],
   ["virtio_net", "6.1.192-x86_64", 1500],
   ["e1000", "5.10.223-x86_64", 1500],
-  ["ringnic", "5.10.223-x86_64", 1500],
   ["virtio_net", "5.10.223-x86_64", 1500],
   ["virtio_net", "6.12.117-x86_64", 1500],
   ["e1000e", "7.2.12-x86_64", 9000],
