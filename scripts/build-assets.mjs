@@ -7,6 +7,7 @@ copyFileSync("src/kernel/facts/functions/network.idx.gz", "dist/kernel/facts/fun
 mkdirSync("dist/cli/collect", { recursive: true });
 copyFileSync("src/cli/collect/collect.sh", "dist/cli/collect/collect.sh");
 await import("./build-places.mjs");
+await import("./build-command.mjs");
 await import("./build-man.mjs");
 await import("./build-licenses.mjs");
 const { configFor } = await import("../src/web/vite.config.mjs");

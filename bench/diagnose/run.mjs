@@ -29,7 +29,7 @@ const ordinary = [
     `[UFW BLOCK] IN=eth0 OUT= MAC=${hex(12)} SRC=10.${random(256)}.${random(256)}.${random(256)} DST=10.0.0.1 LEN=${random(1500)} TTL=64 ID=${random(65536)} DF PROTO=TCP`,
   () =>
     `perf: interrupt took too long (${random(9999)} > ${random(9999)}), lowering kernel.perf_event_max_sample_rate to ${random(99999)}`,
-  () => `nf_conntrack: table full, dropping packet`,
+  () => `nf_conntrack: default automatic helper assignment has been turned off for security reasons`,
   () => `br-${hex(12)}: port ${random(9)}(veth${hex(7)}) entered ${random(2) ? "blocking" : "forwarding"} state`,
   () => `device veth${hex(7)} left promiscuous mode`,
   () => `pcieport 0000:00:1c.${random(8)}: AER: Corrected error received: 0000:00:1c.${random(8)}`,

@@ -5,7 +5,13 @@ import { countersOf } from "../analysis/counters.ts";
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow, GatherOptions } from "../artifact/gather.ts";
 import { tieConsequences, withoutDoubles } from "../artifact/log/incidents/consequences.ts";
-import { bannerFor, inferRelease, readBanner, type StatedRelease } from "../artifact/log/incidents/infer_release.ts";
+import {
+  bannerFor,
+  inferRelease,
+  readBanner,
+  type StatedRelease,
+  statesRelease,
+} from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import { stripPrefix } from "../artifact/log/prefix.ts";
 import type { Copy, WindowRead } from "../artifact/log/report_sieve.ts";
@@ -349,16 +355,16 @@ class InputCollection {
 
   /** A report that states its release stands for itself; the others of an input are taken together, with the boot line above them. */
   private verdicts(): ReleaseVerdict[] {
-    const states = (i: Incident): boolean => inferRelease([i]).certainty === "stated";
-    const silent = this.incidents.filter((i) => !states(i));
+    const silent = new Set(this.incidents.filter((i) => !statesRelease(i)));
     const together = new Map<string, ReleaseVerdict>();
     const hosts = new Set(this.incidents.flatMap((i) => hostOf(i) ?? []));
     return this.incidents.map((incident) => {
       const host = hostOf(incident);
       const banner = bannerFor(this.banners, host, incident.firstLine, hosts);
       const like = `${host ?? ""} ${banner?.line.line ?? ""}`;
-      if (!silent.includes(incident)) return inferRelease([incident], banner);
-      const known = together.get(like) ?? inferRelease(silent.filter((i) => hostOf(i) === host).slice(0, 50), banner);
+      if (!silent.has(incident)) return inferRelease([incident], banner);
+      const known =
+        together.get(like) ?? inferRelease([...silent].filter((i) => hostOf(i) === host).slice(0, 50), banner);
       together.set(like, known);
       return known;
     });

@@ -61,6 +61,9 @@ function statedIn(incidents: readonly Incident[]): StatedRelease | undefined {
   return undefined;
 }
 
+/** Whether a report states its release itself. */
+export const statesRelease = (incident: Incident): boolean => statedIn([incident]) !== undefined;
+
 function processOf(incident: Incident): { readonly release?: string } | undefined {
   switch (incident.kind) {
     case "alloc_failure":
