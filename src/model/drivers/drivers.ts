@@ -6,6 +6,7 @@ import { e1000 } from "./e1000.ts";
 import { e1000e } from "./e1000e.ts";
 import { ibmEmac } from "./ibm_emac.ts";
 import { mvneta } from "./mvneta.ts";
+import { driverProblem } from "./own_driver.ts";
 import { ringnic } from "./ringnic.ts";
 import { tg3 } from "./tg3.ts";
 import { virtioNet } from "./virtio_net.ts";
@@ -14,8 +15,13 @@ export const drivers: readonly DriverMaker[] = [ringnic, e1000, e1000e, virtioNe
 
 const given = new Map<string, DriverMaker>();
 
-/** From now on `driver: NAME` in a scenario, or a card of that driver, is this one; a second driver under a name takes its place. */
+/**
+ * From now on `driver: NAME` in a scenario, or a card of that driver, is this one; a second driver under a name takes its place. BadInput for what is
+ * no driver.
+ */
 export function giveDriver(name: string, maker: DriverMaker): void {
+  const problem = name === "" ? "a driver is given without a name" : driverProblem(maker);
+  if (problem !== undefined) throw new BadInput(`giveDriver(): ${problem}.`);
   given.set(name, maker);
 }
 
