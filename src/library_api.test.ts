@@ -93,6 +93,13 @@ const link = (more: object) =>
   );
 const tx = (more: object) => skblab.createTxRing(parts, host, { size: 64, stopRoom: 2, wakeRoom: 2, ...more });
 
+const ruled = (rule: { flowType: "udp4" | "tcp4"; srcIp?: string; dstPort?: number; action: number }) =>
+  skblab.createMachine({
+    release,
+    memoryMb: 64,
+    nics: [{ driver: "ringnic", queues: 2, rss: { rules: [rule] } }],
+  });
+
 const wrong: Readonly<Record<string, () => unknown>> = {
   "The mask is -1": () => skblab.decodeGfp(-1, [6, 1]),
   "The mask is 1.5": () => skblab.decodeGfp(1.5, [6, 1]),
@@ -121,6 +128,15 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "nics[0].queues (e1000e) is 4": () =>
     skblab.verifyDriver({ driver: "e1000e", kernel: "6.1", mtus: [1500], queues: 4 }),
   'There is no driver "nonic"': () => skblab.verifyDriver({ driver: "nonic", kernel: "6.1", mtus: [1500] }),
+  "giveDriver(): it does not export a driver": () => skblab.giveDriver("x", 5 as unknown as skblab.DriverMaker),
+  "giveDriver(): a driver is given without a name": () => skblab.giveDriver("", skblab.drivers[0]!),
+  "maxSkbFrags is 46": () =>
+    skblab.createMachine({ release: skblab.parseRelease("6.12"), memoryMb: 64, maxSkbFrags: 46 }),
+  "fragment 17 of a packet that has room for 17": () =>
+    machine.skbs.skbAddRxFrag(machine.skbs.allocSkb(9, machine.skbs.config.gfp.kernel), 17, 100, 0, 1, 1),
+  'names "1.2.3", which is no IPv4 address': () => ruled({ flowType: "udp4", srcIp: "1.2.3", action: 0 }),
+  "rules[0].action is 2": () => ruled({ flowType: "tcp4", action: 2 }),
+  "a port is 0": () => ruled({ flowType: "tcp4", dstPort: 0, action: -1 }),
   "memoryMb is NaN": () => skblab.createMachine({ release, memoryMb: Number.NaN }),
   "The seed is NaN": () => skblab.prng(Number.NaN),
   "8 MB is less": () => skblab.createBootedMemory({ release, memoryMb: 8 }),

@@ -1,7 +1,7 @@
 // Simulated packets per second of host time: a stream over a wire into a driver, through GRO, consumed; beside a C twin of the same stations
 // (twin.c says what it leaves out) for ringnic. Interleaved, medians of 5 rounds, CPU time, equal checksums.
 // Below it TCP streams with a remote host, both ends and the acknowledgements included (stream.mjs); these have no twin.
-//   node bench/net/run.mjs [rounds]    the tables
+//   node bench/net/run.mjs [rounds] [driver …]    the tables; of these drivers only the first
 //   node bench/net/run.mjs --long      100 million packets through ringnic, 10 million of a TCP stream each way: memory at the beginning and at the end
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { median, race, result, withTwin, workerOf } from "../harness.mjs";
 const here = import.meta.dirname;
 const { run } = workerOf(here);
 const rounds = Number(process.argv.slice(2).find((a) => /^\d+$/.test(a)) ?? 5);
+const only = process.argv.slice(2).filter((a) => /^[a-z]/.test(a));
 const count = 1_000_000;
 const cases = [
   ["ringnic", 1500, "udp"],
@@ -23,9 +24,16 @@ const cases = [
   ["ice", 1500, "tcp"],
   ["i40e", 1500, "tcp"],
   ["ena", 1500, "tcp"],
+  ["ena", 1500, "tcp", "5.10.223"],
+  ["ice", 1500, "tcp", "7.2.12"],
+  ["ice", 9000, "tcp", "7.2.12", { header_split: true }],
   ["gve", 1500, "tcp"],
+  ["gve", 1500, "tcp", "6.12.117", { format: "DQO" }],
+  ["gve", 1500, "tcp", "7.2.12", { format: "DQO" }],
+  ["gve", 9000, "tcp", "6.12.117", { format: "DQO", header_split: true }],
   ["mlx5_core", 1500, "tcp"],
   ["mlx5_core", 9000, "tcp"],
+  ["mlx5_core", 9000, "tcp", "7.2.12"],
   ["mt76", 1500, "tcp"],
   ["usbnet", 1500, "tcp"],
   ["r8152", 1500, "tcp"],
@@ -77,8 +85,8 @@ function long() {
 }
 
 /** The twin is of ringnic's stations only; the other drivers run alone. */
-function measure(twin, [driver, mtu, kind]) {
-  const model = () => run([driver, mtu, count, kind]);
+function measure(twin, [driver, mtu, kind, release = "6.1.192", settings = {}]) {
+  const model = () => run([driver, mtu, count, kind, release, JSON.stringify(settings)]);
   if (driver === "ringnic" && kind === "udp") {
     const raced = race(`${driver} ${mtu}`, rounds, () => twin([mtu, count, kind]), model);
     result(`${driver} ${mtu} ${kind}, a packet`, raced.ratio);
@@ -90,12 +98,12 @@ function measure(twin, [driver, mtu, kind]) {
 
 function table(twin) {
   console.log("driver       MTU kind    ns/packet  packets/s   ratio to C   GRO  checksum");
-  for (const row of cases) {
-    const [driver, mtu, kind] = row;
+  for (const row of cases.filter(([driver]) => only.length === 0 || only.includes(driver))) {
+    const [driver, mtu, kind, release, settings] = row;
     const { js, ratio, checksum, merged } = measure(twin, row);
     const nanos = median(js);
     console.log(
-      `${driver.padEnd(11)} ${String(mtu).padStart(4)} ${kind}   ${nanos.toFixed(0).padStart(10)} ${(1e9 / nanos / 1e6).toFixed(2).padStart(9)} M ${ratio.padStart(10)} ${merged > 0 ? "  yes" : "   no"}  ${checksum}`,
+      `${driver.padEnd(11)} ${String(mtu).padStart(4)} ${kind}   ${nanos.toFixed(0).padStart(10)} ${(1e9 / nanos / 1e6).toFixed(2).padStart(9)} M ${ratio.padStart(10)} ${merged > 0 ? "  yes" : "   no"}  ${checksum}${release === undefined ? "" : `  ${release}`}${settings === undefined ? "" : ` ${JSON.stringify(settings)}`}`,
     );
   }
 }
@@ -115,5 +123,5 @@ if (process.argv.includes("--long")) {
   longStreams();
 } else {
   await withTwin(here, table);
-  streamTable();
+  if (only.length === 0) streamTable();
 }

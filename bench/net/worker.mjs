@@ -5,11 +5,12 @@ import { createMachine } from "../../dist/model/machine.js";
 import { createLink, frameField, frameKind } from "../../dist/model/net/path/wire.js";
 import { answer, processorNanos } from "../harness.mjs";
 
-const [driver = "ringnic", mtu = "1500", count = "2000000", kind = "udp"] = process.argv.slice(2);
+const [driver = "ringnic", mtu = "1500", count = "2000000", kind = "udp", release = "6.1.192", settings = "{}"] =
+  process.argv.slice(2);
 const machine = createMachine({
-  release: parseRelease("6.1.192-x86_64"),
+  release: parseRelease(`${release}-x86_64`),
   memoryMb: 256,
-  nics: [{ driver, mtu: Number(mtu) }],
+  nics: [{ driver, mtu: Number(mtu), settings: JSON.parse(settings) }],
 });
 const { clock, frames, skbs } = machine;
 const device = machine.devices[0];

@@ -24,7 +24,7 @@ function loadFault(file: string, advice: string, error: unknown): unknown {
   const text = error instanceof Error ? error.message.split("\n")[0] : String(error);
   const strip =
     error instanceof SyntaxError && file.endsWith("ts")
-      ? `Node ${process.version} cannot strip types. ${advice}rename the file to .mjs, or use Node 22.18 or later.`
+      ? `Node ${process.version} cannot strip types. ${advice}Rename the file to .mjs, or use Node 22.18 or later.`
       : undefined;
   return new BadInput(`It cannot be loaded: ${text}.`, { file }, strip);
 }

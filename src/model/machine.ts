@@ -26,6 +26,7 @@ import type { NetDevice } from "./net/path/netdevice.ts";
 import type { Receive } from "./net/path/receive.ts";
 import { createReceive } from "./net/path/receive.ts";
 import { rssKeyBytes } from "./net/path/rss.ts";
+import { checkRule } from "./net/path/steering.ts";
 import type { Frames } from "./net/path/wire.ts";
 import { createFrames } from "./net/path/wire.ts";
 import type { Xmit } from "./net/path/xmit.ts";
@@ -121,6 +122,7 @@ function checkOptions({ memoryMb, cpus = 1, seed = 1, nics = [] }: MachineOption
       if (cpu !== undefined) wholeGiven(`nics[${i}]: the CPU of an interrupt`, cpu, 0, cpus - 1);
     if (rss?.key !== undefined && rss.key.length < rssKeyBytes)
       throw new BadInput(`nics[${i}].rss.key has ${rss.key.length} bytes; it must have ${rssKeyBytes}.`);
+    for (const [j, rule] of (rss?.rules ?? []).entries()) checkRule(`nics[${i}].rss.rules[${j}]`, rule, queues);
     for (const queue of rss?.indirection ?? []) wholeGiven(`nics[${i}].rss.indirection: a queue`, queue, 0, queues - 1);
   }
 }

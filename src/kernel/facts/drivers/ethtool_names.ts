@@ -58,6 +58,47 @@ const mlx5Software: readonly PrintedCounter[] = [
   ["rx_buff_alloc_err", "rx_buff_alloc_err"],
 ];
 
+const mlx5Cache: readonly PrintedCounter[] = [
+  ["rx_cache_reuse", "rx_cache_reuse"],
+  ["rx_cache_full", "rx_cache_full"],
+  ["rx_cache_empty", "rx_cache_empty"],
+  ["rx_cache_busy", "rx_cache_busy"],
+];
+/** Its own name for one of them. */
+const mlx5Pools: readonly PrintedCounter[] = pools.map(([printed, counter]) => [
+  printed === "rx_pp_alloc_slow_ho" ? "rx_pp_alloc_slow_high_order" : printed,
+  counter,
+]);
+const i40eBefore: readonly PrintedCounter[] = [
+  ["rx_packets", "rx_packets"],
+  ["tx_packets", "tx_packets"],
+  ["rx_bytes", "rxBytes"],
+  ["tx_bytes", "txBytes"],
+  ["rx_dropped", "rxMissed"],
+  ["rx_alloc_fail", "rx_alloc_fail"],
+  ["rx_pg_alloc_fail", "rx_pg_alloc_fail"],
+];
+const enaBefore: readonly PrintedCounter[] = [
+  ["rx_cnt", "rx_packets"],
+  ["rx_bytes", "rxBytes"],
+  ["rx_refil_partial", "rx_refil_partial"],
+  ["rx_page_alloc_fail", "rx_refil_partial"],
+  ["rx_skb_alloc_fail", "rx_skb_alloc_fail"],
+  ["rx_xdp_drop", "rx_xdp_drop"],
+  ["rx_xdp_tx", "rx_xdp_tx"],
+];
+const gveBefore: readonly PrintedCounter[] = [
+  ["tx_packets", "tx_packets"],
+  ["rx_bytes", "rxBytes"],
+  ["tx_bytes", "txBytes"],
+  ["rx_skb_alloc_fail", "rx_skb_alloc_fail"],
+  ["rx_buf_alloc_fail", "rx_buf_alloc_fail"],
+];
+const gveCopies: readonly PrintedCounter[] = [
+  ["rx_frag_flip_cnt[0]", "rx_frag_flip_cnt"],
+  ["rx_frag_copy_cnt[0]", "rx_frag_copy_cnt"],
+];
+
 /** By driver; a driver or release without an entry prints none of what the model counts. */
 export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly PrintedCounter[]>[]>> = {
   e1000: [
@@ -151,7 +192,7 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
   ],
   ice: [
     {
-      since: [6, 1],
+      since: [5, 10],
       value: [
         ["rx_bytes", "rxBytes"],
         ["tx_bytes", "txBytes"],
@@ -159,88 +200,88 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
         ["rx_alloc_fail", "rx_alloc_fail"],
         ["rx_pg_alloc_fail", "rx_pg_alloc_fail"],
       ],
-      source: "ice_gstrings_vsi_stats, drivers/net/ethernet/intel/ice/ice_ethtool.c 6.1.192 and 6.12.117",
+      source:
+        "ice_gstrings_vsi_stats, drivers/net/ethernet/intel/ice/ice_ethtool.c 5.10.223, 6.1.192, 6.12.117, 7.2.12",
     },
   ],
   i40e: [
     {
+      since: [5, 10],
+      value: i40eBefore,
+      source: "i40e_gstrings_misc_stats, drivers/net/ethernet/intel/i40e/i40e_ethtool.c 5.10.223",
+    },
+    {
       since: [6, 1],
       value: [
-        ["rx_packets", "rx_packets"],
-        ["tx_packets", "tx_packets"],
-        ["rx_bytes", "rxBytes"],
-        ["tx_bytes", "txBytes"],
-        ["rx_dropped", "rxMissed"],
-        ["rx_alloc_fail", "rx_alloc_fail"],
-        ["rx_pg_alloc_fail", "rx_pg_alloc_fail"],
+        ...i40eBefore,
         ["rx_cache_reuse", "rx_cache_reuse"],
         ["rx_cache_waive", "rx_cache_waive"],
         ["rx_cache_busy", "rx_cache_busy"],
       ],
-      source: "i40e_gstrings_misc_stats, drivers/net/ethernet/intel/i40e/i40e_ethtool.c 6.1.192 and 6.12.117",
+      source: "i40e_gstrings_misc_stats, drivers/net/ethernet/intel/i40e/i40e_ethtool.c 6.1.192, 6.12.117, 7.2.12",
     },
   ],
   ena: [
     {
+      since: [5, 10],
+      value: queue0(...enaBefore),
+      source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 5.10.223",
+    },
+    {
       since: [6, 1],
-      value: queue0(
-        ["rx_cnt", "rx_packets"],
-        ["rx_bytes", "rxBytes"],
-        ["rx_refil_partial", "rx_refil_partial"],
-        ["rx_page_alloc_fail", "rx_refil_partial"],
-        ["rx_skb_alloc_fail", "rx_skb_alloc_fail"],
-        ["rx_xdp_drop", "rx_xdp_drop"],
-        ["rx_xdp_tx", "rx_xdp_tx"],
-        ["rx_xdp_redirect", "rx_xdp_redirect"],
-      ),
-      source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 6.1.192 and 6.12.117",
+      value: queue0(...enaBefore, ["rx_xdp_redirect", "rx_xdp_redirect"]),
+      source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 6.1.192, 6.12.117, 7.2.12",
     },
   ],
   gve: [
     {
+      since: [5, 10],
+      value: [["rx_packets", "rx_packets"], ...gveBefore, ["rx_copied_pkt[0]", "rx_frag_copy_cnt"]],
+      source: "gve_gstrings_main_stats, gve_gstrings_rx_stats, drivers/net/ethernet/google/gve/gve_ethtool.c 5.10.223",
+    },
+    {
       since: [6, 1],
+      value: [["rx_packets", "rx_packets"], ...gveBefore, ...gveCopies],
+      source: "gve_gstrings_main_stats, gve_gstrings_rx_stats, 6.1.192",
+    },
+    {
+      since: [6, 9],
       value: [
         ["rx_packets", "rx_packets"],
-        ["tx_packets", "tx_packets"],
-        ["rx_bytes", "rxBytes"],
-        ["tx_bytes", "txBytes"],
-        ["rx_skb_alloc_fail", "rx_skb_alloc_fail"],
-        ["rx_buf_alloc_fail", "rx_buf_alloc_fail"],
-        ["rx_frag_flip_cnt[0]", "rx_frag_flip_cnt"],
-        ["rx_frag_copy_cnt[0]", "rx_frag_copy_cnt"],
+        ["rx_hsplit_pkt", "rx_hsplit_pkt"],
+        ...gveBefore,
+        ...gveCopies,
+        ["rx_frag_alloc_cnt[0]", "rx_frag_alloc_cnt"],
       ],
-      source:
-        "gve_gstrings_main_stats, gve_gstrings_rx_stats, drivers/net/ethernet/google/gve/gve_ethtool.c 6.1.192 and 6.12.117",
+      source: "gve_gstrings_main_stats, gve_gstrings_rx_stats, 6.12.117, 7.2.12; first release from history",
     },
   ],
   mlx5_core: [
     {
+      since: [5, 10],
+      value: [...mlx5Software, ...mlx5Cache],
+      source: "sw_stats_desc, drivers/net/ethernet/mellanox/mlx5/core/en_stats.c 5.10.223",
+    },
+    {
       since: [6, 1],
-      value: [
-        ...mlx5Software,
-        ["rx_cache_reuse", "rx_cache_reuse"],
-        ["rx_cache_full", "rx_cache_full"],
-        ["rx_cache_empty", "rx_cache_empty"],
-        ["rx_cache_busy", "rx_cache_busy"],
-        ...pools,
-      ],
+      value: [...mlx5Software, ...mlx5Cache, ...mlx5Pools],
       source: "sw_stats_desc, drivers/net/ethernet/mellanox/mlx5/core/en_stats.c 6.1.192",
     },
     {
       since: [6, 4],
-      value: [...mlx5Software, ...pools],
-      source: "sw_stats_desc, en_stats.c 6.12.117; first release from history",
+      value: [...mlx5Software, ...mlx5Pools],
+      source: "sw_stats_desc, en_stats.c 6.12.117, 7.2.12; first release from history",
     },
   ],
   r8152: [
     {
-      since: [6, 1],
+      since: [5, 10],
       value: [
         ["tx_packets", "tx_packets"],
         ["rx_packets", "rx_packets"],
         ["rx_missed", "rxMissed"],
       ],
-      source: "rtl8152_gstrings, drivers/net/usb/r8152.c 6.1.192",
+      source: "rtl8152_gstrings, drivers/net/usb/r8152.c 5.10.223, 6.1.192, 7.2.12",
     },
   ],
   ringnic: [

@@ -4,6 +4,7 @@
 //
 // struct ethtool_rx_flow_spec, include/uapi/linux/ethtool.h: RX_CLS_FLOW_DISC for an action of -1. How many rules and which masks a card takes is
 // not looked at.
+import { BadInput, wholeGiven } from "../../../base/bad_input.ts";
 import { frameKind } from "./wire.ts";
 
 export interface SteeringRule {
@@ -27,6 +28,18 @@ export function isAddress(text: string): boolean {
   const found = address.exec(text);
   if (found === null) return false;
   return found.slice(1, 5).every((n) => Number(n) < 256) && Number(found[5] ?? 32) <= 32;
+}
+
+/** BadInput for a rule that no card of so many queues can have; `where` begins the sentence. */
+export function checkRule(where: string, rule: SteeringRule, queues: number): void {
+  const { flowType, srcIp, dstIp, srcPort, dstPort, action } = rule;
+  if (flowType !== "udp4" && flowType !== "tcp4")
+    throw new BadInput(`${where}.flowType is ${JSON.stringify(flowType)}; it must be udp4 or tcp4.`);
+  for (const ip of [srcIp, dstIp])
+    if (ip !== undefined && !isAddress(ip))
+      throw new BadInput(`${where} names ${JSON.stringify(ip)}, which is no IPv4 address such as 198.18.0.0/24.`);
+  for (const port of [srcPort, dstPort]) if (port !== undefined) wholeGiven(`${where}: a port`, port, 1, 65_535);
+  wholeGiven(`${where}.action`, action, dropped, queues - 1);
 }
 
 type Fits = (tuple: Uint8Array) => boolean;
