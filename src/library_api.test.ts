@@ -128,6 +128,9 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "nics[0].queues (e1000e) is 4": () =>
     skblab.verifyDriver({ driver: "e1000e", kernel: "6.1", mtus: [1500], queues: 4 }),
   'There is no driver "nonic"': () => skblab.verifyDriver({ driver: "nonic", kernel: "6.1", mtus: [1500] }),
+  "queues of a NAPI story is -1": () => skblab.napiStory("mine", { queues: -1 as 1 }),
+  "frames of a NAPI story is 1000000000": () => skblab.napiStory("mine", { frames: 1e9 }),
+  'interrupts of a NAPI story is "msi"': () => skblab.napiStory("mine", { interrupts: "msi" as "edge" }),
   "giveDriver(): it does not export a driver": () => skblab.giveDriver("x", 5 as unknown as skblab.DriverMaker),
   "giveDriver(): a driver is given without a name": () => skblab.giveDriver("", skblab.drivers[0]!),
   "maxSkbFrags is 46": () =>

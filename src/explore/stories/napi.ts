@@ -4,6 +4,7 @@
 //
 //   device     frame ─▶ ring, then interrupt if it is on              a frame behind a masked interrupt: lost word (edge) or kept (level)
 //   poll       take … nothing left ─▶ done ─▶ interrupt on ─▶ look again
+import { BadInput, wholeGiven } from "../../base/bad_input.ts";
 import type { Cell, Code, Goto } from "../../model/sync/effect.ts";
 import { add, enter, joined, read, test, testAndClear, testAndSet, to, write } from "../../model/sync/effect.ts";
 import { defineStory, type Story } from "../story.ts";
@@ -24,6 +25,9 @@ export interface NapiOptions {
   /** With two queues: the handler forgets the second one. */
   readonly forgetsSecond?: boolean;
 }
+
+/** More would be searched for days. */
+const framesMost = 8;
 
 interface Queue {
   readonly ring: Cell;
@@ -47,9 +51,13 @@ function* complete({ asked, missed }: Queue, remembers: boolean): Code {
   yield write(asked, 0, "dev.c:napi_complete_done");
 }
 
-/** A story of your own starts here: give the options that your driver has. */
+/** A story of your own starts here: give the options that your driver has. BadInput for what they cannot be. */
 export function napiStory(name: string, options: NapiOptions = {}): Story {
   const { queues = 1, frames = 2, interrupts = "edge", looksAgain = true } = options;
+  wholeGiven("queues of a NAPI story", queues, 1, 2);
+  wholeGiven("frames of a NAPI story", frames, 1, framesMost);
+  if (interrupts !== "edge" && interrupts !== "level")
+    throw new BadInput(`interrupts of a NAPI story is ${JSON.stringify(interrupts)}; it must be edge or level.`);
   const { interruptFirst = false, remembersMissed = true, forgetsSecond = false } = options;
   return defineStory(name, (s) => {
     const on = s.cell("interrupt_on", 1, 1);
