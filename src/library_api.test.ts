@@ -93,6 +93,7 @@ const link = (more: object) =>
   );
 const tx = (more: object) => skblab.createTxRing(parts, host, { size: 64, stopRoom: 2, wakeRoom: 2, ...more });
 
+const plugged = (nic: object) => skblab.createMachine({ release, memoryMb: 64, nics: [{ driver: "ringnic", ...nic }] });
 const ruled = (rule: { flowType: "udp4" | "tcp4"; srcIp?: string; dstPort?: number; action: number }) =>
   skblab.createMachine({
     release,
@@ -128,6 +129,13 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "nics[0].queues (e1000e) is 4": () =>
     skblab.verifyDriver({ driver: "e1000e", kernel: "6.1", mtus: [1500], queues: 4 }),
   'There is no driver "nonic"': () => skblab.verifyDriver({ driver: "nonic", kernel: "6.1", mtus: [1500] }),
+  "nics[0].txQueueLen is Infinity": () => plugged({ txQueueLen: Number.POSITIVE_INFINITY }),
+  "nics[0].irqCpus names 1 CPUs for 2 queue pairs": () => plugged({ queues: 2, irqCpus: [0] }),
+  "nics[0].rss.indirection is empty": () => plugged({ queues: 2, rss: { indirection: [] } }),
+  "slubMaxOrder is NaN": () => skblab.createMachine({ release, memoryMb: 64, slubMaxOrder: Number.NaN }),
+  "skbsMax is 1e+300": () => skblab.createMachine({ release, memoryMb: 64, skbsMax: 1e300 }),
+  "A random number is to be below NaN": () => skblab.prng(1).below(Number.NaN),
+  "The queue of a rule is -1": () => plugged({ queues: 2 }).devices[0]?.rss?.steer(1, -1),
   "queues of a NAPI story is -1": () => skblab.napiStory("mine", { queues: -1 as 1 }),
   "frames of a NAPI story is 1000000000": () => skblab.napiStory("mine", { frames: 1e9 }),
   'interrupts of a NAPI story is "msi"': () => skblab.napiStory("mine", { interrupts: "msi" as "edge" }),
@@ -150,6 +158,11 @@ describe("one sentence for", () => {
     expect(call).toThrow(sentence);
     expect(call).toThrow(skblab.BadInput);
   });
+});
+
+test("an MTU that is no whole number is refused in the driver's words", () => {
+  expect(machine.devices[0]?.driver.changeMtu(Number.NaN)).toBe("mtu NaN is not between 68 and 9000");
+  expect(machine.devices[0]?.driver.changeMtu(1500.5)).toBe("mtu 1500.5 is not between 68 and 9000");
 });
 
 test("the least and the most are taken", () => {

@@ -40,6 +40,8 @@ function fromState(a0: number, b0: number, c0: number, seed: number): Prng {
   };
   for (let i = 0; i < 12; i++) u32();
   const below = (bound: number): number => {
+    if (!(bound >= 1 && bound <= 4294967296))
+      throw new BadInput(`A random number is to be below ${bound}; that must be 1 .. 4294967296.`);
     // Rejection keeps it unbiased; at most one retry in two on average even for the worst bound.
     const limit = 4294967296 - (4294967296 % bound);
     for (;;) {

@@ -107,17 +107,26 @@ export interface Machine {
 
 const memoryMost = 65_536;
 const cpusMost = 64;
+const skbsMost = 1 << 22;
+const txQueueMost = 1_000_000;
 
 /** BadInput, as one sentence, for a number that no machine here can have. */
-function checkOptions({ memoryMb, cpus = 1, seed = 1, nics = [] }: MachineOptions): void {
+function checkOptions(options: MachineOptions): void {
+  const { memoryMb, cpus = 1, seed = 1, nics = [], slubMaxOrder, skbsMax } = options;
   numberGiven("memoryMb", memoryMb, 0, memoryMost);
   wholeGiven("cpus", cpus, 1, cpusMost);
+  if (slubMaxOrder !== undefined) wholeGiven("slubMaxOrder", slubMaxOrder, 0, 10);
+  if (skbsMax !== undefined) wholeGiven("skbsMax", skbsMax, 1, skbsMost);
   wholeGiven("seed", seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   for (const [i, nic] of nics.entries()) {
-    const { queues = 1, irqCpu, irqCpus, rss } = nic;
+    const { queues = 1, irqCpu, irqCpus, rss, txQueueLen } = nic;
     const { name, queuesMost = 1 } = makerOf(nic);
     if (nic.mtu !== undefined) wholeGiven(`nics[${i}].mtu`, nic.mtu, 1, 65_535);
+    if (txQueueLen !== undefined) wholeGiven(`nics[${i}].txQueueLen`, txQueueLen, 0, txQueueMost);
     wholeGiven(`nics[${i}].queues (${name})`, queues, 1, queuesMost);
+    if (irqCpus !== undefined && irqCpus.length !== queues)
+      throw new BadInput(`nics[${i}].irqCpus names ${irqCpus.length} CPUs for ${queues} queue pairs.`);
+    if (rss?.indirection?.length === 0) throw new BadInput(`nics[${i}].rss.indirection is empty.`);
     for (const cpu of [irqCpu, ...(irqCpus ?? [])])
       if (cpu !== undefined) wholeGiven(`nics[${i}]: the CPU of an interrupt`, cpu, 0, cpus - 1);
     if (rss?.key !== undefined && rss.key.length < rssKeyBytes)

@@ -47,7 +47,9 @@ export function handUp(skbs: Skbs, host: DriverHost, skb: number): void {
 
 /** Why a device cannot have this MTU, or undefined. */
 export function mtuRefusal(mtu: number, least: number, most: number): string | undefined {
-  return mtu < least || mtu > most ? `mtu ${mtu} is not between ${least} and ${most}` : undefined;
+  return !(Number.isInteger(mtu) && mtu >= least && mtu <= most)
+    ? `mtu ${mtu} is not between ${least} and ${most}`
+    : undefined;
 }
 
 /** ndo_change_mtu of a driver that frees its rings and fills them anew; one that does not run only notes the number. */

@@ -1,6 +1,7 @@
 // Receive side scaling: which queue of a card a flow comes to. Toeplitz over addresses and ports, its low bits through the indirection
 // table, or a rule of flow steering (ethtool -N) that is asked first.
 import { assert } from "../../../base/assert.ts";
+import { wholeGiven } from "../../../base/bad_input.ts";
 import type { Prng } from "../../../base/prng.ts";
 import type { SteeringRule } from "./steering.ts";
 import { steeringOf } from "./steering.ts";
@@ -91,7 +92,7 @@ export function createRss(options: RssOptions, random: Prng): Rss {
       return queue;
     },
     steer(flow, queue) {
-      assert(queue >= 0 && queue < queues, () => `queue ${queue} of ${queues}`);
+      wholeGiven("The queue of a rule", queue, 0, queues - 1);
       steered.set(flow, queue);
       known.clear();
     },
