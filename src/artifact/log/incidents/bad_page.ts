@@ -72,6 +72,7 @@ class BadPageBuilder {
   private readonly freedBy: Frame[] = [];
   private stack: Frame[] | undefined;
   private ownerSeen = false;
+  private stackSeen = false;
   private pageSeen = false;
 
   constructor(headline: string) {
@@ -90,6 +91,9 @@ class BadPageBuilder {
    * report's while this one still waits for what comes next, and the lines behind those are too.
    */
   isAnothers(text: string): boolean {
+    // bad_page() prints the modules and the stack behind everything that dump_page() says: an owner behind those is another page's.
+    this.stackSeen ||= /^(?:Modules linked in:|CPU: \d|Call [Tt]race:)/.test(text);
+    if (this.stackSeen && /^page(?:_owner| last| allocated)/.test(text)) return true;
     const waits = this.pageSeen && this.page.flags === undefined;
     if (/Bad page state in process/.test(text)) return waits;
     if (/^\s*page:/.test(text)) return this.pageSeen && this.page.reason === undefined;

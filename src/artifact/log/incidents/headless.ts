@@ -104,6 +104,11 @@ function startOf(stretch: Stretch, index: number): number {
     if (line === undefined || stretch.taken[i] === 1) break;
     const text = textOf(line);
     if (headlineKind(text) !== undefined || !belongs(text)) break;
+    // Without the heading the stack of who had the page runs into the report's own, which begins where it is printed.
+    if (!headed && /^page (?:last |allocated)/.test(text)) {
+      const own = stretch.lines.slice(start, index).findIndex((l) => printsStack.test(textOf(l)));
+      return own < 0 ? index : start + own;
+    }
     // What stands above the heading of the stack is another stack: who had the page.
     const kind = readTraceLine(text)?.kind;
     if (headed && kind === "items") break;
@@ -114,6 +119,8 @@ function startOf(stretch: Stretch, index: number): number {
   }
   return start;
 }
+
+const printsStack = /\b(?:dump_stack|show_stack|unwind_backtrace|dump_backtrace)/;
 
 const pageAbove = (stretch: Stretch, index: number): boolean =>
   /^\s{0,8}(?:page|flags|raw|Modules|Hardware|page_type)/.test(stretch.lines[index - 1]?.text ?? "");

@@ -96,6 +96,13 @@ export class MemInfoBuilder {
     return this.zones.length > 0 && (this.list !== undefined || Object.keys(this.tail).length > 0);
   }
 
+  /** A zone's line is there already (mm/show_mem.c prints each once): this one is another report's. */
+  repeats(text: string): boolean {
+    const zone = this.zones.length === 0 ? null : zoneLine.exec(text);
+    const node = Number(zone?.[1] ?? this.pendingNode ?? 0);
+    return zone !== null && this.zones.some((z) => z.node === node && z.name === zone[2] && z.kb.free !== undefined);
+  }
+
   /** Takes a line of the body; the part it carries, or undefined when it is none. */
   take(text: string): PartName | undefined {
     if (/^Mem-[Ii]nfo:/.test(text)) {
