@@ -1,7 +1,10 @@
 // Of a text that holds nothing of a kernel's it is said so; of one that does it is not.
 import { describe, expect, test } from "vitest";
 import { sourceOf } from "../base/byte_source.ts";
+import { createCollector } from "../diagnosis/collect.ts";
+import { diagnose } from "../diagnosis/diagnose.ts";
 import { emptySentence, forbiddenSentence, foreignSentence, gather } from "./gather.ts";
+import { isRemains } from "./log/remains.ts";
 
 async function notes(text: string, named = true): Promise<string[]> {
   const gathered = await gather([{ source: sourceOf("x.txt", text), named }], {});
@@ -35,4 +38,40 @@ describe("a kernel's text is not foreign", () => {
 test("an empty file and a dmesg that was refused have sentences of their own", async () => {
   expect(await notes("")).toEqual([emptySentence]);
   expect(await notes("dmesg: read kernel buffer failed: Operation not permitted\n")).toEqual([forbiddenSentence]);
+});
+
+describe("the rest of a report without its beginning is no text without trouble", () => {
+  const rest = async (text: string): Promise<string[]> => {
+    const collector = createCollector();
+    const gathered = await gather([{ source: sourceOf("x.txt", text), named: true }], { onWindow: collector.onWindow });
+    return (diagnose(collector.finish(gathered)).inputs[0]?.notes ?? []).map((n) => n.sentence);
+  };
+  const frames = "[    2.1]  net_rx_action+0x26f/0x390\n[    2.1]  __do_softirq+0xf5/0x280\n";
+  test.each([
+    ["frames with a stamp", frames, /frames of a call trace/],
+    [
+      "frames of ARM without one",
+      "[<80684590>] (skb_release_data) from [<80683aac>] (kfree_skb+0x24/0x60)\n[<80683aac>] (kfree_skb) from [<80698020>] (validate_xmit_skb+0x20c/0x2cc)\n",
+      /frames of a call trace/,
+    ],
+    [
+      "registers",
+      "[    8.0] RIP: 0010:rcu_note_context_switch+0x462/0x4a0\n[    8.0] RSP: 0018:ffffad63c25bee18 EFLAGS: 00010086\n[    8.0] RAX: 0000000000000000 RBX: ffff97006ea31f00 RCX: 0000000000000027\n",
+      /registers of a fault/,
+    ],
+    [
+      "rows of the OOM killer's table",
+      "[161775.410289] [   2786]     0  2786      326      224    16384        0             0 dropbear\n[161775.427423] [   2856]     0  2856      735      248    16384        0             0 ntpd\n",
+      /table of tasks/,
+    ],
+  ])("%s", async (_, text, what) => {
+    const said = (await rest(text)).filter(isRemains);
+    expect(said).toEqual([expect.stringMatching(what)]);
+    expect(await rest(text)).not.toContain(foreignSentence);
+  });
+  test("a whole report has no such note, nor has one line that looks like a frame", async () => {
+    const whole = `swapper: page allocation failure. order:1, mode:0x4020\nPid: 0, comm: swapper Not tainted 2.6.32\nCall Trace:\n${frames}`;
+    expect((await rest(whole)).some(isRemains)).toBe(false);
+    expect((await rest("[    2.1] eth0: link up\n[    2.1] reached foo+0x10/0x20\n")).some(isRemains)).toBe(false);
+  });
 });

@@ -8,6 +8,8 @@ import type { Certainty, Identification, InputKind } from "./identify.ts";
 import { HEAD_BYTES, identify } from "./identify.ts";
 import type { LineShapes } from "./log/line_shapes.ts";
 import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
+import type { Remains } from "./log/remains.ts";
+import { remainsOf } from "./log/remains.ts";
 import type { RawWindow, ScanLimits } from "./log/scan.ts";
 import { scanLog } from "./log/scan.ts";
 import type { FoundReading } from "./reader.ts";
@@ -34,6 +36,8 @@ export interface GatheredInput {
   readonly alternatives: readonly Identification[];
   readonly bytes: number;
   readonly lines: number;
+  /** What a small text holds of a report whose beginning it lacks. */
+  readonly remains?: Remains;
 }
 
 /** A window and the input it is from. */
@@ -160,6 +164,7 @@ class Gatherer {
     const lineOf = lineOfInput(source, other);
     const head = known && beginning.length === HEAD_BYTES ? await readHead(whole, WHOLE_BYTES) : beginning;
     let [bytes, lines] = [head.length, 0];
+    let remains: Remains | undefined;
     if (kind === "empty" || kind === "binary") {
       // Nothing came out of a damaged pack: that is said below, and it is not an empty file.
       const empty = kind === "empty" && source.problem?.() === undefined ? emptySentence : undefined;
@@ -175,9 +180,19 @@ class Gatherer {
         this.brokenWords(source.name, new TextDecoder().decode(beginning), lineOf);
       // Not every table has a word to be searched for: a small text is looked through line by line.
       const told = (): boolean => this.readings.some((r) => r.input === source.name);
-      if (kind === "text" && beginning.length < HEAD_BYTES && !told())
-        this.found(source.name, findReadings(repairText(new TextDecoder().decode(beginning), lineOf)));
-      if (kind === "text" && named && !told() && bytes < HEAD_BYTES && source.problem?.() === undefined)
+      if (beginning.length < HEAD_BYTES && !told() && (kind === "text" || summary.windows === 0)) {
+        const small = repairText(new TextDecoder().decode(beginning), lineOf);
+        if (kind === "text") this.found(source.name, findReadings(small));
+        if (summary.windows === 0 && !told()) remains = remainsOf(small);
+      }
+      if (
+        kind === "text" &&
+        named &&
+        remains === undefined &&
+        !told() &&
+        bytes < HEAD_BYTES &&
+        source.problem?.() === undefined
+      )
         this.note(source.name, {
           sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
             new TextDecoder().decode(head.subarray(0, 200)),
@@ -188,7 +203,16 @@ class Gatherer {
     }
     const problem = source.problem?.();
     if (problem !== undefined) this.note(source.name, { sentence: problem });
-    this.inputs.push({ name: source.name, kind, certainty, because, alternatives, bytes, lines });
+    this.inputs.push({
+      name: source.name,
+      kind,
+      certainty,
+      because,
+      alternatives,
+      bytes,
+      lines,
+      ...(remains === undefined ? {} : { remains }),
+    });
   }
 
   result(): Gathered {

@@ -382,7 +382,7 @@ class InputCollection {
     ];
   }
 
-  finish(size: Pick<InputRead, "bytes" | "lines" | "kind">): InputRead {
+  finish(size: Pick<InputRead, "bytes" | "lines" | "kind" | "remains">): InputRead {
     const more = [...this.looks].flatMap(([look, { more: count, last, days }]) =>
       count > 0 && last !== undefined
         ? [{ look, count, last: placeOf(last), ...(days === undefined ? {} : { days }) }]
@@ -488,7 +488,9 @@ export function createSievingCollector(
       for (const { input, line, sentence } of gathered.notes) of(input).note({ line: line ?? 0, sentence });
       return [...inputs.values()].map((c) => {
         const told = gathered.inputs.find((i) => i.name === c.name);
-        return c.finish(told === undefined ? {} : { bytes: told.bytes, lines: told.lines, kind: told.kind });
+        if (told === undefined) return c.finish({});
+        const { bytes, lines, kind, remains } = told;
+        return c.finish({ bytes, lines, kind, ...(remains === undefined ? {} : { remains }) });
       });
     },
   };

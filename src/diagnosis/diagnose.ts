@@ -57,6 +57,8 @@ export interface InputRead extends SampledInput {
   readonly around: Surroundings;
   /** What it was, by its beginning. */
   readonly kind?: InputKind;
+  /** What a text holds of a report whose beginning is missing: said where it holds no whole one. */
+  readonly remains?: LogNote;
   /** Texts of /proc and ethtool in it. */
   readonly files?: readonly StateFile[];
   /** Releases that boot lines and `uname -a` state, as printed. */
@@ -271,7 +273,9 @@ const inputOf = (i: InputRead, more: readonly LogNote[]): Diagnosis["inputs"][nu
   ...(i.kind === undefined ? {} : { kind: i.kind }),
   bytes: i.bytes ?? null,
   lines: i.lines ?? null,
-  notes: [...i.notes, ...more].map((n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence })),
+  notes: [...(i.incidents.length === 0 && i.remains !== undefined ? [i.remains] : []), ...i.notes, ...more].map(
+    (n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence }),
+  ),
 });
 
 /** Which kind of incident a rate-limit line stands for. */

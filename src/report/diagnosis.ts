@@ -1,6 +1,7 @@
 // A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
 // the lines themselves. Written for somebody who reads it at three in the morning.
 import { emptySentence, forbiddenSentence, foreignSentence } from "../artifact/gather.ts";
+import { isRemains } from "../artifact/log/remains.ts";
 import { isNotJudged } from "../diagnosis/diagnose.ts";
 import type {
   Advice,
@@ -126,6 +127,8 @@ function nothingFound(d: Diagnosis): Block[] {
       const elsewhere = answeredBy(i);
       if (elsewhere !== undefined) return `${name}${size}: ${elsewhere}`;
       if (isForeign(i)) return `${name}${size}: ${foreignSentence}`;
+      const rest = i.notes.find((n) => isRemains(n.sentence))?.sentence;
+      if (rest !== undefined) return `${name}${size}: ${rest}`;
       return `${name}${size}: ${searched}.`;
     });
   return [

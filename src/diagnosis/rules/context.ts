@@ -41,7 +41,7 @@ export const context: Rule = {
       return [
         unknown(
           "context.atomic_needlessly",
-          `The request was allowed to wait (${mask.text}) although it was made in an interrupt (${where}), where waiting is not allowed: a bug in the function that asked. The kernel does not reclaim for it there.`,
+          `The request was allowed to wait (${mask.text}) although it was made in ${marked && frame.context === "irq" ? "an interrupt or a softirq" : "an interrupt"} (${where}), where waiting is not allowed: a bug in the function that asked. The kernel does not reclaim for it there.`,
           evidence,
         ),
       ];
@@ -87,7 +87,7 @@ export const context: Rule = {
         return [
           no(
             "context.atomic_needlessly",
-            `The request could not wait, and rightly so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : "an interrupt"} (${where}).`,
+            `The request could not wait, and rightly so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : marked && frame.context === "irq" ? "an interrupt or a softirq" : "an interrupt"} (${where}).`,
             evidence,
           ),
         ];

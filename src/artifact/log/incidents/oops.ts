@@ -65,7 +65,7 @@ export class OopsBuilder {
       return "headline";
     }
     if (
-      /^(?:PGD|\*?pgd|IP:|PREEMPT|SMP|user pgtable|swapper pgtable| {4}Not tainted| {2}[A-Z][A-Za-z0-9 ]{1,8} = |BE PAGE_SIZE|LE PAGE_SIZE|#PF: |Mem abort info| {1,2}ESR| {1,2}EC|Data abort|\[[0-9a-f]+\] (?:\*?pgd|user))/.test(
+      /^(?:PGD|P4D |PUD |PMD |\*?pgd|IP:|PREEMPT|SMP|user pgtable|swapper pgtable| {4}Not tainted| {2}[A-Z][A-Za-z0-9 ]{1,8} = |BE PAGE_SIZE|LE PAGE_SIZE|#PF: |Mem abort info| {1,2}ESR| {1,2}EC|Data abort|\[[0-9a-f]+\] (?:\*?pgd|user))/.test(
         text,
       )
     ) {

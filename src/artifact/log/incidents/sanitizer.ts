@@ -16,7 +16,7 @@ const cacheLine =
 const fenceLine = /^kfence-#\d{1,6}: .{1,60}size=(\d{1,9}), cache=(\S+)/;
 const placeLine = /located (\d{1,9} bytes .{1,80})$|^ *((?:freed |allocated )?\d{1,9}-byte region .{1,60})$/;
 const ownLine =
-  /^(?:={20,}|The buggy address|Memory state around the buggy|>?\s?[0-9a-f]{8,16}: (?:[0-9a-f]{2}[ \]>]?\s?){4,16}|\s*\^+\s*$|Bytes \d|Memory access of size|Local variable |page dumped because: kasan)/;
+  /^(?:={20,}|The buggy address|Memory state around the buggy|>?\s?[0-9a-f]{8,16}: (?:[0-9a-f]{2}[ \]>]?\s?){4,16}|\s*\^+\s*$|Bytes \d|Memory access of size|Local variable |page:[0-9a-f]{8,16} (?:ref)?count:\d|flags: 0x[0-9a-f]{1,16}\(|raw: [0-9a-f]{8}|page dumped because: kasan)/;
 
 /** A track that only KASAN heads in this way (mm/kasan/report.c print_track()): what stood before it is lost. */
 const trackHeadline = /^(?:Allocated|Freed) by task \d{1,9}:/;

@@ -1,0 +1,51 @@
+// The rest of a report whose beginning is not in the text: frames of a stack, registers of a fault, rows of the OOM killer's table. Nothing in
+// them says what the report was of, so nobody may say either that there was none.
+import type { LogLine } from "../../kernel/readings/log_line.ts";
+import { isRegisterLine, readTraceLine } from "./incidents/call_trace.ts";
+
+/** What is left of a report, and its first line. */
+export interface Remains {
+  readonly line: number;
+  readonly sentence: string;
+}
+
+/** So many lines of one kind are no chance. */
+const fewest = 2;
+
+const isFrame = (text: string): boolean => {
+  const line = readTraceLine(text);
+  return (
+    line?.kind === "items" && line.items.some((i) => i.kind === "frame" && (i.offset ?? i.from?.offset) !== undefined)
+  );
+};
+
+/** `[  201]     0   201    10019        1      14       0     1798          -999 ndm` (mm/oom_kill.c dump_tasks()). */
+const isTaskRow = (text: string): boolean => /^\[ {0,6}\d{1,10}\](?: {1,20}-?\d{1,12}){6,9} \S/.test(text);
+
+const kinds: readonly (readonly [is: (text: string) => boolean, what: string])[] = [
+  [isFrame, "frames of a call trace"],
+  [isTaskRow, "rows of the OOM killer's table of tasks"],
+  [
+    (text) => /^\s{0,8}(?:RIP|RSP|RAX|RDX|PC is at|pc :|epc|NIP)\b/.test(text) && isRegisterLine(text),
+    "registers of a fault",
+  ],
+];
+
+/** What a text without a report in it holds of one; undefined where it holds nothing of the kind. */
+export function remainsOf(lines: readonly LogLine[]): Remains | undefined {
+  for (const [is, what] of kinds) {
+    const like = lines.filter((l) => is(l.text));
+    const [first] = like;
+    if (first !== undefined && like.length >= fewest)
+      return {
+        line: first.line,
+        sentence: `${beginning} ${what}, but the line with which it begins is not in the text, so it does not say what happened.`,
+      };
+  }
+  return undefined;
+}
+
+const beginning = "It holds the rest of a report:";
+
+/** The sentence of remains, however it came here. */
+export const isRemains = (sentence: string): boolean => sentence.startsWith(beginning);
