@@ -36,8 +36,6 @@ export interface GatheredInput {
   readonly alternatives: readonly Identification[];
   readonly bytes: number;
   readonly lines: number;
-  /** What a small text holds of a report whose beginning it lacks. */
-  readonly remains?: Remains;
 }
 
 /** A window and the input it is from. */
@@ -184,6 +182,7 @@ class Gatherer {
         const small = repairText(new TextDecoder().decode(beginning), lineOf);
         if (kind === "text") this.found(source.name, findReadings(small));
         if (summary.windows === 0 && !told()) remains = remainsOf(small);
+        if (remains !== undefined) this.note(source.name, remains);
       }
       if (
         kind === "text" &&
@@ -203,16 +202,7 @@ class Gatherer {
     }
     const problem = source.problem?.();
     if (problem !== undefined) this.note(source.name, { sentence: problem });
-    this.inputs.push({
-      name: source.name,
-      kind,
-      certainty,
-      because,
-      alternatives,
-      bytes,
-      lines,
-      ...(remains === undefined ? {} : { remains }),
-    });
+    this.inputs.push({ name: source.name, kind, certainty, because, alternatives, bytes, lines });
   }
 
   result(): Gathered {

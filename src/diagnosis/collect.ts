@@ -382,7 +382,7 @@ class InputCollection {
     ];
   }
 
-  finish(size: Pick<InputRead, "bytes" | "lines" | "kind" | "remains">): InputRead {
+  finish(size: Pick<InputRead, "bytes" | "lines" | "kind">): InputRead {
     const more = [...this.looks].flatMap(([look, { more: count, last, days }]) =>
       count > 0 && last !== undefined
         ? [{ look, count, last: placeOf(last), ...(days === undefined ? {} : { days }) }]
@@ -489,8 +489,7 @@ export function createSievingCollector(
       return [...inputs.values()].map((c) => {
         const told = gathered.inputs.find((i) => i.name === c.name);
         if (told === undefined) return c.finish({});
-        const { bytes, lines, kind, remains } = told;
-        return c.finish({ bytes, lines, kind, ...(remains === undefined ? {} : { remains }) });
+        return c.finish({ bytes: told.bytes, lines: told.lines, kind: told.kind });
       });
     },
   };

@@ -57,8 +57,6 @@ export interface InputRead extends SampledInput {
   readonly around: Surroundings;
   /** What it was, by its beginning. */
   readonly kind?: InputKind;
-  /** What a text holds of a report whose beginning is missing: said where it holds no whole one. */
-  readonly remains?: LogNote;
   /** Texts of /proc and ethtool in it. */
   readonly files?: readonly StateFile[];
   /** Releases that boot lines and `uname -a` state, as printed. */
@@ -166,7 +164,7 @@ function isAfterPanic(incident: Incident, panics: readonly Incident[]): boolean 
       p.lastLine < incident.firstLine &&
       incident.firstLine - p.lastLine < lastWords &&
       oneClock(p, incident) &&
-      (p.seconds ?? 0) <= (incident.seconds ?? Number.POSITIVE_INFINITY),
+      (p.seconds === undefined || incident.seconds === undefined || p.seconds <= incident.seconds),
   );
 }
 
@@ -273,9 +271,7 @@ const inputOf = (i: InputRead, more: readonly LogNote[]): Diagnosis["inputs"][nu
   ...(i.kind === undefined ? {} : { kind: i.kind }),
   bytes: i.bytes ?? null,
   lines: i.lines ?? null,
-  notes: [...(i.incidents.length === 0 && i.remains !== undefined ? [i.remains] : []), ...i.notes, ...more].map(
-    (n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence }),
-  ),
+  notes: [...i.notes, ...more].map((n) => ({ line: n.line > 0 ? n.line : null, sentence: n.sentence })),
 });
 
 /** Which kind of incident a rate-limit line stands for. */

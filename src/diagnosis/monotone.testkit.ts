@@ -81,12 +81,14 @@ const linesOfReport = (r: JudgedReport): readonly number[] =>
 const headOf = (r: JudgedReport): string | undefined => linesOf(r.c.incident, "headline")[0]?.raw;
 
 /** Findings about the text itself: the less there is of it, the more they say. */
-const aboutTheText = /^(missing|judgement)\.|^state\./;
+const aboutTheText = /^(missing|judgement)\./;
 
-/** What is left of a report of one kind may be one of another, of which other questions are asked. */
-const leftOf: readonly { readonly of: IncidentKind; readonly kind: IncidentKind; readonly asked: RegExp }[] = [
+/** What is left of a report of one kind may be one of another, of which other questions are asked; none of those was answered before. */
+const leftOf: readonly { readonly of?: IncidentKind; readonly kind: IncidentKind; readonly asked: RegExp }[] = [
   // A packet's panic is an oops whose first lines name the packet.
   { of: "skb_panic", kind: "oops", asked: /^(oops|taint)\./ },
+  // A state of memory that lost its report is asked zone by zone: its lines say what they said before.
+  { kind: "mem_info", asked: /^state\.zone\./ },
 ];
 
 /** What a report of the cut text says that the whole text does not carry; empty when it says less. */
@@ -99,11 +101,15 @@ export function newClaims(cut: Cut, whole: readonly JudgedReport[], found: Judge
   const what = `${cut.how}: ${found.c.incident.kind} of line ${cut.from[found.c.incident.firstLine - 1]}`;
   if (same.length === 0) return [`${what} is no report of the whole text`];
   const bad: string[] = [];
-  const left = leftOf.find((l) => l.kind === found.c.incident.kind && same.every((w) => w.c.incident.kind === l.of));
+  const left = leftOf.find(
+    (l) =>
+      l.kind === found.c.incident.kind &&
+      same.every((w) => (l.of === undefined ? w.c.incident.kind !== l.kind : w.c.incident.kind === l.of)),
+  );
   for (const f of found.findings) {
     if (f.answer === "unknown" || aboutTheText.test(f.id)) continue;
-    if (left?.asked.test(f.id) === true) continue;
     const answers = same.flatMap((w) => w.findings.filter((x) => x.id === f.id).map((x) => x.answer));
+    if (answers.length === 0 && left?.asked.test(f.id) === true) continue;
     if (!answers.includes(f.answer))
       bad.push(`${what}: ${f.id} was ${answers.join(" or ") || "not asked"}, is ${f.answer}: ${f.claim.slice(0, 150)}`);
   }

@@ -135,6 +135,8 @@ export function framesAbove(stretch: Stretch, memInfo: number): Headless | undef
     const text = textOf(line);
     if (readTraceLine(text)?.kind === "items") frames++;
     else if (!belongs(text)) break;
+    // The slow path called the OOM killer, which prints that state too.
+    if (text.includes("out_of_memory")) return undefined;
     if (text.includes("__alloc_pages_slowpath")) slow = true;
   }
   return slow && frames > 2 ? { kind: "alloc_failure", start: startOf(stretch, memInfo) } : undefined;
