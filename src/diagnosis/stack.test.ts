@@ -200,6 +200,18 @@ describe("a stack says who allocated, for whom, on which side", () => {
     expect(asker("?")).toBe("__pskb_pull_tail");
     expect(asker("")).toBe("kmem_cache_free");
   });
+  test("among guesses a driver's name between two frames of the allocator is a leftover; behind them it is the driver", () => {
+    const names = ["__alloc_pages_nodemask", "?", "kmem_getpages", "kmem_cache_alloc", "sk_prot_alloc", "sk_clone"];
+    const driver = (...stack: string[]) =>
+      caseOf(
+        failure(1, "0x20"),
+        "2.6.32",
+        stack.map((n) => `?${n}`),
+      ).stack.driver?.driver.name;
+    const with_ = names.map((n) => (n === "?" ? "bond_3ad_xmit_xor [bonding]" : n));
+    expect(driver(...with_)).toBeUndefined();
+    expect(driver(...names.filter((n) => n !== "?"), "bond_3ad_xmit_xor [bonding]")).toBe("bonding");
+  });
   test("frames that are all guesses are still read", () => {
     const c = caseOf(failure(1, "0x20"), "2.6.32", [
       "?__alloc_pages_nodemask",

@@ -56,6 +56,8 @@ export interface StackView {
   readonly asked: boolean;
 }
 
+const leftover = { function: "", reliable: false };
+
 /** The smaller of two indexes; -1 is none. */
 const firstOf = (a: number, b: number): number => (a < 0 ? b : b < 0 ? a : Math.min(a, b));
 
@@ -66,15 +68,18 @@ const firstOf = (a: number, b: number): number => (a < 0 ? b : b < 0 ? a : Math.
 export function viewStack(trace: CallTrace | undefined, above: readonly string[] = [], request = false): StackView {
   const frames = trace === undefined ? [] : wholeNames(trace);
   const names = frames.map((f) => bareName(f.function));
+  // Somebody asked for memory: where no frame of an allocator is, the frames that asked are not there either.
+  const lost = request && frames.length > 0 && !names.some((n) => allocating(n));
+  const caller = lost ? -1 : callerOf(frames, names);
+  // Among guesses what stands between two frames of the allocator is what an earlier call left there.
+  const guesses = !frames.some((f) => f.reliable);
+  const named = frames.map((f, i) => (guesses && i < caller && !allocating(names[i] ?? "") ? leftover : f));
   const seen = driverOfStack(
-    [...above.map((name) => ({ function: name, reliable: true })), ...frames],
+    [...above.map((name) => ({ function: name, reliable: true })), ...named],
     notOlderThan(names),
   );
   const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
-  // Somebody asked for memory: where no frame of an allocator is, the frames that asked are not there either.
-  const lost = request && frames.length > 0 && !names.some((n) => allocating(n));
-  const caller = lost ? -1 : callerOf(frames, names);
   const gap = lost ? "start" : gapOf(trace, frames, names, caller, above.length > 0);
   const at = caller < 0 ? 0 : caller;
   const noSleep = firstOf(
