@@ -51,7 +51,11 @@ function widestOf(lines: readonly LogLine[]): Widest {
     if (ends && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
     if (ends) last = l.line;
   }
-  const found = mended >= broken ? { column: Number.POSITIVE_INFINITY, forms: 0 } : { column, forms: forms.size };
+  // Where lines were broken their ends stand on the next line; several that end at the column without one were cut all the same.
+  const found =
+    mended >= broken && forms.size < cutAlike
+      ? { column: Number.POSITIVE_INFINITY, forms: 0 }
+      : { column, forms: forms.size };
   known.set(lines, found);
   return found;
 }
