@@ -78,6 +78,12 @@ export function piecesOf(driver: DriverFacts, mtu: number, m: BufferMachine, sle
   return rule.rule.buffers(mtu, m.rx).map((request) => pieceOf(request, m, sleeping));
 }
 
+/** What the driver asks for once the setting that makes its buffers smaller is set; undefined where nobody read that. */
+export function curedPieces(driver: DriverFacts, mtu: number, m: BufferMachine): readonly Piece[] | undefined {
+  const cure = rxRuleAt(driver, m.release.version)?.rule.cure;
+  return cure?.buffers?.(mtu, m.rx).map((request) => pieceOf(request, m, false));
+}
+
 /** What other chips of the driver ask for; the MTU plays no part. */
 export function otherPieces(driver: DriverFacts, m: BufferMachine, sleeping: boolean): readonly Piece[] {
   const others = rxRuleAt(driver, m.release.version)?.rule.others;

@@ -84,7 +84,14 @@ function heldSaid({ memInfo, pageKb }: Case): MachineSaid["held"] {
     slabReclaimableKb: kb("slab_reclaimable"),
     slabUnreclaimableKb: kb("slab_unreclaimable") ?? kb("slab"),
     freeSwapKb: freeSwapKb ?? null,
+    anonHugeKb: anonHugeOf(memInfo),
   };
+}
+
+/** Since 4.8 the node lines print it, before that nobody does. */
+function anonHugeOf(memInfo: Case["memInfo"]): number | null {
+  const nodes = memInfo?.nodes ?? [];
+  return nodes.length === 0 ? null : sumOf(nodes.map((n) => n.kb["anon_thp"]));
 }
 
 /** e1000 and e1000e fill rings by other functions where frames are larger than a page's half: drivers/net/ethernet/intel/e1000/e1000_main.c, 6.1. */

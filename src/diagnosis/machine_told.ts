@@ -55,6 +55,8 @@ export interface MachineSaid {
     readonly slabReclaimableKb: number | null;
     readonly slabUnreclaimableKb: number | null;
     readonly freeSwapKb: number | null;
+    /** Of the programs' pages, those in transparent huge pages. */
+    readonly anonHugeKb: number | null;
   };
   /** The function on the stack that filled receive buffers of a kind of their own: `e1000_alloc_jumbo_rx_buffers`. */
   readonly buffers: Told<string> | null;
@@ -86,6 +88,9 @@ export type Change =
   | { readonly kind: "watermark_boost_factor"; readonly value: number }
   | { readonly kind: "compaction_proactiveness"; readonly value: number }
   | { readonly kind: "lowmem_reserve_ratio"; readonly values: readonly number[] }
+  | { readonly kind: "defrag_mode" }
+  | { readonly kind: "extfrag_threshold"; readonly value: number }
+  | { readonly kind: "percpu_pagelist_high_fraction"; readonly value: number }
   /** A sysctl or a boot parameter that the model does not have. */
   | { readonly kind: "setting"; readonly name: string; readonly value: string }
   | { readonly kind: "compact_memory" }
@@ -94,6 +99,14 @@ export type Change =
   | { readonly kind: "mtu"; readonly mtu: number }
   | { readonly kind: "offload"; readonly name: string }
   | { readonly kind: "rx_ring"; readonly entries: number }
+  /** Queue pairs of the card. */
+  | { readonly kind: "queues"; readonly count: number }
+  /** Received packets are gathered so long before an interrupt. */
+  | { readonly kind: "coalescing"; readonly micros: number }
+  /** Packets up to so many bytes are copied, and their buffer stays in the ring. */
+  | { readonly kind: "copybreak"; readonly bytes: number }
+  /** A card whose driver makes its buffers in another way: of single pages, or a new one before a packet goes up. */
+  | { readonly kind: "driver_policy"; readonly buffers: "single pages" | "taken first" }
   | { readonly kind: "slub_max_order"; readonly order: number }
   /** Another kernel: its version. */
   | { readonly kind: "release"; readonly version: string }
@@ -104,10 +117,14 @@ export type Change =
   | { readonly kind: "cma" }
   /** More memory, or less use of it. */
   | { readonly kind: "memory" }
+  /** So many times the memory, used as it is now. */
+  | { readonly kind: "more_memory"; readonly times: number }
   /** A container's limit. */
   | { readonly kind: "limit" }
   /** A setting of the driver's own: a module parameter, a private flag. */
   | { readonly kind: "driver_setting" }
+  /** Such a setting of which it is known what a receive buffer then asks for: its order, and how many of them carry what one did. */
+  | { readonly kind: "smaller_buffers"; readonly order: number; readonly each: number }
   /** Somebody changes source code. */
   | { readonly kind: "code" }
   | { readonly kind: "reboot" }

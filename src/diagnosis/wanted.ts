@@ -8,7 +8,7 @@ import { largerFragment } from "../kernel/facts/drivers/rx_path.ts";
 import { functionIndex } from "../kernel/facts/functions/index.ts";
 import { ownCacheOf } from "../kernel/facts/own_caches.ts";
 import type { BufferMachine, Piece } from "./buffers.ts";
-import { bufferMachine, mtuTable, otherPieces, piecesOf } from "./buffers.ts";
+import { bufferMachine, curedPieces, mtuTable, otherPieces, piecesOf } from "./buffers.ts";
 import type { Case } from "./case.ts";
 import { frameName, workOf } from "./case.ts";
 import type { Advice, MtuRow } from "./finding.ts";
@@ -186,8 +186,24 @@ function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted 
 /** What makes this driver's buffers smaller; of several that may be meant each says its own. */
 const curesOf = (member: DriverFacts, machine: BufferMachine): readonly Advice[] => {
   const cure = rxRuleAt(member, machine.release.version)?.rule.cure;
-  return cure === undefined ? [] : [{ change: { kind: "driver_setting" }, ...cure }];
+  if (cure === undefined) return [];
+  const { buffers: _buffers, ...words } = cure;
+  const bytes = (pieces: readonly Piece[]): number => pieces.reduce((n, p) => n + p.request.bytes, 0);
+  const cured = curedPieces(member, usualMtu, machine);
+  const was = bytes(piecesOf(member, usualMtu, machine, false));
+  const change: Advice["change"] =
+    cured === undefined
+      ? { kind: "driver_setting" }
+      : {
+          kind: "smaller_buffers",
+          order: Math.max(0, ...cured.map((p) => p.order)),
+          each: Math.max(1, Math.ceil(was / bytes(cured))),
+        };
+  return [{ change, ...words }];
 };
+
+/** The MTU that everybody has. */
+const usualMtu = 1500;
 
 function fits(piece: Piece, path: Case["stack"]["path"], order: number | undefined): boolean {
   if (order !== undefined && piece.order !== order) return false;

@@ -28,6 +28,8 @@ export interface NicOptions {
   /** The CPU of each pair's interrupt; left out: pair after pair over the CPUs. */
   readonly irqCpus?: readonly number[];
   readonly xps?: boolean;
+  /** How long received packets are gathered before an interrupt, nanoseconds; left out: 10 µs. */
+  readonly coalesceNanos?: number;
   /** Key of the hash, indirection table and rules of a card with several pairs. */
   readonly rss?: Omit<RssOptions, "queues" | "ports">;
   /** What the driver itself takes (ring sizes, policies). */
@@ -81,7 +83,7 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
     irqCpu: cpuOf(0),
   });
   if (pairs === 1) {
-    const { host, napi } = hostOf(parts, self, cpuOf(0));
+    const { host, napi } = hostOf(parts, self, cpuOf(0), nic.coalesceNanos);
     device = card(maker.make(parts, host, settings), { napi });
     parts.xmit.attach(device);
     return device;
@@ -90,7 +92,7 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
   const drivers: Driver[] = [];
   for (let q = 0; q < pairs; q++) {
     // Numbers behind those of the cards.
-    const { host, napi } = hostOf(parts, () => queues[q] as NetDevice, cpuOf(q));
+    const { host, napi } = hostOf(parts, () => queues[q] as NetDevice, cpuOf(q), nic.coalesceNanos);
     const own = { ...common, index: cards + index * queuesMost + q, irqCpu: cpuOf(q), napi };
     queues.push(queueDevice(self, () => drivers[q] as Driver, own));
     drivers.push(maker.make(parts, host, settings));
@@ -110,6 +112,7 @@ function hostOf(
   parts: NicParts,
   self: () => NetDevice,
   irqCpu: number,
+  coalesceNanos: number | undefined,
 ): { readonly host: DriverHost; readonly napi: number } {
   const { cpus, journal, napi, gro, xmit } = parts;
   /** Text of a driver's call chain → text of the stack's, called from the same poll function. */
@@ -140,6 +143,7 @@ function hostOf(
   const host: DriverHost = {
     cpus,
     frames: parts.frames,
+    coalesceNanos,
     device: self,
     napiSchedule: () => void napi.schedule(id),
     receive(skb) {

@@ -68,8 +68,11 @@ interface Failure {
   slab?: SlabFailure | undefined;
 }
 
-/** Listens from now on. The first `reportsMax` failures are reported even where the kernel is silent; nothing is heard while `muted`. */
-export function createKernelLog(machine: Machine, reportsMax: number, muted: () => boolean): KernelLog {
+/**
+ * Listens from now on. The first `reportsMax` failures are reported even where the kernel is silent; nothing is heard while `muted`. Without
+ * `kept` nobody reads the log: of failures it holds those reports only, for what memory looked like takes its time to see.
+ */
+export function createKernelLog(machine: Machine, reportsMax: number, muted: () => boolean, kept = true): KernelLog {
   const { journal, release } = machine;
   const at = <T>(facts: Parameters<typeof factAt<T>>[0]): T | undefined => factAt(facts, release.version)?.value;
   const failureLimit = at(failureLimits);
@@ -142,7 +145,7 @@ export function createKernelLog(machine: Machine, reportsMax: number, muted: () 
     pending = undefined;
     if (muted()) return;
     byOrder.set(order, (byOrder.get(order) ?? 0) + 1);
-    const allowed = failures.allows(nanos);
+    const allowed = kept && failures.allows(nanos);
     const wanted = reports.length < reportsMax;
     if (!allowed && !wanted) return;
     const stack = stackNow();

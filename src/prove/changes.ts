@@ -1,9 +1,10 @@
-// From an advice to settings of the machine that tests it, or to the reason why no machine can; and what the field often tries beside.
+// From an advice to settings of the machine that tests it, or to the reason why no machine can.
 
 import type { Advised, Change, ProveInput } from "../diagnosis/machine_told.ts";
+import { defaultMinFreeKb } from "../kernel/facts/min_free.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
+import type { Measure } from "./episode.ts";
 import type { Built } from "./machine.ts";
-import type { Proof } from "./proof.ts";
 
 /** A change as it is run. */
 export interface Trial {
@@ -21,6 +22,8 @@ export interface Trial {
   readonly frames: number;
   /** Of what is asked for, where it is another order than the report's. */
   readonly order?: number;
+  /** What is counted, where that is something else: a driver that asks less often has fewer failures, and the same frames are lost. */
+  readonly counts?: Measure;
 }
 
 /** Every advice of an incident, each once. */
@@ -59,7 +62,7 @@ export function whyNot(change: Change): string | undefined {
   }
 }
 
-type Made = Pick<Trial, "set"> & Partial<Pick<Trial, "against" | "frames" | "order">>;
+export type Made = Pick<Trial, "set"> & Partial<Pick<Trial, "against" | "frames" | "order" | "counts">>;
 
 /** The report's own request, made smaller: so many for each of them. */
 const asked = (order: number, frames: number): Made => ({ set: { "state.asks.order": order }, frames, order });
@@ -86,14 +89,25 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
       return { set: { "sysctl.lowmem_reserve_ratio": change.values } };
     case "compaction_proactiveness":
       // kcompactd looks every 500 ms: the burst comes after it has, with the change and without.
-      return {
-        against: { "state.settleMillis": 2 },
-        set: { "state.settleMillis": 2, "sysctl.compaction_proactiveness": change.value },
-      };
+      return { against: settled, set: { ...settled, "sysctl.compaction_proactiveness": change.value } };
+    case "defrag_mode":
+      // kswapd and kcompactd work for whole pageblocks once they are woken.
+      return { against: settled, set: { ...settled, "sysctl.defrag_mode": true } };
+    case "extfrag_threshold":
+      return { set: { "sysctl.extfrag_threshold": change.value } };
+    case "percpu_pagelist_high_fraction":
+      return { set: { "sysctl.percpu_pagelist_high_fraction": change.value } };
+    case "more_memory":
+      return moreMemory(change.times, built, input);
     case "compact_memory":
       return { set: { "sysctl.compact_memory": true } };
     case "drop_caches":
-      return { set: { "sysctl.drop_caches": true, "sysctl.compact_memory": true } };
+      return {
+        set: {
+          "sysctl.drop_caches": true,
+          ...(atLeast(release, [2, 6, 35]) ? { "sysctl.compact_memory": true } : {}),
+        },
+      };
     case "cma":
       if (!built.statesUnder({}).some((s) => s.zones.some((z) => z.free.some((b) => (b.types ?? "").includes("C")))))
         return "the report shows no free block of CMA";
@@ -110,11 +124,23 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
       return { set: { release: `${change.version}-${release.arch}` } };
     case "rx_ring":
       if (asker.kind === "request") return "the report's own request is made, without the ring that it was for";
-      return { set: { "nics.0.settings.rx_ring": change.entries } };
+      return { set: { "nics.0.settings.rx_ring": change.entries }, counts: "framesLost" };
     case "offload":
       if (asker.kind === "request") return "the report's own request is made, without a card";
-      if (change.name !== "tso") return `the model's cards cannot have ${change.name} switched off`;
-      return { set: { "nics.0.tso": false } };
+      if (change.name !== "tso" && change.name !== "gro")
+        return `the model's cards cannot have ${change.name} switched off`;
+      return { set: { [`nics.0.${change.name}`]: false } };
+    case "queues":
+    case "coalescing":
+    case "copybreak":
+    case "driver_policy":
+      return asker.kind === "request"
+        ? "the report's own request is made, without a card"
+        : ofCard(change, built, asker.mtu);
+    case "smaller_buffers":
+      // The report's own request, as the driver makes it then: so many for each of them.
+      if (asker.kind === "driver") return `the model's ${asker.name} has no such setting`;
+      return asked(change.order, change.each);
     case "mtu":
       if (asker.kind === "request") {
         const rows = input.mtuTable?.rows ?? [];
@@ -130,123 +156,81 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
   }
 }
 
+/** Two milliseconds of the machine's own work before the burst. */
+const settled = { "state.settleMillis": 2 };
+
+type OfCard = Extract<Change, { readonly kind: "queues" | "coalescing" | "copybreak" | "driver_policy" }>;
+
+function ofCard(change: OfCard, built: Built, mtu: number): Made | string {
+  switch (change.kind) {
+    case "coalescing":
+      return { set: { "nics.0.rxUsecs": change.micros }, counts: "framesLost" };
+    case "copybreak":
+      return { set: { "nics.0.settings.copybreak": change.bytes }, counts: "framesLost" };
+    case "queues": {
+      const flows = { "traffic.0.flows": 64 };
+      return {
+        against: flows,
+        set: { ...flows, ...roomFor(built, change.count - 1), "nics.0.queues": change.count },
+        counts: "framesLost",
+      };
+    }
+    case "driver_policy": {
+      const plain = (more: object): object => ({ "nics.0.driver": "ringnic", "nics.0.settings": more });
+      const ring = { rx_ring: built.rxRing > 0 ? built.rxRing : 256 };
+      if (!atLeast(parseRelease(built.release), [4, 18])) return "such drivers use a page_pool, which came with 4.18";
+      if (mtu > singlePagesMost) return `a frame of MTU ${mtu} has more pages than a packet may have pieces`;
+      const pages = { ...ring, buffers: "page_pool", order_most: 0 };
+      const room = roomFor(built, 2);
+      return change.buffers === "single pages"
+        ? { set: { ...plain(pages), ...room }, counts: "framesLost" }
+        : {
+            against: { ...plain({ ...pages, refill: "after" }), ...room },
+            set: { ...plain({ ...pages, refill: "before" }), ...room },
+            counts: "framesLost",
+          };
+    }
+  }
+}
+
+/** MAX_SKB_FRAGS pages beside the first, include/linux/skbuff.h. */
+const singlePagesMost = 17 * 4096;
+
+/** Pages on top in the zone that rings come from, for so many rings more. */
+function roomFor(built: Built, rings: number): Readonly<Record<string, unknown>> {
+  const zones = built.statesUnder({})[0]?.zones ?? [];
+  const row = zones.findLastIndex((z) => z.zone !== "HighMem" && z.zone !== "Movable");
+  const zone = zones[row];
+  return zone === undefined ? {} : { [`state.zones.${row}.pages`]: zone.pages + rings * built.ringPages };
+}
+
+/** So many times the memory in the highest zone: all of what is added is in use, and the marks are those that the kernel computes for it. */
+function moreMemory(times: number, built: Built, input: ProveInput): Made | string {
+  if (!built.printed) return "the report does not print its memory, so what would fill more of it is not known";
+  const zones = built.statesUnder({})[0]?.zones ?? [];
+  if (zones.some((z) => z.zone === "HighMem"))
+    return "more memory would lie in HighMem, where the kernel's own requests find none";
+  if (input.findings.find((f) => f.id === "min_free.default")?.answer !== "yes")
+    return "vm.min_free_kbytes is not known to be the kernel's own choice, so what it would be is not known";
+  const { version } = parseRelease(built.release);
+  const all = zones.reduce((n, z) => n + z.managed, 0);
+  const row = zones.findLastIndex((z) => z.zone !== "Movable");
+  const grown = zones.map(({ marks: _marks, ...z }, i) =>
+    i === row ? { ...z, managed: z.managed + (times - 1) * all } : z,
+  );
+  const kbOf = (pages: number): number => defaultMinFreeKb(pages * 4, version);
+  const minFreeKb = Math.round((built.minFreeKb * kbOf(times * all)) / kbOf(all));
+  return { set: { "state.zones": grown, "sysctl.min_free_kbytes": minFreeKb } };
+}
+
 /** The machine's own vm.min_free_kbytes: where memory is scaled, so is it. */
 const partKb = ({ settings }: Built): number => (settings.sysctl as { min_free_kbytes: number }).min_free_kbytes;
 
 /** The largest MTU that is in use; tables go on to what the card can do. */
 const usualJumbo = 9000;
-const sends = [{ writesPerSecond: 1000 }];
 
-/** sysctl_lowmem_reserve_ratio, mm/page_alloc.c, 6.1. */
-const reserveRatio: Readonly<Record<string, number>> = { DMA: 256, DMA32: 256, Normal: 32 };
-
-/** What people try although nobody advised it here: it is run beside the advice, and shown as such. */
-export function controls(input: ProveInput, built: Built, done: readonly Trial[]): readonly Trial[] {
-  const release = parseRelease(built.release);
-  const found: Trial[] = [];
-  const add = (
-    name: string,
-    change: Change,
-    note = "often tried, not advised here",
-    more: Partial<Made> = {},
-  ): void => {
-    const made = settingsOf(change, built, input);
-    if (typeof made === "string" || done.some((t) => t.change.kind === change.kind)) return;
-    found.push({ name, change, advised: false, advice: null, note, frames: 1, ...made, ...more });
-  };
-  const huge = Math.min(built.minFreeKb * 4, Math.floor(built.lowmemKb / 20));
-  const doubled = done.some((t) => t.change.kind === "min_free_times");
-  if (huge > built.minFreeKb * 1.5 && !doubled)
-    add(`vm.min_free_kbytes ${huge} instead of ${built.minFreeKb}`, { kind: "min_free_kbytes", kb: huge });
-  if (atLeast(release, [4, 6])) add("vm.watermark_scale_factor 100", { kind: "watermark_scale_factor", value: 100 });
-  if (atLeast(release, [5, 0])) add("vm.watermark_boost_factor 0", { kind: "watermark_boost_factor", value: 0 });
-  // More of it: kswapd works on longer each time the lists of one type were robbed for another.
-  if (built.order > 0 && atLeast(release, [5, 0]))
-    add("vm.watermark_boost_factor 60000", { kind: "watermark_boost_factor", value: 60_000 });
-  if (reserveHolds(input))
-    add("vm.lowmem_reserve_ratio four times the default: a quarter of what low zones keep back", {
-      kind: "lowmem_reserve_ratio",
-      values: (built.statesUnder({})[0]?.zoneTypes ?? []).map((zone) => 4 * (reserveRatio[zone] ?? 0)),
-    });
-  if (built.order > 0 && atLeast(release, [2, 6, 35])) add("compact memory right before", { kind: "compact_memory" });
-  if (built.order > 0 && atLeast(release, [5, 9]))
-    add("vm.compaction_proactiveness 60", { kind: "compaction_proactiveness", value: 60 });
-  if (atLeast(release, [2, 6, 35])) add("drop caches and compact right before", { kind: "drop_caches" });
-  add("half of the CMA area", { kind: "cma" });
-  const tso = input.findings.find((f) => f.id === "offload.tso");
-  if (tso?.answer === "no" && input.machine.tso?.value !== false && built.asker.kind === "driver")
-    add(
-      "TSO off, while 1,000 writes/s of 32 KB are sent",
-      { kind: "offload", name: "tso" },
-      "the diagnosis says that it cannot help",
-      { against: { sends }, set: { sends, "nics.0.tso": false } },
-    );
-  const mtu = input.mtuTable?.orderZeroUpTo ?? null;
-  if (built.order > 0 && mtu !== null && mtu > 1500)
-    add(`MTU ${mtu}, the largest that stays at order 0`, { kind: "mtu", mtu });
-  if (built.asker.kind === "driver") {
-    if (built.rxRing > 0)
-      add(`a receive ring of ${built.rxRing * 4} instead of ${built.rxRing}`, {
-        kind: "rx_ring",
-        entries: built.rxRing * 4,
-      });
-    if (built.asker.mtu > 1500) add("MTU 1500", { kind: "mtu", mtu: 1500 });
-  }
-  return found;
-}
-
-/** A zone that the request may use has blocks that are large enough, and keeps a reserve against requests that could go higher. */
-const reserveHolds = ({ memory, machine, order }: ProveInput): boolean =>
-  (memory?.zones ?? []).some(
-    (z) =>
-      z.eligible &&
-      z.orders.some((o, at) => at >= (order ?? 0) && o.blocks > 0) &&
-      machine.zones.some((m) => m.zone === z.zone && (m.lowmemReserve ?? []).some((pages) => pages > 0)),
-  );
-
-/** PAGE_ALLOC_COSTLY_ORDER: above it CPUs keep no lists of their own, huge pages apart (mm/page_alloc.c, 6.1, which has the setting). */
-const costly = 3;
-
-/** What the field also turns, with a mechanism for this very refusal, and no machine here has: named, so that nobody takes silence for an answer. */
-export function neverRun(input: ProveInput, built: Built, maySleep: boolean): Proof["untested"] {
-  const release = parseRelease(built.release);
-  const zones = input.machine.zones;
-  const elsewhere = zones.reduce((kb, z) => kb + Math.max(0, (z.pcpKb ?? 0) - (z.localPcpKb ?? z.pcpKb ?? 0)), 0);
-  const { asker, order } = built;
-  return [
-    ...(order > 0 && maySleep && atLeast(release, [2, 6, 35])
-      ? [
-          {
-            action: "vm.extfrag_threshold",
-            why: "the model reclaims and compacts, without weighing one against the other",
-          },
-        ]
-      : []),
-    ...(order > 0
-      ? [
-          {
-            action: "vm.defrag_mode=1",
-            why: atLeast(release, [6, 15])
-              ? "the model has no such mode"
-              : "this kernel has no such mode: it came with 6.15",
-          },
-        ]
-      : []),
-    ...(elsewhere > 0 && order <= costly && atLeast(release, [6, 1])
-      ? [
-          {
-            action: "vm.percpu_pagelist_high_fraction",
-            why: `${elsewhere} kB lay on lists of other CPUs, out of reach; machines of the model begin with empty lists`,
-          },
-        ]
-      : []),
-    ...(asker.kind === "driver" && order > 0 && ["e1000", "e1000e"].includes(asker.name)
-      ? [
-          {
-            action: "copybreak",
-            why: "it saves buffers for short packets only, and the report does not say how long the packets were",
-          },
-        ]
-      : []),
-  ];
-}
+/** GFP_KERNEL and its like: the kernel reclaims before it gives up. */
+export const maySleep = (input: ProveInput): boolean =>
+  input.gfp?.names.some((n) =>
+    /^(GFP_(KERNEL|NOFS|NOIO|USER|HIGHUSER|TEMPORARY)|__GFP_(WAIT|DIRECT_RECLAIM|RECLAIM)\b)/.test(n),
+  ) === true;

@@ -13,7 +13,8 @@ import { checkMachine } from "../scenario/machine_check.ts";
 import type { Job, Measures, Outcome, Steps } from "./batch.ts";
 import { jobOf } from "./batch.ts";
 import type { Trial } from "./changes.ts";
-import { advised, controls, neverRun, settingsOf } from "./changes.ts";
+import { advised, maySleep, settingsOf } from "./changes.ts";
+import { controls, neverRun } from "./controls.ts";
 import type { Measure } from "./episode.ts";
 import { burstSettings, marksUnder, measureOf, measureWords } from "./episode.ts";
 import { likenessOf } from "./likeness.ts";
@@ -75,12 +76,6 @@ export function* proveFailure(input: ProveInput, sets: number | undefined): Step
   }
   return last as Proof;
 }
-
-/** GFP_KERNEL and its like: the kernel reclaims before it gives up. */
-const maySleep = (input: ProveInput): boolean =>
-  input.gfp?.names.some((n) =>
-    /^(GFP_(KERNEL|NOFS|NOIO|USER|HIGHUSER|TEMPORARY)|__GFP_(WAIT|DIRECT_RECLAIM|RECLAIM)\b)/.test(n),
-  ) === true;
 
 /** PAGE_ALLOC_COSTLY_ORDER: above it the kernel gives up although memory is left. */
 const costlyOrder = 3;
@@ -153,13 +148,17 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
   const { trials, untested } = yield* trialsOf(input, built);
   const curveAt = reserves(built);
   const arms: Arm[] = [{ set: {}, frames: 1 }];
-  const places = trials.map(({ set, against, frames }) => {
-    if (against !== undefined) arms.push({ set: against, frames: 1 });
-    arms.push({ set, frames });
-    return { before: against === undefined ? 0 : arms.length - 2, after: arms.length - 1 };
-  });
+  const armOf = (set: Trial["set"], frames: number): number => {
+    const key = JSON.stringify([set, frames]);
+    const known = arms.findIndex((arm) => JSON.stringify([arm.set, arm.frames]) === key);
+    return known >= 0 ? known : arms.push({ set, frames }) - 1;
+  };
+  const places = trials.map(({ set, against = {}, frames }) => ({
+    before: armOf(against, 1),
+    after: armOf(set, frames),
+  }));
   const curveFrom = arms.length;
-  for (const kb of curveAt) arms.push({ set: { "sysctl.min_free_kbytes": kb }, frames: 1 });
+  const curveArms = curveAt.map((kb) => armOf({ "sysctl.min_free_kbytes": kb }, 1));
   const lengths = drawLengths(
     Math.max(0.5, failing.length / around),
     failing.length * Math.min(around, Math.max(2, longBurst / failing.length)),
@@ -176,8 +175,10 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
     const fit = fitted(input, own, of(0, count));
     const rates = (arm: number, pick: (m: Measures) => number): number[] =>
       meansOf(own, fit.mean, of(arm, pick)).map((x) => x * fit.perUnit);
-    const rows = trials.map((trial, i) => rowOf(trial, (v, pick) => rates(places[i]?.[v] ?? 0, pick), failing.measure));
-    const curveIsThere = curveAt.length > 1 && outcomes.slice(curveFrom).every((arm) => arm.length >= n);
+    const rows = trials.map((trial, i) =>
+      rowOf(trial, (v, pick) => rates(places[i]?.[v] ?? 0, pick), trial.counts ?? failing.measure),
+    );
+    const curveIsThere = curveAt.length > 1 && curveArms.every((arm) => (outcomes[arm]?.length ?? 0) >= n);
     return {
       ...refuse(input, ""),
       refused: rows.length === 0 ? "none of the advice can be run on a machine" : null,
@@ -190,8 +191,8 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
       seeds: n,
       seedsPlanned: sets,
       rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
-      untested: [...untested, ...neverRun(input, built, maySleep(input))],
-      curve: curveIsThere ? curveOf(built, curveAt, rates(0, count), (i) => rates(curveFrom + i, count)) : null,
+      untested: [...untested, ...neverRun(input, built)],
+      curve: curveIsThere ? curveOf(built, curveAt, rates(0, count), (i) => rates(curveArms[i] ?? 0, count)) : null,
       experiment: experimentFile(input, built, failing, trials),
     };
   };
@@ -365,9 +366,15 @@ function rateInterval(rates: readonly number[]): Interval {
 /** Less than this share of the failures is no difference to anybody, and few runs could not tell it from chance. */
 const leastEffect = 0.1;
 
-function verdictOf(before: number, { estimate, low, high }: Interval): ProofRow["verdict"] {
+/** So many sets that all say the same are no chance: two in 2^6. A mean that one rare machine carries has a wide interval even then. */
+const agreeLeast = 6;
+
+/** `each`: the difference of every set. */
+function verdictOf(before: number, each: readonly number[]): ProofRow["verdict"] {
+  const { estimate, low, high } = meanInterval(each);
   if (Math.abs(estimate) < before * leastEffect) return "no clear difference";
-  return high < 0 ? "lowers" : low > 0 ? "raises" : "no clear difference";
+  const all = (sign: number): boolean => each.length >= agreeLeast && each.every((d) => d * sign > 0);
+  return high < 0 || all(-1) ? "lowers" : low > 0 || all(1) ? "raises" : "no clear difference";
 }
 
 /** Frames are counted in those of the machine as it was: with another MTU the same bytes are more of them, or fewer. */
@@ -386,7 +393,7 @@ function rowOf(
     return rates(variant, (m) => (m[key] ?? 0) / frames);
   };
   const [before, after] = [of("before", measure), of("after", measure)];
-  const difference = meanInterval(differences(before, after));
+  const each = differences(before, after);
   return {
     name: trial.name,
     change: trial.change,
@@ -394,10 +401,11 @@ function rowOf(
     advice: trial.advice,
     provided: null,
     note: trial.note,
+    measure: trial.counts === undefined ? null : (measureWords[trial.counts] ?? trial.counts),
     before: rateInterval(before),
     after: rateInterval(after),
-    difference,
-    verdict: verdictOf(mean(before), difference),
+    difference: meanInterval(each),
+    verdict: verdictOf(mean(before), each),
     lostBefore: mean(of("before", "framesLost")),
     lostAfter: mean(of("after", "framesLost")),
   };
@@ -423,7 +431,7 @@ function curveOf(built: Built, values: readonly number[], base: readonly number[
   ];
   const was = points[0]?.rate.estimate ?? 0;
   const best = Math.min(...points.map((p) => p.rate.estimate));
-  const helps = values.some((_, i) => verdictOf(was, meanInterval(differences(base, at(i)))) === "lowers");
+  const helps = values.some((_, i) => verdictOf(was, differences(base, at(i))) === "lowers");
   const first = points.findIndex((p) => was - p.rate.estimate >= kneeShare * (was - best));
   // Where the last value that was run is still the best by far, there is no knee in sight.
   const found = helps && (first < points.length - 1 || best <= was * leastEffect);

@@ -45,13 +45,10 @@ export function likenessOf(input: ProveInput, report: AllocFailure | undefined):
   // By list: what only others may take is as good as not there. One order may lie on several lists; a report without letters does not say.
   const typed = input.machine.zones.flatMap((z) => (eligible.has(z.zone) && z.blocks !== null ? [z.blocks] : []));
   if (!typed.some((blocks) => blocks.some((b) => b.types !== ""))) return rows;
+  const machines = modelZones.map((blocks) => blocks.map((b) => ({ count: b.count, types: b.types ?? "" })));
   for (const [letters, whose] of lists) {
     const x = shareOn(typed, order, letters);
-    const y = shareOn(
-      modelZones.map((blocks) => blocks.map((b) => ({ count: b.count, types: b.types ?? "" }))),
-      order,
-      letters,
-    );
+    const y = shareOn(machines, order, letters);
     if (x === 0 && y === 0) continue;
     rows.push({
       what: `share of all that is free in blocks of order ${order} and above on lists of ${whose} alone`,
@@ -61,7 +58,39 @@ export function likenessOf(input: ProveInput, report: AllocFailure | undefined):
       alike: Math.abs(x - y) <= shareApart,
     });
   }
+  for (const [letter, whose] of types) {
+    const x = shareOfType(typed, order, letter);
+    const y = shareOfType(machines, order, letter);
+    if (x === 0 && y === 0) continue;
+    rows.push({
+      what: `share of all that is free in blocks of order ${order} and above on ${whose} lists`,
+      report: x,
+      machine: y,
+      // A single page is taken from whichever of these lists has one.
+      matters: order > 0,
+      alike: Math.abs(x - y) <= shareApart,
+    });
+  }
   return rows;
+}
+
+/** Lists that fall back to each other: who has to rob another type leaves its mark there (fallbacks[], mm/page_alloc.c). */
+const types: readonly (readonly [letter: string, whose: string])[] = [
+  ["U", "unmovable"],
+  ["E", "reclaimable"],
+  ["M", "movable"],
+];
+
+/** Of the free pages, those in blocks that are large enough and lie on this list; a line that names several lists is shared evenly. */
+function shareOfType(
+  zones: readonly (readonly { readonly count: number; readonly types: string }[])[],
+  from: number,
+  letter: string,
+): number {
+  const part = (types: string): number => (types.includes(letter) ? 1 / types.length : 0);
+  const wanted = addUp(zones.map((blocks) => blocks.map((b) => b.count * part(b.types))));
+  const all = addUp(zones.map((blocks) => blocks.map((b) => b.count)));
+  return pagesFrom(wanted, from) / Math.max(1, pagesFrom(all, 0));
 }
 
 /** Lists by who may take from them, as reports spell them: C cma, H highatomic, I isolate. */

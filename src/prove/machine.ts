@@ -27,6 +27,8 @@ export interface Built {
   readonly lowmemKb: number;
   readonly minFreeKb: number;
   readonly rxRing: number;
+  /** Pages that its ring holds. */
+  readonly ringPages: number;
   /** Memory as printed; else several machines that a load has filled while kswapd kept the marks of these settings. */
   statesUnder(marks: MarkSettings): readonly StateGiven[];
   /** What fills those machines, where it was not done yet: it can be done elsewhere and given to `keepFilled`; else `statesUnder` does it. */
@@ -105,6 +107,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
     lowmemKb: kb,
     minFreeKb: minFree,
     rxRing: card.rxRing,
+    ringPages: card.ringPages,
     statesUnder: memory.statesUnder,
     toFill: memory.toFill,
     keepFilled: memory.keepFilled,

@@ -18,6 +18,7 @@ const row = (name: string, kb: number, after: number, verdict: ProofRow["verdict
   advice: name,
   provided: null,
   note: null,
+  measure: null,
   before: interval(100),
   after: interval(after),
   difference: interval(after - 100),

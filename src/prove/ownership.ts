@@ -20,6 +20,7 @@ const rowOf = (name: string, { change, action }: Advised, was: number, is: numbe
   advice: action,
   provided: "the driver reuses its buffers after handing them up",
   note: null,
+  measure: null,
   before: exactly(was),
   after: exactly(is),
   difference: exactly(is - was),
@@ -229,10 +230,11 @@ function onBoards(
       advice: what.advice ?? null,
       provided: null,
       note,
+      measure: null,
       before: range(was.like),
       after: range(is.like),
       difference,
-      verdict: difference.high < 0 ? "lowers" : difference.low > 0 ? "raises" : "no clear difference",
+      verdict: verdictOf(was.like, is.like),
       lostBefore: 0,
       lostAfter: 0,
     };
@@ -299,6 +301,15 @@ interface Ran {
   readonly like: number[];
   readonly all: number[];
 }
+
+/** A report that comes with a mistake in some runs and without it in none is the mistake's; else every seed has to say the same. */
+function verdictOf(was: readonly number[], is: readonly number[]): ProofRow["verdict"] {
+  const never = (all: readonly number[]): boolean => all.every((n) => n === 0);
+  const each = is.map((n, i) => n - (was[i] ?? 0));
+  if (each.every((d) => d < 0) || (never(is) && !never(was))) return "lowers";
+  return each.every((d) => d > 0) || (never(was) && !never(is)) ? "raises" : "no clear difference";
+}
+
 const sum = (all: readonly number[]): number => all.reduce((n, x) => n + x, 0);
 const list = (names: readonly string[]): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;

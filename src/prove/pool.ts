@@ -54,6 +54,7 @@ export function provePool(input: ProveInput, progress: ProveProgress): Proof {
     advice: advice.action,
     provided,
     note: null,
+    measure: null,
     before: exactly(before),
     after: exactly(after),
     difference: exactly(after - before),

@@ -51,6 +51,8 @@ export interface ProofRow {
   /** What has to be so on the report's machine for this row to be its answer, where several were tried; else null. */
   readonly provided: string | null;
   readonly note: string | null;
+  /** What is counted here, where it is not the proof's measure; else null. */
+  readonly measure: string | null;
   /** Means over the sets of runs with 95 % intervals. */
   readonly before: Interval;
   readonly after: Interval;

@@ -63,15 +63,17 @@ function zoneGiven(z: ZoneSaid, held: ProveInput["machine"]["held"], share: numb
   const file = own(z.fileKb, held.fileKb);
   const anon = Math.min(kept - file, own(z.anonKb, held.anonKb));
   const slab = Math.min(kept - file - anon, own(null, held.slabReclaimableKb));
+  const onOtherCpus = pages(z.pcpKb === null || z.localPcpKb === null ? 0 : Math.max(0, z.pcpKb - z.localPcpKb));
   return {
     zone: z.zone as ZoneName,
     node: z.node,
     managed,
-    pages: free + kept + extra,
+    pages: free + kept + extra + onOtherCpus,
     free: blocks.flatMap((b, order) => (b.count === 0 ? [] : [{ order, count: b.count, types: b.types }])),
     file,
     anon,
     slab,
+    onOtherCpus,
     marks: {
       min: pages(z.minKb),
       low: pages(z.lowKb),

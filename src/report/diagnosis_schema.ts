@@ -20,6 +20,28 @@ const change = z
     z.strictObject({ kind: z.literal("watermark_boost_factor"), value: z.number() }),
     z.strictObject({ kind: z.literal("compaction_proactiveness"), value: z.number() }),
     z.strictObject({ kind: z.literal("lowmem_reserve_ratio"), values: z.array(z.number()) }),
+    z.strictObject({ kind: z.literal("extfrag_threshold"), value: z.number() }),
+    z.strictObject({ kind: z.literal("percpu_pagelist_high_fraction"), value: z.number() }),
+    z
+      .strictObject({ kind: z.literal("queues"), count: z.int() })
+      .describe("The card gets so many queue pairs (ethtool -L)."),
+    z
+      .strictObject({ kind: z.literal("coalescing"), micros: z.number() })
+      .describe("Received packets are gathered so long before an interrupt (ethtool -C rx-usecs)."),
+    z
+      .strictObject({ kind: z.literal("copybreak"), bytes: z.int() })
+      .describe("Packets up to so many bytes are copied, and their buffer stays in the ring."),
+    z
+      .strictObject({ kind: z.literal("driver_policy"), buffers: z.enum(["single pages", "taken first"]) })
+      .describe("A card whose driver makes its buffers of single pages, or takes a new one before a packet goes up."),
+    z
+      .strictObject({ kind: z.literal("smaller_buffers"), order: z.int(), each: z.int() })
+      .describe(
+        "A setting of the driver makes its receive buffers smaller: their order then, and how many carry what one did.",
+      ),
+    z
+      .strictObject({ kind: z.literal("more_memory"), times: z.number() })
+      .describe("So many times the memory, used as it is now."),
     z
       .strictObject({ kind: z.literal("setting"), name: z.string(), value: z.string() })
       .describe("A sysctl or a boot parameter that the model does not have."),
@@ -43,6 +65,7 @@ const change = z
         ["driver_setting", "A module parameter or a private flag of the driver is set."],
         ["code", "Somebody changes source code."],
         ["reboot", "The machine is booted again."],
+        ["defrag_mode", "vm.defrag_mode becomes 1."],
         ["evidence", "Nothing changes: something is looked at."],
       ] as const
     ).map(([kind, says]) => z.strictObject({ kind: z.literal(kind).describe(says) })),
@@ -214,6 +237,7 @@ const machine = z
         slabReclaimableKb: z.number().nullable(),
         slabUnreclaimableKb: z.number().nullable(),
         freeSwapKb: z.number().nullable(),
+        anonHugeKb: z.number().nullable().describe("Of the programs' pages, those in transparent huge pages."),
       })
       .describe("Who held memory, over all zones."),
     buffers: told(z.string()).describe("The function on the stack that fills receive buffers of a kind of their own."),
@@ -344,6 +368,7 @@ const proof = z
             .nullable()
             .describe("What has to be so on the report's machine for this row to be its answer."),
           note: z.string().nullable(),
+          measure: z.string().nullable().describe("What is counted here, where that is not the proof's measure."),
           before: interval,
           after: interval,
           difference: interval.describe("After minus before, set by set; 95 % interval (Student's t)."),

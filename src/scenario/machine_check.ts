@@ -39,6 +39,13 @@ export function checkMachine(s: MachineSettings): void {
     { name: "sysctl.compact_memory", on: s.sysctl.compact_memory === true, since: [2, 6, 35] },
     { name: "reader.busyPollMicros", on: s.reader.busyPollMicros !== undefined, since: [4, 5] },
     { name: "maxSkbFrags", on: s.maxSkbFrags !== undefined, since: fragsRange.since },
+    { name: "sysctl.defrag_mode", on: s.sysctl.defrag_mode === true, since: [6, 15] },
+    { name: "sysctl.extfrag_threshold", on: s.sysctl.extfrag_threshold !== undefined, since: [2, 6, 35] },
+    {
+      name: "sysctl.percpu_pagelist_high_fraction",
+      on: s.sysctl.percpu_pagelist_high_fraction !== undefined,
+      since: [5, 14],
+    },
     { name: "slubMaxOrder", on: s.slubMaxOrder !== undefined, since: [2, 6, 22] },
   ])
     if (on && !atLeast(release, since))

@@ -193,6 +193,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       xps: n.xps,
       ...(n.irqCpus === undefined ? {} : { irqCpus: n.irqCpus }),
       rss: { ...rssOf(n.rss), rules: n.rules ?? [] },
+      coalesceNanos: n.rxUsecs * 1000,
       settings: n.settings,
       ...(n.name === undefined ? {} : { name: n.name }),
     })),
@@ -200,11 +201,13 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
       marks: marksOf(s),
       ...(s.state === undefined ? {} : zonesOf(s.state)),
       ...(s.sysctl.watermark_boost_factor === undefined ? {} : { boostFactor: s.sysctl.watermark_boost_factor }),
+      ...(s.sysctl.defrag_mode === true ? { defragMode: true } : {}),
+      ...(s.sysctl.extfrag_threshold === undefined ? {} : { extfragThreshold: s.sysctl.extfrag_threshold }),
     },
   });
   onlooker.begin?.(machine.journal, machine);
   for (const hole of machine.standsFor) hole.touch();
-  const bench = createBench(machine, s, onlooker.wire);
+  const bench = createBench(machine, s, onlooker);
   // Cards come up at boot, before memory is used up.
   const up = machine.devices.map((d) => machine.up(d));
   bench.pressure.before();
@@ -269,7 +272,7 @@ function rssOf(given: MachineSettings["nics"][number]["rss"]): Omit<RssOptions, 
 type Bench = ReturnType<typeof createBench>;
 
 /** Everything around the machine: wires, traffic, what else uses memory, and who counts. */
-function createBench(machine: Machine, s: MachineSettings, wire: WireTap | undefined) {
+function createBench(machine: Machine, s: MachineSettings, { wire, end }: Onlooker) {
   const { journal, memory } = machine;
   const orders = new Map<number, { asked: number; failed: number }>();
   const samples: Sample[] = [];
@@ -303,10 +306,11 @@ function createBench(machine: Machine, s: MachineSettings, wire: WireTap | undef
     row.failed++;
     failures++;
   }, "mm_page_alloc");
-  const log = createKernelLog(machine, s.reports, pressure.busy);
-  for (const [i, { tso }] of s.nics.entries()) {
+  const log = createKernelLog(machine, s.reports, pressure.busy, end !== undefined);
+  for (const [i, { tso, gro }] of s.nics.entries()) {
     const device = machine.devices[i]!;
     if (tso !== undefined) device.features = tso ? device.features | feature.tso : device.features & ~feature.tso;
+    if (gro !== undefined) device.features = gro ? device.features | feature.gro : device.features & ~feature.gro;
   }
   const wires = createWires(machine, s, wire);
   const traffic = createTraffic(machine, s, wires);

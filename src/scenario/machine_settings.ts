@@ -43,6 +43,13 @@ const nic = z.strictObject({
   delayMicros: z.number().min(0).max(1e7).describe("delay of the wire, microseconds").default(10),
   loss: share("frames that the wire loses").default(0),
   tso: z.boolean().describe("false: `ethtool -K tso off`; default: as the driver has it").optional(),
+  gro: z.boolean().describe("false: `ethtool -K gro off`; default: as the driver has it").optional(),
+  rxUsecs: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .describe("received packets are gathered so long before an interrupt, microseconds (`ethtool -C rx-usecs`)")
+    .default(10),
   queues: whole(1, queuesMost, "queue pairs, each with rings, interrupt, NAPI and page pool of its own").default(1),
   irqCpus: z
     .array(whole(0, 63, "CPU"))
@@ -222,6 +229,22 @@ const sysctl = z
       .max(8)
       .describe("vm.lowmem_reserve_ratio by zone, lowest first (since 2.6.11)")
       .optional(),
+    defrag_mode: z
+      .boolean()
+      .describe(
+        "true: vm.defrag_mode=1, nobody takes a part of another type's pageblock before reclaim and compaction have failed (since 6.15)",
+      )
+      .optional(),
+    extfrag_threshold: whole(
+      0,
+      1000,
+      "vm.extfrag_threshold: memory is compacted only where the fragmentation index is above it (since 2.6.35; since 4.9 for orders above 3 only)",
+    ).optional(),
+    percpu_pagelist_high_fraction: whole(
+      8,
+      100_000_000,
+      "vm.percpu_pagelist_high_fraction: all CPUs' lists may keep that fraction of a zone; default: its low mark (since 5.14)",
+    ).optional(),
     compaction_proactiveness: whole(
       0,
       100,

@@ -70,6 +70,24 @@ test("memory at rest stands at the high mark of the reserve that is set, whateve
   expect(free(4000)).toBeGreaterThan(free(816) * 2);
 });
 
+test("pages on other CPUs' lists are out of reach; a small vm.percpu_pagelist_high_fraction gives back what the lists may not keep", () => {
+  const onOther = [zones[0], { ...zones[1], onOtherCpus: 400 }];
+  const left = (fraction?: number): number =>
+    ran(
+      { zones: onOther },
+      { cpus: 2, sysctl: fraction === undefined ? {} : { percpu_pagelist_high_fraction: fraction }, millis: 1 },
+    ).buddyinfo.zones.reduce((n, z) => n + z.free.reduce((m, count, order) => m + count * 2 ** order, 0), 0);
+  const printed = 1589 + 1994 + 2;
+  // high is half of the low mark, 81 pages: the rest came back.
+  const usual = left();
+  expect(usual).toBeGreaterThan(printed + 250);
+  expect(usual).toBeLessThan(printed + 400);
+  // A thousandth of the zone, but four batches at least.
+  expect(left(1000)).toBeGreaterThan(usual);
+  // An eighth of it: all 400 stay.
+  expect(left(8)).toBeLessThan(printed + 40);
+});
+
 test("the same settings give the same bytes", () => {
   const once = (): string => JSON.stringify(ran({ asks: { order: 1, mask, blocks: 3 }, rest: "high" }));
   expect(once()).toBe(once());

@@ -8,7 +8,7 @@ import { fragmentationScore } from "../model/mm/fragmentation.ts";
 import type { MemorySnapshot } from "../model/mm/invariants.ts";
 import { restoreMemory, snapshotMemory } from "../model/mm/invariants.ts";
 import type { FreeGiven, PageUse } from "../model/mm/lay_out.ts";
-import { layOutZone, setMarks, setReserves } from "../model/mm/lay_out.ts";
+import { layOutZone, putOnCpusList, setMarks, setReserves } from "../model/mm/lay_out.ts";
 import { record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
 import { freeBlocks } from "../model/mm/observe.ts";
 import type { MarkSettings } from "../model/mm/watermark_setup.ts";
@@ -28,10 +28,12 @@ type Sysctl = MachineSettings["sysctl"];
 
 export function marksOf({ sysctl }: { readonly sysctl: Sysctl }): MarkSettings {
   const { min_free_kbytes: minFreeKb, watermark_scale_factor: scaleFactor, lowmem_reserve_ratio: ratio } = sysctl;
+  const { percpu_pagelist_high_fraction: highFraction } = sysctl;
   return {
     ...(minFreeKb === undefined ? {} : { minFreeKb }),
     ...(scaleFactor === undefined ? {} : { scaleFactor }),
     ...(ratio === undefined ? {} : { lowmemReserveRatio: ratio }),
+    ...(highFraction === undefined ? {} : { pcpHighFraction: highFraction }),
   };
 }
 
@@ -121,7 +123,6 @@ export function createState(machine: Machine, s: MachineSettings, state: StateSe
       );
     const low = Math.max(100 - proactiveness, 5);
     if (score() <= Math.min(low + 10, 100)) return;
-    memory.reclaim.drainAll();
     for (let z = 0; z < spec.zones.length && score() > low; z++)
       compaction.compactZone(z, spec.pageblockOrder, memory.rules.types.movable, 0);
   };
@@ -131,7 +132,8 @@ export function createState(machine: Machine, s: MachineSettings, state: StateSe
       quietly(() => {
         layOut(machine, s, state, random.fork("places"), owner);
         // What was refused in the report woke kswapd.
-        for (let node = 0; node < memory.memory.spec.nodes; node++) memory.reclaim.wake(node, 0);
+        const order = memory.rules.defragMode ? memory.memory.spec.pageblockOrder : 0;
+        for (let node = 0; node < memory.memory.spec.nodes; node++) memory.reclaim.wake(node, order);
       });
       if (state.settleMillis === 0) return;
       clock.after(0, tick);
@@ -196,6 +198,24 @@ function restAtHigh(machine: Machine, row: number, owner: Uint8Array, random: Pr
   }
 }
 
+/** Free pages on the lists of CPUs other than the first, which asks: kernel pages come free there, drawn page by page. */
+function fillOtherLists(machine: Machine, row: number, pages: number, owner: Uint8Array, random: Prng): void {
+  const { memory } = machine;
+  const { spec } = memory.memory;
+  const z = spec.zones[row] as (typeof spec.zones)[number];
+  if (pages === 0 || spec.cpus < 2) return;
+  const mine: number[] = [];
+  for (let pfn = z.startPfn; pfn < z.startPfn + z.spannedPages; pfn++) if (owner[pfn] === code.kernel) mine.push(pfn);
+  for (let i = 0; i < pages && mine.length > 0; i++) {
+    const at = random.below(mine.length);
+    const pfn = mine[at] as number;
+    mine[at] = mine.at(-1) as number;
+    mine.pop();
+    owner[pfn] = 0;
+    putOnCpusList(memory, row, pfn, 1 + (i % (spec.cpus - 1)));
+  }
+}
+
 /** Memory as it was laid out for the same zones on the same machine: a proof runs each many times. */
 const laidOut = new Map<string, { readonly memory: MemorySnapshot; readonly owner: Uint8Array }>();
 const laidOutMost = 12;
@@ -239,6 +259,8 @@ function layOutZones(
       },
     );
   }
+  for (const [row, zone] of state.zones.entries())
+    fillOtherLists(machine, row, zone.onOtherCpus, owner, random.fork(`lists ${row}`));
   if (laidOut.size >= laidOutMost) laidOut.delete(laidOut.keys().next().value as string);
   laidOut.set(key, { memory: snapshotMemory(memory.memory), owner: owner.slice() });
 }

@@ -40,6 +40,7 @@ const zone = z.strictObject({
   file: pages("page cache in use").default(0),
   anon: pages("programs' pages in use").default(0),
   slab: pages("reclaimable slabs").default(0),
+  onOtherCpus: pages("free pages on the lists of CPUs other than the first, which asks").default(0),
   marks: marks.describe("as printed; used while the sysctls are those under which they were printed").optional(),
 });
 

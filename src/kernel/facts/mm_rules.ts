@@ -120,6 +120,13 @@ const mmFacts = {
     [7, 3],
     "__alloc_frozen_pages_noprof(), alloc_flags_nonblocking(), rmqueue_buddy(), mm/page_alloc.c: not in 7.2.12, in 7.3.4",
   ),
+  /** With vm.defrag_mode who cannot reclaim may fall back after all, in a last try. */
+  defragSparesAtomic: since(
+    [7, 2],
+    "__alloc_pages_slowpath(), mm/page_alloc.c: in 7.2.12, not in the change that brought the mode (6.15); first release from history",
+  ),
+  /** The fragmentation index decides about compaction for orders above 3 only. */
+  extfragCostlyOnly: since([4, 9], "compaction_suitable(), mm/compaction.c, 6.1.192; first release from history"),
   /** Compaction exists. */
   compaction: since([2, 6, 35], "mm/compaction.c"),
   /** lowmem_reserve[] takes the place of protection[], which nobody sets. */

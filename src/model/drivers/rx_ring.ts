@@ -10,8 +10,8 @@ import type { DriverParts } from "./driver.ts";
 
 /** Simulated cost of handling a packet in the driver and the stack above it, a plausible figure for one CPU. */
 export const rxPacketNanos = 600;
-/** How long the hardware gathers packets before it interrupts. */
-const coalesceNanos = 10_000;
+/** How long the hardware gathers packets before it interrupts, where nobody says. */
+const coalesceUsual = 10_000;
 
 /** Slots of a ring at most. */
 export const ringMost = 65_536;
@@ -65,6 +65,7 @@ export function createRxRing(parts: DriverParts, host: DriverHost, size: number)
   let waiting = 0;
   let left = false;
   const interrupt = clock.handler(() => host.raiseInterrupt());
+  const { coalesceNanos = coalesceUsual } = host;
   const next = (slot: number): number => (slot + 1 === end ? 0 : slot + 1);
   const ring: RxRing = {
     size,

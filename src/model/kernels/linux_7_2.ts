@@ -56,6 +56,6 @@ export const linux_7_2: ExactKernel = {
   },
   holes: [
     "A request that may sleep compacts and reclaims in the order of 6.12: 7.2 tries again after a first compaction before it reclaims (__alloc_pages_slowpath(), mm/page_alloc.c).",
-    "vm.defrag_mode is off.",
+    "vm.defrag_mode is off unless a scenario sets it; then kcompactd's part is a model of effect.",
   ],
 };

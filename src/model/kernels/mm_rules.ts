@@ -92,6 +92,10 @@ export function mmRulesOf(release: Release, choices: RuleChoices = {}): MmRules 
         ? "anybody"
         : "who gets a page",
     groupingDisabled: choices.groupingDisabled ?? false,
+    defragMode: false,
+    defragSparesAtomic: is("defragSparesAtomic"),
+    extfragThreshold: 500,
+    extfragCostlyOnly: is("extfragCostlyOnly"),
     avoidFragmenting: typed && is("avoidFragmenting"),
     noFragmentAnyOrder: !is("noFragmentBelowBlocks"),
     mergeLikelyToTail: is("mergeLikelyToTail"),

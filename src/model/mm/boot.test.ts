@@ -9,7 +9,7 @@ import { bootMemory, oneZone, pc64 } from "./boot.ts";
 import { memoryProblems } from "./invariants.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
-import { pcpField, zoneField, zoneOf, zoneStride } from "./memory.ts";
+import { ownPcpField, pcpField, pcpStride, zoneField, zoneOf, zoneStride } from "./memory.ts";
 import { observeBuddyinfo } from "./observe.ts";
 import { setupMarks } from "./watermark_setup.ts";
 
@@ -178,5 +178,41 @@ describe("what boot computes", () => {
     expect(machine.pages.allocPages(nowait | 8, 0)).toBeGreaterThanOrEqual(0);
     expect(machine.area.isEmpty(0, 9, 1)).toBe(true);
     expect(memoryProblems(machine)).toEqual([]);
+  });
+});
+
+describe("vm.percpu_pagelist_high_fraction (zone_highsize(), mm/page_alloc.c, 6.1.192 and 7.2.12)", () => {
+  /** What one of two CPUs may keep of DMA32, and at most where lists tune themselves. */
+  const highs = (release: string, pcpHighFraction?: number): { low: number; managed: number; highs: number[] } => {
+    const m = createBootedMemory({
+      release: parseRelease(release),
+      memoryMb: 1024,
+      cpus: 2,
+      marks: { minFreeKb: 8192, ...(pcpHighFraction === undefined ? {} : { pcpHighFraction }) },
+    });
+    const row = m.memory.spec.zones.findIndex((z) => z.name === "DMA32");
+    const at = row * m.memory.spec.cpus * pcpStride;
+    const fields = release.startsWith("6.1-") ? [pcpField.high] : [ownPcpField, ownPcpField + 1];
+    return {
+      low: m.memory.zone[row * zoneStride + zoneField.low] as number,
+      managed: m.memory.spec.zones[row]?.managedPages ?? 0,
+      highs: fields.map((field) => m.memory.pcp[at + field] as number),
+    };
+  };
+
+  test("left out, both CPUs share the low mark; set, that fraction of the zone", () => {
+    const usual = highs("6.1-x86_64");
+    expect(usual.highs).toEqual([Math.floor(usual.low / 2)]);
+    const set = highs("6.1-x86_64", 20);
+    expect(set.highs).toEqual([Math.floor(Math.floor(set.managed / 20) / 2)]);
+    expect(set.highs[0]).not.toBe(usual.highs[0]);
+  });
+
+  test("where lists tune themselves it ends the tuning; left out, an eighth of the zone is the most", () => {
+    const usual = highs("7.2-x86_64");
+    expect(usual.highs).toEqual([Math.floor(usual.low / 2), Math.floor(Math.floor(usual.managed / 8) / 2)]);
+    const set = highs("7.2-x86_64", 20);
+    expect(set.highs[0]).toBe(Math.floor(Math.floor(set.managed / 20) / 2));
+    expect(set.highs[1]).toBe(set.highs[0]);
   });
 });

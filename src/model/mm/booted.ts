@@ -27,6 +27,10 @@ export interface BootedOptions {
   readonly zones?: { readonly types: readonly ZoneName[]; readonly given: readonly ZoneGiven[] };
   /** vm.watermark_boost_factor (since 5.0); left out: the release's own. */
   readonly boostFactor?: number;
+  /** vm.defrag_mode (since 6.15); off when left out. */
+  readonly defragMode?: boolean;
+  /** vm.extfrag_threshold (since 2.6.35), thousandths; 500 when left out. */
+  readonly extfragThreshold?: number;
   /** Left out: the release's own. */
   readonly policy?: PolicyName;
   readonly activeFreeing?: boolean;
@@ -59,7 +63,8 @@ export function bootParts(parts: MmParts, options: BootedOptions): BootedMemory 
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.cma === undefined ? {} : { cma: options.cma }),
   });
-  const rules = options.boostFactor === undefined ? own : { ...own, boostFactor: options.boostFactor };
+  const { boostFactor = own.boostFactor, defragMode = false, extfragThreshold = own.extfragThreshold } = options;
+  const rules = { ...own, boostFactor, defragMode, extfragThreshold };
   const orders = 11;
   const shape = {
     memoryMb,

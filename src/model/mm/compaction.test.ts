@@ -1,6 +1,8 @@
 // When compaction is worth starting, which pageblocks it empties and which it fills: compaction_suitable(), suitable_migration_source(),
 // suitable_migration_target(), mm/compaction.c, 6.1.192.
 import { describe, expect, test } from "vitest";
+import { parseRelease } from "../../kernel/release.ts";
+import { partsFor } from "../kernels/parts_for.ts";
 import { createCompaction } from "./compaction.ts";
 import { createLru } from "./lru.ts";
 import type { MachineMemory } from "./machine_memory.ts";
@@ -29,6 +31,28 @@ describe("compaction_suitable()", () => {
       singles(m, 0, free, MOVABLE);
       const { suitable } = createCompaction(m, createLru(m));
       expect(suitable(0, order, 0, 0)).toBe(answer);
+    },
+  );
+});
+
+describe("vm.extfrag_threshold (compaction_suitable(), mm/compaction.c, 6.1.192)", () => {
+  // 153 single pages, wanted order 4: 1000 - (1000 + 153 * 1000 / 16) / 153 = 931.
+  test.each([
+    ["6.1.192", 4, 500, "continue"],
+    ["6.1.192", 4, 930, "continue"],
+    ["6.1.192", 4, 931, "skipped"],
+    ["6.1.192", 3, 1000, "continue"],
+    ["4.4", 3, 1000, "skipped"],
+  ])(
+    "%s, order %i, threshold %i: %s, and up to order 3 it is not asked since 4.9",
+    (release, order, extfragThreshold, answer) => {
+      const m = zoneOf({
+        release,
+        marks: [100, 120, 140],
+        rules: { ...partsFor(parseRelease(release)).parts.mm.rules(), extfragThreshold },
+      });
+      singles(m, 0, 153, MOVABLE);
+      expect(createCompaction(m, createLru(m)).suitable(0, order, 0, 0)).toBe(answer);
     },
   );
 });

@@ -7,9 +7,11 @@
 import { eventKind } from "../../kernel/events.ts";
 import type { Journal } from "../journal.ts";
 import { allocFlag } from "./alloc_flags.ts";
+import { fragmentationIndex } from "./fragmentation.ts";
 import type { Lru } from "./lru.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { record, word, zoneField, zoneStride } from "./memory.ts";
+import { freeBlocks } from "./observe.ts";
 import type { CompactResult } from "./slow_path.ts";
 
 export type Compaction = ReturnType<typeof createCompaction>;
@@ -22,6 +24,12 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
   const { types } = rules;
   const blockPages = 1 << spec.pageblockOrder;
   const wordOf = (pfn: number): number => page[(pfn << 2) | record.word]!;
+
+  /** By the fragmentation index a failure would be for lack of memory: then nothing is compacted (vm.extfrag_threshold). */
+  const isShort = (z: number, order: number): boolean => {
+    const index = fragmentationIndex(freeBlocks(machine, z), order);
+    return index >= 0 && index <= rules.extfragThreshold;
+  };
 
   /** compaction_suitable(): no block yet, but enough single pages above the low mark to work with. */
   const suitable = (
@@ -36,7 +44,8 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
     const base =
       zone[z * zoneStride + (costly ? zoneField.low : zoneField.min)]! + zone[z * zoneStride + zoneField.boost]!;
     const gap = base + (2 << order);
-    return watermarks.ok(z, 0, gap, highest, allocFlag.cma, watermarks.globalFree(z)) ? "continue" : "skipped";
+    if (!watermarks.ok(z, 0, gap, highest, allocFlag.cma, watermarks.globalFree(z))) return "skipped";
+    return (costly || !rules.extfragCostlyOnly) && isShort(z, order) ? "skipped" : "continue";
   };
 
   /** suitable_migration_target(): movable pageblocks, or whole free ones. */
@@ -77,12 +86,13 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
     area.freeOnePage(pfn, z, 0, area.blockTypeOf(pfn), false);
   };
 
-  /** compact_zone(). Returns how many pages moved through `moved`. */
+  /** compact_zone(). Returns how many pages moved through `moved`. `done`: when it is over, where that is not a block of the order. */
   const compactZone = (
     z: number,
     order: number,
     migratetype: number,
     priority: number,
+    done: () => boolean = () => hasBlock(z, order, migratetype),
   ): { won: boolean; moved: number } => {
     const start = zone[z * zoneStride + zoneField.start]!;
     const end = zone[z * zoneStride + zoneField.end]!;
@@ -97,16 +107,16 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
           if (isTarget(free)) target = takeTarget(free, z, pfn);
           if (target < 0) free -= blockPages;
         }
-        if (target < 0) return { won: hasBlock(z, order, migratetype), moved };
+        if (target < 0) return { won: done(), moved };
         page[(target << 2) | record.references] = 1;
         if (lru.replace(pfn, target)) {
           moved++;
           giveBack(pfn, z);
         } else giveBack(target, z);
       }
-      if (hasBlock(z, order, migratetype)) return { won: true, moved };
+      if (done()) return { won: true, moved };
     }
-    return { won: hasBlock(z, order, migratetype), moved };
+    return { won: done(), moved };
   };
 
   /** __compact_finished(): a block of the order on the request's list, or one that it may steal whole. */
@@ -134,7 +144,8 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
     ): CompactResult {
       const fit = suitable(z, order, allocFlags, highest);
       if (fit !== "continue") return fit;
-      for (let cpu = 0; cpu < spec.cpus; cpu++) machine.pcp.drainZone(z, cpu);
+      // Other CPUs keep theirs: lru_add_drain_cpu_zone() in compact_zone(), 6.1.192 and 7.2.12.
+      machine.pcp.drainZone(z, journal.cpu);
       const { won, moved } = compactZone(z, order, migratetype, priority);
       if (journal.heard) journal.emit(eventKind.mm_compaction_end, order, won ? 1 : 0, moved);
       return won ? "success" : "complete";

@@ -3,7 +3,7 @@
 //
 //   1@3 2@8, two free blocks:   ....  ab..  AAAA AAAA      every free block has a page in use in its buddy, or it would have merged
 //
-// Not restored: which pages the lists held first, what per-CPU lists held, which used page belongs to whom.
+// Not restored: which pages the lists held first, what the asking CPU's own lists held, which used page belongs to whom.
 import type { Prng } from "../../base/prng.ts";
 import type { BootedMemory } from "./booted.ts";
 import { record, word, zoneField, zoneStride } from "./memory.ts";
@@ -268,6 +268,16 @@ function take(machine: BootedMemory, row: number, pfn: number, user: boolean): v
   page[pfn * 4 + record.word] = (type << word.typeShift) | (row << word.zoneShift) | word.taken;
   page[pfn * 4 + record.references] = 1;
   if (user) lru.add(pfn);
+}
+
+/** A page that nobody holds any more, on the list that a CPU keeps of its zone: what its lists may not keep goes back to the free lists at once. */
+export function putOnCpusList(machine: BootedMemory, row: number, pfn: number, cpu: number): void {
+  const { journal, pages } = machine;
+  const was = journal.cpu;
+  journal.cpu = cpu;
+  take(machine, row, pfn, false);
+  pages.freePages(pfn, 0);
+  journal.cpu = was;
 }
 
 function shuffled<T>(list: readonly T[], random: Prng): T[] {

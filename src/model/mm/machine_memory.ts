@@ -70,6 +70,7 @@ export function createMachineMemory(options: MachineMemoryOptions) {
       types,
       gfp: rules.gfp,
       groupingDisabled: rules.groupingDisabled,
+      defragMode: rules.defragMode,
       lastResort: rules.lastResort && types.highatomic >= 0,
       reservesFromFreeLists: parts.highatomic.fromFreeListsOnly,
       boostSeenBy: rules.boostSeenBy,

@@ -56,6 +56,8 @@ export interface RequestRules {
   readonly pcpOnlyType: number;
   /** ALLOC_NOFRAGMENT (since 5.0): the zone type it applies to (Normal with a DMA32 below), or -1. */
   readonly noFragmentType: number;
+  /** vm.defrag_mode: ALLOC_NOFRAGMENT for every request, and only the slow path may take it away. */
+  readonly defragMode: boolean;
   /** A request that finds nothing else may take from the atomic reserve when it cannot wait or is an OOM victim (rmqueue_buddy(), since 5.19). */
   readonly lastResort: boolean;
   /** Only pages from the free lists make an atomic reserve. */
@@ -99,12 +101,12 @@ export type PageAlloc = ReturnType<typeof createPageAlloc>;
 export function createPageAlloc(parts: AllocatorParts) {
   const { memory, journal, trouble, nodeOfCpu } = parts;
   const { page, zone, zonelists, zonelistStart, pcpListBase, pcpLists } = memory;
-  const { orders, pcpMaxOrder, pcpHugeOrder, nodes, cpus, zoneTypes } = memory.spec;
+  const { orders, pageblockOrder, pcpMaxOrder, pcpHugeOrder, nodes, cpus, zoneTypes } = memory.spec;
   const { rmqueue, freeType, reserveHighatomic } = parts.placement;
   const { rmqueuePcp, takeFrom, takeHead, freePcp, byType: listsByType, lastWord } = parts.pcp;
   const { markOf, zoneOk, maySpend, firstMark, hasBlock, blocksDecide } = parts.watermarks;
   const { rmqueueSmallest, freeWhole, account } = parts.area;
-  const { types, gfp: bits, groupingDisabled, pcpOnlyType, noFragmentType } = parts.rules;
+  const { types, gfp: bits, groupingDisabled, pcpOnlyType, noFragmentType, defragMode } = parts.rules;
   const { lastResort, reservesFromFreeLists, boostSeenBy, atomicFromTheStart } = parts.rules;
   const { unmovable: UNMOVABLE, movable: MOVABLE, reclaimable: RECLAIMABLE, highatomic: HIGHATOMIC } = types;
   const { isolate: ISOLATE, cma } = types;
@@ -202,7 +204,7 @@ export function createPageAlloc(parts: AllocatorParts) {
     zonelist: number,
   ): number => {
     let allocFlags = flags;
-    const noFallback = (flags & NO_FRAGMENT) !== 0;
+    const noFallback = (flags & NO_FRAGMENT) !== 0 && !defragMode;
     const preferredNode = nodes > 1 ? zone[(zonelists[zonelist]! << ZONE_ROW) | NODE]! : 0;
     for (;;) {
       let leftNode = false;
@@ -211,7 +213,7 @@ export function createPageAlloc(parts: AllocatorParts) {
         if (z < 0) break;
         if (nodes > 1 && zone[(z << ZONE_ROW) | NODE] !== preferredNode) {
           if ((gfp & THISNODE_BIT) !== 0) break;
-          if ((allocFlags & NO_FRAGMENT) !== 0) {
+          if (noFallback && (allocFlags & NO_FRAGMENT) !== 0) {
             leftNode = true;
             break;
           }
@@ -235,7 +237,8 @@ export function createPageAlloc(parts: AllocatorParts) {
     if (KSWAPD_BIT === 0 || (gfp & KSWAPD_BIT) !== 0) flags |= KSWAPD_FLAG;
     if (cma >= 0 && type === MOVABLE) flags |= CMA_FLAG;
     if (atomicFromTheStart && order > 0 && (gfp & HURRIED_BITS) === bits.high) flags |= HIGHATOMIC_FLAG;
-    if (noFragmentType >= 0 && zone[(zonelists[zonelist]! << ZONE_ROW) | TYPE] === noFragmentType) flags |= NO_FRAGMENT;
+    if (defragMode || (noFragmentType >= 0 && zone[(zonelists[zonelist]! << ZONE_ROW) | TYPE] === noFragmentType))
+      flags |= NO_FRAGMENT;
     return flags;
   };
 
@@ -414,12 +417,12 @@ export function createPageAlloc(parts: AllocatorParts) {
   let wake: (z: number, order: number) => void = () => {};
   const wakeKswapd = (z: number, order: number): void => wake(z, order);
 
-  /** wake_all_kswapds(): once for each node of the zonelist. */
+  /** wake_all_kswapds(): once for each node of the zonelist; in defrag mode for whole pageblocks. */
   const wakeAllKswapds = (asked: Request): void => {
     let last = -1;
     for (let k = asked.zonelist; zonelists[k]! >= 0; k++) {
       const node = zone[(zonelists[k]! << ZONE_ROW) | NODE]!;
-      if (node !== last) wakeKswapd(zonelists[k]!, asked.order);
+      if (node !== last) wakeKswapd(zonelists[k]!, defragMode ? Math.max(asked.order, pageblockOrder) : asked.order);
       last = node;
     }
   };

@@ -7,6 +7,7 @@ import { createCompaction } from "./compaction.ts";
 import type { Lru } from "./lru.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { record, word, zoneField, zoneStride } from "./memory.ts";
+import { freeBlocks } from "./observe.ts";
 import type { Request } from "./page_alloc.ts";
 import type { CompactResult, Rescue } from "./slow_path.ts";
 
@@ -67,6 +68,22 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
       watermarks.globalFree(z),
     );
 
+  /** NR_FREE_PAGES_BLOCKS: free pages of a zone that lie in whole pageblocks. */
+  const freeInBlocks = (z: number): number =>
+    freeBlocks(machine, z).reduce((n, count, order) => n + (order >= spec.pageblockOrder ? count << order : 0), 0);
+
+  /**
+   * In defrag mode kswapd reclaims a compaction gap and leaves the rest to kcompactd, which goes on until the high mark is met in whole pageblocks:
+   * pgdat_balanced(), mm/vmscan.c, and __compact_finished(), mm/compaction.c, 7.2.12.
+   */
+  const makeWholeBlocks = (z: number): number => {
+    const high = zone[z * zoneStride + zoneField.high]!;
+    if (freeInBlocks(z) >= high) return 0;
+    const freed = reclaimZones([z], 2 << spec.pageblockOrder);
+    compaction?.compactZone(z, spec.pageblockOrder, machine.rules.types.movable, 1, () => freeInBlocks(z) >= high);
+    return freed;
+  };
+
   /** balance_pgdat(): every zone of the node up to its high mark, boost worked off, then compaction for the order that woke it. */
   const balanceNode = (node: number, order: number): number => {
     let freed = 0;
@@ -82,7 +99,8 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
       const boost = zone[z * zoneStride + zoneField.boost]!;
       if (boost > 0) freed += lru.shrink(z, boost, boost);
       zone[z * zoneStride + zoneField.boost] = 0;
-      if (order > 0 && compaction !== undefined && !balanced(z, order))
+      if (machine.rules.defragMode && order > 0) freed += makeWholeBlocks(z);
+      else if (order > 0 && compaction !== undefined && !balanced(z, order))
         compaction.compact(
           z,
           order,
@@ -147,8 +165,14 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
       if (choices.activeFreeing && request.order > 0) return freeActively(request);
       if (compaction === undefined) return "skipped";
       let best: CompactResult = "skipped";
+      // Who may not fall back needs a block of its own type, or a whole pageblock (__alloc_pages_direct_compact(), 7.2.12).
+      const whole = machine.rules.defragMode && request.migratetype !== machine.rules.types.movable;
+      const order =
+        whole && (allocFlags & allocFlag.noFragment) !== 0
+          ? Math.max(request.order, spec.pageblockOrder)
+          : request.order;
       for (const z of zonesOf(request)) {
-        const result = compaction.compact(z, request.order, request.migratetype, allocFlags, request.highest, priority);
+        const result = compaction.compact(z, order, request.migratetype, allocFlags, request.highest, priority);
         if (result === "success") return result;
         if (result !== "skipped") best = result;
       }
@@ -195,9 +219,8 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
     wake,
     compaction,
     drainAll,
-    /** compact_nodes(), mm/compaction.c: 1 written to compact_memory. Every movable page, whatever block comes of it. */
+    /** compact_nodes(), mm/compaction.c, 6.1.192: 1 written to compact_memory. Every movable page, whatever block comes of it; CPUs keep their lists. */
     compactAll(): void {
-      drainAll();
       for (let z = 0; z < spec.zones.length; z++)
         compaction?.compactZone(z, spec.orders, machine.rules.types.movable, 0);
     },

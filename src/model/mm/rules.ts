@@ -24,6 +24,14 @@ export interface MmRules {
   /** Who takes ZONE_BOOSTED_WATERMARK away (page_alloc.ts). */
   readonly boostSeenBy: "anybody" | "who gets a page" | "who wakes kswapd";
   readonly groupingDisabled: boolean;
+  /** vm.defrag_mode (since 6.15): no request falls back to another type's part of a pageblock before reclaim and compaction have failed. */
+  readonly defragMode: boolean;
+  /** In that mode, who cannot reclaim may fall back after all, in a last try (__alloc_pages_slowpath()). */
+  readonly defragSparesAtomic: boolean;
+  /** vm.extfrag_threshold, thousandths: an index up to it means that memory is short rather than fragmented, and nothing is compacted. */
+  readonly extfragThreshold: number;
+  /** The index is asked for orders above 3 only; before, for every order. */
+  readonly extfragCostlyOnly: boolean;
   /** ALLOC_NOFRAGMENT exists; it acts only where the configuration has ZONE_DMA32. */
   readonly avoidFragmenting: boolean;
   /** ALLOC_NOFRAGMENT limits the search to whole pageblocks even for a request of more than one. */

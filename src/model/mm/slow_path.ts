@@ -41,6 +41,7 @@ export interface SlowPathMachine {
   setRescue(to: Rescue): void;
 }
 
+const { noFragment } = allocFlag;
 const costlyOrder = 3;
 const maxReclaimRetries = 16;
 const maxCompactRetries = 16;
@@ -88,8 +89,9 @@ export function createSlowPath(alloc: PageAlloc, journal: Journal, rules: MmRule
   };
 
   /** The part for those who may sleep. */
-  const rescueLoop = (request: Request, rights: number, firstPriority: number): number => {
+  const rescueLoop = (request: Request, given: number, firstPriority: number): number => {
     const { gfp, order } = request;
+    let rights = given;
     const costly = order > costlyOrder;
     const canCompact = order > 0 && (gfp & bits.io) !== 0;
     let priority = firstPriority;
@@ -116,6 +118,11 @@ export function createSlowPath(alloc: PageAlloc, journal: Journal, rules: MmRule
         priority = verdict.priority;
         compactions = verdict.compactions;
         if (verdict.again) continue;
+      }
+      // In defrag mode reclaim and compaction have failed to spare other types' pageblocks: now they may be taken from.
+      if (rules.defragMode && (rights & noFragment) !== 0) {
+        rights &= ~noFragment;
+        continue;
       }
       pfn = attempt(request, allocFlag.wmarkHigh | allocFlag.cpuset);
       if (pfn >= 0) return pfn;
@@ -152,7 +159,7 @@ export function createSlowPath(alloc: PageAlloc, journal: Journal, rules: MmRule
     // Reclaim may allocate itself: the caller's record is not safe to keep.
     const request = { ...asked };
     const { gfp, order } = request;
-    const rights = slowPathFlags(rules, gfp, order, task);
+    const rights = slowPathFlags(rules, gfp, order, task) | (rules.defragMode ? noFragment : 0);
     const canWait = (gfp & bits.directReclaim) !== 0;
     if ((rights & allocFlag.kswapd) !== 0) alloc.wakeAllKswapds(request);
     let pfn = attempt(request, rights);
@@ -161,8 +168,11 @@ export function createSlowPath(alloc: PageAlloc, journal: Journal, rules: MmRule
       const reserve = reserveFlags(rules, gfp, task);
       // Since 6.19 or so only who now has other rights, or need not mind cpusets any more, is tried again; it wakes kswapd again, too.
       const again = rules.secondTry === "always" || reserve !== 0 || (rights & allocFlag.cpuset) === 0;
-      if (!again) return fail(request);
-      pfn = attempt(request, reserve !== 0 ? reserve | (rights & keptRights) : rights);
+      if (again) pfn = attempt(request, reserve !== 0 ? reserve | (rights & keptRights) : rights);
+      if (pfn < 0 && rules.defragMode && rules.defragSparesAtomic && (rights & allocFlag.kswapd) !== 0) {
+        alloc.wakeAllKswapds(request);
+        pfn = attempt(request, (reserve !== 0 ? reserve | (rights & keptRights) : rights) & ~noFragment);
+      }
       return pfn >= 0 ? pfn : fail(request);
     }
     let priority = 1;

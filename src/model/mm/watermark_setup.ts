@@ -15,6 +15,8 @@ export interface MarkSettings {
   readonly hugePages?: boolean;
   /** vm.lowmem_reserve_ratio by zone type; left out: 256 for DMA and DMA32, 32 for Normal, none above. */
   readonly lowmemReserveRatio?: readonly number[];
+  /** vm.percpu_pagelist_high_fraction (since 5.14); left out or 0: lists follow the low mark. */
+  readonly pcpHighFraction?: number;
 }
 
 const isHighmem = (name: string): boolean => name === "HighMem" || name === "Movable";
@@ -43,7 +45,7 @@ export function setupMarks(machine: MachineMemory, settings: MarkSettings = {}):
     memory.zone[at + zoneField.boost] = 0;
   });
   setupLowmemReserve(memory, boot, settings.lowmemReserveRatio);
-  setupPcp(memory, parts.pcp);
+  setupPcp(memory, parts.pcp, settings.pcpHighFraction ?? 0);
   setupThresholds(memory);
   return minFreeKb;
 }
@@ -78,12 +80,12 @@ function setupLowmemReserve(memory: Memory, boot: BootRules, given: readonly num
 }
 
 /** What the per-CPU lists want. CPUs are taken to be local to every zone of a one-node machine, spread evenly otherwise. */
-function setupPcp(memory: Memory, part: PcpPart): void {
+function setupPcp(memory: Memory, part: PcpPart, highFraction: number): void {
   const { spec } = memory;
   const cpus = Math.max(1, Math.floor(spec.cpus / spec.nodes));
   spec.zones.forEach((z, row) => {
     const low = memory.zone[row * zoneStride + zoneField.low] as number;
-    const sizes = part.sizes({ managed: z.managedPages, low, cpus, pageShift: spec.pageShift });
+    const sizes = part.sizes({ managed: z.managedPages, low, cpus, pageShift: spec.pageShift, highFraction });
     for (let cpu = 0; cpu < spec.cpus; cpu++)
       for (const [field, value] of sizes) memory.pcp[(row * spec.cpus + cpu) * pcpStride + field] = value;
   });

@@ -7,12 +7,14 @@ import { oneZone } from "./boot.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 import { createMachineMemory } from "./machine_memory.ts";
 import { pcpField, zoneField } from "./memory.ts";
-import type { RuleChoices } from "./rules.ts";
+import type { MmRules, RuleChoices } from "./rules.ts";
 
 export interface ZoneOptions {
   /** "6.1.192" when left out. */
   readonly release?: string;
   readonly choices?: RuleChoices;
+  /** In the place of the release's own. */
+  readonly rules?: MmRules;
   readonly pages?: number;
   readonly startPfn?: number;
   /** min, low and high. */
@@ -30,7 +32,7 @@ export function zoneOf(options: ZoneOptions = {}): MachineMemory {
   const parts = partsFor(release).parts.mm;
   const { maxOrder, huge } = parts.pcp;
   const { spec } = oneZone({ pages, startPfn, cpus: 1, pcpMaxOrder: maxOrder, pcpHugeOrder: huge ? 9 : -1 });
-  const rules = parts.rules(options.choices);
+  const rules = options.rules ?? parts.rules(options.choices);
   const machine = createMachineMemory({ spec, journal: createJournal(), parts, rules });
   const { memory } = machine;
   if (rules.policy === "mobility") memory.blockType.fill(MOVABLE);

@@ -60,6 +60,8 @@ export interface RxRule {
     readonly changes: string;
     readonly costs: string;
     readonly command: string;
+    /** What one slot then asks for, where it was read. */
+    readonly buffers?: (mtu: number, at: RxMachine) => readonly BufferRequest[];
   };
   /** Nobody has read these releases: no buffer is computed, and the answer says so. */
   readonly notRead?: true;

@@ -108,6 +108,7 @@ const turboOff = (driver: string, bytes: number): NonNullable<RxRule["cure"]> =>
   changes: `a receive transfer asks for ${bytes} bytes and carries one packet: the large blocks are no longer needed`,
   costs: "more transfers for the same data: somewhat more CPU load; the interface is gone while the module is reloaded",
   command: `echo 'options ${driver} turbo_mode=N' > /etc/modprobe.d/${driver}.conf; modprobe -r ${driver} && modprobe ${driver}`,
+  buffers: transfer(() => bytes, "one packet per transfer").buffers,
 });
 
 export const smsc75xx = minidriver(

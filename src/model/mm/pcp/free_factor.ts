@@ -4,7 +4,7 @@
 import { eventKind } from "../../../kernel/events.ts";
 import { ownPcpField, pcpField, pcpStride, record, word, zoneField, zoneFlag, zoneStride } from "../memory.ts";
 import type { PcpDeps, PcpLists, PcpPart } from "./pcp.ts";
-import { batchOf, ordersOfLists } from "./pcp.ts";
+import { batchOf, highOf, ordersOfLists } from "./pcp.ts";
 
 const NEXT = record.next;
 const PREV = record.prev;
@@ -32,7 +32,7 @@ export const freeFactorLists: PcpPart = {
     const batch = Math.max(1, batchOf(zone));
     return [
       [BATCH, batch],
-      [HIGH, Math.max(Math.floor(zone.low / zone.cpus), batch * 4)],
+      [HIGH, highOf(zone, batch)],
     ];
   },
 };

@@ -56,6 +56,8 @@ export interface PcpSizing {
   /** CPUs among which the zone's share is divided. */
   readonly cpus: number;
   readonly pageShift: number;
+  /** vm.percpu_pagelist_high_fraction (since 5.14): the zone divided by it is what all lists together may keep; 0: the low mark is. */
+  readonly highFraction: number;
 }
 
 export interface PcpPart {
@@ -68,6 +70,10 @@ export interface PcpPart {
   /** Values of the row's fields at boot, [field, value] each. */
   readonly sizes: (zone: PcpSizing) => readonly (readonly [field: number, value: number])[];
 }
+
+/** zone_highsize(), mm/page_alloc.c, 6.1.192 and 7.2.12: what one CPU may keep of a zone. */
+export const highOf = ({ managed, low, cpus, highFraction }: PcpSizing, batch: number): number =>
+  Math.max(Math.floor((highFraction === 0 ? low : Math.floor(managed / highFraction)) / cpus), batch * 4);
 
 /** zone_batchsize(), mm/page_alloc.c, 2.6.24 to 6.12.117: a thousandth of the zone, at most 1 MiB, a quarter of it, as 2^n - 1. */
 export function batchOf({ managed, pageShift }: PcpSizing): number {

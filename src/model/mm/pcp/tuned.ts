@@ -7,7 +7,7 @@ import { eventKind } from "../../../kernel/events.ts";
 import { allocFlag } from "../alloc_flags.ts";
 import { ownPcpField, pcpField, pcpStride, record, word, zoneField, zoneFlag, zoneStride } from "../memory.ts";
 import type { PcpDeps, PcpLists, PcpPart, PcpSizing } from "./pcp.ts";
-import { batchOf, ordersOfLists } from "./pcp.ts";
+import { batchOf, highOf, ordersOfLists } from "./pcp.ts";
 
 const NEXT = record.next;
 const PREV = record.prev;
@@ -57,11 +57,12 @@ export const tuned = (name: string, rules: TunedRules): PcpPart => ({
   make: (deps) => createTuned(deps, rules),
   sizes(zone) {
     const batch = Math.max(1, rules.batch(zone));
-    const share = (pages: number): number => Math.max(Math.floor(pages / zone.cpus), batch * 4);
+    const { highFraction } = zone;
     return [
       [BATCH, batch],
-      [HIGH_MIN, share(zone.low)],
-      [HIGH_MAX, share(Math.floor(zone.managed / LARGEST_SHARE))],
+      [HIGH_MIN, highOf(zone, batch)],
+      // A fraction that somebody set ends the tuning: both bounds are the same (zone_set_pageset_high_and_batch()).
+      [HIGH_MAX, highOf({ ...zone, highFraction: highFraction === 0 ? LARGEST_SHARE : highFraction }, batch)],
       // A machine's caches are not modelled: taken to be large enough, as on every recorded machine with an L3.
       [PCP_FLAGS, HIGH_BATCH],
     ];

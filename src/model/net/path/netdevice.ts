@@ -102,6 +102,8 @@ export interface DriverHost {
   wakeQueue(): void;
   /** netif_stop_queue() */
   stopQueue(): void;
+  /** How long the receive side gathers packets before it interrupts (`ethtool -C rx-usecs`); left out: as its ring has it. */
+  readonly coalesceNanos?: number | undefined;
   /** Raises the device's interrupt after what the hardware takes to coalesce. */
   raiseInterrupt(): void;
 }

@@ -77,7 +77,7 @@ function AdviceDots({
   most: number;
 }): JSX.Element | null {
   const row = proof === undefined || !("measured" in advice) ? undefined : rowOf(advice, proof);
-  return row === undefined ? null : <Dots row={row} most={most} measure={proof?.measure ?? ""} />;
+  return row === undefined ? null : <Dots row={row} most={most} measure={row.measure ?? proof?.measure ?? ""} />;
 }
 
 const stamps: Readonly<Record<MeasuredAdvice["measured"]["outcome"], readonly [string, string]>> = {
@@ -160,7 +160,7 @@ function Others({
               <span class={`stamped tone-${words[r.verdict][1]}`}>{words[r.verdict][0]}</span>
               {r.note === null ? null : <span class="tone-dim"> {inertLine(r.note)}</span>}
             </p>
-            <Dots row={r} most={most} measure={proof.measure} />
+            <Dots row={r} most={most} measure={r.measure ?? proof.measure} />
           </li>
         ))}
       </ul>
