@@ -15,6 +15,9 @@ import type { Proof } from "./proof.ts";
 
 export type { Measures } from "../scenario/burst.ts";
 
+/** What is counted of a burst. */
+export type Measure = "printedFailures" | "framesLost" | `failedOrder${number}`;
+
 /**
  * machine: a machine to run with one burst, and the lengths to answer for: shorter bursts are how a longer one begins. board: a sending board with a
  * mistake (scenario/cases/board.ts), whose reports are counted. fill: a machine that a load fills, whose memory is wanted.

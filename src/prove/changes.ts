@@ -3,7 +3,7 @@
 import type { Advised, Change, ProveInput } from "../diagnosis/machine_told.ts";
 import { defaultMinFreeKb } from "../kernel/facts/min_free.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
-import type { Measure } from "./episode.ts";
+import type { Measure } from "./batch.ts";
 import type { Built } from "./machine.ts";
 
 /** A change as it is run. */

@@ -1,7 +1,7 @@
 // One burst on one machine: settings of a scenario for a length, and what came of it. What is compared are bursts of the same lengths on the same
 // machines, with and without a change.
 import type { MarkSettings } from "../model/mm/watermark_setup.ts";
-import type { Measures } from "./batch.ts";
+import type { Measure, Measures } from "./batch.ts";
 import type { Trial } from "./changes.ts";
 import type { Built } from "./machine.ts";
 
@@ -47,9 +47,6 @@ function withValue(at: unknown, path: readonly string[], value: unknown): unknow
   copy[index] = withValue(copy[index] ?? {}, rest, value);
   return copy;
 }
-
-/** What is counted. */
-export type Measure = "printedFailures" | "framesLost" | `failedOrder${number}`;
 
 export const measureWords: Readonly<Record<string, string>> = {
   printedFailures: "failures that the kernel prints",
