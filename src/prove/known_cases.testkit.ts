@@ -59,6 +59,16 @@ export const knownCases: readonly KnownCase[] = [
     not: ["min_free_kbytes", "compact_memory", "drop_caches", "watermark_boost_factor"],
   },
   {
+    // Recorded: a guest of 112 MB, a process with every other page given back, a work item that asks until it is refused (6.1.192, one CPU).
+    what: "order 3, GFP_ATOMIC from a work item, 6.1, tried on the kernel itself",
+    log: "fixtures/diagnosis/order3_worker_6.1.txt",
+    at: 0,
+    known:
+      "blocks that the kernel gave before it refused one: 182; compacted before 192 and 358, boost off 188, four times the reserve 158",
+    lowers: ["compact_memory", "watermark_boost_factor"],
+    not: ["min_free_kbytes", "watermark_scale_factor"],
+  },
+  {
     what: "order 4, GFP_ATOMIC from a work item, 6.1",
     log: "fixtures/logs/failures_6.1.txt",
     at: 3,

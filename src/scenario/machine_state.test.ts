@@ -88,6 +88,29 @@ test("pages on other CPUs' lists are out of reach; a small vm.percpu_pagelist_hi
   expect(left(8)).toBeLessThan(printed + 40);
 });
 
+test("at rest a boost of the marks is worked off, as kswapd leaves a zone; as printed it refuses", () => {
+  const boosted = zones.map((z) => ({
+    ...z,
+    free: [...z.free.filter((b) => b.order === 0), { order: 1, count: 20, types: "U" }],
+    marks: { ...z.marks, min: z.marks.min + 9000, low: z.marks.low + 9000, high: z.marks.high + 9000, boost: 9000 },
+  }));
+  const failed = (rest: "printed" | "high"): number =>
+    ran({ zones: boosted, rest, asks: { order: 1, mask, blocks: 5 } }).printed[0]?.count ?? 0;
+  expect([failed("printed"), failed("high")]).toEqual([5, 0]);
+});
+
+test("beyond the report's high mark only what can be reclaimed comes free: programs without swap and the kernel's pages stay", () => {
+  const free = (more: object): number =>
+    ran(
+      { zones: zones.map((z) => ({ ...z, ...more })), rest: "high", under: { min_free_kbytes: 816 } },
+      { sysctl: { min_free_kbytes: 30_000 }, millis: 1 },
+    ).buddyinfo.zones.reduce((n, z) => n + z.free.reduce((m, count, order) => m + count * 2 ** order, 0), 0);
+  // 7,500 pages of min, 9,375 of high; what is cached reaches it, the rest is kept out up to min.
+  const kept = free({ file: 0, anon: 5000 });
+  expect(kept).toBeLessThan(7700);
+  expect(free({ file: 3500, anon: 0 })).toBeGreaterThan(kept + 500);
+});
+
 test("the same settings give the same bytes", () => {
   const once = (): string => JSON.stringify(ran({ asks: { order: 1, mask, blocks: 3 }, rest: "high" }));
   expect(once()).toBe(once());

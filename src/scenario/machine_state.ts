@@ -7,7 +7,7 @@ import type { BootedOptions } from "../model/mm/booted.ts";
 import { fragmentationScore } from "../model/mm/fragmentation.ts";
 import type { MemorySnapshot } from "../model/mm/invariants.ts";
 import { restoreMemory, snapshotMemory } from "../model/mm/invariants.ts";
-import type { FreeGiven, PageUse } from "../model/mm/lay_out.ts";
+import type { FreeGiven, MarksGiven, PageUse } from "../model/mm/lay_out.ts";
 import { layOutZone, putOnCpusList, setMarks, setReserves } from "../model/mm/lay_out.ts";
 import { record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
 import { freeBlocks } from "../model/mm/observe.ts";
@@ -168,15 +168,26 @@ export function createState(machine: Machine, s: MachineSettings, state: StateSe
   };
 }
 
-/** Single pages come free until the zone stands at its high mark: what cache, programs and kernel hold, in this order, drawn page by page. */
-function restAtHigh(machine: Machine, row: number, owner: Uint8Array, random: Prng): void {
+/**
+ * Single pages come free until the zone stands at its high mark: what cache, programs and kernel hold, in this order, drawn page by page. Beyond the
+ * high mark of the report, where the burst itself took the rest, kswapd gets only what can be reclaimed; who cannot be is kept out up to min.
+ */
+function restAtHigh(machine: Machine, row: number, state: StateSettings, owner: Uint8Array, random: Prng): void {
   const { memory } = machine;
   const { page, zone, spec } = memory.memory;
   const z = spec.zones[row] as (typeof spec.zones)[number];
   const high = zone[row * zoneStride + zoneField.high] as number;
-  const lacks = (): number => high - freeBlocks(memory, row).reduce((n, count, order) => n + count * 2 ** order, 0);
+  const { marks } = state.zones[row] as (typeof state.zones)[number];
+  const kept =
+    marks === undefined
+      ? high
+      : Math.min(high, Math.max(marks.high - marks.boost, zone[row * zoneStride + zoneField.min] as number));
+  const goes = (what: PageUse): boolean =>
+    what === "file" || what === "slab" || (what === "anon" && state.swapPages > 0);
+  const lacks = (what: PageUse): number =>
+    (goes(what) ? high : kept) - freeBlocks(memory, row).reduce((n, count, order) => n + count * 2 ** order, 0);
   for (const what of ["file", "anon", "slab", "kernel"] as const) {
-    if (lacks() <= 0) return;
+    if (lacks(what) <= 0) continue;
     const mine: number[] = [];
     for (let pfn = z.startPfn; pfn < z.startPfn + z.spannedPages; pfn++) {
       const w = page[pfn * 4 + record.word] as number;
@@ -184,7 +195,7 @@ function restAtHigh(machine: Machine, row: number, owner: Uint8Array, random: Pr
       if (state === word.buddy) pfn += (1 << (w & word.orderMask)) - 1;
       else if (owner[pfn] === code[what]) mine.push(pfn);
     }
-    const most = Math.min(lacks(), mine.length);
+    const most = Math.min(lacks(what), mine.length);
     for (let left = mine.length; left > mine.length - most; left--) {
       const at = random.below(left);
       const pfn = mine[at] as number;
@@ -277,11 +288,21 @@ function layOut(machine: Machine, s: MachineSettings, state: StateSettings, rand
   for (const [row, zone] of state.zones.entries()) {
     if (zone.marks === undefined) continue;
     setReserves(memory, row, zone.marks.highatomic, ratio === undefined ? zone.marks.reserve : undefined);
-    if (same) setMarks(memory, row, zone.marks);
+    if (same) setMarks(memory, row, state.rest === "high" ? atRest(zone.marks) : zone.marks);
   }
   if (state.rest === "high")
-    for (let row = 0; row < state.zones.length; row++) restAtHigh(machine, row, owner, random.fork(`rest ${row}`));
+    for (let row = 0; row < state.zones.length; row++)
+      restAtHigh(machine, row, state, owner, random.fork(`rest ${row}`));
 }
+
+/** kswapd has worked off the boost: balance_pgdat(), mm/vmscan.c, 6.1.192. A sysctl that is written does so too (__setup_per_zone_wmarks()). */
+const atRest = ({ min, low, high, boost, ...more }: MarksGiven): MarksGiven => ({
+  ...more,
+  min: min - boost,
+  low: low - boost,
+  high: high - boost,
+  boost: 0,
+});
 
 /** Blocks shared over the lists that the letters name; no letters: the list of the ground they come to lie in. */
 function byType(
