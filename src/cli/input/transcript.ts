@@ -121,18 +121,29 @@ const sayers: readonly (readonly [name: RegExp, read: (path: string) => Promise<
 
 async function namedIn(paths: readonly string[]): Promise<Set<string>> {
   const found = new Set<string>();
-  // One of each kind and directory will do: they were recorded together.
-  const looked = new Set<string>();
+  const kinds = new Map<string, string[]>();
   for (const path of paths.slice(0, filesMost)) {
-    const sayer = sayers.findIndex(([name]) => name.test(basename(path)));
-    const place = `${dirname(path)} ${sayer}`;
-    if (looked.has(place) || !statSync(path).isFile()) continue;
-    const release = await sayers[sayer]?.[1](path);
-    if (release === undefined) continue;
-    looked.add(place);
-    found.add(release);
+    if (!statSync(path).isFile()) continue;
+    const place = `${dirname(path)} ${sayerOf(path)}`;
+    kinds.set(place, [...(kinds.get(place) ?? []), path]);
   }
+  // The first and the last of each kind and directory that say one: what was recorded together agrees, and a collection of several kernels does not.
+  for (const together of kinds.values())
+    for (const from of [together, [...together].reverse()]) {
+      const release = await firstSaid(from);
+      if (release !== undefined) found.add(release);
+    }
   return found;
+}
+
+const sayerOf = (path: string): number => sayers.findIndex(([name]) => name.test(basename(path)));
+
+async function firstSaid(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const release = await sayers[sayerOf(path)]?.[1](path);
+    if (release !== undefined) return release;
+  }
+  return undefined;
 }
 
 /** -kernel vmlinuz-6.12.117+deb12-amd64 */
