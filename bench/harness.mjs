@@ -100,7 +100,7 @@ export function raceTable(here, cases, rounds, goal) {
   });
 }
 
-/** The recorded kernel that SKBLAB_KERNEL names (5.10, 6.1, 6.12, 7.2; 6.1 otherwise), with its branch as the twins take it. */
+/** The recorded kernel that SKBLAB_KERNEL names (5.10, 6.1, 6.12, 7.2, 7.3; 6.1 otherwise), with its branch as the twins take it. */
 export function kernelAsked() {
   const branch = process.env.SKBLAB_KERNEL ?? "6.1";
   const kernel = exactKernels.find((k) => k.release.version.slice(0, 2).join(".") === branch);

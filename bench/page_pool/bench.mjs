@@ -1,5 +1,5 @@
 // page_pool per element, fast, ring and slow path, beside a C twin with the same rules and checksum, interleaved in one run.
-// SKBLAB_KERNEL=5.10|6.1|6.12|7.2 runs the pools of that kernel (6.1 otherwise). Needs `npm run build` and a C compiler. Loops as in the kernel's bench_page_pool_simple: take a page, give it back.
+// SKBLAB_KERNEL=5.10|6.1|6.12|7.2|7.3 runs the pools of that kernel (6.1 otherwise). Needs `npm run build` and a C compiler. Loops as in the kernel's bench_page_pool_simple: take a page, give it back.
 import { execFileSync } from "node:child_process";
 import { createJournal } from "../../dist/model/journal.js";
 import { createPagePools, defaultPoolParams } from "../../dist/model/net/pool/page_pool.js";

@@ -188,7 +188,7 @@ int main(int argc, char **argv) {
   for (int i = PAGES - 1; i >= 0; i--) spare[spares++] = i;
   int pool = 1;
   const char *kernel = argc > 3 ? argv[3] : "6.1";
-  every_page = !strcmp(kernel, "6.12") || !strcmp(kernel, "7.2");
+  every_page = !strcmp(kernel, "6.12") || !strcmp(kernel, "7.2") || !strcmp(kernel, "7.3");
   one_page = !strcmp(kernel, "5.10");
   struct pool *p = &pools[pool];
   p->counts_users = every_page;

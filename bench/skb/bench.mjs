@@ -1,6 +1,6 @@
 // sk_buff alloc, replace and clone beside a C twin with the same rules, rows and heap: same checksum, interleaved, medians of 7 rounds.
 // Processor time on both sides, so that a busy machine matters less; counts the garbage collections in the measured loops.
-// SKBLAB_KERNEL=5.10|6.1|6.12|7.2 runs the sk_buffs of that kernel (6.1 otherwise).
+// SKBLAB_KERNEL=5.10|6.1|6.12|7.2|7.3 runs the sk_buffs of that kernel (6.1 otherwise).
 // node bench/skb/bench.mjs [rounds]   (npm run build first; needs cc)
 import { kernelAsked, raceTable } from "../harness.mjs";
 

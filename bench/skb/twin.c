@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 	const char *what = argv[1];
 	int ops = atoi(argv[2]);
 	const char *kernel = argc > 3 ? argv[3] : "6.1";
-	small_heads = !strcmp(kernel, "6.12") || !strcmp(kernel, "7.2");
+	small_heads = !strcmp(kernel, "6.12") || !strcmp(kernel, "7.2") || !strcmp(kernel, "7.3");
 	S = calloc((size_t)ROWS * 32, 4);
 	H = calloc((size_t)ROWS * 16, 4);
 	F = calloc((size_t)ROWS * 68, 4);
