@@ -272,12 +272,12 @@ function sleep(c: Case, o: Oops): Fault {
   const { caller, frames, path } = c.stack;
   const who = frames[caller ?? -1]?.function;
   const memory = path !== "unknown" || c.stack.object === "skb data" || c.stack.object === "skb head" || asksSlab(c);
-  const at = o.source === undefined ? "" : ` (the check stands in ${o.source.file}:${o.source.line})`;
+  const at = o.source === undefined ? "" : ` (the check is in ${o.source.file}:${o.source.line})`;
   return {
     key: `sleep:${memory ? (who ?? "") : ""}`,
-    title: "Slept where nobody may",
+    title: "Sleeping call in atomic context",
     cause: memory
-      ? `${who ?? "A function"} asked for memory with a mask that may wait, where waiting is forbidden${at}: it needs GFP_ATOMIC there, or has to ask before it takes the lock.`
+      ? `${who ?? "A function"} allocated memory with a mask that may wait, where waiting is forbidden${at}: it needs GFP_ATOMIC there, or has to allocate before it takes the lock.`
       : `A function that may sleep was called where sleeping is forbidden${at}.`,
     severity: "watch",
     consequence: "The kernel went on. When memory is short it sleeps there, and a deadlock may follow.",
@@ -327,7 +327,7 @@ function byMessage(o: Oops): Fault | undefined {
       severity: "corruption",
       consequence: corrupted,
       memory: "corruption",
-      reason: `${noShortage}: a list's pointers do not fit each other.`,
+      reason: `${noShortage}: a list's pointers do not match each other.`,
     };
   }
   if (/NETDEV WATCHDOG/.test(text))
@@ -543,7 +543,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
         memory: "not said",
         reason,
       },
-      "the registers, which tell the one from the other",
+      "the registers, which tell one from the other",
     );
   if ((kind === "non-canonical" || kind === "user") && !keptInside.test(who)) {
     const fault: Fault = {

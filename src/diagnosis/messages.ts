@@ -130,7 +130,7 @@ const tcpMemory: Advice = {
   change: { kind: "evidence" },
   action: "Compare what TCP uses with its limit, then raise net.ipv4.tcp_mem if the machine has the memory",
   changes: "TCP may hold more pages in the buffers of its sockets",
-  costs: "memory that nobody else can have; readers that do not read fill any limit",
+  costs: "memory that nothing else can use; readers that do not read fill any limit",
   command: "grep TCP: /proc/net/sockstat; sysctl net.ipv4.tcp_mem   # both in pages",
 };
 const orphans: Advice = {
@@ -151,7 +151,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   "ring shortened": (text, _, line) => ({
     key: `ring:${line.source ?? "driver"}`,
     title: `${line.source ?? "A driver"} runs with a shorter ring`,
-    cause: "A ring could not be filled as far as was asked for; the driver goes on with fewer buffers.",
+    cause: "A ring could not be filled as far as the driver wanted; it goes on with fewer buffers.",
     meaning: `The line gives both numbers: "${text.slice(0, 160)}".`,
     severity: "watch",
     consequence: "Bursts that are longer than the shorter ring lose packets, until the interface is set up again.",
@@ -162,9 +162,9 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     key: "hash from vmalloc",
     title: "A hash table came from vmalloc",
     cause: "No contiguous block was large enough for a table; it was taken from vmalloc instead.",
-    meaning: "It works the same; each look-up may cost a TLB miss more.",
+    meaning: "It works the same; a lookup may cost one more TLB miss.",
     severity: "harmless",
-    consequence: "Harmless: the table is there.",
+    consequence: "Harmless: the table was allocated.",
     memory: "refused",
     advice: [],
   }),
@@ -207,7 +207,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     key: "fragment queue",
     title: "No memory to reassemble a packet",
     cause: "All fragments of an IP packet had arrived, but there was no memory to join them: the packet was dropped.",
-    meaning: "The request is one packet head, asked for without waiting.",
+    meaning: "The request is one packet head, allocated without waiting.",
     severity: "watch",
     consequence: "One packet was lost; TCP retransmits what was in it.",
     memory: "refused",
@@ -276,7 +276,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       title: "The bounce buffers are full",
       cause: `A device that cannot reach all memory needs a bounce buffer${bytes === undefined ? "" : ` of ${size(Number(bytes))}`}, and the swiotlb has none left: ${words}.`,
       meaning: contiguous
-        ? "Most slots are free, but not so many in a row: one mapping takes at most 128 slots (256 KiB)."
+        ? "Most slots are free, but not that many in a row; one mapping can take at most 128 slots (256 KiB)."
         : "Mappings that are never unmapped fill it too: a driver that leaks them, or a queue that holds many packets.",
       severity: "act",
       consequence:
@@ -287,7 +287,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
           change: { kind: "memory" },
           action: "Give it more slots, or let the device reach all memory (an IOMMU, a 64-bit DMA mask)",
           changes: "more mappings fit at a time",
-          costs: "a reboot; memory that nobody else can have",
+          costs: "a reboot; memory that nothing else can use",
           command:
             "cat /sys/kernel/debug/swiotlb/io_tlb_used; swiotlb=65536 on the kernel command line (slots of 2 KiB)",
         },
@@ -317,7 +317,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     title: `${device ?? "An interface"} cannot be unregistered`,
     cause: `${device ?? "An interface"} is being removed, and something still holds ${usage === undefined ? "references" : `${usage} ${usage === "1" ? "reference" : "references"}`} to it: packets that were never freed, routes, sockets or a namespace that is still in use.`,
     meaning:
-      "Packets that are held (in a queue, an unread socket, a capture) keep the interface they came in by; a leaked packet keeps it for ever.",
+      "Packets that are held (in a queue, an unread socket, a capture) keep the interface they came in by; a leaked packet keeps it forever.",
     severity: "act",
     consequence:
       "Act on it: the task that removes it waits; other changes of the network configuration, new containers among them, may have to wait too.",
@@ -340,7 +340,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     title: "Transmit queue stopped",
     cause: `A transmit queue made no progress and the driver was told to reset it: "${text.slice(0, 120)}". This is not about a lack of memory.`,
     meaning:
-      "The hardware, its interrupt, its firmware or flow control did not finish what was queued to it. Memory has a part only where a failure of the driver to get it stands beside.",
+      "The hardware, its interrupt, its firmware or flow control did not finish what was queued to it. Memory has a part only if the log also shows an allocation failure of the driver.",
     severity: "watch",
     consequence: "The interface stands still until its driver has reset it.",
     memory: "none",
@@ -373,7 +373,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   "kmemleak census": (_, [count]) => ({
     key: "kmemleak census",
     title: "kmemleak suspects leaks",
-    cause: `kmemleak found ${count} objects to which nothing points any more; what they are stands in /sys/kernel/debug/kmemleak.`,
+    cause: `kmemleak found ${count} objects to which nothing points any more; /sys/kernel/debug/kmemleak says what they are.`,
     meaning:
       "Each is a suspicion: a pointer that is kept where the scanner does not look makes a false one. Objects that grow in number with the traffic are real.",
     severity: "watch",
@@ -463,7 +463,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   "pool page in use": (_, [references]) => ({
     key: "pool page in use",
     title: "A page in a page_pool's ring is still in use",
-    cause: `A page lay in the pool's ring with ${references} references, where it must have exactly one: somebody still uses it.`,
+    cause: `A page in the pool's ring had ${references} references, where it must have exactly one: another user still holds it.`,
     meaning: "page_pool_empty_ring() checks each page when the pool is destroyed (net/core/page_pool.c).",
     severity: "corruption",
     consequence: "Serious: the next packet may be written into a page that somebody reads.",

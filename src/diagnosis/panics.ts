@@ -53,7 +53,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
   ],
   [
     /sysrq|SysRq/,
-    { key: "on request", meaning: "somebody asked for it by SysRq-c", severity: "harmless", memory: "none" },
+    { key: "on request", meaning: "it was requested with SysRq-c", severity: "harmless", memory: "none" },
   ],
   [
     /panic_on_warn/,

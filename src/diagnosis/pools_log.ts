@@ -48,7 +48,7 @@ export function judgeWarnings(reading: PoolReading, quote: Quote): PoolVerdict[]
         ...base,
         pattern: "kernel bug",
         inFlight: undefined,
-        summary: `A page lay in the pool's ring with ${w.number} references: somebody still uses it.`,
+        summary: `A page in the pool's ring had ${w.number} references: another user still holds it.`,
         reasons: [{ text: "Pages at home have exactly one reference.", evidence }],
         next: [],
       });

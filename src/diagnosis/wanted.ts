@@ -317,7 +317,7 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
     case "page_pool":
       return byStack(`a page for a page_pool${forWhom}: ${orderText}`);
     case "dma":
-      return byStack(`memory for DMA in one piece${forWhom}: ${orderText}`);
+      return byStack(`contiguous memory for DMA${forWhom}: ${orderText}`);
     case "vmalloc":
       return byStack(`pages of a vmalloc area${forWhom}: ${orderText}`);
     case "pages":

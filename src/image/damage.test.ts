@@ -20,7 +20,7 @@ function expected(d: Damage): readonly RegExp[] {
     case "free_list_next_cut":
       return [/breaks off after/, pfn, new RegExp(/: (\d+ of \d+) blocks/.exec(d.expect)?.[1] as string)];
     case "buddy_order":
-      return [/stands on the order/, pfn, new RegExp(/page says order \d+/.exec(d.expect)?.[0] as string)];
+      return [/is on the order/, pfn, new RegExp(/page says order \d+/.exec(d.expect)?.[0] as string)];
     case "free_page_refcount":
       return [pfn, /has refcount 1/];
     case "free_page_not_buddy":

@@ -122,7 +122,7 @@ const kinds: Readonly<Record<string, (p: Places) => readonly [Write, RegExp]>> =
   },
   "an sk_buff without users in a queue": (p) => [
     [pick(p.queued().queue.skbs) + p.of("sk_buff", "users"), 4, 0n],
-    /hangs in the receive queue of socket .*nobody uses it/,
+    /is in the receive queue of socket .*nobody uses it/,
   ],
   "a queue that leads to a freed sk_buff": (p) => {
     const cache = p.image.net.skbs.caches[0]!;
@@ -158,7 +158,7 @@ const kinds: Readonly<Record<string, (p: Places) => readonly [Write, RegExp]>> =
   },
   "a page at home that lost the pool's mark": (p) => [
     [p.word(p.pool().cache[0] as number, "poolMagic"), 8, 0n],
-    /stands in the allocation cache and does not carry its mark/,
+    /is in the allocation cache and does not carry its mark/,
   ],
   "a page that names no pool": (p) => [
     [p.page(p.pool().owned[0]?.pfn as number) + p.of("page", "pp"), 8, frameAddress(p.kernel, 1 << 30)],

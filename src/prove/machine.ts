@@ -152,7 +152,7 @@ function memoryOf(
     );
     note(
       "before the burst",
-      "zones below their high mark stand at it",
+      "zones below their high mark are filled up to it",
       "assumed",
       "kswapd leaves them there; the report shows what was left at the failure",
     );

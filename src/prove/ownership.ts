@@ -153,8 +153,8 @@ const suspects: Readonly<Record<"bad_page" | "oops", readonly { readonly cause: 
     { cause: "buffer freed twice", right: "no DMA buffer freed twice" },
   ],
   oops: [
-    { cause: "stray word in tx_skb", right: "nobody writes into tx_skb[] but the driver" },
-    { cause: "stray bit in tx_skb", right: "nobody sets a bit in tx_skb[]" },
+    { cause: "stray word in tx_skb", right: "only the driver writes into tx_skb[]" },
+    { cause: "stray bit in tx_skb", right: "no other code sets a bit in tx_skb[]" },
     { cause: "packet freed twice", right: "each sent packet freed once" },
   ],
 };

@@ -111,7 +111,7 @@ export function drawNfsRetransmit(result: unknown): Document {
           span(d.design, "strong"),
           span(
             found > 0
-              ? `: pages were reused under the stack, and ${d.runs.reduce((n, r) => n + r.filesCorrupted, 0)} files hold what nobody wrote there.`
+              ? `: pages were reused under the stack, and ${d.runs.reduce((n, r) => n + r.filesCorrupted, 0)} files hold data that was never written to them.`
               : ": no frame and no file was ever corrupted.",
             found > 0 ? "bad" : "good",
           ),

@@ -40,7 +40,10 @@ const cache = z.strictObject({
   users: z.number().describe("Above 1: caches of several users were merged into this one."),
   slabs: z.number(),
   objects: z.number().optional(),
-  allocated: z.number().optional().describe("Exact: what stands on no free list, of a slab, a CPU or a sheaf."),
+  allocated: z
+    .number()
+    .optional()
+    .describe("Exact: objects on no free list, neither of a slab nor of a CPU nor of a sheaf."),
   unseen: z.number().optional().describe("Slabs that are not in the image."),
   awaitingRcu: count.describe("Of the allocated: given back by kfree_rcu(), in sheaves that wait for a grace period."),
 });
@@ -90,7 +93,7 @@ const device = z.strictObject({
       txqs: z.array(count).describe("Transmit queues that it serves."),
       kind: z.string(),
       handle: z.string().describe("Empty for a default one."),
-      parent: z.string().nullable().describe("The class that it hangs in; null at the top."),
+      parent: z.string().nullable().describe("The class that it is attached to; null at the top."),
       qlen: z.number().describe("Packets by its own count, with those of the disciplines below it."),
       skbs: count.describe("Packets found in it itself."),
       unread: count.describe("Packets that it counts and that were not found."),

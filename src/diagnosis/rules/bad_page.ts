@@ -187,7 +187,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/PAGE_FLAGS_CHECK_AT_PREP/, "a flag appeared while the page was free: somebody wrote to memory that was not theirs"],
   [
     /page_pool leak/,
-    "the page was freed to the page allocator while a page_pool still counts it as handed out: somebody used put_page where the pool's own release was due, so the pool will wait for it for ever",
+    "the page was freed to the page allocator while a page_pool still counts it as handed out: put_page() was used where the pool's own release was due, so the pool will wait for it forever",
   ],
   [
     /corrupted mapping in tail page|compound_head not consistent|TAIL_MAPPING/,

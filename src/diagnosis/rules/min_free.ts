@@ -92,7 +92,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
     return [
       no(
         "min_free.default",
-        `vm.min_free_kbytes ${kb} would be the default of ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so somebody set it.`,
+        `vm.min_free_kbytes ${kb} would be the default of ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so it was set.`,
         [line, known.quote],
         advice,
       ),
@@ -124,7 +124,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
 const asPeopleSet = (kb: number): boolean => kb % 100 === 0 || kb % 64 === 0;
 
 const hugeWords = (zones: number): string =>
-  `what transparent huge pages raise it to on a machine with ${zones} zones (mm/khugepaged.c); nobody need have tuned it`;
+  `what transparent huge pages raise it to on a machine with ${zones} zones (mm/khugepaged.c); it need not have been tuned`;
 
 /** Below HighMem and what only movable pages use: the memory that min_free_kbytes is shared over. */
 const isLow = (z: MemZone): boolean => z.name !== "HighMem" && z.name !== "Movable" && z.name !== "Device";

@@ -63,7 +63,7 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
       if (offload.id === "sg")
         return say(
           "unknown",
-          "Without scatter-gather a packet to be sent must lie in one piece, which needs blocks of several pages for large packets; the report does not say whether it is on.",
+          "Without scatter-gather a packet to be sent must be contiguous, which needs blocks of several pages for large packets; the report does not say whether it is on.",
         );
       const copier = c.stack.frames.findIndex((f) => copiers.test(f.function));
       if (copier >= 0 && isKnown(c.order, (n) => n > 0) && c.stack.object === "skb data")

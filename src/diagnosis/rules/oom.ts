@@ -46,7 +46,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   return [
     (known ? yes : unknown)(
       "oom.scope",
-      `${scopeWords(o)}.${zonesSay}${o.comm === undefined ? "" : ` ${o.comm} only happened to ask at that moment.`}`,
+      `${scopeWords(o)}.${zonesSay}${o.comm === undefined ? "" : ` ${o.comm} only happened to allocate at that moment.`}`,
       line,
       known && kernelHolds(o, c.pageKb) === undefined
         ? [

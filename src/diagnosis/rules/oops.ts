@@ -127,7 +127,7 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
   const echo =
     flag === "" || /\?/.test(flag)
       ? ""
-      : ` In struct page's flags of this kernel the same bit means "${flag}": suggestive of a stray write by whoever handles free pages, not proven.`;
+      : ` In struct page's flags of this kernel the same bit means "${flag}": this suggests a stray write by code that handles free pages; it is not proven.`;
   const argument = base !== undefined && /^(GPR0?3|RDI|EAX|[rRx]0|a0)$/.test(base.name);
   const whose =
     skb && argument && !["other", "null", "almost null"].includes(is.kind)
@@ -235,7 +235,7 @@ function packet(c: Case, o: Oops): readonly Finding[] {
   const placed = own.length > 0 || o.sanitizer !== undefined || o.class === "panic";
   if (hit !== undefined && placed) return [throughPackets(c, o, hit)];
   if (file !== undefined && packetFiles.test(file))
-    return [yes("oops.packet_memory", `Packet memory is involved: the check stands in ${file}.`, headline(c))];
+    return [yes("oops.packet_memory", `Packet memory is involved: the check is in ${file}.`, headline(c))];
   if (cache !== undefined && packetCaches.test(cache))
     return [
       yes(

@@ -136,7 +136,7 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   if (r.refused === undefined) {
     const gap = r.lacks ?? eligible.map((z) => z.verdict.missing).find((m) => m !== undefined);
     const no = eligible.filter((z) => z.verdict.ok === false);
-    const those = no.length === 0 ? "" : ` What is there refuses: ${no.map(deciding).join("; ")} (pages).`;
+    const those = no.length === 0 ? "" : ` The zones that are there refuse it: ${no.map(deciding).join("; ")} (pages).`;
     return unknown(
       "why.refused",
       `The report does not say enough to repeat ${test}: it lacks ${gap ?? "a zone the request may use"}.${those}`,
@@ -259,7 +259,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       parts.push(
         z.open.ok === true
           ? `${count(blocks, "block")} of order ${order} or more in ${z.name} lie on lists that this request may not use (${lettersOf(z, order)})`
-          : `${count(blocks, "block")} of order ${order} or more in ${z.name} ${blocks === 1 ? "was" : "were"} there, but ${r.generation === 1 && z.single.ok === true ? "kernels of that time want the memory in such blocks alone to exceed a part of the mark" : "the zone as a whole was at its mark"}`,
+          : `${count(blocks, "block")} of order ${order} or more in ${z.name} ${blocks === 1 ? "was" : "were"} there, but ${r.generation === 1 && z.single.ok === true ? "kernels of that time require the memory in such blocks alone to exceed a part of the mark" : "the zone as a whole was at its mark"}`,
       );
     if (parts.length > before) evidence.push(...zoneQuotes(c, z));
   }
@@ -292,7 +292,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
     return [
       no(
         "why.free_unusable",
-        `Of the ${bytes(free)} that were free in zones it may use, nothing was set aside for others: it was simply too little${order > 0 ? " or in too small pieces" : ""}.`,
+        `Of the ${bytes(free)} that were free in zones it may use, nothing was set aside for others: it was too little${order > 0 ? " or in blocks that were too small" : ""}.`,
         eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4),
       ),
     ];
@@ -390,7 +390,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
     return [
       yes(
         "fragmentation",
-        `This is fragmentation: ${free} were free in zones it may use, but hardly any of it (${size(large * c.pageKb * 1024)}) in pieces of ${orderWords(order, c.pageKb)} or more, even when the state was printed.`,
+        `This is fragmentation: ${free} were free in zones it may use, but hardly any of it (${size(large * c.pageKb * 1024)}) in blocks of ${orderWords(order, c.pageKb)} or more, even when the state was printed.`,
         evidence,
         largeBlocksAdvice(c),
       ),

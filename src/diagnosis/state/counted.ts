@@ -198,19 +198,19 @@ const meanings: readonly Meaning[] = [
   {
     protocol: "Ip",
     name: "InDiscards",
-    says: "packets discarded by IP without fault of theirs: for lack of memory, among other reasons",
+    says: "packets discarded by IP although nothing was wrong with them: for lack of memory, among other reasons",
     severity: "harmless",
   },
   {
     protocol: "Ip",
     name: "OutDiscards",
-    says: "packets discarded on the way out without fault of theirs",
+    says: "packets discarded on the way out although nothing was wrong with them",
     severity: "harmless",
   },
   {
     protocol: "Ip",
     name: "ReasmFails",
-    says: "failures to put fragments together: fragments that did not come, or no memory for them (ipfrag_high_thresh)",
+    says: "failures to reassemble fragments: fragments that did not arrive, or no memory for them (ipfrag_high_thresh)",
     severity: "harmless",
   },
 ];
@@ -238,7 +238,7 @@ function protocols(files: MachineFiles): StateFinding[] {
     return [
       found(
         "state.protocols",
-        `The counters of memory and drops that these files have stand at 0: ${listing([...new Set(counted.map((c) => c.meaning.name))])}.`,
+        `The counters of memory and drops that these files have are 0: ${listing([...new Set(counted.map((c) => c.meaning.name))])}.`,
         "harmless",
         counted.slice(0, 1).flatMap((c) => linesOf(c.file, c.at)),
       ),
@@ -281,7 +281,7 @@ function devices(files: MachineFiles): StateFinding[] {
       out.push(
         found(
           "state.device.missed",
-          `By ${file.input} packets found no buffer or no place: ${told(missed)}. The ring was empty because memory was refused, or because its CPU was late: ${failed.length > 0 ? "the driver's own refusals stand beside it" : "the counters named here do not say which"}. ${again}`,
+          `By ${file.input} packets found no buffer or no place: ${told(missed)}. The ring was empty because memory was refused, or because its CPU was late: ${failed.length > 0 ? "the driver's own refusals are in the same file" : "the counters named here do not say which"}. ${again}`,
           "watch",
           lines(missed),
         ),

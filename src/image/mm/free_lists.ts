@@ -129,7 +129,7 @@ export class ListWalker {
         : !isType(types, map.mapcount[pfn] as number, types.buddy)
           ? `${what} is not marked buddy`
           : orderOf(map, pfn) !== order
-            ? `pfn ${pfn} stands on the order ${order} list of zone ${zone.name}, but its page says order ${orderOf(map, pfn)}`
+            ? `pfn ${pfn} is on the order ${order} list of zone ${zone.name}, but its page says order ${orderOf(map, pfn)}`
             : pfn % 2 ** order !== 0
               ? `pfn ${pfn} on a free list (${zone.name}) is not aligned to its order ${order}`
               : wrong !== undefined
@@ -308,7 +308,7 @@ export class ListWalker {
       if (said === found + lost.length && lost.length > 1) {
         this.findings.add({
           kind: "free count",
-          text: `zone ${zone} order ${order}: nr_free says ${said}, ${found} blocks are on the lists; ${lost.length} are marked buddy and stand on none, as if a list had been emptied: pfn ${lost.slice(0, 8).join(", ")}${lost.length > 8 ? " and more" : ""}`,
+          text: `zone ${zone} order ${order}: nr_free says ${said}, ${found} blocks are on the lists; ${lost.length} are marked buddy and are on none, as if a list had been emptied: pfn ${lost.slice(0, 8).join(", ")}${lost.length > 8 ? " and more" : ""}`,
           ...where,
         });
         continue;
@@ -326,7 +326,7 @@ export class ListWalker {
   }
 
   private stray(zone: string, pfn: number, order: number): void {
-    const text = `pfn ${pfn} is marked buddy, order ${order}, but stands on no free list`;
+    const text = `pfn ${pfn} is marked buddy, order ${order}, but is on no free list`;
     this.findings.add({ kind: "free page", text, zone, order, pfn });
   }
 }

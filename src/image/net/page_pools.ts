@@ -163,16 +163,16 @@ function checkPool(pool: PagePool, map: MemMap, isExplained: boolean, findings: 
   ] as const) {
     const seen = new Set<number>();
     for (const pfn of pfns) {
-      if (seen.has(pfn)) add(`pfn ${pfn} stands twice in the ${place}`, pfn);
+      if (seen.has(pfn)) add(`pfn ${pfn} is twice in the ${place}`, pfn);
       else if (pfn < 0) add(`the ${place} holds something that is not a page`);
-      else if (isKnown && unmarked.has(pfn)) add(`pfn ${pfn} stands in the ${place} and does not carry its mark`, pfn);
+      else if (isKnown && unmarked.has(pfn)) add(`pfn ${pfn} is in the ${place} and does not carry its mark`, pfn);
       seen.add(pfn);
     }
   }
   for (const { pfn, refcount } of pool.owned)
     if (refcount === 0) add(`pfn ${pfn} carries its mark and has refcount 0`, pfn);
   const both = pool.cache.find((pfn) => pfn >= 0 && pool.ring.includes(pfn));
-  if (both !== undefined) add(`pfn ${both} stands in the allocation cache and in the ring`, both);
+  if (both !== undefined) add(`pfn ${both} is in the allocation cache and in the ring`, both);
 }
 
 /** Pools in the kernel's own table (6.8 on). Pools without pages are found only here. */

@@ -75,7 +75,7 @@ function impossible(kernel: Kernel, s: Skb, lengths: ReadonlyMap<bigint, number>
     return {
       text: `: data ${s.data.toString(16)} lies outside of its buffer, ${s.head.toString(16)} and ${s.end} bytes`,
     };
-  if (s.tail > s.end) return { text: `: tail ${s.tail} lies behind end ${s.end}` };
+  if (s.tail > s.end) return { text: `: tail ${s.tail} is beyond end ${s.end}` };
   if (s.dataLen > s.len) return { text: `: data_len ${s.dataLen} is more than len ${s.len}` };
   const linear = s.tail - Number(s.data - s.head);
   if (s.len - s.dataLen !== linear)
@@ -133,7 +133,7 @@ function checkQueued(
       const why = free ? `in pfn ${pfn}, ${freeWhere(map, pfn)}` : whyDead(at);
       if (why === undefined) continue;
       told.add(at);
-      findings.add({ kind: "sk_buff", text: `skb ${at.toString(16)} hangs in ${where}, ${why}`, address: at, pfn });
+      findings.add({ kind: "sk_buff", text: `skb ${at.toString(16)} is in ${where}, ${why}`, address: at, pfn });
     }
   };
   for (const s of sockets.sockets)

@@ -104,8 +104,8 @@ export function CensusPage(): JSX.Element {
       <ErrorBox error={error} />
       {output === undefined ? (
         <Empty>
-          No dump has been read yet; two, the older first, are compared, four or more tell a leak from a cache. On a
-          kernel booted with page_owner=on: <code>sudo cat /sys/kernel/debug/page_owner &gt; dump.txt</code>
+          No dump has been read yet. Two dumps, the older first, are compared; four or more tell a leak from a cache. On
+          a kernel booted with page_owner=on: <code>sudo cat /sys/kernel/debug/page_owner &gt; dump.txt</code>
         </Empty>
       ) : (
         <>
