@@ -164,6 +164,16 @@ describe("the house", () => {
     expect(checked.filter((f) => /(?:\?\?|\|\|) 0\b/.test(textOf(f).replace(counted, "")))).toEqual([]);
   });
 
+  test("a finding is asked for by its declared id: isA(), isOf(), findingOf() and answerOf() take no other", () => {
+    const byText =
+      /\.id (?:===|!==) "(?:[a-z_]+\.[a-z_]+|fragmentation|direction|slab_holds|slab_order)"|\.id\.startsWith\("/;
+    const asking = product.filter((f) => /^(?:diagnosis|fleet|live|prove|report|cli|web)\//.test(f));
+    // The one place that puts such a finding there itself.
+    const still = ["diagnosis/episodes.ts"];
+    expect(asking.filter((f) => byText.test(textOf(f)) && !still.includes(f))).toEqual([]);
+    expect(byText.test('f.id === "why.refused"')).toBe(true);
+  });
+
   test("no enum, no any, no default export", () => {
     const banned = /^\s*(export )?(const )?enum |: an[y]\b|\bas an[y]\b|<an[y]>|^export default/m;
     const checked = product.filter((f) => !/vite\.config\.ts$/.test(f));

@@ -1,4 +1,5 @@
 // The advice of an incident in the order in which it is shown: what follows from answered questions before what only gathers evidence, each once.
+import { isA } from "./asked.ts";
 import type { Advice, DiagnosedIncident, Finding } from "./finding.ts";
 import type { Change, MachineSaid } from "./machine_told.ts";
 
@@ -52,13 +53,13 @@ function standsAbove({ zones }: MachineSaid, minFreeKb: number, scaleFactor: num
 /** Advice of all findings, those of answered questions first, each once. */
 export function rankedAdvice(i: Pick<DiagnosedIncident, "findings">): readonly Advice[] {
   const weight = (f: Finding): number =>
-    f.id.startsWith("min_free")
+    isA(f, "min_free.default")
       ? -1
-      : f.id.startsWith("missing")
+      : isA(f, "missing.parts", "missing.interface")
         ? 3
         : f.answer === "unknown"
           ? 2
-          : f.id === "ring.slot_lost"
+          : isA(f, "ring.slot_lost")
             ? 1
             : 0;
   const seen = new Set<string>();

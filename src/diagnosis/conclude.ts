@@ -5,6 +5,7 @@ import { failureAt } from "../kernel/facts/drivers/index.ts";
 import { isKnown } from "../kernel/readings/part.ts";
 import { atLeast } from "../kernel/release.ts";
 
+import { answerOf, findingOf } from "./asked.ts";
 import type { Case } from "./case.ts";
 import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";
@@ -17,10 +18,8 @@ import { plenty } from "./rules/why_refused.ts";
 import { ringIsBeingMade } from "./stack.ts";
 import type { VmallocLack } from "./vmalloc.ts";
 import { vmallocLack } from "./vmalloc.ts";
+import { wantedOf } from "./wanted.ts";
 import { listing, orderWords, size } from "./words.ts";
-
-const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
-  findings.find((f) => f.id === id)?.answer;
 
 export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
   const { incident } = c;
@@ -76,8 +75,8 @@ const hasCgroups = (c: Case): boolean => c.said.release === "unknown" || atLeast
 
 /** A cache that holds a good part of the machine is the trouble, whatever was refused this time. */
 function withCache(found: Conclusion, findings: readonly Finding[]): Conclusion {
-  const held = findings.find((f) => f.id === "slab_holds" && f.answer === "yes");
-  if (held === undefined) return found;
+  const held = findingOf(findings, "slab_holds");
+  if (held?.answer !== "yes") return found;
   return {
     ...found,
     cause: `${found.cause} ${held.claim}`,
@@ -162,7 +161,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
       cause: `Too little memory was free: even a single page would have been refused, let alone ${block}${cannotWait}.`,
       severity,
     };
-  const slabWords = noFallBack(findings);
+  const slabWords = noFallBack(c);
   const had = `${order === undefined ? "Memory" : `A block of ${block}`} could not be had at that moment${cannotWait}`;
   if (r?.refused === false && plenty(c, r))
     return {
@@ -221,10 +220,11 @@ const onePage = (atomic: boolean): string =>
 const gapOf = (r: Rebuilt | undefined): string | undefined =>
   r?.zones.map((z) => z.verdict.missing).find((m) => m !== undefined);
 
-function noFallBack(findings: readonly Finding[]): string {
-  const claim = findings.find((f) => f.id === "wanted.object")?.claim ?? "";
-  return /no fall-back/.test(claim) && /kmalloc-\d+/.test(claim)
-    ? `; the slab of ${/kmalloc-\w+/.exec(claim)?.[0]} needs it and cannot fall back to fewer pages in this release`
+/** A slab that has to be of its full order, where it is known to be the one that was wanted. */
+function noFallBack(c: Case): string {
+  const slab = wantedOf(c)?.piece?.slab;
+  return slab?.kind === "slab" && !slab.mayFallBack && slab.order > 0
+    ? `; the slab of ${slab.bucket} needs it and cannot fall back to fewer pages in this release`
     : "";
 }
 

@@ -5,6 +5,8 @@ import type { Oops } from "../kernel/readings/oops.ts";
 import type { PagePoolStall } from "../kernel/readings/page_pool_stall.ts";
 import type { SkbPanic } from "../kernel/readings/skb_panic.ts";
 import type { SlabCorruption } from "../kernel/readings/slab_corruption.ts";
+import type { FindingId } from "./asked.ts";
+import { answerOf } from "./asked.ts";
 import type { Case } from "./case.ts";
 import type { Conclusion } from "./conclusion.ts";
 import { faultAt, faultModule, faultOf } from "./faults.ts";
@@ -13,9 +15,6 @@ import { messageSaid } from "./messages.ts";
 import { verdictOn } from "./rules/bad_page.ts";
 import { mayBeWritten } from "./rules/skb_panic.ts";
 import { cacheOf } from "./rules/slab_corruption.ts";
-
-const answerOf = (findings: readonly Finding[], id: string): Finding["answer"] | undefined =>
-  findings.find((f) => f.id === id)?.answer;
 
 type Faulty = Extract<
   Incident,
@@ -87,7 +86,7 @@ function skbPanic(c: Case, p: SkbPanic): Conclusion {
   };
 }
 
-const mistakes: readonly (readonly [finding: string, what: string])[] = [
+const mistakes: readonly (readonly [finding: FindingId, what: string])[] = [
   ["slab.use_after_free", "was used after it was freed"],
   ["slab.state", "is marked as free and as in use at once"],
   ["slab.before", "was overwritten in front of where it begins"],
@@ -97,7 +96,7 @@ const mistakes: readonly (readonly [finding: string, what: string])[] = [
 
 const slabCorruption = (s: SlabCorruption, findings: readonly Finding[]): Conclusion => ({
   key: `slab_corruption:${s.cache}:${s.problem}`,
-  cause: `An object of ${cacheOf(s)} ${mistakes.find(([id]) => findings.some((f) => f.id === id && f.answer === "yes"))?.[1] ?? "is damaged"}.`,
+  cause: `An object of ${cacheOf(s)} ${mistakes.find(([id]) => answerOf(findings, id) === "yes")?.[1] ?? "is damaged"}.`,
   severity: "corruption",
 });
 

@@ -9,17 +9,18 @@ import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import { compareVersions } from "../kernel/release.ts";
 import { rankedAdvice, withMechanism } from "./advice.ts";
 import type { Case } from "./case.ts";
-import { buildCase, quote, quotesOf } from "./case.ts";
+import { buildCase, quotesOf } from "./case.ts";
 import { conclude, severityWords } from "./conclude.ts";
 import type { Conclusion } from "./conclusion.ts";
 import { linesBesides, poolGroups, withEpisodes } from "./episodes.ts";
 import type { DiagnosedIncident, Diagnosis, Finding, MtuTable, Occurrence, Severity } from "./finding.ts";
-import { answering, no, unknown, yes } from "./finding.ts";
+import { driverSaysToo, judgement, poolTrend } from "./group.ts";
 import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
 import { oomPicture } from "./oom_picture.ts";
 import { askOverRange } from "./release_range.ts";
+import type { Rule } from "./rule.ts";
 import { rules } from "./rules/index.ts";
 import { tableOf } from "./rules/wanted.ts";
 import { driverNameOf } from "./stack.ts";
@@ -31,7 +32,6 @@ import { titleOf } from "./title.ts";
 import type { SampledInput } from "./two_samples.ts";
 import { compareSamples } from "./two_samples.ts";
 import { wantedOf } from "./wanted.ts";
-import { duration } from "./words.ts";
 
 /** Reports that look like kept ones and were only counted. */
 export interface MoreAlike {
@@ -193,12 +193,19 @@ function withLines(
   const lines = group.flatMap((g) => saidToo.get(g.c.incident) ?? []);
   const [first] = lines;
   if (first?.incident.kind !== "driver_line") return group;
-  const said = first.incident.reading.text;
   const quotes = lines.slice(0, 2).flatMap((l) => quotesOf(l.input, linesOf(l.incident, "headline")));
-  const often = lines.length === 1 ? "" : ` (${lines.length} times)`;
-  const beside = yes("driver_line.beside", `The driver says so too${often}: "${said}".`, quotes);
+  const beside = driverSaysToo(first.incident.reading.text, lines.length, quotes);
   return group.map((g) => ({ ...g, findings: [...g.findings, beside] }));
 }
+
+/** What stands where a rule broke. */
+const broken = (r: Rule, error: unknown): Finding => ({
+  id: `${r.id}.broken`,
+  claim: ourFault(`This question was not answered: ${r.asks}`, error),
+  answer: "unknown",
+  evidence: [],
+  advice: [],
+});
 
 /** Asks every rule; one that breaks costs its own answer. */
 function judge(c: Case): JudgedReport {
@@ -208,7 +215,7 @@ function judge(c: Case): JudgedReport {
       try {
         return askOverRange(c, (x) => r.answer(x));
       } catch (error) {
-        return [unknown(`${r.id}.broken`, ourFault(`This question was not answered: ${r.asks}`, error))];
+        return [broken(r, error)];
       }
     });
   return { c, findings, conclusion: conclude(c, findings) };
@@ -307,6 +314,12 @@ function fullest(group: readonly Judged[]): Judged {
 /** A dropped packet is nothing; this many are a machine that runs too low all the time. */
 const many = 20;
 
+/** What a conclusion says of its own severity; where the number of reports makes it another, what that one means. */
+function howBad([first]: readonly Judged[], severity: Severity, count: number): string {
+  const { c, conclusion } = first as Judged;
+  return (severity === conclusion.severity ? conclusion.consequence : undefined) ?? severityWords(severity, c, count);
+}
+
 function groupOf(group: readonly Judged[], inputs: readonly InputRead[], severalHosts: boolean): DiagnosedIncident {
   const { c, findings, conclusion } = fullest(group);
   const more = onlyCounted(group, inputs);
@@ -324,7 +337,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
   const occurrences = [...group.map((g) => occurrenceOf(g.c)), ...more.map((m) => m.last)];
   const machine = machineSaid(c, table);
   const answered = withMechanism(
-    [...findings, ...poolTrend(group), judgement(group, severity, count, occurrences)],
+    [...findings, ...poolTrend(group), judgement(group, severity, howBad(group, severity, count), count, occurrences)],
     c.order ?? null,
     machine,
   );
@@ -351,71 +364,6 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     memory: memoryPicture(c) ?? null,
     oom: oomPicture(c) ?? null,
   };
-}
-
-/** Whether a stalled pool gets its pages back, as its own lines tell over time. */
-function poolTrend(group: readonly Judged[]): readonly Finding[] {
-  const all = group.flatMap(({ c }) => (c.incident.kind === "page_pool_stall" ? [{ c, ...c.incident.reading }] : []));
-  // Another boot, or another text, has other pools by the same numbers.
-  const lines = all.filter(({ c }) => c.input === all[0]?.c.input && oneClock(c.incident, all[0].c.incident));
-  const ids = [...new Set(lines.map((l) => l.poolId))];
-  if (ids.length > 1) return poolsTogether(lines, ids.length);
-  const [first, last] = [lines[0], lines.at(-1)];
-  if (first === undefined || last === undefined || lines.length < 2) return [];
-  const evidence = [first, last].flatMap((l) => quote(l.c, "headline", 1));
-  const from = `${first.inflight} after ${first.seconds} s, ${last.inflight} after ${last.seconds} s`;
-  return [
-    last.inflight < first.inflight
-      ? yes(
-          "page_pool.draining",
-          `The pages come back slowly: ${from}. A slow consumer holds them: wait, or find it.`,
-          evidence,
-        )
-      : no(
-          "page_pool.draining",
-          `No page came back in that time: ${from}. A leak, or a consumer that never reads.`,
-          evidence,
-        ),
-  ];
-}
-
-/** Several pools with the same age and the same number of pages: one restart. */
-function poolsTogether(
-  lines: readonly { readonly c: Case; readonly inflight: number; readonly seconds: number }[],
-  pools: number,
-): readonly Finding[] {
-  const first = lines[0];
-  if (first === undefined) return [];
-  return [
-    yes(
-      "page_pool.together",
-      `${pools} pools have waited for the same time with the same number of pages each (${first.inflight}): they were torn down in one moment, as when an interface is restarted. Equal numbers point to the buffers in the driver's rings, not to sockets.`,
-      lines.slice(0, 3).flatMap((l) => quote(l.c, "headline", 1)),
-    ),
-  ];
-}
-
-/** Harmless, or the start of something? It takes all reports of a cause to say. */
-function judgement(
-  group: readonly Judged[],
-  severity: Severity,
-  count: number,
-  occurrences: readonly Occurrence[],
-): Finding {
-  const first = group[0] as Judged;
-  const last = group.at(-1) as Judged;
-  const own = severity === first.conclusion.severity ? first.conclusion.consequence : undefined;
-  const words = own ?? severityWords(severity, first.c, count);
-  const [at] = occurrences;
-  const oneUptime = occurrences.every((o) => o.input === at?.input && o.boot === at.boot && o.host === at.host);
-  const [from, to] = oneUptime ? [at?.seconds, occurrences.at(-1)?.seconds] : [];
-  const span =
-    count > 1 && from !== undefined && to !== undefined && to > from
-      ? ` ${count.toLocaleString("en-US")} times within ${duration(to - from)}.`
-      : "";
-  const heads = [first, ...(last === first ? [] : [last])].flatMap((j) => quote(j.c, "headline", 1));
-  const answer = severity === "harmless" ? "yes" : severity === "watch" || severity === "unknown" ? "unknown" : "no";
-  return answering(answer)("judgement.harmless", `${words}${span}`, heads);
 }
 
 /** Reports that were only counted belong to the group that holds the last kept one of their look. */

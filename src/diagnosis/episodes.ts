@@ -4,8 +4,14 @@ import type { Incident } from "../kernel/readings/incident.ts";
 import { oneClock } from "../kernel/readings/incident.ts";
 import { wholeSecond } from "../kernel/readings/log_line.ts";
 import type { DiagnosedIncident, Finding, Quote } from "./finding.ts";
-import { bySeverity, yes } from "./finding.ts";
+import { bySeverity } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
+import { defineQuestions } from "./question.ts";
+
+const { questions, yes } = defineQuestions({
+  "episode.together": { question: "What else happened at that time?", open: true },
+});
+export const episodeQuestions = questions;
 
 /** Reports of one moment: so far apart at most, by the kernel's clock in seconds, or in lines where there is none. */
 const moment = { seconds: 1, lines: 3 };

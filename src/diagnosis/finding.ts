@@ -3,7 +3,7 @@
 
 import type { InputKind } from "../artifact/identify.ts";
 import type { Place } from "../kernel/readings/incident.ts";
-import type { Absent, Lack } from "../kernel/readings/part.ts";
+import type { Absent } from "../kernel/readings/part.ts";
 import type { Change, MachineSaid } from "./machine_told.ts";
 import type { SamplesCompared } from "./two_samples.ts";
 
@@ -32,8 +32,16 @@ export interface Advice {
 
 /** One question that was put to the report, with its answer. */
 export interface Finding {
-  /** Stable name, `why.watermark`. */
+  /** Stable name, `why.refused`: one of FindingId (rules/index.ts). */
   readonly id: string;
+  /** As a person would put it; absent where the claim asks by itself, or where no question is shown. */
+  readonly question?: string;
+  /** What, who, where: the claim is the answer, a yes before it would be noise. */
+  readonly open?: true;
+  /** Of an incident's findings the one with the lowest rank tells most about why; absent where it tells nothing of that. */
+  readonly rank?: number;
+  /** What a no clears, as people name the suspect: `TSO`. */
+  readonly clears?: string;
   readonly claim: string;
   readonly answer: Answer;
   readonly evidence: readonly Quote[];
@@ -252,40 +260,6 @@ export interface Missed {
   readonly absent: Absent;
   readonly near: Witness;
 }
-
-function finding(id: string, answer: Answer, claim: string, evidence: Witness, advice: readonly Advice[]): Finding {
-  // An answer that no line of the text carries is none.
-  const carried = answer === "unknown" || evidence.length > 0 ? answer : "unknown";
-  return { id, claim, answer: carried, evidence, advice };
-}
-
-/** Answers yes; without a line that carries it the answer is unknown. */
-export const yes = (id: string, claim: string, by: Witness | Missed, advice: readonly Advice[] = []): Finding =>
-  finding(id, "yes", claim, "absent" in by ? by.near : by, advice);
-
-/** Answers no, by lines that say it or by the proof that what would say otherwise is not there. */
-export const no = (id: string, claim: string, by: Witness | Missed, advice: readonly Advice[] = []): Finding =>
-  finding(id, "no", claim, "absent" in by ? by.near : by, advice);
-
-/** The report does not say; the claim names what would have said it. */
-export const unknown = (
-  id: string,
-  claim: string | Lack,
-  near: Witness = [],
-  advice: readonly Advice[] = [],
-): Finding =>
-  finding(
-    id,
-    "unknown",
-    typeof claim === "string" ? claim : `The report does not say: it lacks ${claim.lacks}.`,
-    near,
-    advice,
-  );
-
-/** The function for an answer that was worked out. */
-export const answering = (answer: Answer): typeof no => (answer === "yes" ? yes : answer === "no" ? no : perhaps);
-
-const perhaps: typeof no = (id, claim, by, advice = []) => unknown(id, claim, "absent" in by ? by.near : by, advice);
 
 /** What one line of the kernel or of a driver says by itself. */
 export interface MessageSaid {

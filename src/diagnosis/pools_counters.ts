@@ -1,6 +1,7 @@
 // Judges the counters of page pools: rates, what is out, and the pattern; one rule a pattern.
-import type { CounterSnapshot, PoolCounter } from "../artifact/page_pool/shape.ts";
-import { poolCounters } from "../artifact/page_pool/shape.ts";
+
+import type { CounterSnapshot } from "../artifact/page_pool/shape.ts";
+import { type PoolCounter, poolCounters } from "../kernel/facts/pool_counters.ts";
 import type { PoolEvidence, PoolRates, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
 import { holders } from "./pools_verdict.ts";
 

@@ -4,7 +4,6 @@ import type { Release } from "../kernel/release.ts";
 import { AskedVersion, compareVersions } from "../kernel/release.ts";
 import type { Case } from "./case.ts";
 import type { Finding } from "./finding.ts";
-import { unknown } from "./finding.ts";
 import { shortages } from "./rule.ts";
 
 /** What no kernel is older than, and where the known ones end. */
@@ -54,12 +53,12 @@ function overRange(
   const differs = same.find((o) => o.f?.answer !== f.answer);
   const here = c.release.version.join(".");
   if (differs !== undefined)
-    return unknown(
-      f.id,
-      `It depends on the release, which the report does not state. On ${here}: ${f.claim} On ${differs.version.join(".")} the answer would be another.`,
-      f.evidence,
+    return {
+      ...f,
+      answer: "unknown",
+      claim: `It depends on the release, which the report does not state. On ${here}: ${f.claim} On ${differs.version.join(".")} the answer would be another.`,
       advice,
-    );
+    };
   // Faults name the layouts they read in their own words.
   const changes = shortages.includes(c.incident.kind) && same.some((o) => o.f?.claim !== f.claim);
   return {

@@ -1,7 +1,7 @@
 // Where a printed stack lacks lines: its beginning, its end, or frames between two that cannot have called each other.
 import { bareName, modulesOf } from "../kernel/facts/drivers/index.ts";
 import { functionIndex } from "../kernel/facts/functions/index.ts";
-import { handingOnFrames, isFrameIn, outermostFrames } from "../kernel/facts/trace_frames.ts";
+import { handingOnFrames, outermostFrames } from "../kernel/facts/functions/known.ts";
 import type { CallTrace } from "../kernel/readings/call_trace.ts";
 import { framesOf } from "../kernel/readings/call_trace.ts";
 import type { Part } from "../kernel/readings/part.ts";
@@ -95,7 +95,7 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   if (has(paths, last) === "page_frag" && asksForPackets(frames[caller] as StackFrame)) return true;
   const direct = has(pageAllocator, last) ?? has(slabEntries, last) ?? has(paths, last);
   if (direct !== undefined && direct !== "page_frag" && asksThroughSocket.test(who)) return true;
-  return isFrameIn(handingOnFrames, who) || has(innerFrames, last) !== undefined;
+  return has(handingOnFrames, who) !== undefined || has(innerFrames, last) !== undefined;
 }
 
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
@@ -166,7 +166,8 @@ function contextsFit(trace: CallTrace, names: readonly string[]): boolean {
 }
 
 /** A stack ends with entry or boot code. */
-const endsWhole = (names: readonly string[]): boolean => names.slice(-3).some((n) => isFrameIn(outermostFrames, n));
+const endsWhole = (names: readonly string[]): boolean =>
+  names.slice(-3).some((n) => has(outermostFrames, n) !== undefined);
 
 /** The dispatchers of system calls and softirqs call functions of one kind: what else stands before them has lost its caller's line. */
 const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [

@@ -1,8 +1,9 @@
 // What makes the trouble of two hosts one cause: kind, who asked, order, driver, direction, the test that refused, the family of the release.
 // Numbers, hosts and times are left out. What a report does not say (its stack is cut, its release unknown) is null and fits every value.
+import { answerOf } from "../diagnosis/asked.ts";
 import type { DiagnosedIncident } from "../diagnosis/finding.ts";
 import { isFunctionOf } from "../kernel/facts/drivers/index.ts";
-import { handingOnFrames, isFrameIn } from "../kernel/facts/trace_frames.ts";
+import { handingOnFrames, has } from "../kernel/facts/functions/known.ts";
 
 /** `[kind, what, order, driver, direction, refusing test, release family]`; null: the report does not say; "" has no meaning for this kind. */
 export type Fingerprint = readonly (string | null)[];
@@ -47,7 +48,7 @@ function whatOf(i: DiagnosedIncident): string | null {
     case "bad_page":
       return badPageReason(i.cause);
     case "page_pool_stall": {
-      const leak = i.findings.find((f) => f.id === "pool.leak")?.answer;
+      const leak = answerOf(i.findings, "page_pool.leak");
       return leak === undefined || leak === "unknown" ? null : `leak ${leak}`;
     }
     default:
@@ -70,15 +71,14 @@ function askerOf(i: DiagnosedIncident): string | null {
   const [, named, module] = /\(([a-z_]\w+)(?: of ([\w-]+))?\)$/.exec(i.title) ?? [];
   if (module !== undefined) return module;
   const who = / for ([a-z_]\w+)/.exec(i.wanted ?? "")?.[1] ?? named;
-  return who === undefined || isFrameIn(handingOnFrames, who) ? null : who;
+  return who === undefined || has(handingOnFrames, who) !== undefined ? null : who;
 }
 
 /** Which of the allocator's tests refused; null where the report does not show it, or shows memory that had come back. */
 function refusing(i: DiagnosedIncident): string | null {
-  const answer = (id: string) => i.findings.find((f) => f.id === id)?.answer;
-  if (answer("container.limit") === "yes") return "container";
-  if (answer("fragmentation") === "yes") return "fragmented";
-  return answer("why.refused") === "yes" ? "short" : null;
+  if (answerOf(i.findings, "container.limit") === "yes") return "container";
+  if (answerOf(i.findings, "fragmentation") === "yes") return "fragmented";
+  return answerOf(i.findings, "why.refused") === "yes" ? "short" : null;
 }
 
 /** The name of a cause: its parts, `?` for what is not known. */

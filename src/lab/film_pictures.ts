@@ -87,9 +87,18 @@ const freeLegend: Legend = [
 const keptBytesMax = 2 ** 27;
 const notListed = 255;
 
-export type Projector = ReturnType<typeof createProjector>;
+/** A film that can be looked at in any order; looking back is dearer than going on. */
+export interface Projector {
+  readonly film: Film;
+  /** One of the film's moments as a map. Throws RangeError where the film has no such moment. */
+  map(at: number, by: Colouring): PageMap;
+  /** What is known of a page at a moment. Costs a walk over the film. */
+  story(at: number, pfn: number): PageStory;
+  /** Who holds pages of the 2^order pages around one, as a dump of page_owner would list them. */
+  censusOfBlock(at: number, pfn: number, order: number): Census;
+}
 
-export function createProjector(film: Film) {
+export function createProjector(film: Film): Projector {
   const { pages, pfns, what, pictures } = film;
   const width = 2 ** Math.max(6, Math.ceil(Math.log2(Math.sqrt(pages))));
   const height = Math.ceil(pages / width);

@@ -1,25 +1,9 @@
 // What a machine shows of its page pools: `ethtool -S` names with their sums, and the answers of the netdev netlink family as `ynl --output-json`
 // prints them (page-pool-get and page-pool-stats-get, since 6.8). net/core/page_pool.c and page_pool_user.c, 6.1.192 and 6.12.117.
-import type { PoolCounter } from "../artifact/page_pool/shape.ts";
+import { poolCounterRows, printedPoolCounter } from "../kernel/facts/pool_counters.ts";
 import { atLeast } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
 import type { NetDevice } from "../model/net/path/netdevice.ts";
-import type { PoolStats } from "../model/net/pool/page_pool.ts";
-
-/** A counter of the pool, its name in `ethtool -S` (page_pool_ethtool_stats_get_strings()) and in netlink. */
-const names: readonly (readonly [counter: keyof PoolStats, printed: string, netlink: PoolCounter])[] = [
-  ["fast", "rx_pp_alloc_fast", "alloc-fast"],
-  ["slow", "rx_pp_alloc_slow", "alloc-slow"],
-  ["slowHighOrder", "rx_pp_alloc_slow_ho", "alloc-slow-high-order"],
-  ["empty", "rx_pp_alloc_empty", "alloc-empty"],
-  ["refill", "rx_pp_alloc_refill", "alloc-refill"],
-  ["waive", "rx_pp_alloc_waive", "alloc-waive"],
-  ["cached", "rx_pp_recycle_cached", "recycle-cached"],
-  ["cacheFull", "rx_pp_recycle_cache_full", "recycle-cache-full"],
-  ["ring", "rx_pp_recycle_ring", "recycle-ring"],
-  ["ringFull", "rx_pp_recycle_ring_full", "recycle-ring-full"],
-  ["releasedRefcnt", "rx_pp_recycle_released_ref", "recycle-released-refcnt"],
-];
 
 /** Pools of a card, one for each queue pair that has one. */
 function poolsOf(device: NetDevice): readonly number[] {
@@ -33,7 +17,7 @@ export function poolStatistics(machine: Machine, device: NetDevice): readonly [s
   if (numbers.length === 0) return [];
   const { pools } = machine.pools();
   const all = numbers.map((pool) => pools.stats(pool));
-  return names.map(([counter, printed]) => [printed, all.reduce((sum, stats) => sum + stats[counter], 0)]);
+  return poolCounterRows.map((row) => [printedPoolCounter(row), all.reduce((sum, stats) => sum + stats[row.stat], 0)]);
 }
 
 /** `ynl --family netdev --output-json --dump page-pool-get` and `page-pool-stats-get`, one behind the other; undefined before 6.8 or without a pool. */
@@ -56,7 +40,7 @@ export function netlinkPools(machine: Machine): string | undefined {
     const stats = pools.stats(pool);
     return {
       info: { id, ifindex },
-      ...Object.fromEntries(names.map(([counter, , netlink]) => [netlink, stats[counter]])),
+      ...Object.fromEntries(poolCounterRows.map((row) => [row.netlink, stats[row.stat]])),
     };
   });
   return `${JSON.stringify(states, null, 1)}\n${JSON.stringify(counters, null, 1)}\n`;

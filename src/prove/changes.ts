@@ -1,5 +1,6 @@
 // From an advice to settings of the machine that tests it, or to the reason why no machine can.
 
+import { answerOf } from "../diagnosis/asked.ts";
 import type { Advised, Change, ProveInput } from "../diagnosis/machine_told.ts";
 import { defaultMinFreeKb } from "../kernel/facts/min_free.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
@@ -114,7 +115,7 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
       return { set: { "state.cmaKept": 0.5 } };
     case "slub_max_order":
       if (asker.kind === "request")
-        return input.findings.some((f) => f.id === "slab_order" && f.answer === "yes")
+        return answerOf(input.findings, "slab_order") === "yes"
           ? asked(change.order, 2 ** (built.order - change.order))
           : "the report's own request is made, and the report does not show that it was for a slab of smaller objects";
       return { set: { slubMaxOrder: change.order } };

@@ -1,31 +1,20 @@
 // How sure a verdict is, and on which kernel it was reached: the same words in a terminal and on the page.
+import { findingOf, isA } from "../diagnosis/asked.ts";
 import type { DiagnosedIncident, Finding } from "../diagnosis/finding.ts";
+import { isKnown } from "../kernel/readings/part.ts";
 
 /** The finding that tells most about why, in the report's own numbers. */
 export function whyText(i: DiagnosedIncident): string | undefined {
-  const find = (id: string): Finding | undefined => i.findings.find((f) => f.id === id && f.answer !== "unknown");
-  const order = [
-    "fragmentation",
-    "oom.scope",
-    "bad_page.double_free",
-    "bad_page.reason",
-    "oops.pointer",
-    "skb_panic.bounds",
-    "slab.use_after_free",
-    "slab.out_of_bounds",
-    "slab.state",
-    "slab.before",
-    "slab.double_free",
-    "page_pool.stalled",
-  ];
-  const refused = find("why.refused");
+  const said = i.findings.filter((f) => f.answer !== "unknown");
+  const refused = findingOf(said, "why.refused");
   if (i.order === 0 && i.kind !== "oom" && refused !== undefined) return refused.claim;
-  const corruption = i.severity === "corruption" || i.kind === "page_pool_stall";
-  for (const id of corruption ? order.slice(2) : order) {
-    const found = find(id);
-    if (found !== undefined) return found.claim;
-  }
-  return refused?.claim;
+  // What a fault says of fragmentation is only that it was none.
+  const fault = i.severity === "corruption" || i.kind === "page_pool_stall";
+  const ranked = said.filter((f) => f.rank !== undefined && !(fault && isA(f, "fragmentation")));
+  return ranked.reduce<Finding | undefined>(
+    (best, f) => (best === undefined || isKnown(f.rank, (n) => n < (best.rank ?? n)) ? f : best),
+    refused,
+  )?.claim;
 }
 
 /** `High: every check could be made from this log`: of the verdict, whether what decides it stands in the report, not of how much was asked. */

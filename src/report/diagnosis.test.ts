@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { explain } from "../diagnosis/explain.ts";
 import type { Diagnosis } from "../diagnosis/finding.ts";
 import { diagnosisDocument } from "./diagnosis.ts";
-import { questionOf } from "./diagnosis_questions.ts";
 import { diagnosisJsonSchema, diagnosisSchema } from "./diagnosis_schema.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderText } from "./text.ts";
@@ -90,11 +89,7 @@ test("every finding has a question behind it, or asks by itself", async () => {
   for (const name of logs)
     for (const i of (await diagnosisOf(name, read(name))).incidents)
       for (const f of i.findings)
-        if (
-          questionOf(f.id) === undefined &&
-          !f.claim.includes("?") &&
-          !/^(missing\.|wanted\.object|judgement\.)/.test(f.id)
-        )
+        if (f.question === undefined && !f.claim.includes("?") && !/^(missing\.|wanted\.object|judgement\.)/.test(f.id))
           without.add(f.id);
   // A zone that the mask forbids plays no part: nothing is asked of it.
   expect([...without].filter((id) => !id.startsWith("why.zone."))).toEqual([]);

@@ -2,6 +2,7 @@
 // the lines themselves. Written for somebody who reads it at three in the morning.
 import { emptySentence, forbiddenSentence, foreignSentence } from "../artifact/gather.ts";
 import { isRemains } from "../artifact/log/remains.ts";
+import { answerOf, findingOf, isA, isOf } from "../diagnosis/asked.ts";
 import { isNotJudged } from "../diagnosis/diagnose.ts";
 import type {
   Advice,
@@ -18,7 +19,6 @@ import { bySeverity } from "../diagnosis/finding.ts";
 import { afterBoot, capital } from "../diagnosis/words.ts";
 import type { MeasuredAdvice } from "../prove/measured.ts";
 import { confidence, kernelText, whyText } from "./confidence.ts";
-import { questionOf } from "./diagnosis_questions.ts";
 import type { Block, Document, QuotedLine, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, oneLine, paragraph, span, table } from "./document.ts";
 import { brief } from "./experiment.ts";
@@ -38,8 +38,6 @@ const answers: Readonly<Record<Answer, Span>> = {
   no: span("No. ", "strong"),
   unknown: span("The report does not say. ", "warn"),
 };
-/** Findings that the summary rows above already say. */
-const inSummary = new Set(["wanted.object", "judgement.harmless"]);
 
 /** Draws a diagnosis; an empty one says so in a sentence. */
 export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly MeasuredAdvice[])[]): Document {
@@ -188,8 +186,7 @@ function incidentBlocks(
   return blocks;
 }
 
-const howBad = (i: DiagnosedIncident): string =>
-  i.findings.find((f) => f.id === "judgement.harmless")?.claim ?? i.severity;
+const howBad = (i: DiagnosedIncident): string => findingOf(i.findings, "judgement.harmless")?.claim ?? i.severity;
 
 function seenText(i: DiagnosedIncident): string {
   const first = i.occurrences[0];
@@ -240,9 +237,10 @@ function stamp({ outcome, before, after, interval, runs, why, provided }: Measur
 /** Findings as lines: zone by zone only where the sum of them does not say it, offloads with the same answer in one line. */
 function answersBlocks(i: DiagnosedIncident): Block[] {
   const home = i.occurrences[0]?.input;
-  const refused = i.findings.find((f) => f.id === "why.refused")?.answer === "yes";
+  const refused = answerOf(i.findings, "why.refused") === "yes";
   const shown = i.findings.filter(
-    (f) => !inSummary.has(f.id) && !(refused && f.id.startsWith("why.zone.")) && !f.id.startsWith("missing."),
+    // The summary above says two of them already.
+    (f) => !isA(f, "wanted.object", "judgement.harmless") && !(refused && isOf(f, "why.zone.")) && !isMissing(f),
   );
   if (shown.length === 0) return [];
   const items: Text[] = [];
@@ -255,32 +253,27 @@ function answersBlocks(i: DiagnosedIncident): Block[] {
     const evidence = alike.length > 1 ? alike.flatMap((g) => g.evidence) : f.evidence;
     items.push([...questionSpans(f), span(claimAfterQuestion(f) + same), ...whereSpans(evidence, home)]);
   }
-  for (const f of i.findings.filter((g) => g.id.startsWith("missing.")))
+  for (const f of i.findings.filter(isMissing))
     items.push([span("Missing. ", "warn"), span(f.claim), ...whereSpans(f.evidence, home)]);
   return [paragraph([span("Questions and answers", "strong")]), list(items)];
 }
 
 /** Where a claim asks by itself, its question ends here. */
-const ownQuestion = (f: Finding): number => (questionOf(f.id) === undefined ? f.claim.indexOf("? ") + 1 : 0);
+const ownQuestion = (f: Finding): number => (f.question === undefined ? f.claim.indexOf("? ") + 1 : 0);
 const claimAfterQuestion = (f: Finding): string => f.claim.slice(ownQuestion(f)).trimStart();
+
+const isMissing = (f: Finding): boolean => isA(f, "missing.parts", "missing.interface");
 
 /** The question and the word that answers it. */
 function questionSpans(f: Finding): readonly Span[] {
-  const question = questionOf(f.id);
-  const text = question?.text ?? f.claim.slice(0, ownQuestion(f));
+  const text = f.question ?? f.claim.slice(0, ownQuestion(f));
   const asked = text === "" ? [] : [span(`${text} `, "strong")];
   const saidAlready = f.answer === "unknown" && f.claim.startsWith("The report does not say");
-  return saidAlready || (question?.open === true && f.answer === "yes") ? asked : [...asked, answers[f.answer]];
+  return saidAlready || (f.open === true && f.answer === "yes") ? asked : [...asked, answers[f.answer]];
 }
 
 const offloadName = (f: Finding): string | undefined =>
-  ({
-    "offload.tso": "TSO",
-    "offload.gso": "GSO",
-    "offload.sg": "scatter-gather",
-    "offload.gro": "GRO",
-    "offload.lro": "LRO",
-  })[f.id];
+  isA(f, "offload.tso", "offload.gso", "offload.sg", "offload.gro", "offload.lro") ? f.clears : undefined;
 
 function whereSpans(evidence: readonly Quote[], input: string | undefined): readonly Span[] {
   if (evidence.length === 0) return [];

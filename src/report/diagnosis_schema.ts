@@ -99,6 +99,13 @@ const measured = z
 
 const finding = z.strictObject({
   id: z.string().describe("Stable name of the question."),
+  question: z.string().optional().describe("As a person would put it; absent where the claim asks by itself."),
+  open: z.literal(true).optional().describe("What, who, where: the claim is the answer, a yes before it says nothing."),
+  rank: z
+    .int()
+    .optional()
+    .describe("Of an incident's findings the one with the lowest rank tells most about why; absent: nothing of that."),
+  clears: z.string().optional().describe("What a no clears, as people name the suspect: TSO."),
   claim: z.string(),
   answer: z.enum(["yes", "no", "unknown"]).describe("unknown: the report does not say."),
   evidence: z.array(quote),

@@ -30,8 +30,17 @@ const directMap = 0xffff888000000000n;
 /** How much of the payload the recorder hashed. */
 export const hashedBytes = 65536;
 
+export interface Comparer {
+  /** Begins a dump: names that it does not show again end with it. */
+  begin(): void;
+  /** The first field of a recorded skb in which the model's differs; undefined where all are equal. `at` says where it stands in the transcript. */
+  compare(at: string, record: Row, skb: number): FieldDifference | undefined;
+  /** What was not seen in this dump is dead: its name is free again. */
+  end(): void;
+}
+
 /** One dump of everything: begin(), then compare() for each skb, then end(). */
-export function createComparer(machine: SkbMachine) {
+export function createComparer(machine: SkbMachine): Comparer {
   const { skbs, pages, heap } = machine;
   const { config } = skbs;
   const frozen = factAt(frozenSlabPages, machine.kernel.release.version)?.value === true;

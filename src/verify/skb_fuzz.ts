@@ -8,7 +8,7 @@ import { payloadFnv } from "../model/net/skb/skb_view.ts";
 import { allocFlag } from "../model/net/skb/skbuff.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
-import type { Row } from "./skb_compare.ts";
+import type { Comparer, Row } from "./skb_compare.ts";
 import { createComparer, hashedBytes } from "./skb_compare.ts";
 import type { SeenPiece, SkbMachine } from "./skb_machine.ts";
 import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
@@ -104,7 +104,7 @@ const describe = (row: Row): string =>
 
 function step(
   run: Run,
-  comparer: ReturnType<typeof createComparer>,
+  comparer: Comparer,
   row: Row,
   place: { readonly file: string; readonly line: number },
 ): Omit<Difference, "line" | "operation"> | undefined {
@@ -186,11 +186,7 @@ function checkRow(run: Run, row: Row, place: { readonly file: string; readonly l
   }
 }
 
-function compareSlots(
-  run: Run,
-  comparer: ReturnType<typeof createComparer>,
-  row: Row,
-): Omit<Difference, "line" | "operation"> | undefined {
+function compareSlots(run: Run, comparer: Comparer, row: Row): Omit<Difference, "line" | "operation"> | undefined {
   const dumps = row["slots"] as readonly Row[];
   const there = dumps.map((dump) => Number(dump["slot"]));
   const here = run.slots.flatMap((skb, slot) => (skb === 0 ? [] : [slot]));

@@ -4,11 +4,12 @@
 // seq 1000, ACK and PSH, window 1000, the pseudo header's sum in the check field; payload from a counter that goes up by 7 a byte,
 // runs through the whole file and starts at 0.
 import { BadInput } from "../base/bad_input.ts";
+import type { Gso } from "../model/net/path/gso.ts";
 import { createGso } from "../model/net/path/gso.ts";
 import { gsoType, headField, skbBit, skbField } from "../model/net/skb/skb_columns.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
 import { objectAt } from "./replayer.ts";
-import type { FieldDifference, Row } from "./skb_compare.ts";
+import type { Comparer, FieldDifference, Row } from "./skb_compare.ts";
 import { createComparer } from "./skb_compare.ts";
 import type { SkbMachine } from "./skb_machine.ts";
 import { cpusOf, createSkbMachine, pageSize } from "./skb_machine.ts";
@@ -58,8 +59,8 @@ function replay(input: TranscriptInput): Replayed {
 
 function segmentOne(
   run: Run,
-  gso: ReturnType<typeof createGso>,
-  comparer: ReturnType<typeof createComparer>,
+  gso: Gso,
+  comparer: Comparer,
   row: Row,
   place: { readonly file: string; readonly line: number },
 ): FieldDifference | undefined {

@@ -1,21 +1,6 @@
 // page_pool counters in `ethtool -S`: page_pool_ethtool_stats_get_strings() (5.18 and newer), and drivers that put the queue into the name.
-import type { Counted, CounterSnapshot, PoolCounter } from "./shape.ts";
-
-const names: Readonly<Record<string, PoolCounter>> = {
-  alloc_fast: "alloc-fast",
-  alloc_slow: "alloc-slow",
-  alloc_slow_ho: "alloc-slow-high-order",
-  alloc_slow_high_order: "alloc-slow-high-order",
-  alloc_empty: "alloc-empty",
-  alloc_refill: "alloc-refill",
-  alloc_waive: "alloc-waive",
-  recycle_cached: "recycle-cached",
-  recycle_cache_full: "recycle-cache-full",
-  recycle_ring: "recycle-ring",
-  recycle_ring_full: "recycle-ring-full",
-  recycle_released_ref: "recycle-released-refcnt",
-  recycle_released_refcnt: "recycle-released-refcnt",
-};
+import { type PoolCounter, poolCounterNamed, poolCounterRows } from "../../kernel/facts/pool_counters.ts";
+import type { Counted, CounterSnapshot } from "./shape.ts";
 
 const row = /^\s*([\w.[\]-]{0,64}?)_?pp_((?:alloc|recycle)_\w{1,64})\s*:\s*(\d+)\s*$/;
 
@@ -29,7 +14,7 @@ export function readEthtool(input: string, lines: readonly string[], notes: stri
     const match = row.exec(text);
     if (match === null) return;
     const [, prefix = "", stat = "", digits = ""] = match;
-    const counter = names[stat];
+    const counter = poolCounterNamed(stat);
     const name = prefix === "" ? "rx" : prefix;
     if (counter === undefined) {
       notes.push(`${input}:${i + 1}: "${stat}" is not a page_pool counter that skblab knows.`);
@@ -50,11 +35,9 @@ export function readEthtool(input: string, lines: readonly string[], notes: stri
 
 /** What `ethtool -S` prints of one snapshot: the names of page_pool_ethtool_stats_get_strings(), right-aligned as ethtool does with five spaces. */
 export function printEthtool(name: string, counters: Readonly<Partial<Record<PoolCounter, number>>>): string {
-  const printed = new Map<PoolCounter, string>();
-  for (const [text, counter] of Object.entries(names)) if (!printed.has(counter)) printed.set(counter, text);
-  const rows = [...printed].flatMap(([counter, text]) => {
-    const value = counters[counter];
-    return value === undefined ? [] : [`     ${name}_pp_${text}: ${value}\n`];
+  const rows = poolCounterRows.flatMap(({ netlink, ethtool }) => {
+    const value = counters[netlink];
+    return value === undefined ? [] : [`     ${name}_pp_${ethtool}: ${value}\n`];
   });
   return `NIC statistics:\n${rows.join("")}`;
 }

@@ -1,7 +1,7 @@
 // page-pool-get and page-pool-stats-get of the netdev netlink family (Documentation/netlink/specs/netdev.yaml, 6.8 and newer),
 // as ynl prints them: JSON (--output-json), or the Python values that it prints without that option. Several answers may follow each other.
-import type { Counted, CounterSnapshot, PoolCounter, PoolState } from "./shape.ts";
-import { poolCounters } from "./shape.ts";
+import { type PoolCounter, poolCounters } from "../../kernel/facts/pool_counters.ts";
+import type { Counted, CounterSnapshot, PoolState } from "./shape.ts";
 
 type Value = string | number | boolean | null | Value[] | { readonly [key: string]: Value };
 interface Place {

@@ -1,20 +1,5 @@
 // What page_pool texts of a running kernel say: counters, pools, traced pages, warnings; each with the line it stands on.
-
-/** The counters of page_pool_get_stats(), under the names of the netlink family. */
-export const poolCounters = [
-  "alloc-fast",
-  "alloc-slow",
-  "alloc-slow-high-order",
-  "alloc-empty",
-  "alloc-refill",
-  "alloc-waive",
-  "recycle-cached",
-  "recycle-cache-full",
-  "recycle-ring",
-  "recycle-ring-full",
-  "recycle-released-refcnt",
-] as const;
-export type PoolCounter = (typeof poolCounters)[number];
+import type { PoolCounter } from "../../kernel/facts/pool_counters.ts";
 
 /** A number and where it was read; lines count from 1. */
 export interface Counted {

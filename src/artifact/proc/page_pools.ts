@@ -1,8 +1,8 @@
 // `ynl --family netdev --dump page-pool-get --output-json`, and page-pool-stats-get: one list on one line (tools/net/ynl/pyynl/cli.py, output()).
 
+import { poolCounters } from "../../kernel/facts/pool_counters.ts";
 import type { Json, PagePools } from "../../kernel/readings/page_pools.ts";
 import { readNetlink } from "../page_pool/netlink.ts";
-import { poolCounters } from "../page_pool/shape.ts";
 import type { TextReader } from "../reader.ts";
 
 export const pagePools: TextReader<PagePools> = {

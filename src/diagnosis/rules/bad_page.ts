@@ -7,12 +7,30 @@ import { none } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
 import type { PageVerdict } from "../page_records.ts";
 import { loneBit, pageVerdict, poolSignature, repeatedWords, writtenOver } from "../page_records.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
+import { ofFragmentation } from "./fragmentation.ts";
+
+const { questions, no, unknown, yes } = defineQuestions({
+  "bad_page.flags": { question: "Are flags set on the page?" },
+  "bad_page.double_free": { question: "Was the memory freed twice?", rank: 3 },
+  "bad_page.overwritten": { question: "Was struct page overwritten?" },
+  "bad_page.reason": { question: "Is the kernel's reason known?", rank: 4 },
+  "bad_page.page_pool": { question: "Does the page belong to a page_pool?" },
+  "bad_page.struct_page": { question: "Do pointer and page number agree?" },
+  "bad_page.process_guilty": {
+    question: "Is the named process to blame?",
+    clears: "the named process",
+  },
+  "bad_page.owner": { question: "Is it known who had the page?" },
+  "bad_page.whole_block": { question: "Was it one block of several pages?" },
+  "bad_page.packet_memory": { question: "Is it packet memory?", clears: "packet memory" },
+  ...ofFragmentation,
+});
 
 const findDoubleFree: Advice = {
   change: { kind: "evidence" },
@@ -30,9 +48,10 @@ const reboot: Advice = {
   costs: "downtime",
 };
 
-export const badPage: Rule = {
+export const badPage = defineRule({
   id: "bad_page",
   asks: "Which field of the page is wrong, and what does that prove?",
+  questions,
   kinds: ["bad_page"],
   answer: (c) => {
     if (c.incident.kind !== "bad_page") return [];
@@ -47,7 +66,7 @@ export const badPage: Rule = {
       fragmentation(c, page),
     ];
   },
-};
+});
 
 const flagsOf = (page: BadPage): bigint | undefined => {
   const digits = /^(?:0x)?([0-9a-f]+)/i.exec(page.flags ?? "")?.[1];

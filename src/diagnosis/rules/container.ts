@@ -1,11 +1,16 @@
 // The limit of a container, or of the machine? A per-cgroup cache in SLUB's lines says which.
 import { quote } from "../case.ts";
-import { no, unknown, yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 
-export const container: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "container.limit": { question: "Was it a container's limit?", clears: "a container's limit" },
+});
+
+export const container = defineRule({
   id: "container",
   asks: "Did a container's limit refuse it, or the machine?",
+  questions,
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     if (c.slab === undefined) return [];
@@ -41,4 +46,4 @@ export const container: Rule = {
       ),
     ];
   },
-};
+});

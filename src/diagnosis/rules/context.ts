@@ -2,14 +2,22 @@
 import { isKnown } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { ringIsBeingMade } from "../stack.ts";
 
-export const context: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "context.atomic_needlessly": {
+    question: "Was the request atomic without need?",
+    clears: "an atomic request without need",
+  },
+});
+
+export const context = defineRule({
   id: "context",
   asks: "Could the caller have waited, and did it ask as if it could not?",
+  questions,
   kinds: ["alloc_failure"],
   answer: (c) => {
     const mask = maskOf(c);
@@ -124,7 +132,7 @@ export const context: Rule = {
         ];
     }
   },
-};
+});
 
 /** The case asked for memory that may not wait. */
 export const isAtomic = (c: Case): boolean => maskOf(c)?.maySleep === false;

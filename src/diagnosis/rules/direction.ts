@@ -4,11 +4,16 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames, workOf } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
-import { type Rule, shortages } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule, shortages } from "../rule.ts";
 import type { Direction } from "../stack.ts";
 import { ringIsBeingMade } from "../stack.ts";
+
+const { questions, no, unknown, yes } = defineQuestions({
+  direction: { question: "Is it the network's path?", clears: "the network's path" },
+  "ring.slot_lost": { question: "Is a slot of the ring lost for good?", clears: "a ring slot lost for good" },
+});
 
 const words: Readonly<Record<Direction, string>> = {
   "rx refill": "refilling a receive ring: a buffer for a packet that has not arrived yet",
@@ -19,9 +24,10 @@ const words: Readonly<Record<Direction, string>> = {
   neither: "not a network path: nothing of the receive or transmit side is on this stack",
 };
 
-export const direction: Rule = {
+export const direction = defineRule({
   id: "direction",
   asks: "Receive refill, receive, transmit, or neither?",
+  questions,
   kinds: [...shortages, "bad_page", "oops", "skb_panic"],
   answer: (c) => {
     const { direction, driver } = c.stack;
@@ -61,7 +67,7 @@ export const direction: Rule = {
       ...afterwards(c),
     ];
   },
-};
+});
 
 /** The driver with what it is and where its source stands; a module that no kernel of the index builds by its name. */
 function whose(c: Case): string {

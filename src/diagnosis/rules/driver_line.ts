@@ -5,16 +5,23 @@ import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
 import { failureSearch, messageSaid } from "../messages.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { machineOf } from "../wanted.ts";
 import { orderWords, size } from "../words.ts";
 
-export const driverLine: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "driver_line.meaning": { question: "What does it say?", open: true },
+  "driver_line.memory": { question: "Is it about memory?" },
+  "driver_line.size": { question: "Does its size say what was wanted?" },
+});
+
+export const driverLine = defineRule({
   id: "driver_line",
   asks: "What does the message mean, and what does its size mean for the page allocator?",
+  questions,
   kinds: ["driver_line", "oops"],
   answer: (c) => {
     if (c.incident.kind === "oops") return ofCheck(c, c.incident.reading);
@@ -29,7 +36,7 @@ export const driverLine: Rule = {
     if (c.incident.reading.message !== "buffer") return [meaning];
     return [meaning, ...sizeSays(c, c.incident.reading.bytes, advice)];
   },
-};
+});
 
 /** Some of these messages are the words of a WARN(); on other kernels, or where its line is lost, they stand alone. */
 function ofCheck(c: Case, o: Oops): readonly Finding[] {

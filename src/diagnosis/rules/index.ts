@@ -22,7 +22,8 @@ import { taint } from "./taint.ts";
 import { mtu, wanted } from "./wanted.ts";
 import { whyRefused } from "./why_refused.ts";
 
-export const rules: readonly Rule[] = [
+/** As a list of their own types, from which asked.ts takes the ids of all questions. */
+export const all = [
   oom,
   oomSlabs,
   badPage,
@@ -45,4 +46,6 @@ export const rules: readonly Rule[] = [
   minFree,
   taint,
   missing,
-];
+] as const;
+
+export const rules: readonly Rule[] = all;

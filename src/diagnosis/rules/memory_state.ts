@@ -1,12 +1,17 @@
 // A state of memory that belongs to no report: how each zone stands to its marks, and the largest block it could give.
 import { quote } from "../case.ts";
-import { answering } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { size } from "../words.ts";
 
-export const memoryState: Rule = {
+const { questions, answering } = defineQuestions({
+  "state.zone.": {},
+});
+
+export const memoryState = defineRule({
   id: "state",
   asks: "How do the zones stand to their marks, and how large is the largest free block?",
+  questions,
   kinds: ["mem_info"],
   answer: (c) =>
     (c.memInfo?.zones ?? []).map((z) => {
@@ -40,4 +45,4 @@ export const memoryState: Rule = {
         [...quote(c, `zone:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)],
       );
     }),
-};
+});

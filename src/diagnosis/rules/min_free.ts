@@ -11,18 +11,26 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
+import { defineQuestions } from "../question.ts";
 import { hiddenBoostKb } from "../rebuild.ts";
-import { type Rule, shortages } from "../rule.ts";
+import { defineRule, shortages } from "../rule.ts";
 import { size } from "../words.ts";
+
+const { questions, no, unknown, yes } = defineQuestions({
+  "min_free.default": {
+    question: "Is min_free_kbytes the kernel's own default?",
+    clears: "an untouched min_free_kbytes",
+  },
+});
 
 /** Single pages and small blocks survive in a larger reserve; blocks above PAGE_ALLOC_COSTLY_ORDER are not made by it. */
 const highestOrder = 3;
 
-export const minFree: Rule = {
+export const minFree = defineRule({
   id: "min_free",
   asks: "Is min_free_kbytes the kernel's own default?",
+  questions,
   kinds: shortages,
   answer: (c) => {
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
@@ -35,7 +43,7 @@ export const minFree: Rule = {
     const then = changedSince(c, kb);
     return then === undefined ? fromSysctl(c, kb, told.quote) : otherMoment(c, kb, then, told.quote);
   },
-};
+});
 
 /**
  * A sysctl is read at a moment of its own. Where the marks that the report printed add up to another value it has been changed in between: what they

@@ -2,10 +2,16 @@
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { unknown, yes } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
+
+const { questions, unknown, yes } = defineQuestions({
+  "missing.parts": {},
+  "missing.interface": {},
+  "kernel.backport": { question: "Is it a vendor kernel with newer parts?" },
+});
 
 const names: Readonly<Record<string, string>> = {
   headline: "first line",
@@ -24,9 +30,10 @@ const partWords = (part: string): string => {
   return names[what] ?? what;
 };
 
-export const missing: Rule = {
+export const missing = defineRule({
   id: "missing",
   asks: "Which parts of the report are missing, and how can they be had?",
+  questions,
   kinds: ["alloc_failure", "slab_failure", "bad_page", "oops", "skb_panic", "slab_corruption", "oom", "mem_info"],
   answer: (c) => {
     const found: Finding[] = [];
@@ -76,7 +83,7 @@ export const missing: Rule = {
       );
     return found;
   },
-};
+});
 
 const wholeLog = (c: Case): Advice => ({
   change: { kind: "evidence" },

@@ -3,11 +3,19 @@ import { isKnown } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
 import type { Answer, Finding, Quote } from "../finding.ts";
-import { answering, unknown, yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
+
+const { questions, answering, unknown, yes } = defineQuestions({
+  "offload.tso": { question: "Can TSO be the cause?", clears: "TSO" },
+  "offload.gso": { question: "Can GSO be the cause?", clears: "GSO" },
+  "offload.sg": { question: "Can scatter-gather be the cause?", clears: "scatter-gather" },
+  "offload.lro": { question: "Can LRO be the cause?", clears: "LRO" },
+  "offload.gro": { question: "Can GRO be the cause?", clears: "GRO" },
+});
 
 interface Offload {
-  readonly id: string;
+  readonly id: "tso" | "gso" | "sg" | "lro" | "gro";
   readonly title: string;
   /** Names under which ethtool -k prints it. */
   readonly printed: readonly string[];
@@ -22,16 +30,17 @@ const offloads: readonly Offload[] = [
   { id: "gro", title: "Generic receive offload (GRO)", printed: ["generic-receive-offload"], side: "rx" },
 ];
 
-export const offloadsOnPath: Rule = {
+export const offloadsOnPath = defineRule({
   id: "offload",
   asks: "Which offload can be on this path?",
+  questions,
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     const { direction } = c.stack;
     if (direction === undefined || direction === "neither") return [];
     return offloads.flatMap((o) => judge(c, o));
   },
-};
+});
 
 /** What copies or flattens a packet: its fragments then need one block. */
 const copiers =

@@ -5,20 +5,29 @@ import { isLack, told } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Finding } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { listing, size } from "../words.ts";
 import { kernelHolds } from "./oom_slabs.ts";
 
-export const oom: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "oom.scope": { question: "Was the machine out of memory?", rank: 2, clears: "the machine's memory" },
+  "oom.largest": { question: "Who used most?", open: true },
+  "oom.kernel_memory": { question: "Was it the kernel's own memory?", clears: "the kernel's own memory" },
+  "oom.panic": { question: "Did the machine go down?" },
+  "oom.victim": { question: "Who was killed?", open: true },
+});
+
+export const oom = defineRule({
   id: "oom",
   asks: "Did the machine run out of memory, or one container, and on what?",
+  questions,
   kinds: ["oom"],
   answer: (c) =>
     c.incident.kind === "oom"
       ? [...scope(c, c.incident.reading), ...users(c, c.incident.reading), ...outcome(c, c.incident.reading)]
       : [],
-};
+});
 
 function scope(c: Case, o: Oom): readonly Finding[] {
   const line = [...quote(c, "headline", 1), ...quote(c, "summary", 1), ...quote(c, "memcg", 2)];

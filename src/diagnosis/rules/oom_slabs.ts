@@ -1,9 +1,13 @@
 // The OOM report's own table of unreclaimable slab (mm/slab_common.c dump_unreclaimable_slab(), 4.15 and later): which cache holds it.
 import type { Oom } from "../../kernel/readings/oom.ts";
 import { quote } from "../case.ts";
-import { yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { listing, size } from "../words.ts";
+
+const { questions, yes } = defineQuestions({
+  "oom.slabs": { question: "Which cache holds it?", open: true },
+});
 
 /** What objects of a cache are, where they have to do with packets. */
 const meanings: readonly (readonly [cache: RegExp, what: string])[] = [
@@ -25,9 +29,10 @@ export function kernelHolds(
   return rows.slice(0, 3).filter((r) => r.totalKb * 20 >= totalKb);
 }
 
-export const oomSlabs: Rule = {
+export const oomSlabs = defineRule({
   id: "oom.slabs",
   asks: "Which cache of the kernel holds the memory?",
+  questions,
   kinds: ["oom"],
   answer: (c) => {
     if (c.incident.kind !== "oom") return [];
@@ -64,4 +69,4 @@ export const oomSlabs: Rule = {
       ),
     ];
   },
-};
+});

@@ -6,12 +6,26 @@ import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import { badPointer, callerByLink, faultAt, faultOf } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
 import { isKnownPanic } from "../panics.ts";
 import { isHelper, isPlumbing } from "../plumbing.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
+import { ofFragmentation } from "./fragmentation.ts";
+
+const { questions, no, unknown, yes } = defineQuestions({
+  "oops.where": { question: "Where did it stop?", open: true },
+  "oops.message": { question: "What does it say?", open: true },
+  "oops.pointer": { question: "Is the bad pointer known?", rank: 5 },
+  "oops.use_after_free": { question: "Is it a use after free?" },
+  "oops.sanitizer": { question: "What did the sanitizer see?", open: true },
+  "oops.object_owner": { question: "Is it known who had the object?" },
+  "oops.packet_memory": { question: "Is packet memory involved?", clears: "packet memory" },
+  "oops.first": { question: "Is it the first fault?" },
+  "oops.panic": { question: "Did the machine go down?" },
+  ...ofFragmentation,
+});
 
 /** Functions that handle packets or the memory they lie in; netlink messages travel as packets too, and say nothing of a packet's memory. */
 const packetNames =
@@ -44,9 +58,10 @@ export const oopsOf = (c: Case): Oops | undefined =>
       ? c.incident.reading.oops
       : undefined;
 
-export const oops: Rule = {
+export const oops = defineRule({
   id: "oops",
   asks: "Where did it fault, on which pointer, and is packet memory involved?",
+  questions,
   kinds: ["oops"],
   answer: (c) => {
     const o = oopsOf(c);
@@ -61,7 +76,7 @@ export const oops: Rule = {
       ...notShortage(c, o),
     ];
   },
-};
+});
 
 const headline = (c: Case) => quote(c, "headline", 2);
 

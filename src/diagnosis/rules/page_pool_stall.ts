@@ -2,9 +2,16 @@
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { count } from "../words.ts";
+import { ofFragmentation } from "./fragmentation.ts";
+
+const { questions, no, unknown, yes } = defineQuestions({
+  "page_pool.stalled": { question: "What does it wait for?", open: true, rank: 12 },
+  "page_pool.leak": { question: "Is it a leak?", clears: "a leak" },
+  ...ofFragmentation,
+});
 
 const listPools: Advice = {
   change: { kind: "evidence" },
@@ -14,9 +21,10 @@ const listPools: Advice = {
   command: "ynltool page-pool stats    # or: tools/net/ynl/pyynl/cli.py --spec netdev.yaml --dump page-pool-get",
 };
 
-export const pagePoolStall: Rule = {
+export const pagePoolStall = defineRule({
   id: "page_pool",
   asks: "What does the stalled pool wait for, and who can hold it?",
+  questions,
   kinds: ["page_pool_stall"],
   answer: (c: Case) => {
     if (c.incident.kind !== "page_pool_stall") return [];
@@ -56,4 +64,4 @@ export const pagePoolStall: Rule = {
       no("fragmentation", "This is not a shortage of memory: pages are held, not missing.", line),
     ];
   },
-};
+});

@@ -6,18 +6,28 @@ import type { SkbPanic } from "../../kernel/readings/skb_panic.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import type { SkbGeometry } from "../skb_geometry.ts";
 import { skbGeometry } from "../skb_geometry.ts";
 import { count } from "../words.ts";
+import { ofFragmentation } from "./fragmentation.ts";
 
-export const skbPanic: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "skb_panic.hashed": { question: "Are its pointers hashed?" },
+  ...ofFragmentation,
+  "skb_panic.bounds": { question: "How far past the buffer did it go?", open: true, rank: 6 },
+  "skb_panic.who": { question: "Who changed the packet?", open: true },
+  "skb_panic.dev": { question: "Is the device known?" },
+});
+
+export const skbPanic = defineRule({
   id: "skb_panic",
   asks: "By how much did the packet leave its buffer, and who pushed it?",
+  questions,
   kinds: ["skb_panic"],
   answer: (c) => (c.incident.kind === "skb_panic" ? explain(c, c.incident.reading) : []),
-};
+});
 
 /** Where the length came from, which says who can be wrong and who may have written already. */
 type Source = "descriptor" | "guest" | "local" | "unknown";

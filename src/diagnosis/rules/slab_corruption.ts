@@ -5,18 +5,33 @@ import type { ObjectTrack, SlabCorruption } from "../../kernel/readings/slab_cor
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding } from "../finding.ts";
-import { answering, no, unknown, yes } from "../finding.ts";
 import { isPlumbing } from "../plumbing.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
+import { ofFragmentation } from "./fragmentation.ts";
+
+const { questions, answering, no, unknown, yes } = defineQuestions({
+  "slab.use_after_free": { question: "Is it a use after free?", rank: 7 },
+  "slab.reference_dropped": { question: "Was a reference dropped once too often?" },
+  "slab.state": { question: "Does the object have two owners?", rank: 9 },
+  "slab.before": { question: "Was memory before the object written?", rank: 10 },
+  "slab.out_of_bounds": { question: "Was it a write out of bounds?", rank: 8 },
+  "slab.double_free": { question: "Was it freed twice?", rank: 11, clears: "a double free" },
+  "slab.broken": { question: "What is broken?", open: true },
+  "slab.owner": { question: "Is it known who had the object?" },
+  "slab.packet_memory": { question: "Is it packet memory?", clears: "packet memory" },
+  ...ofFragmentation,
+});
 
 const packetCaches = /^(skbuff|kmalloc|size-|TCP|UDP|sock|request_sock)/;
 
-export const slabCorruption: Rule = {
+export const slabCorruption = defineRule({
   id: "slab_corruption",
   asks: "Which rule of the slab was broken, by which kind of mistake, and who had the object?",
+  questions,
   kinds: ["slab_corruption"],
   answer: (c) => (c.incident.kind === "slab_corruption" ? explain(c, c.incident.reading) : []),
-};
+});
 
 const isPoison = (s: SlabCorruption): boolean => /poison/i.test(s.problem);
 const isRedzone = (s: SlabCorruption): boolean => /redzone/i.test(s.problem);

@@ -1,13 +1,18 @@
 // SLUB says itself that debugging made its objects so large that a slab needs a block of more pages (mm/slub.c slab_out_of_memory()).
 import { atLeast } from "../../kernel/release.ts";
 import { quote } from "../case.ts";
-import { yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { orderWords } from "../words.ts";
 
-export const slabDebug: Rule = {
+const { questions, yes } = defineQuestions({
+  "slab_debug.raised_order": { question: "Did slab debugging raise the order?", clears: "slab debugging" },
+});
+
+export const slabDebug = defineRule({
   id: "slab_debug",
   asks: "Did slab debugging raise the order that was asked for?",
+  questions,
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     if (c.slab?.debuggingRaisedOrder !== true) return [];
@@ -40,4 +45,4 @@ export const slabDebug: Rule = {
       ]),
     ];
   },
-};
+});

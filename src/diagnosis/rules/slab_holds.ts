@@ -4,9 +4,13 @@ import { isKnown } from "../../kernel/readings/part.ts";
 import type { SlabFailure } from "../../kernel/readings/slab_failure.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
-import { yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { size } from "../words.ts";
+
+const { questions, yes } = defineQuestions({
+  slab_holds: { question: "Does one cache hold the machine's memory?" },
+});
 
 /** From here on it is worth a word whatever the machine has. */
 const muchKb = 1 << 20;
@@ -33,9 +37,10 @@ export function holdsMuch(c: Case): boolean {
   return kb >= muchKb || isKnown(ram, (n) => n > 0 && kb * 10 >= n);
 }
 
-export const slabHolds: Rule = {
+export const slabHolds = defineRule({
   id: "slab_holds",
   asks: "How much memory does the cache hold that could not grow?",
+  questions,
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     if (c.slab === undefined || !holdsMuch(c)) return [];
@@ -61,4 +66,4 @@ export const slabHolds: Rule = {
       ),
     ];
   },
-};
+});

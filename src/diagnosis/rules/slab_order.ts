@@ -2,14 +2,19 @@
 import { slubMayFallBack } from "../../kernel/facts/slab.ts";
 import { compareVersions } from "../../kernel/release.ts";
 import { quoteFrames } from "../case.ts";
-import { yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { machineOf, wantedOf } from "../wanted.ts";
 import { orderWords } from "../words.ts";
 
-export const slabOrder: Rule = {
+const { questions, yes } = defineQuestions({
+  slab_order: { question: "Is it the slab that needs the block, not the object?", clears: "the slab's own order" },
+});
+
+export const slabOrder = defineRule({
   id: "slab_order",
   asks: "Does the slab, and not the object, need a block of several pages?",
+  questions,
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     const slab = wantedOf(c)?.piece?.slab;
@@ -45,4 +50,4 @@ export const slabOrder: Rule = {
       ),
     ];
   },
-};
+});

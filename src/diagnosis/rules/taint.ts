@@ -6,15 +6,21 @@ import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import { faultAt, faultOf } from "../faults.ts";
 import type { Finding } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
-import type { Rule } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
 import { verdictOn } from "./bad_page.ts";
 import { oopsOf } from "./oops.ts";
 
-export const taint: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "taint.first": { question: "Is it the first corruption since boot?" },
+  "taint.foreign": { question: "Is out-of-tree code loaded?", clears: "foreign code" },
+});
+
+export const taint = defineRule({
   id: "taint",
   asks: "Had the kernel seen damage before, and is out-of-tree code loaded?",
+  questions,
   kinds: ["bad_page", "oops", "skb_panic", "slab_corruption"],
   answer: (c) => {
     if (c.incident.kind === "oops" && c.incident.reading.class === "warning" && !isCorruption(c)) return [];
@@ -34,7 +40,7 @@ export const taint: Rule = {
       ...(letters.includes("P") ? [] : unmarked(c)),
     ];
   },
-};
+});
 
 /** Whether the report itself is of corruption: of anything else it cannot be "the first". */
 function isCorruption(c: Case): boolean {

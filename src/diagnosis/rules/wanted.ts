@@ -7,15 +7,24 @@ import { mtuTable } from "../buffers.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, MtuTable } from "../finding.ts";
-import { no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
-import { type Rule, shortages } from "../rule.ts";
+import { defineQuestions } from "../question.ts";
+import { defineRule, shortages } from "../rule.ts";
 import { confirmsFacts, contradictsFacts, machineOf, wantedOf } from "../wanted.ts";
 import { capital, listing, orderWords } from "../words.ts";
 
-export const wanted: Rule = {
+const { questions, no, unknown, yes } = defineQuestions({
+  "wanted.object": {},
+  "wanted.request": { question: "What was asked for?", open: true },
+  "mtu.order_zero": { question: "Is there an MTU that keeps receive buffers within one page?" },
+  "mtu.large_buffer": {},
+  "mtu.interface.": {},
+});
+
+export const wanted = defineRule({
   id: "wanted",
   asks: "Which object was wanted, how large is it, and which block does it need?",
+  questions,
   kinds: [...shortages],
   answer: (c) => {
     const w = wantedOf(c);
@@ -31,7 +40,7 @@ export const wanted: Rule = {
       );
     return found;
   },
-};
+});
 
 /** Order and mask in words. */
 function asked(c: Case): Finding | undefined {
@@ -93,9 +102,10 @@ function largeBuffer(c: Case): readonly Finding[] {
   ];
 }
 
-export const mtu: Rule = {
+export const mtu = defineRule({
   id: "mtu",
   asks: "Which MTU keeps every packet within one page on this driver and kernel?",
+  questions,
   kinds: ["alloc_failure", "slab_failure", "oops"],
   answer: (c) => {
     const driver = c.stack.driver?.driver;
@@ -147,7 +157,7 @@ export const mtu: Rule = {
       ),
     ];
   },
-};
+});
 
 /** Interfaces whose MTU the inputs tell, and what it needs. */
 function interfaces(c: Case, table: MtuTable): readonly Finding[] {

@@ -5,14 +5,23 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding, Quote } from "../finding.ts";
-import { answering, no, unknown, yes } from "../finding.ts";
 import { maskOf } from "../mask.ts";
+import { defineQuestions } from "../question.ts";
 import type { Rebuilt, RebuiltZone, UntoldZone, WithinError } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
-import { type Rule, shortages } from "../rule.ts";
+import { defineRule, shortages } from "../rule.ts";
 import type { VmallocLack } from "../vmalloc.ts";
 import { vmallocLack } from "../vmalloc.ts";
 import { count, listing, orderWords, size } from "../words.ts";
+import { ofFragmentation } from "./fragmentation.ts";
+
+const { questions, answering, no, unknown, yes } = defineQuestions({
+  "why.vmalloc": { question: "What failed?", open: true },
+  ...ofFragmentation,
+  "why.refused": { question: "Why was it refused?", open: true },
+  "why.zone.": {},
+  "why.free_unusable": { question: "Was memory free that it could not use?", clears: "memory set aside for others" },
+});
 
 const generationWords = ["2.6.9", "2.6.11 to 4.3", "4.4 to 6.2", "6.3 and later (and late 6.1.y)"] as const;
 
@@ -21,9 +30,10 @@ export const zoneQuotes = (c: Case, z: RebuiltZone): readonly Quote[] => {
   return [...quote(c, `zone:${at}`, 1), ...quote(c, `lowmem_reserve:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)];
 };
 
-export const whyRefused: Rule = {
+export const whyRefused = defineRule({
   id: "why",
   asks: "Which mark or which list refused the request, in numbers?",
+  questions,
   kinds: [...shortages],
   answer: (c) => {
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
@@ -32,7 +42,7 @@ export const whyRefused: Rule = {
     if (r === undefined) return [notSaid(c), ...singlePage(c)];
     return [verdictOf(c, r), ...zonesSay(c, r), ...unusable(c, r), ...fragmentation(c, r)];
   },
-};
+});
 
 /** vmalloc takes single pages and a range of addresses; neither is a block of several pages. */
 function vmalloc(c: Case): readonly Finding[] {

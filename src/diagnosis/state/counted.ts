@@ -1,6 +1,5 @@
 // What counters say has happened since boot: reclaim by tasks, compaction, the OOM killer, packets dropped and why. A counter has no time: one
 // look tells that it happened, a second one whether it goes on.
-import type { ProcKind } from "../../kernel/readings/proc.ts";
 import type { StateFinding } from "../finding.ts";
 import { count, listing } from "../words.ts";
 import type { MachineFiles, StateFile } from "./files.ts";
@@ -323,13 +322,3 @@ function interfaces(files: MachineFiles): StateFinding[] {
     ];
   });
 }
-
-/** Kinds that `countedFindings` answers. */
-export const countedKinds: readonly ProcKind[] = [
-  "vmstat",
-  "softnet_stat",
-  "net/netstat",
-  "nstat",
-  "ethtool -S",
-  "net/dev",
-];

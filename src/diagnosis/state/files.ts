@@ -14,28 +14,38 @@ export interface StateFile {
   readonly whole: boolean;
 }
 
-/** Kinds of which one machine has one file only; the counters of /proc/net/snmp and netstat are told apart by their protocols. */
-const once: ReadonlySet<ProcKind> = new Set<ProcKind>([
-  "zoneinfo",
-  "buddyinfo",
-  "pagetypeinfo",
-  "meminfo",
-  "vmstat",
-  "slabinfo",
-  "softnet_stat",
-]);
+/**
+ * What a file of each kind is here. `tells`: a state of memory can be told from it; `tells once` where one machine has one such file only (the
+ * counters of /proc/net/snmp and netstat are told apart by their protocols). `sets`: what is told is told with it. A kind without a role does not
+ * compile: what is read is used, or named as not looked at.
+ */
+const roles: Readonly<Record<ProcKind, "tells once" | "tells" | "sets" | "not looked at">> = {
+  zoneinfo: "tells once",
+  buddyinfo: "tells once",
+  pagetypeinfo: "tells once",
+  meminfo: "tells once",
+  vmstat: "tells once",
+  slabinfo: "tells once",
+  softnet_stat: "tells once",
+  sockstat: "tells",
+  "net/netstat": "tells",
+  nstat: "tells",
+  "net/dev": "tells",
+  "ethtool -S": "tells",
+  "page pools": "tells",
+  pressure: "tells",
+  sysctl: "sets",
+  "sample times": "sets",
+  "ethtool -k": "sets",
+  "ethtool -g": "sets",
+  "ethtool -i": "sets",
+  // The room that the model works out from the zones says the same, and for a request.
+  extfrag: "not looked at",
+};
 
-/** What a state of memory can be told from; the others only set things. */
-const telling: ReadonlySet<ProcKind> = new Set<ProcKind>([
-  ...once,
-  "sockstat",
-  "net/netstat",
-  "nstat",
-  "net/dev",
-  "ethtool -S",
-  "page pools",
-  "pressure",
-]);
+const once = (kind: ProcKind): boolean => roles[kind] === "tells once";
+const telling = (kind: ProcKind): boolean => once(kind) || roles[kind] === "tells";
+export const isNotLookedAt = (kind: ProcKind): boolean => roles[kind] === "not looked at";
 
 /** One machine at one moment. */
 export class MachineFiles {
@@ -46,7 +56,7 @@ export class MachineFiles {
   }
 
   get tells(): boolean {
-    return this.all.some((f) => telling.has(f.reading.kind));
+    return this.all.some((f) => telling(f.reading.kind));
   }
 
   has = (kind: ProcKind): boolean => this.all.some((f) => f.reading.kind === kind);
@@ -75,7 +85,7 @@ export const quotesIn = (f: StateFile, wanted: (text: string) => boolean): reado
   f.lines.flatMap((l) => (wanted(l.text) ? [{ input: f.input, line: l.line, text: l.text }] : []));
 
 const keyOf = ({ reading }: StateFile): string | undefined =>
-  once.has(reading.kind)
+  once(reading.kind)
     ? reading.kind
     : reading.kind === "net/netstat" || reading.kind === "sockstat"
       ? `${reading.kind} ${reading.protocols[0]?.name}`

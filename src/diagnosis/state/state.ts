@@ -5,9 +5,9 @@ import type { Release } from "../../kernel/release.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import type { MachineState, StateFinding } from "../finding.ts";
 import { listing } from "../words.ts";
-import { countedFindings, countedKinds } from "./counted.ts";
+import { countedFindings } from "./counted.ts";
 import type { MachineFiles, StateFile } from "./files.ts";
-import { machinesOf, quotesIn } from "./files.ts";
+import { isNotLookedAt, machinesOf, quotesIn } from "./files.ts";
 import { memoryFindings } from "./memory_now.ts";
 import { poolFindings } from "./pools_now.ts";
 import { pressureFindings } from "./pressure_now.ts";
@@ -29,26 +29,6 @@ const answers: readonly (readonly [kinds: readonly ProcKind[], file: string, que
     "what TCP and UDP dropped for lack of memory",
   ],
 ];
-
-/** Kinds that answer here, and those that set what is answered with; others are named as not looked at. */
-const used: ReadonlySet<ProcKind> = new Set<ProcKind>([
-  ...countedKinds,
-  "zoneinfo",
-  "buddyinfo",
-  "pagetypeinfo",
-  "meminfo",
-  "slabinfo",
-  "sockstat",
-  "page pools",
-  "pressure",
-]);
-const settings: ReadonlySet<ProcKind> = new Set<ProcKind>([
-  "sample times",
-  "sysctl",
-  "ethtool -k",
-  "ethtool -g",
-  "ethtool -i",
-]);
 
 /**
  * The states of every machine whose files are there. `releases`: what the inputs state, as printed. `beside`: reports stand beside them, which
@@ -108,7 +88,7 @@ function stateOf(files: MachineFiles, stated: Release | undefined): MachineState
     ...answers.flatMap(([kinds, file, question]) => (kinds.some((k) => files.has(k)) ? [] : [`${question}: ${file}`])),
     ...(unsaid ? ["which lists hold the free blocks, on which room of high orders depends: /proc/pagetypeinfo"] : []),
   ];
-  const notRead = [...new Set(files.all.map((f) => f.reading.kind))].filter((k) => !used.has(k) && !settings.has(k));
+  const notRead = [...new Set(files.all.map((f) => f.reading.kind))].filter(isNotLookedAt);
   return {
     host: files.all[0]?.host ?? null,
     inputs: [...new Set(files.all.map((f) => f.input))],

@@ -14,10 +14,42 @@ export const pageUse = { none: 0, clean: 1, dirty: 2, writeback: 3, anonymous: 4
 export interface ByteColumn extends Uint8Array {}
 export interface CountColumn extends Int32Array {}
 
-export type UserPages = ReturnType<typeof createUserPages>;
+/** Pages that workloads hold: each has one holder and one use. */
+export interface UserPages {
+  /** use[pfn]: a value of pageUse. */
+  readonly use: ByteColumn;
+  /** uses[use]: how many pages have it. */
+  readonly uses: CountColumn;
+  /** GFP_KERNEL without warnings, GFP_HIGHUSER_MOVABLE, and GFP_KERNEL | __GFP_RECLAIMABLE. */
+  readonly gfpKernel: number;
+  readonly gfpUser: number;
+  readonly gfpReclaimable: number;
+  /** A number for somebody who holds pages; at most 255. */
+  holder(): number;
+  /** Takes a page; -1 when there is none. */
+  take(holder: number, as: number): number;
+  /** Gives a page back; it must not be under I/O or pinned. */
+  give(pfn: number): void;
+  setUse(pfn: number, to: number): void;
+  /** drop_caches: every clean page that nobody pins goes. */
+  dropClean(): void;
+  /** One more user of the page, who keeps it where it is. */
+  pin(pfn: number): void;
+  unpin(pfn: number): void;
+  pinned(pfn: number): boolean;
+  /** The page was used: reclaim finds it young. */
+  touch(pfn: number): void;
+  /** Pages of a holder, and the i-th of them, from 0; their order changes with what is given back. */
+  held(holder: number): number;
+  at(holder: number, i: number): number;
+  /** Told when reclaim met a dirty page. */
+  onDirty(hear: (pfn: number) => void): void;
+  /** Pages that reclaim took, that compaction moved, and that reclaim left because they were dirty. */
+  counters(): { readonly evicted: number; readonly moved: number; readonly refusedDirty: number };
+}
 
 /** Takes over the machine's LRU: reclaim asks here. */
-export function createUserPages(memory: BootedMemory) {
+export function createUserPages(memory: BootedMemory): UserPages {
   const { lru, pages, rules } = memory;
   const count = memory.memory.pages;
   const use: ByteColumn = new Uint8Array(count);

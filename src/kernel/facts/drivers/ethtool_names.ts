@@ -1,6 +1,7 @@
 // What `ethtool -S` calls the counters of a driver, in the order it prints them, and since when. A counter that a driver does not print is
 // not here: tg3's rx_dropped is in `ip -s link` only.
 import type { Fact } from "../../release.ts";
+import { poolCounterRows, printedPoolCounter } from "../pool_counters.ts";
 
 /** A printed name, and where its number is: a counter of the model's driver, or of the device (`rxBytes`, `txBytes`, `rxMissed`, …). */
 export type PrintedCounter = readonly [printed: string, counter: string];
@@ -30,20 +31,8 @@ const mvnetaWithErrors: readonly PrintedCounter[] = [
   ["refill_errors", "refill_error"],
 ];
 
-/** page_pool_ethtool_stats_get_strings(), net/core/page_pool.c 6.1: the sums of a card's pools, behind the driver's own counters. */
-const pools: readonly PrintedCounter[] = [
-  "alloc_fast",
-  "alloc_slow",
-  "alloc_slow_ho",
-  "alloc_empty",
-  "alloc_refill",
-  "alloc_waive",
-  "recycle_cached",
-  "recycle_cache_full",
-  "recycle_ring",
-  "recycle_ring_full",
-  "recycle_released_ref",
-].map((name) => [`rx_pp_${name}`, `rx_pp_${name}`]);
+/** The sums of a card's pools, behind the driver's own counters. */
+const pools: readonly PrintedCounter[] = poolCounterRows.map(printedPoolCounter).map((name) => [name, name]);
 const queue0 = (...counters: readonly PrintedCounter[]): readonly PrintedCounter[] =>
   counters.map(([printed, counter]) => [`queue_0_${printed}`, counter]);
 

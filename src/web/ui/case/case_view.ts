@@ -1,5 +1,7 @@
 // What the case page shows of a diagnosis, worked out from its JSON alone: episodes worst first, the verdict, the suspects that are ruled out, what
 // to collect next. Words and numbers are the diagnosis'; only their choice and order are made here.
+import type { FindingId } from "../../../diagnosis/asked.ts";
+import { answerOf, findingOf } from "../../../diagnosis/asked.ts";
 import type { Advice, DiagnosedIncident, Diagnosis, Finding, Quote, Severity } from "../../../diagnosis/finding.ts";
 import { bySeverity } from "../../../diagnosis/finding.ts";
 import { afterBoot, size } from "../../../diagnosis/words.ts";
@@ -24,11 +26,11 @@ export const severityWord: Readonly<Record<Severity, string>> = {
   harmless: "harmless",
 };
 
-const tied = (i: DiagnosedIncident): boolean => i.findings.some((f) => f.id === "episode.together");
+const tied = (i: DiagnosedIncident): boolean => findingOf(i.findings, "episode.together") !== undefined;
 
 /** Causes that a diagnosis ties to one moment name each other. */
 const together = (a: DiagnosedIncident, b: DiagnosedIncident): boolean =>
-  a.findings.some((f) => f.id === "episode.together" && f.claim.includes(b.title));
+  findingOf(a.findings, "episode.together")?.claim.includes(b.title) === true;
 
 /** Worst first; of equals the earlier in the log. */
 export function episodesOf(d: Diagnosis): readonly Episode[] {
@@ -48,39 +50,11 @@ export function episodesOf(d: Diagnosis): readonly Episode[] {
     .sort((a, b) => bySeverity(a.severity, b.severity) || first(a.incidents) - first(b.incidents));
 }
 
-/** Suspects that people ask after first, by the finding that clears them. */
-const suspects: readonly (readonly [id: string, suspect: string])[] = [
-  ["fragmentation", "fragmentation"],
-  ["why.free_unusable", "memory set aside for others"],
-  ["oom.scope", "the machine's memory"],
-  ["oom.kernel_memory", "the kernel's own memory"],
-  ["container.limit", "a container's limit"],
-  ["direction", "the network's path"],
-  ["context.atomic_needlessly", "an atomic request without need"],
-  ["ring.slot_lost", "a ring slot lost for good"],
-  ["offload.tso", "TSO"],
-  ["offload.gso", "GSO"],
-  ["offload.sg", "scatter-gather"],
-  ["offload.gro", "GRO"],
-  ["offload.lro", "LRO"],
-  ["slab_debug.raised_order", "slab debugging"],
-  ["slab_order", "the slab's own order"],
-  ["min_free.default", "an untouched min_free_kbytes"],
-  ["bad_page.process_guilty", "the named process"],
-  ["bad_page.packet_memory", "packet memory"],
-  ["oops.packet_memory", "packet memory"],
-  ["slab.packet_memory", "packet memory"],
-  ["slab.double_free", "a double free"],
-  ["page_pool.leak", "a leak"],
-  ["taint.foreign", "foreign code"],
-];
-
 /** What the report itself rules out, with the finding that does. */
 export function ruledOut(i: DiagnosedIncident): readonly { readonly suspect: string; readonly finding: Finding }[] {
-  return suspects.flatMap(([id, suspect]) => {
-    const finding = i.findings.find((f) => f.id === id);
-    return finding?.answer === "no" ? [{ suspect, finding }] : [];
-  });
+  return i.findings.flatMap((finding) =>
+    finding.answer === "no" && finding.clears !== undefined ? [{ suspect: finding.clears, finding }] : [],
+  );
 }
 
 /** The first thing to do that has a command; without one, the first thing to do. */
@@ -90,7 +64,7 @@ export function firstAction<A extends Advice>(advice: readonly A[]): A | undefin
 
 /** How bad it is, as the diagnosis says it. */
 export const howBad = (i: DiagnosedIncident): string =>
-  i.findings.find((f) => f.id === "judgement.harmless")?.claim ?? severityWord[i.severity];
+  findingOf(i.findings, "judgement.harmless")?.claim ?? severityWord[i.severity];
 
 /** Advice that asks for more of the machine's own words. */
 export const toCollect = (i: DiagnosedIncident): readonly Advice[] =>
@@ -186,7 +160,7 @@ export function caseFor(i: DiagnosedIncident): string | undefined {
 
 /** The story of the packet lab that plays this fault; undefined when none does. */
 export function storyFor(i: DiagnosedIncident): string | undefined {
-  const says = (id: string): boolean => i.findings.some((f) => f.id === id && f.answer === "yes");
+  const says = (id: FindingId): boolean => answerOf(i.findings, id) === "yes";
   if (says("bad_page.double_free") || says("slab.double_free")) return "double-free";
   return says("oops.use_after_free") || says("slab.use_after_free") || i.kind === "bad_page"
     ? "double-free"

@@ -1,9 +1,9 @@
 // One incident: what it is, the claims with the pictures that they carry, what to do, and the ways on.
 import type { ComponentChildren, JSX } from "preact";
+import { answerOf, findingOf, isA, isOf } from "../../../diagnosis/asked.ts";
 import type { DiagnosedIncident, Finding } from "../../../diagnosis/finding.ts";
 import { capital } from "../../../diagnosis/words.ts";
 import { confidence, kernelText } from "../../../report/confidence.ts";
-import { questionOf } from "../../../report/diagnosis_questions.ts";
 import { inertLine } from "../../../report/escape.ts";
 import { formatNumber } from "../../../report/text.ts";
 import { useKept } from "../../store/kept.ts";
@@ -49,10 +49,8 @@ export function IncidentView({
 
 /** What the verdict and the summary have said already is not said again; zone by zone only where the sum of the zones does not say it. */
 function claimsOf(i: DiagnosedIncident): readonly Finding[] {
-  const refused = i.findings.find((f) => f.id === "why.refused")?.answer === "yes";
-  return i.findings.filter(
-    (f) => f.id !== "wanted.object" && f.id !== "judgement.harmless" && !(refused && f.id.startsWith("why.zone.")),
-  );
+  const refused = answerOf(i.findings, "why.refused") === "yes";
+  return i.findings.filter((f) => !isA(f, "wanted.object", "judgement.harmless") && !(refused && isOf(f, "why.zone.")));
 }
 
 function Summary({
@@ -114,13 +112,11 @@ function Claim({
   seen: Set<string>;
   onPlace: (place: Place) => void;
 }): JSX.Element {
-  const question = questionOf(f.id);
-  const own = question === undefined ? f.claim.indexOf("? ") + 1 : 0;
-  const asked = question?.text ?? f.claim.slice(0, own);
+  const own = f.question === undefined ? f.claim.indexOf("? ") + 1 : 0;
+  const asked = f.question ?? f.claim.slice(0, own);
   const claim = f.claim.slice(own).trimStart();
   const silent =
-    (question?.open === true && f.answer === "yes") ||
-    (f.answer === "unknown" && /^The report does not say/.test(f.claim));
+    (f.open === true && f.answer === "yes") || (f.answer === "unknown" && /^The report does not say/.test(f.claim));
   const [searched] = useKept("log.search", "");
   const hit = claimsWith({ ...incident, findings: [f] }, searched).length > 0;
   const now = hot.value;
@@ -153,30 +149,30 @@ function Claim({
           </span>
         )}
       </p>
-      <Carried id={f.id} incident={incident} />
+      <Carried of={f} incident={incident} />
     </li>
   );
 }
 
 /** The picture that a claim carries. */
-function Carried({ id, incident }: { id: string; incident: DiagnosedIncident }): JSX.Element | null {
-  const has = (other: string): boolean => incident.findings.some((f) => f.id === other);
+function Carried({ of, incident }: { of: Finding; incident: DiagnosedIncident }): JSX.Element | null {
+  const split = findingOf(incident.findings, "fragmentation") !== undefined;
   const { oom, mtuTable } = incident;
-  if (id === "why.refused") return <Ladders incident={incident} />;
-  if (id === "fragmentation" || (id === "why.free_unusable" && !has("fragmentation"))) {
+  if (isA(of, "why.refused")) return <Ladders incident={incident} />;
+  if (isA(of, "fragmentation") || (isA(of, "why.free_unusable") && !split)) {
     const pieces = piecesOf(incident);
     return pieces === undefined ? null : <PieceBar pieces={pieces} />;
   }
-  if (id === "oom.scope") return oom === null ? null : <Composition oom={oom} />;
-  if (id === "oom.largest") return oom === null ? null : <Processes processes={oom.processes} />;
-  return id === "mtu.order_zero" && mtuTable !== null && mtuTable.rows.length > 0 ? (
+  if (isA(of, "oom.scope")) return oom === null ? null : <Composition oom={oom} />;
+  if (isA(of, "oom.largest")) return oom === null ? null : <Processes processes={oom.processes} />;
+  return isA(of, "mtu.order_zero") && mtuTable !== null && mtuTable.rows.length > 0 ? (
     <MtuSteps table={mtuTable} />
   ) : null;
 }
 
 function MorePictures({ incident }: { incident: DiagnosedIncident }): JSX.Element | null {
   const { memory, mtuTable, findings } = incident;
-  const steps = mtuTable !== null && mtuTable.rows.length > 0 && !findings.some((f) => f.id === "mtu.order_zero");
+  const steps = mtuTable !== null && mtuTable.rows.length > 0 && findingOf(findings, "mtu.order_zero") === undefined;
   if (memory === null && !steps) return null;
   return (
     <details>

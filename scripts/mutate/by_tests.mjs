@@ -1,0 +1,175 @@
+// Shows that tests hold what rules and facts say: changes one comparison, bound, condition, number, name or pattern of a file, runs the tests that
+// import it, and asks whether one fails.
+//   npm run mutate:tests                                       60 changes of src/diagnosis and 60 of src/kernel/facts
+//   npm run mutate:tests -- src/diagnosis/rules/ --most 200    of one room
+//   npm run mutate:tests -- --file src/diagnosis/advice.ts     every change of one file
+//   npm run mutate:tests -- --seed 7 --list                    which changes would be made
+// A copy of the compiled source is changed, one line a time; its tests run in one process on as much of vitest as they use (small_vitest.mjs). A test
+// counts when it imports the file, however far, and stands in a room of `rooms`: tests of the page, of commands and of proofs would only notice
+// more, and slower. Exits 1 when less than 85 % of a room's changes are noticed.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { changesOf, thin } from "./source_edits.mjs";
+
+const root = resolve(import.meta.dirname, "../..");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    most: { type: "string", default: "60" },
+    seed: { type: "string", default: "1" },
+    file: { type: "string" },
+    list: { type: "boolean", default: false },
+  },
+});
+const asked =
+  values.file !== undefined
+    ? [values.file]
+    : positionals.length > 0
+      ? positionals
+      : ["src/diagnosis/", "src/kernel/facts/"];
+/** Tests that run in seconds and look at what rules and facts say. */
+const rooms = ["src/diagnosis/", "src/kernel/", "src/artifact/", "src/report/diagnosis", "src/fleet/", "src/live/"];
+
+const work = mkdtempSync(join(tmpdir(), "skblab-mutate-"));
+process.on("exit", () => rmSync(work, { recursive: true, force: true }));
+layOut();
+
+const files = readdirSync(join(work, "src"), { recursive: true }).map((f) => `src/${f.replaceAll("\\", "/")}`);
+const compiled = files.filter((f) => f.endsWith(".js"));
+const texts = new Map(compiled.map((f) => [f, readFileSync(join(work, f), "utf8")]));
+/** Who imports a file. */
+const importers = new Map();
+for (const f of compiled)
+  for (const m of texts.get(f).matchAll(/from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g)) {
+    const to = relative(work, resolve(work, dirname(f), m[1] ?? m[2]));
+    importers.set(to, [...(importers.get(to) ?? []), f]);
+  }
+
+/** The source as it can be built and tested at one place: compiled, with vitest's name given to small_vitest.mjs. */
+function layOut() {
+  writeFileSync(join(work, "package.json"), '{"type":"module"}');
+  writeFileSync(
+    join(work, "tsconfig.json"),
+    JSON.stringify({
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: {
+        noEmit: false,
+        noCheck: true,
+        rootDir: join(root, "src"),
+        outDir: join(work, "src"),
+        types: [],
+      },
+      include: [join(root, "src")],
+      exclude: [join(root, "src/web")],
+    }),
+  );
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "-p", join(work, "tsconfig.json")],
+    { encoding: "utf8" },
+  );
+  if (status !== 0) throw new Error(`The source does not compile: ${stdout}`);
+  for (const f of readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })) {
+    const from = join(f.parentPath, f.name);
+    if (f.isFile() && !/\.tsx?$/.test(f.name) && !from.includes("/src/web/"))
+      cpSync(from, join(work, relative(root, from)), { recursive: true });
+  }
+  mkdirSync(join(work, "node_modules/vitest"), { recursive: true });
+  for (const name of readdirSync(join(root, "node_modules")))
+    if (name !== "vitest" && !name.startsWith("."))
+      symlinkSync(join(root, "node_modules", name), join(work, "node_modules", name));
+  cpSync(join(import.meta.dirname, "small_vitest.mjs"), join(work, "node_modules/vitest/index.mjs"));
+  writeFileSync(join(work, "node_modules/vitest/package.json"), '{"type":"module","exports":"./index.mjs"}');
+  cpSync(join(import.meta.dirname, "run_files.mjs"), join(work, "run_files.mjs"));
+  for (const name of ["fixtures", "docs", "scenarios", "schemas", "examples", "README.md"])
+    symlinkSync(join(root, name), join(work, name));
+}
+
+const run = (args, timeout) =>
+  spawnSync(process.execPath, ["run_files.mjs", ...args], { cwd: work, encoding: "utf8", timeout });
+
+/** Tests that pass here with nothing changed, with their milliseconds; asked for once each. */
+const passing = new Map();
+function passes(tests) {
+  const fresh = tests.filter((t) => !passing.has(t));
+  if (fresh.length === 0) return tests.filter((t) => passing.get(t) !== undefined);
+  const { stdout } = run(["--each", ...fresh], 1_200_000);
+  const told = new Map(
+    stdout
+      .split("\n")
+      .filter((line) => line.startsWith('{"path"'))
+      .map((line) => JSON.parse(line))
+      .map((t) => [t.path, t]),
+  );
+  for (const t of fresh) {
+    const { failed, millis } = told.get(t) ?? { failed: "no answer" };
+    if (failed !== undefined) console.error(`not used: ${t}: ${failed.slice(0, 160)}`);
+    passing.set(t, failed === undefined ? millis : undefined);
+  }
+  // What takes a quarter of the time of all would be waited for at every survivor.
+  const all = [...passing.values()].reduce((sum, millis = 0) => sum + millis, 0);
+  for (const [t, millis = 0] of passing)
+    if (millis > all / 4) {
+      console.error(`not used: ${t}: it takes ${millis} of ${all} ms`);
+      passing.set(t, undefined);
+    }
+  return tests.filter((t) => passing.get(t) !== undefined);
+}
+
+/** Tests that reach a file: its own first, then by how many imports lie between and how long they take. */
+function testsOf(file) {
+  const far = new Map([[file, 0]]);
+  const queue = [file];
+  for (const f of queue)
+    for (const by of importers.get(f) ?? [])
+      if (!far.has(by)) {
+        far.set(by, far.get(f) + 1);
+        queue.push(by);
+      }
+  const tests = queue.filter((f) => f.endsWith(".test.js") && rooms.some((r) => f.startsWith(r)));
+  const cost = (f) => (f === file.replace(/\.js$/, ".test.js") ? 0 : far.get(f) * 500 + passing.get(f));
+  return passes(tests).sort((a, b) => cost(a) - cost(b));
+}
+
+/** Where the changed line stands in the source that people read. */
+function sourceLine({ file, line, whole }) {
+  const source = readFileSync(join(root, file.replace(/\.js$/, ".ts")), "utf8").split("\n");
+  const at = source.findIndex((text, i) => i + 1 >= line && text.trim() === whole.trim());
+  return `${file.replace(/\.js$/, ".ts")}${at < 0 ? "" : `:${at + 1}`}`;
+}
+
+let low = false;
+for (const room of asked) {
+  const inRoom = (f) => (room.endsWith(".ts") ? f === room.replace(/\.ts$/, ".js") : f.startsWith(room));
+  const all = compiled
+    .filter((f) => inRoom(f) && !/\.(?:test|testkit|fuzz)\.js$/.test(f))
+    .flatMap((file) => changesOf(file, texts.get(file)));
+  const chosen = values.file === undefined ? thin(all, Number(values.most), Number(values.seed)) : all;
+  const survivors = [];
+  for (const change of chosen) {
+    if (values.list) {
+      console.log(`${sourceLine(change)} ${change.was} → ${change.now}`);
+      continue;
+    }
+    const path = join(work, change.file);
+    const tests = testsOf(change.file);
+    writeFileSync(path, change.text);
+    const { status, stdout } = run(tests, 300_000);
+    writeFileSync(path, texts.get(change.file));
+    console.error(
+      `${status === 0 ? "SURVIVES" : "noticed "} ${sourceLine(change)} ${change.was} → ${change.now}${status === 0 ? "" : ` | ${stdout?.trim().slice(0, 100)}`}`,
+    );
+    if (status === 0) survivors.push(change);
+  }
+  if (values.list) continue;
+  const share = (chosen.length - survivors.length) / Math.max(chosen.length, 1);
+  console.log(
+    `${room}: ${chosen.length - survivors.length} of ${chosen.length} changes noticed (${(100 * share).toFixed(0)} %), of ${all.length}, seed ${values.seed}`,
+  );
+  for (const change of survivors) console.log(`  survives: ${sourceLine(change)} ${change.was} → ${change.now}`);
+  if (share < 0.85) low = true;
+}
+process.exitCode = low ? 1 : 0;

@@ -1,0 +1,41 @@
+// What a report lacks is named, with the command that gets it (rules/missing.ts).
+import { expect, test } from "vitest";
+import { allocFailure, answerIn, bySoftirq, bySyscall, memInfo } from "./report.testkit.ts";
+
+const refill = (info: readonly string[]) =>
+  allocFailure({
+    frames: [
+      "__alloc_pages_bulk+0x1/0x2",
+      "e1000_alloc_rx_buffers+0x12/0x34",
+      "e1000_clean_rx_irq+0x1/0x2",
+      ...bySoftirq,
+    ],
+    memInfo: info,
+  });
+
+test("a whole report lacks nothing", async () => {
+  expect(await answerIn(allocFailure({}), "missing.parts")).toBeUndefined();
+});
+
+test("without Mem-Info that is named, once", async () => {
+  const found = await answerIn(allocFailure({ memInfo: [] }), "missing.parts");
+  expect(found).toMatchObject({ answer: "yes", advice: [{ command: expect.stringContaining("journalctl -k") }] });
+  expect(found?.claim).toContain("its Mem-Info (zones and free blocks) is missing");
+});
+
+test("a lost zone line is named by its zone", async () => {
+  const without = memInfo.filter((line) => !line.startsWith("DMA32:"));
+  expect((await answerIn(allocFailure({ memInfo: without }), "missing.parts"))?.claim).toContain("buddy line of DMA32");
+});
+
+test("settings of the interface are asked for on a network's path that names none", async () => {
+  expect(await answerIn(refill(memInfo), "missing.interface")).toMatchObject({ answer: "unknown" });
+  expect(await answerIn(allocFailure({ frames: bySyscall }), "missing.interface")).toBeUndefined();
+  const link = { link: "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP\n" };
+  expect(await answerIn(refill(memInfo), "missing.interface", link)).toBeUndefined();
+});
+
+test("a form that does not fit the stated release is told as a backport", async () => {
+  expect(await answerIn(allocFailure({ release: "2.6.18" }), "kernel.backport")).toMatchObject({ answer: "yes" });
+  expect(await answerIn(allocFailure({}), "kernel.backport")).toBeUndefined();
+});
