@@ -85,7 +85,7 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   const who = names[caller];
   // The check of a page that is given back: nobody asked, but somebody gave it.
   if (names.includes("bad_page"))
-    return names.some((n, i) => isFrameIn(handingOnFrames, n) && pageWork.test(names[i - 1] ?? ""));
+    return names.some((n, i) => has(handingOnFrames, n) !== undefined && pageWork.test(names[i - 1] ?? ""));
   if (who === undefined || caller === 0) return false;
   const guesses = !frames.some((f) => f.reliable);
   const below = frames.findLastIndex((f, i) => i < caller && (guesses || f.reliable || allocating(names[i] ?? "")));

@@ -22,6 +22,7 @@ const { questions, no, unknown, yes } = defineQuestions({
     question: "Is min_free_kbytes the kernel's own default?",
     clears: "an untouched min_free_kbytes",
   },
+  "min_free.changed": { question: "Was vm.min_free_kbytes another then?" },
 });
 
 /** Single pages and small blocks survive in a larger reserve; blocks above PAGE_ALLOC_COSTLY_ORDER are not made by it. */
