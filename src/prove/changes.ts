@@ -211,7 +211,7 @@ function moreMemory(times: number, built: Built, input: ProveInput): Made | stri
   const zones = built.statesUnder({})[0]?.zones ?? [];
   if (zones.some((z) => z.zone === "HighMem"))
     return "more memory would lie in HighMem, where the kernel's own requests find none";
-  if (input.findings.find((f) => f.id === "min_free.default")?.answer !== "yes")
+  if (answerOf(input.findings, "min_free.default") !== "yes")
     return "vm.min_free_kbytes is not known to be the kernel's own choice, so what it would be is not known";
   const { version } = parseRelease(built.release);
   const all = zones.reduce((n, z) => n + z.managed, 0);

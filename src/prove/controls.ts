@@ -1,5 +1,8 @@
 // What people turn although nobody advised it here: what has a mechanism for this very refusal is run beside the advice; what no machine of the
 // model takes is named with the reason, so that nobody takes silence for an answer.
+import type { FindingId } from "../diagnosis/asked.ts";
+import { answerOf } from "../diagnosis/asked.ts";
+import type { Answer } from "../diagnosis/finding.ts";
 import type { Change, ProveInput } from "../diagnosis/machine_told.ts";
 import { atLeast, parseRelease } from "../kernel/release.ts";
 import { drivers } from "../model/drivers/drivers.ts";
@@ -93,7 +96,7 @@ function ofLargeBlocks(input: ProveInput, built: Built, add: Add): void {
 function ofCard(input: ProveInput, built: Built, add: Add): void {
   const { asker } = built;
   if (asker.kind !== "driver") return;
-  const answer = (id: string): string | undefined => input.findings.find((f) => f.id === id)?.answer;
+  const answer = (id: FindingId): Answer | undefined => answerOf(input.findings, id);
   const ruledOut = "the diagnosis says that it cannot help";
   if (answer("offload.tso") === "no" && input.machine.tso?.value !== false)
     add("TSO off, while 1,000 writes/s of 32 KB are sent", { kind: "offload", name: "tso" }, ruledOut, {
