@@ -140,6 +140,11 @@ function trafficFacts(r: MachineResult): [string, string][] {
       ["read by the application", r.received.toLocaleString("en-US")],
       ["dropped by the socket", r.socketDrops.toLocaleString("en-US")],
     );
+  for (const d of r.devices)
+    if (d.filtered !== undefined)
+      rows.push([`dropped by flow rules of ${d.name}`, `${d.filtered.toLocaleString("en-US")} frames`]);
+  if (r.busyPolled !== undefined)
+    rows.push(["taken by the reader's busy polls", `${r.busyPolled.toLocaleString("en-US")} packets`]);
   if (r.reserveDrops > 0)
     rows.push(["refused: in memory of the emergency reserve", r.reserveDrops.toLocaleString("en-US")]);
   if (r.groups !== undefined)

@@ -1,6 +1,8 @@
 // Where flows come to by rules, and readers that poll their card themselves.
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
+import { drawMachine } from "../report/scenario_machine.ts";
+import { renderText } from "../report/text.ts";
 import { runMachine } from "./machine_run.ts";
 import { machineSchema } from "./machine_settings.ts";
 import type { WireFrame } from "./wire_tap.ts";
@@ -8,6 +10,7 @@ import type { WireFrame } from "./wire_tap.ts";
 const run = (more: object, wire?: (frame: WireFrame) => void) =>
   runMachine(machineSchema.parse({ memoryMb: 128, cpus: 4, millis: 10, ...more }), wire === undefined ? {} : { wire });
 const card = { driver: "ringnic", queues: 4, mbitPerSecond: 10_000 };
+const text = (r: ReturnType<typeof run>): string => renderText(drawMachine(r));
 const perQueue = (r: ReturnType<typeof run>): number[] =>
   r.devices[0]?.queues?.map((q) => q.counters["rx_packets"] ?? -1) ?? [];
 
@@ -35,6 +38,9 @@ describe("rules of flow steering", () => {
     // Twin without rules: nothing is dropped, and port 53 is spread.
     const plain = run({ nics: [card], traffic, reader });
     expect(plain.devices[0]?.filtered).toBeUndefined();
+    const row = new RegExp(`dropped by flow rules of eth0 +${filtered.toLocaleString("en-US")} frames`);
+    expect(text(r)).toMatch(row);
+    expect(text(plain)).not.toContain("flow rules");
     expect(Math.max(...perQueue(plain))).toBeLessThan(perQueue(r)[3] ?? 0);
   });
   test("connections are placed by the port of this machine's end", () => {
@@ -84,6 +90,8 @@ describe("busy polling", () => {
     expect(on.received).toBeGreaterThan(450);
     expect(on.busyPolled).toBeGreaterThan(0.9 * on.received);
     expect(on.socketDrops).toBe(0);
+    expect(text(on)).toMatch(new RegExp(`taken by the reader's busy polls +${on.busyPolled} packets`));
+    expect(text(off)).not.toContain("busy polls");
     // What lies in the queue lies there in single packets: the ring of the pool never fills up.
     expect(off.devices[0]?.pool?.ringFull).toBeGreaterThan(0);
     expect(on.devices[0]?.pool?.ringFull).toBe(0);

@@ -1,16 +1,21 @@
-// virtio_net: the card of virtual machines. drivers/net/virtio_net.c, 6.1: virtnet_open, try_fill_recv, receive_mergeable, page_to_skb.
-//   mergeable   pieces of one big page, as long as packets are on average; a packet takes as many as it needs
+// virtio_net: the card of virtual machines. drivers/net/virtio_net.c: virtnet_open, try_fill_recv, receive_mergeable, page_to_skb; 6.1.192, 6.12.117,
+// 7.2.12 and 7.3.4.
+//   mergeable   pieces of one big page (since 7.1 of a page_pool), as long as packets are on average; a packet takes as many as it needs
 //   big         chains of single pages, long enough for the largest packet; what a packet leaves goes to a private list
-//   small       one piece for a standard frame, which becomes the head
+//   small       one such piece for a standard frame, which becomes the head
+// Without memory a worker that may sleep fills the ring; in 7.2 there is none, and the poll runs again.
 // With an XDP program (`xdp`) a buffer is a page with 256 bytes before the packet, and the pieces are no longer stretched.
 // Packets of up to 128 bytes, and such as fill their piece to the brim, are copied in whole or in part; the others keep their piece as head.
 
 import { BadInput } from "../../base/bad_input.ts";
 import { workerTask } from "../../kernel/facts/call_chains/index.ts";
 import { atLeast } from "../../kernel/release.ts";
+import { cardRulesOf } from "../kernels/card_rules.ts";
+import { unreadRelease } from "../kernels/card_trees.ts";
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { feature } from "../net/path/netdevice.ts";
 import { frameBytes } from "../net/path/wire.ts";
+import { softirqState } from "../net/pool/pool_context.ts";
 import { fragField, headField, skbField } from "../net/skb/skb_columns.ts";
 import { rxMachineOf } from "./buffers.ts";
 import { createXdp, xdpHeadroom, xdpWords } from "./cards/xdp.ts";
@@ -19,10 +24,10 @@ import { gfpOf, numberSetting, ringSetting, wordSetting } from "./driver.ts";
 import { handUp, mtuRefusal, receiveUpTo, transmitSide } from "./driver_life.ts";
 import type { FragmentChain } from "./fragment_chain.ts";
 import { fragmentChain } from "./fragment_chain.ts";
-import { createPageFrag } from "./page_frag_refill.ts";
 import { createRxRing } from "./rx_ring.ts";
 import { createSetupMemory } from "./setup_memory.ts";
 import { createTxRing } from "./tx_ring.ts";
+import { ownPieces, pooledPieces } from "./virtio_pieces.ts";
 
 const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
 
@@ -40,10 +45,15 @@ const addressBytes = 6;
 const { HEAD } = skbField;
 const { NR_FRAGS } = headField;
 
+/** How long a poll takes that gets no memory, so that polling on takes time. */
+const idlePollNanos = 2000;
+
 const modes = ["mergeable", "big", "small"] as const;
 
 export const virtioNet: DriverMaker = {
   name: "virtio_net",
+  // Up to 6.12 the changes that matter here are in dated source; what lies between that and 7.2 is from history.
+  unread: (release) => (atLeast(release, [6, 13]) ? unreadRelease("virtio_net", release) : undefined),
   features: feature.sg | feature.csum | feature.tso | feature.gso | feature.gro | feature.highdma,
   settings: {
     mode: { does: "how receive buffers are made", words: modes },
@@ -71,7 +81,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const line = at.cacheLine - 1;
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const kernel = gfpOf(release, "GFP_KERNEL");
-  const piece = createPageFrag(parts);
+  const pooled = mode !== "big" && cardRulesOf(release).virtioPool;
+  const refillsInPoll = cardRulesOf(release).virtioPool;
+  const piece = pooled ? pooledPieces(parts, rxSize) : ownPieces(parts);
   /** What a slot's buffer is long (mergeable, small). */
   const lengthOf = new Int32Array(rxSize);
   /** The pages behind the first of a slot's chain (big), pfn plus one. */
@@ -166,7 +178,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     cpus.work(cpus.current(), delayNanos, refillWork);
   }
 
-  const putPiece = (address: number): void => pages.putPage(Math.floor(address / pageSize));
+  const putPiece = (address: number): void => piece.put(address, true);
   const pageOf = (address: number): number => pages.compoundHead(Math.floor(address / pageSize));
 
   /** page_to_skb() of a piece: the skb owns it, or has copied it (then it is put); 0 without memory, the piece still ours. */
@@ -216,6 +228,11 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return address;
   };
 
+  const further = (): number => {
+    const skb = skbs.allocSkb(0, atomic);
+    if (skb !== 0) piece.mark(skb);
+    return skb;
+  };
   const mergeable = (bytes: number, pieces: number): number => {
     let left = bytes + headerLength;
     let skb = 0;
@@ -228,7 +245,10 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       if (i === 0) {
         skb = pieceToSkb(address, truesize, part - headerLength);
         if (skb === 0) putPiece(address);
-        else chain = fragmentChain(skbs, skb, () => skbs.allocSkb(0, atomic), true);
+        else {
+          piece.mark(skb);
+          chain = fragmentChain(skbs, skb, further, true);
+        }
       } else if (chain === undefined || skb === 0) putPiece(address);
       else if (!append(chain, address, truesize, part)) {
         putPiece(address);
@@ -241,12 +261,14 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   };
 
   const small = (bytes: number): number => {
+    const block = lengthOf[rx.clean]!;
     const address = takeSlot();
-    const skb = bytes <= goodPacket ? skbs.buildSkb(address, smallLength) : 0;
+    const skb = bytes <= goodPacket ? skbs.buildSkb(address, block) : 0;
     if (skb === 0) {
       putPiece(address);
       return 0;
     }
+    piece.mark(skb);
     skbs.skbReserve(skb, smallHeadroom);
     skbs.skbPut(skb, bytes);
     return skb;
@@ -290,8 +312,8 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     { unused: () => putPiece(takeSlot()), lend: () => [takeSlot()], takeBack },
     program,
   );
-  function takeBack(lent: readonly number[]): void {
-    for (const address of lent) putPiece(address);
+  function takeBack(lent: readonly number[], inPoll: boolean): void {
+    for (const address of lent) piece.put(address, inPoll);
   }
 
   const drop = (frame: number): void => {
@@ -335,7 +357,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
 
   const freeBuffer = (slot: number): void => {
     if (mode !== "big") {
-      putPiece(rx.buffer[slot]!);
+      piece.put(rx.buffer[slot]!, false);
       return;
     }
     for (let i = 0; i < lengthOf[slot]!; i++) pages.putPage(chains[slot * chainMax + i]! - 1);
@@ -348,14 +370,18 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   };
 
   const transmit = transmitSide(tx, counters);
+  const { context } = piece;
   const driver: Driver = {
     name: "virtio_net",
     get counters() {
       return { ...counters, ...xdp.counters };
     },
     open() {
+      if (!piece.open()) return false;
       open = true;
-      if (!fill(kernel, sites.open)) scheduleRefill(0);
+      if (fill(kernel, sites.open)) return true;
+      if (refillsInPoll) host.napiSchedule();
+      else scheduleRefill(0);
       return true;
     },
     stop() {
@@ -364,7 +390,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       rx.reset(() => undefined);
       for (const page of spares) pages.putPage(page - 1);
       spares.length = 0;
-      piece.drop();
+      piece.close();
       tx.reset();
     },
     changeMtu(mtu) {
@@ -376,9 +402,16 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     },
     startXmit: transmit.startXmit,
     poll(budget) {
+      if (context !== undefined) context.softirq = context.inPoll ?? softirqState.running;
       transmit.clean(budget);
-      const work = receiveUpTo(rx, cpus, budget, receiveOne);
-      if (open && rxSize - rx.filled() > Math.min(budget, rxSize) / 2 && !fill(atomic, sites.poll)) scheduleRefill(0);
+      let work = receiveUpTo(rx, cpus, budget, receiveOne);
+      if (open && rxSize - rx.filled() > Math.min(budget, rxSize) / 2 && !fill(atomic, sites.poll)) {
+        if (refillsInPoll) {
+          cpus.spend(idlePollNanos);
+          work = budget;
+        } else scheduleRefill(0);
+      }
+      if (context !== undefined) context.softirq = softirqState.none;
       return work;
     },
     frameArrived(frame) {
@@ -399,6 +432,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       command(4);
       heap.kfree(table);
     },
+    poolNumber: () => piece.pool(),
     ringFill: () => ({ filled: rx.filled(), size: rxSize }),
     draw: (slots) => rx.draw(slots),
   };

@@ -36,6 +36,14 @@ export const cardFacts = {
     until([4, 9], "ena_alloc_rx_page, ena_rx_skb, ena_netdev.c 5.10.223"),
     from([6, 1], "ena_try_rx_buf_page_reuse, ena_netdev.c 6.1.192 (a later addition to that branch), 6.12.117"),
   ],
+  /**
+   * virtio_net: buffers of a page_pool (not with mode big), and without memory the poll runs again; until then a page of its own and a worker that
+   * refills. The worker went somewhere between 6.12 and 7.2, told here with the pool.
+   */
+  virtioPool: [
+    until([2, 6, 24], "virtnet_rq_alloc, refill_work, virtio_net.c 6.12.117; add_recvbuf_mergeable, 6.1.192"),
+    from([7, 1], "virtnet_create_page_pools, virtnet_receive, virtio_net.c 7.2.12 and 7.3.4"),
+  ],
   /** gve: addresses of the driver's choice beside queue page lists, frames in several buffers, and the DQO format. */
   gveRaw: [
     until([5, 3], "gve_rx, gve_rx.c 5.10.223"),

@@ -1,4 +1,5 @@
-// virtio_net: the network card of KVM and most clouds. Mergeable buffers are the usual case: small fragments cut from bigger pages.
+// virtio_net: the network card of KVM and most clouds. Mergeable buffers are the usual case: small fragments cut from bigger pages, since 7.1 from
+// single pages of a page_pool.
 import {
   alignUp,
   block,
@@ -33,6 +34,12 @@ const pages = (holds: string): RxRule => ({
   unless: unlessBig,
 });
 
+/** virtnet_create_page_pools(): order 0, whatever the MTU. */
+const pooled: RxRule = {
+  buffers: (_mtu, at) => [block("page_pool", 0, at, "mergeable buffer, a part of a page or a page")],
+  unless: unlessBig,
+};
+
 export const virtioNet: DriverFacts = {
   name: "virtio_net",
   modules: ["virtio_net"],
@@ -61,6 +68,7 @@ export const virtioNet: DriverFacts = {
     },
     { since: [2, 6, 29], value: pages("mergeable page"), source: "drivers/net/virtio_net.c, 2.6.32 and 3.10" },
     { since: [3, 12], value: mergeable, source: "drivers/net/virtio_net.c add_recvbuf_mergeable, 4.19 and 6.1" },
+    { since: [7, 1], value: pooled, source: "drivers/net/virtio_net.c virtnet_create_page_pools, 7.2 and 7.3" },
   ],
   failure: [
     {
@@ -73,6 +81,17 @@ export const virtioNet: DriverFacts = {
         counter: "rx_drops",
       },
       source: "try_fill_recv and refill_work, 2.6.32, 4.19 and 6.1",
+    },
+    {
+      since: [7, 1],
+      value: {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "virtio_net polls again at once until its ring is filled; packets are lost only when the ring runs empty before that.",
+        counter: "rx_drops",
+      },
+      source: "virtnet_receive, which answers its whole budget then, 7.2 and 7.3; no refill_work there",
     },
   ],
   refillGfp: "GFP_ATOMIC (GFP_KERNEL in the refill worker)",

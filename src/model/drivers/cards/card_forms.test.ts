@@ -249,6 +249,45 @@ describe("mlx5_core", () => {
   });
 });
 
+describe("virtio_net of 7.2", () => {
+  const modes = (version: string, mode: string): Ran => run("virtio_net", version, { settings: { mode } });
+  test.each(["mergeable", "small"])(
+    "%s: pieces of a page_pool's single pages, where 6.12 has a big page of the queue",
+    (mode) => {
+      const [before, now] = [modes("6.12.117", mode), modes("7.2.12", mode)];
+      expect(before.up.some((request) => request.startsWith("3 "))).toBe(true);
+      expect(now.up.length).toBeGreaterThan(5);
+      expect(now.up.filter((request) => !request.startsWith("0 "))).toEqual([]);
+      expect([before, now].map(({ machine }) => machine.devices[0]!.driver.poolNumber?.())).toEqual([-1, 0]);
+      expect(now.counters["rx_packets"]).toBe(200);
+      // What packets held came home, so that hardly a page was asked for later.
+      expect(now.later.length).toBeLessThan(before.later.length + 20);
+    },
+  );
+  test("big: chains of single pages as before, without a pool", () => {
+    const now = run("virtio_net", "7.2.12", { mtu: 9000, settings: { mode: "big" } });
+    expect(now.machine.devices[0]!.driver.poolNumber?.()).toBe(-1);
+    expect(now.counters["rx_packets"]).toBe(200);
+  });
+  test("small: the last piece of a page has what is left of it", () => {
+    // 64 before the header of 12, and 1518: 1600 in cache lines, and shared_info. Two such pieces to a page, the second longer.
+    const piece = 1600 + 320;
+    const truesizes = new Set(modes("7.2.12", "small").seen.map(({ truesize }) => truesize));
+    expect(truesizes).toEqual(new Set([piece + skbRoom, 4096 - piece + skbRoom]));
+  });
+  test("a release between the trees that were read says so, others do not", () => {
+    const said = (version: string): readonly string[] =>
+      createMachine({
+        release: parseRelease(version),
+        memoryMb: 64,
+        nics: [{ driver: "virtio_net" }],
+      }).standsFor.map(({ what }) => what);
+    expect(said("7.1-x86_64").join()).toContain("virtio_net of 7.1");
+    expect(said("7.2.12-x86_64").join()).not.toContain("virtio_net");
+    expect(said("6.12.117-x86_64").join()).not.toContain("virtio_net");
+  });
+});
+
 describe("every request of the new forms fails once, and nothing stays behind", () => {
   test.each([
     ["ena", "5.10.223", 9000, {}],
@@ -261,6 +300,7 @@ describe("every request of the new forms fails once, and nothing stays behind", 
     ["ice", "7.2.12", 1500, { xdp: "redirect" }],
     ["mlx5_core", "7.2.12", 9000, { rx_ring: 64 }],
     ["virtio_net", "6.12.117", 60_000, { rx_ring: 256 }],
+    ["virtio_net", "7.2.12", 60_000, { rx_ring: 256 }],
   ] as const)("%s of %s, MTU %i, %j", (driver, version, mtu, settings) => {
     const check = checkDriver({ driver, release: parseRelease(`${version}-x86_64`), mtu, settings });
     expect(check).toMatchObject({ leaks: [], faults: [], complaints: [], recovered: true });
