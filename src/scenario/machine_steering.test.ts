@@ -10,7 +10,7 @@ import type { WireFrame } from "./wire_tap.ts";
 const run = (more: object, wire?: (frame: WireFrame) => void) =>
   runMachine(machineSchema.parse({ memoryMb: 128, cpus: 4, millis: 10, ...more }), wire === undefined ? {} : { wire });
 const card = { driver: "ringnic", queues: 4, mbitPerSecond: 10_000 };
-const text = (r: ReturnType<typeof run>): string => renderText(drawMachine(r));
+const text = (r: ReturnType<typeof run>): string => renderText(drawMachine(r), { colour: false, width: 120 });
 const perQueue = (r: ReturnType<typeof run>): number[] =>
   r.devices[0]?.queues?.map((q) => q.counters["rx_packets"] ?? -1) ?? [];
 
