@@ -105,6 +105,8 @@ export type Change =
   | { readonly kind: "coalescing"; readonly micros: number }
   /** Packets up to so many bytes are copied, and their buffer stays in the ring. */
   | { readonly kind: "copybreak"; readonly bytes: number }
+  /** Headers get buffers of their own (ethtool -G tcp-data-split). */
+  | { readonly kind: "header_split" }
   /** A card whose driver makes its buffers in another way: of single pages, or a new one before a packet goes up. */
   | { readonly kind: "driver_policy"; readonly buffers: "single pages" | "taken first" }
   | { readonly kind: "slub_max_order"; readonly order: number }

@@ -131,6 +131,7 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
       if (change.name !== "tso" && change.name !== "gro")
         return `the model's cards cannot have ${change.name} switched off`;
       return { set: { [`nics.0.${change.name}`]: false } };
+    case "header_split":
     case "queues":
     case "coalescing":
     case "copybreak":
@@ -160,10 +161,15 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
 /** Two milliseconds of the machine's own work before the burst. */
 const settled = { "state.settleMillis": 2 };
 
-type OfCard = Extract<Change, { readonly kind: "queues" | "coalescing" | "copybreak" | "driver_policy" }>;
+type OfCard = Extract<
+  Change,
+  { readonly kind: "header_split" | "queues" | "coalescing" | "copybreak" | "driver_policy" }
+>;
 
 function ofCard(change: OfCard, built: Built, mtu: number): Made | string {
   switch (change.kind) {
+    case "header_split":
+      return { set: { "nics.0.settings.header_split": true, ...roomFor(built, 1) }, counts: "framesLost" };
     case "coalescing":
       return { set: { "nics.0.rxUsecs": change.micros }, counts: "framesLost" };
     case "copybreak":

@@ -112,7 +112,10 @@ function ofCard(input: ProveInput, built: Built, add: Add): void {
     );
     add("interrupts after 100 µs instead of 10 (rx-usecs)", { kind: "coalescing", micros: 100 }, inFrames);
   }
-  const queues = Math.min(4, drivers.find((d) => d.name === asker.name)?.queuesMost ?? 1);
+  const card = drivers.find((d) => d.name === asker.name);
+  const queues = Math.min(4, card?.queuesMost ?? 1);
+  if (built.order > 0 && splitsHeaders(asker.name))
+    add("headers in buffers of their own", { kind: "header_split" }, inFrames);
   if (queues > 1) add(`${queues} queues instead of one, 64 flows`, { kind: "queues", count: queues }, inFrames);
   if (withCopybreak.includes(asker.name) && asker.mtu <= 1500)
     add(`copybreak ${copiedWhole}: every frame is copied`, { kind: "copybreak", bytes: copiedWhole }, inFrames);
@@ -127,6 +130,9 @@ function ofCard(input: ProveInput, built: Built, add: Add): void {
       `plain cards stand for such a driver and for the other; ${inFrames}`,
     );
 }
+
+const splitsHeaders = (driver: string): boolean =>
+  Object.hasOwn(drivers.find((d) => d.name === driver)?.settings ?? {}, "header_split");
 
 /** A zone that the request may use has blocks that are large enough, and keeps a reserve against requests that could go higher. */
 const reserveHolds = ({ memory, machine, order }: ProveInput): boolean =>
@@ -213,10 +219,10 @@ function neverOfCard(input: ProveInput, { asker, order }: Built): Untested {
   if (order > 0 && (!withCopybreak.includes(asker.name) || asker.mtu > 1500)) add("copybreak", spared);
   if ((drivers.find((d) => d.name === asker.name)?.queuesMost ?? 1) === 1)
     add("more receive queues", `${asker.name} has one`);
-  if (order > 0)
+  if (order > 0 && !splitsHeaders(asker.name))
     add(
       "header split",
-      "the model's cards do not split headers; a driver whose buffers are single pages comes nearest",
+      `the model's ${asker.name} does not split headers; a driver whose buffers are single pages comes nearest`,
     );
   const pooled = input.findings.some((f) => /page_pool/.test(f.claim));
   if (pooled)

@@ -66,6 +66,7 @@ const change = z
         ["code", "Somebody changes source code."],
         ["reboot", "The machine is booted again."],
         ["defrag_mode", "vm.defrag_mode becomes 1."],
+        ["header_split", "Headers get buffers of their own (ethtool -G tcp-data-split)."],
         ["evidence", "Nothing changes: something is looked at."],
       ] as const
     ).map(([kind, says]) => z.strictObject({ kind: z.literal(kind).describe(says) })),
