@@ -5,6 +5,7 @@
 //   mean of f(b) = 1/n · Σ f(b_i) · p_m(b_i) / q(b_i),   p_m(b) = e^(-b/m) / m,   q(b) = 1 / (b · ln(high / low))
 //
 // Unbiased for whatever happens in bursts between low and high; what lies outside is left out.
+import { exp, log } from "../base/exact_math.ts";
 import type { Prng } from "../base/prng.ts";
 
 /** Lengths to run: `replicates` sets of `strata` each, every set a sample of its own. */
@@ -15,16 +16,16 @@ export interface Lengths {
 }
 
 export function drawLengths(low: number, high: number, strata: number, replicates: number, random: Prng): Lengths {
-  const span = Math.log(high / low);
+  const span = log(high / low);
   const sets = Array.from({ length: replicates }, () =>
-    Array.from({ length: strata }, (_, i) => low * Math.exp((span * (i + random.unit())) / strata)),
+    Array.from({ length: strata }, (_, i) => low * exp((span * (i + random.unit())) / strata)),
   );
   return { low, high, sets };
 }
 
 /** By how much a length's outcome counts, for a mean of all bursts. */
 export const weightOf = ({ low, high }: Lengths, mean: number, length: number): number =>
-  (Math.exp(-length / mean) / mean) * length * Math.log(high / low);
+  (exp(-length / mean) / mean) * length * log(high / low);
 
 /** The mean outcome of a burst, by each set of lengths; `outcome[set][i]` belongs to `lengths.sets[set][i]`. */
 export function meansOf(lengths: Lengths, mean: number, outcome: readonly (readonly number[])[]): number[] {
