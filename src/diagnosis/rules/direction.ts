@@ -145,7 +145,7 @@ function afterwards(c: Case): readonly Finding[] {
                 ? "shows whether the ring really ran empty"
                 : "counts the packets that were dropped for this reason",
               costs: "nothing",
-              command: "ethtool -S IFACE; ip -s link show IFACE",
+              command: failure.counterCommand ?? "ethtool -S IFACE; ip -s link show IFACE",
             },
           ]),
     ]),

@@ -1,6 +1,6 @@
 // Ethernet of boards and SoCs beside those with files of their own. Read in the trees of 5.10, 6.1, 6.12 and 7.2.
 import { alignUp, block, type DriverFacts, ethChecksum, ethHeader, type RxRule } from "./driver.ts";
-import { failed, ofTree, rule, singlePage, triedAgain, unread } from "./read_tree.ts";
+import { failed, ofTree, packetPays, rule, singlePage, triedAgain, unread } from "./read_tree.ts";
 
 /** stmmac_set_bfsize(): a buffer holds a whole frame; BUF_SIZE_8KiB is 8188 bytes. */
 const stmmacByMtu = (steps: readonly (readonly [above: number, order: number])[]): RxRule => ({
@@ -53,7 +53,13 @@ export const fec = ofTree("fec", "Freescale and NXP i.MX Ethernet", {
     ),
     unread([6, 13], "6.12 and 7.2"),
   ],
-  failure: [],
+  failure: [
+    failed(
+      [5, 10],
+      "drivers/net/ethernet/freescale/fec_main.c fec_enet_rx_queue, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+      packetPays("fec", "rx_dropped"),
+    ),
+  ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 1966,
 });
@@ -93,7 +99,19 @@ export const dpaa2 = ofTree(
         singlePage("alloc_pages", "page of the buffer pool"),
       ),
     ],
-    failure: [],
+    failure: [
+      failed(
+        [5, 10],
+        "drivers/net/ethernet/freescale/dpaa2/dpaa2-eth.c dpaa2_eth_add_bufs, dpaa2_eth_refill_pool and dpaa2_eth_poll, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+        {
+          packet: "kept",
+          slot: "stays empty and is retried",
+          sentence:
+            "dpaa2-eth leaves its buffer pool short and fills it at the next poll; packets are lost only when the pool has run empty.",
+          counter: "[hw] rx nobuffer discards",
+        },
+      ),
+    ],
     refillGfp: "GFP_ATOMIC",
     mtuMax: 9000,
   },
@@ -111,7 +129,19 @@ export const nicvf = ofTree(
         singlePage("alloc_pages", "page of several buffers"),
       ),
     ],
-    failure: [],
+    failure: [
+      failed(
+        [5, 10],
+        "drivers/net/ethernet/cavium/thunder/nicvf_queues.c nicvf_refill_rbdr, nicvf_rbdr_task and nicvf_rbdr_work, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+        {
+          packet: "kept",
+          slot: "stays empty and is retried",
+          sentence:
+            "thunderx leaves the slots empty, and a worker asks again every 10 ms with a mask that may sleep until the ring is full; packets are lost only when it has run empty.",
+          counter: "rcv_buffer_alloc_failures",
+        },
+      ),
+    ],
     refillGfp: "GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN",
     mtuMax: 9190,
   },

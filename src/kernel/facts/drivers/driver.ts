@@ -80,6 +80,8 @@ export interface RefillFailure {
   readonly sentence: string;
   /** The counter that shows it, as `ethtool -S` or `ip -s link` names it. */
   readonly counter?: string;
+  /** How the counter is read, where neither of the two shows it. */
+  readonly counterCommand?: string;
 }
 
 export type FrameRole = "rx refill" | "rx poll" | "tx" | "tx completion" | "setup";

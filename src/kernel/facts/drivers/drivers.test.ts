@@ -161,3 +161,43 @@ test("every function that a driver is known by is one of the index, or named as 
   expect(absent.sort()).toEqual(named.sort());
   expect(drivers.flatMap((d) => d.symbols).length).toBeGreaterThan(150);
 });
+
+describe("what a driver does without a fresh buffer", () => {
+  const named = (name: string) => drivers.find((d) => d.name === name)!;
+  /** Drivers of which it was not declared for a long time. */
+  const late = ["mlx4", "qede", "be2net", "sfc", "cxgb4", "bnxt_en", "fec", "dpaa2-eth", "thunderx", "rtw88", "rtw89"];
+  /**
+   * Read, but no fact fits. ath11k asks for as many buffers as it has just taken and never again for one that was refused; what is missing is
+   * made good only by chips that signal a nearly empty ring (IPQ8074, QCN9074), not by QCA6390, WCN6855 and WCN6750, and frames do not tell
+   * the chip (ath11k_dp_rxbufs_replenish, ath11k_dp_service_srng, host2rxdma in hw.c; 5.10.265, 6.1.192, 6.12.117 and 7.2.13).
+   */
+  const undeclared = ["ath11k"];
+
+  test.each(late)("%s: declared from a named file, of releases that were read", (name) => {
+    const facts = named(name).failure;
+    expect(facts.length).toBeGreaterThan(0);
+    for (const fact of facts) expect(fact.source).toMatch(/^drivers\/net\/\S+\.c .*\b\d+\.\d+\.\d+\b/);
+    expect(failureAt(named(name), [6, 1])?.sentence.startsWith(name)).toBe(true);
+    // Nobody has read an earlier kernel.
+    expect(failureAt(named(name), [5, 9])).toBeUndefined();
+  });
+  test.each(undeclared)("%s: nothing is promised", (name) => {
+    expect(named(name).failure).toEqual([]);
+  });
+  test("a dropped packet leaves its slot as it was, an empty slot has cost no packet yet", () => {
+    for (const name of late)
+      for (const { value } of named(name).failure)
+        expect(value.packet, name).toBe(value.slot === "stays empty and is retried" ? "kept" : "dropped");
+    expect(failureAt(named("fec"), [6, 1])?.slot).toBe("keeps its old buffer");
+    expect(failureAt(named("be2net"), [6, 1])?.slot).toBe("stays empty and is retried");
+    expect(failureAt(named("rtw88"), [6, 1])?.slot).toBe("no ring slot: copied per packet");
+  });
+  test("bnxt_en counts what it drops since 6.1 at the latest, and by a name of its own since 6.12 at the latest", () => {
+    const counter = (version: readonly number[]) => failureAt(named("bnxt_en"), version)?.counter;
+    expect([counter([5, 10]), counter([6, 1]), counter([6, 12])]).toEqual([
+      undefined,
+      "rx_dropped",
+      "rx_total_oom_discards",
+    ]);
+  });
+});

@@ -136,7 +136,18 @@ export const mlx4 = ofTree(
         singlePage("page_pool", "page"),
       ),
     ],
-    failure: [],
+    failure: [
+      failed(
+        [5, 10],
+        "drivers/net/ethernet/mellanox/mlx4/en_rx.c mlx4_en_refill_rx_buffers and mlx4_en_recover_from_oom, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+        {
+          packet: "kept",
+          slot: "stays empty and is retried",
+          sentence:
+            "mlx4 leaves the slots empty and tries again at the next poll; four times a second it looks for rings that have run empty and polls them.",
+        },
+      ),
+    ],
     refillGfp: "GFP_ATOMIC | __GFP_MEMALLOC",
     mtuMax: 9000,
   },
@@ -151,7 +162,19 @@ export const qede = ofTree("qede", "QLogic FastLinQ 41000 and 45000", {
       singlePage("alloc_pages", "page"),
     ),
   ],
-  failure: [],
+  failure: [
+    failed(
+      [5, 10],
+      "drivers/net/ethernet/qlogic/qede/qede_fp.c qede_rx_int and qede_realloc_rx_buffer, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+      {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "qede leaves the slots empty and tries again at the end of the next poll; with 12 buffers left or fewer it puts the old buffer back and drops the one packet it held.",
+        counter: "rx_alloc_errors (of each queue)",
+      },
+    ),
+  ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 9000,
 });
@@ -166,7 +189,19 @@ export const be2net = ofTree("be2net", "Emulex OneConnect", {
       }),
     ),
   ],
-  failure: [],
+  failure: [
+    failed(
+      [5, 10],
+      "drivers/net/ethernet/emulex/benet/be_main.c be_post_rx_frags, be_process_rx and be_worker, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+      {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "be2net leaves the slots empty and tries again at the next poll; once the ring has run empty, a worker asks every second with a mask that may sleep.",
+        counter: "rx_post_fail, rx_drops_no_frags (of each queue)",
+      },
+    ),
+  ],
   refillGfp: "GFP_ATOMIC (GFP_KERNEL from its worker)",
   mtuMax: 9000,
 });
@@ -183,7 +218,19 @@ export const sfc = ofTree("sfc", "Solarflare SFN7000 and later", {
       }),
     ),
   ],
-  failure: [],
+  failure: [
+    failed(
+      [5, 10],
+      "drivers/net/ethernet/sfc/rx_common.c efx_fast_push_rx_descriptors and efx_schedule_slow_fill, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+      {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "sfc leaves the slots empty, and a timer has it try again 10 ms later; packets are lost only when the whole ring has run empty.",
+        counter: "port_rx_nodesc_drops",
+      },
+    ),
+  ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 9000,
 });
@@ -200,7 +247,20 @@ export const cxgb4 = ofTree("cxgb4", "Chelsio T4 to T6", {
       }),
     ),
   ],
-  failure: [],
+  failure: [
+    failed(
+      [5, 10],
+      "drivers/net/ethernet/chelsio/cxgb4/sge.c refill_fl and sge_rx_timer_cb, 5.10.265, 6.1.192, 6.12.117 and 7.2.13",
+      {
+        packet: "kept",
+        slot: "stays empty and is retried",
+        sentence:
+          "cxgb4 takes single pages where it gets no large block; without a page it leaves the slot empty and tries again at the next poll, and a timer polls queues that run short twice per second.",
+        counter: "FLAllocErr and FLStarving",
+        counterCommand: "cat /sys/kernel/debug/cxgb4/*/sge_qinfo",
+      },
+    ),
+  ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 9000,
 });
@@ -219,7 +279,23 @@ export const bnxt = ofTree(
       ),
       unread([5, 11], "5.10, 6.1, 6.12 and 7.2"),
     ],
-    failure: [],
+    failure: [
+      failed(
+        [5, 10],
+        "drivers/net/ethernet/broadcom/bnxt/bnxt.c bnxt_rx_skb, bnxt_rx_pages and bnxt_reuse_rx_data, 5.10.265",
+        packetPays("bnxt_en"),
+      ),
+      failed(
+        [6, 1],
+        "drivers/net/ethernet/broadcom/bnxt/bnxt.c bnxt_rx_skb, __bnxt_rx_agg_pages and bnxt_get_ring_stats, 6.1.192",
+        packetPays("bnxt_en", "rx_dropped"),
+      ),
+      failed(
+        [6, 12],
+        "drivers/net/ethernet/broadcom/bnxt/bnxt.c bnxt_rx_skb, __bnxt_rx_agg_pages (7.2: __bnxt_rx_agg_netmems), bnxt_ethtool.c, 6.12.117 and 7.2.13",
+        packetPays("bnxt_en", "rx_total_oom_discards"),
+      ),
+    ],
     refillGfp: "GFP_ATOMIC",
     mtuMax: 9500,
   },

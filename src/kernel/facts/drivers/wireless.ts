@@ -93,7 +93,18 @@ export const rtw88 = ofTree(
         linear(11454 + 24, "ring buffer, made once when the card is probed"),
       ),
     ],
-    failure: [],
+    failure: [
+      failed(
+        [5, 10],
+        "drivers/net/wireless/realtek/rtw88/pci.c rtw_pci_rx_isr, 5.10.265; rtw_pci_rx_napi, 6.1.192, 6.12.117 and 7.2.13",
+        {
+          packet: "dropped",
+          slot: "no ring slot: copied per packet",
+          sentence:
+            'rtw88 drops the one packet that it could not copy and warns "rx routine starvation", the first time only; the ring keeps its buffers.',
+        },
+      ),
+    ],
     refillGfp: "GFP_ATOMIC; a received packet is copied into a buffer of its own",
     mtuMax: 2304,
   },
@@ -111,7 +122,17 @@ export const rtw89 = ofTree(
         linear(11454 + 40, "ring buffer, made once when the card is probed"),
       ),
     ],
-    failure: [],
+    failure: [
+      failed(
+        [6, 1],
+        "drivers/net/wireless/realtek/rtw89/pci.c rtw89_pci_rxbd_deliver_skbs, 6.1.192, 6.12.117 and 7.2.13",
+        {
+          packet: "dropped",
+          slot: "no ring slot: copied per packet",
+          sentence: "rtw89 drops the one packet that it could not copy, without a message; the ring keeps its buffers.",
+        },
+      ),
+    ],
     refillGfp: "GFP_ATOMIC; a received packet is copied into a buffer of its own",
     mtuMax: 2304,
   },
