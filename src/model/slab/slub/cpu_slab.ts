@@ -247,7 +247,7 @@ export function cpuSlabs(rules: CpuSlabRules): SlubMaker {
       return true;
     };
 
-    /** slab_free_freelist_hook() builds the list anew, object by object, in front of each other. */
+    /** slab_free_freelist_hook() builds the list anew, object by object, in front of each other (5.10.265, 6.1.192, 6.12.117). */
     const gathered = (row: number, head: number, tail: number, count: number): void => {
       if (rules.bulkReversed) reverse(links, slabs[(row << slabShift) + BASE] as number, head, tail);
       freeList(row, rules.bulkReversed ? tail : head, rules.bulkReversed ? head : tail, count);
