@@ -192,6 +192,14 @@ describe("what a driver does without a fresh buffer", () => {
     expect(failureAt(named("be2net"), [6, 1])?.slot).toBe("stays empty and is retried");
     expect(failureAt(named("rtw88"), [6, 1])?.slot).toBe("no ring slot: copied per packet");
   });
+  test("a counter that ethtool does not show comes with the command that does", () => {
+    const shown = drivers.flatMap((d) =>
+      d.failure.filter((f) => f.value.counterCommand !== undefined).map(() => d.name),
+    );
+    expect(shown.sort()).toEqual(["ath9k", "cxgb4"]);
+    for (const { failure, name } of drivers)
+      for (const { value } of failure) expect(value.counter ?? "", name).not.toMatch(/debugfs/);
+  });
   test("bnxt_en counts what it drops since 6.1 at the latest, and by a name of its own since 6.12 at the latest", () => {
     const counter = (version: readonly number[]) => failureAt(named("bnxt_en"), version)?.counter;
     expect([counter([5, 10]), counter([6, 1]), counter([6, 12])]).toEqual([

@@ -156,7 +156,10 @@ export const ath9k = ofTree("ath9k", "Atheros 802.11n", {
     ),
   ],
   failure: [
-    failed([5, 10], "ath_rx_tasklet, 5.10, 6.1, 6.12 and 7.2", packetPays("ath9k", "rx_oom_err (debugfs recv)")),
+    failed([5, 10], "ath_rx_tasklet, 5.10, 6.1, 6.12 and 7.2; its counter: common-debug.c, 6.1.192", {
+      ...packetPays("ath9k", "OOM-ERR"),
+      counterCommand: "cat /sys/kernel/debug/ieee80211/phy*/ath9k/recv",
+    }),
   ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 2304,
