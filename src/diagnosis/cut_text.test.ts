@@ -128,3 +128,28 @@ test("what was diagnosed before does not change what a report without its releas
   expect(answer(first?.findings, "mtu.order_zero")).not.toBe("no");
   expect((await explain({ "x.log": text })).incidents[0]).toEqual(first);
 });
+
+test.each([61, 62])(
+  "lines that a mailer had broken and marked are not joined where a cut at column %s took the marks",
+  async (n) => {
+    expect(answer((await piece("f_wrap_qp_52", column(n)))?.findings, "min_free.default")).not.toBe("no");
+  },
+);
+
+test("a mask at the column at which lines were cut may lack its end, whatever was broken and joined above it", async () => {
+  const i = await piece("f_wrap_arm_310", column(74));
+  expect(answer(i?.findings, "context.atomic_needlessly")).not.toBe("no");
+  expect(i?.gfp).toBeNull();
+});
+
+test("a work queue never stops the machine, nor do the files of debugfs free a CPU's pages: frames between are missing", async () => {
+  expect((await piece("p_syz415", without(13, 44)))?.direction).not.toBe("neither");
+  const log = new URL("../../fixtures/logs/bad_pages_6.1.txt", import.meta.url);
+  const text = without(167, 170)(readFileSync(log, "utf8").split("\n")).join("\n");
+  const at = (await explain({ "x.log": text })).incidents.find((i) => i.occurrences[0]?.firstLine === 128);
+  expect(at?.direction).toBeNull();
+});
+
+test("a register of powerpc behind a warning is no word of the warning's own", async () => {
+  expect(answer((await piece("p_abrt_ppc64", without(3, 21)))?.findings, "oops.message")).toBeUndefined();
+});

@@ -83,6 +83,7 @@ function stacksJump(frames: readonly StackFrame[]): boolean {
 /** Behind a function that only allocators call, or as an asker that never asks by itself. */
 function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
+  if (names.some((n, i) => /^(?:panic|vpanic|nmi_panic)$/.test(n) && neverPanics(names[i + 1] ?? ""))) return true;
   // The check of a page that is given back: nobody asked, but somebody gave it.
   if (names.includes("bad_page"))
     return names.some((n, i) => has(handingOnFrames, n) !== undefined && pageWork.test(names[i - 1] ?? ""));
@@ -98,13 +99,17 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   return has(handingOnFrames, who) !== undefined || has(innerFrames, last) !== undefined;
 }
 
+/** What only hands on never stops the machine by itself, but for the boot code: `No working init found` (init/main.c kernel_init()). */
+const neverPanics = (name: string): boolean =>
+  isFrameIn(handingOnFrames, name) && !/^(?:start_kernel|kernel_init)/.test(name);
+
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
   /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data|ip6?_finish_output2|__?tcp_transmit_skb|dev_hard_start_xmit|__dev_queue_xmit|dev_queue_xmit)$/;
 
 /** The page allocator at work on a page (mm/page_alloc.c); what only hands on never calls it. */
 const pageWork =
-  /^(?:bad_page|check_new_page|prep_new_page|post_alloc|rmqueue|get_page_from_freelist|_{0,2}free_(?:p|one_page|unref|hot|tail)|release_pages)/;
+  /^(?:bad_page|check_new_page|prep_new_page|post_alloc|rmqueue|get_page_from_freelist|_{0,2}free_(?:p|one_page|unref|hot|tail)|release_pages|_{0,2}drain_(?:all_|local_|zone_)?pages)/;
 
 /** A driver's function that asks for whole packets and for no fragments: between it and a cache of fragments stood what makes a packet. */
 function asksForPackets(who: StackFrame): boolean {

@@ -14,8 +14,12 @@ export type WrapTest = (previous: Draft, above: Draft, next: Draft) => "" | " " 
 /** So many lines of one width, and none wider: something broke them at that column, in the midst of a word too. */
 const hardBroken = 3;
 
+/** Quoted-printable marks the end of each line that it breaks. Where no mark is left the ends of the lines are gone, and what stood there. */
+function lostMarks(drafts: readonly Draft[]): boolean {
+  return drafts.some((d) => d.raw.includes("=3D")) && !drafts.some((d) => /=(?:\r?\n|\r?$)/.test(d.raw));
+}
+
 export function hardWidth(drafts: readonly Draft[]): number | undefined {
-  // Quoted-printable marks the end of a line that it breaks: such lines lost theirs, and with it what stood between.
   if (drafts.some((d) => d.raw.includes("=3D"))) return undefined;
   const widest = drafts.reduce((w, d) => Math.max(w, d.raw.length), 0);
   // Lines of one form are of one length without being broken.
@@ -25,7 +29,7 @@ export function hardWidth(drafts: readonly Draft[]): number | undefined {
 
 /** How the lines of a stretch were broken. */
 export function wrapTest(drafts: readonly Draft[]): WrapTest {
-  return byPrefixes(drafts) ?? byStamps(drafts);
+  return lostMarks(drafts) ? () => undefined : (byPrefixes(drafts) ?? byStamps(drafts));
 }
 
 /** Lines are broken at columns from here on; what is narrower is no log's. */

@@ -302,7 +302,7 @@ function implausible(decoded: GfpDecoded): string | undefined {
   return undefined;
 }
 
-/** Zones that no mask names together (include/linux/gfp.h GFP_ZONE_BAD, since 2.6.32): DMA 1, HIGHMEM 2, DMA32 4. */
+/** Zones that no mask names together (include/linux/gfp.h GFP_ZONE_BAD in 2.6.31.3, 2.6.32.67, 3.0.39): DMA 1, HIGHMEM 2, DMA32 4. */
 const badZones: readonly number[] = [0x3, 0x5, 0x6, 0x7];
 
 /** __GFP_NOWARN of 2.6.0 to 4.5: a request that carries it prints no failure (mm/page_alloc.c warn_alloc_failed()). */
@@ -317,7 +317,8 @@ export const gfpNamesSince: readonly number[] = [4, 6];
  */
 export function mayBeMask(mask: number): boolean {
   if (badZones.includes(mask & 0x7) || (mask & ~0xf) === 0 || (mask & silent) !== 0) return false;
-  // Movable pages are of high memory, or of no zone by name: no caller adds one of the other zones (3.0: grep __GFP_MOVABLE in mm, fs, drivers).
+  // Movable pages are of high memory, or of no zone by name. gfp.h allows the other zones beside __GFP_MOVABLE; no caller of 2.6.32.67 and 3.0.39
+  // names one: GFP_HIGHUSER_MOVABLE, highmem.h __alloc_zeroed_user_highpage(), fs/buffer.c grow_dev_page() on GFP_USER of fs/block_dev.c bdget().
   if ((mask & 0x8) !== 0 && (mask & 0x5) !== 0) return false;
   return gfpReadings(mask).some(
     (r) => r.score >= 2 && compareVersions(r.since, gfpNamesSince) < 0 && compareVersions(r.before ?? [9], [2, 6]) > 0,

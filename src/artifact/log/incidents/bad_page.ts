@@ -41,7 +41,7 @@ export function readBadPage(
   else report.missing.push("headline");
   let traced = false;
   const own = (text: string, at: number): OwnAnswer => {
-    // The stack comes last (bad_page(), mm/page_alloc.c): what is said of a page behind it is said of another one.
+    // The stack comes last (mm/page_alloc.c bad_page(): 2.6.32, 3.0, 6.1, 6.12): what is said of a page behind it is said of another one.
     traced ||= readTraceLine(text)?.kind === "heading";
     if (page.isAnothers(text) || (traced && ofPage.test(text))) return "another's";
     const part = page.take(text);
@@ -91,7 +91,8 @@ class BadPageBuilder {
    * report's while this one still waits for what comes next, and the lines behind those are too.
    */
   isAnothers(text: string): boolean {
-    // bad_page() prints the modules and the stack behind everything that dump_page() says: an owner behind those is another page's.
+    // bad_page() prints the stack behind everything that dump_page() says, before it the modules (6.1, 6.12; 2.6.32 and 3.0 print no modules): an
+    // owner behind those is another page's.
     this.stackSeen ||= /^(?:Modules linked in:|CPU: \d|Call [Tt]race:)/.test(text);
     if (this.stackSeen && /^page(?:_owner| last| allocated)/.test(text)) return true;
     const waits = this.pageSeen && this.page.flags === undefined;

@@ -1,5 +1,5 @@
-// A report whose first line is lost is found by its body. Only what nothing else prints counts: warn_alloc() is called for a failed
-// allocation alone, bad_page() for a bad page, dump_header() from the OOM killer for an OOM kill (mm/page_alloc.c, mm/oom_kill.c).
+// A report whose first line is lost is found by its body. Only what nothing else prints counts: warn_alloc() is called where an allocation
+// failed (in 4.10 to 4.14 also where one stalls), bad_page() for a bad page, oom_kill_process() for an OOM kill (mm/page_alloc.c, mm/oom_kill.c).
 import type { IncidentKind } from "../../../kernel/readings/incident.ts";
 import type { Stretch } from "./builder.ts";
 import { textOf } from "./builder.ts";

@@ -96,7 +96,7 @@ export class MemInfoBuilder {
     return this.zones.length > 0 && (this.list !== undefined || Object.keys(this.tail).length > 0);
   }
 
-  /** A zone's line is there already (mm/show_mem.c prints each once): this one is another report's. */
+  /** A zone's line is there already: show_free_areas() prints each once (mm/page_alloc.c in 6.1, mm/show_mem.c in 6.12), so this is another's. */
   repeats(text: string): boolean {
     const zone = this.zones.length === 0 ? null : zoneLine.exec(text);
     const node = Number(zone?.[1] ?? this.pendingNode ?? 0);

@@ -17,7 +17,7 @@ const usageLine = /^(memory|swap|memory\+swap|kmem): usage (\d+)kB, limit (\d+)k
 const tasksHead = /^\[ *pid *\] +uid +tgid .*name\s*$/;
 const taskLine = /^\[ *(\d+) *\] +(\S.*)$/;
 
-/** A line of the state of memory, or what one begins with (mm/show_mem.c, lib/show_mem.c). */
+/** A line of the state of memory, or what one begins with (lib/show_mem.c and mm/page_alloc.c show_free_areas() in 6.1, mm/show_mem.c in 6.12). */
 const memoryLine =
   /^(?:Mem-Info:|active_anon:|Node \d{1,4} |lowmem_reserve\[\]|(?:DMA|DMA32|Normal|HighMem|Movable)[: ]|\d{1,12} (?:total pagecache pages|pages RAM)|(?:Free|Total) swap )/;
 
@@ -98,7 +98,8 @@ class OomBuilder {
 
   /** The tables come last: no stack and no other state of memory of this report stands behind them. */
   isAnothers(text: string): boolean {
-    // The summary is the last line of dump_header() (mm/oom_kill.c, 5.0 and later): only the kill follows.
+    // The summary comes last, behind the memory and the tasks (mm/oom_kill.c: dump_header() of 5.10 and 6.1, dump_oom_victim() called behind
+    // it in 6.12): only the kill follows.
     if (this.oom.summary !== undefined && this.oom.panic === undefined && memoryLine.test(text)) return true;
     if (this.slabs === undefined && this.tasks.length === 0) return false;
     return /^(?:Call [Tt]race:|Mem-[Ii]nfo:)/.test(text) && this.oom.panic === undefined;

@@ -20,9 +20,6 @@ interface Widest {
   readonly forms: number;
 }
 
-/** So many lines that were broken and are whole again: whoever broke them cut none off at that column. */
-const broken = 3;
-
 /** A stretch may hold thousands of reports: its widths are counted once. */
 const known = new WeakMap<readonly LogLine[], Widest>();
 
@@ -39,23 +36,17 @@ function widestOf(lines: readonly LogLine[]): Widest {
   const before = known.get(lines);
   if (before !== undefined) return before;
   let column = 0;
-  let mended = 0;
   let forms = new Set<string>();
   let last = -1;
   // Records that stood on one line (#012) share it.
   for (const l of lines) {
-    if (l.repairs?.includes("rejoined") === true) mended++;
     const widest = Math.max(...widthsOf(l));
     if (widest > column) [column, forms, last] = [widest, new Set(), -1];
     const ends = lastWidth(l) === column;
     if (ends && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
     if (ends) last = l.line;
   }
-  // Where lines were broken their ends stand on the next line; several that end at the column without one were cut all the same.
-  const found =
-    mended >= broken && forms.size < cutAlike
-      ? { column: Number.POSITIVE_INFINITY, forms: 0 }
-      : { column, forms: forms.size };
+  const found = { column, forms: forms.size };
   known.set(lines, found);
   return found;
 }
