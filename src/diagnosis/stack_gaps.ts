@@ -83,7 +83,7 @@ function stacksJump(frames: readonly StackFrame[]): boolean {
 /** Behind a function that only allocators call, or as an asker that never asks by itself. */
 function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
-  if (names.some((n, i) => /^(?:panic|vpanic|nmi_panic)$/.test(n) && neverPanics(names[i + 1] ?? ""))) return true;
+  if (names.some((n, i) => calledByChecks.test(n) && handsOnOnly(names[i + 1] ?? ""))) return true;
   // The check of a page that is given back: nobody asked, but somebody gave it.
   if (names.includes("bad_page"))
     return names.some((n, i) => has(handingOnFrames, n) !== undefined && pageWork.test(names[i - 1] ?? ""));
@@ -99,9 +99,13 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   return has(handingOnFrames, who) !== undefined || has(innerFrames, last) !== undefined;
 }
 
-/** What only hands on never stops the machine by itself, but for the boot code: `No working init found` (init/main.c kernel_init()). */
-const neverPanics = (name: string): boolean =>
-  isFrameIn(handingOnFrames, name) && !/^(?:start_kernel|kernel_init)/.test(name);
+/** Behind these stands the check that failed, or the entry of its exception (kernel/panic.c, lib/bug.c, arch/x86/kernel/traps.c). */
+const calledByChecks =
+  /^(?:panic|vpanic|nmi_panic|report_bug|handle_bug|do_error_trap|do_invalid_op|exc_invalid_op|(?:asm_exc_)?invalid_op|check_panic_on_warn)$/;
+
+/** What only hands on makes no such check, but for the boot code (`No working init found`, init/main.c kernel_init()) and the entries of i386. */
+const handsOnOnly = (name: string): boolean =>
+  has(handingOnFrames, name) !== undefined && !/^(?:start_kernel|kernel_init|error_code|handle_exception)/.test(name);
 
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
