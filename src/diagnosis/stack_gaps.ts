@@ -184,6 +184,8 @@ const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
     /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|tracesys|cstar_dispatch|ia32_sys|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
     /sys_|SyS_|SYSC_|syscall|sysenter|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
   ],
+  // It calls the work's own function, never a warning's printer, nor does it give memory back (kernel/workqueue.c, 6.1).
+  [/^process_one_work$/, /^(?!(?:__warn|kfree|kvfree|vfree|kmem_cache_free)$)/],
   [/^worker_thread$/, /^process_|^rescuer|^schedule|^_raw_|^wq_|^create_worker|^manage_workers/],
   [
     /^kthread$/,
