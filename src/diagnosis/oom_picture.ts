@@ -4,7 +4,7 @@ import type { Case } from "./case.ts";
 import type { OomPicture, OomProcess } from "./finding.ts";
 
 /**
- * Parts of show_mem's totals (mm/show_mem.c; mm/page_alloc.c before 6.3) that count different pages. Pages of shared memory lie on the
+ * Parts of show_mem's totals (mm/show_mem.c in 6.12; mm/page_alloc.c in 6.1) that count different pages. Pages of shared memory lie on the
  * anonymous lists, kernel stacks and page tables on none; what a release does not print is left out.
  */
 const parts: readonly (readonly [what: string, counters: readonly string[], reclaimable: boolean])[] = [

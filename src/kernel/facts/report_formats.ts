@@ -4,7 +4,7 @@
 // "history" were not read in a tree; the others were (2.6.9, 2.6.18, 2.6.24, 2.6.29, 2.6.32, 3.0, 3.10, 3.13, 4.14, 4.19, 5.10, 5.15, 6.1).
 import type { Fact } from "../release.ts";
 
-/** Lines of the totals block; a line after the first begins with a blank (mm/page_alloc.c show_free_areas, from 6.2 mm/show_mem.c). */
+/** Lines of the totals block; a line after the first begins with a blank (show_free_areas: mm/page_alloc.c in 6.1, mm/show_mem.c in 6.12). */
 export const totalsLines: readonly Fact<readonly string[]>[] = [
   {
     since: [2, 6],

@@ -288,7 +288,7 @@ export const isTornFrame = (text: string): boolean =>
   text.length < 300 && (/^\s*\[?<?[0-9a-f]*$/.test(text) || tornFrame.test(text) || openCaller.test(text));
 
 const registerLine =
-  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |SOFTE: |PACATMSCRATCH \[|IRQMASK: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Krnl (?:PSW|GPRS|Code) ?:|Last Breaking-Event|ERA *: |BADV: |T?PC: <|TSTATE: |RPC: <|IAOQ\[\d\]: |RP\(r2\): |Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;
+  /^\s*(?:[RE]IP[: ]|RSP[: ]|RAX: |RDX: |RBP: |R10: |R13: |FS: |CS: |CR2: |DR0: |DR3: |EFLAGS: |EAX: |ESI: |ESP: |DS: |Code: |NIP|LR \[|LR |REGS: |MSR: |GPR\d\d: |DEAR: |DAR: |CFAR: |SOFTE: |PACATMSCRATCH(?: \[|: )|IRQMASK: |TASK *= |CPU: \d+ Tainted|CPU: \d+ {4}|[PL][CR] is at |pc : |lr : |sp : |x\d+ *: |r\d+ *: |r\d+:[0-9a-f]{8}|Flags: |Control: |Process |Stack: \(|PKRU: |pstate: |CTR: |XER: |ORIG_RAX|Instruction dump:|epc *: |ra *: |\$ *\d+ *: |Hi *: |Lo *: |Status: |Cause *: |BadVA *: |PrId *: |task(?:\.ti)?: [0-9a-f]{8}|Krnl (?:PSW|GPRS|Code) ?:|Last Breaking-Event|ERA *: |BADV: |T?PC: <|TSTATE: |RPC: <|IAOQ\[\d\]: |RP\(r2\): |Exception stack\(|[0-9a-f]{4}: [ 0-9a-f]{8})/;
 const hexRow =
   /^\s*(?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?)(?: (?:<?[0-9a-f]{8}>?|<?[0-9a-f]{16}>?|<?[0-9a-f]{2}>?|<?X{8}>?))*\s*$/;
 
