@@ -20,6 +20,9 @@ interface Widest {
   readonly forms: number;
 }
 
+/** So many pieces that fill the column and go on: whoever broke them there cut none off at it. */
+const broken = 3;
+
 /** A stretch may hold thousands of reports: its widths are counted once. */
 const known = new WeakMap<readonly LogLine[], Widest>();
 
@@ -46,7 +49,19 @@ function widestOf(lines: readonly LogLine[]): Widest {
     if (ends && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
     if (ends) last = l.line;
   }
-  const found = { column, forms: forms.size };
+  // Broken at this very column their ends stand on the next line; several that end there without one were cut all the same.
+  const goOn = lines.reduce(
+    (n, l) =>
+      n +
+      widthsOf(l)
+        .slice(0, -1)
+        .filter((w) => w === column).length,
+    0,
+  );
+  const found =
+    goOn >= broken && forms.size < cutAlike
+      ? { column: Number.POSITIVE_INFINITY, forms: 0 }
+      : { column, forms: forms.size };
   known.set(lines, found);
   return found;
 }
