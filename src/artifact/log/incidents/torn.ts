@@ -49,17 +49,15 @@ function widestOf(lines: readonly LogLine[]): Widest {
     if (ends && l.line !== last && isOpen(l.text)) forms.add(endForm(l.text));
     if (ends) last = l.line;
   }
-  // Broken at this very column their ends stand on the next line; several that end there without one were cut all the same.
-  const goOn = lines.reduce(
-    (n, l) =>
-      n +
-      widthsOf(l)
-        .slice(0, -1)
-        .filter((w) => w === column).length,
-    0,
-  );
+  // Broken at this very column most ends stand on the next line; where more forms end there without going on, they were cut all the same. How
+  // wide a piece was round which a transport put something is not known.
+  const goesOn = (l: LogLine): boolean =>
+    l.repairs?.includes("rejoined") === true &&
+    (l.width !== undefined ||
+      l.raw.split("\n").some((piece, n, all) => n < all.length - 1 && piece.trimEnd().length >= column - 1));
+  const goOn = lines.filter(goesOn).length;
   const found =
-    goOn >= broken && forms.size < cutAlike
+    goOn >= broken && forms.size <= goOn
       ? { column: Number.POSITIVE_INFINITY, forms: 0 }
       : { column, forms: forms.size };
   known.set(lines, found);
