@@ -104,7 +104,7 @@ const idle: Rule = ({ rates }) =>
     : {
         pattern: "does not say",
         certainty: "shown",
-        summary: "No page was taken from this pool in that time.",
+        summary: `No page was taken from this pool ${rates.interval ? "between the snapshots" : "since it was created"}.`,
         next: ["Take the counters while packets arrive."],
       };
 
@@ -139,7 +139,9 @@ const leak: Rule = ({ outs, growth, cite }) => {
       },
     ],
     mayHold: holders,
-    next: ["Take one more snapshot with the traffic stopped: what is then still out is held, not in use."],
+    next: [
+      "Take one more snapshot with the traffic stopped: pages that are still out then are held, not passing through.",
+    ],
   };
 };
 
@@ -195,7 +197,7 @@ const swinging: Rule = ({ outs, growth, cite }) => {
   return {
     pattern: "slow consumer",
     certainty: "likely",
-    summary: `Pages in use go up and down: ${outs.join(", ")}. They come back, late.`,
+    summary: `Pages in use go up and down: ${outs.join(", ")}. They do come back, but late.`,
     reasons: [
       {
         text: "Taken minus returned, by the counters of each snapshot.",
@@ -216,17 +218,28 @@ const grownOnce: Rule = ({ rates, growth, cite }) =>
         summary: `${growth} more pages are in use than in the first snapshot: a leak or a slow consumer.`,
         reasons: [{ text: "Two snapshots cannot tell the two apart.", evidence: cite("alloc-slow", "alloc-empty") }],
         mayHold: holders,
-        next: ["Take a third snapshot: a leak goes on growing, a slow consumer gives back."],
+        next: ["Take a third snapshot: a leak keeps growing, a slow consumer returns its pages."],
       };
 
 const emptyRing: Rule = ({ span, rates, cite }) => {
-  if (rates.slow === undefined || rates.slow <= 0.01 || of(span, "alloc-empty") === 0) return undefined;
+  if (rates.slow === undefined || rates.slow <= 0.01) return undefined;
   const slow = percent(rates.slow);
+  if (span.counters["alloc-empty"] === undefined)
+    return {
+      pattern: "does not say",
+      certainty: "possible",
+      summary: `The text does not say why ${slow} of the allocations went to the page allocator: it lacks alloc-empty.`,
+      reasons: [
+        { text: "alloc-empty counts refills that found the ring empty.", evidence: cite("alloc-slow", "alloc-refill") },
+      ],
+      next: ["Take all counters of the pool at once."],
+    };
+  if (of(span, "alloc-empty") === 0) return undefined;
   if (!rates.interval)
     return {
       pattern: "does not say",
       certainty: "possible",
-      summary: `${slow} of the allocations went to the page allocator because the ring was empty: pages out for long, or a pool still young.`,
+      summary: `${slow} of the allocations went to the page allocator because the ring was empty: pages stay out for a long time, or the pool is young.`,
       reasons: [
         {
           text: "One snapshot counts from the pool's creation: its first fill is in it.",
@@ -238,11 +251,13 @@ const emptyRing: Rule = ({ span, rates, cite }) => {
   return {
     pattern: "slow consumer",
     certainty: "possible",
-    summary: `${slow} of the allocations found cache and ring empty although nothing was thrown away: the pages were still out.`,
+    summary: `${slow} of the allocations found cache and ring empty: the pages were still out.`,
     reasons: [
       {
-        text: "The ring was empty, not full, and no page was given up for a reference.",
-        evidence: cite("alloc-empty", "alloc-slow", "recycle-ring-full"),
+        text: complete(span)
+          ? `${of(span, "alloc-empty")} refills found the ring empty; ${of(span, "recycle-ring-full")} returns found it full, and ${of(span, "recycle-released-refcnt")} pages were released because of another reference.`
+          : `${of(span, "alloc-empty")} refills found the ring empty.`,
+        evidence: cite("alloc-empty", "alloc-slow", "recycle-ring-full", "recycle-released-refcnt"),
       },
     ],
     mayHold: holders.slice(0, 3),
@@ -254,7 +269,10 @@ const healthy = ({ rates, cite }: Look): Judged => ({
   certainty: "shown",
   summary: `${percent(rates.hit)} of the allocations were served by cache or ring${rates.recycled === undefined ? "" : `, ${percent(rates.recycled)} of the returns were kept`}.`,
   reasons: [
-    { text: "Next to nothing went to or came from the page allocator.", evidence: cite("alloc-fast", "alloc-slow") },
+    {
+      text: `${percent(rates.slow)} of the allocations went to the page allocator.`,
+      evidence: cite("alloc-fast", "alloc-slow"),
+    },
   ],
 });
 

@@ -3,6 +3,7 @@ import type { PoolReading, PoolWarning } from "../artifact/page_pool/shape.ts";
 import { replayStall } from "./pools_rebuild.ts";
 import type { PoolEvidence, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
 import { group, holders, stalled, trendOf } from "./pools_verdict.ts";
+import { afterBoot } from "./words.ts";
 
 const WARN_SECONDS = 60;
 
@@ -29,8 +30,8 @@ export function judgeWarnings(reading: PoolReading, quote: Quote): PoolVerdict[]
         inFlight: undefined,
         summary:
           w.number === -22
-            ? "A driver asked for a pool that cannot be: an unknown flag, DMA sync without DMA map or without a length, a wrong direction, or fragments where the DMA address needs their place."
-            : `A pool could not be made (errno ${w.number}).`,
+            ? "A driver asked for a pool with parameters that the kernel rejects (errno -22): an unknown flag, DMA sync without DMA map or without a length, a wrong direction, or fragments where the DMA address takes the field that counts them."
+            : `A pool could not be created (errno ${w.number}).`,
         reasons: [{ text: "page_pool_create() returned an error; no pool exists.", evidence }],
         next: [],
       });
@@ -49,7 +50,7 @@ export function judgeWarnings(reading: PoolReading, quote: Quote): PoolVerdict[]
         pattern: "kernel bug",
         inFlight: undefined,
         summary: `A page in the pool's ring had ${w.number} references: another user still holds it.`,
-        reasons: [{ text: "Pages at home have exactly one reference.", evidence }],
+        reasons: [{ text: "A page in the ring has exactly one reference.", evidence }],
         next: [],
       });
   }
@@ -104,7 +105,7 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
     const near = loglines(reading, destroyed - slack, destroyed + 0.5);
     if (near.length > 0)
       reasons.push({
-        text: `What the log says around the destroy (about ${destroyed.toFixed(1)} s after boot):`,
+        text: `What the log says around the time when the pool was destroyed (about ${afterBoot(destroyed, 1)}):`,
         evidence: near,
       });
   }
@@ -114,7 +115,7 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
     last.number,
     trendOf(numbers),
     list.length,
-    `A destroyed pool has waited for its pages for ${last.stalledSeconds} s`,
+    `A destroyed pool has waited ${last.stalledSeconds} s for its pages`,
   );
   const next = [...judged.next];
   if (last.at !== undefined && reading.logEnd !== undefined) {
@@ -124,7 +125,7 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
       reasons.push({ text: "What the log says about pages after the last warning:", evidence: after });
     if (reading.logEnd.at > due + 1) {
       reasons.push({
-        text: `The next warning was due at ${due.toFixed(0)} s and did not come: the last page came back before.`,
+        text: `The next warning was due at ${due.toFixed(0)} s and did not come: the last page came back before then.`,
         evidence: [quote(reading.input, reading.logEnd.line)],
       });
       return {
@@ -134,13 +135,13 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
         reasons,
         pattern: "slow consumer",
         certainty: "likely",
-        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, then it was freed: they were held for long, not lost.`,
+        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, then it was freed: they were held for a long time, not lost.`,
         mayHold: holders.slice(0, 3),
         next: [],
       };
     }
     reasons.push({
-      text: `The log does not say whether it was freed: the kernel prints nothing then, and the next warning was due at ${due.toFixed(0)} s, after the last line (${reading.logEnd.at.toFixed(0)} s).`,
+      text: `The log does not say whether it was freed: the kernel prints nothing when it is, and the next warning was due at ${due.toFixed(0)} s, after the last line (${reading.logEnd.at.toFixed(0)} s).`,
       evidence: [quote(reading.input, reading.logEnd.line)],
     });
   }
@@ -172,8 +173,8 @@ function askModel(list: readonly PoolWarning[]): PoolReason | undefined {
   const same = show(replay.warnings) === show(log);
   return {
     text: same
-      ? `A model pool destroyed with these pages out warns the same: ${show(log)}. Give it the last page back and it is gone ${replay.endsAfter} s later.`
-      : `A model pool destroyed with these pages out would warn: ${show(replay.warnings) || "nothing"}. The log says ${show(log)}: lines are missing, or they are of different pools.`,
+      ? `A model pool destroyed with these pages out prints the same warnings: ${show(log)}. It is freed ${replay.endsAfter} s after its last page comes back.`
+      : `A model pool destroyed with these pages out would print: ${show(replay.warnings) || "nothing"}. The log has ${show(log)}: lines are missing, or they belong to different pools.`,
     evidence: [],
   };
 }

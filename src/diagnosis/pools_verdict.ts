@@ -66,7 +66,7 @@ export const holders = [
   "packets in socket receive queues: `ss -tmn` (skmem r), `ss -x`, /proc/net/udp",
   "packets on their way out after forwarding or a tee: `tc -s qdisc`, the other device's tx ring",
   "pages that splice, a clone, AF_PACKET or tcp zerocopy hold by reference: pipes and mappings of local programs",
-  "frames parked by XDP in a cpumap or devmap: `bpftool map`",
+  "frames that XDP queued in a cpumap or devmap: `bpftool map`",
   "the driver itself: pages left in a receive ring when it called page_pool_destroy()",
 ];
 
@@ -111,7 +111,7 @@ export function stalled(
     return {
       pattern: "leak",
       certainty: "likely",
-      summary: `${still}, and not one came back between the snapshots: held for good, or by one consumer that sleeps.`,
+      summary: `${still}, and none came back in between: held for good, or by one consumer that sleeps.`,
       mayHold: holders,
       next: [
         "Close the sockets of the receiving programs one by one: pages that then come back were waiting there; if none does, a reference was lost.",
@@ -121,14 +121,14 @@ export function stalled(
     return {
       pattern: "slow consumer",
       certainty: "likely",
-      summary: `${still}, and they do come back: a consumer holds them for long.`,
+      summary: `${still}, but pages do come back: a consumer holds them for a long time.`,
       mayHold: holders.slice(0, 3),
       next: [],
     };
   return {
     pattern: "does not say",
     certainty: "possible",
-    summary: `${still}. ${looks < 2 ? "One number shows no trend" : "The numbers go both ways"}.`,
+    summary: `${still}. ${looks < 2 ? "One number shows no trend" : "The numbers do not fall steadily"}.`,
     mayHold: holders,
     next: [
       "Wait for the next warning (every 60 s): the same number means held for good, a smaller one a slow consumer.",

@@ -56,7 +56,7 @@ function overRange(
     return {
       ...f,
       answer: "unknown",
-      claim: `It depends on the release, which the report does not state. On ${here}: ${f.claim} On ${differs.version.join(".")} the answer would be another.`,
+      claim: `It depends on the release, which the report does not state. On ${here}: ${f.claim} On ${differs.version.join(".")} the answer would differ.`,
       advice,
     };
   // Faults name the layouts they read in their own words.
@@ -64,6 +64,6 @@ function overRange(
   return {
     ...f,
     advice,
-    claim: changes ? `${f.claim} (The details are those of ${here}; the report does not state its release.)` : f.claim,
+    claim: changes ? `${f.claim} (The details are for ${here}; the report does not state its release.)` : f.claim,
   };
 }

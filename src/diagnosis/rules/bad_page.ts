@@ -43,8 +43,8 @@ const findDoubleFree: Advice = {
 const ownership = (page: BadPage): readonly Advice[] => (page.owner === undefined ? [findDoubleFree] : []);
 const reboot: Advice = {
   change: { kind: "reboot" },
-  action: "Reboot when it can be afforded",
-  changes: "ends the risk: the kernel no longer uses this page, but whatever writes to it keeps writing",
+  action: "Reboot when you can afford the downtime",
+  changes: "ends the risk; until then the kernel does not use this page, but whatever writes to it keeps writing",
   costs: "downtime",
 };
 
@@ -200,13 +200,16 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
 const reasons: readonly (readonly [RegExp, string])[] = [
   [
     /non-NULL mapping/,
-    "mapping is not empty: it was freed while still in the page cache, or struct page was overwritten",
+    "mapping is not NULL: the page was freed while still in the page cache, or struct page was overwritten",
   ],
   [/PAGE_FLAGS_CHECK_AT_FREE/, "a flag is set that no page may have when it is freed"],
-  [/PAGE_FLAGS_CHECK_AT_PREP/, "a flag appeared while the page was free: somebody wrote to memory that was not theirs"],
+  [
+    /PAGE_FLAGS_CHECK_AT_PREP/,
+    "a flag appeared while the page was free: something wrote to memory that it did not own",
+  ],
   [
     /page_pool leak/,
-    "the page was freed to the page allocator while a page_pool still counts it as handed out: put_page() was used where the pool's own release was due, so the pool will wait for it forever",
+    "the page was freed to the page allocator while a page_pool still counts it as handed out: put_page() was called instead of the pool's own release function, so the pool will wait for it forever",
   ],
   [
     /corrupted mapping in tail page|compound_head not consistent|TAIL_MAPPING/,
@@ -219,16 +222,13 @@ const reasons: readonly (readonly [RegExp, string])[] = [
 function countSays(page: BadPage): string | undefined {
   const { refcount: count, mapcount: mapped } = page;
   if (count !== undefined && count < 0)
-    return `the reference count is ${count}, below zero: the page was given back ${count === -1 ? "once" : `${-count} times`} too often`;
+    return `the reference count is ${count}, below zero: the page was released ${count === -1 ? "once" : `${-count} times`} too often`;
   if (count !== undefined && count > 0)
-    return `the reference count is ${count}: ${count === 1 ? "a reference is" : `${count} references are`} held by somebody, or was taken after the last one had been given back`.replace(
-      "or was taken",
-      count === 1 ? "or was taken" : "or were taken",
-    );
+    return `the reference count is ${count}: ${count === 1 ? "a reference is still held, or was" : `${count} references are still held, or were`} taken after the last one had been dropped`;
   if (mapped === undefined) return undefined;
   if (mapped < 0)
-    return `mapcount is ${mapped}, below zero: it was unmapped too often, or its place was written to (up to 4.4 a tail page counts its pins there, mm/swap.c)`;
-  if (mapped > 0) return `mapcount is ${mapped}: a process still maps the page, or its place was written to`;
+    return `mapcount is ${mapped}, below zero: it was unmapped too often, or the field was overwritten (up to 4.4 a tail page counts its pins there, mm/swap.c)`;
+  if (mapped > 0) return `mapcount is ${mapped}: a process still maps the page, or the field was overwritten`;
   return undefined;
 }
 
@@ -253,7 +253,7 @@ const findFreer: Advice = {
 const testMemory: Advice = {
   change: { kind: "evidence" },
   action: "Test the memory, the power supply and devices that write by DMA before any code is blamed",
-  changes: "tells broken hardware from a stray write of software",
+  changes: "tells broken hardware from a stray write by software",
   costs: "hours without the machine",
   command: "memtest86+ from the boot loader, or memtest=4 on the kernel command line",
 };
@@ -272,8 +272,8 @@ function reasonSays(c: Case, page: BadPage): readonly Finding[] {
               repeatedWords(page)
                 .slice(0, 4)
                 .map((w) => `${w.field} (${w.hex})`),
-            )} hold the same byte over and over, as a memory pattern or a stray write leaves it.${text === undefined ? "" : ` The kernel's reason "${text}" describes only the first such field that it met.`}`
-          : `${loneBit(page)?.field} is ${loneBit(page)?.hex}: bit ${loneBit(page)?.bit} alone, no pointer. Everything else of the record may be sound.`,
+            )} hold one repeated byte, as a memory pattern or a stray write leaves it.${text === undefined ? "" : ` The kernel's reason "${text}" describes only the first such field that it found.`}`
+          : `${loneBit(page)?.field} is ${loneBit(page)?.hex}: bit ${loneBit(page)?.bit} alone, no pointer. The rest of the record may be intact.`,
         fields(c),
         [testMemory],
       ),
@@ -314,7 +314,7 @@ function poolSays(c: Case, page: BadPage): readonly Finding[] {
     return [
       no(
         "bad_page.page_pool",
-        `raw word 1 is ${page.raw[1]}, not the mark that a page_pool puts there: no pool had the page. For a while the check took any word of certain bits for the mark on 32-bit machines (mended by 95920c2ed02b).`,
+        `raw word 1 is ${page.raw[1]}, not the mark that a page_pool puts there: the page did not belong to a pool. On 32-bit machines the check of some releases took other words for the mark (fixed by 95920c2ed02b).`,
         quote(c, "raw", 1),
       ),
     ];
@@ -354,7 +354,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     found.push(
       no(
         "bad_page.process_guilty",
-        `Process ${page.comm ?? "named here"} need not be the culprit: the check ran while a per-CPU list was drained, some time after the page was freed.`,
+        `Process ${page.comm ?? "named here"} need not have caused it: the check ran while a per-CPU list was drained, some time after the page was freed.`,
         quoteFrames(c, [late]),
       ),
     );
@@ -362,7 +362,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     found.push(
       no(
         "bad_page.process_guilty",
-        `Process ${page.comm ?? "named here"} only asked for a page: the damage was done while the page was free, by somebody who still used it.`,
+        `Process ${page.comm ?? "named here"} only requested a page: the damage was done while the page was free, for example by code that still used it.`,
         quoteFrames(c, [prep]),
       ),
     );
@@ -379,7 +379,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     found.push(
       yes(
         "bad_page.owner",
-        `page_owner names the hands: ${[by && `allocated by ${by.function}${by.module === undefined ? "" : ` [${by.module}]`}`, freed && `last freed by ${freed.function}${freed.module === undefined ? "" : ` [${freed.module}]`}`].filter((x) => x !== undefined).join(", ")}.`,
+        `page_owner says who had the page: ${[by && `allocated by ${by.function}${by.module === undefined ? "" : ` [${by.module}]`}`, freed && `last freed by ${freed.function}${freed.module === undefined ? "" : ` [${freed.module}]`}`].filter((x) => x !== undefined).join(", ")}.`,
         ownerLines(c, [by?.function, freed?.function]),
       ),
     );
@@ -387,7 +387,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     found.push(
       unknown(
         "bad_page.owner",
-        "The report does not say who allocated the page or freed it first; lines of page_owner would have said it.",
+        "The report does not say who allocated the page or freed it first; page_owner lines would have said so.",
         [],
         [findDoubleFree],
       ),
@@ -399,7 +399,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
     found.push(
       yes(
         "bad_page.whole_block",
-        `The buffer was one block of several pages from kmalloc: kfree() gave it back through ${names[large]}.`,
+        `The buffer was one block of several pages from kmalloc: kfree() freed it through ${names[large]}.`,
         quoteFrames(c, [large, names.findIndex((n) => /^kfree/.test(n))]),
       ),
     );
@@ -422,7 +422,7 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
 const headIsNoFragment: Advice = {
   change: { kind: "code" },
   action:
-    "Find who builds the packet: a buffer of kmalloc goes to build_skb(data, 0) up to 6.1 and to slab_build_skb(data) since 6.2; with a fragment size the packet is freed by page_frag_free() (skb->head_frag)",
+    "Find who builds the packet: a kmalloc buffer goes to build_skb(data, 0) up to 6.1 and to slab_build_skb(data) since 6.2; with a fragment size the packet is freed by page_frag_free() (skb->head_frag)",
   changes: "the buffer goes back to its slab",
   costs: "a change of the driver",
 };
@@ -437,11 +437,11 @@ function fragmentation(c: Case, page: BadPage): Finding {
   const because = onFreeList(c, page)
     ? "the page was on the free list while it was in use"
     : page.reason !== undefined
-      ? `the kernel complains about ${page.reason}`
-      : "the kernel complains about a field of struct page";
+      ? `the kernel reports ${page.reason}`
+      : "the kernel reports a wrong field of struct page";
   return no(
     "fragmentation",
-    `This is not fragmentation: nothing was asked for and refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which a lack of contiguous memory cannot cause.`,
+    `This is not fragmentation: no request was refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which a lack of contiguous memory cannot cause.`,
     [...quote(c, "headline", 1), ...fields(c)],
   );
 }

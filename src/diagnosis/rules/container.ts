@@ -28,8 +28,9 @@ export const container = defineRule({
               change: { kind: "limit" },
               action: "Raise the container's memory (or kernel memory) limit",
               changes: "its packets and sockets can get memory again",
-              costs: "memory for the others on the machine",
-              command: "cat /sys/fs/cgroup/memory/…/memory.kmem.failcnt; docker update --memory …",
+              costs: "less memory for everything else on the machine",
+              command:
+                "cat /sys/fs/cgroup/memory/docker/CONTAINER/memory.kmem.failcnt; docker update --memory SIZE CONTAINER",
             },
           ],
         ),

@@ -25,7 +25,7 @@ export const context = defineRule({
       return [
         no(
           "context.atomic_needlessly",
-          "The task that asked was itself freeing memory (PF_MEMALLOC, the digit behind the mask): the kernel does not reclaim for it again, and it may use the whole reserve.",
+          "The task that asked was itself freeing memory (PF_MEMALLOC, the digit after the mask): the kernel does not reclaim for it again, and it may use the whole reserve.",
           quote(c, "headline", 1),
         ),
       ];
@@ -103,14 +103,14 @@ export const context = defineRule({
         return [
           yes(
             "context.atomic_needlessly",
-            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, ${isKnown(c.order, (n) => n > 3) ? "it could have asked with a mask that may sleep; for a block of that order this promises little" : "with a mask that may sleep the kernel would have reclaimed memory for it"}.`,
+            `The caller ran in process context (${where}) but asked with ${mask.text}, which may not wait for memory. Unless it holds a spinlock, which a stack does not show, ${isKnown(c.order, (n) => n > 3) ? "it could have asked with a mask that may sleep; for a block of that order this helps little" : "with a mask that may sleep the kernel would have reclaimed memory for it"}.`,
             evidence,
             [
               {
                 change: { kind: "code" },
                 action: `Report it to the maintainers of ${c.stack.driver?.driver.name ?? frameName(c, c.stack.caller) ?? "the caller"}: GFP_KERNEL where the caller may sleep`,
                 changes: "the request reclaims and compacts memory instead of failing",
-                costs: "a change of the driver; until then, try again with more memory free",
+                costs: "a driver change; until then, retry with more memory free",
               },
               {
                 change: { kind: "drop_caches" },

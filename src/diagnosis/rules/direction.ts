@@ -50,7 +50,7 @@ export const direction = defineRule({
     const who = whose(c);
     const made =
       direction === "rx refill" && ringIsBeingMade(c.stack)
-        ? " The ring is being made, because the interface is opened or its MTU changed."
+        ? " The ring is being allocated, as when an interface is opened or its MTU changes."
         : "";
     const evidence = quoteFrames(c, [
       c.stack.directionFrame,
@@ -79,7 +79,7 @@ function whose(c: Case): string {
   }
   return module === undefined
     ? ""
-    : ` Module: ${module.name}, which no kernel of the index builds (Debian's 5.10 to 7.2): its source is not known here.`;
+    : ` Module: ${module.name}, which none of Debian's kernels from 5.10 to 7.2 builds: its source is not known here.`;
 }
 
 /** 2.4 prints no stack with a failure; there is nothing to get (mm/page_alloc.c; only 2.4.23 and later with vm.vm_gfp_debug=1). */
@@ -102,12 +102,12 @@ function notSaid(c: Case): Finding {
   const gap = trace.state === "cut" ? ` The text lacks ${trace.lacks}.` : "";
   const packet =
     object === "skb data" || object === "skb head"
-      ? ` Memory for a packet was asked for (${frameName(c, objectFrame)}).`
+      ? ` Memory was requested for a packet (${frameName(c, objectFrame)}).`
       : "";
   const who =
     caller === undefined
       ? `its call trace stops before the function that asked${workOf(c) === undefined ? "" : ` (in ${workOf(c)})`}`
-      : `nothing on the part of the stack that is there tells it${asked(c, caller)}`;
+      : `the part of the stack that is there does not show it${asked(c, caller)}`;
   return unknown(
     "direction",
     `The report does not say whether packets were received or sent: ${who}.${gap}${packet}${whose(c)}`,

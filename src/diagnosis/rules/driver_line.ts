@@ -56,7 +56,7 @@ function ofCheck(c: Case, o: Oops): readonly Finding[] {
 function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[]): readonly Finding[] {
   const line = quote(c, "headline", 1);
   if (bytes === undefined)
-    return [unknown("driver_line.size", "The line does not say how much memory was wanted.", line, advice)];
+    return [unknown("driver_line.size", "The line does not say how much memory was requested.", line, advice)];
   const way =
     "Up to 3.4 such a buffer comes from a kmalloc cache; since 3.5 one that fits a page is cut from a page fragment";
   if (c.verdict.version === undefined)
@@ -75,7 +75,7 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
     return [
       yes(
         "driver_line.size",
-        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; a ${release} cuts it from a page fragment (__netdev_alloc_skb(), net/core/skbuff.c). No slab cache is involved; the last resort is ${orderWords(0, c.pageKb)}.`,
+        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; ${release} cuts it from a page fragment (__netdev_alloc_skb(), net/core/skbuff.c). No slab cache is involved; the last resort is ${orderWords(0, c.pageKb)}.`,
         line,
       ),
     ];
@@ -83,7 +83,7 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
     return [
       unknown(
         "driver_line.size",
-        `A packet buffer of ${size(bytes)} comes from kmalloc in a ${release}; the report does not say from which cache, because the machine is not in the text.`,
+        `A packet buffer of ${size(bytes)} comes from kmalloc in ${release}; the report does not say from which cache, because the machine is not in the text.`,
         line,
       ),
     ];
@@ -91,7 +91,7 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
     return [
       yes(
         "driver_line.size",
-        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; a ${release} takes an object of skbuff_small_head (${request.smallHead} bytes) for it, no bucket of kmalloc (kmalloc_reserve(), net/core/skbuff.c). A failure of it means that ${orderWords(0, c.pageKb)} could not be had.`,
+        `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info; ${release} takes a skbuff_small_head object (${request.smallHead} bytes) instead of a kmalloc bucket (kmalloc_reserve(), net/core/skbuff.c). It fails when ${orderWords(0, c.pageKb)} cannot be had.`,
         line,
       ),
     ];
@@ -99,7 +99,7 @@ function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[])
   return [
     yes(
       "driver_line.size",
-      `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info. ${answer.because} A failure of it means that ${orderWords(answer.minOrder, c.pageKb)} could not be had.`,
+      `A packet buffer of ${size(bytes)} takes ${request.bytes} bytes with pads and skb_shared_info. ${answer.because} It fails when ${orderWords(answer.minOrder, c.pageKb)} cannot be had.`,
       line,
     ),
   ];

@@ -91,7 +91,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
     return [
       unknown(
         "min_free.default",
-        `vm.min_free_kbytes ${kb} is at a limit of the kernel's own choice: it may be the default or a user's value.`,
+        `vm.min_free_kbytes ${kb} is the lowest or highest value that the kernel chooses by itself: it may be the default or a user's value.`,
         [line],
         advice,
       ),
@@ -101,7 +101,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
     return [
       no(
         "min_free.default",
-        `vm.min_free_kbytes ${kb} would be the default of ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so it was set.`,
+        `vm.min_free_kbytes ${kb} would be the default for ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so it was set.`,
         [line, known.quote],
         advice,
       ),
@@ -207,7 +207,7 @@ function fromReport(c: Case): readonly Finding[] {
     return [
       unknown(
         "min_free.default",
-        `A temporary boost is in the printed marks, which this release does not print by itself: low minus min shows that without it they add up to about ${kb} kB. The report does not say vm.min_free_kbytes exactly.`,
+        `The printed marks contain a temporary boost, which this release does not print separately: low minus min shows that without it they add up to about ${kb} kB. The report does not say vm.min_free_kbytes exactly.`,
         evidence,
         helps(c) ? [readItFirst] : [],
       ),
@@ -219,7 +219,7 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
   const { kb, lowmemKb, keptKb } = marks;
   const { version } = c.release;
   const near = (to: number): boolean => Math.abs(kb - to) <= Math.max(to * 0.1, 128);
-  const base = `The min marks of the zones add up to ${kb} kB, which is what vm.min_free_kbytes is set to (nearly)`;
+  const base = `The min marks of the zones add up to ${kb} kB, so vm.min_free_kbytes is set to about that`;
   if (lowmemKb <= 0)
     return unknown(
       "min_free.default",
@@ -235,7 +235,7 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
   if (kb < own && kb >= least - Math.max(least * 0.1, 128))
     return yes(
       "min_free.default",
-      `${base}; ${choice} is about ${own}, and ${least} for what boot did not keep of it: it is the default.`,
+      `${base}; ${choice} is about ${own}, and ${least} without the memory that boot reserved: it is the default.`,
       evidence,
       advice,
     );
@@ -285,7 +285,7 @@ const readItFirst: Advice = {
   change: { kind: "min_free_times", times: 2 },
   action: "Raise vm.min_free_kbytes: read its value, double it, and stay below a twentieth of the machine's memory",
   changes: "kswapd starts earlier and keeps more memory free for requests that may not wait",
-  costs: "memory that programs cannot use; far too high a value brings the OOM killer",
+  costs: "memory that programs cannot use; a value that is far too high triggers the OOM killer",
   command: "sysctl vm.min_free_kbytes; sysctl -w vm.min_free_kbytes=TWICE_THAT",
 };
 
@@ -302,7 +302,7 @@ function raise(c: Case, kb: number, lowmemKb: number | undefined): readonly Advi
       changes: isKnown(c.order, (n) => n > 0)
         ? "kswapd starts earlier and keeps more memory free, so that blocks of several pages survive and requests that may not wait find them"
         : "kswapd starts earlier and keeps more memory free for requests that may not wait",
-      costs: `${size((to - kb) * 1024)} more memory that programs cannot use; far too high a value brings the OOM killer`,
+      costs: `${size((to - kb) * 1024)} more memory that programs cannot use; a value that is far too high triggers the OOM killer`,
       command: `sysctl -w vm.min_free_kbytes=${to}`,
     },
   ];
