@@ -38,6 +38,8 @@ export interface Io {
   answer(answer: Answer): Promise<void>;
   /** Raw bytes or text for standard output (exports, --compat); waits for the reader to keep up. */
   write(data: string | Uint8Array): Promise<void>;
+  /** A document before the answer, as the terminal can show it, with what is to stand behind it. */
+  show(document: Document, after?: string): Promise<void>;
   /** One progress line on stderr, redrawn in place; nothing when stderr is no terminal. `done` in 0..1, or undefined when unknown. */
   progress(label: string, done: number | undefined, note?: string): void;
   /** A picture that stays on the terminal and is drawn anew at each call; false, and nothing drawn, where standard output is none. */

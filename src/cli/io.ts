@@ -1,4 +1,6 @@
 // The real world behind Io: stdout, stderr, terminal or not. Exit codes are set here and in main.ts only.
+
+import type { Document } from "../report/document.ts";
 import { renderMarkdown } from "../report/markdown.ts";
 import { renderText, toAscii } from "../report/text.ts";
 import type { Answer, Io } from "./command.ts";
@@ -38,6 +40,10 @@ export function createIo(format: () => Format): Io {
     new Promise((resolve, reject) => {
       stdout.write(data, (error) => (error ? reject(error) : resolve()));
     });
+  const textOf = (document: Document): string => {
+    const text = renderText(document, { colour, width });
+    return utf8 ? text : toAscii(text);
+  };
   return {
     colour,
     width,
@@ -48,9 +54,9 @@ export function createIo(format: () => Format): Io {
       const kind = format();
       if (kind === "json") return write(`${JSON.stringify(answer.json, null, 2)}\n`);
       if (kind === "markdown") return write(renderMarkdown(answer.document));
-      const text = renderText(answer.document, { colour, width });
-      return write(utf8 ? text : toAscii(text));
+      return write(textOf(answer.document));
     },
+    show: (document, after = "") => write(`${textOf(document)}${after}`),
     progress(label, done, note = "") {
       const now = Date.now();
       if (!interactive) {
@@ -81,15 +87,14 @@ export function createIo(format: () => Format): Io {
     },
     async live(document) {
       if (stdout.isTTY !== true) return false;
-      const text = renderText(document, { colour, width });
-      const lines = (utf8 ? text : toAscii(text)).split("\n");
+      const lines = textOf(document).split("\n");
       // Home, each line with the rest of it cleared, then what is left of the last picture.
       await write(`\u001b[H${lines.map((l) => `${l}\u001b[K`).join("\n")}\u001b[J`);
       return true;
     },
     note(text) {
       clear();
-      stderr.write(`${text}\n`);
+      stderr.write(`${utf8 ? text : toAscii(text)}\n`);
     },
   };
 }

@@ -50,7 +50,7 @@ describe("a stalled pool in a real log", () => {
 
   test("the model, asked, warns at the same seconds, and ends a second after the last page is back", () => {
     expect(stall?.reasons.map((r) => r.text)).toContain(
-      "A model pool destroyed with these pages out warns the same: 7 after 60 s, 7 after 120 s. Give it the last page back and it is gone 1 s later.",
+      "A model pool destroyed with these pages out prints the same warnings: 7 after 60 s, 7 after 120 s. It is freed 1 s after its last page comes back.",
     );
   });
 

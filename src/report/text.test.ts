@@ -93,3 +93,26 @@ where its structure is declared
     include/linux/page-flags.h, 2.6.29
 `);
 });
+
+describe("bars", () => {
+  const bars: Document = [
+    {
+      kind: "bars",
+      title: "At MTU 9000 every buffer is a block of order 2, and those requests fail in the log.",
+      unit: "",
+      bars: [
+        { label: "printed failures of order 2", value: 567, range: [536, 595] },
+        { label: "none", value: 0 },
+      ],
+    },
+  ];
+  test.each([40, 60, 80, 200])("fit into %i columns with their title and their numbers", (width) => {
+    const lines = renderText(bars, { colour: false, width }).trimEnd().split("\n");
+    expect(lines.filter((l) => l.length > width)).toEqual([]);
+    expect(lines.join(" ").replace(/\s+/g, " ")).toContain("(536 to 595)");
+    expect(lines.some((l) => /█{10}/.test(l))).toBe(true);
+  });
+  test("and the small ones of a series keep their height in ASCII", () => {
+    expect(toAscii("▁▂▃▄▅▆▇█")).toBe("_.-=+*%#");
+  });
+});

@@ -35,6 +35,13 @@ const asciiOf: Readonly<Record<string, string>> = {
   "─": "-",
   "│": "|",
   "└": "+",
+  "▁": "_",
+  "▂": ".",
+  "▃": "-",
+  "▄": "=",
+  "▅": "+",
+  "▆": "*",
+  "▇": "%",
   "█": "#",
   "▉": "#",
   "▊": "#",
@@ -234,18 +241,25 @@ function pieces(word: string, width: number): string[] {
 export const barText = ({ value, range }: Bar, unit: string): string =>
   `${formatNumber(value)}${range === undefined || range[0] === range[1] ? "" : ` (${formatNumber(range[0])} to ${formatNumber(range[1])})`} ${unit}`.trimEnd();
 
+/** Bars beside their labels; where a label, ten cells and the number are wider than the terminal, the bar stands below them. */
 function drawBars(block: Extract<Block, { kind: "bars" }>, style: TextStyle, out: string[]): void {
-  out.push(paint(inertLine(block.title), "strong", style));
-  const label = Math.max(0, ...block.bars.map((b) => displayWidth(b.label)));
-  const most = Math.max(0, ...block.bars.map((b) => b.value));
-  const room = Math.max(10, style.width - label - 24);
-  for (const bar of block.bars) {
-    const cells = most === 0 ? 0 : (bar.value / most) * room;
+  out.push(...wrap([{ text: block.title, tone: "strong" }], style, "", ""));
+  const rows = block.bars.map((bar) => ({
+    label: inertLine(bar.label),
+    value: bar.value,
+    says: `${barText(bar, block.unit)}${bar.note === undefined ? "" : `  ${inertLine(bar.note)}`}`,
+  }));
+  const label = Math.max(0, ...rows.map((r) => displayWidth(r.label)));
+  const says = Math.max(0, ...rows.map((r) => displayWidth(r.says)));
+  const most = Math.max(0, ...rows.map((r) => r.value));
+  const beside = label + 2 + 10 + 1 + says <= style.width;
+  const room = beside ? Math.max(10, style.width - label - Math.max(24, says + 3)) : Math.max(10, style.width - 4);
+  for (const row of rows) {
+    const cells = most === 0 ? 0 : (row.value / most) * room;
     const full = "█".repeat(Math.floor(cells)) + ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][Math.floor((cells % 1) * 8)];
-    const note = bar.note === undefined ? "" : `  ${inertLine(bar.note)}`;
-    out.push(
-      `${padEnd(inertLine(bar.label), label)}  ${paint(full, "code", style)} ${barText(bar, block.unit)}${note}`.trimEnd(),
-    );
+    const bar = paint(full, "code", style);
+    if (beside) out.push(`${padEnd(row.label, label)}  ${bar} ${row.says}`.trimEnd());
+    else out.push(...wrap(`${row.label}  ${row.says}`, style, "", "    "), `    ${bar}`.trimEnd());
   }
 }
 

@@ -35,6 +35,8 @@ export async function runCommand(
     width: 100,
     answer: async (answer) => void answers.push(answer),
     write: async (data) => void written.push(Buffer.from(data as Uint8Array)),
+    show: async (document, after = "") =>
+      void written.push(Buffer.from(`${renderText(document, { colour: false, width: 100 })}${after}`)),
     progress: (label, done, note) => {
       bars.push([done, note]);
       onProgress(label, done, note);

@@ -19,7 +19,6 @@ import { type ExplainedLine, explainDocument, explainLine } from "../../report/e
 import { junitOf } from "../../report/exports/junit.ts";
 import { sarifOf } from "../../report/exports/sarif.ts";
 import { proofsDocument } from "../../report/prove.ts";
-import { renderText } from "../../report/text.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
 import { isImageFile } from "../input/image.ts";
@@ -226,11 +225,7 @@ async function followOne(
       incidents += d.incidents.length;
       bad ||= d.incidents.some((i) => atLeastAsBad(i.severity, failOn));
       const document = brief === true ? briefDocument(d) : diagnosisDocument(d);
-      await io.write(
-        json
-          ? `${JSON.stringify(d)}\n`
-          : `${renderText(document, { colour: io.colour, width: io.width })}${brief === true ? "" : "\n"}`,
-      );
+      await (json ? io.write(`${JSON.stringify(d)}\n`) : io.show(document, brief === true ? "" : "\n"));
     },
   });
   await io.answer({

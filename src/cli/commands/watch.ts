@@ -8,7 +8,6 @@ import type { Block, Document } from "../../report/document.ts";
 import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts";
-import { renderText } from "../../report/text.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { writeOutput } from "../output.ts";
 import { servePage } from "../page_server.ts";
@@ -265,10 +264,9 @@ async function loop({
   }
   await watcher.turn(performance.now() - began, true);
   await maps?.take(Number.NEGATIVE_INFINITY);
-  const style = { colour: io.colour, width: io.width };
   // The picture was drawn over what was told: now it is told in full.
-  for (const document of screen.held) await io.write(`${renderText(document, style)}\n`);
-  await io.write(renderText(documentNow(watcher, maps), style));
+  for (const document of screen.held) await io.show(document, "\n");
+  await io.show(documentNow(watcher, maps));
 }
 
 /** Where a picture is drawn anew on a terminal: incidents stand below it in a line each, and in full when the watch ends. */
@@ -380,7 +378,7 @@ function tell(
     if (screen.live) {
       screen.brief = [...screen.brief, ...briefDocument(told.diagnosis)].slice(-mostBrief).map(wrapped);
       screen.held = [...screen.held, document].slice(-mostHeld);
-    } else void io.write(`${renderText(document, { colour: io.colour, width: io.width })}\n`);
+    } else void io.show(document, "\n");
     const json = JSON.stringify(told);
     keeper.keep(json, last);
     if (options.onIncident !== undefined) handOver(options.onIncident, json, io);

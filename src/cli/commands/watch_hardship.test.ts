@@ -354,6 +354,9 @@ describe("a watch as a process", () => {
       write: async (data) => {
         out += data.toString();
       },
+      show: async (document, after = "") => {
+        out += `${renderText(document, { colour: false, width: 100 })}${after}`;
+      },
       progress: () => {},
       note: () => {},
       live: async (document) => {

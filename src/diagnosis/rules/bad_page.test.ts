@@ -20,10 +20,10 @@ const words = (second: string): string =>
 
 describe("the sign of a count", () => {
   test.each([
-    ["refcount:-1 mapcount:0", /below zero: the page was given back once too often/],
-    ["refcount:-3 mapcount:0", /given back 3 times too often/],
-    ["refcount:1 mapcount:0", /a reference is held by somebody/],
-    ["refcount:2 mapcount:0", /2 references are held/],
+    ["refcount:-1 mapcount:0", /below zero: the page was released once too often/],
+    ["refcount:-3 mapcount:0", /released 3 times too often/],
+    ["refcount:1 mapcount:0", /a reference is still held/],
+    ["refcount:2 mapcount:0", /2 references are still held/],
   ])("%s", async (counts, said) => {
     const i = await one(page(`${counts} mapping:0000000000000000`, "", "nonzero _refcount"));
     expect(claim(i, "bad_page.reason")).toMatch(said);
