@@ -50,7 +50,7 @@ describe("a mask that may not wait", () => {
   test.each([
     [1, /reclaimed memory for it/, /compact_memory$/],
     [3, /reclaimed memory for it/, /compact_memory$/],
-    [4, /promises little/, /compact_memory$/],
+    [4, /helps little/, /compact_memory$/],
   ])("of order %s", async (order, says, command) => {
     const found = await answerIn(allocFailure({ order, mask: "0x40a20(GFP_ATOMIC|__GFP_COMP)", frames: opened }), id);
     expect(found?.claim).toMatch(says);

@@ -26,7 +26,7 @@ describe("the sysctl beside the machine's memory", () => {
   });
 
   test("memory that does not fit says that somebody set it", async () => {
-    expect((await told(4096, 4_000_000))?.claim).toMatch(/would be the default of 1 GiB of low memory.*so it was set/);
+    expect((await told(4096, 4_000_000))?.claim).toMatch(/would be the default for 1 GiB of low memory.*so it was set/);
   });
 });
 
@@ -43,7 +43,7 @@ describe("the sysctl alone", () => {
   test("the kernel's own ends say nothing: 128, and 65536 before 5.8, 262144 since", async () => {
     expect(await told(262_144)).toMatchObject({
       answer: "unknown",
-      claim: expect.stringContaining("at a limit of the kernel's own choice"),
+      claim: expect.stringContaining("the lowest or highest value that the kernel chooses by itself"),
     });
   });
 });
