@@ -67,7 +67,7 @@ describe("skblab driver", () => {
     writeFileSync(file, broken);
     const leaky = node(cli, "driver", file, "--mtu", "1500");
     expect(leaky.stdout).toMatch(/Not sound: \d+ of \d+ lives left memory behind/);
-    expect(leaky.stdout).toMatch(/for mynic_alloc_rx < mynic_open was refused/);
+    expect(leaky.stdout).toMatch(/for\s+mynic_alloc_rx\s+<\s+mynic_open\s+was\s+refused/);
     expect(leaky.status).toBe(1);
   });
 
