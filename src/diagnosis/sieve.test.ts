@@ -9,7 +9,7 @@ import { prng } from "../base/prng.ts";
 import { createSievingCollector } from "./collect.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Diagnosis } from "./finding.ts";
-import { reportsIn, stormOf } from "./sieve.fuzz.ts";
+import { reportsIn, stormOf } from "./sieve.testkit.ts";
 
 const root = join(import.meta.dirname, "../../fixtures");
 

@@ -27,7 +27,7 @@ test("what was printed is read back, with the whole diagnosis of each example", 
 test("another text is refused with a sentence that says where", async () => {
   const a = JSON.parse(JSON.stringify(await answer()));
   expect(readFleetAnswer("host,cause")).toMatch(/not JSON/);
-  expect(readFleetAnswer('{"schema":"skblab.diagnosis/1"}')).toMatch(/no answer of skblab fleet: schema/);
+  expect(readFleetAnswer('{"schema":"skblab.diagnosis/1"}')).toMatch(/not an answer of skblab fleet: schema/);
   a.causes[0].hosts = "<img src=x onerror=alert(1)>";
   expect(readFleetAnswer(JSON.stringify(a))).toMatch(/causes\.0\.hosts/);
 });
