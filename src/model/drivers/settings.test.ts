@@ -14,6 +14,7 @@ const machineWith = (driver: DriverMaker, settings: DriverSettings = {}, on = re
 const later: Readonly<Record<string, readonly [release: string, settings: DriverSettings]>> = {
   "ice header_split": ["7.2.12-x86_64", {}],
   "gve header_split": ["6.12.117-x86_64", { format: "DQO" }],
+  "gve lro": ["6.12.117-x86_64", { format: "DQO" }],
 };
 
 describe.each(drivers.map((d) => [d.name, d] as const))("%s", (_name, driver) => {
