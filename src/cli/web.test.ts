@@ -343,7 +343,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
   test("cases: a run is cancelled; a knob out of its bounds is refused with a sentence", async () => {
     const { page, faults } = await visit("#/cases?id=page-owner&ran=yes&k.dumps=20&k.requestsBetween=200000");
     await page.getByRole("button", { name: "Cancel" }).click();
-    await page.waitForSelector("text=Cancelled");
+    await page.waitForSelector("text=Canceled");
     expect(await page.$(".answer")).toBeNull();
     await page.goto(`${address()}#/cases?id=emac-jumbo&ran=yes&k.mtu=9`);
     await page.waitForSelector(".error:has-text('Write a whole number from 1600 to 8900')");

@@ -52,7 +52,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
       expect(await page.textContent(".incidents h2")).toBe("1 report, 1 cause");
       await page.click(".rail li:has-text('dropped.log') >> text=incidents");
       await eventually(() => titleOf(page)).toBe(left);
-      await page.click("[aria-label='Put away dropped.log']");
+      await page.click("[aria-label='Remove dropped.log']");
       await page.click("text=Forget");
       await page.waitForSelector("#log");
       // A large text never enters the field that it is pasted into.
