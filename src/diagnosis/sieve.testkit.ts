@@ -66,7 +66,7 @@ export function stormOf(reports: readonly (readonly string[])[], p: Prng, lines:
             /\b((?:in)?active_anon|free|free_pcp|mapped|dirty|min):\d+/g,
             (_, name: string) => `${name}:${p.below(99_999)}`,
           )
-          .replace(/\b\d+(?=\*(?:4|8|16)kB)/g, () => String(p.below(3000)))
+          .replace(/\b\d{1,9}(?=\*(?:4|8|16)kB)/g, () => String(p.below(3000)))
           .replace(/order:\d/, (all) => (orders ? `order:${p.below(4)}` : all))
           .replace(/swapper\/\d/g, () => `swapper/${p.below(3)}`),
       );
