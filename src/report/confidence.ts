@@ -1,20 +1,18 @@
 // How sure a verdict is, and on which kernel it was reached: the same words in a terminal and on the page.
 import { findingOf, isA } from "../diagnosis/asked.ts";
-import type { DiagnosedIncident, Finding } from "../diagnosis/finding.ts";
-import { isKnown } from "../kernel/readings/part.ts";
+import type { DiagnosedIncident } from "../diagnosis/finding.ts";
 
 /** The finding that tells most about why, in the report's own numbers. */
 export function whyText(i: DiagnosedIncident): string | undefined {
   const said = i.findings.filter((f) => f.answer !== "unknown");
   const refused = findingOf(said, "why.refused");
   if (i.order === 0 && i.kind !== "oom" && refused !== undefined) return refused.claim;
-  // What a fault says of fragmentation is only that it was none.
+  // A fault answers the question of fragmentation only to clear it: that does not tell why.
   const fault = i.severity === "corruption" || i.kind === "page_pool_stall";
-  const ranked = said.filter((f) => f.rank !== undefined && !(fault && isA(f, "fragmentation")));
-  return ranked.reduce<Finding | undefined>(
-    (best, f) => (best === undefined || isKnown(f.rank, (n) => n < (best.rank ?? n)) ? f : best),
-    refused,
-  )?.claim;
+  const [most] = said
+    .flatMap((f) => (f.rank === undefined || (fault && isA(f, "fragmentation")) ? [] : [{ ...f, rank: f.rank }]))
+    .sort((a, b) => a.rank - b.rank);
+  return (most ?? refused)?.claim;
 }
 
 /** `High: every check could be made from this log`: of the verdict, whether what decides it stands in the report, not of how much was asked. */
