@@ -8,7 +8,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { chromium } from "playwright-core";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
 export const root = join(import.meta.dirname, "../..");
 /** A build elsewhere can be tested too. */
@@ -28,7 +28,6 @@ export const printed = async (...args: string[]): Promise<ReturnType<typeof JSON
     ).stdout,
   );
 
-/** A new page at an address, with everything that went wrong noted. */
 /** The two sizes that what the page promises is held at. */
 export const desk = { viewport: { width: 1440, height: 900 } };
 export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
@@ -37,16 +36,19 @@ export const sizes = [
   ["on a phone", phone],
 ] as const;
 
-export interface Visit {
-  readonly page: Page;
-  readonly faults: string[];
-}
-
 /** The server and the browser of a file of tests: started before the first, ended behind the last. */
 export function chromiumForTests() {
   let browser: Browser;
   let stop: () => void;
   let base = "";
+  const pages: Page[] = [];
+  const faults: string[] = [];
+  afterEach(async () => {
+    const told = [...faults];
+    for (const page of pages.splice(0)) await page.close();
+    faults.length = 0;
+    expect(told).toEqual([]);
+  });
   beforeAll(async () => {
     base = await serve();
     browser = await chromium.launch({
@@ -85,9 +87,10 @@ export function chromiumForTests() {
     }
   }
 
-  async function visit(address: string, options: BrowserContextOptions = {}): Promise<Visit> {
+  /** A new page at an address. It is closed behind the test, and nothing may have gone wrong in it. */
+  async function visit(address: string, options: BrowserContextOptions = {}): Promise<Page> {
     const page = await browser.newPage(options);
-    const faults: string[] = [];
+    pages.push(page);
     page.on("pageerror", (e) => faults.push(`error: ${e.message}`));
     page.on("console", (m) => m.type() === "error" && faults.push(`console: ${m.text()}`));
     page.on("request", (r) => {
@@ -98,7 +101,7 @@ export function chromiumForTests() {
       void d.dismiss();
     });
     await page.goto(address.startsWith("file:") ? address : base + address);
-    return { page, faults };
+    return page;
   }
   return { visit, address: () => base, newPage: () => browser.newPage() };
 }

@@ -31,7 +31,7 @@ describe.runIf(chromiumHere)(`a fleet in Chromium${chromiumHere ? "" : " (no Chr
   test("each cause is there, worst first, with its numbers; the chosen one is told with its example's whole diagnosis", async () => {
     const answer = await answerOf(["e1000_refill_6.1.txt", "tg3_gentoo_2009.txt", "e1000_refill_6.1.txt"]);
     expect(answer.causes.length).toBeGreaterThan(1);
-    const { page, faults } = await visit("#/fleet");
+    const page = await visit("#/fleet");
     await open(page, JSON.stringify(answer));
     const rows = page.getByRole("table", { name: "Causes, worst first" }).locator("tbody tr");
     await rows.first().waitFor();
@@ -58,12 +58,11 @@ describe.runIf(chromiumHere)(`a fleet in Chromium${chromiumHere ? "" : " (no Chr
       expect(told).toContain(cause.example.host);
     }
     expect(await barriers(page)).toEqual([]);
-    expect(faults).toEqual([]);
   });
 
   test("what is no fleet's answer is a sentence; markup in a host's name stays text", async () => {
     const answer = await answerOf(["e1000_refill_6.1.txt"]);
-    const { page, faults } = await visit("#/fleet");
+    const page = await visit("#/fleet");
     await open(page, '{"schema":"skblab.diagnosis/1"}');
     await page.getByText(/^fleet\.json: /).waitFor();
     const [cause] = answer.causes;
@@ -71,6 +70,5 @@ describe.runIf(chromiumHere)(`a fleet in Chromium${chromiumHere ? "" : " (no Chr
     await open(page, JSON.stringify(hostile));
     await page.getByRole("button", { name: "<img src=x onerror=alert(1)>" }).waitFor();
     expect(await page.locator("main img").count()).toBe(0);
-    expect(faults).toEqual([]);
   });
 });

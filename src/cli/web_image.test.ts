@@ -20,7 +20,7 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
     );
     const file = join(folder, "tiny.elf");
     writeFileSync(file, elfCore(pages, { note: tiny.vmcoreinfo }));
-    const { page, faults } = await visit("");
+    const page = await visit("");
     const input = page.locator('input[type="file"]');
     // What it is decides the page.
     await input.setInputFiles(file);
@@ -36,8 +36,6 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
     writeFileSync(wrong, Buffer.concat([Buffer.from("KDUMP   "), Buffer.alloc(400, 7)]));
     await input.setInputFiles(wrong);
     await page.waitForSelector("main .error");
-    expect(faults).toEqual([]);
-    await page.close();
   }, 120_000);
 
   test.runIf(whyNoOracle() === undefined)(
@@ -45,7 +43,7 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
     async () => {
       const file = join(folder, "7.2.elf");
       writeFileSync(file, oracleBytes("7.2-elf"));
-      const { page, faults } = await visit("");
+      const page = await visit("");
       const input = page.locator('input[type="file"]');
       /** Presses Cancel of what says `label`, in the moment in which it is shown. */
       const cancelled = (label: string): Promise<void> =>
@@ -87,8 +85,6 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
       expect(texts.some((t) => t.includes("to which module vmc: dring points"))).toBe(true);
       const said = (await answer.innerText()).replace(/\s+/g, " ");
       for (const text of texts.slice(0, 12)) expect(said).toContain(text);
-      expect(faults).toEqual([]);
-      await page.close();
     },
     240_000,
   );

@@ -29,7 +29,9 @@ test("why: what lies behind a refusal is told before the zones that refused; of 
   const { incidents } = await explain({ log });
   const whys = new Map(incidents.map((i) => [`${i.kind} of order ${i.order}`, whyText(i)]));
   for (const order of [1, 2, 3, 4, 5])
-    expect(whys.get(`alloc_failure of order ${order}`)).toMatch(/^This is fragmentation: a single page would have been/);
+    expect(whys.get(`alloc_failure of order ${order}`)).toMatch(
+      /^This is fragmentation: a single page would have been/,
+    );
   expect(whys.get("oom of order 0")).toMatch(/^The machine was really out of memory\./);
   expect(whys.get("alloc_failure of order 0")).toMatch(/refuses it by the watermark test/);
 });
