@@ -148,11 +148,15 @@ function inside(line, form, old, new,   out, found, i) {
 # The host name where lines state it: systemd, the IP autoconfiguration and its parameter, the words of uname -a.
 function stated(line,   new) {
   new = "host" hash(name) % 10000
+  # A name at the end of a line ends with a space too.
+  line = line " "
   line = inside(line, "[Hh]ostname( set)? to <[^>]*>", "<" name ">", "<" new ">")
   line = inside(line, " host=[^ ,]*,", "=" name ",", "=" new ",")
   line = inside(line, "hostname=[^ ]* ", "=" name " ", "=" new " ")
   line = inside(line, "ip=[^ ]*", ":" name ":", ":" new ":")
-  return inside(line, "Linux [^ ]+ [0-9]+[.][0-9][^ ]* #[0-9]", " " name " ", " " new " ")
+  line = inside(line, "ip=[^ ]* ", ":" name " ", ":" new " ")
+  line = inside(line, "Linux [^ ]+ [0-9]+[.][0-9][^ ]* #[0-9]", " " name " ", " " new " ")
+  return substr(line, 1, length(line) - 1)
 }
 # The second column of a journal is the host, whatever it is called.
 function column(line,   at, called) {
