@@ -2,6 +2,7 @@
 # Builds packaging/Containerfile without a registry of images and runs what README, help and docs show in the container: nobody's user, a
 # root that cannot be written, no network. The two images that the Containerfile starts from are made of Debian's packages and this
 # machine's Node. Usage, as root: packaging/container_check.sh [DIR]   (DIR keeps the images; default: a temporary directory)
+# The quick commands are run; with DOCUMENTED=all in the environment those too that take seconds to minutes.
 # Ends with 77 and one sentence where it cannot be tried.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
