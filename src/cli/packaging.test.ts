@@ -72,6 +72,12 @@ describe("npm pack", () => {
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter((f) => !existsSync(join(installed, f)))).toEqual([]);
   });
+  test("has diagnose as one file, and shares with other commands the errors that the door recognizes", () => {
+    const text = readFileSync(join(installed, "dist/cli/commands/diagnose.js"), "utf8");
+    const opened = [...text.matchAll(/^import .* from "(\.[^"]+)";$/gm)].map(([, path]) => path);
+    expect(opened).toContain("../../base/bad_input.js");
+    expect(opened.filter((path) => /\/(?:artifact|diagnosis|prove|report)\//.test(`${path}`))).toEqual([]);
+  });
   // As packaging/Containerfile runs it: the package alone under a root that nobody can write, an empty environment, a tmpfs.
   test.skipIf(!mayUnshare)(
     "answers in the container's file system, as nobody, with nothing to write to but /tmp",
