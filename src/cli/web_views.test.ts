@@ -78,7 +78,7 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
     await eventually(async () => (await page.locator(".may-stand li code").allInnerTexts()).join()).toBe("memoryMb");
     await area.press("Control+Space");
     await page.keyboard.press("Enter");
-    expect(await area.inputValue()).toBe("kind: machine\nrelease: 6.1-x86_64\nmemoryMb: ");
+    await eventually(() => area.inputValue()).toBe("kind: machine\nrelease: 6.1-x86_64\nmemoryMb: ");
     await area.fill("kind: mach");
     await eventually(async () => (await page.locator(".may-stand li code").allInnerTexts()).join()).toBe("machine");
     expect(await wider(page)).toBeLessThanOrEqual(0);
