@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { sourceOf } from "../base/byte_source.ts";
 import { createCollector } from "../diagnosis/collect.ts";
 import { diagnose } from "../diagnosis/diagnose.ts";
+import type { Diagnosis } from "../diagnosis/finding.ts";
 import { emptySentence, forbiddenSentence, foreignSentence, gather } from "./gather.ts";
 import { isRemains } from "./log/remains.ts";
 
@@ -41,11 +42,13 @@ test("an empty file and a dmesg that was refused have sentences of their own", a
 });
 
 describe("the rest of a report without its beginning is no text without trouble", () => {
-  const rest = async (text: string): Promise<string[]> => {
+  const diagnosed = async (text: string): Promise<Diagnosis> => {
     const collector = createCollector();
     const gathered = await gather([{ source: sourceOf("x.txt", text), named: true }], { onWindow: collector.onWindow });
-    return (diagnose(collector.finish(gathered)).inputs[0]?.notes ?? []).map((n) => n.sentence);
+    return diagnose(collector.finish(gathered));
   };
+  const sentencesOf = (d: Diagnosis): string[] => (d.inputs[0]?.notes ?? []).map((n) => n.sentence);
+  const rest = async (text: string): Promise<string[]> => sentencesOf(await diagnosed(text));
   const frames = "[    2.1]  net_rx_action+0x26f/0x390\n[    2.1]  __do_softirq+0xf5/0x280\n";
   test.each([
     ["frames with a stamp", frames, /frames of a call trace/],
@@ -73,5 +76,19 @@ describe("the rest of a report without its beginning is no text without trouble"
     const whole = `swapper: page allocation failure. order:1, mode:0x4020\nPid: 0, comm: swapper Not tainted 2.6.32\nCall Trace:\n${frames}`;
     expect((await rest(whole)).some(isRemains)).toBe(false);
     expect((await rest("[    2.1] eth0: link up\n[    2.1] reached foo+0x10/0x20\n")).some(isRemains)).toBe(false);
+  });
+  test("nor has a report whose first line a terminal broke in the words by which it is searched for", async () => {
+    const lines = [
+      "general protection fault: 0000 [#1] SMP",
+      "  e1000_alloc_rx_buffers+0x12/0x340 [e1000]",
+      "  e1000_clean_rx_irq_and_more_words+0x12/0x340 [e1000]",
+      "  net_rx_action_with_a_name_of_more_words+0x1/0x2",
+    ];
+    const broken = lines.flatMap((l) =>
+      `Nov 20 20:35:16 web1.example.org kernel: [12345.678901] ${l}`.match(/.{1,70}/g),
+    );
+    const found = await diagnosed(`${broken.join("\n")}\n`);
+    expect(found.incidents.map((i) => i.kind)).toEqual(["oops"]);
+    expect(sentencesOf(found).some(isRemains)).toBe(false);
   });
 });

@@ -6,9 +6,9 @@ import type { LogNote, LogWindow } from "../kernel/readings/log_line.ts";
 import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
 import { HEAD_BYTES, identify } from "./identify.ts";
+import { readIncidents } from "./log/incidents/read_incidents.ts";
 import type { LineShapes } from "./log/line_shapes.ts";
 import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
-import type { Remains } from "./log/remains.ts";
 import { remainsOf } from "./log/remains.ts";
 import type { RawWindow, ScanLimits } from "./log/scan.ts";
 import { scanLog } from "./log/scan.ts";
@@ -162,7 +162,6 @@ class Gatherer {
     const lineOf = lineOfInput(source, other);
     const head = known && beginning.length === HEAD_BYTES ? await readHead(whole, WHOLE_BYTES) : beginning;
     let [bytes, lines] = [head.length, 0];
-    let remains: Remains | undefined;
     if (kind === "empty" || kind === "binary") {
       // Nothing came out of a damaged pack: that is said below, and it is not an empty file.
       const empty = kind === "empty" && source.problem?.() === undefined ? emptySentence : undefined;
@@ -174,24 +173,10 @@ class Gatherer {
     } else {
       const summary = await this.scan(head === beginning ? whole : withHead(head, whole), lineOf, other?.form);
       ({ bytes, lines } = summary);
-      if (summary.windows === 0 && beginning.length < HEAD_BYTES)
-        this.brokenWords(source.name, new TextDecoder().decode(beginning), lineOf);
-      // Not every table has a word to be searched for: a small text is looked through line by line.
-      const told = (): boolean => this.readings.some((r) => r.input === source.name);
-      if (beginning.length < HEAD_BYTES && !told() && (kind === "text" || summary.windows === 0)) {
-        const small = repairText(new TextDecoder().decode(beginning), lineOf);
-        if (kind === "text") this.found(source.name, findReadings(small));
-        if (summary.windows === 0 && !told()) remains = remainsOf(small);
-        if (remains !== undefined) this.note(source.name, remains);
-      }
-      if (
-        kind === "text" &&
-        named &&
-        remains === undefined &&
-        !told() &&
-        bytes < HEAD_BYTES &&
-        source.problem?.() === undefined
-      )
+      const found =
+        beginning.length < HEAD_BYTES &&
+        this.lookThrough(source.name, new TextDecoder().decode(beginning), kind, summary.windows, lineOf);
+      if (kind === "text" && named && !found && bytes < HEAD_BYTES && source.problem?.() === undefined)
         this.note(source.name, {
           sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
             new TextDecoder().decode(head.subarray(0, 200)),
@@ -266,14 +251,32 @@ class Gatherer {
     return summary;
   }
 
-  /** A break through the words that are searched for hides them: a small text without any is looked at once its lines are whole. */
-  private brokenWords(input: string, text: string, lineOf: LineOf = (n) => n): void {
+  /**
+   * Looks through a small text line by line, in which `windows` were found by words: not every table has such a word, a break may go through
+   * it, and of a report only the rest may be there. False where nothing was found.
+   */
+  private lookThrough(
+    input: string,
+    text: string,
+    kind: InputKind,
+    windows: number,
+    lineOf: LineOf = (n) => n,
+  ): boolean {
+    const told = (): boolean => this.readings.some((r) => r.input === input);
+    if (windows > 0 && (kind !== "text" || told())) return true;
     const raw = text.split("\n").map((t, i) => ({ line: lineOf(i + 1), text: t, cutBytes: 0 }));
     if (raw.at(-1)?.text === "") raw.pop();
-    const { windows, lines, notes } = repairWindow({ lines: raw, anchors: [], cut: false });
-    if (!lines.some((l) => l.repairs?.includes("rejoined") === true)) return;
-    for (const note of notes) this.note(input, note);
-    for (const window of windows) this.window(input, window);
+    const small = repairWindow({ lines: raw, anchors: [], cut: false });
+    const mended = windows === 0 && small.lines.some((l) => l.repairs?.includes("rejoined") === true);
+    if (mended) {
+      for (const note of small.notes) this.note(input, note);
+      for (const window of small.windows) this.window(input, window);
+    }
+    if (kind === "text" && !told()) this.found(input, findReadings(small.lines));
+    if (told() || (mended && small.windows.some((w) => readIncidents(w.lines).incidents.length > 0))) return true;
+    const remains = windows === 0 ? remainsOf(small.lines) : undefined;
+    if (remains !== undefined) this.note(input, remains);
+    return remains !== undefined;
   }
 
   private window(input: string, window: LogWindow): void {
