@@ -63,6 +63,21 @@ test("storms are answered alike to the byte, whether copies are read or only cou
   expect(left / all).toBeGreaterThan(0.15);
 });
 
+/** `gggg`, `hggg`, …: no two lines that hold one have the same shape. */
+const word = (n: number): string =>
+  Array.from({ length: 4 }, (_, i) => String.fromCharCode(103 + (Math.floor(n / 20 ** i) % 20))).join("");
+
+test("behind more lines of different shapes than are kept a storm is a storm again", { timeout: 600_000 }, async () => {
+  const stamp = (i: number): string => `[${(100 + i / 1e4).toFixed(6).padStart(12)}] `;
+  const mixed = Array.from(
+    { length: 24_000 },
+    (_, i) => `${stamp(i)}${word(i)}: page allocation failure: order:0, mode:0x20(GFP_ATOMIC)\n`,
+  ).join("");
+  const storm = stormOf(reports.slice(0, 1), prng(1), 6000);
+  const { leftOut } = await answer(mixed + storm, 3, true);
+  expect(leftOut).toBeGreaterThan(3000);
+});
+
 test("every bundled log, repeated, is answered alike", { timeout: 600_000 }, async () => {
   const files = readdirSync(join(root, "logs")).map((f) => join(root, "logs", f));
   let left = 0;

@@ -53,7 +53,6 @@ export class LineShapes {
   /** Changes when all shapes are forgotten. */
   generation = 0;
   private readonly forms: Form[] = [];
-  private readonly hosts: (string | undefined)[] = [];
   private plain: (PlainLine | undefined)[] = [];
   private arena = new Uint8Array(1 << 16);
   private arenaEnd = 0;
@@ -69,16 +68,17 @@ export class LineShapes {
   }
 
   hostOf(form: number): string | undefined {
-    return this.hosts[form];
+    return this.forms[form]?.host;
   }
 
-  /** Forgets everything where there is too much of it; only between two windows. */
-  prune(): void {
-    if (this.plain.length < mostShapes) return;
+  /** Forgets everything where there is too much of it; only between two windows. True when it did: the numbers mean nothing any more. */
+  prune(): boolean {
+    if (this.plain.length < mostShapes) return false;
     this.generation++;
     this.plain = [];
     this.arenaEnd = 0;
     this.table.fill(0);
+    return true;
   }
 
   /** Reads the line in bytes[from, to). */
@@ -150,7 +150,6 @@ export class LineShapes {
     const end = wall + (wallClock?.length ?? 0);
     const own = Uint8Array.from(base, (c, i) => (i >= wall && i < end && /\d/.test(c) ? 0 : code(c)));
     this.forms.push({ bytes: own, stamp: stamp !== null, host });
-    this.hosts.push(host);
     return true;
   }
 

@@ -122,8 +122,11 @@ export class ReportSieve {
   learn(read: WindowRead): void {
     const { pending } = this;
     this.pending = undefined;
-    if (pending === undefined) return;
-    const { taken, kept } = pending;
+    if (pending !== undefined) this.learnFrom(pending.taken, pending.kept, read);
+    if (this.shapes.prune() || this.kinds > mostKinds || this.pairs.size > mostPairs) this.forget();
+  }
+
+  private learnFrom(taken: TakenLines, kept: readonly number[], read: WindowRead): void {
     if (!kept.every((at, i) => read.lines[i]?.line === taken.lineOf(at) && read.lines[i]?.repairs === undefined))
       return;
     if (read.lines.length !== kept.length) return;
@@ -146,10 +149,6 @@ export class ReportSieve {
       seconds = taken.seconds[kept[to - 1]!]!;
     }
     if (before !== undefined && before !== edge) this.pairs.add(pairOf(before, edge, false));
-    if (this.kinds > mostKinds || this.pairs.size > mostPairs) this.forget();
-    const { generation } = this.shapes;
-    this.shapes.prune();
-    if (generation !== this.shapes.generation) this.forget();
   }
 
   private forget(): void {
