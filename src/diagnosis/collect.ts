@@ -18,7 +18,7 @@ import type { Copy, WindowRead } from "../artifact/log/report_sieve.ts";
 import { ReportSieve } from "../artifact/log/report_sieve.ts";
 import type { FoundReading } from "../artifact/reader.ts";
 import { featureName } from "../kernel/readings/ethtool.ts";
-import type { Incident } from "../kernel/readings/incident.ts";
+import type { Incident, IncidentKind } from "../kernel/readings/incident.ts";
 import { hostOf, placeOf } from "../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
 import type { ProcReading } from "../kernel/readings/proc.ts";
@@ -45,36 +45,48 @@ const mostDevices = 200;
 const mostDays = 4000;
 const timeOfDay = /\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?/;
 
-/** What makes reports look alike before anything is asked. */
-const lookOf = (incident: Incident): string => hostLook(hostOf(incident), lookButHost(incident));
+/** What makes reports look alike before anything is asked, but for their host. */
+interface Likeness {
+  readonly kind: IncidentKind;
+  /** Order and mask. */
+  readonly request: string;
+  readonly reason: string;
+  /** Of the innermost frames. */
+  readonly functions: readonly string[];
+}
+
+function likenessOf(incident: Incident): Likeness {
+  const { kind, reading } = incident;
+  const part = (value: unknown): string => (value === undefined ? "" : String(value));
+  const trace = "trace" in reading ? reading.trace : undefined;
+  return {
+    kind,
+    request: "order" in reading ? `${part(reading.order)} ${"gfp" in reading ? part(reading.gfp?.mask) : ""}` : "",
+    reason:
+      "problem" in reading
+        ? reading.problem
+        : "reason" in reading
+          ? part(reading.reason)
+          : "text" in reading && kind === "driver_line"
+            ? part(reading.text).replace(/\d+/g, "N")
+            : "",
+    functions: (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14),
+  };
+}
+
+const lookOf = ({ kind, request, reason, functions }: Likeness): string =>
+  [kind, request, reason, ...functions].join("|");
 
 const hostLook = (host: string | undefined, look: string): string => `${host ?? ""}|${look}`;
 
 /** Whether copies whose numbers are others look alike too: no function is a bare address, and no reason holds a number. */
-const isSureLook = (incident: Incident, look: string): boolean =>
-  !/\|(?:\d|(?:[0-9a-f]{8}){1,2}(?:\||$))/.test(look.slice(look.indexOf("|", look.indexOf("|") + 1) + 1)) &&
-  (incident.kind === "driver_line"
-    ? !reasonOf(incident)
-        .split(/\W+/)
-        .some((w) => /^(?:Nx)?[N0-9a-f]{2,20}$/.test(w) && /N/.test(w) && /[a-f]/.test(w))
-    : !/\d/.test(reasonOf(incident)));
+const isSure = ({ kind, reason, functions }: Likeness): boolean =>
+  !functions.some((name) => /^(?:\d|(?:[0-9a-f]{8}){1,2}$)/.test(name)) &&
+  (kind === "driver_line" ? !reason.split(/\W+/).some(isHexNumber) : !/\d/.test(reason));
 
-function reasonOf(incident: Incident): string {
-  const { reading } = incident;
-  const part = (value: unknown): string => (value === undefined ? "" : String(value));
-  if ("problem" in reading) return reading.problem;
-  if ("reason" in reading) return part(reading.reason);
-  return "text" in reading && incident.kind === "driver_line" ? part(reading.text).replace(/\d+/g, "N") : "";
-}
-
-function lookButHost(incident: Incident): string {
-  const reading = incident.reading;
-  const part = (value: unknown): string => (value === undefined ? "" : String(value));
-  const trace = "trace" in reading ? reading.trace : undefined;
-  const names = (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14);
-  const own = "order" in reading ? `${part(reading.order)} ${"gfp" in reading ? part(reading.gfp?.mask) : ""}` : "";
-  return [incident.kind, own, reasonOf(incident), ...names].join("|");
-}
+/** Of a text with N for each row of digits: `NxNfNa`, of which the letters belong to the number. */
+const isHexNumber = (word: string): boolean =>
+  /^(?:Nx)?[N0-9a-f]{2,20}$/.test(word) && /N/.test(word) && /[a-f]/.test(word);
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -194,29 +206,26 @@ class InputCollection {
       marked.add(note.line);
       this.note(note);
     }
+    const incidents: WindowRead["incidents"][number][] = [];
     let next = 0;
     const countBefore = (line: number): void => {
       for (let c = copies[next]; c !== undefined && c.firstLine < line; c = copies[++next]) this.countCopy(c);
     };
     for (const found of read.incidents) {
       countBefore(found.firstLine);
-      this.take(found);
+      const likeness = likenessOf(found);
+      const look = lookOf(likeness);
+      this.take(found, look);
+      const { kind, firstLine, lastLine, suppressedBefore } = found;
+      const before = suppressedBefore === undefined ? {} : { suppressedBefore };
+      incidents.push({ kind, firstLine, lastLine, ...before, look: isSure(likeness) ? look : undefined });
     }
     countBefore(Number.POSITIVE_INFINITY);
     for (const found of findReadings(lines)) {
       this.reading(found, lines);
       for (let n = found.firstLine; n <= found.lastLine; n++) marked.add(n);
     }
-    return {
-      lines,
-      marked,
-      incidents: read.incidents.map((i) => {
-        const look = lookButHost(i);
-        const { kind, firstLine, lastLine, suppressedBefore } = i;
-        const before = suppressedBefore === undefined ? {} : { suppressedBefore };
-        return { kind, firstLine, lastLine, ...before, look: isSureLook(i, look) ? look : undefined };
-      }),
-    };
+    return { lines, marked, incidents };
   }
 
   note(note: LogNote): void {
@@ -245,10 +254,10 @@ class InputCollection {
     if (known !== undefined) count(known, this.boots.numbered(found), 1);
   }
 
-  private take(found: Incident): void {
+  private take(found: Incident, itsLook: string): void {
     if (this.isLeftOut(found)) return;
     const incident = this.boots.numbered(found);
-    const look = lookOf(incident);
+    const look = hostLook(hostOf(incident), itsLook);
     const known = this.looks.get(look) ?? { kept: 0, more: 0 };
     if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
     if (known.kept < this.keepAlike && this.looks.has(look)) {
@@ -402,7 +411,7 @@ class InputCollection {
     const incidents = this.incidents.map((incident, i) => ({
       incident,
       verdict: verdicts[i] as ReleaseVerdict,
-      look: lookOf(incident),
+      look: hostLook(hostOf(incident), lookOf(likenessOf(incident))),
     }));
     const stated = releases.size === 0 ? {} : { releases };
     return {
