@@ -1,5 +1,6 @@
 // What the kernel counts since boot and what of it tells of trouble with memory for packets: a name that says where it is counted
 // ("vmstat allocstall_normal", "eth0 rx drop"), and how far a counter rose between two looks.
+import type { SoftnetStat } from "../kernel/readings/netstat.ts";
 import type { ProcReading } from "../kernel/readings/proc.ts";
 
 /** A counter that only rises until the machine starts anew: its name tells the file and what is counted. */
@@ -14,11 +15,14 @@ const netEvent =
 /** Of a driver's own counters: what was lost, what could not be had, and what its page pools do. */
 const driverEvent = /drop|discard|miss|no_?(?:buf|desc|mem)|alloc|fail|err|over_?run|fifo|starv|pp_/;
 
-/** Columns of /proc/net/softnet_stat that tell of loss (net/core/net-procfs.c softnet_seq_show()); a sum over CPUs is known when all rows are whole. */
-const softnetColumns = [
-  [1, "dropped"],
-  [2, "time_squeeze"],
-] as const;
+/** Columns of /proc/net/softnet_stat that tell of loss, from 0 (net/core/net-procfs.c softnet_seq_show()). */
+const softnetColumns = { dropped: 1, time_squeeze: 2 } as const;
+
+/** What all CPUs listed counted; undefined where a row lacks the column. */
+export function softnetSum({ cpus }: SoftnetStat, name: keyof typeof softnetColumns): number | undefined {
+  const told = cpus.flatMap((row) => row[softnetColumns[name]] ?? []);
+  return told.length < cpus.length ? undefined : told.reduce((n, c) => n + c, 0);
+}
 
 /** The telling counters of one text, in its order; `device` is what `ethtool -S` was asked about, which the text does not say. */
 export function countersOf(reading: ProcReading, device = "ethtool"): readonly Counter[] {
@@ -31,9 +35,9 @@ export function countersOf(reading: ProcReading, device = "ethtool"): readonly C
         ...ofDevice(`${d.name} tx`, reading.transmit, d.transmit),
       ]);
     case "softnet_stat":
-      return softnetColumns.flatMap(([column, name]) => {
-        const told = reading.cpus.flatMap((c) => c[column] ?? []);
-        return told.length < reading.cpus.length ? [] : [[`softnet ${name}`, told.reduce((n, c) => n + c, 0)] as const];
+      return (["dropped", "time_squeeze"] as const).flatMap((name) => {
+        const sum = softnetSum(reading, name);
+        return sum === undefined ? [] : counted(`softnet ${name}`, sum);
       });
     case "net/netstat":
       return reading.protocols.flatMap((p) =>

@@ -1,5 +1,6 @@
 // What counters say has happened since boot: reclaim by tasks, compaction, the OOM killer, packets dropped and why. A counter has no time: one
 // look tells that it happened, a second one whether it goes on.
+import { softnetSum } from "../../analysis/counters.ts";
 import type { StateFinding } from "../finding.ts";
 import { count, listing } from "../words.ts";
 import type { MachineFiles, StateFile } from "./files.ts";
@@ -64,17 +65,12 @@ function reclaim(files: MachineFiles): StateFinding[] {
   return out;
 }
 
-/** Columns 2 and 3 of /proc/net/softnet_stat (net/core/net-procfs.c softnet_seq_show): dropped, time_squeeze. */
 function softnet(files: MachineFiles): StateFinding[] {
   const [file] = files.each("softnet_stat");
   if (file === undefined) return [];
-  // A row that was cut does not tell its columns.
-  const rowsTold = file.reading.cpus.flatMap(([, drops, squeezes]) =>
-    drops === undefined || squeezes === undefined ? [] : [{ drops, squeezes }],
-  );
-  if (rowsTold.length < file.reading.cpus.length) return [];
-  const dropped = rowsTold.reduce((n, c) => n + c.drops, 0);
-  const squeezed = rowsTold.reduce((n, c) => n + c.squeezes, 0);
+  const dropped = softnetSum(file.reading, "dropped");
+  const squeezed = softnetSum(file.reading, "time_squeeze");
+  if (dropped === undefined || squeezed === undefined) return [];
   const rows = quotesIn(file, () => true).slice(0, 4);
   if (dropped === 0)
     return [
