@@ -19,21 +19,23 @@ function lostMarks(drafts: readonly Draft[]): boolean {
   return drafts.some((d) => d.raw.includes("=3D")) && !drafts.some((d) => /=(?:\r?\n|\r?$)/.test(d.raw));
 }
 
+/** Lines of one form are of one length without being broken. */
+const formOf = (d: Draft): string => d.text.replace(/[0-9a-f]+/g, "0");
+
+/** Lines are broken at columns from here on; what is narrower is no log's. */
+const narrowest = 60;
+
 export function hardWidth(drafts: readonly Draft[]): number | undefined {
   if (drafts.some((d) => d.raw.includes("=3D"))) return undefined;
   const widest = drafts.reduce((w, d) => Math.max(w, d.raw.length), 0);
-  // Lines of one form are of one length without being broken.
-  const forms = new Set(drafts.filter((d) => d.raw.length === widest).map((d) => d.text.replace(/[0-9a-f]+/g, "0")));
-  return widest >= 60 && forms.size >= hardBroken ? widest : undefined;
+  const forms = new Set(drafts.filter((d) => d.raw.length === widest).map(formOf));
+  return widest >= narrowest && forms.size >= hardBroken ? widest : undefined;
 }
 
 /** How the lines of a stretch were broken. */
 export function wrapTest(drafts: readonly Draft[]): WrapTest {
   return lostMarks(drafts) ? () => undefined : (byPrefixes(drafts) ?? byStamps(drafts));
 }
-
-/** Lines are broken at columns from here on; what is narrower is no log's. */
-const narrowest = 60;
 
 /** Most lines that begin a record have a prefix, and nearly each line without one goes on where the line above was full. */
 function byPrefixes(drafts: readonly Draft[]): WrapTest | undefined {
@@ -55,8 +57,7 @@ function byPrefixes(drafts: readonly Draft[]): WrapTest | undefined {
   };
   const widest = drafts.reduce((w, d) => Math.max(w, d.columns), 0);
   const full = (above: Draft): boolean => above.columns === widest;
-  // Lines of one form are of one length without being broken there.
-  const forms = new Set(goesOn.flatMap(([above]) => (full(above) ? [above.text.replace(/[0-9a-f]+/g, "0")] : [])));
+  const forms = new Set(goesOn.flatMap(([above]) => (full(above) ? [formOf(above)] : [])));
   if (widest >= narrowest && (forms.size > 1 || widest === 80) && goesOn.length > 1 && most(full))
     return (_, above, next) => (isRest(next, above) && full(above) ? "" : undefined);
   // A line of one word cannot be broken: it says nothing about where the mailer breaks.
@@ -85,9 +86,9 @@ function byStamps(drafts: readonly Draft[]): WrapTest {
     if (!stamped(previous) || stamped(next) || next.text === "" || next.line !== above.line + 1) return undefined;
     if (daemon.test(next.text)) return undefined;
     if (widest === 80 && columns(above) === 80) return "";
-    const narrow = widest >= 60 && widest <= 80;
+    const narrow = widest >= narrowest && widest <= 80;
     const quoted = above.repairs.includes("unquoted") && next.repairs.includes("unquoted");
-    if ((!quoted && !narrow) || mailWidth < 60 || mailWidth > 132) return undefined;
+    if ((!quoted && !narrow) || mailWidth < narrowest || mailWidth > 132) return undefined;
     const word = /^\S+/.exec(next.text)?.[0].length ?? 0;
     return word > 0 && columns(above) + 1 + word > mailWidth ? " " : undefined;
   };
