@@ -1,21 +1,9 @@
 // Which side of the network asked, by its innermost telling frame, and what becomes of a slot of the ring (rules/direction.ts).
 import { expect, test } from "vitest";
-import { allocFailure, answerIn, bySoftirq, bySyscall, only } from "./report.testkit.ts";
-
-const slab = [
-  "new_slab+0x1/0x2",
-  "___slab_alloc+0x1/0x2",
-  "__kmem_cache_alloc_node+0x1/0x2",
-  "__kmalloc_node_track_caller+0x1/0x2",
-];
+import { allocFailure, answerIn, bySlab, bySoftirq, only, refilling, sending } from "./report.testkit.ts";
 
 test.each([
-  [
-    "refill",
-    ["__alloc_pages_bulk+0x1/0x2", "e1000_alloc_rx_buffers+0x12/0x34", "e1000_clean_rx_irq+0x1/0x2", ...bySoftirq],
-    "yes",
-    /refilling a receive ring.*e1000_alloc_rx_buffers/,
-  ],
+  ["refill", refilling, "yes", /refilling a receive ring.*e1000_alloc_rx_buffers/],
   [
     "receive",
     [
@@ -37,20 +25,7 @@ test.each([
     "yes",
     /receiving: handling a packet that has arrived \(sk_clone_lock\)/,
   ],
-  [
-    "transmit",
-    [
-      ...slab,
-      "__alloc_skb+0x1/0x2",
-      "tcp_stream_alloc_skb+0x1/0x2",
-      "tcp_sendmsg_locked+0x1/0x2",
-      "tcp_sendmsg+0x1/0x2",
-      "sock_write_iter+0x1/0x2",
-      ...bySyscall,
-    ],
-    "yes",
-    /transmitting.*tcp_stream_alloc_skb/,
-  ],
+  ["transmit", sending, "yes", /transmitting.*tcp_stream_alloc_skb/],
   [
     "neither",
     [
@@ -76,7 +51,7 @@ test.each([
 
 test("an acknowledgement that is sent while receiving is transmit: the innermost wins", async () => {
   const frames = [
-    ...slab,
+    ...bySlab,
     "__alloc_skb+0x1/0x2",
     "__tcp_send_ack.part.0+0x1/0x2",
     "tcp_rcv_established+0x1/0x2",
@@ -90,7 +65,7 @@ test("an acknowledgement that is sent while receiving is transmit: the innermost
 });
 
 test("a stack that stops inside the allocator does not say, and neither does none", async () => {
-  const cut = allocFailure({ frames: slab, memInfo: [] });
+  const cut = allocFailure({ frames: bySlab, memInfo: [] });
   expect(await answerIn(cut, "direction")).toMatchObject({
     answer: "unknown",
     advice: [{ change: { kind: "evidence" } }],

@@ -1,17 +1,8 @@
 // What a report lacks is named, with the command that gets it (rules/missing.ts).
 import { expect, test } from "vitest";
-import { allocFailure, answerIn, bySoftirq, bySyscall, memInfo } from "./report.testkit.ts";
+import { allocFailure, answerIn, bySyscall, memInfo, refilling } from "./report.testkit.ts";
 
-const refill = (info: readonly string[]) =>
-  allocFailure({
-    frames: [
-      "__alloc_pages_bulk+0x1/0x2",
-      "e1000_alloc_rx_buffers+0x12/0x34",
-      "e1000_clean_rx_irq+0x1/0x2",
-      ...bySoftirq,
-    ],
-    memInfo: info,
-  });
+const refill = (info: readonly string[]) => allocFailure({ frames: refilling, memInfo: info });
 
 test("a whole report lacks nothing", async () => {
   expect(await answerIn(allocFailure({}), "missing.parts")).toBeUndefined();

@@ -1,13 +1,7 @@
 // Which offload can be on the path that asked: by the side of the network, and by what ethtool -k says (rules/offloads.ts).
 import { describe, expect, test } from "vitest";
-import { allocFailure, answerIn, bySoftirq, bySyscall } from "./report.testkit.ts";
+import { allocFailure, answerIn, bySlab, bySyscall, refilling, sending } from "./report.testkit.ts";
 
-const slab = [
-  "new_slab+0x1/0x2",
-  "___slab_alloc+0x1/0x2",
-  "__kmem_cache_alloc_node+0x1/0x2",
-  "__kmalloc_node_track_caller+0x1/0x2",
-];
 const features = (lines: Readonly<Record<string, string>>) => ({
   k: `Features for eth0:\n${Object.entries(lines)
     .map(([name, value]) => `${name}: ${value}\n`)
@@ -20,7 +14,7 @@ const copied = (order: number): string =>
     order,
     mask: comp,
     frames: [
-      ...slab,
+      ...bySlab,
       "kmalloc_reserve+0x1/0x2",
       "pskb_expand_head+0x1/0x2",
       "skb_checksum_help+0x1/0x2",
@@ -32,25 +26,8 @@ const copied = (order: number): string =>
       ...bySyscall,
     ],
   });
-const sent = allocFailure({
-  frames: [
-    ...slab,
-    "__alloc_skb+0x1/0x2",
-    "tcp_stream_alloc_skb+0x1/0x2",
-    "tcp_sendmsg_locked+0x1/0x2",
-    "tcp_sendmsg+0x1/0x2",
-    "sock_write_iter+0x1/0x2",
-    ...bySyscall,
-  ],
-});
-const refill = allocFailure({
-  frames: [
-    "__alloc_pages_bulk+0x1/0x2",
-    "e1000_alloc_rx_buffers+0x12/0x34",
-    "e1000_clean_rx_irq+0x1/0x2",
-    ...bySoftirq,
-  ],
-});
+const sent = allocFailure({ frames: sending });
+const refill = allocFailure({ frames: refilling });
 
 describe("where a packet is copied to be sent", () => {
   test("TSO may be what makes it large; whether it is on decides", async () => {

@@ -49,6 +49,31 @@ export const bySoftirq: readonly string[] = [
   "secondary_startup_64_no_verify+0xe0/0xeb",
 ];
 
+/** kmalloc for a packet's head, whose cache needs a new slab. */
+export const bySlab: readonly string[] = [
+  "new_slab+0x1/0x2",
+  "___slab_alloc+0x1/0x2",
+  "__kmem_cache_alloc_node+0x1/0x2",
+  "__kmalloc_node_track_caller+0x1/0x2",
+];
+/** e1000 refills its ring while it polls. */
+export const refilling: readonly string[] = [
+  "__alloc_pages_bulk+0x1/0x2",
+  "e1000_alloc_rx_buffers+0x12/0x34",
+  "e1000_clean_rx_irq+0x1/0x2",
+  ...bySoftirq,
+];
+/** A program writes to a socket of TCP. */
+export const sending: readonly string[] = [
+  ...bySlab,
+  "__alloc_skb+0x1/0x2",
+  "tcp_stream_alloc_skb+0x1/0x2",
+  "tcp_sendmsg_locked+0x1/0x2",
+  "tcp_sendmsg+0x1/0x2",
+  "sock_write_iter+0x1/0x2",
+  ...bySyscall,
+];
+
 const stamped = (lines: readonly string[]): string =>
   `${lines.map((line, i) => `[   24.${String(600000 + i * 10).padStart(6, "0")}] ${line}`).join("\n")}\n`;
 
