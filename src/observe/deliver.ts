@@ -8,7 +8,7 @@ export interface Delivered {
   readonly text: string;
 }
 
-/** A text on its way, and how far its longest prefix reaches. */
+/** A text on its way, and how far its longest prefix reaches, where each line has one. */
 interface Sent extends Delivered {
   readonly prefix?: number;
 }
@@ -163,8 +163,8 @@ function serialForm(p: Prng): (i: number) => string {
 
 /** Lines broken at a column: by a mailer at the last blank before it, by a terminal wherever it is. Without a prefix it is lost which lines
  *  begin a record: a break of bare lines is no transport that keeps what the kernel wrote; nor is one in lines whose prefix is as wide. */
-function wrapped({ how, text, prefix = 0 }: Sent, p: Prng): Delivered {
-  if (/^(?:bare|pretty JSON|export|JSON lines)/.test(how)) return { how, text };
+function wrapped({ how, text, prefix }: Sent, p: Prng): Delivered {
+  if (prefix === undefined) return { how, text };
   const width = pick([72, 76, 78, 80, 100, 120], p);
   const mailer = p.chance(0.6);
   const records = text.split(/\r?\n/);
