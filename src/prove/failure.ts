@@ -21,6 +21,7 @@ import type { Built } from "./machine.ts";
 import { buildMachine } from "./machine.ts";
 import type { Assumption, Curve, Likeness, Proof, ProofRow } from "./proof.ts";
 import { refuse } from "./proof.ts";
+import { judge, leastEffect } from "./verdict.ts";
 
 /** Sets of lengths: each is an estimate of its own, and their spread is the interval. */
 const setsUsual = 8;
@@ -362,20 +363,6 @@ function rateInterval(rates: readonly number[]): Interval {
   return { estimate, low: Math.max(0, low), high };
 }
 
-/** Less than this share of the failures is no difference to anybody, and few runs could not tell it from chance. */
-const leastEffect = 0.1;
-
-/** So many sets that all say the same are no chance: two in 2^6. A mean that one rare machine carries has a wide interval even then. */
-const agreeLeast = 6;
-
-/** `each`: the difference of every set. */
-function verdictOf(before: number, each: readonly number[]): ProofRow["verdict"] {
-  const { estimate, low, high } = meanInterval(each);
-  if (Math.abs(estimate) < before * leastEffect) return "no clear difference";
-  const all = (sign: number): boolean => each.length >= agreeLeast && each.every((d) => d * sign > 0);
-  return high < 0 || all(-1) ? "lowers" : low > 0 || all(1) ? "raises" : "no clear difference";
-}
-
 /** Frames are counted in those of the machine as it was: with another MTU the same bytes are more of them, or fewer. */
 function rowOf(
   trial: Trial,
@@ -393,18 +380,19 @@ function rowOf(
   };
   const [before, after] = [of("before", measure), of("after", measure)];
   const each = differences(before, after);
+  const judged = judge(mean(before), each);
   return {
     name: trial.name,
     change: trial.change,
     advised: trial.advised,
     advice: trial.advice,
     provided: null,
-    note: trial.note,
+    note: [trial.note, judged.note].filter((n) => n !== null).join("; ") || null,
     measure: trial.counts === undefined ? null : (measureWords[trial.counts] ?? trial.counts),
     before: rateInterval(before),
     after: rateInterval(after),
     difference: meanInterval(each),
-    verdict: verdictOf(mean(before), each),
+    verdict: judged.verdict,
     lostBefore: mean(of("before", "framesLost")),
     lostAfter: mean(of("after", "framesLost")),
   };
@@ -430,7 +418,7 @@ function curveOf(built: Built, values: readonly number[], base: readonly number[
   ];
   const was = points[0]?.rate.estimate ?? 0;
   const best = Math.min(...points.map((p) => p.rate.estimate));
-  const helps = values.some((_, i) => verdictOf(was, differences(base, at(i))) === "lowers");
+  const helps = values.some((_, i) => judge(was, differences(base, at(i))).verdict === "lowers");
   const first = points.findIndex((p) => was - p.rate.estimate >= kneeShare * (was - best));
   // Where the last value that was run is still the best by far, there is no knee in sight.
   const found = helps && (first < points.length - 1 || best <= was * leastEffect);

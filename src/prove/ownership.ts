@@ -215,6 +215,7 @@ function onBoards(
   ran: readonly Ran[],
   small: Ran,
 ): Tested {
+  const [right, kept, fragmented, ...suspected] = ran as readonly [Ran, Ran, Ran, ...Ran[]];
   const row = (
     name: string,
     what: { readonly change: Change; readonly advice?: string },
@@ -234,12 +235,11 @@ function onBoards(
       before: range(was.like),
       after: range(is.like),
       difference,
-      verdict: verdictOf(was.like, is.like),
+      verdict: verdictOf(was, is, right),
       lostBefore: 0,
       lostAfter: 0,
     };
   };
-  const [right, kept, fragmented, ...suspected] = ran as readonly [Ran, Ran, Ran, ...Ran[]];
   const tried = suspects[kind].map((s, i) => ({ ...s, was: suspected[i] as Ran }));
   const fits = tried.filter((s) => s.was.like.some((n) => n > 0));
   /** Only where the run did not show the report; where it did, the row's numbers say so. */
@@ -302,12 +302,14 @@ interface Ran {
   readonly all: number[];
 }
 
-/** A report that comes with a mistake in some runs and without it in none is the mistake's; else every seed has to say the same. */
-function verdictOf(was: readonly number[], is: readonly number[]): ProofRow["verdict"] {
-  const never = (all: readonly number[]): boolean => all.every((n) => n === 0);
-  const each = is.map((n, i) => n - (was[i] ?? 0));
-  if (each.every((d) => d < 0) || (never(is) && !never(was))) return "lowers";
-  return each.every((d) => d > 0) || (never(was) && !never(is)) ? "raises" : "no clear difference";
+/**
+ * With a mistake left in (`is` is not the board without one) every seed has to say the same. Without it one report among the others is enough: the same
+ * board, seed by seed, has nothing else that could have made it.
+ */
+function verdictOf(was: Ran, is: Ran, right: Ran): ProofRow["verdict"] {
+  const each = is.like.map((n, i) => n - (was.like[i] ?? 0));
+  if (each.every((d) => d < 0) || (is === right && sum(is.like) === 0 && sum(was.like) > 0)) return "lowers";
+  return each.every((d) => d > 0) ? "raises" : "no clear difference";
 }
 
 const sum = (all: readonly number[]): number => all.reduce((n, x) => n + x, 0);
