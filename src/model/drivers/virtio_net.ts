@@ -178,7 +178,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     cpus.work(cpus.current(), delayNanos, refillWork);
   }
 
-  const putPiece = (address: number): void => piece.put(address, true);
+  const putPiece = (address: number): void => piece.free(address, true);
   const pageOf = (address: number): number => pages.compoundHead(Math.floor(address / pageSize));
 
   /** page_to_skb() of a piece: the skb owns it, or has copied it (then it is put); 0 without memory, the piece still ours. */
@@ -313,7 +313,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     program,
   );
   function takeBack(lent: readonly number[], inPoll: boolean): void {
-    for (const address of lent) piece.put(address, inPoll);
+    for (const address of lent) piece.free(address, inPoll);
   }
 
   const drop = (frame: number): void => {
@@ -357,7 +357,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
 
   const freeBuffer = (slot: number): void => {
     if (mode !== "big") {
-      piece.put(rx.buffer[slot]!, false);
+      piece.free(rx.buffer[slot]!, false);
       return;
     }
     for (let i = 0; i < lengthOf[slot]!; i++) pages.putPage(chains[slot * chainMax + i]! - 1);

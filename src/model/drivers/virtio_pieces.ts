@@ -7,11 +7,10 @@
 // virtnet_create_page_pools(), add_recvbuf_mergeable(), add_recvbuf_small(), virtnet_rq_free_buf() of drivers/net/virtio_net.c, 6.1.192, 6.12.117,
 // 7.2.12 and 7.3.4. The kernel makes the pool when the device is found and keeps it, with the buffers, while the link is down; here both go with
 // stop(), as everything of a driver does.
-import { defaultPoolParams } from "../net/pool/page_pool.ts";
-import { skbMarkForRecycle } from "../net/pool/page_pool_hook.ts";
 import type { PoolContext } from "../net/pool/pool_context.ts";
 import type { DriverParts } from "./driver.ts";
 import { createPageFrag } from "./page_frag_refill.ts";
+import { createPoolHome } from "./pool_home.ts";
 
 export interface VirtioPieces {
   /** False without memory for a pool. */
@@ -20,7 +19,7 @@ export interface VirtioPieces {
   cut(bytes: number, gfp: number, stretch: boolean): number;
   /** What the last piece was long. */
   bytes(): number;
-  put(address: number, inPoll: boolean): void;
+  free(address: number, inPoll: boolean): void;
   /** The packet's pieces go home when it is freed. */
   mark(skb: number): void;
   close(): void;
@@ -35,7 +34,7 @@ export function ownPieces(parts: DriverParts): VirtioPieces {
     open: () => true,
     cut: frag.cut,
     bytes: frag.bytes,
-    put: (address) => parts.pages.putPage(Math.floor(address / pageSize)),
+    free: (address) => parts.pages.putPage(Math.floor(address / pageSize)),
     mark: () => undefined,
     close: frag.drop,
     pool: () => -1,
@@ -44,30 +43,16 @@ export function ownPieces(parts: DriverParts): VirtioPieces {
 
 /** `slots`: of the ring, which is how many pages the pool keeps at home. */
 export function pooledPieces(parts: DriverParts, slots: number): VirtioPieces {
-  const { pools, context } = parts.pools();
+  const home = createPoolHome(parts);
+  const { pools } = home;
   const { pageSize } = parts.skbs.config;
-  let pool = -1;
   return {
-    open() {
-      pool = pools.create({ ...defaultPoolParams, poolSize: slots, flags: pools.fragmentFlag });
-      return pool >= 0;
-    },
+    ...home,
+    open: () => home.open(slots),
     cut(bytes, gfp) {
-      const pfn = pools.allocSized(pool, bytes, gfp);
+      const pfn = pools.allocSized(home.pool(), bytes, gfp);
       return pfn < 0 ? -1 : pfn * pageSize + pools.lastFragOffset();
     },
     bytes: () => pools.lastFragBytes(),
-    // What comes home from an XDP program may come when the pool is on its way out: the page knows whose it is.
-    put(address, inPoll) {
-      const pfn = Math.floor(address / pageSize);
-      pools.putFullPage(pools.poolOf(pfn), pfn, inPoll);
-    },
-    mark: (skb) => skbMarkForRecycle(parts.skbs, skb),
-    close() {
-      if (pool >= 0) pools.destroy(pool);
-      pool = -1;
-    },
-    pool: () => pool,
-    context,
   };
 }

@@ -2,6 +2,7 @@
 // of its own is taken for the copy. gve_rx_copy_to_pool(), gve_rx_prefill_pages() of gve_rx.c, 6.12.117, 7.2.12, 7.3.4.
 import { gfpOf } from "../driver.ts";
 import type { SlotsFor } from "./slots.ts";
+import { singlePages } from "./slots.ts";
 
 export interface Copy {
   readonly pfn: number;
@@ -23,29 +24,23 @@ export function createCopyPool({ parts, at }: SlotsFor, count: number): CopyPool
   const kernel = gfpOf(release, "GFP_KERNEL");
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const half = at.pageSize / 2;
-  const pfns: number[] = [];
+  let pfns: readonly number[] = [];
   const offsets = new Int32Array(count);
   /** The other half of this one was just given away. */
   const halfUsed = new Uint8Array(count);
   let head = 0;
   const close = (): void => {
     for (const pfn of pfns) pages.putPage(pfn);
-    pfns.length = 0;
+    pfns = [];
     offsets.fill(0);
     halfUsed.fill(0);
     head = 0;
   };
   return {
     open() {
-      while (pfns.length < count) {
-        const pfn = pages.allocPages(kernel, 0);
-        if (pfn < 0) {
-          close();
-          return false;
-        }
-        pfns.push(pfn);
-      }
-      return true;
+      const taken = singlePages(parts, count, kernel);
+      pfns = taken ?? [];
+      return taken !== undefined;
     },
     take() {
       const i = head % count;

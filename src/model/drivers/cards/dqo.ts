@@ -14,6 +14,7 @@ import { fragmentChain } from "../fragment_chain.ts";
 import { createSetupMemory } from "../setup_memory.ts";
 import { poolPieces } from "./pieces.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
+import { fragmentHead, singlePages } from "./slots.ts";
 
 /** GVE_DEFAULT_RX_BUFFER_SIZE, GVE_MAX_RX_BUFFER_SIZE, GVE_DEFAULT_HEADER_BUFFER_SIZE, GVE_PAGE_POOL_SIZE_MULTIPLIER and num_buf_states by slots. */
 const bufferBytes = 2048;
@@ -23,8 +24,6 @@ const pagesBySlots = 4;
 const listBySlots = 2;
 /** GVE_DQO_QPL_ONDEMAND_ALLOC_THRESHOLD: so few pages of the list are left when buffers begin to be copied. */
 const copiesBelow = 96;
-/** What a packet of fragments has of linear room: GRO_MAX_HEAD. */
-const fragmentHead = 128 + 128;
 /** Used pages that are looked at for one that everybody has given back. */
 const looks = 5;
 
@@ -239,15 +238,10 @@ function ownBuffers(of: SlotsFor, registered: boolean, counters: Record<string, 
   return {
     open(bytes) {
       truesize = bytes;
-      for (let i = 0; registered && i < pagesMost; i++) {
-        const pfn = pages.allocPages(kernel, 0);
-        if (pfn < 0) {
-          dropAll();
-          return false;
-        }
-        list.push(pfn);
-      }
-      return true;
+      if (!registered) return true;
+      const taken = singlePages(parts, pagesMost, kernel);
+      list = taken ?? [];
+      return taken !== undefined;
     },
     close: dropAll,
     post(slot, gfp) {

@@ -12,7 +12,7 @@ import { alignUp } from "../../../kernel/facts/drivers/driver.ts";
 import { gfpOf } from "../driver.ts";
 import { createCopyPool } from "./copy_pool.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
-import { pageIsReusable, slotPages } from "./slots.ts";
+import { fragmentHead, pageIsReusable, slotPages } from "./slots.ts";
 
 export interface FlippedSpec {
   /** Bytes of a frame that a slot takes, and what lies before them; the same with an XDP program. */
@@ -31,9 +31,6 @@ export interface FlippedSpec {
     readonly copied: string;
   };
 }
-
-/** What a packet of fragments has of linear room: GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels. */
-const fragmentHead = 128 + 128;
 
 export function flippedSlots(of: SlotsFor, spec: FlippedSpec): SlotBuffers {
   const { parts, at, size } = of;

@@ -7,9 +7,8 @@
 // wireless/mediatek/mt76/dma.c, 5.10.223, 6.1.192, 6.12.117, 7.2.12 and 7.3.4. A frame of more pieces than MAX_SKB_FRAGS is dropped there; none of
 // its MTUs comes to that.
 
-import { defaultPoolParams } from "../../net/pool/page_pool.ts";
-import { skbMarkForRecycle } from "../../net/pool/page_pool_hook.ts";
 import type { PoolContext } from "../../net/pool/pool_context.ts";
+import { createPoolHome } from "../pool_home.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
 
 export interface PieceSource {
@@ -42,35 +41,23 @@ export function ownPagePieces({ parts, at }: SlotsFor): PieceSource {
 }
 
 export function poolPieces({ parts, at }: SlotsFor): PieceSource {
-  const { pools, context } = parts.pools();
-  let pool = -1;
+  const home = createPoolHome(parts);
+  const { pools } = home;
   let piece = 0;
   return {
+    ...home,
     open(bytes, poolSize) {
       piece = bytes;
-      pool = pools.create({ ...defaultPoolParams, poolSize, flags: pools.fragmentFlag });
-      return pool >= 0;
+      return home.open(poolSize);
     },
     cut(gfp) {
       if (piece * 2 > at.pageSize) {
-        const pfn = pools.allocPages(pool, gfp);
+        const pfn = pools.allocPages(home.pool(), gfp);
         return pfn < 0 ? -1 : pfn * at.pageSize;
       }
-      const pfn = pools.allocFrag(pool, piece, gfp);
+      const pfn = pools.allocFrag(home.pool(), piece, gfp);
       return pfn < 0 ? -1 : pfn * at.pageSize + pools.lastFragOffset();
     },
-    // A frame of an XDP program may come home when the pool is on its way out: the page knows whose it is.
-    free(address, inPoll) {
-      const pfn = Math.floor(address / at.pageSize);
-      pools.putFullPage(pools.poolOf(pfn), pfn, inPoll);
-    },
-    mark: (skb) => skbMarkForRecycle(parts.skbs, skb),
-    close() {
-      if (pool >= 0) pools.destroy(pool);
-      pool = -1;
-    },
-    pool: () => pool,
-    context,
   };
 }
 

@@ -9,16 +9,13 @@
 // where build_skb() gets no sk_buff it has counted a reference more, and the page stays for ever; here the reference is given back.
 import { alignUp } from "../../../kernel/facts/drivers/driver.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
-import { slotPages } from "./slots.ts";
+import { fragmentHead, slotPages } from "./slots.ts";
 import { xdpHeadroom } from "./xdp.ts";
 
 /** ENA_MIN_RX_BUF_SIZE: what must be left of a page, bytes. */
 const leastLeft = 2048;
 /** ENA_PAGE_SIZE: pages of 64 KiB are used by the quarter. */
 const mostOfPage = 16_384;
-
-/** What a packet of fragments has of linear room: GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels. */
-const fragmentHead = 128 + 128;
 
 export function remainderSlots(of: SlotsFor, reuses: boolean): SlotBuffers {
   const { parts, at, size } = of;

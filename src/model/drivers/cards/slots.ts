@@ -74,3 +74,20 @@ export function slotPages({ parts, size }: SlotsFor): SlotPages {
 
 /** dev_page_is_reusable(): neither of the emergency reserve nor of another node (this machine has one). */
 export const pageIsReusable = ({ pages }: DriverParts, pfn: number): boolean => !pages.isPfmemalloc(pfn);
+
+/** So many single pages, each with a reference; undefined without memory, and then none is held. */
+export function singlePages({ pages }: DriverParts, count: number, gfp: number): number[] | undefined {
+  const pfns: number[] = [];
+  while (pfns.length < count) {
+    const pfn = pages.allocPages(gfp, 0);
+    if (pfn < 0) {
+      for (const got of pfns) pages.putPage(got);
+      return undefined;
+    }
+    pfns.push(pfn);
+  }
+  return pfns;
+}
+
+/** What a packet of fragments has of linear room: GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels. */
+export const fragmentHead = 128 + 128;
