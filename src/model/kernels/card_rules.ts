@@ -12,6 +12,10 @@ export const cardRulesOf = ({ version }: Release): CardRules =>
     Object.entries(cardFacts).map(([name, facts]) => [name, factAt(facts, version)?.value ?? false]),
   ) as CardRules;
 
+/** The first release of which a rule holds, as people write it. */
+export const cameWith = (rule: keyof CardRules): string =>
+  cardFacts[rule].find(({ value }) => value)!.since.join(".");
+
 /** Throws BadInput for a card on a release that has no driver for it. */
 export function driverExists(
   { name, since }: { readonly name: string; readonly since?: readonly number[] },

@@ -147,7 +147,7 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
     },
     {
       since: [4, 19],
-      value: [...mvnetaWithErrors],
+      value: mvnetaWithErrors,
       source: "mvneta_statistics, 4.19 and 5.15",
     },
     {

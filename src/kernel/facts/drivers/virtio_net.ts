@@ -68,7 +68,12 @@ export const virtioNet: DriverFacts = {
     },
     { since: [2, 6, 29], value: pages("mergeable page"), source: "drivers/net/virtio_net.c, 2.6.32 and 3.10" },
     { since: [3, 12], value: mergeable, source: "drivers/net/virtio_net.c add_recvbuf_mergeable, 4.19 and 6.1" },
-    { since: [7, 1], value: pooled, source: "drivers/net/virtio_net.c virtnet_create_page_pools, 7.2 and 7.3" },
+    {
+      since: [7, 1],
+      value: pooled,
+      source: "drivers/net/virtio_net.c virtnet_create_page_pools, 7.2 and 7.3; first release from history",
+      read: "history",
+    },
   ],
   failure: [
     {
@@ -91,7 +96,9 @@ export const virtioNet: DriverFacts = {
           "virtio_net polls again at once until its ring is filled; packets are lost only when the ring runs empty before that.",
         counter: "rx_drops",
       },
-      source: "virtnet_receive, which answers its whole budget then, 7.2 and 7.3; no refill_work there",
+      source:
+        "virtnet_receive, which answers its whole budget then, 7.2 and 7.3; no refill_work there; first release from history",
+      read: "history",
     },
   ],
   refillGfp: "GFP_ATOMIC (GFP_KERNEL in the refill worker)",

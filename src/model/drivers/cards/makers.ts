@@ -5,7 +5,7 @@ import { BadInput } from "../../../base/bad_input.ts";
 import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
 import { formatRelease } from "../../../kernel/release.ts";
 import type { CardRules } from "../../kernels/card_rules.ts";
-import { cardRulesOf } from "../../kernels/card_rules.ts";
+import { cameWith, cardRulesOf } from "../../kernels/card_rules.ts";
 import { unreadRelease } from "../../kernels/card_trees.ts";
 import { feature } from "../../net/path/netdevice.ts";
 import type { DriverMaker, DriverSettings, SettingSpec } from "../driver.ts";
@@ -22,7 +22,7 @@ import { strideSlots, stridesMost } from "./strides.ts";
 import { wholeSkbSlots } from "./whole_skbs.ts";
 import { xdpHeadroom, xdpWords } from "./xdp.ts";
 
-/** dev_alloc_pages(), include/linux/skbuff.h of both trees; page_pool_dev_alloc_pages(); a plain alloc_page(). */
+/** dev_alloc_pages(), include/linux/skbuff.h; page_pool_dev_alloc_pages(); a plain alloc_page(). */
 const devAllocPages = "GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_MEMALLOC";
 const pagePool = "GFP_ATOMIC | __GFP_NOWARN";
 const plain = "GFP_ATOMIC";
@@ -153,7 +153,7 @@ const ice = cardMaker({
   },
   refuses({ iceLibeth }, { header_split, xdp }) {
     if (header_split !== true) return undefined;
-    if (!iceLibeth) return "does not split headers from payload (6.19 does)";
+    if (!iceLibeth) return `does not split headers from payload (${cameWith("iceLibeth")} does)`;
     return xdp === "off" ? undefined : "hands a program one buffer a frame here, so header_split goes without xdp";
   },
   plan: (rules, settings) => {
@@ -299,16 +299,16 @@ const gve = cardMaker({
     header_split: { does: "DQO: headers into buffers of their own (`ethtool -G tcp-data-split`)", otherwise: false },
     lro: { does: "DQO: the card makes one frame of a flow's segments (`ethtool -K lro on`)", otherwise: false },
   },
-  steersNot: ({ gveSteers }) => (gveSteers ? undefined : "takes no rules (`ethtool -N`; 6.11 does)"),
+  steersNot: ({ gveSteers }) => (gveSteers ? undefined : `takes no rules (\`ethtool -N\`; ${cameWith("gveSteers")} does)`),
   defaults: ({ gveRaw }): DriverSettings => (gveRaw ? {} : { addressing: "queue page list" }),
   refuses(rules, { format, addressing: pages, header_split, lro }) {
-    if (!rules.gveRaw && format === "DQO") return "has no DQO format (5.14 has)";
+    if (!rules.gveRaw && format === "DQO") return `has no DQO format (${cameWith("gveRaw")} has)`;
     if (!rules.gveRaw && pages === "raw") return 'has queue page lists only: set addressing to "queue page list"';
     if (format === "DQO" && pages !== "raw" && !rules.gveListedDqo)
-      return "has no page lists in the DQO format (6.6 has)";
+      return `has no page lists in the DQO format (${cameWith("gveListedDqo")} has)`;
     if (header_split === true && (format !== "DQO" || pages !== "raw"))
       return "splits headers in the DQO format with raw addressing only";
-    if (header_split === true && !rules.gveHeaderSplit) return "does not split headers from payload (6.9 does)";
+    if (header_split === true && !rules.gveHeaderSplit) return `does not split headers from payload (${cameWith("gveHeaderSplit")} does)`;
     return lro === true && format !== "DQO" ? "coalesces segments in the DQO format only" : undefined;
   },
   plan: gvePlan,
