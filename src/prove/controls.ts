@@ -83,7 +83,7 @@ function ofLargeBlocks(input: ProveInput, built: Built, add: Add): void {
       { kind: "defrag_mode" },
       "switched on now, and kcompactd has worked once since; what it keeps together from boot on is not run",
     );
-  if (extfragDecides(input, built) === true)
+  if (extfragDecides(input, built) === "yes")
     add("vm.extfrag_threshold 0", { kind: "extfrag_threshold", value: 0 }, "compaction also where memory looks short");
   if (atLeast(release, [2, 6, 16]))
     add(`drop caches${atLeast(release, [2, 6, 35]) ? " and compact" : ""} right before`, { kind: "drop_caches" });
@@ -149,21 +149,29 @@ const onOtherCpus = ({ machine }: ProveInput): number =>
 
 /**
  * Does the fragmentation index keep compaction from a zone that the request may use? compaction_suitable(), mm/compaction.c, 6.1: for orders above
- * 3 (before 4.9 for all), an index from 0 up to the threshold means that memory is short. Undefined where the index is not asked, or no list is there.
+ * 3 (before 4.9 for all), an index from 0 up to the threshold means that memory is short; below 0 a block is large enough.
  */
-function extfragDecides(input: ProveInput, built: Built): boolean | undefined {
+function extfragDecides(input: ProveInput, built: Built): "yes" | "no" | "not asked" | "not printed" {
   const release = parseRelease(built.release);
-  const asked = built.order > (atLeast(release, [4, 9]) ? costly : 0) && atLeast(release, [2, 6, 35]);
+  if (built.order <= (atLeast(release, [4, 9]) ? costly : 0) || !atLeast(release, [2, 6, 35])) return "not asked";
   const zones = (input.memory?.zones ?? []).filter((z) => z.eligible && z.orders.length > 0);
-  if (!asked || zones.length === 0) return undefined;
-  return zones.some((z) => {
+  if (zones.length === 0) return "not printed";
+  const decides = zones.some((z) => {
     const index = fragmentationIndex(
       z.orders.map((o) => o.blocks),
       built.order,
     );
     return index >= 0 && index <= extfragUsual;
   });
+  return decides ? "yes" : "no";
 }
+
+/** Why no other threshold is run. */
+const extfragNot = {
+  no: `in no zone is the fragmentation index from 0 to ${extfragUsual}: memory is compacted as it is`,
+  "not asked": "this kernel asks the fragmentation index for orders above 3 only",
+  "not printed": "the report does not print its free lists, so their fragmentation index is not known",
+} as const;
 
 type Untested = Proof["untested"];
 
@@ -181,18 +189,7 @@ function neverOfMemory(input: ProveInput, built: Built): Untested {
     add("vm.defrag_mode=1", "this kernel has no such mode: it came with 6.15");
   if (order > 0 && maySleep(input) && atLeast(release, [2, 6, 35])) {
     const decides = extfragDecides(input, built);
-    if (decides === undefined && order <= costly)
-      add("vm.extfrag_threshold", "this kernel asks the fragmentation index for orders above 3 only");
-    if (decides === undefined && order > costly)
-      add(
-        "vm.extfrag_threshold",
-        "the report does not print its free lists, so their fragmentation index is not known",
-      );
-    if (decides === false)
-      add(
-        "vm.extfrag_threshold",
-        `the fragmentation index is above ${extfragUsual} already: memory is compacted as it is`,
-      );
+    if (decides !== "yes") add("vm.extfrag_threshold", extfragNot[decides]);
   }
   const elsewhere = onOtherCpus(input);
   if (elsewhere > 0 && order <= costly && !atLeast(release, [5, 14]))
