@@ -82,9 +82,9 @@ test("extfrag_threshold: not run where the index is asked for larger orders only
   // Before 4.9 it was asked for every order: without free lists it is not known.
   const incident = await incidentOf(text, 2);
   const old = { ...builtOf(incident, true), release: "3.10-x86_64" };
-  expect(
-    neverRun({ ...incident, memory: null }, old).find((u) => u.action === "vm.extfrag_threshold")?.why,
-  ).toMatch(/does not print its free lists/);
+  expect(neverRun({ ...incident, memory: null }, old).find((u) => u.action === "vm.extfrag_threshold")?.why).toMatch(
+    /does not print its free lists/,
+  );
 });
 
 test("extfrag_threshold is run where memory looks short: few large blocks but one size too small", async () => {

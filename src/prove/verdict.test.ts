@@ -18,7 +18,12 @@ test("where one set carries the mean, six that all agree are enough and five are
   expect(judge(200, carried.slice(0, 5))).toEqual({ verdict: "no clear difference", note: null });
   expect(judge(200, [-900, -3, -1, -2, -4, 1]).verdict).toBe("no clear difference");
   expect(judge(200, [-900, -3, -1, -2, -4, 0]).verdict).toBe("no clear difference");
-  expect(judge(200, carried.map((d) => -d)).note).toMatch(/^more in each of the 6 sets/);
+  expect(
+    judge(
+      200,
+      carried.map((d) => -d),
+    ).note,
+  ).toMatch(/^more in each of the 6 sets/);
 });
 
 test("a change that does nothing is said to do something in one case of twenty, hardly more for the sign test", () => {

@@ -13,8 +13,7 @@ export const cardRulesOf = ({ version }: Release): CardRules =>
   ) as CardRules;
 
 /** The first release of which a rule holds, as people write it. */
-export const cameWith = (rule: keyof CardRules): string =>
-  cardFacts[rule].find(({ value }) => value)!.since.join(".");
+export const cameWith = (rule: keyof CardRules): string => cardFacts[rule].find(({ value }) => value)!.since.join(".");
 
 /** Throws BadInput for a card on a release that has no driver for it. */
 export function driverExists(

@@ -299,7 +299,8 @@ const gve = cardMaker({
     header_split: { does: "DQO: headers into buffers of their own (`ethtool -G tcp-data-split`)", otherwise: false },
     lro: { does: "DQO: the card makes one frame of a flow's segments (`ethtool -K lro on`)", otherwise: false },
   },
-  steersNot: ({ gveSteers }) => (gveSteers ? undefined : `takes no rules (\`ethtool -N\`; ${cameWith("gveSteers")} does)`),
+  steersNot: ({ gveSteers }) =>
+    gveSteers ? undefined : `takes no rules (\`ethtool -N\`; ${cameWith("gveSteers")} does)`,
   defaults: ({ gveRaw }): DriverSettings => (gveRaw ? {} : { addressing: "queue page list" }),
   refuses(rules, { format, addressing: pages, header_split, lro }) {
     if (!rules.gveRaw && format === "DQO") return `has no DQO format (${cameWith("gveRaw")} has)`;
@@ -308,7 +309,8 @@ const gve = cardMaker({
       return `has no page lists in the DQO format (${cameWith("gveListedDqo")} has)`;
     if (header_split === true && (format !== "DQO" || pages !== "raw"))
       return "splits headers in the DQO format with raw addressing only";
-    if (header_split === true && !rules.gveHeaderSplit) return `does not split headers from payload (${cameWith("gveHeaderSplit")} does)`;
+    if (header_split === true && !rules.gveHeaderSplit)
+      return `does not split headers from payload (${cameWith("gveHeaderSplit")} does)`;
     return lro === true && format !== "DQO" ? "coalesces segments in the DQO format only" : undefined;
   },
   plan: gvePlan,
