@@ -8,9 +8,10 @@ export interface Delivered {
   readonly text: string;
 }
 
-/** A text on its way, and how far its longest prefix reaches, where each line has one. */
+/** A text on its way. */
 interface Sent extends Delivered {
-  readonly prefix?: number;
+  /** Each record begins with a prefix. */
+  readonly prefixed?: true;
 }
 
 const bare = (line: string): string => line.replace(/^\[ *\d+\.\d+\] ?/, "");
@@ -111,13 +112,10 @@ export function deliver(lines: readonly string[], p: Prng, { breaks = false } = 
   return around(breaks ? wrapped(inner, p) : inner, p);
 }
 
-/** The kernel's own stamp and what stands between its words. */
-const stampWidth = 24;
-
 const prefixed = (how: string, lines: readonly string[], form: (i: number) => string): Sent => ({
   how: `${how} "${form(0)}"`,
   text: lines.map((l, i) => form(i) + l).join("\n"),
-  prefix: form(lines.length).length + stampWidth,
+  prefixed: true,
 });
 
 function withSecondHost(lines: readonly string[], p: Prng): Sent {
@@ -126,7 +124,7 @@ function withSecondHost(lines: readonly string[], p: Prng): Sent {
   const out = lines.flatMap((l, i) =>
     (p.chance(0.1) ? [`${other(i)}${pick(noise, p)}`] : []).concat(`${own(i)}kernel: ${l}`),
   );
-  return { how: "a second host between the lines", text: out.join("\n"), prefix: 30 + stampWidth };
+  return { how: "a second host between the lines", text: out.join("\n"), prefixed: true };
 }
 
 const otherCpu = [
@@ -142,7 +140,7 @@ function withSecondCpu(lines: readonly string[], p: Prng): Sent {
   const out = lines.flatMap((l, i) =>
     (p.chance(0.1) ? [`${stamp(i)}[${other}] ${pick(otherCpu, p)}`] : []).concat(`${stamp(i)}[${own}] ${l}`),
   );
-  return { how: "a second CPU between the lines", text: out.join("\n"), prefix: stampWidth };
+  return { how: "a second CPU between the lines", text: out.join("\n"), prefixed: true };
 }
 
 /** The lines with a stamp of the kernel's own each. */
@@ -162,15 +160,14 @@ function serialForm(p: Prng): (i: number) => string {
 }
 
 /** Lines broken at a column: by a mailer at the last blank before it, by a terminal wherever it is. Without a prefix it is lost which lines
- *  begin a record: a break of bare lines is no transport that keeps what the kernel wrote; nor is one in lines whose prefix is as wide. */
-function wrapped({ how, text, prefix }: Sent, p: Prng): Delivered {
-  if (prefix === undefined) return { how, text };
+ *  begin a record: a break of bare lines is no transport that keeps what the kernel wrote. */
+function wrapped({ how, text, prefixed }: Sent, p: Prng): Delivered {
+  if (prefixed === undefined) return { how, text };
   const width = pick([72, 76, 78, 80, 100, 120], p);
   const mailer = p.chance(0.6);
   const records = text.split(/\r?\n/);
   const lines = records.flatMap((line) => (mailer ? atBlanks(line, width) : atColumn(line, width)));
-  // What is broken once or twice does not tell where the breaks are.
-  if (records.length < 6 || lines.length - records.length < 3 || prefix > width) return { how, text };
+  if (lines.length === records.length) return { how, text };
   return { how: `${how}, wrapped at ${width} by a ${mailer ? "mailer" : "terminal"}`, text: lines.join("\n") };
 }
 
