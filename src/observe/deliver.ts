@@ -143,9 +143,9 @@ function withSecondCpu(lines: readonly string[], p: Prng): Sent {
   return { how: "a second CPU between the lines", text: out.join("\n"), prefixed: true };
 }
 
-/** The lines with a stamp of the kernel's own each. */
-const stampedAgain = (lines: readonly string[]): string[] =>
-  lines.map((l, i) => (bare(l) === l ? `[${(500 + i / 1e4).toFixed(6).padStart(12)}] ${l}` : l));
+/** The lines with a stamp of the kernel's own each; where some have one, the others have none for a reason, and two clocks are no one's. */
+const stampedAgain = (lines: readonly string[]): readonly string[] =>
+  lines.some((l) => bare(l) !== l) ? lines : lines.map((l, i) => `[${(500 + i / 1e4).toFixed(6).padStart(12)}] ${l}`);
 
 function serialForm(p: Prng): (i: number) => string {
   return pick<(i: number) => string>(

@@ -56,7 +56,7 @@ export function learnTransport(texts: readonly string[]): Transport {
   if (prefixes.size === 0 && bare === 0)
     for (const text of frames) {
       const at = frameStart(text);
-      if (at > 0 && /\d|kernel: ?$|^[^\s\w=]{1,3} {0,8}$/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
+      if (at > 0 && /\d|kernel: {0,3}$|^[^\s\w=]{1,3} {0,8}$/.test(text.slice(0, at))) add(text.slice(0, at).trimEnd());
     }
   const suffix = suffixOf(texts);
   if (prefixes.size === 0) return suffix === "" ? nothing : { ...nothing, suffix };
