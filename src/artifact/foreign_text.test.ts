@@ -63,6 +63,11 @@ describe("the rest of a report without its beginning is no text without trouble"
       /registers of a fault/,
     ],
     [
+      "the crash utility's bt without its summary",
+      "#11 [ffff8801b9a43c08] tg3_tx at ffffffffa01c9c61 [tg3]\n#12 [ffff8801b9a43c78] tg3_poll_work at ffffffffa01d0b12 [tg3]\n",
+      /frames of a call trace/,
+    ],
+    [
       "rows of the OOM killer's table",
       "[161775.410289] [   2786]     0  2786      326      224    16384        0             0 dropbear\n[161775.427423] [   2856]     0  2856      735      248    16384        0             0 ntpd\n",
       /table of tasks/,

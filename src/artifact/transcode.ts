@@ -1,8 +1,9 @@
-// Texts whose lines are not lines of a log yet: UTF-16 (PowerShell writes it), and records of several lines (journalctl -o export, verbose,
-// json-pretty; dmesg --json). Each record becomes one JSON line as journalctl -o json writes it (log/json_line.ts reads that), and it is
-// known which input line it came from.
+// Texts whose lines are not lines of a log yet: UTF-16 (PowerShell writes it), mail in base64, and records of several lines (journalctl -o
+// export, verbose, json-pretty; dmesg --json; rsyslog's RSYSLOG_DebugFormat). Each record becomes one JSON line as journalctl -o json writes it
+// (log/json_line.ts reads that), and it is known which input line it came from.
 import type { ByteSource } from "../base/byte_source.ts";
 import { sourceOf } from "../base/byte_source.ts";
+import { Base64Lines, isBase64Mail } from "./mail_base64.ts";
 
 /** A source turned into plain UTF-8 lines. */
 export interface Transcoded {
@@ -25,7 +26,9 @@ export function transcode(head: Uint8Array, whole: ByteSource): Transcoded | und
       lineOf: (n) => n,
     };
   }
-  const form = mayBeBlocks(head) ? blockFormOf(new TextDecoder().decode(head.subarray(0, 16_384))) : undefined;
+  const beginning = new TextDecoder().decode(head.subarray(0, 16_384));
+  if (isBase64Mail(beginning)) return unpackedMail(whole, beginning);
+  const form = mayBeBlocks(head) ? blockFormOf(beginning) : undefined;
   return form === undefined ? undefined : joinedRecords(whole, form);
 }
 
@@ -62,24 +65,27 @@ function recoded(source: ByteSource, decoder: InstanceType<typeof TextDecoder>):
 
 // --- records of several lines -------------------------------------------------------------------------------------------------------
 
-type BlockForm = "journal export" | "journal verbose" | "JSON over several lines";
+type BlockForm = "journal export" | "journal verbose" | "JSON over several lines" | "rsyslog's debug format";
 
 const verboseHead = /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [\w+:-]{1,9} \[s=[0-9a-f]+;/;
 
-/** The first byte that is no blank can begin such a record: `_`, `{`, `[`, or a weekday. */
+const debugHead = "Debug line with all properties:";
+
+/** The first byte that is no blank can begin such a record: `_`, `{`, `[`, a weekday or rsyslog's `Debug line`. */
 function mayBeBlocks(head: Uint8Array): boolean {
   const at = head.findIndex((b) => b !== 32 && b !== 10 && b !== 13 && b !== 9);
   const byte = head[at] ?? 0;
   if (byte === 0x5f || byte === 0x7b || byte === 0x5b || byte === 0xef) return true;
   // `Wed 2026-…`: a letter's word of three, a blank and a digit.
   const digit = head[at + 4] ?? 0;
-  return head[at + 3] === 32 && digit >= 48 && digit <= 57;
+  return (head[at + 3] === 32 && digit >= 48 && digit <= 57) || byte === 0x44;
 }
 
 function blockFormOf(text: string): BlockForm | undefined {
   const lines = text.split("\n", 200).map((l) => (l.endsWith("\r") ? l.slice(0, -1) : l));
   const first = lines.find((l) => l.trim() !== "") ?? "";
   if (/^__(?:CURSOR|REALTIME_TIMESTAMP)=/.test(first)) return "journal export";
+  if (first === debugHead) return "rsyslog's debug format";
   if (verboseHead.test(first) && lines.some((l) => /^ {4}[A-Z_]+=/.test(l))) return "journal verbose";
   const opened = /^\s*(?:\[\s*)?\{\s*$/.test(first) || first.trim() === "[";
   return opened && lines.some((l) => /^\s*"(?:MESSAGE|msg|message|log|textPayload)"\s*:/.test(l))
@@ -90,35 +96,66 @@ function blockFormOf(text: string): BlockForm | undefined {
 /** Longest line and longest record that are kept. */
 const MOST = 1 << 18;
 
-function joinedRecords(source: ByteSource, form: BlockForm): Transcoded {
-  let starts = new Uint32Array(1024);
-  let count = 0;
-  const emit = (fields: Readonly<Record<string, unknown>>, line: number): Uint8Array => {
-    if (count === starts.length) {
-      const wider = new Uint32Array(starts.length * 2);
-      wider.set(starts);
-      starts = wider;
+/** Input lines at which the lines of a new source begin. */
+class Origins {
+  private starts = new Uint32Array(1024);
+  private count = 0;
+
+  add(line: number): void {
+    if (this.count === this.starts.length) {
+      const wider = new Uint32Array(this.starts.length * 2);
+      wider.set(this.starts);
+      this.starts = wider;
     }
-    starts[count++] = line;
+    this.starts[this.count++] = line;
+  }
+
+  readonly lineOf = (n: number): number => this.starts[Math.max(0, Math.min(n, this.count) - 1)] ?? n;
+}
+
+function readerOf(form: BlockForm): JsonRecords | FieldRecords | DebugRecords {
+  if (form === "JSON over several lines") return new JsonRecords();
+  return form === "rsyslog's debug format" ? new DebugRecords() : new FieldRecords(form === "journal verbose");
+}
+
+function joinedRecords(source: ByteSource, form: BlockForm): Transcoded {
+  const origins = new Origins();
+  const encoder = new TextEncoder();
+  const emit = ({ fields, line }: FoundRecord): Uint8Array => {
+    origins.add(line);
     return encoder.encode(`${JSON.stringify(fields)}\n`);
   };
-  const encoder = new TextEncoder();
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    const reader =
-      form === "JSON over several lines" ? new JsonRecords() : new FieldRecords(form === "journal verbose");
+    const reader = readerOf(form);
     let number = 0;
     for await (const line of linesOf(source)) {
       number++;
       const record = reader.take(line, number);
-      if (record !== undefined) yield emit(record.fields, record.line);
+      if (record !== undefined) yield emit(record);
     }
     const last = reader.finish();
-    if (last !== undefined) yield emit(last.fields, last.line);
+    if (last !== undefined) yield emit(last);
+  }
+  return { source: { ...source, ...sourceOf(source.name, chunks()) }, form, lineOf: origins.lineOf };
+}
+
+function unpackedMail(source: ByteSource, head: string): Transcoded {
+  const origins = new Origins();
+  const encoder = new TextEncoder();
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    const reader = new Base64Lines(head);
+    let number = 0;
+    const emit = ({ text, line }: { readonly text: string; readonly line: number }): Uint8Array => {
+      origins.add(line);
+      return encoder.encode(`${text}\n`);
+    };
+    for await (const line of linesOf(source)) for (const out of reader.take(line, ++number)) yield emit(out);
+    for (const out of reader.finish()) yield emit(out);
   }
   return {
     source: { ...source, ...sourceOf(source.name, chunks()) },
-    form,
-    lineOf: (n) => starts[Math.max(0, Math.min(n, count) - 1)] ?? n,
+    form: "mail packed in base64",
+    lineOf: origins.lineOf,
   };
 }
 
@@ -184,6 +221,56 @@ class FieldRecords {
   }
 }
 
+/** What rsyslog's RSYSLOG_DebugFormat (rsyslog 8.2302) writes of each message: all properties, several a line. */
+class DebugRecords {
+  private fields: Record<string, string> = {};
+  private line = 0;
+  private inMessage = false;
+
+  take(line: string, number: number): FoundRecord | undefined {
+    if (line === debugHead) return this.finish();
+    if (line.startsWith("msg: '")) {
+      this.line = number;
+      this.inMessage = true;
+      this.fields.MESSAGE = line.slice(6);
+    } else if (line.startsWith("escaped msg: '")) this.inMessage = false;
+    else if (this.inMessage) {
+      if ((this.fields.MESSAGE?.length ?? 0) < MOST) this.fields.MESSAGE += `\n${line}`;
+    } else this.takeProperties(line);
+    return undefined;
+  }
+
+  private takeProperties(line: string): void {
+    const host = /(?:^|, )HOSTNAME: '([^']{1,255})'/.exec(line)?.[1];
+    if (host !== undefined) this.fields._HOSTNAME = host;
+    const pri = /, PRI: (\d{1,3}),$/.exec(line)?.[1];
+    if (pri !== undefined) this.fields.PRIORITY = String(Number(pri) & 7);
+    const name = /, programname: '([^']{1,255})'/.exec(line)?.[1];
+    if (name !== undefined) this.fields.SYSLOG_IDENTIFIER = name;
+    const time = /^TIMESTAMP: '([^']{1,64})'/.exec(line)?.[1];
+    if (time !== undefined) this.fields.time = time;
+  }
+
+  finish(): FoundRecord | undefined {
+    const { fields, line } = this;
+    this.fields = {};
+    this.line = 0;
+    this.inMessage = false;
+    const said = fields.MESSAGE;
+    if (said === undefined) return undefined;
+    // The blank behind the tag's colon is part of rsyslog's msg.
+    const text = said.endsWith("'") ? said.slice(0, -1) : said;
+    return { fields: { ...fields, MESSAGE: text.startsWith(" ") ? text.slice(1) : text }, line };
+  }
+}
+
+/** dmesg -J of a file whose lines have priorities (-F; util-linux 2.38.1): each message runs on to the end of the file, the next ones in it. */
+const withoutNext = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { msg, pri } = fields;
+  const next = typeof msg === "string" && pri !== undefined ? msg.search(/\n<\d{1,3}>(?:\[|$)/) : -1;
+  return next < 0 ? fields : { ...fields, msg: (msg as string).slice(0, next) };
+};
+
 /** Objects whose members stand on lines of their own; what they stand in does not matter. */
 class JsonRecords {
   private fields: Record<string, unknown> = {};
@@ -216,7 +303,7 @@ class JsonRecords {
     const { fields, line } = this;
     this.fields = {};
     this.line = 0;
-    return line === 0 ? undefined : { fields, line };
+    return line === 0 ? undefined : { fields: withoutNext(fields), line };
   }
 }
 

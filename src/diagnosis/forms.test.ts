@@ -70,6 +70,39 @@ const dmesgJson = (between: string): string =>
     )
     .join(between)}\n   ]\n}\n`;
 
+/** util-linux 2.38.1 does not end a message where the file's next line begins. */
+const dmesgFileJson = `{\n   "dmesg": [\n      ${lines
+  .map(
+    (l, i) =>
+      `{\n         "pri": 4,\n         "time": ${String(l.seconds).padStart(5)}.${l.micros},\n         "msg": ${JSON.stringify(
+        `${l.text}\n${lines
+          .slice(i + 1)
+          .map((x) => `<4>${stamped(x)}\n`)
+          .join("")}`.trimEnd(),
+      )}\n      }`,
+  )
+  .join(",")}\n   ]\n}\n`;
+
+const debugFormat = each(
+  (l) => `Debug line with all properties:
+FROMHOST: 'host', fromhost-ip: '127.0.0.1', HOSTNAME: 'host', PRI: 4,
+syslogtag 'kernel:', programname: 'kernel', APP-NAME: 'kernel', PROCID: '-', MSGID: '-',
+TIMESTAMP: '${syslog(l)}', STRUCTURED-DATA: '-',
+msg: ' ${l.text}'
+escaped msg: ' ${l.text}'
+inputname: imklog rawmsg: '<4>${l.text}'
+$!:
+$.:
+$/:
+`,
+);
+
+const packed = (text: string): string =>
+  Buffer.from(text)
+    .toString("base64")
+    .replace(/.{76}/g, (row) => `${row}\n`);
+const mailHead = "From: somebody\nSubject: a report\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n";
+
 const forms: Readonly<Record<string, string | Uint8Array>> = {
   "dmesg -t": each((l) => l.text),
   "dmesg -T": each((l) => `[Sun ${syslog(l)} 2026] ${l.text}`),
@@ -134,6 +167,21 @@ const forms: Readonly<Record<string, string | Uint8Array>> = {
   "backticks around each line": each((l) => `\`${stamped(l)}\``),
   "HTML entities": each((l) => stamped(l).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")),
   "quoted-printable": each((l) => quotedPrintable(stamped(l))),
+  "dmesg -F FILE --json": dmesgFileJson,
+  "rsyslog's debug format": debugFormat,
+  "a mail in base64": `${mailHead}Content-Transfer-Encoding: base64\n\n${packed(`Hello,\r\n\r\n${each(stamped)}`)}\n`,
+  "base64 without its mail": packed(each(stamped)),
+  "a mail of two parts, one in base64": `${mailHead}\n--part\nContent-Type: text/plain\n\nSee below.\n--part\nContent-Transfer-Encoding: BASE64\r\n\r\n${packed(each(stamped)).replaceAll("\n", "\r\n")}\r\n--part--\nend\n`,
+  "docker compose logs": each((l) => `kernel-log-1  | ${stamped(l)}`),
+  "kubectl logs --prefix": each((l) => `[pod/kernel-log-x7k2p/tail] ${stamped(l)}`),
+  "a console's output in one JSON text": JSON.stringify({ InstanceId: "i-0", Output: each(stamped) }),
+  "a cloud's jsonPayload": each((l) => JSON.stringify({ jsonPayload: { message: stamped(l) }, timestamp: iso(l) })),
+  GELF: each((l) => JSON.stringify({ version: "1.1", host: "host", short_message: stamped(l), level: 4 })),
+  "a search engine's hits": each((l) => JSON.stringify({ _index: "logs", _source: { message: stamped(l) } })),
+  "a search result with _raw": each((l) => JSON.stringify({ preview: false, result: { _raw: stamped(l) } })),
+  "OpenTelemetry's body": each((l) => JSON.stringify({ timeUnixNano: "1", body: { stringValue: stamped(l) } })),
+  "a tag and JSON": each((l) => `${iso(l)}\tkernel\t${JSON.stringify({ message: stamped(l) })}`),
+  "a table with commas": `Time,Line\n${each((l) => `${iso(l)},"${stamped(l).replaceAll('"', '""')}"`)}`,
   "a mailer's wrap": each((l) => wrapped(stamped(l), 72).join("\n")),
   "a mailer's wrap, quoted": each((l) =>
     wrapped(stamped(l), 72)

@@ -10,9 +10,11 @@ export interface JsonLine {
   readonly host?: string;
 }
 
-const keys = ["MESSAGE", "log", "message", "msg", "textPayload"] as const;
-const sign =
-  /^\{\s*".*"(?:MESSAGE|log|message|msg|textPayload)"\s*:|^\{\s*"(?:MESSAGE|log|message|msg|textPayload)"\s*:/;
+const keys = ["MESSAGE", "log", "message", "msg", "textPayload", "_raw", "short_message", "stringValue"] as const;
+const names = keys.join("|");
+const sign = new RegExp(`^\\{\\s*".*"(?:${names})"\\s*:|^\\{\\s*"(?:${names})"\\s*:`);
+/** Objects in which collectors and searches keep the record. */
+const inside = ["jsonPayload", "_source", "result", "body"] as const;
 
 /** The line inside a JSON envelope; undefined when `line` is not one. */
 export function unwrapJson(line: string): JsonLine | undefined {
@@ -23,7 +25,9 @@ export function unwrapJson(line: string): JsonLine | undefined {
   } catch {
     return undefined;
   }
-  const fields = value as Readonly<Record<string, unknown>>;
+  const outer = value as Readonly<Record<string, unknown>>;
+  const inner = inside.map((k) => outer[k]).find((v) => typeof v === "object" && v !== null && !Array.isArray(v));
+  const fields = inner === undefined ? outer : { ...outer, ...inner };
   const message = keys.map((k) => textOf(fields[k])).find((t) => t !== undefined);
   if (message === undefined) return undefined;
   const text = speaker(fields) + message;

@@ -15,7 +15,8 @@ const fewest = 2;
 const isFrame = (text: string): boolean => {
   const line = readTraceLine(text);
   return (
-    line?.kind === "items" && line.items.some((i) => i.kind === "frame" && (i.offset ?? i.from?.offset) !== undefined)
+    line?.kind === "items" &&
+    line.items.some((i) => i.kind === "frame" && (i.offset ?? i.from?.offset ?? i.stackPointer) !== undefined)
   );
 };
 

@@ -179,3 +179,45 @@ raw: 0057ffffc0000000 dead000000000040 ffff9c30e2f97800 0000000000000000
   expect(d.incidents).toMatchObject([{ title: "Bad page state of pfn 0x208818e", count: 2 }]);
   expect(answer(d.incidents[0] as DiagnosedIncident, "bad_page.page_pool")).toBe("yes");
 });
+
+/** Two reports of 6.1, the first of which ends behind its page's own line. */
+const cutPage = (apart: number): string => {
+  const stamp = (i: number, at = 1000 + apart) => `[ ${(at + i / 10_000).toFixed(6)}]`;
+  return `${stamp(1, 1000)} BUG: Bad page state in process ksoftirqd/1  pfn:12345
+${stamp(2, 1000)} page:ffffea0000491d40 refcount:-1 mapcount:0 mapping:0000000000000000 index:0x0 pfn:0x12345
+${stamp(3)} BUG: Bad page state in process swapper/0  pfn:54321
+${stamp(4)} page:ffffea00015094c0 refcount:0 mapcount:0 mapping:dead000000000400 index:0x1 pfn:0x54321
+${stamp(5)} flags: 0xfffffc0000000(node=0|zone=1|lastcpupid=0x1fffff)
+${stamp(6)} page dumped because: non-NULL mapping
+${stamp(7)} CPU: 0 PID: 0 Comm: swapper/0 Not tainted 6.1.0 #1
+${stamp(8)} Call Trace:
+${stamp(9)}  bad_page.cold+0x63/0x94
+${stamp(10)}  free_pcppages_bulk+0x1a4/0x390
+${stamp(11)}  page_frag_free+0x62/0x70
+${stamp(12)}  skb_release_data+0x12e/0x1d0
+`;
+};
+
+/** What a report says that only stands below the second page. */
+const saysOfSecond = (i: DiagnosedIncident | undefined): boolean[] => [
+  /non-NULL mapping/.test(i === undefined ? "" : claim(i, "bad_page.reason")),
+  i !== undefined && answer(i, "bad_page.flags") === "no",
+];
+
+test("a page's report that was cut off is not told the flags, the reason and the stack of the next one a second later", async () => {
+  const d = await explain({ log: cutPage(1) });
+  const [first, second] = d.incidents as readonly DiagnosedIncident[];
+  expect(d.incidents).toHaveLength(2);
+  expect(first).toMatchObject({ title: "Bad page state of pfn 0x12345" });
+  expect(saysOfSecond(first)).toEqual([false, false]);
+  expect(answer(first!, "bad_page.packet_memory")).not.toBe("yes");
+  expect(second).toMatchObject({ title: "Bad page state of pfn 0x54321" });
+  expect(saysOfSecond(second)).toEqual([true, true]);
+  expect(answer(second!, "bad_page.packet_memory")).toBe("yes");
+});
+
+test("two pages at once, and flags of one: whose they are is not known", async () => {
+  const d = await explain({ log: cutPage(0) });
+  expect(d.incidents).toHaveLength(2);
+  for (const i of d.incidents as readonly DiagnosedIncident[]) expect(saysOfSecond(i)).toEqual([false, false]);
+});

@@ -40,7 +40,20 @@ export function readBadPage(
   if (found === undefined) report.take(index, "headline");
   else report.missing.push("headline");
   let traced = false;
+  let begun = line?.seconds;
   const own = (text: string, at: number): OwnAnswer => {
+    const seconds = stretch.lines[at]?.seconds;
+    if (page.waits && /Bad page state in process/.test(text)) {
+      // Two CPUs that print at once do so within moments; a page whose next line comes later was cut off there.
+      if (seconds !== undefined && begun !== undefined && seconds - begun > atOnce) return "end";
+    } else begun = seconds ?? begun;
+    if (page.waits && /^\s*page:/.test(text) && dumpsAhead(stretch, at) < 2) page.doubted = true;
+    if (page.doubted && ofDump.test(text)) {
+      // Both pages wait for their flags, and only one has them: whose they are is not known.
+      stretch.taken[at] = 1;
+      return "another's";
+    }
+    if (page.doubted && !/^\s*(?:page:|BUG: Bad page)/.test(text)) return "end";
     // The stack comes last (mm/page_alloc.c bad_page(): 2.6.32, 3.0, 6.1, 6.12): what is said of a page behind it is said of another one.
     traced ||= readTraceLine(text)?.kind === "heading";
     if (page.isAnothers(text) || (traced && ofPage.test(text))) return "another's";
@@ -64,6 +77,22 @@ export function readBadPage(
   return { incident: report.finish("bad_page", reading), next: index + 1 };
 }
 
+/** Seconds within which two CPUs print into each other; a slow console makes a line wait for some tenths. */
+const atOnce = 0.5;
+
+const ofDump = /^\s{0,8}(?:(?:page )?flags: 0x|raw: [0-9a-f]|page dumped because: |bad because of )/;
+
+/** Lines with flags from `index` to the stack or to another page's report but one. */
+function dumpsAhead({ lines }: Stretch, index: number): number {
+  let found = 0;
+  for (const line of lines.slice(index, index + 24)) {
+    const text = textOf(line);
+    if (readTraceLine(text)?.kind === "heading" || /Bad page state in process/.test(text)) break;
+    if (/^\s{0,8}(?:page )?flags: 0x/.test(text)) found++;
+  }
+  return found;
+}
+
 class BadPageBuilder {
   private readonly page: Mutable<BadPage> = { raw: [] };
   private readonly raw: string[] = [];
@@ -73,7 +102,14 @@ class BadPageBuilder {
   private stack: Frame[] | undefined;
   private ownerSeen = false;
   private stackSeen = false;
-  private pageSeen = false;
+  pageSeen = false;
+  /** What follows of a page's dump may be another one's. */
+  doubted = false;
+
+  /** The page's own line stood there, and its flags did not yet. */
+  get waits(): boolean {
+    return this.pageSeen && this.page.flags === undefined;
+  }
 
   constructor(headline: string) {
     for (const form of headForms) {
@@ -95,8 +131,7 @@ class BadPageBuilder {
     // owner behind those is another page's.
     this.stackSeen ||= /^(?:Modules linked in:|CPU: \d|Call [Tt]race:)/.test(text);
     if (this.stackSeen && /^page(?:_owner| last| allocated)/.test(text)) return true;
-    const waits = this.pageSeen && this.page.flags === undefined;
-    if (/Bad page state in process/.test(text)) return waits;
+    if (/Bad page state in process/.test(text)) return this.waits;
     if (/^\s*page:/.test(text)) return this.pageSeen && this.page.reason === undefined;
     if (/^\s*(?:page )?flags: 0x/.test(text)) return this.page.flags !== undefined;
     return false;

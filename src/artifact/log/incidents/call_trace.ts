@@ -25,6 +25,10 @@ const powerpcFrame = new RegExp(
 const armFrame = new RegExp(
   `^\\s*(?:\\[<${codeAddress}>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]+)\\])?\\)? from (?:\\[<${codeAddress}>\\] )?\\(?${symbol}(?:\\+0x([0-9a-f]+)\\/0x([0-9a-f]+))?(?: \\[([\\w-]{1,64})\\])?\\)?(.*)`,
 );
+/** The crash utility's bt: ` #8 [ffff8801b9a43b10] page_fault at ffffffff8163dd88 [module]`. */
+const crashFrame = new RegExp(
+  `^\\s{0,3}#\\d{1,3} \\[([0-9a-f]{8,16})\\] ${symbol} at ([0-9a-f]{8,16})(?: \\[([\\w-]{1,64})\\])?\\s{0,8}$`,
+);
 const bracedFrame = /<([0-9a-f]{8,16})>\{(:\w+:)?([\w.$]+)\+(\d+)\}/g;
 const bareAddress = /^\s*(\? )?(0x[0-9a-f]{6,16})$/;
 const markerLine = /^\s*<(\/?[#A-Z][A-Z_0-9]*)>\s*$/;
@@ -56,6 +60,20 @@ export function readTraceLine(text: string): TraceLine | undefined {
   if (openBracket.test(text) || openCaller.test(text)) return undefined;
   const heading = headingLine.exec(text);
   if (heading?.[1] !== undefined) return { kind: "heading", text: heading[1], rest: heading[2] ?? "" };
+  const crash = text.includes("#") ? crashFrame.exec(text) : null;
+  if (crash?.[2] !== undefined)
+    return one(
+      {
+        kind: "frame",
+        function: crash[2],
+        ...field("module", crash[4]),
+        reliable: true,
+        ...field("address", crash[3]),
+        ...field("stackPointer", crash[1]),
+      },
+      "bracketed",
+      "",
+    );
   const marker = markerLine.exec(text)?.[1];
   if (marker !== undefined) return one({ kind: "marker", name: marker }, "plain", "");
   if (text.includes("{")) return readBraced(text);

@@ -148,3 +148,33 @@ Call Trace:
     });
   });
 });
+
+test("the crash utility's bt below its summary: the process, the place of the exception, the frames with their modules", () => {
+  const { reading } = first(
+    `
+       PANIC: "BUG: unable to handle kernel NULL pointer dereference at 0000000000000028"
+         PID: 17
+     COMMAND: "ksoftirqd/1"
+crash> bt
+PID: 17     TASK: ffff8801b9a35080  CPU: 1   COMMAND: "ksoftirqd/1"
+ #0 [ffff8801b9a43890] machine_kexec at ffffffff81051beb
+ #8 [ffff8801b9a43b10] page_fault at ffffffff8163dd88
+    [exception RIP: skb_release_data+89]
+    RIP: ffffffff8151d2a9  RSP: ffff8801b9a43bc8  RFLAGS: 00010246
+ #9 [ffff8801b9a43bc0] skb_release_all at ffffffff8151d2fd
+#11 [ffff8801b9a43c08] tg3_tx at ffffffffa01c9c61 [tg3]
+#13 [ffff8801b9a43d38] tg3_poll at ffffffffa01d0fcc [tg3]
+`,
+    "oops",
+  );
+  expect(reading).toMatchObject({
+    class: "null dereference",
+    at: { function: "skb_release_data", offset: 89 },
+    process: { comm: "ksoftirqd/1", pid: 17, cpu: 1 },
+  });
+  const frames = reading.trace?.items.flatMap((i) => (i.kind === "frame" ? [[i.function, i.module]] : []));
+  expect(frames?.slice(-2)).toEqual([
+    ["tg3_tx", "tg3"],
+    ["tg3_poll", "tg3"],
+  ]);
+});

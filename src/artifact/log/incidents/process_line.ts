@@ -6,12 +6,16 @@ import { decimal, field } from "./builder.ts";
 
 const oldLine = /^Pid: (\d+), comm: (.*)$/;
 const newLine = /^CPU: (\d+) (?:UID: (\d+) )?PID: (\d+) Comm: (.*)$/;
+/** The crash utility's ps and bt. */
+const crashLine = /^PID: (\d{1,10}) {1,8}TASK: [0-9a-f]{8,16} {1,8}CPU: (\d{1,5}) {1,8}COMMAND: "([^"]{0,32})"/;
 /** Blanks stand for unset taint flags; the release begins with its first digit. */
 const taintAndRelease =
   /^(.{0,64}?) {1,20}(Kdump: loaded )?(Not tainted|Tainted: [A-Z][A-Z -]{0,60}(?:\[\w\]=\w{1,24}(?:, )?){0,24})(?: {0,20}(\d{1,4}\.\d\S*)(?: (.*))?)?$/;
 
 /** The process line of a text, or undefined. */
 export function readProcessLine(text: string): ProcessLine | undefined {
+  const crash = crashLine.exec(text);
+  if (crash?.[3] !== undefined) return { cpu: Number(crash[2]), pid: Number(crash[1]), comm: crash[3] };
   const modern = newLine.exec(text);
   const old = modern === null ? oldLine.exec(text) : null;
   const rest = modern?.[4] ?? old?.[2];
