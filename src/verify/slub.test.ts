@@ -58,6 +58,14 @@ describe("canaries: the comparison bites", () => {
     expect(slubReplayer.replay({ path, lines }).firstDifference?.line).toBe(frees[0] + 1);
   });
 
+  test("a slab that begins inside another is found, and the replay ends", async () => {
+    const path = first("7.2_objects_sz1024");
+    const { lines } = await open(path);
+    const changed = (lines[1] as string).replace(/"objs":\[\[(\d+)/, (_, pfn) => `"objs":[[${Number(pfn) + 1}`);
+    expect(changed).not.toBe(lines[1]);
+    expect(slubReplayer.replay({ path, lines: lines.with(1, changed) }).firstDifference?.line).toBe(2);
+  });
+
   test("two objects changing places in a recorded sheaf are found at their line", async () => {
     const { lines } = await open(first("7.2_objects_sz1024"));
     const at = lines.findIndex((l, i) => i > 60 && /"objs":\[\[\d+,\d+\],\[\d+,\d+\]/.test(l));

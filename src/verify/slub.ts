@@ -55,11 +55,14 @@ const num = (row: Row, key: string, input: TranscriptInput, line: number): numbe
 
 /** The page allocator of a replay: gives the recorded blocks at their recorded orders, and nothing else. */
 function recordedPages(world: () => World): PageAllocator {
+  /** Pages that no slab of the model has: two slabs in one place come of a changed number only. */
+  const isFree = (pfn: number, order: number): boolean =>
+    [...world().pagesHeld].every(([held, size]) => held + 2 ** size <= pfn || pfn + 2 ** order <= held);
   return {
     allocPages(_gfp, order) {
       const { grants, pagesHeld } = world();
       const grant = grants[0];
-      if (grant === undefined || grant.order !== order || pagesHeld.has(grant.pfn)) return -1;
+      if (grant === undefined || grant.order !== order || !isFree(grant.pfn, order)) return -1;
       pagesHeld.set(grant.pfn, order);
       return grant.pfn;
     },
