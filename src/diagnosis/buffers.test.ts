@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { drivers } from "../kernel/facts/drivers/index.ts";
-import { parseRelease } from "../kernel/release.ts";
+import { AskedVersion, parseRelease } from "../kernel/release.ts";
 import { bufferMachine, mtuTable, piecesOf, rowsOf } from "./buffers.ts";
 
 const driver = (name: string) => {
@@ -125,4 +125,17 @@ test("a table that looks ahead has the rows of one that tries each MTU", () => {
     }
     expect(rowsOf(68, 16384, needs)).toEqual(naive);
   }
+});
+
+test("a table for a release that is only inferred is the plain one's, and asks the release the same the second time", () => {
+  const release = parseRelease("5.15-x86_64");
+  const asked = () => {
+    const version = new AskedVersion(release.version);
+    const table = mtuTable(driver("e1000e"), bufferMachine({ ...release, version }, 4, 4));
+    return { table, dates: [...new Set(version.dates.map((d) => d.join(".")))].sort() };
+  };
+  const first = asked();
+  expect(first.table).toEqual(mtuTable(driver("e1000e"), bufferMachine(release, 4, 4)));
+  expect(first.dates).toContain("6.3");
+  expect(asked()).toEqual(first);
 });

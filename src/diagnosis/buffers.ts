@@ -4,7 +4,7 @@ import type { BufferRequest, DriverFacts, RxMachine } from "../kernel/facts/driv
 import { rxRuleAt } from "../kernel/facts/drivers/index.ts";
 import { cacheLineOf, type MemoryRequest, memoryOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import type { SlabAllocator } from "../kernel/facts/slab.ts";
-import { AskedVersion, type Release } from "../kernel/release.ts";
+import { AskedVersion, askedMemo, type Release } from "../kernel/release.ts";
 import { defaultAllocator, type KmallocAnswer, type KmallocGeometry, kmallocGeometry } from "../model/slab/geometry.ts";
 import type { MtuRow, MtuTable } from "./finding.ts";
 import { sharedInfoBytes } from "./shared_info.ts";
@@ -42,11 +42,18 @@ export function bufferMachine(
   const kept = machinesFor(release.version);
   const known = kept.get(key);
   if (known !== undefined) return known;
-  if (kept.size > 200) kept.clear();
+  if (kept.size > 1000) kept.clear();
   const made = makeMachine(release, pageKb, cpus, kind);
   kept.set(key, made);
+  anew.set(made, { key, make: (version) => makeMachine({ ...release, version }, pageKb, cpus, kind) });
   return made;
 }
+
+/** How a machine is made once more, with a version that remembers what it is asked. */
+const anew = new WeakMap<
+  BufferMachine,
+  { readonly key: string; readonly make: (version: AskedVersion) => BufferMachine }
+>();
 
 function makeMachine(release: Release, pageKb: number, cpus: number, kind: SlabAllocator): BufferMachine {
   const pageSize = pageKb * 1024;
@@ -137,14 +144,13 @@ function pieceOf(request: BufferRequest, m: BufferMachine, sleeping: boolean): P
 const mtuLeast = 68;
 const mtuMost = 16384;
 
-const tables = new WeakMap<BufferMachine, Map<string, MtuTable | undefined>>();
+const tables = askedMemo<MtuTable | undefined>(4000);
 
-/** Which order each MTU needs with this driver on that kernel. */
+/** Which order each MTU needs with this driver on that kernel; worked out once, for one log's reports ask for the same again and again. */
 export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
-  const known = tables.get(m) ?? new Map<string, MtuTable | undefined>();
-  tables.set(m, known);
-  if (!known.has(driver.name)) known.set(driver.name, makeTable(driver, m));
-  return known.get(driver.name);
+  const own = anew.get(m);
+  if (own === undefined) return makeTable(driver, m);
+  return tables(`${driver.name} ${own.key}`, m.release.version, (version) => makeTable(driver, own.make(version)));
 }
 
 function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {

@@ -49,6 +49,27 @@ export function compareVersions(a: readonly number[], b: readonly number[]): num
   return 0;
 }
 
+/**
+ * Keeps what is worked out for a version, by a key that names it. A version that remembers what it was asked is asked the same whether the
+ * answer was known or not.
+ */
+export function askedMemo<T>(most: number): (key: string, asked: readonly number[], make: AskedMake<T>) => T {
+  const known = new Map<string, { readonly value: T; readonly dates: readonly (readonly number[])[] }>();
+  return (key, asked, make) => {
+    let found = known.get(key);
+    if (found === undefined) {
+      const version = new AskedVersion([...asked]);
+      const value = make(version);
+      if (known.size >= most) known.clear();
+      found = { value, dates: [...new Set(version.dates)] };
+      known.set(key, found);
+    }
+    if (asked instanceof AskedVersion) asked.dates.push(...found.dates);
+    return found.value;
+  };
+}
+export type AskedMake<T> = (version: AskedVersion) => T;
+
 /** True when `release` is `version` or newer. */
 export function atLeast(release: Release, version: readonly number[]): boolean {
   return compareVersions(release.version, version) >= 0;
@@ -60,10 +81,21 @@ export const branchOf = (version: readonly number[]): string =>
 
 const pointOf = (version: readonly number[]): number => version[(version[0] as number) < 3 ? 3 : 2] ?? 0;
 
+const branches = new WeakMap<readonly number[], string>();
+
+/** {@link branchOf} of a version that facts are asked about again and again. */
+function knownBranchOf(version: readonly number[]): string {
+  const known = branches.get(version);
+  if (known !== undefined) return known;
+  const branch = branchOf(version);
+  branches.set(version, branch);
+  return branch;
+}
+
 /** Whether the version's own branch took a fact over at or before it. */
 const tookOver = (fact: Fact<unknown>, version: readonly number[]): boolean => {
   if (fact.stable === undefined) return false;
-  const first = fact.stable[branchOf(version)];
+  const first = fact.stable[knownBranchOf(version)];
   return first !== undefined && first <= pointOf(version);
 };
 

@@ -156,3 +156,8 @@ describe("who wrote before the check, and which advice fits", () => {
     expect(i.severity).toBe("act");
   });
 });
+
+test("a length of all ones is told by the number that is it, where the other one is not in the text", async () => {
+  const line = "skb_over_panic: text:ffffffffc0b1a2f3 len:65535 put";
+  expect(actions(await one(panic(line, "5.10.0-8-amd64", rx)))).toMatch(/65535 is a length that was read as all ones/);
+});

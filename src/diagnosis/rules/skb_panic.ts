@@ -141,7 +141,7 @@ function advice(c: Case, p: SkbPanic): readonly Advice[] {
   if (allOnes(p.put) || allOnes(p.len))
     return [
       code(
-        `Make ${name} check the status and the length of the descriptor: ${p.put} is a length that was read as all ones, which no frame has`,
+        `Make ${name} check the status and the length of the descriptor: ${allOnes(p.put) ? p.put : p.len} is a length that was read as all ones, which no frame has`,
         "a fix of the driver; see whether the device still answers (a bus error or a hot-unplug reads as ones)",
       ),
     ];

@@ -80,6 +80,17 @@ export function padsOf(release: Release): Pads {
 
 /** Up to how many bytes of data a receive head is of which kind on this machine. */
 function roomsOf(release: Release, at: RxMachine): ReceiveRooms {
+  const known = rooms.get(at);
+  if (known?.release === release) return known.rooms;
+  const made = makeRooms(release, at);
+  rooms.set(at, { release, rooms: made });
+  return made;
+}
+
+/** By the machine that they were worked out for. */
+const rooms = new WeakMap<RxMachine, { readonly release: Release; readonly rooms: ReceiveRooms }>();
+
+function makeRooms(release: Release, at: RxMachine): ReceiveRooms {
   const heads = factAt(receiveHeads, release.version) ?? (receiveHeads[0] as Fact<ReceiveHeads>);
   return receiveRooms(heads.value, smallHeadOf(release, at), at.sharedInfo, at.pageSize);
 }
