@@ -16,6 +16,7 @@ import { rebuild } from "./rebuild.ts";
 import { isLineAlone } from "./rules/oom.ts";
 import { plenty } from "./rules/why_refused.ts";
 import { ringIsBeingMade } from "./stack.ts";
+import { mayStall, stalls } from "./stall.ts";
 import type { VmallocLack } from "./vmalloc.ts";
 import { vmallocLack } from "./vmalloc.ts";
 import { wantedOf } from "./wanted.ts";
@@ -115,7 +116,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
     const what = vmallocLack(c);
     return { key: `alloc_failure:vmalloc:${what}`, cause: vmallocCause(c, what), severity: "act" };
   }
-  if (variant === "stall") return stalled(c);
+  if (stalls(c)) return stalled(c);
   const refused = answerOf(findings, "why.refused");
   const r = rebuild(c);
   const fragmented = answerOf(findings, "fragmentation");
@@ -176,6 +177,13 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
       "No order",
       "No block of order",
     );
+  if (mayStall(c))
+    return {
+      key: key("not said"),
+      cause:
+        "A request for memory was refused, or had been waiting for it for ten seconds: kernels of 4.10 to 4.14 report both, and the first line, which says which, is missing.",
+      severity: "watch",
+    };
   if (order === 0) return { key: key("not said"), cause: `${none} ${onePage(atomic)}`, severity };
   const gap =
     c.memInfo === undefined

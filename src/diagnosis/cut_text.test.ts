@@ -63,6 +63,43 @@ test("the stack of a fault without its heading may lack its beginning", async ()
   expect(answer((await piece("p_syz536", without(26, 45)))?.findings, "oops.packet_memory")).toBe("unknown");
 });
 
+test("a hook of sockets whose callers' lines are gone stands on no whole stack", async () => {
+  for (const [from, to] of [
+    [42, 45],
+    [43, 45],
+    [44, 44],
+    [44, 45],
+    [45, 45],
+  ] as const) {
+    const i = await piece("p_syz536", without(from, to));
+    expect(i?.cause).toMatch(/^selinux_socket_sendmsg /);
+    expect(answer(i?.findings, "oops.packet_memory")).toBe("unknown");
+  }
+});
+
+// arch/arm64/kernel/traps.c of 6.1: bug_handler() is all that a BRK of a WARN reaches, and el1h_64_sync() stands on the stack of what broke.
+test.each([
+  ["arm64", ["bug_handler", "call_break_hook", "brk_handler", "do_debug_exception", "el1_dbg", "el1h_64_sync_handler"]],
+  ["powerpc", ["do_program_check", "program_check_exception", "program_check_common_virt"]],
+])("behind the break of a check of %s stands who checked: a thread's function has lost it", async (_, entry) => {
+  const frames = ["panic", "__warn", "report_bug", ...entry, ...(entry[0] === "bug_handler" ? ["el1h_64_sync"] : [])];
+  const told = (checker: readonly string[]): string =>
+    [
+      "Kernel panic - not syncing: panic_on_warn set ...",
+      "CPU: 0 PID: 12 Comm: kworker/0:1 Not tainted 6.1.20 #1",
+      "Call trace:",
+      ...[...frames, ...checker, "kthread", "ret_from_fork"].map((f) => ` ${f}+0x10/0x20`),
+      "Kernel Offset: disabled",
+      "",
+    ].join("\n");
+  const said = async (checker: readonly string[]) =>
+    (await explain({ "x.log": told(checker) })).incidents[0]?.findings.find((f) => f.id === "oops.packet_memory")
+      ?.answer;
+  expect(await said(["inode_check", "process_one_work", "worker_thread"])).toBe("no");
+  expect(await said(["worker_thread"])).toBe("unknown");
+  expect(await said([])).toBe("unknown");
+});
+
 test("a send that lost the frame that forbids sleeping is not said to ask without need", async () => {
   for (const loss of [without(9, 20), without(11, 17), without(15, 28)])
     expect(answer((await piece("c_xmit", loss))?.findings, "context.atomic_needlessly")).not.toBe("yes");
@@ -153,4 +190,80 @@ test("a work queue never stops the machine, nor do the files of debugfs free a C
 
 test("a register of powerpc behind a warning is no word of the warning's own", async () => {
   expect(answer((await piece("p_abrt_ppc64", without(3, 21)))?.findings, "oops.message")).toBeUndefined();
+});
+
+const stallBody = [
+  "[12345.000001] CPU: 3 PID: 2211 Comm: java Not tainted RELEASE #1",
+  "[12345.000003] Call Trace:",
+  "[12345.000004]  dump_stack+0x5c/0x86",
+  "[12345.000005]  warn_alloc+0xd0/0x170",
+  "[12345.000006]  __alloc_pages_slowpath+0xb00/0xb30",
+  "[12345.000007]  __alloc_pages_nodemask+0x1f6/0x230",
+  "[12345.000008]  alloc_pages_vma+0x7a/0x190",
+  "[12345.000009]  __handle_mm_fault+0x8ff/0x11e0",
+  "[12345.000012]  do_page_fault+0x2b/0x70",
+  "[12345.000013]  page_fault+0x2f/0x40",
+  "[12345.000014] Mem-Info:",
+];
+const stallOf = async (release: string, head: readonly string[] = []) => {
+  const log = `${[...head, ...stallBody].join("\n")}\n`.replace("RELEASE", release);
+  return (await explain({ "x.log": log })).incidents[0];
+};
+
+test("without its first line a report of 4.10 to 4.14 may be one of a stall: a refusal is claimed of other releases only", async () => {
+  for (const release of ["4.10.0-42-generic", "4.12.14-lp151.28.36-default", "4.14.199"]) {
+    const i = await stallOf(release);
+    expect(i?.cause).toMatch(/refused, or had been waiting/);
+    expect(i?.title).not.toMatch(/failure/);
+  }
+  for (const release of ["4.9.30", "4.15.0-20-generic", "6.1.20"]) {
+    const i = await stallOf(release);
+    expect(i?.cause).not.toMatch(/waiting/);
+    expect(i?.title).toMatch(/^Page allocation failure/);
+  }
+});
+
+test("of a request that waits nobody asks why it was refused", async () => {
+  const i = await stallOf("4.14.199", [
+    "[12345.000000] java: page allocation stalls for 10008ms, order:0, mode:0x14200ca(GFP_HIGHUSER_MOVABLE), nodemask=(null)",
+  ]);
+  expect(answer(i?.findings, "why.refused")).toBeUndefined();
+  expect(answer(i?.findings, "why.waits")).toBe("unknown");
+  expect(i?.findings.map((f) => f.claim).join(" ")).not.toMatch(/gave up|refused it|come back/);
+});
+
+// mm/memcontrol.c of 5.10 and 6.1: mem_cgroup_out_of_memory() calls out_of_memory(), mem_cgroup_oom_synchronize() calls it for page faults.
+test("the stack of an OOM report tells whose memory ran out, when the line with the constraint is cut", async () => {
+  const scope = async (...callers: readonly string[]) =>
+    (
+      await explain({
+        "x.log": `${[
+          "[ 5420.100000] nginx invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+          "[ 5420.100001] CPU: 1 PID: 77 Comm: nginx Not tainted 5.10.0-8-amd64 #1",
+          "[ 5420.100002] Call Trace:",
+          ...["dump_stack", "dump_header", "oom_kill_process", "out_of_memory", ...callers].map(
+            (f, i) => `[ 5420.1001${10 + i}]  ${f}+0x10/0x200`,
+          ),
+        ].join("\n")}\n`,
+      })
+    ).incidents[0]?.findings.find((f) => f.id === "oom.scope")?.claim;
+  expect(await scope("mem_cgroup_out_of_memory", "mem_cgroup_oom_synchronize", "pagefault_out_of_memory")).toMatch(
+    /a cgroup reached its limit/,
+  );
+  expect(await scope("mem_cgroup_out_of_memory", "try_charge", "mem_cgroup_charge")).toMatch(
+    /a cgroup reached its limit/,
+  );
+  expect(await scope("__alloc_pages_slowpath.constprop.0", "__alloc_pages_nodemask")).toMatch(
+    /The machine was really out of memory/,
+  );
+  expect(await scope("pagefault_out_of_memory", "mm_fault_error")).toMatch(/does not say/);
+});
+
+test("what the kernel prints with every report is not said to be another's", async () => {
+  const notes = async (name: string) =>
+    (await explain({ "x.log": lines(name).join("\n") })).inputs
+      .flatMap((x) => x.notes.map((n) => n.sentence))
+      .join(" ");
+  expect(await notes("p_syz184")).not.toMatch(/not used/);
+  expect(await notes("p_syz583")).toMatch(/2 lines inside the report were not used \(lines 5, 17\)/);
 });

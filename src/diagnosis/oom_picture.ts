@@ -1,4 +1,5 @@
 // What filled memory when the OOM killer ran: the totals of the report as parts that do not overlap, and its table of processes.
+import type { MemInfo } from "../kernel/readings/mem_info.ts";
 import type { OomTask } from "../kernel/readings/oom.ts";
 import type { Case } from "./case.ts";
 import type { OomPicture, OomProcess } from "./finding.ts";
@@ -16,6 +17,23 @@ const parts: readonly (readonly [what: string, counters: readonly string[], recl
   ["page tables", ["pagetables"], false],
   ["free", ["free"], true],
 ];
+
+/**
+ * Pages of the machine that none of the counters has, nor huge pages, nor what was reserved at boot: drivers and pools take such pages straight
+ * from the page allocator, vmalloc and balloons too. Undefined where a counter is missing.
+ */
+export function uncountedPages(m: MemInfo, pageKb: number): number | undefined {
+  let counted = 0;
+  for (const name of parts.flatMap(([, counters]) => counters)) {
+    const pages = m.totals[name];
+    if (pages === undefined) return undefined;
+    counted += pages;
+  }
+  const { "pages RAM": ram, "pages reserved": reserved } = m.tail;
+  if (ram === undefined || reserved === undefined) return undefined;
+  const huge = m.hugePages.reduce((n, h) => n + (h.total * h.sizeKb) / pageKb, 0);
+  return Math.max(0, ram - reserved - huge - counted);
+}
 
 /** Undefined when the case is no report of the OOM killer. */
 export function oomPicture(c: Case): OomPicture | undefined {

@@ -80,7 +80,7 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   );
   const driver = seen === undefined ? undefined : { ...seen, frame: seen.frame - above.length };
   const path = pathOf(frames, names);
-  const gap = lost ? "start" : gapOf(trace, frames, names, caller, above.length > 0);
+  const gap = lost ? "start" : gapOf(trace, frames, names, caller, above);
   const at = caller < 0 ? 0 : caller;
   const noSleep = firstOf(
     firstIn(frames, noSleepNames, at),

@@ -23,18 +23,18 @@ import {
 /** Where lines are missing between the frames: above all, between the allocators and who asked, below; `marks`: between two contexts. */
 type Gap = "start" | "inside" | "end" | "marks" | undefined;
 
-/** Where frames are missing; undefined: nowhere, as far as the form tells. */
+/** Where frames are missing; undefined: nowhere, as far as the form tells. `above`: where a fault stood, and its link register. */
 export function gapOf(
   trace: CallTrace | undefined,
   frames: readonly StackFrame[],
   names: readonly string[],
   caller: number,
-  fault: boolean,
+  above: readonly string[],
 ): Gap {
   if (trace === undefined || frames.length === 0) return "start";
   if (!contextsFit(trace, names) || stacksJump(frames)) return "marks";
-  // Only the unwinder of 32-bit ARM prints a stack without a heading (arch/arm/kernel/unwind.c).
-  const begins = trace.heading !== "" || names.some((n) => allocating(n)) || (fault && trace.form === "arm");
+  // Only the unwinder of 32-bit ARM prints a stack without a heading (arch/arm/kernel/unwind.c, 5.10 and 6.1; 6.12 prints one).
+  const begins = trace.heading !== "" || names.some((n) => allocating(n)) || (above.length > 0 && trace.form === "arm");
   if (!begins) return "start";
   const printed = framesOf(trace);
   const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
@@ -45,7 +45,9 @@ export function gapOf(
     askerIsMissing(frames, names, caller) ||
     stepsOver(frames, names) ||
     bufferWithoutSlab(frames, names) ||
-    !dispatched(frames)
+    !dispatched(frames) ||
+    hookIsOrphan(frames, above[0]) ||
+    faultIsNotFirst(trace, names[0] ?? "", above[0])
   )
     return "inside";
   return endsWhole(names) ? undefined : "end";
@@ -67,7 +69,7 @@ function arrowsBreak(trace: CallTrace): boolean {
   });
 }
 
-/** No kernel stack is larger (THREAD_SIZE of arch/powerpc with KASAN). */
+/** No kernel stack is larger (THREAD_SHIFT is at most 15, arch/powerpc/Kconfig of 6.1, and one more with KASAN). */
 const largestStack = 0x10000n;
 
 /** powerpc prints where each frame lies: further out is higher, on the same stack, but where an interrupt's own stack ends. */
@@ -84,6 +86,9 @@ function stacksJump(frames: readonly StackFrame[]): boolean {
 function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
   if (names.some((n, i) => calledByChecks.test(n) && handsOnOnly(names[i + 1] ?? ""))) return true;
+  const entered = names.findLastIndex((n) => breaks.test(n));
+  if (entered >= 0 && handsOnOnly(names.find((n, i) => i > entered && !/^(?:do_debug_exception$|el1)/.test(n)) ?? ""))
+    return true;
   // The check of a page that is given back: nobody asked, but somebody gave it.
   if (names.includes("bad_page"))
     return names.some((n, i) => has(handingOnFrames, n) !== undefined && pageWork.test(names[i - 1] ?? ""));
@@ -99,13 +104,23 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   return has(handingOnFrames, who) !== undefined || has(innerFrames, last) !== undefined;
 }
 
-/** Behind these stands the check that failed, or the entry of its exception (kernel/panic.c, lib/bug.c, arch/x86/kernel/traps.c). */
+/**
+ * Behind these stands the check that failed, or the entry of its exception: kernel/panic.c (5.10, 6.1, 7.3), lib/bug.c (6.1, 7.3),
+ * arch/x86/kernel/traps.c (6.1), arch/powerpc/kernel/{traps.c,exceptions-64s.S} (5.10, 6.1), arch/riscv/kernel/traps.c (6.1).
+ */
 const calledByChecks =
-  /^(?:panic|vpanic|nmi_panic|report_bug|handle_bug|do_error_trap|do_invalid_op|exc_invalid_op|(?:asm_exc_)?invalid_op|check_panic_on_warn)$/;
+  /^(?:v?panic|nmi_panic|check_panic_on_warn|_{0,2}report_bug|handle_bug|do_error_trap|do_invalid_op|exc_invalid_op|(?:asm_exc_)?invalid_op|do_program_check|program_check_(?:exception|common)\w{0,8}|do_trap_break)$/;
 
-/** What only hands on makes no such check, but for the boot code (`No working init found`, init/main.c kernel_init()) and the entries of i386. */
+/** arm64's way from its break instruction to lib/bug.c (arch/arm64/kernel/{traps,debug-monitors,entry-common}.c, 5.10, 6.1, 7.3). */
+const breaks = /^(?:bug_handler|call_break_hook|brk_handler|do_el1_brk64)$/;
+
+/**
+ * What only hands on makes no such check, but for the boot code (kernel_init() panics where it finds no init: init/main.c, 6.1) and the
+ * entries of exceptions, which stand before what they stopped.
+ */
 const handsOnOnly = (name: string): boolean =>
-  has(handingOnFrames, name) !== undefined && !/^(?:start_kernel|kernel_init|error_code|handle_exception)/.test(name);
+  has(handingOnFrames, name) !== undefined &&
+  !/^(?:start_kernel|kernel_init|error_code|handle_exception|ret_from_exception)/.test(name);
 
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
@@ -123,8 +138,8 @@ function asksForPackets(who: StackFrame): boolean {
   return found.length > 0 && found.every((f) => f.memory.has("rxSkb") && !f.memory.has("frag"));
 }
 
-/** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c): helpers that copy, print, grow. */
-const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy/;
+/** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c, kernel/bpf/cgroup.c; 5.10, 6.1, 7.3): helpers that copy, print, grow. */
+const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy|filter_sysctl/;
 
 /** Steps of sending that call the next step alone, never a module's function: behind one of those, steps are missing. */
 const sendingSteps =
@@ -209,6 +224,36 @@ function dispatched(frames: readonly StackFrame[]): boolean {
     return before === undefined || row === undefined || row[1].test(before);
   });
 }
+
+/**
+ * Functions that one kind of function calls and no other: the hooks of security modules only security/security.c (by the hook's own name), those
+ * of sockets only net/socket.c, net/core/sock.c and net/ipv4/ip_sockglue.c (all calls in 6.1).
+ */
+const hooks: readonly (readonly [hook: RegExp, callers: RegExp])[] = [
+  [
+    /^(?:selinux|smack|apparmor|tomoyo|bpf_lsm|hook)_(?:socket|inode|file|sb)_/,
+    /^(?:security|call_int_hook|selinux|smack|apparmor|tomoyo|bpf|hook)_/,
+  ],
+  [
+    /^security_socket_/,
+    /^_*(?:sock_|sk_|do_sock|do_accept|io_|kernel_(?:send|recv)msg|ip_cmsg|(?:\w{1,10}_)?(?:sys|SyS|SYSC)_)/,
+  ],
+];
+
+/** The line of the function that called a hook is missing; a stack may begin with the function that the fault stood in, or behind it. */
+function hookIsOrphan(frames: readonly StackFrame[], at: string | undefined): boolean {
+  const sure = [...(at === undefined ? [] : [at]), ...frames.filter((f) => f.reliable).map((f) => f.function)].map(
+    bareName,
+  );
+  return sure.some((name, i) => {
+    const next = sure[i + 1] ?? name;
+    return next !== name && hooks.some(([hook, callers]) => hook.test(name) && !callers.test(next));
+  });
+}
+
+/** arm64 begins the stack of a fault with the function that it stood in (dump_backtrace(), arch/arm64/kernel/{traps,stacktrace}.c, 5.10, 6.1). */
+const faultIsNotFirst = (trace: CallTrace, first: string, at: string | undefined): boolean =>
+  at !== undefined && trace.heading.trim() === "Call trace:" && first !== bareName(at) && !allocating(first);
 
 export function partOf(
   frames: readonly StackFrame[],

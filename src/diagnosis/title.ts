@@ -4,6 +4,7 @@ import type { Case } from "./case.ts";
 import { faultAt, faultOf } from "./faults.ts";
 import { messageSaid } from "./messages.ts";
 import { type Direction, driverNameOf } from "./stack.ts";
+import { mayStall } from "./stall.ts";
 
 const doing: Readonly<Record<Direction, string>> = {
   "rx refill": "refilling a receive ring",
@@ -27,6 +28,7 @@ export function titleOf(c: Case): string {
       const who = driver ?? (asker === undefined ? undefined : `${bareName(asker.function)}${of}`);
       const by = where === "" ? (who === undefined ? "" : ` (${who})`) : behind;
       if (incident.reading.variant === "vmalloc") return `vmalloc failed${by}`;
+      if (mayStall(c)) return `Page allocation report without its first line${by}`;
       if (incident.reading.variant === "stall") return `Page allocation of order ${c.order ?? "?"} stalls${by}`;
       return `Page allocation failure${c.order === undefined ? "" : ` of order ${c.order}`}${by}`;
     }

@@ -1,6 +1,6 @@
 // What makes the trouble of two hosts one cause: kind, who asked, order, driver, direction, the test that refused, the family of the release.
 // Numbers, hosts and times are left out. What a report does not say (its stack is cut, its release unknown) is null and fits every value.
-import { answerOf } from "../diagnosis/asked.ts";
+import { answerOf, isA } from "../diagnosis/asked.ts";
 import type { DiagnosedIncident } from "../diagnosis/finding.ts";
 import { isFunctionOf } from "../kernel/facts/drivers/index.ts";
 import { handingOnFrames, has } from "../kernel/facts/functions/known.ts";
@@ -78,7 +78,7 @@ function askerOf(i: DiagnosedIncident): string | null {
 function refusing(i: DiagnosedIncident): string | null {
   if (answerOf(i.findings, "container.limit") === "yes") return "container";
   if (answerOf(i.findings, "fragmentation") === "yes") return "fragmented";
-  return answerOf(i.findings, "why.refused") === "yes" ? "short" : null;
+  return i.findings.some((f) => isA(f, "why.refused", "why.waits") && f.answer === "yes") ? "short" : null;
 }
 
 /** The name of a cause: its parts, `?` for what is not known. */

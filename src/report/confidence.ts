@@ -5,7 +5,7 @@ import type { DiagnosedIncident } from "../diagnosis/finding.ts";
 /** The finding that tells most about why, in the report's own numbers. */
 export function whyText(i: DiagnosedIncident): string | undefined {
   const said = i.findings.filter((f) => f.answer !== "unknown");
-  const refused = findingOf(said, "why.refused");
+  const refused = findingOf(said, "why.refused") ?? findingOf(said, "why.waits");
   if (i.order === 0 && i.kind !== "oom" && refused !== undefined) return refused.claim;
   // A fault answers the question of fragmentation only to clear it: that does not tell why.
   const fault = i.severity === "corruption" || i.kind === "page_pool_stall";

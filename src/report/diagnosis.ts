@@ -2,7 +2,7 @@
 // the lines themselves. Written for somebody who reads it at three in the morning.
 import { emptySentence, forbiddenSentence, foreignSentence } from "../artifact/gather.ts";
 import { isRemains } from "../artifact/log/remains.ts";
-import { answerOf, findingOf, isA, isOf } from "../diagnosis/asked.ts";
+import { findingOf, isA, isOf } from "../diagnosis/asked.ts";
 import { isNotJudged } from "../diagnosis/diagnose.ts";
 import type {
   Advice,
@@ -237,7 +237,7 @@ function stamp({ outcome, before, after, interval, runs, why, provided }: Measur
 /** Findings as lines: zone by zone only where the sum of them does not say it, offloads with the same answer in one line. */
 function answersBlocks(i: DiagnosedIncident): Block[] {
   const home = i.occurrences[0]?.input;
-  const refused = answerOf(i.findings, "why.refused") === "yes";
+  const refused = i.findings.some((f) => isA(f, "why.refused", "why.waits") && f.answer === "yes");
   const shown = i.findings.filter(
     // The summary above says two of them already.
     (f) => !isA(f, "wanted.object", "judgement.harmless") && !(refused && isOf(f, "why.zone.")) && !isMissing(f),

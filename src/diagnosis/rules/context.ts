@@ -6,6 +6,7 @@ import { maskOf } from "../mask.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { ringIsBeingMade } from "../stack.ts";
+import { stalls } from "../stall.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
   "context.atomic_needlessly": {
@@ -65,7 +66,7 @@ export const context = defineRule({
       return [
         (c.stack.context === "process" || c.stack.trace.state === "whole" ? no : unknown)(
           "context.atomic_needlessly",
-          `The request was allowed to wait (${mask.text}): the kernel could reclaim memory for it before it gave up${isKnown(c.order, (n) => n > 3) ? ", though for blocks above order 3 it does not try for long" : ""}.`,
+          `The request was allowed to wait (${mask.text}): the kernel ${stalls(c) ? "was reclaiming memory for it all the while" : "could reclaim memory for it before it gave up"}${isKnown(c.order, (n) => n > 3) ? ", though for blocks above order 3 it does not try for long" : ""}.`,
           evidence,
         ),
       ];

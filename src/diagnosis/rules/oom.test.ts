@@ -45,3 +45,20 @@ test("the scope is a yes only where a line says the machine", async () => {
   });
   expect(incident?.severity).toBe("act");
 });
+
+test("slab alone does not clear the kernel's own memory: pages that no counter has may be a driver's", async () => {
+  const told = async (ram: number) =>
+    findingOf(
+      (await oomOf(untabled.replace(/\d+ pages RAM/g, `${ram} pages RAM`)))?.findings ?? [],
+      "oom.kernel_memory",
+    );
+  const real = Number(/(\d+) pages RAM/.exec(log)?.[1]);
+  const lost = await told(real * 8);
+  expect(lost).toMatchObject({
+    answer: "unknown",
+    claim: expect.stringMatching(/[\d.]+ MiB, 9\d % of the machine, are in none of the counters/),
+    advice: [{ command: expect.stringContaining("page_owner") }],
+  });
+  const uncounted = (await oomOf(untabled.replace(/^.*active_file:\d+ inactive_file.*\n/gm, "")))?.findings ?? [];
+  expect(findingOf(uncounted, "oom.kernel_memory")?.answer).not.toBe("no");
+});

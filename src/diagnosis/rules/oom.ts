@@ -5,6 +5,7 @@ import { isLack, told } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Finding } from "../finding.ts";
+import { uncountedPages } from "../oom_picture.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing, size } from "../words.ts";
@@ -129,30 +130,59 @@ function users(c: Case, o: Oom): readonly Finding[] {
     );
   const ram = o.memInfo?.tail["pages RAM"];
   const slab = o.memInfo?.totals.slab_unreclaimable;
-  if (ram !== undefined && slab !== undefined && o.scope !== "memcg") {
-    const share = slab / ram;
-    found.push(
-      (share > 0.3 ? yes : no)(
-        "oom.kernel_memory",
-        share > 0.3
-          ? `The kernel itself holds ${size(slab * c.pageKb * 1024)} of unreclaimable slab, ${Math.round(share * 100)} % of the machine: look there before blaming any program.`
-          : `The kernel's own unreclaimable slab is ${size(slab * c.pageKb * 1024)}, ${Math.round(share * 100)} % of the machine: not the reason.`,
-        quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable")),
-        share > 0.3 && kernelHolds(o, c.pageKb) === undefined
-          ? [
-              {
-                change: { kind: "evidence" },
-                action: "See which cache grows",
-                changes: "names the leaking subsystem",
-                costs: "nothing",
-                command: "slabtop -o -s c | head -20",
-              },
-            ]
-          : [],
-      ),
-    );
-  }
+  if (o.memInfo !== undefined && ram !== undefined && slab !== undefined && o.scope !== "memcg")
+    found.push(kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb)));
   return found;
+}
+
+/** So much of the machine is the reason; less is not. */
+const large = 0.3;
+
+/** Slab is one part of the kernel's own memory; what drivers and pools take from the page allocator no counter has. */
+function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: number | undefined): Finding {
+  const bytes = (pages: number): string => size(pages * c.pageKb * 1024);
+  const percent = (pages: number): string => `${Math.round((pages / ram) * 100)} % of the machine`;
+  const lines = quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable"));
+  const slabWords = `${bytes(slab)} of unreclaimable slab, ${percent(slab)}`;
+  if (slab / ram > large)
+    return yes(
+      "oom.kernel_memory",
+      `The kernel itself holds ${slabWords}: look there before blaming any program.`,
+      lines,
+      kernelHolds(o, c.pageKb) === undefined
+        ? [
+            {
+              change: { kind: "evidence" },
+              action: "See which cache grows",
+              changes: "names the leaking subsystem",
+              costs: "nothing",
+              command: "slabtop -o -s c | head -20",
+            },
+          ]
+        : [],
+    );
+  const ownSlab = `The kernel's own unreclaimable slab is ${bytes(slab)}, ${percent(slab)}: not the reason.`;
+  if (uncounted !== undefined && uncounted / ram <= large) return no("oom.kernel_memory", ownSlab, lines);
+  return unknown(
+    "oom.kernel_memory",
+    uncounted === undefined
+      ? `${ownSlab} Whether drivers, page pools or vmalloc hold much, the report does not say: a counter or the number of pages is missing.`
+      : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took. The report does not say who.`,
+    lines,
+    uncounted === undefined
+      ? []
+      : [
+          {
+            change: { kind: "evidence" },
+            action: "See who holds the pages that no counter has",
+            changes:
+              "names the function that took them, and so tells a leak of a driver or a page pool from other users",
+            costs: "a reboot with page_owner=on; 1 to 2 % of memory while it is on",
+            command:
+              "cat /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head; cat /sys/kernel/debug/page_owner > owners.txt; skblab page-owner owners.txt",
+          },
+        ],
+  );
 }
 
 function outcome(c: Case, o: Oom): readonly Finding[] {

@@ -34,7 +34,7 @@ const packetNames =
 const innermost = 2;
 /** Functions of the network that may or may not have a packet in hand. */
 const networkNames =
-  /^(?:__)?(?:tcp|udp|ip|ip6|ipv6|inet|icmp|arp|neigh|netif|dev|napi|sk|sock|sctp|netlink|nf|ipt|xfrm|br|vlan|bond|tun|veth)_|_poll$|clean_(?:rx|tx)|alloc_rx|rx_buf|_xmit|refill/;
+  /^(?:__)?(?:tcp|udp|ip|ip6|ipv6|inet|icmp|arp|neigh|netif|dev|napi|sk|sock|sctp|netlink|nf|ipt|xfrm|br|vlan|bond|tun|veth)_|_socket_|(?:send|recv)msg|_poll$|clean_(?:rx|tx)|alloc_rx|rx_buf|_xmit|refill/;
 const packetFiles = /^net\/core\/|include\/linux\/skbuff\.h$|include\/net\/page_pool|page_pool|skbuff/;
 const networkFiles = /^(?:net|drivers\/net)\//;
 const allocatorNames =

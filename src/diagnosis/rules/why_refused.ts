@@ -10,6 +10,7 @@ import { defineQuestions } from "../question.ts";
 import type { Rebuilt, RebuiltZone, UntoldZone, WithinError } from "../rebuild.ts";
 import { rebuild } from "../rebuild.ts";
 import { defineRule, shortages } from "../rule.ts";
+import { stalls } from "../stall.ts";
 import type { VmallocLack } from "../vmalloc.ts";
 import { vmallocLack } from "../vmalloc.ts";
 import { count, listing, orderWords, size } from "../words.ts";
@@ -19,6 +20,7 @@ const { questions, answering, no, unknown, yes } = defineQuestions({
   "why.vmalloc": { question: "What failed?", open: true },
   ...ofFragmentation,
   "why.refused": { question: "Why was it refused?", open: true },
+  "why.waits": { question: "Why did it wait?", open: true },
   "why.zone.": {},
   "why.free_unusable": { question: "Was memory free that it could not use?", clears: "memory set aside for others" },
 });
@@ -39,6 +41,7 @@ export const whyRefused = defineRule({
     if (c.incident.kind === "oom" && c.incident.reading.scope === "memcg") return [];
     if (c.incident.kind === "alloc_failure" && c.incident.reading.variant === "vmalloc") return vmalloc(c);
     const r = rebuild(c);
+    if (stalls(c)) return waits(c, r);
     if (r === undefined) return [notSaid(c), ...singlePage(c)];
     return [verdictOf(c, r), ...zonesSay(c, r), ...unusable(c, r), ...fragmentation(c, r)];
   },
@@ -114,6 +117,37 @@ function singlePage(c: Case): readonly Finding[] {
       line.length > 0 ? line : quote(c, "headline", 1),
     ),
   ];
+}
+
+/** A request that was not refused: whether it would have been served when its report was printed. */
+function waits(c: Case, r: Rebuilt | undefined): readonly Finding[] {
+  if (r === undefined)
+    return [
+      unknown(
+        "why.waits",
+        `The report does not say what it waited for: ${c.memInfo === undefined ? "it has no Mem-Info" : "its zone lines are missing"}.`,
+      ),
+      ...singlePage(c),
+    ];
+  const eligible = r.zones.filter((z) => z.eligible);
+  const evidence = [...quote(c, "headline", 1), ...eligible.flatMap((z) => zoneQuotes(c, z))];
+  const test = `the watermark test of ${generationWords[r.generation]}`;
+  const zones = `every zone ${r.oneNode ? "of a node" : "it may use"}`;
+  const said =
+    r.refused === true
+      ? yes(
+          "why.waits",
+          `When the report was printed ${zones} still refused it by ${test}: ${eligible.map(deciding).join("; ")} (pages).`,
+          evidence,
+        )
+      : unknown(
+          "why.waits",
+          r.refused === false
+            ? `With the numbers as printed, ${test} would serve the request from ${listing(eligible.filter((z) => z.verdict.ok === true).map((z) => z.name))}: the wait was over, or its time went into reclaim itself.`
+            : `The report does not say enough to repeat ${test}: it lacks ${r.lacks ?? eligible.map((z) => z.verdict.missing).find((m) => m !== undefined) ?? "a zone the request may use"}.`,
+          evidence,
+        );
+  return [said, ...zonesSay(c, r), ...fragmentation(c, r)];
 }
 
 /** Zone by zone, the comparison that decided. */

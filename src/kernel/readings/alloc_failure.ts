@@ -11,9 +11,10 @@ export type { GfpText } from "./gfp_text.ts";
 export interface AllocFailure {
   /**
    * `page`: the page allocator; `vmalloc`: a vmalloc that could not get its pages or its address range; `stall`: not a failure yet, the
-   * caller waits for long (4.10 to 4.14); `2.4`: the one-line form.
+   * caller waits for long (4.10 to 4.14); `2.4`: the one-line form; `not said`: the first line is lost, and what is left of a failure and of a
+   * stall is the same (warn_alloc(), mm/page_alloc.c).
    */
-  readonly variant: "page" | "vmalloc" | "stall" | "2.4";
+  readonly variant: "page" | "vmalloc" | "stall" | "2.4" | "not said";
   readonly stalledMs?: number;
   readonly comm?: string;
   /** The caller's own words: `vmalloc: allocation failure, allocated 1 of 2 bytes`. Absent for `page`. */

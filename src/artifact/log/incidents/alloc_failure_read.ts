@@ -170,7 +170,7 @@ export function readHeadlessFailure(
 ): { readonly incident: Incident; readonly next: number } {
   const report = new ReportBuilder(stretch);
   report.missing.push("headline");
-  return readRest(stretch, report, { variant: "page" }, start, found);
+  return readRest(stretch, report, { variant: "not said" }, start, found);
 }
 
 function followingLine(

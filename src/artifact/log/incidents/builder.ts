@@ -72,7 +72,7 @@ export class ReportBuilder {
     const foreign: LogLine[] = [];
     for (let i = order[0] ?? 0; i < (order.at(-1) ?? 0); i++) {
       const line = lines[i];
-      if (taken[i] === 0 && line !== undefined && line.text.trim() !== "") foreign.push(line);
+      if (taken[i] === 0 && line !== undefined && !saysNothing.test(line.text)) foreign.push(line);
     }
     if (foreign.length > 0) notes.push({ line: foreign[0]?.line ?? 0, sentence: foreignSentence(foreign) });
     const carried: Carried[] = [...this.parts].map(([part, list]) => ({ part, lines: list }));
@@ -90,13 +90,16 @@ export class ReportBuilder {
   }
 }
 
+/** What the kernel prints with a report and says nothing by: nobody misses it (kernel/panic.c, kernel/trace/trace.c ftrace_dump(), 6.1). */
+const saysNothing = /^\s{0,80}(?:$|-{4,20}\[ cut here \]|Dumping ftrace buffer:|\(ftrace buffer empty\)|\.\.\.\s*$)/;
+
 function foreignSentence(foreign: readonly LogLine[]): string {
   const numbers = foreign.map((l) => l.line);
   const shown = numbers.slice(0, 6).join(", ");
   const more = numbers.length > 6 ? ` and ${numbers.length - 6} more` : "";
   return numbers.length === 1
-    ? `A line inside the report is not part of it and was skipped (line ${shown}).`
-    : `${numbers.length} lines inside the report are not part of it and were skipped (lines ${shown}${more}).`;
+    ? `A line inside the report was not used (line ${shown}): it is another's, or nothing is read from it.`
+    : `${numbers.length} lines inside the report were not used (lines ${shown}${more}): they are another's, or nothing is read from them.`;
 }
 
 /** A decimal number, or undefined. */

@@ -48,7 +48,7 @@ export function readOom(
   const told = oom.finish();
   const reading: Oom = {
     ...told,
-    scope: told.scope === "unknown" && ofAllocator(body.trace, told.cpuset) ? "machine" : told.scope,
+    scope: told.scope === "unknown" ? callerOf(body.trace, told.cpuset) : told.scope,
     ...field("process", body.process),
     ...field("trace", body.trace),
     ...field("memInfo", body.memInfo),
@@ -60,17 +60,20 @@ export function readOom(
 }
 
 /**
- * The page allocator itself called the killer: a cgroup at its limit goes another way (mm/memcontrol.c). Of a task in a cpuset of its own it
- * may have been that set's memory alone.
+ * Who called the killer: a cgroup at its limit has functions of its own, which call it for nothing else (mm/memcontrol.c of 5.10, 6.1 and 7.3).
+ * The page allocator itself calls it for the machine; of a task in a cpuset of its own it may have been that set's memory alone.
  */
-function ofAllocator(trace: CallTrace | undefined, cpuset: string | undefined): boolean {
-  const names = (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function, i.from?.function ?? ""] : []));
-  const killer = names.findIndex((n) => /^out_of_memory(?:\.|$)/.test(n));
-  return (
-    killer >= 0 &&
-    (cpuset ?? "/") === "/" &&
-    names.slice(killer + 1, killer + 4).some((n) => /^__alloc_(?:frozen_)?pages/.test(n))
+function callerOf(trace: CallTrace | undefined, cpuset: string | undefined): Oom["scope"] {
+  const names = (trace?.items ?? []).flatMap((i) =>
+    i.kind === "frame" && i.reliable ? [i.function, i.from?.function ?? ""] : [],
   );
+  const isCgroups = (n: string): boolean => /^mem_cgroup_(?:out_of_memory|oom_synchronize|handle_oom)(?:\.|$)/.test(n);
+  const killer = names.findIndex((n) => /^out_of_memory(?:\.|$)/.test(n));
+  const behind = names.slice(killer + 1, killer + 4);
+  if ((killer < 0 ? names : behind).some(isCgroups)) return "memcg";
+  return killer >= 0 && (cpuset ?? "/") === "/" && behind.some((n) => /^__alloc_(?:frozen_)?pages/.test(n))
+    ? "machine"
+    : "unknown";
 }
 
 class OomBuilder {

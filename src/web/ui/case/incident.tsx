@@ -1,6 +1,6 @@
 // One incident: what it is, the claims with the pictures that they carry, what to do, and the ways on.
 import type { ComponentChildren, JSX } from "preact";
-import { answerOf, findingOf, isA, isOf } from "../../../diagnosis/asked.ts";
+import { findingOf, isA, isOf } from "../../../diagnosis/asked.ts";
 import type { DiagnosedIncident, Finding } from "../../../diagnosis/finding.ts";
 import { capital } from "../../../diagnosis/words.ts";
 import { confidence, kernelText } from "../../../report/confidence.ts";
@@ -49,7 +49,7 @@ export function IncidentView({
 
 /** What the verdict and the summary have said already is not said again; zone by zone only where the sum of the zones does not say it. */
 function claimsOf(i: DiagnosedIncident): readonly Finding[] {
-  const refused = answerOf(i.findings, "why.refused") === "yes";
+  const refused = i.findings.some((f) => isA(f, "why.refused", "why.waits") && f.answer === "yes");
   return i.findings.filter((f) => !isA(f, "wanted.object", "judgement.harmless") && !(refused && isOf(f, "why.zone.")));
 }
 
@@ -158,7 +158,7 @@ function Claim({
 function Carried({ of, incident }: { of: Finding; incident: DiagnosedIncident }): JSX.Element | null {
   const split = findingOf(incident.findings, "fragmentation") !== undefined;
   const { oom, mtuTable } = incident;
-  if (isA(of, "why.refused")) return <Ladders incident={incident} />;
+  if (isA(of, "why.refused", "why.waits")) return <Ladders incident={incident} />;
   if (isA(of, "fragmentation") || (isA(of, "why.free_unusable") && !split)) {
     const pieces = piecesOf(incident);
     return pieces === undefined ? null : <PieceBar pieces={pieces} />;
