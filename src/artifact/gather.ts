@@ -2,6 +2,7 @@
 // inputs come as byte sources (cli/input opens them); nothing here touches a file. Memory is bounded whatever the inputs are.
 import type { ByteSource } from "../base/byte_source.ts";
 import { readFully, readHead, withHead } from "../base/byte_source.ts";
+import { callable, given, made, object, type Shape, text } from "../base/given.ts";
 import type { LogNote, LogWindow } from "../kernel/readings/log_line.ts";
 import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
@@ -93,6 +94,8 @@ const MOST_NOTES = 10_000;
 /** Text of a known kind up to this size is read as a whole. */
 const WHOLE_BYTES = 1 << 18;
 
+const readable: Shape<ByteSource> = made("sourceOf()", { name: text, read: callable() });
+
 /** Reads every input to its end. */
 export async function gather(
   items: AsyncIterable<InputItem> | Iterable<InputItem>,
@@ -100,8 +103,11 @@ export async function gather(
 ): Promise<Gathered> {
   const gatherer = new Gatherer(options);
   for await (const item of items) {
-    if ("source" in item) await gatherer.take(item.source, item.named);
-    else gatherer.note(item.name, { sentence: item.sentence });
+    given("gather(): an item", item, object());
+    if ("source" in item) {
+      given("gather(): the source of an item", item.source, readable);
+      await gatherer.take(item.source, item.named);
+    } else gatherer.note(item.name, { sentence: item.sentence });
   }
   return gatherer.result();
 }

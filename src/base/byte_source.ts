@@ -1,4 +1,5 @@
 // Where bytes come from, as the rooms above the faces see it: something to pull from. Files, pipes and archives live in cli/input.
+import { BadInput } from "./bad_input.ts";
 
 /** A stream of bytes with a name. */
 export interface ByteSource {
@@ -12,6 +13,10 @@ export interface ByteSource {
   problem?(): string | undefined;
 }
 
+/** A Uint8Array, of this program's realm or of another. */
+export const isBytes = (value: unknown): value is Uint8Array =>
+  Object.prototype.toString.call(value) === "[object Uint8Array]";
+
 /** A source over chunks that are already there or arrive one after another (a string is its UTF-8 bytes). */
 export function sourceOf(name: string, chunks: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ByteSource {
   const from = typeof chunks === "string" ? [new TextEncoder().encode(chunks)] : chunks;
@@ -24,6 +29,7 @@ export function sourceOf(name: string, chunks: string | Iterable<Uint8Array> | A
       while (rest.length === 0) {
         const next = await iterator.next();
         if (next.done === true) return 0;
+        if (!isBytes(next.value)) throw new BadInput(`A part of ${name} is not a Uint8Array.`);
         rest = next.value as Uint8Array<ArrayBuffer>;
       }
       const n = Math.min(rest.length, into.length);

@@ -21,7 +21,7 @@ export async function resolve(
   context: unknown,
   next: (specifier: string, context: unknown) => Promise<Resolved>,
 ): Promise<Resolved> {
-  if (specifier === "skblab") return { url: new URL("../index.js", import.meta.url).href, shortCircuit: true };
+  if (specifier === "skblab") return { url: new URL("../library.js", import.meta.url).href, shortCircuit: true };
   return next(specifier, context);
 }
 

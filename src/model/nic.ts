@@ -1,5 +1,7 @@
 // A network card put into a machine: interrupt, NAPI, GRO and transmit queue around a driver, or around each queue pair of it.
+import { BadInput } from "../base/bad_input.ts";
 import type { Release } from "../kernel/release.ts";
+import { formatRelease } from "../kernel/release.ts";
 import type { DriverMaker, DriverParts, Guard } from "./drivers/driver.ts";
 import { settingsOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
@@ -86,6 +88,7 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
     const { host, napi } = hostOf(parts, self, cpuOf(0), nic.coalesceNanos);
     device = card(maker.make(parts, host, settings), { napi });
     parts.xmit.attach(device);
+    takesMtu(parts, device, nic.mtu);
     return device;
   }
   const queues: NetDevice[] = [];
@@ -101,7 +104,15 @@ export function plugIn(parts: NicParts, nic: NicOptions, index: number, cards: n
   const rss = createRss({ ...nic.rss, queues: pairs, ports: parts.frames.ports }, parts.random.fork(`rss key`));
   const { xps = false } = nic;
   device = card(driverOfQueues(self, drivers, rss, parts.frames), { queues, rss, xps });
+  takesMtu(parts, device, nic.mtu);
   return device;
+}
+
+/** BadInput, in the driver's words, for an MTU that it refuses. */
+function takesMtu({ release }: NicParts, { index, driver }: NetDevice, mtu: number | undefined): void {
+  const said = mtu === undefined ? "ok" : driver.changeMtu(mtu);
+  if (said !== "ok")
+    throw new BadInput(`nics[${index}].mtu: ${driver.name} of ${formatRelease(release)} refuses it: ${said}.`);
 }
 
 /** Queue pairs that a card can have here. */

@@ -33,6 +33,10 @@ export function replayerFor(firstLine: string): Replayer | undefined {
 
 /** Replays one transcript with the replayer its first line asks for; BadInput when no replayer knows it. */
 export function replayTranscript(input: TranscriptInput): Replayed & { readonly kind: string } {
+  return replayWhole({ ...input, lines: withoutBlankEnd(input.lines) });
+}
+
+function replayWhole(input: TranscriptInput): Replayed & { readonly kind: string } {
   const first = input.lines.find((line) => line.trim() !== "") ?? "";
   const replayer = replayerFor(first);
   if (replayer === undefined) throw unknownTranscript(input.path);
@@ -41,6 +45,13 @@ export function replayTranscript(input: TranscriptInput): Replayed & { readonly 
     requireFormat(input, replayer);
   }
   return { kind: replayer.kind, ...replayer.replay(input) };
+}
+
+/** Without what a last newline leaves behind it. */
+function withoutBlankEnd(lines: readonly string[]): readonly string[] {
+  let end = lines.length;
+  while (end > 0 && lines[end - 1]?.trim() === "") end--;
+  return end === lines.length ? lines : lines.slice(0, end);
 }
 
 /** BadInput when the first line names a format that its replayer does not have. */

@@ -7,8 +7,22 @@ import { settingsOf } from "./driver.ts";
 import { drivers } from "./drivers.ts";
 
 const release = parseRelease("6.1-x86_64");
+/** Jumbo frames, where the card takes them: mt76 never does, and others not all with a program. */
+const mtuOf = ({ name }: DriverMaker, { xdp }: DriverSettings): number =>
+  name === "mt76" || xdp !== undefined ? 1500 : 4000;
 const machineWith = (driver: DriverMaker, settings: DriverSettings = {}, on = release) =>
-  createMachine({ release: on, memoryMb: 64, nics: [{ driver, mtu: 4000, settings }] });
+  createMachine({ release: on, memoryMb: 64, nics: [{ driver, mtu: mtuOf(driver, settings), settings }] });
+
+test("an MTU that a driver refuses is refused as the card is plugged in, in its words", () => {
+  const nics = (driver: string, settings: DriverSettings) => [{ driver, mtu: 4000, settings }];
+  const plugged =
+    (driver: string, settings: DriverSettings = {}) =>
+    () =>
+      createMachine({ release, memoryMb: 64, nics: nics(driver, settings) });
+  expect(plugged("mt76")).toThrow("nics[0].mtu: mt76 of 6.1-x86_64 refuses it: mtu 4000 is not between 256 and 2304.");
+  expect(plugged("ice", { xdp: "pass" })).toThrow(BadInput);
+  expect(plugged("ice")).not.toThrow();
+});
 
 /** Settings that 6.1 has not: the release that has, and what else they need. */
 const later: Readonly<Record<string, readonly [release: string, settings: DriverSettings]>> = {

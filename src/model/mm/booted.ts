@@ -1,6 +1,6 @@
 // A booted machine's memory in one call: release, policy, size; with user pages, kswapd, reclaim and what the release has of compaction.
 
-import { BadInput } from "../../base/bad_input.ts";
+import { BadInput, numberGiven } from "../../base/bad_input.ts";
 import type { Release } from "../../kernel/release.ts";
 import type { Journal } from "../journal.ts";
 import { createJournal } from "../journal.ts";
@@ -54,9 +54,13 @@ export interface BootedMemory extends MachineMemory {
   freeUser(pfn: number): void;
 }
 
+/** More has no room in this program. */
+const memoryMost = 65_536;
+
 /** Boots a kernel on x86: i386 machines as pc32, all others as pc64. */
 export function bootParts(parts: MmParts, options: BootedOptions): BootedMemory {
   const { release, memoryMb, cpus = 1 } = options;
+  if (options.zones === undefined) numberGiven("memoryMb", memoryMb, 0, memoryMost);
   if (!(options.zones !== undefined || memoryMb >= 32))
     throw new BadInput(`${memoryMb} MB is less than the kernel image and its maps need here.`);
   const own = parts.rules({

@@ -4,6 +4,7 @@
 //   allocPages ── fast: low mark ──▶ zone by zone: watermark · per-CPU list · free lists · fallback
 //        └────── slow: wake kswapd · min mark with the request's rights · reclaim, compaction · no
 
+import { BadInput } from "../../base/bad_input.ts";
 import { eventKind } from "../../kernel/events.ts";
 import type { AllocatorGfp } from "../../kernel/facts/allocator_gfp.ts";
 import type { MigrateTypes } from "../../kernel/facts/mm_types.ts";
@@ -267,6 +268,8 @@ export function createPageAlloc(parts: AllocatorParts) {
   };
 
   const allocPages = (gfp: number, order: number): number => {
+    if (order >>> 0 !== order)
+      throw new BadInput(`allocPages(): order is ${order}; it must be a whole number from 0 on.`);
     if (order <= quickOrder) {
       const pfn = takeQuick(gfp, order);
       if (pfn >= 0) {

@@ -1,7 +1,7 @@
 // From an object size to a slab: size with padding, pages a slab, objects a slab, and whether fewer pages may do. Pure arithmetic on dated
 // facts (kernel/facts/slab.ts); nothing is allocated here. slub.ts, the layout experiments and the diagnosis ask it.
 import { assert } from "../../base/assert.ts";
-import { BadInput } from "../../base/bad_input.ts";
+import { BadInput, wholeGiven } from "../../base/bad_input.ts";
 import type { SlabAllocator } from "../../kernel/facts/slab.ts";
 import {
   cacheLineBytes,
@@ -451,6 +451,7 @@ export function kmallocGeometry(release: Release, options: Omit<SlabMachine, "re
     caches,
     largestCache,
     forSize(bytes) {
+      wholeGiven("forSize(): bytes", bytes, 0, Number.MAX_SAFE_INTEGER);
       const cache = caches.find((c) => c.size >= bytes);
       if (cache === undefined) return large(bytes);
       const { geometry: g, name } = cache;

@@ -54,6 +54,11 @@ export const cardFacts = {
     until([5, 3], "gve_rx_copy, 5.10.223 and 6.1.192"),
     from([6, 2], "gve_rx_copy_to_pool, gve_rx.c 6.12.117"),
   ],
+  /** gve, DQO: a GSO packet in more pieces than the card takes is cut by the stack; until then the driver copied it into one head of up to 64 KiB. */
+  gveCutsBefore: [
+    until([5, 3], "gve_try_tx_skb, gve_tx_dqo.c 6.1.192"),
+    from([6, 7], "gve_features_check_dqo, gve_tx_dqo.c 6.12.117, 7.2.12 and 7.3.4; posted in November 2023"),
+  ],
   /** gve: rules of flow steering. */
   gveSteers: [
     until([5, 3], "gve_set_rxnfc, gve_ethtool.c: not there in 5.10.223 and 6.1.192"),

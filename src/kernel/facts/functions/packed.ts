@@ -5,6 +5,7 @@
 //   the blocks: names in order of their bytes, each as (shared with the name before, own length, own bytes, count, count × (module, fact)),
 //   numbers in groups of seven bits, low ones first; the first name of a block shares nothing.
 // A look-up is a binary search over the blocks' first names; nothing else is decoded.
+import { BadInput } from "../../../base/bad_input.ts";
 import {
   type Deed,
   deeds,
@@ -31,12 +32,27 @@ interface Head {
 
 const latin = new TextDecoder();
 
-/** Reads the index from its unpacked bytes. Throws an Error when they are not of this form: the file is part of the build. */
+const damaged = (): BadInput =>
+  new BadInput(
+    "These bytes are not the index of functions.",
+    undefined,
+    "Give those of network.idx.gz of this package, unpacked.",
+  );
+
+function headOf(line: string): Head {
+  try {
+    return JSON.parse(line) as Head;
+  } catch {
+    throw damaged();
+  }
+}
+
+/** Reads the index from its unpacked bytes. Throws BadInput when they are not of this form. */
 export function readFunctionIndex(bytes: Uint8Array): FunctionIndex {
   const line = bytes.indexOf(10);
-  const head = JSON.parse(latin.decode(bytes.subarray(0, line))) as Head;
+  const head = headOf(latin.decode(bytes.subarray(0, line)));
   const start = line + 1 + head.blocks * 4;
-  if (head.form !== 1 || bytes.length !== start + head.bytes) throw new Error("The index of functions is damaged.");
+  if (head.form !== 1 || bytes.length !== start + head.bytes) throw damaged();
   const offsets = new DataView(bytes.buffer, bytes.byteOffset + line + 1, head.blocks * 4);
   let at = 0;
   const number = (): number => {

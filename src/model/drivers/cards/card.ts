@@ -8,8 +8,10 @@ import { workerTask } from "../../../kernel/facts/call_chains/index.ts";
 import type { RxMachine } from "../../../kernel/facts/drivers/driver.ts";
 import { formatRelease } from "../../../kernel/release.ts";
 import type { Driver, DriverHost } from "../../net/path/netdevice.ts";
+import { netdevTx } from "../../net/path/netdevice.ts";
 import { frameBytes, frameField, headerBytes } from "../../net/path/wire.ts";
 import { softirqState } from "../../net/pool/pool_context.ts";
+import type { Skbs } from "../../net/skb/skbs.ts";
 import { rxMachineOf } from "../buffers.ts";
 import type { DriverParts, DriverSettings } from "../driver.ts";
 import { maskOf, maskSetting, numberSetting, wordSetting } from "../driver.ts";
@@ -18,6 +20,7 @@ import { createRxRing, rxPacketNanos } from "../rx_ring.ts";
 import { createTxRing } from "../tx_ring.ts";
 import { createRsc } from "./rsc.ts";
 import type { SlotBuffers, SlotsFor } from "./slots.ts";
+import type { TxPieces } from "./tx_pieces.ts";
 import type { XdpWord } from "./xdp.ts";
 import { createXdp, xdpWords } from "./xdp.ts";
 
@@ -47,12 +50,14 @@ export interface CardPlan {
   readonly copiesFull?: boolean;
   /** What a program may not answer on this release. */
   readonly xdpNever?: XdpWord;
+  /** Packets that it cannot send in the pieces they have; left out: it takes all. */
+  readonly txPieces?: (skbs: Skbs) => TxPieces;
   /** Segments of a flow become one frame before they are written to memory. */
   readonly coalesces?: (settings: DriverSettings) => boolean;
   /** The driver's functions: where memory is taken at open, in a poll, and where packets are made. */
-  readonly sites: { readonly open: string; readonly refill: string; readonly receive: string };
+  readonly sites: { readonly open: string; readonly refill: string; readonly receive: string; readonly send?: string };
   /** What `ethtool -S` calls a refill and a packet without memory. */
-  readonly counters: { readonly refillFailed: string; readonly skbFailed: string };
+  readonly counters: { readonly refillFailed: string; readonly skbFailed: string; readonly linearized?: string };
 }
 
 /** A timer finds the ring empty: how long a poll without memory takes, so that polling on takes time. */
@@ -79,6 +84,7 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
     open: journal.textId(plan.sites.open),
     refill: journal.textId(plan.sites.refill),
     receive: journal.textId(plan.sites.receive),
+    send: journal.textId(plan.sites.send ?? ""),
   };
   const { refillFailed, skbFailed } = plan.counters;
   const own: Record<string, number> = { rx_packets: 0, rx_no_buffer: 0, [refillFailed]: 0, [skbFailed]: 0 };
@@ -226,6 +232,22 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
   }
 
   const transmit = transmitSide(tx, tally);
+  const pieces = plan.txPieces?.(skbs);
+  const { linearized } = plan.counters;
+  if (linearized !== undefined) own[linearized] = 0;
+  /** ndo_start_xmit: a packet in too many pieces is copied first, or dropped where no memory is. */
+  const startXmit = (skb: number): number => {
+    if (pieces?.tooMany(skb) === true) {
+      journal.caller = sites.send;
+      if (skbs.skbLinearize(skb) !== 0) {
+        host.device().stats.txDropped++;
+        skbs.kfreeSkb(skb);
+        return netdevTx.ok;
+      }
+      if (linearized !== undefined) count(linearized);
+    }
+    return transmit.startXmit(skb);
+  };
   const driver: Driver = {
     name: plan.name,
     get counters() {
@@ -254,7 +276,8 @@ export function createCard(parts: DriverParts, host: DriverHost, settings: Drive
       const most = program === "off" ? plan.mtu.most : Math.min(plan.mtu.most, plan.xdpMtu?.(at) ?? plan.mtu.most);
       return mtuRefusal(mtu, plan.mtu.least, most) ?? reopenWithMtu(driver, host, open, mtu);
     },
-    startXmit: transmit.startXmit,
+    startXmit,
+    ...(pieces?.cutBefore === undefined ? {} : { cutBefore: pieces.cutBefore }),
     poll(budget) {
       if (poolContext !== undefined) poolContext.softirq = poolContext.inPoll ?? softirqState.running;
       transmit.clean(budget);

@@ -8,6 +8,7 @@ import type { CardRules } from "../../kernels/card_rules.ts";
 import { cameWith, cardRulesOf } from "../../kernels/card_rules.ts";
 import { unreadRelease } from "../../kernels/card_trees.ts";
 import { feature } from "../../net/path/netdevice.ts";
+import type { Skbs } from "../../net/skb/skbs.ts";
 import type { DriverMaker, DriverSettings, SettingSpec } from "../driver.ts";
 import { ringSetting, wordSetting } from "../driver.ts";
 import { type CardPlan, createCard } from "./card.ts";
@@ -19,6 +20,7 @@ import { pieceSlots } from "./pieces.ts";
 import { r8152 } from "./r8152.ts";
 import { remainderSlots } from "./remainder.ts";
 import { strideSlots, stridesMost } from "./strides.ts";
+import { dqoTxPieces, intelTxPieces } from "./tx_pieces.ts";
 import { wholeSkbSlots } from "./whole_skbs.ts";
 import { xdpHeadroom, xdpWords } from "./xdp.ts";
 
@@ -127,14 +129,16 @@ function intelPlan(
     refillAt: () => 1,
     again: "polls on",
     noSkb: intelSeveralBuffers ? "dropped, poll ends" : "left",
+    txPieces: intelTxPieces,
     // ICE_XDP_MAX_MTU and its like: one buffer until programs could take several (6.3 and 6.4, from history).
     xdpMtu: (at) => (intelSeveralBuffers ? 9702 : intelLarge(at) - 26),
     sites: {
       open: `${refill} < ${setup}`,
       refill: `${refill} < ${driver}_clean_rx_irq < ${poll}`,
       receive: `${driver}_clean_rx_irq < ${poll}`,
+      send: driver === "ice" ? "ice_xmit_frame_ring < ice_start_xmit" : "i40e_xmit_frame_ring < i40e_lan_xmit_frame",
     },
-    counters: { refillFailed: "rx_pg_alloc_fail", skbFailed: "rx_alloc_fail" },
+    counters: { refillFailed: "rx_pg_alloc_fail", skbFailed: "rx_alloc_fail", linearized: "tx_linearize" },
   };
 }
 
@@ -249,10 +253,13 @@ function gvePlan(rules: CardRules, settings: DriverSettings): Omit<CardPlan, "na
       again: "waits",
       looks: gveLooks,
       coalesces: ({ lro }) => lro === true,
+      // Of a page list's buffers, each as long as it says, none is one too many.
+      ...(registered ? {} : { txPieces: (skbs: Skbs) => dqoTxPieces(skbs, rules.gveCutsBefore) }),
       sites: {
         open: "gve_rx_post_buffers_dqo < gve_rx_start_ring_dqo < gve_open",
         refill: "gve_rx_post_buffers_dqo < gve_rx_poll_dqo < gve_napi_poll_dqo",
         receive: "gve_rx_dqo < gve_rx_poll_dqo < gve_napi_poll_dqo",
+        send: "gve_try_tx_skb < gve_tx_dqo < gve_start_xmit",
       },
     };
   return {

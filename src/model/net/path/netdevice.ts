@@ -35,6 +35,8 @@ export interface Driver {
   changeMtu(mtu: number): string;
   /** ndo_start_xmit: owns the skb when it returns netdevTx.ok. */
   startXmit(skb: number): number;
+  /** ndo_features_check(), as far as GSO goes: the stack cuts this packet itself. */
+  cutBefore?(skb: number): boolean;
   /** NAPI poll: received packets handled, at most `budget`; less than that means done and interrupts on again. */
   poll(budget: number): number;
   /** The hardware's side: a frame has arrived; it is written into a posted buffer or lost. Owns the frame. */

@@ -87,9 +87,10 @@ export function createXmit(skbs: Skbs, cpus: Cpus, journal: Journal): Xmit {
 
   /** validate_xmit_skb(): what the driver is given for a packet, a chain by NEXT; 0 when it had to be dropped. */
   const validate = (device: NetDevice, skb: number): number => {
-    const { features } = device;
+    const { features, driver } = device;
     const head = S[skb + HEAD]!;
-    if (H[head + GSO_SIZE] !== 0 && ((features & feature.tso) === 0 || H[head + FRAG_LIST] !== 0))
+    const large = H[head + GSO_SIZE] !== 0;
+    if (large && ((features & feature.tso) === 0 || H[head + FRAG_LIST] !== 0 || driver.cutBefore?.(skb) === true))
       return segment(device, skb);
     if (S[skb + DATA_LEN] !== 0 && ((features & feature.sg) === 0 || H[head + FRAG_LIST] !== 0)) {
       cpus.spend(S[skb + DATA_LEN]! * byteNanos);
