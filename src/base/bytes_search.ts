@@ -50,7 +50,14 @@ export function byteSearch(
     assert(p.length >= 4 && p.length <= 64 && !p.includes(NEWLINE), () => `unusable pattern of ${p.length} bytes`);
   }
   const { prints, tables } = printsAt(patterns, places);
-  const simd = filter === "table" ? undefined : simdScan(tables, capacity);
+  const simd =
+    filter === "table"
+      ? undefined
+      : simdScan(
+          tables,
+          prints.map((f) => f.bytes.subarray(f.end - 3, f.end + 1)),
+          capacity,
+        );
   assert(filter !== "simd" || simd !== undefined, "this engine has no WebAssembly SIMD");
   const memory = simd?.memory ?? new Uint8Array(SIMD_DATA + capacity + 64);
   const byKey = new Map<number, Fingerprint[]>();
