@@ -13,7 +13,6 @@ import {
   statesRelease,
 } from "../artifact/log/incidents/infer_release.ts";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
-import { stripPrefix } from "../artifact/log/prefix.ts";
 import type { Copy, WindowRead } from "../artifact/log/report_sieve.ts";
 import { ReportSieve } from "../artifact/log/report_sieve.ts";
 import type { FoundReading } from "../artifact/reader.ts";
@@ -51,6 +50,8 @@ interface Likeness {
   /** Order and mask. */
   readonly request: string;
   readonly reason: string;
+  /** What a driver's line says, as it stands. */
+  readonly line: string | undefined;
   /** Of the innermost frames. */
   readonly functions: readonly string[];
 }
@@ -70,6 +71,7 @@ function likenessOf(incident: Incident): Likeness {
           : "text" in reading && kind === "driver_line"
             ? part(reading.text).replace(/\d+/g, "N")
             : "",
+    line: "text" in reading && kind === "driver_line" ? part(reading.text) : undefined,
     functions: (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14),
   };
 }
@@ -80,13 +82,15 @@ const lookOf = ({ kind, request, reason, functions }: Likeness): string =>
 const hostLook = (host: string | undefined, look: string): string => `${host ?? ""}|${look}`;
 
 /** Whether copies whose numbers are others look alike too: no function is a bare address, and no reason holds a number. */
-const isSure = ({ kind, reason, functions }: Likeness): boolean =>
+const isSure = ({ line, reason, functions }: Likeness): boolean =>
   !functions.some((name) => /^(?:\d|(?:[0-9a-f]{8}){1,2}$)/.test(name)) &&
-  (kind === "driver_line" ? !reason.split(/\W+/).some(isHexNumber) : !/\d/.test(reason));
+  (line === undefined ? !/\d/.test(reason) : !/(?:pfn|index):/.test(line) && !line.split(/\W+/).some(isHexNumber));
 
-/** Of a text with N for each row of digits: `NxNfNa`, of which the letters belong to the number. */
+/** A number with letters in it, of which a shape (log/line_shapes.ts) may leave out what the look keeps; `e1000` is a name. */
 const isHexNumber = (word: string): boolean =>
-  /^(?:Nx)?[N0-9a-f]{2,20}$/.test(word) && /N/.test(word) && /[a-f]/.test(word);
+  /^(?:0x)?[0-9a-f]{2,20}$/.test(word) &&
+  /[a-f]/.test(word) &&
+  (/^\d/.test(word) || (word.length > 7 && /\d/.test(word)));
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -235,8 +239,7 @@ class InputCollection {
   }
 
   /** A report of which no more is known than that it looks like others. */
-  private countCopy({ look, firstLine, lastLine, head }: Copy): void {
-    const { seconds, wallClock, host } = stripPrefix(head);
+  private countCopy({ look, firstLine, lastLine, head, seconds, wallClock, host }: Copy): void {
     const found = {
       firstLine,
       lastLine,

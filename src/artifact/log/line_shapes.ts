@@ -11,6 +11,8 @@ interface Form {
   /** `[   12.345678] ` follows. */
   readonly stamp: boolean;
   readonly host: string | undefined;
+  /** Where the wall clock stands in it, where it has one. */
+  readonly wall: readonly [from: number, to: number] | undefined;
 }
 
 /** A longer line is no line of a storm. */
@@ -71,6 +73,11 @@ export class LineShapes {
     return this.forms[form]?.host;
   }
 
+  /** Where the wall clock stands in lines of a transport. */
+  wallOf(form: number): readonly [from: number, to: number] | undefined {
+    return this.forms[form]?.wall;
+  }
+
   /** Forgets everything where there is too much of it; only between two windows. True when it did: the numbers mean nothing any more. */
   prune(): boolean {
     if (this.plain.length < mostShapes) return false;
@@ -128,7 +135,8 @@ export class LineShapes {
       }
       if (bytes[at++] !== CLOSE) continue;
       if (at < to && bytes[at++] !== BLANK) continue;
-      this.seconds = seconds + micros / 1e6;
+      // One division of whole numbers gives the same as reading the decimals.
+      this.seconds = (seconds * 1e6 + micros) / 1e6;
       return at;
     }
     return -1;
@@ -149,7 +157,12 @@ export class LineShapes {
     if (wall < 0 || (stamp === null && wallClock === undefined)) return false;
     const end = wall + (wallClock?.length ?? 0);
     const own = Uint8Array.from(base, (c, i) => (i >= wall && i < end && /\d/.test(c) ? 0 : code(c)));
-    this.forms.push({ bytes: own, stamp: stamp !== null, host });
+    this.forms.push({
+      bytes: own,
+      stamp: stamp !== null,
+      host,
+      wall: wallClock === undefined ? undefined : [wall, end],
+    });
     return true;
   }
 

@@ -33,8 +33,11 @@ export interface Copy {
   readonly look: string;
   readonly firstLine: number;
   readonly lastLine: number;
-  /** Its first line as it stood. */
+  /** Its first line as it stood, and what that says of when and where it was. */
   readonly head: string;
+  readonly seconds?: number;
+  readonly wallClock?: string;
+  readonly host?: string;
 }
 
 export interface Sifted {
@@ -307,12 +310,22 @@ function pausesIn(taken: TakenLines, indexes: readonly number[], from: number, l
 }
 
 const copiesOf = (taken: TakenLines, from: number, { reports }: Kind): Copy[] =>
-  reports.map(({ look, first, last }) => ({
-    look,
-    firstLine: taken.lineOf(from + first),
-    lastLine: taken.lineOf(from + last),
-    head: taken.textOf(from + first),
-  }));
+  reports.map(({ look, first, last }) => {
+    const at = from + first;
+    const head = taken.textOf(at);
+    const seconds = taken.seconds[at]!;
+    const wall = taken.shapes.wallOf(taken.form[at]!);
+    const host = taken.shapes.hostOf(taken.form[at]!);
+    return {
+      look,
+      firstLine: taken.lineOf(at),
+      lastLine: taken.lineOf(from + last),
+      head,
+      ...(Number.isNaN(seconds) ? {} : { seconds }),
+      ...(wall === undefined ? {} : { wallClock: head.slice(wall[0], wall[1]) }),
+      ...(host === undefined ? {} : { host }),
+    };
+  });
 
 /** True when repair leaves the lines at `indexes` alone, taken for a window of their own. */
 function isPlain(taken: TakenLines, indexes: readonly number[]): boolean {
