@@ -134,7 +134,12 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
     `${c.incident.kind}:${order ?? "-"}:${mask?.hex ?? "-"}:${who}:${c.stack.direction ?? "-"}:${why}`;
   const severity = severityOf(c, atomic);
   if (container)
-    return { key: key("container"), cause: "A container's memory limit refused it, not the machine.", severity: "act" };
+    return {
+      key: key("container"),
+      cause:
+        "Most likely a container's memory limit refused it, not the machine: the cache is that container's own, and the page allocator reports no failure beside it.",
+      severity: "act",
+    };
   const closed = onClosedLists(r);
   if (refused === "yes" && order === 0 && closed)
     return {

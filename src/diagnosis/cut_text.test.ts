@@ -267,3 +267,27 @@ test("what the kernel prints with every report is not said to be another's", asy
   expect(await notes("p_syz184")).not.toMatch(/not used/);
   expect(await notes("p_syz583")).toMatch(/2 lines inside the report were not used \(lines 5, 17\)/);
 });
+
+test("a frame that is torn at the end of a stack hides none inside it; a report that has zones does not lack them", async () => {
+  const arm = (last: string) =>
+    explain({
+      "x.log": `${[
+        "[  969.610000] cat: page allocation failure: order:0, mode:0x20",
+        "[  969.610000] CPU: 0 PID: 1450 Comm: cat Tainted: G         C      4.3.0-1 #1",
+        "[  969.610000] [<c000d20c>] (show_stack) from [<c009bf44>] (warn_alloc_failed+0xdc/0x124)",
+        "[  969.610000] [<c009bf44>] (warn_alloc_failed) from [<c009e194>] (__alloc_pages_nodemask+0x178/0x860)",
+        "[  969.610000] [<c009e194>] (__alloc_pages_nodemask) from [<c009ea7c>] (__alloc_page_frag+0x160/0x194)",
+        "[  969.610000] [<c009ea7c>] (__alloc_page_frag) from [<c051aa84>] (__netdev_alloc_skb+0x84/0xec)",
+        "[  969.610000] [<c051aa84>] (__netdev_alloc_skb) from [<bf17c574>] (_rtl_rx_completed+0xac/0x1bc [rtl_usb])",
+        "[  969.610000] [<bf17c574>] (_rtl_rx_completed [rtl_usb]) from [<c03f08c8>] (__usb_hcd_giveback_urb+0x70/0x108)",
+        "[  969.610000] [<c03f08c8>] (__usb_hcd_giveback_urb) from [<c00216bc>] (tasklet_action+0x74/0xd8)",
+        last,
+      ].join("\n")}\n`,
+    });
+  const [torn] = (await arm("[  969.610000] [<c00216bc>] (tasklet_action) from [<c0021")).incidents;
+  expect(torn?.findings.map((f) => f.claim).join(" ")).not.toMatch(/lacks frames inside/);
+  expect(torn?.direction).toBe("rx");
+  const zones = lines("b_zones_whole_ok").filter((l) => !/page allocation failure/.test(l));
+  const headless = (await explain({ "x.log": zones.join("\n") })).incidents.find((i) => i.kind === "alloc_failure");
+  expect(headless?.findings.find((f) => f.id === "why.refused")?.claim).toMatch(/its first line, with the order/);
+});

@@ -38,8 +38,8 @@ export function gapOf(
   if (!begins) return "start";
   const printed = framesOf(trace);
   const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
-  if (onlyLast && trace.torn !== true) return "end";
-  if (trace.torn === true || frames.length < printed.length) return "inside";
+  if (onlyLast && trace.torn !== "inside") return "end";
+  if (trace.torn === "inside" || frames.length < printed.length) return "inside";
   if (
     arrowsBreak(trace) ||
     askerIsMissing(frames, names, caller) ||
@@ -50,7 +50,7 @@ export function gapOf(
     faultIsNotFirst(trace, names[0] ?? "", above[0])
   )
     return "inside";
-  return endsWhole(names) ? undefined : "end";
+  return trace.torn === undefined && endsWhole(names) ? undefined : "end";
 }
 
 /** ARM names the caller of a line again on the next one: where it does not, lines are missing. */

@@ -3,7 +3,7 @@ import { quote } from "../case.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 
-const { questions, no, unknown, yes } = defineQuestions({
+const { questions, no, yes } = defineQuestions({
   "container.limit": { question: "Was it a container's limit?", clears: "a container's limit" },
 });
 
@@ -17,11 +17,20 @@ export const container = defineRule({
     // Only the cache's line says whose it is.
     if (c.slab.cache === undefined) return [];
     const evidence = [...quote(c, "slab", 1), ...quote(c, "cache", 1)];
+    // A charge that a cgroup refuses is refused in silence (mm/memcontrol.c); this report is the page allocator's own.
+    if (c.slab.memcg !== undefined && c.incident.kind === "alloc_failure")
+      return [
+        no(
+          "container.limit",
+          `The cache is the private copy of the cgroup "${c.slab.memcg}", but the page allocator itself refused the page: no container's limit makes it print such a report.`,
+          [...quote(c, "headline", 1), ...evidence],
+        ),
+      ];
     if (c.slab.memcg !== undefined)
       return [
         yes(
           "container.limit",
-          `The cache is the private copy of the cgroup "${c.slab.memcg}": the memory is accounted to that container, so its limit can refuse what the machine still has.`,
+          `The cache is the private copy of the cgroup "${c.slab.memcg}": the memory is accounted to that container, so its limit can refuse what the machine still has, and then no page allocation failure is reported; none belongs to these lines.`,
           evidence,
           [
             {
@@ -34,10 +43,6 @@ export const container = defineRule({
             },
           ],
         ),
-      ];
-    if (c.slab.cache === undefined)
-      return [
-        unknown("container.limit", "The report does not say whose cache it was: its cache line is missing.", evidence),
       ];
     return [
       no(

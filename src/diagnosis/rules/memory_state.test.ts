@@ -37,3 +37,10 @@ test("pressed for by SysRq it is harmless; without a head it is watched, and zon
     "DMA32 was below the min mark then.",
   );
 });
+
+test("of a buddy line that is cut the largest block is not said, and one that is not there is not empty", async () => {
+  const cut = state(264).replace(/^(.*DMA: .{24}).*$/m, "$1");
+  expect((await answerIn(cut, "state.zone.0.DMA"))?.claim).toMatch(/its buddy line is cut/);
+  const without = state(264).replace(/^.*DMA: .*\n/m, "");
+  expect((await answerIn(without, "state.zone.0.DMA"))?.claim).toMatch(/its buddy line is not in the text/);
+});

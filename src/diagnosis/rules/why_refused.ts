@@ -81,13 +81,21 @@ const vmallocWords: Readonly<Record<VmallocLack, string>> = {
   either: "Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.",
 };
 
+/** What a report with a Mem-Info lacks to be judged at all. */
+const lackOf = (c: Case): string =>
+  c.memInfo?.zones.length === 0
+    ? "its zone lines are missing"
+    : c.gfp === undefined && c.order === undefined
+      ? "its first line, with the order and the mask, is missing"
+      : `${c.gfp === undefined ? "the mask" : c.order === undefined ? "the order" : "what the mask means in that release"} is not known`;
+
 function notSaid(c: Case): Finding {
   const old = !atLeast(c.release, [2, 6, 18]);
   return unknown(
     "why.refused",
     c.memInfo === undefined
       ? `The report does not say why: it has no Mem-Info${old ? ", which kernels before 2.6.18 did not print" : ""}. ${c.order === 0 ? "Its zone lines (free, min) would show which mark refused it." : "Its zone lines (free, min) and buddy lines would tell a shortage from fragmentation."}`
-      : "The report does not say why: its zone lines are missing.",
+      : `The report does not say why: ${lackOf(c)}.`,
     [],
     [
       {
@@ -125,7 +133,7 @@ function waits(c: Case, r: Rebuilt | undefined): readonly Finding[] {
     return [
       unknown(
         "why.waits",
-        `The report does not say what it waited for: ${c.memInfo === undefined ? "it has no Mem-Info" : "its zone lines are missing"}.`,
+        `The report does not say what it waited for: ${c.memInfo === undefined ? "it has no Mem-Info" : lackOf(c)}.`,
       ),
       ...singlePage(c),
     ];

@@ -72,8 +72,8 @@ export interface CallTrace {
   /** `Call Trace:`, `Call trace:`, `Backtrace:` … as printed; empty when the line is missing. */
   readonly heading: string;
   readonly items: readonly TraceItem[];
-  /** A line between the frames is a frame that was cut: its function is not known. */
-  readonly torn?: true;
+  /** A line between the frames, or only the one behind the last, is a frame that was cut: its function is not known. */
+  readonly torn?: "inside" | "end";
 }
 
 /** The context a frame ran in, as the markers before it say. */

@@ -241,7 +241,7 @@ export class TraceBuilder {
   private form: FrameForm = "plain";
   private readonly items: TraceItem[] = [];
   private dump: string[] | undefined;
-  private torn = false;
+  private torn: "inside" | "end" | undefined;
   frames = 0;
 
   setHeading(text: string): void {
@@ -253,7 +253,7 @@ export class TraceBuilder {
     if (this.heading !== "") return false;
     this.items.length = 0;
     this.dump = undefined;
-    this.torn = false;
+    this.torn = undefined;
     this.frames = 0;
     return true;
   }
@@ -263,6 +263,7 @@ export class TraceBuilder {
     for (const item of items) {
       this.items.push(item);
       if (item.kind === "frame") {
+        if (this.torn !== undefined) this.torn = "inside";
         this.frames++;
         this.form = form;
       }
@@ -271,7 +272,7 @@ export class TraceBuilder {
 
   /** A line that began as a frame and is cut. */
   tear(): void {
-    this.torn = true;
+    this.torn ??= "end";
   }
 
   /** A register line inside the stack. */
@@ -293,7 +294,7 @@ export class TraceBuilder {
   finish(): CallTrace | undefined {
     this.endDump();
     return this.started
-      ? { form: this.form, heading: this.heading, items: this.items, ...field("torn", this.torn ? true : undefined) }
+      ? { form: this.form, heading: this.heading, items: this.items, ...field("torn", this.torn) }
       : undefined;
   }
 }
