@@ -53,6 +53,51 @@ compare:
   expect(broken.status).toBe(2);
 });
 
+describe("what goes wrong in an author's file is told as the author's, with its line", () => {
+  const story = readFileSync(join(root, "examples/stories/story.ts"), "utf8");
+  const wait = "yield wait(stopped";
+  const wrong: readonly (readonly [why: string, text: string, said: RegExp])[] = [
+    [
+      "throws",
+      story.replace(wait, `null.x; ${wait}`),
+      /s\.mjs:20:14: the story threw TypeError: Cannot read properties of null/,
+    ],
+    [
+      "does not come back",
+      story.replace(wait, `for (;;); ${wait}`),
+      /s\.mjs: the story does not come back: it was stopped after 10 s\./,
+    ],
+    [
+      "announces for ever",
+      story.replace(wait, `for (;;) yield write(used, 1); ${wait}`),
+      /s\.mjs: Story my driver, task xmit: .*still no end\. Wait/,
+    ],
+    [
+      "names a comparison that is none",
+      story.replace('"==", 0', '"=", 0'),
+      /s\.mjs:20:15: wait\(\): compare is "="; it must be/,
+    ],
+    [
+      "throws as it is loaded",
+      story.replace("(s) => {", "(s) => { null.x;"),
+      /s\.mjs:6:\d+: It cannot be loaded: Cannot read/,
+    ],
+    [
+      "cannot be parsed",
+      story.replace(wait, `let a = ; ${wait}`),
+      /s\.mjs:20: It cannot be loaded: Unexpected token ';'/,
+    ],
+  ];
+  test.each(wrong)("a story that %s", (_why, text, said) => {
+    expect(text).not.toBe(story);
+    const file = join(mkdtempSync(join(tmpdir(), "skblab-")), "s.mjs");
+    writeFileSync(file, text);
+    const run = node(cli, "explore", file);
+    expect(run.stderr).toMatch(said);
+    expect(run.status).toBe(2);
+  });
+});
+
 describe("skblab driver", () => {
   test("finds the example sound, and the leak when the line is taken out that the file names", () => {
     const sound = node(cli, "driver", "examples/drivers/mynic.mjs", "--mtu", "1500", "--format", "json");

@@ -14,7 +14,7 @@ import { runMachine } from "../scenario/machine_run.ts";
 import { machineSchema } from "../scenario/machine_settings.ts";
 import { driverFilesIn, renameDriverFiles } from "../scenario/own_drivers.ts";
 import { readScenario } from "../scenario/read.ts";
-import { stoppedAfter } from "./own_drivers.ts";
+import { stoppedAfter } from "./author_file.ts";
 
 const mynic = join(import.meta.dirname, "../../examples/drivers/mynic.mjs");
 const library = pathToFileURL(join(import.meta.dirname, "../index.ts")).href;

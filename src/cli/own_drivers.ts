@@ -4,46 +4,12 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createContext, Script } from "node:vm";
-import { BadInput } from "../base/bad_input.ts";
 import type { DriverMaker } from "../scenario/own_drivers.ts";
 import { driverFilesIn, driverFilesOf, driverOfFile, nameDriver } from "../scenario/own_drivers.ts";
 import type { Scenario } from "../scenario/read.ts";
 import { readScenario } from "../scenario/read.ts";
-import { loadAuthorFile } from "./author_file.ts";
+import { loadAuthorFile, patienceMillis, stoppedAfter } from "./author_file.ts";
 import { wholeText } from "./input/whole.ts";
-
-/** For how long a stretch of some thousand events may run, milliseconds: it takes a few of them. */
-const patienceMillis = 10_000;
-
-const timedOut = "ERR_SCRIPT_EXECUTION_TIMEOUT";
-
-/** Runs `call`, and ends it where it stands when it takes longer than `millis`: then `late` says what to throw. */
-export function stoppedAfter(millis: number): (call: () => unknown, late: () => BadInput) => unknown {
-  const here: { call: () => unknown } = { call: () => undefined };
-  const context = createContext(here);
-  const script = new Script("call()");
-  return (call, late) => {
-    const outer = here.call;
-    here.call = call;
-    try {
-      return script.runInContext(context, { timeout: millis });
-    } catch (error) {
-      // An Error of the context's own, not of this one.
-      if (typeof error === "object" && error !== null && "code" in error && error.code === timedOut) {
-        const said = late();
-        throw new BadInput(
-          `${said.message.slice(0, -1)}: it was stopped after ${millis / 1000} s.`,
-          said.place,
-          said.advice,
-        );
-      }
-      throw error;
-    } finally {
-      here.call = outer;
-    }
-  };
-}
 
 /** The driver that a file exports as `driver`; BadInput when it is none. */
 export async function loadDriver(file: string, millis = patienceMillis): Promise<DriverMaker> {

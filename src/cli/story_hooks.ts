@@ -25,13 +25,16 @@ export async function resolve(
   return next(specifier, context);
 }
 
+/** Node strips types of what it loads (22.18). */
+const stripsByItself = (process.features as { typescript?: unknown }).typescript === "strip";
+
 /** Reads TypeScript as a module. */
 export async function load(
   url: string,
   context: unknown,
   next: (url: string, context: unknown) => Promise<Loaded>,
 ): Promise<Loaded> {
-  if (!/\.m?ts(\?|$)/.test(url)) return next(url, context);
+  if (!/\.m?ts(\?|$)/.test(url) || stripsByItself) return next(url, context);
   const text = await readFile(fileURLToPath(url), "utf8");
   const strip = (nodeModule as { stripTypeScriptTypes?: (code: string) => string }).stripTypeScriptTypes;
   return { format: "module", source: strip === undefined ? text : strip(text), shortCircuit: true };

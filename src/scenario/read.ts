@@ -22,6 +22,17 @@ const experiment = "experiment";
 const isElsewhere = (kind: unknown, here: readonly ScenarioKind[]): boolean =>
   (kind === experiment || scenarioKinds.some((k) => k.kind === kind)) && !here.some((k) => k.kind === kind);
 
+/** What to write for a kind that is missing, by what else stands there. */
+function kindToWrite(has: (key: string) => boolean, file: string, kinds: readonly ScenarioKind[]): string {
+  const here = kinds.some((k) => k.kind === experiment);
+  if (["base", "compare", "ablate", "sweep"].some(has))
+    return `Write: kind: experiment${here ? "" : `; then use: skblab experiment ${file}`}`;
+  const names = kinds.map((k) => k.kind);
+  return here && names.length === 1
+    ? "Write: kind: experiment, and the machine under `base`."
+    : `Write one of ${names.join(", ")}.`;
+}
+
 /** Throws BadInput with the place of the first thing that is wrong. `driverName`: under which name a driver's own file was given. */
 export function readScenario(
   file: string,
@@ -62,7 +73,11 @@ export function readScenario(
   const kind = kinds.find((k) => k.kind === kindName);
   if (kind === undefined) {
     if (kindName === undefined)
-      throw new BadInput("The scenario has no `kind`.", { file, line: 1 }, `Write one of ${names.join(", ")}.`);
+      throw new BadInput(
+        "The scenario has no `kind`.",
+        { file, line: 1 },
+        kindToWrite((key) => doc.has(key), file, kinds),
+      );
     throw new BadInput(
       `There is no kind of scenario "${kindName}"${isElsewhere(kindName, kinds) ? " here" : ""}.`,
       place(["kind"], false),

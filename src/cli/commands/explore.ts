@@ -3,6 +3,7 @@ import type { Command as Commander } from "commander";
 import { BadInput } from "../../base/bad_input.ts";
 import {
   compile,
+  type Program,
   type Replay,
   randomRuns,
   readSchedule,
@@ -30,7 +31,7 @@ import { schemes, type Variant, variants } from "../../explore/stories/transmit.
 import { facts, heading, list, paragraph, table } from "../../report/document.ts";
 import { lltxDocument, replayDocument, searchDocument } from "../../report/explore.ts";
 import { lanesSvg } from "../../report/explore_svg.ts";
-import { isAuthorFile, loadAuthorFile } from "../author_file.ts";
+import { isAuthorFile, loadAuthorFile, runAuthors } from "../author_file.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { writeOutput } from "../output.ts";
 
@@ -248,18 +249,21 @@ async function oneStory(name: string, o: Options, io: Io): Promise<void> {
       throw new BadInput(`--${option} is for lltx: the story ${name} says who takes part.`, undefined, "Leave it out.");
   const known = stories.find((s) => s.id === name);
   const story = known === undefined ? await storyFrom(name) : known.make();
-  await report(story.name, story, o, io, (path) => `skblab explore ${name} --replay ${scheduleText(path)}`);
+  const playWith = (path: readonly number[]): string => `skblab explore ${name} --replay ${scheduleText(path)}`;
+  await report(story.name, story, o, io, playWith, known === undefined ? name : undefined);
 }
 
-/** Searches, plays at random, replays or exports one story, as asked. */
+/** Searches, plays at random, replays or exports one story, as asked; `file`: its author's. */
 async function report(
   name: string,
   story: Story,
   o: Options,
   io: Io,
   playWith: (path: readonly number[]) => string,
+  file?: string,
 ): Promise<void> {
-  const p = compile(story, { preemptions: o.preemptions !== undefined });
+  const compiled = (): Program => compile(story, { preemptions: o.preemptions !== undefined });
+  const p = file === undefined ? compiled() : runAuthors(file, "the story", compiled);
   if (o.promela !== undefined) {
     writeOutput(o.promela, promelaText(p));
     io.note(`wrote ${o.promela}: spin -a ${o.promela} && cc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -m1000000`);

@@ -1,15 +1,12 @@
 // A driver that somebody wrote, between him and the machine: what it throws is told as his, with the line; what it answers is looked at;
 // a poll that goes on and on while nothing arrives ends with a sentence.
-import { BadInput, type InputPlace } from "../../base/bad_input.ts";
+import { type AuthorsFile, authorsFault } from "../../base/authors_fault.ts";
+import { BadInput } from "../../base/bad_input.ts";
 import type { Driver } from "../net/path/netdevice.ts";
 import type { DriverMaker, Guard, SettingSpec } from "./driver.ts";
 import { defaultOf } from "./driver.ts";
 
-export interface OwnDriverOptions {
-  /** How messages name the file. */
-  readonly file: string;
-  /** How a stack names it: its URL. */
-  readonly url: string;
+export interface OwnDriverOptions extends AuthorsFile {
   /** Runs a stretch of the machine, and ends it when the driver does not come back: throws `late`, called with nothing. */
   readonly guard?: (call: () => unknown, late: () => BadInput) => unknown;
 }
@@ -150,28 +147,6 @@ function watched(driver: Driver, file: string, told: Told, seldom: Told): Driver
       ? {}
       : { setRxMode: (multicasts?: number) => seldom("setRxMode()", () => driver.setRxMode?.(multicasts)) }),
   };
-}
-
-/** An error that came out of the driver, as a sentence with its line. */
-function authorsFault(error: unknown, inside: string, { file, url }: OwnDriverOptions): unknown {
-  if (error instanceof BadInput && error.place !== undefined) return error;
-  if (!(error instanceof Error)) return new BadInput(`${inside} threw ${String(error)}.`, { file });
-  const stack = (error.stack ?? "").split("\n").filter((line) => line.trimStart().startsWith("at "));
-  const at = stack.findIndex((line) => line.includes(url));
-  const place = at < 0 ? { file } : placeOf(stack[at] ?? "", file, url);
-  const [first = ""] = error.message.split("\n");
-  const what = first.endsWith(".") ? first.slice(0, -1) : first;
-  if (error instanceof BadInput) return new BadInput(what, place, error.advice);
-  return new BadInput(
-    at === 0 ? `${inside} threw ${error.name}: ${what}.` : `${inside} asked the machine for what cannot be: ${what}.`,
-    place,
-  );
-}
-
-/** `… (file:///dir/mynic.mjs:63:21)` */
-function placeOf(line: string, file: string, url: string): InputPlace {
-  const numbers = /^[^:]*:(\d+):(\d+)/.exec(line.slice(line.indexOf(url) + url.length));
-  return numbers === null ? { file } : { file, line: Number(numbers[1]), column: Number(numbers[2]) };
 }
 
 /** Settings with what each does and takes, in one line: `tg3: rx_ring (receive ring, descriptors; 200), …` */
