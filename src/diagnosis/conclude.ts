@@ -11,6 +11,7 @@ import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { maskOf } from "./mask.ts";
+import { confinedTo } from "./oom_zones.ts";
 import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
 import { isLineAlone } from "./rules/oom.ts";
@@ -34,6 +35,13 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
         return {
           key: "oom:memcg",
           cause: "A cgroup reached its memory limit; the machine itself was not out of memory.",
+          severity: "act",
+        };
+      const confined = scope === "cpuset" ? undefined : confinedTo(c);
+      if (confined !== undefined)
+        return {
+          key: `oom:zones:${outcome}:${incident.reading.victim?.comm ?? ""}`,
+          cause: `The zones that the request may use (${confined.zones}) ran out of memory; ${confined.elsewhere === undefined ? "the report does not say how much the others had" : confined.elsewhere}.`,
           severity: "act",
         };
       return {

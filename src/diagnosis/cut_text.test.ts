@@ -291,3 +291,48 @@ test("a frame that is torn at the end of a stack hides none inside it; a report 
   const headless = (await explain({ "x.log": zones.join("\n") })).incidents.find((i) => i.kind === "alloc_failure");
   expect(headless?.findings.find((f) => f.id === "why.refused")?.claim).toMatch(/its first line, with the order/);
 });
+
+test("of a zone without its buddy line it is not said that nothing in it was set aside", async () => {
+  const text = readFileSync(new URL("../../fixtures/diagnosis/order3_worker_6.1.txt", import.meta.url), "utf8");
+  const unusable = async (t: string) =>
+    answer((await explain({ "x.log": t })).incidents[0]?.findings, "why.free_unusable");
+  expect(await unusable(text)).toBe("yes");
+  expect(await unusable(text.replace(/^.*Node 0 DMA: .*\n/m, ""))).toBe("unknown");
+});
+
+test("a slab whose asker is cut may be of any cache", async () => {
+  const told = async (...frames: readonly string[]) =>
+    (
+      await explain({
+        "x.log": `${[
+          "swapper: page allocation failure. order:1, mode:0x20",
+          "Pid: 0, comm: swapper Not tainted 2.6.32-279.9.1.el6.x86_64 #1",
+          "Call Trace:",
+          ...["__alloc_pages_nodemask", "kmem_getpages", "fallback_alloc", "cache_grow", ...frames].map(
+            (f) => ` [<ffffffff8112789f>] ? ${f}+0x77/0x940`,
+          ),
+        ].join("\n")}\n`,
+      })
+    ).incidents[0]?.wanted;
+  expect(await told("____cache_alloc_node")).toMatch(/the report does not say which cache$/);
+  expect(await told("____cache_alloc_node", "__kmalloc", "some_driver_open")).toMatch(/size-8192/);
+});
+
+test("a sanitizer's first line names where it was, and scripts that decode repeat it for what is inlined", async () => {
+  const [i, more] = (
+    await explain({
+      "x.log": `${[
+        "BUG: KASAN: use-after-free in skb_dst_drop include/net/dst.h:269 [inline]",
+        "BUG: KASAN: use-after-free in skb_release_head_state+0x223/0x250 net/core/skbuff.c:653",
+        "Read of size 8 at addr ffff888020b57a58 by task prog/23125",
+        "CPU: 0 PID: 23125 Comm: prog Not tainted 5.11.0-rc2 #0",
+        "Call Trace:",
+        "__dump_stack lib/dump_stack.c:79 [inline]",
+        "dump_stack+0x107/0x163 lib/dump_stack.c:120",
+      ].join("\n")}\n`,
+    })
+  ).incidents;
+  expect(more).toBeUndefined();
+  expect(i?.occurrences).toHaveLength(1);
+  expect(answer(i?.findings, "oops.packet_memory")).toBe("yes");
+});

@@ -7,6 +7,7 @@ import { bareName, rxRuleAt } from "../kernel/facts/drivers/index.ts";
 import { largerFragment } from "../kernel/facts/drivers/rx_path.ts";
 import { functionIndex } from "../kernel/facts/functions/index.ts";
 import { ownCacheOf } from "../kernel/facts/own_caches.ts";
+import { atLeast } from "../kernel/release.ts";
 import type { BufferMachine, Piece } from "./buffers.ts";
 import { bufferMachine, curedPieces, mtuTable, otherPieces, piecesOf } from "./buffers.ts";
 import type { Case } from "./case.ts";
@@ -288,14 +289,19 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
       const named = own ? ownCacheOf(c.stack.frames.map((f) => bareName(f.function))) : undefined;
       if (named !== undefined)
         return byStack(`a new slab of ${orderText} for the cache ${named.cache}: ${named.object}${forWhom}`);
+      // Between the slab and who asked the stack may have lost whether it was kmalloc() at all.
+      const bucket = c.stack.frames.some((f) => /kmalloc|kzalloc|kmemdup|kstrdup|krealloc|kvmalloc/.test(f.function));
       const most = order === undefined ? 0 : c.pageKb * 1024 * 2 ** order;
+      // kmalloc() of a constant size is kmem_cache_alloc() there (include/linux/slab.h, 5.10; kmalloc_trace() in 6.1).
       // SLUB prints for the smallest order alone: that of one object (mm/slub.c allocate_slab(), 2.6.26 and later).
       const sized =
         own && order !== undefined && order > 0 && allocatorSeen(c) === "slub"
           ? ` (one of its own, whose objects have ${most / 2 + 1} to ${most} bytes)`
-          : ` (one of its own, no kmalloc bucket)`;
+          : atLeast(c.release, [6, 1])
+            ? " (one of its own, no kmalloc bucket)"
+            : " (one of its own; without CONFIG_TRACING a kmalloc of a constant size looks the same)";
       const which =
-        own || order === undefined || order === 0 || caches.length === 0
+        own || !bucket || order === undefined || order === 0 || caches.length === 0
           ? `the report does not say which cache${own ? sized : ""}`
           : `with ${machine?.allocator.toUpperCase()} of this release that is ${listing(caches, "or")}`;
       return byStack(`a new slab of ${orderText} for ${what}${forWhom}; ${which}`, !own && caches.length === 1);

@@ -62,3 +62,56 @@ test("slab alone does not clear the kernel's own memory: pages that no counter h
   const uncounted = (await oomOf(untabled.replace(/^.*active_file:\d+ inactive_file.*\n/gm, "")))?.findings ?? [];
   expect(findingOf(uncounted, "oom.kernel_memory")?.answer).not.toBe("no");
 });
+
+const lowmem = (mask: string, highFree: number, zones = true): string =>
+  `${[
+    `[ 5420.1] rsync invoked oom-killer: gfp_mask=${mask}, order=0, oom_adj=0`,
+    "[ 5420.1] Pid: 2211, comm: rsync Not tainted 2.6.32-5-686-bigmem #1",
+    "[ 5420.1] Call Trace:",
+    "[ 5420.1]  [<c10b1477>] ? out_of_memory+0x82/0xad",
+    "[ 5420.1]  [<c10b3c5f>] ? __alloc_pages_nodemask+0x4ce/0x5d8",
+    ...(zones
+      ? [
+          "[ 5420.1] Mem-Info:",
+          "[ 5420.1] active_anon:12000 inactive_anon:3000 isolated_anon:0",
+          "[ 5420.1]  active_file:100200 inactive_file:680223 isolated_file:0",
+          "[ 5420.1]  unevictable:0 dirty:0 writeback:0 unstable:0",
+          `[ 5420.1]  free:${(3540 + 3612 + highFree) / 4} slab_reclaimable:190000 slab_unreclaimable:12000`,
+          "[ 5420.1]  mapped:3000 shmem:100 pagetables:400 bounce:0",
+          "[ 5420.1] DMA free:3540kB min:64kB low:80kB high:96kB present:15804kB slab_reclaimable:8kB slab_unreclaimable:64kB all_unreclaimable? yes",
+          "[ 5420.1] lowmem_reserve[]: 0 865 9000 9000",
+          "[ 5420.1] Normal free:3612kB min:3728kB low:4660kB high:5592kB present:885944kB slab_reclaimable:759992kB slab_unreclaimable:47936kB all_unreclaimable? yes",
+          "[ 5420.1] lowmem_reserve[]: 0 0 65000 65000",
+          `[ 5420.1] HighMem free:${highFree}kB min:512kB low:9216kB high:17920kB present:8320000kB slab_reclaimable:0kB slab_unreclaimable:0kB all_unreclaimable? no`,
+          "[ 5420.1] lowmem_reserve[]: 0 0 0 0",
+          "[ 5420.1] 2359296 pages RAM",
+          "[ 5420.1] 290000 pages reserved",
+        ]
+      : []),
+    "[ 5420.1] Out of memory: kill process 1800 (apache2) score 2301 or a child",
+    "[ 5420.1] Killed process 1800 (apache2)",
+  ].join("\n")}\n`;
+
+test("low memory can run out on a machine with plenty: the machine, its memory and its swap are not blamed", async () => {
+  const i = await oomOf(lowmem("0xd0", 4_806_448));
+  expect(findingOf(i?.findings ?? [], "oom.scope")).toMatchObject({
+    answer: "no",
+    claim: expect.stringMatching(
+      /4\.58 GiB were free in HighMem.*DMA and Normal, low memory.*slab holds 789\.1 MiB there, 90 %/,
+    ),
+  });
+  expect(i?.cause).toMatch(/^The zones that the request may use \(DMA and Normal, low memory\) ran out/);
+  expect(findingOf(i?.findings ?? [], "oom.kernel_memory")).toBeUndefined();
+  expect(JSON.stringify(i?.findings.map((f) => f.advice))).not.toMatch(/more memory or swap, or/);
+});
+
+test("where HighMem was short too, or the request may use it, it is the machine", async () => {
+  for (const text of [lowmem("0xd0", 4_000), lowmem("0x200da", 4_000)])
+    expect((await oomOf(text))?.cause).toMatch(/^The machine was really out of memory/);
+});
+
+test("a request for DMA memory alone says nothing of the machine", async () => {
+  const i = await oomOf(lowmem("0xd1", 0, false));
+  expect(findingOf(i?.findings ?? [], "oom.scope")).toMatchObject({ answer: "unknown" });
+  expect(i?.cause).toMatch(/\(DMA\) ran out of memory; the report does not say how much the others had/);
+});

@@ -4,8 +4,10 @@ import type { Oom } from "../../kernel/readings/oom.ts";
 import { isLack, told } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
-import type { Finding } from "../finding.ts";
+import type { Advice, Finding, Quote } from "../finding.ts";
 import { uncountedPages } from "../oom_picture.ts";
+import type { Confined } from "../oom_zones.ts";
+import { confinedTo } from "../oom_zones.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing, size } from "../words.ts";
@@ -51,6 +53,8 @@ function scope(c: Case, o: Oom): readonly Finding[] {
       ),
     ];
   }
+  const confined = o.scope === "cpuset" ? undefined : confinedTo(c);
+  if (confined !== undefined) return [ofZones(c, o, confined, line)];
   const zonesSay = o.memInfo === undefined ? "" : fullWords(o.memInfo, c.pageKb);
   const known = o.scope === "machine";
   return [
@@ -71,6 +75,30 @@ function scope(c: Case, o: Oom): readonly Finding[] {
         : [],
     ),
   ];
+}
+
+/** What ran out are the zones that the request may use, and no more is known to have. */
+function ofZones(c: Case, o: Oom, { zones, elsewhere, slab }: Confined, line: readonly Quote[]): Finding {
+  const held =
+    slab === undefined
+      ? ""
+      : ` The kernel's own slab holds ${size(slab.kb * 1024)} there, ${Math.round(slab.share * 100)} % of them.`;
+  const who = o.comm === undefined ? "" : ` ${o.comm} only happened to allocate at that moment.`;
+  const only = `The zones that the request may use (${zones}) had no memory left`;
+  const advice: Advice = {
+    change: { kind: "evidence" },
+    action: "See what fills those zones",
+    changes: "names who holds them; more memory or swap for the machine does not add to them",
+    costs: "nothing",
+    command: "grep -E 'Low|Slab|SRecl|SUnrecl' /proc/meminfo; cat /proc/zoneinfo; slabtop -o -s c | head -20",
+  };
+  const lines = [
+    ...line,
+    ...(o.memInfo?.zones ?? []).slice(0, 8).flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
+  ];
+  return elsewhere === undefined
+    ? unknown("oom.scope", `${only}; the report does not say how much the others had.${held}${who}`, lines, [advice])
+    : no("oom.scope", `The machine was not out of memory: ${elsewhere}. ${only}.${held}${who}`, lines, [advice]);
 }
 
 /** The killer's line alone tells a cgroup's limit from the rest; the constraint, the state of memory or the stack tell the machine from a cpuset. */
@@ -130,7 +158,13 @@ function users(c: Case, o: Oom): readonly Finding[] {
     );
   const ram = o.memInfo?.tail["pages RAM"];
   const slab = o.memInfo?.totals.slab_unreclaimable;
-  if (o.memInfo !== undefined && ram !== undefined && slab !== undefined && o.scope !== "memcg")
+  if (
+    o.memInfo !== undefined &&
+    ram !== undefined &&
+    slab !== undefined &&
+    o.scope !== "memcg" &&
+    confinedTo(c) === undefined
+  )
     found.push(kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb)));
   return found;
 }

@@ -238,7 +238,9 @@ function ownersOf(o: Oops): readonly string[] {
 
 function packet(c: Case, o: Oops): readonly Finding[] {
   if (o.class === "sleep") return [];
-  const own = [faultAt(o), callerByLink(o)].filter((n) => n !== undefined);
+  // A sanitizer's first line names the function, whatever is left of its stack.
+  const named = o.sanitizer === undefined ? undefined : / in ([\w.$]{1,200})/.exec(o.headline)?.[1];
+  const own = [faultAt(o), callerByLink(o), named].filter((n) => n !== undefined);
   const stack = [...own, ...c.stack.frames.filter((f) => f.reliable || own.length === 0).map((f) => f.function)];
   const near = own.some((n) => !isHelper(n)) ? own : [...own, ...stack.filter((n) => !isHelper(n)).slice(0, innermost)];
   const owners = ownersOf(o);
@@ -296,7 +298,7 @@ function unrelated(c: Case, o: Oops): Finding {
   const placed =
     o.class === "panic"
       ? isKnownPanic(o.headline) && c.stack.frames.some((f) => /^v?panic$/.test(f.function))
-      : faultAt(o) !== undefined || c.stack.frames.some((f) => f.function === "panic");
+      : faultAt(o) !== undefined || o.sanitizer !== undefined || c.stack.frames.some((f) => f.function === "panic");
   if (last !== undefined && placed && c.stack.trace.state === "whole")
     return no(
       "oops.packet_memory",

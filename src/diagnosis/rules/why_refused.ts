@@ -317,9 +317,11 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   }
   const free = eligible.reduce((n, z) => n + z.state.free, 0);
   const cma = c.memInfo?.totals.free_cma;
+  const unlisted = eligible.find((z) => z.state.orders === undefined);
   const open =
     eligible.map((z) => z.verdict.missing ?? (z.unsure === "" ? undefined : z.unsure)).find((m) => m !== undefined) ??
-    r.lacks;
+    r.lacks ??
+    (unlisted === undefined ? undefined : `the buddy line of ${unlisted.name}`);
   if (parts.length === 0 && !r.request.cma && cma !== undefined && cma > 0 && open !== undefined)
     return [
       yes(

@@ -52,7 +52,7 @@ const line = (id: MessageId, words: readonly string[], form: RegExp, example: st
 
 /** A driver's own words for a buffer that it could not get: something failed, something was to be had, and it was a packet's. */
 const refused =
-  /^(?=.{0,160}\b(?:[Ff]ail(?:ed|ure|s)?|FAIL(?:ED)?|[Uu]nable|[Cc]an(?:not|'t| not)|[Cc]ould(?: not|n't)|[Nn]o memory|[Oo]ut of memory|[Ee]rror)\b)(?=.{0,160}(?:alloc|Alloc|refill|eplenish|memory|get ))(?=.{0,160}(?:\b[Ss][Kk]_?[Bb]uf|\b(?:skb|SKB)s?\b|alloc_skb|\b[Rr][Xx] ?(?:buf|page|ring|desc)|[Rr]eceive (?:buf|ring)))/;
+  /^(?=.{0,160}\b(?:[Ff]ail(?:ed|ure|s)?|FAIL(?:ED)?|[Uu]nable|[Cc]an(?:not|'t| not)|[Cc]ould(?: not|n't)|[Nn]o memory|[Oo]ut of memory|[Ee]rror)\b)(?=.{0,160}(?:alloc|Alloc|refill|eplenish|memory|get ))(?=.{0,160}(?:\b[Ss][Kk]_?[Bb]uf|\b(?:(?:rx|tx|new|err)_)?(?:skb|SKB)s?\b|alloc_skb|\b[Rr][Xx] ?(?:buf|page|ring|desc)|[Rr]eceive (?:buf|ring)))/;
 
 /** In the order in which they are tried: the particular before the general. */
 const commonLines: readonly MessageLine[] = [
@@ -127,6 +127,10 @@ const commonLines: readonly MessageLine[] = [
       "allocate rx skb",
       "allocate tx skb",
       "allocate new skb",
+      "allocate rx_skb",
+      "allocate new_skb",
+      "allocate new rx_skb",
+      "left for err_skb",
       "allocate a skb",
       "allocate an skb",
       "allocate SKB",

@@ -45,7 +45,12 @@ export function readIncidents(all: readonly LogLine[]): IncidentsRead {
   return { incidents: tieSuppressed(incidents), notes };
 }
 
+/** Scripts that decode a stack repeat the headline for each function that was inlined; the last one is the kernel's own line. */
+const inlinedHead = /^BUG: (?:KASAN|KFENCE|KMSAN): .{1,300}\[inline\]\s*$/;
+
 function readAt(stretch: Stretch, index: number, text: string): Read | undefined {
+  if (inlinedHead.test(text) && /^BUG: K(?:ASAN|FENCE|MSAN): /.test(stretch.lines[index + 1]?.text ?? ""))
+    return undefined;
   const kind = headlineKind(text);
   // The words of a WARN() or BUG() may stand before its headline.
   if (kind === "driver_line" || isCheckMessage(text) || text.includes("[ cut here ]")) {

@@ -397,6 +397,9 @@ export const knownFunctions: readonly KnownFunction[] = [
   { fn: "ia32_sysret", is: ["outermost"] },
   { fn: "ia32_syscall", is: ["outermost"] },
   { fn: "tracesys", is: ["outermost"] },
+  // arch/x86/kernel/entry_64.S up to 4.0, arch/mips/mm/tlbex-fault.S (6.1).
+  { fn: "int_signal", is: ["outermost"] },
+  { fn: "tlb_do_page_fault_", prefix: true, is: ["outermost"] },
   { fn: "page_fault", is: ["outermost"] },
   { fn: "async_page_fault", is: ["outermost"] },
   { fn: "asm_exc_page_fault", is: ["outermost"] },
