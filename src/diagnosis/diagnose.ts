@@ -28,7 +28,7 @@ import type { StateFile } from "./state/files.ts";
 import { statesOf } from "./state/state.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { mergeSurroundings, nothingAround } from "./surroundings.ts";
-import { titleOf } from "./title.ts";
+import { subjectOf, titleOf } from "./title.ts";
 import type { SampledInput } from "./two_samples.ts";
 import { compareSamples } from "./two_samples.ts";
 import { wantedOf } from "./wanted.ts";
@@ -344,6 +344,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
   return {
     kind: c.incident.kind,
     title: severalHosts && hostOf(c.incident) !== undefined ? `${titleOf(c)} on ${hostOf(c.incident)}` : titleOf(c),
+    subject: subjectOf(c),
     kernel: c.said,
     order: c.order ?? null,
     // A damaged line may name an order that is none.

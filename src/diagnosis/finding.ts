@@ -162,11 +162,21 @@ export type Severity = (typeof severities)[number];
 /** Below zero when `a` is worse. */
 export const bySeverity = (a: Severity, b: Severity): number => severities.indexOf(a) - severities.indexOf(b);
 
+/** What a report is about, without what is its own (pages, processes, hosts): alike on every machine that has the same trouble. */
+export interface Subject {
+  readonly title: string;
+  /** The function that asked for memory, and its module; null where the report does not show it. */
+  readonly asker: { readonly function: string; readonly module: string | null } | null;
+  /** Which of its kind: the field of a bad page, the scope of the OOM killer, the cache that could not grow; null where the report does not say. */
+  readonly which: string | null;
+}
+
 /** All reports with the same cause. */
 export interface DiagnosedIncident {
   readonly kind: string;
   /** One line to recognise it by. */
   readonly title: string;
+  readonly subject: Subject;
   readonly kernel: KernelSaid;
   readonly order: number | null;
   readonly bytes: number | null;

@@ -1,8 +1,12 @@
-// The one line by which a person recognises a report.
+// The one line by which a person recognises a report, and what of it is alike on every machine with the same trouble.
 import { bareName } from "../kernel/facts/drivers/index.ts";
+import { reasonPart } from "../kernel/readings/bad_page.ts";
+import type { Oom } from "../kernel/readings/oom.ts";
 import type { Case } from "./case.ts";
 import { faultAt, faultOf } from "./faults.ts";
+import type { Subject } from "./finding.ts";
 import { messageSaid } from "./messages.ts";
+import { verdictOn } from "./rules/bad_page.ts";
 import { type Direction, driverNameOf } from "./stack.ts";
 import { mayStall } from "./stall.ts";
 
@@ -17,16 +21,72 @@ const doing: Readonly<Record<Direction, string>> = {
 
 export function titleOf(c: Case): string {
   const { incident } = c;
-  const driver = driverNameOf(c.stack);
+  const title = generalTitle(c);
+  switch (incident.kind) {
+    case "bad_page":
+      return `${title}${incident.reading.pfn === undefined ? "" : ` of pfn 0x${incident.reading.pfn.toString(16)}`}${sideOf(c)}`;
+    case "page_pool_stall":
+      return `${title}: ${incident.reading.inflight} pages in flight`;
+    case "oom": {
+      const { victim } = incident.reading;
+      return victim === undefined ? title : `${title}, ${victim.comm} killed`;
+    }
+    default:
+      return title;
+  }
+}
+
+export function subjectOf(c: Case): Subject {
+  const { incident } = c;
+  const asker = incident.kind === "alloc_failure" ? c.stack.frames[c.stack.caller ?? -1] : undefined;
+  const which = whichOf(c);
+  const title = generalTitle(c);
+  return {
+    title: incident.kind === "bad_page" ? `${title}${sideOf(c)}${which === null ? "" : `: ${which}`}` : title,
+    asker: asker === undefined ? null : { function: bareName(asker.function), module: asker.module ?? null },
+    which,
+  };
+}
+
+function whichOf(c: Case): string | null {
+  const { incident } = c;
+  switch (incident.kind) {
+    case "bad_page": {
+      const { trouble } = verdictOn(c, incident.reading);
+      if (trouble !== "fields") return trouble;
+      const reason = reasonPart(incident.reading);
+      // Kernels up to 3.x print no reason.
+      return reason.state === "whole" ? reason.value : reason.state === "not printed" ? "fields" : null;
+    }
+    case "oom": {
+      const { scope } = incident.reading;
+      return nothingToKill(incident.reading) ? "nothing to kill" : scope === "unknown" ? null : scope;
+    }
+    case "slab_failure":
+      return incident.reading.cache ?? null;
+    default:
+      return null;
+  }
+}
+
+const nothingToKill = ({ victim, outcome }: Oom): boolean => victim === undefined && outcome === "panic";
+
+/** Where it happened: ` (e1000, refilling a receive ring)`, or nothing. */
+function sideOf(c: Case): string {
   const side = c.stack.direction === undefined ? "" : doing[c.stack.direction];
-  const where = [driver, side].filter((x) => x !== undefined && x !== "").join(", ");
-  const behind = where === "" ? "" : ` (${where})`;
+  const where = [driverNameOf(c.stack), side].filter((x) => x !== undefined && x !== "").join(", ");
+  return where === "" ? "" : ` (${where})`;
+}
+
+/** The title without page, process and counts. */
+function generalTitle(c: Case): string {
+  const { incident } = c;
+  const behind = sideOf(c);
   switch (incident.kind) {
     case "alloc_failure": {
       const asker = c.stack.frames[c.stack.caller ?? -1];
       const of = asker?.module === undefined ? "" : ` of ${asker.module}`;
-      const who = driver ?? (asker === undefined ? undefined : `${bareName(asker.function)}${of}`);
-      const by = where === "" ? (who === undefined ? "" : ` (${who})`) : behind;
+      const by = behind === "" && asker !== undefined ? ` (${bareName(asker.function)}${of})` : behind;
       if (incident.reading.variant === "vmalloc") return `vmalloc failed${by}`;
       if (mayStall(c)) return `Page allocation report without its first line${by}`;
       if (incident.reading.variant === "stall") return `Page allocation of order ${c.order ?? "?"} stalls${by}`;
@@ -35,7 +95,7 @@ export function titleOf(c: Case): string {
     case "slab_failure":
       return `${incident.reading.allocator} cannot grow ${incident.reading.cache ?? "a cache"}`;
     case "bad_page":
-      return `Bad page state${incident.reading.pfn === undefined ? "" : ` of pfn 0x${incident.reading.pfn.toString(16)}`}${behind}`;
+      return "Bad page state";
     case "oops": {
       const at = faultAt(incident.reading);
       return `${faultOf(c, incident.reading).title}${at === undefined ? "" : ` in ${at}`}${behind}`;
@@ -47,10 +107,10 @@ export function titleOf(c: Case): string {
         ? `Slab corruption: ${incident.reading.problem}`
         : `Slab corruption in ${incident.reading.cache}: ${incident.reading.problem}`;
     case "page_pool_stall":
-      return `Stalled page_pool: ${incident.reading.inflight} pages in flight`;
+      return "Stalled page_pool";
     case "oom": {
-      const { scope, victim, outcome } = incident.reading;
-      return `Out of memory${scope === "memcg" ? " in a cgroup" : ""}${victim === undefined ? (outcome === "panic" ? ", nothing to kill" : "") : `, ${victim.comm} killed`}`;
+      const { scope } = incident.reading;
+      return `Out of memory${scope === "memcg" ? " in a cgroup" : ""}${nothingToKill(incident.reading) ? ", nothing to kill" : ""}`;
     }
     case "mem_info":
       return "Memory state without a report";

@@ -42,36 +42,25 @@ function whatOf(i: DiagnosedIncident): string | null {
     case "alloc_failure":
       return i.driver !== null ? "" : askerOf(i);
     case "slab_failure":
-      return i.title;
     case "oom":
-      return /in a cgroup/.test(i.title) ? "cgroup" : /nothing to kill/.test(i.title) ? "panic" : "machine";
     case "bad_page":
-      return badPageReason(i.cause);
+      return i.subject.which;
     case "page_pool_stall": {
       const leak = answerOf(i.findings, "page_pool.leak");
       return leak === undefined || leak === "unknown" ? null : `leak ${leak}`;
     }
     default:
-      return withoutNumbers(i.title);
+      return withoutNumbers(i.subject.title);
   }
 }
-
-/** "nonzero mapcount", or what was found instead, of the sentence that tells a bad page's cause. */
-export const badPageReason = (cause: string): string | null =>
-  /the text does not say which field is wrong/.test(cause)
-    ? null
-    : (/in a state that no free page may have \((.{3,80})\)\. /.exec(cause)?.[1] ??
-      withoutNumbers(cause.split(/[.:] /)[0] ?? ""));
 
 /**
  * The module whose function asked, as a driver stands for its functions (the line of the innermost may be lost), else the function. Where one
  * is left that only runs others, the asker's line is lost.
  */
-function askerOf(i: DiagnosedIncident): string | null {
-  const [, named, module] = /\(([a-z_]\w+)(?: of ([\w-]+))?\)$/.exec(i.title) ?? [];
-  if (module !== undefined) return module;
-  const who = / for ([a-z_]\w+)/.exec(i.wanted ?? "")?.[1] ?? named;
-  return who === undefined || has(handingOnFrames, who) !== undefined ? null : who;
+function askerOf({ subject: { asker } }: DiagnosedIncident): string | null {
+  if (asker === null || asker.module !== null) return asker?.module ?? null;
+  return has(handingOnFrames, asker.function) === undefined ? asker.function : null;
 }
 
 /** Which of the allocator's tests refused; null where the report does not show it, or shows memory that had come back. */

@@ -58,6 +58,33 @@ describe("a generated fleet, through its logs", () => {
   });
 });
 
+describe("what makes the trouble of two hosts one", () => {
+  const killed =
+    "Out of memory: Killed process 4711 (java) total-vm:8392344kB, anon-rss:4012340kB, file-rss:0kB, shmem-rss:0kB";
+  const partsOf = async (host: string, text: string) =>
+    (await recordsOf({ [`${host}.log`]: text }, host)).flatMap((r) => r.incidents.map((i) => [i.print[1], i.title]));
+  test("the scope of the OOM killer, where the report says it; its victim and its host are not part of it", async () => {
+    const scope = (constraint: string) =>
+      `[    1.000000] oom-kill:constraint=${constraint},nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=java,pid=4711,uid=0\n`;
+    const line = (host: string, comm: string, before = "") =>
+      partsOf(host, `${before}[    1.000000] ${killed.replace("java", comm)}`.replace("task=java", `task=${comm}`));
+    expect(await line("a", "java", scope("CONSTRAINT_NONE"))).toEqual([["machine", "Out of memory"]]);
+    expect(await line("b", "nginx", scope("CONSTRAINT_NONE"))).toEqual([["machine", "Out of memory"]]);
+    expect(await line("c", "java", scope("CONSTRAINT_CPUSET"))).toEqual([["cpuset", "Out of memory"]]);
+  });
+  test("the field of a bad page, not its number; a page whose reason is cut away fits any", async () => {
+    const report = fixture("bad_pages_6.1.txt");
+    const all = await partsOf("a", report);
+    expect(all.length).toBeGreaterThan(0);
+    for (const [which, title] of all) {
+      expect(which).not.toMatch(/0x|\d{3}/);
+      expect(title).not.toMatch(/0x/);
+    }
+    const cut = report.split("\n").filter((l) => !/page dumped because/.test(l));
+    expect((await partsOf("a", cut.join("\n"))).filter(([which]) => which === null).length).toBeGreaterThan(0);
+  });
+});
+
 const incident = (what: string, first: string | null, more: Partial<HostIncident> = {}): HostIncident => ({
   print: ["alloc_failure", what, "order 0", "", "", "", null],
   title: what,

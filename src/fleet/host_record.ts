@@ -7,7 +7,7 @@ import { withoutCopies } from "./copies.ts";
 import type { Year } from "./date.ts";
 import { dateOf, dayOf } from "./date.ts";
 import type { Fingerprint } from "./fingerprint.ts";
-import { badPageReason, fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 
 /** What the inputs state about a host, by name: a number, or words of which a host may have several (its releases, its drivers). */
 export type HostFacts = Readonly<Record<string, number | readonly string[]>>;
@@ -85,16 +85,6 @@ function factsOf(inputs: readonly InputRead[], incidents: readonly DiagnosedInci
   return facts;
 }
 
-/** What is one report's own is left out of the words for all of them. */
-function titleOf(i: DiagnosedIncident): string {
-  if (i.kind === "bad_page") {
-    const reason = badPageReason(i.cause);
-    return `${i.title.replace(/ of pfn 0x[0-9a-f]+/i, "")}${reason === null ? "" : `: ${reason}`}`;
-  }
-  if (i.kind === "oom") return i.title.replace(/, \S.{0,60} killed$/, "");
-  return i.kind === "page_pool_stall" ? i.title.replace(/: \d+ pages in flight$/, "") : i.title;
-}
-
 /** Days of the reports that were only counted, by where the last of them stands. */
 function daysByPlace(
   inputs: readonly InputRead[],
@@ -132,7 +122,7 @@ function incidentOf(
   const [at] = i.occurrences;
   return {
     print: fingerprintOf(i),
-    title: titleOf(i),
+    title: i.subject.title,
     severity: i.severity,
     count: i.count,
     first: times[0] ?? null,

@@ -276,6 +276,23 @@ const incident = z.strictObject({
     "driver_line",
   ]),
   title: z.string(),
+  subject: z
+    .strictObject({
+      title: z.string(),
+      asker: z
+        .strictObject({ function: z.string(), module: z.string().nullable() })
+        .nullable()
+        .describe("The function that asked for memory, and its module; null where the report does not show it."),
+      which: z
+        .string()
+        .nullable()
+        .describe(
+          "Which of its kind: the field of a bad page, the scope of the OOM killer, the cache that could not grow; null where the report does not say.",
+        ),
+    })
+    .describe(
+      "What the report is about, without what is its own (pages, processes, hosts): alike on every machine that has the same trouble.",
+    ),
   kernel: z.strictObject({
     release: z.string(),
     certainty: z.enum(["stated", "inferred"]),

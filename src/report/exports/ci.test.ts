@@ -8,6 +8,7 @@ const hostile = "</failure>]]><script>&\u0000\u001b[31m\ud800\uffff\u202e\"'";
 const incident = (over: Partial<DiagnosedIncident>): DiagnosedIncident => ({
   kind: "alloc_failure",
   title: "Page allocation failure of order 1",
+  subject: { title: "Page allocation failure of order 1", asker: null, which: null },
   kernel: { release: "6.1.192", certainty: "stated", because: [] },
   order: 1,
   bytes: null,
