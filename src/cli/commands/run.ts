@@ -51,6 +51,10 @@ export const command: CommandSpec = {
       )
       .option("--events <list>", "write only these events: names, separated by commas")
       .option("--between <from-to>", "write only events of this time, milliseconds since boot: 10-12.5")
+      .option(
+        "--most-mb <n>",
+        "write no more than so many MB to one of these files (default: 1024); the rest is counted",
+      )
       .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
       .option("--proc <dir>", "write /proc and ethtool -S as they would read at the end, for skblab diagnose")
       .option(
@@ -62,7 +66,9 @@ export const command: CommandSpec = {
 };
 
 interface RunOptions
-  extends Readonly<Partial<Record<JournalForm | "journal" | "jobs" | "log" | "proc" | "events" | "between", string>>> {
+  extends Readonly<
+    Partial<Record<JournalForm | "journal" | "jobs" | "log" | "proc" | "events" | "between" | "mostMb", string>>
+  > {
   readonly schema?: boolean;
 }
 
@@ -122,15 +128,17 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
 }
 
 /** `--events` and `--between`. */
-function filterOf({ events, between, journal, ftrace, perfetto, pcapng }: RunOptions): EventFilter {
-  if (events === undefined && between === undefined) return {};
-  const frames = between === undefined ? undefined : pcapng;
+function filterOf({ events, between, mostMb, journal, ftrace, perfetto, pcapng }: RunOptions): EventFilter {
+  if (events === undefined && between === undefined && mostMb === undefined) return {};
+  const frames = (between ?? mostMb) === undefined ? undefined : pcapng;
   if ((journal ?? ftrace ?? perfetto ?? frames) === undefined)
     throw new BadInput(
-      `${events === undefined ? "--between" : "--events"} says what is written to a file, and none is named.`,
+      `${events !== undefined ? "--events" : between !== undefined ? "--between" : "--most-mb"} says what is written to a file, and none is named.`,
       undefined,
-      "Add --journal, --ftrace, --perfetto, or for --between --pcapng.",
+      "Add --journal, --ftrace, --perfetto, or, but for --events, --pcapng.",
     );
+  if (mostMb !== undefined && !/^[1-9]\d{0,6}$/.test(mostMb))
+    throw new BadInput(`--most-mb ${mostMb} is not a size.`, undefined, "Write whole megabytes: 100");
   const names = eventShapes.map((shape) => shape.name);
   const asked = events?.split(",").map((name) => {
     const found = names.find((known) => known === name);
@@ -143,6 +151,7 @@ function filterOf({ events, between, journal, ftrace, perfetto, pcapng }: RunOpt
     throw new BadInput(`--between ${between} is not a time.`, undefined, "Write milliseconds since boot: 10-12.5");
   return {
     ...(asked === undefined ? {} : { events: asked }),
+    ...(mostMb === undefined ? {} : { bytes: Number(mostMb) * 1e6 }),
     ...(between === undefined ? {} : { between: [Number(from) * 1e6, Number(to) * 1e6] }),
   };
 }
@@ -238,7 +247,10 @@ function watched(
   });
   writers.forEach((w, i) => {
     w.close();
-    io.note(`${w.events()} events written to ${exports[i]?.[1]}`);
+    const left = w.leftOut();
+    io.note(
+      `${w.events()} events written to ${exports[i]?.[1]}${left === 0 ? "" : `; ${left} more had no room in it (--most-mb, --events, --between)`}`,
+    );
   });
   return result;
 }

@@ -20,25 +20,30 @@ const tcpCounterNames = [
   "send queues (truesize)",
 ];
 const bufferBytes = 1 << 20;
+const bytesMost = 2 ** 30;
 
 /** What is written: events of these names, in this time, all where it is left out. */
 export interface EventFilter {
   readonly events?: readonly EventName[];
   /** Simulated nanoseconds since boot, both ends included. */
   readonly between?: readonly [from: number, to: number];
+  /** Bytes that the file may have; 1 GiB when left out. */
+  readonly bytes?: number;
 }
 
-/** An onlooker that writes; `close` when the run is over, `discard` when it did not get there. `events` counts what was written. */
+/** An onlooker that writes; `close` when the run is over, `discard` when it did not get there. `events` counts what was written, `leftOut` what the bound left out. */
 export function journalFile(
   path: string,
   form: JournalForm,
   cpus: number,
   only: EventFilter = {},
-): Onlooker & { close(): void; discard(): void; events(): number } {
+): Onlooker & { close(): void; discard(): void; events(): number; leftOut(): number } {
   const output = openOutput(path);
   let pending: Uint8Array[] = [];
   let bytes = 0;
   let events = 0;
+  let leftOut = 0;
+  let room = only.bytes ?? bytesMost;
   const encoder = new TextEncoder();
   const flush = (): void => {
     for (const chunk of pending) output.write(chunk);
@@ -46,11 +51,20 @@ export function journalFile(
     bytes = 0;
   };
   const put = (chunk: Uint8Array): void => {
+    room -= chunk.length;
     pending.push(chunk);
     bytes += chunk.length;
     if (bytes > bufferBytes) flush();
   };
-  const line = (text: string): void => put(encoder.encode(`${text}\n`));
+  /** An event, unless the file has no room for it: then none is written any more, so that what is there has no hole. */
+  const putEvent = (chunk: Uint8Array): void => {
+    if (leftOut > 0 || chunk.length > room) leftOut++;
+    else {
+      put(chunk);
+      events++;
+    }
+  };
+  const line = (text: string): Uint8Array => encoder.encode(`${text}\n`);
   if (form === "perfetto") put(perfettoHead(cpus, []));
   let countersNamed = false;
   const [from, to] = only.between ?? [0, Number.POSITIVE_INFINITY];
@@ -59,8 +73,7 @@ export function journalFile(
       ? {
           wire(frame: WireFrame) {
             if (frame.nanos < from || frame.nanos > to) return;
-            put(pcapPacket(frame, events));
-            events++;
+            putEvent(pcapPacket(frame, events));
           },
         }
       : {}),
@@ -79,16 +92,16 @@ export function journalFile(
           if (ftrace !== undefined) {
             const text = ftrace.line(kind, nanos, cpu, numbers);
             if (text === undefined) return;
-            line(text);
-          } else if (form === "ndjson") line(ndjsonLine(kind, nanos, cpu, numbers, textOf));
-          else put(perfettoEvent(kind, nanos, cpu, numbers, textOf));
-          events++;
+            putEvent(line(text));
+          } else if (form === "ndjson") putEvent(line(ndjsonLine(kind, nanos, cpu, numbers, textOf)));
+          else putEvent(perfettoEvent(kind, nanos, cpu, numbers, textOf));
         },
         ...(only.events ?? []),
       );
     },
     sample(s: Sample) {
-      if (form !== "perfetto") return;
+      const nanos = s.millis * 1e6;
+      if (form !== "perfetto" || nanos < from || nanos > to || leftOut > 0) return;
       // What is counted depends on the scenario: the first sample shows it.
       if (!countersNamed)
         put(perfettoHead(0, s.tcp === undefined ? counterNames : [...counterNames, ...tcpCounterNames]));
@@ -96,7 +109,7 @@ export function journalFile(
       const { tcp } = s;
       const more = tcp === undefined ? [] : [tcp.bytes, tcp.retransmitted, tcp.receiveQueueBytes, tcp.sendQueueBytes];
       const values = [s.freePages, s.largeFreePages, s.ringFilled, s.received, s.failures, ...more];
-      put(perfettoCounters(s.millis * 1e6, values));
+      put(perfettoCounters(nanos, values));
     },
     close() {
       flush();
@@ -104,5 +117,6 @@ export function journalFile(
     },
     discard: () => output.discard(),
     events: () => events,
+    leftOut: () => leftOut,
   };
 }
