@@ -126,9 +126,13 @@ interface Row {
   width: number;
 }
 
+/** Something stands before a kernel's stamp or a syslog's. */
+const beforeOne =
+  /\S\s{0,3}(?:\[ {0,4}\d{1,8}\.\d{6}\](?:[ []|$)|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} kernel: )/;
+
 /** Takes off what stands before the kernel's own stamps, so that those do not look like a second record on the line. */
 function beforeStamps(layered: readonly Layered[]): void {
-  if (!layered.some((l) => l.text[0] !== "{" && /\S\s{0,3}\[ {0,4}\d{1,8}\.\d{6}\](?:[ []|$)/.test(l.text))) return;
+  if (!layered.some((l) => l.text[0] !== "{" && beforeOne.test(l.text))) return;
   const texts = layered.map((l) => stripPrefix(l.text).text);
   const lengthOf = learnBeforeStamps(texts);
   layered.forEach((l, i) => {
@@ -139,7 +143,16 @@ function beforeStamps(layered: readonly Layered[]): void {
   });
 }
 
-const lineNumber = /^\s{0,9}\d{1,7}(?:[:.)|]\s{0,4}|\s{1,4})$/;
+/** What stands behind something that is no record: its own prefix tells more than the outer one. */
+function behind(outer: Prefix, piece: string): Prefix {
+  const own = stripPrefix(piece);
+  const twice = outer.seconds !== undefined && own.seconds !== undefined ? { twice: true as const } : {};
+  return { ...outer, ...own, ...twice };
+}
+
+/** A line's number, blanks, or a logger's prefix in a form that no list knows: no record of its own. */
+const beforeRecord =
+  /^(?:\s{0,9}\d{1,7}(?:[:.)|]\s{0,4}|\s{1,4})|\s{1,24}|\d[\d.:/+TZ-]{3,40}(?: [\d:.,]{5,16})? (?:\S{1,100} )?kernel(?:\[\d{1,8}\])?:)$/;
 
 /** The records of a line: of an envelope, or separated by newlines that a transport had escaped. */
 function rowsOf(layered: Layered): Row[] {
@@ -151,11 +164,10 @@ function rowsOf(layered: Layered): Row[] {
     const prefix = learned === undefined ? stripPrefix(record) : { ...readLearned(learned), ...stripPrefix(record) };
     const glued = splitGlued(prefix.text);
     // A number before the stamp is the line's (cat -n, an editor), and no record of its own.
-    const number = glued.length > 1 && lineNumber.test(glued[0] ?? "") ? (glued[0] ?? "") : "";
+    const number = glued.length > 1 && beforeRecord.test(glued[0] ?? "") ? (glued[0] ?? "") : "";
     const pieces = number === "" ? glued : glued.slice(1);
     pieces.forEach((piece, i) => {
-      const own =
-        i > 0 ? stripPrefix(piece) : number === "" ? { ...prefix, text: piece } : { ...prefix, ...stripPrefix(piece) };
+      const own = i > 0 ? stripPrefix(piece) : number === "" ? { ...prefix, text: piece } : behind(prefix, piece);
       const width =
         i === 0
           ? (learned?.length ?? 0) + record.length - prefix.text.length + number.length + piece.length - own.text.length

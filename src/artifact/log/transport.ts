@@ -87,14 +87,11 @@ export function learnTransport(texts: readonly string[]): Transport {
 function outerLength(lists: readonly (readonly string[])[], texts: readonly string[]): (line: string) => number {
   const patterns = lists.flatMap((list) => {
     const parts = tokensOf(list[0]!);
-    for (let n = 1; n < parts.length; n++) {
-      if (!/^\s/.test(parts[n - 1]!)) continue;
-      if (stripPrefix(parts.slice(n).join("")).text.trim() !== "") continue;
-      const pattern = new RegExp(patternOf(list.slice(0, 500).map((p) => tokensOf(p).slice(0, n).join(""))));
-      const alike = texts.reduce((count, t) => count + (t === "" || pattern.test(t) ? 1 : 0), 0);
-      return [{ pattern, everywhere: alike * 10 >= texts.length * 9 }];
-    }
-    return [];
+    const n = outerTokens(parts);
+    if (n === undefined) return [];
+    const pattern = new RegExp(patternOf(list.slice(0, 500).map((p) => tokensOf(p).slice(0, n).join(""))));
+    const alike = texts.reduce((count, t) => count + (t === "" || pattern.test(t) ? 1 : 0), 0);
+    return [{ pattern, everywhere: alike * 10 >= texts.length * 9 }];
   });
   return (line) => {
     for (const { pattern, everywhere } of patterns) {
@@ -108,7 +105,22 @@ function outerLength(lists: readonly (readonly string[])[], texts: readonly stri
   };
 }
 
-const kernelStamp = /\[ {0,4}\d{1,8}\.\d{6}\](?:\[ {0,8}[TC]\d{1,7}\])?(?: |$)/;
+/** How many tokens of a prefix lie round a prefix that the lists know; the word before a `;` may look like a part of that one. */
+function outerTokens(parts: readonly string[]): number | undefined {
+  let found: number | undefined;
+  for (let n = 1; n < parts.length; n++) {
+    const blank = /^\s/.test(parts[n - 1]!);
+    if (!(blank && found === undefined) && !/^[;|>,]/.test(parts[n - 1]!)) continue;
+    if (stripPrefix(parts.slice(n).join("")).text.trim() !== "") continue;
+    found = n;
+    if (blank) break;
+  }
+  return found;
+}
+
+/** The kernel's own stamp, or what a syslog writes before its lines. */
+const kernelStamp =
+  /[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} kernel: |\[ {0,4}\d{1,8}\.\d{6}\](?:\[ {0,8}[TC]\d{1,7}\])?(?: |$)/;
 
 /** What stands before the kernel's own stamp on most lines of a stretch, or on some where most begin like these; a stamp that only few lines
  *  have inside begins a second record. */
@@ -139,7 +151,9 @@ export function learnBeforeStamps(texts: readonly string[]): (line: string) => n
     const alike = texts.reduce((n, t) => n + (pattern.test(t) ? 1 : 0), 0);
     if (alike * 2 >= filled) return [pattern];
     // Where lines were broken, fewer than half of them have the stamp.
-    return found * 2 >= filled || list.length * 10 >= found * 8 ? [new RegExp(`${pattern.source}(?=\\[)`)] : [];
+    return found * 2 >= filled || list.length * 10 >= found * 8
+      ? [new RegExp(`${pattern.source}(?=\\[|[A-Z][a-z]{2} [ \\d]\\d \\d\\d:)`)]
+      : [];
   });
   const outer = outerLength(lists, texts);
   return (line) => {

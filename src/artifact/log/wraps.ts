@@ -83,7 +83,8 @@ function byStamps(drafts: readonly Draft[]): WrapTest {
   const breakable = (d: Draft): boolean => d.raw.length <= 140 && d.raw.lastIndexOf(" ") >= 40;
   const mailWidth = drafts.reduce((w, d) => (breakable(d) ? Math.max(w, columns(d)) : w), 0);
   return (previous, above, next) => {
-    if (!stamped(previous) || stamped(next) || next.text === "" || next.line !== above.line + 1) return undefined;
+    if (!stamped(previous) || stamped(next) || next.prefixed || next.text === "") return undefined;
+    if (next.line !== above.line + 1) return undefined;
     if (daemon.test(next.text)) return undefined;
     if (widest === 80 && columns(above) === 80) return "";
     const narrow = widest >= narrowest && widest <= 80;
