@@ -321,6 +321,15 @@ describe("the sentence names the function, the argument and what it must be", ()
   });
 });
 
+test("an option that is misspelt is no option left out; a member that is nobody's is let be", () => {
+  const misspelt = { queus: 2 } as skblab.NapiOptions;
+  expect(() => skblab.napiStory("mine", misspelt)).toThrow("napiStory(): options has no queus.");
+  expect(() => skblab.createMachine({ release, memoryMb: 64, cpu: 2 } as skblab.MachineOptions)).toThrow(
+    skblab.BadInput,
+  );
+  expect(() => skblab.napiStory("mine", { queues: 2, color: "blue" } as skblab.NapiOptions)).not.toThrow();
+});
+
 test("an order that no block has is no answer of 0", () => {
   const { pages } = machine;
   for (const order of [-1, 0.5, Number.NaN, "0" as unknown as number])

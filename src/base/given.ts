@@ -2,6 +2,7 @@
 // anything is done with it. The compiler holds shapes to types: every member is named, and one that may be left out ends in "?".
 import { BadInput } from "./bad_input.ts";
 import { isBytes } from "./byte_source.ts";
+import { isMisspelt } from "./suggest.ts";
 
 /** What a value must be, to be of type T. */
 export interface Shape<T> {
@@ -108,11 +109,16 @@ export const record = <T>(of: Shape<T>): Shape<Readonly<Record<string, T>>> => (
     for (const [key, value] of Object.entries(all)) given(`${name}.${key}`, value, of);
   },
 });
-/** An object of the program's own, member by member. */
+/** An object of the program's own, member by member. It may have others (types let it), but none that is a member which is not there, misspelt. */
 export const members = <T extends object>(shapes: Members<T>): Shape<T> => ({
   must: "an object",
   is: isObject,
   inside(value: Readonly<Record<string, unknown>>, name) {
+    const known = Object.keys(shapes).map((key) => key.replace(/\?$/, ""));
+    for (const key of Object.keys(value)) {
+      const meant = known.includes(key) ? undefined : known.find((k) => value[k] === undefined && isMisspelt(key, k));
+      if (meant !== undefined) throw new BadInput(`${name} has no ${key}.`, undefined, `Did you mean ${meant}?`);
+    }
     for (const [key, shape] of Object.entries(shapes) as readonly [string, Shape<unknown>][]) {
       const member = key.replace(/\?$/, "");
       if (value[member] !== undefined || member === key) given(`${name}.${member}`, value[member], shape);

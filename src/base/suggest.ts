@@ -9,6 +9,10 @@ export function suggest(wrong: string, right: readonly string[]): string {
     : `Write one of ${right.join(", ")}.`;
 }
 
+/** Whether a word is another one, written wrongly: about one letter in four is. */
+export const isMisspelt = (wrong: string, right: string): boolean =>
+  wrong !== right && distance(wrong, right) <= Math.max(1, Math.floor(right.length / 4));
+
 /** Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -15,7 +15,7 @@ import { formatNumber } from "./text.ts";
 /** What every exploration takes for granted; printed with every answer. */
 export const assumptions: readonly string[] = [
   "Memory is sequentially consistent: every CPU sees all writes in one order. Only where a story has a store buffer of its own (lltx modern: the consumer index) can a write come late.",
-  "What the story does not say is not there: no NMI, no timers or watchdog, no preemption inside a CPU but interrupts and softirqs, no recursion into the driver, one queue, one device.",
+  "What the story does not say is not there: no NMI, no timers or watchdog, no preemption inside a CPU but interrupts and softirqs, no recursion into the driver, no queue or device beside those of the story.",
   "A story is finite: a fixed number of CPUs, ring slots and packets. Nothing found means nothing in these worlds.",
 ];
 

@@ -22,6 +22,36 @@ describe("two kernels", () => {
     expect(added).toEqual(["xsk_meta"]);
   });
 
+  test("a type that a compiler spells otherwise is no other type; another one is", () => {
+    const one = (type: string): StructLayout => ({
+      name: "s",
+      kind: "struct",
+      sizeBytes: 8,
+      alignBytes: 8,
+      members: [{ name: "m", type, offsetBits: 0, sizeBytes: 8 }],
+    });
+    const change = (a: string, b: string) => compareLayouts(one(a), one(b)).members[0]?.change;
+    for (const [a, b] of [
+      ["long unsigned int", "unsigned long"],
+      ["short unsigned int", "unsigned short"],
+      ["long long unsigned int *", "unsigned long long *"],
+      ["__u8", "u8"],
+      ["__u32[3]", "u32[3]"],
+      ["void (*)(struct sk_buff *)", "(*)()"],
+    ] as const) {
+      expect([a, change(a, b)]).toEqual([a, "same"]);
+      expect([b, change(b, a)]).toEqual([b, "same"]);
+    }
+    for (const [a, b] of [
+      ["long unsigned int", "long int"],
+      ["__u16", "__s16"],
+      ["__be16", "u16"],
+      ["struct page *", "struct net_iov *"],
+      ["void *", "(*)()"],
+    ] as const)
+      expect([a, change(a, b)]).toEqual([a, "other type"]);
+  });
+
   test("every member of both is told once, with its own places; turned round, what came is gone", () => {
     for (const struct of ["sk_buff", "skb_shared_info", "page"])
       for (const [a, b] of [

@@ -46,9 +46,31 @@ export interface LayoutDifference {
   readonly members: readonly MemberDifference[];
 }
 
+/** Compilers write `long unsigned int` where a header has `unsigned long`, and headers shared with user space `__u8` for `u8`. */
+const words: Readonly<Record<string, string>> = {
+  "long unsigned int": "unsigned long",
+  "short unsigned int": "unsigned short",
+  "long long unsigned int": "unsigned long long",
+  "long int": "long",
+  "short int": "short",
+  "long long int": "long long",
+};
+const compilersWords = new RegExp(
+  `\\b(?:${Object.keys(words)
+    .sort((a, b) => b.length - a.length)
+    .join("|")})\\b`,
+  "g",
+);
+
+/** One spelling of a type, so that what is told as another is another. What a function takes and gives is not compared: declarations leave it out. */
+function spelling(type: string): string {
+  if (type.includes("(*)(")) return "(*)()";
+  return type.replace(compilersWords, (word) => words[word] as string).replace(/\b__([us](?:8|16|32|64))\b/g, "$1");
+}
+
 function changeOf(before: Placed, after: Placed): MemberChange {
   if (before.sizeBytes !== after.sizeBytes || before.bits !== after.bits) return "other size";
-  if (before.type !== after.type) return "other type";
+  if (spelling(before.type) !== spelling(after.type)) return "other type";
   return before.offsetBits === after.offsetBits ? "same" : "moved";
 }
 
