@@ -12,28 +12,40 @@ interface Waiting {
   behind: number;
 }
 
-export type ApartPages = ReturnType<typeof createApartPages>;
+export interface ApartPages {
+  /** On the free list, with the buddy mark. */
+  isFree: (pfn: number) => boolean;
+  add(pfn: number): void;
+  /** The page leaves the free list without being handed out from it. */
+  drop(pfn: number): void;
+  /** An ordinary page was freed to the per-CPU list. */
+  freed(): void;
+  /** An ordinary page went from the per-CPU list's tail to the free lists. */
+  drain(): void;
+  /** Somebody wants one page: the apart page whose turn it is, or -1. */
+  take(): number;
+}
 
 /** `singles`: free blocks of one page; `hot`: pages on the per-CPU list; `drained` hears of a page that reaches the free list. */
-export function createApartPages(singles: () => number, hot: () => number, drained: (pfn: number) => boolean) {
+export function createApartPages(
+  singles: () => number,
+  hot: () => number,
+  drained: (pfn: number) => boolean,
+): ApartPages {
   let waiting: Waiting[] = [];
   let free: { readonly pfn: number; readonly below: number }[] = [];
   return {
-    /** On the free list, with the buddy mark. */
     isFree: (pfn: number): boolean => free.some((f) => f.pfn === pfn),
     add(pfn: number): void {
       for (const w of waiting) w.above++;
       waiting.push({ pfn, above: 0, behind: hot() });
     },
-    /** The page leaves the free list without being handed out from it. */
     drop(pfn: number): void {
       if (free.length > 0) free = free.filter((f) => f.pfn !== pfn);
     },
-    /** An ordinary page was freed to the per-CPU list. */
     freed(): void {
       for (const w of waiting) w.above++;
     },
-    /** An ordinary page went from the per-CPU list's tail to the free lists. */
     drain(): void {
       if (waiting.length === 0) return;
       for (const w of waiting) w.behind--;
@@ -42,7 +54,6 @@ export function createApartPages(singles: () => number, hot: () => number, drain
       waiting = waiting.filter((w) => w.behind >= 0);
       for (const { pfn } of gone) if (drained(pfn)) free.push({ pfn, below: singles() });
     },
-    /** Somebody wants one page: the apart page whose turn it is, or -1. */
     take(): number {
       const top = waiting.find((w) => w.above === 0);
       if (top !== undefined) {

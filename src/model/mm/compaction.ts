@@ -14,9 +14,32 @@ import { record, word, zoneField, zoneStride } from "./memory.ts";
 import { freeBlocks } from "./observe.ts";
 import type { CompactResult } from "./slow_path.ts";
 
-export type Compaction = ReturnType<typeof createCompaction>;
+export interface Compaction {
+  /** compaction_suitable(): no block yet, but enough single pages above the low mark to work with. */
+  suitable: (z: number, order: number, allocFlags: number, highest: number) => "success" | "skipped" | "continue";
+  /** compact_zone(). Returns how many pages moved through `moved`. `done`: when it is over, where that is not a block of the order. */
+  compactZone: (
+    z: number,
+    order: number,
+    migratetype: number,
+    priority: number,
+    done?: () => boolean,
+  ) => {
+    won: boolean;
+    moved: number;
+  };
+  /** compact_zone_order() with its event. */
+  compact(
+    z: number,
+    order: number,
+    migratetype: number,
+    allocFlags: number,
+    highest: number,
+    priority: number,
+  ): CompactResult;
+}
 
-export function createCompaction(machine: MachineMemory, lru: Lru) {
+export function createCompaction(machine: MachineMemory, lru: Lru): Compaction {
   const { memory, area, watermarks, rules } = machine;
   const journal: Journal = machine.journal;
   const { page, zone } = memory;
@@ -31,7 +54,6 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
     return index >= 0 && index <= rules.extfragThreshold;
   };
 
-  /** compaction_suitable(): no block yet, but enough single pages above the low mark to work with. */
   const suitable = (
     z: number,
     order: number,
@@ -86,7 +108,6 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
     area.freeOnePage(pfn, z, 0, area.blockTypeOf(pfn), false);
   };
 
-  /** compact_zone(). Returns how many pages moved through `moved`. `done`: when it is over, where that is not a block of the order. */
   const compactZone = (
     z: number,
     order: number,
@@ -133,7 +154,6 @@ export function createCompaction(machine: MachineMemory, lru: Lru) {
   return {
     suitable,
     compactZone,
-    /** compact_zone_order() with its event. */
     compact(
       z: number,
       order: number,

@@ -46,9 +46,47 @@ export interface MergeRules {
   readonly lockedNamesRequest: boolean;
 }
 
-export type FreeArea = ReturnType<typeof createFreeArea>;
+export interface FreeArea {
+  listOf: (z: number, order: number, type: number) => number;
+  blockTypeOf: (pfn: number) => number;
+  setBlockType: (pfn: number, type: number) => void;
+  /** change_pageblock_range(): the type of every pageblock of a block of at least one. */
+  setBlockTypes: (pfn: number, order: number, type: number) => void;
+  modFree: (z: number, delta: number) => void;
+  readonly account: Account;
+  insertAfter: (at: number, pfn: number) => void;
+  unlink: (pfn: number) => void;
+  addHead: (pfn: number, z: number, order: number, type: number) => void;
+  addTail: (pfn: number, z: number, order: number, type: number) => void;
+  remove: (pfn: number, z: number, order: number) => void;
+  /** First block of a list, or -1. */
+  firstOf: (z: number, order: number, type: number) => number;
+  isEmpty: (z: number, order: number, type: number) => boolean;
+  /** Takes a block off its list, the one that its halves go back to, and marks it taken, with the type it is cached under (page->index). */
+  take: (pfn: number, z: number, order: number, from: number, type: number) => void;
+  /** __rmqueue_smallest(): the first block of the smallest sufficient order, or -1. `asked` is the request's type where the list's is another. */
+  rmqueueSmallest: (z: number, order: number, type: number, asked?: number) => number;
+  /** True when the block at `pfn` is free, whole and of exactly this order in this zone: find_buddy_page_pfn()'s test. */
+  isFreeBlock: (pfn: number, z: number, order: number) => boolean;
+  isWholeOrder: (order: number) => boolean;
+  /** __free_one_page(): merges upwards as far as buddies are free, then lists the result. `type` is the freed page's. */
+  freeOnePage: (freed: number, z: number, freedOrder: number, type: number, toTail: boolean) => void;
+  /** free_one_page(): a block that no per-CPU list takes. Where lists and pageblocks agree, a larger one goes pageblock by pageblock, each by its own type. */
+  freeWhole: (pfn: number, z: number, order: number, type: number) => void;
+  /** move_to_free_list(): to the tail of another type's list. */
+  moveToList: (pfn: number, z: number, order: number, from: number, type: number) => void;
+  moveFreepagesBlock: (around: number, z: number, from: number, type: number) => number;
+  /** prep_move_freepages_block() (6.12): whether the pageblock around `pfn` lies in the zone as a whole. */
+  blockInZone: (around: number, z: number) => boolean;
+  /** Counts what is free and what could be moved from `start` on to the end of its pageblock. */
+  countBlock: (start: number) => void;
+  /** Free and movable pages that the last count met. */
+  readonly met: { readonly free: number; readonly movable: number };
+  /** try_to_claim_block() of a block of at least a pageblock (since 6.10): its pageblocks change their type, what is left of it goes to that type's lists. */
+  claimWhole: (pfn: number, z: number, order: number, from: number, old: number, type: number) => void;
+}
 
-export function createFreeArea(memory: Memory, journal: Journal, account: Account, rules: MergeRules) {
+export function createFreeArea(memory: Memory, journal: Journal, account: Account, rules: MergeRules): FreeArea {
   const { page, blockType, zone, nrFree, freeLists } = memory;
   const { orders, pageblockOrder, pcpMaxOrder, pcpHugeOrder } = memory.spec;
   const { wholeBlocksTo, mergeLikelyToTail, unmergeableFrom, isolate, blocksFollowLists, lockedNamesRequest } = rules;
@@ -67,7 +105,6 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     blockType[block] = (blockType[block]! & 8) | type;
   };
 
-  /** change_pageblock_range(): the type of every pageblock of a block of at least one. */
   const setBlockTypes = (pfn: number, order: number, type: number): void => {
     for (let at = pfn; at < pfn + (1 << order); at += blockPages) setBlockType(at, type);
   };
@@ -105,7 +142,6 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     nrFree[(z << ORDERS_SHIFT) + order] = nrFree[(z << ORDERS_SHIFT) + order]! - 1;
   };
 
-  /** First block of a list, or -1. */
   const firstOf = (z: number, order: number, type: number): number => {
     const list = listOf(z, order, type);
     const pfn = page[(list << 2) | NEXT]!;
@@ -122,7 +158,6 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     for (let order = high - 1; order >= low; order--) addHead(pfn + (1 << order), z, order, type);
   };
 
-  /** Takes a block off its list, the one that its halves go back to, and marks it taken, with the type it is cached under (page->index). */
   const take = (pfn: number, z: number, order: number, from: number, type: number): void => {
     taken(z, order, type);
     unlink(pfn);
@@ -131,7 +166,6 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     page[(pfn << 2) | WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
   };
 
-  /** try_to_claim_block() of a block of at least a pageblock (since 6.10): its pageblocks change their type, what is left of it goes to that type's lists. */
   const claimWhole = (pfn: number, z: number, order: number, from: number, old: number, type: number): void => {
     unlink(pfn);
     nrFree[(z << ORDERS_SHIFT) + from] = nrFree[(z << ORDERS_SHIFT) + from]! - 1;
@@ -142,7 +176,6 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     page[(pfn << 2) | WORD] = (type << TYPE_SHIFT) | (z << ZONE_SHIFT) | TAKEN | order;
   };
 
-  /** __rmqueue_smallest(): the first block of the smallest sufficient order, or -1. `asked` is the request's type where the list's is another. */
   const rmqueueSmallest = (z: number, order: number, type: number, asked: number = type): number => {
     for (let from = order; from <= topOrder; from++) {
       const pfn = firstOf(z, from, type);
@@ -158,11 +191,9 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     return NO_BLOCK;
   };
 
-  /** True when the block at `pfn` is free, whole and of exactly this order in this zone: find_buddy_page_pfn()'s test. */
   const isFreeBlock = (pfn: number, z: number, order: number): boolean =>
     (page[(pfn << 2) | WORD]! & HEAD_MASK) === ((z << ZONE_SHIFT) | BUDDY | order);
 
-  /** __free_one_page(): merges upwards as far as buddies are free, then lists the result. `type` is the freed page's. */
   const freeOnePage = (freed: number, z: number, freedOrder: number, type: number, toTail: boolean): void => {
     let pfn = freed;
     let order = freedOrder;
@@ -193,7 +224,6 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
     else addHead(pfn, z, order, list);
   };
 
-  /** free_one_page(): a block that no per-CPU list takes. Where lists and pageblocks agree, a larger one goes pageblock by pageblock, each by its own type. */
   const freeWhole = (pfn: number, z: number, order: number, type: number): void => {
     if (!blocksFollowLists || order <= pageblockOrder) freeOnePage(pfn, z, order, type, false);
     else
@@ -201,23 +231,19 @@ export function createFreeArea(memory: Memory, journal: Journal, account: Accoun
         freeOnePage(at, z, pageblockOrder, blockTypeOf(at), false);
   };
 
-  /** move_to_free_list(): to the tail of another type's list. */
   const moveToList = (pfn: number, z: number, order: number, from: number, type: number): void => {
     unlink(pfn);
     insertAfter(page[(listOf(z, order, type) << 2) | PREV]!, pfn);
     countMoved(z, order, from, type);
   };
 
-  /** Free and movable pages that the last count met. */
   const met = { free: 0, movable: 0 };
 
-  /** prep_move_freepages_block() (6.12): whether the pageblock around `pfn` lies in the zone as a whole. */
   const blockInZone = (around: number, z: number): boolean => {
     const start = around & -blockPages;
     return start >= zone[(z << ZONE_ROW) | START]! && start + blockPages <= zone[(z << ZONE_ROW) | END]!;
   };
 
-  /** Counts what is free and what could be moved from `start` on to the end of its pageblock. */
   const countBlock = (start: number): void => {
     const end = (start & -blockPages) + blockPages;
     met.free = 0;

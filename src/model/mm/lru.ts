@@ -13,9 +13,32 @@ export interface LruOwner {
   migrate(from: number, to: number): boolean;
 }
 
-export type Lru = ReturnType<typeof createLru>;
+export interface Lru {
+  setOwner(to: LruOwner): void;
+  add: (pfn: number) => void;
+  remove: (pfn: number) => void;
+  /** mark_page_accessed(): most recently used from now on. */
+  touch: (pfn: number) => void;
+  /** Takes a page off the list and gives it back to the allocator. */
+  release: (pfn: number) => void;
+  /** Evicts one page if its owner lets it go. */
+  evict: (pfn: number) => boolean;
+  /** shrink_zone(), in effect: looks at up to `scan` pages from the cold end, frees up to `want`; what cannot go is rotated to the front. */
+  shrink: (z: number, scan: number, want: number) => number;
+  isLru: (pfn: number) => boolean;
+  /** Pages on a zone's list. */
+  count: (z: number) => number;
+  /** Hands a page's place on the list over to another page, as migration does; false when the owner says it cannot move. */
+  replace(from: number, to: number): boolean;
+  /** Coldest page of a zone, or -1. */
+  coldest(z: number): number;
+  /** Next page towards the hot end, or -1. */
+  warmer(pfn: number): number;
+  /** Hottest page of a zone, or -1. */
+  hottest(z: number): number;
+}
 
-export function createLru(machine: MachineMemory) {
+export function createLru(machine: MachineMemory): Lru {
   const { memory, pages, area, journal } = machine;
   const { page, zone, lruLists } = memory;
   const { next: NEXT, prev: PREV, word: WORD } = record;
@@ -39,26 +62,22 @@ export function createLru(machine: MachineMemory) {
     zone[countAt(z)] = zone[countAt(z)]! - 1;
   };
 
-  /** mark_page_accessed(): most recently used from now on. */
   const touch = (pfn: number): void => {
     area.unlink(pfn);
     area.insertAfter(lruLists + zoneOfTaken(pfn), pfn);
   };
 
-  /** Takes a page off the list and gives it back to the allocator. */
   const release = (pfn: number): void => {
     remove(pfn);
     pages.freePages(pfn, 0);
   };
 
-  /** Evicts one page if its owner lets it go. */
   const evict = (pfn: number): boolean => {
     if (page[(pfn << 2) | record.references] !== 1 || !owner.evict(pfn)) return false;
     release(pfn);
     return true;
   };
 
-  /** shrink_zone(), in effect: looks at up to `scan` pages from the cold end, frees up to `want`; what cannot go is rotated to the front. */
   const shrink = (z: number, scan: number, want: number): number => {
     let freed = 0;
     for (let i = 0; i < scan && freed < want; i++) {
@@ -81,9 +100,7 @@ export function createLru(machine: MachineMemory) {
     evict,
     shrink,
     isLru,
-    /** Pages on a zone's list. */
     count: (z: number): number => zone[countAt(z)]!,
-    /** Hands a page's place on the list over to another page, as migration does; false when the owner says it cannot move. */
     replace(from: number, to: number): boolean {
       if (page[(from << 2) | record.references] !== 1 || !owner.migrate(from, to)) return false;
       const before = page[(from << 2) | PREV]!;
@@ -95,17 +112,14 @@ export function createLru(machine: MachineMemory) {
       if (journal.heard) journal.emit(eventKind.page_migrated, from, to);
       return true;
     },
-    /** Coldest page of a zone, or -1. */
     coldest(z: number): number {
       const pfn = page[((lruLists + z) << 2) | PREV]!;
       return pfn === lruLists + z ? -1 : pfn;
     },
-    /** Next page towards the hot end, or -1. */
     warmer(pfn: number): number {
       const prev = page[(pfn << 2) | PREV]!;
       return prev >= memory.pages ? -1 : prev;
     },
-    /** Hottest page of a zone, or -1. */
     hottest(z: number): number {
       const pfn = page[((lruLists + z) << 2) | NEXT]!;
       return pfn === lruLists + z ? -1 : pfn;

@@ -7,8 +7,11 @@ import type { FreeArea } from "./free_area.ts";
 import { createFreeArea } from "./free_area.ts";
 import type { Memory, MemorySpec } from "./memory.ts";
 import { createMemory, typesMax } from "./memory.ts";
+import type { PageAlloc } from "./page_alloc.ts";
 import { createPageAlloc } from "./page_alloc.ts";
+import type { PageAllocator } from "./pages.ts";
 import type { MmParts } from "./parts.ts";
+import type { PcpLists } from "./pcp/pcp.ts";
 import type { Placement } from "./placement.ts";
 import { createPlacement2005, globalList } from "./placement_2005.ts";
 import { createClassic } from "./placement_classic.ts";
@@ -16,7 +19,9 @@ import { createMobility } from "./placement_mobility.ts";
 import type { TaskContext } from "./rights.ts";
 import { plainTask } from "./rights.ts";
 import type { MmRules } from "./rules.ts";
+import type { Rescue } from "./slow_path.ts";
 import { createSlowPath } from "./slow_path.ts";
+import type { WatermarkTest } from "./zone_watermark.ts";
 import { createWatermarkTest } from "./zone_watermark.ts";
 
 export interface MachineMemoryOptions {
@@ -31,9 +36,24 @@ export interface MachineMemoryOptions {
   readonly task?: TaskContext;
 }
 
-export type MachineMemory = ReturnType<typeof createMachineMemory>;
+export interface MachineMemory {
+  /** Reclaim and compaction for those who may sleep; reclaim.ts sets it. */
+  setRescue(to: Rescue): void;
+  readonly memory: Memory;
+  readonly area: FreeArea;
+  readonly placement: Placement;
+  readonly pcp: PcpLists;
+  readonly watermarks: WatermarkTest;
+  readonly alloc: PageAlloc;
+  readonly pages: PageAllocator;
+  /** Who runs: what a request is charged to. */
+  readonly task: TaskContext;
+  readonly rules: MmRules;
+  readonly parts: MmParts;
+  readonly journal: Journal;
+}
 
-export function createMachineMemory(options: MachineMemoryOptions) {
+export function createMachineMemory(options: MachineMemoryOptions): MachineMemory {
   const { spec, journal, parts, rules = parts.rules() } = options;
   const { types } = rules;
   const memory = createMemory(spec);
@@ -85,7 +105,6 @@ export function createMachineMemory(options: MachineMemoryOptions) {
   const slow = createSlowPath(alloc, journal, rules, task);
   alloc.setSlowPath(slow.path);
   return {
-    /** Reclaim and compaction for those who may sleep; reclaim.ts sets it. */
     setRescue: slow.setRescue,
     memory,
     area,

@@ -97,9 +97,28 @@ export interface AllocatorParts {
   readonly nodeOfCpu: Int32Array;
 }
 
-export type PageAlloc = ReturnType<typeof createPageAlloc>;
+export interface PageAlloc {
+  readonly pages: PageAllocator;
+  /** get_page_from_freelist(): the zones of a zonelist, first without fragmenting when the flags say so. -1 when none may or can. */
+  getPageFromFreelist: (
+    gfp: number,
+    order: number,
+    flags: number,
+    highest: number,
+    type: number,
+    zonelist: number,
+  ) => number;
+  /** gfp_migratetype(). */
+  migratetypeOf: (gfp: number) => number;
+  /** gfp_zone(): the highest zone type that will do. */
+  highestZoneOf: (gfp: number) => number;
+  /** wake_all_kswapds(): once for each node of the zonelist; in defrag mode for whole pageblocks. */
+  wakeAllKswapds: (asked: Request) => void;
+  setSlowPath(path: SlowPath): void;
+  setWake(hear: (z: number, order: number) => void): void;
+}
 
-export function createPageAlloc(parts: AllocatorParts) {
+export function createPageAlloc(parts: AllocatorParts): PageAlloc {
   const { memory, journal, trouble, nodeOfCpu } = parts;
   const { page, zone, zonelists, zonelistStart, pcpListBase, pcpLists } = memory;
   const { orders, pageblockOrder, pcpMaxOrder, pcpHugeOrder, nodes, cpus, zoneTypes } = memory.spec;
@@ -130,7 +149,6 @@ export function createPageAlloc(parts: AllocatorParts) {
 
   const throughPcp = (order: number): boolean => order <= pcpMaxOrder || order === pcpHugeOrder;
 
-  /** gfp_migratetype(). */
   const migratetypeOf = (gfp: number): number =>
     groupingDisabled || (gfp & (MOVABLE_BIT | RECLAIMABLE_BIT)) === 0
       ? UNMOVABLE
@@ -138,7 +156,6 @@ export function createPageAlloc(parts: AllocatorParts) {
         ? MOVABLE
         : RECLAIMABLE;
 
-  /** gfp_zone(): the highest zone type that will do. */
   const highestZoneOf = (gfp: number): number => highestOf[(gfp & 7) | ((gfp & MOVABLE_BIT) !== 0 ? 8 : 0)]!;
 
   /** rmqueue_buddy(): straight from the free lists, with the high-order atomic reserve before and after for those who may. */
@@ -195,7 +212,6 @@ export function createPageAlloc(parts: AllocatorParts) {
     if ((compound | pfmemalloc) !== 0) page[at | WORD] = page[at | WORD]! | compound | pfmemalloc;
   };
 
-  /** get_page_from_freelist(): the zones of a zonelist, first without fragmenting when the flags say so. -1 when none may or can. */
   const getPageFromFreelist = (
     gfp: number,
     order: number,
@@ -420,7 +436,6 @@ export function createPageAlloc(parts: AllocatorParts) {
   let wake: (z: number, order: number) => void = () => {};
   const wakeKswapd = (z: number, order: number): void => wake(z, order);
 
-  /** wake_all_kswapds(): once for each node of the zonelist; in defrag mode for whole pageblocks. */
   const wakeAllKswapds = (asked: Request): void => {
     let last = -1;
     for (let k = asked.zonelist; zonelists[k]! >= 0; k++) {

@@ -48,9 +48,9 @@ function createStackDepot(): StackDepot {
 
 /** Who runs: the scenario sets these before it calls into the allocator. */
 export interface OwnerContext {
-  pid: number;
-  tgid: number;
-  comm: string;
+  readonly pid: number;
+  readonly tgid: number;
+  readonly comm: string;
   /** Depot handle of the present call chain. */
   stack: number;
 }
@@ -69,9 +69,23 @@ export interface PageHistory {
   readonly freeStack: readonly StackFrame[];
 }
 
-export type PageOwner = ReturnType<typeof createPageOwner>;
+export interface PageOwner {
+  readonly context: OwnerContext;
+  readonly depot: StackDepot;
+  /** What is remembered of the block at `pfn`; undefined when nobody ever allocated it. */
+  historyOf: (pfn: number) => PageHistory | undefined;
+  stop: () => void;
+  /** Runs `what` with another call chain as the present one. */
+  within<T>(frames: readonly StackFrame[], what: () => T): T;
+  /** The dump, record by record, rising pfn: `/sys/kernel/debug/page_owner` of 6.1, or `/proc/page_owner` of 2005. */
+  dump(form: "6.1" | "2005"): Generator<string>;
+}
 
-export function createPageOwner(machine: MachineMemory, version: readonly number[], depot = createStackDepot()) {
+export function createPageOwner(
+  machine: MachineMemory,
+  version: readonly number[],
+  depot = createStackDepot(),
+): PageOwner {
   const { memory, journal, area, rules } = machine;
   const pages = memory.pages;
   const allocStack = new Int32Array(pages);
@@ -123,7 +137,6 @@ export function createPageOwner(machine: MachineMemory, version: readonly number
     "page_migrated",
   );
 
-  /** What is remembered of the block at `pfn`; undefined when nobody ever allocated it. */
   const historyOf = (pfn: number): PageHistory | undefined => {
     const task = tasks[(state[pfn]! >> 6) - 1];
     if (task === undefined) return undefined;
@@ -178,7 +191,6 @@ export function createPageOwner(machine: MachineMemory, version: readonly number
     depot,
     historyOf,
     stop,
-    /** Runs `what` with another call chain as the present one. */
     within<T>(frames: readonly StackFrame[], what: () => T): T {
       const before = context.stack;
       context.stack = depot.save(frames);
@@ -188,7 +200,6 @@ export function createPageOwner(machine: MachineMemory, version: readonly number
         context.stack = before;
       }
     },
-    /** The dump, record by record, rising pfn: `/sys/kernel/debug/page_owner` of 6.1, or `/proc/page_owner` of 2005. */
     *dump(form: "6.1" | "2005"): Generator<string> {
       for (let pfn = 0; pfn < pages; pfn++) {
         if ((state[pfn]! & allocatedBit) === 0 || allocStack[pfn] === 0) continue;

@@ -24,10 +24,22 @@ export interface ReclaimChoices {
   readonly killSomething?: () => boolean;
 }
 
-export type Reclaim = ReturnType<typeof createReclaim>;
+export interface Reclaim {
+  readonly rescue: Rescue;
+  /** kswapd of a node is to run, as after a request of that order. */
+  wake: (node: number, order: number) => void;
+  readonly compaction: Compaction | undefined;
+  drainAll: () => void;
+  /** compact_nodes(), mm/compaction.c, 6.1.192: 1 written to compact_memory. Every movable page, whatever block comes of it; CPUs keep their lists. */
+  compactAll(): void;
+  /** Nodes whose kswapd was woken since it last ran. */
+  woken: () => readonly number[];
+  /** Lets kswapd of every woken node run to its end; pages freed. */
+  runKswapd(): number;
+}
 
 /** Connects reclaim to a machine: its slow path calls it, and kswapd waits to be run. */
-export function createReclaim(machine: MachineMemory, lru: Lru, choices: ReclaimChoices) {
+export function createReclaim(machine: MachineMemory, lru: Lru, choices: ReclaimChoices): Reclaim {
   const { memory, watermarks, placement, journal, pcp } = machine;
   const { zone, zonelists, spec } = { ...memory, spec: memory.spec };
   const compaction: Compaction | undefined = choices.compaction ? createCompaction(machine, lru) : undefined;
@@ -215,18 +227,14 @@ export function createReclaim(machine: MachineMemory, lru: Lru, choices: Reclaim
   machine.alloc.setWake((z, order) => wake(zone[z * zoneStride + zoneField.node]!, order));
   return {
     rescue,
-    /** kswapd of a node is to run, as after a request of that order. */
     wake,
     compaction,
     drainAll,
-    /** compact_nodes(), mm/compaction.c, 6.1.192: 1 written to compact_memory. Every movable page, whatever block comes of it; CPUs keep their lists. */
     compactAll(): void {
       for (let z = 0; z < spec.zones.length; z++)
         compaction?.compactZone(z, spec.orders, machine.rules.types.movable, 0);
     },
-    /** Nodes whose kswapd was woken since it last ran. */
     woken: (): readonly number[] => [...wanted.keys()],
-    /** Lets kswapd of every woken node run to its end; pages freed. */
     runKswapd(): number {
       let freed = 0;
       for (const [node, order] of wanted) freed += balanceNode(node, order);

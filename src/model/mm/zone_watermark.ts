@@ -25,9 +25,23 @@ const CMA = allocFlag.cma;
 const HIGHATOMIC_OR_OOM = allocFlag.highatomic | allocFlag.oom;
 const WMARK_MASK = allocFlag.wmarkMask;
 
-export type WatermarkTest = ReturnType<typeof createWatermarkTest>;
+export interface WatermarkTest {
+  /** wmark_pages(): the chosen watermark, boost included. */
+  markOf: (z: number, allocFlags: number) => number;
+  /** zone_watermark_fast(): true when the zone may serve the request. */
+  zoneOk: (z: number, order: number, mark: number, highest: number, allocFlags: number, gfp: number) => boolean;
+  maySpend: (z: number, order: number, highest: number, allocFlags: number, gfp: number) => boolean;
+  firstMark: (z: number) => number;
+  ok: (z: number, order: number, mark: number, highest: number, allocFlags: number, free: number) => boolean;
+  /** zone_page_state(): a counter that ran below zero reads as zero. */
+  globalFree: (z: number) => number;
+  /** A block of at least this order on a list that the request may use. */
+  hasBlock: (z: number, order: number, allocFlags: number) => boolean;
+  /** Since 4.4 a high order needs one comparison and one block; before, a comparison for each order below. */
+  readonly blocksDecide: boolean;
+}
 
-export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRules) {
+export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRules): WatermarkTest {
   const { generation, types, boostExempt } = rules;
   /** Lists 0 to 2 are what everybody may use, others are reserves; false where lists mean something else. */
   const typedLists = rules.policy === "mobility";
@@ -41,7 +55,6 @@ export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRul
   /** Who may count the atomic reserve as free: up to 6.2 __GFP_HIGH alone does not. */
   const belowReserve = generation === 3 ? RESERVES : NON_BLOCK | OOM;
 
-  /** zone_page_state(): a counter that ran below zero reads as zero. */
   const globalFree = (z: number): number => {
     const free = zone[(z << ZONE_ROW) | FREE]!;
     return free < 0 ? 0 : free;
@@ -52,7 +65,6 @@ export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRul
     return free < 0 ? 0 : free;
   };
 
-  /** wmark_pages(): the chosen watermark, boost included. */
   const markOf = (z: number, allocFlags: number): number =>
     zone[(z << ZONE_ROW) + MIN + (allocFlags & WMARK_MASK)]! + zone[(z << ZONE_ROW) | BOOST]!;
 
@@ -63,7 +75,6 @@ export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRul
     return pages;
   };
 
-  /** A block of at least this order on a list that the request may use. */
   const hasBlock = (z: number, order: number, allocFlags: number): boolean => {
     for (let o = order; o < orders; o++) {
       if (nrFree[(z << ORDERS_SHIFT) + o] === 0) continue;
@@ -136,7 +147,6 @@ export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRul
         ? (gfp) => (gfp & ATOMIC_BIT) !== 0
         : (_gfp, allocFlags) => (allocFlags & MIN_RESERVE) !== 0;
 
-  /** zone_watermark_fast(): true when the zone may serve the request. */
   const zoneOk = (
     z: number,
     order: number,
@@ -189,7 +199,6 @@ export function createWatermarkTest(memory: Memory, area: FreeArea, rules: MmRul
     ok,
     globalFree,
     hasBlock,
-    /** Since 4.4 a high order needs one comparison and one block; before, a comparison for each order below. */
     blocksDecide: generation >= 2,
   };
 }

@@ -13,7 +13,7 @@ import { eventKind } from "../../../kernel/events.ts";
 import type { PoolNapi } from "./direct/direct.ts";
 import { createDmaAddresses } from "./page_pool_address.ts";
 import { poolLives } from "./page_pool_lives.ts";
-import type { DmaDirection, PagePoolOptions, PoolParts } from "./page_pool_params.ts";
+import type { DmaDirection, PagePoolOptions, PoolParams, PoolParts, PoolStats } from "./page_pool_params.ts";
 import {
   FULL_SYNC,
   gfp61,
@@ -28,7 +28,7 @@ import {
 } from "./page_pool_params.ts";
 import * as rows from "./page_pool_rows.ts";
 import { viewPools } from "./page_pool_view.ts";
-import { createPtrRings } from "./ptr_ring.ts";
+import { createPtrRings, type PtrRings } from "./ptr_ring.ts";
 
 export * from "./page_pool_params.ts";
 
@@ -62,10 +62,75 @@ const {
   CACHE_SHIFT,
 } = rows;
 
-export type PagePools = ReturnType<typeof createPagePools>;
+export interface PagePools {
+  isLive: (pool: number) => boolean;
+  poolOf: (pfn: number) => number;
+  fragmentUsers: (pfn: number) => number;
+  fragCount: (pfn: number) => bigint;
+  fragPage: (pool: number) => number;
+  fragOffset: (pool: number) => number;
+  fragUsers: (pool: number) => number;
+  cacheCount: (pool: number) => number;
+  cacheContents(pool: number): number[];
+  ringContents: (pool: number) => number[];
+  holdCount: (pool: number) => number;
+  releaseCount: (pool: number) => number;
+  params: (pool: number) => PoolParams;
+  stats: (pool: number) => PoolStats;
+  create: (params: PoolParams) => number;
+  destroy: (pool: number) => void;
+  runDelayed: (nanos: number) => void;
+  nextDelayed: () => number;
+  /** page_pool_alloc_pages(): a pfn, or -1. */
+  allocPages: (pool: number, gfp: number) => number;
+  /** page_pool_alloc_frag(): a pfn or -1; the place in the page is lastFragOffset(). */
+  allocFrag: (pool: number, sizeBytes: number, gfp: number) => number;
+  /** Offset in bytes of the fragment that allocFrag() gave last. */
+  lastFragOffset: () => number;
+  allocSized: (pool: number, sizeBytes: number, gfp: number) => number;
+  /** Bytes that allocSized() gave last. */
+  lastFragBytes: () => number;
+  /** page_pool_put_page(): one user less; the last one sends the page home. `syncSize` bytes may have been written. */
+  putPage: (pool: number, pfn: number, syncSize: number, allowDirect: boolean) => void;
+  /** page_pool_put_page_bulk(): overwrites the first entries of `pfns`, as the kernel does; ring_full counts once a call. */
+  putPageBulk: (pool: number, pfns: Int32Array, count: number) => void;
+  /** page_pool_put_full_page() */
+  putFullPage: (pool: number, pfn: number, allowDirect: boolean) => void;
+  /** page_pool_recycle_direct() */
+  recycleDirect: (pool: number, pfn: number) => void;
+  /** page_pool_release_page(): the page leaves the pool for good; whoever holds it returns it to the page allocator. */
+  releasePage: (pool: number, pfn: number) => void;
+  /** page_pool_return_skb_page(): true when the page was a pool's and one reference of the skb went there. */
+  returnSkbPage(anyPfn: number): boolean;
+  /** page_pool_update_nid(): the cache is flushed, the ring is checked page by page at the next refill. */
+  updateNid(pool: number, node: number): void;
+  /** page_pool_use_xdp_mem(): one more user that will call destroy(). */
+  useXdpMem(pool: number): void;
+  /** page_pool_inflight(): pages held and not released; 32-bit serial arithmetic, so both counters may wrap. */
+  inflight: (pool: number) => number;
+  dmaAddress: (pfn: number) => number;
+  /** What a pool must be made with for its pages to be cut up; 0 where any may. */
+  readonly fragmentFlag: number;
+  /** page_pool_fragment_page(): the driver cuts the page up itself, and says at last how many pieces it gave away. */
+  fragmentPage: (pfn: number) => void;
+  /** The driver counts a piece of such a page as given, or as not given after all. */
+  pieceGiven: (pfn: number) => void;
+  pieceKept: (pfn: number) => void;
+  /** page_pool_unref_page() with what was not given, and page_pool_put_unrefed_page() when nobody has a piece any more. */
+  unrefFragments(pool: number, pfn: number, given: number, allowDirect: boolean): void;
+  /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
+  addFragmentUser: (pfn: number) => void;
+  /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
+  setCounters(pool: number, start: number): void;
+  readonly rings: PtrRings;
+  readonly poolsMax: number;
+  readonly pfnMax: number;
+  /** page_pool_ref_page() of a page that is a pool's: one more user, counted; false for pages of others. */
+  shareSkbPage(anyPfn: number): boolean;
+}
 
 /** Makes the pools of one machine. Ownership: a page handed out belongs to the caller until one of the put or release functions. */
-export function createPagePools(options: PagePoolOptions) {
+export function createPagePools(options: PagePoolOptions): PagePools {
   const { pages, journal, context, pfnMax, pieces } = options;
   const refusedIn = journal.textId("__page_pool_alloc_pages_slow");
   const poolsMax = options.poolsMax ?? 64;
@@ -179,7 +244,6 @@ export function createPagePools(options: PagePoolOptions) {
     setDmaAddress(pfn, 0);
   };
 
-  /** page_pool_release_page(): the page leaves the pool for good; whoever holds it returns it to the page allocator. */
   const releasePage = (pool: number, pfn: number): void => {
     if (((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_DMA_MAP) !== 0) dmaUnmap(pool, pfn);
     disown(pool, pfn);
@@ -286,7 +350,6 @@ export function createPagePools(options: PagePoolOptions) {
     return pfn >= 0 ? pfn : allocPagesSlow(pool, gfp);
   };
 
-  /** page_pool_alloc_pages(): a pfn, or -1. */
   const allocPages = (pool: number, gfp: number): number => {
     const row = pool << ROW_SHIFT;
     const n = ((P[row + CACHED_PAGES] as number) - 1) | 0;
@@ -335,7 +398,6 @@ export function createPagePools(options: PagePoolOptions) {
     return false;
   };
 
-  /** page_pool_put_page(): one user less; the last one sends the page home. `syncSize` bytes may have been written. */
   const putPage = (pool: number, pfn: number, syncSize: number, allowDirect: boolean): void => {
     const row = pool << ROW_SHIFT;
     pieces?.back(pfn);
@@ -364,7 +426,6 @@ export function createPagePools(options: PagePoolOptions) {
     recycleInRing(pool, pfn);
   };
 
-  /** page_pool_put_page_bulk(): overwrites the first entries of `pfns`, as the kernel does; ring_full counts once a call. */
   const putPageBulk = (pool: number, pfns: Int32Array, count: number): void => {
     assert(count <= pfns.length, () => `${count} pages of a list of ${pfns.length}`);
     let n = 0;
@@ -398,7 +459,6 @@ export function createPagePools(options: PagePoolOptions) {
     parts.fragments === "any pool" ||
     (parts.fragments === "flagged pools" && ((P[(pool << ROW_SHIFT) + FLAGS] as number) & PP_FLAG_PAGE_FRAG) !== 0);
 
-  /** page_pool_alloc_frag(): a pfn or -1; the place in the page is lastFragOffset(). */
   const allocFrag = (pool: number, sizeBytes: number, gfp: number): number => {
     assert(P[(pool << ROW_SHIFT) + LIVE] === 1, () => `pool ${pool} is not alive`);
     const room = pageSize << (P[(pool << ROW_SHIFT) + ORDER] as number);
@@ -460,7 +520,6 @@ export function createPagePools(options: PagePoolOptions) {
     return pfn;
   };
 
-  /** page_pool_inflight(): pages held and not released; 32-bit serial arithmetic, so both counters may wrap. */
   const inflight = (pool: number): number =>
     ((P[(pool << ROW_SHIFT) + HOLD] as number) - (P[(pool << ROW_SHIFT) + RELEASED] as number)) | 0;
 
@@ -499,19 +558,14 @@ export function createPagePools(options: PagePoolOptions) {
     ...lives,
     allocPages,
     allocFrag,
-    /** Offset in bytes of the fragment that allocFrag() gave last. */
     lastFragOffset: () => lastFragOffset,
     allocSized,
-    /** Bytes that allocSized() gave last. */
     lastFragBytes: () => lastFragBytes,
     putPage,
     putPageBulk,
-    /** page_pool_put_full_page() */
     putFullPage: (pool: number, pfn: number, allowDirect: boolean): void => putPage(pool, pfn, FULL_SYNC, allowDirect),
-    /** page_pool_recycle_direct() */
     recycleDirect: (pool: number, pfn: number): void => putPage(pool, pfn, FULL_SYNC, true),
     releasePage,
-    /** page_pool_return_skb_page(): true when the page was a pool's and one reference of the skb went there. */
     returnSkbPage(anyPfn: number): boolean {
       const pfn = pages.compoundHead(anyPfn);
       const owner = pp[pfn] as number;
@@ -519,33 +573,25 @@ export function createPagePools(options: PagePoolOptions) {
       putPage(owner - 1, pfn, FULL_SYNC, false);
       return true;
     },
-    /** page_pool_update_nid(): the cache is flushed, the ring is checked page by page at the next refill. */
     updateNid(pool: number, node: number): void {
       P[(pool << ROW_SHIFT) + NID] = node;
       flushCache(pool);
     },
-    /** page_pool_use_xdp_mem(): one more user that will call destroy(). */
     useXdpMem(pool: number): void {
       P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) + 1;
     },
     inflight,
     dmaAddress,
-    /** What a pool must be made with for its pages to be cut up; 0 where any may. */
     fragmentFlag: parts.fragments === "flagged pools" ? PP_FLAG_PAGE_FRAG : 0,
-    /** page_pool_fragment_page(): the driver cuts the page up itself, and says at last how many pieces it gave away. */
     fragmentPage: users.setBias,
-    /** The driver counts a piece of such a page as given, or as not given after all. */
     pieceGiven: (pfn: number): void => pieces?.given(pfn),
     pieceKept: (pfn: number): void => pieces?.back(pfn),
-    /** page_pool_unref_page() with what was not given, and page_pool_put_unrefed_page() when nobody has a piece any more. */
     unrefFragments(pool: number, pfn: number, given: number, allowDirect: boolean): void {
       if (users.dropBias(pfn, given) !== 0 || !keeps(pool, pfn, FULL_SYNC)) return;
       if (mayGoDirect(pool, allowDirect) && recycleInCache(pool, pfn)) return;
       recycleInRing(pool, pfn);
     },
-    /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
     addFragmentUser: users.add,
-    /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
     setCounters(pool: number, start: number): void {
       P[(pool << ROW_SHIFT) + HOLD] = start + inflight(pool);
       P[(pool << ROW_SHIFT) + RELEASED] = start;
@@ -553,7 +599,6 @@ export function createPagePools(options: PagePoolOptions) {
     rings,
     poolsMax,
     pfnMax,
-    /** page_pool_ref_page() of a page that is a pool's: one more user, counted; false for pages of others. */
     shareSkbPage(anyPfn: number): boolean {
       const pfn = pages.compoundHead(anyPfn);
       if (pp[pfn] === 0) return false;

@@ -53,7 +53,7 @@ export const SHARED_INFO_BYTES = 320;
 export const SKB_STRUCT_BYTES = 256;
 
 export interface Frag {
-  pfn: number;
+  readonly pfn: number;
   offset: number;
   size: number;
   /** What this fragment really holds; the kernel has no such field. */
@@ -99,12 +99,67 @@ export interface PoolSkbOptions {
   readonly gfp?: number;
 }
 
-export type PoolSkbs = ReturnType<typeof createPoolSkbs>;
+export interface PoolSkbs {
+  /** build_skb() over a page of 2^order pages: the head is the page. */
+  buildSkb: (pfn: number, order: number, headroom?: number, headLen?: number) => PoolSkb;
+  /** build_skb() over a fragment of `size` bytes at `offset`. */
+  buildSkbAround: (pfn: number, offset: number, size: number, headroom: number, headLen: number) => PoolSkb;
+  /** alloc_skb(size); undefined when there is no memory. */
+  allocSkb: (size: number) => PoolSkb | undefined;
+  /** skb_add_rx_frag(): the skb takes over the caller's reference, of the kind the caller held. */
+  addRxFrag: (skb: PoolSkb, pfn: number, offset: number, size: number) => void;
+  /** skb_mark_for_recycle(), or setting mem_info in the older designs. */
+  markForRecycle: (skb: PoolSkb, pool: number) => void;
+  /** skb_clone(): both share the data; mark and head_frag go along. */
+  clone: (skb: PoolSkb) => PoolSkb | undefined;
+  /** skb_copy(): new memory for everything; a fragment's bytes end in the linear part. */
+  copy: (skb: PoolSkb) => PoolSkb | undefined;
+  /** pskb_copy(): a private head, shared fragments with a page reference each. */
+  pskbCopy: (skb: PoolSkb) => PoolSkb | undefined;
+  /** pskb_expand_head(): a new kmalloc'ed head; false is -ENOMEM, and then nothing changed. */
+  expandHead: (skb: PoolSkb, headroomMore: number, tailroomMore: number) => boolean;
+  /** skb_try_coalesce(): true when the bytes of `from` are in `to`; `stolen` says how `from` has to be freed. */
+  tryCoalesce: (
+    to: PoolSkb,
+    from: PoolSkb,
+  ) => {
+    readonly merged: boolean;
+    readonly stolen: boolean;
+  };
+  /** tcp_try_coalesce() with what its callers do next: the merged skb is freed as far as it was not taken over. */
+  coalesceQueued: (to: PoolSkb, from: PoolSkb) => boolean;
+  /** skb_gro_receive() behind a header of `offset` bytes: fragments, stolen head, or frag_list; false is -ETOOMANYREFS. */
+  groReceive: (p: PoolSkb, skb: PoolSkb, offset: number) => boolean;
+  /** skb_shift() of `bytes` from the first fragment of `skb` to `target`; bytes moved, 0 when it cannot be done. */
+  shift: (target: PoolSkb, skb: PoolSkb, bytes: number) => number;
+  /** skb_segment(): new skbs of at most `mss` payload bytes each; page references to the fragments, no mark. Undefined: no memory, all undone. */
+  segment: (skb: PoolSkb, mss: number) => PoolSkb[] | undefined;
+  /** skb_splice_bits(): page references for the pipe, one each. */
+  splice: (skb: PoolSkb) => number[];
+  /** tcp_zerocopy_receive(): maps whole pages into user space; the others stay to be copied. */
+  mapToUser: (skb: PoolSkb) => number[];
+  /** kfree_skb(), consume_skb(), napi_consume_skb(): all the same for the pages, never direct into the cache (6.1). */
+  free: (skb: PoolSkb, step?: string) => void;
+  /** kfree_skb_partial(skb, true): the head was stolen, only the struct goes. */
+  freeStolen: (skb: PoolSkb) => void;
+  lengthOf: (skb: PoolSkb) => number;
+  dataLen: (skb: PoolSkb) => number;
+  /** skb_tailroom(): none in a non-linear skb. */
+  tailroom: (skb: PoolSkb) => number;
+  /** skb_cloned() */
+  isCloned: (skb: PoolSkb) => boolean;
+  headPfn: (skb: PoolSkb) => number;
+  /** skb->truesize as the receive path charges it: struct, head, whole pages of the fragments. */
+  truesize: (skb: PoolSkb) => number;
+  readonly live: Set<PoolSkb>;
+  readonly misuses: readonly Misuse[];
+  readonly policy: RecyclePolicy;
+}
 
 const alignData = (size: number): number => (size + 63) & ~63;
 
 /** The sk_buff side of recycling. -1 or undefined results are allocation failures; nothing is lost then. */
-export function createPoolSkbs(options: PoolSkbOptions) {
+export function createPoolSkbs(options: PoolSkbOptions): PoolSkbs {
   const { pools, pages, heap, policy } = options;
   const gfp = options.gfp ?? 0xa20;
   const pageSize = heap.pageSize;
@@ -118,9 +173,7 @@ export function createPoolSkbs(options: PoolSkbOptions) {
   const dataLen = (skb: PoolSkb): number =>
     skb.data.frags.reduce((n, f) => n + f.size, 0) + skb.data.fragList.reduce((n, s) => n + lengthOf(s), 0);
   const lengthOf = (skb: PoolSkb): number => skb.headLen + dataLen(skb);
-  /** skb_tailroom(): none in a non-linear skb. */
   const tailroom = (skb: PoolSkb): number => (linear(skb) ? skb.data.end - skb.headroom - skb.headLen : 0);
-  /** skb_cloned() */
   const isCloned = (skb: PoolSkb): boolean => skb.cloned && skb.data.dataref !== 1;
   const marked = (skb: PoolSkb): boolean => (byInfo ? skb.memInfo >= 0 : skb.ppRecycle);
 
@@ -218,16 +271,13 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     live.delete(skb);
   };
 
-  /** kfree_skb(), consume_skb(), napi_consume_skb(): all the same for the pages, never direct into the cache (6.1). */
   const free = (skb: PoolSkb, step = "kfree_skb"): void => {
     forget(skb);
     releaseData(skb, step);
   };
 
-  /** kfree_skb_partial(skb, true): the head was stolen, only the struct goes. */
   const freeStolen = (skb: PoolSkb): void => forget(skb);
 
-  /** build_skb() over a page of 2^order pages: the head is the page. */
   const buildSkb = (pfn: number, order: number, headroom = 0, headLen = 0): PoolSkb => {
     const bytes = (pageSize << order) - SHARED_INFO_BYTES;
     const skb = fresh({ head: pfn * pageSize, end: bytes, dataref: 1, frags: [], fragList: [] });
@@ -237,7 +287,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return skb;
   };
 
-  /** build_skb() over a fragment of `size` bytes at `offset`. */
   const buildSkbAround = (pfn: number, offset: number, size: number, headroom: number, headLen: number): PoolSkb => {
     const skb = fresh({
       head: pfn * pageSize + offset,
@@ -252,25 +301,21 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return skb;
   };
 
-  /** alloc_skb(size); undefined when there is no memory. */
   const allocSkb = (size: number): PoolSkb | undefined => {
     const data = allocHead(size);
     return data === undefined ? undefined : fresh(data);
   };
 
-  /** skb_add_rx_frag(): the skb takes over the caller's reference, of the kind the caller held. */
   const addRxFrag = (skb: PoolSkb, pfn: number, offset: number, size: number): void => {
     const pool = pools.poolOf(pages.compoundHead(pfn)) >= 0;
     skb.data.frags.push({ pfn, offset, size, reference: pool ? "pool" : "page" });
   };
 
-  /** skb_mark_for_recycle(), or setting mem_info in the older designs. */
   const markForRecycle = (skb: PoolSkb, pool: number): void => {
     if (byInfo) skb.memInfo = pool;
     else skb.ppRecycle = true;
   };
 
-  /** skb_clone(): both share the data; mark and head_frag go along. */
   const clone = (skb: PoolSkb): PoolSkb | undefined => {
     const copy = fresh(skb.data);
     copy.headroom = skb.headroom;
@@ -284,7 +329,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return copy;
   };
 
-  /** skb_copy(): new memory for everything; a fragment's bytes end in the linear part. */
   const copy = (skb: PoolSkb): PoolSkb | undefined => {
     const data = allocHead(skb.data.end + dataLen(skb));
     if (data === undefined) return undefined;
@@ -295,7 +339,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return copied;
   };
 
-  /** pskb_copy(): a private head, shared fragments with a page reference each. */
   const pskbCopy = (skb: PoolSkb): PoolSkb | undefined => {
     const data = allocHead(skb.headroom + skb.headLen);
     if (data === undefined) return undefined;
@@ -307,7 +350,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return copied;
   };
 
-  /** pskb_expand_head(): a new kmalloc'ed head; false is -ENOMEM, and then nothing changed. */
   const expandHead = (skb: PoolSkb, headroomMore: number, tailroomMore: number): boolean => {
     const data = allocHead(headroomMore + skb.data.end + tailroomMore);
     if (data === undefined) return false;
@@ -345,7 +387,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     else to.data.frags.push(...from.data.frags.splice(0));
   };
 
-  /** skb_try_coalesce(): true when the bytes of `from` are in `to`; `stolen` says how `from` has to be freed. */
   const tryCoalesce = (to: PoolSkb, from: PoolSkb): { readonly merged: boolean; readonly stolen: boolean } => {
     const no = { merged: false, stolen: false };
     const length = lengthOf(from);
@@ -377,7 +418,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return { merged: true, stolen: false };
   };
 
-  /** tcp_try_coalesce() with what its callers do next: the merged skb is freed as far as it was not taken over. */
   const coalesceQueued = (to: PoolSkb, from: PoolSkb): boolean => {
     const { merged, stolen } = tryCoalesce(to, from);
     if (!merged) return false;
@@ -386,7 +426,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return true;
   };
 
-  /** skb_gro_receive() behind a header of `offset` bytes: fragments, stolen head, or frag_list; false is -ETOOMANYREFS. */
   const groReceive = (p: PoolSkb, skb: PoolSkb, offset: number): boolean => {
     if (!byInfo && p.ppRecycle !== skb.ppRecycle) return false;
     if (byInfo && policy.coalesce === "refuse" && (marked(p) || marked(skb))) return false;
@@ -416,7 +455,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return true;
   };
 
-  /** skb_shift() of `bytes` from the first fragment of `skb` to `target`; bytes moved, 0 when it cannot be done. */
   const shift = (target: PoolSkb, skb: PoolSkb, bytes: number): number => {
     const [first] = skb.data.frags;
     if (skb.headLen > 0 || first === undefined || target.data.frags.length >= MAX_SKB_FRAGS) return 0;
@@ -451,7 +489,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     return sharedFrag(frag);
   };
 
-  /** skb_segment(): new skbs of at most `mss` payload bytes each; page references to the fragments, no mark. Undefined: no memory, all undone. */
   const segment = (skb: PoolSkb, mss: number): PoolSkb[] | undefined => {
     const out: PoolSkb[] = [];
     let at = 0;
@@ -511,9 +548,7 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     groReceive,
     shift,
     segment,
-    /** skb_splice_bits(): page references for the pipe, one each. */
     splice: (skb: PoolSkb): number[] => grabPages(skb, false),
-    /** tcp_zerocopy_receive(): maps whole pages into user space; the others stay to be copied. */
     mapToUser: (skb: PoolSkb): number[] => grabPages(skb, true),
     free,
     freeStolen,
@@ -522,7 +557,6 @@ export function createPoolSkbs(options: PoolSkbOptions) {
     tailroom,
     isCloned,
     headPfn: (skb: PoolSkb): number => pages.compoundHead(pfnOf(skb.data.head)),
-    /** skb->truesize as the receive path charges it: struct, head, whole pages of the fragments. */
     truesize: (skb: PoolSkb): number =>
       SKB_STRUCT_BYTES +
       skb.data.end +

@@ -31,9 +31,43 @@ export interface Coalesced {
   readonly deltaTruesize: number;
 }
 
-export type SkbPaged = ReturnType<typeof createSkbPaged>;
+export interface SkbPaged {
+  nrFrags: (skb: number) => number;
+  fragAt: (skb: number, i: number) => number;
+  copyFrag: (to: number, from: number) => void;
+  lenAdd: (skb: number, n: number) => void;
+  /** skb_fill_page_desc(): fragment `i` is `size` bytes at `offset` of `pfn`, and the last one. The caller's reference becomes the skb's. */
+  fillPageDesc: (skb: number, i: number, pfn: number, offset: number, size: number) => void;
+  /** Hangs a destructor on fragment `i`: the skb's page reference is given up for a reference on the destructor. */
+  fragSetDestructor: (skb: number, i: number, destructor: number) => void;
+  /** skb_add_rx_frag(): takes over the caller's page reference; `truesize` is what the driver says the buffer costs. */
+  skbAddRxFrag: (skb: number, i: number, pfn: number, offset: number, size: number, truesize: number) => void;
+  /** skb_coalesce_rx_frag(): fragment `i` grows; no reference is taken. */
+  skbCoalesceRxFrag: (skb: number, i: number, size: number, truesize: number) => void;
+  /** skb_append_pagefrags(): `size` bytes of a page at the end, with a reference of their own; lengths are the caller's to adjust. */
+  skbAppendPagefrags: (skb: number, pfn: number, offset: number, size: number, destructor?: number) => number;
+  /** What a driver or GRO does to hang `skb` behind the frag_list of `parent`: its user passes to the list. */
+  fragListAppend: (parent: number, skb: number) => void;
+  /** __pskb_pull_tail(): `delta` bytes of fragments become linear; the new tail offset, or -1 when there is no memory. */
+  pskbPullTail: (skb: number, delta: number) => number;
+  /** pskb_may_pull(): the first `len` bytes are linear afterwards. */
+  pskbMayPull: (skb: number, len: number) => boolean;
+  /** pskb_pull(): the new data offset, or -1. */
+  pskbPull: (skb: number, len: number) => number;
+  /** skb_linearize(): 0 or -ENOMEM. */
+  skbLinearize: (skb: number) => number;
+  /** skb_condense(): fragments that fit the tail room move there; truesize is made true again. */
+  skbCondense: (skb: number) => void;
+  /** pskb_trim(): cuts to `len` bytes, whatever holds them; 0 or -ENOMEM. A shorter skb stays. */
+  pskbTrim: (skb: number, len: number) => number;
+  /** skb_split(): `skb` keeps `len` bytes, the empty linear `rest` gets what follows. truesize moves with neither. */
+  skbSplit: (skb: number, rest: number, len: number) => void;
+  /** skb_shift(): up to `bytes` of the paged data at the front of `skb` go to the end of `target`; how many went (0: it could not). */
+  skbShift: (target: number, skb: number, bytes: number) => number;
+  skbTryCoalesce: (to: number, from: number) => Coalesced;
+}
 
-export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
+export function createSkbPaged(core: Skbuff, own: SkbPrivate): SkbPaged {
   const { columns, config, pages } = core;
   const { S, H, F, headAddress, fragBase, fragsMax } = columns;
   const { isCloned, headlen, fragRef, fragUnref, recycles, zcopy } = core;
@@ -61,7 +95,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   // --- adding ----------------------------------------------------------------------------------------------------------------
 
-  /** skb_fill_page_desc(): fragment `i` is `size` bytes at `offset` of `pfn`, and the last one. The caller's reference becomes the skb's. */
   function fillPageDesc(skb: number, i: number, pfn: number, offset: number, size: number): void {
     // The kernel does not look: it writes behind skb_shared_info.
     if (!(i >= 0 && i < fragsMax))
@@ -71,7 +104,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     if (pages.isPfmemalloc(pfn)) S[skb + BITS]! |= PFMEMALLOC;
   }
 
-  /** Hangs a destructor on fragment `i`: the skb's page reference is given up for a reference on the destructor. */
   function fragSetDestructor(skb: number, i: number, destructor: number): void {
     const f = fragAt(skb, i);
     core.fragDestructors.get(destructor);
@@ -79,7 +111,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     F[f + FRAG_DESTRUCTOR] = destructor;
   }
 
-  /** skb_add_rx_frag(): takes over the caller's page reference; `truesize` is what the driver says the buffer costs. */
   function skbAddRxFrag(skb: number, i: number, pfn: number, offset: number, size: number, truesize: number): void {
     fillPageDesc(skb, i, pfn, offset, size);
     S[skb + LEN]! += size;
@@ -87,7 +118,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     S[skb + TRUESIZE]! += truesize;
   }
 
-  /** skb_coalesce_rx_frag(): fragment `i` grows; no reference is taken. */
   function skbCoalesceRxFrag(skb: number, i: number, size: number, truesize: number): void {
     F[fragAt(skb, i) + FRAG_SIZE]! += size;
     S[skb + LEN]! += size;
@@ -102,7 +132,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     return F[f] === pfn && F[f + FRAG_DESTRUCTOR] === destructor && offset === F[f + FRAG_OFFSET]! + F[f + FRAG_SIZE]!;
   }
 
-  /** skb_append_pagefrags(): `size` bytes of a page at the end, with a reference of their own; lengths are the caller's to adjust. */
   function skbAppendPagefrags(skb: number, pfn: number, offset: number, size: number, destructor = 0): number {
     const i = nrFrags(skb);
     if (canCoalesce(skb, i, pfn, offset, destructor)) {
@@ -119,7 +148,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     return 0;
   }
 
-  /** What a driver or GRO does to hang `skb` behind the frag_list of `parent`: its user passes to the list. */
   function fragListAppend(parent: number, skb: number): void {
     const head = headOf(parent);
     let last = H[head + FRAG_LIST]!;
@@ -135,7 +163,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   // --- pulling into the head -------------------------------------------------------------------------------------------------
 
-  /** __pskb_pull_tail(): `delta` bytes of fragments become linear; the new tail offset, or -1 when there is no memory. */
   function pskbPullTail(skb: number, delta: number): number {
     const missing = S[skb + TAIL]! + delta - S[skb + END]!;
     if (missing > 0 || isCloned(skb)) {
@@ -227,7 +254,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     H[head + NR_FRAGS] = kept;
   }
 
-  /** pskb_may_pull(): the first `len` bytes are linear afterwards. */
   function pskbMayPull(skb: number, len: number): boolean {
     const linear = headlen(skb);
     if (len <= linear) return true;
@@ -235,7 +261,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     return pskbPullTail(skb, len - linear) >= 0;
   }
 
-  /** pskb_pull(): the new data offset, or -1. */
   function pskbPull(skb: number, len: number): number {
     if (!pskbMayPull(skb, len)) return -1;
     S[skb + LEN]! -= len;
@@ -243,13 +268,11 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     return S[skb + DATA]!;
   }
 
-  /** skb_linearize(): 0 or -ENOMEM. */
   function skbLinearize(skb: number): number {
     const rest = S[skb + DATA_LEN]!;
     return rest === 0 || pskbPullTail(skb, rest) >= 0 ? 0 : errno.nomem;
   }
 
-  /** skb_condense(): fragments that fit the tail room move there; truesize is made true again. */
   function skbCondense(skb: number): void {
     const rest = S[skb + DATA_LEN]!;
     if (rest !== 0) {
@@ -261,7 +284,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   // --- cutting ---------------------------------------------------------------------------------------------------------------
 
-  /** pskb_trim(): cuts to `len` bytes, whatever holds them; 0 or -ENOMEM. A shorter skb stays. */
   function pskbTrim(skb: number, len: number): number {
     if (len >= S[skb + LEN]!) return 0;
     if (S[skb + DATA_LEN] === 0) {
@@ -341,7 +363,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
     return 0;
   }
 
-  /** skb_split(): `skb` keeps `len` bytes, the empty linear `rest` gets what follows. truesize moves with neither. */
   function skbSplit(skb: number, rest: number, len: number): void {
     own.downgradeManaged(skb);
     H[headOf(rest) + FLAGS]! |= H[headOf(skb) + FLAGS]! & (SHARED_FRAG | PURE_ZEROCOPY);
@@ -397,7 +418,6 @@ export function createSkbPaged(core: Skbuff, own: SkbPrivate) {
 
   // --- moving between skbs ---------------------------------------------------------------------------------------------------
 
-  /** skb_shift(): up to `bytes` of the paged data at the front of `skb` go to the end of `target`; how many went (0: it could not). */
   function skbShift(target: number, skb: number, bytes: number): number {
     if (headlen(skb) !== 0 || zcopy(target) !== 0 || zcopy(skb) !== 0) return 0;
     const first = fragAt(skb, 0);

@@ -20,9 +20,61 @@ const { cloned: CLONED, nohdr: NOHDR, headFrag: HEAD_FRAG, pfmemalloc: PFMEMALLO
 /** -ENOMEM and -EINVAL, as the kernel returns them. */
 export const errno = { nomem: -12, inval: -22, msgsize: -90 } as const;
 
-export type SkbPrivate = ReturnType<typeof createSkbPrivate>;
+export interface SkbPrivate {
+  /** Calls `visit` with each contiguous piece [address, bytes) of `length` payload bytes from `offset`, in order. */
+  walk: (
+    skb: number,
+    offset: number,
+    length: number,
+    visit: (address: number, bytes: number, done: number) => void,
+  ) => void;
+  /** skb_copy_bits(): `length` bytes from `offset` (negative: in the headroom) to an address; false when the skb has not that many. */
+  copyBits: (skb: number, offset: number, to: number, length: number) => boolean;
+  dataAddress: (skb: number) => number;
+  /** skb_zcopy_set(): the skb's pages belong to `ubuf` now; `haveRef`: the caller's reference becomes the skb's. */
+  zcopySet: (skb: number, ubuf: number, haveRef?: boolean) => void;
+  /** __skb_zcopy_downgrade_managed(): from pages that the ubuf holds to a page reference a fragment. */
+  downgradeManaged: (skb: number) => void;
+  /** skb_zerocopy_clone(): the new skb carries the same ubuf_info, or an error. */
+  zerocopyClone: (to: number, from: number, mask: number) => number;
+  /** skb_orphan_frags(): before an skb with user pages is shared, its pages are copied, unless its owner said not to. */
+  orphanFrags: (skb: number, mask: number) => number;
+  /** skb_copy_ubufs(): replaces all fragments by kernel pages with the same bytes and tells the owner of the old ones. */
+  copyUbufs: (skb: number, mask: number) => number;
+  setFrag: (f: number, pfn: number, offset: number, size: number) => void;
+  headersMove: (skb: number, by: number) => void;
+  pskbExpandHead: (skb: number, nhead: number, ntail: number, mask: number) => number;
+  /** skb_unclone(): a head of its own if it is shared. */
+  skbUnclone: (skb: number, mask: number) => number;
+  /** skb_header_unclone() */
+  skbHeaderUnclone: (skb: number, mask: number) => number;
+  /** skb_unclone_keeptruesize(): the same, and neither truesize nor the end of the data area changes. */
+  uncloneKeepTruesize: (skb: number, mask: number) => number;
+  /** skb_cow(): writable data and at least `headroom` bytes in front. */
+  skbCow: (skb: number, headroom: number) => number;
+  /** skb_cow_head(): a writable header and at least `headroom` bytes in front. */
+  skbCowHead: (skb: number, headroom: number) => number;
+  /** skb_clone(): another sk_buff on the same data; 0 when there is no memory. */
+  skbClone: (skb: number, mask: number) => number;
+  /** skb_copy(): a linear skb with its own copy of all bytes, headroom included. */
+  skbCopy: (skb: number, mask: number) => number;
+  /** skb_copy_expand(): the same with other room in front and behind. */
+  skbCopyExpand: (skb: number, newHeadroom: number, newTailroom: number, mask: number) => number;
+  /** __pskb_copy_fclone(): its own head, the fragments shared by reference. */
+  pskbCopyFclone: (skb: number, headroom: number, mask: number, fclone: boolean) => number;
+  /** pskb_copy() */
+  pskbCopy: (skb: number, mask: number) => number;
+  /** skb_realloc_headroom(): a new skb on the same fragments with at least `headroom` in front. */
+  skbReallocHeadroom: (skb: number, headroom: number) => number;
+  /** skb_expand_head(): the skb, or a clone in its place, with `headroom` in front; 0 after freeing it when there is no memory. */
+  skbExpandHead: (skb: number, headroom: number) => number;
+  /** skb_share_check(): an skb that nobody else holds a user of, or 0. */
+  skbShareCheck: (skb: number, mask: number) => number;
+  /** SKB_TRUESIZE */
+  truesize: (end: number) => number;
+}
 
-export function createSkbPrivate(core: Skbuff) {
+export function createSkbPrivate(core: Skbuff): SkbPrivate {
   const { columns, memory, pages, heap, config, ubufs } = core;
   const { S, H, F, headAddress, fragBase, fragsMax } = columns;
   const { gfp, pageSize } = config;
@@ -37,7 +89,6 @@ export function createSkbPrivate(core: Skbuff) {
 
   // --- reading payload -------------------------------------------------------------------------------------------------------
 
-  /** skb_copy_bits(): `length` bytes from `offset` (negative: in the headroom) to an address; false when the skb has not that many. */
   function copyBits(skb: number, offset: number, to: number, length: number): boolean {
     if (offset > S[skb + LEN]! - length) return false;
     if (memory === undefined) return true;
@@ -45,7 +96,6 @@ export function createSkbPrivate(core: Skbuff) {
     return true;
   }
 
-  /** Calls `visit` with each contiguous piece [address, bytes) of `length` payload bytes from `offset`, in order. */
   function walk(
     skb: number,
     offset: number,
@@ -95,7 +145,6 @@ export function createSkbPrivate(core: Skbuff) {
 
   // --- zerocopy --------------------------------------------------------------------------------------------------------------
 
-  /** skb_zcopy_set(): the skb's pages belong to `ubuf` now; `haveRef`: the caller's reference becomes the skb's. */
   function zcopySet(skb: number, ubuf: number, haveRef = false): void {
     if (ubuf === 0 || zcopy(skb) !== 0) return;
     if (!haveRef) ubufs.get(ubuf);
@@ -104,7 +153,6 @@ export function createSkbPrivate(core: Skbuff) {
     H[head + FLAGS]! |= sharedFlag.zerocopyFrag;
   }
 
-  /** __skb_zcopy_downgrade_managed(): from pages that the ubuf holds to a page reference a fragment. */
   function downgradeManaged(skb: number): void {
     const head = S[skb + HEAD]!;
     if ((H[head + FLAGS]! & sharedFlag.managedFragRefs) === 0) return;
@@ -113,7 +161,6 @@ export function createSkbPrivate(core: Skbuff) {
     for (let i = 0; i < H[head + NR_FRAGS]!; i++) fragRef(base + i * FRAG_INTS);
   }
 
-  /** skb_zerocopy_clone(): the new skb carries the same ubuf_info, or an error. */
   function zerocopyClone(to: number, from: number, mask: number): number {
     const ubuf = zcopy(from);
     if (ubuf === 0) return 0;
@@ -130,14 +177,12 @@ export function createSkbPrivate(core: Skbuff) {
     return 0;
   }
 
-  /** skb_orphan_frags(): before an skb with user pages is shared, its pages are copied, unless its owner said not to. */
   function orphanFrags(skb: number, mask: number): number {
     if (zcopy(skb) === 0) return 0;
     if ((H[S[skb + HEAD]! + FLAGS]! & sharedFlag.dontOrphan) !== 0) return 0;
     return copyUbufs(skb, mask);
   }
 
-  /** skb_copy_ubufs(): replaces all fragments by kernel pages with the same bytes and tells the owner of the old ones. */
   function copyUbufs(skb: number, mask: number): number {
     if (S[skb + USERS] !== 1 || skbUnclone(skb, mask) !== 0) return errno.inval;
     const head = S[skb + HEAD]!;
@@ -256,17 +301,14 @@ export function createSkbPrivate(core: Skbuff) {
     core.releaseData(skb);
   }
 
-  /** skb_unclone(): a head of its own if it is shared. */
   function skbUnclone(skb: number, mask: number): number {
     return isCloned(skb) ? pskbExpandHead(skb, 0, 0, mask) : 0;
   }
 
-  /** skb_header_unclone() */
   function skbHeaderUnclone(skb: number, mask: number): number {
     return core.isHeaderCloned(skb) ? pskbExpandHead(skb, 0, 0, mask) : 0;
   }
 
-  /** skb_unclone_keeptruesize(): the same, and neither truesize nor the end of the data area changes. */
   function uncloneKeepTruesize(skb: number, mask: number): number {
     if (!isCloned(skb)) return 0;
     const end = S[skb + END]!;
@@ -285,14 +327,11 @@ export function createSkbPrivate(core: Skbuff) {
     return pskbExpandHead(skb, Math.ceil(delta / pad) * pad, 0, gfp.atomic);
   }
 
-  /** skb_cow(): writable data and at least `headroom` bytes in front. */
   const skbCow = (skb: number, headroom: number): number => cow(skb, headroom, isCloned(skb));
-  /** skb_cow_head(): a writable header and at least `headroom` bytes in front. */
   const skbCowHead = (skb: number, headroom: number): number => cow(skb, headroom, core.isHeaderCloned(skb));
 
   // --- copies ----------------------------------------------------------------------------------------------------------------
 
-  /** skb_clone(): another sk_buff on the same data; 0 when there is no memory. */
   function skbClone(skb: number, mask: number): number {
     if (orphanFrags(skb, mask) !== 0) return 0;
     return core.cloneShared(skb, mask);
@@ -310,7 +349,6 @@ export function createSkbPrivate(core: Skbuff) {
 
   const rxFlag = (skb: number): number => ((S[skb + BITS]! & PFMEMALLOC) !== 0 ? allocFlag.rx : 0);
 
-  /** skb_copy(): a linear skb with its own copy of all bytes, headroom included. */
   function skbCopy(skb: number, mask: number): number {
     const headroom = S[skb + DATA]!;
     const n = core.allocSkb(S[skb + END]! + S[skb + DATA_LEN]!, mask, rxFlag(skb));
@@ -322,7 +360,6 @@ export function createSkbPrivate(core: Skbuff) {
     return n;
   }
 
-  /** skb_copy_expand(): the same with other room in front and behind. */
   function skbCopyExpand(skb: number, newHeadroom: number, newTailroom: number, mask: number): number {
     const headroom = S[skb + DATA]!;
     const len = S[skb + LEN]!;
@@ -337,7 +374,6 @@ export function createSkbPrivate(core: Skbuff) {
     return n;
   }
 
-  /** __pskb_copy_fclone(): its own head, the fragments shared by reference. */
   function pskbCopyFclone(skb: number, headroom: number, mask: number, fclone: boolean): number {
     const linear = headlen(skb);
     const n = core.allocSkb(linear + headroom, mask, rxFlag(skb) | (fclone ? allocFlag.fclone : 0));
@@ -372,10 +408,8 @@ export function createSkbPrivate(core: Skbuff) {
     H[to + FLAGS]! |= H[from + FLAGS]! & sharedFlag.sharedFrag;
   }
 
-  /** pskb_copy() */
   const pskbCopy = (skb: number, mask: number): number => pskbCopyFclone(skb, S[skb + DATA]!, mask, false);
 
-  /** skb_realloc_headroom(): a new skb on the same fragments with at least `headroom` in front. */
   function skbReallocHeadroom(skb: number, headroom: number): number {
     const delta = headroom - S[skb + DATA]!;
     if (delta <= 0) return pskbCopy(skb, gfp.atomic);
@@ -389,7 +423,6 @@ export function createSkbPrivate(core: Skbuff) {
 
   const aligned = (n: number): number => Math.ceil(n / config.cacheLineBytes) * config.cacheLineBytes;
 
-  /** skb_expand_head(): the skb, or a clone in its place, with `headroom` in front; 0 after freeing it when there is no memory. */
   function skbExpandHead(skb: number, headroom: number): number {
     const delta = headroom - S[skb + DATA]!;
     const end = S[skb + END]!;
@@ -418,7 +451,6 @@ export function createSkbPrivate(core: Skbuff) {
     return mine;
   }
 
-  /** skb_share_check(): an skb that nobody else holds a user of, or 0. */
   function skbShareCheck(skb: number, mask: number): number {
     if (S[skb + USERS] === 1) return skb;
     const n = skbClone(skb, mask);
@@ -452,7 +484,6 @@ export function createSkbPrivate(core: Skbuff) {
     skbReallocHeadroom,
     skbExpandHead,
     skbShareCheck,
-    /** SKB_TRUESIZE */
     truesize: (end: number) => truesizeOf(config, end),
   };
 }

@@ -9,10 +9,19 @@ import { allocFlag } from "./skbuff.ts";
 
 const { rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
 
-export type SkbReceive = ReturnType<typeof createSkbReceive>;
+export interface SkbReceive {
+  /** __netdev_alloc_skb(): for a received packet of up to `length` bytes, with NET_SKB_PAD of headroom. */
+  netdevAllocSkb: (length: number, mask: number) => number;
+  /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
+  napiAllocSkb: (length: number, mask?: number) => number;
+}
 
 /** `caches`: one entry a CPU; without them heads come from kmalloc. */
-export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] | undefined, memallocSocks: boolean) {
+export function createSkbReceive(
+  core: Skbuff,
+  caches: readonly ReceiveCaches[] | undefined,
+  memallocSocks: boolean,
+): SkbReceive {
   const { config, journal, infoRoom, allocSkb, buildSkb, skbReserve } = core;
   const { S } = core.columns;
   const { gfp, pageSize, netSkbPad, netIpAlign } = config;
@@ -24,7 +33,6 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
   };
   const cpuNow = (): number => journal?.cpu ?? 0;
 
-  /** __netdev_alloc_skb(): for a received packet of up to `length` bytes, with NET_SKB_PAD of headroom. */
   function netdevAllocSkb(length: number, mask: number): number {
     const room = length + netSkbPad;
     const here = caches?.[cpuNow()];
@@ -35,7 +43,6 @@ export function createSkbReceive(core: Skbuff, caches: readonly ReceiveCaches[] 
     return wrapFragment(here, here.frags.alloc(bytes, gfpMask, ~0), bytes, here.frags.pfmemalloc(), false, netSkbPad);
   }
 
-  /** __napi_alloc_skb(): the same inside a NAPI poll; small heads are slices, the sk_buff comes from the spares. */
   function napiAllocSkb(length: number, mask: number = config.receiveGfp): number {
     const pad = netSkbPad + netIpAlign;
     const room = length + pad;

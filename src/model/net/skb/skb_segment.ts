@@ -45,9 +45,11 @@ interface Cursor {
   i: number;
 }
 
-export type SkbSegment = ReturnType<typeof createSkbSegment>;
+export interface SkbSegment {
+  skbSegment: (skb: number, wanted: SegmentFeatures) => number;
+}
 
-export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged) {
+export function createSkbSegment(core: Skbuff, own: SkbPrivate, paged: SkbPaged): SkbSegment {
   const { columns, config, pages } = core;
   const { S, H, F, headAddress, fragBase, fragsMax } = columns;
   const { headlen } = core;

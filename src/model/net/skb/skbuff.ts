@@ -27,7 +27,7 @@ import {
   skbField,
   skbInts,
 } from "./skb_columns.ts";
-import type { SkbConfig } from "./skb_config.ts";
+import type { HeadStore, SkbConfig, SkbSpares } from "./skb_config.ts";
 import { skbConfig61 } from "./skb_config61.ts";
 import { createSkbLinear } from "./skb_linear.ts";
 import type { Memory } from "./skb_memory.ts";
@@ -93,10 +93,82 @@ export const allocFlag = {
 } as const;
 const { fclone: ALLOC_FCLONE, rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
 
-export type Skbuff = ReturnType<typeof createSkbuff>;
+export interface Skbuff {
+  skbReserve: (skb: number, n: number) => void;
+  skbPut: (skb: number, n: number) => number;
+  skbPush: (skb: number, n: number) => number;
+  skbPull: (skb: number, n: number) => number;
+  skbTrim: (skb: number, len: number) => void;
+  headlen: (skb: number) => number;
+  tailroom: (skb: number) => number;
+  isCloned: (skb: number) => boolean;
+  isHeaderCloned: (skb: number) => boolean;
+  headerRelease: (skb: number) => void;
+  registerDestructor: (run: (skb: number) => void) => number;
+  skbOrphan: (skb: number) => void;
+  skbSetOwnerW: (skb: number, sk: number) => void;
+  skbSetOwnerR: (skb: number, sk: number) => void;
+  releaseHeadState: (skb: number) => void;
+  isWmem: (skb: number) => boolean;
+  readonly config: SkbConfig;
+  readonly columns: SkbColumns;
+  readonly memory: Memory | undefined;
+  readonly pages: PageAllocator;
+  readonly heap: Heap;
+  readonly journal: Journal | undefined;
+  readonly socks: Socks;
+  readonly fragDestructors: FragDestructors;
+  readonly ubufs: Ubufs;
+  readonly infoRoom: number;
+  bug: (what: string, skb: number, n: number) => void;
+  warn: (what: string, a: number, b: number) => void;
+  /** A printed failure passes through the function of that text id on its way back; returns 0, as that function does. */
+  refused: (site: number) => 0;
+  newHead: (address: number, bytes: number) => number;
+  readonly heads: HeadStore;
+  readonly spares: SkbSpares;
+  /** __alloc_skb(): an empty skb with room for at least `size` bytes, no headroom, one user; 0 when memory is short. */
+  allocSkb: (size: number, mask: number, flags?: number) => number;
+  buildSkb: (address: number, fragBytes: number, napi?: boolean) => number;
+  /** __skb_frag_ref() of the fragment at F[f]. */
+  fragRef: (f: number) => void;
+  /** skb_pp_frag_ref() of the fragment at F[f] where the skb is marked and the page a pool's, else __skb_frag_ref(). */
+  fragRefCounted: (f: number, recycle: boolean) => void;
+  /** __skb_frag_unref(): to the destructor, to the page pool when `recycle`, else put_page(). */
+  fragUnref: (f: number, recycle: boolean) => void;
+  recycles: (skb: number) => boolean;
+  /** skb_get() */
+  skbGet: (skb: number) => number;
+  /** __copy_skb_header(): what a copy of any kind inherits. */
+  copySkbHeader: (to: number, from: number) => void;
+  /** skb_clone() once orphan_frags has been seen to (skb_private.ts has the whole of it). */
+  cloneShared: (skb: number, mask: number) => number;
+  /** skb_zcopy(): the ubuf_info of the skb's data, or 0. */
+  zcopy: (skb: number) => number;
+  /** skb_zcopy_clear() */
+  zcopyClear: (skb: number, untouched: boolean) => void;
+  /** skb_free_head(): the memory of a head, of the sk_buff with these bits, and its row. */
+  freeHead: (head: number, bits: number) => void;
+  /** skb_release_data(): this sk_buff's hold on the head; the last one frees fragments, list and head. */
+  releaseData: (skb: number) => void;
+  /** kfree_skb_list() */
+  kfreeSkbList: (first: number, reason: number) => void;
+  /** kfree_skb_reason(): gives one user back and says that the packet was dropped. */
+  kfreeSkb: (skb: number, reason?: number) => void;
+  /** consume_skb(): gives one user back; the packet did its work. */
+  consumeSkb: (skb: number) => void;
+  /** napi_consume_skb(): consume_skb in a poll with `budget`: the sk_buff goes to this CPU's spares. */
+  napiConsumeSkb: (skb: number, budget: number) => void;
+  /** kfree_skb_partial(): what is left of the second skb of skb_try_coalesce(). */
+  kfreeSkbPartial: (skb: number, headStolen: boolean) => void;
+  /** page_pool_return_skb_page(): asked for pages of skbs with pp_recycle; true when the pool took the page. */
+  setPoolReturn(returnPage: (pfn: number) => boolean): void;
+  /** page_pool_ref_page(): asked for a second user of pages of skbs with pp_recycle; true when the pool counted it. */
+  setPoolShare(sharePage: (pfn: number) => boolean): void;
+}
 
 /** The sk_buffs of one machine. Handles are numbers, 0 is NULL; functions that allocate return 0 when there is no memory. */
-export function createSkbuff(options: SkbOptions) {
+export function createSkbuff(options: SkbOptions): Skbuff {
   const config = options.config ?? skbConfig61;
   const { pages, heap, journal } = options;
   const memory: Memory | undefined = options.memory;
@@ -139,7 +211,6 @@ export function createSkbuff(options: SkbOptions) {
     napiBuild: journal?.textId(config.spares.builtBy) ?? 0,
     clone: journal?.textId("skb_clone") ?? 0,
   };
-  /** A printed failure passes through the function of that text id on its way back; returns 0, as that function does. */
   function refused(site: number): 0 {
     journal?.refused(site);
     return 0;
@@ -196,7 +267,6 @@ export function createSkbuff(options: SkbOptions) {
     S[skb + STATE]! |= 1;
   }
 
-  /** __alloc_skb(): an empty skb with room for at least `size` bytes, no headroom, one user; 0 when memory is short. */
   function allocSkb(size: number, mask: number, flags = 0): number {
     const fclone = (flags & ALLOC_FCLONE) !== 0;
     const gfpMask = memallocSocks && (flags & ALLOC_RX) !== 0 ? mask | gfp.memalloc : mask;
@@ -248,19 +318,16 @@ export function createSkbuff(options: SkbOptions) {
 
   // --- fragments: the references --------------------------------------------------------------------------------------------
 
-  /** __skb_frag_ref() of the fragment at F[f]. */
   function fragRef(f: number): void {
     const d = F[f + FRAG_DESTRUCTOR]!;
     if (d !== 0) fragDestructors.get(d);
     else pages.getPage(F[f]!);
   }
 
-  /** skb_pp_frag_ref() of the fragment at F[f] where the skb is marked and the page a pool's, else __skb_frag_ref(). */
   function fragRefCounted(f: number, recycle: boolean): void {
     if (!(recycle && F[f + FRAG_DESTRUCTOR] === 0 && poolShare?.(F[f]!) === true)) fragRef(f);
   }
 
-  /** __skb_frag_unref(): to the destructor, to the page pool when `recycle`, else put_page(). */
   function fragUnref(f: number, recycle: boolean): void {
     const d = F[f + FRAG_DESTRUCTOR]!;
     if (d !== 0) fragDestructors.put(d);
@@ -271,13 +338,11 @@ export function createSkbuff(options: SkbOptions) {
 
   // --- sharing ---------------------------------------------------------------------------------------------------------------
 
-  /** skb_get() */
   function skbGet(skb: number): number {
     S[skb + USERS]!++;
     return skb;
   }
 
-  /** __copy_skb_header(): what a copy of any kind inherits. */
   function copySkbHeader(to: number, from: number): void {
     S[to + MAC] = S[from + MAC]!;
     S[to + NET] = S[from + NET]!;
@@ -347,7 +412,6 @@ export function createSkbuff(options: SkbOptions) {
     return n;
   }
 
-  /** skb_clone() once orphan_frags has been seen to (skb_private.ts has the whole of it). */
   function cloneShared(skb: number, mask: number): number {
     const n = cloneRow(skb, mask);
     return n === 0 ? 0 : cloneInto(n, skb);
@@ -355,13 +419,11 @@ export function createSkbuff(options: SkbOptions) {
 
   // --- release ---------------------------------------------------------------------------------------------------------------
 
-  /** skb_zcopy(): the ubuf_info of the skb's data, or 0. */
   const zcopy = (skb: number): number => {
     const head = S[skb + HEAD]!;
     return (H[head + FLAGS]! & ZEROCOPY_ENABLE) !== 0 ? H[head + UARG]! : 0;
   };
 
-  /** skb_zcopy_clear() */
   function zcopyClear(skb: number, untouched: boolean): void {
     const ubuf = zcopy(skb);
     if (ubuf === 0) return;
@@ -371,7 +433,6 @@ export function createSkbuff(options: SkbOptions) {
     ubufs.put(ubuf, untouched);
   }
 
-  /** skb_free_head(): the memory of a head, of the sk_buff with these bits, and its row. */
   function freeHead(head: number, bits: number): void {
     if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
     else freeHeadFragment(head, bits);
@@ -382,7 +443,6 @@ export function createSkbuff(options: SkbOptions) {
     if (!((bits & PP_RECYCLE) !== 0 && poolReturn?.(H[head + PFN]!) === true)) pages.putPage(H[head + PFN]!);
   }
 
-  /** kfree_skb_list() */
   function kfreeSkbList(first: number, reason: number): void {
     for (let skb = first; skb !== 0; ) {
       const next = S[skb + NEXT]!;
@@ -391,7 +451,6 @@ export function createSkbuff(options: SkbOptions) {
     }
   }
 
-  /** skb_release_data(): this sk_buff's hold on the head; the last one frees fragments, list and head. */
   function releaseData(skb: number): void {
     const head = S[skb + HEAD]!;
     const bits = S[skb + BITS]!;
@@ -481,7 +540,6 @@ export function createSkbuff(options: SkbOptions) {
     return true;
   }
 
-  /** kfree_skb_reason(): gives one user back and says that the packet was dropped. */
   function kfreeSkb(skb: number, reason: number = dropReason.notSpecified): void {
     if (!freePlain(skb)) kfreeAny(skb, reason);
   }
@@ -492,14 +550,12 @@ export function createSkbuff(options: SkbOptions) {
     freeSkb(skb);
   }
 
-  /** consume_skb(): gives one user back; the packet did its work. */
   function consumeSkb(skb: number): void {
     if (freePlain(skb) || !unref(skb)) return;
     if (journal?.heard) journal.emit(kindConsume, skb / skbInts);
     freeSkb(skb);
   }
 
-  /** napi_consume_skb(): consume_skb in a poll with `budget`: the sk_buff goes to this CPU's spares. */
   function napiConsumeSkb(skb: number, budget: number): void {
     if (budget === 0 || (S[skb + BITS]! & FCLONE_MASK) !== 0) {
       consumeSkb(skb);
@@ -513,7 +569,6 @@ export function createSkbuff(options: SkbOptions) {
     retire(skb);
   }
 
-  /** kfree_skb_partial(): what is left of the second skb of skb_try_coalesce(). */
   function kfreeSkbPartial(skb: number, headStolen: boolean): void {
     if (!headStolen) {
       freeSkb(skb);
@@ -562,11 +617,9 @@ export function createSkbuff(options: SkbOptions) {
     consumeSkb,
     napiConsumeSkb,
     kfreeSkbPartial,
-    /** page_pool_return_skb_page(): asked for pages of skbs with pp_recycle; true when the pool took the page. */
     setPoolReturn(returnPage: (pfn: number) => boolean) {
       poolReturn = returnPage;
     },
-    /** page_pool_ref_page(): asked for a second user of pages of skbs with pp_recycle; true when the pool counted it. */
     setPoolShare(sharePage: (pfn: number) => boolean) {
       poolShare = sharePage;
     },

@@ -25,7 +25,24 @@ export interface SockMemOptions {
   readonly stream: boolean;
 }
 
-export type SockMem = ReturnType<typeof createSockMem>;
+export interface SockMem {
+  /** sk_wmem_schedule() and sk_rmem_schedule(): false when the protocol has no memory for `size` bytes more. */
+  schedule: (sk: number, size: number, kind: number) => boolean;
+  charge: (sk: number, size: number) => void;
+  /** sk_mem_uncharge(): gives pages back as soon as one is whole (5.20 and later; before, 2 MB were kept). */
+  uncharge: (sk: number, size: number) => void;
+  /** sk_stream_moderate_sndbuf(): a sender under pressure gets a smaller buffer. */
+  moderate: (sk: number) => void;
+  /** skb_set_owner_r(): the packet waits in the socket, charged to what schedule() reserved. */
+  setOwnerR(skb: number, sk: number): void;
+  /** A socket of this protocol is made, or goes: sk_sockets_allocated. */
+  join: () => undefined;
+  leave(sk: number): void;
+  readonly limitsPages: readonly [number, number, number];
+  underPressure: () => boolean;
+  /** Pages that all sockets hold or reserved. */
+  allocatedPages: () => number;
+}
 
 /** tcp_init_mem(): the default limits for a machine with so many pages free at boot. */
 export function defaultLimits(freePages: number): readonly [number, number, number] {
@@ -34,7 +51,7 @@ export function defaultLimits(freePages: number): readonly [number, number, numb
   return [low, limit, low * 2];
 }
 
-export function createSockMem(skbs: Skbs, options: SockMemOptions) {
+export function createSockMem(skbs: Skbs, options: SockMemOptions): SockMem {
   const { socks } = skbs;
   const { S } = skbs.columns;
   const { pageSize } = skbs.config;
@@ -47,7 +64,6 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
 
   const pagesOf = (bytes: number): number => Math.ceil(bytes / pageSize);
 
-  /** sk_stream_moderate_sndbuf(): a sender under pressure gets a smaller buffer. */
   const moderate = (sk: number): void => {
     if (sndbufLocked[sk] !== 0) return;
     const half = Math.min(sndbuf[sk]!, wmemQueued[sk]! >> 1);
@@ -79,7 +95,6 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
     return false;
   };
 
-  /** sk_wmem_schedule() and sk_rmem_schedule(): false when the protocol has no memory for `size` bytes more. */
   const schedule = (sk: number, size: number, kind: number): boolean => {
     const missing = size - forwardAlloc[sk]!;
     if (missing <= 0) return true;
@@ -103,7 +118,6 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
     forwardAlloc[sk]! -= size;
   };
 
-  /** sk_mem_uncharge(): gives pages back as soon as one is whole (5.20 and later; before, 2 MB were kept). */
   const uncharge = (sk: number, size: number): void => {
     forwardAlloc[sk]! += size;
     if (forwardAlloc[sk]! >= pageSize) reclaim(sk);
@@ -120,7 +134,6 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
     charge,
     uncharge,
     moderate,
-    /** skb_set_owner_r(): the packet waits in the socket, charged to what schedule() reserved. */
     setOwnerR(skb: number, sk: number): void {
       skbs.skbOrphan(skb);
       S[skb + SK] = sk;
@@ -128,7 +141,6 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
       rmemAlloc[sk]! += S[skb + TRUESIZE]!;
       charge(sk, S[skb + TRUESIZE]!);
     },
-    /** A socket of this protocol is made, or goes: sk_sockets_allocated. */
     join: () => void sockets++,
     leave(sk: number): void {
       sockets--;
@@ -137,7 +149,6 @@ export function createSockMem(skbs: Skbs, options: SockMemOptions) {
     },
     limitsPages: options.limitsPages,
     underPressure: () => pressure,
-    /** Pages that all sockets hold or reserved. */
     allocatedPages: () => allocated,
   };
 }

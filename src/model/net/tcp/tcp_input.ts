@@ -28,7 +28,20 @@ const delackNanos = 40e6;
 /** TCP_MAX_QUICKACKS */
 const quickMax = 16;
 
-export type TcpInput = ReturnType<typeof createTcpInput>;
+export interface TcpInput {
+  /** tcp_rcv_established(): owns the packet, whose headers are in front. */
+  take(c: number, skb: number): void;
+  /** tcp_recvmsg(): bytes read; to the address `to` where a run moves bytes. */
+  recv(c: number, most: number, to?: number): number;
+  /** tcp_splice_read(): `take` gets pages with a reference each. */
+  splice: (c: number, most: number, take: (pfn: number, offset: number, bytes: number) => void) => number;
+  /** tcp_zerocopy_receive(): `take` gets whole pages, mapped, with a reference each; stops where a fragment is not one. */
+  mapPages: (c: number, most: number, take: (pfn: number) => void) => number;
+  /** Bytes that wait to be read. */
+  readableBytes: (c: number) => number;
+  purge(c: number): void;
+  flowOf: (skb: number) => number;
+}
 
 /** tcp_win_from_space() with tcp_adv_win_scale 1: half of the buffer is for payload. */
 export const windowFromSpace = (bytes: number): number => bytes - (bytes >> 1);
@@ -62,7 +75,7 @@ export function createWindow(shared: TcpShared): { offer(c: number): number; wou
   };
 }
 
-export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer: (c: number) => number) {
+export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer: (c: number) => number): TcpInput {
   const { parts, t, counters } = shared;
   const { skbs, clock, cpus, mem, pages } = parts;
   const { S, H, F, fragBase, headAddress } = skbs.columns;
@@ -478,7 +491,6 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
   };
 
   return {
-    /** tcp_rcv_established(): owns the packet, whose headers are in front. */
     take(c: number, skb: number): void {
       if (skbs.pskbPull(skb, headers) < 0) {
         drop(c, skb, dropReason.pktTooSmall);
@@ -495,7 +507,6 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
       // A segment without data and from before the window asks for an acknowledgement: a window probe.
       if (before(seq, t.rcvNxt[c]!)) ackOrRetry(c);
     },
-    /** tcp_recvmsg(): bytes read; to the address `to` where a run moves bytes. */
     recv(c: number, most: number, to = -1): number {
       if (to < 0) return readWith(c, most, readAway);
       let at = to;
@@ -505,13 +516,10 @@ export function createTcpInput(shared: TcpShared, output: TcpOutput, wouldOffer:
         return bytes;
       });
     },
-    /** tcp_splice_read(): `take` gets pages with a reference each. */
     splice: (c: number, most: number, take: (pfn: number, offset: number, bytes: number) => void): number =>
       readWith(c, most, (skb, offset, bytes) => spliceOne(skb, offset, bytes, take)),
-    /** tcp_zerocopy_receive(): `take` gets whole pages, mapped, with a reference each; stops where a fragment is not one. */
     mapPages: (c: number, most: number, take: (pfn: number) => void): number =>
       readWith(c, most, (skb, offset, bytes) => mapOne(skb, offset, bytes, take)),
-    /** Bytes that wait to be read. */
     readableBytes: (c: number): number => (t.rcvNxt[c]! - t.copied[c]!) | 0,
     purge(c: number): void {
       while (t.readFirst[c] !== 0) eatFirst(c);

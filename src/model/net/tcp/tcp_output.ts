@@ -29,9 +29,19 @@ const limitOutputBytes = 1048576;
 /** tcp_wmem[2] */
 const wmemMaxBytes = 4194304;
 
-export type TcpOutput = ReturnType<typeof createTcpOutput>;
+export interface TcpOutput {
+  /** tcp_send_ack(): a packet without data; without memory the delayed-acknowledgement timer tries again. */
+  sendAck: (c: number, seq?: number) => boolean;
+  /** tcp_write_xmit(): everything that windows and queues allow. */
+  push: (c: number, once: boolean) => void;
+  /** tcp_ack(): what an incoming packet says about our data. `pure`: it carries none of its own. */
+  acknowledged: (c: number, ack: number, window: number, pure: boolean) => void;
+  bind(c: number): void;
+  /** tcp_write_queue_purge() */
+  purge(c: number): void;
+}
 
-export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow: (c: number) => number) {
+export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow: (c: number) => number): TcpOutput {
   const { parts, t, cong, counters } = shared;
   const { skbs, clock, cpus, mem } = parts;
   const { S, H, F, fragBase } = skbs.columns;
@@ -90,7 +100,6 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     return true;
   };
 
-  /** tcp_send_ack(): a packet without data; without memory the delayed-acknowledgement timer tries again. */
   const sendAck = (c: number, seq = t.nxt[c]!): boolean => {
     const skb = skbs.allocSkb(maxTcpHeader, gfp.atomic | gfp.nowarn);
     if (skb === 0) {
@@ -174,7 +183,6 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     return limit - (limit % mss);
   };
 
-  /** tcp_write_xmit(): everything that windows and queues allow. */
   const push = (c: number, once: boolean): void => {
     if (t.again[c] !== 0) sendAgain(c);
     for (let skb = t.unsent[c]!; skb !== 0; skb = t.unsent[c]!) {
@@ -378,7 +386,6 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     shared.writable(c);
   };
 
-  /** tcp_ack(): what an incoming packet says about our data. `pure`: it carries none of its own. */
   const acknowledged = (c: number, ack: number, window: number, pure: boolean): void => {
     if (before(t.nxt[c]!, ack) || before(ack, t.una[c]!)) return;
     const opened = t.wnd[c] !== window;
@@ -409,7 +416,6 @@ export function createTcpOutput(shared: TcpShared, queue: TcpQueue, selectWindow
     bind(c: number): void {
       connectionOf[t.sock[c]!] = c;
     },
-    /** tcp_write_queue_purge() */
     purge(c: number): void {
       for (let skb = t.first[c]!; skb !== 0; skb = t.first[c]!) {
         t.first[c] = S[skb + NEXT]!;

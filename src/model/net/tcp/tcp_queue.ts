@@ -9,9 +9,17 @@ const { summedMask } = skbBit;
 /** MAX_TCP_HEADER with the usual options: room for all headers, 64-byte aligned. */
 export const maxTcpHeader = 320;
 
-export type TcpQueue = ReturnType<typeof createTcpQueue>;
+export interface TcpQueue {
+  queueCharge: (c: number, bytes: number) => void;
+  /** sk_wmem_free_skb() */
+  freeQueued: (c: number, skb: number) => void;
+  /** tcp_stream_alloc_skb(): an empty packet with room for headers and `linear` bytes, charged to nobody yet; 0 without memory. */
+  streamAlloc: (c: number, linear: number, mask: number, force: boolean) => number;
+  /** tcp_set_skb_tso_segs(): how many segments the packet is. */
+  setSegments: (c: number, skb: number) => void;
+}
 
-export function createTcpQueue(shared: TcpShared) {
+export function createTcpQueue(shared: TcpShared): TcpQueue {
   const { parts, t, counters } = shared;
   const { skbs, mem } = parts;
   const { S, H } = skbs.columns;
@@ -23,7 +31,6 @@ export function createTcpQueue(shared: TcpShared) {
     else mem.uncharge(t.sock[c]!, -bytes);
   };
 
-  /** sk_wmem_free_skb() */
   const freeQueued = (c: number, skb: number): void => {
     queueCharge(c, -S[skb + TRUESIZE]!);
     S[skb + NEXT] = 0;
@@ -33,7 +40,6 @@ export function createTcpQueue(shared: TcpShared) {
   const refusedIn = skbs.journal?.textId("sk_stream_alloc_skb") ?? 0;
   // In 2.6 a writer fills what tailroom there is, so a new packet has no more of it than was asked for (net/ipv4/tcp.c, 2.6.29).
   const exactRoom = shared.sendPage === "a page a socket";
-  /** tcp_stream_alloc_skb(): an empty packet with room for headers and `linear` bytes, charged to nobody yet; 0 without memory. */
   const streamAlloc = (c: number, linear: number, mask: number, force: boolean): number => {
     const size = (linear + 3) & ~3;
     const skb = skbs.allocSkb(maxTcpHeader + size, mask, 1);
@@ -53,7 +59,6 @@ export function createTcpQueue(shared: TcpShared) {
     return skb;
   };
 
-  /** tcp_set_skb_tso_segs(): how many segments the packet is. */
   const setSegments = (c: number, skb: number): void => {
     const head = S[skb + HEAD]!;
     const len = S[skb + LEN]!;

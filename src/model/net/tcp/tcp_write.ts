@@ -33,9 +33,18 @@ export interface SendpageOptions {
   readonly ubuf?: number;
 }
 
-export type TcpWrite = ReturnType<typeof createTcpWrite>;
+export interface TcpWrite {
+  writev: (c: number, lengths: readonly number[], tag?: number, from?: readonly number[]) => number;
+  sendmsg: (c: number, bytes: number, tag?: number, from?: number) => number;
+  sendpage: (c: number, pfn: number, offset: number, bytes: number, options?: SendpageOptions) => number;
+  full: (c: number) => boolean;
+  /** The connection goes: so does the page that it kept. */
+  closeConnection(c: number): void;
+  /** The writing process exits: its page fragment goes. */
+  dropFrag(): void;
+}
 
-export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOutput) {
+export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOutput): TcpWrite {
   const { parts, t } = shared;
   const { skbs, cpus, mem, pages } = parts;
   const { S, H, F, fragBase } = skbs.columns;
@@ -307,13 +316,11 @@ export function createTcpWrite(shared: TcpShared, queue: TcpQueue, output: TcpOu
     sendmsg,
     sendpage,
     full,
-    /** The connection goes: so does the page that it kept. */
     closeConnection(c: number): void {
       if (!ownPage || pageOf[c] === 0) return;
       pages.putPage(pageOf[c]! - 1);
       pageOf[c] = offsetOf[c] = 0;
     },
-    /** The writing process exits: its page fragment goes. */
     dropFrag(): void {
       if (fragPfn >= 0) pages.putPage(fragPfn);
       fragPfn = -1;
