@@ -11,7 +11,7 @@ import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { maskOf } from "./mask.ts";
-import { confinedTo } from "./oom_zones.ts";
+import { confinedTo, onlyBlocks } from "./oom_zones.ts";
 import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
 import { isLineAlone } from "./rules/oom.ts";
@@ -42,6 +42,13 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
         return {
           key: `oom:zones:${outcome}:${incident.reading.victim?.comm ?? ""}`,
           cause: `The zones that the request may use (${confined.zones}) ran out of memory; ${confined.elsewhere === undefined ? "the report does not say how much the others had" : confined.elsewhere}.`,
+          severity: "act",
+        };
+      const blocks = scope === "cpuset" ? undefined : onlyBlocks(c);
+      if (blocks !== undefined && blocks.is !== false)
+        return {
+          key: `oom:blocks:${outcome}:${incident.reading.victim?.comm ?? ""}`,
+          cause: `${outcome === "panic" ? "The machine went down" : "The OOM killer ran"} for a block of ${orderWords(blocks.order, c.pageKb)}; ${blocks.is === true ? "single pages were free, so memory was fragmented, not used up" : "the report does not say whether memory was used up or only fragmented"}.`,
           severity: "act",
         };
       return {

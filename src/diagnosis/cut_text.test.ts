@@ -336,3 +336,18 @@ test("a sanitizer's first line names where it was, and scripts that decode repea
   expect(i?.occurrences).toHaveLength(1);
   expect(answer(i?.findings, "oops.packet_memory")).toBe("yes");
 });
+
+test("a mask with more of its line behind it lacks no names, and the killer's request may wait", async () => {
+  const log =
+    "[277622.359064] squid invoked oom-killer: gfp_mask=0x42d0, order=3, oom_score_adj=0\n[277622.359382] DMA free:2332kB min:36kB low:44kB high:52kB\n[277622.359384] lowmem_reserve[]: 0 573 36539 36539\n";
+  const [i] = (await explain({ "x.log": log })).incidents;
+  expect(i?.findings.find((f) => f.id === "wanted.request")?.claim).toMatch(/__GFP_NOWARN.*it may wait and reclaim/);
+});
+
+test("one mapping that found no bounce buffer is one, though two functions say so", async () => {
+  const pair = (at: number): string =>
+    `[ ${at}.947037] rtl8821ae 0000:02:00.0: swiotlb buffer is full (sz: 9100 bytes)\n[ ${at}.947039] DMA: Out of SW-IOMMU space for 9100 bytes at device 0000:02:00.0\n`;
+  const [i, more] = (await explain({ "x.log": pair(4851) + pair(4852) })).incidents;
+  expect(i?.occurrences).toHaveLength(2);
+  expect(more).toBeUndefined();
+});

@@ -5,7 +5,7 @@ import { allocatorGfpAt } from "../kernel/facts/allocator_gfp.ts";
 import type { MemZone } from "../kernel/readings/mem_info.ts";
 import { closedOf } from "../kernel/readings/part.ts";
 import type { Case } from "./case.ts";
-import { highestZoneOf, zoneTypesOf } from "./rebuild.ts";
+import { highestZoneOf, rebuild, zoneTypesOf } from "./rebuild.ts";
 import { listing, size } from "./words.ts";
 
 export interface Confined {
@@ -50,6 +50,16 @@ export function confinedTo(c: Case): Confined | undefined {
         : `${size(free * 1024)} were free in ${listing([...new Set(shut.map((z) => z.name))])}`,
     slab: slabOf(open),
   };
+}
+
+/**
+ * Whether only blocks of several pages were lacking, when the killer ran for one (__alloc_pages_may_oom() runs it up to order 3): a single page
+ * would have been served. Undefined where the text does not tell, and where one page was asked for.
+ */
+export function onlyBlocks(c: Case): { readonly order: number; readonly is: boolean | undefined } | undefined {
+  if (c.incident.kind !== "oom" || c.order === undefined || c.order <= 0) return undefined;
+  const refused = rebuild(c)?.singleRefused;
+  return { order: c.order, is: refused === undefined ? undefined : !refused };
 }
 
 /** Free kB of zones of which at least one stands above its high mark; `short` where none does, undefined where a number is missing. */

@@ -97,6 +97,8 @@ function askerIsMissing(frames: readonly StackFrame[], names: readonly string[],
   const below = frames.findLastIndex((f, i) => i < caller && (guesses || f.reliable || allocating(names[i] ?? "")));
   const last = names[below] ?? "";
   if (!allocating(last) || (has(reporters, last) !== undefined && has(printers, who) !== undefined)) return false;
+  // Its helpers are inlined (kernel/module.c load_module(), 5.10; kernel/module/main.c, 6.1).
+  if (last === "module_alloc" && who === "load_module") return false;
   if (/^_*kmalloc_(?:node_)?track_caller/.test(last) && !trackedCallers.test(who)) return true;
   if (has(paths, last) === "page_frag" && asksForPackets(frames[caller] as StackFrame)) return true;
   const direct = has(pageAllocator, last) ?? has(slabEntries, last) ?? has(paths, last);

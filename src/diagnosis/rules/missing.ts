@@ -20,6 +20,7 @@ const names: Readonly<Record<string, string>> = {
   mem_info: "Mem-Info (zones and free blocks)",
   totals: "Mem-Info totals",
   tail: "end of Mem-Info",
+  device: "device's name, at the end of the first line",
 };
 
 const partWords = (part: string): string => {

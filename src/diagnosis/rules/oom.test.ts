@@ -115,3 +115,40 @@ test("a request for DMA memory alone says nothing of the machine", async () => {
   expect(findingOf(i?.findings ?? [], "oom.scope")).toMatchObject({ answer: "unknown" });
   expect(i?.cause).toMatch(/\(DMA\) ran out of memory; the report does not say how much the others had/);
 });
+
+test("the killer runs for blocks of several pages too: with single pages free the machine is not out of memory", async () => {
+  const killed = (order: number, zones: boolean): string =>
+    `${[
+      `[ 5420.1] kthreadd invoked oom-killer: gfp_mask=0x24000c0, order=${order}, oom_score_adj=0`,
+      "[ 5420.1] CPU: 1 PID: 2 Comm: kthreadd Not tainted 4.4.0-1-amd64 #1",
+      "[ 5420.1] Call Trace:",
+      "[ 5420.1]  [<ffffffff8117e8a1>] ? out_of_memory+0x141/0x4c0",
+      "[ 5420.1]  [<ffffffff811836a9>] ? __alloc_pages_nodemask+0xb39/0xcd0",
+      ...(zones
+        ? [
+            "[ 5420.1] Mem-Info:",
+            "[ 5420.1] active_anon:12000 inactive_anon:3000 isolated_anon:0",
+            "[ 5420.1]  active_file:300200 inactive_file:680223 isolated_file:0",
+            "[ 5420.1]  unevictable:0 dirty:0 writeback:0 unstable:0",
+            "[ 5420.1]  slab_reclaimable:190000 slab_unreclaimable:12000",
+            "[ 5420.1]  mapped:3000 shmem:100 pagetables:400 bounce:0",
+            "[ 5420.1]  free:100000 free_pcp:0 free_cma:0",
+            "[ 5420.1] Node 0 Normal free:400000kB min:42000kB low:52000kB high:62000kB active_anon:24000kB inactive_anon:6000kB active_file:600800kB inactive_file:1420892kB unevictable:0kB isolated(anon):0kB isolated(file):0kB present:5120000kB managed:4915200kB mlocked:0kB dirty:0kB writeback:0kB mapped:12000kB shmem:400kB slab_reclaimable:380000kB slab_unreclaimable:24000kB kernel_stack:0kB pagetables:800kB unstable:0kB bounce:0kB free_pcp:0kB local_pcp:0kB free_cma:0kB writeback_tmp:0kB pages_scanned:0 all_unreclaimable? no",
+            "[ 5420.1] lowmem_reserve[]: 0 0",
+            "[ 5420.1] Node 0 Normal: 50000*4kB (UME) 25000*8kB (UME) 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 400000kB",
+            "[ 5420.1] 1280000 pages RAM",
+            "[ 5420.1] 63381 pages reserved",
+          ]
+        : []),
+      "[ 5420.1] Out of memory: Kill process 1800 (firefox) score 23 or sacrifice child",
+      "[ 5420.1] Killed process 1800 (firefox) total-vm:100kB, anon-rss:20kB, file-rss:0kB",
+    ].join("\n")}\n`;
+  const scope = async (order: number, zones: boolean) =>
+    findingOf((await oomOf(killed(order, zones)))?.findings ?? [], "oom.scope")?.answer;
+  expect(await scope(2, true)).toBe("no");
+  expect(await scope(2, false)).toBe("unknown");
+  expect(await scope(0, false)).toBe("yes");
+  const i = await oomOf(killed(2, true));
+  expect(i?.cause).toMatch(/^The OOM killer ran for a block of order 2 .*fragmented, not used up/);
+  expect(JSON.stringify(i?.findings.map((f) => f.advice))).not.toMatch(/more memory or swap/);
+});

@@ -7,10 +7,10 @@ import { quote } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
 import { uncountedPages } from "../oom_picture.ts";
 import type { Confined } from "../oom_zones.ts";
-import { confinedTo } from "../oom_zones.ts";
+import { confinedTo, onlyBlocks } from "../oom_zones.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
-import { listing, size } from "../words.ts";
+import { listing, orderWords, size } from "../words.ts";
 import { kernelHolds } from "./oom_slabs.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
@@ -55,6 +55,8 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   }
   const confined = o.scope === "cpuset" ? undefined : confinedTo(c);
   if (confined !== undefined) return [ofZones(c, o, confined, line)];
+  const blocks = o.scope === "cpuset" ? undefined : onlyBlocks(c);
+  if (blocks !== undefined && blocks.is !== false) return [ofBlocks(c, o, blocks, line)];
   const zonesSay = o.memInfo === undefined ? "" : fullWords(o.memInfo, c.pageKb);
   const known = o.scope === "machine";
   return [
@@ -101,6 +103,32 @@ function ofZones(c: Case, o: Oom, { zones, elsewhere, slab }: Confined, line: re
     : no("oom.scope", `The machine was not out of memory: ${elsewhere}. ${only}.${held}${who}`, lines, [advice]);
 }
 
+/** The killer ran for a block of several pages: memory as a whole may have been there. */
+function ofBlocks(
+  c: Case,
+  o: Oom,
+  { order, is }: { readonly order: number; readonly is: boolean | undefined },
+  line: readonly Quote[],
+): Finding {
+  const block = orderWords(order, c.pageKb);
+  const who = o.comm === undefined ? "" : ` ${o.comm} only happened to ask for such a block at that moment.`;
+  const short =
+    o.scope === "machine"
+      ? "the machine was short of memory"
+      : "the machine, or what a cgroup may have, was short of memory";
+  return is === true
+    ? no(
+        "oom.scope",
+        `The machine was not out of memory: a single page would have been served. No block of ${block} could be had, and the OOM killer runs for that too.${who}`,
+        line,
+      )
+    : unknown(
+        "oom.scope",
+        `The killer ran for a block of ${block}. The report does not say whether ${short}, or only of blocks of that size.${who}`,
+        line,
+      );
+}
+
 /** The killer's line alone tells a cgroup's limit from the rest; the constraint, the state of memory or the stack tell the machine from a cpuset. */
 export const isLineAlone = (o: Oom): boolean =>
   o.memInfo === undefined && o.summary === undefined && o.trace === undefined && o.outcome !== "panic";
@@ -137,7 +165,12 @@ function fullWords(m: MemInfo, pageKb: number): string {
     .flatMap(([n, v]) => (v === undefined || v === 0 ? [] : [[n, v] as const]))
     .sort((a, b) => b[1] - a[1])
     .slice(0, 3);
-  const left = cache === undefined ? "" : ` Only ${size(cache)} of file cache was left to reclaim.`;
+  const ram = m.tail["pages RAM"];
+  const few = cache !== undefined && ram !== undefined && cache < (ram * pageKb * 1024) / 20;
+  const left =
+    cache === undefined
+      ? ""
+      : ` ${few ? "Only " : ""}${size(cache)} of file cache ${few ? "was left to reclaim" : "was there"}.`;
   const used = big.length === 0 ? "" : ` In use were ${listing(big.map(([n, v]) => `${size(v)} ${n}`))}.`;
   return `${left}${used}${m.totalSwapKb === 0 ? " There is no swap." : ""}`;
 }
@@ -163,7 +196,8 @@ function users(c: Case, o: Oom): readonly Finding[] {
     ram !== undefined &&
     slab !== undefined &&
     o.scope !== "memcg" &&
-    confinedTo(c) === undefined
+    confinedTo(c) === undefined &&
+    onlyBlocks(c)?.is !== true
   )
     found.push(kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb)));
   return found;

@@ -88,7 +88,7 @@ function bounds(c: Case, p: SkbPanic, g: SkbGeometry): readonly Finding[] {
     return [
       unknown(
         "skb_panic.bounds",
-        `${put} ${were} ${over ? "appended to a packet whose buffer does not hold them" : "put in front of a packet that had no room for them"}.${lacks === "" ? " The report does not say by how much." : lacks}`,
+        `${noPlace(p, g)}${put} ${were} ${over ? "appended to a packet whose buffer does not hold them" : "put in front of a packet that had no room for them"}.${lacks === "" ? " The report does not say by how much." : lacks}`,
         line,
         advice(c, p),
       ),
@@ -105,6 +105,16 @@ function bounds(c: Case, p: SkbPanic, g: SkbGeometry): readonly Finding[] {
   return [
     yes("skb_panic.bounds", over ? overWords(c, p, g, put, were) : underWords(p, g, put, were), line, advice(c, p)),
   ];
+}
+
+/** A tail that is no offset into any buffer: it was not a length that was wrong. */
+function noPlace(p: SkbPanic, g: SkbGeometry): string {
+  return g.room !== undefined &&
+    p.tail !== undefined &&
+    p.what === "skb_over_panic" &&
+    /^(?:0x)?[0-9a-f]{8}$/i.test(p.tail)
+    ? `The packet's tail, ${p.tail}, is no place in a buffer of ${count(g.room, "byte")}: its own fields are wrong, not only a length, as when a driver stores a pointer where an offset belongs. `
+    : "";
 }
 
 function overWords(c: Case, p: SkbPanic, g: SkbGeometry, put: string, were: string): string {

@@ -77,6 +77,10 @@ export function readDriverLine(
   const text = line === undefined ? "" : textOf(line).trim();
   const message = messageOf(text)?.id;
   if (message === undefined) return undefined;
+  if (message === "swiotlb full" && repeatsAbove(stretch, index, text)) {
+    stretch.taken[index] = 1;
+    return undefined;
+  }
   const report = new ReportBuilder(stretch);
   report.take(index, "headline");
   if (message === "unreferenced object") return readUnreferenced(stretch, report, index, text);
@@ -86,6 +90,15 @@ export function readDriverLine(
     incident: report.finish("driver_line", { message, ...field("source", source), ...field("bytes", bytes), text }),
     next: index + 1,
   };
+}
+
+/** The caller says again what swiotlb_tbl_map_single() said of the same bytes (lib/swiotlb.c swiotlb_full(), up to 4.20). */
+function repeatsAbove(stretch: Stretch, index: number, text: string): boolean {
+  const bytes = /Out of SW-IOMMU space for (\d{1,12}) bytes/.exec(text)?.[1];
+  return (
+    bytes !== undefined &&
+    stretch.lines[index - 1]?.text.includes(`swiotlb buffer is full (sz: ${bytes} bytes)`) === true
+  );
 }
 
 /** Lines of one record of kmemleak at most: a stack has up to 16 frames, the dump two lines. */

@@ -76,7 +76,7 @@ export class OopsBuilder {
       return "headline";
     }
     // The crash utility's bt, where the kernel prints registers.
-    const excepted = /^\s{0,8}\[exception RIP: ([\w.]{1,120})\+(\d{1,7})\]/.exec(text);
+    const excepted = /^\s{0,8}\[exception RIP: ([\w.]{1,120})\+(0x[0-9a-f]{1,6}|\d{1,7})\]/.exec(text);
     if (excepted?.[1] !== undefined) {
       oops.at ??= { function: excepted[1], offset: Number(excepted[2]) };
       return "headline";

@@ -159,6 +159,10 @@ function failureLineReasons(r: AllocFailure, lines: readonly LogLine[], incident
 const opensNames = (gfp: GfpText, lines: readonly LogLine[]): boolean =>
   lines.some((l) => l.text.includes(`${hex(gfp.mask)}(`));
 
+/** The line goes on behind the digits, so no names were cut off there. */
+const goesOn = (gfp: GfpText, lines: readonly LogLine[]): boolean =>
+  lines.some((l) => l.text.includes(`${hex(gfp.mask)}, `));
+
 function namesReasons(
   gfp: GfpText | undefined,
   nodemaskSince: Version | undefined,
@@ -167,7 +171,7 @@ function namesReasons(
 ): ReleaseReason[] {
   if (gfp === undefined) return [];
   if (gfp.names === undefined && !opensNames(gfp, lines))
-    return mayBeCut(lines, incident)
+    return mayBeCut(lines, incident) && !goesOn(gfp, lines)
       ? []
       : [reason("The mask is a bare number, as up to 4.5.", { until: [4, 5] }, lines)];
   const named = reason("Names stand behind the mask, as since 4.6.", { since: [4, 6] }, lines);
@@ -190,7 +194,7 @@ function maskReasons(gfp: GfpText | undefined, lines: readonly LogLine[], incide
   const closed = lines.some((l) => l.text.includes(`=${hex(gfp.mask)})`));
   if (
     gfp.names === undefined
-      ? opensNames(gfp, lines) || (!closed && mayBeCut(lines, incident))
+      ? opensNames(gfp, lines) || (!closed && !goesOn(gfp, lines) && mayBeCut(lines, incident))
       : !lines.some((l) => l.text.includes(`${gfp.names})`))
   )
     return [];

@@ -80,7 +80,7 @@ export function readSkbPanic(
     ...head,
     ...field("oops", oops),
   };
-  if (head.form === "2.6" && head.dev === undefined) report.missing.push("headline");
+  if (head.form === "2.6" && head.dev === undefined) report.missing.push("device");
   return { incident: report.finish("skb_panic", reading), next: index + 1 };
 }
 
