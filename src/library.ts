@@ -279,7 +279,7 @@ export const renderText = checked(
   "renderText",
   lib.renderText,
   ["document", document],
-  ["style", members<Second<typeof lib.renderText>>({ colour: boolean, width: columns })],
+  ["style", members<Second<typeof lib.renderText>>({ colour: boolean, width: columns, "ascii?": boolean })],
 );
 export const poolsDocument = checked(
   "poolsDocument",

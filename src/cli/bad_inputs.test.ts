@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { prng } from "../base/prng.ts";
-import { main } from "./program.ts";
+import { type MainRan, runMain } from "./main.testkit.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), "skblab-bad-"));
@@ -32,31 +32,8 @@ writeFileSync(join(dir, "forbidden.txt"), "dmesg: read kernel buffer failed: Ope
 mkdirSync(join(dir, "dir"));
 symlinkSync("loop", join(dir, "loop"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-process.stdout.setMaxListeners(0);
-afterEach(() => vi.restoreAllMocks());
-
-/** A command line in `dir`, in this process: what came on both outputs, and the exit code. */
-async function run(args: readonly string[]): Promise<{ out: string; err: string; exit: unknown }> {
-  let [out, err] = ["", ""];
-  const took = (text: unknown, done: unknown): boolean => {
-    if (typeof done === "function") done();
-    return text !== undefined;
-  };
-  vi.spyOn(process.stdout, "write").mockImplementation((text, done?: unknown) => {
-    out += text;
-    return took(text, done);
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((text, done?: unknown) => {
-    err += text;
-    return took(text, done);
-  });
-  const before = process.exitCode;
-  process.exitCode = undefined;
-  await main(args.map((a) => (a.startsWith("@") ? join(dir, a.slice(1)) : a)));
-  const exit = process.exitCode;
-  process.exitCode = before;
-  return { out, err, exit };
-}
+const run = (args: readonly string[]): Promise<MainRan> =>
+  runMain(args.map((a) => (a.startsWith("@") ? join(dir, a.slice(1)) : a)));
 
 // @name is a file of `dir`; a line is split at blanks, quotes keep them.
 const lines = `
@@ -253,6 +230,36 @@ explore lltx --scheme original --replay 999
 explore lltx --scheme original --replay x
 explore lltx --without foo
 explore lltx --scheme original --replay 0000111001 --svg @nodir/x.svg
+explore --seed 3
+explore lltx --scheme original --replay 0000111001 --random 5
+explore lltx --scheme original --seed 3
+explore lltx --scheme original --random 5 --states 9
+layout sk_buff --kernel 6.1 --cpus -1
+layout sk_buff --kernel 6.1 --allocator slab
+layout sk_buff --kernel 6.1 --all
+layout sk_buff --kernel 6.1 --btf-base @words.txt
+layout --kernel 6.1 --member len --against 6.12
+layout --kernel 6.1 --pahole
+layout sk_buff.len --kernel 6.1 --pahole
+layout --kernel 6.1 --what-if 'sk_buff:+u32 x' --pahole
+layout --kernel 6.1 --what-if 'sk_buff:+u32 x' --cpus -1
+page-owner --out @x DUMP
+page-owner --diff --series DUMP DUMP
+page-owner --diff --pins 9 DUMP DUMP
+page-owner --export folded --sort pages DUMP
+page-owner --export csv --format json DUMP
+page-owner --depth 3 DUMP
+diagnose @words.txt --explain-reading --brief
+diagnose @words.txt --prove --brief
+diagnose @words.txt --assume memoryMb=64
+diagnose --follow @words.txt --junit @x.xml
+image @words.txt --order 3
+run SCENARIO/mtu-sweep.yaml --schema --log @x
+experiment SCENARIO/mtu-sweep.yaml --metrics
+experiment --metrics --seeds 3
+cases emac-jumbo --knobs --set mtu=3000
+watch --for 0 --page-owner @words.txt
+watch --format json
 serve --port 99999
 serve --port 65536
 serve --port -1

@@ -20,6 +20,8 @@ export interface Example {
 export interface CommandSpec {
   readonly name: string;
   readonly examples: readonly Example[];
+  /** It prints no answer but a script, an archive, metrics or a picture that changes: it has no --format. */
+  readonly raw?: true;
   /** Adds arguments and options, and the action; the action calls `io.answer` once, or writes raw output with `io.write`. */
   configure(cmd: Commander, io: Io): void;
 }

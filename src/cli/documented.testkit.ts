@@ -187,7 +187,7 @@ export function leave(space: Workspace): string[] {
 }
 
 /** The line with the reader's directories in the workspace. */
-const here = (line: string, { dir }: Workspace): string => line.replace(/(^|[\s=])\/var\//g, `$1${dir}/var/`);
+export const here = (line: string, { dir }: Workspace): string => line.replace(/(^|[\s=])\/var\//g, `$1${dir}/var/`);
 
 /** Why a line cannot be run on this machine; undefined when it can. */
 export function absent(line: string, { dir }: Workspace): string | undefined {

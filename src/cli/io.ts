@@ -1,6 +1,7 @@
 // The real world behind Io: stdout, stderr, terminal or not. Exit codes are set here and in main.ts only.
 
 import type { Document } from "../report/document.ts";
+import { inertLine } from "../report/escape.ts";
 import { renderMarkdown } from "../report/markdown.ts";
 import { renderText, toAscii } from "../report/text.ts";
 import type { Answer, Io } from "./command.ts";
@@ -40,10 +41,8 @@ export function createIo(format: () => Format): Io {
     new Promise((resolve, reject) => {
       stdout.write(data, (error) => (error ? reject(error) : resolve()));
     });
-  const textOf = (document: Document): string => {
-    const text = renderText(document, { colour, width });
-    return utf8 ? text : toAscii(text);
-  };
+  const shown = (text: string): string => (utf8 ? text : toAscii(text));
+  const textOf = (document: Document): string => renderText(document, { colour, width, ascii: !utf8 });
   return {
     colour,
     width,
@@ -64,7 +63,7 @@ export function createIo(format: () => Format): Io {
         if (now - last < quietMillis || done === 1) return;
         last = now;
         stderr.write(
-          `${label}${done === undefined ? "" : ` ${Math.floor(Math.min(1, done) * 100)}%`} ${note}`
+          shown(inertLine(`${label}${done === undefined ? "" : ` ${Math.floor(Math.min(1, done) * 100)}%`} ${note}`))
             .trimEnd()
             .concat("\n"),
         );
@@ -80,7 +79,8 @@ export function createIo(format: () => Format): Io {
         done === undefined
           ? ""
           : ` [${block.repeat(full)}${gap.repeat(cells - full)}] ${Math.floor(Math.min(1, done) * 100)}%`;
-      const line = `${label}${bar} ${note}`.slice(0, (stderr.columns ?? 100) - 1);
+      // A line that reached the last column could not be drawn over; a terminal that does not say its width says 0.
+      const line = shown(inertLine(`${label}${bar} ${note}`)).slice(0, Math.min(width, stderr.columns || width) - 1);
       stderr.write(`\r${line}${" ".repeat(Math.max(0, drawn - line.length))}`);
       drawn = line.length;
       if (done === 1) clear();
@@ -94,7 +94,7 @@ export function createIo(format: () => Format): Io {
     },
     note(text) {
       clear();
-      stderr.write(`${utf8 ? text : toAscii(text)}\n`);
+      stderr.write(`${shown(text)}\n`);
     },
   };
 }

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { cacheDirectory, openOutput, refuseForeignLink, writeOutput } from "./output.ts";
+import { cacheDirectory, openOutput, refuseForeignLink, writeOutput, writeOutputs } from "./output.ts";
 import { createAppender } from "./watch/append.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skblab-output-"));
@@ -48,12 +48,35 @@ describe("a regular file", () => {
     expect(readFileSync(at("theirs"), "utf8")).toBe("theirs");
   });
   test("gets its directories where that is wanted, and one sentence with the file where it cannot be", () => {
-    writeOutput(at("x/y/z"), "deep", { parents: true });
+    writeOutputs([[at("x/y/z"), "deep"]], { parents: true });
     expect(readFileSync(at("x/y/z"), "utf8")).toBe("deep");
     expect(() => writeOutput(at("none/z"), "")).toThrow("It cannot be written: there is no such directory.");
     expect(() => writeOutput(at("x"), "")).toThrow("It cannot be written: it is a directory.");
-    expect(() => writeOutput(at("a/z"), "", { parents: true })).toThrow(/a part of the path is not a directory/);
+    expect(() => writeOutputs([[at("a/z"), ""]], { parents: true })).toThrow(/a part of the path is not a directory/);
   });
+});
+
+test.skipIf(!existsSync("/dev/full"))("of several files all appear or none", () => {
+  const here = readdirSync(folder).length;
+  expect(() =>
+    writeOutputs([
+      [at("first"), "1"],
+      [at("second"), "2"],
+      ["/dev/full", "3"],
+    ]),
+  ).toThrow(/the disk is full/);
+  expect(() =>
+    writeOutputs([
+      [at("first"), "1"],
+      [at("no/where"), "2"],
+    ]),
+  ).toThrow(/no such directory/);
+  expect(readdirSync(folder)).toHaveLength(here);
+  writeOutputs([
+    [at("first"), "1"],
+    [at("second"), "2"],
+  ]);
+  expect([readFileSync(at("first"), "utf8"), readFileSync(at("second"), "utf8")]).toEqual(["1", "2"]);
 });
 
 test.skipIf(!existsSync("/dev/full"))("a full disk is said with the name of the file", () => {

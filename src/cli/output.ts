@@ -53,16 +53,40 @@ export function openOutput(path: string, waitMillis = 10_000): Output {
   );
 }
 
-/** Writes a whole file, or standard output for "-". Directories on the way are made when `parents` says so. */
-export function writeOutput(path: string, data: string | Uint8Array, { parents = false } = {}): void {
-  if (parents && path !== "-") guarded(path, () => mkdirSync(dirname(path), { recursive: true }));
-  const output = openOutput(path);
+/** Writes a whole file, or standard output for "-". */
+export function writeOutput(path: string, data: string | Uint8Array): void {
+  writeOutputs([[path, data]]);
+}
+
+/**
+ * Writes several files, all or none: each is written beside its place before the first one is renamed. `also` are outputs that were filled
+ * already and are to appear with them. Directories on the way are made when `parents` says so.
+ */
+export function writeOutputs(
+  files: readonly (readonly [path: string, data: string | Uint8Array])[],
+  { parents = false, also = [] as readonly Output[] } = {},
+): void {
+  const outputs: Output[] = [...also];
   try {
-    output.write(data);
-    output.commit();
+    for (const [path, data] of files) {
+      if (parents && path !== "-") guarded(path, () => mkdirSync(dirname(path), { recursive: true }));
+      const output = openOutput(path);
+      outputs.push(output);
+      output.write(data);
+    }
+    for (const output of outputs) output.commit();
   } finally {
-    output.discard();
+    for (const output of outputs) output.discard();
   }
+}
+
+/** Throws BadInput where a file could not be made now: before work begins that ends in writing it. */
+export function checkPlace(path: string): void {
+  guarded(path, () => {
+    isSpecial(path);
+    const folder = statSync(dirname(path));
+    if (!folder.isDirectory()) throw Object.assign(new Error("no directory"), { code: "ENOTDIR" });
+  });
 }
 
 /** A directory for what may be thrown away: the user's own (XDG_CACHE_HOME, else ~/.cache), readable by nobody else. */

@@ -3,9 +3,10 @@
 import { Command, CommanderError, Option } from "commander";
 import { BadInput } from "../base/bad_input.ts";
 import { inertLine } from "../report/escape.ts";
+import { indented, toAscii } from "../report/text.ts";
 import { isSystemError, systemReason } from "./input/cannot_read.ts";
 import type { Format } from "./io.ts";
-import { createIo } from "./io.ts";
+import { createIo, isUtf8, widthOf } from "./io.ts";
 import { commands } from "./registry.ts";
 import { packageVersion } from "./version.ts";
 
@@ -17,11 +18,22 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
   program.description(
     "A laboratory for Linux packet memory: reads what the kernel wrote, says what happened, proves what would change it.",
   );
-  program.configureOutput({ outputError: (text, write) => write(usageSentence(text)) });
+  const width = widthOf(process.stdout.columns, process.env.COLUMNS);
+  program.configureHelp({ minWidthToWrap: 12 });
+  program.configureOutput({
+    outputError: (text, write) => write(usageSentence(text)),
+    getOutHelpWidth: () => width,
+    writeOut: (text) => void process.stdout.write(isUtf8(process.env) ? text : toAscii(text)),
+  });
   program.version(packageVersion()).exitOverride().showSuggestionAfterError().enablePositionalOptions();
   program.addHelpText(
     "after",
-    "\nStart here:\n  skblab diagnose LOG        explain the memory failures in a kernel log (or - for stdin)\n  skblab COMMAND --help      options and examples that run",
+    `\nStart here:\n${[
+      ["skblab diagnose LOG", "explains the memory failures in a kernel log (- is standard input)"],
+      ["skblab COMMAND --help", "options, and examples that run"],
+    ]
+      .map(([line = "", does = ""]) => `  ${line}\n${indented(does, width, "      ")}`)
+      .join("\n")}`,
   );
   const asked = argv.find((a) => !a.startsWith("-"));
   // The completion script and the completions themselves need every command's options.
@@ -30,12 +42,12 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     const sub = program.command(entry.name).summary(entry.summary).description(entry.summary).exitOverride();
     if (!completing && entry.name !== asked && !(asked === "help" && argv.includes(entry.name))) continue;
     const spec = await entry.load();
-    sub.addOption(formatOption());
+    if (spec.raw !== true) sub.addOption(formatOption());
     spec.configure(
       sub,
-      createIo(() => sub.opts<{ format: Format }>().format),
+      createIo(() => sub.opts<{ format?: Format }>().format ?? "text"),
     );
-    const lines = spec.examples.map((e) => `  ${e.line}\n      ${e.does}`).join("\n");
+    const lines = spec.examples.map((e) => `  ${e.line}\n${indented(e.does, width, "      ")}`).join("\n");
     sub.addHelpText("after", `\nExamples:\n${lines}`);
   }
   if (completing || (asked === "help" && argv.includes("complete")))

@@ -262,7 +262,7 @@ const vmallocCause = (c: Case, what: VmallocLack): string => {
   const asked = `${bytes === undefined ? "" : ` of ${size(bytes)}`}${who === undefined ? "" : ` for ${who}`}`;
   switch (what) {
     case "size":
-      return `A vmalloc of 0 bytes was requested${who === undefined ? "" : ` by ${who}`}: the size is the fault, nothing ran out.`;
+      return `vmalloc was asked for 0 bytes${who === undefined ? "" : ` by ${who}`}: the size is the bug; nothing ran out.`;
     case "pages":
       return `A vmalloc${asked} could not get all its pages: memory as a whole ran out.`;
     case "addresses":

@@ -377,7 +377,7 @@ const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: str
   [
     /double-free|invalid-free|invalid free/,
     "Invalid free",
-    "freed an object that was already free, or something that is no object",
+    "freed an object that was already free, or something that is not an object",
     "corruption",
   ],
   [/use-after-free/, "Use after free", "used memory that had been freed", "corruption"],
@@ -522,7 +522,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       title: "Kernel fault",
       cause:
         kind === undefined
-          ? `${who} faulted${o.class === "general protection" ? ": usually on a pointer that is no valid address" : ""}; the text does not give the address.`
+          ? `${who} faulted${o.class === "general protection" ? ": usually on a pointer that is not a valid address" : ""}; the text does not give the address.`
           : `${who} used a kernel address that is not mapped: freed, unmapped, or wrong. The report does not say which.`,
       severity: "act",
       consequence: `${stopped} Nor does it show the contrary.`,
@@ -537,7 +537,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       {
         key: "far pointer",
         title: "Bad pointer",
-        cause: `${who} used 0x${p.value.replace(/^0+/, "")}, which is no kernel address: an overwritten pointer, or an element far beyond a NULL pointer.`,
+        cause: `${who} used 0x${p.value.replace(/^0+/, "")}, which is not a kernel address: an overwritten pointer, or an element far beyond a NULL pointer.`,
         severity: "act",
         consequence: stopped,
         memory: "not said",
@@ -549,7 +549,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
     const fault: Fault = {
       key: "wild pointer",
       title: "Wild pointer",
-      cause: `${who} used ${p?.said.sentence ?? ""}: the pointer was overwritten, never set, or read from what is no pointer. The report does not say which.`,
+      cause: `${who} used ${p?.said.sentence ?? ""}: the pointer was overwritten, never set, or read from a word that is not a pointer. The report does not say which.`,
       severity: "act",
       consequence: `${stopped} Nor does it show the contrary.`,
       memory: "not said",

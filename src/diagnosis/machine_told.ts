@@ -103,7 +103,7 @@ export type Change =
   | { readonly kind: "queues"; readonly count: number }
   /** Received packets are gathered so long before an interrupt. */
   | { readonly kind: "coalescing"; readonly micros: number }
-  /** Packets up to so many bytes are copied, and their buffer stays in the ring. */
+  /** Packets up to this many bytes are copied, and their buffer stays in the ring. */
   | { readonly kind: "copybreak"; readonly bytes: number }
   /** Headers get buffers of their own (ethtool -G tcp-data-split). */
   | { readonly kind: "header_split" }
@@ -119,7 +119,7 @@ export type Change =
   | { readonly kind: "cma" }
   /** More memory, or less use of it. */
   | { readonly kind: "memory" }
-  /** So many times the memory, used as it is now. */
+  /** The factor for the machine's memory; the added part is used as the rest is. */
   | { readonly kind: "more_memory"; readonly times: number }
   /** A container's limit. */
   | { readonly kind: "limit" }

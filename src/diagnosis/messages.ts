@@ -357,7 +357,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     title: `${program?.trim() ?? "A program"} was killed in a page fault`,
     cause: `A page fault of ${program?.trim() ?? "a program"} found no memory, and the kernel killed it.`,
     meaning:
-      "arch/*/mm/fault.c of 2.4 and of 2.6 up to about 2.6.28 prints this. An error of the page fault that is no shortage may print it too; such an error has a line of its own above.",
+      "arch/*/mm/fault.c of 2.4 and of 2.6 up to about 2.6.28 prints this. A page fault that fails for another reason may print it too; such an error has a line of its own above.",
     severity: "act",
     consequence: "Act on it: a program was killed.",
     memory: "refused",

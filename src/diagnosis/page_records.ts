@@ -128,7 +128,7 @@ export function pageVerdict(
   if (bit !== undefined)
     return {
       trouble: "lone bit",
-      cause: `In ${bit.field} of the page's record exactly one bit is set (bit ${bit.bit}), which is no pointer and no count: a bit flipped, or a stray write set a flag there.`,
+      cause: `In ${bit.field} of the page's record exactly one bit is set (bit ${bit.bit}), which is neither a pointer nor a count: a bit flipped, or a stray write set a flag there.`,
       severity: "corruption",
       consequence: suspectHardware,
     };

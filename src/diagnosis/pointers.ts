@@ -86,7 +86,7 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
   if ((value & (value - 1n)) === 0n)
     return {
       kind: "single bit",
-      sentence: `a single bit (bit ${value.toString(2).length - 1}), which looks like a flag and is no address`,
+      sentence: `a single bit (bit ${value.toString(2).length - 1}), which looks like a flag and is not an address`,
     };
   const bytes = text.match(/../g) ?? [];
   if (bytes.every((b) => /^(?:[2-6][0-9a-f]|7[0-9a-e])$/.test(b)))

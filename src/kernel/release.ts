@@ -149,9 +149,20 @@ const lastMinors: Readonly<Record<number, number>> = { 3: 19, 4: 20, 5: 19, 6: 1
 const newestMajor = 7;
 const everyRelease = "2.4, 2.6.0 to 2.6.39, 3.0 to 3.19, 4.0 to 4.20, 5.0 to 5.19, 6.0 to 6.19, 7.0 and later";
 
+/** Architectures of Linux that are not known here: a release of one is not taken for x86_64. The suffix of any other word is a vendor's. */
+const otherArch =
+  /[-.](alpha|arc|csky|hexagon|ia64|loongarch(?:64)?|m68k|microblaze|mips64|nios2|openrisc|parisc(?:64)?|s390|sh4|sparc(?:64)?|xtensa)$/;
+
 /** `parseRelease` of what a person typed: it must be a release that exists. Throws BadInput with the list of those that do. */
 export function namedRelease(text: string): Release {
   const release = parseRelease(text);
+  const other = otherArch.exec(text.trim())?.[1];
+  if (other !== undefined)
+    throw new BadInput(
+      `Linux on ${other} is not known here.`,
+      undefined,
+      `Architectures: ${architectures.join(", ")}.`,
+    );
   const [major = 0, minor = 0, patch = 0] = release.version;
   const exists =
     major === 2

@@ -81,7 +81,7 @@ function ofLargeBlocks(input: ProveInput, built: Built, add: Add): void {
     add(
       "vm.defrag_mode 1",
       { kind: "defrag_mode" },
-      "switched on now, and kcompactd has worked once since; what it keeps together from boot on is not run",
+      "switched on now, and kcompactd has run once since; what it would have kept together since boot is not modeled",
     );
   if (extfragDecides(input, built) === "yes")
     add("vm.extfrag_threshold 0", { kind: "extfrag_threshold", value: 0 }, "compaction also where memory looks short");

@@ -23,7 +23,7 @@ export interface Likeness {
   readonly what: string;
   readonly report: number;
   readonly machine: number;
-  /** A machine that is unlike here is no proof for this report. */
+  /** A machine that differs here proves nothing about this report. */
   readonly matters: boolean;
   readonly alike: boolean;
 }
@@ -78,7 +78,7 @@ export interface Proof {
   /** Sets of runs that were measured, and that were to be: fewer where a proof was stopped, or is still under way. */
   readonly seeds: number;
   readonly seedsPlanned: number;
-  /** Best first, then what was no advice. */
+  /** Best first, then what was not advised. */
   readonly rows: readonly ProofRow[];
   /** Null where no reserve was asked about. */
   readonly curve: Curve | null;

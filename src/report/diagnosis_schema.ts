@@ -15,22 +15,20 @@ const change = z
     z.strictObject({ kind: z.literal("min_free_kbytes"), kb: z.number() }),
     z
       .strictObject({ kind: z.literal("min_free_times"), times: z.number() })
-      .describe("vm.min_free_kbytes becomes so many times what it is: the report does not say what it is."),
+      .describe("The factor for vm.min_free_kbytes, where the report does not give its value."),
     z.strictObject({ kind: z.literal("watermark_scale_factor"), value: z.number() }),
     z.strictObject({ kind: z.literal("watermark_boost_factor"), value: z.number() }),
     z.strictObject({ kind: z.literal("compaction_proactiveness"), value: z.number() }),
     z.strictObject({ kind: z.literal("lowmem_reserve_ratio"), values: z.array(z.number()) }),
     z.strictObject({ kind: z.literal("extfrag_threshold"), value: z.number() }),
     z.strictObject({ kind: z.literal("percpu_pagelist_high_fraction"), value: z.number() }),
-    z
-      .strictObject({ kind: z.literal("queues"), count: z.int() })
-      .describe("The card gets so many queue pairs (ethtool -L)."),
+    z.strictObject({ kind: z.literal("queues"), count: z.int() }).describe("Queue pairs of the card (ethtool -L)."),
     z
       .strictObject({ kind: z.literal("coalescing"), micros: z.number() })
-      .describe("Received packets are gathered so long before an interrupt (ethtool -C rx-usecs)."),
+      .describe("Microseconds for which received packets are collected before an interrupt (ethtool -C rx-usecs)."),
     z
       .strictObject({ kind: z.literal("copybreak"), bytes: z.int() })
-      .describe("Packets up to so many bytes are copied, and their buffer stays in the ring."),
+      .describe("Packets up to this many bytes are copied, and their buffer stays in the ring."),
     z
       .strictObject({ kind: z.literal("driver_policy"), buffers: z.enum(["single pages", "taken first"]) })
       .describe("A card whose driver makes its buffers of single pages, or takes a new one before a packet goes up."),
@@ -41,7 +39,7 @@ const change = z
       ),
     z
       .strictObject({ kind: z.literal("more_memory"), times: z.number() })
-      .describe("So many times the memory, used as it is now."),
+      .describe("The factor for the machine's memory; the added part is used as the rest is."),
     z
       .strictObject({ kind: z.literal("setting"), name: z.string(), value: z.string() })
       .describe("A sysctl or a boot parameter that the model does not have."),
@@ -356,7 +354,7 @@ const proof = z
           what: z.string(),
           report: z.number(),
           machine: z.number(),
-          matters: z.boolean().describe("A machine that is unlike here is no proof for this report."),
+          matters: z.boolean().describe("A machine that differs here proves nothing about this report."),
           alike: z.boolean(),
         }),
       )
@@ -402,7 +400,7 @@ const proof = z
           lostAfter: z.number(),
         }),
       )
-      .describe("Best first, then what was no advice."),
+      .describe("Best first, then what was not advised."),
     untested: z.array(z.strictObject({ action: z.string(), why: z.string() })).describe("Advice that cannot be run."),
     experiment: z
       .record(z.string(), z.unknown())

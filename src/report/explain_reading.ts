@@ -29,7 +29,7 @@ export function explainLine(input: string, line: LogLine): ExplainedLine {
 /** The lines of every stretch that was read, for people. */
 export function explainDocument(lines: readonly ExplainedLine[]): Document {
   if (lines.length === 0)
-    return [paragraph("No line of it was read: it contains nothing that belongs to a kernel report.")];
+    return [paragraph("No line was read: the input is empty, or contains nothing that belongs to a kernel report.")];
   return [
     heading(1, "What was read"),
     paragraph(

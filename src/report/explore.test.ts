@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { replayLltx } from "../explore/stories/lltx.ts";
-import { lanesText, replayDocument } from "./explore.ts";
+import { replayDocument } from "./explore.ts";
 import { lanesSvg } from "./explore_svg.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderText } from "./text.ts";
@@ -8,12 +8,21 @@ import { renderText } from "./text.ts";
 const { replay } = replayLltx("original", "0000111001");
 
 test("swim lanes have a column for each task that moves, a number for each step, and what the step changed", () => {
-  const text = lanesText(replay);
-  expect(text.split("\n")[0]).toMatch(/0 CPU0 +1 CPU1 +after the step/);
+  const text = renderText(replayDocument("t", replay), { colour: false, width: 120 });
+  expect(text).toMatch(/^step +0 CPU0 +1 CPU1 +after the step$/m);
   for (let i = 1; i <= 10; i++) expect(text).toMatch(new RegExp(`^ *${i}  `, "m"));
   expect(text).toContain("xoff: 0 → 1");
-  expect(text).toContain("! race: transmit was called although the queue is stopped");
+  expect(text).toContain("! race: transmit was called");
   expect(text).toContain("sch_generic.c:netif_queue_stopped");
+});
+
+test.each([40, 80, 120])("a schedule of any number of lanes fits into %i columns", (width) => {
+  const steps = Array.from({ length: 6 }, (_, task) => ({ ...replay.steps[task]!, task }));
+  for (const r of [replay, { ...replay, tasks: steps.map((s) => `task ${s.task}`), steps }])
+    for (const ascii of [false, true]) {
+      const lines = renderText(replayDocument("t", r), { colour: false, width, ascii }).split("\n");
+      expect(lines.filter((l) => l.length > width)).toEqual([]);
+    }
 });
 
 test("the picture has a box for each step and is inert whatever the names are", () => {

@@ -1,8 +1,8 @@
 // What an exploration found, as a document: the table of schemes, findings with their schedules, swim lanes as text.
 //
 //   step  CPU0                      CPU1            after
-//      1  lock queue_lock           ·               queue_lock=0
-//      2  ·                         test xoff: no
+//      1  lock queue_lock                           queue_lock=0
+//      2                            test xoff: no
 
 import type { PlayedStep, Replay } from "../explore/replay.ts";
 import { scheduleText } from "../explore/replay.ts";
@@ -174,7 +174,7 @@ export function replayDocument(title: string, r: Replay): Document {
 
 function lanesBlocks(r: Replay): Block[] {
   return [
-    { kind: "code", text: lanesText(r) },
+    lanesTable(r),
     facts([
       ...r.findings.map((f) => [f.finding, [span(f.text, "bad")]] as const),
       ["at the end", r.end],
@@ -185,37 +185,16 @@ function lanesBlocks(r: Replay): Block[] {
 
 const stateText = (s: PlayedStep): string => s.state.map(([name, value]) => `${name}=${value}`).join("  ");
 
-/** Swim lanes: one column for each task that takes part, one or more lines for each step. */
-export function lanesText(r: Replay): string {
+/** Swim lanes: a column for each task that takes part, a row for each step. */
+function lanesTable(r: Replay): Block {
   const lanes = [...new Set(r.steps.map((s) => s.task))].sort((a, b) => a - b);
-  const width = Math.max(18, Math.min(34, Math.floor(110 / Math.max(1, lanes.length))));
-  const gutter = String(r.steps.length).length + 1;
-  const line = (no: string, at: number, text: string, tail: string): string =>
-    `${no.padStart(gutter)}  ${lanes.map((l, i) => (i === at ? text : l >= 0 ? "·" : "").padEnd(width)).join(" ")} ${tail}`.trimEnd();
-  const out = [
-    `${" ".repeat(gutter)}  ${lanes.map((l) => `${l} ${r.tasks[l] ?? ""}`.padEnd(width)).join(" ")} after the step`,
+  const step = (s: PlayedStep): string => (s.at === "" ? s.does : `${s.at}: ${s.does}`);
+  const after = (s: PlayedStep): Text => [
+    span(s.changes.join(", ")),
+    ...s.remarks.map((m, i) => span(`${i > 0 || s.changes.length > 0 ? " " : ""}! ${m.finding}: ${m.text}`, "bad")),
   ];
-  r.steps.forEach((s, i) => {
-    const at = lanes.indexOf(s.task);
-    const place = s.at === "" ? [] : wrapWords(s.at, width);
-    const lines = [...place, ...wrapWords(s.does, width - 1).map((l) => ` ${l}`)];
-    const tails = [...wrapWords(s.changes.join(", "), 46), ...s.remarks.map((m) => `! ${m.finding}: ${m.text}`)];
-    for (let k = 0; k < Math.max(lines.length, tails.length); k++)
-      out.push(line(k === 0 ? String(i + 1) : "", at, lines[k] ?? "", tails[k] ?? ""));
-  });
-  return out.join("\n");
-}
-
-function wrapWords(text: string, width: number): string[] {
-  if (text === "") return [];
-  const out: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      out.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  out.push(line);
-  return out.flatMap((l) => l.match(new RegExp(`.{1,${width}}`, "g")) ?? []);
+  return table(
+    [">step", ...lanes.map((l) => `${l} ${r.tasks[l] ?? ""}`), "after the step"],
+    r.steps.map((s, i) => [String(i + 1), ...lanes.map((l) => (l === s.task ? step(s) : "")), after(s)]),
+  );
 }

@@ -7,6 +7,8 @@ export interface TextStyle {
   readonly colour: boolean;
   /** Columns to wrap at. */
   readonly width: number;
+  /** For a terminal whose locale is not UTF-8. */
+  readonly ascii?: boolean;
 }
 
 const codes: Readonly<Record<Tone, string>> = {
@@ -66,8 +68,25 @@ const asciiOf: Readonly<Record<string, string>> = {
 /** The same in ASCII, for a terminal whose locale is not UTF-8; what has no likeness (a name in a log) becomes "?". */
 export const toAscii = (text: string): string => text.replace(/[^\0-\x7f]/gu, (c) => asciiOf[c] ?? "?");
 
+/** A document whose every text is ASCII: before it is drawn, because some likenesses are wider ("→" is "->"), and lines are broken by width. */
+function inAscii<T>(part: T): T {
+  if (typeof part === "string") return toAscii(inertWide(part)) as T;
+  if (Array.isArray(part)) return part.map(inAscii) as T;
+  if (typeof part !== "object" || part === null) return part;
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, inAscii(value)])) as T;
+}
+
+/** What inertLine makes visible outside ASCII; the rest is left to the drawers. */
+const inertWide = (text: string): string => text.replace(/[^\0-\x7f]/gu, inertLine);
+
 /** Draws a document as lines, each ended by a newline. */
 export function renderText(document: Document, style: TextStyle): string {
+  if (style.ascii !== true) return drawDocument(document, style);
+  // The marks of the drawers themselves are one column wide in both.
+  return toAscii(drawDocument(inAscii(document), style));
+}
+
+function drawDocument(document: Document, style: TextStyle): string {
   const out: string[] = [];
   const ofLines = (block: Block | undefined): boolean => block?.kind === "text" && block.oneLine === true;
   for (const [i, block] of document.entries()) {
@@ -94,7 +113,10 @@ function drawBlock(block: Block, style: TextStyle, out: string[]): void {
       return;
     case "facts": {
       const width = Math.max(0, ...block.rows.map(([name]) => displayWidth(name)));
-      if (width + 2 > style.width / 2) {
+      const words = block.rows.flatMap(([, value]) => inertLine(plain(value)).split(" ").map(displayWidth));
+      // A word that is too wide beside the names (a path, a mask) may have room below them.
+      const tooWide = words.some((w) => w > style.width - width - 2 && w <= style.width - 4);
+      if (width + 2 > style.width / 2 || tooWide) {
         for (const [name, value] of block.rows) out.push(inertLine(name), ...wrap(value, style, "    ", "    "));
         return;
       }
@@ -266,7 +288,7 @@ function drawBars(block: Extract<Block, { kind: "bars" }>, style: TextStyle, out
 const marks = ["●", "○", "▲", "△", "■", "□"];
 
 function drawLines(block: Extract<Block, { kind: "lines" }>, style: TextStyle, out: string[]): void {
-  out.push(paint(inertLine(block.title), "strong", style));
+  out.push(...wrap([{ text: block.title, tone: "strong" }], style, "", ""));
   const all = block.series.flatMap((s) => s.values.filter((v): v is number => v !== null));
   if (all.length === 0 || block.x.length === 0) return void out.push("(no data)");
   const top = Math.max(...all);
@@ -296,10 +318,11 @@ function drawLines(block: Extract<Block, { kind: "lines" }>, style: TextStyle, o
   out.push(
     `${" ".repeat(axis + 2)}${left}${`${block.xTitle} `.padStart(Math.max(1, columns - left.length - right.length))}${right}`,
   );
-  out.push(
-    block.series.map((s, i) => `${marks[i % marks.length]} ${inertLine(s.name)}`).join("   ") +
-      (block.yTitle === "" ? "" : `   (y: ${block.yTitle})`),
-  );
+  const legend = block.series.map((s, i) => `${marks[i % marks.length]} ${s.name}`);
+  if (block.yTitle !== "") legend.push(`(y: ${block.yTitle})`);
+  const beside = legend.map(inertLine).join("   ");
+  if (displayWidth(beside) <= style.width) out.push(beside);
+  else for (const entry of legend) out.push(...wrap(entry, style, "", "  "));
 }
 
 /** Three significant digits at most after the point; thousands are grouped. */
@@ -336,6 +359,10 @@ function wrap(text: Text, style: TextStyle, first: string, rest: string): string
   lines.push(line.trimEnd());
   return lines;
 }
+
+/** A sentence in lines of at most `width` columns, each behind `indent`. */
+export const indented = (text: string, width: number, indent: string): string =>
+  wrap(text, { colour: false, width }, indent, indent).join("\n");
 
 function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - displayWidth(text)));

@@ -48,7 +48,7 @@ const nic = z.strictObject({
     .number()
     .min(0)
     .max(1e6)
-    .describe("received packets are gathered so long before an interrupt, microseconds (`ethtool -C rx-usecs`)")
+    .describe("microseconds for which received packets are collected before an interrupt (`ethtool -C rx-usecs`)")
     .default(10),
   queues: whole(1, queuesMost, "queue pairs, each with rings, interrupt, NAPI and page pool of its own").default(1),
   irqCpus: z
@@ -289,11 +289,9 @@ const machineShape = z.strictObject({
     .max(32)
     .describe("what else uses memory, in parts; all of them run in the same memory, from seeds of their own")
     .default([]),
-  warmMillis: whole(
+  warmMillis: whole(0, 60_000, "simulated milliseconds for which `workloads` run alone before traffic begins").default(
     0,
-    60_000,
-    "`workloads` run for so long before traffic begins, simulated milliseconds in which nothing but them happens",
-  ).default(0),
+  ),
   kswapdMillis: z
     .number()
     .min(1)
@@ -301,7 +299,7 @@ const machineShape = z.strictObject({
     .describe("kswapd makes progress this often, milliseconds: what it frees has to be written back first")
     .default(5),
   millis: z.number().positive().max(3_600_000).describe("simulated time of traffic, milliseconds").default(200),
-  eventsMax: whole(1, 2_000_000_000, "the run ends with a message after so many events of the simulator").default(
+  eventsMax: whole(1, 2_000_000_000, "the run ends with a message after this many events of the simulator").default(
     20_000_000,
   ),
   sampleMillis: z

@@ -55,7 +55,7 @@ export const stateSchema = z.strictObject({
   under: sysctls.describe("sysctls of the machine when its marks were printed").prefault({}),
   cma: z.boolean().describe("the kernel has CMA").default(false),
   cmaKept: share("share of the CMA area that stays CMA; the rest becomes ordinary memory").default(1),
-  swapPages: pages("free swap: so many of the programs' pages can go").default(0),
+  swapPages: pages("free swap: how many of the programs' pages can be swapped out").default(0),
   rest: z
     .enum(["printed", "high"])
     .describe(

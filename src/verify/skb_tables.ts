@@ -104,7 +104,7 @@ function sizesOf(input: TranscriptInput, constants: Row): Partial<SkbMachineSize
   ] as const)
     for (const key of keys)
       if (!sound(number(key, 64)))
-        throw new BadInput(`${key} ${constants[key]} is no kernel's.`, { file: input.path, line: 1 });
+        throw new BadInput(`No kernel has ${key} ${constants[key]}.`, { file: input.path, line: 1 });
   return {
     skBuffBytes: number("sizeof_sk_buff", skbSizes61.skBuffBytes),
     fclonesBytes: number("sizeof_sk_buff_fclones", skbSizes61.fclonesBytes),

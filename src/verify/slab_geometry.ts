@@ -36,7 +36,7 @@ function cachesOf(input: TranscriptInput): RecordedCache[] {
         );
     const align = values["align"] as number;
     if (align < 1 || (align & (align - 1)) !== 0)
-      throw new BadInput(`An alignment of ${align} is no kernel's.`, { file: input.path, line: i + 1 });
+      throw new BadInput(`No kernel aligns objects to ${align} bytes.`, { file: input.path, line: i + 1 });
     return [{ name, line: i + 1, values }];
   });
 }

@@ -418,7 +418,8 @@ function emptyWorld(input: TranscriptInput, header: Row, states: StateReader): W
 function requireCache(input: TranscriptInput, header: Row): void {
   const place = { file: input.path, line: 1 };
   const align = num(header, "align", input, 1);
-  if (align < 8 || (align & (align - 1)) !== 0) throw new BadInput(`An alignment of ${align} is no kernel's.`, place);
+  if (align < 8 || (align & (align - 1)) !== 0)
+    throw new BadInput(`No kernel aligns objects to ${align} bytes.`, place);
   for (const flag of ["hardened", "freelist_random"])
     if (header[flag] !== undefined && header[flag] !== 0 && header[flag] !== 1)
       throw new BadInput(`"${flag}" is ${header[flag]}, neither 0 nor 1.`, place);
@@ -427,11 +428,7 @@ function requireCache(input: TranscriptInput, header: Row): void {
 /** The CPU that ran an operation; the first where the recorder does not say. */
 function cpuOf({ cpu = 0 }: Row, cpus: number, place: { file: string; line: number }): number {
   if (typeof cpu !== "number" || !Number.isInteger(cpu) || cpu < 0 || cpu >= cpus)
-    throw new BadInput(
-      `CPU ${cpu} is none of the ${cpus} that line 1 shows.`,
-      place,
-      "Copy the transcript again, whole.",
-    );
+    throw new BadInput(`There is no CPU ${cpu}: line 1 shows ${cpus}.`, place, "Copy the transcript again, whole.");
   return cpu;
 }
 

@@ -59,7 +59,7 @@ function requireFormat(input: TranscriptInput, { kind, formats }: Replayer): voi
   const { format } = objectAt(input, 0);
   if (format !== undefined && !formats.some((known) => known === format))
     throw new BadInput(
-      `Format "${format}" is none of ${kind} that skblab replays: ${formats.join(", ")}.`,
+      `skblab does not replay ${kind} of the format "${format}"; it replays ${formats.join(", ")}.`,
       { file: input.path, line: 1 },
       "Record it with the matching recorder.",
     );

@@ -5,6 +5,7 @@ import { caseDocument, casesDocument, knobsDocument } from "../../report/cases.t
 import { cases } from "../../scenario/cases/index.ts";
 import { readKnobs } from "../../scenario/cases/knobs.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { excludes } from "../modes.ts";
 
 export const command: CommandSpec = {
   name: "cases",
@@ -23,16 +24,18 @@ export const command: CommandSpec = {
       .option(
         "--set <key=value>",
         "set a knob of the case; may be repeated",
-        (one: string, all: string[]) => [...all, one],
-        [],
+        (one: string, all: readonly string[] = []) => [...all, one],
       )
       .option("--knobs", "list the knobs and run nothing")
-      .action((id: string | undefined, options: Options) => run(id, options, io));
+      .action((id: string | undefined, options: Options) => {
+        excludes(cmd, "--knobs", ["--set"]);
+        return run(id, options, io);
+      });
   },
 };
 
 interface Options {
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly knobs?: true;
 }
 
@@ -44,7 +47,7 @@ function readPair(text: string): readonly [string, string] {
 }
 
 async function run(id: string | undefined, options: Options, io: Io): Promise<void> {
-  if (id === undefined && (options.set.length > 0 || options.knobs === true))
+  if (id === undefined && (options.set !== undefined || options.knobs === true))
     throw new BadInput(
       "Name the case whose knobs to set.",
       undefined,
@@ -68,7 +71,7 @@ async function run(id: string | undefined, options: Options, io: Io): Promise<vo
     );
   if (options.knobs === true)
     return io.answer({ document: knobsDocument(found), json: { id: found.id, knobs: found.knobs ?? {} }, exit: 0 });
-  const set = readKnobs(found, options.set.map(readPair));
+  const set = readKnobs(found, (options.set ?? []).map(readPair));
   const result = found.answer((done, what) => io.progress(found.id, done, what), set);
   await io.answer({ document: caseDocument(found, result), json: result, exit: 0 });
 }

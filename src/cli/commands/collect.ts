@@ -14,6 +14,7 @@ interface Options {
 
 export const command: CommandSpec = {
   name: "collect",
+  raw: true,
   examples: [
     {
       line: "skblab collect --script | ssh root@host sh > host.tar",

@@ -10,6 +10,8 @@ export type Bar = readonly [done: number | undefined, note: string | undefined];
 
 export interface Ran {
   readonly document: Document;
+  /** What was shown before it. */
+  readonly shown: readonly Document[];
   /** The document as text, 100 columns, without colour. */
   readonly text: string;
   readonly json: unknown;
@@ -30,13 +32,16 @@ export async function runCommand(
   const written: Buffer[] = [];
   const notes: string[] = [];
   const bars: Bar[] = [];
+  const shown: Document[] = [];
   const io: Io = {
     colour: false,
     width: 100,
     answer: async (answer) => void answers.push(answer),
     write: async (data) => void written.push(Buffer.from(data as Uint8Array)),
-    show: async (document, after = "") =>
-      void written.push(Buffer.from(`${renderText(document, { colour: false, width: 100 })}${after}`)),
+    async show(document, after = "") {
+      shown.push(document);
+      written.push(Buffer.from(`${renderText(document, { colour: false, width: 100 })}${after}`));
+    },
     progress: (label, done, note) => {
       bars.push([done, note]);
       onProgress(label, done, note);
@@ -47,6 +52,7 @@ export async function runCommand(
   const { argv } = process;
   process.argv = ["node", "skblab", spec.name, ...args];
   try {
+    if (spec.raw !== true) cmd.option("--format <kind>", "as the program adds it", "text");
     spec.configure(cmd, io);
     await cmd.parseAsync([...args], { from: "user" });
   } finally {
@@ -57,6 +63,7 @@ export async function runCommand(
   const document = answer?.document ?? [];
   return {
     document,
+    shown,
     text: renderText(document, { colour: false, width: 100 }),
     json: answer?.json,
     exit: answer?.exit ?? 0,

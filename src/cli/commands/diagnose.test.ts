@@ -74,7 +74,7 @@ test("--sarif and --junit write beside the answer; --follow goes with neither", 
   const { runs } = JSON.parse(readFileSync(sarif, "utf8")) as { runs: { results: { level: string }[] }[] };
   expect(runs[0]!.results.map((r) => r.level)).toContain("error");
   expect(readFileSync(junit, "utf8")).toMatch(/<failure type="[a-z_]+" message="/);
-  await expect(run("--follow", log, "--sarif", sarif)).rejects.toThrow(/--follow takes one file/);
+  await expect(run("--follow", log, "--sarif", sarif)).rejects.toThrow(/--sarif does not go with --follow/);
   await expect(run()).rejects.toThrow(/No file is named/);
 });
 

@@ -5,7 +5,7 @@ import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createSievingCollector } from "../../diagnosis/collect.ts";
 import { diagnose } from "../../diagnosis/diagnose.ts";
-import type { Severity } from "../../diagnosis/finding.ts";
+import type { Diagnosis, Severity } from "../../diagnosis/finding.ts";
 import { bySeverity, severities } from "../../diagnosis/finding.ts";
 import { assumableKeys, assuming, readAssumed, refuseNeedless } from "../../prove/assume.ts";
 import type { Job, Outcome } from "../../prove/batch.ts";
@@ -25,7 +25,8 @@ import { isImageFile } from "../input/image.ts";
 import { openInputs } from "../input/open.ts";
 import type { Since } from "../input/since.ts";
 import { parseSince } from "../input/since.ts";
-import { writeOutput } from "../output.ts";
+import { excludes, goesWith, refuse } from "../modes.ts";
+import { writeOutputs } from "../output.ts";
 import { packageVersion } from "../version.ts";
 
 export const command: CommandSpec = {
@@ -90,7 +91,16 @@ export const command: CommandSpec = {
         ).choices(severities.filter((s) => s !== "harmless")),
       )
       .action(async (files: string[], options: Options) => {
+        excludes(cmd, "--explain-reading", [...ofReports, "--prove", "--assume", "--follow"]);
+        excludes(cmd, "--follow", ["--prove", "--assume", "--sarif", "--junit"]);
+        excludes(cmd, "--prove", ["--brief"]);
+        goesWith(cmd, ["--assume"], "--prove");
         if (files.length > 0 && files.every(isImageFile)) {
+          refuse(
+            cmd,
+            [...ofReports, "--assume", "--explain-reading", "--follow"],
+            "is for logs, and these are memory images",
+          );
           // The log lies in the image, and the machine to prove anything on is the image itself.
           const { answerImage } = await import("./image.ts");
           await answerImage(files, { prove: options.prove === true }, io);
@@ -102,12 +112,9 @@ export const command: CommandSpec = {
           return;
         }
         const assumed = readAssumed(options.assume ?? []);
-        if (options.assume !== undefined && options.prove !== true)
-          throw new BadInput("--assume says what --prove builds: give both.");
         const since = options.since === undefined ? undefined : parseSince(options.since);
         if (options.follow !== undefined) {
-          if (files.length > 0 || options.prove === true || options.sarif !== undefined || options.junit !== undefined)
-            throw new BadInput("--follow takes one file, no others, and neither --prove nor --sarif nor --junit.");
+          if (files.length > 0) throw new BadInput("--follow takes one file, and no others.");
           return followOne(options.follow, since, options, io, cmd.opts<{ format?: string }>().format === "json");
         }
         if (files.length === 0)
@@ -137,13 +144,7 @@ export const command: CommandSpec = {
           ...incident,
           advice: measured?.[i] ?? incident.advice,
         }));
-        if (options.sarif !== undefined)
-          writeOutput(
-            options.sarif,
-            `${JSON.stringify(sarifOf({ ...diagnosis, incidents }, packageVersion()), null, 1)}\n`,
-          );
-        if (options.junit !== undefined)
-          writeOutput(options.junit, junitOf({ ...diagnosis, incidents }, options.failOn));
+        writeReports({ ...diagnosis, incidents }, options);
         await io.answer({
           document:
             options.brief === true
@@ -159,6 +160,14 @@ export const command: CommandSpec = {
       });
   },
 };
+
+/** `--sarif` and `--junit`: both or neither. */
+function writeReports(diagnosis: Diagnosis, { sarif, junit, failOn }: Options): void {
+  const files: [string, string][] = [];
+  if (sarif !== undefined) files.push([sarif, `${JSON.stringify(sarifOf(diagnosis, packageVersion()), null, 1)}\n`]);
+  if (junit !== undefined) files.push([junit, junitOf(diagnosis, failOn)]);
+  writeOutputs(files);
+}
 
 /** Ctrl-C ends the runs, not the answer: what was measured by then is told. */
 async function proveOnAllCores(incidents: readonly ProveInput[], io: Io): Promise<readonly Proof[]> {
@@ -193,6 +202,9 @@ function bestSoFar(proofs: readonly (Proof | undefined)[]): string {
   const row = proofs.flatMap((p) => p?.rows ?? []).find((r) => r.advised && r.verdict === "lowers");
   return row === undefined ? "" : `; so far ${row.name} lowers them`;
 }
+
+/** What is said of reports, not of an image or of how a text was read. */
+const ofReports = ["--brief", "--since", "--sarif", "--junit", "--fail-on"];
 
 interface Options {
   readonly prove?: boolean;

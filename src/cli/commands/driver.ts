@@ -12,7 +12,7 @@ interface Options {
   readonly kernel: string;
   readonly mtu?: readonly number[];
   readonly queues: number;
-  readonly set: DriverSettings;
+  readonly set?: DriverSettings;
 }
 
 export const command: CommandSpec = {
@@ -32,7 +32,7 @@ export const command: CommandSpec = {
         mtus,
       )
       .option("--queues <n>", "queue pairs of the card, over as many CPUs", queuePairs, 1)
-      .option("--set <name=value>", "a setting of the driver; may be repeated", setting, {})
+      .option("--set <name=value>", "a setting of the driver; may be repeated", setting)
       .action((driver: string, options: Options) => check(driver, options, io));
   },
 };
@@ -45,11 +45,13 @@ function mtus(text: string): readonly number[] {
 }
 
 function queuePairs(text: string): number {
-  if (!/^\d+$/.test(text)) throw new BadInput(`--queues is "${text}"; it must be a whole number.`);
-  return Number(text);
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < 1 || n > 64)
+    throw new BadInput(`--queues is "${text}"; it must be a whole number from 1 to 64.`);
+  return n;
 }
 
-function setting(text: string, before: DriverSettings): DriverSettings {
+function setting(text: string, before: DriverSettings = {}): DriverSettings {
   const at = text.indexOf("=");
   if (at < 1) throw new BadInput(`--set is "${text}"; it must be a name, = and a value.`);
   const value = text.slice(at + 1);
@@ -74,7 +76,7 @@ async function check(name: string, options: Options, io: Io): Promise<void> {
     kernel: options.kernel,
     mtus: options.mtu ?? [1500, 4000, 9000],
     queues: options.queues,
-    settings: options.set,
+    settings: options.set ?? {},
     progress: (done, of, mtu) => io.progress("refusing", Math.min(1, done / Math.max(1, of)), `MTU ${mtu}`),
   });
   io.progress("refusing", 1);

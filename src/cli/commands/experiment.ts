@@ -8,6 +8,7 @@ import type { ExperimentResult, ExperimentSettings, Plan } from "../../scenario/
 import { concludeExperiment, experimentKind, planExperiment, unitOf, unitsOf } from "../../scenario/experiment.ts";
 import { scenarioKinds } from "../../scenario/kinds.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";
+import { excludes } from "../modes.ts";
 import { cacheDirectory } from "../output.ts";
 import { driverDigests, openScenario } from "../own_drivers.ts";
 import { runPool } from "../parallel/pool.ts";
@@ -43,6 +44,9 @@ export const command: CommandSpec = {
       .option("--out <dir>", "keep the results there; an interrupted run continues from them")
       .option("--metrics", "list what can be compared, with units")
       .action((file: string | undefined, options: Options) => {
+        excludes(cmd, "--metrics", ["--jobs", "--seeds", "--shard", "--out"]);
+        if (options.metrics === true && file !== undefined)
+          throw new BadInput("--metrics lists what any experiment can compare.", undefined, "Leave the file out.");
         if (options.metrics === true) return io.answer(metricsAnswer());
         if (file === undefined)
           throw new BadInput("No experiment was named.", undefined, "Try: skblab experiment scenarios/mtu-sweep.yaml");

@@ -40,7 +40,7 @@ test("a story that breaks leaves with 1 and draws its picture; one that holds le
 
 test("what cannot be is said in one sentence", async () => {
   await expect(run("lltx", "--replay", "00")).rejects.toThrow("--replay plays a schedule of one scheme.");
-  await expect(run("lltx", "--scheme", "nope")).rejects.toThrow("There is no scheme nope.");
+  await expect(run("lltx", "--scheme", "nope")).rejects.toThrow('There is no scheme "nope".');
   await expect(run("lltx", "--cpus", "9")).rejects.toThrow('--cpus is "9"; it must be a whole number 2 .. 4.');
   await expect(run("no-such")).rejects.toThrow("There is no story no-such.");
   await expect(run("lltx", "--scheme", "plain", "--replay", "0x")).rejects.toThrow('step 2 is "x"');

@@ -33,6 +33,7 @@ import { lltxDocument, replayDocument, searchDocument } from "../../report/explo
 import { lanesSvg } from "../../report/explore_svg.ts";
 import { isAuthorFile, loadAuthorFile, runAuthors } from "../author_file.ts";
 import type { CommandSpec, Io } from "../command.ts";
+import { excludes, goesWith, refuse } from "../modes.ts";
 import { writeOutput } from "../output.ts";
 
 interface Options {
@@ -103,6 +104,17 @@ export const command: CommandSpec = {
       .option("--promela <file>", "write the story as a Promela model, for spin")
       .action(async (name: string | undefined) => {
         const o = cmd.opts<Options>();
+        if (name === undefined)
+          refuse(
+            cmd,
+            cmd.options.flatMap((x) => x.long ?? []).filter((x) => x !== "--format"),
+            "is for a story, and none is named",
+          );
+        const searched = ["--states", "--preemptions", "--reduce"];
+        excludes(cmd, "--replay", [...searched, "--random", "--seed", "--promela"]);
+        excludes(cmd, "--random", [...searched, "--svg"]);
+        if (name !== "lltx" || o.scheme !== undefined || o.cpus !== undefined || o.ring !== undefined)
+          goesWith(cmd, ["--seed"], "--random");
         if (name === undefined) return listStories(io);
         if (name === "lltx") return lltx(o, io);
         return oneStory(name, o, io);

@@ -20,7 +20,8 @@ import { giveFunctionIndexFile } from "../function_index.ts";
 import { answerCoarse } from "../image/coarse.ts";
 import { searchImage } from "../image/search.ts";
 import { openImageFiles } from "../input/image.ts";
-import { openOutput, writeOutput } from "../output.ts";
+import { goesWith } from "../modes.ts";
+import { type Output, openOutput, writeOutputs } from "../output.ts";
 
 export interface ImageOptions {
   readonly live?: boolean;
@@ -66,17 +67,30 @@ export const command: CommandSpec = {
       .option("--no-search", "do not search all memory for pointers to pages that no packet holds")
       .option("--prove", "boot the model from the image and ask it for blocks of every order")
       .option("--order <n>", "with --prove: the order to examine (default: the smallest that is refused)")
-      .action((files: string[], options: ImageOptions) => answerImage(files, options, io));
+      .action((files: string[], options: ImageOptions) => {
+        goesWith(cmd, ["--order"], "--prove");
+        return answerImage(files, options, io);
+      });
   },
 };
 
 export async function answerImage(files: readonly string[], options: ImageOptions, io: Io): Promise<void> {
+  const order = orderOf(options.order);
   const isLive = options.live === true || (files.length === 1 && files[0] === kcore);
   if (isLive && files.some((f) => f !== kcore))
     throw new BadInput("--live reads the running machine.", undefined, "Leave the file out.");
   if (!isLive && files.length === 0)
     throw new BadInput("Which image?", undefined, "Give a file, or --live for the running machine.");
-  if (isLive && !existsSync(kcore)) return answerCoarse(io, "/proc");
+  if (isLive && !existsSync(kcore)) {
+    const needs = (["records", "proc", "prove"] as const).find((name) => options[name] !== undefined);
+    if (needs !== undefined)
+      throw new BadInput(
+        `--${needs} needs a memory image, and this kernel has no ${kcore}.`,
+        undefined,
+        "Leave it out: page flags can be read.",
+      );
+    return answerCoarse(io, "/proc");
+  }
   const { sources, files: direct, close } = await openImageFiles(isLive ? [kcore] : files);
   try {
     const first = readImage(openImage(sources, isLive), {
@@ -91,11 +105,11 @@ export async function answerImage(files: readonly string[], options: ImageOption
             progress: (done) => io.progress("reading", done, "pointers to pages in flight"),
           });
     io.progress("reading", 1);
-    if (options.records !== undefined) writeRecords(found, options.records);
-    if (options.proc !== undefined) writeProc(found, options.proc);
     giveFunctionIndexFile();
     const log = await diagnoseImageLog(found);
-    const proof = options.prove === true ? await proved(found, options.order, log?.incidents ?? []) : undefined;
+    const proof = options.prove === true ? await proved(found, order, log?.incidents ?? []) : undefined;
+    const records = options.records === undefined ? [] : [recordsIn(found, options.records)];
+    writeOutputs(options.proc === undefined ? [] : procFiles(found, options.proc), { parents: true, also: records });
     await io.answer({
       ...imageAnswer(found, log, proof),
       // A running machine changes under the reader: what does not fit together there proves nothing.
@@ -106,15 +120,21 @@ export async function answerImage(files: readonly string[], options: ImageOption
   }
 }
 
+/** `--order`; whether the machine has it is known when the image is read. */
+function orderOf(text: string | undefined): number | undefined {
+  if (text !== undefined && !/^\d{1,2}$/.test(text))
+    throw new BadInput(`--order ${text} is not an order.`, undefined, "Write a whole number, 0 or more.");
+  return text === undefined ? undefined : Number(text);
+}
+
 async function proved(
   found: Image,
-  orderText: string | undefined,
+  order: number | undefined,
   incidents: readonly ProveInput[],
 ): Promise<ImageProofPart> {
   const highest = Math.max(0, found.zones.orders - 1);
-  const order = orderText === undefined ? undefined : /^\d{1,2}$/.test(orderText) ? Number(orderText) : Number.NaN;
-  if (order !== undefined && !(order <= highest))
-    throw new BadInput(`"${orderText}" is not an order.`, undefined, `This machine has orders 0 to ${highest}.`);
+  if (order !== undefined && order > highest)
+    throw new BadInput(`This machine has no order ${order}.`, undefined, `It has orders 0 to ${highest}.`);
   const { askAgain, askerOf, askOrders } = await import("../../prove/image_machine.ts");
   let answer: ImageAnswer | string;
   let again: readonly RequestAgain[] = [];
@@ -131,7 +151,8 @@ async function proved(
   return { blocks: imageProofDocument(answer, pins, again), json: { answer, again, pins } };
 }
 
-function writeRecords(found: Image, file: string): void {
+/** The file with every record in it, to be committed. */
+function recordsIn(found: Image, file: string): Output {
   const output = openOutput(file);
   try {
     let lines: string[] = [];
@@ -143,19 +164,20 @@ function writeRecords(found: Image, file: string): void {
     }
     lines.push(JSON.stringify({ t: "end" }));
     output.write(`${lines.join("\n")}\n`);
-    output.commit();
-  } finally {
+    return output;
+  } catch (error) {
     output.discard();
+    throw error;
   }
 }
 
 /** What the files of /proc would have said at that moment, for whatever reads them. */
-function writeProc(found: Image, folder: string): void {
+function procFiles(found: Image, folder: string): [path: string, text: string][] {
   const texts = {
     buddyinfo: buddyinfo.print(imageBuddyinfo(found)),
     pagetypeinfo: pagetypeinfo.print(imagePagetypeinfo(found)),
     slabinfo: slabinfo.print(imageSlabinfo(found)),
     zoneinfo: zoneinfo.print(imageZoneinfo(found)),
   };
-  for (const [name, text] of Object.entries(texts)) writeOutput(join(folder, name), text, { parents: true });
+  return Object.entries(texts).map(([name, text]) => [join(folder, name), text]);
 }

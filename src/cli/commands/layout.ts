@@ -28,6 +28,7 @@ import {
 import { paholeText } from "../../report/layout_pahole.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { readKernelAt } from "../input/kernel_file.ts";
+import { excludes, goesWith, refuse } from "../modes.ts";
 
 interface Options {
   readonly kernel?: string;
@@ -65,6 +66,9 @@ const packetStructs = [
   "per_cpu_pages",
   "kmem_cache",
 ];
+
+/** Ways to ask that exclude each other; a member and its type may be asked for together. */
+const ways = ["--member", "--type", "--what-if", "--against", "--pahole"];
 
 const repeat = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
@@ -116,6 +120,17 @@ export const command: CommandSpec = {
       .option("--allocator <name>", "what-if: slab or slub")
       .option("--frames <sizes>", "what-if: frame sizes, such as 64,1500,9000")
       .action(async (struct: string | undefined, options: Options) => {
+        goesWith(cmd, ["--cpus", "--allocator", "--frames"], "--what-if");
+        goesWith(cmd, ["--all"], "--against");
+        goesWith(cmd, ["--btf-base"], "--btf");
+        for (const one of [["--member", "--type"], ["--what-if"], ["--against"], ["--pahole"]])
+          for (const name of one)
+            excludes(
+              cmd,
+              name,
+              ways.filter((other) => !one.includes(other)),
+            );
+        if (struct === undefined || struct.includes(".")) refuse(cmd, ["--pahole"], "prints a struct as a whole");
         if (options.whatIf !== undefined) return answerWhatIf(struct, options, io);
         const { source, view } = await open(options);
         if (options.member !== undefined || options.type !== undefined) return search(struct, source, options, io);

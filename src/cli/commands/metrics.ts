@@ -10,6 +10,7 @@ import { releaseOf, sampleTexts, uptimeOf } from "../watch/files.ts";
 
 export const command: CommandSpec = {
   name: "metrics",
+  raw: true,
   examples: [
     { line: "skblab metrics --once", does: "room, packet caches and drops of this machine, as Prometheus reads them" },
     {

@@ -11,6 +11,7 @@ import { pinsOf } from "../../analysis/page_owner/pins.ts";
 import { parseSortToolOptions } from "../../analysis/page_owner/sort_options.ts";
 import { createSortTool } from "../../analysis/page_owner/sort_tool.ts";
 import { BadInput } from "../../base/bad_input.ts";
+import { table } from "../../report/document.ts";
 import { escapeHtml } from "../../report/escape.ts";
 import { toFlameHtml } from "../../report/exports/flame_html.ts";
 import { toFolded, toPprof, toSpeedscope } from "../../report/exports/stacks.ts";
@@ -24,11 +25,16 @@ import {
   seriesDocument,
   weightedStacks,
 } from "../../report/page_owner.ts";
+import { renderText } from "../../report/text.ts";
 import type { CommandSpec, Io } from "../command.ts";
 import { fillScanner, takeCensus } from "../input/page_owner.ts";
-import { writeOutput } from "../output.ts";
+import { excludes, goesWith, refuse } from "../modes.ts";
+import { writeOutputs } from "../output.ts";
 
 const exportKinds = ["folded", "speedscope", "pprof", "flamegraph", "csv", "json", "parquet"] as const;
+
+/** Kinds that hold every stack as it is: neither groups nor their order. */
+const wholeStacks: ReadonlySet<string> = new Set(["folded", "speedscope", "pprof", "flamegraph"]);
 
 interface Options {
   readonly by: string;
@@ -114,21 +120,25 @@ export const command: CommandSpec = {
       .option("--stacks <file>", "show_stacks_handles, when the dump is show_handles")
       .option("--out <file>", "where --export writes; standard output otherwise")
       .addOption(new Option("--export <kind>", "write for another tool").choices([...exportKinds]))
-      .addHelpText("after", `\n${compatTable}`);
+      .addHelpText("after", () => `\n${compatHelp(io.width)}`);
     cmd.action((dumps: string[]) => run(dumps, cmd, io));
   },
 };
 
-const compatTable = `page_owner_sort and here:
-  -m / -t (sort by memory / times)     --sort -pages / --sort -blocks
-  -p, -P, -n, -s; --sort=pid,-name     --sort with --by: --by pid,name --sort pid,-name
-  -a, -r; --sort=alloc_ts (times)      --compat only: groups have no one time
-  --cull=stacktrace                    --by stack
-  --cull=pid,tgid,name                 --by pid,tgid,name
-  --cull=allocator                     --by allocator (--by subsystem says more)
-  --pid, --tgid, --name                --pid, --tgid, --name; also --allocator
-  -f (not released)                    --compat only: a dump lists only what is held
-  any of them, byte for byte           --compat and the option itself`;
+/** The sort tool's options, and what says the same here. */
+const compatRows: readonly (readonly [string, string])[] = [
+  ["-m / -t (sort by memory / times)", "--sort -pages / --sort -blocks"],
+  ["-p, -P, -n, -s; --sort=pid,-name", "--sort with --by: --by pid,name --sort pid,-name"],
+  ["-a, -r; --sort=alloc_ts (times)", "--compat only: groups have no one time"],
+  ["--cull=stacktrace", "--by stack"],
+  ["--cull=pid,tgid,name", "--by pid,tgid,name"],
+  ["--cull=allocator", "--by allocator (--by subsystem says more)"],
+  ["--pid, --tgid, --name", "--pid, --tgid, --name; also --allocator"],
+  ["-f (not released)", "--compat only: a dump lists only what is held"],
+  ["any of them, byte for byte", "--compat and the option itself"],
+];
+const compatHelp = (width: number): string =>
+  renderText([table(["page_owner_sort", "here"], compatRows)], { colour: false, width }).trimEnd();
 
 async function compat(args: readonly string[], io: Io): Promise<void> {
   const { options, inputs } = parseSortToolOptions(args);
@@ -147,12 +157,26 @@ async function compat(args: readonly string[], io: Io): Promise<void> {
 
 async function run(dumps: readonly string[], cmd: Commander, io: Io): Promise<void> {
   const options = cmd.opts<Options>();
+  const ofOneDump = ["--pins", "--map", "--export", "--out"];
+  excludes(cmd, "--diff", ["--series", ...ofOneDump, "--sort"]);
+  excludes(cmd, "--series", [...ofOneDump, "--sort"]);
+  excludes(cmd, "--export", ["--pins", "--top", "--format"]);
+  excludes(cmd, "--pins", ["--sort"]);
+  goesWith(cmd, ["--out"], "--export");
+  if (options.export !== undefined && wholeStacks.has(options.export)) {
+    refuse(cmd, ["--sort"], `does not go with --export ${options.export}, which writes whole stacks`);
+    if (options.map === undefined)
+      refuse(cmd, ["--by", "--ignore"], `does not go with --export ${options.export}, which writes whole stacks`);
+  }
+  if (!options.by.split(",").some((key) => key.trim() === "caller")) refuse(cmd, ["--depth"], "goes with --by caller");
   const by = options.by.split(",").map((word) => {
     const key = groupKeys.find((k) => k === word.trim());
     if (key === undefined)
       throw new BadInput(`There is no key "${word}" to group by.`, undefined, `Keys: ${groupKeys.join(", ")}.`);
     return key;
   });
+  if (options.map !== undefined && !/\.(png|svg)$/i.test(options.map))
+    throw new BadInput(`--map writes .png or .svg files, not "${options.map}".`);
   const sorts = sortsOf(options.sort ?? "-pages", by);
   const top = wholeNumber(options.top, "--top", 1, 1e9);
   const pageSize = Number(options.pageSize);
@@ -210,22 +234,17 @@ async function answerOne(
   options: Options,
   io: Io,
 ): Promise<void> {
-  if (options.map !== undefined) {
-    const map = mapOf(needPlaces(census, view.name, "--map"), view.by[0]!, grouping);
-    if (/\.png$/i.test(options.map)) writeOutput(options.map, mapToPng(map));
-    else if (/\.svg$/i.test(options.map)) writeOutput(options.map, mapToSvg(map, escapeHtml));
-    else throw new BadInput(`--map writes .png or .svg files, not "${options.map}".`);
-    io.note(
-      `${options.map}: ${map.width} x ${map.height} cells of ${map.pagesPerCell} page(s) from pfn ${map.firstPfn}`,
-    );
-  }
-  if (options.export !== undefined) {
-    const data = exported(census, grouping, view, options.export);
-    if (options.out === undefined || options.out === "-") return io.write(data);
-    writeOutput(options.out, data);
-    io.note(`${options.out}: written`);
-    return;
-  }
+  const data = options.export === undefined ? undefined : exported(census, grouping, view, options.export);
+  const toFile = data !== undefined && options.out !== undefined && options.out !== "-" ? options.out : undefined;
+  const drawn = options.map === undefined ? undefined : drawMap(options.map, census, grouping, view);
+  writeOutputs([
+    ...(drawn === undefined ? [] : [drawn.file]),
+    ...(toFile === undefined || data === undefined ? [] : [[toFile, data] as const]),
+  ]);
+  if (drawn !== undefined) io.note(drawn.note);
+  if (toFile !== undefined) io.note(`${toFile}: written`);
+  else if (data !== undefined) return io.write(data);
+  if (data !== undefined) return;
   if (options.pins !== undefined) {
     const report = pinsOf(
       needPlaces(census, view.name, "--pins"),
@@ -247,6 +266,26 @@ async function answerOne(
   }
   const groups = sortedGroups(census, grouping, view.sorts);
   return io.answer({ document: censusDocument(census, groups, view), json: censusJson(census, groups, view), exit: 0 });
+}
+
+interface Drawn {
+  readonly file: readonly [path: string, data: string | Uint8Array];
+  readonly note: string;
+}
+
+function drawMap(
+  path: string,
+  census: Census,
+  grouping: GroupOptions,
+  view: { readonly by: readonly GroupKey[]; readonly name: string },
+): Drawn {
+  const map = mapOf(needPlaces(census, view.name, "--map"), view.by[0]!, grouping);
+  const data = /\.png$/i.test(path) ? mapToPng(map) : mapToSvg(map, escapeHtml);
+  const cell = map.pagesPerCell === 1 ? "1 page" : `${map.pagesPerCell} pages`;
+  return {
+    file: [path, data],
+    note: `${path}: ${map.width} x ${map.height} cells of ${cell} from pfn ${map.firstPfn}`,
+  };
 }
 
 const sortedGroups = (census: Census, grouping: GroupOptions, sorts: readonly GroupSort[]): Group[] =>

@@ -38,6 +38,7 @@ export const command: CommandSpec = {
 
 async function pools(files: readonly string[], io: Io): Promise<void> {
   const readings: PoolReading[] = [];
+  const empty: string[] = [];
   const problems: { readonly file: string; readonly sentence: string }[] = [];
   for await (const item of openInputs(files)) {
     if (!("source" in item)) {
@@ -48,10 +49,12 @@ async function pools(files: readonly string[], io: Io): Promise<void> {
     if (problem !== undefined) problems.push({ file: item.source.name, sentence: problem });
     const reading = readPools(item.source.name === "-" ? "stdin" : item.source.name, text);
     if (item.named || !isEmptyReading(reading)) readings.push(reading);
+    if (item.named && text === "") empty.push(reading.input);
   }
   const [first] = problems;
   if (readings.every(isEmptyReading) && first !== undefined) throw new BadInput(first.sentence, { file: first.file });
   for (const { file, sentence } of problems) io.note(`${file}: ${sentence}`);
+  if (empty.length === readings.length) throw new BadInput("It is empty.", { file: empty[0] ?? "stdin" });
   if (readings.every(isEmptyReading))
     throw new BadInput(
       "There is nothing about page pools in it.",

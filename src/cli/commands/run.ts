@@ -15,7 +15,8 @@ import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { Scenario } from "../../scenario/read.ts";
 import { standsFor } from "../../scenario/stands_for.ts";
 import type { CommandSpec, Io } from "../command.ts";
-import { writeOutput } from "../output.ts";
+import { excludes } from "../modes.ts";
+import { writeOutputs } from "../output.ts";
 import { openScenario } from "../own_drivers.ts";
 import type { EventFilter, JournalForm } from "../parallel/journal_file.ts";
 import { journalFile } from "../parallel/journal_file.ts";
@@ -61,7 +62,13 @@ export const command: CommandSpec = {
         "--schema",
         "print the JSON Schema of scenario files, with the settings of the drivers that the named files bring",
       )
-      .action((files: string[], options: RunOptions) => run(files, options, io));
+      .action((files: string[], options: RunOptions) => {
+        excludes(cmd, "--schema", [
+          ...["--journal", "--ftrace", "--perfetto", "--pcapng"],
+          ...["--events", "--between", "--log", "--proc", "--jobs", "--format"],
+        ]);
+        return run(files, options, io);
+      });
   },
 };
 
@@ -88,8 +95,7 @@ async function run(files: readonly string[], options: RunOptions, io: Io): Promi
   const only = filterOf(options);
   const runs = [];
   for (const { file, kind, settings } of scenarios)
-    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports, traces?.end, only) });
-  traces?.write(io);
+    runs.push({ file, kind, settings, result: await runKind(kind, settings, jobs, io, exports, traces, only) });
   await io.answer({
     document: runs.flatMap((r) =>
       scenarioDocument(r.file, r.kind.kind, r.kind.summary, r.result, standsFor(r.settings)),
@@ -157,7 +163,7 @@ function filterOf({ events, between, mostMb, journal, ftrace, perfetto, pcapng }
 }
 
 /** What `--log` and `--proc` want of a run, kept until it is written; undefined when neither was given. */
-function tracesOf(options: RunOptions, scenarios: readonly Scenario[]) {
+function tracesOf(options: RunOptions, scenarios: readonly Scenario[]): Traces | undefined {
   const { log, proc } = options;
   if (log === undefined && proc === undefined) return undefined;
   const [only, another] = scenarios;
@@ -167,21 +173,26 @@ function tracesOf(options: RunOptions, scenarios: readonly Scenario[]) {
   const { release } = only.settings as { release: string };
   let text = "";
   let files: readonly KernelFile[] = [];
-  const end: Onlooker["end"] = (logged, filesNow) => {
+  const end: Traces["end"] = (logged, filesNow) => {
     if (log !== undefined) text = logText(logged, release);
     if (proc !== undefined) files = filesNow();
   };
   return {
     end,
-    write(io: Io): void {
-      if (log !== undefined) put(log, text);
-      for (const { path, reading } of files) put(join(proc ?? "", path), fileText(reading));
-      if (files.length > 0) io.note(`${files.length} files written below ${proc}`);
-    },
+    files: () => [
+      ...(log === undefined ? [] : [[log, text] as const]),
+      ...files.map(({ path, reading }) => [join(proc ?? "", path), fileText(reading)] as const),
+    ],
+    note: () => (files.length === 0 ? undefined : `${files.length} files written below ${proc}`),
   };
 }
 
-const put = (path: string, text: string): void => writeOutput(path, text, { parents: true });
+interface Traces {
+  readonly end: NonNullable<Onlooker["end"]>;
+  /** After the end: what is to be written, and a sentence on it. */
+  files(): (readonly [path: string, text: string])[];
+  note(): string | undefined;
+}
 
 const everyKind = [...scenarioKinds, experimentKind];
 
@@ -194,13 +205,13 @@ export function threadsOf(text: string | undefined): number | undefined {
 }
 
 /** Runs a scenario: its parts, when it has them, on all cores; a single machine here, with whoever wants to look on. */
-export async function runKind(
+async function runKind(
   kind: ScenarioKind,
   settings: unknown,
   jobs: number | undefined,
   io: Io,
   exports: readonly Export[] = [],
-  end: Onlooker["end"] = undefined,
+  traces: Traces | undefined = undefined,
   only: EventFilter = {},
 ): Promise<unknown> {
   const { parts } = kind;
@@ -209,7 +220,7 @@ export async function runKind(
   const { cpus = 1 } = settings as { cpus?: number };
   const writers = exports.map(([form, path]) => journalFile(path, form, cpus, only));
   try {
-    return watched(kind, settings, writers, exports, io, end);
+    return watched(kind, settings, writers, exports, io, traces);
   } finally {
     for (const w of writers) w.discard();
   }
@@ -221,10 +232,10 @@ function watched(
   writers: readonly ReturnType<typeof journalFile>[],
   exports: readonly Export[],
   io: Io,
-  end: Onlooker["end"],
+  traces: Traces | undefined,
 ): unknown {
   const result = kind.watch?.(settings, {
-    ...(end === undefined ? {} : { end }),
+    ...(traces === undefined ? {} : { end: traces.end }),
     begin(journal, machine) {
       for (const w of writers) w.begin?.(journal, machine);
     },
@@ -245,13 +256,16 @@ function watched(
       );
     },
   });
+  for (const w of writers) w.flush();
+  writeOutputs(traces?.files() ?? [], { parents: true, also: writers.map((w) => w.output) });
   writers.forEach((w, i) => {
-    w.close();
     const left = w.leftOut();
     io.note(
       `${w.events()} events written to ${exports[i]?.[1]}${left === 0 ? "" : `; ${left} more had no room in it (--most-mb, --events, --between)`}`,
     );
   });
+  const note = traces?.note();
+  if (note !== undefined) io.note(note);
   return result;
 }
 

@@ -6,6 +6,7 @@ import { servePage } from "../page_server.ts";
 
 export const command: CommandSpec = {
   name: "serve",
+  raw: true,
   examples: [
     { line: "skblab serve", does: "open the laboratory in the browser; nothing leaves this machine" },
     { line: "skblab serve --port 8400 --no-open", does: "only print the address" },
@@ -19,7 +20,7 @@ export const command: CommandSpec = {
 
 async function serve(options: { readonly port: string; readonly open: boolean }, io: Io): Promise<void> {
   const port = Number(options.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65535)
+  if (!/^\d{1,5}$/.test(options.port) || port > 65535)
     throw new BadInput(`--port takes a number from 0 to 65535, not "${options.port}".`);
   const server = await servePage("127.0.0.1", port);
   await io.write(`${server.url}\n`);

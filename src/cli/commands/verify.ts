@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
+import { namedRelease } from "../../kernel/release.ts";
 import type { Block, Document } from "../../report/document.ts";
 import { facts, heading, paragraph, span, table } from "../../report/document.ts";
 import type { Difference, Replayed } from "../../verify/replayer.ts";
@@ -41,6 +42,7 @@ interface VerifyOptions {
 }
 
 async function verify(paths: readonly string[], options: VerifyOptions, io: Io): Promise<void> {
+  for (const name of [options.kernel, options.as]) if (name !== undefined) namedRelease(name);
   const { chosen, skipped: others } = await choose(paths);
   let skipped = others;
   if (chosen.length === 0)

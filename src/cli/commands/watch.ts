@@ -9,7 +9,8 @@ import { plain } from "../../report/document.ts";
 import { inertLine } from "../../report/escape.ts";
 import { forecastText, minutesBefore, roomDocument } from "../../report/live.ts";
 import type { CommandSpec, Io } from "../command.ts";
-import { writeOutput } from "../output.ts";
+import { goesWith } from "../modes.ts";
+import { checkPlace, writeOutput } from "../output.ts";
 import { servePage } from "../page_server.ts";
 import type { Appender } from "../watch/append.ts";
 import { createAppender } from "../watch/append.ts";
@@ -18,7 +19,7 @@ import { createFeed } from "../watch/feed.ts";
 import { releaseOf, releaseText, sampleTexts, textOf, uptimeOf } from "../watch/files.ts";
 import type { KernelLog, OpenedLog } from "../watch/kmsg.ts";
 import { followCommands, openKernelLog } from "../watch/kmsg.ts";
-import type { MapKeeper, TakenMap } from "../watch/live_map.ts";
+import type { MapKeeper } from "../watch/live_map.ts";
 import { checkMapName, createMapKeeper, writeMap } from "../watch/live_map.ts";
 import { createPoolKeeper, ynlCommand } from "../watch/pools.ts";
 import type { SequenceOf } from "../watch/told.ts";
@@ -45,6 +46,7 @@ interface Options {
 
 export const command: CommandSpec = {
   name: "watch",
+  raw: true,
   examples: [
     { line: "skblab watch", does: "room for each order now and where it goes; each incident explained as it happens" },
     {
@@ -80,7 +82,10 @@ export const command: CommandSpec = {
         "read the log from there: the device, or a file of its records or of dmesg's lines",
         "/dev/kmsg",
       )
-      .action((options: Options) => watch(options, io));
+      .action((options: Options) => {
+        goesWith(cmd, ["--page-owner"], "--map", "--map-out");
+        return watch(options, io);
+      });
   },
 };
 
@@ -96,6 +101,9 @@ async function watch(options: Options, io: Io): Promise<void> {
   const interval = secondsOf(options.interval, "--interval", 0.1) * 1000;
   const limit = options.for === undefined ? Number.POSITIVE_INFINITY : secondsOf(options.for, "--for", 0) * 1000;
   if (options.mapOut !== undefined) checkMapName(options.mapOut);
+  // A place that is not there now is a slip of the pen; one that goes away later ends nothing.
+  for (const place of [options.out, options.mapOut, options.state]) if (place !== undefined) checkPlace(place);
+  if (options.textfile !== undefined) checkPlace(join(options.textfile, "skblab.prom"));
   const address = options.metrics === undefined ? undefined : loopback(options.metrics);
   const pageAddress = options.serve === undefined ? undefined : loopback(options.serve);
   const release = releaseOf(options.proc, process.arch);
@@ -137,7 +145,9 @@ async function watch(options: Options, io: Io): Promise<void> {
           pageOwner: options.pageOwner,
           io,
           sample: () => watcher.history.samples.at(-1),
-          taken: (map) => (options.mapOut === undefined ? undefined : keepMap(options.mapOut, map, io)),
+          taken: (map) => {
+            if (options.mapOut !== undefined) writeMap(options.mapOut, map);
+          },
         })
       : undefined;
   const feed =
@@ -164,6 +174,8 @@ async function watch(options: Options, io: Io): Promise<void> {
   process.on("SIGHUP", rotated);
   try {
     await loop({ watcher, log, keeper, screen, maps, options, io, interval, limit, stop: stop.signal });
+    // A watch goes on without its map; but who asked for a file and has none at the end must not read it as a success.
+    if (options.mapOut !== undefined && maps?.failed !== undefined) process.exitCode = 2;
   } finally {
     process.removeListener("SIGHUP", rotated);
     process.removeListener("SIGINT", end);
@@ -384,15 +396,6 @@ function tell(
     if (options.onIncident !== undefined) handOver(options.onIncident, json, io);
   } else keeper.keep(undefined, last);
   return document;
-}
-
-function keepMap(path: string, map: TakenMap, io: Io): void {
-  try {
-    writeMap(path, map);
-  } catch (error) {
-    if (!(error instanceof BadInput)) throw error;
-    io.note(`${error.sentence()} The map is not in it.`);
-  }
 }
 
 function handOver(command: string, json: string, io: Io): void {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
 import type { Proof } from "../../prove/proof.ts";
-import { cannotWrite, refuseForeignLink, writeOutput } from "../output.ts";
+import { cannotWrite, refuseForeignLink, writeOutputs } from "../output.ts";
 
 interface Head {
   readonly schema: "skblab.fleet-shard/2";
@@ -51,7 +51,7 @@ export function openFleetShard(
   const whole: Head = { schema: "skblab.fleet-shard/2", ...head };
   const done = new Set<number>();
   refuseForeignLink(path);
-  if (!existsSync(path)) writeOutput(path, `${JSON.stringify(whole)}\n`, { parents: true });
+  if (!existsSync(path)) writeOutputs([[path, `${JSON.stringify(whole)}\n`]], { parents: true });
   else {
     const reader = open(path);
     if (JSON.stringify(reader.head) !== JSON.stringify(whole))

@@ -70,6 +70,8 @@ export async function takeCensus(
       },
       io,
     );
+    if (stacksPath !== undefined && (form === "records" || form === "sorted"))
+      throw new BadInput("Its stacks are in it: it is not show_handles.", { file: path }, "Leave --stacks out.");
     if (form === "sorted") return readSortedText(text, path);
     if (form === "stack-table" || form === "handles") {
       return readStackTables(text, path, stacksPath === undefined ? undefined : await readText(stacksPath, io));

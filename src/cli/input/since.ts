@@ -33,7 +33,8 @@ export function parseSince(text: string, now = new Date()): Since {
       : today !== null
         ? new Date(now.getFullYear(), now.getMonth(), now.getDate(), ...numbers(today.slice(1))).getTime()
         : isoMoment(text);
-  if (from === undefined || Number.isNaN(from))
+  const beyond = today !== null && numbers(today.slice(1)).some((n, i) => n > (i === 0 ? 23 : 59));
+  if (from === undefined || Number.isNaN(from) || beyond)
     throw new BadInput(
       `--since "${text}" is not a time.`,
       undefined,

@@ -8,7 +8,7 @@ import { pcapHead, pcapPacket } from "../../report/exports/pcapng.ts";
 import { perfettoCounters, perfettoEvent, perfettoHead } from "../../report/exports/perfetto.ts";
 import type { Onlooker, Sample } from "../../scenario/machine_run.ts";
 import type { WireFrame } from "../../scenario/wire_tap.ts";
-import { openOutput } from "../output.ts";
+import { type Output, openOutput } from "../output.ts";
 
 export type JournalForm = "ndjson" | "ftrace" | "perfetto" | "pcapng";
 
@@ -31,13 +31,16 @@ export interface EventFilter {
   readonly bytes?: number;
 }
 
-/** An onlooker that writes; `close` when the run is over, `discard` when it did not get there. `events` counts what was written, `leftOut` what the bound left out. */
+/**
+ * An onlooker that writes; `flush` when the run is over, then `output` can be committed; `discard` when it did not get there. `events` counts what
+ * was written, `leftOut` what the bound left out.
+ */
 export function journalFile(
   path: string,
   form: JournalForm,
   cpus: number,
   only: EventFilter = {},
-): Onlooker & { close(): void; discard(): void; events(): number; leftOut(): number } {
+): Onlooker & { readonly output: Output; flush(): void; discard(): void; events(): number; leftOut(): number } {
   const output = openOutput(path);
   let pending: Uint8Array[] = [];
   let bytes = 0;
@@ -111,10 +114,8 @@ export function journalFile(
       const values = [s.freePages, s.largeFreePages, s.ringFilled, s.received, s.failures, ...more];
       put(perfettoCounters(nanos, values));
     },
-    close() {
-      flush();
-      output.commit();
-    },
+    output,
+    flush,
     discard: () => output.discard(),
     events: () => events,
     leftOut: () => leftOut,

@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BadInput } from "../../base/bad_input.ts";
 import type { Plan } from "../../scenario/experiment.ts";
-import { cannotWrite, refuseForeignLink, writeOutput } from "../output.ts";
+import { cannotWrite, refuseForeignLink, writeOutputs } from "../output.ts";
 
 export type Measures = Readonly<Record<string, number>>;
 
@@ -43,10 +43,10 @@ export function openShard(path: string, plan: Plan, file: string, shard: readonl
       );
     for (const [unit, measures] of lines) done.set(unit, measures);
     // An interrupted line at the end is dropped by writing the whole ones anew.
-    writeOutput(path, `${[JSON.stringify(head), ...[...lines].map(lineOf)].join("\n")}\n`);
+    writeOutputs([[path, `${[JSON.stringify(head), ...[...lines].map(lineOf)].join("\n")}\n`]]);
   } else {
     const head: Head = { schema: "skblab.shard/1", fingerprint, shard, file, plan };
-    writeOutput(path, `${JSON.stringify(head)}\n`, { parents: true });
+    writeOutputs([[path, `${JSON.stringify(head)}\n`]], { parents: true });
   }
   return {
     done,

@@ -1,6 +1,7 @@
 // A log file that somebody appends to, read as `tail -F` reads it: what is there, then what comes; a file that was rotated, cut or taken away is
 // opened anew when it is there again, and its lines are told from the start.
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { BadInput } from "../../base/bad_input.ts";
 
 /** A line, and its number in the file that stood at the path when it was read. */
 export interface FollowedLine {
@@ -27,6 +28,10 @@ const longestLine = 65_536;
 export function followFile(path: string, position = 0): FollowedFile {
   let line = 0;
   let fd: number | undefined = openSync(path, "r");
+  if (fstatSync(fd).isDirectory()) {
+    closeSync(fd);
+    throw new BadInput("It is a directory, not a log.", { file: path });
+  }
   let rest = "";
   let gone = false;
   const decoder = new TextDecoder();

@@ -11,7 +11,7 @@ import type { PinOwners } from "../../live/pin_owners.ts";
 import { pinOwners } from "../../live/pin_owners.ts";
 import type { Sample } from "../../live/sample.ts";
 import type { Document } from "../../report/document.ts";
-import { escapeHtml } from "../../report/escape.ts";
+import { escapeHtml, inertLine } from "../../report/escape.ts";
 import type { LiveMapFile, MapCost } from "../../report/live_map.ts";
 import { liveMapDocument, liveMapFile, pageMapOf } from "../../report/live_map.ts";
 import type { Io } from "../command.ts";
@@ -118,6 +118,8 @@ export interface TakenMap {
 export interface MapKeeper {
   /** The last map; undefined before the first was read. */
   readonly latest: TakenMap | undefined;
+  /** Why the last map could not be read, or not be kept; undefined when it was. */
+  readonly failed: string | undefined;
   /** Begins to read a map where none is being read and the last is old enough; resolves when it is there. */
   take(millis: number): Promise<void>;
 }
@@ -132,6 +134,7 @@ export interface MapKeeperOptions {
   readonly io: Io;
   /** The sample before the map, if there is one. */
   readonly sample: () => Sample | undefined;
+  /** Keeps it; throws BadInput where it cannot, and is asked again with the next map. */
   readonly taken: (map: TakenMap) => void;
 }
 
@@ -142,6 +145,11 @@ export function createMapKeeper({ proc, pageOwner, io, sample, taken }: MapKeepe
   let latest: TakenMap | undefined;
   let next = 0;
   let running: Promise<void> | undefined;
+  let failed: string | undefined;
+  const fail = (sentence: string): void => {
+    if (sentence !== failed) io.note(inertLine(sentence));
+    failed = sentence;
+  };
   const read = async (): Promise<void> => {
     const last = sample();
     const { map, cost } = await readLiveMap(proc, last?.pageBlockOrder ?? usualBlockOrder);
@@ -153,11 +161,20 @@ export function createMapKeeper({ proc, pageOwner, io, sample, taken }: MapKeepe
         io.note(`${(error as Error).message} Who owns the pinning pages is not known.`);
       }
     latest = { map, document: liveMapDocument(map, { cost, owners, unmanagedPages: last?.unmanagedPages }) };
-    taken(latest);
+    try {
+      taken(latest);
+      failed = undefined;
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error;
+      fail(error.sentence());
+    }
   };
   return {
     get latest() {
       return latest;
+    },
+    get failed() {
+      return failed;
     },
     take(millis) {
       if (running === undefined && millis >= next) {
@@ -165,7 +182,7 @@ export function createMapKeeper({ proc, pageOwner, io, sample, taken }: MapKeepe
         running = read()
           .catch((error) => {
             next = Number.POSITIVE_INFINITY;
-            io.note(
+            fail(
               error instanceof BadInput
                 ? error.sentence()
                 : `The live map cannot be read: ${(error as Error).message}.`,

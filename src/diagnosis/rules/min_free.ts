@@ -122,7 +122,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
       ? unknown("min_free.default", `${choice}; ${unsaid}, and people set round numbers like it too.`, [line], advice)
       : yes(
           "min_free.default",
-          `${choice}, and it is no round number as people set: the default, though ${unsaid}.`,
+          `${choice}, and it is not a round number as people set it: the default, though ${unsaid}.`,
           [line],
           advice,
         ),

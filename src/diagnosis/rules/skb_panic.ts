@@ -209,7 +209,7 @@ function device(c: Case, p: SkbPanic): Finding {
   if (/^\((?:efault|null|e)/i.test(p.dev))
     return unknown(
       "skb_panic.dev",
-      `The report does not say which device: ${p.dev} is what the kernel prints for a string that it may not read, so the packet's device field was no device (its place is shared with the queue of a socket).`,
+      `The report does not say which device: ${p.dev} is what the kernel prints for a string that it may not read, so the packet's device field did not hold a device (its place is shared with the queue of a socket).`,
       line,
     );
   if (isNoDevice(p.dev))

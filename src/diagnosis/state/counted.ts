@@ -267,7 +267,7 @@ function devices(files: MachineFiles): StateFinding[] {
       out.push(
         found(
           "state.device.refused",
-          `By ${file.input} the driver was refused memory: ${told(failed)}. ${again}`,
+          `${file.input} says that the driver was refused memory: ${told(failed)}. ${again}`,
           "watch",
           lines(failed),
         ),
@@ -276,7 +276,7 @@ function devices(files: MachineFiles): StateFinding[] {
       out.push(
         found(
           "state.device.missed",
-          `By ${file.input} packets found no buffer or no place: ${told(missed)}. The ring was empty because memory was refused, or because its CPU was late: ${failed.length > 0 ? "the driver's own refusals are in the same file" : "the counters named here do not say which"}. ${again}`,
+          `${file.input} says that packets found no buffer or no room: ${told(missed)}. The ring was empty because memory was refused, or because its CPU was late: ${failed.length > 0 ? "the driver's own refusals are in the same file" : "the counters named here do not say which"}. ${again}`,
           "watch",
           lines(missed),
         ),

@@ -110,7 +110,7 @@ export function readWorld(text: string): World {
 export function readVariants(names: readonly string[]): Variant[] {
   return names.map((v) => {
     if (!Object.hasOwn(variants, v))
-      throw new BadInput(`There is no variant ${v}.`, undefined, `Known: ${Object.keys(variants).join(", ")}.`);
+      throw new BadInput(`There is no variant "${v}".`, undefined, `Known: ${Object.keys(variants).join(", ")}.`);
     return v as Variant;
   });
 }
@@ -119,7 +119,7 @@ export function readVariants(names: readonly string[]): Variant[] {
 export function schemeOf(id: string): Scheme {
   const scheme = schemes.find((s) => s.id === id);
   if (scheme === undefined)
-    throw new BadInput(`There is no scheme ${id}.`, undefined, `Schemes: ${schemes.map((s) => s.id).join(", ")}.`);
+    throw new BadInput(`There is no scheme "${id}".`, undefined, `Schemes: ${schemes.map((s) => s.id).join(", ")}.`);
   return scheme;
 }
 

@@ -33,7 +33,7 @@ export const e1000e: DriverMaker = {
     rx_ring: ringSetting("receive ring", 256),
     tx_ring: ringSetting("transmit ring", 256, 32),
     copybreak: {
-      does: "packets up to so many bytes are copied and their buffer stays in the ring",
+      does: "packets up to this many bytes are copied, and their buffer stays in the ring",
       otherwise: copybreakDefault,
       least: 0,
       most: 16384,

@@ -37,7 +37,7 @@ export const ibmEmac: DriverMaker = {
     tx_ring: ringSetting("transmit ring", 64),
     tah: { does: "the chip has a TAH: checksums and scatter-gather", otherwise: true },
     pool: {
-      does: "a fixed set of so many buffers, made at open and reused forever; 0: a fresh one each time",
+      does: "a fixed set of this many buffers, made at open and reused forever; 0: a new one each time",
       otherwise: 0,
       least: 0,
       most: 65536,
@@ -48,7 +48,7 @@ export const ibmEmac: DriverMaker = {
     },
     tx_lock: { does: "false, wrongly: the poll of another CPU comes in while the ring is filled", otherwise: true },
     tx_free_twice_every: {
-      does: "wrongly: every so many sent packets are freed twice; 0: none",
+      does: "a planted bug: one in this many sent packets is freed twice; 0: none",
       otherwise: 0,
       least: 0,
       most: 1_000_000,

@@ -37,7 +37,7 @@ export const ringnic: DriverMaker = {
       words: bufferings,
     },
     copybreak: {
-      does: "packets up to so many bytes are copied and their buffer stays in the ring",
+      does: "packets up to this many bytes are copied, and their buffer stays in the ring",
       otherwise: 0,
       least: 0,
       most: 16384,

@@ -65,7 +65,7 @@ function cardMaker(row: CardRow): DriverMaker {
       rx_ring: row.rx,
       tx_ring: ringSetting("transmit ring", row.tx, 32),
       copybreak: {
-        does: "packets up to so many bytes are copied and their buffer stays",
+        does: "packets up to this many bytes are copied, and their buffer stays",
         otherwise: row.copybreak,
         least: 0,
         most: 4096,

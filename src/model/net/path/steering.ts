@@ -37,7 +37,7 @@ export function checkRule(where: string, rule: SteeringRule, queues: number): vo
     throw new BadInput(`${where}.flowType is ${JSON.stringify(flowType)}; it must be udp4 or tcp4.`);
   for (const ip of [srcIp, dstIp])
     if (ip !== undefined && !isAddress(ip))
-      throw new BadInput(`${where} names ${JSON.stringify(ip)}, which is no IPv4 address such as 198.18.0.0/24.`);
+      throw new BadInput(`${where} names ${JSON.stringify(ip)}, which is not an IPv4 address such as 198.18.0.0/24.`);
   for (const port of [srcPort, dstPort]) if (port !== undefined) wholeGiven(`${where}: a port`, port, 1, 65_535);
   wholeGiven(`${where}.action`, action, dropped, queues - 1);
 }
