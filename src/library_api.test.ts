@@ -145,7 +145,7 @@ const wrong: Readonly<Record<string, () => unknown>> = {
     skblab.createMachine({ release: skblab.parseRelease("6.12"), memoryMb: 64, maxSkbFrags: 46 }),
   "fragment 17 of a packet that has room for 17": () =>
     machine.skbs.skbAddRxFrag(machine.skbs.allocSkb(9, machine.skbs.config.gfp.kernel), 17, 100, 0, 1, 1),
-  'names "1.2.3", which is no IPv4 address': () => ruled({ flowType: "udp4", srcIp: "1.2.3", action: 0 }),
+  'names "1.2.3", which is not an IPv4 address': () => ruled({ flowType: "udp4", srcIp: "1.2.3", action: 0 }),
   "rules[0].action is 2": () => ruled({ flowType: "tcp4", action: 2 }),
   "a port is 0": () => ruled({ flowType: "tcp4", dstPort: 0, action: -1 }),
   "memoryMb is NaN": () => skblab.createMachine({ release, memoryMb: Number.NaN }),

@@ -117,7 +117,7 @@ const sites: readonly Site[] = [
     check: {
       key: "page refcount",
       meaning:
-        "A page was taken or given back whose reference count was zero already: it had been freed (VM_BUG_ON_PAGE, include/linux/mm.h).",
+        "A page was taken or released whose reference count was zero already: it had been freed (VM_BUG_ON_PAGE, include/linux/mm.h).",
       severity: "corruption",
     },
   },

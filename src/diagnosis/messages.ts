@@ -447,7 +447,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
   "pool negative": (_, [pages]) => ({
     key: "pool negative",
     title: "A page_pool got back more pages than it gave out",
-    cause: `A page_pool counts ${pages} pages in flight: more were released than taken, so one page was given back twice or to the wrong pool.`,
+    cause: `A page_pool counts ${pages} pages in flight: more were released than taken, so one page was released twice, or to the wrong pool.`,
     meaning: "page_pool_inflight() warns when hold minus release is below zero (net/core/page_pool.c).",
     severity: "corruption",
     consequence: "Serious: a page that is released twice may be in use by two owners.",

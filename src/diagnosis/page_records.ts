@@ -151,7 +151,7 @@ export function pageVerdict(
   if (isKnown(page.refcount, (n) => n < 0))
     return {
       trouble: "below zero",
-      cause: `The page was given back once too often: its reference count is ${page.refcount}, below zero. Corruption, not a shortage.`,
+      cause: `The page was released ${page.refcount === -1 ? "once too often" : "too often"}: its reference count is ${page.refcount}, below zero. Corruption, not a shortage.`,
       severity: "corruption",
       consequence: corrupted,
     };

@@ -40,7 +40,7 @@ export function judgeWarnings(reading: PoolReading, quote: Quote): PoolVerdict[]
         ...base,
         pattern: "kernel bug",
         inFlight: w.number,
-        summary: "More pages were released than taken: one page was given back twice, or to the wrong pool.",
+        summary: "More pages were released than taken: one page was released twice, or to the wrong pool.",
         reasons: [{ text: "hold - release is negative.", evidence }],
         next: ["Look for a driver that both releases a page and lets the skb recycle it."],
       });

@@ -41,6 +41,10 @@ export function forecastText(f: Forecast): Text {
   }
 }
 
+/** Requests as a column of the table has room for them: 94,060, 752k, 2.37M. */
+const requestsText = (n: number): string =>
+  n < 100_000 ? formatNumber(n) : n < 999_500 ? `${Math.round(n / 1000)}k` : `${(n / 1e6).toPrecision(3)}M`;
+
 /** The table of room: a row a zone and context, a column an order, the forecast of the tightest order. */
 export function roomDocument(history: History, columns = 24): Document {
   const last = history.samples.at(-1);
@@ -62,7 +66,7 @@ export function roomDocument(history: History, columns = 24): Document {
             (r): Text =>
               r.requests === undefined
                 ? [{ text: "?", tone: "dim" }]
-                : [{ text: formatNumber(r.requests), tone: r.requests === 0 && r.kept !== true ? "bad" : "plain" }],
+                : [{ text: requestsText(r.requests), tone: r.requests === 0 && r.kept !== true ? "bad" : "plain" }],
           ),
           sparkline(series.slice(-columns).map((p) => p.requests)),
           rooms.every((r) => r.kept === true)

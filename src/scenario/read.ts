@@ -46,6 +46,7 @@ export function readScenario(
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
+  if (text.trim() === "") throw new BadInput("It is empty.", { file }, "A scenario begins with `kind: ...`.");
   const [broken] = doc.errors;
   if (broken !== undefined) throw new BadInput(`This is not YAML: ${broken.message}.`, at(broken.pos[0]));
   if (!isMap(doc.contents))

@@ -52,10 +52,7 @@ export const command: CommandSpec = {
       )
       .option("--events <list>", "write only these events: names, separated by commas")
       .option("--between <from-to>", "write only events of this time, milliseconds since boot: 10-12.5")
-      .option(
-        "--most-mb <n>",
-        "write no more than so many MB to one of these files (default: 1024); the rest is counted",
-      )
+      .option("--most-mb <n>", "write at most this many MB to each of these files (default: 1024); the rest is counted")
       .option("--log <file>", "write what the kernel would have logged, for skblab diagnose")
       .option("--proc <dir>", "write /proc and ethtool -S as they would read at the end, for skblab diagnose")
       .option(
@@ -65,7 +62,7 @@ export const command: CommandSpec = {
       .action((files: string[], options: RunOptions) => {
         excludes(cmd, "--schema", [
           ...["--journal", "--ftrace", "--perfetto", "--pcapng"],
-          ...["--events", "--between", "--log", "--proc", "--jobs", "--format"],
+          ...["--events", "--between", "--most-mb", "--log", "--proc", "--jobs", "--format"],
         ]);
         return run(files, options, io);
       });
@@ -141,7 +138,7 @@ function filterOf({ events, between, mostMb, journal, ftrace, perfetto, pcapng }
     throw new BadInput(
       `${events !== undefined ? "--events" : between !== undefined ? "--between" : "--most-mb"} says what is written to a file, and none is named.`,
       undefined,
-      "Add --journal, --ftrace, --perfetto, or, but for --events, --pcapng.",
+      "Add --journal, --ftrace or --perfetto; without --events, --pcapng is enough.",
     );
   if (mostMb !== undefined && !/^[1-9]\d{0,6}$/.test(mostMb))
     throw new BadInput(`--most-mb ${mostMb} is not a size.`, undefined, "Write whole megabytes: 100");

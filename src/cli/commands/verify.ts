@@ -124,6 +124,7 @@ async function choose(paths: readonly string[]): Promise<{ chosen: string[]; ski
   const chosen: string[] = [];
   let skipped = 0;
   for (const path of paths) {
+    if (path === "-") throw new BadInput("Transcripts are read from files, not from standard input.");
     if (!statSync(path).isDirectory()) {
       if (replayerFor(await firstLineOf(path)) === undefined) throw unknownTranscript(path);
       chosen.push(path);

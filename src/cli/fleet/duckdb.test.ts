@@ -82,11 +82,11 @@ test.skipIf(duckdb === undefined)("five questions, each with the answer that the
   const answers = [];
   for (const { sql } of questions) answers.push((await connection.runAndReadAll(sql)).getRowsJson());
   expect(questions.map((q) => q.what)).toEqual([
-    "Which causes have most hosts?",
+    "Which causes affect the most hosts?",
     "What is new since yesterday?",
-    "Which release has most reports a host?",
+    "Which release has the most reports per host?",
     "Which hosts report it night after night?",
-    "Has one driver alone a cause?",
+    "Which causes has only a single driver?",
   ]);
   expect(answers).toEqual([
     [

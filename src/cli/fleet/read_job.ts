@@ -1,6 +1,6 @@
 // One job read to the end: everything of its files, host by host. A broken file costs that file.
 import type { InputItem } from "../../artifact/gather.ts";
-import { gather } from "../../artifact/gather.ts";
+import { emptySentence, gather } from "../../artifact/gather.ts";
 import { readHead, withHead } from "../../base/byte_source.ts";
 import type { Year } from "../../fleet/date.ts";
 import { createHostCollector } from "../../fleet/host_collector.ts";
@@ -44,6 +44,7 @@ export async function readJob(
         .filter((n) => n.line === undefined && /cannot be|could not be|damaged|ends inside|not text/.test(n.sentence))
         .map((n) => `${n.input}: ${n.sentence}`);
       if (own.length === 0) own.push(unread(groups.stated ?? groups.host, []));
+      if (gathered.inputs.every((i) => i.bytes === 0) && unopened.length === 0) unopened.push(emptySentence);
       const [first, ...rest] = own as [HostRecord];
       records.push({ ...first, notes: [...first.notes, ...unopened] }, ...rest);
       if (records.length > 200) early(records.splice(0));

@@ -26,6 +26,7 @@ export async function openImageFiles(paths: readonly string[]): Promise<OpenedIm
     const sources: RandomBytes[] = [];
     let isDirect = true;
     for (const path of paths) {
+      if (path === "-") throw new BadInput("An image is read from a file, not from standard input.");
       const fd = openFile(path);
       descriptors.push(fd);
       const direct = descriptorBytes(path, fd);

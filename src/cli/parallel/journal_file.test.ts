@@ -30,7 +30,8 @@ function written(form: JournalForm, only: EventFilter = {}): { file: string; eve
     ...(writer.wire === undefined ? {} : { wire: writer.wire }),
   };
   runMachine(settings, onlooker);
-  writer.close();
+  writer.flush();
+  writer.output.commit();
   return { file, events: writer.events(), leftOut: writer.leftOut() };
 }
 

@@ -145,7 +145,7 @@ function waits(c: Case, r: Rebuilt | undefined): readonly Finding[] {
     r.refused === true
       ? yes(
           "why.waits",
-          `When the report was printed ${zones} still refused it by ${test}: ${eligible.map(deciding).join("; ")} (pages).`,
+          `When the report was printed ${zones} still refused it by ${test}: ${decidingWords(eligible)}.`,
           evidence,
         )
       : unknown(
@@ -164,6 +164,12 @@ function deciding(z: RebuiltZone): string {
   return `${z.name}: ${step?.text ?? "no comparison"}`;
 }
 
+/** Those of several zones; the unit where numbers were compared and not blocks looked for. */
+const decidingWords = (zones: readonly RebuiltZone[]): string => withUnit(zones.map(deciding));
+
+const withUnit = (texts: readonly string[]): string =>
+  `${texts.join("; ")}${texts.every((text) => text.includes(": no free block ")) ? "" : " (pages)"}`;
+
 function verdictOf(c: Case, r: Rebuilt): Finding {
   const eligible = r.zones.filter((z) => z.eligible);
   const evidence = [...quote(c, "headline", 1), ...eligible.flatMap((z) => zoneQuotes(c, z))];
@@ -178,17 +184,16 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
       evidence,
     );
   if (r.refused === true) {
-    const why = eligible.map(deciding);
     return yes(
       "why.refused",
-      `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did. ${why.join("; ")} (pages).`,
+      `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did. ${decidingWords(eligible)}.`,
       evidence,
     );
   }
   if (r.refused === undefined) {
     const gap = r.lacks ?? eligible.map((z) => z.verdict.missing).find((m) => m !== undefined);
     const no = eligible.filter((z) => z.verdict.ok === false);
-    const those = no.length === 0 ? "" : ` The zones that are there refuse it: ${no.map(deciding).join("; ")} (pages).`;
+    const those = no.length === 0 ? "" : ` The zones that are there refuse it: ${decidingWords(no)}.`;
     return unknown(
       "why.refused",
       `The report does not say enough to repeat ${test}: it lacks ${gap ?? "a zone the request may use"}.${those}`,
@@ -201,7 +206,7 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
     return yes(
       "why.refused",
       `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did, once the report's own error is allowed for. ` +
-        `${r.within.map((w) => withinWords(c, w, later)).join("; ")} (pages).`,
+        `${withUnit(r.within.map((w) => withinWords(c, w, later)))}.`,
       evidence,
     );
   const when = later === undefined || later < 1 ? "after" : `${later} ms after`;

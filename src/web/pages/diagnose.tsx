@@ -99,7 +99,7 @@ function Landing(): JSX.Element {
           </button>
         </div>
       </form>
-      <h2>Or look at one of ours</h2>
+      <h2>Or try an example</h2>
       <ul class="cards">
         {Object.entries(examples)
           .slice(0, 8)
@@ -132,7 +132,7 @@ function Nothing({ output }: { output: DiagnoseOutput }): JSX.Element {
           <DocumentView document={output.shown.document} />
         </>
       ) : logs.length === 0 ? (
-        <h1>None of these files reports trouble by itself: that is no all-clear</h1>
+        <h1>None of these files reports trouble by itself: that is not an all-clear</h1>
       ) : (
         <>
           <h1>{logs.map((f) => f.name).join(", ")}: no report of memory trouble in it</h1>

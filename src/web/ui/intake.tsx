@@ -157,7 +157,7 @@ export function Intake(): JSX.Element {
         </div>
       )}
       <ErrorBox error={trouble.value} />
-      {over ? <div class="dropping">Drop it: what it is decides where it is read.</div> : null}
+      {over ? <div class="dropping">Drop it here: the page recognizes what it is.</div> : null}
     </section>
   );
 }

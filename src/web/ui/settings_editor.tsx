@@ -62,7 +62,7 @@ export function SettingsEditor({
       />
       <div class="may-stand">
         <p id="settings-keys">
-          {here?.at === "value" ? "Values" : "Keys"} that may stand here <span class="keys">Ctrl+Space</span>
+          {here?.at === "value" ? "Values" : "Keys"} that are valid here <span class="keys">Ctrl+Space</span>
         </p>
         <ul
           ref={list}
