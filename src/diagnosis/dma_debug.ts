@@ -82,7 +82,7 @@ const causeOf = (text: string, own: boolean): string =>
 /** What a complaint says, for a line by itself and for a warning with its stack; `source` is who the line says printed it. */
 export function dmaComplaint(text: string, source: string | undefined): Omit<MessageSaid, "memory"> {
   const { meaning, severity, own } = complaintOf(text);
-  const driver = source === undefined || source === "DMA-API" ? "a driver" : source;
+  const driver = source === undefined || source === "DMA-API" ? "a driver" : source.replace(/:$/, "");
   return {
     key: `dma debug:${driver}:${wordsOf(text)
       .replace(/0x[0-9a-f]+|\d+/g, "N")

@@ -7,6 +7,7 @@ import { afterRefusal, messageLines } from "../kernel/facts/messages.ts";
 import type { DriverLine } from "../kernel/readings/incident.ts";
 import { dmaComplaint } from "./dma_debug.ts";
 import type { Advice, MessageSaid } from "./finding.ts";
+import { netdeviceWaiting } from "./netdevice_waiting.ts";
 import { isPlumbing } from "./plumbing.ts";
 import { size } from "./words.ts";
 
@@ -312,29 +313,8 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     ],
   }),
   "dma debug": (text, _, line) => ({ ...dmaComplaint(text, line.source), memory: "not said" }),
-  "netdevice waiting": (_, [device, usage]) => ({
-    key: `netdevice waiting:${device ?? ""}`,
-    title: `${device ?? "An interface"} cannot be unregistered`,
-    cause: `${device ?? "An interface"} is being removed, and something still holds ${usage === undefined ? "references" : `${usage} ${usage === "1" ? "reference" : "references"}`} to it: packets that were never freed, routes, sockets or a namespace that is still in use.`,
-    meaning:
-      "Packets that are held (in a queue, an unread socket, a capture) keep the interface they came in by; a leaked packet keeps it forever.",
-    severity: "act",
-    consequence:
-      "Act on it: the task that removes it waits; other changes of the network configuration, new containers among them, may have to wait too.",
-    memory: "held",
-    advice: [
-      look(
-        "See whether the count ever falls, and which sockets sit on unread data",
-        "tells a slow holder from a leak",
-        "journalctl -k | grep unregister_netdevice; ss -tumpn | awk '$2 > 0'",
-      ),
-      code(
-        "Boot a kernel with CONFIG_NET_DEV_REFCNT_TRACKER (5.17 and later)",
-        "the holder's stack is printed with the line",
-        "memory and speed",
-      ),
-    ],
-  }),
+  "netdevice waiting": (_, [device, usage], line) =>
+    netdeviceWaiting(device ?? "An interface", usage === undefined ? undefined : Number(usage), line),
   "netdev watchdog": (text) => ({
     key: `watchdog:${/: (\S{1,16}) \(/.exec(text)?.[1] ?? ""}`,
     title: "Transmit queue stopped",

@@ -96,3 +96,35 @@ describe("kmemleak's records are a census by stack", () => {
     expect((await one("unreferenced object 0xb5971f00 (size 176):\n")).cause).toMatch(/does not say/);
   });
 });
+
+describe("a device that cannot be unregistered", () => {
+  const waiting = (usage: number): string =>
+    `[ 8123.456789] unregister_netdevice: waiting for lo to become free. Usage count = ${usage}\n`;
+  test.each([
+    // net/core/dev.c netdev_wait_allrefs(): 5.10.223 waits for 0; netdev_wait_allrefs_any() of 6.1.192 for 1, the device's own.
+    [1, /still holds a reference to it/],
+    [
+      2,
+      /count of its references is 2.*Up to 5\.10 each of the 2 is somebody's; in 6\.1 and later one of them is the device's own/,
+    ],
+    [0, /is 0: more were dropped than were taken/],
+    [-1, /is -1: more were dropped than were taken/],
+  ])("a count of %i", async (usage, said) => {
+    expect((await one(waiting(usage))).cause).toMatch(said);
+  });
+  test("who holds it is told where the tracker printed it, and nobody is advised to turn the tracker on", async () => {
+    const i = await one(`${waiting(2)}[ 8123.456799] ref_tracker: lo@ffff8880111805f0 has 1/1 users at
+[ 8123.456799]      __netdev_tracker_alloc include/linux/netdevice.h:4020 [inline]
+[ 8123.456799]      netdev_hold include/linux/netdevice.h:4049 [inline]
+[ 8123.456799]      dst_init+0xe0/0x520
+[ 8123.456799]      dst_alloc+0x16b/0x1f0
+`);
+    expect(i.findings.map((f) => f.claim).join(" ")).toMatch(/dst_init, called by dst_alloc \(1 reference\)/);
+    expect(
+      i.findings
+        .flatMap((f) => f.advice)
+        .map((a) => a.action)
+        .join(" "),
+    ).not.toMatch(/REFCNT_TRACKER/);
+  });
+});

@@ -22,6 +22,14 @@ export interface Suppressed {
 }
 
 /** One line of a driver, of a protocol or of the memory management that is a report of its own (facts/messages.ts). */
+/** Where references to a device were taken that nobody has dropped (lib/ref_tracker.c). */
+export interface ReferenceHolder {
+  /** How many; absent before the kernel counted them by stack ("leaked reference."). */
+  readonly references?: number;
+  /** The frames it printed, innermost first. */
+  readonly functions: readonly string[];
+}
+
 export interface DriverLine {
   readonly message: MessageId;
   /** `ath`, `eth0`, … where the line names it. */
@@ -30,6 +38,8 @@ export interface DriverLine {
   readonly text: string;
   /** kmemleak's record of one object: who allocated it. */
   readonly trace?: CallTrace;
+  /** What a kernel with CONFIG_NET_DEV_REFCNT_TRACKER prints behind a device that cannot be unregistered. */
+  readonly holders?: readonly ReferenceHolder[];
 }
 
 /** Mem-Info that no report owns: SysRq-m, or a report whose head is missing. */

@@ -1,6 +1,6 @@
 // Incidents of one line: a page_pool that cannot shut down, lines that count what was not printed, and drivers' complaints.
 import { messageOf } from "../../../kernel/facts/messages.ts";
-import type { Incident } from "../../../kernel/readings/incident.ts";
+import type { Incident, ReferenceHolder } from "../../../kernel/readings/incident.ts";
 import type { PagePoolStall } from "../../../kernel/readings/page_pool_stall.ts";
 import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
@@ -84,10 +84,17 @@ export function readDriverLine(
   const report = new ReportBuilder(stretch);
   report.take(index, "headline");
   if (message === "unreferenced object") return readUnreferenced(stretch, report, index, text);
+  const holders = message === "netdevice waiting" ? readHolders(stretch, report, index + 1) : [];
   const source = /^([\w.-]{1,32}(?: [\w:.-]{4,16})?)(?: \w[\w-]*)?: /.exec(text)?.[1];
   const bytes = decimal(/(?:of size|size) (\d{1,9})/.exec(text)?.[1]);
   return {
-    incident: report.finish("driver_line", { message, ...field("source", source), ...field("bytes", bytes), text }),
+    incident: report.finish("driver_line", {
+      message,
+      ...field("source", source),
+      ...field("bytes", bytes),
+      text,
+      ...field("holders", holders.length === 0 ? undefined : holders),
+    }),
     next: index + 1,
   };
 }
@@ -99,6 +106,27 @@ function repeatsAbove(stretch: Stretch, index: number, text: string): boolean {
     bytes !== undefined &&
     stretch.lines[index - 1]?.text.includes(`swiotlb buffer is full (sz: ${bytes} bytes)`) === true
   );
+}
+
+/** Ten stacks of sixteen frames at most (net/core/dev.c and lib/ref_tracker.c of 6.1.192 and 6.12.117). */
+const mostTracked = 200;
+
+/** `ref_tracker: eth0@ffff… has 1/2 users at`, or `ref_tracker: leaked reference.` as 6.1 has it, each with its stack. */
+function readHolders(stretch: Stretch, report: ReportBuilder, from: number): ReferenceHolder[] {
+  const holders: { references?: number; functions: string[] }[] = [];
+  for (let i = from; i < Math.min(from + mostTracked, stretch.lines.length); i++) {
+    const line = stretch.lines[i];
+    if (line === undefined || stretch.taken[i] === 1) break;
+    const text = textOf(line);
+    const head = /^ref_tracker: (?:\S{1,64}@\S{1,40} has (\d{1,9})\/\d{1,9} users at|leaked reference\.)/.exec(text);
+    const frame = head === null ? readTraceLine(text) : undefined;
+    if (head !== null) holders.push({ ...field("references", decimal(head[1])), functions: [] });
+    else if (frame?.kind === "items" && holders.length > 0)
+      holders.at(-1)?.functions.push(...frame.items.flatMap((f) => (f.kind === "frame" ? [f.function] : [])));
+    else if (text.trim() !== "" && !text.startsWith("ref_tracker: ")) break;
+    report.take(i, "trace");
+  }
+  return holders;
 }
 
 /** Lines of one record of kmemleak at most: a stack has up to 16 frames, the dump two lines. */
