@@ -210,7 +210,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     cause: "All fragments of an IP packet had arrived, but there was no memory to join them: the packet was dropped.",
     meaning: "The request is one packet head, allocated without waiting.",
     severity: "watch",
-    consequence: "One packet was lost; TCP retransmits what was in it.",
+    consequence: "One packet was lost: what was in it is sent again only if it was TCP's, or if the program does so.",
     memory: "refused",
     advice: [failureSearch],
   }),
@@ -281,7 +281,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
         : "Mappings that are never unmapped fill it too: a driver that leaks them, or a queue that holds many packets.",
       severity: "act",
       consequence:
-        "Act on it: the packet or the request could not be sent; drivers that do not check the mapping may hang.",
+        "Act on it: the packet, the buffer or the request could not be given to the device; drivers that do not check the mapping may hang.",
       memory: "limit",
       advice: [
         {

@@ -161,7 +161,9 @@ function rowsOf(layered: Layered): Row[] {
   const rows: Row[] = [];
   for (const record of text.includes("\n") ? text.split("\n") : [text]) {
     const { learned } = layered;
-    const prefix = learned === undefined ? stripPrefix(record) : { ...readLearned(learned), ...stripPrefix(record) };
+    const inner = stripPrefix(record);
+    // A record behind the first one of its line inherits from that one.
+    const prefix = learned === undefined || rows.length > 0 ? inner : { ...readLearned(learned), ...inner };
     const glued = splitGlued(prefix.text);
     // A number before the stamp is the line's (cat -n, an editor), and no record of its own.
     const number = glued.length > 1 && beforeRecord.test(glued[0] ?? "") ? (glued[0] ?? "") : "";

@@ -213,6 +213,10 @@ const strippers: readonly Stripper[] = [
   stripper("a", /^[A-Z]\[(\d{1,3}): *[^\]:]{1,24}: *\d+\] ?/, ([cpu], f) => {
     f.caller = `C${cpu}`;
   }),
+  // busybox and a logger's own stamp leave: kern.warn kernel: text
+  stripper("a", /^[a-z]\w{1,9}\.(emerg|alert|crit|err|warn|notice|info|debug)\w{0,8} kernel: ?/, ([level], f) =>
+    from(f, undefined, level),
+  ),
   // journalctl -o short-monotonic leaves: host kernel: text
   stripper("a", new RegExp(`^(${host}) kernel: ?`), ([h], f) => {
     setHost(f, h as string);
