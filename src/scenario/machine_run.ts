@@ -4,6 +4,7 @@ import { eventKind } from "../kernel/events.ts";
 import type { AllocFailure } from "../kernel/readings/alloc_failure.ts";
 import type { BuddyInfo } from "../kernel/readings/buddyinfo.ts";
 import { parseRelease } from "../kernel/release.ts";
+import type { DriverSettings } from "../model/drivers/driver.ts";
 import type { Journal } from "../model/journal.ts";
 import type { Machine } from "../model/machine.ts";
 import { createMachine } from "../model/machine.ts";
@@ -165,6 +166,10 @@ function packetsMost(s: MachineSettings): number {
   return Math.min(most, rings + arriving + Math.ceil(written));
 }
 
+/** Settings that make a driver hand its packets to two owners: ringnic's, and those that ibm_emac's boards had. */
+const wrongOnPurpose = ({ buffers, pool, tx_lock, tx_free_twice_every }: DriverSettings): boolean =>
+  buffers === "preallocated" || Number(pool) > 0 || tx_lock === false || Number(tx_free_twice_every) > 0;
+
 export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): MachineResult {
   checkMachine(s);
   const release = parseRelease(s.release);
@@ -172,7 +177,7 @@ export function runMachine(s: MachineSettings, onlooker: Onlooker = {}): Machine
   const machine = createMachine({
     release,
     // Slow, so only where a driver does wrong on purpose.
-    ...(s.nics.some((n) => n.settings.buffers === "preallocated")
+    ...(s.nics.some(({ settings }) => wrongOnPurpose(settings))
       ? {
           owned: {
             onFault: (f) => void (faults.length < 20 && faults.push(`${f.kind}: ${f.sentence} (${f.operation})`)),

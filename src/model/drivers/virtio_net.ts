@@ -81,8 +81,9 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const line = at.cacheLine - 1;
   const atomic = gfpOf(release, "GFP_ATOMIC");
   const kernel = gfpOf(release, "GFP_KERNEL");
-  const pooled = mode !== "big" && cardRulesOf(release).virtioPool;
-  const refillsInPoll = cardRulesOf(release).virtioPool;
+  const rules = cardRulesOf(release);
+  const pooled = mode !== "big" && rules.virtioPool;
+  const refillsInPoll = rules.virtioPollsOn;
   const piece = pooled ? pooledPieces(parts, rxSize) : ownPieces(parts);
   /** What a slot's buffer is long (mergeable, small). */
   const lengthOf = new Int32Array(rxSize);

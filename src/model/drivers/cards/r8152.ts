@@ -80,12 +80,13 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     align: rxAlign,
     gatherNanos,
   });
-  const { r8152WholePackets: wholePackets } = cardRulesOf(release);
+  const rules = cardRulesOf(release);
+  const { r8152WholePackets: wholePackets } = rules;
   const masks = {
     open: maskSetting(release, settings, "gfp_open"),
     refill: maskSetting(release, settings, "gfp_refill"),
   };
-  const added = gfpOf(release, "", ...(wholePackets ? ["COMP", "NOWARN"] : ["COMP"]));
+  const added = gfpOf(release, "", ...(rules.r8152Quiet ? ["COMP", "NOWARN"] : ["COMP"]));
   const kernel = gfpOf(release, "GFP_KERNEL");
   const sites = {
     open: journal.textId("alloc_rx_agg < rtl8152_open"),
@@ -138,7 +139,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   /** A packet at `offset` of a block; 0 without memory. */
   const packet = ({ pfn }: Agg, offset: number, length: number, mayStay: boolean): number => {
     const stays = mayStay && length >= copybreak;
-    // 6.12 takes the whole packet as a fragment (napi_get_frags()), 6.1 what is behind the first bytes.
+    // 6.7 takes the whole packet as a fragment (napi_get_frags()), 6.1 what is behind the first bytes.
     const copies = stays ? (wholePackets ? 0 : copybreak) : length;
     const skb = skbs.napiAllocSkb(Math.max(copies, stays && wholePackets ? 256 : 0));
     if (skb === 0) return 0;
@@ -162,7 +163,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     let work = 0;
     for (; work < budget && queue.length > 0; work++) up(queue.shift() as number);
     for (let n = transfers.waiting(); n > 0; n--) {
-      if (wholePackets && work >= budget) break;
+      if (rules.r8152EndsWithBudget && work >= budget) break;
       const transfer = transfers.take();
       if (transfer === undefined) break;
       const { buffer: agg } = transfer;
