@@ -58,7 +58,12 @@ export const knownPoolFlags: readonly Fact<number>[] = [
   { since: [4, 18], value: 1, source: "4.18: PP_FLAG_DMA_MAP" },
   { since: [5, 6], value: 3, source: "5.10.223 include/net/page_pool.h: PP_FLAG_DMA_SYNC_DEV", read: "tree" },
   { since: [5, 15], value: 7, source: "6.1.192 include/net/page_pool.h: PP_FLAG_PAGE_FRAG", read: "tree" },
-  { since: [6, 7], value: 3, source: "page_pool: remove PP_FLAG_PAGE_FRAG (6.7)", read: "history" },
+  {
+    since: [6, 7],
+    value: 3,
+    source: "include/net/page_pool/types.h: PP_FLAG_PAGE_FRAG is in 6.6.9, not in 6.7.3",
+    read: "tree",
+  },
   {
     since: [6, 12],
     value: 15,
@@ -135,7 +140,7 @@ export const stallNamesPool: readonly Fact<boolean>[] = [
   {
     since: [6, 8],
     value: true,
-    source: "6.12.117, 7.2.12 net/core/page_pool.c page_pool_release_retry(); 6.8 from history",
+    source: "6.12.117, 7.2.12 net/core/page_pool.c page_pool_release_retry(): not in 6.7.3, in 6.8",
     read: "tree",
   },
 ];

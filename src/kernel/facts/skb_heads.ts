@@ -42,13 +42,14 @@ export const receiveHeads: readonly Fact<ReceiveHeads>[] = [
     since: [6, 14],
     stable: { "6.12": 17 },
     value: { kmallocUpTo: "a small head", napiSlicesUpTo: 1024 },
-    source: "net/core/skbuff.c __netdev_alloc_skb, napi_alloc_skb, 6.12.117; 6.14 and the point release from history",
+    source:
+      "net/core/skbuff.c __netdev_alloc_skb, napi_alloc_skb, 6.12.117: not in 6.13.2, in 6.14; the point release from history",
     read: "tree",
   },
   {
     since: [6, 14],
     value: { kmallocUpTo: "a small head", napiSlicesUpTo: 0 },
-    source: "net/core/skbuff.c napi_alloc_skb, 7.2.12; 6.14 from history",
+    source: "net/core/skbuff.c napi_alloc_skb, 7.2.12: not in 6.13.2, in 6.14",
     read: "tree",
   },
 ];
@@ -96,7 +97,7 @@ export function smallHeadObject(room: number, infoRoom: number, cacheLineBytes: 
  */
 export const smallHeadRoom: readonly Fact<number>[] = [
   { since: [2, 6, 0], value: 0, source: "net/core/skbuff.c __alloc_skb, 6.1.192" },
-  { since: [6, 3], value: 320, source: "net/core/skbuff.c SKB_SMALL_HEAD_SIZE, 6.3 from history: MAX_TCP_HEADER" },
+  { since: [6, 3], value: 320, source: "net/core/skbuff.c SKB_SMALL_HEAD_SIZE, not in 6.2, in 6.4: MAX_TCP_HEADER" },
   {
     since: [6, 14],
     stable: { "6.12": 17 },
@@ -124,13 +125,14 @@ export const spareSkbs: readonly Fact<SpareSkbs>[] = [
   {
     since: [5, 12],
     value: { most: 64, taken: 16, givenBack: 32 },
-    source: "net/core/skbuff.c napi_skb_cache_get, napi_skb_cache_put, 6.1.192, 6.12.117; 5.12 from history",
+    source:
+      "net/core/skbuff.c napi_skb_cache_get, napi_skb_cache_put, 6.1.192, 6.12.117: not in 5.11, in 5.14.2; 5.12 from history",
     read: "tree",
   },
   {
     since: [6, 19],
     value: { most: 128, taken: 32, givenBack: 32 },
-    source: "net/core/skbuff.c NAPI_SKB_CACHE_SIZE, _BULK, _FREE, 7.2.12; 6.19 from history",
+    source: "net/core/skbuff.c NAPI_SKB_CACHE_SIZE, _BULK, _FREE, 7.2.12: not in 6.14, in 6.19",
     read: "tree",
   },
 ];
@@ -138,7 +140,12 @@ export const spareSkbs: readonly Fact<SpareSkbs>[] = [
 /** skbs carry a mark that their pages are a page_pool's (skb->pp_recycle). */
 export const recycleMarks: readonly Fact<boolean>[] = [
   { since: [2, 6, 0], value: false, source: "include/linux/skbuff.h, 5.10.223", read: "tree" },
-  { since: [5, 14], value: true, source: "include/linux/skbuff.h, 6.1.192; 5.14 from history", read: "tree" },
+  {
+    since: [5, 14],
+    value: true,
+    source: "include/linux/skbuff.h, 6.1.192: not in 5.11, in 5.14.2; 5.14 from history",
+    read: "tree",
+  },
 ];
 
 /**
@@ -146,13 +153,23 @@ export const recycleMarks: readonly Fact<boolean>[] = [
  */
 export const frozenSlabPages: readonly Fact<boolean>[] = [
   { since: [2, 6, 0], value: false, source: "mm/slub.c alloc_slab_page, 6.12.117", read: "tree" },
-  { since: [6, 15], value: true, source: "mm/slub.c alloc_slab_page, 7.2.12; 6.15 from history", read: "tree" },
+  {
+    since: [6, 15],
+    value: true,
+    source:
+      "mm/slub.c alloc_slab_page, ___kmalloc_large_node, 7.2.12: slabs are frozen in 6.14 already (not in 6.13.2), large objects in 6.19",
+    read: "tree",
+  },
 ];
 
 /** Fragments of a cloned skb that is marked for recycling: skb_try_coalesce() refuses them, or counts a user of the pool for each. */
 export const clonedPoolFragments: readonly Fact<"refused" | "counted">[] = [
   { since: [2, 6, 0], value: "refused", source: "net/core/skbuff.c skb_try_coalesce, 6.1.192" },
-  { since: [6, 8], value: "counted", source: "net/core/skbuff.c skb_pp_frag_ref, 6.12.117, 7.2.12; 6.8 from history" },
+  {
+    since: [6, 8],
+    value: "counted",
+    source: "net/core/skbuff.c skb_pp_frag_ref, 6.12.117, 7.2.12: not in 6.7.3, in 6.8",
+  },
 ];
 
 /** Members of a frag_list that are one segment each: skb_segment() clones them only for a device that gathers, or for any. */

@@ -43,7 +43,7 @@ const directParts: readonly Fact<DirectPart>[] = [
   {
     since: [6, 10],
     value: directWhereConsumed,
-    source: "net/core/page_pool.c page_pool_napi_local(), 6.12.117, 7.2.12; 6.10 from history",
+    source: "net/core/page_pool.c page_pool_napi_local(), 6.12.117, 7.2.12: not in 6.8, in 6.10",
     read: "tree",
   },
 ];

@@ -31,7 +31,7 @@ const headsParts: readonly Fact<HeadsPart>[] = [
   {
     since: [6, 3],
     value: headsSmallCache,
-    source: "net/core/skbuff.c kmalloc_reserve, 6.12.117, 7.2.12; 6.3 from history",
+    source: "net/core/skbuff.c kmalloc_reserve, 6.12.117, 7.2.12; the cache is not in 6.2, is in 6.4",
     read: "tree",
   },
 ];
@@ -47,13 +47,13 @@ const sparesParts: readonly Fact<SparesPart>[] = [
   {
     since: [5, 12],
     value: sparesInPolls,
-    source: "net/core/skbuff.c napi_skb_cache_get, 6.1.192, 6.12.117; 5.12 from history",
+    source: "net/core/skbuff.c napi_skb_cache_get, 6.1.192, 6.12.117: not in 5.11, in 5.14.2; 5.12 from history",
     read: "tree",
   },
   {
     since: [6, 19],
     value: sparesInAll,
-    source: "net/core/skbuff.c __alloc_skb, 7.2.12; 6.19 from history",
+    source: "net/core/skbuff.c __alloc_skb, 7.2.12; 6.19 from history (NAPI_SKB_CACHE_FREE: not in 6.14, in 6.19)",
     read: "tree",
   },
 ];

@@ -6,7 +6,7 @@ import type { Release } from "../../kernel/release.ts";
 import { atLeast, formatRelease } from "../../kernel/release.ts";
 import type { SkbMachineSizes } from "../net/skb/skb_config.ts";
 
-/** CONFIG_MAX_SKB_FRAGS, net/Kconfig of 6.12.117 and 7.2.12: a number of this range; not there in 6.1.192. Its first release is from history. */
+/** CONFIG_MAX_SKB_FRAGS, net/Kconfig of 6.12.117 and 7.2.12: a number of this range; not there in 6.1.192 and 6.2, there in 6.4. */
 export const fragsRange = { least: 17, most: 45, since: [6, 4] } as const;
 
 /** By release: structs are laid out once, whoever makes how many machines. */

@@ -71,7 +71,8 @@ export const virtioNet: DriverFacts = {
     {
       since: [7, 1],
       value: pooled,
-      source: "drivers/net/virtio_net.c virtnet_create_page_pools, 7.2 and 7.3; first release from history",
+      source:
+        "drivers/net/virtio_net.c virtnet_create_page_pools, 7.2 and 7.3: not in 6.19; first release from history",
       read: "history",
     },
   ],
@@ -88,7 +89,7 @@ export const virtioNet: DriverFacts = {
       source: "try_fill_recv and refill_work, 2.6.32, 4.19 and 6.1",
     },
     {
-      since: [7, 1],
+      since: [6, 19],
       value: {
         packet: "kept",
         slot: "stays empty and is retried",
@@ -97,7 +98,7 @@ export const virtioNet: DriverFacts = {
         counter: "rx_drops",
       },
       source:
-        "virtnet_receive, which answers its whole budget then, 7.2 and 7.3; no refill_work there; first release from history",
+        "virtnet_receive, which answers its whole budget then, 6.19, 7.2 and 7.3; refill_work is in 6.14, not in 6.19",
       read: "history",
     },
   ],
