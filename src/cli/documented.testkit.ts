@@ -100,7 +100,8 @@ export function missingPiece(output: string, pieces: readonly string[]): string 
 
 /** The text of the backticked spans of a line; in a table `\|` is a bar. */
 function spansOf(line: string): string[] {
-  return [...line.matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span.replaceAll("\\|", "|"));
+  // A backtick that is escaped is a character of the text.
+  return [...line.replaceAll("\\`", "'").matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span.replaceAll("\\|", "|"));
 }
 
 /** `skblab NAME` at the start of a command of the line: after a pipe, `&&`, sudo, npx or what else may stand there. */
@@ -154,7 +155,8 @@ export function workspace(dist = process.env["SKBLAB_DIST"] ?? join(root, "dist"
   copyFileSync(join(root, "fixtures/logs/failures_6.1.txt"), join(dir, "kern.log"));
   spawnSync("tar", ["-cJf", join(dir, "support-bundle.tar.xz"), "-C", join(root, "fixtures"), "proc", "diagnosis"]);
   spawnSync("tar", ["-cf", join(dir, "host.tar"), "-C", join(root, "fixtures"), "proc", "diagnosis"]);
-  for (const path of ["var/lib/node_exporter", "var/log/remote/web1"]) mkdirSync(join(dir, path), { recursive: true });
+  for (const path of ["var/lib/node_exporter", "var/log/remote/web1", "nights"])
+    mkdirSync(join(dir, path), { recursive: true });
   copyFileSync(join(dir, "kern.log"), join(dir, "var/log/remote/web1/kern.log"));
   copyFileSync(join(dir, "kern.log"), join(dir, "var/log/kern.log"));
   const bin = join(dir, "bin");
@@ -174,7 +176,7 @@ export function workspace(dist = process.env["SKBLAB_DIST"] ?? join(root, "dist"
 /** What earlier lines of the docs leave behind for later ones: the log and files of a run, the parts of an experiment. */
 export function leave(space: Workspace): string[] {
   const failed: string[] = [];
-  const shard = "skblab experiment scenarios/jumbo-ablation.yaml --seeds 2 --out results --shard";
+  const shard = "skblab experiment scenarios/jumbo-ablation.yaml --seeds 4 --out results --shard";
   for (const line of [
     "skblab run scenarios/jumbo-under-pressure.yaml --log run.log --proc run.d",
     `${shard} 1/2`,
@@ -197,7 +199,15 @@ export function absent(line: string, { dir }: Workspace): string | undefined {
     const at = path.trim().replace("$(uname -r)", spawnSync("uname", ["-r"], { encoding: "utf8" }).stdout.trim());
     if (!existsSync(at)) return `there is no ${at} here`;
   }
-  for (const name of ["vmcore", "recorded/mine", "results", "parts", "run.log", "../shared/captures/page_pool"])
+  for (const name of [
+    "vmcore",
+    "recorded/mine",
+    "recorded/7.3-debian",
+    "results",
+    "parts",
+    "run.log",
+    "../shared/captures/page_pool",
+  ])
     if (
       new RegExp(`(?:^|\\s)${name.replaceAll(".", "\\.")}(?:\\.\\d)?(?:\\s|$)`).test(line) &&
       !existsSync(join(dir, name)) &&

@@ -31,8 +31,8 @@ export const command: CommandSpec = {
     { line: "skblab experiment scenarios/mtu-sweep.yaml --seeds 5", does: "failures and goodput for MTU 1500 to 9000" },
     { line: "skblab experiment --metrics", does: "what can be compared: names, units, one line each" },
     {
-      line: "skblab experiment scenarios/mtu-sweep.yaml --shard 1/4 --out results",
-      does: "a quarter of the runs, for `skblab merge results` when all four are done",
+      line: "skblab experiment scenarios/mtu-sweep.yaml --shard 1/4 --out sweep",
+      does: "a quarter of the runs, for `skblab merge sweep` when all four are done",
     },
   ],
   configure(cmd, io) {
