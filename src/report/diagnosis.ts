@@ -80,6 +80,8 @@ export function briefDocument(d: Diagnosis): Document {
 export function whyUnread(i: Diagnosis["inputs"][number]): string | undefined {
   const [note] = i.notes;
   if (note?.sentence === forbiddenSentence) return forbiddenSentence;
+  // In a directory or an archive such files are usual, and carry no note of their own.
+  if (note === undefined && i.kind === "binary") return "It is not text.";
   return (i.lines ?? 0) === 0 && note?.sentence !== emptySentence ? note?.sentence : undefined;
 }
 
@@ -111,9 +113,7 @@ function nothingFound(d: Diagnosis): Block[] {
   const searched = `no allocation failure, OOM kill, bad page, fault in packet code, slab corruption or stalled page_pool${d.since === undefined ? "" : ` since ${d.since}`}`;
   // A file of /proc is answered below: that it holds no report is no news.
   const logs = d.inputs.filter((i) => !isState(d, i));
-  const all = logs.reduce((n, i) => n + (i.lines ?? 0), 0);
-  const several =
-    logs.length > 4 ? [`${logs.length} inputs (${all.toLocaleString("en-US")} lines): ${searched}.`] : undefined;
+  const several = logs.length > 4 ? manySay(logs, searched) : undefined;
   const lines =
     several ??
     logs.map((i) => {
@@ -141,6 +141,36 @@ function nothingFound(d: Diagnosis): Block[] {
         ]),
   ];
 }
+
+/** Many inputs in a sentence for each kind of answer: only those that were searched are said to report nothing. */
+function manySay(logs: Diagnosis["inputs"], searched: string): string[] {
+  const answerOf = (i: Diagnosis["inputs"][number]): string =>
+    i.bytes === 0
+      ? "Empty"
+      : whyUnread(i) !== undefined
+        ? "Not read"
+        : isForeign(i)
+          ? "Text that says nothing about a kernel"
+          : answeredBy(i) !== undefined
+            ? "For another command"
+            : "";
+  const read = logs.filter((i) => answerOf(i) === "");
+  const lines = read.reduce((n, i) => n + (i.lines ?? 0), 0);
+  const others = [...new Set(logs.map(answerOf))].filter((answer) => answer !== "");
+  return [
+    ...(read.length === 0
+      ? []
+      : [`${counted(read.length)} (${lines.toLocaleString("en-US")} ${lines === 1 ? "line" : "lines"}): ${searched}.`]),
+    ...others.map((answer) => {
+      const of = logs.filter((i) => answerOf(i) === answer);
+      const more = of.length > 3 ? ` and ${of.length - 3} more` : "";
+      const named = of.slice(0, 3).map((i) => i.name);
+      return `${answer}: ${counted(of.length)} (${named.join(", ")}${more}).`;
+    }),
+  ];
+}
+
+const counted = (n: number): string => `${n} ${n === 1 ? "input" : "inputs"}`;
 
 function overview(incidents: readonly DiagnosedIncident[], oneInput: boolean): Block {
   return table(
@@ -313,7 +343,9 @@ function noteBlocks(d: Diagnosis): Block[] {
   const said = d.inputs
     .filter((i) => (i.bytes !== 0 && i.lines !== 0 && !isForeign(i)) || d.incidents.length > 0)
     .flatMap((i) =>
-      i.notes.map((n) => ({ at: `${i.name}${n.line === null ? "" : `:${n.line}`}`, sentence: n.sentence })),
+      i.notes.length === 0 && (i.bytes === 0 || i.kind === "binary")
+        ? [{ at: i.name, sentence: i.bytes === 0 ? emptySentence : (whyUnread(i) ?? "") }]
+        : i.notes.map((n) => ({ at: `${i.name}${n.line === null ? "" : `:${n.line}`}`, sentence: n.sentence })),
     );
   // What is said of many files is said once.
   const places = new Map<string, string[]>();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { diagnosisSchema } from "../../report/diagnosis_schema.ts";
 import type { Ran } from "./command.testkit.ts";
 import { refusal, runCommand } from "./command.testkit.ts";
@@ -118,4 +118,28 @@ test("the examples of the help page run from a clone", async () => {
     const d = diagnosisSchema.parse(JSON.parse(JSON.stringify((await run(...files.map((f) => join(repo, f)))).json)));
     expect(d.incidents.length, e.line).toBeGreaterThan(0);
   }
+});
+
+describe("a directory of files that hold nothing", () => {
+  const many = mkdtempSync(join(tmpdir(), "skblab-many-"));
+  const put = (name: string, data: string | Uint8Array): void => writeFileSync(join(many, name), data);
+  afterAll(() => rmSync(many, { recursive: true }));
+  const noise = Uint8Array.from({ length: 300 }, (_, i) => (i * 167) % 256);
+
+  test("none of them was searched, and none is said to report nothing", async () => {
+    for (let i = 0; i < 4; i++) put(`noise${i}`, noise);
+    await expect(run(many)).rejects.toThrow("It is not text.");
+    for (let i = 0; i < 4; i++) put(`empty${i}`, "");
+    const { text } = await run(many);
+    expect(text).not.toContain("no allocation failure");
+    expect(text).toMatch(/^Empty: 4 inputs \(\S*empty0, \S*empty1,\s\S*empty2 and 1 more\)\.$/m);
+    expect(text).toMatch(/^Not read: 4 inputs \(\S*noise0/m);
+  });
+  test("beside a log they are named once", async () => {
+    put("kern.log", readFileSync(fixture("logs/tg3_gentoo_2009.txt")));
+    const { text } = await run(many);
+    expect(text).toContain("Page allocation failure of order 1");
+    expect(text.match(/It is not text/g)).toHaveLength(1);
+    expect(text).toMatch(/noise0 and 3 more +It is not text\./);
+  });
 });
