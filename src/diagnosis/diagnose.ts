@@ -18,6 +18,7 @@ import { driverSaysToo, judgement, poolTrend } from "./group.ts";
 import { machineSaid } from "./machine_said.ts";
 import { maskOf } from "./mask.ts";
 import { memoryPicture } from "./memory_picture.ts";
+import { distinct } from "./one_event.ts";
 import { oomPicture } from "./oom_picture.ts";
 import { askOverRange } from "./release_range.ts";
 import type { Rule } from "./rule.ts";
@@ -324,7 +325,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
   const { c, findings, conclusion } = fullest(group);
   const more = onlyCounted(group, inputs);
   const mask = maskOf(c);
-  const events = distinct(group);
+  const events = distinct(group, ({ c }) => ({ input: c.input, incident: c.incident }));
   const suppressed = events.reduce((n, g) => n + (g.c.incident.suppressedBefore ?? 0), 0);
   const orderBytes = c.order === undefined ? undefined : c.pageKb * 1024 * 2 ** c.order;
   const reading = c.incident.reading;
@@ -377,19 +378,6 @@ function onlyCounted(group: readonly Judged[], inputs: readonly InputRead[]): { 
         out.push({ count: m.count, last: { input: input.name, ...m.last } });
     }
   return out;
-}
-
-/** The same report in two inputs (a console log and dmesg of one boot) is one event: same time since boot, same first line. */
-function distinct(group: readonly Judged[]): readonly Judged[] {
-  const seen = new Map<string, string>();
-  return group.filter(({ c }) => {
-    const { seconds } = c.incident;
-    if (seconds === undefined) return true;
-    const key = `${seconds} ${linesOf(c.incident, "headline")[0]?.text ?? ""}`;
-    const input = seen.get(key);
-    if (input === undefined) seen.set(key, c.input);
-    return input === undefined || input === c.input;
-  });
 }
 
 function occurrenceOf(c: Case): Occurrence {
