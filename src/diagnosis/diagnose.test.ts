@@ -49,7 +49,7 @@ describe("an order-1 failure of tg3 on 2.6.24", async () => {
     const f = finding(i, "min_free.default");
     expect([f.answer, f.claim]).toEqual([
       "yes",
-      expect.stringMatching(/11495 .*7\.88 GiB.*no round number.*does not say how much/),
+      expect.stringMatching(/11495 .*7\.88 GiB.*not a round number.*does not say how much/),
     ]);
     expect(f.evidence[0]?.text).toMatch(/vm\.min_free_kbytes = 11495/);
     expect(f.advice[0]?.command).toBe("sysctl -w vm.min_free_kbytes=45980");

@@ -37,7 +37,7 @@ describe("the sysctl alone", () => {
       claim: expect.stringContaining("people set round numbers like it too"),
     });
     expect(await told(5700)).toMatchObject({ answer: "unknown" });
-    expect(await told(5793)).toMatchObject({ answer: "yes", claim: expect.stringContaining("no round number") });
+    expect(await told(5793)).toMatchObject({ answer: "yes", claim: expect.stringContaining("not a round number") });
   });
 
   test("the kernel's own ends say nothing: 128, and 65536 before 5.8, 262144 since", async () => {
