@@ -157,8 +157,10 @@ function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined 
   const rule = rxRuleAt(driver, m.release.version);
   if (rule === undefined || rule.rule.notRead === true || rule.rule.noBuffers === true) return undefined;
   const most = Math.min(driver.mtuMax, mtuMost);
+  const allocators = new Set<MtuTable["allocators"][number]>();
   const rows = rowsOf(mtuLeast, most, (mtu) => {
     const pieces = piecesOf(driver, mtu, m, false);
+    for (const { memory } of pieces) allocators.add(memory.allocator);
     const order = Math.max(0, ...pieces.map((p) => p.order));
     return { order, needs: pieces.map((p) => `${p.request.holds}: ${wordsForTable(p)}`) };
   });
@@ -167,6 +169,7 @@ function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined 
     driver: driver.name,
     orderZeroUpTo: zero?.to ?? null,
     rows,
+    allocators: [...allocators],
     assumes: [
       `${m.allocator.toUpperCase()}, pages of ${m.rx.pageSize / 1024} KiB, skb_shared_info of ${m.rx.sharedInfo} bytes`,
       rule.source,

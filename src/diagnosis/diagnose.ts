@@ -361,6 +361,7 @@ function groupOf(group: readonly Judged[], inputs: readonly InputRead[], several
     count,
     suppressed,
     occurrences,
+    episode: null,
     mtuTable: table ?? null,
     machine,
     memory: memoryPicture(c) ?? null,

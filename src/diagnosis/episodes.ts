@@ -95,12 +95,13 @@ export function withEpisodes(incidents: readonly DiagnosedIncident[]): Diagnosed
     if (own === undefined) episodes.push([incident]);
     else own.push(incident);
   }
-  return episodes.flatMap((tied) => {
+  return episodes.flatMap((tied, number) => {
     const episode = oneRequest(tied);
     if (episode.length === 1) return episode;
     const sorted = [...episode].sort((a, b) => bySeverity(a.severity, b.severity));
     return sorted.map((i) => ({
       ...i,
+      episode: number,
       findings: [...i.findings.filter((f) => f.id !== "episode.together"), story(i, sorted)],
     }));
   });
@@ -114,7 +115,7 @@ const fewestOrders = 3;
  * was refused; the larger ones are its earlier tries.
  */
 function oneRequest(episode: readonly DiagnosedIncident[]): readonly DiagnosedIncident[] {
-  const whose = (i: DiagnosedIncident): string => i.title.replace(/ of order \d{1,2}/, "");
+  const whose = (i: DiagnosedIncident): string => `${i.driver} ${i.direction} ${i.subject.which}`;
   const families = new Map<string, DiagnosedIncident[]>();
   for (const i of episode)
     if (i.kind === "alloc_failure" && i.order !== null && i.direction !== null)

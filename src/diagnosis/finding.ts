@@ -69,6 +69,8 @@ export interface MtuTable {
   /** The largest MTU that stays at order 0; null when none does. */
   readonly orderZeroUpTo: number | null;
   readonly rows: readonly MtuRow[];
+  /** Where its buffers come from, at any MTU. */
+  readonly allocators: readonly ("kmalloc" | "page_frag" | "pages" | "page_pool")[];
   /** What the table takes for granted. */
   readonly assumes: readonly string[];
 }
@@ -167,7 +169,7 @@ export interface Subject {
   readonly title: string;
   /** The function that asked for memory, and its module; null where the report does not show it. */
   readonly asker: { readonly function: string; readonly module: string | null } | null;
-  /** Which of its kind: the field of a bad page, the scope of the OOM killer, the cache that could not grow; null where the report does not say. */
+  /** Which of its kind: a request that was refused or waits, the field of a bad page, the scope of the OOM killer, the cache that could not grow; null where the report does not say. */
   readonly which: string | null;
 }
 
@@ -194,6 +196,8 @@ export interface DiagnosedIncident {
   /** How many of `count` were only counted by a rate-limit line. */
   readonly suppressed: number;
   readonly occurrences: readonly Occurrence[];
+  /** Causes of one moment have the same number; null where nothing else happened then. */
+  readonly episode: number | null;
   readonly mtuTable: MtuTable | null;
   /** What the inputs say of the machine. */
   readonly machine: MachineSaid;

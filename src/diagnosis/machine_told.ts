@@ -162,6 +162,8 @@ export interface ProveInput {
   readonly mtuTable: {
     /** The largest MTU whose receive buffers are single pages. */
     readonly orderZeroUpTo?: number | null;
+    /** Where its buffers come from: kmalloc, page_frag, pages, page_pool. */
+    readonly allocators?: readonly string[];
     readonly rows: readonly { readonly from: number; readonly to: number; readonly order: number }[];
   } | null;
   readonly memory: {

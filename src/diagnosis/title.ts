@@ -51,6 +51,8 @@ export function subjectOf(c: Case): Subject {
 function whichOf(c: Case): string | null {
   const { incident } = c;
   switch (incident.kind) {
+    case "alloc_failure":
+      return incident.reading.variant === "not said" ? null : incident.reading.variant;
     case "bad_page": {
       const { trouble } = verdictOn(c, incident.reading);
       if (trouble !== "fields") return trouble;

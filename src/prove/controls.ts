@@ -221,8 +221,7 @@ function neverOfCard(input: ProveInput, { asker, order }: Built): Untested {
       "header split",
       `the model's ${asker.name} does not split headers; a driver whose buffers are single pages comes nearest`,
     );
-  const pooled = input.findings.some((f) => /page_pool/.test(f.claim));
-  if (pooled)
+  if (input.mtuTable?.allocators?.includes("page_pool") === true)
     add("a larger page_pool", "while nobody reads, no page comes back to a pool: its size decides nothing in a burst");
   return found;
 }

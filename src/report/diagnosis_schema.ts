@@ -138,6 +138,9 @@ const mtuTable = z.strictObject({
       needs: z.array(z.string()),
     }),
   ),
+  allocators: z
+    .array(z.enum(["kmalloc", "page_frag", "pages", "page_pool"]))
+    .describe("Where its buffers come from, at any MTU."),
   assumes: z.array(z.string()),
 });
 
@@ -285,7 +288,7 @@ const incident = z.strictObject({
         .string()
         .nullable()
         .describe(
-          "Which of its kind: the field of a bad page, the scope of the OOM killer, the cache that could not grow; null where the report does not say.",
+          "Which of its kind: a request that was refused (page, vmalloc, 2.4) or waits (stall), the field of a bad page, the scope of the OOM killer, the cache that could not grow; null where the report does not say.",
         ),
     })
     .describe(
@@ -313,6 +316,10 @@ const incident = z.strictObject({
   count: z.int().min(1).describe("Reports of this cause, those included that the kernel's rate limit did not print."),
   suppressed: z.int().describe("How many of count were only counted by a rate-limit line."),
   occurrences: z.array(occurrence),
+  episode: z
+    .int()
+    .nullable()
+    .describe("Causes of one moment have the same number; null where nothing else happened then."),
   mtuTable: mtuTable.nullable(),
   machine,
   memory: memory.nullable().describe("The zones as rebuilt from the report; null without Mem-Info, mask and order."),

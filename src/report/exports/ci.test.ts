@@ -26,6 +26,7 @@ const incident = (over: Partial<DiagnosedIncident>): DiagnosedIncident => ({
     { input: "logs/kern 1.log", firstLine: 7, lastLine: 40 },
     { input: "C:\\x:y.log", firstLine: 0, lastLine: 0 },
   ],
+  episode: null,
   mtuTable: null,
   machine: {} as DiagnosedIncident["machine"],
   memory: null,

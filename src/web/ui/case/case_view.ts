@@ -26,19 +26,12 @@ export const severityWord: Readonly<Record<Severity, string>> = {
   harmless: "harmless",
 };
 
-const tied = (i: DiagnosedIncident): boolean => findingOf(i.findings, "episode.together") !== undefined;
-
-/** Causes that a diagnosis ties to one moment name each other. */
-const together = (a: DiagnosedIncident, b: DiagnosedIncident): boolean =>
-  findingOf(a.findings, "episode.together")?.claim.includes(b.title) === true;
-
 /** Worst first; of equals the earlier in the log. */
 export function episodesOf(d: Diagnosis): readonly Episode[] {
   const episodes: Listed[][] = [];
   d.incidents.forEach((incident, index) => {
-    const own = tied(incident)
-      ? episodes.find((e) => e.some((x) => tied(x.incident) && together(x.incident, incident)))
-      : undefined;
+    const own =
+      incident.episode === null ? undefined : episodes.find((e) => e[0]?.incident.episode === incident.episode);
     if (own === undefined) episodes.push([{ incident, index }]);
     else own.push({ incident, index });
   });
