@@ -69,7 +69,7 @@ const unlisted: Omit<Complaint, "words"> = {
 };
 const complaintOf = (text: string): Omit<Complaint, "words"> => complaints.find((c) => c.words.test(text)) ?? unlisted;
 
-const wordsOf = (text: string): string => text.replace(/^.{0,120}?DMA-API: /, "").slice(0, 140);
+const wordsOf = (text: string): string => text.replace(/^.{0,120}?DMA-API: /, "").slice(0, 200);
 const harm: Readonly<Record<"own" | "driver", string>> = {
   own: "Harmless: only the checks have stopped.",
   driver: "The kernel continued. The text does not say whether a device wrote where it must not.",

@@ -372,11 +372,12 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       line.trace === undefined ? [] : line.trace.items.flatMap((i) => (i.kind === "frame" ? [i.function] : []));
     const hand = names.find((n) => !isPlumbing(n));
     const packet = names.some((n) => /skb|napi|page_pool|page_frag/.test(n));
-    const what = packet ? "a packet or its buffer" : "an object";
+    const extension = names.some((n) => /^(?:__)?skb_ext_/.test(n));
+    const what = extension ? "the extension of a packet (skb_ext)" : packet ? "a packet or its buffer" : "an object";
     return {
       key: `unreferenced:${hand ?? "?"}:${bytes}`,
       title: `${packet ? "Packets" : "Objects"} of ${hand ?? "an unknown caller"} were never freed`,
-      cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; the record does not say who allocated it" : ` that ${hand} allocated`}: it was never freed.`,
+      cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; the record does not say who allocated it" : ` that ${hand} allocated`}, so it suspects that nobody will free it.`,
       meaning: `${names.length === 0 ? "The record's stack is missing." : `The stack: ${names.slice(0, 6).join(" < ")}.`} A single record may be a false suspicion; records of one stack that grow in number are a leak.`,
       severity: "watch",
       consequence: "A leak that grows with the traffic takes the machine's memory in time.",

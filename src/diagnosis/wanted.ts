@@ -311,7 +311,7 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
       const most = order === undefined ? undefined : page * 2 ** order;
       const least = order === undefined || order === 0 ? undefined : page * 2 ** (order - 1) + 1;
       return byStack(
-        `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`,
+        `${what}${forWhom} by kmalloc above its largest cache, straight from the page allocator${order === undefined ? "" : `: ${least === undefined ? orderText : `${least} to ${most} bytes, ${orderText}`}`}`,
         // Told by its own name, not by what does not stand between kmalloc and the pages.
         /large|order/.test(frameName(c, c.stack.pathFrame) ?? ""),
       );

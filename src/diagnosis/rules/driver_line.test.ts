@@ -92,6 +92,17 @@ describe("kmemleak's records are a census by stack", () => {
       ["Packets of tcp_sendmsg were never freed", 1],
     ]);
   });
+  test("the extension of a packet is not a packet, and who made it is not its allocator", async () => {
+    const i = await one(`unreferenced object 0xffff88801bde2e80 (size 40):
+  backtrace:
+    [<000000004fca31f6>] __skb_ext_alloc+0x19/0x80 net/core/skbuff.c:6172
+    [<0000000083fa8328>] skb_ext_add+0x219/0x480 net/core/skbuff.c:6267
+    [<000000005e11c172>] tcp_send_synack+0x5da/0x1470 net/ipv4/tcp_output.c:3481
+`);
+    expect(i.cause).toMatch(
+      /the extension of a packet \(skb_ext\) of 40 bytes that tcp_send_synack allocated, so it suspects/,
+    );
+  });
   test("a record without its stack names nobody", async () => {
     expect((await one("unreferenced object 0xb5971f00 (size 176):\n")).cause).toMatch(/does not say/);
   });
