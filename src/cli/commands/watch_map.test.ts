@@ -1,12 +1,23 @@
 // The live map of the machine that the tests run on, where it may be read: what it counts is what the kernel itself counts elsewhere.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { pageKinds } from "../../live/page_map.ts";
 import type { LiveMapFile } from "../../report/live_map.ts";
 import { pageMapOf } from "../../report/live_map.ts";
+import { main, writeMachine } from "../process.testkit.ts";
 import { readLiveMap } from "../watch/live_map.ts";
 import { runCommand } from "./command.testkit.ts";
 import { command as watch } from "./watch.ts";
@@ -78,6 +89,32 @@ test("where it may not be read the watch says so and goes on; a name that is no 
   await expect(readLiveMap(empty, 9)).rejects.toThrow(/The live map cannot be read/);
   await expect(runCommand(watch, ["--map-out", "x.bmp"])).rejects.toThrow(/\.json, \.png or \.svg/);
 });
+
+test("who asked for a map's file and has none at the end gets 2, and the reason once", () => {
+  const machine = join(folder, "machine");
+  writeMachine(machine, {});
+  writeFileSync(join(folder, "kmsg"), "");
+  const map = (out: string) =>
+    spawnSync(
+      process.execPath,
+      [main, "watch", "--for", "0", "--map-out", out, "--proc", machine, "--pools", "true"].concat([
+        "--kmsg",
+        join(folder, "kmsg"),
+        "--state",
+        join(folder, "state"),
+      ]),
+      { encoding: "utf8", timeout: 30_000 },
+    );
+  const refused = map(join(folder, "refused.svg"));
+  expect([refused.status, refused.stderr.match(/The live map cannot be read/g)?.length]).toEqual([2, 1]);
+  expect(existsSync(join(folder, "refused.svg"))).toBe(false);
+  writeFileSync(join(machine, "kpageflags"), Buffer.from(new BigUint64Array([1024n, 128n, 0n]).buffer));
+  expect(map(join(folder, "made.svg")).status).toBe(0);
+  expect(existsSync(join(folder, "made.svg"))).toBe(true);
+  symlinkSync("/dev/full", join(folder, "full.svg"));
+  const full = map(join(folder, "full.svg"));
+  expect([full.status, full.stderr.match(/the disk is full/g)?.length]).toEqual([2, 1]);
+}, 120_000);
 
 test.skipIf(spawnSync("nice").status !== 0 || process.getuid?.() !== 0)(
   "the priority is as it was when the map is read",
