@@ -216,30 +216,19 @@ export function whatIfDocument(answer: WhatIf): Document {
     blocks.push(
       heading(2, "Heads of packets: alloc_skb of a whole frame"),
       table(
-        [
-          ">frame",
-          ">asked",
-          "bucket",
-          ">wasted",
-          ">a page",
-          ">order",
-          ">asked",
-          "bucket after",
-          ">wasted",
-          ">a page",
-          ">order",
-        ],
-        answer.heads.map(({ frame, before, after }) => [
-          `${frame}`,
-          ...headCells(before),
-          ...headCells(after).map((cell, i) =>
-            i === 1 && place(before) !== place(after) ? [span(cell, "bad")] : cell,
-          ),
+        [">frame", "", ">asked", "bucket", ">wasted", ">heads per page", ">order"],
+        answer.heads.flatMap(({ frame, before, after }): Text[][] => [
+          [`${frame}`, "before", ...headCells(before)],
+          [
+            "",
+            "after",
+            ...headCells(after).map(
+              (cell, i): Text => (i === 1 && place(before) !== place(after) ? [span(cell, "bad")] : cell),
+            ),
+          ],
         ]),
       ),
-      paragraph(
-        "Asked and wasted are bytes; a page is heads per page; an order with “or” may fall back to the smaller one.",
-      ),
+      paragraph("Asked and wasted are bytes; an order with “or” may fall back to the smaller one."),
     );
   if (answer.heads.length > 0 && hasSmallHeadCache(answer.release))
     blocks.push(

@@ -61,6 +61,23 @@ test("a heading is broken at words; quoted lines stay whole, under their input's
   );
 });
 
+test("titles of numbers are broken at words before a table is given up", () => {
+  const many: Document = [
+    {
+      kind: "table",
+      columns: ["rx packets", "slow high order", "ring full"].map((title) => ({ title, align: "right" })),
+      rows: [["1,009", "0", "1,747"]],
+    },
+  ];
+  expect(renderText(many, { colour: false, width: 24 }).trimEnd().split("\n")).toEqual([
+    "     rx    slow     ring",
+    "packets    high     full",
+    "          order",
+    "-------  ------  -------",
+    "  1,009       0    1,747",
+  ]);
+});
+
 test("a table whose numbers alone are wider than the terminal is drawn row below row, and long names stand above their values", () => {
   const wide: Document = [
     {
@@ -69,11 +86,12 @@ test("a table whose numbers alone are wider than the terminal is drawn row below
         { title: "pages", align: "right" },
         { title: "memory", align: "right" },
         { title: "blocks of order 9", align: "right" },
+        { title: "uninterruptible", align: "right" },
         { title: "owner", align: "left" },
       ],
       rows: [
-        ["1,561", "6.10 MiB", "972", "page cache"],
-        ["12", "48 KiB", "12", "a driver with a long name of several words"],
+        ["1,561", "6.10 MiB", "972", "0", "page cache"],
+        ["12", "48 KiB", "12", "3", "a driver with a long name of several words"],
       ],
     },
     { kind: "facts", rows: [["where its structure is declared", "include/linux/page-flags.h, 2.6.29"]] },
@@ -81,11 +99,13 @@ test("a table whose numbers alone are wider than the terminal is drawn row below
   expect(renderText(wide, { colour: false, width: 40 })).toBe(`pages              1,561
 memory             6.10 MiB
 blocks of order 9  972
+uninterruptible    0
 owner              page cache
 
 pages              12
 memory             48 KiB
 blocks of order 9  12
+uninterruptible    3
 owner              a driver with a long
                    name of several words
 

@@ -166,8 +166,14 @@ function drawTable(block: Extract<Block, { kind: "table" }>, style: TextStyle, o
   const natural = block.columns.map((c, i) =>
     Math.max(displayWidth(c.title), ...block.rows.map((row) => displayWidth(inertLine(plain(row[i] ?? ""))))),
   );
+  // Numbers stay whole; their titles may be broken at words.
   const narrowest = block.columns.map((c, i) =>
-    c.align === "right" ? (natural[i] ?? 0) : Math.min(natural[i] ?? 0, leastColumn),
+    c.align === "right"
+      ? Math.max(
+          ...c.title.split(" ").map(displayWidth),
+          ...block.rows.map((row) => displayWidth(inertLine(plain(row[i] ?? "")))),
+        )
+      : Math.min(natural[i] ?? 0, leastColumn),
   );
   const widths = fitColumns(natural, narrowest, style.width - 2 * (natural.length - 1));
   if (widths.reduce((a, b) => a + b, 2 * (widths.length - 1)) > style.width) {
@@ -228,18 +234,29 @@ function fitColumns(natural: readonly number[], narrowest: readonly number[], ro
 function wrapCell(text: Text, style: TextStyle): { readonly drawn: string; readonly used: number }[] {
   const lines: { drawn: string; used: number }[] = [];
   let line = { drawn: "", used: 0 };
+  // Blanks behind a word are drawn only when another word follows on the line: a number's title ends where its column does.
+  let blanks = 0;
   const next = (): void => {
     lines.push(line);
     line = { drawn: "", used: 0 };
+    blanks = 0;
   };
   const spans = typeof text === "string" ? [{ text, tone: "plain" as Tone }] : text;
   for (const { text: run, tone } of spans)
     for (const word of inertLine(run).split(/(?<= )/))
       for (const piece of pieces(word, style.width)) {
-        if (line.used > 0 && line.used + displayWidth(piece.trimEnd()) > style.width) next();
-        const kept = line.used + displayWidth(piece) > style.width ? piece.trimEnd() : piece;
-        line.drawn += paint(kept, tone, style);
-        line.used += displayWidth(kept);
+        const bare = piece.trimEnd();
+        const width = displayWidth(bare);
+        if (line.used + blanks + width > style.width) {
+          if (line.used > 0) next();
+          blanks = 0;
+        }
+        if (width > 0) {
+          line.drawn += " ".repeat(blanks) + paint(bare, tone, style);
+          line.used += blanks + width;
+          blanks = 0;
+        }
+        blanks += piece.length - bare.length;
       }
   next();
   return lines;
