@@ -8,6 +8,7 @@ import {
   bytes,
   callable,
   checked,
+  checkedLater,
   count,
   either,
   finite,
@@ -115,7 +116,10 @@ const versionNumbers: Shape<readonly number[]> = {
   must: "the numbers of a release, such as [6, 1]",
   is: (v) => Array.isArray(v) && v.length > 0 && v.every((n) => count.is(n)),
 };
-const release = members<lib.Release>({ version: versionNumbers, arch: oneOf(...architectures) });
+const release = members<lib.Release>(
+  { version: versionNumbers, arch: oneOf(...architectures) },
+  "a release, as parseRelease() gives it",
+);
 const generation = oneOf(0, 1, 2, 3);
 const setting = either(either(number, text), boolean);
 const settings = record(setting);
@@ -163,7 +167,7 @@ export const readBtf = checked(
   ["base?", btf],
   ["pointerBytes?", oneOf(4, 8)],
 );
-export const readKernelFile = checked(
+export const readKernelFile = checkedLater(
   "readKernelFile",
   lib.readKernelFile,
   ["bytes", bytes],
@@ -174,7 +178,7 @@ export const readKernelFile = checked(
 export const readFunctionIndex = checked("readFunctionIndex", lib.readFunctionIndex, ["bytes", bytes]);
 export const giveFunctionIndex = checked("giveFunctionIndex", lib.giveFunctionIndex, ["source", callable()]);
 export const findReadings = checked("findReadings", lib.findReadings, ["lines", list(sourceLine)]);
-export const gather = checked(
+export const gather = checkedLater(
   "gather",
   lib.gather,
   ["items", several()],
@@ -263,7 +267,7 @@ export const createCollector = checked("createCollector", lib.createCollector, [
   members<Some<First<typeof lib.createCollector>>>({ "keepAlike?": count, "leaveOut?": object() }),
 ]);
 export const diagnose = checked("diagnose", lib.diagnose, ["inputs", list(inputRead)]);
-export const explain = checked("explain", lib.explain, ["inputs", record(either(text, several()))]);
+export const explain = checkedLater("explain", lib.explain, ["inputs", record(either(text, several()))]);
 export const judgePools = checked("judgePools", lib.judgePools, ["readings", list(poolReading)]);
 export const diagnosisDocument = checked(
   "diagnosisDocument",

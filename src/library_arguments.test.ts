@@ -304,13 +304,14 @@ describe("every function", () => {
 describe("the sentence names the function, the argument and what it must be", () => {
   const told: Readonly<Record<string, () => unknown>> = {
     "readPools(): text is 5; it must be text.": () => (skblab.readPools as Call)("a", 5),
-    "kmallocGeometry(): release is 5; it must be an object.": () => (skblab.kmallocGeometry as Call)(5),
+    "kmallocGeometry(): release is 5; it must be a release, as parseRelease() gives it.": () =>
+      (skblab.kmallocGeometry as Call)(5),
     'readIncidents(): all[0] is "BUG: …"; it must be what repairText() gives.': () =>
       (skblab.readIncidents as Call)(["BUG: …"]),
     'identify(): head is "text"; it must be a Uint8Array.': () => (skblab.identify as Call)("text"),
     "replayTranscript(): input.lines[0] is 5; it must be text.": () =>
       (skblab.replayTranscript as Call)({ path: "a", lines: [5] }),
-    "createMachine(): options.release is undefined; it must be an object.": () =>
+    "createMachine(): options.release is undefined; it must be a release, as parseRelease() gives it.": () =>
       (skblab.createMachine as Call)({ memoryMb: 64 }),
     "createMachine(): options.nics[0].driver is undefined": () =>
       (skblab.createMachine as Call)({ release, memoryMb: 64, nics: [{}] }),
@@ -319,6 +320,14 @@ describe("the sentence names the function, the argument and what it must be", ()
     expect(call).toThrow(sentence);
     expect(call).toThrow(skblab.BadInput);
   });
+});
+
+test("a function that gives a promise gives one for a wrong argument too: it is rejected", async () => {
+  for (const call of [skblab.explain, skblab.gather, skblab.readKernelFile] as readonly Call[]) {
+    const given = call(5);
+    expect(given).toBeInstanceOf(Promise);
+    await expect(given).rejects.toThrow(skblab.BadInput);
+  }
 });
 
 test("an option that is misspelt is no option left out; a member that is nobody's is let be", () => {

@@ -62,6 +62,16 @@ export function checked<A extends readonly unknown[], R>(
   };
 }
 
+/** The same of a function that gives a promise: a wrong argument rejects it. */
+export function checkedLater<A extends readonly unknown[], R>(
+  name: string,
+  call: (...all: A) => Promise<R>,
+  ...shapes: Arguments<A>
+): (...all: A) => Promise<R> {
+  const now = checked(name, call, ...shapes);
+  return async (...all) => now(...all);
+}
+
 const simple = <T>(must: string, is: (value: unknown) => boolean): Shape<T> => ({ must, is });
 
 export const text = simple<string>("text", (v) => typeof v === "string");
@@ -110,8 +120,8 @@ export const record = <T>(of: Shape<T>): Shape<Readonly<Record<string, T>>> => (
   },
 });
 /** An object of the program's own, member by member. It may have others (types let it), but none that is a member which is not there, misspelt. */
-export const members = <T extends object>(shapes: Members<T>): Shape<T> => ({
-  must: "an object",
+export const members = <T extends object>(shapes: Members<T>, must = "an object"): Shape<T> => ({
+  must,
   is: isObject,
   inside(value: Readonly<Record<string, unknown>>, name) {
     const known = Object.keys(shapes).map((key) => key.replace(/\?$/, ""));
