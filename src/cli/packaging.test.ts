@@ -113,7 +113,8 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups env -i XDG_CACHE_HOME=/t
     },
   );
   test("brings a manual page that names every command", () => {
-    const page = readFileSync(join(installed, "dist/skblab.1"), "utf8");
+    // Where man(1) looks: npm puts it there for a list of pages only.
+    const page = readFileSync(at("prefix/share/man/man1/skblab.1"), "utf8");
     for (const name of commandsOf(at("prefix/bin/skblab")))
       expect(page).toContain(`skblab ${name.replace(/-/g, "\\-")}`);
   });
