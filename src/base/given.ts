@@ -81,7 +81,7 @@ export const finite = simple<number>("a number", (v) => Number.isFinite(v));
 export const whole = simple<number>("a whole number", (v) => Number.isSafeInteger(v));
 export const count = simple<number>("a whole number from 0 on", (v) => Number.isSafeInteger(v) && (v as number) >= 0);
 export const boolean = simple<boolean>("true or false", (v) => typeof v === "boolean");
-export const bytes = simple<Uint8Array>("a Uint8Array", isBytes);
+export const bytes: Shape<Uint8Array> = simple<Uint8Array>("a Uint8Array", isBytes);
 export const callable = <F>(): Shape<F> => simple<F>("a function", (v) => typeof v === "function");
 export const bits = simple<bigint>("a bigint", (v) => typeof v === "bigint");
 export const object = <T extends object>(): Shape<T> => simple<T>("an object", isObject);

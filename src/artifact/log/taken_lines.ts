@@ -10,16 +10,16 @@ export class TakenLines {
   readonly generation: number;
   count = 0;
   /** For each line: its shape, or -1; its seconds since boot, or NaN; its transport; its width in bytes, and without carriage returns. */
-  shape = new Int32Array(512);
-  seconds = new Float64Array(512);
-  form = new Int32Array(512);
-  width = new Int32Array(512);
-  column = new Int32Array(512);
+  shape: Int32Array = new Int32Array(512);
+  seconds: Float64Array = new Float64Array(512);
+  form: Int32Array = new Int32Array(512);
+  width: Int32Array = new Int32Array(512);
+  column: Int32Array = new Int32Array(512);
   /** Lines without a shape. */
   shapeless = 0;
-  private starts = new Int32Array(512);
-  private numbers = new Float64Array(512);
-  private bytes = new Uint8Array(1 << 16);
+  private starts: Int32Array = new Int32Array(512);
+  private numbers: Float64Array = new Float64Array(512);
+  private bytes: Uint8Array = new Uint8Array(1 << 16);
   private end = 0;
   /** Lines that were taken and not copied yet lie in the scan's memory from here on, one behind another. */
   private from = -1;
