@@ -1,8 +1,9 @@
 // The kernel's own memory is the reason above 30 % of the machine (rules/oom.ts); the rest of an OOM report in numbers.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { findingOf } from "../asked.ts";
+import { explain } from "../explain.ts";
 import { diagnoseTexts } from "../field.testkit.ts";
 
 const log = readFileSync(join(import.meta.dirname, "../../../fixtures/logs/slab_oom_6.1.txt"), "utf8");
@@ -151,4 +152,36 @@ test("the killer runs for blocks of several pages too: with single pages free th
   const i = await oomOf(killed(2, true));
   expect(i?.cause).toMatch(/^The OOM killer ran for a block of order 2 .*fragmented, not used up/);
   expect(JSON.stringify(i?.findings.map((f) => f.advice))).not.toMatch(/more memory or swap/);
+});
+
+describe("what a cgroup at its limit holds (mm/memcontrol.c of 6.1: memory.stat, bytes)", () => {
+  const killed = (
+    stat: string,
+  ): string => `[ 3000.000001] nginx invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[ 3000.000002] CPU: 0 PID: 99 Comm: nginx Not tainted 6.1.0 #1
+[ 3000.000003] memory: usage 524288kB, limit 524288kB, failcnt 1234
+[ 3000.000005] Memory cgroup stats for /docker/abc:
+${stat}[ 3000.000010] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=abc,mems_allowed=0,oom_memcg=/docker/abc,task_memcg=/docker/abc,task=nginx,pid=99,uid=0
+[ 3000.000011] Memory cgroup out of memory: Killed process 99 (nginx) total-vm:400760kB, anon-rss:100000kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:112kB oom_score_adj:0
+`;
+  const claims = async (stat: string): Promise<string[]> =>
+    (await explain({ log: killed(stat) })).incidents.flatMap((i) =>
+      i.findings.filter((f) => f.id === "oom.cgroup_use").map((f) => f.claim),
+    );
+  const line = (text: string): string => `[ 3000.000006] ${text}\n`;
+  test("tmpfs is part of the file pages and counted once; packets in sockets are named", async () => {
+    const stat = ["anon 104857600", "file 314572800", "kernel 10485760", "sock 104857600", "shmem 209715200"];
+    expect(await claims(stat.map(line).join(""))).toEqual([
+      expect.stringMatching(
+        /200 MiB shared memory and tmpfs, 100 MiB anonymous.*100 MiB file cache without them, 100 MiB packets in sockets and 10 MiB the kernel's.*not read/,
+      ),
+    ]);
+  });
+  test("few packets are no matter; what is not printed is not told", async () => {
+    const [said] = await claims(line("anon 524288000") + line("sock 4096"));
+    expect(said).toBe(
+      "The cgroup's own counters: 500 MiB anonymous memory of its programs and 4 KiB packets in sockets.",
+    );
+    expect(await claims("")).toEqual([]);
+  });
 });

@@ -15,6 +15,7 @@ import { kernelHolds } from "./oom_slabs.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
   "oom.scope": { question: "Was the machine out of memory?", rank: 2, clears: "the machine's memory" },
+  "oom.cgroup_use": { question: "What uses the cgroup's memory?", open: true },
   "oom.largest": { question: "Who used most?", open: true },
   "oom.kernel_memory": { question: "Was it the kernel's own memory?", clears: "the kernel's own memory" },
   "oom.panic": { question: "Did the machine go down?" },
@@ -31,6 +32,46 @@ export const oom = defineRule({
       ? [...scope(c, c.incident.reading), ...users(c, c.incident.reading), ...outcome(c, c.incident.reading)]
       : [],
 });
+
+/** Packets in sockets are worth a word from this share of the cgroup's memory on. */
+const muchInSockets = 0.1;
+
+/** What the cgroup's memory.stat says; shared memory and tmpfs are a part of its file pages, and are counted once. */
+function cgroupUse(c: Case, o: Oom): readonly Finding[] {
+  const stat = o.memcg?.statBytes;
+  if (stat === undefined) return [];
+  const { anon, file, shmem, sock, kernel, slab } = stat;
+  const parts: readonly (readonly [bytes: number | undefined, what: string])[] = [
+    [anon, "anonymous memory of its programs"],
+    [shmem, "shared memory and tmpfs"],
+    [file === undefined || shmem === undefined ? undefined : Math.max(0, file - shmem), "file cache without them"],
+    [sock, "packets in sockets"],
+    kernel === undefined ? [slab, "slab caches"] : [kernel, "the kernel's own memory for it"],
+  ];
+  const known = parts.flatMap(([bytes, what]) => (bytes === undefined ? [] : [{ bytes, what }]));
+  if (known.length === 0) return [];
+  const usage = o.memcg?.usage.find((u) => u.what === "memory")?.usageKb;
+  const packets = sock !== undefined && usage !== undefined && sock >= muchInSockets * usage * 1024;
+  const words = listing(known.toSorted((a, b) => b.bytes - a.bytes).map(({ bytes, what }) => `${size(bytes)} ${what}`));
+  return [
+    yes(
+      "oom.cgroup_use",
+      `The cgroup's own counters: ${words}.${packets ? " Packets that its programs have not read, or that wait to be sent, count against its limit." : ""}`,
+      quote(c, "memcg_stats", 8),
+      packets
+        ? [
+            {
+              change: { kind: "evidence" },
+              action: "See which of its sockets sit on unread or unsent data",
+              changes: "names the connection whose packets fill the cgroup",
+              costs: "nothing",
+              command: "ss -tumpn | awk '$2 > 0 || $3 > 0'",
+            },
+          ]
+        : [],
+    ),
+  ];
+}
 
 function scope(c: Case, o: Oom): readonly Finding[] {
   const line = [...quote(c, "headline", 1), ...quote(c, "summary", 1), ...quote(c, "memcg", 2)];
@@ -51,6 +92,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
           },
         ],
       ),
+      ...cgroupUse(c, o),
     ];
   }
   const confined = o.scope === "cpuset" ? undefined : confinedTo(c);

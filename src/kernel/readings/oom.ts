@@ -33,8 +33,10 @@ export interface Memcg {
     readonly limitKb: number;
     readonly failcnt: number;
   }[];
-  /** `Memory cgroup stats for …` counters as printed. */
+  /** `Memory cgroup stats for …` counters as printed, kB: one line for each cgroup below, the last of which is kept (up to 5.1). */
   readonly stats?: Counters;
+  /** The lines of memory.stat behind it, bytes; `file` has `shmem` in it (mm/memcontrol.c memory_stats[] of 5.10, 6.1 and 7.3). */
+  readonly statBytes?: Counters;
 }
 
 export interface Oom {

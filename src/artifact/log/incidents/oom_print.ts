@@ -67,7 +67,9 @@ function printMemcg(oom: Oom): string[] {
             .map(([k, v]) => ` ${k}:${v}KB`)
             .join("")}`,
         ];
-  return [...task, ...usage, ...stats];
+  const bytes = Object.entries(memcg.statBytes ?? {}).map(([name, value]) => `${name} ${value}`);
+  const lines = bytes.length === 0 ? [] : [`Memory cgroup stats for ${memcg.limitOf ?? ""}:`, ...bytes];
+  return [...task, ...usage, ...stats, ...lines];
 }
 
 function printSlabs(oom: Oom): string[] {

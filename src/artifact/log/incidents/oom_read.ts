@@ -83,6 +83,8 @@ class OomBuilder {
   private memcg: Mutable<Memcg> | undefined;
   private slabs: { name: string; usedKb: number; totalKb: number }[] | undefined;
   private columns: string[] | undefined;
+  /** The lines of a cgroup's memory.stat stand here. */
+  private inStats = false;
   /** The killer said what it did: what follows (reaper, the next report) is another matter. */
   over = false;
 
@@ -219,6 +221,12 @@ class OomBuilder {
   }
 
   private takeMemcg(text: string): string | undefined {
+    const counter = this.inStats ? /^([a-z][a-z_0-9]{2,39}) (\d{1,18})\s*$/.exec(text) : null;
+    if (counter?.[1] !== undefined && this.memcg !== undefined) {
+      this.memcg.statBytes = { ...this.memcg.statBytes, [counter[1]]: Number(counter[2]) };
+      return "memcg_stats";
+    }
+    this.inStats = false;
     const task = /^Task in (\S+) killed as a result of limit of (\S+)/.exec(text);
     const usage = usageLine.exec(text);
     const stats = /^Memory cgroup stats(?: for (\S{0,400}?))?:(.*)$/.exec(text);
@@ -232,7 +240,8 @@ class OomBuilder {
       const [usageKb, limitKb, failcnt] = usage.slice(2, 5).map(Number) as [number, number, number];
       this.usage.push({ what: usage[1] ?? "memory", usageKb, limitKb, failcnt });
     }
-    if (stats !== null) {
+    if (stats !== null && stats[2]?.trim() === "") this.inStats = true;
+    else if (stats !== null) {
       const counters: Record<string, number> = { ...this.memcg.stats };
       for (const m of (stats[2] ?? "").matchAll(/([a-z_]{2,40}):(\d{1,15})KB/g))
         if (m[1] !== undefined) counters[m[1]] = Number(m[2]);
