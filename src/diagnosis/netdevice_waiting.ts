@@ -29,7 +29,7 @@ function causeOf(device: string, usage: number | undefined): string {
     return `${device} is being removed, and the count of its references is ${usage}: more were dropped than were taken, so the count the kernel waits for never comes.`;
   if (usage === undefined || usage === 1)
     return `${device} is being removed, and something still holds ${usage === 1 ? "a reference" : "references"} to it: ${held}.`;
-  return `${device} is being removed, and the count of its references is ${usage}: ${held} hold it. Up to 5.10 each of the ${usage} is somebody's; in 6.1 and later one of them is the device's own.`;
+  return `${device} is being removed and still has ${usage} references: ${held} hold it. Up to 5.10 each of them is somebody's; in 6.1 and later one is the device's own.`;
 }
 
 /** Who takes references for others (include/linux/netdevice.h, net/core/dev.c, lib/ref_tracker.c of 6.12.117). */
