@@ -76,7 +76,7 @@ describe("runs as printed", () => {
   if (all) test("what earlier lines leave for later ones", () => expect(leave(space)).toEqual([]), 120_000);
   const quick = [...lines, ...printed.filter((p) => all || !isSlow(p.line))].map((c) => c.line);
   // A line is run once, whoever shows it; what the pages show of its answer is looked for in that one.
-  test.for([...new Set(quick)])("%s", { timeout: all ? 320_000 : 30_000 }, (line, { skip }) => {
+  test.for([...new Set(quick)])("%s", { timeout: all ? 920_000 : 30_000 }, (line, { skip }) => {
     const missing = absent(line, space);
     if (missing !== undefined) skip(missing);
     expect(

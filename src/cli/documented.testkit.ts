@@ -225,7 +225,7 @@ export function tryLine(line: string, space: Workspace, shown: readonly Printed[
     cwd: space.dir,
     encoding: "utf8",
     input: "",
-    timeout: endless.test(line) ? 6000 : 300_000,
+    timeout: endless.test(line) ? 6000 : 900_000, // 120 machines on two busy CPUs take more than five minutes
     maxBuffer: 2 ** 28,
     env: {
       ...process.env,

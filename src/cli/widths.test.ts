@@ -52,7 +52,7 @@ test("there are some of every kind", () => {
   expect(new Set(lines.map((l) => words(l)[0])).size).toBeGreaterThanOrEqual(9);
 });
 
-test.for(lines)("%s", { timeout: all ? 320_000 : 30_000 }, async (line, { skip }) => {
+test.for(lines)("%s", { timeout: all ? 920_000 : 30_000 }, async (line, { skip }) => {
   const missing = absent(line, space);
   if (missing !== undefined) skip(missing);
   const [name, ...rest] = words(line);
