@@ -351,3 +351,13 @@ test("one mapping that found no bounce buffer is one, though two functions say s
   expect(i?.occurrences).toHaveLength(2);
   expect(more).toBeUndefined();
 });
+
+test("digits of a mask whose end is not sure are not said to be missing; a full window of powerpc is one", async () => {
+  const log = "kernel: mount.nfs: page allocation failure: order:4, mode:0x4d0\n";
+  const [i] = (await explain({ "x.log": log })).incidents;
+  const said = i?.findings.find((f) => f.id === "missing.parts")?.claim ?? "";
+  expect(said).not.toMatch(/its gfp mask(?:,| and| is)/);
+  const window =
+    "[   12.345678] ibmvnic 30000003 eth0: iommu_alloc failed, tbl c0000000010d5c48 vaddr c0000000d875eff0 npages 1\n";
+  expect((await explain({ "x.log": window })).incidents[0]?.cause).toMatch(/a mapping of 1 IOMMU page/);
+});

@@ -295,21 +295,26 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       ],
     };
   },
-  "iommu full": () => ({
+  "iommu full": (_, [pages]) => ({
     key: "iommu full",
     title: "The IOMMU's window is full",
-    cause:
-      "A device needed a mapping and the IOMMU (GART) had no room left: the window is too small, or mappings are never unmapped.",
+    cause: `A device needed a mapping${pages === undefined ? "" : ` of ${pages} IOMMU ${pages === "1" ? "page" : "pages"}`} and its window had no room left: the window is too small, or mappings are never unmapped.`,
     meaning: "The memory was there; its address for the device was not.",
     severity: "act",
     consequence: "Act on it: the request could not be given to the device.",
     memory: "limit",
     advice: [
-      look(
-        "Make the window larger or use a device that reaches all memory",
-        "more mappings fit at a time",
-        "iommu=memaper=3 on the kernel command line",
-      ),
+      pages === undefined
+        ? look(
+            "Make the window larger or use a device that reaches all memory",
+            "more mappings fit at a time",
+            "iommu=memaper=3 on the kernel command line",
+          )
+        : look(
+            "See which device and driver ask, and whether the number of such lines grows with the traffic or with time",
+            "tells a window that is too small (fewer or smaller rings, 64-bit DMA) from mappings that leak",
+            "journalctl -k | grep -E 'iommu_alloc failed|DMA window|TCE'",
+          ),
     ],
   }),
   "dma debug": (text, _, line) => ({ ...dmaComplaint(text, line.source), memory: "not said" }),

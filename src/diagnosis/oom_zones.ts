@@ -17,6 +17,8 @@ export interface Confined {
   readonly slab: { readonly kb: number; readonly share: number } | undefined;
 }
 
+const narrowArchitectures: readonly string[] = ["i386", "ppc32", "arm", "mips"];
+
 /** Zones without pages of this name are not printed; most machines have none. */
 const seldom: readonly string[] = ["Movable", "Device"];
 
@@ -27,7 +29,12 @@ export function confinedTo(c: Case): Confined | undefined {
   const { mask } = c.gfp;
   const printed = c.memInfo?.zones ?? [];
   if (printed.length === 0 || c.memInfo === undefined) {
-    const low = (mask & bits.dma) !== 0 ? "DMA" : (mask & bits.dma32) !== 0 ? "DMA32" : undefined;
+    // Without zones a 32-bit machine may have high memory or not.
+    const narrow =
+      c.arch.known && narrowArchitectures.includes(c.arch.arch) && (mask & bits.highmem) === 0
+        ? "low memory"
+        : undefined;
+    const low = (mask & bits.dma) !== 0 ? "DMA" : (mask & bits.dma32) !== 0 ? "DMA32" : narrow;
     return low === undefined ? undefined : { zones: low, elsewhere: undefined, slab: undefined };
   }
   const types = zoneTypesOf(c.memInfo, c.arch.arch);

@@ -20,6 +20,7 @@ const names: Readonly<Record<string, string>> = {
   mem_info: "Mem-Info (zones and free blocks)",
   totals: "Mem-Info totals",
   tail: "end of Mem-Info",
+  "mask end": "gfp mask's end (no longer line shows that it is whole)",
   device: "device's name, at the end of the first line",
 };
 

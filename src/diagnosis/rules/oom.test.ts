@@ -185,3 +185,18 @@ ${stat}[ 3000.000010] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuse
     expect(await claims("")).toEqual([]);
   });
 });
+
+test("on 32 bits a request for kernel memory says nothing of the machine, unless the zones do", async () => {
+  const killed = (mask: string): string =>
+    [
+      `[  321.1] dhcpd invoked oom-killer: gfp_mask=${mask}, order=0, oom_score_adj=-900`,
+      "[  321.1] CPU: 2 PID: 467 Comm: dhcpd Tainted: PO 4.1.10 #1",
+      "[  321.1] Backtrace:",
+      "[  321.1] [<c0139d08>] (out_of_memory) from [<c013f734>] (__alloc_pages_nodemask+0x960/0xa2c)",
+      "[  321.1] [<c013edd4>] (__alloc_pages_nodemask) from [<c013f820>] (__get_free_pages+0x20/0x3c)",
+      "",
+    ].join("\n");
+  const scope = async (mask: string) => findingOf((await oomOf(killed(mask)))?.findings ?? [], "oom.scope");
+  expect(await scope("0x80d0")).toMatchObject({ answer: "unknown", claim: expect.stringContaining("(low memory)") });
+  expect(await scope("0x200da")).toMatchObject({ answer: "yes" });
+});

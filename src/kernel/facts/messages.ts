@@ -216,10 +216,10 @@ const commonLines: readonly MessageLine[] = [
   ),
   line(
     "iommu full",
-    ["Out of IOMMU space"],
-    /Out of IOMMU space for \d{1,12} bytes/,
+    ["Out of IOMMU space", "iommu_alloc failed"],
+    /Out of IOMMU space for \d{1,12} bytes|iommu_alloc failed, tbl \S{1,40} vaddr \S{1,40} npages (\d{1,9})/,
     "PCI-DMA: Out of IOMMU space for 65536 bytes at device 0000:01:00.0",
-    "arch/x86/kernel/amd_gart_64.c iommu_full()",
+    "arch/x86/kernel/amd_gart_64.c iommu_full(); arch/powerpc/kernel/iommu.c iommu_map_page(), 5.10 to 7.3",
   ),
   line(
     "dma debug",

@@ -221,7 +221,8 @@ function readRest(
     ...field("slab", companion),
   };
   if (found !== undefined) report.alsoCarries(found, "headline");
-  report.missing.push(...missingOf(reading));
+  const digits = /mode:\s{0,2}0x[0-9a-f]/.test(stretch.lines[from - 1]?.text ?? "");
+  report.missing.push(...missingOf(reading).map((part) => (part === "gfp mask" && digits ? "mask end" : part)));
   return { incident: report.finish("alloc_failure", reading), next: from };
 }
 
