@@ -361,3 +361,25 @@ test("digits of a mask whose end is not sure are not said to be missing; a full 
     "[   12.345678] ibmvnic 30000003 eth0: iommu_alloc failed, tbl c0000000010d5c48 vaddr c0000000d875eff0 npages 1\n";
   expect((await explain({ "x.log": window })).incidents[0]?.cause).toMatch(/a mapping of 1 IOMMU page/);
 });
+
+// kernel/sched/core.c __schedule_bug() of 5.10 and 6.1 prints the line and its own stack.
+test.each([
+  [["__cond_resched", "_cond_resched", "__kmalloc", "dns_query", "net_rx_action"], /^dns_query allocated memory/],
+  [
+    ["schedule", "schedule_timeout", "wait_for_common", "cfg_set", "send_config"],
+    /^A task went to sleep .*\(cfg_set\)/,
+  ],
+])("who slept while atomic is told, and for memory only where it asked: %s", async (frames, cause) => {
+  const log = [
+    "[  295.811418] BUG: scheduling while atomic: swapper/0/0/0x10000100",
+    "[  295.811418] CPU: 0 PID: 0 Comm: swapper/0 Not tainted 3.10.0 #43",
+    "[  295.811418] Call Trace:",
+    ...["dump_stack", "__schedule_bug", "__schedule", ...frames].map(
+      (f) => `[  295.811418]  [<c15ad3a9>] ${f}+0x16/0x180`,
+    ),
+    "",
+  ].join("\n");
+  const [i] = (await explain({ "x.log": log })).incidents;
+  expect(i?.cause).toMatch(cause);
+  expect(i?.severity).toBe("act");
+});

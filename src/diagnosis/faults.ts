@@ -6,27 +6,14 @@ import { lostBug } from "../kernel/readings/oops.ts";
 import { registersPart } from "../kernel/readings/register_extent.ts";
 import type { Case } from "./case.ts";
 import { dmaComplaint } from "./dma_debug.ts";
+import type { Fault } from "./fault.ts";
 import type { Severity } from "./finding.ts";
 import { knownCheck, mayBeCorruption } from "./known_checks.ts";
 import { panicReason, panicSaid } from "./panics.ts";
 import { isHelper, isPlumbing } from "./plumbing.ts";
 import type { FaultPointer } from "./pointers.ts";
 import { namePointer, pointerOf } from "./pointers.ts";
-
-export interface Fault {
-  /** Names the verdict; reports with the same one in the same place are the same trouble. */
-  readonly key: string;
-  /** Words for a title: `Kernel assertion`, `NULL pointer`. */
-  readonly title: string;
-  readonly cause: string;
-  readonly severity: Severity;
-  /** What it means for the machine, one sentence. */
-  readonly consequence: string;
-  /** What it has to do with a lack of memory: `none` is a "no" that the kind of the fault proves. */
-  readonly memory: "shortage" | "corruption" | "none" | "not said";
-  /** Why it is no shortage, or what else there is to say about memory. */
-  readonly reason: string;
-}
+import { sleep } from "./sleeping.ts";
 
 /** The function in which it stopped. */
 export const faultAt = (o: Oops): string | undefined => o.at?.function ?? o.registers?.at?.function;
@@ -266,28 +253,6 @@ function lockup(c: Case, o: Oops): Fault {
         : "The report does not say whether memory was short; its Mem-Info would.",
   };
 }
-
-/** A request for memory that may wait, or any other call that may, where waiting is forbidden (kernel/sched/core.c __might_sleep()). */
-function sleep(c: Case, o: Oops): Fault {
-  const { caller, frames, path } = c.stack;
-  const who = frames[caller ?? -1]?.function;
-  const memory = path !== "unknown" || c.stack.object === "skb data" || c.stack.object === "skb head" || asksSlab(c);
-  const at = o.source === undefined ? "" : ` (the check is in ${o.source.file}:${o.source.line})`;
-  return {
-    key: `sleep:${memory ? (who ?? "") : ""}`,
-    title: "Sleeping call in atomic context",
-    cause: memory
-      ? `${who ?? "A function"} allocated memory with a mask that may wait, where waiting is forbidden${at}: it needs GFP_ATOMIC there, or has to allocate before it takes the lock.`
-      : `A function that may sleep was called where sleeping is forbidden${at}.`,
-    severity: "watch",
-    consequence: "The kernel went on. When memory is short it sleeps there, and a deadlock may follow.",
-    memory: "none",
-    reason: `${noShortage}: nothing was refused; a check found a call that may wait.`,
-  };
-}
-
-const asksSlab = (c: Case): boolean =>
-  c.stack.frames.some((f) => f.reliable && /^(?:kmem_cache_alloc|__kmalloc|kmalloc)/.test(f.function));
 
 /** A message of a WARN or BUG that is a verdict by itself. */
 function byMessage(o: Oops): Fault | undefined {

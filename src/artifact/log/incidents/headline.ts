@@ -184,6 +184,12 @@ const faultRows: readonly HeadlineRow[] = [
   ),
   row(
     "oops",
+    ["scheduling while atomic"],
+    /^(?:BUG: |bad: )?scheduling while atomic[:!]/,
+    "BUG: scheduling while atomic: swapper/0/0/0x10000100",
+  ),
+  row(
+    "oops",
     ["list_add corruption", "list_del corruption"],
     /^(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b/,
     "list_del corruption. prev->next should be ffff88003d5c8e70, but was ffff88003d5c8e80",
