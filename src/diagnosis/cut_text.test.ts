@@ -383,3 +383,16 @@ test.each([
   expect(i?.cause).toMatch(cause);
   expect(i?.severity).toBe("act");
 });
+
+test("behind a WARN whose own lines are lost a line without the kernel's stamp is not its message", async () => {
+  const told = async (behind: string) =>
+    (
+      await explain({
+        "x.log": `[    1.776762] ------------[ cut here ]------------\n[    1.777090] WARNING: CPU: 1 PID: 44 at net/core/skbuff.c:5534 skb_try_coalesce+0x447/0x4d0\n${behind}\n`,
+      })
+    ).incidents[0]?.findings.find((f) => f.id === "oops.message");
+  expect(await told("run.sh finished rc=0")).toBeUndefined();
+  expect((await told("[    1.777452] the queue is wrong\n[    1.777460] Modules linked in: x"))?.claim).toMatch(
+    /queue is wrong/,
+  );
+});

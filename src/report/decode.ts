@@ -198,7 +198,8 @@ export function answerPageFlags(flags: bigint, release: Release | undefined, pfn
     blocks.push(paragraph([span("Give the release with --kernel for one answer.", "dim")]));
   } else blocks.push(...flagsInRelease(stated, compact));
   const arithmetic = pfn === undefined ? [] : pfnSays(pfn, stated === undefined ? readings : [stated]);
-  if (arithmetic.length > 0) blocks.push(heading(2, `page frame 0x${(pfn ?? 0).toString(16)}`), list(arithmetic));
+  if (pfn !== undefined && arithmetic.length > 0)
+    blocks.push(heading(2, `page frame 0x${pfn.toString(16)}`), list(arithmetic));
   return {
     document: blocks,
     json: {

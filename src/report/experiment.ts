@@ -59,7 +59,7 @@ export function experimentDocument(file: string, r: ExperimentResult): Document 
 }
 
 function chart(r: ExperimentResult, metric: string): Block {
-  const of = (row: ExperimentResult["rows"][number]): number => row.metrics[metric]?.median.estimate ?? 0;
+  const of = (row: ExperimentResult["rows"][number]): number | null => row.metrics[metric]?.median.estimate ?? null;
   const numeric = r.axes.length === 1 && r.rows.every((row) => typeof row.at?.[0] === "number");
   if (numeric && r.rows.length > 2)
     return {
@@ -78,6 +78,9 @@ function chart(r: ExperimentResult, metric: string): Block {
     kind: "bars",
     title: `${metric}, median`,
     unit: "",
-    bars: r.rows.map((row) => ({ label: row.name, value: of(row) })),
+    bars: r.rows.flatMap((row) => {
+      const value = of(row);
+      return value === null ? [] : [{ label: row.name, value }];
+    }),
   };
 }

@@ -76,16 +76,16 @@ export function drawMachine(result: unknown): Document {
         r,
         "held by workloads",
         "pages or objects",
-        r.pressure.workloads.map(({ kind }, i) => [`${i + 1} ${kind}`, (s) => s.held?.[i] ?? 0]),
+        r.pressure.workloads.map(({ kind }, i) => [`${i + 1} ${kind}`, (s) => s.held?.[i] ?? null]),
       ),
     );
   if (r.tcp !== undefined)
     blocks.push(
       timeline(r, "memory in TCP's queues", "KiB of truesize", [
-        ["to be read", (s) => (s.tcp?.receiveQueueBytes ?? 0) / 1024],
-        ["to be acknowledged", (s) => (s.tcp?.sendQueueBytes ?? 0) / 1024],
+        ["to be read", (s) => (s.tcp === undefined ? null : s.tcp.receiveQueueBytes / 1024)],
+        ["to be acknowledged", (s) => (s.tcp === undefined ? null : s.tcp.sendQueueBytes / 1024)],
       ]),
-      timeline(r, "segments retransmitted", "", [["so far", (s) => s.tcp?.retransmitted ?? 0]]),
+      timeline(r, "segments retransmitted", "", [["so far", (s) => s.tcp?.retransmitted ?? null]]),
     );
   if (r.said.length > 0) blocks.push(heading(2, "What the kernel said"), list(r.said));
   for (const report of r.reports) blocks.push({ kind: "code", text: reportText(report) });
@@ -94,7 +94,7 @@ export function drawMachine(result: unknown): Document {
 
 /** Queue by queue: what came, and what its page pool did, counted as page_pool_get_stats() does. */
 function queueTables(r: MachineResult): Block[] {
-  const count = (n: number | undefined): string => (n ?? 0).toLocaleString("en-US");
+  const count = (n: number | undefined): string => n?.toLocaleString("en-US") ?? "–";
   return r.devices.flatMap(({ name, queues, pool }) => {
     const rows = queues ?? (pool === undefined ? [] : [{ cpu: undefined, counters: undefined, ring: undefined, pool }]);
     if (rows.length === 0) return [];
@@ -228,7 +228,7 @@ function tcpBlocks(t: MachineResult["tcp"]): Block[] {
   return blocks;
 }
 
-type Pick = readonly [name: string, of: (sample: MachineResult["samples"][number]) => number];
+type Pick = readonly [name: string, of: (sample: MachineResult["samples"][number]) => number | null];
 
 function timeline(r: MachineResult, title: string, yTitle: string, picks: readonly Pick[]): Block {
   return {

@@ -227,7 +227,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
     found.push(
       yes(
         "oom.largest",
-        `The largest processes: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
+        `The largest of the ${o.tasks.length.toLocaleString("en-US")} processes that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
         quote(c, "tasks", 1),
       ),
     );

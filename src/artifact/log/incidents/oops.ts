@@ -288,6 +288,8 @@ function messageBehind(stretch: Stretch, index: number): number[] {
     const line = stretch.lines[i];
     if (line === undefined || stretch.taken[i] === 1) return [];
     const text = textOf(line);
+    // The printer's lines have stamps, or none: what differs in that is somebody else's.
+    if (text.trim() !== "" && (line.seconds === undefined) !== (stretch.lines[index]?.seconds === undefined)) return [];
     if (text.trim().length > 3 && "Modules linked in:".startsWith(text.trim())) return found;
     if (/^(?:Modules linked|CPU: |Pid: |Call [Tt]race:|-{3,12}\[)/.test(text)) return found;
     if (/^(?:Hardware name|Workqueue): /.test(text)) continue;
