@@ -396,3 +396,12 @@ test("behind a WARN whose own lines are lost a line without the kernel's stamp i
     /queue is wrong/,
   );
 });
+
+test("whoever refills the spare sk_buffs of the polls asks for the struct of a packet", async () => {
+  const names = ["dump_stack", "warn_alloc.cold.127", "__alloc_pages_slowpath", "__alloc_pages_nodemask", "new_slab"];
+  const frames = [...names, "___slab_alloc", "kmem_cache_alloc_bulk", "napi_skb_cache_get", "__napi_build_skb"];
+  const log = `[ 9.5] Call Trace:\n[ 9.5]  <IRQ>\n${frames.map((f) => `[ 9.5]  ${f}+0x41/0x60\n`).join("")}`;
+  const [i] = (await explain({ "x.log": log })).incidents;
+  expect(i?.findings.find((f) => f.id === "wanted.object")?.claim).toMatch(/struct sk_buff/);
+  expect(i?.findings.find((f) => f.id === "direction")?.claim).toMatch(/Memory was requested for a packet/);
+});

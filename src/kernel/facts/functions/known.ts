@@ -221,6 +221,8 @@ export const knownFunctions: readonly KnownFunction[] = [
   { fn: "build_skb", prefix: true, object: "skb head", asks: ["skb"] },
   { fn: "__build_skb", prefix: true, object: "skb head" },
   { fn: "napi_build_skb", object: "skb head" },
+  { fn: "__napi_build_skb", object: "skb head" },
+  { fn: "napi_skb_cache_get", prefix: true, object: "skb head" },
   { fn: "skb_morph", object: "skb head" },
   { fn: "dma_", prefix: true, asks: ["dma"] },
   { fn: "__dma_", prefix: true, asks: ["dma"] },
