@@ -204,7 +204,7 @@ function shortage(c: Case, findings: readonly Finding[]): Conclusion {
         "A request for memory was refused, or had been waiting for it for ten seconds: kernels of 4.10 to 4.14 report both, and the first line, which says which, is missing.",
       severity: "watch",
     };
-  if (order === 0) return { key: key("not said"), cause: `${none} ${onePage(atomic)}`, severity };
+  if (order === 0) return { key: key("not said"), cause: `${none} ${onePage(c, atomic)}`, severity };
   const gap =
     c.memInfo === undefined
       ? "it has no Mem-Info"
@@ -240,10 +240,16 @@ const onClosedLists = (r: Rebuilt | undefined): boolean =>
   ) ?? false;
 
 /** What follows from a refused single page alone: one free page is as good as another, so the zones were short of them. */
-const onePage = (atomic: boolean): string =>
-  atomic
-    ? "A single page cannot be fragmented: the zones it may use were at or below the part of the reserve that such a request may touch. The report does not say how much was free."
-    : "A single page cannot be fragmented: nothing was left that the request may take, and reclaim freed nothing. The report does not say how much was free.";
+function onePage(c: Case, atomic: boolean): string {
+  const reclaimed = maskOf(c)?.maySleep === true && c.stack.reclaimFrame === undefined;
+  const follows = atomic
+    ? "the zones it may use were at or below the part of the reserve that such a request may touch"
+    : `nothing was left that the request may take${reclaimed ? ", and reclaim did not free enough" : ""}`;
+  const lacks = (c.memInfo?.zones ?? []).some((z) => z.kb.free !== undefined)
+    ? "The report does not say enough to repeat the test"
+    : "The report does not say how much was free";
+  return `A single page cannot be fragmented: ${follows}. ${lacks}.`;
+}
 
 const gapOf = (r: Rebuilt | undefined): string | undefined =>
   r?.zones.map((z) => z.verdict.missing).find((m) => m !== undefined);

@@ -405,3 +405,30 @@ test("whoever refills the spare sk_buffs of the polls asks for the struct of a p
   expect(i?.findings.find((f) => f.id === "wanted.object")?.claim).toMatch(/struct sk_buff/);
   expect(i?.findings.find((f) => f.id === "direction")?.claim).toMatch(/Memory was requested for a packet/);
 });
+
+test("a page that was refused for a mask that is cut is not said to have cost reclaim anything", async () => {
+  const [cut, whole] = await Promise.all(
+    ["mode:0xa2", "mode:0xcc0(GFP_KERNEL), nodemask=(null)"].map((mode) =>
+      explain({ "x.log": `[ 85.5] sh: page allocation failure: order:0, ${mode}\n` }),
+    ),
+  );
+  expect(cut?.incidents[0]?.cause).toMatch(/cannot be fragmented/);
+  expect(cut?.incidents[0]?.cause).not.toMatch(/reclaim/);
+  expect(whole?.incidents[0]?.cause).toMatch(/reclaim did not free enough/);
+});
+
+test("an entry alone is no whole stack: what it called is lost", async () => {
+  const log = (stack: string) =>
+    `[ 12.6] BUG: KASAN: invalid-access in __list_add_valid+0x10/0x90\n[ 12.7] CPU: 1 PID: 5007 Comm: a Not tainted 5.14.0 #0\n[ 12.7] Call trace:\n${stack}[ 12.7]  el0t_64_sync+0x1b4/0x1b8\n[ 12.7] \n`;
+  const [i] = (await explain({ "x.log": log("") })).incidents;
+  expect(answer(i?.findings, "oops.packet_memory")).not.toBe("no");
+});
+
+test("the zones behind a second Mem-Info are not those of the first, whose zones are lost", async () => {
+  const totals = (free: number) =>
+    `[ 65.2] Mem-Info:\n[ 65.2] active_anon:456 inactive_anon:67 isolated_anon:0\n[ 65.2]  free:${free} free_pcp:79 free_cma:0\n[ 65.2] Node 0 active_anon:1824kB inactive_anon:268kB active_file:4kB all_unreclaimable? no\n`;
+  const log = `[ 65.1] sh: page allocation failure: order:0, mode:0xa20(GFP_ATOMIC), nodemask=(null)\n${totals(92)}[ 65.6]  ksys_write+0x5f/0xd0\n${totals(218)}[ 65.7] DMA free:392kB boost:0kB min:296kB low:368kB high:440kB reserved_highatomic:0KB present:15992kB managed:15360kB\n[ 65.7] lowmem_reserve[]: 0 26 26 26\n`;
+  const [i] = (await explain({ "x.log": log })).incidents;
+  expect(i?.title).toMatch(/allocation failure/);
+  expect(answer(i?.findings, "why.zone.0.DMA")).toBeUndefined();
+});

@@ -35,7 +35,9 @@ export function gapOf(
   if (!contextsFit(trace, names) || stacksJump(frames)) return "marks";
   // Only the unwinder of 32-bit ARM prints a stack without a heading (arch/arm/kernel/unwind.c, 5.10 and 6.1; 6.12 prints one).
   const begins = trace.heading !== "" || names.some((n) => allocating(n)) || (above.length > 0 && trace.form === "arm");
-  if (!begins) return "start";
+  // Entry code called something that stopped or reported: alone it has lost what stood above it.
+  const alone = above.length === 0 && has(outermostFrames, names[0] ?? "") !== undefined;
+  if (!begins || alone) return "start";
   const printed = framesOf(trace);
   const onlyLast = frames.length === printed.length - 1 && frames.at(-1)?.function === printed.at(-2)?.function;
   if (onlyLast && trace.torn !== "inside") return "end";

@@ -115,7 +115,6 @@ export class BodyReader {
 
   /** A second head of something that a report has once: the headline of the next report is lost. */
   private beginsAnother(text: string): boolean {
-    if (this.mem.complete && /^Mem-[Ii]nfo:/.test(text)) return true;
     if (text.startsWith("------------[ cut here ]") || this.mem.repeats(text)) return true;
     return (
       (this.trace.frames > 0 || this.mem.started) && this.process !== undefined && readProcessLine(text) !== undefined

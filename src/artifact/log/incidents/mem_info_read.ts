@@ -91,13 +91,11 @@ export class MemInfoBuilder {
     return this.opened;
   }
 
-  /** Everything that a body has was seen: a second heading begins another one. */
-  get complete(): boolean {
-    return this.zones.length > 0 && (this.list !== undefined || Object.keys(this.tail).length > 0);
-  }
-
-  /** A zone's line is there already: show_free_areas() prints each once (mm/page_alloc.c in 6.1, mm/show_mem.c in 6.12), so this is another's. */
+  /** The line of a node or a zone is there already, or a heading stands behind one: show_free_areas() prints each once (mm/page_alloc.c in 6.1, mm/show_mem.c in 6.12), so this is another's. */
   repeats(text: string): boolean {
+    if (/^Mem-[Ii]nfo:/.test(text)) return this.nodes.length > 0 || this.zones.length > 0;
+    const again = Number(nodeLine.exec(text)?.[1] ?? -1);
+    if (this.nodes.some((n) => n.node === again)) return true;
     const zone = this.zones.length === 0 ? null : zoneLine.exec(text);
     const node = Number(zone?.[1] ?? this.pendingNode ?? 0);
     return zone !== null && this.zones.some((z) => z.node === node && z.name === zone[2] && z.kb.free !== undefined);
