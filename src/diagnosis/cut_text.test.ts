@@ -432,3 +432,10 @@ test("the zones behind a second Mem-Info are not those of the first, whose zones
   expect(i?.title).toMatch(/allocation failure/);
   expect(answer(i?.findings, "why.zone.0.DMA")).toBeUndefined();
 });
+
+test("a sum over the zones that are left is not that of the zones the request may use", async () => {
+  const claim = async (loss: Loss) =>
+    (await piece("f_minfree_whole_ok", loss))?.findings.find((f) => f.id === "why.free_unusable")?.claim;
+  expect(await claim(whole)).toMatch(/^Of 52\.6 MiB that were free in zones it may use/);
+  expect(await claim(without(25, 26))).toMatch(/^Of 27\.3 MiB that were free in the zones that the text has/);
+});

@@ -358,7 +358,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
   return [
     yes(
       "why.free_unusable",
-      `Of ${bytes(free)} that were free in zones it may use, a part was not available to this request: ${listing(parts)}.`,
+      `Of ${bytes(free)} that were free in ${r.lacks === undefined ? "zones it may use" : "the zones that the text has"}, a part was not available to this request: ${listing(parts)}.`,
       evidence,
       !r.request.cma && eligible.some((z) => z.state.freeCma > 0 && z.verdict.ok === false && z.withoutCma.ok === true)
         ? [
