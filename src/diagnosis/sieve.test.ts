@@ -47,7 +47,7 @@ const reports = logs.flatMap((f) => reportsIn(readFileSync(join(root, `logs/${f}
 const storms = Number(process.env.SIEVE_STORMS ?? 8);
 
 test("storms are answered alike to the byte, whether copies are read or only counted", {
-  timeout: 600_000,
+  timeout: 75_000 * storms,
 }, async () => {
   let left = 0;
   let all = 0;
