@@ -93,7 +93,8 @@ export class MemInfoBuilder {
 
   /** The line of a node or a zone is there already, or a heading stands behind what it heads: show_free_areas() prints each once (mm/page_alloc.c in 6.1, mm/show_mem.c in 6.12), so this is another's. */
   repeats(text: string): boolean {
-    if (/^Mem-[Ii]nfo:/.test(text)) return this.nodes.length > 0 || this.zones.length > 0 || Object.keys(this.totals).length > 0;
+    if (/^Mem-[Ii]nfo:/.test(text))
+      return this.nodes.length > 0 || this.zones.length > 0 || Object.keys(this.totals).length > 0;
     const again = Number(nodeLine.exec(text)?.[1] ?? -1);
     if (this.nodes.some((n) => n.node === again)) return true;
     const zone = this.zones.length === 0 ? null : zoneLine.exec(text);
