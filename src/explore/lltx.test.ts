@@ -105,7 +105,7 @@ test("the race is ten steps long and reads as the article tells it", () => {
 test("worlds and variants are read, and refused with advice", () => {
   expect(readWorld("3x2+faulty")).toEqual({ cpus: 3, ring: 2, packets: 3, variants: ["faulty"] });
   expect(() => readWorld("9x1")).toThrow(/"9x1" is not CPUs x ring/);
-  expect(() => readVariants(["x"])).toThrow(/no variant x/);
+  expect(() => readVariants(["x"])).toThrow(/no variant "x"/);
 });
 
 test("every world of 2 to 4 CPUs and rings of 1 to 4 fits the state and starts", () => {
