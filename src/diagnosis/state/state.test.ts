@@ -209,7 +209,7 @@ test("pasted below prompts, indented, with Windows line ends, it says what the f
   ];
   const paste = names.map((n) => `root@box:~# cat ${n}\n${text(`proc/${n}`)}`).join("");
   const said = async (files: Readonly<Record<string, string>>): Promise<string[]> =>
-    (await state(files)).findings.map((f) => f.claim.replace(/By \S+/, "By it")).sort();
+    (await state(files)).findings.map((f) => f.claim.replace(/^\S+ says/, "It says")).sort();
   const whole = await said(Object.fromEntries(names.map((n) => [n, text(`proc/${n}`)])));
   expect(whole.length).toBeGreaterThan(8);
   const changed = (by: (line: string) => string): string => paste.split("\n").map(by).join("\n");
