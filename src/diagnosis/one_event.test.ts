@@ -59,6 +59,16 @@ describe("what is not one event", () => {
     const later = each((l) => `[${String(l.seconds + 100).padStart(5)}.${l.micros}] ${l.text}`);
     expect(await counts({ dmesg, later })).toEqual([2]);
   });
+  test("the same report a day later, or more than a minute", async () => {
+    expect(await counts({ journal, later: journal.replaceAll("Nov 29", "Nov 30") })).toEqual([2]);
+    const minutes = (n: number): string =>
+      journal.replaceAll(
+        /(\d\d):(\d\d):(\d\d)/g,
+        (_, h, m, s) => `${h}:${String(Number(m) + n).padStart(2, "0")}:${s}`,
+      );
+    expect(await counts({ journal, later: minutes(2) })).toEqual([2]);
+    expect(await counts({ journal, again: minutes(1) })).toEqual([1]);
+  });
   test("the same report of another machine", async () => {
     expect(await counts({ journal, other: journal.replaceAll("web1", "web2") })).toEqual([1, 1]);
   });

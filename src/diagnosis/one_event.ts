@@ -1,4 +1,5 @@
 // The same report in several inputs is one event: dmesg.txt, /var/log/messages and the journal of one machine hold each report once each.
+import { dateOf } from "../kernel/readings/date.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
 import { hostOf, linesOf } from "../kernel/readings/incident.ts";
 import { wholeSecond } from "../kernel/readings/log_line.ts";
@@ -30,6 +31,18 @@ function keysOf(incident: Incident): readonly string[] {
 
 const differ = <T>(a: T | undefined, b: T | undefined): boolean => a !== undefined && b !== undefined && a !== b;
 
+/** Two loggers of one machine stamp a report at most so many milliseconds apart. */
+const loggersApart = 60_000;
+
+/** Whether two wall clocks of the same form name different moments; clocks of different forms may be of different time zones. */
+function daysApart(a: string | undefined, b: string | undefined): boolean {
+  const form = (wall: string): string => (wholeSecond(wall) ?? "").replace(/[a-z]/gi, "a").replace(/\d/g, "0");
+  if (a === undefined || b === undefined || form(a) !== form(b)) return false;
+  // Any leap year will do where neither names one.
+  const [x, y] = [a, b].map((wall) => dateOf(wall, { year: 2024 }));
+  return typeof x === "string" && typeof y === "string" && Math.abs(Date.parse(x) - Date.parse(y)) > loggersApart;
+}
+
 /** Without the reports that another input holds too; a report that one input holds twice was printed twice. */
 export function distinct<T>(items: readonly T[], of: (item: T) => Reported): readonly T[] {
   const seen = new Map<string, Reported>();
@@ -42,6 +55,7 @@ export function distinct<T>(items: readonly T[], of: (item: T) => Reported): rea
         (k) =>
           k.input !== own.input &&
           !differ(k.incident.seconds, own.incident.seconds) &&
+          !daysApart(k.incident.wallClock, own.incident.wallClock) &&
           !differ(hostOf(k.incident), hostOf(own.incident)),
       );
     if (known !== undefined) return false;

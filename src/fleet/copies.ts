@@ -2,9 +2,9 @@
 // reads the same and the clocks do not speak against it: equal uptimes where both texts have them, dates at most a minute apart where both have
 // dates. One report has at most one copy in a text.
 import type { InputRead } from "../diagnosis/diagnose.ts";
+import type { Year } from "../kernel/readings/date.ts";
+import { dateOf } from "../kernel/readings/date.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
-import type { Year } from "./date.ts";
-import { dateOf } from "./date.ts";
 
 type Kept = InputRead["incidents"][number];
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { prng } from "../base/prng.ts";
-import { dateOf as dateIn, dayOf } from "./date.ts";
+import { dateOf as dateIn, dayOf } from "../kernel/readings/date.ts";
 import { fixture, recordsOf, syslog } from "./fleet.testkit.ts";
 import { createFleet } from "./fleet.ts";
 import type { HostIncident, HostRecord } from "./host_record.ts";

@@ -2,7 +2,7 @@
 // have it from those that have not. Memory grows with hosts and causes, not with logs. The order in which records come changes nothing.
 import type { DiagnosedIncident, Severity } from "../diagnosis/finding.ts";
 import { bySeverity } from "../diagnosis/finding.ts";
-import { dayOf } from "./date.ts";
+import { dayOf } from "../kernel/readings/date.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { familyOf, fits, nameOf, unknownsOf } from "./fingerprint.ts";
 import type { HostFacts, HostIncident, HostRecord } from "./host_record.ts";

@@ -3,9 +3,9 @@
 import type { InputRead } from "../diagnosis/diagnose.ts";
 import { diagnose, isNotJudged } from "../diagnosis/diagnose.ts";
 import type { DiagnosedIncident, Severity } from "../diagnosis/finding.ts";
+import type { Year } from "../kernel/readings/date.ts";
+import { dateOf, dayOf } from "../kernel/readings/date.ts";
 import { withoutCopies } from "./copies.ts";
-import type { Year } from "./date.ts";
-import { dateOf, dayOf } from "./date.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 

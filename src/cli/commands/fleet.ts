@@ -1,10 +1,10 @@
 // skblab fleet PATH…: many hosts' logs as causes: how many hosts, since when, which kernels and drivers, and where to start.
 import { BadInput } from "../../base/bad_input.ts";
 import type { DiagnosedIncident } from "../../diagnosis/finding.ts";
-import type { Year } from "../../fleet/date.ts";
 import type { Cause, FleetAnswer } from "../../fleet/fleet.ts";
 import { createExampleFilter, createFleet } from "../../fleet/fleet.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
+import type { Year } from "../../kernel/readings/date.ts";
 import { fleetDocument } from "../../report/fleet.ts";
 import { proofsDocument } from "../../report/prove.ts";
 import type { Answer, CommandSpec, Io } from "../command.ts";

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { dayOf } from "../../fleet/date.ts";
 import type { HostIncident } from "../../fleet/host_record.ts";
+import { dayOf } from "../../kernel/readings/date.ts";
 import { openExport } from "./export.ts";
 
 const duckdb = await import("@duckdb/node-api").catch(() => undefined);

@@ -2,10 +2,10 @@
 import type { InputItem } from "../../artifact/gather.ts";
 import { emptySentence, gather } from "../../artifact/gather.ts";
 import { readHead, withHead } from "../../base/byte_source.ts";
-import type { Year } from "../../fleet/date.ts";
 import { createHostCollector } from "../../fleet/host_collector.ts";
 import { hostOfInput, hostSaid, saysHost } from "../../fleet/host_name.ts";
 import type { HostRecord } from "../../fleet/host_record.ts";
+import type { Year } from "../../kernel/readings/date.ts";
 import { giveFunctionIndexFile } from "../function_index.ts";
 import { openInputs } from "../input/open.ts";
 import type { Job } from "./jobs.ts";
