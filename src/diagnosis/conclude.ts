@@ -322,7 +322,7 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
   switch (severity) {
     case "harmless":
       if (kind === "mem_info") return "Nothing happened: it is only a picture of the memory.";
-      return "Harmless by itself: at most one packet is lost, and TCP retransmits it. Act on it if it repeats.";
+      return "Harmless by itself: at most one packet is lost. TCP retransmits it; a UDP sender may not. Act on it if it repeats.";
     case "watch":
       if (shortage && count > 20 && (direction ?? "neither") !== "neither" && consequenceKnown(c))
         return `Each one costs at most one packet, but ${count.toLocaleString("en-US")} of them show that ${
