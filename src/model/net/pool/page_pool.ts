@@ -12,8 +12,8 @@ import { assert, ModelBug } from "../../../base/assert.ts";
 import { eventKind } from "../../../kernel/events.ts";
 import type { PoolNapi } from "./direct/direct.ts";
 import { createDmaAddresses } from "./page_pool_address.ts";
-import { poolLives } from "./page_pool_lives.ts";
-import type { DmaDirection, PagePoolOptions, PoolParams, PoolParts, PoolStats } from "./page_pool_params.ts";
+import { type PoolLife, poolLives } from "./page_pool_lives.ts";
+import type { DmaDirection, PageCutting, PagePoolOptions, PoolParts } from "./page_pool_params.ts";
 import {
   FULL_SYNC,
   gfp61,
@@ -27,7 +27,7 @@ import {
   poolParts61,
 } from "./page_pool_params.ts";
 import * as rows from "./page_pool_rows.ts";
-import { viewPools } from "./page_pool_view.ts";
+import { type PoolView, viewPools } from "./page_pool_view.ts";
 import { createPtrRings, type PtrRings } from "./ptr_ring.ts";
 
 export * from "./page_pool_params.ts";
@@ -62,25 +62,7 @@ const {
   CACHE_SHIFT,
 } = rows;
 
-export interface PagePools {
-  isLive: (pool: number) => boolean;
-  poolOf: (pfn: number) => number;
-  fragmentUsers: (pfn: number) => number;
-  fragCount: (pfn: number) => bigint;
-  fragPage: (pool: number) => number;
-  fragOffset: (pool: number) => number;
-  fragUsers: (pool: number) => number;
-  cacheCount: (pool: number) => number;
-  cacheContents(pool: number): number[];
-  ringContents: (pool: number) => number[];
-  holdCount: (pool: number) => number;
-  releaseCount: (pool: number) => number;
-  params: (pool: number) => PoolParams;
-  stats: (pool: number) => PoolStats;
-  create: (params: PoolParams) => number;
-  destroy: (pool: number) => void;
-  runDelayed: (nanos: number) => void;
-  nextDelayed: () => number;
+export interface PagePools extends PoolView, PoolLife, PageCutting {
   /** page_pool_alloc_pages(): a pfn, or -1. */
   allocPages: (pool: number, gfp: number) => number;
   /** page_pool_alloc_frag(): a pfn or -1; the place in the page is lastFragOffset(). */
@@ -109,17 +91,6 @@ export interface PagePools {
   /** page_pool_inflight(): pages held and not released; 32-bit serial arithmetic, so both counters may wrap. */
   inflight: (pool: number) => number;
   dmaAddress: (pfn: number) => number;
-  /** What a pool must be made with for its pages to be cut up; 0 where any may. */
-  readonly fragmentFlag: number;
-  /** page_pool_fragment_page(): the driver cuts the page up itself, and says at last how many pieces it gave away. */
-  fragmentPage: (pfn: number) => void;
-  /** The driver counts a piece of such a page as given, or as not given after all. */
-  pieceGiven: (pfn: number) => void;
-  pieceKept: (pfn: number) => void;
-  /** page_pool_unref_page() with what was not given, and page_pool_put_unrefed_page() when nobody has a piece any more. */
-  unrefFragments(pool: number, pfn: number, given: number, allowDirect: boolean): void;
-  /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
-  addFragmentUser: (pfn: number) => void;
   /** Starts both counters elsewhere, so that a run can cross their 32-bit wrap. */
   setCounters(pool: number, start: number): void;
   readonly rings: PtrRings;

@@ -28,7 +28,7 @@ const DEFER_NANOS = 1_000_000_000;
 const DEFER_WARN_NANOS = 60_000_000_000;
 
 /** The columns that a life begins and ends in, and what page_pool.ts does with pages on the way. */
-export interface PoolLives extends Omit<PoolColumns, "cache" | "maxUsers" | "direction"> {
+export interface PoolLifeParts extends Omit<PoolColumns, "cache" | "maxUsers" | "direction"> {
   readonly direction: DmaDirection[];
   readonly consumerCpu: Int32Array;
   readonly napis: (PoolNapi | undefined)[];
@@ -46,7 +46,18 @@ export interface PoolLives extends Omit<PoolColumns, "cache" | "maxUsers" | "dir
   returnPage(pool: number, pfn: number): void;
 }
 
-export function poolLives(options: PoolLives) {
+export interface PoolLife {
+  /** page_pool_create(): a pool, or -EINVAL or -ENOMEM with the kernel's warning. */
+  create: (params: PoolParams) => number;
+  /** page_pool_destroy(): frees at once, or waits for the pages that are out: runDelayed() goes on. */
+  destroy: (pool: number) => void;
+  /** page_pool_release_retry(), for every pool whose second is over; the jiffy slack of the timer wheel is not modelled. */
+  runDelayed: (nanos: number) => void;
+  /** The simulated moment of the next delayed release, or -1. */
+  nextDelayed: () => number;
+}
+
+export function poolLives(options: PoolLifeParts): PoolLife {
   const { P, counts, maxLen, offset, direction, consumerCpu, napis, pp, poolsMax, pfnMax, parts } = options;
   const { journal, pages, rings, users, warn, inflight, flushCache, dmaUnmap, returnPage } = options;
   /** Moments in simulated nanoseconds: the next try, the first, the next warning; -1: nothing waits. */
@@ -92,7 +103,6 @@ export function poolLives(options: PoolLives) {
     return -error;
   };
 
-  /** page_pool_create(): a pool, or -EINVAL or -ENOMEM with the kernel's warning. */
   const create = (params: PoolParams): number => {
     const pool = deadPool();
     const error = paramsError(params, options.fragmentsHaveNoPlace, parts) ?? (pool < 0 ? ENOMEM : undefined);
@@ -119,7 +129,6 @@ export function poolLives(options: PoolLives) {
     return pool;
   };
 
-  /** page_pool_destroy(): frees at once, or waits for the pages that are out: runDelayed() goes on. */
   const destroy = (pool: number): void => {
     P[(pool << ROW_SHIFT) + USERS] = (P[(pool << ROW_SHIFT) + USERS] as number) - 1;
     if (P[(pool << ROW_SHIFT) + USERS] !== 0) return;
@@ -135,7 +144,6 @@ export function poolLives(options: PoolLives) {
     deferDue[pool] = journal.nanos + DEFER_NANOS;
   };
 
-  /** page_pool_release_retry(), for every pool whose second is over; the jiffy slack of the timer wheel is not modelled. */
   const runDelayed = (nanos: number): void => {
     for (let pool = 0; pool < poolsMax; pool++) {
       while (P[(pool << ROW_SHIFT) + LIVE] === 1 && deferDue[pool] !== -1 && nanos >= (deferDue[pool] as number)) {
@@ -161,7 +169,6 @@ export function poolLives(options: PoolLives) {
     }
   };
 
-  /** The simulated moment of the next delayed release, or -1. */
   const nextDelayed = (): number => {
     let first = -1;
     for (const due of deferDue) if (due >= 0 && (first < 0 || due < first)) first = due;

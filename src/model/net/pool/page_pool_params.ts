@@ -126,6 +126,21 @@ export interface PoolPieces {
   back(pfn: number): void;
 }
 
+/** For drivers that cut a pool's pages up themselves, and for those who share a piece. */
+export interface PageCutting {
+  /** What a pool must be made with for its pages to be cut up; 0 where any may. */
+  readonly fragmentFlag: number;
+  /** page_pool_fragment_page(): the driver cuts the page up itself, and says at last how many pieces it gave away. */
+  fragmentPage: (pfn: number) => void;
+  /** The driver counts a piece of such a page as given, or as not given after all. */
+  pieceGiven: (pfn: number) => void;
+  pieceKept: (pfn: number) => void;
+  /** page_pool_unref_page() with what was not given, and page_pool_put_unrefed_page() when nobody has a piece any more. */
+  unrefFragments(pool: number, pfn: number, given: number, allowDirect: boolean): void;
+  /** One more pool user of a counted page: page_pool_ref_page() (6.8), atomic_long_inc of pp_frag_count before. */
+  addFragmentUser: (pfn: number) => void;
+}
+
 export interface PagePoolOptions extends Partial<PoolParts> {
   readonly pages: PageAllocator;
   readonly journal: Journal;

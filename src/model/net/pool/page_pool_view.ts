@@ -45,18 +45,36 @@ export interface PoolColumns {
   readonly maxUsers: bigint;
 }
 
-export type PoolView = ReturnType<typeof viewPools>;
+export interface PoolView {
+  isLive: (pool: number) => boolean;
+  /** page->pp of the head page when the signature is there, else -1. */
+  poolOf: (pfn: number) => number;
+  /** Pool users that a page can have counted: 0 where this kernel does not count them. */
+  fragmentUsers: (pfn: number) => number;
+  /** pp_frag_count or pp_ref_count, exactly. */
+  fragCount: (pfn: number) => bigint;
+  fragPage: (pool: number) => number;
+  fragOffset: (pool: number) => number;
+  fragUsers: (pool: number) => number;
+  cacheCount: (pool: number) => number;
+  /** Oldest first; the last one is handed out next. */
+  cacheContents(pool: number): number[];
+  /** pfns in the order of consumption. */
+  ringContents: (pool: number) => number[];
+  holdCount: (pool: number) => number;
+  releaseCount: (pool: number) => number;
+  params: (pool: number) => PoolParams;
+  stats: (pool: number) => PoolStats;
+}
 
-export function viewPools(columns: PoolColumns) {
+export function viewPools(columns: PoolColumns): PoolView {
   const { P, counts, cache, maxLen, offset, direction, pp, rings, maxUsers } = columns;
   const { bias, delta } = columns.users;
   const unsigned = (pool: number, field: number): number => (P[(pool << ROW_SHIFT) + field] as number) >>> 0;
   const counted = (pool: number, field: number): number => counts[(pool << ROW_SHIFT) + field] as number;
   return {
     isLive: (pool: number): boolean => P[(pool << ROW_SHIFT) + LIVE] === 1,
-    /** page->pp of the head page when the signature is there, else -1. */
     poolOf: (pfn: number): number => (pp[pfn] as number) - 1,
-    /** Pool users that a page can have counted: 0 where this kernel does not count them. */
     fragmentUsers: (pfn: number): number => {
       const owner = pp[pfn] as number;
       if (owner === 0) return 0;
@@ -65,13 +83,11 @@ export function viewPools(columns: PoolColumns) {
         ? (delta[pfn] as number)
         : (delta[pfn] as number) + (P[((owner - 1) << ROW_SHIFT) + FRAG_USERS] as number);
     },
-    /** pp_frag_count or pp_ref_count, exactly. */
     fragCount: (pfn: number): bigint => BigInt(bias[pfn] as number) * maxUsers + BigInt(delta[pfn] as number),
     fragPage: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_PAGE] as number,
     fragOffset: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_OFFSET] as number,
     fragUsers: (pool: number): number => P[(pool << ROW_SHIFT) + FRAG_USERS] as number,
     cacheCount: (pool: number): number => P[(pool << ROW_SHIFT) + CACHED_PAGES] as number,
-    /** Oldest first; the last one is handed out next. */
     cacheContents(pool: number): number[] {
       const at = pool << CACHE_SHIFT;
       return Array.from(
@@ -79,7 +95,6 @@ export function viewPools(columns: PoolColumns) {
         (value) => value - 1,
       );
     },
-    /** pfns in the order of consumption. */
     ringContents: (pool: number): number[] => rings.contents(pool).map((value) => value - 1),
     holdCount: (pool: number): number => unsigned(pool, HOLD),
     releaseCount: (pool: number): number => unsigned(pool, RELEASED),

@@ -13,11 +13,11 @@ import type { ReceiveCaches } from "./napi_alloc_cache.ts";
 import type { PageWatch } from "./page_watch.ts";
 import { watchPages } from "./page_watch.ts";
 import { fragField, fragInts, headField, skbBit, skbField } from "./skb_columns.ts";
+import type { SkbOptions } from "./skb_config.ts";
 import type { Coalesced } from "./skb_paged.ts";
 import { viewSkb } from "./skb_view.ts";
 import type { Skbs } from "./skbs.ts";
 import { createSkbs } from "./skbs.ts";
-import type { SkbOptions } from "./skbuff.ts";
 
 const { DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
 const FRAG_INTS = fragInts;

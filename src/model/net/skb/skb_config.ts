@@ -1,10 +1,15 @@
 // What one kernel's sk_buffs are made of: sizes, paddings and gfp bits as numbers, and the parts that behave otherwise from release to
 // release. Nothing here reads a release: model/kernels picks.
+
 import { assert } from "../../../base/assert.ts";
 import type { ReceiveHeads, SpareSkbs } from "../../../kernel/facts/skb_heads.ts";
 import { smallHeadObject } from "../../../kernel/facts/skb_heads.ts";
 import type { Journal } from "../../journal.ts";
+import type { PageAllocator } from "../../mm/pages.ts";
 import type { Heap } from "../../slab/heap.ts";
+import type { Socks } from "../tcp/sock.ts";
+import type { ReceiveCaches } from "./napi_alloc_cache.ts";
+import type { Memory } from "./skb_memory.ts";
 
 export interface ReservedHead {
   /** Shared info included. */
@@ -136,3 +141,22 @@ export const sharedInfoRoom = (config: SkbConfig): number => config.heads.shared
 
 /** SKB_TRUESIZE */
 export const truesizeOf = (config: SkbConfig, end: number): number => config.heads.truesize(config, end);
+
+export interface SkbOptions {
+  readonly pages: PageAllocator;
+  readonly heap: Heap;
+  /** One entry a CPU; without them receive heads come from kmalloc. */
+  readonly receive?: readonly ReceiveCaches[];
+  readonly journal?: Journal;
+  readonly memory?: Memory;
+  readonly config?: SkbConfig;
+  readonly socks?: Socks;
+  /** sk_buffs that may be alive at once; default 65536. */
+  readonly skbsMax?: number;
+  /** Freed rows that wait before one is used again; 0 (the default) is fastest, the ownership checker wants some. */
+  readonly quarantineRows?: number;
+  /** sk_memalloc_socks(): some socket serves swap over the network. */
+  readonly memallocSocks?: boolean;
+  /** A BUG() in the skb code: it is announced as an `oops` event too. The operation has not happened. */
+  readonly onBug?: (what: string, skb: number) => void;
+}

@@ -9,21 +9,40 @@ const { DATAREF } = headField;
 const { cloned: CLONED, nohdr: NOHDR } = skbBit;
 const PAYLOAD_ONLY = (1 << 16) + 1;
 
+export interface SkbLinear {
+  /** skb_reserve(): moves data and tail of an empty skb up by `n`. */
+  skbReserve: (skb: number, n: number) => void;
+  /** skb_put(): `n` more bytes at the tail of a linear skb; the offset of the first, or -1 after skb_over_panic. */
+  skbPut: (skb: number, n: number) => number;
+  /** skb_push(): `n` more bytes in front; the new data offset, or -1 after skb_under_panic. */
+  skbPush: (skb: number, n: number) => number;
+  /** skb_pull(): `n` bytes less in front; the new data offset, or -1 (NULL) when the skb is shorter. */
+  skbPull: (skb: number, n: number) => number;
+  /** skb_trim(): cuts a linear skb to `len` bytes; a shorter one stays. */
+  skbTrim: (skb: number, len: number) => void;
+  headlen: (skb: number) => number;
+  tailroom: (skb: number) => number;
+  /** skb_cloned(): others look at the same data. */
+  isCloned: (skb: number) => boolean;
+  /** skb_header_cloned(): others look at the same header bytes. */
+  isHeaderCloned: (skb: number) => boolean;
+  /** __skb_header_release(): later clones may use the headroom. */
+  headerRelease: (skb: number) => void;
+}
+
 /** `bug` and `warn` announce what the kernel would have said. */
 export function createSkbLinear(
   columns: SkbColumns,
   bug: (what: string, skb: number, n: number) => void,
   warn: (what: string, a: number, b: number) => void,
-) {
+): SkbLinear {
   const { S, H } = columns;
 
-  /** skb_reserve(): moves data and tail of an empty skb up by `n`. */
   function skbReserve(skb: number, n: number): void {
     S[skb + DATA]! += n;
     S[skb + TAIL]! += n;
   }
 
-  /** skb_put(): `n` more bytes at the tail of a linear skb; the offset of the first, or -1 after skb_over_panic. */
   function skbPut(skb: number, n: number): number {
     const tail = S[skb + TAIL]!;
     if (S[skb + DATA_LEN] !== 0 || tail + n > S[skb + END]!) {
@@ -35,7 +54,6 @@ export function createSkbLinear(
     return tail;
   }
 
-  /** skb_push(): `n` more bytes in front; the new data offset, or -1 after skb_under_panic. */
   function skbPush(skb: number, n: number): number {
     const data = S[skb + DATA]! - n;
     if (data < 0) {
@@ -47,7 +65,6 @@ export function createSkbLinear(
     return data;
   }
 
-  /** skb_pull(): `n` bytes less in front; the new data offset, or -1 (NULL) when the skb is shorter. */
   function skbPull(skb: number, n: number): number {
     const len = S[skb + LEN]!;
     if (n > len) return -1;
@@ -60,7 +77,6 @@ export function createSkbLinear(
     return S[skb + DATA]!;
   }
 
-  /** skb_trim(): cuts a linear skb to `len` bytes; a shorter one stays. */
   function skbTrim(skb: number, len: number): void {
     if (S[skb + LEN]! <= len) return;
     if (S[skb + DATA_LEN] !== 0) {
@@ -73,16 +89,13 @@ export function createSkbLinear(
 
   const headlen = (skb: number): number => S[skb + LEN]! - S[skb + DATA_LEN]!;
   const tailroom = (skb: number): number => (S[skb + DATA_LEN] !== 0 ? 0 : S[skb + END]! - S[skb + TAIL]!);
-  /** skb_cloned(): others look at the same data. */
   const isCloned = (skb: number): boolean =>
     (S[skb + BITS]! & CLONED) !== 0 && (H[S[skb + HEAD]! + DATAREF]! & 0xffff) !== 1;
-  /** skb_header_cloned(): others look at the same header bytes. */
   function isHeaderCloned(skb: number): boolean {
     if ((S[skb + BITS]! & CLONED) === 0) return false;
     const ref = H[S[skb + HEAD]! + DATAREF]!;
     return (ref & 0xffff) - (ref >>> 16) !== 1;
   }
-  /** __skb_header_release(): later clones may use the headroom. */
   function headerRelease(skb: number): void {
     S[skb + BITS]! |= NOHDR;
     H[S[skb + HEAD]! + DATAREF] = PAYLOAD_ONLY;

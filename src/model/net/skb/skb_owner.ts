@@ -10,7 +10,22 @@ const { SK, DESTRUCTOR, TRUESIZE } = skbField;
 /** skb->destructor: the built-in ones; registerDestructor() adds more. */
 export const skbDestructor = { none: 0, sockWfree: 1, sockRfree: 2 } as const;
 
-export function createSkbOwner(columns: SkbColumns, socks: Socks) {
+export interface SkbOwner {
+  /** A destructor of another layer (tcp_wfree, …): give the id to S[skb + DESTRUCTOR]. */
+  registerDestructor: (run: (skb: number) => void) => number;
+  /** skb_orphan(): runs the destructor now and leaves the socket. */
+  skbOrphan: (skb: number) => void;
+  /** skb_set_owner_w(): charges the skb to the socket's send memory. */
+  skbSetOwnerW: (skb: number, sk: number) => void;
+  /** skb_set_owner_r(): charges the skb to the socket's receive memory. */
+  skbSetOwnerR: (skb: number, sk: number) => void;
+  /** skb_release_head_state(): the destructor; routes and extensions are not modelled. */
+  releaseHeadState: (skb: number) => void;
+  /** is_skb_wmem(): charged to a socket's send memory. */
+  isWmem: (skb: number) => boolean;
+}
+
+export function createSkbOwner(columns: SkbColumns, socks: Socks): SkbOwner {
   const { S } = columns;
   const destructors: (((skb: number) => void) | undefined)[] = [undefined, sockWfree, sockRfree];
 
@@ -24,12 +39,10 @@ export function createSkbOwner(columns: SkbColumns, socks: Socks) {
     socks.rmemAlloc[S[skb + SK]!]! -= S[skb + TRUESIZE]!;
   }
 
-  /** A destructor of another layer (tcp_wfree, …): give the id to S[skb + DESTRUCTOR]. */
   function registerDestructor(run: (skb: number) => void): number {
     return destructors.push(run) - 1;
   }
 
-  /** skb_orphan(): runs the destructor now and leaves the socket. */
   function skbOrphan(skb: number): void {
     const d = S[skb + DESTRUCTOR]!;
     if (d !== 0) destructors[d]?.(skb);
@@ -37,7 +50,6 @@ export function createSkbOwner(columns: SkbColumns, socks: Socks) {
     S[skb + SK] = 0;
   }
 
-  /** skb_set_owner_w(): charges the skb to the socket's send memory. */
   function skbSetOwnerW(skb: number, sk: number): void {
     skbOrphan(skb);
     S[skb + SK] = sk;
@@ -45,7 +57,6 @@ export function createSkbOwner(columns: SkbColumns, socks: Socks) {
     socks.wmemAlloc[sk]! += S[skb + TRUESIZE]!;
   }
 
-  /** skb_set_owner_r(): charges the skb to the socket's receive memory. */
   function skbSetOwnerR(skb: number, sk: number): void {
     skbOrphan(skb);
     S[skb + SK] = sk;
@@ -53,7 +64,6 @@ export function createSkbOwner(columns: SkbColumns, socks: Socks) {
     socks.rmemAlloc[sk]! += S[skb + TRUESIZE]!;
   }
 
-  /** skb_release_head_state(): the destructor; routes and extensions are not modelled. */
   function releaseHeadState(skb: number): void {
     const d = S[skb + DESTRUCTOR]!;
     if (d === 0) return;
@@ -67,7 +77,6 @@ export function createSkbOwner(columns: SkbColumns, socks: Socks) {
     skbSetOwnerW,
     skbSetOwnerR,
     releaseHeadState,
-    /** is_skb_wmem(): charged to a socket's send memory. */
     isWmem: (skb: number) => S[skb + DESTRUCTOR] === skbDestructor.sockWfree,
   };
 }

@@ -1,4 +1,6 @@
 // All operations on sk_buffs in one value: what drivers, protocols and replayers take. See skbuff.ts for what an skb is.
+
+import type { SkbOptions } from "./skb_config.ts";
 import type { SkbPaged } from "./skb_paged.ts";
 import { createSkbPaged } from "./skb_paged.ts";
 import type { SkbPrivate } from "./skb_private.ts";
@@ -7,7 +9,7 @@ import type { SkbReceive } from "./skb_receive.ts";
 import { createSkbReceive } from "./skb_receive.ts";
 import type { SkbSegment } from "./skb_segment.ts";
 import { createSkbSegment } from "./skb_segment.ts";
-import type { SkbOptions, Skbuff } from "./skbuff.ts";
+import type { Skbuff } from "./skbuff.ts";
 import { createSkbuff } from "./skbuff.ts";
 
 export type Skbs = Skbuff & SkbReceive & SkbPrivate & SkbPaged & SkbSegment;

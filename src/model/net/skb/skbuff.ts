@@ -15,7 +15,6 @@ import type { Socks } from "../tcp/sock.ts";
 import { createSocks, socksMax } from "../tcp/sock.ts";
 import type { FragDestructors } from "./frag_destructors.ts";
 import { createFragDestructors } from "./frag_destructors.ts";
-import type { ReceiveCaches } from "./napi_alloc_cache.ts";
 import type { SkbColumns } from "./skb_columns.ts";
 import {
   createSkbColumns,
@@ -27,11 +26,11 @@ import {
   skbField,
   skbInts,
 } from "./skb_columns.ts";
-import type { HeadStore, SkbConfig, SkbSpares } from "./skb_config.ts";
+import type { HeadStore, SkbConfig, SkbOptions, SkbSpares } from "./skb_config.ts";
 import { skbConfig61 } from "./skb_config61.ts";
-import { createSkbLinear } from "./skb_linear.ts";
+import { createSkbLinear, type SkbLinear } from "./skb_linear.ts";
 import type { Memory } from "./skb_memory.ts";
-import { createSkbOwner } from "./skb_owner.ts";
+import { createSkbOwner, type SkbOwner } from "./skb_owner.ts";
 import type { Ubufs } from "./ubuf_info.ts";
 import { createUbufs } from "./ubuf_info.ts";
 
@@ -63,25 +62,6 @@ export const dropReason = {
 
 export { skbDestructor } from "./skb_owner.ts";
 
-export interface SkbOptions {
-  readonly pages: PageAllocator;
-  readonly heap: Heap;
-  /** One entry a CPU; without them receive heads come from kmalloc. */
-  readonly receive?: readonly ReceiveCaches[];
-  readonly journal?: Journal;
-  readonly memory?: Memory;
-  readonly config?: SkbConfig;
-  readonly socks?: Socks;
-  /** sk_buffs that may be alive at once; default 65536. */
-  readonly skbsMax?: number;
-  /** Freed rows that wait before one is used again; 0 (the default) is fastest, the ownership checker wants some. */
-  readonly quarantineRows?: number;
-  /** sk_memalloc_socks(): some socket serves swap over the network. */
-  readonly memallocSocks?: boolean;
-  /** A BUG() in the skb code: it is announced as an `oops` event too. The operation has not happened. */
-  readonly onBug?: (what: string, skb: number) => void;
-}
-
 /** SKB_ALLOC_*: what alloc wants beside the size. A number, so that no call makes garbage. */
 export const allocFlag = {
   /** SKB_ALLOC_FCLONE: with room for one clone in the same object. */
@@ -93,23 +73,7 @@ export const allocFlag = {
 } as const;
 const { fclone: ALLOC_FCLONE, rx: ALLOC_RX, napi: ALLOC_NAPI } = allocFlag;
 
-export interface Skbuff {
-  skbReserve: (skb: number, n: number) => void;
-  skbPut: (skb: number, n: number) => number;
-  skbPush: (skb: number, n: number) => number;
-  skbPull: (skb: number, n: number) => number;
-  skbTrim: (skb: number, len: number) => void;
-  headlen: (skb: number) => number;
-  tailroom: (skb: number) => number;
-  isCloned: (skb: number) => boolean;
-  isHeaderCloned: (skb: number) => boolean;
-  headerRelease: (skb: number) => void;
-  registerDestructor: (run: (skb: number) => void) => number;
-  skbOrphan: (skb: number) => void;
-  skbSetOwnerW: (skb: number, sk: number) => void;
-  skbSetOwnerR: (skb: number, sk: number) => void;
-  releaseHeadState: (skb: number) => void;
-  isWmem: (skb: number) => boolean;
+export interface Skbuff extends SkbOwner, SkbLinear {
   readonly config: SkbConfig;
   readonly columns: SkbColumns;
   readonly memory: Memory | undefined;
