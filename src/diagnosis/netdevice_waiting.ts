@@ -18,7 +18,8 @@ const track: Advice = {
   costs: "memory and speed",
 };
 
-const held = "packets that were never freed, routes, sockets or a namespace that is still in use";
+const mayHold =
+  "Such references are held by packets that were never freed, routes, sockets or a namespace that is still in use; the line does not say by which.";
 
 /**
  * netdev_wait_allrefs() of net/core/dev.c: 5.10.223 waits until the count is 0; 6.1.192, 6.12.117 and 7.2.12 wait until it is 1, which is the
@@ -28,8 +29,8 @@ function causeOf(device: string, usage: number | undefined): string {
   if (usage !== undefined && usage <= 0)
     return `${device} is being removed, and the count of its references is ${usage}: more were dropped than were taken, so the count the kernel waits for never comes.`;
   if (usage === undefined || usage === 1)
-    return `${device} is being removed, and something still holds ${usage === 1 ? "a reference" : "references"} to it: ${held}.`;
-  return `${device} is being removed and still has ${usage} references: ${held} hold it. Up to 5.10 each of them is somebody's; in 6.1 and later one is the device's own.`;
+    return `${device} is being removed, and something still holds ${usage === 1 ? "a reference" : "references"} to it. ${mayHold}`;
+  return `${device} is being removed and still has ${usage} references. ${mayHold} Up to 5.10 each of them is somebody's; in 6.1 and later one is the device's own.`;
 }
 
 /** Who takes references for others (include/linux/netdevice.h, net/core/dev.c, lib/ref_tracker.c of 6.12.117). */
