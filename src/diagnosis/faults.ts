@@ -9,6 +9,7 @@ import { dmaComplaint } from "./dma_debug.ts";
 import type { Fault } from "./fault.ts";
 import type { Severity } from "./finding.ts";
 import { knownCheck, mayBeCorruption } from "./known_checks.ts";
+import { lockup, rcuStall } from "./lockups.ts";
 import { panicReason, panicSaid } from "./panics.ts";
 import { isHelper, isPlumbing } from "./plumbing.ts";
 import type { FaultPointer } from "./pointers.ts";
@@ -98,7 +99,9 @@ function byClass(c: Case, o: Oops): Fault {
     case "panic":
       return panic(o);
     case "lockup":
-      return lockup(c, o);
+      return lockup(c, o, place);
+    case "rcu stall":
+      return rcuStall(c, o, faultAt(o));
     case "sleep":
       return sleep(c, o);
     case "split lock":
@@ -224,33 +227,6 @@ function panic(o: Oops): Fault {
             : "Act on it: the machine went down.",
     memory: said.memory,
     reason: about[said.memory],
-  };
-}
-
-const reclaiming =
-  /^(?:try_to_free_pages|do_try_to_free_pages|shrink_|balance_pgdat|compact_zone|isolate_freepages|isolate_migratepages|__alloc_pages_direct_|try_to_compact_pages|kswapd|__alloc_pages_slowpath)/;
-
-function lockup(c: Case, o: Oops): Fault {
-  const seconds = /stuck for (\d{1,6})s/.exec(o.headline)?.[1];
-  const reclaim = c.stack.frames.find((f) => f.reliable && reclaiming.test(f.function))?.function;
-  const long = seconds === undefined ? "for too long" : `for ${seconds} s`;
-  return {
-    key: reclaim === undefined ? "lockup" : "lockup in reclaim",
-    title: "Soft lockup",
-    cause:
-      reclaim === undefined
-        ? `A CPU did not let another task run ${long}; it happened to be in ${placeOf(o)} when that was noticed.`
-        : `A CPU did not let another task run ${long}: it was looking for memory to free (${reclaim}).`,
-    severity: "watch",
-    consequence:
-      reclaim === undefined
-        ? "Nothing faulted: the registers show where that CPU happened to be."
-        : "No fault. Reclaim that takes so long finds little to free, or waits for a lock: look at the state of memory.",
-    memory: reclaim === undefined ? "none" : "not said",
-    reason:
-      reclaim === undefined
-        ? `${noShortage}: a CPU was busy for too long.`
-        : "The report does not say whether memory was short; its Mem-Info would.",
   };
 }
 

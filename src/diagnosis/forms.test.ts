@@ -164,6 +164,8 @@ const forms: Readonly<Record<string, string | Uint8Array>> = {
   "a Markdown quote": each((l) => `> ${stamped(l)}`),
   "a quote in a quote": each((l) => `> > ${l.text}`),
   "a code fence": `\`\`\`\n${each(stamped)}\`\`\`\n`,
+  "a code fence on the line of the text": `Seen today:\n\`\`\`${each(stamped)}\`\`\`\nAny idea?\n`,
+  "one pair of backticks around all": `Seen today:\n\`${each(stamped).trimEnd()}\`\nAny idea?\n`,
   "backticks around each line": each((l) => `\`${stamped(l)}\``),
   "HTML entities": each((l) => stamped(l).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")),
   "quoted-printable": each((l) => quotedPrintable(stamped(l))),

@@ -63,6 +63,7 @@ const beginnings: readonly (readonly [rank: number, words: string])[] = [
   [0, "INFO: 0x[0-9a-f]{8,16}-0x[0-9a-f]{8}"],
   [0, "FIX \\S{1,60}: (?:Restoring|Object at) "],
   [0, "unreferenced object 0x[0-9a-f]{8}"],
+  [0, "(?:rcu: )?INFO: rcu_[a-z_]{1,30} (?:self-)?detected "],
   [0, "skbuff: skb_(?:over|under)_panic: "],
   [0, "page_pool_release_retry\\(\\) stalled pool shutdown"],
 ];

@@ -170,9 +170,30 @@ const decodedQuotedPrintable = (text: string): string =>
 /** Markdown: each line in backticks of its own. */
 function undoBackticks(lines: readonly Layered[]): void {
   const own = lines.filter((l) => /^\s{0,8}`[^`]+`[\s\\]{0,4}$/.test(l.text));
-  if ((own.length < 2 && lines.length > 1) || own.length * 2 < lines.length) return;
-  for (const l of own) l.text = l.text.slice(l.text.indexOf("`") + 1, l.text.lastIndexOf("`"));
+  if ((own.length < 2 && lines.length > 1) || own.length * 2 < lines.length) undoFence(lines);
+  else for (const l of own) l.text = l.text.slice(l.text.indexOf("`") + 1, l.text.lastIndexOf("`"));
 }
+
+/** Markdown: a kernel's line, or a run of lines, between a pair of backticks that stand on the lines themselves. */
+function undoFence(lines: readonly Layered[]): void {
+  let fence = "";
+  let left = 0;
+  for (const l of lines) {
+    const opens = /^\s{0,8}(`{1,3})(?=[^`\s])/.exec(l.text);
+    const inside = opens === null ? "" : l.text.slice(opens[0].length);
+    if (opens?.[1] !== undefined && (isKernelLine(inside) || hasStamp(inside))) {
+      [fence, left] = [opens[1], longestFence];
+      l.text = inside;
+    }
+    if (fence === "") continue;
+    const closes = /[^`](`{1,3})[\s\\]{0,4}$/.exec(l.text);
+    if (closes?.[1] === fence) l.text = l.text.slice(0, closes.index + 1);
+    if (closes?.[1] === fence || l.text.trim() === fence || left-- === 0) fence = "";
+  }
+}
+
+/** Lines of the longest report that somebody puts between backticks. */
+const longestFence = 2000;
 
 const hasStamp = (text: string): boolean => stripPrefix(text).text.length < text.length;
 

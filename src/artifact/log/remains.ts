@@ -40,13 +40,13 @@ export function remainsOf(lines: readonly LogLine[]): Remains | undefined {
     if (first !== undefined && like.length >= fewest)
       return {
         line: first.line,
-        sentence: `${beginning} ${what}, but the line with which it begins is not in the text, so it does not say what happened.`,
+        sentence: `${beginning} ${what}, and no line before them opens a report that skblab reads. What they belong to is not known here.`,
       };
   }
   return undefined;
 }
 
-const beginning = "It holds the rest of a report:";
+const beginning = "It holds what may be part of a report:";
 
 /** The sentence of remains, however it came here. */
 export const isRemains = (sentence: string): boolean => sentence.startsWith(beginning);

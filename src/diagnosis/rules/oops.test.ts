@@ -14,6 +14,22 @@ const claim = (i: DiagnosedIncident, id: string): string => i.findings.find((f) 
 
 const head = "CPU: 1 PID: 0 Comm: swapper/1 Not tainted 5.10.0-23-amd64 #1 Debian 5.10.179-1";
 
+/** The stack of a softirq from the spinning function to the entry that x86 ends with. */
+const spinning = `Call Trace:
+ tcp_v4_rcv+0x1b/0x50
+ ip_protocol_deliver_rcu+0x1b/0x50
+ ip_local_deliver_finish+0x1b/0x50
+ __netif_receive_skb_one_core+0x1b/0x50
+ process_backlog+0x1b/0x50
+ __napi_poll+0x1b/0x50
+ net_rx_action+0x1b/0x50
+ __do_softirq+0x1b/0x50
+ run_ksoftirqd+0x1b/0x50
+ smpboot_thread_fn+0x1b/0x50
+ kthread+0x1b/0x50
+ ret_from_fork+0x1b/0x50
+`;
+
 describe("a pointer says what it was", () => {
   const fault = (address: string): string => `BUG: unable to handle page fault for address: ${address}\n${head}
 RIP: 0010:skb_release_data+0x6d/0x190
@@ -161,8 +177,8 @@ describe("no pointer was followed", () => {
       "act",
     ],
     [
-      "a lockup",
-      `watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]\n${head}\nRIP: 0010:_raw_spin_lock+0x37/0x50\n`,
+      "a lockup with its whole stack",
+      `watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]\n${head}\nRIP: 0010:_raw_spin_lock+0x37/0x50\n${spinning}`,
       "Soft lockup in _raw_spin_lock",
       "watch",
     ],
@@ -172,6 +188,16 @@ describe("no pointer was followed", () => {
     expect(i.cause).not.toMatch(/wild pointer/);
     expect(answer(i, "oops.pointer")).toBeUndefined();
     expect(answer(i, "fragmentation")).toBe("no");
+  });
+
+  test.each([
+    ["no stack", ""],
+    ["a cut stack", spinning.split("\n").slice(0, 3).join("\n")],
+  ])("a lockup with %s may be one of memory", async (_, stack) => {
+    const i = await one(
+      `watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]\n${head}\nRIP: 0010:_raw_spin_lock+0x37/0x50\n${stack}`,
+    );
+    expect(answer(i, "fragmentation")).toBe("unknown");
   });
 
   test("a lockup inside reclaim is one of memory, and whether it was short is open", async () => {

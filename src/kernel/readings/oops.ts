@@ -20,6 +20,8 @@ export interface Oops {
     | "sleep"
     /** A CPU that did not schedule: nothing faulted. */
     | "lockup"
+    /** A CPU or a task that keeps RCU's grace period from ending: nothing faulted. */
+    | "rcu stall"
     /** `Kernel panic - not syncing` without a fault before it. */
     | "panic"
     | "sanitizer"
@@ -52,6 +54,8 @@ export interface Oops {
   readonly code?: string;
   /** `---[ end trace 0000000000000000 ]---` was there; `Kernel panic - not syncing: …` as printed. */
   readonly endTrace?: string;
+  /** A stall of RCU: jiffies since the grace period began, and the CPUs that it waits for. */
+  readonly stalled?: { readonly jiffies?: number; readonly cpus: readonly number[] };
   readonly panic?: string;
 }
 

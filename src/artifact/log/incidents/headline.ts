@@ -164,6 +164,13 @@ const faultRows: readonly HeadlineRow[] = [
     /^(?:NMI )?(?:watchdog: )?BUG: soft lockup/,
     "watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]",
   ),
+  // kernel/rcu/tree_stall.h; kernel/rcutree.c up to 3.11, and its words of before 2.6.36 ("INFO: RCU detected CPU 0 stall")
+  row(
+    "oops",
+    ["INFO: rcu_", "INFO: RCU detected"],
+    /^(?:rcu: )?INFO: (?:rcu_[a-z_]{1,30}|RCU) (?:self-)?detected (?:expedited )?(?:CPU )?(?:\d{1,5} )?stalls?\b/,
+    "rcu: INFO: rcu_sched self-detected stall on CPU",
+  ),
   row(
     "oops",
     ["BUG: KASAN", "BUG: KFENCE", "BUG: KMSAN"],

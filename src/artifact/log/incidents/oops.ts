@@ -8,6 +8,7 @@ import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 import { codePlaceAfter, isRegisterLine, readTraceLine } from "./call_trace.ts";
 import { headlineKind, isOopsHeadline } from "./headline.ts";
+import { isStall, StallBuilder } from "./rcu_stall.ts";
 import { SanitizerBuilder } from "./sanitizer.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -31,6 +32,7 @@ const marksModule = /\w\([A-Z+-]{1,8}\)(?:\s|$)/;
 export class OopsBuilder {
   private readonly oops: Mutable<Partial<Oops>> & { headline: string };
   private readonly sanitizer: SanitizerBuilder | undefined;
+  private readonly stall: StallBuilder | undefined;
   private headlines = 1;
   private disabledAt = false;
 
@@ -38,13 +40,20 @@ export class OopsBuilder {
     const own = messageHead.test(headline) ? headline.trim() : undefined;
     this.oops = { headline: headline.trim(), ...opening(headline), ...field("message", message ?? own) };
     this.sanitizer = SanitizerBuilder.of(headline);
+    this.stall = isStall.test(headline) ? new StallBuilder(headline) : undefined;
     if (dieLine.test(headline)) this.oops.oops = headline.trim();
     this.takeCommon(headline);
+  }
+
+  /** What follows is of another CPU or task. */
+  ends(text: string): boolean {
+    return this.stall?.ends(text) === true;
   }
 
   /** Lines of the fault outside registers and stack; the part, or undefined. */
   take(text: string): string | undefined {
     const { oops } = this;
+    if (this.stall?.take(text) === true) return "headline";
     const part = this.sanitizer?.take(text);
     if (part !== undefined) return part;
     if (/^Kernel panic - not syncing/.test(text)) {
@@ -170,6 +179,7 @@ export class OopsBuilder {
       ...field("trace", body.trace),
       ...field("code", body.code),
       ...field("sanitizer", this.sanitizer?.finish()),
+      ...field("stalled", this.stall?.finish()),
     };
   }
 }
@@ -205,6 +215,7 @@ const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
   [/^BUG: K(?:ASAN|FENCE|MSAN): |^(?:Allocated|Freed) by task /, "sanitizer"],
   [/sleeping function called from invalid context|scheduling while atomic/, "sleep"],
   [/soft lockup/, "lockup"],
+  [isStall, "rcu stall"],
   [/^WARNING|^Badness/, "warning"],
   [/^Kernel panic/, "panic"],
   [/NULL pointer dereference/, "null dereference"],
@@ -230,6 +241,7 @@ function classOf(text: string): Oops["class"] | undefined {
 export function oopsOwn(builder: OopsBuilder, report: ReportBuilder): (text: string, index: number) => OwnAnswer {
   let seen = 0;
   return (text, index) => {
+    if (builder.ends(text)) return "end";
     const part = builder.take(text);
     if (part !== undefined) {
       report.take(index, part);
@@ -265,7 +277,8 @@ export function readOops(
   for (const i of walked) builder.take(textAt(i));
   const body = new BodyReader(stretch, report, oopsOwn(builder, report)).read(index + 1);
   const reading = builder.finish(body);
-  if (reading.trace === undefined && reading.class !== "lockup") report.missing.push("trace");
+  if (reading.trace === undefined && reading.class !== "lockup" && reading.class !== "rcu stall")
+    report.missing.push("trace");
   return { incident: report.finish("oops", reading), next: index + 1 };
 }
 
