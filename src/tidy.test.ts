@@ -174,6 +174,26 @@ describe("the house", () => {
     expect(byText.test('f.id === "why.refused"')).toBe(true);
   });
 
+  test("what is not there is said by a proof alone: part.ts makes it, and no ground of a no is a count, a fallback or our own words", () => {
+    const judging = product.filter((f) => /^(?:diagnosis|analysis|live|fleet|report|kernel)\//.test(f));
+    const forged = /\bas (?:unknown as )?(?:Absent|Closed<)|: (?:Absent|Missed|Shown) = \{|\babsent: \{/;
+    expect(judging.filter((f) => f !== "kernel/readings/part.ts" && forged.test(textOf(f)))).toEqual([]);
+    // A finding is made by its question (question.ts), which asks for the ground; rebuild.ts answers a watermark's test.
+    const bare = /\banswer: "no"|\banswer: (?!Answer\b)[^,;]{1,80} : "no"/;
+    expect(judging.filter((f) => f !== "diagnosis/rebuild.ts" && bare.test(textOf(f)))).toEqual([]);
+    // What was read is named as it was read: the length of a list, a value in place of one that is missing and a text made here are not.
+    const made = /\bshown\(\s*(?:["'`]|[^(),]{0,80}(?:\?\?|\|\||\.length\b|\.size\b|===|!==))/;
+    expect(judging.filter((f) => made.test(textOf(f)))).toEqual([]);
+    // Reports whose kind is the verdict: that no request was refused.
+    const kinds = ["bad_page", "skb_panic", "slab_corruption"].map((rule) => `diagnosis/rules/${rule}.ts`);
+    expect(judging.filter((f) => /\bbyKind\(c,/.test(textOf(f)))).toEqual(kinds);
+    expect(forged.test("return { because } as Absent;")).toBe(true);
+    expect(bare.test('answer: frames.length > 0 ? "yes" : "no"')).toBe(true);
+    expect(made.test('no("direction", "No.", shown(c.stack.frames.length, lines))')).toBe(true);
+    expect(made.test('no("direction", "No.", shown(name ?? "nobody", lines))')).toBe(true);
+    expect(made.test('no("direction", "No.", shown(name, lines))')).toBe(false);
+  });
+
   test("no enum, no any, no default export", () => {
     const banned = /^\s*(export )?(const )?enum |: an[y]\b|\bas an[y]\b|<an[y]>|^export default/m;
     const checked = product.filter((f) => !/vite\.config\.ts$/.test(f));

@@ -15,7 +15,8 @@ import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
 import type { Release } from "../kernel/release.ts";
 import type { ArchitectureSaid } from "./architecture.ts";
 import { architectureOf, pageSizeOf } from "./architecture.ts";
-import type { KernelSaid, Quote } from "./finding.ts";
+import type { KernelSaid, Quote, Shown, Witness } from "./finding.ts";
+import { shown } from "./finding.ts";
 import type { StackView } from "./stack.ts";
 import { viewStack } from "./stack.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -149,6 +150,12 @@ export const quotesOf = (input: string, lines: readonly LogLine[]): readonly Quo
 /** The lines that carry a part of the case's incident; at most `most` of them. */
 export function quote(c: Case, part: PartName, most = 3): readonly Quote[] {
   return quotesOf(c.input, linesOf(c.incident, part).slice(0, most));
+}
+
+/** The ground of what the kind of a report says by itself: a page that was in a bad state is no request that was refused. */
+export function byKind(c: Case, lines: Witness): Shown {
+  const kind: string = c.incident.kind;
+  return shown(kind, lines);
 }
 
 /** The line of a frame; ARM names two on one line, and the last caller stands on the line of its callee. */

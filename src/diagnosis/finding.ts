@@ -275,6 +275,37 @@ export interface Missed {
   readonly near: Witness;
 }
 
+/** What was read in lines: it is there, and so it is whole, for no reader takes a number or a word without what its form puts behind it. */
+export interface Shown {
+  readonly shown: string | number | bigint;
+  readonly lines: Witness;
+}
+
+/** What a no rests on: lines that say it, or the proof that what would say otherwise is not there. */
+export type Ground = Shown | Missed;
+
+/** A value that was read, not a word of our own: a literal is none. */
+type Read<T> = T &
+  (string extends T
+    ? unknown
+    : number extends T
+      ? unknown
+      : bigint extends T
+        ? unknown
+        : "a word of our own proves nothing");
+
+/**
+ * The ground of what lines say by themselves. What may be missing (undefined) is no ground, nor is the truth of a search: that nothing was found
+ * takes the proof that nothing is missing (`missed`).
+ */
+export const shown = <T extends string | number | bigint>(what: Read<T>, lines: Witness): Shown => ({
+  shown: what,
+  lines,
+});
+
+/** The ground of what is not there; `near` are lines of the part that was searched. */
+export const missed = (absent: Absent, near: Witness): Missed => ({ absent, near });
+
 /** What one line of the kernel or of a driver says by itself. */
 export interface MessageSaid {
   /** Messages with the same key are the same trouble. */

@@ -3,6 +3,7 @@ import { oneClock } from "../kernel/readings/incident.ts";
 import type { Case } from "./case.ts";
 import { quote } from "./case.ts";
 import type { Finding, Occurrence, Quote, Severity } from "./finding.ts";
+import { shown } from "./finding.ts";
 import { defineQuestions } from "./question.ts";
 import { duration } from "./words.ts";
 
@@ -43,7 +44,7 @@ export function poolTrend(group: readonly JudgedCase[]): readonly Finding[] {
       : no(
           "page_pool.draining",
           `No page came back in that time: ${from}. A leak, or a consumer that never reads.`,
-          evidence,
+          shown(last.inflight, evidence),
         ),
   ];
 }
@@ -83,5 +84,6 @@ export function judgement(
       : "";
   const heads = [first, ...(last === first ? [] : [last])].flatMap((j) => quote(j.c, "headline", 1));
   const answer = severity === "harmless" ? "yes" : severity === "watch" || severity === "unknown" ? "unknown" : "no";
-  return answering(answer)("judgement.harmless", `${words}${span}`, heads);
+  const judged: string = severity;
+  return answering(answer)("judgement.harmless", `${words}${span}`, shown(judged, heads));
 }

@@ -21,8 +21,8 @@ import {
   zoneKb,
   zoneName,
 } from "../kernel/readings/mem_info_extent.ts";
-import type { Lack } from "../kernel/readings/part.ts";
-import { closedOf, isKnown, isLack, seenOf } from "../kernel/readings/part.ts";
+import type { Absent, Lack } from "../kernel/readings/part.ts";
+import { closedOf, isKnown, isLack, none, seenOf } from "../kernel/readings/part.ts";
 import type { Architecture } from "../kernel/release.ts";
 import { atLeast, factAt } from "../kernel/release.ts";
 import { allocFlag } from "../model/mm/alloc_flags.ts";
@@ -84,6 +84,8 @@ export interface Rebuilt {
   readonly untold: readonly UntoldZone[];
   /** What would have said whether every zone refuses; undefined when all is there. */
   readonly lacks: string | undefined;
+  /** The proof that no zone is missing, and that each that the request may use could be rebuilt. */
+  readonly all: Absent | undefined;
   /** The marks did not apply: the task frees memory itself (PF_MEMALLOC) or carried __GFP_MEMALLOC. */
   readonly noWatermarks: boolean;
   /** __GFP_THISNODE on a machine with several nodes: only one node counted, and the report does not say which. */
@@ -185,9 +187,9 @@ function rebuildOnce(c: Case): Rebuilt | undefined {
       });
     else zones.push(rebuiltZone(ask, z, eligible, states, request));
   }
-  const whole = closedOf(c.zones);
   const gap = untold.find((z) => z.eligible);
-  const complete = whole !== undefined && gap === undefined;
+  const all = none(c.zones, (z) => gap !== undefined && z.node === gap.node && z.name === gap.name);
+  const complete = all !== undefined;
   const refused = (of: (z: RebuiltZone) => WatermarkVerdict): boolean | undefined => {
     const answer = refuses(zones, of, bound);
     return answer === true && !complete ? undefined : answer;
@@ -198,6 +200,7 @@ function rebuildOnce(c: Case): Rebuilt | undefined {
     request,
     zones,
     untold,
+    all,
     lacks: gap?.lacks ?? (c.zones.state === "cut" || c.zones.state === "lost" ? c.zones.lacks : undefined),
     oneNode: bound && new Set(zones.map((z) => z.node)).size > 1,
     noWatermarks: (reserveFlags(rules, gfp.mask, task) & allocFlag.noWatermarks) !== 0,

@@ -2,11 +2,13 @@
 import { decodePageFlags, pageFlagEraAt } from "../../kernel/facts/page_flags.ts";
 import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { BadPage } from "../../kernel/readings/bad_page.ts";
+import { rawWord } from "../../kernel/readings/bad_page.ts";
 import type { IncidentOf } from "../../kernel/readings/incident.ts";
 import { none } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
-import { quote, quoteFrames } from "../case.ts";
+import { byKind, quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
 import type { PageVerdict } from "../page_records.ts";
 import { loneBit, pageVerdict, poolSignature, repeatedWords, writtenOver } from "../page_records.ts";
@@ -101,7 +103,7 @@ function inOthers(page: BadPage): string {
 
 function flagsSay(c: Case, page: BadPage): readonly Finding[] {
   const decoded = flagsInLayout(c, page);
-  if (decoded === undefined) return [];
+  if (decoded === undefined || page.flags === undefined) return [];
   const printed = printedNames(page);
   const agrees =
     printed === undefined ||
@@ -111,7 +113,7 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
       no(
         "bad_page.flags",
         `No flag of the page is set (${page.flags}${inOthers(page)}): the flags are not what is wrong.`,
-        fields(c),
+        shown(page.flags, fields(c)),
       ),
     ];
   const wrong =
@@ -310,12 +312,13 @@ function poolSays(c: Case, page: BadPage): readonly Finding[] {
         quote(c, "raw", 1),
       ),
     ];
-  if (mark === false && claimed)
+  const word = rawWord(page, 1);
+  if (mark === false && claimed && word !== undefined)
     return [
       no(
         "bad_page.page_pool",
-        `raw word 1 is ${page.raw[1]}, not the mark that a page_pool puts there: the page did not belong to a pool. On 32-bit machines the check of some releases took other words for the mark (fixed by 95920c2ed02b).`,
-        quote(c, "raw", 1),
+        `raw word 1 is ${word}, not the mark that a page_pool puts there: the page did not belong to a pool. On 32-bit machines the check of some releases took other words for the mark (fixed by 95920c2ed02b).`,
+        shown(word, quote(c, "raw", 1)),
       ),
     ];
   return [];
@@ -350,20 +353,21 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   const under = (form: RegExp): number => names.findIndex((n, i) => check >= 0 && i > check && form.test(n));
   const late = under(/^(free_pcppages_bulk|drain_pages|drain_zone_pages|__drain_all_pages|free_unref_page_list)/);
   const prep = under(/^(prep_new_page|check_new_page|get_page_from_freelist|rmqueue|buffered_rmqueue|__rmqueue)/);
-  if (late >= 0)
+  const [drains, hands] = [names[late], names[prep]];
+  if (drains !== undefined)
     found.push(
       no(
         "bad_page.process_guilty",
         `Process ${page.comm ?? "named here"} need not have caused it: the check ran while a per-CPU list was drained, some time after the page was freed.`,
-        quoteFrames(c, [late]),
+        shown(drains, quoteFrames(c, [late])),
       ),
     );
-  else if (prep >= 0)
+  else if (hands !== undefined)
     found.push(
       no(
         "bad_page.process_guilty",
         `Process ${page.comm ?? "named here"} only requested a page: the damage was done while the page was free, for example by code that still used it.`,
-        quoteFrames(c, [prep]),
+        shown(hands, quoteFrames(c, [prep])),
       ),
     );
   const by = page.owner?.allocatedBy.find(
@@ -442,6 +446,6 @@ function fragmentation(c: Case, page: BadPage): Finding {
   return no(
     "fragmentation",
     `This is not fragmentation: no request was refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which a lack of contiguous memory cannot cause.`,
-    [...quote(c, "headline", 1), ...fields(c)],
+    byKind(c, [...quote(c, "headline", 1), ...fields(c)]),
   );
 }

@@ -1,5 +1,9 @@
 // The limit of a container, or of the machine? A per-cgroup cache in SLUB's lines says which.
+
+import { none } from "../../kernel/readings/part.ts";
+import { cgroupsPart } from "../../kernel/readings/slab_failure.ts";
 import { quote } from "../case.ts";
+import { missed, shown } from "../finding.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 
@@ -14,8 +18,6 @@ export const container = defineRule({
   kinds: ["alloc_failure", "slab_failure"],
   answer: (c) => {
     if (c.slab === undefined) return [];
-    // Only the cache's line says whose it is.
-    if (c.slab.cache === undefined) return [];
     const evidence = [...quote(c, "slab", 1), ...quote(c, "cache", 1)];
     // A charge that a cgroup refuses is refused in silence (mm/memcontrol.c); this report is the page allocator's own.
     if (c.slab.memcg !== undefined && c.incident.kind === "alloc_failure")
@@ -23,7 +25,7 @@ export const container = defineRule({
         no(
           "container.limit",
           `The cache is the private copy of the cgroup "${c.slab.memcg}", but the page allocator itself refused the page: no container's limit makes it print such a report.`,
-          [...quote(c, "headline", 1), ...evidence],
+          shown(c.slab.memcg, [...quote(c, "headline", 1), ...evidence]),
         ),
       ];
     if (c.slab.memcg !== undefined)
@@ -44,11 +46,14 @@ export const container = defineRule({
           ],
         ),
       ];
+    // Only the cache's line says whose it is.
+    const noCgroup = none(cgroupsPart(c.slab), () => true);
+    if (noCgroup === undefined) return [];
     return [
       no(
         "container.limit",
-        `The cache ${c.slab.cache ?? ""} is the machine's own, not a container's.`.replace("  ", " "),
-        evidence,
+        `The cache ${c.slab.cache} is the machine's own, not a container's.`,
+        missed(noCgroup, evidence),
       ),
     ];
   },

@@ -1,7 +1,8 @@
 // May the caller sleep, and did it ask as if it might not?
-import { isKnown } from "../../kernel/readings/part.ts";
+import { isKnown, nothingMissing } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
+import { shown } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
@@ -22,12 +23,13 @@ export const context = defineRule({
   kinds: ["alloc_failure"],
   answer: (c) => {
     const mask = maskOf(c);
-    if (c.incident.kind === "alloc_failure" && isKnown(c.incident.reading.memalloc, (n) => n !== 0))
+    const memalloc = c.incident.kind === "alloc_failure" ? c.incident.reading.memalloc : undefined;
+    if (memalloc !== undefined && memalloc !== 0)
       return [
         no(
           "context.atomic_needlessly",
           "The task that asked was itself freeing memory (PF_MEMALLOC, the digit after the mask): the kernel does not reclaim for it again, and it may use the whole reserve.",
-          quote(c, "headline", 1),
+          shown(memalloc, quote(c, "headline", 1)),
         ),
       ];
     if (mask === undefined || c.stack.frames.length === 0) return [];
@@ -59,31 +61,34 @@ export const context = defineRule({
         no(
           "context.atomic_needlessly",
           `The request was allowed to wait (${mask.text}), but the task was freeing memory itself (${frameName(c, reclaimer) ?? c.process?.comm}): for such a task the kernel does not reclaim again, and reclaim goes on without what was refused.`,
-          [...evidence, ...quoteFrames(c, [c.stack.reclaimFrame])],
+          shown(mask.text, [...evidence, ...quoteFrames(c, [c.stack.reclaimFrame])]),
         ),
       ];
-    if (mask.maySleep)
+    if (mask.maySleep) {
+      const waits = `The request was allowed to wait (${mask.text}): the kernel ${stalls(c) ? "was reclaiming memory for it all the while" : "could reclaim memory for it before it gave up"}${isKnown(c.order, (n) => n > 3) ? ", though for blocks above order 3 it does not try for long" : ""}.`;
+      // Without the frames of an interrupt, which may be those that are missing.
+      const inTask = c.stack.context === "process" || nothingMissing(c.stack.trace) !== undefined;
       return [
-        (c.stack.context === "process" || c.stack.trace.state === "whole" ? no : unknown)(
-          "context.atomic_needlessly",
-          `The request was allowed to wait (${mask.text}): the kernel ${stalls(c) ? "was reclaiming memory for it all the while" : "could reclaim memory for it before it gave up"}${isKnown(c.order, (n) => n > 3) ? ", though for blocks above order 3 it does not try for long" : ""}.`,
-          evidence,
-        ),
+        inTask
+          ? no("context.atomic_needlessly", waits, shown(mask.text, evidence))
+          : unknown("context.atomic_needlessly", waits, evidence),
       ];
+    }
     if (mask.optional)
       return [
         no(
           "context.atomic_needlessly",
           `The request could not wait and asked for no reserve (${mask.text}): its caller can do without the memory, or asks again later.`,
-          evidence,
+          shown(mask.text, evidence),
         ),
       ];
-    if (c.stack.context === "process" && c.stack.noSleepFrame !== undefined)
+    const noSleep = frameName(c, c.stack.noSleepFrame);
+    if (c.stack.context === "process" && noSleep !== undefined)
       return [
         no(
           "context.atomic_needlessly",
-          `The request could not wait, and rightly so (${mask.text}): a task was running, but under ${frameName(c, c.stack.noSleepFrame)}, where nobody may sleep.`,
-          [...evidence, ...quoteFrames(c, [c.stack.noSleepFrame])],
+          `The request could not wait, and rightly so (${mask.text}): a task was running, but under ${noSleep}, where nobody may sleep.`,
+          shown(noSleep, [...evidence, ...quoteFrames(c, [c.stack.noSleepFrame])]),
         ),
       ];
     // Only what brings an interface up is known to run where its caller may wait: elsewhere a frame where nobody may sleep may be missing, or
@@ -97,7 +102,7 @@ export const context = defineRule({
           no(
             "context.atomic_needlessly",
             `The request could not wait, and rightly so (${mask.text}): it ran in ${c.stack.context === "softirq" ? "a softirq" : marked && frame.context === "irq" ? "an interrupt or a softirq" : "an interrupt"} (${where}).`,
-            evidence,
+            shown(mask.text, evidence),
           ),
         ];
       case "process":

@@ -1,9 +1,11 @@
 // Is this receive refill, receive, transmit or neither, and which driver is it?
 import { failureAt } from "../../kernel/facts/drivers/index.ts";
+import { nothingMissing } from "../../kernel/readings/part.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames, workOf } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
+import { missed, shown } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule, shortages } from "../rule.ts";
@@ -58,10 +60,16 @@ export const direction = defineRule({
       driver?.frame,
       c.stack.module?.frame,
     ]);
+    if (direction === "neither") {
+      const nothing = nothingMissing(c.stack.trace);
+      return nothing === undefined
+        ? [notSaid(c)]
+        : [no("direction", `This is ${words[direction]}.${who}`, missed(nothing, evidence))];
+    }
     return [
-      (direction === "neither" ? no : yes)(
+      yes(
         "direction",
-        `${direction === "neither" ? "This is" : "The kernel was"} ${words[direction]}${at === undefined ? "" : ` (${at})`}.${made}${who}`,
+        `The kernel was ${words[direction]}${at === undefined ? "" : ` (${at})`}.${made}${who}`,
         evidence,
       ),
       ...afterwards(c),
@@ -133,8 +141,10 @@ function afterwards(c: Case): readonly Finding[] {
   const failure = failureAt(driver.driver, c.release.version);
   if (failure === undefined) return [];
   const lasting = failure.slot === "stays empty and is retried";
+  // The driver's source says it; that it is this driver its frame says.
+  const whose = shown(driver.driver.name, quoteFrames(c, [driver.frame]));
   return [
-    no("ring.slot_lost", `No ring slot is lost for good: ${failure.sentence}`, quoteFrames(c, [driver.frame]), [
+    no("ring.slot_lost", `No ring slot is lost for good: ${failure.sentence}`, whose, [
       ...(failure.counter === undefined
         ? []
         : [

@@ -5,6 +5,7 @@ import type { Oops } from "../../kernel/readings/oops.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { logCommand } from "../log_command.ts";
 import { failureSearch, messageSaid } from "../messages.ts";
 import { defineQuestions } from "../question.ts";
@@ -32,7 +33,8 @@ export const driverLine = defineRule({
       a === failureSearch ? { ...a, command: `${logCommand(c)} | grep -B2 -A60 'allocation fail'` } : a,
     );
     const meaning = yes("driver_line.meaning", said.meaning, line, advice);
-    if (said.memory === "none") return [meaning, no("driver_line.memory", said.cause, line)];
+    if (said.memory === "none")
+      return [meaning, no("driver_line.memory", said.cause, shown(c.incident.reading.text, line))];
     if (c.incident.reading.message !== "buffer") return [meaning];
     return [meaning, ...sizeSays(c, c.incident.reading.bytes, advice)];
   },
@@ -49,7 +51,7 @@ function ofCheck(c: Case, o: Oops): readonly Finding[] {
   );
   return [
     yes("driver_line.meaning", said.meaning, lines, said.advice),
-    ...(said.memory === "none" ? [no("driver_line.memory", said.cause, lines)] : []),
+    ...(said.memory === "none" ? [no("driver_line.memory", said.cause, shown(text, lines))] : []),
   ];
 }
 

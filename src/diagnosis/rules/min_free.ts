@@ -11,6 +11,7 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { defineQuestions } from "../question.ts";
 import { hiddenBoostKb } from "../rebuild.ts";
@@ -86,7 +87,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
   const advice = raise(c, kb, known?.value ?? lowmem?.from);
   const huge = hugePagesMinFreeKb(kb, c.pageKb);
   if (huge !== undefined)
-    return [no("min_free.default", `vm.min_free_kbytes ${kb} is ${hugeWords(huge)}.`, [line], advice)];
+    return [no("min_free.default", `vm.min_free_kbytes ${kb} is ${hugeWords(huge)}.`, shown(kb, [line]), advice)];
   if (lowmem === undefined)
     return [
       unknown(
@@ -102,7 +103,7 @@ function fromSysctl(c: Case, kb: number, line: Quote): readonly Finding[] {
       no(
         "min_free.default",
         `vm.min_free_kbytes ${kb} would be the default for ${inGib} of low memory; this machine has ${size(known.value * 1024)}, so it was set.`,
-        [line, known.quote],
+        shown(kb, [line, known.quote]),
         advice,
       ),
     ];
@@ -240,9 +241,14 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
       advice,
     );
   const huge = hugePagesMinFreeKb(kb, c.pageKb);
-  if (huge !== undefined) return no("min_free.default", `${base}: ${hugeWords(huge)}.`, evidence, advice);
+  if (huge !== undefined) return no("min_free.default", `${base}: ${hugeWords(huge)}.`, shown(kb, evidence), advice);
   if (kb > own)
-    return no("min_free.default", `${base}; ${choice} would be about ${own}: it was raised.`, evidence, advice);
+    return no(
+      "min_free.default",
+      `${base}; ${choice} would be about ${own}: it was raised.`,
+      shown(kb, evidence),
+      advice,
+    );
   const cma = mayLeaveCmaOut(version) ? cmaOf(c, m) : 0;
   if (cma === undefined || cma > 0) {
     const words = "kernels of that time leave CMA out when they choose";
@@ -261,7 +267,12 @@ function judged(c: Case, m: MemInfo, marks: Marks, evidence: readonly Quote[], a
         advice,
       );
   }
-  return no("min_free.default", `${base}; ${choice} would be about ${own}: it was lowered.`, evidence, advice);
+  return no(
+    "min_free.default",
+    `${base}; ${choice} would be about ${own}: it was lowered.`,
+    shown(kb, evidence),
+    advice,
+  );
 }
 
 /** Memory set aside for CMA in kB, 0 where there is none, undefined where only a part of it is told. */

@@ -2,11 +2,12 @@
 import { isKnown } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { frameName, quoteFrames } from "../case.ts";
-import type { Answer, Finding, Quote } from "../finding.ts";
+import type { Finding, Quote } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 
-const { questions, answering, unknown, yes } = defineQuestions({
+const { questions, no, unknown, yes } = defineQuestions({
   "offload.tso": { question: "Can TSO be the cause?", clears: "TSO" },
   "offload.gso": { question: "Can GSO be the cause?", clears: "GSO" },
   "offload.sg": { question: "Can scatter-gather be the cause?", clears: "scatter-gather" },
@@ -50,28 +51,27 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
   const told = offload.printed.map((p) => c.around.offloads.get(p)).find((t) => t !== undefined);
   const setting: readonly Quote[] = told === undefined ? [] : [told.quote];
   const where = quoteFrames(c, [c.stack.directionFrame]);
-  const at = frameName(c, c.stack.directionFrame) ?? "the stack";
+  const at = frameName(c, c.stack.directionFrame);
+  // On which side the stack stands a frame says.
+  if (at === undefined) return [];
   const receiving = c.stack.direction === "rx refill" || c.stack.direction === "rx";
-  const say = (answer: Answer, why: string): readonly Finding[] => [
-    answering(answer)(`offload.${offload.id}`, why, [...where, ...setting]),
+  const says = (why: string): readonly Finding[] => [
+    no(`offload.${offload.id}`, why, shown(at, [...where, ...setting])),
   ];
+  const open = (why: string): readonly Finding[] => [unknown(`offload.${offload.id}`, why, [...where, ...setting])];
   if (offload.side === "tx") {
     if (c.stack.direction === "rx refill")
-      return say(
-        "no",
+      return says(
         `${offload.title} is not the cause: it changes packets that are sent, and ${at} makes a buffer for a packet that has not been received yet. Its size comes from the MTU and the driver, whatever the offload is set to${told === undefined ? "" : ` (here: ${told.value})`}.`,
       );
     if (receiving)
-      return say(
-        "no",
+      return says(
         `${offload.title} is not on this path: ${at} handles received packets, and this offload only changes packets that are sent.`,
       );
     if (c.stack.direction === "tx") {
-      if (told?.value === "off")
-        return say("no", `${offload.title} is off, so it cannot have made this request larger.`);
+      if (told?.value === "off") return says(`${offload.title} is off, so it cannot have made this request larger.`);
       if (offload.id === "sg")
-        return say(
-          "unknown",
+        return open(
           "Without scatter-gather a packet to be sent must be contiguous, which needs blocks of several pages for large packets; the report does not say whether it is on.",
         );
       const copier = c.stack.frames.findIndex((f) => copiers.test(f.function));
@@ -92,22 +92,20 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
             ],
           ),
         ];
-      return say(
-        "unknown",
+      return open(
         `${offload.title} can be on this path: with it one large packet goes down the stack instead of many small ones. Its payload lies in single pages, so it matters only where the packet is copied or linearized.`,
       );
     }
-    return say("no", `${offload.title} is not on this path: no packet is being sent here.`);
+    return says(`${offload.title} is not on this path: no packet is being sent here.`);
   }
   if (told === undefined) return [];
   if (offload.id === "gro")
-    return say(
-      "no",
+    return says(
       "Generic receive offload is not the cause: it joins packets after they were received and allocates no ring buffers.",
     );
   if (c.stack.direction !== "rx refill") return [];
   const sizes = c.stack.driver?.driver.name === "ixgbe";
-  if (told.value === "off") return say("no", "Large receive offload is off.");
+  if (told.value === "off") return says("Large receive offload is off.");
   return sizes
     ? [
         yes(
@@ -127,5 +125,5 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
             : [],
         ),
       ]
-    : say("unknown", "Large receive offload is on; some drivers size their receive buffers for it.");
+    : open("Large receive offload is on; some drivers size their receive buffers for it.");
 }

@@ -5,6 +5,7 @@ import { isLack, told } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { uncountedPages } from "../oom_picture.ts";
 import type { Confined } from "../oom_zones.ts";
 import { confinedTo, onlyBlocks } from "../oom_zones.ts";
@@ -76,12 +77,13 @@ function cgroupUse(c: Case, o: Oom): readonly Finding[] {
 function scope(c: Case, o: Oom): readonly Finding[] {
   const line = [...quote(c, "headline", 1), ...quote(c, "summary", 1), ...quote(c, "memcg", 2)];
   if (o.scope === "memcg") {
+    const scoped: string = o.scope;
     const limit = o.memcg?.usage.find((u) => u.what === "memory");
     return [
       no(
         "oom.scope",
         `The machine was not out of memory: a cgroup reached its limit${o.memcg?.limitOf === undefined ? "" : ` (${o.memcg.limitOf})`}${limit === undefined ? "" : `, ${size(limit.usageKb * 1024)} of ${size(limit.limitKb * 1024)}, limit hit ${limit.failcnt.toLocaleString("en-US")} times`}.`,
-        line,
+        shown(scoped, line),
         [
           {
             change: { kind: "limit" },
@@ -142,7 +144,12 @@ function ofZones(c: Case, o: Oom, { zones, elsewhere, slab }: Confined, line: re
   ];
   return elsewhere === undefined
     ? unknown("oom.scope", `${only}; the report does not say how much the others had.${held}${who}`, lines, [advice])
-    : no("oom.scope", `The machine was not out of memory: ${elsewhere}. ${only}.${held}${who}`, lines, [advice]);
+    : no(
+        "oom.scope",
+        `The machine was not out of memory: ${elsewhere}. ${only}.${held}${who}`,
+        shown(elsewhere, lines),
+        [advice],
+      );
 }
 
 /** The killer ran for a block of several pages: memory as a whole may have been there. */
@@ -162,7 +169,7 @@ function ofBlocks(
     ? no(
         "oom.scope",
         `The machine was not out of memory: a single page would have been served. No block of ${block} could be had, and the OOM killer runs for that too.${who}`,
-        line,
+        shown(order, line),
       )
     : unknown(
         "oom.scope",
@@ -272,7 +279,8 @@ function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: numbe
         : [],
     );
   const ownSlab = `The kernel's own unreclaimable slab is ${bytes(slab)}, ${percent(slab)}: not the reason.`;
-  if (uncounted !== undefined && uncounted / ram <= large) return no("oom.kernel_memory", ownSlab, lines);
+  if (uncounted !== undefined && uncounted / ram <= large)
+    return no("oom.kernel_memory", ownSlab, shown(uncounted, lines));
   return unknown(
     "oom.kernel_memory",
     uncounted === undefined

@@ -2,10 +2,12 @@
 // fault it is, and how bad, is said by ../faults.ts.
 import { decodePageFlags } from "../../kernel/facts/page_flags.ts";
 import type { Oops } from "../../kernel/readings/oops.ts";
+import { nothingMissing } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import { badPointer, callerByLink, faultAt, faultOf } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
+import { missed, shown } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
 import { isKnownPanic } from "../panics.ts";
 import { isHelper, isPlumbing } from "../plumbing.ts";
@@ -299,11 +301,12 @@ function unrelated(c: Case, o: Oops): Finding {
     o.class === "panic"
       ? isKnownPanic(o.headline) && c.stack.frames.some((f) => /^v?panic$/.test(f.function))
       : faultAt(o) !== undefined || o.sanitizer !== undefined || c.stack.frames.some((f) => f.function === "panic");
-  if (last !== undefined && placed && c.stack.trace.state === "whole")
+  const nothing = nothingMissing(c.stack.trace);
+  if (last !== undefined && placed && nothing !== undefined)
     return no(
       "oops.packet_memory",
       `Nothing on this stack handles packets or their memory, down to its end (${last}).`,
-      [...headline(c), ...quoteFrames(c, [c.stack.frames.length - 1])],
+      missed(nothing, [...headline(c), ...quoteFrames(c, [c.stack.frames.length - 1])]),
     );
   return unknown(
     "oops.packet_memory",
@@ -339,12 +342,12 @@ function throughPackets(c: Case, o: Oops, hit: string): Finding {
 
 function afterEffects(c: Case, o: Oops): readonly Finding[] {
   const found: Finding[] = [];
-  if ((o.dieCounter ?? 1) > 1)
+  if (o.dieCounter !== undefined && o.dieCounter > 1)
     found.push(
       no(
         "oops.first",
         `This is fault number ${o.dieCounter}: the first one is where to look.`,
-        quote(c, "headline", 3),
+        shown(o.dieCounter, quote(c, "headline", 3)),
       ),
     );
   if (o.panic !== undefined)
@@ -358,5 +361,5 @@ function notShortage(c: Case, o: Oops): readonly Finding[] {
   if (fault.memory === "shortage") return [];
   return fault.memory === "not said" && o.class !== "general protection" && o.class !== "paging request"
     ? [unknown("fragmentation", fault.reason, headline(c))]
-    : [no("fragmentation", fault.reason, headline(c))];
+    : [no("fragmentation", fault.reason, shown(o.headline, headline(c)))];
 }

@@ -2,6 +2,7 @@
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { count } from "../words.ts";
@@ -61,7 +62,7 @@ export const pagePoolStall = defineRule({
           },
         ],
       ),
-      no("fragmentation", "This is not a shortage of memory: pages are held, not missing.", line),
+      no("fragmentation", "This is not a shortage of memory: pages are held, not missing.", shown(inflight, line)),
     ];
   },
 });

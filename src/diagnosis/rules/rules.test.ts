@@ -2,11 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Part } from "../../kernel/readings/part.ts";
+import { cut, none, nothingMissing, whole } from "../../kernel/readings/part.ts";
 import type { FindingId } from "../asked.ts";
 import { findingOf } from "../asked.ts";
 import { episodeQuestions } from "../episodes.ts";
 import { diagnoseTexts } from "../field.testkit.ts";
 import type { Answer, Finding } from "../finding.ts";
+import { missed, shown } from "../finding.ts";
 import { groupQuestions } from "../group.ts";
 import type { Question } from "../question.ts";
 import { defineQuestions } from "../question.ts";
@@ -70,12 +73,60 @@ describe("the list of rules", () => {
     });
     expect(yes("ring.empty", "It is.", [])).toMatchObject({ answer: "unknown", question: "Is it empty?", rank: 3 });
     const line = { input: "a", line: 1, text: "x" };
-    expect(no("ring.empty", "It is not.", [line])).toMatchObject({
+    expect(no("ring.empty", "It is not.", shown(line.text, [line]))).toMatchObject({
       answer: "no",
       clears: "the ring",
       evidence: [line],
     });
     expect(unknown("ring.empty", { lacks: "its line" }).claim).toBe("The report does not say: it lacks its line.");
+  });
+});
+
+describe("a no takes what lines say, or the proof that nothing is missing: nothing else compiles", () => {
+  const { yes, no } = defineQuestions({
+    "ring.empty": {},
+    "ring.first": { absence: "yes" },
+    "ring.slot.": { absence: "yes" },
+  });
+  const line = { input: "a", line: 1, text: "CPU: 0 PID: 7" };
+  const name: string | undefined = [line.text].find((text) => text.includes("tg3"));
+  const frames: Part<readonly string[]> = cut(["tg3_poll"], "the end of the call trace");
+  const perhaps = none(frames, (f) => f === "tg3");
+
+  test("lines alone are no ground, nor is a value that may be missing, the truth of a search, or a word of our own", () => {
+    const said = (): readonly Finding[] => [
+      // @ts-expect-error: that lines are near does not say what they say.
+      no("ring.empty", "Nobody of it is here.", [line]),
+      // @ts-expect-error: the name may be missing.
+      no("ring.empty", "Nobody of it is here.", shown(name, [line])),
+      // @ts-expect-error: that a search found nothing is no proof.
+      no("ring.empty", "Nobody of it is here.", shown(name === undefined, [line])),
+      // @ts-expect-error: nor is a word that no line has.
+      no("ring.empty", "Nobody of it is here.", shown("nobody", [line])),
+      // @ts-expect-error: a list is not closed by being empty.
+      no("ring.empty", "Nobody of it is here.", { absent: [], near: [line] }),
+      // @ts-expect-error: nobody but the extent of a part makes a proof.
+      no("ring.empty", "Nobody of it is here.", { absent: { because: "it is so" }, near: [line] }),
+      // @ts-expect-error: a part may be cut.
+      no("ring.empty", "Nobody of it is here.", missed(perhaps, [line])),
+      // @ts-expect-error: this yes says that nothing was there before.
+      yes("ring.first", "It is the first.", [line]),
+      // @ts-expect-error: and so says this one, of each slot.
+      yes("ring.slot.4", "It is the first.", shown(line.text, [line])),
+    ];
+    expect(said).toBeTypeOf("function");
+  });
+
+  test("a whole part gives the proof, a cut one none", () => {
+    const found = (part: Part<readonly string[]>): Finding | undefined => {
+      const nobody = none(part, (f) => f === "tg3");
+      return nobody === undefined ? undefined : no("ring.empty", "Nobody of it is here.", missed(nobody, [line]));
+    };
+    expect(found(frames)).toBeUndefined();
+    expect(found(whole(["tg3"], "it has an end"))).toBeUndefined();
+    expect(found(whole(["cpu_idle"], "it has an end"))?.answer).toBe("no");
+    const first = nothingMissing(whole([], "it has an end"));
+    expect(first && yes("ring.first", "It is.", missed(first, [line])).answer).toBe("yes");
   });
 });
 

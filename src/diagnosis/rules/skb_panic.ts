@@ -4,7 +4,7 @@
 import { isKnown } from "../../kernel/readings/part.ts";
 import type { SkbPanic } from "../../kernel/readings/skb_panic.ts";
 import type { Case } from "../case.ts";
-import { frameName, quote, quoteFrames } from "../case.ts";
+import { byKind, frameName, quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
@@ -72,7 +72,7 @@ function explain(c: Case, p: SkbPanic): readonly Finding[] {
     no(
       "fragmentation",
       "This is not a shortage of memory: a length or a header did not fit the buffer that was there.",
-      line,
+      byKind(c, line),
     ),
   ];
 }

@@ -1,19 +1,22 @@
 // SLUB's debugging report: which byte changed, what that pattern means, who had the object before.
 
-import { isKnown } from "../../kernel/readings/part.ts";
+import type { Absent } from "../../kernel/readings/part.ts";
+import { isKnown, none, seenOf } from "../../kernel/readings/part.ts";
 import type { ObjectTrack, SlabCorruption } from "../../kernel/readings/slab_corruption.ts";
+import { changedBytes, redzonePart } from "../../kernel/readings/slab_corruption.ts";
 import type { Case } from "../case.ts";
-import { quote } from "../case.ts";
-import type { Advice, Answer, Finding } from "../finding.ts";
+import { byKind, quote } from "../case.ts";
+import type { Advice, Finding } from "../finding.ts";
+import { missed } from "../finding.ts";
 import { isPlumbing } from "../plumbing.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { ofFragmentation } from "./fragmentation.ts";
 
-const { questions, answering, no, unknown, yes } = defineQuestions({
+const { questions, no, unknown, yes } = defineQuestions({
   "slab.use_after_free": { question: "Is it a use after free?", rank: 7 },
   "slab.reference_dropped": { question: "Was a reference dropped once too often?" },
-  "slab.state": { question: "Does the object have two owners?", rank: 9 },
+  "slab.state": { question: "Does the object have two owners?", rank: 9, absence: "yes" },
   "slab.before": { question: "Was memory before the object written?", rank: 10 },
   "slab.out_of_bounds": { question: "Was it a write out of bounds?", rank: 8 },
   "slab.double_free": { question: "Was it freed twice?", rank: 11, clears: "a double free" },
@@ -43,15 +46,16 @@ const redActive = 0xcc;
 
 /**
  * The guard zone was filled by SLUB itself, for the other state of the object: whole words of the other pattern. The report names the first byte;
- * that the others are alike its dump says.
+ * that none differs only a dump of all of them says. Undefined where it was not.
  */
-function otherState(s: SlabCorruption): Answer {
+function otherState(s: SlabCorruption): Absent | "not said" | undefined {
   const o = s.overwritten;
-  if (!isRedzone(s) || o === undefined || !isKnown(span(s), (n) => n >= 4)) return "no";
-  if (![redInactive, redActive].includes(o.found) || o.found + o.expected !== redInactive + redActive) return "no";
-  const shown = s.dump.filter((d) => /redzone/i.test(d.area)).flatMap((d) => d.bytes);
-  if (shown.some((b) => b !== o.found && b !== o.expected)) return "no";
-  return shown.length > 0 ? "yes" : "unknown";
+  if (!isRedzone(s) || o === undefined || !isKnown(span(s), (n) => n >= 4)) return undefined;
+  if (![redInactive, redActive].includes(o.found) || o.found + o.expected !== redInactive + redActive) return undefined;
+  const bytes = redzonePart(s);
+  const differs = (b: number): boolean => b !== o.found && b !== o.expected;
+  if (seenOf(bytes)?.some(differs) === true) return undefined;
+  return none(bytes, differs) ?? "not said";
 }
 
 /** The damaged bytes lie in front of where the object begins; SLUB has a guard zone there since 4.6 and names it since 5.13. */
@@ -81,13 +85,10 @@ const problems = [
 ];
 const isTornProblem = (text: string): boolean => problems.some((p) => p !== text && p.startsWith(text));
 
-/** Bytes that were not what they should be. */
+/** How many bytes were not what they should be. */
 export function span(s: SlabCorruption): number | undefined {
-  if (s.overwritten === undefined) return undefined;
-  if (![s.overwritten.from, s.overwritten.to].every((a) => /^(0x)?[0-9a-f]{1,16}$/i.test(a))) return undefined;
-  const from = BigInt(`0x${s.overwritten.from.replace(/^0x/, "")}`);
-  const to = BigInt(`0x${s.overwritten.to.replace(/^0x/, "")}`);
-  return Number(to - from) + 1;
+  const changed = changedBytes(s);
+  return changed === undefined ? undefined : Number(changed.to - changed.from) + 1;
 }
 
 function explain(c: Case, s: SlabCorruption): readonly Finding[] {
@@ -137,18 +138,24 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
           advice,
         ),
       );
-  } else if (state !== "no")
+  } else if (state !== undefined) {
+    const lines = [...headline, ...quote(c, "overwritten", 1)];
     found.push(
-      answering(state)(
-        "slab.state",
-        state === "yes"
-          ? `The guard zone of an object of ${cacheOf(s)} is whole, but it holds the pattern of ${other}: nobody wrote past its end. The object has two owners: freed twice, or on a damaged free list.`
-          : `The guard zone of an object of ${cacheOf(s)} begins with the pattern of ${other}, as when the object has two owners: freed twice, or on a damaged free list. Whether the whole zone holds it the dump of its bytes would say.`,
-        [...headline, ...quote(c, "overwritten", 1)],
-        advice,
-      ),
+      state === "not said"
+        ? unknown(
+            "slab.state",
+            `The guard zone of an object of ${cacheOf(s)} begins with the pattern of ${other}, as when the object has two owners: freed twice, or on a damaged free list. Whether the whole zone holds it the dump of its bytes would say.`,
+            lines,
+            advice,
+          )
+        : yes(
+            "slab.state",
+            `The guard zone of an object of ${cacheOf(s)} is whole, but it holds the pattern of ${other}: nobody wrote past its end. The object has two owners: freed twice, or on a damaged free list.`,
+            missed(state, lines),
+            advice,
+          ),
     );
-  else if (inFront(s))
+  } else if (inFront(s))
     found.push(
       yes(
         "slab.before",
@@ -210,7 +217,11 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
           : `The cache ${s.cache} serves many callers; the report does not show a packet function.`,
       headline,
     ),
-    no("fragmentation", "This is not a shortage: the allocator found a write to memory that nobody owned.", headline),
+    no(
+      "fragmentation",
+      "This is not a shortage: the allocator found a write to memory that nobody owned.",
+      byKind(c, headline),
+    ),
   );
   return found;
 }

@@ -16,6 +16,7 @@ const oops = (letters: string, modules = "e1000", at = "skb_release_data+0x9a/0x
     " <TASK>",
     " consume_skb+0x37/0x90",
     " tcp_recvmsg+0x7f/0x1e0",
+    " __x64_sys_recvfrom+0x25/0x30",
     " do_syscall_64+0x2f/0x50",
     " entry_SYSCALL_64_after_hwframe+0x4b/0xb5",
     " </TASK>",
@@ -50,6 +51,12 @@ describe("foreign code", () => {
     });
     expect(found?.claim).toContain("None of its functions is on this stack");
     expect(found?.claim).not.toContain("proprietary");
+  });
+
+  test("a stack of which lines are missing does not say that none of its functions is on it", async () => {
+    const cut = oops("G           O      ", "e1000 l7fw(O)").replace(/.*sys_recvfrom.*\n/, "");
+    const found = await answerIn(cut, "taint.foreign");
+    expect(found?.claim).toContain("The part of the stack that is there shows none of its functions.");
   });
 
   test("a proprietary one is called so", async () => {

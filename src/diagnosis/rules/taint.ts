@@ -1,11 +1,14 @@
 // What the taint letters say about a machine that reports corruption: was it hurt before, and is foreign code loaded?
 import type { Oops } from "../../kernel/readings/oops.ts";
-import { taintLetters } from "../../kernel/readings/process_line.ts";
+import type { Part } from "../../kernel/readings/part.ts";
+import { none, nothingMissing, seenOf } from "../../kernel/readings/part.ts";
+import { taintPart } from "../../kernel/readings/process_line.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import { faultAt, faultOf } from "../faults.ts";
 import type { Finding } from "../finding.ts";
+import { missed, shown } from "../finding.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
@@ -13,7 +16,7 @@ import { verdictOn } from "./bad_page.ts";
 import { oopsOf } from "./oops.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
-  "taint.first": { question: "Is it the first corruption since boot?" },
+  "taint.first": { question: "Is it the first corruption since boot?", absence: "yes" },
   "taint.foreign": { question: "Is out-of-tree code loaded?", clears: "foreign code" },
 });
 
@@ -30,12 +33,13 @@ export const taint = defineRule({
       const marked = foreign(c, [], []);
       return marked.length > 0 ? marked : unmarked(c);
     }
-    const letters = taintLetters({
+    const part = taintPart({
       taint: text.startsWith("Tainted") || text.startsWith("Not") ? text : `Tainted: ${text}`,
     });
+    const letters = seenOf(part) ?? [];
     const evidence = own === undefined ? quote(c, "process", 1) : quote(c, "headline", 1);
     return [
-      ...before(letters, evidence, isCorruption(c)),
+      ...before(part, evidence, isCorruption(c)),
       ...foreign(c, letters, evidence),
       ...(letters.includes("P") ? [] : unmarked(c)),
     ];
@@ -50,20 +54,37 @@ function isCorruption(c: Case): boolean {
   return incident.kind === "slab_corruption";
 }
 
-function before(letters: readonly string[], evidence: Finding["evidence"], corruption: boolean): readonly Finding[] {
-  const hurt = [
-    ...(letters.includes("B") ? ["a bad page or a slab error (B)"] : []),
-    ...(letters.includes("D") ? ["an oops or BUG (D)"] : []),
-    ...(letters.includes("M") ? ["a machine check (M)"] : []),
-  ];
-  if (hurt.length === 0 && !corruption) return [];
-  if (hurt.length === 0)
-    return [yes("taint.first", "As far as the taint letters tell, this is the first corruption since boot.", evidence)];
+/** Letters that say that the kernel was hurt (Documentation/admin-guide/tainted-kernels.rst). */
+const hurts: Readonly<Record<string, string>> = {
+  B: "a bad page or a slab error (B)",
+  D: "an oops or BUG (D)",
+  M: "a machine check (M)",
+};
+
+function before(
+  letters: Part<readonly string[]>,
+  evidence: Finding["evidence"],
+  corruption: boolean,
+): readonly Finding[] {
+  const unhurt = none(letters, (letter) => letter in hurts);
+  if (unhurt !== undefined)
+    return corruption
+      ? [
+          yes(
+            "taint.first",
+            "As far as the taint letters tell, this is the first corruption since boot.",
+            missed(unhurt, evidence),
+          ),
+        ]
+      : [];
+  const hurt = (seenOf(letters) ?? []).flatMap((letter) => hurts[letter] ?? []);
+  const [first] = hurt;
+  if (first === undefined) return [];
   return [
     no(
       "taint.first",
       `The kernel had already seen ${listing(hurt)} when it printed this: look at the first report, this one may be a consequence.`,
-      evidence,
+      shown(first, evidence),
       [
         {
           change: { kind: "evidence" },
@@ -96,6 +117,8 @@ function standing(c: Case, modules: readonly string[]): string {
     return ` The report does not say which${onStack.length === 0 ? "" : `; ${listing(onStack)} ${are} on this stack`}.`;
   if (onStack.length > 0) return ` ${listing(onStack)} ${are} on this very stack.`;
   if (c.stack.frames.length === 0) return " The text has no stack that would show whether one of them was at work.";
+  if (nothingMissing(c.stack.trace) === undefined)
+    return " The part of the stack that is there shows none of its functions.";
   return isCorruption(c)
     ? " None of its functions is on this stack, which does not clear it: corruption shows later than it happens."
     : " None of its functions is on this stack.";

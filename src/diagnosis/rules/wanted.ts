@@ -7,13 +7,14 @@ import { mtuTable } from "../buffers.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
 import type { Advice, Finding, MtuTable } from "../finding.ts";
+import { shown } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule, shortages } from "../rule.ts";
 import { confirmsFacts, contradictsFacts, machineOf, wantedOf } from "../wanted.ts";
 import { capital, listing, orderWords } from "../words.ts";
 
-const { questions, no, unknown, yes } = defineQuestions({
+const { questions, answering, no, unknown, yes } = defineQuestions({
   "wanted.object": {},
   "wanted.request": { question: "What was asked for?", open: true },
   "mtu.order_zero": { question: "Is there an MTU that keeps receive buffers within one page?" },
@@ -133,29 +134,22 @@ export const mtu = defineRule({
       table.orderZeroUpTo !== null &&
       isKnown(c.order, (n) => n > 0) &&
       c.stack.direction !== "tx";
-    return [
-      ...here,
-      (!confirmed ? unknown : table.orderZeroUpTo === null ? no : yes)(
-        "mtu.order_zero",
-        capital(said),
-        quoteFrames(c, [c.stack.driver?.frame]),
-        [
-          ...(smaller
-            ? [
-                {
-                  change: { kind: "mtu" as const, mtu: table.orderZeroUpTo },
-                  action: `Set the MTU to ${table.orderZeroUpTo} or less`,
-                  changes:
-                    "receive buffers no longer need blocks of several pages, so fragmentation cannot refuse them",
-                  costs:
-                    "more packets for the same data: higher CPU load and less throughput; all hosts of that network must agree",
-                  command: `ip link set dev IFACE mtu ${table.orderZeroUpTo}`,
-                },
-              ]
-            : []),
-        ],
-      ),
-    ];
+    const advice: readonly Advice[] = smaller
+      ? [
+          {
+            change: { kind: "mtu", mtu: table.orderZeroUpTo },
+            action: `Set the MTU to ${table.orderZeroUpTo} or less`,
+            changes: "receive buffers no longer need blocks of several pages, so fragmentation cannot refuse them",
+            costs:
+              "more packets for the same data: higher CPU load and less throughput; all hosts of that network must agree",
+            command: `ip link set dev IFACE mtu ${table.orderZeroUpTo}`,
+          },
+        ]
+      : [];
+    // The facts of the driver say it; that the machine's driver asks as they do the report has shown.
+    const by = shown(driver.name, quoteFrames(c, [c.stack.driver?.frame]));
+    const answer = !confirmed ? "unknown" : table.orderZeroUpTo === null ? "no" : "yes";
+    return [...here, answering(answer)("mtu.order_zero", capital(said), by, advice)];
   },
 });
 
@@ -164,13 +158,9 @@ function interfaces(c: Case, table: MtuTable): readonly Finding[] {
   return [...c.around.mtus].slice(0, 8).flatMap(([name, told]) => {
     const row = table.rows.find((r) => r.from <= told.value && told.value <= r.to);
     if (row === undefined) return [];
-    return [
-      (row.order === 0 ? yes : no)(
-        `mtu.interface.${name}`,
-        `Does ${name} with its MTU of ${told.value} stay at order 0, if it is the ${table.driver}? Order ${row.order}: ${row.needs.join("; ")}.`,
-        [told.quote],
-      ),
-    ];
+    const claim = `Does ${name} with its MTU of ${told.value} stay at order 0, if it is the ${table.driver}? Order ${row.order}: ${row.needs.join("; ")}.`;
+    const by = shown(told.value, [told.quote]);
+    return [row.order === 0 ? yes(`mtu.interface.${name}`, claim, by) : no(`mtu.interface.${name}`, claim, by)];
   });
 }
 

@@ -5,6 +5,7 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Answer, Finding, Quote } from "../finding.ts";
+import { missed, shown } from "../finding.ts";
 import { maskOf } from "../mask.ts";
 import { defineQuestions } from "../question.ts";
 import type { Rebuilt, RebuiltZone, UntoldZone, WithinError } from "../rebuild.ts";
@@ -19,7 +20,7 @@ import { ofFragmentation } from "./fragmentation.ts";
 const { questions, answering, no, unknown, yes } = defineQuestions({
   "why.vmalloc": { question: "What failed?", open: true },
   ...ofFragmentation,
-  "why.refused": { question: "Why was it refused?", open: true },
+  "why.refused": { question: "Why was it refused?", open: true, absence: "yes" },
   "why.waits": { question: "Why did it wait?", open: true },
   "why.zone.": {},
   "why.free_unusable": { question: "Was memory free that it could not use?", clears: "memory set aside for others" },
@@ -51,25 +52,26 @@ export const whyRefused = defineRule({
 function vmalloc(c: Case): readonly Finding[] {
   const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;
   const line = quote(c, "headline", 2);
-  const what = vmallocLack(c);
+  const lack = vmallocLack(c);
+  const what: string = lack;
   const range: Advice = {
     change: { kind: "evidence" },
     action: "See how much of the vmalloc range is used, and by whom",
-    changes: what === "either" ? "tells a lack of addresses from a lack of pages" : "names who holds the addresses",
+    changes: lack === "either" ? "tells a lack of addresses from a lack of pages" : "names who holds the addresses",
     costs: "nothing",
     command: "grep Vmalloc /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head",
   };
   return [
     yes(
       "why.vmalloc",
-      `vmalloc did not give what was asked for${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. ${vmallocWords[what]}`,
+      `vmalloc did not give what was asked for${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. ${vmallocWords[lack]}`,
       line,
-      what === "addresses" || what === "either" ? [range] : [],
+      lack === "addresses" || lack === "either" ? [range] : [],
     ),
     no(
       "fragmentation",
       "Fragmentation of physical memory plays no part: vmalloc takes single pages wherever they lie.",
-      line,
+      shown(what, line),
     ),
   ];
 }
@@ -117,12 +119,13 @@ function notSaid(c: Case): Finding {
 /** What order 0 alone says: one page would do, wherever it lies. */
 function singlePage(c: Case): readonly Finding[] {
   if (c.order !== 0 || c.incident.kind === "oom") return [];
+  const order: number = c.order;
   const line = quote(c, c.slab === undefined ? "headline" : "slab", 2);
   return [
     no(
       "fragmentation",
       "This is not fragmentation: one page was asked for, and a single page cannot be fragmented.",
-      line.length > 0 ? line : quote(c, "headline", 1),
+      shown(order, line.length > 0 ? line : quote(c, "headline", 1)),
     ),
   ];
 }
@@ -177,17 +180,17 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   const nothingLeft = eligible.every(
     (z) => z.state.orders?.slice(r.request.order).every((o) => o.blocks === 0) === true,
   );
-  if (r.noWatermarks && nothingLeft && r.lacks === undefined)
+  if (r.noWatermarks && nothingLeft && r.all !== undefined)
     return yes(
       "why.refused",
       `The watermarks did not apply to this task (it frees memory itself): not one block of ${orderWords(r.request.order, c.pageKb)} was free where it could look.`,
-      evidence,
+      missed(r.all, evidence),
     );
-  if (r.refused === true) {
+  if (r.refused === true && r.all !== undefined) {
     return yes(
       "why.refused",
       `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did. ${decidingWords(eligible)}.`,
-      evidence,
+      missed(r.all, evidence),
     );
   }
   if (r.refused === undefined) {
@@ -202,12 +205,12 @@ function verdictOf(c: Case, r: Rebuilt): Finding {
   }
   const open = eligible.filter((z) => z.verdict.ok === true);
   const later = printedLater(c, open);
-  if (r.within !== undefined)
+  if (r.within !== undefined && r.all !== undefined)
     return yes(
       "why.refused",
       `Rebuilt from the report, every zone ${r.oneNode ? "of a node" : "the request may use"} refuses it by ${test}, as the kernel did, once the report's own error is allowed for. ` +
         `${withUnit(r.within.map((w) => withinWords(c, w, later)))}.`,
-      evidence,
+      missed(r.all, evidence),
     );
   const when = later === undefined || later < 1 ? "after" : `${later} ms after`;
   return unknown(
@@ -279,7 +282,7 @@ function zoneSays(c: Case, r: Rebuilt, z: RebuiltZone): Finding {
     return no(
       `why.zone.${z.node}.${z.name}`,
       `Zone ${name} plays no part: the mask does not allow it.`,
-      zoneQuotes(c, z).slice(0, 1),
+      shown(r.request.highestZone, zoneQuotes(c, z).slice(0, 1)),
     );
   const steps = z.verdict.because
     .map((s) => `${s.text}${s.passed === undefined ? "" : s.passed ? ": passes" : ": refused"}`)
@@ -287,7 +290,11 @@ function zoneSays(c: Case, r: Rebuilt, z: RebuiltZone): Finding {
   const answer: Answer = z.verdict.ok === undefined ? "unknown" : z.verdict.ok ? "yes" : "no";
   const lacks = z.verdict.ok === undefined ? [`the report lacks ${z.verdict.missing ?? "a number"}`] : [];
   const said = [...(steps === "" ? [] : [steps]), ...lacks].join("; ");
-  return answering(answer)(`why.zone.${z.node}.${z.name}`, `May zone ${name} serve it? ${said}.`, zoneQuotes(c, z));
+  return answering(answer)(
+    `why.zone.${z.node}.${z.name}`,
+    `May zone ${name} serve it? ${said}.`,
+    shown(z.state.free, zoneQuotes(c, z)),
+  );
 }
 
 /** Memory that was free and yet not for this request. */
@@ -335,9 +342,11 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
         quote(c, "totals", 8).filter((q) => q.text.includes("free_cma")),
       ),
     ];
+  // No zone and no number is missing that could tell of pages set aside.
+  const all = open === undefined ? r.all : undefined;
   const onlyMovable = parts.length === 0 && r.refused === false ? movableOnly(c, r) : undefined;
   if (onlyMovable !== undefined) return [onlyMovable];
-  if (parts.length === 0 && (r.refused !== true || open !== undefined))
+  if (parts.length === 0 && (r.refused !== true || all === undefined))
     return [
       unknown(
         "why.free_unusable",
@@ -347,12 +356,12 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
         eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4),
       ),
     ];
-  if (parts.length === 0)
+  if (parts.length === 0 && all !== undefined)
     return [
       no(
         "why.free_unusable",
         `Of the ${bytes(free)} that were free in zones it may use, nothing was set aside for others: it was too little${order > 0 ? " or in blocks that were too small" : ""}.`,
-        eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4),
+        missed(all, eligible.flatMap((z) => zoneQuotes(c, z)).slice(0, 4)),
       ),
     ];
   return [
@@ -428,7 +437,7 @@ function fragmentation(c: Case, r: Rebuilt): readonly Finding[] {
       no(
         "fragmentation",
         `Not fragmentation in the first place: even a single page would have been refused. Memory as a whole was short (${free} free in zones it may use).`,
-        evidence,
+        shown(order, evidence),
         largeBlocksAdvice(c),
       ),
     ];

@@ -57,6 +57,10 @@ export function none<T>(part: Part<readonly T[]>, test: (member: T) => boolean):
 export const every = <T>(part: Part<readonly T[]>, test: (member: T) => boolean): Absent | undefined =>
   none(part, (member) => !test(member));
 
+/** The proof that nothing of a part is missing, for whoever searched it by himself; undefined when something may be. */
+export const nothingMissing = (part: Part<unknown>): Absent | undefined =>
+  part.state === "whole" ? ({ because: part.because } as Absent) : undefined;
+
 /** A number that was printed passes the test; one that was not passes none. */
 export const isKnown = (n: number | undefined, test: (n: number) => boolean): boolean => n !== undefined && test(n);
 

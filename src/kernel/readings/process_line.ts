@@ -1,5 +1,8 @@
 // Who was running: `Pid: 0, comm: swapper Not tainted 2.6.24 #1`, `CPU: 1 PID: 17 Comm: ksoftirqd/1 …` and the lines that go with it.
 
+import type { Part } from "./part.ts";
+import { lost, whole } from "./part.ts";
+
 /** The process line with `Workqueue:` and `Hardware name:`; whatever a release does not print is absent. */
 export interface ProcessLine {
   readonly cpu?: number;
@@ -29,3 +32,9 @@ export interface ProcessLine {
 export function taintLetters({ taint = "" }: ProcessLine): string[] {
   return taint.startsWith("Tainted: ") ? [...taint.slice(9).replace(/=\w+/g, "")].filter((c) => /[A-Z]/.test(c)) : [];
 }
+
+/** The taint letters as far as they are there: readers take them with the release, the bracket or the line's end behind them alone. */
+export const taintPart = ({ taint }: ProcessLine): Part<readonly string[]> =>
+  taint === undefined
+    ? lost("the taint letters")
+    : whole(taintLetters({ taint }), "the kernel's release, or a bracket, stands behind them");

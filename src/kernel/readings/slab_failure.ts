@@ -1,5 +1,7 @@
 // `SLUB: Unable to allocate memory on node -1, gfp=0xcc0(GFP_KERNEL)` and SLAB's line of the same meaning.
 import type { GfpText } from "./gfp_text.ts";
+import type { Part } from "./part.ts";
+import { cut, lost, whole } from "./part.ts";
 
 export interface SlabFailure {
   readonly allocator: "SLUB" | "SLAB";
@@ -32,4 +34,23 @@ export interface SlabFailure {
     readonly objectsTotal?: number;
     readonly free: number;
   }[];
+}
+
+/**
+ * The cgroup whose own copy the cache is, none for a cache of the machine: its name stands in brackets behind the cache's, and the size of an object
+ * behind both (mm/slub.c slab_out_of_memory(), mm/slab.c).
+ */
+export const cgroupsPart = (s: SlabFailure): Part<readonly string[]> =>
+  s.cache === undefined
+    ? lost("the line of the cache")
+    : whole(s.memcg === undefined ? [] : [s.memcg], "the object's size stands behind the cache's name");
+
+/** The lines of the nodes: one for each, and nothing counts them. `nodes`: those that the machine has. */
+export function slabNodesPart(s: SlabFailure, nodes: Part<readonly number[]>): Part<SlabFailure["nodes"]> {
+  if (s.nodes.length === 0) return lost("the lines of its nodes");
+  if (nodes.state !== "whole") return cut(s.nodes, "what nodes the machine has");
+  const open = nodes.value.find((node) => !s.nodes.some((n) => n.node === node));
+  return open === undefined
+    ? whole(s.nodes, "each node of the machine has its line")
+    : cut(s.nodes, `the line of node ${open}`);
 }
