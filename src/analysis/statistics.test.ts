@@ -11,6 +11,7 @@ import {
   median,
   medianInterval,
   quantile,
+  tTail,
 } from "./statistics.ts";
 
 describe("statistics", () => {
@@ -20,6 +21,22 @@ describe("statistics", () => {
       1, 1, 1.75, 3.5, 6.9, 9,
     ]);
     expect(median([7])).toBe(7);
+  });
+
+  test("Student's tails are those of the printed tables", () => {
+    const table = [
+      [1, 12.706, 0.05],
+      [2, 4.303, 0.05],
+      [2, 9.925, 0.01],
+      [3, 3.182, 0.05],
+      [7, 2.365, 0.05],
+      [7, 3.499, 0.01],
+      [8, 5.041, 0.001],
+      [20, 2.845, 0.01],
+    ] as const;
+    for (const [free, t, chance] of table) expect(tTail(t, free) / chance, `t ${t}, ${free}`).toBeCloseTo(1, 2);
+    expect([tTail(0, 7), tTail(-2.365, 7) - tTail(2.365, 7), tTail(Number.POSITIVE_INFINITY, 3)]).toEqual([1, 0, 0]);
+    expect(tTail(1e9, 1)).toBeLessThan(1e-8);
   });
 
   test("Hodges and Lehmann's shift of {1, 2, 10} is the median of its six averages", () => {

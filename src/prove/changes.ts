@@ -110,7 +110,7 @@ export function settingsOf(change: Change, built: Built, input: ProveInput): Mad
         },
       };
     case "cma":
-      if (!built.statesUnder({}).some((s) => s.zones.some((z) => z.free.some((b) => (b.types ?? "").includes("C")))))
+      if (!built.stateUnder({}, 0).zones.some((z) => z.free.some((b) => (b.types ?? "").includes("C"))))
         return "the report shows no free block of CMA";
       return { set: { "state.cmaKept": 0.5 } };
     case "slub_max_order":
@@ -205,7 +205,7 @@ const singlePagesMost = 17 * 4096;
 
 /** Pages on top in the zone that rings come from, for so many rings more. */
 function roomFor(built: Built, rings: number): Readonly<Record<string, unknown>> {
-  const zones = built.statesUnder({})[0]?.zones ?? [];
+  const zones = built.stateUnder({}, 0).zones;
   const row = zones.findLastIndex((z) => z.zone !== "HighMem" && z.zone !== "Movable");
   const zone = zones[row];
   return zone === undefined ? {} : { [`state.zones.${row}.pages`]: zone.pages + rings * built.ringPages };
@@ -214,7 +214,7 @@ function roomFor(built: Built, rings: number): Readonly<Record<string, unknown>>
 /** So many times the memory in the highest zone: all of what is added is in use, and the marks are those that the kernel computes for it. */
 function moreMemory(times: number, built: Built, input: ProveInput): Made | string {
   if (!built.printed) return "the report does not print its memory, so what would fill more of it is not known";
-  const zones = built.statesUnder({})[0]?.zones ?? [];
+  const zones = built.stateUnder({}, 0).zones;
   if (zones.some((z) => z.zone === "HighMem"))
     return "more memory would lie in HighMem, where the kernel's own requests find none";
   if (answerOf(input.findings, "min_free.default") !== "yes")

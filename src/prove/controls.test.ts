@@ -154,7 +154,7 @@ test("twice the memory has the marks that the kernel computes for it, and no mor
   const kb = made.set["sysctl.min_free_kbytes"] as number;
   expect(kb / built.minFreeKb).toBeCloseTo(Math.SQRT2, 1);
   const zones = made.set["state.zones"] as { managed: number; free: unknown; marks?: unknown }[];
-  const own = built.statesUnder({})[0]?.zones ?? [];
+  const own = built.stateUnder({}, 0).zones;
   expect(zones.map((z) => z.free)).toEqual(own.map((z) => z.free));
   const sum = (all: readonly { managed: number }[]): number => all.reduce((n, z) => n + z.managed, 0);
   expect(sum(zones)).toBe(2 * sum(own));
@@ -169,4 +169,4 @@ test("pages that the report has on other CPUs' lists start there", async () => {
   // free_pcp:316kB local_pcp:96kB
   expect(zones.map((z) => z.onOtherCpus)).toEqual([0, 55]);
 });
-const buildZones = (built: Built) => built.statesUnder({})[0]?.zones ?? [];
+const buildZones = (built: Built) => built.stateUnder({}, 0).zones;

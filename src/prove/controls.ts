@@ -52,7 +52,7 @@ function ofReserves(input: ProveInput, built: Built, done: readonly Trial[], add
   if (reserveHolds(input))
     add("vm.lowmem_reserve_ratio four times the default: a quarter of what low zones keep back", {
       kind: "lowmem_reserve_ratio",
-      values: (built.statesUnder({})[0]?.zoneTypes ?? []).map((zone) => 4 * (reserveRatio[zone] ?? 0)),
+      values: built.stateUnder({}, 0).zoneTypes.map((zone) => 4 * (reserveRatio[zone] ?? 0)),
     });
   if (onOtherCpus(input) > 0 && built.order <= costly && atLeast(release, [5, 14]))
     add("vm.percpu_pagelist_high_fraction 1000: CPUs' lists keep a thousandth of a zone at most", {

@@ -19,11 +19,10 @@ export function marksUnder(set: Trial["set"]): MarkSettings {
 export function burstSettings(built: Built, state: number, length: number, set: Trial["set"]): object {
   const mtu = built.asker.kind === "driver" ? built.asker.mtu : 0;
   const { asker } = built;
-  const states = built.statesUnder(marksUnder(set));
   let settings: unknown = structuredClone({
     ...built.settings,
     state: {
-      ...states[state % states.length],
+      ...built.stateUnder(marksUnder(set), state),
       ...(asker.kind === "request" ? { asks: { order: built.order, mask: asker.mask, blocks: length } } : {}),
     },
     traffic: asker.kind === "request" ? [] : [{ framesPerSecond: length * 1000, burst: length, bursts: 1 }],

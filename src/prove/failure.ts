@@ -88,8 +88,8 @@ interface Failing {
 }
 
 /** Machines that a load fills while kswapd keeps the marks of these settings; what memory is printed for needs none. */
-function* fill(built: Built, sets: readonly Trial["set"][], at: number): Steps<void> {
-  const hows = built.toFill(sets.map(marksUnder));
+function* fill(built: Built, sets: readonly Trial["set"][], which: readonly number[], at: number): Steps<void> {
+  const hows = built.toFill(sets.map(marksUnder), which);
   if (hows.length === 0) return;
   const filled = yield {
     jobs: hows.map((settings): Job => ({ kind: "fill", settings })),
@@ -108,7 +108,7 @@ const reportsSeen = 4;
 
 /** The first length of the ladder that fails as the report did. */
 function* search(built: Built): Steps<Failing | undefined> {
-  yield* fill(built, [{}], 0);
+  yield* fill(built, [{}], [0], 0);
   for (const rungs of ladder) {
     const longest = rungs.at(-1) as number;
     const [found] = yield {
@@ -175,9 +175,13 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
     const fit = fitted(input, own, of(0, count));
     const rates = (arm: number, pick: (m: Measures) => number): number[] =>
       meansOf(own, fit.mean, of(arm, pick)).map((x) => x * fit.perUnit);
-    const rows = trials.map((trial, i) =>
-      rowOf(trial, (v, pick) => rates(places[i]?.[v] ?? 0, pick), trial.counts ?? failing.measure),
-    );
+    const all = trials.map((trial, i) => {
+      const of: Rates = (v, pick) => rates(places[i]?.[v] ?? 0, pick);
+      const row = rowOf(trial, of, trial.counts ?? failing.measure, trials.length);
+      return { row, why: saysNothing(trial, row) };
+    });
+    const rows = all.filter(({ why }) => why === undefined).map(({ row }) => row);
+    const silent = all.flatMap(({ row, why }) => (why === undefined ? [] : [{ action: row.advice ?? row.name, why }]));
     const curveIsThere = curveAt.length > 1 && curveArms.every((arm) => (outcomes[arm]?.length ?? 0) >= n);
     return {
       ...refuse(input, ""),
@@ -191,7 +195,7 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
       seeds: n,
       seedsPlanned: sets,
       rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
-      untested: [...untested, ...neverRun(input, built)],
+      untested: [...untested, ...silent, ...neverRun(input, built)],
       curve: curveIsThere ? curveOf(built, curveAt, rates(0, count), (i) => rates(curveArms[i] ?? 0, count)) : null,
       experiment: experimentFile(input, built, failing, trials),
     };
@@ -215,6 +219,7 @@ function* trialsOf(
   yield* fill(
     built,
     trials.map(({ set }) => set),
+    [0],
     searchShare,
   );
   const usable = trials.filter((t) => {
@@ -261,6 +266,7 @@ function* inRounds(
     yield* fill(
       built,
       those.map(({ set }) => set),
+      lengths.sets.slice(...round.sets).map((_, i) => (round.sets[0] ?? 0) + i),
       share(ran),
     );
     // Arm by arm, so that a machine's code stays warm.
@@ -363,12 +369,11 @@ function rateInterval(rates: readonly number[]): Interval {
   return { estimate, low: Math.max(0, low), high };
 }
 
+/** Of every set, without the change or with it. */
+type Rates = (variant: "before" | "after", pick: (m: Measures) => number) => number[];
+
 /** Frames are counted in those of the machine as it was: with another MTU the same bytes are more of them, or fewer. */
-function rowOf(
-  trial: Trial,
-  rates: (variant: "before" | "after", pick: (m: Measures) => number) => number[],
-  measure: Measure,
-): ProofRow {
+function rowOf(trial: Trial, rates: Rates, measure: Measure, rows: number): ProofRow {
   const of = (variant: "before" | "after", what: Measure): number[] => {
     const frames = variant === "after" && what === "framesLost" ? trial.frames : 1;
     // What nobody is told of counts under its own order.
@@ -380,7 +385,7 @@ function rowOf(
   };
   const [before, after] = [of("before", measure), of("after", measure)];
   const each = differences(before, after);
-  const judged = judge(mean(before), each);
+  const judged = judge(before, after, rows);
   return {
     name: trial.name,
     change: trial.change,
@@ -396,6 +401,15 @@ function rowOf(
     lostBefore: mean(of("before", "framesLost")),
     lostAfter: mean(of("after", "framesLost")),
   };
+}
+
+/** Why runs in which nothing failed, with the change or without it, say nothing about it; undefined where something did. */
+function saysNothing({ against }: Trial, { before, after, measure }: ProofRow): string | undefined {
+  if (before.estimate > 0 || after.estimate > 0) return undefined;
+  const what = measure === null ? "nothing fails" : `no ${measure}`;
+  return against !== undefined && "state.settleMillis" in against
+    ? `its machine needs time of its own before the burst, and after kswapd and kcompactd have worked so long ${what} without it either`
+    : `${what} without it either, so the runs cannot tell`;
 }
 
 /** Values of vm.min_free_kbytes for the curve, of the machine that is run: up to a twentieth of its memory. */
@@ -418,7 +432,7 @@ function curveOf(built: Built, values: readonly number[], base: readonly number[
   ];
   const was = points[0]?.rate.estimate ?? 0;
   const best = Math.min(...points.map((p) => p.rate.estimate));
-  const helps = values.some((_, i) => judge(was, differences(base, at(i))).verdict === "lowers");
+  const helps = values.some((_, i) => judge(base, at(i), values.length).verdict === "lowers");
   const first = points.findIndex((p) => was - p.rate.estimate >= kneeShare * (was - best));
   // Where the last value that was run is still the best by far, there is no knee in sight.
   const found = helps && (first < points.length - 1 || best <= was * leastEffect);

@@ -15,6 +15,8 @@ export interface KnownCase {
   /** Changes that must lower the failures for the proof to agree, and changes that must not. */
   readonly lowers: readonly Kind[];
   readonly not: readonly Kind[];
+  /** Changes that made it worse. */
+  readonly worse?: readonly Kind[];
 }
 
 export const knownCases: readonly KnownCase[] = [
@@ -66,7 +68,8 @@ export const knownCases: readonly KnownCase[] = [
     known:
       "blocks that the kernel gave before it refused one: 182; compacted before 192 and 358, boost off 188, four times the reserve 158",
     lowers: ["compact_memory", "watermark_boost_factor"],
-    not: ["min_free_kbytes", "watermark_scale_factor"],
+    not: ["watermark_scale_factor"],
+    worse: ["min_free_kbytes"],
   },
   {
     what: "order 4, GFP_ATOMIC from a work item, 6.1",
@@ -127,11 +130,15 @@ export const knownCases: readonly KnownCase[] = [
 ];
 
 /** What of a proof contradicts what is known: nothing, where they agree. */
-export function contradictions({ lowers, not }: KnownCase, proof: Proof): string[] {
-  const helps = (kind: Kind): boolean => proof.rows.some((r) => r.change.kind === kind && r.verdict === "lowers");
+export function contradictions({ lowers, not, worse = [] }: KnownCase, proof: Proof): string[] {
+  const is = (kind: Kind, verdict: ProofRow["verdict"]): boolean =>
+    proof.rows.some((r) => r.change.kind === kind && r.verdict === verdict);
+  const useless = [...not, ...worse];
   return [
-    ...lowers.filter((kind) => !helps(kind)).map((kind) => `${kind} does not lower the failures`),
-    ...not.filter(helps).map((kind) => `${kind} lowers the failures`),
+    ...lowers.filter((kind) => !is(kind, "lowers")).map((kind) => `${kind} does not lower the failures`),
+    ...useless.filter((kind) => is(kind, "lowers")).map((kind) => `${kind} lowers the failures`),
+    ...worse.filter((kind) => !is(kind, "raises")).map((kind) => `${kind} does not make it worse`),
+    ...(useless.includes("min_free_kbytes") && proof.curve?.helps === true ? ["some reserve lowers the failures"] : []),
   ];
 }
 

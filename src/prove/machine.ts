@@ -29,10 +29,10 @@ export interface Built {
   readonly rxRing: number;
   /** Pages that its ring holds. */
   readonly ringPages: number;
-  /** Memory as printed; else several machines that a load has filled while kswapd kept the marks of these settings. */
-  statesUnder(marks: MarkSettings): readonly StateGiven[];
-  /** What fills those machines, where it was not done yet: it can be done elsewhere and given to `keepFilled`; else `statesUnder` does it. */
-  toFill(marks: readonly MarkSettings[]): readonly FillOptions[];
+  /** Memory as printed; else that of machine number `which`, which a load has filled while kswapd kept the marks of these settings. */
+  stateUnder(marks: MarkSettings, which: number): StateGiven;
+  /** What fills those machines, where it was not done yet: it can be done elsewhere and given to `keepFilled`; else `stateUnder` does it. */
+  toFill(marks: readonly MarkSettings[], which: readonly number[]): readonly FillOptions[];
   keepFilled(how: FillOptions, state: StateGiven): void;
   readonly printed: boolean;
   /** Settings without state and traffic. */
@@ -45,8 +45,6 @@ const assumedMb = 128;
 const leastMb = 64;
 const mostFilledMb = 64;
 const standardMtu = 1500;
-/** Machines that a load fills, where the report does not print its memory. */
-const filledMachines = 3;
 
 const thousands = (n: number): string => Math.round(n).toLocaleString("en-US");
 
@@ -108,7 +106,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
     minFreeKb: minFree,
     rxRing: card.rxRing,
     ringPages: card.ringPages,
-    statesUnder: memory.statesUnder,
+    stateUnder: memory.stateUnder,
     toFill: memory.toFill,
     keepFilled: memory.keepFilled,
     printed: memory.printed,
@@ -128,7 +126,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
   };
 }
 
-interface MemoryBuilt extends Pick<Built, "statesUnder" | "toFill" | "keepFilled" | "printed"> {
+interface MemoryBuilt extends Pick<Built, "stateUnder" | "toFill" | "keepFilled" | "printed"> {
   /** The machine's memory as a part of the report's. */
   readonly part: number;
 }
@@ -162,7 +160,7 @@ function memoryOf(
       "assumed",
       "a report counts blocks and does not place them",
     );
-    return { statesUnder: () => [printed], toFill: () => [], keepFilled: () => {}, printed: true, part: 1 };
+    return { stateUnder: () => printed, toFill: () => [], keepFilled: () => {}, printed: true, part: 1 };
   }
   if (!["x86_64", "i386"].includes(release.arch))
     note("zones", "those of a PC with as much memory", "assumed", `the model boots PCs only, not ${release.arch}`);
@@ -177,36 +175,35 @@ function memoryOf(
     );
   note(
     "memory's state",
-    `${filledMachines} machines of ${thousands(memoryMb)} MB, each filled and fragmented by a compile-like load`,
+    `machines of ${thousands(memoryMb)} MB, another for each set of runs, filled and fragmented by a compile-like load`,
     "assumed",
     `${printed}: which blocks were free is not known`,
   );
   const own = Math.max(128, Math.round(minFreeKb * part));
   const made = new Map<string, StateGiven>();
-  const fills = (given: MarkSettings): FillOptions[] =>
-    Array.from({ length: filledMachines }, (_, i) => ({
-      release,
-      memoryMb,
-      marks: { minFreeKb: own, ...given },
-      seed: i + 1,
-      ringPages,
-    }));
+  const fillOf = (given: MarkSettings, which: number): FillOptions => ({
+    release,
+    memoryMb,
+    marks: { minFreeKb: own, ...given },
+    seed: which + 1,
+    ringPages,
+  });
   const keyOf = ({ marks, seed }: FillOptions): string => JSON.stringify([marks, seed]);
   const keepFilled = (how: FillOptions, state: StateGiven): void => void made.set(keyOf(how), state);
   return {
     printed: false,
     part,
     keepFilled,
-    toFill: (marks) => {
-      const all = new Map(marks.flatMap(fills).map((how) => [keyOf(how), how]));
+    toFill: (marks, which) => {
+      const all = new Map(marks.flatMap((m) => which.map((i) => fillOf(m, i))).map((how) => [keyOf(how), how]));
       return [...all].flatMap(([key, how]) => (made.has(key) ? [] : [how]));
     },
-    statesUnder: (given) =>
-      fills(given).map((how) => {
-        const state = made.get(keyOf(how)) ?? filledState(how);
-        keepFilled(how, state);
-        return state;
-      }),
+    stateUnder: (given, which) => {
+      const how = fillOf(given, which);
+      const state = made.get(keyOf(how)) ?? filledState(how);
+      keepFilled(how, state);
+      return state;
+    },
   };
 }
 

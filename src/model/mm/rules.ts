@@ -24,7 +24,10 @@ export interface MmRules {
   /** Who takes ZONE_BOOSTED_WATERMARK away (page_alloc.ts). */
   readonly boostSeenBy: "anybody" | "who gets a page" | "who wakes kswapd";
   readonly groupingDisabled: boolean;
-  /** vm.defrag_mode (since 6.15): no request falls back to another type's part of a pageblock before reclaim and compaction have failed. */
+  /**
+   * vm.defrag_mode (since 6.15: commit e3aa7df331bc reached the mm tree on 17 March 2025, when 6.14 took no features any more; not in 6.12.117): no
+   * request falls back to another type's part of a pageblock before reclaim and compaction have failed.
+   */
   readonly defragMode: boolean;
   /** In that mode, who cannot reclaim may fall back after all, in a last try (__alloc_pages_slowpath()). */
   readonly defragSparesAtomic: boolean;
