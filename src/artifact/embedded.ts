@@ -5,8 +5,8 @@ import { textReaders } from "./readers.ts";
 
 /** The reader of a table whose first line this may be; `next` is the line below it, where it is known. */
 export function tableStarter(text: string, next?: string): TextReader | undefined {
-  // No text begins with a blank; most lines of a stack do.
-  if (text === "" || text.startsWith(" ")) return undefined;
+  // No text of the kernel's begins with a blank, and most lines of a stack do; slabtop's table does.
+  if (text === "" || (text.startsWith(" ") && !/^ {1,2}(?:Active \/ Total |OBJS ACTIVE )/.test(text))) return undefined;
   return textReaders.find((r) => r.starts(text, next));
 }
 
@@ -55,6 +55,9 @@ export function tableFollower(): (text: string) => boolean {
   return (raw) => {
     const text = stripPrefix(raw.endsWith("\r") ? raw.slice(0, -1) : raw).text;
     if (takes(text)) return true;
+    indent = "";
+    active = tableStarter(text);
+    if (active !== undefined) return true;
     indent = indentation.exec(text)?.[0] ?? "";
     active = tableStarter(text.slice(indent.length));
     return active !== undefined;

@@ -15,6 +15,7 @@ import { messageSaid } from "./messages.ts";
 import { verdictOn } from "./rules/bad_page.ts";
 import { mayBeWritten } from "./rules/skb_panic.ts";
 import { cacheOf } from "./rules/slab_corruption.ts";
+import { skbGeometry } from "./skb_geometry.ts";
 
 type Faulty = Extract<
   Incident,
@@ -72,6 +73,13 @@ function oops(c: Case, o: Oops, findings: readonly Finding[]): Conclusion {
 }
 
 function skbPanic(c: Case, p: SkbPanic): Conclusion {
+  const { flipped } = skbGeometry(p, c.verdict.version);
+  if (flipped !== undefined)
+    return {
+      key: `skb_panic:${p.what}:flipped`,
+      cause: `One bit of a packet's data pointer was flipped (bit ${flipped.bit}); the check of the next push or put found it.`,
+      severity: "corruption",
+    };
   const over = p.what === "skb_over_panic";
   const written = over && mayBeWritten(c);
   return {

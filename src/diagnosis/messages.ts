@@ -272,10 +272,11 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       ? `${Number(used).toLocaleString("en-US")} of ${Number(total).toLocaleString("en-US")} slots of 2 KiB are taken (${size(Number(total) * 2048)} in all)`
       : "the line does not say how many slots were taken";
     const contiguous = told && Number(used) < Number(total) / 2;
+    const left = told && Number(used) < Number(total) ? "has no free stretch of that length" : "has none left";
     return {
       key: "swiotlb full",
       title: "The bounce buffers are full",
-      cause: `A device that cannot reach all memory needs a bounce buffer${bytes === undefined ? "" : ` of ${size(Number(bytes))}`}, and the swiotlb has none left: ${words}.`,
+      cause: `A device that cannot reach all memory needs a bounce buffer${bytes === undefined ? "" : ` of ${size(Number(bytes))}`}, and the swiotlb ${left}: ${words}.`,
       meaning: contiguous
         ? "Most slots are free, but not that many in a row; one mapping can take at most 128 slots (256 KiB)."
         : "Mappings that are never unmapped fill it too: a driver that leaks them, or a queue that holds many packets.",

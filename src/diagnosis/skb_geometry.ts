@@ -12,6 +12,8 @@ export interface SkbGeometry {
   readonly headroom?: number;
   /** head, data and text are hashes: printed with %p, which 4.15 hashes; %px since 5.8 (net/core/skbuff.c). */
   readonly hashed: boolean;
+  /** `data` is where tail and len put it but for one bit, which no step from the buffer reaches: that bit was flipped. */
+  readonly flipped?: { readonly bit: number; readonly expected: string };
 }
 
 const hex = (text: string | undefined): bigint | undefined => {
@@ -42,7 +44,25 @@ export function skbGeometry(p: SkbPanic, version: readonly number[] | undefined)
         : undefined;
   const over = tail === undefined || end === undefined ? undefined : tail - end;
   const beyond = p.what === "skb_over_panic" ? over : start === undefined ? undefined : -start;
-  return { hashed, ...bytes("beyond", beyond), ...bytes("room", room), ...bytes("headroom", start) };
+  const flipped =
+    real && offsets && data !== undefined && tail !== undefined && p.len !== undefined
+      ? flippedBit(data, head, tail - BigInt(p.len), end)
+      : undefined;
+  return {
+    hashed,
+    ...bytes("beyond", beyond),
+    ...bytes("room", room),
+    ...bytes("headroom", start),
+    ...(flipped === undefined ? {} : { flipped }),
+  };
+}
+
+/** The bit of `data` that differs from where the packet's own offsets say it begins; only one above every size of a buffer is told. */
+function flippedBit(data: bigint, head: bigint, start: bigint, end: bigint): SkbGeometry["flipped"] {
+  const expected = head + start;
+  const differs = data ^ expected;
+  if (start < 0n || start > end || differs < largest || (differs & (differs - 1n)) !== 0n) return undefined;
+  return { bit: differs.toString(2).length - 1, expected: expected.toString(16) };
 }
 
 function bytes<K extends string>(name: K, value: bigint | undefined): { readonly [P in K]?: number } {

@@ -128,6 +128,8 @@ const listed: readonly Anchor[] = [
   row("artifact", ", zone "),
   row("artifact", "Page block order:"),
   row("artifact", "slabinfo - version"),
+  row("artifact", "Active / Total Objects"),
+  row("artifact", "OBJS ACTIVE  USE OBJ SIZE"),
   row("artifact", "min_free_kbytes"),
   row("artifact", "vm.lowmem_reserve_ratio"),
   row("artifact", "net.core."),

@@ -24,6 +24,7 @@ const kinds: Readonly<Record<string, ProcKind>> = {
   net_dev: "net/dev",
   netstat: "net/netstat",
   snmp: "net/netstat",
+  slabtop: "slabinfo",
 };
 function kindOf(file: string): string {
   const name = file.startsWith("ethtool") ? file.split("-").slice(0, 2).join(" -") : file.replace(/-\d.*$/, "");

@@ -52,6 +52,23 @@ describe("which numbers are real", () => {
     expect(claim(i, "skb_panic.bounds")).toMatch(/8 bytes behind/);
     expect(/buffer has/.test(claim(i, "skb_panic.bounds"))).toBe(hashed === undefined);
   });
+  test.each([
+    // head + 0x42 is where tail 0x7e and len 60 put the data; the other lines differ from it by a step within the buffer, and by two bits.
+    ["fffffec07f348c02", "yes"],
+    ["ffffffc07f348b42", undefined],
+    ["fffffac07f348c02", undefined],
+  ])("data %s: a flipped bit: %s", async (data, flipped) => {
+    const i = await one(
+      panic(
+        `skb_under_panic: text:ffffff8008aec380 len:60 put:14 head:ffffffc07f348bc0 data:${data} tail:0x7e end:0x680 dev:eth0`,
+        "4.4.132-1075-rockchip",
+      ),
+    );
+    expect(answer(i, "skb_panic.flipped")).toBe(flipped);
+    expect(i.severity === "corruption").toBe(flipped === "yes");
+    if (flipped === "yes")
+      expect(claim(i, "skb_panic.flipped")).toMatch(/put it at ffffffc07f348c02: bit 40 is flipped/);
+  });
   test("a hash on 64 bits is told by its eight zeros: the start follows from tail and length", async () => {
     const i = await one(
       panic(

@@ -17,6 +17,7 @@ const { questions, no, unknown, yes } = defineQuestions({
   "skb_panic.hashed": { question: "Are its pointers hashed?" },
   ...ofFragmentation,
   "skb_panic.bounds": { question: "How far past the buffer did it go?", open: true, rank: 6 },
+  "skb_panic.flipped": { question: "Is a bit of the packet's pointer flipped?", rank: 13 },
   "skb_panic.who": { question: "Who changed the packet?", open: true },
   "skb_panic.dev": { question: "Is the device known?" },
 });
@@ -57,7 +58,7 @@ function explain(c: Case, p: SkbPanic): readonly Finding[] {
   const line = quote(c, "headline", 1);
   const g = skbGeometry(p, c.verdict.version);
   return [
-    ...bounds(c, p, g),
+    ...(g.flipped === undefined ? bounds(c, p, g) : flipped(c, p, g.flipped)),
     ...(g.hashed
       ? [
           yes(
@@ -104,6 +105,25 @@ function bounds(c: Case, p: SkbPanic, g: SkbGeometry): readonly Finding[] {
     ];
   return [
     yes("skb_panic.bounds", over ? overWords(c, p, g, put, were) : underWords(p, g, put, were), line, advice(c, p)),
+  ];
+}
+
+function flipped(c: Case, p: SkbPanic, { bit, expected }: NonNullable<SkbGeometry["flipped"]>): readonly Finding[] {
+  return [
+    yes(
+      "skb_panic.flipped",
+      `data is ${p.data}, and head, tail and len put it at ${expected}: bit ${bit} is flipped. The packet had room; its pointer was damaged.`,
+      quote(c, "headline", 1),
+      [
+        {
+          change: { kind: "evidence" },
+          action: "Test the memory (memtest86+), and look at its errors in the log",
+          changes: "tells bad RAM from code that writes a bit where it should not",
+          costs: "hours without the machine",
+          command: "journalctl -k -b --no-pager | grep -iE 'edac|mce|hardware error'",
+        },
+      ],
+    ),
   ];
 }
 

@@ -21,9 +21,9 @@ export interface SlabInfoCache {
 
 export interface SlabInfo {
   readonly kind: "slabinfo";
-  /** `2.1`, `2.1 (statistics)`, `1.1 (SMP)` */
+  /** `2.1`, `2.1 (statistics)`, `1.1 (SMP)`; `slabtop` for the table of that tool. */
   readonly version: string;
-  /** The line of column names, where there is one. */
+  /** The line of column names, where there is one; of slabtop all lines above the rows. */
   readonly header?: string;
   readonly caches: readonly SlabInfoCache[];
 }

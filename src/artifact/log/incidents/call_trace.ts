@@ -196,6 +196,8 @@ function readSparc(m: RegExpExecArray): TraceLine {
 function readArm(text: string): TraceLine | undefined {
   const m = armFrame.exec(text);
   if (m?.[2] === undefined || m[7] === undefined) return undefined;
+  // A sentence may have the word too: the caller's place is printed in every release (arch/arm/kernel/traps.c dump_backtrace_entry()).
+  if (m[6] === undefined && m[8] === undefined && m[1] === undefined && m[3] === undefined) return undefined;
   return one(
     {
       kind: "frame",
