@@ -1,4 +1,5 @@
 // The one cause of a report of something corrupted, leaked, stopped or refused in one line.
+
 import type { BadPage } from "../kernel/readings/bad_page.ts";
 import type { Incident } from "../kernel/readings/incident.ts";
 import type { Oops } from "../kernel/readings/oops.ts";
@@ -16,6 +17,7 @@ import { verdictOn } from "./rules/bad_page.ts";
 import { mayBeWritten } from "./rules/skb_panic.ts";
 import { cacheOf } from "./rules/slab_corruption.ts";
 import { skbGeometry } from "./skb_geometry.ts";
+import { count } from "./words.ts";
 
 type Faulty = Extract<
   Incident,
@@ -110,6 +112,6 @@ const slabCorruption = (s: SlabCorruption, findings: readonly Finding[]): Conclu
 
 const pagePool = (p: PagePoolStall): Conclusion => ({
   key: `page_pool:${p.poolId ?? ""}`,
-  cause: `A destroyed page_pool waits for ${p.inflight} pages that somebody still holds.`,
+  cause: `A destroyed page_pool waits for ${count(p.inflight, "page")} that somebody still holds.`,
   severity: "watch",
 });

@@ -437,6 +437,16 @@ function pointed(c: Case, o: Oops, place: string): Fault {
   if (jumped(o)) return jump(c, o, kind === "null" || kind === "almost null");
   const who = `${place}${calledFrom(o)}`;
   const reason = `${noShortage}: a pointer was used that pointed to no memory.`;
+  if (p !== undefined && (kind === "null" || kind === "almost null") && mayBeNext(p, o))
+    return {
+      key: "list or null",
+      title: "Bad pointer",
+      cause: `${who} used 0x${p.value.replace(/^0+(?=.)/, "")}: a pointer of the free list that was overwritten, or a member of a NULL pointer. The report does not say which.`,
+      severity: "act",
+      consequence: `${stopped} Nor does it show the contrary.`,
+      memory: "not said",
+      reason,
+    };
   if (kind === "null" || kind === "almost null")
     return {
       key: "null pointer",
@@ -519,6 +529,12 @@ function pointed(c: Case, o: Oops, place: string): Fault {
  */
 const keptInside =
   /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer|rmqueue|get_page_from_freelist)|\bskb_release_data\b/;
+
+/** The free list's next object is read where the allocator stands: a small number there may have been written over it by whoever freed it. */
+export const mayBeNext = (p: FaultPointer, o: Oops): boolean =>
+  p.base === undefined &&
+  BigInt(`0x${p.value}`) > 0n &&
+  /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer)/.test(faultAt(o) ?? "");
 
 /** No structure of the kernel and no table is so large that a member of a null pointer could lie beyond. */
 const farthestMember = 1n << 24n;

@@ -382,7 +382,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     const what = extension ? "the extension of a packet (skb_ext)" : packet ? "a packet or its buffer" : "an object";
     return {
       key: `unreferenced:${hand ?? "?"}:${bytes}`,
-      title: `${packet ? "Packets" : "Objects"} of ${hand ?? "an unknown caller"} were never freed`,
+      title: `${packet ? "Packets" : "Objects"} of ${hand ?? "an unknown caller"}: a leak is suspected`,
       cause: `kmemleak: nothing points any more to ${what} of ${bytes} bytes${hand === undefined ? "; the record does not say who allocated it" : ` that ${hand} allocated`}, so it suspects that nobody will free it.`,
       meaning: `${names.length === 0 ? "The record's stack is missing." : `The stack: ${names.slice(0, 6).join(" < ")}.`} A single record may be a false suspicion; records of one stack that grow in number are a leak.`,
       severity: "watch",

@@ -1,4 +1,5 @@
 // The one line by which a person recognises a report, and what of it is alike on every machine with the same trouble.
+
 import { bareName } from "../kernel/facts/drivers/index.ts";
 import { reasonPart } from "../kernel/readings/bad_page.ts";
 import type { Oom } from "../kernel/readings/oom.ts";
@@ -9,6 +10,7 @@ import { messageSaid } from "./messages.ts";
 import { verdictOn } from "./rules/bad_page.ts";
 import { type Direction, driverNameOf } from "./stack.ts";
 import { mayStall } from "./stall.ts";
+import { count } from "./words.ts";
 
 const doing: Readonly<Record<Direction, string>> = {
   "rx refill": "refilling a receive ring",
@@ -26,7 +28,7 @@ export function titleOf(c: Case): string {
     case "bad_page":
       return `${title}${incident.reading.pfn === undefined ? "" : ` of pfn 0x${incident.reading.pfn.toString(16)}`}${sideOf(c)}`;
     case "page_pool_stall":
-      return `${title}: ${incident.reading.inflight} pages in flight`;
+      return `${title}: ${count(incident.reading.inflight, "page")} in flight`;
     case "oom": {
       const { victim } = incident.reading;
       return victim === undefined ? title : `${title}, ${victim.comm} killed`;

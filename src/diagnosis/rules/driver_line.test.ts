@@ -88,8 +88,8 @@ describe("kmemleak's records are a census by stack", () => {
       record("b5971f00", "ftgmac100_poll") + record("b5972f00", "ftgmac100_poll") + record("b5973f00", "tcp_sendmsg");
     const d = await explain({ log: text });
     expect(d.incidents.map((i) => [i.title, i.count])).toEqual([
-      ["Packets of ftgmac100_poll were never freed", 2],
-      ["Packets of tcp_sendmsg were never freed", 1],
+      ["Packets of ftgmac100_poll: a leak is suspected", 2],
+      ["Packets of tcp_sendmsg: a leak is suspected", 1],
     ]);
   });
   test("the extension of a packet is not a packet, and who made it is not its allocator", async () => {

@@ -64,6 +64,27 @@ Call Trace:
     expect(answer(i, "taint.first")).toBe(severity === "corruption" ? "yes" : undefined);
     expect(answer(i, "fragmentation")).toBe("no");
   });
+  test.each([
+    ["__kmalloc", "Bad pointer", /near zero/],
+    ["skb_release_data", "NULL pointer", /a null pointer, used at offset 1576/],
+  ])("a small number in %s, whose next free object is read from memory of others", async (where, title, said) => {
+    const i = await one(fault("0000000000000628").replaceAll("skb_release_data", where));
+    expect(i).toMatchObject({ title: `${title} in ${where}`, severity: "act" });
+    expect(claim(i, "oops.pointer")).toMatch(said);
+  });
+  test("two CPUs of mips that fault at once: registers with another epc are of the other report", async () => {
+    const d = await explain({
+      log: [
+        "CPU 2 Unable to handle kernel paging request at virtual address 00000070, epc == 803a653c, ra == 803a6848",
+        "Unhandled kernel unaligned access[#1]:",
+        "CPU: 0 PID: 0 Comm: swapper/0 Not tainted 5.4.179 #20",
+        "epc   : 80126820 kmem_cache_alloc+0x164/0x1c4",
+        "ra    : 80126824 kmem_cache_alloc+0x168/0x1c4",
+        "BadVA : 71540081",
+      ].join("\n"),
+    });
+    expect(d.incidents.map((i) => i.title).sort()).toEqual(["NULL pointer", "Wild pointer in kmem_cache_alloc"]);
+  });
   // The upper half holds values that are no address too; the kernel's words tell them (arch/x86/kernel/traps.c since 5.6).
   test.each([
     ["nft_do_chain", "act", /used an invalid address.*overwritten, never set/],

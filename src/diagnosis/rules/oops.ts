@@ -5,7 +5,7 @@ import type { Oops } from "../../kernel/readings/oops.ts";
 import { nothingMissing } from "../../kernel/readings/part.ts";
 import type { Case } from "../case.ts";
 import { quote, quoteFrames } from "../case.ts";
-import { badPointer, callerByLink, faultAt, faultOf } from "../faults.ts";
+import { badPointer, callerByLink, faultAt, faultOf, mayBeNext } from "../faults.ts";
 import type { Advice, Finding } from "../finding.ts";
 import { missed, shown } from "../finding.ts";
 import { ownBuffers } from "../own_buffers.ts";
@@ -151,13 +151,14 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
       ? " The function takes a packet, so the packet pointer itself was already invalid when it was passed in."
       : "";
   const poison = is.kind === "slab poison" && value.startsWith("6b");
-  const harmless = is.kind === "null" || is.kind === "almost null" || is.kind === "error";
+  const next = mayBeNext(bad, o) && (is.kind === "null" || is.kind === "almost null");
+  const harmless = !next && (is.kind === "null" || is.kind === "almost null" || is.kind === "error");
   // Poison is there already: the debugging that would be advised is on. A null pointer needs no such thing.
   const advice = poison || harmless ? [] : tools;
   return [
     (is.kind === "other" ? unknown : yes)(
       "oops.pointer",
-      `${name}: ${is.sentence}.${echo}${whose}`,
+      `${name}: ${next ? "near zero: a member of a null pointer, or a small number written over a pointer" : is.sentence}.${echo}${whose}`,
       [
         ...headline(c),
         ...quote(c, "registers", 40).filter((q) => q.text.toLowerCase().includes(value.toLowerCase())),

@@ -7,7 +7,7 @@ import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import { faultAt, faultOf } from "../faults.ts";
-import type { Finding } from "../finding.ts";
+import type { Finding, Quote } from "../finding.ts";
 import { missed, shown } from "../finding.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
@@ -37,7 +37,7 @@ export const taint = defineRule({
       taint: text.startsWith("Tainted") || text.startsWith("Not") ? text : `Tainted: ${text}`,
     });
     const letters = seenOf(part) ?? [];
-    const evidence = own === undefined ? quote(c, "process", 1) : quote(c, "headline", 1);
+    const evidence = own === undefined ? tainted(c) : quote(c, "headline", 1);
     return [
       ...before(part, evidence, isCorruption(c)),
       ...foreign(c, letters, evidence),
@@ -45,6 +45,16 @@ export const taint = defineRule({
     ];
   },
 });
+
+/** The line with the letters; arm before 3.10 and mips print them among the registers. */
+function tainted(c: Case): readonly Quote[] {
+  const process = quote(c, "process", 1);
+  return process.length > 0
+    ? process
+    : quote(c, "registers", 40)
+        .filter((q) => /\b(?:Not tainted|Tainted: )/.test(q.text))
+        .slice(0, 1);
+}
 
 /** Whether the report itself is of corruption: of anything else it cannot be "the first". */
 function isCorruption(c: Case): boolean {

@@ -143,6 +143,13 @@ const faultRows: readonly HeadlineRow[] = [
     /^(?:WARNING: (?:at |CPU: |[\w./-]+:\d+ at )|Badness (?:at|in) )/,
     "WARNING: CPU: 1 PID: 0 at net/sched/sch_generic.c:477 dev_watchdog+0x2e4/0x2ec",
   ),
+  // arch/mips/kernel/unaligned.c die_if_kernel()
+  row(
+    "oops",
+    ["kernel unaligned access"],
+    /^Unhandled kernel unaligned access\b/,
+    "Unhandled kernel unaligned access[#1]:",
+  ),
   row("oops", ["divide error: "], /^divide error: /, "divide error: 0000 [#1] SMP NOPTI"),
   row("oops", ["invalid opcode: "], /^invalid opcode: /, "invalid opcode: 0000 [#1] SMP"),
   row("oops", ["stack segment: "], /^stack segment: /, "stack segment: 0000 [#1] SMP"),

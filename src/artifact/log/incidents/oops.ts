@@ -166,7 +166,8 @@ export class OopsBuilder {
           warned ??
           oops.at ??
           ip);
-    const { address, ...rest } = oops;
+    const { address = unprinted(oops.headline, body), ...rest } = oops;
+    if (ofAnother(oops.headline, body)) return { ...rest, ...field("address", address), class: oops.class ?? "other" };
     return {
       ...rest,
       ...field("address", address?.length === 8 && this.isCutAddress(address, body, at) ? undefined : address),
@@ -182,6 +183,17 @@ export class OopsBuilder {
       ...field("stalled", this.stall?.finish()),
     };
   }
+}
+
+/** mips names the address of an unaligned access among the registers alone. */
+const unprinted = (headline: string, body: Body): string | undefined =>
+  /kernel unaligned access/.test(headline) ? body.registers?.values.BadVA : undefined;
+
+/** mips prints the place in the first line as well: registers with another one are of the report of another CPU. */
+function ofAnother(headline: string, body: Body): boolean {
+  const said = /\bepc == ([0-9a-f]{8,16})\b/.exec(headline)?.[1];
+  const printed = body.registers?.values.epc;
+  return said !== undefined && printed !== undefined && said !== printed;
 }
 
 /** Whether a report shows an address of 64 bits. */
@@ -220,7 +232,7 @@ const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
   [/^Kernel panic/, "panic"],
   [/NULL pointer dereference/, "null dereference"],
   [
-    /paging request|handle page fault|^Kernel Fault: |^Bad Address |kernel pointer dereference|data access|instruction fetch|access of bad area|access to user memory/,
+    /paging request|kernel unaligned access|handle page fault|^Kernel Fault: |^Bad Address |kernel pointer dereference|data access|instruction fetch|access of bad area|access to user memory/,
     "paging request",
   ],
   [/general protection/, "general protection"],
