@@ -48,9 +48,9 @@ export const taint = defineRule({
 
 /** The line with the letters; arm before 3.10 and mips print them among the registers. */
 function tainted(c: Case): readonly Quote[] {
-  const process = quote(c, "process", 1);
-  return process.length > 0
-    ? process
+  const lines = quote(c, "process", 1);
+  return lines.length > 0
+    ? lines
     : quote(c, "registers", 40)
         .filter((q) => /\b(?:Not tainted|Tainted: )/.test(q.text))
         .slice(0, 1);
