@@ -24,6 +24,7 @@ const kinds: Readonly<Record<string, ProcKind>> = {
   net_dev: "net/dev",
   netstat: "net/netstat",
   snmp: "net/netstat",
+  "netstat-s": "net/netstat",
   slabtop: "slabinfo",
 };
 function kindOf(file: string): string {

@@ -27,9 +27,13 @@ export interface SoftnetStat {
   readonly cpus: readonly (readonly number[])[];
 }
 
-/** /proc/net/snmp and /proc/net/netstat: two lines a protocol, names and values (net/ipv4/proc.c). */
+/**
+ * /proc/net/snmp and /proc/net/netstat: two lines a protocol, names and values (net/ipv4/proc.c); or the sentences of `netstat -s`, of which
+ * those without a name here keep their words, with % for the number.
+ */
 export interface NetCounters {
   readonly kind: "net/netstat";
+  readonly form?: "netstat -s";
   /** `Tcp`, `TcpExt`, `IpExt` … */
   readonly protocols: readonly {
     readonly name: string;
