@@ -12,7 +12,7 @@ export { readPools } from "./artifact/page_pool/read.ts";
 export { textReaders } from "./artifact/readers.ts";
 export { BadInput, type InputPlace } from "./base/bad_input.ts";
 export { type ByteSource, sourceOf } from "./base/byte_source.ts";
-export { type Prng, prng } from "./base/prng.ts";
+export type { Prng } from "./base/prng.ts";
 export { createCollector } from "./diagnosis/collect.ts";
 export { diagnose } from "./diagnosis/diagnose.ts";
 export { explain } from "./diagnosis/explain.ts";
@@ -38,7 +38,26 @@ export type { LogLine } from "./kernel/readings/log_line.ts";
 export type { ProcReading } from "./kernel/readings/proc.ts";
 export { formatRelease, parseRelease, type Release } from "./kernel/release.ts";
 export type { SkbPicture } from "./kernel/skb_picture.ts";
-// A whole machine, its drivers, and what a driver of your own is made of (docs/library.md).
+// A machine as a program has it, or only its memory, and what observes them (docs/library.md).
+export {
+  createBootedMemory,
+  createLink,
+  createMachine,
+  createPageOwner,
+  type KernelChoice,
+  type Machine,
+  observeBuddyinfo,
+  observeExtfrag,
+  observePagetypeinfo,
+  observeZoneinfo,
+  partsFor,
+  prng,
+  rulesOf,
+} from "./library/machine.ts";
+export type { BootedMemory, Heap, Pools } from "./library/memory_doors.ts";
+export type { Card } from "./library/net_doors.ts";
+export type { Skbs } from "./library/packet_doors.ts";
+// Drivers, and what a driver of your own is made of (docs/library.md).
 export type { DriverMaker, DriverParts, DriverSettings } from "./model/drivers/driver.ts";
 export { gfpOf } from "./model/drivers/driver.ts";
 export { drivers, giveDriver } from "./model/drivers/drivers.ts";
@@ -47,17 +66,13 @@ export { createTxRing, type TxRing } from "./model/drivers/tx_ring.ts";
 export { type Failing, failing } from "./model/failing.ts";
 export type { Journal, Listener } from "./model/journal.ts";
 // The page allocator: a booted machine's memory, its observers, the watermark test with its reasons, and replays of real transcripts.
-export { createBootedMemory } from "./model/kernels/booted.ts";
-export { mmRulesOf as rulesOf } from "./model/kernels/mm_rules.ts";
-export { type KernelChoice, partsFor } from "./model/kernels/parts_for.ts";
-export { createMachine, type Machine, type MachineOptions } from "./model/machine.ts";
-export type { BootedMemory, BootedOptions } from "./model/mm/booted.ts";
-export { observeBuddyinfo, observeExtfrag, observePagetypeinfo, observeZoneinfo } from "./model/mm/observe.ts";
-export { createPageOwner, type PageOwner } from "./model/mm/page_owner.ts";
+export type { MachineOptions } from "./model/machine.ts";
+export type { BootedOptions } from "./model/mm/booted.ts";
+export type { PageOwner } from "./model/mm/page_owner.ts";
 export { requestAtMin } from "./model/mm/rights.ts";
 export { zoneStateFromReport, zoneWatermarkOk } from "./model/mm/watermark.ts";
 export { type Driver, type DriverHost, feature, type NetDevice, netdevTx } from "./model/net/path/netdevice.ts";
-export { createLink, frameBytes, frameField, frameKind } from "./model/net/path/wire.ts";
+export { frameBytes, frameField, frameKind } from "./model/net/path/wire.ts";
 export type { OwnershipFault } from "./model/net/skb/ownership.ts";
 export { kmallocGeometry } from "./model/slab/geometry.ts";
 export { diagnosisDocument } from "./report/diagnosis.ts";

@@ -41,9 +41,8 @@ type Some<T> = Exclude<T, undefined>;
 // What our own functions gave.
 const machine = made<First<typeof lib.observeBuddyinfo>>("createBootedMemory(), or `memory` of createMachine()", {
   memory: object(),
-  area: object(),
   pages: object(),
-  watermarks: object(),
+  lru: object(),
   rules: object(),
   journal: object(),
 });

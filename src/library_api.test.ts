@@ -161,8 +161,11 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "giveDriver(): a driver is given without a name": () => skblab.giveDriver("", skblab.drivers[0]!),
   "maxSkbFrags is 46": () =>
     skblab.createMachine({ release: skblab.parseRelease("6.12"), memoryMb: 64, maxSkbFrags: 46 }),
-  "fragment 17 of a packet that has room for 17": () =>
-    machine.skbs.skbAddRxFrag(machine.skbs.allocSkb(9, machine.skbs.config.gfp.kernel), 17, 100, 0, 1, 1),
+  "fragment 17 of a packet that has room for 17": () => {
+    const { atomic } = machine.skbs.config.gfp;
+    const page = machine.pages.allocPages(atomic, 0);
+    machine.skbs.skbAddRxFrag(machine.skbs.allocSkb(9, atomic), 17, page, 0, 1, 1);
+  },
   'names "1.2.3", which is not an IPv4 address': () => ruled({ flowType: "udp4", srcIp: "1.2.3", action: 0 }),
   "rules[0].action is 2": () => ruled({ flowType: "tcp4", action: 2 }),
   "a port is 0": () => ruled({ flowType: "tcp4", dstPort: 0, action: -1 }),

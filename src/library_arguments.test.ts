@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { members, text, whole } from "./base/given.ts";
+import { members, realOf, text, whole } from "./base/given.ts";
 import { elfCore } from "./image/container/container.testkit.ts";
 import { tinyKernel, tinyMemory } from "./image/tiny.testkit.ts";
 import * as inner from "./index.ts";
 import * as skblab from "./library.ts";
 import { viewSkb } from "./model/net/skb/skb_view.ts";
+import type { Skbs } from "./model/net/skb/skbs.ts";
 
 const root = join(import.meta.dirname, "..");
 type Lib = typeof skblab;
@@ -46,7 +47,7 @@ const ethtool = readFileSync(join(root, "fixtures/page_pool/ethtool_slow.txt"), 
 const log = readFileSync(join(root, "fixtures/logs/ppc405ex_emac_2009.txt"), "utf8");
 const indexBytes = new Uint8Array(gunzipSync(readFileSync(join(root, "src/kernel/facts/functions/network.idx.gz"))));
 const layout = skblab.declaredStructs(release).layout("sk_buff") as skblab.StructLayout;
-const picture = viewSkb(machine.skbs, machine.skbs.allocSkb(100, machine.skbs.config.gfp.kernel));
+const picture = viewSkb(realOf(machine.skbs) as Skbs, machine.skbs.allocSkb(100, machine.skbs.config.gfp.kernel));
 const elf = elfCore(new Map([[0, new Uint8Array(4096)]]), {});
 const physical = tinyMemory(tinyKernel(5));
 const image = skblab.readImage(physical);
@@ -342,7 +343,9 @@ test("an option that is misspelt is no option left out; a member that is nobody'
 test("an order that no block has is no answer of 0", () => {
   const { pages } = machine;
   for (const order of [-1, 0.5, Number.NaN, "0" as unknown as number])
-    expect(() => pages.allocPages(0xcc0, order)).toThrow(`allocPages(): order is ${order}; it must be a whole number`);
+    expect(() => pages.allocPages(0xcc0, order)).toThrow(
+      `pages.allocPages(): order is ${typeof order === "string" ? `"${order}"` : order}; it must be a whole number`,
+    );
   expect(pages.allocPages(0xcc0, 99)).toBe(-1);
 });
 

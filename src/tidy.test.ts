@@ -32,6 +32,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   image: ["base", "kernel", "artifact"],
   analysis: ["base", "kernel", "artifact"],
   observe: ["base", "kernel", "model", "artifact"],
+  library: ["base", "kernel", "model"],
   lab: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe"],
   scenario: ["base", "kernel", "model", "explore", "artifact", "analysis", "observe", "lab"],
   verify: ["base", "kernel", "model", "artifact"],

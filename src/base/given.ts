@@ -44,6 +44,38 @@ export function given<T>(name: string, value: unknown, shape: Shape<T>): void {
   shape.inside?.(value as never, name);
 }
 
+/** What a program has in the place of an object of the model (library/hand_out.ts), and back. */
+const realObjects = new WeakMap<object, object>();
+const handedObjects = new WeakMap<object, object>();
+
+/** `handed` stands for `real` from now on: where a function of the library is given it, it gets the real one. */
+export function handOver(real: object, handed: object): void {
+  realObjects.set(handed, real);
+  handedObjects.set(real, handed);
+}
+
+export const handedOf = (real: object): object | undefined => handedObjects.get(real);
+export const realOf = (value: unknown): unknown => (isObject(value) ? (realObjects.get(value) ?? value) : value);
+
+/** Arguments that have their shapes, the model's own objects in place of those that a program has; BadInput for one that has not. */
+export function checkEach(
+  name: string,
+  all: readonly unknown[],
+  shapes: readonly (readonly [string, Shape<unknown>])[],
+): unknown[] {
+  const real = all.map(realOf);
+  for (let i = 0; i < shapes.length; i++) {
+    const [parameter, shape] = shapes[i]!;
+    const end = parameter.startsWith("...") ? real.length : i + 1;
+    for (let at = i; at < end; at++) {
+      const value = real[at];
+      if (value === undefined ? parameter.endsWith("?") : shape.inside === undefined && shape.is(value)) continue;
+      given(`${name}(): ${parameter.replace(/\?$|^\.\.\./, "")}`, value, shape);
+    }
+  }
+  return real;
+}
+
 /** The same function, which looks at what it is given first. */
 export function checked<A extends readonly unknown[], R>(
   name: string,
@@ -51,15 +83,7 @@ export function checked<A extends readonly unknown[], R>(
   ...shapes: Arguments<A>
 ): (...all: A) => R {
   const each = shapes as unknown as readonly (readonly [string, Shape<unknown>])[];
-  return (...all) => {
-    for (const [i, [parameter, shape]] of each.entries()) {
-      const rest = parameter.startsWith("...");
-      for (const value of rest ? all.slice(i) : [all[i]])
-        if (value !== undefined || !parameter.endsWith("?"))
-          given(`${name}(): ${parameter.replace(/\?$|^\.\.\./, "")}`, value, shape);
-    }
-    return call(...all);
-  };
+  return (...all) => call(...(checkEach(name, all, each) as unknown as A));
 }
 
 /** The same of a function that gives a promise: a wrong argument rejects it. */
