@@ -42,6 +42,9 @@ const lines = (await documentedCommands(commands))
   )
   .map((c) => here(c.line, space))
   .filter((line) => all || !isSlow(line));
+// Five tasks: the widest table that there is.
+for (const scheme of ["original", "modern"])
+  lines.push(`skblab explore lltx --scheme ${scheme} --cpus 4 --ring 2 --replay 00001110012340123401234`);
 const words = (line: string): string[] =>
   (line.replace(/^(?:npx |sudo )?skblab /, "").match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) =>
     word.replaceAll("'", ""),
