@@ -4,6 +4,7 @@ import type { ByteSource } from "../base/byte_source.ts";
 import { readFully, readHead, withHead } from "../base/byte_source.ts";
 import { callable, given, made, object, type Shape, text } from "../base/given.ts";
 import type { LogNote, LogWindow } from "../kernel/readings/log_line.ts";
+import type { OwnedPages } from "../kernel/readings/owned_pages.ts";
 import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
 import { HEAD_BYTES, identify } from "./identify.ts";
@@ -13,6 +14,7 @@ import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
 import { remainsOf } from "./log/remains.ts";
 import type { RawWindow, ScanLimits } from "./log/scan.ts";
 import { scanLog } from "./log/scan.ts";
+import { createOwnedPages } from "./page_owner/owned.ts";
 import type { FoundReading } from "./reader.ts";
 import { textReaders } from "./readers.ts";
 import type { Transcoded } from "./transcode.ts";
@@ -37,6 +39,8 @@ export interface GatheredInput {
   readonly alternatives: readonly Identification[];
   readonly bytes: number;
   readonly lines: number;
+  /** Of a page_owner dump: which pages it lists. */
+  readonly owned?: OwnedPages;
 }
 
 /** A window and the input it is from. */
@@ -124,6 +128,16 @@ function lineOfInput({ linesBefore = 0 }: ByteSource, other: Transcoded | undefi
   return linesBefore === 0 ? undefined : (n) => linesBefore + n;
 }
 
+/** The same source; `hears` is given every byte that is read of it. */
+const heard = (source: ByteSource, hears: (bytes: Uint8Array) => void): ByteSource => ({
+  ...source,
+  async read(into) {
+    const n = await source.read(into);
+    hears(into.subarray(0, n));
+    return n;
+  },
+});
+
 /** A window with the line numbers of its file. */
 const renumbered = (raw: RawWindow, lineOf: LineOf): RawWindow => ({
   ...raw,
@@ -164,7 +178,9 @@ class Gatherer {
     const [what, ...alternatives] = identify(beginning);
     const { kind, certainty, because } = what!;
     const known = textReaders.some((r) => r.kind === kind);
-    const whole = withHead(beginning, other?.source ?? source);
+    const owned = kind === "page_owner" ? createOwnedPages() : undefined;
+    const all = withHead(beginning, other?.source ?? source);
+    const whole = owned === undefined ? all : heard(all, owned.push);
     const lineOf = lineOfInput(source, other);
     const head = known && beginning.length === HEAD_BYTES ? await readHead(whole, WHOLE_BYTES) : beginning;
     let [bytes, lines] = [head.length, 0];
@@ -193,7 +209,16 @@ class Gatherer {
     }
     const problem = source.problem?.();
     if (problem !== undefined) this.note(source.name, { sentence: problem });
-    this.inputs.push({ name: source.name, kind, certainty, because, alternatives, bytes, lines });
+    this.inputs.push({
+      name: source.name,
+      kind,
+      certainty,
+      because,
+      alternatives,
+      bytes,
+      lines,
+      ...(owned === undefined ? {} : { owned: owned.finish() }),
+    });
   }
 
   result(): Gathered {

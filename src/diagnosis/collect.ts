@@ -20,10 +20,12 @@ import { featureName } from "../kernel/readings/ethtool.ts";
 import type { Incident, IncidentKind } from "../kernel/readings/incident.ts";
 import { hostOf, placeOf } from "../kernel/readings/incident.ts";
 import type { LogLine, LogNote } from "../kernel/readings/log_line.ts";
+import type { OwnedPages } from "../kernel/readings/owned_pages.ts";
 import type { ProcReading } from "../kernel/readings/proc.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { InputRead } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
+import type { MemoryFiles } from "./memory_files.ts";
 import type { StateFile } from "./state/files.ts";
 import type { Surroundings, Told } from "./surroundings.ts";
 
@@ -166,6 +168,7 @@ class InputCollection {
   private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "rings">> =
     {};
   private readonly netDrivers = new Set<string>();
+  private memoryFiles: MemoryFiles = {};
   private readonly banners: StatedRelease[] = [];
   private readonly counters = new Map<CounterName, number>();
   private readonly inflight = new Map<number, { readonly pages: number; readonly ifindex: number | undefined }>();
@@ -318,12 +321,26 @@ class InputCollection {
           this.single.memTotalKb ??= { value, quote: quote("MemTotal:", `MemTotal: ${value} kB`, 0) };
         return;
       }
+      case "zoneinfo":
+      case "buddyinfo":
+      case "pagetypeinfo":
+        this.memoryFiles = {
+          [reading.kind]: { value: reading, quote: quote("", reading.kind, 0) },
+          ...this.memoryFiles,
+        };
+        this.counts(reading);
+        return;
       case "sample times":
         this.uptimes ??= reading.uptimes.map(([seconds]) => seconds);
         return;
       default:
         this.counts(reading);
     }
+  }
+
+  owned(pages: OwnedPages): void {
+    const quote: Quote = { input: this.name, line: 1, text: "page_owner" };
+    this.memoryFiles = { owned: { value: pages, quote }, ...this.memoryFiles };
   }
 
   /** The first text of a kind counts: a later one in the same input is of another moment. */
@@ -406,6 +423,7 @@ class InputCollection {
       mtus: this.mtus,
       devices: this.devices,
       ...(this.netDrivers.size === 0 ? {} : { netDrivers: this.netDrivers }),
+      ...(Object.keys(this.memoryFiles).length === 0 ? {} : { memoryFiles: this.memoryFiles }),
       ...this.single,
     };
     this.incidents = [...tieConsequences(withoutDoubles(this.incidents))];
@@ -490,7 +508,10 @@ export function createSievingCollector(
     },
     kept: () => [...inputs.values()].reduce((n, i) => n + i.kept, 0),
     finish(gathered) {
-      for (const input of gathered.inputs) of(input.name);
+      for (const { name, owned } of gathered.inputs) {
+        const input = of(name);
+        if (owned !== undefined) input.owned(owned);
+      }
       for (const { input, window } of gathered.windows) of(input).window(window.lines);
       for (const { input, ...found } of gathered.readings) {
         of(input).reading(found, []);

@@ -7,6 +7,7 @@ import type { Case } from "./case.ts";
 import { quote, quoteFrames, quotesOf } from "./case.ts";
 import type { MtuTable, Quote } from "./finding.ts";
 import type { MachineSaid, Told, ZoneSaid } from "./machine_told.ts";
+import { memoryFilesOf, ownedPagesOfFiles, pageblocksOfFiles, zonesOfFiles } from "./memory_files.ts";
 import { changedSince } from "./rules/min_free.ts";
 import { size } from "./words.ts";
 
@@ -14,6 +15,9 @@ const told = <T>(value: T, because: string, evidence: readonly Quote[]): Told<T>
 
 /** Below HighMem and what only movable pages use: the memory that min_free_kbytes is shared over. */
 const isLow = (name: string): boolean => name !== "HighMem" && name !== "Movable" && name !== "Device";
+
+/** Reports of a request that memory was refused to. */
+const refuses: ReadonlySet<string> = new Set(["alloc_failure", "slab_failure"]);
 
 export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
   const minFreeKb = minFreeOf(c);
@@ -26,6 +30,9 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
     pageKb: c.pageKb,
     memoryKb: memoryOf(c, minFreeKb),
     zones: (c.memInfo?.zones ?? []).map((z) => zoneSaid(c, z)),
+    zonesOfFiles: zonesOfFiles(memoryFilesOf(c.around), c.pageKb),
+    pageblocks: pageblocksOfFiles(memoryFilesOf(c.around)),
+    ownedPages: refuses.has(c.incident.kind) ? ownedPagesOfFiles(memoryFilesOf(c.around)) : null,
     held: heldSaid(c),
     buffers: buffersSaid(c),
     cpus: cpusOf(c),
@@ -116,12 +123,20 @@ function minFreeOf(c: Case): Told<number> | null {
   const zones = (closedOf(c.zones) ?? []).filter((z) => isLow(z.name));
   // Releases without a boost print none, and add none.
   const kb = sumOf(zones.map((z) => (z.kb.min === undefined ? undefined : z.kb.min - (z.kb.boost ?? 0))));
-  if (kb === null || kb <= 0) return null;
+  if (kb === null || kb <= 0) return minFreeOfFiles(c);
   return told(
     kb,
     "the min marks of the zones add up to it",
     zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
   );
+}
+
+function minFreeOfFiles(c: Case): Told<number> | null {
+  const files = zonesOfFiles(memoryFilesOf(c.around), c.pageKb);
+  const low = files?.value.filter((z) => isLow(z.zone)) ?? [];
+  const kb = sumOf(low.map((z) => (z.minKb === null ? undefined : z.minKb - (z.boostKb ?? 0))));
+  if (files === null || kb === null || kb <= 0) return null;
+  return told(kb, "the min marks in /proc/zoneinfo add up to it", files.evidence.slice(0, 1));
 }
 
 /** Zones, else MemTotal, else the amount that an untouched min_free_kbytes is the default of. */
@@ -134,6 +149,10 @@ function memoryOf(c: Case, minFree: Told<number> | null): Told<number> | null {
       "the zones of Mem-Info, present pages",
       zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
     );
+  const files = zonesOfFiles(memoryFilesOf(c.around), c.pageKb);
+  const present = sumOf(files?.value.map((z) => z.presentKb ?? z.managedKb ?? undefined) ?? []);
+  if (files !== null && present !== null && present > 0)
+    return told(present, "the zones of /proc/zoneinfo, present pages", files.evidence.slice(0, 1));
   const total = c.around.memTotalKb;
   if (total !== undefined) return told(total.value, "MemTotal", [total.quote]);
   const lowmem = minFree === null ? undefined : lowmemOfMinFree(minFree.value, c.release.version);

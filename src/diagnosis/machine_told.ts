@@ -1,6 +1,8 @@
 // What --prove works on: an incident as a diagnosis tells it, with what the inputs say of the machine and with advice that a machine can be
 // changed by. A diagnosed incident has this shape; nothing here knows who made it.
 
+import type { OwnedPages } from "../kernel/readings/owned_pages.ts";
+
 /** A line of an input that says something. `line` counts from 1. */
 export interface SaidLine {
   readonly input: string;
@@ -37,6 +39,20 @@ export interface ZoneSaid {
   readonly lowmemReserve: readonly number[] | null;
   /** Free blocks by order from 0, with the letters of the lists that hold them; null where the line is missing or cut. */
   readonly blocks: readonly { readonly count: number; readonly types: string }[] | null;
+  /** The same with each list's blocks apart, where they were printed so (/proc/pagetypeinfo). */
+  readonly lists?: readonly (readonly { readonly count: number; readonly types: string }[])[] | null;
+}
+
+/** Pageblocks of a zone by the letter of their type. */
+export interface PageblocksSaid {
+  readonly node: number;
+  readonly zone: string;
+  readonly blocks: readonly { readonly types: string; readonly count: number }[];
+}
+
+/** What page_owner lists, with the page frames that zones begin at where /proc/zoneinfo says so. */
+export interface OwnedSaid extends OwnedPages {
+  readonly starts: readonly { readonly node: number; readonly zone: string; readonly startPfn: number }[];
 }
 
 /** What the inputs say of the machine that a report comes from; null: they do not say. */
@@ -48,6 +64,11 @@ export interface MachineSaid {
   readonly memoryKb: Told<number> | null;
   /** Zones of Mem-Info in kB; null where a release does not print the amount. */
   readonly zones: readonly ZoneSaid[];
+  /** Zones as files of /proc print them, at another moment than the report; null where they do not, or not all. */
+  readonly zonesOfFiles: Told<readonly ZoneSaid[]> | null;
+  readonly pageblocks: Told<readonly PageblocksSaid[]> | null;
+  /** Where memory in use lies, page for page. */
+  readonly ownedPages: Told<OwnedSaid> | null;
   /** Who held memory, kB, over all zones: what the totals and the nodes' lines say; null where they do not. */
   readonly held: {
     readonly fileKb: number | null;

@@ -1,5 +1,6 @@
 // What else the inputs tell about the machine besides incidents: settings, offloads, interfaces. Every value keeps its line.
 import type { Quote } from "./finding.ts";
+import type { MemoryFiles } from "./memory_files.ts";
 
 /** A value and the line that says it. */
 export interface Told<T> {
@@ -30,6 +31,8 @@ export interface Surroundings {
   readonly afterPanic?: true;
   /** Number of CPUs, where a line says so. */
   readonly cpus?: Told<number>;
+  /** Files of /proc that print zones and free lists. */
+  readonly memoryFiles?: MemoryFiles;
 }
 
 export const nothingAround: Surroundings = {
@@ -58,6 +61,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
   const memTotalKb = first((s) => s.memTotalKb);
   const cpus = first((s) => s.cpus);
   const rings = first((s) => s.rings);
+  const memoryFiles = Object.assign({}, ...all.map((s) => s.memoryFiles ?? {}).reverse()) as MemoryFiles;
   const netDrivers = new Set(all.flatMap((s) => [...(s.netDrivers ?? [])]));
 
   return {
@@ -71,5 +75,6 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
     ...(cpus === undefined ? {} : { cpus }),
     ...(rings === undefined ? {} : { rings }),
     ...(netDrivers.size === 0 ? {} : { netDrivers }),
+    ...(Object.keys(memoryFiles).length === 0 ? {} : { memoryFiles }),
   };
 }

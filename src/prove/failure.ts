@@ -186,9 +186,7 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
     return {
       ...refuse(input, ""),
       refused: rows.length === 0 ? "none of the advice can be run on a machine" : null,
-      standsFor: built.printed
-        ? null
-        : "The report does not print its free lists: machines filled by a load stand in for it.",
+      standsFor: standsFor(built),
       assumptions: [...built.assumptions, loadSaid(built, fit)],
       likeness: [...likeness, ...fit.likeness],
       measure: `${measureWords[failing.measure] ?? `requests of order ${built.order} that failed`}, ${fit.unit}; mean of ${n} sets of runs with its 95 % interval, the same machines and bursts before and after`,
@@ -201,6 +199,13 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
     };
   };
   return yield* inRounds(built, arms, curveFrom, lengths, answer);
+}
+
+function standsFor({ printed, atFailure }: Built): string | null {
+  if (atFailure) return null;
+  return printed
+    ? "The report does not print its free lists: those of the files beside it, of another moment, stand in for them."
+    : "The report does not print its free lists: machines filled by a load stand in for it.";
 }
 
 /** What is run, and what cannot be. */

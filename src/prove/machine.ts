@@ -35,6 +35,8 @@ export interface Built {
   toFill(marks: readonly MarkSettings[], which: readonly number[]): readonly FillOptions[];
   keepFilled(how: FillOptions, state: StateGiven): void;
   readonly printed: boolean;
+  /** It was printed by the report itself, and not by files of another moment. */
+  readonly atFailure: boolean;
   /** Settings without state and traffic. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly assumptions: readonly Assumption[];
@@ -110,6 +112,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
     toFill: memory.toFill,
     keepFilled: memory.keepFilled,
     printed: memory.printed,
+    atFailure: memory.atFailure,
     settings: {
       release: machine.release.value,
       memoryMb: Math.min(65_536, Math.max(leastMb, Math.ceil(kb / 1024))),
@@ -126,7 +129,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
   };
 }
 
-interface MemoryBuilt extends Pick<Built, "stateUnder" | "toFill" | "keepFilled" | "printed"> {
+interface MemoryBuilt extends Pick<Built, "stateUnder" | "toFill" | "keepFilled" | "printed" | "atFailure"> {
   /** The machine's memory as a part of the report's. */
   readonly part: number;
 }
@@ -141,26 +144,44 @@ function memoryOf(
 ): MemoryBuilt {
   const printed = printedState(input, release, ringPages);
   if (typeof printed !== "string") {
-    const free = printed.zones.reduce((n, z) => n + z.free.reduce((m, b) => m + b.count * 2 ** b.order, 0), 0);
+    const { state, from, evidence, atFailure, pageblocks, places } = printed;
+    const free = state.zones.reduce((n, z) => n + z.free.reduce((m, b) => m + b.count * 2 ** b.order, 0), 0);
     note(
       "memory's state",
-      `${printed.zones.map((z) => z.zone).join(", ")}: ${thousands(free)} free pages by order and list, marks and reserves as printed`,
+      `${state.zones.map((z) => z.zone).join(", ")}: ${thousands(free)} free pages by order and list, marks and reserves as printed`,
       "report",
-      "Mem-Info",
+      from,
+      { value: "", because: "", evidence },
     );
     note(
       "before the burst",
       "zones below their high mark are filled up to it",
       "assumed",
-      "kswapd leaves them there; the report shows what was left at the failure",
+      atFailure
+        ? "kswapd leaves them there; the report shows what was left at the failure"
+        : "kswapd leaves them there",
     );
+    if (pageblocks)
+      note(
+        "types of pageblocks",
+        "shared as printed",
+        "report",
+        "/proc/pagetypeinfo",
+        input.machine.pageblocks ?? undefined,
+      );
+    const dump = input.machine.ownedPages;
+    if (places === true && dump !== null)
+      note("where memory in use lies", "page for page as listed", "report", dump.because, dump);
+    else if (typeof places === "string") note("where memory in use lies", "not from page_owner", "assumed", places);
     note(
       "where blocks lie",
-      "drawn at random, by type of pageblock",
+      places === true
+        ? "drawn at random, on pages that page_owner does not list"
+        : "drawn at random, by type of pageblock",
       "assumed",
-      "a report counts blocks and does not place them",
+      "free lists count blocks and do not place them",
     );
-    return { stateUnder: () => printed, toFill: () => [], keepFilled: () => {}, printed: true, part: 1 };
+    return { stateUnder: () => state, toFill: () => [], keepFilled: () => {}, printed: true, atFailure, part: 1 };
   }
   if (!["x86_64", "i386"].includes(release.arch))
     note("zones", "those of a PC with as much memory", "assumed", `the model boots PCs only, not ${release.arch}`);
@@ -192,6 +213,7 @@ function memoryOf(
   const keepFilled = (how: FillOptions, state: StateGiven): void => void made.set(keyOf(how), state);
   return {
     printed: false,
+    atFailure: false,
     part,
     keepFilled,
     toFill: (marks, which) => {

@@ -1,10 +1,11 @@
-// The memory that a report prints, as the state a machine starts from: free lists by order and type, marks and reserves exactly; of what is in
-// use as much as a run can touch.
+// The memory that a report prints, or files of /proc beside it, as the state a machine starts from: free lists by order and type, marks and reserves
+// exactly; of what is in use as much as a run can touch.
 
-import type { ProveInput, ZoneSaid } from "../diagnosis/machine_told.ts";
+import type { ProveInput, SaidLine, ZoneSaid } from "../diagnosis/machine_told.ts";
 import type { Release } from "../kernel/release.ts";
 import { bootPages } from "../scenario/filled_state.ts";
 import type { StateGiven } from "../scenario/machine_state_settings.ts";
+import { heldOf } from "./owned.ts";
 
 type ZoneGiven = StateGiven["zones"][number];
 type ZoneName = ZoneGiven["zone"];
@@ -21,18 +22,64 @@ function zoneTypesOf(release: Release, zones: readonly { readonly zone: string }
   return narrow ? ["DMA", "Normal", "HighMem", "Movable"] : ["DMA", "DMA32", "Normal", "Movable"];
 }
 
+/** Memory to start from, and what printed it. */
+export interface Printed {
+  readonly state: StateGiven;
+  readonly from: string;
+  readonly evidence: readonly SaidLine[];
+  /** The report itself printed it: what was left at the failure. */
+  readonly atFailure: boolean;
+  /** How pageblocks are shared among the types is known. */
+  readonly pageblocks: boolean;
+  /** Pages in use lie where page_owner says; a sentence: why not; undefined: there is no dump. */
+  readonly places: true | string | undefined;
+}
+
 /** What is missing for a state, in words; or the state. `ringPages` come on top, in the highest zone that the kernel itself may use. */
-export function printedState(input: ProveInput, release: Release, ringPages: number): StateGiven | string {
+export function printedState(input: ProveInput, release: Release, ringPages: number): Printed | string {
   const { machine } = input;
-  const zones = machine.zones.filter((z) => isName(z.zone) && (z.managedKb ?? z.presentKb ?? 0) > 0);
+  const { zonesOfFiles: files, pageblocks } = machine;
+  const why = gapOf(input);
+  if (why !== undefined && (files === null || machine.minFreeKb === null)) return why;
+  const zones = withMemory(why === undefined || files === null ? machine.zones : files.value);
+  const owned = machine.ownedPages;
+  const held = owned === null ? undefined : heldOf(owned.value, zones, release);
+  const shared = {
+    state: stateOf(input, release, zones, typeof held === "string" ? undefined : held, ringPages),
+    pageblocks: pageblocks !== null,
+    places: held === undefined || typeof held === "string" ? held : (true as const),
+  };
+  return why === undefined || files === null
+    ? { ...shared, from: "Mem-Info", evidence: [], atFailure: true }
+    : { ...shared, from: `${why}: ${files.because}`, evidence: files.evidence, atFailure: false };
+}
+
+const withMemory = (zones: readonly ZoneSaid[]): readonly ZoneSaid[] =>
+  zones.filter((z) => isName(z.zone) && (z.managedKb ?? z.presentKb ?? 0) > 0);
+
+/** What the report's own zones lack for a state; undefined: nothing. */
+function gapOf({ machine }: ProveInput): string | undefined {
+  const zones = withMemory(machine.zones);
   if (zones.length === 0) return "the report prints no zones";
   // Marks are told of a whole list only: what min_free_kbytes is shared over is not known otherwise.
   if (machine.minFreeKb === null) return "the report's list of zones is cut";
   const gap = zones.find((z) => z.blocks === null || z.minKb === null || z.lowKb === null || z.highKb === null);
-  if (gap !== undefined) return `the report's lines of zone ${gap.zone} are missing or cut`;
+  return gap === undefined ? undefined : `the report's lines of zone ${gap.zone} are missing or cut`;
+}
+
+function stateOf(
+  input: ProveInput,
+  release: Release,
+  zones: readonly ZoneSaid[],
+  places: Exclude<ReturnType<typeof heldOf>, string> | undefined,
+  ringPages: number,
+): StateGiven {
+  const { machine } = input;
   const totalKb = zones.reduce((n, z) => n + managedKb(z), 0);
   const own = zones.filter((z) => z.zone !== "HighMem" && z.zone !== "Movable");
   const { held } = machine;
+  const groundOf = (z: ZoneSaid): ZoneGiven["ground"] =>
+    machine.pageblocks?.value.find((p) => p.node === z.node && p.zone === z.zone)?.blocks.map((b) => ({ ...b }));
   return {
     zoneTypes: zoneTypesOf(release, zones),
     cma: zones.some((z) => z.blocks?.some((b) => b.types.includes("C")) === true),
@@ -42,7 +89,17 @@ export function printedState(input: ProveInput, release: Release, ringPages: num
       ...(machine.minFreeKb === null ? {} : { min_free_kbytes: machine.minFreeKb.value }),
       ...(machine.scaleFactor === null ? {} : { watermark_scale_factor: machine.scaleFactor.value }),
     },
-    zones: zones.map((z) => zoneGiven(z, held, managedKb(z) / totalKb, z === own.at(-1) ? ringPages + bootPages : 0)),
+    zones: zones.map((z) => {
+      const ground = groundOf(z);
+      const extra = z === own.at(-1) ? ringPages + bootPages : 0;
+      const given = zoneGiven(z, held, managedKb(z) / totalKb, extra);
+      const place = places?.get(z);
+      return {
+        ...given,
+        ...(ground === undefined ? {} : { ground }),
+        ...(place === undefined ? {} : { held: place.held, pages: place.pages + extra }),
+      };
+    }),
   };
 }
 
@@ -69,7 +126,9 @@ function zoneGiven(z: ZoneSaid, held: ProveInput["machine"]["held"], share: numb
     node: z.node,
     managed,
     pages: free + kept + extra + onOtherCpus,
-    free: blocks.flatMap((b, order) => (b.count === 0 ? [] : [{ order, count: b.count, types: b.types }])),
+    free: (z.lists ?? blocks.map((b) => [b])).flatMap((lists, order) =>
+      lists.flatMap((b) => (b.count === 0 ? [] : [{ order, count: b.count, types: b.types }])),
+    ),
     file,
     anon,
     slab,

@@ -205,6 +205,35 @@ const oomPicture = z.strictObject({
 const told = (value: z.ZodType): z.ZodType =>
   z.strictObject({ value, because: z.string(), evidence: z.array(quote) }).nullable();
 
+const listed = z.strictObject({ count: z.number(), types: z.string() });
+
+const zoneSaid = z.strictObject({
+  node: z.int(),
+  zone: z.string(),
+  presentKb: z.number().nullable(),
+  managedKb: z.number().nullable(),
+  freeKb: z.number().nullable(),
+  minKb: z.number().nullable().describe("As printed, boost included; so are low and high."),
+  lowKb: z.number().nullable(),
+  highKb: z.number().nullable(),
+  boostKb: z.number().nullable(),
+  highatomicKb: z.number().nullable(),
+  fileKb: z.number().nullable(),
+  anonKb: z.number().nullable(),
+  pcpKb: z.number().nullable().describe("On lists of all CPUs."),
+  localPcpKb: z.number().nullable().describe("On lists of the CPU that was refused."),
+  lowmemReserve: z.array(z.number()).nullable().describe("lowmem_reserve[], pages."),
+  blocks: z
+    .array(listed)
+    .nullable()
+    .describe("Free blocks by order from 0, with the letters of their lists; null where the line is missing or cut."),
+  lists: z
+    .array(z.array(listed))
+    .nullable()
+    .describe("The same with each list's blocks apart, where they were printed so.")
+    .optional(),
+});
+
 const machine = z
   .strictObject({
     release: z
@@ -212,33 +241,25 @@ const machine = z
       .describe("What was computed with: version and architecture."),
     pageKb: z.number(),
     memoryKb: told(z.number()).describe("All memory, kB."),
-    zones: z
-      .array(
-        z.strictObject({
-          node: z.int(),
-          zone: z.string(),
-          presentKb: z.number().nullable(),
-          managedKb: z.number().nullable(),
-          freeKb: z.number().nullable(),
-          minKb: z.number().nullable().describe("As printed, boost included; so are low and high."),
-          lowKb: z.number().nullable(),
-          highKb: z.number().nullable(),
-          boostKb: z.number().nullable(),
-          highatomicKb: z.number().nullable(),
-          fileKb: z.number().nullable(),
-          anonKb: z.number().nullable(),
-          pcpKb: z.number().nullable().describe("On lists of all CPUs."),
-          localPcpKb: z.number().nullable().describe("On lists of the CPU that was refused."),
-          lowmemReserve: z.array(z.number()).nullable().describe("lowmem_reserve[], pages."),
-          blocks: z
-            .array(z.strictObject({ count: z.number(), types: z.string() }))
-            .nullable()
-            .describe(
-              "Free blocks by order from 0, with the letters of their lists; null where the line is missing or cut.",
-            ),
-        }),
-      )
-      .describe("Zones of Mem-Info; null where it does not say."),
+    zones: z.array(zoneSaid).describe("Zones of Mem-Info; null where it does not say."),
+    zonesOfFiles: told(z.array(zoneSaid)).describe(
+      "Zones as /proc/zoneinfo, pagetypeinfo and buddyinfo print them, at another moment than the report.",
+    ),
+    pageblocks: told(z.array(z.strictObject({ node: z.int(), zone: z.string(), blocks: z.array(listed) }))).describe(
+      "Pageblocks by the letter of their type: /proc/pagetypeinfo.",
+    ),
+    ownedPages: told(
+      z.strictObject({
+        firstPfn: z.int(),
+        runs: z
+          .string()
+          .nullable()
+          .describe("12U40.3M: runs of pages in use of a type, or not listed (.); null where they cannot be used."),
+        blocks: z.string().describe("The letter of each pageblock's type."),
+        listed: z.int(),
+        starts: z.array(z.strictObject({ node: z.int(), zone: z.string(), startPfn: z.int() })),
+      }),
+    ).describe("Where memory in use lies, page for page: page_owner."),
     held: z
       .strictObject({
         fileKb: z.number().nullable(),

@@ -7,7 +7,7 @@ import type { BootedOptions } from "../model/mm/booted.ts";
 import { fragmentationScore } from "../model/mm/fragmentation.ts";
 import type { MemorySnapshot } from "../model/mm/invariants.ts";
 import { restoreMemory, snapshotMemory } from "../model/mm/invariants.ts";
-import type { FreeGiven, MarksGiven, PageUse } from "../model/mm/lay_out.ts";
+import type { FreeGiven, HeldGiven, MarksGiven, PageUse } from "../model/mm/lay_out.ts";
 import { layOutZone, putOnCpusList, setMarks, setReserves } from "../model/mm/lay_out.ts";
 import { record, word, zoneField, zoneStride } from "../model/mm/memory.ts";
 import { freeBlocks } from "../model/mm/observe.ts";
@@ -279,7 +279,14 @@ function layOutZones(
     layOutZone(
       memory,
       row,
-      { free, file: zone.file, anon: zone.anon, slab: zone.slab },
+      {
+        free,
+        file: zone.file,
+        anon: zone.anon,
+        slab: zone.slab,
+        ground: groundOf(zone.ground ?? [], types),
+        ...(zone.held === undefined ? {} : { held: heldOf(zone.held, types) }),
+      },
       random.fork(`zone ${row}`),
       (pfn, what) => {
         owner[pfn] = code[what];
@@ -309,6 +316,32 @@ function layOut(machine: Machine, s: MachineSettings, state: StateSettings, rand
   if (state.rest === "high")
     for (let row = 0; row < state.zones.length; row++)
       restAtHigh(machine, row, state, owner, random.fork(`rest ${row}`));
+}
+
+/** What page_owner lists of a zone: the use of each page from its first, and the types of its pageblocks. */
+function heldOf(
+  { runs, blocks }: NonNullable<StateSettings["zones"][number]["held"]>,
+  { letters }: Machine["memory"]["rules"]["types"],
+): HeldGiven {
+  const use: (HeldGiven["use"][number] | undefined)[] = [];
+  for (const [, count, letter] of runs.matchAll(/(\d{1,7})([A-Z.])/g)) {
+    const what =
+      letter === "." ? undefined : letter === "M" || letter === "C" ? "user" : letter === "E" ? "slab" : "kernel";
+    for (let i = Number(count); i > 0; i--) use.push(what);
+  }
+  return { use, blockTypes: [...blocks].map((letter) => letters.indexOf(letter)) };
+}
+
+/** Shares of the ground by type. */
+function groundOf(
+  given: NonNullable<StateSettings["zones"][number]["ground"]>,
+  { letters }: Machine["memory"]["rules"]["types"],
+): readonly { readonly type: number; readonly share: number }[] {
+  const all = given.reduce((n, g) => n + g.count, 0);
+  return given.flatMap(({ types, count }) => {
+    const type = letters.indexOf(types);
+    return type < 0 || count === 0 ? [] : [{ type, share: count / all }];
+  });
 }
 
 /** kswapd has worked off the boost: balance_pgdat(), mm/vmscan.c, 6.1.192. A sysctl that is written does so too (__setup_per_zone_wmarks()). */

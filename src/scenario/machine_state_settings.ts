@@ -37,6 +37,33 @@ const zone = z.strictObject({
     )
     .max(64)
     .describe("free blocks; several letters share them evenly"),
+  ground: z
+    .array(
+      z.strictObject({
+        types: z.string().length(1).describe("letter of the type: U, M, E, H, C, R"),
+        count: whole(0, 1 << 24, "pageblocks"),
+      }),
+    )
+    .max(8)
+    .describe("how its pageblocks are shared among the types; left out: as what is free and in use needs")
+    .optional(),
+  held: z
+    .strictObject({
+      runs: z
+        .string()
+        .max(1 << 20)
+        .regex(/^(?:\d{1,7}[UMEHCIR.])*$/)
+        .describe(
+          "runs of pages from the zone's first: in use and unmovable, movable, reclaimable; . is not known, or free",
+        ),
+      blocks: z
+        .string()
+        .max(1 << 14)
+        .regex(/^[UMEHCIR.]*$/)
+        .describe("the letter of each pageblock's type; . is not known"),
+    })
+    .describe("where pages in use lie, page for page: free blocks are laid out on the rest")
+    .optional(),
   file: pages("page cache in use").default(0),
   anon: pages("programs' pages in use").default(0),
   slab: pages("reclaimable slabs").default(0),

@@ -78,6 +78,64 @@ test("a state without room for whole blocks is laid out in pieces, and says so",
   expect(memoryProblems(machine)).toEqual([]);
 });
 
+test.each([1, 2, 3])(
+  "where it is known which pages are in use, they are, each for what it is, and free blocks lie among the others (seed %i)",
+  (seed) => {
+    const machine = booted("6.1-x86_64");
+    const random = prng(seed);
+    const { types } = machine.rules;
+    const blockTypes = Array.from({ length: pages / 512 }, () => random.pick([types.unmovable, types.movable]));
+    const use = Array.from({ length: pages }, (_, p) =>
+      random.chance(0.7)
+        ? blockTypes[p >> 9] === types.movable
+          ? ("user" as const)
+          : random.pick(["kernel", "slab"] as const)
+        : undefined,
+    );
+    const free = [
+      { order: 0, type: types.movable, count: 500 },
+      { order: 1, type: types.unmovable, count: 100 },
+      { order: 2, type: types.movable, count: 10 },
+    ];
+    const first = machine.memory.spec.zones[0]?.startPfn ?? 0;
+    const told = new Map<number, string>();
+    const done = layOutZone(
+      machine,
+      0,
+      { free, file: 3000, anon: 1000, slab: 0, held: { use, blockTypes } },
+      random,
+      (pfn, what) => {
+        told.set(pfn - first, what);
+      },
+    );
+    expect(done).toEqual({ broken: 0, missing: 0 });
+    expect(freeBlocks(machine, 0).slice(0, 4)).toEqual([500, 100, 10, 0]);
+    expect(memoryProblems(machine)).toEqual([]);
+    const kind = (what: string | undefined) => (what === "file" || what === "anon" ? "user" : what);
+    expect(use.flatMap((what, p) => (what === undefined || kind(told.get(p)) === what ? [] : [p]))).toEqual([]);
+    expect(blockTypes.flatMap((type, b) => (machine.area.blockTypeOf(first + b * 512) === type ? [] : [b]))).toEqual(
+      [],
+    );
+  },
+);
+
+test("pageblocks are shared among the types as printed", () => {
+  const machine = booted("6.1-x86_64");
+  const { types } = machine.rules;
+  const ground = [
+    { type: types.unmovable, share: 0.25 },
+    { type: types.reclaimable, share: 0.125 },
+    { type: types.movable, share: 0.625 },
+  ];
+  const free = [{ order: 0, type: types.movable, count: 100 }];
+  layOutZone(machine, 0, { free, file: 500, anon: 0, slab: 0, ground }, prng(1), () => {});
+  const first = machine.memory.spec.zones[0]?.startPfn ?? 0;
+  const of = (type: number) =>
+    Array.from({ length: 32 }, (_, b) => machine.area.blockTypeOf(first + b * 512)).filter((t) => t === type).length;
+  // In grounds of two pageblocks each.
+  expect([of(types.unmovable), of(types.reclaimable), of(types.movable)]).toEqual([8, 4, 20]);
+});
+
 test("what was laid out is memory: it can be asked for to the last page and given back", () => {
   const machine = booted("6.1-x86_64");
   const { gfp, types } = machine.rules;

@@ -18,12 +18,24 @@ export interface FreeGiven {
   readonly count: number;
 }
 
+/** Where pages in use lie, from the zone's first page. */
+export interface HeldGiven {
+  /** undefined: not known, or free. `user`: page cache or programs'. */
+  readonly use: readonly ("user" | "slab" | "kernel" | undefined)[];
+  /** Type of each pageblock; negative: not known. */
+  readonly blockTypes: readonly number[];
+}
+
 /** One zone's state; pages. What `file`, `anon` and `slab` leave of it is the kernel's and stays where it is. */
 export interface ZoneState {
   readonly free: readonly FreeGiven[];
   readonly file: number;
   readonly anon: number;
   readonly slab: number;
+  /** How its pageblocks are shared among the types, where that was printed; left out: as what is free and in use needs. */
+  readonly ground?: readonly { readonly type: number; readonly share: number }[];
+  /** Where its pages in use lie, where that is known: free blocks are placed on the rest only. */
+  readonly held?: HeldGiven;
 }
 
 export interface LaidOut {
@@ -45,8 +57,16 @@ export function layOutZone(
   const { types } = machine.rules;
   const typed = machine.rules.policy === "mobility";
   const grounds = shuffled(takeAll(machine, row), random);
-  const demand = demandOf(state, types, typed);
-  const pools = assign(machine, grounds, demand, typed);
+  const demand = demandOf(
+    state,
+    types,
+    typed,
+    grounds.reduce((n, g) => n + (1 << g.order), 0),
+  );
+  const pools =
+    state.held === undefined
+      ? assign(machine, grounds, demand, typed)
+      : assignAround(machine, row, grounds, demand, state.held, typed);
   let broken = 0;
   let missing = 0;
   const blocks: { pfn: number; order: number }[] = [];
@@ -76,6 +96,8 @@ export function layOutZone(
 interface Pool {
   readonly pieces: number[][];
   readonly used: number[];
+  /** Pages of which it is known who has them. */
+  readonly held: { readonly pfn: number; readonly what: "user" | "slab" | "kernel" }[];
   pages: number;
   /** Pages that have to stay in use for what is still to be placed to fit. */
   wantFree: number;
@@ -104,7 +126,12 @@ interface Demand {
   readonly left: { file: number; anon: number; slab: number };
 }
 
-function demandOf(state: ZoneState, types: BootedMemory["rules"]["types"], typed: boolean): Demand {
+function demandOf(
+  state: ZoneState,
+  types: BootedMemory["rules"]["types"],
+  typed: boolean,
+  groundPages: number,
+): Demand {
   const pages = new Map<number, number>();
   const free = new Map<number, number>();
   const add = (to: Map<number, number>, type: number, n: number): void =>
@@ -120,6 +147,8 @@ function demandOf(state: ZoneState, types: BootedMemory["rules"]["types"], typed
   // A free block keeps a page in use beside it, or it would merge.
   for (const type of new Set([...free.keys(), ...used.keys(), typed ? types.unmovable : 0]))
     pages.set(type, (free.get(type) ?? 0) + Math.max(used.get(type) ?? 0, 2 * (blocks.get(type) ?? 0)));
+  for (const { type, share } of typed ? (state.ground ?? []) : [])
+    pages.set(type, Math.max(pages.get(type) ?? 0, Math.round(share * groundPages)));
   return { pages, free, left: { file: state.file, anon: state.anon, slab: state.slab } };
 }
 
@@ -158,8 +187,56 @@ function assign(
   return pools;
 }
 
+/** What page_owner lists is in use where it lies; the ground is what it does not list, in pieces as large as their place allows. */
+function assignAround(
+  machine: BootedMemory,
+  row: number,
+  grounds: readonly { pfn: number; order: number }[],
+  demand: Demand,
+  { use, blockTypes }: HeldGiven,
+  typed: boolean,
+): Map<number, Pool> {
+  const { area, memory } = machine;
+  const { pageblockOrder, zones, orders } = memory.spec;
+  const first = zones[row]?.startPfn ?? 0;
+  const pools = new Map<number, Pool>();
+  for (const [type, wantFree] of demand.free) poolOf(pools, type).wantFree = wantFree;
+  for (const { pfn, order } of grounds) {
+    for (
+      let block = pfn;
+      typed && order >= pageblockOrder && block < pfn + (1 << order);
+      block += 1 << pageblockOrder
+    ) {
+      const type = blockTypes[(block - first) >> pageblockOrder] ?? -1;
+      area.setBlockTypes(block, pageblockOrder, type >= 0 ? type : machine.rules.types.movable);
+    }
+    for (let p = pfn; p < pfn + (1 << order); ) {
+      const pool = poolOf(pools, typed ? area.blockTypeOf(p) : 0);
+      const what = use[p - first];
+      let size = 0;
+      const fits = (o: number): boolean => {
+        if (p % (1 << o) !== 0 || p + (1 << o) > pfn + (1 << order) || o >= orders) return false;
+        for (let q = p + (1 << (o - 1)); q < p + (1 << o); q++) if (use[q - first] !== undefined) return false;
+        return true;
+      };
+      if (what === undefined) while (fits(size + 1)) size++;
+      if (what === undefined) pool.pieces[size]?.push(p);
+      else pool.held.push({ pfn: p, what });
+      pool.pages += 1 << size;
+      p += 1 << size;
+    }
+  }
+  return pools;
+}
+
 function poolOf(pools: Map<number, Pool>, type: number): Pool {
-  const pool = pools.get(type) ?? { pieces: Array.from({ length: 16 }, () => []), used: [], pages: 0, wantFree: 0 };
+  const pool = pools.get(type) ?? {
+    pieces: Array.from({ length: 16 }, () => []),
+    used: [],
+    held: [],
+    pages: 0,
+    wantFree: 0,
+  };
   pools.set(type, pool);
   return pool;
 }
@@ -242,6 +319,15 @@ function fillUsed(
     for (const pfn of list) for (let p = pfn; p < pfn + (1 << order); p++) pages.push(p);
   });
   const { left } = demand;
+  for (const { pfn, what } of pool.held) {
+    const own =
+      what !== "user" ? what : left.file > 0 && random.below(left.file + left.anon) < left.file ? "file" : "anon";
+    if (own !== "kernel") {
+      left[own] = Math.max(0, left[own] - 1);
+      take(machine, row, pfn, own !== "slab");
+    }
+    use(pfn, own);
+  }
   const typed = machine.rules.policy === "mobility";
   for (const pfn of shuffled(pages, random)) {
     const what = useOf(left, typed && type === types.reclaimable, random);
