@@ -25,9 +25,8 @@ import type { ProcReading } from "../kernel/readings/proc.ts";
 import type { ReleaseVerdict } from "../kernel/readings/release_verdict.ts";
 import type { InputRead } from "./diagnose.ts";
 import type { Quote } from "./finding.ts";
-import type { MemoryFiles } from "./memory_files.ts";
 import type { StateFile } from "./state/files.ts";
-import type { Surroundings, Told } from "./surroundings.ts";
+import type { MemoryFiles, Surroundings, Told } from "./surroundings.ts";
 
 export interface CollectOptions {
   /** Of reports that look alike (same kind, order, mask, same functions on top) so many are explained; the others are counted and dated. */

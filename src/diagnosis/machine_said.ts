@@ -40,7 +40,8 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
     scaleFactor: sysctl(c, "vm.watermark_scale_factor"),
     mtu: mtuOf(c, table),
     rings: c.around.rings === undefined ? null : told(c.around.rings.value, "ethtool -g", [c.around.rings.quote]),
-    tso: tsoOf(c),
+    tso: offloadOf(c, "tcp-segmentation-offload"),
+    gro: offloadOf(c, "generic-receive-offload"),
     poolPages:
       c.incident.kind === "page_pool_stall"
         ? told(c.incident.reading.inflight, "the report", quote(c, "headline", 1))
@@ -187,7 +188,7 @@ function mtuOf(c: Case, table: MtuTable | undefined): Told<number> | null {
     : told(only[1].value, `the MTU of ${only[0]}`, [only[1].quote]);
 }
 
-function tsoOf(c: Case): Told<boolean> | null {
-  const line = c.around.offloads.get("tcp-segmentation-offload");
+function offloadOf(c: Case, name: string): Told<boolean> | null {
+  const line = c.around.offloads.get(name);
   return line === undefined ? null : told(line.value === "on", "ethtool -k", [line.quote]);
 }

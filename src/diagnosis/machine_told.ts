@@ -96,6 +96,8 @@ export interface MachineSaid {
   }> | null;
   /** TCP segmentation offload. */
   readonly tso: Told<boolean> | null;
+  /** Generic receive offload. */
+  readonly gro: Told<boolean> | null;
   /** Pages that a destroyed page_pool waits for. */
   readonly poolPages: Told<number> | null;
 }
@@ -162,9 +164,16 @@ export interface Advised {
 }
 
 export interface ProveInput {
-  /** Reports of this cause, those included that the rate limit only counted; and when those that were printed came, seconds after boot. */
+  /** Reports of this cause, those included that the rate limit only counted; and when those that were printed came. */
   readonly count?: number;
-  readonly occurrences?: readonly { readonly seconds?: number | undefined }[];
+  readonly occurrences?: readonly {
+    readonly seconds?: number | undefined;
+    /** As the log writes it: `Jun 17 04:00:01`. */
+    readonly wallClock?: string | undefined;
+    readonly host?: string | undefined;
+    /** Which boot of its machine, from 1. */
+    readonly boot?: number | undefined;
+  }[];
   readonly kind: string;
   readonly title: string;
   readonly driver: string | null;

@@ -1,20 +1,9 @@
 // The memory of a machine as its files in /proc print it: zones with marks from zoneinfo, free blocks from pagetypeinfo, else from buddyinfo. For
 // a report that does not print its own zones; the files are of another moment than the report.
-import type { BuddyInfo } from "../kernel/readings/buddyinfo.ts";
-import type { OwnedPages } from "../kernel/readings/owned_pages.ts";
-import type { PageTypeInfo } from "../kernel/readings/pagetypeinfo.ts";
-import type { ZoneInfo, ZoneInfoZone } from "../kernel/readings/zoneinfo.ts";
+import type { ZoneInfoZone } from "../kernel/readings/zoneinfo.ts";
 import { zonePagesets, zoneProtection, zoneValue } from "../kernel/readings/zoneinfo.ts";
 import type { OwnedSaid, PageblocksSaid, Told, ZoneSaid } from "./machine_told.ts";
-import type { Told as Line, Surroundings } from "./surroundings.ts";
-
-export interface MemoryFiles {
-  readonly zoneinfo?: Line<ZoneInfo>;
-  readonly buddyinfo?: Line<BuddyInfo>;
-  readonly pagetypeinfo?: Line<PageTypeInfo>;
-  /** A page_owner dump. */
-  readonly owned?: Line<OwnedPages>;
-}
+import type { MemoryFiles, Surroundings } from "./surroundings.ts";
 
 /** Letters of Mem-Info for the names of pagetypeinfo: migratetype_names[], mm/page_alloc.c, and show_migration_types(), 6.1. */
 const letters: Readonly<Record<string, string>> = {
@@ -36,7 +25,10 @@ function blocksOf({ pagetypeinfo, buddyinfo }: MemoryFiles, { node, zone }: Zone
   if (rows.length > 0 && !rows.some((r) => r.free.some((f) => f.more))) {
     const orders = Math.max(...rows.map((r) => r.free.length));
     return Array.from({ length: orders }, (_, order) =>
-      rows.map((r) => ({ count: r.free[order]?.blocks ?? 0, types: letters[r.type] ?? "" })),
+      rows.flatMap((r) => {
+        const free = r.free[order];
+        return free === undefined ? [] : [{ count: free.blocks, types: letters[r.type] ?? "" }];
+      }),
     );
   }
   const row = buddyinfo?.value.zones.find((r) => r.node === node && r.zone === zone);
@@ -47,7 +39,10 @@ function blocksOf({ pagetypeinfo, buddyinfo }: MemoryFiles, { node, zone }: Zone
 export function zonesOfFiles(files: MemoryFiles, pageKb: number): Told<readonly ZoneSaid[]> | null {
   const { zoneinfo, buddyinfo, pagetypeinfo } = files;
   if (zoneinfo === undefined) return null;
-  const populated = zoneinfo.value.zones.filter((z) => (zoneValue(z, "managed") ?? zoneValue(z, "present") ?? 0) > 0);
+  const populated = zoneinfo.value.zones.filter((z) => {
+    const pages = zoneValue(z, "managed") ?? zoneValue(z, "present");
+    return pages !== undefined && pages > 0;
+  });
   const zones = populated.map((z): ZoneSaid => {
     const kb = (...names: readonly string[]): number | null => {
       for (const name of names) {
@@ -59,7 +54,8 @@ export function zonesOfFiles(files: MemoryFiles, pageKb: number): Told<readonly 
     const sum = (...parts: readonly (number | null)[]): number | null =>
       parts.reduce((n, x) => (n === null || x === null ? null : n + x), 0);
     const lists = blocksOf(files, z);
-    const pcp = zonePagesets(z).reduce((n, { values }) => n + (values.get("count") ?? 0), 0);
+    const counts = zonePagesets(z).map(({ values }) => values.get("count"));
+    const pcp = sum(...counts.map((pages) => (pages === undefined ? null : pages * pageKb)));
     return {
       node: z.node,
       zone: z.zone,
@@ -73,7 +69,7 @@ export function zonesOfFiles(files: MemoryFiles, pageKb: number): Told<readonly 
       highatomicKb: null,
       fileKb: sum(kb("nr_zone_active_file", "nr_active_file"), kb("nr_zone_inactive_file", "nr_inactive_file")),
       anonKb: sum(kb("nr_zone_active_anon", "nr_active_anon"), kb("nr_zone_inactive_anon", "nr_inactive_anon")),
-      pcpKb: pcp * pageKb,
+      pcpKb: pcp,
       localPcpKb: null,
       lowmemReserve: zoneProtection(z) ?? null,
       blocks: lists?.map((l) => mixed(l)) ?? null,
@@ -104,9 +100,8 @@ export function pageblocksOfFiles({ pagetypeinfo }: MemoryFiles): Told<readonly 
       node,
       zone,
       blocks: types.flatMap((type, i) => {
-        const letter = letters[type];
-        const count = counts[i] ?? 0;
-        return letter === undefined || count === 0 ? [] : [{ types: letter, count }];
+        const [letter, count] = [letters[type], counts[i]];
+        return letter === undefined || count === undefined || count === 0 ? [] : [{ types: letter, count }];
       }),
     })),
     because: "/proc/pagetypeinfo",

@@ -1,11 +1,23 @@
 // What else the inputs tell about the machine besides incidents: settings, offloads, interfaces. Every value keeps its line.
+import type { BuddyInfo } from "../kernel/readings/buddyinfo.ts";
+import type { OwnedPages } from "../kernel/readings/owned_pages.ts";
+import type { PageTypeInfo } from "../kernel/readings/pagetypeinfo.ts";
+import type { ZoneInfo } from "../kernel/readings/zoneinfo.ts";
 import type { Quote } from "./finding.ts";
-import type { MemoryFiles } from "./memory_files.ts";
 
 /** A value and the line that says it. */
 export interface Told<T> {
   readonly value: T;
   readonly quote: Quote;
+}
+
+/** Files that print a machine's memory, the first of each kind. */
+export interface MemoryFiles {
+  readonly zoneinfo?: Told<ZoneInfo>;
+  readonly buddyinfo?: Told<BuddyInfo>;
+  readonly pagetypeinfo?: Told<PageTypeInfo>;
+  /** A page_owner dump. */
+  readonly owned?: Told<OwnedPages>;
 }
 
 export interface Surroundings {

@@ -103,7 +103,8 @@ function ofCard(input: ProveInput, built: Built, add: Add): void {
       against: { sends },
       set: { sends, "nics.0.tso": false },
     });
-  if (answer("offload.gro") === "no") add("GRO off", { kind: "offload", name: "gro" }, ruledOut);
+  if (answer("offload.gro") === "no" && input.machine.gro?.value !== false)
+    add("GRO off", { kind: "offload", name: "gro" }, ruledOut);
   if (built.rxRing > 0) {
     add(
       `a receive ring of ${built.rxRing * 4} instead of ${built.rxRing}`,

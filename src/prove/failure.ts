@@ -21,6 +21,7 @@ import type { Built } from "./machine.ts";
 import { buildMachine } from "./machine.ts";
 import type { Assumption, Curve, Likeness, Proof, ProofRow } from "./proof.ts";
 import { refuse } from "./proof.ts";
+import { rateOf } from "./rate.ts";
 import { judge, leastEffect } from "./verdict.ts";
 
 /** Sets of lengths: each is an estimate of its own, and their spread is the interval. */
@@ -349,19 +350,6 @@ function fitted(input: ProveInput, lengths: Lengths, base: readonly (readonly nu
         alike: true,
       },
     ],
-  };
-}
-
-/** How often the report failed: its count in the time since boot. */
-function rateOf({
-  count,
-  occurrences,
-}: ProveInput): { readonly perSecond: number; readonly words: string } | undefined {
-  const last = Math.max(0, ...(occurrences ?? []).map((o) => o.seconds ?? 0));
-  if (count === undefined || count < 1 || last <= 0) return undefined;
-  return {
-    perSecond: count / last,
-    words: `${count.toLocaleString("en-US")} in ${last >= 172_800 ? `${Math.round(last / secondsPerDay)} days` : `${brief(last)} s`} after boot`,
   };
 }
 

@@ -120,6 +120,16 @@ export const knownCases: readonly KnownCase[] = [
     not: ["offload", "mtu"],
   },
   {
+    // Printed by the model: ibm_emac of 2.6.31 on 128 MB, MTU 9000, 15,000 frames a second beside a compile-like load; the first of its reports.
+    what: "jumbo frames on ibm_emac, a report of the model's own",
+    log: "fixtures/diagnosis/emac_jumbo_2.6.31.txt",
+    at: 0,
+    known:
+      "each buffer is a block of order 2 at MTU 9000 and none at 1500; a reserve makes no blocks, TSO is for packets that are sent",
+    lowers: ["mtu"],
+    not: ["min_free_kbytes", "offload"],
+  },
+  {
     what: "usbnet with `turbo_mode`",
     log: "fixtures/field/a_turbo_1.txt",
     at: 0,

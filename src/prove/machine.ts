@@ -287,7 +287,9 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
       machine.rings,
     );
   else note("receive ring", String(usual), "assumed", "the driver's default");
-  take("TSO", machine.tso, (on) => (on ? "on" : "off"), true, "the driver's default");
+  take("TSO", machine.tso, onOff, true, "the driver's default");
+  take("GRO", machine.gro, onOff, true, "the kernel's default");
+  note("receive queues", "1", "assumed", "a burst is one flow's, which goes to one queue");
   return {
     asker: { kind: "driver", name: known.name, mtu },
     rxRing,
@@ -297,6 +299,7 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
       driver: known.name,
       mtu,
       ...(machine.tso === null ? {} : { tso: machine.tso.value }),
+      ...(machine.gro === null ? {} : { gro: machine.gro.value }),
       settings: {
         ...(usual === undefined ? {} : { rx_ring: rxRing }),
         ...(known.name === "tg3" && machine.rings?.value.rxJumbo ? { rx_jumbo_ring: machine.rings.value.rxJumbo } : {}),
@@ -304,6 +307,8 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
     },
   };
 }
+
+const onOff = (on: boolean): string => (on ? "on" : "off");
 
 /** The MTU as told; else what the function on the stack says; else the standard one where it needs the report's order, else one that does. */
 function mtuOf(input: ProveInput, order: number, take: Take): number {

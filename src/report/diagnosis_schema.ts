@@ -279,6 +279,7 @@ const machine = z
       z.strictObject({ rx: z.number().nullable(), rxJumbo: z.number().nullable(), tx: z.number().nullable() }),
     ),
     tso: told(z.boolean()).describe("TCP segmentation offload."),
+    gro: told(z.boolean()).describe("Generic receive offload."),
     poolPages: told(z.int()).describe("Pages that a destroyed page_pool waits for."),
   })
   .describe("What the inputs say of the machine; null: they do not say.");
