@@ -75,35 +75,64 @@ export function createClock(journal: Journal): Clock {
     freeCount = 0;
     for (let slot = capacity - 1; slot >= before; slot--) free[freeCount++] = slot;
   };
-  const earlier = (x: number, y: number): boolean =>
-    at[x]! < at[y]! || (at[x] === at[y] && sequence[x]! < sequence[y]!);
-  const put = (slot: number, where: number): void => {
-    heap[where] = slot;
-    place[slot] = where;
-  };
+  // The arrays are read once in each of these: one that is replaced when it grows costs three loads at every use.
   const up = (slot: number, from: number): void => {
+    const h = heap;
+    const t = at;
+    const q = sequence;
+    const p = place;
+    const nanos = t[slot]!;
+    const order = q[slot]!;
     let i = from;
     while (i > 0) {
       const parent = (i - 1) >> 2;
-      if (!earlier(slot, heap[parent]!)) break;
-      put(heap[parent]!, i);
+      const other = h[parent]!;
+      const than = t[other]!;
+      if (nanos > than || (nanos === than && order > q[other]!)) break;
+      h[i] = other;
+      p[other] = i;
       i = parent;
     }
-    put(slot, i);
+    h[i] = slot;
+    p[slot] = i;
   };
   const down = (slot: number, from: number): void => {
+    const h = heap;
+    const t = at;
+    const q = sequence;
+    const p = place;
+    const nanos = t[slot]!;
+    const order = q[slot]!;
     let i = from;
     for (;;) {
-      const child = (i << 2) + 1;
-      if (child >= size) break;
-      let best = child;
-      const end = Math.min(child + 4, size);
-      for (let c = child + 1; c < end; c++) if (earlier(heap[c]!, heap[best]!)) best = c;
-      if (!earlier(heap[best]!, slot)) break;
-      put(heap[best]!, i);
+      let best = (i << 2) + 1;
+      if (best >= size) break;
+      let bestSlot = h[best]!;
+      let bestNanos = t[bestSlot]!;
+      const end = best + 4 < size ? best + 4 : size;
+      for (let c = best + 1; c < end; c++) {
+        const other = h[c]!;
+        const than = t[other]!;
+        if (than < bestNanos || (than === bestNanos && q[other]! < q[bestSlot]!)) {
+          best = c;
+          bestSlot = other;
+          bestNanos = than;
+        }
+      }
+      if (bestNanos > nanos || (bestNanos === nanos && q[bestSlot]! > order)) break;
+      h[i] = bestSlot;
+      p[bestSlot] = i;
       i = best;
     }
-    put(slot, i);
+    h[i] = slot;
+    p[slot] = i;
+  };
+  /** Takes the first one out. */
+  const removeFirst = (slot: number): void => {
+    place[slot] = -1;
+    generation[slot]!++;
+    free[freeCount++] = slot;
+    if (--size > 0) down(heap[size]!, 0);
   };
   const remove = (where: number): void => {
     const slot = heap[where]!;
@@ -112,8 +141,9 @@ export function createClock(journal: Journal): Clock {
     free[freeCount++] = slot;
     const last = heap[--size]!;
     if (where === size) return;
-    if (where > 0 && earlier(last, heap[(where - 1) >> 2]!)) up(last, where);
-    else down(last, where);
+    // Up where it belongs above, else it stays, and goes down from there.
+    up(last, where);
+    if (place[last] === where) down(last, where);
   };
 
   return {
@@ -152,7 +182,7 @@ export function createClock(journal: Journal): Clock {
         const handler = handlers[handlerOf[slot]!]!;
         const a = first[slot]!;
         const b = second[slot]!;
-        remove(0);
+        removeFirst(slot);
         ran++;
         handler(a, b);
         if (stopped) return "stopped";
