@@ -171,10 +171,7 @@ function writeReports(diagnosis: Diagnosis, { sarif, junit, failOn }: Options): 
 
 /** Ctrl-C ends the runs, not the answer: what was measured by then is told. */
 async function proveOnAllCores(incidents: readonly ProveInput[], io: Io): Promise<readonly Proof[]> {
-  const [{ proveAllWith }, { openPool }] = await Promise.all([
-    import("../../prove/prove.ts"),
-    import("../parallel/pool.ts"),
-  ]);
+  const { openPool, proveAllWith } = await import("../parallel/prove_all.ts");
   const pool = openPool();
   let stop = (): void => {};
   const stopped = new Promise<undefined>((resolve) => {
