@@ -72,6 +72,11 @@ describe("the rest of a report without its beginning is no text without trouble"
       "[161775.410289] [   2786]     0  2786      326      224    16384        0             0 dropbear\n[161775.427423] [   2856]     0  2856      735      248    16384        0             0 ntpd\n",
       /table of tasks/,
     ],
+    [
+      "a process line over a stack that was cut",
+      "[    2.1] CPU: 0 PID: 3153 Comm: agent Tainted: G      D W     3.13.0-55-generic #94\n[    2.1] Call Trac\n",
+      /the process line of a report/,
+    ],
   ])("%s", async (_, text, what) => {
     const said = (await rest(text)).filter(isRemains);
     expect(said).toEqual([expect.stringMatching(what)]);

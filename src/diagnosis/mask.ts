@@ -30,7 +30,7 @@ export function maskOf(c: Case): Mask | undefined {
   const names =
     c.gfp.names === undefined
       ? [...decoded.names.map((n) => n.name), ...decoded.unknown.map((u) => hex(u.mask))]
-      : c.gfp.names.split("|");
+      : c.gfp.names.split("|").filter((name) => name !== "");
   const has = (flag: string): boolean => {
     const bit = gfpMask(flag, era);
     return bit !== undefined && bit !== 0 && (value & bit) >>> 0 === bit;
@@ -45,12 +45,13 @@ export function maskOf(c: Case): Mask | undefined {
     value,
     hex: hex(value),
     names,
-    text: names.length === 0 ? hex(value) : names.join("|"),
+    text: value === 0 ? "no flag at all" : names.length === 0 ? hex(value) : names.join("|"),
     maySleep,
     high: has("HIGH"),
     nowarn: has("NOWARN"),
     compound: has("COMP"),
-    optional: (!maySleep && !has("HIGH")) || has("NORETRY") || has("RETRY_MAYFAIL"),
+    // A mask without a flag is no GFP_NOWAIT, which wakes kswapd: its caller passed none.
+    optional: (value !== 0 && !maySleep && !has("HIGH")) || has("NORETRY") || has("RETRY_MAYFAIL"),
     ...(disagrees === undefined ? {} : { disagrees }),
   };
 }

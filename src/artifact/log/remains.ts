@@ -9,7 +9,7 @@ export interface Remains {
   readonly sentence: string;
 }
 
-/** So many lines of one kind are no chance. */
+/** So many lines of one kind are no chance; a process line is none alone. */
 const fewest = 2;
 
 const isFrame = (text: string): boolean => {
@@ -23,21 +23,26 @@ const isFrame = (text: string): boolean => {
 /** `[  201]     0   201    10019        1      14       0     1798          -999 ndm` (mm/oom_kill.c dump_tasks()). */
 const isTaskRow = (text: string): boolean => /^\[ {0,6}\d{1,10}\](?: {1,20}-?\d{1,12}){6,9} \S/.test(text);
 
-const kinds: readonly (readonly [is: (text: string) => boolean, what: string])[] = [
+const kinds: readonly (readonly [is: (text: string) => boolean, what: string, fewest?: number])[] = [
   [isFrame, "frames of a call trace"],
   [isTaskRow, "rows of the OOM killer's table of tasks"],
   [
     (text) => /^\s{0,8}(?:RIP|RSP|RAX|RDX|PC is at|pc :|epc|NIP)\b/.test(text) && isRegisterLine(text),
     "registers of a fault",
   ],
+  [
+    (text) => /^\s{0,8}CPU: \d{1,5} (?:UID: \d{1,10} )?PID: \d{1,10} Comm: /.test(text),
+    "the process line of a report",
+    1,
+  ],
 ];
 
 /** What a text without a report in it holds of one; undefined where it holds nothing of the kind. */
 export function remainsOf(lines: readonly LogLine[]): Remains | undefined {
-  for (const [is, what] of kinds) {
+  for (const [is, what, least = fewest] of kinds) {
     const like = lines.filter((l) => is(l.text));
     const [first] = like;
-    if (first !== undefined && like.length >= fewest)
+    if (first !== undefined && like.length >= least)
       return {
         line: first.line,
         sentence: `${beginning} ${what}, and no line before them opens a report that skblab reads. What they belong to is not known here.`,

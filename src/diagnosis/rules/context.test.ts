@@ -1,6 +1,6 @@
 // Could the caller have waited, and did it ask as if it could not? By mask and by where it ran.
 import { describe, expect, test } from "vitest";
-import { allocFailure, answerIn, bySoftirq, bySyscall } from "./report.testkit.ts";
+import { allocFailure, answerIn, bySoftirq, bySyscall, only } from "./report.testkit.ts";
 
 const id = "context.atomic_needlessly";
 const atomic = "0xa20(GFP_ATOMIC)";
@@ -114,4 +114,11 @@ describe("a mask that may wait", () => {
 test("without a stack nothing is asked", async () => {
   const text = allocFailure({ memInfo: [] }).split("\n").slice(0, 2).join("\n");
   expect(await answerIn(text, id)).toBeUndefined();
+});
+
+test("a mask without a flag is no GFP_NOWAIT: its caller passed none", async () => {
+  const i = await only(allocFailure({ mask: "0x0()", order: 0, frames: [...alloc, ...bySyscall] }));
+  const claims = i.findings.map((f) => f.claim).join(" ");
+  expect(claims).toContain("0x0 = no flag at all");
+  expect(claims).not.toMatch(/can do without/);
 });

@@ -200,3 +200,25 @@ test("on 32 bits a request for kernel memory says nothing of the machine, unless
   expect(await scope("0x80d0")).toMatchObject({ answer: "unknown", claim: expect.stringContaining("(low memory)") });
   expect(await scope("0x200da")).toMatchObject({ answer: "yes" });
 });
+
+test.each([
+  [
+    "the limit's line",
+    "memory: usage 1048576kB, limit 1048576kB, failcnt 153\nmemory+swap: usage 1048576kB, limit 9007199254740988kB, failcnt 0\n",
+    "memcg",
+  ],
+  [
+    "the counters of a cgroup",
+    "Memory cgroup stats for /kubepods/pod200f55f9: cache:0KB rss:613460KB inactive_anon:0KB\n",
+    "memcg",
+  ],
+  [
+    "the table of tasks",
+    "Tasks state (memory values in pages):\n[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n[   2786]     0  2786      326      224    16384        0             0 dropbear\n",
+    "unknown",
+  ],
+])("a report of the OOM killer without its head is told by %s", async (_, text, scope) => {
+  const { incidents } = await diagnoseTexts({ log: text });
+  expect(incidents.map((i) => i.kind)).toEqual(["oom"]);
+  expect(findingOf(incidents[0]?.findings ?? [], "oom.scope")?.answer).toBe(scope === "memcg" ? "no" : "unknown");
+});

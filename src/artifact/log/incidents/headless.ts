@@ -23,7 +23,7 @@ const reporters: readonly (readonly [name: RegExp, kind: Headless["kind"]])[] = 
 
 /** Words of which each telling line has one. */
 const hint =
-  /warn_alloc|bad_page|oom_kill_process|page dumped because|print_trailer|object_err|slab_err|check_bytes_and_report|slab_pad_check|count:-\d|Unreclaimable slab info:/;
+  /warn_alloc|bad_page|oom_kill_process|page dumped because|print_trailer|object_err|slab_err|check_bytes_and_report|slab_pad_check|count:-\d|Unreclaimable slab info:|Memory cgroup stats|failcnt \d|Tasks state \(memory/;
 
 /** No page in order has a count below zero, whoever dumps it. */
 const negativeCount = /^\s{0,8}page:\S{1,30} (?:ref)?count:-\d/;
@@ -31,6 +31,10 @@ const negativeCount = /^\s{0,8}page:\S{1,30} (?:ref)?count:-\d/;
 /** Reasons that bad_page() alone gives; dump_page() serves other reporters too. */
 const pageReason =
   /^\s{0,8}page dumped because: (?:nonzero |non-NULL mapping|PAGE_FLAGS_CHECK|page still charged|page_pool leak|corrupted mapping in tail|TAIL_MAPPING|bad nr|compound_head)/;
+
+/** dump_header() prints these for the OOM killer alone (mm/oom_kill.c, mm/memcontrol.c, 5.10 and 6.1). */
+const ofOom =
+  /^\s{0,8}(?:Unreclaimable slab info:|Memory cgroup stats(?: for \S{0,400})?:|memory: usage \d{1,15}kB, limit \d{1,19}kB, failcnt \d|Tasks state \(memory values in pages\))/;
 
 /** How far up the parts of a report may stand above the line that tells it. */
 const reach = 40;
@@ -41,7 +45,7 @@ export function headlessAt(stretch: Stretch, index: number, text: string): Headl
   const kind =
     pageReason.test(text) || negativeCount.test(text)
       ? "bad_page"
-      : /^\s{0,8}Unreclaimable slab info:/.test(text)
+      : ofOom.test(text)
         ? "oom"
         : isLeftover(stretch, index, text)
           ? undefined

@@ -164,6 +164,8 @@ export const knownFunctions: readonly KnownFunction[] = [
   { fn: "iommu_dma_alloc", prefix: true, path: "dma" },
   { fn: "intel_alloc_coherent", path: "dma" },
   { fn: "iommu_alloc_coherent", path: "dma" },
+  // arch/powerpc/kernel/dma-iommu.c, 5.10
+  { fn: "dma_iommu_alloc_coherent", path: "dma" },
   { fn: "dmam_alloc", prefix: true, path: "dma" },
   { fn: "__arm_dma_alloc", prefix: true, path: "dma" },
   { fn: "consistent_alloc", path: "dma" },
