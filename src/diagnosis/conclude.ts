@@ -2,7 +2,7 @@
 // findings that carry their evidence.
 
 import { failureAt } from "../kernel/facts/drivers/index.ts";
-import { isKnown } from "../kernel/readings/part.ts";
+import { isKnown, nothingMissing } from "../kernel/readings/part.ts";
 import { atLeast } from "../kernel/release.ts";
 
 import { answerOf, findingOf } from "./asked.ts";
@@ -241,7 +241,9 @@ const onClosedLists = (r: Rebuilt | undefined): boolean =>
 
 /** What follows from a refused single page alone: one free page is as good as another, so the zones were short of them. */
 function onePage(c: Case, atomic: boolean): string {
-  const reclaimed = maskOf(c)?.maySleep === true && c.stack.reclaimFrame === undefined;
+  // A task that frees memory itself is not reclaimed for: that it did not its whole stack says.
+  const inTask = c.stack.reclaimFrame === undefined && nothingMissing(c.stack.trace) !== undefined;
+  const reclaimed = maskOf(c)?.maySleep === true && inTask;
   const follows = atomic
     ? "the zones it may use were at or below the part of the reserve that such a request may touch"
     : `nothing was left that the request may take${reclaimed ? ", and reclaim did not free enough" : ""}`;
@@ -273,6 +275,8 @@ const vmallocCause = (c: Case, what: VmallocLack): string => {
       return `A vmalloc${asked} could not get all its pages: memory as a whole ran out.`;
     case "addresses":
       return `A vmalloc${asked} found no free range of addresses.`;
+    case "range":
+      return `A vmalloc${asked} was refused before it took a page: no range of addresses was free for it, or it asked for more than the machine has.`;
     case "either":
       return `A vmalloc${asked} could not get its pages or its range of addresses.`;
   }
@@ -298,7 +302,8 @@ function severityOf(c: Case, atomic: boolean): Severity {
   if (!packet || !atomic) return "watch";
   // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
   if (receives(c) && !refillIsKnown(c)) return "watch";
-  if (inProcess && c.stack.noSleepFrame === undefined) return optional ? "watch" : "act";
+  const maySleep = c.stack.noSleepFrame === undefined && nothingMissing(c.stack.trace) !== undefined;
+  if (inProcess && c.stack.noSleepFrame === undefined) return optional || !maySleep ? "watch" : "act";
   return consequenceKnown(c) && isKnown(c.order, (n) => n <= 3) ? "harmless" : "watch";
 }
 

@@ -407,13 +407,21 @@ test("whoever refills the spare sk_buffs of the polls asks for the struct of a p
 });
 
 test("a page that was refused for a mask that is cut is not said to have cost reclaim anything", async () => {
-  const [cut, whole] = await Promise.all(
-    ["mode:0xa2", "mode:0xcc0(GFP_KERNEL), nodemask=(null)"].map((mode) =>
-      explain({ "x.log": `[ 85.5] sh: page allocation failure: order:0, ${mode}\n` }),
+  const mask = "mode:0xcc0(GFP_KERNEL), nodemask=(null)";
+  const names =
+    "dump_stack_lvl warn_alloc __alloc_pages_slowpath __alloc_pages pte_alloc_one __pte_alloc handle_mm_fault";
+  const stack = ["Call Trace:", ...`${names} exc_page_fault asm_exc_page_fault`.split(" ").map((n) => ` ${n}+0x1/0x2`)];
+  const [cut, bare, whole] = await Promise.all(
+    [["mode:0xa2"], [mask], [mask, "CPU: 0 PID: 7 Comm: sh Not tainted 6.1.0 #1", ...stack]].map(([mode, ...lines]) =>
+      explain({
+        "x.log": [`sh: page allocation failure: order:0, ${mode}`, ...lines].map((l) => `[ 85.5] ${l}\n`).join(""),
+      }),
     ),
   );
   expect(cut?.incidents[0]?.cause).toMatch(/cannot be fragmented/);
   expect(cut?.incidents[0]?.cause).not.toMatch(/reclaim/);
+  // Who frees memory itself is not reclaimed for, and only the stack says that.
+  expect(bare?.incidents[0]?.cause).not.toMatch(/reclaim/);
   expect(whole?.incidents[0]?.cause).toMatch(/reclaim did not free enough/);
 });
 

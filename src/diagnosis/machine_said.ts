@@ -1,7 +1,7 @@
 // What the inputs say of the machine that a report comes from, each value with the lines or the arithmetic behind it. `--prove` builds from it.
 import { defaultMinFreeKb, lowmemOfMinFree } from "../kernel/facts/min_free.ts";
 import type { MemZone } from "../kernel/readings/mem_info.ts";
-import { blocksPart } from "../kernel/readings/mem_info_extent.ts";
+import { blocksPart, cpusPart, nodesPart } from "../kernel/readings/mem_info_extent.ts";
 import { closedOf } from "../kernel/readings/part.ts";
 import type { Case } from "./case.ts";
 import { quote, quoteFrames, quotesOf } from "./case.ts";
@@ -98,8 +98,8 @@ function heldSaid({ memInfo, pageKb }: Case): MachineSaid["held"] {
 
 /** Since 4.8 the node lines print it, before that nobody does. */
 function anonHugeOf(memInfo: Case["memInfo"]): number | null {
-  const nodes = memInfo?.nodes ?? [];
-  return nodes.length === 0 ? null : sumOf(nodes.map((n) => n.kb["anon_thp"]));
+  const nodes = memInfo === undefined ? undefined : closedOf(nodesPart(memInfo));
+  return nodes === undefined || nodes.length === 0 ? null : sumOf(nodes.map((n) => n.kb["anon_thp"]));
 }
 
 /** e1000 and e1000e fill rings by other functions where frames are larger than a page's half: drivers/net/ethernet/intel/e1000/e1000_main.c, 6.1. */
@@ -169,8 +169,8 @@ function memoryOf(c: Case, minFree: Told<number> | null): Told<number> | null {
 function cpusOf(c: Case): Told<number> | null {
   const { cpus } = c.around;
   if (cpus !== undefined) return told(cpus.value, "the boot messages", [cpus.quote]);
-  const listed = Math.max(0, ...(c.memInfo?.perCpu ?? []).map((z) => z.cpus.length));
-  if (listed > 0) return told(listed, "the per-CPU lists of Mem-Info", []);
+  const listed = c.memInfo === undefined ? undefined : closedOf(cpusPart(c.memInfo));
+  if (listed !== undefined) return told(listed.length, "the per-CPU lists of Mem-Info", []);
   const cpu = c.process?.cpu;
   return cpu === undefined || cpu === 0
     ? null

@@ -18,6 +18,9 @@ const parts: readonly (readonly [what: string, counters: readonly string[], recl
   ["free", ["free"], true],
 ];
 
+/** Huge pages: a line for each node and size, none where the kernel has no such pages or where the lines are lost. */
+export const hugePagesAreTold = (m: MemInfo): boolean => m.hugePages.length > 0;
+
 /**
  * Pages of the machine that none of the counters has, nor huge pages, nor what was reserved at boot: drivers and pools take such pages straight
  * from the page allocator, vmalloc and balloons too. Undefined where a counter is missing.

@@ -32,6 +32,8 @@ export interface StackView {
   readonly frames: readonly StackFrame[];
   /** The same frames with what is known of the missing ones: whole from the function that asked to the frame the stack ends with. */
   readonly trace: Part<readonly StackFrame[]>;
+  /** The same frames: whole where none is missing between those that are there, whatever called the last of them. */
+  readonly joined: Part<readonly StackFrame[]>;
   readonly path: AllocatorPath;
   /** Index of the frame that decided `path`. */
   readonly pathFrame?: number;
@@ -105,6 +107,7 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   return {
     frames,
     trace: partOf(frames, gap, trace),
+    joined: partOf(frames, gap === "end" ? undefined : gap, trace),
     ...path,
     ...(driver === undefined ? {} : { driver }),
     ...(foreign !== undefined && (foreign.frame === at || joints.linked) ? { module: foreign } : {}),

@@ -1,4 +1,5 @@
 // What the report lacks, and the exact command that gets it next time.
+import { zonesGone } from "../../kernel/readings/mem_info_extent.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding } from "../finding.ts";
@@ -42,7 +43,9 @@ export const missing = defineRule({
     // Order, mask and command stand on the first line: where that is lost they are lost with it.
     const first = c.incident.missing.includes("headline");
     const parts = c.incident.missing.filter((m) => !first || (m !== "gfp mask" && m !== "comm"));
-    const gone = [...new Set(parts.map(partWords))];
+    // Of a zone that lost all its lines only the reserves of those below it tell, or its node's line.
+    const zones = c.memInfo === undefined ? undefined : zonesGone(c.memInfo)?.replace(/^the /, "");
+    const gone = [...new Set([...parts.map(partWords), ...(zones === undefined ? [] : [zones])])];
     if (gone.length > 0)
       found.push(
         yes(

@@ -6,7 +6,7 @@ import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
 import { shown } from "../finding.ts";
-import { uncountedPages } from "../oom_picture.ts";
+import { hugePagesAreTold, uncountedPages } from "../oom_picture.ts";
 import type { Confined } from "../oom_zones.ts";
 import { confinedTo, onlyBlocks } from "../oom_zones.ts";
 import { defineQuestions } from "../question.ts";
@@ -285,7 +285,7 @@ function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: numbe
     "oom.kernel_memory",
     uncounted === undefined
       ? `${ownSlab} Whether drivers, page pools or vmalloc hold much, the report does not say: a counter or the number of pages is missing.`
-      : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took. The report does not say who.`,
+      : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took${o.memInfo !== undefined && hugePagesAreTold(o.memInfo) ? "" : ", or huge pages, whose lines are not there"}. The report does not say who.`,
     lines,
     uncounted === undefined
       ? []

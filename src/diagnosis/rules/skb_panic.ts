@@ -1,7 +1,7 @@
 // skb_over_panic and skb_under_panic: a put or a push left the linear buffer. What is said of it depends on which numbers of the line are
 // real, on who wrote before the check, and on where the length came from.
 
-import { isKnown } from "../../kernel/readings/part.ts";
+import { isKnown, nothingMissing } from "../../kernel/readings/part.ts";
 import type { SkbPanic } from "../../kernel/readings/skb_panic.ts";
 import type { Case } from "../case.ts";
 import { byKind, frameName, quote, quoteFrames } from "../case.ts";
@@ -46,7 +46,9 @@ function sourceOf(c: Case): Source {
   if (/^(?:vhost|handle_tx|virtio_transport|xenvif)/.test(pusher)) return "guest";
   const first = names.find((n) => receiving.test(n) || sending.test(n));
   if (first === undefined) return "unknown";
-  return sending.test(first) && !/_rx|rx_/.test(first) ? "local" : "descriptor";
+  if (!sending.test(first) || /_rx|rx_/.test(first)) return "descriptor";
+  // What a sender hands on may have come back as a received packet: that no such frame stands between only the frames between say.
+  return nothingMissing(c.stack.joined) === undefined ? "unknown" : "local";
 }
 
 /** Whether the bytes may lie in memory already: on receive the device or the driver writes before skb_put() is called. */

@@ -1,7 +1,9 @@
 // How much memory one cache holds: SLUB's and SLAB's node lines count slabs and objects, and nobody multiplies them.
 
-import { isKnown } from "../../kernel/readings/part.ts";
+import type { Part } from "../../kernel/readings/part.ts";
+import { cut, every, isKnown, seenOf, whole } from "../../kernel/readings/part.ts";
 import type { SlabFailure } from "../../kernel/readings/slab_failure.ts";
+import { slabNodesPart } from "../../kernel/readings/slab_failure.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import { defineQuestions } from "../question.ts";
@@ -37,6 +39,12 @@ export function holdsMuch(c: Case): boolean {
   return kb >= muchKb || isKnown(ram, (n) => n > 0 && kb * 10 >= n);
 }
 
+/** The machine's nodes, as far as its zones are there. */
+function nodesOf(c: Case): Part<readonly number[]> {
+  const nodes = [...new Set((seenOf(c.zones) ?? []).map((z) => z.node))];
+  return c.zones.state === "whole" ? whole(nodes, c.zones.because) : cut(nodes, "the zones of Mem-Info");
+}
+
 export const slabHolds = defineRule({
   id: "slab_holds",
   asks: "How much memory does the cache hold that could not grow?",
@@ -45,14 +53,19 @@ export const slabHolds = defineRule({
   answer: (c) => {
     if (c.slab === undefined || !holdsMuch(c)) return [];
     const kb = heldKb(c.slab, c.pageKb) as number;
-    const full = c.slab.nodes.every(
-      (n) => n.free === 0 || (n.objectsTotal !== undefined && n.objects === n.objectsTotal),
-    );
+    const isFull = (n: SlabFailure["nodes"][number]): boolean =>
+      n.free === 0 || (n.objectsTotal !== undefined && n.objects === n.objectsTotal);
+    const full =
+      every(slabNodesPart(c.slab, nodesOf(c)), isFull) !== undefined
+        ? ", and not one of its objects is free"
+        : c.slab.nodes.every(isFull)
+          ? ", and not one of its objects is free on the nodes that the text has"
+          : "";
     const lines = [...quote(c, "slab", 20), ...quote(c, "headline", 1)].filter((q) => /slabs:|cache:/.test(q.text));
     return [
       yes(
         "slab_holds",
-        `The cache ${c.slab.cache ?? "itself"} holds at least ${size(kb * 1024)}${full ? ", and not one of its objects is free" : ""}: it grows and gives nothing back, however much memory was free this time.`,
+        `The cache ${c.slab.cache ?? "itself"} holds at least ${size(kb * 1024)}${full}: it grows and gives nothing back, however much memory was free this time.`,
         lines,
         [
           {

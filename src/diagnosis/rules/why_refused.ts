@@ -66,7 +66,7 @@ function vmalloc(c: Case): readonly Finding[] {
       "why.vmalloc",
       `vmalloc did not give what was asked for${reading?.reason === undefined ? "" : `: "${reading.reason}"`}. ${vmallocWords[lack]}`,
       line,
-      lack === "addresses" || lack === "either" ? [range] : [],
+      lack === "addresses" || lack === "range" || lack === "either" ? [range] : [],
     ),
     no(
       "fragmentation",
@@ -80,7 +80,10 @@ const vmallocWords: Readonly<Record<VmallocLack, string>> = {
   size: "A size of 0 is refused at once (mm/vmalloc.c): nothing was short. The caller computed the size wrongly, or had nothing to store.",
   pages: "It had its range of addresses; single pages ran out.",
   addresses: "The range of addresses for vmalloc had no hole of that size; pages play no part.",
-  either: "Either single pages ran out or, on 32-bit machines, the range of addresses for vmalloc was full.",
+  range:
+    "It had not come to taking pages: the range that it may use (32-bit machines and modules have a small one) had no hole of that size, or more was asked for than the machine has memory (mm/vmalloc.c).",
+  either:
+    "Either single pages ran out or the range of addresses was full, which is small on 32-bit machines and for modules.",
 };
 
 /** What a report with a Mem-Info lacks to be judged at all. */

@@ -1,6 +1,6 @@
 // How much of a Mem-Info is there. The form itself proves it: the zones' pages add up to the totals and to the tail, lowmem_reserve[] stops
 // rising at the last zone of a node, blocks add up to the sum behind them, and a zone line ends with the field that every release ends it with.
-import type { FreeLists, MemInfo, MemZone } from "./mem_info.ts";
+import type { FreeLists, MemInfo, MemNode, MemZone } from "./mem_info.ts";
 import type { Lack, Part } from "./part.ts";
 import { cut, isLack, lost, told, whole } from "./part.ts";
 
@@ -78,16 +78,24 @@ export function zonesPart(m: MemInfo, pageKb: number): Part<readonly MemZone[]> 
   if (zones.length === 0) return lost("its zone lines");
   const torn = zones.find((z) => z.kb.free === undefined);
   if (torn !== undefined) return cut(zones, `the line of ${zoneName(m, torn)}`);
-  const above = zoneAbove(m);
-  if (above !== undefined) return cut(zones, above);
-  const nodes = m.nodes.find((n) => !zones.some((z) => z.node === n.node));
-  if (nodes !== undefined) return cut(zones, `the zones of node ${nodes.node}`);
+  const gone = zonesGone(m);
+  if (gone !== undefined) return cut(zones, gone);
   const ram = bySize(m, pageKb);
   if (ram !== undefined) return ram;
   // Each zone line has its reserves behind it, and they tell what stands above.
   const open = zones.findLast((z) => z.lowmemReserve === undefined);
   if (open !== undefined) return cut(zones, `what follows the line of ${zoneName(m, open)}`);
   return byFree(m, pageKb);
+}
+
+/** Zones of which no line is left: what names them; undefined where nothing tells of any. */
+export function zonesGone(m: MemInfo): string | undefined {
+  const { zones } = m;
+  if (zones.length === 0) return "the zone lines";
+  const above = zoneAbove(m);
+  if (above !== undefined) return above;
+  const node = m.nodes.find((n) => !zones.some((z) => z.node === n.node));
+  return node === undefined ? undefined : `the zones of node ${node.node}`;
 }
 
 /** What is missing above a zone, as its reserves tell; undefined when they tell of nothing. */
@@ -133,6 +141,24 @@ function byFree(m: MemInfo, pageKb: number): Part<readonly MemZone[]> {
   return Math.abs(total - free) <= most
     ? whole(m.zones, `the zones' free pages add up to the total of ${total}`)
     : cut(m.zones, "the lines of some zones (their free pages are fewer than the total)");
+}
+
+/** The lines of the nodes (4.8 and later): whole where each node that has a zone has one, and no zone is known to be gone. */
+export function nodesPart(m: MemInfo): Part<readonly MemNode[]> {
+  if (m.nodes.length === 0) return lost("the lines of the nodes");
+  const open = m.zones.find((z) => !m.nodes.some((n) => n.node === z.node));
+  const lacks = open === undefined ? zonesGone(m) : `the line of node ${open.node}`;
+  return lacks === undefined ? whole(m.nodes, "each node that has a zone has its line") : cut(m.nodes, lacks);
+}
+
+/** CPUs by number, as the lists of each zone name them (up to 4.0): whole where two zones or more name the same ones, from 0 on. */
+export function cpusPart(m: MemInfo): Part<readonly number[]> {
+  const [first, ...others] = m.perCpu.map((z) => z.cpus.map((p) => p.cpu));
+  if (first === undefined || first.length === 0) return lost("the per-CPU lists");
+  const alike = others.every((cpus) => cpus.length === first.length && cpus.every((cpu, i) => cpu === first[i]));
+  return others.length > 0 && alike && first.every((cpu, i) => cpu === i)
+    ? whole(first, `${others.length + 1} zones name the same CPUs`)
+    : cut(first, "lines of the per-CPU lists");
 }
 
 /** The sum of a counter over zones, or the first lack. */
