@@ -186,6 +186,34 @@ test("counters that a cut took are not zero: only all of them say that no page w
   ]);
 });
 
+describe("a cut text", () => {
+  const busy = { alloc_fast: 1000, alloc_slow: 1, recycle_cached: 900, recycle_ring: 80, recycle_released_ref: 20 };
+  const without = (...names: string[]): PoolVerdict[] =>
+    judge(counters(busy).replace(new RegExp(`.*_pp_(?:${names.join("|")}):.*\n`, "g"), ""));
+
+  test("is not healthy for lack of the counters that would show trouble", () => {
+    expect(judge(counters(busy))).toMatchObject([{ pattern: "healthy" }]);
+    for (const name of ["alloc_waive", "alloc_empty", "recycle_ring_full", "recycle_released_ref", "alloc_slow_ho"])
+      expect(without(name), name).toMatchObject([
+        {
+          pattern: "does not say",
+          summary: expect.stringMatching(/^The text does not say how well the pool serves: it lacks/),
+        },
+      ]);
+  });
+
+  test("has no share of what it does not count", () => {
+    // Of the returns only those that were released are left: they are not all of them.
+    const [verdict] = without("recycle_cached", "recycle_ring", "recycle_ring_full");
+    expect(verdict).toMatchObject({ pattern: "does not say", rates: { allocations: 1001, returns: undefined } });
+    expect(verdict?.rates?.released).toBeUndefined();
+    const [waived] = judge(
+      counters({ alloc_fast: 100, alloc_waive: 1, recycle_ring: 1 }).replace(/.*alloc_refill.*\n/, ""),
+    );
+    expect(waived?.pattern).toBe("does not say");
+  });
+});
+
 describe("netlink", () => {
   test("a pool that its driver let go of is done with its pages only where inflight says 0", () => {
     const pool = (inflight: string) => judge(`[{"id": 5, "detach-time": 100${inflight}}]\n`);

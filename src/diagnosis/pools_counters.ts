@@ -2,60 +2,76 @@
 
 import type { CounterSnapshot } from "../artifact/page_pool/shape.ts";
 import { type PoolCounter, poolCounters } from "../kernel/facts/pool_counters.ts";
+import type { Absent, Part } from "../kernel/readings/part.ts";
+import { cut, isKnown, nothingMissing, whole } from "../kernel/readings/part.ts";
 import type { PoolEvidence, PoolRates, PoolReason, PoolVerdict, Quote } from "./pools_verdict.ts";
 import { holders } from "./pools_verdict.ts";
 
 /** PP_ALLOC_CACHE_REFILL: pages that one slow allocation may take at once (net/core/page_pool.c; one up to 5.12). */
 const pagesAtOnce = 64;
 
-const of = (s: CounterSnapshot, c: PoolCounter): number => s.counters[c]?.value ?? 0;
-const allocationsOf = (s: CounterSnapshot): number =>
-  of(s, "alloc-fast") + of(s, "alloc-refill") + of(s, "alloc-slow") + of(s, "alloc-slow-high-order");
-const returnsOf = (s: CounterSnapshot): number =>
-  of(s, "recycle-cached") + of(s, "recycle-ring") + of(s, "recycle-ring-full") + of(s, "recycle-released-refcnt");
-const complete = (s: CounterSnapshot): boolean =>
-  (
-    [
-      "alloc-fast",
-      "alloc-slow",
-      "alloc-refill",
-      "recycle-cached",
-      "recycle-ring",
-      "recycle-ring-full",
-      "recycle-released-refcnt",
-    ] as const
-  ).every((c) => s.counters[c] !== undefined);
+type Known = number | undefined;
 
-/** Last snapshot minus first; undefined when a counter went backwards (the pool was made anew). */
+const of = (s: CounterSnapshot, c: PoolCounter): Known => s.counters[c]?.value;
+
+/** A sum is known where every counter of it is. */
+function total(s: CounterSnapshot, counters: readonly PoolCounter[]): Known {
+  let sum = 0;
+  for (const c of counters) {
+    const value = of(s, c);
+    if (value === undefined) return undefined;
+    sum += value;
+  }
+  return sum;
+}
+
+const taking = ["alloc-fast", "alloc-refill", "alloc-slow", "alloc-slow-high-order"] as const;
+const fromPages = ["alloc-slow", "alloc-slow-high-order"] as const;
+const returning = ["recycle-cached", "recycle-ring", "recycle-ring-full", "recycle-released-refcnt"] as const;
+const keeping = ["recycle-cached", "recycle-ring"] as const;
+
+/** Pages that are out: taken and not come back. */
+function outOf(s: CounterSnapshot): Known {
+  const [taken, back] = [total(s, taking), total(s, returning)];
+  return taken === undefined || back === undefined ? undefined : taken - back;
+}
+
+/** The counters that are there; page_pool_get_stats() has them all, and who prints some of them prints them all. */
+function countersPart(s: CounterSnapshot): Part<readonly PoolCounter[]> {
+  const [there, lacks] = [true, false].map((is) => poolCounters.filter((c) => (of(s, c) !== undefined) === is));
+  return lacks === undefined || lacks.length === 0
+    ? whole(poolCounters, "every counter of the pool is there")
+    : cut(there ?? [], lacks.join(", "));
+}
+
+/** Last snapshot minus first, of what both have; undefined when a counter went backwards (the pool was made anew). */
 function difference(first: CounterSnapshot, last: CounterSnapshot): CounterSnapshot | undefined {
   const counters: Partial<Record<PoolCounter, { value: number; line: number }>> = {};
   for (const c of poolCounters) {
-    const b = last.counters[c];
-    if (b === undefined) continue;
-    const value = b.value - of(first, c);
-    if (value < 0) return undefined;
-    counters[c] = { value, line: b.line };
+    const [a, b] = [first.counters[c], last.counters[c]];
+    if (a === undefined || b === undefined) continue;
+    if (b.value < a.value) return undefined;
+    counters[c] = { value: b.value - a.value, line: b.line };
   }
   return { ...last, counters };
 }
 
-const share = (part: number, whole: number): number | undefined => (whole > 0 ? part / whole : undefined);
+const share = (part: Known, all: Known): Known =>
+  part !== undefined && all !== undefined && all > 0 ? part / all : undefined;
 const percent = (x: number | undefined): string =>
   x === undefined ? "none" : x > 0.9995 && x < 1 ? "more than 99.9 %" : `${(x * 100).toFixed(x < 0.0095 ? 2 : 1)} %`;
 
 /** Rates of one snapshot, or of the time between two. */
 export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: boolean): PoolRates {
-  const allocations = allocationsOf(span);
-  const returns = returnsOf(span);
-  const kept = of(span, "recycle-cached") + of(span, "recycle-ring");
-  const slow = of(span, "alloc-slow") + of(span, "alloc-slow-high-order");
-  // No page is used again that had not come back; without the counters of returns only the bulk bounds it.
-  const bulk = allocations - of(span, "alloc-slow") * pagesAtOnce - of(span, "alloc-slow-high-order");
-  const again = complete(span) ? Math.min(allocations - slow, kept) : Math.max(0, bulk);
+  const allocations = total(span, taking);
+  const returns = total(span, returning);
+  const kept = total(span, keeping);
+  const slow = total(span, fromPages);
+  const again = usedAgain(span, allocations, slow, returns === undefined ? undefined : kept);
   return {
     allocations,
     hit: share(again, allocations),
-    fresh: share(allocations - again, allocations),
+    fresh: share(allocations === undefined || again === undefined ? undefined : allocations - again, allocations),
     fast: share(of(span, "alloc-fast"), allocations),
     refill: share(of(span, "alloc-refill"), allocations),
     slow: share(slow, allocations),
@@ -63,9 +79,19 @@ export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: 
     recycled: share(kept, returns),
     ringFull: share(of(span, "recycle-ring-full"), returns),
     released: share(of(span, "recycle-released-refcnt"), returns),
-    out: complete(last) ? allocationsOf(last) - returnsOf(last) : undefined,
+    out: outOf(last),
     interval,
   };
+}
+
+/** No page is used again that had not come back; without the counters of returns only the bulk of a slow allocation bounds it. */
+function usedAgain(span: CounterSnapshot, allocations: Known, slow: Known, kept: Known): Known {
+  if (allocations === undefined || slow === undefined) return undefined;
+  if (kept !== undefined) return Math.min(allocations - slow, kept);
+  const [bulks, single] = [of(span, "alloc-slow"), of(span, "alloc-slow-high-order")];
+  return bulks === undefined || single === undefined
+    ? undefined
+    : Math.max(0, allocations - bulks * pagesAtOnce - single);
 }
 
 /** A series of snapshots, with what the rules ask for. */
@@ -83,23 +109,8 @@ type Judged = Pick<PoolVerdict, "pattern" | "certainty" | "summary"> &
   Partial<Pick<PoolVerdict, "reasons" | "mayHold" | "next">>;
 type Rule = (look: Look) => Judged | undefined;
 
-const taken = ["alloc-fast", "alloc-refill", "alloc-slow"] as const;
-
-/** Counters of a cut text: of what is not printed nothing is said. */
-const unprinted: Rule = ({ span, rates }) => {
-  const lacks = taken.filter((c) => span.counters[c] === undefined);
-  return rates.allocations > 0 || lacks.length === 0
-    ? undefined
-    : {
-        pattern: "does not say",
-        certainty: "possible",
-        summary: `The text does not say whether pages were taken: it lacks ${lacks.join(", ")}.`,
-        next: ["Take all counters of the pool at once."],
-      };
-};
-
 const idle: Rule = ({ rates }) =>
-  rates.allocations > 0
+  rates.allocations !== 0
     ? undefined
     : {
         pattern: "does not say",
@@ -110,7 +121,8 @@ const idle: Rule = ({ rates }) =>
 
 const wrongNode: Rule = ({ span, cite }) => {
   const waived = of(span, "alloc-waive");
-  if (waived === 0 || waived / (waived + of(span, "alloc-refill")) <= 0.01) return undefined;
+  const met = share(waived, total(span, ["alloc-waive", "alloc-refill"]));
+  if (waived === undefined || met === undefined || met <= 0.01) return undefined;
   return {
     pattern: "wrong node",
     certainty: "shown",
@@ -166,16 +178,16 @@ const sharedPages: Rule = ({ rates, cite }) =>
 
 const smallRing: Rule = ({ span, cite }) => {
   const full = of(span, "recycle-ring-full");
-  const toRing = of(span, "recycle-ring") + full;
-  const slow = of(span, "alloc-slow") + of(span, "alloc-slow-high-order");
-  if (toRing === 0 || full / toRing <= 0.01 || slow === 0) return undefined;
+  const turnedAway = share(full, total(span, ["recycle-ring", "recycle-ring-full"]));
+  const slow = fromPages.some((c) => isKnown(of(span, c), (n) => n > 0));
+  if (turnedAway === undefined || turnedAway <= 0.01 || !slow) return undefined;
   const reasons: PoolReason[] = [
     {
       text: "Pages were released for lack of room and allocated again: the ring is smaller than the number of packets in flight.",
       evidence: cite("recycle-ring", "recycle-ring-full", "alloc-slow"),
     },
   ];
-  if (of(span, "alloc-empty") > 0)
+  if (isKnown(of(span, "alloc-empty"), (n) => n > 0))
     reasons.push({
       text: "At other moments the ring was empty: the traffic comes in bursts larger than the ring.",
       evidence: cite("alloc-empty"),
@@ -183,7 +195,7 @@ const smallRing: Rule = ({ span, cite }) => {
   return {
     pattern: "small ring",
     certainty: "shown",
-    summary: `${percent(full / toRing)} of the pages that came back through the ring found it full, while the pool took new ones from the page allocator.`,
+    summary: `${percent(turnedAway)} of the pages that came back through the ring found it full, while the pool took new ones from the page allocator.`,
     reasons,
     next: [
       "Raise the receive ring (`ethtool -G DEV rx N`): most drivers size the pool by it. ring_full counts a bulk return once, so the true loss may be larger.",
@@ -254,9 +266,10 @@ const emptyRing: Rule = ({ span, rates, cite }) => {
     summary: `${slow} of the allocations found cache and ring empty: the pages were still out.`,
     reasons: [
       {
-        text: complete(span)
-          ? `${of(span, "alloc-empty")} refills found the ring empty; ${of(span, "recycle-ring-full")} returns found it full, and ${of(span, "recycle-released-refcnt")} pages were released because of another reference.`
-          : `${of(span, "alloc-empty")} refills found the ring empty.`,
+        text:
+          rates.returns !== undefined
+            ? `${of(span, "alloc-empty")} refills found the ring empty; ${of(span, "recycle-ring-full")} returns found it full, and ${of(span, "recycle-released-refcnt")} pages were released because of another reference.`
+            : `${of(span, "alloc-empty")} refills found the ring empty.`,
         evidence: cite("alloc-empty", "alloc-slow", "recycle-ring-full", "recycle-released-refcnt"),
       },
     ],
@@ -264,7 +277,8 @@ const emptyRing: Rule = ({ span, rates, cite }) => {
   };
 };
 
-const healthy = ({ rates, cite }: Look): Judged => ({
+/** That nothing is wrong takes every counter: what would show trouble may be in those that are missing. */
+const healthy = ({ rates, cite }: Look, _all: Absent): Judged => ({
   pattern: "healthy",
   certainty: "shown",
   summary: `${percent(rates.hit)} of the allocations were served by cache or ring${rates.recycled === undefined ? "" : `, ${percent(rates.recycled)} of the returns were kept`}.`,
@@ -276,18 +290,16 @@ const healthy = ({ rates, cite }: Look): Judged => ({
   ],
 });
 
+/** Counters of a cut text: of what is not printed nothing is said. */
+const notSaid = ({ span }: Look, lacks: string): Judged => ({
+  pattern: "does not say",
+  certainty: "possible",
+  summary: `The text does not say ${taking.some((c) => isKnown(of(span, c), (n) => n > 0)) ? "how well the pool serves" : "whether pages were taken"}: it lacks ${lacks}.`,
+  next: ["Take all counters of the pool at once."],
+});
+
 /** The first that has something to say wins: what is shown by counters before what is likely. */
-const rules: readonly Rule[] = [
-  unprinted,
-  idle,
-  wrongNode,
-  leak,
-  sharedPages,
-  smallRing,
-  swinging,
-  grownOnce,
-  emptyRing,
-];
+const rules: readonly Rule[] = [idle, wrongNode, leak, sharedPages, smallRing, swinging, grownOnce, emptyRing];
 
 /** Judges all snapshots of one name, in order of time. */
 export function judgeCounters(name: string, list: readonly CounterSnapshot[], quote: Quote): PoolVerdict {
@@ -295,7 +307,7 @@ export function judgeCounters(name: string, list: readonly CounterSnapshot[], qu
   const last = list.at(-1) as CounterSnapshot;
   const delta = list.length > 1 ? difference(first, last) : undefined;
   const shown = delta === undefined ? [last] : [first, last];
-  const outs = list.filter(complete).map((s) => allocationsOf(s) - returnsOf(s));
+  const outs = list.map(outOf).filter((n) => n !== undefined);
   const look: Look = {
     span: delta ?? last,
     rates: ratesOf(delta ?? last, last, delta !== undefined),
@@ -311,7 +323,10 @@ export function judgeCounters(name: string, list: readonly CounterSnapshot[], qu
   };
   let judged: Judged | undefined;
   for (const rule of rules) judged ??= rule(look);
-  judged ??= healthy(look);
+  const counters = countersPart(look.span);
+  const all = nothingMissing(counters);
+  judged ??=
+    all === undefined ? notSaid(look, counters.state === "cut" ? counters.lacks : "its counters") : healthy(look, all);
   const anew: PoolReason[] =
     list.length > 1 && delta === undefined
       ? [

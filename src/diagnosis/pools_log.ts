@@ -125,7 +125,7 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
       reasons.push({ text: "What the log says about pages after the last warning:", evidence: after });
     if (reading.logEnd.at > due + 1) {
       reasons.push({
-        text: `The next warning was due at ${due.toFixed(0)} s and did not come: the last page came back before then.`,
+        text: `The next warning was due at ${due.toFixed(0)} s and is not in this log, which goes on: the last page came back before then, unless the line was lost.`,
         evidence: [quote(reading.input, reading.logEnd.line)],
       });
       return {
@@ -135,7 +135,7 @@ function judgeStall(name: string, list: readonly PoolWarning[], reading: PoolRea
         reasons,
         pattern: "slow consumer",
         certainty: "likely",
-        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, then it was freed: they were held for a long time, not lost.`,
+        summary: `A destroyed pool waited more than ${last.stalledSeconds} s for its pages, and no later warning is in the log, as when it was freed: then they were held for a long time, not lost.`,
         mayHold: holders.slice(0, 3),
         next: [],
       };

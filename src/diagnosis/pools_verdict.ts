@@ -24,9 +24,9 @@ export interface PoolReason {
   readonly evidence: readonly PoolEvidence[];
 }
 
-/** Shares of 0..1; undefined where nothing was counted. */
+/** Shares of 0..1; undefined where nothing was counted, or where a counter that belongs to it is not in the text. */
 export interface PoolRates {
-  readonly allocations: number;
+  readonly allocations: number | undefined;
   /**
    * Served by pages that had come back. A slow allocation takes up to 64 pages of the page allocator at once and leaves the others in the
    * cache, where they count as fast (net/core/page_pool.c): fast alone does not say that a page was used again.
@@ -37,7 +37,7 @@ export interface PoolRates {
   readonly fast: number | undefined;
   readonly refill: number | undefined;
   readonly slow: number | undefined;
-  readonly returns: number;
+  readonly returns: number | undefined;
   /** Of the pages that came back: kept by the pool. */
   readonly recycled: number | undefined;
   readonly ringFull: number | undefined;

@@ -51,23 +51,24 @@ function verdictBlocks(v: PoolVerdict): Block[] {
   return blocks;
 }
 
+const notTold = "the counters that are there do not say";
+
 function rateRows(r: PoolRates): (readonly [string, string])[] {
   return [
     ["counted", r.interval ? "between first and last snapshot" : "since the pool was made"],
     [
       "allocations",
-      `${r.allocations}: ${percent(r.hit)} from recycled pages, ${percent(r.fresh)} from new pages of the page allocator`,
+      r.allocations === undefined
+        ? notTold
+        : `${r.allocations}: ${percent(r.hit)} from recycled pages, ${percent(r.fresh)} from new pages of the page allocator`,
     ],
     [
       "returns",
-      `${r.returns}: kept ${percent(r.recycled)}, ring full ${percent(r.ringFull)}, referenced elsewhere ${percent(r.released)}`,
+      r.returns === undefined
+        ? notTold
+        : `${r.returns}: kept ${percent(r.recycled)}, ring full ${percent(r.ringFull)}, referenced elsewhere ${percent(r.released)}`,
     ],
-    [
-      "out now",
-      r.out === undefined
-        ? "the counters that are there do not say"
-        : `${r.out} pages with driver or stack, by the counters`,
-    ],
+    ["out now", r.out === undefined ? notTold : `${r.out} pages with driver or stack, by the counters`],
   ];
 }
 

@@ -19,6 +19,16 @@ test("a lost zone line is named by its zone", async () => {
   expect((await answerIn(allocFailure({ memInfo: without }), "missing.parts"))?.claim).toContain("buddy line of DMA32");
 });
 
+test("a zone that lost all its lines is named by what is left below it", async () => {
+  const at = memInfo.findIndex((line) => line.startsWith("DMA32 free:"));
+  const without = memInfo.filter((line, i) => i !== at && i !== at + 1 && !line.startsWith("DMA32:"));
+  expect((await answerIn(allocFailure({ memInfo: without }), "missing.parts"))?.claim).toContain(
+    "lines of a zone above DMA",
+  );
+  const none = memInfo.filter((line) => !/^(?:DMA|DMA32|lowmem_reserve)\b/.test(line));
+  expect((await answerIn(allocFailure({ memInfo: none }), "missing.parts"))?.claim).toContain("zone lines");
+});
+
 test("settings of the interface are asked for on a network's path that names none", async () => {
   expect(await answerIn(refill(memInfo), "missing.interface")).toMatchObject({ answer: "unknown" });
   expect(await answerIn(allocFailure({ frames: bySyscall }), "missing.interface")).toBeUndefined();

@@ -140,6 +140,16 @@ describe("who wrote before the check, and which advice fits", () => {
     );
     expect(claim(i, "skb_panic.bounds")).toMatch(/10 bytes.*the check came first/);
   });
+  test("a sender whose call to what pushed is missing may have been sent back by the loopback: who wrote is not said", async () => {
+    const i = await one(
+      panic(
+        "skb_over_panic: text:ffffffffa04d3a1b len:1510 put:10 head:ffff880036a4d000 data:ffff880036a4d042 tail:0x628 end:0x61e dev:eth0",
+        "4.4.0",
+        " skb_put+0x45/0x50\n foo_build_frame+0xbd/0x140 [foo]\n foo_loop_ba\n foo_sendmsg+0x80/0x1c0 [foo]\n sock_sendmsg+0x3e/0x50\n",
+      ),
+    );
+    expect(claim(i, "skb_panic.bounds")).toMatch(/may hold those bytes already/);
+  });
   test.each([
     [
       "a length read as all ones",

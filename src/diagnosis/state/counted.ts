@@ -1,6 +1,8 @@
 // What counters say has happened since boot: reclaim by tasks, compaction, the OOM killer, packets dropped and why. A counter has no time: one
 // look tells that it happened, a second one whether it goes on.
 import { softnetSum } from "../../analysis/counters.ts";
+import { every, seenOf } from "../../kernel/readings/part.ts";
+import { zoneCountersPart } from "../../kernel/readings/vmstat.ts";
 import type { StateFinding } from "../finding.ts";
 import { count, listing } from "../words.ts";
 import type { MachineFiles, StateFile } from "./files.ts";
@@ -30,13 +32,17 @@ function reclaim(files: MachineFiles): StateFinding[] {
   };
   const lines = (pattern: RegExp) => quotesIn(file, (text) => pattern.test(text)).slice(0, 6);
   const out: StateFinding[] = [];
-  const [stalls, pages] = [all(/^allocstall/), all(/^pgalloc_/)];
+  const part = zoneCountersPart(file.reading, "allocstall");
+  const stalls = seenOf(part)?.reduce((n, value) => n + value, 0);
+  const pages = all(/^pgalloc_/);
   if (stalls !== undefined)
     out.push(
       found(
         "state.allocstall",
         stalls === 0
-          ? "No task has had to reclaim memory by itself since boot: kswapd was always ahead (allocstall is 0)."
+          ? every(part, (n) => n === 0) !== undefined
+            ? "No task has had to reclaim memory by itself since boot: kswapd was always ahead (allocstall is 0)."
+            : `The allocstall counters that are in the text are 0; it does not say whether a task has had to reclaim memory by itself: it lacks ${part.state === "cut" ? part.lacks : "others"}.`
           : `Tasks had to reclaim memory by themselves ${count(stalls, "time")}${pages === undefined || pages === 0 ? "" : `, in ${pages.toLocaleString("en-US")} pages handed out`}: in such moments requests that may not wait live on the reserves. ${again}`,
         "harmless",
         lines(/^allocstall/),

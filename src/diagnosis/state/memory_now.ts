@@ -97,7 +97,7 @@ function caches(files: MachineFiles): StateFinding[] {
   )
     out.push({
       id: "state.largest_cache",
-      claim: `The largest cache is ${largest.name} with ${size(cacheBytes(largest))}: ${count(largest.activeObjects, "object")} in use${/^kmalloc/.test(largest.name) ? "; this file does not say who allocated them; packets' data can be among them" : ", which are not packets, by the cache's name"}.`,
+      claim: `The largest cache that this file lists is ${largest.name} with ${size(cacheBytes(largest))}: ${count(largest.activeObjects, "object")} in use${/^kmalloc/.test(largest.name) ? "; this file does not say who allocated them; packets' data can be among them" : ", which are not packets, by the cache's name"}.`,
       severity: "watch",
       evidence: line(largest.name),
       advice: [watchCache(largest.name)],

@@ -1,5 +1,8 @@
 // Room and marks: how many requests of each order the model's watermark test grants on the zones of /proc/zoneinfo, buddyinfo and pagetypeinfo.
-import type { BuddyInfo } from "../../kernel/readings/buddyinfo.ts";
+import type { BuddyInfo, BuddyInfoZone } from "../../kernel/readings/buddyinfo.ts";
+import { ordersPart } from "../../kernel/readings/buddyinfo.ts";
+import { rowsPart } from "../../kernel/readings/pagetypeinfo.ts";
+import { nothingMissing } from "../../kernel/readings/part.ts";
 import { zoneValue } from "../../kernel/readings/zoneinfo.ts";
 import type { Release } from "../../kernel/release.ts";
 import { formatRelease } from "../../kernel/release.ts";
@@ -44,15 +47,24 @@ function candidates(files: MachineFiles): readonly Release[] {
 export function roomNow(files: MachineFiles, stated: Release | undefined): RoomNow {
   const zoneinfo = files.one("zoneinfo");
   const types = freeOfTypes(files);
-  const more = files.has("buddyinfo") ? false : types?.more === true;
-  // Where the kernel stopped counting, the lists hold more than they say: no room can be computed of that.
-  const buddyinfo = files.one("buddyinfo") ?? (more ? undefined : types?.free);
+  const short = files.has("buddyinfo") ? undefined : types?.short;
+  // Where the kernel stopped counting or rows are lost, the lists hold more than they say: no room can be computed of that.
+  const buddyinfo = files.one("buddyinfo") ?? (short !== undefined ? undefined : types?.free);
   if (zoneinfo === undefined) {
     const free = files.one("buddyinfo") ?? types?.free;
-    return free === undefined ? nothing : blocksOnly(files, free, more);
+    return free === undefined ? nothing : blocksOnly(files, free, short);
   }
+  // Of a line that is cut no room can be computed: blocks of the orders behind serve smaller requests too.
+  const freeOf = (z: BuddyInfoZone): number | undefined => {
+    const own = zoneinfo.zones.find((x) => x.node === z.node && x.zone === z.zone);
+    return own === undefined ? undefined : (zoneValue(own, "nr_free_pages") ?? zoneValue(own, "free"));
+  };
+  const lists: BuddyInfo | undefined = buddyinfo && {
+    ...buddyinfo,
+    zones: buddyinfo.zones.filter((z) => nothingMissing(ordersPart(z, freeOf(z))) !== undefined),
+  };
   // Zones without memory stay in what is asked: lowmem_reserve is an index over all of them.
-  const asked = liveZones(zoneinfo, buddyinfo, files.one("pagetypeinfo")).map(withoutLists);
+  const asked = liveZones(zoneinfo, lists, files.one("pagetypeinfo")).map(withoutLists);
   const zones = asked.filter((z) => z.managed > 0);
   // A zone without its marks was cut; without any zone there is nothing to be asked.
   if (zones.length === 0 || asked.length < zoneinfo.zones.length)
@@ -142,10 +154,13 @@ function rangeOf(rooms: readonly (Room | undefined)[]): StateRoom["orders"][numb
     : { least: Math.min(...known), most: Math.max(...known) };
 }
 
-/** pagetypeinfo has the same blocks, by type. `more`: the kernel stopped counting somewhere (>100000, since 5.5). */
-function freeOfTypes(files: MachineFiles): { readonly free: BuddyInfo; readonly more: boolean } | undefined {
+/** pagetypeinfo has the same blocks, by type. `short`: why there are more than it says: the kernel stopped counting (>100000, since 5.5), or rows are lost. */
+function freeOfTypes(
+  files: MachineFiles,
+): { readonly free: BuddyInfo; readonly short: string | undefined } | undefined {
   const types = files.one("pagetypeinfo");
   if (types === undefined || types.free.length === 0) return undefined;
+  const rows = rowsPart(types);
   const zones = new Map<string, { node: number; zone: string; free: number[] }>();
   for (const r of types.free) {
     const own = zones.get(`${r.node} ${r.zone}`) ?? { node: r.node, zone: r.zone, free: r.free.map(() => 0) };
@@ -156,7 +171,11 @@ function freeOfTypes(files: MachineFiles): { readonly free: BuddyInfo; readonly 
   }
   return {
     free: { kind: "buddyinfo", zones: [...zones.values()] },
-    more: types.free.some((r) => r.free.some((f) => f.more)),
+    short: types.free.some((r) => r.free.some((f) => f.more))
+      ? "the kernel stopped counting"
+      : rows.state === "cut"
+        ? `the text lacks ${rows.lacks}`
+        : undefined,
   };
 }
 
@@ -259,14 +278,17 @@ function markFindings(files: MachineFiles, zones: readonly LiveZone[]): StateFin
 }
 
 /** Free blocks without marks: what the lists hold is the most that could be granted. */
-function blocksOnly(files: MachineFiles, { zones }: BuddyInfo, more: boolean): RoomNow {
+function blocksOnly(files: MachineFiles, { zones }: BuddyInfo, short: string | undefined): RoomNow {
   const supply = (order: number): number =>
     sum(zones.map((z) => sum(z.free.map((blocks, o) => (o < order ? 0 : blocks * 2 ** (o - order))))));
   const orders = Math.min(packetOrders, Math.max(0, ...zones.map((z) => z.free.length)));
   if (orders === 0) return nothing;
   const most = Array.from({ length: orders }, (_, o) => supply(o));
-  const gone = most.indexOf(0);
-  const told = `The free lists hold ${more ? "at least this much, for the kernel stopped counting" : "at most this much"}: ${most.map((n, o) => `order ${o}: ${n.toLocaleString("en-US")}`).join(", ")} blocks, larger ones split. The marks, which refuse before the lists are empty, are in /proc/zoneinfo.`;
+  const cut = zones.map((z) => ordersPart(z, undefined)).find((part) => part.state === "cut");
+  const lacks = short ?? (cut === undefined ? undefined : `the text lacks ${cut.lacks}`);
+  const gone = lacks === undefined ? most.indexOf(0) : -1;
+  const bound = lacks === undefined ? "at most this much" : `at least this much, for ${lacks}`;
+  const told = `The free lists hold ${bound}: ${most.map((n, o) => `order ${o}: ${n.toLocaleString("en-US")}`).join(", ")} blocks, larger ones split. The marks, which refuse before the lists are empty, are in /proc/zoneinfo.`;
   return {
     ...nothing,
     findings: [

@@ -82,6 +82,38 @@ describe("what a running 6.1 printed", () => {
   });
 });
 
+describe("what is cut is not 0", () => {
+  test("a buddyinfo whose lines end before the last order does not say that larger blocks are gone", async () => {
+    const whole = await state({ buddyinfo: buddyinfo([400, 20, 3]) });
+    expect(claims(whole, "state.blocks")[0]).toMatch(/^In the zones that were read there is no free block of order 3/);
+    const cut = await state({
+      buddyinfo: buddyinfo([400, 20, 3, 0, 0, 0, 0, 0, 0, 0, 2]).replace(/(?: +\d+){6} \n/, "\n"),
+    });
+    expect(claims(cut, "state.blocks")[0]).toMatch(
+      /^The free lists hold at least this much, for the text lacks the columns/,
+    );
+    expect(cut.severity).toBe("harmless");
+  });
+
+  test("nor does a pagetypeinfo of which rows are lost, or the section that names its types", async () => {
+    const all = text("proc/pagetypeinfo-6.1");
+    expect(claims(await state({ p: all }), "state.blocks")[0]).not.toMatch(/at least this much/);
+    const cut = await state({ p: all.replace(/.*type +Movable.*\n/, "") });
+    expect(claims(cut, "state.blocks")[0]).toMatch(/at least this much, for the text lacks rows of zone/);
+    expect(cut.severity).toBe("harmless");
+    const headless = await state({ p: all.slice(0, all.indexOf("Number of blocks")) });
+    expect(claims(headless, "state.blocks")[0]).toMatch(/lacks the section of page blocks/);
+  });
+
+  test("allocstall of some zones does not say that no task reclaimed", async () => {
+    const all = text("proc/vmstat-6.1");
+    const cut = await state({ v: all.replace(/allocstall_normal.*\n/, "") });
+    expect(claims(cut, "state.allocstall")[0]).toMatch(/does not say whether a task has had to reclaim/);
+    const last = await state({ v: all.slice(0, all.indexOf("allocstall_movable")) });
+    expect(claims(last, "state.allocstall")[0]).toMatch(/does not say whether a task has had to reclaim/);
+  });
+});
+
 describe("on both sides", () => {
   const room = async (blocks: readonly number[], min = 100): Promise<MachineState> => {
     const free = blocks.reduce((n, b, o) => n + b * 2 ** o, 0);
