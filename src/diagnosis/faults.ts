@@ -1,7 +1,7 @@
 // What kind of fault a report tells of, and what follows from that: the cause in one sentence, how bad it is, and whether memory was
 // corrupted. The class of the fault decides. "Corrupted" needs a sign that was seen: a poison value, an address that is none, a damaged
 // list, a sanitizer's or the slab's own words.
-import type { Oops } from "../kernel/readings/oops.ts";
+import type { Oops, SanitizerReport } from "../kernel/readings/oops.ts";
 import { lostBug } from "../kernel/readings/oops.ts";
 import { registersPart } from "../kernel/readings/register_extent.ts";
 import type { Case } from "./case.ts";
@@ -326,6 +326,17 @@ const sanitizerNames: readonly (readonly [form: RegExp, title: string, what: str
   [/memory corruption/, "Out of bounds", "wrote outside of an object, found when it was freed", "corruption"],
 ];
 
+/** What is freed wrongly, or found overwritten, was changed; of another access its own line says whether it wrote. */
+const isWritten = (access: SanitizerReport["access"], bug: string): boolean =>
+  access === "write" ||
+  access === "free" ||
+  (access === undefined && /free$|memory corruption/.test(bug) && !/use-after-free/.test(bug));
+
+const readOrNotSaid = (access: SanitizerReport["access"]): string =>
+  access === "read"
+    ? "Serious: memory was read that was not the reader's. The report does not say whether it is written as well."
+    : "Serious: memory was used that was not its user's. The text does not say whether it was read or written: the line of the access is missing.";
+
 const nearNull = (address: string | undefined): boolean =>
   address !== undefined && ["null", "almost null"].includes(namePointer(address, 64).kind);
 
@@ -338,7 +349,7 @@ function sanitized(o: Oops): Fault | undefined {
       title: `${s.tool} report without its head`,
       cause: `${s.tool} caught an invalid access to an object; its headline, which says what kind and where, is not in the text.`,
       severity: "corruption",
-      consequence: corrupted,
+      consequence: s.access === "write" || s.access === "free" ? corrupted : readOrNotSaid(s.access),
       memory: "corruption",
       reason: `${noShortage}: a wrong access was caught.`,
     };
@@ -360,9 +371,9 @@ function sanitized(o: Oops): Fault | undefined {
     severity,
     consequence:
       severity === "corruption"
-        ? s.access === "read"
-          ? "Serious: memory was read that was not the reader's. The report does not say whether it is written as well."
-          : corrupted
+        ? isWritten(s.access, bug)
+          ? corrupted
+          : readOrNotSaid(s.access)
         : /infoleak|uninit/.test(s.bug)
           ? "Act on it: the kernel went on, and nothing was overwritten."
           : stopped,

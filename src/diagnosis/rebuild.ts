@@ -244,6 +244,9 @@ function zoneStates({ c, memInfo: m, generation }: Asking, z: MemZone, request: 
   const min = zoneKb(m, z, "min");
   if (isLack(free)) return free;
   if (isLack(min)) return min;
+  // The OOM killer's last look is at the high mark: no other mark stands in for it.
+  const high = request.mark === "high" ? zoneKb(m, z, "high") : min;
+  if (isLack(high)) return high;
   const cma = request.cma ? exactly(0) : cmaBetween(m, z, free, c.pageKb);
   const reserved = highatomicBetween(c, m, z, free);
   const reserve = closedOf(reservePart(m, z));
@@ -255,7 +258,7 @@ function zoneStates({ c, memInfo: m, generation }: Asking, z: MemZone, request: 
       freeKb: free,
       minKb: min,
       lowKb: z.kb.low ?? min,
-      highKb: z.kb.high ?? min,
+      highKb: z.kb.high ?? high,
       boostKb: boost[end === "least" ? "most" : "least"],
       freeCmaKb: cma[end],
       reservedHighatomicKb: reserved[end],

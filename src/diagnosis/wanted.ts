@@ -7,6 +7,7 @@ import { bareName, rxRuleAt } from "../kernel/facts/drivers/index.ts";
 import { largerFragment } from "../kernel/facts/drivers/rx_path.ts";
 import { functionIndex } from "../kernel/facts/functions/index.ts";
 import { ownCacheOf } from "../kernel/facts/own_caches.ts";
+import { nothingMissing } from "../kernel/readings/part.ts";
 import { atLeast } from "../kernel/release.ts";
 import type { BufferMachine, Piece } from "./buffers.ts";
 import { bufferMachine, curedPieces, mtuTable, otherPieces, piecesOf } from "./buffers.ts";
@@ -283,6 +284,7 @@ function generic(c: Case, machine: BufferMachine | undefined): Wanted | undefine
           : machine.kmalloc.caches.filter((k) => k.geometry.minOrder === order).map((k) => k.name);
       // kmem_cache_alloc without kmalloc: a cache with a name of its own, which the stack does not show.
       const own =
+        nothingMissing(c.stack.joined) !== undefined &&
         c.stack.object === "other" &&
         c.stack.frames.some((f) => /^(__)?kmem_cache_alloc(?!.*trace)/.test(f.function)) &&
         !c.stack.frames.some((f) => /kmalloc/.test(f.function));

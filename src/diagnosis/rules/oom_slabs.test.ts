@@ -21,6 +21,17 @@ oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,glob
 Out of memory: Killed process 8123 (prog) total-vm:1404936kB, anon-rss:80000kB, file-rss:492kB, shmem-rss:0kB, UID:1000 pgtables:878kB oom_score_adj:0
 `;
 
+test("who holds most is told of all caches where the totals leave no room for a larger one, else of the rows that are there", async () => {
+  const claim = async (totals: string): Promise<string | undefined> => {
+    const log = report(40_000, 1).replace("Mem-Info:\n", `Mem-Info:\n${totals}`);
+    const [i] = (await explain({ log })).incidents;
+    return i?.findings.find((f) => f.id === "oom.slabs")?.claim;
+  };
+  expect(await claim(" slab_reclaimable:575 slab_unreclaimable:20004\n")).toMatch(/^The kernel printed who holds it/);
+  expect(await claim(" slab_reclaimable:575 slab_unreclaimable:20005\n")).toMatch(/^Of the caches whose rows are in/);
+  expect(await claim("")).toMatch(/^Of the caches whose rows are in the text/);
+});
+
 test.each([
   // A table of 40,020 kB against a largest process of 4 kB pages.
   [40_000, 10_004, "yes"],

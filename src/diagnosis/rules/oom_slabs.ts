@@ -1,5 +1,7 @@
 // The OOM report's own table of unreclaimable slab (mm/slab_common.c dump_unreclaimable_slab(), 4.15 and later): which cache holds it.
 import type { Oom } from "../../kernel/readings/oom.ts";
+import { slabRowsPart } from "../../kernel/readings/oom.ts";
+import { nothingMissing } from "../../kernel/readings/part.ts";
 import { quote } from "../case.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
@@ -42,12 +44,16 @@ export const oomSlabs = defineRule({
       const what = meanings.find(([form]) => form.test(r.name))?.[1];
       return `${r.name} ${size(r.totalKb * 1024)}${what === undefined ? "" : ` (${what})`}`;
     });
+    const all = nothingMissing(slabRowsPart(c.incident.reading, c.pageKb)) !== undefined;
+    const holders = all
+      ? "The kernel printed who holds it"
+      : "Of the caches whose rows are in the text these hold most";
     const packets = rows.some((r) => r.name.startsWith("skbuff"));
     const lines = quote(c, "slabs", 60).filter((q) => rows.some((r) => q.text.includes(r.name)));
     return [
       yes(
         "oom.slabs",
-        `The kernel printed who holds it: ${listing(said)}.${packets ? " Packets that nobody reads or frees: unread sockets, a queue without a bound, or a driver that does not free them." : ""}`,
+        `${holders}: ${listing(said)}.${packets ? " Packets that nobody reads or frees: unread sockets, a queue without a bound, or a driver that does not free them." : ""}`,
         lines,
         [
           packets

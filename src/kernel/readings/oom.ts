@@ -4,6 +4,8 @@
 import type { CallTrace } from "./call_trace.ts";
 import type { GfpText } from "./gfp_text.ts";
 import type { Counters, MemInfo } from "./mem_info.ts";
+import type { Part } from "./part.ts";
+import { cut, lost, whole } from "./part.ts";
 import type { ProcessLine } from "./process_line.ts";
 
 /** One row of the task table; columns as that release prints them, `name` last. */
@@ -64,4 +66,17 @@ export interface Oom {
   readonly victim?: OomVictim;
   readonly outcome: "killed" | "nothing to kill" | "panic" | "unknown";
   readonly panic?: string;
+}
+
+/**
+ * The rows of the slab table, in no order: enough of them to name the largest where what the totals count beside them is less than the largest row.
+ */
+export function slabRowsPart({ slabs = [], memInfo }: Oom, pageKb: number): Part<NonNullable<Oom["slabs"]>> {
+  if (slabs.length === 0) return lost("the rows of the slab table");
+  const pages = memInfo?.totals.slab_unreclaimable;
+  if (pages === undefined) return cut(slabs, "slab_unreclaimable in the totals, which tells whether rows are missing");
+  const listed = slabs.reduce((kb, row) => kb + row.totalKb, 0);
+  return pages * pageKb - listed < Math.max(...slabs.map((row) => row.totalKb))
+    ? whole(slabs, "what no row counts is less than the largest row")
+    : cut(slabs, "rows of the slab table");
 }
