@@ -1,5 +1,5 @@
 // docs/architecture.md names functions and where they stand: each must be there.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -30,6 +30,18 @@ test("a function that is named without a file was named with one before", () => 
   const known = new Set(places.map((p) => p.name));
   const calls = [...walks.matchAll(/`(\w+)\(\)`/g)].map((m) => m[1] as string);
   expect(calls.filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("what is said of absence names functions of the readings and of the diagnosis", () => {
+  const section = text.slice(text.indexOf("## What is not there"));
+  const names = [...section.matchAll(/`(\w+)\(/g)].map((m) => m[1] as string).filter((name) => !name.includes("_"));
+  expect(names.length).toBeGreaterThan(12);
+  const sources = ["kernel/readings", "diagnosis"].flatMap((room) =>
+    readdirSync(join(import.meta.dirname, room))
+      .filter((file) => /\.ts$/.test(file) && !/\.(?:test|fuzz|testkit)\.ts$/.test(file))
+      .map((file) => readFileSync(join(import.meta.dirname, room, file), "utf8")),
+  );
+  expect(names.filter((name) => !sources.some((source) => declares(source, name)))).toEqual([]);
 });
 
 test("files and folders of the table of changes are there", () => {

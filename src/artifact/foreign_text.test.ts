@@ -82,6 +82,35 @@ describe("the rest of a report without its beginning is no text without trouble"
     expect(said).toEqual([expect.stringMatching(what)]);
     expect(await rest(text)).not.toContain(foreignSentence);
   });
+  test.each([
+    [
+      "a fault's registers and the end of its panic",
+      "RIP: 0010:skb_release_data+0x9a/0x1f0\nRSP: 0018:ffffc90000003e20 EFLAGS: 00010246\nCR2: 0000000000000008\n---[ end Kernel panic - not syncing: Fatal exception in interrupt ]---\n",
+      /registers of a fault/,
+    ],
+    ["its place alone", "RIP: 0010:skb_release_data+0x9a/0x1f0\n", /the place of a fault, and no line before/],
+    ["its end alone", "---[ end trace 8e6bd2d2a9a2f0a7 ]---\n", /the last line of a report/],
+    [
+      "ARM's registers",
+      "pc : [<c05a1b2c>]    lr : [<c05a1c2c>]    psr: 60000013\nsp : c0a01e88  ip : 00000000  fp : c0a01e9c\n",
+      /registers of a fault/,
+    ],
+    [
+      "what SLUB prints behind its first lines",
+      "Redzone ffff888003c40000: bb bb bb bb bb bb bb bb                          ........\nObject ffff888003c40008: 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b  kkkkkkkkkkkkkkkk\n",
+      /rows of SLUB's dump/,
+    ],
+    [
+      "what SLUB did",
+      "FIX skbuff_head_cache: Restoring Poison 0xffff888003c40008-0xffff888003c40008=0x6b\n",
+      /what SLUB did about a damaged object/,
+    ],
+  ])("%s is no sign that there was nothing, stamped or not", async (_, text, what) => {
+    for (const log of [text, text.replace(/^/gm, "[  100.123456] ").replace(/\[ {2}100\.123456\] $/, "")]) {
+      const said = (await rest(log)).filter(isRemains);
+      expect(said, log).toEqual([expect.stringMatching(what)]);
+    }
+  });
   test("a whole report has no such note, nor has one line that looks like a frame", async () => {
     const whole = `swapper: page allocation failure. order:1, mode:0x4020\nPid: 0, comm: swapper Not tainted 2.6.32\nCall Trace:\n${frames}`;
     expect((await rest(whole)).some(isRemains)).toBe(false);

@@ -8,6 +8,7 @@ import type { OwnedPages } from "../kernel/readings/owned_pages.ts";
 import { findReadings, tableFollower } from "./embedded.ts";
 import type { Certainty, Identification, InputKind } from "./identify.ts";
 import { HEAD_BYTES, identify } from "./identify.ts";
+import { headlineKind } from "./log/incidents/headline.ts";
 import { readIncidents } from "./log/incidents/read_incidents.ts";
 import type { LineShapes } from "./log/line_shapes.ts";
 import { repairNotes, repairText, repairWindow } from "./log/lines.ts";
@@ -294,18 +295,26 @@ class Gatherer {
     lineOf: LineOf = (n) => n,
   ): boolean {
     const told = (): boolean => this.readings.some((r) => r.input === input);
-    if (windows > 0 && (kind !== "text" || told())) return true;
+    if (windows > 0 && told()) return true;
     const raw = text.split("\n").map((t, i) => ({ line: lineOf(i + 1), text: t, cutBytes: 0 }));
     if (raw.at(-1)?.text === "") raw.pop();
     const small = repairWindow({ lines: raw, anchors: [], cut: false });
+    const report =
+      small.lines.some((l) => headlineKind(l.text) !== undefined) ||
+      small.windows.some((w) => readIncidents(w.lines).incidents.length > 0);
+    // Words of a report were found, and none can be read: a panic's last line, or registers without what they are of.
+    const remains = report ? undefined : remainsOf(small.lines);
+    if (windows > 0 && kind !== "text") {
+      if (remains !== undefined) this.note(input, remains);
+      return true;
+    }
     const mended = windows === 0 && small.lines.some((l) => l.repairs?.includes("rejoined") === true);
     if (mended) {
       for (const note of small.notes) this.note(input, note);
       for (const window of small.windows) this.window(input, window);
     }
     if (kind === "text" && !told()) this.found(input, findReadings(small.lines));
-    if (told() || (mended && small.windows.some((w) => readIncidents(w.lines).incidents.length > 0))) return true;
-    const remains = windows === 0 ? remainsOf(small.lines) : undefined;
+    if (told() || (mended && report)) return true;
     if (remains !== undefined) this.note(input, remains);
     return remains !== undefined;
   }
