@@ -8,7 +8,7 @@ import type { Case } from "./case.ts";
 import { dmaComplaint } from "./dma_debug.ts";
 import type { Fault } from "./fault.ts";
 import type { Severity } from "./finding.ts";
-import { knownCheck, mayBeCorruption } from "./known_checks.ts";
+import { isPageHeader, knownCheck, mayBeCorruption } from "./known_checks.ts";
 import { lockup, rcuStall } from "./lockups.ts";
 import { panicReason, panicSaid } from "./panics.ts";
 import { isHelper, isPlumbing } from "./plumbing.ts";
@@ -179,7 +179,7 @@ function warning(c: Case, o: Oops, place: string): Fault {
 }
 
 function assertion(o: Oops, place: string): Fault {
-  const known = knownCheck(faultAt(o), o.source);
+  const known = knownCheck(faultAt(o), o.source, o.message);
   const where = o.source === undefined || place.includes(o.source.file) ? "" : ` (${o.source.file}:${o.source.line})`;
   const own =
     o.class === "bug"
@@ -198,6 +198,8 @@ function assertion(o: Oops, place: string): Fault {
   // skb_panic() ends in a BUG() of its own, wherever that stands.
   if (known !== undefined) return fault;
   if (o.source === undefined) return open(fault, "the line that names the check (kernel BUG at FILE:LINE)");
+  if (o.message === undefined && isPageHeader(o.source))
+    return open(fault, 'the line that names the check of the page ("page dumped because")');
   return faultAt(o) === undefined && mayBeCorruption(o.source)
     ? open(fault, "the line that names the function (RIP, pc, NIP)")
     : fault;

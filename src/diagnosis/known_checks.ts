@@ -16,8 +16,12 @@ interface Site {
   readonly file: RegExp;
   /** The check stands above this line. */
   readonly above?: number;
+  /** The check's own words; a file with several checks does not say which one came true. */
+  readonly words?: RegExp;
   readonly check: KnownCheck;
 }
+
+const pageHeaders = /include\/linux\/(?:mm|page_ref)\.h$/;
 
 const sites: readonly Site[] = [
   {
@@ -113,7 +117,8 @@ const sites: readonly Site[] = [
     },
   },
   {
-    file: /include\/linux\/(?:mm|page_ref)\.h$/,
+    file: pageHeaders,
+    words: /_(?:ref_)?count\(|->_count|->_refcount|ref_zero/,
     check: {
       key: "page refcount",
       meaning:
@@ -133,12 +138,18 @@ export const mayBeCorruption = (source: { readonly file: string; readonly line: 
       (above === undefined || source.line < above),
   );
 
+/** Headers of which many functions have checks of pages: which one came true only its own words say. */
+export const isPageHeader = (source: { readonly file: string } | undefined): boolean =>
+  source !== undefined && pageHeaders.test(source.file);
+
 /** The check that stands in a function and a file, where it is one that is known; a file that is not printed is taken from the function. */
 export function knownCheck(
   inFunction: string | undefined,
   source: { readonly file: string; readonly line: number } | undefined,
+  words?: string,
 ): KnownCheck | undefined {
-  return sites.find(({ functions, file, above }) => {
+  return sites.find(({ functions, file, above, words: form }) => {
+    if (form !== undefined && !form.test(words ?? "")) return false;
     if (functions !== undefined && !functions.test(inFunction ?? "")) return false;
     if (source === undefined) return functions !== undefined && above === undefined;
     return file.test(source.file) && (above === undefined || source.line < above);

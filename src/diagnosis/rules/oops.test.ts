@@ -378,3 +378,32 @@ describe("whether packet memory had a part in it", () => {
     expect(i.cause).toMatch(/Look for the error in l7fw first/);
   });
 });
+
+describe("a check of a page prints the page first (mm/debug.c dump_page(), include/linux/mmdebug.h)", () => {
+  const dump = (reason: string, count = 0): string =>
+    `page:ffffea0003e3b5c0 count:${count} mapcount:-127 mapping:          (null) index:0x1\nflags: 0x2ffff8000000000()\nraw: 02ffff8000000000 0000000000000000 0000000000000001 00000000ffffff80\npage dumped because: ${reason}\n------------[ cut here ]------------\n`;
+  const bug = `kernel BUG at include/linux/mm.h:462!\ninvalid opcode: 0000 [#1] SMP\n${head}\nRIP: 0010:skb_release_data+0x10a/0x130\nCall Trace:\n consume_skb+0x37/0x90\n`;
+  const count = "VM_BUG_ON_PAGE(page_ref_count(page) == 0)";
+
+  test.each([0, -1])("its words are the check's, and the report begins with the page (count %i)", async (counted) => {
+    const i = await one(dump(count, counted) + bug);
+    expect(i).toMatchObject({ kind: "oops", severity: "corruption" });
+    expect(i.occurrences[0]).toMatchObject({ firstLine: 1 });
+    expect(i.cause).toMatch(/reference count was zero already/);
+    expect(claim(i, "oops.message")).toBe(`The kernel's own words are: "${count}".`);
+  });
+
+  test("another check of that file says nothing of the count, and none at all nothing of memory", async () => {
+    const tail = await one(dump("VM_BUG_ON_PAGE(PageTail(page))") + bug);
+    expect(tail.cause).not.toMatch(/reference count/);
+    expect(claim(tail, "oops.message")).toContain("VM_BUG_ON_PAGE(PageTail(page))");
+    const bare = await one(bug);
+    expect(bare).toMatchObject({ severity: "unknown" });
+    expect(bare.cause).not.toMatch(/reference count/);
+  });
+
+  test("a page that was dumped for another reason is not this check's", async () => {
+    const d = await explain({ log: dump("nonzero _refcount").replace(/-{12}.*\n/, "") + bug });
+    expect(d.incidents.map((i) => i.kind).sort()).toEqual(["bad_page", "oops"]);
+  });
+});

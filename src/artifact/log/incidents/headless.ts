@@ -36,6 +36,10 @@ const pageReason =
 const ofOom =
   /^\s{0,8}(?:Unreclaimable slab info:|Memory cgroup stats(?: for \S{0,400})?:|memory: usage \d{1,15}kB, limit \d{1,19}kB, failcnt \d|Tasks state \(memory values in pages\))/;
 
+/** The dump of a check (VM_BUG_ON_PAGE) is that of the BUG behind it (incidents/oops.ts). */
+const isChecked = (stretch: Stretch, index: number): boolean =>
+  stretch.lines.slice(index + 1, index + 10).some((l) => /^\s{0,8}page dumped because: VM_/.test(l.text));
+
 /** How far up the parts of a report may stand above the line that tells it. */
 const reach = 40;
 
@@ -43,7 +47,7 @@ const reach = 40;
 export function headlessAt(stretch: Stretch, index: number, text: string): Headless | undefined {
   if (!hint.test(text)) return undefined;
   const kind =
-    pageReason.test(text) || negativeCount.test(text)
+    pageReason.test(text) || (negativeCount.test(text) && !isChecked(stretch, index))
       ? "bad_page"
       : ofOom.test(text)
         ? "oom"

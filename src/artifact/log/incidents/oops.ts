@@ -279,12 +279,15 @@ export function readOops(
   const headline = textAt(index);
   takeCutHere(stretch, report, message[0] ?? index);
   for (const i of message) report.take(i, "message");
+  const dumped = message.length === 0 ? dumpAbove(stretch, index) : [];
+  for (const i of dumped) report.take(i, dumpReason.test(textAt(i)) ? "message" : "page");
   const walked = tableAbove(stretch, index);
   for (const i of walked) report.take(i, "headline");
   report.take(index, "headline");
   const behind = warnLine.test(headline) && message.length === 0 ? messageBehind(stretch, index) : [];
   for (const i of behind) report.take(i, "message");
-  const words = [...message, ...behind].map((i) => textAt(i).trim()).join(" ");
+  const reasons = dumped.flatMap((i) => dumpReason.exec(textAt(i))?.[1] ?? []);
+  const words = [...reasons, ...[...message, ...behind].map((i) => textAt(i).trim())].join(" ");
   const builder = new OopsBuilder(headline, words === "" ? undefined : words);
   for (const i of walked) builder.take(textAt(i));
   const body = new BodyReader(stretch, report, oopsOwn(builder, report)).read(index + 1);
@@ -293,6 +296,27 @@ export function readOops(
     report.missing.push("trace");
   return { incident: report.finish("oops", reading), next: index + 1 };
 }
+
+/** What VM_BUG_ON_PAGE() and its like print before they stop: the page, and which check it failed (include/linux/mmdebug.h, mm/debug.c; 3.14 and later). */
+const dumpReason = /^\s{0,8}page dumped because: (VM_(?:BUG|WARN)_ON_\w{1,20}\(.{1,300})$/;
+const dumpLine =
+  /^\s{0,8}(?:page: ?|(?:(?:anon|ksm) |page )?flags: 0x|raw: [0-9a-f]|head: ?|page_type: |aops:|memcg:|page->mem_cgroup:|pc:[0-9a-f])/;
+
+/** The lines of such a dump above a check's headline, by index; none where its reason does not stand there. */
+function dumpAbove(stretch: Stretch, index: number): readonly number[] {
+  const found: number[] = [];
+  for (let i = index - 1; i >= Math.max(0, index - mostDump); i--) {
+    const line = stretch.lines[i];
+    if (line === undefined || (stretch.taken[i] === 1 && !line.text.includes("[ cut here ]"))) break;
+    const text = textOf(line);
+    if (text.trim() === "" || text.includes("[ cut here ]")) continue;
+    if (found.length === 0 ? !dumpReason.test(text) : !dumpLine.test(text)) break;
+    found.unshift(i);
+  }
+  return found;
+}
+
+const mostDump = 14;
 
 /** The walk through the page tables that arm and arm64 print between `Unable to handle …` and `Internal error:`, when the former is lost. */
 function tableAbove(stretch: Stretch, index: number): readonly number[] {
