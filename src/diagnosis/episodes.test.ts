@@ -182,3 +182,20 @@ test("one request that is tried with ever smaller blocks is one cause, told by t
       .incidents,
   ).toHaveLength(3);
 });
+
+test("a state of memory without its report, and a report just behind it, are of one moment; whether of one event is not said", async () => {
+  const state = `[   74.100000] Mem-Info:
+[   74.100000] active_anon:456 inactive_anon:67 isolated_anon:0
+[   74.100000]  free:218 free_pcp:79 free_cma:0
+[   74.100100] DMA free:392kB min:296kB low:368kB high:440kB active_anon:0kB present:15992kB managed:15360kB all_unreclaimable? no
+[   74.100100] lowmem_reserve[]: 0 0 0 0
+`;
+  const tied = await explain({ log: state + failure("   74.300000") });
+  expect(tied.incidents.map((i) => i.kind).sort()).toEqual(["alloc_failure", "mem_info"]);
+  for (const i of tied.incidents)
+    expect(claim(i, "episode.together")).toMatch(/^In the same moment: .* does not say whether it is one event/);
+  const two = await explain({
+    log: failure("   74.100000", 2) + failure("   74.300000").replace(/mode:0x20/, "mode:0x4020"),
+  });
+  for (const i of two.incidents) expect(claim(i, "episode.together")).toMatch(/Treat them as one event\.$/);
+});

@@ -144,7 +144,11 @@ function story(own: DiagnosedIncident, episode: readonly DiagnosedIncident[]): F
   const lines = [own, ...others].flatMap((i) => firstLine(i)).slice(0, 4);
   return yes(
     "episode.together",
-    `In the same moment: ${others.map((i) => i.title).join("; ")}. Treat them as one event.`,
+    `In the same moment: ${others.map((i) => i.title).join("; ")}. ${
+      episode.some((i) => i.kind === "mem_info")
+        ? "The text does not say whether it is one event: the report that the state of memory belongs to is not in it."
+        : "Treat them as one event."
+    }`,
     lines,
   );
 }
