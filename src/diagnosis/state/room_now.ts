@@ -3,7 +3,7 @@ import type { BuddyInfo, BuddyInfoZone } from "../../kernel/readings/buddyinfo.t
 import { ordersPart } from "../../kernel/readings/buddyinfo.ts";
 import { rowsPart } from "../../kernel/readings/pagetypeinfo.ts";
 import { nothingMissing } from "../../kernel/readings/part.ts";
-import { zoneValue } from "../../kernel/readings/zoneinfo.ts";
+import { zoneLinesPart, zoneValue } from "../../kernel/readings/zoneinfo.ts";
 import type { Release } from "../../kernel/release.ts";
 import { formatRelease } from "../../kernel/release.ts";
 import type { Quote, StateFinding, StateRoom } from "../finding.ts";
@@ -54,6 +54,9 @@ export function roomNow(files: MachineFiles, stated: Release | undefined): RoomN
     const free = files.one("buddyinfo") ?? types?.free;
     return free === undefined ? nothing : blocksOnly(files, free, short);
   }
+  // Where lines were cut at a column the last digits of any number may be missing.
+  if (zoneinfo.zones.some((z) => nothingMissing(zoneLinesPart(z)) === undefined))
+    return { ...nothing, findings: [cutZones(files, [])] };
   // Of a line that is cut no room can be computed: blocks of the orders behind serve smaller requests too.
   const freeOf = (z: BuddyInfoZone): number | undefined => {
     const own = zoneinfo.zones.find((x) => x.node === z.node && x.zone === z.zone);

@@ -1,6 +1,9 @@
 // /proc/zoneinfo: watermarks, counters, protection and per-CPU lists of every zone (mm/vmstat.c zoneinfo_show_print, since 2.6.13).
 // The set and the order of its lines change with nearly every release, so a zone is the list of its lines, in order.
 
+import type { Part } from "./part.ts";
+import { cut, whole } from "./part.ts";
+
 /** One line of a zone. Values are pages unless the name says otherwise. */
 export type ZoneField =
   /** `per-node stats`, `pagesets`, `per-cpu ...`: a heading */
@@ -61,4 +64,15 @@ export function zonePagesets(
     else if (f.group === "pageset") out.at(-1)?.values.set(f.name, f.value);
   }
   return out;
+}
+
+/** A name without its number: each line of this file ends with one, but for headings. */
+const halfLine = /^ {2,14}[a-z][\w ]{0,60}:? {0,20}$/;
+
+/** The lines of a zone: where one lost its number all were cut at a column, and the last digits of others may be lost with it. */
+export function zoneLinesPart(z: ZoneInfoZone): Part<readonly ZoneField[]> {
+  const half = z.fields.find((f) => f.group === "other" && halfLine.test(f.text));
+  return half?.group === "other"
+    ? cut(z.fields, `the end of the line "${half.text.trim()}"`)
+    : whole(z.fields, "each line of it has its number");
 }
