@@ -22,7 +22,9 @@ const fail = (message, advice) => {
   process.exit(2);
 };
 
-const { values } = parseArgs({
+const usage = `Write it like: npm run record -- --kernel 6.12-debian [--out DIR] [--only NAME,...]
+or like: npm run record -- --vmlinuz FILE --headers DIR [--out DIR]; docs/your-kernel.md says what each needs.`;
+const asked = {
   options: {
     kernel: { type: "string" },
     vmlinuz: { type: "string" },
@@ -33,8 +35,20 @@ const { values } = parseArgs({
     cache: { type: "string", default: join(homedir(), ".cache/skblab/record") },
     timeout: { type: "string", default: "1800" },
     "no-verify": { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   },
-});
+};
+const { values } = (() => {
+  try {
+    return parseArgs(asked);
+  } catch (error) {
+    return fail(error.message.split(". ")[0], usage);
+  }
+})();
+if (values.help) {
+  process.stdout.write(`${usage}\n`);
+  process.exit(0);
+}
 
 /** The recorders, built out of the way of the sources; in the kernel's own root where there is one. */
 async function buildRecorders({ vmlinuz, headers, root }, folder) {

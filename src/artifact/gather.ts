@@ -90,7 +90,7 @@ const MOST_READINGS = 20_000;
 export const emptySentence = "It is empty.";
 /** What is noted of a text in which nothing looks like a kernel's. */
 export const foreignSentence =
-  "No line of it has a log's time stamp or begins like a line that a kernel prints, so it says nothing about a kernel.";
+  "No line of it has a log's time stamp or begins like a line that a kernel prints: nothing was read from it.";
 export const forbiddenSentence =
   "dmesg was not allowed to read the kernel's log. Run it as root (sudo dmesg | skblab diagnose -), or take journalctl -k.";
 /** Readings whose lines are kept. */
