@@ -150,7 +150,7 @@ function manySay(logs: Diagnosis["inputs"], searched: string): string[] {
       : whyUnread(i) !== undefined
         ? "Not read"
         : isForeign(i)
-          ? "Text that says nothing about a kernel"
+          ? "Of no form that skblab reads"
           : answeredBy(i) !== undefined
             ? "For another command"
             : "";
