@@ -14,7 +14,7 @@ import { maskOf } from "./mask.ts";
 import { confinedTo, onlyBlocks } from "./oom_zones.ts";
 import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
-import { isLineAlone } from "./rules/oom.ts";
+import { mayBeOfNodes } from "./rules/oom.ts";
 import { plenty } from "./rules/why_refused.ts";
 import { ringIsBeingMade } from "./stack.ts";
 import { mayStall, stalls } from "./stall.ts";
@@ -62,8 +62,8 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
                 ? "Memory ran out: the machine's, or what a cgroup may have; the report does not say which."
                 : scope === "cpuset"
                   ? "Memory ran out on the nodes that a cpuset or a memory policy allows; the report does not say whether the whole machine was short."
-                  : isLineAlone(incident.reading)
-                    ? "Memory ran out, and not by a cgroup's limit; the line does not say whether in the whole machine or on the nodes that a cpuset allows."
+                  : mayBeOfNodes(c, incident.reading)
+                    ? "Memory ran out, and not by a cgroup's limit; the text does not say whether in the whole machine or on the nodes that a cpuset allows."
                     : "The machine was really out of memory: nothing was left to reclaim.",
         severity: "act",
       };

@@ -47,6 +47,47 @@ test("the scope is a yes only where a line says the machine", async () => {
   expect(incident?.severity).toBe("act");
 });
 
+test("the machine is told from a part of its nodes by the cpuset's line, by the constraint, or by having one node", async () => {
+  const claim = async (...lines: readonly string[]): Promise<string | undefined> => {
+    const stack = [
+      "dump_header",
+      "oom_kill_process",
+      "out_of_memory",
+      "__alloc_pages_slowpath",
+      "__alloc_pages_nodemask",
+    ];
+    const log = [
+      "nginx invoked oom-killer: gfp_mask=0x201da, order=0, oom_score_adj=0",
+      ...lines.slice(0, 1),
+      "CPU: 1 PID: 77 Comm: nginx Not tainted 4.4.0 #1",
+      "Call Trace:",
+      ...stack.map((f) => ` [<ffffffff81636431>] ${f}+0x10/0x200`),
+      ...lines.slice(1),
+    ];
+    const text = log
+      .filter((l) => l !== "")
+      .map((l) => `[ 5420.1] ${l}\n`)
+      .join("");
+    return findingOf((await oomOf(text))?.findings ?? [], "oom.scope")?.claim;
+  };
+  expect(await claim("")).toMatch(/^It was not a cgroup's limit: the machine, or the nodes/);
+  expect(await claim("nginx cpuset=/ mems_allowed=0-1")).toMatch(/^The machine was really out of memory/);
+  const constraint =
+    "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task=a,pid=9,uid=0";
+  expect(await claim("", constraint)).toMatch(/^The machine was really out of memory/);
+  const zone = (node: number): readonly string[] => [
+    `Node ${node} Normal free:400kB min:440kB low:550kB high:660kB active_anon:0kB present:40000kB managed:39000kB pages_scanned:0 all_unreclaimable? yes`,
+    "lowmem_reserve[]: 0 0",
+  ];
+  const lists = (node: number): string => `Node ${node} Normal: 100*4kB (U) = 400kB`;
+  const head = ["", "Mem-Info:", "active_anon:1 inactive_anon:1", " free:100 free_pcp:0 free_cma:0"];
+  const tail = ["10000 pages RAM"];
+  expect(await claim(...head, ...zone(0), lists(0), ...tail)).toMatch(/^The machine was really out of memory/);
+  expect(await claim(...head, ...zone(0), ...zone(1), lists(0), lists(1), "20000 pages RAM")).toMatch(
+    /^It was not a cgroup's limit/,
+  );
+});
+
 test("slab alone does not clear the kernel's own memory: pages that no counter has may be a driver's", async () => {
   const told = async (ram: number) =>
     findingOf(

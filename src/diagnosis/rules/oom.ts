@@ -1,7 +1,8 @@
 // The OOM killer ran: for the machine or for one cgroup, on whose request, and what memory was used for.
 import type { MemInfo } from "../../kernel/readings/mem_info.ts";
 import type { Oom } from "../../kernel/readings/oom.ts";
-import { isLack, told } from "../../kernel/readings/part.ts";
+import { every, isLack, told } from "../../kernel/readings/part.ts";
+import { atLeast } from "../../kernel/release.ts";
 import type { Case } from "../case.ts";
 import { quote } from "../case.ts";
 import type { Advice, Finding, Quote } from "../finding.ts";
@@ -106,7 +107,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   return [
     (known ? yes : unknown)(
       "oom.scope",
-      `${scopeWords(o)}.${zonesSay}${o.comm === undefined ? "" : ` ${o.comm} only happened to allocate at that moment.`}`,
+      `${scopeWords(c, o)}.${zonesSay}${o.comm === undefined ? "" : ` ${o.comm} only happened to allocate at that moment.`}`,
       line,
       known && kernelHolds(o, c.pageKb) === undefined
         ? [
@@ -178,15 +179,25 @@ function ofBlocks(
       );
 }
 
-/** The killer's line alone tells a cgroup's limit from the rest; the constraint, the state of memory or the stack tell the machine from a cpuset. */
-export const isLineAlone = (o: Oom): boolean =>
-  o.memInfo === undefined && o.summary === undefined && o.trace === undefined && o.outcome !== "panic";
+/** Since 2.6.29 a report names the cpuset of who asked, on a line of its own and since 5.0 behind the constraint (mm/oom_kill.c dump_header()). */
+const cpusetPrintedSince: readonly number[] = [2, 6, 29];
 
-function scopeWords(o: Oom): string {
+/**
+ * The killer's line tells a cgroup's limit from the rest. The constraint or the cpuset's line tells the machine from a part of its nodes, and so
+ * does a machine that has one node; where all of these are lost, nothing does.
+ */
+export function mayBeOfNodes(c: Case, o: Oom): boolean {
+  if (o.summary !== undefined || o.cpuset !== undefined || o.outcome === "panic") return false;
+  if (o.memInfo === undefined && o.trace === undefined) return true;
+  const oneNode = every(c.zones, (z) => z.node === 0) !== undefined;
+  return !oneNode && atLeast(c.release, cpusetPrintedSince);
+}
+
+function scopeWords(c: Case, o: Oom): string {
   if (o.scope === "cpuset")
     return "The nodes that a cpuset or a memory policy allows were out of memory; the report does not say whether the whole machine was";
   if (o.scope !== "machine") return "The report does not say whether the machine or a cgroup was out of memory";
-  return isLineAlone(o)
+  return mayBeOfNodes(c, o)
     ? "It was not a cgroup's limit: the machine, or the nodes that a cpuset allows, had no memory left"
     : "The machine was really out of memory";
 }
