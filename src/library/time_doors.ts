@@ -57,6 +57,7 @@ const timersMost = 1 << 20;
 
 export function handClock(clock: Clock): Clock {
   const handlers = createHolds();
+  const lines = createHolds();
   return handOut("clock.", clock, [], {
     now: [],
     handler: { takes: [["run", callable()]], after: (id) => handlers.add(id) },
@@ -66,6 +67,15 @@ export function handClock(clock: Clock): Clock {
         ["handler", known("what handler() gave", (h) => handlers.of(h) > 0)],
         ["a?", anyNumber],
         ["b?", anyNumber],
+      ],
+      unless: () => (clock.pending() >= timersMost ? `${timersMost} timers wait already` : undefined),
+    },
+    line: { takes: [["run", callable()]], after: (id) => lines.add(id) },
+    inLine: {
+      takes: [
+        ["line", known("what line() gave", (l) => lines.of(l) > 0)],
+        ["nanos", nanos],
+        ["a?", anyNumber],
       ],
       unless: () => (clock.pending() >= timersMost ? `${timersMost} timers wait already` : undefined),
     },

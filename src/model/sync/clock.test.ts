@@ -12,7 +12,7 @@ test("equal times run in the order they were asked for", () => {
   expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i));
 });
 
-test("a seeded history of timers and cancellations runs as a sorted list does (seed 11)", () => {
+test("a seeded history of timers, of cancellations and of lines of events runs as a sorted list does (seed 11)", () => {
   const p = prng(11);
   const clock = createClock(createJournal());
   const seen: [number, number][] = [];
@@ -20,9 +20,17 @@ test("a seeded history of timers and cancellations runs as a sorted list does (s
   const expected: [number, number][] = [];
   const timers = new Map<number, number>();
   const note = clock.handler((id) => seen.push([clock.now(), id]));
-  for (let i = 0; i < 5000; i++) {
-    const choice = p.below(10);
-    if (choice < 6) {
+  // A line is a faster place for events that are asked for in the order of their times; those out of order find theirs all the same.
+  const lines = [1, 2].map(() => ({ line: clock.line((id) => seen.push([clock.now(), id])), last: 0 }));
+  for (let i = 0; i < 20_000; i++) {
+    const choice = p.below(14);
+    if (choice >= 10) {
+      const own = p.pick(lines);
+      const delay = p.chance(0.1) ? p.below(50) : Math.max(0, own.last - clock.now()) + p.below(4);
+      own.last = clock.now() + delay;
+      clock.inLine(own.line, delay, i);
+      twin.push({ at: clock.now() + delay, order: i, id: i });
+    } else if (choice < 6) {
       const delay = p.below(50);
       timers.set(i, clock.after(delay, note, i));
       twin.push({ at: clock.now() + delay, order: i, id: i });
@@ -41,6 +49,23 @@ test("a seeded history of timers and cancellations runs as a sorted list does (s
   }
   expect(seen).toEqual(expected);
   expect(clock.pending()).toBe(twin.length);
+});
+
+test("a line that outgrows its room, in the middle of it, keeps its order", () => {
+  const clock = createClock(createJournal());
+  const seen: number[] = [];
+  const line = clock.line((a) => seen.push(a));
+  let asked = 0;
+  const ask = (count: number): void => {
+    for (let i = 0; i < count; i++, asked++) clock.inLine(line, asked + 1 - clock.now(), asked);
+  };
+  ask(60);
+  clock.run(40, 1e9);
+  ask(500);
+  expect(clock.pending()).toBe(520);
+  clock.run(1e9, 1e9);
+  expect(seen).toEqual(Array.from({ length: 560 }, (_, i) => i));
+  expect(clock.pending()).toBe(0);
 });
 
 test("limits end a run that would not end by itself", () => {

@@ -18,6 +18,10 @@ export interface Clock {
   handler(run: Handler): number;
   /** Runs handler(a, b) `nanos` from now; returns a timer for `cancel`. */
   after(nanos: number, handler: number, a?: number, b?: number): number;
+  /** Registers a line: events of one handler that are asked for in the order of their times, as frames on a wire are. Only its first waits in the heap. */
+  line(run: Handler): number;
+  /** As `after`, at the end of a line; nothing takes it back. The same event at the same place among all others. */
+  inLine(line: number, nanos: number, a?: number): void;
   /** Takes a timer back; false when it has run or was cancelled. */
   cancel(timer: number): boolean;
   /** Runs events up to and including `untilNanos`, at most `eventsMax` of them. */
@@ -27,6 +31,45 @@ export interface Clock {
   pending(): number;
   /** Events run since boot. */
   events(): number;
+}
+
+interface Line {
+  readonly handler: number;
+  /** Its first is in the heap. */
+  waits: boolean;
+  /** When its last one is due. */
+  last: number;
+  /** Those behind the first, a ring of 2^n from `head`. */
+  at: Float64Array;
+  sequence: Float64Array;
+  first: Float64Array;
+  head: number;
+  count: number;
+}
+
+const createLine = (handler: number): Line => ({
+  handler,
+  waits: false,
+  last: 0,
+  at: new Float64Array(64),
+  sequence: new Float64Array(64),
+  first: new Float64Array(64),
+  head: 0,
+  count: 0,
+});
+
+function lengthen(line: Line): void {
+  assert(line.count < 1 << 24, () => `${line.count} events wait in a line: a scenario that only adds events`);
+  const longer = (old: Float64Array): Float64Array => {
+    const wide = new Float64Array(old.length * 2);
+    wide.set(old.subarray(line.head));
+    wide.set(old.subarray(0, line.head), old.length - line.head);
+    return wide;
+  };
+  line.at = longer(line.at);
+  line.sequence = longer(line.sequence);
+  line.first = longer(line.first);
+  line.head = 0;
 }
 
 export function createClock(journal: Journal): Clock {
@@ -39,6 +82,10 @@ export function createClock(journal: Journal): Clock {
   let first = new Float64Array(capacity);
   let second = new Float64Array(capacity);
   let place = new Int32Array(capacity).fill(-1);
+  let lineOf = new Int32Array(capacity).fill(-1);
+  const lines: Line[] = [];
+  /** Events in lines behind the first of each. */
+  let behind = 0;
   let generation = new Int32Array(capacity);
   let free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
   let freeCount = capacity;
@@ -70,6 +117,7 @@ export function createClock(journal: Journal): Clock {
     first = widenF(first);
     second = widenF(second);
     place = widenI(place, -1);
+    lineOf = widenI(lineOf, -1);
     generation = widenI(generation, 0);
     free = new Int32Array(capacity);
     freeCount = 0;
@@ -134,6 +182,35 @@ export function createClock(journal: Journal): Clock {
     free[freeCount++] = slot;
     if (--size > 0) down(heap[size]!, 0);
   };
+  /** The first has run: the next of its line takes its place, or it leaves. */
+  const removeOrFollow = (slot: number, index: number): void => {
+    const line = lines[index] as Line;
+    if (line.count === 0) {
+      line.waits = false;
+      lineOf[slot] = -1;
+      removeFirst(slot);
+      return;
+    }
+    const from = line.head;
+    at[slot] = line.at[from]!;
+    sequence[slot] = line.sequence[from]!;
+    first[slot] = line.first[from]!;
+    line.head = (from + 1) & (line.at.length - 1);
+    line.count--;
+    behind--;
+    down(slot, 0);
+  };
+  const enter = (nanos: number, handler: number, a: number, b: number): number => {
+    if (freeCount === 0) grow();
+    const slot = free[--freeCount]!;
+    at[slot] = nanos;
+    sequence[slot] = next++;
+    handlerOf[slot] = handler;
+    first[slot] = a;
+    second[slot] = b;
+    up(slot, size++);
+    return slot;
+  };
   const remove = (where: number): void => {
     const slot = heap[where]!;
     place[slot] = -1;
@@ -149,15 +226,31 @@ export function createClock(journal: Journal): Clock {
   return {
     now: () => time[0]!,
     handler: (run) => handlers.push(run) - 1,
+    line: (run) => lines.push(createLine(handlers.push(run) - 1)) - 1,
+    inLine(index, delay, a = 0) {
+      const line = lines[index] as Line;
+      const nanos = time[0]! + (delay > 0 ? delay : 0);
+      const early = line.waits && nanos < line.last;
+      if (!line.waits || early) {
+        const slot = enter(nanos, line.handler, a, 0);
+        // Rounded before the one in front of it: it waits by itself.
+        if (early) return;
+        line.waits = true;
+        line.last = nanos;
+        lineOf[slot] = index;
+        return;
+      }
+      if (line.count === line.at.length) lengthen(line);
+      const to = (line.head + line.count) & (line.at.length - 1);
+      line.at[to] = nanos;
+      line.sequence[to] = next++;
+      line.first[to] = a;
+      line.last = nanos;
+      line.count++;
+      behind++;
+    },
     after(delay, handler, a = 0, b = 0) {
-      if (freeCount === 0) grow();
-      const slot = free[--freeCount]!;
-      at[slot] = time[0]! + (delay > 0 ? delay : 0);
-      sequence[slot] = next++;
-      handlerOf[slot] = handler;
-      first[slot] = a;
-      second[slot] = b;
-      up(slot, size++);
+      const slot = enter(time[0]! + (delay > 0 ? delay : 0), handler, a, b);
       return slot + generation[slot]! * 0x1000000;
     },
     cancel(timer) {
@@ -182,7 +275,9 @@ export function createClock(journal: Journal): Clock {
         const handler = handlers[handlerOf[slot]!]!;
         const a = first[slot]!;
         const b = second[slot]!;
-        removeFirst(slot);
+        const line = lineOf[slot]!;
+        if (line < 0) removeFirst(slot);
+        else removeOrFollow(slot, line);
         ran++;
         handler(a, b);
         if (stopped) return "stopped";
@@ -192,7 +287,7 @@ export function createClock(journal: Journal): Clock {
     stop() {
       stopped = true;
     },
-    pending: () => size,
+    pending: () => size + behind,
     events: () => ran,
   };
 }

@@ -132,7 +132,7 @@ export function createLink(
   if (!(options.loss >= 0 && options.loss <= 1))
     throw new BadInput(`loss of a link is ${options.loss}; it is the part of frames that are lost, 0 .. 1.`);
   const nanosPerByte = 8e9 / options.bitsPerSecond;
-  const arrival = clock.handler(arrive);
+  const arrival = clock.line(arrive);
   const { loss, delayNanos } = options;
   /** When the wire is free; in an array, so that a change makes no garbage. */
   const free = new Float64Array(1);
@@ -149,7 +149,7 @@ export function createLink(
         frames.give(frame);
         return;
       }
-      clock.after(free[0]! + delayNanos - now, arrival, frame);
+      clock.inLine(arrival, free[0]! + delayNanos - now, frame);
     },
     freeAtNanos: () => free[0]!,
     sent: () => sent,
