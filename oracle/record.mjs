@@ -10,6 +10,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFile
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { gunzipSync } from "node:zlib";
 import { fromDebian } from "./debian.mjs";
 import { guests } from "./guests.mjs";
 import { layoutOf } from "./layout.mjs";
@@ -132,8 +133,14 @@ function unpackAnswer(answer, out) {
     } else if (line.startsWith("=done") && name !== undefined) {
       const packed = Buffer.from(base64.join(""), "base64");
       const to = join(out, name.endsWith(".ndjson") ? `${name}.gz` : name);
-      writeFileSync(to, name.endsWith(".ndjson") ? packed : run("gzip", ["-dc"], { input: packed, stdio: ["pipe", "pipe", "inherit"] }));
-      files++;
+      try {
+        const text = gunzipSync(packed);
+        writeFileSync(to, name.endsWith(".ndjson") ? packed : text);
+        files++;
+      } catch {
+        // The console was torn, or the guest could not pack it.
+        failed.push(name);
+      }
       name = undefined;
     } else if (line.startsWith("=failed ")) failed.push(line.slice(8));
     else if (line.startsWith("=end")) whole = true;
