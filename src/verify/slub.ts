@@ -282,9 +282,10 @@ function allocateBulk(world: World, row: Row, recorded: Recorded): Wrong[] {
   );
   const into = new Float64Array(objects.length);
   const wrong: Wrong[] = [];
+  // The recorder's numbers go on whether the model has memory or not.
+  for (const [id] of objects) world.ids.next(id, world.line);
   if (world.slub.allocBulk(world.cache, 0, into, 0, into.length))
     objects.forEach(([id, pfn, index], i) => {
-      world.ids.next(id, world.line);
       world.live.set(id, into[i] as number);
       wrong.push(...comparePlace(world, into[i] as number, pfn, index));
     });

@@ -13,6 +13,7 @@ import { pageFragDown, pageFragUp } from "../slab/page_frag.ts";
 import type { SlabParts } from "../slab/parts.ts";
 import type { SlabGfp } from "../slab/slab_gfp.ts";
 import { passedNames } from "../slab/slab_gfp.ts";
+import { freeDetached, freeDetachedMarking } from "../slab/slub/bulk.ts";
 import { countObjects, countSlabs } from "../slab/slub/chain_count.ts";
 import {
   cpuSlabs,
@@ -38,51 +39,101 @@ export const slubParts: readonly Fact<SlubMaker>[] = [
       toTail: toTailWhenEmpty,
       lists: listsNone(false),
       bulkReversed: false,
+      freeDetached: freeDetachedMarking,
     }),
     source: "mm/slub.c deactivate_slab(), unfreeze_slab(), __slab_free(), 2.6.24",
     read: "tree",
   },
   {
     since: [2, 6, 25],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsNone(false), bulkReversed: false }),
+    value: cpuSlabs({
+      giveBack: giveBackReversed,
+      toTail,
+      lists: listsNone(false),
+      bulkReversed: false,
+      freeDetached: freeDetachedMarking,
+    }),
     source: "mm/slub.c deactivate_slab(), unfreeze_slab(), 2.6.29, 2.6.32",
     read: "tree",
   },
   {
     since: [3, 1],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsNone(true), bulkReversed: false }),
+    value: cpuSlabs({
+      giveBack: giveBackReversed,
+      toTail,
+      lists: listsNone(true),
+      bulkReversed: false,
+      freeDetached: freeDetachedMarking,
+    }),
     source: "mm/slub.c of 3.1: not read in a tree",
     read: "history",
   },
   {
     since: [3, 2],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsFrozen(countObjects), bulkReversed: false }),
+    value: cpuSlabs({
+      giveBack: giveBackReversed,
+      toTail,
+      lists: listsFrozen(countObjects),
+      bulkReversed: false,
+      freeDetached: freeDetachedMarking,
+    }),
     source: "mm/slub.c deactivate_slab(), put_cpu_partial(), __slab_free(), 3.13, 4.19",
     read: "tree",
   },
   {
     since: [5, 3],
-    value: cpuSlabs({ giveBack: giveBackReversed, toTail, lists: listsFrozen(countObjects), bulkReversed: true }),
+    value: cpuSlabs({
+      giveBack: giveBackReversed,
+      toTail,
+      lists: listsFrozen(countObjects),
+      bulkReversed: true,
+      freeDetached: freeDetachedMarking,
+    }),
     source:
       "mm/slub.c slab_free_freelist_hook(): builds every list anew, whatever the configuration, 5.10.265; the first release is from the history",
     read: "history",
   },
   {
     since: [5, 12],
-    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsFrozen(countObjects), bulkReversed: true }),
+    value: cpuSlabs({
+      giveBack: giveBackSpliced,
+      toTail,
+      lists: listsFrozen(countObjects),
+      bulkReversed: true,
+      freeDetached: freeDetachedMarking,
+    }),
     source:
       "mm/slub.c deactivate_slab(): reversed in 5.10.223, spliced in 6.1.192; the release between is from the history",
     read: "history",
   },
   {
     since: [5, 16],
-    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsFrozen(countSlabs), bulkReversed: true }),
+    value: cpuSlabs({
+      giveBack: giveBackSpliced,
+      toTail,
+      lists: listsFrozen(countSlabs),
+      bulkReversed: true,
+      freeDetached: freeDetachedMarking,
+    }),
     source: "mm/slub.c put_cpu_partial(), get_partial_node(), 6.1.192",
     read: "tree",
   },
   {
+    since: [6, 0],
+    value: cpuSlabs({
+      giveBack: giveBackSpliced,
+      toTail,
+      lists: listsFrozen(countSlabs),
+      bulkReversed: true,
+      freeDetached,
+    }),
+    source:
+      "mm/slub.c build_detached_freelist(): marks what it takes in 5.10.265, swaps it in 6.1.192; mails of 2022 change it, after 5.17 made struct slab",
+    read: "history",
+  },
+  {
     since: [6, 8],
-    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsPlain, bulkReversed: true }),
+    value: cpuSlabs({ giveBack: giveBackSpliced, toTail, lists: listsPlain, bulkReversed: true, freeDetached }),
     source: "mm/slub.c __slab_free(), __put_partials(), get_partial_node(), 6.12.117",
     read: "tree",
   },

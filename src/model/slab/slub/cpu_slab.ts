@@ -7,7 +7,8 @@
 //    D -> E       (none)                  (lists_none.ts, lists_frozen.ts, lists_plain.ts)
 //
 // The chain is the part that differs between kernels; the hot path is here. Nothing is allocated once the columns have grown to the working set.
-import { freeDetached, reverse } from "./bulk.ts";
+import type { FreeDetached } from "./bulk.ts";
+import { reverse } from "./bulk.ts";
 import type { SlabColumns } from "./columns.ts";
 import { cachesMax, createSlabColumns } from "./columns.ts";
 import type { CpuListsMaker } from "./lists.ts";
@@ -62,6 +63,7 @@ export interface CpuSlabRules {
   readonly lists: CpuListsMaker;
   /** What frees of many hand over as a list comes back to front: its last object is the next to be given out. */
   readonly bulkReversed: boolean;
+  readonly freeDetached: FreeDetached;
 }
 
 /** 2.6.22 .. 2.6.24: only an empty slab goes to the tail. */
@@ -254,7 +256,7 @@ export function cpuSlabs(rules: CpuSlabRules): SlubMaker {
     };
 
     const freeBulk = (cache: number, addresses: Float64Array, from: number, to: number): void => {
-      if (takeBack(cache, addresses, from, to)) freeDetached(columns, addresses, from, to, gathered);
+      if (takeBack(cache, addresses, from, to)) rules.freeDetached(columns, addresses, from, to, gathered);
       // One of them is wrong: one by one it is told which.
       else for (let i = from; i < to; i++) free(cache, addresses[i] as number);
     };
