@@ -89,4 +89,7 @@ test("a print is taken as no more exact than its two counts of the same pages ag
   expect(order1(8000, 2004, 1)?.within).toMatchObject([{ error: 6, taken: 2 }]);
   expect(order1(8000, 1994, 3)).toMatchObject({ refused: false, within: undefined });
   expect(order1(8000, 1988, 3)?.within).toMatchObject([{ error: 6, taken: 6 }]);
+  // What lies further apart than 16,384 pages is no race: the numbers were changed on the way.
+  expect(order1(8000, 2000 + 16382, 1)?.within).toMatchObject([{ error: 16384, taken: 2 }]);
+  expect(order1(8000, 2000 + 16383, 1)?.within).toBeUndefined();
 });

@@ -402,6 +402,9 @@ function withLists(c: Case, state: ZoneState, request: WatermarkRequest, verdict
 /** From here on a buddy line says of which types its blocks are (mm/page_alloc.c show_migration_types(), commit 377e4f167664 of December 2012). */
 const listLettersSince: readonly number[] = [3, 8];
 
+/** Pages by which a zone's two lines may differ: what its CPUs count apart (at most 125 each, mm/vmstat.c), and what others took between them. */
+const mostDrift = 1 << 14;
+
 /** Takes the least out of each zone that would serve, never more than its two lines differ by; undefined unless all of them then refuse. */
 function withinError(
   generation: WatermarkGeneration,
@@ -415,6 +418,7 @@ function withinError(
     const { free, orders } = zone.state;
     if (orders === undefined) return undefined;
     const error = Math.abs(free - orders.reduce((n, o, order) => n + o.blocks * 2 ** order, 0));
+    if (error > mostDrift) return undefined;
     const left = orders.map((o) => ({ ...o }));
     const ask = (taken: number): WatermarkVerdict =>
       zoneWatermarkOk(generation, { ...zone.state, free: free - taken, orders: left }, request, retry);

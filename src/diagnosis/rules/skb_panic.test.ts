@@ -52,6 +52,12 @@ describe("which numbers are real", () => {
     expect(claim(i, "skb_panic.bounds")).toMatch(/8 bytes behind/);
     expect(/buffer has/.test(claim(i, "skb_panic.bounds"))).toBe(hashed === undefined);
   });
+  test("a number that is not in the line is not in the answer", async () => {
+    const i = await one(
+      panic("skb_under_panic: text:ffffffffc0b1a2f3 len:105 put:13 head:ffff98d66e767580 data:ffff98d66e76e57b ?ail:0x?40 end:0x140 dev:eth0", "6.1.0"),
+    );
+    expect(claim(i, "skb_panic.bounds")).toMatch(/\(data ffff98d66e76e57b, head ffff98d66e767580\)/);
+  });
   test.each([
     // head + 0x42 is where tail 0x7e and len 60 put the data; the other lines differ from it by a step within the buffer, and by two bits.
     ["fffffec07f348c02", "yes"],

@@ -101,7 +101,7 @@ function bounds(c: Case, p: SkbPanic, g: SkbGeometry): readonly Finding[] {
     return [
       unknown(
         "skb_panic.bounds",
-        `The numbers as printed do not leave the buffer (tail ${p.tail}, end ${p.end}, data ${p.data}, head ${p.head}): a digit was lost or changed on the way.`,
+        `The numbers as printed do not leave the buffer (${numbersOf(p)}): a digit was lost or changed on the way.`,
         line,
       ),
     ];
@@ -128,6 +128,9 @@ function flipped(c: Case, p: SkbPanic, { bit, expected }: NonNullable<SkbGeometr
     ),
   ];
 }
+
+const numbersOf = (p: SkbPanic): string =>
+  (["tail", "end", "data", "head"] as const).flatMap((n) => (p[n] === undefined ? [] : [`${n} ${p[n]}`])).join(", ");
 
 /** A tail that is no offset into any buffer: it was not a length that was wrong. */
 function noPlace(p: SkbPanic, g: SkbGeometry): string {
