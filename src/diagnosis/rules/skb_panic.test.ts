@@ -54,7 +54,10 @@ describe("which numbers are real", () => {
   });
   test("a number that is not in the line is not in the answer", async () => {
     const i = await one(
-      panic("skb_under_panic: text:ffffffffc0b1a2f3 len:105 put:13 head:ffff98d66e767580 data:ffff98d66e76e57b ?ail:0x?40 end:0x140 dev:eth0", "6.1.0"),
+      panic(
+        "skb_under_panic: text:ffffffffc0b1a2f3 len:105 put:13 head:ffff98d66e767580 data:ffff98d66e76e57b ?ail:0x?40 end:0x140 dev:eth0",
+        "6.1.0",
+      ),
     );
     expect(claim(i, "skb_panic.bounds")).toMatch(/\(data ffff98d66e76e57b, head ffff98d66e767580\)/);
   });
