@@ -13,7 +13,7 @@ export { textReaders } from "./artifact/readers.ts";
 export { BadInput, type InputPlace } from "./base/bad_input.ts";
 export { type ByteSource, sourceOf } from "./base/byte_source.ts";
 export type { Prng } from "./base/prng.ts";
-export { createCollector } from "./diagnosis/collect.ts";
+export { type Collector, createCollector } from "./diagnosis/collect.ts";
 export { diagnose } from "./diagnosis/diagnose.ts";
 export { explain } from "./diagnosis/explain.ts";
 export type { DiagnosedIncident, Diagnosis, Finding } from "./diagnosis/finding.ts";

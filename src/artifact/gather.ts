@@ -59,6 +59,8 @@ export interface InputNote {
   readonly input: string;
   readonly line?: number;
   readonly sentence: string;
+  /** The input, or what follows in it, was not read: what it holds is not known. */
+  readonly unread?: true;
 }
 
 export interface Gathered {
@@ -112,7 +114,7 @@ export async function gather(
     if ("source" in item) {
       given("gather(): the source of an item", item.source, readable);
       await gatherer.take(item.source, item.named);
-    } else gatherer.note(item.name, { sentence: item.sentence });
+    } else gatherer.note(item.name, { sentence: item.sentence, unread: true });
   }
   return gatherer.result();
 }
@@ -159,7 +161,7 @@ class Gatherer {
     this.options = options;
   }
 
-  note(input: string, note: { readonly line?: number; readonly sentence: string }): void {
+  note(input: string, note: Omit<InputNote, "input">): void {
     if (this.notes.length < MOST_NOTES) this.notes.push({ input, ...note });
     else if (this.notes.length === MOST_NOTES)
       this.notes.push({ input, sentence: "More notes than these were left out." });
@@ -189,7 +191,8 @@ class Gatherer {
       // Nothing came out of a damaged pack: that is said below, and it is not an empty file.
       const empty = kind === "empty" && source.problem?.() === undefined ? emptySentence : undefined;
       const sentence = kind === "empty" ? empty : `It is not text: ${because}`;
-      if (named && sentence !== undefined) this.note(source.name, { sentence });
+      if (named && sentence !== undefined)
+        this.note(source.name, { sentence, ...(kind === "binary" ? { unread: true } : {}) });
       bytes += kind === "binary" ? await this.drain(source) : 0;
     } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
       lines = this.readWhole(source.name, new TextDecoder().decode(head), lineOf);
@@ -199,17 +202,17 @@ class Gatherer {
       const found =
         beginning.length < HEAD_BYTES &&
         this.lookThrough(source.name, new TextDecoder().decode(beginning), kind, summary.windows, lineOf);
-      if (kind === "text" && named && !found && bytes < HEAD_BYTES && source.problem?.() === undefined)
-        this.note(source.name, {
-          sentence: /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(
-            new TextDecoder().decode(head.subarray(0, 200)),
-          )
-            ? forbiddenSentence
-            : foreignSentence,
-        });
+      if (kind === "text" && named && !found && bytes < HEAD_BYTES && source.problem?.() === undefined) {
+        const start = new TextDecoder().decode(head.subarray(0, 200));
+        const forbidden = /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(start);
+        this.note(
+          source.name,
+          forbidden ? { sentence: forbiddenSentence, unread: true } : { sentence: foreignSentence },
+        );
+      }
     }
     const problem = source.problem?.();
-    if (problem !== undefined) this.note(source.name, { sentence: problem });
+    if (problem !== undefined) this.note(source.name, { sentence: problem, unread: true });
     this.inputs.push({
       name: source.name,
       kind,

@@ -460,19 +460,21 @@ export interface LeaveOut {
 }
 
 /** Takes windows as they come (GatherOptions.onWindow), then everything else when all inputs were read. */
-export function createCollector(options: CollectOptions = {}): {
+export interface Collector {
   onWindow(found: GatheredWindow): void;
   /** Reports that are held. */
   kept(): number;
   finish(gathered: Gathered): InputRead[];
-} {
+}
+
+export function createCollector(options: CollectOptions = {}): Collector {
   return createSievingCollector(options);
 }
 
 /** A collector for {@link gather} with a sieve: reports that are only counted are not read where that makes no difference. */
 export function createSievingCollector(
   options: CollectOptions = {},
-): ReturnType<typeof createCollector> & { readonly sieve: NonNullable<GatherOptions["sieve"]> } {
+): Collector & { readonly sieve: NonNullable<GatherOptions["sieve"]> } {
   const inputs = new Map<string, InputCollection>();
   const of = (name: string): InputCollection => {
     const known = inputs.get(name) ?? new InputCollection(name, options);

@@ -1,6 +1,8 @@
 // What kind of fault a report tells of, and what follows from that: the cause in one sentence, how bad it is, and whether memory was
 // corrupted. The class of the fault decides. "Corrupted" needs a sign that was seen: a poison value, an address that is none, a damaged
 // list, a sanitizer's or the slab's own words.
+import { has } from "../kernel/facts/functions/known.ts";
+import { fragmentReaders, freelistReaders, pointersInside } from "../kernel/facts/functions/page_lives.ts";
 import type { Oops, SanitizerReport } from "../kernel/readings/oops.ts";
 import { lostBug } from "../kernel/readings/oops.ts";
 import { registersPart } from "../kernel/readings/register_extent.ts";
@@ -509,7 +511,7 @@ function pointed(c: Case, o: Oops, place: string): Fault {
       },
       "the registers, which tell one from the other",
     );
-  if ((kind === "non-canonical" || kind === "user") && !keptInside.test(who)) {
+  if ((kind === "non-canonical" || kind === "user") && !followsKept(o)) {
     const fault: Fault = {
       key: "wild pointer",
       title: "Wild pointer",
@@ -536,18 +538,13 @@ function pointed(c: Case, o: Oops, place: string): Fault {
   };
 }
 
-/**
- * Code that follows pointers which the kernel keeps inside memory of others: the list of free objects, and a packet's fragments behind its data.
- * They are always set; a wild one was written there by somebody else.
- */
-const keptInside =
-  /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer|rmqueue|get_page_from_freelist)|\bskb_release_data\b/;
+/** It stopped in code that follows pointers which are kept inside memory of others, or in a helper that such code called. */
+const followsKept = (o: Oops): boolean =>
+  has(pointersInside, faultAt(o) ?? "") === true || has(fragmentReaders, callerByLink(o) ?? "") === true;
 
 /** The free list's next object is read where the allocator stands: a small number there may have been written over it by whoever freed it. */
 export const mayBeNext = (p: FaultPointer, o: Oops): boolean =>
-  p.base === undefined &&
-  BigInt(`0x${p.value}`) > 0n &&
-  /^(?:kmem_cache_alloc|__kmalloc|kmalloc|_*slab_alloc|get_freepointer)/.test(faultAt(o) ?? "");
+  p.base === undefined && BigInt(`0x${p.value}`) > 0n && has(freelistReaders, faultAt(o) ?? "") === true;
 
 /** No structure of the kernel and no table is so large that a member of a null pointer could lie beyond. */
 const farthestMember = 1n << 24n;

@@ -42,6 +42,8 @@ export interface Finding {
   readonly rank?: number;
   /** What a no clears, as people name the suspect: `TSO`. */
   readonly clears?: string;
+  /** The claim says by itself that the report does not say: the same in front of it would be said twice. */
+  readonly silent?: true;
   readonly claim: string;
   readonly answer: Answer;
   readonly evidence: readonly Quote[];

@@ -60,9 +60,12 @@ export function defineQuestions<const Q extends Questions>(questions: Q): Asked<
     const { absence: _ground, ...question } = found ?? {};
     return question;
   };
+  /** How a claim begins that answers nothing; what reads findings has it as `silent`. */
+  const silence = "The report does not say";
   const finding = (id: Id, answer: Answer, claim: string, evidence: Witness, advice: readonly Advice[]): Finding => ({
     id: id as string,
     ...asked(id),
+    ...(answer === "unknown" && claim.startsWith(silence) ? { silent: true } : {}),
     claim,
     // An answer that no line of the text carries is none.
     answer: evidence.length > 0 ? answer : "unknown",
@@ -80,12 +83,7 @@ export function defineQuestions<const Q extends Questions>(questions: Q): Asked<
     yes: by.yes,
     no: by.no,
     unknown: (id, claim, near = [], advice = []) =>
-      by.unknown(
-        id,
-        typeof claim === "string" ? claim : `The report does not say: it lacks ${claim.lacks}.`,
-        near,
-        advice,
-      ),
+      by.unknown(id, typeof claim === "string" ? claim : `${silence}: it lacks ${claim.lacks}.`, near, advice),
     answering: (answer) => by[answer],
   };
 }

@@ -2,7 +2,7 @@
 // so do settings, releases and drivers. Memory is bounded: when many reports wait, they are diagnosed and handed on before the inputs end.
 import { findReadings } from "../artifact/embedded.ts";
 import type { Gathered, GatheredWindow } from "../artifact/gather.ts";
-import { createCollector } from "../diagnosis/collect.ts";
+import { type Collector, createCollector } from "../diagnosis/collect.ts";
 import type { InputRead } from "../diagnosis/diagnose.ts";
 import type { Year } from "../kernel/readings/date.ts";
 import type { LogLine } from "../kernel/readings/log_line.ts";
@@ -21,7 +21,7 @@ const keepAlike = 5;
 interface Piece {
   readonly input: string;
   readonly host: string | undefined;
-  readonly collector: ReturnType<typeof createCollector>;
+  readonly collector: Collector;
 }
 
 export interface HostCollector {

@@ -97,7 +97,7 @@ describe("scenario files", () => {
       'x.yaml:1:7: There is no kind of scenario "page-pool-tpc". Did you mean "page-pool-tcp"?',
     );
     expect(complaint("kind: page-pool-tcp\npackts: 5\n")).toBe(
-      'x.yaml:2:1: A page-pool-tcp scenario has no "packts". Did you mean "packets"?',
+      'x.yaml:2:1: A scenario of kind page-pool-tcp has no "packts". Did you mean "packets"?',
     );
     expect(complaint("kind: page-pool-tcp\ndesigns:\n  - pp-recycle\n  - in-heder\n")).toMatch(
       /^x\.yaml:4:5: "designs\.1" cannot be "in-heder"\./,

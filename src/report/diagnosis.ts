@@ -298,8 +298,7 @@ const isMissing = (f: Finding): boolean => isA(f, "missing.parts", "missing.inte
 function questionSpans(f: Finding): readonly Span[] {
   const text = f.question ?? f.claim.slice(0, ownQuestion(f));
   const asked = text === "" ? [] : [span(`${text} `, "strong")];
-  const saidAlready = f.answer === "unknown" && f.claim.startsWith("The report does not say");
-  return saidAlready || (f.open === true && f.answer === "yes") ? asked : [...asked, answers[f.answer]];
+  return f.silent === true || (f.open === true && f.answer === "yes") ? asked : [...asked, answers[f.answer]];
 }
 
 const offloadName = (f: Finding): string | undefined =>

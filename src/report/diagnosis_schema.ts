@@ -100,6 +100,7 @@ const finding = z.strictObject({
   id: z.string().describe("Stable name of the question."),
   question: z.string().optional().describe("As a person would put it; absent where the claim asks by itself."),
   open: z.literal(true).optional().describe("What, who, where: the claim is the answer, a yes before it says nothing."),
+  silent: z.literal(true).optional().describe("The claim says by itself that the report does not say."),
   rank: z
     .int()
     .optional()

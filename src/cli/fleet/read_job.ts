@@ -40,9 +40,7 @@ export async function readJob(
         ...(progress === undefined ? {} : { progress: (_input, bytes) => progress(bytes) }),
       });
       const own = collector.finish(gathered);
-      const unopened = gathered.notes
-        .filter((n) => n.line === undefined && /cannot be|could not be|damaged|ends inside|not text/.test(n.sentence))
-        .map((n) => `${n.input}: ${n.sentence}`);
+      const unopened = gathered.notes.filter((n) => n.unread === true).map((n) => `${n.input}: ${n.sentence}`);
       if (own.length === 0) own.push(unread(groups.stated ?? groups.host, []));
       if (gathered.inputs.every((i) => i.bytes === 0) && unopened.length === 0) unopened.push(emptySentence);
       const [first, ...rest] = own as [HostRecord];

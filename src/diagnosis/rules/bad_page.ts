@@ -1,4 +1,17 @@
 // A page whose fields contradict that it is free: which field, which block it was part of, what that excludes, and whose hand it was.
+import { has, type Row } from "../../kernel/facts/functions/known.ts";
+import {
+  compoundFrees,
+  fragmentFrees,
+  handOutChecks,
+  lateChecks,
+  ownerAllocates,
+  ownerFrees,
+  packetDataFrees,
+  packetFrees,
+  packetReleases,
+  wholeBlockFrees,
+} from "../../kernel/facts/functions/page_lives.ts";
 import { decodePageFlags, pageFlagEraAt } from "../../kernel/facts/page_flags.ts";
 import { declaredStructs } from "../../kernel/facts/structs.ts";
 import type { BadPage } from "../../kernel/readings/bad_page.ts";
@@ -130,8 +143,8 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
 /** The stack frees a packet's head as a page fragment, and the page is a slab's. */
 export const slabFragment = (c: Case, page: BadPage): boolean =>
   flagNamesOf(c, page).includes("slab") &&
-  c.stack.frames.some((f) => /^(?:__)?page_frag_free|^skb_free_frag/.test(f.function)) &&
-  c.stack.frames.some((f) => /^skb_(?:free_head|release_data)/.test(f.function));
+  c.stack.frames.some((f) => has(fragmentFrees, f.function)) &&
+  c.stack.frames.some((f) => has(packetDataFrees, f.function));
 
 /** buddy beside whatever flag: on the free list already. Up to 4.17 _mapcount -128 said so (printed as -127). */
 const onFreeList = (c: Case, page: BadPage): boolean =>
@@ -142,22 +155,15 @@ export const verdictOn = (c: Case, page: BadPage): PageVerdict =>
   pageVerdict(page, {
     doubleFree: onFreeList(c, page),
     slabFragment: slabFragment(c, page),
-    packetFreed: c.stack.frames.some((f) => packetRelease.test(f.function))
+    packetFreed: c.stack.frames.some((f) => has(packetReleases, f.function))
       ? "yes"
-      : none(c.stack.trace, (f) => packetRelease.test(f.function)) === undefined
+      : none(c.stack.trace, (f) => has(packetReleases, f.function) === true) === undefined
         ? "unknown"
         : "no",
   });
 
-const packetRelease = /^(skb_free_head|skb_release_data|skb_frag_unref|__kfree_skb|kfree_skb)/;
-
 /** The stack gives back a block of several pages at once: free_pages_prepare() looks at each page of it. */
-const wholeBlock = (c: Case): boolean =>
-  c.stack.frames.some((f) =>
-    /^(?:__free_pages_ok|free_compound_page|put_compound_page|__put_compound_page|free_large_kmalloc|destroy_large_folio)/.test(
-      f.function,
-    ),
-  );
+const wholeBlock = (c: Case): boolean => c.stack.frames.some((f) => has(wholeBlockFrees, f.function));
 
 /** The largest block that ends with this page: 0x80db ends 0x80d8..0x80db (order 2) and 0x80da..0x80db (order 1). */
 export function blockEndingAt(pfn: number): { order: number; first: number } {
@@ -350,9 +356,10 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
   const names = c.stack.frames.map((f) => f.function);
   // Frames without the check above them are those of somebody who had the page before.
   const check = names.indexOf("bad_page");
-  const under = (form: RegExp): number => names.findIndex((n, i) => check >= 0 && i > check && form.test(n));
-  const late = under(/^(free_pcppages_bulk|drain_pages|drain_zone_pages|__drain_all_pages|free_unref_page_list)/);
-  const prep = under(/^(prep_new_page|check_new_page|get_page_from_freelist|rmqueue|buffered_rmqueue|__rmqueue)/);
+  const under = (rows: readonly Row<true>[]): number =>
+    names.findIndex((n, i) => check >= 0 && i > check && has(rows, n));
+  const late = under(lateChecks);
+  const prep = under(handOutChecks);
   const [drains, hands] = [names[late], names[prep]];
   if (drains !== undefined)
     found.push(
@@ -370,15 +377,8 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
         shown(hands, quoteFrames(c, [prep])),
       ),
     );
-  const by = page.owner?.allocatedBy.find(
-    (f) =>
-      !/^(get_page_from_freelist|__?alloc_pages|prep_new_page|post_alloc_hook|set_page_owner|__set_page_owner|alloc_frozen_pages|__alloc_frozen_pages)/.test(
-        f.function,
-      ),
-  );
-  const freed = page.owner?.freedBy.find(
-    (f) => !/^(free_|__free_|save_stack|reset_page_owner|__reset_page_owner|put_page)/.test(f.function),
-  );
+  const by = page.owner?.allocatedBy.find((f) => !has(ownerAllocates, f.function));
+  const freed = page.owner?.freedBy.find((f) => !has(ownerFrees, f.function));
   if (by !== undefined || freed !== undefined)
     found.push(
       yes(
@@ -396,20 +396,16 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
         [findDoubleFree],
       ),
     );
-  const large = names.findIndex((n) =>
-    /^(put_compound_page|free_compound_page|__put_compound_page|free_large_kmalloc)/.test(n),
-  );
-  if (large >= 0 && names.some((n) => /^kfree/.test(n)))
+  const large = names.findIndex((n) => has(compoundFrees, n));
+  if (large >= 0 && names.some((n) => n.startsWith("kfree")))
     found.push(
       yes(
         "bad_page.whole_block",
         `The buffer was one block of several pages from kmalloc: kfree() freed it through ${names[large]}.`,
-        quoteFrames(c, [large, names.findIndex((n) => /^kfree/.test(n))]),
+        quoteFrames(c, [large, names.findIndex((n) => n.startsWith("kfree"))]),
       ),
     );
-  const skb = names.findIndex((n) =>
-    /^(skb_release_data|__kfree_skb|kfree_skb|skb_free_head|consume_skb|skb_free_frag|napi_consume_skb)/.test(n),
-  );
+  const skb = names.findIndex((n) => has(packetFrees, n));
   if (skb >= 0)
     found.push(
       yes(

@@ -116,7 +116,7 @@ function Claim({
   const asked = f.question ?? f.claim.slice(0, own);
   const claim = f.claim.slice(own).trimStart();
   const silent =
-    (f.open === true && f.answer === "yes") || (f.answer === "unknown" && /^The report does not say/.test(f.claim));
+    (f.open === true && f.answer === "yes") || f.silent === true;
   const [searched] = useKept("log.search", "");
   const hit = claimsWith({ ...incident, findings: [f] }, searched).length > 0;
   const now = hot.value;
