@@ -108,7 +108,10 @@ describe("bad input", () => {
 
   test.each([
     ["kind: machine\nnics:\n  - drivr: tg3\n", 'x.yaml:3:5: There is no "drivr" in nics. Did you mean "driver"?'],
-    ["kind: machine\nmemoryMB: 5\n", 'x.yaml:2:1: A scenario of kind machine has no "memoryMB". Did you mean "memoryMb"?'],
+    [
+      "kind: machine\nmemoryMB: 5\n",
+      'x.yaml:2:1: A scenario of kind machine has no "memoryMB". Did you mean "memoryMb"?',
+    ],
     ["kind: machin\n", 'x.yaml:1:7: There is no kind of scenario "machin". Did you mean "machine"?'],
     [
       "kind: machine\nmemoryMb: 128\nsysctl:\n  min_free_kbytes: 100000\n",

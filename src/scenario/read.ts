@@ -135,7 +135,7 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
     const [key = ""] = issue.keys;
     const inside = issue.path.filter((p) => typeof p === "string").join(".");
     return new BadInput(
-      inside === "" ? `A ${kind.kind} scenario has no "${key}".` : `There is no "${key}" in ${inside}.`,
+      inside === "" ? `A scenario of kind ${kind.kind} has no "${key}".` : `There is no "${key}" in ${inside}.`,
       place([...issue.path, key], true),
       suggest(key, keysAt(kind, issue.path, given)),
     );
@@ -180,6 +180,7 @@ function complain(issue: z.core.$ZodIssue | undefined, kind: ScenarioKind, place
 
 const typeWords: Readonly<Record<string, string>> = {
   string: "a text",
+  record: "names with values",
   number: "a number",
   int: "a whole number",
   boolean: "true or false",

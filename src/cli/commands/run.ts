@@ -126,7 +126,7 @@ function exportsOf(options: RunOptions, scenarios: readonly Scenario[]): Export[
   const [only, another] = scenarios;
   if (another !== undefined) throw new BadInput("A journal belongs to one scenario: name one file.");
   if (only?.kind.watch === undefined)
-    throw new BadInput(`A ${only?.kind.kind} scenario has no journal to write: it is not one machine.`);
+    throw new BadInput(`A scenario of kind ${only?.kind.kind} has no journal to write: it is not one machine.`);
   return asked;
 }
 
@@ -166,7 +166,9 @@ function tracesOf(options: RunOptions, scenarios: readonly Scenario[]): Traces |
   const [only, another] = scenarios;
   if (another !== undefined) throw new BadInput("A log and files are those of one machine: name one scenario.");
   if (only?.kind.watch === undefined)
-    throw new BadInput(`A ${only?.kind.kind} scenario has no log and no files to write: it is not one machine.`);
+    throw new BadInput(
+      `A scenario of kind ${only?.kind.kind} has no log and no files to write: it is not one machine.`,
+    );
   const { release } = only.settings as { release: string };
   let text = "";
   let files: readonly KernelFile[] = [];

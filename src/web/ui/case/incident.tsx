@@ -115,8 +115,7 @@ function Claim({
   const own = f.question === undefined ? f.claim.indexOf("? ") + 1 : 0;
   const asked = f.question ?? f.claim.slice(0, own);
   const claim = f.claim.slice(own).trimStart();
-  const silent =
-    (f.open === true && f.answer === "yes") || f.silent === true;
+  const silent = (f.open === true && f.answer === "yes") || f.silent === true;
   const [searched] = useKept("log.search", "");
   const hit = claimsWith({ ...incident, findings: [f] }, searched).length > 0;
   const now = hot.value;
