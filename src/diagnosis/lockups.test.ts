@@ -70,3 +70,17 @@ test("a stall in reclaim is told as one", async () => {
   expect(incident?.cause).toMatch(/The stack shows a search for memory to free \(shrink_/);
   expect(incident?.findings.find((f) => f.id === "fragmentation")?.answer).toBe("unknown");
 });
+
+test("a hard lockup is told from a soft one", async () => {
+  const [incident] = await all(
+    `NMI watchdog: Watchdog detected hard LOCKUP on cpu 10\n${stack("native_queued_spin_lock_slowpath", "_raw_spin_lock_irqsave", "force_qs_rnp")}`,
+  );
+  expect(incident).toMatchObject({
+    kind: "oops",
+    title: "Hard lockup in native_queued_spin_lock_slowpath",
+    severity: "watch",
+  });
+  expect(incident?.cause).toMatch(
+    /^A CPU took no interrupt for too long; it happened to be in native_queued_spin_lock_slowpath/,
+  );
+});

@@ -35,13 +35,15 @@ export function lockup(c: Case, o: Oops, place: string): Fault {
   const seconds = /stuck for (\d{1,6})s/.exec(o.headline)?.[1];
   const { reclaim, ...memory } = memoryOf(c);
   const long = seconds === undefined ? "for too long" : `for ${seconds} s`;
+  const hard = o.headline.includes("hard LOCKUP");
+  const stuck = hard ? `took no interrupt ${long}` : `did not let another task run ${long}`;
   return {
     key: reclaim === undefined ? "lockup" : "lockup in reclaim",
-    title: "Soft lockup",
+    title: hard ? "Hard lockup" : "Soft lockup",
     cause:
       reclaim === undefined
-        ? `A CPU did not let another task run ${long}; it happened to be in ${place} when that was noticed.`
-        : `A CPU did not let another task run ${long}: it was looking for memory to free (${reclaim}).`,
+        ? `A CPU ${stuck}; it happened to be in ${place} when that was noticed.`
+        : `A CPU ${stuck}: it was looking for memory to free (${reclaim}).`,
     severity: "watch",
     consequence:
       reclaim === undefined ? "Nothing faulted: the registers show where that CPU happened to be." : inReclaim,

@@ -50,7 +50,7 @@ export const missing = defineRule({
       found.push(
         yes(
           "missing.parts",
-          `The report is incomplete: its ${listing(gone.slice(0, 6))} ${gone.length === 1 ? "is" : "are"} missing, because the text is cut or damaged (or that kernel does not print it).`,
+          `The report is incomplete: its ${listing(gone.slice(0, 6))} ${gone.length === 1 && !gone[0]?.endsWith("s") ? "is" : "are"} missing, because the text is cut or damaged (or that kernel does not print it).`,
           quote(c, "headline", 1),
           [wholeLog(c)],
         ),

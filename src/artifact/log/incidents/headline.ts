@@ -171,6 +171,13 @@ const faultRows: readonly HeadlineRow[] = [
     /^(?:NMI )?(?:watchdog: )?BUG: soft lockup/,
     "watchdog: BUG: soft lockup - CPU#3 stuck for 22s! [ksoftirqd/3:31]",
   ),
+  // kernel/watchdog_hld.c, 5.10; kernel/watchdog_perf.c, 6.12
+  row(
+    "oops",
+    ["Watchdog detected hard LOCKUP"],
+    /^(?:NMI )?watchdog: Watchdog detected hard LOCKUP on cpu \d/,
+    "NMI watchdog: Watchdog detected hard LOCKUP on cpu 10",
+  ),
   // kernel/rcu/tree_stall.h; kernel/rcutree.c up to 3.11, and its words of before 2.6.36 ("INFO: RCU detected CPU 0 stall")
   row(
     "oops",

@@ -226,7 +226,7 @@ function opening(text: string): { readonly class?: Oops["class"] } {
 const classes: readonly (readonly [form: RegExp, kind: Oops["class"]])[] = [
   [/^BUG: K(?:ASAN|FENCE|MSAN): |^(?:Allocated|Freed) by task /, "sanitizer"],
   [/sleeping function called from invalid context|scheduling while atomic/, "sleep"],
-  [/soft lockup/, "lockup"],
+  [/soft lockup|^(?:NMI )?watchdog: .{0,40}hard LOCKUP/, "lockup"],
   [isStall, "rcu stall"],
   [/^WARNING|^Badness/, "warning"],
   [/^Kernel panic/, "panic"],
