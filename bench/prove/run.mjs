@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { openPool, runPool } from "../../dist/cli/parallel/pool.js";
+import { runPool } from "../../dist/cli/parallel/pool.js";
+import { openPool, proveAllWith } from "../../dist/cli/parallel/prove_all.js";
 import { explain } from "../../dist/diagnosis/explain.js";
-import { proveAllWith } from "../../dist/prove/prove.js";
 import { planExperiment, unitOf, unitsOf } from "../../dist/scenario/experiment.js";
 import { kindNamed } from "../../dist/scenario/kinds.js";
 import { median, result } from "../harness.mjs";

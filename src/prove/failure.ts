@@ -347,7 +347,7 @@ function fitted(input: ProveInput, lengths: Lengths, base: readonly (readonly nu
         report: wanted.perSecond * secondsPerDay,
         machine: at(m) * perSecond * secondsPerDay,
         matters: true,
-        alike: true,
+        alike: at(m) > 0,
       },
     ],
   };
