@@ -249,8 +249,16 @@ export function createClock(journal: Journal): Clock {
       line.count++;
       behind++;
     },
+    // As enter() does, written out: this is the hottest.
     after(delay, handler, a = 0, b = 0) {
-      const slot = enter(time[0]! + (delay > 0 ? delay : 0), handler, a, b);
+      if (freeCount === 0) grow();
+      const slot = free[--freeCount]!;
+      at[slot] = time[0]! + (delay > 0 ? delay : 0);
+      sequence[slot] = next++;
+      handlerOf[slot] = handler;
+      first[slot] = a;
+      second[slot] = b;
+      up(slot, size++);
       return slot + generation[slot]! * 0x1000000;
     },
     cancel(timer) {
