@@ -32,6 +32,25 @@ test("unreclaimable slab is the reason above 30 %, not at 30 %", async () => {
   expect((await at(3000))?.advice).toEqual([]);
 });
 
+test("a twentieth of the machine is where file cache is no longer few, and what was in use is listed largest first", async () => {
+  /** Of 10,000 pages so many of file cache, one of them on the active list. */
+  const full = (cache: number): string =>
+    holding(100)
+      .replace(/\bactive_file:\d+/g, "active_file:1")
+      .replace(/\binactive_file:\d+/g, `inactive_file:${cache - 1}`)
+      .replace(/\bactive_anon:\d+/g, "active_anon:1000")
+      .replace(/\binactive_anon:\d+/g, "inactive_anon:536")
+      .replace(/\bunevictable:\d+/g, "unevictable:0")
+      .replace(/\bshmem:\d+/g, "shmem:256")
+      .replace(/\bpagetables:\d+/g, "pagetables:64");
+  const said = async (cache: number) => JSON.stringify((await oomOf(full(cache)))?.findings);
+  expect(await said(499)).toContain(". Only 1.95 MiB of file cache was left to reclaim. In use were ");
+  expect(await said(500)).toContain(". 1.95 MiB of file cache was there. In use were ");
+  expect(await said(500)).toContain(
+    "In use were 6 MiB anonymous memory, 1 MiB shared memory and 400 KiB unreclaimable slab. There is no swap.",
+  );
+});
+
 test("without the machine's pages the share is not said", async () => {
   const text = log.replace(/^.*pages RAM\s*\n/gm, "");
   expect(findingOf((await oomOf(text))?.findings ?? [], "oom.kernel_memory")).toBeUndefined();

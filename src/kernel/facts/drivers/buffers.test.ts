@@ -1,0 +1,51 @@
+// What a receive buffer of each driver takes, at every MTU that the card has and on every release that was read: kept in fixtures/answers/buffers.json,
+// as the MTUs at which something changes. A number of a driver that is put right shows there which MTUs and releases it was wrong for.
+//   ANSWERS=write npx vitest run src/kernel/facts/drivers/buffers.test.ts    writes it anew
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { drivers } from "./all.ts";
+import type { BufferRequest, DriverFacts, RxMachine, RxRule } from "./driver.ts";
+
+const kept = join(import.meta.dirname, "../../../../fixtures/answers/buffers.json");
+/** The machines of most reports: x86_64, and pages of 64 KiB. */
+const machines: Readonly<Record<string, RxMachine>> = {
+  "4 KiB": { pageSize: 4096, cacheLine: 64, netSkbPad: 64, netIpAlign: 0, sharedInfo: 320 },
+  "64 KiB": { pageSize: 65_536, cacheLine: 128, netSkbPad: 128, netIpAlign: 0, sharedInfo: 384 },
+};
+
+/** Of a size the power of two that holds it: a step is where a larger object or block is wanted. */
+const room = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, bytes)));
+const piece = ({ call, bytes, order, holds, count }: BufferRequest): string =>
+  `${count === undefined ? "" : `${count} x `}${call} up to ${room(bytes)}${order === undefined ? "" : ` order ${order}`} (${holds})`;
+const said = (pieces: readonly BufferRequest[]): string => pieces.map(piece).join(" + ");
+
+function* linesOf({ name, rx, mtuMax = 9216 }: DriverFacts): Generator<string> {
+  for (const { since, value } of rx)
+    for (const [page, at] of Object.entries(machines)) {
+      const head = `${name} since ${since.join(".")}, pages of ${page}`;
+      yield* stepsOf(head, mtuMax, value, at);
+      if (value.others !== undefined) yield `${head}, others: ${said(value.others(at))}`;
+      if (value.cure?.buffers !== undefined)
+        yield `${head}, set otherwise, MTU 1500 and ${mtuMax}: ${said(value.cure.buffers(1500, at))}; ${said(value.cure.buffers(mtuMax, at))}`;
+    }
+}
+
+function* stepsOf(head: string, mtuMax: number, rule: RxRule, at: RxMachine): Generator<string> {
+  let last = "";
+  for (let mtu = 68; mtu <= mtuMax; mtu++) {
+    const now = said(rule.buffers(mtu, at));
+    if (now !== last) yield `${head}, MTU ${mtu}: ${now}`;
+    last = now;
+  }
+}
+
+test("what a buffer takes changes at these MTUs, release by release", () => {
+  const lines = drivers.flatMap((d) => [...linesOf(d)]);
+  if (process.env.ANSWERS === "write") {
+    mkdirSync(join(kept, ".."), { recursive: true });
+    writeFileSync(kept, `${JSON.stringify(lines, null, 1)}\n`);
+  }
+  expect(lines).toEqual(JSON.parse(readFileSync(kept, "utf8")));
+  expect(lines.length).toBeGreaterThan(200);
+});
