@@ -22,7 +22,7 @@ const shape = (must: string, is: (value: number) => boolean): Shape<number> => (
   is: (v) => isNumber(v) && is(v),
 });
 
-function createHolds(): Holds {
+export function createHolds(): Holds {
   const held = new Map<number, number>();
   const holds: Holds = {
     of: (thing) => held.get(thing) ?? 0,
@@ -60,7 +60,22 @@ export const known = (of: string, is: (value: number) => boolean): Shape<number>
   shape(of, (v) => Number.isInteger(v) && v >= 0 && is(v));
 
 /** The things of one machine's memory, and what of them a program holds. */
-export function createMemoryHolds(memory: BootedMemory) {
+export interface MemoryHolds {
+  /** By the first page of a block: references. */
+  readonly pages: Holds;
+  inMachine(pfn: number): boolean;
+  readonly anyPfn: Shape<number>;
+  readonly page: Shape<number>;
+  readonly heldPage: Shape<number>;
+  /** Bytes from a page to the end of its block. */
+  room(pfn: number, pageSize: number): number;
+  readonly userPage: Shape<number>;
+  readonly zone: Shape<number>;
+  readonly node: Shape<number>;
+  readonly order: Shape<number>;
+}
+
+export function createMemoryHolds(memory: BootedMemory): MemoryHolds {
   const { pages } = memory;
   const { zones } = memory.layout.spec;
   const held = createHolds();
@@ -69,20 +84,18 @@ export function createMemoryHolds(memory: BootedMemory) {
   const allocated = (pfn: number): boolean => inMachine(pfn) && pages.pageCount(pfn) > 0;
   const head = (pfn: number): number => pages.compoundHead(pfn);
   return {
-    /** By the first page of a block: references. */
     pages: {
       of: (pfn: number): number => held.of(head(pfn)),
       add: (pfn: number, n?: number): void => held.add(head(pfn), n),
       got: (pfn: number): void => {
         if (pfn > 0) held.add(head(pfn));
       },
-    } satisfies Holds,
+    },
     inMachine,
     anyPfn: shape("a page of this machine", inMachine),
     page: shape("a page that is allocated", allocated),
     heldPage: shape("a page that this program holds", (pfn) => allocated(pfn) && held.of(head(pfn)) > 0),
-    /** Bytes from a page to the end of its block. */
-    room(pfn: number, pageSize: number): number {
+    room(pfn, pageSize) {
       const first = head(pfn);
       return (first + (1 << pages.compoundOrder(first)) - pfn) * pageSize;
     },
@@ -92,23 +105,40 @@ export function createMemoryHolds(memory: BootedMemory) {
     order: upTo(memory.layout.spec.orders - 1, "an order"),
   };
 }
-export type MemoryHolds = ReturnType<typeof createMemoryHolds>;
 
 /** Objects of the slab allocator that a program holds: by address, with the cache they were asked of (-1: kmalloc). */
-export function createObjectHolds(heap: SlabHeap) {
+export interface ObjectHolds {
+  readonly cacheOf: Map<number, number>;
+  got(address: number, cache: number): void;
+  readonly address: Shape<number>;
+  readonly cache: Shape<number>;
+}
+
+export function createObjectHolds(heap: SlabHeap): ObjectHolds {
   const cacheOf = new Map<number, number>();
   return {
     cacheOf,
-    got(address: number, cache: number): void {
+    got(address, cache) {
       if (address >= 0 && address !== zeroSizeAddress) cacheOf.set(address, cache);
     },
     address: shape("an object that this program got and did not free", (v) => cacheOf.has(v) || v === zeroSizeAddress),
     cache: known("a cache, as cacheCreate() gives it", (c) => c < heap.caches().length),
   };
 }
-export type ObjectHolds = ReturnType<typeof createObjectHolds>;
 
-export function createPacketHolds(skbs: Skbs, frames: Frames) {
+/** Packets, frames and what hangs on packets, and what of them a program holds. */
+export interface PacketHolds {
+  readonly packets: Holds;
+  readonly frames: Holds;
+  readonly skb: Shape<number>;
+  readonly frame: Shape<number>;
+  readonly anyFrame: Shape<number>;
+  readonly sock: Shape<number>;
+  readonly ubuf: Shape<number>;
+  readonly destructor: Shape<number>;
+}
+
+export function createPacketHolds(skbs: Skbs, frames: Frames): PacketHolds {
   const { S } = skbs.columns;
   const { STATE } = skbField;
   const packets = createHolds();
@@ -126,5 +156,3 @@ export function createPacketHolds(skbs: Skbs, frames: Frames) {
     destructor: known("a fragment destructor that is alive", (v) => v > 0 && skbs.fragDestructors.refs(v) > 0),
   };
 }
-export type PacketHolds = ReturnType<typeof createPacketHolds>;
-export { createHolds };

@@ -27,7 +27,14 @@ import type { Xmit } from "../model/net/path/xmit.ts";
 import type { PageFragCache } from "../model/slab/page_frag.ts";
 import type { Clock } from "../model/sync/clock.ts";
 import { handOut } from "./hand_out.ts";
-import { createMemoryHolds, createObjectHolds, createPacketHolds, known, type PacketHolds } from "./holds.ts";
+import {
+  createMemoryHolds,
+  createObjectHolds,
+  createPacketHolds,
+  known,
+  type MemoryHolds,
+  type PacketHolds,
+} from "./holds.ts";
 import {
   type BootedMemory,
   type Heap,
@@ -70,9 +77,9 @@ export interface Machine
 
 /** By a machine's frames: who holds them. */
 const packetsOf = new WeakMap<Frames, PacketHolds>();
-const holdsOf = new WeakMap<ModelMemory, ReturnType<typeof createMemoryHolds>>();
+const holdsOf = new WeakMap<ModelMemory, MemoryHolds>();
 
-const holdsFor = (memory: ModelMemory): ReturnType<typeof createMemoryHolds> => {
+const holdsFor = (memory: ModelMemory): MemoryHolds => {
   const holds = holdsOf.get(memory) ?? createMemoryHolds(memory);
   holdsOf.set(memory, holds);
   return holds;

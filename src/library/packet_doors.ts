@@ -13,6 +13,7 @@ import {
   anyNumber,
   bytes,
   createHolds,
+  type Holds,
   known,
   type MemoryHolds,
   mask,
@@ -402,9 +403,7 @@ export function handSkbs(skbs: ModelSkbs, packets: PacketHolds, memory: MemoryHo
   return kept as Skbs;
 }
 
-type Held = ReturnType<typeof createHolds>;
-
-const handUbufs = (all: Ubufs, ubuf: Shape<number>, held: Held): Ubufs =>
+const handUbufs = (all: Ubufs, ubuf: Shape<number>, held: Holds): Ubufs =>
   handOut("skbs.ubufs.", all, [], {
     create: { takes: [["callback", callable()]], after: held.got },
     get: { takes: [["ubuf", ubuf]], after: (_, of) => held.add(of) },
@@ -419,7 +418,7 @@ const handUbufs = (all: Ubufs, ubuf: Shape<number>, held: Held): Ubufs =>
     live: [],
   });
 
-const handDestructors = (all: FragDestructors, destructor: Shape<number>, held: Held): FragDestructors =>
+const handDestructors = (all: FragDestructors, destructor: Shape<number>, held: Holds): FragDestructors =>
   handOut("skbs.fragDestructors.", all, [], {
     create: { takes: [["callback", callable()]], after: held.got },
     get: { takes: [["destructor", destructor]], after: (_, of) => held.add(of) },
