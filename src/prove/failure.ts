@@ -28,7 +28,7 @@ import { judge, leastEffect } from "./verdict.ts";
 const setsUsual = 8;
 /** Lengths of one set, each from a stratum. */
 const strata = 24;
-/** Lengths reach from a sixth of the first that fails to six times it; where that is long, to twice it. */
+/** Lengths reach from a sixth of the first that fails to six times it; where that is long, or where each refusal is, to twice it. */
 const around = 6;
 const longBurst = 4096;
 /** So many are run before there is a first answer; the others come one by one, each with a better one. */
@@ -162,7 +162,8 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
   const curveArms = curveAt.map((kb) => armOf({ "sysctl.min_free_kbytes": kb }, 1));
   const lengths = drawLengths(
     Math.max(0.5, failing.length / around),
-    failing.length * Math.min(around, Math.max(2, longBurst / failing.length)),
+    // Who may wait has memory compacted at each refusal, which takes longer than all the rest.
+    failing.length * (maySleep(input) ? 2 : Math.min(around, Math.max(2, longBurst / failing.length))),
     strata,
     sets,
     prng(1).fork("bursts"),
@@ -195,7 +196,9 @@ function* compare(input: ProveInput, built: Built, failing: Failing, sets: numbe
       seedsPlanned: sets,
       rows: [...rows].sort((a, b) => Number(b.advised) - Number(a.advised) || a.after.estimate - b.after.estimate),
       untested: [...untested, ...silent, ...neverRun(input, built)],
-      curve: curveIsThere ? curveOf(built, curveAt, rates(0, count), (i) => rates(curveArms[i] ?? 0, count)) : null,
+      curve: curveIsThere
+        ? curveOf(built, curveAt, rates(0, count), (i) => rates(curveArms[i] ?? 0, count), trials.length)
+        : null,
       experiment: experimentFile(input, built, failing, trials),
     };
   };
@@ -416,7 +419,13 @@ function reserves(built: Built): number[] {
 /** Of the largest reduction that was seen, the knee gives so much. */
 const kneeShare = 0.9;
 
-function curveOf(built: Built, values: readonly number[], base: readonly number[], at: (i: number) => number[]): Curve {
+function curveOf(
+  built: Built,
+  values: readonly number[],
+  base: readonly number[],
+  at: (i: number) => number[],
+  rows: number,
+): Curve {
   const own = (built.settings.sysctl as { min_free_kbytes: number }).min_free_kbytes;
   const real = (kb: number): number => Math.round((kb * built.minFreeKb) / own);
   const points = [
@@ -425,7 +434,7 @@ function curveOf(built: Built, values: readonly number[], base: readonly number[
   ];
   const was = points[0]?.rate.estimate ?? 0;
   const best = Math.min(...points.map((p) => p.rate.estimate));
-  const helps = values.some((_, i) => judge(base, at(i), values.length).verdict === "lowers");
+  const helps = values.some((_, i) => judge(base, at(i), Math.max(rows, values.length)).verdict === "lowers");
   const first = points.findIndex((p) => was - p.rate.estimate >= kneeShare * (was - best));
   // Where the last value that was run is still the best by far, there is no knee in sight.
   const found = helps && (first < points.length - 1 || best <= was * leastEffect);
