@@ -48,14 +48,14 @@ export function linesBesides(incidents: readonly Incident[]): ReadonlyMap<Incide
  * names the group; a pool alone keeps its own name.
  */
 export function poolGroups(incidents: readonly Incident[]): ReadonlyMap<Incident, string> {
-  const groups: { name: string; of: Incident; ids: Set<number>; inflight: number; seconds: number }[] = [];
+  const groups: { name: string; of: Incident; ids: Set<number>; inflight: number; seconds: number | undefined }[] = [];
   const found = new Map<Incident, string>();
   for (const incident of incidents) {
     if (incident.kind !== "page_pool_stall" || incident.reading.poolId === undefined) continue;
     const { poolId, inflight, seconds } = incident.reading;
     const here = groups.filter((g) => oneClock(g.of, incident));
     const own = here.find((g) => g.ids.has(poolId));
-    const like = own ?? here.find((g) => g.inflight === inflight && Math.abs(g.seconds - seconds) <= 2);
+    const like = own ?? here.find((g) => g.inflight === inflight && near(g.seconds, seconds));
     const boot = incident.boot === undefined ? "" : ` of boot ${incident.boot}`;
     const group = like ?? { name: `page_pool:${poolId}${boot}`, of: incident, ids: new Set(), inflight, seconds };
     if (like === undefined) groups.push(group);
@@ -65,6 +65,10 @@ export function poolGroups(incidents: readonly Incident[]): ReadonlyMap<Incident
   }
   return found;
 }
+
+/** Pools of one restart warn with the same age, but for the seconds that it took. */
+const near = (a: number | undefined, b: number | undefined): boolean =>
+  a !== undefined && b !== undefined && Math.abs(a - b) <= 2;
 
 /** Two causes with reports of the same moment in the same input. */
 function oneEvent(a: DiagnosedIncident, b: DiagnosedIncident): boolean {

@@ -25,7 +25,10 @@ export const driverSaysToo = (text: string, times: number, lines: readonly Quote
 
 /** Whether a stalled pool gets its pages back, as its own lines tell over time. */
 export function poolTrend(group: readonly JudgedCase[]): readonly Finding[] {
-  const all = group.flatMap(({ c }) => (c.incident.kind === "page_pool_stall" ? [{ c, ...c.incident.reading }] : []));
+  const all = group.flatMap(({ c }) => {
+    const stall = c.incident.kind === "page_pool_stall" ? c.incident.reading : undefined;
+    return stall?.seconds === undefined ? [] : [{ c, ...stall, seconds: stall.seconds }];
+  });
   // Another boot, or another text, has other pools by the same numbers.
   const lines = all.filter(({ c }) => c.input === all[0]?.c.input && oneClock(c.incident, all[0].c.incident));
   const ids = [...new Set(lines.map((l) => l.poolId))];

@@ -34,7 +34,7 @@ export const pagePoolStall = defineRule({
     return [
       yes(
         "page_pool.stalled",
-        `The pool${poolId === undefined ? "" : ` (id ${poolId})`} was destroyed ${count(seconds, "second")} before, and ${count(inflight, "page")} of it ${inflight === 1 ? "has" : "have"} not come back. The pool and its device's DMA mappings stay until they do.`,
+        `The pool${poolId === undefined ? "" : ` (id ${poolId})`} was destroyed${seconds === undefined ? "" : ` ${count(seconds, "second")} before`}, and ${count(inflight, "page")} of it ${inflight === 1 ? "has" : "have"} not come back. The pool and its device's DMA mappings stay until they do.`,
         line,
         [
           {

@@ -5,7 +5,8 @@ export interface PagePoolStall {
   readonly function: string;
   /** Pages that the pool handed out and has not got back. */
   readonly inflight: number;
-  readonly seconds: number;
+  /** Since it was destroyed; absent where the line is cut before the unit. */
+  readonly seconds?: number;
   /** 6.6 and later: `id 12`. */
   readonly poolId?: number;
   /** The device, where a kernel names it. */

@@ -18,7 +18,7 @@ import { endOf } from "./torn.ts";
 
 const oldLine = /^(.*?)__alloc_pages: (\d+)-order allocation failed(?: \((?:gfp=0x([0-9a-f]{1,8})\/([0-9a-f-]+))?)?/;
 const modeAndMore =
-  /mode:\s*0x([0-9a-f]{1,8})(?:\((?:([^)]*)\)|[^)]*$))?(?:, ?nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*))?(?:, ?cpuset=([^,]*))?(?:, ?mems_allowed=([\d,-]*))?/;
+  /mode:\s*0x([0-9a-f]{1,8})(?:\((?:([^)]*)\)|[^)]*$))?(?:, ?nodemask=(\([^)]*\)|\d[\d-]*(?:,\d[\d-]*)*))?(?:, ?cpuset=([^,]+)(?=,))?(?:, ?mems_allowed=([\d,-]+))?/;
 const cpusetLine = /^(.{0,80}?) ?cpuset=(\S+) mems_allowed=([\d,-]+)\s*$/;
 
 /** `0x40a20(GFP_ATOMIC|__GFP_COMP)` after `mode:` or `gfp=`. */
@@ -90,7 +90,7 @@ function readFailureLine(text: string, end: LineEnd): AllocFailure | undefined {
 }
 
 const vmallocBytes = (text: string): number | undefined =>
-  decimal(/(?:failure: |error: size |for size |allocated \d+ of )(\d{1,15})/.exec(text)?.[1]);
+  decimal(/(?:failure: |error: size |for size |allocated \d+ of )(\d{1,15})(?=[ ,])/.exec(text)?.[1]);
 
 /** Reads the report that begins at `index`. */
 export function readAllocFailure(

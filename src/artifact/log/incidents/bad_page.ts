@@ -10,6 +10,7 @@ import type { Stretch } from "./builder.ts";
 import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 import { printFrame, printTrace, readTraceLine } from "./call_trace.ts";
 import { printProcess } from "./process_line.ts";
+import { endOf } from "./torn.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -17,11 +18,10 @@ const headForms: readonly RegExp[] = [
   /Bad page state in process '(.{0,64})'(?:\s*$|, page)/,
   /Bad page state at \S{1,64} \(in process '(.{0,64})', page ([0-9a-f]{1,16})\)/,
   /Bad page state in process (.{0,64}?)(?: {2}| )pfn:\s{0,16}([0-9a-f]{1,16})/,
-  /Bad page state in process (.{0,64})/,
 ];
 /** On the page's own line the flags have all their digits (%p, 0x%0*lx) and other fields follow. */
 const pairs =
-  /(?:^|\s)(?:(page):(\S*)|(flags(?=:(?:0x)?(?:[0-9a-f]{8}){1,2}\s)|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+))/g;
+  /(?:^|\s)(?:(page):(\S*)|(flags(?=:(?:0x)?(?:[0-9a-f]{8}){1,2}\s)|count|refcount|mapcount|mapping|index|pfn):\s*(\(\w*\)|[^\s(]+)(?=(\s|$)))/g;
 /** Words of 8 or 16 digits with one blank between: two words cannot share a digit. */
 const rawLine = /^(raw|head): ((?:[0-9a-f]{8}){1,2}(?: (?:[0-9a-f]{8}){1,2}){0,15})$/;
 /** Names in brackets stand behind the flags in every release (mm/debug.c, and mm/page_alloc.c before it): without them the number may be cut. */
@@ -65,7 +65,7 @@ export function readBadPage(
   const body = new BodyReader(stretch, report, own).read(found === undefined ? index + 1 : index);
   if (found !== undefined) report.alsoCarries(found, "headline");
   const reading: BadPage = {
-    ...page.finish(),
+    ...page.finish(line !== undefined && endOf(stretch.lines, line) === "cut"),
     ...field("modules", body.modules),
     ...field("process", body.process),
     ...field("trace", body.trace),
@@ -102,6 +102,8 @@ class BadPageBuilder {
   private stack: Frame[] | undefined;
   private ownerSeen = false;
   private stackSeen = false;
+  /** The page's own line gives the number of the first line again. */
+  private numbered = false;
   pageSeen = false;
   /** What follows of a page's dump may be another one's. */
   doubted = false;
@@ -146,7 +148,16 @@ class BadPageBuilder {
     if (!/^(?:page:|flags:0x[0-9a-f]+ mapping:|index:|mapping:|mapcount:|count:|refcount:)/.test(trimmed))
       return undefined;
     this.pageSeen = true;
-    for (const m of trimmed.matchAll(pairs)) this.setPair(m[1] ?? m[3] ?? "", m[2] ?? m[4] ?? "");
+    for (const m of trimmed.matchAll(pairs)) {
+      const [name, value] = [m[1] ?? m[3] ?? "", m[2] ?? m[4] ?? ""];
+      // What ends the line may have lost digits; up to 2.6.28 the count does end it.
+      const ends = m[5] === "";
+      const mayEnd = /^(?:page|index|pfn)$/.test(name) || (name === "count" && trimmed.includes("mapcount:"));
+      if (!ends || mayEnd || /^(?:\(.*\)|(?:[0-9a-f]{8}){1,2})$/.test(value)) {
+        const wide = this.page.page?.length === 16 && value.length === 8 && ends;
+        if (!wide && (value.startsWith("(") ? value.endsWith(")") : true)) this.setPair(name, value);
+      }
+    }
     const compound = /(?:^|\s)compound_mapcount: (\d+)/.exec(trimmed);
     if (compound !== null) this.page.compound = { text: compound[0].trim() };
     return "page";
@@ -160,7 +171,11 @@ class BadPageBuilder {
     else if (name === "mapcount") Object.assign(page, field("mapcount", decimal(value)));
     else if (name === "mapping") page.mapping = value;
     else if (name === "index") page.index = value;
-    else if (name === "pfn" && page.pfn === undefined) page.pfn = Number.parseInt(value.replace(/^0x/, ""), 16);
+    else if (name === "pfn") {
+      const pfn = Number.parseInt(value.replace(/^0x/, ""), 16);
+      this.numbered ||= page.pfn === pfn;
+      page.pfn ??= pfn;
+    }
   }
 
   private takeFlags(text: string): string | undefined {
@@ -177,7 +192,9 @@ class BadPageBuilder {
     }
     const raw = rawLine.exec(text.trimEnd());
     if (raw?.[2] === undefined) return undefined;
-    if (raw[1] === "raw") this.raw.push(...raw[2].trim().split(" "));
+    // Words of one record have one width: a shorter one at the line's end was cut.
+    const words = raw[2].trim().split(" ");
+    if (raw[1] === "raw") this.raw.push(...words.filter((w) => w.length === words[0]?.length));
     return raw[1] === "raw" ? "raw" : "head";
   }
 
@@ -188,7 +205,7 @@ class BadPageBuilder {
       page.reason = because.trimEnd();
       return "reason";
     }
-    const bad = /^bad because of (?:flags|compound flags): ?(?:0x)?([0-9a-f]+)(?:\((.*)\))?/.exec(text);
+    const bad = /^bad because of (?:flags|compound flags): ?(?:0x)?([0-9a-f]+)\((.*)\)/.exec(text);
     if (bad?.[1] !== undefined) {
       page.badFlags = { flags: bad[1], ...field("names", bad[2]) };
       return "reason";
@@ -235,7 +252,9 @@ class BadPageBuilder {
     return "owner";
   }
 
-  finish(): BadPage {
+  /** `torn`: lines of several forms end where the first line does, and the page's number ends it. */
+  finish(torn: boolean): BadPage {
+    if (torn && !this.numbered) delete this.page.pfn;
     const owner: PageOwnerNote = { ...this.ownerParts, allocatedBy: this.allocatedBy, freedBy: this.freedBy };
     return { ...this.page, raw: this.raw, ...field("owner", this.ownerSeen ? owner : undefined) };
   }

@@ -231,7 +231,7 @@ export class MemInfoBuilder {
     }
     const count = countLine.exec(text);
     if (count?.[2] !== undefined) {
-      this.tail[count[2]] = Number(count[1]);
+      this.tail[count[2].trim()] = Number(count[1]);
       return "tail";
     }
     return this.takeSwap(text) ?? this.takeProtection(text) ?? this.takeAllocation(text);

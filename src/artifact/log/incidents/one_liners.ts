@@ -7,7 +7,7 @@ import { decimal, field, ReportBuilder, textOf } from "./builder.ts";
 import { readTraceLine, TraceBuilder } from "./call_trace.ts";
 
 const stall =
-  /(page_pool_release_retry)\(\):? (?:(\S{1,32}) )?stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight (\d+)/;
+  /(page_pool_release_retry)\(\):? (?:(\S{1,32}) )?stalled pool shutdown:? (?:id (\d+), )?(-?\d+) inflight(?: (\d+) sec)?/;
 
 /** `page_pool_release_retry() stalled pool shutdown 7 inflight 60 sec`, from 6.6 with `id 12,`. */
 function readStallLine(text: string): PagePoolStall | undefined {
@@ -16,7 +16,7 @@ function readStallLine(text: string): PagePoolStall | undefined {
   return {
     function: m[1],
     inflight: Number(m[4]),
-    seconds: Number(m[5]),
+    ...field("seconds", decimal(m[5])),
     ...field("poolId", decimal(m[3])),
     ...field("device", m[2]),
   };
@@ -24,7 +24,7 @@ function readStallLine(text: string): PagePoolStall | undefined {
 
 /** The line as a release prints it (net/core/page_pool.c). */
 export function printStallLine(s: PagePoolStall): string {
-  return `${s.function}() stalled pool shutdown${s.poolId === undefined ? "" : `: id ${s.poolId},`} ${s.inflight} inflight ${s.seconds} sec`;
+  return `${s.function}() stalled pool shutdown${s.poolId === undefined ? "" : `: id ${s.poolId},`} ${s.inflight} inflight ${s.seconds ?? 60} sec`;
 }
 
 export function readStall(

@@ -94,7 +94,7 @@ class OomBuilder {
       Object.assign(this.oom, {
         ...field("comm", m[1]),
         ...field("gfp", gfpText(m[2], m[3])),
-        ...field("nodemask", m[4]),
+        ...field("nodemask", m[4] === "" ? undefined : m[4]),
         ...field("order", decimal(m[5])),
         ...field("scoreAdj", decimal(m[6])),
       });
@@ -171,6 +171,10 @@ class OomBuilder {
     for (const m of text.slice(9).matchAll(/(?:^|,)([a-z_]+)=((?:(?!,[a-z_]+=).)*)/g)) {
       if (m[1] !== undefined) summary[m[1]] = m[2] ?? "";
     }
+    // The user's number ends the line (5.0 and later); what ends a line that is cut may lack its end.
+    const last = Object.keys(summary).at(-1);
+    if (last !== undefined && last !== "uid") delete summary[last];
+    if (summary.uid === "") delete summary.uid;
     this.oom.summary = summary;
     const scopes: Readonly<Record<string, Oom["scope"]>> = {
       CONSTRAINT_NONE: "machine",

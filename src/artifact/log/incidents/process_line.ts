@@ -30,7 +30,8 @@ export function readProcessLine(text: string): ProcessLine | undefined {
     ...field("cpu", decimal(modern?.[1])),
     ...field("uid", decimal(modern?.[2])),
     ...field("pid", decimal(modern?.[3] ?? old?.[1])),
-    comm: m?.[1] ?? rest.trim(),
+    // The taint stands behind the name in every release: a name without it may be cut, or run into the rest of that word.
+    ...field("comm", m?.[1]),
     ...field("kdump", m?.[2] === undefined ? undefined : true),
     ...field(
       "taint",

@@ -28,9 +28,11 @@ function readSkbPanicLine(text: string): SkbPanic | undefined {
   if (name === null) return undefined;
   const found: Partial<Record<(typeof fields)[number], string>> = {};
   let rest = text.slice(name.index + name[0].length - "text:".length);
-  for (const f of fields) {
-    // A field counts when what stands behind it shows that it is whole: the next one, or for the last one the end of the line.
-    const m = f === "dev" ? /^dev:(.{1,64})/.exec(rest) : new RegExp(`^${f}:(\\S{1,64}) `).exec(rest);
+  for (const [i, f] of fields.entries()) {
+    // A field counts when what stands behind it shows that it is whole: the next one, or for the last one the end of the line. A blank alone may be
+    // that of a line which was joined.
+    const m =
+      f === "dev" ? /^dev:(.{1,64})/.exec(rest) : new RegExp(`^${f}:(\\S{1,64}) (?=$|${fields[i + 1]}:)`).exec(rest);
     if (m?.[1] === undefined) break;
     found[f] = m[1].trim();
     rest = rest.slice(m[0].length);
