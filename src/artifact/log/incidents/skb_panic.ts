@@ -32,7 +32,9 @@ function readSkbPanicLine(text: string): SkbPanic | undefined {
     // A field counts when what stands behind it shows that it is whole: the next one, or for the last one the end of the line. A blank alone may be
     // that of a line which was joined.
     const m =
-      f === "dev" ? /^dev:(.{1,64})/.exec(rest) : new RegExp(`^${f}:(\\S{1,64}) (?=$|${fields[i + 1]}:)`).exec(rest);
+      f === "dev"
+        ? /^dev:(.{1,64})/.exec(rest)
+        : new RegExp(`^${f}:(\\S{1,64}) (?=$|${fields[i + 1]}:|[a-z]{1,4}$)`).exec(rest);
     if (m?.[1] === undefined) break;
     found[f] = m[1].trim();
     rest = rest.slice(m[0].length);
