@@ -28,13 +28,13 @@ function readSkbPanicLine(text: string): SkbPanic | undefined {
   if (name === null) return undefined;
   const found: Partial<Record<(typeof fields)[number], string>> = {};
   let rest = text.slice(name.index + name[0].length - "text:".length);
-  for (const [i, f] of fields.entries()) {
+  for (const f of fields) {
     // A field counts when what stands behind it shows that it is whole: the next one, or for the last one the end of the line. A blank alone may be
     // that of a line which was joined.
     const m =
       f === "dev"
         ? /^dev:(.{1,64})/.exec(rest)
-        : new RegExp(`^${f}:(\\S{1,64}) (?=$|${fields[i + 1]}:|[a-z]{1,4}$)`).exec(rest);
+        : new RegExp(`^${f}:(\\S{1,64}) (?=$|[a-z?]{1,5}:|[a-z]{1,4}$)`).exec(rest);
     if (m?.[1] === undefined) break;
     found[f] = m[1].trim();
     rest = rest.slice(m[0].length);
