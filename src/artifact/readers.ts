@@ -2,7 +2,7 @@
 // log, page_owner dumps, traces) are in the folders of artifact/. Order matters only between readers that could begin with the same line.
 import { buddyinfo, extfrag } from "./proc/buddyinfo.ts";
 import { meminfo, sysctl, vmstat } from "./proc/counters.ts";
-import { ethtoolDriver, ethtoolFeatures, ethtoolRings } from "./proc/ethtool.ts";
+import { ethtoolChannels, ethtoolDriver, ethtoolFeatures, ethtoolRings } from "./proc/ethtool.ts";
 import { netDev, sockStat, softnetStat } from "./proc/netstat.ts";
 import { pagePools } from "./proc/page_pools.ts";
 import { pagetypeinfo } from "./proc/pagetypeinfo.ts";
@@ -23,6 +23,7 @@ export const textReaders: readonly TextReader[] = [
   slabinfo,
   ethtoolFeatures,
   ethtoolRings,
+  ethtoolChannels,
   ethtoolDriver,
   sysctl,
   netDev,

@@ -164,8 +164,9 @@ class InputCollection {
   private readonly offloads = new Map<string, Told<"on" | "off">>();
   private readonly mtus = new Map<string, Told<number>>();
   private readonly devices = new Map<string, Told<string>>();
-  private readonly single: Changing<Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "rings">> =
-    {};
+  private readonly single: Changing<
+    Pick<Surroundings, "offloadDevice" | "driver" | "memTotalKb" | "cpus" | "rings" | "queues">
+  > = {};
   private readonly netDrivers = new Set<string>();
   private memoryFiles: MemoryFiles = {};
   private readonly banners: StatedRelease[] = [];
@@ -312,6 +313,17 @@ class InputCollection {
           value: { rx: at("RX"), rxJumbo: at("RX Jumbo"), tx: at("TX") },
           quote: line,
         };
+        return;
+      }
+      case "ethtool -l": {
+        const receiving = reading.current.filter((r) => r.name === "RX" || r.name === "Combined");
+        const numbers = receiving.flatMap((r) => (r.value === undefined ? [] : [r.value]));
+        const value = numbers.reduce((sum, n) => sum + n, 0);
+        if (value > 0)
+          this.single.queues ??= {
+            value,
+            quote: quote("Current hardware settings", `queues: ${value}`, 1 + reading.maximums.length),
+          };
         return;
       }
       case "meminfo": {

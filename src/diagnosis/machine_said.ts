@@ -40,6 +40,7 @@ export function machineSaid(c: Case, table: MtuTable | undefined): MachineSaid {
     scaleFactor: sysctl(c, "vm.watermark_scale_factor"),
     mtu: mtuOf(c, table),
     rings: c.around.rings === undefined ? null : told(c.around.rings.value, "ethtool -g", [c.around.rings.quote]),
+    queues: c.around.queues === undefined ? null : told(c.around.queues.value, "ethtool -l", [c.around.queues.quote]),
     tso: offloadOf(c, "tcp-segmentation-offload"),
     gro: offloadOf(c, "generic-receive-offload"),
     poolPages:

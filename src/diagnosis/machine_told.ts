@@ -94,6 +94,8 @@ export interface MachineSaid {
     readonly rxJumbo: number | null;
     readonly tx: number | null;
   }> | null;
+  /** Queues that receive. */
+  readonly queues: Told<number> | null;
   /** TCP segmentation offload. */
   readonly tso: Told<boolean> | null;
   /** Generic receive offload. */

@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly driver?: Told<string>;
   /** `ethtool -g`, current settings: entries of the rings. */
   readonly rings?: Told<{ readonly rx: number | null; readonly rxJumbo: number | null; readonly tx: number | null }>;
+  /** `ethtool -l`, current settings: queues that receive. */
+  readonly queues?: Told<number>;
   /** MTUs by interface, from `ip link`, ifconfig or a log line that changes one. */
   readonly mtus: ReadonlyMap<string, Told<number>>;
   /** Modules that a device's own line names: `smsc95xx 1-1.1:1.0: eth0: …`. */
@@ -73,6 +75,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
   const memTotalKb = first((s) => s.memTotalKb);
   const cpus = first((s) => s.cpus);
   const rings = first((s) => s.rings);
+  const queues = first((s) => s.queues);
   const memoryFiles = Object.assign({}, ...all.map((s) => s.memoryFiles ?? {}).reverse()) as MemoryFiles;
   const netDrivers = new Set(all.flatMap((s) => [...(s.netDrivers ?? [])]));
 
@@ -86,6 +89,7 @@ export function mergeSurroundings(all: readonly Surroundings[]): Surroundings {
     ...(memTotalKb === undefined ? {} : { memTotalKb }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(rings === undefined ? {} : { rings }),
+    ...(queues === undefined ? {} : { queues }),
     ...(netDrivers.size === 0 ? {} : { netDrivers }),
     ...(Object.keys(memoryFiles).length === 0 ? {} : { memoryFiles }),
   };

@@ -49,3 +49,17 @@ test("readings on both sides of each bound, and what is none, in one sentence", 
   }
   expect(() => readAssumed(["turbo=1"])).toThrow('--assume has no "turbo"');
 });
+
+test.each([
+  ["tg3", "assumed", 1],
+  ["ice", "report", 4],
+])("the queues of ethtool -l on %s: %s", async (driver, from, queues) => {
+  const channels = readFileSync(new URL("../../fixtures/proc/ethtool-l", import.meta.url), "utf8");
+  const incident = await incidentOf({ "ethtool-l": channels });
+  expect(incident.machine.queues?.value).toBe(4);
+  const built = buildMachine({ ...incident, driver }, 1, false);
+  const alone = buildMachine({ ...(await incidentOf()), driver }, 1, false);
+  if (typeof built === "string" || typeof alone === "string") throw new Error(`${built} ${alone}`);
+  expect(built.assumptions.find((a) => a.what === "receive queues")).toMatchObject({ value: String(queues), from });
+  expect([built.queues, built.ringPages]).toEqual([queues, queues * alone.ringPages]);
+});

@@ -178,7 +178,7 @@ function ofCard(change: OfCard, built: Built, mtu: number): Made | string {
       const flows = { "traffic.0.flows": 64 };
       return {
         against: flows,
-        set: { ...flows, ...roomFor(built, change.count - 1), "nics.0.queues": change.count },
+        set: { ...flows, ...roomFor(built, change.count - built.queues), "nics.0.queues": change.count },
         counts: "framesLost",
       };
     }
@@ -208,7 +208,9 @@ function roomFor(built: Built, rings: number): Readonly<Record<string, unknown>>
   const zones = built.stateUnder({}, 0).zones;
   const row = zones.findLastIndex((z) => z.zone !== "HighMem" && z.zone !== "Movable");
   const zone = zones[row];
-  return zone === undefined ? {} : { [`state.zones.${row}.pages`]: zone.pages + rings * built.ringPages };
+  return zone === undefined
+    ? {}
+    : { [`state.zones.${row}.pages`]: zone.pages + Math.ceil((rings * built.ringPages) / built.queues) };
 }
 
 /** So many times the memory in the highest zone: all of what is added is in use, and the marks are those that the kernel computes for it. */

@@ -117,7 +117,12 @@ function ofCard(input: ProveInput, built: Built, add: Add): void {
   const queues = Math.min(4, card?.queuesMost ?? 1);
   if (built.order > 0 && splitsHeaders(asker.name))
     add("headers in buffers of their own", { kind: "header_split" }, inFrames);
-  if (queues > 1) add(`${queues} queues instead of one, 64 flows`, { kind: "queues", count: queues }, inFrames);
+  if (queues > built.queues)
+    add(
+      `${queues} queues instead of ${built.queues === 1 ? "one" : built.queues}, 64 flows`,
+      { kind: "queues", count: queues },
+      inFrames,
+    );
   if (withCopybreak.includes(asker.name) && asker.mtu <= 1500)
     add(`copybreak ${copiedWhole}: every frame is copied`, { kind: "copybreak", bytes: copiedWhole }, inFrames);
   if (asker.mtu > 1500) add("MTU 1500", { kind: "mtu", mtu: 1500 });

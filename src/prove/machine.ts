@@ -27,7 +27,8 @@ export interface Built {
   readonly lowmemKb: number;
   readonly minFreeKb: number;
   readonly rxRing: number;
-  /** Pages that its ring holds. */
+  readonly queues: number;
+  /** Pages that its rings hold. */
   readonly ringPages: number;
   /** Memory as printed; else that of machine number `which`, which a load has filled while kswapd kept the marks of these settings. */
   stateUnder(marks: MarkSettings, which: number): StateGiven;
@@ -107,6 +108,7 @@ export function buildMachine(input: ProveInput, order: number, asItself: boolean
     lowmemKb: kb,
     minFreeKb: minFree,
     rxRing: card.rxRing,
+    queues: card.queues,
     ringPages: card.ringPages,
     stateUnder: memory.stateUnder,
     toFill: memory.toFill,
@@ -232,7 +234,8 @@ function memoryOf(
 interface Card {
   readonly asker: Asker;
   readonly rxRing: number;
-  /** Pages that the ring holds. */
+  readonly queues: number;
+  /** Pages that its rings hold. */
   readonly ringPages: number;
   readonly nic: Readonly<Record<string, unknown>>;
 }
@@ -268,6 +271,7 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
     return {
       asker: { kind: "request", mask: Number.parseInt(input.gfp.mask, 16) },
       rxRing: 0,
+      queues: 1,
       ringPages: 64,
       nic: idle,
     };
@@ -289,15 +293,33 @@ function cardOf(input: ProveInput, order: number, asItself: boolean, take: Take,
   else note("receive ring", String(usual), "assumed", "the driver's default");
   take("TSO", machine.tso, onOff, true, "the driver's default");
   take("GRO", machine.gro, onOff, true, "the kernel's default");
-  note("receive queues", "1", "assumed", "a burst is one flow's, which goes to one queue");
+  const queues = Math.min(machine.queues?.value ?? 1, known.queuesMost ?? 1);
+  if (machine.queues === null) note("receive queues", "1", "assumed", "a burst is one flow's, which goes to one queue");
+  else if (queues < machine.queues.value)
+    note(
+      "receive queues",
+      String(queues),
+      "assumed",
+      `the model's ${known.name} has no more; the report's ${machine.queues.value}`,
+    );
+  else
+    note(
+      "receive queues",
+      String(queues),
+      "report",
+      "ethtool -l; a burst is one flow's, which goes to one",
+      machine.queues,
+    );
   return {
     asker: { kind: "driver", name: known.name, mtu },
     rxRing,
+    queues,
     // A driver without a ring (r8152) has ten blocks of eight pages.
-    ringPages: usual === undefined ? 80 : rxRing * Math.max(2, Math.ceil((mtu + 600) / 4096) * 2),
+    ringPages: queues * (usual === undefined ? 80 : rxRing * Math.max(2, Math.ceil((mtu + 600) / 4096) * 2)),
     nic: {
       driver: known.name,
       mtu,
+      ...(queues === 1 ? {} : { queues }),
       ...(machine.tso === null ? {} : { tso: machine.tso.value }),
       ...(machine.gro === null ? {} : { gro: machine.gro.value }),
       settings: {

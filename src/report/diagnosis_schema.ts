@@ -279,6 +279,7 @@ const machine = z
     rings: told(
       z.strictObject({ rx: z.number().nullable(), rxJumbo: z.number().nullable(), tx: z.number().nullable() }),
     ),
+    queues: told(z.int()).describe("Queues that receive."),
     tso: told(z.boolean()).describe("TCP segmentation offload."),
     gro: told(z.boolean()).describe("Generic receive offload."),
     poolPages: told(z.int()).describe("Pages that a destroyed page_pool waits for."),

@@ -140,6 +140,7 @@ const listed: readonly Anchor[] = [
   row("artifact", "ffload parameters", "Offload parameters"),
   row("artifact", "Features for "),
   row("artifact", "Ring parameters for "),
+  row("artifact", "Channel parameters for "),
   row("artifact", "firmware-version:"),
   row("artifact", "MemTotal:"),
   row("artifact", "nr_free_pages"),

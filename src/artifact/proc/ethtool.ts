@@ -1,5 +1,6 @@
 // ethtool -k, -g and -i, old versions and new (ethtool.c, 2.6.x to 6.x). Values may have prose glued behind them in pasted text.
 import type {
+  EthtoolChannels,
   EthtoolDriver,
   EthtoolFeature,
   EthtoolFeatures,
@@ -54,15 +55,21 @@ export const ethtoolFeatures: TextReader<EthtoolFeatures> = {
     ]),
 };
 
-const ringsHead = /^Ring parameters for ([^\s:]+):\s*$/;
 const ringPart = /^(?:Pre-set maximums|Current hardware settings):\s*$/;
-const ring = /^((?:RX|TX|CQE|TCP)[\w -]*):\s*(\S+)\s*$/;
 
-export const ethtoolRings: TextReader<EthtoolRings> = {
-  kind: "ethtool -g",
-  title: "ethtool -g",
-  starts: (text) => ringsHead.test(text),
-  continues: (text) => text === "" || ringPart.test(text) || ring.test(text),
+type Settings = EthtoolRings | EthtoolChannels;
+
+/** A table of two parts: what the hardware has, and what is set. `head` names the device in its first group, `row` a setting and its value. */
+const settingsReader = <K extends Settings["kind"]>(
+  kind: K,
+  headWords: string,
+  head: RegExp,
+  row: RegExp,
+): TextReader<Extract<Settings, { readonly kind: K }>> => ({
+  kind,
+  title: kind,
+  starts: (text) => head.test(text),
+  continues: (text) => text === "" || ringPart.test(text) || row.test(text),
   read(lines) {
     const notes: LogNote[] = [];
     const maximums: RingSetting[] = [];
@@ -71,28 +78,45 @@ export const ethtoolRings: TextReader<EthtoolRings> = {
     let part = maximums;
     for (const source of lines) {
       const { text } = source;
-      const match = ring.exec(text);
-      if (ringsHead.test(text)) device = ringsHead.exec(text)![1]!;
+      const match = row.exec(text);
+      if (head.test(text)) device = head.exec(text)![1]!;
       else if (ringPart.test(text)) part = text.startsWith("Pre") ? maximums : current;
       else if (match !== null) {
         const value = match[2]!;
         part.push({ name: match[1]!, ...(/^\d+$/.test(value) ? { value: Number(value) } : {}), text: value });
       } else if (text !== "") notes.push(skipped(source, this.title));
     }
-    return { reading: { kind: "ethtool -g", device, maximums, current }, notes };
+    return {
+      reading: { kind, device, maximums, current } as unknown as Extract<Settings, { readonly kind: K }>,
+      notes,
+    };
   },
   print({ device, maximums, current }) {
     const rows = (list: readonly RingSetting[]): string[] =>
       list.map((s) => `${s.name}:${s.name.length < 7 ? "\t\t" : "\t"}${s.text}`);
     return asText([
-      `Ring parameters for ${device}:`,
+      `${headWords} for ${device}:`,
       "Pre-set maximums:",
       ...rows(maximums),
       "Current hardware settings:",
       ...rows(current),
     ]);
   },
-};
+});
+
+export const ethtoolRings = settingsReader(
+  "ethtool -g",
+  "Ring parameters",
+  /^Ring parameters for ([^\s:]+):\s*$/,
+  /^((?:RX|TX|CQE|TCP)[\w -]*):\s*(\S+)\s*$/,
+);
+
+export const ethtoolChannels = settingsReader(
+  "ethtool -l",
+  "Channel parameters",
+  /^Channel parameters for ([^\s:]+):\s*$/,
+  /^(RX|TX|Other|Combined):\s*(\S+)\s*$/,
+);
 
 const driverField =
   /^(driver|version|firmware-version|expansion-rom-version|bus-info|supports-(?:statistics|test|eeprom-access|register-dump|priv-flags)):(?: (.*))?$/;

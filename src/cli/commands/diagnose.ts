@@ -42,7 +42,7 @@ export const command: CommandSpec = {
     },
     {
       line: "skblab diagnose fixtures/logs/tg3_gentoo_2009.txt fixtures/proc/ethtool-g fixtures/proc/ethtool-i",
-      does: "settings in other files count as evidence: ethtool -k, -g, -i, sysctl -a, /proc/buddyinfo ...",
+      does: "settings in other files count as evidence: ethtool -k, -g, -l, -i, sysctl -a, /proc/buddyinfo ...",
     },
     {
       line: "skblab diagnose fixtures/logs --format json",

@@ -38,6 +38,7 @@ const roles: Readonly<Record<ProcKind, "tells once" | "tells" | "sets" | "not lo
   "sample times": "sets",
   "ethtool -k": "sets",
   "ethtool -g": "sets",
+  "ethtool -l": "sets",
   "ethtool -i": "sets",
   // The room that the model works out from the zones says the same, and for a request.
   extfrag: "not looked at",

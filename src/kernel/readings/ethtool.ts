@@ -33,6 +33,14 @@ export interface EthtoolRings {
   readonly current: readonly RingSetting[];
 }
 
+/** Queues: RX, TX, Other, Combined. */
+export interface EthtoolChannels {
+  readonly kind: "ethtool -l";
+  readonly device: string;
+  readonly maximums: readonly RingSetting[];
+  readonly current: readonly RingSetting[];
+}
+
 export interface EthtoolDriver {
   readonly kind: "ethtool -i";
   /** driver, version, firmware-version, bus-info, ... in order. */

@@ -1,6 +1,6 @@
 // Every reading of a /proc, debugfs, ethtool or sysctl text, told apart by `kind`.
 import type { BuddyInfo } from "./buddyinfo.ts";
-import type { EthtoolDriver, EthtoolFeatures, EthtoolRings, EthtoolStatistics } from "./ethtool.ts";
+import type { EthtoolChannels, EthtoolDriver, EthtoolFeatures, EthtoolRings, EthtoolStatistics } from "./ethtool.ts";
 import type { Extfrag } from "./extfrag.ts";
 import type { MemInfoFile } from "./meminfo.ts";
 import type { NetCounters, NetDev, Nstat, SockStat, SoftnetStat } from "./netstat.ts";
@@ -23,6 +23,7 @@ export type ProcReading =
   | Extfrag
   | EthtoolFeatures
   | EthtoolRings
+  | EthtoolChannels
   | EthtoolDriver
   | EthtoolStatistics
   | Sysctl
