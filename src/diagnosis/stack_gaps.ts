@@ -124,7 +124,7 @@ const breaks = /^(?:bug_handler|call_break_hook|brk_handler|do_el1_brk64)$/;
  */
 const handsOnOnly = (name: string): boolean =>
   has(handingOnFrames, name) !== undefined &&
-  !/^(?:start_kernel|kernel_init|error_code|handle_exception|ret_from_exception)/.test(name);
+  !/^(?:start_kernel|kernel_init|error_code|handle_exception|ret_from_except)/.test(name);
 
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =

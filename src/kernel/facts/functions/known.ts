@@ -327,6 +327,10 @@ export const knownFunctions: readonly KnownFunction[] = [
   { fn: "tasklet_action", prefix: true, context: "softirq", is: ["hands on"] },
   { fn: "run_timer_softirq", context: "softirq", is: ["hands on"] },
   { fn: "call_softirq", context: "softirq", is: ["hands on"] },
+  // These only change stacks and call __do_softirq(), or are the entry itself (arch/powerpc/kernel/misc_32.S, arch/x86/kernel/irq_32.c).
+  { fn: "call_do_softirq", context: "softirq", is: ["hands on"] },
+  { fn: "do_softirq_own_stack", context: "softirq", is: ["hands on"] },
+  { fn: "ret_from_except", is: ["hands on"] },
   { fn: "rcu_process_callbacks", context: "softirq" },
   { fn: "handle_irq_event", prefix: true, context: "interrupt" },
   { fn: "handle_IRQ_event", context: "interrupt" },
