@@ -220,7 +220,7 @@ describe.each(kernels)("a machine of %s with %s", (kernel, driver, queues) => {
       if (said !== undefined) wrong.push(`${said} <- ${all.map(String).join(", ")}`);
       return refused;
     };
-    const any = (): unknown => {
+    const someArgument = (): unknown => {
       const n = random.below(10);
       if (n < 5) return random.pick(things);
       return n < 7 ? random.below(8) : n < 8 ? random.below(3000) : random.pick(absurd);
@@ -245,7 +245,8 @@ describe.each(kernels)("a machine of %s with %s", (kernel, driver, queues) => {
           continue;
         }
         const known = fitting.get(`${path} ${named}`) ?? [];
-        all[named === last ? at : all.length] = known.length > 0 && random.below(4) > 0 ? random.pick(known) : any();
+        all[named === last ? at : all.length] =
+          known.length > 0 && random.below(4) > 0 ? random.pick(known) : someArgument();
         last = named;
       }
     };
@@ -254,7 +255,7 @@ describe.each(kernels)("a machine of %s with %s", (kernel, driver, queues) => {
     for (let round = 0; round < 5 && wrong.length < 20; round++) {
       for (const { path, call } of doors)
         for (let n = 0; n < 5; n++) {
-          tries(path, call, Array.from({ length: 6 }, any));
+          tries(path, call, Array.from({ length: 6 }, someArgument));
           sensibly(path, call);
         }
       tries("clock.run", machine.clock.run as Call, [machine.clock.now() + 1e7, 1000]);

@@ -179,16 +179,19 @@ const alignMask: Shape<number> = {
   is: (v) => typeof v === "number" && v < 0 && v >= -65_536 && Number.isInteger(Math.log2(-v)),
 };
 
+const pieceAsked = (holds: MemoryHolds, pageSize: number) =>
+  ({
+    takes: [
+      ["bytes", bytes],
+      ["gfp", mask],
+      ["alignMask", alignMask],
+    ],
+    after: pieceGot(holds, pageSize),
+  }) as const;
+
 export function handFrag(name: string, frag: PageFragCache, holds: MemoryHolds, pageSize: number): PageFragCache {
   return handOut(name, frag, [], {
-    alloc: {
-      takes: [
-        ["bytes", bytes],
-        ["gfp", mask],
-        ["alignMask", alignMask],
-      ],
-      after: pieceGot(holds, pageSize),
-    },
+    alloc: pieceAsked(holds, pageSize),
     pfmemalloc: [],
     state: [],
     drain: [],
@@ -208,14 +211,7 @@ export function handReceiveCaches(caches: ReceiveCaches, holds: MemoryHolds, pag
     {
       frags: (frags) =>
         handOut("caches.frags.", frags, [], {
-          alloc: {
-            takes: [
-              ["bytes", bytes],
-              ["gfp", mask],
-              ["alignMask", alignMask],
-            ],
-            after: pieceGot(holds, pageSize),
-          },
+          alloc: pieceAsked(holds, pageSize),
           pfmemalloc: [],
         }),
       slices: (slices) =>

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { feed } from "../../artifact/page_owner/scan.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createCensus } from "./census.ts";
 import { parseSortToolOptions } from "./sort_options.ts";
@@ -12,25 +13,15 @@ import { dumpForm } from "./stack_tables.ts";
 
 const dump = gunzipSync(readFileSync(join(import.meta.dirname, "../../../fixtures/page_owner/6.1-nics128.txt.gz")));
 
-function pour(scanner: { room(): Uint8Array; push(n: number): void }): void {
-  for (let at = 0; at < dump.length; ) {
-    const room = scanner.room();
-    const n = Math.min(room.length, dump.length - at);
-    room.set(dump.subarray(at, at + n));
-    scanner.push(n);
-    at += n;
-  }
-}
-
 function sorted(args: readonly string[]): string {
   const tool = createSortTool(parseSortToolOptions(args).options);
-  pour(tool.scanner);
+  feed(tool.scanner, dump);
   return Buffer.concat(Array.from(tool.finish(), (piece) => Buffer.from(piece))).toString("latin1");
 }
 
 describe("the tool's output says what the dump says", () => {
   const taker = createCensus();
-  pour(taker.scanner);
+  feed(taker.scanner, dump);
   const whole = taker.finish();
   test.each([[[]], [["-t"]], [["--cull=stacktrace"]], [["--cull=pid,name"]], [["--cull=stacktrace,allocator"]]])(
     "with %j",

@@ -1,7 +1,7 @@
 // A page_owner dump as runs of pages in use and pages that it does not list: what a machine is laid out from.
 import type { OwnedPages } from "../../kernel/readings/owned_pages.ts";
 import { ownedBlockPages, ownedPagesMost } from "../../kernel/readings/owned_pages.ts";
-import { createPageOwnerScanner } from "./scan.ts";
+import { createPageOwnerScanner, feed } from "./scan.ts";
 
 /** Letters by what the scanner gives, the first of the type's name: U, M, R(eclaimable), H(ighAtomic), C(MA), I(solate). */
 const letterOf = (code: number): string => {
@@ -39,15 +39,7 @@ export function createOwnedPages(): { push(bytes: Uint8Array): void; finish(): O
     }
   });
   return {
-    push(bytes) {
-      for (let at = 0; at < bytes.length; ) {
-        const room = scanner.room();
-        const n = Math.min(room.length, bytes.length - at);
-        room.set(bytes.subarray(at, at + n));
-        scanner.push(n);
-        at += n;
-      }
-    },
+    push: (bytes) => feed(scanner, bytes),
     finish() {
       scanner.end(true);
       return {

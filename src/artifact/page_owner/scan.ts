@@ -69,6 +69,17 @@ export interface ScanEnd {
   readonly oversized: number;
 }
 
+/** Hands all of `bytes` to a scanner, in pieces that fit. */
+export function feed(scanner: Pick<PageOwnerScanner, "room" | "push">, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    const room = scanner.room();
+    const n = Math.min(room.length, bytes.length - at);
+    room.set(bytes.subarray(at, at + n));
+    scanner.push(n);
+    at += n;
+  }
+}
+
 export interface PageOwnerScanner {
   /** Where the next bytes go: fill it from the start (at least 64 KiB) and say how many with `push`. */
   room(): Uint8Array;

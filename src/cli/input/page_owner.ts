@@ -7,6 +7,7 @@ import { readSortedText } from "../../analysis/page_owner/sorted_text.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
 import { HEAD_BYTES, identify } from "../../artifact/identify.ts";
 import type { PageOwnerScanner } from "../../artifact/page_owner/scan.ts";
+import { feed } from "../../artifact/page_owner/scan.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { ByteSource } from "../../base/byte_source.ts";
 import { withHead } from "../../base/byte_source.ts";
@@ -100,16 +101,6 @@ async function readText(path: string, io: Io): Promise<string> {
     if (opened.fd !== 0) closeSync(opened.fd);
   }
   return text;
-}
-
-function feed(scanner: PageOwnerScanner, chunk: Uint8Array): void {
-  for (let at = 0; at < chunk.length; ) {
-    const room = scanner.room();
-    const n = Math.min(room.length, chunk.length - at);
-    room.set(chunk.subarray(at, at + n));
-    scanner.push(n);
-    at += n;
-  }
 }
 
 function open(path: string): Opened {

@@ -2,6 +2,7 @@
 import type { Census } from "../../analysis/page_owner/census.ts";
 import { createCensus } from "../../analysis/page_owner/census.ts";
 import { diffCensus, seriesOf } from "../../analysis/page_owner/compare.ts";
+import { feed } from "../../artifact/page_owner/scan.ts";
 import { prng } from "../../base/prng.ts";
 import { parseRelease } from "../../kernel/release.ts";
 import { createBootedMemory } from "../../model/kernels/booted.ts";
@@ -38,15 +39,7 @@ const chains = {
 function censusOf(dump: Iterable<string>): Census {
   const taker = createCensus();
   const encoder = new TextEncoder();
-  for (const record of dump) {
-    for (let bytes = encoder.encode(record); bytes.length > 0; ) {
-      const room = taker.scanner.room();
-      const n = Math.min(room.length, bytes.length);
-      room.set(bytes.subarray(0, n));
-      taker.scanner.push(n);
-      bytes = bytes.subarray(n);
-    }
-  }
+  for (const record of dump) feed(taker.scanner, encoder.encode(record));
   return taker.finish();
 }
 

@@ -15,6 +15,7 @@ import { groupCensus, typeName } from "../../analysis/page_owner/group_by.ts";
 import { isStackKey, pinsOf } from "../../analysis/page_owner/pins.ts";
 import { readSortedText } from "../../analysis/page_owner/sorted_text.ts";
 import { dumpForm, readStackTables } from "../../analysis/page_owner/stack_tables.ts";
+import { feed } from "../../artifact/page_owner/scan.ts";
 import { frameName } from "../../artifact/page_owner/stack.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import type { WeightedStack } from "../../report/exports/stacks.ts";
@@ -221,13 +222,7 @@ async function take(
       text += decoder.decode(chunk);
       continue;
     }
-    for (let at = 0; at < chunk.length; ) {
-      const room = taker.scanner.room();
-      const n = Math.min(room.length, chunk.length - at);
-      room.set(chunk.subarray(at, at + n));
-      taker.scanner.push(n);
-      at += n;
-    }
+    feed(taker.scanner, chunk);
   }
   if (form === undefined) throw new BadInput("The dump is empty.", { file: file.name });
   if (form === "sorted") return readSortedText(text, file.name);
