@@ -24,7 +24,7 @@ function readStallLine(text: string): PagePoolStall | undefined {
 
 /** The line as a release prints it (net/core/page_pool.c). */
 export function printStallLine(s: PagePoolStall): string {
-  return `${s.function}() stalled pool shutdown${s.poolId === undefined ? "" : `: id ${s.poolId},`} ${s.inflight} inflight ${s.seconds ?? 60} sec`;
+  return `${s.function}() stalled pool shutdown${s.poolId === undefined ? "" : `: id ${s.poolId},`} ${s.inflight} inflight${s.seconds === undefined ? "" : ` ${s.seconds} sec`}`;
 }
 
 export function readStall(
