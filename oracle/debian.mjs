@@ -76,7 +76,7 @@ function lookUp(apt, wanted, cache) {
   return kernel;
 }
 
-/** { release, vmlinuz, headers, root, busybox } of a Debian kernel. What was looked up and fetched before is used again; remove it from `cache` to ask anew. */
+/** { release, vmlinuz, headers, modules (below which they lie), root, busybox } of a Debian kernel. What was looked up and fetched before is used again; remove it from `cache` to ask anew. */
 export function fromDebian(run, fail, wanted, cache) {
   const apt = ownApt(run, join(cache, "apt"));
   const kernel = lookUp(apt, wanted, cache);
@@ -113,5 +113,5 @@ export function fromDebian(run, fail, wanted, cache) {
     renameSync(`${image}.part`, image);
   }
   const vmlinuz = readdirSync(image, { recursive: true }).find((file) => /(^|\/)vmlinuz/.test(file));
-  return { release: kernel.release, vmlinuz: join(image, vmlinuz), headers: `/usr/src/${kernel.package}`, root, busybox: ["usr/bin", "bin"].map((d) => join(root, d, "busybox")).find(existsSync) };
+  return { release: kernel.release, vmlinuz: join(image, vmlinuz), headers: `/usr/src/${kernel.package}`, modules: image, root, busybox: ["usr/bin", "bin"].map((d) => join(root, d, "busybox")).find(existsSync) };
 }

@@ -50,7 +50,24 @@ const caches = (sizes, seed) => [
   `record ctor512_s${seed + 90}.ndjson skblab_slub size=512 with_ctor=1 seed=${seed + 90}`,
 ];
 
-/** name → { memory (MB), cpus, below4g (MB: where the Normal zone begins), cpu (qemu's), plan } */
+/** eth0 to eth2. Each is in a network of its own, 10.0.N.0/24, where the host answers at .100. */
+const cards = ["virtio-net-pci", "e1000", "e1000e"];
+const names = ["virtio_net", "e1000", "e1000e"];
+
+/** Every card brought up, then for each MTU changed to it and sent 200 KB twice. */
+const rings = [
+  "modules",
+  ...names.map((name, i) => `traced ${name}_up.txt up eth${i} 10.0.${i + 2}.15`),
+  ...[1500, 9000, 3000, 1500].flatMap((mtu, round) =>
+    names.flatMap((name, i) => [
+      ...(round === 0 || i === 0 ? [] : [`traced ${round}_${name}_mtu${mtu}.txt mtu eth${i} ${mtu}`]),
+      ...[1, 2].map((time) => `traced ${round}_${name}_mtu${i === 0 ? 1500 : mtu}_receive${time}.txt receive eth${i} 7`),
+    ]),
+  ),
+  ...names.map((name, i) => `traced ${name}_down.txt down eth${i}`),
+];
+
+/** name → { memory (MB), cpus, below4g (MB: where the Normal zone begins), cpu (qemu's), cards and their modules, since (the first release), plan } */
 export const guests = {
   // DMA and DMA32, one or two CPUs.
   "buddy/128": { memory: 128, cpus: 2, plan: ["texts", ...buddy(everything, [1, 2])] },
@@ -78,5 +95,7 @@ export const guests = {
   // What lies above the page allocator. Private caches, so one machine does for all of them; slabs have another order with one CPU.
   net: { memory: 512, cpus: 2, plan: [...frags, ...pools, ...packets] },
   slub: { memory: 512, cpus: 2, plan: caches([256, 1024, 192, 232, 2048, 4096, 8192, 64], 1) },
+  // Before 6.1 objects of a node were announced by events of their own.
+  rings: { memory: 256, cpus: 1, since: [6, 1], cards, modules: ["virtio_pci", ...names], plan: ["texts", ...rings] },
   "slub/up": { memory: 512, cpus: 1, plan: ["texts", ...caches([512, 1024, 700, 4096], 21)] },
 };

@@ -80,7 +80,33 @@ async function buildRecorders({ vmlinuz, headers, root }, folder) {
 /** A program that needs no libraries: the guest has none. An ELF file that asks for a loader names it. */
 const standsAlone = (path) => existsSync(path) && !readFileSync(path).includes("/ld-linux");
 
-function packGuest(recorders, plan, folder, busybox) {
+/**
+ * Kernel modules with those they depend on, each behind what it needs: [name, bytes]. What the kernel has built in is passed over; undefined
+ * where one is in neither place.
+ */
+function modulesOf(names, folder) {
+  const every = existsSync(folder) ? readdirSync(folder, { recursive: true }) : [];
+  const bare = (path) => path.split("/").at(-1).replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+  const paths = new Map(every.filter((path) => /\.ko(\.\w+)?$/.test(path)).map((path) => [bare(path), join(folder, path)]));
+  const builtIn = every.find((path) => path.endsWith("modules.builtin"));
+  const inside = new Set(builtIn === undefined ? [] : readFileSync(join(folder, builtIn), "utf8").split("\n").map(bare));
+  const unpack = { xz: ["xz", "-dc"], zst: ["zstd", "-dcq"], gz: ["gzip", "-dc"] };
+  const found = new Map();
+  const add = (name) => {
+    if (found.has(name) || inside.has(name)) return true;
+    const path = paths.get(name);
+    if (path === undefined) return false;
+    const packer = unpack[path.split(".").at(-1)];
+    const bytes = packer === undefined ? readFileSync(path) : run(packer[0], [...packer.slice(1), path]);
+    const needs = /\0depends=([\w,-]*)\0/.exec(bytes.toString("latin1"))?.[1] ?? "";
+    const whole = needs.split(",").filter(Boolean).every((need) => add(need.replaceAll("-", "_")));
+    found.set(name, bytes);
+    return whole;
+  };
+  return names.every((name) => add(name)) ? [...found] : undefined;
+}
+
+function packGuest(recorders, modules, plan, folder, busybox) {
   const root = join(folder, "guest");
   rmSync(root, { recursive: true, force: true });
   mkdirSync(join(root, "bin"), { recursive: true });
@@ -95,10 +121,21 @@ function packGuest(recorders, plan, folder, busybox) {
     copyFileSync(path, to);
     run("strip", ["--strip-debug", to]);
   }
+  mkdirSync(join(root, "modules"));
+  modules.forEach(([name, bytes], i) => writeFileSync(join(root, "modules", `${String(i).padStart(2, "0")}_${name}.ko`), bytes));
   const initrd = join(folder, "initrd.gz");
   writeFileSync(initrd, run("sh", ["-c", "find . | cpio -o -H newc 2>/dev/null | gzip -9"], { cwd: root }));
   return initrd;
 }
+
+/** Each card in a network of its own; at .100 there the host sends 200 KB to who connects to port 7. */
+const cardsOf = ({ cards = [] }) =>
+  cards.length === 0
+    ? ["-nic", "none"]
+    : cards.flatMap((card, i) => [
+        "-netdev", `user,id=n${i},net=10.0.${i + 2}.0/24,guestfwd=tcp:10.0.${i + 2}.100:7-cmd:head -c 204800 /dev/zero`,
+        "-device", `${card},netdev=n${i},romfile=`,
+      ]);
 
 /** Boots and waits until the guest has switched itself off; its second serial port, as text. */
 function boot(vmlinuz, initrd, guest, folder, out, threads) {
@@ -106,7 +143,7 @@ function boot(vmlinuz, initrd, guest, folder, out, threads) {
   rmSync(answer, { force: true });
   const args = ["-accel", `tcg,thread=${threads}`, "-cpu", guest.cpu ?? "qemu64", "-m", `${guest.memory}`, "-smp", `${guest.cpus}`];
   args.push("-machine", guest.below4g === undefined ? "pc" : `pc,max-ram-below-4g=${guest.below4g}M`);
-  args.push("-display", "none", "-no-reboot", "-nic", "none", "-kernel", vmlinuz, "-initrd", initrd);
+  args.push("-display", "none", "-no-reboot", ...cardsOf(guest), "-kernel", vmlinuz, "-initrd", initrd);
   args.push("-append", "console=ttyS0 panic=-1 nokaslr tsc=reliable rdinit=/init");
   args.push("-serial", `file:${join(out, "console.log")}`, "-serial", `file:${answer}`, "-monitor", "none");
   writeFileSync(join(out, "cmdline.txt"), `qemu-system-x86_64 ${args.join(" ")}\n`);
@@ -149,6 +186,19 @@ function unpackAnswer(answer, out) {
   return { files, failed, whole };
 }
 
+/** The release of a kernel with these headers, and where its modules are installed. */
+function installed(headers) {
+  const note = join(headers, "include/config/kernel.release");
+  const release = existsSync(note) ? readFileSync(note, "utf8").trim() : "";
+  return { release, modules: join("/lib/modules", release) };
+}
+
+/** Whether a release (uname -r) is not older than [major, minor]; one that is not known counts as new. */
+function reaches(release, [major, minor]) {
+  const [, a, b] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return a === undefined || Number(a) > major || (Number(a) === major && Number(b) >= minor);
+}
+
 const wanted = /^(\d+\.\d+(?:\.\d+)?)-debian$/.exec(values.kernel ?? "")?.[1];
 if (wanted === undefined && (values.vmlinuz === undefined || values.headers === undefined))
   fail("Which kernel?", "Give --kernel 6.12-debian (or a point release, 6.12.107-debian), or --vmlinuz FILE and --headers DIR.");
@@ -164,7 +214,7 @@ let broken = 0;
 try {
   const kernel =
     wanted === undefined
-      ? { vmlinuz: resolve(values.vmlinuz), headers: resolve(values.headers) }
+      ? { vmlinuz: resolve(values.vmlinuz), headers: resolve(values.headers), ...installed(resolve(values.headers)) }
       : fromDebian(run, fail, wanted, resolve(values.cache));
   const busybox = values.busybox ?? kernel.busybox ?? "/bin/busybox";
   if (!standsAlone(busybox))
@@ -175,7 +225,17 @@ try {
     const to = join(out, name);
     mkdirSync(to, { recursive: true });
     const began = Date.now();
-    const initrd = packGuest(recorders, guest.plan, folder, busybox);
+    if (guest.since !== undefined && !reaches(kernel.release, guest.since)) {
+      process.stdout.write(`${name}: recorded from Linux ${guest.since.join(".")} on only\n`);
+      continue;
+    }
+    const modules = modulesOf(guest.modules ?? [], kernel.modules);
+    if (modules === undefined) {
+      process.stdout.write(`${name}: not recorded, ${kernel.modules} lacks one of ${guest.modules.join(", ")}\n`);
+      broken++;
+      continue;
+    }
+    const initrd = packGuest(recorders, modules, guest.plan, folder, busybox);
     let answer;
     let problem;
     let unpacked = { files: 0, failed: [], whole: false };

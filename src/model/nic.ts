@@ -6,7 +6,7 @@ import type { DriverMaker, DriverParts, Guard } from "./drivers/driver.ts";
 import { settingsOf } from "./drivers/driver.ts";
 import { driverNamed } from "./drivers/drivers.ts";
 import { driverExists } from "./kernels/card_rules.ts";
-import type { Gro } from "./net/path/gro.ts";
+import type { GroOfHosts } from "./net/path/gro.ts";
 import { driverOfQueues, queueDevice } from "./net/path/multiqueue.ts";
 import type { Napi } from "./net/path/napi.ts";
 import type { Driver, DriverHost, NetDevice } from "./net/path/netdevice.ts";
@@ -53,7 +53,7 @@ export const unreadDrivers = (nics: readonly NicOptions[], release: Release): re
 /** The machine as cards see it. */
 export interface NicParts extends DriverParts {
   readonly napi: Napi;
-  readonly gro: Gro;
+  readonly gro: GroOfHosts;
   readonly xmit: Xmit;
 }
 
@@ -137,6 +137,12 @@ function hostOf(
     );
     return driver;
   };
+  const goesUp = (skb: number): number => {
+    const { stats } = self();
+    stats.rxPackets++;
+    stats.rxBytes += parts.skbs.columns.S[skb + skbField.LEN]!;
+    return enterStack();
+  };
   const id = napi.add(
     (budget) => self().driver.poll(budget),
     () => {
@@ -158,12 +164,15 @@ function hostOf(
     device: self,
     napiSchedule: () => void napi.schedule(id),
     receive(skb) {
-      const { stats } = self();
-      stats.rxPackets++;
-      stats.rxBytes += parts.skbs.columns.S[skb + skbField.LEN]!;
-      const driver = enterStack();
+      const driver = goesUp(skb);
       if ((self().features & feature.gro) !== 0) gro.receive(groId, skb);
       else parts.receive.netifReceive(skb);
+      journal.caller = driver;
+    },
+    getFrags: () => gro.getFrags(groId),
+    receiveFrags() {
+      const driver = goesUp(gro.getFrags(groId));
+      gro.receiveFrags(groId, (self().features & feature.gro) === 0);
       journal.caller = driver;
     },
     wakeQueue: () => xmit.wake(self()),

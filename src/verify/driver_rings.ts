@@ -9,14 +9,18 @@
 //
 // The MTU stands nowhere in such a record: it is told by the kind of buffers, and by how many pages a packet-split slot gets.
 import { some } from "../base/assert.ts";
+import { BadInput } from "../base/bad_input.ts";
 import { eventKind, eventShapes } from "../kernel/events.ts";
 import { decodeGfp } from "../kernel/facts/gfp.ts";
 import type { Release } from "../kernel/release.ts";
+import { atLeast } from "../kernel/release.ts";
 import type { Machine } from "../model/machine.ts";
 import { createMachine } from "../model/machine.ts";
 import type { NetDevice } from "../model/net/path/netdevice.ts";
 import { frameField, frameKind } from "../model/net/path/wire.ts";
 import type { SlabHeap } from "../model/slab/kmalloc.ts";
+import type { Before, FrameLength, Plan, Step } from "./driver_frames.ts";
+import { frameLengths, planOf, slicesPerPage } from "./driver_frames.ts";
 import type { Allocation, DriverName } from "./kmem_trace.ts";
 import { namesDriver, readKmemTrace } from "./kmem_trace.ts";
 import type { Difference, Replayed, Replayer, TranscriptInput } from "./replayer.ts";
@@ -34,18 +38,7 @@ interface Group {
 /** What the model asked for. */
 type Asked = Pick<Allocation, "event" | "gfp" | "a" | "b" | "chain">;
 
-/** What the record leaves open; the best guess is kept. */
-interface Guess {
-  /** Slots that were empty, pieces and slices that were cut, before the record begins. */
-  readonly empty: number;
-  readonly slices: number;
-  readonly pieces: number;
-  /** The allocation, counted from 0 in its group, that a frame of middle length caused; -1 for none. */
-  readonly middle: number;
-}
-
 interface Outcome {
-  readonly guess: Guess;
   readonly exact: number;
   readonly operations: number;
   readonly first: Difference | undefined;
@@ -121,6 +114,9 @@ interface World {
   /** vmalloc() gets its pages in bulk, which announces none but a single one; with page_owner on it asks for each. */
   silentBulks: boolean;
   inHeap: boolean;
+  /** Payload bytes sent by flow, and the next flow of one frame. */
+  readonly sent: Map<number, number>;
+  alone: number;
 }
 
 /** sizeof(struct sk_buff) of the recorded kernel; what it was built with decides. */
@@ -191,7 +187,17 @@ function createWorld(release: Release, drivers: readonly DriverName[], skBuffByt
     },
   });
   const { journal } = machine;
-  world = { machine, asked: [], prime: new Map(), muted: true, withoutSlabs: false, silentBulks: false, inHeap: false };
+  world = {
+    machine,
+    asked: [],
+    prime: new Map(),
+    muted: true,
+    withoutSlabs: false,
+    silentBulks: false,
+    inHeap: false,
+    sent: new Map(),
+    alone: firstAlone,
+  };
   const w = world;
   const { highmem } = machine.memory.rules.gfp;
   journal.listen(
@@ -253,130 +259,59 @@ function setFree(heap: SlabHeap, free: number, take: () => number, give: (addres
   for (const address of loose) give(address);
 }
 
-/** Frames by length: payload bytes behind 66 of headers, so that drivers copy, wrap or split them. */
-const frameLengths = { short: 20, middle: 600, long: 1448 } as const;
-type FrameLength = keyof typeof frameLengths;
-
-function arrive(world: World, device: NetDevice, length: FrameLength, n: number): void {
+/** A frame; those of one flow follow each other, and one without a flow is alone in its own. */
+function arrive(world: World, device: NetDevice, length: FrameLength, flow?: number): void {
   const { frames } = world.machine;
   const frame = frames.take();
-  frames.W[frame + frameField.LEN] = frameLengths[length];
+  const payload = frameLengths[length];
+  const own = flow ?? world.alone++;
+  const sent = world.sent.get(own) ?? 0;
+  world.sent.set(own, sent + payload);
+  frames.W[frame + frameField.LEN] = payload;
   frames.W[frame + frameField.KIND] = frameKind.tcp;
-  // Each of its own flow: nothing is merged, everything is freed at once.
-  frames.W[frame + frameField.FLOW] = n;
-  frames.W[frame + frameField.SEQ] = n;
+  frames.W[frame + frameField.FLOW] = own;
+  frames.W[frame + frameField.SEQ] = sent;
   device.driver.frameArrived(frame);
 }
 
+/** Flows of one frame begin behind those that a plan names. */
+const firstAlone = 1_000_000;
 const budget = 64;
-
-/** A poll with such a budget refills only when half of the ring is empty, so what each frame does is seen before any refill. */
+/** virtio_net refills at such a budget only when half of the ring is empty, so what each frame does is seen before any refill. */
 const withoutRefill = 512;
-/** Pieces of 1536 bytes in an order-3 page, and what a ring of 256 leaves of its last one. */
-const piecesPerPage = 21;
-const roomAfterOpen = 17;
 
-/**
- * Long frames for virtio_net until what the record shows has been asked for: each is copied into a slice, a quarter of a page, or keeps its
- * piece where that has room behind it. Then up to three more that needed nothing new, and the refill.
- */
-function feed(
-  world: World,
-  device: NetDevice,
-  kinds: readonly Allocation[],
-  refills: readonly Allocation[],
-  guess: Guess,
-  left: { slices: number; frame: number; room: number },
-): void {
-  const { driver } = device;
-  const began = world.asked.length;
-  const send = (): void => {
-    const before = world.asked.length;
-    arrive(world, device, before === guess.middle ? "middle" : "long", left.frame++);
-    driver.poll(withoutRefill);
-    if (world.asked.length === before) left.slices--;
-    else if (world.asked[before]?.event === "mm_page_alloc") left.slices = 3;
-  };
-  const enough = 4 * kinds.length + 8;
-  for (let tries = 0; world.asked.length - began < kinds.length && tries < enough; tries++) send();
-  if (refills.length === 0) return;
-  // How many such frames there were is told by the big pages that the refill took.
-  const empty = (): number => driver.ringFill().size - driver.ringFill().filled;
-  const pages = (slots: number): number => Math.max(0, Math.ceil((slots - left.room) / piecesPerPage));
-  const seen = refills.filter((a) => a.event === "mm_page_alloc" && a.a > 0).length;
-  while (left.slices > 0 && (pages(empty()) < seen || empty() <= budget / 2)) send();
-  left.room += piecesPerPage * seen - empty();
-  driver.poll(budget);
+/** net_rx_action() polls again as long as a poll uses its budget up: more frames may have come than one takes. */
+function pollAll({ driver }: NetDevice): void {
+  while (driver.poll(budget) >= budget);
 }
 
-/** Feeds the frames that the record shows, and polls where it shows a refill. */
-function pollLike(world: World, device: NetDevice, recorded: readonly Allocation[], guess: Guess): void {
-  const { driver } = device;
-  const copies = (a: Allocation): boolean =>
-    !a.chain.some((f) => /alloc_(jumbo_)?rx_buffers|add_recvbuf|try_fill/.test(f));
-  let n = 1;
-  const left = { slices: 4 - guess.slices, frame: 0, room: roomAfterOpen };
-  /** net_rx_action() polls again as long as a poll uses its budget up: more frames may have come than one takes. */
-  const poll = (): void => {
-    while (driver.poll(budget) >= budget);
-  };
-  if (recorded[0]?.event === "kmem_cache_alloc" && recorded[0].chain.includes("e1000_alloc_rx_buffers_ps")) {
-    // The first refill found its page in the slot: the frame before the record was short.
-    world.muted = true;
-    arrive(world, device, "short", n++);
-    poll();
-    world.muted = false;
-  }
-  let i = 0;
-  while (i < recorded.length) {
-    // What the frames of one or more polls ask for, then what the refill behind them asks for.
-    let split = i;
-    while (split < recorded.length && copies(recorded[split] as Allocation)) split++;
-    let end = split;
-    while (end < recorded.length && !copies(recorded[end] as Allocation)) end++;
-    const kinds = recorded.slice(i, split);
-    const refills = recorded.slice(split, end);
-    if (driver.name === "virtio_net") feed(world, device, kinds, refills, guess, left);
+function take(world: World, device: NetDevice, steps: readonly Step[]): void {
+  const eachAlone = device.driver.name === "virtio_net";
+  for (const step of steps)
+    if (step === "poll") pollAll(device);
     else {
-      for (const a of kinds) {
-        const split = a.chain.includes("e1000_clean_jumbo_rx_irq");
-        for (let k = 0; k < (split ? 1 : 4); k++) arrive(world, device, split ? "long" : "short", n++);
-      }
-      const chained = kinds.filter((a) => a.chain.includes("e1000_clean_jumbo_rx_irq")).length;
-      framesOf(refills)
-        .slice(chained)
-        .forEach((length) => {
-          arrive(world, device, length, n++);
-          if (kinds.length === 0) poll();
-        });
-      poll();
+      arrive(world, device, step.frame, step.flow);
+      if (eachAlone) device.driver.poll(withoutRefill);
     }
-    i = end;
-  }
 }
 
-/**
- * The frames that a refill replaces: one a sk_buff where it allocates those, a short one where the slot kept its page; else one a page, or
- * what one big page holds.
- */
-function framesOf(refills: readonly Allocation[]): FrameLength[] {
-  const frames: FrameLength[] = [];
-  const kept: boolean[] = [];
-  const split = refills.some((a) => a.chain.includes("e1000_alloc_rx_buffers_ps"));
-  const skbs = refills.some((a) => a.event === "kmem_cache_alloc");
-  let paged = false;
-  for (const a of refills) {
-    if (a.event === "mm_page_alloc") {
-      paged = true;
-      if (!skbs) for (let i = 0; i < (a.a > 0 ? 17 : 1); i++) frames.push("long");
-    } else if (a.event === "kmem_cache_alloc") {
-      frames.push("long");
-      kept.push(!paged);
-      paged = false;
-    }
-  }
-  // One slot always stays free, so a refill fills the slot of the frame before: what it found there tells that frame's length.
-  return split ? frames.map((_, i) => (kept[i + 1] === true ? "short" : "long")) : frames;
+/** Brings ring, slices and pieces into the state that a plan begins with. */
+function bringTo(world: World, device: NetDevice, before: Before): void {
+  const { skbs } = world.machine;
+  const gfp = skbs.config.gfp.atomic;
+  const long = (count: number): Step[] => new Array<Step>(count).fill({ frame: "long" });
+  if (before.refilled > 0) take(world, device, [...long(before.refilled), "poll"]);
+  take(world, device, long(before.empty));
+  if (before.short) take(world, device, [{ frame: "short" }, "poll"]);
+  // Until a page is begun for them; kernels that have no slices begin none.
+  world.muted = false;
+  world.asked.length = 0;
+  const begun = (): boolean => world.asked.some((a) => a.event === "mm_page_alloc");
+  for (let tries = 0; tries < slicesPerPage && !begun(); tries++) skbs.kfreeSkb(skbs.napiAllocSkb(64, gfp));
+  world.muted = true;
+  for (let left = slicesPerPage - 1; left > before.slices && begun(); left--) skbs.kfreeSkb(skbs.napiAllocSkb(64, gfp));
+  for (let cut = 0; cut < before.pieces; cut++) skbs.kfreeSkb(skbs.netdevAllocSkb(1522, gfp));
+  world.asked.length = 0;
 }
 
 const multicastsOf = (group: readonly Allocation[]): number | undefined => {
@@ -385,11 +320,12 @@ const multicastsOf = (group: readonly Allocation[]): number | undefined => {
   return table.driver === "virtio_net" ? (table.a - 8) / 6 : table.driver === "e1000e" ? table.a / 6 : undefined;
 };
 
-function runGroup(world: World, device: NetDevice, group: Group, guess: Guess): void {
+function runGroup(world: World, device: NetDevice, group: Group, plan: Plan | undefined, nth: number): void {
   const { driver } = device;
   const { recorded, operation } = group;
-  world.asked.length = 0;
   world.withoutSlabs = operation === "poll";
+  if (plan !== undefined && operation === "poll" && nth === 0) bringTo(world, device, plan.before);
+  world.asked.length = 0;
   world.prime = world.withoutSlabs ? new Map() : freeBefore(recorded);
   const count = multicastsOf(recorded);
   if (count !== undefined && operation !== "set_rx_mode") driver.setRxMode?.(count);
@@ -398,7 +334,7 @@ function runGroup(world: World, device: NetDevice, group: Group, guess: Guess): 
     device.mtu = mtuOf(group);
     device.running = driver.open();
   } else if (operation === "change_mtu") driver.changeMtu(mtuOf(group));
-  else if (operation === "poll") pollLike(world, device, recorded, guess);
+  else if (operation === "poll") take(world, device, plan?.steps[nth] ?? []);
   else
     for (let before = -1; world.asked.length < recorded.length && world.asked.length > before; ) {
       before = world.asked.length;
@@ -428,41 +364,45 @@ function describe(a: Asked | undefined, release: Release): string {
   return `${a.event} ${what} gfp=${decodeGfp(a.gfp >>> 0, release.version).text} from ${a.chain.join(" < ")}`;
 }
 
-/** Brings a card that the record does not open into the state it was in. */
-function prepare(world: World, device: NetDevice, groups: readonly Group[], guess: Guess): void {
+/** Opens a card that the record does not open. */
+function prepare(world: World, device: NetDevice, groups: readonly Group[]): void {
   const first = groups.find((g) => g.driver === device.driver.name);
   if (first === undefined || first.operation === "open") return;
   const shows = groups.find((g) => g.driver === first.driver && g.operation !== "set_rx_mode") ?? first;
   device.mtu = shows.operation === "change_mtu" ? (mtuOf(shows) === 1500 ? 3000 : 1500) : mtuOf(shows);
   world.machine.up(device);
-  for (let i = 0; i < guess.empty; i++) {
-    arrive(world, device, "long", 1_000_000 + i);
-    device.driver.poll(budget);
-  }
 }
 
-function attempt(release: Release, groups: readonly Group[], guess: Guess): Outcome {
+/** Frames for the polls of each card. */
+function plansOf(groups: readonly Group[]): Map<DriverName, Plan> {
+  const plans = new Map<DriverName, Plan>();
+  for (const driver of new Set(groups.map((g) => g.driver))) {
+    const own = groups.filter((g) => g.driver === driver);
+    const polled = own.filter((g) => g.operation === "poll").map((g) => g.recorded);
+    const opened = own.some((g) => g.operation === "open" || g.operation === "change_mtu");
+    // e1000 and e1000e cut their pieces from one page.
+    const shared = groups.find((g) => g.driver !== "virtio_net")?.driver !== driver;
+    if (polled.length > 0) plans.set(driver, planOf(driver, polled, opened ? "opened" : shared ? "shared" : "unknown"));
+  }
+  return plans;
+}
+
+function outcomeOf(release: Release, groups: readonly Group[]): Outcome {
   const drivers = [...new Set(groups.map((g) => g.driver))];
   const world = createWorld(release, drivers, skBuffBytesOf(groups));
-  const { machine } = world;
+  const { devices } = world.machine;
   world.silentBulks = groups.some((g) => bulksAreSilent(g.recorded));
-  const cut = (cache: "frags" | "slices", times: number): void => {
-    for (let i = 0; i < times; i++) {
-      const gfp = machine.skbs.config.gfp.atomic;
-      if (cache === "slices") machine.skbs.kfreeSkb(machine.skbs.napiAllocSkb(64, gfp));
-      else machine.skbs.kfreeSkb(machine.skbs.netdevAllocSkb(1522, gfp));
-    }
-  };
-  const devices = machine.devices;
-  for (const device of devices) prepare(world, device, groups, guess);
-  cut("slices", guess.slices);
-  cut("frags", guess.pieces);
+  for (const device of devices) prepare(world, device, groups);
+  const plans = plansOf(groups);
+  const polled = new Map<DriverName, number>();
   let exact = 0;
   let operations = 0;
   let first: Difference | undefined;
   for (const group of groups) {
     const device = some(devices[drivers.indexOf(group.driver)], "device");
-    runGroup(world, device, group, guess);
+    const nth = polled.get(group.driver) ?? 0;
+    runGroup(world, device, group, plans.get(group.driver), nth);
+    if (group.operation === "poll") polled.set(group.driver, nth + 1);
     const { recorded } = group;
     const more = world.asked.length > recorded.length ? 1 : 0;
     operations += recorded.length + more;
@@ -489,50 +429,7 @@ function attempt(release: Release, groups: readonly Group[], guess: Guess): Outc
         reasons: [`The model was run with MTU ${device.mtu}.`],
       };
   }
-  return { guess, exact, operations, first };
-}
-
-/** How full the ring and the caches may have been, in the order in which it is tried. */
-function* guesses(groups: readonly Group[]): Generator<Guess> {
-  const middle = -1;
-  yield { empty: 0, slices: 0, pieces: 0, middle };
-  if (!groups.some((g) => g.operation === "poll")) return;
-  const virtio = isVirtio(groups);
-  for (let empty = 0; empty <= 32; empty += virtio ? 1 : 8)
-    for (let slices = 0; slices < 4; slices++)
-      for (const pieces of virtio ? [0] : [0, 5, 10, 14]) yield { empty, slices, pieces, middle };
-}
-
-const isVirtio = (groups: readonly Group[]): boolean => groups.every((g) => g.driver === "virtio_net");
-
-/**
- * One sk_buff too many around a piece of virtio_net: a frame that was not long, such as the head of an answer. Which one it was is tried out on
- * the best of the other guesses.
- */
-function* withMiddle(groups: readonly Group[], tried: readonly Outcome[]): Generator<Guess> {
-  if (!isVirtio(groups)) return;
-  const polled = groups.find((g) => g.operation === "poll")?.recorded ?? [];
-  const best = tried.toSorted((a, b) => a.operations - a.exact - (b.operations - b.exact)).slice(0, middleTries);
-  for (const { guess } of best)
-    for (const [middle, a] of polled.entries()) if (a.event === "kmem_cache_alloc") yield { ...guess, middle };
-}
-
-const middleTries = 12;
-
-/** The attempt that explains most; the first that explains everything ends the search. */
-function bestAttempt(release: Release, groups: readonly Group[]): Outcome {
-  const tried: Outcome[] = [];
-  const missed = (o: Outcome): number => o.operations - o.exact;
-  const search = (among: Generator<Guess>): boolean => {
-    for (const guess of among) {
-      const outcome = attempt(release, groups, guess);
-      tried.push(outcome);
-      if (missed(outcome) === 0) return true;
-    }
-    return false;
-  };
-  if (!search(guesses(groups))) search(withMiddle(groups, [...tried]));
-  return tried.reduce((best, o) => (missed(o) < missed(best) ? o : best));
+  return { exact, operations, first };
 }
 
 function replay(input: TranscriptInput): Replayed {
@@ -544,10 +441,16 @@ function replay(input: TranscriptInput): Replayed {
   };
   if (!input.lines.some(namesDriver)) return nothing;
   const { release } = kernelOfTranscript(input, {});
+  if (!atLeast(release, [6, 1]))
+    throw new BadInput(
+      "What drivers ask for is compared from Linux 6.1 on: before, objects of a node were announced by events of their own.",
+      { file: input.path, line: 1 },
+      "Leave these traces out.",
+    );
   const { allocations, passedOver } = readKmemTrace(input, release.version);
   const { groups, unknown } = groupsOf(allocations);
   if (groups.length === 0) return nothing;
-  const { exact, operations, first } = bestAttempt(release, groups);
+  const { exact, operations, first } = outcomeOf(release, groups);
   const cards = [
     ...new Set(
       groups.map((g) => `${g.driver} ${g.operation}${/mtu|poll/.test(g.operation) ? ` (as at MTU ${mtuOf(g)})` : ""}`),

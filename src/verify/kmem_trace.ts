@@ -22,6 +22,8 @@ export interface Allocation {
   readonly mapped: boolean;
   /** The range of addresses that vmalloc() takes. */
   readonly vmapArea: boolean;
+  /** Asked for by napi_get_frags(), for a packet that keeps its page. */
+  readonly wholePage: boolean;
   readonly chain: readonly string[];
   readonly driver: DriverName;
 }
@@ -114,6 +116,7 @@ export function readKmemTrace(input: TranscriptInput, version: readonly number[]
       slab: own.some((f) => f === "allocate_slab" || f === "new_slab"),
       mapped: own.some((f) => f.startsWith("__vmalloc_node")),
       vmapArea,
+      wholePage: own.includes("napi_get_frags"),
       chain: own.filter((f) => ours.test(f)),
       driver,
     });

@@ -6,8 +6,7 @@ import { rxRuleAt } from "../../kernel/facts/drivers/index.ts";
 import { atLeast } from "../../kernel/release.ts";
 import type { Driver, DriverHost } from "../net/path/netdevice.ts";
 import { feature } from "../net/path/netdevice.ts";
-import { frameBytes, frameField, headerBytes } from "../net/path/wire.ts";
-import { skbField } from "../net/skb/skb_columns.ts";
+import { frameBytes, headerBytes } from "../net/path/wire.ts";
 import type { BufferMaker } from "./buffers.ts";
 import { bufferMaker, rxMachineOf } from "./buffers.ts";
 import type { DriverMaker, DriverParts, DriverSettings } from "./driver.ts";
@@ -23,9 +22,6 @@ const txBufferBytes = 40;
 const rxBufferBytes = 16;
 const descriptorBytes = 16;
 const multicastTableBytes = 512;
-/** GRO_MAX_HEAD asks for less than a slice; any size there asks the allocators for the same. */
-const groHeadBytes = 192;
-const { LEN } = skbField;
 
 export const e1000: DriverMaker = {
   name: "e1000",
@@ -68,9 +64,10 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
   const fillSites = [false, true].map((jumbo) => {
     const alloc = jumbo ? "e1000_alloc_jumbo_rx_buffers" : standardAlloc;
     const clean = jumbo ? "e1000_clean_jumbo_rx_irq" : "e1000_clean_rx_irq";
+    const copy = jumbo ? "e1000_alloc_rx_skb < " : "e1000_alloc_rx_skb < e1000_copybreak < ";
     return {
       poll: site(`${alloc} < ${clean} < e1000_clean`),
-      copy: site(`${pieces ? "e1000_alloc_rx_skb < e1000_copybreak < " : ""}${clean} < e1000_clean`),
+      copy: site(`${pieces ? copy : ""}${clean} < e1000_clean`),
       build: site(`${clean} < e1000_clean`),
     };
   });
@@ -144,8 +141,8 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     const bytes = frameBytes(frames, frame) + fcsBytes;
     const pieces = rx.pieces[rx.clean]!;
     if (pieces === 1 && bytes <= copybreak) return copied(frame, bytes - fcsBytes);
-    journal.caller = fillSites[1]!.copy;
-    const skb = skbs.napiAllocSkb(groHeadBytes);
+    journal.caller = fillSites[1]!.build;
+    const skb = host.getFrags();
     if (skb === 0) {
       counters.alloc_rx_buff_failed++;
       return 0;
@@ -161,13 +158,10 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
       left -= length;
     }
     skbs.pskbTrim(skb, bytes - fcsBytes);
-    const headers = headerBytes[(frames.W[frame + frameField.KIND]! & 255) as 0 | 1 | 2];
-    if (!skbs.pskbMayPull(skb, Math.min(headers, skbs.columns.S[skb + LEN]!))) skbs.kfreeSkb(skb);
-    else {
-      up(skb, frame);
-      return pieces;
-    }
+    receive.describe(skb, frame);
     frames.give(frame);
+    counters.rx_packets++;
+    host.receiveFrags();
     return pieces;
   };
 

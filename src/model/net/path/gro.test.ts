@@ -41,11 +41,26 @@ function lab() {
     gro.receive(napi, skb);
     return truesize;
   };
-  const ends = (): void => {
+  /** The next segment of that stream, a page whose driver asks for the sk_buff that GRO keeps; gives that sk_buff. */
+  const page = (bytes: number, elide = false): number => {
+    const skb = gro.getFrags(napi);
+    skbs.skbAddRxFrag(skb, 0, skbs.outside.allocPages(skbs.config.gfp.atomic, 0), 0, HEADERS + bytes, 4096);
+    S[skb + packetField.KIND] = frameKind.tcp;
+    S[skb + packetField.FLOW] = 1;
+    S[skb + packetField.SEQ] = seq;
+    seq += bytes;
+    gro.receiveFrags(napi, elide);
+    return skb;
+  };
+  const ends = (kept = 0): void => {
     gro.flush(napi);
+    if (kept !== 0) {
+      expect(gro.getFrags(napi)).toBe(kept);
+      skbs.kfreeSkb(kept);
+    }
     expect([skbs.columns.skbsLive(), skbs.columns.headsLive()]).toEqual([0, 0]);
   };
-  return { skbs, segment, up, ends };
+  return { skbs, segment, page, up, ends };
 }
 
 test("a packet that stays alone goes up without gso_size", () => {
@@ -82,4 +97,37 @@ test.each([
   segment(last);
   ends();
   expect(up.map((p) => p.len)).toEqual(lengths);
+});
+
+test("a page that is merged leaves its sk_buff for the next (napi_reuse_skb())", () => {
+  const { page, up, ends } = lab();
+  const held = page(1000);
+  const lent = page(1000);
+  expect(lent).not.toBe(held);
+  expect([page(1000), page(1000)]).toEqual([lent, lent]);
+  ends(lent);
+  expect(up.map((p) => [p.len, ...p.gso])).toEqual([[HEADERS + 4000, 1000, 4]]);
+});
+
+test("17 pages are one packet's fragments; the next hangs behind it with its sk_buff, and those after it join that one", () => {
+  const { page, up, ends } = lab();
+  page(1000);
+  const lent = page(1000);
+  for (let i = 2; i < 17; i++) expect(page(1000)).toBe(lent);
+  expect(page(1000)).toBe(lent);
+  const second = page(1000);
+  expect(second).not.toBe(lent);
+  ends(second);
+  expect(up.map((p) => [p.len, ...p.gso])).toEqual([[HEADERS + 19000, 1000, 19]]);
+});
+
+test("without GRO each page goes up by itself, and its sk_buff with it", () => {
+  const { page, up, ends } = lab();
+  page(1000, true);
+  page(1000, true);
+  ends();
+  expect(up.map((p) => [p.len, ...p.gso])).toEqual([
+    [HEADERS + 1000, 0, 0],
+    [HEADERS + 1000, 0, 0],
+  ]);
 });

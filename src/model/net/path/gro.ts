@@ -5,7 +5,9 @@
 //   head is a page fragment       the head becomes a fragment: its sk_buff goes, its memory stays
 //   head from kmalloc, or full    the whole skb hangs on the frag_list
 //
-// A packet's headers stand in front of its payload in the linear part, headerBytes[kind] of them (wire.ts). Not here: UDP GRO (off by default).
+// A packet's headers stand in front of its payload in the linear part, headerBytes[kind] of them (wire.ts). A driver whose buffers are pages may
+// hand them up in the one sk_buff that a NAPI context keeps (napi_get_frags()): merged into another packet, it is there again for the next.
+// Not here: UDP GRO (off by default).
 import { fragField, fragInts, headField, skbBit, skbField } from "../skb/skb_columns.ts";
 import { dataAlign, truesizeOf } from "../skb/skb_config.ts";
 import type { Skbs } from "../skb/skbs.ts";
@@ -22,6 +24,8 @@ const bucketMax = 8;
 const buckets = 8;
 /** GRO_LEGACY_MAX_SIZE */
 const bytesMax = 65536;
+/** GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels: any size there is one slice. */
+const groMaxHead = 192;
 
 export interface Gro {
   /** Makes a place for the packets of one NAPI context; its number is for the others. */
@@ -36,8 +40,16 @@ export interface Gro {
   merged(): number;
 }
 
+/** What a driver's host calls as well. */
+export interface GroOfHosts extends Gro {
+  /** napi_get_frags(): the empty sk_buff that the context keeps for fragments, the same one until receiveFrags(); 0 without memory. */
+  getFrags(napi: number): number;
+  /** napi_gro_frags(): takes what getFrags() gave, headers still in the first fragment; with `elide` (GRO is off) it goes up by itself. */
+  receiveFrags(napi: number, elide?: boolean): void;
+}
+
 /** `deliver` takes what comes out: netif_receive_skb(). */
-export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
+export function createGro(skbs: Skbs, deliver: (skb: number) => void): GroOfHosts {
   const { S, H, F, headAddress, fragsMax, fragBase } = skbs.columns;
   const { config } = skbs;
   const { pageSize } = config;
@@ -46,6 +58,8 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
   const rows: Int32Array[] = [];
   const counts: Int32Array[] = [];
   const totals: number[] = [];
+  /** napi->skb; 0 for none. */
+  const kept: number[] = [];
   let merged = 0;
 
   const payload = (skb: number): number => S[skb + LEN]! - tcpHeaders;
@@ -94,8 +108,24 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
     S[skb + TRUESIZE]! += truesize;
   };
 
-  /** skb_gro_receive(): false when the packet has to stay one of its own. */
-  const join = (p: number, skb: number): boolean => {
+  /** napi_reuse_skb(): its fragments went to another packet, sk_buff and head stay. */
+  const keep = (napi: number, skb: number): void => {
+    if ((S[skb + BITS]! & skbBit.pfmemalloc) !== 0) {
+      skbs.consumeSkb(skb);
+      return;
+    }
+    S[skb + TRUESIZE] = truesizeOf(config, S[skb + END]!);
+    kept[napi] = skb;
+  };
+
+  /** The stack wants the headers in the linear part; GRO_MAX_HEAD has room for them. */
+  const pullHeaders = (skb: number): void => {
+    const headers = headerBytes[(S[skb + PROTOCOL]! & 255) as 0 | 1 | 2];
+    skbs.pskbMayPull(skb, Math.min(headers, S[skb + LEN]!));
+  };
+
+  /** skb_gro_receive(): false when the packet has to stay one of its own. `keeper` gets the sk_buff back that only lent its fragments; -1: nobody. */
+  const join = (p: number, skb: number, keeper: number): boolean => {
     const bytes = payload(skb);
     if (((S[p + BITS]! ^ S[skb + BITS]!) & skbBit.ppRecycle) !== 0) return false;
     if (S[p + LEN]! + bytes >= bytesMax) return false;
@@ -115,7 +145,8 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
       S[skb + LEN]! -= S[skb + DATA_LEN]!;
       S[skb + DATA_LEN] = 0;
       moveFrags(last, skb);
-      skbs.napiConsumeSkb(skb, 1);
+      if (keeper < 0) skbs.napiConsumeSkb(skb, 1);
+      else keep(keeper, skb);
     } else if (linear > tcpHeaders && (S[skb + BITS]! & skbBit.headFrag) !== 0 && frags < fragsMax) {
       const page = skbs.pages.compoundHead(H[b + PFN]!);
       const offset = headAddress[b >> 4]! + S[skb + DATA]! + tcpHeaders - page * pageSize;
@@ -142,56 +173,73 @@ export function createGro(skbs: Skbs, deliver: (skb: number) => void): Gro {
       while (count[bucket]! > 0) complete(take(napi, bucket, 0));
   };
 
+  /** dev_gro_receive(); of fragments alone (`frags`) the headers are pulled only where the packet is not merged. */
+  const gather = (napi: number, skb: number, frags: boolean): void => {
+    if ((S[skb + PROTOCOL]! & 255) !== frameKind.tcp) {
+      if (frags) pullHeaders(skb);
+      deliver(skb);
+      return;
+    }
+    const bucket = S[skb + CB0]! & (buckets - 1);
+    const row = rows[napi]!;
+    const base = bucket * bucketMax;
+    const bytes = payload(skb);
+    const held = counts[napi]![bucket]!;
+    for (let i = 0; i < held; i++) {
+      const p = row[base + i]!;
+      if (S[p + CB0] !== S[skb + CB0]) continue;
+      const head = S[p + HEAD]!;
+      const mss = H[head + GSO_SIZE]!;
+      const follows =
+        S[p + CB1]! + payload(p) === S[skb + CB1] &&
+        S[p + CB3] === S[skb + CB3] &&
+        S[p + PROTOCOL] === S[skb + PROTOCOL] &&
+        bytes > 0 &&
+        bytes <= mss &&
+        H[S[skb + HEAD]! + GSO_SIZE] === 0;
+      if (follows && join(p, skb, frags ? napi : -1)) {
+        merged++;
+        H[head + GSO_SEGS]!++;
+        // A short segment ends a burst.
+        if (bytes < mss) complete(take(napi, bucket, i));
+        return;
+      }
+      complete(take(napi, bucket, i));
+      break;
+    }
+    if (frags) pullHeaders(skb);
+    // What the card put together already goes up by itself (skb_is_gso() and skb_has_frag_list() in dev_gro_receive()).
+    if (bytes <= 0 || H[S[skb + HEAD]! + GSO_SIZE] !== 0) {
+      deliver(skb);
+      return;
+    }
+    if (counts[napi]![bucket] === bucketMax) complete(take(napi, bucket, 0));
+    const head = S[skb + HEAD]!;
+    H[head + GSO_SIZE] = bytes;
+    H[head + GSO_SEGS] = 1;
+    H[head + GSO_TYPE] = 1;
+    row[base + counts[napi]![bucket]!++] = skb;
+    totals[napi]!++;
+  };
+
   return {
     add() {
+      kept.push(0);
       rows.push(new Int32Array(buckets * bucketMax));
       counts.push(new Int32Array(buckets));
       return totals.push(0) - 1;
     },
-    receive(napi, skb) {
-      if ((S[skb + PROTOCOL]! & 255) !== frameKind.tcp) {
-        deliver(skb);
+    receive: (napi, skb) => gather(napi, skb, false),
+    getFrags: (napi) => (kept[napi] ||= skbs.napiAllocSkb(groMaxHead)),
+    receiveFrags(napi, elide = false) {
+      const skb = kept[napi]!;
+      kept[napi] = 0;
+      if (!elide) {
+        gather(napi, skb, true);
         return;
       }
-      const bucket = S[skb + CB0]! & (buckets - 1);
-      const row = rows[napi]!;
-      const base = bucket * bucketMax;
-      const bytes = payload(skb);
-      const held = counts[napi]![bucket]!;
-      for (let i = 0; i < held; i++) {
-        const p = row[base + i]!;
-        if (S[p + CB0] !== S[skb + CB0]) continue;
-        const head = S[p + HEAD]!;
-        const mss = H[head + GSO_SIZE]!;
-        const follows =
-          S[p + CB1]! + payload(p) === S[skb + CB1] &&
-          S[p + CB3] === S[skb + CB3] &&
-          S[p + PROTOCOL] === S[skb + PROTOCOL] &&
-          bytes > 0 &&
-          bytes <= mss &&
-          H[S[skb + HEAD]! + GSO_SIZE] === 0;
-        if (follows && join(p, skb)) {
-          merged++;
-          H[head + GSO_SEGS]!++;
-          // A short segment ends a burst.
-          if (bytes < mss) complete(take(napi, bucket, i));
-          return;
-        }
-        complete(take(napi, bucket, i));
-        break;
-      }
-      // What the card put together already goes up by itself (skb_is_gso() and skb_has_frag_list() in dev_gro_receive()).
-      if (bytes <= 0 || H[S[skb + HEAD]! + GSO_SIZE] !== 0) {
-        deliver(skb);
-        return;
-      }
-      if (counts[napi]![bucket] === bucketMax) complete(take(napi, bucket, 0));
-      const head = S[skb + HEAD]!;
-      H[head + GSO_SIZE] = bytes;
-      H[head + GSO_SEGS] = 1;
-      H[head + GSO_TYPE] = 1;
-      row[base + counts[napi]![bucket]!++] = skb;
-      totals[napi]!++;
+      pullHeaders(skb);
+      deliver(skb);
     },
     flush,
     held: (napi) => totals[napi]!,

@@ -100,6 +100,10 @@ export interface DriverHost {
   napiSchedule(): void;
   /** napi_gro_receive(): hands a packet up. The stack owns it. */
   receive(skb: number): void;
+  /** napi_get_frags(): an empty sk_buff for fragments, the same one until it was received; 0 without memory. */
+  getFrags(): number;
+  /** napi_gro_frags(): hands up what getFrags() gave, headers still in its first fragment. */
+  receiveFrags(): void;
   /** netif_wake_queue() */
   wakeQueue(): void;
   /** netif_stop_queue() */
