@@ -1,6 +1,7 @@
 // Which frames came, where a record shows only what a driver asked for meanwhile. Chosen so that they explain the record: what a frame of a length
 // does to a ring, a page of pieces and a page of slices is followed here by counting, and the driver of the model then gets those frames. That
 // it asks for the same, with the same masks from the same functions, is what the replay compares.
+import { BadInput } from "../base/bad_input.ts";
 import type { Allocation, DriverName } from "./kmem_trace.ts";
 
 /** Payload bytes behind 66 of headers: copied by every driver; built around by virtio_net in any piece; built around only with room behind it. */
@@ -122,6 +123,8 @@ function* virtioStates(opened: boolean): Generator<number> {
         for (let empty = 0; empty <= leftEmpty; empty++) yield stateOf(piece, empty, slices);
 }
 
+/** Each takes 16 KiB and a pass over all states. */
+const eventsMost = 5000;
 /** No state leads here. */
 const nowhere = -1;
 
@@ -129,6 +132,12 @@ const nowhere = -1;
 function planVirtio(groups: readonly (readonly Allocation[])[], opened: boolean): Plan {
   const events = groups.map(virtioEvents);
   const all = events.flat();
+  if (all.length > eventsMost)
+    throw new BadInput(
+      `The trace has ${all.length} requests of virtio_net's polls; frames are found for ${eventsMost}.`,
+      undefined,
+      "Record a shorter time, or less data.",
+    );
   /** By event and state behind it: the state before it. */
   const cameFrom: Int16Array[] = [];
   let cost = new Float64Array(states).fill(Number.POSITIVE_INFINITY);
@@ -216,19 +225,20 @@ function planPages(groups: readonly (readonly Allocation[])[]): Plan {
       kept = true;
       longs--;
     };
+    let forced = takers.filter((taker) => taker === "long").length;
     takers.forEach((taker, i) => {
-      const rest = takers.slice(i + 1);
-      const forced = rest.filter((t) => t === "long").length;
+      const behind = takers.length - i - 1;
+      if (taker === "long") forced--;
       if (taker === "short" || (taker === "any" && longs <= forced)) {
         steps.push({ frame: "short", flow: ++flow });
         frames = framesMerged;
         return;
       }
       if (kept && longs > 1) alone();
-      if (longs <= rest.length + 1 || frames === 0 || frames >= framesMerged) alone();
+      if (longs <= behind + 1 || frames === 0 || frames >= framesMerged) alone();
       else follow();
       // Those that follow now take nothing; one of them is for the taker that will find the sk_buff left.
-      const others = rest.length === 0 ? 0 : rest.length + 1;
+      const others = behind === 0 ? 0 : behind + 1;
       while (kept && longs > others && frames < framesMerged) follow();
     });
     while (longs > 0) alone();
