@@ -1,0 +1,109 @@
+// The answer to every text of fixtures/, to the files of one machine together, and to texts of which a part is lost, without its words
+// (answers.testkit.ts). What changes here is another answer: is it a better one? That is read in the difference.
+//   ANSWERS=write npx vitest run src/diagnosis/answers.test.ts    writes fixtures/answers/ anew
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { messageLines } from "../kernel/facts/messages.ts";
+import { answerLines } from "./answers.testkit.ts";
+import { diagnoseTexts } from "./field.testkit.ts";
+
+type Texts = Readonly<Record<string, string | Uint8Array>>;
+const fixtures = join(import.meta.dirname, "../../fixtures");
+const filesOf = (room: string): readonly string[] =>
+  readdirSync(join(fixtures, room), { withFileTypes: true })
+    .filter((f) => f.isFile() && !/\.(?:json|md|gz)$/.test(f.name))
+    .map((f) => f.name)
+    .sort();
+const read = (room: string, name: string): Uint8Array => readFileSync(join(fixtures, room, name));
+const unpacked = (room: string): Readonly<Record<string, Texts>> =>
+  Object.fromEntries(
+    readdirSync(join(fixtures, room))
+      .filter((name) => name.endsWith(".gz"))
+      .map((name) => [name, { [name.slice(0, -3)]: gunzipSync(read(room, name)) }]),
+  );
+const alone = (room: string): Readonly<Record<string, Texts>> =>
+  Object.fromEntries(filesOf(room).map((name) => [name, { [name]: read(room, name) }]));
+
+/** Files that one machine has, in one go: what one of them says is asked beside the others. */
+const together: Readonly<Record<string, Texts>> = Object.fromEntries(
+  ["2.6", "3.13", "5.10", "6.1", "6.18", "7.2"].map((release) => [
+    `everything of ${release}`,
+    Object.fromEntries(
+      filesOf("proc")
+        .filter((f) => f.includes(`-${release}`) || f.startsWith("ethtool"))
+        .map((f) => [f, read("proc", f)]),
+    ),
+  ]),
+);
+
+/** Lines that say something by themselves, each in a log of its own. */
+const messages: Readonly<Record<string, Texts>> = Object.fromEntries(
+  messageLines.map(({ id, example }) => [
+    id,
+    { "kern.log": `[   12.000000] Linux version 6.1.0 (gcc)\n[  100.000000] ${example}\n[  101.000000] last line\n` },
+  ]),
+);
+
+/** What is left of a log whose second half is lost, and of one that lost every fifth line. */
+const lost = (texts: Readonly<Record<string, Texts>>): Readonly<Record<string, Texts>> =>
+  Object.fromEntries(
+    Object.entries(texts).flatMap(([name, one]) => {
+      const lines = new TextDecoder().decode(one[name] as Uint8Array).split("\n");
+      return [
+        [`${name}, the first half`, { [name]: lines.slice(0, Math.ceil(lines.length / 2)).join("\n") }],
+        [`${name}, four lines of five`, { [name]: lines.filter((_, i) => i % 5 !== 2).join("\n") }],
+      ];
+    }),
+  );
+
+const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
+  ...Object.fromEntries(
+    ["diagnosis", "field", "input", "logs", "page_pool", "proc", "reports"].map((room) => [room, alone(room)]),
+  ),
+  dmesg: unpacked("dmesg"),
+  messages,
+  together,
+  lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }),
+};
+
+/** `== name` and its lines, one text after the other. */
+const written = (all: Readonly<Record<string, readonly string[]>>): string =>
+  Object.entries(all)
+    .map(([name, lines]) => `== ${name}\n${lines.join("\n")}\n`)
+    .join("");
+const kept = (text: string): Readonly<Record<string, readonly string[]>> =>
+  Object.fromEntries(
+    text
+      .split(/^== /m)
+      .slice(1)
+      .map((part) => {
+        const [name = "", ...lines] = part.trimEnd().split("\n");
+        return [name, lines];
+      }),
+  );
+
+describe.each(Object.entries(rooms))("%s", (room, texts) => {
+  const path = join(fixtures, "answers", `${room}.txt`);
+  const answer = async (name: string): Promise<readonly string[]> =>
+    answerLines(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
+
+  if (process.env.ANSWERS === "write")
+    test("written anew", { timeout: 600_000 }, async () => {
+      const all: Record<string, readonly string[]> = {};
+      for (const name of Object.keys(texts)) all[name] = await answer(name);
+      mkdirSync(join(fixtures, "answers"), { recursive: true });
+      writeFileSync(path, written(all));
+      expect(Object.keys(all).length).toBeGreaterThan(0);
+    });
+  else {
+    const known = kept(readFileSync(path, "utf8"));
+    test("every text has an answer, and every answer its text", () => {
+      expect(Object.keys(known).sort()).toEqual(Object.keys(texts).sort());
+    });
+    test.each(Object.keys(texts))("%s", async (name) => {
+      expect(await answer(name)).toEqual(known[name]);
+    });
+  }
+});
