@@ -116,14 +116,13 @@ function gfpRows(decoded: GfpDecoded): Text[][] {
 }
 
 function cautions(decoded: GfpDecoded): Block[] {
-  const texts = [
-    ...(decoded.era.caution === undefined ? [] : [decoded.era.caution]),
-    ...(decoded.era.sinceIsRead
-      ? []
-      : [`Its first release, ${decoded.era.since.join(".")}, is known from history, not read in a header.`]),
-  ];
+  const texts = [...(decoded.era.caution === undefined ? [] : [decoded.era.caution]), ...fromHistory(decoded.era)];
   return [facts([["source", decoded.era.source], ...texts.map((t) => ["caution", t] as const)])];
 }
+
+/** A layout whose first release nobody read says so. */
+const fromHistory = ({ since, sinceIsRead }: GfpDecoded["era"] | PageFlagsDecoded["era"]): readonly string[] =>
+  sinceIsRead ? [] : [`Its first release, ${since.join(".")}, is known from history, not read in a header.`];
 
 function gfpAcrossEras(mask: number, readings: readonly GfpReadingRange[]): Document {
   const [best] = readings;
@@ -235,7 +234,10 @@ function flagsInRelease(d: PageFlagsDecoded, compact: PageFlagsDecoded | undefin
     ]),
     ...d.unknown.map((u): Text[] => [String(u.bit), [span("unknown", "warn")], u.hint ?? "no flag has this bit"]),
   ];
-  const notes: (readonly [string, Text])[] = [["source", d.era.source]];
+  const notes: (readonly [string, Text])[] = [
+    ["source", d.era.source],
+    ...fromHistory(d.era).map((text) => ["caution", text] as const),
+  ];
   if (d.place !== 0n)
     notes.push([
       "upper end",

@@ -91,8 +91,6 @@ export interface DriverSymbol {
   readonly name: string;
   readonly prefix?: true;
   readonly role?: FrameRole;
-  /** Other drivers define the same name: it does not identify alone. */
-  readonly shared?: true;
 }
 
 export interface DriverFacts {

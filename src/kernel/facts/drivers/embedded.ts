@@ -23,7 +23,7 @@ export const mvneta: DriverFacts = {
   symbols: [
     { name: "mvneta_rx_refill", prefix: true, role: "rx refill" },
     { name: "mvneta_frag_alloc", role: "rx refill" },
-    { name: "hwbm_pool_refill", role: "rx refill", shared: true },
+    { name: "hwbm_pool_refill", role: "rx refill" },
     { name: "mvneta_rx", prefix: true, role: "rx poll" },
     { name: "mvneta_poll", role: "rx poll" },
     { name: "mvneta_txq_done", role: "tx completion" },
@@ -175,8 +175,8 @@ export const r8169: DriverFacts = {
     { name: "rtl_rx", role: "rx poll" },
     { name: "rtl8169_poll", role: "rx poll" },
     { name: "rtl8169_start_xmit", role: "tx" },
-    { name: "rtl_tx", role: "tx completion", shared: true },
-    { name: "rtl_open", role: "setup", shared: true },
+    { name: "rtl_tx", role: "tx completion" },
+    { name: "rtl_open", role: "setup" },
     { name: "rtl8169_", prefix: true },
   ],
   rx: [

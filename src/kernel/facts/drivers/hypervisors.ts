@@ -12,7 +12,7 @@ export const xenNetfront: DriverFacts = {
     { name: "xennet_start_xmit", role: "tx" },
     { name: "xennet_tx_buf_gc", role: "tx completion" },
     { name: "xennet_", prefix: true },
-    { name: "netfront_", prefix: true, shared: true },
+    { name: "netfront_", prefix: true },
   ],
   rx: [
     {

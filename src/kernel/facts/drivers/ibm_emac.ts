@@ -38,8 +38,8 @@ export const ibmEmac: DriverFacts = {
     { name: "emac_start_xmit", prefix: true, role: "tx" },
     { name: "emac_resize_rx_ring", role: "setup" },
     { name: "emac_open", role: "setup" },
-    { name: "mal_poll", shared: true },
-    { name: "emac_", prefix: true, shared: true },
+    { name: "mal_poll" },
+    { name: "emac_", prefix: true },
   ],
   rx: [
     {

@@ -25,13 +25,13 @@ const deferred: RefillFailure = {
   counter: "rx_errors",
 };
 const usbnetRefill = [
-  { name: "rx_submit", role: "rx refill", shared: true },
-  { name: "rx_alloc_submit", role: "rx refill", shared: true },
-  { name: "rx_complete", role: "rx poll", shared: true },
-  { name: "usbnet_bh", prefix: true, role: "rx refill", shared: true },
-  { name: "usbnet_start_xmit", role: "tx", shared: true },
-  { name: "tx_complete", role: "tx completion", shared: true },
-  { name: "usbnet_open", role: "setup", shared: true },
+  { name: "rx_submit", role: "rx refill" },
+  { name: "rx_alloc_submit", role: "rx refill" },
+  { name: "rx_complete", role: "rx poll" },
+  { name: "usbnet_bh", prefix: true, role: "rx refill" },
+  { name: "usbnet_start_xmit", role: "tx" },
+  { name: "tx_complete", role: "tx completion" },
+  { name: "usbnet_open", role: "setup" },
 ] as const;
 
 const core: DriverFacts = {
@@ -185,8 +185,8 @@ export const lan78xx: DriverFacts = {
   modules: ["lan78xx"],
   what: "Microchip LAN78xx USB Ethernet (Raspberry Pi 3B+)",
   symbols: [
-    { name: "rx_submit", role: "rx refill", shared: true },
-    { name: "rx_complete", role: "rx poll", shared: true },
+    { name: "rx_submit", role: "rx refill" },
+    { name: "rx_complete", role: "rx poll" },
     { name: "lan78xx_rx_bh", role: "rx refill" },
     { name: "lan78xx_start_xmit", role: "tx" },
     { name: "lan78xx_open", role: "setup" },
@@ -238,11 +238,11 @@ export const r8152: DriverFacts = {
   symbols: [
     { name: "alloc_rx_agg", role: "rx refill" },
     { name: "rtl_get_free_rx", role: "rx refill" },
-    { name: "alloc_all_mem", role: "setup", shared: true },
+    { name: "alloc_all_mem", role: "setup" },
     { name: "r8152_poll", role: "rx poll" },
-    { name: "rx_bottom", role: "rx poll", shared: true },
+    { name: "rx_bottom", role: "rx poll" },
     { name: "rtl8152_start_xmit", role: "tx" },
-    { name: "tx_bottom", role: "tx", shared: true },
+    { name: "tx_bottom", role: "tx" },
     { name: "rtl8152_open", role: "setup" },
     { name: "rtl8152_", prefix: true },
     { name: "r8152", prefix: true },
