@@ -12,7 +12,7 @@ interface MinFreeRule {
 /** init_per_zone_pages_min() and its successors. */
 const rules: readonly Fact<MinFreeRule>[] = [
   { since: [2, 6, 9], value: { factor: 1, least: 128, most: 16384 }, source: "mm/page_alloc.c, 2.6.9" },
-  { since: [2, 6, 18], value: { factor: 16, least: 128, most: 65536 }, source: "mm/page_alloc.c, 2.6.24 to 4.19" },
+  { since: [2, 6, 11], value: { factor: 16, least: 128, most: 65536 }, source: "mm/page_alloc.c, 2.6.11 to 4.19" },
   { since: [5, 9], value: { factor: 16, least: 128, most: 262144 }, source: "mm/page_alloc.c, 6.1.192 and 6.6.45" },
 ];
 

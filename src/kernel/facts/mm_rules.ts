@@ -132,9 +132,16 @@ const mmFacts = {
   /** lowmem_reserve[] takes the place of protection[], which nobody sets. */
   lowmemReserve: since([2, 6, 11], "setup_per_zone_lowmem_reserve(), mm/page_alloc.c, 2.6.11"),
   /** A zone has at most two pageblocks of MIGRATE_RESERVE. */
-  twoReserveBlocks: since([2, 6, 32], "setup_zone_migrate_reserve(), mm/page_alloc.c, 2.6.32.67"),
+  twoReserveBlocks: [
+    {
+      since: [2, 6, 32],
+      stable: { "2.6.31": 3 },
+      value: true,
+      source: "setup_zone_migrate_reserve(), mm/page_alloc.c: not in 2.6.29, in 2.6.31.3 (taken over) and 2.6.32.67",
+    },
+  ],
   /** One per-CPU list a type; before, one hot and one cold list. */
-  pcpByType: since([2, 6, 33], "free_hot_cold_page(), mm/page_alloc.c: not in 2.6.32, in 2.6.34"),
+  pcpByType: since([2, 6, 32], "include/linux/mmzone.h MIGRATE_PCPTYPES: not in 2.6.31.3, in 2.6.32.67 and 2.6.34"),
   /** A hot list is refilled only when it is empty; before, already at twice the batch. */
   hotRefillWhenEmpty: since(
     [2, 6, 18],

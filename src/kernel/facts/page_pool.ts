@@ -46,10 +46,10 @@ export const ringSlotsMax: readonly Fact<{ readonly slots: number; readonly beyo
   },
   {
     since: [6, 18],
-    stable: { "5.10": 262, "6.1": 192, "6.12": 117 },
+    stable: { "5.10": 262, "6.1": 176, "6.12": 117 },
     value: { slots: 16384, beyond: "clamped" },
     source:
-      "6.1.192, 6.12.117, 7.2.12 net/core/page_pool.c page_pool_init(); 5.10.262 by a recording (5.10.223 refuses); first point releases not known",
+      "6.1.176, 6.12.117, 7.2.12 net/core/page_pool.c page_pool_init(); 5.10.262 by a recording (5.10.223 refuses); first point releases not known",
     read: "tree",
   },
 ];

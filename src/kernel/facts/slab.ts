@@ -50,7 +50,12 @@ export const slubCpuCount: readonly Fact<"nr_cpu_ids" | "present">[] = [
     source: "mm/slub.c calculate_order(), 2.6.29 .. 4.19, 5.10.223",
     read: "tree",
   },
-  { since: [5, 12], value: "present", source: "mm/slub.c calculate_order(), 6.1.192, 6.12.117, 7.2.12", read: "tree" },
+  {
+    since: [5, 11],
+    value: "present",
+    source: "mm/slub.c calculate_order(), 5.11, 6.1.192, 6.12.117, 7.2.12",
+    read: "tree",
+  },
 ];
 
 /** A slab that cannot be had at its order is tried again at the smallest order that holds one object; the first try is silent. */
@@ -63,9 +68,9 @@ export const slubMayFallBack: readonly Fact<boolean>[] = [
 export const slubAlwaysCompound: readonly Fact<boolean>[] = [
   { since: [2, 6, 22], value: false, source: "mm/slub.c calculate_sizes(), 5.10.223, 6.1.192", read: "tree" },
   {
-    since: [6, 11],
+    since: [6, 10],
     value: true,
-    source: "mm/slub.c calculate_sizes(), 6.12.117, 7.2.12; first release from history",
+    source: "mm/slub.c calculate_sizes(), 6.12.117, 7.2.12: not in 6.8, in 6.10",
     read: "tree",
   },
 ];
@@ -322,9 +327,9 @@ export const pageFragBigNeverSleeps: readonly Fact<boolean>[] = [
     read: "tree",
   },
   {
-    since: [6, 8],
+    since: [6, 9],
     value: true,
-    source: "mm/page_alloc.c __page_frag_cache_refill(), 6.12.117; the first release is from the history",
+    source: "mm/page_alloc.c __page_frag_cache_refill(), 6.12.117: not in 6.8, in 6.10; 6.9 from history",
     read: "tree",
   },
 ];

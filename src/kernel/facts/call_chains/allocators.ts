@@ -66,6 +66,11 @@ export const pageAllocator: Chain = [
     value: "__alloc_pages_slowpath.constprop.0 < __alloc_pages_noprof",
     source: "mm/page_alloc.c 6.10; syzbot reports of 6.10",
   },
+  {
+    since: [6, 14],
+    value: "__alloc_pages_slowpath.constprop.0 < __alloc_frozen_pages_noprof",
+    source: "mm/mempolicy.c 6.14; a report of 7.2",
+  },
 ];
 
 /** Where memory has a policy (NUMA), who asks without naming a node comes through here; x86_64 as distributions build it. */
@@ -75,6 +80,7 @@ export const policy: Chain = [
   { since: [5, 13], value: "", source: "mm/mempolicy.c 5.13: alloc_pages() itself; a report of 6.1.192" },
   { since: [6, 7], value: "alloc_pages_mpol", source: "mm/mempolicy.c 6.7" },
   { since: [6, 10], value: "alloc_pages_mpol_noprof < alloc_pages_noprof", source: "syzbot reports of 6.10" },
+  { since: [6, 14], value: "alloc_pages_mpol < alloc_pages_noprof", source: "mm/mempolicy.c 6.14; a report of 7.2" },
 ];
 
 /** The functions of the model that pass a failure on, and what stands for each of them on the stacks of a release. */
@@ -102,16 +108,27 @@ export const passed: Readonly<Record<string, Chain>> = {
   "kmalloc_large without nodes": [
     { since: [2, 6, 22], value: "__get_free_pages", source: "include/linux/slub_def.h 2.6.24 and 2.6.29" },
     { since: [3, 15], value: "kmalloc_order", source: "mm/slab_common.c 4.19" },
-    { since: [5, 19], value: "__kmalloc_large_node", source: "mm/slab_common.c 6.1" },
+    { since: [5, 19], value: "__kmalloc_large_node", source: "mm/slab_common.c 6.1, mm/slub.c 6.10" },
+    {
+      since: [6, 11],
+      value: "___kmalloc_large_node < __kmalloc_large_node_noprof",
+      source: "mm/slub.c 6.13 and 6.14: not in 6.10",
+    },
   ],
   kmalloc_large: [
     { since: [2, 6, 22], value: "__get_free_pages", source: "include/linux/slub_def.h 2.6.24" },
     { since: [2, 6, 28], value: "kmalloc_large_node", source: "mm/slub.c 2.6.29 and 4.19" },
-    { since: [5, 19], value: "__kmalloc_large_node", source: "mm/slab_common.c 6.1" },
+    { since: [5, 19], value: "__kmalloc_large_node", source: "mm/slab_common.c 6.1, mm/slub.c 6.10" },
+    {
+      since: [6, 11],
+      value: "___kmalloc_large_node < __kmalloc_large_node_noprof",
+      source: "mm/slub.c 6.13 and 6.14: not in 6.10",
+    },
   ],
   kmalloc: [
     { since: [2, 6], value: "__kmalloc", source: "mm/slab.c 2.6.9, mm/slub.c 4.19" },
-    { since: [6, 1], value: "__kmem_cache_alloc_node < __kmalloc", source: "mm/slab_common.c 6.1" },
+    { since: [6, 1], value: "__kmem_cache_alloc_node < __kmalloc", source: "mm/slab_common.c 6.1 and 6.7" },
+    { since: [6, 8], value: "__kmalloc", source: "mm/slub.c 6.8" },
     { since: [6, 10], value: "__kmalloc_noprof", source: "mm/slub.c 6.10" },
   ],
   // kmalloc() on behalf of the caller of the caller: what heads of packets are made with.
@@ -125,10 +142,12 @@ export const passed: Readonly<Record<string, Chain>> = {
       value: "__kmem_cache_alloc_node < __kmalloc_node_track_caller < kmalloc_reserve",
       source: "mm/slab_common.c and net/core/skbuff.c 6.1",
     },
+    { since: [6, 8], value: "__kmalloc_node_track_caller < kmalloc_reserve", source: "mm/slub.c 6.8" },
+    { since: [6, 10], value: "kmalloc_node_track_caller_noprof < kmalloc_reserve", source: "mm/slub.c 6.10" },
     {
-      since: [6, 10],
+      since: [6, 11],
       value: "__kmalloc_node_track_caller_noprof < kmalloc_reserve",
-      source: "mm/slub.c 6.10",
+      source: "mm/slub.c 6.13 and 6.14: not in 6.10",
     },
   ],
   kmem_cache_alloc: [
@@ -183,6 +202,11 @@ export const passed: Readonly<Record<string, Chain>> = {
   dma_alloc_coherent: [
     { since: [2, 6], value: "dma_alloc_coherent", source: "arch/x86/kernel/pci-dma_64.c 2.6.24" },
     { since: [2, 6, 27], value: "dma_generic_alloc_coherent", source: "arch/x86/kernel/pci-dma.c 2.6.29 and 3.8" },
+    {
+      since: [4, 17],
+      value: "dma_direct_alloc",
+      source: "kernel/dma/direct.c 4.19: dma_generic_alloc_coherent() is gone; first release from history",
+    },
     {
       since: [4, 21],
       value: "__dma_direct_alloc_pages < dma_direct_alloc < dma_alloc_attrs",

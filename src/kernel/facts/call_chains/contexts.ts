@@ -172,7 +172,8 @@ export const irqExit: Partial<Record<Architecture, readonly Fact<IrqExit>[]>> & 
 };
 
 export const ksoftirqd: Chain = [
-  { since: [2, 6], value: "do_softirq < ksoftirqd < kthread", source: "kernel/softirq.c 2.6.24" },
+  { since: [2, 6], value: "do_softirq < ksoftirqd < kthread", source: "kernel/softirq.c 2.6.24 and 2.6.32" },
+  { since: [3, 0], value: "run_ksoftirqd < kthread", source: "kernel/softirq.c 3.0 and 3.4: not in 2.6.32" },
   {
     since: [3, 8],
     value: "run_ksoftirqd < smpboot_thread_fn < kthread < ret_from_fork",

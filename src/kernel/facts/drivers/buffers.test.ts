@@ -1,5 +1,6 @@
 // What a receive buffer of each driver takes, at every MTU that the card has and on every release that was read: kept in fixtures/answers/buffers.json,
-// as the MTUs at which something changes. A number of a driver that is put right shows there which MTUs and releases it was wrong for.
+// as the MTUs at which something changes, and to the byte at some. A number of a driver that is put right shows there which MTUs and releases it was
+// wrong for.
 //   ANSWERS=write npx vitest run src/kernel/facts/drivers/buffers.test.ts    writes it anew
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,21 +15,31 @@ const machines: Readonly<Record<string, RxMachine>> = {
   "64 KiB": { pageSize: 65_536, cacheLine: 128, netSkbPad: 128, netIpAlign: 0, sharedInfo: 384 },
 };
 
+/** Every number that drivers compute with is another here: none can be taken for another, or left out. */
+const oldBoard: RxMachine = { pageSize: 4096, cacheLine: 32, netSkbPad: 16, netIpAlign: 2, sharedInfo: 340 };
+
 /** Of a size the power of two that holds it: a step is where a larger object or block is wanted. */
 const room = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, bytes)));
-const piece = ({ call, bytes, order, holds, count }: BufferRequest): string =>
-  `${count === undefined ? "" : `${count} x `}${call} up to ${room(bytes)}${order === undefined ? "" : ` order ${order}`} (${holds})`;
-const said = (pieces: readonly BufferRequest[]): string => pieces.map(piece).join(" + ");
+const piece = ({ call, order, holds, count }: BufferRequest, size: string): string =>
+  `${count === undefined ? "" : `${count} x `}${call} ${size}${order === undefined ? "" : ` order ${order}`} (${holds})`;
+const said = (pieces: readonly BufferRequest[]): string =>
+  pieces.map((p) => piece(p, `up to ${room(p.bytes)}`)).join(" + ");
+const exactly = (pieces: readonly BufferRequest[]): string => pieces.map((p) => piece(p, `of ${p.bytes}`)).join(" + ");
 
 function* linesOf({ name, rx, mtuMax = 9216 }: DriverFacts): Generator<string> {
-  for (const { since, value } of rx)
+  for (const { since, value } of rx) {
+    const mtus = [68, 1500, 1504, 4000, mtuMax].filter((m) => m <= mtuMax);
+    const sizes = new Map(mtus.map((mtu) => [mtu, exactly(value.buffers(mtu, oldBoard))]));
+    yield `${name} since ${since.join(".")}, to the byte: ${mtus.map((m, i) => (i > 0 && sizes.get(m) === sizes.get(mtus[i - 1] as number) ? `${m} as before` : `${m} ${sizes.get(m)}`)).join("; ")}`;
     for (const [page, at] of Object.entries(machines)) {
       const head = `${name} since ${since.join(".")}, pages of ${page}`;
       yield* stepsOf(head, mtuMax, value, at);
-      if (value.others !== undefined) yield `${head}, others: ${said(value.others(at))}`;
+      if (value.others !== undefined)
+        yield `${head}, others: ${said(value.others(at))}; to the byte: ${exactly(value.others(oldBoard))}`;
       if (value.cure?.buffers !== undefined)
-        yield `${head}, set otherwise, MTU 1500 and ${mtuMax}: ${said(value.cure.buffers(1500, at))}; ${said(value.cure.buffers(mtuMax, at))}`;
+        yield `${head}, set otherwise, MTU 1500 and ${mtuMax}: ${exactly(value.cure.buffers(1500, oldBoard))}; ${exactly(value.cure.buffers(mtuMax, at))}`;
     }
+  }
 }
 
 function* stepsOf(head: string, mtuMax: number, rule: RxRule, at: RxMachine): Generator<string> {

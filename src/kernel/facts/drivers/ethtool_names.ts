@@ -6,15 +6,17 @@ import { poolCounterRows, printedPoolCounter } from "../pool_counters.ts";
 /** A printed name, and where its number is: a counter of the model's driver, or of the device (`rxBytes`, `txBytes`, `rxMissed`, …). */
 export type PrintedCounter = readonly [printed: string, counter: string];
 
-const intel: readonly PrintedCounter[] = [
+const packetsAndBytes: readonly PrintedCounter[] = [
   ["rx_packets", "rx_packets"],
   ["tx_packets", "tx_packets"],
   ["rx_bytes", "rxBytes"],
   ["tx_bytes", "txBytes"],
-  ["rx_no_buffer_count", "rx_no_buffer_count"],
+];
+const missed: readonly PrintedCounter[] = [
   ["rx_missed_errors", "rxMissed"],
   ["rx_long_length_errors", "rx_long_length_errors"],
 ];
+const intel: readonly PrintedCounter[] = [...packetsAndBytes, ["rx_no_buffer_count", "rx_no_buffer_count"], ...missed];
 
 /** What the MAC counts, read from its registers. */
 const mvnetaRegisters: readonly PrintedCounter[] = [
@@ -91,11 +93,15 @@ const gveCopies: readonly PrintedCounter[] = [
 /** By driver; a driver or release without an entry prints none of what the model counts. */
 export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly PrintedCounter[]>[]>> = {
   e1000: [
-    { since: [2, 6], value: intel, source: "e1000_gstrings_stats, drivers/net/e1000/e1000_ethtool.c 2.6.9" },
+    {
+      since: [2, 6],
+      value: [...packetsAndBytes, ...missed],
+      source: "e1000_gstrings_stats, drivers/net/e1000/e1000_ethtool.c 2.6.9 and 2.6.11",
+    },
     {
       since: [2, 6, 18],
       value: [...intel, ["alloc_rx_buff_failed", "alloc_rx_buff_failed"]],
-      source: "e1000_gstrings_stats, 2.6.24 and 6.1",
+      source: "e1000_gstrings_stats, 2.6.18, 2.6.24 and 6.1: not in 2.6.11",
     },
   ],
   e1000e: [
@@ -176,7 +182,19 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
         ["tx_queue_0_packets", "tx_packets"],
         ["tx_queue_0_bytes", "txBytes"],
       ],
-      source: "virtnet_rq_stats_desc, drivers/net/virtio_net.c 6.1",
+      source: "virtnet_rq_stats_desc, drivers/net/virtio_net.c 6.1 and 6.8",
+    },
+    {
+      since: [6, 10],
+      value: [
+        ["rx0_packets", "rx_packets"],
+        ["rx0_bytes", "rxBytes"],
+        ["rx0_drops", "rx_drops"],
+        ["tx0_packets", "tx_packets"],
+        ["tx0_bytes", "txBytes"],
+      ],
+      source:
+        "virtnet_get_stats_string, drivers/net/virtio_net.c 6.10 and 6.13: not in 6.8; first release from history",
     },
   ],
   ice: [
@@ -217,9 +235,9 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
       source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 5.10.223",
     },
     {
-      since: [6, 1],
+      since: [5, 11],
       value: queue0(...enaBefore, ["rx_xdp_redirect", "rx_xdp_redirect"]),
-      source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 6.1.192, 6.12.117, 7.2.12",
+      source: "ena_stats_rx_strings, drivers/net/ethernet/amazon/ena/ena_ethtool.c 5.11, 6.1.192, 6.12.117, 7.2.12",
     },
   ],
   gve: [
@@ -229,9 +247,14 @@ export const ethtoolNames: Readonly<Record<string, readonly Fact<readonly Printe
       source: "gve_gstrings_main_stats, gve_gstrings_rx_stats, drivers/net/ethernet/google/gve/gve_ethtool.c 5.10.223",
     },
     {
-      since: [6, 1],
+      since: [5, 17],
       value: [["rx_packets", "rx_packets"], ...gveBefore, ...gveCopies],
-      source: "gve_gstrings_main_stats, gve_gstrings_rx_stats, 6.1.192",
+      source: "gve_gstrings_main_stats, gve_gstrings_rx_stats, 6.1.192: not in 5.15, in 5.17",
+    },
+    {
+      since: [6, 2],
+      value: [["rx_packets", "rx_packets"], ...gveBefore, ...gveCopies, ["rx_frag_alloc_cnt[0]", "rx_frag_alloc_cnt"]],
+      source: "gve_gstrings_rx_stats: not in 6.1.176, in 6.2",
     },
     {
       since: [6, 9],
@@ -296,7 +319,7 @@ export const tcpExtNames: readonly (readonly [printed: string, counter: string, 
   ["TCPRcvCollapsed", "rcvCollapsed", [2, 6]],
   ["TCPFastRetrans", "fastRetrans", [2, 6]],
   ["TCPTimeouts", "timeouts", [2, 6]],
-  ["TCPRcvCoalesce", "rcvCoalesce", [3, 5]],
+  ["TCPRcvCoalesce", "rcvCoalesce", [3, 4]],
   ["TCPOFOQueue", "ofoQueue", [3, 6]],
   ["TCPOFODrop", "ofoDrop", [3, 6]],
   ["TCPOFOMerge", "ofoMerge", [3, 6]],

@@ -53,11 +53,11 @@ const skbThenPages = (aboveStandard: (mtu: number, at: RxMachine) => ReturnType<
       : aboveStandard(mtu, at),
 });
 
-const retried = (driver: string): RefillFailure => ({
+const retried = (driver: string, counter: string): RefillFailure => ({
   packet: "kept",
   slot: "stays empty and is retried",
   sentence: `${driver} leaves the slot empty and tries again at the next poll; packets are lost only when the whole ring has run empty.`,
-  counter: "rx_alloc_failed / alloc_rx_page_failed",
+  counter,
 });
 
 export const igb: DriverFacts = {
@@ -100,7 +100,13 @@ export const igb: DriverFacts = {
       source: "drivers/net/ethernet/intel/igb/igb.h IGB_MAX_FRAME_BUILD_SKB, 6.1",
     },
   ],
-  failure: [{ since: [2, 6, 25], value: retried("igb"), source: "igb_alloc_rx_buffers, 2.6.32 and 6.1" }],
+  failure: [
+    {
+      since: [2, 6, 25],
+      value: retried("igb", "rx_queue_N_alloc_failed"),
+      source: "igb_alloc_rx_buffers, 2.6.32 and 6.1",
+    },
+  ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 9216,
 };
@@ -147,7 +153,13 @@ export const ixgbe: DriverFacts = {
       source: "drivers/net/ethernet/intel/ixgbe/ixgbe_main.c ixgbe_set_rx_buffer_len, 4.14, 4.19 and 6.1",
     },
   ],
-  failure: [{ since: [2, 6, 24], value: retried("ixgbe"), source: "ixgbe_alloc_rx_buffers, 2.6.32 and 6.1" }],
+  failure: [
+    {
+      since: [2, 6, 24],
+      value: retried("ixgbe", "alloc_rx_page_failed, alloc_rx_buff_failed"),
+      source: "ixgbe_alloc_rx_buffers, 2.6.32 and 6.1",
+    },
+  ],
   refillGfp: "GFP_ATOMIC",
   mtuMax: 9710,
 };
@@ -186,7 +198,13 @@ export const i40e: DriverFacts = {
         "drivers/net/ethernet/intel/i40e/i40e_main.c i40e_calculate_vsi_rx_buf_len, 6.12; first release from history",
     },
   ],
-  failure: [{ since: [3, 12], value: retried("i40e"), source: "i40e_alloc_rx_buffers, 4.19 and 6.1" }],
+  failure: [
+    {
+      since: [3, 12],
+      value: retried("i40e", "rx_alloc_fail, rx_pg_alloc_fail"),
+      source: "i40e_alloc_rx_buffers, 4.19 and 6.1",
+    },
+  ],
   refillGfp: "GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP | __GFP_MEMALLOC (dev_alloc_pages)",
   mtuMax: 9702,
 };

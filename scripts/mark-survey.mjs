@@ -1,0 +1,100 @@
+// Looks up, in trees of the kernel's source, what tells on which side of a date a tree lies: words and short expressions (name-survey/marks.mjs), values
+// of the gfp mask, members of structs. Facts and figures only. The answer is fixtures/kernel_names/{marks,gfp,members}.txt.
+//
+//   npm run build && node scripts/mark-survey.mjs RELEASE=PLACE…      places as in name-survey.mjs
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gfpValues, wordsOfStruct } from "./name-survey/headers.mjs";
+import { marks } from "./name-survey/marks.mjs";
+import { readTar } from "./name-survey/tar.mjs";
+import { opened } from "./name-survey/trees.mjs";
+
+const root = join(import.meta.dirname, "..");
+const { structDeclarations } = await import(join(root, "dist/kernel/facts/structs.js"));
+const { parseFields } = await import(join(root, "dist/kernel/layout/notation.js"));
+
+const rooms = ["include/linux", "include/net", "include/trace/events", "mm", "net/core", "lib"];
+const gfpFile = /^include\/linux\/gfp(_types)?\.h$/;
+const structFile = /^include\/(linux|net)\/(skbuff|mm_types|bvec|types|list|llist|rbtree|time|ktime)\.h$/;
+
+/** Every member that some release has of a struct. */
+const membersOf = (declared) => {
+  const names = new Set();
+  const walk = (fields) => {
+    for (const f of fields) {
+      if (typeof f.name === "string" && f.name !== "") names.add(f.name);
+      for (const inner of Object.values(f)) if (Array.isArray(inner)) walk(inner.filter((x) => typeof x === "object"));
+      if (typeof f.type === "object" && f.type !== null)
+        for (const inner of Object.values(f.type))
+          if (Array.isArray(inner)) walk(inner.filter((x) => typeof x === "object"));
+    }
+  };
+  for (const { value } of declared) walk(parseFields(value));
+  return names;
+};
+const tags = Object.entries(structDeclarations).map(([tag, declared]) => [tag, membersOf(declared)]);
+
+async function survey(place) {
+  const found = new Set();
+  const members = new Set();
+  const headers = [];
+  await readTar(
+    opened(place, rooms),
+    (name) => {
+      const path = name.replace(/^\.?\/?(linux-source-[^/]+\/)?/, "");
+      return /\.[ch]$/.test(path) && rooms.some((r) => path.startsWith(`${r}/`)) ? path : undefined;
+    },
+    (path, text) => {
+      for (const [name, file, mark] of marks) if (file.test(path) && mark.test(text)) found.add(name);
+      if (gfpFile.test(path)) headers.push(text);
+      if (structFile.test(path))
+        for (const [tag, names] of tags) {
+          const words = wordsOfStruct(text, tag);
+          if (words === undefined) continue;
+          members.add(tag);
+          for (const name of names) if (words.has(name)) members.add(`${tag} ${name}`);
+        }
+    },
+  );
+  return { marks: found, gfp: gfpValues(headers), members };
+}
+
+const all = [];
+for (const one of process.argv.slice(2)) {
+  const at = one.indexOf("=");
+  const found = await survey(one.slice(at + 1));
+  console.error(
+    `${one.slice(0, at)}: ${found.marks.size} marks, ${Object.keys(found.gfp).length} values, ${found.members.size} members`,
+  );
+  all.push({ release: one.slice(0, at), ...found });
+}
+
+const rows = (keysOf) => {
+  const bits = new Map();
+  all.forEach((tree, i) => {
+    for (const key of keysOf(tree)) bits.set(key, (bits.get(key) ?? 0n) | (1n << BigInt(i)));
+  });
+  return [...bits].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, mask]) => `${mask.toString(16)} ${key}`);
+};
+const target = join(root, "fixtures/kernel_names");
+mkdirSync(target, { recursive: true });
+const write = (name, what, lines) =>
+  writeFileSync(
+    join(target, `${name}.txt`),
+    `# ${what}; one bit of the mask for each tree, the first the lowest\n# ${all.map((t) => t.release).join(" ")}\n${lines.join("\n")}\n`,
+  );
+write(
+  "marks",
+  "marks of scripts/name-survey/marks.mjs",
+  rows((t) => t.marks),
+);
+write(
+  "gfp",
+  "values of include/linux/gfp.h without options",
+  rows((t) => Object.entries(t.gfp).map(([n, v]) => `${n} 0x${v.toString(16)}`)),
+);
+write(
+  "members",
+  "structs, and their members",
+  rows((t) => t.members),
+);
