@@ -193,9 +193,9 @@ test("whose a frame is and what it does there", () => {
 });
 
 test("what is known of the functions that trees of the kernel define", () => {
-  const lives = Object.entries(pageLives).flatMap(([what, rows]) =>
-    Array.isArray(rows) ? [[what, rows as readonly Row<unknown>[]] as const] : [],
-  );
+  const lives = Object.entries(pageLives)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([what, rows]) => (Array.isArray(rows) ? [[what, rows as readonly Row<unknown>[]] as const] : []));
   const names = new Set([
     ...lives.flatMap(([, rows]) => rows.flatMap(([name]) => [name, `${name}.part.0`])),
     ...surveyOf("defined").keys,
