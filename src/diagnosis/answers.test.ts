@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { messageLines } from "../kernel/facts/messages.ts";
-import { answerLines } from "./answers.testkit.ts";
+import { answerLines, briefLines } from "./answers.testkit.ts";
 import { diagnoseTexts } from "./field.testkit.ts";
 
 type Texts = Readonly<Record<string, string | Uint8Array>>;
@@ -46,17 +46,30 @@ const messages: Readonly<Record<string, Texts>> = Object.fromEntries(
   ]),
 );
 
-/** What is left of a log whose second half is lost, and of one that lost every fifth line. */
+/** What is left of a log: of every other text the first half, of the rest four lines of five. */
 const lost = (texts: Readonly<Record<string, Texts>>): Readonly<Record<string, Texts>> =>
   Object.fromEntries(
-    Object.entries(texts).flatMap(([name, one]) => {
+    Object.entries(texts).map(([name, one], i) => {
       const lines = new TextDecoder().decode(one[name] as Uint8Array).split("\n");
-      return [
-        [`${name}, the first half`, { [name]: lines.slice(0, Math.ceil(lines.length / 2)).join("\n") }],
-        [`${name}, four lines of five`, { [name]: lines.filter((_, i) => i % 5 !== 2).join("\n") }],
-      ];
+      const left = i % 2 === 0 ? lines.slice(0, Math.ceil(lines.length / 2)) : lines.filter((_, at) => at % 5 !== 2);
+      return [name, { [name]: left.join("\n") }];
     }),
   );
+
+/** The texts that tests of diagnosis and of reports have in themselves. */
+const ofTests: Readonly<Record<string, Texts>> = Object.fromEntries(
+  ["diagnosis", "diagnosis/rules", "diagnosis/state", "artifact/log", "artifact/log/incidents"].flatMap((room) =>
+    readdirSync(join(import.meta.dirname, "..", room))
+      .filter((f) => /\.test(?:kit)?\.[jt]s$/.test(f) && !f.startsWith("answers"))
+      .sort()
+      .flatMap((f) =>
+        [...readFileSync(join(import.meta.dirname, "..", room, f), "utf8").matchAll(/`([^`\\]*)`/g)]
+          .map((m) => m[1] as string)
+          .filter((text) => text.includes("\n") && !text.includes("${"))
+          .map((text, i) => [`${room}/${f.replace(/\.[jt]s$/, "")} ${i + 1}`, { "kern.log": text }] as const),
+      ),
+  ),
+);
 
 const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   ...Object.fromEntries(
@@ -65,7 +78,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   dmesg: unpacked("dmesg"),
   messages,
   together,
-  lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }),
+  "of tests": ofTests,
+  lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis"), ...alone("field") }),
 };
 
 /** `== name` and its lines, one text after the other. */
@@ -85,9 +99,10 @@ const kept = (text: string): Readonly<Record<string, readonly string[]>> =>
   );
 
 describe.each(Object.entries(rooms))("%s", (room, texts) => {
-  const path = join(fixtures, "answers", `${room}.txt`);
+  const path = join(fixtures, "answers", `${room.replaceAll(" ", "_")}.txt`);
+  const linesOf = room === "lost" ? briefLines : answerLines;
   const answer = async (name: string): Promise<readonly string[]> =>
-    answerLines(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
+    linesOf(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
 
   if (process.env.ANSWERS === "write")
     test("written anew", { timeout: 600_000 }, async () => {

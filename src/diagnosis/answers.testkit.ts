@@ -95,3 +95,13 @@ const stateLines = (key: string, value: unknown): readonly string[] =>
           Array.isArray(v) ? v.map((one) => ` ${k} ${bare(one, k)}`) : bare(v, k) === "" ? [] : [` ${k} ${bare(v, k)}`],
         ),
       ];
+
+/** Of an answer what a lost line may change: what each incident is, how bad, and what is answered with which lines. */
+export const briefLines = (d: Diagnosis): readonly string[] =>
+  d.incidents.flatMap((i) => [
+    `${i.kind} ${i.severity} x${i.count} ${[i.driver, i.direction, i.order, i.gfp?.mask, i.kernel.release].map((v) => v ?? "-").join(" ")} # ${said(i.title)}; ${said(i.cause)}`,
+    ...i.findings.map(
+      (f) =>
+        `  ${f.id} ${f.answer} @ ${f.evidence.map((e) => e.line).join(" ")} # ${said(f.claim)} !${f.advice.length}`,
+    ),
+  ]);
