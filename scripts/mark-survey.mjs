@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, "..");
 const { structDeclarations } = await import(join(root, "dist/kernel/facts/structs.js"));
 const { parseFields } = await import(join(root, "dist/kernel/layout/notation.js"));
 
-const rooms = ["include/linux", "include/net", "include/trace/events", "mm", "net/core", "lib"];
+const rooms = ["include/linux", "include/uapi/linux", "include/net", "include/trace/events", "mm", "net/core", "lib"];
 const gfpFile = /^include\/linux\/gfp(_types)?\.h$/;
 const structFile = /^include\/(linux|net)\/(skbuff|mm_types|bvec|types|list|llist|rbtree|time|ktime)\.h$/;
 
@@ -34,10 +34,14 @@ const membersOf = (declared) => {
 };
 const tags = Object.entries(structDeclarations).map(([tag, declared]) => [tag, membersOf(declared)]);
 
+/** Numbers of kernel-page-flags.h: `KPF_BUDDY 10`. */
+const pageFlagsFile = /^include\/(uapi\/)?linux\/kernel-page-flags\.h$/;
+
 async function survey(place) {
   const found = new Set();
   const members = new Set();
   const headers = [];
+  const kpf = new Set();
   await readTar(
     opened(place, rooms),
     (name) => {
@@ -47,6 +51,8 @@ async function survey(place) {
     (path, text) => {
       for (const [name, file, mark] of marks) if (file.test(path) && mark.test(text)) found.add(name);
       if (gfpFile.test(path)) headers.push(text);
+      if (pageFlagsFile.test(path))
+        for (const [, name, number] of text.matchAll(/^#define KPF_(\w+)\s+(\d+)\s/gm)) kpf.add(`${name} ${number}`);
       if (structFile.test(path))
         for (const [tag, names] of tags) {
           const words = wordsOfStruct(text, tag);
@@ -56,7 +62,7 @@ async function survey(place) {
         }
     },
   );
-  return { marks: found, gfp: gfpValues(headers), members };
+  return { marks: found, gfp: gfpValues(headers), members, kpf };
 }
 
 const all = [];
@@ -97,4 +103,9 @@ write(
   "members",
   "structs, and their members",
   rows((t) => t.members),
+);
+write(
+  "kpageflags",
+  "numbers of kernel-page-flags.h",
+  rows((t) => t.kpf),
 );

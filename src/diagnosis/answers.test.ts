@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { type Prng, prng } from "../base/prng.ts";
 import { messageLines } from "../kernel/facts/messages.ts";
 import { answerLines, briefLines } from "./answers.testkit.ts";
 import { diagnoseTexts } from "./field.testkit.ts";
@@ -56,6 +57,42 @@ const lost = (texts: Readonly<Record<string, Texts>>): Readonly<Record<string, T
     }),
   );
 
+/** Numbers that a rule may compare with: bounds of its own, nothing, all ones. */
+const otherNumber = (random: Prng, own: string): string => {
+  const n = Number(own);
+  const near = [n * 2, Math.floor(n / 2), n * 10, Math.floor(n / 10), n + 1, Math.max(0, n - 1), 0, 1, n * 64];
+  return String(random.pick(near));
+};
+
+/** Texts with some of their numbers changed: what is compared with a bound is met from both sides. Stamps, addresses and dates stay. */
+function changed(texts: Texts, seed: number): Texts {
+  const random = prng(seed);
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [
+      name,
+      (typeof text === "string" ? text : new TextDecoder().decode(text))
+        .split("\n")
+        .map((line) =>
+          random.chance(0.7)
+            ? line
+            : line.replace(/(?<=[:=\s(,])\d{1,9}(?=kB|[\s),]|$)/g, (own, at: number) =>
+                at < 16 && /^\[|^\w{3} /.test(line) ? own : random.chance(0.3) ? otherNumber(random, own) : own,
+              ),
+        )
+        .join("\n"),
+    ]),
+  );
+}
+const changedEach = (texts: Readonly<Record<string, Texts>>, times: number): Readonly<Record<string, Texts>> =>
+  Object.fromEntries(
+    Object.entries(texts).flatMap(([name, one], i) =>
+      Array.from({ length: times }, (_, k) => {
+        const seed = 1000 * i + k;
+        return [`${name}, seed ${seed}`, changed(one, seed)] as const;
+      }),
+    ),
+  );
+
 /** The texts that tests of diagnosis and of reports have in themselves. */
 const ofTests: Readonly<Record<string, Texts>> = Object.fromEntries(
   ["diagnosis", "diagnosis/rules", "diagnosis/state", "artifact/log", "artifact/log/incidents"].flatMap((room) =>
@@ -79,6 +116,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   messages,
   together,
   "of tests": ofTests,
+  "changed logs": changedEach({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }, 8),
+  "changed files": changedEach(together, 12),
+  "changed pools": changedEach(alone("page_pool"), 8),
   lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis"), ...alone("field") }),
 };
 
@@ -100,7 +140,7 @@ const kept = (text: string): Readonly<Record<string, readonly string[]>> =>
 
 describe.each(Object.entries(rooms))("%s", (room, texts) => {
   const path = join(fixtures, "answers", `${room.replaceAll(" ", "_")}.txt`);
-  const linesOf = room === "lost" ? briefLines : answerLines;
+  const linesOf = room === "lost" || room === "changed logs" ? briefLines : answerLines;
   const answer = async (name: string): Promise<readonly string[]> =>
     linesOf(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
 

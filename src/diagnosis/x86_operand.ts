@@ -18,7 +18,8 @@ const nameOf = (number: number): string => registers[number] ?? `R${String(numbe
 /** One-byte opcodes that no ModRM byte follows, by their first eight values and by ranges. */
 function hasModRm(opcode: number): boolean {
   if (opcode < 0x40) return (opcode & 7) < 4;
-  if (opcode >= 0x40 && opcode < 0x62) return false;
+  // 0x62 begins EVEX.
+  if (opcode >= 0x40 && opcode < 0x63) return false;
   if (opcode === 0x63 || opcode === 0x69 || opcode === 0x6b) return true;
   if (opcode >= 0x64 && opcode < 0x80) return false;
   if (opcode < 0x90) return true;

@@ -55,16 +55,21 @@ test("what a mask says, release by release", () => {
       ["IO", "KSWAPD_RECLAIM"],
       ["FS", "WAIT"],
       ["MEMALLOC", "RECLAIM"],
+      ...["REPEAT", "RETRY_MAYFAIL", "NORETRY"].flatMap((flag) => [
+        ["NOFAIL", flag, "RECLAIM"],
+        ["NOFAIL", flag, "WAIT"],
+      ]),
     ].map((names) => names.reduce((sum, name) => sum | bit(name), 0));
   });
-  const masks = [...combined, ...pairs, ...Array.from({ length: 32 }, (_, i) => 2 ** i), 0];
+  const low = Array.from({ length: 16 }, (_, zone) => [0x10 | zone, 0xd0 | zone, 0x20 | zone, zone]).flat();
+  const masks = [...low, ...combined, ...pairs, ...Array.from({ length: 32 }, (_, i) => 2 ** i), 0];
   const lines = [...new Set(masks.map((m) => m >>> 0))]
     .sort((a, b) => a - b)
     .flatMap((mask) => [
       `0x${mask.toString(16)}${mayBeMask(mask) ? ", without names perhaps" : ""}`,
       ...gfpReadings(mask).map(
         (r) =>
-          `  ${r.kernels} ${r.score} ${r.text}: ${r.because}${r.names.some((n) => n.when !== undefined) ? `, ${r.names.map((n) => n.when ?? "")}` : ""}${r.unknown.map((u) => (u.hint === undefined ? "" : ` (${u.hint})`)).join("")}`,
+          `  ${r.kernels}${r.era.sinceIsRead ? "" : " (from history)"} ${r.score} ${r.text}: ${r.because}${r.names.some((n) => n.when !== undefined) ? `, ${r.names.map((n) => n.when ?? "")}` : ""}${r.unknown.map((u) => (u.hint === undefined ? "" : ` (${u.hint})`)).join("")}`,
       ),
     ]);
   held("masks", lines);
@@ -83,7 +88,7 @@ test("what each flag of a page says, era by era", () => {
     ...pageFlagEras.flatMap((era) =>
       [false, true].map(
         (compact) =>
-          `${era.since.join(".")}${compact ? " compact" : ""}: ${words
+          `${era.since.join(".")}${era.sinceIsRead ? "" : " from history"}${compact ? " compact" : ""}: ${words
             .map((w) => {
               const d = decodePageFlags(w, era.since, compact);
               const hints = d.unknown.map((u) => u.hint ?? "").join();
@@ -166,7 +171,8 @@ test("whose a frame is and what it does there", () => {
         ),
       ),
     );
-    const guessed = told([{ function: name, reliable: false }, frame("net_rx_action")], [6, 1]);
+    const guess: StackName = { function: name, reliable: false };
+    const guessed = `${told([guess, frame("net_rx_action")], [6, 1])} ${told([guess], [6, 1])} ${foreignModule([{ ...guess, module: "no_such" }, frame(name, modules[0])], 0)?.frame ?? "-"} ${foreignModule([{ ...guess, module: "no_such" }], 0)?.frame ?? "-"}`;
     const tagged = modules.slice(0, 2).map((m) => `${m}: ${told([frame(name, m)], [6, 1])}`);
     return [
       `${name}: ${[...new Set(stacks)].join(", ")}; ${guessed}; ${tagged.join(", ")}; ${network === undefined ? "-" : `${network.place.directory} ${network.role ?? "?"}`}${transmits(frame(name)) ? " transmits" : ""}`,

@@ -8,6 +8,7 @@ import { compareVersions, type Fact, factAt } from "../release.ts";
 import { gfpCombination, gfpEraAt, gfpMask } from "./gfp.ts";
 import { gfpCombinations, gfpEras } from "./gfp_eras.ts";
 import { surveyOf, type Tree } from "./kernel_names.testkit.ts";
+import { kpf, kpfHigh } from "./kpageflags.ts";
 import { structDeclarations } from "./structs.ts";
 
 const kept = join(import.meta.dirname, "../../../fixtures/answers/members.txt");
@@ -56,6 +57,18 @@ describe("the gfp mask", () => {
     );
     expect(missing).toEqual([]);
   });
+});
+
+test("bits of /proc/kpageflags have the numbers of every tree that names them", () => {
+  const numbers = surveyOf("kpageflags");
+  const facts = new Map<string, number>([
+    ...Object.entries(kpf),
+    ...Object.entries(kpfHigh).map(([name, bit]) => [name, bit + 32] as const),
+  ]);
+  const asked = numbers.keys.filter((key) => facts.has(key.split(" ")[0] as string));
+  expect(asked.filter((key) => Number(key.split(" ")[1]) !== facts.get(key.split(" ")[0] as string))).toEqual([]);
+  const named = new Set(asked.map((key) => key.split(" ")[0]));
+  expect([...facts.keys()].filter((name) => !named.has(name))).toEqual([]);
 });
 
 describe("structs", () => {

@@ -21,7 +21,9 @@ export interface Survey {
 }
 
 /** Reads one of the files; a row has its mask in front. */
-export function surveyOf(name: "defined" | "longer" | "calls" | "counters" | "marks" | "gfp" | "members"): Survey {
+export function surveyOf(
+  name: "defined" | "longer" | "calls" | "counters" | "marks" | "gfp" | "members" | "kpageflags",
+): Survey {
   const [, second = "", ...rows] = readFileSync(join(room, `${name}.txt`), "utf8")
     .trimEnd()
     .split("\n");
