@@ -93,21 +93,6 @@ const changedEach = (texts: Readonly<Record<string, Texts>>, times: number): Rea
     ),
   );
 
-/** The texts that tests of diagnosis and of reports have in themselves. */
-const ofTests: Readonly<Record<string, Texts>> = Object.fromEntries(
-  ["diagnosis", "diagnosis/rules", "diagnosis/state", "artifact/log", "artifact/log/incidents"].flatMap((room) =>
-    readdirSync(join(import.meta.dirname, "..", room))
-      .filter((f) => /\.test(?:kit)?\.[jt]s$/.test(f) && !f.startsWith("answers"))
-      .sort()
-      .flatMap((f) =>
-        [...readFileSync(join(import.meta.dirname, "..", room, f), "utf8").matchAll(/`([^`\\]*)`/g)]
-          .map((m) => m[1] as string)
-          .filter((text) => text.includes("\n") && !text.includes("${"))
-          .map((text, i) => [`${room}/${f.replace(/\.[jt]s$/, "")} ${i + 1}`, { "kern.log": text }] as const),
-      ),
-  ),
-);
-
 const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   ...Object.fromEntries(
     ["diagnosis", "field", "input", "logs", "page_pool", "proc", "reports"].map((room) => [room, alone(room)]),
@@ -115,7 +100,6 @@ const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   dmesg: unpacked("dmesg"),
   messages,
   together,
-  "of tests": ofTests,
   "changed logs": changedEach({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }, 8),
   "changed files": changedEach(together, 12),
   "changed pools": changedEach(alone("page_pool"), 8),
