@@ -4,6 +4,7 @@
 //   npm run build && node scripts/mark-survey.mjs RELEASE=PLACE…      places as in name-survey.mjs
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readFile } from "./name-survey/definitions.mjs";
 import { gfpValues, wordsOfStruct } from "./name-survey/headers.mjs";
 import { marks } from "./name-survey/marks.mjs";
 import { readTar } from "./name-survey/tar.mjs";
@@ -13,7 +14,16 @@ const root = join(import.meta.dirname, "..");
 const { structDeclarations } = await import(join(root, "dist/kernel/facts/structs.js"));
 const { parseFields } = await import(join(root, "dist/kernel/layout/notation.js"));
 
-const rooms = ["include/linux", "include/uapi/linux", "include/net", "include/trace/events", "mm", "net/core", "lib"];
+const rooms = [
+  "include/linux",
+  "include/uapi/linux",
+  "kernel/dma",
+  "include/net",
+  "include/trace/events",
+  "mm",
+  "net/core",
+  "lib",
+];
 const gfpFile = /^include\/linux\/gfp(_types)?\.h$/;
 const structFile = /^include\/(linux|net)\/(skbuff|mm_types|bvec|types|list|llist|rbtree|time|ktime)\.h$/;
 
@@ -37,11 +47,16 @@ const tags = Object.entries(structDeclarations).map(([tag, declared]) => [tag, m
 /** Numbers of kernel-page-flags.h: `KPF_BUDDY 10`. */
 const pageFlagsFile = /^include\/(uapi\/)?linux\/kernel-page-flags\.h$/;
 
+/** Files whose functions stand in reports about packets' memory. */
+const reportedFile =
+  /^(mm\/(slub|slab|slab_common|page_alloc|swap|usercopy)\.c|net\/core\/(skbuff|page_pool|dev|sock|datagram)\.c|include\/linux\/(skbuff|mm|page_ref|page-flags|refcount)\.h|lib\/(refcount|list_debug|dma-debug)\.c|kernel\/dma\/debug\.c)$/;
+
 async function survey(place) {
   const found = new Set();
   const members = new Set();
   const headers = [];
   const kpf = new Set();
+  const places = new Set();
   await readTar(
     opened(place, rooms),
     (name) => {
@@ -51,6 +66,9 @@ async function survey(place) {
     (path, text) => {
       for (const [name, file, mark] of marks) if (file.test(path) && mark.test(text)) found.add(name);
       if (gfpFile.test(path)) headers.push(text);
+      if (reportedFile.test(path))
+        for (const { name, body } of readFile(path, text))
+          if (body !== undefined && /^[a-z_]\w+$/.test(name)) places.add(`${path} ${name}`);
       if (pageFlagsFile.test(path))
         for (const [, name, number] of text.matchAll(/^#define KPF_(\w+)\s+(\d+)\s/gm)) kpf.add(`${name} ${number}`);
       if (structFile.test(path))
@@ -62,7 +80,7 @@ async function survey(place) {
         }
     },
   );
-  return { marks: found, gfp: gfpValues(headers), members, kpf };
+  return { marks: found, gfp: gfpValues(headers), members, kpf, places };
 }
 
 const all = [];
@@ -109,3 +127,9 @@ write(
   "numbers of kernel-page-flags.h",
   rows((t) => t.kpf),
 );
+/** A function of a quarter of the trees, or of the newest: what a few had for a while is left out. */
+const often = (row) => {
+  const mask = BigInt(`0x${row.split(" ")[0]}`);
+  return mask.toString(2).replaceAll("0", "").length * 4 >= all.length || mask >> BigInt(all.length - 1) !== 0n;
+};
+write("places", "a file, and a function of it", rows((t) => t.places).filter(often));

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type Prng, prng } from "../base/prng.ts";
+import { surveyOf } from "../kernel/facts/kernel_names.testkit.ts";
 import { messageLines } from "../kernel/facts/messages.ts";
-import { answerLines, briefLines } from "./answers.testkit.ts";
+import { answerLines, briefLines, wordOf } from "./answers.testkit.ts";
 import { diagnoseTexts } from "./field.testkit.ts";
 
 type Texts = Readonly<Record<string, string | Uint8Array>>;
@@ -93,9 +94,63 @@ const changedEach = (texts: Readonly<Record<string, Texts>>, times: number): Rea
     ),
   );
 
+/** What `ip -d link show` and sysctl print of the machine that a log is of. */
+const settings = (mtu: number): Texts => ({
+  "ip-link.txt": [
+    `2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${mtu} qdisc mq state UP mode DEFAULT group default qlen 1000`,
+    "    link/ether 52:54:00:12:34:56 brd ff:ff:ff:ff:ff:ff promiscuity 0 minmtu 46 maxmtu 16110 numtxqueues 1 numrxqueues 1",
+    `3: enp2s0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${mtu} qdisc fq_codel state UP mode DEFAULT group default qlen 1000`,
+    "",
+  ].join("\n"),
+  "sysctl.txt": "vm.min_free_kbytes = 16384\nvm.watermark_scale_factor = 10\nnet.core.netdev_budget = 300\n",
+});
+/** A log beside what its machine says of itself. */
+const beside = (texts: Readonly<Record<string, Texts>>): Readonly<Record<string, Texts>> =>
+  Object.fromEntries(
+    Object.entries(texts).map(([name, one], i) => [
+      name,
+      {
+        ...together[i % 3 === 0 ? "everything of 2.6" : "everything of 6.1"],
+        ...settings([1500, 4000, 9000][i % 3] ?? 1500),
+        ...one,
+      },
+    ]),
+  );
+
+/** A function of the kernel at fault, once by a check that stops and once by one that warns: `kernel BUG at`, `WARNING:`. */
+const atFault = (): Readonly<Record<string, Texts>> =>
+  Object.fromEntries(
+    surveyOf("places")
+      .keys.filter(
+        (key, i) =>
+          i % 8 === 0 ||
+          /skb_(put|push|over|under|panic|check|copy_and)|cache_free|slab_free|kfree|list_|put_page|get_page/.test(key),
+      )
+      .map((key, i) => {
+        const [file, name] = key.split(" ");
+        const head =
+          i % 2 === 0
+            ? [`kernel BUG at ${file}:${100 + i}!`, "invalid opcode: 0000 [#1] SMP NOPTI"]
+            : [`WARNING: CPU: 1 PID: 77 at ${file}:${100 + i} ${name}+0x12/0x340`];
+        const lines = [
+          ...head,
+          "CPU: 1 PID: 77 Comm: server Not tainted 6.1.0-18-amd64 #1",
+          `RIP: 0010:${name}+0x12/0x340`,
+          "Call Trace:",
+          " <TASK>",
+          ` ${name}+0x12/0x340`,
+          i % 3 === 0 ? " kfree_skb_reason+0x33/0x100" : " tcp_recvmsg_locked+0x2ee/0x9b0",
+          " inet_recvmsg+0x5c/0x140",
+          " </TASK>",
+          "---[ end trace 0000000000000000 ]---",
+        ];
+        return [key, { "kern.log": lines.map((l) => `[  100.000000] ${l}`).join("\n") }] as const;
+      }),
+  );
+
 const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   ...Object.fromEntries(
-    ["diagnosis", "field", "input", "logs", "page_pool", "proc", "reports"].map((room) => [room, alone(room)]),
+    ["diagnosis", "input", "logs", "page_pool", "proc", "reports"].map((room) => [room, alone(room)]),
   ),
   dmesg: unpacked("dmesg"),
   messages,
@@ -103,6 +158,9 @@ const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   "changed logs": changedEach({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }, 8),
   "changed files": changedEach(together, 12),
   "changed pools": changedEach(alone("page_pool"), 8),
+  beside: beside({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }),
+  "at fault": atFault(),
+  field: alone("field"),
   lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis"), ...alone("field") }),
 };
 
@@ -124,7 +182,7 @@ const kept = (text: string): Readonly<Record<string, readonly string[]>> =>
 
 describe.each(Object.entries(rooms))("%s", (room, texts) => {
   const path = join(fixtures, "answers", `${room.replaceAll(" ", "_")}.txt`);
-  const linesOf = room === "lost" || room === "changed logs" ? briefLines : answerLines;
+  const linesOf = room === "at fault" ? wordOf : ["lost", "changed logs"].includes(room) ? briefLines : answerLines;
   const answer = async (name: string): Promise<readonly string[]> =>
     linesOf(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
 

@@ -105,3 +105,7 @@ export const briefLines = (d: Diagnosis): readonly string[] =>
         `  ${f.id} ${f.answer} @ ${f.evidence.map((e) => e.line).join(" ")} # ${said(f.claim)} !${f.advice.length}`,
     ),
   ]);
+
+/** Of an answer to a fault one line: how bad it is, what it is said to be, and which questions are answered how. */
+export const wordOf = (d: Diagnosis): readonly string[] =>
+  d.incidents.map((i) => `${i.severity} ${said(i.cause)}: ${i.findings.map((f) => `${f.id} ${f.answer}`).join(", ")}`);

@@ -22,7 +22,7 @@ export interface Survey {
 
 /** Reads one of the files; a row has its mask in front. */
 export function surveyOf(
-  name: "defined" | "longer" | "calls" | "counters" | "marks" | "gfp" | "members" | "kpageflags",
+  name: "defined" | "longer" | "calls" | "counters" | "marks" | "gfp" | "members" | "kpageflags" | "places",
 ): Survey {
   const [, second = "", ...rows] = readFileSync(join(room, `${name}.txt`), "utf8")
     .trimEnd()
