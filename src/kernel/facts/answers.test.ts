@@ -136,6 +136,8 @@ function namesOfIndex(): readonly string[] {
 const surroundings: readonly (readonly [before: readonly string[], behind: readonly string[]])[] = [
   [[], []],
   [["__netdev_alloc_skb"], ["net_rx_action"]],
+  [["napi_alloc_skb"], ["usb_gadget_giveback_request"]],
+  [["dev_alloc_skb"], []],
   [["alloc_skb"], ["usb_hcd_giveback_urb"]],
   [["__alloc_pages"], ["usb_gadget_giveback_request"]],
   [["__netdev_alloc_frag", "__netdev_alloc_skb"], []],
@@ -269,6 +271,7 @@ test("the functions on the stack of a release", () => {
       "in a softirq of a task": { softirq: true, caller: "netif_receive_skb < tg3_poll" },
       "in ksoftirqd": { softirq: true, task: "ksoftirqd/0", caller: "tcp_write_timer" },
       "by a worker": { task: "kworker/0:1" },
+      "by a worker of old": { task: "events/0" },
       "by a reader": { task: "reader", caller: "a workload < vfs_read" },
       opening: { task: openingTask },
       "a bad page": { report: "bad page", softirq: true, interrupt: true, task: "" },

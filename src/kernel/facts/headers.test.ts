@@ -4,12 +4,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type FieldDecl, parseFields } from "../layout/notation.ts";
-import { compareVersions, type Fact, factAt } from "../release.ts";
+import { compareVersions, type Fact, factAt, parseRelease } from "../release.ts";
 import { gfpCombination, gfpEraAt, gfpMask } from "./gfp.ts";
 import { gfpCombinations, gfpEras } from "./gfp_eras.ts";
 import { surveyOf, type Tree } from "./kernel_names.testkit.ts";
 import { kpf, kpfHigh } from "./kpageflags.ts";
-import { structDeclarations } from "./structs.ts";
+import { structDeclarations, structSource } from "./structs.ts";
 
 const kept = join(import.meta.dirname, "../../../fixtures/answers/members.txt");
 const gfp = surveyOf("gfp");
@@ -110,6 +110,19 @@ describe("structs", () => {
       members.treesOf(tag).flatMap((t) => [...(factAt(facts, t.version)?.value ?? [])]),
     );
     expect(asked.length).toBeGreaterThan(2500);
+  });
+  test("a declaration tells where it was read, and whether the release asked for is newer than every reading", () => {
+    const of = (name: string, release: string) => structSource(name, parseRelease(release));
+    expect(of("sk_buff", "2.6.24")?.source).toMatch(/2\.6\.24/);
+    expect(of("no_such", "6.1")).toBeUndefined();
+    expect(of("llist_node", "2.6.24")).toBeUndefined();
+    expect([of("sk_buff", "2.6.24")?.newest, of("sk_buff", "7.2")?.newest, of("list_head", "5.10")?.newest]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    // A name of another time for the same struct.
+    expect(of("skb_frag_t", "6.1")?.source ?? of("skb_frag", "6.1")?.source).toMatch(/bvec/);
   });
   test("declarations are in order, oldest first", () => {
     for (const { facts } of declared)

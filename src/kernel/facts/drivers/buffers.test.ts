@@ -18,6 +18,15 @@ const machines: Readonly<Record<string, RxMachine>> = {
 /** Every number that drivers compute with is another here: none can be taken for another, or left out. */
 const oldBoard: RxMachine = { pageSize: 4096, cacheLine: 32, netSkbPad: 16, netIpAlign: 2, sharedInfo: 340 };
 
+/** A standard frame with its pads just fits half a page beside shared info, or one byte does not. */
+const justFits: readonly RxMachine[] = [192, 193].map((netSkbPad) => ({
+  pageSize: 4096,
+  cacheLine: 64,
+  netSkbPad,
+  netIpAlign: 0,
+  sharedInfo: 320,
+}));
+
 /** Of a size the power of two that holds it: a step is where a larger object or block is wanted. */
 const room = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, bytes)));
 const piece = ({ call, order, holds, count }: BufferRequest, size: string): string =>
@@ -28,6 +37,7 @@ const exactly = (pieces: readonly BufferRequest[]): string => pieces.map((p) => 
 
 function* linesOf({ name, rx, mtuMax = 9216 }: DriverFacts): Generator<string> {
   for (const { since, value } of rx) {
+    yield `${name} since ${since.join(".")}, pads of 192 and 193: ${justFits.map((at) => exactly(value.buffers(1500, at))).join("; ")}`;
     const mtus = [68, 1500, 1504, 4000, mtuMax].filter((m) => m <= mtuMax);
     const sizes = new Map(mtus.map((mtu) => [mtu, exactly(value.buffers(mtu, oldBoard))]));
     yield `${name} since ${since.join(".")}, to the byte: ${mtus.map((m, i) => (i > 0 && sizes.get(m) === sizes.get(mtus[i - 1] as number) ? `${m} as before` : `${m} ${sizes.get(m)}`)).join("; ")}`;

@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { BadInput } from "../../../base/bad_input.ts";
 import { prng } from "../../../base/prng.ts";
 import { functionIndex } from "./index.ts";
 import { readFunctionIndex } from "./packed.ts";
@@ -85,6 +86,18 @@ describe("the index of network functions", () => {
       expect(fresh.find(some).length, `seed ${seed}: ${some}`).toBe(walked.get(some));
       expect(fresh.find(`${some}~`), `seed ${seed}: ${some}~`).toEqual([]);
     }
+  });
+
+  test("bytes of another form, or more or fewer than it says, are no index", () => {
+    const bytes = gunzipSync(readFileSync(file));
+    const line = bytes.indexOf(10);
+    const head = bytes.subarray(0, line).toString();
+    const with_ = (text: string): Uint8Array => Buffer.concat([Buffer.from(text), bytes.subarray(line)]);
+    expect(() => readFunctionIndex(with_(head.replace('"form":1', '"form":2')))).toThrow(BadInput);
+    expect(() => readFunctionIndex(bytes.subarray(0, -1))).toThrow(BadInput);
+    expect(() => readFunctionIndex(Buffer.concat([bytes, Buffer.from([0])]))).toThrow(BadInput);
+    expect(() => readFunctionIndex(with_("no json"))).toThrow(BadInput);
+    expect(readFunctionIndex(with_(head)).kernels).toEqual(index.kernels);
   });
 
   test("it stays small enough to travel with the page: under 1 MB", () => {
