@@ -4,8 +4,7 @@ import { printEthtool, readEthtool } from "../artifact/page_pool/ethtool.ts";
 import { readPools } from "../artifact/page_pool/read.ts";
 import type { Lab } from "../model/net/pool/page_pool_lab.ts";
 import { createLab } from "../model/net/pool/page_pool_lab.ts";
-import type { PoolSkb, RecyclePolicy } from "../model/net/pool/page_pool_skb.ts";
-import { policy61 } from "../model/net/pool/page_pool_skb.ts";
+import type { HookDesign } from "../model/net/pool/recycle_designs.ts";
 import { judgePools } from "./pools.ts";
 
 /** `ethtool -S` of the lab's pool. */
@@ -37,12 +36,13 @@ function watch(l: Lab, step: (i: number) => void): string {
 }
 
 const pattern = (text: string): string[] => judgePools([readPools("model", text)]).map((v) => v.pattern);
-const rx = (l: Lab): PoolSkb => l.receive(1500) as PoolSkb;
-const lab = (ringSize: number, policy: RecyclePolicy = policy61): Lab => createLab({ policy, ringSize, jumbo: "keep" });
+const rx = (l: Lab): number => l.receive(1500);
+const lab = (ringSize: number, design?: HookDesign): Lab =>
+  createLab({ ringSize, ...(design === undefined ? {} : { design }) });
 
 test("printed counters read back equal", () => {
   const l = lab(16);
-  for (let i = 0; i < 50; i++) l.skbs.free(rx(l));
+  for (let i = 0; i < 50; i++) l.skbs.kfreeSkb(rx(l));
   const [snapshot] = readEthtool("x", shot(l).split("\n"), []);
   expect(snapshot?.counters["recycle-ring"]?.value).toBe(l.pools.stats(l.pool).ring);
   expect(Object.keys(snapshot?.counters ?? {})).toHaveLength(11);
@@ -51,15 +51,15 @@ test("printed counters read back equal", () => {
 describe("the judge names what the model did", () => {
   test("packets freed at once: healthy", () => {
     const l = lab(64);
-    expect(pattern(watch(l, () => l.skbs.free(rx(l))))).toEqual(["healthy"]);
+    expect(pattern(watch(l, () => l.skbs.kfreeSkb(rx(l))))).toEqual(["healthy"]);
   });
 
   test("heads lost by a coalesce that knows nothing of pools: a leak", () => {
-    const l = lab(64, { mark: "mem_info_after_head_frag", coalesce: "unaware", shift: "page_reference" });
+    const l = lab(64, { mark: "after head_frag", coalesce: "unaware" });
     const text = watch(l, () => {
       const [to, from, third] = [rx(l), rx(l), rx(l)];
-      for (const s of [from, third]) if (!l.skbs.coalesceQueued(to, s)) l.skbs.free(s);
-      l.skbs.free(to);
+      for (const s of [from, third]) if (!l.hook.coalesceQueued(to, s)) l.skbs.kfreeSkb(s);
+      l.skbs.kfreeSkb(to);
     });
     expect(l.pages.freedWhileOwned.length).toBeGreaterThan(100);
     expect(pattern(text)).toEqual(["leak"]);
@@ -67,11 +67,11 @@ describe("the judge names what the model did", () => {
 
   test("a socket that is read seldom: a slow consumer", () => {
     const l = lab(1024);
-    let queue: PoolSkb[] = [];
+    let queue: number[] = [];
     const text = watch(l, (i) => {
       queue.push(rx(l));
       if (i % 250 === 249) {
-        for (const s of queue) l.skbs.free(s);
+        for (const s of queue) l.skbs.kfreeSkb(s);
         queue = [];
       }
     });
@@ -80,11 +80,11 @@ describe("the judge names what the model did", () => {
 
   test("bursts larger than the ring: a small ring", () => {
     const l = lab(32);
-    let queue: PoolSkb[] = [];
+    let queue: number[] = [];
     const text = watch(l, (i) => {
       queue.push(rx(l));
       if (i % 100 === 99) {
-        for (const s of queue) l.skbs.free(s);
+        for (const s of queue) l.skbs.kfreeSkb(s);
         queue = [];
       }
     });
@@ -96,8 +96,8 @@ describe("the judge names what the model did", () => {
     const pipe: number[] = [];
     const text = watch(l, () => {
       const skb = rx(l);
-      pipe.push(...l.skbs.splice(skb));
-      l.skbs.free(skb);
+      pipe.push(...l.splice(skb));
+      l.skbs.kfreeSkb(skb);
       if (pipe.length > 20) l.pages.putPage(pipe.shift() as number);
     });
     expect(pattern(text)).toEqual(["shared pages"]);

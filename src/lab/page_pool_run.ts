@@ -2,49 +2,39 @@
 import type { CensusFault } from "../model/net/pool/page_pool_census.ts";
 import type { Lab } from "../model/net/pool/page_pool_lab.ts";
 import { createLab } from "../model/net/pool/page_pool_lab.ts";
-import type { PoolSkb, RecyclePolicy } from "../model/net/pool/page_pool_skb.ts";
-import { policy61, SHARED_INFO_BYTES, SKB_STRUCT_BYTES } from "../model/net/pool/page_pool_skb.ts";
+import type { HookDesign } from "../model/net/pool/recycle_designs.ts";
+import { fragInts, headField, skbField } from "../model/net/skb/skb_columns.ts";
+import { dataAlign } from "../model/net/skb/skb_config.ts";
 
 /** A design of the return hook, by name. */
 export interface Design {
-  readonly policy: RecyclePolicy;
-  readonly jumbo: "release" | "keep";
+  /** Left out: the kernel's own. */
+  readonly of2018?: HookDesign;
   readonly says: string;
 }
 
-const of2018 = (mark: RecyclePolicy["mark"], coalesce: RecyclePolicy["coalesce"]): RecyclePolicy => ({
-  mark,
-  coalesce,
-  shift: "page_reference",
-});
-
 export const designs = {
   "in-header": {
-    policy: of2018("mem_info_in_header", "unaware"),
-    jumbo: "release",
+    of2018: { mark: "in the header region", coalesce: "unaware" },
     says: "mem_info between headers_start and headers_end (branches mvneta_03, mvneta_04)",
   },
   "after-head-frag": {
-    policy: of2018("mem_info_after_head_frag", "unaware"),
-    jumbo: "release",
+    of2018: { mark: "after head_frag", coalesce: "unaware" },
     says: "mem_info after head_frag; coalescing knows nothing of pools",
   },
   "coalesce-release": {
-    policy: of2018("mem_info_after_head_frag", "release"),
-    jumbo: "release",
+    of2018: { mark: "after head_frag", coalesce: "release" },
     says: "as before, and skb_try_coalesce unmaps the page: it leaves the pool (solution 1)",
   },
   "coalesce-frag-list": {
-    policy: of2018("mem_info_after_head_frag", "frag_list"),
-    jumbo: "release",
+    of2018: { mark: "after head_frag", coalesce: "frag_list" },
     says: "as before, and skb_try_coalesce chains the skb on frag_list (solution 2)",
   },
   "coalesce-refuse": {
-    policy: of2018("mem_info_after_head_frag", "refuse"),
-    jumbo: "release",
+    of2018: { mark: "after head_frag", coalesce: "refuse" },
     says: "as before, and skb_try_coalesce refuses (solution 3)",
   },
-  "pp-recycle": { policy: policy61, jumbo: "keep", says: "6.1: pp_recycle bit, page->pp, equal marks coalesce" },
+  "pp-recycle": { says: "6.1: pp_recycle bit, page->pp, equal marks coalesce" },
 } as const satisfies Readonly<Record<string, Design>>;
 export type DesignName = keyof typeof designs;
 export const designNames = Object.keys(designs) as DesignName[];
@@ -105,9 +95,15 @@ export interface TcpSettings extends Common {
 /** Runs a procedure once for each design. */
 function forEachDesign(settings: Common, procedure: (bench: Bench) => void): DesignResult[] {
   return settings.designs.map((design) => {
-    const { policy, jumbo, says } = designs[design] as Design;
+    const { of2018, says } = designs[design] as Design;
     const { ringSize, poolSize = ringSize } = settings;
-    const lab = createLab({ policy, jumbo, ringSize, poolSize, pagesMax: 8192 });
+    const lab = createLab({
+      ...(of2018 === undefined ? {} : { design: of2018 }),
+      ringSize,
+      poolSize,
+      pagesMax: 8192,
+      skbsMax: 65536,
+    });
     const bench: Bench = {
       lab,
       frameBytes: settings.frameBytes,
@@ -132,9 +128,9 @@ interface Bench {
   perPacket: number;
 }
 
-function receive(bench: Bench, bytes: number): PoolSkb | undefined {
+function receive(bench: Bench, bytes: number): number {
   const skb = bench.lab.receive(bytes);
-  if (skb !== undefined) bench.received++;
+  if (skb !== 0) bench.received++;
   return skb;
 }
 
@@ -142,13 +138,14 @@ const leaks: readonly CensusFault[] = ["leaked", "freed while the pool's"];
 
 function finish(design: DesignName, says: string, bench: Bench): DesignResult {
   const { lab } = bench;
-  const { pools, pool, skbs } = lab;
+  const { pools, pool } = lab;
+  const { strays } = lab.hook;
   const census = lab.census();
   const stats = pools.stats(pool);
   const released = pools.releaseCount(pool);
   const usedAfterFree = lab.pages.usedAfterFree.length + lab.heap.overrun.length;
   const wrong = [
-    ...skbs.misuses.map((m) => `${m.step}, page ${m.pfn}: ${m.text}`),
+    ...strays.map((s) => `skb_free_head, page ${s.pfn}: ${s.text}`),
     ...census.faults.map((f) => (f.pfn < 0 ? f.text : `page ${f.pfn} ${f.text}`)),
     ...lab.pages.usedAfterFree.map((u) => `page ${u.pfn}: ${u.step} while it is free`),
     ...lab.dma.reports.map((r) => `DMA${r.pfn < 0 ? "" : `, page ${r.pfn}`}: ${r.text}`),
@@ -163,7 +160,7 @@ function finish(design: DesignName, says: string, bench: Bench): DesignResult {
     fresh: pools.holdCount(pool),
     released,
     leaked: census.faults.filter((f) => leaks.includes(f.fault)).length,
-    corrupted: skbs.misuses.length + usedAfterFree,
+    corrupted: strays.length + usedAfterFree,
     coalesced: bench.coalesced,
     memoryPerPacket: Math.round(bench.perPacket),
     dmaFaults: lab.dma.reports.length,
@@ -191,17 +188,24 @@ function firstOfEachKind(wrong: readonly string[], most: number): string[] {
 }
 
 /** Bytes that queued skbs keep, shared data once. */
-function memoryOf(bench: Bench, queues: readonly (readonly PoolSkb[])[]): { bytes: number; packets: number } {
-  const seen = new Set<unknown>();
+function memoryOf(bench: Bench, queues: readonly (readonly number[])[]): { bytes: number; packets: number } {
+  const { columns, config, pages } = bench.lab.skbs;
+  const { S, H, F, fragBase } = columns;
+  const structBytes = dataAlign(config, config.skBuffBytes);
+  const seen = new Set<number>();
   let bytes = 0;
   let packets = 0;
-  const add = (skb: PoolSkb): void => {
-    bytes += SKB_STRUCT_BYTES;
-    if (seen.has(skb.data)) return;
-    seen.add(skb.data);
-    bytes += skb.data.end + SHARED_INFO_BYTES;
-    for (const frag of skb.data.frags) bytes += 4096 << bench.lab.pages.compoundOrder(frag.pfn);
-    for (const part of skb.data.fragList) add(part);
+  const add = (skb: number): void => {
+    bytes += structBytes;
+    const head = S[skb + skbField.HEAD] as number;
+    if (seen.has(head)) return;
+    seen.add(head);
+    bytes += H[head + headField.BYTES] as number;
+    const base = fragBase(head);
+    for (let f = base; f < base + (H[head + headField.NR_FRAGS] as number) * fragInts; f += fragInts)
+      bytes += config.pageSize << pages.compoundOrder(F[f] as number);
+    for (let part = H[head + headField.FRAG_LIST] as number; part !== 0; part = S[part + skbField.NEXT] as number)
+      add(part);
   };
   for (const queue of queues) for (const skb of queue) add(skb);
   for (const queue of queues) packets += queue.length;
@@ -218,14 +222,15 @@ function noteMemory(bench: Bench, bytes: number, packets: number): void {
 export function runCopy(settings: CopySettings): DesignResult[] {
   return forEachDesign(settings, (bench) => {
     const { skbs } = bench.lab;
+    const { atomic } = skbs.config.gfp;
     for (let i = 0; i < settings.packets; i++) {
       const skb = receive(bench, settings.frameBytes);
-      if (skb === undefined) continue;
+      if (skb === 0) continue;
       const whole = settings.copy === "skb_copy" || (settings.copy === "both" && i % 2 === 0);
-      const copy = whole ? skbs.copy(skb) : skbs.pskbCopy(skb);
-      const both = [skb, ...(copy === undefined ? [] : [copy])];
+      const copy = whole ? skbs.skbCopy(skb, atomic) : skbs.pskbCopy(skb, atomic);
+      const both = [skb, ...(copy === 0 ? [] : [copy])];
       noteMemory(bench, memoryOf(bench, [both]).bytes, 1);
-      for (const s of both.reverse()) skbs.free(s);
+      for (const s of both.reverse()) skbs.kfreeSkb(s);
     }
   });
 }
@@ -234,22 +239,23 @@ export function runCopy(settings: CopySettings): DesignResult[] {
 export function runMulticast(settings: MulticastSettings): DesignResult[] {
   return forEachDesign(settings, (bench) => {
     const { skbs } = bench.lab;
-    const queues = Array.from({ length: settings.sockets }, (): PoolSkb[] => []);
+    const { atomic } = skbs.config.gfp;
+    const queues = Array.from({ length: settings.sockets }, (): number[] => []);
     const limit = queues.map((_, k) => Math.ceil((settings.slowest * k) / Math.max(1, settings.sockets - 1)));
     for (let i = 0; i < settings.packets; i++) {
       const skb = receive(bench, settings.frameBytes);
-      if (skb === undefined) continue;
+      if (skb === 0) continue;
       queues.forEach((queue, k) => {
-        const own = k === queues.length - 1 ? skb : skbs.clone(skb);
-        if (own !== undefined) queue.push(own);
+        const own = k === queues.length - 1 ? skb : skbs.skbClone(skb, atomic);
+        if (own !== 0) queue.push(own);
       });
       const { bytes } = memoryOf(bench, queues);
       noteMemory(bench, bytes, Math.max(...queues.map((q) => q.length)));
       queues.forEach((queue, k) => {
-        while (queue.length > (limit[k] ?? 0)) skbs.free(queue.shift() as PoolSkb);
+        while (queue.length > (limit[k] ?? 0)) skbs.kfreeSkb(queue.shift() as number);
       });
     }
-    for (const queue of queues) for (const skb of queue) skbs.free(skb);
+    for (const queue of queues) for (const skb of queue) skbs.kfreeSkb(skb);
   });
 }
 
@@ -259,26 +265,25 @@ const TCP_HEADERS = 66;
 /** Bulk TCP both ways: data is coalesced in the receive queue until the application reads; acknowledgements of the other way are freed at once. */
 export function runTcp(settings: TcpSettings): DesignResult[] {
   return forEachDesign(settings, (bench) => {
-    const { skbs } = bench.lab;
-    let queue: PoolSkb[] = [];
+    const { skbs, hook } = bench.lab;
+    let queue: number[] = [];
     let waiting = 0;
     const read = (): void => {
       noteMemory(bench, memoryOf(bench, [queue]).bytes, waiting);
-      for (const skb of queue) skbs.free(skb);
+      for (const skb of queue) skbs.kfreeSkb(skb);
       queue = [];
       waiting = 0;
     };
     for (let i = 0; i < settings.packets; i++) {
       if (settings.ackEvery > 0 && i % settings.ackEvery === 0) {
         const ack = receive(bench, TCP_HEADERS);
-        if (ack !== undefined) skbs.free(ack);
+        if (ack !== 0) skbs.kfreeSkb(ack);
       }
       const skb = receive(bench, settings.frameBytes);
-      if (skb === undefined) continue;
-      skb.headroom += TCP_HEADERS;
-      skb.headLen -= TCP_HEADERS;
+      if (skb === 0) continue;
+      skbs.skbPull(skb, TCP_HEADERS);
       const tail = queue.at(-1);
-      if (tail !== undefined && skbs.coalesceQueued(tail, skb)) bench.coalesced++;
+      if (tail !== undefined && hook.coalesceQueued(tail, skb)) bench.coalesced++;
       else queue.push(skb);
       if (++waiting >= settings.readEvery) read();
     }

@@ -2,8 +2,6 @@
 
 import type { ProveInput } from "../diagnosis/machine_told.ts";
 import { createLab } from "../model/net/pool/page_pool_lab.ts";
-import type { PoolSkb } from "../model/net/pool/page_pool_skb.ts";
-import { policy61 } from "../model/net/pool/page_pool_skb.ts";
 import { advised, whyNot } from "./changes.ts";
 import type { Proof, ProofRow, ProveProgress } from "./proof.ts";
 import { refuse } from "./proof.ts";
@@ -19,15 +17,15 @@ interface Stalled {
 
 /** `held` packets wait in a socket, `lost` pages were freed past the pool; the queue goes down, then the socket is read. */
 function stall(held: number, lost: number): Stalled {
-  const lab = createLab({ policy: policy61, jumbo: "keep", ringSize: 128, pagesMax: 8192 });
-  const socket: PoolSkb[] = [];
+  const lab = createLab({ ringSize: 128, pagesMax: 8192 });
+  const socket: number[] = [];
   for (let i = 0; i < held; i++) {
     const skb = lab.receive(frameBytes);
-    if (skb !== undefined) socket.push(skb);
+    if (skb !== 0) socket.push(skb);
   }
   for (let i = 0; i < lost; i++) lab.receiveForXdp(frameBytes);
   const before = lab.shutdown(waits.before);
-  for (const skb of socket) lab.skbs.free(skb);
+  for (const skb of socket) lab.skbs.kfreeSkb(skb);
   lab.pools.runDelayed((waits.before + waits.after) * 1e9);
   return { before, after: lab.pools.isLive(lab.pool) ? lab.pools.inflight(lab.pool) : 0 };
 }

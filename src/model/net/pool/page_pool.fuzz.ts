@@ -4,12 +4,13 @@ import type { Prng } from "../../../base/prng.ts";
 import { prng } from "../../../base/prng.ts";
 import { createJournal } from "../../journal.ts";
 import { createNaivePages } from "../../mm/pages.ts";
+import { skbField } from "../skb/skb_columns.ts";
+import { viewSkb } from "../skb/skb_view.ts";
 import { createPagePools, defaultPoolParams, PP_FLAG_PAGE_FRAG } from "./page_pool.ts";
-import { takeCensus, watchPages } from "./page_pool_census.ts";
+import { liveSkbs, takeCensus, watchPages } from "./page_pool_census.ts";
+import { segmentPaged, throughGro } from "./page_pool_lab.testkit.ts";
 import type { Lab } from "./page_pool_lab.ts";
 import { createLab } from "./page_pool_lab.ts";
-import type { PoolSkb } from "./page_pool_skb.ts";
-import { policy61 } from "./page_pool_skb.ts";
 import { poolContext, softirqState } from "./pool_context.ts";
 import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 
@@ -17,48 +18,61 @@ import { createPtrRings, ringBatch } from "./ptr_ring.ts";
 function countReferences(l: Lab, pipes: readonly number[]): Map<number, number> {
   const counts = new Map<number, number>();
   const add = (pfn: number): void => void counts.set(pfn, (counts.get(pfn) ?? 0) + 1);
-  for (const data of new Set([...l.skbs.live].map((s) => s.data))) {
-    const owner = [...l.skbs.live].find((s) => s.data === data) as PoolSkb;
-    if (owner.headFrag) add(l.skbs.headPfn(owner));
-    for (const frag of data.frags) add(frag.pfn);
+  const seen = new Set<number>();
+  for (const skb of liveSkbs(l.skbs).map((each) => viewSkb(l.skbs, each))) {
+    if (seen.has(skb.head)) continue;
+    seen.add(skb.head);
+    if (skb.headFrag) add(Math.floor(skb.headAddress / 4096));
+    for (const frag of skb.frags) add(frag.pfn);
   }
   for (const pfn of pipes) add(pfn);
   return counts;
 }
 
-const steps: readonly (readonly [string, (l: Lab, p: Prng, all: PoolSkb[], pipes: number[]) => void])[] = [
+const GFP = 0xa20;
+
+type Step = (l: Lab, p: Prng, all: number[], pipes: number[]) => void;
+const steps: readonly (readonly [string, Step])[] = [
   ["receive", (l, p, all) => keep(all, l.receive(p.pick([60, 1500, 3700, 9000])))],
   ["receive", (l, p, all) => keep(all, l.receive(p.pick([60, 1500, 3700, 9000])))],
   ["xdp", (l) => (l.receiveForXdp(60) >= 0 ? undefined : undefined)],
-  ["clone", (l, p, all) => keep(all, l.skbs.clone(p.pick(all)))],
-  ["copy", (l, p, all) => keep(all, l.skbs.copy(p.pick(all)))],
-  ["pskb_copy", (l, p, all) => keep(all, l.skbs.pskbCopy(p.pick(all)))],
-  ["expand", (l, p, all) => void l.skbs.expandHead(p.pick(all), 64, 0)],
-  ["segment", (l, p, all) => void all.push(...(l.skbs.segment(p.pick(all), 900) ?? []))],
-  ["coalesce", (l, p, all) => pair(p, all, (to, from) => l.skbs.coalesceQueued(to, from))],
+  ["clone", (l, p, all) => keep(all, l.skbs.skbClone(p.pick(all), GFP))],
+  ["copy", (l, p, all) => keep(all, l.skbs.skbCopy(p.pick(all), GFP))],
+  ["pskb_copy", (l, p, all) => keep(all, l.skbs.pskbCopy(p.pick(all), GFP))],
+  ["expand", (l, p, all) => void l.skbs.pskbExpandHead(p.pick(all), 64, 0, GFP)],
+  [
+    "segment",
+    (l, p, all) => {
+      const skb = p.pick(all);
+      if (viewSkb(l.skbs, skb).frags.length > 0 && !listed(l, skb)) all.push(...segmentPaged(l.skbs, skb, 900));
+    },
+  ],
+  [
+    "coalesce",
+    (l, p, all) => {
+      const two = pair(p, all);
+      if (two !== undefined && l.hook.coalesceQueued(...two)) all.splice(all.indexOf(two[1]), 1);
+    },
+  ],
   [
     "gro",
-    (l, p, all) =>
-      pair(
-        p,
-        all,
-        (to, from) =>
-          !l.skbs.isCloned(to) &&
-          !l.skbs.isCloned(from) &&
-          from.headLen > 0 &&
-          from.data.fragList.length === 0 &&
-          l.skbs.groReceive(to, from, Math.min(20, from.headLen)),
-      ),
+    (l, p, all) => {
+      const two = pair(p, all);
+      if (two === undefined || two.some((skb) => l.skbs.isCloned(skb) || !carriesTcp(l, skb)) || listed(l, two[1]))
+        return;
+      for (const skb of two) all.splice(all.indexOf(skb), 1);
+      all.push(...throughGro(l.skbs, two));
+    },
   ],
-  ["splice", (l, p, all, pipes) => void pipes.push(...l.skbs.splice(p.pick(all)))],
+  ["splice", (l, p, all, pipes) => void pipes.push(...l.splice(p.pick(all)))],
   [
     "pipe",
     (l, p, _all, pipes) => {
       if (pipes.length > 0) l.pages.putPage(pipes.splice(p.below(pipes.length), 1)[0] as number);
     },
   ],
-  ["free", (l, p, all) => l.skbs.free(all.splice(p.below(all.length), 1)[0] as PoolSkb)],
-  ["free", (l, p, all) => l.skbs.free(all.splice(p.below(all.length), 1)[0] as PoolSkb)],
+  ["free", (l, p, all) => l.skbs.kfreeSkb(all.splice(p.below(all.length), 1)[0] as number)],
+  ["free", (l, p, all) => l.skbs.kfreeSkb(all.splice(p.below(all.length), 1)[0] as number)],
   [
     "context",
     (l, p) => {
@@ -68,16 +82,22 @@ const steps: readonly (readonly [string, (l: Lab, p: Prng, all: PoolSkb[], pipes
   ["node", (l, p) => l.pools.updateNid(l.pool, p.chance(0.9) ? 0 : 1)],
 ];
 
-function keep(all: PoolSkb[], skb: PoolSkb | undefined): void {
-  if (skb !== undefined) all.push(skb);
+function keep(all: number[], skb: number): void {
+  if (skb !== 0) all.push(skb);
 }
 
-function pair(p: Prng, all: PoolSkb[], merge: (to: PoolSkb, from: PoolSkb) => boolean): void {
-  if (all.length < 2) return;
+/** Two different ones, or undefined. */
+function pair(p: Prng, all: readonly number[]): readonly [number, number] | undefined {
+  if (all.length < 2) return undefined;
   const from = p.below(all.length);
   const to = (from + 1 + p.below(all.length - 1)) % all.length;
-  if (merge(all[to] as PoolSkb, all[from] as PoolSkb)) all.splice(from, 1);
+  return [all[to] as number, all[from] as number];
 }
+
+const listed = (l: Lab, skb: number): boolean => viewSkb(l.skbs, skb).fragList.length > 0;
+/** Headers in the linear part, and payload. */
+const carriesTcp = (l: Lab, skb: number): boolean =>
+  l.skbs.headlen(skb) >= 66 && (l.skbs.columns.S[skb + skbField.LEN] as number) > 66;
 
 describe("random histories", () => {
   test.each(Array.from({ length: 12 }, (_, i) => i + 1))(
@@ -85,12 +105,11 @@ describe("random histories", () => {
     (seed) => {
       const p = prng(seed);
       const l = createLab({
-        policy: policy61,
         jumbo: p.chance(0.5) ? "keep" : "release",
         ringSize: p.pick([4, 16, 64]),
         pagesMax: 2048,
       });
-      const all: PoolSkb[] = [];
+      const all: number[] = [];
       const pipes: number[] = [];
       const frames: number[] = [];
       for (let i = 0; i < 250; i++) {
@@ -107,10 +126,11 @@ describe("random histories", () => {
         for (const [pfn, references] of countReferences(l, pipes))
           expect(l.pages.pageCount(pfn), `seed ${seed} step ${i} ${name} page ${pfn}`).toBe(references);
       }
-      expect([l.skbs.misuses, l.pages.usedAfterFree, l.dma.reports]).toEqual([[], [], []]);
+      expect([l.hook.strays, l.pages.usedAfterFree, l.dma.reports]).toEqual([[], [], []]);
       for (const pfn of frames) l.returnFrame(pfn);
       for (const pfn of pipes) l.pages.putPage(pfn);
-      for (const skb of all) l.skbs.free(skb);
+      for (const skb of all) l.skbs.kfreeSkb(skb);
+      expect(l.skbs.columns.skbsLive()).toBe(0);
       expect([l.shutdown(3), l.dma.mappings(), l.heap.outstanding(), l.heap.overrun]).toEqual([0, 0, 0, []]);
     },
   );

@@ -1,14 +1,20 @@
 // The checker: where every page of every pool is, who holds it, and what cannot be right. It reads state, it changes none.
 // A page of a pool is home (cache, ring), the pool's current fragment page, in flight with a named holder, or released.
 import type { PageAllocator } from "../../mm/pages.ts";
+import { fragField, fragInts, headField, skbBit, skbField, skbInts } from "../skb/skb_columns.ts";
+import type { Skbs } from "../skb/skbs.ts";
 import type { PagePools } from "./page_pool.ts";
 import { PP_FLAG_DMA_MAP } from "./page_pool.ts";
-import type { PoolSkbs } from "./page_pool_skb.ts";
+
+const { HEAD, BITS, STATE } = skbField;
+const { NR_FRAGS, PFN } = headField;
 
 /** Somebody outside the pools who has pages: a driver's ring, a pipe, a user mapping. */
 export interface Holder {
   readonly name: string;
   readonly pfns: readonly number[];
+  /** He will give them back to their pools as the pools' own references. */
+  readonly asPools?: boolean;
 }
 
 export type CensusFault =
@@ -24,6 +30,8 @@ export type CensusFault =
   | "leaked"
   /** Given to the page allocator while it was a pool's: its mapping and its count stay behind. */
   | "freed while the pool's"
+  /** More will be given back as the pool's references than the pool gave: page references (get_page) are among them. */
+  | "two kinds"
   /** hold - release is not the number of pages. */
   | "miscounted";
 
@@ -48,16 +56,40 @@ export interface Census {
   readonly faults: readonly CensusEntry[];
 }
 
+/** Every sk_buff that is alive, in the order of their rows. */
+export function liveSkbs(skbs: Skbs): number[] {
+  const { S, skbsLive } = skbs.columns;
+  const live: number[] = [];
+  for (let skb = skbInts, left = skbsLive(); left > 0; skb += skbInts) {
+    const state = (S[skb + STATE] as number) & 3;
+    if (state !== 0) left--;
+    if (state === 1) live.push(skb);
+  }
+  return live;
+}
+
+/** The pfn of an skb's head, where the head is a page fragment. */
+export function headPage(skbs: Skbs, skb: number): number {
+  const { S, H } = skbs.columns;
+  return skbs.pages.compoundHead(H[(S[skb + HEAD] as number) + PFN] as number);
+}
+
 /** Names every page that live skbs hold: once for each data, however many clones share it. */
-export function skbHolders(skbs: PoolSkbs, pages: PageAllocator): Holder[] {
-  const seen = new Set<unknown>();
+export function skbHolders(skbs: Skbs): Holder[] {
+  const { S, H, F, fragBase } = skbs.columns;
+  const seen = new Set<number>();
   const holders: Holder[] = [];
-  for (const skb of skbs.live) {
-    if (seen.has(skb.data)) continue;
-    seen.add(skb.data);
-    const pfns = skb.data.frags.map((f) => pages.compoundHead(f.pfn));
-    if (skb.headFrag) pfns.push(skbs.headPfn(skb));
-    if (pfns.length > 0) holders.push({ name: `skb ${skb.id}`, pfns });
+  for (const skb of liveSkbs(skbs)) {
+    const head = S[skb + HEAD] as number;
+    if (seen.has(head)) continue;
+    seen.add(head);
+    const bits = S[skb + BITS] as number;
+    const pfns: number[] = [];
+    const base = fragBase(head);
+    for (let f = base; f < base + (H[head + NR_FRAGS] as number) * fragInts; f += fragInts)
+      if (F[f + fragField.DESTRUCTOR] === 0) pfns.push(skbs.pages.compoundHead(F[f] as number));
+    if ((bits & skbBit.headFrag) !== 0) pfns.push(headPage(skbs, skb));
+    if (pfns.length > 0) holders.push({ name: `skb ${skb}`, pfns, asPools: (bits & skbBit.ppRecycle) !== 0 });
   }
   return holders;
 }
@@ -144,7 +176,12 @@ export function takeCensus(pools: PagePools, pages: WatchedPages, holders: reado
     faults.push({ fault: kind, pool, pfn, text });
   };
   const held = new Map<number, string[]>();
-  for (const holder of holders) for (const pfn of holder.pfns) held.set(pfn, [...(held.get(pfn) ?? []), holder.name]);
+  const asPools = new Map<number, number>();
+  for (const holder of holders)
+    for (const pfn of holder.pfns) {
+      held.set(pfn, [...(held.get(pfn) ?? []), holder.name]);
+      if (holder.asPools === true) asPools.set(pfn, (asPools.get(pfn) ?? 0) + 1);
+    }
   const home = new Map<number, string>();
   const result: PoolCensus[] = [];
   for (const { pool, pfn } of pages.freedWhileOwned)
@@ -175,6 +212,11 @@ export function takeCensus(pools: PagePools, pages: WatchedPages, holders: reado
         if (!pages.freedWhileOwned.some((f) => f.pfn === pfn))
           fault("leaked", pool, pfn, "is the pool's and nobody has it");
       } else for (const name of new Set(names)) heldBy.set(name, (heldBy.get(name) ?? 0) + 1);
+      // A page whose users this kernel does not count has one.
+      const given = Math.max(1, pools.fragmentUsers(pfn));
+      const back = asPools.get(pfn) ?? 0;
+      if (back > given)
+        fault("two kinds", pool, pfn, `will be given back to its pool ${back} times, and was given ${given} times`);
     }
     if (owned !== pools.inflight(pool))
       fault(

@@ -142,6 +142,14 @@ export const sharedInfoRoom = (config: SkbConfig): number => config.heads.shared
 /** SKB_TRUESIZE */
 export const truesizeOf = (config: SkbConfig, end: number): number => config.heads.truesize(config, end);
 
+/** What a design of the page_pool return hook that no release has does otherwise (pool/recycle_designs.ts). */
+export interface SkbRecycling {
+  /** skb_free_head() of a marked skb with these bits, before it asks what the head at H[head] is: true when its memory went to a pool. */
+  freeHead(head: number, bits: number): boolean;
+  /** __copy_skb_header() for a copy that is no clone: what goes along beside what every kernel copies. */
+  headerCopied(to: number, from: number): void;
+}
+
 export interface SkbOptions {
   readonly pages: PageAllocator;
   readonly heap: Heap;
@@ -157,6 +165,8 @@ export interface SkbOptions {
   readonly quarantineRows?: number;
   /** sk_memalloc_socks(): some socket serves swap over the network. */
   readonly memallocSocks?: boolean;
+  /** Left out: marked memory goes home as the release does it. */
+  readonly recycling?: SkbRecycling;
   /** A BUG() in the skb code: it is announced as an `oops` event too. The operation has not happened. */
   readonly onBug?: (what: string, skb: number) => void;
 }

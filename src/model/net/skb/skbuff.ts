@@ -150,6 +150,7 @@ export function createSkbuff(options: SkbOptions): Skbuff {
   const skbCache = heap.cacheCreate("skbuff_head_cache", config.skBuffBytes, config.cacheLineBytes);
   const fcloneCache = heap.cacheCreate("skbuff_fclone_cache", config.fclonesBytes, config.cacheLineBytes);
   const memallocSocks = options.memallocSocks === true;
+  const { recycling } = options;
   const notDma = ~gfp.dma;
   const kindConsume = eventKind.consume_skb;
   const kindKfree = eventKind.kfree_skb;
@@ -398,13 +399,17 @@ export function createSkbuff(options: SkbOptions): Skbuff {
   }
 
   function freeHead(head: number, bits: number): void {
-    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
-    else freeHeadFragment(head, bits);
+    if ((bits & (HEAD_FRAG | PP_RECYCLE)) === 0) heap.kfree(headAddress[head >> 4]!);
+    else freeUncommonHead(head, bits);
     giveHead(head);
   }
 
-  function freeHeadFragment(head: number, bits: number): void {
-    if (!((bits & PP_RECYCLE) !== 0 && poolReturn?.(H[head + PFN]!) === true)) pages.putPage(H[head + PFN]!);
+  /** The head is a page fragment, or the skb marked. */
+  function freeUncommonHead(head: number, bits: number): void {
+    const marked = (bits & PP_RECYCLE) !== 0;
+    if (marked && recycling?.freeHead(head, bits) === true) return;
+    if ((bits & HEAD_FRAG) === 0) heap.kfree(headAddress[head >> 4]!);
+    else if (!(marked && poolReturn?.(H[head + PFN]!) === true)) pages.putPage(H[head + PFN]!);
   }
 
   function kfreeSkbList(first: number, reason: number): void {
@@ -570,7 +575,13 @@ export function createSkbuff(options: SkbOptions): Skbuff {
     fragUnref,
     recycles,
     skbGet,
-    copySkbHeader,
+    copySkbHeader:
+      recycling === undefined
+        ? copySkbHeader
+        : (to, from) => {
+            copySkbHeader(to, from);
+            recycling.headerCopied(to, from);
+          },
     cloneShared,
     zcopy,
     zcopyClear,
