@@ -148,6 +148,111 @@ const atFault = (): Readonly<Record<string, Texts>> =>
       }),
   );
 
+/** Functions of every part of the network and around it that ask for memory (6.1), and reclaim, work and interrupts above whom they stand. */
+const askers = [
+  ...[
+    "tcp_stream_alloc_skb",
+    "ip_frag_next",
+    "ip6_frag_next",
+    "inet_csk_clone_lock",
+    "inet6_create",
+    "udp_send_skb",
+    "sk_prot_alloc",
+  ],
+  ...[
+    "skb_copy_expand",
+    "sock_wmalloc",
+    "netlink_dump",
+    "nf_ct_ext_add",
+    "br_handle_frame_finish",
+    "napi_get_frags",
+    "netif_rx_internal",
+  ],
+  ...[
+    "neigh_alloc",
+    "icmp_push_reply",
+    "igmp_newpack",
+    "arp_create",
+    "unix_stream_sendmsg",
+    "packet_sendmsg",
+    "dev_ifconf",
+    "xfrm_state_alloc",
+  ],
+  ...[
+    "sctp_make_chunk",
+    "rpc_malloc",
+    "svc_alloc_arg",
+    "nfs_page_create",
+    "dst_alloc",
+    "fib6_info_alloc",
+    "mld_newpack",
+    "ndisc_alloc_skb",
+  ],
+  ...[
+    "try_to_free_pages",
+    "do_try_to_free_pages",
+    "shrink_node",
+    "shrink_inactive_list",
+    "balance_pgdat",
+    "compact_zone",
+    "isolate_freepages_block",
+  ],
+  ...[
+    "isolate_migratepages_block",
+    "__free_pages_ok",
+    "free_unref_page_list",
+    "prep_new_page",
+    "post_alloc_hook",
+    "rmqueue_bulk",
+    "check_new_pages",
+  ],
+  ...[
+    "netdev_tracker_alloc",
+    "dev_get_by_index",
+    "netdev_hold",
+    "dst_dev_put",
+    "csum_partial_copy",
+    "skb_checksum_help",
+    "skb_copy_and_csum_dev",
+  ],
+  ...[
+    "kthread",
+    "worker_thread",
+    "rtnetlink_rcv_msg",
+    "dev_ioctl",
+    "do_page_fault",
+    "vfs_write",
+    "ext4_writepages",
+    "my_own_function",
+  ],
+];
+/** The same request, asked for by each of them, in an interrupt or in a task. */
+const askedBy: Readonly<Record<string, Texts>> = Object.fromEntries(
+  askers.map((name, i) => {
+    const [order, mode] = i % 2 === 0 ? [0, "0x40a20(GFP_ATOMIC|__GFP_COMP)"] : [3, "0x40cc0(GFP_KERNEL|__GFP_COMP)"];
+    const behind =
+      i % 3 === 0
+        ? ["net_rx_action+0x15c/0x2d0", "__do_softirq+0xf0/0x2fe", "</IRQ>", "<TASK>", "default_idle+0xf/0x20"]
+        : ["__sys_sendto+0x1c8/0x1d0", "__x64_sys_sendto+0x20/0x30", "do_syscall_64+0x55/0xb0"];
+    const lines = [
+      `server: page allocation failure: order:${order}, mode:${mode}, nodemask=(null),cpuset=/,mems_allowed=0`,
+      "CPU: 1 PID: 77 Comm: server Not tainted 6.1.0-18-amd64 #1",
+      "Call Trace:",
+      i % 3 === 0 ? " <IRQ>" : " <TASK>",
+      " dump_stack_lvl+0x44/0x5c",
+      " warn_alloc+0x130/0x1b0",
+      " __alloc_pages_slowpath.constprop.0+0xc5c/0xca0",
+      " __alloc_pages+0x2d3/0x310",
+      ...(i % 4 < 2
+        ? [" __kmalloc_node_track_caller+0x4a/0x150", " kmalloc_reserve+0x31/0x90", " __alloc_skb+0x88/0x1a0"]
+        : []),
+      ` ${name}+0x12/0x340`,
+      ...behind.map((l) => ` ${l}`),
+    ];
+    return [name, { "kern.log": lines.map((l) => `[  100.000000] ${l}`).join("\n") }] as const;
+  }),
+);
+
 const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   ...Object.fromEntries(
     ["diagnosis", "input", "logs", "page_pool", "proc", "reports"].map((room) => [room, alone(room)]),
@@ -160,6 +265,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   "changed pools": changedEach(alone("page_pool"), 8),
   beside: beside({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis") }),
   "at fault": atFault(),
+  "asked by": askedBy,
   field: alone("field"),
   lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis"), ...alone("field") }),
 };
@@ -182,7 +288,8 @@ const kept = (text: string): Readonly<Record<string, readonly string[]>> =>
 
 describe.each(Object.entries(rooms))("%s", (room, texts) => {
   const path = join(fixtures, "answers", `${room.replaceAll(" ", "_")}.txt`);
-  const linesOf = room === "at fault" ? wordOf : ["lost", "changed logs"].includes(room) ? briefLines : answerLines;
+  const linesOf =
+    room === "at fault" ? wordOf : ["lost", "changed logs", "asked by"].includes(room) ? briefLines : answerLines;
   const answer = async (name: string): Promise<readonly string[]> =>
     linesOf(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
 
