@@ -114,8 +114,39 @@ export function decodeGfp(mask: number, version: readonly number[]): GfpDecoded 
 
 const maskGiven = (mask: number): void => wholeGiven("The mask", mask, 0, Number.MAX_SAFE_INTEGER);
 
+/** What decoding takes off a mask, with the values of one era; worked out when a mask of that era is first decoded. */
+interface EraTable {
+  /** In the order of the combinations; 0 where the era lacks a bit of one. */
+  readonly combinations: readonly number[];
+  /** Single flags in the order of printing, before {@link namesByBitSince} and from then on. */
+  readonly byName: readonly SingleFlag[];
+  readonly byBit: readonly SingleFlag[];
+}
+
+type SingleFlag = readonly [flag: string, name: string, value: number];
+
+const eraTables = new Map<string, EraTable>();
+
+function eraTable(era: GfpEra): EraTable {
+  const known = eraTables.get(era.id);
+  if (known !== undefined) return known;
+  const bits = [...eraBits(era).keys()];
+  const single = (flag: string): SingleFlag => [
+    flag,
+    flag === "DMA32" ? "GFP_DMA32" : `__GFP_${flag}`,
+    gfpMask(flag, era) ?? 0,
+  ];
+  const made: EraTable = {
+    combinations: gfpCombinations.map((c) => gfpMask(c.flags, era) ?? 0),
+    byName: [...namePrintOrder, ...bits].map(single),
+    byBit: ["DMA32", "RECLAIM", ...bits].map(single),
+  };
+  eraTables.set(era.id, made);
+  return made;
+}
+
 function decodeInEra(mask: number, era: GfpEra, version: readonly number[]): GfpDecoded {
-  const bits = eraBits(era);
+  const table = eraTable(era);
   const names: GfpName[] = [];
   let rest = mask;
   const take = (name: string, value: number, flag?: string): void => {
@@ -124,16 +155,13 @@ function decodeInEra(mask: number, era: GfpEra, version: readonly number[]): Gfp
     const when = flag === undefined ? undefined : conditionOf(era, flag);
     names.push({ name, mask: value, ...(when === undefined ? {} : { when }) });
   };
-  for (const combination of gfpCombinations) {
-    if (compareVersions(combination.since, version) > 0) continue;
-    if (combination.until !== undefined && compareVersions(version, combination.until) >= 0) continue;
-    take(combination.name, gfpMask(combination.flags, era) ?? 0);
-  }
-  const byBits = compareVersions(version, namesByBitSince) >= 0;
-  const order = byBits ? ["DMA32", "RECLAIM", ...bits.keys()] : [...namePrintOrder, ...bits.keys()];
-  for (const flag of order) {
-    take(flag === "DMA32" ? "GFP_DMA32" : `__GFP_${flag}`, gfpMask(flag, era) ?? 0, flag);
-  }
+  gfpCombinations.forEach((combination, i) => {
+    if (compareVersions(combination.since, version) > 0) return;
+    if (combination.until !== undefined && compareVersions(version, combination.until) >= 0) return;
+    take(combination.name, table.combinations[i]!);
+  });
+  const order = compareVersions(version, namesByBitSince) >= 0 ? table.byBit : table.byName;
+  for (const [flag, name, value] of order) take(name, value, flag);
   const unknown = singleBits(rest).map((bit) => unknownBit(bit, era));
   const text = [...names.map((n) => n.name), ...(rest === 0 ? [] : [hex(rest)])].join("|");
   return { mask, era, names, unknown, text };
@@ -337,6 +365,6 @@ const or = (a: number, b: number): number => (a | b) >>> 0;
 
 function singleBits(mask: number): number[] {
   const bits: number[] = [];
-  for (let i = 0; i < 32; i++) if (and(mask, 2 ** i) !== 0) bits.push(2 ** i);
+  for (let rest = mask >>> 0; rest !== 0; rest = (rest & (rest - 1)) >>> 0) bits.push((rest & -rest) >>> 0);
   return bits;
 }
