@@ -137,9 +137,9 @@ function others(text: string): Identification[] {
 function logs(text: string): Identification[] {
   const lines = text.split("\n").filter((l) => l !== "");
   const withStamp = lines.filter((l) => stamped(stripPrefix(l))).length;
-  const signs = anchors.filter((a) => a.role !== "artifact" && text.includes(a.text));
   if (withStamp * 2 > lines.length) return [certainLog(withStamp, lines.length)];
-  if (signs.length > 0) return [{ kind: "kernel log", certainty: "likely", because: `It says "${signs[0]?.name}".` }];
+  const sign = anchors.find((a) => a.role !== "artifact" && text.includes(a.text));
+  if (sign !== undefined) return [{ kind: "kernel log", certainty: "likely", because: `It says "${sign.name}".` }];
   if (withStamp > 0)
     return [{ kind: "kernel log", certainty: "possible", because: `${withStamp} lines have a log's time stamp.` }];
   return [];
