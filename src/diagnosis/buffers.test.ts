@@ -4,6 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { drivers } from "../kernel/facts/drivers/index.ts";
 import { AskedVersion, parseRelease } from "../kernel/release.ts";
+import { kmallocGeometry } from "../model/slab/geometry.ts";
 import { bufferMachine, mtuTable, piecesOf, rowsOf } from "./buffers.ts";
 
 const driver = (name: string) => {
@@ -138,4 +139,18 @@ test("a table for a release that is only inferred is the plain one's, and asks t
   expect(first.table).toEqual(mtuTable(driver("e1000e"), bufferMachine(release, 4, 4)));
   expect(first.dates).toContain("6.3");
   expect(asked()).toEqual(first);
+});
+
+test("what kmalloc of a machine answers asks its release nothing that was not asked when the machine was made", () => {
+  for (const text of ["2.6.18-x86_64", "2.6.24-ppc32", "3.2-i386", "4.19-arm64", "6.1-x86_64", "7.2-x86_64"])
+    for (const allocator of ["slub", "slab"] as const) {
+      const release = parseRelease(text);
+      // SLAB was removed in 6.5, SLUB came with 2.6.22.
+      if (allocator === "slab" ? text.startsWith("7") : text.startsWith("2.6.18")) continue;
+      const version = new AskedVersion(release.version);
+      const { forSize } = kmallocGeometry({ ...release, version }, { allocator, cpus: 4 });
+      const before = new Set(version.dates);
+      for (const bytes of [8, 96, 700, 1976, 4096, 9018, 200_000]) forSize(bytes);
+      expect(new Set(version.dates), `${allocator} of ${text}`).toEqual(before);
+    }
 });

@@ -4,7 +4,7 @@ import type { BufferRequest, DriverFacts, RxMachine } from "../kernel/facts/driv
 import { rxRuleAt } from "../kernel/facts/drivers/index.ts";
 import { cacheLineOf, type MemoryRequest, memoryOf, padsOf } from "../kernel/facts/drivers/rx_path.ts";
 import type { SlabAllocator } from "../kernel/facts/slab.ts";
-import { AskedVersion, askedMemo, type Release } from "../kernel/release.ts";
+import { type AskedVersion, askedMemo, type Release } from "../kernel/release.ts";
 import { defaultAllocator, type KmallocAnswer, type KmallocGeometry, kmallocGeometry } from "../model/slab/geometry.ts";
 import type { MtuRow, MtuTable } from "./finding.ts";
 import { sharedInfoBytes } from "./shared_info.ts";
@@ -18,17 +18,16 @@ export interface BufferMachine {
   readonly allocator: SlabAllocator;
 }
 
-const machines = new Map<string, BufferMachine>();
+/** What is worked out for a machine: all of it but the release. */
+type Worked = Omit<BufferMachine, "release">;
 
-/** A version that remembers what it was asked must be asked anew: each has machines of its own. */
-const askedMachines = new WeakMap<AskedVersion, Map<string, BufferMachine>>();
+const worked = askedMemo<Worked>(1000);
 
-function machinesFor(version: readonly number[]): Map<string, BufferMachine> {
-  if (!(version instanceof AskedVersion)) return machines;
-  const own = askedMachines.get(version) ?? new Map<string, BufferMachine>();
-  askedMachines.set(version, own);
-  return own;
-}
+/** How each machine is named, and made once more with a version that remembers what it is asked. */
+const named = new WeakMap<
+  BufferMachine,
+  { readonly key: string; readonly anew: (version: AskedVersion) => BufferMachine }
+>();
 
 /** The same machine is asked for again and again: one log holds many reports of it. */
 export function bufferMachine(
@@ -39,27 +38,19 @@ export function bufferMachine(
 ): BufferMachine {
   const kind = allocator ?? defaultAllocator(release);
   const key = `${release.version.join(".")} ${release.arch} ${pageKb} ${cpus} ${kind}`;
-  const kept = machinesFor(release.version);
-  const known = kept.get(key);
-  if (known !== undefined) return known;
-  if (kept.size > 1000) kept.clear();
-  const made = makeMachine(release, pageKb, cpus, kind);
-  kept.set(key, made);
-  anew.set(made, { key, make: (version) => makeMachine({ ...release, version }, pageKb, cpus, kind) });
-  return made;
+  const make = (version: readonly number[]): BufferMachine => ({
+    release: { ...release, version },
+    ...worked(key, version, (asked) => workOut({ ...release, version: asked }, pageKb, cpus, kind)),
+  });
+  const machine = make(release.version);
+  named.set(machine, { key, anew: make });
+  return machine;
 }
 
-/** How a machine is made once more, with a version that remembers what it is asked. */
-const anew = new WeakMap<
-  BufferMachine,
-  { readonly key: string; readonly make: (version: AskedVersion) => BufferMachine }
->();
-
-function makeMachine(release: Release, pageKb: number, cpus: number, kind: SlabAllocator): BufferMachine {
+function workOut(release: Release, pageKb: number, cpus: number, kind: SlabAllocator): Worked {
   const pageSize = pageKb * 1024;
   const cacheLine = cacheLineOf(release.arch);
   return {
-    release,
     rx: { pageSize, cacheLine, ...padsOf(release), sharedInfo: sharedInfoBytes(release) },
     kmalloc: kmallocGeometry(release, { allocator: kind, cpus, pageSize, cacheLine }),
     allocator: kind,
@@ -148,9 +139,9 @@ const tables = askedMemo<MtuTable | undefined>(4000);
 
 /** Which order each MTU needs with this driver on that kernel; worked out once, for one log's reports ask for the same again and again. */
 export function mtuTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
-  const own = anew.get(m);
+  const own = named.get(m);
   if (own === undefined) return makeTable(driver, m);
-  return tables(`${driver.name} ${own.key}`, m.release.version, (version) => makeTable(driver, own.make(version)));
+  return tables(`${driver.name} ${own.key}`, m.release.version, (version) => makeTable(driver, own.anew(version)));
 }
 
 function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined {
@@ -179,27 +170,43 @@ function makeTable(driver: DriverFacts, m: BufferMachine): MtuTable | undefined 
   };
 }
 
-/** So far the table looks ahead: where both ends of a stretch need the same, all between them does, for buffers only grow with the MTU. */
+type Needs = Pick<MtuRow, "order" | "needs">;
+
+const sameNeeds = (a: Needs, b: Needs): boolean =>
+  a.order === b.order && a.needs.length === b.needs.length && a.needs.every((n, i) => n === b.needs[i]);
+
+/** So far the table looks ahead at first: what a stretch needs at both ends it needs between them too, for buffers only grow with the MTU. */
 const stride = 64;
 
 /** Neighbouring MTUs with the same needs as one row each. */
-export function rowsOf(from: number, to: number, needsAt: (mtu: number) => Pick<MtuRow, "order" | "needs">): MtuRow[] {
+export function rowsOf(from: number, to: number, needsAt: (mtu: number) => Needs): MtuRow[] {
   const rows: MtuRow[] = [];
-  const same = (a: Pick<MtuRow, "order" | "needs">, b: Pick<MtuRow, "order" | "needs">): boolean =>
-    a.order === b.order && a.needs.join() === b.needs.join();
-  for (let mtu = from; mtu <= to; mtu++) {
-    const last = rows.at(-1);
-    const ahead = Math.min(mtu + stride - 1, to);
-    if (last !== undefined && ahead > mtu && same(last, needsAt(ahead))) {
-      rows[rows.length - 1] = { ...last, to: ahead };
-      mtu = ahead;
-      continue;
-    }
+  for (let mtu = from; mtu <= to; ) {
     const own = needsAt(mtu);
-    if (last !== undefined && same(last, own)) rows[rows.length - 1] = { ...last, to: mtu };
-    else rows.push({ from: mtu, to: mtu, ...own });
+    const end = endOf(own, mtu, to, needsAt);
+    rows.push({ from: mtu, to: end, ...own });
+    mtu = end + 1;
   }
   return rows;
+}
+
+/** The last MTU up to `to` that needs what `from` does. */
+function endOf(own: Needs, from: number, to: number, needsAt: (mtu: number) => Needs): number {
+  let [same, other] = [from, to + 1];
+  for (let ahead = stride; same < to; ahead *= 2) {
+    const mtu = Math.min(same + ahead, to);
+    if (!sameNeeds(own, needsAt(mtu))) {
+      other = mtu;
+      break;
+    }
+    same = mtu;
+  }
+  while (other - same > 1) {
+    const middle = (same + other) >>> 1;
+    if (sameNeeds(own, needsAt(middle))) same = middle;
+    else other = middle;
+  }
+  return same;
 }
 
 /** Bytes change with every MTU; the table groups by what is asked of the page allocator. */

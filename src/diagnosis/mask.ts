@@ -1,6 +1,7 @@
 // The gfp mask of a case, decoded for its release.
 import { decodeGfp, gfpEraAt, gfpMask, hex, sameNames } from "../kernel/facts/gfp.ts";
 import type { Case } from "./case.ts";
+import { perCase } from "./per_case.ts";
 
 export interface Mask {
   readonly value: number;
@@ -21,7 +22,7 @@ export interface Mask {
 }
 
 /** The mask of a case; undefined when the report has none. */
-export function maskOf(c: Case): Mask | undefined {
+export const maskOf = perCase((c: Case): Mask | undefined => {
   if (c.gfp === undefined) return undefined;
   const value = c.gfp.mask;
   const era = gfpEraAt(c.release.version);
@@ -54,4 +55,4 @@ export function maskOf(c: Case): Mask | undefined {
     optional: (value !== 0 && !maySleep && !has("HIGH")) || has("NORETRY") || has("RETRY_MAYFAIL"),
     ...(disagrees === undefined ? {} : { disagrees }),
   };
-}
+});

@@ -1,9 +1,9 @@
 // A release that is only inferred is a range. An answer is given when it is the same at every date inside the range that it asked about; the
 // dates are not guessed: the version remembers what it was compared with while the rule ran.
-import type { Release } from "../kernel/release.ts";
 import { AskedVersion, compareVersions } from "../kernel/release.ts";
 import type { Case } from "./case.ts";
 import type { Finding } from "./finding.ts";
+import { caseAt } from "./per_case.ts";
 import { shortages } from "./rule.ts";
 
 /** What no kernel is older than, and where the known ones end. */
@@ -15,20 +15,16 @@ const mostDates = 16;
 const within = (range: readonly [readonly number[], readonly number[]], date: readonly number[]): boolean =>
   compareVersions(date, range[0]) > 0 && compareVersions(date, range[1]) <= 0;
 
-const at = (c: Case, version: readonly number[]): Case => ({
-  ...c,
-  release: { ...c.release, version } satisfies Release,
-});
-
 /** Puts a question to a case; where its release is a range, at every date of the range that matters to the question. */
 export function askOverRange(c: Case, ask: (c: Case) => readonly Finding[]): readonly Finding[] {
   if (c.verdict.certainty === "stated") return ask(c);
   const asked = new AskedVersion(c.release.version);
-  const found = ask(at(c, asked));
+  const found = ask(caseAt(c, asked));
   const range = [c.verdict.since ?? oldest, c.verdict.until ?? newest] as const;
-  const dates = spread(unique(asked.dates.filter((d) => within(range, d))));
-  if (dates.length === 0) return found;
-  const others = [range[0], ...dates].map((version) => ({ version, findings: ask(at(c, version)) }));
+  const dates = spread(unique([...new Set(asked.dates)].filter((d) => within(range, d))));
+  // What is not known at one version is not asked of the others.
+  if (dates.length === 0 || found.every((f) => f.answer === "unknown")) return found;
+  const others = [range[0], ...dates].map((version) => ({ version, findings: ask(caseAt(c, version)) }));
   return found.map((f) => overRange(c, f, others));
 }
 

@@ -15,6 +15,7 @@ import type { Case } from "./case.ts";
 import { frameName, workOf } from "./case.ts";
 import type { Advice, MtuRow } from "./finding.ts";
 import { maskOf } from "./mask.ts";
+import { perCase } from "./per_case.ts";
 import { ringIsBeingMade } from "./stack.ts";
 import { mayAskUnseen } from "./stack_direction.ts";
 import { listing, orderWords } from "./words.ts";
@@ -42,8 +43,17 @@ function allocatorSeen(c: Case): "slub" | "slab" | undefined {
   return undefined;
 }
 
+const machines = new WeakMap<Case, { readonly machine: BufferMachine | undefined }>();
+
 /** The machine to compute buffers with; undefined for a release whose slab allocator is not in the facts (2.4, or a misread version). */
 export function machineOf(c: Case): BufferMachine | undefined {
+  // A machine holds its case's release: it is kept for that case alone.
+  const known = machines.get(c) ?? { machine: findMachine(c) };
+  machines.set(c, known);
+  return known.machine;
+}
+
+function findMachine(c: Case): BufferMachine | undefined {
   const seen =
     Math.max(0, ...(c.memInfo?.perCpu ?? []).flatMap((z) => z.cpus.map((p) => p.cpu)), c.process?.cpu ?? 0) + 1;
   const cpus = c.around.cpus?.value ?? Math.max(seen, 2);
@@ -58,7 +68,7 @@ export function machineOf(c: Case): BufferMachine | undefined {
 }
 
 /** What the case wanted; undefined when the incident is no request for memory. */
-export function wantedOf(c: Case): Wanted | undefined {
+export const wantedOf = perCase((c: Case): Wanted | undefined => {
   if (c.incident.kind === "oom") return oomWanted(c);
   if (c.incident.kind !== "alloc_failure" && c.incident.kind !== "slab_failure") return undefined;
   const machine = machineOf(c);
@@ -67,7 +77,7 @@ export function wantedOf(c: Case): Wanted | undefined {
   if (byDriver !== undefined) return byDriver;
   const plain = generic(c, machine);
   return plain === undefined ? undefined : { ...plain, excluded: plain.excluded };
-}
+});
 
 function oomWanted(c: Case): Wanted | undefined {
   if (c.order === undefined) return undefined;
@@ -99,8 +109,16 @@ function membersOf(c: Case, driver: DriverFacts): readonly DriverFacts[] {
   return other ? [driver] : [driver, ...driver.family];
 }
 
-/** The driver's pieces at every MTU, those kept whose path and order the report shows. */
-function fittingOf(c: Case, driver: DriverFacts, machine: BufferMachine): { fit: Fitting[]; excluded: Set<string> } {
+interface Fits {
+  readonly fit: readonly Fitting[];
+  readonly excluded: ReadonlySet<string>;
+}
+
+/** The pieces at every MTU of the driver that the stack names, those kept whose path and order the report shows. */
+const fittingOf = perCase((c: Case): Fits => {
+  const driver = c.stack.driver?.driver;
+  const machine = machineOf(c);
+  if (driver === undefined || machine === undefined) return { fit: [], excluded: new Set() };
   const sleeping = ringIsBeingMade(c.stack) && maskOf(c)?.maySleep === true;
   const fit: Fitting[] = [];
   const excluded = new Set<string>();
@@ -115,7 +133,7 @@ function fittingOf(c: Case, driver: DriverFacts, machine: BufferMachine): { fit:
         else excluded.add(`${piece.request.holds} (${piece.words})`);
       }
   return { fit, excluded };
-}
+});
 
 /** The way the request took; pages that may be those of a packet, of fragments or of a pool are not known to be asked for as pages. */
 function pathTold(c: Case): Case["stack"]["path"] {
@@ -125,18 +143,8 @@ function pathTold(c: Case): Case["stack"]["path"] {
 }
 
 /** The report itself asks for a receive buffer as the driver's facts for this release say that it does. */
-export function confirmsFacts(c: Case): boolean {
-  const driver = c.stack.driver?.driver;
-  const machine = machineOf(c);
-  return (
-    driver !== undefined &&
-    machine !== undefined &&
-    c.incident.kind === "alloc_failure" &&
-    c.order !== undefined &&
-    receiving(c) &&
-    fittingOf(c, driver, machine).fit.length > 0
-  );
-}
+export const confirmsFacts = (c: Case): boolean =>
+  c.incident.kind === "alloc_failure" && c.order !== undefined && receiving(c) && fittingOf(c).fit.length > 0;
 
 const receiving = (c: Case): boolean => ["rx refill", "setup", "rx"].includes(c.stack.direction ?? "");
 
@@ -144,7 +152,7 @@ const receiving = (c: Case): boolean => ["rx refill", "setup", "rx"].includes(c.
  * The report asks for receive buffers in a way that the driver's facts for this release do not give: it is another build of the driver, and
  * what is known of it is not this machine's.
  */
-export function contradictsFacts(c: Case): boolean {
+export const contradictsFacts = perCase((c: Case): boolean => {
   const driver = c.stack.driver?.driver;
   const machine = machineOf(c);
   if (driver === undefined || machine === undefined || c.order === undefined || c.incident.kind !== "alloc_failure")
@@ -152,15 +160,15 @@ export function contradictsFacts(c: Case): boolean {
   if (c.stack.direction !== "rx refill" || c.stack.object === "skb head") return false;
   if (!["slab", "kmalloc_large", "page_frag", "pages", "page_pool"].includes(pathTold(c))) return false;
   const rows = membersOf(c, driver).flatMap((member) => mtuTable(member, machine)?.rows ?? []);
-  return rows.length > 0 && fittingOf(c, driver, machine).fit.length === 0;
-}
+  return rows.length > 0 && fittingOf(c).fit.length === 0;
+});
 
 function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted | undefined {
   if (!receiving(c)) return undefined;
-  const { fit: fitting, excluded } = fittingOf(c, driver, machine);
+  const { fit, excluded: others } = fittingOf(c);
   // Of several drivers that share their names, those are likelier that need this order at the MTU everybody has.
-  const usual = driver.family === undefined ? [] : fitting.filter((f) => f.row.from <= 1500 && f.row.to >= 1500);
-  if (usual.length > 0) fitting.splice(0, fitting.length, ...usual);
+  const usual = driver.family === undefined ? [] : fit.filter((f) => f.row.from <= 1500 && f.row.to >= 1500);
+  const fitting = usual.length > 0 ? usual : fit;
   const first = fitting[0];
   if (first === undefined) return undefined;
   const members = [
@@ -173,6 +181,7 @@ function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted 
   const to = Math.max(...all.map((f) => f.row.to));
   const standard = from <= 1500 && to >= 1500;
   const which = new Set(fitting.map((f) => f.piece.request.holds)).size;
+  const excluded = new Set(others);
   for (const f of fitting) excluded.delete(`${f.piece.request.holds} (${f.piece.words})`);
   return {
     sentence: `a receive buffer of ${listing(members, "or")}, ${first.piece.request.holds}${standard ? " at the standard MTU" : ` at an MTU from ${from} to ${to}`}: ${chain(first.piece, machine)}`,

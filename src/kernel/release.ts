@@ -26,10 +26,20 @@ export interface Fact<T> {
 /** A version that remembers the dates it was compared with: what an answer asked of the release. */
 export class AskedVersion extends Array<number> {
   readonly dates: (readonly number[])[] = [];
+  private closed = false;
 
   constructor(version: readonly number[]) {
     super();
     this.push(...version);
+  }
+
+  ask(date: readonly number[]): void {
+    if (!this.closed) this.dates.push(date);
+  }
+
+  /** From now on it is as any version: whoever keeps it is not remembered. */
+  close(): void {
+    this.closed = true;
   }
 
   /** Pieces of it are plain arrays. */
@@ -40,9 +50,10 @@ export class AskedVersion extends Array<number> {
 
 /** -1, 0 or 1 as version `a` is older than, the same as, or newer than `b`; missing numbers count as 0. */
 export function compareVersions(a: readonly number[], b: readonly number[]): number {
-  if (a instanceof AskedVersion) a.dates.push(b);
-  if (b instanceof AskedVersion) b.dates.push(a);
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+  if (a instanceof AskedVersion) a.ask(b);
+  if (b instanceof AskedVersion) b.ask(a);
+  const most = Math.max(a.length, b.length);
+  for (let i = 0; i < most; i++) {
     const d = (a[i] ?? 0) - (b[i] ?? 0);
     if (d !== 0) return d < 0 ? -1 : 1;
   }
@@ -51,7 +62,7 @@ export function compareVersions(a: readonly number[], b: readonly number[]): num
 
 /**
  * Keeps what is worked out for a version, by a key that names it. A version that remembers what it was asked is asked the same whether the
- * answer was known or not.
+ * answer was known or not. What a value that holds the version asks of it later must have been asked while it was made.
  */
 export function askedMemo<T>(most: number): (key: string, asked: readonly number[], make: AskedMake<T>) => T {
   const known = new Map<string, { readonly value: T; readonly dates: readonly (readonly number[])[] }>();
@@ -61,6 +72,7 @@ export function askedMemo<T>(most: number): (key: string, asked: readonly number
       const version = new AskedVersion([...asked]);
       const value = make(version);
       if (known.size >= most) known.clear();
+      version.close();
       found = { value, dates: [...new Set(version.dates)] };
       known.set(key, found);
     }
