@@ -197,11 +197,14 @@ class Gatherer {
     } else if (known && certainty !== "possible" && head.length < WHOLE_BYTES) {
       lines = this.readWhole(source.name, new TextDecoder().decode(head), lineOf);
     } else {
-      const summary = await this.scan(head === beginning ? whole : withHead(head, whole), lineOf, other?.form);
+      const small = beginning.length < HEAD_BYTES;
+      const summary = await this.scan(head === beginning ? whole : withHead(head, whole), lineOf, other?.form, small);
       ({ bytes, lines } = summary);
+      // Where a report was found in a log's windows the rest of it is no remains of one.
       const found =
-        beginning.length < HEAD_BYTES &&
-        this.lookThrough(source.name, new TextDecoder().decode(beginning), kind, summary.windows, lineOf);
+        small &&
+        ((summary.report && kind !== "text") ||
+          this.lookThrough(source.name, new TextDecoder().decode(beginning), kind, summary.windows, lineOf));
       if (kind === "text" && named && !found && bytes < HEAD_BYTES && source.problem?.() === undefined) {
         const start = new TextDecoder().decode(head.subarray(0, 200));
         const forbidden = /^dmesg: .{0,40}(?:read kernel buffer failed|klogctl)/.test(start);
@@ -257,7 +260,9 @@ class Gatherer {
     source: ByteSource,
     lineOf: LineOf | undefined,
     form: string | undefined,
-  ): Promise<{ bytes: number; lines: number; windows: number }> {
+    small: boolean,
+  ): Promise<{ bytes: number; lines: number; windows: number; report: boolean }> {
+    let report = false;
     const input = source.name;
     const { limits, progress } = this.options;
     // Lines that count otherwise are not told apart by where they stand.
@@ -272,6 +277,7 @@ class Gatherer {
         for (const note of notes) this.note(input, note);
         for (const window of windows) this.window(input, window);
         this.found(input, findReadings(lines));
+        report ||= small && lines.some((l) => headlineKind(l.text) !== undefined);
       },
       {
         follow: tableFollower(),
@@ -283,7 +289,7 @@ class Gatherer {
     for (const note of summary.notes)
       this.note(input, lineOf === undefined ? note : { ...note, line: lineOf(note.line) });
     if (form !== undefined) this.note(input, { sentence: `It is ${form}: it was read as plain lines.` });
-    return summary;
+    return { ...summary, report };
   }
 
   /**

@@ -26,9 +26,7 @@ export interface Repaired {
 
 /** Repairs the lines of a window. */
 export function repairWindow(raw: RawLines): Repaired {
-  const drafts = repair(raw.lines);
-  markTruncated(drafts);
-  const lines = drafts.map(finished);
+  const lines = markTruncated(repaired(raw.lines));
   const window: LogWindow = {
     firstLine: raw.lines[0]?.line ?? 1,
     lastLine: raw.lines.at(-1)?.line ?? 1,
@@ -43,7 +41,26 @@ export function repairWindow(raw: RawLines): Repaired {
 export function repairText(text: string, lineOf: (n: number) => number = (n) => n): readonly LogLine[] {
   const raw = text.split("\n");
   if (raw.at(-1) === "") raw.pop();
-  return repair(raw.map((t, i): RawLine => ({ line: lineOf(i + 1), text: t, cutBytes: 0 }))).map(finished);
+  return repaired(raw.map((t, i): RawLine => ({ line: lineOf(i + 1), text: t, cutBytes: 0 })));
+}
+
+/** What was repaired last: a small text is repaired to know what it is, and the same lines are read again then. */
+let last: { readonly raw: readonly RawLine[]; readonly lines: readonly LogLine[] } | undefined;
+
+/** More lines than these are not kept, nor compared. */
+const mostKept = 2000;
+
+const sameRaw = (a: RawLine, b: RawLine): boolean =>
+  a.line === b.line && a.cutBytes === b.cutBytes && a.text === b.text;
+
+function repaired(raw: readonly RawLine[]): readonly LogLine[] {
+  if (raw.length > mostKept) return repair(raw).map(finished);
+  const known = last;
+  if (known !== undefined && known.raw.length === raw.length && raw.every((r, i) => sameRaw(r, known.raw[i]!)))
+    return known.lines;
+  const lines = repair(raw).map(finished);
+  last = { raw, lines };
+  return lines;
 }
 
 function repair(raw: readonly RawLine[]): Draft[] {
@@ -348,12 +365,14 @@ function joinPieces(drafts: readonly Draft[]): Draft[] {
 }
 
 /** Three lines or more that end exactly at column 80, and none beyond: a terminal has cut them. */
-function markTruncated(drafts: readonly Draft[]): void {
-  const lengths = drafts.map((d) => d.raw.length);
-  const widest = lengths.reduce((a, b) => Math.max(a, b), 0);
-  if (widest !== 80 && widest !== 79) return;
-  const full = drafts.filter((_, i) => lengths[i] === widest);
-  if (full.length >= 3) for (const d of full) d.repairs.push("may be truncated");
+function markTruncated(lines: readonly LogLine[]): readonly LogLine[] {
+  const widest = lines.reduce((a, l) => Math.max(a, l.raw.length), 0);
+  if (widest !== 80 && widest !== 79) return lines;
+  const full = lines.reduce((n, l) => n + (l.raw.length === widest ? 1 : 0), 0);
+  if (full < 3) return lines;
+  return lines.map((l) =>
+    l.raw.length === widest ? { ...l, repairs: [...(l.repairs ?? []), "may be truncated" as const] } : l,
+  );
 }
 
 /** In a log whose kernel lines are named as the kernel's, what a program wrote between them is no part of a report. */
