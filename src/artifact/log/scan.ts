@@ -173,6 +173,8 @@ class Scanner {
     this.bytes += n;
     this.end += n;
     this.lastByte = this.memory[this.end - 1]!;
+    // A search for the end of the last line stops here.
+    this.memory[this.end] = NEWLINE;
     this.scanTo(this.end - this.search.longest);
     this.shift();
   }
