@@ -93,18 +93,34 @@ function input(n) {
   const p = prng((seed * 1_000_003 + n) >>> 0);
   let lines = stretch(p);
   for (let i = 1 + p.below(3); i > 0; i--) lines = pick(byLines, p)(lines, p);
-  const bytes = new TextEncoder().encode(lines.join("\n").slice(0, 200_000));
+  const bytes = Buffer.from(lines.join("\n").slice(0, 200_000));
   if (p.chance(0.4))
     for (let i = p.below(30); i > 0 && bytes.length > 0; i--) bytes[p.below(bytes.length)] = p.below(256);
   return bytes;
 }
 
-function* strings(value) {
-  if (typeof value === "string") yield value;
-  else if (typeof value === "number" && !Number.isFinite(value)) yield "NaN";
-  else if (value !== null && typeof value === "object")
-    for (const [key, inner] of Object.entries(value))
-      if (!/^(?:raw|text|quote|lines|evidence)$/.test(key)) yield* strings(inner);
+/** What the input itself says is no word of ours. */
+const quoted = new Set(["raw", "text", "quote", "lines", "evidence"]);
+const nonsense = /\bundefined\b|\bNaN\b/;
+
+/** The first string of an answer that `isWrong`, or of a number that is none. */
+function search(value, isWrong) {
+  if (typeof value === "string") return isWrong(value) ? value : undefined;
+  if (typeof value === "number") return Number.isFinite(value) || !isWrong("NaN") ? undefined : "NaN";
+  if (value === null || typeof value !== "object") return undefined;
+  if (Array.isArray(value)) {
+    for (const inner of value) {
+      const found = search(inner, isWrong);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  for (const key in value) {
+    if (quoted.has(key)) continue;
+    const found = search(value[key], isWrong);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** What is wrong with the answer to an input, or undefined. */
@@ -131,22 +147,30 @@ async function answerTo(bytes) {
   return { diagnosis, document: report?.diagnosisDocument?.(diagnosis) };
 }
 
+const isFault = (s) => s.includes("(our fault)");
+const isNonsense = (s) => (s.includes("undefined") || s.includes("NaN") ? nonsense.test(s) : false);
+const isEither = (s) => isNonsense(s) || isFault(s);
+
 function wrongIn(bytes, { diagnosis, document }) {
-  const text = new TextDecoder("latin1").decode(bytes);
-  const own = /undefined|NaN/.test(text);
-  const words = own
-    ? undefined
-    : [...strings(diagnosis), ...strings(document)].find((s) => /\bundefined\b|\bNaN\b/.test(s));
-  if (words !== undefined) return `says "${words.slice(0, 200)}"`;
-  const broken = JSON.stringify(diagnosis.incidents).match(/could not be (?:read|judged) \(our fault[^"]{0,200}/)?.[0];
-  return broken;
+  // What the input says may be repeated.
+  const own = bytes.includes("undefined") || bytes.includes("NaN");
+  const isWrong = own ? isFault : isEither;
+  const words = search(diagnosis, isWrong) ?? search(document, isWrong);
+  return words === undefined ? undefined : `says "${words.slice(0, 200)}"`;
 }
 
 const until = Date.now() + minutes * 60_000;
+/** A long run says now and then how far it is. */
+const often = 10 * 60_000;
+let next = Date.now() + often;
 let n = Number(option("from", "0")) + part;
 let tried = 0;
 const found = new Map();
 for (; Date.now() < until && tried < most; n += jobs, tried++) {
+  if (Date.now() > next) {
+    console.log(`${tried} inputs so far.`);
+    next += often;
+  }
   const bytes = input(n);
   let wrong;
   try {
