@@ -1,6 +1,7 @@
 // From findings to one cause, in one sentence, and to how bad it is. Nothing here looks at the report again: a conclusion rests on
 // findings that carry their evidence.
 
+import { grouped } from "../base/grouped.ts";
 import { failureAt } from "../kernel/facts/drivers/index.ts";
 import { isKnown, nothingMissing } from "../kernel/readings/part.ts";
 import { atLeast } from "../kernel/release.ts";
@@ -330,7 +331,7 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
       return "Harmless by itself: at most one packet is lost. TCP retransmits it; a UDP sender may not. Act on it if it repeats.";
     case "watch":
       if (shortage && count > 20 && (direction ?? "neither") !== "neither" && consequenceKnown(c))
-        return `Each one costs at most one packet, but ${count.toLocaleString("en-US")} of them show that ${
+        return `Each one costs at most one packet, but ${grouped(count)} of them show that ${
           c.order === 0 ? "free memory runs short again and again" : "blocks of that size are rare"
         }.`;
       if (kind === "mem_info") return "No harm is known; the text does not show which request this report belongs to.";

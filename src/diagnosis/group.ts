@@ -1,4 +1,5 @@
 // What only several reports of one cause tell together: whether it is harmless, whether a pool drains, what a driver said beside them.
+import { grouped } from "../base/grouped.ts";
 import { oneClock } from "../kernel/readings/incident.ts";
 import type { Case } from "./case.ts";
 import { quote } from "./case.ts";
@@ -83,7 +84,7 @@ export function judgement(
   const [from, to] = oneUptime ? [at?.seconds, occurrences.at(-1)?.seconds] : [];
   const span =
     count > 1 && from !== undefined && to !== undefined && to > from
-      ? ` ${count.toLocaleString("en-US")} times within ${duration(to - from)}.`
+      ? ` ${grouped(count)} times within ${duration(to - from)}.`
       : "";
   const heads = [first, ...(last === first ? [] : [last])].flatMap((j) => quote(j.c, "headline", 1));
   const answer = severity === "harmless" ? "yes" : severity === "watch" || severity === "unknown" ? "unknown" : "no";

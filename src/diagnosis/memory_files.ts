@@ -1,5 +1,6 @@
 // The memory of a machine as its files in /proc print it: zones with marks from zoneinfo, free blocks from pagetypeinfo, else from buddyinfo. For
 // a report that does not print its own zones; the files are of another moment than the report.
+import { grouped } from "../base/grouped.ts";
 import type { ZoneInfoZone } from "../kernel/readings/zoneinfo.ts";
 import { zonePagesets, zoneProtection, zoneValue } from "../kernel/readings/zoneinfo.ts";
 import type { OwnedSaid, PageblocksSaid, Told, ZoneSaid } from "./machine_told.ts";
@@ -118,7 +119,7 @@ export function ownedPagesOfFiles({ owned, zoneinfo }: MemoryFiles): Told<OwnedS
   });
   return {
     value: { ...owned.value, starts },
-    because: `page_owner: ${owned.value.listed.toLocaleString("en-US")} pages that it lists`,
+    because: `page_owner: ${grouped(owned.value.listed)} pages that it lists`,
     evidence: [owned.quote],
   };
 }

@@ -1,6 +1,7 @@
 // What the one-line messages of facts/messages.ts mean: which trouble, how bad, what to do. A message with a number in it is read with the
 // table of that number.
 
+import { grouped } from "../base/grouped.ts";
 import type { AfterRefusal } from "../kernel/facts/drivers/refill_messages.ts";
 import type { MessageId } from "../kernel/facts/messages.ts";
 import { afterRefusal, messageLines } from "../kernel/facts/messages.ts";
@@ -269,7 +270,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     const told = total !== undefined && used !== undefined;
     // A slot has 2 KiB (IO_TLB_SHIFT, include/linux/swiotlb.h).
     const words = told
-      ? `${Number(used).toLocaleString("en-US")} of ${Number(total).toLocaleString("en-US")} slots of 2 KiB are taken (${size(Number(total) * 2048)} in all)`
+      ? `${grouped(Number(used))} of ${grouped(Number(total))} slots of 2 KiB are taken (${size(Number(total) * 2048)} in all)`
       : "the line does not say how many slots were taken";
     const contiguous = told && Number(used) < Number(total) / 2;
     const left = told && Number(used) < Number(total) ? "has no free stretch of that length" : "has none left";

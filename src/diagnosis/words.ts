@@ -1,4 +1,5 @@
 // Small pieces of plain English that several rules need: sizes, counts, lists.
+import { grouped } from "../base/grouped.ts";
 
 /** `8 KiB`, `1.9 MiB`, `512 bytes`. */
 export function size(bytes: number): string {
@@ -15,7 +16,7 @@ export function size(bytes: number): string {
 
 /** `1 page`, `3 pages`; thousands are grouped. */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
-  return `${n.toLocaleString("en-US")} ${n === 1 ? noun : plural}`;
+  return `${grouped(n)} ${n === 1 ? noun : plural}`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -1,7 +1,9 @@
 // A diagnosis as a Document: per group of incidents what happened, why, how sure, what to do; then the questions and their answers; then
 // the lines themselves. Written for somebody who reads it at three in the morning.
+
 import { emptySentence, forbiddenSentence, foreignSentence } from "../artifact/gather.ts";
 import { isRemains } from "../artifact/log/remains.ts";
+import { grouped } from "../base/grouped.ts";
 import { findingOf, isA, isOf } from "../diagnosis/asked.ts";
 import { isNotJudged } from "../diagnosis/diagnose.ts";
 import type {
@@ -45,7 +47,7 @@ export function diagnosisDocument(d: Diagnosis, measured?: readonly (readonly Me
   if (d.incidents.length === 0) blocks.push(...nothingFound(d));
   else {
     const reports = d.incidents.reduce((n, i) => n + i.count, 0);
-    const head = `${reports.toLocaleString("en-US")} ${reports === 1 ? "report" : "reports"} of memory trouble, ${d.incidents.length} ${d.incidents.length === 1 ? "cause" : "causes"}, in ${d.inputs.length === 1 ? d.inputs[0]?.name : `${d.inputs.length} inputs`}`;
+    const head = `${grouped(reports)} ${reports === 1 ? "report" : "reports"} of memory trouble, ${d.incidents.length} ${d.incidents.length === 1 ? "cause" : "causes"}, in ${d.inputs.length === 1 ? d.inputs[0]?.name : `${d.inputs.length} inputs`}`;
     blocks.push(heading(1, head));
     if (d.incidents.length > 1) blocks.push(overview(d.incidents, d.inputs.length === 1));
     d.incidents.forEach((incident, i) => {
@@ -117,7 +119,7 @@ function nothingFound(d: Diagnosis): Block[] {
   const lines =
     several ??
     logs.map((i) => {
-      const size = i.lines === null ? "" : ` (${i.lines.toLocaleString("en-US")} ${i.lines === 1 ? "line" : "lines"})`;
+      const size = i.lines === null ? "" : ` (${grouped(i.lines)} ${i.lines === 1 ? "line" : "lines"})`;
       const name = i.name === "-" ? "Standard input" : i.name;
       const unread = whyUnread(i);
       if (unread !== undefined) return `${name} was not read. ${unread}`;
@@ -160,7 +162,7 @@ function manySay(logs: Diagnosis["inputs"], searched: string): string[] {
   return [
     ...(read.length === 0
       ? []
-      : [`${counted(read.length)} (${lines.toLocaleString("en-US")} ${lines === 1 ? "line" : "lines"}): ${searched}.`]),
+      : [`${counted(read.length)} (${grouped(lines)} ${lines === 1 ? "line" : "lines"}): ${searched}.`]),
     ...others.map((answer) => {
       const of = logs.filter((i) => answerOf(i) === answer);
       const more = of.length > 3 ? ` and ${of.length - 3} more` : "";
@@ -177,7 +179,7 @@ function overview(incidents: readonly DiagnosedIncident[], oneInput: boolean): B
     [">", ">times", "what", "how bad", "first seen"],
     incidents.map((i, n) => [
       `${n + 1}`,
-      i.count.toLocaleString("en-US"),
+      grouped(i.count),
       i.title,
       [span(i.severity, tones[i.severity])],
       firstSeen(i, oneInput),
@@ -227,9 +229,8 @@ function seenText(i: DiagnosedIncident): string {
     i.occurrences.length > 1 && last !== undefined
       ? `, last ${time(last) === "" ? `at ${last.input}:${last.firstLine}` : `${time(last)} (${last.input}:${last.firstLine})`}`
       : "";
-  const hidden =
-    i.suppressed > 0 ? `; ${i.suppressed.toLocaleString("en-US")} of them only counted by the kernel's rate limit` : "";
-  return `${i.count.toLocaleString("en-US")} ${i.count === 1 ? "time" : "times"}: ${i.count > 1 ? "first " : ""}${when}${when === "" ? places : ` (${places})`}${more}${hidden}.`;
+  const hidden = i.suppressed > 0 ? `; ${grouped(i.suppressed)} of them only counted by the kernel's rate limit` : "";
+  return `${grouped(i.count)} ${i.count === 1 ? "time" : "times"}: ${i.count > 1 ? "first " : ""}${when}${when === "" ? places : ` (${places})`}${more}${hidden}.`;
 }
 
 function adviceBlocks(advice: readonly (Advice | MeasuredAdvice)[]): Block[] {

@@ -1,4 +1,5 @@
 // What /proc says of a machine, as a Document: the verdict, room by zone and order, each statement with its lines, and what is left open.
+import { grouped } from "../base/grouped.ts";
 import type { MachineState, Severity, StateFinding, StateRoom } from "../diagnosis/finding.ts";
 import type { Block, Document, Span, Text, Tone } from "./document.ts";
 import { facts, heading, list, oneLine, paragraph, span, table } from "./document.ts";
@@ -72,10 +73,7 @@ function roomTable(room: readonly StateRoom[]): Block {
   const cell = (r: StateRoom, order: number): Text => {
     const { least, most } = r.orders[order] ?? { least: null, most: null };
     if (least === null || most === null) return [span("?", "dim")];
-    const text =
-      least === most
-        ? least.toLocaleString("en-US")
-        : `${least.toLocaleString("en-US")}-${most.toLocaleString("en-US")}`;
+    const text = least === most ? grouped(least) : `${grouped(least)}-${grouped(most)}`;
     return [span(text, most === 0 && !r.kept ? "bad" : "plain")];
   };
   return table(

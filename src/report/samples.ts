@@ -1,4 +1,5 @@
 // What moved between the two samples of a `skblab collect` archive, as blocks of a document.
+import { grouped } from "../base/grouped.ts";
 import type { SamplesCompared } from "../diagnosis/two_samples.ts";
 import type { Block, Text } from "./document.ts";
 import { heading, paragraph, table } from "./document.ts";
@@ -29,9 +30,7 @@ function movesOf(s: SamplesCompared): Block[] {
   const span = s.from === null || s.to === null ? undefined : s.to - s.from;
   const rate = (by: number): string[] =>
     span === undefined || span <= 0 ? [] : [(by / span).toFixed(by / span < 10 ? 2 : 0)];
-  const shown = rows
-    .slice(0, mostRows)
-    .map(({ counter, by }): Text[] => [counter, `+${by.toLocaleString("en-US")}`, ...rate(by)]);
+  const shown = rows.slice(0, mostRows).map(({ counter, by }): Text[] => [counter, `+${grouped(by)}`, ...rate(by)]);
   return [
     table(["what rose", ">by", ...(rate(0).length === 0 ? [] : [">a second, about"])], shown),
     ...(rows.length > mostRows
@@ -45,11 +44,11 @@ function sentencesOf(s: SamplesCompared): string[] {
   const said: string[] = [];
   for (const p of s.pools)
     said.push(
-      `Page pool ${p.pool}${p.ifindex === null ? "" : ` of interface ${p.ifindex}`}: ${p.before.toLocaleString("en-US")} pages in flight, then ${p.after.toLocaleString("en-US")}.`,
+      `Page pool ${p.pool}${p.ifindex === null ? "" : ` of interface ${p.ifindex}`}: ${grouped(p.before)} pages in flight, then ${grouped(p.after)}.`,
     );
   for (const r of s.restarted.slice(0, mostRows))
     said.push(
-      `${r.counter} fell from ${r.before.toLocaleString("en-US")} to ${r.after.toLocaleString("en-US")}: it started again, and what it counted in between is not known.`,
+      `${r.counter} fell from ${grouped(r.before)} to ${grouped(r.after)}: it started again, and what it counted in between is not known.`,
     );
   if (s.still > 0)
     said.push(

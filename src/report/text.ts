@@ -1,4 +1,5 @@
 // Document → terminal text. Colour is the caller's choice (a terminal without NO_COLOR); without it the same characters, no escapes.
+import { grouped } from "../base/grouped.ts";
 import type { Bar, Block, Document, Text, Tone } from "./document.ts";
 import { plain } from "./document.ts";
 import { inertLine } from "./escape.ts";
@@ -344,7 +345,7 @@ function drawLines(block: Extract<Block, { kind: "lines" }>, style: TextStyle, o
 
 /** Three significant digits at most after the point; thousands are grouped. */
 export function formatNumber(n: number): string {
-  if (Number.isInteger(n)) return n.toLocaleString("en-US");
+  if (Number.isInteger(n)) return grouped(n);
   const digits = Math.abs(n) >= 100 ? 0 : Math.abs(n) >= 10 ? 1 : Math.abs(n) >= 1 ? 2 : 3;
   return n.toLocaleString("en-US", { maximumFractionDigits: digits });
 }

@@ -1,4 +1,5 @@
 // The OOM killer ran: for the machine or for one cgroup, on whose request, and what memory was used for.
+import { grouped } from "../../base/grouped.ts";
 import type { MemInfo } from "../../kernel/readings/mem_info.ts";
 import type { Oom } from "../../kernel/readings/oom.ts";
 import { every, isLack, told } from "../../kernel/readings/part.ts";
@@ -83,7 +84,7 @@ function scope(c: Case, o: Oom): readonly Finding[] {
     return [
       no(
         "oom.scope",
-        `The machine was not out of memory: a cgroup reached its limit${o.memcg?.limitOf === undefined ? "" : ` (${o.memcg.limitOf})`}${limit === undefined ? "" : `, ${size(limit.usageKb * 1024)} of ${size(limit.limitKb * 1024)}, limit hit ${limit.failcnt.toLocaleString("en-US")} times`}.`,
+        `The machine was not out of memory: a cgroup reached its limit${o.memcg?.limitOf === undefined ? "" : ` (${o.memcg.limitOf})`}${limit === undefined ? "" : `, ${size(limit.usageKb * 1024)} of ${size(limit.limitKb * 1024)}, limit hit ${grouped(limit.failcnt)} times`}.`,
         shown(scoped, line),
         [
           {
@@ -245,7 +246,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
     found.push(
       yes(
         "oom.largest",
-        `The largest of the ${o.tasks.length.toLocaleString("en-US")} processes that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
+        `The largest of the ${grouped(o.tasks.length)} processes that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
         quote(c, "tasks", 1),
       ),
     );

@@ -1,6 +1,8 @@
 // What counters say has happened since boot: reclaim by tasks, compaction, the OOM killer, packets dropped and why. A counter has no time: one
 // look tells that it happened, a second one whether it goes on.
+
 import { softnetSum } from "../../analysis/counters.ts";
+import { grouped } from "../../base/grouped.ts";
 import { every, seenOf } from "../../kernel/readings/part.ts";
 import { zoneCountersPart } from "../../kernel/readings/vmstat.ts";
 import type { StateFinding } from "../finding.ts";
@@ -43,7 +45,7 @@ function reclaim(files: MachineFiles): StateFinding[] {
           ? every(part, (n) => n === 0) !== undefined
             ? "No task has had to reclaim memory by itself since boot: kswapd was always ahead (allocstall is 0)."
             : `The allocstall counters that are in the text are 0; it does not say whether a task has had to reclaim memory by itself: it lacks ${part.state === "cut" ? part.lacks : "others"}.`
-          : `Tasks had to reclaim memory by themselves ${count(stalls, "time")}${pages === undefined || pages === 0 ? "" : `, in ${pages.toLocaleString("en-US")} pages handed out`}: in such moments requests that may not wait live on the reserves. ${again}`,
+          : `Tasks had to reclaim memory by themselves ${count(stalls, "time")}${pages === undefined || pages === 0 ? "" : `, in ${grouped(pages)} pages handed out`}: in such moments requests that may not wait live on the reserves. ${again}`,
         "harmless",
         lines(/^allocstall/),
       ),
@@ -53,7 +55,7 @@ function reclaim(files: MachineFiles): StateFinding[] {
     out.push(
       found(
         "state.compaction",
-        `Of ${count(tried, "direct compaction")} ${failed.toLocaleString("en-US")} made no block that was large enough${failed * 2 > tried ? ": large blocks are hard to make here" : ""}. ${again}`,
+        `Of ${count(tried, "direct compaction")} ${grouped(failed)} made no block that was large enough${failed * 2 > tried ? ": large blocks are hard to make here" : ""}. ${again}`,
         "harmless",
         lines(/^compact_(?:stall|fail) /),
       ),
@@ -247,7 +249,7 @@ function protocols(files: MachineFiles): StateFinding[] {
   return risen.map(({ file, meaning, value, at }) =>
     found(
       `state.${meaning.protocol}.${meaning.name}`,
-      `${value.toLocaleString("en-US")} ${meaning.says} (${meaning.protocol} ${meaning.name}). ${again}`,
+      `${grouped(value)} ${meaning.says} (${meaning.protocol} ${meaning.name}). ${again}`,
       meaning.severity,
       linesOf(file, at),
     ),
@@ -263,7 +265,7 @@ function devices(files: MachineFiles): StateFinding[] {
   return files.each("ethtool -S").flatMap((file): StateFinding[] => {
     const risen = file.reading.counters.filter(([name, value]) => value > 0 && !/^rx_pp_|^(?:\w+\.)?pp_/.test(name));
     const told = (counters: readonly (readonly [string, number])[]): string =>
-      listing(counters.slice(0, 6).map(([name, value]) => `${name} ${value.toLocaleString("en-US")}`));
+      listing(counters.slice(0, 6).map(([name, value]) => `${name} ${grouped(value)}`));
     const lines = (counters: readonly (readonly [string, number])[]) =>
       quotesIn(file, (text) => counters.slice(0, 6).some(([name]) => text.trimStart().startsWith(`${name}:`)));
     const failed = risen.filter(([name]) => refused(name) && !/csum|checksum|crc|length|align/i.test(name));
@@ -307,7 +309,7 @@ function interfaces(files: MachineFiles): StateFinding[] {
       const of = (names: readonly string[], values: readonly number[], side: string): string[] =>
         names.flatMap((name, i) =>
           (name === "drop" || name === "fifo") && (values[i] ?? 0) > 0
-            ? [`${side} ${name} ${(values[i] ?? 0).toLocaleString("en-US")}`]
+            ? [`${side} ${name} ${grouped(values[i] ?? 0)}`]
             : [],
         );
       const told = [...of(file.reading.receive, d.receive, "rx"), ...of(file.reading.transmit, d.transmit, "tx")];

@@ -1,4 +1,5 @@
 // Who holds memory: totals of /proc/meminfo, slab caches that packets and sockets live in, memory of sockets against its limits.
+import { grouped } from "../../base/grouped.ts";
 import type { MemInfoFile } from "../../kernel/readings/meminfo.ts";
 import type { SlabInfoCache } from "../../kernel/readings/slabinfo.ts";
 import type { Advice, StateFinding } from "../finding.ts";
@@ -76,7 +77,7 @@ function caches(files: MachineFiles): StateFinding[] {
   for (const { cache, what, bytes } of big)
     out.push({
       id: `state.cache.${cache.name}`,
-      claim: `${cache.name} (${what}) holds ${size(bytes)}${totalKb === undefined ? "" : `, ${percent(bytes / 1024 / totalKb)} of memory`}: ${count(cache.activeObjects, "object")} in use of ${cache.objects.toLocaleString("en-US")}. One snapshot does not tell a leak from load: the same number again minutes later, when traffic has stopped, would.`,
+      claim: `${cache.name} (${what}) holds ${size(bytes)}${totalKb === undefined ? "" : `, ${percent(bytes / 1024 / totalKb)} of memory`}: ${count(cache.activeObjects, "object")} in use of ${grouped(cache.objects)}. One snapshot does not tell a leak from load: the same number again minutes later, when traffic has stopped, would.`,
       severity: "watch",
       evidence: line(cache.name),
       advice: [watchCache(cache.name)],
@@ -140,7 +141,7 @@ function sockets(files: MachineFiles): StateFinding[] {
     const [low, pressure, most] = limits ?? [];
     if (low === undefined || pressure === undefined || most === undefined || !Number.isFinite(low + pressure + most))
       return [{ id, claim: `${held}. Its limits are in ${key}.`, severity: "harmless", evidence, advice: [] }];
-    const marks = `${key}: ${low.toLocaleString("en-US")}, ${pressure.toLocaleString("en-US")}, ${most.toLocaleString("en-US")} pages`;
+    const marks = `${key}: ${grouped(low)}, ${grouped(pressure)}, ${grouped(most)} pages`;
     if (pages > most)
       return [
         {

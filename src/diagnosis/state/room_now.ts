@@ -1,4 +1,5 @@
 // Room and marks: how many requests of each order the model's watermark test grants on the zones of /proc/zoneinfo, buddyinfo and pagetypeinfo.
+import { grouped } from "../../base/grouped.ts";
 import type { BuddyInfo, BuddyInfoZone } from "../../kernel/readings/buddyinfo.ts";
 import { ordersPart } from "../../kernel/readings/buddyinfo.ts";
 import { rowsPart } from "../../kernel/readings/pagetypeinfo.ts";
@@ -247,18 +248,15 @@ function orderFindings(files: MachineFiles, room: readonly StateRoom[]): StateFi
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 const rangeWords = (least: number, most: number): string =>
-  least === most
-    ? least.toLocaleString("en-US")
-    : `${least.toLocaleString("en-US")} to ${most.toLocaleString("en-US")}`;
+  least === most ? grouped(least) : `${grouped(least)} to ${grouped(most)}`;
 
 /** How far each zone stands from its marks. */
 function markFindings(files: MachineFiles, zones: readonly LiveZone[]): StateFinding[] {
   return zones.map((z) => {
     const { free, min, low, high } = z.state;
     const name = `Zone ${z.name} of node ${z.node}`;
-    const n = (pages: number): string => pages.toLocaleString("en-US");
     const evidence = zoneLines(files, z.node, z.name);
-    const marks = `${n(free)} pages free; min ${n(min)}, low ${n(low)}, high ${n(high)}`;
+    const marks = `${grouped(free)} pages free; min ${grouped(min)}, low ${grouped(low)}, high ${grouped(high)}`;
     const at = (claim: string, severity: StateFinding["severity"]): StateFinding => ({
       id: "state.marks",
       claim,
@@ -291,7 +289,7 @@ function blocksOnly(files: MachineFiles, { zones }: BuddyInfo, short: string | u
   const lacks = short ?? (cut === undefined ? undefined : `the text lacks ${cut.lacks}`);
   const gone = lacks === undefined ? most.indexOf(0) : -1;
   const bound = lacks === undefined ? "at most this much" : `at least this much, for ${lacks}`;
-  const told = `The free lists hold ${bound}: ${most.map((n, o) => `order ${o}: ${n.toLocaleString("en-US")}`).join(", ")} blocks, larger ones split. The marks, which refuse before the lists are empty, are in /proc/zoneinfo.`;
+  const told = `The free lists hold ${bound}: ${most.map((n, o) => `order ${o}: ${grouped(n)}`).join(", ")} blocks, larger ones split. The marks, which refuse before the lists are empty, are in /proc/zoneinfo.`;
   return {
     ...nothing,
     findings: [
