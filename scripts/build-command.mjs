@@ -7,12 +7,18 @@ import { build } from "vite";
 
 const errors = "base/(?:bad_input|assert)";
 const programs = [
+  // The door's own: the version is found by its place, and what is written by whoever began to.
+  {
+    file: "dist/cli/program.js",
+    outside: new RegExp(`dist/(?:cli/(?:version|output)|${errors})\\.js$`),
+    packages: true,
+  },
   {
     file: "dist/cli/commands/diagnose.js",
     outside: new RegExp(
-      `dist/(?:cli/[^/]+|cli/(?:input|image|watch|parallel)/.*|${errors}|kernel/facts/functions/index)\\.js$`,
+      `dist/(?:cli/[^/]+|cli/(?:image|watch|parallel)/.*|${errors}|kernel/facts/functions/index)\\.js$`,
     ),
-    packages: false,
+    packages: true,
   },
   // A thread of its own shares nothing with the command but what errors are.
   { file: "dist/cli/parallel/part_worker.js", outside: new RegExp(`dist/${errors}\\.js$`), packages: true },

@@ -1,7 +1,6 @@
 // Every file that skblab writes goes through here. A regular file appears whole or not at all: it is written beside its place under a name of
 // its own and renamed, so that a full disk leaves nothing half behind and a link at that place is replaced, not followed. "-" is standard output;
 // a device or a FIFO is written where it stands.
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -174,8 +173,11 @@ function watchEnd(): void {
     });
 }
 
+/** The global's own door: the module is read at every start, and few of them write a file. */
+const randomName = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString("hex");
+
 function beside(path: string): Output {
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString("hex")}`);
+  const temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomName()}`);
   const fd = openSync(temporary, "wx", 0o666);
   let state: "open" | "closed" | "done" = "open";
   watchEnd();

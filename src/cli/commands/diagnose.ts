@@ -1,6 +1,5 @@
 // skblab diagnose FILE…: what happened to the memory of packets, why, how sure that is, and what would change it.
 import { statSync } from "node:fs";
-import { Option } from "commander";
 import { gather } from "../../artifact/gather.ts";
 import { BadInput } from "../../base/bad_input.ts";
 import { createSievingCollector } from "../../diagnosis/collect.ts";
@@ -85,10 +84,9 @@ export const command: CommandSpec = {
       .option("--sarif <file>", "write the incidents as SARIF too, for code hosts and CI")
       .option("--junit <file>", "write them as a JUnit report too; --fail-on says what fails (default: watch)")
       .addOption(
-        new Option(
-          "--fail-on <severity>",
-          "exit with 1 when an incident is at least this bad; for cron and CI",
-        ).choices(severities.filter((s) => s !== "harmless")),
+        cmd
+          .createOption("--fail-on <severity>", "exit with 1 when an incident is at least this bad; for cron and CI")
+          .choices(severities.filter((s) => s !== "harmless")),
       )
       .action(async (files: string[], options: Options) => {
         excludes(cmd, "--explain-reading", [...ofReports, "--prove", "--assume", "--follow"]);

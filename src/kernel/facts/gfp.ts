@@ -63,16 +63,21 @@ function eraBits(era: GfpEra): ReadonlyMap<string, number> {
 /** The value of flags named as in the eras (`"HIGH KSWAPD_RECLAIM"`; `RECLAIM` is both reclaim bits); undefined when one does not exist then. */
 export function gfpMask(flags: string, era: GfpEra): number | undefined {
   const bits = eraBits(era);
+  if (flags !== "" && !flags.includes(" ")) return flagMask(flags, bits);
   let mask = 0;
-  for (const flag of flags.split(" ").filter((f) => f !== "")) {
-    const value =
-      flag === "RECLAIM"
-        ? (bits.get("DIRECT_RECLAIM") ?? Number.NaN) + (bits.get("KSWAPD_RECLAIM") ?? Number.NaN)
-        : bits.get(flag);
-    if (value === undefined || Number.isNaN(value)) return undefined;
+  for (const flag of flags.split(" ")) {
+    if (flag === "") continue;
+    const value = flagMask(flag, bits);
+    if (value === undefined) return undefined;
     mask = or(mask, value);
   }
   return mask;
+}
+
+function flagMask(flag: string, bits: ReadonlyMap<string, number>): number | undefined {
+  if (flag !== "RECLAIM") return bits.get(flag);
+  const [direct, kswapd] = [bits.get("DIRECT_RECLAIM"), bits.get("KSWAPD_RECLAIM")];
+  return direct === undefined || kswapd === undefined ? undefined : direct + kswapd;
 }
 
 /** The value of a named combination (`GFP_ATOMIC`) at a version; undefined when that release has none. */
