@@ -50,14 +50,7 @@ export function byteSearch(
     assert(p.length >= 4 && p.length <= 64 && !p.includes(NEWLINE), () => `unusable pattern of ${p.length} bytes`);
   }
   const { prints, tables } = printsAt(patterns, places);
-  const simd =
-    filter === "table"
-      ? undefined
-      : simdScan(
-          tables,
-          prints.map((f) => f.bytes.subarray(f.end - 3, f.end + 1)),
-          capacity,
-        );
+  const simd = filter === "table" ? undefined : simdScan(tables, prints, capacity);
   assert(filter !== "simd" || simd !== undefined, "this engine has no WebAssembly SIMD");
   const memory = simd?.memory ?? new Uint8Array(SIMD_DATA + capacity + 64);
   const byKey = new Map<number, Fingerprint[]>();
@@ -161,6 +154,15 @@ const ordinary =
   "docker0: port 1(veth1234567) entered blocking state, entered forwarding state, device left promiscuous mode dropping\n" +
   "ACPI: PCI Interrupt Link enabled, memory range reserved, allocated resource region, registered driver version loaded\n" +
   "pci 0000:00:1c.0: AER: Corrected error received, bridge window, supports, interrupt lowering rate, failed, timeout\n" +
+  "perf: interrupt took too long (2503 > 2500), lowering kernel.perf_event_max_sample_rate to 79750. hrtimer: interrupt took\n" +
+  "nf_conntrack: default automatic helper assignment has been turned off for security reasons, CT-based firewall rule not found\n" +
+  "TCP: request_sock_TCP: Possible SYN flooding on port 443. Sending cookies.  Check SNMP counters. Dropping request\n" +
+  "device veth1234567 left promiscuous mode, br-1234567890ab: port 2(veth89abcde) entered disabled state, learning state\n" +
+  "systemd-journald[412]: Received client request to flush runtime journal. File /var/log/journal/system.journal corrupted or\n" +
+  "nfs: server 10.0.0.2 not responding, timed out, still trying; OK. CIFS: VFS: Send error in read = -11. scsi 0:0:0:0: Direct-Access\n" +
+  "ata1: SATA link up 6.0 Gbps (SStatus 133 SControl 300) ata1.00: configured for UDMA/133 sd 0:0:0:0: [sda] Attached SCSI disk\n" +
+  "input: Power Button as /devices/LNXSYSTM:00/device:00/PNP0C0C:00/input/input0 thermal thermal_zone0: critical temperature\n" +
+  "e820: [mem 0x0000000000000000-0x000000000009fbff] usable, reserved; Calibrating delay loop, Memory: 8052000K/8388088K available\n" +
   "  do_syscall_64+0x5b/0x90 entry_SYSCALL_64_after_hwframe+0x6e/0xd8 R13: 0000000000000000 RIP: 0033:0x7f ret_from_fork\n";
 
 /** Its distinct four-byte strings: the bytes one behind another, and how often each stands in it, in parts of its length. */

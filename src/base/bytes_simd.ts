@@ -4,17 +4,23 @@
 // The filter: four tables of 16 bytes per nibble; a byte b passes table t for bucket k when bit k is set in both
 // lo[t][b & 15] and hi[t][b >> 4]. A place passes when one bucket passes for the three bytes before it and for itself. (The
 // shape of the "Teddy" filter of the Hyperscan paper, NSDI 2019, written for 128-bit lanes with i8x16.swizzle.) Of the places that pass, the
-// four bytes are looked up in a set of 65,536 bits: in ordinary logs one place in a hundred bytes passes the nibbles, and next to none the set.
+// four bytes are looked up in a set of 65,536 bits: in ordinary logs one place in a hundred bytes passes the nibbles, and one in a thousand
+// the set, by words that share four letters with a pattern ("default" with "fault"). Those are looked up once more with the four bytes before
+// them, where the pattern has as many; the caller sees next to none in vain.
 //
 // memory:  0 newlines counted · 4 mask of the first 16 places · 8 mask of the second 16 · 64.. eight tables lo0 hi0 .. lo3 hi3
-//          256.. the set of fingerprints · DATA.. the bytes to look at
+//          256.. the set of fingerprints, that of fingerprints with less than four bytes before them, that of fingerprints with those four
+//          DATA.. the bytes to look at
 
 /** Where the caller's bytes begin; the 16 bytes before are read too. */
-export const SIMD_DATA = 8512;
+export const SIMD_DATA = 24896;
 const TABLES = 64;
+/** Bits of a set's numbers, and what four and eight bytes are multiplied by for theirs. */
+const [SET_BITS, FACTOR, FACTOR_8] = [16, 0x1e3779b1, 0x1e3779b97f4a7c15n];
+const SET_BYTES = 2 ** SET_BITS / 8;
 const SET = 256;
-/** Bits of the set's numbers, and what a fingerprint is multiplied by for its number. */
-const [SET_BITS, FACTOR] = [16, 0x1e3779b1];
+const SHORT = SET + SET_BYTES;
+const LONG = SHORT + SET_BYTES;
 
 /** The kernel in its memory. */
 export interface SimdScan {
@@ -30,11 +36,30 @@ interface WasmGlobal {
   readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
 }
 
+/** Sets the bit of the four bytes that end at `end`, and that of the eight, or of there being less. */
+function addFingerprint(memory: Uint8Array, bytes: Uint8Array, end: number): void {
+  const add = (set: number, bit: number): void => {
+    memory[set + (bit >> 3)]! |= 1 << (bit & 7);
+  };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const four = Math.imul(view.getInt32(end - 3, true), FACTOR) >>> (32 - SET_BITS);
+  add(SET, four);
+  if (end < 7) add(SHORT, four);
+  else {
+    const eight = BigInt.asUintN(64, view.getBigUint64(end - 7, true) * FACTOR_8);
+    add(LONG, Number(eight >> BigInt(64 - SET_BITS)));
+  }
+}
+
 /**
- * The kernel with the given nibble tables (8 × 16 bytes), the fingerprints' four bytes each, and room for `capacity` bytes; undefined where
- * WebAssembly SIMD is missing.
+ * The kernel with the given nibble tables (8 × 16 bytes), patterns with the index of their fingerprint's last byte, and room for `capacity`
+ * bytes; undefined where WebAssembly SIMD is missing.
  */
-export function simdScan(tables: Uint8Array, fours: readonly Uint8Array[], capacity: number): SimdScan | undefined {
+export function simdScan(
+  tables: Uint8Array,
+  prints: readonly { readonly bytes: Uint8Array; readonly end: number }[],
+  capacity: number,
+): SimdScan | undefined {
   const wasm = (globalThis as { readonly WebAssembly?: WasmGlobal }).WebAssembly;
   if (wasm === undefined) return undefined;
   try {
@@ -43,11 +68,7 @@ export function simdScan(tables: Uint8Array, fours: readonly Uint8Array[], capac
     const { buffer } = exports.memory as { readonly buffer: ArrayBuffer };
     const memory = new Uint8Array(buffer);
     memory.set(tables, TABLES);
-    for (const [a, b, c, d] of fours) {
-      const four = a! | (b! << 8) | (c! << 16) | (d! << 24);
-      const bit = Math.imul(four, FACTOR) >>> (32 - SET_BITS);
-      memory[SET + (bit >> 3)]! |= 1 << (bit & 7);
-    }
+    for (const { bytes, end } of prints) addFingerprint(memory, bytes, end);
     return { memory, words: new Int32Array(buffer, 0, 16), scan: exports.scan as SimdScan["scan"] };
   } catch {
     return undefined;
@@ -73,6 +94,17 @@ function i32Const(n: number): number[] {
     out.push(byte | 128);
   }
 }
+/** Signed LEB128. */
+function i64Const(n: bigint): number[] {
+  const out: number[] = [];
+  let rest = n;
+  for (;;) {
+    const byte = Number(rest & 127n);
+    rest >>= 7n;
+    if ((rest === 0n && (byte & 64) === 0) || (rest === -1n && (byte & 64) !== 0)) return [0x42, ...out, byte];
+    out.push(byte | 128);
+  }
+}
 const get = (local: number): number[] => [0x20, local];
 const set = (local: number): number[] => [0x21, local];
 const load = (offset: number): number[] => simd(0x00, 0, ...leb(offset));
@@ -88,8 +120,8 @@ const [P, TO, LIMIT, TOTAL, ACC, V, LO, HI, M0, M1, NIBBLE, LF] = [0, 1, 2, 3, 4
 /** Buckets that pass for the first three bytes of a fingerprint: of this block and of the block before. */
 const [NOW, PREV, T] = [12, 15, 18] as const;
 const vectors = 23;
-/** Places of a block that passed and were not looked up yet; the number of one in the set. */
-const [LEFT, BIT] = [26, 27] as const;
+/** Places of a block that passed and were not looked up yet; the number of one in the set, and with the four bytes before it. */
+const [LEFT, BIT, BIT_8] = [26, 27, 28] as const;
 
 const nibbles = [
   ...get(V),
@@ -142,17 +174,24 @@ const saveCount = [
 
 const shiftRight = (n: number): number[] => [...i32Const(n), 0x76];
 
-/** Looks up the places of the block that passed, and returns from the function where one of them is in the set. */
+/** The address of the byte `back` bytes before the lowest place that is left. */
+const placeBefore = (back: number): number[] => [...get(P), ...get(LEFT), 0x68, ...add, ...i32Const(back), 0x6b];
+/** 1 where bit `number` of the set at `base` is there. */
+const inSet = (base: number, number: number): number[] => [
+  ...[...get(number), ...shiftRight(3), 0x2d, 0, ...leb(base), ...get(number), ...i32Const(7), 0x71, 0x76],
+  ...[...i32Const(1), 0x71],
+];
+
+/** Looks up the places of the block that passed, and returns from the function where one of them is in the sets. */
 const lookUp = [
   ...[...bitmask(M0), ...bitmask(M1), ...i32Const(16), 0x74, 0x72, ...set(LEFT)],
   ...[0x03, 0x40],
-  // the four bytes that end at p + the lowest place
-  ...[...get(P), ...get(LEFT), 0x68, ...add, ...i32Const(3), 0x6b, 0x28, 0, 0],
-  ...[...i32Const(FACTOR), 0x6c, ...shiftRight(32 - SET_BITS), ...set(BIT)],
-  ...[...get(BIT), ...shiftRight(3), 0x2d, 0, ...leb(SET), ...get(BIT), ...i32Const(7), 0x71, 0x76],
-  ...[...i32Const(1), 0x71, 0x04, 0x40],
+  ...[...placeBefore(3), 0x28, 0, 0, ...i32Const(FACTOR), 0x6c, ...shiftRight(32 - SET_BITS), ...set(BIT)],
+  ...[...inSet(SET, BIT), 0x04, 0x40],
+  ...[...placeBefore(7), 0x29, 0, 0, ...i64Const(FACTOR_8), 0x7e, ...i64Const(BigInt(64 - SET_BITS)), 0x88, 0xa7],
+  ...[...set(BIT_8), ...inSet(SHORT, BIT), ...inSet(LONG, BIT_8), 0x72, 0x04, 0x40],
   ...[...saveCount, ...i32Const(0), ...bitmask(M0), ...store32(4), ...i32Const(0), ...bitmask(M1), ...store32(8)],
-  ...[...get(P), 0x0f, 0x0b],
+  ...[...get(P), 0x0f, 0x0b, 0x0b],
   ...[...get(LEFT), ...get(LEFT), ...i32Const(1), 0x6b, 0x71, 0x22, LEFT, 0x0d, 0],
   0x0b,
 ];
@@ -187,7 +226,7 @@ function body(): number[] {
   const locals = vec([
     [1, I32],
     [vectors, V128],
-    [2, I32],
+    [3, I32],
   ]);
   return [...locals, ...code];
 }
