@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -33,6 +34,11 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // A process takes file after file: what they import is loaded once, and warm. Who changes what a process has in common puts it back.
+    isolate: false,
+    // Node loads the modules itself: vite's runner makes a call of each use of an import, and sends each file from process to process.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
+    execArgv: ["--import", join(import.meta.dirname, "scripts/tests/typescript.mjs")],
     // One more than the cores that are promised: tests of the page wait for Chromium, others for processes.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
