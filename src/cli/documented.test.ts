@@ -1,5 +1,7 @@
 // What --help, README and docs show exists, and the quick ones run as printed. `npm run documented` runs all of them.
+
 import { afterAll, describe, expect, test } from "vitest";
+import { oneIn } from "../base/size.testkit.ts";
 import {
   absent,
   commandsOf,
@@ -74,7 +76,10 @@ describe("runs as printed", () => {
     (c) => c.runs && (all || (!isSlow(c.line) && !/collect|fleet|merge|run\.log/.test(c.line))),
   );
   if (all) test("what earlier lines leave for later ones", () => expect(leave(space)).toEqual([]), 120_000);
-  const quick = [...lines, ...printed.filter((p) => all || !isSlow(p.line))].map((c) => c.line);
+  // What the pages show an answer to is always run; of the other lines some, but for the long run: widths.test.ts runs them in its process.
+  const quick = [...(all ? lines : oneIn(4, lines)), ...printed.filter((p) => all || !isSlow(p.line))].map(
+    (c) => c.line,
+  );
   // A line is run once, whoever shows it; what the pages show of its answer is looked for in that one.
   test.for([...new Set(quick)])("%s", { timeout: all ? 920_000 : 30_000 }, (line, { skip }) => {
     const missing = absent(line, space);

@@ -1,6 +1,8 @@
 // What a command answers fits the terminal: every documented command line that answers at once, at 40, 80 and 120 columns, and in ASCII.
+
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { oneIn } from "../base/size.testkit.ts";
 import type { Block } from "../report/document.ts";
 import { renderText } from "../report/text.ts";
 import type { CommandEntry } from "./command.ts";
@@ -55,7 +57,7 @@ test("there are some of every kind", () => {
   expect(new Set(lines.map((l) => words(l)[0])).size).toBeGreaterThanOrEqual(9);
 });
 
-test.for(lines)("%s", { timeout: all ? 920_000 : 30_000 }, async (line, { skip }) => {
+test.for(all ? lines : oneIn(2, lines))("%s", { timeout: all ? 920_000 : 30_000 }, async (line, { skip }) => {
   const missing = absent(line, space);
   if (missing !== undefined) skip(missing);
   const [name, ...rest] = words(line);

@@ -1,13 +1,15 @@
 // A fleet of which the truth is known: 2,000 hosts, 14 kernels, 9 drivers, 5 causes that begin at known times on hosts of a known kind; noise,
 // damaged texts, clocks that are wrong, and hosts whose reports stand in dmesg and in the journal. It has to be told with exactly those causes.
+
 import { expect, test } from "vitest";
 import { prng } from "../base/prng.ts";
+import { oneIn } from "../base/size.testkit.ts";
 import { fixture, recordsOf } from "./fleet.testkit.ts";
 import type { FleetAnswer } from "./fleet.ts";
 import { createFleet } from "./fleet.ts";
 
 /** Of the damaged reports of 1 two lack the line that tells e1000 from e1000e, and one why a page is bad; of 7 and 10 some lack who asked. */
-const seeds = [1, 7, 10, 41];
+const seeds = oneIn(4, [1, 7, 10, 41]);
 const hosts = 2000;
 const kernels = [
   ...[78, 81, 84, 85, 87, 90, 94, 99].map((n) => `6.1.${n}`),
@@ -196,7 +198,6 @@ test.each(seeds)(
     expect(answer.causes.map((c) => c.title)).toHaveLength(truths.length);
     for (const [cause, truth] of truths.entries()) check(answer, truth, machines, cause, seed);
   },
-  300_000,
 );
 
 function check(answer: FleetAnswer, truth: Truth, machines: readonly Machine[], cause: number, seed: number): void {

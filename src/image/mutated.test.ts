@@ -1,8 +1,10 @@
 // Images of real kernels, in every container that they come in, with words of the kernel's data changed at random: each ends in an answer or
 // in one clear sentence. scripts/fuzz-images.mjs does the same for hours.
+
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
 import { prng } from "../base/prng.ts";
+import { oneIn } from "../base/size.testkit.ts";
 import type { PhysicalMemory } from "./container/physical.ts";
 import { oracleMemory, oracleNames, whyNoOracle } from "./image.testkit.ts";
 import { readImage } from "./image.ts";
@@ -26,7 +28,7 @@ function dataFrames(memory: PhysicalMemory): readonly number[] {
   return Array.from({ length: memory.endPfn }, (_, pfn) => pfn).filter((pfn) => isData(memory.page(pfn)));
 }
 
-describe.skipIf(why !== undefined).each(oracleNames)("%s", (name) => {
+describe.skipIf(why !== undefined).each(oneIn(4, oracleNames))("%s", (name) => {
   test(`${rounds} times changed, seed ${seed}`, () => {
     const memory = oracleMemory(name);
     const frames = dataFrames(memory);

@@ -1,5 +1,7 @@
 // The model in the state of an image: it must agree with it before it may answer.
+
 import { describe, expect, test } from "vitest";
+import { oneIn } from "../base/size.testkit.ts";
 import type { ProveInput } from "../diagnosis/machine_told.ts";
 import { oracleImage, oracleNames, oracleTruth, whyNoOracle } from "../image/image.testkit.ts";
 import { isMovable, pinsOf } from "../image/mm/pins.ts";
@@ -11,7 +13,7 @@ import { askAgain, askerOf, askOrders, bootFromImage } from "./image_machine.ts"
 const why = whyNoOracle();
 if (why !== undefined) console.warn(`SKIPPED: the model booted from images: ${why}`);
 
-describe.skipIf(why !== undefined).each(oracleNames)("%s", (name) => {
+describe.skipIf(why !== undefined).each(oneIn(3, oracleNames))("%s", (name) => {
   const image = why === undefined ? oracleImage(name) : undefined;
   const whole = (): NonNullable<typeof image> => {
     if (image === undefined) throw new Error("no image");

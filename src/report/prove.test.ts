@@ -6,7 +6,6 @@ import { explain } from "../diagnosis/explain.ts";
 import type { Diagnosis } from "../diagnosis/finding.ts";
 import type { Proof } from "../prove/prove.ts";
 import { prove, proveAll } from "../prove/prove.ts";
-import { diagnosisSchema } from "./diagnosis_schema.ts";
 import { plain } from "./document.ts";
 import { proofsDocument } from "./prove.ts";
 
@@ -16,35 +15,6 @@ const diagnosed = (name: string): Promise<Diagnosis> => explain({ [name]: read(n
 const quiet = (): void => undefined;
 
 const row = (p: Proof, kind: string): Proof["rows"][number] | undefined => p.rows.find((r) => r.change.kind === kind);
-
-test("a tg3 failure of order 1: smaller slabs and a kernel that falls back end it; TSO, run beside the advice, does not", async () => {
-  const d = await diagnosed("fixtures/diagnosis/tg3_with_settings.txt");
-  const [i] = d.incidents;
-  if (i === undefined) throw new Error("no incident");
-  const proof = prove(i, quiet);
-  expect(proof.refused).toBeNull();
-  for (const kind of ["slub_max_order", "release"]) {
-    const { before, after, verdict } = row(proof, kind) as Proof["rows"][number];
-    expect(before.estimate, kind).toBeGreaterThan(0);
-    expect(after.estimate, kind).toBeLessThan(before.estimate / 4);
-    expect(verdict, kind).toBe("lowers");
-  }
-  const tso = row(proof, "offload");
-  expect(tso).toMatchObject({ advised: false, verdict: "no clear difference" });
-  expect(tso?.after.estimate).toBeGreaterThan(0);
-  // Every advice is either a row or has its reason.
-  const said = new Set([...proof.rows.map((r) => r.name), ...proof.untested.map((u) => u.action)]);
-  for (const { action } of rankedAdvice(i))
-    expect(
-      [...said].some((s) => action.startsWith(s)),
-      action,
-    ).toBe(true);
-  expect(proof.assumptions.map((a) => a.what)).toEqual(expect.arrayContaining(["memory", "MTU", "driver", "bursts"]));
-  expect(proof.assumptions.every((a) => a.because !== "")).toBe(true);
-  // Once in so many days, as the report.
-  expect(proof.likeness.find((l) => l.what === "failures a day")).toMatchObject({ alike: true });
-  diagnosisSchema.parse({ ...d, proofs: [proof] });
-});
 
 test("memory starts as the report prints it: fragmentation is the report's, compaction mends it, and a reserve of single pages does not", async () => {
   const d = await diagnosed("fixtures/logs/failures_6.1.txt");
@@ -97,41 +67,20 @@ test("the same input is proven the same twice", async () => {
 
 test("a stalled pool gets its pages back when unread packets held them, and not when they leaked", async () => {
   const d = await diagnosed("fixtures/logs/page_pool_stall_6.1.txt");
+  const seen: number[] = [];
   const [proof] = proveAll(
     d.incidents.filter((i) => i.kind === "page_pool_stall"),
-    quiet,
+    (done) => seen.push(done),
   );
+  // Progress never goes back, over all of them.
+  expect(seen.length).toBeGreaterThan(1);
+  expect([...seen].sort((x, y) => x - y)).toEqual(seen);
   expect(proof?.rows.map((r) => r.verdict)).toEqual(["lowers", "no clear difference"]);
   expect(proof?.rows[0]?.before.estimate).toBe(7);
 });
 
 describe("seed 000", async () => {
   const d = await diagnosed("fixtures/logs/ppc405ex_emac_2009.txt");
-  const named = (p: Proof | undefined, name: RegExp) => p?.rows.find((r) => name.test(r.name));
-
-  test("its reports come from a block freed in part or from stray words, and not from kept receive buffers or fragments", () => {
-    const seen: number[] = [];
-    const proofs = proveAll(d.incidents, (done) => seen.push(done));
-    // Progress never goes back.
-    expect([...seen].sort((x, y) => x - y)).toEqual(seen);
-    expect(proofs).toHaveLength(2);
-    for (const proof of proofs) {
-      expect(row(proof, "code")?.before.estimate).toBeGreaterThan(0);
-      expect(row(proof, "code")).toMatchObject({ after: { estimate: 0 }, verdict: "lowers" });
-      for (const kind of ["fresh_buffers", "compact_memory"])
-        expect(row(proof, kind)).toMatchObject({ before: { estimate: 0 }, verdict: "no clear difference" });
-    }
-    const [bad] = proofs;
-    expect(named(bad, /freed once, and whole/)?.before.estimate).toBeGreaterThan(0);
-    expect(bad?.standsFor).toMatch(/^"last page freed apart" and .* do not/);
-    // The smaller MTU hides the report; the mistake goes on.
-    expect(row(bad as Proof, "mtu")).toMatchObject({
-      after: { estimate: 0 },
-      note: expect.stringMatching(/other reports: [1-9]/),
-    });
-    diagnosisSchema.parse({ ...d, proofs });
-  });
-
   test("a report of the same board that is not about sent packets is tried with kept receive buffers: a fresh one each is sound", () => {
     const [bad] = d.incidents;
     const proof = prove({ ...(bad as Diagnosis["incidents"][number]), direction: "rx" }, quiet);

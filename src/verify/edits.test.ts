@@ -1,11 +1,13 @@
 // One number anywhere in a recording is changed: verify must notice, by a difference or by refusing the file. What may pass are operands, settings
 // and starting states, and only where the kernel would have done the same with them: `believed` names them all (docs/fidelity.md says why).
 // A few edits a file run always; EDITS=400 runs so many in each, and lists what passed.
+
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../base/bad_input.ts";
 import { prng } from "../base/prng.ts";
+import { sized } from "../base/size.testkit.ts";
 import { linesOf } from "../cli/input/transcript.ts";
 import { replayTranscript } from "./verify.ts";
 
@@ -100,7 +102,7 @@ const believed: Readonly<Record<string, readonly RegExp[]>> = {
 
 const root = join(import.meta.dirname, "../../fixtures");
 const asked = process.env["EDITS"];
-const all = asked === undefined ? 3 : Number(asked);
+const all = asked === undefined ? sized(2, 3) : Number(asked);
 
 async function filesOf(folder: string): Promise<{ path: string; lines: string[] }[]> {
   const paths = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BadInput } from "../../base/bad_input.ts";
+import { emacWritev, tg3Order1 } from "./answers.testkit.ts";
 import { cases } from "./index.ts";
 import type { KnobValues } from "./knobs.ts";
 import { readKnobs } from "./knobs.ts";
@@ -62,42 +63,15 @@ describe("cases answer what reading the source gives", () => {
 
   test("000: the sending board's traces come from an overlapping free or a stray bit, not from fragmentation", () => {
     const found = cases.find((c) => c.id === "emac-writev");
-    const result = found?.answer(() => undefined, { seeds: 1, millis: 200 });
+    const result = found?.answer(() => undefined, emacWritev.knobs);
     const answers = Object.fromEntries(result?.claims.map((c) => [c.id, c.answer]) ?? []);
-    expect(answers).toEqual({
-      healthy: "yes",
-      fragmentation: "no",
-      "packet-freed-twice": "no",
-      "no-lock": "no",
-      "receive-buffers-reused": "no",
-      "buffer-freed-twice": "no",
-      "overlapping-free": "yes",
-      "stray-word-page": "no",
-      "stray-bit-page": "yes",
-      "stray-word-ring": "yes",
-      "stray-bit-ring": "yes",
-      overrun: "no",
-      "last-of-four": "yes",
-      "goes-on": "yes",
-      "one-cause": "yes",
-      "mtu-1500-avoids-failures": "yes",
-      "mtu-1500-avoids-trace": "yes",
-      "mtu-1500-avoids-damage": "no",
-      "pointer-needs-split-frames": "yes",
-    });
+    expect(answers).toEqual(emacWritev.answers);
     expect(result?.log).toMatch(/flags:00044000 count:0 mapcount:0/);
     expect(result?.log).toMatch(/0x0004009c/);
   });
 
   test("001: TSO is not the cause; min_free_kbytes is what helps", () => {
-    expect(run("tg3-order1", { seeds: 1 })).toEqual({
-      "tso-cause": "no",
-      "receive-order-1": "yes",
-      "min-free": "yes",
-      theory: "no",
-      "slab-order": "yes",
-      "jumbo-worse": "yes",
-    });
+    expect(run("tg3-order1", tg3Order1.knobs)).toEqual(tg3Order1.answers);
   });
 });
 
@@ -113,8 +87,14 @@ describe("knobs of cases", () => {
   });
 
   test("a knob that is turned changes the answer, and the result says so: on i386 the shared info grows from 188 to 260", () => {
-    const turned = frag.answer(() => undefined, readKnobs(frag, [["release", "3.2-i386"]]));
-    expect(turned.set).toEqual({ release: "3.2-i386" });
+    const turned = frag.answer(
+      () => undefined,
+      readKnobs(frag, [
+        ["release", "3.2-i386"],
+        ["packets", "10"],
+      ]),
+    );
+    expect(turned.set).toEqual({ release: "3.2-i386", packets: 10 });
     expect(turned.claims.find((c) => c.id === "shared-info-grows")).toMatchObject({
       answer: "yes",
       measured: { before: 188, after: 260 },
@@ -122,8 +102,9 @@ describe("knobs of cases", () => {
   });
 
   test("a knob set to its default is no change", () => {
-    expect(frag.answer(() => undefined, { release: "3.2-x86_64", frameBytes: 0 })).toEqual(
-      frag.answer(() => undefined),
+    const few = { packets: 10 };
+    expect(frag.answer(() => undefined, { ...few, release: "3.2-x86_64", frameBytes: 0 })).toEqual(
+      frag.answer(() => undefined, few),
     );
   });
 

@@ -1,7 +1,9 @@
 // Random histories of pools, skbs, clones and contexts against a twin that only counts; and every short history of a small world.
+
 import { describe, expect, test } from "vitest";
 import type { Prng } from "../../../base/prng.ts";
 import { prng } from "../../../base/prng.ts";
+import { sized } from "../../../base/size.testkit.ts";
 import { createJournal } from "../../journal.ts";
 import { createNaivePages } from "../../mm/pages.ts";
 import { skbField } from "../skb/skb_columns.ts";
@@ -100,7 +102,7 @@ const carriesTcp = (l: Lab, skb: number): boolean =>
   l.skbs.headlen(skb) >= 66 && (l.skbs.columns.S[skb + skbField.LEN] as number) > 66;
 
 describe("random histories", () => {
-  test.each(Array.from({ length: 12 }, (_, i) => i + 1))(
+  test.each(Array.from({ length: sized(4, 12) }, (_, i) => i + 1))(
     "seed %i: after every step each page is in one place and has as many references as holders",
     (seed) => {
       const p = prng(seed);
@@ -160,7 +162,10 @@ test.each([1, 2, 3])("ptr_ring, seed %i: first in first out, and full only while
   }
 });
 
-describe("small worlds: every history of six steps on eight pages", () => {
+/** In the long run six. */
+const longest = sized(5, 6);
+
+describe(`small worlds: every history of ${longest} steps on eight pages`, () => {
   const doings = ["alloc", "direct", "ring", "reference", "release", "frag"] as const;
 
   test.each([false, true])(
@@ -214,10 +219,10 @@ describe("small worlds: every history of six steps on eight pages", () => {
       };
       const all = (history: number[]): void => {
         run(history);
-        if (history.length < 6) for (let n = 0; n < doings.length; n++) all([...history, n]);
+        if (history.length < longest) for (let n = 0; n < doings.length; n++) all([...history, n]);
       };
       all([]);
-      expect(histories).toBe((6 ** 7 - 1) / 5);
+      expect(histories).toBe((6 ** (longest + 1) - 1) / 5);
     },
   );
 });
