@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -8,14 +9,24 @@ const longest = [
   "src/prove/agreement.test.ts",
   "src/cli/web_case.test.ts",
   "src/scenario/cases/cases.test.ts",
-  "src/cli/web.test.ts",
-  "src/verify/skb.test.ts",
   "src/cli/examples.test.ts",
+  "src/cli/web.test.ts",
+  "src/cli/web_ways.test.ts",
+  "src/verify/skb.test.ts",
   "src/image/mutated.test.ts",
   "src/cli/documented.test.ts",
   "src/cli/fleet/kubernetes.test.ts",
   "src/explore/lltx.test.ts",
 ];
+
+/** The long run is of the files that do less in the usual one (src/base/size.testkit.ts). */
+const isLong = process.env["TESTS"] === "long";
+const hasSizes = /size\.testkit\.ts"|\bsizes\("/;
+const sized = (): string[] =>
+  readdirSync(join(import.meta.dirname, "src"), { recursive: true, encoding: "utf8" })
+    .map((file) => `src/${file}`)
+    .filter((file) => /\.(?:test|fuzz)\.ts$/.test(file))
+    .filter((file) => hasSizes.test(readFileSync(join(import.meta.dirname, file), "utf8")));
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -29,10 +40,11 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "src/**/*.fuzz.ts"],
+    include: isLong ? sized() : ["src/**/*.test.ts", "src/**/*.fuzz.ts"],
     setupFiles: ["src/cli/function_index.testkit.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // They guard against what never ends: a machine that is busy with other things must not fail a test.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     pool: "forks",
     // A process takes file after file: what they import is loaded once, and warm. Who changes what a process has in common puts it back.
     isolate: false,

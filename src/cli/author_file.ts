@@ -80,14 +80,14 @@ export function stoppedAfter(millis: number): (call: () => unknown, late: () => 
   };
 }
 
-/** What `call` gives, which runs the file's code: what that throws is told as its author's, and what does not come back is stopped. */
-export function runAuthors<T>(file: string, inside: string, call: () => T): T {
+/** What `call` gives, which runs the file's code: what that throws is told as its author's, and what does not come back is stopped after `millis`. */
+export function runAuthors<T>(file: string, inside: string, call: () => T, millis = patienceMillis): T {
   const of = { file, url: pathToFileURL(resolve(file)).href };
   const results: T[] = [];
   const late = (): BadInput =>
     new BadInput(`${inside} does not come back.`, { file }, "Look for a loop in it that has no end.");
   try {
-    stoppedAfter(patienceMillis)(() => results.push(call()), late);
+    stoppedAfter(millis)(() => results.push(call()), late);
   } catch (error) {
     // What has not come by the file's code is ours.
     const ours =

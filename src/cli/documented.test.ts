@@ -81,7 +81,7 @@ describe("runs as printed", () => {
     (c) => c.line,
   );
   // A line is run once, whoever shows it; what the pages show of its answer is looked for in that one.
-  test.for([...new Set(quick)])("%s", { timeout: all ? 920_000 : 30_000 }, (line, { skip }) => {
+  test.for([...new Set(quick)])("%s", { timeout: 920_000 }, (line, { skip }) => {
     const missing = absent(line, space);
     if (missing !== undefined) skip(missing);
     expect(

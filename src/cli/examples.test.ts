@@ -1,10 +1,13 @@
 // The programs of examples/ run as their first lines say, against the built package.
+
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { isLong } from "../base/size.testkit.ts";
+import { runAuthors } from "./author_file.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const node = (...args: readonly string[]) =>
@@ -88,7 +91,8 @@ describe("what goes wrong in an author's file is told as the author's, with its 
       /s\.mjs:20: It cannot be loaded: Unexpected token ';'/,
     ],
   ];
-  test.each(wrong)("a story that %s", (_why, text, said) => {
+  // The ten seconds are waited for in the long run; below they are a fifth of one.
+  test.each(wrong.filter(([why]) => isLong || why !== "does not come back"))("a story that %s", (_why, text, said) => {
     expect(text).not.toBe(story);
     const file = join(mkdtempSync(join(tmpdir(), "skblab-")), "s.mjs");
     writeFileSync(file, text);
@@ -96,6 +100,15 @@ describe("what goes wrong in an author's file is told as the author's, with its 
     expect(run.stderr).toMatch(said);
     expect(run.status).toBe(2);
   });
+});
+
+test("a story that does not come back is stopped, however long that is waited for", () => {
+  const endless = (): never => {
+    for (;;);
+  };
+  expect(() => runAuthors("s.mjs", "the story", endless, 200)).toThrow(
+    "the story does not come back: it was stopped after 0.2 s.",
+  );
 });
 
 describe("skblab driver", () => {

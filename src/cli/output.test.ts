@@ -92,7 +92,7 @@ describe.skipIf(process.platform === "win32")("a FIFO", () => {
     const appender = createAppender(at("fifo"));
     expect(appender.add("line")).toMatch(/nobody reads from this FIFO\. Its lines are kept/);
     expect(appender.waiting).toBe(1);
-  }, 20_000);
+  });
   test("gets more than its pipe holds, whole", async () => {
     const reader = spawn("sh", ["-c", `cat '${at("fifo")}' | wc -c`]);
     let said = "";
@@ -102,7 +102,7 @@ describe.skipIf(process.platform === "win32")("a FIFO", () => {
     writeOutput(at("fifo"), "x".repeat(300_000));
     await new Promise((done) => reader.on("close", done));
     expect(Number(said)).toBe(300_000);
-  }, 20_000);
+  });
 });
 
 test.skipIf(process.getuid?.() !== 0)("a file that grows is not written through another user's link", () => {

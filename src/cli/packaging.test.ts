@@ -59,7 +59,7 @@ describe("npm pack", () => {
     });
     said = done.stdout + done.stderr;
     installed = at("prefix/lib/node_modules/skblab");
-  }, 300_000);
+  });
 
   test("installs without a network: its dependencies are in it", () => {
     expect(said).toMatch(/added 1 package/);
@@ -155,7 +155,7 @@ test("the single executable answers as the checkout does, from the first start a
   const experiment = ["experiment", at("two.yaml"), "--jobs", "2", "--format", "json"];
   const json = execFileSync(at("single"), experiment, { cwd: root, env, encoding: "utf8" });
   expect((JSON.parse(json) as { schema: string }).schema).toBe("skblab.experiment/1");
-}, 300_000);
+});
 
 test("an old Node gets one sentence and exit code 2", () => {
   const old = "Object.defineProperty(process.versions, 'node', { value: '18.20.4' })";

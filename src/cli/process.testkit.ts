@@ -9,6 +9,9 @@ const root = join(import.meta.dirname, "../..");
 /** The built command line; a build elsewhere can be tested too. */
 export const main = join(process.env["SKBLAB_DIST"] ?? join(root, "dist"), "cli/main.js");
 
+/** How long a state is waited for: it guards against one that never comes, and not against a machine that is busy. */
+const patienceSeconds = 180;
+
 export interface Running {
   /** What it wrote so far. */
   readonly out: () => string;
@@ -41,7 +44,7 @@ export function startProgram(program: string, words: readonly string[], env: Nod
   return {
     out: () => out,
     err: () => err,
-    async says(form, seconds = 60) {
+    async says(form, seconds = patienceSeconds) {
       for (const end = Date.now() + seconds * 1000; ; await wait(20)) {
         const last = over || Date.now() > end;
         const found = form.exec(`${out}\n${err}`);
@@ -65,7 +68,11 @@ export function startProgram(program: string, words: readonly string[], env: Nod
 export const startCommand = (words: readonly string[]): Running => startProgram(process.execPath, [main, ...words]);
 
 /** Waits for a state, not for a time. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seconds = patienceSeconds,
+): Promise<void> {
   for (const end = Date.now() + seconds * 1000; !(await holds()); await wait(20))
     if (Date.now() > end) throw new Error(`In ${seconds} s it did not come to this: ${what}`);
 }

@@ -33,7 +33,7 @@ describe("watch --serve", () => {
     const words = `watch --serve 127.0.0.1:0 --map --interval 1 --proc ${proc} --kmsg ${join(folder, "kmsg")} --state ${join(folder, "state")}`;
     watch = startCommand(words.split(" "));
     [base] = await watch.says(/http:\/\/127\.0\.0\.1:\d+\//);
-  }, 90_000);
+  });
   afterAll(async () => {
     await watch.stop();
     rmSync(folder, { recursive: true });
@@ -77,9 +77,9 @@ describe("watch --serve", () => {
           if (!/^(blob|data):/.test(r.url()) && !r.url().startsWith(base)) faults.push(`request: ${r.url()}`);
         });
         await page.goto(`${base}#/memory`);
-        await page.getByText("Linux 6.1.192-<b>x</b>").waitFor({ timeout: 30_000 });
+        await page.getByText("Linux 6.1.192-<b>x</b>").waitFor();
         await page.getByText("Room: requests that would be granted now").first().waitFor();
-        await page.getByText(/e1000/).first().waitFor({ timeout: 30_000 });
+        await page.getByText(/e1000/).first().waitFor();
         await mapOf(page);
         const legend = await page.locator("ul.legend").first().innerText();
         expect(legend).toMatch(/free: 4,096/);
@@ -87,11 +87,10 @@ describe("watch --serve", () => {
         expect(await barriers(page)).toEqual([]);
         expect(faults).toEqual([]);
         expect(await watch.stop()).toBe(0);
-        await page.getByText(/The watch does not answer/).waitFor({ timeout: 30_000 });
+        await page.getByText(/The watch does not answer/).waitFor();
       } finally {
         await browser.close();
       }
     },
-    120_000,
   );
 });

@@ -62,7 +62,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     await page.close();
   });
 
-  test.each(sizes)(
+  test.each(sizes("desk"))(
     "%s census: a real dump of 6.1 gives the command line's table, its map and its flame graph",
     async (_, size) => {
       const page = await visit("#/census", size);
@@ -95,7 +95,6 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
       await page.waitForSelector("svg.flame");
       expect(await barriers(page)).toEqual([]);
     },
-    120_000,
   );
 
   test("census: a damaged file is named, several dumps have a verdict, and two that came in the wrong order are swapped", async () => {
@@ -167,7 +166,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     expect(new URL(page.url()).hash).toContain("schedule=");
   });
 
-  test.each(sizes)(
+  test.each(sizes("phone"))(
     "%s memory: two policies run side by side and the map scrubs through the run; a real pagetypeinfo is read",
     async (_, size) => {
       const page = await visit("#/memory?mb=64", size);

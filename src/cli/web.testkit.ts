@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { isLong } from "../base/size.testkit.ts";
 
 export const root = join(import.meta.dirname, "../..");
 /** A build elsewhere can be tested too. */
@@ -16,6 +17,9 @@ export const dist = process.env["SKBLAB_DIST"] ?? join(root, "dist");
 const main = join(dist, "cli/main.js");
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 export const chromiumHere = executablePath !== undefined;
+
+/** How long a state is waited for: it guards against one that never comes, and not against a machine that is busy. */
+const patienceMillis = 240_000;
 
 /** What the command line prints as JSON about the logs of fixtures/logs; it works while the page does. */
 export const printed = async (...args: string[]): Promise<ReturnType<typeof JSON.parse>> =>
@@ -31,10 +35,13 @@ export const printed = async (...args: string[]): Promise<ReturnType<typeof JSON
 /** The two sizes that what the page promises is held at. */
 export const desk = { viewport: { width: 1440, height: 900 } };
 export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-export const sizes = [
+const both = [
   ["at 1440 by 900", desk],
   ["on a phone", phone],
 ] as const;
+/** The size that a test is made at; in the long run it is made at both. */
+export const sizes = (usual: "desk" | "phone"): readonly (typeof both)[number][] =>
+  isLong ? both : [both[usual === "desk" ? 0 : 1]];
 
 /** The server and the browser of a file of tests: started before the first, ended behind the last. */
 export function chromiumForTests() {
@@ -90,6 +97,7 @@ export function chromiumForTests() {
   /** A new page at an address. It is closed behind the test, and nothing may have gone wrong in it. */
   async function visit(address: string, options: BrowserContextOptions = {}): Promise<Page> {
     const page = await browser.newPage(options);
+    page.setDefaultTimeout(patienceMillis);
     pages.push(page);
     page.on("pageerror", (e) => faults.push(`error: ${e.message}`));
     page.on("console", (m) => m.type() === "error" && faults.push(`console: ${m.text()}`));
@@ -118,7 +126,7 @@ export interface Canvas {
 }
 
 /** What must come true, in however long it takes a machine that does other things too. */
-export const eventually = <T>(what: () => T, message = "") => expect.poll(what, { timeout: 30_000, message });
+export const eventually = <T>(what: () => T, message = "") => expect.poll(what, { timeout: patienceMillis, message });
 
 /** The map of this place on the page, once it has a size to draw in: before that it does not hear keys. */
 export async function mapOf(page: Page, place = 0): Promise<Locator> {

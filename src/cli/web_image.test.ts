@@ -25,7 +25,7 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
     // What it is decides the page.
     await input.setInputFiles(file);
     const answer = page.getByLabel("Answer: memory image");
-    await answer.waitFor({ timeout: 30_000 });
+    await answer.waitFor();
     expect(await answer.innerText()).toMatch(/9\.9\.9-tiny/);
     expect(await answer.innerText()).toMatch(/No finding/);
     const map = await mapOf(page);
@@ -36,7 +36,7 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
     writeFileSync(wrong, Buffer.concat([Buffer.from("KDUMP   "), Buffer.alloc(400, 7)]));
     await input.setInputFiles(wrong);
     await page.waitForSelector("main .error");
-  }, 120_000);
+  });
 
   test.runIf(whyNoOracle() === undefined)(
     "a search that is cancelled leaves the answer and the image; made again, it says what the command says; so does reading cancelled",
@@ -65,7 +65,7 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
       expect(await page.getByLabel("Answer: memory image").count()).toBe(0);
       await input.setInputFiles(file);
       const answer = page.getByLabel("Answer: memory image");
-      await answer.waitFor({ timeout: 120_000 });
+      await answer.waitFor();
       const search = page.getByRole("button", { name: /Search all memory/ });
       const searchStopped = cancelled("Searching all memory");
       await search.click();
@@ -77,7 +77,7 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
       await map.hover({ position: { x: 6, y: 6 } });
       await eventually(() => answer.innerText()).toMatch(/refcount \d+/);
       await search.click();
-      await search.waitFor({ state: "detached", timeout: 120_000 });
+      await search.waitFor({ state: "detached" });
       const command = (await printed("image", file)) as {
         readonly pools: readonly { readonly holders: readonly { readonly text: string }[] }[];
       };
@@ -86,6 +86,5 @@ describe.runIf(chromiumHere)("memory images in Chromium", () => {
       const said = (await answer.innerText()).replace(/\s+/g, " ");
       for (const text of texts.slice(0, 12)) expect(said).toContain(text);
     },
-    240_000,
   );
 });

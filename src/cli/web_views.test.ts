@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { schemeLines, schemes } from "../explore/stories/transmit.ts";
 import type { CaseResult } from "../scenario/cases/index.ts";
-import { chromiumForTests, chromiumHere, eventually, root, sizes } from "./web.testkit.ts";
+import { chromiumForTests, chromiumHere, desk, eventually, root, sizes } from "./web.testkit.ts";
 
 const wider = (page: Page): Promise<number> =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
@@ -14,7 +14,7 @@ const wider = (page: Page): Promise<number> =>
 describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chromium here: not run)"}`, () => {
   const { visit } = chromiumForTests();
 
-  test.each(sizes)(
+  test.each(sizes("desk"))(
     "%s a struct before and after a change: what is new is marked, what moved is joined",
     async (_, at) => {
       const edit = encodeURIComponent("skb_frag_struct:+void *destructor first");
@@ -37,7 +37,7 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
     },
   );
 
-  test.each(sizes)("%s racing steps are joined by an arrow, and each scheme has its lines", async (_, at) => {
+  test.each(sizes("phone"))("%s racing steps are joined by an arrow, and each scheme has its lines", async (_, at) => {
     const page = await visit("#/interleavings", at);
     await page.waitForSelector("td .found");
     const shown = await page
@@ -58,7 +58,7 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
     expect(await wider(page)).toBeLessThanOrEqual(0);
   });
 
-  test.each(sizes)("%s a claim of several runs has its interval drawn", async (_, at) => {
+  test.each(sizes("desk"))("%s a claim of several runs has its interval drawn", async (_, at) => {
     const shipped = JSON.parse(readFileSync(join(root, "src/web/shipped/tg3-order1.json"), "utf8")) as CaseResult;
     const page = await visit("#/cases?id=tg3-order1", at);
     await page.waitForSelector(".whisker");
@@ -70,7 +70,7 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
     expect(await wider(page)).toBeLessThanOrEqual(0);
   });
 
-  test.each(sizes)("%s a scenario is completed by the schema, with the keyboard alone", async (_, at) => {
+  test.each(sizes("phone"))("%s a scenario is completed by the schema, with the keyboard alone", async (_, at) => {
     const page = await visit("#/scenarios?scenario=mtu-sweep.yaml", at);
     await page.waitForSelector(".may-stand button");
     const area = page.locator("textarea");
@@ -85,16 +85,16 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
   });
 
   test("what a proof assumed is changed where it stands, and the proof says what was given", async () => {
-    const page = await visit("#/diagnose?example=tg3_gentoo_2009.txt", sizes[0][1]);
+    const page = await visit("#/diagnose?example=tg3_gentoo_2009.txt", desk);
     await page.click("text=Prove it");
-    await page.waitForSelector('.advice button:enabled:has-text("Test again")', { timeout: 100_000 });
+    await page.waitForSelector('.advice button:enabled:has-text("Test again")');
     await page.click(".advice summary:has-text('The machine that was built')");
     const ring = page.getByLabel(/^receive ring instead of/);
     await ring.fill("100");
     await page.click("text=Prove it with these values");
-    await page.waitForSelector(".advice dd:has-text('(given) given for this proof')", { timeout: 60_000 });
+    await page.waitForSelector(".advice dd:has-text('(given) given for this proof')");
     expect(await page.locator(".advice dd", { hasText: "(given)" }).innerText()).toMatch(/^100 \(given\)/);
     // What the report says offers no other value.
     expect(await page.locator(".advice dt:has-text('kernel') + dd input").count()).toBe(0);
-  }, 120_000);
+  });
 });

@@ -30,7 +30,7 @@ const titleOf = (page: Page): Promise<string | null> => page.getAttribute(".inci
 describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromium here: not run)"}`, () => {
   const { visit } = chromiumForTests();
 
-  test.each(sizes)(
+  test.each(sizes("desk"))(
     "%s another input is another step: Back, the rail and a reload come to the input, the incident and the answer that were left",
     async (_, size) => {
       const page = await visit("", size);
@@ -61,7 +61,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes)("%s the newer input is answered, and the older is no longer worked at", async (_, size) => {
+  test.each(sizes("phone"))("%s the newer input is answered, and the older is no longer worked at", async (_, size) => {
     const page = await visit("#/diagnose", size);
     await page.waitForSelector("#log");
     const filler = "[    1.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n".repeat(400_000);
@@ -77,7 +77,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     expect(await page.textContent(".incidents h2")).toBe("1 report, 1 cause");
   });
 
-  test.each(sizes)(
+  test.each(sizes("desk"))(
     "%s with the keyboard alone: from the first key to a log, its command in the clipboard, the keys, a term and the search",
     async (_, size) => {
       const page = await visit("", size);
@@ -127,7 +127,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes)(
+  test.each(sizes("phone"))(
     "%s the verdict, the order of incidents, the time axis and an OOM's pictures are the diagnosis'; each way on leads there and Back",
     async (_, size) => {
       const said = printed("diagnose", "failures_6.1.txt");
@@ -196,7 +196,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes)("%s a case's own log opens in Diagnose", async (_, size) => {
+  test.each(sizes("desk"))("%s a case's own log opens in Diagnose", async (_, size) => {
     const { log } = JSON.parse(readFileSync(join(root, "src/web/shipped/emac-writev.json"), "utf8")) as CaseResult;
     const page = await visit("#/cases?id=emac-writev", size);
     await page.click("text=Its log in Diagnose");
@@ -205,7 +205,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     expect(await page.textContent(".log")).toContain(first.trim());
   });
 
-  test.each(sizes)(
+  test.each(sizes("desk"))(
     "%s a map: blocks in frames, the overlay, the tip at the pointer, Ctrl and the wheel, and no way to lose it",
     async (_, size) => {
       const page = await visit("#/memory?mb=64", size);
@@ -257,7 +257,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes)(
+  test.each(sizes("phone"))(
     "%s a clone is two cards on one strip; what a step changed is marked and told; a fault shows the ghost and who had the buffer",
     async (_, size) => {
       const page = await visit("#/packet?story=clone", size);

@@ -57,7 +57,7 @@ test("there are some of every kind", () => {
   expect(new Set(lines.map((l) => words(l)[0])).size).toBeGreaterThanOrEqual(9);
 });
 
-test.for(all ? lines : oneIn(2, lines))("%s", { timeout: all ? 920_000 : 30_000 }, async (line, { skip }) => {
+test.for(all ? lines : oneIn(2, lines))("%s", { timeout: 920_000 }, async (line, { skip }) => {
   const missing = absent(line, space);
   if (missing !== undefined) skip(missing);
   const [name, ...rest] = words(line);

@@ -172,7 +172,7 @@ describe.skipIf(why !== undefined).each(names)(`%s, damaged by seed ${seed}`, (n
   beforeAll(() => {
     const memory = oracleMemory(name);
     places = new Places(readImage(memory, { kernel: openKernel(memory), pointers: false }));
-  }, 60_000);
+  });
   test.each(Object.entries(kinds))("%s: one finding", (_, make) => {
     const { memory } = places.image;
     const [[at, bytes, value], expected] = make(places);

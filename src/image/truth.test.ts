@@ -66,7 +66,7 @@ describe.skipIf(why !== undefined).each(oneIn(3, oracleNames))("%s", (name) => {
       if (own === undefined) found.set(r.t, [r]);
       else own.push(r);
     }
-  }, 180_000);
+  });
 
   test("an undamaged image has no finding, and nothing is missing", () => {
     expect(image.findings.list).toEqual([]);

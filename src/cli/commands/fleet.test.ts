@@ -87,4 +87,4 @@ test("--prove in parts: each tests the examples of its part, and what is joined 
   const out = join(folder, "proved");
   for (const i of [1, 2]) await run(few, "--prove", "--shard", `${i}/2`, "--out", out);
   expect(JSON.stringify((await runCommand(merge, [out])).json)).toBe(JSON.stringify(whole));
-}, 300_000);
+});

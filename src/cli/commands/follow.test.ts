@@ -117,4 +117,4 @@ test("diagnose --follow: what is there, then what comes, then how many; --fail-o
   expect(running.err()).toContain("was replaced: reading it from its start.");
   expect(running.out()).toMatch(/\d+ incidents reported\./);
   expect(running.out().match(/e1000/g)).toHaveLength(1);
-}, 60_000);
+});

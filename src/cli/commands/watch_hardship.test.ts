@@ -340,7 +340,7 @@ describe("a watch as a process", () => {
     await third.ended;
     expect(outLines("c").length).toBe(1);
     writeFileSync(join(proc, "sys/kernel/random/boot_id"), "boot-1\n");
-  }, 90_000);
+  });
 
   test("on a terminal an incident stands below the picture, and in full at the end", async () => {
     writeFileSync(join(folder, "d.kmsg"), written(10));
@@ -369,7 +369,7 @@ describe("a watch as a process", () => {
     expect(pictures[0]).not.toMatch(/e1000/);
     expect(pictures.at(-1)).toMatch(/order 3[\s\S]*lately[\s\S]*: Page allocation failure of order \d+ \(e1000/);
     expect(out.match(/report of memory trouble/g)).toHaveLength(1);
-  }, 20_000);
+  });
 
   test("what was pending when it was asked to end is told; a textfile's directory that vanishes ends nothing", async () => {
     writeFileSync(join(folder, "b.kmsg"), "");
@@ -386,5 +386,5 @@ describe("a watch as a process", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await running.stop()).toBe(0);
     expect(outLines("b").length).toBe(1);
-  }, 60_000);
+  });
 });

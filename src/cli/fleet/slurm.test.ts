@@ -124,5 +124,4 @@ test.skipIf(cannot !== undefined)(
       rmSync(at, { recursive: true, force: true });
     }
   },
-  300_000,
 );

@@ -61,7 +61,7 @@ function* stepsOf(head: string, mtuMax: number, rule: RxRule, at: RxMachine): Ge
   }
 }
 
-test("what a buffer takes changes at these MTUs, release by release", { timeout: 300_000 }, () => {
+test("what a buffer takes changes at these MTUs, release by release", () => {
   const lines = drivers.flatMap((d) => [...linesOf(d)]);
   if (process.env.ANSWERS === "write") {
     mkdirSync(join(kept, ".."), { recursive: true });
