@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { runMain } from "./main.testkit.ts";
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const bash = spawnSync("bash", ["-c", "true"]).status === 0;
@@ -40,22 +41,22 @@ test.skipIf(!bash || !existsSync(main))("bash alone completes commands, options 
   expect(answers).toEqual([["diagnose"], ["--format", "--follow"], ["text", "json", "markdown"], ["json"]]);
 });
 
-test.skipIf(!existsSync(main))("the scripts for other shells let file names through too", () => {
+test("the scripts for other shells let file names through too", async () => {
   for (const shell of ["zsh", "fish", "powershell"]) {
-    const script = execFileSync(process.execPath, [main, "complete", shell], { encoding: "utf8" });
+    const { out: script } = await runMain(["complete", shell]);
     expect(script).toMatch(/CompDirectiveNoFileComp *[= ] *64\b/);
     expect(script).toMatch(/skblab/);
   }
 });
 
-test.skipIf(!existsSync(main))("an unknown shell is bad usage, and the help shows examples", () => {
-  expect(spawnSync(process.execPath, [main, "complete", "tcsh"]).status).toBe(2);
+test("an unknown shell is bad usage, and the help shows examples", async () => {
+  expect((await runMain(["complete", "tcsh"])).exit).toBe(2);
   for (const words of [
     ["complete", "--help"],
     ["help", "complete"],
   ]) {
-    const help = spawnSync(process.execPath, [main, ...words], { encoding: "utf8" });
-    expect(help.status).toBe(0);
-    expect(help.stdout).toContain("source <(skblab complete bash)");
+    const { out, exit } = await runMain(words);
+    expect(exit ?? 0).toBe(0);
+    expect(out).toContain("source <(skblab complete bash)");
   }
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { zipOf } from "../artifact/zip.testkit.ts";
-import { oneIn } from "../base/size.testkit.ts";
+import { ifLong } from "../base/size.testkit.ts";
 import {
   barriers,
   chromiumForTests,
@@ -314,32 +314,35 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     await eventually(() => page.textContent(".log .here")).toContain("net_rx_action");
   });
 
-  test("prove it runs the advice, says what --prove says, byte for byte; each item has its stamp, each run its figures", async () => {
-    const line = printed("diagnose", "ppc405ex_emac_2009.txt", "--prove");
-    const page = await visit("#/diagnose?example=ppc405ex_emac_2009.txt&at=1", desk);
-    await page.dblclick("text=Prove it");
-    // There is an answer before the last run has ended, and a way to stop there.
-    await page.waitForSelector(".advice .proof");
-    expect(await page.locator(".advice >> text=Stop here").count()).toBe(1);
-    expect(await page.textContent(".advice .proof")).toMatch(/so far [12] of 3 sets/);
-    await page.waitForSelector('.advice button:enabled:has-text("Test again")');
-    const { proofs, incidents } = await saved(page, ".answer-tools >> text=JSON");
-    expect(JSON.stringify({ proofs, incidents })).toBe(
-      JSON.stringify({ proofs: (await line).proofs, incidents: (await line).incidents }),
-    );
-    // Which advice was measured by which row is held by src/prove/measured.test.ts.
-    const items = await page.locator(".advice ol > li").count();
-    expect(items).toBeGreaterThan(0);
-    expect(await page.locator(".advice ol .stamped").count()).toBe(items);
-    const dots = await page.locator(".advice svg.dots").count();
-    expect(dots).toBe(proofs[0].rows.length);
-    const [first] = proofs[0].rows;
-    expect(await page.getAttribute(".tried svg.dots", "aria-label")).toContain(first.measure ?? proofs[0].measure);
-    expect(await barriers(page)).toEqual([]);
-  });
-
   // The draws of bursts go through logarithms and exponentials, which each engine computes for itself.
-  test.each(oneIn(2, ["tg3_gentoo_2009.txt", "e1000_refill_6.1.txt"]))(
+  test.each(["tg3_gentoo_2009.txt", ...ifLong(["ppc405ex_emac_2009.txt"])])(
+    "%s: prove it runs the advice, says what --prove says, byte for byte; each item has its stamp, each run its figures",
+    async (log) => {
+      const line = printed("diagnose", log, "--prove");
+      const page = await visit(`#/diagnose?example=${log}&at=1`, desk);
+      await page.dblclick("text=Prove it");
+      // There is an answer before the last run has ended, and a way to stop there.
+      await page.waitForSelector(".advice .proof");
+      expect(await page.locator(".advice >> text=Stop here").count()).toBe(1);
+      expect(await page.textContent(".advice .proof")).toMatch(/so far [1-7] of [38] sets/);
+      await page.waitForSelector('.advice button:enabled:has-text("Test again")');
+      const { proofs, incidents } = await saved(page, ".answer-tools >> text=JSON");
+      expect(JSON.stringify({ proofs, incidents })).toBe(
+        JSON.stringify({ proofs: (await line).proofs, incidents: (await line).incidents }),
+      );
+      // Which advice was measured by which row is held by src/prove/measured.test.ts.
+      const items = await page.locator(".advice ol > li").count();
+      expect(items).toBeGreaterThan(0);
+      expect(await page.locator(".advice ol .stamped").count()).toBe(items);
+      const dots = await page.locator(".advice svg.dots").count();
+      expect(dots).toBe(proofs[0].rows.length);
+      const [first] = proofs[0].rows;
+      expect(await page.getAttribute(".tried svg.dots", "aria-label")).toContain(first.measure ?? proofs[0].measure);
+      expect(await barriers(page)).toEqual([]);
+    },
+  );
+
+  test.each(ifLong(["tg3_gentoo_2009.txt", "e1000_refill_6.1.txt"]))(
     "%s: machines and bursts give the same bytes in Chromium and in Node",
     async (log) => {
       const line = printed("diagnose", log, "--prove");

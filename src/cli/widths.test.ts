@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { oneIn } from "../base/size.testkit.ts";
+import { isLong, oneIn } from "../base/size.testkit.ts";
 import type { Block } from "../report/document.ts";
 import { renderText } from "../report/text.ts";
 import type { CommandEntry } from "./command.ts";
@@ -43,7 +43,9 @@ const lines = (await documentedCommands(commands))
       !/[|>&]|\$\(|skblab (?:serve|watch|collect)|--follow|examples\/(?:drivers|stories)/.test(c.line),
   )
   .map((c) => here(c.line, space))
-  .filter((line) => all || !isSlow(line));
+  .filter((line) => all || !isSlow(line))
+  // It takes seconds: in the long run.
+  .filter((line) => isLong || !line.includes("skblab fleet "));
 // Five tasks: the widest table that there is.
 for (const scheme of ["original", "modern"])
   lines.push(`skblab explore lltx --scheme ${scheme} --cpus 4 --ring 2 --replay 00001110012340123401234`);

@@ -27,6 +27,9 @@ const onlyLong: ReadonlySet<string> = new Set([
   "fixtures/field/f_retry_61.txt",
 ]);
 const isTried = (log: string): boolean => isLong || !onlyLong.has(log);
+/** Of its eight reports these differ in what lowers the failures. */
+const failures = "fixtures/logs/failures_6.1.txt";
+const ofFailures = [0, 2, 6];
 const logs = [
   ...new Set([
     ...readdirSync(new URL("fixtures/logs/", root))
@@ -37,7 +40,8 @@ const logs = [
     ...ifLong(existsSync(seeds) ? readdirSync(seeds).map((n) => `../shared/seeds/${n}`) : []),
   ]),
 ].filter(isTried);
-const known = knownCases.filter((k) => isTried(k.log));
+const isProved = (log: string, at: number): boolean => isLong || log !== failures || ofFailures.includes(at);
+const known = knownCases.filter((k) => isTried(k.log) && isProved(k.log, k.at));
 const answer = (i: DiagnosedIncident, id: string): string | undefined => i.findings.find((f) => f.id === id)?.answer;
 
 function holds(i: DiagnosedIncident, proof: Proof): void {
@@ -108,38 +112,45 @@ function holdsUntested(i: DiagnosedIncident, proof: Proof): void {
     expect(ran.has(a.action) || proof.untested.some((u) => u.action === a.action), a.action).toBe(true);
 }
 
-type Proved = readonly (readonly [incident: DiagnosedIncident, proof: Proof, progress: readonly number[]])[];
+interface Proved {
+  /** Which of the log's incidents. */
+  readonly at: number;
+  readonly i: DiagnosedIncident;
+  readonly proof: Proof;
+  readonly progress: readonly number[];
+}
 
 /** Each log is diagnosed and proved once in this file, as `skblab diagnose --prove` does. */
-const told = new Map<string, Promise<{ readonly diagnosis: Diagnosis; readonly all: Proved }>>();
-function diagnosed(name: string): Promise<{ readonly diagnosis: Diagnosis; readonly all: Proved }> {
+const told = new Map<string, Promise<{ readonly diagnosis: Diagnosis; readonly all: readonly Proved[] }>>();
+function diagnosed(name: string): Promise<{ readonly diagnosis: Diagnosis; readonly all: readonly Proved[] }> {
   const before =
     told.get(name) ??
     explain({ [name]: readFileSync(new URL(name, root), "utf8") }).then((diagnosis) => ({
       diagnosis,
-      all: diagnosis.incidents.map((i) => {
+      all: diagnosis.incidents.flatMap((i, at) => {
+        if (!isProved(name, at)) return [];
         const progress: number[] = [];
-        return [i, prove(i, (done) => progress.push(done)), progress] as const;
+        return [{ at, i, proof: prove(i, (done) => progress.push(done)), progress }];
       }),
     }));
   told.set(name, before);
   return before;
 }
-const proved = async (name: string): Promise<Proved> => (await diagnosed(name)).all;
-const caseOf = async (name: string, at: number): Promise<Proved[number]> => {
-  const found = (await proved(name))[at];
+const proved = async (name: string): Promise<readonly Proved[]> => (await diagnosed(name)).all;
+const caseOf = async (name: string, at: number): Promise<Proved> => {
+  const found = (await proved(name)).find((p) => p.at === at);
   if (found === undefined) throw new Error(`${name} has no incident ${at}`);
   return found;
 };
 
 describe.each(logs)("%s", (name) => {
   test("advice, outcomes and the machine agree", async () => {
-    for (const [i, proof] of await proved(name)) holds(i, proof);
+    for (const { i, proof } of await proved(name)) holds(i, proof);
   });
 });
 
 test.each(known)("$what: the proof does not contradict what is known", async (one) => {
-  const [, proof] = await caseOf(one.log, one.at);
+  const { proof } = await caseOf(one.log, one.at);
   expect(contradictions(one, proof)).toEqual([]);
 });
 
@@ -206,7 +217,7 @@ function answersOf(id: string): Readonly<Record<string, string>> {
 describe.each(pairs)("$of: diagnosis, case $case and proof say the same", ({ log, at, case: id, same, found }) => {
   test("claim by claim", async () => {
     const answers = answersOf(id);
-    const [i, proof] = await caseOf(log, at);
+    const { i, proof } = await caseOf(log, at);
     const told = (claim: string): string => `${claim}: ${answers[claim]}`;
     const isOf = (what: string, { name, change }: ProofRow): boolean =>
       what === "the reserve" ? reserve.has(change.kind) : name === what || change.kind === what;
@@ -220,8 +231,8 @@ describe.each(pairs)("$of: diagnosis, case $case and proof say the same", ({ log
 });
 
 test("the two incidents of seed 000 are told apart by diagnosis and proof: no mistake of one is among those of the other", async () => {
-  const [page, ofPage] = await caseOf("fixtures/logs/ppc405ex_emac_2009.txt", 0);
-  const [fault, ofFault] = await caseOf("fixtures/logs/ppc405ex_emac_2009.txt", 1);
+  const { i: page, proof: ofPage } = await caseOf("fixtures/logs/ppc405ex_emac_2009.txt", 0);
+  const { i: fault, proof: ofFault } = await caseOf("fixtures/logs/ppc405ex_emac_2009.txt", 1);
   expect([page.kind, fault.kind]).toEqual(["bad_page", "oops"]);
   const mistakes = ({ rows }: Proof): readonly string[] =>
     rows.filter((r) => r.change.kind === "code" && r.verdict === "lowers").map((r) => r.name);
@@ -231,7 +242,7 @@ test("the two incidents of seed 000 are told apart by diagnosis and proof: no mi
 
 test("the table of docs/diagnose.md is what these proofs say", async () => {
   const rows: string[] = [];
-  for (const one of known) rows.push(knownRow(one, (await caseOf(one.log, one.at))[1]));
+  for (const one of known) rows.push(knownRow(one, (await caseOf(one.log, one.at)).proof));
   const path = new URL("docs/diagnose.md", root);
   const text = readFileSync(path, "utf8");
   const [open, close] = ["<!-- proofs -->\n", "\n<!-- /proofs -->"];
@@ -262,8 +273,7 @@ const row = ({ rows }: Proof, kind: string): ProofRow | undefined => rows.find((
 
 test("a tg3 failure of order 1: smaller slabs and a kernel that falls back end it; TSO, run beside the advice, does not", async () => {
   const { diagnosis, all } = await diagnosed("fixtures/diagnosis/tg3_with_settings.txt");
-  const [[i, proof] = []] = all;
-  if (i === undefined || proof === undefined) throw new Error("no incident");
+  const [{ i, proof }] = all as [Proved];
   expect(proof.refused).toBeNull();
   for (const kind of ["slub_max_order", "release"]) {
     const { before, after, verdict } = row(proof, kind) as ProofRow;
@@ -290,10 +300,10 @@ test("a tg3 failure of order 1: smaller slabs and a kernel that falls back end i
 
 test("seed 000: its reports come from a block freed in part or from stray words, and not from kept receive buffers or fragments", async () => {
   const { diagnosis, all } = await diagnosed("fixtures/logs/ppc405ex_emac_2009.txt");
-  const proofs = all.map(([, proof]) => proof);
+  const proofs = all.map(({ proof }) => proof);
   expect(proofs).toHaveLength(2);
   // Progress never goes back.
-  for (const [, , seen] of all) {
+  for (const { progress: seen } of all) {
     expect(seen.length).toBeGreaterThan(0);
     expect([...seen].sort((x, y) => x - y)).toEqual(seen);
   }

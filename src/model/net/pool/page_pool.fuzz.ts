@@ -126,7 +126,10 @@ describe("random histories", () => {
         const faults = l.census({ name: "pipes", pfns: pipes }, { name: "xdp", pfns: frames }).faults;
         expect(faults, `seed ${seed} step ${i} ${name}`).toEqual([]);
         for (const [pfn, references] of countReferences(l, pipes))
-          expect(l.pages.pageCount(pfn), `seed ${seed} step ${i} ${name} page ${pfn}`).toBe(references);
+          if (l.pages.pageCount(pfn) !== references)
+            throw new Error(
+              `seed ${seed} step ${i} ${name} page ${pfn}: ${l.pages.pageCount(pfn)} references, ${references} holders`,
+            );
       }
       expect([l.hook.strays, l.pages.usedAfterFree, l.dma.reports]).toEqual([[], [], []]);
       for (const pfn of frames) l.returnFrame(pfn);
