@@ -1,10 +1,12 @@
 // Hostile and broken logs: whatever was cut, swapped or repeated, the diagnosis stands, its answer is well-formed, and each line it quotes
 // is in the input.
+
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { gather } from "../artifact/gather.ts";
 import { sourceOf } from "../base/byte_source.ts";
 import { type Prng, prng } from "../base/prng.ts";
+import { sized } from "../base/size.testkit.ts";
 import { diagnosisDocument } from "../report/diagnosis.ts";
 import { diagnosisSchema } from "../report/diagnosis_schema.ts";
 import { renderText } from "../report/text.ts";
@@ -12,7 +14,7 @@ import { createCollector } from "./collect.ts";
 import { diagnose } from "./diagnose.ts";
 
 const seed = 20261120;
-const rounds = 120;
+const rounds = sized(40, 120);
 const root = new URL("../../fixtures/logs/", import.meta.url);
 const names = [
   "failures_6.1.txt",

@@ -22,7 +22,18 @@ interface Ran {
   readonly text: string;
 }
 
-function ran(given: Record<string, unknown> & { readonly release: string }): Ran {
+type Given = Record<string, unknown> & { readonly release: string };
+
+/** What was run before is not run again: a run is a function of what is given. */
+const before = new Map<string, Ran>();
+function ran(given: Given): Ran {
+  const key = JSON.stringify(given);
+  const all = before.get(key) ?? ranAnew(given);
+  before.set(key, all);
+  return all;
+}
+
+function ranAnew(given: Given): Ran {
   let log: readonly Logged[] = [];
   const result = runMachine(machineSchema.parse(given), {
     end(logged) {
@@ -131,7 +142,7 @@ describe("the log says as much as the release lets through", () => {
   test("every line has its time, and two runs log the same", () => {
     const once = ran(flooded("2.6.31-ppc32", "ibm_emac", 9000));
     expect(once.text.split("\n").filter((l) => l !== "" && !/^\[ {4}0\.\d{6}\] /.test(l))).toEqual([]);
-    expect(ran(flooded("2.6.31-ppc32", "ibm_emac", 9000)).text).toBe(once.text);
+    expect(ranAnew(flooded("2.6.31-ppc32", "ibm_emac", 9000)).text).toBe(once.text);
   });
 });
 

@@ -1,8 +1,10 @@
 // The allocator against a dumb twin (arrays, linear searches) on every sequence of up to six operations on eight pages, and on long seeded
 // runs, for all three policies and for the fallback that claims first; after each operation the invariants are checked. The twin follows the same sources as placement*.ts.
+
 import { describe, expect, test } from "vitest";
 import type { Prng } from "../../base/prng.ts";
 import { prng } from "../../base/prng.ts";
+import { sized } from "../../base/size.testkit.ts";
 import { createJournal } from "../journal.ts";
 import type { ExactKernel } from "../kernels/kernel.ts";
 import { linux_6_1 } from "../kernels/linux_6_1.ts";
@@ -289,8 +291,11 @@ function allocBoth(
   return pfn < 0 ? undefined : { pfn, order };
 }
 
+/** Operations of a sequence: six in the long run. */
+const most = sized(5, 6);
+
 describe.each(policies)("%s", (policy) => {
-  test("every sequence of up to six operations on eight pages: same pages, same lists, invariants", () => {
+  test(`every sequence of up to ${most} operations on eight pages: same pages, same lists, invariants`, () => {
     const world: World = { pages: 8, orders: 3, blockOrder: 1 };
     const machine = build(policy, world);
     const twin = new Twin(policy, world);
@@ -300,7 +305,7 @@ describe.each(policies)("%s", (policy) => {
     const visit = (depth: number, held: readonly Held[]): void => {
       compareLists(machine, twin, where);
       sequences++;
-      if (depth === 6) return;
+      if (depth === most) return;
       const memory = snapshotMemory(machine.memory);
       const { lists, types } = twin;
       const enter = (name: string, step: () => readonly Held[]): void => {
