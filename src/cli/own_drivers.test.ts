@@ -26,7 +26,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 let written = 0;
 /** The shipped example with a piece of it changed; the library is this very source. */
-async function changed(from: string, to: string, millis = 300): Promise<DriverMaker> {
+async function changed(from: string, to: string, millis = 30_000): Promise<DriverMaker> {
   const text = readFileSync(mynic, "utf8");
   expect(text).toContain(from);
   const file = join(dir, `nic${written++}.mjs`);
