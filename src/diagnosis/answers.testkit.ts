@@ -4,7 +4,17 @@ import type { Diagnosis, Finding } from "./finding.ts";
 
 /** Of a sentence its numbers (those of lines are the evidence's) and its names: functions, files, counters, commands. */
 const tellingIn = (text: string): string =>
-  (text.match(/[A-Za-z_./-]*[\d_/(][\w.,/()-]*/g) ?? []).map((w) => w.replace(/[.,)]+$/, "")).join(" ");
+  text
+    .split(/[^\w.,/()-]/)
+    .flatMap((word) => {
+      let from = word.search(/[\d_/(]/);
+      if (from < 0) return [];
+      while (from > 0 && /[A-Za-z_./-]/.test(word[from - 1] as string)) from--;
+      let to = word.length;
+      while (to > from && ".,)".includes(word[to - 1] as string)) to--;
+      return [word.slice(from, to)];
+    })
+    .join(" ");
 /** One that begins or falls away is another answer, however it is put. */
 const sentencesIn = (text: string): number => (text.match(/[.:;](?= |$)/g) ?? []).length;
 

@@ -65,10 +65,7 @@ function printed(driver: string, mtu: number, frames: readonly number[], batch: 
         "  swapper-0  [000] ..s..  1.000001: <stack trace>",
         ` => ${name === "mm_page_alloc" ? "__alloc_pages" : name}`,
       );
-      const chain = journal.text(journal.caller).split(" < ");
-      // Of helpers between driver and allocator this one says what was asked for.
-      if (chain[0] === "e1000_clean_jumbo_rx_irq") lines.push(" => napi_get_frags");
-      for (const f of chain) lines.push(` => ${f}`);
+      for (const f of journal.text(journal.caller).split(" < ")) lines.push(` => ${f}`);
       lines.push(" => __napi_poll", " => net_rx_action");
     },
     "mm_page_alloc",

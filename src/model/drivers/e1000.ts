@@ -68,7 +68,7 @@ function make(parts: DriverParts, host: DriverHost, settings: DriverSettings): D
     return {
       poll: site(`${alloc} < ${clean} < e1000_clean`),
       copy: site(`${pieces ? copy : ""}${clean} < e1000_clean`),
-      build: site(`${clean} < e1000_clean`),
+      build: site(`${jumbo && pieces ? "napi_get_frags < " : ""}${clean} < e1000_clean`),
     };
   });
   let maker: BufferMaker | undefined;
