@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -19,15 +18,6 @@ const longest = [
   "src/explore/lltx.test.ts",
 ];
 
-/** The long run is of the files that do less in the usual one (src/base/size.testkit.ts). */
-const isLong = process.env["TESTS"] === "long";
-const hasSizes = /size\.testkit\.ts"|\bsizes\("/;
-const sized = (): string[] =>
-  readdirSync(join(import.meta.dirname, "src"), { recursive: true, encoding: "utf8" })
-    .map((file) => `src/${file}`)
-    .filter((file) => /\.(?:test|fuzz)\.ts$/.test(file))
-    .filter((file) => hasSizes.test(readFileSync(join(import.meta.dirname, file), "utf8")));
-
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification): number => {
@@ -40,7 +30,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: isLong ? sized() : ["src/**/*.test.ts", "src/**/*.fuzz.ts"],
+    include: ["src/**/*.test.ts", "src/**/*.fuzz.ts"],
     setupFiles: ["src/cli/function_index.testkit.ts"],
     // They guard against what never ends: a machine that is busy with other things must not fail a test.
     testTimeout: 300_000,

@@ -1,5 +1,5 @@
-// How much a test does. `npm test` holds every claim at its usual size; `npm run test:long` (TESTS=long), which CI runs behind it, at its full
-// size: all seeds, all recordings, every combination. For tests only; not in the package.
+// How much a test does. `npm test` holds every claim at its usual size; `TESTS=long npm test`, as CI calls it, at its full size: all seeds, all
+// recordings, every combination. For tests only; not in the package.
 
 export const isLong = process.env["TESTS"] === "long";
 
