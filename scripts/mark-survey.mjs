@@ -2,11 +2,11 @@
 // of the gfp mask, members of structs. Facts and figures only. The answer is fixtures/kernel_names/{marks,gfp,members}.txt.
 //
 //   npm run build && node scripts/mark-survey.mjs RELEASE=PLACE…      places as in name-survey.mjs
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readFile } from "./name-survey/definitions.mjs";
 import { gfpValues, wordsOfStruct } from "./name-survey/headers.mjs";
 import { marks } from "./name-survey/marks.mjs";
+import { tablesOf } from "./name-survey/tables.mjs";
 import { readTar } from "./name-survey/tar.mjs";
 import { opened } from "./name-survey/trees.mjs";
 
@@ -93,43 +93,30 @@ for (const one of process.argv.slice(2)) {
   all.push({ release: one.slice(0, at), ...found });
 }
 
-const rows = (keysOf) => {
-  const bits = new Map();
-  all.forEach((tree, i) => {
-    for (const key of keysOf(tree)) bits.set(key, (bits.get(key) ?? 0n) | (1n << BigInt(i)));
-  });
-  return [...bits].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, mask]) => `${mask.toString(16)} ${key}`);
-};
-const target = join(root, "fixtures/kernel_names");
-mkdirSync(target, { recursive: true });
-const write = (name, what, lines) =>
-  writeFileSync(
-    join(target, `${name}.txt`),
-    `# ${what}; one bit of the mask for each tree, the first the lowest\n# ${all.map((t) => t.release).join(" ")}\n${lines.join("\n")}\n`,
-  );
+const { inTrees, write } = tablesOf(all, join(root, "fixtures/kernel_names"));
 write(
   "marks",
   "marks of scripts/name-survey/marks.mjs",
-  rows((t) => t.marks),
+  inTrees((t) => t.marks),
 );
 write(
   "gfp",
   "values of include/linux/gfp.h without options",
-  rows((t) => Object.entries(t.gfp).map(([n, v]) => `${n} 0x${v.toString(16)}`)),
+  inTrees((t) => Object.entries(t.gfp).map(([n, v]) => `${n} 0x${v.toString(16)}`)),
 );
 write(
   "members",
   "structs, and their members",
-  rows((t) => t.members),
+  inTrees((t) => t.members),
 );
 write(
   "kpageflags",
   "numbers of kernel-page-flags.h",
-  rows((t) => t.kpf),
+  inTrees((t) => t.kpf),
 );
 /** A function of a quarter of the trees, or of the newest: what a few had for a while is left out. */
 const often = (row) => {
   const mask = BigInt(`0x${row.split(" ")[0]}`);
   return mask.toString(2).replaceAll("0", "").length * 4 >= all.length || mask >> BigInt(all.length - 1) !== 0n;
 };
-write("places", "a file, and a function of it", rows((t) => t.places).filter(often));
+write("places", "a file, and a function of it", inTrees((t) => t.places).filter(often));

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readFile } from "./name-survey/definitions.mjs";
+import { tablesOf } from "./name-survey/tables.mjs";
 import { readTar } from "./name-survey/tar.mjs";
 import { opened } from "./name-survey/trees.mjs";
 import { beginnings, counterFiles, wholeNames } from "./name-survey/wanted.mjs";
@@ -93,22 +94,8 @@ for (const one of positionals) {
   all.push({ release, ...found });
 }
 
-/** In how many trees each key stands: one bit a tree, the oldest the lowest. */
-const inTrees = (keysOf) => {
-  const bits = new Map();
-  all.forEach((tree, i) => {
-    for (const key of keysOf(tree)) bits.set(key, (bits.get(key) ?? 0n) | (1n << BigInt(i)));
-  });
-  return [...bits].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, mask]) => `${mask.toString(16)} ${key}`);
-};
+const { inTrees, write } = tablesOf(all, join(root, "fixtures/kernel_names"));
 const pairs = (map) => Object.entries(map).flatMap(([key, values]) => values.map((v) => `${key} ${v}`));
-const target = join(root, "fixtures/kernel_names");
-mkdirSync(target, { recursive: true });
-const write = (name, what, rows) =>
-  writeFileSync(
-    join(target, `${name}.txt`),
-    `# ${what}; one bit of the mask for each tree, the first the lowest\n# ${all.map((t) => t.release).join(" ")}\n${rows.join("\n")}\n`,
-  );
 write(
   "defined",
   "functions, macros and symbols of assembler that a tree defines",

@@ -9,7 +9,7 @@ import type { Release } from "../kernel/release.ts";
 import { compareVersions, formatRelease } from "../kernel/release.ts";
 import { running } from "../model/journal.ts";
 import type { Machine } from "../model/machine.ts";
-import { dropReason } from "../model/net/skb/skbuff.ts";
+import { dropReason } from "../model/net/skb/drop_reason.ts";
 import { codePlace, hash } from "./call_trace.ts";
 import { taskOf } from "./task.ts";
 

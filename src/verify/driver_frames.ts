@@ -210,8 +210,8 @@ function planPages(groups: readonly (readonly Allocation[])[]): Plan {
   let frames = 0;
   let kept = false;
 
-  /** Frames of one poll: `takers` in order, where one that may be of any length is long as long as there are pages, of which `longs` were replaced. */
-  const framesFor = (takers: readonly (FrameLength | "any")[], longs: number): Step[] => {
+  /** Frames of one poll: `takers` in order, where a fitting one is long as long as there are pages, of which `longs` were replaced. */
+  const framesFor = (takers: readonly (FrameLength | "fitting")[], longs: number): Step[] => {
     const steps: Step[] = [];
     const alone = (): void => {
       steps.push({ frame: "long", flow: ++flow });
@@ -229,7 +229,7 @@ function planPages(groups: readonly (readonly Allocation[])[]): Plan {
     takers.forEach((taker, i) => {
       const behind = takers.length - i - 1;
       if (taker === "long") forced--;
-      if (taker === "short" || (taker === "any" && longs <= forced)) {
+      if (taker === "short" || (taker === "fitting" && longs <= forced)) {
         steps.push({ frame: "short", flow: ++flow });
         frames = framesMerged;
         return;
@@ -248,15 +248,15 @@ function planPages(groups: readonly (readonly Allocation[])[]): Plan {
   const steps = all.map((ofGroup) =>
     ofGroup.flatMap(({ asked, refilled }): Step[] => {
       const pages = refilled.length;
-      const any = (count: number): "any"[] => new Array<"any">(count).fill("any");
-      const takers: (FrameLength | "any")[] = any(slices);
+      const fitting = (count: number) => new Array<"fitting">(count).fill("fitting");
+      const takers: (FrameLength | "fitting")[] = fitting(slices);
       asked.forEach((a, i) => {
         takers.push(a.wholePage ? "long" : "short");
-        if (i + 1 < asked.length) takers.push(...any(slicesPerPage - 1));
+        if (i + 1 < asked.length) takers.push(...fitting(slicesPerPage - 1));
       });
       const paged = takers.filter((taker) => taker !== "short").length;
       const behind = asked.length === 0 ? 0 : Math.max(0, Math.min(slicesPerPage - 1, pages - paged));
-      takers.push(...any(behind));
+      takers.push(...fitting(behind));
       slices = asked.length === 0 ? 0 : slicesPerPage - 1 - behind;
       return [...framesFor(takers, pages), "poll"];
     }),

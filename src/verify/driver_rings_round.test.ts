@@ -134,9 +134,9 @@ for (const batch of [3, 20, 64])
 test("virtio_net, frames of any length: every allocation is explained", () => {
   for (let seed = 1; seed <= rounds; seed++) {
     const p = prng(seed);
-    const any = Array.from({ length: 150 }, () => (p.chance(0.6) ? 1448 : p.chance(0.5) ? 600 : 20));
+    const drawn = Array.from({ length: 150 }, () => (p.chance(0.6) ? 1448 : p.chance(0.5) ? 600 : 20));
     try {
-      explained(printed("virtio_net", 1500, any, 1 + p.below(40)));
+      explained(printed("virtio_net", 1500, drawn, 1 + p.below(40)));
     } catch (error) {
       throw new Error(`seed ${seed}`, { cause: error });
     }

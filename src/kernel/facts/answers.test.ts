@@ -21,6 +21,7 @@ import {
   transmits,
 } from "./drivers/index.ts";
 import { functionIndex } from "./functions/index.ts";
+import { walkedIndex } from "./functions/index_walk.testkit.ts";
 import { functionsThat, has, knownFunctions, type Row, rowsOf } from "./functions/known.ts";
 import * as pageLives from "./functions/page_lives.ts";
 import { memoryKinds } from "./functions/roles.ts";
@@ -105,32 +106,10 @@ test("what each flag of a page says, era by era", () => {
   ]);
 });
 
-/** Every name of the index of functions, in its order, read without a look-up. */
-function namesOfIndex(): readonly string[] {
-  const bytes = gunzipSync(readFileSync(new URL("./functions/network.idx.gz", import.meta.url)));
-  const line = bytes.indexOf(10);
-  const head = JSON.parse(bytes.subarray(0, line).toString()) as { blocks: number; blockNames: number };
-  let at = line + 1 + head.blocks * 4;
-  const number = (): number => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++] as number;
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  const names: string[] = [];
-  let name = "";
-  while (at < bytes.length) {
-    const shared = number();
-    const own = number();
-    name = (names.length % head.blockNames === 0 ? "" : name.slice(0, shared)) + bytes.toString("latin1", at, at + own);
-    at += own;
-    for (let skip = 2 * number(); skip > 0; skip--) number();
-    names.push(name);
-  }
-  return names;
-}
+/** Every name of the index of functions, in its order. */
+const namesOfIndex = (): readonly string[] => [
+  ...walkedIndex(gunzipSync(readFileSync(new URL("./functions/network.idx.gz", import.meta.url)))).keys(),
+];
 
 /** What else stands on the stack: who asked, who called. */
 const surroundings: readonly (readonly [before: readonly string[], behind: readonly string[]])[] = [

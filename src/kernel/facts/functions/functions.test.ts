@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { BadInput } from "../../../base/bad_input.ts";
 import { prng } from "../../../base/prng.ts";
 import { functionIndex } from "./index.ts";
+import { walkedIndex } from "./index_walk.testkit.ts";
 import { readFunctionIndex } from "./packed.ts";
 
 const file = new URL("./network.idx.gz", import.meta.url);
@@ -54,28 +55,7 @@ describe("the index of network functions", () => {
 
   test("a look-up finds every name that a walk through the file finds, with as many places", () => {
     const bytes = gunzipSync(readFileSync(file));
-    const line = bytes.indexOf(10);
-    const head = JSON.parse(bytes.subarray(0, line).toString()) as { blocks: number; blockNames: number };
-    let at = line + 1 + head.blocks * 4;
-    const number = (): number => {
-      let value = 0;
-      for (let shift = 0; ; shift += 7) {
-        const byte = bytes[at++]!;
-        value |= (byte & 127) << shift;
-        if (byte < 128) return value;
-      }
-    };
-    const walked = new Map<string, number>();
-    let name = "";
-    for (let i = 0; at < bytes.length; i++) {
-      const shared = number();
-      const own = number();
-      name = (i % head.blockNames === 0 ? "" : name.slice(0, shared)) + bytes.subarray(at, at + own).toString();
-      at += own;
-      const count = number();
-      walked.set(name, count);
-      for (let skip = 0; skip < 2 * count; skip++) number();
-    }
+    const walked = walkedIndex(bytes);
     expect(walked.size).toBeGreaterThan(60_000);
     const fresh = readFunctionIndex(bytes);
     const seed = 20261129;

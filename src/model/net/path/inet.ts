@@ -3,8 +3,8 @@
 import type { PageAllocator } from "../../mm/pages.ts";
 import type { Clock } from "../../sync/clock.ts";
 import type { Cpus } from "../../sync/cpu.ts";
+import { dropReason } from "../skb/drop_reason.ts";
 import type { Skbs } from "../skb/skbs.ts";
-import { dropReason } from "../skb/skbuff.ts";
 import type { SockMem } from "../tcp/sock_mem.ts";
 import { createSockMem, defaultLimits } from "../tcp/sock_mem.ts";
 import type { ConnectionUser, ConnectOptions, Tcp, TcpOptions } from "../tcp/tcp.ts";

@@ -2,9 +2,9 @@
 // Packets carry what the frame said in skb->cb: flow, position, content tag, acknowledgement and window.
 import { eventKind } from "../../../kernel/events.ts";
 import type { Journal } from "../../journal.ts";
+import { dropReason } from "../skb/drop_reason.ts";
 import { skbBit, skbField } from "../skb/skb_columns.ts";
 import type { Skbs } from "../skb/skbs.ts";
-import { dropReason } from "../skb/skbuff.ts";
 import type { Frames } from "./wire.ts";
 import { frameField } from "./wire.ts";
 

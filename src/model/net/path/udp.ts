@@ -7,9 +7,9 @@
 // A clone has its own sk_buff and shares head and fragments: what one member keeps, all members pay for, each with the whole truesize.
 // Not here: fragmentation by IP (a datagram fits the MTU), checksums, early demux, GRO of datagrams.
 import { assert } from "../../../base/assert.ts";
+import { dropReason } from "../skb/drop_reason.ts";
 import { skbField } from "../skb/skb_columns.ts";
 import type { Skbs } from "../skb/skbs.ts";
-import { dropReason } from "../skb/skbuff.ts";
 import type { SockMem } from "../tcp/sock_mem.ts";
 import { memKind } from "../tcp/sock_mem.ts";
 import { packetField } from "./receive.ts";

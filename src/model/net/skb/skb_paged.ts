@@ -6,12 +6,12 @@
 //
 // Every function here keeps the sum: who holds a fragment slot holds one reference (on its page or its destructor).
 import { BadInput } from "../../../base/bad_input.ts";
+import { dropReason } from "./drop_reason.ts";
 import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { dataAlign } from "./skb_config.ts";
 import type { SkbPrivate } from "./skb_private.ts";
 import { errno } from "./skb_private.ts";
 import type { Skbuff } from "./skbuff.ts";
-import { dropReason } from "./skbuff.ts";
 
 const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE, DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
 const FRAG_INTS = fragInts;

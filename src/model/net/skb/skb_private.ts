@@ -4,10 +4,12 @@
 //   skb_copy:   two heads, no fragment shared     expand:    one sk_buff moves to a new head; clones keep the old one
 //
 // Not here: what happens to fragments when lengths change (skb_paged.ts).
+
+import { dropReason } from "./drop_reason.ts";
 import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import { truesizeOf } from "./skb_config.ts";
 import type { Skbuff } from "./skbuff.ts";
-import { allocFlag, dropReason } from "./skbuff.ts";
+import { allocFlag } from "./skbuff.ts";
 
 const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE, DESTRUCTOR: FRAG_DESTRUCTOR } = fragField;
 const FRAG_INTS = fragInts;

@@ -6,11 +6,13 @@
 //   A frag_list member whose linear part is exactly one segment is cloned and keeps its own head.
 //
 // Not here: whose headers those are and what changes in them (gso.ts).
+
+import { dropReason } from "./drop_reason.ts";
 import { fragField, fragInts, headField, sharedFlag, skbBit, skbField } from "./skb_columns.ts";
 import type { SkbPaged } from "./skb_paged.ts";
 import type { SkbPrivate } from "./skb_private.ts";
 import type { Skbuff } from "./skbuff.ts";
-import { allocFlag, dropReason, skbDestructor } from "./skbuff.ts";
+import { allocFlag, skbDestructor } from "./skbuff.ts";
 
 const { OFFSET: FRAG_OFFSET, SIZE: FRAG_SIZE } = fragField;
 const FRAG_INTS = fragInts;

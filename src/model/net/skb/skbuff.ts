@@ -13,6 +13,7 @@ import type { PageAllocator } from "../../mm/pages.ts";
 import type { Heap } from "../../slab/heap.ts";
 import type { Socks } from "../tcp/sock.ts";
 import { createSocks, socksMax } from "../tcp/sock.ts";
+import { dropReason } from "./drop_reason.ts";
 import type { FragDestructors } from "./frag_destructors.ts";
 import { createFragDestructors } from "./frag_destructors.ts";
 import type { SkbColumns } from "./skb_columns.ts";
@@ -49,16 +50,6 @@ const { fcloneShift: FCLONE_SHIFT, fcloneMask: FCLONE_MASK } = skbBit;
 const { zerocopyEnable: ZEROCOPY_ENABLE, managedFragRefs: MANAGED, allZerocopy: ALL_ZEROCOPY } = sharedFlag;
 const PAYLOAD_ONLY = (1 << 16) + 1;
 const UNCOMMON = CLONED | HEAD_FRAG | PP_RECYCLE | FCLONE_MASK;
-
-/** Why a packet was dropped; the numbers are the model's own, the names the kernel's. */
-export const dropReason = {
-  notSpecified: 2,
-  noSocket: 3,
-  pktTooSmall: 4,
-  socketRcvbuff: 6,
-  nomem: 8,
-  socketFilter: 10,
-} as const;
 
 export { skbDestructor } from "./skb_owner.ts";
 

@@ -8,7 +8,7 @@
 // Both ends run this code when two cards of one machine are cabled together; alone, it talks to tcp_peer.ts, a remote host that is only
 // arithmetic on frames. Not here: handshake and FIN (a connection begins established and is closed by purging), options, SACK, IP routing.
 import { assert } from "../../../base/assert.ts";
-import { dropReason } from "../skb/skbuff.ts";
+import { dropReason } from "../skb/drop_reason.ts";
 import type { CongOptions } from "./tcp_cong.ts";
 import { createTcpCong } from "./tcp_cong.ts";
 import { createTcpInput, createWindow, windowFromSpace } from "./tcp_input.ts";

@@ -9,8 +9,8 @@
 // Not here: SACK blocks, PAWS, urgent data, receive buffer tuning (tcp_rcv_space_adjust).
 import { packetField } from "../path/receive.ts";
 import { frameKind, headerBytes } from "../path/wire.ts";
+import { dropReason } from "../skb/drop_reason.ts";
 import { fragField, fragInts, headField, skbField } from "../skb/skb_columns.ts";
-import { dropReason } from "../skb/skbuff.ts";
 import { memKind } from "./sock_mem.ts";
 import type { TcpOutput } from "./tcp_output.ts";
 import type { TcpShared } from "./tcp_state.ts";
