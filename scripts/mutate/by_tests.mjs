@@ -38,7 +38,7 @@ const asked =
 const rounds = [
   {
     rooms: ["src/diagnosis/", "src/kernel/", "src/artifact/", "src/report/diagnosis", "src/fleet/", "src/live/"],
-    share: 1 / 4,
+    share: 1 / 2,
   },
   { rooms: ["src/model/", "src/observe/", "src/lab/", "src/library/", "src/verify/"], share: 1 / 40 },
 ];
