@@ -255,7 +255,7 @@ describe.skipIf(!existsSync("/dev/full"))("what the system refuses", () => {
     ([name]) => !["image", "merge", "serve", "experiment", "watch"].includes(name),
   );
   test("a full disk behind standard output is told, by whichever command", async () => {
-    for (const [name, words] of oneIn(3, quick)) {
+    for (const [name, words] of oneIn(6, quick)) {
       const few = name === "explore" ? ["lltx", "--scheme", "original", "--replay", "0000111001"] : words;
       const { code, err } = await program(
         [name, ...(name === "cases" ? ["emac-jumbo", "--knobs"] : few)],
@@ -270,14 +270,14 @@ describe.skipIf(!existsSync("/dev/full"))("what the system refuses", () => {
   });
 
   test("a pipe whose reader goes away ends quietly", async () => {
-    for (const [name, words] of quick.slice(0, 4)) {
+    for (const [name, words] of quick.slice(0, sized(2, 4))) {
       const { err } = await program([name, ...words], "| true");
       expect([name, err]).toEqual([name, ""]);
     }
   });
 
   test("an empty standard input has a sentence of its own", async () => {
-    for (const words of oneIn(3, readers)) {
+    for (const words of oneIn(6, readers)) {
       // The kernel's own tool writes nothing and is content, and so is --compat.
       if (["merge", "layout"].includes(words[0]!) || words.includes("--compat")) continue;
       const { code, out, err } = await program([...words, "-"], "</dev/null");
@@ -292,7 +292,7 @@ describe.skipIf(!existsSync("/dev/full"))("what the system refuses", () => {
     writeFileSync(at("secret"), "x\n", { mode: 0o600 });
     spawnSync("chmod", ["755", dir]);
     for (const words of oneIn(
-      3,
+      6,
       readers.filter(([name]) => name !== "fleet"),
     )) {
       const { code, err } = await program([...words, at("secret")], "", { uid: 65534 });

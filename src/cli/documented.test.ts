@@ -77,7 +77,7 @@ describe("runs as printed", () => {
   );
   if (all) test("what earlier lines leave for later ones", () => expect(leave(space)).toEqual([]), 120_000);
   // What the pages show an answer to is always run; of the other lines some, but for the long run: widths.test.ts runs them in its process.
-  const quick = [...(all ? lines : oneIn(4, lines)), ...printed.filter((p) => all || !isSlow(p.line))].map(
+  const quick = [...(all ? lines : oneIn(8, lines)), ...printed.filter((p) => all || !isSlow(p.line))].map(
     (c) => c.line,
   );
   // A line is run once, whoever shows it; what the pages show of its answer is looked for in that one.

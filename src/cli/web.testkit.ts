@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
-import { isLong } from "../base/size.testkit.ts";
+import { ifLong, isLong } from "../base/size.testkit.ts";
 
 export const root = join(import.meta.dirname, "../..");
 /** A build elsewhere can be tested too. */
@@ -135,11 +135,11 @@ export async function mapOf(page: Page, place = 0): Promise<Locator> {
   return map;
 }
 
-/** What axe finds, in light and in dark. */
+/** What axe finds: in light, and in the long run in dark too. */
 export async function barriers(page: Page): Promise<string[]> {
   await page.evaluate(axe);
   const all: string[] = [];
-  for (const colorScheme of ["dark", "light"] as const) {
+  for (const colorScheme of [...ifLong(["dark"] as const), "light"] as const) {
     await page.emulateMedia({ colorScheme });
     all.push(...(await barriersNow(page, colorScheme === "dark")).map((b) => `${colorScheme}: ${b}`));
   }
