@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import { ifLong } from "../base/size.testkit.ts";
 import type { Diagnosis } from "../diagnosis/finding.ts";
 import type { CaseResult } from "../scenario/cases/index.ts";
 import { chromiumForTests, chromiumHere, eventually, mapOf, phone, printed, root, sizes } from "./web.testkit.ts";
@@ -61,21 +62,25 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes("phone"))("%s the newer input is answered, and the older is no longer worked at", async (_, size) => {
-    const page = await visit("#/diagnose", size);
-    await page.waitForSelector("#log");
-    const filler = "[    1.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n".repeat(400_000);
-    await page.setInputFiles("input[type=file]", {
-      name: "old.log",
-      mimeType: "text/plain",
-      buffer: Buffer.from(filler + textOf("failures_6.1.txt")),
-    });
-    await page.waitForSelector(".work .working:has-text('Reading')");
-    await give(page, "tg3_gentoo_2009.txt");
-    await eventually(() => titleOf(page)).toContain("tg3");
-    expect(await page.locator(".working").count()).toBe(0);
-    expect(await page.textContent(".incidents h2")).toBe("1 report, 1 cause");
-  });
+  // Thirty million bytes: in the long run only.
+  test.each(ifLong(sizes("phone")))(
+    "%s the newer input is answered, and the older is no longer worked at",
+    async (_, size) => {
+      const page = await visit("#/diagnose", size);
+      await page.waitForSelector("#log");
+      const filler = "[    1.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n".repeat(400_000);
+      await page.setInputFiles("input[type=file]", {
+        name: "old.log",
+        mimeType: "text/plain",
+        buffer: Buffer.from(filler + textOf("failures_6.1.txt")),
+      });
+      await page.waitForSelector(".work .working:has-text('Reading')");
+      await give(page, "tg3_gentoo_2009.txt");
+      await eventually(() => titleOf(page)).toContain("tg3");
+      expect(await page.locator(".working").count()).toBe(0);
+      expect(await page.textContent(".incidents h2")).toBe("1 report, 1 cause");
+    },
+  );
 
   test.each(sizes("desk"))(
     "%s with the keyboard alone: from the first key to a log, its command in the clipboard, the keys, a term and the search",

@@ -131,10 +131,10 @@ function spinHere(): boolean {
   }
 }
 
-test.runIf(spinHere())("spin finds the same number of states in plain, original and modern", () => {
+test.runIf(spinHere())("spin finds the same number of states", () => {
   const dir = mkdtempSync(join(tmpdir(), "skblab-spin-test-"));
   try {
-    for (const id of ["plain", "original", "modern"]) {
+    for (const id of oneIn(3, ["plain", "original", "modern"])) {
       const p = lltxProgram(id, worldOf(2, 1));
       writeFileSync(join(dir, "m.pml"), promelaText(p));
       execFileSync("spin", ["-a", "m.pml"], { cwd: dir, stdio: "ignore" });

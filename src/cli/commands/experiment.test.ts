@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { isLong } from "../../base/size.testkit.ts";
 import { main as cli, smallSweep, startProgram, until } from "../process.testkit.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "skblab-experiment-"));
@@ -37,7 +38,8 @@ describe("an experiment", () => {
     expect(again.stdout).toBe(whole);
   });
 
-  test("in shards that run at the same time, and are merged, is the same table", () => {
+  // The parts and their joining without processes: src/cli/parallel/shard_file.test.ts.
+  test.runIf(isLong)("in shards that run at the same time, and are merged, is the same table", () => {
     const out = join(directory, "shards");
     const line = `"${process.execPath}" "${cli}" experiment "${file}" --jobs 1 --shard {}/3 --out "${out}"`;
     // Debian has two programs of this name: only GNU's takes ::: (moreutils' has no --version).

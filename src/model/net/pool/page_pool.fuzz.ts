@@ -166,7 +166,7 @@ test.each([1, 2, 3])("ptr_ring, seed %i: first in first out, and full only while
 });
 
 /** In the long run six. */
-const longest = sized(5, 6);
+const longest = sized(4, 6);
 
 describe(`small worlds: every history of ${longest} steps on eight pages`, () => {
   const doings = ["alloc", "direct", "ring", "reference", "release", "frag"] as const;
