@@ -113,7 +113,7 @@ const pages = [
   ),
   page("refcount:0 mapcount:0", rawWith(3, "5a5a5a5a5a5a5a5a"), "nonzero _refcount"),
   ...[
-    "hwpoisoned (hardware-corrupted)",
+    "HWPoisoned (hardware-corrupted)",
     "PAGE_FLAGS_CHECK_AT_FREE flag(s) set",
     "PAGE_FLAGS_CHECK_AT_PREP flag set",
     "corrupted mapping in tail page",

@@ -1,0 +1,359 @@
+// What stands alone and decides something, on both sides of what it compares: the architecture by each of its signs, advice that would change nothing, a
+// zone's own numbers, what a collector keeps, counts and leaves out.
+import { describe, expect, test } from "vitest";
+import { gather } from "../artifact/gather.ts";
+import { sourceOf } from "../base/byte_source.ts";
+import type { CallTrace, Frame, FrameForm, TraceItem } from "../kernel/readings/call_trace.ts";
+import type { MemInfo } from "../kernel/readings/mem_info.ts";
+import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
+import type { Architecture } from "../kernel/release.ts";
+import { rankedAdvice, withMechanism } from "./advice.ts";
+import { architectureOf, pageSizeOf } from "./architecture.ts";
+import type { CollectOptions } from "./collect.ts";
+import { createCollector } from "./collect.ts";
+import type { InputRead } from "./diagnose.ts";
+import { diagnose, isNotJudged } from "./diagnose.ts";
+import type { Advice, Finding } from "./finding.ts";
+import type { MachineSaid } from "./machine_told.ts";
+import { highestZoneOf, nodesOf, zoneTypesOf } from "./rebuild.ts";
+import { allocFailure, refilling } from "./rules/report.testkit.ts";
+
+type Change = Advice["change"];
+
+describe("the architecture by a sign of the report", () => {
+  const trace = (form: FrameForm, functions: readonly string[], address?: string): CallTrace => ({
+    form,
+    heading: "Call Trace:",
+    items: functions.map(
+      (name): Frame => ({
+        kind: "frame",
+        function: name,
+        reliable: true,
+        ...(address === undefined ? {} : { address }),
+      }),
+    ),
+  });
+  const dump = (values: Readonly<Record<string, string>>): CallTrace => ({
+    form: "plain",
+    heading: "",
+    items: [{ kind: "registers", values, text: [] } satisfies TraceItem],
+  });
+  const own = "my_own";
+  test.each<readonly [string, CallTrace, Architecture | undefined]>([
+    ["RAX", dump({ RAX: "0" }), "x86_64"],
+    ["RIP", dump({ RIP: "0" }), "x86_64"],
+    ["EAX", dump({ EAX: "0" }), "i386"],
+    ["EIP", dump({ EIP: "0" }), "i386"],
+    ["x29", dump({ x29: "0" }), "arm64"],
+    ["NIP of 32 bits", dump({ NIP: "c01234f0" }), "ppc32"],
+    ["NIP of 64 bits", dump({ NIP: "c0000000001234f0" }), "ppc64"],
+    ["registers of others", dump({ epc: "0" }), undefined],
+    ["powerpc's frames", trace("powerpc", [own], "c01234f0"), "ppc32"],
+    ["powerpc's wide frames", trace("powerpc", [own], "c0000000001234f0"), "ppc64"],
+    ["arm's frames", trace("arm", [own], "c01234f0"), "arm"],
+    ...["__x64_sys_read", "x64_sys_call", "entry_SYSCALL_64_fastpath", "ret_from_fork_asm", "asm_common_interrupt"].map(
+      (name) => [name, trace("plain", [own, name]), "x86_64"] as const,
+    ),
+    ...["el0_svc", "el0t_64_sync", "el1_irq", "el1h_64_irq", "__arm64_sys_read", "gic_handle_irq"].map(
+      (name) => [name, trace("plain", [own, name]), "arm64"] as const,
+    ),
+    ...["entry_SYSENTER_32", "sysenter_past_esp", "syscall_call", "common_interrupt"].flatMap((name) => [
+      [`${name}, 32 bits`, trace("bracketed", [own, name], "d01234f0"), "i386"] as const,
+      [`${name}, no address`, trace("plain", [own, name]), undefined] as const,
+    ]),
+    ["text at the end of x86-64", trace("bracketed", [own], "ffffffff81234567"), "x86_64"],
+    ["text at the end of x86-64, modules", trace("bracketed", [own], "ffffffffa0001234"), "x86_64"],
+    ["text of arm64", trace("bracketed", [own], "ffffff8008123456"), "arm64"],
+    ["text of arm64, 48 bits", trace("bracketed", [own], "ffff000008123456"), "arm64"],
+    ["text of 32-bit x86", trace("bracketed", [own], "c1012345"), "i386"],
+    ["text of MIPS", trace("bracketed", [own], "80123456"), "mips"],
+    ["text elsewhere", trace("bracketed", [own], "40123456"), undefined],
+    ["a name alone", trace("plain", [own]), undefined],
+  ])("%s", (_, of, arch) => {
+    const found = architectureOf(undefined, of, undefined);
+    expect({ arch: found.arch, known: found.known }).toEqual({ arch: arch ?? "x86_64", known: arch !== undefined });
+  });
+  test("zones and addresses only make one likely, and a release's name goes before all", () => {
+    const zones = (...names: readonly string[]): MemInfo =>
+      ({ zones: names.map((name) => ({ name })) }) as unknown as MemInfo;
+    const of = (m: MemInfo | undefined, page?: string, name?: string): string => {
+      const { arch, known } = architectureOf(name, dump({ epc: "0" }), m, page);
+      return `${arch}${known ? "" : "?"}`;
+    };
+    expect([
+      of(zones("DMA32", "Normal")),
+      of(zones("DMA", "HighMem")),
+      of(undefined, "c1234567"),
+      of(undefined, "ffffea0000123440"),
+    ]).toEqual(["x86_64?", "i386?", "i386?", "x86_64?"]);
+    expect(
+      ["4.9.0-486", "2.6.32-5-686", "3.2.0-586", "3.0-i486", "3.0-i686", "4.9.0-pae"].map((n) =>
+        of(zones("DMA32"), undefined, n),
+      ),
+    ).toEqual(Array.from({ length: 6 }, () => "i386"));
+  });
+  test("pages are as large as what a line's amounts divide by, or as a kmalloc cache's smallest slab", () => {
+    const arch = { arch: "arm64" as const, known: true, because: "" };
+    const buddy = (totalKb: number, count: number): MemInfo =>
+      ({ zones: [{ name: "DMA", freeLists: { totalKb, blocks: [{ order: 1, count }] } }] }) as unknown as MemInfo;
+    const slab = (cache: string, bufferSize: number, minOrder: number): SlabFailure =>
+      ({ cache, bufferSize, minOrder }) as unknown as SlabFailure;
+    const kb = (m: MemInfo | undefined, s?: SlabFailure): string => {
+      const size = pageSizeOf(arch, m, s);
+      return `${size.kb}${size.shown ? "" : "?"}`;
+    };
+    expect([
+      kb(buddy(64, 2)),
+      kb(buddy(256, 2)),
+      kb(buddy(32, 2)),
+      kb(buddy(16, 2)),
+      kb(buddy(60, 2)),
+      kb(buddy(0, 0)),
+    ]).toEqual(["16", "64", "8", "4", "4?", "4?"]);
+    expect([
+      kb(undefined, slab("kmalloc-131072", 131_072, 1)),
+      kb(undefined, slab("dma-kmalloc-16384", 16_384, 1)),
+      kb(undefined, slab("kmalloc-4096", 4096, 0)),
+      kb(undefined, slab("TCP", 131_072, 1)),
+      kb(undefined, slab("kmalloc-6144", 6144, 1)),
+    ]).toEqual(["64", "8", "4?", "4?", "4?"]);
+    for (const of of ["x86_64", "i386", "arm", "s390x", "mips"] as const)
+      expect(pageSizeOf({ arch: of, known: true, because: "" }, undefined).shown, of).toBe(of !== "mips");
+    expect(pageSizeOf({ arch: "x86_64", known: false, because: "" }, undefined).shown).toBe(false);
+  });
+});
+
+describe("advice", () => {
+  const zone = (name: string, freeKb: number | null, managedKb: number | null = 1_000_000) =>
+    ({ zone: name, freeKb, managedKb, presentKb: null }) as MachineSaid["zones"][number];
+  const machine = (
+    zones: MachineSaid["zones"],
+    fileKb: number | null = null,
+    minFreeKb: number | null = 1000,
+  ): MachineSaid =>
+    ({
+      zones,
+      held: { fileKb },
+      minFreeKb: minFreeKb === null ? null : { value: minFreeKb, because: "", evidence: [] },
+    }) as unknown as MachineSaid;
+  const kept = (change: Change, order: number | null, m: MachineSaid): boolean =>
+    withMechanism(
+      [
+        {
+          id: "x",
+          claim: "",
+          answer: "yes",
+          evidence: [],
+          advice: [{ change, action: "", changes: "", costs: "" }],
+        } as unknown as Finding,
+      ],
+      order,
+      m,
+    )[0]?.advice.length === 1;
+
+  test("a higher reserve is no cure where three times it is free in every low zone", () => {
+    const change: Change = { kind: "min_free_kbytes", kb: 1000 } as Change;
+    expect(kept(change, 1, machine([zone("Normal", 3001)]))).toBe(false);
+    expect(kept(change, 1, machine([zone("Normal", 3000)]))).toBe(true);
+    expect(kept(change, 0, machine([zone("Normal", 3001)]))).toBe(true);
+    expect(kept(change, null, machine([zone("Normal", 3001)]))).toBe(true);
+    // Two zones share it by their size; what is not low memory has no part in it.
+    expect(kept(change, 1, machine([zone("Normal", 1501), zone("DMA32", 1501)]))).toBe(false);
+    expect(kept(change, 1, machine([zone("Normal", 1501), zone("DMA32", 1500)]))).toBe(true);
+    for (const high of ["HighMem", "Movable", "Device"])
+      expect(kept(change, 1, machine([zone("Normal", 3001), zone(high, 0)])), high).toBe(false);
+    expect(kept(change, 1, machine([zone("Normal", 3001), zone("DMA32", null)]))).toBe(true);
+    expect(kept(change, 1, machine([]))).toBe(true);
+  });
+  test("a wider spacing is none where twice its part is free as well", () => {
+    const change = { kind: "watermark_scale_factor", value: 100 } as Change;
+    // 3 × 1000 and 2 × 1,000,000 × 100 / 10,000
+    expect(kept(change, 1, machine([zone("Normal", 23_001)]))).toBe(false);
+    expect(kept(change, 1, machine([zone("Normal", 23_000)]))).toBe(true);
+    expect(kept(change, 0, machine([zone("Normal", 23_001)]))).toBe(true);
+    expect(kept(change, 1, machine([zone("Normal", 23_001)], null, null))).toBe(true);
+  });
+  test("an empty cache need not be dropped for a single page", () => {
+    const change = { kind: "drop_caches" } as Change;
+    expect([1023, 1024, null].map((kb) => kept(change, 0, machine([], kb)))).toEqual([false, true, true]);
+    expect(kept(change, 1, machine([], 0))).toBe(true);
+    expect(kept({ kind: "evidence" }, 0, machine([], 0))).toBe(true);
+  });
+  test("what a changed setting undoes comes first, what only asks for more text last, each once", () => {
+    const advice = (command: string): Advice => ({
+      change: { kind: "evidence" },
+      action: command,
+      changes: "",
+      costs: "",
+      command,
+    });
+    const finding = (id: string, answer: Finding["answer"], command: string): Finding =>
+      ({ id, answer, claim: "", evidence: [], advice: [advice(command), advice("again")] }) as unknown as Finding;
+    const order = rankedAdvice({
+      findings: [
+        finding("missing.parts", "yes", "missing"),
+        finding("missing.interface", "yes", "interface"),
+        finding("fragmentation", "unknown", "unknown"),
+        finding("ring.slot_lost", "yes", "ring"),
+        finding("fragmentation", "yes", "answered"),
+        finding("min_free.default", "unknown", "setting"),
+      ],
+    }).map((a) => a.action);
+    expect(order).toEqual(["setting", "again", "answered", "ring", "unknown", "missing", "interface"]);
+  });
+});
+
+describe("zones of a report", () => {
+  test("types are those that are printed and those that the reserves still count", () => {
+    const types = (names: readonly string[], reserves: number, arch: Architecture): string =>
+      zoneTypesOf(
+        { zones: names.map((name) => ({ name, lowmemReserve: Array.from({ length: reserves }, () => 0) })) },
+        arch,
+      ).join();
+    expect(types(["DMA", "Normal"], 0, "x86_64")).toBe("DMA,Normal");
+    expect(types(["DMA", "DMA32", "Normal"], 4, "x86_64")).toBe("DMA,DMA32,Normal,Movable");
+    expect(types(["DMA32"], 5, "x86_64")).toBe("DMA,DMA32,Normal,Movable,Device");
+    expect(types(["DMA", "Normal"], 3, "i386")).toBe("DMA,Normal,HighMem");
+    for (const arch of ["ppc32", "arm", "mips"] as const)
+      expect(types(["Normal"], 3, arch), arch).toBe("Normal,HighMem,Movable");
+    expect(types(["Normal"], 3, "arm64")).toBe("DMA32,Normal,Movable");
+  });
+  test("a mask allows zones up to the one it names", () => {
+    const bits = { dma: 1, dma32: 4, highmem: 2, movable: 8 } as Parameters<typeof highestZoneOf>[1];
+    const types = ["DMA", "DMA32", "Normal", "HighMem", "Movable"];
+    expect([0, 1, 4, 2, 8, 10].map((mask) => types[highestZoneOf(mask, bits, types)])).toEqual([
+      "Normal",
+      "DMA",
+      "DMA32",
+      "HighMem",
+      "Normal",
+      "Movable",
+    ]);
+    expect(highestZoneOf(4, bits, ["Normal", "Movable"])).toBe(0);
+    expect(highestZoneOf(10, bits, ["DMA", "Normal"])).toBe(1);
+    expect(highestZoneOf(1, { ...bits, dma: 0 }, types)).toBe(2);
+  });
+  test("a list of nodes, or none", () => {
+    expect([...(nodesOf("0-2,5") ?? [])]).toEqual([0, 1, 2, 5]);
+    expect([...(nodesOf("3") ?? [])]).toEqual([3]);
+    expect([undefined, "(null)", "", "0-", "a", "0,"].map(nodesOf)).toEqual(Array.from({ length: 6 }, () => undefined));
+    expect(nodesOf("4090-9999")?.size).toBe(6);
+  });
+});
+
+describe("what is collected", () => {
+  const collected = async (
+    texts: Readonly<Record<string, string>>,
+    options: CollectOptions = {},
+  ): Promise<readonly InputRead[]> => {
+    const collector = createCollector(options);
+    const items = Object.entries(texts).map(([name, text]) => ({ source: sourceOf(name, text), named: true }));
+    return collector.finish(await gather(items, { onWindow: collector.onWindow }));
+  };
+  const failure = allocFailure({ comm: "server", order: 1, frames: refilling });
+  const around = async (text: string): Promise<InputRead["around"]> => {
+    const [input] = await collected({ log: text + failure });
+    if (input === undefined) throw new Error("nothing was collected");
+    return input.around;
+  };
+  const line = (text: string): string => `[    1.000000] ${text}\n`;
+
+  test("an MTU by what ip prints or a driver says, but for the loopback's; the last one counts", async () => {
+    const all = await around(
+      [
+        "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 9000 qdisc mq state UP",
+        "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN",
+        "e1000 0000:00:03.0 eth1: changing MTU from 1500 to 4000",
+        "e1000 0000:00:03.0 eth1: changing MTU from 4000 to 9001",
+        "eth2: a line without that number, mtu x",
+      ]
+        .map(line)
+        .join(""),
+    );
+    expect([...all.mtus].map(([name, { value }]) => `${name} ${value}`)).toEqual(["eth0 9000", "eth1 9001"]);
+    expect(all.mtus.get("eth0")?.quote).toMatchObject({ input: "log", line: 1 });
+  });
+  test("processors by SLUB's line, the first of them; devices by their drivers' lines; drivers by a renaming", async () => {
+    const all = await around(
+      [
+        "SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=4, Nodes=1",
+        "SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=8, Nodes=1",
+        "smsc95xx 1-1.1:1.0 eth0: register 'smsc95xx' at usb-3f980000.usb-1.1",
+        "smsc95xx v1.0.4",
+        "ax88179_178a 2-1:1.0 eth1: link up",
+        "r8169 0000:02:00.0 enp2s0: renamed from eth0",
+        "nothing of the kind 1-1.1:1.0",
+      ]
+        .map(line)
+        .join(""),
+    );
+    expect(all.cpus?.value).toBe(4);
+    expect([...all.devices.keys()]).toEqual(["smsc95xx", "ax88179_178a"]);
+    expect([...(all.netDrivers ?? [])]).toEqual(["r8169"]);
+  });
+  test("of alike reports so many are kept, the others counted by day with the last one's place", async () => {
+    const syslog = (at: number, day: string): string =>
+      failure.replace(/^\[.*?\] ?/gm, () => `${day} 10:00:${String(at).padStart(2, "0")} web1 kernel: `);
+    const text = [1, 2, 3, 4].map((at) => syslog(at, at < 4 ? "Mar  3" : "Mar  4")).join("");
+    const [input] = await collected({ log: text }, { keepAlike: 1 });
+    expect(input?.incidents.length).toBe(1);
+    expect(input?.more?.map((m) => m.count)).toEqual([3]);
+    expect([...(input?.more?.[0]?.days ?? [])].map(([day, n]) => `${day.slice(0, 6)} ${n}`)).toEqual([
+      "Mar  3 2",
+      "Mar  4 1",
+    ]);
+    const lines = failure.split("\n").length - 1;
+    expect(input?.more?.[0]?.last.firstLine).toBe(3 * lines + 1);
+    const [all] = await collected({ log: text }, { keepAlike: 4 });
+    expect([all?.incidents.length, all?.more?.length ?? 0]).toEqual([4, 0]);
+  });
+  test("what came before is left out and said; what has no time to compare stays, and that is said too", async () => {
+    const text = [10, 20, 30].map((s) => failure.replace(/^\[ +\d+\./gm, `[   ${s}.`)).join("");
+    const before = (seconds: number): NonNullable<CollectOptions["leaveOut"]> => ({
+      text: "noon",
+      before: (i) => (i.seconds === undefined || seconds === 0 ? undefined : i.seconds < seconds),
+    });
+    const notes = async (seconds: number): Promise<string> => {
+      const [input] = await collected({ log: text }, { leaveOut: before(seconds) });
+      return `${input?.incidents.length}: ${input?.notes.map((n) => n.sentence).join(" ")}`;
+    };
+    expect(await notes(20)).toBe("2: 1 report before noon left out.");
+    expect(await notes(29)).toBe("1: 2 reports before noon left out.");
+    expect(await notes(1)).toBe("3: ");
+    expect(await notes(0)).toMatch(/^3: 3 reports without a time to compare with noon/);
+  });
+  test("a note too many is said once", async () => {
+    const collector = createCollector();
+    const notes = Array.from({ length: 10_003 }, (_, i) => ({ input: "log", line: i + 1, sentence: `note ${i}` }));
+    const gathered = await gather([{ source: sourceOf("log", failure), named: true }], {
+      onWindow: collector.onWindow,
+    });
+    const [input] = collector.finish({ ...gathered, notes: [...notes] });
+    expect(input?.notes.length).toBe(10_001);
+    expect(input?.notes.at(-1)).toEqual({ line: 0, sentence: "More notes than these were left out." });
+    expect(isNotJudged("The report in lines 1 to 2 could not be judged: x")).toBe(true);
+    expect(isNotJudged("The report in lines 1 to 2 was judged")).toBe(false);
+    expect(isNotJudged("It could not be judged")).toBe(false);
+  });
+  test("a warning behind a panic is the panic's, for so many lines of one clock", async () => {
+    const panic =
+      "[  100.000000] Kernel panic - not syncing: Fatal exception in interrupt\n[  100.000001] CPU: 1 PID: 1 Comm: init Not tainted 6.1.0 #1\n";
+    const warning = (at: string): string =>
+      `[  ${at}] ------------[ cut here ]------------\n[  ${at}] WARNING: CPU: 1 PID: 77 at kernel/smp.c:100 smp_call+0x55/0x70\n[  ${at}] CPU: 1 PID: 77 Comm: init Not tainted 6.1.0 #1\n`;
+    const filler = (n: number): string =>
+      Array.from({ length: n }, (_, i) => `[  101.${String(i).padStart(6, "0")}] systemd[1]: line ${i}\n`).join("");
+    const titles = async (log: string): Promise<readonly string[]> =>
+      diagnose(await collected({ log })).incidents.map((i) => i.title);
+    expect(await titles(panic + warning("102.000000"))).toContainEqual(
+      expect.stringMatching(/^Warning after the panic/),
+    );
+    expect(await titles(panic + filler(390) + warning("102.000000"))).toContainEqual(
+      expect.stringMatching(/^Warning after the panic/),
+    );
+    expect(await titles(panic + filler(400) + warning("102.000000"))).toContainEqual(
+      expect.stringMatching(/^Kernel warning/),
+    );
+    expect(await titles(warning("099.000000") + panic)).toContainEqual(expect.stringMatching(/^Kernel warning/));
+    expect(await titles(panic + warning(" 10.000000"))).toContainEqual(expect.stringMatching(/^Kernel warning/));
+  });
+});
