@@ -12,7 +12,29 @@ const proc = (name: string): string => readFileSync(join(import.meta.dirname, ".
 
 const lines = [
   ...["2", "1", "0", "-1"].map((n) => `unregister_netdevice: waiting for eth0 to become free. Usage count = ${n}`),
-  "unregister_netdevice: waiting for eth0 to become free. Usage count = 2\nref_tracker: eth0@ffff888012345680 has 1/1 users at\n     netdev_tracker_alloc+0x12/0x340\n     my_own+0x12/0x340\n     my_caller+0x12/0x340",
+  ...[
+    ...[
+      "netdev_tracker_alloc",
+      "netdev_hold",
+      "netdev_get_by_index",
+      "netdev_get_by_name",
+      "netdev_put",
+      "dev_hold",
+      "__dev_hold",
+    ],
+    ...[
+      "dev_get_by_index",
+      "dev_get_by_name",
+      "dev_hold_track",
+      "dev_get_by_index_track",
+      "ref_tracker_alloc",
+      "dev_hold.part.0",
+      "holds_nothing",
+    ],
+  ].map(
+    (name) =>
+      `unregister_netdevice: waiting for eth0 to become free. Usage count = 2\nref_tracker: eth0@ffff888012345680 has 1/1 users at\n     ${name}+0x12/0x340\n     my_own+0x12/0x340\n     my_caller+0x12/0x340\n`,
+  ),
   "ixgbe 0000:01:00.0: swiotlb buffer is full",
   "ixgbe 0000:01:00.0: swiotlb buffer is full (sz: 4096 bytes)",
   ...["32764", "16384", "16383", "100", "32768"].map(

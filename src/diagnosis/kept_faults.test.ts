@@ -164,6 +164,49 @@ const odd: Readonly<Record<string, Texts>> = {
   ]),
 };
 
+/** Faults whose instruction is printed: `mov 0x8(%rbx),%rax` and its like, with the register and the address that fit it, or do not. */
+const withCode = (code: string, address: string, values: Readonly<Record<string, string>>): Texts =>
+  logOf([
+    ...pageFault(address),
+    cpu(),
+    "RIP: 0010:my_own+0x12/0x340",
+    `Code: 90 90 90 90 90 90 90 90 90 90 ${code} 90 90 90 90 90 90 90 90`,
+    ...registers(values),
+    ...stackOf("tcp_recvmsg_locked", ...bySyscall),
+  ]);
+const coded: Readonly<Record<string, Texts>> = {
+  "a register and 8": withCode("<48> 8b 43 08", "6b6b6b6b6b6b6b73", {
+    RBX: "6b6b6b6b6b6b6b6b",
+    RCX: "6b6b6b6b6b6b6b70",
+  }),
+  "a register and 8 that do not fit": withCode("<48> 8b 43 08", "6b6b6b6b6b6b6b74", {
+    RBX: "6b6b6b6b6b6b6b6b",
+    RCX: "6b6b6b6b6b6b6b70",
+  }),
+  "a register less 8": withCode("<48> 8b 43 f8", "6b6b6b6b6b6b6b63", { RBX: "6b6b6b6b6b6b6b6b" }),
+  "a register, an index of 8 bytes and 16": withCode("<48> 8b 44 cb 10", "dead000000000128", {
+    RBX: "dead000000000108",
+    RCX: "0000000000000002",
+  }),
+  "an index that does not fit": withCode("<48> 8b 44 cb 10", "dead000000000128", {
+    RBX: "dead000000000108",
+    RCX: "0000000000000003",
+  }),
+  "KASAN's constant as an index": withCode("<0f> b6 04 02", "dffffc0000000003", {
+    RDX: "dffffc0000000000",
+    RAX: "0000000000000003",
+  }),
+  "a register that is not printed": logOf([
+    ...pageFault("6b6b6b6b6b6b6b73"),
+    cpu(),
+    "RIP: 0010:my_own+0x12/0x340",
+    "Code: 90 90 90 90 <48> 8b 43 08 90 90",
+    "RAX: ffff888012345680",
+    ...stackOf("my_caller", ...bySyscall),
+  ]),
+  "a sum that wraps": withCode("<48> 8b 43 08", "0000000000000007", { RBX: "ffffffffffffffff" }),
+};
+
 const arm64 = (head: string, at: string, link: string): Texts =>
   logOf([
     head,
@@ -533,6 +576,6 @@ const brief = (d: Diagnosis): readonly string[] =>
   );
 holdAnswers(
   "faults",
-  { ...byAddress, ...odd, ...sanitizers, ...messages, ...assertions, ...lockups, ...sleepers, ...panics },
+  { ...byAddress, ...odd, ...coded, ...sanitizers, ...messages, ...assertions, ...lockups, ...sleepers, ...panics },
   brief,
 );

@@ -236,7 +236,7 @@ function dispatched(frames: readonly StackFrame[]): boolean {
 const hooks: readonly (readonly [hook: RegExp, callers: RegExp])[] = [
   [
     /^(?:selinux|smack|apparmor|tomoyo|bpf_lsm|hook)_(?:socket|inode|file|sb)_/,
-    /^(?:security|call_int_hook|selinux|smack|apparmor|tomoyo|bpf|hook)_/,
+    /^(?:security|selinux|smack|apparmor|tomoyo|bpf|hook)_/,
   ],
   [
     /^security_socket_/,

@@ -20,6 +20,51 @@ const said: string[] = [];
 
 /** Functions that rules know and no survey asked the trees for; of sanitizers, checks, hooks, exceptions and the scheduler. */
 const further = [
+  ...["do_slab_free", "__kfree_skb", "skb_free_head", "__consume_stateless_skb", "sk_skb_reason_drop", "show_regs"],
+  ...[
+    "warn_slowpath_fmt",
+    "report_bug",
+    "page_fault",
+    "__do_kernel_fault",
+    "print_report",
+    "print_address_description",
+  ],
+  ...[
+    "check_memory_region",
+    "object_err",
+    "__list_del_entry_valid",
+    "simple_copy_to_iter",
+    "_copy_from_iter",
+    "raw_copy_to_user",
+  ],
+  ...[
+    "put_page",
+    "__put_page",
+    "bad_page",
+    "check_new_page",
+    "prep_new_page",
+    "post_alloc_hook",
+    "rmqueue",
+    "__free_one_page",
+  ],
+  ...[
+    "free_unref_page",
+    "free_tail_pages_check",
+    "free_hot_cold_page",
+    "free_pcp_prepare",
+    "release_pages",
+    "drain_local_pages",
+  ],
+  ...[
+    "drain_zone_pages",
+    "drain_all_pages",
+    "drain_pages",
+    "do_fast_syscall_32",
+    "entry_SYSENTER_32",
+    "sysenter_do_call",
+  ],
+  ...["irqentry_exit", "kmem_cache_free", "free_pages", "foo_new_rx", "sysenter_past_esp", "el0_svc", "invoke_syscall"],
+
   ...["kmsan_report", "__kmsan_check_memory", "kfence_report_error", "__kfence_alloc", "____kasan_slab_free"],
   ...["stack_trace_save", "set_alloc_info", "save_stack", "poison_slab_object", "skb_set_kcov_handle", "skb_ext_add"],
   ...["__die", "die_kernel_fault", "oops_enter", "no_context", "bad_area_nosemaphore", "__bad_area", "handle_bug"],
