@@ -11,6 +11,7 @@ import { parseRelease } from "../kernel/release.ts";
 import { said as toldBy } from "./answers.testkit.ts";
 import type { PoolVerdict } from "./pools.ts";
 import { judgePools } from "./pools.ts";
+import { replayStall } from "./pools_rebuild.ts";
 import type { LiveZone } from "./room.ts";
 import { roomOf } from "./room.ts";
 
@@ -142,4 +143,13 @@ test(`warnings, states and rooms (seed ${seed})`, () => {
   const path = join(import.meta.dirname, "../../fixtures/answers/pools.txt");
   if (process.env.ANSWERS === "write") writeFileSync(path, `${kept.join("\n")}\n`);
   expect(kept).toEqual(readFileSync(path, "utf8").trimEnd().split("\n"));
+});
+
+test("only numbers that a pool can have are replayed", () => {
+  const ends = (inflight: number, seconds: number): number | undefined =>
+    replayStall([{ inflight, seconds }])?.endsAfter;
+  expect([ends(0, 60), ends(65_537, 60), ends(1, 59), ends(1, 1_000_001), replayStall([])]).toEqual(
+    Array.from({ length: 5 }, () => undefined),
+  );
+  expect([ends(1, 60), ends(65_536, 60)]).toEqual([1, 1]);
 });

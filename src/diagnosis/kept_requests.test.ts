@@ -222,6 +222,47 @@ const askers: readonly (readonly string[])[] = [
   ["pages", "do_anonymous_page", "handle_mm_fault", "do_user_addr_fault", "exc_page_fault", "asm_exc_page_fault"],
   ["pages"],
   ["slab", "my_own [my_driver]"],
+  ["pages", "page_frag_alloc_1k", "__napi_alloc_skb", "my_poll [my_driver]", ...bySoftirq],
+  ...["kmemdup", "kstrdup", "krealloc", "kvmalloc_node", "kzalloc"].map((name) => [
+    "slab",
+    name,
+    "my_setup [my_driver]",
+    ...bySyscall.slice(3),
+  ]),
+];
+
+/** Functions of each part of the network's own code, and some of nobody's: a packet was to be had on the receive side. */
+const parts = [
+  ...[
+    "tcp_make_synack",
+    "ip_frag_reasm",
+    "ip6_frag_queue",
+    "inet_frag_find",
+    "inet6_csk_xmit",
+    "udp_queue_rcv_skb",
+    "sk_clone_lock",
+    "skb_copy",
+  ],
+  ...[
+    "sock_omalloc",
+    "netlink_ack",
+    "nf_ct_ext_add",
+    "br_handle_frame",
+    "napi_get_frags",
+    "netif_receive_skb",
+    "neigh_alloc",
+    "icmp_send",
+  ],
+  ...[
+    "igmp_newpack",
+    "arp_create",
+    "unix_attach_fds",
+    "packet_rcv",
+    "dev_forward_skb",
+    "my_own",
+    "__tcp_send_ack",
+    "tipc_buf_acquire",
+  ],
 ];
 
 interface Zone {
@@ -401,9 +442,41 @@ const brief = (d: Diagnosis): readonly string[] =>
           : l,
     );
 
+const byParts: Readonly<Record<string, Texts>> = Object.fromEntries(
+  parts.flatMap((name, i) => {
+    const era = eras[i % 2 === 0 ? 0 : 2] as Era;
+    const frames = [
+      ...era.reporters,
+      ...era.pages,
+      ...era.slab,
+      name,
+      "dev_hard_start_xmit",
+      "__dev_queue_xmit",
+      "ip_finish_output2",
+      "ip_output",
+      "tcp_retransmit_timer",
+      "call_timer_fn",
+      "run_timer_softirq",
+      ...bySoftirq,
+    ];
+    const head = `server: page allocation failure: order:${i % 4}, mode:${era.masks[i % 3 === 0 ? 2 : 0]}`;
+    return [
+      [
+        `${name} asks`,
+        logOf([head, `CPU: 1 PID: 38 Comm: server Not tainted ${era.release} #1`, ...stackOf(frames)], era.release),
+      ],
+    ];
+  }),
+);
+
 const seed = 612;
 holdAnswers(
   "requests",
-  Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`request ${seed}.${i}`, requestOf(prng(seed * 1000 + i))])),
+  {
+    ...byParts,
+    ...Object.fromEntries(
+      Array.from({ length: 150 }, (_, i) => [`request ${seed}.${i}`, requestOf(prng(seed * 1000 + i))]),
+    ),
+  },
   brief,
 );

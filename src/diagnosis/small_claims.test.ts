@@ -87,10 +87,17 @@ describe("the architecture by a sign of the report", () => {
       of(undefined, "ffffea0000123440"),
     ]).toEqual(["x86_64?", "i386?", "i386?", "x86_64?"]);
     expect(
-      ["4.9.0-486", "2.6.32-5-686", "3.2.0-586", "3.0-i486", "3.0-i686", "4.9.0-pae"].map((n) =>
+      ["4.9.0-486", "2.6.32-i386", "2.6.32-5-686", "3.2.0-586", "3.0-i486", "3.0-i686", "4.9.0-pae"].map((n) =>
         of(zones("DMA32"), undefined, n),
       ),
-    ).toEqual(Array.from({ length: 6 }, () => "i386"));
+    ).toEqual(Array.from({ length: 7 }, () => "i386"));
+  });
+  test("releases of 32-bit ARM by their names", () => {
+    const arch = (name: string): string => architectureOf(name, undefined, undefined).arch;
+    expect(["3.2-armv5", "3.2-armv6", "3.2-armv7", "4.19-armhf", "4.9-armmp", "6.1-v7+", "6.1-v7l+"].map(arch)).toEqual(
+      Array.from({ length: 7 }, () => "arm"),
+    );
+    expect(["3.2-armv4", "3.2-armv8"].map(arch)).toEqual(["x86_64", "arm64"]);
   });
   test("pages are as large as what a line's amounts divide by, or as a kmalloc cache's smallest slab", () => {
     const arch = { arch: "arm64" as const, known: true, because: "" };

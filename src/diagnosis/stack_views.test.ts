@@ -354,6 +354,14 @@ const places: Readonly<Record<string, readonly string[]>> = {
   "it ends the stack alone": [...refused, "my_own", "X"],
   "it frees what arrived": ["skb_release_data", "consume_skb", "X", "net_rx_action", ...bySoftirq.slice(1)],
   "it is called in a driver": [...refused, "X", "e1000_alloc_rx_buffers [e1000]", "e1000_clean [e1000]", ...bySoftirq],
+  "it calls a module that nobody knows": [
+    ...refused,
+    "my_own [my_module]",
+    "X",
+    "__x64_sys_ioctl",
+    "do_syscall_64",
+    "entry_SYSCALL_64",
+  ],
   "it calls a driver": [...refused, "e1000_alloc_rx_buffers [e1000]", "X", ...bySoftirq],
 };
 /** What calls functions of one kind alone. */
