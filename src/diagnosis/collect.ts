@@ -55,20 +55,15 @@ interface Likeness {
 
 function likenessOf(incident: Incident): Likeness {
   const { kind, reading } = incident;
-  const part = (value: unknown): string => (value === undefined ? "" : String(value));
+  const part = (value: string | number | undefined): string => (value === undefined ? "" : String(value));
   const trace = "trace" in reading ? reading.trace : undefined;
+  const line = kind === "driver_line" ? reading.text : undefined;
+  const reason = "problem" in reading ? reading.problem : "reason" in reading ? reading.reason : undefined;
   return {
     kind,
     request: "order" in reading ? `${part(reading.order)} ${"gfp" in reading ? part(reading.gfp?.mask) : ""}` : "",
-    reason:
-      "problem" in reading
-        ? reading.problem
-        : "reason" in reading
-          ? part(reading.reason)
-          : "text" in reading && kind === "driver_line"
-            ? part(reading.text).replace(/\d+/g, "N")
-            : "",
-    line: "text" in reading && kind === "driver_line" ? part(reading.text) : undefined,
+    reason: part(reason ?? line?.replace(/\d+/g, "N")),
+    line,
     functions: (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14),
   };
 }

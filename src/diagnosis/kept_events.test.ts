@@ -167,11 +167,12 @@ const packets = [
 const bySkbPanic = (line: string): string =>
   `${line}\n------------[ cut here ]------------\nkernel BUG at net/core/skbuff.c:110!\ninvalid opcode: 0000 [#1] SMP\nCPU: 1 PID: 77 Comm: server Not tainted 6.1.0-18-amd64 #1\nRIP: 0010:skb_panic+0x4a/0x4c\nCall Trace:\n skb_push+0x12/0x340\n my_own+0x12/0x340\n do_syscall_64+0x12/0x340\n entry_SYSCALL_64_after_hwframe+0x12/0x340`;
 
+const byE1000 = refilling.map((f) => (f.startsWith("e1000") ? `${f} [e1000]` : f));
 const failure = allocFailure({
   comm: "server",
   order: 1,
   mask: "0x40a20(GFP_ATOMIC|__GFP_COMP)",
-  frames: refilling,
+  frames: byE1000,
   release: "6.1.0-18-amd64",
 });
 /** The same log so many seconds later, or as another host's syslog writes it. */
@@ -191,6 +192,7 @@ const slub = slubLines("kmalloc-2k", 40)
   .map((l, i) => stamped(`24.70000${i}`, l))
   .join("");
 
+const unstamped = (log: string): string => log.replace(/^\[.*?\] ?/gm, "");
 const events: Readonly<Record<string, Texts>> = {
   "a line beside its failure": { log: failure + stamped("24.900000", dropped) },
   "a line two seconds behind a failure": { log: failure + stamped("27.900000", dropped) },
@@ -204,10 +206,10 @@ const events: Readonly<Record<string, Texts>> = {
   },
   "a slab and a page in one moment": { log: failure + slub },
   "orders of one request": {
-    log: [3, 2, 1, 0].map((order) => later(allocFailure({ comm: "server", order, frames: refilling }), 0)).join(""),
+    log: [3, 2, 1, 0].map((order) => later(allocFailure({ comm: "server", order, frames: byE1000 }), 0)).join(""),
   },
   "two orders of one request": {
-    log: [3, 1].map((order) => allocFailure({ comm: "server", order, frames: refilling })).join(""),
+    log: [3, 1].map((order) => allocFailure({ comm: "server", order, frames: byE1000 })).join(""),
   },
   "pools of one restart": {
     log: stall(60, 3, 9, 60) + stall(60, 4, 9, 61) + stall(120, 3, 9, 120) + stall(121, 4, 9, 122),
@@ -234,6 +236,14 @@ const events: Readonly<Record<string, Texts>> = {
       syslog(later(failure, i * 10), "web1", i < 22 ? "Mar  3" : "Mar  4"),
     ).join(""),
   },
+  "one more than twenty alike": { log: Array.from({ length: 21 }, (_, i) => later(failure, i * 10)).join("") },
+  "pages, one more than twenty": {
+    log: Array.from({ length: 21 }, (_, i) => later(allocFailure({ comm: "server", frames: byE1000 }), i * 10)).join(
+      "",
+    ),
+  },
+  "three lines apart, without stamps": { log: unstamped(failure) + "x\nx\n" + dropped + "\n" },
+  "four lines apart, without stamps": { log: unstamped(failure) + "x\nx\nx\n" + dropped + "\n" },
   "suppressed before": { log: stamped("24.000000", "warn_alloc: 12 callbacks suppressed") + failure },
   "suppressed behind": { log: failure + stamped("26.000000", "warn_alloc: 12 callbacks suppressed") },
   "suppressed of another kind": { log: failure + stamped("26.000000", "slab_out_of_memory: 7 callbacks suppressed") },
@@ -283,7 +293,7 @@ const beside = Object.fromEntries(
     [`a slab beside ${name}`, { log: noMemory, ...texts }],
     [
       `a report alone beside ${name}`,
-      { log: allocFailure({ comm: "server", frames: refilling, memInfo: [] }), ...texts },
+      { log: allocFailure({ comm: "server", frames: byE1000, memInfo: [] }), ...texts },
     ],
   ]),
 );
