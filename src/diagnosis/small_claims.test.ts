@@ -3,8 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { gather } from "../artifact/gather.ts";
 import { sourceOf } from "../base/byte_source.ts";
+import type { BadPage } from "../kernel/readings/bad_page.ts";
 import type { CallTrace, Frame, FrameForm, TraceItem } from "../kernel/readings/call_trace.ts";
 import type { MemInfo } from "../kernel/readings/mem_info.ts";
+import type { SkbPanic } from "../kernel/readings/skb_panic.ts";
 import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
 import type { Architecture } from "../kernel/release.ts";
 import { rankedAdvice, withMechanism } from "./advice.ts";
@@ -15,8 +17,12 @@ import type { InputRead } from "./diagnose.ts";
 import { diagnose, isNotJudged } from "./diagnose.ts";
 import type { Advice, Finding } from "./finding.ts";
 import type { MachineSaid } from "./machine_told.ts";
+import { loneBit } from "./page_records.ts";
+import { namePointer } from "./pointers.ts";
 import { highestZoneOf, nodesOf, zoneTypesOf } from "./rebuild.ts";
-import { allocFailure, refilling } from "./rules/report.testkit.ts";
+import { allocFailure, bySlab, bySoftirq, bySyscall, only, refilling } from "./rules/report.testkit.ts";
+import { skbGeometry } from "./skb_geometry.ts";
+import { operandOf } from "./x86_operand.ts";
 
 type Change = Advice["change"];
 
@@ -363,4 +369,141 @@ describe("what is collected", () => {
     expect(await titles(warning("099.000000") + panic)).toContainEqual(expect.stringMatching(/^Kernel warning/));
     expect(await titles(panic + warning(" 10.000000"))).toContainEqual(expect.stringMatching(/^Kernel warning/));
   });
+});
+
+describe("numbers of a packet that left its buffer", () => {
+  const of = (
+    what: "over" | "under",
+    head: string,
+    data: string,
+    tail: string,
+    end: string,
+    len: number,
+    version?: readonly number[],
+  ) => skbGeometry({ what: `skb_${what}_panic`, head, data, tail, end, len } as unknown as SkbPanic, version);
+  const head = "ffff98d66e76e580";
+  test("offsets: by how much it is out, how large the buffer is, where the data begins", () => {
+    expect(of("over", head, "ffff98d66e76e5c0", "0x768", "0x6c0", 1832)).toEqual({
+      hashed: false,
+      beyond: 0xa8,
+      room: 0x6c0,
+      headroom: 0x40,
+    });
+    expect(of("under", head, "ffff98d66e76e57b", "0x140", "0x340", 325)).toEqual({
+      hashed: false,
+      beyond: 5,
+      room: 0x340,
+      headroom: -5,
+    });
+  });
+  test("pointers: the same by subtraction", () => {
+    expect(of("over", "c2a18000", "c2a18020", "0xc2a1805c", "0xc2a18058", 60)).toEqual({
+      hashed: false,
+      beyond: 4,
+      room: 0x58,
+      headroom: 0x20,
+    });
+  });
+  test("hashes give what the offsets give, and nothing else", () => {
+    expect(of("over", "0000000049e6a8c2", "00000000b7e9d013", "0x768", "0x6c0", 1832)).toEqual({
+      hashed: true,
+      beyond: 0xa8,
+      room: 0x6c0,
+      headroom: 0x768 - 1832,
+    });
+    expect(
+      [
+        [4, 14],
+        [4, 15],
+        [5, 7, 19],
+        [5, 8],
+      ].map((v) => of("over", head, head, "0x40", "0x30", 64, v).hashed),
+    ).toEqual([false, true, true, false]);
+    expect(of("over", "0000000000000000", head, "0x40", "0x30", 64).hashed).toBe(false);
+  });
+  test("what is not printed is absent, and so is what no buffer can be", () => {
+    const none = "<NULL>";
+    expect(of("over", head, head, none, none, 64)).toEqual({ hashed: false, headroom: 0 });
+    expect(of("over", head, head, none, "0x6c0", 64)).toEqual({ hashed: false, room: 0x6c0, headroom: 0 });
+    expect(of("over", none, none, "0x40", "0x30", 64)).toEqual({
+      hashed: false,
+      beyond: 0x10,
+      room: 0x30,
+      headroom: 0,
+    });
+    expect(of("over", head, "ffff98d67276e580", "0x40", "0x30", 0x40).headroom).toBeUndefined();
+    expect(of("over", head, "ffff98d67276e57f", "0x40", "0x30", 0x40).headroom).toBe(0x3ffffff);
+  });
+  test("one bit of data that no step reaches was flipped", () => {
+    const flipped = (data: string, tail = "0x140"): number | undefined =>
+      of("under", head, data, tail, "0x140", 0x100).flipped?.bit;
+    expect(flipped("ffff98d66a76e5c0")).toBe(26);
+    expect(flipped("ffff98d66c76e5c0")).toBeUndefined();
+    expect(flipped("ffff98d66276e5c0")).toBeUndefined();
+    expect(flipped("ffff98d66a76e5c0", "0xf0")).toBeUndefined();
+    expect([flipped("ffff98d66a76e6c0", "0x240"), flipped("ffff98d66a76e6c1", "0x241")]).toEqual([26, undefined]);
+  });
+});
+
+test("bounds of pointers and of single bits", () => {
+  expect(["ffff", "10000", "10001"].map((hex) => namePointer(hex, 64).kind)).toEqual([
+    "almost null",
+    "single bit",
+    "user",
+  ]);
+  const bit = (mapping: string): number | undefined => loneBit({ raw: [], mapping } as unknown as BadPage)?.bit;
+  expect(["0000000000000001", "0000000000000002", "0000000000000003", "0000000000000004"].map(bit)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    2,
+  ]);
+});
+
+test("a segment or a narrow address before an instruction: its address is no register's", () => {
+  expect(operandOf("<48> 8b 43 08")).toMatchObject({ base: "RBX", displacement: 8 });
+  for (const prefix of ["64", "65", "67"]) expect(operandOf(`<${prefix}> 48 8b 43 08`), prefix).toBeUndefined();
+  for (const prefix of ["66", "f0", "f2", "f3"])
+    expect(operandOf(`<${prefix}> 48 8b 43 08`), prefix).toMatchObject({ base: "RBX" });
+});
+
+describe("what was wanted, in words", () => {
+  const wanted = async (frames: readonly string[], order = 0): Promise<string> =>
+    (await only(allocFailure({ order, frames }))).wanted ?? "";
+  const rows: readonly (readonly [string, readonly string[], RegExp, number?])[] = [
+    [
+      "a sender's page",
+      ["skb_page_frag_refill+0x1/0x2", "sk_page_frag_refill+0x1/0x2", "tcp_sendmsg_locked+0x1/0x2", ...bySyscall],
+      /copied into/,
+    ],
+    [
+      "a page of heads",
+      ["page_frag_alloc+0x1/0x2", "__netdev_alloc_skb+0x1/0x2", "my_poll+0x1/0x2 [my_driver]", ...bySoftirq],
+      /cut from/,
+    ],
+    ["kmalloc's bucket", [...bySlab, "my_own+0x1/0x2", ...bySyscall], /SLUB of this release that is/, 1],
+    [
+      "a cache of its own",
+      ["new_slab+0x1/0x2", "___slab_alloc+0x1/0x2", "kmem_cache_alloc+0x1/0x2", "my_own+0x1/0x2", ...bySyscall],
+      /one of its own/,
+      3,
+    ],
+    ["a single page of a slab", [...bySlab, "my_own+0x1/0x2", ...bySyscall], /does not say which cache$/],
+    ["pages for itself", ["my_own+0x1/0x2", ...bySyscall], /straight from the page allocator for my_own/],
+    ["memory for DMA", ["dma_alloc_attrs+0x1/0x2", "my_own+0x1/0x2", ...bySyscall], /contiguous memory for DMA/],
+    ["a pool's page", ["page_pool_dev_alloc_pages+0x1/0x2", "my_own+0x1/0x2", ...bySyscall], /a page for a page_pool/],
+    [
+      "a large kmalloc",
+      ["kmalloc_large_node+0x1/0x2", "__kmalloc_node_track_caller+0x1/0x2", "my_own+0x1/0x2", ...bySyscall],
+      /8193 to 16384 bytes/,
+      2,
+    ],
+    ["nothing that tells", [], /its call trace stops inside the allocator/],
+  ];
+  test.each(rows.map(([what, frames, said, order = 0]) => ({ what, frames, said, order })))(
+    "$what",
+    async ({ frames, said, order }) => {
+      expect(await wanted(frames, order)).toMatch(said);
+    },
+  );
 });
