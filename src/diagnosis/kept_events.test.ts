@@ -92,7 +92,10 @@ const lines = [
         .join("\n")}`,
   ),
   "unreferenced object 0xb5971f00 (size 176):",
-  "smsc95xx 1-1.1:1.0 eth0: kevent 2 may have been dropped",
+  ...[0, 1, 2, 5, 6, 12, 13].flatMap((n) => [
+    `smsc95xx 1-1.1:1.0 eth0: kevent ${n} may have been dropped`,
+    `lan78xx 1-1.1:1.0 eth0: kevent ${n} may have been dropped`,
+  ]),
   "bcmgenet fd580000.ethernet eth0: Rx skb allocation failed",
   "my_driver 0000:01:00.0: failed to allocate rx skb",
   "warn_alloc: 12 callbacks suppressed",

@@ -6,6 +6,7 @@ import { sourceOf } from "../base/byte_source.ts";
 import type { BadPage } from "../kernel/readings/bad_page.ts";
 import type { CallTrace, Frame, FrameForm, TraceItem } from "../kernel/readings/call_trace.ts";
 import type { MemInfo } from "../kernel/readings/mem_info.ts";
+import { whole } from "../kernel/readings/part.ts";
 import type { SkbPanic } from "../kernel/readings/skb_panic.ts";
 import type { SlabFailure } from "../kernel/readings/slab_failure.ts";
 import type { Architecture } from "../kernel/release.ts";
@@ -15,10 +16,11 @@ import type { CollectOptions } from "./collect.ts";
 import { createCollector } from "./collect.ts";
 import type { InputRead } from "./diagnose.ts";
 import { diagnose, isNotJudged } from "./diagnose.ts";
+import { diagnoseTexts } from "./field.testkit.ts";
 import type { Advice, Finding } from "./finding.ts";
 import type { MachineSaid } from "./machine_told.ts";
 import { loneBit } from "./page_records.ts";
-import { namePointer } from "./pointers.ts";
+import { baseRegister, namePointer } from "./pointers.ts";
 import { highestZoneOf, nodesOf, zoneTypesOf } from "./rebuild.ts";
 import { allocFailure, bySlab, bySoftirq, bySyscall, only, refilling } from "./rules/report.testkit.ts";
 import { skbGeometry } from "./skb_geometry.ts";
@@ -506,4 +508,88 @@ describe("what was wanted, in words", () => {
       expect(await wanted(frames, order)).toMatch(said);
     },
   );
+});
+
+describe("what a line's own words decide", () => {
+  const cause = async (log: string): Promise<string> =>
+    (await diagnoseTexts({ log })).incidents.map((i) => `${i.title}. ${i.cause}`).join(" ");
+  const damaged = (words: string): string =>
+    `[  1.000000] ------------[ cut here ]------------\n[  1.000000] ${words}\n[  1.000000] WARNING: CPU: 1 PID: 77 at lib/list_debug.c:28 __list_add_valid+0x55/0x70\n[  1.000000] CPU: 1 PID: 77 Comm: a Not tainted 6.1.0 #1\n`;
+  test.each([
+    ["list_del corruption, ffff888012345680->next is LIST_POISON1 (dead000000000100)", /twice/],
+    ...["dead000000000100", "dead000000000110", "dead000000000122", "00100100", "00100109"].map(
+      (was) =>
+        [
+          `list_add corruption. prev->next should be next (ffff8880123456a0), but was ${was}. (prev=ffff888012345680).`,
+          /twice/,
+        ] as const,
+    ),
+    ...["dead000000000130", "0000000000000000", "ffff8880123456b0"].map(
+      (was) =>
+        [
+          `list_add corruption. prev->next should be next (ffff8880123456a0), but was ${was}. (prev=ffff888012345680).`,
+          /neighbors/,
+        ] as const,
+    ),
+  ] as const)("%s", async (words, said) => {
+    expect(await cause(damaged(words))).toMatch(said);
+  });
+  test.each([
+    ["(sz: 4096 bytes), total 32768 (slots), used 32767 (slots)", /has no free stretch/],
+    ["(sz: 4096 bytes), total 32768 (slots), used 32768 (slots)", /has none left/],
+    ["(sz: 4096 bytes)", /has none left: the line does not say/],
+  ])("bounce buffers: %s", async (rest, said) => {
+    expect(await cause(`[  1.000000] ixgbe 0000:01:00.0: swiotlb buffer is full ${rest}\n`)).toMatch(said);
+  });
+  test("a report without its first line may be of a wait, from 4.10 to 4.14", async () => {
+    const of = (release: string): Promise<string> =>
+      cause(allocFailure({ release, frames: refilling }).split("\n").slice(1).join("\n"));
+    const waits = await Promise.all(["4.9.0", "4.10.0", "4.14.300", "4.15.0", "6.1.0"].map(of));
+    expect(waits.map((w) => /had been waiting/.test(w))).toEqual([false, true, true, false, false]);
+  });
+});
+
+describe("the register that held a bad pointer", () => {
+  const based = (values: Readonly<Record<string, string>>, address: string, code?: string): string | undefined => {
+    const found = baseRegister(whole(values, "all are printed"), address, code);
+    return found === undefined ? undefined : `${found.name} ${found.offset}`;
+  };
+  test("is near below the address, and the only one; no flags, no segment, no cause of the fault", () => {
+    expect(based({ RBX: "6b6b6b6b6b6b6b6b" }, "6b6b6b6b6b6b6b6c")).toBe("RBX 1");
+    expect(based({ RBX: "ffff888012345000" }, "ffff888012345fff")).toBe("RBX 4095");
+    expect(based({ RBX: "ffff888012345000" }, "ffff888012346000")).toBeUndefined();
+    expect(based({ RBX: "ffff888012345000" }, "ffff888012345000")).toBeUndefined();
+    expect(based({ RBX: "c1234500", RCX: "c1234500" }, "c1234508")).toBe("RBX 8");
+    expect(based({ RBX: "c1234500", RCX: "c1234501" }, "c1234508")).toBeUndefined();
+    const special = [
+      "EFLAGS",
+      "CR2",
+      "DR6",
+      "CS",
+      "DS",
+      "ES",
+      "FS",
+      "GS",
+      "FSGS",
+      "ORIG_RAX",
+      "PKRU",
+      "MSR",
+      "CR",
+      "XER",
+      "DAR",
+      "DEAR",
+      "DSISR",
+    ];
+    for (const name of [...special, "CTR", "Status", "Cause", "BadVA", "PrId", "psr", "pstate"])
+      expect(based({ [name]: "c1234500" }, "c1234508"), name).toBeUndefined();
+    for (const name of ["GPR03", "LR", "x0", "r0", "EAX"])
+      expect(based({ [name]: "c1234500" }, "c1234508"), name).toBe(`${name} 8`);
+  });
+  test("is the instruction's own, where its sum is the address, around the end of all addresses too", () => {
+    const load = "90 90 <48> 8b 43 08 90 90";
+    expect(based({ RBX: "ffffffffffffffff", RCX: "0000000000000001" }, "0000000000000007", load)).toBe("RBX 8");
+    expect(based({ RBX: "ffff888012345000" }, "ffff888012345008", load)).toBe("RBX 8");
+    expect(based({ RBX: "ffff888012345000", RCX: "ffff888012345001" }, "ffff888012345009", load)).toBeUndefined();
+    expect(based({ RBX: "12345000" }, "0000000012345008", load)).toBe("RBX 8");
+  });
 });
