@@ -475,7 +475,7 @@ holdAnswers(
   {
     ...byParts,
     ...Object.fromEntries(
-      Array.from({ length: 150 }, (_, i) => [`request ${seed}.${i}`, requestOf(prng(seed * 1000 + i))]),
+      Array.from({ length: 90 }, (_, i) => [`request ${seed}.${i}`, requestOf(prng(seed * 1000 + i))]),
     ),
   },
   brief,

@@ -245,7 +245,7 @@ const further = [
 ];
 const surveyed = surveyOf("defined").keys;
 const names: readonly string[] = [...new Set([...surveyed, ...further])].sort();
-const fewer: readonly string[] = [...new Set([...surveyed.filter((_, i) => i % 5 === 0), ...further])].sort();
+const fewer: readonly string[] = [...new Set([...surveyed.filter((_, i) => i % 6 === 0), ...further])].sort();
 
 describe("names", () => {
   const asked: readonly (readonly [string, (name: string) => boolean])[] = [
@@ -380,11 +380,11 @@ const callers = [
 
 describe("each function at each place", () => {
   test.each(Object.entries(places))("%s", (what, texts) => {
-    const answers = names.map((name) => {
+    const answers = fewer.map((name) => {
       const trace = traceOf(texts.map((t) => t.replace("X", name)));
       return [name, viewed(viewStack(trace, [], !what.includes("frees"))).replaceAll(name, "X")] as const;
     });
-    expect(answers.length).toBe(names.length);
+    expect(answers.length).toBe(fewer.length);
     grouped(what, new Map(answers));
   });
   test("behind what calls functions of one kind", () => {
@@ -487,7 +487,7 @@ describe("stacks of releases", () => {
   test(`with lines lost or changed (seed ${seed})`, () => {
     const random = prng(seed);
     for (const [what, trace] of all)
-      for (let k = 0; k < 14; k++) {
+      for (let k = 0; k < 8; k++) {
         let now = damaged(trace, random);
         if (random.chance(0.3) && now.items.length > 0) now = damaged(now, random);
         const above = random.chance(0.25)
@@ -495,7 +495,7 @@ describe("stacks of releases", () => {
           : [];
         said.push(`${what}, ${k}: ${viewed(viewStack(now, above, random.chance(0.6)))}`);
       }
-    expect(said.length).toBeGreaterThan(1000);
+    expect(said.length).toBeGreaterThan(900);
   });
 });
 
