@@ -40,7 +40,8 @@ const words: ReadonlySet<string> = new Set([
   "open",
 ]);
 
-const said = (text: string): string => {
+/** What tells of a sentence, and how many it has. */
+export const said = (text: string): string => {
   const telling = tellingIn(text);
   const sentences = sentencesIn(text);
   return `${telling}${sentences < 2 ? "" : ` /${sentences}`}`.trim();

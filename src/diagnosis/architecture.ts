@@ -13,7 +13,7 @@ export interface ArchitectureSaid {
 
 const suffixes: readonly (readonly [RegExp, Architecture])[] = [
   [/(amd64|x86[-_]64|[^\d]_64\b|r\d+_64\b)/, "x86_64"],
-  [/\b(i[3-6]86|686|586|pae)\b/, "i386"],
+  [/\b(i?[3-6]86|pae)\b/, "i386"],
   [/(arm64|aarch64|v8\+?$|-tegra)/, "arm64"],
   [/(armv[5-7]|armhf|armmp|v7l?\+?$)/, "arm"],
   [/(ppc64|powerpc64)/, "ppc64"],
@@ -70,17 +70,14 @@ function fromTrace(trace: CallTrace): ArchitectureSaid | undefined {
   const has = (form: RegExp): boolean => [...names].some((n) => form.test(n));
   if (has(/^(__x64_sys_|x64_sys_call|entry_SYSCALL_64|ret_from_fork_asm|asm_common_interrupt)/))
     return said("x86_64", "the stack has entry functions of x86_64");
-  if (has(/^(el0t?_|el1h?_|__arm64_sys_|gic_handle_irq|el0_svc)/))
+  if (has(/^(el0t?_|el1h?_|__arm64_sys_|gic_handle_irq)/))
     return said("arm64", "the stack has entry functions of arm64");
-  if (
-    has(/^(entry_SYSENTER_32|sysenter_past_esp|syscall_call|common_interrupt$)/) &&
-    (frame.address ?? "").length === 8
-  )
+  if (has(/^(entry_SYSENTER_32|sysenter_past_esp|syscall_call|common_interrupt$)/) && frame.address?.length === 8)
     return said("i386", "the stack has entry functions of i386");
   if (trace.form === "bracketed" && frame.address !== undefined) {
     if (/^ffffffff[89a-f]/.test(frame.address)) return said("x86_64", "kernel text lies where x86_64 puts it");
     if (/^ffffff80|^ffff[08]00/.test(frame.address)) return said("arm64", "kernel text lies where arm64 puts it");
-    if (/^[c]\w{7}$/.test(frame.address)) return said("i386", "kernel text lies where 32-bit x86 puts it");
+    if (/^c\w{7}$/.test(frame.address)) return said("i386", "kernel text lies where 32-bit x86 puts it");
     if (/^8\w{7}$/.test(frame.address)) return said("mips", "kernel text lies where MIPS puts it");
   }
   return undefined;

@@ -35,14 +35,10 @@ export interface CollectOptions {
 }
 
 const mostAlike = 20;
-/** Looks that are told apart; a log with more of them is somebody's fuzzing. */
+/** Looks that are told apart, and devices whose drivers are remembered; a log with more of them is somebody's fuzzing. */
 const mostLooks = 1000;
-
-/** Devices whose drivers are remembered. */
-const mostDevices = 200;
-
-/** Days on which reports that are only counted are told apart. */
-const mostDays = 4000;
+/** So many days, boots, hosts and notes no log has either. */
+const mostOfAll = 10_000;
 const timeOfDay = /\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?/;
 
 /** What makes reports look alike before anything is asked, but for their host. */
@@ -59,20 +55,15 @@ interface Likeness {
 
 function likenessOf(incident: Incident): Likeness {
   const { kind, reading } = incident;
-  const part = (value: unknown): string => (value === undefined ? "" : String(value));
+  const part = (value: string | number | undefined): string => (value === undefined ? "" : String(value));
   const trace = "trace" in reading ? reading.trace : undefined;
+  const line = kind === "driver_line" ? reading.text : undefined;
+  const reason = "problem" in reading ? reading.problem : "reason" in reading ? reading.reason : undefined;
   return {
     kind,
     request: "order" in reading ? `${part(reading.order)} ${"gfp" in reading ? part(reading.gfp?.mask) : ""}` : "",
-    reason:
-      "problem" in reading
-        ? reading.problem
-        : "reason" in reading
-          ? part(reading.reason)
-          : "text" in reading && kind === "driver_line"
-            ? part(reading.text).replace(/\d+/g, "N")
-            : "",
-    line: "text" in reading && kind === "driver_line" ? part(reading.text) : undefined,
+    reason: part(reason ?? line?.replace(/\d+/g, "N")),
+    line,
     functions: (trace?.items ?? []).flatMap((i) => (i.kind === "frame" ? [i.function] : [])).slice(0, 14),
   };
 }
@@ -104,7 +95,7 @@ class Boots {
   private readonly last = new Map<string, { readonly boot: number; readonly line: number; readonly seconds: number }>();
 
   line({ text, seconds, line, host }: LogLine): void {
-    if (seconds !== undefined && seconds < 1 && text.startsWith("Linux version ") && this.began.length < mostBoots)
+    if (seconds !== undefined && seconds < 1 && text.startsWith("Linux version ") && this.began.length < mostOfAll)
       this.began.push({ line, host });
   }
 
@@ -118,14 +109,11 @@ class Boots {
         this.began.some((b) => b.host === host && b.line > known.line && b.line <= firstLine));
     const boot = (known?.boot ?? 1) + (anew ? 1 : 0);
     const clock = seconds ?? (anew ? Number.NEGATIVE_INFINITY : (known?.seconds ?? Number.NEGATIVE_INFINITY));
-    if (this.last.has(host ?? "") || this.last.size < mostHosts)
+    if (this.last.has(host ?? "") || this.last.size < mostOfAll)
       this.last.set(host ?? "", { boot, line: firstLine, seconds: clock });
     return boot === 1 ? incident : { ...incident, boot };
   }
 }
-
-/** An input with more boots or hosts than these is somebody's fuzzing. */
-const [mostBoots, mostHosts] = [10_000, 20_000];
 
 /** What places an incident. */
 type Placed = Pick<Incident, "firstLine" | "lastLine" | "seconds" | "wallClock" | "boot" | "carried">;
@@ -145,10 +133,8 @@ function count(look: Look, found: Placed, times: number): void {
   const day = found.wallClock?.replace(timeOfDay, "00:00:00");
   if (day === undefined) return;
   look.days ??= new Map();
-  if (look.days.size < mostDays || look.days.has(day)) look.days.set(day, (look.days.get(day) ?? 0) + times);
+  if (look.days.size < mostOfAll || look.days.has(day)) look.days.set(day, (look.days.get(day) ?? 0) + times);
 }
-
-const mostNotes = 10_000;
 
 /** Words without which a line says nothing to {@link InputCollection}, but of a device. */
 const sayings = /\bmtu |CPUs=|changing MTU|renamed from|Linux /i;
@@ -236,8 +222,8 @@ class InputCollection {
   }
 
   note(note: LogNote): void {
-    if (this.notes.length < mostNotes) this.notes.push(note);
-    else if (this.notes.length === mostNotes)
+    if (this.notes.length < mostOfAll) this.notes.push(note);
+    else if (this.notes.length === mostOfAll)
       this.notes.push({ line: 0, sentence: "More notes than these were left out." });
   }
 
@@ -376,7 +362,7 @@ class InputCollection {
     if (cpus !== undefined) this.single.cpus ??= { value: Number(cpus), quote: quote() };
     // A driver's line about a USB device, or its first words (`smsc95xx v1.0.4`): the device is there.
     const device = /^([a-z]\w{2,30}) (?:\d{1,3}-[\d.]{1,20}:\d{1,3}\.\d{1,3}\b|v\d)/.exec(l.text)?.[1];
-    if (device !== undefined && this.devices.size < mostDevices && !this.devices.has(device))
+    if (device !== undefined && this.devices.size < mostLooks && !this.devices.has(device))
       this.devices.set(device, { value: device, quote: quote() });
     // dev_change_name() in net/core/dev.c, through netdev_info(): driver, place on its bus, new name.
     const driver = / renamed from /.test(l.text)
@@ -390,7 +376,7 @@ class InputCollection {
   }
 
   private drives(driver: string): void {
-    if (this.netDrivers.size < mostDevices) this.netDrivers.add(driver);
+    if (this.netDrivers.size < mostLooks) this.netDrivers.add(driver);
   }
 
   /** A report that states its release stands for itself; the others of an input are taken together, with the boot line above them. */

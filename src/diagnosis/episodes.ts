@@ -128,7 +128,7 @@ function oneRequest(episode: readonly DiagnosedIncident[]): readonly DiagnosedIn
   for (const family of families.values()) {
     const orders = [...new Set(family.flatMap((i) => i.order ?? []))].sort((a, b) => b - a);
     if (orders.length < fewestOrders) continue;
-    const least = family.reduce((a, b) => (b.order !== null && a.order !== null && b.order < a.order ? b : a));
+    const least = family.reduce((a, b) => (Number(b.order) < Number(a.order) ? b : a));
     const occurrences = family.flatMap((i) => i.occurrences).sort((a, b) => a.firstLine - b.firstLine);
     const tries = yes(
       "episode.together",

@@ -263,7 +263,7 @@ function byMessage(o: Oops): Fault | undefined {
       ? fault
       : open({ ...fault, cause: `A reference count went wrong. ${quoted}` }, "the end of the message");
   }
-  if (/list_(?:add|del) corruption/.test(text)) {
+  if (/list_(?:add|del) corruption|list_add double add/.test(text)) {
     const twice = /LIST_POISON|double add|dead0000000001[012]|0010010[0-9]/.test(text);
     return {
       key: "list damaged",

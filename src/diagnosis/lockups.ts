@@ -6,7 +6,7 @@ import type { Case } from "./case.ts";
 import type { Fault } from "./fault.ts";
 
 const reclaiming =
-  /^(?:try_to_free_pages|do_try_to_free_pages|shrink_|balance_pgdat|compact_zone|isolate_freepages|isolate_migratepages|__alloc_pages_direct_|try_to_compact_pages|kswapd|__alloc_pages_slowpath)/;
+  /^(?:(?:do_)?try_to_(?:free|compact)_pages|shrink_|balance_pgdat|compact_zone|isolate_(?:free|migrate)pages|__alloc_pages_(?:direct_|slowpath)|kswapd)/;
 
 const reclaims = (f: { readonly function: string; readonly reliable: boolean }): boolean =>
   f.reliable && reclaiming.test(f.function);

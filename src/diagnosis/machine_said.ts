@@ -153,7 +153,7 @@ function memoryOf(c: Case, minFree: Told<number> | null): Told<number> | null {
     );
   const files = zonesOfFiles(memoryFilesOf(c.around), c.pageKb);
   const present = sumOf(files?.value.map((z) => z.presentKb ?? z.managedKb ?? undefined) ?? []);
-  if (files !== null && present !== null && present > 0)
+  if (files !== null && present !== null)
     return told(present, "the zones of /proc/zoneinfo, present pages", files.evidence.slice(0, 1));
   const total = c.around.memTotalKb;
   if (total !== undefined) return told(total.value, "MemTotal", [total.quote]);

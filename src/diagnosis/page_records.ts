@@ -11,7 +11,7 @@ interface Word {
   readonly hex: string;
 }
 
-const unsigned32 = (n: number): string => (n < 0 ? n + 0x100000000 : n).toString(16).padStart(8, "0");
+const unsigned32 = (n: number): string => (n >>> 0).toString(16).padStart(8, "0");
 
 /** Every word of the record that the report prints. mapcount is printed one larger than it lies in memory. */
 function wordsOf(page: BadPage): readonly Word[] {
@@ -57,7 +57,7 @@ export function loneBit(
     if (hex === undefined) continue;
     const value = BigInt(`0x${hex}`);
     // The lowest two bits of mapping are flags of their own (PAGE_MAPPING_ANON and its neighbour).
-    if (value > 3n && (value & (value - 1n)) === 0n) return { field, hex, bit: value.toString(2).length - 1 };
+    if (value > 2n && (value & (value - 1n)) === 0n) return { field, hex, bit: value.toString(2).length - 1 };
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ export interface PanicSaid {
 
 const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
   [
-    /[Oo]ut of memory|deadlocked on memory|panic_on_oom|[Cc]annot allocate|[Ff]ailed to allocate|memblock_alloc|[Nn]ot enough memory/,
+    /[Oo]ut of memory|deadlocked on memory|[Cc]annot allocate|[Ff]ailed to allocate|[Nn]ot enough memory/,
     { key: "out of memory", meaning: "memory could not be had", severity: "act", memory: "shortage" },
   ],
   [
@@ -48,7 +48,7 @@ const reasons: readonly (readonly [form: RegExp, said: PanicSaid])[] = [
     },
   ],
   [
-    /softlockup|hard LOCKUP|LOCKUP|RCU [Ss]tall|nmi_watchdog/,
+    /softlockup|LOCKUP|RCU [Ss]tall|nmi_watchdog/,
     { key: "locked up", meaning: "a CPU made no progress", severity: "act", memory: "none" },
   ],
   [

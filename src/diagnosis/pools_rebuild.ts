@@ -18,6 +18,8 @@ export interface StallReplay {
 }
 
 const PAGES_MAX = 1 << 16;
+/** A slow allocation takes so many at once. */
+const pages = PAGES_MAX + 64;
 
 /** Replays a stall; undefined when the numbers are none that a pool can have. */
 export function replayStall(log: readonly StallWarning[]): StallReplay | undefined {
@@ -31,10 +33,10 @@ export function replayStall(log: readonly StallWarning[]): StallReplay | undefin
     if (journal.text(text).includes("stalled pool shutdown")) warnings.push({ inflight, seconds });
   }, "warning");
   const pools = createPagePools({
-    pages: createNaivePages(PAGES_MAX + 64),
+    pages: createNaivePages(pages),
     journal,
     context: poolContext(softirqState.running),
-    pfnMax: PAGES_MAX + 64,
+    pfnMax: pages,
     poolsMax: 1,
   });
   const pool = pools.create(defaultPoolParams);

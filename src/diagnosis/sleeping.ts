@@ -25,7 +25,7 @@ export function sleep(c: Case, o: Oops): Fault {
 
 /** What stands between the check and who went to sleep (kernel/sched/core.c __schedule_bug(), 5.10 and 6.1). */
 const sleeping =
-  /^(?:dump_stack|show_stack|unwind_backtrace|dump_backtrace|__schedule_bug|__schedule|schedule|io_schedule|schedule_timeout|wait_for_common|wait_for_completion|_{0,2}cond_resched|preempt_schedule|__might_resched)/;
+  /^(?:dump_stack|show_stack|unwind_backtrace|dump_backtrace|(?:__|io_|preempt_)?schedule|wait_for_(?:common|completion)|_{0,2}cond_resched|__might_resched)/;
 const asking =
   /^(?:kmem_cache_|_{0,2}kmalloc|kzalloc|_{0,2}alloc_(?:frozen_)?pages|__get_free_pages|_{0,2}vmalloc|slab_alloc)/;
 

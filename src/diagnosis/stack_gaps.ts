@@ -128,7 +128,7 @@ const handsOnOnly = (name: string): boolean =>
 
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
-  /^(?:tcp_sendmsg|tcp_sendmsg_locked|do_tcp_sendpages|udp_sendmsg|udpv6_sendmsg|raw_sendmsg|unix_stream_sendmsg|unix_dgram_sendmsg|packet_snd|packet_sendmsg|sock_alloc_send_p?skb|__ip6?_append_data|ip6?_append_data|ip6?_finish_output2|__?tcp_transmit_skb|dev_hard_start_xmit|__dev_queue_xmit|dev_queue_xmit)$/;
+  /^(?:tcp_sendmsg_locked|(?:tcp|udp|udpv6|raw|unix_stream|unix_dgram|packet)_sendmsg|do_tcp_sendpages|packet_snd|sock_alloc_send_p?skb|(?:__)?ip6?_append_data|ip6?_finish_output2|__?tcp_transmit_skb|dev_hard_start_xmit|(?:__)?dev_queue_xmit)$/;
 
 /** The page allocator at work on a page (mm/page_alloc.c); what only hands on never calls it. */
 const pageWork =
@@ -147,7 +147,7 @@ const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy|filter_
 
 /** Steps of sending that call the next step alone, never a module's function: behind one of those, steps are missing. */
 const sendingSteps =
-  /^(?:__?ip_queue_xmit|ip_queue_xmit|tcp_write_xmit|__tcp_push_pending_frames|tcp_push|tcp_sendmsg|tcp_sendmsg_locked)$/;
+  /^(?:(?:__)?ip_queue_xmit|tcp_write_xmit|__tcp_push_pending_frames|tcp_push|tcp_sendmsg(?:_locked)?)$/;
 
 const stepsOver = (frames: readonly StackFrame[], names: readonly string[]): boolean =>
   frames.some((f, i) => f.module !== undefined && f.reliable && sendingSteps.test(names[i + 1] ?? ""));
@@ -236,7 +236,7 @@ function dispatched(frames: readonly StackFrame[]): boolean {
 const hooks: readonly (readonly [hook: RegExp, callers: RegExp])[] = [
   [
     /^(?:selinux|smack|apparmor|tomoyo|bpf_lsm|hook)_(?:socket|inode|file|sb)_/,
-    /^(?:security|call_int_hook|selinux|smack|apparmor|tomoyo|bpf|hook)_/,
+    /^(?:security|selinux|smack|apparmor|tomoyo|bpf|hook)_/,
   ],
   [
     /^security_socket_/,

@@ -33,4 +33,4 @@ export const bornFrames = rowsOf((f) => f.since);
 
 /** Names of functions that run much that is not their own. */
 export const polling = /poll|napi|clean|tasklet|intr|irq|callback|work|thread/i;
-export const refilling = /fill|alloc_?rx|rx_?alloc|alloc_rx|rx_?buf|new_rx|rx_submit|post_rx|rx_post/;
+export const refilling = /fill|alloc_?rx|rx_?alloc|rx_?buf|new_rx|rx_submit|post_rx|rx_post/;
