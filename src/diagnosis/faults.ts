@@ -16,6 +16,7 @@ import { panicReason, panicSaid } from "./panics.ts";
 import { isHelper, isPlumbing } from "./plumbing.ts";
 import type { FaultPointer } from "./pointers.ts";
 import { namePointer, pointerOf } from "./pointers.ts";
+import { poolBelowZero } from "./pool_below_zero.ts";
 import { sleep } from "./sleeping.ts";
 
 /** The function in which it stopped. */
@@ -290,10 +291,7 @@ function byMessage(o: Oops): Fault | undefined {
       key: "pool below zero",
       title: "Page pool's count below zero",
       cause: `A page_pool got more pages back than it had given out: a page came back twice, or came to a pool that is not its own (page_pool_inflight(), net/core/page_pool.c). ${quoted}`,
-      severity: "act",
-      consequence:
-        "Act on it: a page that came back twice is handed to two packets at once; the report does not show that it has happened.",
-      memory: "none",
+      ...poolBelowZero,
       reason: `${noShortage}: a pool's own count went wrong.`,
     };
   if (text.includes("DMA-API: ")) {

@@ -10,6 +10,7 @@ import { dmaComplaint } from "./dma_debug.ts";
 import type { Advice, MessageSaid } from "./finding.ts";
 import { netdeviceWaiting } from "./netdevice_waiting.ts";
 import { isPlumbing } from "./plumbing.ts";
+import { poolBelowZero } from "./pool_below_zero.ts";
 import { size } from "./words.ts";
 
 const look = (action: string, changes: string, command: string): Advice => ({
@@ -437,9 +438,7 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     title: "A page_pool got back more pages than it gave out",
     cause: `A page_pool counts ${pages} pages in flight: more were released than taken, so one page was released twice, or to the wrong pool.`,
     meaning: "page_pool_inflight() warns when hold minus release is below zero (net/core/page_pool.c).",
-    severity: "corruption",
-    consequence: "Serious: a page that is released twice may be in use by two owners.",
-    memory: "held",
+    ...poolBelowZero,
     advice: [
       code(
         "Look for a driver that both releases a page and lets the packet recycle it",

@@ -100,6 +100,7 @@ const listed: readonly Anchor[] = [
   row("fault", "lab corruption", "slab corruption"),
   row("fault", "list_del corruption"),
   row("fault", "list_add corruption"),
+  row("fault", "list_add double add"),
   row("fault", "refcount_t:"),
   row("fault", "Trying to vfree"),
   row("fault", "Trying to fix it up"),

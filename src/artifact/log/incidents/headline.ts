@@ -211,8 +211,8 @@ const faultRows: readonly HeadlineRow[] = [
   ),
   row(
     "oops",
-    ["list_add corruption", "list_del corruption"],
-    /^(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b/,
+    ["list_add corruption", "list_del corruption", "list_add double add"],
+    /^(?:[\w.]{1,40}: )?list_(?:(?:add|del) corruption\b|add double add: )/,
     "list_del corruption. prev->next should be ffff88003d5c8e70, but was ffff88003d5c8e80",
   ),
   row("oops", ["refcount_t: "], /^refcount_t: /, "refcount_t: underflow; use-after-free."),

@@ -18,7 +18,7 @@ const dieLine =
 const sourceLine =
   /(?:sleeping function called from invalid context at |kernel BUG at |Kernel BUG at |WARNING: (?:CPU: \d+ PID: \d+ )?at |WARNING: |Badness (?:at|in) )([\w./-]+):(\d+)(?=\D)/;
 /** What only says what a check found; the WARNING or BUG that it belongs to follows, where it is not lost. */
-const messageHead = /^(?:refcount_t: |(?:[\w.]{1,40}: )?list_(?:add|del) corruption\b)/;
+const messageHead = /^(?:refcount_t: |(?:[\w.]{1,40}: )?list_(?:(?:add|del) corruption\b|add double add: ))/;
 export const isCheckMessage = (text: string): boolean => messageHead.test(text);
 /** The line of WARN() and BUG() that tells where they stand. */
 const checkLine = /^(?:WARNING: |[Kk]ernel BUG at |Kernel bug detected|Badness (?:at|in) )/;
