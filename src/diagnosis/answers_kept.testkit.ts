@@ -1,0 +1,55 @@
+// Answers to texts that are made for it, kept in fixtures/answers as those of answers.test.ts are: a file for each room, without the words.
+//   ANSWERS=write npx vitest run src/diagnosis/answers_    writes them anew
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { answerLines } from "./answers.testkit.ts";
+import { diagnoseTexts } from "./field.testkit.ts";
+import type { Diagnosis } from "./finding.ts";
+
+/** By name, the texts that are given together. */
+export type Texts = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+const answers = join(import.meta.dirname, "../../fixtures/answers");
+
+/** `== name` and the lines of its answer, one text after the other. */
+const kept = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    text
+      .split(/^== /m)
+      .slice(1)
+      .map((part) => {
+        const end = part.indexOf("\n");
+        return [part.slice(0, end), part.slice(end + 1).trimEnd()];
+      }),
+  );
+
+/** Asks every text of every room and compares with what is kept; what has changed is read in the difference. */
+export function keptAnswers(
+  rooms: Readonly<Record<string, Texts>>,
+  linesOf: (d: Diagnosis) => readonly string[] = answerLines,
+): void {
+  describe.each(Object.entries(rooms))("%s", (room, texts) => {
+    const path = join(answers, `${room.replaceAll(" ", "_")}.txt`);
+    const answer = async (name: string): Promise<string> =>
+      linesOf(await diagnoseTexts(texts[name] ?? {}))
+        .flatMap((l) => l.split("\n").map((x) => x.trimEnd()))
+        .join("\n");
+    if (process.env.ANSWERS === "write")
+      test("written anew", { timeout: 600_000 }, async () => {
+        const all: string[] = [];
+        for (const name of Object.keys(texts)) all.push(`== ${name}\n${await answer(name)}\n`);
+        writeFileSync(path, all.join(""));
+        expect(all.length).toBeGreaterThan(0);
+      });
+    else {
+      const known = kept(readFileSync(path, "utf8"));
+      test("every text has an answer, and every answer its text", () => {
+        expect([...known.keys()].sort()).toEqual(Object.keys(texts).sort());
+      });
+      test.each(Object.keys(texts))("%s", async (name) => {
+        expect(await answer(name)).toBe(known.get(name));
+      });
+    }
+  });
+}
