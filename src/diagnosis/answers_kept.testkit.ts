@@ -53,3 +53,23 @@ export function keptAnswers(
     }
   });
 }
+
+/** Of an answer what each incident is and how it is answered, with its advice; not where it stands nor what the machine looks like. */
+export const shortLines = (d: Diagnosis): readonly string[] =>
+  answerLines(d).filter((l) =>
+    /^ (?: \S+ (?:yes|no|unknown)\b|(?:kind|severity|title|cause|driver|direction|order) )/.test(l),
+  );
+
+/** Lines of a log. */
+export type Lines = readonly string[];
+export const log = (...lines: Lines): Texts[string] => ({
+  "kern.log": `${lines.map((l) => `[  100.000000] ${l}`).join("\n")}\n`,
+});
+export const each = <T>(rows: readonly T[], name: (row: T) => string, lines: (row: T) => Lines): Texts =>
+  Object.fromEntries(rows.map((row) => [name(row), log(...lines(row))]));
+export const words = (text: string): Lines => text.split(/\s+/);
+export const frames = (...names: Lines): Lines => names.map((n) => ` ${/[<[]/.test(n) ? n : `${n}+0x12/0x340`}`);
+export const processLine = (taint = "Not tainted", release = "6.1.0-18-amd64"): string =>
+  `CPU: 1 PID: 77 Comm: server ${taint} ${release} #1`;
+/** A system call from its last function to its end. */
+export const task: Lines = ["vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"];
