@@ -306,10 +306,3 @@ function blocksOnly(files: MachineFiles, { zones }: BuddyInfo, short: string | u
     ],
   };
 }
-
-/** Pages of managed memory over all zones, where zoneinfo says it. */
-export function managedPages(files: MachineFiles): number | undefined {
-  const zones = files.one("zoneinfo")?.zones ?? [];
-  const managed = zones.map((z) => zoneValue(z, "managed"));
-  return managed.length === 0 || managed.includes(undefined) ? undefined : sum(managed.flatMap((m) => m ?? []));
-}
