@@ -21,7 +21,7 @@ const deviceCounters = [
   ..."rx_refill_failures skb_errors rx_alloc_csum_err rx_buf_length_errors rx_page_crc_errors rx_align_buf_errors".split(
     " ",
   ),
-  ..."rx_buf_checksum_err rx_no_bufs rx_nobuf rx_missed rx_no_dma_res tx_fifo_errors rx_packets tx_restart_queue rx_pp_alloc_fail".split(
+  ..."rx_buf_checksum_err rx_no_bufs rx_nobuf rx_missed rx_no_dma_res tx_fifo_errors rx_packets tx_restart_queue rx_pp_alloc_fail rx_pp_recycle_ring rx_pp_alloc_slow".split(
     " ",
   ),
   ..."q0.pp_alloc_err rx_queue_0_drops rx_pages_alloc rx_err tx_errors rx_overruns no_desc nodesc".split(" "),

@@ -146,7 +146,7 @@ const pages: Texts = {
       ),
   ),
   ...each(
-    words("c0a5a660 c0a5a661 c0a5a680 c0a5a9a0 c0b4d660"),
+    words("0005a660 c0a5a660 c0a5a661 c0a5a680 c0a5a9a0 c0b4d660"),
     (address) => `page of 32 bits at ${address}`,
     (address) => [
       "BUG: Bad page state in process server  pfn:02d33",
@@ -339,7 +339,11 @@ const slabs: Texts = {
   "slab, a module's": log(...slab({ made: ["kmalloc_trace", "my_maker+0x1/0x2 [my_mod]"] })),
 };
 
+/** A system call whose names tell neither of sending nor of receiving. */
+const entry: Lines = ["vfs_read", "ksys_read", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"];
 interface Panic {
+  /** The helpers that found it. */
+  readonly top?: Lines;
   readonly what?: string;
   readonly len?: number;
   readonly put?: number;
@@ -370,7 +374,7 @@ const panic = ({
   "RIP: 0010:skb_panic+0x4a/0x4c",
   "Call Trace:",
   " <TASK>",
-  ...frames("skb_put.cold", ...(p.stack ?? ["my_rx_poll", "net_rx_action", ...task])),
+  ...frames(...(p.top ?? ["skb_put.cold"]), ...(p.stack ?? ["my_rx_poll", "net_rx_action", ...entry])),
   " </TASK>",
 ];
 const geometry = (put: number, room: number): Panic => ({
@@ -385,12 +389,12 @@ const panics: Texts = {
       "my_rx_poll my_clean_ring napi_gro my_tasklet my_irq my_interrupt usb_giveback_urb_bh my_rx_complete netif_receive_skb gether_setup my_sendmsg my_sendto my_xmit my_tx_fixup ip_output sock_write_iter my_rx_write vhost_net_rx handle_tx_copy virtio_transport_rx xenvif_tx my_function",
     ),
     (n) => `panic by ${n}`,
-    (n) => panic({ stack: [n, ...task.slice(1)] }),
+    (n) => panic({ stack: [n, ...entry] }),
   ),
   ...each(
     words("my_rx_poll my_sendmsg my_function"),
     (n) => `panic above ${n}`,
-    (n) => panic({ stack: ["my_builder", n, ...task.slice(1)] }),
+    (n) => panic({ stack: ["my_builder", n, ...entry] }),
   ),
   ...each(
     [1, 2, 112, 113],
@@ -445,6 +449,12 @@ const panics: Texts = {
     (release) => `panic of ${release}`,
     (release) => panic({ release, head: "00000000f1c2d3e4", data: "00000000a1b2c3d4" }),
   ),
+  ...each(
+    words("skb_panic skb_over_panic skb_under_panic skb_put skb_push __skb_put __skb_push my_put"),
+    (n) => `panic found by ${n}`,
+    (n) => panic({ top: [n] }),
+  ),
+  "panic found by nobody": log(...panic({ top: [] })),
   "panic, cut": log(
     "skbuff: skb_over_panic: text:ffffffffa0c68060 len:405 put:113 head:ffff8d2b41c3e400 data:ffff8d2b41c3e440 tail:0x1d5 end:0x",
   ),

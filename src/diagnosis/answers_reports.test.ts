@@ -72,6 +72,36 @@ const refused: Texts = {
       one({ blocks: ["2000M", "20M"] }, { release: "6.18.0", mask }),
     ]),
   ),
+  "movable of more names": one(
+    { blocks: ["2000M", "20M"] },
+    { release: "6.18.0", mask: "0xa28(GFP_ATOMIC|__GFP_MOVABLE)" },
+  ),
+  "printed a moment later": {
+    "kern.log": allocFailure({ memInfo: memory([{ blocks: [500] }]), frames: refilling }).replace(
+      /^\[ +24\.\d+\](?= Node 0 Normal: )/m,
+      "[   24.700000]",
+    ),
+  },
+  "CMA in a zone that refuses": one({ blocks: ["0", "0", "300C"], cma: 4800 }, { order: 2, mask: comp }),
+  "CMA in one of two zones": {
+    "kern.log": allocFailure({
+      order: 2,
+      mask: comp,
+      memInfo: memory([
+        { name: "DMA32", reserve: [0, 20, 20], blocks: ["0", "0", "300C"], cma: 4800, managed: 40_000 },
+        { blocks: [20], reserve: [0, 0, 0] },
+      ]),
+      frames: refilling,
+    }),
+  },
+  "CMA of the totals, zones cut": {
+    "kern.log": allocFailure({
+      memInfo: memory([{ blocks: ["20C"], cma: 80 }]).map((l) =>
+        l.replace(/ free_cma:80kB$/, "").replace(/\(C\)/g, "("),
+      ),
+      frames: refilling,
+    }),
+  },
   "movable and others of 6.18": one({ blocks: ["2000UM"] }, { release: "6.18.0" }),
   "nothing free of 6.18": one({ blocks: [0] }, { release: "6.18.0" }),
   ...Object.fromEntries([16_483, 16_484, 16_485, 20_000].map((n) => [`plenty, ${n} pages`, one({ blocks: [n] })])),
@@ -127,7 +157,10 @@ const refused: Texts = {
   ...Object.fromEntries(
     words("2.6.16 2.6.34 2.6.35 4.5.0 4.6.0").map((release) => [
       `order 2 of ${release}`,
-      one({ blocks: [300] }, { order: 2, mask: "0x20", release }),
+      one(
+        { blocks: [300] },
+        { order: 2, mask: release.startsWith("2") ? "0x20" : "0x2084020(GFP_ATOMIC|__GFP_COMP)", release },
+      ),
     ]),
   ),
 };

@@ -171,6 +171,13 @@ const rooms: Texts = {
       zoneinfo([{ free: 500 }]) +
       zoneinfo([{ name: "Movable", free: 70, managed: 200 }]).replace(/.*(?:min|low|high) .*\n/g, ""),
   },
+  "room, the last zone cut": {
+    "proc/zoneinfo": zoneinfo([{ free: 500 }, { node: 1, free: 5000 }]).replace(
+      / {6}nr_free_cma +0\n {2}start_pfn: +4096\n$/,
+      "",
+    ),
+    "proc/buddyinfo": lists([[100, 40, 20, 30]]),
+  },
   "room of nodes": {
     "proc/zoneinfo": zoneinfo([{ free: 90 }, { node: 1, free: 5000 }]),
     "proc/buddyinfo": lists([[90]]) + lists([[5000]]).replace("Node 0", "Node 1"),

@@ -370,6 +370,14 @@ const fault = (taint: string, modules: string, frames: readonly string[], head =
     " </TASK>",
     `Modules linked in: ${modules}`,
   );
+says("oops.packet_memory", [
+  [
+    "its line lost",
+    log(...["Call Trace:", " <TASK>", ...["my_step+0x1/0x2", ...bySyscall].map((f) => ` ${f}`)].toSpliced(0, 0, wild)),
+    /the line that names where it stopped is missing/,
+    /panic/,
+  ],
+]);
 says("taint.foreign", [
   [
     "one on the stack",

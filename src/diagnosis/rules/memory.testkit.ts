@@ -22,7 +22,7 @@ export interface Memory {
   readonly tail?: readonly string[];
 }
 const blockOf = (b: number | string | undefined): readonly [count: number, letters: string] => {
-  const [, n = "0", letters = ""] = /^(\d+)(\w*)$/.exec(String(b ?? 0)) ?? [];
+  const [, n = "0", letters = ""] = /^(\d+)([A-Z]*)$/.exec(String(b ?? 0)) ?? [];
   return [Number(n), letters || "U"];
 };
 /** Mem-Info of zones, whose sums are those of the totals. */

@@ -37,8 +37,8 @@ export const oom = defineRule({
       : [],
 });
 
-/** Packets in sockets are worth a word from this share of the cgroup's memory on. */
-const muchInSockets = 0.1;
+/** Packets in sockets are worth a word from one part of so many of the cgroup's memory on. */
+const muchInSockets = 10;
 
 /** What the cgroup's memory.stat says; shared memory and tmpfs are a part of its file pages, and are counted once. */
 function cgroupUse(c: Case, o: Oom): readonly Finding[] {
@@ -55,7 +55,7 @@ function cgroupUse(c: Case, o: Oom): readonly Finding[] {
   const known = parts.flatMap(([bytes, what]) => (bytes === undefined ? [] : [{ bytes, what }]));
   if (known.length === 0) return [];
   const usage = o.memcg?.usage.find((u) => u.what === "memory")?.usageKb;
-  const packets = sock !== undefined && usage !== undefined && sock >= muchInSockets * usage * 1024;
+  const packets = sock !== undefined && usage !== undefined && sock * muchInSockets >= usage * 1024;
   const words = listing(known.toSorted((a, b) => b.bytes - a.bytes).map(({ bytes, what }) => `${size(bytes)} ${what}`));
   return [
     yes(

@@ -233,7 +233,7 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
 }
 
 /** Caches whose objects are packets, their buffers or sockets. */
-const packetCaches = /^(?:skbuff|TCP|UDP|sock|request_sock|page_pool)/;
+const packetCaches = /^(?:skbuff|TCP|UDP|sock|request_sock)/;
 
 /** Who made and freed the object that a sanitizer's access was in, or ran out of; an access further off was not about its neighbour. */
 function ownersOf(o: Oops): readonly string[] {
