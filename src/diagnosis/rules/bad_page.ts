@@ -91,7 +91,7 @@ const flagsOf = (page: BadPage): bigint | undefined => {
 
 const fields = (c: Case): readonly Quote[] => {
   const lines = [...quote(c, "page", 1), ...quote(c, "flags")];
-  return lines.length > 0 ? lines : quote(c, "headline", 2);
+  return lines.length > 0 ? lines : quote(c, "headline");
 };
 
 /** What the flags word says in the layout of that release. */
@@ -333,9 +333,10 @@ function poolSays(c: Case, page: BadPage): readonly Finding[] {
 
 /** Sizes that struct page has had; the right one puts mem_map on a page boundary. */
 function structSize(c: Case, page: BadPage): readonly Finding[] {
-  if (page.page === undefined || page.pfn === undefined || !/^[0-9a-f]{8}$/.test(page.page)) return [];
+  const text = page.page ?? "";
+  if (page.pfn === undefined || !/^[0-9a-f]{8}$/.test(text)) return [];
   if (writtenOver(page)) return [];
-  const address = Number.parseInt(page.page, 16);
+  const address = Number.parseInt(text, 16);
   const pfn = page.pfn;
   const declared = declaredStructs(c.release).layout("page")?.sizeBytes;
   const candidates = new Set([...(declared === undefined ? [] : [declared]), 32, 28, 36, 40]);
@@ -345,7 +346,7 @@ function structSize(c: Case, page: BadPage): readonly Finding[] {
   return [
     yes(
       "bad_page.struct_page",
-      `page ${page.page} minus pfn × ${bytes} bytes is 0x${(address - pfn * bytes).toString(16)}, the start of a page: struct page has ${bytes} bytes here and pfn and pointer agree, so the report itself is sound.`,
+      `page ${text} minus pfn × ${bytes} bytes is 0x${(address - pfn * bytes).toString(16)}, the start of a page: struct page has ${bytes} bytes here and pfn and pointer agree, so the report itself is sound.`,
       [...quote(c, "headline"), ...fields(c)],
     ),
   ];

@@ -119,7 +119,7 @@ function where(c: Case, o: Oops): readonly Finding[] {
 /** What the check says in its own words. */
 function said(c: Case, o: Oops): readonly Finding[] {
   if (o.message === undefined) return [];
-  const lines = [...quote(c, "message", 3), ...headline(c)];
+  const lines = [...quote(c, "message"), ...headline(c)];
   return [yes("oops.message", `The kernel's own words are: "${o.message}".`, lines)];
 }
 

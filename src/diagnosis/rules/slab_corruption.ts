@@ -58,14 +58,18 @@ function otherState(s: SlabCorruption): Absent | "not said" | undefined {
   return none(bytes, differs) ?? "not said";
 }
 
+/** An address as a number; undefined where it is not there or not one. */
+function addressOf(text: string | undefined): bigint | undefined {
+  const digits = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text ?? "")?.[1];
+  return digits === undefined ? undefined : BigInt(`0x${digits}`);
+}
+
 /** The damaged bytes lie in front of where the object begins; SLUB has a guard zone there since 4.6 and names it since 5.13. */
 function inFront(s: SlabCorruption): boolean {
   if (!isRedzone(s)) return false;
   if (/left/i.test(s.problem)) return true;
-  const [to, begin] = [s.overwritten?.to, s.object?.address];
-  const hex = /^(?:0x)?[0-9a-f]{1,16}$/i;
-  if (to === undefined || begin === undefined || !hex.test(to) || !hex.test(begin)) return false;
-  return BigInt(`0x${to.replace(/^0x/, "")}`) < BigInt(`0x${begin.replace(/^0x/, "")}`);
+  const [to, begin] = [addressOf(s.overwritten?.to), addressOf(s.object?.address)];
+  return to !== undefined && begin !== undefined && to < begin;
 }
 
 /** What would tell whether the damaged bytes lie behind the object; undefined where it is there. */
