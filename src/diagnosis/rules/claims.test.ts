@@ -315,6 +315,20 @@ says("oom.scope", [
     /anonymous|page tables/,
   ],
 ]);
+says("oom.largest", [
+  [
+    "one process",
+    killed({ tasks: { server: 5 } }),
+    /^The 1 process that the report lists: server \[77\] 20 KiB\.$/,
+    /largest/,
+  ],
+  [
+    "two",
+    killed({ tasks: { server: 5, other: 9 } }),
+    /^The largest of the 2 processes that the report lists: other \[78\] 36 KiB and/,
+    /The 1/,
+  ],
+]);
 says("oom.panic", [
   [
     "by order",
@@ -377,6 +391,36 @@ says("oops.packet_memory", [
     /the line that names where it stopped is missing/,
     /panic/,
   ],
+]);
+const page = (flags: string, ...more: readonly string[]) =>
+  log(
+    "BUG: Bad page state in process server  pfn:02d33",
+    `page:00000000f1c2d3e4 refcount:0 mapcount:0 mapping:${"0".repeat(16)} index:0x0 pfn:0x2d33`,
+    `flags: ${flags}`,
+    "page dumped because: nonzero mapcount",
+    ...more,
+  );
+says("bad_page.flags", [
+  [
+    "bits that are no flags",
+    page("0x4000000000000000()"),
+    /\(0x?4000000000000000, which are its node, its zone|4000000000000000, which are its node/,
+    /undefined/,
+  ],
+  ["no bit at all", page("0x0()"), /No flag of the page is set \((?:0x)?0\)/, /its node/],
+  ["its zone by name", page("0x4000000000000000(zone=1)"), /: zone=1\)/, /its node/],
+]);
+const poisoned = (range: string) =>
+  log(
+    "=============================================================================",
+    "BUG kmalloc-512 (Not tainted): Poison overwritten",
+    "-----------------------------------------------------------------------------",
+    `${range} @offset=6036. First byte 0x6a instead of 0x6b`,
+    "Slab 0xffffea00000b4c00 objects=21 used=12 fp=0xffff888002d30dc0 flags=0x4000000000010200(slab|head|zone=1)",
+  );
+says("slab.use_after_free", [
+  ["one byte", poisoned("0xffff888002d31794-0xffff888002d31794"), /\(1 byte, 0x6b became 0x6a\)/, /bytes/],
+  ["two bytes", poisoned("0xffff888002d31794-0xffff888002d31795"), /\(2 bytes, 0x6b became 0x6a\)/, /byte,/],
 ]);
 says("taint.foreign", [
   [

@@ -244,7 +244,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
     found.push(
       yes(
         "oom.largest",
-        `The largest of the ${grouped(o.tasks.length)} processes that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
+        `${o.tasks.length === 1 ? "The 1 process" : `The largest of the ${grouped(o.tasks.length)} processes`} that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
         quote(c, "tasks", 1),
       ),
     );
