@@ -29,6 +29,7 @@ import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
 import { ofFragmentation } from "./fragmentation.ts";
+import { linesWith } from "./lines.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
   "bad_page.flags": { question: "Are flags set on the page?" },
@@ -89,8 +90,8 @@ const flagsOf = (page: BadPage): bigint | undefined => {
 };
 
 const fields = (c: Case): readonly Quote[] => {
-  const lines = [...quote(c, "page", 1), ...quote(c, "flags", 1)];
-  return lines.length > 0 ? lines : quote(c, "headline", 2);
+  const lines = [...quote(c, "page", 1), ...quote(c, "flags")];
+  return lines.length > 0 ? lines : quote(c, "headline");
 };
 
 /** What the flags word says in the layout of that release. */
@@ -177,7 +178,7 @@ function blockSays(c: Case, page: BadPage): readonly Finding[] {
   if (decoded === undefined || page.pfn === undefined) return [];
   const pfn = page.pfn;
   const h = (n: number): string => `0x${n.toString(16)}`;
-  const evidence = [...quote(c, "headline", 1), ...fields(c)];
+  const evidence = [...quote(c, "headline"), ...fields(c)];
   const tail = flagNamesOf(c, page).includes("tail");
   const buddy = onFreeList(c, page);
   if (tail) {
@@ -332,9 +333,10 @@ function poolSays(c: Case, page: BadPage): readonly Finding[] {
 
 /** Sizes that struct page has had; the right one puts mem_map on a page boundary. */
 function structSize(c: Case, page: BadPage): readonly Finding[] {
-  if (page.page === undefined || page.pfn === undefined || !/^[0-9a-f]{8}$/.test(page.page)) return [];
+  const text = page.page ?? "";
+  if (page.pfn === undefined || !/^[0-9a-f]{8}$/.test(text)) return [];
   if (writtenOver(page)) return [];
-  const address = Number.parseInt(page.page, 16);
+  const address = Number.parseInt(text, 16);
   const pfn = page.pfn;
   const declared = declaredStructs(c.release).layout("page")?.sizeBytes;
   const candidates = new Set([...(declared === undefined ? [] : [declared]), 32, 28, 36, 40]);
@@ -344,8 +346,8 @@ function structSize(c: Case, page: BadPage): readonly Finding[] {
   return [
     yes(
       "bad_page.struct_page",
-      `page ${page.page} minus pfn × ${bytes} bytes is 0x${(address - pfn * bytes).toString(16)}, the start of a page: struct page has ${bytes} bytes here and pfn and pointer agree, so the report itself is sound.`,
-      [...quote(c, "headline", 1), ...fields(c)],
+      `page ${text} minus pfn × ${bytes} bytes is 0x${(address - pfn * bytes).toString(16)}, the start of a page: struct page has ${bytes} bytes here and pfn and pointer agree, so the report itself is sound.`,
+      [...quote(c, "headline"), ...fields(c)],
     ),
   ];
 }
@@ -429,8 +431,10 @@ const headIsNoFragment: Advice = {
 
 /** The sentences of page_owner and the frames that the finding names. */
 const ownerLines = (c: Case, names: readonly (string | undefined)[]): readonly Quote[] =>
-  quote(c, "owner", 60).filter(
-    (q) => /page_owner|page last/.test(q.text) || names.some((n) => n !== undefined && q.text.includes(`${n}+`)),
+  linesWith(
+    c,
+    "owner",
+    (text) => /page_owner|page last/.test(text) || names.some((n) => n !== undefined && text.includes(`${n}+`)),
   );
 
 function fragmentation(c: Case, page: BadPage): Finding {
@@ -442,6 +446,6 @@ function fragmentation(c: Case, page: BadPage): Finding {
   return no(
     "fragmentation",
     `This is not fragmentation: no request was refused. ${because.charAt(0).toUpperCase()}${because.slice(1)}, which a lack of contiguous memory cannot cause.`,
-    byKind(c, [...quote(c, "headline", 1), ...fields(c)]),
+    byKind(c, [...quote(c, "headline"), ...fields(c)]),
   );
 }

@@ -1,6 +1,5 @@
 // May the caller sleep, and did it ask as if it might not?
 import { isKnown, nothingMissing } from "../../kernel/readings/part.ts";
-import type { Case } from "../case.ts";
 import { frameName, quote, quoteFrames } from "../case.ts";
 import { shown } from "../finding.ts";
 import { maskOf } from "../mask.ts";
@@ -139,6 +138,3 @@ export const context = defineRule({
     }
   },
 });
-
-/** The case asked for memory that may not wait. */
-export const isAtomic = (c: Case): boolean => maskOf(c)?.maySleep === false;

@@ -27,7 +27,7 @@ export const driverLine = defineRule({
   answer: (c) => {
     if (c.incident.kind === "oops") return ofCheck(c, c.incident.reading);
     if (c.incident.kind !== "driver_line") return [];
-    const line = quote(c, "headline", 1);
+    const line = quote(c, "headline");
     const said = messageSaid(c.incident.reading);
     const advice = said.advice.map((a) =>
       a === failureSearch ? { ...a, command: `${logCommand(c)} | grep -B2 -A60 'allocation fail'` } : a,
@@ -46,9 +46,7 @@ function ofCheck(c: Case, o: Oops): readonly Finding[] {
   const known = messageOf(text);
   if (known === undefined) return [];
   const said = messageSaid({ message: known.id, text });
-  const lines = [...quote(c, "message", 1), ...quote(c, "headline", 1)].filter((q) =>
-    q.text.includes(text.slice(0, 40)),
-  );
+  const lines = [...quote(c, "message"), ...quote(c, "headline", 1)].filter((q) => q.text.includes(text.slice(0, 40)));
   return [
     yes("driver_line.meaning", said.meaning, lines, said.advice),
     ...(said.memory === "none" ? [no("driver_line.memory", said.cause, shown(text, lines))] : []),
@@ -56,7 +54,7 @@ function ofCheck(c: Case, o: Oops): readonly Finding[] {
 }
 
 function sizeSays(c: Case, bytes: number | undefined, advice: readonly Advice[]): readonly Finding[] {
-  const line = quote(c, "headline", 1);
+  const line = quote(c, "headline");
   if (bytes === undefined)
     return [unknown("driver_line.size", "The line does not say how much memory was requested.", line, advice)];
   const way =

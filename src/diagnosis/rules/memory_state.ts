@@ -32,7 +32,7 @@ function zoneSays(c: Case, m: MemInfo, z: MemZone): Finding {
     n === undefined ? "an amount that is not in the text" : size(n * 1024);
   const asks = `Does zone ${z.name} of node ${z.node} have enough?`;
   const block = largestBlock(m, z, c.pageKb);
-  const lines = [...quote(c, `zone:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)];
+  const lines = [...quote(c, `zone:${at}`), ...quote(c, `free_lists:${at}`)];
   if (free === undefined || min === undefined) {
     const said =
       free !== undefined

@@ -17,6 +17,7 @@ import { defineQuestions } from "../question.ts";
 import { hiddenBoostKb } from "../rebuild.ts";
 import { defineRule, shortages } from "../rule.ts";
 import { size } from "../words.ts";
+import { linesWith } from "./lines.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
   "min_free.default": {
@@ -198,9 +199,9 @@ function fromReport(c: Case): readonly Finding[] {
   if (isLack(marks)) return [notTold(c, marks)];
   const { kb, lowmemKb, zones } = marks;
   const evidence = [
-    ...zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
+    ...zones.flatMap((z) => quote(c, `zone:${z.node}:${z.name}`)),
     ...(marks.keptKb !== 0 || zones.some((z) => z.kb.managed === undefined)
-      ? quote(c, "tail", 20).filter((q) => /\breserved\b/.test(q.text))
+      ? linesWith(c, "tail", (text) => /\breserved\b/.test(text))
       : []),
   ];
   const advice = raise(c, kb, lowmemKb);

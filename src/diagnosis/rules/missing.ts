@@ -56,12 +56,7 @@ export const missing = defineRule({
         ),
       );
     const network = c.stack.direction !== undefined && c.stack.direction !== "neither";
-    if (
-      network &&
-      c.around.mtus.size === 0 &&
-      c.around.driver === undefined &&
-      ["alloc_failure", "slab_failure"].includes(c.incident.kind)
-    )
+    if (network && c.around.mtus.size === 0 && c.around.driver === undefined && c.incident.kind === "alloc_failure")
       found.push(
         unknown(
           "missing.interface",

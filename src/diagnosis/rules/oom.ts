@@ -14,6 +14,7 @@ import { confinedTo, onlyBlocks } from "../oom_zones.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing, orderWords, size } from "../words.ts";
+import { linesWith } from "./lines.ts";
 import { kernelHolds } from "./oom_slabs.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
@@ -36,8 +37,8 @@ export const oom = defineRule({
       : [],
 });
 
-/** Packets in sockets are worth a word from this share of the cgroup's memory on. */
-const muchInSockets = 0.1;
+/** Packets in sockets are worth a word from one part of so many of the cgroup's memory on. */
+const muchInSockets = 10;
 
 /** What the cgroup's memory.stat says; shared memory and tmpfs are a part of its file pages, and are counted once. */
 function cgroupUse(c: Case, o: Oom): readonly Finding[] {
@@ -54,7 +55,7 @@ function cgroupUse(c: Case, o: Oom): readonly Finding[] {
   const known = parts.flatMap(([bytes, what]) => (bytes === undefined ? [] : [{ bytes, what }]));
   if (known.length === 0) return [];
   const usage = o.memcg?.usage.find((u) => u.what === "memory")?.usageKb;
-  const packets = sock !== undefined && usage !== undefined && sock >= muchInSockets * usage * 1024;
+  const packets = sock !== undefined && usage !== undefined && sock * muchInSockets >= usage * 1024;
   const words = listing(known.toSorted((a, b) => b.bytes - a.bytes).map(({ bytes, what }) => `${size(bytes)} ${what}`));
   return [
     yes(
@@ -77,7 +78,7 @@ function cgroupUse(c: Case, o: Oom): readonly Finding[] {
 }
 
 function scope(c: Case, o: Oom): readonly Finding[] {
-  const line = [...quote(c, "headline", 1), ...quote(c, "summary", 1), ...quote(c, "memcg", 2)];
+  const line = [...quote(c, "headline"), ...quote(c, "summary"), ...quote(c, "memcg", 2)];
   if (o.scope === "memcg") {
     const scoped: string = o.scope;
     const limit = o.memcg?.usage.find((u) => u.what === "memory");
@@ -140,10 +141,7 @@ function ofZones(c: Case, o: Oom, { zones, elsewhere, slab }: Confined, line: re
     costs: "nothing",
     command: "grep -E 'Low|Slab|SRecl|SUnrecl' /proc/meminfo; cat /proc/zoneinfo; slabtop -o -s c | head -20",
   };
-  const lines = [
-    ...line,
-    ...(o.memInfo?.zones ?? []).slice(0, 8).flatMap((z) => quote(c, `zone:${z.node}:${z.name}`, 1)),
-  ];
+  const lines = [...line, ...(o.memInfo?.zones ?? []).slice(0, 8).flatMap((z) => quote(c, `zone:${z.node}:${z.name}`))];
   return elsewhere === undefined
     ? unknown("oom.scope", `${only}; the report does not say how much the others had.${held}${who}`, lines, [advice])
     : no(
@@ -246,7 +244,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
     found.push(
       yes(
         "oom.largest",
-        `The largest of the ${grouped(o.tasks.length)} processes that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
+        `${o.tasks.length === 1 ? "The 1 process" : `The largest of the ${grouped(o.tasks.length)} processes`} that the report lists: ${listing(top.map((t) => `${t.name} [${t.pid}] ${size(t.rss * c.pageKb * 1024)}`))}.`,
         quote(c, "tasks", 1),
       ),
     );
@@ -271,7 +269,7 @@ const large = 0.3;
 function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: number | undefined): Finding {
   const bytes = (pages: number): string => size(pages * c.pageKb * 1024);
   const percent = (pages: number): string => `${Math.round((pages / ram) * 100)} % of the machine`;
-  const lines = quote(c, "totals", 8).filter((q) => q.text.includes("slab_unreclaimable"));
+  const lines = linesWith(c, "totals", (text) => text.includes("slab_unreclaimable"));
   const slabWords = `${bytes(slab)} of unreclaimable slab, ${percent(slab)}`;
   if (slab / ram > large)
     return yes(
@@ -321,7 +319,7 @@ function outcome(c: Case, o: Oom): readonly Finding[] {
       yes(
         "oom.panic",
         `${/panic_on_oom is enabled/.test(o.panic ?? "") ? "vm.panic_on_oom made the machine go down at the first lack of memory" : "Nothing was left to kill and the machine went down"}${o.panic === undefined ? "" : `: ${o.panic}`}.`,
-        [...quote(c, "panic", 1), ...quote(c, "headline", 1)],
+        [...quote(c, "panic"), ...quote(c, "headline")],
       ),
     ];
   if (o.victim === undefined) return [];
@@ -331,7 +329,7 @@ function outcome(c: Case, o: Oom): readonly Finding[] {
     yes(
       "oom.victim",
       `The kernel killed ${o.victim.comm} [${o.victim.pid}]${anon === undefined ? "" : `, which gave back about ${size(anon * 1024)}`}.`,
-      [...quote(c, "victim", 1), ...quote(c, "headline", 1)].slice(0, 1),
+      [...quote(c, "victim"), ...quote(c, "headline")].slice(0, 1),
     ),
   ];
 }

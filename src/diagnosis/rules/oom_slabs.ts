@@ -2,10 +2,10 @@
 import type { Oom } from "../../kernel/readings/oom.ts";
 import { slabRowsPart } from "../../kernel/readings/oom.ts";
 import { nothingMissing } from "../../kernel/readings/part.ts";
-import { quote } from "../case.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing, size } from "../words.ts";
+import { linesWith } from "./lines.ts";
 
 const { questions, yes } = defineQuestions({
   "oom.slabs": { question: "Which cache holds it?", open: true },
@@ -14,7 +14,7 @@ const { questions, yes } = defineQuestions({
 /** What objects of a cache are, where they have to do with packets. */
 const meanings: readonly (readonly [cache: RegExp, what: string])[] = [
   [/^skbuff_(?:head_cache|fclone_cache|small_head|ext_cache)/, "heads of packets"],
-  [/^(?:TCP|TCPv6|UDP|UDPv6|sock_inode_cache|request_sock_TCP|tw_sock_TCP|RAW|UNIX)/, "sockets"],
+  [/^(?:TCP|UDP|sock_inode_cache|request_sock_TCP|tw_sock_TCP|RAW|UNIX)/, "sockets"],
   [/^(?:nf_conntrack|ip_dst_cache|rt6|arp_cache|fib|xfrm)/, "state of connections and routes"],
 ];
 
@@ -49,7 +49,7 @@ export const oomSlabs = defineRule({
       ? "The kernel printed who holds it"
       : "Of the caches whose rows are in the text these hold most";
     const packets = rows.some((r) => r.name.startsWith("skbuff"));
-    const lines = quote(c, "slabs", 60).filter((q) => rows.some((r) => q.text.includes(r.name)));
+    const lines = linesWith(c, "slabs", (text) => rows.some((r) => text.split(/\s+/).includes(r.name)));
     return [
       yes(
         "oom.slabs",

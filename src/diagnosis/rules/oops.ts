@@ -15,6 +15,7 @@ import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
 import { ofFragmentation } from "./fragmentation.ts";
+import { linesWith } from "./lines.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
   "oops.where": { question: "Where did it stop?", open: true },
@@ -37,7 +38,7 @@ const innermost = 2;
 /** Functions of the network that may or may not have a packet in hand. */
 const networkNames =
   /^(?:__)?(?:tcp|udp|ip|ip6|ipv6|inet|icmp|arp|neigh|netif|dev|napi|sk|sock|sctp|netlink|nf|ipt|xfrm|br|vlan|bond|tun|veth)_|_socket_|(?:send|recv)msg|_poll$|clean_(?:rx|tx)|alloc_rx|rx_buf|_xmit|refill/;
-const packetFiles = /^net\/core\/|include\/linux\/skbuff\.h$|include\/net\/page_pool|page_pool|skbuff/;
+const packetFiles = /^net\/core\/|page_pool|skbuff/;
 const networkFiles = /^(?:net|drivers\/net)\//;
 const allocatorNames =
   /^(kmem_cache_|kmalloc|__kmalloc|kfree|__slab_|___slab|free_block|get_freepointer|rmqueue|get_page_from_freelist|free_pages|__free_pages|put_page|__put_)/;
@@ -103,10 +104,12 @@ function where(c: Case, o: Oops): readonly Finding[] {
       `The kernel ${verbs[o.class] ?? "faulted"} in ${name}${source}${module === undefined ? "" : `, a function of the module ${module}`}${caller === undefined || caller === name ? "" : `, called from ${caller}`}.`,
       [
         ...headline(c),
-        ...quote(c, "registers", 40).filter(
-          (q) =>
-            /\b(NIP|RIP|EIP|LR|pc|lr)\b/.test(q.text) &&
-            (q.text.includes(name) || (caller !== undefined && q.text.includes(caller))),
+        ...linesWith(
+          c,
+          "registers",
+          (text) =>
+            /\b(NIP|RIP|EIP|LR|pc|lr)\b/.test(text) &&
+            (text.includes(name) || (caller !== undefined && text.includes(caller))),
         ),
       ],
     ),
@@ -116,7 +119,7 @@ function where(c: Case, o: Oops): readonly Finding[] {
 /** What the check says in its own words. */
 function said(c: Case, o: Oops): readonly Finding[] {
   if (o.message === undefined) return [];
-  const lines = [...quote(c, "message", 3), ...headline(c)];
+  const lines = [...quote(c, "message"), ...headline(c)];
   return [yes("oops.message", `The kernel's own words are: "${o.message}".`, lines)];
 }
 
@@ -159,10 +162,10 @@ function pointer(c: Case, o: Oops): readonly Finding[] {
     (is.kind === "other" ? unknown : yes)(
       "oops.pointer",
       `${name}: ${next ? "near zero: a member of a null pointer, or a small number written over a pointer" : is.sentence}.${echo}${whose}`,
-      [
-        ...headline(c),
-        ...quote(c, "registers", 40).filter((q) => q.text.toLowerCase().includes(value.toLowerCase())),
-      ].slice(0, 4),
+      [...headline(c), ...linesWith(c, "registers", (text) => text.toLowerCase().includes(value.toLowerCase()))].slice(
+        0,
+        4,
+      ),
       advice,
     ),
     ...(poison
@@ -205,7 +208,7 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
       ? ""
       : ` A ${s.access}${s.size === undefined ? "" : ` of ${s.size} ${s.size === 1 ? "byte" : "bytes"}`}.`;
   const place = s.place === undefined ? "" : ` It lies ${s.place.replace(/^located /, "")}.`;
-  const lines = [...headline(c), ...quote(c, "access", 1), ...quote(c, "object", 4)];
+  const lines = [...headline(c), ...quote(c, "access"), ...quote(c, "object", 4)];
   return [
     yes(
       "oops.sanitizer",
@@ -218,7 +221,7 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
           `The object was ${listing(hands)}.`,
           [
             ...headline(c),
-            ...quote(c, "track", 40).filter((q) => hands.some((h) => q.text.includes(h.replace(/^.* by /, "")))),
+            ...linesWith(c, "track", (text) => hands.some((h) => text.includes(h.replace(/^.* by /, "")))),
           ],
           read,
         )
@@ -230,7 +233,7 @@ function sanitizer(c: Case, o: Oops): readonly Finding[] {
 }
 
 /** Caches whose objects are packets, their buffers or sockets. */
-const packetCaches = /^(?:skbuff|TCP|UDP|sock|request_sock|page_pool)/;
+const packetCaches = /^(?:skbuff|TCP|UDP|sock|request_sock)/;
 
 /** Who made and freed the object that a sanitizer's access was in, or ran out of; an access further off was not about its neighbour. */
 function ownersOf(o: Oops): readonly string[] {
@@ -326,11 +329,7 @@ function throughPackets(c: Case, o: Oops, hit: string): Finding {
   const completion =
     wild && [faultAt(o), callerByLink(o)].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(faultAt(o) ?? "");
   const lines =
-    frame >= 0
-      ? quoteFrames(c, [frame])
-      : quote(c, "registers", 40)
-          .filter((q) => q.text.includes(hit))
-          .slice(0, 2);
+    frame >= 0 ? quoteFrames(c, [frame]) : linesWith(c, "registers", (text) => text.includes(hit)).slice(0, 2);
   return yes(
     "oops.packet_memory",
     completion

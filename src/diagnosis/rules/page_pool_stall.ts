@@ -30,7 +30,7 @@ export const pagePoolStall = defineRule({
   answer: (c: Case) => {
     if (c.incident.kind !== "page_pool_stall") return [];
     const { inflight, seconds, poolId } = c.incident.reading;
-    const line = quote(c, "headline", 1);
+    const line = quote(c, "headline");
     return [
       yes(
         "page_pool.stalled",

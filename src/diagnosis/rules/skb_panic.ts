@@ -34,7 +34,7 @@ export const skbPanic = defineRule({
 type Source = "descriptor" | "guest" | "local" | "unknown";
 
 const putters = /^(?:skb_panic|skb_over_panic|skb_under_panic|skb_put|skb_push|__skb_put|__skb_push)/;
-const receiving = /poll|_rx|rx_|clean_|napi|tasklet|_irq|interrupt|giveback_urb|rx_complete|netif_receive|gether/;
+const receiving = /poll|_rx|rx_|clean_|napi|tasklet|_irq|interrupt|giveback_urb|netif_receive|gether/;
 const sending = /sendmsg|sendto|_xmit|xmit_|tx_fixup|_output|write/;
 
 /** Index of the frame that put or pushed. */

@@ -58,14 +58,18 @@ function otherState(s: SlabCorruption): Absent | "not said" | undefined {
   return none(bytes, differs) ?? "not said";
 }
 
+/** An address as a number; undefined where it is not there or not one. */
+function addressOf(text: string | undefined): bigint | undefined {
+  const digits = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text ?? "")?.[1];
+  return digits === undefined ? undefined : BigInt(`0x${digits}`);
+}
+
 /** The damaged bytes lie in front of where the object begins; SLUB has a guard zone there since 4.6 and names it since 5.13. */
 function inFront(s: SlabCorruption): boolean {
   if (!isRedzone(s)) return false;
   if (/left/i.test(s.problem)) return true;
-  const [to, begin] = [s.overwritten?.to, s.object?.address];
-  const hex = /^(?:0x)?[0-9a-f]{1,16}$/i;
-  if (to === undefined || begin === undefined || !hex.test(to) || !hex.test(begin)) return false;
-  return BigInt(`0x${to.replace(/^0x/, "")}`) < BigInt(`0x${begin.replace(/^0x/, "")}`);
+  const [to, begin] = [addressOf(s.overwritten?.to), addressOf(s.object?.address)];
+  return to !== undefined && begin !== undefined && to < begin;
 }
 
 /** What would tell whether the damaged bytes lie behind the object; undefined where it is there. */
@@ -93,17 +97,11 @@ export function span(s: SlabCorruption): number | undefined {
 
 function explain(c: Case, s: SlabCorruption): readonly Finding[] {
   const found: Finding[] = [];
-  const headline = quote(c, "headline", 1);
+  const headline = quote(c, "headline");
   const bytes = span(s);
   const first = s.overwritten;
-  const freer = ownName(
-    s.freed,
-    /^(kfree|kmem_cache_free|__slab_free|slab_free|kfree_skbmem|kfree_skb|skb_free_head|skb_release_data|__kfree_skb|consume_skb)/,
-  );
-  const owner = ownName(
-    s.allocated,
-    /^(__alloc_skb|alloc_skb|__kmalloc|kmalloc|kmem_cache_alloc|kmalloc_reserve|__kmem_cache_alloc)/,
-  );
+  const freer = ownName(s.freed);
+  const owner = ownName(s.allocated);
   const advice: readonly Advice[] = [
     {
       change: { kind: "code" },
@@ -125,7 +123,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       yes(
         "slab.use_after_free",
         `An object of ${cacheOf(s)} was changed after it had been freed${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"}${first === undefined ? "" : `, 0x${first.expected.toString(16)} became 0x${first.found.toString(16)}`})`}: a use after free.`,
-        [...headline, ...quote(c, "overwritten", 1)],
+        [...headline, ...quote(c, "overwritten")],
         advice,
       ),
     );
@@ -139,7 +137,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
         ),
       );
   } else if (state !== undefined) {
-    const lines = [...headline, ...quote(c, "overwritten", 1)];
+    const lines = [...headline, ...quote(c, "overwritten")];
     found.push(
       state === "not said"
         ? unknown(
@@ -160,7 +158,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
       yes(
         "slab.before",
         `Somebody wrote in front of an object of ${cacheOf(s)}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: into its left guard zone, or past the end of the object before it in the slab. The owner that is named below is the owner of the object behind.`,
-        [...headline, ...quote(c, "overwritten", 1), ...quote(c, "object", 1)],
+        [...headline, ...quote(c, "overwritten"), ...quote(c, "object")],
       ),
     );
   else if (isRedzone(s))
@@ -170,7 +168,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
         lost !== undefined
           ? `The guard zone of an object of ${cacheOf(s)} no longer holds its pattern. The text does not say whether somebody wrote behind the object or in front of it: it lacks ${lost}.`
           : `Somebody wrote behind an object of ${cacheOf(s)}${bytes === undefined ? "" : ` (${bytes} byte${bytes === 1 ? "" : "s"})`}: its guard zone no longer holds its pattern. A write out of bounds, not a lack of memory.`,
-        [...headline, ...quote(c, "overwritten", 1)],
+        [...headline, ...quote(c, "overwritten")],
         [
           {
             change: { kind: "code" },
@@ -201,7 +199,7 @@ function explain(c: Case, s: SlabCorruption): readonly Finding[] {
         takenAgain(s) && freer !== undefined
           ? `The object's last owner: allocated by ${owner ?? s.allocated?.function}, ${s.allocated?.age} jiffies before the report; before that it was freed by ${freer}, ${s.freed?.age} jiffies before the report.`
           : `The object's last owner: ${[owner === undefined ? undefined : `allocated by ${owner}`, freer === undefined ? undefined : `freed by ${freer}`].filter((x) => x !== undefined).join(", ")}${ageWords(s)}.`,
-        [...quote(c, "allocated", 1), ...quote(c, "freed", 1)],
+        [...quote(c, "allocated"), ...quote(c, "freed")],
       ),
     );
   const packet =
@@ -231,10 +229,9 @@ export const cacheOf = (s: SlabCorruption): string =>
   s.cache === "" ? "a cache that the text does not name" : s.cache;
 
 /** The first caller that is not the allocator itself, with its module. */
-function ownName(track: ObjectTrack | undefined, plumbing: RegExp): string | undefined {
-  const nobodys = (name: string): boolean => plumbing.test(name) || isPlumbing(name);
-  const frame = track?.frames.find((f) => f.reliable && !nobodys(f.function));
-  if (frame === undefined) return track === undefined || nobodys(track.function) ? undefined : track.function;
+function ownName(track: ObjectTrack | undefined): string | undefined {
+  const frame = track?.frames.find((f) => f.reliable && !isPlumbing(f.function));
+  if (frame === undefined) return track === undefined || isPlumbing(track.function) ? undefined : track.function;
   return `${frame.function}${frame.module === undefined ? "" : ` [${frame.module}]`}`;
 }
 

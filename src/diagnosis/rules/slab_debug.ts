@@ -17,9 +17,7 @@ export const slabDebug = defineRule({
   answer: (c) => {
     if (c.slab?.debuggingRaisedOrder !== true) return [];
     const { objectSize, bufferSize, minOrder } = c.slab;
-    const lines = [...quote(c, "slab", 8), ...quote(c, "headline", 1)].filter((q) =>
-      /debugging|object size/.test(q.text),
-    );
+    const lines = [...quote(c, "slab", 8), ...quote(c, "headline")].filter((q) => /debugging|object size/.test(q.text));
     const pageBytes = c.pageKb * 1024;
     const bare = objectSize === undefined ? undefined : Math.max(0, Math.ceil(Math.log2(objectSize / pageBytes)));
     const takes =

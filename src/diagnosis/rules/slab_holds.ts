@@ -61,7 +61,7 @@ export const slabHolds = defineRule({
         : c.slab.nodes.every(isFull)
           ? ", and not one of its objects is free on the nodes that the text has"
           : "";
-    const lines = [...quote(c, "slab", 20), ...quote(c, "headline", 1)].filter((q) => /slabs:|cache:/.test(q.text));
+    const lines = [...quote(c, "slab", 20), ...quote(c, "headline")].filter((q) => /slabs:|cache:/.test(q.text));
     return [
       yes(
         "slab_holds",

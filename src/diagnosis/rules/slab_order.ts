@@ -1,6 +1,5 @@
 // A buffer small enough for one page that still needed a block of several: because its slab is that large and may not be smaller.
 import { slubMayFallBack } from "../../kernel/facts/slab.ts";
-import { compareVersions } from "../../kernel/release.ts";
 import { quoteFrames } from "../case.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
@@ -21,7 +20,6 @@ export const slabOrder = defineRule({
     const machine = machineOf(c);
     if (slab?.kind !== "slab" || machine?.allocator !== "slub" || slab.order === 0 || slab.mayFallBack) return [];
     if (slab.usable > machine.rx.pageSize) return [];
-    const falls = slubMayFallBack.find((f) => f.value && compareVersions(f.since, c.release.version) > 0);
     return [
       yes(
         "slab_order",
@@ -35,17 +33,16 @@ export const slabOrder = defineRule({
             costs: "a reboot; fewer objects a slab, so its lock is taken more often, and some memory is wasted",
             command: "slub_max_order=0 on the kernel command line",
           },
-          ...(falls === undefined
-            ? []
-            : [
-                {
-                  change: { kind: "release" as const, version: falls.since.join(".") },
-                  action: `Run ${falls.since.join(".")} or later`,
-                  changes:
-                    "SLUB asks for the larger block quietly, and takes the smallest that holds one object when it is refused",
-                  costs: "an upgrade of the kernel",
-                },
-              ]),
+          // This release does not: the one that began to is later.
+          ...slubMayFallBack
+            .filter((f) => f.value)
+            .map(({ since }) => ({
+              change: { kind: "release" as const, version: since.join(".") },
+              action: `Run ${since.join(".")} or later`,
+              changes:
+                "SLUB asks for the larger block quietly, and takes the smallest that holds one object when it is refused",
+              costs: "an upgrade of the kernel",
+            })),
         ],
       ),
     ];

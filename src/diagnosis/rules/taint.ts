@@ -13,6 +13,7 @@ import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing } from "../words.ts";
 import { verdictOn } from "./bad_page.ts";
+import { linesWith } from "./lines.ts";
 import { oopsOf } from "./oops.ts";
 
 const { questions, no, unknown, yes } = defineQuestions({
@@ -37,7 +38,7 @@ export const taint = defineRule({
       taint: text.startsWith("Tainted") || text.startsWith("Not") ? text : `Tainted: ${text}`,
     });
     const letters = seenOf(part) ?? [];
-    const evidence = own === undefined ? tainted(c) : quote(c, "headline", 1);
+    const evidence = own === undefined ? tainted(c) : quote(c, "headline");
     return [
       ...before(part, evidence, isCorruption(c)),
       ...foreign(c, letters, evidence),
@@ -48,12 +49,10 @@ export const taint = defineRule({
 
 /** The line with the letters; arm before 3.10 and mips print them among the registers. */
 function tainted(c: Case): readonly Quote[] {
-  const lines = quote(c, "process", 1);
+  const lines = quote(c, "process");
   return lines.length > 0
     ? lines
-    : quote(c, "registers", 40)
-        .filter((q) => /\b(?:Not tainted|Tainted: )/.test(q.text))
-        .slice(0, 1);
+    : linesWith(c, "registers", (text) => /\b(?:Not tainted|Tainted: )/.test(text)).slice(0, 1);
 }
 
 /** Whether the report itself is of corruption: of anything else it cannot be "the first". */

@@ -70,7 +70,7 @@ function contradicted(c: Case, driver: DriverFacts): Finding {
   const rule = rxRuleAt(driver, c.release.version);
   return unknown(
     "mtu.order_zero",
-    `What is known of ${driver.name} does not lead to this request ${c.order === undefined ? "" : ` (${orderWords(c.order, c.pageKb)})`}: the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. The report does not say which MTU needs which order on it.`,
+    `What is known of ${driver.name} does not lead to this request${c.order === undefined ? "" : ` (${orderWords(c.order, c.pageKb)})`}: the driver of this machine is another build${rule === undefined ? "" : `, or its source differs from what was read (${rule.source})`}. The report does not say which MTU needs which order on it.`,
     [...quote(c, "headline", 1), ...quoteFrames(c, [c.stack.driver?.frame])],
     c.order === 0 ? [] : [lookAtMtu],
   );

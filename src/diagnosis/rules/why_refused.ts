@@ -16,6 +16,7 @@ import type { VmallocLack } from "../vmalloc.ts";
 import { vmallocLack } from "../vmalloc.ts";
 import { count, listing, orderWords, size } from "../words.ts";
 import { ofFragmentation } from "./fragmentation.ts";
+import { linesWith } from "./lines.ts";
 
 const { questions, answering, no, unknown, yes } = defineQuestions({
   "why.vmalloc": { question: "What failed?", open: true },
@@ -30,7 +31,7 @@ const generationWords = ["2.6.9", "2.6.11 to 4.3", "4.4 to 6.2", "6.3 and later 
 
 export const zoneQuotes = (c: Case, z: RebuiltZone): readonly Quote[] => {
   const at = `${z.node}:${z.name}`;
-  return [...quote(c, `zone:${at}`, 1), ...quote(c, `lowmem_reserve:${at}`, 1), ...quote(c, `free_lists:${at}`, 1)];
+  return [...quote(c, `zone:${at}`), ...quote(c, `lowmem_reserve:${at}`, 1), ...quote(c, `free_lists:${at}`)];
 };
 
 export const whyRefused = defineRule({
@@ -275,7 +276,7 @@ function untoldSays(c: Case, z: UntoldZone): Finding {
   return unknown(
     `why.zone.${z.node}.${z.name}`,
     `May zone ${z.name} serve it? The report does not say: it lacks ${z.lacks}.${listed}`,
-    quote(c, `free_lists:${z.node}:${z.name}`, 1),
+    quote(c, `free_lists:${z.node}:${z.name}`),
   );
 }
 
@@ -342,7 +343,7 @@ function unusable(c: Case, r: Rebuilt): readonly Finding[] {
       yes(
         "why.free_unusable",
         `A part was not available to this request: ${bytes(cma)} of the ${bytes(c.memInfo?.totals.free ?? cma)} that were free on the machine belong to CMA (free_cma), which only movable pages may use.`,
-        quote(c, "totals", 8).filter((q) => q.text.includes("free_cma")),
+        linesWith(c, "totals", (text) => text.includes("free_cma")),
       ),
     ];
   // No zone and no number is missing that could tell of pages set aside.

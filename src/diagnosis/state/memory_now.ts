@@ -134,12 +134,13 @@ function sockets(files: MachineFiles): StateFinding[] {
       .findLast((s) => s.key === key)
       ?.value.trim()
       .split(/\s+/)
-      .map(Number);
+      .map(Number)
+      .filter(Number.isFinite);
     const evidence = [...files.quote("sockstat", `${protocol}: `, 1), ...files.quote("sysctl", key, 1)];
     const id = `state.sockets.${protocol.toLowerCase()}`;
     const held = `Packets in ${protocol} sockets hold ${count(pages, "page")}`;
     const [low, pressure, most] = limits ?? [];
-    if (low === undefined || pressure === undefined || most === undefined || !Number.isFinite(low + pressure + most))
+    if (low === undefined || pressure === undefined || most === undefined)
       return [{ id, claim: `${held}. Its limits are in ${key}.`, severity: "harmless", evidence, advice: [] }];
     const marks = `${key}: ${grouped(low)}, ${grouped(pressure)}, ${grouped(most)} pages`;
     if (pages > most)

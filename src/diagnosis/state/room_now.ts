@@ -26,11 +26,9 @@ export interface RoomNow {
 
 /** One release for each test that fits what the files print: without a stated release all of them are asked. */
 function candidates(files: MachineFiles): readonly Release[] {
-  const nodeStats = files
-    .each("zoneinfo")
-    .some((f) => f.reading.zones.some((z) => z.fields.some((x) => x.group === "node stat")));
-  const types = new Set(files.each("pagetypeinfo").flatMap((f) => f.reading.free.map((r) => r.type)));
-  const perZoneStalls = files.each("vmstat").some((f) => f.reading.counters.some(([n]) => /^allocstall_/.test(n)));
+  const nodeStats = files.one("zoneinfo")?.zones.some((z) => z.fields.some((x) => x.group === "node stat")) === true;
+  const types = new Set(files.one("pagetypeinfo")?.free.map((r) => r.type));
+  const perZoneStalls = files.one("vmstat")?.counters.some(([n]) => /^allocstall_/.test(n)) === true;
   const since44 = nodeStats || perZoneStalls || types.has("HighAtomic");
   const before44 = types.has("Reserve");
   const versions = [
@@ -90,7 +88,7 @@ export function roomNow(files: MachineFiles, stated: Release | undefined): RoomN
           zone: z.name,
           context,
           orders: first.slice(0, known).map((_, order) => rangeOf(of.map((rooms) => rooms[order]))),
-          kept: of.every((rooms) => rooms.slice(0, 1).every((r) => r.kept === true)),
+          kept: of.every((rooms) => rooms[0]?.kept === true),
         },
       ];
     }),
@@ -207,7 +205,7 @@ function orderFindings(files: MachineFiles, room: readonly StateRoom[]): StateFi
   const orders = Math.min(packetOrders, Math.max(0, ...atomic.map((r) => r.orders.length)));
   const sums = Array.from({ length: orders }, (_, order) => {
     const of = atomic.map((r) => r.orders[order] ?? { least: null, most: null });
-    return of.some((o) => o.least === null || o.most === null)
+    return of.some((o) => o.least === null)
       ? undefined
       : { least: sum(of.flatMap((o) => o.least ?? [])), most: sum(of.flatMap((o) => o.most ?? [])) };
   });
@@ -305,11 +303,4 @@ function blocksOnly(files: MachineFiles, { zones }: BuddyInfo, short: string | u
       },
     ],
   };
-}
-
-/** Pages of managed memory over all zones, where zoneinfo says it. */
-export function managedPages(files: MachineFiles): number | undefined {
-  const zones = files.one("zoneinfo")?.zones ?? [];
-  const managed = zones.map((z) => zoneValue(z, "managed"));
-  return managed.length === 0 || managed.includes(undefined) ? undefined : sum(managed.flatMap((m) => m ?? []));
 }
