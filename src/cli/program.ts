@@ -35,12 +35,13 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
       .map(([line = "", does = ""]) => `  ${line}\n${indented(does, width, "      ")}`)
       .join("\n")}`,
   );
-  const asked = argv.find((a) => !a.startsWith("-"));
-  // The completion script and the completions themselves need every command's options.
-  const completing = asked === "complete";
+  const first = argv.find((a) => !a.startsWith("-"));
+  const completing = first === "complete";
+  // What is completed behind a command needs that one's options: `complete -- diagnose --fo`.
+  const asked = completing && argv.includes("--") ? argv[argv.indexOf("--") + 1] : first;
   for (const entry of commands) {
     const sub = program.command(entry.name).summary(entry.summary).description(entry.summary).exitOverride();
-    if (!completing && entry.name !== asked && !(asked === "help" && argv.includes(entry.name))) continue;
+    if (entry.name !== asked && !(first === "help" && argv.includes(entry.name))) continue;
     const spec = await entry.load();
     if (spec.raw !== true) sub.addOption(formatOption());
     spec.configure(
@@ -50,7 +51,7 @@ export async function buildProgram(argv: readonly string[]): Promise<Command> {
     const lines = spec.examples.map((e) => `  ${e.line}\n${indented(e.does, width, "      ")}`).join("\n");
     sub.addHelpText("after", `\nExamples:\n${lines}`);
   }
-  if (completing || (asked === "help" && argv.includes("complete")))
+  if (completing || (first === "help" && argv.includes("complete")))
     await (await import("./completion.ts")).addCompletion(program, argv);
   else
     program

@@ -11,7 +11,7 @@ import { drivers } from "../model/drivers/drivers.ts";
 import { runMachine } from "./machine_run.ts";
 import { machineSchema } from "./machine_settings.ts";
 
-const machinesPerDriver = Number(process.env["DRAWN"] ?? sized(4, 12));
+const machinesPerDriver = Number(process.env["DRAWN"] ?? sized(8, 12));
 const random = prng(Number(process.env["DRAWN_SEED"] ?? 20_261_130));
 const versions = [
   "2.6.12",
