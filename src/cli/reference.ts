@@ -65,18 +65,16 @@ const kindBlocks = (kind: Described): Block[] => [
 
 /** The whole of it as Markdown. */
 export async function referenceMarkdown(): Promise<string> {
-  const program = await buildProgram(["complete"]);
-  const byName = new Map(program.commands.map((c) => [c.name(), c]));
+  const whole = await Promise.all(
+    commands.map(async ({ name }) => (await buildProgram([name])).commands.find((c) => c.name() === name)),
+  );
   const { oneOf } = scenarioJsonSchema() as { readonly oneOf: readonly Described[] };
   return `${renderMarkdown([
     heading(1, "Reference"),
     paragraph(
       "Written from the code: commands, exit codes, metrics and keys as this version has them. Shapes of JSON answers are in schemas/ (diagnosis, image, scenario); each answer names its own in its member schema.",
     ),
-    ...commands.flatMap(({ name }) => {
-      const sub = byName.get(name);
-      return sub === undefined ? [] : commandBlocks(sub);
-    }),
+    ...whole.flatMap((sub) => (sub === undefined ? [] : commandBlocks(sub))),
     heading(2, "Exit codes"),
     table(
       [">code", "meaning"],

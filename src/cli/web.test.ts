@@ -98,38 +98,41 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     },
   );
 
-  test("census: a damaged file is named, several dumps have a verdict, and two that came in the wrong order are swapped", async () => {
-    const page = await visit("#/census");
-    const read = (path: string): Buffer => readFileSync(join(root, "fixtures", path));
-    const give = (...files: (readonly [name: string, buffer: Buffer])[]): Promise<void> =>
-      page.setInputFiles(
-        "input[type=file]",
-        files.map(([name, buffer]) => ({ name, buffer, mimeType: "text/plain" })),
-      );
-    const [before, after] = [read("page_owner/6.1-before-load.txt.gz"), read("page_owner/6.1-loaded.txt.gz")];
-    await give(["cut.gz", after.subarray(0, 9000)]);
-    await page.waitForSelector(".error:has-text('cut.gz: The compressed data is damaged or cut')");
-    await give(["1", before], ["2", before], ["3", before]);
-    await page.waitForSelector(".story:has-text('3 dumps cannot tell a leak from chance')");
-    // One stack that grows from dump to dump, one that goes up and down.
-    const dump = (leak: number, cache: number): Buffer =>
-      Buffer.from(
-        [...Array<string>(leak).fill("leaky_alloc"), ...Array<string>(cache).fill("cached_alloc")]
-          .map((f) => `Page allocated via order 0, mask 0xcc0(GFP_KERNEL)\n ${f}+0x1/0x2\n\n`)
-          .join(""),
-      );
-    const caches = [3, 9, 2, 8, 4, 9];
-    await give(...caches.map((cache, i) => [`dump${i}`, dump(10 * (i + 1), cache)] as const));
-    await page.waitForSelector(".story:has-text('1 group grows like a leak over 6 dumps: leaky_alloc')");
-    expect(await page.textContent(".story")).toContain("10 pages per dump");
-    await give(["a.gz", after], ["b.gz", before]);
-    await page.waitForSelector(".answer:has-text('11,256 pages before, 5,983 after')");
-    await page.click("text=b.gz is the older");
-    await page.waitForSelector(".answer:has-text('5,983 pages before, 11,256 after')");
-    await page.waitForSelector(".story:has-text('5,273 more. Most changed:')");
-    await page.selectOption("text=View >> select", "flame graph");
-    expect(await page.textContent(".picture figcaption")).toContain("red has grown, blue has shrunk");
-  });
+  test.runIf(isLong)(
+    "census: a damaged file is named, several dumps have a verdict, and two that came in the wrong order are swapped",
+    async () => {
+      const page = await visit("#/census");
+      const read = (path: string): Buffer => readFileSync(join(root, "fixtures", path));
+      const give = (...files: (readonly [name: string, buffer: Buffer])[]): Promise<void> =>
+        page.setInputFiles(
+          "input[type=file]",
+          files.map(([name, buffer]) => ({ name, buffer, mimeType: "text/plain" })),
+        );
+      const [before, after] = [read("page_owner/6.1-before-load.txt.gz"), read("page_owner/6.1-loaded.txt.gz")];
+      await give(["cut.gz", after.subarray(0, 9000)]);
+      await page.waitForSelector(".error:has-text('cut.gz: The compressed data is damaged or cut')");
+      await give(["1", before], ["2", before], ["3", before]);
+      await page.waitForSelector(".story:has-text('3 dumps cannot tell a leak from chance')");
+      // One stack that grows from dump to dump, one that goes up and down.
+      const dump = (leak: number, cache: number): Buffer =>
+        Buffer.from(
+          [...Array<string>(leak).fill("leaky_alloc"), ...Array<string>(cache).fill("cached_alloc")]
+            .map((f) => `Page allocated via order 0, mask 0xcc0(GFP_KERNEL)\n ${f}+0x1/0x2\n\n`)
+            .join(""),
+        );
+      const caches = [3, 9, 2, 8, 4, 9];
+      await give(...caches.map((cache, i) => [`dump${i}`, dump(10 * (i + 1), cache)] as const));
+      await page.waitForSelector(".story:has-text('1 group grows like a leak over 6 dumps: leaky_alloc')");
+      expect(await page.textContent(".story")).toContain("10 pages per dump");
+      await give(["a.gz", after], ["b.gz", before]);
+      await page.waitForSelector(".answer:has-text('11,256 pages before, 5,983 after')");
+      await page.click("text=b.gz is the older");
+      await page.waitForSelector(".answer:has-text('5,983 pages before, 11,256 after')");
+      await page.waitForSelector(".story:has-text('5,273 more. Most changed:')");
+      await page.selectOption("text=View >> select", "flame graph");
+      expect(await page.textContent(".picture figcaption")).toContain("red has grown, blue has shrunk");
+    },
+  );
 
   test("interleavings: the table is the command line's, a cell opens its schedule, and the stepper steps to its end", async () => {
     const page = await visit("#/interleavings");
@@ -307,28 +310,31 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     await page.waitForSelector("svg[aria-label*='Bytes of sk_buff']");
   });
 
-  test("cases: with its knobs a question is answered as the command line answers it, and the address brings the answer back", async () => {
-    const line = printed("cases", "page-pool-tcp", "--set", "readEvery=1");
-    const page = await visit("#/cases");
-    await page.click(".cases button:has-text('skb_try_coalesce')");
-    await page.waitForSelector("section[aria-label='Case page-pool-tcp'] .story");
-    await page.getByLabel("segments between two reads").fill("1");
-    await page.keyboard.press("Tab");
-    expect(new URL(page.url()).hash).toContain("k.readEvery=1");
-    await page.getByRole("button", { name: "Run again here" }).click();
-    await page.waitForSelector("text=The answer of a run in this browser");
-    const json = async (): Promise<unknown> => {
-      const [file] = await Promise.all([page.waitForEvent("download"), page.click(".answer-tools >> text=JSON")]);
-      return JSON.parse(readFileSync(await file.path(), "utf8"));
-    };
-    const said = await line;
-    expect(said.set).toEqual({ readEvery: 1 });
-    expect(await json()).toEqual(said);
-    expect(await barriers(page)).toEqual([]);
-    await page.reload();
-    await page.waitForSelector("text=The answer of a run in this browser");
-    expect(await json()).toEqual(said);
-  });
+  test.runIf(isLong)(
+    "cases: with its knobs a question is answered as the command line answers it, and the address brings the answer back",
+    async () => {
+      const line = printed("cases", "page-pool-tcp", "--set", "readEvery=1");
+      const page = await visit("#/cases");
+      await page.click(".cases button:has-text('skb_try_coalesce')");
+      await page.waitForSelector("section[aria-label='Case page-pool-tcp'] .story");
+      await page.getByLabel("segments between two reads").fill("1");
+      await page.keyboard.press("Tab");
+      expect(new URL(page.url()).hash).toContain("k.readEvery=1");
+      await page.getByRole("button", { name: "Run again here" }).click();
+      await page.waitForSelector("text=The answer of a run in this browser");
+      const json = async (): Promise<unknown> => {
+        const [file] = await Promise.all([page.waitForEvent("download"), page.click(".answer-tools >> text=JSON")]);
+        return JSON.parse(readFileSync(await file.path(), "utf8"));
+      };
+      const said = await line;
+      expect(said.set).toEqual({ readEvery: 1 });
+      expect(await json()).toEqual(said);
+      expect(await barriers(page)).toEqual([]);
+      await page.reload();
+      await page.waitForSelector("text=The answer of a run in this browser");
+      expect(await json()).toEqual(said);
+    },
+  );
 
   test("cases: a run is cancelled; a knob out of its bounds is refused with a sentence", async () => {
     const page = await visit("#/cases?id=page-owner&ran=yes&k.dumps=20&k.requestsBetween=200000");
@@ -385,7 +391,7 @@ describe.runIf(chromiumHere)(`the web page in Chromium${chromiumHere ? "" : " (n
     }
   });
 
-  test("the single file works from file:// without a network", async () => {
+  test.runIf(isLong)("the single file works from file:// without a network", async () => {
     const page = await visit(`file://${join(dist, "web/skblab.html")}#/census`);
     await page.context().setOffline(true);
     await page.setInputFiles("input[type=file]", join(root, "fixtures/page_owner/6.1-loaded.txt.gz"));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { zipOf } from "../artifact/zip.testkit.ts";
-import { ifLong, oneIn } from "../base/size.testkit.ts";
+import { ifLong, isLong, oneIn } from "../base/size.testkit.ts";
 import {
   barriers,
   chromiumForTests,
@@ -195,7 +195,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     expect(glossary.replaceAll("`", "")).toContain(means.slice(-40));
   });
 
-  test.each(sizes("phone"))(
+  test.each(ifLong(sizes("phone")))(
     "%s nothing is lost: not by another page, Back, a reload, or a picture that was dropped by mistake; Forget forgets",
     async (_, size) => {
       const page = await visit("#/diagnose", size);
@@ -270,7 +270,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     },
   );
 
-  test.each(sizes("phone"))(
+  test.each(ifLong(sizes("phone")))(
     "%s a question is answered while a run goes on; a newer input ends the older; a double click runs once; a left page keeps what ran",
     async (_, size) => {
       const page = await visit("#/cases?id=page-owner&ran=yes&k.dumps=20&k.requestsBetween=200000", size);
@@ -300,7 +300,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     },
   );
 
-  test("a log of any size: its lines are read from the file, and searched there", async () => {
+  test.runIf(isLong)("a log of any size: its lines are read from the file, and searched there", async () => {
     const page = await visit("#/diagnose", desk);
     const filler =
       "[    1.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd, and so on and so forth\n".repeat(

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, describe, expect, test } from "vitest";
+import { isLong } from "../base/size.testkit.ts";
 import type { FleetAnswer } from "../fleet/fleet.ts";
 import { barriers, chromiumForTests, chromiumHere, printed, root } from "./web.testkit.ts";
 
@@ -60,7 +61,7 @@ describe.runIf(chromiumHere)(`a fleet in Chromium${chromiumHere ? "" : " (no Chr
     expect(await barriers(page)).toEqual([]);
   });
 
-  test("what is no fleet's answer is a sentence; markup in a host's name stays text", async () => {
+  test.runIf(isLong)("what is no fleet's answer is a sentence; markup in a host's name stays text", async () => {
     const answer = await answerOf(["e1000_refill_6.1.txt"]);
     const page = await visit("#/fleet");
     await open(page, '{"schema":"skblab.diagnosis/1"}');

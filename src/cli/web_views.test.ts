@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import { isLong } from "../base/size.testkit.ts";
 import { schemeLines, schemes } from "../explore/stories/transmit.ts";
 import type { CaseResult } from "../scenario/cases/index.ts";
 import { chromiumForTests, chromiumHere, desk, eventually, root, sizes } from "./web.testkit.ts";
@@ -84,7 +85,7 @@ describe.runIf(chromiumHere)(`views in Chromium${chromiumHere ? "" : " (no Chrom
     expect(await wider(page)).toBeLessThanOrEqual(0);
   });
 
-  test("what a proof assumed is changed where it stands, and the proof says what was given", async () => {
+  test.runIf(isLong)("what a proof assumed is changed where it stands, and the proof says what was given", async () => {
     const page = await visit("#/diagnose?example=tg3_gentoo_2009.txt", desk);
     await page.click("text=Prove it");
     await page.waitForSelector('.advice button:enabled:has-text("Test again")');

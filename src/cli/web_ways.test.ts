@@ -31,7 +31,7 @@ const titleOf = (page: Page): Promise<string | null> => page.getAttribute(".inci
 describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromium here: not run)"}`, () => {
   const { visit } = chromiumForTests();
 
-  test.each(sizes("desk"))(
+  test.each(ifLong(sizes("desk")))(
     "%s another input is another step: Back, the rail and a reload come to the input, the incident and the answer that were left",
     async (_, size) => {
       const page = await visit("", size);
@@ -62,7 +62,6 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  // Thirty million bytes: in the long run only.
   test.each(ifLong(sizes("phone")))(
     "%s the newer input is answered, and the older is no longer worked at",
     async (_, size) => {
@@ -82,7 +81,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes("desk"))(
+  test.each(ifLong(sizes("desk")))(
     "%s with the keyboard alone: from the first key to a log, its command in the clipboard, the keys, a term and the search",
     async (_, size) => {
       const page = await visit("", size);
@@ -201,7 +200,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     },
   );
 
-  test.each(sizes("desk"))("%s a case's own log opens in Diagnose", async (_, size) => {
+  test.each(ifLong(sizes("desk")))("%s a case's own log opens in Diagnose", async (_, size) => {
     const { log } = JSON.parse(readFileSync(join(root, "src/web/shipped/emac-writev.json"), "utf8")) as CaseResult;
     const page = await visit("#/cases?id=emac-writev", size);
     await page.click("text=Its log in Diagnose");
@@ -210,7 +209,7 @@ describe.runIf(chromiumHere)(`ways in Chromium${chromiumHere ? "" : " (no Chromi
     expect(await page.textContent(".log")).toContain(first.trim());
   });
 
-  test.each(sizes("desk"))(
+  test.each(ifLong(sizes("desk")))(
     "%s a map: blocks in frames, the overlay, the tip at the pointer, Ctrl and the wheel, and no way to lose it",
     async (_, size) => {
       const page = await visit("#/memory?mb=64", size);

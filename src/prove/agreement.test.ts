@@ -22,6 +22,7 @@ const seeds = new URL("../shared/seeds/", root);
 const onlyLong: ReadonlySet<string> = new Set([
   "fixtures/logs/e1000_refill_6.1.txt",
   "fixtures/logs/tg3_gentoo_2009.txt",
+  "fixtures/diagnosis/emac_jumbo_2.6.31.txt",
   "fixtures/field/a_cma_default_1.txt",
   "fixtures/field/a_turbo_1.txt",
   "fixtures/field/f_retry_61.txt",
