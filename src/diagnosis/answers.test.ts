@@ -1,15 +1,14 @@
 // The answer to every text of fixtures/, to the files of one machine together, and to texts of which a part is lost, without its words
 // (answers.testkit.ts). What changes here is another answer: is it a better one? That is read in the difference.
 //   ANSWERS=write npx vitest run src/diagnosis/answers.test.ts    writes fixtures/answers/ anew
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
 import { type Prng, prng } from "../base/prng.ts";
 import { surveyOf } from "../kernel/facts/kernel_names.testkit.ts";
 import { messageLines } from "../kernel/facts/messages.ts";
 import { answerLines, briefLines, wordOf } from "./answers.testkit.ts";
-import { diagnoseTexts } from "./field.testkit.ts";
+import { keptAnswers } from "./answers_kept.testkit.ts";
 
 type Texts = Readonly<Record<string, string | Uint8Array>>;
 const fixtures = join(import.meta.dirname, "../../fixtures");
@@ -270,44 +269,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, Texts>>>> = {
   lost: lost({ ...alone("logs"), ...alone("reports"), ...alone("diagnosis"), ...alone("field") }),
 };
 
-/** `== name` and its lines, one text after the other. */
-const written = (all: Readonly<Record<string, readonly string[]>>): string =>
-  Object.entries(all)
-    .map(([name, lines]) => `== ${name}\n${lines.join("\n")}\n`)
-    .join("");
-const kept = (text: string): Readonly<Record<string, readonly string[]>> =>
-  Object.fromEntries(
-    text
-      .split(/^== /m)
-      .slice(1)
-      .map((part) => {
-        const [name = "", ...lines] = part.trimEnd().split("\n");
-        return [name, lines];
-      }),
+for (const [room, texts] of Object.entries(rooms))
+  keptAnswers(
+    { [room]: texts },
+    room === "at fault" ? wordOf : ["lost", "changed logs", "asked by"].includes(room) ? briefLines : answerLines,
   );
-
-describe.each(Object.entries(rooms))("%s", (room, texts) => {
-  const path = join(fixtures, "answers", `${room.replaceAll(" ", "_")}.txt`);
-  const linesOf =
-    room === "at fault" ? wordOf : ["lost", "changed logs", "asked by"].includes(room) ? briefLines : answerLines;
-  const answer = async (name: string): Promise<readonly string[]> =>
-    linesOf(await diagnoseTexts(texts[name] as Texts)).flatMap((l) => l.split("\n").map((x) => x.trimEnd()));
-
-  if (process.env.ANSWERS === "write")
-    test("written anew", { timeout: 600_000 }, async () => {
-      const all: Record<string, readonly string[]> = {};
-      for (const name of Object.keys(texts)) all[name] = await answer(name);
-      mkdirSync(join(fixtures, "answers"), { recursive: true });
-      writeFileSync(path, written(all));
-      expect(Object.keys(all).length).toBeGreaterThan(0);
-    });
-  else {
-    const known = kept(readFileSync(path, "utf8"));
-    test("every text has an answer, and every answer its text", () => {
-      expect(Object.keys(known).sort()).toEqual(Object.keys(texts).sort());
-    });
-    test.each(Object.keys(texts))("%s", async (name) => {
-      expect(await answer(name)).toEqual(known[name]);
-    });
-  }
-});

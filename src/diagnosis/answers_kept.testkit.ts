@@ -9,6 +9,8 @@ import type { Diagnosis } from "./finding.ts";
 
 /** By name, the texts that are given together. */
 export type Texts = Readonly<Record<string, Readonly<Record<string, string>>>>;
+/** The same, of which some are bytes. */
+type Inputs = Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>>;
 
 const answers = join(import.meta.dirname, "../../fixtures/answers");
 
@@ -35,7 +37,7 @@ const unsoundIn = (d: Diagnosis): readonly string[] =>
 
 /** Asks every text of every room and compares with what is kept; what has changed is read in the difference. */
 export function keptAnswers(
-  rooms: Readonly<Record<string, Texts>>,
+  rooms: Readonly<Record<string, Inputs>>,
   linesOf: (d: Diagnosis) => readonly string[] = answerLines,
 ): void {
   describe.each(Object.entries(rooms))("%s", (room, texts) => {

@@ -254,7 +254,7 @@ function markFindings(files: MachineFiles, zones: readonly LiveZone[]): StateFin
     const { free, min, low, high } = z.state;
     const name = `Zone ${z.name} of node ${z.node}`;
     const evidence = zoneLines(files, z.node, z.name);
-    const marks = `${grouped(free)} pages free; min ${grouped(min)}, low ${grouped(low)}, high ${grouped(high)}`;
+    const marks = `${count(free, "page")} free; min ${grouped(min)}, low ${grouped(low)}, high ${grouped(high)}`;
     const at = (claim: string, severity: StateFinding["severity"]): StateFinding => ({
       id: "state.marks",
       claim,

@@ -290,13 +290,14 @@ function testW1(zone: ZoneState, request: WatermarkRequest, reserve: number): Ju
     const before = { free: { what: "free", pages: left }, mark: { what: "mark", pages: min } };
     left -= blocks * 2 ** order;
     min = Math.floor(min / 2);
+    const without = `without the ${blocks} block${blocks === 1 ? "" : "s"} of order ${order}`;
     const ladder = {
-      free: [before.free, { what: `without the ${blocks} blocks of order ${order}`, pages: left }],
+      free: [before.free, { what: without, pages: left }],
       mark: [before.mark, { what: `halved for order ${order}`, pages: min }],
     };
     const passed = left > min;
     because.push({
-      text: `without the ${blocks} blocks of order ${order}: ${left} must exceed ${min}`,
+      text: `${without}: ${left} must exceed ${min}`,
       passed,
       compared: { usable: left, limit: min, ladder },
     });
