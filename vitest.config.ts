@@ -42,8 +42,8 @@ export default defineConfig({
     // Node loads the modules itself: vite's runner makes a call of each use of an import, and sends each file from process to process.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     execArgv: ["--import", join(import.meta.dirname, "scripts/tests/typescript.mjs")],
-    // Two more than the cores that are promised: tests of the page wait for Chromium, others for processes.
-    maxWorkers: 4,
+    // One more than the cores that are promised: tests of the page wait for Chromium, others for processes.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
   },
 });
