@@ -300,7 +300,7 @@ describe.runIf(chromiumHere)(`the case file in Chromium${chromiumHere ? "" : " (
     },
   );
 
-  test.runIf(isLong)("a log of any size: its lines are read from the file, and searched there", async () => {
+  test.runIf(isLong)("a log however large: its lines are read from the file, and searched there", async () => {
     const page = await visit("#/diagnose", desk);
     const filler =
       "[    1.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd, and so on and so forth\n".repeat(

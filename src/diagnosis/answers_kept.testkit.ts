@@ -7,8 +7,10 @@ import { answerLines } from "./answers.testkit.ts";
 import { diagnoseTexts } from "./field.testkit.ts";
 import type { Diagnosis } from "./finding.ts";
 
+/** A text or several of one machine, by file. */
+export type Files = Readonly<Record<string, string>>;
 /** By name, the texts that are given together. */
-export type Texts = Readonly<Record<string, Readonly<Record<string, string>>>>;
+export type Texts = Readonly<Record<string, Files>>;
 /** The same, of which some are bytes. */
 type Inputs = Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>>;
 
@@ -76,8 +78,15 @@ export const shortLines = (d: Diagnosis): readonly string[] =>
 
 /** Lines of a log. */
 export type Lines = readonly string[];
-export const log = (...lines: Lines): Texts[string] => ({
+export const log = (...lines: Lines): Files => ({
   "kern.log": `${lines.map((l) => `[  100.000000] ${l}`).join("\n")}\n`,
+});
+/** A log as dmesg prints it, with a boot line and a last line so that no report is taken for a cut one. */
+export const logOf = (lines: Lines, release = "6.1.0-18-amd64"): Files => ({
+  "kern.log": `[    0.000000] Linux version ${release} (gcc)\n${lines
+    .flatMap((l) => l.split("\n"))
+    .map((l, i) => `[  100.${String(i).padStart(6, "0")}] ${l}\n`)
+    .join("")}[  200.000000] systemd[1]: Started Session 1 of user root.\n`,
 });
 export const each = <T>(rows: readonly T[], name: (row: T) => string, lines: (row: T) => Lines): Texts =>
   Object.fromEntries(rows.map((row) => [name(row), log(...lines(row))]));

@@ -6,6 +6,7 @@ import {
   bySlab,
   bySoftirq,
   bySyscall,
+  copiedBy,
   memInfo as realMemInfo,
   refilling,
   sending,
@@ -106,17 +107,6 @@ const features = (name: string, value: string): Readonly<Record<string, string>>
 const offloadNames = words(
   "tcp-segmentation-offload generic-segmentation-offload scatter-gather large-receive-offload generic-receive-offload",
 );
-const byCopy = (copier: string): readonly string[] => [
-  ...bySlab,
-  "kmalloc_reserve+0x1/0x2",
-  `${copier}+0x1/0x2`,
-  "validate_xmit_skb+0x1/0x2",
-  "__dev_queue_xmit+0x1/0x2",
-  "ip_finish_output2+0x1/0x2",
-  "tcp_sendmsg+0x1/0x2",
-  "sock_write_iter+0x1/0x2",
-  ...bySyscall,
-];
 const ixgbe: readonly string[] = [
   "__alloc_pages_bulk+0x1/0x2",
   "ixgbe_alloc_rx_buffers+0x12/0x34 [ixgbe]",
@@ -145,7 +135,7 @@ const offloads: Texts = {
   ...Object.fromEntries(
     words(
       "skb_copy skb_copy_expand __skb_linearize skb_linearize __pskb_pull_tail pskb_expand_head tg3_tso_bug skb_realloc_headroom skb_copy_bits my_copy pskb_expand_head.part.0",
-    ).map((c) => [`copied by ${c}`, one({}, { frames: byCopy(c), order: 2, mask: comp, memInfo: [] })]),
+    ).map((c) => [`copied by ${c}`, one({}, { frames: copiedBy(c), order: 2, mask: comp, memInfo: [] })]),
   ),
   "copied, LRO on of order 0": {
     ...one({}, { frames: ixgbe, memInfo: [] }),

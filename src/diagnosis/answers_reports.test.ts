@@ -26,10 +26,7 @@ const refused: Texts = {
     ]),
   ),
   ...Object.fromEntries(
-    [395, 396, 397, 400].map((n) => [
-      `order 2, hardly any of ${n}`,
-      one({ blocks: [n, 0, 1] }, { order: 2, mask: comp }),
-    ]),
+    [395, 396, 397, 400].map((n) => [`order 2, few of ${n}`, one({ blocks: [n, 0, 1] }, { order: 2, mask: comp })]),
   ),
   ...Object.fromEntries(
     ["H", "C", "M", "E", "UM", "I"].map((l) => [
@@ -244,33 +241,26 @@ const marks: Texts = {
     ]),
   ),
   "min with a boost": one({ min: own + 2000, boost: 2000, low: 5160, high: 5792, blocks: [20] }),
-  "min of low and high memory": {
-    "kern.log": allocFailure({
-      frames: refilling,
-      memInfo: memory([
-        { min: own, low: 3160, high: 3792, blocks: [20], reserve: [0, 500] },
-        { name: "HighMem", min: 512, low: 640, high: 768, managed: 90_000, blocks: [30] },
-      ]),
-    }),
-  },
-  "min of low memory and movable": {
-    "kern.log": allocFailure({
-      frames: refilling,
-      memInfo: memory([
-        { min: own, low: 3160, high: 3792, blocks: [20], reserve: [0, 500] },
-        { name: "Movable", min: 512, low: 640, high: 768, managed: 90_000, blocks: [30] },
-      ]),
-    }),
-  },
-  "min of low memory and a device's": {
-    "kern.log": allocFailure({
-      frames: refilling,
-      memInfo: memory([
-        { min: own, low: 3160, high: 3792, blocks: [20], reserve: [0, 500] },
-        { name: "Device", min: 512, low: 640, high: 768, managed: 90_000, blocks: [30] },
-      ]),
-    }),
-  },
+  ...Object.fromEntries(
+    (
+      [
+        ["min of low and high memory", "HighMem"],
+        ["min of low memory and movable", "Movable"],
+        ["min of low memory and a device's", "Device"],
+      ] as const
+    ).map(([name, zone]) => [
+      name,
+      {
+        "kern.log": allocFailure({
+          frames: refilling,
+          memInfo: memory([
+            { min: own, low: 3160, high: 3792, blocks: [20], reserve: [0, 500] },
+            { name: zone, min: 512, low: 640, high: 768, managed: 90_000, blocks: [30] },
+          ]),
+        }),
+      },
+    ]),
+  ),
   ...Object.fromEntries(
     ["0", "50000", ""].map((cma) => [
       `min lowered beside CMA ${cma}`,

@@ -193,7 +193,7 @@ export function rowsOf(from: number, to: number, needsAt: (mtu: number) => Needs
 /** The last MTU up to `to` that needs what `from` does. */
 function endOf(own: Needs, from: number, to: number, needsAt: (mtu: number) => Needs): number {
   let [same, other] = [from, to + 1];
-  for (let ahead = stride; same < to; ahead += ahead) {
+  for (let ahead = stride; same < to; ahead *= 2) {
     const mtu = Math.min(same + ahead, to);
     if (!sameNeeds(own, needsAt(mtu))) {
       other = mtu;

@@ -4,8 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { answerLines } from "./answers.testkit.ts";
-import type { Texts } from "./kept.testkit.ts";
-import { holdAnswers, logOf } from "./kept.testkit.ts";
+import { type Files, keptAnswers, logOf } from "./answers_kept.testkit.ts";
 import { allocFailure, refilling, slubLines } from "./rules/report.testkit.ts";
 
 const proc = (name: string): string => readFileSync(join(import.meta.dirname, "../../fixtures/proc", name), "utf8");
@@ -196,7 +195,7 @@ const slub = slubLines("kmalloc-2k", 40)
   .join("");
 
 const unstamped = (log: string): string => log.replace(/^\[.*?\] ?/gm, "");
-const events: Readonly<Record<string, Texts>> = {
+const events: Readonly<Record<string, Files>> = {
   "a line beside its failure": { log: failure + stamped("24.900000", dropped) },
   "a line two seconds behind a failure": { log: failure + stamped("27.900000", dropped) },
   "a line that is no refusal": {
@@ -262,7 +261,7 @@ const events: Readonly<Record<string, Texts>> = {
 
 const ipLink = (mtu: number): string =>
   `2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${mtu} qdisc mq state UP mode DEFAULT group default qlen 1000\n    link/ether 52:54:00:12:34:56 brd ff:ff:ff:ff:ff:ff\n`;
-const tools: Readonly<Record<string, Texts>> = {
+const tools: Readonly<Record<string, Files>> = {
   "ethtool -i": { "ethtool-i.txt": "driver: e1000\nversion: 6.1.0\nfirmware-version: \nbus-info: 0000:00:03.0\n" },
   "ethtool -g": {
     "ethtool-g.txt":
@@ -301,14 +300,14 @@ const beside = Object.fromEntries(
   ]),
 );
 
-const named = (texts: readonly string[]): Readonly<Record<string, Texts>> =>
+const named = (texts: readonly string[]): Readonly<Record<string, Files>> =>
   Object.fromEntries(texts.map((text, i) => [`${i} ${text.split("\n")[0]?.slice(0, 150)}`, logOf([text])]));
 const short = (all: readonly string[]): readonly string[] => all.map((l) => (l.length > 900 ? l.slice(0, 900) : l));
 
-holdAnswers("events", { ...named(lines), ...named(pages), ...named(packets.map(bySkbPanic)), ...events }, (d) =>
+keptAnswers({ events: { ...named(lines), ...named(pages), ...named(packets.map(bySkbPanic)), ...events } }, (d) =>
   short(answerLines(d)),
 );
-holdAnswers("beside_tools", beside, (d) =>
+keptAnswers({ beside_tools: beside }, (d) =>
   answerLines(d)
     .filter((l) => /^ (?:machine|memory|mtuTable|wanted|cause|severity|oom)|^ {2}|^input/.test(l))
     .map((l) => (/^ {2}(?:offload|min_free|memory|wanted)|^ m/.test(l) ? l : l.slice(0, 90))),

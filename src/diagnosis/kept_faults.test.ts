@@ -2,9 +2,8 @@
 // that is a verdict by itself, lockups and sleepers with each kind of function on their stack. Kept in fixtures/answers/faults.txt.
 //   ANSWERS=write npx vitest run src/diagnosis/kept_faults.test.ts    writes it anew
 import { said } from "./answers.testkit.ts";
+import { type Files, keptAnswers, logOf } from "./answers_kept.testkit.ts";
 import type { Diagnosis } from "./finding.ts";
-import type { Texts } from "./kept.testkit.ts";
-import { holdAnswers, logOf } from "./kept.testkit.ts";
 
 const cpu = (comm = "server"): string => `CPU: 1 PID: 77 Comm: ${comm} Not tainted 6.1.0-18-amd64 #1 Debian 6.1.76-1`;
 const stackOf = (...names: readonly string[]): readonly string[] => [
@@ -43,7 +42,7 @@ const fault = (
     readonly bare?: true;
     readonly stack?: readonly string[];
   } = {},
-): Texts =>
+): Files =>
   logOf([
     ...head,
     cpu(),
@@ -89,7 +88,7 @@ const addresses = [
   ],
   ...["dead000000000100", "dead000000000122", "dead000000000040", "dffffc0000000003", "5441444f4e2f3065"],
 ];
-const byAddress: Record<string, Texts> = {};
+const byAddress: Record<string, Files> = {};
 for (const address of addresses) {
   for (const at of ["my_own", "skb_release_data", "kmem_cache_alloc", "memcpy_erms"])
     byAddress[`${address} in ${at}`] = fault(pageFault(address), at, { bare: true });
@@ -112,7 +111,7 @@ for (const address of addresses) {
   );
 }
 
-const odd: Readonly<Record<string, Texts>> = {
+const odd: Readonly<Record<string, Files>> = {
   "a jump to nowhere": fault(pageFault("0000000000000000", "0010"), "0x0", { bare: true }),
   "a jump to a wild place": fault(pageFault("ffffffffc0a01234", "0010"), "my_own"),
   "a jump, as a guarded page tells": fault(pageFault("ffff888012345678", "0011"), "my_own"),
@@ -165,7 +164,7 @@ const odd: Readonly<Record<string, Texts>> = {
 };
 
 /** Faults whose instruction is printed: `mov 0x8(%rbx),%rax` and its like, with the register and the address that fit it, or do not. */
-const withCode = (code: string, address: string, values: Readonly<Record<string, string>>): Texts =>
+const withCode = (code: string, address: string, values: Readonly<Record<string, string>>): Files =>
   logOf([
     ...pageFault(address),
     cpu(),
@@ -174,7 +173,7 @@ const withCode = (code: string, address: string, values: Readonly<Record<string,
     ...registers(values),
     ...stackOf("tcp_recvmsg_locked", ...bySyscall),
   ]);
-const coded: Readonly<Record<string, Texts>> = {
+const coded: Readonly<Record<string, Files>> = {
   "a register and 8": withCode("<48> 8b 43 08", "6b6b6b6b6b6b6b73", {
     RBX: "6b6b6b6b6b6b6b6b",
     RCX: "6b6b6b6b6b6b6b70",
@@ -207,7 +206,7 @@ const coded: Readonly<Record<string, Texts>> = {
   "a sum that wraps": withCode("<48> 8b 43 08", "0000000000000007", { RBX: "ffffffffffffffff" }),
 };
 
-const arm64 = (head: string, at: string, link: string): Texts =>
+const arm64 = (head: string, at: string, link: string): Files =>
   logOf([
     head,
     "Mem abort info:",
@@ -286,7 +285,7 @@ const bugs = [
   ],
   ...["invalid-access", "vmalloc-out-of-bounds", "use-after-scope"],
 ];
-const sanitizers: Record<string, Texts> = {};
+const sanitizers: Record<string, Files> = {};
 for (const bug of bugs)
   for (const access of ["Read of size 8", "Write of size 8", "Free", ""]) {
     const line =
@@ -327,7 +326,7 @@ for (const head of [
 ])
   sanitizers[head] = logOf([head, cpu(), ...stackOf("my_own", ...bySyscall)]);
 
-const warning = (message: string | undefined, place: string): Texts =>
+const warning = (message: string | undefined, place: string): Files =>
   logOf([
     ...(message === undefined ? [] : ["------------[ cut here ]------------", message]),
     `WARNING: CPU: 1 PID: 77 at ${place}`,
@@ -336,7 +335,7 @@ const warning = (message: string | undefined, place: string): Texts =>
     ...stackOf("skb_release_data", "consume_skb", ...bySyscall),
     "---[ end trace 0000000000000000 ]---",
   ]);
-const messages: Record<string, Texts> = {};
+const messages: Record<string, Files> = {};
 for (const message of [
   "refcount_t: saturated; leaking memory.",
   "refcount_t: decrement hit 0; leaking memory.",
@@ -420,7 +419,7 @@ const checks: readonly (readonly [file: string, line: number, name: string, word
   ["include/linux/mm.h", 700, "put_page", "page dumped because: VM_BUG_ON_PAGE(PageTail(page))"],
   ["include/linux/mm.h", 700, "put_page"],
 ];
-const assertions: Record<string, Texts> = {};
+const assertions: Record<string, Files> = {};
 for (const [file, line, name, words] of checks)
   for (const form of ["whole", "no place", "no line"]) {
     assertions[`${file}:${line} ${name} ${words ?? ""} ${form}`] = logOf([
@@ -435,7 +434,7 @@ for (const [file, line, name, words] of checks)
     ]);
   }
 
-const lockups: Record<string, Texts> = {};
+const lockups: Record<string, Files> = {};
 for (const name of [
   ...["try_to_free_pages", "do_try_to_free_pages", "shrink_node", "balance_pgdat", "compact_zone", "isolate_freepages"],
   ...[
@@ -476,7 +475,7 @@ lockups["soft, a cut stack"] = logOf([
   ...stackOf("my_own", "my_caller"),
 ]);
 
-const sleepers: Record<string, Texts> = {};
+const sleepers: Record<string, Files> = {};
 for (const name of [
   "kmem_cache_alloc",
   "__kmalloc",
@@ -543,7 +542,7 @@ for (const name of [
     ...stackOf("dump_stack_lvl", "__schedule_bug", name, "my_own", ...bySyscall),
   ]);
 
-const panics: Readonly<Record<string, Texts>> = Object.fromEntries(
+const panics: Readonly<Record<string, Files>> = Object.fromEntries(
   [
     ...[
       "Out of memory: compulsory panic_on_oom is enabled",
@@ -574,8 +573,19 @@ const brief = (d: Diagnosis): readonly string[] =>
     (i) =>
       `${i.kind} ${i.severity} ${i.kernel.release} ${i.direction ?? "-"} ${said(i.title)} # ${said(i.cause)} # ${i.findings.map((f) => `${f.id} ${f.answer}${f.evidence.length} ${said(f.claim)}`).join(", ")}`,
   );
-holdAnswers(
-  "faults",
-  { ...byAddress, ...odd, ...coded, ...sanitizers, ...messages, ...assertions, ...lockups, ...sleepers, ...panics },
+keptAnswers(
+  {
+    faults: {
+      ...byAddress,
+      ...odd,
+      ...coded,
+      ...sanitizers,
+      ...messages,
+      ...assertions,
+      ...lockups,
+      ...sleepers,
+      ...panics,
+    },
+  },
   brief,
 );

@@ -5,9 +5,8 @@
 import type { Prng } from "../base/prng.ts";
 import { prng } from "../base/prng.ts";
 import { answerLines, said } from "./answers.testkit.ts";
+import { type Files, keptAnswers, logOf } from "./answers_kept.testkit.ts";
 import type { Diagnosis } from "./finding.ts";
-import type { Texts } from "./kept.testkit.ts";
-import { holdAnswers, logOf } from "./kept.testkit.ts";
 
 /** What a kernel prints of itself in a report, by era. */
 interface Era {
@@ -363,7 +362,7 @@ const asSlub = (random: Prng, order: number, mask: string): readonly string[] =>
 };
 
 /** One report of a request. */
-function requestOf(random: Prng): Texts {
+function requestOf(random: Prng): Files {
   const era = random.pick(eras);
   const order = random.pick([0, 0, 0, 1, 2, 3, 4, 5, 9]);
   const mask = random.pick(era.masks);
@@ -442,7 +441,7 @@ const brief = (d: Diagnosis): readonly string[] =>
           : l,
     );
 
-const byParts: Readonly<Record<string, Texts>> = Object.fromEntries(
+const byParts: Readonly<Record<string, Files>> = Object.fromEntries(
   parts.flatMap((name, i) => {
     const era = eras[i % 2 === 0 ? 0 : 2] as Era;
     const frames = [
@@ -470,13 +469,14 @@ const byParts: Readonly<Record<string, Texts>> = Object.fromEntries(
 );
 
 const seed = 612;
-holdAnswers(
-  "requests",
+keptAnswers(
   {
-    ...byParts,
-    ...Object.fromEntries(
-      Array.from({ length: 90 }, (_, i) => [`request ${seed}.${i}`, requestOf(prng(seed * 1000 + i))]),
-    ),
+    requests: {
+      ...byParts,
+      ...Object.fromEntries(
+        Array.from({ length: 90 }, (_, i) => [`request ${seed}.${i}`, requestOf(prng(seed * 1000 + i))]),
+      ),
+    },
   },
   brief,
 );

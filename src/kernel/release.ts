@@ -37,7 +37,7 @@ export class AskedVersion extends Array<number> {
     if (!this.closed) this.dates.push(date);
   }
 
-  /** From now on it is as any version: whoever keeps it is not remembered. */
+  /** From now on it is a version like others: whoever keeps it is not remembered. */
   close(): void {
     this.closed = true;
   }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { log } from "../answers_kept.testkit.ts";
 import { diagnoseTexts } from "../field.testkit.ts";
+import { buddyinfo, zoneinfo } from "../state/zone_files.testkit.ts";
 import { killed } from "./killed.testkit.ts";
 import { memory } from "./memory.testkit.ts";
 import { allocFailure, bySoftirq, bySyscall, refilling, slubFailure } from "./report.testkit.ts";
@@ -450,45 +451,23 @@ says("taint.foreign", [
   ["proprietary", fault("Tainted: P           O", "a(PO)", []), /some of it proprietary/, /undefined/],
 ]);
 
-const zone = (free: number): string =>
-  [
-    "Node 0, zone   Normal",
-    "  per-node stats",
-    "      nr_inactive_anon 5",
-    `  pages free     ${free}`,
-    "        boost    0",
-    "        min      100",
-    "        low      125",
-    "        high     150",
-    "        spanned  100000",
-    "        present  90000",
-    "        managed  90000",
-    "        cma      0",
-    "        protection: (0, 0, 0)",
-    `      nr_free_pages ${free}`,
-    "      nr_free_cma  0",
-    "  start_pfn:           4096",
-    "",
-  ].join("\n");
-const buddy = (...blocks: readonly number[]): string =>
-  `Node 0, zone   Normal ${Array.from({ length: 11 }, (_, o) => String(blocks[o] ?? 0).padStart(6)).join(" ")} \n`;
 says("state.room", [
   [
     "none of order 1",
-    { zoneinfo: zone(4000), buddyinfo: buddy(4000) },
+    { zoneinfo: zoneinfo(4000), buddyinfo: buddyinfo([4000]) },
     /^No atomic request of order 1 or more would/,
     /undefined/,
   ],
   [
     "none of the last order",
-    { zoneinfo: zone(4004), buddyinfo: buddy(4000, 0, 1) },
+    { zoneinfo: zoneinfo(4004), buddyinfo: buddyinfo([4000, 0, 1]) },
     /^No atomic request of order 3 would/,
     /or more/,
   ],
 ]);
 says("state.blocks", [
-  ["none of order 2", { buddyinfo: buddy(5, 1) }, /there is no free block of order 2 or more:/, /undefined/],
-  ["none of the last order", { buddyinfo: buddy(5, 1, 1) }, /there is no free block of order 3:/, /or more/],
+  ["none of order 2", { buddyinfo: buddyinfo([5, 1]) }, /there is no free block of order 2 or more:/, /undefined/],
+  ["none of the last order", { buddyinfo: buddyinfo([5, 1, 1]) }, /there is no free block of order 3:/, /or more/],
 ]);
 says("slab_holds", [
   ["full", { "kern.log": slubFailure("kmalloc-192", 2 ** 20) }, /not one of its objects is free/, /undefined/],

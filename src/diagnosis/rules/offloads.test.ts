@@ -1,6 +1,6 @@
 // Which offload can be on the path that asked: by the side of the network, and by what ethtool -k says (rules/offloads.ts).
 import { describe, expect, test } from "vitest";
-import { allocFailure, answerIn, bySlab, bySyscall, refilling, sending } from "./report.testkit.ts";
+import { allocFailure, answerIn, copiedBy, refilling, sending } from "./report.testkit.ts";
 
 const features = (lines: Readonly<Record<string, string>>) => ({
   k: `Features for eth0:\n${Object.entries(lines)
@@ -10,22 +10,7 @@ const features = (lines: Readonly<Record<string, string>>) => ({
 const comp = "0x40a20(GFP_ATOMIC|__GFP_COMP)";
 /** pskb_expand_head() copies a packet that is sent. */
 const copied = (order: number): string =>
-  allocFailure({
-    order,
-    mask: comp,
-    frames: [
-      ...bySlab,
-      "kmalloc_reserve+0x1/0x2",
-      "pskb_expand_head+0x1/0x2",
-      "skb_checksum_help+0x1/0x2",
-      "validate_xmit_skb+0x1/0x2",
-      "__dev_queue_xmit+0x1/0x2",
-      "ip_finish_output2+0x1/0x2",
-      "tcp_sendmsg+0x1/0x2",
-      "sock_write_iter+0x1/0x2",
-      ...bySyscall,
-    ],
-  });
+  allocFailure({ order, mask: comp, frames: copiedBy("pskb_expand_head", "skb_checksum_help") });
 const sent = allocFailure({ frames: sending });
 const refill = allocFailure({ frames: refilling });
 

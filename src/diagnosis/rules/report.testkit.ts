@@ -56,6 +56,15 @@ export const bySlab: readonly string[] = [
   "__kmem_cache_alloc_node+0x1/0x2",
   "__kmalloc_node_track_caller+0x1/0x2",
 ];
+/** A packet that is sent is copied by these, the innermost first. */
+export const copiedBy = (...copiers: readonly string[]): readonly string[] => [
+  ...bySlab,
+  ...["kmalloc_reserve", ...copiers, "validate_xmit_skb", "__dev_queue_xmit", "ip_finish_output2", "tcp_sendmsg"].map(
+    (f) => `${f}+0x1/0x2`,
+  ),
+  "sock_write_iter+0x1/0x2",
+  ...bySyscall,
+];
 /** e1000 refills its ring while it polls. */
 export const refilling: readonly string[] = [
   "__alloc_pages_bulk+0x1/0x2",

@@ -8,6 +8,7 @@ import { diagnosisSchema } from "../../report/diagnosis_schema.ts";
 import { createCollector } from "../collect.ts";
 import { diagnose } from "../diagnose.ts";
 import type { Diagnosis, MachineState } from "../finding.ts";
+import { buddyinfo, zoneinfo } from "./zone_files.testkit.ts";
 
 const root = join(import.meta.dirname, "../../../fixtures");
 const text = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -27,30 +28,6 @@ async function state(files: Readonly<Record<string, string>>): Promise<MachineSt
 }
 
 const claims = (s: MachineState, id: string): string[] => s.findings.filter((f) => f.id === id).map((f) => f.claim);
-
-/** A zone as 6.1 prints it. */
-const zoneinfo = (free: number, min = 100, low = 125): string =>
-  [
-    "Node 0, zone   Normal",
-    "  per-node stats",
-    "      nr_inactive_anon 5",
-    `  pages free     ${free}`,
-    "        boost    0",
-    `        min      ${min}`,
-    `        low      ${low}`,
-    "        high     150",
-    "        spanned  100000",
-    "        present  100000",
-    "        managed  90000",
-    "        cma      0",
-    "        protection: (0, 0, 0)",
-    `      nr_free_pages ${free}`,
-    "      nr_free_cma  0",
-    "  start_pfn:           4096",
-    "",
-  ].join("\n");
-const buddyinfo = (blocks: readonly number[]): string =>
-  `Node 0, zone   Normal ${Array.from({ length: 11 }, (_, o) => String(blocks[o] ?? 0).padStart(6)).join(" ")} \n`;
 
 describe("what a running 6.1 printed", () => {
   test("room, marks and holders are told, each with its lines, and nothing is called an all-clear", async () => {

@@ -24,7 +24,7 @@ const bucketMax = 8;
 const buckets = 8;
 /** GRO_LEGACY_MAX_SIZE */
 const bytesMax = 65536;
-/** GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels: any size there is one slice. */
+/** GRO_MAX_HEAD, include/linux/netdevice.h, without tunnels: every size up to it is one slice. */
 const groMaxHead = 192;
 
 export interface Gro {

@@ -94,7 +94,7 @@ export function createDmaChecker(options: DmaOptions): DmaChecker {
     lines(pfn, offset, size, (word, bit) => {
       device[word] = (device[word] as number) & ~bit;
     });
-  const any = (pfn: number, offset: number, size: number, owned: boolean): boolean => {
+  const hasMapped = (pfn: number, offset: number, size: number, owned: boolean): boolean => {
     let found = false;
     lines(pfn, offset, size, (word, bit) => {
       if ((((device[word] as number) & bit) !== 0) === owned) found = true;
@@ -117,7 +117,7 @@ export function createDmaChecker(options: DmaOptions): DmaChecker {
       report("wrong direction", address, offset, size, "the device writes into a mapping that is only for reading");
     if (!writes && m.direction === "from_device")
       report("wrong direction", address, offset, size, "the device reads from a mapping that is only for writing");
-    if (!coherent && any(m.pfn, offset, size, false))
+    if (!coherent && hasMapped(m.pfn, offset, size, false))
       report("device out of turn", address, offset, size, "no dma_sync_for_device since the CPU had these bytes");
   };
 
@@ -145,12 +145,12 @@ export function createDmaChecker(options: DmaOptions): DmaChecker {
     deviceWrite: (address, offset, size) => deviceAccess(address, offset, size, true),
     deviceRead: (address, offset, size) => deviceAccess(address, offset, size, false),
     cpuRead(pfn, offset, size) {
-      if (coherent || !any(pfn, offset, size, true)) return;
+      if (coherent || !hasMapped(pfn, offset, size, true)) return;
       const text = "no dma_sync_for_cpu since the device had these bytes: the cache may hold older ones";
       reports.push({ fault: "cpu read out of turn", pfn, address: busBase + pfn * pageSize, offset, size, text });
     },
     cpuWrite(pfn, offset, size) {
-      if (!coherent && any(pfn, offset, size, true)) {
+      if (!coherent && hasMapped(pfn, offset, size, true)) {
         if (isDevicesPage(pfn)) {
           const text = "the CPU writes bytes that are the device's: its cache line can overwrite received data";
           reports.push({ fault: "cpu write out of turn", pfn, address: busBase + pfn * pageSize, offset, size, text });
