@@ -86,6 +86,11 @@ const isHexNumber = (word: string): boolean =>
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Sets a key that is there, or that there is room for among so many. */
+function setWithin<K, V>(map: Map<K, V>, most: number, key: K, value: V): void {
+  if (map.size < most || map.has(key)) map.set(key, value);
+}
+
 /** A stamp may be this much older than one above it: several processors print, and a console's copy is late. */
 const outOfOrder = 1;
 
@@ -109,8 +114,7 @@ class Boots {
         this.began.some((b) => b.host === host && b.line > known.line && b.line <= firstLine));
     const boot = (known?.boot ?? 1) + (anew ? 1 : 0);
     const clock = seconds ?? (anew ? Number.NEGATIVE_INFINITY : (known?.seconds ?? Number.NEGATIVE_INFINITY));
-    if (this.last.has(host ?? "") || this.last.size < mostOfAll)
-      this.last.set(host ?? "", { boot, line: firstLine, seconds: clock });
+    setWithin(this.last, mostOfAll, host ?? "", { boot, line: firstLine, seconds: clock });
     return boot === 1 ? incident : { ...incident, boot };
   }
 }
@@ -133,7 +137,7 @@ function count(look: Look, found: Placed, times: number): void {
   const day = found.wallClock?.replace(timeOfDay, "00:00:00");
   if (day === undefined) return;
   look.days ??= new Map();
-  if (look.days.size < mostOfAll || look.days.has(day)) look.days.set(day, (look.days.get(day) ?? 0) + times);
+  setWithin(look.days, mostOfAll, day, (look.days.get(day) ?? 0) + times);
 }
 
 /** Words without which a line says nothing to {@link InputCollection}, but of a device. */
@@ -251,7 +255,7 @@ class InputCollection {
     const incident = this.boots.numbered(found);
     const look = hostLook(hostOf(incident), itsLook);
     const known = this.looks.get(look) ?? { kept: 0, more: 0 };
-    if (this.looks.size < mostLooks || this.looks.has(look)) this.looks.set(look, known);
+    setWithin(this.looks, mostLooks, look, known);
     if (known.kept < this.keepAlike && this.looks.has(look)) {
       known.kept++;
       this.incidents.push(incident);
@@ -362,8 +366,8 @@ class InputCollection {
     if (cpus !== undefined) this.single.cpus ??= { value: Number(cpus), quote: quote() };
     // A driver's line about a USB device, or its first words (`smsc95xx v1.0.4`): the device is there.
     const device = /^([a-z]\w{2,30}) (?:\d{1,3}-[\d.]{1,20}:\d{1,3}\.\d{1,3}\b|v\d)/.exec(l.text)?.[1];
-    if (device !== undefined && this.devices.size < mostLooks && !this.devices.has(device))
-      this.devices.set(device, { value: device, quote: quote() });
+    if (device !== undefined && !this.devices.has(device))
+      setWithin(this.devices, mostLooks, device, { value: device, quote: quote() });
     // dev_change_name() in net/core/dev.c, through netdev_info(): driver, place on its bus, new name.
     const driver = / renamed from /.test(l.text)
       ? /^([\w-]{2,30}) \S{1,60} \S{1,15}: renamed from /.exec(l.text)?.[1]
@@ -410,9 +414,7 @@ class InputCollection {
 
   finish(size: Pick<InputRead, "bytes" | "lines" | "kind">): InputRead {
     const more = [...this.looks].flatMap(([look, { more: count, last, days }]) =>
-      count > 0 && last !== undefined
-        ? [{ look, count, last: placeOf(last), ...(days === undefined ? {} : { days }) }]
-        : [],
+      last === undefined ? [] : [{ look, count, last: placeOf(last), ...(days === undefined ? {} : { days }) }],
     );
     const around: Surroundings = {
       sysctls: this.sysctls,

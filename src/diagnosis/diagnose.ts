@@ -172,6 +172,12 @@ function isAfterPanic(incident: Incident, panics: readonly Incident[]): boolean 
 const hostsOf = (input: InputRead): ReadonlySet<string> =>
   new Set(input.incidents.flatMap((i) => hostOf(i.incident) ?? []));
 
+/** The host that an input's reports are of, where there is one and no more. */
+function onlyHost(input: InputRead): string | undefined {
+  const [host, ...others] = hostsOf(input);
+  return others.length === 0 ? host : undefined;
+}
+
 /**
  * What the inputs tell about the machine of an input's reports. With reports of several hosts a setting is used for that host alone whose
  * log it stands in; what no host can be given belongs to none.
@@ -179,11 +185,10 @@ const hostsOf = (input: InputRead): ReadonlySet<string> =>
 function aroundOf(input: InputRead, inputs: readonly InputRead[]): Surroundings {
   const all = new Set(inputs.flatMap((i) => [...hostsOf(i)]));
   if (all.size < 2) return mergeSurroundings([input.around, ...inputs.filter((i) => i !== input).map((i) => i.around)]);
-  const own = hostsOf(input);
-  if (own.size !== 1) return nothingAround;
-  const sameHost = (i: InputRead): boolean =>
-    i !== input && hostsOf(i).size === 1 && [...hostsOf(i)].every((h) => own.has(h));
-  return mergeSurroundings([input.around, ...inputs.filter(sameHost).map((i) => i.around)]);
+  const own = onlyHost(input);
+  if (own === undefined) return nothingAround;
+  const others = inputs.filter((i) => i !== input && onlyHost(i) === own);
+  return mergeSurroundings([input.around, ...others.map((i) => i.around)]);
 }
 
 /** The drivers' lines beside a group's reports become answers of those reports. */
@@ -252,7 +257,7 @@ const allows = (own: ReleaseVerdict, version: readonly number[]): boolean =>
 const startsAs = (version: readonly number[], series: readonly number[]): boolean =>
   series.every((n, i) => version[i] === n);
 
-/** A report that does not tell its release comes from the kernel that the other reports of the same input tell. */
+/** A report that does not tell its release comes from the kernel that the other reports of its machine in the same input tell. */
 function borrowed(input: InputRead, own: ReleaseVerdict, of: Incident): ReleaseVerdict {
   const here = input.incidents.filter((i) => hostOf(i.incident) === hostOf(of));
   const stated = here.filter((i) => i.verdict.certainty === "stated" && i.verdict.version !== undefined);
@@ -260,10 +265,7 @@ function borrowed(input: InputRead, own: ReleaseVerdict, of: Incident): ReleaseV
   const alone = stated.every((i) => i.verdict.release === only?.verdict.release);
   const told =
     (alone && only !== undefined && allows(own, only.verdict.version ?? []) ? only : undefined) ??
-    (own.version === undefined
-      ? (input.incidents.find((i) => i.verdict.version !== undefined && i.verdict.certainty === "stated") ??
-        input.incidents.find((i) => i.verdict.version !== undefined))
-      : undefined);
+    (own.version === undefined ? (only ?? here.find((i) => i.verdict.version !== undefined)) : undefined);
   if (told === undefined) return own;
   const { verdict, incident } = told;
   const sentence = `the report at line ${incident.firstLine} of the same input is from ${verdict.release}`;

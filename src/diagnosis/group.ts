@@ -34,8 +34,9 @@ export function poolTrend(group: readonly JudgedCase[]): readonly Finding[] {
   const lines = all.filter(({ c }) => c.input === all[0]?.c.input && oneClock(c.incident, all[0].c.incident));
   const ids = [...new Set(lines.map((l) => l.poolId))];
   if (ids.length > 1) return poolsTogether(lines, ids.length);
-  const [first, last] = [lines[0], lines.at(-1)];
-  if (first === undefined || last === undefined || lines.length < 2) return [];
+  const [first, ...later] = lines;
+  const last = later.at(-1);
+  if (first === undefined || last === undefined) return [];
   const evidence = [first, last].flatMap((l) => quote(l.c, "headline", 1));
   const from = `${first.inflight} after ${first.seconds} s, ${last.inflight} after ${last.seconds} s`;
   return [

@@ -135,9 +135,10 @@ function minFreeOf(c: Case): Told<number> | null {
 
 function minFreeOfFiles(c: Case): Told<number> | null {
   const files = zonesOfFiles(memoryFilesOf(c.around), c.pageKb);
-  const low = files?.value.filter((z) => isLow(z.zone)) ?? [];
+  if (files === null) return null;
+  const low = files.value.filter((z) => isLow(z.zone));
   const kb = sumOf(low.map((z) => (z.minKb === null ? undefined : z.minKb - (z.boostKb ?? 0))));
-  if (files === null || kb === null || kb <= 0) return null;
+  if (kb === null || kb <= 0) return null;
   return told(kb, "the min marks in /proc/zoneinfo add up to it", files.evidence.slice(0, 1));
 }
 

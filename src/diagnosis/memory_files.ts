@@ -93,9 +93,8 @@ const mixed = (lists: readonly Block[]): Block => ({
 
 /** Pageblocks of each zone by the letter of their type. */
 export function pageblocksOfFiles({ pagetypeinfo }: MemoryFiles): Told<readonly PageblocksSaid[]> | null {
-  const blocks = pagetypeinfo?.value.blocks ?? [];
-  if (pagetypeinfo === undefined || blocks.length === 0) return null;
-  const { types } = pagetypeinfo.value;
+  if (pagetypeinfo === undefined || pagetypeinfo.value.blocks.length === 0) return null;
+  const { types, blocks } = pagetypeinfo.value;
   return {
     value: blocks.map(({ node, zone, blocks: counts }) => ({
       node,

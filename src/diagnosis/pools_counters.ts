@@ -14,6 +14,8 @@ type Known = number | undefined;
 
 const of = (s: CounterSnapshot, c: PoolCounter): Known => s.counters[c]?.value;
 
+const difference = (a: Known, b: Known): Known => (a === undefined || b === undefined ? undefined : a - b);
+
 /** A sum is known where every counter of it is. */
 function total(s: CounterSnapshot, counters: readonly PoolCounter[]): Known {
   let sum = 0;
@@ -31,10 +33,7 @@ const returning = ["recycle-cached", "recycle-ring", "recycle-ring-full", "recyc
 const keeping = ["recycle-cached", "recycle-ring"] as const;
 
 /** Pages that are out: taken and not come back. */
-function outOf(s: CounterSnapshot): Known {
-  const [taken, back] = [total(s, taking), total(s, returning)];
-  return taken === undefined || back === undefined ? undefined : taken - back;
-}
+const outOf = (s: CounterSnapshot): Known => difference(total(s, taking), total(s, returning));
 
 /** The counters that are there; page_pool_get_stats() has them all, and who prints some of them prints them all. */
 function countersPart(s: CounterSnapshot): Part<readonly PoolCounter[]> {
@@ -45,7 +44,7 @@ function countersPart(s: CounterSnapshot): Part<readonly PoolCounter[]> {
 }
 
 /** Last snapshot minus first, of what both have; undefined when a counter went backwards (the pool was made anew). */
-function difference(first: CounterSnapshot, last: CounterSnapshot): CounterSnapshot | undefined {
+function between(first: CounterSnapshot, last: CounterSnapshot): CounterSnapshot | undefined {
   const counters: Partial<Record<PoolCounter, { value: number; line: number }>> = {};
   for (const c of poolCounters) {
     const [a, b] = [first.counters[c], last.counters[c]];
@@ -71,7 +70,7 @@ export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: 
   return {
     allocations,
     hit: share(again, allocations),
-    fresh: share(allocations === undefined || again === undefined ? undefined : allocations - again, allocations),
+    fresh: share(difference(allocations, again), allocations),
     fast: share(of(span, "alloc-fast"), allocations),
     refill: share(of(span, "alloc-refill"), allocations),
     slow: share(slow, allocations),
@@ -88,10 +87,8 @@ export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: 
 function usedAgain(span: CounterSnapshot, allocations: Known, slow: Known, kept: Known): Known {
   if (allocations === undefined || slow === undefined) return undefined;
   if (kept !== undefined) return Math.min(allocations - slow, kept);
-  const [bulks, single] = [of(span, "alloc-slow"), of(span, "alloc-slow-high-order")];
-  return bulks === undefined || single === undefined
-    ? undefined
-    : Math.max(0, allocations - bulks * pagesAtOnce - single);
+  const single = of(span, "alloc-slow-high-order") ?? 0;
+  return Math.max(0, allocations - (slow - single) * pagesAtOnce - single);
 }
 
 /** A series of snapshots, with what the rules ask for. */
@@ -305,7 +302,7 @@ const rules: readonly Rule[] = [idle, wrongNode, leak, sharedPages, smallRing, s
 export function judgeCounters(name: string, list: readonly CounterSnapshot[], quote: Quote): PoolVerdict {
   const first = list[0] as CounterSnapshot;
   const last = list.at(-1) as CounterSnapshot;
-  const delta = list.length > 1 ? difference(first, last) : undefined;
+  const delta = list.length > 1 ? between(first, last) : undefined;
   const shown = delta === undefined ? [last] : [first, last];
   const outs = list.map(outOf).filter((n) => n !== undefined);
   const look: Look = {

@@ -23,9 +23,9 @@ const pages = PAGES_MAX + 64;
 
 /** Replays a stall; undefined when the numbers are none that a pool can have. */
 export function replayStall(log: readonly StallWarning[]): StallReplay | undefined {
-  const first = log[0];
-  const last = log.at(-1);
-  if (first === undefined || last === undefined) return undefined;
+  const [first] = log;
+  if (first === undefined) return undefined;
+  const last = log.at(-1) ?? first;
   if (first.inflight < 1 || first.inflight > PAGES_MAX || last.seconds < 60 || last.seconds > 1e6) return undefined;
   const journal = createJournal();
   const warnings: StallWarning[] = [];
