@@ -1,6 +1,7 @@
 // The answer to zones whose free pages, marks and lists stand on either side of what a request needs, to zones of which a part is lost, and to files
 // of several machines and moments.
 import { keptAnswers, type Texts } from "./answers_kept.testkit.ts";
+import { pagetypeinfo as types } from "./state/zone_files.testkit.ts";
 
 interface Zone {
   readonly node?: number;
@@ -55,24 +56,6 @@ const both = (blocks: readonly number[], more: Partial<Zone> = {}): Texts[string
   "proc/zoneinfo": zoneinfo([{ free: pagesIn(blocks), ...more }]),
   "proc/buddyinfo": lists([blocks]),
 });
-const types = (
-  rows: readonly (readonly [type: string, ...blocks: (number | string)[]])[],
-  named = rows.map((r) => r[0]),
-): string =>
-  [
-    "Page block order: 9",
-    "Pages per block:  512",
-    "",
-    `Free pages count per migrate type at order  ${Array.from({ length: 11 }, (_, o) => String(o).padStart(6)).join(" ")} `,
-    ...rows.map(
-      ([type, ...blocks]) =>
-        `Node    0, zone   Normal, type ${type.padStart(12)} ${Array.from({ length: 11 }, (_, o) => String(blocks[o] ?? 0).padStart(6)).join(" ")} `,
-    ),
-    "",
-    `Number of blocks type ${named.map((n) => n.padStart(12)).join(" ")} `,
-    `Node 0, zone   Normal ${named.map(() => "          10").join(" ")} `,
-    "",
-  ].join("\n");
 const uname = (release: string): Texts[string] => ({
   "uname.txt": `Linux host ${release} #1 SMP PREEMPT_DYNAMIC Debian x86_64 GNU/Linux\n`,
 });

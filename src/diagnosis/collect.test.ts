@@ -119,6 +119,11 @@ test("a warning behind a panic is the panic's, for so many lines of one clock", 
   );
   expect(await titles(warning("099.000000") + panic)).toContainEqual(expect.stringMatching(/^Kernel warning/));
   expect(await titles(panic + warning(" 10.000000"))).toContainEqual(expect.stringMatching(/^Kernel warning/));
+  // One of both without a stamp: the lines tell.
+  const bare = (text: string): string => text.replace(/^\[.*?\] /gm, "");
+  for (const text of [bare(panic) + warning("102.000000"), panic + bare(warning("1")), bare(panic + warning("1"))])
+    expect(await titles(text)).toContainEqual(expect.stringMatching(/^Warning after the panic/));
+  expect(await titles(panic + warning("100.000000"))).toContainEqual(expect.stringMatching(/^Warning after the panic/));
 });
 
 test("of a thousand looks, devices and drivers each is known; the next is only counted, or not known", async () => {

@@ -12,7 +12,7 @@ import { faulty } from "./conclude_faults.ts";
 import type { Conclusion } from "./conclusion.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { maskOf } from "./mask.ts";
-import { confinedTo, onlyBlocks } from "./oom_zones.ts";
+import { confinedTo, onlyBlocks, untoldRequest } from "./oom_zones.ts";
 import type { Rebuilt } from "./rebuild.ts";
 import { rebuild } from "./rebuild.ts";
 import { mayBeOfNodes } from "./rules/oom.ts";
@@ -50,6 +50,12 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
         return {
           key: `oom:blocks:${outcome}:${incident.reading.victim?.comm ?? ""}`,
           cause: `${outcome === "panic" ? "The machine went down" : "The OOM killer ran"} for a block of ${orderWords(blocks.order, c.pageKb)}; ${blocks.is === true ? "single pages were free, so memory was fragmented, not used up" : "the report does not say whether memory was used up or only fragmented"}.`,
+          severity: "act",
+        };
+      if (scope !== "cpuset" && untoldRequest(c))
+        return {
+          key: `oom:not said:${outcome}:${incident.reading.victim?.comm ?? ""}`,
+          cause: `${outcome === "panic" ? "The machine went down" : "The OOM killer ran"}; the report does not say whether the machine was short of memory, or only the zones or the blocks that the request needed.`,
           severity: "act",
         };
       return {

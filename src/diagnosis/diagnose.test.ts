@@ -222,6 +222,30 @@ describe("a sysctl beside a report is of a moment of its own", () => {
   });
 });
 
+test("a report that does not tell its release takes that of its own machine, where its lines may be of it", async () => {
+  const of = (host: string, text: string): string => text.replace(/^(?=.)/gm, `Nov 29 03:14:07 ${host} kernel: `);
+  const failure = (release: string): string =>
+    `sh: page allocation failure: order:1, mode:0x20\nCPU: 0 PID: 38 Comm: sh Not tainted ${release} #1\nCall Trace:\n own+0x1/0x2\n`;
+  const silent = "TCP: out of memory -- consider tuning tcp_mem\n";
+  const kernel = async (log: string) =>
+    (await explain({ log })).incidents.find((i) => i.kind === "driver_line")?.kernel.release;
+  expect(await kernel(of("web1", failure("6.1.192")) + of("web1", silent))).toBe("6.1.192");
+  const alone = await kernel(of("web1", silent));
+  expect(await kernel(of("web2", failure("6.1.192")) + of("web1", silent))).toBe(alone);
+  // 2.4's words, and a report of another machine's age.
+  const old = "__alloc_pages: 0-order allocation failed (gfp=0x20/0)\n";
+  const beside = async (release: string) =>
+    (await explain({ log: failure(release) + old })).incidents.find((i) => i.order === 0)?.kernel.release;
+  expect(await beside("2.4.20")).toBe("2.4.20");
+  expect(await beside("6.1.192")).not.toBe("6.1.192");
+});
+
+test("an order that is none has no number of bytes", async () => {
+  const bytes = async (order: number) =>
+    (await explain({ log: `sh: page allocation failure: order:${order}, mode:0x20\n` })).incidents[0]?.bytes;
+  expect([await bytes(1), await bytes(1100)]).toEqual([8192, null]);
+});
+
 test("suppressed reports count", async () => {
   const lines = fixture("e1000_refill_6.1.txt").split("\n");
   const at = lines.findIndex((l) => l.includes("page allocation failure"));

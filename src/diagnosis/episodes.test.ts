@@ -53,7 +53,12 @@ describe("stalled pools", () => {
   });
   test("of another number or another age are two stories", async () => {
     expect((await explain({ log: stall(19, 5, 25455) + stall(17, 7, 25456) })).incidents).toHaveLength(2);
+    expect((await explain({ log: stall(19, 5, 25455) + stall(17, 5, 25457) })).incidents).toHaveLength(1);
     expect((await explain({ log: stall(19, 5, 25455) + stall(17, 5, 25458) })).incidents).toHaveLength(2);
+  });
+  test("another text has other pools by the same numbers: one line of each tells no trend", async () => {
+    const [i] = (await explain({ a: stall(9, 7, 60), b: stall(9, 7, 121) })).incidents;
+    expect([i?.count, answer(i, "page_pool.draining")]).toEqual([2, undefined]);
   });
   test("one pool alone drains or does not", async () => {
     expect(
@@ -133,6 +138,40 @@ test("two machines of one central log have nothing to do with each other, though
   ]);
 });
 
+test("without uptimes a second of the clock on the wall is one moment, for so many lines", async () => {
+  const at = (clock: string, text: string): string => text.replace(/^\[.*?\] /gm, `Nov 29 ${clock} web1 kernel: `);
+  const filler = (n: number): string => "Nov 29 03:14:07 web1 systemd[1]: Started Session 2 of user root.\n".repeat(n);
+  const killed = "[   74.900000] VM: killing process Xorg\n";
+  const tied = async (clock: string, between: number) =>
+    (
+      await explain({ log: at("03:14:07", failure("   74.180000")) + filler(between) + at(clock, killed) })
+    ).incidents.map((i) => answer(i, "episode.together"));
+  const lines = failure("").split("\n").length - 1;
+  expect(await tied("03:14:07", 0)).toEqual(["yes", "yes"]);
+  expect(await tied("03:14:08", 0)).toEqual([undefined, undefined]);
+  expect(await tied("03:14:07", 399 - lines)).toEqual(["yes", "yes"]);
+  expect(await tied("03:14:07", 400 - lines)).toEqual([undefined, undefined]);
+});
+
+test("where one of two reports has no uptime the lines between them tell", async () => {
+  const unstamped = line("").replace("[] ", "");
+  const beside = async (between: string) =>
+    (await explain({ log: failure("   74.180000") + between + unstamped })).incidents.flatMap((i) =>
+      i.findings.filter((f) => f.id === "driver_line.beside"),
+    ).length;
+  const others = (n: number): string => "something else of the log\n".repeat(n);
+  expect([await beside(""), await beside(others(2)), await beside(others(3))]).toEqual([1, 1, 0]);
+});
+
+test("eight causes of one moment are one story, a ninth is a flood's", async () => {
+  const orders = (n: number): string =>
+    Array.from({ length: n }, (_, i) => failure("  100.000000").replaceAll("ath", `ath${i}`)).join("");
+  const episodes = async (n: number) => (await explain({ log: orders(n) })).incidents.map((i) => i.episode);
+  expect(new Set(await episodes(8)).size).toBe(1);
+  const nine = await episodes(9);
+  expect([nine.length, new Set(nine).size, nine.at(-1)]).toEqual([9, 2, null]);
+});
+
 test("causes of one moment stand together, the worst first, and name each other", async () => {
   const d = await explain({
     log: `${failure("  100.000000", 0)}[  100.400000] BUG: Bad page state in process nginx  pfn:1a2b3c
@@ -177,6 +216,11 @@ test("one request that is tried with ever smaller blocks is one cause, told by t
   expect(d.incidents[0]?.occurrences).toHaveLength(6);
   expect(claim(d.incidents[0], "episode.together")).toMatch(/orders 5, 4, 3, 2, 1, 0/);
   expect((await explain({ log: tries([3, 0]) })).incidents).toHaveLength(2);
+  expect((await explain({ log: tries([3, 1, 0]) })).incidents).toMatchObject([{ order: 0, count: 3, suppressed: 0 }]);
+  const limited = "[  100.000000] warn_alloc_failed: 7 callbacks suppressed\n";
+  expect((await explain({ log: tries([3, 1]) + limited + failure("  100.000002", 0) })).incidents).toMatchObject([
+    { order: 0, count: 10, suppressed: 7 },
+  ]);
   expect(
     (await explain({ log: failure("  100.000000", 2) + failure("  200.000000", 1) + failure("  300.000000", 0) }))
       .incidents,

@@ -38,6 +38,18 @@ describe("one report in several texts of a machine", () => {
   ])("%s: counted once", async (_, inputs) => {
     expect(await counts(inputs)).toEqual([1]);
   });
+  test("without any clock by its eight lines or more, to the letter", async () => {
+    const report = (frames: number): string =>
+      [
+        "sh: page allocation failure: order:1, mode:0x20",
+        "Pid: 38, comm: sh Not tainted 2.6.32 #1",
+        "Call Trace:",
+        ...Array.from({ length: frames }, (_, i) => ` [<c010000${i}>] own_${i}+0x1/0x2`),
+      ].join("\n");
+    expect(await counts({ a: report(5), b: report(5) })).toEqual([1]);
+    expect(await counts({ a: report(4), b: report(4) })).toEqual([2]);
+    expect(await counts({ a: report(5), b: report(5).replace("own_2", "own_7") })).toEqual([2]);
+  });
   const once = "TCP: out of memory -- consider tuning tcp_mem";
   test("a line of a message is known again by its machine and its second", async () => {
     const inputs = {

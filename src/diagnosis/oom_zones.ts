@@ -3,7 +3,7 @@
 
 import { allocatorGfpAt } from "../kernel/facts/allocator_gfp.ts";
 import type { MemZone } from "../kernel/readings/mem_info.ts";
-import { closedOf } from "../kernel/readings/part.ts";
+import { closedOf, every } from "../kernel/readings/part.ts";
 import type { Case } from "./case.ts";
 import { highestZoneOf, rebuild, zoneTypesOf } from "./rebuild.ts";
 import { listing, size } from "./words.ts";
@@ -67,6 +67,19 @@ export function onlyBlocks(c: Case): { readonly order: number; readonly is: bool
   if (c.incident.kind !== "oom" || c.order === undefined || c.order <= 0) return undefined;
   const refused = rebuild(c)?.singleRefused;
   return { order: c.order, is: refused === undefined ? undefined : !refused };
+}
+
+/**
+ * Whether the report does not tell for which zones and blocks the killer ran, its first line being lost, and does not show either that nobody would
+ * have got a page: zones that stand above their high marks, and above what is kept there for others, are not short for everybody. A panic says it
+ * in words.
+ */
+export function untoldRequest(c: Case): boolean {
+  if (c.incident.kind !== "oom" || c.incident.reading.outcome === "panic") return false;
+  if (c.gfp !== undefined && c.order !== undefined) return false;
+  const isShort = ({ kb, lowmemReserve = [] }: MemZone): boolean =>
+    kb.free !== undefined && kb.high !== undefined && kb.free <= kb.high + Math.max(0, ...lowmemReserve) * c.pageKb;
+  return every(c.zones, isShort) === undefined;
 }
 
 /** Free kB of zones of which at least one stands above its high mark; `short` where none does, undefined where a number is missing. */

@@ -214,6 +214,94 @@ describe("a cut text", () => {
   });
 });
 
+describe("where a pattern begins", () => {
+  const pattern = (values: Partial<Record<string, number>>): string => patterns(judge(counters(values)))[0] ?? "";
+  /** Snapshots with so many pages out. */
+  const outs = (...out: readonly number[]): string =>
+    patterns(
+      judge(...out.map((n, i) => counters({ alloc_fast: 1000 * (i + 1), recycle_cached: 1000 * (i + 1) - n }))),
+    )[0] ?? "";
+
+  test("one refill in a hundred that meets another node's page is none", () => {
+    expect(pattern({ alloc_fast: 9, alloc_waive: 1, alloc_refill: 99, recycle_cached: 9 })).toBe("healthy/shown");
+    expect(pattern({ alloc_fast: 9, alloc_waive: 2, alloc_refill: 98, recycle_cached: 9 })).toBe("wrong node/shown");
+  });
+  test("one return in twenty that is shared is none", () => {
+    expect(pattern({ alloc_fast: 100, recycle_cached: 95, recycle_released_ref: 5 })).toBe("healthy/shown");
+    expect(pattern({ alloc_fast: 100, recycle_cached: 94, recycle_released_ref: 6 })).toBe("shared pages/shown");
+  });
+  test("one return in a hundred that finds the ring full is none, nor are more while no page is taken anew", () => {
+    const ring = (full: number, slow: number) =>
+      pattern({ alloc_fast: 1000, alloc_slow: slow, recycle_ring: 100 - full, recycle_ring_full: full });
+    expect([ring(1, 1), ring(2, 1), ring(2, 0)]).toEqual(["healthy/shown", "small ring/shown", "healthy/shown"]);
+  });
+  test("64 pages more, or up and down, are the least that counts", () => {
+    expect([outs(0, 40, 63), outs(0, 40, 64)]).toEqual(["healthy/shown", "leak/likely"]);
+    expect([outs(0, 63), outs(0, 64)]).toEqual(["healthy/shown", "does not say/possible"]);
+    expect([outs(0, 63, 0), outs(0, 64, 0)]).toEqual(["healthy/shown", "slow consumer/likely"]);
+    // As far up and down as up in all is growth.
+    expect([outs(0, 100, 100), outs(0, 101, 100)]).toEqual(["does not say/possible", "slow consumer/likely"]);
+    expect([outs(0, 70, 70), outs(100, 30, 30)]).toEqual(["does not say/possible", "healthy/shown"]);
+  });
+  test("one allocation in a hundred from the page allocator is none", () => {
+    const slow = (n: number) =>
+      pattern({ alloc_fast: 1000 - n, alloc_slow: n, alloc_empty: 1, recycle_cached: 900, recycle_ring: 90 });
+    expect([slow(10), slow(11)]).toEqual(["healthy/shown", "does not say/possible"]);
+  });
+  test("a share is not rounded up to all of it, and a small one has two places", () => {
+    const said = (fast: number, all: number): string =>
+      judge(counters({ alloc_fast: fast, alloc_refill: all - fast, recycle_cached: fast }))[0]?.summary.split(
+        " of",
+      )[0] ?? "";
+    expect([said(1998, 2000), said(1999, 2000), said(2000, 2000)]).toEqual(["99.9 %", "more than 99.9 %", "100.0 %"]);
+    const slow = (n: number): string =>
+      judge(counters({ alloc_fast: 2000 - n, alloc_slow: n, recycle_cached: 1900 }))[0]?.reasons[0]?.text.split(
+        " of",
+      )[0] ?? "";
+    expect([slow(2), slow(18), slow(20)]).toEqual(["0.10 %", "0.90 %", "1.0 %"]);
+  });
+  test("a share needs both of its counters", () => {
+    const rates = (without: string) =>
+      judge(
+        counters({ alloc_fast: 900, alloc_slow: 1, alloc_slow_ho: 2, recycle_cached: 800 }).replace(
+          new RegExp(`.*_${without}:.*\n`),
+          "",
+        ),
+      )[0]?.rates;
+    expect(rates("alloc_refill")).toMatchObject({ allocations: undefined, fresh: undefined, out: undefined });
+    expect(rates("recycle_ring")).toMatchObject({ returns: undefined, out: undefined, hit: (903 - 64 - 2) / 903 });
+    expect(rates("alloc_waive")).toMatchObject({ allocations: 903, out: 103, fresh: 103 / 903 });
+  });
+  test("page-pool-get: 64 pages more over three looks", () => {
+    const grown = (...inflight: readonly number[]): string =>
+      patterns(judge(...inflight.map((n) => `[{"id": 5, "ifindex": 2, "inflight": ${n}}]\n`)))[0] ?? "";
+    expect([grown(0, 10, 63), grown(0, 10, 64), grown(0, 64)]).toEqual([
+      "does not say/possible",
+      "leak/possible",
+      "does not say/possible",
+    ]);
+  });
+});
+
+test("a log must go on for a second more than the next warning is due to say that it did not come", () => {
+  const goesOn = (at: string): string[] =>
+    patterns(
+      judge(
+        `[60.000000] page_pool_release_retry() stalled pool shutdown: id 3, 9 inflight 60 sec\n[${at}] something else`,
+      ),
+    );
+  expect([goesOn("122.200000"), goesOn("122.300000")]).toEqual([["does not say/possible"], ["slow consumer/likely"]]);
+});
+
+test("warnings that no kernel prints: a model pool with these pages says nothing", () => {
+  const [verdict] = judge(
+    "[30.000000] page_pool_release_retry() stalled pool shutdown: id 3, 5 inflight 30 sec\n[60.000000] page_pool_release_retry() stalled pool shutdown: id 3, 0 inflight 60 sec\n",
+  );
+  expect(verdict?.reasons.map((r) => r.text)).toContainEqual(
+    expect.stringMatching(/would print: nothing\. The log has 5 after 30 s, 0 after 60 s/),
+  );
+});
+
 describe("netlink", () => {
   test("a pool that its driver let go of is done with its pages only where inflight says 0", () => {
     const pool = (inflight: string) => judge(`[{"id": 5, "detach-time": 100${inflight}}]\n`);

@@ -58,7 +58,7 @@ function between(first: CounterSnapshot, last: CounterSnapshot): CounterSnapshot
 const share = (part: Known, all: Known): Known =>
   part !== undefined && all !== undefined && all > 0 ? part / all : undefined;
 const percent = (x: number | undefined): string =>
-  x === undefined ? "none" : x > 0.9995 && x < 1 ? "more than 99.9 %" : `${(x * 100).toFixed(x < 0.0095 ? 2 : 1)} %`;
+  x === undefined ? "none" : x >= 0.9995 && x < 1 ? "more than 99.9 %" : `${(x * 100).toFixed(x < 0.0095 ? 2 : 1)} %`;
 
 /** Rates of one snapshot, or of the time between two. */
 export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: boolean): PoolRates {

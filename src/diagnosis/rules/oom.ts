@@ -10,7 +10,7 @@ import type { Advice, Finding, Quote } from "../finding.ts";
 import { shown } from "../finding.ts";
 import { hugePagesAreTold, uncountedPages } from "../oom_picture.ts";
 import type { Confined } from "../oom_zones.ts";
-import { confinedTo, onlyBlocks } from "../oom_zones.ts";
+import { confinedTo, onlyBlocks, untoldRequest } from "../oom_zones.ts";
 import { defineQuestions } from "../question.ts";
 import { defineRule } from "../rule.ts";
 import { listing, orderWords, size } from "../words.ts";
@@ -104,6 +104,14 @@ function scope(c: Case, o: Oom): readonly Finding[] {
   if (confined !== undefined) return [ofZones(c, o, confined, line)];
   const blocks = o.scope === "cpuset" ? undefined : onlyBlocks(c);
   if (blocks !== undefined && blocks.is !== false) return [ofBlocks(c, o, blocks, line)];
+  if (o.scope !== "cpuset" && untoldRequest(c))
+    return [
+      unknown(
+        "oom.scope",
+        `The report does not say whether ${shortOf(o)}, or only the zones or the blocks that the request needed: its first line, with the mask and the order, is missing.`,
+        line,
+      ),
+    ];
   const zonesSay = o.memInfo === undefined ? "" : fullWords(o.memInfo, c.pageKb);
   const known = o.scope === "machine";
   return [
@@ -152,6 +160,11 @@ function ofZones(c: Case, o: Oom, { zones, elsewhere, slab }: Confined, line: re
       );
 }
 
+const shortOf = (o: Oom): string =>
+  o.scope === "machine"
+    ? "the machine was short of memory"
+    : "the machine, or what a cgroup may have, was short of memory";
+
 /** The killer ran for a block of several pages: memory as a whole may have been there. */
 function ofBlocks(
   c: Case,
@@ -161,10 +174,6 @@ function ofBlocks(
 ): Finding {
   const block = orderWords(order, c.pageKb);
   const who = o.comm === undefined ? "" : ` ${o.comm} only happened to ask for such a block at that moment.`;
-  const short =
-    o.scope === "machine"
-      ? "the machine was short of memory"
-      : "the machine, or what a cgroup may have, was short of memory";
   return is === true
     ? no(
         "oom.scope",
@@ -173,7 +182,7 @@ function ofBlocks(
       )
     : unknown(
         "oom.scope",
-        `The killer ran for a block of ${block}. The report does not say whether ${short}, or only of blocks of that size.${who}`,
+        `The killer ran for a block of ${block}. The report does not say whether ${shortOf(o)}, or only of blocks of that size.${who}`,
         line,
       );
 }
@@ -258,7 +267,7 @@ function users(c: Case, o: Oom): readonly Finding[] {
     confinedTo(c) === undefined &&
     onlyBlocks(c)?.is !== true
   )
-    found.push(kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb)));
+    found.push(...kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb)));
   return found;
 }
 
@@ -266,51 +275,57 @@ function users(c: Case, o: Oom): readonly Finding[] {
 const large = 0.3;
 
 /** Slab is one part of the kernel's own memory; what drivers and pools take from the page allocator no counter has. */
-function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: number | undefined): Finding {
+function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: number | undefined): readonly Finding[] {
   const bytes = (pages: number): string => size(pages * c.pageKb * 1024);
   const percent = (pages: number): string => `${Math.round((pages / ram) * 100)} % of the machine`;
   const lines = linesWith(c, "totals", (text) => text.includes("slab_unreclaimable"));
   const slabWords = `${bytes(slab)} of unreclaimable slab, ${percent(slab)}`;
   if (slab / ram > large)
-    return yes(
-      "oom.kernel_memory",
-      `The kernel itself holds ${slabWords}: look there before blaming any program.`,
-      lines,
-      kernelHolds(o, c.pageKb) === undefined
-        ? [
-            {
-              change: { kind: "evidence" },
-              action: "See which cache grows",
-              changes: "names the leaking subsystem",
-              costs: "nothing",
-              command: "slabtop -o -s c | head -20",
-            },
-          ]
-        : [],
-    );
+    return [
+      yes(
+        "oom.kernel_memory",
+        `The kernel itself holds ${slabWords}: look there before blaming any program.`,
+        lines,
+        kernelHolds(o, c.pageKb) === undefined
+          ? [
+              {
+                change: { kind: "evidence" },
+                action: "See which cache grows",
+                changes: "names the leaking subsystem",
+                costs: "nothing",
+                command: "slabtop -o -s c | head -20",
+              },
+            ]
+          : [],
+      ),
+    ];
+  // Zones that a few requests need may be full of slab on a machine that has little of it.
+  if (untoldRequest(c)) return [];
   const ownSlab = `The kernel's own unreclaimable slab is ${bytes(slab)}, ${percent(slab)}: not the reason.`;
   if (uncounted !== undefined && uncounted / ram <= large)
-    return no("oom.kernel_memory", ownSlab, shown(uncounted, lines));
-  return unknown(
-    "oom.kernel_memory",
-    uncounted === undefined
-      ? `${ownSlab} Whether drivers, page pools or vmalloc hold much, the report does not say: a counter or the number of pages is missing.`
-      : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took${o.memInfo !== undefined && hugePagesAreTold(o.memInfo) ? "" : ", or huge pages, whose lines are not there"}. The report does not say who.`,
-    lines,
-    uncounted === undefined
-      ? []
-      : [
-          {
-            change: { kind: "evidence" },
-            action: "See who holds the pages that no counter has",
-            changes:
-              "names the function that took them, and so tells a leak of a driver or a page pool from other users",
-            costs: "a reboot with page_owner=on; 1 to 2 % of memory while it is on",
-            command:
-              "cat /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head; cat /sys/kernel/debug/page_owner > owners.txt; skblab page-owner owners.txt",
-          },
-        ],
-  );
+    return [no("oom.kernel_memory", ownSlab, shown(uncounted, lines))];
+  return [
+    unknown(
+      "oom.kernel_memory",
+      uncounted === undefined
+        ? `${ownSlab} Whether drivers, page pools or vmalloc hold much, the report does not say: a counter or the number of pages is missing.`
+        : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took${o.memInfo !== undefined && hugePagesAreTold(o.memInfo) ? "" : ", or huge pages, whose lines are not there"}. The report does not say who.`,
+      lines,
+      uncounted === undefined
+        ? []
+        : [
+            {
+              change: { kind: "evidence" },
+              action: "See who holds the pages that no counter has",
+              changes:
+                "names the function that took them, and so tells a leak of a driver or a page pool from other users",
+              costs: "a reboot with page_owner=on; 1 to 2 % of memory while it is on",
+              command:
+                "cat /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head; cat /sys/kernel/debug/page_owner > owners.txt; skblab page-owner owners.txt",
+            },
+          ],
+    ),
+  ];
 }
 
 function outcome(c: Case, o: Oom): readonly Finding[] {
