@@ -189,6 +189,13 @@ const more: Texts = {
       ["Movable", 0, 1],
     ]),
   },
+  "types of two times": {
+    ...both([40]),
+    "proc/pagetypeinfo": types([
+      ["Reserve", 20],
+      ["HighAtomic", 20],
+    ]),
+  },
   "blocks of types, rows lost": { "proc/pagetypeinfo": types([["Unmovable", 5]], ["Unmovable", "Movable"]) },
   "blocks of types beside buddyinfo": {
     "proc/buddyinfo": lists([[5, 2]]),

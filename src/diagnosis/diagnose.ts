@@ -377,7 +377,7 @@ function onlyCounted(group: readonly Judged[], inputs: readonly InputRead[]): { 
   for (const input of inputs)
     for (const m of input.more ?? []) {
       const last = input.incidents.findLast((i) => i.look === m.look)?.incident;
-      if (last !== undefined && last.kind !== "suppressed" && group.some((g) => g.c.incident === last))
+      if (last !== undefined && group.some((g) => g.c.incident === last))
         out.push({ count: m.count, last: { input: input.name, ...m.last } });
     }
   return out;

@@ -67,8 +67,7 @@ export function poolGroups(incidents: readonly Incident[]): ReadonlyMap<Incident
 }
 
 /** Pools of one restart warn with the same age, but for the seconds that it took. */
-const near = (a: number | undefined, b: number | undefined): boolean =>
-  a !== undefined && b !== undefined && Math.abs(a - b) <= 2;
+const near = (a = Number.NaN, b = Number.NaN): boolean => Math.abs(a - b) <= 2;
 
 /** Two causes with reports of the same moment in the same input. */
 function oneEvent(a: DiagnosedIncident, b: DiagnosedIncident): boolean {

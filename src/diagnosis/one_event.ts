@@ -39,8 +39,8 @@ function daysApart(a: string | undefined, b: string | undefined): boolean {
   const form = (wall: string): string => (wholeSecond(wall) ?? "").replace(/[a-z]/gi, "a").replace(/\d/g, "0");
   if (a === undefined || b === undefined || form(a) !== form(b)) return false;
   // Any leap year will do where neither names one.
-  const [x, y] = [a, b].map((wall) => dateOf(wall, { year: 2024 }));
-  return typeof x === "string" && typeof y === "string" && Math.abs(Date.parse(x) - Date.parse(y)) > loggersApart;
+  const [x = Number.NaN, y = Number.NaN] = [a, b].map((wall) => Date.parse(String(dateOf(wall, { year: 2024 }))));
+  return Math.abs(x - y) > loggersApart;
 }
 
 /** Without the reports that another input holds too; a report that one input holds twice was printed twice. */

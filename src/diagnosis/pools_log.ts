@@ -66,11 +66,11 @@ function episodes(stalls: readonly PoolWarning[]): { readonly episode: string; r
   const begunAt = (w: PoolWarning): number | undefined =>
     w.at === undefined || w.stalledSeconds === undefined ? undefined : w.at - w.stalledSeconds;
   const follows = (before: PoolWarning, now: PoolWarning): boolean => {
-    if (now.stalledSeconds === undefined || before.stalledSeconds === undefined) return false;
-    if (now.stalledSeconds <= before.stalledSeconds || now.number > before.number) return false;
+    const later = (now.stalledSeconds ?? Number.NaN) - (before.stalledSeconds ?? Number.NaN);
+    if (!(later > 0) || now.number > before.number) return false;
     const [a, b] = [begunAt(before), begunAt(now)];
     // Retries drift by one or two per cent: the moment seems to move on by as much of the time between.
-    const drift = 1 + 0.02 * (now.stalledSeconds - before.stalledSeconds);
+    const drift = 1 + 0.02 * later;
     return a === undefined || b === undefined || Math.abs(b - a) <= drift;
   };
   return stalls.map((warning) => {

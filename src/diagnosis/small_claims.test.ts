@@ -70,6 +70,8 @@ describe("the architecture by a sign of the report", () => {
     ["text of 32-bit x86", trace("bracketed", [own], "c1012345"), "i386"],
     ["text of MIPS", trace("bracketed", [own], "80123456"), "mips"],
     ["text elsewhere", trace("bracketed", [own], "40123456"), undefined],
+    ["bracketed without an address", trace("bracketed", [own]), undefined],
+    ["an address of another form", trace("plain", [own], "ffffffff81234567"), undefined],
     ["a name alone", trace("plain", [own]), undefined],
   ])("%s", (_, of, arch) => {
     const found = architectureOf(undefined, of, undefined);

@@ -5,6 +5,8 @@ import { describe, expect, test } from "vitest";
 import { findingOf } from "../asked.ts";
 import { explain } from "../explain.ts";
 import { diagnoseTexts } from "../field.testkit.ts";
+import { size } from "../words.ts";
+import { killed } from "./killed.testkit.ts";
 
 const log = readFileSync(join(import.meta.dirname, "../../../fixtures/logs/slab_oom_6.1.txt"), "utf8");
 const oomOf = async (text: string) => (await diagnoseTexts({ log: text })).incidents.find((i) => i.kind === "oom");
@@ -169,6 +171,82 @@ test("low memory can run out on a machine with plenty: the machine, its memory a
 test("where HighMem was short too, or the request may use it, it is the machine", async () => {
   for (const text of [lowmem("0xd0", 4_000), lowmem("0x200da", 4_000)])
     expect((await oomOf(text))?.cause).toMatch(/^The machine was really out of memory/);
+});
+
+test("where the first line is lost the machine was short only if nobody would have got a page", async () => {
+  /** HighMem with so many pages free; its high mark are 150. Below it 120 pages are free, and 225 kept for others. */
+  const text = (free: number): string =>
+    killed({
+      mask: "0xcc0(GFP_KERNEL)",
+      constraint: "CONSTRAINT_NONE",
+      zones: [
+        { blocks: [120], high: 300, managed: 40_000, reserve: [0, 225] },
+        { name: "HighMem", blocks: [free], managed: 900_000 },
+      ],
+    })["kern.log"] ?? "";
+  const headless = (free: number): string => text(free).split("\n").slice(1).join("\n");
+  const scope = async (log: string) => {
+    const i = await oomOf(log);
+    const open = /^The OOM killer ran; the report does not say/.test(i?.cause ?? "");
+    return [findingOf(i?.findings ?? [], "oom.scope")?.answer, open];
+  };
+  expect(await scope(headless(150))).toEqual(["yes", false]);
+  expect(await scope(headless(151))).toEqual(["unknown", true]);
+  for (const lost of [
+    /HighMem free:\d+kB/,
+    /(?<=HighMem .*)high:\d+kB/,
+    /^.*HighMem free.*\n/m,
+    /(?<=Normal .*)high:\d+kB/,
+  ])
+    expect(await scope(headless(150).replace(lost, "HighMem")), String(lost)).toEqual(["unknown", true]);
+  // 300 kB and 225 pages are 300 pages.
+  expect(await scope(headless(150).replaceAll("free:480kB", "free:1200kB").replace("free:270", "free:450"))).toEqual([
+    "yes",
+    false,
+  ]);
+  expect(await scope(headless(150).replaceAll("free:480kB", "free:1204kB").replace("free:270", "free:451"))).toEqual([
+    "unknown",
+    true,
+  ]);
+  // The mask alone confines it; without one, and without an order for a request that any zone may serve, nothing is known.
+  expect(await scope(text(200_000).replace(", order=0", ""))).toEqual(["no", false]);
+  expect(await scope(text(200_000).replace(/gfp_mask=0x[^,]+, /, ""))).toEqual(["unknown", true]);
+  const any = text(200_000).replace("0xcc0(GFP_KERNEL)", "0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP)");
+  expect(await scope(any.replace(", order=0", ""))).toEqual(["unknown", true]);
+});
+
+test("what the zones beside had is told from all of their numbers", async () => {
+  const said = async (highFree: number, lost: RegExp) => {
+    const i = await oomOf(lowmem("0xd0", highFree).replace(lost, ""));
+    return findingOf(i?.findings ?? [], "oom.scope")?.claim ?? "";
+  };
+  // At the high mark of HighMem it was short too.
+  expect(await said(17_920, /never/)).toMatch(/^The machine was really out of memory/);
+  expect(await said(17_924, /never/)).toMatch(/^The machine was not out of memory: 17\.5 MiB were free in HighMem/);
+  expect(await said(17_924, /high:17920kB /)).toMatch(/the report does not say how much the others had/);
+  const slab = / The kernel's own slab holds/;
+  expect(await said(17_924, /never/)).toMatch(slab);
+  for (const lost of [/slab_reclaimable:759992kB /, /slab_unreclaimable:47936kB /, /present:885944kB /])
+    expect(await said(17_924, lost), String(lost)).not.toMatch(slab);
+});
+
+test("huge pages are counted beside the counters", async () => {
+  const uncounted = async (huge: number) => {
+    const i = await oomOf(
+      killed({
+        constraint: "CONSTRAINT_NONE",
+        zones: [{ blocks: [20], managed: 40_000 }],
+        more: { ram: 30_000, totals: { active_anon: 5000 } },
+      })["kern.log"]?.replace(/hugepages_total=0/, `hugepages_total=${huge}`) ?? "",
+    );
+    return findingOf(i?.findings ?? [], "oom.kernel_memory");
+  };
+  const counted = 5000 + 600 + 10 + 20 + 575 + 700 + 15 + 20;
+  const words = (pages: number): string => size(pages * 4096);
+  expect((await uncounted(0))?.claim).toContain(words(30_000 - counted));
+  // Of 2 MiB each.
+  expect((await uncounted(10))?.claim).toContain(words(30_000 - counted - 10 * 512));
+  expect(await uncounted(50)).toMatchObject({ answer: "no" });
 });
 
 test("a request for DMA memory alone says nothing of the machine", async () => {

@@ -29,6 +29,22 @@ describe("slab debugging that raised the order", () => {
     expect(f?.claim).toMatch(/object of 4096 bytes takes 4568.*order 1 \(8 KiB\); without debugging order 0 \(4 KiB\)/);
     expect(f?.advice[0]?.command).toBe(`${word} on the kernel command line`);
   });
+  test("how much an object takes is said where both sizes are there", async () => {
+    const claim = async (sizes: string): Promise<string | undefined> =>
+      (
+        await finding(
+          slub(
+            `kmalloc-4096, ${sizes}default order: 3, min order: 1`,
+            "kmalloc-4096 debugging increased min order, use slub_debug=O to disable.",
+          ),
+          "slab_debug.raised_order",
+        )
+      )?.claim;
+    const without = "each object takes more than its own size";
+    expect(await claim("object size: 4096, buffer size: 4568, ")).toContain("each object of 4096 bytes takes 4568");
+    expect(await claim("object size: 4096, ")).toContain(without);
+    expect(await claim("buffer size: 4568, ")).toContain(without);
+  });
   test("without that line nothing is said of debugging", async () => {
     expect(
       await finding(

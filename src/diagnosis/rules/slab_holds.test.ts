@@ -35,6 +35,23 @@ test("objects that are free are not left out of the sentence", async () => {
   });
 });
 
+test("SLAB's nodes are full where all their objects are taken, though none is said to be free", async () => {
+  const slab = (...objects: readonly string[]): string =>
+    [
+      "SLAB: Unable to allocate memory on node 0 (gfp=0x20)",
+      "  cache: dentry, object size: 192, order: 0",
+      ...objects.map((o, node) => `  node ${node}: slabs: ${gib}/${gib}, objs: ${o}, free: 5`),
+    ].join("\n");
+  const full = async (...objects: readonly string[]) =>
+    /not one of its objects is free/.test((await answerIn(slab(...objects), "slab_holds"))?.claim ?? "");
+  expect([
+    await full("20/20"),
+    await full("19/20"),
+    await full("20/20", "20/20"),
+    await full("20/20", "19/20"),
+  ]).toEqual([true, false, true, false]);
+});
+
 test("it is the cause, and to be acted on", async () => {
   const incident = await only(slubFailure("dentry", gib));
   expect(incident.severity).toBe("act");

@@ -124,12 +124,12 @@ function notSaid(c: Case): Finding {
 function singlePage(c: Case): readonly Finding[] {
   if (c.order !== 0 || c.incident.kind === "oom") return [];
   const order: number = c.order;
-  const line = quote(c, c.slab === undefined ? "headline" : "slab", 2);
+  const lines = quote(c, c.slab === undefined ? "headline" : "slab", 2);
   return [
     no(
       "fragmentation",
       "This is not fragmentation: one page was asked for, and a single page cannot be fragmented.",
-      shown(order, line.length > 0 ? line : quote(c, "headline", 1)),
+      shown(order, lines),
     ),
   ];
 }
@@ -246,7 +246,7 @@ function printedLater(c: Case, zones: readonly RebuiltZone[]): number | undefine
     .map((l) => l.seconds)
     .filter((t) => t !== undefined);
   const to = Math.max(...times);
-  return from === undefined || times.length === 0 || to <= from ? undefined : Math.round((to - from) * 1000);
+  return from === undefined || to <= from ? undefined : Math.round((to - from) * 1000);
 }
 
 /** More than this above the limit does not come back between a refusal and its report. */

@@ -28,6 +28,19 @@ const findingOf = async (file: string, protocol: string, name: string, count: nu
     .filter((f) => f.claim.includes(name));
 };
 
+test("drops and squeezes of the backlog are told where both columns are there", async () => {
+  const told = async (columns: string): Promise<boolean> =>
+    ((await explain({ "proc/net/softnet_stat": `${columns}\n` })).states ?? [])
+      .flatMap((s) => s.findings)
+      .some((f) => f.id === "state.softnet");
+  const row = ["00000010", "00000000", "00000000", ...Array.from({ length: 10 }, () => "00000000")];
+  expect([
+    await told(row.join(" ")),
+    await told(row.slice(0, 2).join(" ")),
+    await told(row.slice(0, 1).join(" ")),
+  ]).toEqual([true, false, false]);
+});
+
 test.each(counters)("%s: %s %s is %s", async (file, protocol, name, severity) => {
   const found = await findingOf(file, protocol, name, 4711);
   expect(found.map((f) => f.severity)).toEqual([severity]);

@@ -32,8 +32,9 @@ function candidates(files: MachineFiles): readonly Release[] {
   const since44 = nodeStats || perZoneStalls || types.has("HighAtomic");
   const before44 = types.has("Reserve");
   const versions = [
-    ...(since44 ? [] : [[2, 6, 32]]),
-    ...(before44
+    // Files of two times say neither.
+    ...(since44 && !before44 ? [] : [[2, 6, 32]]),
+    ...(before44 && !since44
       ? []
       : [
           [4, 19],
@@ -79,8 +80,8 @@ export function roomNow(files: MachineFiles, stated: Release | undefined): RoomN
       const of = answers.map((rooms) =>
         rooms.filter((r) => r.node === z.node && r.zone === z.name && r.context === context),
       );
-      const [first] = of;
-      if (first === undefined || first.length === 0) return [];
+      const [first = []] = of;
+      if (first.length === 0) return [];
       const known = z.state.orders?.length ?? 1;
       return [
         {
@@ -151,7 +152,7 @@ const withoutLists = (z: LiveZone): LiveZone =>
 function rangeOf(rooms: readonly (Room | undefined)[]): StateRoom["orders"][number] {
   const numbers = rooms.map((r) => r?.requests);
   const known = numbers.filter((n) => n !== undefined);
-  return known.length < numbers.length || known.length === 0
+  return known.length < numbers.length
     ? { least: null, most: null }
     : { least: Math.min(...known), most: Math.max(...known) };
 }

@@ -36,7 +36,11 @@ const answers: readonly (readonly [kinds: readonly ProcKind[], file: string, que
  */
 export function statesOf(files: readonly StateFile[], releases: readonly string[], beside = false): MachineState[] {
   const machines = machinesOf(files);
-  const stated = machines.length === 1 && new Set(releases).size === 1 ? releasesOf(releases[0]) : undefined;
+  const [release = ""] = releases;
+  const stated =
+    machines.length === 1 && new Set(releases).size === 1 && /^\d+\.\d+/.test(release)
+      ? parseRelease(release)
+      : undefined;
   return machines.map((m) => {
     const state = stateOf(m, stated);
     return beside && m.tells ? { ...state, summary: `${state.summary} ${ownMoment}` } : state;
@@ -45,10 +49,6 @@ export function statesOf(files: readonly StateFile[], releases: readonly string[
 
 const ownMoment =
   "They show the moment at which they were read: what memory was like when a report was printed stands in the report alone.";
-
-function releasesOf(text: string | undefined): Release | undefined {
-  return text !== undefined && /^\d+\.\d+/.test(text) ? parseRelease(text) : undefined;
-}
 
 /** Settings that bear on packet memory, by themselves no trouble. */
 const bearing =
