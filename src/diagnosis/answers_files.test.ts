@@ -248,6 +248,8 @@ const sockets = (tcp: number, udp: number, settings: readonly string[]): Texts[s
 });
 const limits = ["net.ipv4.tcp_mem = 100\t200\t300", "net.ipv4.udp_mem = 1000\t2000\t3000"];
 const ofSockets: Texts = {
+  "sockstat, limits cut": sockets(201, 2001, ["net.ipv4.tcp_mem = 100", "net.ipv4.udp_mem = 1000\t2000"]),
+  "sockstat, one limit there": sockets(201, 2001, ["net.ipv4.udp_mem = x\t2000\t3000"]),
   "sockstat below": sockets(100, 1000, limits),
   "sockstat at pressure": sockets(200, 2000, limits),
   "sockstat above pressure": sockets(201, 2001, limits),

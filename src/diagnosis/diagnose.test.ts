@@ -1,7 +1,11 @@
 // The main job on the logs of the project: real kernels' own words (fixtures/logs), and the bigger captures where they lie beside the clone.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { gather } from "../artifact/gather.ts";
 import { repairText } from "../artifact/log/lines.ts";
+import { sourceOf } from "../base/byte_source.ts";
+import { createCollector } from "./collect.ts";
+import { diagnose, isNotJudged } from "./diagnose.ts";
 import { explain } from "./explain.ts";
 import type { DiagnosedIncident, Finding } from "./finding.ts";
 
@@ -484,4 +488,35 @@ describe("a kernel of 2.4", () => {
     expect(await asks("__alloc_pages: 0-order allocation failed (gfp=0x20/0)")).toBe(false);
     expect(await asks("swapper: page allocation failure. order:0, mode:0x20")).toBe(true);
   });
+});
+
+test("a fault of ours costs the report that it happened in, and is said in a note of its input", async () => {
+  const collector = createCollector();
+  const gathered = await gather(
+    ["a", "b"].map((name, order) => ({
+      source: sourceOf(name, `sh: page allocation failure: order:${order}, mode:0x20\n`),
+      named: true,
+    })),
+    { onWindow: collector.onWindow },
+  );
+  const inputs = collector.finish(gathered).map((input) => ({
+    ...input,
+    incidents: input.incidents.map((i) =>
+      input.name === "a"
+        ? {
+            ...i,
+            incident: Object.defineProperty({ ...i.incident }, "missing", {
+              get: () => {
+                throw new Error("a fault");
+              },
+            }),
+          }
+        : i,
+    ),
+  }));
+  const d = diagnose(inputs);
+  expect(d.incidents.map((i) => i.occurrences.map((o) => o.input))).toEqual([["b"]]);
+  expect(
+    d.inputs.map((i) => i.notes.map((n) => [n.line, isNotJudged(n.sentence), n.sentence.includes("a fault")])),
+  ).toEqual([[[1, true, true]], []]);
 });

@@ -57,6 +57,20 @@ test("pageblocks by the letters of the types that are known, those that there ar
   expect(await counts("10 0 30")).toEqual([{ types: "U", count: 10 }]);
 });
 
+test("pages that page_owner lists lie in zones whose first page zoneinfo prints", async () => {
+  const owned = [
+    "Page allocated via order 0, mask 0x0, pid 1, tgid 1 (swapper/0), ts 100 ns, free_ts 0 ns",
+    "PFN 5000 type Unmovable Block 9 type Unmovable Flags 0x100000000000000(node=0|zone=1)",
+    " post_alloc_hook+0x1/0x2",
+    " own+0x1/0x2",
+    "",
+  ].join("\n");
+  const starts = async (zones: string) =>
+    (await said({ "page_owner.txt": owned, "proc/zoneinfo": zones })).ownedPages?.value.starts;
+  expect(await starts(zoneinfo(1000))).toEqual([{ node: 0, zone: "Normal", startPfn: 4096 }]);
+  expect(await starts(zoneinfo(1000).replace(/.*start_pfn.*\n/, ""))).toEqual([]);
+});
+
 test("anonymous memory of kernels whose totals are active and inactive is what is not cache, and never less than none", async () => {
   const old = (cache: number): string =>
     allocFailure({

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readIncidents } from "../artifact/log/incidents/read_incidents.ts";
 import { repairText } from "../artifact/log/lines.ts";
 import { buildCase } from "./case.ts";
-import { nodesOf, rebuild, zoneTypesOf } from "./rebuild.ts";
+import { hiddenBoostKb, nodesOf, rebuild, zoneTypesOf } from "./rebuild.ts";
 import { nothingAround } from "./surroundings.ts";
 
 test("lists of nodes", () => {
@@ -92,4 +92,20 @@ test("a print is taken as no more exact than its two counts of the same pages ag
   // What lies further apart than 16,384 pages is no race: the numbers were changed on the way.
   expect(order1(8000, 2000 + 16382, 1)?.within).toMatchObject([{ error: 16384, taken: 2 }]);
   expect(order1(8000, 2000 + 16383, 1)?.within).toBeUndefined();
+});
+
+test("a boost that is not printed is what min lies above anything that low allows", () => {
+  const hidden = (min: number, kb: Readonly<Record<string, number>>) =>
+    hiddenBoostKb({ node: 0, name: "Normal", kb } as unknown as Parameters<typeof hiddenBoostKb>[0], min);
+  expect(hidden(400, { low: 500, managed: 90_000 })).toBe(0);
+  // low - min is a quarter of the unboosted mark: 4 * 25 = 100, and 64 more are rounding.
+  expect([hidden(164, { low: 189 }), hidden(165, { low: 190 })]).toEqual([0, 65]);
+  expect([hidden(64, { low: 64 }), hidden(65, { low: 65 })]).toEqual([0, 65]);
+  // What was joined from the halves of a broken line is no mark.
+  expect([hidden(400, {}), hidden(400, { low: 399 }), hidden(400, { low: 900, managed: 899 })]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([hidden(400, { low: 900, managed: 900 }), hidden(400, { low: 900, present: 899 })]).toEqual([0, undefined]);
 });

@@ -1,6 +1,7 @@
 // Is vm.min_free_kbytes the kernel's own choice? 4 * sqrt(16 * lowmem) kB (init_per_zone_wmark_min(), mm/page_alloc.c), compared with what the machine has,
 // and a larger value advised only where it has a mechanism.
 import { describe, expect, test } from "vitest";
+import { type Memory, memory, type Zone } from "./memory.testkit.ts";
 import { allocFailure, answerIn, bySoftirq } from "./report.testkit.ts";
 
 const id = "min_free.default";
@@ -69,6 +70,48 @@ describe("the advice", () => {
     expect(await advised(4, 4096, 1_048_576, comp)).toEqual([]);
     expect(await advised(0, 4096, 1_048_576, "0xcc0(GFP_KERNEL)")).toEqual([]);
     expect(await advised(1, 4096, 1_048_576, "0x40cc0(GFP_KERNEL|__GFP_COMP)")).toHaveLength(1);
+  });
+});
+
+describe("the marks of the report", () => {
+  const marked = async (zone: Zone, change: (line: string) => string = (line) => line, more: Memory = {}) =>
+    answerIn(allocFailure({ frames, memInfo: memory([{ blocks: [20], ...zone }], more).map(change) }), id);
+
+  // 1200 kB is the choice for 90,000 kB; a tenth of it, and at least 128 kB, make no difference.
+  test.each([
+    [1072, /is about 1200: it is the default/],
+    [1328, /is about 1200: it is the default/],
+    [1071, /would be about 1200: it was lowered/],
+    [1329, /would be about 1200: it was raised/],
+  ])("%s kB of 1200", async (min, claim) => {
+    expect((await marked({ managed: 90_000, min }))?.claim).toMatch(claim);
+  });
+  test("marks of 0, and memory of 0, say nothing", async () => {
+    expect((await marked({ managed: 90_000, min: 0 }))?.claim).toMatch(/it lacks a mark above zero/);
+    expect((await marked({ managed: 0, min: 1200 }))?.claim).toMatch(/amounts of memory do not add up/);
+  });
+  test("without managed pages the machine's are those of the tail, less what is reserved and what lies above; all three are needed", async () => {
+    const tail = async (lost?: RegExp) =>
+      (
+        await marked(
+          { managed: 90_000, min: 1200 },
+          (line) =>
+            lost?.test(line) === true
+              ? ""
+              : line.replace(/ managed:\d+kB/, "").replace("0 pages HighMem", "10000 pages HighMem"),
+          { ram: 40_000, reserved: 7_500 },
+        )
+      )?.claim;
+    expect(await tail()).toMatch(/the kernel's own choice for 87\.9 MiB is about 1200: it is the default/);
+    for (const lost of [/pages RAM/, /pages HighMem/, /pages reserved/])
+      expect(await tail(lost), String(lost)).toMatch(/does not say how vm\.min_free_kbytes is set: it lacks/);
+  });
+  test("another value beside it was set at another moment; where it is higher it may have been raised since", async () => {
+    const log = allocFailure({ frames, memInfo: memory([{ blocks: [20], managed: 90_000, min: 1200 }]) });
+    const changed = async (kb: number) => (await answerIn(log, "min_free.changed", beside(kb)))?.claim;
+    expect(await changed(4000)).toMatch(/added up to 1200 kB\. If it is this machine's, it has been raised since/);
+    expect(await changed(600)).toMatch(/added up to 1200 kB\.$/);
+    expect(await changed(1200)).toBeUndefined();
   });
 });
 
