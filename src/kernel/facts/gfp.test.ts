@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { parseRelease } from "../release.ts";
-import { decodeGfp, gfpCombination, gfpEraAt, gfpMask, gfpReadings, previousRelease } from "./gfp.ts";
+import {
+  decodeGfp,
+  gfpCombination,
+  gfpEraAt,
+  gfpMask,
+  gfpReadings,
+  isCommonMask,
+  previousRelease,
+  sameNames,
+} from "./gfp.ts";
 import { gfpCombinations, gfpEras } from "./gfp_eras.ts";
 
 const names = (mask: number, release: string): string => decodeGfp(mask, parseRelease(release).version).text;
@@ -177,4 +186,26 @@ describe("the table is whole", () => {
       ].map(previousRelease),
     ).toEqual(["2.6.39", "4.3", "4.20", "2.6.30"]);
   });
+});
+
+test("two texts name the same flags in any order; one name that differs, or one more, makes them others", () => {
+  const same = (a: string, b: string): boolean => sameNames(a, b);
+  expect([same("A|B", "B|A"), same("A|B", "A|C"), same("A|B", "A"), same("A", "A|B"), same("A|C", "B|D")]).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("a mask without names that stands for itself has a flag above those of GFP_ATOMIC and GFP_KERNEL, and was met before masks had names", () => {
+  expect([0xfff, 0x1000, 0x4020, 0x40d0, 0x20, 0xd0].map((m) => isCommonMask(m))).toEqual([
+    false,
+    false,
+    true,
+    true,
+    false,
+    false,
+  ]);
 });

@@ -56,4 +56,14 @@ describe("page frame arithmetic", () => {
     expect(blockOf(0x80db, 2)).toEqual([0x80d8, 0x80db]);
     expect(largestHeadOrder(0x80d8)).toBe(3);
   });
+  test("a head has no larger order than the allocator's largest, or than is asked for", () => {
+    expect([1 << 9, 1 << 10, 1 << 11, 0].map((pfn) => largestHeadOrder(pfn))).toEqual([9, 10, 10, 10]);
+    expect([1 << 2, 1 << 3, 1 << 4].map((pfn) => largestHeadOrder(pfn, 3))).toEqual([2, 3, 3]);
+  });
+  test("a word of flags has 64 bits", () => {
+    for (const wrong of [-1n, 1n << 64n, 5, undefined, "0x5"])
+      expect(() => decodePageFlags(wrong as bigint, [6, 1]), String(wrong)).toThrow(/must be a bigint of 64 bits/);
+    expect(decodePageFlags((1n << 64n) - 1n, [6, 1]).names.length).toBeGreaterThan(20);
+    expect(decodePageFlags(0n, [6, 1]).names).toEqual([]);
+  });
 });

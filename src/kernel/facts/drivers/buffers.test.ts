@@ -27,6 +27,9 @@ const justFits: readonly RxMachine[] = [192, 193].map((netSkbPad) => ({
   sharedInfo: 320,
 }));
 
+/** Pages of just 8 KiB, as of no architecture that these drivers are built for and as their sources compare with (PAGE_SIZE < 8192). */
+const eightKb: RxMachine = { pageSize: 8192, cacheLine: 64, netSkbPad: 64, netIpAlign: 0, sharedInfo: 320 };
+
 /** Of a size the power of two that holds it: a step is where a larger object or block is wanted. */
 const room = (bytes: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, bytes)));
 const piece = ({ call, order, holds, count }: BufferRequest, size: string): string =>
@@ -41,6 +44,8 @@ function* linesOf({ name, rx, mtuMax = 9216 }: DriverFacts): Generator<string> {
     const mtus = [68, 1500, 1504, 4000, mtuMax].filter((m) => m <= mtuMax);
     const sizes = new Map(mtus.map((mtu) => [mtu, exactly(value.buffers(mtu, oldBoard))]));
     yield `${name} since ${since.join(".")}, to the byte: ${mtus.map((m, i) => (i > 0 && sizes.get(m) === sizes.get(mtus[i - 1] as number) ? `${m} as before` : `${m} ${sizes.get(m)}`)).join("; ")}`;
+    const others = value.others === undefined ? "" : `; others: ${exactly(value.others(eightKb))}`;
+    yield `${name} since ${since.join(".")}, pages of 8 KiB, MTU 1500 and ${mtuMax}: ${[1500, mtuMax].map((mtu) => exactly(value.buffers(mtu, eightKb))).join("; ")}${others}`;
     for (const [page, at] of Object.entries(machines)) {
       const head = `${name} since ${since.join(".")}, pages of ${page}`;
       yield* stepsOf(head, mtuMax, value, at);
