@@ -71,6 +71,12 @@ const scopes: Texts = {
       killed({ zones: [{ blocks: [20] }, { node: 1, blocks: [20] }], release }),
     ]),
   ),
+  "the killer's first and last lines alone": log(
+    "server invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+    kill,
+  ),
+  "the killer without its memory": killed({ memcg: [], mask: "0xcc0(GFP_KERNEL)" }),
+  "the killer of 2.6.28 without its memory": killed({ memcg: [], mask: "0xcc0(GFP_KERNEL)", release: "2.6.28" }),
   "no victim": killed({ constraint: none, end: [] }),
   ...Object.fromEntries(
     [

@@ -189,6 +189,19 @@ const more: Texts = {
       ["Movable", 0, 1],
     ]),
   },
+  "room of two zones": {
+    "proc/zoneinfo": zoneinfo([
+      { name: "DMA32", free: pagesIn([400, 30]), managed: 40_000, reserve: [0, 0, 90] },
+      { free: pagesIn([4000, 10, 5, 9]) },
+    ]),
+    "proc/buddyinfo": lists(
+      [
+        [400, 30],
+        [4000, 10, 5, 9],
+      ],
+      ["DMA32", "Normal"],
+    ),
+  },
   "types of two times": {
     ...both([40]),
     "proc/pagetypeinfo": types([

@@ -80,6 +80,24 @@ describe("a block of order 3", () => {
   });
 });
 
+test("a task that frees memory itself has no marks: nothing was left only where no zone had a block", async () => {
+  const asked = async (dma: number, comm: string) =>
+    (
+      await answerIn(
+        allocFailure({
+          comm,
+          frames,
+          memInfo: having("DMA32", {}, having("DMA", { 0: dma })),
+        }),
+        "why.refused",
+      )
+    )?.claim;
+  const none = /^The watermarks did not apply to this task \(it frees memory itself\): not one block/;
+  expect(await asked(0, "kswapd0")).toMatch(none);
+  expect(await asked(0, "sh")).not.toMatch(none);
+  expect(await asked(3, "kswapd0")).not.toMatch(none);
+});
+
 test("without zones the report does not say, and says which lines would", async () => {
   expect(await answerIn(allocFailure({ frames, memInfo: [] }), "why.refused")).toMatchObject({
     answer: "unknown",
