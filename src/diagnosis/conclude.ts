@@ -117,9 +117,7 @@ function pictureOnly(c: Case): Conclusion {
 
 /** Zones that stand below their min mark in a picture of the memory. */
 function lowZones(c: Case): string {
-  const low = (c.memInfo?.zones ?? []).filter(
-    (z) => z.kb.free !== undefined && z.kb.min !== undefined && z.kb.free < z.kb.min,
-  );
+  const low = (c.memInfo?.zones ?? []).filter(({ kb: { free = Infinity, min = 0 } }) => free < min);
   return low.length === 0
     ? ""
     : ` ${listing(low.map((z) => z.name))} ${low.length === 1 ? "was" : "were"} below the min mark then.`;
@@ -303,8 +301,9 @@ function severityOf(c: Case, atomic: boolean): Severity {
   if (!packet || !atomic) return "watch";
   // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
   if (receives(c) && !refillIsKnown(c)) return "watch";
-  const maySleep = c.stack.noSleepFrame === undefined && nothingMissing(c.stack.trace) !== undefined;
-  if (inProcess && c.stack.noSleepFrame === undefined) return optional || !maySleep ? "watch" : "act";
+  // Only a whole stack shows that nothing on it forbids a task to sleep.
+  if (inProcess && c.stack.noSleepFrame === undefined)
+    return optional || nothingMissing(c.stack.trace) === undefined ? "watch" : "act";
   return consequenceKnown(c) && isKnown(c.order, (n) => n <= 3) ? "harmless" : "watch";
 }
 

@@ -267,8 +267,9 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       ),
     ],
   }),
-  "swiotlb full": (_, [bytes, total, used]) => {
-    const told = total !== undefined && used !== undefined;
+  "swiotlb full": (_, [sz, total, used, asked]) => {
+    const bytes = sz ?? asked;
+    const told = used !== undefined;
     // A slot has 2 KiB (IO_TLB_SHIFT, include/linux/swiotlb.h).
     const words = told
       ? `${grouped(Number(used))} of ${grouped(Number(total))} slots of 2 KiB are taken (${size(Number(total) * 2048)} in all)`
@@ -379,7 +380,9 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     const names =
       line.trace === undefined ? [] : line.trace.items.flatMap((i) => (i.kind === "frame" ? [i.function] : []));
     const hand = names.find((n) => !isPlumbing(n));
-    const packet = names.some((n) => /skb|napi|page_pool|page_frag/.test(n));
+    // Further out stand those who had a packet in hand when the object was made.
+    const makers = hand === undefined ? names : names.slice(0, names.indexOf(hand) + 1);
+    const packet = makers.some((n) => n.includes("skb"));
     const extension = names.some((n) => /^(?:__)?skb_ext_/.test(n));
     const what = extension ? "the extension of a packet (skb_ext)" : packet ? "a packet or its buffer" : "an object";
     return {

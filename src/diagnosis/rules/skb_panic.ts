@@ -35,7 +35,7 @@ type Source = "descriptor" | "guest" | "local" | "unknown";
 
 const putters = /^(?:skb_panic|skb_over_panic|skb_under_panic|skb_put|skb_push|__skb_put|__skb_push)/;
 const receiving = /poll|_rx|rx_|clean_|napi|tasklet|_irq|interrupt|giveback_urb|netif_receive|gether/;
-const sending = /sendmsg|sendto|_xmit|xmit_|tx_fixup|_output|write/;
+const sending = /sendmsg|sendto|_xmit|tx_fixup|_output|write/;
 
 /** Index of the frame that put or pushed. */
 const pusherOf = (c: Case): number => c.stack.frames.findIndex((f) => f.reliable && !putters.test(f.function));
@@ -137,7 +137,7 @@ function noPlace(p: SkbPanic, g: SkbGeometry): string {
   return g.room !== undefined &&
     p.tail !== undefined &&
     p.what === "skb_over_panic" &&
-    /^(?:0x)?[0-9a-f]{8}$/i.test(p.tail)
+    /^(?:0x)?(?:[0-9a-f]{8}){1,2}$/i.test(p.tail)
     ? `The packet's tail, ${p.tail}, is no place in a buffer of ${count(g.room, "byte")}: its own fields are wrong, not only a length, as when a driver stores a pointer where an offset belongs. `
     : "";
 }
@@ -151,9 +151,9 @@ function overWords(c: Case, p: SkbPanic, g: SkbGeometry, put: string, were: stri
 }
 
 function underWords(p: SkbPanic, g: SkbGeometry, put: string, were: string): string {
-  const had =
-    g.headroom === undefined || p.put === undefined ? "" : ` that had ${count(g.headroom + p.put, "byte")} of headroom`;
-  return `${put} ${were} put in front of a packet${had}: the data would have begun ${count(g.beyond as number, "byte")} before the buffer (len ${p.len ?? "?"}). skb_push() comes before the header is written.`;
+  const beyond = g.beyond as number;
+  const had = p.put === undefined ? "" : ` that had ${count(p.put - beyond, "byte")} of headroom`;
+  return `${put} ${were} put in front of a packet${had}: the data would have begun ${count(beyond, "byte")} before the buffer (len ${p.len ?? "?"}). skb_push() comes before the header is written.`;
 }
 
 function advice(c: Case, p: SkbPanic): readonly Advice[] {
