@@ -173,10 +173,10 @@ function pathOf(frames: readonly StackFrame[], names: readonly string[]): { path
   }
   const pages = firstIn(frames, pageAllocator);
   if (pages === undefined) return { path: "unknown" };
-  // Inlined helpers: kmalloc straight above the page allocator is a request above the largest cache.
+  // Inlined helpers: kmalloc straight above the page allocator is a request above the largest cache; a cache has its slab.
   const entry = firstIn(frames, slabEntries, pages);
   return entry !== undefined && names.slice(pages, entry).every((n) => has(pageAllocator, n) !== undefined)
-    ? { path: "kmalloc_large", pathFrame: entry }
+    ? { path: /cache_alloc|^slab_alloc/.test(names[entry] ?? "") ? "slab" : "kmalloc_large", pathFrame: entry }
     : { path: "pages", pathFrame: pages };
 }
 
