@@ -281,7 +281,7 @@ const vmallocCause = (c: Case, what: VmallocLack): string => {
   }
 };
 
-const core = /^(__)?(tcp|ip6?|inet6?|udp|sk|skb|sock|netlink|nf|br|napi|netif|neigh|icmp|igmp|arp|unix|packet|dev)_/;
+const core = /^(__)?(tcp|ip6?|inet6?|udp|sk|skb|sock|netlink|nf|br|napi|netif|neigh|icmp|igmp|arp|unix|t?packet|dev)_/;
 
 /** What a refusal leads to is known for the network's own code and for drivers whose facts are known. */
 function consequenceKnown(c: Case): boolean {

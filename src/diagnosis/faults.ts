@@ -351,7 +351,8 @@ function sanitized(o: Oops): Fault | undefined {
       title: `${s.tool} report without its head`,
       cause: `${s.tool} caught an invalid access to an object; its headline, which says what kind and where, is not in the text.`,
       severity: "corruption",
-      consequence: isWritten(s.access, s.bug) ? corrupted : readOrNotSaid(s.access),
+      // The line of the access stands before what is left.
+      consequence: readOrNotSaid(undefined),
       memory: "corruption",
       reason: `${noShortage}: a wrong access was caught.`,
     };

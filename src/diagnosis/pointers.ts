@@ -160,7 +160,7 @@ function errorInRegister(o: Oops, bits: 32 | 64): string | undefined {
     if (text.length !== bits / 4 || !/^[0-9a-f]+$/i.test(text) || notPointers.test(name)) continue;
     const below = (1n << BigInt(bits)) - BigInt(`0x${text}`);
     const offset = at + below;
-    if (below <= 4095n && offset % 2n === 0n && offset < 4096n)
+    if (offset % 2n === 0n && offset < 4096n)
       return `register ${name}, which held minus ${below} (an error code or a mark), used at offset ${offset}`;
   }
   return undefined;

@@ -47,6 +47,21 @@ describe("the sign of a count", () => {
   });
 });
 
+test("a page of a block is no sign of two owners where the stack gives back the whole block", async () => {
+  const stack = (...names: readonly string[]): string =>
+    `Call Trace:\n <TASK>\n${["dump_stack_lvl", "bad_page", ...names, "my_free"].map((n) => ` ${n}+0x12/0x340\n`).join("")} </TASK>\n`;
+  const freed = async (...names: readonly string[]): Promise<string> =>
+    claim(
+      await one(
+        page(sound, "", "nonzero mapcount").replace("0x17ffffc0000000()", "0x17ffffc0000000(tail)") + stack(...names),
+      ),
+      "bad_page.double_free",
+    );
+  for (const name of ["__free_pages_ok", "free_compound_page", "destroy_large_folio"])
+    expect(await freed("free_pages_prepare", name), name).toMatch(/each of its pages is checked/);
+  expect(await freed("free_pages_prepare", "free_unref_page")).toMatch(/whether the block or the page alone was freed/);
+});
+
 describe("the record was written over", () => {
   test("two words of one byte repeated are; one is not, and 00 and ff never are", async () => {
     const over = await one(

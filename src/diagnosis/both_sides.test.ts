@@ -1,0 +1,319 @@
+// What decides at a bound or by one of two conditions, asked on both sides of it and at the value itself: addresses and registers, instructions, the
+// place of a packet's data, tables of MTUs, two samples, askers that may have asked unseen, and how bad a refusal is.
+import { describe, expect, test } from "vitest";
+import type { Oops } from "../kernel/readings/oops.ts";
+import type { SkbPanic } from "../kernel/readings/skb_panic.ts";
+import { rowsOf } from "./buffers.ts";
+import { diagnoseTexts } from "./field.testkit.ts";
+import { pointerOf } from "./pointers.ts";
+import { allocFailure, answerIn, bySlab, bySoftirq, bySyscall, memInfo, only } from "./rules/report.testkit.ts";
+import { skbGeometry } from "./skb_geometry.ts";
+import { mayAskUnseen } from "./stack_direction.ts";
+import type { StackFrame } from "./stack_frames.ts";
+import type { CountedInput, SampledInput } from "./two_samples.ts";
+import { compareSamples } from "./two_samples.ts";
+import { operandOf } from "./x86_operand.ts";
+
+const at = (...names: readonly string[]): readonly string[] => names.map((n) => n.replace(/^[^<\s]+/, "$&+0x1/0x2"));
+const stamped = (lines: readonly string[]): string =>
+  lines.map((line, i) => `[   24.${600_000 + i * 10}] ${line}\n`).join("");
+
+describe("the pointer of a fault", () => {
+  const headline = "general protection fault, probably for non-canonical address 0x0: 0000 [#1] PREEMPT SMP KASAN";
+  test.each([
+    // Code without KASAN's checks faults on the address itself, on a kernel with KASAN too.
+    ["6b6b6b6b6b6b6b6b", "slab poison", /^0x6b is/],
+    ["dffffbffffffffff", "non-canonical", /^an invalid address/],
+    ["dffffc0000000000", "null", /offset 0 to 7$/],
+    ["dffffc0000000fff", "null", /offset 32760 to 32767$/],
+    ["dffffc0000001000", "almost null", /^KASAN's shadow of 0x8000 /],
+    ["fffffbffffffffff", "error", /^KASAN's shadow of 0xfffffffffffffff8 /],
+    ["fffffc0000000000", "non-canonical", /^an invalid address/],
+  ])("%s under KASAN", (address, kind, sentence) => {
+    const found = pointerOf({ class: "general protection", headline, address } as Oops);
+    expect(found?.said.kind).toBe(kind);
+    expect(found?.said.sentence).toMatch(sentence);
+  });
+  test("an odd place of a null pointer may be an even one of a small negative number, below a page", () => {
+    const also = (address: string, RBX: string): string | undefined =>
+      /register RBX.*/.exec(
+        pointerOf({
+          class: "paging request",
+          headline: "BUG: kernel NULL pointer dereference",
+          address: address.padStart(16, "0"),
+          registers: { kind: "registers", values: { RBX }, text: [] },
+        } as unknown as Oops)?.said.sentence ?? "",
+      )?.[0];
+    expect(also("5", "fffffffffffff007")).toMatch(/held minus 4089 .*used at offset 4094$/);
+    expect(also("5", "fffffffffffff005")).toBeUndefined();
+    expect(also("5", "fffffffffffff003")).toBeUndefined();
+    expect(also("1", "ffffffffffffffff")).toMatch(/held minus 1 .*used at offset 2$/);
+    expect(also("1", "fffffffffffffffe")).toBeUndefined();
+    expect(also("2", "fffffffffffffffe")).toBeUndefined();
+  });
+});
+
+test("an opcode has a byte of its operands or not, at each end of a range", () => {
+  const known = (opcode: string): boolean => operandOf(`<48> ${opcode} 43 08`) !== undefined;
+  expect(["3b", "3c", "3f", "40", "44", "5f", "62", "63", "64", "69", "6a", "6b", "7f", "80"].filter(known)).toEqual([
+    "3b",
+    "63",
+    "69",
+    "6b",
+    "80",
+  ]);
+});
+
+test("an offset lies below 64 MiB, and so does all that a packet's numbers say", () => {
+  const of = (data: string, tail: string, end: string) =>
+    skbGeometry(
+      { what: "skb_over_panic", head: "ffff98d66e76e580", data, tail, end, len: 64 } as unknown as SkbPanic,
+      undefined,
+    );
+  const data = "ffff98d66e76e5c0";
+  expect(of(data, "0x4000000", "0x3ffffff")).toEqual({ hashed: false, beyond: 1, room: 0x3ffffff, headroom: 64 });
+  expect(of(data, "0x4000001", "0x4000000")).toEqual({ hashed: false, beyond: 1, headroom: 64 });
+  expect(of("ffff98d66a76e581", "0x40", "0x30").headroom).toBe(1 - 2 ** 26);
+  expect(of("ffff98d66a76e580", "0x40", "0x30").headroom).toBeUndefined();
+});
+
+test("the last row of a table may be of one MTU", () => {
+  const rows = (to: number) =>
+    rowsOf(68, to, (mtu) => ({ order: mtu < 100 ? 0 : 1, needs: [] })).map((r) => [r.from, r.to, r.order]);
+  expect([rows(99), rows(100), rows(101)]).toEqual([
+    [[68, 99, 0]],
+    [
+      [68, 99, 0],
+      [100, 100, 1],
+    ],
+    [
+      [68, 99, 0],
+      [100, 101, 1],
+    ],
+  ]);
+});
+
+describe("two samples", () => {
+  const counted = (...inflight: readonly (readonly [number, number, number?])[]): CountedInput => ({
+    counters: new Map(),
+    inflight: new Map(inflight.map(([id, pages, ifindex]) => [id, { pages, ifindex }])),
+  });
+  const input = (name: string, of: CountedInput): SampledInput => ({ name, counted: of });
+  test("a pool is told of where its pages in flight are another number", () => {
+    const [s] = compareSamples([
+      input("web1/page-pool-get.json", counted([1, 100, 2], [2, 50, 3], [4, 7])),
+      input("web1/sample2/page-pool-get.json", counted([1, 164, 2], [2, 50, 3], [3, 9], [4, 8])),
+    ]);
+    expect(s?.pools).toEqual([
+      { pool: 1, ifindex: 2, before: 100, after: 164 },
+      { pool: 4, ifindex: null, before: 7, after: 8 },
+    ]);
+  });
+  test("the folder of the second stands first in a name, behind a machine's, or is another's", () => {
+    const of = (folder: string): readonly string[] =>
+      compareSamples([
+        input(`${folder}page-pool-get.json`, counted()),
+        input(`${folder}sample2/page-pool-get.json`, counted()),
+      ]).map((s) => s.of);
+    expect([of(""), of("web1/"), of("host.tar:"), of("my")]).toEqual([[""], ["web1/"], ["host.tar:"], []]);
+  });
+});
+
+test("of several functions that share a name one that may have asked unseen is enough, but for another module's", () => {
+  const who = (name: string, module?: string): StackFrame => ({
+    kind: "frame",
+    function: name,
+    reliable: true,
+    context: "task",
+    ...(module === undefined ? {} : { module }),
+  });
+  expect(mayAskUnseen(who("LPS_Enter"), ["pages"])).toBe(true);
+  expect(mayAskUnseen(who("LPS_Enter", "r8188eu"), ["pages"])).toBe(true);
+  expect(mayAskUnseen(who("LPS_Enter", "r8723bs"), ["pages"])).toBe(false);
+  expect(mayAskUnseen(who("nobody_knows"), ["pages"])).toBe(true);
+  expect(mayAskUnseen(who("nobody_refills"), ["pages"])).toBe(false);
+});
+
+describe("how bad a refusal is", () => {
+  /** A report of ARM, whose lines name their callers: what may be missing between them cannot be. */
+  const ofArm = (order: number, ...names: readonly string[]): string => {
+    const all = [
+      ...[
+        "dump_backtrace",
+        "show_stack",
+        "dump_stack",
+        "warn_alloc",
+        "__alloc_pages_slowpath",
+        "__alloc_pages_nodemask",
+      ],
+      ...["new_slab", "___slab_alloc", "kmem_cache_alloc", "skb_clone", ...names, "process_backlog", "net_rx_action"],
+      ...["__do_softirq", "irq_exit", "gic_handle_irq", "__irq_svc", "arch_cpu_idle", "do_idle", "start_kernel"],
+    ];
+    return stamped([
+      `server: page allocation failure: order:${order}, mode:0xa20(GFP_ATOMIC)`,
+      "CPU: 0 PID: 38 Comm: server Not tainted 5.10.0 #1",
+      ...all.slice(1).map((n, i) => `[<c0100000>] (${all[i]}+0x10/0x20) from [<c0100000>] (${n}+0x10/0x20)`),
+    ]);
+  };
+  test.each([
+    ["netif_receive_generic_xdp", 0, "harmless"],
+    ["packet_rcv", 0, "harmless"],
+    ["tpacket_rcv", 0, "harmless"],
+    ["packet_rcv", 3, "harmless"],
+    ["packet_rcv", 4, "watch"],
+    ["my_own", 0, "watch"],
+  ] as const)("%s received a packet, order %i: %s", async (name, order, severity) => {
+    const found = await only(ofArm(order, name, "__netif_receive_skb_one_core"));
+    expect(found).toMatchObject({ direction: "rx", severity });
+  });
+
+  const sends = [...bySlab, ...at("__alloc_skb", "tcp_stream_alloc_skb", "tcp_sendmsg_locked", "tcp_sendmsg")];
+  test.each([
+    ["as a program asks it is", "0xa20(GFP_ATOMIC)", 0, "act"],
+    ["but not where the caller can do without", "0x12a20(GFP_ATOMIC|__GFP_NOWARN|__GFP_NORETRY)", 0, "watch"],
+    ["nor where lines that might forbid to sleep are missing", "0xa20(GFP_ATOMIC)", 1, "watch"],
+  ] as const)("to be acted on, %s", async (_, mask, lost, severity) => {
+    const frames = [...sends, ...bySyscall];
+    const text = allocFailure({ mask, frames: frames.slice(0, frames.length - lost), memInfo: [] });
+    expect(await only(text)).toMatchObject({ direction: "tx", severity });
+  });
+
+  test.each([
+    [20, /does not show that anything broke/],
+    [21, /^Each one costs at most one packet, but 21 of them show that blocks of that size are rare/],
+  ])("%i of them", async (times, says) => {
+    const frames = [...bySlab, ...at("__alloc_skb", "tcp_send_ack", "tcp_rcv_established"), ...bySoftirq];
+    const one = allocFailure({ order: 4, frames, memInfo: [] });
+    expect((await only(one.repeat(times))).findings.map((f) => f.claim)).toContainEqual(expect.stringMatching(says));
+  });
+});
+
+describe("a state of memory alone", () => {
+  const cause = async (change: (line: string) => string): Promise<string> =>
+    (await only(stamped(memInfo.map(change)))).cause;
+  const zone = (how: (line: string) => string) => (line: string) => (/DMA32 free:\d+kB/.test(line) ? how(line) : line);
+  test("names the zones below their min mark, as far as both numbers are there", async () => {
+    expect(await cause(zone((l) => l.replace(/min:\d+kB/, "min:268kB")))).not.toMatch(/DMA32/);
+    expect(await cause(zone((l) => l.replace(/free:\d+kB/, "free:268kB").replace(/min:\d+kB/, "min:269kB")))).toMatch(
+      /DMA32 was below the min mark/,
+    );
+    expect(
+      await cause(zone((l) => l.replace(/free:\d+kB/, "free:269kB").replace(/min:\d+kB/, "min:269kB"))),
+    ).not.toMatch(/DMA32/);
+    expect(await cause(zone((l) => l.replace(/ boost:.*/, "")))).not.toMatch(/DMA32/);
+  });
+});
+
+describe("what kmemleak suspects", () => {
+  const title = async (...names: readonly string[]): Promise<string> =>
+    (
+      await only(
+        stamped([
+          "unreferenced object 0xffff888012345680 (size 176):",
+          '  comm "server", pid 77, jiffies 4294900000',
+          "  backtrace:",
+          ...names.map((n) => `    [<ffffffff81234567>] ${n}+0x12/0x340`),
+        ]),
+      )
+    ).title;
+  test("is a packet where its maker makes packets, not where one was only in hand", async () => {
+    expect(await title("kmem_cache_alloc_node", "__alloc_skb", "my_own", "net_rx_action")).toMatch(
+      /^Packets of my_own/,
+    );
+    expect(await title("kmem_cache_alloc", "skb_clone", "my_own")).toMatch(/^Packets of skb_clone/);
+    expect(await title("kmem_cache_alloc_node", "__alloc_skb")).toMatch(/^Packets of an unknown caller/);
+    expect(await title("kmem_cache_alloc", "__nf_conntrack_alloc", "nf_conntrack_in", "__netif_receive_skb")).toMatch(
+      /^Objects of __nf_conntrack_alloc/,
+    );
+    expect(await title("kmem_cache_alloc_node", "page_pool_create_percpu", "my_open")).toMatch(
+      /^Objects of page_pool_create_percpu/,
+    );
+  });
+});
+
+describe("which buffer was wanted", () => {
+  const wanted = async (frames: readonly string[], more: Partial<Parameters<typeof allocFailure>[0]> = {}) =>
+    (await only(allocFailure({ ...more, frames }))).wanted;
+  const byUsb = [
+    ...at("kmalloc_large_node", "__kmalloc_node_track_caller", "__alloc_skb", "__netdev_alloc_skb"),
+    ...at("rx_submit [usbnet]", "rx_alloc_submit [usbnet]", "usbnet_bh [usbnet]", "tasklet_action_common"),
+    ...at("__do_softirq", "run_ksoftirqd", "smpboot_thread_fn", "kthread", "ret_from_fork"),
+  ];
+  test.each([
+    ["usb 1-1: new high-speed USB device", /^a receive buffer of ax88179_178a \(.*smsc95xx .*cdc_ncm .*or lan78xx/],
+    ["cdc_ncm 2-1:1.0 usb0: register 'cdc_ncm'", /^a receive buffer of cdc_ncm \(NTB\), NTB at the standard MTU/],
+    ["cdc_mbim 2-1:1.0 wwan0: register 'cdc_mbim'", /^a receive buffer of cdc_ncm \(NTB\), NTB at the standard MTU/],
+    [
+      "rndis_host 1-1.2:1.0 usb0: register 'rndis_host'",
+      /^a receive buffer of usbnet \(.* at an MTU from 15987 to 16384/,
+    ],
+    ["btusb 1-1.2:1.0 hci0: firmware", /^a receive buffer of ax88179_178a \(/],
+  ])("%s", async (line, says) => {
+    const failure = allocFailure({ order: 3, mask: "0x40a20(GFP_ATOMIC|__GFP_COMP)", frames: byUsb });
+    expect((await only(`[    1.000000] ${line}\n${failure}`)).wanted).toMatch(says);
+  });
+  test("a pool's page, where the driver takes its pages from one", async () => {
+    const byPool = [...at("page_pool_alloc_pages", "mvneta_rx_refill [mvneta]", "mvneta_poll [mvneta]"), ...bySoftirq];
+    expect(await wanted(byPool)).toMatch(/^a receive buffer of mvneta, one page per descriptor at the standard MTU/);
+    expect(await wanted(byPool, { order: 1 })).toMatch(/^a page for a page_pool for mvneta_rx_refill/);
+    expect(await wanted([...at("mvneta_rx_refill [mvneta]", "mvneta_poll [mvneta]"), ...bySoftirq])).toMatch(
+      /straight from the page allocator for mvneta_rx_refill$/,
+    );
+  });
+  test("nothing is worked out for a kernel whose allocators nobody has read", async () => {
+    const found = await only(
+      allocFailure({
+        release: "2.4.37",
+        frames: [...at("e1000_alloc_rx_buffers [e1000]", "e1000_clean [e1000]"), ...bySoftirq],
+      }),
+    );
+    expect(found.driver).toBe("e1000");
+    expect(found.wanted).toMatch(/straight from the page allocator for e1000_alloc_rx_buffers$/);
+    expect(found.findings.map((f) => f.id)).not.toContain("mtu.order_zero");
+  });
+  test.each(["kzalloc", "kmemdup", "kstrdup", "krealloc", "kvmalloc_node", "__kmalloc"])(
+    "%s alone tells a bucket",
+    async (name) => {
+      expect(await wanted(at("new_slab", "___slab_alloc", name, "my_own", "vfs_write"), { order: 1 })).toMatch(
+        /with SLUB of this release that is kmalloc-8k$/,
+      );
+    },
+  );
+  test.each([
+    ["fallback_alloc", /with SLAB of this release that is size-8192$/],
+    ["cache_grow", /with SLAB of this release that is size-8192$/],
+    ["kmem_getpages", /with SLAB of this release that is size-8192$/],
+    ["cache_alloc_refill", /with SLAB of this release that is size-8192$/],
+    ["__slab_alloc", /with SLUB of this release that is kmalloc-8192$/],
+    ["___slab_alloc", /with SLUB of this release that is kmalloc-8192$/],
+    ["new_slab", /with SLUB of this release that is kmalloc-8192$/],
+    ["allocate_slab", /with SLUB of this release that is kmalloc-8192$/],
+  ])("%s tells which allocator", async (name, says) => {
+    const frames = [...at(name, "kmem_cache_alloc_node", "__kmalloc_node", "my_own"), ...bySyscall];
+    expect(await wanted(frames, { release: "2.6.32", order: 1 })).toMatch(says);
+  });
+});
+
+test("an interface's MTU may be the first of a row of the table", async () => {
+  const text = allocFailure({
+    frames: [
+      ...bySlab,
+      ...at("__alloc_skb", "__netdev_alloc_skb", "e1000_alloc_rx_buffers", "e1000_clean"),
+      ...bySoftirq,
+    ],
+  });
+  const table = (await diagnoseTexts({ log: text })).incidents[0]?.mtuTable;
+  const [first, second] = table?.rows ?? [];
+  expect(second?.from).toBe((first?.to ?? 0) + 1);
+  for (const row of [first, second])
+    for (const mtu of [row?.from, row?.to])
+      expect(
+        (
+          await answerIn(text, "mtu.interface.eth0", {
+            "ip-link.txt": `2: eth0: <BROADCAST,UP,LOWER_UP> mtu ${mtu} qdisc mq state UP\n`,
+          })
+        )?.claim,
+      ).toContain(
+        `MTU of ${mtu} stay at order 0, if it is the ${table?.driver}? Order ${row?.order}: ${row?.needs.join("; ")}.`,
+      );
+});
