@@ -177,19 +177,28 @@ const places: Readonly<Record<string, readonly string[]>> = {
   ],
   "it calls a driver": [...refused, "e1000_alloc_rx_buffers [e1000]", "X", ...bySoftirq],
 };
-/** What calls functions of one kind alone. */
-const callers = [
-  ...[
-    "do_syscall_64",
-    "process_one_work",
-    "worker_thread",
-    "kthread",
-    "__x64_sys_clone",
-    "kernel_clone",
-    "smpboot_thread_fn",
-  ],
-  ...["kernel_init_freeable", "kernel_init", "ret_from_fork", "asm_exc_page_fault", "__do_softirq"],
-];
+const bySystemCall = ["do_syscall_64", "entry_SYSCALL_64_after_hwframe"];
+/** What calls functions of one kind alone, and what stands behind it. */
+const callers: Readonly<Record<string, readonly string[]>> = {
+  do_syscall_64: ["entry_SYSCALL_64_after_hwframe"],
+  process_one_work: ["worker_thread", ...byThread],
+  worker_thread: byThread,
+  kthread: ["ret_from_fork"],
+  smpboot_thread_fn: byThread,
+  __x64_sys_clone: bySystemCall,
+  kernel_clone: ["__x64_sys_clone", ...bySystemCall],
+  kernel_init_freeable: ["kernel_init", "ret_from_fork"],
+  kernel_init: ["ret_from_fork"],
+  ret_from_fork: [],
+  asm_exc_page_fault: [],
+  __do_softirq: ["run_ksoftirqd", "smpboot_thread_fn", ...byThread],
+};
+/** Ways into the kernel. */
+const entered =
+  "do_syscall_64 do_fast_syscall_32 entry_SYSCALL_64 entry_SYSENTER_32 entry_INT80_32 system_call_fastpath tracesys cstar_dispatch ia32_sysret sysenter_past_esp syscall_call ret_from_syscall ret_fast_syscall el0_svc el0t_64_sync x64_sys_call invoke_syscall";
+/** What they call, or what is called on the way back. */
+const called =
+  "sys_write SyS_write SYSC_write do_SYSENTER_32 do_int80_syscall_32 el0_da ia32_cstar_target stub_clone ptregscall_common trace_hardirqs_on_caller prepare_exit_to_usermode exit_to_user_mode_loop";
 
 describe("each function at each place", () => {
   test.each(Object.entries(places))("%s", (what, texts) => {
@@ -200,15 +209,22 @@ describe("each function at each place", () => {
     expect(answers.length).toBe(fewer.length);
     grouped(what, new Map(answers));
   });
+  const isJoined = (...names: readonly string[]): boolean =>
+    viewStack(traceOf([...refused, "my_own", ...names]), [], true).joined.state === "whole";
   test("behind what calls functions of one kind", () => {
-    for (const caller of callers) {
-      const lost = fewer.filter((name) => {
-        const { joined } = viewStack(traceOf([...refused, "my_own", name, caller, ...bySyscall.slice(1)]), [], true);
-        return joined.state === "whole";
-      });
-      expect(lost.length, caller).toBeLessThan(fewer.length);
-      said.push(`== ${caller} may call: ${lost.join(" ")}`);
+    const any = fewer.filter((name) => isJoined(name, "my_other", ...byThread));
+    for (const [caller, tail] of Object.entries(callers)) {
+      const may = any.filter((name) => isJoined(name, caller, ...tail));
+      const mayNot = any.filter((name) => !may.includes(name));
+      const more = fewer.filter((name) => !any.includes(name) && isJoined(name, caller, ...tail));
+      expect(may.length * mayNot.length, caller).toBeGreaterThan(0);
+      const [which, those] = may.length < mayNot.length ? ["may call", may] : ["may not call", mayNot];
+      said.push(`== ${caller} ${which}: ${those.join(" ")}${more.length === 0 ? "" : `; too: ${more.join(" ")}`}`);
     }
+  });
+  test.each(entered.split(" "))("%s calls what a system call is", (entry) => {
+    for (const name of called.split(" ")) expect(isJoined(name, entry), name).toBe(true);
+    for (const name of ["my_other", "my_syscal", "process_one_thing"]) expect(isJoined(name, entry), name).toBe(false);
   });
 });
 
