@@ -8,7 +8,7 @@ import { diagnoseTexts } from "./field.testkit.ts";
 import { pointerOf } from "./pointers.ts";
 import { allocFailure, answerIn, bySlab, bySoftirq, bySyscall, memInfo, only } from "./rules/report.testkit.ts";
 import { skbGeometry } from "./skb_geometry.ts";
-import { mayAskUnseen } from "./stack_direction.ts";
+import { mayAskUnseen, notOlderThan } from "./stack_direction.ts";
 import type { StackFrame } from "./stack_frames.ts";
 import type { CountedInput, SampledInput } from "./two_samples.ts";
 import { compareSamples } from "./two_samples.ts";
@@ -51,6 +51,24 @@ describe("the pointer of a fault", () => {
     expect(also("1", "fffffffffffffffe")).toBeUndefined();
     expect(also("2", "fffffffffffffffe")).toBeUndefined();
   });
+});
+
+test("an address of nine digits is of 64 bits", () => {
+  const of = (address: string): string | undefined =>
+    pointerOf({ class: "paging request", headline: "BUG: unable to handle", address } as Oops)?.said.kind;
+  expect(["c0000001", "c00000001", "80000001", "ffff888012345678"].map(of)).toEqual([
+    "other",
+    "user",
+    "other",
+    "other",
+  ]);
+});
+
+test("a stack is of no older kernel than its youngest function", () => {
+  expect(notOlderThan([])).toEqual([2, 6]);
+  expect(notOlderThan(["my_own", "kmalloc"])).toEqual([2, 6]);
+  expect(notOlderThan(["my_own", "__netdev_alloc_frag", "page_frag_alloc", "kmalloc"])).toEqual([4, 10]);
+  expect(notOlderThan(["handle_softirqs", "page_frag_alloc"])).toEqual([5, 10]);
 });
 
 test("an opcode has a byte of its operands or not, at each end of a range", () => {
@@ -294,14 +312,103 @@ describe("which buffer was wanted", () => {
   });
 });
 
-test("an interface's MTU may be the first of a row of the table", async () => {
-  const text = allocFailure({
-    frames: [
-      ...bySlab,
-      ...at("__alloc_skb", "__netdev_alloc_skb", "e1000_alloc_rx_buffers", "e1000_clean"),
-      ...bySoftirq,
-    ],
+describe("a cache of its own", () => {
+  const own = async (release: string, order: number): Promise<string> =>
+    (
+      await only(
+        allocFailure({
+          release,
+          order,
+          frames: [...at("new_slab", "___slab_alloc", "kmem_cache_alloc", "my_own"), ...bySyscall],
+        }),
+      )
+    ).wanted ?? "";
+  test.each([
+    ["6.0.19", 0, "without CONFIG_TRACING a kmalloc of a constant size looks the same"],
+    ["6.1.0", 0, "one of its own, no kmalloc bucket"],
+    ["6.1.0", 1, "one of its own, whose objects have 4097 to 8192 bytes"],
+    ["6.0.19", 3, "one of its own, whose objects have 16385 to 32768 bytes"],
+  ])("of %s at order %i", async (release, order, says) => {
+    expect(await own(release, order)).toContain(says);
   });
+});
+
+test("a receive buffer of one to four pages' orders belongs to a large MTU", async () => {
+  const frames = [...bySlab, ...at("__alloc_skb", "__netdev_alloc_skb", "my_refill [my_driver]"), ...bySoftirq];
+  const said = async (order: number) =>
+    await answerIn(allocFailure({ order, frames, memInfo: [] }), "mtu.large_buffer");
+  expect((await Promise.all([0, 1, 4, 5].map(said))).map((f) => f?.answer)).toEqual([
+    undefined,
+    "unknown",
+    "unknown",
+    undefined,
+  ]);
+});
+
+test.each([
+  [32_768, /never unmapped/],
+  [16_384, /never unmapped/],
+  [16_383, /^Most slots are free/],
+  [11_000, /^Most slots are free/],
+])("%i of 32768 slots are taken", async (used, says) => {
+  const line = `ixgbe 0000:01:00.0: swiotlb buffer is full (sz: 4096 bytes), total 32768 (slots), used ${used} (slots)`;
+  expect((await answerIn(stamped([line]), "driver_line.meaning"))?.claim).toMatch(says);
+});
+
+describe("behind a helper that stopped", () => {
+  const memory = async (...names: readonly string[]): Promise<string> => {
+    const found = await answerIn(
+      stamped([
+        "BUG: unable to handle page fault for address: ffffb40a4b1fe008",
+        "#PF: supervisor read access in kernel mode",
+        "Oops: 0000 [#1] SMP",
+        "CPU: 1 PID: 77 Comm: server Not tainted 6.1.0 #1",
+        "RIP: 0010:memcpy+0x12/0x340",
+        ...[
+          "Call Trace:",
+          " <TASK>",
+          ...at(...names).map((n) => ` ${n}`),
+          ...bySyscall.map((n) => ` ${n}`),
+          " </TASK>",
+        ],
+        "---[ end trace 0000000000000000 ]---",
+      ]),
+      "oops.packet_memory",
+    );
+    return `${found?.answer} ${found?.claim}`;
+  };
+  test("two frames are at work on the memory, further out stands what the kernel was busy with", async () => {
+    expect(await memory("my_a", "skb_copy_bits")).toMatch(/^yes Packet memory is involved: skb_copy_bits/);
+    expect(await memory("my_a", "my_b", "skb_copy_bits")).toMatch(/^unknown A packet was being handled/);
+  });
+  test("the allocator stands near", async () => {
+    const far = (n: number): readonly string[] => [
+      ...Array.from({ length: n }, (_, i) => `my_${i}`),
+      "kmem_cache_alloc",
+    ];
+    expect(await memory(...far(4))).toMatch(/^unknown It stopped inside the allocator/);
+    expect(await memory(...far(5))).toMatch(/^no Nothing on this stack/);
+  });
+});
+
+const byE1000e = allocFailure({
+  frames: [
+    ...bySlab,
+    ...at("__alloc_skb", "__netdev_alloc_skb", "e1000_alloc_rx_buffers", "e1000_clean"),
+    ...bySoftirq,
+  ],
+});
+
+test("of many interfaces the first eight are looked at", async () => {
+  const text = byE1000e;
+  const link = (n: number): string => `${n + 2}: eth${n}: <BROADCAST,UP,LOWER_UP> mtu 1500 qdisc mq state UP\n`;
+  const { findings } = await only(text, { "ip-link.txt": Array.from({ length: 9 }, (_, n) => link(n)).join("") });
+  const told = findings.filter((f) => f.id.startsWith("mtu.interface.")).map((f) => f.id.slice(-1));
+  expect(told.join("")).toBe("01234567");
+});
+
+test("an interface's MTU may be the first of a row of the table", async () => {
+  const text = byE1000e;
   const table = (await diagnoseTexts({ log: text })).incidents[0]?.mtuTable;
   const [first, second] = table?.rows ?? [];
   expect(second?.from).toBe((first?.to ?? 0) + 1);

@@ -145,8 +145,8 @@ function callerOf(frames: readonly StackFrame[], names: readonly string[]): numb
   const marked = !guesses && frames.some((f) => !f.reliable);
   let last = -1;
   let gap = 0;
-  for (let i = 0; i < names.length; i++) {
-    if (allocating(names[i] ?? "")) {
+  for (const [i, name] of names.entries()) {
+    if (allocating(name)) {
       last = i;
       gap = 0;
     } else if (usable(i) && ++gap > (marked ? 0 : mostLeftovers)) break;

@@ -220,8 +220,9 @@ function fillsRing(frames: readonly StackFrame[], setup: number): Side | undefin
 /** The frames that bring an interface up or change it: the ring is filled in process context. */
 export const isSetup = (name: string): boolean => has(directions, name) === "setup";
 
+/** Any kernel that prints such a stack. */
+const oldest: readonly number[] = [2, 6];
+
 /** The release that the youngest function of a stack came with. */
 export const notOlderThan = (names: readonly string[]): readonly number[] =>
-  names
-    .map((name): readonly number[] => has(bornFrames, name) ?? [2, 6])
-    .reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b), [2, 6]);
+  names.map((name) => has(bornFrames, name) ?? oldest).reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b), oldest);

@@ -401,6 +401,21 @@ const byHand: Readonly<Record<string, CallTrace>> = {
         ["a leftover of a driver in a stack of guesses", ...refused, "tg3_poll [tg3]", "__kmalloc", "my_own"].map(
           (n, i) => (i === 0 ? n : `?${n}`),
         ),
+        ...["e1000_clean [e1000]", "tg3_poll [tg3]"].map((behind) =>
+          [`a leftover of a driver, and ${behind} behind it`, "__alloc_pages", "tg3_rx [tg3]", "__kmalloc", behind].map(
+            (n, i) => (i === 0 ? n : `?${n}`),
+          ),
+        ),
+        ...[4, 5].map((n) =>
+          [
+            `${n} leftovers`,
+            "__alloc_pages",
+            ...Array.from({ length: n }, (_, i) => `my_${i}`),
+            "__kmalloc",
+            "my_own",
+          ].map((name, i) => (i === 0 ? name : `?${name}`)),
+        ),
+        ["a leftover in a stack that marks none", "__alloc_pages", "my_0", "__kmalloc", "my_own", "?my_1"],
       ] as readonly (readonly string[])[]
     ).map(([what = "", ...texts]) => [what, traceOf(texts)] as const),
   ),
