@@ -93,6 +93,8 @@ test("an offset lies below 64 MiB, and so does all that a packet's numbers say",
   expect(of(data, "0x4000001", "0x4000000")).toEqual({ hashed: false, beyond: 1, headroom: 64 });
   expect(of("ffff98d66a76e581", "0x40", "0x30").headroom).toBe(1 - 2 ** 26);
   expect(of("ffff98d66a76e580", "0x40", "0x30").headroom).toBeUndefined();
+  // The bit alone is wrong, also where the packet begins with its buffer.
+  expect(of("ffff98d66a76e580", "0x40", "0x30").flipped?.bit).toBe(26);
 });
 
 test("the last row of a table may be of one MTU", () => {
@@ -310,6 +312,17 @@ describe("which buffer was wanted", () => {
     const frames = [...at(name, "kmem_cache_alloc_node", "__kmalloc_node", "my_own"), ...bySyscall];
     expect(await wanted(frames, { release: "2.6.32", order: 1 })).toMatch(says);
   });
+});
+
+test.each([
+  ["6.6.20-v8-16k+", true],
+  ["6.1.0-18-amd64", true],
+  ["5.14.0-503.el9.aarch64+64k", false],
+])("a page of heads of %s is a last resort or all that is tried", async (release, tried) => {
+  const frames = [...at("page_frag_alloc", "__netdev_alloc_skb", "my_refill [my_driver]"), ...bySoftirq];
+  const said = (await only(allocFailure({ release, frames, memInfo: [] }))).wanted ?? "";
+  expect(said).toContain("a page that packet heads are cut from for my_refill: order 0");
+  expect(said.includes("the last resort after larger blocks were tried silently")).toBe(tried);
 });
 
 describe("a cache of its own", () => {
