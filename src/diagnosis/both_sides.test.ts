@@ -437,3 +437,63 @@ test("an interface's MTU may be the first of a row of the table", async () => {
         `MTU of ${mtu} stay at order 0, if it is the ${table?.driver}? Order ${row?.order}: ${row?.needs.join("; ")}.`,
       );
 });
+
+describe("a pointer that a register held, in words", () => {
+  const all = ["RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15"];
+  const said = async (
+    place: string,
+    address: string,
+    values: Readonly<Record<string, string>>,
+    code = "90 <48> 8b 47 08",
+  ): Promise<string> =>
+    (
+      await answerIn(
+        stamped([
+          `BUG: unable to handle page fault for address: ${address}`,
+          "#PF: supervisor read access in kernel mode",
+          "Oops: 0000 [#1] SMP",
+          "CPU: 1 PID: 77 Comm: server Not tainted 6.1.0 #1",
+          `RIP: 0010:${place}+0x12/0x340`,
+          `Code: ${code}`,
+          "RSP: 0018:ffffc90000123d28 EFLAGS: 00010246",
+          ...[0, 3, 6, 9, 12].map((i) =>
+            all
+              .slice(i, i + 3)
+              .map((n) => `${n}: ${values[n] ?? "ffff888012345680"}`)
+              .join(" "),
+          ),
+          ...["Call Trace:", " <TASK>", " my_caller+0x1/0x2", ...bySyscall.map((n) => ` ${n}`), " </TASK>"],
+          "---[ end trace 0000000000000000 ]---",
+        ]),
+        "oops.pointer",
+      )
+    )?.claim ?? "";
+  const takesPacket = "The function takes a packet, so the packet pointer itself was already invalid";
+  test("it is the packet itself where the function takes one, and the pointer is none at all", async () => {
+    const wild = { RDI: "5441444f4e2f3065" };
+    expect(await said("skb_release_data", "5441444f4e2f306d", wild)).toContain(takesPacket);
+    expect(await said("my_own", "5441444f4e2f306d", wild)).not.toContain(takesPacket);
+    expect(
+      await said("skb_release_data", "5441444f4e2f306d", { RBX: "5441444f4e2f3065" }, "90 <48> 8b 43 08"),
+    ).not.toContain(takesPacket);
+    expect(await said("skb_release_data", "ffffb40a4b1fe008", { RDI: "ffffb40a4b1fe000" })).not.toContain(takesPacket);
+    expect(await said("skb_release_data", "0000000000000008", { RDI: "0000000000000000" })).not.toContain(takesPacket);
+  });
+  test("it was used at an offset from it, or below it", async () => {
+    expect(await said("my_own", "5441444f4e2f306d", { RDI: "5441444f4e2f3065" })).toContain(
+      "Register RDI held 0x5441444f4e2f3065, and the fault was at offset 0x8 from it",
+    );
+    expect(await said("my_own", "5441444f4e2f305d", { RDI: "5441444f4e2f3065" }, "90 <48> 8b 47 f8")).toContain(
+      "Register RDI held 0x5441444f4e2f3065, and the fault was at 8 bytes below it",
+    );
+  });
+  test("a single bit is a flag of a page where the layout has it", async () => {
+    const stray = "this suggests a stray write by code that handles free pages";
+    expect(await said("my_own", "0000000000040008", { RDI: "0000000000040000" })).toContain(
+      "a single bit (bit 18), which looks like a flag",
+    );
+    expect(await said("my_own", "0000000000000400", { RDI: "00000000000003f8" })).not.toContain(stray);
+    expect(await said("my_own", "0000000000040008", { RDI: "0000000000040000" })).toContain(stray);
+    expect(await said("my_own", "0000000000040009", { RDI: "0000000000040001" })).not.toContain(stray);
+  });
+});
