@@ -348,7 +348,10 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
     case "act":
       if (kind === "skb_panic")
         return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";
-      if (kind === "oom") return "Act on it: the OOM killer had to run.";
+      if (c.incident.kind === "oom")
+        return c.incident.reading.outcome === "panic"
+          ? "Act on it: the machine went down because memory ran out."
+          : "Act on it: the OOM killer had to run.";
       if (shortage && (ringIsBeingMade(c.stack) || direction === "setup"))
         return "Act on it: memory was refused while a network interface was being set up. Some drivers then leave it down, others start with fewer buffers: ip link shows which.";
       if (shortage)

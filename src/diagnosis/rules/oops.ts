@@ -328,8 +328,7 @@ function throughPackets(c: Case, o: Oops, hit: string): Finding {
   const wild = faultOf(c, o).key === "wild pointer";
   const completion =
     wild && [faultAt(o), callerByLink(o)].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(faultAt(o) ?? "");
-  const lines =
-    frame >= 0 ? quoteFrames(c, [frame]) : linesWith(c, "registers", (text) => text.includes(hit)).slice(0, 2);
+  const lines = frame >= 0 ? quoteFrames(c, [frame]) : linesWith(c, "registers", (text) => text.includes(hit));
   return yes(
     "oops.packet_memory",
     completion
