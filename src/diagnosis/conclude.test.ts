@@ -115,3 +115,32 @@ test.each([
   expect(found.cause).toMatch(cause);
   expect(follows(found)).toMatch(consequence);
 });
+
+describe("who called the function that stopped, as the link register tells", () => {
+  const cause = async (at: string, frames: readonly string[], link = "my_link"): Promise<string> =>
+    (
+      await told(
+        stamped(
+          "Unable to handle kernel paging request at virtual address ffffb40a4b1fe008",
+          "Internal error: Oops: 96000004 [#1] SMP",
+          "CPU: 1 PID: 77 Comm: server Not tainted 6.1.0 #1",
+          `pc : ${at}+0x12/0x340`,
+          `lr : ${link}+0x12/0x340`,
+          "sp : ffff800012345678",
+          "Call trace:",
+          ...[at, ...frames].map((n) => ` ${n}+0x12/0x340`),
+          " el0t_64_sync+0x1a0/0x1a4",
+          "---[ end trace 0000000000000000 ]---",
+        ),
+      )
+    ).cause;
+  const called = ", called from my_link,";
+  test("a helper's link is believed, any other's where the stack shows it among its first four", async () => {
+    expect(await cause("memcpy", ["my_a", "my_b"])).toContain(`memcpy${called}`);
+    expect(await cause("my_own", ["my_a", "my_b"])).not.toContain("called from");
+    expect(await cause("my_own", ["my_a", "my_b", "my_link"])).toContain(`my_own${called}`);
+    expect(await cause("my_own", ["my_a", "my_b", "my_c", "my_link"])).not.toContain("called from");
+    expect(await cause("memcpy", ["my_a"], "memset")).not.toContain("called from");
+    expect(await cause("my_own", ["my_a"], "my_own")).not.toContain("called from");
+  });
+});

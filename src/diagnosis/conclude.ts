@@ -338,7 +338,6 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
         return "The gfp mask says that the caller can do without this memory, or tries again.";
       if (shortage && (direction === "rx" || direction === "rx refill"))
         return "What this driver does with a refused buffer is not known: it may drop a packet, or its ring may run empty.";
-      if (kind === "oops") return "The kernel continued, but something it relies on does not hold.";
       if (kind === "page_pool_stall") return "Memory and the device stay held until the pages come back.";
       // Of what kind a message was that only the rate limit counted, nobody knows: it need not have been a failure.
       if (kind === "suppressed") return "What they said is not in the text: a rate limit only counted them.";
@@ -346,8 +345,6 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
         ? "An allocation failed; the report does not show that anything broke."
         : "The report does not show that anything broke.";
     case "act":
-      if (kind === "skb_panic")
-        return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";
       if (c.incident.kind === "oom")
         return c.incident.reading.outcome === "panic"
           ? "Act on it: the machine went down because memory ran out."
