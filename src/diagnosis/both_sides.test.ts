@@ -53,6 +53,21 @@ describe("the pointer of a fault", () => {
   });
 });
 
+test("a register that is not printed, or holds no pointer, is none that held a small negative number", () => {
+  const also = (values: Readonly<Record<string, string>>, address = "00000001"): string =>
+    pointerOf({
+      class: "paging request",
+      headline: "Unable to handle kernel paging request for data at address 0x00000001",
+      address,
+      registers: { kind: "registers", values, text: [] },
+    } as unknown as Oops)?.said.sentence ?? "";
+  expect(also({ GPR05: "XXXXXXXX", GPR06: "fffffff5" })).toMatch(/register GPR06, which held minus 11 .* offset 12$/);
+  expect(also({ GPR05: "XXXXXXXX" })).toBe("a null pointer, used at offset 1");
+  expect(also({ CTR: "fffffff5" })).toBe("a null pointer, used at offset 1");
+  expect(also({ GPR06: "fffffffffffffff5" })).toBe("a null pointer, used at offset 1");
+  expect(also({ GPR06: "fffffff5" }, "0000000000000001")).toBe("a null pointer, used at offset 1");
+});
+
 test("an address of nine digits is of 64 bits", () => {
   const of = (address: string): string | undefined =>
     pointerOf({ class: "paging request", headline: "BUG: unable to handle", address } as Oops)?.said.kind;
