@@ -340,6 +340,13 @@ test.each([
   expect(said.includes("the last resort after larger blocks were tried silently")).toBe(tried);
 });
 
+test("a block of heads that is larger than a page is more than is needed", async () => {
+  const frames = [...at("page_frag_alloc", "__netdev_alloc_skb", "my_refill [my_driver]"), ...bySoftirq];
+  const said = async (order: number) => (await only(allocFailure({ order, frames, memInfo: [] }))).wanted ?? "";
+  expect(await said(3)).toContain("order 3 (32 KiB), more than is needed: smaller blocks are tried next");
+  expect(await said(0)).not.toContain("more than is needed");
+});
+
 describe("a cache of its own", () => {
   const own = async (release: string, order: number): Promise<string> =>
     (
