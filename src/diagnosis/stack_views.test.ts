@@ -361,6 +361,18 @@ const byHand: Readonly<Record<string, CallTrace>> = {
         ["a module's thread", ...slab, ...byThreadOfModule, "kthread", "ret_from_fork"],
         ["a module's thread, its starter's line lost", ...slab, ...byThreadOfModule, "ret_from_fork"],
         ["a module's thread of powerpc", ...slab, ...byThreadOfModule, "ret_from_kernel_thread"],
+        ...[
+          ...["kthread", "smpboot_thread_fn", "process_one_work", "full_proxy_write", "new_sync_write", "vfs_write"],
+          ...["__x64_sys_write", "__se_sys_write", "__arm64_sys_write", "ksys_write", "sys_write", "SyS_write"],
+          ...["my_other", "vfs_read", "sys_read"],
+        ].map((n) => [
+          `a module's work of ${n}`,
+          ...slab,
+          "my_own [my_module]",
+          "my_watchdog [my_module]",
+          n,
+          "start_kernel",
+        ]),
         ["a module's thread behind other entry code", ...slab, ...byThreadOfModule, "start_kernel"],
         ["a 32-bit system call of AMD", ...refused, "my_own", "compat_sys_write", "cstar_dispatch"],
         ["a 32-bit system call of AMD, its function lost", ...refused, "my_own", "cstar_dispatch"],
