@@ -406,6 +406,13 @@ const panics: Texts = {
     (n) => panic({ stack: [n, ...entry] }),
   ),
   ...each(
+    words(
+      "my_poll my_rx rx_my my_clean_ring my_napi my_tasklet my_irq my_interrupt usb_giveback_urb_bh netif_receive_skb gether_my my_function",
+    ),
+    (n) => `panic, ${n} of what a program sent`,
+    (n) => panic({ stack: ["my_builder", n, "my_sendmsg", ...task] }),
+  ),
+  ...each(
     words("my_rx_poll my_sendmsg my_function"),
     (n) => `panic above ${n}`,
     (n) => panic({ stack: ["my_builder", n, ...entry] }),

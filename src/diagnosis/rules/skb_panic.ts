@@ -30,8 +30,8 @@ export const skbPanic = defineRule({
   answer: (c) => (c.incident.kind === "skb_panic" ? explain(c, c.incident.reading) : []),
 });
 
-/** Where the length came from, which says who can be wrong and who may have written already. */
-type Source = "descriptor" | "guest" | "local" | "unknown";
+/** Where the length came from, which says who can be wrong and who may have written already; `other`: a descriptor, or nobody knows. */
+type Source = "guest" | "local" | "other";
 
 const putters = /^(?:skb_panic|skb_over_panic|skb_under_panic|skb_put|skb_push|__skb_put|__skb_push)/;
 const receiving = /poll|_rx|rx_|clean_|napi|tasklet|_irq|interrupt|giveback_urb|netif_receive|gether/;
@@ -45,10 +45,9 @@ function sourceOf(c: Case): Source {
   const pusher = names[pusherOf(c)] ?? "";
   if (/^(?:vhost|handle_tx|virtio_transport|xenvif)/.test(pusher)) return "guest";
   const first = names.find((n) => receiving.test(n) || sending.test(n));
-  if (first === undefined) return "unknown";
-  if (!sending.test(first) || /_rx|rx_/.test(first)) return "descriptor";
+  if (first === undefined || !sending.test(first) || /_rx|rx_/.test(first)) return "other";
   // What a sender hands on may have come back as a received packet: that no such frame stands between only the frames between say.
-  return nothingMissing(c.stack.joined) === undefined ? "unknown" : "local";
+  return nothingMissing(c.stack.joined) === undefined ? "other" : "local";
 }
 
 /** Whether the bytes may lie in memory already: on receive the device or the driver writes before skb_put() is called. */
