@@ -105,27 +105,26 @@ const kevent: Reader = (text, [number], line) => {
       memory: "refused",
       advice: [failureSearch],
     };
+  const halted = what.includes("_HALT");
   return {
     key: `kevent:${who}:${event}`,
     title: `${who}: event ${event} was queued already`,
     cause: `${who} wanted its worker for event ${event} (${what}) while the worker was queued for it already. This is not about memory.`,
     meaning: `Event ${event} is ${what}. Only event 2 (RX_MEMORY) has to do with memory.`,
-    severity: event <= 1 ? "watch" : "harmless",
-    consequence:
-      event <= 1
-        ? "An endpoint that stalls again and again points to the cable, the power or the USB host, not to memory."
-        : "Harmless by itself: the worker runs once for both.",
+    severity: halted ? "watch" : "harmless",
+    consequence: halted
+      ? "An endpoint that stalls again and again points to the cable, the power or the USB host, not to memory."
+      : "Harmless by itself: the worker runs once for both.",
     memory: "none",
-    advice:
-      event <= 1
-        ? [
-            look(
-              "Look for errors of the USB bus around it",
-              "shows a bad cable, hub or power supply",
-              "journalctl -k | grep -iE 'usb [0-9-]+|xhci|dwc|over-current'",
-            ),
-          ]
-        : [],
+    advice: halted
+      ? [
+          look(
+            "Look for errors of the USB bus around it",
+            "shows a bad cable, hub or power supply",
+            "journalctl -k | grep -iE 'usb [0-9-]+|xhci|dwc|over-current'",
+          ),
+        ]
+      : [],
   };
 };
 
