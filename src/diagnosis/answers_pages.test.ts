@@ -19,6 +19,8 @@ interface Page {
   readonly flags?: string;
   readonly raw?: Lines;
   readonly reason?: string;
+  /** What stands before `stack`: the check itself, where its lines are not lost. */
+  readonly top?: Lines;
   readonly stack?: Lines;
   readonly behind?: Lines;
   readonly release?: string;
@@ -41,8 +43,7 @@ const page = ({
   "Call Trace:",
   " <TASK>",
   ...frames(
-    "dump_stack_lvl",
-    "bad_page",
+    ...(p.top ?? ["dump_stack_lvl", "bad_page"]),
     ...(p.stack ?? ["free_pcp_prepare", "free_unref_page", "__free_pages", ...task]),
   ),
   " </TASK>",
@@ -108,6 +109,19 @@ const pages: Texts = {
     words("dead000000000400 0000000000000400 0000000000000001 0000000000000004 5a5a5a5a5a5a5a5a"),
     (m) => `page, mapping ${m}`,
     (m) => page({ mapping: m, reason: "non-NULL mapping" }),
+  ),
+  ...each(
+    ["__put_compound_page", "free_large_kmalloc", "kfree", "skb_release_data", "kfree_skb_reason", "my_own"],
+    (first) => `page, its stack begins with ${first}`,
+    (first) => page({ top: [], stack: [first, "kfree", "my_free", ...task] }),
+  ),
+  "page, its block freed by what is no kmalloc": log(
+    ...page({ stack: ["free_pages_prepare", "free_compound_page", "my_free", ...task] }),
+  ),
+  ...each(
+    ["__free_pages_ok", "free_compound_page", "destroy_large_folio", "free_unref_page"],
+    (n) => `page of a block, freed by ${n}`,
+    (n) => page({ flags: "0x4000000000000000(tail|zone=1)", stack: ["free_pages_prepare", n, ...task] }),
   ),
   "page written over": log(
     ...page({
@@ -392,6 +406,13 @@ const panics: Texts = {
     (n) => panic({ stack: [n, ...entry] }),
   ),
   ...each(
+    words(
+      "my_poll my_rx rx_my my_clean_ring my_napi my_tasklet my_irq my_interrupt usb_giveback_urb_bh netif_receive_skb gether_my my_function",
+    ),
+    (n) => `panic, ${n} of what a program sent`,
+    (n) => panic({ stack: ["my_builder", n, "my_sendmsg", ...task] }),
+  ),
+  ...each(
     words("my_rx_poll my_sendmsg my_function"),
     (n) => `panic above ${n}`,
     (n) => panic({ stack: ["my_builder", n, ...entry] }),
@@ -435,7 +456,7 @@ const panics: Texts = {
       }),
   ),
   ...each(
-    ["0xbb310642", "0x872e5f48", "0x1d5"],
+    ["0xbb310642", "0x872e5f48", "0x1d5", "ffff8d2b41c3e640", "0xbb31064", "<NULL>"],
     (tail) => `panic, tail ${tail}`,
     (tail) => panic({ tail }),
   ),
@@ -453,6 +474,11 @@ const panics: Texts = {
     words("skb_panic skb_over_panic skb_under_panic skb_put skb_push __skb_put __skb_push my_put"),
     (n) => `panic found by ${n}`,
     (n) => panic({ top: [n] }),
+  ),
+  "panic under, the length of the put damaged": log(
+    ...panic({ what: "skb_under_panic", len: 114, put: 80, data: "ffff8d2b41c3e3f0", tail: "0xa4", end: "0x6c0" }).map(
+      (l) => l.replace("put:80", "put:8?"),
+    ),
   ),
   "panic found by nobody": log(...panic({ top: [] })),
   "panic, cut": log(

@@ -123,9 +123,7 @@ function pictureOnly(c: Case): Conclusion {
 
 /** Zones that stand below their min mark in a picture of the memory. */
 function lowZones(c: Case): string {
-  const low = (c.memInfo?.zones ?? []).filter(
-    (z) => z.kb.free !== undefined && z.kb.min !== undefined && z.kb.free < z.kb.min,
-  );
+  const low = (c.memInfo?.zones ?? []).filter(({ kb: { free = Infinity, min = 0 } }) => free < min);
   return low.length === 0
     ? ""
     : ` ${listing(low.map((z) => z.name))} ${low.length === 1 ? "was" : "were"} below the min mark then.`;
@@ -289,7 +287,7 @@ const vmallocCause = (c: Case, what: VmallocLack): string => {
   }
 };
 
-const core = /^(__)?(tcp|ip6?|inet6?|udp|sk|skb|sock|netlink|nf|br|napi|netif|neigh|icmp|igmp|arp|unix|packet|dev)_/;
+const core = /^(__)?(tcp|ip6?|inet6?|udp|sk|skb|sock|netlink|nf|br|napi|netif|neigh|icmp|igmp|arp|unix|t?packet|dev)_/;
 
 /** What a refusal leads to is known for the network's own code and for drivers whose facts are known. */
 function consequenceKnown(c: Case): boolean {
@@ -309,8 +307,9 @@ function severityOf(c: Case, atomic: boolean): Severity {
   if (!packet || !atomic) return "watch";
   // What a driver does with a slot that stays empty is known of some only: no facts, no promise.
   if (receives(c) && !refillIsKnown(c)) return "watch";
-  const maySleep = c.stack.noSleepFrame === undefined && nothingMissing(c.stack.trace) !== undefined;
-  if (inProcess && c.stack.noSleepFrame === undefined) return optional || !maySleep ? "watch" : "act";
+  // Only a whole stack shows that nothing on it forbids a task to sleep.
+  if (inProcess && c.stack.noSleepFrame === undefined)
+    return optional || nothingMissing(c.stack.trace) === undefined ? "watch" : "act";
   return consequenceKnown(c) && isKnown(c.order, (n) => n <= 3) ? "harmless" : "watch";
 }
 
@@ -345,7 +344,6 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
         return "The gfp mask says that the caller can do without this memory, or tries again.";
       if (shortage && (direction === "rx" || direction === "rx refill"))
         return "What this driver does with a refused buffer is not known: it may drop a packet, or its ring may run empty.";
-      if (kind === "oops") return "The kernel continued, but something it relies on does not hold.";
       if (kind === "page_pool_stall") return "Memory and the device stay held until the pages come back.";
       // Of what kind a message was that only the rate limit counted, nobody knows: it need not have been a failure.
       if (kind === "suppressed") return "What they said is not in the text: a rate limit only counted them.";
@@ -353,9 +351,10 @@ export function severityWords(severity: Severity, c: Case, count: number): strin
         ? "An allocation failed; the report does not show that anything broke."
         : "The report does not show that anything broke.";
     case "act":
-      if (kind === "skb_panic")
-        return "Act on it: the task or the machine stopped, but the check came in time and no memory was overwritten.";
-      if (kind === "oom") return "Act on it: the OOM killer had to run.";
+      if (c.incident.kind === "oom")
+        return c.incident.reading.outcome === "panic"
+          ? "Act on it: the machine went down because memory ran out."
+          : "Act on it: the OOM killer had to run.";
       if (shortage && (ringIsBeingMade(c.stack) || direction === "setup"))
         return "Act on it: memory was refused while a network interface was being set up. Some drivers then leave it down, others start with fewer buffers: ip link shows which.";
       if (shortage)

@@ -351,7 +351,8 @@ function sanitized(o: Oops): Fault | undefined {
       title: `${s.tool} report without its head`,
       cause: `${s.tool} caught an invalid access to an object; its headline, which says what kind and where, is not in the text.`,
       severity: "corruption",
-      consequence: s.access === "write" || s.access === "free" ? corrupted : readOrNotSaid(s.access),
+      // The line of the access stands before what is left.
+      consequence: readOrNotSaid(undefined),
       memory: "corruption",
       reason: `${noShortage}: a wrong access was caught.`,
     };
@@ -555,9 +556,7 @@ const mayBeMember = (p: FaultPointer): boolean =>
 
 /** What would have told the pointer of a fault without an address; undefined where all registers are there and none holds what no pointer may hold. */
 function lostPointer(o: Oops): string | undefined {
-  const unprinted = o.class === "general protection" || o.class === "stack segment";
+  if (o.class !== "general protection" && o.class !== "stack segment") return "the line with the address that was used";
   const registers = registersPart(o.registers);
-  if (unprinted && registers.state === "whole") return undefined;
-  const lacks = registers.state === "cut" || registers.state === "lost" ? registers.lacks : "the registers";
-  return unprinted ? lacks : "the line with the address that was used";
+  return "lacks" in registers ? registers.lacks : undefined;
 }

@@ -9,7 +9,7 @@ const cpu = (comm = "server"): string => `CPU: 1 PID: 77 Comm: ${comm} Not taint
 const stackOf = (...names: readonly string[]): readonly string[] => [
   "Call Trace:",
   " <TASK>",
-  ...names.map((n) => ` ${n.replace(/^\S+/, "$&+0x12/0x340")}`),
+  ...names.map((n) => ` ${n.replace(/^(?:\? )?\S+/, "$&+0x12/0x340")}`),
   " </TASK>",
 ];
 const bySyscall = [
@@ -540,6 +540,13 @@ for (const name of [
     "BUG: scheduling while atomic: server/77/0x00000100",
     cpu(),
     ...stackOf("dump_stack_lvl", "__schedule_bug", name, "my_own", ...bySyscall),
+  ]);
+
+for (const frame of ["? kmem_cache_alloc", "? my_leftover", "mutex_lock"])
+  sleepers[`atomic, between frames and guesses ${frame}`] = logOf([
+    "BUG: scheduling while atomic: server/77/0x00000100",
+    cpu(),
+    ...stackOf("dump_stack_lvl", "__schedule_bug", "schedule", frame, "my_own", "? my_guess", ...bySyscall),
   ]);
 
 const panics: Readonly<Record<string, Files>> = Object.fromEntries(

@@ -105,27 +105,26 @@ const kevent: Reader = (text, [number], line) => {
       memory: "refused",
       advice: [failureSearch],
     };
+  const halted = what.includes("_HALT");
   return {
     key: `kevent:${who}:${event}`,
     title: `${who}: event ${event} was queued already`,
     cause: `${who} wanted its worker for event ${event} (${what}) while the worker was queued for it already. This is not about memory.`,
     meaning: `Event ${event} is ${what}. Only event 2 (RX_MEMORY) has to do with memory.`,
-    severity: event <= 1 ? "watch" : "harmless",
-    consequence:
-      event <= 1
-        ? "An endpoint that stalls again and again points to the cable, the power or the USB host, not to memory."
-        : "Harmless by itself: the worker runs once for both.",
+    severity: halted ? "watch" : "harmless",
+    consequence: halted
+      ? "An endpoint that stalls again and again points to the cable, the power or the USB host, not to memory."
+      : "Harmless by itself: the worker runs once for both.",
     memory: "none",
-    advice:
-      event <= 1
-        ? [
-            look(
-              "Look for errors of the USB bus around it",
-              "shows a bad cable, hub or power supply",
-              "journalctl -k | grep -iE 'usb [0-9-]+|xhci|dwc|over-current'",
-            ),
-          ]
-        : [],
+    advice: halted
+      ? [
+          look(
+            "Look for errors of the USB bus around it",
+            "shows a bad cable, hub or power supply",
+            "journalctl -k | grep -iE 'usb [0-9-]+|xhci|dwc|over-current'",
+          ),
+        ]
+      : [],
   };
 };
 
@@ -267,8 +266,9 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
       ),
     ],
   }),
-  "swiotlb full": (_, [bytes, total, used]) => {
-    const told = total !== undefined && used !== undefined;
+  "swiotlb full": (_, [sz, total, used, asked]) => {
+    const bytes = sz ?? asked;
+    const told = used !== undefined;
     // A slot has 2 KiB (IO_TLB_SHIFT, include/linux/swiotlb.h).
     const words = told
       ? `${grouped(Number(used))} of ${grouped(Number(total))} slots of 2 KiB are taken (${size(Number(total) * 2048)} in all)`
@@ -379,7 +379,9 @@ const verdicts: Readonly<Record<MessageId, Reader>> = {
     const names =
       line.trace === undefined ? [] : line.trace.items.flatMap((i) => (i.kind === "frame" ? [i.function] : []));
     const hand = names.find((n) => !isPlumbing(n));
-    const packet = names.some((n) => /skb|napi|page_pool|page_frag/.test(n));
+    // Further out stand those who had a packet in hand when the object was made.
+    const makers = hand === undefined ? names : names.slice(0, names.indexOf(hand) + 1);
+    const packet = makers.some((n) => n.includes("skb"));
     const extension = names.some((n) => /^(?:__)?skb_ext_/.test(n));
     const what = extension ? "the extension of a packet (skb_ext)" : packet ? "a packet or its buffer" : "an object";
     return {

@@ -35,7 +35,7 @@ function causeOf(device: string, usage: number | undefined): string {
 
 /** Who takes references for others (include/linux/netdevice.h, net/core/dev.c, lib/ref_tracker.c of 6.12.117). */
 const forOthers =
-  /^(?:__?)?(?:netdev_(?:tracker_alloc|hold|get_by_(?:index|name)|put)|dev_(?:hold|get_by_(?:index|name))(?:_track)?|dev_hold_track|ref_tracker_alloc)(?:\.|$)/;
+  /^(?:__?)?(?:netdev_(?:tracker_alloc|hold|get_by_(?:index|name)|put)|dev_(?:hold|get_by_(?:index|name))(?:_track)?|ref_tracker_alloc)(?:\.|$)/;
 
 function holderWords({ functions, references }: ReferenceHolder): string | undefined {
   const own = functions.filter((f) => !forOthers.test(f));

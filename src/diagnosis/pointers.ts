@@ -94,25 +94,21 @@ export function namePointer(hex: string, bits: 32 | 64): PointerSaid {
       kind: "text",
       sentence: `the letters "${String.fromCharCode(...bytes.map((b) => Number.parseInt(b, 16)))}": text was written over the pointer`,
     };
-  const high = value >> 47n;
-  if (bits === 64 && high !== 0n && value < 0x8000000000000000n) return notCanonical;
-  const kernelFrom = bits === 32 ? 0x80000000n : 0x8000000000000000n;
-  if (value < kernelFrom) return { kind: "user", sentence: "no address of the kernel" };
-  return { kind: "other", sentence: "an address inside the kernel's range" };
+  if (value >> BigInt(bits - 1) === 1n) return { kind: "other", sentence: "an address inside the kernel's range" };
+  return value >> 47n === 0n ? { kind: "user", sentence: "no address of the kernel" } : notCanonical;
 }
 
 /** The words of x86 for a pointer that is no address (arch/x86/kernel/traps.c since 5.6): the upper half holds such values too. */
 const noAddress = /\bnon-canonical address\b/;
 
-/** KASAN_SHADOW_OFFSET of x86-64 (arch/x86/Kconfig): the shadow of an address lies at this plus an eighth of it. */
+/** KASAN_SHADOW_OFFSET of x86-64 (arch/x86/Kconfig): the shadow of an address lies at this plus an eighth of it, so in 2^61 bytes. */
 const shadowOffset = 0xdffffc0000000000n;
-const shadowRange = 1n << 61n;
 
 /** The address whose shadow KASAN's inline check read when it faulted, hex digits; undefined where the fault was on no such shadow. */
 function shadowed(o: Oops): string | undefined {
   if (!noAddress.test(o.headline) || !o.headline.includes("KASAN") || o.address?.length !== 16) return undefined;
   const at = BigInt(`0x${o.address}`) - shadowOffset;
-  return at >= 0n && at < shadowRange ? (at * 8n).toString(16).padStart(16, "0") : undefined;
+  return at >> 61n === 0n ? (at * 8n).toString(16).padStart(16, "0") : undefined;
 }
 
 function nameFault(hex: string, bits: 32 | 64, o: Oops): PointerSaid {
@@ -131,7 +127,7 @@ export interface FaultPointer {
 
 /** The pointer of a fault; undefined where the report has no address. */
 export function pointerOf(o: Oops): FaultPointer | undefined {
-  if (o.address === undefined || !/^[0-9a-f]{1,16}$/i.test(o.address) || o.class === "warning") return undefined;
+  if (o.address === undefined || o.class === "warning") return undefined;
   const bits = o.address.length > 8 ? 64 : 32;
   const own = nameFault(o.address, bits, o);
   const behind = own.kind === "null" ? undefined : shadowed(o);
@@ -164,7 +160,7 @@ function errorInRegister(o: Oops, bits: 32 | 64): string | undefined {
     if (text.length !== bits / 4 || !/^[0-9a-f]+$/i.test(text) || notPointers.test(name)) continue;
     const below = (1n << BigInt(bits)) - BigInt(`0x${text}`);
     const offset = at + below;
-    if (below > 0n && below <= 4095n && offset % 2n === 0n && offset < 4096n)
+    if (offset % 2n === 0n && offset < 4096n)
       return `register ${name}, which held minus ${below} (an error code or a mark), used at offset ${offset}`;
   }
   return undefined;
@@ -206,7 +202,7 @@ function byInstruction(
   const value = operand?.base === undefined ? undefined : registers[operand.base];
   if (operand?.base === undefined || value === undefined || !/^[0-9a-f]{16}$/i.test(value)) return undefined;
   const index = operand.index === undefined ? "0" : registers[operand.index];
-  if (index === undefined || !/^[0-9a-f]{1,16}$/i.test(index)) return undefined;
+  if (index === undefined) return undefined;
   const sum = BigInt(`0x${value}`) + BigInt(`0x${index}`) * BigInt(operand.scale) + BigInt(operand.displacement);
   if (BigInt.asUintN(64, sum) !== at) return undefined;
   // KASAN reads the shadow of an address: the address divided by eight, plus a constant in the other register.

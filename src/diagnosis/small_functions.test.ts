@@ -15,6 +15,7 @@ import { judgeCounters } from "./pools_counters.ts";
 import type { Question } from "./question.ts";
 import { rules } from "./rules/index.ts";
 import { afterBoot, capital, count, duration, listing, size } from "./words.ts";
+import { operandOf } from "./x86_operand.ts";
 
 const said: string[] = [];
 const say = (line: string): void => {
@@ -206,6 +207,37 @@ test("what counters of a pool say, in small worlds", () => {
       `pool ${seed}.${i}: ${v.pattern} ${v.certainty} ${v.summary} ${v.reasons.map((r) => r.evidence.length)} ${v.mayHold.length} ${v.next.length} ${JSON.stringify(v.rates)}`,
     );
   }
+});
+
+test("where an instruction of x86-64 takes its address from, by its bytes", () => {
+  const hex = (n: number): string => n.toString(16).padStart(2, "0");
+  const all = Array.from({ length: 256 }, (_, n) => hex(n));
+  const of = (bytes: string): string => {
+    const o = operandOf(bytes);
+    return o === undefined ? "-" : `${o.base ?? ""}+${o.index ?? ""}*${o.scale}+${o.displacement}`;
+  };
+  const tail = "12 34 56 f8 9a";
+  const opcodes = (before: string): string => all.filter((b) => operandOf(`${before} ${b} 43 ${tail}`)).join(" ");
+  say(`operands behind one byte: ${all.filter((b) => operandOf(`<${b}> 43 ${tail}`)).join(" ")}`);
+  for (const before of ["<48>", "<0f>", "<66>", "<2e>", "<36>", "<3e>", "<26>", "<f0>", "<f2>", "<f3>", "<64>", "<65>"])
+    say(`operands behind ${before}: ${opcodes(before)}`);
+  for (const rex of ["40", "41", "42", "43"])
+    say(`operands with ${rex}, by the byte behind 8b: ${all.map((m) => of(`<${rex}> 8b ${m} ${tail}`)).join(" ")}`);
+  for (const mod of ["04", "44", "84"])
+    say(`operands with ${mod}, by their second byte: ${all.map((s) => of(`<42> 8b ${mod} ${s} ${tail}`)).join(" ")}`);
+  for (const cut of [
+    "<48>",
+    "<48> 8b",
+    "<48> 8b 43",
+    "<48> 8b 83 01 02 03",
+    "<48> 8b 44",
+    "<48> 8b 44 24",
+    "<0f>",
+    "48 8b 43 08",
+  ])
+    say(`operand of ${cut}: ${of(cut)}`);
+  for (const b of ["00", "7f", "80", "ff"]) say(`at ${b}: ${of(`<8b> 43 ${b}`)} ${of(`<8b> 83 00 00 00 ${b}`)}`);
+  expect(of("<48> 8b 43 08")).toBe("RBX+*1+8");
 });
 
 test("and all of it is as kept", () => {

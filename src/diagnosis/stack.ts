@@ -8,7 +8,7 @@ import type { Part } from "../kernel/readings/part.ts";
 import type { Joints } from "./stack_direction.ts";
 import { directionOf, isSetup, notOlderThan } from "./stack_direction.ts";
 import type { StackFrame } from "./stack_frames.ts";
-import { allocating, firstIn } from "./stack_frames.ts";
+import { allocating, firstIn, indexOf } from "./stack_frames.ts";
 import { closesUnopened, gapOf, partOf } from "./stack_gaps.ts";
 import type { AllocatorPath, Direction, Row } from "./stack_names.ts";
 import {
@@ -60,9 +60,6 @@ export interface StackView {
 
 const leftover = { function: "", reliable: false };
 
-/** The smaller of two indexes; -1 is none. */
-const firstOf = (a: number, b: number): number => (a < 0 ? b : b < 0 ? a : Math.min(a, b));
-
 /**
  * Reads a stack; no trace gives a view that knows nothing. `above`: functions that a fault names above the first frame (where it stood,
  * and the link register); a driver seen there has a negative frame index. `request`: the report is of memory that was asked for.
@@ -74,8 +71,7 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const lost = request && frames.length > 0 && !names.some((n) => allocating(n));
   const caller = lost ? -1 : callerOf(frames, names);
   // Among guesses what stands between two frames of the allocator is what an earlier call left there.
-  const guesses = !frames.some((f) => f.reliable);
-  const named = frames.map((f, i) => (guesses && i < caller && !allocating(names[i] ?? "") ? leftover : f));
+  const named = frames.map((f, i) => (!f.reliable && i < caller && !allocating(names[i] ?? "") ? leftover : f));
   const seen = driverOfStack(
     [...above.map((name) => ({ function: name, reliable: true })), ...named],
     notOlderThan(names),
@@ -84,14 +80,14 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
   const path = pathOf(frames, names);
   const gap = lost ? "start" : gapOf(trace, frames, names, caller, above);
   const at = caller < 0 ? 0 : caller;
-  const noSleep = firstOf(
+  const forbids = [
     firstIn(frames, noSleepNames, at),
-    frames.findIndex((f, i) => i >= at && f.reliable && transmits(f)),
-  );
-  const entry = names.findIndex((n) => entries.test(n));
-  const reclaims = caller < 0 ? -1 : firstIn(frames, reclaimNames, at);
+    indexOf(frames, (f, i) => i >= at && f.reliable && transmits(f)),
+  ].filter((i) => i !== undefined);
   const connected = gap !== "inside" && gap !== "marks";
-  const reclaim = !connected || (entry >= 0 && reclaims > entry) ? -1 : reclaims;
+  const reclaims = caller < 0 || !connected ? undefined : firstIn(frames, reclaimNames, at);
+  // What an interrupt stopped did not ask.
+  const reclaim = names.slice(0, reclaims).some((n) => entries.test(n)) ? undefined : reclaims;
   const joints: Joints = {
     asker: at,
     asked: caller > 0 && connected,
@@ -113,10 +109,10 @@ export function viewStack(trace: CallTrace | undefined, above: readonly string[]
     ...(foreign !== undefined && (foreign.frame === at || joints.linked) ? { module: foreign } : {}),
     ...side,
     ...objectOf(frames, names),
-    ...contextOf(frames, names, joints),
+    ...contextOf(frames, joints),
     asked: joints.asked,
-    ...(noSleep < 0 ? {} : { noSleepFrame: noSleep }),
-    ...(reclaim < 0 ? {} : { reclaimFrame: reclaim }),
+    ...(forbids.length === 0 ? {} : { noSleepFrame: Math.min(...forbids) }),
+    ...(reclaim === undefined ? {} : { reclaimFrame: reclaim }),
     ...(caller < 0 ? {} : { caller }),
   };
 }
@@ -149,8 +145,8 @@ function callerOf(frames: readonly StackFrame[], names: readonly string[]): numb
   const marked = !guesses && frames.some((f) => !f.reliable);
   let last = -1;
   let gap = 0;
-  for (let i = 0; i < names.length; i++) {
-    if (allocating(names[i] ?? "")) {
+  for (const [i, name] of names.entries()) {
+    if (allocating(name)) {
       last = i;
       gap = 0;
     } else if (usable(i) && ++gap > (marked ? 0 : mostLeftovers)) break;
@@ -159,7 +155,7 @@ function callerOf(frames: readonly StackFrame[], names: readonly string[]): numb
     usable(i) && !/^T(\.\d+)?$/.test(n) && !/^0x[0-9a-f]+$/.test(n) && !(guesses && givesBack.test(n));
   const caller = names.findIndex((n, i) => i > last && named(n, i));
   // An interrupt's entry asks for no memory: who did is missing between it and the allocator.
-  return entries.test(names[caller] ?? "") && last >= 0 ? -1 : caller;
+  return entries.test(names[caller] ?? "") ? -1 : caller;
 }
 
 /** Gives memory back, and asks for none: among guesses it is what an earlier call left on the stack. */
@@ -173,16 +169,15 @@ function pathOf(frames: readonly StackFrame[], names: readonly string[]): { path
   for (const wanted of ["kmalloc_large", "slab", "page_frag", "page_pool", "dma", "vmalloc"] as const) {
     const rows = paths.filter(([, value]) => value === wanted);
     const at = firstIn(frames, rows);
-    if (at >= 0) return { path: wanted, pathFrame: at };
+    if (at !== undefined) return { path: wanted, pathFrame: at };
   }
-  const entry = firstIn(frames, slabEntries);
   const pages = firstIn(frames, pageAllocator);
-  // Inlined helpers: kmalloc straight above the page allocator is a request above the largest cache.
-  if (entry >= 0 && pages >= 0 && entry > pages) {
-    const between = names.slice(pages + 1, entry).filter((n) => has(pageAllocator, n) === undefined);
-    if (between.length === 0) return { path: "kmalloc_large", pathFrame: entry };
-  }
-  return pages >= 0 ? { path: "pages", pathFrame: pages } : { path: "unknown" };
+  if (pages === undefined) return { path: "unknown" };
+  // Inlined helpers: kmalloc straight above the page allocator is a request above the largest cache; a cache has its slab.
+  const entry = firstIn(frames, slabEntries, pages);
+  return entry !== undefined && names.slice(pages, entry).every((n) => has(pageAllocator, n) !== undefined)
+    ? { path: /cache_alloc|^slab_alloc/.test(names[entry] ?? "") ? "slab" : "kmalloc_large", pathFrame: entry }
+    : { path: "pages", pathFrame: pages };
 }
 
 /** The driver by name, or the module that stands where a driver does. */
@@ -196,32 +191,26 @@ function objectOf(
   names: readonly string[],
 ): { object: StackView["object"]; objectFrame?: number } {
   if (frames.length === 0) return { object: "unknown" };
-  const head = firstIn(frames, skbHead);
-  const data = firstIn(frames, skbData);
-  if (data >= 0 && (head < 0 || data < head)) {
-    // kmem_cache_alloc below __alloc_skb is the struct; kmalloc, a fragment or pages its data.
-    const below = names.slice(0, data);
-    const bytes = below.some((n) => /kmalloc|page_frag|alloc_frag/.test(n));
-    const struct = below.some((n) => /^(__)?kmem_cache_alloc/.test(n));
-    const object = bytes ? "skb data" : struct ? "skb head" : "skb";
-    return { object, objectFrame: data };
-  }
-  if (head >= 0) return { object: "skb head", objectFrame: head };
-  return { object: "other" };
+  const at = firstIn(frames, [...skbData, ...skbHead]);
+  if (at === undefined) return { object: "other" };
+  if (has(skbHead, names[at] ?? "") !== undefined) return { object: "skb head", objectFrame: at };
+  // kmem_cache_alloc below __alloc_skb is the struct; kmalloc, a fragment or pages its data.
+  const below = names.slice(0, at);
+  const bytes = below.some((n) => /kmalloc|page_frag|alloc_frag/.test(n));
+  const struct = below.some((n) => /^(__)?kmem_cache_alloc/.test(n));
+  return { object: bytes ? "skb data" : struct ? "skb head" : "skb", objectFrame: at };
 }
 
 function contextOf(
   frames: readonly StackFrame[],
-  names: readonly string[],
   joints: Joints,
 ): { context: StackView["context"]; contextFrame?: number } {
-  const first = (rows: readonly Row<true>[]): number => firstIn(frames, rows);
-  const soft = first(softirqNames);
-  if (soft >= 0) return { context: "softirq", contextFrame: soft };
-  const hard = first(interruptNames);
-  if (hard >= 0) return { context: "interrupt", contextFrame: hard };
-  const inIrq = frames.findIndex((f) => f.context === "irq" || f.context === "nmi" || f.function === "__irq_svc");
-  if (inIrq >= 0) return { context: "interrupt", contextFrame: inIrq };
-  const task = joints.asked && names.length > 0 ? first(taskNames) : -1;
-  return task >= 0 ? { context: "process", contextFrame: task } : { context: "unknown" };
+  const soft = firstIn(frames, softirqNames);
+  if (soft !== undefined) return { context: "softirq", contextFrame: soft };
+  const hard =
+    firstIn(frames, interruptNames) ??
+    indexOf(frames, (f) => f.context === "irq" || f.context === "nmi" || f.function === "__irq_svc");
+  if (hard !== undefined) return { context: "interrupt", contextFrame: hard };
+  const task = joints.asked ? firstIn(frames, taskNames) : undefined;
+  return task === undefined ? { context: "unknown" } : { context: "process", contextFrame: task };
 }

@@ -7,7 +7,7 @@ import { functionIndex } from "../kernel/facts/functions/index.ts";
 import type { MemoryKind } from "../kernel/facts/functions/roles.ts";
 import { compareVersions } from "../kernel/release.ts";
 import type { StackFrame } from "./stack_frames.ts";
-import { firstIn, firstSure } from "./stack_frames.ts";
+import { firstIn, firstSure, indexOf } from "./stack_frames.ts";
 import type { Direction } from "./stack_names.ts";
 import {
   bornFrames,
@@ -68,13 +68,15 @@ export function directionOf(frames: readonly StackFrame[], driver: DriverSeen | 
   }
   const asker = receiveAsker(frames);
   const copies =
-    asker < 0 &&
+    asker === undefined &&
     /rx|recv/i.test(frames[from]?.function ?? "") &&
-    has(skbData, bareName(frames[from - 1]?.function ?? "")) === true;
+    has(skbData, bareName(frames[from - 1]?.function ?? "")) !== undefined;
   if (joints.asked && (asker === from || copies) && (joints.linked || askedInPoll(frames, from)))
     return { direction: refilling.test(frames[from]?.function ?? "") ? "rx refill" : "rx", directionFrame: from };
   const network =
-    driver !== undefined || told.some((f) => f !== undefined) || firstIn(frames, [...pollers, ...probers]) >= 0;
+    driver !== undefined ||
+    told.some((f) => f !== undefined) ||
+    firstIn(frames, [...pollers, ...probers]) !== undefined;
   return { direction: joints.whole && !network && !mayBeDriver(frames) ? "neither" : undefined };
 }
 
@@ -95,7 +97,9 @@ const callsAnything =
 function askedInPoll(frames: readonly StackFrame[], asker: number): boolean {
   const who = frames[asker];
   return (
-    who?.module !== undefined && !polling.test(who.function) && firstIn(frames, [...pollers, ...softirqNames]) >= 0
+    who?.module !== undefined &&
+    !polling.test(who.function) &&
+    (firstIn(frames, pollers) ?? firstIn(frames, softirqNames)) !== undefined
   );
 }
 
@@ -108,9 +112,7 @@ function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joint
   // Who gives a packet back handles it; but polls and TCP's receive side also free what was sent.
   if (
     (side.direction !== "rx" || !freesBoth(bareName(frames[at]?.function ?? ""))) &&
-    /^(__)?(kfree_skb|consume_skb|napi_consume_skb|dev_kfree_skb|dev_consume_skb)/.test(
-      bareName(frames[at - 1]?.function ?? ""),
-    )
+    /^(__)?(kfree_skb|consume_skb|napi_consume_skb|dev_kfree_skb)/.test(bareName(frames[at - 1]?.function ?? ""))
   )
     return true;
   if (joints.fault) return at < 0;
@@ -137,7 +139,7 @@ function decides(frames: readonly StackFrame[], side: TellingSide, joints: Joint
   const known = modules.filter((m) => functionIndex()?.module(m) !== undefined);
   if (known.length > 0)
     return !known.some((m) => refillAsksFor(m, kinds, since)) && !(setup && mayAskUnseen(who, kinds));
-  return /napi_alloc_skb/.test(request) || (setup && kinds.every((k) => notForRings.includes(k)));
+  return /napi_alloc_skb/.test(request) || (setup && notForRings.some((k) => kinds.includes(k)));
 }
 
 /** Kinds of memory that are made of another, with the functions between whose lines may be missing. */
@@ -175,10 +177,9 @@ interface TellingSide extends Side {
 
 function byTables(frames: readonly StackFrame[]): TellingSide | undefined {
   const at = firstSure(frames, directions);
+  if (at === undefined) return undefined;
   const name = bareName(frames[at]?.function ?? "");
-  return at < 0
-    ? undefined
-    : { direction: has(directions, name), directionFrame: at, closed: has(closedFrames, name) !== undefined };
+  return { direction: has(directions, name), directionFrame: at, closed: has(closedFrames, name) !== undefined };
 }
 
 const byRole = (role: FrameRole | undefined, frame: number): TellingSide | undefined =>
@@ -194,18 +195,18 @@ function byIndex(told: readonly (NetworkFrame | undefined)[]): TellingSide | und
   return byRole(told[at]?.role, at);
 }
 
-/** The function that asked for a buffer as only receivers do; -1 when none did. */
-function receiveAsker(frames: readonly StackFrame[]): number {
+/** The function that asked for a buffer as only receivers do; undefined when none did. */
+function receiveAsker(frames: readonly StackFrame[]): number | undefined {
   const buffer = firstIn(frames, receiveBuffers);
-  return buffer < 0
-    ? -1
-    : frames.findIndex((f, i) => i > buffer && has(receiveBuffers, bareName(f.function)) === undefined);
+  return buffer === undefined
+    ? undefined
+    : indexOf(frames, (f, i) => i >= buffer && has(receiveBuffers, bareName(f.function)) === undefined);
 }
 
 /** An unknown driver's function that asked for a receive buffer and is called as those are that fill rings. */
 function byReceiveBuffer(frames: readonly StackFrame[]): TellingSide | undefined {
   const asker = receiveAsker(frames);
-  return asker >= 0 && refilling.test(frames[asker]?.function ?? "")
+  return asker !== undefined && refilling.test(frames[asker]?.function ?? "")
     ? { direction: "rx refill", directionFrame: asker, closed: true }
     : undefined;
 }
@@ -213,14 +214,15 @@ function byReceiveBuffer(frames: readonly StackFrame[]): TellingSide | undefined
 /** Receive buffers that are made while the interface is opened fill its ring, whatever the function is called. */
 function fillsRing(frames: readonly StackFrame[], setup: number): Side | undefined {
   const asker = receiveAsker(frames);
-  return asker >= 0 && asker <= setup ? { direction: "rx refill", directionFrame: asker } : undefined;
+  return asker !== undefined && asker <= setup ? { direction: "rx refill", directionFrame: asker } : undefined;
 }
 
 /** The frames that bring an interface up or change it: the ring is filled in process context. */
 export const isSetup = (name: string): boolean => has(directions, name) === "setup";
 
+/** Any kernel that prints such a stack. */
+const oldest: readonly number[] = [2, 6];
+
 /** The release that the youngest function of a stack came with. */
 export const notOlderThan = (names: readonly string[]): readonly number[] =>
-  names
-    .map((name): readonly number[] => has(bornFrames, name) ?? [2, 6])
-    .reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b), [2, 6]);
+  names.map((name) => has(bornFrames, name) ?? oldest).reduce((a, b) => (compareVersions(a, b) >= 0 ? a : b), oldest);

@@ -87,10 +87,11 @@ function stacksJump(frames: readonly StackFrame[]): boolean {
 /** Behind a function that only allocators call, or as an asker that never asks by itself. */
 function askerIsMissing(frames: readonly StackFrame[], names: readonly string[], caller: number): boolean {
   const who = names[caller];
-  if (names.some((n, i) => calledByChecks.test(n) && handsOnOnly(names[i + 1] ?? ""))) return true;
-  const entered = names.findLastIndex((n) => breaks.test(n));
-  if (entered >= 0 && handsOnOnly(names.find((n, i) => i > entered && !/^(?:do_debug_exception$|el1)/.test(n)) ?? ""))
-    return true;
+  const called = calledNames(frames, names);
+  if (called.some((n, i) => calledByChecks.test(n) && handsOnOnly(called[i + 1] ?? ""))) return true;
+  // Between arm64's break and what it stopped stand only its own entries.
+  const stopped = called.filter((n) => !/^(?:do_debug_exception$|el1)/.test(n));
+  if (stopped.some((n, i) => breaks.test(n) && handsOnOnly(stopped[i + 1] ?? ""))) return true;
   // The check of a page that is given back: nobody asked, but somebody gave it.
   if (names.includes("bad_page"))
     return names.some((n, i) => has(handingOnFrames, n) !== undefined && pageWork.test(names[i - 1] ?? ""));
@@ -123,8 +124,7 @@ const breaks = /^(?:bug_handler|call_break_hook|brk_handler|do_el1_brk64)$/;
  * entries of exceptions, which stand before what they stopped.
  */
 const handsOnOnly = (name: string): boolean =>
-  has(handingOnFrames, name) !== undefined &&
-  !/^(?:start_kernel|kernel_init|error_code|handle_exception|ret_from_except)/.test(name);
+  has(handingOnFrames, name) !== undefined && !/^(?:start_kernel|kernel_init|error_code|handle_exception)/.test(name);
 
 /** Senders that get their memory from net/core alone: sk_page_frag_refill(), skb_copy(), sk_stream_alloc_skb(), sock_alloc_send_skb(). */
 const asksThroughSocket =
@@ -142,8 +142,11 @@ function asksForPackets(who: StackFrame): boolean {
   return found.length > 0 && found.every((f) => f.memory.has("rxSkb") && !f.memory.has("frag"));
 }
 
-/** Who calls kmalloc_track_caller() (mm/util.c, lib/kasprintf.c, net/core/skbuff.c, kernel/bpf/cgroup.c; 5.10, 6.1, 7.3): helpers that copy, print, grow. */
-const trackedCallers = /dup|printf|realloc|alloc_skb|reserve|expand|copy|filter_sysctl/;
+/**
+ * Who calls kmalloc_track_caller() and is no allocator itself (mm/util.c, mm/slab_common.c up to 5.6, lib/kasprintf.c, drivers/base/devres.c,
+ * kernel/bpf/cgroup.c; 5.10, 6.1, 7.3): helpers that copy, print, grow, or keep memory for a device.
+ */
+const trackedCallers = /dup|printf|realloc|copy|filter_sysctl|devres_alloc|devm_k[mz]alloc/;
 
 /** Steps of sending that call the next step alone, never a module's function: behind one of those, steps are missing. */
 const sendingSteps =
@@ -154,11 +157,16 @@ const stepsOver = (frames: readonly StackFrame[], names: readonly string[]): boo
 
 /** The functions that make a packet's buffer call a slab or a cache of fragments, never the page allocator itself (net/core/skbuff.c). */
 function bufferWithoutSlab(frames: readonly StackFrame[], names: readonly string[]): boolean {
-  const guesses = !frames.some((f) => f.reliable);
-  const usable = names.filter((_, i) => guesses || frames[i]?.reliable === true);
-  return usable.some(
-    (name, i) => (has(slabBuffers, name) ?? has(skbHead, name)) !== undefined && isPageAllocator(usable[i - 1] ?? ""),
+  const called = calledNames(frames, names);
+  return called.some(
+    (name, i) => (has(slabBuffers, name) ?? has(skbHead, name)) !== undefined && isPageAllocator(called[i - 1] ?? ""),
   );
+}
+
+/** The names without guesses, but where every frame is one. */
+function calledNames(frames: readonly StackFrame[], names: readonly string[]): readonly string[] {
+  const guesses = !frames.some((f) => f.reliable);
+  return names.filter((_, i) => guesses || frames[i]?.reliable === true);
 }
 
 /** Names of caches of fragments begin as the allocator's do. */
@@ -201,15 +209,12 @@ const endsWhole = (names: readonly string[]): boolean =>
 const dispatchers: readonly (readonly [dispatcher: RegExp, calls: RegExp])[] = [
   [
     /^(do_syscall|do_fast_syscall|entry_SYSCALL|entry_SYSENTER|entry_INT80|system_call|tracesys|cstar_dispatch|ia32_sys|sysenter_|syscall_|ret_from_syscall|ret_fast_syscall|el0_svc|el0t_|x64_sys_call|invoke_syscall)/,
-    /sys_|SyS_|SYSC_|syscall|sysenter|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
+    /sys_|SyS_|SYSC_|syscall|^do_SYSENTER|^do_int80|^el0|^ia32_|^stub_|^ptregs|^trace_hardirqs|^prepare_exit|^exit_to_user/,
   ],
   // It calls the work's own function, never a warning's printer, nor does it give memory back (kernel/workqueue.c, 6.1).
   [/^process_one_work$/, /^(?!(?:__warn|kfree|kvfree|vfree|kmem_cache_free)$)/],
   [/^worker_thread$/, /^process_|^rescuer|^schedule|^_raw_|^wq_|^create_worker|^manage_workers/],
-  [
-    /^kthread$/,
-    /^(?!report_bug|handle_bug|__warn|(?:asm_exc_|exc_|do_)?(?:invalid_op|page_fault|general_protection|error_trap|int3))/,
-  ],
+  [/^kthread$/, /^(?!__warn|(?:asm_exc_|exc_|do_)?(?:page_fault|general_protection|int3))/],
   [/^(?:__do_sys_|__se_sys_|__x64_sys_|__arm64_sys_|sys_|SyS_)(?:clone3?|fork|vfork)$/, /clone|fork/],
   [/^(?:kernel_clone|_do_fork|do_fork)$/, /^copy_|wake_up|ptrace|dup_|alloc|wait_for/],
   [/^smpboot_thread_fn$/, /ksoftirqd|stopper|rcu|watchdog|migration|cpuhp|irq/],

@@ -5,8 +5,8 @@ import { functionsThat, rowsOf } from "../kernel/facts/functions/known.ts";
 export type { AllocatorPath, Row, Side as Direction } from "../kernel/facts/functions/known.ts";
 export { has } from "../kernel/facts/functions/known.ts";
 
-const inContext = (context: KnownFunction["context"]) => rowsOf((f) => (f.context === context ? true : undefined));
-const ofObject = (object: KnownFunction["object"]) => rowsOf((f) => (f.object === object ? true : undefined));
+const inContext = (context: KnownFunction["context"]) => rowsOf((f) => (f.context === context ? context : undefined));
+const ofObject = (object: KnownFunction["object"]) => rowsOf((f) => (f.object === object ? object : undefined));
 
 export const reporters = functionsThat("reports");
 export const printers = functionsThat("prints");

@@ -19,230 +19,40 @@ import { polling, refilling } from "./stack_names.ts";
 const said: string[] = [];
 
 /** Functions that rules know and no survey asked the trees for; of sanitizers, checks, hooks, exceptions and the scheduler. */
-const further = [
-  ...["do_slab_free", "__kfree_skb", "skb_free_head", "__consume_stateless_skb", "sk_skb_reason_drop", "show_regs"],
-  ...[
-    "warn_slowpath_fmt",
-    "report_bug",
-    "page_fault",
-    "__do_kernel_fault",
-    "print_report",
-    "print_address_description",
-  ],
-  ...[
-    "check_memory_region",
-    "object_err",
-    "__list_del_entry_valid",
-    "simple_copy_to_iter",
-    "_copy_from_iter",
-    "raw_copy_to_user",
-  ],
-  ...[
-    "put_page",
-    "__put_page",
-    "bad_page",
-    "check_new_page",
-    "prep_new_page",
-    "post_alloc_hook",
-    "rmqueue",
-    "__free_one_page",
-  ],
-  ...[
-    "free_unref_page",
-    "free_tail_pages_check",
-    "free_hot_cold_page",
-    "free_pcp_prepare",
-    "release_pages",
-    "drain_local_pages",
-  ],
-  ...[
-    "drain_zone_pages",
-    "drain_all_pages",
-    "drain_pages",
-    "do_fast_syscall_32",
-    "entry_SYSENTER_32",
-    "sysenter_do_call",
-  ],
-  ...["irqentry_exit", "kmem_cache_free", "free_pages", "foo_new_rx", "sysenter_past_esp", "el0_svc", "invoke_syscall"],
-
-  ...["kmsan_report", "__kmsan_check_memory", "kfence_report_error", "__kfence_alloc", "____kasan_slab_free"],
-  ...["stack_trace_save", "set_alloc_info", "save_stack", "poison_slab_object", "skb_set_kcov_handle", "skb_ext_add"],
-  ...["__die", "die_kernel_fault", "oops_enter", "no_context", "bad_area_nosemaphore", "__bad_area", "handle_bug"],
-  ...[
-    "do_kern_addr_fault",
-    "do_general_protection",
-    "fixup_bug",
-    "general_protection",
-    "error_code",
-    "strlen",
-    "copyin",
-  ],
-  ...[
-    "arch_atomic_inc",
-    "test_and_set_bit",
-    "instrument_copy_to_user",
-    "memmove",
-    "__memcpy",
-    "copyout",
-    "do_raw_spin_lock",
-  ],
-  ...[
-    "native_queued_spin_lock_slowpath",
-    "notify_die",
-    "__und_svc",
-    "__dabt_svc",
-    "__pabt_svc",
-    "__irq_svc",
-    "__fiq_svc",
-  ],
-  ...[
-    "__asan_load8",
-    "__msan_warning",
-    "do_DataAbort",
-    "el1_sync",
-    "el1_abort",
-    "check_panic_on_warn",
-    "exc_invalid_op",
-  ],
-  ...["do_program_check", "program_check_common", "do_trap_break", "call_break_hook", "brk_handler", "bug_handler"],
-  ...["do_el1_brk64", "asm_exc_invalid_op", "exc_general_protection", "asm_exc_page_fault", "do_debug_exception"],
-  ...["__do_sys_clone3", "__se_sys_clone", "__x64_sys_vfork", "__arm64_sys_clone", "sys_fork", "SyS_clone", "_do_fork"],
-  ...[
-    "kernel_clone",
-    "do_fork",
-    "copy_process",
-    "dup_task_struct",
-    "wake_up_new_task",
-    "ptrace_stop",
-    "wait_for_vfork_done",
-  ],
-  ...["smpboot_thread_fn", "run_ksoftirqd", "cpu_stopper_thread", "rcu_cpu_kthread", "watchdog", "migration_cpu_stop"],
-  ...["cpuhp_thread_fun", "irq_thread", "kernel_init_freeable", "do_one_initcall", "do_basic_setup", "do_initcalls"],
-  ...[
-    "do_pre_smp_initcalls",
-    "smp_init",
-    "prepare_namespace",
-    "kernel_init",
-    "run_init_process",
-    "async_synchronize_full",
-  ],
-  ...[
-    "ret_from_fork",
-    "ret_from_fork_asm",
-    "schedule_tail",
-    "call_usermodehelper_exec_async",
-    "irqentry_exit_to_user_mode",
-  ],
-  ...["exit_to_user_mode_prepare", "rcu_core", "rcu_process_callbacks", "tasklet_action", "run_timer_softirq"],
-  ...["worker_thread", "process_one_work", "rescuer_thread", "schedule", "_raw_spin_unlock_irq", "wq_worker_sleeping"],
-  ...[
-    "create_worker",
-    "manage_workers",
-    "kthread",
-    "selinux_socket_sendmsg",
-    "smack_socket_sendmsg",
-    "apparmor_file_open",
-  ],
-  ...["tomoyo_inode_getattr", "bpf_lsm_sb_mount", "hook_file_open", "apparmor_socket_recvmsg", "call_int_hook"],
-  ...["security_socket_sendmsg", "security_file_open", "sock_sendmsg", "sk_filter_trim_cap", "do_sock_setsockopt"],
-  ...[
-    "do_accept",
-    "io_accept",
-    "kernel_sendmsg",
-    "kernel_recvmsg",
-    "ip_cmsg_send",
-    "netdev_sys_bind",
-    "___sys_sendmsg",
-  ],
-  ...[
-    "packet_snd",
-    "packet_sendmsg",
-    "udp_sendmsg",
-    "raw_sendmsg",
-    "unix_dgram_sendmsg",
-    "udpv6_sendmsg",
-    "vfree",
-    "kvfree",
-  ],
-  ...[
-    "kstrdup",
-    "kvasprintf",
-    "krealloc",
-    "kmemdup",
-    "bpf_prog_filter_sysctl",
-    "pskb_expand_head",
-    "skb_copy",
-    "T.874",
-    "T",
-  ],
-  ...[
-    "0xffffffffa0001234",
-    "ip_queue_xmit",
-    "__ip_queue_xmit",
-    "tcp_write_xmit",
-    "tcp_push",
-    "__tcp_push_pending_frames",
-  ],
-  ...["nmi_panic", "vpanic", "panic", "program_check_exception", "do_invalid_op", "invalid_op", "do_error_trap"],
-  ...[
-    "kfree_skb_list_reason",
-    "napi_consume_skb",
-    "dev_consume_skb_any",
-    "dev_kfree_skb_irq_reason",
-    "arp_rcv",
-    "icmp_rcv",
-  ],
-  ...[
-    "icmpv6_rcv",
-    "udp_rcv",
-    "__udp4_lib_rcv",
-    "ip_defrag",
-    "foo_alloc_rx_skb",
-    "foo_new_rx_buf",
-    "foo_refill",
-    "foo_rxalloc",
-  ],
-  ...[
-    "foo_rx_submit",
-    "foo_post_rx",
-    "foo_rx_post",
-    "foo_rx_alloc",
-    "foo_recv",
-    "foo_clean",
-    "foo_tasklet",
-    "foo_intr",
-    "foo_irq",
-  ],
-  ...[
-    "foo_callback",
-    "foo_work",
-    "foo_thread",
-    "foo_poll",
-    "foo_xmit",
-    "foo_open",
-    "foo_probe",
-    "foo_rxbuf_get",
-    "foo_rx_buf",
-  ],
-  ...[
-    "full_proxy_write",
-    "new_sync_write",
-    "vfs_write",
-    "ksys_write",
-    "__se_sys_write",
-    "__arm64_sys_write",
-    "sys_write",
-  ],
-  ...["SyS_write", "ret_from_kernel_thread", "module_alloc", "load_module", "handle_softirqs", "__do_softirq"],
-  ...[
-    "wait_for_common",
-    "wait_for_completion",
-    "preempt_schedule_common",
-    "schedule_timeout",
-    "__schedule_bug",
-    "cond_resched",
-  ],
-];
+const further = `
+  do_slab_free __kfree_skb skb_free_head __consume_stateless_skb sk_skb_reason_drop show_regs warn_slowpath_fmt report_bug page_fault
+  __do_kernel_fault print_report print_address_description check_memory_region object_err __list_del_entry_valid simple_copy_to_iter _copy_from_iter
+  raw_copy_to_user put_page __put_page bad_page check_new_page prep_new_page post_alloc_hook rmqueue __free_one_page free_unref_page
+  free_tail_pages_check free_hot_cold_page free_pcp_prepare release_pages drain_local_pages drain_zone_pages drain_all_pages drain_pages
+  do_fast_syscall_32 entry_SYSENTER_32 sysenter_do_call irqentry_exit kmem_cache_free free_pages foo_new_rx sysenter_past_esp el0_svc invoke_syscall
+  kmsan_report __kmsan_check_memory kfence_report_error __kfence_alloc ____kasan_slab_free stack_trace_save set_alloc_info save_stack
+  poison_slab_object skb_set_kcov_handle skb_ext_add __die die_kernel_fault oops_enter no_context bad_area_nosemaphore __bad_area handle_bug
+  do_kern_addr_fault do_general_protection fixup_bug general_protection error_code strlen copyin arch_atomic_inc test_and_set_bit
+  instrument_copy_to_user memmove __memcpy copyout do_raw_spin_lock native_queued_spin_lock_slowpath notify_die __und_svc __dabt_svc __pabt_svc
+  __irq_svc __fiq_svc __asan_load8 __msan_warning do_DataAbort el1_sync el1_abort check_panic_on_warn exc_invalid_op do_program_check
+  program_check_common do_trap_break call_break_hook brk_handler bug_handler do_el1_brk64 asm_exc_invalid_op exc_general_protection
+  asm_exc_page_fault do_debug_exception __do_sys_clone3 __se_sys_clone __x64_sys_vfork __arm64_sys_clone sys_fork SyS_clone _do_fork kernel_clone
+  do_fork copy_process dup_task_struct wake_up_new_task ptrace_stop wait_for_vfork_done smpboot_thread_fn run_ksoftirqd cpu_stopper_thread
+  rcu_cpu_kthread watchdog migration_cpu_stop cpuhp_thread_fun irq_thread kernel_init_freeable do_one_initcall do_basic_setup do_initcalls
+  do_pre_smp_initcalls smp_init prepare_namespace kernel_init run_init_process async_synchronize_full ret_from_fork ret_from_fork_asm schedule_tail
+  call_usermodehelper_exec_async irqentry_exit_to_user_mode exit_to_user_mode_prepare rcu_core rcu_process_callbacks tasklet_action
+  run_timer_softirq worker_thread process_one_work rescuer_thread schedule _raw_spin_unlock_irq wq_worker_sleeping create_worker manage_workers
+  kthread selinux_socket_sendmsg smack_socket_sendmsg apparmor_file_open tomoyo_inode_getattr bpf_lsm_sb_mount hook_file_open
+  apparmor_socket_recvmsg call_int_hook security_socket_sendmsg security_file_open sock_sendmsg sk_filter_trim_cap do_sock_setsockopt do_accept
+  io_accept kernel_sendmsg kernel_recvmsg ip_cmsg_send netdev_sys_bind ___sys_sendmsg packet_snd packet_sendmsg udp_sendmsg raw_sendmsg
+  unix_dgram_sendmsg udpv6_sendmsg vfree kvfree kstrdup kvasprintf krealloc kmemdup bpf_prog_filter_sysctl pskb_expand_head skb_copy T.874 T
+  0xffffffffa0001234 ip_queue_xmit __ip_queue_xmit tcp_write_xmit tcp_push __tcp_push_pending_frames nmi_panic vpanic panic program_check_exception
+  do_invalid_op invalid_op do_error_trap kfree_skb_list_reason napi_consume_skb dev_consume_skb_any dev_kfree_skb_irq_reason arp_rcv icmp_rcv
+  icmpv6_rcv udp_rcv __udp4_lib_rcv ip_defrag foo_alloc_rx_skb foo_new_rx_buf foo_refill foo_rxalloc foo_rx_submit foo_post_rx foo_rx_post
+  foo_rx_alloc foo_recv foo_clean foo_tasklet foo_intr foo_irq foo_callback foo_work foo_thread foo_poll foo_xmit foo_open foo_probe foo_rxbuf_get
+  foo_rx_buf full_proxy_write new_sync_write vfs_write ksys_write __se_sys_write __arm64_sys_write sys_write SyS_write ret_from_kernel_thread
+  module_alloc load_module handle_softirqs __do_softirq wait_for_common wait_for_completion preempt_schedule_common schedule_timeout __schedule_bug
+  cond_resched do_tcp_sendpages dev_hard_start_xmit get_page_from_freelist kfree __warn do_page_fault do_int3 __do_page_fault
+  selinux_inode_notifysecctx __krealloc devm_kmalloc devm_kzalloc kvasprintf __devres_alloc_node sk_stream_alloc_skb dev_kfree_skb_any
+  __dev_kfree_skb_irq kfree_skb __kfree_skb netif_receive_generic_xdp xmit_one cstar_dispatch timer_interrupt hardware_interrupt_common
+`
+  .trim()
+  .split(/\s+/);
 const surveyed = surveyOf("defined").keys;
 const names: readonly string[] = [...new Set([...surveyed, ...further])].sort();
 const fewer: readonly string[] = [...new Set([...surveyed.filter((_, i) => i % 6 === 0), ...further])].sort();
@@ -344,6 +154,9 @@ const places: Readonly<Record<string, readonly string[]>> = {
   "all are guesses": [...slab, "X", "my_own", ...bySyscall].map((n) => `?${n}`),
   "it is behind a check that stopped": ["panic", "X", ...bySyscall],
   "it is behind arm64's break": ["bug_handler", "call_break_hook", "brk_handler", "X", ...bySyscall],
+  "it is behind arm64's break, which comes first": ["brk_handler", "el1_dbg", "X", ...bySyscall],
+  "it gives a packet back that arrived": ["skb_release_data", "X", "udp_rcv", "net_rx_action", ...bySoftirq.slice(1)],
+  "it gives a packet back that may have been sent": ["skb_release_data", "X", "tcp_v4_rcv", ...bySoftirq],
   "it frees a page": ["dump_stack_lvl", "bad_page", "X", "my_own", ...bySyscall],
   "it calls what frees a page": ["dump_stack_lvl", "bad_page", "free_pcp_prepare", "X", ...bySyscall],
   "its caller only hands on": ["dump_stack_lvl", "bad_page", "X", "kthread", "ret_from_fork"],
@@ -364,19 +177,28 @@ const places: Readonly<Record<string, readonly string[]>> = {
   ],
   "it calls a driver": [...refused, "e1000_alloc_rx_buffers [e1000]", "X", ...bySoftirq],
 };
-/** What calls functions of one kind alone. */
-const callers = [
-  ...[
-    "do_syscall_64",
-    "process_one_work",
-    "worker_thread",
-    "kthread",
-    "__x64_sys_clone",
-    "kernel_clone",
-    "smpboot_thread_fn",
-  ],
-  ...["kernel_init_freeable", "kernel_init", "ret_from_fork", "asm_exc_page_fault", "__do_softirq"],
-];
+const bySystemCall = ["do_syscall_64", "entry_SYSCALL_64_after_hwframe"];
+/** What calls functions of one kind alone, and what stands behind it. */
+const callers: Readonly<Record<string, readonly string[]>> = {
+  do_syscall_64: ["entry_SYSCALL_64_after_hwframe"],
+  process_one_work: ["worker_thread", ...byThread],
+  worker_thread: byThread,
+  kthread: ["ret_from_fork"],
+  smpboot_thread_fn: byThread,
+  __x64_sys_clone: bySystemCall,
+  kernel_clone: ["__x64_sys_clone", ...bySystemCall],
+  kernel_init_freeable: ["kernel_init", "ret_from_fork"],
+  kernel_init: ["ret_from_fork"],
+  ret_from_fork: [],
+  asm_exc_page_fault: [],
+  __do_softirq: ["run_ksoftirqd", "smpboot_thread_fn", ...byThread],
+};
+/** Ways into the kernel. */
+const entered =
+  "do_syscall_64 do_fast_syscall_32 entry_SYSCALL_64 entry_SYSENTER_32 entry_INT80_32 system_call_fastpath tracesys cstar_dispatch ia32_sysret sysenter_past_esp syscall_call ret_from_syscall ret_fast_syscall el0_svc el0t_64_sync x64_sys_call invoke_syscall";
+/** What they call, or what is called on the way back. */
+const called =
+  "sys_write SyS_write SYSC_write do_SYSENTER_32 do_int80_syscall_32 el0_da ia32_cstar_target stub_clone ptregscall_common trace_hardirqs_on_caller prepare_exit_to_usermode exit_to_user_mode_loop";
 
 describe("each function at each place", () => {
   test.each(Object.entries(places))("%s", (what, texts) => {
@@ -387,15 +209,22 @@ describe("each function at each place", () => {
     expect(answers.length).toBe(fewer.length);
     grouped(what, new Map(answers));
   });
+  const isJoined = (...names: readonly string[]): boolean =>
+    viewStack(traceOf([...refused, "my_own", ...names]), [], true).joined.state === "whole";
   test("behind what calls functions of one kind", () => {
-    for (const caller of callers) {
-      const lost = fewer.filter((name) => {
-        const { joined } = viewStack(traceOf([...refused, "my_own", name, caller, ...bySyscall.slice(1)]), [], true);
-        return joined.state === "whole";
-      });
-      expect(lost.length, caller).toBeLessThan(fewer.length);
-      said.push(`== ${caller} may call: ${lost.join(" ")}`);
+    const any = fewer.filter((name) => isJoined(name, "my_other", ...byThread));
+    for (const [caller, tail] of Object.entries(callers)) {
+      const may = any.filter((name) => isJoined(name, caller, ...tail));
+      const mayNot = any.filter((name) => !may.includes(name));
+      const more = fewer.filter((name) => !any.includes(name) && isJoined(name, caller, ...tail));
+      expect(may.length * mayNot.length, caller).toBeGreaterThan(0);
+      const [which, those] = may.length < mayNot.length ? ["may call", may] : ["may not call", mayNot];
+      said.push(`== ${caller} ${which}: ${those.join(" ")}${more.length === 0 ? "" : `; too: ${more.join(" ")}`}`);
     }
+  });
+  test.each(entered.split(" "))("%s calls what a system call is", (entry) => {
+    for (const name of called.split(" ")) expect(isJoined(name, entry), name).toBe(true);
+    for (const name of ["my_other", "my_syscal", "process_one_thing"]) expect(isJoined(name, entry), name).toBe(false);
   });
 });
 
@@ -474,6 +303,166 @@ function damaged(trace: CallTrace, random: Prng): CallTrace {
   return random.pick(kinds)();
 }
 
+/** Stacks of which each function is one that a question looks for. */
+const firsts: Readonly<Record<string, readonly string[]>> = {
+  "what sends": [
+    "e1000_xmit_frame [e1000]",
+    "dev_hard_start_xmit",
+    "sch_direct_xmit",
+    "__dev_queue_xmit",
+    ...bySyscall,
+  ],
+  "what reclaims": [
+    "shrink_node",
+    "do_try_to_free_pages",
+    "try_to_free_pages",
+    "__alloc_pages",
+    "my_own",
+    ...bySyscall,
+  ],
+  "a head of a packet": ["skb_clone", "__alloc_skb", "kmem_cache_alloc_node", "my_own", ...bySyscall],
+  "an interrupt": ["handle_irq_event", "__irq_svc", "do_softirq", "net_rx_action", "my_own", ...bySyscall],
+  "a buffer that comes in": ["__netdev_alloc_skb", "my_refill [my_driver]", "my_poll [my_driver]", ...bySoftirq],
+  "an opening": ["my_fill [my_driver]", "__dev_open", "dev_change_flags", ...bySyscall],
+  "a page": [
+    "__alloc_pages",
+    "__kmalloc",
+    "page_frag_alloc",
+    "page_pool_alloc_pages",
+    "vmalloc",
+    "my_own",
+    ...bySyscall,
+  ],
+};
+
+/** One frame of ARM names its caller; on powerpc each says where it lies. */
+const linked = (...pairs: readonly (readonly [name: string, from: string])[]): CallTrace => ({
+  form: "arm",
+  heading: "",
+  items: pairs.map(
+    ([name, from]): Frame => ({ kind: "frame", function: name, reliable: true, from: { function: from } }),
+  ),
+});
+const stacked = (...places: readonly (readonly [name: string, stackPointer: string])[]): CallTrace => ({
+  form: "powerpc",
+  heading: "Call Trace:",
+  items: places.map(([name, stackPointer]) => ({ ...(frame(name) as Frame), stackPointer })),
+});
+const byThreadOfModule = ["my_own [my_module]", "my_thread [my_module]"];
+const byHand: Readonly<Record<string, CallTrace>> = {
+  ...Object.fromEntries(
+    (
+      [
+        ["32-bit x86 stopped on a check", "do_invalid_op", "error_code", "my_own", ...bySyscall],
+        ["riscv stopped on a check", "do_trap_break", "handle_exception", "my_own", ...bySyscall],
+        ["the boot stopped on a check", "panic", "kernel_init", "ret_from_fork"],
+        ["a thread stopped on a check that is gone", "panic", "kthread", "ret_from_fork"],
+        ["the same with a guess between", "panic", "?my_own", "kthread", "ret_from_fork"],
+        ["a module's thread", ...slab, ...byThreadOfModule, "kthread", "ret_from_fork"],
+        ["a module's thread, its starter's line lost", ...slab, ...byThreadOfModule, "ret_from_fork"],
+        ["a module's thread of powerpc", ...slab, ...byThreadOfModule, "ret_from_kernel_thread"],
+        ...[
+          ...["kthread", "smpboot_thread_fn", "process_one_work", "full_proxy_write", "new_sync_write", "vfs_write"],
+          ...["__x64_sys_write", "__se_sys_write", "__arm64_sys_write", "ksys_write", "sys_write", "SyS_write"],
+          ...["my_other", "vfs_read", "sys_read"],
+        ].map((n) => [
+          `a module's work of ${n}`,
+          ...slab,
+          "my_own [my_module]",
+          "my_watchdog [my_module]",
+          n,
+          "start_kernel",
+        ]),
+        ["a module's thread behind other entry code", ...slab, ...byThreadOfModule, "start_kernel"],
+        ["a 32-bit system call of AMD", ...refused, "my_own", "compat_sys_write", "cstar_dispatch"],
+        ["a 32-bit system call of AMD, its function lost", ...refused, "my_own", "cstar_dispatch"],
+        ["an interrupt behind the allocator", "__alloc_pages", "__irq_svc", "my_own", "do_syscall_64"],
+        ["an interrupt first", "__irq_svc", "my_own", "do_syscall_64"],
+        ["reclaim in what an interrupt stopped", ...slab, "my_own", "__irq_svc", "shrink_node", "kswapd", ...byThread],
+        ["reclaim behind who asked", ...slab, "my_own", "shrink_node", "kswapd", ...byThread],
+        ["kmalloc without a slab", ...refused, "__kmalloc", "my_own", ...bySyscall],
+        [
+          "kmalloc behind a helper of the pages",
+          ...refused,
+          "alloc_pages_current",
+          "__kmalloc",
+          "my_own",
+          ...bySyscall,
+        ],
+        ["kmalloc before the pages", "__kmalloc", ...refused, "my_own", ...bySyscall],
+        ["kmalloc further out", ...refused, "my_own", "__kmalloc", ...bySyscall],
+        ["pages last", "dump_stack_lvl", "__alloc_pages"],
+        [
+          "a receive buffer further out than an opening",
+          ...refused,
+          "my_own",
+          "__dev_open",
+          "__netdev_alloc_skb",
+          "my_fill",
+        ],
+        ["a copy of a packet's head", ...slab, "skb_clone", "__alloc_skb", "my_own", ...bySyscall],
+        ["a packet's data, its head a guess", ...slab, "?skb_clone", "__alloc_skb", "my_own", ...bySyscall],
+        ["no context but a mark", "<IRQ>", ...slab, "my_own"],
+        [
+          "a leftover of a driver in a stack of frames and guesses",
+          ...refused,
+          "?tg3_poll [tg3]",
+          "__kmalloc",
+          "my_own",
+        ],
+        ["a leftover of a driver in a stack of guesses", ...refused, "tg3_poll [tg3]", "__kmalloc", "my_own"].map(
+          (n, i) => (i === 0 ? n : `?${n}`),
+        ),
+        ...["e1000_clean [e1000]", "tg3_poll [tg3]"].map((behind) =>
+          [`a leftover of a driver, and ${behind} behind it`, "__alloc_pages", "tg3_rx [tg3]", "__kmalloc", behind].map(
+            (n, i) => (i === 0 ? n : `?${n}`),
+          ),
+        ),
+        ...[4, 5].map((n) =>
+          [
+            `${n} leftovers`,
+            "__alloc_pages",
+            ...Array.from({ length: n }, (_, i) => `my_${i}`),
+            "__kmalloc",
+            "my_own",
+          ].map((name, i) => (i === 0 ? name : `?${name}`)),
+        ),
+        ["a leftover in a stack that marks none", "__alloc_pages", "my_0", "__kmalloc", "my_own", "?my_1"],
+      ] as readonly (readonly string[])[]
+    ).map(([what = "", ...texts]) => [what, traceOf(texts)] as const),
+  ),
+  ...Object.fromEntries(
+    ["irq", "dabt", "pabt", "und", "fiq", "swi"].map((entry) => [
+      `ARM, what __${entry}_svc stopped stands behind it`,
+      linked(["__alloc_pages", "my_own"], ["my_own", `__${entry}_svc`], ["sys_write", "ret_fast_syscall"]),
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["c03dffff", "c03e0000", "c03effff", "c03f0000", "c03f0001"].flatMap((outer) =>
+      ["my_own", "timer_interrupt", "do_IRQ", "unrecoverable_exception"].map((name) => [
+        `powerpc, ${name} at ${outer}`,
+        stacked(["__alloc_pages", "c03e0000"], [name, "c03e0000"], ["sys_write", outer], ["ret_from_syscall", outer]),
+      ]),
+    ),
+  ),
+};
+test.each(Object.entries(byHand))("by hand: %s", (what, trace) => {
+  const asked = viewed(viewStack(trace, [], true));
+  const stopped = viewed(viewStack(trace, ["my_own_too"], false));
+  expect(asked).not.toBe("");
+  said.push(`${what}: ${asked}`, ...(asked === stopped ? [] : [`  at fault: ${stopped}`]));
+});
+
+/** The stack without its first lines, once for each of its lines that comes first then; of those that say the same once. */
+function withoutHead(what: string, { items, ...trace }: CallTrace): void {
+  const views = items.map((_, from) => {
+    const now: CallTrace = { ...trace, items: items.slice(from) };
+    return [viewStack(now, [], true), viewStack(now, ["my_own"], false)].map(viewed).join(" | at fault: ");
+  });
+  said.push(`== ${what}, without its head`);
+  for (const [from, view] of views.entries()) if (view !== views[from - 1]) said.push(`  from ${from}: ${view}`);
+}
+
 describe("stacks of releases", () => {
   const seed = 20261201;
   const all = ofReleases();
@@ -483,6 +472,13 @@ describe("stacks of releases", () => {
       said.push(`== ${what}: ${viewed(view)}`);
     }
     expect(all.length).toBeGreaterThan(100);
+  });
+  test("without its first lines each says no more", () => {
+    const told = said.length;
+    const few = /^(?:2\.6\.32 x86_64|6\.1 x86_64|(?:4\.9|6\.1) (?:ppc32|arm) |4\.9 arm64) /;
+    for (const [what, trace] of all) if (few.test(what)) withoutHead(what, trace);
+    for (const [what, texts] of Object.entries(firsts)) withoutHead(what, traceOf(texts));
+    expect(said.length - told).toBeGreaterThan(200);
   });
   test(`with lines lost or changed (seed ${seed})`, () => {
     const random = prng(seed);

@@ -38,7 +38,7 @@ export interface Wanted {
 function allocatorSeen(c: Case): "slub" | "slab" | undefined {
   const names = c.stack.frames.map((f) => f.function);
   if (c.slab !== undefined) return c.slab.allocator === "SLUB" ? "slub" : "slab";
-  if (names.some((n) => /^(new_slab|allocate_slab|___?slab_alloc|__slab_alloc)/.test(n))) return "slub";
+  if (names.some((n) => /^(new_slab|allocate_slab|___?slab_alloc)/.test(n))) return "slub";
   if (names.some((n) => /^(cache_alloc_refill|cache_grow|kmem_getpages|fallback_alloc)/.test(n))) return "slab";
   return undefined;
 }
@@ -71,13 +71,22 @@ function findMachine(c: Case): BufferMachine | undefined {
 export const wantedOf = perCase((c: Case): Wanted | undefined => {
   if (c.incident.kind === "oom") return oomWanted(c);
   if (c.incident.kind !== "alloc_failure" && c.incident.kind !== "slab_failure") return undefined;
-  const machine = machineOf(c);
-  const byDriver =
-    c.stack.driver === undefined || machine === undefined ? undefined : ofDriver(c, c.stack.driver.driver, machine);
-  if (byDriver !== undefined) return byDriver;
-  const plain = generic(c, machine);
-  return plain === undefined ? undefined : { ...plain, excluded: plain.excluded };
+  const of = driverSeen(c);
+  return (of === undefined ? undefined : ofDriver(c, of)) ?? generic(c, machineOf(c));
 });
+
+/** A driver, and the machine that its buffers are worked out for. */
+interface DriverThere {
+  readonly driver: DriverFacts;
+  readonly machine: BufferMachine;
+}
+
+/** The driver that the stack names; undefined where it names none, or nothing can be worked out for the release. */
+function driverSeen(c: Case): DriverThere | undefined {
+  const driver = c.stack.driver?.driver;
+  const machine = machineOf(c);
+  return driver === undefined || machine === undefined ? undefined : { driver, machine };
+}
 
 function oomWanted(c: Case): Wanted | undefined {
   if (c.order === undefined) return undefined;
@@ -116,9 +125,9 @@ interface Fits {
 
 /** The pieces at every MTU of the driver that the stack names, those kept whose path and order the report shows. */
 const fittingOf = perCase((c: Case): Fits => {
-  const driver = c.stack.driver?.driver;
-  const machine = machineOf(c);
-  if (driver === undefined || machine === undefined) return { fit: [], excluded: new Set() };
+  const of = driverSeen(c);
+  if (of === undefined) return { fit: [], excluded: new Set() };
+  const { driver, machine } = of;
   const sleeping = ringIsBeingMade(c.stack) && maskOf(c)?.maySleep === true;
   const fit: Fitting[] = [];
   const excluded = new Set<string>();
@@ -126,7 +135,7 @@ const fittingOf = perCase((c: Case): Fits => {
     for (const row of mtuTable(member, machine)?.rows ?? [])
       for (const piece of [
         // A number is computed at the MTU that the sentence names.
-        ...piecesOf(member, row.from <= 1500 && row.to >= 1500 ? 1500 : row.from, machine, sleeping),
+        ...piecesOf(member, holdsUsual(row) ? usualMtu : row.from, machine, sleeping),
         ...otherPieces(member, machine, sleeping),
       ]) {
         if (fits(piece, pathTold(c), c.order)) fit.push({ member, row, piece });
@@ -153,21 +162,19 @@ const receiving = (c: Case): boolean => ["rx refill", "setup", "rx"].includes(c.
  * what is known of it is not this machine's.
  */
 export const contradictsFacts = perCase((c: Case): boolean => {
-  const driver = c.stack.driver?.driver;
-  const machine = machineOf(c);
-  if (driver === undefined || machine === undefined || c.order === undefined || c.incident.kind !== "alloc_failure")
-    return false;
+  const of = driverSeen(c);
+  if (of === undefined || c.order === undefined || c.incident.kind !== "alloc_failure") return false;
   if (c.stack.direction !== "rx refill" || c.stack.object === "skb head") return false;
   if (!["slab", "kmalloc_large", "page_frag", "pages", "page_pool"].includes(pathTold(c))) return false;
-  const rows = membersOf(c, driver).flatMap((member) => mtuTable(member, machine)?.rows ?? []);
+  const rows = membersOf(c, of.driver).flatMap((member) => mtuTable(member, of.machine)?.rows ?? []);
   return rows.length > 0 && fittingOf(c).fit.length === 0;
 });
 
-function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted | undefined {
+function ofDriver(c: Case, { driver, machine }: DriverThere): Wanted | undefined {
   if (!receiving(c)) return undefined;
   const { fit, excluded: others } = fittingOf(c);
   // Of several drivers that share their names, those are likelier that need this order at the MTU everybody has.
-  const usual = driver.family === undefined ? [] : fit.filter((f) => f.row.from <= 1500 && f.row.to >= 1500);
+  const usual = driver.family === undefined ? [] : fit.filter((f) => holdsUsual(f.row));
   const fitting = usual.length > 0 ? usual : fit;
   const first = fitting[0];
   if (first === undefined) return undefined;
@@ -179,7 +186,7 @@ function ofDriver(c: Case, driver: DriverFacts, machine: BufferMachine): Wanted 
   const all = fitting.filter((f) => f.member === first.member && f.piece.request.holds === first.piece.request.holds);
   const from = Math.min(...all.map((f) => f.row.from));
   const to = Math.max(...all.map((f) => f.row.to));
-  const standard = from <= 1500 && to >= 1500;
+  const standard = holdsUsual({ from, to });
   const which = new Set(fitting.map((f) => f.piece.request.holds)).size;
   const excluded = new Set(others);
   for (const f of fitting) excluded.delete(`${f.piece.request.holds} (${f.piece.words})`);
@@ -215,6 +222,7 @@ const curesOf = (member: DriverFacts, machine: BufferMachine): readonly Advice[]
 
 /** The MTU that everybody has. */
 const usualMtu = 1500;
+const holdsUsual = ({ from, to }: Pick<MtuRow, "from" | "to">): boolean => from <= usualMtu && to >= usualMtu;
 
 function fits(piece: Piece, path: Case["stack"]["path"], order: number | undefined): boolean {
   if (order !== undefined && piece.order !== order) return false;

@@ -11,7 +11,7 @@ export function size(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+  return `${Number.isInteger(value) ? value : value.toFixed(Math.trunc(value) < 10 ? 2 : 1)} ${units[unit]}`;
 }
 
 /** `1 page`, `3 pages`; thousands are grouped. */

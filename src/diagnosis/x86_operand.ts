@@ -19,9 +19,9 @@ const nameOf = (number: number): string => registers[number] ?? `R${String(numbe
 function hasModRm(opcode: number): boolean {
   if (opcode < 0x40) return (opcode & 7) < 4;
   // 0x62 begins EVEX.
-  if (opcode >= 0x40 && opcode < 0x63) return false;
+  if (opcode < 0x63) return false;
   if (opcode === 0x63 || opcode === 0x69 || opcode === 0x6b) return true;
-  if (opcode >= 0x64 && opcode < 0x80) return false;
+  if (opcode < 0x80) return false;
   if (opcode < 0x90) return true;
   if (opcode < 0xc0) return false;
   return [0xc0, 0xc1, 0xc6, 0xc7, 0xd0, 0xd1, 0xd2, 0xd3, 0xf6, 0xf7, 0xfe, 0xff].includes(opcode);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { explain } from "../explain.ts";
 import type { DiagnosedIncident, Finding } from "../finding.ts";
+import { blockEndingAt } from "./bad_page.ts";
 
 const one = async (text: string): Promise<DiagnosedIncident> => {
   const d = await explain({ log: text });
@@ -45,6 +46,51 @@ describe("the sign of a count", () => {
       ),
     ).toBe("yes");
   });
+});
+
+test("the size of struct page puts its table on the start of a page", async () => {
+  const said = async (size: number, off = 0): Promise<string> => {
+    const address = (0xc1000000 + off + 0x1a2b * size).toString(16);
+    return claim(
+      await one(
+        `BUG: Bad page state in process nginx  pfn:1a2b\npage:${address} count:-1 mapcount:0 mapping:(null) index:0x0\nflags: 0x40000000()\nCPU: 3 PID: 8810 Comm: nginx Not tainted 4.9.0-4-686 #1\n`,
+      ),
+      "bad_page.struct_page",
+    );
+  };
+  for (const size of [28, 32, 36, 40])
+    expect(await said(size)).toMatch(new RegExp(`minus pfn × ${size} bytes is 0xc1000000, the start of a page`));
+  for (const size of [24, 27, 29, 33, 37, 41, 44]) expect(await said(size)).toBe("");
+  expect(await said(32, 1)).toBe("");
+  expect(await said(32, 4095)).toBe("");
+});
+
+test("a block ends where its last page has as many ones, up to the largest that there is", () => {
+  expect([0, 1, 3, 5, 7, 0x3ff, 0x7ff, 0xfff].map((pfn) => blockEndingAt(pfn))).toEqual([
+    { order: 0, first: 0 },
+    { order: 1, first: 0 },
+    { order: 2, first: 0 },
+    { order: 1, first: 4 },
+    { order: 3, first: 0 },
+    { order: 10, first: 0 },
+    { order: 10, first: 0x400 },
+    { order: 10, first: 0xc00 },
+  ]);
+});
+
+test("a page of a block is no sign of two owners where the stack gives back the whole block", async () => {
+  const stack = (...names: readonly string[]): string =>
+    `Call Trace:\n <TASK>\n${["dump_stack_lvl", "bad_page", ...names, "my_free"].map((n) => ` ${n}+0x12/0x340\n`).join("")} </TASK>\n`;
+  const freed = async (...names: readonly string[]): Promise<string> =>
+    claim(
+      await one(
+        page(sound, "", "nonzero mapcount").replace("0x17ffffc0000000()", "0x17ffffc0000000(tail)") + stack(...names),
+      ),
+      "bad_page.double_free",
+    );
+  for (const name of ["__free_pages_ok", "free_compound_page", "destroy_large_folio"])
+    expect(await freed("free_pages_prepare", name), name).toMatch(/each of its pages is checked/);
+  expect(await freed("free_pages_prepare", "free_unref_page")).toMatch(/whether the block or the page alone was freed/);
 });
 
 describe("the record was written over", () => {

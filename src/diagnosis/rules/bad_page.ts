@@ -117,7 +117,8 @@ function inOthers(page: BadPage): string {
 
 function flagsSay(c: Case, page: BadPage): readonly Finding[] {
   const decoded = flagsInLayout(c, page);
-  if (decoded === undefined || page.flags === undefined) return [];
+  if (decoded === undefined) return [];
+  const { flags = "" } = page;
   const printed = printedNames(page);
   const agrees =
     printed === undefined ||
@@ -126,8 +127,8 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
     return [
       no(
         "bad_page.flags",
-        `No flag of the page is set (${page.flags}${inOthers(page)}): the flags are not what is wrong.`,
-        shown(page.flags, fields(c)),
+        `No flag of the page is set (${flags}${inOthers(page)}): the flags are not what is wrong.`,
+        shown(flags, fields(c)),
       ),
     ];
   const wrong =
@@ -138,7 +139,7 @@ function flagsSay(c: Case, page: BadPage): readonly Finding[] {
     printed === undefined
       ? `${decoded.text} in the page-flag layout of ${pageFlagEraAt(c.release.version).since.join(".")} and later`
       : `${page.flagNames}, by the kernel's own words`;
-  return [yes("bad_page.flags", `flags ${page.flags} mean ${names}.${wrong}`, fields(c))];
+  return [yes("bad_page.flags", `flags ${flags} mean ${names}.${wrong}`, fields(c))];
 }
 
 /** The stack frees a packet's head as a page fragment, and the page is a slab's. */
@@ -399,16 +400,17 @@ function whoseHand(c: Case, incident: IncidentOf<"bad_page">): readonly Finding[
       ),
     );
   const large = names.findIndex((n) => has(compoundFrees, n));
-  if (large >= 0 && names.some((n) => n.startsWith("kfree")))
+  const kfree = names.findIndex((n) => n.startsWith("kfree"));
+  if (names[large] !== undefined && names[kfree] !== undefined)
     found.push(
       yes(
         "bad_page.whole_block",
         `The buffer was one block of several pages from kmalloc: kfree() freed it through ${names[large]}.`,
-        quoteFrames(c, [large, names.findIndex((n) => n.startsWith("kfree"))]),
+        quoteFrames(c, [large, kfree]),
       ),
     );
   const skb = names.findIndex((n) => has(packetFrees, n));
-  if (skb >= 0)
+  if (names[skb] !== undefined)
     found.push(
       yes(
         "bad_page.packet_memory",

@@ -136,3 +136,45 @@ describe("a device that cannot be unregistered", () => {
     ).not.toMatch(/REFCNT_TRACKER/);
   });
 });
+
+test.each([
+  [
+    "8390 eth0: Couldn't allocate a sk_buff of size 1514",
+    "watch",
+    /^The packet in hand is dropped and its buffer goes back/,
+  ],
+  ["ena 0000:00:05.0 ens5: Refilled rx qid 3 with only 12 buffers (from 64)", "watch", /^The slot stays empty and is/],
+  ["jme 0000:05:00.0 eth0: Allocating resources for RX error, Device STOPPED!", "act", /^The device stops receiving/],
+  ["enic 0000:01:00.0 eth0: Unable to alloc receive buffers", "act", /^The interface does not come up/],
+  ["pcnet32 eth0: netdev_alloc_skb failed", "watch", /^The line does not say what the driver does/],
+  ["my_driver 0000:01:00.0: failed to allocate rx skb", "watch", /^The line does not say what the driver does/],
+  ["my_driver 0000:01:00.0: failed to allocate rx skb, dropping packet", "watch", /^One packet was lost each time/],
+  ["smsc95xx 1-1.1:1.0 eth0: kevent 0 may have been dropped", "watch", /^An endpoint that stalls again and again/],
+  ["smsc95xx 1-1.1:1.0 eth0: kevent 1 may have been dropped", "watch", /^An endpoint that stalls again and again/],
+  ["smsc95xx 1-1.1:1.0 eth0: kevent 2 may have been dropped", "watch", /^The receive side runs with fewer buffers/],
+  ["smsc95xx 1-1.1:1.0 eth0: kevent 3 may have been dropped", "harmless", /^Harmless by itself: the worker runs once/],
+])("%s: what follows", async (line, severity, says) => {
+  const i = await one(`[  100.000000] ${line}\n`);
+  expect(i.severity).toBe(severity);
+  expect(finding(i, "judgement.harmless")?.claim).toMatch(says);
+});
+
+test.each([
+  ["failed to allocate rx skb, dropping packet", /^The packet in hand was dropped\. Only the line/],
+  ["failed to allocate rx skb", /^Only the line of the driver is there/],
+])("my_driver: %s: what it says", async (line, says) => {
+  const i = await one(`[  100.000000] my_driver 0000:01:00.0: ${line}\n`);
+  expect(finding(i, "driver_line.meaning")?.claim).toMatch(says);
+});
+
+test.each([
+  ["-12", / -12 \(ENOMEM\): memory could not be had\.$/, /^The receive queue cannot be set up/, undefined],
+  ["-22", / -22 \(EINVAL\): the parameters do not fit/, /^An unknown flag/, "no"],
+  ["-7", / -7 \(E2BIG\): the ring is too large\.$/, /^The receive queue cannot be set up/, "no"],
+  ["-1", /got error -1\.$/, /^The receive queue cannot be set up/, "no"],
+])("a pool that was refused with error %s", async (errno, cause, meaning, memory) => {
+  const i = await one(`[  100.000000] page_pool_create_percpu() gave up with errno ${errno}\n`);
+  expect(i.cause).toMatch(cause);
+  expect(finding(i, "driver_line.meaning")?.claim).toMatch(meaning);
+  expect(finding(i, "driver_line.memory")?.answer).toBe(memory);
+});

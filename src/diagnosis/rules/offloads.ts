@@ -75,7 +75,7 @@ function judge(c: Case, offload: Offload): readonly Finding[] {
           "Without scatter-gather a packet to be sent must be contiguous, which needs blocks of several pages for large packets; the report does not say whether it is on.",
         );
       const copier = c.stack.frames.findIndex((f) => copiers.test(f.function));
-      if (copier >= 0 && isKnown(c.order, (n) => n > 0) && c.stack.object === "skb data")
+      if (c.stack.frames[copier] !== undefined && isKnown(c.order, (n) => n > 0) && c.stack.object === "skb data")
         return [
           (told === undefined ? unknown : yes)(
             `offload.${offload.id}`,

@@ -32,7 +32,7 @@ const { questions, no, unknown, yes } = defineQuestions({
 
 /** Functions that handle packets or the memory they lie in; netlink messages travel as packets too, and say nothing of a packet's memory. */
 const packetNames =
-  /^(?!.*netlink)(?!genl_)(?:.*(?:skb|page_pool|page_frag)|__?(?:netdev|napi)_alloc|(?:emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action)/;
+  /^(?!.*netlink)(?!genl_)(?:.*(?:skb|page_pool|page_frag)|_{0,2}(?:netdev|napi)_alloc_frag|(?:emac|mal|tg3|igb|ixgbe|e1000)_|net_rx_action|net_tx_action)/;
 /** Where it stopped in such a helper, so many frames behind it are at work on the memory in question; further out stands what the kernel was busy with. */
 const innermost = 2;
 /** Functions of the network that may or may not have a packet in hand. */
@@ -328,8 +328,7 @@ function throughPackets(c: Case, o: Oops, hit: string): Finding {
   const wild = faultOf(c, o).key === "wild pointer";
   const completion =
     wild && [faultAt(o), callerByLink(o)].some((n) => /_tx|tx_/.test(n ?? "")) && /skb/.test(faultAt(o) ?? "");
-  const lines =
-    frame >= 0 ? quoteFrames(c, [frame]) : linesWith(c, "registers", (text) => text.includes(hit)).slice(0, 2);
+  const lines = frame >= 0 ? quoteFrames(c, [frame]) : linesWith(c, "registers", (text) => text.includes(hit));
   return yes(
     "oops.packet_memory",
     completion

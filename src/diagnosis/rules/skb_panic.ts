@@ -30,12 +30,12 @@ export const skbPanic = defineRule({
   answer: (c) => (c.incident.kind === "skb_panic" ? explain(c, c.incident.reading) : []),
 });
 
-/** Where the length came from, which says who can be wrong and who may have written already. */
-type Source = "descriptor" | "guest" | "local" | "unknown";
+/** Where the length came from, which says who can be wrong and who may have written already; `other`: a descriptor, or nobody knows. */
+type Source = "guest" | "local" | "other";
 
 const putters = /^(?:skb_panic|skb_over_panic|skb_under_panic|skb_put|skb_push|__skb_put|__skb_push)/;
 const receiving = /poll|_rx|rx_|clean_|napi|tasklet|_irq|interrupt|giveback_urb|netif_receive|gether/;
-const sending = /sendmsg|sendto|_xmit|xmit_|tx_fixup|_output|write/;
+const sending = /sendmsg|sendto|_xmit|tx_fixup|_output|write/;
 
 /** Index of the frame that put or pushed. */
 const pusherOf = (c: Case): number => c.stack.frames.findIndex((f) => f.reliable && !putters.test(f.function));
@@ -45,10 +45,9 @@ function sourceOf(c: Case): Source {
   const pusher = names[pusherOf(c)] ?? "";
   if (/^(?:vhost|handle_tx|virtio_transport|xenvif)/.test(pusher)) return "guest";
   const first = names.find((n) => receiving.test(n) || sending.test(n));
-  if (first === undefined) return "unknown";
-  if (!sending.test(first) || /_rx|rx_/.test(first)) return "descriptor";
+  if (first === undefined || !sending.test(first) || /_rx|rx_/.test(first)) return "other";
   // What a sender hands on may have come back as a received packet: that no such frame stands between only the frames between say.
-  return nothingMissing(c.stack.joined) === undefined ? "unknown" : "local";
+  return nothingMissing(c.stack.joined) === undefined ? "other" : "local";
 }
 
 /** Whether the bytes may lie in memory already: on receive the device or the driver writes before skb_put() is called. */
@@ -137,7 +136,7 @@ function noPlace(p: SkbPanic, g: SkbGeometry): string {
   return g.room !== undefined &&
     p.tail !== undefined &&
     p.what === "skb_over_panic" &&
-    /^(?:0x)?[0-9a-f]{8}$/i.test(p.tail)
+    /^(?:0x)?(?:[0-9a-f]{8}){1,2}$/i.test(p.tail)
     ? `The packet's tail, ${p.tail}, is no place in a buffer of ${count(g.room, "byte")}: its own fields are wrong, not only a length, as when a driver stores a pointer where an offset belongs. `
     : "";
 }
@@ -151,9 +150,9 @@ function overWords(c: Case, p: SkbPanic, g: SkbGeometry, put: string, were: stri
 }
 
 function underWords(p: SkbPanic, g: SkbGeometry, put: string, were: string): string {
-  const had =
-    g.headroom === undefined || p.put === undefined ? "" : ` that had ${count(g.headroom + p.put, "byte")} of headroom`;
-  return `${put} ${were} put in front of a packet${had}: the data would have begun ${count(g.beyond as number, "byte")} before the buffer (len ${p.len ?? "?"}). skb_push() comes before the header is written.`;
+  const beyond = g.beyond as number;
+  const had = p.put === undefined ? "" : ` that had ${count(p.put - beyond, "byte")} of headroom`;
+  return `${put} ${were} put in front of a packet${had}: the data would have begun ${count(beyond, "byte")} before the buffer (len ${p.len ?? "?"}). skb_push() comes before the header is written.`;
 }
 
 function advice(c: Case, p: SkbPanic): readonly Advice[] {

@@ -43,6 +43,24 @@ describe("damage before", () => {
 });
 
 describe("foreign code", () => {
+  test.each([
+    ["2.6.32", "unknown"],
+    ["3.1.10", "unknown"],
+    ["3.2.0", undefined],
+    ["4.1.0", undefined],
+  ])("whether %s marks its modules", async (release, answer) => {
+    const found = await answerIn(oops("", "mod_a", "skb_release_data+0x9a/0x1f0", release), "taint.foreign");
+    expect(found?.answer).toBe(answer);
+  });
+  test.each([
+    [6, /Loaded: mod_0, mod_1, mod_2, mod_3, mod_4 and mod_5\.$/],
+    [7, /Loaded: mod_0, mod_1, mod_2, mod_3, mod_4 and mod_5, and 1 more\.$/],
+  ])("of %i modules that no letter tells apart six are named", async (n, says) => {
+    const modules = Array.from({ length: n }, (_, i) => `mod_${i}`).join(" ");
+    const found = await answerIn(oops("", modules, "skb_release_data+0x9a/0x1f0", "2.6.32"), "taint.foreign");
+    expect(found).toMatchObject({ answer: "unknown", claim: expect.stringMatching(says) });
+  });
+
   test("a module marked O is named, and whether it stands on the stack", async () => {
     const found = await answerIn(oops("G           O      ", "e1000 l7fw(O)"), "taint.foreign");
     expect(found).toMatchObject({
