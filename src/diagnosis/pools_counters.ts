@@ -87,8 +87,8 @@ export function ratesOf(span: CounterSnapshot, last: CounterSnapshot, interval: 
 function usedAgain(span: CounterSnapshot, allocations: Known, slow: Known, kept: Known): Known {
   if (allocations === undefined || slow === undefined) return undefined;
   if (kept !== undefined) return Math.min(allocations - slow, kept);
-  const single = of(span, "alloc-slow-high-order") ?? 0;
-  return Math.max(0, allocations - (slow - single) * pagesAtOnce - single);
+  const single = difference(slow, of(span, "alloc-slow"));
+  return single === undefined ? undefined : Math.max(0, allocations - (slow - single) * pagesAtOnce - single);
 }
 
 /** A series of snapshots, with what the rules ask for. */
