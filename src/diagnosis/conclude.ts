@@ -54,8 +54,9 @@ export function conclude(c: Case, findings: readonly Finding[]): Conclusion {
         };
       if (scope !== "cpuset" && untoldRequest(c))
         return {
-          key: `oom:not said:${outcome}:${incident.reading.victim?.comm ?? ""}`,
-          cause: `${outcome === "panic" ? "The machine went down" : "The OOM killer ran"}; the report does not say whether the machine was short of memory, or only the zones or the blocks that the request needed.`,
+          key: `oom:not said:${incident.reading.victim?.comm ?? ""}`,
+          cause:
+            "The OOM killer ran; the report does not say whether the machine was short of memory, or only the zones or the blocks that the request needed.",
           severity: "act",
         };
       return {
