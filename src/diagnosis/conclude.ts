@@ -277,6 +277,8 @@ const vmallocCause = (c: Case, what: VmallocLack): string => {
   switch (what) {
     case "size":
       return `vmalloc was asked for 0 bytes${who === undefined ? "" : ` by ${who}`}: the size is the bug; nothing ran out.`;
+    case "machine":
+      return `A vmalloc${asked} was refused at once: the machine has less memory than was asked for.`;
     case "pages":
       return `A vmalloc${asked} could not get all its pages: memory as a whole ran out.`;
     case "addresses":

@@ -73,7 +73,8 @@ function whichOf(c: Case): string | null {
   }
 }
 
-const nothingToKill = ({ victim, outcome }: Oom): boolean => victim === undefined && outcome === "panic";
+const nothingToKill = ({ victim, outcome, panic = "" }: Oom): boolean =>
+  victim === undefined && outcome === "panic" && !panic.includes("panic_on_oom is enabled");
 
 /** Where it happened: ` (e1000, refilling a receive ring)`, or nothing. */
 function sideOf(c: Case): string {

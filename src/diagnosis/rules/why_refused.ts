@@ -79,6 +79,8 @@ function vmalloc(c: Case): readonly Finding[] {
 
 const vmallocWords: Readonly<Record<VmallocLack, string>> = {
   size: "A size of 0 is refused at once (mm/vmalloc.c): nothing was short. The caller computed the size wrongly, or had nothing to store.",
+  machine:
+    "More was asked for than the machine has memory, which is refused at once (mm/vmalloc.c): nothing was short. The caller computed the size wrongly, or wants too much.",
   pages: "It had its range of addresses; single pages ran out.",
   addresses: "The range of addresses for vmalloc had no hole of that size; pages play no part.",
   range:
