@@ -9,10 +9,11 @@
 // second: facts are there for the model, whose tests are slower. Tests of the page, of commands and of proofs would only notice more, and slower.
 // Exits 1 when less than 85 % of a room's changes are noticed.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { layOut } from "./lay_out.mjs";
 import { changesOf, thin } from "./source_edits.mjs";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -45,7 +46,7 @@ const rounds = [
 
 const work = mkdtempSync(join(tmpdir(), "skblab-mutate-"));
 process.on("exit", () => rmSync(work, { recursive: true, force: true }));
-layOut();
+layOut(work);
 
 const files = readdirSync(join(work, "src"), { recursive: true }).map((f) => `src/${f.replaceAll("\\", "/")}`);
 const compiled = files.filter((f) => f.endsWith(".js"));
@@ -57,46 +58,6 @@ for (const f of compiled)
     const to = relative(work, resolve(work, dirname(f), m[1] ?? m[2]));
     importers.set(to, [...(importers.get(to) ?? []), f]);
   }
-
-/** The source as it can be built and tested at one place: compiled, with vitest's name given to small_vitest.mjs. */
-function layOut() {
-  writeFileSync(join(work, "package.json"), '{"type":"module"}');
-  writeFileSync(
-    join(work, "tsconfig.json"),
-    JSON.stringify({
-      extends: join(root, "tsconfig.json"),
-      compilerOptions: {
-        noEmit: false,
-        noCheck: true,
-        rootDir: join(root, "src"),
-        outDir: join(work, "src"),
-        types: [],
-      },
-      include: [join(root, "src")],
-      exclude: [join(root, "src/web")],
-    }),
-  );
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), "-p", join(work, "tsconfig.json")],
-    { encoding: "utf8" },
-  );
-  if (status !== 0) throw new Error(`The source does not compile: ${stdout}`);
-  for (const f of readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })) {
-    const from = join(f.parentPath, f.name);
-    if (f.isFile() && !/\.tsx?$/.test(f.name) && !from.includes("/src/web/"))
-      cpSync(from, join(work, relative(root, from)), { recursive: true });
-  }
-  mkdirSync(join(work, "node_modules/vitest"), { recursive: true });
-  for (const name of readdirSync(join(root, "node_modules")))
-    if (name !== "vitest" && !name.startsWith("."))
-      symlinkSync(join(root, "node_modules", name), join(work, "node_modules", name));
-  cpSync(join(import.meta.dirname, "small_vitest.mjs"), join(work, "node_modules/vitest/index.mjs"));
-  writeFileSync(join(work, "node_modules/vitest/package.json"), '{"type":"module","exports":"./index.mjs"}');
-  cpSync(join(import.meta.dirname, "run_files.mjs"), join(work, "run_files.mjs"));
-  for (const name of ["fixtures", "docs", "scenarios", "schemas", "examples", "README.md"])
-    symlinkSync(join(root, name), join(work, name));
-}
 
 const run = (args, timeout) =>
   spawnSync(process.execPath, ["run_files.mjs", ...args], { cwd: work, encoding: "utf8", timeout });

@@ -30,11 +30,13 @@ const number = /(?<![\w."'`$-]|\{|\{\d{1,6},)(\d[\d_]*(?:\.\d+)?)(?![\w."'`}])/g
 const hexadecimal = /\b0x([0-9a-f]+)\b(?!["'`])/g;
 /** One alternative of a pattern: from a bar to the next. */
 const alternative = /\|([a-z_]{4,40})(?=[|)])/g;
+export const alternatives = (pattern) =>
+  [...pattern.matchAll(alternative)].map((m) => ({ index: m.index, text: m[0] }));
 /** A kernel's name in a table: another function, counter, flag or driver. */
 const word = /"([a-z_][a-z0-9_]{4,40})"/g;
 
 /** Lines that say nothing a run could notice: imports, comments, sources, our own assertions. */
-const noRule = /^\s*(?:\/\/|\/?\*|import |export \{|export \* |source: |.*(?:ourFault|assert\(|ModelBug))/;
+export const noRule = /^\s*(?:\/\/|\/?\*|import |export \{|export \* |source: |.*(?:ourFault|assert\(|ModelBug))/;
 
 /** Every change of a file. */
 export function changesOf(file, text) {
