@@ -44,6 +44,12 @@ describe("slab debugging that raised the order", () => {
     expect(await claim("object size: 4096, buffer size: 4568, ")).toContain("each object of 4096 bytes takes 4568");
     expect(await claim("object size: 4096, ")).toContain(without);
     expect(await claim("buffer size: 4568, ")).toContain(without);
+    // As SLAB prints a cache.
+    const slab = slub(
+      "kmalloc-4096, object size: 4096, order: 1",
+      "kmalloc-4096 debugging increased min order, use slub_debug=O to disable.",
+    );
+    expect((await finding(slab, "slab_debug.raised_order"))?.claim ?? without).toContain(without);
   });
   test("without that line nothing is said of debugging", async () => {
     expect(

@@ -21,7 +21,7 @@ export const slabDebug = defineRule({
     const pageBytes = c.pageKb * 1024;
     const bare = objectSize === undefined ? undefined : Math.max(0, Math.ceil(Math.log2(objectSize / pageBytes)));
     const takes =
-      objectSize === undefined // One line has both.
+      objectSize === undefined || bufferSize === undefined
         ? "each object takes more than its own size"
         : `each object of ${objectSize} bytes takes ${bufferSize}`;
     const orders =
