@@ -22,6 +22,22 @@ const panic = (line: string, release: string, frames = ""): string =>
 
 const rx = " skb_put+0x60/0x64\n ath_rx_tasklet+0x5b0/0xb3c [ath9k]\n tasklet_action+0x1/0x2\n";
 
+test("one byte was put, several were", async () => {
+  const said = async (put: number) =>
+    claim(
+      await one(
+        panic(
+          `skb_over_panic: text:ffffffffc0b1a2f3 len:${1727 + put} put:${put} head:ffff9a5b44c3e800 data:ffff9a5b44c3e800 tail:0x${(1727 + put).toString(16)} end:0x6c0 dev:eth0`,
+          "6.1.0-18-amd64",
+          rx,
+        ),
+      ),
+      "skb_panic.bounds",
+    );
+  expect(await said(2)).toMatch(/^2 bytes were /);
+  expect(await said(1)).not.toMatch(/bytes? were/);
+});
+
 describe("which numbers are real", () => {
   test("58 of 5.8: pointers; 6 bytes before the buffer, 8 of headroom", async () => {
     const i = await one(

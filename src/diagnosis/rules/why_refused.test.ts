@@ -98,6 +98,14 @@ test("a task that frees memory itself has no marks: nothing was left only where 
   expect(await asked(3, "kswapd0")).not.toMatch(none);
 });
 
+test("which of mask and order is lost is said", async () => {
+  const text = allocFailure({ frames });
+  const said = async (lost: RegExp) => (await answerIn(text.replace(lost, ""), "why.refused"))?.claim;
+  expect(await said(/ order:0,/)).toContain("the order is not known");
+  expect(await said(/ mode:0xa20\(GFP_ATOMIC\),/)).toContain("the mask is not known");
+  expect(await said(/^.*\n/)).toContain("its first line, with the order and the mask, is missing");
+});
+
 test("without zones the report does not say, and says which lines would", async () => {
   expect(await answerIn(allocFailure({ frames, memInfo: [] }), "why.refused")).toMatchObject({
     answer: "unknown",
