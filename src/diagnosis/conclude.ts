@@ -302,7 +302,9 @@ function consequenceKnown(c: Case): boolean {
 /** A packet that is dropped is harmless once; what a process needed is not, unless it said that it can do without. */
 function severityOf(c: Case, atomic: boolean): Severity {
   const packet = ["rx refill", "rx", "tx", "tx completion"].includes(c.stack.direction ?? "");
-  const optional = maskOf(c)?.optional === true;
+  const mask = maskOf(c);
+  // A mask that is lost may be that of a caller who can do without.
+  const optional = mask === undefined || mask.optional;
   const inProcess = c.stack.context === "process";
   // Without its ring an interface does not come up.
   if (c.stack.direction === "setup" || (c.stack.direction === "rx refill" && ringIsBeingMade(c.stack))) return "act";

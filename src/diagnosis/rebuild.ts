@@ -6,7 +6,6 @@ import type { MigrateTypes } from "../kernel/facts/mm_types.ts";
 import { migrateTypeFacts, migrateTypesOf } from "../kernel/facts/mm_types.ts";
 import type { WatermarkGeneration } from "../kernel/facts/mm_watermark.ts";
 import {
-  boostPrintedSince,
   boostRetryAt,
   boostSince,
   singleFromHighatomicAt,
@@ -294,15 +293,15 @@ function highatomicBetween(c: Case, m: MemInfo, z: MemZone, free: number): Betwe
 }
 
 /**
- * The boost within the marks. From 5.0 to 5.15 it is not printed; low lies at least a quarter of the unboosted mark above min
+ * The boost within the marks. From 5.0 to 5.15 it is not printed, and a part of a line may be lost; low lies at least a quarter of the unboosted mark above min
  * (__setup_per_zone_wmarks), so that mark is at most four times the difference.
  */
 function boostBetween(c: Case, z: MemZone, min: number): Between {
   if (z.kb.boost !== undefined) return exactly(z.kb.boost);
-  if (!atLeast(c.release, boostSince) || atLeast(c.release, boostPrintedSince)) return exactly(0);
+  if (!atLeast(c.release, boostSince)) return exactly(0);
   const hidden = hiddenBoostKb(z, min);
   if (hidden === undefined) return { least: 0, most: min, lacks: "the low mark, which shows a boost" };
-  return hidden === 0 ? exactly(0) : { least: 0, most: hidden, lacks: "the boost, which that release does not print" };
+  return hidden === 0 ? exactly(0) : { least: 0, most: hidden, lacks: "the boost, which the report does not print" };
 }
 
 /** Marks rise from min to high and stay below the zone's memory: another number was joined from the halves of a broken line. */

@@ -2,7 +2,7 @@
 // an advice with a number needs the value and the memory it is shared over, and is given only where a larger reserve has a mechanism.
 
 import { defaultMinFreeKb, hugePagesMinFreeKb, lowmemOfMinFree, mayLeaveCmaOut } from "../../kernel/facts/min_free.ts";
-import { boostPrintedSince, boostSince } from "../../kernel/facts/mm_watermark.ts";
+import { boostSince } from "../../kernel/facts/mm_watermark.ts";
 import type { MemInfo, MemZone } from "../../kernel/readings/mem_info.ts";
 import { sumZones, zoneKb } from "../../kernel/readings/mem_info_extent.ts";
 import type { Lack } from "../../kernel/readings/part.ts";
@@ -143,7 +143,7 @@ const isLow = (z: MemZone): boolean => z.name !== "HighMem" && z.name !== "Movab
 /** What the marks of all zones add up to, and the memory below them; or what is missing for it. */
 interface Marks {
   readonly kb: number;
-  /** A boost that the release does not print is in the marks: `kb` is what they can be at most without it. */
+  /** A boost that the report does not print is in the marks: `kb` is what they can be at most without it. */
   readonly boosted: boolean;
   readonly lowmemKb: number;
   /** What of `lowmemKb` boot may have kept; undefined where that is not told. */
@@ -155,13 +155,13 @@ function marksOf(c: Case, m: MemInfo): Marks | Lack {
   const all = closedOf(c.zones);
   if (all === undefined) return c.zones.state === "cut" ? { lacks: c.zones.lacks } : { lacks: "its zone lines" };
   const zones = all.filter(isLow);
-  const hides = atLeast(c.release, boostSince) && !atLeast(c.release, boostPrintedSince);
+  const mayBoost = atLeast(c.release, boostSince);
   let kb = 0;
   let boosted = false;
   for (const z of zones) {
     const min = zoneKb(m, z, "min");
     if (isLack(min)) return min;
-    const hidden = hides ? hiddenBoostKb(z, min) : 0;
+    const hidden = mayBoost && z.kb.boost === undefined ? hiddenBoostKb(z, min) : 0;
     if (hidden === undefined) return { lacks: `the low mark of zone ${z.name}` };
     boosted ||= hidden > 0;
     kb += min - (z.kb.boost ?? hidden);
@@ -209,7 +209,7 @@ function fromReport(c: Case): readonly Finding[] {
     return [
       unknown(
         "min_free.default",
-        `The printed marks contain a temporary boost, which this release does not print separately: low minus min shows that without it they add up to about ${kb} kB. The report does not say vm.min_free_kbytes exactly.`,
+        `The printed marks contain a temporary boost, which the report does not print separately: low minus min shows that without it they add up to about ${kb} kB. The report does not say vm.min_free_kbytes exactly.`,
         evidence,
         helps(c) ? [readItFirst] : [],
       ),
