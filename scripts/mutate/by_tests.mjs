@@ -41,7 +41,7 @@ const rounds = [
     rooms: ["src/diagnosis/", "src/kernel/", "src/artifact/", "src/report/diagnosis", "src/fleet/", "src/live/"],
     share: 1 / 2,
   },
-  { rooms: ["src/model/", "src/observe/", "src/lab/", "src/library/", "src/verify/"], share: 1 / 40 },
+  { rooms: ["src/model/", "src/observe/", "src/lab/", "src/library/", "src/verify/"], share: 1 / 4 },
 ];
 
 const work = mkdtempSync(join(tmpdir(), "skblab-mutate-"));
@@ -114,7 +114,7 @@ function noticedBy(change) {
     const tests = testsOf(change.file, round);
     if (tests.length === 0) continue;
     writeFileSync(path, change.text);
-    const { status, stdout } = run(tests, 600_000);
+    const { status, stdout } = run(tests, 180_000);
     writeFileSync(path, texts.get(change.file));
     if (status === 0) continue;
     const by = /^\S+\.test\.js/.exec(stdout ?? "")?.[0];
