@@ -236,6 +236,8 @@ test("a report that does not tell its release takes that of its own machine, whe
   expect(await kernel(of("web1", failure("6.1.192")) + of("web1", silent))).toBe("6.1.192");
   const alone = await kernel(of("web1", silent));
   expect(await kernel(of("web2", failure("6.1.192")) + of("web1", silent))).toBe(alone);
+  // A piece of dmesg beside the syslog of the one machine there is.
+  expect(await kernel(of("web1", failure("6.1.192")) + silent)).toBe("6.1.192");
   // 2.4's words, and a report of another machine's age.
   const old = "__alloc_pages: 0-order allocation failed (gfp=0x20/0)\n";
   const beside = async (release: string) =>

@@ -259,7 +259,9 @@ const startsAs = (version: readonly number[], series: readonly number[]): boolea
 
 /** A report that does not tell its release comes from the kernel that the other reports of its machine in the same input tell. */
 function borrowed(input: InputRead, own: ReleaseVerdict, of: Incident): ReleaseVerdict {
-  const here = input.incidents.filter((i) => hostOf(i.incident) === hostOf(of));
+  // With one host in the input a report that names none is of that host too.
+  const here =
+    hostsOf(input).size < 2 ? input.incidents : input.incidents.filter((i) => hostOf(i.incident) === hostOf(of));
   const stated = here.filter((i) => i.verdict.certainty === "stated" && i.verdict.version !== undefined);
   const [only] = stated;
   const alone = stated.every((i) => i.verdict.release === only?.verdict.release);

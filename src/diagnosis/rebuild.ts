@@ -293,8 +293,8 @@ function highatomicBetween(c: Case, m: MemInfo, z: MemZone, free: number): Betwe
 }
 
 /**
- * The boost within the marks. From 5.0 to 5.15 it is not printed, and a part of a line may be lost; low lies at least a quarter of the unboosted mark above min
- * (__setup_per_zone_wmarks), so that mark is at most four times the difference.
+ * The boost within the marks. From 5.0 to 5.15 it is not printed, and later a part of the line may be lost; low lies at least a quarter of the
+ * unboosted mark above min (__setup_per_zone_wmarks), so that mark is at most four times the difference.
  */
 function boostBetween(c: Case, z: MemZone, min: number): Between {
   if (z.kb.boost !== undefined) return exactly(z.kb.boost);

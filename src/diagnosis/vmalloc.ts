@@ -6,7 +6,8 @@ export type VmallocLack = "pages" | "addresses" | "range" | "either" | "size" | 
 /**
  * `allocated X of Y bytes` and `failed to allocate pages` come after the range was had, `vmap allocation for size` when there is none
  * (mm/vmalloc.c). A size of 0 goes straight to the failure message (3.2 and later); so does one above all memory, and what found no range: then
- * the message counts no pages that it got. `exceeds total pages` says so of a size above all memory. Of words that are lost nothing is said: modules have a small range on 64-bit machines too.
+ * the message counts no pages that it got. `exceeds total pages` says so of a size above all memory. Of words that are lost nothing is said: modules
+ * have a small range on 64-bit machines too.
  */
 export function vmallocLack(c: Case): VmallocLack {
   const reading = c.incident.kind === "alloc_failure" ? c.incident.reading : undefined;

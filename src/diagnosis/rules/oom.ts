@@ -266,8 +266,10 @@ function users(c: Case, o: Oom): readonly Finding[] {
     o.scope !== "memcg" &&
     confinedTo(c) === undefined &&
     onlyBlocks(c)?.is !== true
-  )
-    found.push(...kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb)));
+  ) {
+    const own = kernelsOwn(c, o, slab, ram, uncountedPages(o.memInfo, c.pageKb));
+    if (own !== undefined) found.push(own);
+  }
   return found;
 }
 
@@ -275,57 +277,53 @@ function users(c: Case, o: Oom): readonly Finding[] {
 const large = 0.3;
 
 /** Slab is one part of the kernel's own memory; what drivers and pools take from the page allocator no counter has. */
-function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: number | undefined): readonly Finding[] {
+function kernelsOwn(c: Case, o: Oom, slab: number, ram: number, uncounted: number | undefined): Finding | undefined {
   const bytes = (pages: number): string => size(pages * c.pageKb * 1024);
   const percent = (pages: number): string => `${Math.round((pages / ram) * 100)} % of the machine`;
   const lines = linesWith(c, "totals", (text) => text.includes("slab_unreclaimable"));
   const slabWords = `${bytes(slab)} of unreclaimable slab, ${percent(slab)}`;
   if (slab / ram > large)
-    return [
-      yes(
-        "oom.kernel_memory",
-        `The kernel itself holds ${slabWords}: look there before blaming any program.`,
-        lines,
-        kernelHolds(o, c.pageKb) === undefined
-          ? [
-              {
-                change: { kind: "evidence" },
-                action: "See which cache grows",
-                changes: "names the leaking subsystem",
-                costs: "nothing",
-                command: "slabtop -o -s c | head -20",
-              },
-            ]
-          : [],
-      ),
-    ];
-  // Zones that a few requests need may be full of slab on a machine that has little of it.
-  if (untoldRequest(c)) return [];
-  const ownSlab = `The kernel's own unreclaimable slab is ${bytes(slab)}, ${percent(slab)}: not the reason.`;
-  if (uncounted !== undefined && uncounted / ram <= large)
-    return [no("oom.kernel_memory", ownSlab, shown(uncounted, lines))];
-  return [
-    unknown(
+    return yes(
       "oom.kernel_memory",
-      uncounted === undefined
-        ? `${ownSlab} Whether drivers, page pools or vmalloc hold much, the report does not say: a counter or the number of pages is missing.`
-        : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took${o.memInfo !== undefined && hugePagesAreTold(o.memInfo) ? "" : ", or huge pages, whose lines are not there"}. The report does not say who.`,
+      `The kernel itself holds ${slabWords}: look there before blaming any program.`,
       lines,
-      uncounted === undefined
-        ? []
-        : [
+      kernelHolds(o, c.pageKb) === undefined
+        ? [
             {
               change: { kind: "evidence" },
-              action: "See who holds the pages that no counter has",
-              changes:
-                "names the function that took them, and so tells a leak of a driver or a page pool from other users",
-              costs: "a reboot with page_owner=on; 1 to 2 % of memory while it is on",
-              command:
-                "cat /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head; cat /sys/kernel/debug/page_owner > owners.txt; skblab page-owner owners.txt",
+              action: "See which cache grows",
+              changes: "names the leaking subsystem",
+              costs: "nothing",
+              command: "slabtop -o -s c | head -20",
             },
-          ],
-    ),
-  ];
+          ]
+        : [],
+    );
+  // Zones that a few requests need may be full of slab on a machine that has little of it.
+  if (untoldRequest(c)) return undefined;
+  const ownSlab = `The kernel's own unreclaimable slab is ${bytes(slab)}, ${percent(slab)}: not the reason.`;
+  if (uncounted !== undefined && uncounted / ram <= large)
+    return no("oom.kernel_memory", ownSlab, shown(uncounted, lines));
+  return unknown(
+    "oom.kernel_memory",
+    uncounted === undefined
+      ? `${ownSlab} Whether drivers, page pools or vmalloc hold much, the report does not say: a counter or the number of pages is missing.`
+      : `${ownSlab} But ${bytes(uncounted)}, ${percent(uncounted)}, are in none of the counters (processes, file cache, slab, page tables, free): pages that drivers, page pools, vmalloc or a balloon took${o.memInfo !== undefined && hugePagesAreTold(o.memInfo) ? "" : ", or huge pages, whose lines are not there"}. The report does not say who.`,
+    lines,
+    uncounted === undefined
+      ? []
+      : [
+          {
+            change: { kind: "evidence" },
+            action: "See who holds the pages that no counter has",
+            changes:
+              "names the function that took them, and so tells a leak of a driver or a page pool from other users",
+            costs: "a reboot with page_owner=on; 1 to 2 % of memory while it is on",
+            command:
+              "cat /proc/meminfo; sort -n -k2 -r /proc/vmallocinfo | head; cat /sys/kernel/debug/page_owner > owners.txt; skblab page-owner owners.txt",
+          },
+        ],
+  );
 }
 
 function outcome(c: Case, o: Oom): readonly Finding[] {
